@@ -1,0 +1,286 @@
+"""One appliance's decisions, around its kind: what it remembers, and what follows from each event.
+
+Pure: it is told what happened and when, and answers what to remember, what to ask of the
+hardware, what to show and when to look again. `device` does those things, in this order:
+write the memory down, act, tell.
+"""
+
+from datetime import tzinfo
+from typing import Any, NamedTuple
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from daemons.clock import Anchor
+from daemons.errors import Rejected
+from daemons.hardware import Reading, Setting
+from daemons.house import Device
+from daemons.kinds import Machine
+from daemons.message import Command, Receipt, Scalar, State
+from daemons.process import Life
+from daemons.rule import Mark, When, judge
+from daemons.value import Problem, read
+
+CONFIRM_SECONDS = 5.0
+"""How long the hardware may take to be what it was asked to be."""
+LONGEST_DEADLINE_SECONDS = 300.0
+"""How far in the future a command's deadline may lie: its receipt is remembered until then."""
+MOST_RECEIPTS = 200
+"""How many receipts are remembered at once."""
+
+
+class Kept(Struct, frozen=True):
+    """A receipt, and until when (Unix seconds) its command may come again."""
+
+    deadline: float
+    receipt: Receipt
+
+
+class Memory(Struct, frozen=True, kw_only=True):
+    """What one appliance remembers across a crash."""
+
+    kind: str
+    machine: msgspec.Raw
+    """The kind's own memory."""
+    anchor: Anchor
+    at: float
+    """The steady moment at which this was written."""
+    born: float
+    """When (wall clock) it began to remember: what happened before is not its business."""
+    life: Life
+    cause: str | None = None
+    shown: dict[str, Scalar] = {}
+    turned: dict[str, float] = {}
+    confirmed: bool = False
+    """Whether the hardware was seen to be as wanted: if it is not any more, it was a hand."""
+    hot_until: float | None = None
+    """When what heats is switched off, whatever happens."""
+    marks: dict[str, Mark] = {}
+    receipts: dict[str, Kept] = {}
+
+
+class Note(NamedTuple):
+    """A line for the log."""
+
+    level: str
+    text: str
+    cause: str | None
+
+
+class Asked(NamedTuple):
+    """What was last asked of the hardware."""
+
+    setting: Setting
+    at: float
+
+
+class Appliance:
+    """Decides for one device; after each call, `memory`, `to_ask` and `state` say what to do."""
+
+    def __init__(self, device: Device, machine: Machine[Any, Any], memory: Memory, zone: tzinfo) -> None:
+        self.name = device.name
+        self.memory = memory
+        self.notes: list[Note] = []
+        self._device = device
+        self._machine = machine
+        self._inner = msgspec.json.decode(memory.machine, type=machine.memory_type)
+        self._zone = zone
+        self._rules = {key(rule): rule for rule in device.rules}
+        self._reading = Reading(on=False)
+        self._fault: str | None = None
+        self._asked: Asked | None = None
+        self._commands = {command.__name__.lower(): command for command in machine.commands}
+        self._measured = {
+            f.encode_name for f in msgspec.structs.fields(machine.state_type) if f.type in (float, float | None)
+        }
+
+    # What happened
+
+    def start(self, reading: Reading, now: float, wall: float) -> None:
+        """Begin, or go on after a crash: let the time that has passed pass, then see what is."""
+        self.tick(now, wall)
+        if self._device.restore != "last" and self._wants.on != (self._device.restore == "on"):
+            self._become(self._machine.observe(self._inner, Reading(self._device.restore == "on"), now), "restore", now)
+        self.read(reading, now, wall)
+
+    def hear(self, heard: State, now: float, wall: float) -> None:
+        """Hear what another device turned to."""
+        for name, rule in self._rules.items():
+            if rule.device != heard.device:
+                continue
+            mark = self.memory.marks.get(name, Mark())
+            limits = {"born": self.memory.born, "grace": self._device.grace_seconds}
+            new, why_not = judge(rule, mark, heard, now=now, wall=wall, zone=self._zone, **limits)
+            if why_not:
+                self._note("info", f"does not {rule.do} for {rule.device}: {why_not}", heard.cause)
+            if new != mark:
+                self._remember(marks={**self.memory.marks, name: new})
+        self.tick(now, wall)
+
+    def obey(self, command: Command, now: float, wall: float) -> Receipt:
+        """Carry out a command, once; the receipt is the answer, the first time and every other."""
+        if command.id in self.memory.receipts:
+            return self.memory.receipts[command.id].receipt
+        if command.deadline <= wall:
+            return self._receipt(command, "expired", wall, f"its deadline passed {wall - command.deadline:.1f} s ago")
+        if command.deadline > wall + LONGEST_DEADLINE_SECONDS:
+            why = f"a deadline may lie at most {LONGEST_DEADLINE_SECONDS:g} s ahead"
+            return self._receipt(command, "rejected", wall, why)
+        kept = {id_: kept for id_, kept in self.memory.receipts.items() if kept.deadline > wall}
+        if len(kept) >= MOST_RECEIPTS:
+            return self._receipt(command, "rejected", wall, "too many commands within their deadlines")
+        try:
+            self._do(command.command, command.args, command.id, now)
+        except Rejected as error:
+            receipt = self._receipt(command, "rejected", wall, str(error))
+            self._note("warning", f"rejects {command.command}: {error}", command.id)
+        else:
+            receipt = self._receipt(command, "applied", wall)
+        self._remember(receipts={**kept, command.id: Kept(command.deadline, receipt)})
+        self._settle(now, wall)
+        return receipt
+
+    def read(self, reading: Reading, now: float, wall: float) -> None:
+        """Take what the hardware says of itself."""
+        if reading.fault and reading.fault != self._reading.fault:
+            self._note("error", reading.fault, self.memory.cause)
+        self._reading = reading
+        if reading.on == self._wants.on:
+            if not self.memory.confirmed:
+                self._remember(confirmed=True)
+                if self._asked:
+                    self._fault = None
+        elif self.memory.confirmed:
+            self._note("info", f"was switched {'on' if reading.on else 'off'} at the hardware", reading.cause)
+            self._become(self._machine.observe(self._inner, reading, now), reading.cause or "hardware", now)
+            # What heats has to be asked again, to arm its own timer; anything else is as it is.
+            self._remember(confirmed=not (self._machine.heats and self._wants.on))
+        self._settle(now, wall)
+
+    def tick(self, now: float, wall: float) -> None:
+        """Let time pass."""
+        for name, rule in self._rules.items():
+            mark = self.memory.marks.get(name)
+            if mark and mark.due is not None and now >= mark.due:
+                self._fire(name, rule, mark, now)
+        self._become(self._machine.elapse(self._inner, now), self.memory.cause, now)
+        if self.memory.hot_until is not None and now >= self.memory.hot_until:
+            self._note("warning", "has been on as long as max_on allows, and goes off", self.memory.cause)
+            self._become(self._machine.observe(self._inner, Reading(on=False), now), "max_on", now)
+        if self._asked and not self.memory.confirmed and now >= self._asked.at + CONFIRM_SECONDS:
+            self._give_up(now)
+        self._settle(now, wall)
+
+    # What follows
+
+    def to_ask(self, now: float) -> Setting | None:
+        """Say what the hardware must be asked now; nothing when it is, or soon will be, as wanted."""
+        wants = self._wants
+        if self.memory.confirmed or (self._asked and self._asked.setting == wants):
+            return None
+        self._asked = Asked(wants, now)
+        if self.memory.hot_until is not None and wants.on:
+            return replace(wants, off_after_seconds=self.memory.hot_until - now)
+        return wants
+
+    def due(self) -> float | None:
+        """Say when time makes a difference next."""
+        moments = [self._machine.due(self._inner), self.memory.hot_until]
+        moments += [mark.due for name, mark in self.memory.marks.items() if name in self._rules]
+        if self._asked and not self.memory.confirmed:
+            moments.append(self._asked.at + CONFIRM_SECONDS)
+        return min((moment for moment in moments if moment is not None), default=None)
+
+    def shows(self, now: float) -> dict[str, Any]:
+        """Give the fields to publish."""
+        reading = replace(self._reading, fault=self._fault or self._reading.fault)
+        shown: dict[str, Any] = msgspec.to_builtins(self._machine.shows(self._inner, reading, now))
+        return shown
+
+    @property
+    def since(self) -> float:
+        """When (Unix seconds) any field that is not a measurement last changed."""
+        return max(self.memory.turned.values(), default=self.memory.born)
+
+    # How
+
+    @property
+    def _wants(self) -> Setting:
+        return self._machine.wants(self._inner)
+
+    def _do(self, word: str, args: dict[str, Any], cause: str | None, now: float) -> None:
+        if word not in self._commands:
+            raise Rejected(f"it has no command {word!r}; allowed: {', '.join(self._commands)}")
+        problems: list[Problem] = []
+        command = read(args, self._commands[word], (), problems)
+        if command is None:
+            raise Rejected("; ".join(": ".join([*map(str, problem.path), problem.text]) for problem in problems))
+        self._become(self._machine.obey(self._inner, command, now), cause, now)
+
+    def _fire(self, name: str, rule: When, mark: Mark, now: float) -> None:
+        """Act on a rule whose moment and delay have come; kept waiting past the grace, it does not."""
+        cause = mark.cause
+        done = Mark(turned=mark.turned, fired=now)
+        late = now - (mark.due or now)
+        if late > self._device.grace_seconds:
+            self._note("warning", f"does not {rule.do} for {rule.device}: it is {late:.0f} s late", cause)
+            done = Mark(turned=mark.turned, fired=mark.fired)
+        else:
+            try:
+                self._do(rule.do, rule.with_, cause, now)
+            except Rejected as error:
+                self._note("info", f"does not {rule.do} for {rule.device}: {error}", cause)
+        self._remember(marks={**self.memory.marks, name: done})
+
+    def _become(self, inner: Any, cause: str | None, now: float) -> None:
+        """Take a new memory of the kind's, and see to it that nothing hot outlives its time."""
+        if inner == self._inner:
+            return
+        was, self._inner = self._wants, inner
+        wants = self._wants
+        if wants != was:
+            self._remember(confirmed=False)
+        hot_until = self.memory.hot_until
+        if not wants.on:
+            hot_until = None
+        elif self._machine.heats and hot_until is None:
+            hot_until = now + self._machine.options.max_on_seconds
+        self._remember(machine=msgspec.Raw(msgspec.json.encode(inner)), cause=cause, hot_until=hot_until)
+
+    def _give_up(self, now: float) -> None:
+        """See that the hardware does not follow: what is off counts as off, what is on is asked again."""
+        wanted, self._asked = self._wants, None
+        self._fault = f"did not switch {'on' if wanted.on else 'off'} within {CONFIRM_SECONDS:g} s"
+        self._note("error", self._fault, self.memory.cause)
+        if wanted.on and not self._reading.on:
+            self._become(self._machine.observe(self._inner, Reading(on=False), now), self.memory.cause, now)
+            self._remember(confirmed=True)
+
+    def _settle(self, now: float, wall: float) -> None:
+        """Note which of the shown fields have changed, and when."""
+        fields = {name: value for name, value in self.shows(now).items() if name not in self._measured}
+        if fields == self.memory.shown:
+            return
+        # What is shown for the first time has not turned to anything: nobody shall act on it.
+        shown = self.memory.shown
+        changed = [name for name, value in fields.items() if name in shown and shown[name] != value]
+        if "phase" in changed:
+            self._note("info", f"is {fields['phase']}", self.memory.cause)
+        turned = {name: at for name, at in self.memory.turned.items() if name in fields}
+        self._remember(shown=fields, turned={**turned, **dict.fromkeys(changed, wall)})
+
+    def _remember(self, **changes: Any) -> None:
+        self.memory = replace(self.memory, **changes)
+
+    def _receipt(self, command: Command, outcome: Any, wall: float, reason: str | None = None) -> Receipt:
+        return Receipt(id=command.id, device=self.name, outcome=outcome, at=wall, reason=reason)
+
+    def _note(self, level: str, text: str, cause: str | None) -> None:
+        self.notes.append(Note(level, text, cause))
+
+
+def key(rule: When) -> str:
+    """Name a rule by what it says, so that what it remembers survives a change of the others."""
+    turns = msgspec.json.encode(rule.turns, order="sorted").decode()
+    return f"{rule.device} {turns} {rule.do}"

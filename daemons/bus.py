@@ -1,0 +1,206 @@
+"""The sockets of the house: publisher, subscriber, command server and command client.
+
+Publishers bind and subscribers connect. A publisher is an XPUB that is told of every new
+subscription and then sends its current state again, so nobody waits for slow joiners: whoever
+subscribes, or subscribes once more because a heartbeat told it that it missed something, has
+the truth within a round trip (zmq_setsockopt(3), ZMQ_XPUB_VERBOSE).
+"""
+
+import logging
+import time
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import zmq
+
+from daemons import message
+from daemons.errors import DeviceError, MessageError, NoAnswer
+from daemons.message import Command, Heartbeat, Receipt, State
+from daemons.place import command_endpoint, publish_endpoint
+
+BURST = 1000
+"""The most messages taken from one socket before the others, and the timers, have their turn."""
+
+Socket = zmq.Socket[bytes]
+Context = zmq.Context[Socket]
+Logger = logging.Logger | logging.LoggerAdapter[Any]
+
+
+def open_socket(context: Context, kind: int) -> Socket:
+    """Open a socket with the house's options, which stand here and nowhere else."""
+    socket = context.socket(kind)
+    socket.set(zmq.LINGER, 100)  # the last receipt goes out; a stuck peer does not keep us
+    socket.set(zmq.SNDHWM, 1000)
+    socket.set(zmq.RCVHWM, 10_000)
+    socket.set(zmq.RECONNECT_IVL, 10)
+    socket.set(zmq.RECONNECT_IVL_MAX, 1000)
+    socket.set(zmq.MAXMSGSIZE, message.LIMIT)
+    return socket
+
+
+def bind(socket: Socket, device: str, endpoint: str) -> None:
+    """Bind, or raise a DeviceError that names the endpoint and the reason."""
+    try:
+        socket.bind(endpoint)
+    except zmq.ZMQError as error:
+        raise DeviceError(device, f"cannot bind {endpoint}: {error.strerror}") from error
+
+
+class Refusals:
+    """Counts what was dropped, and logs it once per source and window instead of once per frame."""
+
+    WINDOW_SECONDS = 60.0
+
+    def __init__(self, log: Logger) -> None:
+        self._log = log
+        self._windows: dict[str, tuple[float, int]] = {}
+        self.total = 0
+
+    def add(self, source: str, why: object) -> None:
+        """Drop one: the first of a window is told at once, the rest with the next window's first."""
+        self.total += 1
+        now = time.monotonic()
+        began, number = self._windows.get(source, (float("-inf"), 0))
+        if now - began < self.WINDOW_SECONDS:
+            self._windows[source] = (began, number + 1)
+            return
+        more = f" (and {number - 1} before it)" if number > 1 else ""
+        self._log.warning("dropped a bad message on %s: %s%s", source, why, more)
+        self._windows[source] = (now, 1)
+
+
+class Publisher:
+    """Says what one device is, to whoever subscribes; holds the current state to say it again."""
+
+    def __init__(self, context: Context, device: str) -> None:
+        """Bind; DeviceError when the endpoint cannot be had."""
+        self.socket = open_socket(context, zmq.XPUB)
+        self.socket.set(zmq.XPUB_VERBOSE, 1)
+        bind(self.socket, device, publish_endpoint(device))
+        self._current: tuple[bytes, bytes] | None = None
+
+    def publish(self, state: State) -> None:
+        """Send a state, which is then the current one."""
+        self._current = (message.topic(state), message.encode(state))
+        self._send(*self._current)
+
+    def beat(self, heartbeat: Heartbeat) -> None:
+        """Send a sign of life."""
+        self._send(message.topic(heartbeat), message.encode(heartbeat))
+
+    def answer_newcomers(self) -> None:
+        """Take the new subscriptions, and send the current state once if any of them asks for it."""
+        wanted = False
+        for frames in drain(self.socket):
+            request = frames[0]
+            if self._current and request[:1] == b"\x01":
+                wanted = wanted or self._current[0].startswith(request[1:])
+        if wanted and self._current:
+            self._send(*self._current)
+
+    def _send(self, topic: bytes, payload: bytes) -> None:
+        self.socket.send_multipart([topic, payload])
+
+
+class Subscriber:
+    """Hears the devices it names; yields each state and heartbeat once, in order, and no bad frame."""
+
+    def __init__(self, context: Context, devices: list[str], log: Logger) -> None:
+        self.socket = open_socket(context, zmq.SUB)
+        self.refusals = Refusals(log)
+        self._seen: dict[str, tuple[int, int]] = dict.fromkeys(devices, (0, 0))
+        for device in devices:
+            self.socket.connect(publish_endpoint(device))
+            self._subscribe(device)
+
+    def receive(self) -> Iterator[State | Heartbeat]:
+        """Yield what has arrived and is new."""
+        for frames in drain(self.socket):
+            try:
+                heard = message.decode(frames)
+                if heard.device not in self._seen:
+                    raise MessageError(f"nobody here listens to {heard.device}")
+            except MessageError as error:
+                self.refusals.add("the bus", error)
+                continue
+            if self._is_new(heard):
+                yield heard
+
+    def _is_new(self, heard: State | Heartbeat) -> bool:
+        seen, mark = self._seen[heard.device], (heard.boot, heard.seq)
+        if isinstance(heard, State):
+            if mark <= seen:
+                return False
+            self._seen[heard.device] = mark
+        elif heard.boot < seen[0]:
+            return False
+        elif mark > seen:
+            self._subscribe(heard.device)  # a state was missed: asking again brings the current one
+        return True
+
+    def _subscribe(self, device: str) -> None:
+        self.socket.subscribe(f"{device}/")
+
+
+class Request(NamedTuple):
+    """A command, and the way back to who sent it."""
+
+    command: Command
+    envelope: list[bytes]
+
+
+class CommandServer:
+    """Takes commands for one device; each gets a receipt."""
+
+    def __init__(self, context: Context, device: str, log: Logger) -> None:
+        """Bind; DeviceError when the endpoint cannot be had."""
+        self.socket = open_socket(context, zmq.ROUTER)
+        bind(self.socket, device, command_endpoint(device))
+        self.refusals = Refusals(log)
+
+    def receive(self) -> Iterator[Request]:
+        """Yield the commands that have arrived; what is none is counted and dropped."""
+        for frames in drain(self.socket):
+            # A REQ client puts an empty frame before its payload, a DEALER need not.
+            envelope, body = frames[:1], frames[1:]
+            if len(body) == 2 and not body[0]:  # noqa: PLR2004
+                envelope, body = frames[:2], frames[2:]
+            try:
+                if len(body) != 1:
+                    raise MessageError(f"{len(body)} frames where a command has 1")
+                yield Request(message.decode_command(body[0]), envelope)
+            except MessageError as error:
+                self.refusals.add("the command socket", error)
+
+    def reply(self, request: Request, receipt: Receipt) -> None:
+        """Send the receipt; a client that has gone, or reads nothing, does not hold us up."""
+        try:
+            self.socket.send_multipart([*request.envelope, message.encode(receipt)], zmq.NOBLOCK)
+        except zmq.ZMQError:
+            self.refusals.add("the command socket", "its sender takes no receipt")
+
+
+def ask(context: Context, device: str, command: Command) -> Receipt:
+    """Send a command and wait for its receipt, until its deadline; NoAnswer after that."""
+    patience = command.deadline - time.time()
+    end = time.monotonic() + patience
+    with open_socket(context, zmq.DEALER) as socket:
+        socket.set(zmq.LINGER, 0)  # a wish that nobody took ends with its deadline
+        socket.connect(command_endpoint(device))
+        socket.send_multipart([b"", message.encode(command)])
+        while (left := end - time.monotonic()) > 0:
+            if not socket.poll(int(left * 1000) + 1):
+                break
+            receipt = message.decode_receipt(socket.recv_multipart()[-1])
+            if receipt.id == command.id:
+                return receipt
+    raise NoAnswer(device, round(patience, 1), "is it running? `house status` shows it, `house logs` says why")
+
+
+def drain(socket: Socket) -> Iterator[list[bytes]]:
+    """Yield what waits on a socket, at most a burst of it."""
+    for _ in range(BURST):
+        try:
+            yield socket.recv_multipart(zmq.NOBLOCK)
+        except zmq.Again:
+            return

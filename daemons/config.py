@@ -1,0 +1,195 @@
+"""config/house.toml to a House, or to every problem in it with file, line, table, key and remedy."""
+
+from bisect import bisect_left
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import tomli
+from msgspec import Struct
+
+from daemons.errors import ConfigurationError
+from daemons.house import Device, Peer, Settings, Slice, build, check_turns, zone
+from daemons.message import NAME
+from daemons.value import Path as Where
+from daemons.value import Problem, choose, read, show
+
+RESERVED = {"house", "supervisord", "steward", "recorder", "exchange", "bridge"}
+"""Names of the house's own processes."""
+
+
+class House(Struct, frozen=True, kw_only=True):
+    """A whole configuration, checked."""
+
+    settings: Settings
+    devices: dict[str, Device]
+    tables: dict[str, dict[str, Any]]
+
+    def slices(self) -> dict[str, Slice]:
+        """Give each process its slice; only what gathers the whole house knows all its peers."""
+        peers = {
+            name: Peer(device.title, device.room, str(self.tables[name]["kind"]))
+            for name, device in self.devices.items()
+        }
+        return {
+            name: Slice(
+                name=name,
+                settings=self.settings,
+                table=self.tables[name],
+                peers=peers if device.kind.role != "device" else {},
+            )
+            for name, device in self.devices.items()
+        }
+
+
+class Location(Struct, frozen=True):
+    """A problem, and where in the file it stands."""
+
+    file: str
+    line: int
+    table: str
+    key: str | None
+    text: str
+
+    def __str__(self) -> str:
+        key = f" {self.key}:" if self.key else ""
+        return f"{self.file}:{self.line}: [{self.table}]{key} {self.text}"
+
+
+def load_house(path: Path) -> House:
+    """Read and check a configuration; ConfigurationError holds all that is wrong with it."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        raw = tomli.loads(text)
+    except tomli.TOMLDecodeError as error:
+        location = Location(str(path), error.lineno, "TOML", None, f"{error.msg} (column {error.colno})")
+        raise ConfigurationError([location]) from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError([Location(str(path), 1, "TOML", None, f"is not UTF-8: {error}")]) from error
+    except OSError as error:
+        raise ConfigurationError([f"{path}: cannot be read: {error.strerror}"]) from error
+    problems: list[Problem] = []
+    house = check(raw, problems)
+    if problems or house is None:
+        lines = Lines(text)
+        found = [lines.locate(str(path), problem) for problem in problems]
+        raise ConfigurationError(sorted(found, key=lambda location: location.line))
+    return house
+
+
+def check(raw: dict[str, Any], problems: list[Problem]) -> House | None:
+    """Turn parsed TOML into a House; what is wrong is added to `problems`."""
+    for key in raw.keys() - {"house", "devices"}:
+        problems.append(Problem((key,), f"unknown table; {choose(key, ['house', 'devices'])}"))
+    settings = read(raw.get("house", {}), Settings, ("house",), problems)
+    if settings is not None:
+        try:
+            zone(settings.timezone)
+        except ValueError as error:
+            problems.append(Problem(("house", "timezone"), str(error)))
+    tables = raw.get("devices", {})
+    if not isinstance(tables, dict) or not tables:
+        problems.append(Problem(("devices",), "there is no device; each is a table [devices.NAME]"))
+        return None
+    devices: dict[str, Device] = {}
+    for name, table in tables.items():
+        if not NAME.fullmatch(name) or name in RESERVED:
+            why = "the house's own" if name in RESERVED else "not a device's name"
+            text = f"{show(name)} is {why}; a name has a-z, 0-9 and _, begins with a letter, 40 at most"
+            problems.append(Problem(("devices", name), text))
+        elif device := build(name, table, ("devices", name), problems):
+            devices[name] = device
+    _check_rules(devices, tables, problems)
+    if problems or settings is None:
+        return None
+    return House(settings=settings, devices=devices, tables=tables)
+
+
+def _check_rules(devices: dict[str, Device], names: dict[str, Any], problems: list[Problem]) -> None:
+    """Check what only shows between devices: who is heard, what is waited for, and no circles."""
+    hears: dict[str, dict[str, int]] = {}
+    for name, device in devices.items():
+        for index, rule in enumerate(device.rules):
+            where: Where = ("devices", name, "when", index)
+            if rule.device not in names:
+                text = f"there is no device {show(rule.device)}; {choose(rule.device, names)}"
+                problems.append(Problem((*where, "device"), text))
+            elif rule.device in devices:
+                check_turns(rule, devices[rule.device].kind, where, problems)
+                hears.setdefault(name, {}).setdefault(rule.device, index)
+    for circle in circles(hears):
+        first = circle[0]
+        where = ("devices", first, "when", hears[first][circle[1]], "device")
+        text = "devices that start each other never stop: " + " hears ".join(circle)
+        problems.append(Problem(where, text))
+
+
+def circles(hears: dict[str, dict[str, int]]) -> Iterator[list[str]]:
+    """Yield each circle of devices that hear each other once: first, ..., first again."""
+    done: set[str] = set()
+
+    def visit(name: str, path: list[str]) -> Iterator[list[str]]:
+        if name in path:
+            yield [*path[path.index(name) :], name]
+        elif name not in done:
+            for other in hears.get(name, {}):
+                yield from visit(other, [*path, name])
+            done.add(name)
+
+    for name in hears:
+        yield from visit(name, [])
+
+
+class Lines:
+    """Finds the line of a value in TOML text.
+
+    tomli gives values without places. But any beginning of the file that ends between two
+    statements is TOML as well, so the line on which a value first exists can be found by
+    parsing beginnings of it, by bisection; only a file with a problem pays for that.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._lines = text.splitlines(keepends=True)
+        self._parsed: dict[int, dict[str, Any]] = {}
+
+    def line(self, path: Where) -> int:
+        """Give the first line of the statement that made the path, or its nearest ancestor."""
+        while path:
+            number = bisect_left(range(len(self._lines)), True, key=lambda n: exists(self._up_to(n + 1), path))
+            if number < len(self._lines):
+                return number + 1
+            path = path[:-1]
+        return 1
+
+    def _up_to(self, number: int) -> dict[str, Any]:
+        """Parse the beginning that ends with the statement which this line belongs to."""
+        if number not in self._parsed:
+            try:
+                self._parsed[number] = tomli.loads("".join(self._lines[:number]))
+            except tomli.TOMLDecodeError:
+                if number == len(self._lines):
+                    raise
+                self._parsed[number] = self._up_to(number + 1)
+        return self._parsed[number]
+
+    def locate(self, file: str, problem: Problem) -> Location:
+        """Say where a problem stands: the innermost table that has a header, and the key in it."""
+        words = [str(part) for part in problem.path]
+        depth = 2 if words[0] == "devices" else 1
+        if words[2:3] == ["when"]:
+            table, key = ".".join(words[:3]), ".".join(words[4:])
+        else:
+            table, key = ".".join(words[:depth]), ".".join(words[depth:])
+        return Location(file, self.line(problem.path), table, key or None, problem.text)
+
+
+def exists(raw: Any, path: Where) -> bool:
+    """Tell whether parsed TOML has something at a path."""
+    for part in path:
+        if isinstance(raw, dict) and part in raw:
+            raw = raw[part]
+        elif isinstance(raw, list) and isinstance(part, int) and part < len(raw):
+            raw = raw[part]
+        else:
+            return False
+    return True

@@ -1,0 +1,203 @@
+"""Hardware on paper: switches, warms up and draws power like the real thing, and can be told to misbehave.
+
+Real hardware outlives the process that drives it, and so does this one: everything it is
+stands in `run/hardware/NAME/switchings.jsonl`, one line for every switching, added by one
+write. The last line is the relay; all lines together are the witness of what happened, apart
+from anything that the devices say.
+"""
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct, field
+
+from daemons.drivers import Driver
+from daemons.hardware import Load, Reading, Setting
+from daemons.value import Seconds
+
+POLL_SECONDS = 0.5
+"""How soon a hand at the hardware is noticed."""
+
+
+class Options(Struct, frozen=True, kw_only=True):
+    """What can be set."""
+
+    speed: Annotated[float, Meta(ge=0.01, le=10_000)] = 1.0
+    """How many times faster than usual it works: 15 makes breakfast in some sixteen seconds."""
+    fault: Literal["none", "slow", "fail", "hang", "disagree"] = "none"
+    """How it misbehaves: switches late; refuses with an error; says nothing any more; does not
+    do as it is told."""
+    lag_seconds: Seconds = field(name="lag", default=Seconds(2))
+    """How late it switches when it is slow."""
+
+
+class Switching(Struct, frozen=True, omit_defaults=True):
+    """One line: what the relay has been since `at`, and why."""
+
+    at: float
+    what: Literal["on", "off", "dim", "arm"]
+    on: bool
+    cause: str | None = None
+    brightness_percent: int | None = None
+    off_at: float | None = None
+    """When its own timer switches it off, whatever has become of the process."""
+    energy_watt_hours: float = 0.0
+    """What the meter had counted by then."""
+
+
+class Relay:
+    """The hardware itself: a relay with a meter and a timer of its own."""
+
+    def __init__(self, folder: Path, loads: tuple[Load, ...]) -> None:
+        """Find it as it is; a folder that does not exist yet is a relay that is off."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self._path = folder / "switchings.jsonl"
+        self._loads = loads
+        self._offset = 0
+        self._last = Switching(0.0, "off", on=False)
+        self._on_since = 0.0
+
+    def look(self, now: float) -> Switching:
+        """Give the last switching, its own timer's included."""
+        self._refresh()
+        last = self._last
+        if last.on and last.off_at is not None and now >= last.off_at:
+            self._add(last.off_at, "off", on=False, cause="off_timer")
+        return self._last
+
+    def switch(self, setting: Setting, cause: str | None, now: float) -> None:
+        """Do as told; what already is so leaves no line."""
+        last = self.look(now)
+        off_at = now + setting.off_after_seconds if setting.on and setting.off_after_seconds else None
+        if setting.on != last.on:
+            what: Literal["on", "off", "dim", "arm"] = "on" if setting.on else "off"
+        elif setting.on and setting.brightness_percent != last.brightness_percent:
+            what = "dim"
+        elif abs((off_at or 0.0) - (last.off_at or 0.0)) > 1:
+            what = "arm"
+        else:
+            return
+        self._add(now, what, on=setting.on, cause=cause, brightness=setting.brightness_percent, off_at=off_at)
+
+    def watts(self, now: float) -> float:
+        """Give the power it draws at this moment."""
+        if not self._last.on:
+            return 0.0
+        left = now - self._on_since
+        for seconds, watts in self._loads[:-1]:
+            if left < seconds:
+                return watts
+            left -= seconds
+        return self._loads[-1][1] * (self._last.brightness_percent or 100) / 100
+
+    def energy(self, now: float) -> float:
+        """Give the watt-hours it has drawn in its life."""
+        if not self._last.on:
+            return self._last.energy_watt_hours
+        return self._last.energy_watt_hours + self._drawn(now) - self._drawn(self._last.at)
+
+    def _drawn(self, until: float) -> float:
+        left, watt_seconds = max(0.0, until - self._on_since), 0.0
+        for index, (seconds, watts) in enumerate(self._loads):
+            last = index == len(self._loads) - 1
+            stretch = left if last else min(left, seconds)
+            watt_seconds += stretch * watts
+            left -= stretch
+        return watt_seconds / 3600
+
+    def _refresh(self) -> None:
+        """Read what has been added, by us, another process or a hand."""
+        try:
+            lines, self._offset = read_switchings(self._path, self._offset)
+        except FileNotFoundError:
+            return
+        for line in lines:
+            if line.on and not self._last.on:
+                self._on_since = line.at
+            self._last = line
+
+    def _add(
+        self,
+        at: float,
+        what: Literal["on", "off", "dim", "arm"],
+        *,
+        on: bool,
+        cause: str | None,
+        brightness: int | None = None,
+        off_at: float | None = None,
+    ) -> None:
+        line = Switching(at, what, on, cause, brightness, off_at, round(self.energy(at), 4))
+        file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            os.write(file, msgspec.json.encode(line) + b"\n")
+        finally:
+            os.close(file)
+        self._refresh()
+
+
+def read_switchings(path: Path, offset: int = 0) -> tuple[list[Switching], int]:
+    """Read the witness: every switching, oldest first, and the offset to go on from.
+
+    A line torn by a full disk is passed over.
+    """
+    found = []
+    with path.open("rb") as file:
+        file.seek(offset)
+        for line in file:
+            offset += len(line)
+            try:
+                found.append(msgspec.json.decode(line, type=Switching))
+            except msgspec.MsgspecError:
+                continue
+    return found, offset
+
+
+class Simulated(Driver[Options]):
+    """Hardware on paper: switches, warms up and draws power, and can be told to misbehave."""
+
+    options_type = Options
+    real = False
+
+    def __init__(self, device: str, options: Options) -> None:
+        super().__init__(device, options)
+        self.pace = options.speed
+        self._late: tuple[float, Setting, str | None] | None = None
+        self._fault: str | None = None
+        self._hung: Reading | None = None
+
+    def plug_in(self, loads: tuple[Load, ...], now: float) -> None:
+        """Stand before the hardware, as it was left."""
+        self._relay = Relay(Path("hardware") / self.device, loads)
+        self._relay.look(now)
+
+    def set(self, setting: Setting, cause: str | None, now: float) -> None:
+        """Switch, or misbehave as told."""
+        match self.options.fault:
+            case "none":
+                self._relay.switch(setting, cause, now)
+            case "slow":
+                self._late = (now + self.options.lag_seconds, setting, cause)
+            case "fail":
+                self._fault = "the hardware refuses to switch"
+            case "hang":
+                self._hung = self._hung or self.read(now)
+            case "disagree":
+                pass
+
+    def read(self, now: float) -> Reading:
+        """Read the relay and the meter."""
+        if self._hung:
+            return self._hung
+        if self._late and now >= self._late[0]:
+            _, setting, cause = self._late
+            self._late = None
+            self._relay.switch(setting, cause, now)
+        last = self._relay.look(now)
+        energy = round(self._relay.energy(now), 3)
+        return Reading(last.on, self._relay.watts(now), energy, last.cause, self._fault)
+
+    def due(self, now: float) -> float:
+        """Look again soon: a hand may have been at it, and power changes as it warms up."""
+        return min(now + POLL_SECONDS, self._late[0] if self._late else now + POLL_SECONDS)

@@ -1,0 +1,200 @@
+"""What a configuration says, typed and frozen; and the slice of it that one process gets.
+
+A device process never sees the file that a person edits: it reads its slice, which was
+checked as a whole before, so a half-edited file cannot reach a device that happens to restart.
+"""
+
+import hashlib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+from msgspec import Meta, Struct, field
+
+from daemons import load
+from daemons.drivers import Driver
+from daemons.errors import HouseError, PlaceError
+from daemons.kinds import Kind
+from daemons.rule import When
+from daemons.value import Path as Where
+from daemons.value import Problem, Seconds, choose, describe, read, show
+
+Title = Annotated[str, Meta(min_length=1, max_length=60)]
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """The table [house]."""
+
+    name: Title = "House"
+    timezone: Annotated[str, Meta(min_length=1)] = "UTC"
+
+
+class Common(Struct, frozen=True, kw_only=True):
+    """The keys that every device has, whatever its kind."""
+
+    kind: str
+    driver: str | None = None
+    name: Title | None = None
+    room: Title = "House"
+    grace_seconds: Seconds = field(name="grace", default=Seconds(60))
+    restore: Literal["last", "off", "on"] = "last"
+    when: tuple[dict[str, Any], ...] = ()
+
+
+class Device(Struct, frozen=True, kw_only=True):
+    """One table [devices.NAME]: its words turned into classes, its values typed."""
+
+    name: str
+    title: str
+    room: str
+    kind: type[Kind]
+    options: Any
+    driver: type[Driver[Any]] | None
+    driver_options: Any
+    grace_seconds: float
+    restore: Literal["last", "off", "on"]
+    rules: tuple[When, ...]
+
+
+class Peer(Struct, frozen=True):
+    """What the mirror has to know of a device."""
+
+    title: str
+    room: str
+    kind: str
+
+
+class Slice(Struct, frozen=True, kw_only=True):
+    """All of a configuration that one process depends on; another slice is another process."""
+
+    name: str
+    settings: Settings
+    table: dict[str, Any]
+    peers: dict[str, Peer] = {}
+
+    def digest(self) -> str:
+        """Name this slice's content, so that what changed can be told from what did not."""
+        return hashlib.sha256(self.encode()).hexdigest()[:16]
+
+    def encode(self) -> bytes:
+        """Give it as JSON."""
+        return msgspec.json.encode(self, order="sorted")
+
+
+def slice_path(name: str) -> Path:
+    """Say where a slice stands, from inside the run directory."""
+    return Path("devices") / f"{name}.json"
+
+
+def read_slice(name: str) -> Slice:
+    """Read this process's slice; PlaceError when there is none."""
+    try:
+        return msgspec.json.decode(slice_path(name).read_bytes(), type=Slice)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise PlaceError(f"{slice_path(name).absolute()} cannot be read ({error}); `house up` writes it") from error
+
+
+def zone(timezone: str) -> ZoneInfo:
+    """Give the house's timezone; ValueError when there is none of that name."""
+    try:
+        return ZoneInfo(timezone)
+    except (ZoneInfoNotFoundError, OSError, ValueError) as error:
+        raise ValueError(f"there is no timezone {timezone!r}; allowed: names such as Europe/Berlin") from error
+
+
+def build(name: str, table: Any, where: Where, problems: list[Problem]) -> Device | None:
+    """Turn one device's table into a Device; what is wrong is added to `problems`."""
+    if not isinstance(table, dict):
+        problems.append(Problem(where, f"{show(table)} stands where a table is needed"))
+        return None
+    known = {f.encode_name for f in msgspec.structs.fields(Common)}
+    word = table.get("driver")
+    own = {key: value for key, value in table.items() if key not in known and key != word}
+    common = read({key: table[key] for key in known & table.keys()}, Common, where, problems)
+    kind = _class("kinds", table.get("kind"), (*where, "kind"), problems)
+    if kind is None:
+        return None
+    driver = driver_options = None
+    if kind.role == "device":
+        if word is None:
+            listed = ", ".join(load.words("drivers"))
+            problems.append(Problem(where, f"the key 'driver' is missing; allowed: {listed}"))
+        else:
+            driver = _class("drivers", word, (*where, "driver"), problems)
+        if driver is not None:
+            driver_options = read(table.get(word, {}), driver.options_type, (*where, str(word)), problems)
+    elif word is not None:
+        problems.append(Problem((*where, "driver"), f"a {table['kind']} has no hardware, and so no driver"))
+    options = _options(own, kind, where, problems, {*known, str(word)} if driver else known)
+    if common and common.restore == "on" and getattr(kind, "heats", False):
+        text = 'what heats is never switched on by a restart; allowed: "last" or "off"'
+        problems.append(Problem((*where, "restore"), text))
+    rules = _rules(common.when if common else (), kind, where, problems)
+    if common is None or options is None or (driver is None) != (kind.role != "device"):
+        return None
+    return Device(
+        name=name,
+        title=common.name or name.replace("_", " ").capitalize(),
+        room=common.room,
+        kind=kind,
+        options=options,
+        driver=driver,
+        driver_options=driver_options,
+        grace_seconds=common.grace_seconds,
+        restore=common.restore,
+        rules=rules,
+    )
+
+
+def _class(folder: str, word: Any, where: Where, problems: list[Problem]) -> Any:
+    """Load the class of a word, or add the problem; a missing word is the caller's."""
+    if not isinstance(word, str):
+        return None
+    try:
+        return load.kind(word) if folder == "kinds" else load.driver(word)
+    except HouseError as error:
+        words = load.words(folder)
+        problems.append(Problem(where, f"{show(word)}: {error if word in words else choose(word, words)}"))
+        return None
+
+
+def _options(own: dict[str, Any], kind: type[Kind], where: Where, problems: list[Problem], more: set[str]) -> Any:
+    """Read the keys that belong to the kind; an unknown one is told with all that there are."""
+    allowed = {f.encode_name for f in msgspec.structs.fields(kind.options_type)}
+    before = len(problems)
+    for key in own.keys() - allowed:
+        problems.append(Problem((*where, key), f"unknown key; {choose(key, sorted(allowed | more))}"))
+    options = read({key: own[key] for key in own.keys() & allowed}, kind.options_type, where, problems)
+    return options if len(problems) == before else None
+
+
+def _rules(raw: Any, kind: type[Kind], where: Where, problems: list[Problem]) -> tuple[When, ...]:
+    """Read the rules, and check what they do against the kind's commands."""
+    rules = []
+    commands = {command.__name__.lower(): command for command in kind.commands}
+    for index, table in enumerate(raw):
+        here = (*where, "when", index)
+        rule = read(table, When, here, problems)
+        if rule is None:
+            continue
+        if rule.do not in commands:
+            problems.append(Problem((*here, "do"), f"{show(rule.do)}: {choose(rule.do, commands)}"))
+        else:
+            read(rule.with_, commands[rule.do], (*here, "with"), problems)
+        rules.append(rule)
+    return tuple(rules)
+
+
+def check_turns(rule: When, kind: type[Kind], where: Where, problems: list[Problem]) -> None:
+    """Check what a rule waits for against what the device it hears can show."""
+    fields = {f.encode_name: f for f in msgspec.structs.fields(kind.state_type)}
+    for key, value in rule.turns.items():
+        if key not in fields:
+            problems.append(Problem((*where, "turns", key), f"unknown field; {choose(key, fields)}"))
+            continue
+        try:
+            msgspec.convert(value, fields[key].type)
+        except msgspec.ValidationError:
+            text = f"{show(value)} is not what {key} can be: {describe(fields[key].type)}"
+            problems.append(Problem((*where, "turns", key), text))

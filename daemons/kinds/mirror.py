@@ -1,0 +1,145 @@
+"""A smart mirror: gathers every state of the house and says when breakfast is ready."""
+
+from typing import Any, Literal
+
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from daemons.kinds import Kind
+from daemons.message import Heartbeat, State
+from daemons.value import Seconds
+
+Presence = Literal["live", "stale", "offline"]
+
+
+class Options(Struct, frozen=True, kw_only=True):
+    """What can be set."""
+
+    meal: str = "Breakfast"
+    """What it is that a press makes."""
+    stale_seconds: Seconds = field(name="stale_after", default=Seconds(3))
+    """How long nothing may be heard of a device before its values are shown as stale."""
+    offline_seconds: Seconds = field(name="offline_after", default=Seconds(10))
+    """And before it is shown as offline."""
+
+
+class Shown(Struct, frozen=True, kw_only=True):
+    """What it shows of itself."""
+
+    status: bool
+    """Whether something that a press started is under way or ready."""
+    phase: Literal["quiet", "preparing", "ready"]
+    ready: bool
+    """Whether all that a press started is ready."""
+    message: str
+    """The sentence that tells how the house stands."""
+
+
+class Entry(Struct, frozen=True):
+    """What is known of one device."""
+
+    state: State | None = None
+    beat: Heartbeat | None = None
+    heard: float = 0.0
+    """When it was last heard, in the mirror's own seconds."""
+
+
+class Mirror(Kind):
+    """A smart mirror: gathers every state of the house and says when breakfast is ready."""
+
+    role = "mirror"
+    options_type = Options
+    state_type = Shown
+
+
+class Table:
+    """The latest of every device; pure, it is told what was heard and when."""
+
+    def __init__(self, options: Options, titles: dict[str, str]) -> None:
+        """`titles` gives each device's friendly name by its name."""
+        self.entries = dict.fromkeys(titles, Entry())
+        self._options = options
+        self._titles = titles
+
+    def hear(self, heard: State | Heartbeat, now: float) -> State | None:
+        """Take a message; give the state that it replaces, if it is one."""
+        entry = self.entries[heard.device]
+        if isinstance(heard, Heartbeat):
+            self.entries[heard.device] = replace(entry, beat=heard, heard=now)
+            return None
+        self.entries[heard.device] = replace(entry, state=heard, heard=now)
+        return entry.state
+
+    def presence(self, name: str, now: float) -> Presence:
+        """Say whether what is known of a device is still what it is."""
+        entry = self.entries[name]
+        age = now - entry.heard
+        if entry.state is None or age >= self._options.offline_seconds:
+            return "offline"
+        return "stale" if age >= self._options.stale_seconds else "live"
+
+    def meal(self) -> list[State]:
+        """Give what the latest press set going: the appliances that share its cause and get ready."""
+        states = [entry.state for entry in self.entries.values() if entry.state is not None]
+        cooking = [
+            s
+            for s in states
+            if s.cause and "ready" in s.state and (s.state.get("phase") != "idle" or s.state.get("fault"))
+        ]
+        if not cooking:
+            return []
+        latest = max(cooking, key=lambda s: (s.turned.get("starts", 0.0), s.since)).cause
+        return [state for state in cooking if state.cause == latest]
+
+    def shows(self) -> Shown:
+        """Say how the house stands, in a word and in a sentence."""
+        meal = self.meal()
+        if not meal:
+            return Shown(status=False, phase="quiet", ready=False, message="All is quiet.")
+        if all(state.state["ready"] for state in meal):
+            message = f"{self._options.meal} is ready."
+            return Shown(status=True, phase="ready", ready=True, message=message)
+        parts = [self._part(state) for state in sorted(meal, key=lambda state: state.device)]
+        message = " · ".join(parts)
+        return Shown(status=True, phase="preparing", ready=False, message=message)
+
+    def snapshot(self, name: str, now: float) -> dict[str, Any]:
+        """Give what is known of one device, as JSON."""
+        state, beat = self.entries[name].state, self.entries[name].beat
+        return {
+            "presence": self.presence(name, now),
+            "state": state.state if state else None,
+            "cause": state.cause if state else None,
+            "since": state.since if state else None,
+            "age_seconds": round(now - self.entries[name].heard, 3) if state else None,
+            "boot": state.boot if state else None,
+            "seq": state.seq if state else None,
+            "pid": beat.pid if beat else None,
+            "restarts": beat.restarts if beat else None,
+        }
+
+    def _part(self, state: State) -> str:
+        title = self._titles[state.device]
+        if state.state["ready"]:
+            return f"{title}: ready"
+        if state.state.get("fault"):
+            return f"{title}: {state.state['fault']}"
+        left = state.state.get("remaining_seconds")
+        if not isinstance(left, int | float):
+            return f"{title}: {state.state.get('phase')}"
+        return f"{title}: ready in {int(left) // 60}:{int(left) % 60:02}"
+
+
+def describe(title: str, before: State | None, state: State) -> str | None:
+    """Tell a change in a readable line; nothing when only measurements changed."""
+    old = before.state if before else {}
+    if before is not None and before.turned == state.turned:
+        return None
+    new = {key: value for key, value in state.state.items() if key in state.turned or before is None}
+    changed = {key: value for key, value in new.items() if key not in old or old[key] != value}
+    if not changed:
+        return None
+    words = [] if "phase" not in changed else [f"is {changed['phase']}"]
+    words += [f"fault: {changed['fault']}"] if changed.get("fault") else []
+    words = words or [f"{key}={value}" for key, value in changed.items() if value is not None]
+    return f"{title} " + ", ".join(words) if words else None

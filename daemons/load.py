@@ -1,0 +1,57 @@
+"""A word in the configuration to its class; the only dynamic import of the house."""
+
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from daemons.drivers import Driver
+from daemons.errors import HouseError
+from daemons.kinds import Kind
+
+C = TypeVar("C")
+HERE = Path(__file__).parent
+
+
+def words(folder: str) -> dict[str, str]:
+    """Give each word of "kinds" or "drivers" with the first line of its file, importing nothing."""
+    import ast  # noqa: PLC0415  a device never lists its siblings
+
+    found = {}
+    for file in sorted((HERE / folder).glob("[a-z]*.py")):
+        text = ast.get_docstring(ast.parse(file.read_text())) or ""
+        found[file.stem] = text.partition("\n")[0]
+    return found
+
+
+def kind(word: str) -> type[Kind]:
+    """Give the class of a kind; HouseError when there is no such file, or it is broken."""
+    return _load("kinds", word, Kind)
+
+
+def driver(word: str) -> type[Driver]:  # type: ignore[type-arg]
+    """Give the class of a driver; HouseError when there is no such file, or it is broken."""
+    return _load("drivers", word, Driver)  # type: ignore[type-abstract]
+
+
+def role(word: str) -> Callable[[Any], None]:
+    """Give the function that runs a process: `run` of daemons/WORD.py."""
+    found: Callable[[Any], None] = importlib.import_module(f"daemons.{word}").run
+    return found
+
+
+def _load(folder: str, word: str, contract: type[C]) -> type[C]:
+    """Import daemons/FOLDER/WORD.py and give the class that is the word in CamelCase."""
+    name = "".join(part.capitalize() for part in word.split("_"))
+    try:
+        module = importlib.import_module(f"daemons.{folder}.{word}")
+    except ModuleNotFoundError as error:
+        if error.name == f"daemons.{folder}.{word}":
+            raise HouseError(f"there is no daemons/{folder}/{word}.py") from error
+        raise HouseError(f"daemons/{folder}/{word}.py needs the module {error.name!r}, which is not installed") from error
+    except Exception as error:
+        raise HouseError(f"daemons/{folder}/{word}.py is broken: {type(error).__name__}: {error}") from error
+    found = getattr(module, name, None)
+    if not (isinstance(found, type) and issubclass(found, contract)):
+        raise HouseError(f"daemons/{folder}/{word}.py has no class {name} that is a {contract.__name__}")
+    return found

@@ -1,0 +1,39 @@
+"""One event, one line: when, how grave, which device, what, and the cause that ties it to its press."""
+
+import logging
+import sys
+from collections.abc import MutableMapping
+from typing import Any
+
+FORMAT = "%(asctime)s.%(msecs)03d %(levelname)-7s %(name)s: %(message)s%(tail)s"
+
+
+class Formatter(logging.Formatter):
+    """Adds the cause, where there is one, as ` [cause]` at the end of the line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Write the record as one line, whatever the text holds."""
+        cause = getattr(record, "cause", None)
+        record.tail = f" [{cause}]" if cause else ""
+        line, newline, traceback = super().format(record).partition("\nTraceback")
+        return line.replace("\n", "\\n").replace("\r", "\\r") + newline + traceback
+
+
+class Log(logging.LoggerAdapter[logging.Logger]):
+    """A logger whose methods take `cause=`."""
+
+    def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
+        """Move the cause to where the formatter finds it."""
+        kwargs["extra"] = {"cause": kwargs.pop("cause", None)}
+        return msg, kwargs
+
+
+def open_log(name: str) -> Log:
+    """Log to standard output as `name`; supervisord keeps what is written there, within its caps."""
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(Formatter(FORMAT, "%Y-%m-%d %H:%M:%S"))
+    logger = logging.getLogger(name)
+    logger.handlers[:] = [handler]
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    return Log(logger)

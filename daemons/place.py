@@ -1,0 +1,83 @@
+"""Where one house lives: its run directory, and what stands where in it.
+
+Every process of a house works inside that directory, so that socket paths can be relative:
+an ipc path has room for 107 bytes (unix(7), sun_path), and a home folder can be longer.
+"""
+
+import fcntl
+import os
+from pathlib import Path
+
+from daemons.errors import AlreadyRunning, PlaceError
+
+FOLDERS = ("bus", "devices", "hardware", "journal", "lock", "log", "programs")
+FORBIDDEN = set("\"';#*?[]\\%") | {chr(code) for code in range(32)}
+"""What supervisord's own file format takes for comments, quotes, patterns or expansions."""
+
+
+def publish_endpoint(name: str) -> str:
+    """Where a device's states are heard, from inside the run directory."""
+    return f"ipc://bus/{name}.publish"
+
+
+def command_endpoint(name: str) -> str:
+    """Where a device takes commands, from inside the run directory."""
+    return f"ipc://bus/{name}.command"
+
+
+def enter(run: Path) -> None:
+    """Make the run directory what it must be, private to its owner, and work inside it from now on.
+
+    PlaceError says which path cannot be used and why.
+    """
+    check(run)
+    try:
+        run.mkdir(mode=0o700, parents=True, exist_ok=True)
+        run.chmod(0o700)
+        os.chdir(run)
+        for folder in FOLDERS:
+            Path(folder).mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise PlaceError(f"the run directory {run} cannot be used: {error.strerror}") from error
+
+
+def check(path: Path) -> None:
+    """Refuse a path that supervisord's file format cannot hold; PlaceError names the character."""
+    for character in sorted(FORBIDDEN & set(str(path))):
+        raise PlaceError(
+            f"the path {str(path)!r} has a {character!r} in it, which supervisord's files cannot hold; "
+            "choose another with --run or HOUSE_RUN, or move the project"
+        )
+
+
+def write(path: Path, content: bytes, mode: int = 0o600) -> None:
+    """Replace a file as a whole: a reader, or a kill at any instruction, sees the old or the new."""
+    new = path.with_name(f"{path.name}.{os.getpid()}.new")
+    try:
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        new.replace(path)
+    except OSError as error:
+        new.unlink(missing_ok=True)
+        raise PlaceError(f"{path.absolute()} cannot be written: {error.strerror}") from error
+
+
+class Lock:
+    """The right to be one device: held by at most one process, and let go by the kernel if it dies."""
+
+    def __init__(self, name: str) -> None:
+        """Take it, or raise AlreadyRunning with the holder's PID."""
+        self._file = os.open(f"lock/{name}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pid = int(os.pread(self._file, 20, 0) or b"0")
+            os.close(self._file)
+            raise AlreadyRunning(name, pid) from None
+        os.ftruncate(self._file, 0)
+        os.pwrite(self._file, str(os.getpid()).encode(), 0)
+
+    def release(self) -> None:
+        """Let it go; only after the sockets are gone, for a closing ipc socket unlinks its path late."""
+        os.close(self._file)

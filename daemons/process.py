@@ -1,0 +1,121 @@
+"""What every process of the house is: one life under one name, heard and asked on the bus.
+
+It holds the name's lock, the loop, the publisher and the command server, and beats once a
+second. Roles put their own work on top.
+"""
+
+import os
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self
+
+import zmq
+from msgspec import Struct
+
+from daemons.bus import CommandServer, Publisher
+from daemons.log import Log
+from daemons.loop import Loop
+from daemons.message import Command, Heartbeat, Receipt, State
+from daemons.place import Lock
+
+BEAT_SECONDS = 1.0
+
+
+class Life(Struct, frozen=True):
+    """Which life of a process this is; remembered, so that the next one can count on."""
+
+    boot: int
+    """Grows with every life: milliseconds since 1970, or one more than the last where that is later."""
+    supervisor: int
+    """The PID of what started it."""
+    restarts: int
+    """How often it has been started again by the same supervisor."""
+
+
+def next_life(last: Life | None) -> Life:
+    """Begin a life after the last one, if there was one."""
+    boot, supervisor = int(time.time() * 1000), os.getppid()
+    if last is None:
+        return Life(boot, supervisor, 0)
+    restarts = last.restarts + 1 if last.supervisor == supervisor else 0
+    return Life(max(boot, last.boot + 1), supervisor, restarts)
+
+
+class Process:
+    """One life under one name; a context manager, at whose end nothing is left behind."""
+
+    def __init__(self, name: str, life: Life, lock: Lock, log: Log, now: Callable[[], float]) -> None:
+        self.name = name
+        self.log = log
+        self.loop = Loop(now)
+        self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._life = life
+        self._lock = lock
+        self._seq = 0
+
+    def __enter__(self) -> Self:
+        """Bind the sockets and take over the signals."""
+        self.loop.__enter__()
+        try:
+            self._publisher = Publisher(self.context, self.name)
+            self._server = CommandServer(self.context, self.name, self.log)
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def run(self, obey: Callable[[Command], Receipt]) -> None:
+        """Answer commands and newcomers, and beat, until the loop is stopped."""
+
+        def take_commands() -> None:
+            for request in self._server.receive():
+                self._server.reply(request, obey(request.command))
+
+        self.loop.watch(self._server.socket, take_commands)
+        self.loop.watch(self._publisher.socket, self._publisher.answer_newcomers)
+        self.loop.every(BEAT_SECONDS, self._beat)
+        self.log.info("is up (PID %d, restarts %d)", os.getpid(), self._life.restarts)
+        reason = self.loop.run()
+        self.log.info("ends, by %s", reason)
+
+    def publish(self, state: dict[str, Any], since: float, turned: dict[str, float], cause: str | None) -> None:
+        """Say what this process shows now."""
+        self._seq += 1
+        self._publisher.publish(
+            State(
+                device=self.name,
+                boot=self._life.boot,
+                seq=self._seq,
+                at=time.time(),
+                since=since,
+                state=state,
+                turned=turned,
+                cause=cause,
+            )
+        )
+
+    def snapshot(self, state: dict[str, Any], since: float) -> dict[str, Any]:
+        """Give what the mirror knows of itself, in the form that it gives of others."""
+        life = {"boot": self._life.boot, "seq": self._seq, "pid": os.getpid(), "restarts": self._life.restarts}
+        return {"presence": "live", "state": state, "cause": None, "since": since, "age_seconds": 0.0, **life}
+
+    def _beat(self) -> None:
+        self._publisher.beat(
+            Heartbeat(
+                device=self.name,
+                boot=self._life.boot,
+                seq=self._seq,
+                at=time.time(),
+                pid=os.getpid(),
+                restarts=self._life.restarts,
+            )
+        )
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Close the sockets, wait until their paths are gone, and only then let go of the name."""
+        self.loop.__exit__(kind, error, traceback)
+        self.context.destroy()
+        self._lock.release()

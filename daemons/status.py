@@ -1,0 +1,121 @@
+"""The house as it stands now, seen from outside: what the mirror knows, and what supervisord knows."""
+
+import logging
+import os
+import secrets
+import time
+from pathlib import Path
+from typing import Any
+
+import zmq
+
+from daemons.bus import Subscriber, ask
+from daemons.clock import uptime
+from daemons.config import House
+from daemons.errors import NoAnswer, SupervisorError
+from daemons.kinds.mirror import Options, Table
+from daemons.message import Command
+from daemons.place import command_endpoint, publish_endpoint
+from daemons.supervise import Supervisor
+
+MIRROR_SECONDS = 1.0
+LISTEN_SECONDS = 0.3
+"""How long to listen to the devices themselves when the mirror does not answer."""
+LONGEST_IPC_PATH = 107
+
+Context = zmq.Context[zmq.Socket[bytes]]
+
+
+def command(word: str, seconds: float, args: dict[str, Any] | None = None) -> Command:
+    """Make a command with a new id and a deadline that many seconds from now."""
+    return Command(id=secrets.token_hex(5), command=word, deadline=time.time() + seconds, args=args or {})
+
+
+def house_status(house: House, run: Path, context: Context, supervisor: Supervisor) -> dict[str, Any]:
+    """Give the whole status as one JSON document, the one that docs/status.md describes."""
+    known, message = knowledge(house, context)
+    try:
+        processes = supervisor.processes()
+    except SupervisorError:
+        processes = {}
+    return {
+        "house": house.settings.name,
+        "at": time.time(),
+        "up": bool(processes),
+        "message": message,
+        "devices": {
+            name: {
+                "name": device.title,
+                "room": device.room,
+                "kind": house.tables[name]["kind"],
+                "process": process(processes.get(name), known[name]),
+                "presence": presence(processes.get(name), known[name]),
+                "state": known[name]["state"],
+                "cause": known[name]["cause"],
+                "since": known[name]["since"],
+                "age_seconds": known[name]["age_seconds"],
+                "endpoints": {
+                    "publish": absolute(publish_endpoint(name), run),
+                    "command": absolute(command_endpoint(name), run),
+                },
+            }
+            for name, device in house.devices.items()
+        },
+    }
+
+
+def knowledge(house: House, context: Context) -> tuple[dict[str, Any], str | None]:
+    """Give what is known of each device, and the mirror's sentence: by the mirror, or by listening."""
+    nothing = Table(Options(), dict.fromkeys(house.devices, ""))
+    blank = {name: nothing.snapshot(name, uptime()) for name in house.devices}
+    for name, device in house.devices.items():
+        if device.kind.role != "mirror":
+            continue
+        try:
+            answer = ask(context, name, command("snapshot", MIRROR_SECONDS)).result or {}
+        except NoAnswer:
+            continue
+        return {**blank, **answer["devices"]}, answer["message"]
+    return listen(house, context), "The mirror does not answer; this is what the devices say themselves."
+
+
+def listen(house: House, context: Context) -> dict[str, Any]:
+    """Hear every device for a moment: each sends its state to whoever newly listens."""
+    table = Table(Options(), {name: device.title for name, device in house.devices.items()})
+    subscriber = Subscriber(context, list(house.devices), logging.getLogger("house"))
+    end = time.monotonic() + LISTEN_SECONDS
+    while (left := end - time.monotonic()) > 0:
+        if subscriber.socket.poll(int(left * 1000) + 1):
+            for heard in subscriber.receive():
+                table.hear(heard, uptime())
+    subscriber.socket.close()
+    return {name: table.snapshot(name, uptime()) for name in house.devices}
+
+
+def process(info: dict[str, Any] | None, known: dict[str, Any]) -> dict[str, Any]:
+    """Give the state of a device's process, in supervisord's words."""
+    if info is None:
+        return {"state": "STOPPED", "pid": None, "restarts": 0, "uptime_seconds": 0}
+    return {
+        "state": info["statename"],
+        "pid": info["pid"] or None,
+        "restarts": known["restarts"] or 0,
+        "uptime_seconds": max(0, info["now"] - info["start"]) if info["pid"] else 0,
+    }
+
+
+def presence(info: dict[str, Any] | None, known: dict[str, Any]) -> str:
+    """Say how far what is known of a device can be trusted, in one word."""
+    if info is None or info["statename"] == "STOPPED":
+        return "offline"
+    if info["statename"] in ("FATAL", "UNKNOWN"):
+        return "failed"
+    if info["statename"] != "RUNNING" or known["pid"] not in (info["pid"], None):
+        return "restarting"
+    return str(known["presence"])
+
+
+def absolute(endpoint: str, run: Path) -> str:
+    """Give an endpoint for use from anywhere; one that is too long works from the run directory only."""
+    path = os.path.join(run, endpoint.removeprefix("ipc://"))  # noqa: PTH118
+    return f"ipc://{path}" if len(os.fsencode(path)) <= LONGEST_IPC_PATH else endpoint

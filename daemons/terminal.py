@@ -1,0 +1,140 @@
+"""How the house looks in a terminal: one screen, made of the status document alone."""
+
+import time
+from datetime import datetime, tzinfo
+from typing import Any
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+PRESENCE = {
+    "live": ("●", "green"),
+    "stale": ("◐", "yellow"),
+    "restarting": ("↻", "yellow"),
+    "offline": ("○", "red"),
+    "failed": ("✖", "bold red"),
+}
+"""How each presence is marked; the word stands beside the mark, for who sees no colours."""
+BAR_WIDTH = 20
+NARROW = 90
+"""Below so many columns, the process and the power are left out."""
+
+
+def screen(status: dict[str, Any], zone: tzinfo, width: int) -> RenderableType:
+    """Draw the whole house."""
+    head = Table.grid(expand=True)
+    head.add_column()
+    head.add_column(justify="right")
+    clock = datetime.fromtimestamp(status["at"], zone)
+    head.add_row(Text(status["house"], style="bold"), Text(f"{clock:%A %d %B  %H:%M:%S}", style="dim"))
+    message = status["message"] or "The mirror does not answer."
+    if not status["up"]:
+        message = "The house is not up; `make up` starts it."
+    return Group(
+        head,
+        Padding(Text(message, style="bold cyan"), (1, 0)),
+        devices(status["devices"], wide=width >= NARROW),
+    )
+
+
+def devices(found: dict[str, Any], *, wide: bool) -> Table:
+    """Draw a line for each device, by room."""
+    table = Table(box=box.SIMPLE_HEAD, expand=True, pad_edge=False, header_style="dim")
+    table.add_column("Room", style="dim", no_wrap=True)
+    table.add_column("Device", no_wrap=True, ratio=2)
+    table.add_column("Phase", no_wrap=True, ratio=2)
+    table.add_column("Progress", width=BAR_WIDTH + 6, no_wrap=True)
+    if wide:
+        table.add_column("Power", justify="right", no_wrap=True)
+    table.add_column("Heard", justify="right", no_wrap=True)
+    table.add_column("Presence", no_wrap=True)
+    if wide:
+        table.add_column("Process", no_wrap=True)
+    room = None
+    for device in sorted(found.values(), key=lambda device: device["room"]):
+        state = device["state"] or {}
+        mark, style = PRESENCE[device["presence"]]
+        trusted = "" if device["presence"] == "live" else "dim"
+        cells: list[RenderableType] = [
+            "" if device["room"] == room else device["room"],
+            Text(device["name"], style=trusted),
+            phase(state, trusted),
+            progress(state),
+            age(device["age_seconds"]),
+            Text(f"{mark} {device['presence']}", style=style),
+        ]
+        if wide:
+            cells.insert(4, power(state))
+            cells.append(process(device["process"]))
+        table.add_row(*cells)
+        room = device["room"]
+    return table
+
+
+def phase(state: dict[str, Any], style: str) -> Text:
+    """Say what a device does, and what is wrong with it."""
+    if state.get("fault"):
+        return Text(str(state["fault"]), style="red")
+    word = str(state.get("phase", "unknown"))
+    lively = "bold green" if state.get("ready") else "bold yellow" if state.get("status") else ""
+    return Text(word, style=style or lively)
+
+
+def progress(state: dict[str, Any]) -> RenderableType:
+    """Draw how far something is."""
+    percent = 100.0 if state.get("ready") else state.get("progress_percent")
+    if percent is None:
+        return ""
+    grid = Table.grid(padding=(0, 1))
+    grid.add_row(ProgressBar(100, percent, width=BAR_WIDTH), f"{percent:3.0f}%")
+    return grid
+
+
+def power(state: dict[str, Any]) -> str:
+    """Give the watts."""
+    watts = state.get("power_watts")
+    return f"{watts:.0f} W" if watts is not None else ""
+
+
+def age(seconds: float | None) -> Text:
+    """Say how long ago a device was last heard."""
+    if seconds is None:
+        return Text("never", style="red")
+    return Text(f"{seconds:.1f} s" if seconds < 60 else f"{seconds / 60:.0f} min", style="dim")  # noqa: PLR2004
+
+
+def process(found: dict[str, Any]) -> Text:
+    """Say how its process stands."""
+    if not found["pid"]:
+        return Text(found["state"].lower(), style="red")
+    up = time.strftime("%H:%M:%S", time.gmtime(found["uptime_seconds"]))
+    days = found["uptime_seconds"] // 86400
+    again = f", {found['restarts']}×" if found["restarts"] else ""
+    return Text(f"{found['pid']} · {f'{days} d ' if days else ''}{up}{again}", style="dim")
+
+
+def plain(status: dict[str, Any]) -> str:
+    """Give the house in plain lines, for a pipe or a file."""
+    lines = [f"{status['house']}: {status['message']}" if status["up"] else f"{status['house']}: not up"]
+    for name, device in status["devices"].items():
+        state = device["state"] or {}
+        percent = state.get("progress_percent")
+        words = [name, device["presence"], str(state.get("phase", "unknown"))]
+        words += [f"{percent:.0f}%"] if percent is not None else []
+        words += [f"pid={device['process']['pid']}", f"restarts={device['process']['restarts']}"]
+        words += [f"age={device['age_seconds']:.1f}s"] if device["age_seconds"] is not None else []
+        words += [f"fault={state['fault']!r}"] if state.get("fault") else []
+        lines.append("  ".join(words))
+    return "\n".join(lines)
+
+
+def show(status: dict[str, Any], zone: tzinfo, console: Console) -> None:
+    """Print the house once."""
+    if console.is_terminal:
+        console.print(screen(status, zone, console.width))
+    else:
+        console.print(plain(status), highlight=False, markup=False, soft_wrap=True)

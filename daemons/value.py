@@ -1,0 +1,154 @@
+"""Typed values for what a person writes: durations, times of day, and how each is read.
+
+`read` turns a table into a frozen Struct and collects every problem instead of stopping at
+the first; where in the file a problem stands is added by `config`, which knows the text.
+"""
+
+import difflib
+import re
+from collections.abc import Sequence
+from datetime import time
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+T = TypeVar("T")
+S = TypeVar("S", bound=Struct)
+
+Path = tuple[str | int, ...]
+"""Where a value stands in the file: ("devices", "toaster", "when", 0, "do")."""
+
+UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+class Seconds(float):
+    """A duration in seconds; written as a string with a unit: "1.5s", "90s", "4h", "1m30s"."""
+
+    @classmethod
+    def parse(cls, text: object) -> "Seconds":
+        """Read a duration; ValueError for anything that is not one."""
+        pairs = re.findall(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", text) if isinstance(text, str) else []
+        if not pairs or "".join(n + unit for n, unit in pairs) != text:
+            raise ValueError(cls.allowed)
+        return cls(sum(float(number) * UNITS[unit] for number, unit in pairs))
+
+    allowed = 'a duration with its unit, such as "500ms", "90s", "4m" or "1h30m"'
+
+
+class TimeOfDay(str):
+    """A local time, "06:30"; it stays the text that it is, so two of them compare as times."""
+
+    __slots__ = ()
+    allowed = 'a time of day, such as "06:30"'
+
+    @classmethod
+    def parse(cls, text: object) -> "TimeOfDay":
+        """Read a time of day; ValueError for anything that is not one."""
+        if not isinstance(text, str) or not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", text):
+            raise ValueError(cls.allowed)
+        return cls(text)
+
+    @classmethod
+    def of(cls, moment: time) -> "TimeOfDay":
+        """Give the minute that a time lies in."""
+        return cls(moment.strftime("%H:%M"))
+
+
+class Problem(Struct, frozen=True):
+    """One thing that is wrong with what a person wrote."""
+
+    path: Path
+    text: str
+    """What is wrong and what is allowed, to be printed after file, line and table."""
+
+
+def hook(type_: type, raw: object) -> object:
+    """Let msgspec read the types of this file."""
+    if type_ is Seconds or type_ is TimeOfDay:
+        return type_.parse(raw)
+    raise NotImplementedError(type_)
+
+
+def convert(raw: object, type_: type[T]) -> T:
+    """Read a value that was read before without a problem, as a device does with its slice."""
+    return msgspec.convert(raw, type_, dec_hook=hook)
+
+
+def read(raw: object, type_: type[S], path: Path, problems: list[Problem]) -> S | None:
+    """Turn a table into a Struct; what is wrong is added to `problems`, and then there is no value."""
+    if not isinstance(raw, dict):
+        problems.append(Problem(path, f"{show(raw)} stands where a table is needed"))
+        return None
+    before = len(problems)
+    fields = {field.encode_name: field for field in msgspec.structs.fields(type_)}
+    for key in raw.keys() - fields.keys():
+        problems.append(Problem((*path, key), f"unknown key; {choose(key, fields)}"))
+    for key, field in fields.items():
+        if key not in raw:
+            if field.required:
+                problems.append(Problem(path, f"the key {key!r} is missing; it takes {describe(field.type)}"))
+            continue
+        try:
+            msgspec.convert(raw[key], field.type, dec_hook=hook)
+        except (msgspec.ValidationError, ValueError):
+            text = f"{show(raw[key])} is not allowed; {key} takes {describe(field.type)}"
+            problems.append(Problem((*path, key), text))
+    if len(problems) > before:
+        return None
+    try:
+        return convert(raw, type_)
+    except msgspec.ValidationError as error:  # a rule over several keys, from __post_init__
+        problems.append(Problem(path, str(error).partition(" - at `")[0]))
+        return None
+
+
+def show(raw: object) -> str:
+    """Print a value as TOML would, short enough for a line."""
+    text = {True: "true", False: "false"}[raw] if isinstance(raw, bool) else repr(raw)
+    text = '"' + text[1:-1] + '"' if isinstance(raw, str) else text
+    return text if len(text) <= 60 else text[:57] + "..."  # noqa: PLR2004
+
+
+def choose(word: object, allowed: Sequence[str] | dict[str, Any]) -> str:
+    """Say which words there are, and which one was probably meant."""
+    near = difflib.get_close_matches(str(word), list(allowed), n=1)
+    listed = ", ".join(sorted(allowed)) or "none"
+    return (f"did you mean {near[0]!r}? " if near else "") + f"allowed: {listed}"
+
+
+def describe(type_: object) -> str:
+    """Say in words what a type allows."""
+    from msgspec import inspect  # noqa: PLC0415  only a person's mistake and the catalogue need it
+
+    return _describe(inspect.type_info(type_))
+
+
+def _describe(info: Any) -> str:
+    from msgspec import inspect  # noqa: PLC0415
+
+    match info:
+        case inspect.UnionType():
+            return " or ".join(_describe(part) for part in info.types if type(part) is not inspect.NoneType)
+        case inspect.Metadata():
+            return _describe(info.type)
+        case inspect.BoolType():
+            return "true or false"
+        case inspect.IntType() | inspect.FloatType():
+            noun = "a whole number" if isinstance(info, inspect.IntType) else "a number"
+            low = info.ge if info.ge is not None else info.gt
+            high = info.le if info.le is not None else info.lt
+            bounds = (f" from {low:g}" if low is not None else "") + (f" to {high:g}" if high is not None else "")
+            return noun + bounds
+        case inspect.StrType():
+            return "text"
+        case inspect.LiteralType():
+            return "one of " + ", ".join(show(value) for value in info.values)
+        case inspect.CustomType():
+            return str(getattr(info.cls, "allowed", info.cls.__name__))
+        case inspect.TupleType():
+            return "[" + ", ".join(_describe(part) for part in info.item_types) + "]"
+        case inspect.VarTupleType() | inspect.ListType():
+            return "a list of " + _describe(info.item_type)
+        case _:
+            return "a table"
