@@ -149,8 +149,8 @@ class Appliance:
         if reading.on == self._wants.on:
             if not self.memory.confirmed:
                 self._remember(confirmed=True)
-                if self._asked:
-                    self._fault = None
+                self._fault = None if self._asked else self._fault
+                self._asked = None
         elif self.memory.confirmed:
             self._note("info", f"was switched {'on' if reading.on else 'off'} at the hardware", reading.cause)
             self._become(self._machine.observe(self._inner, reading, now), reading.cause or "hardware", now)
@@ -240,6 +240,7 @@ class Appliance:
         was, self._inner = self._wants, inner
         wants = self._wants
         if wants != was:
+            self._asked = None
             self._remember(confirmed=False)
         hot_until = self.memory.hot_until
         if not wants.on:

@@ -77,29 +77,20 @@ class Publisher:
         self.socket = open_socket(context, zmq.XPUB)
         self.socket.set(zmq.XPUB_VERBOSE, 1)
         bind(self.socket, device, publish_endpoint(device))
-        self._current: tuple[bytes, bytes] | None = None
+        self._current: dict[bytes, bytes] = {}
 
-    def publish(self, state: State) -> None:
-        """Send a state, which is then the current one."""
-        self._current = (message.topic(state), message.encode(state))
-        self._send(*self._current)
-
-    def beat(self, heartbeat: Heartbeat) -> None:
-        """Send a sign of life."""
-        self._send(message.topic(heartbeat), message.encode(heartbeat))
+    def publish(self, message_: State | Heartbeat) -> None:
+        """Send a state or a sign of life, which is then the current one."""
+        topic = message.topic(message_)
+        self._current[topic] = message.encode(message_)
+        self.socket.send_multipart([topic, self._current[topic]])
 
     def answer_newcomers(self) -> None:
-        """Take the new subscriptions, and send the current state once if any of them asks for it."""
-        wanted = False
-        for frames in drain(self.socket):
-            request = frames[0]
-            if self._current and request[:1] == b"\x01":
-                wanted = wanted or self._current[0].startswith(request[1:])
-        if wanted and self._current:
-            self._send(*self._current)
-
-    def _send(self, topic: bytes, payload: bytes) -> None:
-        self.socket.send_multipart([topic, payload])
+        """Take the new subscriptions, and send what is current once if any of them asks for it."""
+        asked = {frames[0][1:] for frames in drain(self.socket) if frames[0][:1] == b"\x01"}
+        for topic, payload in self._current.items():
+            if any(topic.startswith(prefix) for prefix in asked):
+                self.socket.send_multipart([topic, payload])
 
 
 class Subscriber:

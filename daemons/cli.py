@@ -221,7 +221,7 @@ def watch(site: Site, names: tuple[str, ...], as_json: bool) -> None:
 @click.option("--follow/--no-follow", "-f", default=True, help="Go on until Ctrl-C, or end.  [default: follow]")
 @click.pass_obj
 def logs(site: Site, names: tuple[str, ...], lines: int, follow: bool) -> None:
-    """Show the processes' logs as one, across their restarts."""
+    """Show the devices' logs as one, across their restarts; supervisord's own only when it is named."""
     from daemons import tail  # noqa: PLC0415
 
     site.enter()
@@ -229,7 +229,7 @@ def logs(site: Site, names: tuple[str, ...], lines: int, follow: bool) -> None:
     for name in names:
         if name not in known:
             raise click.UsageError(f"there is no log of {name!r}; {choose(name, known)}")
-    wanted = list(names or known)
+    wanted = list(names) or [name for name in known if name != "supervisord"]
     paint = painter(wanted)
     with untouched():
         past = tail.recent(wanted, lines)

@@ -4,7 +4,6 @@ A device process never sees the file that a person edits: it reads its slice, wh
 checked as a whole before, so a half-edited file cannot reach a device that happens to restart.
 """
 
-import hashlib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -72,10 +71,6 @@ class Slice(Struct, frozen=True, kw_only=True):
     settings: Settings
     table: dict[str, Any]
     peers: dict[str, Peer] = {}
-
-    def digest(self) -> str:
-        """Name this slice's content, so that what changed can be told from what did not."""
-        return hashlib.sha256(self.encode()).hexdigest()[:16]
 
     def encode(self) -> bytes:
         """Give it as JSON."""

@@ -101,7 +101,7 @@ class Process:
         return {"presence": "live", "state": state, "cause": None, "since": since, "age_seconds": 0.0, **life}
 
     def _beat(self) -> None:
-        self._publisher.beat(
+        self._publisher.publish(
             Heartbeat(
                 device=self.name,
                 boot=self._life.boot,

@@ -4,6 +4,7 @@ supervisord's loop turns once a second unless something happens on its socket, s
 for it asks it again and again instead of sleeping: each question turns the loop.
 """
 
+import hashlib
 import http.client
 import os
 import shlex
@@ -58,7 +59,7 @@ def render(slice_: Slice, run: Path) -> str:
         name=slice_.name,
         python=shlex.quote(str(python)),
         run=run,
-        digest=slice_.digest(),
+        digest=hashlib.sha256(slice_.encode()).hexdigest()[:16],
         stop_seconds=STOP_SECONDS,
     )
 

@@ -1,6 +1,5 @@
 """How the house looks in a terminal: one screen, made of the status document alone."""
 
-import time
 from datetime import datetime, tzinfo
 from typing import Any
 
@@ -19,9 +18,9 @@ PRESENCE = {
     "failed": ("✖", "bold red"),
 }
 """How each presence is marked; the word stands beside the mark, for who sees no colours."""
-BAR_WIDTH = 20
-NARROW = 90
-"""Below so many columns, the process and the power are left out."""
+BAR_WIDTH = 14
+COLUMNS_FOR_POWER, COLUMNS_FOR_PROCESS = 84, 104
+"""In a narrower terminal, these columns are left out."""
 
 
 def screen(status: dict[str, Any], zone: tzinfo, width: int) -> RenderableType:
@@ -37,22 +36,22 @@ def screen(status: dict[str, Any], zone: tzinfo, width: int) -> RenderableType:
     return Group(
         head,
         Padding(Text(message, style="bold cyan"), (1, 0)),
-        devices(status["devices"], wide=width >= NARROW),
+        devices(status["devices"], width),
     )
 
 
-def devices(found: dict[str, Any], *, wide: bool) -> Table:
+def devices(found: dict[str, Any], width: int) -> Table:
     """Draw a line for each device, by room."""
     table = Table(box=box.SIMPLE_HEAD, expand=True, pad_edge=False, header_style="dim")
     table.add_column("Room", style="dim", no_wrap=True)
-    table.add_column("Device", no_wrap=True, ratio=2)
-    table.add_column("Phase", no_wrap=True, ratio=2)
-    table.add_column("Progress", width=BAR_WIDTH + 6, no_wrap=True)
-    if wide:
+    table.add_column("Device", no_wrap=True)
+    table.add_column("Phase", min_width=8, ratio=1)
+    table.add_column("Progress", width=BAR_WIDTH + 5, no_wrap=True)
+    if width >= COLUMNS_FOR_POWER:
         table.add_column("Power", justify="right", no_wrap=True)
     table.add_column("Heard", justify="right", no_wrap=True)
     table.add_column("Presence", no_wrap=True)
-    if wide:
+    if width >= COLUMNS_FOR_PROCESS:
         table.add_column("Process", no_wrap=True)
     room = None
     for device in sorted(found.values(), key=lambda device: device["room"]):
@@ -67,8 +66,9 @@ def devices(found: dict[str, Any], *, wide: bool) -> Table:
             age(device["age_seconds"]),
             Text(f"{mark} {device['presence']}", style=style),
         ]
-        if wide:
+        if width >= COLUMNS_FOR_POWER:
             cells.insert(4, power(state))
+        if width >= COLUMNS_FOR_PROCESS:
             cells.append(process(device["process"]))
         table.add_row(*cells)
         room = device["room"]
@@ -86,7 +86,9 @@ def phase(state: dict[str, Any], style: str) -> Text:
 
 def progress(state: dict[str, Any]) -> RenderableType:
     """Draw how far something is."""
-    percent = 100.0 if state.get("ready") else state.get("progress_percent")
+    if "progress_percent" not in state:
+        return ""
+    percent = 100.0 if state.get("ready") else state["progress_percent"]
     if percent is None:
         return ""
     grid = Table.grid(padding=(0, 1))
@@ -104,17 +106,23 @@ def age(seconds: float | None) -> Text:
     """Say how long ago a device was last heard."""
     if seconds is None:
         return Text("never", style="red")
-    return Text(f"{seconds:.1f} s" if seconds < 60 else f"{seconds / 60:.0f} min", style="dim")  # noqa: PLR2004
+    return Text(f"{seconds:.1f} s" if seconds < 60 else span(seconds), style="dim")  # noqa: PLR2004
+
+
+def span(seconds: float) -> str:
+    """Give a length of time in its largest unit."""
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds // size:.0f} {unit}"
+    return f"{seconds:.0f} s"
 
 
 def process(found: dict[str, Any]) -> Text:
     """Say how its process stands."""
     if not found["pid"]:
         return Text(found["state"].lower(), style="red")
-    up = time.strftime("%H:%M:%S", time.gmtime(found["uptime_seconds"]))
-    days = found["uptime_seconds"] // 86400
-    again = f", {found['restarts']}×" if found["restarts"] else ""
-    return Text(f"{found['pid']} · {f'{days} d ' if days else ''}{up}{again}", style="dim")
+    again = f" · {found['restarts']}×" if found["restarts"] else ""
+    return Text(f"{found['pid']} · {span(found['uptime_seconds'])}{again}", style="dim")
 
 
 def plain(status: dict[str, Any]) -> str:

@@ -4,7 +4,6 @@
 the first; where in the file a problem stands is added by `config`, which knows the text.
 """
 
-import difflib
 import re
 from collections.abc import Sequence
 from datetime import time
@@ -112,6 +111,8 @@ def show(raw: object) -> str:
 
 def choose(word: object, allowed: Sequence[str] | dict[str, Any]) -> str:
     """Say which words there are, and which one was probably meant."""
+    import difflib  # noqa: PLC0415  only a person's mistake needs it
+
     near = difflib.get_close_matches(str(word), list(allowed), n=1)
     listed = ", ".join(sorted(allowed)) or "none"
     return (f"did you mean {near[0]!r}? " if near else "") + f"allowed: {listed}"

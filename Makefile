@@ -1,0 +1,68 @@
+# The verbs of the house. Each is one `house` command; `make` alone prints them.
+
+VENV ?= .venv
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+HOUSE = $(VENV)/bin/house
+PIP = $(VENV)/bin/python -m pip --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.PHONY: help up press mirror logs status restart reload down test test-all check bench clean
+
+help:  ## Print the verbs
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+
+up: $(VENV)/installed  ## Start the house, and wait until every device is ready
+	@$(HOUSE) up
+
+press: $(VENV)/installed  ## Press the bathroom light; breakfast is made
+	@$(HOUSE) send bathroom_light press
+
+mirror: $(VENV)/installed  ## Show the house live, until Ctrl-C
+	@$(HOUSE) mirror
+
+logs: $(VENV)/installed  ## Follow all logs, or one: make logs DEVICE=toaster
+	@$(HOUSE) logs $(DEVICE)
+
+status: $(VENV)/installed  ## Show every device once
+	@$(HOUSE) status
+
+restart: $(VENV)/installed  ## Restart a device: make restart DEVICE=toaster
+	@$(HOUSE) restart $(or $(DEVICE),$(error say which one: make restart DEVICE=toaster))
+
+reload: $(VENV)/installed  ## Apply an edited config/house.toml; only what changed is touched
+	@$(HOUSE) reload
+
+down: $(VENV)/installed  ## End the house
+	@$(HOUSE) down
+
+test: $(VENV)/installed-test  ## Run all tests
+	$(VENV)/bin/python -m pytest -n 2 $(TESTS)
+
+test-all:  ## Run all tests on every CPython from 3.11 on that is found
+	@.ci/each-python $(MAKE) test
+
+check: $(VENV)/installed-check  ## Lint, and check the types
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/mypy
+
+bench: $(VENV)/installed  ## Measure memory, start-up and latency, side by side
+	$(VENV)/bin/python bench/footprint.py
+	$(VENV)/bin/python bench/latency.py
+
+clean:  ## Remove what was set up; the configuration and the house's run directory stay
+	rm -rf .venv .venv-* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(VENV)/installed: pyproject.toml
+	@test -n "$(PYTHON)" || { echo "House needs Python 3.11 or newer, and finds none; PYTHON=... names one."; exit 1; }
+	@echo "Setting up $(VENV); this is done once."
+	@.ci/venv "$(PYTHON)" "$(VENV)"
+	@$(PIP) install --progress-bar on --editable .
+	@$(VENV)/bin/python -m compileall -q daemons
+	@touch $@
+
+$(VENV)/installed-%: $(VENV)/installed
+	@echo "Installing what \`make $*\` needs; this is done once."
+	@$(PIP) install --quiet --editable '.[test,$*]'
+	@touch $@
