@@ -92,7 +92,9 @@ class Appliance:
         self._asked: Asked | None = None
         self._commands = {command.__name__.lower(): command for command in machine.commands}
         self._measured = {
-            f.encode_name for f in msgspec.structs.fields(machine.state_type) if f.type in (float, float | None)
+            f.encode_name
+            for f in msgspec.structs.fields(machine.state_type)
+            if f.type in (float, float | None)
         }
 
     # What happened
@@ -101,7 +103,9 @@ class Appliance:
         """Begin, or go on after a crash: let the time that has passed pass, then see what is."""
         self.tick(now, wall)
         if self._device.restore != "last" and self._wants.on != (self._device.restore == "on"):
-            self._become(self._machine.observe(self._inner, Reading(self._device.restore == "on"), now), "restore", now)
+            self._become(
+                self._machine.observe(self._inner, Reading(self._device.restore == "on"), now), "restore", now
+            )
         self.read(reading, now, wall)
 
     def hear(self, heard: State, now: float, wall: float) -> None:
@@ -123,7 +127,9 @@ class Appliance:
         if command.id in self.memory.receipts:
             return self.memory.receipts[command.id].receipt
         if command.deadline <= wall:
-            return self._receipt(command, "expired", wall, f"its deadline passed {wall - command.deadline:.1f} s ago")
+            return self._receipt(
+                command, "expired", wall, f"its deadline passed {wall - command.deadline:.1f} s ago"
+            )
         if command.deadline > wall + LONGEST_DEADLINE_SECONDS:
             why = f"a deadline may lie at most {LONGEST_DEADLINE_SECONDS:g} s ahead"
             return self._receipt(command, "rejected", wall, why)
@@ -215,7 +221,9 @@ class Appliance:
         problems: list[Problem] = []
         command = read(args, self._commands[word], (), problems)
         if command is None:
-            raise Rejected("; ".join(": ".join([*map(str, problem.path), problem.text]) for problem in problems))
+            raise Rejected(
+                "; ".join(": ".join([*map(str, problem.path), problem.text]) for problem in problems)
+            )
         self._become(self._machine.obey(self._inner, command, now), cause, now)
 
     def _fire(self, name: str, rule: When, mark: Mark, now: float) -> None:

@@ -185,7 +185,9 @@ def ask(context: Context, device: str, command: Command) -> Receipt:
             receipt = message.decode_receipt(socket.recv_multipart()[-1])
             if receipt.id == command.id:
                 return receipt
-    raise NoAnswer(device, round(patience, 1), "is it running? `house status` shows it, `house logs` says why")
+    raise NoAnswer(
+        device, round(patience, 1), "is it running? `house status` shows it, `house logs` says why"
+    )
 
 
 def drain(socket: Socket) -> Iterator[list[bytes]]:

@@ -69,19 +69,37 @@ class Site:
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.option("--config", type=click.Path(path_type=Path), envvar="HOUSE_CONFIG", default=Path("config/house.toml"),
-              show_default=True, show_envvar=True, help="What the house is made of.")
-@click.option("--run", type=click.Path(path_type=Path), envvar="HOUSE_RUN", default=Path("run"),
-              show_default=True, show_envvar=True, help="Where it lives; another one is another house.")
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    envvar="HOUSE_CONFIG",
+    default=Path("config/house.toml"),
+    show_default=True,
+    show_envvar=True,
+    help="What the house is made of.",
+)
+@click.option(
+    "--run",
+    type=click.Path(path_type=Path),
+    envvar="HOUSE_RUN",
+    default=Path("run"),
+    show_default=True,
+    show_envvar=True,
+    help="Where it lives; another one is another house.",
+)
 @click.version_option(__version__, prog_name="house")
 @click.pass_context
 def main(ctx: click.Context, config: Path, run: Path) -> None:
-    """A home in which every appliance is its own process."""
+    """Run a home in which every appliance is its own process."""
     ctx.obj = Site(config, run)
 
 
-as_json = click.option("--json", "as_json", is_flag=True, help="One JSON document, as docs/json.md describes it.")
-patient = click.option("--timeout", default=10.0, show_default=True, help="Seconds that a device has to become ready.")
+as_json = click.option(
+    "--json", "as_json", is_flag=True, help="One JSON document, as docs/json.md describes it."
+)
+patient = click.option(
+    "--timeout", default=10.0, show_default=True, help="Seconds that a device has to become ready."
+)
 
 
 @main.command()
@@ -97,11 +115,15 @@ def up(site: Site, timeout: float) -> None:
     with counting("ready") as progress:
         started = operate.up(house, site.run, timeout, progress)
     if started:
-        click.echo(f"{house.settings.name} is up: {len(house.devices)} devices in {time.monotonic() - began:.1f} s.")
+        click.echo(
+            f"{house.settings.name} is up: {len(house.devices)} devices in {time.monotonic() - began:.1f} s."
+        )
     else:
         click.echo(f"{house.settings.name} is up already; nothing was done.")
         if names := operate.changed(house.slices(), site.run):
-            click.echo(f"The configuration has changed since ({', '.join(names)}); `house reload` applies it.")
+            click.echo(
+                f"The configuration has changed since ({', '.join(names)}); `house reload` applies it."
+            )
     click.echo("`house mirror` shows it, `house logs` tells what happens, `house down` ends it.")
 
 
@@ -160,8 +182,15 @@ def mirror(site: Site) -> None:
 @as_json
 @click.pass_obj
 @click.pass_context
-def send(ctx: click.Context, site: Site, name: str, command: str, args: tuple[str, ...], timeout: float,
-         as_json: bool) -> None:
+def send(
+    ctx: click.Context,
+    site: Site,
+    name: str,
+    command: str,
+    args: tuple[str, ...],
+    timeout: float,
+    as_json: bool,
+) -> None:
     """Send a command to a device and print the receipt.
 
     Exit status: 0 applied, 3 rejected or expired, 4 no answer.
@@ -184,7 +213,9 @@ def send(ctx: click.Context, site: Site, name: str, command: str, args: tuple[st
     elif receipt.outcome == "applied":
         click.echo(f"{name}: {command} {click.style('applied', fg='green')} [{receipt.id}]")
     else:
-        click.echo(f"{name}: {command} {click.style(receipt.outcome, fg='red')}: {receipt.reason} [{receipt.id}]")
+        click.echo(
+            f"{name}: {command} {click.style(receipt.outcome, fg='red')}: {receipt.reason} [{receipt.id}]"
+        )
     ctx.exit(0 if receipt.outcome == "applied" else EXIT_REJECTED)
 
 
@@ -210,7 +241,9 @@ def watch(site: Site, names: tuple[str, ...], as_json: bool) -> None:
                 if as_json:
                     click.echo(encode({"topic": topic(heard).decode(), **msgspec.to_builtins(heard)}))
                 elif isinstance(heard, State):
-                    fields = " ".join(f"{key}={value}" for key, value in heard.state.items() if value is not None)
+                    fields = " ".join(
+                        f"{key}={value}" for key, value in heard.state.items() if value is not None
+                    )
                     cause = f" [{heard.cause}]" if heard.cause else ""
                     click.echo(f"{clock(heard.at)} {paint(heard.device)} {fields}{cause}")
 
@@ -218,7 +251,9 @@ def watch(site: Site, names: tuple[str, ...], as_json: bool) -> None:
 @main.command()
 @click.argument("names", nargs=-1)
 @click.option("-n", "--lines", default=20, show_default=True, help="How many past lines to begin with.")
-@click.option("--follow/--no-follow", "-f", default=True, help="Go on until Ctrl-C, or end.  [default: follow]")
+@click.option(
+    "--follow/--no-follow", "-f", default=True, help="Go on until Ctrl-C, or end.  [default: follow]"
+)
 @click.pass_obj
 def logs(site: Site, names: tuple[str, ...], lines: int, follow: bool) -> None:
     """Show the devices' logs as one, across their restarts; supervisord's own only when it is named."""
@@ -316,10 +351,14 @@ def catalogue(folder: str, as_json: bool) -> None:
     for word, summary in load.words(folder).items():
         found = load.kind(word) if folder == "kinds" else load.driver(word)
         entry: dict[str, Any] = {"word": word, "summary": summary}
-        entry["options"] = {f.encode_name: describe(f.type) for f in msgspec.structs.fields(found.options_type)}
+        entry["options"] = {
+            f.encode_name: describe(f.type) for f in msgspec.structs.fields(found.options_type)
+        }
         if folder == "kinds":
             entry["commands"] = {
-                command.__name__.lower(): {f.encode_name: describe(f.type) for f in msgspec.structs.fields(command)}
+                command.__name__.lower(): {
+                    f.encode_name: describe(f.type) for f in msgspec.structs.fields(command)
+                }
                 for command in getattr(found, "commands", ())
             }
             entry["state"] = [f.encode_name for f in msgspec.structs.fields(found.state_type)]  # type: ignore[union-attr]
@@ -423,3 +462,7 @@ def grave(text: str) -> str:
 def clock(at: float) -> str:
     """Give the local time of a message."""
     return time.strftime("%H:%M:%S", time.localtime(at)) + f".{int(at % 1 * 1000):03}"
+
+
+if __name__ == "__main__":
+    main()

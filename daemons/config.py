@@ -155,7 +155,9 @@ class Lines:
     def line(self, path: Where) -> int:
         """Give the first line of the statement that made the path, or its nearest ancestor."""
         while path:
-            number = bisect_left(range(len(self._lines)), True, key=lambda n: exists(self._up_to(n + 1), path))
+            number = bisect_left(
+                range(len(self._lines)), True, key=lambda n: exists(self._up_to(n + 1), path)
+            )
             if number < len(self._lines):
                 return number + 1
             path = path[:-1]
@@ -186,10 +188,8 @@ class Lines:
 def exists(raw: Any, path: Where) -> bool:
     """Tell whether parsed TOML has something at a path."""
     for part in path:
-        if isinstance(raw, dict) and part in raw:
+        try:
             raw = raw[part]
-        elif isinstance(raw, list) and isinstance(part, int) and part < len(raw):
-            raw = raw[part]
-        else:
+        except (KeyError, IndexError, TypeError):
             return False
     return True

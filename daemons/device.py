@@ -31,12 +31,14 @@ def run(slice_: Slice) -> None:
     log = open_log(slice_.name)
     device = build(slice_.name, slice_.table, (), [])
     if device is None or device.driver is None or not issubclass(device.kind, Machine):
-        raise TypeError(f"{slice_.name}: its slice was written by another version; `house reload` writes it anew")
+        raise TypeError(
+            f"{slice_.name}: its slice was written by another version; `house reload` writes it anew"
+        )
     lock = Lock(device.name)
     journal = Journal(device.name, Memory, log)
     driver = device.driver(device.name, device.driver_options)
     machine = device.kind(device.options, driver.pace)
-    memory, clock = recall(journal.load(), device, machine, str(slice_.table["kind"]), log)
+    memory, clock = recall(journal.load(), machine, str(slice_.table["kind"]), log)
     with Process(device.name, memory.life, lock, log, clock.now) as process:
         driver.plug_in(machine.loads(), clock.now())
         appliance = Appliance(device, machine, memory, zone(slice_.settings.timezone))
@@ -47,9 +49,7 @@ def run(slice_: Slice) -> None:
     journal.secure()
 
 
-def recall(
-    last: Memory | None, device: Device, machine: Machine[Any, Any], word: str, log: Log
-) -> tuple[Memory, Clock]:
+def recall(last: Memory | None, machine: Machine[Any, Any], word: str, log: Log) -> tuple[Memory, Clock]:
     """Give the memory to go on with, and the clock that its moments are of."""
     clock = Clock(last.anchor, last.at) if last else Clock()
     life = next_life(last.life if last else None)
@@ -57,7 +57,9 @@ def recall(
         try:
             msgspec.json.decode(last.machine, type=machine.memory_type)
         except msgspec.MsgspecError as error:
-            log.error("remembers nothing that this version of %s understands, and starts anew: %s", word, error)
+            log.error(
+                "remembers nothing that this version of %s understands, and starts anew: %s", word, error
+            )
         else:
             return msgspec.structs.replace(last, life=life, anchor=clock.anchor), clock
     fresh = Memory(
@@ -75,7 +77,12 @@ class Shell:
     """Does what the appliance decides."""
 
     def __init__(
-        self, device: Device, appliance: Appliance, driver: Driver[Any], journal: Journal[Memory], process: Process
+        self,
+        device: Device,
+        appliance: Appliance,
+        driver: Driver[Any],
+        journal: Journal[Memory],
+        process: Process,
     ) -> None:
         self._appliance = appliance
         self._driver = driver
@@ -156,7 +163,9 @@ class Shell:
             self._process.publish(state, self._appliance.since, memory.turned, memory.cause)
 
     def _set_timer(self) -> None:
-        due = [moment for moment in (self._appliance.due(), self._driver.due(self._now())) if moment is not None]
+        due = [
+            moment for moment in (self._appliance.due(), self._driver.due(self._now())) if moment is not None
+        ]
         if self._timer:
             self._timer.cancel()
         self._timer = self._process.loop.at(min(due), self.look) if due else None

@@ -87,7 +87,9 @@ def read_slice(name: str) -> Slice:
     try:
         return msgspec.json.decode(slice_path(name).read_bytes(), type=Slice)
     except (OSError, msgspec.MsgspecError) as error:
-        raise PlaceError(f"{slice_path(name).absolute()} cannot be read ({error}); `house up` writes it") from error
+        raise PlaceError(
+            f"{slice_path(name).absolute()} cannot be read ({error}); `house up` writes it"
+        ) from error
 
 
 def zone(timezone: str) -> ZoneInfo:
@@ -95,7 +97,9 @@ def zone(timezone: str) -> ZoneInfo:
     try:
         return ZoneInfo(timezone)
     except (ZoneInfoNotFoundError, OSError, ValueError) as error:
-        raise ValueError(f"there is no timezone {timezone!r}; allowed: names such as Europe/Berlin") from error
+        raise ValueError(
+            f"there is no timezone {timezone!r}; allowed: names such as Europe/Berlin"
+        ) from error
 
 
 def build(name: str, table: Any, where: Where, problems: list[Problem]) -> Device | None:
@@ -154,7 +158,9 @@ def _class(folder: str, word: Any, where: Where, problems: list[Problem]) -> Any
         return None
 
 
-def _options(own: dict[str, Any], kind: type[Kind], where: Where, problems: list[Problem], more: set[str]) -> Any:
+def _options(
+    own: dict[str, Any], kind: type[Kind], where: Where, problems: list[Problem], more: set[str]
+) -> Any:
     """Read the keys that belong to the kind; an unknown one is told with all that there are."""
     allowed = {f.encode_name for f in msgspec.structs.fields(kind.options_type)}
     before = len(problems)

@@ -48,7 +48,9 @@ def _load(folder: str, word: str, contract: type[C]) -> type[C]:
     except ModuleNotFoundError as error:
         if error.name == f"daemons.{folder}.{word}":
             raise HouseError(f"there is no daemons/{folder}/{word}.py") from error
-        raise HouseError(f"daemons/{folder}/{word}.py needs the module {error.name!r}, which is not installed") from error
+        raise HouseError(
+            f"daemons/{folder}/{word}.py needs the module {error.name!r}, which is not installed"
+        ) from error
     except Exception as error:
         raise HouseError(f"daemons/{folder}/{word}.py is broken: {type(error).__name__}: {error}") from error
     found = getattr(module, name, None)

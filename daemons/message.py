@@ -32,8 +32,8 @@ class State(Struct, frozen=True, kw_only=True):
 
     `boot` is new at every start of the process and grows; `seq` counts its states from 1.
     `turned` says of each field that is not a measurement, and is no longer what it first was,
-    when it took its present value; `since` is the latest of these. `cause` is the id of the press or command that led here,
-    "hardware" for a hand at the appliance itself, or nothing yet.
+    when it took its present value; `since` is the latest of these. `cause` is the id of the
+    press or command that led here, "hardware" for a hand at the appliance itself, or nothing.
     """
 
     device: DeviceName

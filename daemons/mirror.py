@@ -36,7 +36,9 @@ def run(slice_: Slice) -> None:
     log = open_log(slice_.name)
     device = build(slice_.name, slice_.table, (), [])
     if device is None:
-        raise TypeError(f"{slice_.name}: its slice was written by another version; `house reload` writes it anew")
+        raise TypeError(
+            f"{slice_.name}: its slice was written by another version; `house reload` writes it anew"
+        )
     lock = Lock(slice_.name)
     journal = Journal(slice_.name, Memory, log)
     last = journal.load()
@@ -81,7 +83,10 @@ class Watcher:
         """Answer the one question there is."""
         outcome: dict[str, Any] = {"outcome": "applied", "result": self.snapshot()}
         if command.command != "snapshot":
-            outcome = {"outcome": "rejected", "reason": f"it has no command {command.command!r}; allowed: snapshot"}
+            outcome = {
+                "outcome": "rejected",
+                "reason": f"it has no command {command.command!r}; allowed: snapshot",
+            }
         return Receipt(id=command.id, device=self._process.name, at=time.time(), **outcome)
 
     def snapshot(self) -> dict[str, Any]:

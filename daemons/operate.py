@@ -54,7 +54,9 @@ def changed(slices: dict[str, Slice], run: Path) -> list[str]:
     """Name the devices whose program is not the one that is installed."""
     installed = {file.stem: file.read_text() for file in Path("programs").glob("*.conf")}
     wanted = {name: render(slice_, run) for name, slice_ in slices.items()}
-    return sorted(name for name in installed.keys() | wanted.keys() if installed.get(name) != wanted.get(name))
+    return sorted(
+        name for name in installed.keys() | wanted.keys() if installed.get(name) != wanted.get(name)
+    )
 
 
 def up(house: House, run: Path, patience: float, progress: Progress) -> bool:
@@ -68,7 +70,9 @@ def up(house: House, run: Path, patience: float, progress: Progress) -> bool:
         was_up = supervisor.is_up()
         if not was_up:
             install(slices, run)
-            compileall.compile_dir(Path(__file__).parent, quiet=2)  # some machines let nobody write .pyc files later
+            compileall.compile_dir(
+                Path(__file__).parent, quiet=2
+            )  # some machines let nobody write .pyc files later
             launch(configuration(run))
         wait_ready(list(supervisor.processes()), supervisor, patience, progress)
     return not was_up
@@ -114,7 +118,9 @@ def wait_ready(names: list[str], supervisor: Supervisor, patience: float, progre
     try:
         while waiting and time.monotonic() < end:
             if subscriber.socket.poll(20):
-                heard |= {beat.device: beat.pid for beat in subscriber.receive() if isinstance(beat, Heartbeat)}
+                heard |= {
+                    beat.device: beat.pid for beat in subscriber.receive() if isinstance(beat, Heartbeat)
+                }
             processes = supervisor.processes()  # which also turns its loop, so that it starts what it has to
             waiting = [name for name in names if not heard.get(name) or heard[name] != processes[name]["pid"]]
             progress(len(names) - len(waiting), len(names))
@@ -125,4 +131,6 @@ def wait_ready(names: list[str], supervisor: Supervisor, patience: float, progre
         name, more = waiting[0], f" (nor are: {', '.join(waiting[1:])})" if waiting[1:] else ""
         tail = "\n".join(f"    {line}" for line in last_lines(name, 10)) or "    (its log is empty)"
         state = supervisor.processes()[name]["statename"]
-        raise NotReady(name, f"is not ready after {patience:g} s; its process is {state}{more}. Its log ends:\n{tail}")
+        raise NotReady(
+            name, f"is not ready after {patience:g} s; its process is {state}{more}. Its log ends:\n{tail}"
+        )

@@ -79,7 +79,9 @@ class Process:
         reason = self.loop.run()
         self.log.info("ends, by %s", reason)
 
-    def publish(self, state: dict[str, Any], since: float, turned: dict[str, float], cause: str | None) -> None:
+    def publish(
+        self, state: dict[str, Any], since: float, turned: dict[str, float], cause: str | None
+    ) -> None:
         """Say what this process shows now."""
         self._seq += 1
         self._publisher.publish(
@@ -97,7 +99,12 @@ class Process:
 
     def snapshot(self, state: dict[str, Any], since: float) -> dict[str, Any]:
         """Give what the mirror knows of itself, in the form that it gives of others."""
-        life = {"boot": self._life.boot, "seq": self._seq, "pid": os.getpid(), "restarts": self._life.restarts}
+        life = {
+            "boot": self._life.boot,
+            "seq": self._seq,
+            "pid": os.getpid(),
+            "restarts": self._life.restarts,
+        }
         return {"presence": "live", "state": state, "cause": None, "since": since, "age_seconds": 0.0, **life}
 
     def _beat(self) -> None:

@@ -1,8 +1,9 @@
 """When an appliance acts by itself: one `[[devices.NAME.when]]` of the configuration. Pure.
 
 A rule looks at what another device turned to. A state says of each of its fields when it took
-its value (`turned`; a field still at its first value has no such moment), and that moment, not the message, is what a rule acts on once: heard
-again, after a restart of either side, it is the same moment and nothing happens.
+its value (`turned`; a field still at its first value has no such moment), and that moment,
+not the message, is what a rule acts on once: heard again, after a restart of either side, it
+is the same moment and nothing happens.
 """
 
 from datetime import datetime, tzinfo
@@ -74,7 +75,10 @@ def judge(
     if mark.due is not None:
         return dealt, "it is already waiting for its delay"
     if mark.fired is not None and 0 <= now - mark.fired < when.cooldown_seconds:
-        return dealt, f"it acted {now - mark.fired:.0f} s ago, and its cooldown is {when.cooldown_seconds:g} s"
+        return (
+            dealt,
+            f"it acted {now - mark.fired:.0f} s ago, and its cooldown is {when.cooldown_seconds:g} s",
+        )
     due = now + max(0.0, when.delay_seconds - max(0.0, late))
     return Mark(turned=turned, fired=mark.fired, due=due, cause=heard.cause), None
 

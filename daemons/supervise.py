@@ -67,7 +67,9 @@ def render(slice_: Slice, run: Path) -> str:
 def configuration(run: Path) -> Path:
     """Give supervisord's file for a run directory: the project's own, or a copy made for another one."""
     here = Path(__file__).parent
-    source = next(path for path in (here.parent / "supervisord.conf", here / "supervisord.conf") if path.exists())
+    source = next(
+        path for path in (here.parent / "supervisord.conf", here / "supervisord.conf") if path.exists()
+    )
     file = run / SOCKET
     fits = len(os.fsencode(file)) <= LONGEST_SOCKET_PATH
     if run == source.parent / "run" and fits:

@@ -139,7 +139,9 @@ def _describe(info: Any) -> str:
             noun = "a whole number" if isinstance(info, inspect.IntType) else "a number"
             low = info.ge if info.ge is not None else info.gt
             high = info.le if info.le is not None else info.lt
-            bounds = (f" from {low:g}" if low is not None else "") + (f" to {high:g}" if high is not None else "")
+            bounds = (f" from {low:g}" if low is not None else "") + (
+                f" to {high:g}" if high is not None else ""
+            )
             return noun + bounds
         case inspect.StrType():
             return "text"

@@ -1,0 +1,58 @@
+"""Fixtures: houses that are their own, and that leave nothing behind."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.guard import kill_all, processes_of
+from tests.household import BREAKFAST, Household
+
+
+@pytest.fixture(scope="session")
+def guard() -> Iterator[Callable[[Path], None]]:
+    """Have what a killed test run leaves behind ended by a process that outlives it."""
+    with subprocess.Popen(
+        [sys.executable, Path(__file__).parent / "guard.py"],
+        stdin=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        assert process.stdin is not None
+
+        def tell(run: Path) -> None:
+            print(run, file=process.stdin, flush=True)
+
+        yield tell
+
+
+@pytest.fixture
+def household(tmp_path: Path, guard: Callable[[Path], None]) -> Iterator[Callable[..., Household]]:
+    """Make houses; at the end each is taken down, and that nothing of it lives on is part of the test."""
+    made: list[Household] = []
+
+    def make(toml: str = BREAKFAST, folder: str = "house") -> Household:
+        house = Household(tmp_path / folder, toml)
+        guard(house.run)
+        made.append(house)
+        return house
+
+    yield make
+    left = {}
+    for house in made:
+        if house.run.exists():
+            house.house("down", check=False)
+        if pids := processes_of(str(house.run)):
+            left[str(house.run)] = pids
+            kill_all(str(house.run))
+    assert not left, f"a house was taken down, and these processes lived on: {left}"
+
+
+@pytest.fixture
+def breakfast(household: Callable[..., Household]) -> Household:
+    """Have the breakfast house up."""
+    house = household()
+    house.house("up")
+    return house

@@ -1,0 +1,37 @@
+"""Ends what a killed test run leaves behind: it reads run directories from its standard input, and
+when that closes, however the tests have ended, it kills every process that belongs to one of them.
+"""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+
+def processes_of(run: str) -> list[int]:
+    """Give the PIDs whose environment says that they belong to the house in this run directory."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if f"HOUSE_RUN={run}".encode() in (folder / "environ").read_bytes().split(b"\0"):
+                found.append(int(folder.name))
+        except OSError:
+            continue  # it has ended, or is somebody else's
+    return found
+
+
+def kill_all(run: str) -> list[int]:
+    """Kill them, supervisord first, for it would start the others again; give whom."""
+    found = sorted(processes_of(run))
+    for pid in found:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+    return found
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for line in list(sys.stdin):
+        kill_all(line.rstrip("\n"))

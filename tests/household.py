@@ -1,0 +1,140 @@
+"""A real house in a temporary directory, for tests: what a person does, and what can be seen of it."""
+
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import zmq
+
+from daemons.bus import Subscriber
+from daemons.drivers.simulated import Switching, read_switchings
+from daemons.message import Heartbeat, State
+
+HOUSE = [sys.executable, "-m", "daemons.cli"]
+BREAKFAST = (Path(__file__).parent.parent / "config" / "house.toml").read_text()
+PATIENCE = 30.0
+"""How long anything may take before a test gives up; nothing waits that long unless it is broken."""
+
+
+class Household:
+    """One house: its configuration, its run directory, and the `house` command on them."""
+
+    def __init__(self, folder: Path, toml: str = BREAKFAST) -> None:
+        self.run = folder / "run"
+        self.config = folder / "house.toml"
+        folder.mkdir(parents=True, exist_ok=True)
+        self.config.write_text(toml)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What its processes can be known by."""
+        return {**os.environ, "HOUSE_RUN": str(self.run), "HOUSE_CONFIG": str(self.config), "NO_COLOR": "1"}
+
+    def house(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run the `house` command to its end."""
+        done = subprocess.run(
+            [*HOUSE, *words], env=self.environment, capture_output=True, text=True, timeout=60, check=False
+        )
+        if check and done.returncode != 0:
+            raise AssertionError(f"house {' '.join(words)}: {done.returncode}\n{done.stdout}{done.stderr}")
+        return done
+
+    @contextmanager
+    def house_running(self, *words: str) -> Iterator["subprocess.Popen[str]"]:
+        """Run a `house` command that does not end by itself."""
+        process = subprocess.Popen([*HOUSE, *words], env=self.environment, stdout=subprocess.PIPE, text=True)
+        try:
+            yield process
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=PATIENCE)
+
+    def status(self) -> dict[str, Any]:
+        """Give `house status --json`."""
+        found: dict[str, Any] = json.loads(self.house("status", "--json").stdout)
+        return found
+
+    def pids(self) -> dict[str, int]:
+        """Give each device's PID."""
+        return {name: device["process"]["pid"] for name, device in self.status()["devices"].items()}
+
+    def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> int:
+        """Send a device's process a signal; give the PID that it had."""
+        pid = self.pids()[name]
+        os.kill(pid, number)
+        return pid
+
+    def send(self, name: str, command: str, *args: str) -> dict[str, Any]:
+        """Send a command; give the receipt."""
+        done = self.house("send", name, command, *args, "--json", check=False)
+        receipt: dict[str, Any] = json.loads(done.stdout)
+        return receipt
+
+    def witness(self, name: str) -> list[Switching]:
+        """Give every switching of a device's hardware, as the hardware itself recorded it."""
+        path = self.run / "hardware" / name / "switchings.jsonl"
+        return read_switchings(path)[0] if path.exists() else []
+
+    def log(self, name: str) -> str:
+        """Give a process's log."""
+        return (self.run / "log" / f"{name}.log").read_text()
+
+    @contextmanager
+    def ear(self, *names: str) -> Iterator["Ear"]:
+        """Listen to devices."""
+        before = Path.cwd()
+        context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        os.chdir(self.run)
+        try:
+            yield Ear(Subscriber(context, list(names), logging.getLogger("test")))
+        finally:
+            os.chdir(before)
+            context.destroy(linger=0)
+
+
+class Ear:
+    """What is heard of a house; the latest of each device."""
+
+    def __init__(self, subscriber: Subscriber) -> None:
+        self._subscriber = subscriber
+        self.states: dict[str, State] = {}
+        self.beats: dict[str, Heartbeat] = {}
+        self.all: list[State] = []
+
+    def until(self, holds: Callable[["Ear"], Any], patience: float = PATIENCE) -> "Ear":
+        """Listen until something holds of what was heard; fail when it never does."""
+        end = time.monotonic() + patience
+        while not holds(self):
+            left = end - time.monotonic()
+            if left <= 0 or not self._subscriber.socket.poll(int(left * 1000) + 1):
+                raise AssertionError(f"not within {patience:g} s; heard {self.states}")
+            for heard in self._subscriber.receive():
+                if isinstance(heard, State):
+                    self.states[heard.device] = heard
+                    self.all.append(heard)
+                else:
+                    self.beats[heard.device] = heard
+        return self
+
+    def shows(self, name: str, **fields: Any) -> bool:
+        """Tell whether a device was last heard with these fields."""
+        state = self.states.get(name)
+        return state is not None and all(state.state.get(key) == value for key, value in fields.items())
+
+
+def eventually(holds: Callable[[], Any], patience: float = PATIENCE) -> Any:
+    """Ask again and again until the answer is true, and give it; for what sends no event."""
+    end = time.monotonic() + patience
+    while not (answer := holds()):
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {patience:g} s")
+        time.sleep(0.01)
+    return answer
