@@ -1,0 +1,56 @@
+"""What a simulated device process has loaded: only what it needs."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from daemons.config import load_house
+from tests.household import BREAKFAST, Household
+
+HEAVY = (
+    "asyncio",
+    "click",
+    "rich",
+    "http",
+    "aiohttp",
+    "tomli",
+    "supervisor",
+    "hashlib",
+    "difflib",
+    "xmlrpc",
+    "email",
+)
+
+LIST_MODULES = """
+import sys
+from daemons import house, load, loop
+loop.Loop.run = lambda self: "the test, before its first turn"
+from daemons.__main__ import main
+main(sys.argv[1])
+print(*sys.modules)
+"""
+
+
+@pytest.mark.parametrize("name", ["toaster", "coffee_maker", "bathroom_light", "kitchen_lamp", "mirror"])
+def test_a_device_process_loads_only_what_it_needs(household: Callable[..., Household], name: str) -> None:
+    """No asyncio, no click or rich, no HTTP, no TOML: a toaster is small."""
+    house = household(BREAKFAST)
+    slices = load_house(house.config).slices()
+    for folder in ("devices", "bus", "lock", "journal", "hardware"):
+        (house.run / folder).mkdir(parents=True)
+    (house.run / "devices" / f"{name}.json").write_bytes(slices[name].encode())
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", LIST_MODULES, name],
+        cwd=house.run,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=30,
+    )
+    loaded = set(done.stdout.splitlines()[-1].split())
+    assert f"daemons.kinds.{slices[name].table['kind']}" in loaded
+    assert not {module for module in loaded if module.partition(".")[0] in HEAVY}
+    kinds = {module for module in loaded if module.startswith("daemons.kinds.")}
+    assert kinds == {f"daemons.kinds.{slices[name].table['kind']}"}

@@ -1,0 +1,89 @@
+"""What is rendered for supervisord: one program a device, read by supervisord's own parser."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from supervisor.options import ServerOptions
+
+from daemons import place
+from daemons.config import House, load_house
+from daemons.errors import PlaceError
+from daemons.operate import changed, install
+from daemons.supervise import configuration
+from tests.household import BREAKFAST
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    """Have the breakfast house's configuration."""
+    file = tmp_path / "house.toml"
+    file.write_text(BREAKFAST)
+    return load_house(file)
+
+
+def programs(file: Path) -> dict[str, Any]:
+    """Give the programs that supervisord makes of a configuration."""
+    options = ServerOptions()
+    options.realize(["-c", str(file)])
+    return {
+        config.name: config for group in options.process_group_configs for config in group.process_configs
+    }
+
+
+@pytest.mark.parametrize("folder", ["run", "a run with spaces"])
+def test_each_device_is_one_program(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    """Its program starts it, in the run directory, and keeps its log there within caps."""
+    monkeypatch.chdir(tmp_path)
+    run = tmp_path / folder
+    place.enter(run)
+    install(house.slices(), run)
+    found = programs(configuration(run))
+    assert found.keys() == house.devices.keys()
+    for name, config in found.items():
+        assert config.command.endswith(f" -P -m daemons {name}")
+        assert config.environment["HOUSE_RUN"] == str(run)
+        assert config.directory == str(run)
+        assert config.stdout_logfile == str(run / "log" / f"{name}.log")
+        assert 0 < config.stdout_logfile_maxbytes <= 1 << 20
+        assert config.redirect_stderr
+        assert config.startsecs == 0
+
+
+def test_only_a_changed_slice_is_a_changed_program(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another option, rule or timezone makes another program; a comment or another device does not."""
+    monkeypatch.chdir(tmp_path)
+    run = tmp_path / "run"
+    place.enter(run)
+    install(house.slices(), run)
+    file = tmp_path / "house.toml"
+    assert changed(house.slices(), run) == []
+
+    def changes(old: str, new: str) -> list[str]:
+        file.write_text(BREAKFAST.replace(old, new))
+        return changed(load_house(file).slices(), run)
+
+    assert changes("# The breakfast house", "# A house") == []
+    assert changes("browning = 3", "browning = 4") == ["toaster"]
+    assert changes('do = "off"', 'do = "toggle"') == ["kitchen_lamp"]
+    assert changes("Europe/Berlin", "Europe/Paris") == sorted(house.devices)
+    assert changes('name = "Smart mirror"', 'name = "Looking glass"') == ["mirror"]
+
+
+def test_the_projects_own_file_is_used_for_the_default_run_directory() -> None:
+    """supervisord.conf is static: nothing is rendered into it, and the stock tools find the house by it."""
+    project = Path(__file__).parent.parent
+    assert configuration(project / "run") == project / "supervisord.conf"
+
+
+@pytest.mark.parametrize("character", ['"', "%", ";", "[", "\n"])
+def test_a_path_that_supervisord_cannot_hold_is_refused(tmp_path: Path, character: str) -> None:
+    """The message names the path and the character, and nothing is made."""
+    run = tmp_path / f"a{character}b"
+    with pytest.raises(PlaceError, match="supervisord's files cannot hold"):
+        place.enter(run)
+    assert not run.exists()
