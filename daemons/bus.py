@@ -33,7 +33,7 @@ def open_socket(context: Context, kind: int) -> Socket:
     socket.set(zmq.SNDHWM, 1000)
     socket.set(zmq.RCVHWM, 10_000)
     socket.set(zmq.RECONNECT_IVL, 10)
-    socket.set(zmq.RECONNECT_IVL_MAX, 1000)
+    socket.set(zmq.RECONNECT_IVL_MAX, 100)  # who comes back after a while is heard before you blink, too
     socket.set(zmq.MAXMSGSIZE, message.LIMIT)
     return socket
 
