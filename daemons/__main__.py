@@ -7,21 +7,26 @@ import setproctitle
 
 from daemons import house, load
 from daemons.errors import HouseError
+from daemons.place import STOPPED_BY_HAND, stopped_path
 
 
-def main(name: str) -> None:
-    """Be the process of that name, inside the run directory, until told to end."""
+def start(name: str) -> None:
+    """Be the process of that name, inside the run directory, until told to end; SystemExit says why not."""
     setproctitle.setproctitle(f"house: {name}")  # what `ps` and `top` show
-    slice_ = house.read_slice(name)
-    load.role(load.kind(str(slice_.table["kind"])).role)(slice_)
+    os.umask(0o077)
+    try:
+        os.chdir(os.environ.get("HOUSE_RUN", "run"))
+        if stopped_path(name).exists():
+            print(f"{name} was stopped by hand; `house start {name}` starts it")  # noqa: T201
+            sys.exit(STOPPED_BY_HAND)
+        slice_ = house.read_slice(name)
+        role = load.kind(str(slice_.table["kind"])).role if slice_.table else name
+        load.role(role)(slice_)
+    except (HouseError, OSError) as error:
+        sys.exit(f"{name}: {error}")
 
 
 if __name__ == "__main__":
     if len(sys.argv) != 2:  # noqa: PLR2004
         sys.exit("usage: python -m daemons NAME, where NAME is a device that `house up` has set up")
-    os.umask(0o077)
-    try:
-        os.chdir(os.environ.get("HOUSE_RUN", "run"))
-        main(sys.argv[1])
-    except (HouseError, OSError) as error:
-        sys.exit(f"{sys.argv[1]}: {error}")
+    start(sys.argv[1])

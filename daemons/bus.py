@@ -8,14 +8,14 @@ the truth within a round trip (zmq_setsockopt(3), ZMQ_XPUB_VERBOSE).
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import zmq
 
 from daemons import message
 from daemons.errors import DeviceError, MessageError, NoAnswer
-from daemons.message import Command, Heartbeat, Receipt, State
+from daemons.message import Command, Heartbeat, Published, Receipt
 from daemons.place import command_endpoint, publish_endpoint
 
 BURST = 1000
@@ -70,17 +70,17 @@ class Refusals:
 
 
 class Publisher:
-    """Says what one device is, to whoever subscribes; holds the current state to say it again."""
+    """Says what one process knows, to whoever subscribes; holds what is current to say it again."""
 
-    def __init__(self, context: Context, device: str) -> None:
+    def __init__(self, context: Context, name: str) -> None:
         """Bind; DeviceError when the endpoint cannot be had."""
         self.socket = open_socket(context, zmq.XPUB)
         self.socket.set(zmq.XPUB_VERBOSE, 1)
-        bind(self.socket, device, publish_endpoint(device))
+        bind(self.socket, name, publish_endpoint(name))
         self._current: dict[bytes, bytes] = {}
 
-    def publish(self, message_: State | Heartbeat) -> None:
-        """Send a state or a sign of life, which is then the current one."""
+    def publish(self, message_: Published) -> None:
+        """Send a message, which is then the current one of its topic."""
         topic = message.topic(message_)
         self._current[topic] = message.encode(message_)
         self.socket.send_multipart([topic, self._current[topic]])
@@ -94,43 +94,61 @@ class Publisher:
 
 
 class Subscriber:
-    """Hears the devices it names; yields each state and heartbeat once, in order, and no bad frame."""
+    """Hears the processes it names; yields each message once, in order, and no bad frame."""
 
-    def __init__(self, context: Context, devices: list[str], log: Logger) -> None:
+    def __init__(self, context: Context, names: Iterable[str], log: Logger) -> None:
         self.socket = open_socket(context, zmq.SUB)
         self.refusals = Refusals(log)
-        self._seen: dict[str, tuple[int, int]] = dict.fromkeys(devices, (0, 0))
-        for device in devices:
-            self.socket.connect(publish_endpoint(device))
-            self._subscribe(device)
+        self._latest: dict[str, tuple[int, int]] = {}
+        """Of each publisher, the highest (boot, seq) heard."""
+        self._heard: dict[bytes, tuple[int, int]] = {}
+        """Of each topic, the last (boot, seq) heard."""
+        for name in names:
+            self.add(name)
 
-    def receive(self) -> Iterator[State | Heartbeat]:
+    def add(self, name: str) -> None:
+        """Listen to one more."""
+        if name not in self._latest:
+            self._latest[name] = (0, 0)
+            self.socket.connect(publish_endpoint(name))
+            self.ask(name)
+
+    def remove(self, name: str) -> None:
+        """Listen to one less."""
+        if self._latest.pop(name, None) is not None:
+            self.socket.disconnect(publish_endpoint(name))
+
+    def ask(self, name: str) -> None:
+        """Have a process say again what is current; its work loop answers, or it is not at work."""
+        self.socket.subscribe(f"{name}/")
+
+    def receive(self) -> Iterator[Published]:
         """Yield what has arrived and is new."""
         for frames in drain(self.socket):
             try:
                 heard = message.decode(frames)
-                if heard.device not in self._seen:
-                    raise MessageError(f"nobody here listens to {heard.device}")
+                name = message.publisher(heard)
+                if name not in self._latest:
+                    raise MessageError(f"nobody here listens to {name}")
             except MessageError as error:
                 self.refusals.add("the bus", error)
                 continue
-            if self._is_new(heard):
+            if self._is_new(frames[0], name, heard):
                 yield heard
 
-    def _is_new(self, heard: State | Heartbeat) -> bool:
-        seen, mark = self._seen[heard.device], (heard.boot, heard.seq)
-        if isinstance(heard, State):
-            if mark <= seen:
-                return False
-            self._seen[heard.device] = mark
-        elif heard.boot < seen[0]:
+    def _is_new(self, topic: bytes, name: str, heard: Published) -> bool:
+        latest, mark = self._latest[name], (heard.boot, heard.seq)
+        if heard.boot < latest[0]:
+            return False  # of a life that has ended
+        if isinstance(heard, Heartbeat):
+            if mark > latest:
+                self.ask(name)  # something was missed
+            return True
+        if mark <= self._heard.get(topic, (0, 0)):
             return False
-        elif mark > seen:
-            self._subscribe(heard.device)  # a state was missed: asking again brings the current one
+        self._heard[topic] = mark
+        self._latest[name] = max(latest, mark)
         return True
-
-    def _subscribe(self, device: str) -> None:
-        self.socket.subscribe(f"{device}/")
 
 
 class Request(NamedTuple):

@@ -10,11 +10,13 @@ from msgspec import Struct
 
 from daemons.errors import ConfigurationError
 from daemons.house import Device, Peer, Settings, Slice, build, check_turns, zone
-from daemons.message import NAME
+from daemons.message import NAME, STEWARD
 from daemons.value import Path as Where
 from daemons.value import Problem, choose, read, show
 
-RESERVED = {"house", "supervisord", "steward", "recorder", "exchange", "bridge"}
+DEVICE_KEYS, STEWARD_KEYS = {"timezone"}, {"watchdog"}
+"""What each sort of process depends on in [house]: a new name for the house restarts nobody."""
+RESERVED = {"house", "supervisord", STEWARD, "recorder", "exchange", "bridge"}
 """Names of the house's own processes."""
 
 
@@ -23,23 +25,33 @@ class House(Struct, frozen=True, kw_only=True):
 
     settings: Settings
     devices: dict[str, Device]
-    tables: dict[str, dict[str, Any]]
+    raw: dict[str, Any]
+
+    def table(self, name: str) -> dict[str, Any]:
+        """Give a device's table as it was written."""
+        found: dict[str, Any] = self.raw["devices"][name]
+        return found
 
     def slices(self) -> dict[str, Slice]:
-        """Give each process its slice; only what gathers the whole house knows all its peers."""
+        """Give each process its slice: what makes no difference to it is not in it."""
+        house = self.raw.get("house", {})
         peers = {
-            name: Peer(device.title, device.room, str(self.tables[name]["kind"]))
+            name: Peer(device.title, device.room, str(self.table(name)["kind"]))
             for name, device in self.devices.items()
         }
-        return {
+        slices = {
             name: Slice(
                 name=name,
-                settings=self.settings,
-                table=self.tables[name],
+                house={key: house[key] for key in DEVICE_KEYS & house.keys()},
+                table=self.table(name),
                 peers=peers if device.kind.role != "device" else {},
             )
             for name, device in self.devices.items()
         }
+        steward = Slice(
+            name=STEWARD, house={key: house[key] for key in STEWARD_KEYS & house.keys()}, table={}
+        )
+        return {**slices, STEWARD: steward}
 
 
 class Location(Struct, frozen=True):
@@ -102,7 +114,7 @@ def check(raw: dict[str, Any], problems: list[Problem]) -> House | None:
     _check_rules(devices, tables, problems)
     if problems or settings is None:
         return None
-    return House(settings=settings, devices=devices, tables=tables)
+    return House(settings=settings, devices=devices, raw=raw)
 
 
 def _check_rules(devices: dict[str, Device], names: dict[str, Any], problems: list[Problem]) -> None:

@@ -17,7 +17,7 @@ from daemons.errors import HouseError, PlaceError
 from daemons.kinds import Kind
 from daemons.rule import When
 from daemons.value import Path as Where
-from daemons.value import Problem, Seconds, choose, describe, read, show
+from daemons.value import Problem, Seconds, choose, convert, describe, read, show
 
 Title = Annotated[str, Meta(min_length=1, max_length=60)]
 
@@ -27,6 +27,8 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     name: Title = "House"
     timezone: Annotated[str, Meta(min_length=1)] = "UTC"
+    watchdog_seconds: Seconds = field(name="watchdog", default=Seconds(3))
+    """How long a process may be silent before it is taken for hung, killed and started again."""
 
 
 class Common(Struct, frozen=True, kw_only=True):
@@ -68,9 +70,16 @@ class Slice(Struct, frozen=True, kw_only=True):
     """All of a configuration that one process depends on; another slice is another process."""
 
     name: str
-    settings: Settings
+    house: dict[str, Any]
+    """Of the table [house], the keys that make a difference to this process."""
     table: dict[str, Any]
+    """Its own table [devices.NAME]; none for the house's own processes."""
     peers: dict[str, Peer] = {}
+
+    @property
+    def settings(self) -> Settings:
+        """Give the table [house], typed."""
+        return convert(self.house, Settings)
 
     def encode(self) -> bytes:
         """Give it as JSON."""

@@ -3,7 +3,7 @@
 import logging
 import sys
 from collections.abc import MutableMapping
-from typing import Any
+from typing import Any, TextIO
 
 FORMAT = "%(asctime)s.%(msecs)03d %(levelname)-7s %(name)s: %(message)s%(tail)s"
 
@@ -28,9 +28,9 @@ class Log(logging.LoggerAdapter[logging.Logger]):
         return msg, kwargs
 
 
-def open_log(name: str) -> Log:
-    """Log to standard output as `name`; supervisord keeps what is written there, within its caps."""
-    handler = logging.StreamHandler(sys.stdout)
+def open_log(name: str, stream: TextIO | None = None) -> Log:
+    """Log as `name` to standard output, unless told otherwise; supervisord keeps it, within its caps."""
+    handler = logging.StreamHandler(stream or sys.stdout)
     handler.setFormatter(Formatter(FORMAT, "%Y-%m-%d %H:%M:%S"))
     logger = logging.getLogger(name)
     logger.handlers[:] = [handler]

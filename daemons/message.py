@@ -1,7 +1,7 @@
 """What travels between processes: two frames, `[topic, payload]`, and their rules. No I/O.
 
-A topic is `NAME/state` or `NAME/heartbeat`; a payload is one UTF-8 JSON object. docs/wire.md
-is the same in prose, for readers who use nothing of ours.
+A topic is `NAME/state`, `NAME/heartbeat` or `steward/process/NAME`; a payload is one UTF-8
+JSON object. docs/wire.md is the same in prose, for readers who use nothing of ours.
 """
 
 import re
@@ -57,6 +57,25 @@ class Heartbeat(Struct, frozen=True, kw_only=True):
     restarts: Count = 0
 
 
+class Report(Struct, frozen=True, kw_only=True):
+    """What the steward knows of a process, whether or not that is able to say anything itself."""
+
+    device: DeviceName
+    boot: Count
+    """The steward's own."""
+    seq: Count
+    at: Unix
+    life: Literal["running", "restarting", "failed", "stopped"]
+    since: Unix
+    pid: Count | None = None
+    reason: Text | None = None
+    """Why it is not running, or what it died of last."""
+    lines: tuple[Text, ...] = ()
+    """The last lines of its log, when it failed."""
+    retry_at: Unix | None = None
+    """When it is tried again, when it failed."""
+
+
 class Command(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A wish, and until when (Unix seconds) it is one; `id` makes it count once."""
 
@@ -77,30 +96,40 @@ class Receipt(Struct, frozen=True, kw_only=True, omit_defaults=True):
     result: dict[str, Any] | None = None
 
 
-PUBLISHED: dict[str, type[State] | type[Heartbeat]] = {"state": State, "heartbeat": Heartbeat}
-_decoders = {word: msgspec.json.Decoder(kind) for word, kind in PUBLISHED.items()}
+STEWARD = "steward"
+Published = State | Heartbeat | Report
+_decoders: dict[bytes, msgspec.json.Decoder[Any]] = {
+    b"state": msgspec.json.Decoder(State),
+    b"heartbeat": msgspec.json.Decoder(Heartbeat),
+    b"process": msgspec.json.Decoder(Report),
+}
 _command = msgspec.json.Decoder(Command)
 _receipt = msgspec.json.Decoder(Receipt)
 encode = msgspec.json.Encoder().encode
 """Any message to its JSON payload."""
 
 
-def topic(message: State | Heartbeat) -> bytes:
+def topic(message: Published) -> bytes:
     """Give the first frame of a message that is published."""
-    word = "state" if type(message) is State else "heartbeat"
-    return f"{message.device}/{word}".encode()
+    if isinstance(message, Report):
+        return f"{STEWARD}/process/{message.device}".encode()
+    return f"{message.device}/{'state' if isinstance(message, State) else 'heartbeat'}".encode()
 
 
-def decode(frames: Sequence[bytes]) -> State | Heartbeat:
+def publisher(message: Published) -> str:
+    """Name the process that published a message."""
+    return STEWARD if isinstance(message, Report) else message.device
+
+
+def decode(frames: Sequence[bytes]) -> Published:
     """Read the two frames of a published message; MessageError says what is wrong with them."""
     if len(frames) != 2:  # noqa: PLR2004
         raise MessageError(f"{len(frames)} frames where a message has 2")
-    name, _, word = frames[0].partition(b"/")
-    decoder = _decoders.get(word.decode("ascii", "replace"))
+    decoder = _decoders.get(frames[0].partition(b"/")[2].partition(b"/")[0])
     if decoder is None:
-        raise MessageError("its topic is neither NAME/state nor NAME/heartbeat")
-    message: State | Heartbeat = _read(decoder, frames[1])
-    if message.device.encode() != name:
+        raise MessageError("its topic is neither NAME/state, NAME/heartbeat nor steward/process/NAME")
+    message: Published = _read(decoder, frames[1])
+    if topic(message) != frames[0]:
         raise MessageError(f"its topic and its device ({message.device}) differ")
     return message
 

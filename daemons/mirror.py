@@ -16,7 +16,7 @@ from daemons.house import Slice, build
 from daemons.journal import Journal
 from daemons.kinds.mirror import Shown, Table, describe
 from daemons.log import open_log
-from daemons.message import Command, Receipt, State
+from daemons.message import STEWARD, Command, Receipt, State
 from daemons.place import Lock
 from daemons.process import Life, Process, next_life
 
@@ -63,7 +63,7 @@ class Watcher:
         self._process = process
         self._now = process.loop.now
         self._shown: Shown | None = None
-        self._subscriber = Subscriber(process.context, list(table.entries), process.log)
+        self._subscriber = Subscriber(process.context, [*table.entries, STEWARD], process.log)
         process.loop.watch(self._subscriber.socket, self.hear)
         process.loop.every(1.0, journal.secure)
         self._journal.save(memory)
@@ -73,7 +73,7 @@ class Watcher:
         """Hear the house."""
         for heard in self._subscriber.receive():
             before = self._table.hear(heard, self._now())
-            if isinstance(heard, State):
+            if isinstance(heard, State) and heard.device in self._table.entries:
                 line = describe(self._slice.peers[heard.device].title, before, heard)
                 if line:
                     self._process.log.info(line, cause=heard.cause)

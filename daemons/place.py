@@ -10,9 +10,16 @@ from pathlib import Path
 
 from daemons.errors import AlreadyRunning, PlaceError
 
-FOLDERS = ("bus", "devices", "hardware", "journal", "lock", "log", "programs")
+FOLDERS = ("bus", "devices", "hardware", "journal", "lock", "log", "programs", "stopped")
+STOPPED_BY_HAND = 77
+"""The exit status of a device that a person has stopped: the one that supervisord takes for an end."""
 FORBIDDEN = set("\"';#*?[]\\%") | {chr(code) for code in range(32)}
 """What supervisord's own file format takes for comments, quotes, patterns or expansions."""
+
+
+def stopped_path(name: str) -> Path:
+    """Say where it stands that a person stopped a device; it stands there over reboots."""
+    return Path("stopped") / name
 
 
 def publish_endpoint(name: str) -> str:

@@ -4,7 +4,10 @@ It holds the name's lock, the loop, the publisher and the command server, and be
 second. Roles put their own work on top.
 """
 
+import faulthandler
 import os
+import signal
+import sys
 import time
 from collections.abc import Callable
 from types import TracebackType
@@ -16,7 +19,7 @@ from msgspec import Struct
 from daemons.bus import CommandServer, Publisher
 from daemons.log import Log
 from daemons.loop import Loop
-from daemons.message import Command, Heartbeat, Receipt, State
+from daemons.message import Command, Heartbeat, Receipt, Report, State
 from daemons.place import Lock
 
 BEAT_SECONDS = 1.0
@@ -50,12 +53,13 @@ class Process:
         self.log = log
         self.loop = Loop(now)
         self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self._life = life
+        self.life = life
         self._lock = lock
         self._seq = 0
 
     def __enter__(self) -> Self:
         """Bind the sockets and take over the signals."""
+        faulthandler.register(signal.SIGUSR1, sys.stderr, all_threads=True)  # who asks where we hang
         self.loop.__enter__()
         try:
             self._publisher = Publisher(self.context, self.name)
@@ -75,7 +79,7 @@ class Process:
         self.loop.watch(self._server.socket, take_commands)
         self.loop.watch(self._publisher.socket, self._publisher.answer_newcomers)
         self.loop.every(BEAT_SECONDS, self._beat)
-        self.log.info("is up (PID %d, restarts %d)", os.getpid(), self._life.restarts)
+        self.log.info("is up (PID %d, restarts %d)", os.getpid(), self.life.restarts)
         reason = self.loop.run()
         self.log.info("ends, by %s", reason)
 
@@ -87,7 +91,7 @@ class Process:
         self._publisher.publish(
             State(
                 device=self.name,
-                boot=self._life.boot,
+                boot=self.life.boot,
                 seq=self._seq,
                 at=time.time(),
                 since=since,
@@ -97,25 +101,42 @@ class Process:
             )
         )
 
+    def report(self, name: str, **fields: Any) -> Report:
+        """Say what is known of another process, and give it as it was said."""
+        self._seq += 1
+        report = Report(device=name, boot=self.life.boot, seq=self._seq, at=time.time(), **fields)
+        self._publisher.publish(report)
+        return report
+
     def snapshot(self, state: dict[str, Any], since: float) -> dict[str, Any]:
         """Give what the mirror knows of itself, in the form that it gives of others."""
         life = {
-            "boot": self._life.boot,
+            "boot": self.life.boot,
             "seq": self._seq,
             "pid": os.getpid(),
-            "restarts": self._life.restarts,
+            "restarts": self.life.restarts,
         }
-        return {"presence": "live", "state": state, "cause": None, "since": since, "age_seconds": 0.0, **life}
+        return {
+            "presence": "live",
+            "state": state,
+            "cause": None,
+            "since": since,
+            "age_seconds": 0.0,
+            **life,
+            "reason": None,
+            "last_lines": [],
+            "retry_at": None,
+        }
 
     def _beat(self) -> None:
         self._publisher.publish(
             Heartbeat(
                 device=self.name,
-                boot=self._life.boot,
+                boot=self.life.boot,
                 seq=self._seq,
                 at=time.time(),
                 pid=os.getpid(),
-                restarts=self._life.restarts,
+                restarts=self.life.restarts,
             )
         )
 

@@ -47,13 +47,16 @@ def house_status(house: House, run: Path, context: Context, supervisor: Supervis
             name: {
                 "name": device.title,
                 "room": device.room,
-                "kind": house.tables[name]["kind"],
+                "kind": house.table(name)["kind"],
                 "process": process(processes.get(name), known[name]),
                 "presence": presence(processes.get(name), known[name]),
                 "state": known[name]["state"],
                 "cause": known[name]["cause"],
                 "since": known[name]["since"],
                 "age_seconds": known[name]["age_seconds"],
+                "reason": known[name]["reason"],
+                "last_lines": known[name]["last_lines"],
+                "retry_at": known[name]["retry_at"],
                 "endpoints": {
                     "publish": absolute(publish_endpoint(name), run),
                     "command": absolute(command_endpoint(name), run),
@@ -106,8 +109,12 @@ def process(info: dict[str, Any] | None, known: dict[str, Any]) -> dict[str, Any
 
 def presence(info: dict[str, Any] | None, known: dict[str, Any]) -> str:
     """Say how far what is known of a device can be trusted, in one word."""
-    if info is None or info["statename"] == "STOPPED":
+    if info is None:
         return "offline"
+    if known["presence"] in ("failed", "stopped"):
+        return str(known["presence"])
+    if info["statename"] == "STOPPED":
+        return "stopped"
     if info["statename"] in ("FATAL", "UNKNOWN"):
         return "failed"
     if info["statename"] != "RUNNING" or known["pid"] not in (info["pid"], None):

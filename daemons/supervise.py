@@ -22,7 +22,8 @@ from typing import Any
 
 from daemons.errors import SupervisorError
 from daemons.house import Slice
-from daemons.place import check, write
+from daemons.message import STEWARD
+from daemons.place import STOPPED_BY_HAND, check, write
 
 SOCKET = "supervisord.sock"
 PIDFILE = "supervisord.pid"
@@ -32,36 +33,44 @@ LONGEST_SOCKET_PATH = 107 - len(".4194304")
 """sun_path holds 107 bytes (unix(7)), and supervisord first binds a name with its PID added."""
 
 PROGRAM = """\
-[program:{name}]
+[{section}:{name}]
 command={python} -P -m daemons {name}
 directory={run}
 environment=HOUSE_RUN="{run}",HOUSE_SLICE="{digest}"
 autostart=true
-autorestart=true
+autorestart=unexpected
+exitcodes={stopped}
 startsecs=0
 startretries=10
 stopsignal=TERM
 stopwaitsecs={stop_seconds}
 stopasgroup=true
 killasgroup=true
-redirect_stderr=true
-stdout_logfile={run}/log/{name}.log
-stdout_logfile_maxbytes=1MB
-stdout_logfile_backups=2
+{log}_logfile={run}/log/{name}.log
+{log}_logfile_maxbytes=1MB
+{log}_logfile_backups=2
 """
+DEVICE_PROGRAM = "redirect_stderr=true\n"
+STEWARD_PROGRAM = "stdout_logfile=NONE\nevents=PROCESS_STATE,PROCESS_GROUP_REMOVED\nbuffer_size=1000\n"
+"""The steward is supervisord's event listener: its standard output is protocol, and it logs to the other."""
 
 
 def render(slice_: Slice, run: Path) -> str:
     """Give the program of one device; its slice's digest is in it, so another slice is another program."""
     python = Path(sys.executable)
     check(python)
-    return PROGRAM.format(
+    steward = slice_.name == STEWARD
+    text = PROGRAM.format(
+        section="eventlistener" if steward else "program",
+        log="stderr" if steward else "stdout",
+        stopped=STOPPED_BY_HAND,
         name=slice_.name,
         python=shlex.quote(str(python)),
         run=run,
         digest=hashlib.sha256(slice_.encode()).hexdigest()[:16],
         stop_seconds=STOP_SECONDS,
     )
+    return text + (STEWARD_PROGRAM if steward else DEVICE_PROGRAM)
 
 
 def configuration(run: Path) -> Path:
@@ -86,7 +95,7 @@ def configuration(run: Path) -> Path:
 def launch(configuration: Path) -> None:
     """Start supervisord as a daemon; SupervisorError holds what it complains of."""
     done = subprocess.run(
-        [sys.executable, "-m", "supervisor.supervisord", "-c", str(configuration)],
+        [sys.executable, "-P", "-m", "supervisor.supervisord", "-c", str(configuration)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -14,6 +14,7 @@ PRESENCE = {
     "live": ("●", "green"),
     "stale": ("◐", "yellow"),
     "restarting": ("↻", "yellow"),
+    "stopped": ("◻", "dim"),
     "offline": ("○", "red"),
     "failed": ("✖", "bold red"),
 }

@@ -27,8 +27,8 @@ LIST_MODULES = """
 import sys
 from daemons import house, load, loop
 loop.Loop.run = lambda self: "the test, before its first turn"
-from daemons.__main__ import main
-main(sys.argv[1])
+from daemons.__main__ import start
+start(sys.argv[1])
 print(*sys.modules)
 """
 

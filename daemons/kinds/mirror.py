@@ -6,10 +6,10 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from daemons.kinds import Kind
-from daemons.message import Heartbeat, State
+from daemons.message import STEWARD, Heartbeat, Published, Report, State
 from daemons.value import Seconds
 
-Presence = Literal["live", "stale", "offline"]
+Presence = Literal["live", "stale", "offline", "restarting", "failed", "stopped"]
 
 
 class Options(Struct, frozen=True, kw_only=True):
@@ -40,6 +40,8 @@ class Entry(Struct, frozen=True):
 
     state: State | None = None
     beat: Heartbeat | None = None
+    report: Report | None = None
+    """What the steward said of its process last."""
     heard: float = 0.0
     """When it was last heard, in the mirror's own seconds."""
 
@@ -60,10 +62,18 @@ class Table:
         self.entries = dict.fromkeys(titles, Entry())
         self._options = options
         self._titles = titles
+        self._steward_heard = 0.0
 
-    def hear(self, heard: State | Heartbeat, now: float) -> State | None:
+    def hear(self, heard: Published, now: float) -> State | None:
         """Take a message; give the state that it replaces, if it is one."""
-        entry = self.entries[heard.device]
+        if heard.device == STEWARD:
+            self._steward_heard = now
+        entry = self.entries.get(heard.device)
+        if entry is None:
+            return None
+        if isinstance(heard, Report):
+            self.entries[heard.device] = replace(entry, report=heard)
+            return None
         if isinstance(heard, Heartbeat):
             self.entries[heard.device] = replace(entry, beat=heard, heard=now)
             return None
@@ -74,6 +84,13 @@ class Table:
         """Say whether what is known of a device is still what it is."""
         entry = self.entries[name]
         age = now - entry.heard
+        # The steward knows better, as long as it is there itself.
+        if (
+            entry.report
+            and entry.report.life != "running"
+            and now - self._steward_heard < self._options.offline_seconds
+        ):
+            return entry.report.life
         if entry.state is None or age >= self._options.offline_seconds:
             return "offline"
         return "stale" if age >= self._options.stale_seconds else "live"
@@ -105,7 +122,8 @@ class Table:
 
     def snapshot(self, name: str, now: float) -> dict[str, Any]:
         """Give what is known of one device, as JSON."""
-        state, beat = self.entries[name].state, self.entries[name].beat
+        entry = self.entries[name]
+        state, beat, report = entry.state, entry.beat, entry.report
         return {
             "presence": self.presence(name, now),
             "state": state.state if state else None,
@@ -116,6 +134,9 @@ class Table:
             "seq": state.seq if state else None,
             "pid": beat.pid if beat else None,
             "restarts": beat.restarts if beat else None,
+            "reason": report.reason if report else None,
+            "last_lines": list(report.lines) if report else [],
+            "retry_at": report.retry_at if report else None,
         }
 
     def _part(self, state: State) -> str:

@@ -1,0 +1,225 @@
+"""The contract that every kind keeps, whichever files stand in daemons/kinds/."""
+
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec import Struct, inspect
+
+from daemons import load
+from daemons.errors import Rejected
+from daemons.hardware import Reading, Setting
+from daemons.kinds import Kind, Machine
+from daemons.message import Scalar
+from tests import fresh
+
+KINDS = list(load.words("kinds"))
+MACHINES = fresh.machines()
+START = 1_750_000_000.0
+MOST_SECONDS = 7 * 86400.0
+
+readings = st.builds(
+    Reading,
+    on=st.booleans(),
+    power_watts=st.floats(0, 3000),
+    cause=st.none() | st.just("a1"),
+    fault=st.none() | st.just("it smokes"),
+)
+
+
+def values(type_: Any) -> st.SearchStrategy[Any]:
+    """Give what a command's argument of this type can be."""
+    info = inspect.type_info(type_)
+    options = info.types if isinstance(info, inspect.UnionType) else (info,)
+    return st.one_of(*map(_values, options))
+
+
+def _values(info: Any) -> st.SearchStrategy[Any]:
+    match info:
+        case inspect.NoneType():
+            return st.none()
+        case inspect.BoolType():
+            return st.booleans()
+        case inspect.IntType():
+            return st.integers(info.ge if info.ge is not None else -1000, info.le if info.le is not None else 1000)
+        case inspect.FloatType():
+            return st.floats(info.ge if info.ge is not None else -1e3, info.le if info.le is not None else 1e3)
+        case inspect.LiteralType():
+            return st.sampled_from(info.values)
+        case _:
+            return st.text(max_size=5)
+
+
+def commands(kind: type[Kind]) -> st.SearchStrategy[Struct]:
+    """Give any command of a kind, with any arguments."""
+    return st.one_of(
+        *(
+            st.builds(command, **{f.name: values(f.type) for f in msgspec.structs.fields(command)})
+            for command in kind.commands
+        )
+    )
+
+
+def events(kind: type[Kind]) -> st.SearchStrategy[list[tuple[float, Any]]]:
+    """Give a life: what happens, each so many seconds after the last."""
+    steps = st.sampled_from([0.0, 0.001, 0.5, 30.0, 60.0, 121.0, 3600.0]) | st.floats(0, MOST_SECONDS)
+    return st.lists(st.tuples(steps, commands(kind) | readings | st.none()), max_size=12)
+
+
+def live(machine: Machine[Any, Any], memory: Any, event: Any, now: float) -> Any:
+    """Let one thing happen."""
+    if event is None:
+        return machine.elapse(memory, now)
+    if isinstance(event, Reading):
+        return machine.observe(memory, event, now)
+    try:
+        return machine.obey(memory, event, now)
+    except Rejected:
+        return memory
+
+
+@pytest.mark.parametrize("word", KINDS)
+def test_a_kind_is_documented_and_frozen(word: str) -> None:
+    """A kind's first line is a sentence, and what it takes, remembers and shows cannot be changed."""
+    kind = load.kind(word)
+    assert (kind.__doc__ or "").partition("\n")[0].endswith(".")
+    assert load.words("kinds")[word] == (kind.__doc__ or "").partition("\n")[0]
+    types = [kind.options_type, kind.state_type, *kind.commands]
+    types += [kind.memory_type] if issubclass(kind, Machine) else []
+    for type_ in types:
+        assert issubclass(type_, Struct)
+        assert type_.__struct_config__.frozen, type_
+        assert type_.__doc__, type_
+    assert all(command.__name__.isalpha() for command in kind.commands)
+
+
+@pytest.mark.parametrize("word", KINDS)
+def test_a_state_says_whether_it_runs_in_a_word_and_in_a_truth(word: str) -> None:
+    """Every state has `status`, true or false, and `phase`; and all its fields can travel."""
+    fields = {field.encode_name: field.type for field in msgspec.structs.fields(load.kind(word).state_type)}
+    assert fields["status"] is bool
+    assert "phase" in fields
+
+
+@pytest.mark.parametrize("word", KINDS)
+def test_no_key_of_a_kind_hides_one_that_every_device_has(word: str) -> None:
+    """A kind's options can stand beside the keys of every device."""
+    common = {"kind", "driver", "name", "room", "grace", "restore", "when"}
+    assert not common & {field.encode_name for field in msgspec.structs.fields(load.kind(word).options_type)}
+
+
+@pytest.mark.parametrize("word", MACHINES)
+def test_what_heats_has_an_end(word: str) -> None:
+    """A kind that heats can be told how long it may be on."""
+    machine = fresh.machine(word)
+    if machine.heats:
+        assert machine.options.max_on_seconds > 0
+
+
+@pytest.mark.parametrize("word", MACHINES)
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_no_life_breaks_a_machine(word: str, data: st.DataObject) -> None:
+    """Whatever happens in whatever order, a machine decides, purely, and only ever refuses commands."""
+    pace = data.draw(st.sampled_from([0.1, 1.0, 15.0, 10_000.0]), "pace")
+    machine = fresh.machine(word, pace)
+    memory, now = machine.memory_type(), START
+    for seconds, event in data.draw(events(type(machine)), "life"):
+        now += seconds
+        new = live(machine, memory, event, now)
+        assert live(machine, memory, event, now) == new, "it is not pure"
+        assert msgspec.json.decode(msgspec.json.encode(new), type=machine.memory_type) == new
+        memory = new
+        check(machine, memory, now)
+
+
+def check(machine: Machine[Any, Any], memory: Any, now: float) -> None:
+    """Hold what follows from a memory to the contract."""
+    assert isinstance(machine.wants(memory), Setting)
+    assert machine.wants(memory) == machine.wants(memory)
+    shown = machine.shows(memory, Reading(on=False), now)
+    assert isinstance(shown, machine.state_type)
+    state = msgspec.to_builtins(shown)
+    for name, value in state.items():
+        msgspec.convert(value, Scalar)
+        if name.endswith("_percent") and value is not None:
+            assert 0 <= value <= 100, name
+        if name.endswith("_seconds") and value is not None:
+            assert value >= 0, name
+    assert state["fault"] is None
+    passed = machine.elapse(memory, now)
+    assert machine.elapse(passed, now) == passed, "time that has passed passes again"
+    due = machine.due(passed)
+    assert due is None or due > now
+    if due is not None:
+        assert machine.elapse(passed, (now + due) / 2) in (passed, machine.elapse(passed, due))
+
+
+@pytest.mark.parametrize("word", MACHINES)
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+def test_time_passes_the_same_in_one_step_or_in_many(word: str, data: st.DataObject) -> None:
+    """A machine that slept is where it would be had it been awake."""
+    machine = fresh.machine(word)
+    memory, now = machine.memory_type(), START
+    for seconds, event in data.draw(events(type(machine)), "life"):
+        now += seconds
+        memory = live(machine, machine.elapse(memory, now), event, now)
+    steps = sorted(data.draw(st.lists(st.floats(0, 10_000), min_size=1, max_size=5), "steps"))
+    awake = memory
+    for step in steps:
+        awake = machine.elapse(awake, now + step)
+    assert awake == machine.elapse(memory, now + steps[-1])
+
+
+@pytest.mark.parametrize("word", [word for word in MACHINES if fresh.machine(word).heats])
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+def test_what_heats_goes_off_by_itself(word: str, data: st.DataObject) -> None:
+    """Left alone after any life, a machine that heats wants to be off within its longest time."""
+    machine = fresh.machine(word)
+    memory, now = machine.memory_type(), START
+    for seconds, event in data.draw(events(type(machine)), "life"):
+        now += seconds
+        memory = live(machine, memory, event, now)
+    memory = machine.elapse(memory, now + machine.options.max_on_seconds)
+    assert machine.wants(memory).on is False
+
+
+@pytest.mark.parametrize("word", MACHINES)
+def test_a_machine_takes_it_as_the_hardware_is(word: str) -> None:
+    """After seeing the hardware on or off, a machine wants what it saw."""
+    machine = fresh.machine(word)
+    memory = machine.memory_type()
+    for on in (True, False, True, True, False, False):
+        memory = machine.observe(memory, Reading(on=on), START)
+        assert machine.wants(memory).on == on
+        assert msgspec.to_builtins(machine.shows(memory, Reading(on=on), START))["status"] == on
+
+
+@pytest.mark.parametrize("word", MACHINES)
+def test_a_new_machine_is_off_and_waits_for_nothing(word: str) -> None:
+    """What has just been unpacked does nothing until it is told."""
+    machine = fresh.machine(word)
+    memory = machine.memory_type()
+    assert machine.wants(memory) == Setting(on=False)
+    assert machine.due(memory) is None
+    assert machine.elapse(memory, START) == memory
+
+
+@pytest.mark.parametrize("word", MACHINES)
+def test_a_machine_says_what_it_draws(word: str) -> None:
+    """The loads are stretches of time with watts, and there is at least one."""
+    loads = fresh.machine(word).loads()
+    assert loads
+    assert all(seconds > 0 and watts >= 0 for seconds, watts in loads)
+
+
+@pytest.mark.parametrize("word", MACHINES)
+def test_a_fault_of_the_hardware_is_shown(word: str) -> None:
+    """What the hardware complains of stands in the state."""
+    machine = fresh.machine(word)
+    shown = machine.shows(machine.memory_type(), Reading(on=False, fault="it smokes"), START)
+    assert msgspec.to_builtins(shown)["fault"] == "it smokes"

@@ -1,0 +1,54 @@
+"""What each error prints, and which builtin it also is."""
+
+import pytest
+
+from daemons import errors
+
+PRINTED = [
+    (errors.ConfigurationError(["house.toml:3: [house] a", "house.toml:9: [house] b"]), ValueError,
+     "house.toml:3: [house] a\nhouse.toml:9: [house] b"),
+    (errors.PlaceError("/x cannot be written: No space left on device"), OSError,
+     "/x cannot be written: No space left on device"),
+    (errors.SupervisorError("the house is not up"), ConnectionError, "the house is not up"),
+    (errors.DeviceError("lamp", "cannot bind"), Exception, "lamp: cannot bind"),
+    (errors.AlreadyRunning("lamp", 42), RuntimeError,
+     "lamp: another process (PID 42) already is this device; end it first"),
+    (errors.NoAnswer("lamp", 2.0, "is it running?"), TimeoutError,
+     "lamp: no answer within 2 s; is it running?"),
+    (errors.NotReady("lamp", "is not ready after 10 s"), RuntimeError, "lamp: is not ready after 10 s"),
+    (errors.Rejected("it is already toasting"), ValueError, "it is already toasting"),
+    (errors.MessageError("3 frames where a message has 2"), ValueError, "3 frames where a message has 2"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("error", "builtin", "text"), PRINTED, ids=lambda value: type(value).__name__)
+def test_each_error_prints_what_a_person_needs(
+    error: errors.HouseError, builtin: type[Exception], text: str
+) -> None:
+    """An error is one of the house's, is the builtin that a caller looks for, and prints its text alone."""
+    assert isinstance(error, errors.HouseError)
+    assert isinstance(error, builtin)
+    assert str(error) == text
+
+
+def test_every_error_of_the_tree_is_pinned() -> None:
+    """An error that is added to the tree has to be added to this test, and to the drawing."""
+    ours = {
+        name
+        for name, value in vars(errors).items()
+        if isinstance(value, type) and issubclass(value, errors.HouseError) and value is not errors.HouseError
+    }
+    assert ours == {type(error).__name__ for error, _, _ in PRINTED}
+    assert all(name in (errors.__doc__ or "") for name in ours)
+
+
+def test_a_device_error_names_its_device() -> None:
+    """Who catches an error of one device can ask it which device that is."""
+    assert errors.DeviceError("lamp", "x").device == "lamp"
+    assert errors.AlreadyRunning("lamp", 7).device == "lamp"
+    assert errors.AlreadyRunning("lamp", 7).pid == 7
+
+
+def test_a_configuration_error_keeps_each_problem() -> None:
+    """A program can take the problems one by one instead of reading the text."""
+    assert errors.ConfigurationError(["a", "b"]).problems == ("a", "b")
