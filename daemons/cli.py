@@ -15,7 +15,7 @@ import click
 import msgspec
 
 from daemons import __version__, errors, place
-from daemons.value import choose
+from daemons.value import choose, show
 
 COLOURS = ("cyan", "green", "yellow", "magenta", "blue", "bright_red", "bright_cyan", "bright_green")
 EXIT_REJECTED, EXIT_NO_ANSWER = 3, 4
@@ -120,10 +120,9 @@ def up(site: Site, timeout: float) -> None:
         )
     else:
         click.echo(f"{house.settings.name} is up already; nothing was done.")
-        if names := operate.changed(house.slices(), site.run):
-            click.echo(
-                f"The configuration has changed since ({', '.join(names)}); `house reload` applies it."
-            )
+        if changes := operate.plan(house, site.run):
+            names = ", ".join(change.name for change in changes)
+            click.echo(f"The configuration has changed since ({names}); `house reload` applies it.")
     click.echo("`house mirror` shows it, `house logs` tells what happens, `house down` ends it.")
 
 
@@ -290,6 +289,56 @@ def restart(site: Site, names: tuple[str, ...], timeout: float) -> None:
 
 
 @main.command()
+@click.argument("names", nargs=-1, required=True)
+@click.pass_obj
+def stop(site: Site, names: tuple[str, ...]) -> None:
+    """Stop devices, until you start them again: over `down`, `up` and reboots."""
+    from daemons import operate  # noqa: PLC0415
+
+    wanted = site.names(site.house(), names)
+    site.enter()
+    operate.stop(wanted)
+    click.echo(f"Stopped {', '.join(wanted)}; `house start` starts again.")
+
+
+@main.command()
+@click.argument("names", nargs=-1, required=True)
+@patient
+@click.pass_obj
+def start(site: Site, names: tuple[str, ...], timeout: float) -> None:
+    """Start devices that were stopped, and wait until they are ready."""
+    from daemons import operate  # noqa: PLC0415
+
+    wanted = site.names(site.house(), names)
+    site.enter()
+    with counting("ready") as progress:
+        operate.start(wanted, timeout, progress)
+    click.echo(f"Started {', '.join(wanted)}.")
+
+
+@main.command()
+@as_json
+@click.pass_obj
+def plan(site: Site, as_json: bool) -> None:
+    """Show what `reload` would do, and why; nothing is changed."""
+    from daemons import operate  # noqa: PLC0415
+
+    house = site.house()
+    site.enter()
+    changes = operate.plan(house, site.run)
+    if as_json:
+        click.echo(msgspec.json.encode({"changes": changes}))
+        return
+    for change in changes:
+        click.secho(f"{change.action} {change.name}", bold=True)
+        for found in change.differences:
+            old, new = click.style(toml(found.old), fg="red"), click.style(toml(found.new), fg="green")
+            click.echo(f"    {found.key}: {old} → {new}")
+    if not changes:
+        click.echo("Nothing would change.")
+
+
+@main.command()
 @patient
 @click.pass_obj
 def reload(site: Site, timeout: float) -> None:
@@ -299,11 +348,11 @@ def reload(site: Site, timeout: float) -> None:
     house = site.house()
     site.enter()
     with counting("ready") as progress:
-        done = operate.reload(house, site.run, timeout, progress)
-    for word, names in done.items():
-        if names:
-            click.echo(f"{word.capitalize()}: {', '.join(names)}.")
-    if not any(done.values()):
+        changes = operate.reload(house, site.run, timeout, progress)
+    for action, done in (("start", "Started"), ("restart", "Restarted"), ("stop", "Stopped")):
+        if names := [change.name for change in changes if change.action == action]:
+            click.echo(f"{done}: {', '.join(names)}.")
+    if not changes:
         click.echo("Nothing has changed; nothing was done.")
 
 
@@ -438,6 +487,11 @@ def argument(text: str) -> tuple[str, Any]:
         return key, json.loads(value)
     except ValueError:
         return key, value
+
+
+def toml(value: Any) -> str:
+    """Give a value as the configuration has it; one that is not there as nothing."""
+    return "nothing" if value is None else show(value)
 
 
 def painter(names: list[str]) -> Callable[[str], str]:

@@ -1,12 +1,14 @@
-"""What the verbs do to a house: up, down, restart, reload; each ends when the devices are ready.
+"""What the verbs do to a house: up, down, restart, stop, start, reload; each ends when the devices are ready.
 
-Ready is a device that was heard on the bus, by the very process that supervisord runs.
+Ready is a device that was heard on the bus, from the very process that supervisord runs for it.
 """
 
 import compileall
+import fcntl
 import logging
+import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,11 +16,12 @@ import zmq
 
 from daemons.bus import Subscriber
 from daemons.config import House
-from daemons.errors import NotReady, SupervisorError
-from daemons.house import Slice, slice_path
-from daemons.message import Heartbeat
-from daemons.place import Lock, write
-from daemons.supervise import Supervisor, configuration, launch, render
+from daemons.errors import HouseError, NotReady, SupervisorError
+from daemons.house import Slice, read_slice, slice_path
+from daemons.message import STEWARD, Heartbeat, Report
+from daemons.place import Lock, stopped_path, write
+from daemons.plan import Change, make_plan
+from daemons.supervise import Supervisor, configuration, ended, kill, launch, render
 from daemons.tail import last_lines
 
 Progress = Callable[[int, int], None]
@@ -35,46 +38,21 @@ def alone() -> Iterator[None]:
         lock.release()
 
 
-def install(slices: dict[str, Slice], run: Path) -> None:
-    """Write each device's slice and program, and take away those of devices that are no more."""
-    for name, slice_ in slices.items():
-        write(slice_path(name), slice_.encode())
-        write(program_path(name), render(slice_, run).encode())
-    for file in [*Path("programs").glob("*.conf"), *Path("devices").glob("*.json")]:
-        if file.stem not in slices:
-            file.unlink()
-
-
-def program_path(name: str) -> Path:
-    """Say where a device's program stands, from inside the run directory."""
-    return Path("programs") / f"{name}.conf"
-
-
-def changed(slices: dict[str, Slice], run: Path) -> list[str]:
-    """Name the devices whose program is not the one that is installed."""
-    installed = {file.stem: file.read_text() for file in Path("programs").glob("*.conf")}
-    wanted = {name: render(slice_, run) for name, slice_ in slices.items()}
-    return sorted(
-        name for name in installed.keys() | wanted.keys() if installed.get(name) != wanted.get(name)
-    )
-
-
 def up(house: House, run: Path, patience: float, progress: Progress) -> bool:
     """Start the house and wait until every device is ready; False when it was up already.
 
-    NotReady names the first device that is not ready in time, with its last log lines.
+    NotReady names the devices that are not ready in time, with the first one's last log lines.
     """
     supervisor = Supervisor()
-    slices = house.slices()
     with alone():
         was_up = supervisor.is_up()
         if not was_up:
-            install(slices, run)
-            compileall.compile_dir(
-                Path(__file__).parent, quiet=2
-            )  # some machines let nobody write .pyc files later
+            end_ghosts()
+            install(house.slices(), run)
+            # Some machines are told never to write .pyc files; without them a start takes five times as long.
+            compileall.compile_dir(Path(__file__).parent, quiet=2)
             launch(configuration(run))
-        wait_ready(list(supervisor.processes()), supervisor, patience, progress)
+        wait_ready(supervisor.processes(), supervisor, patience, progress)
     return not was_up
 
 
@@ -89,48 +67,155 @@ def down() -> bool:
 
 
 def restart(names: list[str], patience: float, progress: Progress) -> None:
-    """Restart these devices, and wait until they are ready."""
+    """Restart these devices, the ones stopped by hand too, and wait until they are ready."""
     supervisor = Supervisor()
     with alone():
-        supervisor.restart(names)
+        for name in names:
+            stopped_path(name).unlink(missing_ok=True)
+        supervisor.stop(names)
+        supervisor.start(names)
         wait_ready(names, supervisor, patience, progress)
 
 
-def reload(house: House, run: Path, patience: float, progress: Progress) -> dict[str, list[str]]:
-    """Make the running house what the configuration says; give what was started, stopped, restarted."""
+def stop(names: list[str]) -> None:
+    """Stop these devices until a person starts them again, over `down`, `up` and reboots."""
+    supervisor = Supervisor()
+    with alone():
+        supervisor.processes()  # a house that is not up says so before anything is noted
+        for name in names:
+            write(stopped_path(name), b"")
+        supervisor.stop(names)
+
+
+def start(names: list[str], patience: float, progress: Progress) -> None:
+    """Start these devices, if they do not run, and wait until they are ready."""
+    supervisor = Supervisor()
+    with alone():
+        processes = supervisor.processes()
+        for name in names:
+            stopped_path(name).unlink(missing_ok=True)
+        supervisor.start([name for name in names if not processes[name]["pid"]])
+        wait_ready(names, supervisor, patience, progress)
+
+
+def plan(house: House, run: Path) -> list[Change]:
+    """Say what a reload would do, and do nothing."""
+    written = house.slices()
+    installed = {path.stem: path.read_bytes() for path in Path("programs").glob("*.conf")}
+    running = {}
+    for name in installed:
+        try:
+            running[name] = read_slice(name)
+        except HouseError:
+            running[name] = Slice(name=name, house={}, table={})  # of another version: anything differs
+    programs = {name: render(slice_, run).encode() for name, slice_ in written.items()}
+    relaunched = {name for name, program in programs.items() if installed.get(name) != program}
+    return make_plan(running, written, relaunched=relaunched)
+
+
+def reload(house: House, run: Path, patience: float, progress: Progress) -> list[Change]:
+    """Do what the plan says; when a device does not become ready, put the previous configuration back."""
     supervisor = Supervisor()
     with alone():
         if not supervisor.is_up():
             raise SupervisorError("the house is not up; `house up` (or `make up`) starts it")
+        changes = plan(house, run)
+        previous = {path: path.read_bytes() for path in installed_files()}
         install(house.slices(), run)
-        done = supervisor.update()
-        wait_ready([*done["started"], *done["restarted"]], supervisor, patience, progress)
-    return done
+        try:
+            supervisor.update()
+            wait_ready(
+                [change.name for change in changes if change.action != "stop"], supervisor, patience, progress
+            )
+        except (NotReady, SupervisorError) as error:
+            put_back(previous)
+            supervisor.update()
+            wait_ready(
+                [change.name for change in changes if change.action != "start"],
+                supervisor,
+                patience,
+                progress,
+            )
+            error.args = (f"{error}\nThe previous configuration was put back, and runs.",)
+            raise
+    return changes
 
 
-def wait_ready(names: list[str], supervisor: Supervisor, patience: float, progress: Progress) -> None:
-    """Wait until each of these devices is heard from the process that supervisord runs for it."""
+def program_path(name: str) -> Path:
+    """Say where a device's program stands, from inside the run directory."""
+    return Path("programs") / f"{name}.conf"
+
+
+def installed_files() -> list[Path]:
+    """Give every slice and program that is installed."""
+    return [*Path("programs").glob("*.conf"), *Path("devices").glob("*.json")]
+
+
+def install(slices: dict[str, Slice], run: Path) -> None:
+    """Write each device's slice and program, and take away those of devices that are no more."""
+    for name, slice_ in slices.items():
+        write(slice_path(name), slice_.encode())
+        write(program_path(name), render(slice_, run).encode())
+    for file in installed_files():
+        if file.stem not in slices:
+            file.unlink()
+            stopped_path(file.stem).unlink(missing_ok=True)
+
+
+def put_back(previous: dict[Path, bytes]) -> None:
+    """Install again what was installed before."""
+    for path, content in previous.items():
+        write(path, content)
+    for path in installed_files():
+        if path not in previous:
+            path.unlink()
+
+
+def end_ghosts() -> None:
+    """End what is left of a house whose supervisord was killed, before its successor starts."""
+    for path in Path("lock").iterdir():
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pid = int(os.pread(file, 20, 0) or b"0")
+            title = Path(f"/proc/{pid}/cmdline")
+            if title.exists() and title.read_bytes().startswith(f"house: {path.name}".encode()):
+                with ended(pid) as wait:
+                    kill(pid)
+                    wait(5)
+        finally:
+            os.close(file)
+
+
+def wait_ready(names: Iterable[str], supervisor: Supervisor, patience: float, progress: Progress) -> None:
+    """Wait until each of these devices, but those stopped by hand, is heard from the process that runs it.
+
+    NotReady after `patience` seconds, or as soon as the steward says that one fails.
+    """
+    names = [name for name in names if not stopped_path(name).exists()]
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-    heard: dict[str, int] = {}
-    waiting = list(names)
-    end = time.monotonic() + patience
-    subscriber = Subscriber(context, names, logging.getLogger("house"))
+    began, end = time.time(), time.monotonic() + patience
+    alive: dict[str, int] = {}
+    failed: set[str] = set()
+    waiting = names
     try:
-        while waiting and time.monotonic() < end:
+        subscriber = Subscriber(context, {*names, STEWARD}, logging.getLogger("house"))
+        while waiting and time.monotonic() < end and not failed.intersection(waiting):
             if subscriber.socket.poll(20):
-                heard |= {
-                    beat.device: beat.pid for beat in subscriber.receive() if isinstance(beat, Heartbeat)
-                }
+                for heard in subscriber.receive():
+                    if isinstance(heard, Heartbeat):
+                        alive[heard.device] = heard.pid
+                    elif isinstance(heard, Report) and heard.life == "failed" and heard.since >= began:
+                        failed.add(heard.device)
             processes = supervisor.processes()  # which also turns its loop, so that it starts what it has to
-            waiting = [name for name in names if not heard.get(name) or heard[name] != processes[name]["pid"]]
+            waiting = [name for name in names if not alive.get(name) or alive[name] != processes[name]["pid"]]
             progress(len(names) - len(waiting), len(names))
     finally:
-        subscriber.socket.close()
-        context.destroy()
+        context.destroy(linger=0)
     if waiting:
-        name, more = waiting[0], f" (nor are: {', '.join(waiting[1:])})" if waiting[1:] else ""
-        tail = "\n".join(f"    {line}" for line in last_lines(name, 10)) or "    (its log is empty)"
-        state = supervisor.processes()[name]["statename"]
-        raise NotReady(
-            name, f"is not ready after {patience:g} s; its process is {state}{more}. Its log ends:\n{tail}"
-        )
+        waiting.sort(key=lambda name: name not in failed)
+        others = f" (nor are: {', '.join(waiting[1:])})" if waiting[1:] else ""
+        lines = "\n".join(f"    {line}" for line in last_lines(waiting[0], 10)) or "    (its log is empty)"
+        why = "fails again and again" if waiting[0] in failed else f"is not ready after {patience:g} s"
+        raise NotReady(waiting[0], f"{why}{others}. Its log ends:\n{lines}")

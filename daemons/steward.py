@@ -36,7 +36,13 @@ STACKS_SECONDS = 0.3
 """How long a process that hangs has to write down where, before it is killed."""
 LAST_LINES = 5
 EXITED = re.compile(r"exited: (\S+) \((.*?)(?:; (?:not )?expected)?\)$", re.MULTILINE)
-FROM_OUTSIDE = ("terminated by SIGKILL", "terminated by SIGTERM", "terminated by SIGINT", "exit status 0")
+FROM_OUTSIDE = (
+    "terminated by SIGKILL",
+    "terminated by SIGTERM",
+    "terminated by SIGINT",
+    "exit status 0",
+    "it hung",
+)
 """Ends that a process does not choose; one that is told to end by SIGTERM exits with 0."""
 
 
@@ -113,6 +119,8 @@ class Steward:
         self._now = process.loop.now
         self._wards = {ward.name: ward for ward in known}
         self._reported: dict[str, Report] = {}
+        self._hung: dict[str, str] = {}
+        """Whom we have killed for hanging, and have not seen die yet."""
         self._subscriber = Subscriber(process.context, [], process.log)
         self._supervisor = Supervisor()
         self._listener = Listener()
@@ -201,7 +209,7 @@ class Steward:
         elif state == "STOPPED" or (state == "EXITED" and stopped_path(name).exists()):
             ward.stopped()
         elif state == "EXITED":
-            reason = self._why(name)
+            reason = self._hung.pop(name, None) or self._why(name)
             self._log.warning("%s (PID %d) has ended: %s", name, pid, reason)
             if ward.died(reason, crashed=not reason.startswith(FROM_OUTSIDE), now=now):
                 self._hold(ward, now)
@@ -245,7 +253,7 @@ class Steward:
 
     def _kill(self, ward: Ward, pid: int | None) -> None:
         if ward.pid == pid:
-            ward.reason = f"it hung, silent for {self._watchdog:g} s or more"
+            self._hung[ward.name] = f"it hung: silent for more than {self._watchdog:g} s"
             signal_process(pid, signal.SIGKILL)
 
     def _leave(self, name: str) -> None:

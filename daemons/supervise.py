@@ -76,9 +76,11 @@ def render(slice_: Slice, run: Path) -> str:
 def configuration(run: Path) -> Path:
     """Give supervisord's file for a run directory: the project's own, or a copy made for another one."""
     here = Path(__file__).parent
-    source = next(
-        path for path in (here.parent / "supervisord.conf", here / "supervisord.conf") if path.exists()
-    )
+    own = os.environ.get("HOUSE_SUPERVISORD")
+    sources = [Path(own)] if own else [here.parent / "supervisord.conf", here / "supervisord.conf"]
+    source = next((path for path in sources if path.exists()), None)
+    if source is None:
+        raise SupervisorError(f"there is no {sources[0]}; HOUSE_SUPERVISORD may name another one")
     file = run / SOCKET
     fits = len(os.fsencode(file)) <= LONGEST_SOCKET_PATH
     if run == source.parent / "run" and fits:
@@ -96,6 +98,7 @@ def launch(configuration: Path) -> None:
     """Start supervisord as a daemon; SupervisorError holds what it complains of."""
     done = subprocess.run(
         [sys.executable, "-P", "-m", "supervisor.supervisord", "-c", str(configuration)],
+        umask=0o077,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -165,20 +168,14 @@ class Supervisor:
         for name in names:
             self.call("startProcess", name, False)
 
-    def restart(self, names: list[str]) -> None:
-        """End these processes and start them anew."""
-        self.stop(names)
-        self.start(names)
-
-    def update(self) -> dict[str, list[str]]:
-        """Start, stop and restart what the rendered programs say, and nothing else; give what was done."""
+    def update(self) -> None:
+        """Start, stop and restart what the rendered programs say, and nothing else."""
         added, changed, removed = self.call("reloadConfig")[0]
         self.stop([*changed, *removed])
         for name in [*changed, *removed]:
             self.call("removeProcessGroup", name)
         for name in [*changed, *added]:
             self.call("addProcessGroup", name)
-        return {"started": sorted(added), "restarted": sorted(changed), "stopped": sorted(removed)}
 
     def shutdown(self) -> None:
         """Stop everything, and supervisord; return when it has gone."""

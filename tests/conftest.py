@@ -33,8 +33,8 @@ def household(tmp_path: Path, guard: Callable[[Path], None]) -> Iterator[Callabl
     """Make houses; at the end each is taken down, and that nothing of it lives on is part of the test."""
     made: list[Household] = []
 
-    def make(toml: str = BREAKFAST, folder: str = "house") -> Household:
-        house = Household(tmp_path / folder, toml)
+    def make(toml: str = BREAKFAST, folder: str = "house", *, nursery: bool = True) -> Household:
+        house = Household(tmp_path / folder, toml, nursery=nursery)
         guard(house.run)
         made.append(house)
         return house

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -19,7 +20,8 @@ from daemons.drivers.simulated import Switching, read_switchings
 from daemons.message import Heartbeat, State
 
 HOUSE = [sys.executable, "-m", "daemons.cli"]
-BREAKFAST = (Path(__file__).parent.parent / "config" / "house.toml").read_text()
+PROJECT = Path(__file__).parent.parent
+BREAKFAST = (PROJECT / "config" / "house.toml").read_text()
 PATIENCE = 30.0
 """How long anything may take before a test gives up; nothing waits that long unless it is broken."""
 
@@ -27,16 +29,23 @@ PATIENCE = 30.0
 class Household:
     """One house: its configuration, its run directory, and the `house` command on them."""
 
-    def __init__(self, folder: Path, toml: str = BREAKFAST) -> None:
+    def __init__(self, folder: Path, toml: str = BREAKFAST, *, nursery: bool = True) -> None:
+        """Without the nursery it is stock supervisord that starts every process by execve."""
         self.run = folder / "run"
         self.config = folder / "house.toml"
+        self.supervisord = folder / "supervisord.conf"
         folder.mkdir(parents=True, exist_ok=True)
         self.config.write_text(toml)
+        conf = (PROJECT / "supervisord.conf").read_text()
+        section = re.compile(r"\[rpcinterface:nursery\]\n.*\n")
+        self.supervisord.write_text(conf if nursery else section.sub("", conf))
+        assert nursery == bool(section.search(self.supervisord.read_text()))
 
     @property
     def environment(self) -> dict[str, str]:
         """What its processes can be known by."""
-        return {**os.environ, "HOUSE_RUN": str(self.run), "HOUSE_CONFIG": str(self.config), "NO_COLOR": "1"}
+        own = {"RUN": self.run, "CONFIG": self.config, "SUPERVISORD": self.supervisord}
+        return {**os.environ, **{f"HOUSE_{key}": str(path) for key, path in own.items()}, "NO_COLOR": "1"}
 
     def house(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run the `house` command to its end."""

@@ -43,7 +43,7 @@ def test_a_device_process_loads_only_what_it_needs(household: Callable[..., Hous
     (house.run / "devices" / f"{name}.json").write_bytes(slices[name].encode())
     done = subprocess.run(
         [sys.executable, "-P", "-c", LIST_MODULES, name],
-        cwd=house.run,
+        env=house.environment,
         capture_output=True,
         text=True,
         check=True,

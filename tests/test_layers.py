@@ -9,11 +9,11 @@ DAEMONS = Path(__file__).parent.parent / "daemons"
 LAYERS = (
     ("errors",),
     ("clock", "hardware", "log", "loop", "message", "place", "value"),
-    ("bus", "drivers", "journal", "kinds", "rule", "tail"),
+    ("bus", "drivers", "journal", "kinds", "rule", "tail", "ward"),
     ("load", "process"),
-    ("house",),
-    ("appliance", "config", "supervise"),
-    ("device", "mirror", "operate", "status"),
+    ("house", "nursery"),
+    ("appliance", "config", "plan", "supervise"),
+    ("device", "mirror", "operate", "status", "steward"),
     ("terminal",),
     ("cli", "__main__"),
 )

@@ -33,9 +33,7 @@ def test_a_word_is_its_file_and_its_class_in_camel_case() -> None:
     assert load.driver("simulated").__name__ == "Simulated"
 
 
-@pytest.mark.parametrize(
-    "word", ["toster", "", ".", "lamp.x", "../lamp", "a b", "Lamp", "x" * 300, "\0"]
-)
+@pytest.mark.parametrize("word", ["toster", "", ".", "lamp.x", "../lamp", "a b", "Lamp", "x" * 300, "\0"])
 def test_a_word_without_a_file_is_told(word: str) -> None:
     """A word that is no file, also one with dots or slashes, is an error of ours."""
     with pytest.raises(errors.HouseError):
@@ -51,7 +49,10 @@ def test_no_such_word_names_the_file_that_is_missing() -> None:
 @pytest.mark.parametrize(
     ("source", "why"),
     [
-        ("import not_installed_anywhere", r"needs the module 'not_installed_anywhere', which is not installed"),
+        (
+            "import not_installed_anywhere",
+            r"needs the module 'not_installed_anywhere', which is not installed",
+        ),
         ("import daemons.kinds.gone", r"needs the module 'daemons.kinds.gone', which is not installed"),
         ("1 / 0", "is broken: ZeroDivisionError: division by zero"),
         ("def (", "is broken: SyntaxError: "),

@@ -33,7 +33,9 @@ def hear(
     """Judge a state that is heard as soon as its moment came, unless told otherwise."""
     wall = heard.at if wall is None else wall
     zone: tzinfo = limits.pop("zone", BERLIN)
-    return judge(when, mark, heard, **{"now": wall, "wall": wall, "born": BORN, "grace": 60.0, **limits}, zone=zone)
+    return judge(
+        when, mark, heard, **{"now": wall, "wall": wall, "born": BORN, "grace": 60.0, **limits}, zone=zone
+    )
 
 
 def acts(when: When, heard: State, **limits: Any) -> bool:
@@ -66,7 +68,9 @@ def test_a_rule_acts_once_for_each_moment(heard: list[tuple[int, bool]]) -> None
                 acted.append(turned)
                 mark = msgspec.structs.replace(mark, fired=mark.due, due=None)
             mark = msgspec.json.decode(msgspec.json.encode(mark), type=Mark)
-    moments = [BORN + sum(step for step, _ in heard[: n + 1]) for n, (_, status) in enumerate(heard) if status]
+    moments = [
+        BORN + sum(step for step, _ in heard[: n + 1]) for n, (_, status) in enumerate(heard) if status
+    ]
     assert acted == moments
 
 
@@ -111,7 +115,8 @@ def test_a_press_past_its_grace_stays_past() -> None:
 
 
 @pytest.mark.parametrize(
-    ("hour", "minute", "expected"), [(5, 59, False), (6, 0, True), (9, 29, True), (9, 30, False), (23, 0, False)]
+    ("hour", "minute", "expected"),
+    [(5, 59, False), (6, 0, True), (9, 29, True), (9, 30, False), (23, 0, False)],
 )
 def test_a_rule_acts_between_its_times(hour: int, minute: int, expected: bool) -> None:
     """The window begins with its first minute and ends before its last, in the house's own time."""

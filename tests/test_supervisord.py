@@ -9,7 +9,7 @@ from supervisor.options import ServerOptions
 from daemons import place
 from daemons.config import House, load_house
 from daemons.errors import PlaceError
-from daemons.operate import changed, install
+from daemons.operate import install, plan
 from daemons.supervise import configuration
 from tests.household import BREAKFAST
 
@@ -41,6 +41,9 @@ def test_each_device_is_one_program(
     place.enter(run)
     install(house.slices(), run)
     found = programs(configuration(run))
+    steward = found.pop("steward")
+    assert steward.stdout_logfile is None
+    assert steward.stderr_logfile == str(run / "log" / "steward.log")
     assert found.keys() == house.devices.keys()
     for name, config in found.items():
         assert config.command.endswith(f" -P -m daemons {name}")
@@ -61,16 +64,18 @@ def test_only_a_changed_slice_is_a_changed_program(
     place.enter(run)
     install(house.slices(), run)
     file = tmp_path / "house.toml"
-    assert changed(house.slices(), run) == []
+    assert plan(house, run) == []
 
     def changes(old: str, new: str) -> list[str]:
         file.write_text(BREAKFAST.replace(old, new))
-        return changed(load_house(file).slices(), run)
+        return [change.name for change in plan(load_house(file), run)]
 
     assert changes("# The breakfast house", "# A house") == []
     assert changes("browning = 3", "browning = 4") == ["toaster"]
     assert changes('do = "off"', 'do = "toggle"') == ["kitchen_lamp"]
     assert changes("Europe/Berlin", "Europe/Paris") == sorted(house.devices)
+    assert changes('name = "Breakfast house"', 'name = "Home"') == []
+    assert changes("[house]", '[house]\nwatchdog = "5s"') == ["steward"]
     assert changes('name = "Smart mirror"', 'name = "Looking glass"') == ["mirror"]
 
 

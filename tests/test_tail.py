@@ -122,8 +122,8 @@ def test_bytes_that_are_no_text_are_shown_all_the_same() -> None:
 
 def test_several_logs_are_followed_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lines of all the names come, each with its name, between one waiting and the next."""
-    turns = iter([lambda: say("a\n"), lambda: say("b\n", log_path("toaster")), lambda: say("c\n")])
-    monkeypatch.setattr("daemons.tail.time.sleep", lambda _: next(turns)())
+    turns = iter([("a\n", LAMP), ("b\n", log_path("toaster")), ("c\n", LAMP)])
+    monkeypatch.setattr("daemons.tail.time.sleep", lambda _: say(*next(turns)))
     found = islice(follow(["lamp", "toaster"]), 3)
     assert list(found) == [Line("lamp", "a"), Line("toaster", "b"), Line("lamp", "c")]
 

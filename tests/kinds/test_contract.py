@@ -43,9 +43,13 @@ def _values(info: Any) -> st.SearchStrategy[Any]:
         case inspect.BoolType():
             return st.booleans()
         case inspect.IntType():
-            return st.integers(info.ge if info.ge is not None else -1000, info.le if info.le is not None else 1000)
+            return st.integers(
+                info.ge if info.ge is not None else -1000, info.le if info.le is not None else 1000
+            )
         case inspect.FloatType():
-            return st.floats(info.ge if info.ge is not None else -1e3, info.le if info.le is not None else 1e3)
+            return st.floats(
+                info.ge if info.ge is not None else -1e3, info.le if info.le is not None else 1e3
+            )
         case inspect.LiteralType():
             return st.sampled_from(info.values)
         case _:

@@ -1,0 +1,240 @@
+"""Hardware on paper: it outlives its process, has a timer and a meter, and misbehaves as told."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from daemons.drivers.simulated import Options, Simulated, Switching, read_switchings
+from daemons.hardware import Load, Setting
+from daemons.value import convert
+from tests import fresh
+
+ON, OFF = Setting(on=True), Setting(on=False)
+WITNESS = Path("hardware/lamp/switchings.jsonl")
+KETTLE: tuple[Load, ...] = ((60.0, 1100.0), (180.0, 650.0), (1.0, 60.0))
+NOW = 1_750_000_000.0
+
+
+@pytest.fixture(autouse=True)
+def _run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fresh.enter(tmp_path, monkeypatch)
+
+
+def plugged(now: float = NOW, loads: tuple[Load, ...] = ((1.0, 10.0),), **options: Any) -> Simulated:
+    """Give a driver before its hardware, as a new process would."""
+    driver = Simulated("lamp", convert(options, Options))
+    driver.plug_in(loads, now)
+    return driver
+
+
+def lines() -> list[Switching]:
+    """Give what the witness saw."""
+    return read_switchings(WITNESS)[0]
+
+
+def test_new_hardware_is_off_and_has_drawn_nothing() -> None:
+    """What was never switched is off."""
+    reading = plugged().read(NOW)
+    assert (reading.on, reading.power_watts, reading.energy_watt_hours, reading.fault) == (False, 0, 0, None)
+
+
+def test_the_relay_outlives_the_driver() -> None:
+    """A new process finds the hardware as the last one left it, with what switched it."""
+    plugged().set(ON, "a1", NOW)
+    reading = plugged(NOW + 5).read(NOW + 5)
+    assert (reading.on, reading.cause) == (True, "a1")
+
+
+def test_every_switching_leaves_one_line() -> None:
+    """Each change is one line with its moment and cause; what already is so leaves none."""
+    driver = plugged()
+    for second, setting in enumerate([ON, ON, OFF, OFF, ON]):
+        driver.set(setting, f"c{second}", NOW + second)
+    assert [(line.at - NOW, line.what, line.on, line.cause) for line in lines()] == [
+        (0, "on", True, "c0"), (2, "off", False, "c2"), (4, "on", True, "c4"),
+    ]  # fmt: skip
+
+
+def test_dimming_is_a_line_of_its_own() -> None:
+    """Another brightness is written down, the same one is not."""
+    driver = plugged()
+    for percent in (50, 50, 20):
+        driver.set(Setting(on=True, brightness_percent=percent), None, NOW)
+    assert [(line.what, line.brightness_percent) for line in lines()] == [("on", 50), ("dim", 20)]
+
+
+def test_its_own_timer_switches_it_off_while_nobody_drives_it() -> None:
+    """Hardware that was armed goes off at its moment, whatever has become of the process."""
+    plugged().set(Setting(on=True, off_after_seconds=90), "a1", NOW)
+    assert plugged(NOW + 89).read(NOW + 89).on
+    reading = plugged(NOW + 5000).read(NOW + 5000)
+    assert (reading.on, reading.cause) == (False, "off_timer")
+    assert lines()[-1].at == NOW + 90
+
+
+def test_arming_it_again_moves_its_timer() -> None:
+    """A new dead-man's time is written down and counts; the same one leaves no line."""
+    driver = plugged()
+    driver.set(Setting(on=True, off_after_seconds=90), None, NOW)
+    driver.set(Setting(on=True, off_after_seconds=80), None, NOW + 10)
+    driver.set(Setting(on=True, off_after_seconds=200), None, NOW + 20)
+    assert [line.what for line in lines()] == ["on", "arm"]
+    assert driver.read(NOW + 219).on
+    assert not driver.read(NOW + 220).on
+
+
+def test_switching_it_off_disarms_it() -> None:
+    """The timer of an earlier life does not switch off what was switched on later."""
+    driver = plugged()
+    driver.set(Setting(on=True, off_after_seconds=90), None, NOW)
+    driver.set(OFF, None, NOW + 10)
+    driver.set(ON, None, NOW + 20)
+    assert driver.read(NOW + 1000).on
+
+
+def test_a_hand_at_the_hardware_is_seen() -> None:
+    """A line that somebody else adds is the relay's new position."""
+    driver = plugged()
+    with WITNESS.open("a") as file:
+        file.write(f'{{"at": {NOW}, "what": "on", "on": true}}\n')
+    reading = driver.read(NOW + 1)
+    assert (reading.on, reading.cause) == (True, None)
+    assert driver.due(NOW) <= NOW + 1
+
+
+@pytest.mark.parametrize("torn", [b"nonsense\n", b"\xff\n", b"{}\n", b"[" * 5000 + b"\n", b"\n"])
+def test_a_torn_line_is_passed_over(torn: bytes) -> None:
+    """A line that cannot be read hides neither those before nor those after it."""
+    plugged().set(ON, "a1", NOW)
+    with WITNESS.open("ab") as file:
+        file.write(torn)
+    driver = plugged()
+    assert driver.read(NOW).on
+    driver.set(OFF, "a2", NOW + 1)
+    assert not plugged(NOW + 2).read(NOW + 2).on
+    assert [line.what for line in lines()] == ["on", "off"]
+
+
+def test_a_line_after_a_torn_end_is_not_lost() -> None:
+    """A full disk can tear a line before its end; the next switching is still read by who comes later."""
+    plugged().set(ON, "a1", NOW)
+    with WITNESS.open("ab") as file:
+        file.write(b'{"at": 17500')
+    plugged().set(OFF, "a2", NOW + 1)
+    assert not plugged(NOW + 2).read(NOW + 2).on
+    assert [line.what for line in lines()] == ["on", "off"]
+
+
+def test_a_full_disk_is_hardware_that_does_not_switch() -> None:
+    """When no line can be written the relay stays as it is, and the process goes on."""
+    driver = plugged()
+    driver.set(ON, "a1", NOW)
+    with fresh.full_disk(WITNESS.stat().st_size + 10):
+        driver.set(OFF, "a2", NOW + 1)
+        assert driver.read(NOW + 1).on
+    driver.set(OFF, "a3", NOW + 2)
+    assert not driver.read(NOW + 2).on
+    assert not plugged(NOW + 3).read(NOW + 3).on
+
+
+def test_power_follows_the_stretches_of_its_work() -> None:
+    """A kettle draws much while heating, less after, little at last, and nothing when off."""
+    driver = plugged(loads=KETTLE)
+    driver.set(ON, None, NOW)
+    watts = [driver.read(NOW + second).power_watts for second in (0, 59, 60, 239, 240, 9999)]
+    assert watts == [1100, 1100, 650, 650, 60, 60]
+    driver.set(OFF, None, NOW + 10_000)
+    assert driver.read(NOW + 10_000).power_watts == 0
+
+
+def test_energy_is_metered_over_stretches_and_processes() -> None:
+    """The meter counts through all stretches, keeps its count while off, and over a new process."""
+    plugged(loads=KETTLE).set(ON, None, NOW)
+    first = 1100 * 60 / 3600
+    assert plugged(loads=KETTLE).read(NOW + 60).energy_watt_hours == pytest.approx(first, abs=0.01)
+    second = first + 650 * 180 / 3600 + 60 * 60 / 3600
+    driver = plugged(loads=KETTLE)
+    assert driver.read(NOW + 300).energy_watt_hours == pytest.approx(second, abs=0.01)
+    driver.set(OFF, None, NOW + 300)
+    assert driver.read(NOW + 9999).energy_watt_hours == pytest.approx(second, abs=0.01)
+    driver.set(ON, None, NOW + 10_000)
+    assert driver.read(NOW + 10_060).energy_watt_hours == pytest.approx(second + first, abs=0.01)
+
+
+def test_a_dimmed_lamp_draws_and_counts_less() -> None:
+    """At half its brightness a lamp draws half the watts, and its meter counts what it draws."""
+    driver = plugged()
+    driver.set(Setting(on=True, brightness_percent=50), None, NOW)
+    reading = driver.read(NOW + 3600)
+    assert reading.power_watts == pytest.approx(5)
+    assert reading.energy_watt_hours == pytest.approx(5, abs=0.01)
+    driver.set(Setting(on=True, brightness_percent=100), None, NOW + 3600)
+    assert driver.read(NOW + 7200).energy_watt_hours == pytest.approx(15, abs=0.01)
+
+
+settings_of = st.builds(
+    Setting,
+    on=st.booleans(),
+    brightness_percent=st.none() | st.integers(1, 100),
+    off_after_seconds=st.none() | st.floats(0.1, 1000),
+)
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.floats(0, 2000), settings_of, st.booleans()), max_size=10))
+def test_the_meter_never_runs_back(life: list[tuple[float, Setting, bool]]) -> None:
+    """Whatever is switched, by whichever process, energy only grows, and lines are in order of time."""
+    WITNESS.unlink(missing_ok=True)
+    driver, now, counted = plugged(loads=KETTLE), NOW, 0.0
+    for seconds, setting, restarted in life:
+        now += seconds
+        if restarted:
+            driver = plugged(now, KETTLE)
+        driver.set(setting, None, now)
+        assert driver.read(now).on == setting.on
+        assert driver.read(now).energy_watt_hours >= counted - 0.002
+        counted = driver.read(now).energy_watt_hours
+    if WITNESS.exists():
+        assert [line.at for line in lines()] == sorted(line.at for line in lines())
+
+
+def test_slow_hardware_switches_late() -> None:
+    """A slow relay switches after its lag, and says when to look."""
+    driver = plugged(fault="slow", lag="200ms")
+    driver.set(ON, "a1", NOW)
+    assert not driver.read(NOW + 0.19).on
+    assert driver.due(NOW) == pytest.approx(NOW + 0.2)
+    assert driver.read(NOW + 0.2).on
+    assert lines()[-1].cause == "a1"
+
+
+def test_failing_hardware_complains() -> None:
+    """A relay that fails stays as it is, and says so."""
+    driver = plugged(fault="fail")
+    driver.set(ON, "a1", NOW)
+    reading = driver.read(NOW)
+    assert (reading.on, reading.fault) == (False, "the hardware refuses to switch")
+
+
+def test_hanging_hardware_says_the_same_for_ever() -> None:
+    """Once it hangs, what is read is what it last said, whatever happens to the relay."""
+    plugged().set(ON, "a1", NOW)
+    driver = plugged(fault="hang")
+    driver.set(OFF, "a2", NOW)
+    plugged().set(OFF, "hand", NOW + 1)
+    assert driver.read(NOW + 100).on
+
+
+def test_disagreeing_hardware_does_not_do_as_told() -> None:
+    """A relay that disagrees stays as it is without a complaint."""
+    driver = plugged(fault="disagree")
+    driver.set(ON, "a1", NOW)
+    assert (driver.read(NOW).on, driver.read(NOW).fault) == (False, None)
+
+
+def test_its_speed_is_its_pace() -> None:
+    """The option `speed` says how many times faster the hardware works."""
+    assert plugged(speed=15).pace == 15

@@ -1,0 +1,740 @@
+"""One appliance through presses, commands, hands, kills and broken hardware."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from daemons.appliance import (
+    CONFIRM_SECONDS,
+    LONGEST_DEADLINE_SECONDS,
+    MOST_RECEIPTS,
+    Appliance,
+    Memory,
+)
+from daemons.hardware import Reading, Setting
+from daemons.house import Device
+from daemons.message import Command, Receipt, State
+from tests import fresh
+
+NOW = fresh.BORN
+PRESS: dict[str, Any] = {"device": "switch", "turns": {"status": True}}
+NEVER = 10**6
+
+
+class Relay:
+    """The hardware of these tests: a relay with a timer of its own, and a stopwatch."""
+
+    def __init__(self, now: float) -> None:
+        self.on = False
+        self.broken = False
+        self.brightness_percent: int | None = None
+        self.longest_seconds = 0.0
+        self._since = now
+        self._off_at: float | None = None
+
+    def look(self, now: float) -> Reading:
+        """Give what it does now."""
+        if self.on and self._off_at is not None and now >= self._off_at:
+            self._turn(on=False, now=self._off_at)
+        if self.on:
+            self.longest_seconds = max(self.longest_seconds, now - self._since)
+        return Reading(on=self.on)
+
+    def set(self, setting: Setting, now: float) -> None:
+        """Do as told; a broken one does not go on."""
+        self.look(now)
+        if setting.on and self.broken and not self.on:
+            return
+        self._turn(setting.on, now)
+        self.brightness_percent = setting.brightness_percent
+        self._off_at = None if setting.off_after_seconds is None else now + setting.off_after_seconds
+
+    def hand(self, on: bool, now: float) -> None:
+        """Be switched by somebody, who arms no timer."""
+        self.look(now)
+        self._turn(on, now)
+        self._off_at = None
+
+    def _turn(self, on: bool, now: float) -> None:
+        if on != self.on:
+            if self.on:
+                self.longest_seconds = max(self.longest_seconds, now - self._since)
+            self.on, self._since = on, now
+
+
+class Killed(Exception):
+    """The process is killed between two instructions."""
+
+
+class Life:
+    """An appliance, its disk and its hardware, in the order of its shell: write down, act, look, tell."""
+
+    def __init__(self, kind: str, **table: Any) -> None:
+        self.kind = kind
+        self.device: Device = fresh.device(kind, **table)
+        self.relay = Relay(NOW)
+        self.now = NOW
+        self.writes = 0
+        self.left = NEVER
+        self.live: Appliance | None = fresh.appliance(self.device, kind)
+        self.disk = msgspec.json.encode(self.live.memory)
+        self.live.start(self.relay.look(self.now), self.now, self.now)
+        self.follow()
+
+    @property
+    def appliance(self) -> Appliance:
+        """Give the appliance while it lives."""
+        assert self.live is not None
+        return self.live
+
+    @contextmanager
+    def mortal(self, left: int = NEVER) -> Iterator[None]:
+        """Let the process do so many things to the outside, and then be killed."""
+        self.left = left
+        try:
+            yield
+        except Killed:
+            self.live = None
+        finally:
+            self.left = NEVER
+
+    def revive(self, left: int = NEVER) -> None:
+        """Start the process again, with nothing but what is on the disk."""
+        with self.mortal(left):
+            memory = msgspec.json.decode(self.disk, type=Memory)
+            self.live = Appliance(
+                self.device, type(fresh.machine(self.kind))(self.device.options), memory, fresh.UTC
+            )
+            self.live.start(self.relay.look(self.now), self.now, self.now)
+            self.follow()
+
+    def follow(self) -> None:
+        """Do what follows, as the shell does."""
+        for _ in range(10):
+            self._outside()
+            self.disk = msgspec.json.encode(self.appliance.memory)
+            self.writes += 1
+            setting = self.appliance.to_ask(self.now)
+            if setting is None:
+                return
+            self._outside()
+            self.relay.set(setting, self.now)
+            self._outside()
+            self.appliance.read(self.relay.look(self.now), self.now, self.now)
+        raise AssertionError("it asks the hardware for ever")
+
+    def _outside(self) -> None:
+        if self.left == 0:
+            raise Killed
+        self.left -= 1
+
+    def hear(self, state: State) -> None:
+        """Hear another device."""
+        self.appliance.hear(state, self.now, self.now)
+        self.follow()
+
+    def obey(self, command: Command) -> Receipt:
+        """Get a command, and give the receipt once all is done."""
+        receipt = self.appliance.obey(command, self.now, self.now)
+        self.follow()
+        return receipt
+
+    def command(self, word: str, id_: str = "c1", **args: Any) -> Receipt:
+        """Get a command that is wanted for a while."""
+        return self.obey(Command(id=id_, command=word, deadline=self.now + 10, args=args))
+
+    def look(self) -> None:
+        """Look at the clock and the hardware."""
+        self.appliance.tick(self.now, self.now)
+        self.appliance.read(self.relay.look(self.now), self.now, self.now)
+        self.follow()
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass, awake at each moment that makes a difference; or dead."""
+        end = self.now + seconds
+        for _ in range(1000):
+            due = self.live.due() if self.live else None
+            if due is None or due > end:
+                break
+            self.now = max(self.now, due)
+            self.look()
+        else:
+            raise AssertionError("it never comes to rest")
+        self.now = end
+        if self.live:
+            self.look()
+
+    def shows(self, field: str) -> Any:
+        """Give what is shown."""
+        return self.appliance.shows(self.now)[field]
+
+    def notes(self) -> str:
+        """Give the log."""
+        return "\n".join(f"{note.level}: {note.text} [{note.cause}]" for note in self.appliance.notes)
+
+
+def press(at: float, cause: str | None = "p1", status: bool = True) -> State:
+    """Give the state of a switch that was pressed at a moment."""
+    return fresh.state(status=status, turned=at, cause=cause)
+
+
+# Presses count once
+
+
+class Presses(RuleBasedStateMachine):
+    """A light that counts what reached it, with kills between any two of its instructions."""
+
+    lefts = st.just(NEVER) | st.integers(0, 4)
+
+    @initialize(grace=st.sampled_from(["60s", "0s"]))
+    def begin(self, grace: str) -> None:
+        """Set up the house."""
+        self.life = Life("light_switch", grace=grace, when=[{**PRESS, "do": "press"}])
+        self.life.now += 1
+        self.switch = fresh.state(status=False)
+        self.dealt: set[float | str] = set()
+        self.counted = 0
+        self.sent: dict[str, Command] = {}
+        self.receipts: dict[str, Receipt] = {}
+
+    @rule()
+    def press(self) -> None:
+        """Somebody presses the other switch; it is heard when it is heard."""
+        self.switch = press(self.life.now, cause=None)
+
+    @rule()
+    def release(self) -> None:
+        """And presses it off again."""
+        self.switch = press(self.life.now, cause=None, status=False)
+
+    @precondition(lambda self: self.life.live)
+    @rule(left=lefts)
+    def hear(self, left: int) -> None:
+        """The switch's state arrives, the first time or again."""
+        moment, writes = self.switch.turned.get("status", 0.0), self.life.writes
+        new = self.switch.state["status"] is True and moment not in self.dealt
+        late = self.life.now - moment > self.life.device.grace_seconds
+        with self.life.mortal(left):
+            self.life.hear(self.switch)
+        if new and self.life.writes > writes:
+            self.dealt.add(moment)
+            self.counted += not late
+
+    @precondition(lambda self: self.life.live)
+    @rule(left=lefts, seconds=st.sampled_from([0.5, 10.0, 300.0]))
+    def command(self, left: int, seconds: float) -> None:
+        """A command with a new id arrives."""
+        id_ = f"c{len(self.sent)}"
+        self.sent[id_] = Command(id=id_, command="press", deadline=self.life.now + seconds)
+        self.send(id_, left)
+
+    @precondition(lambda self: self.life.live and self.sent)
+    @rule(left=lefts, data=st.data())
+    def repeat(self, left: int, data: st.DataObject) -> None:
+        """A command arrives again, for its sender got no receipt, or did not believe it."""
+        self.send(data.draw(st.sampled_from(sorted(self.sent))), left)
+
+    def send(self, id_: str, left: int) -> None:
+        """Deliver a command."""
+        command, writes = self.sent[id_], self.life.writes
+        open_ = command.deadline > self.life.now
+        receipt: Receipt | None = None
+        with self.life.mortal(left):
+            receipt = self.life.obey(command)
+        if open_ and id_ not in self.dealt and self.life.writes > writes:
+            self.dealt.add(id_)
+            self.counted += 1
+        if receipt:
+            assert receipt.outcome == "applied" or not open_
+            assert not open_ or receipt == self.receipts.setdefault(id_, receipt)
+
+    @rule(seconds=st.sampled_from([0.1, 1.0, 30.0, 61.0, 400.0]))
+    def wait(self, seconds: float) -> None:
+        """Time passes, for the living and the dead."""
+        self.life.wait(seconds)
+
+    @rule()
+    def kill(self) -> None:
+        """The process is killed while it does nothing."""
+        self.life.live = None
+
+    @precondition(lambda self: not self.life.live)
+    @rule(left=lefts)
+    def revive(self, left: int) -> None:
+        """supervisord starts it again, and it may be killed while it starts."""
+        self.life.revive(left)
+
+    @invariant()
+    def each_press_counts_once(self) -> None:
+        """What was heard has counted, once; the light is as that many presses leave it."""
+        if self.life.live:
+            assert self.life.shows("presses") == self.counted
+            assert self.life.relay.on == bool(self.counted % 2)
+
+
+TestAPressCountsOnceWhateverIsKilled = Presses.TestCase
+TestAPressCountsOnceWhateverIsKilled.settings = settings(
+    max_examples=80, stateful_step_count=25, deadline=None
+)
+
+
+# Hot things go off
+
+
+class Hot(RuleBasedStateMachine):
+    """Something that heats, among presses, hands, kills and long deaths."""
+
+    lefts = Presses.lefts
+
+    @initialize(word=st.sampled_from([word for word in fresh.machines() if fresh.machine(word).heats]))
+    def begin(self, word: str) -> None:
+        """Set up the house."""
+        self.life = Life(word, when=[{**PRESS, "do": "start"}])
+        self.words = [command.__name__.lower() for command in self.life.device.kind.commands]
+        self.sent = 0
+
+    @precondition(lambda self: self.life.live)
+    @rule(left=lefts)
+    def press(self, left: int) -> None:
+        """The switch is pressed, and heard."""
+        with self.life.mortal(left):
+            self.life.hear(press(self.life.now))
+
+    @precondition(lambda self: self.life.live)
+    @rule(left=lefts, data=st.data())
+    def command(self, left: int, data: st.DataObject) -> None:
+        """A command arrives, whatever the kind has."""
+        self.sent += 1
+        with self.life.mortal(left):
+            self.life.command(data.draw(st.sampled_from(self.words)), f"c{self.sent}")
+
+    @precondition(lambda self: self.life.live)
+    @rule(on=st.booleans(), left=st.just(NEVER) | st.integers(1, 4))
+    def hand(self, on: bool, left: int) -> None:
+        """A hand switches the hardware, the device sees it, and may be killed once and start again."""
+        self.life.relay.hand(on, self.life.now)
+        with self.life.mortal(left):
+            self.life.look()
+        if not self.life.live:
+            self.life.revive()
+
+    @rule(broken=st.booleans())
+    def breaks(self, broken: bool) -> None:
+        """The hardware stops going on, or is repaired."""
+        self.life.relay.broken = broken
+
+    @rule(seconds=st.sampled_from([0.5, 6.0, 60.0, 300.0, 1000.0, 5000.0]))
+    def wait(self, seconds: float) -> None:
+        """Time passes, for the living and the dead."""
+        self.life.wait(seconds)
+
+    @rule()
+    def kill(self) -> None:
+        """The process is killed while it does nothing."""
+        self.life.live = None
+
+    @precondition(lambda self: not self.life.live)
+    @rule(left=lefts)
+    def revive(self, left: int) -> None:
+        """It starts again, and may be killed while it does."""
+        self.life.revive(left)
+
+    @invariant()
+    def nothing_is_on_longer_than_it_may(self) -> None:
+        """The relay's own stopwatch never exceeds max_on."""
+        self.life.relay.look(self.life.now)
+        assert self.life.relay.longest_seconds <= self.life.device.options.max_on_seconds + 0.01
+
+    def teardown(self) -> None:
+        """Whatever has happened: in the end it is off."""
+        if not hasattr(self, "life"):
+            return
+        if not self.life.live:
+            self.life.revive()
+        self.life.wait(self.life.device.options.max_on_seconds + 10)
+        assert not self.life.relay.on
+        self.nothing_is_on_longer_than_it_may()
+
+
+TestHotThingsGoOffWhateverIsKilled = Hot.TestCase
+TestHotThingsGoOffWhateverIsKilled.settings = settings(
+    max_examples=100, stateful_step_count=20, deadline=None
+)
+
+
+def test_what_heats_is_armed_with_its_end() -> None:
+    """Hardware that heats is told to go off by itself; hardware that does not heat is not."""
+    toaster = fresh.appliance(fresh.device("toaster"), "toaster")
+    toaster.obey(Command(id="c1", command="start", deadline=NOW + 1), NOW, NOW)
+    assert toaster.to_ask(NOW) == Setting(on=True, off_after_seconds=360.0)
+    lamp = fresh.appliance(fresh.device("lamp"), "lamp")
+    lamp.obey(Command(id="c1", command="on", deadline=NOW + 1), NOW, NOW)
+    assert lamp.to_ask(NOW) == Setting(on=True, brightness_percent=100)
+
+
+def test_a_toaster_that_a_hand_switched_on_is_armed() -> None:
+    """A hand at the lever counts as a start, and the hardware gets its timer as well."""
+    life = Life("toaster")
+    life.relay.hand(True, life.now)
+    life.look()
+    life.live = None
+    life.wait(5000)
+    life.relay.look(life.now)
+    assert life.relay.longest_seconds == pytest.approx(360)
+
+
+def test_a_kill_before_the_arming_does_not_leave_it_unarmed() -> None:
+    """Killed between writing down and arming, a device that starts again arms what it finds on."""
+    life = Life("toaster")
+    life.relay.hand(True, life.now)
+    with life.mortal(1):
+        life.look()
+    assert life.live is None
+    life.revive()
+    life.live = None
+    life.wait(5000)
+    life.relay.look(life.now)
+    assert life.relay.longest_seconds == pytest.approx(360)
+
+
+def test_it_goes_off_at_its_longest_time_though_its_phases_go_on() -> None:
+    """Coffee that is made again while it was kept warm does not make the plate's time longer."""
+    life = Life("coffee_maker", max_on="30m")
+    life.command("start", "c1")
+    life.wait(1400)
+    life.command("start", "c2")
+    life.wait(398)
+    assert life.relay.on
+    life.wait(3)
+    assert not life.relay.on
+    assert life.shows("phase") == "idle"
+    assert "has been on as long as max_on allows" in life.notes()
+
+
+# Commands and receipts
+
+
+def test_a_command_is_applied_and_the_hardware_follows() -> None:
+    """A receipt says applied, and by then the relay has been switched, with the command's id as cause."""
+    life = Life("lamp")
+    receipt = life.command("on", "c1", brightness_percent=30)
+    assert (receipt.id, receipt.device, receipt.outcome) == ("c1", "lamp", "applied")
+    assert (life.relay.on, life.relay.brightness_percent) == (True, 30)
+    assert (life.shows("status"), life.appliance.memory.cause) == (True, "c1")
+
+
+def test_a_repeated_command_gets_its_first_receipt_also_after_a_restart() -> None:
+    """The same id is not done twice, and its answer is the same, in the next life too."""
+    life = Life("light_switch")
+    first = life.command("press")
+    life.revive()
+    life.now += 1
+    assert life.command("press") == first
+    assert life.shows("presses") == 1
+
+
+def test_a_command_past_its_deadline_is_expired() -> None:
+    """What nobody wants any more is not done, and the receipt says how late it was."""
+    life = Life("light_switch")
+    receipt = life.obey(Command(id="c1", command="press", deadline=life.now - 2))
+    assert (receipt.outcome, receipt.reason) == ("expired", "its deadline passed 2.0 s ago")
+    assert life.shows("presses") == 0
+
+
+def test_a_far_deadline_is_rejected() -> None:
+    """A deadline further ahead than receipts are kept is refused, and one just within that is not."""
+    life = Life("light_switch")
+    far = Command(id="c1", command="press", deadline=life.now + LONGEST_DEADLINE_SECONDS + 1)
+    receipt = life.obey(far)
+    assert (receipt.outcome, receipt.reason) == ("rejected", "a deadline may lie at most 300 s ahead")
+    near = Command(id="c2", command="press", deadline=life.now + LONGEST_DEADLINE_SECONDS)
+    assert life.obey(near).outcome == "applied"
+
+
+def test_a_flood_of_commands_is_rejected_until_deadlines_pass() -> None:
+    """Only so many receipts are remembered; then new commands have to wait, and the memory stays small."""
+    life = Life("light_switch")
+    for number in range(MOST_RECEIPTS):
+        assert life.command("on", f"c{number}").outcome == "applied"
+    receipt = life.command("on", "one_more")
+    assert (receipt.outcome, receipt.reason) == ("rejected", "too many commands within their deadlines")
+    life.now += 11
+    assert life.command("on", "later").outcome == "applied"
+    assert len(life.appliance.memory.receipts) == 1
+
+
+@pytest.mark.parametrize(
+    ("word", "args", "why"),
+    [
+        ("jump", {}, "it has no command 'jump'; allowed: on, off, toggle"),
+        ("on", {"brightness_percent": 0}, "brightness_percent: 0 is not allowed; brightness_percent takes"),
+        (
+            "on",
+            {"brightnes_percent": 5},
+            "brightnes_percent: unknown key; did you mean 'brightness_percent'?",
+        ),
+        ("off", {"x": 1}, "x: unknown key; allowed: none"),
+    ],
+)
+def test_a_command_that_makes_no_sense_is_rejected_with_what_does(
+    word: str, args: dict[str, Any], why: str
+) -> None:
+    """An unknown command or argument, or a value out of bounds, changes nothing and says what is allowed."""
+    life = Life("lamp")
+    receipt = life.command(word, **args)
+    assert receipt.outcome == "rejected"
+    assert why in str(receipt.reason)
+    assert life.shows("starts") == 0
+
+
+def test_a_refusal_of_the_kind_is_the_receipt_s_reason() -> None:
+    """A toaster that toasts says so to who starts it again, and notes it."""
+    life = Life("toaster")
+    life.command("start", "c1")
+    receipt = life.command("start", "c2")
+    assert (receipt.outcome, receipt.reason) == ("rejected", "it is already toasting")
+    assert "warning: rejects start: it is already toasting [c2]" in life.notes()
+
+
+def test_a_command_after_a_long_pause_meets_the_present() -> None:
+    """A process that stood still lets the time that has passed pass before it answers."""
+    life = Life("toaster")
+    life.command("start", "c1")
+    life.now += 1000  # stopped meanwhile: no timer ran
+    assert life.command("start", "c2").outcome == "applied"
+    assert life.shows("starts") == 2
+
+
+# Rules
+
+
+def test_a_press_starts_it_with_the_press_as_its_cause() -> None:
+    """The id of the press goes through to what it led to."""
+    life = Life("toaster", when=[{**PRESS, "do": "start"}])
+    life.hear(press(NOW + 5, cause="p7"))
+    assert (life.shows("phase"), life.appliance.memory.cause) == ("toasting", "p7")
+
+
+def test_a_state_of_another_device_is_not_its_business() -> None:
+    """A rule names the device that it hears."""
+    life = Life("toaster", when=[{**PRESS, "do": "start"}])
+    life.hear(fresh.state("other", status=True, turned=NOW + 5))
+    assert life.shows("phase") == "idle"
+
+
+def test_a_press_past_its_grace_is_told_and_not_acted_on() -> None:
+    """What a device missed for too long is not made up for, and the log says why."""
+    life = Life("toaster", grace="10s", when=[{**PRESS, "do": "start"}])
+    life.now += 100
+    life.hear(press(life.now - 11))
+    assert life.shows("phase") == "idle"
+    assert "does not start for switch: that was 11 s ago, and the grace is 10 s [p1]" in life.notes()
+
+
+def test_a_delay_survives_a_kill() -> None:
+    """A rule that waits for its delay acts at its moment, in the next life too, once."""
+    life = Life("light_switch", when=[{**PRESS, "do": "press", "delay": "30s"}])
+    life.hear(press(NOW))
+    life.hear(press(NOW + 1))
+    life.now = NOW + 1
+    life.hear(press(NOW + 1))
+    life.live = None
+    life.wait(10)
+    life.revive()
+    life.wait(18)
+    assert life.shows("presses") == 0
+    life.wait(10)
+    assert life.shows("presses") == 1
+
+
+def test_a_delay_that_ended_long_ago_is_not_made_up_for() -> None:
+    """A device that was dead past the delay and the grace leaves it, and says so."""
+    life = Life("light_switch", grace="10s", when=[{**PRESS, "do": "press", "delay": "30s"}])
+    life.now += 1
+    life.hear(press(life.now))
+    life.live = None
+    life.wait(41)
+    life.revive()
+    assert life.shows("presses") == 0
+    assert "does not press for switch: it is 11 s late" in life.notes()
+
+
+def test_rules_that_differ_only_in_their_hours_both_count() -> None:
+    """Dim at night and bright by day are two rules, though device, turns and command are the same."""
+    rules = [
+        {**PRESS, "do": "on", "with": {"brightness_percent": 10}, "between": ["22:00", "06:00"]},
+        {**PRESS, "do": "on", "with": {"brightness_percent": 90}, "between": ["06:00", "22:00"]},
+    ]
+    for hour, percent in [(1, 10), (12, 90)]:
+        life = Life("lamp", when=rules)
+        life.now = 20 * 86400.0 + hour * 3600  # 1970-01-21, in UTC
+        life.hear(press(life.now))
+        assert life.shows("brightness_percent") == percent
+
+
+def test_a_rule_keeps_its_memory_when_another_is_added_before_it() -> None:
+    """A changed configuration does not make a device act again on what it has dealt with."""
+    life = Life("light_switch", when=[{**PRESS, "do": "press"}])
+    life.now += 5
+    life.hear(press(life.now))
+    life.device = fresh.device(
+        "light_switch",
+        when=[{"device": "other", "turns": {"status": True}, "do": "off"}, {**PRESS, "do": "press"}],
+    )
+    life.revive()
+    life.hear(press(life.now))
+    assert life.shows("presses") == 1
+
+
+def test_a_rule_that_the_kind_refuses_is_a_line_in_the_log() -> None:
+    """A press for a toaster that toasts already is told, and is no error."""
+    life = Life("toaster", when=[{**PRESS, "do": "start"}])
+    life.command("start")
+    life.now += 5
+    life.hear(press(life.now))
+    assert "info: does not start for switch: it is already toasting [p1]" in life.notes()
+
+
+# The hardware
+
+
+def test_a_hand_at_the_hardware_is_followed() -> None:
+    """What is switched at the appliance itself is shown, with the hardware as its cause."""
+    life = Life("lamp")
+    life.relay.hand(True, life.now)
+    life.look()
+    assert (life.shows("status"), life.appliance.memory.cause) == (True, "hardware")
+    assert "was switched on at the hardware" in life.notes()
+    life.relay.hand(False, life.now)
+    life.look()
+    assert life.shows("status") is False
+
+
+def test_a_hand_while_it_was_dead_is_followed() -> None:
+    """On start a device takes the hardware as it is, if it had been as wanted before."""
+    life = Life("lamp")
+    life.command("on")
+    life.live = None
+    life.relay.hand(False, life.now)
+    life.revive()
+    assert life.shows("status") is False
+    assert not life.relay.on
+
+
+def test_hardware_that_does_not_go_on_is_a_fault_and_counts_as_off() -> None:
+    """What was asked and not done within five seconds is told, and not waited for for ever."""
+    life = Life("toaster")
+    life.relay.broken = True
+    life.command("start")
+    life.wait(CONFIRM_SECONDS - 0.1)
+    assert (life.shows("phase"), life.shows("fault")) == ("toasting", None)
+    life.wait(0.2)
+    assert (life.shows("phase"), life.shows("fault")) == ("idle", "did not switch on within 5 s")
+    assert "error: did not switch on within 5 s [c1]" in life.notes()
+
+
+def test_a_fault_ends_when_the_hardware_follows_again() -> None:
+    """A fault is shown until the next switching that works."""
+    life = Life("lamp")
+    life.relay.broken = True
+    life.command("on", "c1")
+    life.wait(6)
+    assert life.shows("fault") is not None
+    life.relay.broken = False
+    life.command("on", "c2")
+    assert (life.shows("fault"), life.shows("status")) == (None, True)
+
+
+def test_hardware_that_does_not_go_off_is_asked_again_and_again() -> None:
+    """What shall be off is never given up: each five seconds it is asked once more."""
+    toaster = fresh.appliance(fresh.device("toaster"), "toaster")
+    stuck = Reading(on=True)
+    toaster.read(stuck, NOW, NOW)
+    asked = []
+    for second in range(21):
+        now = NOW + second
+        toaster.tick(now, now)
+        toaster.read(stuck, now, now)
+        if (setting := toaster.to_ask(now)) is not None:
+            asked.append((second, setting.on))
+    assert asked == [(0, False), (5, False), (10, False), (15, False), (20, False)]
+    assert toaster.shows(NOW)["fault"] == "did not switch off within 5 s"
+
+
+def test_a_complaint_of_the_hardware_is_shown_and_noted_once() -> None:
+    """What the driver reports stands in the state, and one line in the log."""
+    lamp = fresh.appliance(fresh.device("lamp"), "lamp")
+    for _ in range(3):
+        lamp.read(Reading(on=False, fault="it smokes"), NOW, NOW)
+    assert lamp.shows(NOW)["fault"] == "it smokes"
+    assert [note.text for note in lamp.notes] == ["it smokes"]
+
+
+def test_a_brightness_that_a_kill_kept_from_the_hardware_is_set_by_the_next_life() -> None:
+    """Killed between writing down and dimming, a lamp is dimmed when it starts again."""
+    life = Life("lamp")
+    life.command("on", "c1", brightness_percent=100)
+    with life.mortal(1):
+        life.command("on", "c2", brightness_percent=10)
+    assert life.live is None
+    life.revive()
+    assert life.shows("brightness_percent") == 10
+    assert life.relay.brightness_percent == 10
+
+
+@pytest.mark.parametrize(("restore", "expected"), [("last", True), ("off", False), ("on", True)])
+def test_a_lamp_comes_back_as_its_configuration_says(restore: str, expected: bool) -> None:
+    """After a restart a lamp is as it was, or off, or on."""
+    life = Life("lamp", restore=restore)
+    life.command("on")
+    life.revive()
+    assert (life.shows("status"), life.relay.on) == (expected, expected)
+
+
+# What is shown
+
+
+def test_a_first_state_has_turned_to_nothing() -> None:
+    """What is shown for the first time is no change that anybody may act on."""
+    life = Life("lamp")
+    assert life.appliance.memory.turned == {}
+    assert life.appliance.since == fresh.BORN
+
+
+def test_each_field_says_when_it_took_its_value() -> None:
+    """A change notes its moment for the fields that changed, and for no measurement."""
+    life = Life("lamp")
+    life.now += 10
+    life.command("on", "c1", brightness_percent=30)
+    life.now += 10
+    life.command("on", "c2", brightness_percent=40)
+    assert life.appliance.memory.turned == {
+        "status": NOW + 10, "phase": NOW + 10, "starts": NOW + 10, "brightness_percent": NOW + 20,
+    }  # fmt: skip
+    assert life.appliance.since == NOW + 20
+
+
+def test_a_measurement_turns_nothing() -> None:
+    """Watts that come and go are shown, and are no change to act on."""
+    lamp = fresh.appliance(fresh.device("lamp"), "lamp")
+    lamp.start(Reading(on=False), NOW, NOW)
+    lamp.read(Reading(on=False, power_watts=0.4), NOW + 1, NOW + 1)
+    assert lamp.shows(NOW + 1)["power_watts"] == 0.4
+    assert lamp.memory.turned == {}
+
+
+def test_a_restart_turns_nothing() -> None:
+    """A device that comes back shows the moments of its last life."""
+    life = Life("lamp")
+    life.now += 10
+    life.command("on")
+    before = life.appliance.memory.turned
+    life.now += 10
+    life.revive()
+    assert life.appliance.memory.turned == before
