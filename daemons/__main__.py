@@ -6,7 +6,7 @@ import sys
 import setproctitle
 
 from daemons import house, load
-from daemons.errors import HouseError
+from daemons.errors import DeviceError, HouseError
 from daemons.place import STOPPED_BY_HAND, stopped_path
 
 
@@ -23,7 +23,7 @@ def start(name: str) -> None:
         role = load.kind(str(slice_.table["kind"])).role if slice_.table else name
         load.role(role)(slice_)
     except (HouseError, OSError) as error:
-        sys.exit(f"{name}: {error}")
+        sys.exit(str(error) if isinstance(error, DeviceError) else f"{name}: {error}")
 
 
 if __name__ == "__main__":

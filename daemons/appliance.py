@@ -17,7 +17,7 @@ from daemons.errors import Rejected
 from daemons.hardware import Reading, Setting
 from daemons.house import Device
 from daemons.kinds import Machine
-from daemons.message import Command, Receipt, Scalar, State
+from daemons.message import Command, Receipt, Scalar, State, turn
 from daemons.process import Life
 from daemons.rule import Mark, When, judge
 from daemons.value import Problem, read
@@ -90,22 +90,20 @@ class Appliance:
         self._reading = Reading(on=False)
         self._fault: str | None = None
         self._asked: Asked | None = None
+        self._calls_off = False
         self._commands = {command.__name__.lower(): command for command in machine.commands}
-        self._measured = {
-            f.encode_name
-            for f in msgspec.structs.fields(machine.state_type)
-            if f.type in (float, float | None)
-        }
+        self._measured = machine.measurements()
 
     # What happened
 
     def start(self, reading: Reading, now: float, wall: float) -> None:
         """Begin, or go on after a crash: let the time that has passed pass, then see what is."""
         self.tick(now, wall)
-        if self._device.restore != "last" and self._wants.on != (self._device.restore == "on"):
-            self._become(
-                self._machine.observe(self._inner, Reading(self._device.restore == "on"), now), "restore", now
-            )
+        if self._device.restore != "last":
+            wanted = Reading(self._device.restore == "on")
+            if self._wants.on != wanted.on:
+                self._become(self._machine.observe(self._inner, wanted, now), "restore", now)
+            self._remember(confirmed=False)  # what is otherwise at the hardware was no hand to follow
         self.read(reading, now, wall)
 
     def hear(self, heard: State, now: float, wall: float) -> None:
@@ -117,7 +115,7 @@ class Appliance:
             limits = {"born": self.memory.born, "grace": self._device.grace_seconds}
             new, why_not = judge(rule, mark, heard, now=now, wall=wall, zone=self._zone, **limits)
             if why_not:
-                self._note("info", f"does not {rule.do} for {rule.device}: {why_not}", heard.cause)
+                self._note("info", f"no {rule.do} for {rule.device}: {why_not}", heard.cause)
             if new != mark:
                 self._remember(marks={**self.memory.marks, name: new})
         self.tick(now, wall)
@@ -183,7 +181,9 @@ class Appliance:
     def to_ask(self, now: float) -> Setting | None:
         """Say what the hardware must be asked now; nothing when it is, or soon will be, as wanted."""
         wants = self._wants
-        if self.memory.confirmed or (self._asked and self._asked.setting == wants):
+        if self._calls_off:
+            self._calls_off = False  # off it may be, but what was asked of it may still come
+        elif self.memory.confirmed or (self._asked and self._asked.setting == wants):
             return None
         self._asked = Asked(wants, now)
         if self.memory.hot_until is not None and wants.on:
@@ -229,17 +229,17 @@ class Appliance:
     def _fire(self, name: str, rule: When, mark: Mark, now: float) -> None:
         """Act on a rule whose moment and delay have come; kept waiting past the grace, it does not."""
         cause = mark.cause
-        done = Mark(turned=mark.turned, fired=now)
+        fired = mark.fired
         late = now - (mark.due or now)
         if late > self._device.grace_seconds:
-            self._note("warning", f"does not {rule.do} for {rule.device}: it is {late:.0f} s late", cause)
-            done = Mark(turned=mark.turned, fired=mark.fired)
+            self._note("warning", f"no {rule.do} for {rule.device}: it is {late:.0f} s late", cause)
         else:
             try:
                 self._do(rule.do, rule.with_, cause, now)
+                fired = now
             except Rejected as error:
-                self._note("info", f"does not {rule.do} for {rule.device}: {error}", cause)
-        self._remember(marks={**self.memory.marks, name: done})
+                self._note("info", f"no {rule.do} for {rule.device}: {error}", cause)
+        self._remember(marks={**self.memory.marks, name: Mark(turned=mark.turned, fired=fired)})
 
     def _become(self, inner: Any, cause: str | None, now: float) -> None:
         """Take a new memory of the kind's, and see to it that nothing hot outlives its time."""
@@ -264,20 +264,17 @@ class Appliance:
         self._note("error", self._fault, self.memory.cause)
         if wanted.on and not self._reading.on:
             self._become(self._machine.observe(self._inner, Reading(on=False), now), self.memory.cause, now)
-            self._remember(confirmed=True)
+            self._calls_off = True
 
     def _settle(self, now: float, wall: float) -> None:
         """Note which of the shown fields have changed, and when."""
         fields = {name: value for name, value in self.shows(now).items() if name not in self._measured}
         if fields == self.memory.shown:
             return
-        # What is shown for the first time has not turned to anything: nobody shall act on it.
         shown = self.memory.shown
-        changed = [name for name, value in fields.items() if name in shown and shown[name] != value]
-        if "phase" in changed:
+        if "phase" in shown and shown["phase"] != fields["phase"]:
             self._note("info", f"is {fields['phase']}", self.memory.cause)
-        turned = {name: at for name, at in self.memory.turned.items() if name in fields}
-        self._remember(shown=fields, turned={**turned, **dict.fromkeys(changed, wall)})
+        self._remember(shown=fields, turned=turn(shown, fields, self.memory.turned, wall))
 
     def _remember(self, **changes: Any) -> None:
         self.memory = replace(self.memory, **changes)
@@ -290,6 +287,5 @@ class Appliance:
 
 
 def key(rule: When) -> str:
-    """Name a rule by what it says, so that what it remembers survives a change of the others."""
-    turns = msgspec.json.encode(rule.turns, order="sorted").decode()
-    return f"{rule.device} {turns} {rule.do}"
+    """Name a rule by all that it says, so that what it remembers survives a change of the others."""
+    return msgspec.json.encode(rule, order="sorted", enc_hook=float).decode()  # a Seconds as its number

@@ -60,6 +60,13 @@ class Site:
         """Work in the run directory from here on."""
         place.enter(self.run)
 
+    def running(self) -> Any:
+        """Enter, and give what the running house is made of; before its first `up`, what it will be."""
+        from daemons import operate  # noqa: PLC0415
+
+        self.enter()
+        return operate.installed_house() if operate.INSTALLED.exists() else self.house()
+
     def names(self, house: Any, wanted: tuple[str, ...]) -> list[str]:
         """Give the devices that were named, or all of them; an unknown one ends the command."""
         for name in wanted:
@@ -177,7 +184,13 @@ def mirror(site: Site) -> None:
 @click.argument("name")
 @click.argument("command")
 @click.argument("args", nargs=-1, metavar="[KEY=VALUE]...")
-@click.option("--timeout", default=2.0, show_default=True, help="Seconds until nobody wants it any more.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0.01, 300),
+    default=2.0,
+    show_default=True,
+    help="Seconds until nobody wants it any more.",
+)
 @as_json
 @click.pass_obj
 @click.pass_context
@@ -199,12 +212,16 @@ def send(
     from daemons import bus  # noqa: PLC0415
     from daemons import status as status_  # noqa: PLC0415
 
-    site.names(site.house(), (name,))
-    site.enter()
+    site.names(site.running(), (name,))
     wish = status_.command(command, timeout, dict(argument(text) for text in args))
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     try:
         receipt = bus.ask(context, name, wish)
+    except errors.NoAnswer as error:
+        if not as_json:
+            raise
+        click.echo(json.dumps({"id": wish.id, "device": name, "outcome": "unanswered", "reason": str(error)}))
+        ctx.exit(EXIT_NO_ANSWER)
     finally:
         context.destroy()
     if as_json:
@@ -229,8 +246,7 @@ def watch(site: Site, names: tuple[str, ...], as_json: bool) -> None:
     from daemons.bus import Subscriber  # noqa: PLC0415
     from daemons.message import State, encode, topic  # noqa: PLC0415
 
-    wanted = site.names(site.house(), names)
-    site.enter()
+    wanted = site.names(site.running(), names)
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     subscriber = Subscriber(context, wanted, logging.getLogger("house"))
     paint = painter(wanted)
@@ -280,8 +296,7 @@ def restart(site: Site, names: tuple[str, ...], timeout: float) -> None:
     """Restart devices, and wait until they are ready; no other one notices."""
     from daemons import operate  # noqa: PLC0415
 
-    wanted = site.names(site.house(), names)
-    site.enter()
+    wanted = site.names(site.running(), names)
     began = time.monotonic()
     with counting("ready again") as progress:
         operate.restart(wanted, timeout, progress)
@@ -295,8 +310,7 @@ def stop(site: Site, names: tuple[str, ...]) -> None:
     """Stop devices, until you start them again: over `down`, `up` and reboots."""
     from daemons import operate  # noqa: PLC0415
 
-    wanted = site.names(site.house(), names)
-    site.enter()
+    wanted = site.names(site.running(), names)
     operate.stop(wanted)
     click.echo(f"Stopped {', '.join(wanted)}; `house start` starts again.")
 
@@ -309,8 +323,7 @@ def start(site: Site, names: tuple[str, ...], timeout: float) -> None:
     """Start devices that were stopped, and wait until they are ready."""
     from daemons import operate  # noqa: PLC0415
 
-    wanted = site.names(site.house(), names)
-    site.enter()
+    wanted = site.names(site.running(), names)
     with counting("ready") as progress:
         operate.start(wanted, timeout, progress)
     click.echo(f"Started {', '.join(wanted)}.")
@@ -434,8 +447,7 @@ def asking(site: Site) -> Iterator[tuple[Any, Callable[[], dict[str, Any]]]]:
     from daemons.status import house_status  # noqa: PLC0415
     from daemons.supervise import Supervisor  # noqa: PLC0415
 
-    house = site.house()
-    site.enter()
+    house = site.running()
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     supervisor = Supervisor()
     try:

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from daemons.errors import ConfigurationError
 from daemons.house import Device, Peer, Settings, Slice, build, check_turns, zone
+from daemons.load import find_kind
 from daemons.message import NAME, STEWARD
 from daemons.value import Path as Where
 from daemons.value import Problem, choose, read, show
@@ -26,6 +27,8 @@ class House(Struct, frozen=True, kw_only=True):
     settings: Settings
     devices: dict[str, Device]
     raw: dict[str, Any]
+    text: str
+    """The file itself."""
 
     def table(self, name: str) -> dict[str, Any]:
         """Give a device's table as it was written."""
@@ -79,24 +82,28 @@ def load_house(path: Path) -> House:
     except UnicodeDecodeError as error:
         raise ConfigurationError([Location(str(path), 1, "TOML", None, f"is not UTF-8: {error}")]) from error
     except OSError as error:
-        raise ConfigurationError([f"{path}: cannot be read: {error.strerror}"]) from error
+        raise ConfigurationError(
+            [Location(str(path), 1, "TOML", None, f"cannot be read: {error.strerror}")]
+        ) from error
     problems: list[Problem] = []
-    house = check(raw, problems)
-    if problems or house is None:
+    checked = check(raw, problems)
+    if problems or checked is None:
         lines = Lines(text)
         found = [lines.locate(str(path), problem) for problem in problems]
         raise ConfigurationError(sorted(found, key=lambda location: location.line))
-    return house
+    settings, devices = checked
+    return House(settings=settings, devices=devices, raw=raw, text=text)
 
 
-def check(raw: dict[str, Any], problems: list[Problem]) -> House | None:
-    """Turn parsed TOML into a House; what is wrong is added to `problems`."""
+def check(raw: dict[str, Any], problems: list[Problem]) -> tuple[Settings, dict[str, Device]] | None:
+    """Turn parsed TOML into typed values; what is wrong is added to `problems`."""
     for key in raw.keys() - {"house", "devices"}:
         problems.append(Problem((key,), f"unknown table; {choose(key, ['house', 'devices'])}"))
-    settings = read(raw.get("house", {}), Settings, ("house",), problems)
-    if settings is not None:
+    table = raw.get("house", {})
+    settings = read(table, Settings, ("house",), problems)
+    if isinstance(table, dict) and isinstance(timezone := table.get("timezone"), str):
         try:
-            zone(settings.timezone)
+            zone(timezone)
         except ValueError as error:
             problems.append(Problem(("house", "timezone"), str(error)))
     tables = raw.get("devices", {})
@@ -105,30 +112,45 @@ def check(raw: dict[str, Any], problems: list[Problem]) -> House | None:
         return None
     devices: dict[str, Device] = {}
     for name, table in tables.items():
-        if not NAME.fullmatch(name) or name in RESERVED:
-            why = "the house's own" if name in RESERVED else "not a device's name"
-            text = f"{show(name)} is {why}; a name has a-z, 0-9 and _, begins with a letter, 40 at most"
+        if name in RESERVED:
+            problems.append(
+                Problem(("devices", name), f"{show(name)} is the name of one of the house's own processes")
+            )
+        elif not NAME.fullmatch(name):
+            text = (
+                f"{show(name)} is no device's name: that has a-z, 0-9 and _, begins with a letter, 40 at most"
+            )
             problems.append(Problem(("devices", name), text))
         elif device := build(name, table, ("devices", name), problems):
             devices[name] = device
-    _check_rules(devices, tables, problems)
+    _check_rules(tables, problems)
     if problems or settings is None:
         return None
-    return House(settings=settings, devices=devices, raw=raw)
+    return settings, devices
 
 
-def _check_rules(devices: dict[str, Device], names: dict[str, Any], problems: list[Problem]) -> None:
-    """Check what only shows between devices: who is heard, what is waited for, and no circles."""
+def _check_rules(tables: dict[str, Any], problems: list[Problem]) -> None:
+    """Check what only shows between devices: who is heard, what is waited for, and no circles.
+
+    It looks at what was written, so that one mistake in a device does not hide those in its rules.
+    """
     hears: dict[str, dict[str, int]] = {}
-    for name, device in devices.items():
-        for index, rule in enumerate(device.rules):
+    for name, table in tables.items():
+        rules = table.get("when") if isinstance(table, dict) else None
+        for index, rule in enumerate(rules if isinstance(rules, list) else []):
+            heard = rule.get("device") if isinstance(rule, dict) else None
             where: Where = ("devices", name, "when", index)
-            if rule.device not in names:
-                text = f"there is no device {show(rule.device)}; {choose(rule.device, names)}"
+            if not isinstance(heard, str):
+                continue  # told already, where the rule was read
+            if heard not in tables:
+                text = f"there is no device {show(heard)}; {choose(heard, tables)}"
                 problems.append(Problem((*where, "device"), text))
-            elif rule.device in devices:
-                check_turns(rule, devices[rule.device].kind, where, problems)
-                hears.setdefault(name, {}).setdefault(rule.device, index)
+                continue
+            hears.setdefault(name, {}).setdefault(heard, index)
+            kind = find_kind(tables[heard].get("kind")) if isinstance(tables[heard], dict) else None
+            turns = rule.get("turns")
+            if kind and isinstance(turns, dict):
+                check_turns(turns, kind, where, problems)
     for circle in circles(hears):
         first = circle[0]
         where = ("devices", first, "when", hears[first][circle[1]], "device")

@@ -51,7 +51,8 @@ class AlreadyRunning(DeviceError, RuntimeError):
 
     def __init__(self, device: str, pid: int) -> None:
         self.pid = pid
-        super().__init__(device, f"another process (PID {pid}) already is this device; end it first")
+        who = f"another process (PID {pid})" if pid else "another process"
+        super().__init__(device, f"{who} already is this device; end it first")
 
 
 class NoAnswer(DeviceError, TimeoutError):

@@ -42,6 +42,11 @@ class Common(Struct, frozen=True, kw_only=True):
     restore: Literal["last", "off", "on"] = "last"
     when: tuple[dict[str, Any], ...] = ()
 
+    def __post_init__(self) -> None:
+        """Refuse a grace in which nothing could ever be acted on."""
+        if self.grace_seconds <= 0:
+            raise ValueError("grace must be longer than 0s")
+
 
 class Device(Struct, frozen=True, kw_only=True):
     """One table [devices.NAME]: its words turned into classes, its values typed."""
@@ -132,8 +137,10 @@ def build(name: str, table: Any, where: Where, problems: list[Problem]) -> Devic
             driver = _class("drivers", word, (*where, "driver"), problems)
         if driver is not None:
             driver_options = read(table.get(word, {}), driver.options_type, (*where, str(word)), problems)
-    elif word is not None:
-        problems.append(Problem((*where, "driver"), f"a {table['kind']} has no hardware, and so no driver"))
+    else:
+        for key in {"driver", "grace", "restore", "when"} & table.keys():
+            text = f"a {table['kind']} drives no hardware and follows no rules; it takes no {key}"
+            problems.append(Problem((*where, key), text))
     options = _options(own, kind, where, problems, {*known, str(word)} if driver else known)
     if common and common.restore == "on" and getattr(kind, "heats", False):
         text = 'what heats is never switched on by a restart; allowed: "last" or "off"'
@@ -196,10 +203,16 @@ def _rules(raw: Any, kind: type[Kind], where: Where, problems: list[Problem]) ->
     return tuple(rules)
 
 
-def check_turns(rule: When, kind: type[Kind], where: Where, problems: list[Problem]) -> None:
+def check_turns(turns: dict[str, Any], kind: type[Kind], where: Where, problems: list[Problem]) -> None:
     """Check what a rule waits for against what the device it hears can show."""
     fields = {f.encode_name: f for f in msgspec.structs.fields(kind.state_type)}
-    for key, value in rule.turns.items():
+    for key in kind.measurements():
+        fields.pop(key)
+    for key, value in turns.items():
+        if key in kind.measurements():
+            text = f"is measured, and does not turn to anything; allowed: {', '.join(sorted(fields))}"
+            problems.append(Problem((*where, "turns", key), text))
+            continue
         if key not in fields:
             problems.append(Problem((*where, "turns", key), f"unknown field; {choose(key, fields)}"))
             continue

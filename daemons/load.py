@@ -13,6 +13,14 @@ C = TypeVar("C")
 HERE = Path(__file__).parent
 
 
+def find_kind(word: object) -> type[Kind] | None:
+    """Give the class of a kind, or nothing when there is none that works."""
+    try:
+        return kind(word) if isinstance(word, str) else None
+    except HouseError:
+        return None
+
+
 def words(folder: str) -> dict[str, str]:
     """Give each word of "kinds" or "drivers" with the first line of its file, importing nothing."""
     import ast  # noqa: PLC0415  a device never lists its siblings

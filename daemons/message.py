@@ -109,6 +109,17 @@ encode = msgspec.json.Encoder().encode
 """Any message to its JSON payload."""
 
 
+def turn(
+    before: dict[str, Scalar], after: dict[str, Scalar], turned: dict[str, float], at: float
+) -> dict[str, float]:
+    """Give when each field of a state took its present value, after one more change of it.
+
+    What is shown for the first time has not turned to anything: nobody shall act on it.
+    """
+    changed = [name for name, value in after.items() if name in before and before[name] != value]
+    return {**{name: when for name, when in turned.items() if name in after}, **dict.fromkeys(changed, at)}
+
+
 def topic(message: Published) -> bytes:
     """Give the first frame of a message that is published."""
     if isinstance(message, Report):

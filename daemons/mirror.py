@@ -14,9 +14,9 @@ from daemons.bus import Subscriber
 from daemons.clock import uptime
 from daemons.house import Slice, build
 from daemons.journal import Journal
-from daemons.kinds.mirror import Shown, Table, describe
+from daemons.kinds.mirror import Mirror, Shown, Table, describe
 from daemons.log import open_log
-from daemons.message import STEWARD, Command, Receipt, State
+from daemons.message import STEWARD, Command, Receipt, Scalar, State, turn
 from daemons.place import Lock
 from daemons.process import Life, Process, next_life
 
@@ -27,8 +27,9 @@ class Memory(Struct, frozen=True, kw_only=True):
     life: Life
     announced: str | None = None
     """The press whose meal was said to be ready, so that it is said once."""
-    phase: str = ""
-    since: float = 0.0
+    shown: dict[str, Scalar] = {}
+    turned: dict[str, float] = {}
+    cause: str | None = None
 
 
 def run(slice_: Slice) -> None:
@@ -81,33 +82,36 @@ class Watcher:
 
     def obey(self, command: Command) -> Receipt:
         """Answer the one question there is."""
-        outcome: dict[str, Any] = {"outcome": "applied", "result": self.snapshot()}
         if command.command != "snapshot":
-            outcome = {
-                "outcome": "rejected",
-                "reason": f"it has no command {command.command!r}; allowed: snapshot",
-            }
-        return Receipt(id=command.id, device=self._process.name, at=time.time(), **outcome)
+            return self._process.refuse(command, f"it has no command {command.command!r}; allowed: snapshot")
+        return self._process.answer(command, self.snapshot())
 
     def snapshot(self) -> dict[str, Any]:
         """Give all that is known of the house."""
         now = self._now()
         devices = {name: self._table.snapshot(name, now) for name in self._table.entries}
         shown = self._table.shows()
-        devices[self._process.name] = self._process.snapshot(asdict(shown), self._memory.since)
+        memory = self._memory
+        devices[self._process.name] = self._process.snapshot(asdict(shown), self._since, memory.cause)
         return {"message": shown.message, "devices": devices}
+
+    @property
+    def _since(self) -> float:
+        return max(self._memory.turned.values(), default=self._memory.life.boot / 1000)
 
     def _tell(self, cause: str | None) -> None:
         """Publish how the house stands when that changed, and say once that a meal is ready."""
         shown, memory = self._table.shows(), self._memory
         if shown == self._shown:
             return
-        if shown.phase != memory.phase:
-            memory = replace(memory, phase=shown.phase, since=time.time())
+        fields = {name: value for name, value in asdict(shown).items() if name not in Mirror.measurements()}
+        if fields != memory.shown:
+            turned = turn(memory.shown, fields, memory.turned, time.time())
+            memory = replace(memory, shown=fields, turned=turned, cause=cause)
         if shown.ready and self._table.meal()[0].cause != memory.announced:
             memory = replace(memory, announced=self._table.meal()[0].cause)
             self._process.log.info(shown.message, cause=memory.announced)
         if memory != self._memory:
             self._journal.save(memory)
         self._shown, self._memory = shown, memory
-        self._process.publish(asdict(shown), memory.since, {"phase": memory.since}, cause)
+        self._process.publish(asdict(shown), self._since, memory.turned, memory.cause)

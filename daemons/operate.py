@@ -15,7 +15,7 @@ from pathlib import Path
 import zmq
 
 from daemons.bus import Subscriber
-from daemons.config import House
+from daemons.config import House, load_house
 from daemons.errors import HouseError, NotReady, SupervisorError
 from daemons.house import Slice, read_slice, slice_path
 from daemons.message import STEWARD, Heartbeat, Report
@@ -24,6 +24,8 @@ from daemons.plan import Change, make_plan
 from daemons.supervise import Supervisor, configuration, ended, kill, launch, render
 from daemons.tail import last_lines
 
+INSTALLED = Path("house.toml")
+"""The configuration that the running house was made of, in its run directory."""
 Progress = Callable[[int, int], None]
 """Is told how many devices are ready, and of how many."""
 
@@ -48,7 +50,7 @@ def up(house: House, run: Path, patience: float, progress: Progress) -> bool:
         was_up = supervisor.is_up()
         if not was_up:
             end_ghosts()
-            install(house.slices(), run)
+            install(house, run)
             # Some machines are told never to write .pyc files; without them a start takes five times as long.
             compileall.compile_dir(Path(__file__).parent, quiet=2)
             launch(configuration(run))
@@ -121,7 +123,7 @@ def reload(house: House, run: Path, patience: float, progress: Progress) -> list
             raise SupervisorError("the house is not up; `house up` (or `make up`) starts it")
         changes = plan(house, run)
         previous = {path: path.read_bytes() for path in installed_files()}
-        install(house.slices(), run)
+        install(house, run)
         try:
             supervisor.update()
             wait_ready(
@@ -141,6 +143,11 @@ def reload(house: House, run: Path, patience: float, progress: Progress) -> list
     return changes
 
 
+def installed_house() -> House:
+    """Give what the running house was made of, whatever the person's file says by now."""
+    return load_house(INSTALLED)
+
+
 def program_path(name: str) -> Path:
     """Say where a device's program stands, from inside the run directory."""
     return Path("programs") / f"{name}.conf"
@@ -148,16 +155,18 @@ def program_path(name: str) -> Path:
 
 def installed_files() -> list[Path]:
     """Give every slice and program that is installed."""
-    return [*Path("programs").glob("*.conf"), *Path("devices").glob("*.json")]
+    return [*Path("programs").glob("*.conf"), *Path("devices").glob("*.json"), *Path().glob(str(INSTALLED))]
 
 
-def install(slices: dict[str, Slice], run: Path) -> None:
+def install(house: House, run: Path) -> None:
     """Write each device's slice and program, and take away those of devices that are no more."""
+    slices = house.slices()
+    write(INSTALLED, house.text.encode())
     for name, slice_ in slices.items():
         write(slice_path(name), slice_.encode())
         write(program_path(name), render(slice_, run).encode())
     for file in installed_files():
-        if file.stem not in slices:
+        if file.stem not in slices and file != INSTALLED:
             file.unlink()
             stopped_path(file.stem).unlink(missing_ok=True)
 

@@ -108,7 +108,17 @@ class Process:
         self._publisher.publish(report)
         return report
 
-    def snapshot(self, state: dict[str, Any], since: float) -> dict[str, Any]:
+    def answer(self, command: Command, result: dict[str, Any]) -> Receipt:
+        """Give the receipt of a question, with what was asked for."""
+        if command.deadline <= time.time():
+            return Receipt(id=command.id, device=self.name, outcome="expired", at=time.time())
+        return Receipt(id=command.id, device=self.name, outcome="applied", at=time.time(), result=result)
+
+    def refuse(self, command: Command, reason: str) -> Receipt:
+        """Give the receipt of a command that this process does not take."""
+        return Receipt(id=command.id, device=self.name, outcome="rejected", at=time.time(), reason=reason)
+
+    def snapshot(self, state: dict[str, Any], since: float, cause: str | None) -> dict[str, Any]:
         """Give what the mirror knows of itself, in the form that it gives of others."""
         life = {
             "boot": self.life.boot,
@@ -119,7 +129,7 @@ class Process:
         return {
             "presence": "live",
             "state": state,
-            "cause": None,
+            "cause": cause,
             "since": since,
             "age_seconds": 0.0,
             **life,

@@ -17,6 +17,9 @@ from daemons.value import Seconds, TimeOfDay
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
+Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+
+
 class When(Struct, frozen=True, kw_only=True):
     """One rule, as it is written."""
 
@@ -25,9 +28,14 @@ class When(Struct, frozen=True, kw_only=True):
     do: str
     with_: dict[str, Any] = field(name="with", default_factory=dict)
     between: tuple[TimeOfDay, TimeOfDay] | None = None
-    days: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] | None = None
+    days: Annotated[tuple[Day, ...], Meta(min_length=1)] | None = None
     cooldown_seconds: Seconds = field(name="cooldown", default=Seconds(0))
     delay_seconds: Seconds = field(name="delay", default=Seconds(0))
+
+    def __post_init__(self) -> None:
+        """Refuse a window in which nothing ever lies."""
+        if self.between and self.between[0] == self.between[1]:
+            raise ValueError("between has the same time twice, so it never is; leave it out for all day")
 
 
 class Mark(Struct, frozen=True):

@@ -32,12 +32,12 @@ def command(word: str, seconds: float, args: dict[str, Any] | None = None) -> Co
 
 
 def house_status(house: House, run: Path, context: Context, supervisor: Supervisor) -> dict[str, Any]:
-    """Give the whole status as one JSON document, the one that docs/status.md describes."""
+    """Give the whole status as one JSON document, the one that docs/json.md describes."""
     known, message = knowledge(house, context)
     try:
         processes = supervisor.processes()
     except SupervisorError:
-        processes = {}
+        processes, message = {}, None
     return {
         "house": house.settings.name,
         "at": time.time(),
@@ -71,15 +71,15 @@ def knowledge(house: House, context: Context) -> tuple[dict[str, Any], str | Non
     """Give what is known of each device, and the mirror's sentence: by the mirror, or by listening."""
     nothing = Table(Options(), dict.fromkeys(house.devices, ""))
     blank = {name: nothing.snapshot(name, uptime()) for name in house.devices}
-    for name, device in house.devices.items():
-        if device.kind.role != "mirror":
-            continue
+    mirrors = [name for name, device in house.devices.items() if device.kind.role == "mirror"]
+    for name in mirrors:
         try:
             answer = ask(context, name, command("snapshot", MIRROR_SECONDS)).result or {}
         except NoAnswer:
             continue
         return {**blank, **answer["devices"]}, answer["message"]
-    return listen(house, context), "The mirror does not answer; this is what the devices say themselves."
+    silent = "The mirror does not answer; this is what the devices say themselves."
+    return listen(house, context), silent if mirrors else None
 
 
 def listen(house: House, context: Context) -> dict[str, Any]:

@@ -132,8 +132,9 @@ class Steward:
 
     def obey(self, command: Command) -> Receipt:
         """Take no orders: what a person wants is told to supervisord, and seen from here."""
-        reason = f"it has no command {command.command!r}; allowed: none"
-        return Receipt(id=command.id, device=STEWARD, outcome="rejected", at=time.time(), reason=reason)
+        return self._process.refuse(
+            command, "it takes no commands; supervisord does, and the steward sees it"
+        )
 
     def listen(self) -> None:
         """Hear from supervisord who has started, ended or was stopped."""

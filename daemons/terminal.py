@@ -31,7 +31,7 @@ def screen(status: dict[str, Any], zone: tzinfo, width: int) -> RenderableType:
     head.add_column(justify="right")
     clock = datetime.fromtimestamp(status["at"], zone)
     head.add_row(Text(status["house"], style="bold"), Text(f"{clock:%A %d %B  %H:%M:%S}", style="dim"))
-    message = status["message"] or "The mirror does not answer."
+    message = status["message"] or ""
     if not status["up"]:
         message = "The house is not up; `make up` starts it."
     return Group(
@@ -128,7 +128,9 @@ def process(found: dict[str, Any]) -> Text:
 
 def plain(status: dict[str, Any]) -> str:
     """Give the house in plain lines, for a pipe or a file."""
-    lines = [f"{status['house']}: {status['message']}" if status["up"] else f"{status['house']}: not up"]
+    lines = [
+        f"{status['house']}: {status['message'] or 'up'}" if status["up"] else f"{status['house']}: not up"
+    ]
     for name, device in status["devices"].items():
         state = device["state"] or {}
         percent = state.get("progress_percent")

@@ -4,6 +4,7 @@
 the first; where in the file a problem stands is added by `config`, which knows the text.
 """
 
+import math
 import re
 from collections.abc import Sequence
 from datetime import time
@@ -89,6 +90,8 @@ def read(raw: object, type_: type[S], path: Path, problems: list[Problem]) -> S 
                 problems.append(Problem(path, f"the key {key!r} is missing; it takes {describe(field.type)}"))
             continue
         try:
+            if not is_finite(raw[key]):
+                raise ValueError("not a number")
             msgspec.convert(raw[key], field.type, dec_hook=hook)
         except (msgspec.ValidationError, ValueError):
             text = f"{show(raw[key])} is not allowed; {key} takes {describe(field.type)}"
@@ -102,11 +105,31 @@ def read(raw: object, type_: type[S], path: Path, problems: list[Problem]) -> S 
         return None
 
 
+def is_finite(raw: object) -> bool:
+    """Tell whether a value is, and holds, no infinity and nothing that is not a number."""
+    if isinstance(raw, dict | list):
+        return all(map(is_finite, raw.values() if isinstance(raw, dict) else raw))
+    return not isinstance(raw, float) or math.isfinite(raw)
+
+
 def show(raw: object) -> str:
     """Print a value as TOML would, short enough for a line."""
-    text = {True: "true", False: "false"}[raw] if isinstance(raw, bool) else repr(raw)
-    text = '"' + text[1:-1] + '"' if isinstance(raw, str) else text
+    text = _show(raw)
     return text if len(text) <= 60 else text[:57] + "..."  # noqa: PLR2004
+
+
+def _show(raw: object) -> str:
+    match raw:
+        case bool():
+            return "true" if raw else "false"
+        case str():
+            return '"' + repr(raw)[1:-1] + '"'
+        case list() | tuple():
+            return "[" + ", ".join(map(_show, raw)) + "]"
+        case dict():
+            return "{ " + ", ".join(f"{key} = {_show(value)}" for key, value in raw.items()) + " }"
+        case _:
+            return str(raw)
 
 
 def choose(word: object, allowed: Sequence[str] | dict[str, Any]) -> str:
@@ -114,7 +137,7 @@ def choose(word: object, allowed: Sequence[str] | dict[str, Any]) -> str:
     import difflib  # noqa: PLC0415  only a person's mistake needs it
 
     near = difflib.get_close_matches(str(word), list(allowed), n=1)
-    listed = ", ".join(sorted(allowed)) or "none"
+    listed = ", ".join(allowed) or "none"
     return (f"did you mean {near[0]!r}? " if near else "") + f"allowed: {listed}"
 
 
@@ -144,14 +167,20 @@ def _describe(info: Any) -> str:
             )
             return noun + bounds
         case inspect.StrType():
-            return "text"
+            return (
+                "text"
+                if info.max_length is None
+                else f"text of {info.min_length or 0} to {info.max_length} characters"
+            )
         case inspect.LiteralType():
             return "one of " + ", ".join(show(value) for value in info.values)
         case inspect.CustomType():
             return str(getattr(info.cls, "allowed", info.cls.__name__))
         case inspect.TupleType():
-            return "[" + ", ".join(_describe(part) for part in info.item_types) + "]"
+            return f"[first, second], each {_describe(info.item_types[0])}"
+        case inspect.VarTupleType(item_type=inspect.DictType()):
+            return "tables, each with a header [[...]]"
         case inspect.VarTupleType() | inspect.ListType():
-            return "a list of " + _describe(info.item_type)
+            return "a list, each " + _describe(info.item_type)
         case _:
             return "a table"

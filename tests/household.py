@@ -17,7 +17,7 @@ import zmq
 
 from daemons.bus import Subscriber
 from daemons.drivers.simulated import Switching, read_switchings
-from daemons.message import Heartbeat, State
+from daemons.message import Heartbeat, Report, State
 
 HOUSE = [sys.executable, "-m", "daemons.cli"]
 PROJECT = Path(__file__).parent.parent
@@ -116,7 +116,7 @@ class Ear:
         self._subscriber = subscriber
         self.states: dict[str, State] = {}
         self.beats: dict[str, Heartbeat] = {}
-        self.all: list[State] = []
+        self.reports: dict[str, Report] = {}
 
     def until(self, holds: Callable[["Ear"], Any], patience: float = PATIENCE) -> "Ear":
         """Listen until something holds of what was heard; fail when it never does."""
@@ -128,9 +128,10 @@ class Ear:
             for heard in self._subscriber.receive():
                 if isinstance(heard, State):
                     self.states[heard.device] = heard
-                    self.all.append(heard)
-                else:
+                elif isinstance(heard, Heartbeat):
                     self.beats[heard.device] = heard
+                else:
+                    self.reports[heard.device] = heard
         return self
 
     def shows(self, name: str, **fields: Any) -> bool:

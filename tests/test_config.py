@@ -205,6 +205,181 @@ def test_the_same_mistakes_are_told_in_the_same_order_every_time(tmp_path: Path)
 @pytest.mark.parametrize("value", ["nan", "inf", "-inf", "1e400", "9" * 400])
 def test_a_number_that_is_none_is_refused(tmp_path: Path, value: str) -> None:
     """Not-a-number and infinity pass TOML, and would not come through a device's slice."""
+    (found,) = mistakes(tmp_path, GOOD.replace('"light_switch"', f'"light_switch"\nlight_watts = {value}'))
+    assert (found.line, found.key) == (6, "light_watts")
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["9" * 5000, "0x" + "f" * 5000, "[" * 5000, "[" * 300 + "]" * 300],
+    ids=["decimal", "hexadecimal", "endless nesting", "deep nesting"],
+)
+def test_values_beyond_all_measure_are_refused(tmp_path: Path, value: str) -> None:
+    """A number of thousands of digits, or nesting without end, is a mistake like any other."""
+    assert mistakes(tmp_path, GOOD.replace("= 3", f"= {value}"))
+
+
+def test_a_rule_that_waits_for_a_measurement_is_refused(tmp_path: Path) -> None:
+    """Watts change all the time and turn to nothing, so a rule for them would never act."""
+    (found,) = mistakes(tmp_path, GOOD.replace("status = true", "power_watts = 9.0"))
+    assert (found.line, found.key) == (15, "turns.power_watts")
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ("[house]\nname = \n", 2, "Invalid value"),
+        ("[house\n", 1, "TOML"),
+        ('[house]\nname = "a"\nname = "b"\n', 3, "Cannot overwrite"),
+        ("", 1, "there is no device"),
+        ("[house]\n\nlamp = 5\n[devices.m]\nkind = 'mirror'\n", 3, "unknown key"),
+        ("devices = 5\n", 1, "there is no device"),
+        ("[devices]\nlamp = 5\n", 2, "5 stands where a table is needed"),
+    ],
+)
+def test_a_file_that_is_no_house_is_told(tmp_path: Path, text: str, line: int, words: str) -> None:
+    """A file that is not TOML, or holds no device, says where and what."""
+    found = mistakes(tmp_path, text)
+    assert found[0].line == line
+    assert words in "\n".join(map(str, found))
+
+
+def test_a_file_that_is_not_utf_8_is_told(tmp_path: Path) -> None:
+    """A file in another encoding is named."""
+    (tmp_path / "house.toml").write_bytes(b"[house]\nname = 'caf\xe9'\n")
+    with pytest.raises(ConfigurationError, match="is not UTF-8"):
+        load_house(tmp_path / "house.toml")
+
+
+def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+    """A missing file is named with the reason."""
+    with pytest.raises(ConfigurationError, match=r"gone.toml: cannot be read: No such file"):
+        load_house(tmp_path / "gone.toml")
+
+
+# Circles
+
+
+def rules(**hears: str) -> str:
+    """Give a house of light switches, in which devices hear each other."""
+    text = ""
+    for name, others in hears.items():
+        text += f'[devices.{name}]\nkind = "light_switch"\ndriver = "simulated"\n'
+        for other in others.split():
+            text += f'[[devices.{name}.when]]\ndevice = "{other}"\nturns.status = true\ndo = "press"\n'
+    return text
+
+
+@pytest.mark.parametrize(
+    ("hears", "told"),
+    [
+        ({"a": "a"}, "a hears a"),
+        ({"a": "b", "b": "a"}, "a hears b hears a"),
+        ({"a": "b", "b": "c", "c": "a"}, "a hears b hears c hears a"),
+        ({"x": "a", "a": "b", "b": "a"}, "a hears b hears a"),
+    ],
+)
+def test_devices_that_would_start_each_other_for_ever_are_refused(
+    tmp_path: Path, hears: dict[str, str], told: str
+) -> None:
+    """A circle is told once, as a sentence, at the rule that closes it."""
+    (found,) = mistakes(tmp_path, rules(**hears))
+    assert found.text == f"devices that start each other never stop: {told}"
+    assert found.key == "device"
+    assert rules(**hears).splitlines()[found.line - 1].startswith("device = ")
+
+
+def test_who_hears_several_and_is_heard_by_several_is_no_circle(tmp_path: Path) -> None:
+    """A net of rules without a way back is fine."""
+    assert load(tmp_path, rules(a="", b="a", c="a b", d="a b c")).devices.keys() == {"a", "b", "c", "d"}
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.dictionaries(st.integers(0, 6), st.sets(st.integers(0, 6)), max_size=7))
+def test_a_circle_is_found_where_there_is_one(graph: dict[int, set[int]]) -> None:
+    """Circles are found exactly when devices can be reached from themselves, and each is one."""
+    hears = {str(name): {str(other): 0 for other in others} for name, others in graph.items()}
+
+    def reaches(start: str) -> set[str]:
+        found: set[str] = set()
+        waiting = [start]
+        while waiting:
+            new = hears.get(waiting.pop(), {}).keys() - found
+            found |= new
+            waiting += new
+        return found
+
+    found = list(circles(hears))
+    assert bool(found) == any(name in reaches(name) for name in hears)
+    for circle in found:
+        assert circle[0] == circle[-1]
+        assert all(other in hears[name] for name, other in pairwise(circle))
+
+
+# Lines
+
+
+LAYOUT = """\
+# a comment, with [devices.fake] in it
+house.name = "Home"
+house.timezone = '''
+UTC'''
+devices.b = { kind = "mirror", room = "x" }
+
+[devices.a]
+kind = "light_switch"
+driver = "simulated"
+when = [
+    { device = "b", turns = { status = true }, do = "on" },
+    # and
+    { device = "b", turns = { status = true }, do = "off" },
+]
+simulated.speed = 2
+simulated.lag = "1s"
+
+[[devices.c.when]]
+do = "x"
+
+[[devices.c.when]]
+do = "y"
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        (("house",), 2),
+        (("house", "timezone"), 3),
+        (("devices", "b", "room"), 5),
+        (("devices", "a"), 7),
+        (("devices", "a", "driver"), 9),
+        (("devices", "a", "when", 1, "do"), 10),
+        (("devices", "a", "simulated", "speed"), 15),
+        (("devices", "a", "simulated", "lag"), 16),
+        (("devices", "a", "missing"), 7),
+        (("devices", "c", "when", 0), 18),
+        (("devices", "c", "when", 1), 21),
+        (("devices", "c", "when", 1, "do"), 22),
+        (("nothing",), 1),
+    ],
+)
+def test_the_line_of_a_value_is_found(path: tuple[str | int, ...], line: int) -> None:
+    """Arrays over several lines, inline tables, dotted keys and texts: the statement's line is given."""
+    assert Lines(LAYOUT).line(path) == line
+    assert Lines(LAYOUT.replace("\n", "\r\n")).line(path) == line
+
+
+def test_a_line_is_a_line_of_the_editor() -> None:
+    """Characters that only Python takes for the end of a line do not count."""
+    text = 'house.name = "a\u2028b" # \u0085\n\n[devices.a]\nkind = "x"\n'
+    assert Lines(text).line(("devices", "a", "kind")) == 4
+
+
+def test_a_mistake_in_a_very_long_statement_is_told(tmp_path: Path) -> None:
+    """An array over more lines than Python calls may be nested breaks nothing."""
+    days = "days = [\n" + '    "mon",\n' * 2200 + "]"
+    (found,) = mistakes(tmp_path, GOOD.replace('"start"', f'"strat"\n{days}'))
+    assert (found.line, found.key) == (16, "do")
 
 
 # Anything at all

@@ -225,8 +225,8 @@ moments = st.none() | st.floats(0, 1e11, exclude_max=True)
     keys=st.fixed_dictionaries(
         {},
         optional={
-            "between": st.tuples(times, times),
-            "days": st.lists(st.sampled_from(DAYS)),
+            "between": st.tuples(times, times).filter(lambda pair: pair[0] != pair[1]),
+            "days": st.lists(st.sampled_from(DAYS), min_size=1),
             "cooldown": st.just("1h"),
             "delay": st.just("1h"),
         },

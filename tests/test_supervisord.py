@@ -39,7 +39,7 @@ def test_each_device_is_one_program(
     monkeypatch.chdir(tmp_path)
     run = tmp_path / folder
     place.enter(run)
-    install(house.slices(), run)
+    install(house, run)
     found = programs(configuration(run))
     steward = found.pop("steward")
     assert steward.stdout_logfile is None
@@ -62,7 +62,7 @@ def test_only_a_changed_slice_is_a_changed_program(
     monkeypatch.chdir(tmp_path)
     run = tmp_path / "run"
     place.enter(run)
-    install(house.slices(), run)
+    install(house, run)
     file = tmp_path / "house.toml"
     assert plan(house, run) == []
 

@@ -2,8 +2,7 @@
 
 A driver is asked for a Setting and tells Readings: what the hardware really is. It never
 blocks; one that has to wait for a network does that in a thread of its own and lends the
-device's loop a socket to watch. The first line of a driver's docstring is its entry in
-`house drivers`.
+device's loop a socket to watch. The first line of the file is its entry in `house drivers`.
 """
 
 from abc import ABC, abstractmethod

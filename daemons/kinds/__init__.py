@@ -4,14 +4,14 @@ A kind has three frozen values: Options (what a person sets), Memory (what must 
 crash) and State (what it shows). A Machine decides: each method takes the memory and what
 happened, and gives the new memory; what the hardware shall do, what is shown and when to look
 again follow from the memory alone. So a machine has no I/O and no clock of its own, and being
-restored after a crash is nothing special. The first line of a kind's docstring is its entry
-in `house kinds`.
+restored after a crash is nothing special. The first line of the file is its entry in
+`house kinds`.
 """
 
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar, Generic, TypeVar
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from daemons.hardware import Load, Reading, Setting
 
@@ -28,6 +28,12 @@ class Kind(ABC):
     state_type: ClassVar[type[Struct]]
     commands: ClassVar[tuple[type[Struct], ...]] = ()
     """Its commands: the class's name in lower case is the word, its fields are the arguments."""
+
+    @classmethod
+    def measurements(cls) -> frozenset[str]:
+        """Name the fields of the state that only measure: always changing, and nothing for a rule."""
+        fields = structs.fields(cls.state_type)
+        return frozenset(f.encode_name for f in fields if f.type in (float, float | None))
 
 
 class Machine(Kind, Generic[O, M]):

@@ -20,7 +20,9 @@ class Options(Struct, frozen=True, kw_only=True):
     """It is never on longer than this, whatever happens."""
 
     def __post_init__(self) -> None:
-        """Refuse a pot that would be cut off while it is still at work."""
+        """Refuse a pot that would be cut off while it is still at work, or that has nothing to do."""
+        if min(self.heat_seconds, self.brew_seconds) <= 0:
+            raise ValueError("heat and brew must be longer than 0s")
         if self.heat_seconds + self.brew_seconds + self.keep_warm_seconds > self.max_on_seconds:
             raise ValueError("heat, brew and keep_warm together are longer than max_on allows")
 
@@ -109,8 +111,9 @@ class CoffeeMaker(Machine[Options, Memory]):
         if memory.phase in ("heating", "brewing") and memory.until is not None:
             total = (self.options.heat_seconds + self.options.brew_seconds) / self.pace
             after = self.options.brew_seconds / self.pace if memory.phase == "heating" else 0.0
-            remaining = round(max(0.0, memory.until - now) + after, 1)
-            progress = round(min(100.0, max(0.0, 100 * (1 - remaining / total))), 1)
+            left = min(max(0.0, memory.until - now) + after, total)
+            remaining = round(left, 1)
+            progress = round(100 * (1 - left / total), 1)
         return State(
             status=memory.phase != "idle",
             phase=memory.phase,

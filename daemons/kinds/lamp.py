@@ -15,7 +15,7 @@ class Options(Struct, frozen=True):
 
     brightness_percent: Percent = 100
     """How bright it goes on when nothing else is said."""
-    lamp_watts: float = 7.0
+    lamp_watts: Annotated[float, Meta(ge=0, le=10_000)] = 7.0
     """What it draws at full brightness."""
 
 

@@ -1,6 +1,8 @@
 """A wall switch with its light: a press turns it on or off, and the house hears it."""
 
-from msgspec import Struct
+from typing import Annotated
+
+from msgspec import Meta, Struct
 
 from daemons.hardware import Load, Reading, Setting
 from daemons.kinds import Machine
@@ -9,7 +11,7 @@ from daemons.kinds import Machine
 class Options(Struct, frozen=True):
     """What can be set."""
 
-    light_watts: float = 9.0
+    light_watts: Annotated[float, Meta(ge=0, le=10_000)] = 9.0
 
 
 class Memory(Struct, frozen=True):

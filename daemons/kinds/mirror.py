@@ -22,6 +22,11 @@ class Options(Struct, frozen=True, kw_only=True):
     offline_seconds: Seconds = field(name="offline_after", default=Seconds(10))
     """And before it is shown as offline."""
 
+    def __post_init__(self) -> None:
+        """Refuse a device that would be offline before it is stale."""
+        if not 0 < self.stale_seconds < self.offline_seconds:
+            raise ValueError("stale_after must be shorter than offline_after, and longer than 0s")
+
 
 class Shown(Struct, frozen=True, kw_only=True):
     """What it shows of itself."""
@@ -52,6 +57,11 @@ class Mirror(Kind):
     role = "mirror"
     options_type = Options
     state_type = Shown
+
+    @classmethod
+    def measurements(cls) -> frozenset[str]:
+        """Count the sentence among what changes all the time."""
+        return super().measurements() | {"message"}
 
 
 class Table:

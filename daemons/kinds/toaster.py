@@ -117,8 +117,9 @@ class Toaster(Machine[Options, Memory]):
         """Show the phase, and how far the toast is."""
         progress = remaining = None
         if memory.phase == "toasting" and memory.until is not None:
-            remaining = round(max(0.0, memory.until - now), 1)
-            progress = round(min(100.0, 100 * (1 - remaining / (memory.until - memory.began))), 1)
+            left = min(max(0.0, memory.until - now), memory.until - memory.began)
+            remaining = round(left, 1)
+            progress = round(100 * (1 - left / (memory.until - memory.began)), 1)
         return State(
             status=memory.phase == "toasting",
             phase=memory.phase,
