@@ -370,6 +370,45 @@ def reload(site: Site, timeout: float) -> None:
 
 
 @main.command()
+@click.option("--minutes", type=click.FloatRange(0.05, 24 * 60), default=1.0, show_default=True)
+@click.option("--seed", type=int, help="Repeat the drill of that seed.  [default: another one each time]")
+@click.option("--yes-real-hardware", is_flag=True, help="Drill a house in which real things are switched.")
+@as_json
+@click.pass_obj
+@click.pass_context
+def drill(
+    ctx: click.Context, site: Site, minutes: float, seed: int | None, yes_real_hardware: bool, as_json: bool
+) -> None:
+    """Kill, freeze, restart, reload and flood the running house at random, and see if it keeps its promises.
+
+    Exit status: 0 every promise was kept, 1 one was broken.
+    """
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import Progress  # noqa: PLC0415
+
+    from daemons import terminal  # noqa: PLC0415
+    from daemons.drill import Drill, real_hardware  # noqa: PLC0415
+    from daemons.verdict import figures  # noqa: PLC0415
+
+    house = site.running()
+    if (names := real_hardware(house)) and not yes_real_hardware:
+        raise click.UsageError(
+            f"{', '.join(names)} would be switched on for real; --yes-real-hardware allows it"
+        )
+    seed = seed if seed is not None else int.from_bytes(os.urandom(3))
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(f"Drilling (seed {seed})", total=minutes * 60)
+        verdict = Drill(house, site.run, seed).run(
+            minutes * 60, lambda spent: bar.update(task, completed=spent)
+        )
+    if as_json:
+        click.echo(json.dumps(figures(verdict), indent=2))
+    else:
+        Console().print(terminal.verdict(figures(verdict)))
+    ctx.exit(0 if verdict.is_kept else 1)
+
+
+@main.command()
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @as_json
 @click.pass_obj

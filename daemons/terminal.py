@@ -126,6 +126,37 @@ def process(found: dict[str, Any]) -> Text:
     return Text(f"{found['pid']} · {span(found['uptime_seconds'])}{again}", style="dim")
 
 
+def verdict(found: dict[str, Any]) -> RenderableType:
+    """Draw what a drill found."""
+    faults = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim")
+    for title in ("Fault", "Times", "Back p50", "p99", "max"):
+        faults.add_column(title, justify="left" if title == "Fault" else "right")
+    for fault, times in sorted(found["faults"].items()):
+        cells = (
+            [f"{times[key]:.0f} ms" for key in ("p50_ms", "p99_ms", "max_ms")]
+            if times["max_ms"]
+            else ["", "", ""]
+        )
+        faults.add_row(fault, str(times["number"]), *cells)
+    presses = found["presses"]
+    once, twice, never = (presses[f"acted_{word}"] for word in ("once", "twice", "never"))
+    commands = ", ".join(f"{number} {outcome}" for outcome, number in sorted(found["commands"].items()))
+    lines = [
+        f"Presses with a receipt: {presses['with_receipt']}; acted on once {once}, twice {twice}, never {never}",
+        f"Commands: {commands}",
+        f"Shown as live and wrong: {found['live_but_wrong']}",
+    ]
+    for name, hot in found["hot"].items():
+        longest, allowed = hot["longest_on_seconds"], hot["max_on_seconds"]
+        lines.append(f"{name}: on for {longest:.1f} s at the most, of {allowed:.0f} s allowed")
+    kept = Text(
+        f"Every promise was kept, for {found['seconds']:.0f} s (seed {found['seed']}).", style="bold green"
+    )
+    broken = Text(f"{len(found['broken'])} broken (seed {found['seed']}):", style="bold red")
+    end = [kept] if found["kept"] else [broken, *(Text(f"  {text}") for text in found["broken"])]
+    return Group(faults, *(Text(line) for line in lines), Padding(Group(*end), (1, 0, 0, 0)))
+
+
 def plain(status: dict[str, Any]) -> str:
     """Give the house in plain lines, for a pipe or a file."""
     lines = [

@@ -83,9 +83,16 @@ MISTAKES: list[tuple[str, str, int, str, str | None, list[str]]] = [
         18,
         "devices.Mirror",
         None,
-        ['"Mirror" is not a device\'s name'],
+        ['"Mirror" is no device\'s name'],
     ),
-    ("[devices.mirror]", "[devices.house]", 18, "devices.house", None, ['"house" is the house\'s own']),
+    (
+        "[devices.mirror]",
+        "[devices.house]",
+        18,
+        "devices.house",
+        None,
+        ['"house" is the name of one of the house\'s own'],
+    ),
     ('kind = "toaster"', 'kind = "toster"', 9, TOASTER, "kind", ['"toster"', "did you mean 'toaster'?"]),
     ('kind = "toaster"', "kind = 5", 9, TOASTER, "kind", ["5 is not allowed; kind takes text"]),
     ('kind = "toaster"\n', "\n", 8, TOASTER, None, ["the key 'kind' is missing; it takes text"]),
@@ -111,7 +118,7 @@ MISTAKES: list[tuple[str, str, int, str, str | None, list[str]]] = [
         20,
         "devices.mirror",
         "driver",
-        ["a mirror has no hardware"],
+        ["a mirror drives no hardware"],
     ),
     (
         "browning",
@@ -142,10 +149,10 @@ MISTAKES: list[tuple[str, str, int, str, str | None, list[str]]] = [
     ('"start"', '"start"\nwith.browning = 8', 17, RULE, "with.browning", ["8 is not allowed"]),
     ('"start"', '"start"\nbetween = ["25:00", "26:00"]', 17, RULE, "between", ["a time of day"]),
     ('"start"', '"start"\nbetween = "06:00"', 17, RULE, "between", ["a time of day"]),
-    ('"start"', '"start"\ndays = ["mo"]', 17, RULE, "days", ["a list of one of", '"mon"']),
+    ('"start"', '"start"\ndays = ["mo"]', 17, RULE, "days", ["a list, each one of", '"mon"']),
     ('"start"', '"start"\ncooldown = 5', 17, RULE, "cooldown", ["a duration with its unit"]),
     ('"start"', '"start"\ndelay = "-5s"', 17, RULE, "delay", ["a duration with its unit"]),
-    ('"start"', '"start"\nunless = true', 17, RULE, "unless", ["unknown key", "between, cooldown, days"]),
+    ('"start"', '"start"\nunless = true', 17, RULE, "unless", ["unknown key", "between, days, cooldown"]),
 ]
 
 
@@ -253,7 +260,7 @@ def test_a_file_that_is_not_utf_8_is_told(tmp_path: Path) -> None:
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
     """A missing file is named with the reason."""
-    with pytest.raises(ConfigurationError, match=r"gone.toml: cannot be read: No such file"):
+    with pytest.raises(ConfigurationError, match=r"gone.toml:1: .*cannot be read: No such file"):
         load_house(tmp_path / "gone.toml")
 
 

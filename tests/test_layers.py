@@ -14,7 +14,8 @@ LAYERS = (
     ("house", "nursery"),
     ("appliance", "config", "plan", "supervise"),
     ("device", "mirror", "operate", "status", "steward"),
-    ("terminal",),
+    ("verdict",),
+    ("drill", "terminal"),
     ("cli", "__main__"),
 )
 """From the bottom up: a file imports from below its own layer, and `bus` of its neighbours place only."""

@@ -95,7 +95,7 @@ def test_all_mistakes_of_a_table_are_told_at_once() -> None:
     value, problems = oven({"mod": "top", "heat": 90, "level": 9, "light": "yes"})
     assert value is None
     assert {problem.path[2:]: problem.text for problem in problems} == {
-        ("mod",): "unknown key; did you mean 'mode'? allowed: heat, level, light, mode, opens",
+        ("mod",): "unknown key; did you mean 'mode'? allowed: mode, heat, level, light, opens",
         (): "the key 'mode' is missing; it takes one of \"bottom\", \"top\"",
         ("heat",): f"90 is not allowed; heat takes {Seconds.allowed}",
         ("level",): "9 is not allowed; level takes a whole number from 1 to 7",
@@ -147,8 +147,8 @@ def test_a_number_of_thousands_of_digits_is_shown() -> None:
 
 def test_the_nearest_word_is_offered_first() -> None:
     """A mistyped word is answered with the one that was meant, and with all that there are."""
-    assert choose("toster", ["toaster", "lamp"]) == "did you mean 'toaster'? allowed: lamp, toaster"
-    assert choose("zzz", ["toaster", "lamp"]) == "allowed: lamp, toaster"
+    assert choose("toster", ["toaster", "lamp"]) == "did you mean 'toaster'? allowed: toaster, lamp"
+    assert choose("zzz", ["toaster", "lamp"]) == "allowed: toaster, lamp"
     assert choose("zzz", []) == "allowed: none"
 
 
@@ -159,8 +159,8 @@ def test_the_nearest_word_is_offered_first() -> None:
         (float, "a number"),
         (Annotated[int, Meta(ge=1)], "a whole number from 1"),
         (str | None, "text"),
-        (tuple[TimeOfDay, TimeOfDay], '[a time of day, such as "06:30", a time of day, such as "06:30"]'),
-        (tuple[Literal["mon", "tue"], ...], 'a list of one of "mon", "tue"'),
+        (tuple[TimeOfDay, TimeOfDay], '[first, second], each a time of day, such as "06:30"'),
+        (tuple[Literal["mon", "tue"], ...], 'a list, each one of "mon", "tue"'),
         (dict[str, int], "a table"),
         (bool | int, "true or false or a whole number"),
     ],

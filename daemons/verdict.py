@@ -1,0 +1,139 @@
+"""What a drill found: figures, and which promises they break. Pure.
+
+Its judge of what happened is the hardware's own record (drivers/simulated), not the devices' words.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from msgspec import Struct, field
+
+from daemons.drivers.simulated import Switching
+
+BACK_SECONDS = 5.0
+"""Who is not back after this long has not come back."""
+HOT_TOLERANCE_SECONDS = 1.0
+
+
+class Press(Struct, frozen=True):
+    """One press: its id, whether it got its receipt, and who should have acted on it."""
+
+    id: str
+    receipt: str
+    listeners: tuple[str, ...]
+
+
+class Hot(Struct, frozen=True):
+    """The longest time that something hot was on, and the longest it may be."""
+
+    longest_seconds: float
+    max_on_seconds: float
+
+
+class Verdict(Struct, kw_only=True):
+    """All that a drill found."""
+
+    seed: int
+    seconds: float = 0.0
+    recoveries: dict[str, list[float]] = field(default_factory=dict)
+    """Of each sort of fault, the seconds until the device was heard again, one for each."""
+    commands: dict[str, int] = field(default_factory=dict)
+    """How many commands got which receipt."""
+    presses: int = 0
+    once: int = 0
+    """How often an appliance acted once on a press that had its receipt; and twice or more; and never."""
+    twice: int = 0
+    never: int = 0
+    hot: dict[str, Hot] = field(default_factory=dict)
+    live_but_wrong: int = 0
+    """How often the mirror showed something as live that the hardware was not."""
+    broken: list[str] = field(default_factory=list)
+    """Each promise that was broken, in a sentence."""
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether every promise was kept."""
+        return not self.broken
+
+    def recovered(self, fault: str, device: str, seconds: float | None) -> None:
+        """Note how long a device was away after a fault; nothing for one that did not come back."""
+        if seconds is None:
+            self.broken.append(f"{device} was not back {BACK_SECONDS:g} s after: {fault}")
+            return
+        self.recoveries.setdefault(fault, []).append(seconds)
+
+    def answered(self, outcome: str) -> None:
+        """Note what came of a command."""
+        self.commands[outcome] = self.commands.get(outcome, 0) + 1
+
+    def judge(self, presses: Iterable[Press], witness: dict[str, list[Switching]], since: float) -> None:
+        """Count from the record what the presses led to, and how long hot things were on."""
+        for press in presses:
+            if press.receipt != "applied":
+                continue
+            self.presses += 1
+            for name in press.listeners:
+                acted = sum(line.what == "on" and line.cause == press.id for line in witness[name])
+                self.once += acted == 1
+                self.twice += acted > 1
+                self.never += acted == 0
+                if acted != 1:
+                    self.broken.append(f"{name} acted {acted} times on press {press.id}")
+        for name, hot in self.hot.items():
+            longest = longest_on(witness[name], since)
+            self.hot[name] = Hot(round(longest, 3), hot.max_on_seconds)
+            if longest > hot.max_on_seconds + HOT_TOLERANCE_SECONDS:
+                self.broken.append(
+                    f"{name} was on for {longest:.1f} s, and max_on is {hot.max_on_seconds:g} s"
+                )
+
+
+def longest_on(lines: list[Switching], since: float) -> float:
+    """Give the longest stretch, in seconds, that hardware was on after `since`, its own timer included."""
+    longest, on_at, off_at = 0.0, None, None
+    for line in lines:
+        if on_at is not None and not line.on:
+            end = min(line.at, off_at or line.at)
+            longest = max(longest, end - on_at) if end >= since else longest
+            on_at = None
+        elif line.on:
+            on_at = line.at if on_at is None else on_at
+            off_at = line.off_at
+    return longest
+
+
+def percentile(values: list[float], share: float) -> float:
+    """Give the value that so large a share of the values does not exceed (nearest rank)."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+
+
+def figures(verdict: Verdict) -> dict[str, Any]:
+    """Give a verdict as JSON."""
+    return {
+        "seed": verdict.seed,
+        "seconds": round(verdict.seconds, 1),
+        "kept": verdict.is_kept,
+        "broken": verdict.broken,
+        "faults": {
+            fault: {
+                "number": len(times),
+                "p50_ms": round(percentile(times, 0.5) * 1000, 1),
+                "p99_ms": round(percentile(times, 0.99) * 1000, 1),
+                "max_ms": round(max(times) * 1000, 1),
+            }
+            for fault, times in verdict.recoveries.items()
+        },
+        "presses": {
+            "with_receipt": verdict.presses,
+            "acted_once": verdict.once,
+            "acted_twice": verdict.twice,
+            "acted_never": verdict.never,
+        },
+        "commands": verdict.commands,
+        "hot": {
+            name: {"longest_on_seconds": hot.longest_seconds, "max_on_seconds": hot.max_on_seconds}
+            for name, hot in verdict.hot.items()
+        },
+        "live_but_wrong": verdict.live_but_wrong,
+    }
