@@ -46,6 +46,7 @@ def run(slice_: Slice) -> None:
     life = next_life(last.life if last else None)
     memory = replace(last, life=life) if last else Memory(life=life)
     titles = {name: peer.title for name, peer in slice_.peers.items() if name != slice_.name}
+    titles[STEWARD] = "Steward"
     with Process(slice_.name, life, lock, log, uptime) as process:
         watcher = Watcher(slice_, Table(device.options, titles), memory, journal, process)
         process.run(watcher.obey)
@@ -64,9 +65,10 @@ class Watcher:
         self._process = process
         self._now = process.loop.now
         self._shown: Shown | None = None
-        self._subscriber = Subscriber(process.context, [*table.entries, STEWARD], process.log)
+        self._subscriber = Subscriber(process.context, table.entries, process.log)
         process.loop.watch(self._subscriber.socket, self.hear)
         process.loop.every(1.0, journal.secure)
+        process.loop.every(1.0, lambda: self._tell(None))  # for what is told by silence
         self._journal.save(memory)
         self._tell(None)
 
@@ -74,7 +76,7 @@ class Watcher:
         """Hear the house."""
         for heard in self._subscriber.receive():
             before = self._table.hear(heard, self._now())
-            if isinstance(heard, State) and heard.device in self._table.entries:
+            if isinstance(heard, State) and heard.device != STEWARD:
                 line = describe(self._slice.peers[heard.device].title, before, heard)
                 if line:
                     self._process.log.info(line, cause=heard.cause)
@@ -90,7 +92,7 @@ class Watcher:
         """Give all that is known of the house."""
         now = self._now()
         devices = {name: self._table.snapshot(name, now) for name in self._table.entries}
-        shown = self._table.shows()
+        shown = self._table.shows(self._now())
         memory = self._memory
         devices[self._process.name] = self._process.snapshot(asdict(shown), self._since, memory.cause)
         return {"message": shown.message, "devices": devices}
@@ -101,7 +103,7 @@ class Watcher:
 
     def _tell(self, cause: str | None) -> None:
         """Publish how the house stands when that changed, and say once that a meal is ready."""
-        shown, memory = self._table.shows(), self._memory
+        shown, memory = self._table.shows(self._now()), self._memory
         if shown == self._shown:
             return
         fields = {name: value for name, value in asdict(shown).items() if name not in Mirror.measurements()}

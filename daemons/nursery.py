@@ -41,6 +41,8 @@ WARM = (
     "daemons.drivers.simulated",
 )
 """What is imported ahead; roles and drivers with heavy libraries import them after the fork."""
+HELD_BACK = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+"""The signals that may come to a child before it is itself."""
 PR_SET_PDEATHSIG = 1
 """prctl(2)."""
 
@@ -118,10 +120,26 @@ class Birth:
 
     def __init__(self, options: Any) -> None:
         self._execve: Callable[..., NoReturn] = options.execve
+        self._fork: Callable[[], int] = options.fork
         self._sources = {path: path.stat().st_mtime_ns for path in sources()}
         # Looked up here, for after a fork there is nothing to wait for: the first one is as quick as any.
         self._prctl = ctypes.CDLL(None, use_errno=True).prctl
         options.execve = self.execve
+        options.fork = self.fork
+
+    def fork(self) -> int:
+        """Fork with signals held back, so that none falls into supervisord's handlers in the child.
+
+        A device that is told to end in its first moment then ends, instead of never having heard it.
+        """
+        signal.pthread_sigmask(signal.SIG_BLOCK, HELD_BACK)
+        pid = -1
+        try:
+            pid = self._fork()
+        finally:
+            if pid != 0:
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD_BACK)
+        return pid
 
     def execve(self, filename: str, argv: list[str], env: dict[str, str]) -> NoReturn:
         """Become the program: a device of ours by going on, anything else by execve.
@@ -130,6 +148,7 @@ class Birth:
         all else, and set user, working directory and umask, as for any program.
         """
         if Path(filename) != Path(sys.executable) or argv[1:-1] != ["-P", "-m", OURS]:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD_BACK)
             self._execve(filename, argv, env)
         status = 1
         try:
@@ -153,6 +172,7 @@ class Birth:
                 signal.signal(number, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # as Python starts
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD_BACK)
         # A death of supervisord is the device's death; the death may have come before the request.
         parent = os.getppid()
         self._prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)

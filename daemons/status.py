@@ -14,7 +14,7 @@ from daemons.clock import uptime
 from daemons.config import House
 from daemons.errors import NoAnswer, SupervisorError
 from daemons.kinds.mirror import Options, Table
-from daemons.message import Command
+from daemons.message import STEWARD, Command
 from daemons.place import command_endpoint, publish_endpoint
 from daemons.supervise import Supervisor
 
@@ -48,29 +48,33 @@ def house_status(house: House, run: Path, context: Context, supervisor: Supervis
                 "name": device.title,
                 "room": device.room,
                 "kind": house.table(name)["kind"],
-                "process": process(processes.get(name), known[name]),
-                "presence": presence(processes.get(name), known[name]),
-                "state": known[name]["state"],
-                "cause": known[name]["cause"],
-                "since": known[name]["since"],
-                "age_seconds": known[name]["age_seconds"],
-                "reason": known[name]["reason"],
-                "last_lines": known[name]["last_lines"],
-                "retry_at": known[name]["retry_at"],
-                "endpoints": {
-                    "publish": absolute(publish_endpoint(name), run),
-                    "command": absolute(command_endpoint(name), run),
-                },
+                **standing(name, processes.get(name), known[name], run),
             }
             for name, device in house.devices.items()
+        },
+        "services": {STEWARD: standing(STEWARD, processes.get(STEWARD), known[STEWARD], run)},
+    }
+
+
+def standing(name: str, info: dict[str, Any] | None, known: dict[str, Any], run: Path) -> dict[str, Any]:
+    """Say how one process stands, and where it is heard and asked."""
+    same = ("state", "cause", "since", "age_seconds", "reason", "last_lines", "retry_at")
+    return {
+        "process": process(info, known),
+        "presence": presence(info, known),
+        **{key: known[key] for key in same},
+        "endpoints": {
+            "publish": absolute(publish_endpoint(name), run),
+            "command": absolute(command_endpoint(name), run),
         },
     }
 
 
 def knowledge(house: House, context: Context) -> tuple[dict[str, Any], str | None]:
     """Give what is known of each device, and the mirror's sentence: by the mirror, or by listening."""
-    nothing = Table(Options(), dict.fromkeys(house.devices, ""))
-    blank = {name: nothing.snapshot(name, uptime()) for name in house.devices}
+    names = [*house.devices, STEWARD]
+    nothing = Table(Options(), dict.fromkeys(names, ""))
+    blank = {name: nothing.snapshot(name, uptime()) for name in names}
     mirrors = [name for name, device in house.devices.items() if device.kind.role == "mirror"]
     for name in mirrors:
         try:
@@ -79,20 +83,20 @@ def knowledge(house: House, context: Context) -> tuple[dict[str, Any], str | Non
             continue
         return {**blank, **answer["devices"]}, answer["message"]
     silent = "The mirror does not answer; this is what the devices say themselves."
-    return listen(house, context), silent if mirrors else None
+    return listen(names, context), silent if mirrors else None
 
 
-def listen(house: House, context: Context) -> dict[str, Any]:
-    """Hear every device for a moment: each sends its state to whoever newly listens."""
-    table = Table(Options(), {name: device.title for name, device in house.devices.items()})
-    subscriber = Subscriber(context, list(house.devices), logging.getLogger("house"))
+def listen(names: list[str], context: Context) -> dict[str, Any]:
+    """Hear every process for a moment: each sends its state to whoever newly listens."""
+    table = Table(Options(), dict.fromkeys(names, ""))
+    subscriber = Subscriber(context, names, logging.getLogger("house"))
     end = time.monotonic() + LISTEN_SECONDS
     while (left := end - time.monotonic()) > 0:
         if subscriber.socket.poll(int(left * 1000) + 1):
             for heard in subscriber.receive():
                 table.hear(heard, uptime())
     subscriber.socket.close()
-    return {name: table.snapshot(name, uptime()) for name in house.devices}
+    return {name: table.snapshot(name, uptime()) for name in names}
 
 
 def process(info: dict[str, Any] | None, known: dict[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """How the house looks in a terminal: one screen, made of the status document alone."""
 
+import time
 from datetime import datetime, tzinfo
 from typing import Any
 
@@ -19,6 +20,7 @@ PRESENCE = {
     "failed": ("✖", "bold red"),
 }
 """How each presence is marked; the word stands beside the mark, for who sees no colours."""
+WITH_REASON = ("failed", "restarting")
 BAR_WIDTH = 14
 COLUMNS_FOR_POWER, COLUMNS_FOR_PROCESS = 84, 104
 """In a narrower terminal, these columns are left out."""
@@ -38,7 +40,14 @@ def screen(status: dict[str, Any], zone: tzinfo, width: int) -> RenderableType:
         head,
         Padding(Text(message, style="bold cyan"), (1, 0)),
         devices(status["devices"], width),
+        *missing(status["services"] if status["up"] else {}),
     )
+
+
+def missing(services: dict[str, Any]) -> list[Text]:
+    """Say which of the house's own processes are not at work."""
+    away = {name: service["presence"] for name, service in services.items() if service["presence"] != "live"}
+    return [Text(f"The {name} is {presence}.", style="yellow") for name, presence in away.items()]
 
 
 def devices(found: dict[str, Any], width: int) -> Table:
@@ -58,17 +67,17 @@ def devices(found: dict[str, Any], width: int) -> Table:
     for device in sorted(found.values(), key=lambda device: device["room"]):
         state = device["state"] or {}
         mark, style = PRESENCE[device["presence"]]
-        trusted = "" if device["presence"] == "live" else "dim"
+        live = device["presence"] == "live"
         cells: list[RenderableType] = [
             "" if device["room"] == room else device["room"],
-            Text(device["name"], style=trusted),
-            phase(state, trusted),
-            progress(state),
+            Text(device["name"], style="" if live else "dim"),
+            phase(state, live=live) if device["presence"] not in WITH_REASON else reason(device),
+            progress(state) if live else "",
             age(device["age_seconds"]),
             Text(f"{mark} {device['presence']}", style=style),
         ]
         if width >= COLUMNS_FOR_POWER:
-            cells.insert(4, power(state))
+            cells.insert(4, power(state) if live else "")
         if width >= COLUMNS_FOR_PROCESS:
             cells.append(process(device["process"]))
         table.add_row(*cells)
@@ -76,13 +85,21 @@ def devices(found: dict[str, Any], width: int) -> Table:
     return table
 
 
-def phase(state: dict[str, Any], style: str) -> Text:
-    """Say what a device does, and what is wrong with it."""
+def phase(state: dict[str, Any], *, live: bool) -> Text:
+    """Say what a device does, or did when it was last heard, and what is wrong with it."""
+    if not live:
+        return Text(f"was {state['phase']}" if "phase" in state else "", style="dim")
     if state.get("fault"):
         return Text(str(state["fault"]), style="red")
-    word = str(state.get("phase", "unknown"))
     lively = "bold green" if state.get("ready") else "bold yellow" if state.get("status") else ""
-    return Text(word, style=style or lively)
+    return Text(str(state.get("phase", "")), style=lively)
+
+
+def reason(device: dict[str, Any]) -> Text:
+    """Say why a device is not there, and when it is tried again."""
+    wait = device["retry_at"] and max(0.0, device["retry_at"] - time.time())
+    again = f", next try in {span(wait)}" if wait is not None else ""
+    return Text(f"{device['reason'] or ''}{again}", style="red" if device["presence"] == "failed" else "dim")
 
 
 def progress(state: dict[str, Any]) -> RenderableType:
@@ -142,7 +159,8 @@ def verdict(found: dict[str, Any]) -> RenderableType:
     once, twice, never = (presses[f"acted_{word}"] for word in ("once", "twice", "never"))
     commands = ", ".join(f"{number} {outcome}" for outcome, number in sorted(found["commands"].items()))
     lines = [
-        f"Presses with a receipt: {presses['with_receipt']}; acted on once {once}, twice {twice}, never {never}",
+        f"Presses with a receipt: {presses['with_receipt']}",
+        f"Acted on by the appliances: once {once}, twice {twice}, never {never}",
         f"Commands: {commands}",
         f"Shown as live and wrong: {found['live_but_wrong']}",
     ]
@@ -165,8 +183,10 @@ def plain(status: dict[str, Any]) -> str:
     for name, device in status["devices"].items():
         state = device["state"] or {}
         percent = state.get("progress_percent")
-        words = [name, device["presence"], str(state.get("phase", "unknown"))]
-        words += [f"{percent:.0f}%"] if percent is not None else []
+        live = device["presence"] == "live"
+        words = [name, device["presence"], phase(state, live=live).plain]
+        words += [f"{percent:.0f}%"] if percent is not None and live else []
+        words += [reason(device).plain] if device["presence"] in WITH_REASON else []
         words += [f"pid={device['process']['pid']}", f"restarts={device['process']['restarts']}"]
         words += [f"age={device['age_seconds']:.1f}s"] if device["age_seconds"] is not None else []
         words += [f"fault={state['fault']!r}"] if state.get("fault") else []

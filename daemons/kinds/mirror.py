@@ -68,19 +68,16 @@ class Table:
     """The latest of every device; pure, it is told what was heard and when."""
 
     def __init__(self, options: Options, titles: dict[str, str]) -> None:
-        """`titles` gives each device's friendly name by its name."""
+        """`titles` gives the friendly name of each device, and of the steward, by its name."""
         self.entries = dict.fromkeys(titles, Entry())
         self._options = options
         self._titles = titles
-        self._steward_heard = 0.0
 
     def hear(self, heard: Published, now: float) -> State | None:
         """Take a message; give the state that it replaces, if it is one."""
-        if heard.device == STEWARD:
-            self._steward_heard = now
         entry = self.entries.get(heard.device)
         if entry is None:
-            return None
+            return None  # the steward's word on ourselves
         if isinstance(heard, Report):
             self.entries[heard.device] = replace(entry, report=heard)
             return None
@@ -95,10 +92,11 @@ class Table:
         entry = self.entries[name]
         age = now - entry.heard
         # The steward knows better, as long as it is there itself.
+        steward = self.entries.get(STEWARD, Entry())
         if (
             entry.report
             and entry.report.life != "running"
-            and now - self._steward_heard < self._options.offline_seconds
+            and now - steward.heard < self._options.offline_seconds
         ):
             return entry.report.life
         if entry.state is None or age >= self._options.offline_seconds:
@@ -118,7 +116,7 @@ class Table:
         latest = max(cooking, key=lambda s: (s.turned.get("starts", 0.0), s.since)).cause
         return [state for state in cooking if state.cause == latest]
 
-    def shows(self) -> Shown:
+    def shows(self, now: float) -> Shown:
         """Say how the house stands, in a word and in a sentence."""
         meal = self.meal()
         if not meal:
@@ -126,7 +124,7 @@ class Table:
         if all(state.state["ready"] for state in meal):
             message = f"{self._options.meal} is ready."
             return Shown(status=True, phase="ready", ready=True, message=message)
-        parts = [self._part(state) for state in sorted(meal, key=lambda state: state.device)]
+        parts = [self._part(state, now) for state in sorted(meal, key=lambda state: state.device)]
         message = " · ".join(parts)
         return Shown(status=True, phase="preparing", ready=False, message=message)
 
@@ -149,8 +147,10 @@ class Table:
             "retry_at": report.retry_at if report else None,
         }
 
-    def _part(self, state: State) -> str:
+    def _part(self, state: State, now: float) -> str:
         title = self._titles[state.device]
+        if (presence := self.presence(state.device, now)) != "live":
+            return f"{title}: {presence}"
         if state.state["ready"]:
             return f"{title}: ready"
         if state.state.get("fault"):
