@@ -122,6 +122,7 @@ class Appliance:
 
     def obey(self, command: Command, now: float, wall: float) -> Receipt:
         """Carry out a command, once; the receipt is the answer, the first time and every other."""
+        self.tick(now, wall)
         if command.id in self.memory.receipts:
             return self.memory.receipts[command.id].receipt
         if command.deadline <= wall:
@@ -151,10 +152,10 @@ class Appliance:
             self._note("error", reading.fault, self.memory.cause)
         self._reading = reading
         if reading.on == self._wants.on:
-            if not self.memory.confirmed:
+            if not self.memory.confirmed and self._asked:
+                # Only what was asked in this life counts: the last one may have died before it asked.
                 self._remember(confirmed=True)
-                self._fault = None if self._asked else self._fault
-                self._asked = None
+                self._asked = self._fault = None
         elif self.memory.confirmed:
             self._note("info", f"was switched {'on' if reading.on else 'off'} at the hardware", reading.cause)
             self._become(self._machine.observe(self._inner, reading, now), reading.cause or "hardware", now)

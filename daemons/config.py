@@ -79,8 +79,13 @@ def load_house(path: Path) -> House:
     except tomli.TOMLDecodeError as error:
         location = Location(str(path), error.lineno, "TOML", None, f"{error.msg} (column {error.colno})")
         raise ConfigurationError([location]) from error
-    except UnicodeDecodeError as error:
-        raise ConfigurationError([Location(str(path), 1, "TOML", None, f"is not UTF-8: {error}")]) from error
+    except (ValueError, RecursionError) as error:
+        what = (
+            "is not UTF-8"
+            if isinstance(error, UnicodeDecodeError)
+            else "holds a number or a nesting beyond all measure"
+        )
+        raise ConfigurationError([Location(str(path), 1, "TOML", None, what)]) from error
     except OSError as error:
         raise ConfigurationError(
             [Location(str(path), 1, "TOML", None, f"cannot be read: {error.strerror}")]
@@ -97,7 +102,7 @@ def load_house(path: Path) -> House:
 
 def check(raw: dict[str, Any], problems: list[Problem]) -> tuple[Settings, dict[str, Device]] | None:
     """Turn parsed TOML into typed values; what is wrong is added to `problems`."""
-    for key in raw.keys() - {"house", "devices"}:
+    for key in [key for key in raw if key not in ("house", "devices")]:
         problems.append(Problem((key,), f"unknown table; {choose(key, ['house', 'devices'])}"))
     table = raw.get("house", {})
     settings = read(table, Settings, ("house",), problems)
@@ -183,7 +188,7 @@ class Lines:
     """
 
     def __init__(self, text: str) -> None:
-        self._lines = text.splitlines(keepends=True)
+        self._lines = [f"{line}\n" for line in text.split("\n")]
         self._parsed: dict[int, dict[str, Any]] = {}
 
     def line(self, path: Where) -> int:
@@ -199,13 +204,13 @@ class Lines:
 
     def _up_to(self, number: int) -> dict[str, Any]:
         """Parse the beginning that ends with the statement which this line belongs to."""
-        if number not in self._parsed:
+        end = number
+        while end not in self._parsed:
             try:
-                self._parsed[number] = tomli.loads("".join(self._lines[:number]))
+                self._parsed[end] = tomli.loads("".join(self._lines[:end]))
             except tomli.TOMLDecodeError:
-                if number == len(self._lines):
-                    raise
-                self._parsed[number] = self._up_to(number + 1)
+                end += 1
+        self._parsed[number] = self._parsed[end]
         return self._parsed[number]
 
     def locate(self, file: str, problem: Problem) -> Location:

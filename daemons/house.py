@@ -138,7 +138,7 @@ def build(name: str, table: Any, where: Where, problems: list[Problem]) -> Devic
         if driver is not None:
             driver_options = read(table.get(word, {}), driver.options_type, (*where, str(word)), problems)
     else:
-        for key in {"driver", "grace", "restore", "when"} & table.keys():
+        for key in [key for key in ("driver", "grace", "restore", "when") if key in table]:
             text = f"a {table['kind']} drives no hardware and follows no rules; it takes no {key}"
             problems.append(Problem((*where, key), text))
     options = _options(own, kind, where, problems, {*known, str(word)} if driver else known)
@@ -180,7 +180,7 @@ def _options(
     """Read the keys that belong to the kind; an unknown one is told with all that there are."""
     allowed = {f.encode_name for f in msgspec.structs.fields(kind.options_type)}
     before = len(problems)
-    for key in own.keys() - allowed:
+    for key in [key for key in own if key not in allowed]:
         problems.append(Problem((*where, key), f"unknown key; {choose(key, sorted(allowed | more))}"))
     options = read({key: own[key] for key in own.keys() & allowed}, kind.options_type, where, problems)
     return options if len(problems) == before else None

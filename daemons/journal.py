@@ -37,7 +37,7 @@ class Journal(Generic[M]):
         self._type = type_
         self._log = log
         self._page: bytes | None = None
-        self._trouble = False
+        self._trouble = self._unsafe = False
 
     def load(self) -> M | None:
         """Give what was remembered, or nothing; what cannot be read is set aside and told."""
@@ -74,13 +74,16 @@ class Journal(Generic[M]):
         """Force what was last saved to the disk, against a power cut; cheap when nothing changed."""
         if self._page is None or self._trouble:
             return
-        page, self._page = self._page, None
         new = self._safe.with_suffix(".new")
         try:
             with new.open("wb") as file:
-                file.write(page)
+                file.write(self._page)
                 file.flush()
                 os.fsync(file.fileno())
             new.replace(self._safe)
         except OSError as error:
-            self._log.error("%s cannot be written: %s", self._safe, error.strerror)
+            if not self._unsafe:
+                self._log.error("a power cut now would forget the latest: %s: %s", self._safe, error.strerror)
+            self._unsafe = True
+        else:
+            self._page, self._unsafe = None, False

@@ -27,8 +27,11 @@ def words(folder: str) -> dict[str, str]:
 
     found = {}
     for file in sorted((HERE / folder).glob("[a-z]*.py")):
-        text = ast.get_docstring(ast.parse(file.read_text())) or ""
-        found[file.stem] = text.partition("\n")[0]
+        try:
+            text = ast.get_docstring(ast.parse(file.read_text()))
+        except (SyntaxError, ValueError) as error:
+            text = f"Broken: {error}."
+        found[file.stem] = (text or "").partition("\n")[0]
     return found
 
 

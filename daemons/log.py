@@ -12,11 +12,14 @@ class Formatter(logging.Formatter):
     """Adds the cause, where there is one, as ` [cause]` at the end of the line."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Write the record as one line, whatever the text holds."""
+        """Write the record as one line, and behind it the traceback, where there is one."""
         cause = getattr(record, "cause", None)
         record.tail = f" [{cause}]" if cause else ""
-        line, newline, traceback = super().format(record).partition("\nTraceback")
-        return line.replace("\n", "\\n").replace("\r", "\\r") + newline + traceback
+        return super().format(record)
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  logging's name
+        """Keep what the message holds from looking like lines of its own."""
+        return super().formatMessage(record).replace("\n", "\\n").replace("\r", "\\r")
 
 
 class Log(logging.LoggerAdapter[logging.Logger]):

@@ -19,9 +19,9 @@ NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 LIMIT = 1 << 20
 """The size in bytes above which no frame is accepted, on any socket."""
 
-DeviceName = Annotated[str, Meta(pattern=f"^{NAME.pattern}$")]
+DeviceName = Annotated[str, Meta(pattern=rf"^{NAME.pattern}\Z")]
 Text = Annotated[str, Meta(max_length=1000)]
-Identifier = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[!-~]+$")]
+Identifier = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[!-~]+\Z")]
 Count = Annotated[int, Meta(ge=0, lt=1 << 53)]
 Unix = Annotated[float, Meta(ge=0, lt=1e11)]
 Scalar = bool | int | float | Text | None

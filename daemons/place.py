@@ -6,6 +6,7 @@ an ipc path has room for 107 bytes (unix(7), sun_path), and a home folder can be
 
 import fcntl
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from daemons.errors import AlreadyRunning, PlaceError
@@ -66,7 +67,8 @@ def write(path: Path, content: bytes, mode: int = 0o600) -> None:
             file.write(content)
         new.replace(path)
     except OSError as error:
-        new.unlink(missing_ok=True)
+        with suppress(OSError):
+            new.unlink()
         raise PlaceError(f"{path.absolute()} cannot be written: {error.strerror}") from error
 
 

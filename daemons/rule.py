@@ -77,7 +77,7 @@ def judge(
         return dealt, f"that was {late:.0f} s ago, and the grace is {grace:g} s"
     local = datetime.fromtimestamp(turned, zone)
     if when.days is not None and _day(when, local) not in when.days:
-        return dealt, f"{DAYS[local.weekday()]} is not one of its days"
+        return dealt, f"{_day(when, local)} is not one of its days"
     if when.between is not None and not within(TimeOfDay.of(local.time()), *when.between):
         return dealt, f"{local:%H:%M} is not between {when.between[0]} and {when.between[1]}"
     if mark.due is not None:

@@ -72,6 +72,7 @@ class Follower:
         if self._file and os.fstat(self._file.fileno()).st_ino == status.st_ino:
             if status.st_size < self._file.tell():
                 self._file.seek(0)  # it was cut short, not rotated
+                self._rest = b""
                 yield from self._read()
             return
         # What was written to the old file between our read and its rotation comes first.

@@ -28,7 +28,7 @@ class Seconds(float):
     @classmethod
     def parse(cls, text: object) -> "Seconds":
         """Read a duration; ValueError for anything that is not one."""
-        pairs = re.findall(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", text) if isinstance(text, str) else []
+        pairs = re.findall(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)", text) if isinstance(text, str) else []
         if not pairs or "".join(n + unit for n, unit in pairs) != text:
             raise ValueError(cls.allowed)
         return cls(sum(float(number) * UNITS[unit] for number, unit in pairs))
@@ -45,7 +45,7 @@ class TimeOfDay(str):
     @classmethod
     def parse(cls, text: object) -> "TimeOfDay":
         """Read a time of day; ValueError for anything that is not one."""
-        if not isinstance(text, str) or not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", text):
+        if not isinstance(text, str) or not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", text):
             raise ValueError(cls.allowed)
         return cls(text)
 
@@ -82,7 +82,7 @@ def read(raw: object, type_: type[S], path: Path, problems: list[Problem]) -> S 
         return None
     before = len(problems)
     fields = {field.encode_name: field for field in msgspec.structs.fields(type_)}
-    for key in raw.keys() - fields.keys():
+    for key in [key for key in raw if key not in fields]:
         problems.append(Problem((*path, key), f"unknown key; {choose(key, fields)}"))
     for key, field in fields.items():
         if key not in raw:
@@ -128,6 +128,8 @@ def _show(raw: object) -> str:
             return "[" + ", ".join(map(_show, raw)) + "]"
         case dict():
             return "{ " + ", ".join(f"{key} = {_show(value)}" for key, value in raw.items()) + " }"
+        case int():
+            return hex(raw) if abs(raw) >= 1 << 64 else str(raw)  # Python prints no thousands of digits
         case _:
             return str(raw)
 

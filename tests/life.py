@@ -45,8 +45,8 @@ class Relay:
         self._off_at = None if setting.off_after_seconds is None else now + setting.off_after_seconds
 
     def hand(self, on: bool, now: float) -> None:
-        """Be switched by somebody, who arms no timer."""
-        if self.look(now).on != on:
+        """Be switched by somebody, who arms no timer; a broken one does not go on by hand either."""
+        if self.look(now).on != on and not (on and self.broken):
             self._turn(on, now)
             self._off_at = None
 

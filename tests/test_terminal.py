@@ -39,6 +39,9 @@ def status(**changes: Any) -> dict[str, Any]:
                 "uptime_seconds": 7300,
             },
             "presence": word,
+            "reason": "keeps crashing" if word == "failed" else None,
+            "retry_at": None,
+            "last_lines": [],
             "state": state,
             "cause": None,
             "since": fresh.BORN,
@@ -49,6 +52,7 @@ def status(**changes: Any) -> dict[str, Any]:
     }
     return {
         "house": "Home",
+        "services": {},
         "at": fresh.BORN,
         "up": True,
         "message": "All is quiet.",

@@ -88,15 +88,19 @@ class Relay:
         left = now - self._on_since
         for seconds, watts in self._loads[:-1]:
             if left < seconds:
-                return watts
+                return watts * self._dimmed
             left -= seconds
-        return self._loads[-1][1] * (self._last.brightness_percent or 100) / 100
+        return self._loads[-1][1] * self._dimmed
 
     def energy(self, now: float) -> float:
         """Give the watt-hours it has drawn in its life."""
         if not self._last.on:
             return self._last.energy_watt_hours
-        return self._last.energy_watt_hours + self._drawn(now) - self._drawn(self._last.at)
+        return self._last.energy_watt_hours + (self._drawn(now) - self._drawn(self._last.at)) * self._dimmed
+
+    @property
+    def _dimmed(self) -> float:
+        return (self._last.brightness_percent or 100) / 100
 
     def _drawn(self, until: float) -> float:
         left, watt_seconds = max(0.0, until - self._on_since), 0.0
@@ -129,23 +133,24 @@ class Relay:
         off_at: float | None = None,
     ) -> None:
         line = Switching(at, what, on, cause, brightness, off_at, round(self.energy(at), 4))
-        file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        try:
-            os.write(file, msgspec.json.encode(line) + b"\n")
-        finally:
-            os.close(file)
+        with self._path.open("ab+", buffering=0) as file:
+            if file.seek(0, os.SEEK_END) and os.pread(file.fileno(), 1, file.tell() - 1) != b"\n":
+                file.write(b"\n")  # behind a line that a full disk has torn
+            file.write(msgspec.json.encode(line) + b"\n")
         self._refresh()
 
 
 def read_switchings(path: Path, offset: int = 0) -> tuple[list[Switching], int]:
     """Read the witness: every switching, oldest first, and the offset to go on from.
 
-    A line torn by a full disk is passed over.
+    A line torn by a full disk is passed over; OSError when the file cannot be read.
     """
     found = []
     with path.open("rb") as file:
         file.seek(offset)
         for line in file:
+            if not line.endswith(b"\n"):
+                break  # torn, or still being written
             offset += len(line)
             try:
                 found.append(msgspec.json.decode(line, type=Switching))
@@ -176,7 +181,7 @@ class Simulated(Driver[Options]):
         """Switch, or misbehave as told."""
         match self.options.fault:
             case "none":
-                self._relay.switch(setting, cause, now)
+                self._switch(setting, cause, now)
             case "slow":
                 self._late = (now + self.options.lag_seconds, setting, cause)
             case "fail":
@@ -193,10 +198,19 @@ class Simulated(Driver[Options]):
         if self._late and now >= self._late[0]:
             _, setting, cause = self._late
             self._late = None
-            self._relay.switch(setting, cause, now)
+            self._switch(setting, cause, now)
         last = self._relay.look(now)
         energy = round(self._relay.energy(now), 3)
         return Reading(last.on, self._relay.watts(now), energy, last.cause, self._fault)
+
+    def _switch(self, setting: Setting, cause: str | None, now: float) -> None:
+        """Switch; a record that cannot be written is hardware that does not move."""
+        try:
+            self._relay.switch(setting, cause, now)
+        except OSError as error:
+            self._fault = f"its record under hardware/{self.device} cannot be written: {error.strerror}"
+        else:
+            self._fault = None
 
     def due(self, now: float) -> float:
         """Look again soon: a hand may have been at it, and power changes as it warms up."""
