@@ -20,7 +20,7 @@ from daemons.kinds import Machine
 from daemons.message import Command, Receipt, Scalar, State, turn
 from daemons.process import Life
 from daemons.rule import Mark, When, judge
-from daemons.value import Problem, read
+from daemons.value import Problem, plain, read
 
 CONFIRM_SECONDS = 5.0
 """How long the hardware may take to be what it was asked to be."""
@@ -73,6 +73,8 @@ class Asked(NamedTuple):
 
     setting: Setting
     at: float
+    heals: bool
+    """Whether its confirmation shows that the hardware follows again."""
 
 
 class Appliance:
@@ -155,7 +157,8 @@ class Appliance:
             if not self.memory.confirmed and self._asked:
                 # Only what was asked in this life counts: the last one may have died before it asked.
                 self._remember(confirmed=True)
-                self._asked = self._fault = None
+                self._fault = None if self._asked.heals else self._fault
+                self._asked = None
         elif self.memory.confirmed:
             self._note("info", f"was switched {'on' if reading.on else 'off'} at the hardware", reading.cause)
             self._become(self._machine.observe(self._inner, reading, now), reading.cause or "hardware", now)
@@ -182,11 +185,12 @@ class Appliance:
     def to_ask(self, now: float) -> Setting | None:
         """Say what the hardware must be asked now; nothing when it is, or soon will be, as wanted."""
         wants = self._wants
-        if self._calls_off:
-            self._calls_off = False  # off it may be, but what was asked of it may still come
-        elif self.memory.confirmed or (self._asked and self._asked.setting == wants):
+        # What did not come in time may still come: off it may be, but it is told to be.
+        done = self.memory.confirmed or (self._asked is not None and self._asked.setting == wants)
+        if done and not self._calls_off:
             return None
-        self._asked = Asked(wants, now)
+        self._asked = Asked(wants, now, heals=not self._calls_off)
+        self._calls_off = False
         if self.memory.hot_until is not None and wants.on:
             return replace(wants, off_after_seconds=self.memory.hot_until - now)
         return wants
@@ -289,4 +293,4 @@ class Appliance:
 
 def key(rule: When) -> str:
     """Name a rule by all that it says, so that what it remembers survives a change of the others."""
-    return msgspec.json.encode(rule, order="sorted", enc_hook=float).decode()  # a Seconds as its number
+    return msgspec.json.encode(rule, order="sorted", enc_hook=plain).decode()

@@ -69,7 +69,7 @@ def devices(found: dict[str, Any], width: int) -> Table:
         mark, style = PRESENCE[device["presence"]]
         live = device["presence"] == "live"
         cells: list[RenderableType] = [
-            "" if device["room"] == room else device["room"],
+            Text("" if device["room"] == room else device["room"]),
             Text(device["name"], style="" if live else "dim"),
             phase(state, live=live) if device["presence"] not in WITH_REASON else reason(device),
             progress(state) if live else "",

@@ -27,7 +27,7 @@ STATES: dict[str, dict[str, Any] | None] = {
 
 def status(**changes: Any) -> dict[str, Any]:
     """Give a house with a device of each presence."""
-    devices = {
+    devices: dict[str, Any] = {
         f"device_{word}": {
             "name": f"A {word} one",
             "room": "Kitchen" if state else "Bathroom",
@@ -82,21 +82,31 @@ def test_each_presence_is_told_in_a_word(word: str) -> None:
 
 
 def test_a_screen_tells_what_each_device_does() -> None:
-    """Phase, progress, power, age and process stand in the device's line; a fault is told in words."""
+    """Phase, progress, power, age and process stand in the device's line."""
     text = drawn(130, status())
-    for words in (
-        "heating",
-        "42%",
-        "1100 W",
-        "0.3 s",
-        "42 · 2 h · 2×",
-        "100%",
-        "did not switch on",
-        "never",
-        "stopped",
-    ):
+    for words in ("heating", "42%", "1100 W", "0.3 s", "42 · 2 h · 2×", "keeps crashing", "never", "stopped"):
         assert words in text
     assert "All is quiet." in text
+
+
+def test_a_fault_of_the_hardware_is_told_in_words() -> None:
+    """A device that lives and cannot work says why."""
+    house = status()
+    house["devices"]["device_live"]["state"] = STATES["failed"]
+    assert "did not switch on within 5 s" in drawn(130, house)
+
+
+def test_a_process_of_the_house_that_is_away_is_told() -> None:
+    """A steward that is not at work is a line below the devices, and one that is says nothing."""
+    assert "The steward is offline." in drawn(100, status(services={"steward": {"presence": "offline"}}))
+    assert "The steward" not in drawn(100, status(services={"steward": {"presence": "live"}}))
+
+
+def test_ready_is_all_of_it() -> None:
+    """What is ready has its whole bar, though nothing is being made any more."""
+    house = status()
+    house["devices"]["device_live"]["state"] = STATES["restarting"]
+    assert "100%" in drawn(130, house)
 
 
 @pytest.mark.parametrize("width", [1, 2, 5, 10, 20, 40, 60, 80, 83, 84, 103, 104, 200])
@@ -125,7 +135,7 @@ def test_plain_output_is_one_line_a_device() -> None:
     lines = terminal.plain(status()).splitlines()
     assert lines[0] == "Home: All is quiet."
     assert lines[1] == "device_live  live  heating  42%  pid=42  restarts=2  age=0.3s"
-    assert lines[5] == "device_offline  offline  unknown  pid=None  restarts=2"
+    assert lines[5].split() == ["device_offline", "offline", "pid=None", "restarts=2"]
     assert lines[6].endswith("fault='did not switch on within 5 s'")
     assert len(lines) == 1 + len(STATES)
 

@@ -67,15 +67,15 @@ def test_all_is_quiet_when_nothing_cooks(table: Table) -> None:
     """A lamp is no meal, and neither is a toaster that does nothing."""
     table.hear(fresh.state("lamp", status=True, cause="p1"), 0.0)
     table.hear(cooking("toaster", phase="idle"), 0.0)
-    assert table.shows().message == "All is quiet."
-    assert (table.shows().phase, table.shows().status) == ("quiet", False)
+    assert table.shows(0.0).message == "All is quiet."
+    assert (table.shows(0.0).phase, table.shows(0.0).status) == ("quiet", False)
 
 
 def test_what_one_press_started_is_told_part_by_part(table: Table) -> None:
     """While a meal is made, each part is told with its time."""
     table.hear(cooking("toaster", phase="toasting", remaining_seconds=65.4), 0.0)
     table.hear(cooking("coffee_maker", phase="ready"), 0.0)
-    shown = table.shows()
+    shown = table.shows(0.0)
     assert shown.message == "Coffee maker: ready · Toaster: ready in 1:05"
     assert (shown.phase, shown.status, shown.ready) == ("preparing", True, False)
 
@@ -84,7 +84,7 @@ def test_the_meal_is_ready_when_all_its_parts_are(table: Table) -> None:
     """Breakfast is ready when the coffee and the toast of one press are."""
     table.hear(cooking("toaster", phase="ready"), 0.0)
     table.hear(cooking("coffee_maker", phase="ready"), 0.0)
-    shown = table.shows()
+    shown = table.shows(0.0)
     assert (shown.message, shown.phase, shown.ready) == ("Breakfast is ready.", "ready", True)
 
 
@@ -99,7 +99,7 @@ def test_a_part_that_failed_is_told(table: Table) -> None:
     """A toaster that cannot toast does not vanish from the meal."""
     table.hear(cooking("toaster", phase="idle", fault="did not switch on"), 0.0)
     table.hear(cooking("coffee_maker", phase="ready"), 0.0)
-    assert table.shows().message == "Coffee maker: ready · Toaster: did not switch on"
+    assert table.shows(0.0).message == "Coffee maker: ready · Toaster: did not switch on"
 
 
 def test_hearing_gives_the_state_that_is_replaced(table: Table) -> None:
