@@ -1,78 +1,36 @@
-"""The `house` command: what a person does with a house. Each verb is a few lines; `make` calls them."""
+"""The `house` command: what a person does with a house. A verb is a few lines, and imports what it uses."""
 
 import itertools
 import json
 import logging
 import os
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 import msgspec
 
-from daemons import __version__, errors, place
-from daemons.value import choose, show
-
-COLOURS = ("cyan", "green", "yellow", "magenta", "blue", "bright_red", "bright_cyan", "bright_green")
-EXIT_REJECTED, EXIT_NO_ANSWER = 3, 4
-
-
-class Verbs(click.Group):
-    """Prints our errors as one message, and their problems one a line, instead of a traceback."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run a verb."""
-        try:
-            return super().invoke(ctx)
-        except errors.NoAnswer as error:
-            click.secho(str(error), fg="red", err=True)
-            ctx.exit(EXIT_NO_ANSWER)
-        except errors.ConfigurationError as error:
-            click.secho(str(error), fg="red", err=True)
-            ctx.exit(2)
-        except errors.HouseError as error:
-            click.secho(str(error), fg="red", err=True)
-            ctx.exit(1)
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """List the verbs in the order of a day, not of the alphabet."""
-        return list(self.commands)
-
-
-class Site:
-    """The house that a command is about: its configuration, and its run directory."""
-
-    def __init__(self, config: Path, run: Path) -> None:
-        self.config = config.absolute()
-        self.run = run.absolute()
-
-    def house(self) -> Any:
-        """Read the configuration."""
-        from daemons.config import load_house  # noqa: PLC0415  each verb pays for what it uses
-
-        return load_house(self.config)
-
-    def enter(self) -> None:
-        """Work in the run directory from here on."""
-        place.enter(self.run)
-
-    def running(self) -> Any:
-        """Enter, and give what the running house is made of; before its first `up`, what it will be."""
-        from daemons import operate  # noqa: PLC0415
-
-        self.enter()
-        return operate.installed_house() if operate.INSTALLED.exists() else self.house()
-
-    def names(self, house: Any, wanted: tuple[str, ...]) -> list[str]:
-        """Give the devices that were named, or all of them; an unknown one ends the command."""
-        for name in wanted:
-            if name not in house.devices:
-                raise click.UsageError(f"there is no device {name!r}; {choose(name, house.devices)}")
-        return list(wanted or house.devices)
+from daemons import __version__, errors
+from daemons.console import (
+    EXIT_NO_ANSWER,
+    EXIT_REJECTED,
+    Site,
+    Verbs,
+    argument,
+    as_json,
+    asking,
+    clock,
+    counting,
+    grave,
+    painter,
+    patient,
+    toml,
+    untouched,
+    without_name,
+    zone,
+)
+from daemons.value import choose
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -101,20 +59,12 @@ def main(ctx: click.Context, config: Path, run: Path) -> None:
     ctx.obj = Site(config, run)
 
 
-as_json = click.option(
-    "--json", "as_json", is_flag=True, help="One JSON document, as docs/json.md describes it."
-)
-patient = click.option(
-    "--timeout", default=10.0, show_default=True, help="Seconds that a device has to become ready."
-)
-
-
 @main.command()
 @patient
 @click.pass_obj
 def up(site: Site, timeout: float) -> None:
     """Start the house, and wait until every device is ready."""
-    from daemons import operate  # noqa: PLC0415
+    from daemons import operate
 
     house = site.house()
     site.enter()
@@ -137,7 +87,7 @@ def up(site: Site, timeout: float) -> None:
 @click.pass_obj
 def down(site: Site) -> None:
     """End the house."""
-    from daemons import operate  # noqa: PLC0415
+    from daemons import operate
 
     site.enter()
     click.echo("The house is down." if operate.down() else "The house was not up; nothing was done.")
@@ -152,9 +102,9 @@ def status(site: Site, as_json: bool) -> None:
         if as_json:
             click.echo(json.dumps(ask(), indent=2))
             return
-        from rich.console import Console  # noqa: PLC0415
+        from rich.console import Console
 
-        from daemons import terminal  # noqa: PLC0415
+        from daemons import terminal
 
         terminal.show(ask(), zone(house), Console())
 
@@ -163,10 +113,10 @@ def status(site: Site, as_json: bool) -> None:
 @click.pass_obj
 def mirror(site: Site) -> None:
     """Show the house live, until Ctrl-C."""
-    from rich.console import Console  # noqa: PLC0415
-    from rich.live import Live  # noqa: PLC0415
+    from rich.console import Console
+    from rich.live import Live
 
-    from daemons import terminal  # noqa: PLC0415
+    from daemons import terminal
 
     console = Console()
     with asking(site) as (house, ask), untouched():
@@ -207,10 +157,10 @@ def send(
 
     Exit status: 0 applied, 3 rejected or expired, 4 no answer.
     """
-    import zmq  # noqa: PLC0415
+    import zmq
 
-    from daemons import bus  # noqa: PLC0415
-    from daemons import status as status_  # noqa: PLC0415
+    from daemons import bus
+    from daemons import status as status_
 
     site.names(site.running(), (name,))
     wish = status_.command(command, timeout, dict(argument(text) for text in args))
@@ -241,10 +191,10 @@ def send(
 @click.pass_obj
 def watch(site: Site, names: tuple[str, ...], as_json: bool) -> None:
     """Show what the devices say to each other, live, a line a message, until Ctrl-C."""
-    import zmq  # noqa: PLC0415
+    import zmq
 
-    from daemons.bus import Subscriber  # noqa: PLC0415
-    from daemons.message import State, encode, topic  # noqa: PLC0415
+    from daemons.bus import Subscriber
+    from daemons.message import State, encode, topic
 
     wanted = site.names(site.running(), names)
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
@@ -272,7 +222,7 @@ def watch(site: Site, names: tuple[str, ...], as_json: bool) -> None:
 @click.pass_obj
 def logs(site: Site, names: tuple[str, ...], lines: int, follow: bool) -> None:
     """Show the devices' logs as one, across their restarts; supervisord's own only when it is named."""
-    from daemons import tail  # noqa: PLC0415
+    from daemons import tail
 
     site.enter()
     known = sorted(file.stem for file in Path("log").glob("*.log"))
@@ -294,7 +244,7 @@ def logs(site: Site, names: tuple[str, ...], lines: int, follow: bool) -> None:
 @click.pass_obj
 def restart(site: Site, names: tuple[str, ...], timeout: float) -> None:
     """Restart devices, and wait until they are ready; no other one notices."""
-    from daemons import operate  # noqa: PLC0415
+    from daemons import operate
 
     wanted = site.names(site.running(), names)
     began = time.monotonic()
@@ -308,7 +258,7 @@ def restart(site: Site, names: tuple[str, ...], timeout: float) -> None:
 @click.pass_obj
 def stop(site: Site, names: tuple[str, ...]) -> None:
     """Stop devices, until you start them again: over `down`, `up` and reboots."""
-    from daemons import operate  # noqa: PLC0415
+    from daemons import operate
 
     wanted = site.names(site.running(), names)
     operate.stop(wanted)
@@ -321,7 +271,7 @@ def stop(site: Site, names: tuple[str, ...]) -> None:
 @click.pass_obj
 def start(site: Site, names: tuple[str, ...], timeout: float) -> None:
     """Start devices that were stopped, and wait until they are ready."""
-    from daemons import operate  # noqa: PLC0415
+    from daemons import operate
 
     wanted = site.names(site.running(), names)
     with counting("ready") as progress:
@@ -334,7 +284,7 @@ def start(site: Site, names: tuple[str, ...], timeout: float) -> None:
 @click.pass_obj
 def plan(site: Site, as_json: bool) -> None:
     """Show what `reload` would do, and why; nothing is changed."""
-    from daemons import operate  # noqa: PLC0415
+    from daemons import operate
 
     house = site.house()
     site.enter()
@@ -356,7 +306,7 @@ def plan(site: Site, as_json: bool) -> None:
 @click.pass_obj
 def reload(site: Site, timeout: float) -> None:
     """Make the running house what the configuration says now; nothing else is touched."""
-    from daemons import operate  # noqa: PLC0415
+    from daemons import operate
 
     house = site.house()
     site.enter()
@@ -383,12 +333,12 @@ def drill(
 
     Exit status: 0 every promise was kept, 1 one was broken.
     """
-    from rich.console import Console  # noqa: PLC0415
-    from rich.progress import Progress  # noqa: PLC0415
+    from rich.console import Console
+    from rich.progress import Progress
 
-    from daemons import terminal  # noqa: PLC0415
-    from daemons.drill import Drill, real_hardware  # noqa: PLC0415
-    from daemons.verdict import figures  # noqa: PLC0415
+    from daemons import terminal
+    from daemons.drill import Drill, real_hardware
+    from daemons.verdict import figures
 
     house = site.running()
     if (names := real_hardware(house)) and not yes_real_hardware:
@@ -433,140 +383,18 @@ def check(ctx: click.Context, site: Site, file: Path | None, as_json: bool) -> N
 @as_json
 def kinds(as_json: bool) -> None:
     """List what an appliance can be, with its options and commands."""
-    catalogue("kinds", as_json)
+    from daemons.catalogue import print_catalogue
+
+    print_catalogue("kinds", as_json)
 
 
 @main.command()
 @as_json
 def drivers(as_json: bool) -> None:
     """List how an appliance can be reached, with its options."""
-    catalogue("drivers", as_json)
+    from daemons.catalogue import print_catalogue
 
-
-def catalogue(folder: str, as_json: bool) -> None:
-    """Print what lies in a folder, each with what it takes."""
-    from daemons import load  # noqa: PLC0415
-    from daemons.value import describe  # noqa: PLC0415
-
-    listed = []
-    for word, summary in load.words(folder).items():
-        found = load.kind(word) if folder == "kinds" else load.driver(word)
-        entry: dict[str, Any] = {"word": word, "summary": summary}
-        entry["options"] = {
-            f.encode_name: describe(f.type) for f in msgspec.structs.fields(found.options_type)
-        }
-        if folder == "kinds":
-            entry["commands"] = {
-                command.__name__.lower(): {
-                    f.encode_name: describe(f.type) for f in msgspec.structs.fields(command)
-                }
-                for command in getattr(found, "commands", ())
-            }
-            entry["state"] = [f.encode_name for f in msgspec.structs.fields(found.state_type)]  # type: ignore[union-attr]
-        listed.append(entry)
-    if as_json:
-        click.echo(json.dumps({folder: listed}, indent=2))
-        return
-    for entry in listed:
-        click.echo(f"{click.style(entry['word'], bold=True)}  {entry['summary']}")
-        for key, allowed in entry["options"].items():
-            click.echo(f"    {key} = {click.style(allowed, dim=True)}")
-        if entry.get("commands"):
-            click.echo(f"    commands: {', '.join(entry['commands'])}")
-
-
-# What the verbs share
-
-
-@contextmanager
-def asking(site: Site) -> Iterator[tuple[Any, Callable[[], dict[str, Any]]]]:
-    """Give the house, and a function that gives its status."""
-    import zmq  # noqa: PLC0415
-
-    from daemons.status import house_status  # noqa: PLC0415
-    from daemons.supervise import Supervisor  # noqa: PLC0415
-
-    house = site.running()
-    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-    supervisor = Supervisor()
-    try:
-        yield house, lambda: house_status(house, site.run, context, supervisor)
-    finally:
-        context.destroy()
-
-
-@contextmanager
-def untouched() -> Iterator[None]:
-    """End quietly when a person presses Ctrl-C, or closes the pipe that we write to."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        return
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-@contextmanager
-def counting(what: str) -> Iterator[Callable[[int, int], None]]:
-    """Show how many of the devices are there, where somebody watches."""
-    watched = sys.stderr.isatty()
-
-    def progress(done: int, total: int) -> None:
-        if watched:
-            click.echo(f"\r\033[K{done} of {total} {what}", nl=False, err=True)
-
-    try:
-        yield progress
-    finally:
-        if watched:
-            click.echo("\r\033[K", nl=False, err=True)
-
-
-def zone(house: Any) -> Any:
-    """Give the house's timezone."""
-    from daemons.house import zone as timezone  # noqa: PLC0415
-
-    return timezone(house.settings.timezone)
-
-
-def argument(text: str) -> tuple[str, Any]:
-    """Read KEY=VALUE; a value that is JSON is what JSON says, anything else is text."""
-    key, equals, value = text.partition("=")
-    if not equals or not key:
-        raise click.UsageError(f"{text!r} is not KEY=VALUE")
-    try:
-        return key, json.loads(value)
-    except ValueError:
-        return key, value
-
-
-def toml(value: Any) -> str:
-    """Give a value as the configuration has it; one that is not there as nothing."""
-    return "nothing" if value is None else show(value)
-
-
-def painter(names: list[str]) -> Callable[[str], str]:
-    """Give a function that pads a name, and colours it always the same."""
-    width = max(map(len, names), default=0)
-    colours = dict(zip(sorted(names), itertools.cycle(COLOURS), strict=False))
-    return lambda name: click.style(name.ljust(width), fg=colours[name])
-
-
-def without_name(line: Any) -> str:
-    """Give a log line without the name that its label repeats."""
-    return str(line.text.replace(f" {line.name}: ", " ", 1))
-
-
-def grave(text: str) -> str:
-    """Colour a line by how grave it is."""
-    if " ERROR " in text[:40] or " CRIT " in text[:40]:
-        return click.style(text, fg="red")
-    return click.style(text, fg="yellow") if " WARN" in text[:40] else text
-
-
-def clock(at: float) -> str:
-    """Give the local time of a message."""
-    return time.strftime("%H:%M:%S", time.localtime(at)) + f".{int(at % 1 * 1000):03}"
+    print_catalogue("drivers", as_json)
 
 
 if __name__ == "__main__":

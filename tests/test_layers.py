@@ -15,7 +15,7 @@ LAYERS = (
     ("appliance", "config", "plan", "supervise"),
     ("device", "mirror", "operate", "status", "steward"),
     ("verdict",),
-    ("drill", "terminal"),
+    ("catalogue", "console", "drill", "terminal"),
     ("cli", "__main__"),
 )
 """From the bottom up: a file imports from below its own layer, and `bus` of its neighbours place only."""

@@ -1,0 +1,171 @@
+"""What every verb of the command line shares: which house, how it is asked, how lines look."""
+
+import itertools
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from daemons import errors, place
+from daemons.value import choose, show
+
+COLOURS = ("cyan", "green", "yellow", "magenta", "blue", "bright_red", "bright_cyan", "bright_green")
+EXIT_REJECTED, EXIT_NO_ANSWER = 3, 4
+
+as_json = click.option(
+    "--json", "as_json", is_flag=True, help="One JSON document, as docs/json.md describes it."
+)
+patient = click.option(
+    "--timeout", default=10.0, show_default=True, help="Seconds that a device has to become ready."
+)
+
+
+class Verbs(click.Group):
+    """Prints our errors as one message, and their problems one a line, instead of a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a verb."""
+        try:
+            return super().invoke(ctx)
+        except errors.NoAnswer as error:
+            click.secho(str(error), fg="red", err=True)
+            ctx.exit(EXIT_NO_ANSWER)
+        except errors.ConfigurationError as error:
+            click.secho(str(error), fg="red", err=True)
+            ctx.exit(2)
+        except errors.HouseError as error:
+            click.secho(str(error), fg="red", err=True)
+            ctx.exit(1)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """List the verbs in the order of a day, not of the alphabet."""
+        return list(self.commands)
+
+
+class Site:
+    """The house that a command is about: its configuration, and its run directory."""
+
+    def __init__(self, config: Path, run: Path) -> None:
+        self.config = config.absolute()
+        self.run = run.absolute()
+
+    def house(self) -> Any:
+        """Read the configuration."""
+        from daemons.config import load_house
+
+        return load_house(self.config)
+
+    def enter(self) -> None:
+        """Work in the run directory from here on."""
+        place.enter(self.run)
+
+    def running(self) -> Any:
+        """Enter, and give what the running house is made of; before its first `up`, what it will be."""
+        from daemons import operate
+
+        self.enter()
+        return operate.installed_house() if operate.INSTALLED.exists() else self.house()
+
+    def names(self, house: Any, wanted: tuple[str, ...]) -> list[str]:
+        """Give the devices that were named, or all of them; an unknown one ends the command."""
+        for name in wanted:
+            if name not in house.devices:
+                raise click.UsageError(f"there is no device {name!r}; {choose(name, house.devices)}")
+        return list(wanted or house.devices)
+
+
+@contextmanager
+def asking(site: Site) -> Iterator[tuple[Any, Callable[[], dict[str, Any]]]]:
+    """Give the house, and a function that gives its status."""
+    import zmq
+
+    from daemons.status import house_status
+    from daemons.supervise import Supervisor
+
+    house = site.running()
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    supervisor = Supervisor()
+    try:
+        yield house, lambda: house_status(house, site.run, context, supervisor)
+    finally:
+        context.destroy()
+
+
+@contextmanager
+def untouched() -> Iterator[None]:
+    """End quietly when a person presses Ctrl-C, or closes the pipe that we write to."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        return
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@contextmanager
+def counting(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Show how many of the devices are there, where somebody watches."""
+    watched = sys.stderr.isatty()
+
+    def progress(done: int, total: int) -> None:
+        if watched:
+            click.echo(f"\r\033[K{done} of {total} {what}", nl=False, err=True)
+
+    try:
+        yield progress
+    finally:
+        if watched:
+            click.echo("\r\033[K", nl=False, err=True)
+
+
+def zone(house: Any) -> Any:
+    """Give the house's timezone."""
+    from daemons.house import zone as timezone
+
+    return timezone(house.settings.timezone)
+
+
+def argument(text: str) -> tuple[str, Any]:
+    """Read KEY=VALUE; a value that is JSON is what JSON says, anything else is text."""
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise click.UsageError(f"{text!r} is not KEY=VALUE")
+    try:
+        return key, json.loads(value)
+    except ValueError:
+        return key, value
+
+
+def toml(value: Any) -> str:
+    """Give a value as the configuration has it; one that is not there as nothing."""
+    return "nothing" if value is None else show(value)
+
+
+def painter(names: list[str]) -> Callable[[str], str]:
+    """Give a function that pads a name, and colours it always the same."""
+    width = max(map(len, names), default=0)
+    colours = dict(zip(sorted(names), itertools.cycle(COLOURS), strict=False))
+    return lambda name: click.style(name.ljust(width), fg=colours[name])
+
+
+def without_name(line: Any) -> str:
+    """Give a log line without the name that its label repeats."""
+    return str(line.text.replace(f" {line.name}: ", " ", 1))
+
+
+def grave(text: str) -> str:
+    """Colour a line by how grave it is."""
+    if " ERROR " in text[:40] or " CRIT " in text[:40]:
+        return click.style(text, fg="red")
+    return click.style(text, fg="yellow") if " WARN" in text[:40] else text
+
+
+def clock(at: float) -> str:
+    """Give the local time of a message."""
+    return time.strftime("%H:%M:%S", time.localtime(at)) + f".{int(at % 1 * 1000):03}"
