@@ -37,7 +37,7 @@ down: $(VENV)/installed  ## End the house
 	@$(HOUSE) down
 
 test: $(VENV)/installed-test  ## Run all tests
-	$(VENV)/bin/python -m pytest -n 2 $(TESTS)
+	$(VENV)/bin/python -m pytest -n 4 $(TESTS)
 
 test-all:  ## Run all tests on every CPython from 3.11 on that is found
 	@.ci/each-python $(MAKE) test

@@ -11,12 +11,11 @@ supervisord again and again, which turns its loop; the rows of supervisorctl sho
 Times are in milliseconds, memory is the proportional set size in MB (proc(5), smaps_rollup:
 Pss). "On the mirror" is timed from the kill to the first answer to `snapshot` that has the
 successor's state in it, asked again and again through one DEALER, so the way there and back is
-in it; where the mirror itself is the victim, to its first answer with every device live. The
+in it; where the mirror itself is the victim, to its first answer with every process live. The
 ratio is stock to shipped. Everything runs in temporary folders, over ipc, and stops by itself.
 """
 
 import argparse
-import logging
 import math
 import os
 import random
@@ -36,7 +35,7 @@ import zmq
 from footprint import pss
 
 from daemons import place
-from daemons.bus import Context, Subscriber, open_socket
+from daemons.bus import Context, open_socket
 from daemons.errors import HouseError
 from daemons.message import STEWARD, decode_receipt, encode
 from daemons.status import command
@@ -60,6 +59,7 @@ class Amount(NamedTuple):
     """How much is measured."""
 
     kills: int
+    restarts: int
     runs: int
     hangs: int
     lamps: int
@@ -124,19 +124,26 @@ class Mirror:
         self._socket.set(zmq.RECONNECT_IVL, 1)  # what is timed is the mirror's return, not ours to it
         self._socket.set(zmq.RECONNECT_IVL_MAX, 0)
         self._socket.connect(place.command_endpoint("mirror"))
+        self._asked: set[str] = set()
+        self._without: set[str] = set()
 
     def ask(self) -> dict[str, Any]:
-        """Give what it knows of each device; nothing when it does not answer just now."""
-        self._socket.send(encode(command("snapshot", PATIENCE)))
+        """Give what it knows of each process; nothing when it does not answer just now."""
+        wish = command("snapshot", PATIENCE)
+        self._asked.add(wish.id)
+        self._socket.send(encode(wish))
         answer: dict[str, Any] = {}
-        patience = ASK_AGAIN_MS
-        while self._socket.poll(patience):
+        while not answer and self._socket.poll(ASK_AGAIN_MS):
             receipt = decode_receipt(self._socket.recv_multipart()[-1])
-            answer, patience = (receipt.result or {}).get("devices", {}), 0
+            if receipt.id in self._asked:
+                answer = dict((receipt.result or {})["devices"])
+        for name in self._without:
+            answer.pop(name, None)
         return answer
 
     def until(self, holds: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
-        """Ask until an answer is as wanted, and give it."""
+        """Ask until an answer is as wanted, and give it; what was asked before does not count."""
+        self._asked.clear()
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
             answer = self.ask()
@@ -144,22 +151,28 @@ class Mirror:
                 return answer
         raise HouseError(f"the house did not become as expected within {PATIENCE:g} s")
 
+    def forget(self, name: str) -> None:
+        """Leave a process out of the answers from now on."""
+        self._without.add(name)
+
 
 @contextmanager
-def mirror_of(home: Home) -> Iterator[tuple[Mirror, Context]]:
-    """Have somebody to ask, once every device is live; stock, without a steward."""
+def mirror_of(home: Home) -> Iterator[Mirror]:
+    """Have somebody to ask, once every process is live; stock, without a steward from then on."""
     context: Context = zmq.Context()
     try:
         mirror = Mirror(context)
         mirror.until(all_live)
-        home.dismiss()  # only now, for what it said last of a device is shown for some time
-        yield mirror, context
+        if home.stock:
+            home.dismiss()  # only now, for what it said last of a device is shown for some time
+            mirror.forget(STEWARD)
+        yield mirror
     finally:
         context.destroy(linger=0)
 
 
 def all_live(answer: dict[str, Any]) -> bool:
-    """Tell whether every device is live and has been heard with its PID."""
+    """Tell whether every process is live and has been heard with its PID."""
     return all(known["presence"] == "live" and known["pid"] for known in answer.values())
 
 
@@ -182,44 +195,28 @@ def harm(mirror: Mirror, name: str, number: signal.Signals) -> tuple[float, floa
 def kills(mirror: Mirror, number: int, pause: float, chance: random.Random) -> Figures:
     """Kill at random, each time once all are live again; `pause` keeps us out of step with any tick."""
     names = sorted(mirror.until(all_live))
-    shown, live = [], []
+    shown: dict[str, list[float]] = {}
+    live: list[float] = []
     for _ in range(number):
         time.sleep(chance.uniform(0, pause))
-        seconds = harm(mirror, chance.choice(names), signal.SIGKILL)
-        shown.append(seconds[0])
-        live.append(seconds[1])
+        name = chance.choice(names)
+        seconds = harm(mirror, name, signal.SIGKILL)
+        shown.setdefault(name if name in ("mirror", STEWARD) else "a device", []).append(1000 * seconds[0])
+        live.append(1000 * seconds[1])
+    every = [took for found in shown.values() for took in found]
     return {
-        "kill -9: state on the mirror, p50 ms": 1000 * statistics.median(shown),
-        "kill -9: state on the mirror, p99 ms": 1000 * quantile(shown, 0.99),
-        "kill -9: state on the mirror, max ms": 1000 * max(shown),
-        "kill -9: all shown live again, p50 ms": 1000 * statistics.median(live),
-        "kill -9: all shown live again, p99 ms": 1000 * quantile(live, 0.99),
+        "kill -9: state on the mirror, p50 ms": statistics.median(every),
+        "kill -9: state on the mirror, p99 ms": quantile(every, 0.99),
+        "kill -9: state on the mirror, max ms": max(every),
+        **{f"  of {who}, p50 ms": statistics.median(found) for who, found in sorted(shown.items())},
+        "kill -9: all shown live again, p50 ms": statistics.median(live),
+        "kill -9: all shown live again, p99 ms": quantile(live, 0.99),
     }
 
 
 def quantile(values: list[float], part: float) -> float:
     """Give the smallest value that so large a part of them does not exceed."""
     return sorted(values)[max(0, math.ceil(len(values) * part) - 1)]
-
-
-def steward_kills(context: Context, number: int) -> float:
-    """Kill the steward; give the median seconds until its successor is heard."""
-    subscriber = Subscriber(context, [STEWARD], logging.getLogger("bench"))
-    found: list[float] = []
-    boot, pid, began = 0, 0, 0.0
-    while len(found) < number:
-        if not subscriber.socket.poll(int(PATIENCE * 1000)):
-            raise HouseError(f"the steward is not back after {PATIENCE:g} s")
-        for heard in subscriber.receive():
-            if heard.boot > boot:
-                found += [time.perf_counter() - began] if boot else []
-                boot, pid = heard.boot, 0
-            if heard.device == STEWARD and not pid and (pid := getattr(heard, "pid", 0)):
-                time.sleep(0.3)  # it has taken up its work by then
-                began = time.perf_counter()
-                os.kill(pid, signal.SIGKILL)
-    subscriber.socket.close()
-    return statistics.median(found)
 
 
 def memory() -> Figures:
@@ -266,21 +263,19 @@ def measure(amount: Amount, seed: int, *, stock: bool) -> Figures:
     figures: Figures = {}
     with Home(BREAKFAST, stock=stock) as home:
         home.house("up")
-        with mirror_of(home) as (mirror, context):
+        with mirror_of(home) as mirror:
             time.sleep(1)
             weights = memory()
             print(f"{say}: {amount.kills} kills", file=sys.stderr)
             figures |= kills(mirror, amount.kills, 1.0 if stock else 0.1, chance)
             if not stock:
-                number = max(3, amount.kills // 10)
-                figures["kill -9 of the steward: heard again, p50 ms"] = 1000 * steward_kills(context, number)
                 print(f"{say}: {amount.hangs} hangs", file=sys.stderr)
-                names = [name for name in sorted(mirror.until(all_live)) if name != "mirror"]
+                names = [name for name in sorted(mirror.until(all_live)) if name not in ("mirror", STEWARD)]
                 hangs = [harm(mirror, chance.choice(names), signal.SIGSTOP)[0] for _ in range(amount.hangs)]
                 figures["SIGSTOP: state on the mirror, median ms"] = 1000 * statistics.median(hangs)
         print(f"{say}: restarts, up and down", file=sys.stderr)
-        restarts = [home.house("restart", "toaster") for _ in range(amount.runs + 2)]
-        starts = [home.house("--version") for _ in range(amount.runs + 2)]
+        restarts = [home.house("restart", "toaster") for _ in range(amount.restarts)]
+        starts = [home.house("--version") for _ in range(amount.restarts)]
         figures["house restart toaster, ms"] = 1000 * statistics.median(restarts)
         figures["  of which: house --version, ms"] = 1000 * statistics.median(starts)
         if amount.alone:
@@ -310,8 +305,9 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="less of everything, in half a minute")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))
-    many = Amount(max(1, options.kills), runs=3, hangs=3, lamps=50, alone=True)
-    amount = Amount(min(many.kills, 30), runs=1, hangs=1, lamps=10, alone=False) if options.quick else many
+    many = Amount(max(1, options.kills), restarts=5, runs=3, hangs=3, lamps=50, alone=True)
+    quick = Amount(min(many.kills, 20), restarts=1, runs=1, hangs=1, lamps=10, alone=False)
+    amount = quick if options.quick else many
     shipped = measure(amount, options.seed, stock=False)
     few = amount._replace(kills=max(3, amount.kills // 10))
     stock = measure(few, options.seed, stock=True)

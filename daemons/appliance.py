@@ -24,6 +24,8 @@ from daemons.value import Problem, plain, read
 
 CONFIRM_SECONDS = 5.0
 """How long the hardware may take to be what it was asked to be."""
+AT_ONCE_SECONDS = 0.5
+"""Within this after being asked, it was the asking that did it."""
 LONGEST_DEADLINE_SECONDS = 300.0
 """How far in the future a command's deadline may lie: its receipt is remembered until then."""
 MOST_RECEIPTS = 200
@@ -135,6 +137,8 @@ class Appliance:
             why = f"a deadline may lie at most {LONGEST_DEADLINE_SECONDS:g} s ahead"
             return self._receipt(command, "rejected", wall, why)
         kept = {id_: kept for id_, kept in self.memory.receipts.items() if kept.deadline > wall}
+        if len(kept) >= MOST_RECEIPTS:  # what changed nothing may be forgotten, before anybody is refused
+            kept = {id_: kept for id_, kept in kept.items() if kept.receipt.outcome == "applied"}
         if len(kept) >= MOST_RECEIPTS:
             return self._receipt(command, "rejected", wall, "too many commands within their deadlines")
         try:
@@ -156,7 +160,9 @@ class Appliance:
         if reading.on == self._wants.on:
             if not self.memory.confirmed and self._asked:
                 # Only what was asked in this life counts: the last one may have died before it asked.
-                self._remember(confirmed=True)
+                # And what came late may have been a hand: asked once more, its own timer is armed.
+                late = now - self._asked.at > AT_ONCE_SECONDS
+                self._remember(confirmed=not (late and reading.on and self._machine.heats))
                 self._fault = None if self._asked.heals else self._fault
                 self._asked = None
         elif self.memory.confirmed:

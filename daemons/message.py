@@ -82,7 +82,7 @@ class Command(Struct, frozen=True, kw_only=True, omit_defaults=True):
     id: Identifier
     command: Identifier
     deadline: Unix
-    args: dict[Identifier, Scalar] = {}
+    args: dict[Identifier, Any] = {}
 
 
 class Receipt(Struct, frozen=True, kw_only=True, omit_defaults=True):

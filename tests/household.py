@@ -21,7 +21,10 @@ from daemons.message import Heartbeat, Report, State
 
 HOUSE = [sys.executable, "-m", "daemons.cli"]
 PROJECT = Path(__file__).parent.parent
-BREAKFAST = (PROJECT / "config" / "house.toml").read_text()
+SHIPPED = (PROJECT / "config" / "house.toml").read_text()
+BREAKFAST = SHIPPED.replace("speed = 15", "speed = 60").replace("[house]", '[house]\nwatchdog = "60s"')
+"""The shipped house, four times as fast: coffee in four seconds, toast in two; and it lets a test
+freeze a process for a while."""
 PATIENCE = 30.0
 """How long anything may take before a test gives up; nothing waits that long unless it is broken."""
 
@@ -133,6 +136,15 @@ class Ear:
                 else:
                     self.reports[heard.device] = heard
         return self
+
+    def kill(self, name: str) -> float:
+        """Kill a process, and give the seconds until its successor's state and sign of life were heard."""
+        self.until(lambda ear: name in ear.states and name in ear.beats)
+        before, began = self.beats[name], time.monotonic()
+        os.kill(before.pid, signal.SIGKILL)
+        self.until(lambda ear: min(ear.states[name].boot, ear.beats[name].boot) > before.boot)
+        assert self.beats[name].pid != before.pid
+        return time.monotonic() - began
 
     def shows(self, name: str, **fields: Any) -> bool:
         """Tell whether a device was last heard with these fields."""

@@ -245,6 +245,21 @@ def test_a_kill_before_the_arming_does_not_leave_it_unarmed() -> None:
     assert life.relay.longest_seconds == pytest.approx(360)
 
 
+def test_a_toaster_that_missed_its_arming_is_armed_when_it_comes_on() -> None:
+    """A command that was lost, and then a hand at the lever: the timer is asked for once more."""
+    life = Life("toaster")
+    life.relay.broken = True
+    life.command("start")
+    life.relay.broken = False
+    life.now += 2
+    life.relay.hand(True, life.now)
+    life.look()
+    life.live = None
+    life.wait(5000)
+    life.relay.look(life.now)
+    assert life.relay.longest_seconds <= 360
+
+
 def test_it_goes_off_at_its_longest_time_though_its_phases_go_on() -> None:
     """Coffee that is made again while it was kept warm does not make the plate's time longer."""
     life = Life("coffee_maker", max_on="30m")

@@ -324,8 +324,8 @@ def test_asking_nobody_ends_with_the_deadline() -> None:
 
 def test_a_wish_that_nobody_took_is_not_delivered_later(context: Context) -> None:
     """After NoAnswer the command is gone: a device that comes up later does not get it."""
-    with pytest.raises(NoAnswer):
-        ask(context, "lamp", Command(id="gone", command="on", deadline=time.time() + 0.02))
+    with fresh.context() as asking, pytest.raises(NoAnswer):
+        ask(asking, "lamp", Command(id="gone", command="on", deadline=time.time() + 0.02))
     server = CommandServer(context, "lamp", LOG)
     client = context.socket(zmq.DEALER)
     client.connect(command_endpoint("lamp"))

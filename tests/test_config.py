@@ -136,7 +136,7 @@ MISTAKES: list[tuple[str, str, int, str, str | None, list[str]]] = [
     ("browning = 3", 'room = ""', 11, TOASTER, "room", ['"" is not allowed']),
     ("browning = 3", 'restore = "on"', 11, TOASTER, "restore", ["never switched on by a restart"]),
     ("browning = 3", 'restore = "of"', 11, TOASTER, "restore", ['"last", "off", "on"']),
-    ("browning = 3", "simulated.speed = 0", 11, TOASTER, "simulated.speed", ["a number from 0.01 to 10000"]),
+    ("browning = 3", "simulated.speed = 0", 11, TOASTER, "simulated.speed", ["a number from 1 to 10000"]),
     ("browning = 3", "simulated = { sped = 2 }", 11, TOASTER, "simulated.sped", ["did you mean 'speed'?"]),
     ("browning = 3", "simulated = 5", 11, TOASTER, "simulated", ["5 stands where a table is needed"]),
     ('"switch"', '"swich"', 14, RULE, "device", ['there is no device "swich"', "did you mean 'switch'?"]),

@@ -75,7 +75,7 @@ def test_only_a_changed_slice_is_a_changed_program(
     assert changes('do = "off"', 'do = "toggle"') == ["kitchen_lamp"]
     assert changes("Europe/Berlin", "Europe/Paris") == sorted(house.devices)
     assert changes('name = "Breakfast house"', 'name = "Home"') == []
-    assert changes("[house]", '[house]\nwatchdog = "5s"') == ["steward"]
+    assert changes('watchdog = "60s"', 'watchdog = "5s"') == ["steward"]
     assert changes('name = "Smart mirror"', 'name = "Looking glass"') == ["mirror"]
 
 

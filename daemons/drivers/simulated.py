@@ -24,7 +24,7 @@ POLL_SECONDS = 0.5
 class Options(Struct, frozen=True, kw_only=True):
     """What can be set."""
 
-    speed: Annotated[float, Meta(ge=0.01, le=10_000)] = 1.0
+    speed: Annotated[float, Meta(ge=1, le=10_000)] = 1.0
     """How many times faster than usual it works: 15 makes breakfast in some sixteen seconds."""
     fault: Literal["none", "slow", "fail", "hang", "disagree"] = "none"
     """How it misbehaves: switches late; refuses with an error; says nothing any more; does not
