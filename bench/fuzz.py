@@ -12,7 +12,7 @@ question that changes nothing, and must answer.
 Printed are the frames sent of each kind, the receipts by outcome, and of each process: deaths,
 new boots, changes of its state and of its hardware's own record, its memory (proportional set
 size in MB, proc(5): Pss) after the warm-up and at the end, and the lines in its log. Exit status
-1 if one died, changed, did not answer, grew by more than --growth MB, or told of what it dropped
+1 if one died, changed, did not answer, did not hear any more, grew by more than --growth MB, or told of what it dropped
 more than once a sender and window. It takes --seconds and some ten more; everything is local.
 """
 
@@ -28,8 +28,8 @@ import string
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +105,7 @@ class Fuzz:
         self._chance = chance
         self._rate = rate
         self._context: Context = zmq.Context()
-        self._ear = Ear(self._context, self.names)
+        self._listen()
         self._witness = Witness(list(house.devices))
         self._measured = {name: device.kind.measurements() for name, device in house.devices.items()}
         self._given: dict[str, bytes] = {}
@@ -137,6 +137,9 @@ class Fuzz:
         self._context.destroy(linger=0)
 
     # What is seen of the house
+
+    def _listen(self) -> None:
+        self._ear = Ear(self._context, self.names)
 
     def see(self) -> dict[str, Any]:
         """Give what must not change: what each shows but for measurements, and its hardware's record."""
@@ -197,27 +200,48 @@ class Fuzz:
     def usurp(self, seconds: float) -> None:
         """Be the switch, as its successor at the same socket might be: replay, reorder, invent."""
         real = self._record()
+        with self._in_its_place() as publisher:
+            end = time.monotonic() + seconds
+            while time.monotonic() < end:
+                for _ in range(int(self._rate / 20)):
+                    kind, frames = self._invent(real)
+                    self._send(publisher, frames)
+                    self.sent[kind] += 1
+                time.sleep(0.05)
+            for name in self.names:
+                if name != SWITCH:
+                    self._with_dealer(name, [])
+
+    def deafen(self) -> str | None:
+        """Be the switch, and say what is too long; say who then no longer hears the real one."""
+        with self._in_its_place() as publisher:
+            for size in (message.LIMIT, message.LIMIT + 1):
+                self._send(publisher, [f"{SWITCH}/state".encode(), b"[" * size])
+                self.sent["published: beyond the limit"] += 1
+        try:
+            self.prepare()
+        except HouseError as error:
+            return f"after a frame beyond the limit {SWITCH} is not heard any more: {error}"
+        return None
+
+    @contextmanager
+    def _in_its_place(self) -> Iterator[Socket]:
+        """Have the switch's publish socket, with the switch stopped, and everybody connected to it."""
         self._home.house("stop", SWITCH)
         context: Context = zmq.Context()  # its end has unlinked the path before the switch is back
         try:
             publisher = open_socket(context, zmq.XPUB)
             publisher.bind(place.publish_endpoint(SWITCH))
-            self._ear.until(lambda: publisher.poll(0), "a subscription at the usurper's socket")
-            end = time.monotonic() + seconds
+            end = time.monotonic() + 1.0
             while time.monotonic() < end:
-                for _ in range(int(self._rate / 20)):
-                    kind, frames = self._invent(real)
-                    publisher.send_multipart(frames)
-                    self.sent[kind] += 1
-                self._ear.hear()
-                time.sleep(0.05)
-            for name in self.names:
-                if name != SWITCH:
-                    self._with_dealer(name, [])
+                if publisher.poll(100):
+                    publisher.recv_multipart()
+            yield publisher
             publisher.close(linger=1000)
         finally:
             context.destroy()
-        self._home.house("start", SWITCH)
+            self._home.house("start", SWITCH)
+            self._listen()
 
     # Published messages, replayed and invented
 
@@ -270,8 +294,7 @@ class Fuzz:
                 text = json.dumps(fields).replace('"@"', value)
                 return "published: wrong types and numbers", self._harmless(topic, text.encode())
             case _:
-                size = message.LIMIT + 1 if self._chance.random() < 0.01 else 0
-                return "published: mutated", self._harmless(topic, self._mutate(payload) + b" " * size)
+                return "published: mutated", self._harmless(topic, self._mutate(payload))
 
     def _harmless(self, topic: bytes, payload: bytes) -> list[bytes]:
         """Give a message that is none, or has been said before; else nobody could tell it from a real one."""
@@ -546,10 +569,12 @@ def fuzz(home: Home, options: argparse.Namespace) -> list[str]:
         thrower.throw(options.seconds - 2 * part)
         end, died = thrower.memory(), deaths(names) - dead
         reborn = {name for name, boot in thrower.boots().items() if boot != boots[name]}
-        after = thrower.see()
+        after, seconds = thrower.see(), time.monotonic() - began
+        deaf = thrower.deafen()
     finally:
         thrower.close()
-    return report(thrower, options, before, after, memory, end, died, reborn, time.monotonic() - began)
+    broken = report(thrower, options, before, after, memory, end, died, reborn, seconds)
+    return [*broken, deaf] if deaf else broken
 
 
 def report(
@@ -621,7 +646,7 @@ def main() -> None:
     with Home(BREAKFAST) as home:
         home.house("up")
         broken = fuzz(home, options)
-    print("\nNothing broke." if not broken else "\nBroken, with --seed %d:" % options.seed)
+    print(f"\nBroken, with --seed {options.seed}:" if broken else "\nNothing broke.")
     for promise in broken:
         print(f"  {promise}")
     sys.exit(1 if broken else 0)

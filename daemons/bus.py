@@ -159,12 +159,13 @@ class Request(NamedTuple):
 
 
 class CommandServer:
-    """Takes commands for one device; each gets a receipt."""
+    """Takes commands for one device; each gets a receipt, and so does what is none but has an id."""
 
     def __init__(self, context: Context, device: str, log: Logger) -> None:
         """Bind; DeviceError when the endpoint cannot be had."""
         self.socket = open_socket(context, zmq.ROUTER)
         bind(self.socket, device, command_endpoint(device))
+        self._device = device
         self.refusals = Refusals(log)
 
     def receive(self) -> Iterator[Request]:
@@ -180,11 +181,16 @@ class CommandServer:
                 yield Request(message.decode_command(body[0]), envelope)
             except MessageError as error:
                 self.refusals.add("the command socket", error)
+                if id_ := message.readable_id(body[-1] if body else b""):
+                    refusal = Receipt(
+                        id=id_, device=self._device, outcome="rejected", at=time.time(), reason=str(error)
+                    )
+                    self.reply(envelope, refusal)
 
-    def reply(self, request: Request, receipt: Receipt) -> None:
+    def reply(self, envelope: list[bytes], receipt: Receipt) -> None:
         """Send the receipt; a client that has gone, or reads nothing, does not hold us up."""
         try:
-            self.socket.send_multipart([*request.envelope, message.encode(receipt)], zmq.NOBLOCK)
+            self.socket.send_multipart([*envelope, message.encode(receipt)], zmq.NOBLOCK)
         except zmq.ZMQError:
             self.refusals.add("the command socket", "its sender takes no receipt")
 

@@ -82,7 +82,13 @@ class Command(Struct, frozen=True, kw_only=True, omit_defaults=True):
     id: Identifier
     command: Identifier
     deadline: Unix
-    args: dict[Identifier, Any] = {}
+    args: dict[Identifier, Scalar] = {}
+
+
+class Signed(Struct):
+    """As much of a command as it takes to answer it."""
+
+    id: Identifier
 
 
 class Receipt(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -104,6 +110,7 @@ _decoders: dict[bytes, msgspec.json.Decoder[Any]] = {
     b"process": msgspec.json.Decoder(Report),
 }
 _command = msgspec.json.Decoder(Command)
+_signed = msgspec.json.Decoder(Signed)
 _receipt = msgspec.json.Decoder(Receipt)
 encode = msgspec.json.Encoder().encode
 """Any message to its JSON payload."""
@@ -149,6 +156,14 @@ def decode_command(payload: bytes) -> Command:
     """Read a command's payload; MessageError says what is wrong with it."""
     command: Command = _read(_command, payload)
     return command
+
+
+def readable_id(payload: bytes) -> str | None:
+    """Give the id of what would be a command but for its mistakes, so that it can be answered."""
+    try:
+        return str(_read(_signed, payload).id)
+    except MessageError:
+        return None
 
 
 def decode_receipt(payload: bytes) -> Receipt:

@@ -121,6 +121,7 @@ class Birth:
     def __init__(self, options: Any) -> None:
         self._execve: Callable[..., NoReturn] = options.execve
         self._fork: Callable[[], int] = options.fork
+        self._errors = sys.stdout.errors  # by the locale, as a fresh interpreter finds it
         self._sources = {path: path.stat().st_mtime_ns for path in sources()}
         # Looked up here, for after a fork there is nothing to wait for: the first one is as quick as any.
         self._prctl = ctypes.CDLL(None, use_errno=True).prctl
@@ -157,6 +158,7 @@ class Birth:
         except BaseException:  # noqa: BLE001  whatever it is, it must not run on into supervisord's code
             traceback.print_exc()
         finally:
+            atexit._run_exitfuncs()  # noqa: SLF001
             flush()
             os._exit(status)
 
@@ -183,8 +185,8 @@ class Birth:
         # Python's own streams: supervisord's write to /dev/null. They are kept, for their end would
         # close 0, 1 and 2, which are the device's pipes now.
         self._kept = (sys.stdin, sys.stdout, sys.stderr)
-        sys.stdin = open(0, closefd=False)  # noqa: SIM115
-        sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
+        sys.stdin = open(0, errors=self._errors, closefd=False)  # noqa: SIM115
+        sys.stdout = open(1, "w", errors=self._errors, closefd=False)  # noqa: SIM115
         sys.stderr = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: SIM115
         # What supervisord would do at its own exit is not the device's to do.
         atexit._clear()  # noqa: SLF001
@@ -233,6 +235,11 @@ def run(name: str) -> int:
         if error.code is None or isinstance(error.code, int):
             return error.code or 0
         print(error.code, file=sys.stderr)  # noqa: T201  as the interpreter does
+    except KeyboardInterrupt:
+        traceback.print_exc()
+        flush()
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)  # so that its end looks like what it was
     except BaseException:  # noqa: BLE001
         traceback.print_exc()
     else:

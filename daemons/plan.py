@@ -65,7 +65,7 @@ def flatten(slice_: Slice | None) -> Iterator[tuple[str, Any]]:
 
 
 def _flatten(value: Any, path: str) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, dict):
+    if isinstance(value, dict) and value:
         for key, inner in value.items():
             yield from _flatten(inner, f"{path}{key}.")
     elif isinstance(value, list) and value and isinstance(value[0], dict):

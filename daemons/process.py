@@ -74,7 +74,7 @@ class Process:
 
         def take_commands() -> None:
             for request in self._server.receive():
-                self._server.reply(request, obey(request.command))
+                self._server.reply(request.envelope, obey(request.command))
 
         self.loop.watch(self._server.socket, take_commands)
         self.loop.watch(self._publisher.socket, self._publisher.answer_newcomers)

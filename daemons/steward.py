@@ -169,7 +169,7 @@ class Steward:
             for ward in self._wards.values():
                 ward.excuse(now)
         self._last_tick = now
-        silent = [ward for ward in self._wards.values() if ward.silent_seconds(now) >= self._watchdog]
+        silent = [ward for ward in self._wards.values() if ward.silent_seconds(now) >= self._watchdog / 2]
         # Where most are silent at once, the machine is too busy: patience, but not without end.
         busy = len(silent) > max(1, len(self._wards) // 2)
         watchdog = self._watchdog * (3 if busy else 1)
@@ -192,6 +192,7 @@ class Steward:
                 continue
             self._subscriber.add(name)
             ward = self._wards.setdefault(name, Ward(name))
+            ward.excuse(self._now())  # we were not there to hear it
             if info["pid"]:
                 ward.started(info["pid"], self._now())
             elif info["statename"] == "FATAL":

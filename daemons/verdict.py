@@ -4,6 +4,7 @@ Its judge of what happened is the hardware's own record (drivers/simulated), not
 """
 
 from collections.abc import Iterable
+from math import ceil
 from typing import Any
 
 from msgspec import Struct, field
@@ -99,13 +100,14 @@ def longest_on(lines: list[Switching], since: float) -> float:
         elif line.on:
             on_at = line.at if on_at is None else on_at
             off_at = line.off_at
+    if on_at is not None:
+        longest = max(longest, (off_at or float("inf")) - on_at)  # on it stays
     return longest
 
 
 def percentile(values: list[float], share: float) -> float:
     """Give the value that so large a share of the values does not exceed (nearest rank)."""
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+    return sorted(values)[max(0, ceil(len(values) * share) - 1)]
 
 
 def figures(verdict: Verdict) -> dict[str, Any]:

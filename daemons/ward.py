@@ -40,11 +40,15 @@ class Ward(Struct):
     """What it died of last."""
     retry_at: float | None = None
     """While it is held back: when it is started again."""
+    is_held: bool = False
+    """Whether it has been seen to be stopped for being held back."""
 
     def started(self, pid: int, now: float) -> None:
         """Learn that a process was started for it."""
         if pid == self.pid:
             return
+        if self.is_held:
+            self.retry_at, self.is_held = None, False  # somebody could not wait for the next try
         self.pid, self.born, self.heard, self.is_heard = pid, now, now, False
         if self.life != "failed":
             self.life = "restarting"
@@ -80,7 +84,8 @@ class Ward(Struct):
     def stopped(self) -> None:
         """Learn that it was stopped because somebody asked for it."""
         self.pid = None
-        if self.retry_at is None:
+        self.is_held = self.retry_at is not None
+        if not self.is_held:
             self.life, self.crashes = "stopped", 0
 
     def excuse(self, now: float) -> None:

@@ -227,7 +227,7 @@ def answer_one(server: CommandServer) -> Command:
         server.socket.poll(5)
         for request in server.receive():
             taken.append(request.command)
-            server.reply(request, Receipt(id=request.command.id, device="lamp", outcome="applied", at=1.0))
+            server.reply(request.envelope, Receipt(id=request.command.id, device="lamp", outcome="applied", at=1.0))
         return bool(taken)
 
     fresh.until(met, "a command")
@@ -291,7 +291,7 @@ def test_a_client_that_has_gone_holds_nobody_up(context: Context) -> None:
         (request,) = server.receive()
     receipt = Receipt(id="a1", device="lamp", outcome="applied", at=1.0)
     for _ in range(3):
-        server.reply(request, receipt)
+        server.reply(request.envelope, receipt)
 
 
 def test_asking_gives_the_receipt_of_its_own_command(context: Context) -> None:
@@ -302,7 +302,7 @@ def test_asking_gives_the_receipt_of_its_own_command(context: Context) -> None:
         assert server.socket.poll(10_000)
         for request in server.receive():
             for id_ in ("another", request.command.id):
-                server.reply(request, Receipt(id=id_, device="lamp", outcome="applied", at=1.0))
+                server.reply(request.envelope, Receipt(id=id_, device="lamp", outcome="applied", at=1.0))
 
     thread = threading.Thread(target=serve)
     thread.start()
@@ -343,3 +343,18 @@ def test_a_flood_leaves_the_others_their_turn(context: Context) -> None:
     for _ in range(2500):
         out.send(b"x")
     assert [len(list(drain(into))) for _ in range(4)] == [1000, 1000, 500, 0]
+
+
+def test_a_command_with_a_mistake_is_rejected_with_the_reason(context: Context) -> None:
+    """What is no command, but has an id, is answered: its sender learns what is wrong instead of nothing."""
+    server = CommandServer(context, "lamp", LOG)
+    client = context.socket(zmq.REQ)
+    client.connect(command_endpoint("lamp"))
+    client.send(b'{"id": "a1", "command": "on", "deadline": 1.0, "args": {"level": [1]}}')
+    assert server.socket.poll(5000)
+    assert list(server.receive()) == []
+    assert client.poll(5000)
+    receipt = message.decode_receipt(client.recv())
+    assert (receipt.id, receipt.outcome) == ("a1", "rejected")
+    assert "args" in (receipt.reason or "")
+    assert server.refusals.total == 1
