@@ -159,11 +159,15 @@ def send(
     """
     import zmq
 
-    from daemons import bus
+    from daemons import bus, message
     from daemons import status as status_
 
     site.names(site.running(), (name,))
     wish = status_.command(command, timeout, dict(argument(text) for text in args))
+    try:
+        message.decode_command(message.encode(wish))
+    except errors.MessageError as error:
+        raise click.UsageError(f"that is no command: {error}") from error
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     try:
         receipt = bus.ask(context, name, wish)

@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from daemons import errors, place
-from daemons.value import choose, show
+from daemons.value import choose, is_finite, show
 
 COLOURS = ("cyan", "green", "yellow", "magenta", "blue", "bright_red", "bright_cyan", "bright_green")
 EXIT_REJECTED, EXIT_NO_ANSWER = 3, 4
@@ -137,9 +137,10 @@ def argument(text: str) -> tuple[str, Any]:
     if not equals or not key:
         raise click.UsageError(f"{text!r} is not KEY=VALUE")
     try:
-        return key, json.loads(value)
+        read = json.loads(value)
     except ValueError:
         return key, value
+    return key, read if is_finite(read) else value
 
 
 def toml(value: Any) -> str:

@@ -61,7 +61,8 @@ def flatten(slice_: Slice | None) -> Iterator[tuple[str, Any]]:
         return
     raw = msgspec.to_builtins(slice_)
     for part, prefix in (("table", ""), ("house", "house."), ("peers", "peers.")):
-        yield from _flatten(raw[part], prefix)
+        for key, value in raw[part].items():
+            yield from _flatten(value, f"{prefix}{key}.")
 
 
 def _flatten(value: Any, path: str) -> Iterator[tuple[str, Any]]:

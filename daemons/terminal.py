@@ -189,7 +189,6 @@ def plain(status: dict[str, Any]) -> str:
         words += [reason(device).plain] if device["presence"] in WITH_REASON else []
         words += [f"pid={device['process']['pid']}", f"restarts={device['process']['restarts']}"]
         words += [f"age={device['age_seconds']:.1f}s"] if device["age_seconds"] is not None else []
-        words += [f"fault={state['fault']!r}"] if state.get("fault") else []
         lines.append("  ".join(words))
     return "\n".join(lines)
 

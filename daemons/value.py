@@ -144,6 +144,7 @@ def choose(word: object, allowed: Sequence[str] | dict[str, Any]) -> str:
     import difflib  # noqa: PLC0415  only a person's mistake needs it
 
     near = difflib.get_close_matches(str(word), list(allowed), n=1)
+    near = near or [known for known in allowed if str(word) and str(word) in known]
     listed = ", ".join(allowed) or "none"
     return (f"did you mean {near[0]!r}? " if near else "") + f"allowed: {listed}"
 

@@ -65,7 +65,7 @@ def test_the_version_is_the_projects() -> None:
         (["chek"], "Did you mean 'check'?"),
         (["restart"], "Missing argument"),
         (["restart", "toster"], "there is no device 'toster'; did you mean 'toaster'? allowed: bathroom_light"),
-        (["stop", "toaster", "lamp"], "there is no device 'lamp'; did you mean 'kitchen_lamp'?"),
+        (["stop", "toaster", "kitchen_lmp"], "there is no device 'kitchen_lmp'; did you mean 'kitchen_lamp'?"),
         (["start", "x"], "there is no device 'x'; allowed: bathroom_light, mirror, coffee_maker"),
         (["watch", "toster"], "did you mean 'toaster'?"),
         (["logs", "toster"], "there is no log of 'toster'"),

@@ -17,7 +17,8 @@ from tests import fresh
 from tests.household import BREAKFAST, Household
 
 Houses = Callable[..., Household]
-DEVICES = ("bathroom_light", "coffee_maker", "kitchen_lamp", "mirror", "toaster")
+WATCHED = BREAKFAST.replace('watchdog = "60s"', 'watchdog = "3s"')
+"""A drill may have a process hang, and waits until that is seen."""
 
 
 class Plug(Simulated):
@@ -39,8 +40,10 @@ def made(folder: Path, text: str) -> House:
     return load_house(file)
 
 
-def test_a_short_drill_keeps_every_promise_and_leaves_the_house_as_it_was(breakfast: Household) -> None:
+def test_a_short_drill_keeps_every_promise_and_leaves_the_house_as_it_was(household: Houses) -> None:
     """Twelve seconds of kills, freezes, reloads and floods; the verdict is JSON, and nothing is reloaded after it."""
+    breakfast = household(WATCHED)
+    breakfast.house("up")
     done = breakfast.house("drill", "--minutes", "0.2", "--seed", "5", "--json", check=False)
     found = json.loads(done.stdout)
     assert found["broken"] == []
@@ -64,7 +67,7 @@ def test_a_short_drill_keeps_every_promise_and_leaves_the_house_as_it_was(breakf
 
 def test_a_drill_of_a_house_that_breaks_its_promises_fails_and_says_which(household: Houses) -> None:
     """A toaster that never switches acts on no press: exit status 1, and a sentence that names it; no other is blamed."""
-    house = household(BREAKFAST.replace("browning = 3", 'browning = 3\nsimulated.fault = "disagree"'))
+    house = household(WATCHED.replace("browning = 3", 'browning = 3\nsimulated.fault = "disagree"'))
     house.house("up")
     done = house.house("drill", "--minutes", "0.05", "--seed", "1", "--json", check=False)
     found = json.loads(done.stdout)

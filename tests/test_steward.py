@@ -29,7 +29,7 @@ from tests.household import BREAKFAST, Household, eventually
 
 Houses = Callable[..., Household]
 NAMES = ("bathroom_light", "coffee_maker", "kitchen_lamp", "mirror", "toaster")
-QUICK = BREAKFAST.replace("[house]", '[house]\nwatchdog = "1s"')
+QUICK = BREAKFAST.replace('watchdog = "60s"', 'watchdog = "1s"')
 WATCHDOG = 3.0
 
 
