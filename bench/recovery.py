@@ -45,7 +45,7 @@ PROJECT = Path(__file__).parent.parent
 BREAKFAST = (PROJECT / "config" / "house.toml").read_text()
 LAMP = '[devices.lamp_{}]\nkind = "lamp"\ndriver = "simulated"\n'
 HOUSE = [sys.executable, "-P", "-m", "daemons.cli"]
-SUPERVISORCTL = [sys.executable, "-P", "-m", "supervisor.supervisorctl", "-c", "supervisord.conf"]
+SUPERVISORCTL = [sys.executable, "-P", "-m", "supervisor.supervisorctl", "-c", "../supervisord.conf"]
 NURSERY = re.compile(r"\[rpcinterface:nursery\]\n.*\n")
 PATIENCE = 60.0
 """After so many seconds nothing is waited for any more: the benchmark has failed."""

@@ -17,7 +17,7 @@ from daemons.errors import Rejected
 from daemons.hardware import Reading, Setting
 from daemons.house import Device
 from daemons.kinds import Machine
-from daemons.message import Command, Receipt, Scalar, State, turn
+from daemons.message import MOST_PAST, Command, Moment, Receipt, Scalar, State, turn
 from daemons.process import Life
 from daemons.rule import Mark, When, judge
 from daemons.value import Problem, plain, read
@@ -53,7 +53,9 @@ class Memory(Struct, frozen=True, kw_only=True):
     life: Life
     cause: str | None = None
     shown: dict[str, Scalar] = {}
+    shown_cause: str | None = None
     turned: dict[str, float] = {}
+    past: tuple[Moment, ...] = ()
     confirmed: bool = False
     """Whether the hardware was seen to be as wanted: if it is not any more, it was a hand."""
     hot_until: float | None = None
@@ -112,8 +114,13 @@ class Appliance:
 
     def hear(self, heard: State, now: float, wall: float) -> None:
         """Hear what another device turned to."""
+        moments: tuple[State | Moment, ...] = (*heard.past, heard)
+        for moment in moments:
+            self._hear(heard.device, moment, now, wall)
+
+    def _hear(self, device: str, heard: State | Moment, now: float, wall: float) -> None:
         for name, rule in self._rules.items():
-            if rule.device != heard.device:
+            if rule.device != device:
                 continue
             mark = self.memory.marks.get(name, Mark())
             limits = {"born": self.memory.born, "grace": self._device.grace_seconds}
@@ -285,7 +292,14 @@ class Appliance:
         shown = self.memory.shown
         if "phase" in shown and shown["phase"] != fields["phase"]:
             self._note("info", f"is {fields['phase']}", self.memory.cause)
-        self._remember(shown=fields, turned=turn(shown, fields, self.memory.turned, wall))
+        memory = self.memory
+        past = (*memory.past, Moment(state=shown, turned=memory.turned, cause=memory.shown_cause))
+        self._remember(
+            shown=fields,
+            shown_cause=memory.cause,
+            turned=turn(shown, fields, memory.turned, wall),
+            past=past[-MOST_PAST:] if shown else (),
+        )
 
     def _remember(self, **changes: Any) -> None:
         self.memory = replace(self.memory, **changes)

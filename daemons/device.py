@@ -160,7 +160,7 @@ class Shell:
             return
         if self._told is None or discrete != self._told or state != self._state:
             self._state, self._told, self._told_at = state, discrete, now
-            self._process.publish(state, self._appliance.since, memory.turned, memory.cause)
+            self._process.publish(state, self._appliance.since, memory.turned, memory.cause, memory.past)
 
     def _set_timer(self) -> None:
         due = [

@@ -16,15 +16,29 @@ from daemons.errors import MessageError
 NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 """What a device may be called: its topics, file names and environment are made of this."""
 
+TICK_SECONDS = 1e-6
+"""The least time between two changes of one device."""
+
 LIMIT = 1 << 20
 """The size in bytes above which no frame is accepted, on any socket."""
 
 DeviceName = Annotated[str, Meta(pattern=rf"^{NAME.pattern}\Z")]
+MOST_PAST = 8
+"""How many moments a state remembers at the most."""
+
 Text = Annotated[str, Meta(max_length=1000)]
 Identifier = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[!-~]+\Z")]
 Count = Annotated[int, Meta(ge=0, lt=1 << 53)]
 Unix = Annotated[float, Meta(ge=0, lt=1e11)]
 Scalar = bool | int | float | Text | None
+
+
+class Moment(Struct, frozen=True, kw_only=True):
+    """What a device was before it turned to something else: the fields that are no measurements."""
+
+    state: dict[Identifier, Scalar]
+    turned: dict[Identifier, Unix] = {}
+    cause: Identifier | None = None
 
 
 class State(Struct, frozen=True, kw_only=True):
@@ -34,6 +48,7 @@ class State(Struct, frozen=True, kw_only=True):
     `turned` says of each field that is not a measurement, and is no longer what it first was,
     when it took its present value; `since` is the latest of these. `cause` is the id of the
     press or command that led here, "hardware" for a hand at the appliance itself, or nothing.
+    `past` is what it was lately, oldest first: who was away hears of a press that is over.
     """
 
     device: DeviceName
@@ -44,6 +59,7 @@ class State(Struct, frozen=True, kw_only=True):
     state: dict[Identifier, Scalar]
     turned: dict[Identifier, Unix] = {}
     cause: Identifier | None = None
+    past: Annotated[tuple[Moment, ...], Meta(max_length=MOST_PAST)] = ()
 
 
 class Heartbeat(Struct, frozen=True, kw_only=True):
@@ -121,9 +137,11 @@ def turn(
 ) -> dict[str, float]:
     """Give when each field of a state took its present value, after one more change of it.
 
-    What is shown for the first time has not turned to anything: nobody shall act on it.
+    What is shown for the first time has not turned to anything: nobody shall act on it. Each
+    change is later than all before it, even when the clock was set back: their order is kept.
     """
     changed = [name for name, value in after.items() if name in before and before[name] != value]
+    at = max([at, *(when + TICK_SECONDS for when in turned.values())])
     return {**{name: when for name, when in turned.items() if name in after}, **dict.fromkeys(changed, at)}
 
 

@@ -19,7 +19,7 @@ from msgspec import Struct
 from daemons.bus import CommandServer, Publisher
 from daemons.log import Log
 from daemons.loop import Loop
-from daemons.message import Command, Heartbeat, Receipt, Report, State
+from daemons.message import Command, Heartbeat, Moment, Receipt, Report, State
 from daemons.place import Lock
 
 BEAT_SECONDS = 1.0
@@ -84,7 +84,12 @@ class Process:
         self.log.info("ends, by %s", reason)
 
     def publish(
-        self, state: dict[str, Any], since: float, turned: dict[str, float], cause: str | None
+        self,
+        state: dict[str, Any],
+        since: float,
+        turned: dict[str, float],
+        cause: str | None,
+        past: tuple[Moment, ...] = (),
     ) -> None:
         """Say what this process shows now."""
         self._seq += 1
@@ -98,6 +103,7 @@ class Process:
                 state=state,
                 turned=turned,
                 cause=cause,
+                past=past,
             )
         )
 

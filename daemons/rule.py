@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
 
-from daemons.message import Scalar, State
+from daemons.message import Moment, Scalar, State
 from daemons.value import Seconds, TimeOfDay
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -53,7 +53,7 @@ class Mark(Struct, frozen=True):
 def judge(
     when: When,
     mark: Mark,
-    heard: State,
+    heard: State | Moment,
     *,
     now: float,
     wall: float,
@@ -70,7 +70,7 @@ def judge(
     if any(heard.state.get(name) != value for name, value in when.turns.items()):
         return mark, None
     turned = max(heard.turned.get(name, 0.0) for name in when.turns)
-    if turned == mark.turned or (mark.turned is None and turned <= born):
+    if turned <= (born if mark.turned is None else mark.turned):
         return mark, None
     dealt = Mark(turned=turned, fired=mark.fired, due=mark.due, cause=mark.cause)
     if (late := wall - turned) > grace:

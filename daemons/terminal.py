@@ -184,11 +184,12 @@ def plain(status: dict[str, Any]) -> str:
         state = device["state"] or {}
         percent = state.get("progress_percent")
         live = device["presence"] == "live"
-        words = [name, device["presence"], phase(state, live=live).plain]
+        words = [name, device["presence"], phase({**state, "fault": None}, live=live).plain]
         words += [f"{percent:.0f}%"] if percent is not None and live else []
         words += [reason(device).plain] if device["presence"] in WITH_REASON else []
         words += [f"pid={device['process']['pid']}", f"restarts={device['process']['restarts']}"]
         words += [f"age={device['age_seconds']:.1f}s"] if device["age_seconds"] is not None else []
+        words += [f"fault={state['fault']!r}"] if state.get("fault") else []
         lines.append("  ".join(words))
     return "\n".join(lines)
 

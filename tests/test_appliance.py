@@ -385,6 +385,25 @@ def test_a_state_of_another_device_is_not_its_business() -> None:
     assert life.shows("phase") == "idle"
 
 
+def test_presses_that_are_over_are_heard_in_their_order_and_once() -> None:
+    """A lamp that was away follows on, off and on again as if it had been there, and not a second time."""
+    switch, lamp = Life("light_switch"), Life("lamp", when=[{**PRESS, "do": "on"}])
+    for second in range(1, 4):
+        switch.now = NOW + second
+        switch.command("press", f"p{second}")
+    memory = switch.appliance.memory
+    heard = State(
+        device="switch", boot=1, seq=1, at=NOW, since=NOW, state=memory.shown, turned=memory.turned,
+        cause=memory.cause, past=memory.past,
+    )  # fmt: skip
+    assert [moment.cause for moment in heard.past] == [None, "p1", "p2"]
+    lamp.now = NOW + 4
+    lamp.hear(heard)
+    lamp.hear(heard)
+    assert (lamp.shows("status"), lamp.shows("starts")) == (True, 1)
+    assert lamp.appliance.memory.cause == "p1"  # the third found it on
+
+
 def test_a_press_past_its_grace_is_told_and_not_acted_on() -> None:
     """What a device missed for too long is not made up for, and the log says why."""
     life = Life("toaster", grace="10s", when=[{**PRESS, "do": "start"}])

@@ -41,7 +41,7 @@ def made(folder: Path, text: str) -> House:
 
 
 def test_a_short_drill_keeps_every_promise_and_leaves_the_house_as_it_was(household: Houses) -> None:
-    """Twelve seconds of kills, freezes, reloads and floods; the verdict is JSON, and nothing is reloaded after it."""
+    """Twelve seconds of kills, freezes, reloads and floods: every promise is kept, the house calm again."""
     breakfast = household(WATCHED)
     breakfast.house("up")
     done = breakfast.house("drill", "--minutes", "0.2", "--seed", "5", "--json", check=False)
@@ -66,7 +66,7 @@ def test_a_short_drill_keeps_every_promise_and_leaves_the_house_as_it_was(househ
 
 
 def test_a_drill_of_a_house_that_breaks_its_promises_fails_and_says_which(household: Houses) -> None:
-    """A toaster that never switches acts on no press: exit status 1, and a sentence that names it; no other is blamed."""
+    """A toaster that never switches acts on no press: exit status 1, and a sentence that blames it alone."""
     house = household(WATCHED.replace("browning = 3", 'browning = 3\nsimulated.fault = "disagree"'))
     house.house("up")
     done = house.house("drill", "--minutes", "0.05", "--seed", "1", "--json", check=False)
@@ -104,13 +104,13 @@ def test_real_hardware_is_what_its_driver_says(house: House) -> None:
 def test_a_house_with_real_hardware_is_drilled_only_when_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, told: bool
 ) -> None:
-    """The refusal names what would be switched and the option that allows it, and nothing is touched before."""
+    """The refusal names what would be switched and the option that allows it, and nothing is touched."""
     fresh.enter(tmp_path, monkeypatch)
     write(operate.INSTALLED, BREAKFAST.encode())
     monkeypatch.setattr(drill, "real_hardware", lambda _: ["toaster", "kettle"])
     began: list[int] = []
 
-    class Drilled(Exception):  # noqa: D101
+    class Drilled(Exception):
         pass
 
     def begin(_house: House, _run: Path, seed: int) -> None:
@@ -138,7 +138,9 @@ def test_who_listens_to_a_switch_is_read_from_the_rules(house: House) -> None:
         assert listeners(house, name) == ()
 
 
-@pytest.mark.parametrize("more", ['between = ["06:00", "09:30"]', 'days = ["mon"]', 'cooldown = "5s"', 'delay = "1s"'])
+@pytest.mark.parametrize(
+    "more", ['between = ["06:00", "09:30"]', 'days = ["mon"]', 'cooldown = "5s"', 'delay = "1s"']
+)
 def test_who_need_not_act_at_once_is_not_judged_by_it(tmp_path: Path, more: str) -> None:
     """A rule for certain hours, or one that rests or waits, promises nothing for this moment."""
     rule = 'device = "bathroom_light"\nturns = { status = true }\ndo = "on"'

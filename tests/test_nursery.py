@@ -60,6 +60,12 @@ class Probe(Lamp):
 
 def look():
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    handlers = {str(n): str(signal.getsignal(n)).partition(" at ")[0] for n in signal.valid_signals()}
+    limits = [resource.getrlimit(n) for n in (resource.RLIMIT_NOFILE, resource.RLIMIT_CORE)]
+    streams = []
+    for s in (sys.stdin, sys.stdout, sys.stderr):
+        ways = [s.encoding.lower(), s.errors, s.line_buffering, s.write_through, s.mode, s.isatty()]
+        streams.append([type(s).__name__, s.fileno(), *ways])
     wakeup = signal.set_wakeup_fd(-1)
     umask = os.umask(0o077)
     os.umask(umask)
@@ -77,15 +83,12 @@ def look():
         "working directory": os.getcwd(),
         "umask": umask,
         "process group": os.getpgrp() == os.getpid(),
-        "signals of the kernel": {key: status[key].strip() for key in ("SigIgn", "SigCgt", "SigBlk", "SigPnd")},
-        "signals of Python": {str(n): str(signal.getsignal(n)).partition(" at ")[0] for n in signal.valid_signals()},
+        "signals of the kernel": [status[key] for key in ("SigIgn", "SigCgt", "SigBlk", "SigPnd")],
+        "signals of Python": handlers,
         "wake-up file descriptor": wakeup,
-        "streams": [
-            [type(s).__name__, s.fileno(), s.encoding.lower(), s.errors, s.line_buffering, s.write_through, s.mode, s.isatty()]
-            for s in (sys.stdin, sys.stdout, sys.stderr)
-        ],
+        "streams": streams,
         "file descriptors": sorted(links),
-        "limits": [resource.getrlimit(n) for n in (resource.RLIMIT_NOFILE, resource.RLIMIT_CORE, resource.RLIMIT_AS)],
+        "limits": limits,
         "user and groups": [os.getresuid(), os.getresgid(), os.getgroups()],
         "threads": [thread.name for thread in threading.enumerate()],
         "path": sys.path,
@@ -125,6 +128,8 @@ class Project:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.ends = ""
+        """What a probe does as it begins."""
         shutil.copytree(PROJECT / "daemons", folder / "daemons")
         self.file("probe").write_text(PROBE)
 
@@ -135,7 +140,7 @@ class Project:
     def environment(self, house: Household) -> dict[str, str]:
         """Give the environment in which `daemons` is this copy."""
         plain = {key: value for key, value in house.environment.items() if not key.startswith("PYTHON")}
-        return {**plain, "PYTHONPATH": str(self.folder)}
+        return {**plain, "PYTHONPATH": str(self.folder), "PROBE_ENDS": self.ends}
 
     def house(self, house: Household, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run the copy's `house` command."""
@@ -183,7 +188,8 @@ def lives(tmp_path_factory: pytest.TempPathFactory, guard: Callable[[Path], None
         try:
             project.house(house, "up")
             found[with_nursery] = {
-                name: json.loads((house.run / f"{name}.json").read_text()) for name in ("probe", "other_probe")
+                name: json.loads((house.run / f"{name}.json").read_text())
+                for name in ("probe", "other_probe")
             }
             log = log or house.log("supervisord")
         finally:
@@ -259,7 +265,7 @@ class End(NamedTuple):
 
 @pytest.fixture
 def end(project: Project, tmp_path: Path) -> Callable[[str], tuple[End, End]]:
-    """Give a function that has a device do something as it begins, forked and started, and says how it ended."""
+    """Have a device do something as it begins, forked and started, and say how each ended."""
     run = tmp_path / "run"
     for folder in FOLDERS:
         (run / folder).mkdir(parents=True)
@@ -323,7 +329,7 @@ def test_a_forked_device_ends_like_a_started_one(
 
 
 def test_a_traceback_names_the_line_that_failed(end: Callable[[str], tuple[End, End]]) -> None:
-    """It is the device's own: the same innermost frames, source lines and all, and the frames of no supervisord."""
+    """It is the device's own: the same innermost frames, source lines and all, and none of supervisord's."""
     forked, started = end("json.loads('{')")
     inside = started.complaint[started.complaint.index("device.py") :]
     assert "json.loads('{')" not in inside
@@ -406,7 +412,11 @@ Birth(SimpleNamespace(execve=os.execve, fork=os.fork)).execve(sys.executable, co
 def test_what_is_no_device_is_executed_as_ever(command: list[str]) -> None:
     """A program of somebody else's in the same supervisord becomes a process by execve."""
     done = subprocess.run(
-        [sys.executable, "-P", "-c", OTHER, *command], capture_output=True, text=True, check=True, timeout=PATIENCE
+        [sys.executable, "-P", "-c", OTHER, *command],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=PATIENCE,
     )
     assert done.stdout.startswith(("hello\n", "The Zen of Python"))
     assert done.stderr == ""
@@ -420,7 +430,7 @@ def test_a_device_restarted_after_its_source_changed_runs_the_new_source(
 ) -> None:
     """By `house restart` or after a kill; the others stay the processes that they were.
 
-    A file broken meanwhile is the trouble of the device that is restarted then, and is over once it is mended.
+    A file broken meanwhile is the trouble of who is restarted then, and over once it is mended.
     """
     house = household(PROBES)
     project.house(house, "up")
@@ -456,18 +466,42 @@ def test_a_device_restarted_after_its_source_changed_runs_the_new_source(
 # supervisord
 
 
+STUCK = """
+if os.path.exists("stuck"):
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    Path("stuck").write_text(str(os.getpid()))
+    while True:
+        signal.pause()
+"""
+
+
 @pytest.mark.parametrize("with_nursery", [True, False], ids=["nursery", "execve"])
-def test_no_frozen_device_is_left_when_supervisord_is_killed(household: Houses, *, with_nursery: bool) -> None:
-    """A device that is stopped (SIGSTOP) cannot end by itself: the kernel kills a forked one, `up` a started one."""
-    house = household(PROBES.partition("[devices.toaster]")[0].replace("probe", "lamp"), nursery=with_nursery)
-    house.house("up")
-    pid = house.kill("lamp", signal.SIGSTOP)
+def test_no_stuck_device_is_left_when_supervisord_is_killed(
+    household: Houses, project: Project, *, with_nursery: bool
+) -> None:
+    """A device that is stuck cannot end by itself: the kernel kills a forked one, and `up` a started one."""
+    house = household(PROBES.partition("[devices.other_probe]")[0], nursery=with_nursery)
+    project.ends = STUCK
+    project.house(house, "up")
+
+    def live_one() -> int:
+        return int(json.loads((house.run / "probe.json").read_text())["only in one"][1])
+
+    stuck = house.run / "stuck"
+    stuck.touch()
+    os.kill(live_one(), signal.SIGKILL)
+    pid = int(eventually(stuck.read_text))
     os.kill(int((house.run / "supervisord.pid").read_text()), signal.SIGKILL)
     with ended(pid) as wait:
-        assert wait(PATIENCE if with_nursery else 0) == with_nursery
-        house.house("up")
-        assert wait(0)
-    assert house.pids()["lamp"] not in (pid, None)
+        try:
+            assert wait(PATIENCE if with_nursery else 0) == with_nursery
+            stuck.unlink()
+            project.house(house, "up")
+            assert wait(0)
+        finally:
+            if not wait(0):
+                os.kill(pid, signal.SIGKILL)
+    assert live_one() != pid
 
 
 def test_it_stays_out_of_the_way_of_a_supervisor_that_it_does_not_know(
@@ -475,9 +509,7 @@ def test_it_stays_out_of_the_way_of_a_supervisor_that_it_does_not_know(
 ) -> None:
     """Nothing is touched, and one line says which version it knows and which one this is."""
     said: list[str] = []
-    options = SimpleNamespace(
-        logger=SimpleNamespace(warn=said.append), execve=os.execve, fork=os.fork
-    )
+    options = SimpleNamespace(logger=SimpleNamespace(warn=said.append), execve=os.execve, fork=os.fork)
     monkeypatch.setattr(nursery, "VERSION", "9.9.9")
     made = nursery.make_nursery(SimpleNamespace(options=options))
     assert isinstance(made, nursery.Nursery)
@@ -492,7 +524,7 @@ def test_the_nursery_offers_no_call() -> None:
 
 
 def test_whatever_happens_wakes_the_loop_and_never_blocks_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A change of a process's state or a signal makes the pipe readable; emptied it is quiet; full it is no trap."""
+    """A process's new state or a signal makes the pipe readable; emptied it is quiet; full it is no trap."""
     monkeypatch.setattr(events, "callbacks", [])
     map_: dict[int, Any] = {}
     before = signal.set_wakeup_fd(-1)

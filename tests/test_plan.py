@@ -89,7 +89,11 @@ def test_differences_read_backwards_are_the_way_back(one: Slice, other: Slice) -
 
 def test_one_house_to_another() -> None:
     """Who is new starts, who has gone stops, who differs restarts, the others are not named."""
-    same, before, after = part(kind="lamp"), part(kind="toaster", browning=3), part(kind="toaster", browning=4)
+    same, before, after = (
+        part(kind="lamp"),
+        part(kind="toaster", browning=3),
+        part(kind="toaster", browning=4),
+    )
     plan = make_plan(
         {"gone": same, "lamp": same, "toaster": before},
         {"lamp": same, "new": same, "toaster": after},

@@ -112,6 +112,19 @@ def test_an_appliance_that_was_down_acts_when_it_is_back_within_its_grace(house:
         assert ear.states["toaster"].cause == receipt["id"]
 
 
+def test_a_press_that_was_over_before_it_was_heard_counts_all_the_same(house: Household) -> None:
+    """The light went on and off again while the toaster was away: it makes the toast of that press, once."""
+    house.house("stop", "toaster")
+    receipt = house.send("bathroom_light", "press")
+    house.send("bathroom_light", "press")
+    house.house("start", "toaster")
+    with house.ear("toaster") as ear:
+        ear.until(lambda ear: ear.shows("toaster", ready=True, starts=1))
+        ear.kill("toaster")
+        assert ear.shows("toaster", ready=True, starts=1)
+    assert [line.cause for line in house.witness("toaster") if line.what == "on"] == [receipt["id"]]
+
+
 def test_an_appliance_that_comes_back_after_its_grace_does_not_act_and_says_so(household: Houses) -> None:
     """Toast that nobody waits for any more is not made."""
     house = household(BREAKFAST.replace("browning = 3", 'browning = 3\ngrace = "500ms"'))

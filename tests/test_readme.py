@@ -27,7 +27,11 @@ def code(text: str) -> list[str]:
     fenced = re.findall(r"^```\w*\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     rest = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
     lines = [line.strip() for line in re.findall(r"^    (.*)$", rest, re.MULTILINE)]
-    return [*lines, *re.findall(r"`([^`\n]+)`", rest), *(line for block in fenced for line in block.splitlines())]
+    return [
+        *lines,
+        *re.findall(r"`([^`\n]+)`", rest),
+        *(line for block in fenced for line in block.splitlines()),
+    ]
 
 
 def verbs(document: Path, program: str) -> list[str]:
@@ -138,7 +142,7 @@ def make(household: Houses, tmp_path: Path) -> Callable[..., "subprocess.Popen[s
 
 @contextmanager
 def interrupted(process: "subprocess.Popen[str]") -> Iterator[Iterator[str]]:
-    """Give the lines of a command that goes on until Ctrl-C, and press that at the end; it leaves no traceback."""
+    """Give the lines of a command that goes on until Ctrl-C, and press that; no traceback is left."""
     assert process.stdout is not None
     try:
         yield iter(process.stdout.readline, "")
@@ -159,7 +163,15 @@ def test_the_readmes_commands_run(make: Callable[..., "subprocess.Popen[str]"]) 
 
     typed = [line for line in code(README) if line.startswith("make ") and "`" not in line]
     first = [line.partition("#")[0].split()[1:] for line in typed][:7]
-    assert first == [["up"], ["press"], ["mirror"], ["logs"], ["restart", "DEVICE=toaster"], ["status"], ["down"]]
+    assert first == [
+        ["up"],
+        ["press"],
+        ["mirror"],
+        ["logs"],
+        ["restart", "DEVICE=toaster"],
+        ["status"],
+        ["down"],
+    ]
     assert "Breakfast house is up: 5 devices" in output("up")
     assert "bathroom_light: press applied" in output("press")
     with interrupted(make("mirror")) as lines:

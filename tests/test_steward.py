@@ -50,7 +50,9 @@ while events is not None:
 def event(name: str, **about: object) -> bytes:
     """Give an event as supervisord sends it: a line of headers, and as many bytes as they say."""
     body = " ".join(f"{key}:{value}" for key, value in about.items()).encode()
-    header = f"ver:3.0 server:supervisor serial:21 pool:steward poolserial:10 eventname:{name} len:{len(body)}"
+    header = (
+        f"ver:3.0 server:supervisor serial:21 pool:steward poolserial:10 eventname:{name} len:{len(body)}"
+    )
     return header.encode() + b"\n" + body
 
 
@@ -91,8 +93,13 @@ def wire() -> Iterator[Wire]:
 
 
 ANSWER = b"RESULT 2\nOKREADY\n"
-RUNNING = event("PROCESS_STATE_RUNNING", processname="toaster", groupname="toaster", from_state="STARTING", pid=7)
-HEARD = ["PROCESS_STATE_RUNNING", {"processname": "toaster", "groupname": "toaster", "from_state": "STARTING"}]
+RUNNING = event(
+    "PROCESS_STATE_RUNNING", processname="toaster", groupname="toaster", from_state="STARTING", pid=7
+)
+HEARD = [
+    "PROCESS_STATE_RUNNING",
+    {"processname": "toaster", "groupname": "toaster", "from_state": "STARTING"},
+]
 HEARD[1]["pid"] = "7"  # type: ignore[index]
 
 
@@ -164,7 +171,7 @@ class Town:
 
     def steward(self, known: Iterable[Ward] = ()) -> Steward:
         """Start one, which remembers this much of a life before."""
-        logger = logging.Logger("steward")
+        logger = logging.Logger("steward")  # noqa: LOG001  nobody else shall have it
         handler = logging.Handler()
         handler.emit = lambda record: self.lines.append(record.getMessage())  # type: ignore[method-assign]
         logger.addHandler(handler)
@@ -313,7 +320,7 @@ def test_what_hung_says_so_and_is_not_held_back(town: Town) -> None:
 
 
 def test_a_machine_that_stood_still_is_recognised_and_nobody_is_killed(town: Town) -> None:
-    """It slept, or had no time for us: the steward's own tick is late, and says it; all have their time anew."""
+    """It slept, or had no time for us: the steward's own tick is late; all have their time anew."""
     town.turn(60, silent=NAMES, step=60)
     town.turn(2.75, silent=NAMES)
     assert town.signals == []
@@ -328,7 +335,7 @@ def test_many_silent_at_once_are_an_overloaded_machine_and_have_patience(town: T
 
 
 def test_the_first_of_many_to_fall_silent_has_patience_too(town: Town) -> None:
-    """They do not beat at the same moment: the first must not be killed while the others' time is not up yet."""
+    """They do not beat at one moment: the first is not killed while the others' time is not up yet."""
     for silent in (NAMES[:1], NAMES[:2], NAMES[:3]):
         town.turn(0.5, silent=silent)
     town.turn(4, silent=NAMES[:3])
@@ -345,7 +352,7 @@ def test_patience_has_an_end(town: Town) -> None:
 def test_what_the_steward_slept_through_is_not_held_against_anybody(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Killed and back after hours, it remembers when it last heard each of them; none of them has been silent."""
+    """Killed and back after hours, it remembers when it heard them last; none of them has been silent."""
     town = Town(tmp_path, monkeypatch)
     known = []
     for name, pid in town.pids.items():
@@ -415,7 +422,7 @@ def test_who_is_ended_from_outside_is_not_held_back(town: Town, reason: str) -> 
 
 
 def test_what_a_person_stopped_is_stopped(town: Town) -> None:
-    """Whether supervisord stopped it or it ended by itself because it was stopped by hand; it is left alone."""
+    """Whether supervisord stopped it, or it ended by itself for having been stopped: it is left alone."""
     town.tell("toaster", "STOPPED")
     stopped_path("kitchen_lamp").touch()
     town.tell("kitchen_lamp", "EXITED", town.pids["kitchen_lamp"])
@@ -453,7 +460,7 @@ def test_it_takes_no_orders(town: Town) -> None:
 
 
 def test_most_devices_frozen_for_less_than_three_watchdogs_are_not_killed(household: Houses) -> None:
-    """Three of five are stopped (SIGSTOP) for twice the watchdog's time; afterwards nobody is another process."""
+    """Three of five are stopped (SIGSTOP) for twice the watchdog's time; then nobody is another process."""
     house = household(QUICK)
     house.house("up")
     with house.ear(*NAMES, "steward") as ear:
@@ -473,7 +480,7 @@ def test_most_devices_frozen_for_less_than_three_watchdogs_are_not_killed(househ
 
 
 def test_a_steward_that_was_frozen_or_killed_blames_nobody(household: Houses) -> None:
-    """Stopped for three watchdogs, and then killed while a lamp is frozen for a moment: all PIDs are the same."""
+    """Stopped for three watchdogs, then killed while a lamp is frozen for a moment: all PIDs are the same."""
     house = household(QUICK)
     house.house("up")
     with house.ear(*NAMES, "steward") as ear:

@@ -19,7 +19,7 @@ def running(now: float = 1000.0) -> Ward:
 
 
 def crash(ward: Ward, times: int, now: float) -> bool:
-    """Let it be started, and end of itself, so many times in a row; tell whether the last one held it back."""
+    """Let it start, and end of itself, so many times in a row; tell whether the last one held it back."""
     held = False
     for pid in range(100, 100 + times):
         ward.retry_at = None
@@ -84,9 +84,9 @@ def test_the_first_word_after_a_failure_is_a_recovery() -> None:
     assert not ward.spoke(102, 1000.1), "a word from before the end is no recovery"
     ward.retry_at = None
     ward.started(200, 1001.0)
-    assert ward.life == "failed", "that it was started is no recovery yet"
+    assert (ward.life, ward.is_heard) == ("failed", False), "that it was started is no recovery yet"
     assert ward.spoke(200, 1001.1)
-    assert ward.life == "running"
+    assert (ward.life, ward.is_heard) == ("running", True)
     assert not ward.spoke(200, 1002.0)
 
 
