@@ -28,6 +28,8 @@ AT_ONCE_SECONDS = 0.5
 """Within this after being asked, it was the asking that did it."""
 LONGEST_DEADLINE_SECONDS = 300.0
 """How far in the future a command's deadline may lie: its receipt is remembered until then."""
+LONGEST_REASON = 1000
+"""How many characters of a reason go into a receipt."""
 MOST_RECEIPTS = 200
 """How many receipts are remembered at once."""
 
@@ -305,7 +307,13 @@ class Appliance:
         self.memory = replace(self.memory, **changes)
 
     def _receipt(self, command: Command, outcome: Any, wall: float, reason: str | None = None) -> Receipt:
-        return Receipt(id=command.id, device=self.name, outcome=outcome, at=wall, reason=reason)
+        return Receipt(
+            id=command.id,
+            device=self.name,
+            outcome=outcome,
+            at=wall,
+            reason=reason and reason[:LONGEST_REASON],
+        )
 
     def _note(self, level: str, text: str, cause: str | None) -> None:
         self.notes.append(Note(level, text, cause))

@@ -21,6 +21,11 @@ from daemons.place import command_endpoint, publish_endpoint
 BURST = 1000
 """The most messages taken from one socket before the others, and the timers, have their turn."""
 
+LONGEST_SUBSCRIPTION = 256
+"""Bytes; a subscription is kept as long as its sender is, so that a long one is not taken at all."""
+RENEW_SECONDS = 2.0
+"""Who has been silent so long is connected to anew."""
+
 Socket = zmq.Socket[bytes]
 Context = zmq.Context[Socket]
 Logger = logging.Logger | logging.LoggerAdapter[Any]
@@ -76,6 +81,7 @@ class Publisher:
         """Bind; DeviceError when the endpoint cannot be had."""
         self.socket = open_socket(context, zmq.XPUB)
         self.socket.set(zmq.XPUB_VERBOSE, 1)
+        self.socket.set(zmq.MAXMSGSIZE, LONGEST_SUBSCRIPTION)  # it hears nothing but subscriptions
         bind(self.socket, name, publish_endpoint(name))
         self._current: dict[bytes, bytes] = {}
 
@@ -103,6 +109,8 @@ class Subscriber:
         """Of each publisher, the highest (boot, seq) heard."""
         self._heard: dict[bytes, tuple[int, int]] = {}
         """Of each topic, the last (boot, seq) heard."""
+        self._renewed: dict[str, float] = {}
+        """When each publisher was last heard, or connected to (monotonic seconds)."""
         for name in names:
             self.add(name)
 
@@ -110,6 +118,7 @@ class Subscriber:
         """Listen to one more."""
         if name not in self._latest:
             self._latest[name] = (0, 0)
+            self._renewed[name] = time.monotonic()
             self.socket.connect(publish_endpoint(name))
             self.ask(name)
 
@@ -117,6 +126,19 @@ class Subscriber:
         """Listen to one less."""
         if self._latest.pop(name, None) is not None:
             self.socket.disconnect(publish_endpoint(name))
+
+    def renew(self) -> None:
+        """Connect anew to who is silent; to be called once a second.
+
+        libzmq gives up a connection for good after a protocol error, such as a message that is
+        too long, and does not say so (libzmq issue 4196).
+        """
+        now = time.monotonic()
+        for name in self._latest:
+            if now - self._renewed[name] >= RENEW_SECONDS:
+                self._renewed[name] = now
+                self.socket.disconnect(publish_endpoint(name))
+                self.socket.connect(publish_endpoint(name))
 
     def ask(self, name: str) -> None:
         """Have a process say again what is current; its work loop answers, or it is not at work."""
@@ -133,6 +155,7 @@ class Subscriber:
             except MessageError as error:
                 self.refusals.add("the bus", error)
                 continue
+            self._renewed[name] = time.monotonic()
             if self._is_new(frames[0], name, heard):
                 yield heard
 

@@ -98,7 +98,7 @@ def down(site: Site) -> None:
 @click.pass_obj
 def status(site: Site, as_json: bool) -> None:
     """Show every device once."""
-    with asking(site) as (house, ask):
+    with asking(site) as (roster, ask):
         if as_json:
             click.echo(json.dumps(ask(), indent=2))
             return
@@ -106,7 +106,7 @@ def status(site: Site, as_json: bool) -> None:
 
         from daemons import terminal
 
-        terminal.show(ask(), zone(house), Console())
+        terminal.show(ask(), zone(roster), Console())
 
 
 @main.command()
@@ -119,14 +119,14 @@ def mirror(site: Site) -> None:
     from daemons import terminal
 
     console = Console()
-    with asking(site) as (house, ask), untouched():
+    with asking(site) as (roster, ask), untouched():
         if not console.is_terminal:
             while True:
                 click.echo(terminal.plain(ask()) + "\n")
                 time.sleep(1)
         with Live(console=console, screen=True, auto_refresh=False) as live:
             while True:
-                live.update(terminal.screen(ask(), zone(house), console.width), refresh=True)
+                live.update(terminal.screen(ask(), zone(roster), console.width), refresh=True)
                 time.sleep(0.2)
 
 
@@ -340,11 +340,12 @@ def drill(
     from rich.console import Console
     from rich.progress import Progress
 
-    from daemons import terminal
+    from daemons import operate, terminal
     from daemons.drill import Drill, real_hardware
     from daemons.verdict import figures
 
-    house = site.running()
+    site.running()
+    house = operate.installed_house() if operate.INSTALLED.exists() else site.house()
     if (names := real_hardware(house)) and not yes_real_hardware:
         raise click.UsageError(
             f"{', '.join(names)} would be switched on for real; --yes-real-hardware allows it"

@@ -9,7 +9,7 @@ import tomli
 from msgspec import Struct
 
 from daemons.errors import ConfigurationError
-from daemons.house import Device, Peer, Settings, Slice, build, check_turns, zone
+from daemons.house import Device, Roster, Settings, Slice, build, check_turns, make_roster, zone
 from daemons.load import find_kind
 from daemons.message import NAME, STEWARD
 from daemons.value import Path as Where
@@ -35,13 +35,15 @@ class House(Struct, frozen=True, kw_only=True):
         found: dict[str, Any] = self.raw["devices"][name]
         return found
 
+    @property
+    def roster(self) -> Roster:
+        """Say who lives in it."""
+        return make_roster(self.raw)
+
     def slices(self) -> dict[str, Slice]:
         """Give each process its slice: what makes no difference to it is not in it."""
         house = self.raw.get("house", {})
-        peers = {
-            name: Peer(device.title, device.room, str(self.table(name)["kind"]))
-            for name, device in self.devices.items()
-        }
+        peers = self.roster.peers
         slices = {
             name: Slice(
                 name=name,
@@ -73,6 +75,19 @@ class Location(Struct, frozen=True):
 
 def load_house(path: Path) -> House:
     """Read and check a configuration; ConfigurationError holds all that is wrong with it."""
+    text, raw = parse(path)
+    problems: list[Problem] = []
+    checked = check(raw, problems)
+    if problems or checked is None:
+        lines = Lines(text)
+        found = [lines.locate(str(path), problem) for problem in problems]
+        raise ConfigurationError(sorted(found, key=lambda location: location.line))
+    settings, devices = checked
+    return House(settings=settings, devices=devices, raw=raw, text=text)
+
+
+def parse(path: Path) -> tuple[str, dict[str, Any]]:
+    """Read a file of TOML: its text, and what that says; ConfigurationError when it is none."""
     try:
         text = path.read_text(encoding="utf-8")
         raw = tomli.loads(text)
@@ -90,14 +105,7 @@ def load_house(path: Path) -> House:
         raise ConfigurationError(
             [Location(str(path), 1, "TOML", None, f"cannot be read: {error.strerror}")]
         ) from error
-    problems: list[Problem] = []
-    checked = check(raw, problems)
-    if problems or checked is None:
-        lines = Lines(text)
-        found = [lines.locate(str(path), problem) for problem in problems]
-        raise ConfigurationError(sorted(found, key=lambda location: location.line))
-    settings, devices = checked
-    return House(settings=settings, devices=devices, raw=raw, text=text)
+    return text, raw
 
 
 def check(raw: dict[str, Any], problems: list[Problem]) -> tuple[Settings, dict[str, Device]] | None:

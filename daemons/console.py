@@ -66,33 +66,33 @@ class Site:
         place.enter(self.run)
 
     def running(self) -> Any:
-        """Enter, and give what the running house is made of; before its first `up`, what it will be."""
+        """Enter, and say who lives in the running house; before its first `up`, who will."""
         from daemons import operate
 
         self.enter()
-        return operate.installed_house() if operate.INSTALLED.exists() else self.house()
+        return operate.installed_roster() if operate.INSTALLED.exists() else self.house().roster
 
-    def names(self, house: Any, wanted: tuple[str, ...]) -> list[str]:
+    def names(self, roster: Any, wanted: tuple[str, ...]) -> list[str]:
         """Give the devices that were named, or all of them; an unknown one ends the command."""
         for name in wanted:
-            if name not in house.devices:
-                raise click.UsageError(f"there is no device {name!r}; {choose(name, house.devices)}")
-        return list(wanted or house.devices)
+            if name not in roster.peers:
+                raise click.UsageError(f"there is no device {name!r}; {choose(name, roster.peers)}")
+        return list(wanted or roster.peers)
 
 
 @contextmanager
 def asking(site: Site) -> Iterator[tuple[Any, Callable[[], dict[str, Any]]]]:
-    """Give the house, and a function that gives its status."""
+    """Give the roster, and a function that gives the house's status."""
     import zmq
 
     from daemons.status import house_status
     from daemons.supervise import Supervisor
 
-    house = site.running()
+    roster = site.running()
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     supervisor = Supervisor()
     try:
-        yield house, lambda: house_status(house, site.run, context, supervisor)
+        yield roster, lambda: house_status(roster, site.run, context, supervisor)
     finally:
         context.destroy()
 
@@ -124,11 +124,11 @@ def counting(what: str) -> Iterator[Callable[[int, int], None]]:
             click.echo("\r\033[K", nl=False, err=True)
 
 
-def zone(house: Any) -> Any:
+def zone(roster: Any) -> Any:
     """Give the house's timezone."""
     from daemons.house import zone as timezone
 
-    return timezone(house.settings.timezone)
+    return timezone(roster.settings.timezone)
 
 
 def argument(text: str) -> tuple[str, Any]:

@@ -104,6 +104,7 @@ class Shell:
         self._follow()
         if self._subscriber:
             self._process.loop.watch(self._subscriber.socket, self.hear)
+            self._process.loop.every(1.0, self._subscriber.renew)
         if self._driver.socket is not None:
             self._process.loop.watch(self._driver.socket, self.look)
         self._process.loop.every(REFRESH_SECONDS, self.look)

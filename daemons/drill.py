@@ -27,14 +27,15 @@ from daemons.place import command_endpoint, stopped_path
 from daemons.status import command
 from daemons.supervise import Supervisor
 from daemons.verdict import BACK_SECONDS, Hot, Press, Verdict
+from daemons.ward import START_FACTOR
 
 PATIENCE_SECONDS = 5.0
 RESEND_SECONDS = 0.25
 """How soon a command that nobody has answered is sent once more, with the same id."""
 FAULTS = {"kill": 10, "freeze": 4, "restart": 2, "flood": 2, "reload": 1, "hang": 0.3}
 """How often each fault is drawn."""
-HANG_LIMIT_SECONDS = 12.0
-"""How long it may take until a process that hangs has been seen, killed and revived."""
+LONGEST_WATCHDOG_SECONDS = 10.0
+"""Above this, no process is made to hang: it would take too long until that is seen."""
 
 
 class Drill:
@@ -53,6 +54,14 @@ class Drill:
         self._beats: dict[str, Heartbeat] = {}
         self._listeners = {name: found for name in self._names if (found := listeners(house, name))}
         self._presses: list[Press] = []
+        watchdog = house.settings.watchdog_seconds
+        self._faults = {
+            fault: often
+            for fault, often in FAULTS.items()
+            if fault != "hang" or watchdog <= LONGEST_WATCHDOG_SECONDS
+        }
+        # A process that hangs before its first word has more time than others.
+        self._hang_limit = BACK_SECONDS + watchdog * START_FACTOR
         self._verdict = Verdict(seed=seed)
         self._witness = Witness(list(house.devices))
         self._reloaded = False
@@ -65,6 +74,7 @@ class Drill:
         for name, device in self._house.devices.items():
             if getattr(device.kind, "heats", False):
                 self._verdict.hot[name] = Hot(0.0, device.options.max_on_seconds)
+        self._supervisor.processes()  # a house that is not up says so
         try:
             self._wait(lambda: all(name in self._beats for name in self._names), PATIENCE_SECONDS)
             while (spent := time.monotonic() - began) < seconds:
@@ -86,7 +96,10 @@ class Drill:
         self._calm()
         switch = self._chance.choice(sorted(self._listeners))
         faults = sorted(
-            (self._chance.uniform(-0.05, 0.25), self._chance.choices([*FAULTS], [*FAULTS.values()])[0])
+            (
+                self._chance.uniform(-0.05, 0.25),
+                self._chance.choices([*self._faults], [*self._faults.values()])[0],
+            )
             for _ in range(self._chance.randrange(4))
         )
         before = {name: self._beats[name].pid for name in self._names}
@@ -149,7 +162,7 @@ class Drill:
                 name = self._chance.choice([other for other in self._names if other != STEWARD])
                 boot, pid = self._beats[name].boot, self._beats[name].pid
                 os.kill(pid, signal.SIGSTOP)
-                limit = HANG_LIMIT_SECONDS
+                limit = self._hang_limit
             case "restart":
                 self._supervisor.stop([name])
                 self._supervisor.start([name])
@@ -165,7 +178,7 @@ class Drill:
             ),
             limit,
         )
-        self._verdict.recovered(fault, name, time.monotonic() - began if again is not None else None)
+        self._verdict.recovered(fault, name, time.monotonic() - began if again is not None else None, limit)
         return {name}
 
     def _reload(self) -> set[str]:
@@ -227,11 +240,11 @@ class Drill:
     def _back(self, name: str) -> None:
         if (
             self._wait(
-                lambda: name in self._beats and self._boot(name) == self._beats[name].boot, HANG_LIMIT_SECONDS
+                lambda: name in self._beats and self._boot(name) == self._beats[name].boot, self._hang_limit
             )
             is None
         ):
-            raise DeviceError(name, f"is not back after {HANG_LIMIT_SECONDS:g} s; the drill ends here")
+            raise DeviceError(name, f"is not back after {self._hang_limit:g} s; the drill ends here")
 
     def _boot(self, name: str) -> int:
         return self._states[name].boot if name in self._states else 0

@@ -22,6 +22,9 @@ from daemons.value import Problem, Seconds, choose, convert, describe, read, sho
 Title = Annotated[str, Meta(min_length=1, max_length=60)]
 
 
+DEFAULT_ROOM = "House"
+
+
 class Settings(Struct, frozen=True, kw_only=True):
     """The table [house]."""
 
@@ -37,7 +40,7 @@ class Common(Struct, frozen=True, kw_only=True):
     kind: str
     driver: str | None = None
     name: Title | None = None
-    room: Title = "House"
+    room: Title = DEFAULT_ROOM
     grace_seconds: Seconds = field(name="grace", default=Seconds(60))
     restore: Literal["last", "off", "on"] = "last"
     when: tuple[dict[str, Any], ...] = ()
@@ -69,6 +72,27 @@ class Peer(Struct, frozen=True):
     title: str
     room: str
     kind: str
+
+
+class Roster(Struct, frozen=True, kw_only=True):
+    """Who lives in a house: enough to ask and to show it, even when the file of a kind is broken."""
+
+    settings: Settings
+    peers: dict[str, Peer]
+
+
+def make_roster(raw: dict[str, Any]) -> Roster:
+    """Give the roster of a configuration that was checked when it was installed."""
+    peers = {
+        name: Peer(table.get("name") or default_title(name), table.get("room") or DEFAULT_ROOM, table["kind"])
+        for name, table in raw["devices"].items()
+    }
+    return Roster(settings=convert(raw.get("house", {}), Settings), peers=peers)
+
+
+def default_title(name: str) -> str:
+    """Give the friendly name of a device that was given none."""
+    return name.replace("_", " ").capitalize()
 
 
 class Slice(Struct, frozen=True, kw_only=True):
@@ -150,7 +174,7 @@ def build(name: str, table: Any, where: Where, problems: list[Problem]) -> Devic
         return None
     return Device(
         name=name,
-        title=common.name or name.replace("_", " ").capitalize(),
+        title=common.name or default_title(name),
         room=common.room,
         kind=kind,
         options=options,

@@ -98,7 +98,7 @@ class Command(Struct, frozen=True, kw_only=True, omit_defaults=True):
     id: Identifier
     command: Identifier
     deadline: Unix
-    args: dict[Identifier, Scalar] = {}
+    args: Annotated[dict[Identifier, Scalar], Meta(max_length=20)] = {}
 
 
 class Signed(Struct):

@@ -67,6 +67,7 @@ class Watcher:
         self._shown: Shown | None = None
         self._subscriber = Subscriber(process.context, table.entries, process.log)
         process.loop.watch(self._subscriber.socket, self.hear)
+        process.loop.every(1.0, self._subscriber.renew)
         process.loop.every(1.0, journal.secure)
         process.loop.every(1.0, lambda: self._tell(None))  # for what is told by silence
         self._journal.save(memory)

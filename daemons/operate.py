@@ -15,9 +15,9 @@ from pathlib import Path
 import zmq
 
 from daemons.bus import Subscriber
-from daemons.config import House, load_house
+from daemons.config import House, load_house, parse
 from daemons.errors import HouseError, NotReady, SupervisorError
-from daemons.house import Slice, read_slice, slice_path
+from daemons.house import Roster, Slice, make_roster, read_slice, slice_path
 from daemons.message import STEWARD, Heartbeat, Report
 from daemons.place import Lock, stopped_path, write
 from daemons.plan import Change, make_plan
@@ -146,6 +146,11 @@ def reload(house: House, run: Path, patience: float, progress: Progress) -> list
 def installed_house() -> House:
     """Give what the running house was made of, whatever the person's file says by now."""
     return load_house(INSTALLED)
+
+
+def installed_roster() -> Roster:
+    """Say who lives in the running house."""
+    return make_roster(parse(INSTALLED)[1])
 
 
 def program_path(name: str) -> Path:

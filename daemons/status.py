@@ -11,9 +11,10 @@ import zmq
 
 from daemons.bus import Subscriber, ask
 from daemons.clock import uptime
-from daemons.config import House
 from daemons.errors import NoAnswer, SupervisorError
+from daemons.house import Roster
 from daemons.kinds.mirror import Options, Table
+from daemons.load import find_kind
 from daemons.message import STEWARD, Command
 from daemons.place import command_endpoint, publish_endpoint
 from daemons.supervise import Supervisor
@@ -31,26 +32,27 @@ def command(word: str, seconds: float, args: dict[str, Any] | None = None) -> Co
     return Command(id=secrets.token_hex(5), command=word, deadline=time.time() + seconds, args=args or {})
 
 
-def house_status(house: House, run: Path, context: Context, supervisor: Supervisor) -> dict[str, Any]:
+def house_status(roster: Roster, run: Path, context: Context, supervisor: Supervisor) -> dict[str, Any]:
     """Give the whole status as one JSON document, the one that docs/json.md describes."""
-    known, message = knowledge(house, context)
     try:
         processes = supervisor.processes()
     except SupervisorError:
-        processes, message = {}, None
+        processes, known, message = {}, nothing_known(roster), None
+    else:
+        known, message = knowledge(roster, context)
     return {
-        "house": house.settings.name,
+        "house": roster.settings.name,
         "at": time.time(),
         "up": bool(processes),
         "message": message,
         "devices": {
             name: {
-                "name": device.title,
-                "room": device.room,
-                "kind": house.table(name)["kind"],
+                "name": peer.title,
+                "room": peer.room,
+                "kind": peer.kind,
                 **standing(name, processes.get(name), known[name], run),
             }
-            for name, device in house.devices.items()
+            for name, peer in roster.peers.items()
         },
         "services": {STEWARD: standing(STEWARD, processes.get(STEWARD), known[STEWARD], run)},
     }
@@ -70,20 +72,25 @@ def standing(name: str, info: dict[str, Any] | None, known: dict[str, Any], run:
     }
 
 
-def knowledge(house: House, context: Context) -> tuple[dict[str, Any], str | None]:
-    """Give what is known of each device, and the mirror's sentence: by the mirror, or by listening."""
-    names = [*house.devices, STEWARD]
-    nothing = Table(Options(), dict.fromkeys(names, ""))
-    blank = {name: nothing.snapshot(name, uptime()) for name in names}
-    mirrors = [name for name, device in house.devices.items() if device.kind.role == "mirror"]
+def nothing_known(roster: Roster) -> dict[str, Any]:
+    """Give what is known of a house before anything is heard of it."""
+    names = [*roster.peers, STEWARD]
+    table = Table(Options(), dict.fromkeys(names, ""))
+    return {name: table.snapshot(name, uptime()) for name in names}
+
+
+def knowledge(roster: Roster, context: Context) -> tuple[dict[str, Any], str | None]:
+    """Give what is known of each process, and the mirror's sentence: by the mirror, or by listening."""
+    kinds = {name: find_kind(peer.kind) for name, peer in roster.peers.items()}
+    mirrors = [name for name, kind in kinds.items() if kind and kind.role == "mirror"]
     for name in mirrors:
         try:
             answer = ask(context, name, command("snapshot", MIRROR_SECONDS)).result or {}
         except NoAnswer:
             continue
-        return {**blank, **answer["devices"]}, answer["message"]
+        return {**nothing_known(roster), **answer["devices"]}, answer["message"]
     silent = "The mirror does not answer; this is what the devices say themselves."
-    return listen(names, context), silent if mirrors else None
+    return listen([*roster.peers, STEWARD], context), silent if mirrors else None
 
 
 def listen(names: list[str], context: Context) -> dict[str, Any]:

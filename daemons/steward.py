@@ -36,14 +36,8 @@ STACKS_SECONDS = 0.3
 """How long a process that hangs has to write down where, before it is killed."""
 LAST_LINES = 5
 EXITED = re.compile(r"exited: (\S+) \((.*?)(?:; (?:not )?expected)?\)$", re.MULTILINE)
-FROM_OUTSIDE = (
-    "terminated by SIGKILL",
-    "terminated by SIGTERM",
-    "terminated by SIGINT",
-    "exit status 0",
-    "it hung",
-)
-"""Ends that a process does not choose; one that is told to end by SIGTERM exits with 0."""
+FROM_OUTSIDE = ("terminated by SIGKILL", "terminated by SIGTERM", "terminated by SIGINT", "it hung")
+"""Ends that a process does not choose."""
 
 
 class Memory(Struct, frozen=True, kw_only=True):
@@ -127,6 +121,7 @@ class Steward:
         self._last_tick = self._now()
         process.loop.watch(0, self.listen)
         process.loop.watch(self._subscriber.socket, self.hear)
+        process.loop.every(1.0, self._subscriber.renew)
         process.publish({"status": True, "phase": "watching"}, time.time(), {}, None)
         self._take_up()
 
@@ -213,7 +208,9 @@ class Steward:
         elif state == "EXITED":
             reason = self._hung.pop(name, None) or self._why(name)
             self._log.warning("%s (PID %d) has ended: %s", name, pid, reason)
-            if ward.died(reason, crashed=not reason.startswith(FROM_OUTSIDE), now=now):
+            # A process that is told to end by SIGTERM exits with 0; one that never got to work was not told.
+            outside = reason.startswith(FROM_OUTSIDE) or (reason == "exit status 0" and ward.is_heard)
+            if ward.died(reason, crashed=not outside, now=now):
                 self._hold(ward, now)
         elif state == "FATAL" and ward.died("it cannot be started at all", crashed=True, now=now):
             self._hold(ward, now)

@@ -56,10 +56,10 @@ class Verdict(Struct, kw_only=True):
         """Whether every promise was kept."""
         return not self.broken
 
-    def recovered(self, fault: str, device: str, seconds: float | None) -> None:
-        """Note how long a device was away after a fault; nothing for one that did not come back."""
+    def recovered(self, fault: str, device: str, seconds: float | None, limit: float = BACK_SECONDS) -> None:
+        """Note how long a device was away after a fault; nothing for one that was not back in time."""
         if seconds is None:
-            self.broken.append(f"{device} was not back {BACK_SECONDS:g} s after: {fault}")
+            self.broken.append(f"{device} was not back {limit:g} s after: {fault}")
             return
         self.recoveries.setdefault(fault, []).append(seconds)
 

@@ -14,7 +14,7 @@ FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.5, 60.0
 """How long is waited before the next try after that: twice as long each time, up to this, for ever."""
 STEADY_SECONDS = 10.0
 """Who has lived so long has recovered."""
-START_FACTOR = 10.0
+START_FACTOR = 3.0
 """A process that has not been heard yet may take so many times longer to say its first word."""
 
 Life = Literal["running", "restarting", "failed", "stopped"]

@@ -227,7 +227,9 @@ def answer_one(server: CommandServer) -> Command:
         server.socket.poll(5)
         for request in server.receive():
             taken.append(request.command)
-            server.reply(request.envelope, Receipt(id=request.command.id, device="lamp", outcome="applied", at=1.0))
+            server.reply(
+                request.envelope, Receipt(id=request.command.id, device="lamp", outcome="applied", at=1.0)
+            )
         return bool(taken)
 
     fresh.until(met, "a command")

@@ -4,7 +4,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from daemons.ward import FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS, QUICK_TRIES, STEADY_SECONDS, Ward
+from daemons.ward import (
+    FIRST_WAIT_SECONDS,
+    LONGEST_WAIT_SECONDS,
+    QUICK_TRIES,
+    START_FACTOR,
+    STEADY_SECONDS,
+    Ward,
+)
 
 WATCHDOG = 3.0
 NUMBER_OF_WAITS = 10
@@ -156,12 +163,12 @@ def test_an_answer_ends_the_suspicion() -> None:
     assert ward.todo(1004.6, WATCHDOG) == "kill"
 
 
-def test_who_has_not_spoken_yet_has_ten_times_as_long() -> None:
+def test_who_has_not_spoken_yet_has_three_times_as_long() -> None:
     """A first word may take its time: imports, a slow disk, hardware that must be found."""
     ward = Ward("toaster")
     ward.started(1, 1000.0)
-    assert ward.todo(1000.0 + 10 * WATCHDOG - 0.1, WATCHDOG) == "ask"
-    assert ward.todo(1000.0 + 10 * WATCHDOG, WATCHDOG) == "kill"
+    assert ward.todo(1000.0 + START_FACTOR * WATCHDOG - 0.1, WATCHDOG) == "ask"
+    assert ward.todo(1000.0 + START_FACTOR * WATCHDOG, WATCHDOG) == "kill"
 
 
 def test_a_machine_that_stood_still_is_nobodys_fault() -> None:
