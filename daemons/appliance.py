@@ -106,6 +106,10 @@ class Appliance:
 
     def start(self, reading: Reading, now: float, wall: float) -> None:
         """Begin, or go on after a crash: let the time that has passed pass, then see what is."""
+        # A rule that is new, or says something new, looks only at what comes.
+        marks = {name: self.memory.marks.get(name) or Mark(turned=wall) for name in self._rules}
+        if marks != self.memory.marks:
+            self._remember(marks=marks)
         self.tick(now, wall)
         if self._device.restore != "last":
             wanted = Reading(self._device.restore == "on")
@@ -187,7 +191,8 @@ class Appliance:
             mark = self.memory.marks.get(name)
             if mark and mark.due is not None and now >= mark.due:
                 self._fire(name, rule, mark, now)
-        self._become(self._machine.elapse(self._inner, now), self.memory.cause, now)
+        if not self._waits_for_heat:
+            self._become(self._machine.elapse(self._inner, now), self.memory.cause, now)
         if self.memory.hot_until is not None and now >= self.memory.hot_until:
             self._note("warning", "has been on as long as max_on allows, and goes off", self.memory.cause)
             self._become(self._machine.observe(self._inner, Reading(on=False), now), "max_on", now)
@@ -212,7 +217,7 @@ class Appliance:
 
     def due(self) -> float | None:
         """Say when time makes a difference next."""
-        moments = [self._machine.due(self._inner), self.memory.hot_until]
+        moments = [self.memory.hot_until, None if self._waits_for_heat else self._machine.due(self._inner)]
         moments += [mark.due for name, mark in self.memory.marks.items() if name in self._rules]
         if self._asked and not self.memory.confirmed:
             moments.append(self._asked.at + CONFIRM_SECONDS)
@@ -234,6 +239,13 @@ class Appliance:
     @property
     def _wants(self) -> Setting:
         return self._machine.wants(self._inner)
+
+    @property
+    def _waits_for_heat(self) -> bool:
+        """Whether it is not known yet that what shall be hot is: nothing gets ready by waiting alone."""
+        return (
+            self._machine.heats and self._wants.on and not self.memory.confirmed and self._asked is not None
+        )
 
     def _do(self, word: str, args: dict[str, Any], cause: str | None, now: float) -> None:
         if word not in self._commands:

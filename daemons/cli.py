@@ -21,6 +21,7 @@ from daemons.console import (
     as_json,
     asking,
     clock,
+    count,
     counting,
     grave,
     painter,
@@ -73,7 +74,7 @@ def up(site: Site, timeout: float) -> None:
         started = operate.up(house, site.run, timeout, progress)
     if started:
         click.echo(
-            f"{house.settings.name} is up: {len(house.devices)} devices in {time.monotonic() - began:.1f} s."
+            f"{house.settings.name} is up: {count(house.devices)} in {time.monotonic() - began:.1f} s."
         )
     else:
         click.echo(f"{house.settings.name} is up already; nothing was done.")
@@ -198,9 +199,9 @@ def watch(site: Site, names: tuple[str, ...], as_json: bool) -> None:
     import zmq
 
     from daemons.bus import Subscriber
-    from daemons.message import State, encode, topic
+    from daemons.message import STEWARD, Report, State, encode, topic
 
-    wanted = site.names(site.running(), names)
+    wanted = site.names(site.running(), names, STEWARD)
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     subscriber = Subscriber(context, wanted, logging.getLogger("house"))
     paint = painter(wanted)
@@ -215,6 +216,11 @@ def watch(site: Site, names: tuple[str, ...], as_json: bool) -> None:
                     )
                     cause = f" [{heard.cause}]" if heard.cause else ""
                     click.echo(f"{clock(heard.at)} {paint(heard.device)} {fields}{cause}")
+                elif isinstance(heard, Report):
+                    why = f", after: {heard.reason}" if heard.reason else ""
+                    click.echo(
+                        f"{clock(heard.at)} {paint(STEWARD)} process {heard.device}: {heard.life}{why}"
+                    )
 
 
 @main.command()
@@ -320,7 +326,7 @@ def reload(site: Site, timeout: float) -> None:
         if names := [change.name for change in changes if change.action == action]:
             click.echo(f"{done}: {', '.join(names)}.")
     if not changes:
-        click.echo("Nothing has changed; nothing was done.")
+        click.echo("Nothing has changed for any process; none was touched.")
 
 
 @main.command()
@@ -381,7 +387,7 @@ def check(ctx: click.Context, site: Site, file: Path | None, as_json: bool) -> N
     if as_json:
         click.echo(msgspec.json.encode({"file": str(site.config), "ok": not problems, "problems": problems}))
         ctx.exit(2 if problems else 0)
-    click.echo(f"{site.config}: {len(house.devices)} devices, no problem.")
+    click.echo(f"{site.config}: {count(house.devices)}, no problem.")
 
 
 @main.command()

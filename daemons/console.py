@@ -54,6 +54,8 @@ class Site:
     def __init__(self, config: Path, run: Path) -> None:
         self.config = config.absolute()
         self.run = run.absolute()
+        if own := os.environ.get("HOUSE_SUPERVISORD"):
+            os.environ["HOUSE_SUPERVISORD"] = str(Path(own).absolute())  # before we work elsewhere
 
     def house(self) -> Any:
         """Read the configuration."""
@@ -72,12 +74,16 @@ class Site:
         self.enter()
         return operate.installed_roster() if operate.INSTALLED.exists() else self.house().roster
 
-    def names(self, roster: Any, wanted: tuple[str, ...]) -> list[str]:
-        """Give the devices that were named, or all of them; an unknown one ends the command."""
+    def names(self, roster: Any, wanted: tuple[str, ...], *more: str) -> list[str]:
+        """Give the devices that were named, or all of them; an unknown one ends the command.
+
+        `more` are processes that are no devices and may be named as well.
+        """
+        known = [*roster.peers, *more]
         for name in wanted:
-            if name not in roster.peers:
-                raise click.UsageError(f"there is no device {name!r}; {choose(name, roster.peers)}")
-        return list(wanted or roster.peers)
+            if name not in known:
+                raise click.UsageError(f"there is no device {name!r}; {choose(name, known)}")
+        return list(wanted or known)
 
 
 @contextmanager
@@ -122,6 +128,11 @@ def counting(what: str) -> Iterator[Callable[[int, int], None]]:
     finally:
         if watched:
             click.echo("\r\033[K", nl=False, err=True)
+
+
+def count(devices: dict[str, Any]) -> str:
+    """Say how many devices there are."""
+    return f"{len(devices)} device{'s' * (len(devices) != 1)}"
 
 
 def zone(roster: Any) -> Any:

@@ -52,7 +52,11 @@ class Drill:
         self._subscriber = Subscriber(self._context, self._names, logging.getLogger("drill"))
         self._states: dict[str, State] = {}
         self._beats: dict[str, Heartbeat] = {}
-        self._listeners = {name: found for name in self._names if (found := listeners(house, name))}
+        self._listeners = {
+            name: tuple(other for other in found if other in self._names)
+            for name in self._names
+            if (found := listeners(house, name))
+        }
         self._presses: list[Press] = []
         watchdog = house.settings.watchdog_seconds
         self._faults = {

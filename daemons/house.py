@@ -33,6 +33,11 @@ class Settings(Struct, frozen=True, kw_only=True):
     watchdog_seconds: Seconds = field(name="watchdog", default=Seconds(3))
     """How long a process may be silent before it is taken for hung, killed and started again."""
 
+    def __post_init__(self) -> None:
+        """Refuse a patience that would kill what is well: a sign of life comes once a second."""
+        if self.watchdog_seconds < 1:
+            raise ValueError("watchdog must be 1s or longer, for a sign of life comes once a second")
+
 
 class Common(Struct, frozen=True, kw_only=True):
     """The keys that every device has, whatever its kind."""

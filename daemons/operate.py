@@ -51,6 +51,7 @@ def up(house: House, run: Path, patience: float, progress: Progress) -> bool:
         if not was_up:
             end_ghosts()
             install(house, run)
+            forget_stops(house)
             # Some machines are told never to write .pyc files; without them a start takes five times as long.
             compileall.compile_dir(Path(__file__).parent, quiet=2)
             launch(configuration(run))
@@ -140,6 +141,7 @@ def reload(house: House, run: Path, patience: float, progress: Progress) -> list
             )
             error.args = (f"{error}\nThe previous configuration was put back, and runs.",)
             raise
+        forget_stops(house)
     return changes
 
 
@@ -173,7 +175,13 @@ def install(house: House, run: Path) -> None:
     for file in installed_files():
         if file.stem not in slices and file != INSTALLED:
             file.unlink()
-            stopped_path(file.stem).unlink(missing_ok=True)
+
+
+def forget_stops(house: House) -> None:
+    """Forget of devices that are no more that a person stopped them."""
+    for path in Path("stopped").iterdir():
+        if path.name not in house.devices:
+            path.unlink()
 
 
 def put_back(previous: dict[Path, bytes]) -> None:

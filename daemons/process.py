@@ -22,6 +22,7 @@ from daemons.loop import Loop
 from daemons.message import Command, Heartbeat, Moment, Receipt, Report, State
 from daemons.place import Lock
 
+LATE = "its deadline has passed"
 BEAT_SECONDS = 1.0
 
 
@@ -117,7 +118,7 @@ class Process:
     def answer(self, command: Command, result: dict[str, Any]) -> Receipt:
         """Give the receipt of a question, with what was asked for."""
         if command.deadline <= time.time():
-            return Receipt(id=command.id, device=self.name, outcome="expired", at=time.time())
+            return Receipt(id=command.id, device=self.name, outcome="expired", at=time.time(), reason=LATE)
         return Receipt(id=command.id, device=self.name, outcome="applied", at=time.time(), result=result)
 
     def refuse(self, command: Command, reason: str) -> Receipt:

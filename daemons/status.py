@@ -16,7 +16,7 @@ from daemons.house import Roster
 from daemons.kinds.mirror import Options, Table
 from daemons.load import find_kind
 from daemons.message import STEWARD, Command
-from daemons.place import command_endpoint, publish_endpoint
+from daemons.place import command_endpoint, publish_endpoint, stopped_path
 from daemons.supervise import Supervisor
 
 MIRROR_SECONDS = 1.0
@@ -60,10 +60,11 @@ def house_status(roster: Roster, run: Path, context: Context, supervisor: Superv
 
 def standing(name: str, info: dict[str, Any] | None, known: dict[str, Any], run: Path) -> dict[str, Any]:
     """Say how one process stands, and where it is heard and asked."""
+    by_hand = info is not None and not info["pid"] and stopped_path(name).exists()
     same = ("state", "cause", "since", "age_seconds", "reason", "last_lines", "retry_at")
     return {
         "process": process(info, known),
-        "presence": presence(info, known),
+        "presence": "stopped" if by_hand else presence(info, known),
         **{key: known[key] for key in same},
         "endpoints": {
             "publish": absolute(publish_endpoint(name), run),

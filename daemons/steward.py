@@ -169,6 +169,9 @@ class Steward:
         busy = len(silent) > max(1, len(self._wards) // 2)
         watchdog = self._watchdog * (3 if busy else 1)
         for ward in list(self._wards.values()):
+            if ward.retry_at is not None and stopped_path(ward.name).exists():
+                ward.retry_at = None  # a person has stopped it meanwhile
+                ward.stopped()
             match ward.todo(now, watchdog):
                 case "ask":
                     self._subscriber.ask(ward.name)
@@ -182,7 +185,10 @@ class Steward:
 
     def _take_up(self) -> None:
         """Take up where things stand: after a death of our own much may have happened."""
-        for info in self._ask_supervisord("getAllProcessInfo") or []:
+        processes = self._ask_supervisord("getAllProcessInfo") or []
+        names = {info["name"] for info in processes}
+        self._wards = {name: ward for name, ward in self._wards.items() if name in names}
+        for info in processes:
             if (name := info["name"]) == STEWARD:
                 continue
             self._subscriber.add(name)
@@ -190,7 +196,9 @@ class Steward:
             ward.excuse(self._now())  # we were not there to hear it
             if info["pid"]:
                 ward.started(info["pid"], self._now())
-            elif info["statename"] == "FATAL":
+                continue
+            ward.pid = None
+            if info["statename"] == "FATAL":
                 ward.retry_at = self._now()
             elif info["statename"] in ("STOPPED", "EXITED") and ward.retry_at is None:
                 ward.stopped()
@@ -227,7 +235,11 @@ class Steward:
         self._log.error(
             "%s fails, %d times in a row; the next try is in %.1f s", ward.name, ward.crashes, wait
         )
-        self._ask_supervisord("stopProcess", ward.name, False)
+        try:
+            self._supervisor.call("stopProcess", ward.name, False)
+        except SupervisorError as error:
+            if "NOT_RUNNING" not in str(error):  # then it has died once more, and we shall hear of it
+                self._log.warning("%s", error)
 
     def _start(self, ward: Ward, now: float) -> None:
         """Try again."""

@@ -95,7 +95,7 @@ def read(raw: object, type_: type[S], path: Path, problems: list[Problem]) -> S 
                 problems.append(Problem(path, f"the key {key!r} is missing; it takes {describe(field.type)}"))
             continue
         try:
-            if not is_finite(raw[key]):
+            if not is_finite(raw[key]) and not is_tables(raw[key]):
                 raise ValueError("not a number")
             msgspec.convert(raw[key], field.type, dec_hook=hook)
         except (msgspec.ValidationError, ValueError):
@@ -115,6 +115,11 @@ def is_finite(raw: object) -> bool:
     if isinstance(raw, dict | list):
         return all(map(is_finite, raw.values() if isinstance(raw, dict) else raw))
     return not isinstance(raw, float) or math.isfinite(raw)
+
+
+def is_tables(raw: object) -> bool:
+    """Tell whether a value is an array of tables, each of which is read by itself."""
+    return isinstance(raw, list) and bool(raw) and all(isinstance(part, dict) for part in raw)
 
 
 def show(raw: object) -> str:

@@ -226,6 +226,12 @@ class Town:
     def watch(self, *_: object) -> None:
         return
 
+    def every(self, *_: object) -> None:
+        return
+
+    def renew(self) -> None:
+        return
+
     def at(self, when: float, handler: Callable[[], None]) -> None:
         self._later.append((when, handler))
 
@@ -265,6 +271,8 @@ class Town:
         return found
 
     def call(self, method: str, *args: Any) -> Any:
+        if method == "getProcessInfo":
+            return {"name": args[0], "pid": self.pids[args[0]]}
         if method == "getAllProcessInfo":
             running = [{"name": name, "pid": pid, "statename": "RUNNING"} for name, pid in self.pids.items()]
             return [*running, {"name": "steward", "pid": os.getpid(), "statename": "RUNNING"}]
