@@ -254,6 +254,10 @@ class Steward:
     def _end_hang(self, ward: Ward, now: float) -> None:
         """Have a process that hangs write down where it does, and kill it; supervisord starts it again."""
         pid = ward.pid
+        info = self._ask_supervisord("getProcessInfo", ward.name)
+        if not info or info["pid"] != pid:
+            ward.excuse(now)  # it is another one by now, of which we shall hear; strangers are not killed
+            return
         self._log.error(
             "%s (PID %s) hangs: silent for %.1f s; it is killed", ward.name, pid, now - ward.heard
         )

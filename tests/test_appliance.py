@@ -454,6 +454,33 @@ def test_rules_that_differ_only_in_their_hours_both_count() -> None:
         assert life.shows("brightness_percent") == percent
 
 
+def test_a_changed_rule_does_not_act_again_on_what_the_old_one_has_dealt_with() -> None:
+    """It is a new rule, and a new rule looks only at what comes."""
+    life = Life("toaster", when=[{**PRESS, "do": "start"}])
+    life.now += 5
+    pressed = press(life.now)
+    life.hear(pressed)
+    life.command("stop")
+    life.device = fresh.device("toaster", when=[{**PRESS, "do": "start", "cooldown": "1s"}])
+    life.revive()
+    life.hear(pressed)
+    assert life.shows("starts") == 1
+    life.now += 5
+    life.hear(press(life.now))
+    assert life.shows("starts") == 2
+
+
+def test_nothing_gets_ready_without_power() -> None:
+    """A plug that has not switched when the coffee's time is up has made no coffee."""
+    life = Life("coffee_maker", heat="1s", brew="1s")
+    life.relay.broken = True
+    life.command("start")
+    life.wait(3)
+    assert (life.shows("phase"), life.shows("ready")) == ("heating", False)
+    life.wait(CONFIRM_SECONDS)
+    assert (life.shows("phase"), life.shows("ready")) == ("idle", False)
+
+
 def test_a_rule_keeps_its_memory_when_another_is_added_before_it() -> None:
     """A changed configuration does not make a device act again on what it has dealt with."""
     life = Life("light_switch", when=[{**PRESS, "do": "press"}])

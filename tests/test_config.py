@@ -226,6 +226,13 @@ def test_values_beyond_all_measure_are_refused(tmp_path: Path, value: str) -> No
     assert mistakes(tmp_path, GOOD.replace("= 3", f"= {value}"))
 
 
+@pytest.mark.parametrize("watchdog", ["0s", "500ms"])
+def test_a_watchdog_that_would_kill_what_is_well_is_refused(tmp_path: Path, watchdog: str) -> None:
+    """A sign of life comes once a second, so less patience than that kills everybody for ever."""
+    (found,) = mistakes(tmp_path, GOOD.replace("[house]", f'[house]\nwatchdog = "{watchdog}"'))
+    assert "1s or longer" in found.text
+
+
 def test_a_rule_that_waits_for_a_measurement_is_refused(tmp_path: Path) -> None:
     """Watts change all the time and turn to nothing, so a rule for them would never act."""
     (found,) = mistakes(tmp_path, GOOD.replace("status = true", "power_watts = 9.0"))

@@ -160,6 +160,8 @@ class Town:
         self.pids: dict[str, int] = {name: 100 + index for index, name in enumerate(NAMES)}
         self.supervisord_log = ""
         self.refusal: SupervisorError | None = None
+        self.elsewhere: dict[str, int] = {}
+        """What supervisord says of PIDs, where that is something else."""
         self._later: list[tuple[float, Callable[[], None]]] = []
         self._events: list[tuple[str, dict[str, str]]] = []
         self._beats: list[Heartbeat] = []
@@ -272,7 +274,7 @@ class Town:
 
     def call(self, method: str, *args: Any) -> Any:
         if method == "getProcessInfo":
-            return {"name": args[0], "pid": self.pids[args[0]]}
+            return {"name": args[0], "pid": (self.elsewhere or self.pids)[args[0]]}
         if method == "getAllProcessInfo":
             running = [{"name": name, "pid": pid, "statename": "RUNNING"} for name, pid in self.pids.items()]
             return [*running, {"name": "steward", "pid": os.getpid(), "statename": "RUNNING"}]
@@ -551,3 +553,18 @@ def test_a_plain_subscriber_hears_of_each_death_and_revival(breakfast: Household
         while found["life"] != "stopped":
             found = hear()
         assert found["pid"] is None
+
+
+def test_a_stranger_that_has_got_a_ward_s_pid_is_not_killed(town: Town) -> None:
+    """What supervisord does not run under that name any more is not the steward's to signal."""
+    town.elsewhere = {"toaster": 4242}
+    town.turn(10, silent=["toaster"])
+    assert town.signals == []
+
+
+def test_who_has_left_the_house_meanwhile_is_forgotten(town: Town) -> None:
+    """A ward remembered from an earlier life, of whom supervisord knows nothing, is no ward."""
+    del town.pids["toaster"]
+    town.steward()
+    town.turn(60)
+    assert town.signals == []
