@@ -9,16 +9,14 @@ from datetime import tzinfo
 from typing import Any, NamedTuple
 
 import msgspec
-from msgspec import Struct
 from msgspec.structs import replace
 
-from daemons.clock import Anchor
 from daemons.errors import Rejected
 from daemons.hardware import Reading, Setting
 from daemons.house import Device
 from daemons.kinds import Machine
-from daemons.message import MOST_PAST, Command, Moment, Receipt, Scalar, State, turn
-from daemons.process import Life
+from daemons.memory import Kept, Memory
+from daemons.message import MOST_PAST, Command, Moment, Receipt, State, turn
 from daemons.rule import Mark, When, judge
 from daemons.value import Problem, plain, read
 
@@ -32,38 +30,6 @@ LONGEST_REASON = 1000
 """How many characters of a reason go into a receipt."""
 MOST_RECEIPTS = 200
 """How many receipts are remembered at once."""
-
-
-class Kept(Struct, frozen=True):
-    """A receipt, and until when (Unix seconds) its command may come again."""
-
-    deadline: float
-    receipt: Receipt
-
-
-class Memory(Struct, frozen=True, kw_only=True):
-    """What one appliance remembers across a crash."""
-
-    kind: str
-    machine: msgspec.Raw
-    """The kind's own memory."""
-    anchor: Anchor
-    at: float
-    """The steady moment at which this was written."""
-    born: float
-    """When (wall clock) it began to remember: what happened before is not its business."""
-    life: Life
-    cause: str | None = None
-    shown: dict[str, Scalar] = {}
-    shown_cause: str | None = None
-    turned: dict[str, float] = {}
-    past: tuple[Moment, ...] = ()
-    confirmed: bool = False
-    """Whether the hardware was seen to be as wanted: if it is not any more, it was a hand."""
-    hot_until: float | None = None
-    """When what heats is switched off, whatever happens."""
-    marks: dict[str, Mark] = {}
-    receipts: dict[str, Kept] = {}
 
 
 class Note(NamedTuple):

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from daemons.appliance import Appliance, Memory
+from daemons.appliance import Appliance
 from daemons.bus import Subscriber
 from daemons.clock import Clock
 from daemons.drivers import Driver
@@ -18,6 +18,7 @@ from daemons.journal import Journal
 from daemons.kinds import Machine
 from daemons.log import Log, open_log
 from daemons.loop import Timer
+from daemons.memory import Memory
 from daemons.message import Command, Receipt, State
 from daemons.place import Lock
 from daemons.process import Process, next_life

@@ -20,7 +20,6 @@ import zmq
 from daemons import operate
 from daemons.bus import Subscriber, open_socket
 from daemons.config import House, check
-from daemons.drivers.simulated import Switching, read_switchings
 from daemons.errors import DeviceError, HouseError, MessageError
 from daemons.message import STEWARD, Command, Heartbeat, Receipt, State, decode_receipt, encode
 from daemons.place import command_endpoint, stopped_path
@@ -28,6 +27,7 @@ from daemons.status import command
 from daemons.supervise import Supervisor
 from daemons.verdict import BACK_SECONDS, Hot, Press, Verdict
 from daemons.ward import START_FACTOR
+from daemons.witness import Witness
 
 PATIENCE_SECONDS = 5.0
 RESEND_SECONDS = 0.25
@@ -321,19 +321,3 @@ def listeners(house: House, switch: str) -> tuple[str, ...]:
 def real_hardware(house: House) -> list[str]:
     """Name the devices behind which something in the real world moves."""
     return [name for name, device in house.devices.items() if device.driver and device.driver.real]
-
-
-class Witness:
-    """What the hardware itself has recorded, read on from where it was read to."""
-
-    def __init__(self, names: list[str]) -> None:
-        self.lines: dict[str, list[Switching]] = {name: [] for name in names}
-        self._offsets = dict.fromkeys(names, 0)
-
-    def read(self, name: str) -> list[Switching]:
-        """Give every switching of a device so far."""
-        path = Path("hardware") / name / "switchings.jsonl"
-        if path.exists():
-            new, self._offsets[name] = read_switchings(path, self._offsets[name])
-            self.lines[name] += new
-        return self.lines[name]

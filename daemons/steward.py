@@ -21,6 +21,7 @@ from daemons.clock import machine, uptime
 from daemons.errors import SupervisorError
 from daemons.house import Slice
 from daemons.journal import Journal
+from daemons.listener import Listener
 from daemons.log import open_log
 from daemons.message import STEWARD, Command, Heartbeat, Receipt, Report
 from daemons.place import Lock, stopped_path
@@ -61,43 +62,6 @@ def run(slice_: Slice) -> None:
         steward = Steward(process, journal, known, slice_.settings.watchdog_seconds)
         process.loop.every(TICK_SECONDS, steward.tick)
         process.run(steward.obey)
-
-
-class Listener:
-    """supervisord's event protocol on standard input and output (supervisord.org/events.html)."""
-
-    def __init__(self) -> None:
-        self._rest = b""
-        os.set_blocking(0, False)
-        os.write(1, b"READY\n")
-
-    def receive(self) -> list[tuple[str, dict[str, str]]] | None:
-        """Give the events that have come, each answered already; None when supervisord has gone."""
-        while True:
-            try:
-                got = os.read(0, 65536)
-            except BlockingIOError:
-                break
-            if not got:
-                return None
-            self._rest += got
-        found = []
-        while b"\n" in self._rest:
-            line, _, rest = self._rest.partition(b"\n")
-            header = tokens(line)
-            length = int(header["len"])
-            if len(rest) < length:
-                break
-            found.append((header["eventname"], tokens(rest[:length])))
-            self._rest = rest[length:]
-            os.write(1, b"RESULT 2\nOKREADY\n")
-        return found
-
-
-def tokens(text: bytes) -> dict[str, str]:
-    """Read `key:value key:value`."""
-    pairs = (token.partition(":") for token in text.decode().split())
-    return {key: value for key, _, value in pairs}
 
 
 class Steward:

@@ -13,9 +13,10 @@ import pytest
 import zmq
 
 from daemons import house, load, place
-from daemons.appliance import Appliance, Memory
+from daemons.appliance import Appliance
 from daemons.clock import Anchor
 from daemons.kinds import Machine
+from daemons.memory import Memory
 from daemons.message import State
 from daemons.process import Life
 from daemons.value import Problem

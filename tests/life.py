@@ -6,9 +6,10 @@ from typing import Any
 
 import msgspec
 
-from daemons.appliance import Appliance, Memory
+from daemons.appliance import Appliance
 from daemons.hardware import Reading, Setting
 from daemons.house import Device
+from daemons.memory import Memory
 from daemons.message import Command, Receipt, State
 from tests import fresh
 

@@ -6,10 +6,10 @@ import time
 import msgspec
 import pytest
 
-from daemons.appliance import Memory
 from daemons.clock import Anchor, machine
 from daemons.device import recall
 from daemons.log import Log
+from daemons.memory import Memory
 from daemons.process import Life
 from tests import fresh
 

@@ -10,9 +10,10 @@ from click.testing import CliRunner
 
 from daemons import cli, drill, operate
 from daemons.config import House, load_house
-from daemons.drill import Witness, listeners, real_hardware
+from daemons.drill import listeners, real_hardware
 from daemons.drivers.simulated import Simulated
 from daemons.place import write
+from daemons.witness import Witness
 from tests import fresh
 from tests.household import BREAKFAST, Household
 
