@@ -47,9 +47,10 @@ check: $(VENV)/installed-check  ## Lint, and check the types
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
 
-bench: $(VENV)/installed  ## Measure memory, start-up and latency, side by side
+bench: $(VENV)/installed  ## Measure memory, start-up, latency and recovery, side by side
 	$(VENV)/bin/python bench/footprint.py
 	$(VENV)/bin/python bench/latency.py
+	$(VENV)/bin/python bench/recovery.py
 
 clean:  ## Remove what was set up; the configuration and the house's run directory stay
 	rm -rf .venv .venv-* .mypy_cache .ruff_cache .pytest_cache .hypothesis

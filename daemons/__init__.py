@@ -8,14 +8,16 @@
 
 How a line of configuration becomes a process, file by file:
 
-    config/house.toml ─▶ config ─▶ supervise ─▶ supervisord ─▶ python -m daemons NAME
-                                                                        │ __main__
-                              kinds/KIND ◀─ appliance ◀─ device ◀───────┤
-                              drivers/DRIVER ◀────────────┘             │
-                                            kinds/mirror ◀─ mirror ◀────┘
+    config/house.toml ─▶ config ─▶ operate ─▶ supervise ─▶ supervisord ─▶ python -m daemons NAME
+                                                             nursery              │ __main__
+                              kinds/KIND ◀─ appliance ◀─ device ◀─────────────────┤
+                              drivers/DRIVER ◀────────────┘                       │
+                                            kinds/mirror ◀─ mirror ◀──────────────┤
+                                                    ward ◀─ steward ◀─────────────┘
 
-and what each process stands on: bus, loop, journal, rule, clock; under all of it message,
-value, errors. The `house` command is cli, with status, tail and terminal beneath it.
+Every process is a `process`: a life under a name, on the bus, loop, journal and clock; under
+all of it message, value, errors. The `house` command is cli and console, with status, tail and
+terminal beneath it; drill breaks a running house, and verdict says what came of it.
 """
 
 __version__ = "0.1.0"
