@@ -73,7 +73,7 @@ class Appliance:
     def start(self, reading: Reading, now: float, wall: float) -> None:
         """Begin, or go on after a crash: let the time that has passed pass, then see what is."""
         # A rule that is new, or says something new, looks only at what comes.
-        marks = {name: self.memory.marks.get(name) or Mark(turned=wall) for name in self._rules}
+        marks = {name: self.memory.marks.get(name) or Mark(since=now) for name in self._rules}
         if marks != self.memory.marks:
             self._remember(marks=marks)
         self.tick(now, wall)
@@ -95,7 +95,9 @@ class Appliance:
             if rule.device != device:
                 continue
             mark = self.memory.marks.get(name, Mark())
-            limits = {"born": self.memory.born, "grace": self._device.grace_seconds}
+            # By the clock on the wall as it is now, which may have been set since.
+            born = self.memory.born if mark.since is None else wall - (now - mark.since)
+            limits = {"born": born, "grace": self._device.grace_seconds}
             new, why_not = judge(rule, mark, heard, now=now, wall=wall, zone=self._zone, **limits)
             if why_not:
                 self._note("info", f"no {rule.do} for {rule.device}: {why_not}", heard.cause)

@@ -29,6 +29,7 @@ from supervisor import events
 from supervisor.options import VERSION
 
 from daemons import load
+from daemons.place import interpreter
 
 KNOWN = ("4.3.0",)
 """The versions of supervisor whose inner workings this file was written for and tested with."""
@@ -148,7 +149,7 @@ class Birth:
         supervisord has by now made this child a process group, put the pipes on 0, 1 and 2, closed
         all else, and set user, working directory and umask, as for any program.
         """
-        if Path(filename) != Path(sys.executable) or argv[1:-1] != ["-P", "-m", OURS]:
+        if Path(filename) != interpreter() or argv[1:-1] != ["-P", "-m", OURS]:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD_BACK)
             self._execve(filename, argv, env)
         status = 1

@@ -6,6 +6,7 @@ an ipc path has room for 107 bytes (unix(7), sun_path), and a home folder can be
 
 import fcntl
 import os
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,6 +17,12 @@ STOPPED_BY_HAND = 77
 """The exit status of a device that a person has stopped: the one that supervisord takes for an end."""
 FORBIDDEN = set("\"';#*?[]\\%") | {chr(code) for code in range(32)}
 """What supervisord's own file format takes for comments, quotes, patterns or expansions."""
+
+
+def interpreter() -> Path:
+    """Give the Python that processes are started with: one name for it, whatever name it was called by."""
+    python = Path(sys.prefix) / "bin" / "python3"
+    return python if python.exists() else Path(sys.executable)
 
 
 def stopped_path(name: str) -> Path:

@@ -48,6 +48,8 @@ class Mark(Struct, frozen=True):
     due: float | None = None
     """When its delay is over and it acts; nothing while it waits for nothing."""
     cause: str | None = None
+    since: float | None = None
+    """As long as nothing was dealt with: since when this rule is here, in the device's steady time."""
 
 
 def judge(

@@ -11,7 +11,6 @@ import shlex
 import signal
 import socket
 import subprocess
-import sys
 import time
 import xmlrpc.client
 from collections.abc import Iterator
@@ -23,7 +22,7 @@ from typing import Any
 from daemons.errors import SupervisorError
 from daemons.house import Slice
 from daemons.message import STEWARD
-from daemons.place import STOPPED_BY_HAND, check, write
+from daemons.place import STOPPED_BY_HAND, check, interpreter, write
 
 SOCKET = "supervisord.sock"
 PIDFILE = "supervisord.pid"
@@ -57,7 +56,7 @@ STEWARD_PROGRAM = "stdout_logfile=NONE\nevents=PROCESS_STATE,PROCESS_GROUP_REMOV
 
 def render(slice_: Slice, run: Path) -> str:
     """Give the program of one device; its slice's digest is in it, so another slice is another program."""
-    python = Path(sys.executable)
+    python = interpreter()
     check(python)
     steward = slice_.name == STEWARD
     text = PROGRAM.format(
@@ -97,7 +96,7 @@ def configuration(run: Path) -> Path:
 def launch(configuration: Path) -> None:
     """Start supervisord as a daemon; SupervisorError holds what it complains of."""
     done = subprocess.run(
-        [sys.executable, "-P", "-m", "supervisor.supervisord", "-c", str(configuration)],
+        [str(interpreter()), "-P", "-m", "supervisor.supervisord", "-c", str(configuration)],
         umask=0o077,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

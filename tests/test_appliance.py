@@ -454,6 +454,14 @@ def test_rules_that_differ_only_in_their_hours_both_count() -> None:
         assert life.shows("brightness_percent") == percent
 
 
+def test_a_clock_that_was_set_back_makes_nobody_deaf() -> None:
+    """The wall clock ran an hour ahead when the house began; the first press after its correction counts."""
+    toaster = fresh.appliance(fresh.device("toaster", when=[{**PRESS, "do": "start"}]), "toaster")
+    toaster.start(Reading(on=False), NOW, NOW + 3600)
+    toaster.hear(press(NOW + 10), NOW + 11, NOW + 11)
+    assert toaster.shows(NOW + 11)["starts"] == 1
+
+
 def test_a_changed_rule_does_not_act_again_on_what_the_old_one_has_dealt_with() -> None:
     """It is a new rule, and a new rule looks only at what comes."""
     life = Life("toaster", when=[{**PRESS, "do": "start"}])

@@ -240,12 +240,13 @@ FORK = """
 import os, sys
 from types import SimpleNamespace
 from daemons.nursery import Birth, warm
+from daemons.place import interpreter
 warm(print)
 print("what the parent had not written yet", end="")
 import atexit
 atexit.register(os.write, 1, b"the parent's own end")
 birth = Birth(SimpleNamespace(execve=os.execve, fork=os.fork))
-command = [sys.executable, "-P", "-m", "daemons", "probe"]
+command = [str(interpreter()), "-P", "-m", "daemons", "probe"]
 pid = birth.fork()
 if pid == 0:
     birth.execve(command[0], command, dict(os.environ))
@@ -357,6 +358,7 @@ GARBAGE = """
 import gc, os, sys
 from types import SimpleNamespace
 from daemons import nursery
+from daemons.place import interpreter
 
 class Holder:
     def __init__(self, number):
@@ -380,7 +382,8 @@ def start(name):
     print("it is still open")
 
 main.start = start
-birth.execve(sys.executable, [sys.executable, "-P", "-m", "daemons", "probe"], dict(os.environ))
+python = str(interpreter())
+birth.execve(python, [python, "-P", "-m", "daemons", "probe"], dict(os.environ))
 """
 
 
@@ -396,8 +399,9 @@ OTHER = """
 import os, sys
 from types import SimpleNamespace
 from daemons.nursery import Birth
-command = [sys.executable, *sys.argv[1:]]
-Birth(SimpleNamespace(execve=os.execve, fork=os.fork)).execve(sys.executable, command, {"GREETING": "hello"})
+from daemons.place import interpreter
+command = [str(interpreter()), *sys.argv[1:]]
+Birth(SimpleNamespace(execve=os.execve, fork=os.fork)).execve(command[0], command, {"GREETING": "hello"})
 """
 
 
