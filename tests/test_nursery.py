@@ -220,7 +220,7 @@ def test_the_probe_says_all_that_is_compared(lives: Lives) -> None:
 def test_forked_and_started_are_what_their_names_say(lives: Lives) -> None:
     """The comparison would prove nothing between two of one sort: only a forked one has frozen objects."""
     assert lives.forked["only in one"][2] > 10_000
-    assert lives.started["only in one"][2] == 0
+    assert lives.started["only in one"][2] < 1_000  # from CPython 3.12 on, some are from the start
 
 
 def test_siblings_do_not_share_their_chance(lives: Lives) -> None:
