@@ -357,7 +357,7 @@ def test_garbage_on_every_socket_changes_nothing(breakfast: Household) -> None:
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     chance = random.Random(11)  # noqa: S311
     with breakfast.ear(*DEVICES) as ear:
-        ear.until(lambda ear: len(ear.states) == len(DEVICES))
+        ear.until(lambda ear: len(ear.states) == len(ear.beats) == len(DEVICES))
         states = {name: state.state for name, state in ear.states.items()}
         for name in DEVICES:
             with context.socket(zmq.DEALER) as client:
