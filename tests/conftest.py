@@ -1,5 +1,6 @@
 """Fixtures: houses that are their own, and that leave nothing behind."""
 
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -9,6 +10,10 @@ import pytest
 
 from tests.guard import kill_all, processes_of
 from tests.household import BREAKFAST, Household
+
+# A run that was started in the background ignores Ctrl-C, and so would everything that it starts;
+# but how the house's commands take Ctrl-C is among what is tested.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
