@@ -20,8 +20,8 @@ def start(name: str) -> None:
             print(f"{name} was stopped by hand; `house start {name}` starts it")  # noqa: T201
             sys.exit(STOPPED_BY_HAND)
         slice_ = house.read_slice(name)
-        role = load.kind(str(slice_.table["kind"])).role if slice_.table else name
-        load.role(role)(slice_)
+        kind = slice_.table.get("kind")
+        load.role(load.kind(kind).role if kind else name)(slice_)
     except (HouseError, OSError) as error:
         sys.exit(str(error) if isinstance(error, DeviceError) else f"{name}: {error}")
 

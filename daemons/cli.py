@@ -201,7 +201,8 @@ def watch(site: Site, names: tuple[str, ...], as_json: bool) -> None:
     from daemons.bus import Subscriber
     from daemons.message import STEWARD, Report, State, encode, topic
 
-    wanted = site.names(site.running(), names, STEWARD)
+    roster = site.running()
+    wanted = site.names(roster, names, *roster.services)
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     subscriber = Subscriber(context, wanted, logging.getLogger("house"))
     paint = painter(wanted)
@@ -256,11 +257,20 @@ def restart(site: Site, names: tuple[str, ...], timeout: float) -> None:
     """Restart devices, and wait until they are ready; no other one notices."""
     from daemons import operate
 
-    wanted = site.names(site.running(), names)
+    roster = site.running()
+    wanted = site.names(roster, names, *roster.services)
     began = time.monotonic()
     with counting("ready again") as progress:
         operate.restart(wanted, timeout, progress)
     click.echo(f"Restarted {', '.join(wanted)} in {time.monotonic() - began:.2f} s.")
+
+
+def stoppable(site: Site, names: tuple[str, ...]) -> list[str]:
+    """Give the processes that were named: any but the steward, without which nobody would be watched over."""
+    from daemons.message import STEWARD
+
+    roster = site.running()
+    return site.names(roster, names, *(name for name in roster.services if name != STEWARD))
 
 
 @main.command()
@@ -270,7 +280,7 @@ def stop(site: Site, names: tuple[str, ...]) -> None:
     """Stop devices, until you start them again: over `down`, `up` and reboots."""
     from daemons import operate
 
-    wanted = site.names(site.running(), names)
+    wanted = stoppable(site, names)
     operate.stop(wanted)
     click.echo(f"Stopped {', '.join(wanted)}; `house start` starts again.")
 
@@ -283,7 +293,7 @@ def start(site: Site, names: tuple[str, ...], timeout: float) -> None:
     """Start devices that were stopped, and wait until they are ready."""
     from daemons import operate
 
-    wanted = site.names(site.running(), names)
+    wanted = stoppable(site, names)
     with counting("ready") as progress:
         operate.start(wanted, timeout, progress)
     click.echo(f"Started {', '.join(wanted)}.")

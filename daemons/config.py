@@ -9,15 +9,26 @@ import tomli
 from msgspec import Struct
 
 from daemons.errors import ConfigurationError
-from daemons.house import Device, Roster, Settings, Slice, build, check_turns, make_roster, zone
+from daemons.house import (
+    Device,
+    Recording,
+    Roster,
+    Settings,
+    Slice,
+    build,
+    check_turns,
+    make_roster,
+    zone,
+)
 from daemons.load import find_kind
-from daemons.message import NAME, STEWARD
+from daemons.message import NAME, RECORDER, STEWARD
 from daemons.value import Path as Where
 from daemons.value import Problem, choose, read, show
 
-DEVICE_KEYS, STEWARD_KEYS = {"timezone"}, {"watchdog"}
-"""What each sort of process depends on in [house]: a new name for the house restarts nobody."""
-RESERVED = {"house", "supervisord", STEWARD, "recorder", "exchange", "bridge"}
+TABLES = ["house", "recorder", "devices"]
+DEVICE_KEYS, MIRROR_KEYS, STEWARD_KEYS = {"timezone"}, {"name", "timezone", "locale"}, {"watchdog"}
+"""What each sort of process depends on in [house]: a new name for the house restarts its mirror only."""
+RESERVED = {"house", "supervisord", STEWARD, RECORDER, "exchange", "bridge"}
 """Names of the house's own processes."""
 
 
@@ -43,20 +54,25 @@ class House(Struct, frozen=True, kw_only=True):
     def slices(self) -> dict[str, Slice]:
         """Give each process its slice: what makes no difference to it is not in it."""
         house = self.raw.get("house", {})
-        peers = self.roster.peers
-        slices = {
-            name: Slice(
+        roster = self.roster
+        slices = {}
+        for name, device in self.devices.items():
+            hears_all = device.kind.role != "device"
+            keys = (MIRROR_KEYS if hears_all else DEVICE_KEYS) & house.keys()
+            slices[name] = Slice(
                 name=name,
-                house={key: house[key] for key in DEVICE_KEYS & house.keys()},
+                house={key: house[key] for key in keys},
                 table=self.table(name),
-                peers=peers if device.kind.role != "device" else {},
+                peers=roster.peers if hears_all else {},
+                services=roster.services if hears_all else (),
             )
-            for name, device in self.devices.items()
-        }
-        steward = Slice(
+        slices[STEWARD] = Slice(
             name=STEWARD, house={key: house[key] for key in STEWARD_KEYS & house.keys()}, table={}
         )
-        return {**slices, STEWARD: steward}
+        if RECORDER in roster.services:
+            table = self.raw.get("recorder", {})
+            slices[RECORDER] = Slice(name=RECORDER, house={}, table=table, peers=roster.peers)
+        return slices
 
 
 class Location(Struct, frozen=True):
@@ -110,8 +126,8 @@ def parse(path: Path) -> tuple[str, dict[str, Any]]:
 
 def check(raw: dict[str, Any], problems: list[Problem]) -> tuple[Settings, dict[str, Device]] | None:
     """Turn parsed TOML into typed values; what is wrong is added to `problems`."""
-    for key in [key for key in raw if key not in ("house", "devices")]:
-        problems.append(Problem((key,), f"unknown table; {choose(key, ['house', 'devices'])}"))
+    for key in [key for key in raw if key not in TABLES]:
+        problems.append(Problem((key,), f"unknown table; {choose(key, TABLES)}"))
     table = raw.get("house", {})
     settings = read(table, Settings, ("house",), problems)
     if isinstance(table, dict) and isinstance(timezone := table.get("timezone"), str):
@@ -119,6 +135,7 @@ def check(raw: dict[str, Any], problems: list[Problem]) -> tuple[Settings, dict[
             zone(timezone)
         except ValueError as error:
             problems.append(Problem(("house", "timezone"), str(error)))
+    read(raw.get("recorder", {}), Recording, ("recorder",), problems)
     tables = raw.get("devices", {})
     if not isinstance(tables, dict) or not tables:
         problems.append(Problem(("devices",), "there is no device; each is a table [devices.NAME]"))

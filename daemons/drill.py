@@ -48,7 +48,7 @@ class Drill:
         self._chance = random.Random(seed)  # noqa: S311  it shall be repeatable
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._supervisor = Supervisor()
-        self._names = [name for name in [*house.devices, STEWARD] if not stopped_path(name).exists()]
+        self._names = [name for name in house.slices() if not stopped_path(name).exists()]
         self._subscriber = Subscriber(self._context, self._names, logging.getLogger("drill"))
         self._states: dict[str, State] = {}
         self._beats: dict[str, Heartbeat] = {}

@@ -15,6 +15,7 @@ from daemons import load
 from daemons.drivers import Driver
 from daemons.errors import HouseError, PlaceError
 from daemons.kinds import Kind
+from daemons.message import RECORDER, STEWARD
 from daemons.rule import When
 from daemons.value import Path as Where
 from daemons.value import Problem, Seconds, choose, convert, describe, read, show
@@ -30,6 +31,8 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     name: Title = "House"
     timezone: Annotated[str, Meta(min_length=1)] = "UTC"
+    locale: Annotated[str, Meta(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*\Z")] = "en-GB"
+    """How the mirror's page writes dates and numbers: a language tag (BCP 47), such as "de-DE"."""
     watchdog_seconds: Seconds = field(name="watchdog", default=Seconds(3))
     """How long a process may be silent before it is taken for hung, killed and started again."""
 
@@ -37,6 +40,20 @@ class Settings(Struct, frozen=True, kw_only=True):
         """Refuse a patience that would kill what is well: a sign of life comes once a second."""
         if self.watchdog_seconds < 1:
             raise ValueError("watchdog must be 1s or longer, for a sign of life comes once a second")
+
+
+class Recording(Struct, frozen=True, kw_only=True):
+    """The table [recorder]."""
+
+    enabled: bool = True
+    """Whether what happens is written down at all."""
+    keep_seconds: Seconds = field(name="keep", default=Seconds(30 * 86400))
+    """How long it is kept."""
+
+    def __post_init__(self) -> None:
+        """Refuse to keep less than the shortest timeline shows."""
+        if self.keep_seconds < 3600:  # noqa: PLR2004
+            raise ValueError("keep must be 1h or longer; `enabled = false` records nothing")
 
 
 class Common(Struct, frozen=True, kw_only=True):
@@ -77,6 +94,8 @@ class Peer(Struct, frozen=True):
     title: str
     room: str
     kind: str
+    hears: tuple[str, ...] = ()
+    """Whose states its rules act on."""
 
 
 class Roster(Struct, frozen=True, kw_only=True):
@@ -84,15 +103,24 @@ class Roster(Struct, frozen=True, kw_only=True):
 
     settings: Settings
     peers: dict[str, Peer]
+    services: tuple[str, ...]
+    """The house's own processes."""
 
 
 def make_roster(raw: dict[str, Any]) -> Roster:
     """Give the roster of a configuration that was checked when it was installed."""
     peers = {
-        name: Peer(table.get("name") or default_title(name), table.get("room") or DEFAULT_ROOM, table["kind"])
+        name: Peer(
+            table.get("name") or default_title(name),
+            table.get("room") or DEFAULT_ROOM,
+            table["kind"],
+            tuple(dict.fromkeys(rule["device"] for rule in table.get("when", ()))),
+        )
         for name, table in raw["devices"].items()
     }
-    return Roster(settings=convert(raw.get("house", {}), Settings), peers=peers)
+    records = convert(raw.get("recorder", {}), Recording).enabled
+    services = (STEWARD, RECORDER) if records else (STEWARD,)
+    return Roster(settings=convert(raw.get("house", {}), Settings), peers=peers, services=services)
 
 
 def default_title(name: str) -> str:
@@ -107,8 +135,9 @@ class Slice(Struct, frozen=True, kw_only=True):
     house: dict[str, Any]
     """Of the table [house], the keys that make a difference to this process."""
     table: dict[str, Any]
-    """Its own table [devices.NAME]; none for the house's own processes."""
+    """Its own table: [devices.NAME], or [NAME] for one of the house's own processes."""
     peers: dict[str, Peer] = {}
+    services: tuple[str, ...] = ()
 
     @property
     def settings(self) -> Settings:

@@ -119,6 +119,7 @@ class Receipt(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 STEWARD = "steward"
+RECORDER = "recorder"
 Published = State | Heartbeat | Report
 _decoders: dict[bytes, msgspec.json.Decoder[Any]] = {
     b"state": msgspec.json.Decoder(State),

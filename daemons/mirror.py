@@ -46,7 +46,7 @@ def run(slice_: Slice) -> None:
     life = next_life(last.life if last else None)
     memory = replace(last, life=life) if last else Memory(life=life)
     titles = {name: peer.title for name, peer in slice_.peers.items() if name != slice_.name}
-    titles[STEWARD] = "Steward"
+    titles.update({name: name.capitalize() for name in slice_.services})
     with Process(slice_.name, life, lock, log, uptime) as process:
         watcher = Watcher(slice_, Table(device.options, titles), memory, journal, process)
         process.run(watcher.obey)

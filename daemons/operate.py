@@ -180,7 +180,7 @@ def install(house: House, run: Path) -> None:
 def forget_stops(house: House) -> None:
     """Forget of devices that are no more that a person stopped them."""
     for path in Path("stopped").iterdir():
-        if path.name not in house.devices:
+        if path.name not in house.slices():
             path.unlink()
 
 

@@ -15,7 +15,7 @@ from daemons.errors import NoAnswer, SupervisorError
 from daemons.house import Roster
 from daemons.kinds.mirror import Options, Table
 from daemons.load import find_kind
-from daemons.message import STEWARD, Command
+from daemons.message import Command
 from daemons.place import command_endpoint, publish_endpoint, stopped_path
 from daemons.supervise import Supervisor
 
@@ -45,6 +45,7 @@ def house_status(roster: Roster, run: Path, context: Context, supervisor: Superv
         "at": time.time(),
         "up": bool(processes),
         "message": message,
+        "mirror": {"url": address(roster, known) if processes else None},
         "devices": {
             name: {
                 "name": peer.title,
@@ -54,8 +55,24 @@ def house_status(roster: Roster, run: Path, context: Context, supervisor: Superv
             }
             for name, peer in roster.peers.items()
         },
-        "services": {STEWARD: standing(STEWARD, processes.get(STEWARD), known[STEWARD], run)},
+        "services": {
+            name: standing(name, processes.get(name), known[name], run) for name in roster.services
+        },
     }
+
+
+def address(roster: Roster, known: dict[str, Any]) -> str | None:
+    """Give where the first mirror's page is served, if one is."""
+    for name in mirrors(roster):
+        if url := (known[name]["state"] or {}).get("url"):
+            return str(url)
+    return None
+
+
+def mirrors(roster: Roster) -> list[str]:
+    """Name the devices that are mirrors."""
+    kinds = {name: find_kind(peer.kind) for name, peer in roster.peers.items()}
+    return [name for name, kind in kinds.items() if kind and kind.role == "mirror"]
 
 
 def standing(name: str, info: dict[str, Any] | None, known: dict[str, Any], run: Path) -> dict[str, Any]:
@@ -75,23 +92,22 @@ def standing(name: str, info: dict[str, Any] | None, known: dict[str, Any], run:
 
 def nothing_known(roster: Roster) -> dict[str, Any]:
     """Give what is known of a house before anything is heard of it."""
-    names = [*roster.peers, STEWARD]
+    names = [*roster.peers, *roster.services]
     table = Table(Options(), dict.fromkeys(names, ""))
     return {name: table.snapshot(name, uptime()) for name in names}
 
 
 def knowledge(roster: Roster, context: Context) -> tuple[dict[str, Any], str | None]:
     """Give what is known of each process, and the mirror's sentence: by the mirror, or by listening."""
-    kinds = {name: find_kind(peer.kind) for name, peer in roster.peers.items()}
-    mirrors = [name for name, kind in kinds.items() if kind and kind.role == "mirror"]
-    for name in mirrors:
+    found = mirrors(roster)
+    for name in found:
         try:
             answer = ask(context, name, command("snapshot", MIRROR_SECONDS)).result or {}
         except NoAnswer:
             continue
         return {**nothing_known(roster), **answer["devices"]}, answer["message"]
     silent = "The mirror does not answer; this is what the devices say themselves."
-    return listen([*roster.peers, STEWARD], context), silent if mirrors else None
+    return listen([*roster.peers, *roster.services], context), silent if found else None
 
 
 def listen(names: list[str], context: Context) -> dict[str, Any]:
