@@ -7,7 +7,7 @@ HOUSE = $(VENV)/bin/house
 PIP = $(VENV)/bin/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help up press mirror logs status restart reload down test test-all check bench clean
+.PHONY: help up press mirror logs status restart reload down test test-all check bench pictures clean
 
 help:  ## Print the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -37,7 +37,8 @@ down: $(VENV)/installed  ## End the house
 	@$(HOUSE) down
 
 test: $(VENV)/installed-test  ## Run all tests
-	$(VENV)/bin/python -m pytest -n 4 $(TESTS)
+	@.ci/debian chromium chromium "the tests in a browser are left out"
+	$(VENV)/bin/python -m pytest -n 4 --dist loadgroup $(TESTS)
 
 test-all:  ## Run all tests on every CPython from 3.11 on that is found
 	@.ci/each-python $(MAKE) test
@@ -47,10 +48,16 @@ check: $(VENV)/installed-check  ## Lint, and check the types
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
 
-bench: $(VENV)/installed  ## Measure memory, start-up, latency and recovery, side by side
+bench: $(VENV)/installed-test  ## Measure memory, start-up, latency, recovery and the page, side by side
 	$(VENV)/bin/python bench/footprint.py
 	$(VENV)/bin/python bench/latency.py
 	$(VENV)/bin/python bench/recovery.py
+	$(VENV)/bin/python bench/history.py
+	$(VENV)/bin/python bench/page.py $$(test -x /usr/bin/chromium || echo --without-browser)
+
+pictures: $(VENV)/installed-test  ## Take the README's pictures anew, from a real page
+	@.ci/debian chromium chromium "there are no pictures"
+	$(VENV)/bin/python docs/pictures.py
 
 clean:  ## Remove what was set up; the configuration and the house's run directory stay
 	rm -rf .venv .venv-* .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -43,12 +43,11 @@ from footprint import pss
 from recovery import BREAKFAST, Home
 
 from daemons import message, place
-from daemons.bus import Context, Refusals, Socket, Subscriber, drain, open_socket
+from daemons.bus import Context, Refusals, Socket, Subscriber, command, drain, open_socket
 from daemons.config import load_house
 from daemons.errors import HouseError, MessageError
 from daemons.message import STEWARD, Command, Heartbeat, Receipt, State
 from daemons.operate import INSTALLED
-from daemons.status import command
 from daemons.supervise import Supervisor
 from daemons.witness import Witness
 

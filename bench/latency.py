@@ -20,9 +20,8 @@ from pathlib import Path
 import zmq
 
 from daemons import bus, place
-from daemons.bus import Subscriber
+from daemons.bus import Subscriber, command
 from daemons.message import State
-from daemons.status import command
 
 COOKS = ("coffee_maker", "toaster")
 HOUSE = [sys.executable, "-m", "daemons.cli"]

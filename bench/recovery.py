@@ -35,10 +35,9 @@ import zmq
 from footprint import pss
 
 from daemons import place
-from daemons.bus import Context, open_socket
+from daemons.bus import Context, command, open_socket
 from daemons.errors import HouseError
 from daemons.message import STEWARD, decode_receipt, encode
-from daemons.status import command
 from daemons.supervise import PIDFILE, Supervisor, ended
 
 PROJECT = Path(__file__).parent.parent

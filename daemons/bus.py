@@ -7,6 +7,7 @@ the truth within a round trip (zmq_setsockopt(3), ZMQ_XPUB_VERBOSE).
 """
 
 import logging
+import os
 import time
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
@@ -216,6 +217,12 @@ class CommandServer:
             self.socket.send_multipart([*envelope, message.encode(receipt)], zmq.NOBLOCK)
         except zmq.ZMQError:
             self.refusals.add("the command socket", "its sender takes no receipt")
+
+
+def command(word: str, seconds: float, args: dict[str, Any] | None = None, id_: str | None = None) -> Command:
+    """Make a command with a deadline that many seconds from now, and a new id unless it has one."""
+    id_ = id_ or os.urandom(5).hex()
+    return Command(id=id_, command=word, deadline=time.time() + seconds, args=args or {})
 
 
 def ask(context: Context, device: str, command: Command) -> Receipt:

@@ -4,6 +4,7 @@ import itertools
 import json
 import logging
 import os
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,9 @@ from daemons.console import (
     zone,
 )
 from daemons.value import choose
+
+PAGE_SECONDS = 5.0
+"""How long `up` waits for the mirror's page, when all else is ready."""
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -81,6 +85,11 @@ def up(site: Site, timeout: float) -> None:
         if changes := operate.plan(house, site.run):
             names = ", ".join(change.name for change in changes)
             click.echo(f"The configuration has changed since ({names}); `house reload` applies it.")
+    url, fault = operate.wait_page(house.roster, PAGE_SECONDS)
+    if url:
+        click.echo(f"The mirror is on {click.style(url, bold=True)}")
+    elif fault:
+        click.secho(f"The mirror shows no page: {fault}", fg="yellow")
     click.echo("`house mirror` shows it, `house logs` tells what happens, `house down` ends it.")
 
 
@@ -113,22 +122,21 @@ def status(site: Site, as_json: bool) -> None:
 @main.command()
 @click.pass_obj
 def mirror(site: Site) -> None:
-    """Show the house live, until Ctrl-C."""
+    """Show the house live, until q or Ctrl-C; its keys press, start, stop and restart."""
     from rich.console import Console
-    from rich.live import Live
 
     from daemons import terminal
 
     console = Console()
-    with asking(site) as (roster, ask), untouched():
-        if not console.is_terminal:
-            while True:
+    with untouched():
+        while console.is_dumb_terminal or not sys.stdout.isatty():
+            with asking(site) as (_, ask):
                 click.echo(terminal.plain(ask()) + "\n")
-                time.sleep(1)
-        with Live(console=console, screen=True, auto_refresh=False) as live:
-            while True:
-                live.update(terminal.screen(ask(), zone(roster), console.width), refresh=True)
-                time.sleep(0.2)
+            time.sleep(1)
+        from daemons.viewer import Viewer
+
+        site.enter()
+        Viewer(console, lambda: asking(site)).run()
 
 
 @main.command()
@@ -161,10 +169,9 @@ def send(
     import zmq
 
     from daemons import bus, message
-    from daemons import status as status_
 
     site.names(site.running(), (name,))
-    wish = status_.command(command, timeout, dict(argument(text) for text in args))
+    wish = bus.command(command, timeout, dict(argument(text) for text in args))
     try:
         message.decode_command(message.encode(wish))
     except errors.MessageError as error:
@@ -250,6 +257,51 @@ def logs(site: Site, names: tuple[str, ...], lines: int, follow: bool) -> None:
 
 
 @main.command()
+@click.argument("names", nargs=-1)
+@click.option(
+    "--since",
+    default="2h",
+    show_default=True,
+    metavar="WHEN",
+    help='How long ago ("90s", "2h", "7d"), or a date and time in the house\'s timezone.',
+)
+@click.option("--csv", "as_csv", is_flag=True, help="A table (RFC 4180), a line a stretch or a point.")
+@as_json
+@click.pass_obj
+def history(site: Site, names: tuple[str, ...], since: str, as_csv: bool, as_json: bool) -> None:
+    """Show what the devices did, since when, and why."""
+    from daemons import history as history_
+    from daemons.message import RECORDER
+
+    roster = site.running()
+    wanted = site.names(roster, names, *(roster.services if names else ()))
+    now = time.time()
+    try:
+        begin = history_.moment(since, zone(roster), now)
+    except ValueError as error:
+        raise click.UsageError(f"--since: {error}") from error
+    if RECORDER not in roster.services and not history_.PATH.exists():
+        raise errors.HistoryError(
+            "this house keeps no history; in its configuration, [recorder] has enabled = false"
+        )
+    found = history_.read(history_.PATH, wanted, begin, now, history_.MOST_POINTS)
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+        return
+    from rich.console import Console
+
+    from daemons import plot
+
+    if as_csv:
+        click.echo(plot.comma_separated(found, zone(roster)), nl=False)
+        return
+    titles = {name: name.capitalize() for name in roster.services}
+    titles.update((name, peer.title) for name, peer in roster.peers.items())
+    with untouched():
+        plot.show(found, titles, zone(roster), Console())
+
+
+@main.command()
 @click.argument("names", nargs=-1, required=True)
 @patient
 @click.pass_obj
@@ -297,6 +349,22 @@ def start(site: Site, names: tuple[str, ...], timeout: float) -> None:
     with counting("ready") as progress:
         operate.start(wanted, timeout, progress)
     click.echo(f"Started {', '.join(wanted)}.")
+
+
+@main.command()
+@click.option("--remove", is_flag=True, help="Have none any more: then the page is served on loopback only.")
+@click.pass_obj
+def token(site: Site, remove: bool) -> None:
+    """Make the token that the mirror's page asks for; the one before it is worth nothing any more."""
+    from daemons.page import gate
+
+    site.enter()
+    if remove:
+        gate.TOKEN.unlink(missing_ok=True)
+        click.echo("There is no token any more.")
+        return
+    click.echo(gate.make_token())
+    click.secho("The page asks for it once in each browser; it is told here only now.", err=True)
 
 
 @main.command()

@@ -11,6 +11,7 @@ from msgspec import Struct
 from daemons.errors import ConfigurationError
 from daemons.house import (
     Device,
+    Peer,
     Recording,
     Roster,
     Settings,
@@ -70,8 +71,8 @@ class House(Struct, frozen=True, kw_only=True):
             name=STEWARD, house={key: house[key] for key in STEWARD_KEYS & house.keys()}, table={}
         )
         if RECORDER in roster.services:
-            table = self.raw.get("recorder", {})
-            slices[RECORDER] = Slice(name=RECORDER, house={}, table=table, peers=roster.peers)
+            kinds = {name: Peer("", "", peer.kind) for name, peer in roster.peers.items()}
+            slices[RECORDER] = Slice(name=RECORDER, house={}, table=self.raw.get("recorder", {}), peers=kinds)
         return slices
 
 

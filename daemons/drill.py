@@ -18,12 +18,11 @@ import msgspec
 import zmq
 
 from daemons import operate
-from daemons.bus import Subscriber, open_socket
+from daemons.bus import Subscriber, command, open_socket
 from daemons.config import House, check
 from daemons.errors import DeviceError, HouseError, MessageError
 from daemons.message import STEWARD, Command, Heartbeat, Receipt, State, decode_receipt, encode
 from daemons.place import command_endpoint, stopped_path
-from daemons.status import command
 from daemons.supervise import Supervisor
 from daemons.verdict import BACK_SECONDS, Hot, Press, Verdict
 from daemons.ward import START_FACTOR

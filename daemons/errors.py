@@ -4,6 +4,8 @@
     ├── ConfigurationError    what you wrote: each problem with file, line, key and remedy
     ├── PlaceError            where the house runs: a folder that cannot be used
     ├── SupervisorError       supervisord: not running, or it refused
+    ├── HistoryError          what was recorded: not there yet, or it cannot be read or written
+    │   └── DamagedHistory    its file is damaged, or another version wrote it
     ├── DeviceError           one device
     │   ├── AlreadyRunning    another process holds its name
     │   ├── NoAnswer          it said nothing within the deadline
@@ -36,6 +38,14 @@ class PlaceError(HouseError, OSError):
 
 class SupervisorError(HouseError, ConnectionError):
     """supervisord does not run, cannot be reached, or refused."""
+
+
+class HistoryError(HouseError, OSError):
+    """What was recorded is not there, or cannot be read or written."""
+
+
+class DamagedHistory(HistoryError):
+    """The file of the history is damaged, or of another version: waiting does not mend it."""
 
 
 class DeviceError(HouseError):

@@ -123,6 +123,12 @@ def make_roster(raw: dict[str, Any]) -> Roster:
     return Roster(settings=convert(raw.get("house", {}), Settings), peers=peers, services=services)
 
 
+def mirrors(roster: Roster) -> list[str]:
+    """Name the devices that are mirrors."""
+    kinds = {name: load.find_kind(peer.kind) for name, peer in roster.peers.items()}
+    return [name for name, kind in kinds.items() if kind and kind.role == "mirror"]
+
+
 def default_title(name: str) -> str:
     """Give the friendly name of a device that was given none."""
     return name.replace("_", " ").capitalize()

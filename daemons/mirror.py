@@ -1,7 +1,7 @@
 """Role: the aggregating subscriber. It hears every publisher of the house and keeps the latest of each.
 
-What it knows is one table (kinds/mirror); it answers `snapshot` on its command socket, and
-publishes how the house stands. The page on the wall reads the same table.
+What it knows is one table (kinds/mirror); it answers `snapshot` on its command socket, publishes
+how the house stands, and puts every change up on a board, from which its page (web) reads.
 """
 
 import time
@@ -15,10 +15,20 @@ from daemons.clock import uptime
 from daemons.house import Slice, build
 from daemons.journal import Journal
 from daemons.kinds.mirror import Mirror, Shown, Table, describe
+from daemons.load import find_kind
 from daemons.log import open_log
-from daemons.message import STEWARD, Command, Receipt, Scalar, State, turn
+from daemons.message import Command, Published, Receipt, Scalar, State, turn
+from daemons.page import Subject
+from daemons.page.board import Board
+from daemons.page.server import Server
+from daemons.page.tally import Tally
 from daemons.place import Lock
 from daemons.process import Life, Process, next_life
+
+LOOK_SECONDS = 0.5
+"""How often it looks for who has fallen silent."""
+PAGE_AFTER_SECONDS = 0.05
+"""When the page is begun: first the house is heard."""
 
 
 class Memory(Struct, frozen=True, kw_only=True):
@@ -30,6 +40,8 @@ class Memory(Struct, frozen=True, kw_only=True):
     shown: dict[str, Scalar] = {}
     turned: dict[str, float] = {}
     cause: str | None = None
+    port: int = 0
+    """Where the page was served last."""
 
 
 def run(slice_: Slice) -> None:
@@ -47,41 +59,86 @@ def run(slice_: Slice) -> None:
     memory = replace(last, life=life) if last else Memory(life=life)
     titles = {name: peer.title for name, peer in slice_.peers.items() if name != slice_.name}
     titles.update({name: name.capitalize() for name in slice_.services})
+    kinds = {name: find_kind(peer.kind) for name, peer in slice_.peers.items()}
+    products = {name: kind.makes for name, kind in kinds.items() if kind and kind.makes}
+    subject = Subject(
+        mirror=slice_.name,
+        boot=life.boot,
+        settings=slice_.settings,
+        options=device.options,
+        peers=slice_.peers,
+        services=slice_.services,
+        board=Board(),
+        table=Table(device.options, titles, products),
+        tally=Tally(),
+        log=log,
+    )
+    server = Server(subject, device.options.port or memory.port, serve_page)
     with Process(slice_.name, life, lock, log, uptime) as process:
-        watcher = Watcher(slice_, Table(device.options, titles), memory, journal, process)
-        process.run(watcher.obey)
+        watcher = Watcher(subject, server, memory, journal, process)
+        try:
+            process.run(watcher.obey)
+        finally:
+            server.end()
+
+
+def serve_page(server: Server) -> None:
+    """Serve the page, in its own thread, which is the only one that waits for what is heavy to load."""
+    from daemons.page import web  # noqa: PLC0415
+
+    web.run(server)
 
 
 class Watcher:
     """Keeps the table, tells every change, and answers who asks."""
 
     def __init__(
-        self, slice_: Slice, table: Table, memory: Memory, journal: Journal[Memory], process: Process
+        self, subject: Subject, server: Server, memory: Memory, journal: Journal[Memory], process: Process
     ) -> None:
-        self._slice = slice_
-        self._table = table
+        self._peers = subject.peers
+        self._table = subject.table
+        self._board = subject.board
+        self._tally = subject.tally
+        self._server = server
         self._memory = memory
         self._journal = journal
         self._process = process
         self._now = process.loop.now
         self._shown: Shown | None = None
-        self._subscriber = Subscriber(process.context, table.entries, process.log)
-        process.loop.watch(self._subscriber.socket, self.hear)
-        process.loop.every(1.0, self._subscriber.renew)
-        process.loop.every(1.0, journal.secure)
-        process.loop.every(1.0, lambda: self._tell(None))  # for what is told by silence
+        self._put: dict[str, tuple[Any, ...]] = {}
+        """What was last put up of each process, as far as only others can tell it."""
+        self._subscriber = Subscriber(process.context, self._table.entries, process.log)
+        loop = process.loop
+        loop.watch(self._subscriber.socket, self.hear)
+        loop.watch(server.news, self._hear_server)
+        loop.every(1.0, self._subscriber.renew)
+        loop.every(1.0, journal.secure)
+        loop.every(1.0, self._tick)
+        loop.every(LOOK_SECONDS, self.look)
+        loop.at(self._now() + PAGE_AFTER_SECONDS, server.start)
         self._journal.save(memory)
-        self._tell(None)
 
     def hear(self) -> None:
         """Hear the house."""
         for heard in self._subscriber.receive():
             before = self._table.hear(heard, self._now())
-            if isinstance(heard, State) and heard.device != STEWARD:
-                line = describe(self._slice.peers[heard.device].title, before, heard)
-                if line:
-                    self._process.log.info(line, cause=heard.cause)
-                self._tell(heard.cause)
+            self._count(heard)
+            if heard.device not in self._table.entries:
+                continue  # the steward's word on ourselves
+            if not isinstance(heard, State):
+                self._look_at(heard.device)
+                continue
+            self._put_up(heard.device, heard=True)
+            peer = self._peers.get(heard.device)
+            if peer and (line := describe(peer.title, before, heard)):
+                self._process.log.info(line, cause=heard.cause)
+            self._tell(heard.cause)
+
+    def look(self) -> None:
+        """See what is told by silence."""
+        for name in self._table.entries:
+            self._look_at(name)
+        self._tell(None)
 
     def obey(self, command: Command) -> Receipt:
         """Answer the one question there is."""
@@ -93,18 +150,60 @@ class Watcher:
         """Give all that is known of the house."""
         now = self._now()
         devices = {name: self._table.snapshot(name, now) for name in self._table.entries}
-        shown = self._table.shows(self._now())
-        memory = self._memory
-        devices[self._process.name] = self._process.snapshot(asdict(shown), self._since, memory.cause)
-        return {"message": shown.message, "devices": devices}
+        devices[self._process.name] = self._own()
+        return {"message": self._shows().message, "devices": devices}
 
     @property
     def _since(self) -> float:
         return max(self._memory.turned.values(), default=self._memory.life.boot / 1000)
 
+    def _own(self) -> dict[str, Any]:
+        return self._process.snapshot(asdict(self._shows()), self._since, self._memory.cause)
+
+    def _shows(self) -> Shown:
+        return replace(self._table.shows(self._now()), url=self._server.url, fault=self._server.fault)
+
+    def _count(self, heard: Published) -> None:
+        self._tally.messages[heard.device, type(heard).__name__.lower()] += 1
+        if isinstance(heard, State):
+            self._tally.latencies[heard.device].add(time.time() - heard.at)
+
+    def _look_at(self, name: str) -> None:
+        """Put up what is known of a process, if that is something new."""
+        entry = self._table.entries[name]
+        beat = entry.beat and (entry.beat.pid, entry.beat.restarts, entry.beat.boot)
+        if (self._table.presence(name, self._now()), beat, entry.report) != self._put.get(name):
+            self._put_up(name, heard=False)
+
+    def _put_up(self, name: str, *, heard: bool) -> None:
+        entry, now = self._table.entries[name], self._now()
+        beat = entry.beat and (entry.beat.pid, entry.beat.restarts, entry.beat.boot)
+        self._put[name] = (self._table.presence(name, now), beat, entry.report)
+        self._board.put(name, self._table.snapshot(name, now), now, heard=heard)
+
+    def _hear_server(self) -> None:
+        """Show where the page is, or why it is not."""
+        self._server.read_news()
+        if self._server.url:
+            self._process.log.info("serves its page on %s", self._server.url)
+            self._save(replace(self._memory, port=self._server.port))
+        elif self._server.fault:
+            self._process.log.warning("%s", self._server.fault)
+        self._tell(None)
+
+    def _tick(self) -> None:
+        if not self._server.tick():
+            self._process.log.error("its page hangs")
+            self._process.loop.stop("a page that hangs")
+
+    def _save(self, memory: Memory) -> None:
+        if memory != self._memory:
+            self._journal.save(memory)
+            self._memory = memory
+
     def _tell(self, cause: str | None) -> None:
         """Publish how the house stands when that changed, and say once that a meal is ready."""
-        shown, memory = self._table.shows(self._now()), self._memory
+        shown, memory = self._shows(), self._memory
         if shown == self._shown:
             return
         fields = {name: value for name, value in asdict(shown).items() if name not in Mirror.measurements()}
@@ -114,7 +213,7 @@ class Watcher:
         if shown.ready and self._table.meal()[0].cause != memory.announced:
             memory = replace(memory, announced=self._table.meal()[0].cause)
             self._process.log.info(shown.message, cause=memory.announced)
-        if memory != self._memory:
-            self._journal.save(memory)
-        self._shown, self._memory = shown, memory
+        self._save(memory)
+        self._shown = shown
         self._process.publish(asdict(shown), self._since, memory.turned, memory.cause)
+        self._board.put(self._process.name, self._own(), self._now(), heard=True)

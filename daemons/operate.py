@@ -17,8 +17,8 @@ import zmq
 from daemons.bus import Subscriber
 from daemons.config import House, load_house, parse
 from daemons.errors import HouseError, NotReady, SupervisorError
-from daemons.house import Roster, Slice, make_roster, read_slice, slice_path
-from daemons.message import STEWARD, Heartbeat, Report
+from daemons.house import Roster, Slice, make_roster, mirrors, read_slice, slice_path
+from daemons.message import STEWARD, Heartbeat, Report, State
 from daemons.place import Lock, stopped_path, write
 from daemons.plan import Change, make_plan
 from daemons.supervise import Supervisor, configuration, ended, kill, launch, render
@@ -153,6 +153,24 @@ def installed_house() -> House:
 def installed_roster() -> Roster:
     """Say who lives in the running house."""
     return make_roster(parse(INSTALLED)[1])
+
+
+def wait_page(roster: Roster, patience: float) -> tuple[str | None, str | None]:
+    """Wait for the mirror's page; give where it is, or why it is not, or nothing where there is no mirror."""
+    found = mirrors(roster)
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    end = time.monotonic() + patience
+    try:
+        subscriber = Subscriber(context, found, logging.getLogger("house"))
+        while found and (left := end - time.monotonic()) > 0:
+            subscriber.socket.poll(int(left * 1000) + 1)
+            for heard in subscriber.receive():
+                if isinstance(heard, State) and (heard.state.get("url") or heard.state.get("fault")):
+                    url, fault = heard.state.get("url"), heard.state.get("fault")
+                    return url and str(url), fault and str(fault)  # type: ignore[return-value]
+    finally:
+        context.destroy(linger=0)
+    return None, f"the mirror has not said for {patience:g} s where its page is" if found else None
 
 
 def program_path(name: str) -> Path:

@@ -132,12 +132,15 @@ class Process:
             "seq": self._seq,
             "pid": os.getpid(),
             "restarts": self.life.restarts,
+            "started_at": self.life.boot / 1000,
         }
         return {
             "presence": "live",
+            "presence_since": self.life.boot / 1000,
             "state": state,
             "cause": cause,
             "since": since,
+            "at": time.time(),
             "age_seconds": 0.0,
             **life,
             "reason": None,

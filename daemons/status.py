@@ -2,20 +2,17 @@
 
 import logging
 import os
-import secrets
 import time
 from pathlib import Path
 from typing import Any
 
 import zmq
 
-from daemons.bus import Subscriber, ask
+from daemons.bus import Subscriber, ask, command
 from daemons.clock import uptime
 from daemons.errors import NoAnswer, SupervisorError
-from daemons.house import Roster
+from daemons.house import Roster, mirrors
 from daemons.kinds.mirror import Options, Table
-from daemons.load import find_kind
-from daemons.message import Command
 from daemons.place import command_endpoint, publish_endpoint, stopped_path
 from daemons.supervise import Supervisor
 
@@ -25,11 +22,6 @@ LISTEN_SECONDS = 0.3
 LONGEST_IPC_PATH = 107
 
 Context = zmq.Context[zmq.Socket[bytes]]
-
-
-def command(word: str, seconds: float, args: dict[str, Any] | None = None) -> Command:
-    """Make a command with a new id and a deadline that many seconds from now."""
-    return Command(id=secrets.token_hex(5), command=word, deadline=time.time() + seconds, args=args or {})
 
 
 def house_status(roster: Roster, run: Path, context: Context, supervisor: Supervisor) -> dict[str, Any]:
@@ -55,9 +47,7 @@ def house_status(roster: Roster, run: Path, context: Context, supervisor: Superv
             }
             for name, peer in roster.peers.items()
         },
-        "services": {
-            name: standing(name, processes.get(name), known[name], run) for name in roster.services
-        },
+        "services": {name: standing(name, processes.get(name), known[name], run) for name in roster.services},
     }
 
 
@@ -67,12 +57,6 @@ def address(roster: Roster, known: dict[str, Any]) -> str | None:
         if url := (known[name]["state"] or {}).get("url"):
             return str(url)
     return None
-
-
-def mirrors(roster: Roster) -> list[str]:
-    """Name the devices that are mirrors."""
-    kinds = {name: find_kind(peer.kind) for name, peer in roster.peers.items()}
-    return [name for name, kind in kinds.items() if kind and kind.role == "mirror"]
 
 
 def standing(name: str, info: dict[str, Any] | None, known: dict[str, Any], run: Path) -> dict[str, Any]:

@@ -1,15 +1,19 @@
-"""How the house looks in a terminal: one screen, made of the status document alone."""
+"""How the house looks in a terminal: one screen, made of the status document, and of what the person does."""
 
 import time
 from datetime import datetime, tzinfo
 from typing import Any
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
+
+from daemons.presses import WORDS, Press
+from daemons.view import KEYS, View, by_room
 
 PRESENCE = {
     "live": ("●", "green"),
@@ -21,61 +25,84 @@ PRESENCE = {
 }
 """How each presence is marked; the word stands beside the mark, for who sees no colours."""
 WITH_REASON = ("failed", "restarting")
-BAR_WIDTH = 14
-COLUMNS_FOR_POWER, COLUMNS_FOR_PROCESS = 84, 104
+BAR_WIDTH, SHORT_BAR_WIDTH = 14, 8
+COLUMNS_FOR_AGE, COLUMNS_FOR_BAR, COLUMNS_FOR_POWER, COLUMNS_FOR_PROCESS = 67, 78, 84, 104
 """In a narrower terminal, these columns are left out."""
+LONG = 12
+"""What is wrong with a device is told in its line, as far as it goes, and in full below when it is longer."""
+SHORT_PANEL, LONG_PANEL = 4, 7
+"""How many lines are kept for what stands below the devices, where the terminal is high enough for it."""
+LOW, LOWEST = 20, 12
+"""A terminal lower than this has its lines for the devices first, and lower than that for them alone."""
 
 
 def screen(status: dict[str, Any], zone: tzinfo, width: int) -> RenderableType:
     """Draw the whole house."""
-    head = Table.grid(expand=True)
-    head.add_column()
-    head.add_column(justify="right")
+    found = status["devices"]
+    table = devices(found, by_room(found), width)
+    return Group(*head(status, zone), table, *troubles(status))
+
+
+def head(status: dict[str, Any], zone: tzinfo) -> list[RenderableType]:
+    """Draw whose house it is and what time, and how it stands in a sentence."""
+    top = Table.grid(expand=True)
+    top.add_column(no_wrap=True)
+    top.add_column(justify="right", no_wrap=True)
     clock = datetime.fromtimestamp(status["at"], zone)
-    head.add_row(Text(status["house"], style="bold"), Text(f"{clock:%A %d %B  %H:%M:%S}", style="dim"))
+    top.add_row(Text(status["house"], style="bold"), Text(f"{clock:%A %d %B  %H:%M:%S}", style="dim"))
     message = status["message"] or ""
     if not status["up"]:
         message = "The house is not up; `make up` starts it."
-    return Group(
-        head,
-        Padding(Text(message, style="bold cyan"), (1, 0)),
-        devices(status["devices"], width),
-        *missing(status["services"] if status["up"] else {}),
-    )
+    return [top, Padding(Text(message, style="bold cyan"), (1, 0))]
 
 
-def missing(services: dict[str, Any]) -> list[Text]:
-    """Say which of the house's own processes are not at work."""
+def troubles(status: dict[str, Any]) -> list[RenderableType]:
+    """Say which of the house's own processes are not at work, and in full what is wrong with a device."""
+    services = status["services"] if status["up"] else {}
     away = {name: service["presence"] for name, service in services.items() if service["presence"] != "live"}
-    return [Text(f"The {name} is {presence}.", style="yellow") for name, presence in away.items()]
+    lines = [Text(f"The {name} is {presence}.", style="yellow") for name, presence in away.items()]
+    for device in status["devices"].values():
+        fault = (device["state"] or {}).get("fault") if device["presence"] == "live" else None
+        told = reason(device) if device["presence"] == "failed" else Text(str(fault or ""), "red")
+        if len(told) > LONG:
+            lines.append(Text(f"{device['name']}: ").append(told))
+    return [Padding(Group(*lines), (1, 0, 0, 0))] if lines else []
 
 
-def devices(found: dict[str, Any], width: int) -> Table:
-    """Draw a line for each device, by room."""
-    table = Table(box=box.SIMPLE_HEAD, expand=True, pad_edge=False, header_style="dim")
-    table.add_column("Room", style="dim", no_wrap=True)
+def devices(found: dict[str, Any], names: list[str], width: int, selected: str = "") -> Table:
+    """Draw a line for each of these devices; a room is named once, and what is selected is marked."""
+    table = Table(box=box.SIMPLE_HEAD, expand=True, pad_edge=False, show_edge=False, header_style="dim")
+    table.add_column(" Room", no_wrap=True)
     table.add_column("Device", no_wrap=True)
     table.add_column("Phase", min_width=8, ratio=1)
-    table.add_column("Progress", width=BAR_WIDTH + 5, no_wrap=True)
+    bar = BAR_WIDTH if width >= COLUMNS_FOR_POWER else SHORT_BAR_WIDTH if width >= COLUMNS_FOR_BAR else 0
+    table.add_column("Progress" if bar else "Done", width=bar + 5 if bar else 4, no_wrap=True)
     if width >= COLUMNS_FOR_POWER:
         table.add_column("Power", justify="right", no_wrap=True)
-    table.add_column("Heard", justify="right", no_wrap=True)
+    if width >= COLUMNS_FOR_AGE:
+        table.add_column("Heard", justify="right", no_wrap=True)
     table.add_column("Presence", no_wrap=True)
     if width >= COLUMNS_FOR_PROCESS:
         table.add_column("Process", no_wrap=True)
     room = None
-    for device in sorted(found.values(), key=lambda device: device["room"]):
+    for name in names:
+        device, marked = found[name], name == selected
         state = device["state"] or {}
         mark, style = PRESENCE[device["presence"]]
         live = device["presence"] == "live"
         cells: list[RenderableType] = [
-            Text("" if device["room"] == room else device["room"]),
-            Text(device["name"], style="" if live else "dim"),
-            phase(state, live=live) if device["presence"] not in WITH_REASON else reason(device),
-            progress(state) if live else "",
-            age(device["age_seconds"]),
-            Text(f"{mark} {device['presence']}", style=style),
+            Text("▸" if marked else " ", "bold cyan").append(
+                "" if device["room"] == room else device["room"], "not bold dim default"
+            ),
+            Text(device["name"], style="reverse" if marked else "" if live else "dim"),
+            in_a_line(
+                reason(device) if device["presence"] in WITH_REASON else phase(state, live=live),
+            ),
+            progress(state, bar) if live else "",
+            Text(f"{mark} {device['presence']}{how_long(device)}", style=style),
         ]
+        if width >= COLUMNS_FOR_AGE:
+            cells.insert(-1, age(device["age_seconds"]))
         if width >= COLUMNS_FOR_POWER:
             cells.insert(4, power(state) if live else "")
         if width >= COLUMNS_FOR_PROCESS:
@@ -83,6 +110,20 @@ def devices(found: dict[str, Any], width: int) -> Table:
         table.add_row(*cells)
         room = device["room"]
     return table
+
+
+def in_a_line(text: Text) -> Text:
+    """Give a text that is cut where it does not fit."""
+    text.no_wrap, text.overflow = True, "ellipsis"
+    return text
+
+
+def how_long(device: dict[str, Any]) -> str:
+    """Say for how long a device has not been there; of a silent one, its age says it already."""
+    since = device.get("presence_since")
+    if since is None or device["presence"] in ("live", "stale", "offline"):
+        return ""
+    return f" {span(max(0.0, time.time() - since))}"
 
 
 def phase(state: dict[str, Any], *, live: bool) -> Text:
@@ -102,15 +143,17 @@ def reason(device: dict[str, Any]) -> Text:
     return Text(f"{device['reason'] or ''}{again}", style="red" if device["presence"] == "failed" else "dim")
 
 
-def progress(state: dict[str, Any]) -> RenderableType:
-    """Draw how far something is."""
+def progress(state: dict[str, Any], width: int) -> RenderableType:
+    """Draw how far something is as a bar so long, and as a number."""
     if "progress_percent" not in state:
         return ""
     percent = 100.0 if state.get("ready") else state["progress_percent"]
     if percent is None:
         return ""
+    if not width:
+        return f"{percent:3.0f}%"
     grid = Table.grid(padding=(0, 1))
-    grid.add_row(ProgressBar(100, percent, width=BAR_WIDTH), f"{percent:3.0f}%")
+    grid.add_row(ProgressBar(100, percent, width=width), f"{percent:3.0f}%")
     return grid
 
 
@@ -141,6 +184,120 @@ def process(found: dict[str, Any]) -> Text:
         return Text(found["state"].lower(), style="red")
     again = f" · {found['restarts']}×" if found["restarts"] else ""
     return Text(f"{found['pid']} · {span(found['uptime_seconds'])}{again}", style="dim")
+
+
+def frame(
+    status: dict[str, Any], zone: tzinfo, console: Console, view: View, lately: list[Press], log: list[str]
+) -> list[str]:
+    """Draw what a person looks at, in exactly as many lines as the terminal has.
+
+    Who does not fit is left out around the selected device; what stands below gets what is left.
+    """
+    height = console.height
+    found = status["devices"]
+    selected = view.choose(found)
+    top = written(console, *head(status, zone))
+    wrong = written(console, *troubles(status))[: height // 4] if height >= LOWEST else []
+    foot = [*wrong, *written(console, *footer(status, view, zone, console.width))]
+    panel = {
+        "presses": presses(lately, found, zone),
+        "log": tail(log, selected),
+        "keys": keys(status["mirror"]["url"] or ""),
+    }[view.panel]
+    kept = min(len(panel) + 1, SHORT_PANEL if view.panel == "presses" else LONG_PANEL) if height >= LOW else 0
+    room = height - len(top) - len(foot)
+    table = fitting(console, found, selected, room - kept)
+    left = max(0, room - len(table))
+    if view.panel == "log" and panel:
+        title, *lines = written(console, *panel)
+        below = [title, *lines[max(0, len(lines) - left + 2) :]] if left > 2 else []  # noqa: PLR2004
+    else:
+        below = written(console, *panel)
+    below = ["", *below][:left]
+    lines = [*top, *table, *below, *[""] * (left - len(below)), *foot]
+    return lines[:height] if len(foot) > height else [*lines[: height - len(foot)], *foot]
+
+
+def written(console: Console, *drawn: RenderableType) -> list[str]:
+    """Give the lines of what was drawn, as a terminal takes them."""
+    with console.capture() as capture:
+        console.print(Group(*drawn))  # in a group each stays as it is; several texts would become one
+    return capture.get().splitlines()
+
+
+def fitting(console: Console, found: dict[str, Any], selected: str, room: int) -> list[str]:
+    """Draw as many devices as there is room for, the selected one among them."""
+    names = by_room(found)
+    number = max(1, min(len(names), room))
+    while True:
+        first = max(0, min(names.index(selected) - number // 2, len(names) - number)) if selected else 0
+        table = devices(found, names[first : first + number], console.width, selected)
+        lines = written(console, table)
+        hidden = len(names) - number
+        if hidden:
+            lines += written(console, Text(f"  and {hidden} more: ↑ ↓", style="dim"))
+        if len(lines) <= room or number <= 1:
+            return lines
+        number -= max(1, min(len(lines) - room, number - 1))
+
+
+def presses(lately: list[Press], found: dict[str, Any], zone: tzinfo) -> list[RenderableType]:
+    """Tell the last presses, and what followed each."""
+    return [pressed(press, found, zone) for press in lately]
+
+
+def pressed(press: Press, found: dict[str, Any], zone: tzinfo) -> Text:
+    """Tell one press: when, what it was, and who followed."""
+    at, device, phase, cause = press.first
+
+    def title(name: str) -> str:
+        return str(found[name]["name"]) if name in found else name
+
+    text = Text(
+        f"  {datetime.fromtimestamp(at, zone):%H:%M:%S}  ", style="dim", no_wrap=True, overflow="ellipsis"
+    )
+    text.append(f"{title(device)} {phase}", "not dim")
+    text.append(f" ({WORDS[cause]})" if cause in WORDS else "")
+    if press.followers:
+        text.append(" → ").append(", ".join(map(title, press.followers)), "not dim")
+    return text
+
+
+def tail(log: list[str], name: str) -> list[RenderableType]:
+    """Show the end of a device's log."""
+    title = Text(f"  The log of {name}", style="dim")
+    lines = [Text(f"  {safe(line)}", no_wrap=True, overflow="ellipsis") for line in log or ["(it is empty)"]]
+    return [title, *lines]
+
+
+def safe(text: str) -> str:
+    """Give a text without what a terminal would obey instead of show."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
+def keys(url: str) -> list[RenderableType]:
+    """Tell what each key does, and where the mirror's page is."""
+    lines = [*KEYS, ("The page", url)] if url else KEYS
+    return [
+        Text(f"  {key:15}", "bold", no_wrap=True, overflow="ellipsis").append(text, "not bold")
+        for key, text in lines
+    ]
+
+
+def footer(status: dict[str, Any], view: View, zone: tzinfo, width: int) -> list[RenderableType]:
+    """Tell what became of the last key, which keys there are, and where the page is if there is room."""
+    notice = view.notice(time.time())
+    said = Text(no_wrap=True, overflow="ellipsis")
+    if notice:
+        said.append(f"{datetime.fromtimestamp(notice.at, zone):%H:%M:%S}  ", "dim")
+        said.append(safe(notice.text), notice.style)
+    action = view.action(status["devices"])
+    words = ["↑ ↓ select", f"⏎ {action}" if action else "", "r restart", "l log", "? keys", "q end"]
+    hint = "  ".join(word for word in words if word) if view.has_keys else "Ctrl-C ends"
+    url = status["mirror"]["url"] or ""
+    left = width - cell_len(hint) - cell_len(url)
+    bottom = hint + " " * left + url if left > 1 else hint
+    return [said, Text(bottom, "dim", no_wrap=True, overflow="ellipsis")]
 
 
 def verdict(found: dict[str, Any]) -> RenderableType:

@@ -22,9 +22,13 @@ from daemons.message import Heartbeat, Report, State
 HOUSE = [sys.executable, "-m", "daemons.cli"]
 PROJECT = Path(__file__).parent.parent
 SHIPPED = (PROJECT / "config" / "house.toml").read_text()
-BREAKFAST = SHIPPED.replace("speed = 15", "speed = 60").replace("[house]", '[house]\nwatchdog = "60s"')
-"""The shipped house, four times as fast: coffee in four seconds, toast in two; and it lets a test
-freeze a process for a while."""
+BREAKFAST = (
+    SHIPPED.replace("speed = 15", "speed = 60")
+    .replace("[house]", '[house]\nwatchdog = "60s"')
+    .replace('kind = "mirror"', 'kind = "mirror"\nport = 0')
+)
+"""The shipped house, four times as fast: coffee in four seconds, toast in two; it lets a test freeze
+a process for a while, and its page takes a free port."""
 PATIENCE = 30.0
 """How long anything may take before a test gives up; nothing waits that long unless it is broken."""
 

@@ -45,11 +45,19 @@ def test_a_slice_is_read_as_it_was_written(tmp_path: Path, monkeypatch: pytest.M
     ("old", "new", "expected"),
     [
         ("# The breakfast house", "# My house", set()),
-        ('name = "Breakfast house"', 'name = "Home"', set()),
+        ('name = "Breakfast house"', 'name = "Home"', {"mirror"}),
+        ('timezone = "Europe/Berlin"', 'timezone = "Europe/Berlin"\nlocale = "de-DE"', {"mirror"}),
+        ("[devices.mirror]", '[recorder]\nkeep = "7d"\n[devices.mirror]', {"recorder"}),
+        ("[devices.mirror]", "[recorder]\nenabled = false\n[devices.mirror]", {"recorder", "mirror"}),
         ("browning = 3", "browning = 4", {"toaster"}),
         ("brightness_percent = 60", "brightness_percent = 61", {"kitchen_lamp"}),
         ('name = "Smart mirror"', 'name = "Glass"', {"mirror"}),
         ('room = "Kitchen"', 'room = "Cellar"', {"coffee_maker", "mirror"}),
+        (
+            "[devices.mirror]",
+            '[devices.hall]\nkind = "lamp"\ndriver = "simulated"\n[devices.mirror]',
+            {"hall", "mirror", "recorder"},
+        ),
     ],
 )
 def test_a_change_concerns_only_who_depends_on_it(

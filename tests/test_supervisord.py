@@ -44,7 +44,7 @@ def test_each_device_is_one_program(
     steward = found.pop("steward")
     assert steward.stdout_logfile is None
     assert steward.stderr_logfile == str(run / "log" / "steward.log")
-    assert found.keys() == house.devices.keys()
+    assert found.keys() == {*house.devices, "recorder"}
     for name, config in found.items():
         assert config.command.endswith(f" -P -m daemons {name}")
         assert config.environment["HOUSE_RUN"] == str(run)
@@ -74,7 +74,7 @@ def test_only_a_changed_slice_is_a_changed_program(
     assert changes("browning = 3", "browning = 4") == ["toaster"]
     assert changes('do = "off"', 'do = "toggle"') == ["kitchen_lamp"]
     assert changes("Europe/Berlin", "Europe/Paris") == sorted(house.devices)
-    assert changes('name = "Breakfast house"', 'name = "Home"') == []
+    assert changes('name = "Breakfast house"', 'name = "Home"') == ["mirror"]
     assert changes('watchdog = "60s"', 'watchdog = "5s"') == ["steward"]
     assert changes('name = "Smart mirror"', 'name = "Looking glass"') == ["mirror"]
 

@@ -1,12 +1,17 @@
 """The house in a terminal: words for every presence, at any width, and plain lines for a pipe."""
 
+import time
 from io import StringIO
 from typing import Any
 
 import pytest
+from rich.cells import cell_len
 from rich.console import Console
+from rich.text import Text
 
 from daemons import terminal
+from daemons.presses import Press, Turn
+from daemons.view import View
 from tests import fresh
 
 STATES: dict[str, dict[str, Any] | None] = {
@@ -56,6 +61,7 @@ def status(**changes: Any) -> dict[str, Any]:
         "at": fresh.BORN,
         "up": True,
         "message": "All is quiet.",
+        "mirror": {"url": "http://127.0.0.1:8060/"},
         "devices": devices,
         **changes,
     }
@@ -77,7 +83,7 @@ def test_these_are_all_the_presences_that_there_are() -> None:
 @pytest.mark.parametrize("word", STATES)
 def test_each_presence_is_told_in_a_word(word: str) -> None:
     """The word stands beside the mark, for who sees no colours."""
-    (line,) = [line for line in drawn(130, status()).splitlines() if f"A {word} one" in line]
+    (line,) = [line for line in drawn(130, status()).splitlines() if f"A {word} one  " in line]
     assert f"{terminal.PRESENCE[word][0]} {word}" in line
 
 
@@ -165,3 +171,119 @@ def test_markup_in_a_name_is_text() -> None:
     assert "[bold]Home[/]" in text
     assert "[red]x[/nothing]" in text
     assert "[/b]" in text
+
+
+# What a person looks at who has keys
+
+
+LATELY = [Press(Turn(fresh.BORN, "device_live", "on", "a"), ("device_stale", "device_failed"))]
+
+
+def framed(
+    width: int, height: int, view: View | None = None, log: tuple[str, ...] = (), **changes: Any
+) -> list[str]:
+    """Draw a frame; give its lines without styles."""
+    console = Console(file=StringIO(), width=width, height=height, force_terminal=True)
+    lines = terminal.frame(status(**changes), fresh.UTC, console, view or View(), LATELY, [*log])
+    return [Text.from_ansi(line).plain for line in lines]
+
+
+@pytest.mark.parametrize("panel", ["presses", "log", "keys"])
+@pytest.mark.parametrize(
+    "size", [(1, 1), (5, 2), (20, 5), (40, 8), (60, 20), (80, 24), (110, 30), (300, 100)], ids=str
+)
+def test_a_frame_fills_the_terminal_and_no_more(size: tuple[int, int], panel: Any) -> None:
+    """Exactly as many lines as there are, none wider than there is room."""
+    view = View()
+    view.panel = panel
+    view.tell(fresh.BORN, "something that was told " * 9)
+    lines = framed(
+        *size, view, ("a line of the log " * 9,) * 50, services={"steward": {"presence": "failed"}}
+    )
+    assert len(lines) == size[1]
+    assert max(map(cell_len, lines)) <= size[0]
+
+
+@pytest.mark.parametrize("word", STATES)
+@pytest.mark.parametrize("height", [10, 12, 24])
+def test_the_selected_device_is_always_seen(word: str, height: int) -> None:
+    """However low the terminal: what does not fit is left out around it, and it is said how many."""
+    view = View()
+    view.selected = f"device_{word}"
+    lines = framed(80, height, view)
+    (marked,) = [line for line in lines if line.startswith("▸")]
+    assert f"A {word} one" in marked
+    shown = sum("one  " in line for line in lines)
+    if shown < len(STATES):
+        assert f"and {len(STATES) - shown} more: ↑ ↓" in "\n".join(lines)
+    assert height < 24 or shown == len(STATES)
+
+
+def test_a_great_house_leaves_room_for_presses_and_for_devices() -> None:
+    """However many devices there are, and however many of them fail, something of all is seen."""
+    failed = status()["devices"]["device_failed"]
+    lines = framed(80, 24, devices={f"device_{number}": failed for number in range(50)})
+    assert "  13:46:40  device_live on → device_stale, device_failed" in [line.rstrip() for line in lines]
+    assert sum("✖ failed" in line for line in lines) > 5
+    assert 1 < sum("A failed one: keeps crashing" in line for line in lines) < 6
+
+
+def test_presses_are_told_with_what_followed() -> None:
+    """When, what it was, and who followed, by their names for people."""
+    assert "  13:46:40  A live one on → A stale one, A failed one" in [
+        line.rstrip() for line in framed(100, 30)
+    ]
+
+
+def test_the_end_of_the_log_is_shown() -> None:
+    """As much as there is room for; what a terminal would obey is not in it."""
+    view = View()
+    view.panel = "log"
+    lines = [line.rstrip() for line in framed(80, 24, view, (*map(str, range(40)), "\x1b[2Jred\x07"))]
+    assert "  The log of device_offline" in lines
+    end = lines.index("   [2Jred")
+    assert lines[end - 1] == "  39"
+    assert lines[end + 1 :] == ["", "A failed one: keeps crashing", *lines[-2:]]
+    assert "  1" not in lines
+
+
+def test_the_page_s_address_stands_below_where_there_is_room() -> None:
+    """In the last line; where there is none for it, it is told with the keys."""
+    assert framed(110, 24)[-1].rstrip().endswith("http://127.0.0.1:8060/")
+    view = View()
+    assert "http" not in "".join(framed(60, 24, view))
+    view.panel = "keys"
+    assert "  The page       http://127.0.0.1:8060/" in "\n".join(framed(60, 24, view))
+    assert "http" not in "".join(framed(110, 24, mirror={"url": None}))
+
+
+def test_what_enter_does_stands_below() -> None:
+    """The command of the selected device, and none where it takes none."""
+    view = View()
+    view.commands = {"device_offline": ("press",)}
+    assert "⏎ press" in framed(80, 24, view)[-1]
+    view.selected = "device_live"
+    assert "⏎" not in framed(80, 24, view)[-1]
+
+
+def test_a_long_reason_is_told_in_full_below() -> None:
+    """In the device's line it is cut; a short one stands there alone."""
+    house = status()
+    why = "cannot be served: the address is in use already, by a program that does not say which it is"
+    house["devices"]["device_live"]["state"] = {"phase": "quiet", "fault": why}
+    text = drawn(80, house)
+    assert f"A live one: {why}"[:79] in text
+    assert len([line for line in text.splitlines() if "A live one" in line]) == 2
+    assert "A failed one: keeps crashing" in text
+    house["devices"]["device_live"]["state"]["fault"] = "no bread"
+    assert drawn(80, house).count("no bread") == 1
+
+
+def test_how_long_a_device_has_not_been_there_is_told() -> None:
+    """Where it is known; of a silent one the age says it."""
+    house = status()
+    for word in ("failed", "stale"):
+        house["devices"][f"device_{word}"]["presence_since"] = time.time() - 125
+    text = drawn(130, house)
+    assert "✖ failed 2 min" in text
+    assert "◐ stale  " in text

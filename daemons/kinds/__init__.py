@@ -26,6 +26,8 @@ class Kind(ABC):
     """The file in daemons/ that runs it."""
     options_type: ClassVar[type[Struct]]
     state_type: ClassVar[type[Struct]]
+    makes: ClassVar[str | None] = None
+    """What it has ready in the end, in a word, for the mirror's sentence."""
     commands: ClassVar[tuple[type[Struct], ...]] = ()
     """Its commands: the class's name in lower case is the word, its fields are the arguments."""
 

@@ -67,6 +67,7 @@ class CoffeeMaker(Machine[Options, Memory]):
     """A coffee maker: heats the water, brews, and keeps the coffee warm for a while."""
 
     heats = True
+    makes = "coffee"
     options_type = Options
     memory_type = Memory
     state_type = State

@@ -1,8 +1,8 @@
 """A smart mirror: gathers every state of the house and says when breakfast is ready."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 from msgspec.structs import replace
 
 from daemons.kinds import Kind
@@ -10,6 +10,13 @@ from daemons.message import STEWARD, Heartbeat, Published, Report, State
 from daemons.value import Seconds
 
 Presence = Literal["live", "stale", "offline", "restarting", "failed", "stopped"]
+PRESENCES: tuple[Presence, ...] = get_args(Presence)
+AbsolutePath = Annotated[str, Meta(pattern=r"^/.")]
+HostName = Annotated[str, Meta(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?\Z")]
+
+
+LIVES = {"live": "running"}
+"""The steward's words for a presence, where they differ."""
 
 
 class Options(Struct, frozen=True, kw_only=True):
@@ -21,9 +28,20 @@ class Options(Struct, frozen=True, kw_only=True):
     """How long nothing may be heard of a device before its values are shown as stale."""
     offline_seconds: Seconds = field(name="offline_after", default=Seconds(10))
     """And before it is shown as offline."""
+    port: Annotated[int, Meta(ge=0, le=65535)] = 8060
+    """Where its page is served; 0 takes a free one."""
+    address: Annotated[str, Meta(min_length=1, max_length=253)] = "127.0.0.1"
+    """Which address of this machine its page is served on; beyond loopback a token is asked for."""
+    hosts: tuple[HostName, ...] = ()
+    """The names by which browsers may call it, beside those that are safe anyway."""
+    certificate: AbsolutePath | None = None
+    """With these two files (PEM) the page is served by HTTPS only."""
+    private_key: AbsolutePath | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a device that would be offline before it is stale."""
+        """Refuse a device that would be offline before it is stale, and half a key pair."""
+        if (self.certificate is None) != (self.private_key is None):
+            raise ValueError("certificate and private_key go together")
         if not 0 < self.stale_seconds < self.offline_seconds:
             raise ValueError("stale_after must be shorter than offline_after, and longer than 0s")
 
@@ -38,6 +56,10 @@ class Shown(Struct, frozen=True, kw_only=True):
     """Whether all that a press started is ready."""
     message: str
     """The sentence that tells how the house stands."""
+    url: str | None = None
+    """Where its page is served; nothing while it is not."""
+    fault: str | None = None
+    """Why its page is not served."""
 
 
 class Entry(Struct, frozen=True):
@@ -67,11 +89,15 @@ class Mirror(Kind):
 class Table:
     """The latest of every device; pure, it is told what was heard and when."""
 
-    def __init__(self, options: Options, titles: dict[str, str]) -> None:
-        """`titles` gives the friendly name of each device, and of the steward, by its name."""
+    def __init__(
+        self, options: Options, titles: dict[str, str], products: dict[str, str] | None = None
+    ) -> None:
+        """`titles` gives the friendly name of each process, `products` what a device makes, by its name."""
         self.entries = dict.fromkeys(titles, Entry())
         self._options = options
         self._titles = titles
+        made = list((products or {}).values())
+        self._products = {name: what for name, what in (products or {}).items() if made.count(what) == 1}
 
     def hear(self, heard: Published, now: float) -> State | None:
         """Take a message; give the state that it replaces, if it is one."""
@@ -103,14 +129,18 @@ class Table:
             return "offline"
         return "stale" if age >= self._options.stale_seconds else "live"
 
-    def meal(self) -> list[State]:
-        """Give what the latest press set going: the appliances that share its cause and get ready."""
+    def cooking(self) -> list[State]:
+        """Give what gets ready, or is: the appliances that something set going."""
         states = [entry.state for entry in self.entries.values() if entry.state is not None]
-        cooking = [
+        return [
             s
             for s in states
             if s.cause and "ready" in s.state and (s.state.get("phase") != "idle" or s.state.get("fault"))
         ]
+
+    def meal(self) -> list[State]:
+        """Give what the latest press set going: the appliances that share its cause."""
+        cooking = self.cooking()
         if not cooking:
             return []
         latest = max(cooking, key=lambda s: (s.turned.get("starts", 0.0), s.since)).cause
@@ -124,24 +154,33 @@ class Table:
         if all(state.state["ready"] for state in meal):
             message = f"{self._options.meal} is ready."
             return Shown(status=True, phase="ready", ready=True, message=message)
-        parts = [self._part(state, now) for state in sorted(meal, key=lambda state: state.device)]
+        parts = [self._part(state, now) for state in sorted(self.cooking(), key=lambda state: state.device)]
         message = " · ".join(parts)
+        message = message[:1].upper() + message[1:]
         return Shown(status=True, phase="preparing", ready=False, message=message)
 
     def snapshot(self, name: str, now: float) -> dict[str, Any]:
         """Give what is known of one device, as JSON."""
         entry = self.entries[name]
         state, beat, report = entry.state, entry.beat, entry.report
+        presence = self.presence(name, now)
+        if presence in ("stale", "offline"):
+            since = max(state.at if state else 0.0, beat.at if beat else 0.0) or None
+        else:
+            since = report.since if report and report.life == LIVES.get(presence, presence) else None
         return {
-            "presence": self.presence(name, now),
+            "presence": presence,
+            "presence_since": since,
             "state": state.state if state else None,
             "cause": state.cause if state else None,
             "since": state.since if state else None,
+            "at": state.at if state else None,
             "age_seconds": round(now - self.entries[name].heard, 3) if state else None,
             "boot": state.boot if state else None,
             "seq": state.seq if state else None,
             "pid": beat.pid if beat else None,
             "restarts": beat.restarts if beat else None,
+            "started_at": beat.boot / 1000 if beat else None,
             "reason": report.reason if report else None,
             "last_lines": list(report.lines) if report else [],
             "retry_at": report.retry_at if report else None,
@@ -149,16 +188,17 @@ class Table:
 
     def _part(self, state: State, now: float) -> str:
         title = self._titles[state.device]
+        what = self._products.get(state.device, title)
         if (presence := self.presence(state.device, now)) != "live":
-            return f"{title}: {presence}"
+            return f"{title} is {presence}"
         if state.state["ready"]:
-            return f"{title}: ready"
+            return f"{what} is ready"
         if state.state.get("fault"):
             return f"{title}: {state.state['fault']}"
         left = state.state.get("remaining_seconds")
         if not isinstance(left, int | float):
-            return f"{title}: {state.state.get('phase')}"
-        return f"{title}: ready in {int(left) // 60}:{int(left) % 60:02}"
+            return f"{title} is {state.state.get('phase')}"
+        return f"{what} in {int(left) // 60}:{int(left) % 60:02}"
 
 
 def describe(title: str, before: State | None, state: State) -> str | None:

@@ -71,6 +71,7 @@ class Toaster(Machine[Options, Memory]):
     """A toaster: toasts for its browning level, pops, and says that the toast is ready."""
 
     heats = True
+    makes = "toast"
     options_type = Options
     memory_type = Memory
     state_type = State

@@ -1,0 +1,76 @@
+"""The keys of a terminal as words, as they are pressed, and not as lines.
+
+Ctrl-C and Ctrl-Z stay what they are everywhere: signals.
+"""
+
+import os
+import re
+import signal
+import termios
+from contextlib import suppress
+
+WORDS = {b"\x1b": "escape", b"\n": "enter", b"\r": "enter", b" ": "space", b"\x04": "end"}
+ARROWS = {b"A": "up", b"B": "down", b"H": "first", b"F": "last"}
+KEY = re.compile(rb"\x1b(?:\[([\d;]*)([@-~])|O(.)|\[[\d;]*\Z|O\Z)?|[\x00-\x7f]")
+"""What one key sends (ECMA-48, 5.4); the last two are the beginnings of one whose rest is still to come."""
+
+
+def decode(data: bytes) -> tuple[list[str], bytes]:
+    """Give the keys in what a terminal has sent, unknown ones left out, and what begins another."""
+    keys = []
+    for found in KEY.finditer(data):
+        sent, final = found[0], found[2] or found[3]
+        if final is not None:
+            keys += [ARROWS[final]] if final in ARROWS else []
+        elif sent[:1] == b"\x1b" and len(sent) > 1:
+            return keys, sent
+        elif sent in WORDS:
+            keys.append(WORDS[sent])
+        elif sent.isalnum() or sent == b"?":
+            keys.append(sent.decode())
+    return keys, b""
+
+
+class Keyboard:
+    """Takes keys from a terminal, between `enter` and `leave`."""
+
+    def __init__(self, file: int) -> None:
+        """Remember how the terminal is; termios.error when the file is none."""
+        self.file = file
+        self._before = termios.tcgetattr(file)
+        self._rest = b""
+
+    def enter(self) -> None:
+        """Have each key at once, and none written to the screen; OSError when the terminal has gone."""
+        try:
+            modes = termios.tcgetattr(self.file)
+            modes[0] = modes[0] & ~termios.IXON | termios.ICRNL  # Ctrl-S shall not freeze the view
+            modes[3] = modes[3] & ~(termios.ICANON | termios.ECHO) | termios.ISIG
+            modes[6][termios.VMIN], modes[6][termios.VTIME] = 1, 0
+            termios.tcsetattr(self.file, termios.TCSANOW, modes)
+        except termios.error as error:
+            raise OSError(*error.args) from error
+
+    def leave(self) -> None:
+        """Have the terminal as it was, if it is still there, and no shell has taken it back already."""
+        handler = signal.signal(signal.SIGTTOU, signal.SIG_IGN)  # else we would be stopped here
+        with suppress(OSError, termios.error):
+            if self._is_ours():
+                termios.tcsetattr(self.file, termios.TCSANOW, self._before)
+        signal.signal(signal.SIGTTOU, handler)
+
+    def _is_ours(self) -> bool:
+        """Tell whether we stand in the foreground; one that is not our session's terminal is ours."""
+        try:
+            return os.tcgetpgrp(self.file) == os.getpgrp()
+        except OSError:
+            return True
+
+    def read(self) -> list[str]:
+        """Give the keys that were pressed; "end" when the terminal has gone."""
+        try:
+            data = os.read(self.file, 1024)
+        except OSError:
+            return ["end"]
+        keys, self._rest = decode(self._rest + data)
+        return keys if data else ["end"]

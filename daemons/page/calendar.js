@@ -1,0 +1,82 @@
+// @ts-check
+/** Moments and numbers as the house writes them: in its language and its timezone, wherever the browser is. */
+
+export class Calendar {
+  /** What the browser knows of these; a language or a timezone that it does not know is its own. */
+  constructor(locale, timezone) {
+    this.locale = isKnown(() => new Intl.DateTimeFormat(locale)) ? locale : undefined;
+    this.timezone = isKnown(() => new Intl.DateTimeFormat("en", { timeZone: timezone })) ? timezone : undefined;
+    this.#clock = this.#format({ hour: "2-digit", minute: "2-digit", second: "2-digit" });
+    this.#minute = this.#format({ hour: "2-digit", minute: "2-digit" });
+    this.#date = this.#format({ weekday: "long", day: "numeric", month: "long" });
+    this.#day = this.#format({ weekday: "short", day: "numeric", month: "short" });
+    this.#fields = new Intl.DateTimeFormat("en-GB", {
+      timeZone: this.timezone, hourCycle: "h23", year: "numeric", month: "numeric", day: "numeric",
+      hour: "numeric", minute: "numeric", second: "numeric",
+    });
+    this.#whole = new Intl.NumberFormat(this.locale, { maximumFractionDigits: 0 });
+  }
+
+  #clock;
+  #minute;
+  #date;
+  #day;
+  #fields;
+  #whole;
+
+  /** "07:02:11" */
+  time(at) {
+    return this.#clock.format(at * 1000);
+  }
+
+  /** "07:02" */
+  minute(at) {
+    return this.#minute.format(at * 1000);
+  }
+
+  /** "Monday 23 November" */
+  date(at) {
+    return this.#date.format(at * 1000);
+  }
+
+  /** "Mon 23 Nov" */
+  day(at) {
+    return this.#day.format(at * 1000);
+  }
+
+  /** The time with its day, unless that is today. */
+  moment(at, now) {
+    return this.day(at) === this.day(now) ? this.time(at) : `${this.day(at)}, ${this.time(at)}`;
+  }
+
+  /** The time in its parts, for who sets them in different sizes. */
+  parts(at) {
+    return this.#clock.formatToParts(at * 1000);
+  }
+
+  /** How far the house's clock is ahead of UTC at that moment, in seconds. */
+  offset(at) {
+    const { year, month, day, hour, minute, second } = Object.fromEntries(
+      this.#fields.formatToParts(at * 1000).map(({ type, value }) => [type, Number(value)]),
+    );
+    return Date.UTC(year, month - 1, day, hour, minute, second) / 1000 - Math.floor(at);
+  }
+
+  /** "1,100" */
+  number(value) {
+    return this.#whole.format(value);
+  }
+
+  #format(options) {
+    return new Intl.DateTimeFormat(this.locale, { timeZone: this.timezone, ...options });
+  }
+}
+
+function isKnown(attempt) {
+  try {
+    attempt();
+    return true;
+  } catch {
+    return false;
+  }
+}

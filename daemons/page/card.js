@@ -1,0 +1,71 @@
+// @ts-check
+/** One device: what it does, whether that is so, and what can be done with it. */
+
+import { Button, Slider } from "./control.js";
+import { announce, make, say, sayOrHide, set } from "./dom.js";
+import { house } from "./house.js";
+import { Mark } from "./mark.js";
+import { absence, countdown, failure, look, past, phase, progress, receipt, watts } from "./words.js";
+
+const RECEIPT_SECONDS = 12;
+
+export class Card extends HTMLElement {
+  #mark = new Mark();
+  #button = new Button((word) => this.#command(word));
+  #slider = new Slider((percent) => this.#command("on", { brightness_percent: percent }));
+  #name = make("h3", { class: "name" });
+  #word = make("span", { class: "word" });
+  #power = make("span", { class: "power" });
+  #note = make("p", { class: "note" });
+  #lines = make("pre");
+  #log = make("details", { class: "log" }, make("summary", {}, "Last lines of its log"), this.#lines);
+  #receipt = make("p", { class: "receipt" });
+  #fade = 0;
+
+  connectedCallback() {
+    if (this.firstChild) return;
+    const says = make("p", { class: "says" }, this.#word, " ", this.#power);
+    const body = make("div", { class: "body" }, this.#name, says, this.#note, this.#log);
+    this.append(this.#mark.element, body, this.#slider.element, this.#button.element, this.#receipt);
+    this.update();
+  }
+
+  /** Show what is known at this moment. */
+  update() {
+    const device = house.devices.get(this.dataset.device ?? "");
+    if (!device) return;
+    const presence = house.presence(device);
+    const isLive = presence === "live";
+    const appearance = look(device);
+    set(this, "data-presence", presence);
+    set(this, "data-phase", device.state?.phase ?? null);
+    set(this, "data-look", appearance);
+
+    const way = isLive ? progress(device) : null;
+    const middle = appearance !== "working" || !way ? "" : way.left == null ? `${Math.round(way.percent)} %` : countdown(way.left);
+    this.#mark.show(appearance, way, middle);
+    say(this.#name, device.name);
+    set(this.#name, "title", device.name);
+    say(this.#word, absence(device) ?? phase(device) ?? "nothing is known of it yet");
+    say(this.#power, isLive && device.state?.power_watts ? watts(device.state.power_watts) : "");
+    sayOrHide(this.#note, isLive ? device.state?.fault : this.#remark(device, presence));
+    this.#log.hidden = presence !== "failed" || !device.last_lines?.length;
+    if (!this.#log.hidden) say(this.#lines, device.last_lines.join("\n"));
+    this.#slider.show(device);
+    this.#button.show(device);
+  }
+
+  #remark(device, presence) {
+    return [presence === "failed" && failure(device), past(device)].filter(Boolean).join(" · ");
+  }
+
+  async #command(word, args) {
+    const answer = await house.command(this.dataset.device, word, args);
+    const text = receipt(answer);
+    clearTimeout(this.#fade);
+    say(this.#receipt, text);
+    set(this.#receipt, "data-outcome", answer.outcome);
+    announce(`${this.#name.textContent}: ${text}`);
+    this.#fade = setTimeout(() => say(this.#receipt, ""), RECEIPT_SECONDS * 1000);
+  }
+}

@@ -1,0 +1,87 @@
+// @ts-check
+/** The button of a device, and the slider of one that can be dimmed. */
+
+import { make, say, set } from "./dom.js";
+import { house } from "./house.js";
+
+/**
+ * What the button of a device does: one thing, the one that is wanted next.
+ * @returns {{word: string, label: string} | null}
+ */
+export function action(process) {
+  const { commands, state } = process;
+  const on = Boolean(state?.status);
+  // What a press would do is known only as long as it is known what is.
+  if (commands.press) return { word: "press", label: house.presence(process) !== "live" ? "Press" : on ? "Turn off" : "Turn on" };
+  if (on && commands.stop) return { word: "stop", label: "Stop" };
+  if (commands.start) return { word: "start", label: "Start" };
+  if (on && commands.off) return { word: "off", label: "Turn off" };
+  if (commands.on) return { word: "on", label: "Turn on" };
+  return commands.toggle ? { word: "toggle", label: "Switch" } : null;
+}
+
+export class Button {
+  #wish;
+  #label = make("span");
+  #does = /** @type {ReturnType<typeof action>} */ (null);
+
+  /** @param {(word: string) => Promise<unknown>} wish asks for it, and comes back with the receipt */
+  constructor(wish) {
+    this.#wish = wish;
+    this.element = make("button", { type: "button", class: "control" }, this.#label);
+    this.element.addEventListener("click", () => this.#press());
+  }
+
+  show(process) {
+    this.#does = action(process);
+    this.element.hidden = !this.#does;
+    if (!this.#does) return;
+    const { word, label } = this.#does;
+    set(this.element, "data-command", word);
+    set(this.element, "aria-label", `${label}: ${process.name}`);
+    // Not `disabled`, which would take the focus away from whoever stands on it.
+    set(this.element, "aria-disabled", house.isLive ? null : "true");
+    say(this.#label, label);
+  }
+
+  async #press() {
+    if (!this.#does || this.element.ariaBusy === "true") return;
+    this.element.ariaBusy = "true";
+    await this.#wish(this.#does.word);
+    this.element.ariaBusy = "false";
+  }
+}
+
+export class Slider {
+  #held = false;
+
+  /** @param {(percent: number) => void} wish */
+  constructor(wish) {
+    this.element = make("input", { type: "range", class: "slider", hidden: "" });
+    this.element.addEventListener("input", () => this.#hold(true));
+    this.element.addEventListener("change", () => {
+      this.#hold(false);
+      wish(this.element.valueAsNumber);
+    });
+  }
+
+  show({ commands, state, name }) {
+    const takes = commands.on?.brightness_percent;
+    this.element.hidden = !takes || state?.brightness_percent == null;
+    if (this.element.hidden) return;
+    const [least, most] = takes.match(/\d+/g) ?? [1, 100]; // "a whole number from 1 to 100"
+    set(this.element, "min", least);
+    set(this.element, "max", most);
+    set(this.element, "aria-label", `Brightness: ${name}`);
+    // While a hand is on it, it is the hand's.
+    if (!this.#held) this.element.value = state.brightness_percent;
+    set(this.element, "aria-valuetext", `${this.element.value} %`);
+    this.element.style.setProperty("--filled", `${this.element.value}%`);
+  }
+
+  #hold(held) {
+    this.#held = held;
+    set(this.element, "aria-valuetext", `${this.element.value} %`);
+    this.element.style.setProperty("--filled", `${this.element.value}%`);
+  }
+}

@@ -1,0 +1,27 @@
+// @ts-check
+/** The page: its elements, and the mirror that they show. */
+
+import { Banner } from "./banner.js";
+import { Card } from "./card.js";
+import { Clock } from "./clock.js";
+import { Drawing } from "./drawing.js";
+import { house } from "./house.js";
+import { Processes } from "./processes.js";
+import { Rooms } from "./rooms.js";
+import { Sentence } from "./sentence.js";
+import { fadeWhenQuiet, followAddress } from "./views.js";
+
+customElements.define("house-banner", Banner);
+customElements.define("house-card", Card);
+customElements.define("house-clock", Clock);
+customElements.define("house-drawing", Drawing);
+customElements.define("house-processes", Processes);
+customElements.define("house-rooms", Rooms);
+customElements.define("house-sentence", Sentence);
+
+// The history is heavy and seldom looked at: it comes when all else is there, and before it can be missed.
+house.addEventListener("house", async () => customElements.define("house-history", (await import("./history.js")).History), { once: true });
+
+followAddress();
+fadeWhenQuiet();
+house.open();

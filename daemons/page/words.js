@@ -1,0 +1,152 @@
+// @ts-check
+/** How things are put: spans, ages, and how far a device can be trusted. */
+
+import { house } from "./house.js";
+
+/** "0.3 s", "42 s", "4 min", "2 h 5 min", "3 d" */
+export function span(seconds) {
+  const s = Math.max(0, seconds);
+  if (s < 9.95) return `${s.toFixed(1)} s`;
+  if (s < 59.5) return `${Math.round(s)} s`;
+  if (s < 600) return two(Math.round(s), 60, "min", "s");
+  if (s < 3600) return `${Math.floor(s / 60)} min`;
+  if (s < 86400) return two(Math.floor(s / 60), 60, "h", "min");
+  return two(Math.floor(s / 3600), 24, "d", "h");
+}
+
+/** A span that is watched while it grows: in whole seconds, which are calmer. */
+export function elapsed(seconds) {
+  return seconds < 9.95 ? `${Math.floor(Math.max(0, seconds))} s` : span(seconds);
+}
+
+function two(count, size, great, small) {
+  const rest = count % size;
+  return `${Math.floor(count / size)} ${great}${rest ? ` ${rest} ${small}` : ""}`;
+}
+
+/** "1:05", "1:02:00" */
+export function countdown(seconds) {
+  const s = Math.max(0, Math.floor(seconds));
+  const minutes = s >= 3600 ? String(Math.floor(s / 60) % 60).padStart(2, "0") : Math.floor(s / 60);
+  const rest = `${minutes}:${String(s % 60).padStart(2, "0")}`;
+  return s >= 3600 ? `${Math.floor(s / 3600)}:${rest}` : rest;
+}
+
+/** "850 W" */
+export function watts(value) {
+  return `${house.calendar.number(value)} W`;
+}
+
+/** "7.0 MB" */
+export function bytes(value) {
+  return `${(value / 1e6).toFixed(1)} MB`;
+}
+
+/** What a device does, in a word or two; null where it has shown nothing that can be told. */
+export function phase(process) {
+  const { phase, status, brightness_percent } = process.state ?? {};
+  const word = phase ?? (status == null ? null : status ? "on" : "off");
+  return word && status && brightness_percent != null ? `${word} at ${brightness_percent} %` : word;
+}
+
+/**
+ * How a process looks, in one word: its presence where it cannot be trusted, else what it is at. Everything that draws
+ * a process draws this.
+ */
+export function look(process) {
+  const presence = house.presence(process);
+  if (presence !== "live") return presence;
+  const { status, ready, fault, remaining_seconds, progress_percent } = process.state ?? {};
+  if (fault) return "fault";
+  if (ready) return "ready";
+  if (remaining_seconds != null || progress_percent != null) return "working";
+  return status && process.kind && process.id !== house.mirror ? "on" : "idle";
+}
+
+/** What a device is, where it is not live: "restarting for 3 s", "failed". Null for one that is live. */
+export function absence(process) {
+  const { presence_since: since, heard } = process;
+  const silent = heard == null ? "never heard" : `silent for ${elapsed(house.now - heard)}`;
+  const lasting = since == null ? "" : ` for ${elapsed(house.now - since)}`;
+  switch (house.presence(process)) {
+    case "live":
+      return null;
+    case "stale":
+      return silent;
+    case "offline":
+      return `offline · ${silent}`;
+    case "restarting":
+      return `restarting${lasting}`;
+    case "failed":
+      return "failed";
+    case "stopped":
+      return `stopped by hand${since == null ? "" : ` at ${house.calendar.moment(since, house.now)}`}`;
+    default:
+      return process.presence;
+  }
+}
+
+/** Why it failed, and when it is tried again. */
+export function failure({ reason, retry_at }) {
+  const left = retry_at == null || !house.isLive ? null : retry_at - house.now;
+  const next = left == null ? null : left > 0 ? `next try in ${Math.ceil(left)} s` : "being tried again";
+  return [reason, next].filter(Boolean).join(" · ");
+}
+
+/** What a device was when it was last heard: "was toasting · 0:05 left · 850 W". */
+export function past(process) {
+  const { remaining_seconds: left, power_watts: power, fault } = process.state ?? {};
+  const word = phase(process);
+  if (!word) return "nothing is known of it yet";
+  return [`was ${word}`, left != null && `${countdown(left)} left`, power && watts(power), fault].filter(Boolean).join(" · ");
+}
+
+/** How long something has yet to go, and how far it is, at this moment; null where that is not told. */
+export function progress({ state, at }) {
+  const left = state?.remaining_seconds;
+  const done = state?.progress_percent;
+  if (left == null && done == null) return null;
+  const gone = at == null ? 0 : Math.max(0, house.now - at);
+  if (left == null) return { left: null, percent: done };
+  const now = Math.max(0, left - gone);
+  // The pace is that of the last state: so much was left of so much.
+  const total = done == null || done >= 100 ? null : left / (1 - done / 100);
+  return { left: now, percent: total ? 100 * (1 - now / total) : (done ?? 0) };
+}
+
+const OUTCOMES = { applied: "applied", rejected: "refused", expired: "too late", unanswered: "no answer", unsent: "not sent" };
+
+/** "applied · 2 ms", "refused: it is already toasting" */
+export function receipt({ outcome, reason, took_seconds: took }) {
+  const word = OUTCOMES[outcome] ?? outcome;
+  if (reason) return `${word}: ${reason}`;
+  return took == null ? word : `${word} · ${took < 1 ? `${Math.max(1, Math.round(took * 1000))} ms` : span(took)}`;
+}
+
+const CAUSES = {
+  hardware: "by hand at the appliance",
+  restore: "set when its process started",
+  max_on: "cut off for safety",
+  off_timer: "by the appliance’s own timer",
+};
+
+/**
+ * Why a device changed: "Bathroom light turned on at 06:58:12".
+ * @param {string | null} cause
+ * @param {string} device whose change it was
+ * @param {Record<string, {device: string, at: number, phase: string | null}>} causes
+ */
+export function because(cause, device, causes) {
+  if (!cause) return null;
+  if (CAUSES[cause]) return CAUSES[cause];
+  const first = causes[cause];
+  if (!first) return "by a command";
+  if (first.device === device) return `by a press or command at ${house.calendar.time(first.at)}`;
+  const name = house.process(first.device)?.name ?? first.device;
+  return `${name} ${turned(first.phase)} at ${house.calendar.time(first.at)}`;
+}
+
+function turned(phase) {
+  if (phase === "on" || phase === "off") return `turned ${phase}`;
+  return phase === "ready" ? "was ready" : phase ? `became ${phase}` : "changed";
+}
