@@ -3,8 +3,8 @@
     a press            state                      state
     ───────▶ switch ──────────▶ coffee maker ──────────────┐
              (binds)    │       (hears, binds)             ▼
-                        └─────▶ toaster ───────────────▶ mirror ──▶ terminal
-                                (hears, binds)          (hears all)
+                        └─────▶ toaster ───────────────▶ mirror ──▶ page
+                                (hears, binds)          (hears all)     terminal
 
 How a line of configuration becomes a process, file by file:
 
@@ -13,11 +13,14 @@ How a line of configuration becomes a process, file by file:
                               kinds/KIND ◀─ appliance ◀─ device ◀─────────────────┤
                               drivers/DRIVER ◀────────────┘                       │
                                             kinds/mirror ◀─ mirror ◀──────────────┤
-                                                    ward ◀─ steward ◀─────────────┘
+                                                    ward ◀─ steward ◀─────────────┤
+                                                writer ◀─ recorder ◀──────────────┘
 
 Every process is a `process`: a life under a name, on the bus, loop, journal and clock; under
-all of it message, value, errors. The `house` command is cli and console, with status, tail and
-terminal beneath it; drill breaks a running house, and verdict says what came of it.
+all of it message, value, errors. The mirror serves its page from page/, and the browser's part of
+that is page/static/. What the recorder writes, history reads. The `house` command is cli and
+console, with status, tail and terminal/ beneath it; drill breaks a running house, and verdict says
+what came of it.
 """
 
 __version__ = "0.1.0"

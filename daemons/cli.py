@@ -114,9 +114,9 @@ def status(site: Site, as_json: bool) -> None:
             return
         from rich.console import Console
 
-        from daemons import terminal
+        from daemons.terminal import screen
 
-        terminal.show(ask(), zone(roster), Console())
+        screen.show(ask(), zone(roster), Console())
 
 
 @main.command()
@@ -125,15 +125,15 @@ def mirror(site: Site) -> None:
     """Show the house live, until q or Ctrl-C; its keys press, start, stop and restart."""
     from rich.console import Console
 
-    from daemons import terminal
+    from daemons.terminal import screen
 
     console = Console()
     with untouched():
         while console.is_dumb_terminal or not sys.stdout.isatty():
             with asking(site) as (_, ask):
-                click.echo(terminal.plain(ask()) + "\n")
+                click.echo(screen.plain(ask()) + "\n")
             time.sleep(1)
-        from daemons.viewer import Viewer
+        from daemons.terminal.viewer import Viewer
 
         site.enter()
         Viewer(console, lambda: asking(site)).run()
@@ -290,7 +290,7 @@ def history(site: Site, names: tuple[str, ...], since: str, as_csv: bool, as_jso
         return
     from rich.console import Console
 
-    from daemons import plot
+    from daemons.terminal import plot
 
     if as_csv:
         click.echo(plot.comma_separated(found, zone(roster)), nl=False)
@@ -424,8 +424,9 @@ def drill(
     from rich.console import Console
     from rich.progress import Progress
 
-    from daemons import operate, terminal
+    from daemons import operate
     from daemons.drill import Drill, real_hardware
+    from daemons.terminal import screen
     from daemons.verdict import figures
 
     site.running()
@@ -443,7 +444,7 @@ def drill(
     if as_json:
         click.echo(json.dumps(figures(verdict), indent=2))
     else:
-        Console().print(terminal.verdict(figures(verdict)))
+        Console().print(screen.verdict(figures(verdict)))
     ctx.exit(0 if verdict.is_kept else 1)
 
 

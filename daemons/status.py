@@ -62,10 +62,12 @@ def address(roster: Roster, known: dict[str, Any]) -> str | None:
 def standing(name: str, info: dict[str, Any] | None, known: dict[str, Any], run: Path) -> dict[str, Any]:
     """Say how one process stands, and where it is heard and asked."""
     by_hand = info is not None and not info["pid"] and stopped_path(name).exists()
+    found = "stopped" if by_hand else presence(info, known)
     same = ("state", "cause", "since", "age_seconds", "reason", "last_lines", "retry_at")
     return {
         "process": process(info, known),
-        "presence": "stopped" if by_hand else presence(info, known),
+        "presence": found,
+        "presence_since": known["presence_since"] if found == known["presence"] else None,
         **{key: known[key] for key in same},
         "endpoints": {
             "publish": absolute(publish_endpoint(name), run),

@@ -81,6 +81,12 @@ def main() -> None:
             house("send", "coffee_maker", "start")
             take(browser, f"{url}#house", "house", WALL)
             page = take(browser, f"{url}#history", "history", WALL)
+            for _ in range(10):
+                page.get_by_role("button", name="Zoom in").click()
+            page.wait_for_timeout(1500)
+            page.locator(".row", has_text="Toaster").locator(".bars button").nth(1).hover()
+            page.wait_for_timeout(500)
+            page.screenshot(path=FOLDER / "history.png")
             page.close()
             pid = json.loads(house("status", "--json"))["devices"]["toaster"]["process"]["pid"]
             hardware = Path(folder) / "run" / "hardware" / "toaster"

@@ -13,7 +13,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 
-from tests.household import BREAKFAST, PATIENCE, Household
+from tests.household import BREAKFAST, PATIENCE, Household, eventually
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 QUIET = (
@@ -82,8 +82,8 @@ def window(chromium: Browser) -> Iterator[Callable[..., Page]]:
 
 
 def url(house: Household) -> str:
-    """Give the address of a house's page."""
-    return str(house.status()["mirror"]["url"])
+    """Give the address of a house's page, as soon as it has one."""
+    return str(eventually(lambda: house.status()["mirror"]["url"]))
 
 
 def card(page: Page, name: str) -> Any:
@@ -290,7 +290,7 @@ def test_a_token_is_asked_for_once(breakfast: Household, window: Callable[..., P
             expect(page.locator("body")).to_contain_text(re.compile("not", re.IGNORECASE))
     is_live(page)
     breakfast.kill("mirror")
-    page.reload()
+    page.goto(url(breakfast))
     is_live(page)
     assert "house" not in page.evaluate("document.cookie"), "no script can read it"
 
@@ -338,3 +338,13 @@ def test_every_file_of_the_page_is_served(breakfast: Household, chromium: Browse
         assert answer.ok, file.name
         assert ("javascript" in answer.headers["content-type"]) == (file.suffix == ".js")
     context.close()
+
+
+def test_a_wall_stays_black(breakfast: Household, window: Callable[..., Page]) -> None:
+    """Where the address says so, also in a browser that reports a light scheme."""
+    page = window(f"{url(breakfast)}?glass=black", color_scheme="light")
+    is_live(page)
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(0, 0, 0)"
+    page.goto(url(breakfast))
+    is_live(page)
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"

@@ -1,5 +1,6 @@
 """A smart mirror: gathers every state of the house and says when breakfast is ready."""
 
+from math import ceil
 from typing import Annotated, Any, Literal, get_args
 
 from msgspec import Meta, Struct, field
@@ -15,6 +16,8 @@ AbsolutePath = Annotated[str, Meta(pattern=r"^/.")]
 HostName = Annotated[str, Meta(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?\Z")]
 
 
+WORDS = {"failed": "has failed"}
+"""How a presence is said in a sentence, where it is not "is" and its word."""
 LIVES = {"live": "running"}
 """The steward's words for a presence, where they differ."""
 
@@ -71,6 +74,8 @@ class Entry(Struct, frozen=True):
     """What the steward said of its process last."""
     heard: float = 0.0
     """When it was last heard, in the mirror's own seconds."""
+    stated: float = 0.0
+    """When its state was."""
 
 
 class Mirror(Kind):
@@ -110,7 +115,7 @@ class Table:
         if isinstance(heard, Heartbeat):
             self.entries[heard.device] = replace(entry, beat=heard, heard=now)
             return None
-        self.entries[heard.device] = replace(entry, state=heard, heard=now)
+        self.entries[heard.device] = replace(entry, state=heard, heard=now, stated=now)
         return entry.state
 
     def presence(self, name: str, now: float) -> Presence:
@@ -190,7 +195,7 @@ class Table:
         title = self._titles[state.device]
         what = self._products.get(state.device, title)
         if (presence := self.presence(state.device, now)) != "live":
-            return f"{title} is {presence}"
+            return f"{title} {WORDS.get(presence, f'is {presence}')}"
         if state.state["ready"]:
             return f"{what} is ready"
         if state.state.get("fault"):
@@ -198,7 +203,8 @@ class Table:
         left = state.state.get("remaining_seconds")
         if not isinstance(left, int | float):
             return f"{title} is {state.state.get('phase')}"
-        return f"{what} in {int(left) // 60}:{int(left) % 60:02}"
+        seconds = max(0, ceil(left - (now - self.entries[state.device].stated)))
+        return f"{what} in {seconds // 60}:{seconds % 60:02}"
 
 
 def describe(title: str, before: State | None, state: State) -> str | None:

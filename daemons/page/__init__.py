@@ -1,4 +1,4 @@
-"""The mirror's page: what it is about. The Python here serves it; the files beside it are the browser's."""
+"""The mirror's page: what it is about. The Python here serves it; what is in static/ is the browser's."""
 
 from msgspec import Struct
 

@@ -118,6 +118,7 @@ class Forwarder:
             number = self._portrait.read_cursor(after)
             if number is not None and self._subject.board.after(number) is not None:
                 client.number = number
+        client.beat = self._portrait.beat(names, None)  # who has missed nothing hears at once that we are there
         client.wake.set()
         self._clients.add(client)
         self._subject.tally.clients = len(self._clients)

@@ -33,7 +33,7 @@ from daemons.page.portrait import Portrait
 from daemons.page.server import Server
 from daemons.value import Seconds
 
-ASSETS = Path(__file__).parent
+ASSETS = Path(__file__).parent / "static"
 RETRY_SECONDS = 1.0
 """How soon a port that could not be had is tried again."""
 BACKLOG = 1024

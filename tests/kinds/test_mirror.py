@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 from msgspec import Struct
 
-from daemons.kinds.mirror import Options, Table, describe
-from daemons.message import Heartbeat, State
+from daemons import house
+from daemons.kinds.mirror import LIVES, PRESENCES, Mirror, Options, Table, describe
+from daemons.message import Heartbeat, Report, State
+from daemons.value import Problem
 from tests import fresh
 
 TITLES = {"coffee_maker": "Coffee maker", "toaster": "Toaster", "lamp": "Lamp"}
@@ -24,6 +26,12 @@ def cooking(device: str, cause: str = "p1", turned: float = fresh.BORN + 10, **f
     return fresh.state(
         device, turned=turned, cause=cause, **{"ready": ready, "fault": None, "starts": 1, **fields}
     )
+
+
+def report(life: str, device: str = "lamp", **more: Any) -> Report:
+    """Give the steward's word on a process."""
+    about: dict[str, Any] = {"device": device, "boot": 1, "seq": 1, "at": 1.0, "since": 70.0, "life": life}
+    return Report(**about, **more)
 
 
 def beat(device: str) -> Heartbeat:
@@ -53,7 +61,7 @@ def test_a_heartbeat_keeps_a_state_alive(table: Table) -> None:
     assert table.presence("lamp", 110.0) == "live"
     assert table.snapshot("lamp", 110.0).items() >= {
         "presence": "live", "state": {"status": True}, "cause": None, "since": fresh.BORN, "age_seconds": 1.0,
-        "boot": 1, "seq": 1, "pid": 42, "restarts": 2,
+        "boot": 1, "seq": 1, "pid": 42, "restarts": 2, "at": fresh.BORN, "started_at": 0.001,
     }.items()  # fmt: skip
 
 
@@ -76,7 +84,7 @@ def test_what_one_press_started_is_told_part_by_part(table: Table) -> None:
     table.hear(cooking("toaster", phase="toasting", remaining_seconds=65.4), 0.0)
     table.hear(cooking("coffee_maker", phase="ready"), 0.0)
     shown = table.shows(0.0)
-    assert shown.message == "Coffee maker: ready · Toaster: ready in 1:05"
+    assert shown.message == "Coffee maker is ready · Toaster in 1:06"
     assert (shown.phase, shown.status, shown.ready) == ("preparing", True, False)
 
 
@@ -99,7 +107,171 @@ def test_a_part_that_failed_is_told(table: Table) -> None:
     """A toaster that cannot toast does not vanish from the meal."""
     table.hear(cooking("toaster", phase="idle", fault="did not switch on"), 0.0)
     table.hear(cooking("coffee_maker", phase="ready"), 0.0)
-    assert table.shows(0.0).message == "Coffee maker: ready · Toaster: did not switch on"
+    assert table.shows(0.0).message == "Coffee maker is ready · Toaster: did not switch on"
+
+
+def test_a_part_is_called_by_what_it_makes() -> None:
+    """What one waits for is the coffee, not its maker; whoever makes nothing goes by its own name."""
+    table = Table(Options(), TITLES, {"coffee_maker": "coffee", "toaster": "toast"})
+    table.hear(cooking("coffee_maker", phase="brewing", remaining_seconds=100.0), 0.0)
+    table.hear(cooking("toaster", phase="ready"), 0.0)
+    assert table.shows(0.0).message == "Coffee in 1:40 · toast is ready"
+
+
+def test_two_that_make_the_same_are_told_apart() -> None:
+    """With two toasters "toast is ready" would not say which; the coffee stays coffee."""
+    titles = {**TITLES, "second_toaster": "Second toaster"}
+    products = {"coffee_maker": "coffee", "toaster": "toast", "second_toaster": "toast"}
+    table = Table(Options(), titles, products)
+    table.hear(cooking("coffee_maker", phase="ready"), 0.0)
+    table.hear(cooking("second_toaster", phase="toasting", remaining_seconds=9.0), 0.0)
+    table.hear(cooking("toaster", phase="ready"), 0.0)
+    assert table.shows(0.0).message == "Coffee is ready · Second toaster in 0:09 · Toaster is ready"
+
+
+def test_a_part_without_a_time_is_told_by_its_phase(table: Table) -> None:
+    """There is nothing to count down."""
+    table.hear(cooking("toaster", phase="toasting", remaining_seconds=None), 0.0)
+    assert table.shows(0.0).message == "Toaster is toasting"
+
+
+@pytest.mark.parametrize("life", ["restarting", "failed", "stopped"])
+def test_a_part_whose_process_is_away_is_told(life: str) -> None:
+    """Its last word may be wrong by now: the machine is named, not what it makes."""
+    table = Table(Options(), {**TITLES, "steward": "Steward"}, {"toaster": "toast"})
+    table.hear(fresh.state("steward"), 0.0)
+    table.hear(cooking("toaster", phase="toasting", remaining_seconds=65.0), 0.0)
+    assert table.shows(0.0).message == "Toast in 1:05"
+    table.hear(report(life, "toaster"), 0.0)
+    assert table.shows(0.0).message == ("Toaster has failed" if life == "failed" else f"Toaster is {life}")
+
+
+def test_a_part_that_has_fallen_silent_is_told(table: Table) -> None:
+    """Its time is not counted down any more."""
+    table.hear(cooking("toaster", phase="toasting", remaining_seconds=65.0), 0.0)
+    assert table.shows(5.0).message == "Toaster is stale"
+
+
+# What is known of one process
+
+
+@pytest.mark.parametrize("life", ["restarting", "failed", "stopped"])
+def test_the_steward_knows_better(life: str) -> None:
+    """As long as it is heard itself; with its reason, and since when."""
+    table = Table(Options(), {**TITLES, "steward": "Steward"})
+    table.hear(fresh.state("steward"), 100.0)
+    table.hear(fresh.state("lamp", status=True), 100.0)
+    table.hear(report(life, reason="terminated by SIGKILL", lines=("a", "b"), retry_at=99.0), 100.0)
+    assert table.snapshot("lamp", 101.0).items() >= {
+        "presence": life, "presence_since": 70.0, "reason": "terminated by SIGKILL", "retry_at": 99.0,
+        "age_seconds": 1.0,
+    }.items()  # fmt: skip
+    assert table.snapshot("lamp", 101.0)["last_lines"] == ["a", "b"]
+    assert table.presence("lamp", 110.0) == "offline"  # the steward itself has not been heard for 10 s
+
+
+def test_it_is_live_since_the_steward_saw_it_running() -> None:
+    """A process that runs and is heard."""
+    table = Table(Options(), {**TITLES, "steward": "Steward"})
+    table.hear(fresh.state("steward"), 100.0)
+    table.hear(fresh.state("lamp", status=True), 100.0)
+    assert table.snapshot("lamp", 100.0)["presence_since"] is None  # nobody has said
+    table.hear(report("running"), 100.0)
+    found = table.snapshot("lamp", 100.0)
+    assert (found["presence"], found["presence_since"]) == ("live", 70.0)
+    assert set(LIVES) < set(PRESENCES)
+
+
+def test_it_is_stale_since_it_was_last_heard(table: Table) -> None:
+    """By the later of its state and its heartbeat, in its own seconds."""
+    table.hear(fresh.state("lamp", status=True), 100.0)
+    late = Heartbeat(device="lamp", boot=1, seq=1, at=fresh.BORN + 50, pid=42)
+    table.hear(late, 150.0)
+    for now, presence in ((155.0, "stale"), (165.0, "offline")):
+        found = table.snapshot("lamp", now)
+        assert (found["presence"], found["presence_since"]) == (presence, fresh.BORN + 50)
+
+
+def test_of_who_was_never_heard_nothing_is_known(table: Table) -> None:
+    """Every field is there, and says so."""
+    found = table.snapshot("lamp", 5.0)
+    assert found.pop("presence") == "offline"
+    assert found.pop("last_lines") == []
+    assert set(found.values()) == {None}
+    assert {"presence_since", "at", "started_at", "state", "boot", "pid"} <= found.keys()
+
+
+def test_what_the_steward_says_of_strangers_is_left_out(table: Table) -> None:
+    """As its word on the mirror itself."""
+    assert table.hear(report("running", "somebody"), 0.0) is None
+    assert "somebody" not in table.entries
+
+
+# What can be set
+
+
+def options(**table: Any) -> tuple[Any, list[str]]:
+    """Give the options of a mirror as configured, and what is wrong with them."""
+    problems: list[Problem] = []
+    made = house.build("mirror", {"kind": "mirror", **table}, ("devices", "mirror"), problems)
+    return made and made.options, [f"{'.'.join(map(str, p.path[2:]))}: {p.text}" for p in problems]
+
+
+def test_a_mirror_that_was_told_nothing() -> None:
+    """Its page is on loopback, at the port that docs/page.md tells, without encryption."""
+    found, problems = options()
+    assert not problems
+    assert (found.port, found.address, found.hosts) == (8060, "127.0.0.1", ())
+    assert (found.certificate, found.private_key) == (None, None)
+
+
+def test_everything_of_the_page_can_be_set() -> None:
+    """And is taken as it is written."""
+    given = {
+        "port": 0, "address": "::", "hosts": ["house.example", "house"],
+        "certificate": "/a.crt", "private_key": "/a.key",
+    }  # fmt: skip
+    found, problems = options(**given)
+    assert not problems
+    assert {key: getattr(found, key) for key in given} == {**given, "hosts": ("house.example", "house")}
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("port", -1), ("port", 65536), ("port", "8060"), ("port", 80.5), ("address", ""), ("address", 1),
+        ("hosts", "house.example"), ("hosts", ["House"]), ("hosts", ["a b"]), ("hosts", ["a:80"]),
+        ("hosts", [""]),
+        ("hosts", ["*"]), ("hosts", ["-a"]), ("hosts", ["a\n"]), ("certificate", "a.crt"),
+        ("certificate", ""),
+        ("private_key", "/"), ("ports", 1),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_is_told_with_its_key(key: str, value: Any) -> None:
+    """Before it reaches a running house."""
+    found, problems = options(**{key: value})
+    assert found is None
+    assert len(problems) == 1
+    assert problems[0].startswith(key)
+
+
+@pytest.mark.parametrize("key", ["certificate", "private_key"])
+def test_half_a_key_pair_is_refused(key: str) -> None:
+    """One without the other encrypts nothing."""
+    assert options(**{key: "/a.pem"})[1] == [": certificate and private_key go together"]
+
+
+@pytest.mark.parametrize(("stale", "offline"), [("10s", "10s"), ("0s", "10s"), ("20s", "10s")])
+def test_it_is_stale_before_it_is_offline(stale: str, offline: str) -> None:
+    """Anything else would never be shown."""
+    (problem,) = options(stale_after=stale, offline_after=offline)[1]
+    assert "stale_after must be shorter than offline_after" in problem
+
+
+def test_where_its_page_is_does_not_count_down() -> None:
+    """Its sentence is a measurement, its address and its fault are none: they are told when they change."""
+    assert "message" in Mirror.measurements()
+    assert not {"url", "fault", "phase"} & Mirror.measurements()
 
 
 def test_hearing_gives_the_state_that_is_replaced(table: Table) -> None:

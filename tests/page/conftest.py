@@ -24,9 +24,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 
 
 @pytest.fixture(scope="session")
-def shared(
-    tmp_path_factory: pytest.TempPathFactory, guard: Callable[[Path], None]
-) -> Iterator[Household]:
+def shared(tmp_path_factory: pytest.TempPathFactory, guard: Callable[[Path], None]) -> Iterator[Household]:
     """Have a breakfast house up that no test breaks for good: one for each process of the test run."""
     house = Household(tmp_path_factory.mktemp("shared"))
     guard(house.run)

@@ -3,6 +3,7 @@
 from threading import Thread
 from typing import Any
 
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -137,6 +138,7 @@ class Reading(RuleBasedStateMachine):
 
 
 TestReading = Reading.TestCase
+TestReading.settings = settings(max_examples=50, stateful_step_count=30, deadline=None)
 
 
 def test_a_writer_and_a_reader_in_two_threads() -> None:

@@ -111,7 +111,8 @@ async def test_each_is_counted_by_device_and_outcome(run: Path) -> None:
         '{"more": 1}', '{"timeout_seconds": 0}', '{"timeout_seconds": 61}', '{"timeout_seconds": "2"}',
         '{"timeout_seconds": null}', '{"id": ""}', '{"id": "a b"}', '{"id": 1}', '{"args": []}',
         '{"args": {"a": []}}', '{"args": {"": 1}}', "[]", "null", "", "{", '{"timeout_seconds": NaN}',
-        '{"args": {"a": "' + "x" * 1001 + '"}}', '{"args": {' + ",".join(f'"{n}": 1' for n in range(21)) + "}}",
+        '{"args": {"a": "' + "x" * 1001 + '"}}',
+        '{"args": {' + ",".join(f'"{n}": 1' for n in range(21)) + "}}",
         '{"timeout_seconds": 1e400}', '{"args": ' + '{"a": ' * 2000,
     ],
 )  # fmt: skip

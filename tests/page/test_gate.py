@@ -80,7 +80,8 @@ def test_only_our_own_page_is_our_own(origin: str | None, host: str, *, is_own: 
 @pytest.mark.parametrize(
     ("address", "loopback"),
     [
-        ("127.0.0.1", True), ("127.8.8.8", True), ("::1", True), ("localhost", True), ("0.0.0.0", False),
+        ("127.0.0.1", True), ("127.8.8.8", True), ("::1", True), ("localhost", True),
+        ("0.0.0.0", False),  # noqa: S104
         ("::", False), ("192.168.1.2", False), ("house.example", False), ("localhost.evil.example", False),
     ],
 )  # fmt: skip

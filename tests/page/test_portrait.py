@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daemons.clock import uptime
+from daemons.page.board import Change
 from daemons.page.portrait import Portrait
 from tests.household import PROJECT
 from tests.page.stand import BOOT, PEERS, Stand
@@ -29,6 +30,14 @@ def stand() -> Stand:
 def portrait(stand: Stand) -> Portrait:
     """Give the portrait of that."""
     return Portrait(stand.subject)
+
+
+def last(stand: Stand) -> Change:
+    """Give what was put up last."""
+    changes = stand.board.after(stand.board.number - 1)
+    assert changes is not None
+    (change,) = changes
+    return change
 
 
 def documented() -> list[str]:
@@ -99,7 +108,7 @@ def test_one_device_is_its_part_of_the_house(portrait: Portrait) -> None:
 def test_a_change_tells_its_whole_standing(portrait: Portrait, stand: Stand) -> None:
     """With the number, whose it is, what led to it and for how many it stands."""
     stand.show("lamp", status=True)
-    (change,) = stand.board.after(stand.board.number - 1) or ()
+    change = last(stand)
     told = json.loads(portrait.change(change, missed=3))
     assert told.keys() == {"type", "cursor", "at", "device", "missed", "heard", "now"}
     assert (told["type"], told["device"], told["missed"], told["heard"]) == ("change", "lamp", 3, True)
@@ -113,7 +122,7 @@ def test_a_change_that_is_told_late_is_that_much_older(portrait: Portrait, stand
     before = uptime() - 100.0
     stand.table.hear(stand.table.entries["lamp"].state, before)  # type: ignore[arg-type]
     stand.board.put("lamp", stand.table.snapshot("lamp", before + 2.0), before + 2.0, heard=False)
-    (change,) = stand.board.after(stand.board.number - 1) or ()
+    change = last(stand)
     assert change.standing["age_seconds"] == 2.0
     assert json.loads(portrait.change(change))["now"]["age_seconds"] == pytest.approx(100.0, abs=5.0)
 

@@ -36,6 +36,11 @@ def serve(page: Callable[[Server], None]) -> Server:
     return made
 
 
+def until(event: Event) -> None:
+    """Wait, as a page that hangs does."""
+    event.wait()
+
+
 # The thread, with a page that does what the test wants
 
 
@@ -51,7 +56,7 @@ def test_a_page_that_beats_is_well() -> None:
 def test_a_page_that_hangs_is_noticed_after_six_seconds_of_turns() -> None:
     """Six ticks may pass without a beat, the seventh tells; one beat in between, and they count anew."""
     hanging = Event()
-    server = serve(lambda _: hanging.wait() and None)
+    server = serve(lambda _: until(hanging))
     assert [server.tick() for _ in range(HUNG_TICKS)] == [True] * HUNG_TICKS
     server.beat()
     assert [server.tick() for _ in range(HUNG_TICKS + 1)] == [True] * HUNG_TICKS + [False]
@@ -122,7 +127,7 @@ def test_the_page_is_told_to_end_and_waited_for() -> None:
 def test_the_end_does_not_wait_for_a_page_that_hangs() -> None:
     """It is left to the end of the process."""
     hanging = Event()
-    server = serve(lambda _: hanging.wait() and None)
+    server = serve(lambda _: until(hanging))
     server.end()
     assert server._thread.is_alive()
     hanging.set()
@@ -260,7 +265,9 @@ def test_beyond_loopback_the_page_waits_for_a_token(household: Houses) -> None:
     assert ask(url, "api/house", Authorization=f"Bearer {token}").status == 200
     assert ask(url, "metrics").status == 401
     assert ask(url, "healthz").status == 200
-    login = ask(url, "login", "POST", f"token={token}".encode(), Content_Type="application/x-www-form-urlencoded")
+    login = ask(
+        url, "login", "POST", f"token={token}".encode(), Content_Type="application/x-www-form-urlencoded"
+    )
     cookie = login.headers["Set-Cookie"].partition(";")[0]
     assert ask(url, "api/house", Cookie=cookie).status == 200
     assert token not in house.log("mirror")

@@ -22,8 +22,10 @@ from tests.page.stand import Stand, serving
 from tests.page.visitor import SMALL, Answer, ask, post, url_of
 
 FORM = "application/x-www-form-urlencoded"
-PATHS = ("/", "/login", "/page/index.html", "/api/house", "/api/devices/toaster", "/api/history",
-         "/api/openapi.json", "/metrics", "/healthz", "/nothing", "/api/live", "/page/", "/api/devices/x")  # fmt: skip
+PATHS = (
+    "/", "/login", "/page/index.html", "/page/", "/api/house", "/api/devices/toaster", "/api/devices/x",
+    "/api/history", "/api/openapi.json", "/api/live", "/metrics", "/healthz", "/nothing",
+)  # fmt: skip
 
 
 @contextmanager
@@ -78,7 +80,9 @@ def test_a_command_and_its_receipt(shared: Household, url: str) -> None:
     answer = post(url, "/api/devices/kitchen_lamp/off")
     assert answer.status == 200
     assert answer.json.keys() == {"id", "device", "outcome", "at", "took_seconds"}
-    answer = post(url, "/api/devices/kitchen_lamp/on", {"args": {"brightness_percent": 37}, "id": "thirty-seven"})
+    answer = post(
+        url, "/api/devices/kitchen_lamp/on", {"args": {"brightness_percent": 37}, "id": "thirty-seven"}
+    )
     assert (answer.status, answer.json["id"], answer.json["outcome"]) == (200, "thirty-seven", "applied")
     eventually(lambda: ask(url, "/api/devices/kitchen_lamp").json["state"]["brightness_percent"] == 37)
     assert ask(url, "/api/devices/kitchen_lamp").json["cause"] == "thirty-seven"
@@ -88,7 +92,9 @@ def test_a_command_and_its_receipt(shared: Household, url: str) -> None:
 def test_the_same_id_is_not_done_twice(shared: Household, url: str) -> None:
     """It gets the receipt that it got."""
     before = len(shared.witness("kitchen_lamp"))
-    first, second = (post(url, "/api/devices/kitchen_lamp/toggle", {"id": "only-once"}).json for _ in range(2))
+    first, second = (
+        post(url, "/api/devices/kitchen_lamp/toggle", {"id": "only-once"}).json for _ in range(2)
+    )
     assert first.pop("took_seconds") >= 0
     assert second.pop("took_seconds") >= 0
     assert first == second
@@ -130,9 +136,11 @@ def test_history(url: str) -> None:
     """Of all devices, or of those that are named; what was is told once the recorder has it."""
     post(url, "/api/devices/kitchen_lamp/toggle", {"id": "for-the-record"})
     told: Any = eventually(
-        lambda: (found := ask(url, "/api/history?device=kitchen_lamp&since=1h").json)
-        and any(s["cause"] == "for-the-record" for s in found["devices"]["kitchen_lamp"]["stretches"])
-        and found
+        lambda: (
+            (found := ask(url, "/api/history?device=kitchen_lamp&since=1h").json)
+            and any(s["cause"] == "for-the-record" for s in found["devices"]["kitchen_lamp"]["stretches"])
+            and found
+        )
     )
     assert told.keys() == {"since", "until", "resolution_seconds", "devices", "causes"}
     assert told["devices"].keys() == {"kitchen_lamp"}
@@ -147,7 +155,8 @@ def test_history(url: str) -> None:
     "query",
     [
         "points=9", "points=2001", "points=x", "points=", "points=%C2%B2", "since=x", "since=-1", "since=nan",
-        "since=inf", "since=1e400", "until=yesterday", "since=1h&until=2h", "since=", "devices=toaster", "Since=1h",
+        "since=inf", "since=1e400", "until=yesterday", "since=1h&until=2h", "since=", "devices=toaster",
+        "Since=1h",
     ],
 )  # fmt: skip
 def test_a_history_that_makes_no_sense(url: str, query: str) -> None:
@@ -238,8 +247,10 @@ def test_a_method_that_is_not_allowed(url: str, path: str, method: str, allowed:
 @pytest.mark.parametrize(
     "body",
     [
-        b"{", b"[]", b"null", b'"x"', b"\xff\xfe", b'{"args": 1}', b'{"more": 1}', b'{"id": ""}', b"[" * 10_000,
-        b'{"timeout_seconds": 0}', b'{"timeout_seconds": 61}', b'{"timeout_seconds": NaN}', b'{"args": {"a": 1e400}}',
+        b"{", b"[]", b"null", b'"x"', b"\xff\xfe", b'{"args": 1}', b'{"more": 1}', b'{"id": ""}',
+        b"[" * 10_000,
+        b'{"timeout_seconds": 0}', b'{"timeout_seconds": 61}', b'{"timeout_seconds": NaN}',
+        b'{"args": {"a": 1e400}}',
         b'{"args": {"a": "\\ud800"}}', b'{"args": ' + b'{"a": ' * 2000,
     ],
 )  # fmt: skip
@@ -268,11 +279,13 @@ def test_a_body_that_is_too_long(url: str) -> None:
     assert ask(url, "/api/devices/toaster/stop", "POST", short, Content_Type="application/json").status == 200
 
 
-@pytest.mark.parametrize("kind", [None, "text/plain", "text/plain; application/json", FORM, "multipart/form-data"])
+@pytest.mark.parametrize(
+    "kind", [None, "text/plain", "text/plain; application/json", FORM, "multipart/form-data"]
+)
 def test_a_body_that_another_site_could_send_unasked(shared: Household, url: str, kind: str | None) -> None:
     """415: what a form can send is no JSON, and nothing is done."""
     before = len(shared.witness("kitchen_lamp"))
-    more = {"Content_Type": kind} if kind else {}
+    more: dict[str, Any] = {"Content_Type": kind} if kind else {}
     answer = ask(url, "/api/devices/kitchen_lamp/toggle", "POST", b"{}", **more)
     assert (answer.status, answer.reason) == (415, "the body has to be application/json")
     assert len(shared.witness("kitchen_lamp")) == before
@@ -283,7 +296,7 @@ def test_too_many_commands(url: str) -> None:
     where = urlsplit(url)
     one = b"POST /api/devices/toaster/stop HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     one += b"Content-Length: 1\r\n"
-    with socket.create_connection((where.hostname, where.port), source_address=("127.0.0.2", 0)) as sender:  # type: ignore[arg-type]
+    with socket.create_connection((where.hostname, where.port), source_address=("127.0.0.2", 0)) as sender:
         sender.sendall((one + b"\r\n{") * 399 + one + b"Connection: close\r\n\r\n{")
         text = b"".join(iter(lambda: sender.recv(65536), b""))
     answers = re.findall(rb"HTTP/1.1 (\d+)", text)
@@ -340,7 +353,9 @@ def test_a_wrong_name_in_the_request_line(url: str) -> None:
     assert ask(url, "/api/house", Host="evil.example", X_Forwarded_Host="localhost").status == 403
 
 
-@pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://localhost:1", "http://localhost.evil.example"])
+@pytest.mark.parametrize(
+    "origin", ["http://evil.example", "null", "http://localhost:1", "http://localhost.evil.example"]
+)
 def test_another_site(shared: Household, url: str, origin: str) -> None:
     """It can neither read nor have something done."""
     before = len(shared.witness("kitchen_lamp"))
@@ -370,7 +385,9 @@ def test_the_page_is_there(url: str) -> None:
         found = ask(url, path)
         assert found.status == 200, path
         kind = kinds.get(path.rpartition(".")[2])
-        assert kind is None or found.headers.get_content_type().replace("application/java", "text/java") == kind
+        assert (
+            kind is None or found.headers.get_content_type().replace("application/java", "text/java") == kind
+        )
 
 
 def test_a_file_that_did_not_change_is_not_sent_again(url: str) -> None:
@@ -384,9 +401,10 @@ def test_a_file_that_did_not_change_is_not_sent_again(url: str) -> None:
     "path",
     [
         "/page/../mirror.py", "/page/%2e%2e/mirror.py", "/page/..%2fmirror.py", "/page/%2e%2e%2fmirror.py",
-        "/page/..\\mirror.py", "/page/..%5cmirror.py", "/page//etc/passwd", "/page/%2fetc/passwd", "/page/./../mirror.py",
-        "/page/x/../../mirror.py", "/page/..;/mirror.py", "/page/%00", "/page/index.html%00.py", "/page/%252e%252e/mirror.py",
-        "//etc/passwd", "/page", "/page/", "/page/../../run/token",
+        "/page/..\\mirror.py", "/page/..%5cmirror.py", "/page//etc/passwd", "/page/%2fetc/passwd",
+        "/page/./../mirror.py", "/page/x/../../mirror.py", "/page/..;/mirror.py", "/page/%00",
+        "/page/index.html%00.py",
+        "/page/%252e%252e/mirror.py", "//etc/passwd", "/page", "/page/", "/page/../../run/token",
     ],
 )  # fmt: skip
 def test_no_way_leads_out_of_the_folder(url: str, path: str) -> None:
@@ -424,7 +442,15 @@ async def test_with_a_token_everything_asks_for_it(token: str) -> None:
     async with page() as made:
         answer = await request(made, "/")
         assert (answer.status, answer.headers["Location"]) == (303, "/login")
-        for path in ("/api/house", "/api/devices/lamp", "/api/history", "/api/openapi.json", "/metrics", "/api/live", "/nothing"):
+        for path in (
+            "/api/house",
+            "/api/devices/lamp",
+            "/api/history",
+            "/api/openapi.json",
+            "/metrics",
+            "/api/live",
+            "/nothing",
+        ):
             answer = await request(made, path)
             assert (answer.status, answer.headers["WWW-Authenticate"]) == (401, "Bearer"), path
             assert "house token" in answer.reason
@@ -497,7 +523,9 @@ async def test_a_mistake_of_ours_is_told_and_logged(run: Path, monkeypatch: pyte
 def test_many_at_once(url: str) -> None:
     """Forty requests on forty connections are all answered."""
     answers: list[int] = []
-    threads = [threading.Thread(target=lambda: answers.append(ask(url, "/api/house").status)) for _ in range(40)]
+    threads = [
+        threading.Thread(target=lambda: answers.append(ask(url, "/api/house").status)) for _ in range(40)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

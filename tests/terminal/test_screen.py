@@ -9,9 +9,9 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from daemons import terminal
-from daemons.presses import Press, Turn
-from daemons.view import View
+from daemons.terminal import screen as terminal
+from daemons.terminal.presses import Press, Turn
+from daemons.terminal.view import View
 from tests import fresh
 
 STATES: dict[str, dict[str, Any] | None] = {

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from daemons.errands import Errands
 from daemons.loop import Loop
+from daemons.terminal.errands import Errands
 from tests.fresh import PATIENCE_SECONDS
 
 

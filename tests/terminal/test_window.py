@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from daemons.keys import Keyboard
-from daemons.window import BEGIN, END, ENTER, LEAVE, Window
+from daemons.terminal.keys import Keyboard
+from daemons.terminal.window import BEGIN, END, ENTER, LEAVE, Window
 
 
 class Terminal:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from daemons import plot
+from daemons.terminal import plot
 from tests import fresh
 
 UNTIL = 1_795_000_000.0 // 86400 * 86400 + 8 * 3600

@@ -26,7 +26,7 @@ function two(count, size, great, small) {
 
 /** "1:05", "1:02:00" */
 export function countdown(seconds) {
-  const s = Math.max(0, Math.floor(seconds));
+  const s = Math.max(0, Math.ceil(seconds));
   const minutes = s >= 3600 ? String(Math.floor(s / 60) % 60).padStart(2, "0") : Math.floor(s / 60);
   const rest = `${minutes}:${String(s % 60).padStart(2, "0")}`;
   return s >= 3600 ? `${Math.floor(s / 3600)}:${rest}` : rest;

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from daemons import load
-from daemons.view import ARMED_SECONDS, View, Wish, by_room, natural
+from daemons.terminal.view import ARMED_SECONDS, View, Wish, by_room, natural
 
 NOW = 1000.0
 

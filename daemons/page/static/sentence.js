@@ -50,7 +50,7 @@ export class Sentence extends HTMLElement {
     arrange(this.#missing, missing.map(({ id }) => id), () => make("li"));
     missing.forEach((service, i) => {
       const meaning = MISSED[service.id] ? `: ${MISSED[service.id]}` : "";
-      say(this.#missing.children[i], `${service.name} is ${absence(service)?.split(" · ")[0]}${meaning}.`);
+      say(this.#missing.children[i], `The ${service.name.toLowerCase()} is ${absence(service)?.split(" · ")[0]}${meaning}.`);
     });
   }
 }

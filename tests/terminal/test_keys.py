@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from daemons.keys import Keyboard, decode
+from daemons.terminal.keys import Keyboard, decode
 
 
 @pytest.mark.parametrize(

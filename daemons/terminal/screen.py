@@ -12,8 +12,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from daemons.presses import WORDS, Press
-from daemons.view import KEYS, View, by_room
+from daemons.terminal.presses import WORDS, Press
+from daemons.terminal.view import KEYS, View, by_room
 
 PRESENCE = {
     "live": ("●", "green"),

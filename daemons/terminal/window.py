@@ -8,7 +8,7 @@ import signal
 from contextlib import suppress
 from typing import Self
 
-from daemons.keys import Keyboard
+from daemons.terminal.keys import Keyboard
 
 ENTER = "\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[2J"
 """Another screen, no cursor, no line wrapped (xterm's control sequences)."""

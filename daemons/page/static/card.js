@@ -60,9 +60,10 @@ export class Card extends HTMLElement {
   }
 
   async #command(word, args) {
+    clearTimeout(this.#fade);
+    say(this.#receipt, ""); // the last one says nothing of this one
     const answer = await house.command(this.dataset.device, word, args);
     const text = receipt(answer);
-    clearTimeout(this.#fade);
     say(this.#receipt, text);
     set(this.#receipt, "data-outcome", answer.outcome);
     announce(`${this.#name.textContent}: ${text}`);

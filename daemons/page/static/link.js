@@ -80,7 +80,7 @@ export class Link {
       this.#socket.close();
       this.#socket = null;
     }
-    const jitter = 0.5 + Math.random(); // lest all the mirrors of the house come back in step
+    const jitter = 0.5 + Math.random() / 2; // lest all the mirrors of the house come back in step
     this.#retry = setTimeout(() => this.open(), this.#wait * jitter * 1000);
     this.#wait = Math.min(this.#wait * 2, LATEST_SECONDS);
     if (!this.live) return;

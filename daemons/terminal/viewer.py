@@ -20,18 +20,18 @@ import zmq
 from rich.console import Console
 
 from daemons import bus, operate
-from daemons.errands import Errands
 from daemons.errors import AlreadyRunning, HouseError, NoAnswer
 from daemons.house import Roster, zone
-from daemons.keys import Keyboard
 from daemons.load import find_kind
 from daemons.loop import Loop, Timer
 from daemons.message import Receipt, Report, State
-from daemons.presses import Presses
 from daemons.tail import last_lines
-from daemons.terminal import frame
-from daemons.view import View, Wish
-from daemons.window import Window
+from daemons.terminal.errands import Errands
+from daemons.terminal.keys import Keyboard
+from daemons.terminal.presses import Presses
+from daemons.terminal.screen import frame
+from daemons.terminal.view import View, Wish
+from daemons.terminal.window import Window
 
 CHANGE_SECONDS = 0.02
 """How soon a change is drawn: with what comes along with it."""

@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 import pytest
 
-from daemons.window import ENTER, LEAVE
-from tests.glass import glass
+from daemons.terminal.window import ENTER, LEAVE
 from tests.household import BREAKFAST, Household
+from tests.terminal.glass import glass
 
 HINT = "⏎ press"
 """Stands below as soon as the house is seen, for the light switch is selected first."""

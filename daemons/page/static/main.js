@@ -22,6 +22,7 @@ customElements.define("house-sentence", Sentence);
 // The history is heavy and seldom looked at: it comes when all else is there, and before it can be missed.
 house.addEventListener("house", async () => customElements.define("house-history", (await import("./history.js")).History), { once: true });
 
+document.documentElement.dataset.glass = new URLSearchParams(location.search).get("glass") ?? "";
 followAddress();
 fadeWhenQuiet();
 house.open();

@@ -3,7 +3,7 @@
 from typing import Any
 
 from daemons.message import MOST_PAST, Moment, State
-from daemons.presses import Presses
+from daemons.terminal.presses import Presses
 from tests import fresh
 
 HEARS = {"light": (), "coffee": ("light",), "toaster": ("light",), "lamp": ("toaster",)}
