@@ -395,6 +395,8 @@ async def test_who_comes_back_gets_what_it_missed(url: str) -> None:
         return [(one["cursor"], one["device"], one["missed"], standing(one["now"])) for one in changes]
 
     assert {one["type"] for one in caught_up} <= {"change", "beat"}
+    again = [one["cursor"] for one in caught_up if numbers(one["cursor"]) <= numbers(cursor)]
+    assert not again, "what it has does not come twice"
     assert told(caught_up) == told(heard)
     assert len(told(caught_up)) >= 15
 
