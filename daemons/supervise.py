@@ -31,6 +31,11 @@ STOP_SECONDS = 3
 LONGEST_SOCKET_PATH = 107 - len(".4194304")
 """sun_path holds 107 bytes (unix(7)), and supervisord first binds a name with its PID added."""
 
+ALIVE = ("STARTING", "RUNNING", "BACKOFF")
+"""supervisord's states of what runs, or is about to be started by it again."""
+RESTART_SECONDS = 2
+"""So long after its end, and supervisord will not start a process again by itself."""
+
 PROGRAM = """\
 [{section}:{name}]
 command={python} -P -m daemons {name}
@@ -154,13 +159,28 @@ class Supervisor:
         return {info["name"]: info for info in self.call("getAllProcessInfo")}
 
     def stop(self, names: list[str]) -> None:
-        """Stop these processes, all at once, and return when they have ended."""
-        running = {name for name, info in self.processes().items() if info["pid"] and name in names}
-        for name in running:
-            self.call("stopProcess", name, False)
-        for processes in self._turns(STOP_SECONDS + 10, f"{', '.join(sorted(running))} did not end"):
-            if not any(processes[name]["pid"] for name in running):
+        """Stop these processes, all at once, and return when they have ended.
+
+        One that dies in circles has no PID between two lives, and yet has to be told.
+        """
+        known = self.processes()
+        names = [name for name in names if name in known]
+        told: set[tuple[str, int]] = set()
+        for processes in self._turns(STOP_SECONDS + 10, f"{', '.join(names)} did not end"):
+            for name in names:
+                life = (name, processes[name]["pid"])
+                if processes[name]["statename"] in ALIVE and life not in told:
+                    told.add(life)
+                    self._stop(name)
+            if all(has_ended(processes[name]) for name in names):
                 return
+
+    def _stop(self, name: str) -> None:
+        try:
+            self.call("stopProcess", name, False)
+        except SupervisorError as error:
+            if "NOT_RUNNING" not in str(error):  # it has died at this very moment
+                raise
 
     def start(self, names: list[str]) -> None:
         """Start these processes."""
@@ -191,6 +211,13 @@ class Supervisor:
             yield self.processes()
             time.sleep(0.002)
         raise SupervisorError(failure)
+
+
+def has_ended(info: dict[str, Any]) -> bool:
+    """Tell whether a process has ended, and supervisord will not start it again by itself."""
+    if info["statename"] == "EXITED":
+        return bool(info["exitstatus"] == STOPPED_BY_HAND or info["now"] - info["stop"] >= RESTART_SECONDS)
+    return info["statename"] in ("STOPPED", "FATAL")
 
 
 @contextmanager

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from daemons.status import absolute, command, presence, process
+from daemons.bus import command
+from daemons.status import absolute, presence, process
 
 KNOWN: dict[str, Any] = {"presence": "live", "pid": 42, "restarts": 3}
 

@@ -1,4 +1,4 @@
-"""Carries a command from the page to a device, and the receipt back, while others do the same."""
+"""Carries commands from the page to the devices, and the receipts back, while others do the same."""
 
 import asyncio
 import time
@@ -32,13 +32,23 @@ class Courier:
 
     def __init__(self, tally: Tally) -> None:
         self._context = zmq.asyncio.Context()
+        self._lines: dict[str, Line] = {}
         self._tally = tally
 
     async def carry(self, device: str, word: str, wish: Wish) -> dict[str, Any]:
-        """Send a command, and give its receipt as JSON; "unanswered" is an outcome as well."""
+        """Send a command, and give its receipt as JSON; "unanswered" is an outcome as well.
+
+        Commands to one device arrive in the order in which this was called.
+        """
         sent = command(word, wish.timeout_seconds, wish.args, wish.id)
         began = time.monotonic()
-        receipt = await self._ask(device, sent, wish.timeout_seconds)
+        line = self._lines.get(device)
+        if line is None:
+            line = self._lines[device] = Line(self._context, device)
+        receipt = await line.ask(sent, wish.timeout_seconds)
+        if receipt is None and not line.is_waiting and self._lines.get(device) is line:
+            # Whoever says nothing may be gone for good, and libzmq not know it (libzmq issue 4196).
+            self._lines.pop(device).end()
         took = time.monotonic() - began
         told: dict[str, Any] = {"id": sent.id, "device": device, "outcome": "unanswered"}
         if receipt is None:
@@ -50,23 +60,55 @@ class Courier:
         self._tally.commands[device, told["outcome"]].add(took)
         return told
 
-    async def _ask(self, device: str, sent: Command, seconds: float) -> Receipt | None:
-        socket: Any = open_socket(self._context, zmq.DEALER)  # type: ignore[arg-type]
-        try:
-            socket.set(zmq.LINGER, 0)
-            socket.connect(command_endpoint(device))
-            await socket.send_multipart([b"", message.encode(sent)])
-            with suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
-                    while True:
-                        with suppress(MessageError):
-                            receipt = message.decode_receipt((await socket.recv_multipart())[-1])
-                            if receipt.id == sent.id:
-                                return receipt
-            return None
-        finally:
-            socket.close()
-
     def end(self) -> None:
         """Let go of everything."""
+        for line in self._lines.values():
+            line.end()
         self._context.destroy(linger=0)
+
+
+class Line:
+    """The way to one device: one socket, so that what is sent first arrives first."""
+
+    def __init__(self, context: zmq.asyncio.Context, device: str) -> None:
+        self._socket: Any = open_socket(context, zmq.DEALER)  # type: ignore[arg-type]
+        self._socket.set(zmq.LINGER, 0)
+        self._socket.connect(command_endpoint(device))
+        self._waiting: dict[str, set[asyncio.Future[Receipt]]] = {}
+        """By the id of the command; two clients may have sent the same."""
+        self._reader = asyncio.create_task(self._read())
+
+    @property
+    def is_waiting(self) -> bool:
+        """Tell whether somebody waits for a receipt."""
+        return bool(self._waiting)
+
+    async def ask(self, sent: Command, seconds: float) -> Receipt | None:
+        """Send a command and wait for its receipt; nothing when none comes in time."""
+        answer: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(sent.id, set()).add(answer)
+        try:
+            async with asyncio.timeout(seconds):
+                await self._socket.send_multipart([b"", message.encode(sent)])
+                return await answer
+        except TimeoutError:
+            return None
+        finally:
+            waiting = self._waiting.get(sent.id, set())
+            waiting.discard(answer)
+            if not waiting:
+                self._waiting.pop(sent.id, None)
+
+    async def _read(self) -> None:
+        while True:
+            frames = await self._socket.recv_multipart()
+            with suppress(MessageError):
+                receipt = message.decode_receipt(frames[-1])
+                for answer in self._waiting.get(receipt.id, ()):
+                    if not answer.done():
+                        answer.set_result(receipt)
+
+    def end(self) -> None:
+        """Close it; what was not taken yet is not sent any more."""
+        self._reader.cancel()
+        self._socket.close()

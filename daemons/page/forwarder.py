@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 import msgspec
-from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 from msgspec import Struct
 
-from daemons.message import DeviceName, Identifier, Scalar
+from daemons.message import DeviceName, Identifier, Scalar, readable_id
 from daemons.page.board import Change
 from daemons.page.courier import Courier, Seconds, Wish
 from daemons.page.gate import Rate
@@ -32,7 +32,7 @@ MOST_UNANSWERED = 40
 """How many commands of one client may be under way."""
 PER_SECOND, AT_ONCE = 20, 40
 STUCK_SECONDS = 30.0
-PING_SECONDS = 15.0
+PING_BEATS = 15
 MEMORY_BEATS = 5
 """Every so many beats the memory of the processes is told."""
 
@@ -62,6 +62,8 @@ class Client:
         self.names = names
         self.number: int | None = None
         """The last change that it was sent; none before it was sent the house."""
+        self.is_current = False
+        """Whether it has had all there was; until then it is told everything, however much that is."""
         self.wake = asyncio.Event()
         self.rate = Rate(PER_SECOND, AT_ONCE)
         self.beat: bytes | None = None
@@ -102,7 +104,7 @@ class Forwarder:
             whole = self._portrait.beat(None, memory) if self._clients else b""
             for client in self._clients:
                 client.beat = whole if client.names is None else self._portrait.beat(client.names, memory)
-                client.is_pinged = client.is_pinged and self._beats % PING_SECONDS != 0
+                client.is_pinged = client.is_pinged and self._beats % PING_BEATS != 0
                 client.wake.set()
             await asyncio.sleep(1.0)
 
@@ -118,7 +120,9 @@ class Forwarder:
             number = self._portrait.read_cursor(after)
             if number is not None and self._subject.board.after(number) is not None:
                 client.number = number
-        client.beat = self._portrait.beat(names, None)  # who has missed nothing hears at once that we are there
+        client.beat = self._portrait.beat(
+            names, None
+        )  # who has missed nothing hears at once that we are there
         client.wake.set()
         self._clients.add(client)
         self._subject.tally.clients = len(self._clients)
@@ -175,8 +179,9 @@ class Forwarder:
                 yield text
                 continue
             if not changes:
+                client.is_current = True
                 break
-            if len(changes) > MOST_BEHIND:
+            if len(changes) > MOST_BEHIND and client.is_current:
                 yield from self._latest_only(client, changes)
                 continue
             for change in changes[:32]:
@@ -218,18 +223,24 @@ class Forwarder:
                 raise web.HTTPNotFound(reason=f"there is no room {room!r}")
         return frozenset([*devices, *(name for name, peer in peers.items() if peer.room in rooms)])
 
-    async def _hear(self, client: Client, frame: object) -> bool:
+    async def _hear(self, client: Client, frame: WSMessage) -> bool:
         """Do what a client asks; false when it has to go."""
-        if getattr(frame, "type", None) not in (WSMsgType.TEXT, WSMsgType.BINARY):
+        if frame.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
             return False
+        text = frame.data if frame.type is WSMsgType.TEXT else ""
         if not client.rate.take():
-            await self._complain(client, f"more than {PER_SECOND} messages a second; this one is not done")
+            reason = f"more than {PER_SECOND} messages a second; this one is not done"
+            await self._complain(client, reason, readable_id(text.encode(errors="replace")))
             return True
         try:
-            wish = _decode(getattr(frame, "data", b""))
+            if not text:
+                raise msgspec.ValidationError("it is not text")
+            wish = _decode(text)
         except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
             client.bad += 1
-            await self._complain(client, f"that is no message of ours: {error}")
+            await self._complain(
+                client, f"that is no message of ours: {error}", readable_id(text.encode(errors="replace"))
+            )
             if client.bad >= MOST_BAD:
                 await client.socket.close(code=WSCloseCode.POLICY_VIOLATION, message=b"too many bad messages")
                 return False

@@ -34,17 +34,18 @@ class Gate:
         """`hosts` are the names by which the house may be called, beside those that are safe anyway."""
         self._is_open = is_loopback(address)
         self._hosts = {"localhost", *hosts}
-        self._known: tuple[int, str | None] = (0, None)
+        self._known: tuple[tuple[int, int] | None, str | None] = (None, None)
+        """Which file it was, and what stood in it."""
 
     @property
     def token(self) -> str | None:
         """Give the token, if there is one; a new one counts at once."""
         try:
-            mtime = TOKEN.stat().st_mtime_ns
-            if mtime != self._known[0]:
-                self._known = (mtime, TOKEN.read_text().strip() or None)
+            status = TOKEN.stat()
+            if (file := (status.st_ino, status.st_mtime_ns)) != self._known[0]:
+                self._known = (file, TOKEN.read_text().strip() or None)
         except OSError:
-            self._known = (0, None)
+            self._known = (None, None)
         return self._known[1]
 
     @property
@@ -103,7 +104,8 @@ def is_address(name: str) -> bool:
 def hostname(host: str) -> str:
     """Give the name in a Host header, without its port."""
     if host.startswith("["):
-        return host[1:].partition("]")[0]
+        name, _, port = host[1:].partition("]")
+        return name if not port or port[0] == ":" else host
     return host.partition(":")[0].lower()
 
 

@@ -167,7 +167,7 @@ def describe(devices: list[str]) -> Schema:
     """Give the description for a house with these devices."""
     name = {"name": "name", "in": "path", "required": True, "schema": {"enum": devices}}
     command = {"name": "command", "in": "path", "required": True, "schema": IDENTIFIER}
-    ago = {"type": "string", "pattern": r"^([0-9]{1,4}(\.[0-9]{1,3})?(ms|s|m|h|d)|[0-9]{1,10})$"}
+    ago = {"type": "string", "pattern": r"^(([0-9]+(\.[0-9]+)?(ms|s|m|h|d))+|[0-9]{1,10}(\.[0-9]{1,9})?)$"}
     receipts = {"_409": ("It was rejected, or came too late.", "Receipt"), "_504": ("No answer.", "Receipt")}
     return {
         "openapi": "3.1.0",

@@ -12,7 +12,8 @@ from daemons.page.board import Change
 from daemons.value import describe
 
 encode = msgspec.json.Encoder().encode
-Cursor = tuple[int, int]
+LONGEST_NUMBER = 16
+"""Digits; more than any mirror counts to."""
 
 
 class Portrait:
@@ -107,7 +108,8 @@ class Portrait:
     def read_cursor(self, cursor: str) -> int | None:
         """Give the number in a cursor; nothing when it is of another life of the mirror, or none at all."""
         boot, _, number = cursor.partition("-")
-        return int(number) if boot == str(self._subject.boot) and number.isdecimal() else None
+        is_number = number.isascii() and number.isdecimal() and len(number) <= LONGEST_NUMBER
+        return int(number) if boot == str(self._subject.boot) and is_number else None
 
     def _device(self, name: str, change: Change) -> dict[str, Any]:
         return {**self._fixed[name], **self._aged(change)}

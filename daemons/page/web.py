@@ -7,6 +7,8 @@ own thread; docs/page.md is the same for those who call it.
 import asyncio
 import json
 import os
+import re
+import resource
 import socket
 import ssl
 import time
@@ -18,6 +20,7 @@ from typing import Any, NoReturn
 
 import msgspec
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler
 
 from daemons.clock import uptime
@@ -37,8 +40,10 @@ ASSETS = Path(__file__).parent / "static"
 RETRY_SECONDS = 1.0
 """How soon a port that could not be had is tried again."""
 BACKLOG = 1024
+FILES = 4096
 YEAR_SECONDS = 365 * 86400
 POINTS = range(10, 2001)
+UNIX = re.compile(r"[0-9]{1,10}(\.[0-9]{1,9})?")
 FREE_FOR_ALL = ("/login", "/healthz")
 """What needs no token, beside the page's own files: without these nobody could bring it."""
 KEPT = ("Allow", "Retry-After", "WWW-Authenticate")
@@ -57,6 +62,10 @@ HEADERS = {
 
 def run(server: Server) -> None:
     """Serve the page in this thread until the server ends it."""
+    # Each client is an open file, and the usual limit is one for programs with few.
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    enough = FILES if most == resource.RLIM_INFINITY else min(FILES, most)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (enough, most))
     asyncio.run(serve(server))
 
 
@@ -159,7 +168,7 @@ class Page:
                 web.get("/", self._index),
                 web.get("/login", self._login_page),
                 web.post("/login", self._login),
-                web.static("/page", ASSETS),
+                web.get("/page/{name}", self._asset),
                 web.get("/api/live", self.forwarder.serve),
                 web.get("/api/house", self._house),
                 web.get("/api/devices/{name}", self._device),
@@ -213,7 +222,11 @@ class Page:
         """Give who brings the token a cookie."""
         if not self._logins.take(request.remote or ""):
             raise web.HTTPTooManyRequests(reason="too many tries; wait a while", headers={"Retry-After": "5"})
-        if not self._gate.fits(str((await request.post()).get("token", ""))):
+        try:
+            given = str((await request.post()).get("token", ""))
+        except (web.RequestPayloadError, HttpProcessingError, ValueError, LookupError) as error:
+            refuse(error)
+        if not self._gate.fits(given):
             self._subject.log.warning("%s brought a wrong token", request.remote)
             return web.Response(status=HTTPStatus.SEE_OTHER, headers={"Location": "/login?wrong"})
         answer = web.Response(status=HTTPStatus.SEE_OTHER, headers={"Location": "/"})
@@ -232,6 +245,12 @@ class Page:
     async def _index(self, _: web.Request) -> web.StreamResponse:
         return web.FileResponse(ASSETS / "index.html")
 
+    async def _asset(self, request: web.Request) -> web.StreamResponse:
+        name = request.match_info["name"]
+        if name not in {path.name for path in ASSETS.iterdir()}:
+            raise web.HTTPNotFound(reason=f"the page has no file {name!r}")
+        return web.FileResponse(ASSETS / name)
+
     async def _house(self, _: web.Request) -> web.Response:
         return as_json(self.portrait.house()[1])
 
@@ -248,7 +267,10 @@ class Page:
             raise web.HTTPTooManyRequests(
                 reason="more than 20 commands a second", headers={"Retry-After": "1"}
             )
-        body = await request.read()
+        try:
+            body = await request.read()
+        except web.RequestPayloadError as error:
+            refuse(error)
         if body and request.content_type != "application/json":
             raise web.HTTPUnsupportedMediaType(reason="the body has to be application/json")
         try:
@@ -340,15 +362,11 @@ def refuse(error: Exception) -> NoReturn:
 
 def moment(text: str, now: float) -> float:
     """Read how long ago, or Unix seconds; 400 for anything else."""
+    if UNIX.fullmatch(text):
+        return float(text)
     try:
-        return now - Seconds.parse(text)
+        return max(0.0, now - Seconds.parse(text))
     except ValueError:
-        try:
-            at = float(text)
-        except ValueError:
-            at = -1.0
-        if not 0 <= at < 1e11:  # noqa: PLR2004  not a number is refused as well
-            raise web.HTTPBadRequest(
-                reason=f"{text[:40]!r} is no moment; allowed: how long ago, such as 2h, or Unix seconds"
-            ) from None
-        return at
+        raise web.HTTPBadRequest(
+            reason=f"{text[:40]!r} is no moment; allowed: how long ago, such as 2h, or Unix seconds"
+        ) from None

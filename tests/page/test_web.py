@@ -414,6 +414,14 @@ def test_no_way_leads_out_of_the_folder(url: str, path: str) -> None:
     assert not answer.body or answer.reason
 
 
+@pytest.mark.parametrize(
+    "path", ["web.py", "gate.py", "__init__.py", "../web.py", "__pycache__/web.cpython-311.pyc"]
+)
+def test_no_source_of_the_mirrors_is_served(url: str, path: str) -> None:
+    """Beside the browser's files lie our own: they are nobody's business."""
+    assert ask(url, f"/page/{path}").status == 404
+
+
 # The token
 
 
