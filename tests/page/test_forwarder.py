@@ -744,3 +744,61 @@ async def test_a_slow_client_delays_nobody_and_costs_no_memory(household: Houses
         assert missed > 1000
         shown = ask(url, "/api/devices/lamp").json
         assert shown.items() >= standing(heard[-1]["now"]).items()
+
+
+async def test_a_cursor_with_very_many_digits(url: str) -> None:
+    """It is no cursor, and brings the house."""
+    boot, _ = numbers(ask(url, "/api/house").json["cursor"])
+    async with asyncio.timeout(5), live(url, f"?after={boot}-{'9' * 5000}") as visitor:
+        assert (await visitor.next())["type"] == "house"
+
+
+async def test_an_error_has_the_id_of_what_could_not_be_read(url: str) -> None:
+    """So that the client knows which of its commands was not done."""
+    async with live(url) as visitor:
+        assert (await visitor.do("toaster", "stop", args={"a": []}, id="mine"))["id"] == "mine"
+
+
+async def test_an_error_has_the_id_of_what_was_too_much(url: str) -> None:
+    """The same."""
+    async with live(url) as visitor:
+        for number in range(200):
+            await visitor.send(type="command", device="toaster", command="stop", id=f"n{number}")
+        assert (await visitor.next("error")).get("id")
+
+
+async def test_a_binary_frame_is_no_message(url: str) -> None:
+    """Whatever is in it."""
+    async with live(url) as visitor:
+        await visitor.socket.send(b'{"type": "ping"}')
+        assert (await visitor.next("pong", "error"))["type"] == "error"
+
+
+async def test_who_comes_back_after_a_thousand_changes_gets_them_all(run: Path) -> None:
+    """As long as they are held, nothing is left out."""
+    made = Stand()
+    made.show_all()
+    async with serving(made):
+        cursor = f"{BOOT}-{made.board.number}"
+        for number in range(1000):
+            made.show("lamp", number=number)
+        async with live(made.url, f"?after={cursor}") as visitor:
+            heard = await visitor.until(
+                lambda h: h["type"] == "change" and h["now"]["state"]["number"] == 999
+            )
+    told = [one["now"]["state"]["number"] for one in heard if one["type"] == "change"]
+    assert told == list(range(1000))
+
+
+async def test_commands_of_one_client_keep_their_order(shared: Household, url: str) -> None:
+    """On and off are not off and on."""
+    async with live(url) as visitor:
+        for turn in range(5):
+            ids = [f"o{turn}-{number}" for number in range(15)]
+            for id_ in ids:
+                await visitor.send(type="command", device="kitchen_lamp", command="toggle", id=id_)
+            for _ in ids:
+                assert (await visitor.next("receipt"))["outcome"] == "applied"
+            done = [line.cause for line in shared.witness("kitchen_lamp")][-15:]
+            assert done == ids
+            await asyncio.sleep(1)

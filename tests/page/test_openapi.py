@@ -1,8 +1,12 @@
 """The description for programs: it names every route, and says what the code and the document say."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from daemons.kinds.mirror import PRESENCES
 from daemons.message import Command
@@ -79,3 +83,42 @@ def test_every_reference_leads_somewhere(url: str) -> None:
     described: Any = ask(url, "/api/openapi.json").json
     (name,) = described["paths"]["/api/devices/{name}"]["get"]["parameters"]
     assert set(name["schema"]["enum"]) == set(ask(url, "/api/house").json["devices"])
+
+
+CONFIGURATION = """
+# `since` has to be before `until`: a schema cannot say that of two parameters.
+[[operations]]
+include-name = "GET /api/history"
+
+[operations.checks]
+positive_data_acceptance.expected-statuses = ["2xx", "400"]
+
+# A device that does not answer in the 10 ms that were asked for is 504, as is documented; and a body
+# that is wrong and too long as well is told to be too long.
+[[operations]]
+include-name = "POST /api/devices/{name}/{command}"
+
+[operations.checks]
+not_a_server_error.expected-statuses = ["2xx", "4xx", "504"]
+negative_data_rejection.expected-statuses = ["400", "401", "403", "404", "409", "413", "415", "429"]
+"""
+
+
+@pytest.mark.timeout(120)
+def test_the_house_does_what_the_description_says(url: str, tmp_path: Path) -> None:
+    """Schemathesis asks what the description allows, and what it forbids; every check is on."""
+    (tmp_path / "schemathesis.toml").write_text(CONFIGURATION)
+    done = subprocess.run(
+        [
+            sys.executable, "-m", "schemathesis.cli", "run", f"{url}api/openapi.json",
+            "--checks", "all", "--phases", "examples,coverage,fuzzing", "--max-examples", "25",
+            "--generation-deterministic", "--workers", "1", "--rate-limit", "25/s", "--no-color",
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Tested: 5" in done.stdout

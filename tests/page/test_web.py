@@ -539,3 +539,41 @@ def test_many_at_once(url: str) -> None:
     for thread in threads:
         thread.join()
     assert answers == [200] * 40
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate"])
+def test_a_body_in_a_broken_coding(url: str, coding: str) -> None:
+    """400: it is the client's mistake, and no line of ours."""
+    answer = ask(
+        url,
+        "/api/devices/toaster/stop",
+        "POST",
+        b"garbage",
+        Content_Type="application/json",
+        Content_Encoding=coding,
+    )
+    assert answer.status == 400
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "source"),
+    [
+        ("application/x-www-form-urlencoded", b"token=\xff\xfe", "127.0.0.21"),
+        ("application/x-www-form-urlencoded; charset=nonsense", b"token=x", "127.0.0.22"),
+        ("multipart/form-data; boundary=x", b"--x\r\nbad", "127.0.0.23"),
+    ],
+)
+def test_a_form_that_cannot_be_read(url: str, kind: str, body: bytes, source: str) -> None:
+    """Nobody needs a token to send one, so it must not fill the log."""
+    assert ask(url, "/login", "POST", body, Content_Type=kind, source=source).status in {303, 400}
+
+
+def test_a_history_since_before_all_time(url: str) -> None:
+    """Nothing was before 1970."""
+    assert ask(url, "/api/history?since=99999999999d").json["since"] >= 0
+
+
+@pytest.mark.parametrize("path", ["/page/nothing.js", "/page/a/b.js"])
+def test_a_file_that_is_not_there(url: str, path: str) -> None:
+    """404 with a reason, like any other."""
+    assert ask(url, path).reason
