@@ -27,7 +27,7 @@ from daemons.page import forwarder
 from daemons.page.memory_use import memory_use
 from tests.household import PATIENCE, PROJECT, Household
 from tests.page import stand
-from tests.page.stand import Stand, serving
+from tests.page.stand import BOOT, Stand, serving
 from tests.page.visitor import SMALL, Heard, Live, ask, live, numbers, standing, url_of
 
 Houses = Callable[..., Household]

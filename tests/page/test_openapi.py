@@ -20,7 +20,7 @@ NOT_DESCRIBED = {
     ("GET", "/"),
     ("GET", "/login"),
     ("POST", "/login"),
-    ("GET", "/page"),
+    ("GET", "/page/{name}"),
     ("GET", "/metrics"),  # Prometheus knows its own format
     ("GET", "/api/live"),  # OpenAPI has no words for a WebSocket
     ("GET", "/api/openapi.json"),
