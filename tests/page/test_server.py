@@ -82,7 +82,7 @@ def test_a_page_that_fails_is_told_and_is_not_taken_for_hung() -> None:
     assert "page cannot be served: ModuleNotFoundError: No module named 'aiohttp'" in str(server.fault)
     assert len(str(server.fault)) <= 1000
     assert server.url is None
-    assert has_news(server)
+    fresh.until(lambda: has_news(server), "the news")
     server.end()
     assert all(server.tick() for _ in range(10 * HUNG_TICKS))
 
@@ -93,14 +93,14 @@ def test_news_are_told_once() -> None:
     assert not has_news(server)
     server.tell(None, "no port")
     server.tell(None, "no port")
-    assert has_news(server)
+    fresh.until(lambda: has_news(server), "the news")
     server.read_news()
     assert not has_news(server)
     server.read_news()  # harmless when there are none
     server.tell(None, "no port")
     assert not has_news(server)
     server.tell("http://127.0.0.1:1/", None)
-    assert has_news(server)
+    fresh.until(lambda: has_news(server), "the news")
     assert (server.url, server.fault) == ("http://127.0.0.1:1/", None)
 
 
