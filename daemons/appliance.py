@@ -9,14 +9,14 @@ from datetime import tzinfo
 from typing import Any, NamedTuple
 
 import msgspec
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from daemons.errors import Rejected
-from daemons.hardware import Reading, Setting
+from daemons.hardware import Press, Reading, Setting
 from daemons.house import Device
-from daemons.kinds import Machine
+from daemons.kinds import Link, Machine
 from daemons.memory import Kept, Memory
-from daemons.message import MOST_PAST, Command, Moment, Receipt, State, turn
+from daemons.message import MOST_PAST, Command, Moment, Receipt, Scalar, State, turn
 from daemons.rule import Mark, When, judge
 from daemons.value import Problem, plain, read
 
@@ -24,6 +24,8 @@ CONFIRM_SECONDS = 5.0
 """How long the hardware may take to be what it was asked to be."""
 AT_ONCE_SECONDS = 0.5
 """Within this after being asked, it was the asking that did it."""
+SILENT_SECONDS = 10.0
+"""How long nothing may be heard of another device before what it showed is not taken for what is."""
 LONGEST_DEADLINE_SECONDS = 300.0
 """How far in the future a command's deadline may lie: its receipt is remembered until then."""
 LONGEST_REASON = 1000
@@ -61,8 +63,15 @@ class Appliance:
         self._inner = msgspec.json.decode(memory.machine, type=machine.memory_type)
         self._zone = zone
         self._rules = {key(rule): rule for rule in device.rules}
-        self._reading = Reading(on=False)
+        self._reading = Reading(reachable=None)
+        self._is_reachable = memory.shown.get("reachable", True) is not False
+        self._unreachable: float | None = None
+        """When, in this life, the hardware was found not to answer."""
         self._fault: str | None = None
+        self._sources = machine.sources(machine.options)
+        self._heard: dict[str, tuple[State, float]] = {}
+        """Of each device that was heard, its latest state and when it gave its last sign of life."""
+        self._began = 0.0
         self._asked: Asked | None = None
         self._calls_off = False
         self._commands = {command.__name__.lower(): command for command in machine.commands}
@@ -73,12 +82,13 @@ class Appliance:
     def start(self, reading: Reading, now: float, wall: float) -> None:
         """Begin, or go on after a crash: let the time that has passed pass, then see what is."""
         # A rule that is new, or says something new, looks only at what comes.
+        self._began = now
         marks = {name: self.memory.marks.get(name) or Mark(since=now) for name in self._rules}
         if marks != self.memory.marks:
             self._remember(marks=marks)
         self.tick(now, wall)
         if self._device.restore != "last":
-            wanted = Reading(self._device.restore == "on")
+            wanted = Reading(on=self._device.restore == "on")
             if self._wants.on != wanted.on:
                 self._become(self._machine.observe(self._inner, wanted, now), "restore", now)
             self._remember(confirmed=False)  # what is otherwise at the hardware was no hand to follow
@@ -86,9 +96,15 @@ class Appliance:
 
     def hear(self, heard: State, now: float, wall: float) -> None:
         """Hear what another device turned to."""
+        self._heard[heard.device] = heard, now
         moments: tuple[State | Moment, ...] = (*heard.past, heard)
         for moment in moments:
             self._hear(heard.device, moment, now, wall)
+
+    def beat(self, device: str, now: float) -> None:
+        """Hear another device's sign of life."""
+        if device in self._heard:
+            self._heard[device] = self._heard[device][0], now
 
     def _hear(self, device: str, heard: State | Moment, now: float, wall: float) -> None:
         for name, rule in self._rules.items():
@@ -137,8 +153,15 @@ class Appliance:
         """Take what the hardware says of itself."""
         if reading.fault and reading.fault != self._reading.fault:
             self._note("error", reading.fault, self.memory.cause)
-        self._reading = reading
-        if reading.on == self._wants.on:
+        self._take_link(reading, now)
+        self._reading = replace(reading, presses=())
+        for index, press in enumerate(reading.presses):
+            self._press(press, now, wall + index / 1000)  # two presses are two moments
+        cause = self.memory.cause if self._machine.drives else "hardware"
+        self._become(self._machine.measure(self._inner, self._reading, now), cause, now)
+        if reading.on is None or not self._is_reachable or not self._machine.drives:
+            pass  # what is not known is neither done nor undone
+        elif self._wants.is_met_by(reading):
             if not self.memory.confirmed and self._asked:
                 # Only what was asked in this life counts: the last one may have died before it asked.
                 # And what came late may have been a hand: asked once more, its own timer is armed.
@@ -147,8 +170,13 @@ class Appliance:
                 self._fault = None if self._asked.heals else self._fault
                 self._asked = None
         elif self.memory.confirmed:
-            self._note("info", f"was switched {'on' if reading.on else 'off'} at the hardware", reading.cause)
-            self._become(self._machine.observe(self._inner, reading, now), reading.cause or "hardware", now)
+            followed = self._machine.observe(self._inner, reading, now)
+            if followed != self._inner:
+                how = (
+                    "changed" if reading.on == self._wants.on else f"switched {'on' if reading.on else 'off'}"
+                )
+                self._note("info", f"was {how} at the hardware", reading.cause)
+            self._become(followed, reading.cause or "hardware", now)
             # What heats has to be asked again, to arm its own timer; anything else is as it is.
             self._remember(confirmed=not (self._machine.heats and self._wants.on))
         self._settle(now, wall)
@@ -161,6 +189,8 @@ class Appliance:
                 self._fire(name, rule, mark, now)
         if not self._waits_for_heat:
             self._become(self._machine.elapse(self._inner, now), self.memory.cause, now)
+        if self._sources:
+            self._become(self._machine.sense(self._inner, self._sensed(now), now), self.memory.cause, now)
         if self.memory.hot_until is not None and now >= self.memory.hot_until:
             self._note("warning", "has been on as long as max_on allows, and goes off", self.memory.cause)
             self._become(self._machine.observe(self._inner, Reading(on=False), now), "max_on", now)
@@ -173,6 +203,8 @@ class Appliance:
     def to_ask(self, now: float) -> Setting | None:
         """Say what the hardware must be asked now; nothing when it is, or soon will be, as wanted."""
         wants = self._wants
+        if not self._machine.drives:
+            return None
         # What did not come in time may still come: off it may be, but it is told to be.
         done = self.memory.confirmed or (self._asked is not None and self._asked.setting == wants)
         if done and not self._calls_off:
@@ -193,9 +225,20 @@ class Appliance:
 
     def shows(self, now: float) -> dict[str, Any]:
         """Give the fields to publish."""
-        reading = replace(self._reading, fault=self._fault or self._reading.fault)
+        faults = dict.fromkeys(fault for fault in (self._fault, self._reading.fault) if fault)
+        reading = replace(self._reading, fault="; ".join(faults) or None)
         shown: dict[str, Any] = msgspec.to_builtins(self._machine.shows(self._inner, reading, now))
-        return shown
+        link = Link(
+            confirmed=(self.memory.confirmed or not self._machine.drives) and self._is_reachable,
+            reachable=self._is_reachable,
+            unreachable_since=None if self._is_reachable else self.memory.turned.get("reachable"),
+        )
+        return shown | asdict(link)
+
+    def fresh(self, device: str, now: float) -> State | None:
+        """Give what another device shows; nothing for one that is silent, for that may not be so any more."""
+        state, heard = self._heard.get(device, (None, 0.0))
+        return state if now - heard < SILENT_SECONDS else None
 
     @property
     def since(self) -> float:
@@ -224,7 +267,44 @@ class Appliance:
             raise Rejected(
                 "; ".join(": ".join([*map(str, problem.path), problem.text]) for problem in problems)
             )
-        self._become(self._machine.obey(self._inner, command, now), cause, now)
+        told = self._machine.obey(self._inner, command, now)
+        lost = self._unreachable is not None and now - self._unreachable >= CONFIRM_SECONDS
+        if lost and (wants := self._machine.wants(told)).on and wants != self._wants:
+            raise Rejected(f"its hardware cannot be reached: {self._reading.fault}")
+        self._become(told, cause, now)
+
+    def _take_link(self, reading: Reading, now: float) -> None:
+        """See whether the hardware answers; when it does again, what it did meanwhile is not known."""
+        if reading.reachable is None or reading.reachable == self._is_reachable:
+            if reading.reachable is False and self._unreachable is None:
+                self._unreachable = now  # so it was in the last life already
+            return
+        self._is_reachable = reading.reachable
+        self._unreachable = None if reading.reachable else now
+        if reading.reachable:
+            self._note("info", "its hardware can be reached again", None)
+            if self._machine.heats and self._wants.on:  # its own timer may be gone: it is armed anew
+                self._asked = None
+                self._remember(confirmed=self.memory.confirmed and reading.on is False)
+
+    def _press(self, press: Press, now: float, wall: float) -> None:
+        """Take a hand at the hardware's button: a moment of its own, also when it is over at once."""
+        self._note("info", f"{press.what} press at the hardware", press.id)
+        self._become(self._machine.press(self._inner, press.what, now), press.id, now)
+        self._settle(now, wall)
+        self._become(self._machine.elapse(self._inner, now), press.id, now)
+        self._settle(now, wall)
+
+    def _sensed(self, now: float) -> dict[str, dict[str, Scalar] | None]:
+        """Give what its sources show; one that was not heard yet has a while to speak up."""
+        found: dict[str, dict[str, Scalar] | None] = {}
+        for device in self._sources:
+            state = self.fresh(device, now)
+            if state is not None:
+                found[device] = state.state
+            elif device in self._heard or now - self._began >= SILENT_SECONDS:
+                found[device] = None
+        return found
 
     def _fire(self, name: str, rule: When, mark: Mark, now: float) -> None:
         """Act on a rule whose moment and delay have come; kept waiting past the grace, it does not."""
@@ -260,8 +340,15 @@ class Appliance:
     def _give_up(self, now: float) -> None:
         """See that the hardware does not follow: what is off counts as off, what is on is asked again."""
         wanted, self._asked = self._wants, None
-        self._fault = f"did not switch {'on' if wanted.on else 'off'} within {CONFIRM_SECONDS:g} s"
-        self._note("error", self._fault, self.memory.cause)
+        if self._reading.on == wanted.on and self._is_reachable:  # on it is, but not quite as asked
+            self._note("warning", "cannot be quite as it was asked to be", self.memory.cause)
+            self._become(self._machine.observe(self._inner, self._reading, now), self.memory.cause, now)
+            self._remember(confirmed=True)
+            return
+        fault = f"did not switch {'on' if wanted.on else 'off'} within {CONFIRM_SECONDS:g} s"
+        if fault != self._fault:
+            self._note("error", fault, self.memory.cause)
+        self._fault = fault
         if wanted.on and not self._reading.on:
             self._become(self._machine.observe(self._inner, Reading(on=False), now), self.memory.cause, now)
             self._calls_off = True

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import tomli
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from daemons.errors import ConfigurationError
 from daemons.house import (
@@ -182,11 +182,31 @@ def _check_rules(tables: dict[str, Any], problems: list[Problem]) -> None:
             turns = rule.get("turns")
             if kind and isinstance(turns, dict):
                 check_turns(turns, kind, where, problems)
+    for name, table in tables.items():
+        _check_sources(name, table, tables, problems)
     for circle in circles(hears):
         first = circle[0]
         where = ("devices", first, "when", hears[first][circle[1]], "device")
         text = "devices that start each other never stop: " + " hears ".join(circle)
         problems.append(Problem(where, text))
+
+
+def _check_sources(name: str, table: Any, tables: dict[str, Any], problems: list[Problem]) -> None:
+    """Check that the devices which a kind's options name are there, and show what it needs of them."""
+    kind = find_kind(table.get("kind")) if isinstance(table, dict) else None
+    if kind is None:
+        return
+    options = {f.encode_name for f in structs.fields(kind.options_type)} & table.keys()
+    typed = read({key: table[key] for key in options}, kind.options_type, (), [])
+    for source, needed in (kind.sources(typed) if typed else {}).items():
+        where = ("devices", name, next(key for key in options if table[key] == source))
+        if source not in tables:
+            problems.append(Problem(where, f"there is no device {show(source)}; {choose(source, tables)}"))
+            continue
+        heard = find_kind(tables[source].get("kind")) if isinstance(tables[source], dict) else None
+        if heard and needed not in heard.fields():
+            text = f"{show(source)} is a {tables[source]['kind']}, which shows no {needed}"
+            problems.append(Problem(where, text))
 
 
 def circles(hears: dict[str, dict[str, int]]) -> Iterator[list[str]]:

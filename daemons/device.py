@@ -19,7 +19,7 @@ from daemons.kinds import Machine
 from daemons.log import Log, open_log
 from daemons.loop import Timer
 from daemons.memory import Memory
-from daemons.message import Command, Receipt, State
+from daemons.message import Command, Heartbeat, Receipt, State
 from daemons.place import Lock
 from daemons.process import Process, next_life
 
@@ -95,7 +95,7 @@ class Shell:
         self._told_at = 0.0
         self._state: dict[str, Any] = {}
         self._timer: Timer | None = None
-        heard = sorted({rule.device for rule in device.rules})
+        heard = sorted(device.hears)
         self._subscriber = Subscriber(process.context, heard, process.log) if heard else None
 
     def start(self) -> None:
@@ -117,6 +117,8 @@ class Shell:
             if isinstance(heard, State):
                 self._appliance.hear(heard, self._now(), time.time())
                 self._follow()
+            elif isinstance(heard, Heartbeat):
+                self._appliance.beat(heard.device, self._now())
 
     def obey(self, command: Command) -> Receipt:
         """Carry out a command; by the time of its receipt it is written down and under way."""

@@ -75,7 +75,7 @@ class Drill:
         """Drill for so long; the house is left as it was found, calm."""
         began, wall = time.monotonic(), time.time()
         for name, device in self._house.devices.items():
-            if getattr(device.kind, "heats", False):
+            if getattr(device.options, "max_on_seconds", None) is not None:
                 self._verdict.hot[name] = Hot(0.0, device.options.max_on_seconds)
         self._supervisor.processes()  # a house that is not up says so
         try:

@@ -9,7 +9,8 @@
     ├── DeviceError           one device
     │   ├── AlreadyRunning    another process holds its name
     │   ├── NoAnswer          it said nothing within the deadline
-    │   └── NotReady          it was started and did not become ready
+    │   ├── NotReady          it was started and did not become ready
+    │   └── Unreachable       its hardware does not answer, or not as it should
     ├── Rejected              a command that a device refuses, with the reason
     └── MessageError          a frame from outside that is not a message of ours
 
@@ -74,6 +75,14 @@ class NoAnswer(DeviceError, TimeoutError):
 
 class NotReady(DeviceError, RuntimeError):
     """The process was started, and its first state was not heard in time."""
+
+
+class Unreachable(DeviceError, ConnectionError):
+    """The hardware of a device does not answer, or not as it should; `address` is where it was asked."""
+
+    def __init__(self, device: str, address: str, text: str) -> None:
+        self.address = address
+        super().__init__(device, f"{address}: {text}")
 
 
 class Rejected(HouseError, ValueError):

@@ -4,6 +4,7 @@ A device process never sees the file that a person edits: it reads its slice, wh
 checked as a whole before, so a half-edited file cannot reach a device that happens to restart.
 """
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -14,7 +15,7 @@ from msgspec import Meta, Struct, field
 from daemons import load
 from daemons.drivers import Driver
 from daemons.errors import HouseError, PlaceError
-from daemons.kinds import Kind
+from daemons.kinds import Kind, Machine
 from daemons.message import RECORDER, STEWARD
 from daemons.rule import When
 from daemons.value import Path as Where
@@ -87,6 +88,11 @@ class Device(Struct, frozen=True, kw_only=True):
     restore: Literal["last", "off", "on"]
     rules: tuple[When, ...]
 
+    @property
+    def hears(self) -> frozenset[str]:
+        """Name the devices that it listens to: those of its rules, and its sources."""
+        return frozenset(rule.device for rule in self.rules) | self.kind.sources(self.options).keys()
+
 
 class Peer(Struct, frozen=True):
     """What the mirror has to know of a device."""
@@ -114,13 +120,24 @@ def make_roster(raw: dict[str, Any]) -> Roster:
             table.get("name") or default_title(name),
             table.get("room") or DEFAULT_ROOM,
             table["kind"],
-            tuple(dict.fromkeys(rule["device"] for rule in table.get("when", ()))),
+            hears(table),
         )
         for name, table in raw["devices"].items()
     }
     records = convert(raw.get("recorder", {}), Recording).enabled
     services = (STEWARD, RECORDER) if records else (STEWARD,)
     return Roster(settings=convert(raw.get("house", {}), Settings), peers=peers, services=services)
+
+
+def hears(table: dict[str, Any]) -> tuple[str, ...]:
+    """Name the devices that one listens to, of a table that was checked when it was installed."""
+    found = dict.fromkeys(rule["device"] for rule in table.get("when", ()))
+    kind = load.find_kind(table["kind"])
+    if kind:
+        keys = {f.encode_name for f in msgspec.structs.fields(kind.options_type)} & table.keys()
+        with suppress(msgspec.ValidationError):  # another version's
+            found |= kind.sources(convert({key: table[key] for key in keys}, kind.options_type))
+    return tuple(found)
 
 
 def mirrors(roster: Roster) -> list[str]:
@@ -206,7 +223,11 @@ def build(name: str, table: Any, where: Where, problems: list[Problem]) -> Devic
             text = f"a {table['kind']} drives no hardware and follows no rules; it takes no {key}"
             problems.append(Problem((*where, key), text))
     options = _options(own, kind, where, problems, {*known, str(word)} if driver else known)
-    if common and common.restore == "on" and getattr(kind, "heats", False):
+    if driver and issubclass(kind, Machine) and not kind.needs & driver.abilities:
+        can = ", ".join(sorted(kind.needs))
+        text = f"the driver {show(word)} cannot {can}, which a {table['kind']} needs; allowed: {able(kind)}"
+        problems.append(Problem((*where, "driver"), text))
+    if common and common.restore == "on" and getattr(options, "max_on_seconds", None) is not None:
         text = 'what heats is never switched on by a restart; allowed: "last" or "off"'
         problems.append(Problem((*where, "restore"), text))
     rules = _rules(common.when if common else (), kind, where, problems)
@@ -224,6 +245,16 @@ def build(name: str, table: Any, where: Where, problems: list[Problem]) -> Devic
         restore=common.restore,
         rules=rules,
     )
+
+
+def able(kind: type[Machine[Any, Any]]) -> str:
+    """Name the drivers that can do what a kind needs, of those that can be loaded."""
+    found = []
+    for word in load.words("drivers"):
+        with suppress(HouseError):
+            if kind.needs & load.driver(word).abilities:
+                found.append(word)
+    return ", ".join(found)
 
 
 def _class(folder: str, word: Any, where: Where, problems: list[Problem]) -> Any:
@@ -269,9 +300,7 @@ def _rules(raw: Any, kind: type[Kind], where: Where, problems: list[Problem]) ->
 
 def check_turns(turns: dict[str, Any], kind: type[Kind], where: Where, problems: list[Problem]) -> None:
     """Check what a rule waits for against what the device it hears can show."""
-    fields = {f.encode_name: f for f in msgspec.structs.fields(kind.state_type)}
-    for key in kind.measurements():
-        fields.pop(key)
+    fields = {name: type_ for name, type_ in kind.fields().items() if name not in kind.measurements()}
     for key, value in turns.items():
         if key in kind.measurements():
             text = f"is measured, and does not turn to anything; allowed: {', '.join(sorted(fields))}"
@@ -281,7 +310,7 @@ def check_turns(turns: dict[str, Any], kind: type[Kind], where: Where, problems:
             problems.append(Problem((*where, "turns", key), f"unknown field; {choose(key, fields)}"))
             continue
         try:
-            msgspec.convert(value, fields[key].type)
+            msgspec.convert(value, fields[key])
         except msgspec.ValidationError:
-            text = f"{show(value)} is not what {key} can be: {describe(fields[key].type)}"
+            text = f"{show(value)} is not what {key} can be: {describe(fields[key])}"
             problems.append(Problem((*where, "turns", key), text))

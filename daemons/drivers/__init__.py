@@ -1,16 +1,20 @@
 """How an appliance is reached. One file a driver, and its file name is its word in the configuration.
 
 A driver is asked for a Setting and tells Readings: what the hardware really is. It never
-blocks; one that has to wait for a network does that in a thread of its own and lends the
-device's loop a socket to watch. The first line of the file is its entry in `house drivers`.
+blocks; one that has to wait for a network is a Remote, and does that in a thread of its own.
+The first line of the file is its entry in `house drivers`.
 """
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, Generic, TypeVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from msgspec import Struct
 
-from daemons.hardware import Load, Reading, Setting
+from daemons.hardware import Ability, Load, Reading, Setting
+
+if TYPE_CHECKING:
+    from daemons.worker import Line
 
 O = TypeVar("O", bound=Struct)  # noqa: E741  O for Options
 
@@ -19,6 +23,8 @@ class Driver(ABC, Generic[O]):
     """The way to one appliance."""
 
     options_type: ClassVar[type[Struct]]
+    abilities: ClassVar[frozenset[Ability]] = frozenset({"switch"})
+    """What it can, where the hardware can it too."""
     real: ClassVar[bool] = True
     """Whether something in the real world moves."""
     pace: float = 1.0
@@ -47,3 +53,58 @@ class Driver(ABC, Generic[O]):
 
     def close(self) -> None:
         """Let go of everything."""
+
+    @classmethod
+    async def discover(cls, seconds: float, known: Sequence[O]) -> list["Found"]:  # noqa: ARG003
+        """Look for such hardware on the local network, for so long; `known` are options already in use."""
+        return []
+
+
+class Found(Struct, frozen=True, kw_only=True):
+    """A piece of hardware that was found on the local network."""
+
+    title: str
+    """What it calls itself."""
+    address: str
+    """Where it is: host, host:port, or a topic of a broker."""
+    model: str = ""
+    firmware: str = ""
+    kind: str = "plug"
+    """What it can probably be, in a configuration."""
+    driver: str | None = None
+    """The driver that reaches it; nothing for what House has none for."""
+    options: dict[str, Any] = {}
+    """The driver's options for it, as they are written."""
+    note: str = ""
+    """What else has to be known or done."""
+
+
+class Remote(Driver[O]):
+    """A driver that waits for a network, in a thread with an event loop of its own (`worker`)."""
+
+    def plug_in(self, loads: tuple[Load, ...], now: float) -> None:
+        """Begin to reach for the hardware."""
+        from daemons.worker import Worker  # noqa: PLC0415  a simulated device never loads asyncio
+
+        self._worker = Worker(self.device, self.attend)
+        self.socket = self._worker.socket
+
+    def set(self, setting: Setting, cause: str | None, now: float) -> None:
+        """Want it; it is carried out as soon as the hardware can be reached."""
+        self._worker.ask(setting)
+
+    def read(self, now: float) -> Reading:
+        """Give the latest that the hardware said of itself."""
+        return self._worker.take(now)
+
+    def close(self) -> None:
+        """End the thread."""
+        self._worker.close()
+
+    @abstractmethod
+    async def attend(self, line: "Line") -> None:
+        """Hold one connection: tell `line` what the hardware is, carry out what it wants.
+
+        Raise Unreachable when there is no connection, or no more: it is called again, after a
+        pause that grows. Whatever waits for the hardware has a time limit.
+        """

@@ -8,13 +8,13 @@ from anything that the devices say.
 
 import os
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal, get_args
 
 import msgspec
 from msgspec import Meta, Struct, field
 
 from daemons.drivers import Driver
-from daemons.hardware import Load, Reading, Setting
+from daemons.hardware import Ability, Direction, Load, Reading, Setting
 from daemons.value import Seconds
 
 POLL_SECONDS = 0.5
@@ -33,14 +33,19 @@ class Options(Struct, frozen=True, kw_only=True):
     """How late it switches when it is slow."""
 
 
+What = Literal["on", "off", "dim", "turn", "arm"]
+
+
 class Switching(Struct, frozen=True, omit_defaults=True):
     """One line: what the relay has been since `at`, and why."""
 
     at: float
-    what: Literal["on", "off", "dim", "arm"]
+    what: What
     on: bool
     cause: str | None = None
     brightness_percent: int | None = None
+    colour_temperature_kelvin: int | None = None
+    direction: Direction | None = None
     off_at: float | None = None
     """When its own timer switches it off, whatever has become of the process."""
     energy_watt_hours: float = 0.0
@@ -64,22 +69,25 @@ class Relay:
         self._refresh()
         last = self._last
         if last.on and last.off_at is not None and now >= last.off_at:
-            self._add(last.off_at, "off", on=False, cause="off_timer")
+            self._add(last.off_at, "off", Setting(on=False), "off_timer")
         return self._last
 
     def switch(self, setting: Setting, cause: str | None, now: float) -> None:
         """Do as told; what already is so leaves no line."""
         last = self.look(now)
         off_at = now + setting.off_after_seconds if setting.on and setting.off_after_seconds else None
+        look = (setting.brightness_percent, setting.colour_temperature_kelvin)
         if setting.on != last.on:
-            what: Literal["on", "off", "dim", "arm"] = "on" if setting.on else "off"
-        elif setting.on and setting.brightness_percent != last.brightness_percent:
+            what: What = "on" if setting.on else "off"
+        elif setting.on and setting.direction != last.direction:
+            what = "turn"
+        elif setting.on and look != (last.brightness_percent, last.colour_temperature_kelvin):
             what = "dim"
         elif abs((off_at or 0.0) - (last.off_at or 0.0)) > 1:
             what = "arm"
         else:
             return
-        self._add(now, what, on=setting.on, cause=cause, brightness=setting.brightness_percent, off_at=off_at)
+        self._add(now, what, setting, cause, off_at)
 
     def watts(self, now: float) -> float:
         """Give the power it draws at this moment."""
@@ -123,16 +131,19 @@ class Relay:
             self._last = line
 
     def _add(
-        self,
-        at: float,
-        what: Literal["on", "off", "dim", "arm"],
-        *,
-        on: bool,
-        cause: str | None,
-        brightness: int | None = None,
-        off_at: float | None = None,
+        self, at: float, what: What, setting: Setting, cause: str | None, off_at: float | None = None
     ) -> None:
-        line = Switching(at, what, on, cause, brightness, off_at, round(self.energy(at), 4))
+        line = Switching(
+            at,
+            what,
+            setting.on,
+            cause,
+            setting.brightness_percent,
+            setting.colour_temperature_kelvin,
+            setting.direction,
+            off_at,
+            round(self.energy(at), 4),
+        )
         with self._path.open("ab+", buffering=0) as file:
             if file.seek(0, os.SEEK_END) and os.pread(file.fileno(), 1, file.tell() - 1) != b"\n":
                 file.write(b"\n")  # behind a line that a full disk has torn
@@ -163,6 +174,7 @@ class Simulated(Driver[Options]):
     """Hardware on paper: switches, warms up and draws power, and can be told to misbehave."""
 
     options_type = Options
+    abilities: ClassVar[frozenset[Ability]] = frozenset(get_args(Ability))
     real = False
 
     def __init__(self, device: str, options: Options) -> None:
@@ -201,7 +213,17 @@ class Simulated(Driver[Options]):
             self._switch(setting, cause, now)
         last = self._relay.look(now)
         energy = round(self._relay.energy(now), 3)
-        return Reading(last.on, self._relay.watts(now), energy, last.cause, self._fault)
+        return Reading(
+            on=last.on,
+            power_watts=self._relay.watts(now),
+            energy_watt_hours=energy,
+            brightness_percent=last.brightness_percent,
+            colour_temperature_kelvin=last.colour_temperature_kelvin,
+            direction=last.direction,
+            cause=last.cause,
+            fault=self._fault,
+            at=now,
+        )
 
     def _switch(self, setting: Setting, cause: str | None, now: float) -> None:
         """Switch; a record that cannot be written is hardware that does not move."""

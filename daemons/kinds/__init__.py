@@ -9,14 +9,27 @@ restored after a crash is nothing special. The first line of the file is its ent
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Any, ClassVar, Generic, TypeVar
 
 from msgspec import Struct, structs
 
-from daemons.hardware import Load, Reading, Setting
+from daemons.hardware import Ability, Load, Reading, Setting, Touch
+from daemons.message import Scalar
 
 O = TypeVar("O", bound=Struct)  # noqa: E741  O for Options, M for Memory
 M = TypeVar("M", bound=Struct)
+
+
+class Link(Struct, frozen=True, kw_only=True):
+    """What every device with hardware shows of the way to it, beside its kind's own State."""
+
+    confirmed: bool
+    """Whether the hardware was seen to be as shown; not yet, or not any more, when false."""
+    reachable: bool
+    """Whether the hardware answers."""
+    unreachable_since: float | None
+    """Since when (Unix seconds) it does not."""
 
 
 class Kind(ABC):
@@ -32,23 +45,44 @@ class Kind(ABC):
     """Its commands: the class's name in lower case is the word, its fields are the arguments."""
 
     @classmethod
+    def fields(cls) -> dict[str, Any]:
+        """Give the type of each field that such a device shows."""
+        return {field.encode_name: field.type for field in structs.fields(cls.state_type)}
+
+    @classmethod
     def measurements(cls) -> frozenset[str]:
-        """Name the fields of the state that only measure: always changing, and nothing for a rule."""
-        fields = structs.fields(cls.state_type)
-        return frozenset(f.encode_name for f in fields if f.type in (float, float | None))
+        """Name the fields of the state that only measure: always changing, and nothing to turn to."""
+        return frozenset(name for name, type_ in cls.fields().items() if type_ in (float, float | None))
+
+    @classmethod
+    def sources(cls, options: Any) -> dict[str, str]:  # noqa: ARG003  most listen to nobody
+        """Name the devices that one with these options listens to, each with the field that it needs."""
+        return {}
 
 
 class Machine(Kind, Generic[O, M]):
     """A kind that drives hardware: a pure state machine."""
 
-    heats: ClassVar[bool] = False
-    """Whether it can burn the house down; then its options have `max_on_seconds`."""
+    drives: ClassVar[bool] = True
+    """Whether it switches something; what only tells (a button, a sensor) does not."""
+    needs: ClassVar[frozenset[Ability]] = frozenset({"switch"})
+    """What its driver must be able to do; one of these is enough."""
     memory_type: ClassVar[type[Struct]]
 
     def __init__(self, options: O, pace: float = 1.0) -> None:
         """`pace` is how many times faster than usual the hardware works (a simulated one can)."""
         self.options = options
         self.pace = pace
+
+    @property
+    def heats(self) -> bool:
+        """Whether it can burn the house down: what has `max_on_seconds` is never on for longer."""
+        return getattr(self.options, "max_on_seconds", None) is not None
+
+    @classmethod
+    def fields(cls) -> dict[str, Any]:
+        """Give the type of each field that such a device shows, those of its Link too."""
+        return super().fields() | {field.encode_name: field.type for field in structs.fields(Link)}
 
     @abstractmethod
     def obey(self, memory: M, command: Any, now: float) -> M:
@@ -60,7 +94,25 @@ class Machine(Kind, Generic[O, M]):
 
     @abstractmethod
     def observe(self, memory: M, reading: Reading, now: float) -> M:
-        """Take it as it is: the hardware was switched by something else, or does not follow."""
+        """Take it as it is: the hardware was switched by something else, or does not follow.
+
+        Here `reading.on` is always true or false.
+        """
+
+    def measure(self, memory: M, reading: Reading, now: float) -> M:
+        """Take note of what is measured; called with every reading, before all else."""
+        return memory
+
+    def press(self, memory: M, what: Touch, now: float) -> M:
+        """Take a hand at the hardware's own button."""
+        return memory
+
+    def sense(self, memory: M, heard: Mapping[str, Mapping[str, Scalar] | None], now: float) -> M:
+        """Take note of the devices it listens to: what each shows, nothing for one that is silent.
+
+        One that was not heard yet, and may still be, is not among them.
+        """
+        return memory
 
     @abstractmethod
     def due(self, memory: M) -> float | None:

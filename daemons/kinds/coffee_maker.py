@@ -51,7 +51,7 @@ class State(Struct, frozen=True, kw_only=True):
     """How long until it is ready; nothing while none is being made."""
     starts: int
     """How often it has started in its life."""
-    power_watts: float
+    power_watts: float | None
     fault: str | None = None
 
 
@@ -66,7 +66,6 @@ class Stop(Struct, frozen=True):
 class CoffeeMaker(Machine[Options, Memory]):
     """A coffee maker: heats the water, brews, and keeps the coffee warm for a while."""
 
-    heats = True
     makes = "coffee"
     options_type = Options
     memory_type = Memory

@@ -38,7 +38,7 @@ class State(Struct, frozen=True, kw_only=True):
     """How bright it is when on, or was when it last was."""
     starts: int
     """How often it has gone on in its life."""
-    power_watts: float
+    power_watts: float | None
     fault: str | None = None
 
 
@@ -78,7 +78,7 @@ class Lamp(Machine[Options, Memory]):
     def observe(self, memory: Memory, reading: Reading, now: float) -> Memory:
         """Follow the hand that switched it."""
         if reading.on:
-            return self._on(memory, memory.brightness_percent)
+            return self._on(memory, reading.brightness_percent or memory.brightness_percent)
         return Memory(on=False, brightness_percent=memory.brightness_percent, starts=memory.starts)
 
     def due(self, memory: Memory) -> None:

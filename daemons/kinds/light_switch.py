@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from daemons.hardware import Load, Reading, Setting
+from daemons.hardware import Load, Reading, Setting, Touch
 from daemons.kinds import Machine
 
 
@@ -30,7 +30,7 @@ class State(Struct, frozen=True, kw_only=True):
     """"on" or "off"."""
     presses: int
     """How often it has been switched in its life."""
-    power_watts: float
+    power_watts: float | None
     fault: str | None = None
 
 
@@ -65,7 +65,11 @@ class LightSwitch(Machine[Options, Memory]):
 
     def observe(self, memory: Memory, reading: Reading, now: float) -> Memory:
         """Count a hand at the switch itself as a press."""
-        return memory if reading.on == memory.on else Memory(reading.on, memory.presses + 1)
+        return memory if reading.on == memory.on else Memory(bool(reading.on), memory.presses + 1)
+
+    def press(self, memory: Memory, what: Touch, now: float) -> Memory:
+        """Switch for a single press of a button in the wall; the others are free for something else."""
+        return Memory(not memory.on, memory.presses + 1) if what == "single" else memory
 
     def due(self, memory: Memory) -> None:
         """Wait for nothing."""

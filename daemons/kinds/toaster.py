@@ -53,7 +53,7 @@ class State(Struct, frozen=True, kw_only=True):
     """How long until it pops; nothing while none is being made."""
     starts: int
     """How often it has started in its life."""
-    power_watts: float
+    power_watts: float | None
     fault: str | None = None
 
 
@@ -70,7 +70,6 @@ class Stop(Struct, frozen=True):
 class Toaster(Machine[Options, Memory]):
     """A toaster: toasts for its browning level, pops, and says that the toast is ready."""
 
-    heats = True
     makes = "toast"
     options_type = Options
     memory_type = Memory

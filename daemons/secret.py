@@ -1,0 +1,40 @@
+"""A password of a device: from a file of its own or from the environment, never from the configuration."""
+
+import os
+import stat
+from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta
+
+from daemons.errors import PlaceError
+
+SecretFile = Annotated[str, Meta(pattern=r"^/.")]
+"""How an option names such a file: an absolute path."""
+
+
+def variable(device: str) -> str:
+    """Name the variable of the environment that can hold a device's password."""
+    return f"HOUSE_PASSWORD_{device.upper()}"
+
+
+def read_secret(device: str, file: str | None) -> str | None:
+    """Give a device's password: the first line of its file, or what the environment holds; nothing for none.
+
+    PlaceError when the file cannot be read, is empty, or can be read by others than its owner.
+    """
+    if file is None:
+        return os.environ.get(variable(device)) or None
+    path = Path(file)
+    try:
+        with path.open(encoding="utf-8") as opened:
+            mode = os.fstat(opened.fileno()).st_mode
+            line = opened.readline(4096).rstrip("\r\n")
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise PlaceError(f"the password file {path} cannot be read: {why}") from error
+    if stat.S_IMODE(mode) & 0o077:
+        raise PlaceError(f"the password file {path} can be read by others; `chmod 600 {path}` mends that")
+    if not line:
+        raise PlaceError(f"the password file {path} is empty; its first line is the password")
+    return line
