@@ -7,7 +7,7 @@ HOUSE = $(VENV)/bin/house
 PIP = $(VENV)/bin/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help up press mirror logs status restart reload down test test-all check bench pictures clean
+.PHONY: help up press mirror logs status restart reload down extra test test-all check bench pictures clean
 
 help:  ## Print the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -35,6 +35,9 @@ reload: $(VENV)/installed  ## Apply an edited config/house.toml; only what chang
 
 down: $(VENV)/installed  ## End the house
 	@$(HOUSE) down
+
+extra: $(VENV)/installed  ## Install what a driver needs: make extra EXTRA=kasa
+	$(PIP) install --editable '.[$(or $(EXTRA),$(error say which one: make extra EXTRA=mqtt, kasa, gpio or discover))]'
 
 test: $(VENV)/installed-test  ## Run all tests
 	@.ci/debian chromium chromium "the tests in a browser are left out"

@@ -146,6 +146,7 @@ class Worker:
         self._attend = attend
         self._line = Line(self.socket)
         self._loop = asyncio.new_event_loop()
+        self._failure = ""
         self._task: asyncio.Task[None] | None = None
         self._thread = threading.Thread(target=self._run, name=device, daemon=True)
         self._thread.start()
@@ -180,14 +181,11 @@ class Worker:
 
     async def _keep_on(self) -> None:
         self._task = asyncio.current_task()
-        pause, last = FIRST_PAUSE_SECONDS, ""
+        pause = FIRST_PAUSE_SECONDS
         while True:
             why = await self._try()
             if self._line.has_told():
                 pause = FIRST_PAUSE_SECONDS
-            if why != last:
-                logging.getLogger(self._device).warning("%s", why)
-            last = why
             self._line.lose(why)
             await asyncio.sleep(ATTEMPT_AT_ONCE_SECONDS)
             await self._line.wish(pause * random.uniform(0.5, 1.0))  # noqa: S311  not a secret
@@ -200,6 +198,9 @@ class Worker:
         except HouseError as error:  # Unreachable, or what it needs is not there
             return str(error).removeprefix(f"{self._device}: ")
         except Exception as error:
-            logging.getLogger(self._device).exception("its driver has failed")
-            return f"its driver has failed: {type(error).__name__}: {error}"
+            why = f"its driver has failed: {type(error).__name__}: {error}"
+            if why != self._failure:  # the same one fails again and again
+                logging.getLogger(self._device).exception("its driver has failed")
+            self._failure = why
+            return why
         return "the hardware has ended the connection"

@@ -1,5 +1,7 @@
 """What an emulated piece of hardware offers to the tests: hands, faults, and a record, on a real socket."""
 
+import importlib
+import json
 import threading
 from abc import ABC, abstractmethod
 from pathlib import Path
@@ -7,12 +9,15 @@ from typing import Any, ClassVar, Self
 
 PASSWORD = "open sesame"  # noqa: S105  it opens nothing
 
+EMULATORS = sorted(path.stem for path in (Path(__file__).parent / "emulators").glob("[a-z]*.py"))
+"""The words of the drivers that have one."""
+
 
 class Emulator(ABC):
     """One plug on loopback, run in threads of the test's own process; a context manager.
 
-    Each file of tests/drivers/emulators/ has one, named after its driver; `fits` in test_faults.py
-    puts them all through the same faults.
+    Each file of tests/drivers/emulators/ has one, and is named after its driver; test_faults.py puts
+    them all through the same faults.
     """
 
     driver: ClassVar[str]
@@ -100,3 +105,26 @@ class Emulator(ABC):
 
     def __exit__(self, *_: object) -> None:
         self.unplug()
+
+
+def emulator(word: str) -> type[Emulator]:
+    """Give the emulator of a driver: the only class of its file that is one."""
+    module = importlib.import_module(f"tests.drivers.emulators.{word}")
+    (found,) = (
+        value
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, Emulator) and value.__module__ == module.__name__
+    )
+    assert found.driver == word
+    return found
+
+
+def table(options: dict[str, Any]) -> str:
+    """Write options as an inline table of TOML."""
+    return "{ " + ", ".join(f"{key} = {_value(value)}" for key, value in options.items()) + " }"
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_value, value)) + "]"
+    return json.dumps(value)  # a text, a number, true and false are the same in both

@@ -6,7 +6,6 @@ plug, where OPTIONS are the driver's options as an inline TOML table; only what 
 a hand at the plug is tried then, and it is switched on and off.
 """
 
-import importlib
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,24 +20,11 @@ from daemons.drivers import Driver
 from daemons.hardware import Reading, Setting
 from daemons.loop import Loop
 from daemons.value import Problem, read
-from tests.drivers.emulator import PASSWORD, Emulator
+from tests.drivers.emulator import EMULATORS, PASSWORD, Emulator, emulator
 
 PATIENCE_SECONDS = 20.0
 NEVER_LONGER_SECONDS = 0.25
 """How long `set` and `read` may ever hold up their device; much, on a machine that is busy."""
-EMULATORS = sorted(path.stem for path in (Path(__file__).parent / "emulators").glob("[a-z]*.py"))
-
-
-def emulator(word: str) -> type[Emulator]:
-    """Give the emulator of a driver: the only class of its file that is one."""
-    module = importlib.import_module(f"tests.drivers.emulators.{word}")
-    (found,) = (
-        value
-        for value in vars(module).values()
-        if isinstance(value, type) and issubclass(value, Emulator) and value.__module__ == module.__name__
-    )
-    assert found.driver == word
-    return found
 
 
 class Stand:
