@@ -1,0 +1,166 @@
+"""A person's own programs for on, off and read: the way to whatever no other driver reaches.
+
+A program is started directly, without a shell, in the run directory. What is asked of it stands
+in its environment: HOUSE_DEVICE, HOUSE_ON (1 or 0), and where they are asked HOUSE_BRIGHTNESS_PERCENT,
+HOUSE_COLOUR_TEMPERATURE_KELVIN, HOUSE_DIRECTION and HOUSE_OFF_AFTER_SECONDS. Exit status 0 says that
+it was done. `read` prints on, off, or a JSON object with fields of `Told`; without it, what was last
+done is taken for what is. A program that takes longer than `timeout` is killed, with what it started.
+"""
+
+import asyncio
+import os
+import signal
+from contextlib import suppress
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+import msgspec
+from msgspec import Meta, Struct, field
+
+from daemons.drivers import Remote
+from daemons.errors import Unreachable
+from daemons.hardware import Ability, Direction, Setting
+from daemons.value import Seconds
+
+if TYPE_CHECKING:
+    from daemons.worker import Line
+
+Program = Annotated[tuple[Annotated[str, Meta(min_length=1)], ...], Meta(min_length=1)]
+"""The program and its arguments."""
+Percent = Annotated[int, Meta(ge=0, le=100)]
+MOST_BYTES = 64 * 1024
+"""How much of what a program prints is read."""
+LONGEST_WORD = 200
+"""How many characters of a complaint are told."""
+
+
+class Options(Struct, frozen=True, kw_only=True):
+    """What can be set."""
+
+    on: Program
+    """Switches on: the program and its arguments, such as ["/usr/local/bin/fan", "on"]."""
+    off: Program
+    """Switches off."""
+    read: Program | None = None
+    """Prints what is: on, off, or a JSON object."""
+    timeout_seconds: Seconds = field(name="timeout", default=Seconds(10))
+    """How long a program may take."""
+    poll_seconds: Seconds = field(name="poll", default=Seconds(10))
+    """How often it is read without being asked."""
+
+    def __post_init__(self) -> None:
+        """Refuse a program that may take no time, and reading without pause."""
+        if self.timeout_seconds <= 0 or self.poll_seconds < 0.1:  # noqa: PLR2004
+            raise ValueError("timeout must be longer than 0s, and poll 100ms or longer")
+
+
+class Told(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What `read` may print, as JSON."""
+
+    on: bool | None = None
+    power_watts: float | None = None
+    energy_watt_hours: float | None = None
+    brightness_percent: Percent | None = None
+    colour_temperature_kelvin: int | None = None
+    direction: Direction | None = None
+    position_percent: Percent | None = None
+    temperature_celsius: float | None = None
+    humidity_percent: float | None = None
+    battery_percent: Percent | None = None
+    fault: Annotated[str, Meta(max_length=LONGEST_WORD)] | None = None
+
+
+class Command(Remote[Options]):
+    """A person's own programs for on, off and read: the way to whatever no other driver reaches."""
+
+    options_type = Options
+    abilities: ClassVar[frozenset[Ability]] = frozenset({"switch", "dim", "tint", "move", "sense"})
+
+    async def attend(self, line: "Line") -> None:
+        """Read now and then, and run the program for each wish."""
+        await self._read(line)
+        while True:
+            setting = None
+            with suppress(TimeoutError):
+                setting = await asyncio.wait_for(line.wanted(), self.options.poll_seconds)
+            if setting is not None:
+                program = self.options.on if setting.on else self.options.off
+                await self._run(program, environment(self.device, setting))
+                if self.options.read is None:
+                    line.tell(on=setting.on)
+                    continue
+            await self._read(line)
+
+    async def _read(self, line: "Line") -> None:
+        """Ask the program what is; without one it can be reached, and more is not known."""
+        if self.options.read is None:
+            line.tell()
+            return
+        printed = await self._run(self.options.read, {"HOUSE_DEVICE": self.device})
+        try:
+            told = parse(printed)
+        except (ValueError, msgspec.MsgspecError) as error:
+            why = f"printed {show(printed)!r}, which is neither on nor off nor a JSON object: {error}"
+            raise Unreachable(self.device, self.options.read[0], why) from error
+        line.tell(**msgspec.to_builtins(told))
+
+    async def _run(self, program: Program, more: dict[str, str]) -> bytes:
+        """Run a program to its end, and give what it printed; Unreachable when it cannot be run, or fails."""
+        name = program[0]
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *program,
+                env={**os.environ, **more},
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                start_new_session=True,
+            )
+        except (OSError, ValueError) as error:
+            why = error.strerror if isinstance(error, OSError) else str(error)
+            raise Unreachable(self.device, name, f"cannot be started: {why}") from error
+        try:
+            async with asyncio.timeout(self.options.timeout_seconds):
+                printed, complaint = await asyncio.gather(head(process.stdout), head(process.stderr))
+                status = await process.wait()
+        except TimeoutError as error:
+            why = f"took longer than {self.options.timeout_seconds:g} s, and was killed"
+            raise Unreachable(self.device, name, why) from error
+        finally:
+            if process.returncode is None:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)  # it leads a session, so this is all of it
+                await process.wait()
+        if status != 0:
+            why = f"ended with status {status}" + (f": {show(complaint)}" if complaint.strip() else "")
+            raise Unreachable(self.device, name, why)
+        return printed
+
+
+def environment(device: str, setting: Setting) -> dict[str, str]:
+    """Give what a program finds in its environment."""
+    asked = msgspec.to_builtins(setting)
+    found = {f"HOUSE_{key.upper()}": f"{value}" for key, value in asked.items() if value is not None}
+    return {**found, "HOUSE_DEVICE": device, "HOUSE_ON": "1" if setting.on else "0"}
+
+
+def parse(printed: bytes) -> Told:
+    """Read what `read` printed; ValueError or MsgspecError when it is none of what it may print."""
+    word = printed.strip()
+    if word.lower() in (b"on", b"off"):
+        return Told(on=word.lower() == b"on")
+    return msgspec.json.decode(word, type=Told)
+
+
+async def head(stream: asyncio.StreamReader | None) -> bytes:
+    """Read a stream to its end, and give its beginning."""
+    found = bytearray()
+    while stream and (chunk := await stream.read(MOST_BYTES)):
+        found += chunk[: MOST_BYTES - len(found)]
+    return bytes(found)
+
+
+def show(printed: bytes) -> str:
+    """Give the last line of what was printed, short enough to be told."""
+    lines = printed.decode(errors="replace").strip().splitlines() or [""]
+    last = "".join(letter if letter.isprintable() else "?" for letter in lines[-1])
+    return last if len(last) <= LONGEST_WORD else last[: LONGEST_WORD - 3] + "..."

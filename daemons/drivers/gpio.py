@@ -1,0 +1,238 @@
+"""Relays and buttons on the pins of a Raspberry Pi, by gpiozero.
+
+Pins are Broadcom numbers, as gpiozero counts them. Taking a pin as an output gives it a level, so
+the level that it had is written down, in `hardware/NAME/pins.json`, and taken up by the next life
+of the process; after a start of the machine every relay is off. A pin has no timer of its own:
+what is on stays on when the whole machine hangs. What heats belongs behind hardware that can go
+off by itself.
+"""
+
+import atexit
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+import gpiozero
+import gpiozero.devices
+import msgspec
+from msgspec import Meta, Struct, field
+
+from daemons.clock import machine, uptime
+from daemons.drivers import Driver
+from daemons.hardware import Ability, Load, Press, Reading, Setting, Touch
+from daemons.place import write
+from daemons.value import Seconds
+
+# gpiozero ends by making every pin an input, which would drop a relay whenever its process restarts.
+atexit.unregister(gpiozero.devices._shutdown)  # noqa: SLF001  it offers no other way
+
+Pin = Annotated[int, Meta(ge=0, le=27)]
+AGAIN_SECONDS = 5.0
+"""How long until pins that could not be had are tried again."""
+
+
+class Options(Struct, frozen=True, kw_only=True):
+    """What can be set."""
+
+    relay: Pin | None = None
+    """The pin that switches it."""
+    opens: Pin | None = None
+    """Of a cover: the pin that moves it one way."""
+    closes: Pin | None = None
+    """And the pin that moves it the other way."""
+    active: Literal["high", "low"] = "high"
+    """Which level switches a relay on; many boards of relays are active low."""
+    button: Pin | None = None
+    """The pin of a button, between it and ground, or 3.3 V if `pull` is down."""
+    pull: Literal["up", "down"] = "up"
+    """Where the pin of the button is drawn while nobody presses it."""
+    debounce_seconds: Seconds = field(name="debounce", default=Seconds(0.03))
+    """A change that comes sooner than this after the last is the button's own bouncing."""
+    double_seconds: Seconds = field(name="double", default=Seconds(0))
+    """Within this two presses are a double one; 0s: each is a single one, and told without waiting."""
+    long_seconds: Seconds = field(name="long", default=Seconds(0))
+    """Held for so long a press is a long one; 0s: never."""
+
+    def __post_init__(self) -> None:
+        """Refuse pins that do nothing, half a cover, and a pin for two things."""
+        pins = [pin for pin in (self.relay, self.opens, self.closes, self.button) if pin is not None]
+        if not pins:
+            raise ValueError("there is no pin; name one as relay, as button, or as opens and closes")
+        if (self.opens is None) != (self.closes is None) or (
+            self.relay is not None and self.opens is not None
+        ):
+            raise ValueError("a cover has opens and closes, and no relay")
+        if len(set(pins)) < len(pins):
+            raise ValueError("one pin cannot be two things")
+
+
+class Levels(Struct, frozen=True):
+    """Which relays were switched on last, and in which start of the machine."""
+
+    machine: str
+    on: tuple[str, ...] = ()
+
+
+class Touches:
+    """Tells single, double and long presses apart. Pure: it is told when the button went down and up."""
+
+    def __init__(self, double_seconds: float, long_seconds: float) -> None:
+        self._double, self._long = double_seconds, long_seconds
+        self._down: float | None = None
+        """Since when it is down, as long as that may become something."""
+        self._single: float | None = None
+        """When a press has ended that may still become a double one."""
+
+    def change(self, down: bool, at: float) -> list[Touch]:
+        """Take a change of the button; give what is certain by now."""
+        found = self.elapse(at)
+        if down:
+            if not self._long and not self._double:
+                return [*found, "single"]
+            self._down = at
+            return found
+        if self._down is None:
+            return found  # it was long, and told; or nobody saw it go down
+        self._down = None
+        if self._single is not None:
+            self._single = None
+            return [*found, "double"]
+        if not self._double:
+            return [*found, "single"]
+        self._single = at
+        return found
+
+    def elapse(self, now: float) -> list[Touch]:
+        """Let time pass; give what has become certain."""
+        found: list[Touch] = []
+        if self._long and self._down is not None and now - self._down >= self._long:
+            found += ["single", "long"] if self._single is not None else ["long"]
+            self._down = self._single = None
+        elif self._single is not None and self._down is None and now - self._single >= self._double:
+            found.append("single")
+            self._single = None
+        return found
+
+    def due(self) -> float | None:
+        """Say when time makes a difference next."""
+        if self._down is not None:
+            return self._down + self._long if self._long else None
+        return None if self._single is None else self._single + self._double
+
+
+class Gpio(Driver[Options]):
+    """Relays and buttons on the pins of a Raspberry Pi, by gpiozero."""
+
+    options_type = Options
+    abilities: ClassVar[frozenset[Ability]] = frozenset({"switch", "move", "press"})
+
+    def plug_in(self, loads: tuple[Load, ...], now: float) -> None:
+        """Take the pins as they are."""
+        self.socket = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._touches = Touches(self.options.double_seconds, self.options.long_seconds)
+        self._changes: list[tuple[bool, float]] = []
+        self._relays: dict[str, Any] = {}
+        self._button: Any = None
+        self._echo: bool | None = None
+        self._fault: str | None = None
+        self._try_at = now
+        self._path = Path("hardware") / self.device / "pins.json"
+        self._reach(now)
+
+    def set(self, setting: Setting, cause: str | None, now: float) -> None:
+        """Switch; of a cover's two relays never both are on."""
+        if not self._relays:
+            self._echo = setting.on  # a button alone switches nothing: it is as it was told
+            return
+        name = {None: "relay", "open": "opens", "close": "closes"}[setting.direction] if setting.on else None
+        try:
+            self._remember((name,) if name else ())
+            for other, relay in self._relays.items():
+                if other != name:
+                    relay.off()
+            if name in self._relays:
+                self._relays[name].on()
+        except (gpiozero.GPIOZeroError, OSError) as error:
+            self._lose(error, now)
+
+    def read(self, now: float) -> Reading:
+        """Read the pins back."""
+        with suppress(BlockingIOError):
+            os.eventfd_read(self.socket)
+        if self._fault and now >= self._try_at:
+            self._reach(now)
+        if self._fault:
+            return Reading(reachable=False, fault=self._fault)
+        touches: list[Touch] = []
+        while self._changes:
+            touches += self._touches.change(*self._changes.pop(0))
+        touches += self._touches.elapse(uptime())
+        presses = tuple(Press(what, os.urandom(5).hex()) for what in touches)
+        try:
+            on = [name for name, relay in self._relays.items() if relay.value]
+        except gpiozero.GPIOZeroError as error:
+            self._lose(error, now)
+            return Reading(reachable=False, fault=self._fault, presses=presses)
+        return Reading(
+            on=bool(on) if self._relays else self._echo,
+            direction="open" if "opens" in on else "close" if "closes" in on else None,
+            at=now,
+            presses=presses,
+        )
+
+    def due(self, now: float) -> float | None:
+        """Look when a press has become one sort or the other, and when pins may be free again."""
+        if self._fault:
+            return self._try_at
+        due = self._touches.due()
+        return None if due is None else now + max(0.001, due - uptime())
+
+    def close(self) -> None:
+        """Let go of the button; the relays stay as they are, until the process ends and beyond."""
+        if self._button:
+            self._button.close()
+        self._relays, self._button = {}, None
+        os.close(self.socket)
+
+    def _reach(self, now: float) -> None:
+        """Take the pins; what is wrong is told, and tried again."""
+        options = self.options
+        try:
+            was_on = self._remembered()
+            for name in ("relay", "opens", "closes"):
+                if (pin := getattr(options, name)) is not None and name not in self._relays:
+                    high = options.active == "high"
+                    self._relays[name] = gpiozero.OutputDevice(
+                        pin, active_high=high, initial_value=name in was_on
+                    )
+            if options.button is not None and self._button is None:
+                bounce = options.debounce_seconds or None
+                up = options.pull == "up"
+                self._button = gpiozero.Button(options.button, pull_up=up, bounce_time=bounce)
+                self._button.when_pressed = lambda: self._change(down=True)
+                self._button.when_released = lambda: self._change(down=False)
+        except (gpiozero.GPIOZeroError, OSError, RuntimeError) as error:
+            self._lose(error, now)
+        else:
+            self._fault = None
+
+    def _remembered(self) -> tuple[str, ...]:
+        try:
+            found = msgspec.json.decode(self._path.read_bytes(), type=Levels)
+        except (OSError, msgspec.MsgspecError):
+            return ()  # off is what a relay is that nobody knows anything of
+        return found.on if found.machine == machine() else ()
+
+    def _remember(self, on: tuple[str, ...]) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        write(self._path, msgspec.json.encode(Levels(machine(), on)))
+
+    def _lose(self, error: Exception, now: float) -> None:
+        self._fault = f"the pins cannot be used: {error or type(error).__name__}"
+        self._try_at = now + AGAIN_SECONDS
+
+    def _change(self, down: bool) -> None:
+        """Take note that the button changed; called in a thread of gpiozero's."""
+        self._changes.append((down, uptime()))
+        os.eventfd_write(self.socket, 1)
