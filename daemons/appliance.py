@@ -229,7 +229,7 @@ class Appliance:
         reading = replace(self._reading, fault="; ".join(faults) or None)
         shown: dict[str, Any] = msgspec.to_builtins(self._machine.shows(self._inner, reading, now))
         link = Link(
-            confirmed=(self.memory.confirmed or not self._machine.drives) and self._is_reachable,
+            confirmed=(self.memory.confirmed or not self._machine.drives) and self._reading.reachable is True,
             reachable=self._is_reachable,
             unreachable_since=None if self._is_reachable else self.memory.turned.get("reachable"),
         )

@@ -91,7 +91,7 @@ class Shell:
         self._process = process
         self._now = process.loop.now
         self._written: Memory | None = None
-        self._told: tuple[dict[str, Any], str | None] | None = None
+        self._told: tuple[dict[str, Any], str | None, bool] | None = None
         self._told_at = 0.0
         self._state: dict[str, Any] = {}
         self._timer: Timer | None = None
@@ -159,7 +159,7 @@ class Shell:
         """Publish what changed; what is only measured, no oftener than it is looked at."""
         now, memory = self._now(), self._appliance.memory
         state = self._appliance.shows(now)
-        discrete = (memory.shown, memory.cause)
+        discrete = (memory.shown, memory.cause, state["confirmed"])
         if self._told is not None and discrete == self._told and now - self._told_at < REFRESH_SECONDS:
             return
         if self._told is None or discrete != self._told or state != self._state:

@@ -83,6 +83,7 @@ class Steward:
         self._supervisor = Supervisor()
         self._listener = Listener()
         self._last_tick = self._now()
+        self._patient_until = self._last_tick
         process.loop.watch(0, self.listen)
         process.loop.watch(self._subscriber.socket, self.hear)
         process.loop.every(1.0, self._subscriber.renew)
@@ -129,9 +130,11 @@ class Steward:
                 ward.excuse(now)
         self._last_tick = now
         silent = [ward for ward in self._wards.values() if ward.silent_seconds(now) >= self._watchdog / 2]
-        # Where most are silent at once, the machine is too busy: patience, but not without end.
-        busy = len(silent) > max(1, len(self._wards) // 2)
-        watchdog = self._watchdog * (3 if busy else 1)
+        # Where most are silent at once, the machine is too busy: patience, but not without end. It
+        # lasts a while longer, for they do not all come back to themselves at one moment.
+        if len(silent) > max(1, len(self._wards) // 2):
+            self._patient_until = now + self._watchdog
+        watchdog = self._watchdog * (3 if now < self._patient_until else 1)
         for ward in list(self._wards.values()):
             if ward.retry_at is not None and stopped_path(ward.name).exists():
                 ward.retry_at = None  # a person has stopped it meanwhile

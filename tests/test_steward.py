@@ -240,6 +240,15 @@ def test_the_first_of_many_to_fall_silent_has_patience_too(town: Town) -> None:
     assert town.signals == []
 
 
+def test_the_last_of_many_to_speak_again_has_patience_too(town: Town) -> None:
+    """They do not wake at one moment: the last is not killed because the others have spoken."""
+    town.turn(4, silent=NAMES[:3])
+    for silent in (NAMES[:2], NAMES[:1]):
+        town.turn(0.25, silent=silent)
+    town.turn(3)
+    assert town.signals == []
+
+
 def test_patience_has_an_end(town: Town) -> None:
     """Most of the house may really hang; after three times the watchdog's time it is killed."""
     town.turn(9.5, silent=NAMES[:3])

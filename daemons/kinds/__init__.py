@@ -25,7 +25,7 @@ class Link(Struct, frozen=True, kw_only=True):
     """What every device with hardware shows of the way to it, beside its kind's own State."""
 
     confirmed: bool
-    """Whether the hardware was seen to be as shown; not yet, or not any more, when false."""
+    """Whether the hardware, in this life of the process, was seen to be as shown."""
     reachable: bool
     """Whether the hardware answers."""
     unreachable_since: float | None
@@ -73,6 +73,11 @@ class Machine(Kind, Generic[O, M]):
         """`pace` is how many times faster than usual the hardware works (a simulated one can)."""
         self.options = options
         self.pace = pace
+
+    @classmethod
+    def measurements(cls) -> frozenset[str]:
+        """Count `confirmed` among what changes all the time: it is no turn that anybody acts on."""
+        return super().measurements() | {"confirmed"}
 
     @property
     def heats(self) -> bool:

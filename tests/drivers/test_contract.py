@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from daemons import load
 from daemons.drivers import Driver
-from daemons.hardware import Reading, Setting
+from daemons.hardware import Setting
 from tests import fresh
 
 DRIVERS = list(load.words("drivers"))
@@ -44,7 +44,8 @@ def test_a_driver_does_as_it_is_told_and_tells_what_is(
     kind = load.driver(word)
     driver: Driver[Struct] = kind("lamp", kind.options_type())
     driver.plug_in(((1.0, 7.0),), NOW)
-    assert driver.read(NOW) == Reading(on=False)
+    reading = driver.read(NOW)
+    assert (reading.on, reading.reachable, reading.fault, reading.presses) == (False, True, None, ())
     for on in (True, True, False):
         driver.set(Setting(on=on), "a1", NOW)
         assert driver.read(NOW).on == on
