@@ -129,12 +129,20 @@ TestAPressCountsOnceWhateverIsKilled.settings = settings(
 # Hot things go off
 
 
+STARTED = [
+    word
+    for word in fresh.machines()
+    if fresh.machine(word).heats and "Start" in [command.__name__ for command in fresh.machine(word).commands]
+]
+"""What heats when it is started."""
+
+
 class Hot(RuleBasedStateMachine):
     """Something that heats, among presses, hands, kills and long deaths."""
 
     lefts = Presses.lefts
 
-    @initialize(word=st.sampled_from([word for word in fresh.machines() if fresh.machine(word).heats]))
+    @initialize(word=st.sampled_from(STARTED))
     def begin(self, word: str) -> None:
         """Set up the house."""
         self.life = Life(word, when=[{**PRESS, "do": "start"}])

@@ -1,13 +1,18 @@
-"""A lamp that can be dimmed, and that rules can turn on and off."""
+"""A lamp that can be dimmed, and that rules can turn on and off.
+
+It stays as it was left, through every restart, and follows the hand that switches or dims it.
+"""
 
 from typing import Annotated
 
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from daemons.hardware import Load, Reading, Setting
 from daemons.kinds import Machine
 
 Percent = Annotated[int, Meta(ge=1, le=100)]
+Kelvin = Annotated[int, Meta(ge=1000, le=10_000)]
 
 
 class Options(Struct, frozen=True):
@@ -15,6 +20,8 @@ class Options(Struct, frozen=True):
 
     brightness_percent: Percent = 100
     """How bright it goes on when nothing else is said."""
+    colour_temperature_kelvin: Kelvin | None = None
+    """How warm its white is when nothing else is said; nothing: as the lamp has it."""
     lamp_watts: Annotated[float, Meta(ge=0, le=10_000)] = 7.0
     """What it draws at full brightness."""
 
@@ -25,6 +32,7 @@ class Memory(Struct, frozen=True):
     on: bool = False
     brightness_percent: int = 100
     starts: int = 0
+    colour_temperature_kelvin: int | None = None
 
 
 class State(Struct, frozen=True, kw_only=True):
@@ -36,6 +44,8 @@ class State(Struct, frozen=True, kw_only=True):
     """"on" or "off"."""
     brightness_percent: int
     """How bright it is when on, or was when it last was."""
+    colour_temperature_kelvin: int | None
+    """How warm its white is: 2700 is warm, 6500 is cold; nothing where that is not told."""
     starts: int
     """How often it has gone on in its life."""
     power_watts: float | None
@@ -43,9 +53,10 @@ class State(Struct, frozen=True, kw_only=True):
 
 
 class On(Struct, frozen=True):
-    """Turn it on, as bright as told or as usual."""
+    """Turn it on, as bright and as warm as told, or as usual."""
 
     brightness_percent: Percent | None = None
+    colour_temperature_kelvin: Kelvin | None = None
 
 
 class Off(Struct, frozen=True):
@@ -67,26 +78,37 @@ class Lamp(Machine[Options, Memory]):
     def obey(self, memory: Memory, command: On | Off | Toggle, now: float) -> Memory:
         """Switch or dim."""
         if isinstance(command, Off) or (isinstance(command, Toggle) and memory.on):
-            return Memory(on=False, brightness_percent=memory.brightness_percent, starts=memory.starts)
-        asked = command.brightness_percent if isinstance(command, On) else None
-        return self._on(memory, asked or self.options.brightness_percent)
+            return replace(memory, on=False)
+        asked = command if isinstance(command, On) else On()
+        return self._on(
+            memory,
+            asked.brightness_percent or self.options.brightness_percent,
+            asked.colour_temperature_kelvin or self.options.colour_temperature_kelvin,
+        )
 
     def elapse(self, memory: Memory, now: float) -> Memory:
         """Stay as it is."""
         return memory
 
     def observe(self, memory: Memory, reading: Reading, now: float) -> Memory:
-        """Follow the hand that switched it."""
-        if reading.on:
-            return self._on(memory, reading.brightness_percent or memory.brightness_percent)
-        return Memory(on=False, brightness_percent=memory.brightness_percent, starts=memory.starts)
+        """Follow the hand that switched or dimmed it."""
+        if not reading.on:
+            return replace(memory, on=False)
+        bright = reading.brightness_percent or memory.brightness_percent
+        return self._on(memory, bright, reading.colour_temperature_kelvin)
 
     def due(self, memory: Memory) -> None:
         """Wait for nothing."""
 
     def wants(self, memory: Memory) -> Setting:
         """Have the light as it was switched."""
-        return Setting(memory.on, brightness_percent=memory.brightness_percent if memory.on else None)
+        if not memory.on:
+            return Setting(on=False)
+        return Setting(
+            on=True,
+            brightness_percent=memory.brightness_percent,
+            colour_temperature_kelvin=memory.colour_temperature_kelvin,
+        )
 
     def shows(self, memory: Memory, reading: Reading, now: float) -> State:
         """Show the light."""
@@ -94,6 +116,7 @@ class Lamp(Machine[Options, Memory]):
             status=memory.on,
             phase="on" if memory.on else "off",
             brightness_percent=memory.brightness_percent,
+            colour_temperature_kelvin=memory.colour_temperature_kelvin,
             starts=memory.starts,
             power_watts=reading.power_watts,
             fault=reading.fault,
@@ -104,5 +127,6 @@ class Lamp(Machine[Options, Memory]):
         return ((1.0, self.options.lamp_watts),)
 
     @staticmethod
-    def _on(memory: Memory, brightness_percent: int) -> Memory:
-        return Memory(True, brightness_percent, memory.starts + (not memory.on))
+    def _on(memory: Memory, brightness_percent: int, kelvin: int | None) -> Memory:
+        kelvin = kelvin or memory.colour_temperature_kelvin
+        return Memory(True, max(1, brightness_percent), memory.starts + (not memory.on), kelvin)

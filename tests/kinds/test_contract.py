@@ -10,8 +10,8 @@ from msgspec import Struct, inspect
 
 from daemons import load
 from daemons.errors import Rejected
-from daemons.hardware import Reading, Setting
-from daemons.kinds import Kind, Machine
+from daemons.hardware import TOUCHES, Reading, Setting
+from daemons.kinds import Kind, Link, Machine
 from daemons.message import Scalar
 from tests import fresh
 
@@ -23,7 +23,13 @@ MOST_SECONDS = 7 * 86400.0
 readings = st.builds(
     Reading,
     on=st.booleans(),
-    power_watts=st.floats(0, 3000),
+    power_watts=st.none() | st.floats(0, 3000),
+    brightness_percent=st.none() | st.integers(1, 100),
+    colour_temperature_kelvin=st.none() | st.integers(1500, 6500),
+    direction=st.sampled_from([None, "open", "close"]),
+    position_percent=st.none() | st.integers(0, 100),
+    temperature_celsius=st.none() | st.floats(-60, 80),
+    humidity_percent=st.none() | st.floats(0, 100),
     cause=st.none() | st.just("a1"),
     fault=st.none() | st.just("it smokes"),
 )
@@ -69,7 +75,10 @@ def commands(kind: type[Kind]) -> st.SearchStrategy[Struct]:
 def events(kind: type[Kind]) -> st.SearchStrategy[list[tuple[float, Any]]]:
     """Give a life: what happens, each so many seconds after the last."""
     steps = st.sampled_from([0.0, 0.001, 0.5, 30.0, 60.0, 121.0, 3600.0]) | st.floats(0, MOST_SECONDS)
-    return st.lists(st.tuples(steps, commands(kind) | readings | st.none()), max_size=12)
+    happens: st.SearchStrategy[Any] = readings | st.sampled_from(TOUCHES) | st.none()
+    if kind.commands:
+        happens = happens | commands(kind)
+    return st.lists(st.tuples(steps, happens), max_size=12)
 
 
 def live(machine: Machine[Any, Any], memory: Any, event: Any, now: float) -> Any:
@@ -77,7 +86,9 @@ def live(machine: Machine[Any, Any], memory: Any, event: Any, now: float) -> Any
     if event is None:
         return machine.elapse(memory, now)
     if isinstance(event, Reading):
-        return machine.observe(memory, event, now)
+        return machine.observe(machine.measure(memory, event, now), event, now)
+    if isinstance(event, str):
+        return machine.press(memory, event, now)  # type: ignore[arg-type]
     try:
         return machine.obey(memory, event, now)
     except Rejected:
@@ -152,7 +163,7 @@ def check(machine: Machine[Any, Any], memory: Any, now: float) -> None:
             assert 0 <= value <= 100, name
         if name.endswith("_seconds") and value is not None:
             assert value >= 0, name
-    assert state["fault"] is None
+    assert isinstance(state["fault"], str | None)  # a kind may have found one by itself
     passed = machine.elapse(memory, now)
     assert machine.elapse(passed, now) == passed, "time that has passed passes again"
     due = machine.due(passed)
@@ -192,7 +203,7 @@ def test_what_heats_goes_off_by_itself(word: str, data: st.DataObject) -> None:
     assert machine.wants(memory).on is False
 
 
-@pytest.mark.parametrize("word", MACHINES)
+@pytest.mark.parametrize("word", [word for word in MACHINES if fresh.machine(word).drives])
 def test_a_machine_takes_it_as_the_hardware_is(word: str) -> None:
     """After seeing the hardware on or off, a machine wants what it saw."""
     machine = fresh.machine(word)
@@ -201,6 +212,35 @@ def test_a_machine_takes_it_as_the_hardware_is(word: str) -> None:
         memory = machine.observe(memory, Reading(on=on), START)
         assert machine.wants(memory).on == on
         assert msgspec.to_builtins(machine.shows(memory, Reading(on=on), START))["status"] == on
+
+
+@pytest.mark.parametrize("word", [word for word in MACHINES if not fresh.machine(word).drives])
+def test_what_only_tells_wants_nothing(word: str) -> None:
+    """A button or a sensor asks nothing of its hardware, whatever that does."""
+    machine = fresh.machine(word)
+    memory = machine.memory_type()
+    for on in (True, False, None):
+        reading = Reading(on=on, at=START)
+        memory = machine.measure(machine.observe(memory, reading, START), reading, START)
+        assert machine.wants(memory) == Setting(on=False)
+
+
+@pytest.mark.parametrize("word", MACHINES)
+def test_what_a_machine_shows_leaves_room_for_its_link(word: str) -> None:
+    """The device adds whether its hardware answers; no kind hides that."""
+    kind = load.kind(word)
+    own = {field.encode_name for field in msgspec.structs.fields(kind.state_type)}
+    link = {field.encode_name for field in msgspec.structs.fields(Link)}
+    assert not own & link
+    assert set(kind.fields()) == own | link
+
+
+@pytest.mark.parametrize("word", MACHINES)
+def test_a_machine_needs_what_a_driver_can(word: str) -> None:
+    """Its needs are abilities, and a simulated driver has them all."""
+    needs = load.kind(word).needs  # type: ignore[attr-defined]
+    assert needs
+    assert needs <= load.driver("simulated").abilities
 
 
 @pytest.mark.parametrize("word", MACHINES)
