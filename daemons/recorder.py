@@ -33,8 +33,8 @@ SIZE_SECONDS = 10.0
 """How often the size is told, which changes all the time."""
 EXAMINE_SECONDS = 3600.0
 """How often the file is looked over: what lies in memory hides what has become of the disk."""
-FOLLOWING = frozenset(("progress_percent", "remaining_seconds"))
-"""Measurements that follow from the phase and its moment, and change all the time: no use in keeping."""
+FOLLOWING = frozenset(("progress_percent", "remaining_seconds", "confirmed", "unreachable_since"))
+"""Measurements that follow from something else and its moment: no use in keeping."""
 
 
 class Memory(Struct, frozen=True, kw_only=True):

@@ -21,6 +21,8 @@ PRINTED = [
     (errors.NoAnswer("lamp", 2.0, "is it running?"), TimeoutError,
      "lamp: no answer within 2 s; is it running?"),
     (errors.NotReady("lamp", "is not ready after 10 s"), RuntimeError, "lamp: is not ready after 10 s"),
+    (errors.Unreachable("kettle", "192.168.1.7:80", "no answer within 5 s"), ConnectionError,
+     "kettle: 192.168.1.7:80: no answer within 5 s"),
     (errors.Rejected("it is already toasting"), ValueError, "it is already toasting"),
     (errors.MessageError("3 frames where a message has 2"), ValueError, "3 frames where a message has 2"),
 ]  # fmt: skip

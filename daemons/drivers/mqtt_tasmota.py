@@ -1,0 +1,210 @@
+"""Plugs and bulbs with the Tasmota firmware, by an MQTT broker.
+
+Tasmota takes commands on cmnd/TOPIC/..., says what came of them on stat/TOPIC/..., and what it
+measures on tele/TOPIC/..., where its last will stands as well (tasmota.github.io/docs/MQTT). Its
+PulseTime is a timer of its own that switches off: 1 to 111 are tenths of a second, from 112 on they
+are seconds and 100 more (tasmota.github.io/docs/Commands). It is kept in the plug, so it also ends
+what a hand switches on.
+"""
+
+from collections.abc import Sequence
+from math import ceil
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+import msgspec
+from msgspec import Meta
+
+from daemons import mqtt
+from daemons.drivers import Found, Remote
+from daemons.hardware import Ability, Reading, Setting
+from daemons.mqtt import Broker, Message, Peer, Topic
+
+if TYPE_CHECKING:
+    from daemons.worker import Line
+
+SHORTEST_PULSE_SECONDS, LONGEST_PULSE_SECONDS = 0.1, 64800.0
+MOST_TENTHS = 111
+"""The greatest PulseTime that is tenths of a second: 11.1 s."""
+MIRED = 1_000_000
+"""Mireds times kelvins."""
+
+
+class Options(Broker, frozen=True, kw_only=True):
+    """What can be set."""
+
+    topic: Topic
+    """The plug's own topic, as its web page tells it under MQTT."""
+    relay: Annotated[int, Meta(ge=1, le=8)] = 1
+    """Which of its relays, counted from 1."""
+
+
+class MqttTasmota(Remote[Options]):
+    """Plugs and bulbs with the Tasmota firmware, by an MQTT broker."""
+
+    options_type = Options
+    abilities: ClassVar[frozenset[Ability]] = frozenset({"switch", "dim", "tint"})
+
+    async def attend(self, line: "Line") -> None:
+        """Hold a session with the broker, and talk to the plug through it."""
+        topic = self.options.topic
+        heard = [f"stat/{topic}/#", f"tele/{topic}/#"]
+        async with mqtt.connected(self.device, self.options, heard) as client:
+            await mqtt.converse(client, Tasmota(line, topic, self.options.relay))
+
+    @classmethod
+    async def discover(cls, seconds: float, known: Sequence[Options]) -> list[Found]:
+        """Read what plugs have told their brokers of themselves (SetOption19 0, the usual)."""
+        found = []
+        for broker in mqtt.brokers(known):
+            for _, said in await mqtt.retained("discover", broker, "tasmota/discovery/+/config", seconds):
+                try:
+                    plug = msgspec.json.decode(said, type=Announced)
+                except msgspec.MsgspecError:
+                    continue
+                relays = [index + 1 for index, sort in enumerate(plug.rl) if sort]
+                for relay in relays:
+                    options = {**mqtt.written(broker), "topic": plug.t}
+                    if len(relays) > 1:
+                        options["relay"] = relay
+                    name = plug.fn[relay - 1] if relay <= len(plug.fn) and plug.fn[relay - 1] else plug.dn
+                    found.append(
+                        Found(
+                            title=name or plug.t,
+                            address=f"{broker.place} {plug.t}",
+                            model=plug.md,
+                            firmware=plug.sw,
+                            kind="lamp" if plug.rl[relay - 1] == LIGHT else "plug",
+                            driver="mqtt_tasmota",
+                            options=options,
+                        )
+                    )
+        return found
+
+
+LIGHT = 2
+"""How an announcement tells a light from a relay, which is 1."""
+
+
+class Announced(msgspec.Struct, frozen=True):
+    """What a plug tells of itself; its names are Tasmota's."""
+
+    t: Topic
+    dn: str = ""
+    fn: tuple[str | None, ...] = ()
+    md: str = ""
+    sw: str = ""
+    rl: tuple[int, ...] = ()
+
+
+class Tasmota(Peer):
+    """One relay of a plug, as it talks on its topics."""
+
+    def __init__(self, line: "Line", topic: str, relay: int) -> None:
+        super().__init__(line)
+        self._topic = topic
+        self._relay = relay
+        self._names = (f"POWER{relay}", "POWER") if relay == 1 else (f"POWER{relay}",)
+        self._seen = Reading(reachable=None)
+        self._pulse: int | None = None
+        """Its timer, as it said itself."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return self._topic
+
+    def question(self) -> list[Message]:
+        """Ask for its relay, its timer and its meter."""
+        asked = (f"PulseTime{self._relay}", ""), ("State", ""), ("Status", "10")
+        return [(f"cmnd/{self._topic}/{word}", value) for word, value in asked]
+
+    def order(self, setting: Setting) -> list[Message]:
+        """Switch; its own timer is set before, so that it is never on without it."""
+        commands = []
+        if setting.on:
+            commands.append(f"PulseTime{self._relay} {pulse(setting.off_after_seconds)}")
+            if setting.brightness_percent is not None and self._seen.brightness_percent is not None:
+                commands.append(f"Dimmer {setting.brightness_percent}")
+            if setting.colour_temperature_kelvin is not None:
+                commands.append(f"CT {min(500, max(153, round(MIRED / setting.colour_temperature_kelvin)))}")
+        commands.append(f"Power{self._relay} {'ON' if setting.on else 'OFF'}")
+        self._pulse = None
+        return [(f"cmnd/{self._topic}/Backlog0", "; ".join(commands))]
+
+    def has_done(self, setting: Setting) -> bool:
+        """Be done when both the relay and its timer have been told."""
+        armed = not setting.on or self._pulse == pulse(setting.off_after_seconds)
+        return armed and setting.is_met_by(self._seen)
+
+    def hear(self, topic: str, said: str, *, retained: bool) -> None:
+        """Take its last will, its results and its measurements."""
+        word = topic.removeprefix(f"stat/{self._topic}/").removeprefix(f"tele/{self._topic}/")
+        if word == "LWT":
+            self._hear_will(said)
+        elif retained:
+            return  # what the broker has kept may be of another day
+        elif word in self._names:
+            self._told(on=parse_power(said))
+        elif word in ("STATE", "RESULT", "SENSOR") or word.startswith("STATUS"):
+            self._hear_json(said)
+
+    def _hear_will(self, said: str) -> None:
+        if said not in ("Online", "Offline"):
+            raise ValueError("a last will is Online or Offline")
+        self.is_online = said == "Online"
+
+    def _hear_json(self, said: str) -> None:
+        found = msgspec.json.decode(said, type=dict[str, Any])
+        inner = found.get("StatusSTS") or found.get("StatusSNS")
+        found = inner if isinstance(inner, dict) else found
+        timer = found.get(f"PulseTime{self._relay}")
+        if isinstance(timer, dict) and isinstance(timer.get("Set"), int):
+            self._pulse = timer["Set"]
+        changes: dict[str, Any] = {}
+        for name in self._names:
+            if isinstance(found.get(name), str):
+                changes["on"] = parse_power(found[name])
+        if isinstance(found.get("Dimmer"), int):
+            changes["brightness_percent"] = found["Dimmer"]
+        if isinstance(found.get("CT"), int) and found["CT"] > 0:
+            changes["colour_temperature_kelvin"] = round(MIRED / found["CT"])
+        energy = found.get("ENERGY")
+        if isinstance(energy, dict):
+            changes |= self._hear_energy(energy)
+        if changes or timer:
+            self._told(**changes)
+
+    def _hear_energy(self, energy: dict[str, Any]) -> dict[str, float]:
+        """Read a meter: watts, and kilowatt-hours in all."""
+        found = {}
+        for name, word, factor in (("power_watts", "Power", 1), ("energy_watt_hours", "Total", 1000)):
+            value = energy.get(word)
+            if isinstance(value, list):
+                value = value[self._relay - 1] if self._relay <= len(value) else None
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                found[name] = round(float(value) * factor, 3)
+        return found
+
+    def _told(self, **changes: Any) -> None:
+        """Say on what it said itself; it is there by that, whatever its last will is."""
+        self.is_online = True
+        self._seen = msgspec.structs.replace(self._seen, **changes)
+        if self._seen.on is not None:
+            self.answers += 1
+            self.line.tell(**{"on": self._seen.on, **changes})
+
+
+def parse_power(said: str) -> bool:
+    """Read a relay's state; ValueError when it is none."""
+    if said not in ("ON", "OFF"):
+        raise ValueError(f"a relay is ON or OFF, not {said[:20]!r}")
+    return said == "ON"
+
+
+def pulse(seconds: float | None) -> int:
+    """Give the PulseTime that switches off after so long, or a little later; 0 for never."""
+    if seconds is None:
+        return 0
+    seconds = min(max(seconds, SHORTEST_PULSE_SECONDS), LONGEST_PULSE_SECONDS)
+    tenths = ceil(round(seconds * 10, 6))
+    return tenths if tenths <= MOST_TENTHS else ceil(round(seconds, 6)) + 100

@@ -1,0 +1,258 @@
+"""What Zigbee2MQTT brings to an MQTT broker: plugs, bulbs, covers, sensors and buttons.
+
+A device says what it is on BASE/NAME, takes orders on BASE/NAME/set and questions on
+BASE/NAME/get, and is there or not by BASE/NAME/availability; Zigbee2MQTT itself is by
+BASE/bridge/state (zigbee2mqtt.io/guide/usage/mqtt_topics_and_messages.html). `on_time` is the timer
+of Zigbee's On With Timed Off. Few covers say whether they move: one does from the order until
+it stands at an end, is told to stop, or its time is over.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import msgspec
+from msgspec import Struct
+
+from daemons import mqtt
+from daemons.clock import uptime
+from daemons.drivers import Found, Remote
+from daemons.hardware import Ability, Direction, Reading, Setting, Touch
+from daemons.mqtt import Broker, Message, Peer, Topic
+
+if TYPE_CHECKING:
+    from daemons.worker import Line
+
+MOST_BRIGHT = 254
+MIRED = 1_000_000
+"""Mireds times kelvins."""
+TOUCHES: dict[str, Touch] = {
+    **dict.fromkeys(("single", "on", "off", "toggle", "press", "click"), "single"),
+    "double": "double",
+    **dict.fromkeys(("long", "hold", "on_hold", "off_hold"), "long"),
+}
+"""The words of `action` that are presses; a release, or a turn of a knob, is none."""
+DETECTED = {"occupancy": True, "contact": False, "water_leak": True, "smoke": True, "vibration": True}
+"""What detects, and with which value: a contact that is closed detects nothing."""
+
+
+class Options(Broker, frozen=True, kw_only=True):
+    """What can be set."""
+
+    device: Topic
+    """Its friendly name in Zigbee2MQTT."""
+    topic: Topic = "zigbee2mqtt"
+    """Zigbee2MQTT's base topic."""
+    switches: bool = True
+    """Whether it has anything to switch; false for a button in the wall, or a sensor."""
+    button: str | None = None
+    """Of several buttons on it: what stands before the press, such as 1 in "1_single"."""
+
+
+class MqttZigbee2mqtt(Remote[Options]):
+    """What Zigbee2MQTT brings to an MQTT broker: plugs, bulbs, covers, sensors and buttons."""
+
+    options_type = Options
+    abilities: ClassVar[frozenset[Ability]] = frozenset({"switch", "dim", "tint", "move", "press", "sense"})
+
+    async def attend(self, line: "Line") -> None:
+        """Hold a session with the broker, and talk to the device through it."""
+        base, name = self.options.topic, self.options.device
+        heard = [
+            f"{base}/{name}",
+            f"{base}/{name}/availability",
+            f"{base}/{name}/action",
+            f"{base}/bridge/state",
+        ]
+        async with mqtt.connected(self.device, self.options, heard) as client:
+            await mqtt.converse(client, Zigbee(line, self.options))
+
+    @classmethod
+    async def discover(cls, seconds: float, known: Sequence[Options]) -> list[Found]:
+        """Read the list of devices that Zigbee2MQTT keeps at its broker."""
+        found = []
+        for broker in mqtt.brokers(known):
+            bases = {options.topic for options in known if options.place == broker.place} or {"zigbee2mqtt"}
+            for base in sorted(bases):
+                for _, said in await mqtt.retained("discover", broker, f"{base}/bridge/devices", seconds):
+                    try:
+                        devices = msgspec.json.decode(said, type=list[Announced])
+                    except msgspec.MsgspecError:
+                        continue
+                    found += [describe(one, broker, base) for one in devices if one.definition]
+        return found
+
+
+class Definition(Struct, frozen=True):
+    """What Zigbee2MQTT knows of a model; its names are Zigbee2MQTT's."""
+
+    model: str = ""
+    vendor: str = ""
+    exposes: tuple[dict[str, Any], ...] = ()
+
+
+class Announced(Struct, frozen=True):
+    """One device of the list; its names are Zigbee2MQTT's."""
+
+    friendly_name: str
+    definition: Definition | None = None
+    software_build_id: str | None = None
+
+
+def describe(one: Announced, broker: Broker, base: str) -> Found:
+    """Say what a device of the list can be."""
+    definition = one.definition or Definition()
+    words = {str(part.get("type")) for part in definition.exposes}
+    words |= {str(part.get("property") or part.get("name")) for part in definition.exposes}
+    kinds = {"light": "lamp", "cover": "cover", "switch": "plug", "action": "button"}
+    kind = next((kinds[word] for word in kinds if word in words), "sensor")
+    options: dict[str, Any] = {**mqtt.written(broker), "device": one.friendly_name}
+    options |= {"topic": base} if base != "zigbee2mqtt" else {}
+    options |= {"switches": False} if kind in ("button", "sensor") else {}
+    return Found(
+        title=one.friendly_name,
+        address=f"{broker.place} {base}/{one.friendly_name}",
+        model=" ".join(filter(None, (definition.vendor, definition.model))),
+        firmware=one.software_build_id or "",
+        kind=kind,
+        driver="mqtt_zigbee2mqtt",
+        options=options,
+    )
+
+
+class Zigbee(Peer):
+    """One device, as it talks on its topics."""
+
+    def __init__(self, line: "Line", options: Options) -> None:
+        super().__init__(line)
+        self._options = options
+        self._topic = f"{options.topic}/{options.device}"
+        self._seen = Reading(reachable=None)
+        self._direction: Direction | None = None
+        """Which way its cover moves."""
+        self._until = 0.0
+        """When that is over at the latest, in seconds of uptime."""
+        self._is_bridge_online = True
+        self._is_device_online: bool | None = None
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return self._topic
+
+    def question(self) -> list[Message]:
+        """Ask for its state; what sleeps on a battery answers nothing, and is there all the same."""
+        if not self._options.switches:
+            self.answers += 1
+            self.line.tell()
+            return []
+        return [(f"{self._topic}/get", '{"state": ""}')]
+
+    def order(self, setting: Setting) -> list[Message]:
+        """Switch, dim or move; its own timer is part of the order."""
+        if not self._options.switches:
+            self._seen = Reading(on=setting.on)
+            self.answers += 1
+            return []
+        said: dict[str, Any] = {"state": "ON" if setting.on else "OFF"}
+        if setting.direction is not None or self._direction is not None:
+            said["state"] = {"open": "OPEN", "close": "CLOSE", None: "STOP"}[
+                setting.direction if setting.on else None
+            ]
+            self._direction = setting.direction if setting.on else None
+            self._until = uptime() + (setting.off_after_seconds or 600.0)
+        elif setting.on:
+            if setting.brightness_percent is not None and self._seen.brightness_percent is not None:
+                said["brightness"] = round(setting.brightness_percent * MOST_BRIGHT / 100)
+            if setting.colour_temperature_kelvin is not None:
+                said["color_temp"] = round(MIRED / setting.colour_temperature_kelvin)
+            if setting.off_after_seconds is not None:
+                said["on_time"] = max(1, round(setting.off_after_seconds))
+        return [(f"{self._topic}/set", msgspec.json.encode(said).decode())]
+
+    def has_done(self, setting: Setting) -> bool:
+        """Be done when the device has said so."""
+        done = setting.is_met_by(self._seen)
+        if done and not self._options.switches:
+            self.line.tell(on=setting.on)
+        return done
+
+    def hear(self, topic: str, said: str, *, retained: bool) -> None:
+        """Take what it says, whether it is there, and presses."""
+        if topic in (f"{self._topic}/availability", f"{self._options.topic}/bridge/state"):
+            self._hear_presence(is_there(said), topic.endswith("/availability"))
+        elif topic == f"{self._topic}/action":
+            self._hear_action(said, retained=retained)
+        else:
+            found = msgspec.json.decode(said, type=dict[str, Any])
+            self._hear_action(found.get("action"), retained=retained)
+            self._hear_state(found, retained=retained)
+
+    def _hear_presence(self, there: bool, of_device: bool) -> None:
+        if of_device:
+            self._is_device_online = there
+        else:
+            self._is_bridge_online = there
+        self.is_online = self._is_device_online if self._is_bridge_online else False
+
+    def _hear_action(self, action: Any, *, retained: bool) -> None:
+        if retained or not isinstance(action, str) or not action:
+            return
+        prefix = f"{self._options.button}_" if self._options.button else ""
+        if action.startswith(prefix) and (touch := TOUCHES.get(action.removeprefix(prefix))):
+            self.line.press(touch)
+
+    def _hear_state(self, found: dict[str, Any], *, retained: bool) -> None:
+        changes: dict[str, Any] = {}
+        if (state := found.get("state")) in ("ON", "OFF"):
+            changes["on"] = state == "ON"
+        for name, detects in DETECTED.items():
+            if isinstance(found.get(name), bool):
+                changes["on"] = found[name] is detects
+        for name, word, factor in NUMBERS:
+            value = found.get(word)
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                changes[name] = (
+                    round(value * factor, 3) if factor != WHOLE else min(100, max(0, round(value)))
+                )
+        if isinstance(bright := found.get("brightness"), int | float):
+            changes["brightness_percent"] = min(100, round(bright * 100 / MOST_BRIGHT))
+        if isinstance(mireds := found.get("color_temp"), int | float) and mireds > 0:
+            changes["colour_temperature_kelvin"] = round(MIRED / mireds)
+        if "position_percent" in changes or state in ("OPEN", "CLOSE", "STOP"):
+            changes |= self._hear_cover(found, changes.get("position_percent"))
+        if not changes or (retained and self._options.switches):
+            return  # a switch tells its own when it is asked; a sensor's last word is all there may be
+        self._seen = msgspec.structs.replace(self._seen, **changes)
+        self.answers += 1
+        self.line.tell(**changes)
+
+    def _hear_cover(self, found: dict[str, Any], position: int | None) -> dict[str, Any]:
+        """Say whether a cover moves, as far as it tells."""
+        at_end = position is not None and position == {"open": 100, "close": 0, None: -1}[self._direction]
+        stands = found.get("moving") in (False, "STOP") or found.get("state") == "STOP"
+        if at_end or stands or uptime() > self._until:
+            self._direction = None
+        return {"on": self._direction is not None, "direction": self._direction}
+
+
+WHOLE = 0
+"""Stands for a factor where a value is a whole percent."""
+NUMBERS = (
+    ("power_watts", "power", 1),
+    ("energy_watt_hours", "energy", 1000),
+    ("temperature_celsius", "temperature", 1),
+    ("humidity_percent", "humidity", 1),
+    ("battery_percent", "battery", WHOLE),
+    ("position_percent", "position", WHOLE),
+)
+"""A field of a Reading, the word for it, and what to multiply that by."""
+
+
+def is_there(said: str) -> bool:
+    """Read a presence, in the plain form or in JSON; ValueError when it is neither."""
+    word: Any = said
+    if said.startswith("{"):
+        word = msgspec.json.decode(said, type=dict[str, Any]).get("state")
+    if word not in ("online", "offline"):
+        raise ValueError("a presence is online or offline")
+    return bool(word == "online")

@@ -1,0 +1,85 @@
+"""A real mosquitto on a free port of loopback, for tests: with or without a password, killed and started."""
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from pathlib import Path
+from typing import Self
+
+import pytest
+
+PATIENCE_SECONDS = 20.0
+SEARCH = f"{os.environ.get('PATH', '')}:/usr/sbin"
+USER = "house"
+
+
+def free_port() -> int:
+    """Give a port that nobody has at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Mosquitto:
+    """One broker; a context manager."""
+
+    def __init__(self, folder: Path, *, password: str | None = None) -> None:
+        """With a password it lets in nobody but the user `house` who knows it."""
+        program = shutil.which("mosquitto", path=SEARCH)
+        if program is None:
+            pytest.skip("there is no mosquitto here; on Debian: apt install mosquitto")
+        folder.mkdir(parents=True, exist_ok=True)
+        self.port = free_port()
+        self.password = password
+        self._program = program
+        self._conf = folder / "mosquitto.conf"
+        self._process: subprocess.Popen[bytes] | None = None
+        lines = [f"listener {self.port} 127.0.0.1", f"allow_anonymous {str(password is None).lower()}"]
+        if password is not None:
+            users = folder / "users"
+            command = [
+                shutil.which("mosquitto_passwd", path=SEARCH) or "",
+                "-b",
+                "-c",
+                str(users),
+                USER,
+                password,
+            ]
+            subprocess.run(command, check=True, capture_output=True, timeout=30)
+            lines += [f"password_file {users}"]
+        if os.getuid() == 0:
+            lines += ["user root"]  # it would become another user, who cannot read the folder of a test
+        self._conf.write_text("\n".join([*lines, "set_tcp_nodelay true", ""]))
+
+    def start(self) -> None:
+        """Run, and wait until it listens."""
+        self._process = subprocess.Popen(
+            [self._program, "-c", str(self._conf)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        end = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+            except ConnectionRefusedError:
+                assert self._process.poll() is None, "mosquitto has ended"
+                assert time.monotonic() < end, "mosquitto does not listen"
+                time.sleep(0.005)  # a listener sends no event
+            else:
+                return
+
+    def kill(self) -> None:
+        """Be gone at once; harmless when it does not run."""
+        if self._process:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
