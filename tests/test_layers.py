@@ -9,7 +9,8 @@ DAEMONS = Path(__file__).parent.parent / "daemons"
 LAYERS = (
     ("errors",),
     ("clock", "hardware", "log", "loop", "message", "place", "series", "value"),
-    ("secret", "worker"),
+    ("mdns", "secret", "worker"),
+    ("mqtt",),
     ("bus", "drivers", "history", "journal", "kinds", "rule", "tail", "ward"),
     ("listener", "load", "process", "writer"),
     ("house", "nursery"),

@@ -1,0 +1,298 @@
+"""Shelly plugs, relays, dimmers and covers of the second generation and newer, by their own RPC.
+
+One WebSocket carries requests, answers and the device's own notifications (JSON-RPC,
+shelly-api-docs.shelly.cloud/gen2/General/RPCProtocol). With a password each request carries a
+digest (SHA-256, after RFC 7616, with a fixed method and path; .../General/Authentication).
+`toggle_after` is the device's own timer, which switches off again whatever becomes of us.
+"""
+
+import asyncio
+import hashlib
+import secrets
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+import aiohttp
+import msgspec
+from msgspec import Meta
+
+from daemons.drivers import Found, Remote
+from daemons.errors import Unreachable
+from daemons.hardware import Ability, Setting, Touch
+from daemons.secret import SecretFile, read_secret
+
+if TYPE_CHECKING:
+    from daemons.worker import Line
+
+ANSWER_SECONDS = 5.0
+"""How long the device may take to answer."""
+HEARTBEAT_SECONDS = 10.0
+"""How often a silent connection is tried; a device that does not answer within half of it is lost."""
+LONGEST_FRAME_BYTES = 256 * 1024
+USER = "admin"
+"""The one user that such a device has."""
+UNAUTHORIZED = 401
+HA2 = hashlib.sha256(b"dummy_method:dummy_uri").hexdigest()
+"""RPC has neither method nor path; these words stand for them."""
+TOUCHES: dict[str, Touch] = {"single_push": "single", "double_push": "double", "long_push": "long"}
+FAULTS = {
+    "overpower": "it draws more power than it may",
+    "overtemp": "it is too hot inside",
+    "overvoltage": "the mains voltage is too high",
+    "undervoltage": "the mains voltage is too low",
+    "overcurrent": "it draws more current than it may",
+}
+SERVICE = "_shelly._tcp.local."
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """What can be set."""
+
+    address: Annotated[str, Meta(pattern=r"^(\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?\Z")]
+    """Where it is: a host or an IP address, with :port where that is not 80."""
+    password_file: SecretFile | None = None
+    component: Literal["switch", "light", "cover"] = "switch"
+    channel: Annotated[int, Meta(ge=0, le=31)] = 0
+    """Which of its switches, lights or covers, counted from 0."""
+    input: Annotated[int, Meta(ge=0, le=31)] | None = None
+    """Which of its inputs is the button in the wall, if its presses are wanted (set it to `button`)."""
+
+
+class Shelly(Remote[Options]):
+    """Shelly plugs, relays, dimmers and covers of the second generation and newer, by their own RPC."""
+
+    options_type = Options
+    abilities: ClassVar[frozenset[Ability]] = frozenset({"switch", "dim", "move", "press"})
+
+    async def attend(self, line: "Line") -> None:
+        """Hold one WebSocket, and talk through it."""
+        address = self.options.address
+        password = read_secret(self.device, self.options.password_file)
+        try:
+            async with (
+                aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(ANSWER_SECONDS)) as session,
+                session.ws_connect(
+                    f"ws://{address}/rpc", heartbeat=HEARTBEAT_SECONDS, max_msg_size=LONGEST_FRAME_BYTES
+                ) as socket,
+            ):
+                await Talk(self.device, self.options, socket, password, line).run()
+        except aiohttp.WSServerHandshakeError as error:
+            why = f"it does not speak Shelly's RPC (HTTP {error.status}); the first generation does not"
+            raise Unreachable(self.device, address, why) from error
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            why = f"no answer within {ANSWER_SECONDS:g} s" if isinstance(error, TimeoutError) else str(error)
+            raise Unreachable(self.device, address, why or type(error).__name__) from error
+
+    @classmethod
+    async def discover(cls, seconds: float, known: Sequence[Options]) -> list[Found]:  # noqa: ARG003
+        """Ask for Shelly's own service by mDNS; what is of the first generation is told as such."""
+        from daemons import mdns  # noqa: PLC0415  only a search needs it
+
+        return [describe(service) for service in await mdns.browse(SERVICE, seconds)]
+
+
+def describe(service: Any) -> Found:
+    """Say what a Shelly that announced itself can be."""
+    generation = int(service.words.get("gen", "1")) if service.words.get("gen", "1").isdecimal() else 1
+    app = service.words.get("app", "")
+    sort = "cover" if "shutter" in app.lower() else "light" if "dimmer" in app.lower() else "switch"
+    options = {"address": service.address} | ({"component": sort} if sort != "switch" else {})
+    is_new = generation > 1
+    return Found(
+        title=service.name,
+        address=service.address,
+        model=app or f"generation {generation}",
+        firmware=service.words.get("ver", ""),
+        kind={"cover": "cover", "light": "lamp"}.get(sort, "plug"),
+        driver="shelly" if is_new else None,
+        options=options if is_new else {},
+        note="" if is_new else "its first generation has no RPC; MQTT or `command` reaches it",
+    )
+
+
+class Talk:
+    """One connection: requests and their answers, and what the device tells by itself."""
+
+    def __init__(
+        self,
+        device: str,
+        options: Options,
+        socket: aiohttp.ClientWebSocketResponse,
+        password: str | None,
+        line: "Line",
+    ) -> None:
+        self._device = device
+        self._options = options
+        self._socket = socket
+        self._password = password
+        self._line = line
+        self._number = 0
+        self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self._auth: dict[str, Any] | None = None
+        self._component = f"{options.component}:{options.channel}"
+        self._name = options.component.capitalize()
+
+    async def run(self) -> None:
+        """Talk until the connection is lost."""
+        hearing = asyncio.create_task(self._hear())
+        doing = asyncio.create_task(self._do())
+        try:
+            await asyncio.wait((hearing, doing), return_when=asyncio.FIRST_COMPLETED)
+            for task in (doing, hearing):
+                if task.done():
+                    await task
+        finally:
+            for task in (doing, hearing):
+                task.cancel()
+                with suppress(asyncio.CancelledError, Unreachable):
+                    await task
+
+    async def _do(self) -> None:
+        """Ask what it is, then carry out what is wanted; each time it says itself what it is then."""
+        await self._look(None)
+        while True:
+            setting = await self._line.wanted()
+            method, params = order(self._options, setting)
+            await self._call(method, params)
+            await self._look(setting)
+
+    async def _look(self, setting: Setting | None) -> None:
+        status = await self._call(f"{self._name}.GetStatus", {"id": self._options.channel})
+        changes = read(self._options, status)
+        wants_timer = setting and setting.on and setting.off_after_seconds and self._name != "Cover"
+        if wants_timer and not status.get("timer_duration"):
+            changes.setdefault("fault", "its own timer was not armed")
+        self._line.tell(**changes)
+
+    async def _call(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
+        """Ask, and give the answer; a device that wants to know the password is told once more."""
+        answer = await self._ask(method, params)
+        if answer.get("error", {}).get("code") == UNAUTHORIZED:
+            if self._password is None:
+                raise self._lost("it wants a password: name its file as shelly.password_file")
+            self._auth = self._answer_challenge(answer["error"])
+            answer = await self._ask(method, params)
+            if answer.get("error", {}).get("code") == UNAUTHORIZED:
+                raise self._lost("it refuses the password")
+        if error := answer.get("error"):
+            raise self._lost(f"it refuses {method}: {error.get('message', error)}"[:300])
+        result = answer.get("result")
+        return result if isinstance(result, dict) else {}
+
+    async def _ask(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
+        self._number += 1
+        frame: dict[str, Any] = {"id": self._number, "src": f"house-{self._device}", "method": method}
+        frame |= {"params": params} if params else {}
+        frame |= {"auth": self._auth} if self._auth else {}
+        answered = self._waiting[self._number] = asyncio.get_running_loop().create_future()
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await self._socket.send_str(msgspec.json.encode(frame).decode())
+                answer: dict[str, Any] = await answered
+                return answer
+        finally:
+            self._waiting.pop(frame["id"], None)
+
+    def _answer_challenge(self, error: dict[str, Any]) -> dict[str, Any]:
+        try:
+            challenge = msgspec.json.decode(error.get("message", ""), type=Challenge)
+        except (msgspec.MsgspecError, TypeError) as problem:
+            raise self._lost("it wants a password in a way that is not known") from problem
+        return digest(challenge, self._password or "", secrets.randbelow(10**9))
+
+    async def _hear(self) -> None:
+        """Take answers and notifications; anything else ends the connection."""
+        async for message in self._socket:
+            if message.type is not aiohttp.WSMsgType.TEXT:
+                raise self._lost("it said what is no text")
+            try:
+                frame = msgspec.json.decode(message.data, type=dict[str, Any])
+            except msgspec.MsgspecError as error:
+                raise self._lost(f"it said what is no JSON object: {error}") from error
+            if "method" in frame:
+                self._hear_notice(frame)
+            elif (answered := self._waiting.get(frame.get("id", 0))) and not answered.done():
+                answered.set_result(frame)
+        raise self._lost("it has ended the connection")
+
+    def _hear_notice(self, frame: dict[str, Any]) -> None:
+        params = frame.get("params")
+        if not isinstance(params, dict):
+            return
+        status = params.get(self._component)
+        if frame["method"] in ("NotifyStatus", "NotifyFullStatus") and isinstance(status, dict):
+            self._line.tell(**read(self._options, status))
+        if frame["method"] == "NotifyEvent" and self._options.input is not None:
+            for event in params.get("events") or ():
+                if event.get("component") == f"input:{self._options.input}" and event.get("event") in TOUCHES:
+                    self._line.press(TOUCHES[event["event"]])
+
+    def _lost(self, why: str) -> Unreachable:
+        return Unreachable(self._device, self._options.address, why)
+
+
+class Challenge(msgspec.Struct, frozen=True):
+    """How a device asks for the password."""
+
+    realm: str
+    nonce: int
+    nc: int = 1
+    algorithm: str = "SHA-256"
+
+
+def digest(challenge: Challenge, password: str, cnonce: int) -> dict[str, Any]:
+    """Give what shows that the password is known, without telling it."""
+    realm, nonce = challenge.realm, challenge.nonce
+    secret = hashlib.sha256(f"{USER}:{realm}:{password}".encode()).hexdigest()
+    proof = f"{secret}:{nonce}:{challenge.nc}:{cnonce}:auth:{HA2}"
+    return {
+        "realm": realm,
+        "username": USER,
+        "nonce": nonce,
+        "cnonce": cnonce,
+        "response": hashlib.sha256(proof.encode()).hexdigest(),
+        "algorithm": "SHA-256",
+    }
+
+
+def order(options: Options, setting: Setting) -> tuple[str, dict[str, Any]]:
+    """Give the request that has a setting done."""
+    params: dict[str, Any] = {"id": options.channel}
+    if options.component == "cover":
+        if not setting.on:
+            return "Cover.Stop", params
+        if setting.off_after_seconds:
+            params["duration"] = round(setting.off_after_seconds, 1)
+        return ("Cover.Close" if setting.direction == "close" else "Cover.Open"), params
+    params["on"] = setting.on
+    if setting.on and setting.off_after_seconds:
+        params["toggle_after"] = round(setting.off_after_seconds, 1)
+    if options.component == "light":
+        if setting.on and setting.brightness_percent is not None:
+            params["brightness"] = setting.brightness_percent
+        return "Light.Set", params
+    return "Switch.Set", params
+
+
+def read(options: Options, status: dict[str, Any]) -> dict[str, Any]:
+    """Read a status, whole or the changed part of one, into the fields of a Reading."""
+    found: dict[str, Any] = {}
+    if options.component == "cover":
+        if (state := status.get("state")) is not None:
+            moves = {"opening": "open", "closing": "close"}.get(state)
+            found |= {"on": moves is not None, "direction": moves}
+        if isinstance(position := status.get("current_pos"), int | float):
+            found["position_percent"] = min(100, max(0, round(position)))
+    elif isinstance(status.get("output"), bool):
+        found["on"] = status["output"]
+    if isinstance(bright := status.get("brightness"), int | float):
+        found["brightness_percent"] = round(bright)
+    if isinstance(watts := status.get("apower"), int | float):
+        found["power_watts"] = float(watts)
+    energy = status.get("aenergy")
+    if isinstance(energy, dict) and isinstance(total := energy.get("total"), int | float):
+        found["energy_watt_hours"] = float(total)
+    if errors := status.get("errors"):
+        found["fault"] = "; ".join(FAULTS.get(word, str(word)) for word in errors)[:300]
+    return found
