@@ -59,6 +59,7 @@ class Line:
         with self._lock:
             if self._taken:
                 self._wanted, self._taken = None, False
+                os.eventfd_write(self._news, 1)  # what it was told to be is known only now
         while True:
             self._wish.clear()
             with self._lock:
