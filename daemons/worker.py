@@ -92,6 +92,7 @@ class Line:
         with self._lock:
             self._reading = replace(self._reading, reachable=False, fault=why)
             self._taken = False
+        self._wish.clear()
         os.eventfd_write(self._news, 1)
 
     def has_told(self) -> bool:
@@ -101,8 +102,7 @@ class Line:
         return told
 
     async def wish(self, seconds: float) -> None:
-        """Wait so long, or until something new is wanted."""
-        self._wish.clear()
+        """Wait so long, or until something new is wanted since it was lost."""
         with suppress(TimeoutError):
             await asyncio.wait_for(self._wish.wait(), seconds)
 
