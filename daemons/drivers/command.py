@@ -28,7 +28,7 @@ Program = Annotated[tuple[Annotated[str, Meta(min_length=1)], ...], Meta(min_len
 """The program and its arguments."""
 Percent = Annotated[int, Meta(ge=0, le=100)]
 MOST_BYTES = 64 * 1024
-"""How much of what a program prints is read."""
+"""How much a program may print."""
 LONGEST_WORD = 200
 """How many characters of a complaint are told."""
 
@@ -120,11 +120,13 @@ class Command(Remote[Options]):
             raise Unreachable(self.device, name, f"cannot be started: {why}") from error
         try:
             async with asyncio.timeout(self.options.timeout_seconds):
-                printed, complaint = await asyncio.gather(head(process.stdout), head(process.stderr))
+                printed, complaint = await asyncio.gather(all_of(process.stdout), all_of(process.stderr))
                 status = await process.wait()
         except TimeoutError as error:
             why = f"took longer than {self.options.timeout_seconds:g} s, and was killed"
             raise Unreachable(self.device, name, why) from error
+        except OverflowError as error:
+            raise Unreachable(self.device, name, f"{error}, and was killed") from error
         finally:
             if process.returncode is None:
                 with suppress(ProcessLookupError):
@@ -151,11 +153,13 @@ def parse(printed: bytes) -> Told:
     return msgspec.json.decode(word, type=Told)
 
 
-async def head(stream: asyncio.StreamReader | None) -> bytes:
-    """Read a stream to its end, and give its beginning."""
+async def all_of(stream: asyncio.StreamReader | None) -> bytes:
+    """Read a stream to its end; OverflowError when that is too far."""
     found = bytearray()
     while stream and (chunk := await stream.read(MOST_BYTES)):
-        found += chunk[: MOST_BYTES - len(found)]
+        found += chunk
+        if len(found) > MOST_BYTES:
+            raise OverflowError(f"printed more than {MOST_BYTES} bytes")
     return bytes(found)
 
 
