@@ -105,7 +105,7 @@ def test_every_toml_block_is_toml(block: str) -> None:
 
 
 def test_the_readmes_appliances_can_be_added_to_the_shipped_house(tmp_path: Path) -> None:
-    """Its blocks, put at the end of config/house.toml, pass `house check`; the first is as long as it says."""
+    """Its blocks, put at the end of config/house.toml, pass `house check`; the first has twelve lines."""
     block, plug = re.findall(r"^```toml\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
     assert "Twelve lines" in README
     assert len(block.splitlines()) == 12
