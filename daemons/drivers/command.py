@@ -118,9 +118,10 @@ class Command(Remote[Options]):
         except (OSError, ValueError) as error:
             why = error.strerror if isinstance(error, OSError) else str(error)
             raise Unreachable(self.device, name, f"cannot be started: {why}") from error
+        streams = [asyncio.create_task(all_of(stream)) for stream in (process.stdout, process.stderr)]
         try:
             async with asyncio.timeout(self.options.timeout_seconds):
-                printed, complaint = await asyncio.gather(all_of(process.stdout), all_of(process.stderr))
+                printed, complaint = await asyncio.gather(*streams)
                 status = await process.wait()
         except TimeoutError as error:
             why = f"took longer than {self.options.timeout_seconds:g} s, and was killed"
@@ -128,9 +129,14 @@ class Command(Remote[Options]):
         except OverflowError as error:
             raise Unreachable(self.device, name, f"{error}, and was killed") from error
         finally:
+            for reading in streams:
+                reading.cancel()
+            await asyncio.gather(*streams, return_exceptions=True)
             if process.returncode is None:
                 with suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)  # it leads a session, so this is all of it
+                # asyncio counts it as ended once its pipes are read to their end.
+                await asyncio.gather(drain(process.stdout), drain(process.stderr))
                 await process.wait()
         if status != 0:
             why = f"ended with status {status}" + (f": {show(complaint)}" if complaint.strip() else "")
@@ -161,6 +167,12 @@ async def all_of(stream: asyncio.StreamReader | None) -> bytes:
         if len(found) > MOST_BYTES:
             raise OverflowError(f"printed more than {MOST_BYTES} bytes")
     return bytes(found)
+
+
+async def drain(stream: asyncio.StreamReader | None) -> None:
+    """Read away what is left of a stream."""
+    while stream and await stream.read(MOST_BYTES):
+        pass
 
 
 def show(printed: bytes) -> str:

@@ -154,7 +154,10 @@ def test_every_command_of_a_kind_is_told(portrait: Portrait) -> None:
     devices = house(portrait)["devices"]
     assert devices["mirror"]["commands"] == {}
     assert devices["lamp"]["commands"].keys() == {"on", "off", "toggle"}
-    assert devices["lamp"]["commands"]["on"] == {"brightness_percent": "a whole number from 1 to 100"}
+    assert devices["lamp"]["commands"]["on"] == {
+        "brightness_percent": "a whole number from 1 to 100",
+        "colour_temperature_kelvin": "a whole number from 1000 to 10000",
+    }
 
 
 @given(st.integers(0, 2**53))

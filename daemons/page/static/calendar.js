@@ -15,6 +15,7 @@ export class Calendar {
       hour: "numeric", minute: "numeric", second: "numeric",
     });
     this.#whole = new Intl.NumberFormat(this.locale, { maximumFractionDigits: 0 });
+    this.#tenth = new Intl.NumberFormat(this.locale, { maximumFractionDigits: 1 });
   }
 
   #clock;
@@ -23,6 +24,7 @@ export class Calendar {
   #day;
   #fields;
   #whole;
+  #tenth;
 
   /** "07:02:11" */
   time(at) {
@@ -65,6 +67,11 @@ export class Calendar {
   /** "1,100" */
   number(value) {
     return this.#whole.format(value);
+  }
+
+  /** "21.5" */
+  tenth(value) {
+    return this.#tenth.format(value);
   }
 
   #format(options) {

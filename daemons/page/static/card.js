@@ -5,14 +5,14 @@ import { Button, Slider } from "./control.js";
 import { announce, make, say, sayOrHide, set } from "./dom.js";
 import { house } from "./house.js";
 import { Mark } from "./mark.js";
-import { absence, countdown, failure, look, past, phase, progress, receipt, watts } from "./words.js";
+import { absence, countdown, failure, look, lost, past, phase, progress, receipt, watts } from "./words.js";
 
 const RECEIPT_SECONDS = 12;
 
 export class Card extends HTMLElement {
   #mark = new Mark();
   #button = new Button((word) => this.#command(word));
-  #slider = new Slider((percent) => this.#command("on", { brightness_percent: percent }));
+  #slider = new Slider((word, args) => this.#command(word, args));
   #name = make("h3", { class: "name" });
   #word = make("span", { class: "word" });
   #power = make("span", { class: "power" });
@@ -46,7 +46,7 @@ export class Card extends HTMLElement {
     this.#mark.show(appearance, way, middle);
     say(this.#name, device.name);
     set(this.#name, "title", device.name);
-    say(this.#word, absence(device) ?? phase(device) ?? "nothing is known of it yet");
+    say(this.#word, absence(device) ?? lost(device) ?? phase(device) ?? "nothing is known of it yet");
     say(this.#power, isLive && device.state?.power_watts ? watts(device.state.power_watts) : "");
     sayOrHide(this.#note, isLive ? device.state?.fault : this.#remark(device, presence));
     this.#log.hidden = presence !== "failed" || !device.last_lines?.length;

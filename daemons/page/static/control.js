@@ -12,6 +12,11 @@ export function action(process) {
   const { commands, state } = process;
   const on = Boolean(state?.status);
   // What a press would do is known only as long as it is known what is.
+  if (commands.single) return { word: "single", label: "Press" };
+  if (commands.open && commands.close && !on) {
+    return state?.phase === "open" ? { word: "close", label: "Close" } : { word: "open", label: "Open" };
+  }
+  if (commands.set?.celsius) return state?.phase === "off" ? { word: "on", label: "Turn on" } : { word: "off", label: "Turn off" };
   if (commands.press) return { word: "press", label: house.presence(process) !== "live" ? "Press" : on ? "Turn off" : "Turn on" };
   if (on && commands.stop) return { word: "stop", label: "Stop" };
   if (commands.start) return { word: "start", label: "Start" };
@@ -52,36 +57,50 @@ export class Button {
   }
 }
 
+/** What a slider sets, and where its value stands: the first of these that a device has. */
+const SLIDES = [
+  { word: "on", arg: "brightness_percent", field: "brightness_percent", name: "Brightness", unit: "%", step: 1 },
+  { word: "set", arg: "position_percent", field: "position_percent", name: "Position", unit: "%", step: 1 },
+  { word: "set", arg: "celsius", field: "target_celsius", name: "Temperature", unit: "°C", step: 0.5 },
+];
+
 export class Slider {
   #held = false;
+  #slide = SLIDES[0];
 
-  /** @param {(percent: number) => void} wish */
+  /** @param {(word: string, args: Record<string, number>) => void} wish */
   constructor(wish) {
     this.element = make("input", { type: "range", class: "slider", hidden: "" });
     this.element.addEventListener("input", () => this.#hold(true));
     this.element.addEventListener("change", () => {
       this.#hold(false);
-      wish(this.element.valueAsNumber);
+      wish(this.#slide.word, { [this.#slide.arg]: this.element.valueAsNumber });
     });
   }
 
   show({ commands, state, name }) {
-    const takes = commands.on?.brightness_percent;
-    this.element.hidden = !takes || state?.brightness_percent == null;
-    if (this.element.hidden) return;
-    const [least, most] = takes.match(/\d+/g) ?? [1, 100]; // "a whole number from 1 to 100"
+    const slide = SLIDES.find(({ word, arg, field }) => commands[word]?.[arg] && state?.[field] != null);
+    this.element.hidden = !slide;
+    if (!slide) return;
+    this.#slide = slide;
+    const [least, most] = commands[slide.word][slide.arg].match(/\d+/g) ?? [0, 100]; // "a whole number from 1 to 100"
     set(this.element, "min", least);
     set(this.element, "max", most);
-    set(this.element, "aria-label", `Brightness: ${name}`);
+    set(this.element, "step", slide.step);
+    set(this.element, "aria-label", `${slide.name}: ${name}`);
     // While a hand is on it, it is the hand's.
-    if (!this.#held) this.element.value = state.brightness_percent;
-    set(this.element, "aria-valuetext", `${this.element.value} %`);
-    this.element.style.setProperty("--filled", `${this.element.value}%`);
+    if (!this.#held) this.element.value = state[slide.field];
+    this.#draw();
   }
 
   #hold(held) {
     this.#held = held;
-    set(this.element, "aria-valuetext", `${this.element.value} %`);
-    this.element.style.setProperty("--filled", `${this.element.value}%`);
+    this.#draw();
+  }
+
+  #draw() {
+    const { value, min, max } = this.element;
+    set(this.element, "aria-valuetext", `${value} ${this.#slide.unit}`);
+    this.element.style.setProperty("--filled", `${(100 * (value - min)) / (max - min)}%`);
   }
 }

@@ -44,9 +44,27 @@ export function bytes(value) {
 
 /** What a device does, in a word or two; null where it has shown nothing that can be told. */
 export function phase(process) {
-  const { phase, status, brightness_percent } = process.state ?? {};
+  const { phase, status, brightness_percent: bright } = process.state ?? {};
   const word = phase ?? (status == null ? null : status ? "on" : "off");
-  return word && status && brightness_percent != null ? `${word} at ${brightness_percent} %` : word;
+  if (!word) return word;
+  return [status && bright != null ? `${word} at ${bright} %` : word, ...measured(process.state)].join(" · ");
+}
+
+/** What a device measures, each with its unit: "21.5 °C", "48 %", "40 % open". */
+function measured(state) {
+  const { temperature_celsius: warm, humidity_percent: damp, position_percent: open } = state;
+  return [
+    warm != null && `${house.calendar.tenth(warm)} °C`,
+    damp != null && `${house.calendar.number(damp)} %`,
+    open != null && open > 0 && open < 100 && `${house.calendar.number(open)} % open`,
+  ].filter(Boolean);
+}
+
+/** Since when its hardware does not answer: "unreachable for 12 s"; null where it does. */
+export function lost({ state }) {
+  if (state?.reachable !== false) return null;
+  const since = state.unreachable_since;
+  return since == null ? "unreachable" : `unreachable for ${elapsed(house.now - since)}`;
 }
 
 /**
