@@ -281,9 +281,12 @@ def test_history_is_told_in_words_in_json_and_as_a_table(breakfast: Household) -
     found = json.loads(breakfast.house("history", "--json", "--since", "1h").stdout)
     assert found["devices"].keys() == load_house(breakfast.config).devices.keys()
     assert found["causes"][id_]["device"] == "bathroom_light"
-    table = breakfast.house("history", "kitchen_lamp", "--csv").stdout
-    assert table.startswith("device,from,to,lasted_seconds,cause,")
-    assert "power_watts_mean" in table.splitlines()[0]
+
+    def measured() -> Any:  # a measurement is written after the change that it came with
+        table = breakfast.house("history", "kitchen_lamp", "--csv").stdout
+        return "power_watts_mean" in table.splitlines()[0] and table
+
+    assert eventually(measured).startswith("device,from,to,lasted_seconds,cause,")
     wrong = breakfast.house("history", "--since", "soon", check=False)
     assert (wrong.returncode, wrong.stdout) == (2, "")
     assert "--since: 'soon' is no moment; allowed: how long ago" in wrong.stderr
