@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 ANSWER_SECONDS = 5.0
 """How long the device may take to answer."""
+LOOK_SECONDS = 60.0
+"""How often it is asked for all that it is, besides."""
 HEARTBEAT_SECONDS = 10.0
 """How often a silent connection is tried; a device that does not answer within half of it is lost."""
 LONGEST_FRAME_BYTES = 256 * 1024
@@ -130,6 +132,7 @@ class Talk:
         self._number = 0
         self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._auth: dict[str, Any] | None = None
+        self._fault: str | None = None
         self._component = f"{options.component}:{options.channel}"
         self._name = options.component.capitalize()
 
@@ -152,18 +155,27 @@ class Talk:
         """Ask what it is, then carry out what is wanted; each time it says itself what it is then."""
         await self._look(None)
         while True:
-            setting = await self._line.wanted()
-            method, params = order(self._options, setting)
-            await self._call(method, params)
+            setting = None
+            with suppress(TimeoutError):
+                setting = await asyncio.wait_for(self._line.wanted(), LOOK_SECONDS)
+            if setting is not None:
+                await self._call(*order(self._options, setting))
             await self._look(setting)
 
     async def _look(self, setting: Setting | None) -> None:
         status = await self._call(f"{self._name}.GetStatus", {"id": self._options.channel})
         changes = read(self._options, status)
+        self._fault = None
+        self._note_fault(status)
         wants_timer = setting and setting.on and setting.off_after_seconds and self._name != "Cover"
         if wants_timer and not status.get("timer_duration"):
             changes.setdefault("fault", "its own timer was not armed")
         self._line.tell(**changes)
+
+    def _note_fault(self, status: dict[str, Any]) -> None:
+        """Remember what it complains of: a notification tells only what is new."""
+        if "errors" in status:
+            self._fault = read(self._options, status).get("fault")
 
     async def _call(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
         """Ask, and give the answer; a device that wants to know the password is told once more."""
@@ -222,7 +234,8 @@ class Talk:
             return
         status = params.get(self._component)
         if frame["method"] in ("NotifyStatus", "NotifyFullStatus") and isinstance(status, dict):
-            self._line.tell(**read(self._options, status))
+            self._line.tell(**{"fault": self._fault, **read(self._options, status)})
+            self._note_fault(status)
         if frame["method"] == "NotifyEvent" and self._options.input is not None:
             for event in params.get("events") or ():
                 if event.get("component") == f"input:{self._options.input}" and event.get("event") in TOUCHES:
@@ -293,6 +306,6 @@ def read(options: Options, status: dict[str, Any]) -> dict[str, Any]:
     energy = status.get("aenergy")
     if isinstance(energy, dict) and isinstance(total := energy.get("total"), int | float):
         found["energy_watt_hours"] = float(total)
-    if errors := status.get("errors"):
-        found["fault"] = "; ".join(FAULTS.get(word, str(word)) for word in errors)[:300]
+    if isinstance(errors := status.get("errors"), list):
+        found["fault"] = "; ".join(FAULTS.get(word, str(word)) for word in errors)[:300] or None
     return found

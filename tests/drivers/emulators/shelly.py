@@ -147,9 +147,9 @@ class ShellyPlug(Emulator):
             "voltage": 231.2, "aenergy": {"total": 12345.6}, "temperature": {"tC": 41.2}, **timer, **errors,
         }  # fmt: skip
 
-    def notify(self, key: str = "switch:0", method: str = "NotifyStatus", **params: Any) -> None:
+    def notify(self, params: dict[str, Any] | None = None, method: str = "NotifyStatus") -> None:
         """Tell everybody who has a connection."""
-        told = params or {key: self.status()}
+        told = params or {"switch:0": self.status()}
         frame = {"src": REALM, "dst": "house", "method": method, "params": {"ts": 1.0, **told}}
 
         async def tell() -> None:
