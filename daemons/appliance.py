@@ -65,6 +65,8 @@ class Appliance:
         self._rules = {key(rule): rule for rule in device.rules}
         self._reading = Reading(reachable=None)
         self._is_reachable = memory.shown.get("reachable", True) is not False
+        self._losses = 0
+        """How often the hardware had been lost when it was last there."""
         self._unreachable: float | None = None
         """When, in this life, the hardware was found not to answer."""
         self._fault: str | None = None
@@ -275,7 +277,10 @@ class Appliance:
 
     def _take_link(self, reading: Reading, now: float) -> None:
         """See whether the hardware answers; when it does again, what it did meanwhile is not known."""
-        if reading.reachable is None or reading.reachable == self._is_reachable:
+        was_away = reading.reachable is True and reading.losses != self._losses
+        if reading.reachable is True:
+            self._losses = reading.losses
+        if reading.reachable is None or (reading.reachable == self._is_reachable and not was_away):
             if reading.reachable is False and self._unreachable is None:
                 self._unreachable = now  # so it was in the last life already
             return

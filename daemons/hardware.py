@@ -85,6 +85,8 @@ class Reading(Struct, frozen=True, kw_only=True):
     """What the hardware, or the way to it, complains of."""
     reachable: bool | None = True
     """Whether it answers; nothing while that is being found out."""
+    losses: int = 0
+    """How often it was lost so far: it may have been away between two readings."""
     at: float | None = None
     """When the hardware last said anything, in the device's steady seconds."""
     presses: tuple[Press, ...] = ()

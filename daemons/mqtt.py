@@ -101,12 +101,19 @@ class Peer(ABC):
         self.line = line
         self.is_online: bool | None = None
         """Whether the broker says that it is there; nothing: it does not say."""
+        self.absences = 0
+        """How often it went away."""
         self.answers = 0
         """How often it has said what it is."""
         self.complaint: str | None = None
         """What was wrong with its last word."""
         self.news = asyncio.Event()
         """Something was heard."""
+
+    def appear(self, there: bool | None) -> None:
+        """Take the broker's word on whether it is there."""
+        self.absences += there is False and self.is_online is not False
+        self.is_online = there
 
     @abstractmethod
     def hear(self, topic: str, said: str, *, retained: bool) -> None:
@@ -180,23 +187,25 @@ async def _answers(client: aiomqtt.Client, peer: Peer) -> bool:
 
 
 async def _serve(client: aiomqtt.Client, peer: Peer) -> None:
-    """Have done what is wanted, until it does not answer any more."""
-    while (setting := await _wish(peer)) is not None:
+    """Have done what is wanted, until it does not answer any more, or was away."""
+    absences = peer.absences
+    while (setting := await _wish(peer, absences)) is not None:
         before = peer.answers
         await _say(client, peer.order(setting))
         if not await _until(peer, _is_done(peer, setting, before), ANSWER_SECONDS):
             peer.line.lose(f"{peer.name}: {_silence(peer)}")  # and what was wanted is wanted again
             return
+    peer.line.lose(f"{peer.name}: it went offline, says the broker")
 
 
 def _is_done(peer: Peer, setting: "Setting", before: int) -> Callable[[], bool]:
     return lambda: peer.answers > before and peer.has_done(setting)
 
 
-async def _wish(peer: Peer) -> "Setting | None":
-    """Wait for a wish; nothing when it goes offline before that."""
+async def _wish(peer: Peer, absences: int) -> "Setting | None":
+    """Wait for a wish; nothing when it goes offline before that, however shortly."""
     wish = asyncio.create_task(peer.line.wanted())
-    gone = asyncio.create_task(_until(peer, lambda: peer.is_online is False))
+    gone = asyncio.create_task(_until(peer, lambda: peer.absences > absences))
     try:
         await asyncio.wait((wish, gone), return_when=asyncio.FIRST_COMPLETED)
         return wish.result() if wish.done() else None

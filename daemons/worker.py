@@ -90,7 +90,9 @@ class Line:
     def lose(self, why: str) -> None:
         """Say that the hardware does not answer; what is known of it stays what was known."""
         with self._lock:
-            self._reading = replace(self._reading, reachable=False, fault=why)
+            self._reading = replace(
+                self._reading, reachable=False, fault=why, losses=self._reading.losses + 1
+            )
             self._taken = False
         self._wish.clear()
         os.eventfd_write(self._news, 1)

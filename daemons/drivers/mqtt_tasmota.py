@@ -151,7 +151,7 @@ class Tasmota(Peer):
     def _hear_will(self, said: str) -> None:
         if said not in ("Online", "Offline"):
             raise ValueError("a last will is Online or Offline")
-        self.is_online = said == "Online"
+        self.appear(said == "Online")
 
     def _hear_json(self, said: str) -> None:
         found = msgspec.json.decode(said, type=dict[str, Any])

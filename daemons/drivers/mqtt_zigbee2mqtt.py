@@ -192,7 +192,7 @@ class Zigbee(Peer):
             self._is_device_online = there
         else:
             self._is_bridge_online = there
-        self.is_online = self._is_device_online if self._is_bridge_online else False
+        self.appear(self._is_device_online if self._is_bridge_online else False)
 
     def _hear_action(self, action: Any, *, retained: bool) -> None:
         if retained or not isinstance(action, str) or not action:

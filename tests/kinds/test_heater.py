@@ -147,7 +147,8 @@ class Room(RuleBasedStateMachine):
     @rule(on=st.booleans())
     def hand(self, on: bool) -> None:
         """Be switched at the hardware."""
-        self.become(self.heater.observe(self.memory, Reading(on=on), self.now))
+        followed = self.heater.observe(self.memory, Reading(on=on), self.now)
+        self.become(self.heater.elapse(followed, self.now))  # as its device does at once
 
     @invariant()
     def never_longer_than_it_may(self) -> None:
