@@ -22,7 +22,7 @@ import zmq
 from websockets.exceptions import ConnectionClosed, ConnectionClosedError, InvalidStatus
 
 from daemons import message
-from daemons.message import State
+from daemons.message import Heartbeat, State
 from daemons.page import forwarder
 from daemons.page.memory_use import memory_use
 from tests.household import PATIENCE, PROJECT, Household
@@ -680,6 +680,15 @@ class Impostor:
             )
             self._publisher.send_multipart([message.topic(state), message.encode(state)])
 
+    async def beat(self) -> None:
+        """Give signs of life: to who is silent for two seconds the mirror connects anew, and misses some."""
+        while True:
+            life = Heartbeat(
+                device=self._name, boot=self._boot, seq=self.number, at=time.time(), pid=os.getpid()
+            )
+            self._publisher.send_multipart([message.topic(life), message.encode(life)])
+            await asyncio.sleep(0.2)
+
 
 @contextmanager
 def impostor(house: Household, name: str) -> Iterator[Impostor]:
@@ -713,6 +722,8 @@ async def test_a_slow_client_delays_nobody_and_costs_no_memory(household: Houses
     url = url_of(house)
     with impostor(house, "lamp") as lamp:
         async with AsyncExitStack() as stack:
+            beating = asyncio.create_task(lamp.beat())
+            stack.callback(beating.cancel)
             quick = [await stack.enter_async_context(live(url, "?device=lamp"))]
 
             async def tell(number: int, **more: Any) -> None:
