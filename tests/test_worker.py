@@ -31,7 +31,7 @@ def working(attend: Callable[[Line], Awaitable[None]]) -> Iterator[Worker]:
         yield made
     finally:
         made.close()
-    assert "plug" not in [thread.name for thread in threading.enumerate()]
+    assert not made._thread.is_alive()
 
 
 def until(made: Worker, met: Callable[[Reading], object], what: str) -> Reading:
