@@ -1,24 +1,40 @@
 """Hardware on paper: switches, warms up and draws power like the real thing, and can be told to misbehave.
 
-Real hardware outlives the process that drives it, and so does this one: everything it is
-stands in `run/hardware/NAME/switchings.jsonl`, one line for every switching, added by one
-write. The last line is the relay; all lines together are the witness of what happened, apart
-from anything that the devices say.
+Real hardware outlives the process that drives it, and so does this one. It stands in
+`run/hardware/NAME`:
+
+- `switchings.jsonl`, one line for every switching, added by one write. The last line is the
+  relay; all lines together are the witness of what happened, apart from anything that the
+  devices say.
+- `presses.jsonl`, one line for every press of its button, added by a hand; `presses.taken` is
+  how far they have been told.
+- `measured.json`, written by a hand: what it measures, where that is not as its options say.
 """
 
 import os
+from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, get_args
+from typing import Annotated, ClassVar, Literal, TypeVar, get_args
 
 import msgspec
 from msgspec import Meta, Struct, field
+from msgspec.structs import asdict, replace
 
 from daemons.drivers import Driver
-from daemons.hardware import Ability, Direction, Load, Reading, Setting
+from daemons.errors import PlaceError
+from daemons.hardware import Ability, Direction, Load, Press, Reading, Setting, Touch
+from daemons.place import write
 from daemons.value import Seconds
+
+T = TypeVar("T")
+Celsius = Annotated[float, Meta(ge=-273.15, le=2000)]
+Percent = Annotated[float, Meta(ge=0, le=100)]
+WholePercent = Annotated[int, Meta(ge=0, le=100)]
 
 POLL_SECONDS = 0.5
 """How soon a hand at the hardware is noticed."""
+OLDEST_PRESS_SECONDS = 60.0
+"""A press that nobody was there to take for longer than this is none any more."""
 
 
 class Options(Struct, frozen=True, kw_only=True):
@@ -31,6 +47,10 @@ class Options(Struct, frozen=True, kw_only=True):
     do as it is told."""
     lag_seconds: Seconds = field(name="lag", default=Seconds(2))
     """How late it switches when it is slow."""
+    temperature_celsius: Celsius = 21.0
+    """What it measures, unless a hand has written something else."""
+    humidity_percent: Percent = 45.0
+    battery_percent: WholePercent = 100
 
 
 What = Literal["on", "off", "dim", "turn", "arm"]
@@ -151,8 +171,87 @@ class Relay:
         self._refresh()
 
 
+class Pressed(Struct, frozen=True):
+    """One line: when a hand pressed the button, and how."""
+
+    at: float
+    what: Touch
+
+
+class Button:
+    """The button of the hardware: each press is taken once, over every restart."""
+
+    def __init__(self, folder: Path) -> None:
+        """Go on from what was taken last; where that cannot be read, from what is young enough."""
+        self._path = folder / "presses.jsonl"
+        self._mark = folder / "presses.taken"
+        try:
+            self._offset = int(self._mark.read_bytes())
+        except (OSError, ValueError):
+            self._offset = 0
+
+    def take(self, now: float) -> tuple[Press, ...]:
+        """Give the presses that nobody has taken yet; PlaceError when that cannot be written down.
+
+        It is written down first. So a press whose process is killed at that very moment is lost,
+        as one by radio would be, rather than done twice.
+        """
+        try:
+            size = self._path.stat().st_size
+        except FileNotFoundError:
+            return ()
+        began = self._offset if self._offset <= size else 0  # a smaller file is another one
+        found, offset = read_lines(self._path, Pressed, began)
+        if offset != self._offset:
+            write(self._mark, str(offset).encode())
+            self._offset = offset
+        young = [pressed.what for pressed in found if now - pressed.at < OLDEST_PRESS_SECONDS]
+        return tuple(Press(what, os.urandom(5).hex()) for what in young)
+
+
+class Measured(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What it measures; nothing stands for what it does not tell."""
+
+    temperature_celsius: Celsius | None = None
+    humidity_percent: Percent | None = None
+    battery_percent: WholePercent | None = None
+
+
+class Gauge:
+    """What the hardware measures: what its options say, but for what a hand has written."""
+
+    def __init__(self, folder: Path, options: Options) -> None:
+        self._path = folder / "measured.json"
+        self._usual = {name: getattr(options, name) for name in Measured.__struct_fields__}
+        self.last = Measured()
+        """What it measured when it last made sense."""
+        self.at: float | None = None
+        """When that was."""
+        self.fault: str | None = None
+
+    def look(self, now: float) -> None:
+        """Measure; what makes no sense is a fault, and what was measured last stays."""
+        written = b"{}"
+        try:
+            with suppress(FileNotFoundError):
+                written = self._path.read_bytes().strip()
+            if not written:
+                return  # somebody is about to write it
+            changed = msgspec.json.decode(written, type=dict[str, int | float | None])
+            self.last = msgspec.convert({**self._usual, **changed}, Measured)
+        except (OSError, msgspec.MsgspecError) as error:
+            self.fault = f"{self._path} cannot be read: {error}"
+        else:
+            self.at, self.fault = now, None
+
+
 def read_switchings(path: Path, offset: int = 0) -> tuple[list[Switching], int]:
-    """Read the witness: every switching, oldest first, and the offset to go on from.
+    """Read the witness: every switching, oldest first, and the offset to go on from."""
+    return read_lines(path, Switching, offset)
+
+
+def read_lines(path: Path, type_: type[T], offset: int = 0) -> tuple[list[T], int]:
+    """Read what each line says, oldest first, and the offset to go on from.
 
     A line torn by a full disk is passed over; OSError when the file cannot be read.
     """
@@ -164,7 +263,7 @@ def read_switchings(path: Path, offset: int = 0) -> tuple[list[Switching], int]:
                 break  # torn, or still being written
             offset += len(line)
             try:
-                found.append(msgspec.json.decode(line, type=Switching))
+                found.append(msgspec.json.decode(line, type=type_))
             except msgspec.MsgspecError:
                 continue
     return found, offset
@@ -186,8 +285,11 @@ class Simulated(Driver[Options]):
 
     def plug_in(self, loads: tuple[Load, ...], now: float) -> None:
         """Stand before the hardware, as it was left."""
-        self._relay = Relay(Path("hardware") / self.device, loads)
+        folder = Path("hardware") / self.device
+        self._relay = Relay(folder, loads)
         self._relay.look(now)
+        self._button = Button(folder)
+        self._gauge = Gauge(folder, self.options)
 
     def set(self, setting: Setting, cause: str | None, now: float) -> None:
         """Switch, or misbehave as told."""
@@ -199,30 +301,39 @@ class Simulated(Driver[Options]):
             case "fail":
                 self._fault = "the hardware refuses to switch"
             case "hang":
-                self._hung = self._hung or self.read(now)
+                self._hung = self._hung or self._look(now)
             case "disagree":
                 pass
 
     def read(self, now: float) -> Reading:
-        """Read the relay and the meter."""
+        """Read the relay, the meter, what it measures, and its button."""
         if self._hung:
             return self._hung
+        reading = self._look(now)
+        try:
+            return replace(reading, presses=self._button.take(now))
+        except PlaceError as error:
+            return replace(reading, fault=reading.fault or str(error))
+
+    def _look(self, now: float) -> Reading:
         if self._late and now >= self._late[0]:
             _, setting, cause = self._late
             self._late = None
             self._switch(setting, cause, now)
         last = self._relay.look(now)
-        energy = round(self._relay.energy(now), 3)
+        self._gauge.look(now)
+        faults = [fault for fault in (self._fault, self._gauge.fault) if fault]
         return Reading(
             on=last.on,
             power_watts=self._relay.watts(now),
-            energy_watt_hours=energy,
+            energy_watt_hours=round(self._relay.energy(now), 3),
             brightness_percent=last.brightness_percent,
             colour_temperature_kelvin=last.colour_temperature_kelvin,
             direction=last.direction,
             cause=last.cause,
-            fault=self._fault,
-            at=now,
+            fault="; ".join(faults) or None,
+            at=self._gauge.at,
+            **asdict(self._gauge.last),
         )
 
     def _switch(self, setting: Setting, cause: str | None, now: float) -> None:

@@ -45,7 +45,7 @@ class State(Struct, frozen=True, kw_only=True):
     brightness_percent: int
     """How bright it is when on, or was when it last was."""
     colour_temperature_kelvin: int | None
-    """How warm its white is: 2700 is warm, 6500 is cold; nothing where that is not told."""
+    """How warm its white is: 2700 is warm, 6500 is cold; nothing where that is neither set nor told."""
     starts: int
     """How often it has gone on in its life."""
     power_watts: float | None
@@ -116,7 +116,7 @@ class Lamp(Machine[Options, Memory]):
             status=memory.on,
             phase="on" if memory.on else "off",
             brightness_percent=memory.brightness_percent,
-            colour_temperature_kelvin=memory.colour_temperature_kelvin,
+            colour_temperature_kelvin=memory.colour_temperature_kelvin or reading.colour_temperature_kelvin,
             starts=memory.starts,
             power_watts=reading.power_watts,
             fault=reading.fault,

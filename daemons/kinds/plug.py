@@ -16,6 +16,8 @@ from daemons.value import Seconds
 Watts = Annotated[float, Meta(ge=0, le=100_000)]
 Phase = Literal["off", "on", "standby", "running", "finished"]
 NO_METER = "its power is not told, so it is not known when it runs"
+PROGRAM_SECONDS = 3600.0
+"""How long a washing machine on paper runs."""
 
 
 class Options(Struct, frozen=True, kw_only=True):
@@ -37,8 +39,8 @@ class Options(Struct, frozen=True, kw_only=True):
         above, below = self.running_above_watts, self.finished_below_watts
         if (above is None) != (below is None):
             raise ValueError("running_above_watts and finished_below_watts go together")
-        if above is not None and below is not None and below > above:
-            raise ValueError("finished_below_watts must not be above running_above_watts")
+        if above is not None and below is not None and below >= above:
+            raise ValueError("finished_below_watts must be below running_above_watts")
         if self.max_on_seconds is not None and self.max_on_seconds <= 0:
             raise ValueError("max_on must be longer than 0s; leave it out for no limit")
 
@@ -98,9 +100,10 @@ class Plug(Machine[Options, Memory]):
     def elapse(self, memory: Memory, now: float) -> Memory:
         """Have finished when the power was low for long enough, and be ready no longer when that is over."""
         if memory.phase == "running" and memory.low is not None:
-            ended = memory.low + self.options.finished_seconds
+            ended = self._end(memory.low)
             if now >= ended:
-                memory = replace(memory, phase="finished", low=None, until=ended + self.options.ready_seconds)
+                until = ended + self.options.ready_seconds / self.pace
+                memory = replace(memory, phase="finished", low=None, until=until)
         if memory.until is not None and now >= memory.until:
             memory = replace(memory, phase="standby", until=None)
         return memory
@@ -111,14 +114,14 @@ class Plug(Machine[Options, Memory]):
 
     def measure(self, memory: Memory, reading: Reading, now: float) -> Memory:
         """Tell from the power whether it runs."""
-        above, below, watts = (
-            self.options.running_above_watts,
-            self.options.finished_below_watts,
-            reading.power_watts,
-        )
-        if above is None or below is None or watts is None or memory.phase == "off" or reading.on is False:
+        above, below = self.options.running_above_watts, self.options.finished_below_watts
+        if above is None or below is None or memory.phase == "off" or reading.on is False:
             return memory
-        memory = self.elapse(memory, now)
+        memory, watts = self.elapse(memory, now), reading.power_watts
+        if reading.reachable is False:
+            return replace(memory, low=None)  # it may rest, or run again: nobody knows
+        if watts is None:
+            return memory
         if watts >= above:
             return replace(memory, phase="running", low=None, until=None)
         if memory.phase == "running" and watts >= below:
@@ -129,7 +132,7 @@ class Plug(Machine[Options, Memory]):
 
     def due(self, memory: Memory) -> float | None:
         """Wait for the end of the low, or of being ready."""
-        return memory.until if memory.low is None else memory.low + self.options.finished_seconds
+        return memory.until if memory.low is None else self._end(memory.low)
 
     def wants(self, memory: Memory) -> Setting:
         """Have it as it was switched."""
@@ -154,8 +157,15 @@ class Plug(Machine[Options, Memory]):
         )
 
     def loads(self) -> tuple[Load, ...]:
-        """Draw what a kettle draws."""
-        return ((1.0, 1000.0),)
+        """Draw what a kettle draws; with thresholds, what one wash draws."""
+        above, below = self.options.running_above_watts, self.options.finished_below_watts
+        if above is None or below is None:
+            return ((1.0, 1000.0),)
+        return ((PROGRAM_SECONDS / self.pace, 2 * above), (1.0, below / 2))
+
+    def _end(self, low: float) -> float:
+        """Say when what runs with a low power has finished."""
+        return low + self.options.finished_seconds / self.pace
 
     def _turn(self, memory: Memory, on: bool) -> Memory:
         if on == (memory.phase != "off"):

@@ -113,13 +113,9 @@ class Sensor(Machine[Options, Memory]):
 
     def shows(self, memory: Memory, reading: Reading, now: float) -> State:
         """Show what it says, as long as that is young enough."""
-        quiet, detecting = WORDS[self.options.detects]
-        phase = detecting if memory.detected else quiet
-        if memory.at is None:
-            phase = "stale" if memory.was_heard else "unknown"
         return State(
             status=bool(memory.detected) and self.options.detects != "nothing",
-            phase=phase,
+            phase=self._phase(memory),
             temperature_celsius=memory.temperature_celsius,
             humidity_percent=memory.humidity_percent,
             battery_percent=memory.battery_percent,
@@ -129,6 +125,14 @@ class Sensor(Machine[Options, Memory]):
     def loads(self) -> tuple[Load, ...]:
         """Draw nothing."""
         return ((1.0, 0.0),)
+
+    def _phase(self, memory: Memory) -> Phase:
+        if memory.at is None:
+            return "stale" if memory.was_heard else "unknown"
+        if memory.detected is None and self.options.detects != "nothing":
+            return "unknown"  # a door that says nothing of itself is not closed
+        quiet, detecting = WORDS[self.options.detects]
+        return detecting if memory.detected else quiet
 
 
 def rounded(value: float | None) -> float | None:

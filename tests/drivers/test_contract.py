@@ -1,13 +1,17 @@
 """The contract that every driver keeps, whichever files stand in daemons/drivers/."""
 
+import inspect
+import subprocess
+import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from msgspec import Struct
 
 from daemons import load
-from daemons.drivers import Driver
-from daemons.hardware import Setting
+from daemons.drivers import Driver, Remote
+from daemons.hardware import Ability, Setting
 from tests import fresh
 
 DRIVERS = list(load.words("drivers"))
@@ -33,6 +37,35 @@ def test_a_driver_is_whole(word: str) -> None:
     driver = load.driver(word)
     assert not driver.__abstractmethods__
     assert not driver.real or driver.pace == 1.0
+
+
+@pytest.mark.parametrize("word", DRIVERS)
+def test_a_driver_says_what_it_can(word: str) -> None:
+    """In words that a kind can need, and one at least."""
+    abilities = load.driver(word).abilities
+    assert isinstance(abilities, frozenset)
+    assert abilities
+    assert abilities <= set(get_args(Ability))
+
+
+@pytest.mark.parametrize("word", DRIVERS)
+def test_a_driver_that_waits_does_so_in_its_own_thread(word: str) -> None:
+    """A Remote says how it attends to its hardware, without holding up anybody, and is real."""
+    driver = load.driver(word)
+    if issubclass(driver, Remote):
+        assert inspect.iscoroutinefunction(driver.attend)
+        assert driver.real
+
+
+@pytest.mark.parametrize("word", DRIVERS)
+def test_a_driver_is_loaded_alone(word: str) -> None:
+    """Who uses one does not pay for the libraries of another; on paper, nobody needs a network's."""
+    code = f"import sys; from daemons import load; load.driver({word!r}); print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    ).stdout.split()
+    assert {name for name in loaded if name.startswith("daemons.drivers.")} == {f"daemons.drivers.{word}"}
+    assert load.driver(word).real or "asyncio" not in loaded
 
 
 @pytest.mark.parametrize("word", ON_PAPER)

@@ -1,5 +1,7 @@
 """Hardware on paper: it outlives its process, has a timer and a meter, and misbehaves as told."""
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -7,13 +9,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from daemons.drivers.simulated import Options, Simulated, Switching, read_switchings
-from daemons.hardware import Load, Setting
+from daemons.drivers.simulated import OLDEST_PRESS_SECONDS, Options, Simulated, Switching, read_switchings
+from daemons.hardware import TOUCHES, Load, Setting
 from daemons.value import convert
 from tests import fresh
+from tests.household import Household
 
 ON, OFF = Setting(on=True), Setting(on=False)
 WITNESS = Path("hardware/lamp/switchings.jsonl")
+PRESSES = Path("hardware/lamp/presses.jsonl")
+MEASURED = Path("hardware/lamp/measured.json")
 KETTLE: tuple[Load, ...] = ((60.0, 1100.0), (180.0, 650.0), (1.0, 60.0))
 NOW = 1_750_000_000.0
 
@@ -33,6 +38,17 @@ def plugged(now: float = NOW, loads: tuple[Load, ...] = ((1.0, 10.0),), **option
 def lines() -> list[Switching]:
     """Give what the witness saw."""
     return read_switchings(WITNESS)[0]
+
+
+def push(*touches: str, at: float = NOW) -> None:
+    """Press its button, as a hand does."""
+    with PRESSES.open("a") as file:
+        file.writelines(f'{{"at": {at}, "what": "{what}"}}\n' for what in touches)
+
+
+def pressed(driver: Simulated, now: float = NOW) -> list[str]:
+    """Give what its next reading tells of its button."""
+    return [press.what for press in driver.read(now).presses]
 
 
 def test_new_hardware_is_off_and_has_drawn_nothing() -> None:
@@ -64,6 +80,19 @@ def test_dimming_is_a_line_of_its_own() -> None:
     for percent in (50, 50, 20):
         driver.set(Setting(on=True, brightness_percent=percent), None, NOW)
     assert [(line.what, line.brightness_percent) for line in lines()] == [("on", 50), ("dim", 20)]
+
+
+def test_tinting_and_turning_round_are_lines_of_their_own() -> None:
+    """And are told: the colour temperature of a lamp, the way that a cover moves."""
+    driver = plugged()
+    for kelvin in (2700, 2700, 4000):
+        driver.set(Setting(on=True, colour_temperature_kelvin=kelvin), None, NOW)
+    assert driver.read(NOW).colour_temperature_kelvin == 4000
+    driver.set(OFF, None, NOW + 1)
+    driver.set(Setting(on=True, direction="open"), None, NOW + 2)
+    driver.set(Setting(on=True, direction="close"), None, NOW + 3)
+    assert driver.read(NOW + 3).direction == "close"
+    assert [line.what for line in lines()] == ["on", "dim", "off", "on", "turn"]
 
 
 def test_its_own_timer_switches_it_off_while_nobody_drives_it() -> None:
@@ -240,3 +269,251 @@ def test_disagreeing_hardware_does_not_do_as_told() -> None:
 def test_its_speed_is_its_pace() -> None:
     """The option `speed` says how many times faster the hardware works."""
     assert plugged(speed=15).pace == 15
+
+
+# Its button
+
+
+@pytest.mark.parametrize("what", TOUCHES)
+def test_a_press_of_its_button_is_told_once(what: str) -> None:
+    """A line that a hand adds is one press, and switches nothing by itself."""
+    driver = plugged()
+    assert pressed(driver) == []
+    push(what)
+    assert pressed(driver) == [what]
+    assert pressed(driver) == []
+    assert not WITNESS.exists()
+
+
+def test_presses_are_told_in_their_order_and_can_be_told_apart() -> None:
+    """Each is the cause of what follows from it."""
+    driver = plugged()
+    push("single", "long", "single")
+    presses = driver.read(NOW).presses
+    assert [press.what for press in presses] == ["single", "long", "single"]
+    assert len({press.id for press in presses}) == 3
+
+
+def test_a_press_is_told_once_over_every_restart() -> None:
+    """What was told is not told by the next process; what nobody took is."""
+    first = plugged()
+    push("single")
+    assert pressed(first) == ["single"]
+    push("double")
+    driver = plugged(NOW + 1)
+    assert pressed(driver, NOW + 1) == ["double"]
+    assert pressed(plugged(NOW + 2), NOW + 2) == []
+
+
+def test_a_press_that_waited_too_long_is_none() -> None:
+    """A light does not go on in the night because its switch was played with in the evening."""
+    plugged()
+    push("single", at=NOW)
+    push("double", at=NOW + 30)
+    late = NOW + OLDEST_PRESS_SECONDS + 10
+    assert pressed(plugged(late), late) == ["double"]
+
+
+@pytest.mark.parametrize("torn", [b"nonsense\n", b"\xff\n", b'{"at": 1750000000, "what": "triple"}\n', b"\n"])
+def test_a_line_that_is_no_press_is_passed_over(torn: bytes) -> None:
+    """It hides neither those before nor those after it."""
+    driver = plugged()
+    push("single")
+    with PRESSES.open("ab") as file:
+        file.write(torn)
+    push("long")
+    assert pressed(driver) == ["single", "long"]
+
+
+def test_a_line_that_is_still_being_written_is_taken_when_it_is_whole() -> None:
+    """And then once."""
+    driver = plugged()
+    with PRESSES.open("ab", buffering=0) as file:
+        file.write(b'{"at": 1750000000, "wh')
+        assert pressed(driver) == []
+        file.write(b'at": "single"}\n')
+    assert pressed(driver) == ["single"]
+    assert pressed(driver) == []
+
+
+def test_presses_that_begin_anew_are_taken_from_their_beginning() -> None:
+    """A hand may take the file away."""
+    driver = plugged()
+    push("single", "single", "double")
+    assert len(pressed(driver)) == 3
+    PRESSES.unlink()
+    assert pressed(driver) == []
+    push("long")
+    assert pressed(driver) == ["long"]
+
+
+def test_a_press_that_cannot_be_marked_as_taken_is_not_taken() -> None:
+    """On a full disk it waits, and the fault says so; it could be told twice otherwise."""
+    driver = plugged()
+    push("single")
+    with fresh.full_disk():
+        reading = driver.read(NOW)
+    assert reading.presses == ()
+    assert "presses.taken cannot be written" in (reading.fault or "")
+    reading = driver.read(NOW + 1)
+    assert ([press.what for press in reading.presses], reading.fault) == (["single"], None)
+
+
+def test_a_press_while_it_hangs_is_told_by_the_next_process() -> None:
+    """What hangs says nothing new, and loses nothing."""
+    driver = plugged(fault="hang")
+    push("single")
+    driver.set(ON, None, NOW)
+    push("double")
+    assert pressed(driver) == []
+    assert pressed(plugged()) == ["single", "double"]
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.sampled_from(["single", "double", "long", "read", "restart"]), max_size=20))
+def test_every_press_is_told_once_and_in_order(life: list[str]) -> None:
+    """Whenever it is read, and by however many processes."""
+    PRESSES.unlink(missing_ok=True)
+    PRESSES.with_suffix(".taken").unlink(missing_ok=True)
+    driver, told = plugged(), []
+    for step in life:
+        if step == "read":
+            told += pressed(driver)
+        elif step == "restart":
+            driver = plugged()
+        else:
+            push(step)
+    told += pressed(driver)
+    assert told == [step for step in life if step in TOUCHES]
+
+
+# What it measures
+
+
+def test_it_measures_what_its_options_say() -> None:
+    """A room of a usual day, unless they say something else."""
+    reading = plugged(temperature_celsius=-3.5).read(NOW)
+    assert (reading.temperature_celsius, reading.humidity_percent, reading.battery_percent) == (-3.5, 45, 100)
+    assert reading.at == NOW
+
+
+def test_a_hand_changes_what_it_measures() -> None:
+    """What stands in the file counts, the rest is as its options say; null is not told at all."""
+    driver = plugged()
+    MEASURED.write_text('{"temperature_celsius": 4.5, "battery_percent": null}')
+    reading = driver.read(NOW)
+    assert (reading.temperature_celsius, reading.humidity_percent, reading.battery_percent) == (4.5, 45, None)
+    MEASURED.unlink()
+    assert driver.read(NOW).temperature_celsius == 21.0
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        '{"temperature_celsius": 4.5',
+        '{"temperature_celsius": "warm"}',
+        '{"temperature_celsius": -300}',
+        '{"humidity_percent": 101}',
+        '{"battery_percent": 50.5}',
+        '{"temperature_celsius": 1e999}',
+        '{"temprature_celsius": 4.5}',
+        '{"temperature_celsius": ' + "[" * 5000,
+        "21",
+        "\0",
+    ],
+)
+def test_what_makes_no_sense_is_a_fault_and_the_last_values_stay(broken: str) -> None:
+    """And it has said nothing since: who reads it can tell how old the values are."""
+    driver = plugged()
+    MEASURED.write_text('{"temperature_celsius": 4.5}')
+    driver.read(NOW)
+    MEASURED.write_text(broken)
+    reading = driver.read(NOW + 10)
+    assert (reading.temperature_celsius, reading.at) == (4.5, NOW)
+    assert (reading.fault or "").startswith(f"{MEASURED} cannot be read: ")
+    MEASURED.write_text('{"temperature_celsius": 5}')
+    reading = driver.read(NOW + 20)
+    assert (reading.temperature_celsius, reading.at, reading.fault) == (5, NOW + 20, None)
+
+
+def test_what_made_no_sense_from_the_start_is_not_known() -> None:
+    """It does not fall back on its options: nobody knows what the hand has meant."""
+    driver = plugged()
+    MEASURED.write_text("{")
+    reading = driver.read(NOW)
+    assert (reading.temperature_celsius, reading.at) == (None, None)
+
+
+def test_a_file_that_is_about_to_be_written_is_no_fault() -> None:
+    """A shell empties a file before it writes it."""
+    driver = plugged()
+    driver.read(NOW)
+    MEASURED.write_text("")
+    reading = driver.read(NOW + 10)
+    assert (reading.temperature_celsius, reading.fault, reading.at) == (21.0, None, NOW)
+
+
+def test_a_file_that_cannot_be_read_is_a_fault() -> None:
+    """Not the end of the device."""
+    driver = plugged()
+    MEASURED.mkdir()
+    assert "cannot be read" in (driver.read(NOW).fault or "")
+
+
+def test_two_faults_are_both_told() -> None:
+    """That of the relay, and that of what it measures."""
+    driver = plugged(fault="fail")
+    driver.set(ON, None, NOW)
+    MEASURED.write_text("{")
+    assert (driver.read(NOW).fault or "").startswith("the hardware refuses to switch; hardware/lamp/measured")
+
+
+PAPER_HOUSE = """
+[recorder]
+enabled = false
+
+[devices.bell]
+kind = "button"
+driver = "simulated"
+
+[devices.hall]
+kind = "lamp"
+driver = "simulated"
+
+[[devices.hall.when]]
+device = "bell"
+turns = { phase = "single" }
+do = "toggle"
+
+[devices.room]
+kind = "sensor"
+driver = "simulated"
+
+[devices.radiator]
+kind = "heater"
+driver = "simulated"
+source = "room"
+"""
+
+
+def test_a_hand_plays_a_button_and_a_thermometer_in_a_house(household: Callable[..., Household]) -> None:
+    """Each press counts once, through kills; a heater follows what is written for its room."""
+    house = household(PAPER_HOUSE)
+    house.house("up")
+    hardware = house.run / "hardware"
+    with house.ear("bell", "hall", "room", "radiator") as ear:
+        ear.until(lambda ear: len(ear.states) == len(ear.beats) == 4)
+        for count in range(1, 7):
+            with (hardware / "bell" / "presses.jsonl").open("a") as file:
+                file.write(f'{{"at": {time.time()}, "what": "single"}}\n')
+            if count % 2:
+                ear.kill("bell")
+            # Two presses that are heard at once, when the bell is back, would not move the relay at all.
+            followed = {"starts": (count + 1) // 2, "status": count % 2 == 1}
+            ear.until(lambda ear, followed=followed: ear.shows("hall", **followed))  # type: ignore[misc]
+            ear.until(lambda ear, count=count: ear.shows("bell", presses=count))  # type: ignore[misc]
+        house.send("radiator", "on")
+        ear.until(lambda ear: ear.shows("radiator", phase="idle", temperature_celsius=21.0))
+        (hardware / "room" / "measured.json").write_text('{"temperature_celsius": 15}')
+        ear.until(lambda ear: ear.shows("radiator", phase="heating", temperature_celsius=15.0))
+    assert [line.on for line in house.witness("hall")] == [True, False] * 3

@@ -38,6 +38,22 @@ def test_two_presses_in_one_reading_are_two_moments() -> None:
     assert memory.shown["presses"] == 2
 
 
+def test_a_button_that_was_pressed_and_killed_is_idle() -> None:
+    """Whatever was told of the press: no press lasts, and none is counted again."""
+    for left in range(6):
+        life = Life("button")
+        with life.mortal(left):
+            life.command("single")
+        life.now += 1
+        life.revive()
+        life.follow()
+        assert life.shows("phase") == "idle"
+        assert life.shows("presses") == (1 if left else 0)
+        life.live = None
+        life.revive()
+        assert life.shows("presses") == (1 if left else 0)
+
+
 def test_a_lamp_acts_on_each_press_of_its_sort() -> None:
     """A rule that waits for a double press hears no single one."""
     rule = {"device": "button", "turns": {"phase": "double"}, "do": "toggle"}

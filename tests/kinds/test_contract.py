@@ -7,12 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Struct, inspect
+from msgspec.structs import replace
 
 from daemons import load
 from daemons.errors import Rejected
 from daemons.hardware import TOUCHES, Reading, Setting
 from daemons.kinds import Kind, Link, Machine
 from daemons.message import Scalar
+from daemons.value import Seconds, convert
 from tests import fresh
 
 KINDS = list(load.words("kinds"))
@@ -22,21 +24,25 @@ MOST_SECONDS = 7 * 86400.0
 
 readings = st.builds(
     Reading,
-    on=st.booleans(),
+    on=st.none() | st.booleans(),
     power_watts=st.none() | st.floats(0, 3000),
+    energy_watt_hours=st.none() | st.floats(0, 1e6),
     brightness_percent=st.none() | st.integers(1, 100),
     colour_temperature_kelvin=st.none() | st.integers(1500, 6500),
     direction=st.sampled_from([None, "open", "close"]),
     position_percent=st.none() | st.integers(0, 100),
     temperature_celsius=st.none() | st.floats(-60, 80),
     humidity_percent=st.none() | st.floats(0, 100),
+    battery_percent=st.none() | st.integers(0, 100),
+    at=st.none() | st.just(0.0) | st.floats(0, MOST_SECONDS),  # how long ago, until it happens
+    reachable=st.none() | st.booleans(),
     cause=st.none() | st.just("a1"),
     fault=st.none() | st.just("it smokes"),
 )
 
 
 def values(type_: Any) -> st.SearchStrategy[Any]:
-    """Give what a command's argument of this type can be."""
+    """Give what an option, or a command's argument, of this type can be."""
     info = inspect.type_info(type_)
     options = info.types if isinstance(info, inspect.UnionType) else (info,)
     return st.one_of(*map(_values, options))
@@ -58,8 +64,30 @@ def _values(info: Any) -> st.SearchStrategy[Any]:
             )
         case inspect.LiteralType():
             return st.sampled_from(info.values)
+        case inspect.CustomType(cls=cls) if cls is Seconds:
+            return st.sampled_from(["1ms", "1s", "90s", "5m", "4h"])
         case _:
             return st.text(max_size=5)
+
+
+def machines(word: str) -> st.SearchStrategy[Machine[Any, Any]]:
+    """Give a machine of a kind, with any options that it allows, at any pace."""
+    kind = load.kind(word)
+    assert issubclass(kind, Machine)
+    raw = st.fixed_dictionaries(
+        {},
+        optional={
+            field.encode_name: values(field.type) for field in msgspec.structs.fields(kind.options_type)
+        },
+    )
+
+    def make(raw: dict[str, Any], pace: float) -> Machine[Any, Any]:
+        try:
+            return kind(convert({k: v for k, v in raw.items() if v is not None}, kind.options_type), pace)
+        except msgspec.ValidationError:  # what the kind refuses, `house check` refuses
+            return kind(convert({}, kind.options_type), pace)
+
+    return st.builds(make, raw, st.sampled_from([0.1, 1.0, 15.0, 10_000.0]))
 
 
 def commands(kind: type[Kind]) -> st.SearchStrategy[Struct]:
@@ -72,12 +100,20 @@ def commands(kind: type[Kind]) -> st.SearchStrategy[Struct]:
     )
 
 
-def events(kind: type[Kind]) -> st.SearchStrategy[list[tuple[float, Any]]]:
+def heard(machine: Machine[Any, Any]) -> st.SearchStrategy[dict[str, Any]]:
+    """Give what the devices that it listens to can show; one may be silent, or was not heard yet."""
+    told = st.none() | st.booleans() | st.integers() | st.floats(-60, 80) | st.text(max_size=5)
+    sources = machine.sources(machine.options)
+    shown = {device: st.none() | st.fixed_dictionaries({field: told}) for device, field in sources.items()}
+    return st.fixed_dictionaries({}, optional=shown)
+
+
+def events(machine: Machine[Any, Any]) -> st.SearchStrategy[list[tuple[float, Any]]]:
     """Give a life: what happens, each so many seconds after the last."""
     steps = st.sampled_from([0.0, 0.001, 0.5, 30.0, 60.0, 121.0, 3600.0]) | st.floats(0, MOST_SECONDS)
-    happens: st.SearchStrategy[Any] = readings | st.sampled_from(TOUCHES) | st.none()
-    if kind.commands:
-        happens = happens | commands(kind)
+    happens: st.SearchStrategy[Any] = readings | st.sampled_from(TOUCHES) | heard(machine) | st.none()
+    if machine.commands:
+        happens = happens | commands(type(machine))
     return st.lists(st.tuples(steps, happens), max_size=12)
 
 
@@ -86,7 +122,11 @@ def live(machine: Machine[Any, Any], memory: Any, event: Any, now: float) -> Any
     if event is None:
         return machine.elapse(memory, now)
     if isinstance(event, Reading):
-        return machine.observe(machine.measure(memory, event, now), event, now)
+        event = replace(event, at=None if event.at is None else now - event.at)
+        memory = machine.measure(memory, event, now)
+        return memory if event.on is None else machine.observe(memory, event, now)
+    if isinstance(event, dict):
+        return machine.sense(memory, event, now)
     if isinstance(event, str):
         return machine.press(memory, event, now)  # type: ignore[arg-type]
     try:
@@ -120,8 +160,8 @@ def test_a_state_says_whether_it_runs_in_a_word_and_in_a_truth(word: str) -> Non
 
 @pytest.mark.parametrize("word", KINDS)
 def test_no_key_of_a_kind_hides_one_that_every_device_has(word: str) -> None:
-    """A kind's options can stand beside the keys of every device."""
-    common = {"kind", "driver", "name", "room", "grace", "restore", "when"}
+    """A kind's options can stand beside the keys of every device, and the table of any driver."""
+    common = {"kind", "driver", "name", "room", "grace", "restore", "when", *load.words("drivers")}
     assert not common & {field.encode_name for field in msgspec.structs.fields(load.kind(word).options_type)}
 
 
@@ -138,10 +178,9 @@ def test_what_heats_has_an_end(word: str) -> None:
 @given(data=st.data())
 def test_no_life_breaks_a_machine(word: str, data: st.DataObject) -> None:
     """Whatever happens in whatever order, a machine decides, purely, and only ever refuses commands."""
-    pace = data.draw(st.sampled_from([0.1, 1.0, 15.0, 10_000.0]), "pace")
-    machine = fresh.machine(word, pace)
+    machine = data.draw(machines(word), "machine")
     memory, now = machine.memory_type(), START
-    for seconds, event in data.draw(events(type(machine)), "life"):
+    for seconds, event in data.draw(events(machine), "life"):
         now += seconds
         new = live(machine, memory, event, now)
         assert live(machine, memory, event, now) == new, "it is not pure"
@@ -154,7 +193,18 @@ def check(machine: Machine[Any, Any], memory: Any, now: float) -> None:
     """Hold what follows from a memory to the contract."""
     assert isinstance(machine.wants(memory), Setting)
     assert machine.wants(memory) == machine.wants(memory)
-    shown = machine.shows(memory, Reading(on=False), now)
+    for reading in (Reading(on=False), Reading(reachable=None)):
+        check_state(machine, machine.shows(memory, reading, now))
+    passed = machine.elapse(memory, now)
+    assert machine.elapse(passed, now) == passed, "time that has passed passes again"
+    due = machine.due(passed)
+    assert due is None or due > now
+    if due is not None:
+        assert machine.elapse(passed, (now + due) / 2) in (passed, machine.elapse(passed, due))
+
+
+def check_state(machine: Machine[Any, Any], shown: Struct) -> None:
+    """Hold what is shown to the contract."""
     assert isinstance(shown, machine.state_type)
     state = msgspec.to_builtins(shown)
     for name, value in state.items():
@@ -164,12 +214,6 @@ def check(machine: Machine[Any, Any], memory: Any, now: float) -> None:
         if name.endswith("_seconds") and value is not None:
             assert value >= 0, name
     assert isinstance(state["fault"], str | None)  # a kind may have found one by itself
-    passed = machine.elapse(memory, now)
-    assert machine.elapse(passed, now) == passed, "time that has passed passes again"
-    due = machine.due(passed)
-    assert due is None or due > now
-    if due is not None:
-        assert machine.elapse(passed, (now + due) / 2) in (passed, machine.elapse(passed, due))
 
 
 @pytest.mark.parametrize("word", MACHINES)
@@ -177,9 +221,9 @@ def check(machine: Machine[Any, Any], memory: Any, now: float) -> None:
 @given(data=st.data())
 def test_time_passes_the_same_in_one_step_or_in_many(word: str, data: st.DataObject) -> None:
     """A machine that slept is where it would be had it been awake."""
-    machine = fresh.machine(word)
+    machine = data.draw(machines(word), "machine")
     memory, now = machine.memory_type(), START
-    for seconds, event in data.draw(events(type(machine)), "life"):
+    for seconds, event in data.draw(events(machine), "life"):
         now += seconds
         memory = live(machine, machine.elapse(memory, now), event, now)
     steps = sorted(data.draw(st.lists(st.floats(0, 10_000), min_size=1, max_size=5), "steps"))
@@ -196,7 +240,7 @@ def test_what_heats_goes_off_by_itself(word: str, data: st.DataObject) -> None:
     """Left alone after any life, a machine that heats wants to be off within its longest time."""
     machine = fresh.machine(word)
     memory, now = machine.memory_type(), START
-    for seconds, event in data.draw(events(type(machine)), "life"):
+    for seconds, event in data.draw(events(machine), "life"):
         now += seconds
         memory = live(machine, memory, event, now)
     memory = machine.elapse(memory, now + machine.options.max_on_seconds)
@@ -233,6 +277,18 @@ def test_what_a_machine_shows_leaves_room_for_its_link(word: str) -> None:
     link = {field.encode_name for field in msgspec.structs.fields(Link)}
     assert not own & link
     assert set(kind.fields()) == own | link
+
+
+@pytest.mark.parametrize("word", MACHINES)
+@settings(max_examples=20, deadline=None)
+@given(data=st.data())
+def test_a_machine_names_whom_it_listens_to(word: str, data: st.DataObject) -> None:
+    """Its sources are devices, each with a field; silence of one that it needs is survived."""
+    machine = data.draw(machines(word), "machine")
+    sources = machine.sources(machine.options)
+    assert all(isinstance(device, str) and field.isidentifier() for device, field in sources.items())
+    memory = machine.sense(machine.memory_type(), dict.fromkeys(sources), START)
+    assert machine.wants(memory) == Setting(on=False), "it does something because it hears nothing"
 
 
 @pytest.mark.parametrize("word", MACHINES)

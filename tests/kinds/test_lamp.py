@@ -1,7 +1,12 @@
 """The lamp, by its name."""
 
+import msgspec
+import pytest
+
 from daemons.hardware import Reading, Setting
 from daemons.kinds.lamp import Lamp, Memory, Off, On, Options, Toggle
+from daemons.value import convert
+from tests.life import Life
 
 LAMP = Lamp(Options(brightness_percent=60))
 
@@ -39,6 +44,43 @@ def test_a_hand_turns_it_on_as_bright_as_it_last_was() -> None:
     assert memory == Memory(on=True, brightness_percent=30, starts=1)
     assert LAMP.observe(memory, Reading(on=True), 0) == memory
     assert LAMP.observe(memory, Reading(on=False), 0).on is False
+
+
+def test_it_goes_on_as_warm_as_usual_or_as_told() -> None:
+    """Where nothing is said of it, its white stays as the lamp has it."""
+    warm = Lamp(Options(colour_temperature_kelvin=2700))
+    assert LAMP.wants(LAMP.obey(Memory(), On(), 0)).colour_temperature_kelvin is None
+    assert warm.wants(warm.obey(Memory(), On(), 0)).colour_temperature_kelvin == 2700
+    told = warm.obey(Memory(), On(colour_temperature_kelvin=6500), 0)
+    assert warm.wants(told).colour_temperature_kelvin == 6500
+    assert LAMP.wants(LAMP.obey(told, On(brightness_percent=5), 1)).colour_temperature_kelvin == 6500
+
+
+@pytest.mark.parametrize("kelvin", [999, 10_001, 2700.5])
+def test_a_white_that_no_lamp_has_is_refused(kelvin: float) -> None:
+    """As an option and as an argument."""
+    for type_ in (Options, On):
+        with pytest.raises(msgspec.ValidationError):
+            convert({"colour_temperature_kelvin": kelvin}, type_)
+
+
+def test_a_remote_that_dims_and_tints_it_is_followed() -> None:
+    """The bulb has a remote of its own; what that does is shown, and not undone."""
+    life = Life("lamp", colour_temperature_kelvin=2700)
+    life.command("on")
+    turned = Reading(on=True, brightness_percent=40, colour_temperature_kelvin=4000)
+    life.appliance.read(turned, life.now + 1, life.now + 1)
+    assert (life.shows("brightness_percent"), life.shows("colour_temperature_kelvin")) == (40, 4000)
+    assert life.appliance.to_ask(life.now + 1) is None
+    assert (life.appliance.memory.cause, life.shows("starts")) == ("hardware", 1)
+
+
+def test_a_white_that_was_never_set_is_shown_as_the_bulb_tells_it() -> None:
+    """Nothing stands there only where nobody knows."""
+    memory = LAMP.obey(Memory(), On(), 0)
+    assert LAMP.shows(memory, Reading(on=True), 0).colour_temperature_kelvin is None
+    told = Reading(on=True, colour_temperature_kelvin=3000)
+    assert LAMP.shows(memory, told, 0).colour_temperature_kelvin == 3000
 
 
 def test_it_shows_what_it_is() -> None:

@@ -1,10 +1,14 @@
 """A smart plug: on and off, and when what it switches runs and has finished."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from daemons import house
 from daemons.hardware import Reading
-from daemons.kinds.plug import NO_METER, Memory, Off, On, Options, Plug, Toggle
-from daemons.value import Seconds
+from daemons.kinds.plug import NO_METER, PROGRAM_SECONDS, Memory, Off, On, Options, Plug, Toggle
+from daemons.value import Problem, Seconds
+from tests.life import Life
 
 WASHER = Options(running_above_watts=20, finished_below_watts=5, finished_seconds=Seconds(180))
 
@@ -67,17 +71,101 @@ def test_hardware_without_a_meter_is_told() -> None:
     assert Plug(Options()).shows(memory, Reading(on=True), 1).fault is None
 
 
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(st.floats(0.1, 400), st.sampled_from([0.0, 4.9, 5.0, 19.9, 20.0, 2000.0]))))
+def test_it_has_finished_only_after_a_low_that_lasted(told: list[tuple[float, float]]) -> None:
+    """Whatever its meter tells, whenever: it ran before, and nothing above the threshold was told since."""
+    plug = Plug(WASHER)
+    memory, now, low, ran = plug.obey(Memory(), On(), 0.0), 0.0, 0.0, False
+    for seconds, watts in told:
+        now += seconds
+        before, memory = memory.phase, plug.elapse(memory, now)
+        if memory.phase == "finished" != before:
+            assert ran
+            assert now - low >= WASHER.finished_seconds
+        memory = draws(plug, memory, watts, now)
+        ran = memory.phase in ("running", "finished")
+        low = now if watts >= 5 else low
+        assert (memory.phase == "running") >= (watts >= 20)
+
+
+def test_what_cannot_be_reached_has_not_finished() -> None:
+    """A power that was low when the plug was lost may have risen since: its low begins anew."""
+    plug = Plug(WASHER)
+    memory = draws(plug, draws(plug, plug.obey(Memory(), On(), 0), 2000, 10), 1, 100)
+    lost = plug.measure(memory, Reading(on=True, power_watts=1, reachable=False), 110)
+    assert (lost.phase, plug.due(lost)) == ("running", None)
+    assert plug.due(draws(plug, lost, 1, 5000)) == 5180
+
+
+def test_its_low_survives_a_restart() -> None:
+    """A washing machine that was about to finish when the process died has finished when it is back."""
+    life = Life("plug", running_above_watts=20, finished_below_watts=5)
+    life.command("on")
+    for watts in (2000.0, 1.0):
+        life.now += 1
+        life.appliance.read(Reading(on=True, power_watts=watts), life.now, life.now)
+        life.follow()
+    life.live = None
+    life.now += 200
+    life.revive()
+    assert (life.shows("phase"), life.shows("ready"), life.shows("status")) == ("finished", True, True)
+
+
+def test_a_wash_on_paper_runs_and_ends() -> None:
+    """A simulated plug with thresholds can be seen to finish, as much sooner as it is faster."""
+    fast = Plug(WASHER, pace=15)
+    (seconds, running), (_, resting) = fast.loads()
+    assert seconds == PROGRAM_SECONDS / 15
+    memory = draws(fast, fast.obey(Memory(), On(), 0), running, 1)
+    assert memory.phase == "running"
+    assert fast.due(draws(fast, memory, resting, seconds)) == seconds + 180 / 15
+
+
 def test_it_heats_if_it_has_a_longest_time() -> None:
     """Then, and only then, its device cuts it off."""
     assert not Plug(Options()).heats
     assert Plug(Options(max_on_seconds=Seconds(600))).heats
 
 
+@pytest.mark.parametrize("left", range(8))
+def test_with_a_longest_time_it_is_never_on_longer(left: int) -> None:
+    """Also when it is killed at any instruction, and for however long, and switched on by hand."""
+    life = Life("plug", max_on="10m")
+    with life.mortal(left):
+        life.command("on")
+    life.wait(1000)
+    life.revive()
+    life.relay.hand(on=True, now=life.now)
+    life.look()
+    life.wait(1000)
+    assert (life.relay.on, life.shows("status")) == (False, False)
+    assert life.relay.longest_seconds <= 600 + 0.01
+
+
+def test_without_one_it_stays_as_it_was_left() -> None:
+    """A freezer is never switched off by a clock, nor by a restart."""
+    life = Life("plug")
+    life.command("on")
+    life.wait(7 * 86400)
+    life.revive()
+    assert (life.relay.on, life.shows("status")) == (True, True)
+
+
+def test_what_heats_is_never_switched_on_by_a_restart() -> None:
+    """`restore = "on"` is refused with `max_on`, and only with it."""
+    for table, refused in (({}, False), ({"max_on": "1h"}, True)):
+        problems: list[Problem] = []
+        common = {"kind": "plug", "driver": "simulated", "restore": "on"}
+        house.build("plug", {**common, **table}, ("devices", "plug"), problems)
+        assert any("never switched on by a restart" in problem.text for problem in problems) == refused
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
         ({"running_above_watts": 5.0}, "go together"),
-        ({"running_above_watts": 5.0, "finished_below_watts": 6.0}, "must not be above"),
+        ({"running_above_watts": 5.0, "finished_below_watts": 5.0}, "must be below"),
         ({"max_on_seconds": Seconds(0)}, "longer than 0s"),
     ],
 )

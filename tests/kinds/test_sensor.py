@@ -3,10 +3,13 @@
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from daemons.hardware import Reading
-from daemons.kinds.sensor import Memory, Options, Sensor
+from daemons.kinds.sensor import REMEMBER_SHARE, Memory, Options, Sensor
 from daemons.value import Seconds
+from tests.life import Life
 
 HOUR = 3600.0
 
@@ -45,6 +48,15 @@ def test_it_says_in_a_word_what_it_detects(detects: Any, quiet: str, detecting: 
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("detects", ["motion", "opening", "water", "smoke"])
+def test_what_does_not_say_whether_it_detects_is_unknown(detects: Any) -> None:
+    """A door of which only the battery is known is not told to be closed."""
+    sensor = Sensor(Options(detects=detects))
+    memory = sensor.measure(Memory(), told(10.0, battery_percent=90), 10.0)
+    shown = sensor.shows(memory, Reading(), 10.0)
+    assert (shown.phase, shown.status, shown.battery_percent) == ("unknown", False, 90)
+
+
 def test_what_is_too_old_is_not_known() -> None:
     """Its values are nothing then, and its phase says so; before its first word it is unknown."""
     sensor = Sensor(Options())
@@ -70,3 +82,52 @@ def test_the_same_word_is_not_written_each_time() -> None:
     assert sensor.measure(memory, told(11.0, temperature_celsius=21.01), 11.0) == memory
     later = sensor.measure(memory, told(10.0 + 200, temperature_celsius=21.0), 210.0)
     assert later.at == 210.0
+
+
+def test_what_is_remembered_keeps_its_age_over_a_restart() -> None:
+    """It is shown again at once, and no longer than if nothing had happened; then nothing is."""
+    life = Life("sensor", stale_after="10m")
+    life.appliance.read(told(life.now, temperature_celsius=21.0), life.now, life.now)
+    life.follow()
+    life.live = None
+    life.now += 300
+    life.revive()
+    assert life.shows("temperature_celsius") == 21.0
+    life.wait(299)
+    assert life.shows("temperature_celsius") == 21.0
+    life.wait(1)
+    assert (life.shows("temperature_celsius"), life.shows("phase")) == (None, "stale")
+
+
+def test_a_detection_is_a_turn_that_rules_can_wait_for() -> None:
+    """Its cause is the hardware."""
+    life = Life("sensor", detects="motion")
+    for on in (False, True):
+        life.now += 1
+        life.appliance.read(told(life.now, on=on), life.now, life.now)
+        life.follow()
+    memory = life.appliance.memory
+    assert (memory.shown["phase"], memory.turned["phase"], memory.cause) == ("motion", life.now, "hardware")
+
+
+words = st.tuples(st.floats(0, 100), st.floats(0, 100), st.none() | st.floats(-20, 40))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(words))
+def test_it_never_shows_what_is_too_old_nor_hides_what_is_young(life: list[tuple[float, float, Any]]) -> None:
+    """Whenever it speaks, and whenever that is looked at; give or take what is not written down."""
+    sensor = Sensor(Options(stale_seconds=Seconds(60)))
+    memory, now, last = Memory(), 0.0, told(0.0)
+    for seconds, pause, celsius in life:
+        now += seconds
+        last = told(now, temperature_celsius=celsius)
+        memory = sensor.measure(sensor.elapse(memory, now), last, now)
+        now += pause
+        memory = sensor.measure(sensor.elapse(memory, now), last, now)  # the driver gives it again
+        shown = sensor.shows(memory, last, now)
+        if pause >= 60:
+            assert (shown.temperature_celsius, shown.phase) == (None, "stale")
+        elif pause < 60 - 60 / REMEMBER_SHARE:
+            assert shown.phase == "measuring"
+            assert shown.temperature_celsius == (celsius if celsius is None else round(celsius, 1))
