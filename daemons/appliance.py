@@ -5,19 +5,19 @@ hardware, what to show and when to look again. `device` does those things, in th
 write the memory down, act, tell.
 """
 
-from datetime import tzinfo
 from typing import Any, NamedTuple
 
 import msgspec
 from msgspec.structs import asdict, replace
 
+from daemons.almanac import Almanac
 from daemons.errors import Rejected
 from daemons.hardware import Press, Reading, Setting
 from daemons.house import Device
 from daemons.kinds import Link, Machine
 from daemons.memory import Kept, Memory
-from daemons.message import MOST_PAST, Command, Moment, Receipt, Scalar, State, turn
-from daemons.rule import Mark, When, judge
+from daemons.message import MOST_PAST, Command, Moment, Receipt, State, turn
+from daemons.rule import Mark, Now, Shown, Verdict, When, hear, held_up, measure, strike
 from daemons.value import Problem, plain, read
 
 CONFIRM_SECONDS = 5.0
@@ -54,14 +54,14 @@ class Asked(NamedTuple):
 class Appliance:
     """Decides for one device; after each call, `memory`, `to_ask` and `state` say what to do."""
 
-    def __init__(self, device: Device, machine: Machine[Any, Any], memory: Memory, zone: tzinfo) -> None:
+    def __init__(self, device: Device, machine: Machine[Any, Any], memory: Memory, almanac: Almanac) -> None:
         self.name = device.name
         self.memory = memory
         self.notes: list[Note] = []
         self._device = device
         self._machine = machine
         self._inner = msgspec.json.decode(memory.machine, type=machine.memory_type)
-        self._zone = zone
+        self._almanac = almanac
         self._rules = {key(rule): rule for rule in device.rules}
         self._reading = Reading(reachable=None)
         self._is_reachable = memory.shown.get("reachable", True) is not False
@@ -73,6 +73,8 @@ class Appliance:
         self._sources = machine.sources(machine.options)
         self._heard: dict[str, tuple[State, float]] = {}
         """Of each device that was heard, its latest state and when it gave its last sign of life."""
+        self._waiting: set[str] = set()
+        """The rules that would act, if all of their conditions were known."""
         self._began = 0.0
         self._asked: Asked | None = None
         self._calls_off = False
@@ -99,9 +101,11 @@ class Appliance:
     def hear(self, heard: State, now: float, wall: float) -> None:
         """Hear what another device turned to."""
         self._heard[heard.device] = heard, now
-        moments: tuple[State | Moment, ...] = (*heard.past, heard)
-        for moment in moments:
+        for moment in heard.past:
             self._hear(heard.device, moment, now, wall)
+            self.tick(now, wall, is_past=True)
+        self._hear(heard.device, heard, now, wall)
+        self.tick(now, wall)
 
     def beat(self, device: str, now: float) -> None:
         """Hear another device's sign of life."""
@@ -110,18 +114,35 @@ class Appliance:
 
     def _hear(self, device: str, heard: State | Moment, now: float, wall: float) -> None:
         for name, rule in self._rules.items():
-            if rule.device != device:
-                continue
+            if rule.device == device and rule.turns:
+                mark = self.memory.marks.get(name, Mark())
+                self._mark(name, hear(rule, mark, heard, self._at(mark, now, wall)), heard.cause)
+
+    def _watch(self, now: float, wall: float) -> None:
+        """Look at what is measured and at the time of day, for the rules that go by them."""
+        for name, rule in self._rules.items():
             mark = self.memory.marks.get(name, Mark())
-            # By the clock on the wall as it is now, which may have been set since.
-            born = self.memory.born if mark.since is None else wall - (now - mark.since)
-            limits = {"born": born, "grace": self._device.grace_seconds}
-            new, why_not = judge(rule, mark, heard, now=now, wall=wall, zone=self._zone, **limits)
-            if why_not:
-                self._note("info", f"no {rule.do} for {rule.device}: {why_not}", heard.cause)
-            if new != mark:
-                self._remember(marks={**self.memory.marks, name: new})
-        self.tick(now, wall)
+            if rule.at is not None:
+                self._mark(name, strike(rule, mark, self._at(mark, now, wall)), None)
+            elif rule.limit and rule.device and self._has_spoken(rule.device, now):
+                cause = self._heard[rule.device][0].cause if rule.device in self._heard else None
+                shown = self.fresh(rule.device, now)
+                self._mark(name, measure(rule, mark, shown, cause, self._at(mark, now, wall)), cause)
+
+    def _at(self, mark: Mark, now: float, wall: float) -> Now:
+        # By the clock on the wall as it is now, which may have been set since.
+        born = self.memory.born if mark.since is None else wall - (now - mark.since)
+        grace = self._device.grace_seconds
+        return Now(now=now, wall=wall, born=born, grace=grace, almanac=self._almanac)
+
+    def _mark(self, name: str, verdict: Verdict, cause: str | None) -> None:
+        """Remember what a rule makes of it, and tell why it does not act."""
+        mark, why_not = verdict
+        rule = self._rules[name]
+        if why_not:
+            self._note("info", f"no {rule.do} for {rule.source}: {why_not}", cause)
+        if mark != self.memory.marks.get(name):
+            self._remember(marks={**self.memory.marks, name: mark})
 
     def obey(self, command: Command, now: float, wall: float) -> Receipt:
         """Carry out a command, once; the receipt is the answer, the first time and every other."""
@@ -183,11 +204,13 @@ class Appliance:
             self._remember(confirmed=not (self._machine.heats and self._wants.on))
         self._settle(now, wall)
 
-    def tick(self, now: float, wall: float) -> None:
-        """Let time pass."""
+    def tick(self, now: float, wall: float, *, is_past: bool = False) -> None:
+        """Let time pass; while the past of a device is heard, what had to be so for long may yet be over."""
+        if not is_past:
+            self._watch(now, wall)
         for name, rule in self._rules.items():
             mark = self.memory.marks.get(name)
-            if mark and mark.due is not None and now >= mark.due:
+            if mark and mark.due is not None and now >= mark.due and not (is_past and rule.for_seconds):
                 self._fire(name, rule, mark, now)
         if not self._waits_for_heat:
             self._become(self._machine.elapse(self._inner, now), self.memory.cause, now)
@@ -220,7 +243,10 @@ class Appliance:
     def due(self) -> float | None:
         """Say when time makes a difference next."""
         moments = [self.memory.hot_until, None if self._waits_for_heat else self._machine.due(self._inner)]
-        moments += [mark.due for name, mark in self.memory.marks.items() if name in self._rules]
+        awake = (
+            self._rules.keys() - self._waiting
+        )  # what waits for somebody's word is looked at with each look
+        moments += [mark.due for name, mark in self.memory.marks.items() if name in awake]
         if self._asked and not self.memory.confirmed:
             moments.append(self._asked.at + CONFIRM_SECONDS)
         return min((moment for moment in moments if moment is not None), default=None)
@@ -237,10 +263,12 @@ class Appliance:
         )
         return shown | asdict(link)
 
-    def fresh(self, device: str, now: float) -> State | None:
-        """Give what another device shows; nothing for one that is silent, for that may not be so any more."""
+    def fresh(self, device: str, now: float) -> Shown | None:
+        """Give what a device shows; nothing for another that is silent, for that may not be so any more."""
+        if device == self.name:
+            return self.shows(now)
         state, heard = self._heard.get(device, (None, 0.0))
-        return state if now - heard < SILENT_SECONDS else None
+        return state.state if state and now - heard < SILENT_SECONDS else None
 
     @property
     def since(self) -> float:
@@ -300,31 +328,43 @@ class Appliance:
         self._become(self._machine.elapse(self._inner, now), press.id, now)
         self._settle(now, wall)
 
-    def _sensed(self, now: float) -> dict[str, dict[str, Scalar] | None]:
+    def _sensed(self, now: float) -> dict[str, Shown | None]:
         """Give what its sources show; one that was not heard yet has a while to speak up."""
-        found: dict[str, dict[str, Scalar] | None] = {}
+        found: dict[str, Shown | None] = {}
         for device in self._sources:
-            state = self.fresh(device, now)
-            if state is not None:
-                found[device] = state.state
-            elif device in self._heard or now - self._began >= SILENT_SECONDS:
+            shown = self.fresh(device, now)
+            if shown is not None:
+                found[device] = shown
+            elif self._has_spoken(device, now):
                 found[device] = None
         return found
+
+    def _has_spoken(self, device: str, now: float) -> bool:
+        """Tell whether a device was heard in this life, or has had its while."""
+        return device in self._heard or now - self._began >= SILENT_SECONDS
 
     def _fire(self, name: str, rule: When, mark: Mark, now: float) -> None:
         """Act on a rule whose moment and delay have come; kept waiting past the grace, it does not."""
         cause = mark.cause
         fired = mark.fired
         late = now - (mark.due or now)
+        holds, why_not = held_up(rule, lambda device: self.fresh(device, now))
         if late > self._device.grace_seconds:
-            self._note("warning", f"no {rule.do} for {rule.device}: it is {late:.0f} s late", cause)
+            text = f"it is {late:.0f} s late" + (f", {why_not}" if why_not else "")
+            self._note("warning", f"no {rule.do} for {rule.source}: {text}", cause)
+        elif holds is None:
+            self._waiting.add(name)
+            return
+        elif not holds:
+            self._note("info", f"no {rule.do} for {rule.source}: {why_not}", cause)
         else:
             try:
                 self._do(rule.do, rule.with_, cause, now)
                 fired = now
             except Rejected as error:
-                self._note("info", f"no {rule.do} for {rule.device}: {error}", cause)
-        self._remember(marks={**self.memory.marks, name: Mark(turned=mark.turned, fired=fired)})
+                self._note("info", f"no {rule.do} for {rule.source}: {error}", cause)
+        self._waiting.discard(name)
+        self._remember(marks={**self.memory.marks, name: replace(mark, due=None, cause=None, fired=fired)})
 
     def _become(self, inner: Any, cause: str | None, now: float) -> None:
         """Take a new memory of the kind's, and see to it that nothing hot outlives its time."""

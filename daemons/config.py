@@ -17,6 +17,7 @@ from daemons.house import (
     Settings,
     Slice,
     build,
+    check_limit,
     check_turns,
     make_roster,
     zone,
@@ -28,6 +29,7 @@ from daemons.value import Problem, choose, read, show
 
 TABLES = ["house", "recorder", "devices"]
 DEVICE_KEYS, MIRROR_KEYS, STEWARD_KEYS = {"timezone"}, {"name", "timezone", "locale"}, {"watchdog"}
+SUN_KEYS = {"latitude", "longitude"}
 """What each sort of process depends on in [house]: a new name for the house restarts its mirror only."""
 RESERVED = {"house", "supervisord", STEWARD, RECORDER, "exchange", "bridge"}
 """Names of the house's own processes."""
@@ -59,10 +61,10 @@ class House(Struct, frozen=True, kw_only=True):
         slices = {}
         for name, device in self.devices.items():
             hears_all = device.kind.role != "device"
-            keys = (MIRROR_KEYS if hears_all else DEVICE_KEYS) & house.keys()
+            keys = (MIRROR_KEYS if hears_all else DEVICE_KEYS) | (SUN_KEYS if device.by_sun else set())
             slices[name] = Slice(
                 name=name,
-                house={key: house[key] for key in keys},
+                house={key: house[key] for key in keys & house.keys()},
                 table=self.table(name),
                 peers=roster.peers if hears_all else {},
                 services=roster.services if hears_all else (),
@@ -155,6 +157,13 @@ def check(raw: dict[str, Any], problems: list[Problem]) -> tuple[Settings, dict[
         elif device := build(name, table, ("devices", name), problems):
             devices[name] = device
     _check_rules(tables, problems)
+    if settings and settings.latitude is None:
+        for name, device in devices.items():
+            for index, rule in enumerate(device.rules):
+                if rule.by_sun:
+                    key = "at" if rule.at is not None and rule.at.sun else "between"
+                    text = "goes by the sun: for that, [house] needs latitude and longitude"
+                    problems.append(Problem(("devices", name, "when", index, key), text))
     if problems or settings is None:
         return None
     return settings, devices
@@ -169,19 +178,16 @@ def _check_rules(tables: dict[str, Any], problems: list[Problem]) -> None:
     for name, table in tables.items():
         rules = table.get("when") if isinstance(table, dict) else None
         for index, rule in enumerate(rules if isinstance(rules, list) else []):
-            heard = rule.get("device") if isinstance(rule, dict) else None
-            where: Where = ("devices", name, "when", index)
-            if not isinstance(heard, str):
+            if not isinstance(rule, dict):
                 continue  # told already, where the rule was read
-            if heard not in tables:
-                text = f"there is no device {show(heard)}; {choose(heard, tables)}"
-                problems.append(Problem((*where, "device"), text))
-                continue
-            hears.setdefault(name, {}).setdefault(heard, index)
-            kind = find_kind(tables[heard].get("kind")) if isinstance(tables[heard], dict) else None
-            turns = rule.get("turns")
-            if kind and isinstance(turns, dict):
-                check_turns(turns, kind, where, problems)
+            where: Where = ("devices", name, "when", index)
+            _check_heard(rule, tables, where, problems)
+            if isinstance(heard := rule.get("device"), str) and heard in tables:
+                hears.setdefault(name, {}).setdefault(heard, index)
+            conditions = rule.get("only_if")
+            for number, condition in enumerate(conditions if isinstance(conditions, list) else []):
+                if isinstance(condition, dict):
+                    _check_heard(condition, tables, (*where, "only_if", number), problems)
     for name, table in tables.items():
         _check_sources(name, table, tables, problems)
     for circle in circles(hears):
@@ -189,6 +195,26 @@ def _check_rules(tables: dict[str, Any], problems: list[Problem]) -> None:
         where = ("devices", first, "when", hears[first][circle[1]], "device")
         text = "devices that start each other never stop: " + " hears ".join(circle)
         problems.append(Problem(where, text))
+
+
+def _check_heard(raw: dict[str, Any], tables: dict[str, Any], where: Where, problems: list[Problem]) -> None:
+    """Check that the device which a rule or a condition names is there, and can show what it goes by."""
+    heard = raw.get("device")
+    if not isinstance(heard, str):
+        return  # told already, where the rule was read
+    if heard not in tables:
+        text = f"there is no device {show(heard)}; {choose(heard, tables)}"
+        problems.append(Problem((*where, "device"), text))
+        return
+    kind = find_kind(tables[heard].get("kind")) if isinstance(tables[heard], dict) else None
+    for key, checks in (
+        ("turns", check_turns),
+        ("is", check_turns),
+        ("above", check_limit),
+        ("below", check_limit),
+    ):
+        if kind and isinstance(values := raw.get(key), dict):
+            checks(values, kind, (*where, key), problems)
 
 
 def _check_sources(name: str, table: Any, tables: dict[str, Any], problems: list[Problem]) -> None:

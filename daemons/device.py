@@ -13,7 +13,7 @@ from daemons.appliance import Appliance
 from daemons.bus import Subscriber
 from daemons.clock import Clock
 from daemons.drivers import Driver
-from daemons.house import Device, Slice, build, zone
+from daemons.house import Device, Slice, build
 from daemons.journal import Journal
 from daemons.kinds import Machine
 from daemons.log import Log, open_log
@@ -42,7 +42,7 @@ def run(slice_: Slice) -> None:
     memory, clock = recall(journal.load(), machine, str(slice_.table["kind"]), log)
     with Process(device.name, memory.life, lock, log, clock.now) as process:
         driver.plug_in(machine.loads(), clock.now())
-        appliance = Appliance(device, machine, memory, zone(slice_.settings.timezone))
+        appliance = Appliance(device, machine, memory, slice_.settings.almanac)
         shell = Shell(device, appliance, driver, journal, process)
         shell.start()
         process.run(shell.obey)

@@ -6,20 +6,22 @@ checked as a whole before, so a half-edited file cannot reach a device that happ
 
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from types import UnionType
+from typing import Annotated, Any, Literal, get_args, get_origin
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 from msgspec import Meta, Struct, field
 
 from daemons import load
+from daemons.almanac import Almanac
 from daemons.drivers import Driver
 from daemons.errors import HouseError, PlaceError
 from daemons.kinds import Kind, Machine
 from daemons.message import RECORDER, STEWARD
-from daemons.rule import When
+from daemons.rule import Condition, When
 from daemons.value import Path as Where
-from daemons.value import Problem, Seconds, choose, convert, describe, read, show
+from daemons.value import Problem, Seconds, choose, convert, describe, is_tables, read, show
 
 Title = Annotated[str, Meta(min_length=1, max_length=60)]
 
@@ -34,6 +36,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     timezone: Annotated[str, Meta(min_length=1)] = "UTC"
     locale: Annotated[str, Meta(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*\Z")] = "en-GB"
     """How the mirror's page writes dates and numbers: a language tag (BCP 47), such as "de-DE"."""
+    latitude: Annotated[float, Meta(ge=-90, le=90)] | None = None
+    """Degrees north; south is negative."""
+    longitude: Annotated[float, Meta(ge=-180, le=180)] | None = None
+    """Degrees east; west is negative."""
     watchdog_seconds: Seconds = field(name="watchdog", default=Seconds(3))
     """How long a process may be silent before it is taken for hung, killed and started again."""
 
@@ -41,6 +47,13 @@ class Settings(Struct, frozen=True, kw_only=True):
         """Refuse a patience that would kill what is well: a sign of life comes once a second."""
         if self.watchdog_seconds < 1:
             raise ValueError("watchdog must be 1s or longer, for a sign of life comes once a second")
+        if (self.latitude is None) != (self.longitude is None):
+            raise ValueError("latitude and longitude go together")
+
+    @property
+    def almanac(self) -> Almanac:
+        """Give the times of day of where the house stands; ValueError when there is no such timezone."""
+        return Almanac(zone(self.timezone), self.latitude, self.longitude)
 
 
 class Recording(Struct, frozen=True, kw_only=True):
@@ -91,7 +104,13 @@ class Device(Struct, frozen=True, kw_only=True):
     @property
     def hears(self) -> frozenset[str]:
         """Name the devices that it listens to: those of its rules, and its sources."""
-        return frozenset(rule.device for rule in self.rules) | self.kind.sources(self.options).keys()
+        heard = self.kind.sources(self.options).keys() | set().union(*(rule.hears for rule in self.rules))
+        return frozenset(heard - {self.name})
+
+    @property
+    def by_sun(self) -> bool:
+        """Whether one of its rules goes by the sun."""
+        return any(rule.by_sun for rule in self.rules)
 
 
 class Peer(Struct, frozen=True):
@@ -131,7 +150,8 @@ def make_roster(raw: dict[str, Any]) -> Roster:
 
 def hears(table: dict[str, Any]) -> tuple[str, ...]:
     """Name the devices that one listens to, of a table that was checked when it was installed."""
-    found = dict.fromkeys(rule["device"] for rule in table.get("when", ()))
+    rules = [part for rule in table.get("when", ()) for part in (rule, *rule.get("only_if", ()))]
+    found = dict.fromkeys(part["device"] for part in rules if "device" in part)
     kind = load.find_kind(table["kind"])
     if kind:
         keys = {f.encode_name for f in msgspec.structs.fields(kind.options_type)} & table.keys()
@@ -287,6 +307,13 @@ def _rules(raw: Any, kind: type[Kind], where: Where, problems: list[Problem]) ->
     commands = {command.__name__.lower(): command for command in kind.commands}
     for index, table in enumerate(raw):
         here = (*where, "when", index)
+        conditions = table.get("only_if")
+        before = len(problems)
+        if is_tables(conditions):  # each by itself, for a problem to name it
+            for number, condition in enumerate(conditions):
+                read(condition, Condition, (*here, "only_if", number), problems)
+            if len(problems) > before:
+                table = {key: value for key, value in table.items() if key != "only_if"}  # noqa: PLW2901
         rule = read(table, When, here, problems)
         if rule is None:
             continue
@@ -299,18 +326,37 @@ def _rules(raw: Any, kind: type[Kind], where: Where, problems: list[Problem]) ->
 
 
 def check_turns(turns: dict[str, Any], kind: type[Kind], where: Where, problems: list[Problem]) -> None:
-    """Check what a rule waits for against what the device it hears can show."""
+    """Check what a rule waits for, or goes by, against what the device it hears can show."""
     fields = {name: type_ for name, type_ in kind.fields().items() if name not in kind.measurements()}
     for key, value in turns.items():
         if key in kind.measurements():
             text = f"is measured, and does not turn to anything; allowed: {', '.join(sorted(fields))}"
-            problems.append(Problem((*where, "turns", key), text))
+            text += "; above and below go by what is measured"
+            problems.append(Problem((*where, key), text))
             continue
         if key not in fields:
-            problems.append(Problem((*where, "turns", key), f"unknown field; {choose(key, fields)}"))
+            problems.append(Problem((*where, key), f"unknown field; {choose(key, fields)}"))
             continue
         try:
             msgspec.convert(value, fields[key])
         except msgspec.ValidationError:
             text = f"{show(value)} is not what {key} can be: {describe(fields[key])}"
-            problems.append(Problem((*where, "turns", key), text))
+            problems.append(Problem((*where, key), text))
+
+
+def check_limit(limit: dict[str, Any], kind: type[Kind], where: Where, problems: list[Problem]) -> None:
+    """Check that the device shows a number there."""
+    fields = {name: type_ for name, type_ in kind.fields().items() if is_number(type_)}
+    for key in [key for key in limit if key not in fields]:
+        text = (
+            f"is no number; allowed: {', '.join(fields) or 'none'}"
+            if key in kind.fields()
+            else f"unknown field; {choose(key, fields)}"
+        )
+        problems.append(Problem((*where, key), text))
+
+
+def is_number(type_: Any) -> bool:
+    """Tell whether a field is a number, or one where it is known."""
+    parts = get_args(type_) if get_origin(type_) is UnionType else (type_,)
+    return any(part in (int, float) for part in parts)

@@ -36,18 +36,46 @@ class Seconds(float):
     allowed = 'a duration with its unit, such as "500ms", "90s", "4m" or "1h30m"'
 
 
+SUN = {"dawn": "05:30", "sunrise": "06:00", "noon": "12:00", "sunset": "18:00", "dusk": "18:30"}
+"""The sun's times, each with when that is, more or less, at an equinox."""
+
+
 class TimeOfDay(str):
-    """A local time, "06:30"; it stays the text that it is, so two of them compare as times."""
+    """A local time, "06:30", or one of the sun's, "sunset-30m"; two of the clock's compare as times."""
 
     __slots__ = ()
-    allowed = 'a time of day, such as "06:30"'
+    allowed = f'a time of day, such as "06:30", or one of the sun\'s ({", ".join(SUN)}), such as "sunset-30m"'
 
     @classmethod
     def parse(cls, text: object) -> "TimeOfDay":
         """Read a time of day; ValueError for anything that is not one."""
-        if not isinstance(text, str) or not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", text):
+        time = cls(text) if isinstance(text, str) else cls()
+        if time.sun is None and not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", time):
             raise ValueError(cls.allowed)
-        return cls(text)
+        if abs(time.offset_seconds) > 12 * 3600:
+            raise ValueError("what is more than 12h from the sun's time is another day's")
+        return time
+
+    @property
+    def sun(self) -> str | None:
+        """The sun's word, if it is one of the sun's times."""
+        word = self._parts()[0]
+        return word if word in SUN else None
+
+    @property
+    def offset_seconds(self) -> float:
+        """How much later than the sun's time it is."""
+        _, sign, offset = self._parts()
+        return (-1 if sign == "-" else 1) * Seconds.parse(offset) if sign else 0.0
+
+    @property
+    def usual(self) -> float:
+        """When it is, in seconds after midnight; one of the sun's, as if at an equinox."""
+        hours, _, minutes = SUN.get(self.sun or "", str(self)).partition(":")
+        return int(hours) * 3600 + int(minutes) * 60 + self.offset_seconds
+
+    def _parts(self) -> tuple[str, str, str]:
+        return self.partition("-" if "-" in self else "+")
 
     @classmethod
     def of(cls, moment: time) -> "TimeOfDay":

@@ -13,6 +13,7 @@ import pytest
 import zmq
 
 from daemons import house, load, place
+from daemons.almanac import Almanac
 from daemons.appliance import Appliance
 from daemons.clock import Anchor
 from daemons.kinds import Machine
@@ -95,7 +96,7 @@ def appliance(made: house.Device, kind: str, now: float = BORN) -> Appliance:
     """Give a new appliance, before its start."""
     assert issubclass(made.kind, Machine)
     inside = made.kind(made.options)
-    return Appliance(made, inside, memory(inside, kind, now), UTC)
+    return Appliance(made, inside, memory(inside, kind, now), Almanac(UTC))
 
 
 def state(device: str = "switch", seq: int = 1, boot: int = 1, **fields: Any) -> State:

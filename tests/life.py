@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from daemons.almanac import Almanac
 from daemons.appliance import Appliance
 from daemons.hardware import Reading, Setting
 from daemons.house import Device
@@ -99,7 +100,7 @@ class Life:
         with self.mortal(left):
             memory = msgspec.json.decode(self.disk, type=Memory)
             self.live = Appliance(
-                self.device, type(fresh.machine(self.kind))(self.device.options), memory, fresh.UTC
+                self.device, type(fresh.machine(self.kind))(self.device.options), memory, Almanac(fresh.UTC)
             )
             self.live.start(self.relay.look(self.now), self.now, self.now)
             self.follow()

@@ -152,7 +152,7 @@ MISTAKES: list[tuple[str, str, int, str, str | None, list[str]]] = [
     ('"start"', '"start"\ndays = ["mo"]', 17, RULE, "days", ["a list, each one of", '"mon"']),
     ('"start"', '"start"\ncooldown = 5', 17, RULE, "cooldown", ["a duration with its unit"]),
     ('"start"', '"start"\ndelay = "-5s"', 17, RULE, "delay", ["a duration with its unit"]),
-    ('"start"', '"start"\nunless = true', 17, RULE, "unless", ["unknown key", "between, days, cooldown"]),
+    ('"start"', '"start"\nunless = true', 17, RULE, "unless", ["unknown key", "between, days, hysteresis"]),
 ]
 
 

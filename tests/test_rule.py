@@ -1,6 +1,6 @@
 """When a rule acts, and why not: once for each moment, in its hours and days, after its delay."""
 
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from daemons import rule as rule_
+from daemons.almanac import DAYS, Almanac
 from daemons.message import State
-from daemons.rule import DAYS, Mark, When, judge, within
+from daemons.rule import Mark, Now, When
 from daemons.value import TimeOfDay, convert
 from tests import fresh
 
@@ -27,15 +29,20 @@ def rule(**keys: Any) -> When:
 NEW = Mark()
 
 
+def at(wall: float, **limits: Any) -> Now:
+    """Give a moment, with the house's limits."""
+    return Now(
+        **{"now": wall, "wall": wall, "born": BORN, "grace": 60.0, "almanac": Almanac(BERLIN), **limits}
+    )
+
+
 def hear(
     when: When, heard: State, mark: Mark = NEW, wall: float | None = None, **limits: Any
 ) -> tuple[Mark, str | None]:
     """Judge a state that is heard as soon as its moment came, unless told otherwise."""
     wall = heard.at if wall is None else wall
     zone: tzinfo = limits.pop("zone", BERLIN)
-    return judge(
-        when, mark, heard, **{"now": wall, "wall": wall, "born": BORN, "grace": 60.0, **limits}, zone=zone
-    )
+    return rule_.hear(when, mark, heard, at(wall, almanac=Almanac(zone), **limits))
 
 
 def acts(when: When, heard: State, **limits: Any) -> bool:
@@ -141,7 +148,9 @@ times = st.times().map(TimeOfDay.of)
 def test_a_window_and_its_reverse_share_the_day(moment: TimeOfDay, start: TimeOfDay, end: TimeOfDay) -> None:
     """Each minute lies either in a window or in the one from its end to its start."""
     if start != end:
-        assert within(moment, start, end) != within(moment, end, start)
+        now = datetime.combine(date(2026, 7, 1), time.fromisoformat(moment), BERLIN).timestamp()
+        almanac = Almanac(BERLIN)
+        assert (almanac.window(now, start, end) is None) != (almanac.window(now, end, start) is None)
 
 
 @pytest.mark.parametrize("day", range(7))
@@ -239,3 +248,183 @@ def test_no_state_makes_a_rule_fail(
     new, why_not = hear(rule(**keys), fresh.state(status=True, turned=turned), mark, wall=wall)
     assert new == mark or new.turned == (turned or 0.0)
     assert why_not is None or new.due == mark.due
+
+
+NOON = datetime(2026, 7, 1, 12, 0, tzinfo=BERLIN).timestamp()
+
+
+def limit(**keys: Any) -> When:
+    """Give a rule on a measurement, as it is written."""
+    above = {} if "below" in keys else {"above": {"celsius": 25}}
+    return convert({"device": "room", "do": "on", **above, **keys}, When)
+
+
+def feel(when: When, mark: Mark, celsius: float | None, wall: float, **more: Any) -> Mark:
+    """Measure."""
+    return rule_.measure(when, mark, {"celsius": celsius, **more}, "c1", at(wall))[0]
+
+
+def test_a_limit_counts_when_it_is_crossed() -> None:
+    """Where a measurement stands at first, it did not go; over the limit, it acts once."""
+    mark = feel(limit(), NEW, 30, NOON)
+    assert (mark.due, mark.beyond) == (None, True)
+    mark = feel(limit(), mark, 20, NOON + 1)
+    assert (mark.due, mark.beyond) == (None, False)
+    mark = feel(limit(), mark, 25.1, NOON + 2)
+    assert (mark.due, mark.cause, mark.beyond) == (NOON + 2, "c1", True)
+    done = Mark(beyond=True, fired=NOON + 2)
+    assert feel(limit(), done, 26, NOON + 3) == done
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.none() | st.floats(20, 30), max_size=30), st.floats(0, 3), st.booleans())
+def test_a_limit_is_crossed_again_only_from_beyond_its_hysteresis(
+    values: list[float | None], hysteresis: float, above: bool
+) -> None:
+    """Between two times that it acts lies a value that is back by the hysteresis, whatever was not known."""
+    when = limit(hysteresis=hysteresis) if above else limit(below={"celsius": 25}, hysteresis=hysteresis)
+    mark, back = NEW, False
+    for second, value in enumerate(values):
+        mark = msgspec.json.decode(msgspec.json.encode(feel(when, mark, value, NOON + second)), type=Mark)
+        if mark.due is not None:
+            assert back
+            assert value is not None
+            assert value > 25 if above else value < 25
+            back = False
+            mark = msgspec.structs.replace(mark, fired=mark.due, due=None)
+        elif value is not None and (value - 25 <= -hysteresis if above else value - 25 >= hysteresis):
+            back = True
+
+
+@pytest.mark.parametrize("unknown", [{"celsius": None}, {"celsius": 30.0, "reachable": False}, None])
+def test_what_is_not_known_is_beyond_no_limit(unknown: dict[str, Any] | None) -> None:
+    """It ends what had to be so for a while, and that begins anew; what has acted does not act again."""
+    long = limit(**{"for": "5m"})
+    waiting = feel(long, Mark(beyond=False), 26, NOON)
+    assert waiting.due == NOON + 300
+    mark, _ = rule_.measure(long, waiting, unknown, None, at(NOON + 100))
+    assert (mark.due, mark.beyond) == (None, False)
+    assert feel(long, mark, 26, NOON + 200).due == NOON + 500
+    done = Mark(beyond=True, fired=NOON)
+    assert rule_.measure(long, done, unknown, None, at(NOON + 100))[0] == done
+
+
+def test_what_must_be_so_for_a_while_is_called_off() -> None:
+    """By the measurement that is back, or by the device that turned to something else."""
+    long = limit(**{"for": "5m"}, hysteresis=1)
+    waiting = feel(long, Mark(beyond=False), 26, NOON)
+    assert feel(long, waiting, 24.5, NOON + 10).due == NOON + 300
+    assert feel(long, waiting, 24, NOON + 10).due is None
+    door = rule(**{"for": "5m"})
+    waiting, _ = hear(door, PRESSED)
+    assert waiting.due == PRESSED.at + 300
+    assert hear(door, fresh.state(status=False, turned=PRESSED.at + 299), waiting)[0].due is None
+
+
+def test_what_was_so_for_long_enough_counts_though_it_is_over() -> None:
+    """A device that was away when it came to an end acts, while its grace lasts."""
+    door = rule(**{"for": "5m"})
+    waiting, _ = hear(door, PRESSED, wall=PRESSED.at + 320)
+    assert waiting.due == PRESSED.at + 300
+    closed = fresh.state(status=False, turned=PRESSED.at + 310)
+    assert hear(door, closed, waiting, wall=PRESSED.at + 320)[0] == waiting
+    early = fresh.state(status=False, turned=PRESSED.at + 290)
+    assert hear(door, early, waiting, wall=PRESSED.at + 320)[0].due is None
+
+
+def morning(**keys: Any) -> When:
+    """Give a rule of a time of day."""
+    return convert({"at": "06:30", "do": "start", **keys}, When)
+
+
+HALF_PAST_SIX = datetime(2026, 7, 1, 6, 30, tzinfo=BERLIN).timestamp()
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.integers(-3 * 3600, 3 * 3600), max_size=40))
+def test_a_time_of_day_acts_once_whatever_becomes_of_the_clock(offsets: list[int]) -> None:
+    """However the clock is set around it, over restarts, its moment acts at most once."""
+    mark, acted = Mark(turned=HALF_PAST_SIX - 86_400), 0
+    for offset in offsets:
+        mark, _ = rule_.strike(morning(), mark, at(HALF_PAST_SIX + offset))
+        acted += mark.due is not None
+        mark = msgspec.json.decode(msgspec.json.encode(msgspec.structs.replace(mark, due=None)), type=Mark)
+    first = next((offset for offset in offsets if offset >= 0), None)
+    assert acted == (first is not None and first <= 60)
+
+
+def test_a_time_of_day_has_one_cause_for_all_who_wait_for_it() -> None:
+    """Two devices that start at the same moment start for the same cause, another day for another."""
+    found = [
+        rule_.strike(when, NEW, at(wall, born=wall - 100))[0].cause
+        for when, wall in (
+            (morning(), HALF_PAST_SIX + 1),
+            (morning(do="on", cooldown="1h"), HALF_PAST_SIX + 30),
+            (morning(), HALF_PAST_SIX + 86_400),
+        )
+    ]
+    assert found[0] == found[1] != found[2]
+    assert None not in found
+
+
+def test_a_time_of_day_keeps_to_its_days_in_silence() -> None:
+    """Wednesday is not Saturday, and that is nothing to tell."""
+    mark, why_not = rule_.strike(morning(days=["sat"]), NEW, at(HALF_PAST_SIX + 1))
+    assert (mark.turned, mark.due, why_not) == (HALF_PAST_SIX, None, None)
+
+
+def test_a_time_of_day_that_was_missed_is_told() -> None:
+    """A device that was away for longer than its grace does not start, and says so."""
+    assert (
+        rule_.strike(morning(), NEW, at(HALF_PAST_SIX + 61))[1] == "that was 61 s ago, and the grace is 60 s"
+    )
+
+
+def test_a_clock_that_ran_ahead_by_days_does_not_silence_a_rule() -> None:
+    """What was dealt with in a future that is none does not count; nor is anything done at once."""
+    mark, _ = rule_.strike(morning(), Mark(turned=HALF_PAST_SIX + 40 * 86_400), at(HALF_PAST_SIX + 1))
+    assert (mark.turned, mark.due) == (HALF_PAST_SIX + 1, None)
+    assert rule_.strike(morning(), mark, at(HALF_PAST_SIX + 86_401))[0].due is not None
+
+
+CONDITIONS = [{"device": "door", "is": {"phase": "closed"}}, {"device": "room", "below": {"celsius": 20}}]
+
+
+@pytest.mark.parametrize(
+    ("door", "room", "expected"),
+    [
+        ({"phase": "closed"}, {"celsius": 19.9}, True),
+        ({"phase": "closed"}, {"celsius": 20.0}, False),
+        ({"phase": "open"}, None, False),
+        ({"phase": "closed"}, None, None),
+        (None, {"celsius": 10.0}, None),
+        ({"phase": "closed", "reachable": False}, {"celsius": 10.0}, None),
+        ({"phase": "closed"}, {"celsius": None}, None),
+    ],
+)
+def test_all_conditions_have_to_hold(door: Any, room: Any, expected: bool | None) -> None:
+    """One that does not settles it; else one that is not known leaves it open."""
+    verdict, why_not = rule_.held_up(rule(only_if=CONDITIONS), {"door": door, "room": room}.__getitem__)
+    assert verdict is expected
+    assert bool(why_not) == (expected is not True)
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"do": "on"},
+        {"do": "on", "turns": {"status": True}},
+        {"do": "on", "at": "06:30", "device": "switch"},
+        {"do": "on", "device": "room", "above": {"a": 1}, "below": {"a": 0}},
+        {"do": "on", "device": "room", "above": {"a": 1, "b": 1}},
+        {"do": "on", "device": "switch", "turns": {"status": True}, "hysteresis": 1},
+        {"do": "on", "at": "06:30", "for": "1m"},
+        {"do": "on", "device": "switch", "turns": {"status": True}, "for": "1m", "delay": "1m"},
+        {"do": "on", "at": "sunset", "only_if": [{"device": "a"}]},
+        {"do": "on", "at": "sunset", "only_if": [{"device": "a", "is": {"b": 1}, "above": {"c": 1}}]},
+    ],
+)
+def test_a_rule_that_is_none_is_refused(keys: dict[str, Any]) -> None:
+    """It waits for one thing, and says nothing that makes no difference."""
+    with pytest.raises(msgspec.ValidationError):
+        convert(keys, When)

@@ -159,7 +159,7 @@ def test_the_nearest_word_is_offered_first() -> None:
         (float, "a number"),
         (Annotated[int, Meta(ge=1)], "a whole number from 1"),
         (str | None, "text"),
-        (tuple[TimeOfDay, TimeOfDay], '[first, second], each a time of day, such as "06:30"'),
+        (tuple[TimeOfDay, TimeOfDay], f"[first, second], each {TimeOfDay.allowed}"),
         (tuple[Literal["mon", "tue"], ...], 'a list, each one of "mon", "tue"'),
         (dict[str, int], "a table"),
         (bool | int, "true or false or a whole number"),
