@@ -9,7 +9,7 @@ DAEMONS = Path(__file__).parent.parent / "daemons"
 LAYERS = (
     ("errors",),
     ("clock", "hardware", "log", "loop", "message", "place", "series", "value"),
-    ("mdns", "secret", "worker"),
+    ("almanac", "mdns", "secret", "worker"),
     ("mqtt",),
     ("bus", "drivers", "history", "journal", "kinds", "rule", "tail", "ward"),
     ("listener", "load", "process", "writer"),
