@@ -277,9 +277,9 @@ def test_a_limit_counts_when_it_is_crossed() -> None:
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists(st.none() | st.floats(20, 30), max_size=30), st.floats(0, 3), st.booleans())
+@given(st.lists(st.none() | st.integers(20, 30), max_size=30), st.integers(0, 3), st.booleans())
 def test_a_limit_is_crossed_again_only_from_beyond_its_hysteresis(
-    values: list[float | None], hysteresis: float, above: bool
+    values: list[int | None], hysteresis: int, above: bool
 ) -> None:
     """Between two times that it acts lies a value that is back by the hysteresis, whatever was not known."""
     when = limit(hysteresis=hysteresis) if above else limit(below={"celsius": 25}, hysteresis=hysteresis)
