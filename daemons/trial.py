@@ -28,14 +28,16 @@ METER_SECONDS = 3.0
 LISTEN_SECONDS = 15.0
 """How long it is waited for a press, or for a measurement."""
 LOOK_SECONDS = 0.5
-DRIVEN = (
+Fields = tuple[tuple[str, str], ...]
+"""Fields of a Reading, each with its unit for people."""
+DRIVEN: Fields = (
     ("power_watts", " W"),
     ("brightness_percent", "% bright"),
     ("colour_temperature_kelvin", " K"),
     ("position_percent", "% open"),
 )
-"""A field of a Reading of what is switched, and its unit for people."""
-SENSED = (
+BATTERY: Fields = (("battery_percent", "% battery"),)
+SENSED: Fields = (
     ("temperature_celsius", " °C"),
     ("humidity_percent", "% humidity"),
     ("battery_percent", "% battery"),
@@ -208,20 +210,18 @@ class Trial:
                 pause = min(pause, max(0.0, due - self._now()))
             self._poller.poll(int(pause * 1000) + 1)
 
-    def _word(self, on: bool) -> str:
-        if not self._machine.drives:
-            return "detects" if on else "detects nothing"
-        return "on" if on else "off"
-
     def _describe(self, reading: Reading) -> str:
         """Say in a line what a reading tells."""
-        on = [] if reading.on is None else [self._word(reading.on)]
-        fault = [reading.fault] if reading.fault else []
-        fields = DRIVEN if self._machine.drives else SENSED
-        return ", ".join([*on, *measured(reading, fields), *fault])
+        fields, words = SENSED, ("detects nothing", "detects")
+        if self._machine.drives:
+            fields, words = DRIVEN, ("off", "on")
+        elif self.waits_for_press:
+            fields, words = BATTERY, ("", "")
+        on = "" if reading.on is None else words[reading.on]
+        return ", ".join(filter(None, [on, *measured(reading, fields), reading.fault]))
 
 
-def measured(reading: Reading, fields: tuple[tuple[str, str], ...]) -> list[str]:
+def measured(reading: Reading, fields: Fields) -> list[str]:
     """Give what a reading measures, each with its unit."""
     told = [(getattr(reading, name), unit) for name, unit in fields]
     return [f"{value:g}{unit}" for value, unit in told if value is not None]
