@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daemons.cli import main
-from daemons.config import load_house
-from daemons.editor import RESERVED, argument, name_for
+from daemons.config import RESERVED, load_house
+from daemons.editor import argument, name_for
 from daemons.message import NAME
 from tests.household import BREAKFAST
 
