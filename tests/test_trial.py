@@ -40,9 +40,10 @@ def test_hardware_is_switched_on_and_off_and_left_as_it_was(
     attempt: Try, tmp_path: Path, word: str, on: bool
 ) -> None:
     """With its own timer armed meanwhile, where it has one; each step is told."""
-    with emulator(word)(tmp_path) as plug:
-        if on:
-            plug.hand(on=True)
+    plug = emulator(word)(tmp_path)
+    if on:
+        plug.move(on=True)  # before it is there, so that it never says anything else
+    with plug:
         armed = arming(plug)
         done = attempt("plug", word, table(plug.options()))
         assert (done.exit_code, plug.on) == (0, on), done.output
