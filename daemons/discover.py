@@ -178,7 +178,7 @@ def as_builtins(sighting: Sighting) -> dict[str, Any]:
 
 
 def show(seen: list[Sighting], console: Console) -> None:
-    """Draw what was found; a column in which nothing stands is left out."""
+    """Draw what was found, and the notes below; a column in which nothing stands is left out."""
     rows = [
         {
             "Title": one.found.title,
@@ -186,16 +186,18 @@ def show(seen: list[Sighting], console: Console) -> None:
             "Address": one.found.address,
             "Kind": one.found.kind if one.found.driver else "",
             "Driver": one.found.driver or "none",
-            "In the house as": ", ".join(one.used_by),
-            "Note": one.found.note,
+            "Already": ", ".join(one.used_by),
         }
         for one in seen
     ]
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0))
     columns = [title for title in rows[0] if any(row[title] for row in rows)]
     for title in columns:
-        table.add_column(title, overflow="fold")
+        table.add_column(title, overflow="fold", no_wrap=title in ("Address", "Driver"))
     for row in rows:
         style = "dim" if row["Driver"] == "none" else ""
         table.add_row(*(Text(row[title]) for title in columns), style=style)
     console.print(table)
+    for one in seen:
+        if one.found.note:
+            console.print(Text(f"{one.found.title}: {one.found.note}"))
