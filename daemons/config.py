@@ -92,9 +92,12 @@ class Location(Struct, frozen=True):
         return f"{self.file}:{self.line}: [{self.table}]{key} {self.text}"
 
 
-def load_house(path: Path) -> House:
-    """Read and check a configuration; ConfigurationError holds all that is wrong with it."""
-    text, raw = parse(path)
+def load_house(path: Path, text: str | None = None) -> House:
+    """Read and check a configuration; ConfigurationError holds all that is wrong with it.
+
+    With `text`, that is checked, as if it stood in the file.
+    """
+    text, raw = parse(path, text)
     problems: list[Problem] = []
     checked = check(raw, problems)
     if problems or checked is None:
@@ -105,10 +108,10 @@ def load_house(path: Path) -> House:
     return House(settings=settings, devices=devices, raw=raw, text=text)
 
 
-def parse(path: Path) -> tuple[str, dict[str, Any]]:
+def parse(path: Path, text: str | None = None) -> tuple[str, dict[str, Any]]:
     """Read a file of TOML: its text, and what that says; ConfigurationError when it is none."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_bytes().decode() if text is None else text
         raw = tomli.loads(text)
     except tomli.TOMLDecodeError as error:
         location = Location(str(path), error.lineno, "TOML", None, f"{error.msg} (column {error.colno})")

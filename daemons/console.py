@@ -25,6 +25,14 @@ patient = click.option(
     "--timeout", default=10.0, show_default=True, help="Seconds that a device has to become ready."
 )
 
+searching = click.option(
+    "--timeout",
+    type=click.FloatRange(0.1, 300),
+    default=5.0,
+    show_default=True,
+    help="Seconds that hardware has to answer.",
+)
+
 
 class Verbs(click.Group):
     """Prints our errors as one message, and their problems one a line, instead of a traceback."""
@@ -125,6 +133,19 @@ def counting(what: str) -> Iterator[Callable[[int, int], None]]:
 
     try:
         yield progress
+    finally:
+        if watched:
+            click.echo("\r\033[K", nl=False, err=True)
+
+
+@contextmanager
+def waiting(seconds: float) -> Iterator[None]:
+    """Say for how long nothing will be seen, where somebody watches."""
+    watched = sys.stderr.isatty()
+    if watched:
+        click.echo(f"Searching for {seconds:g} s ...", nl=False, err=True)
+    try:
+        yield
     finally:
         if watched:
             click.echo("\r\033[K", nl=False, err=True)

@@ -1,7 +1,9 @@
 """A word in the configuration to its class; the only dynamic import of the house."""
 
 import importlib
+import re
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -45,6 +47,27 @@ def driver(word: str) -> type[Driver]:  # type: ignore[type-arg]
     return _load("drivers", word, Driver)  # type: ignore[type-abstract]
 
 
+def needs(error: ModuleNotFoundError) -> str:
+    """Say which package is missing, and what installs it where that is one of our extras."""
+    module = error.name or ""
+    extra, package = _extra(module.partition(".")[0])
+    if extra is None:
+        return f"needs the module {module!r}, which is not installed"
+    return f"needs {package}, which is not installed; `make extra EXTRA={extra}` installs it"
+
+
+def _extra(module: str) -> tuple[str | None, str]:
+    """Find the extra that brings a module: the extra or its package is called the same."""
+    from importlib import metadata  # noqa: PLC0415  only what is missing needs it
+
+    with suppress(metadata.PackageNotFoundError):
+        for line in metadata.requires("house-daemons") or ():
+            found = re.match(r"([\w.-]+)[^;]*; extra == ['\"](\w+)['\"]", line)
+            if found and module in (found[1], found[2]):
+                return found[2], found[1]
+    return None, module
+
+
 def role(word: str) -> Callable[[Any], None]:
     """Give the function that runs a process: `run` of daemons/WORD.py."""
     found: Callable[[Any], None] = importlib.import_module(f"daemons.{word}").run
@@ -59,9 +82,7 @@ def _load(folder: str, word: str, contract: type[C]) -> type[C]:
     except ModuleNotFoundError as error:
         if error.name == f"daemons.{folder}.{word}":
             raise HouseError(f"there is no daemons/{folder}/{word}.py") from error
-        raise HouseError(
-            f"daemons/{folder}/{word}.py needs the module {error.name!r}, which is not installed"
-        ) from error
+        raise HouseError(f"daemons/{folder}/{word}.py {needs(error)}") from error
     except Exception as error:
         raise HouseError(f"daemons/{folder}/{word}.py is broken: {type(error).__name__}: {error}") from error
     found = getattr(module, name, None)

@@ -71,6 +71,7 @@ def write(path: Path, content: bytes, mode: int = 0o600) -> None:
     try:
         descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
         with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(descriptor, mode)  # whatever the umask is
             file.write(content)
         new.replace(path)
     except OSError as error:

@@ -34,6 +34,9 @@ VERBS = [
     "reload",
     "drill",
     "check",
+    "discover",
+    "add",
+    "try",
     "kinds",
     "drivers",
 ]

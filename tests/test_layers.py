@@ -16,10 +16,10 @@ LAYERS = (
     ("house", "nursery"),
     ("config", "memory", "page", "plan", "supervise", "witness"),
     ("appliance",),
-    ("operate", "status"),
+    ("editor", "operate", "status"),
     ("device", "mirror", "recorder", "steward"),
     ("verdict",),
-    ("catalogue", "console", "drill", "terminal"),
+    ("catalogue", "console", "discover", "drill", "terminal", "trial"),
     ("cli", "__main__"),
 )
 """From the bottom up: a file imports from below its own layer, and `bus` of its neighbours place only."""

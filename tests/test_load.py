@@ -72,6 +72,21 @@ def test_a_broken_file_is_told_apart_from_a_missing_one(
     assert why in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("module", "package", "extra"),
+    [
+        ("kasa", "python-kasa", "kasa"),
+        ("aiomqtt.client", "aiomqtt", "mqtt"),
+        ("gpiozero", "gpiozero", "gpio"),
+        ("zeroconf", "zeroconf", "discover"),
+    ],
+)
+def test_what_an_extra_brings_is_told_with_what_installs_it(module: str, package: str, extra: str) -> None:
+    """By pyproject.toml, so that a new extra needs no list elsewhere."""
+    said = load.needs(ModuleNotFoundError(name=module))
+    assert said == f"needs {package}, which is not installed; `make extra EXTRA={extra}` installs it"
+
+
 def test_a_new_file_is_a_new_word(new_kind: Callable[[str], None]) -> None:
     """A kind is added by adding its file, and nothing else."""
     new_kind('"""Something new."""\nfrom daemons.kinds import Kind\nclass Novelty(Kind): pass')
