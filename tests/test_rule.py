@@ -283,7 +283,9 @@ def test_a_limit_is_crossed_again_only_from_beyond_its_hysteresis(
 ) -> None:
     """Between two times that it acts lies a value that is back by the hysteresis, whatever was not known."""
     when = limit(hysteresis=hysteresis) if above else limit(below={"celsius": 25}, hysteresis=hysteresis)
-    mark, back = NEW, False
+    mark = NEW
+    first = next((value for value in values if value is not None), 25)
+    back = first <= 25 if above else first >= 25  # from where it stands at first, it can go
     for second, value in enumerate(values):
         mark = msgspec.json.decode(msgspec.json.encode(feel(when, mark, value, NOON + second)), type=Mark)
         if mark.due is not None:
