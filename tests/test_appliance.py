@@ -1,5 +1,6 @@
 """One appliance through presses, commands, hands, kills and broken hardware."""
 
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -657,3 +658,122 @@ def test_a_restart_turns_nothing() -> None:
     life.now += 10
     life.revive()
     assert life.appliance.memory.turned == before
+
+
+# Limits, times of day, conditions
+
+
+WARM: dict[str, Any] = {"device": "room", "above": {"celsius": 25}, "do": "on"}
+
+
+def lamp(**when: Any) -> Life:
+    """Give a lamp with one rule, a second old."""
+    life = Life("lamp", when=[when])
+    life.now += 1
+    return life
+
+
+@pytest.mark.parametrize("left", range(8))
+def test_a_limit_is_acted_on_once_whenever_it_is_killed(left: int) -> None:
+    """Between crossing the limit and the light there is no moment at which a kill loses or doubles it."""
+    life = lamp(**WARM)
+    life.hear(fresh.state("room", celsius=20.0))
+    with life.mortal(left):
+        life.hear(fresh.state("room", celsius=26.0))
+    if life.live is None:
+        life.revive()
+        life.hear(fresh.state("room", celsius=26.0))
+    assert (life.relay.on, life.shows("starts")) == (True, 1)
+    life.command("off")
+    life.revive()
+    life.hear(fresh.state("room", celsius=27.0))
+    assert not life.relay.on
+
+
+def test_what_must_be_so_for_a_while_goes_on_over_a_kill() -> None:
+    """The time that it was dead counts, and the device it hears has a while to speak up."""
+    life = lamp(**WARM, **{"for": "30s"})
+    life.hear(fresh.state("room", celsius=20.0))
+    began = life.now
+    life.hear(fresh.state("room", celsius=26.0))
+    life.now += 25
+    life.revive()
+    life.now += 4
+    life.look()
+    life.hear(fresh.state("room", celsius=26.0))
+    assert not life.relay.on
+    life.wait(began + 30 - life.now)
+    assert life.relay.on
+
+
+def test_a_silent_device_holds_nothing() -> None:
+    """A sensor that says nothing for 10 s may have cooled down: the while begins anew when it is heard."""
+    life = lamp(**WARM, **{"for": "30s"})
+    life.hear(fresh.state("room", celsius=20.0))
+    life.hear(fresh.state("room", celsius=26.0))
+    for _ in range(4):
+        life.wait(10)
+        life.look()
+    assert not life.relay.on
+    life.hear(fresh.state("room", celsius=26.0))
+    for _ in range(6):
+        life.now += 5
+        life.appliance.beat("room", life.now)
+        life.look()
+    assert life.relay.on
+
+
+def test_a_time_of_day_is_acted_on_once_over_kills() -> None:
+    """A life that ends right after its moment leaves nothing to do to the next."""
+    moment = datetime.fromtimestamp(fresh.BORN + 120, fresh.UTC).replace(second=0).timestamp()
+    life = lamp(at=datetime.fromtimestamp(moment, fresh.UTC).strftime("%H:%M"), do="toggle")
+    life.now = moment - 1
+    life.look()
+    assert not life.relay.on
+    life.now = moment + 1
+    for _ in range(3):
+        life.revive()
+    assert (life.relay.on, life.shows("starts")) == (True, 1)
+    assert life.appliance.memory.cause == f"{int(moment):010x}"
+    life.now = moment + 86_400
+    life.look()
+    assert not life.relay.on
+
+
+DARK: dict[str, Any] = {**PRESS, "do": "on", "only_if": [{"device": "room", "below": {"lux": 10}}]}
+
+
+def test_a_condition_that_does_not_hold_is_told() -> None:
+    """By daylight the lamp stays off, and the log says why."""
+    life = lamp(**DARK)
+    life.hear(fresh.state("room", lux=500))
+    life.hear(press(life.now))
+    assert not life.relay.on
+    assert "no on for switch: not so: room below { lux = 10" in life.notes()
+    life.hear(fresh.state("room", lux=5))
+    life.wait(5)
+    assert not life.relay.on
+
+
+def test_a_condition_that_is_not_known_is_waited_for_within_the_grace() -> None:
+    """A press is not lost because the sensor was just restarting; nor is it acted on an hour later."""
+    for seconds, expected in ((30, True), (61, False)):
+        life = lamp(**DARK)
+        life.hear(press(life.now))
+        life.now += seconds
+        life.look()
+        life.hear(fresh.state("room", lux=5))
+        assert life.relay.on == expected
+        life.look()
+        assert ("late, not known: room below" in life.notes()) != expected
+
+
+def test_a_condition_may_be_about_the_device_itself() -> None:
+    """A lamp that is on is turned off by the next press, and by that alone."""
+    life = lamp(**PRESS, do="off", only_if=[{"device": "lamp", "is": {"phase": "on"}}])
+    life.hear(press(life.now))
+    assert "not so: lamp is" in life.notes()
+    life.command("on")
+    life.now += 1
+    life.hear(press(life.now, cause="p2"))
+    assert not life.relay.on

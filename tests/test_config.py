@@ -169,6 +169,62 @@ def test_each_mistake_gives_one_message(
         assert word in found.text
 
 
+RULED = """\
+[house]
+name = "Home"
+[devices.room]
+kind = "sensor"
+driver = "simulated"
+[devices.lamp]
+kind = "lamp"
+driver = "simulated"
+[[devices.lamp.when]]
+at = "06:30"
+do = "on"
+only_if = [
+    { device = "room", below = { temperature_celsius = 10 } },
+]
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "key", "text"),
+    [
+        ('"06:30"', '"sunset-30m"', 10, "at", "[house] needs latitude and longitude"),
+        ('"06:30"', '"sunst"', 10, "at", "one of the sun's (dawn"),
+        ('"06:30"', '"sunset-30"', 10, "at", "takes a time of day"),
+        ('at = "06:30"', 'device = "room"\nabove = { humid = 3 }', 11, "above.humid", "'humidity_percent'"),
+        ('at = "06:30"', 'device = "room"\nabove = { phase = 3 }', 11, "above.phase", "is no number"),
+        ('at = "06:30"', 'device = "room"', 9, None, "one of turns, above, below and at"),
+        ('"room", below', '"rom", below', 12, "only_if.0.device", "did you mean 'room'?"),
+        ("temperature_celsius", "celsius", 12, "only_if.0.below.celsius", "'temperature_celsius'"),
+        ("below", "belo", 12, "only_if.0.belo", "did you mean 'below'?"),
+        ("below = { temperature_celsius = 10 }", "is = { humidity_percent = 10 }", 12,
+         "only_if.0.is.humidity_percent", "is measured"),
+        ("below = { temperature_celsius = 10 }", "", 12, "only_if.0", "it takes one of is, above and below"),
+        ('name = "Home"', "latitude = 52.5", 1, None, "latitude and longitude go together"),
+        ('name = "Home"', "latitude = 95\nlongitude = 0", 2, "latitude", "from -90 to 90"),
+    ],
+)  # fmt: skip
+def test_each_mistake_in_a_rule_gives_one_message(
+    tmp_path: Path, old: str, new: str, line: int, key: str | None, text: str
+) -> None:
+    """Limits, the sun and conditions are checked against what the other device can show."""
+    assert load(tmp_path, RULED).devices["lamp"].hears == {"room"}
+    assert RULED.count(old) == 1
+    (found,) = mistakes(tmp_path, RULED.replace(old, new))
+    assert (found.line, found.key) == (line, key)
+    assert text in found.text
+
+
+def test_only_who_goes_by_the_sun_knows_where_the_house_stands(tmp_path: Path) -> None:
+    """To move it restarts nobody else."""
+    text = RULED.replace('"06:30"', '"sunset"').replace('"Home"', '"Home"\nlatitude = 1\nlongitude = 2')
+    slices = load(tmp_path, text).slices()
+    assert slices["lamp"].house == {"latitude": 1, "longitude": 2}
+    assert slices["room"].house == {}
+
+
 def test_a_message_begins_with_its_place(tmp_path: Path) -> None:
     """A message can be clicked on in an editor: file, line, then table and key."""
     (found,) = mistakes(tmp_path, GOOD.replace("= 3", "= 9"))
