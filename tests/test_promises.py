@@ -409,3 +409,48 @@ def test_a_run_directory_is_its_owners_alone(breakfast: Household) -> None:
     assert breakfast.run.stat().st_mode & 0o777 == 0o700
     for path in breakfast.run.rglob("*"):
         assert path.lstat().st_mode & 0o077 == 0 or path.is_symlink(), path
+
+
+CLIMATE = """\
+[house]
+[recorder]
+enabled = false
+[devices.bath]
+kind = "sensor"
+driver = "simulated"
+[devices.door]
+kind = "light_switch"
+driver = "simulated"
+[devices.fan]
+kind = "lamp"
+driver = "simulated"
+[[devices.fan.when]]
+device = "bath"
+above = { humidity_percent = 70 }
+for = "2s"
+only_if = [{ device = "door", is = { status = true } }]
+do = "on"
+[devices.mirror]
+kind = "mirror"
+port = 0
+"""
+
+
+def test_a_rule_on_a_measurement_acts_once_whoever_is_killed(household: Houses) -> None:
+    """The air gets damp, and everybody is killed while it must stay so: the fan goes on once."""
+    house = household(CLIMATE)
+    house.house("up")
+    house.send("door", "press")
+    damp = house.run / "hardware" / "bath" / "measured.json"
+    with house.ear("bath", "fan", "door") as ear:
+        ear.until(lambda ear: ear.shows("bath", humidity_percent=45.0) and ear.shows("door", status=True))
+        damp.write_text('{"humidity_percent": 82}')
+        ear.until(lambda ear: ear.shows("bath", humidity_percent=82.0))
+        for name in ("fan", "bath", "door"):
+            ear.kill(name)
+        ear.until(lambda ear: ear.shows("fan", status=True))
+        for name in ("fan", "bath"):
+            ear.kill(name)
+        damp.write_text('{"humidity_percent": 83}')
+        ear.until(lambda ear: ear.shows("bath", humidity_percent=83.0))
+    assert [line.what for line in house.witness("fan")] == ["on"]
