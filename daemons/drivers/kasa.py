@@ -86,7 +86,10 @@ class Kasa(Remote[Options]):
         async with asyncio.timeout(3 * ANSWER_SECONDS):
             if options.username and password:
                 known = Credentials(options.username, password)
-                found = await Discover.try_connect_all(host, port=number, credentials=known)
+                found = None
+                with suppress(TimeoutError):  # one of the many ways to talk that it tries may hang
+                    async with asyncio.timeout(2 * ANSWER_SECONDS):
+                        found = await Discover.try_connect_all(host, port=number, credentials=known)
                 if found is None:
                     why = "it speaks no protocol that is known, or refuses the account or its password"
                     raise Unreachable(self.device, options.address, why)

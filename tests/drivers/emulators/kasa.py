@@ -1,4 +1,7 @@
-"""A Kasa HS110 (hardware 2, firmware 1.5.6) with a meter and a countdown, as it talks on port 9999."""
+"""A Kasa HS110 (hardware 2, firmware 1.5.6) with a meter and a countdown, as it talks on port 9999.
+
+With an account it talks KLAP instead, as an HS100 of hardware 4.1 does from firmware 1.1.0 on.
+"""
 
 import json
 import socket
@@ -10,7 +13,9 @@ from typing import Any, ClassVar
 
 from tests.broker import free_port
 from tests.drivers.emulator import Emulator
+from tests.drivers.klap import KlapServer
 
+USERNAME = "someone@example.com"
 FIRST_KEY = 171
 """What the first byte of every message is mixed with; each further one with the one before it."""
 
@@ -34,10 +39,9 @@ def unmix(mixed: bytes) -> bytes:
 
 
 class KasaPlug(Emulator):
-    """A plug of the older sort, which knows no password."""
+    """A plug of the older sort; with a password, one of those that were taught to ask for the account."""
 
     driver: ClassVar[str] = "kasa"
-    lacks = frozenset({"it_wants_a_password", "it_refuses_a_wrong_password"})
     arms = True
     meters = True
 
@@ -45,6 +49,7 @@ class KasaPlug(Emulator):
         super().__init__(folder, password=password)
         self.port = free_port()
         self._server: socket.socket | None = None
+        self._klap: KlapServer | None = None
         self._clients: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
         self._timer: threading.Timer | None = None
@@ -56,10 +61,14 @@ class KasaPlug(Emulator):
 
     def options(self) -> dict[str, Any]:
         """Give the driver's table."""
-        return {"address": f"127.0.0.1:{self.port}", "poll": "200ms"}
+        account = {"username": USERNAME} if self.password else {}
+        return {"address": f"127.0.0.1:{self.port}", "poll": "200ms", **account}
 
     def plug_in(self) -> None:
         """Listen."""
+        if self.password:
+            self._klap = KlapServer(self.port, USERNAME, self.password, self._answer)
+            return
         self._server = socket.create_server(("127.0.0.1", self.port))
         self._start(self._accept, self._server)
 
@@ -89,6 +98,9 @@ class KasaPlug(Emulator):
     def unplug(self) -> None:
         """Be gone, connections and all."""
         server, self._server = self._server, None
+        klap, self._klap = self._klap, None
+        if klap:
+            klap.close()
         if server:
             server.shutdown(socket.SHUT_RDWR)
             server.close()

@@ -1,0 +1,116 @@
+"""KLAP, TP-Link's encrypted talk over HTTP for who knows the account: the plug's side, first version.
+
+Two handshakes show that both know the account (SHA-256 over the seeds of both and a digest of the
+account); then each question and each answer is AES-128-CBC with a key from the seeds, under a number
+that counts up, and signed. As python-kasa 0.10 talks it (kasa/transports/klaptransport.py).
+"""
+
+import json
+import secrets
+import threading
+from collections.abc import Callable
+from hashlib import md5, sha256
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.padding import PKCS7
+
+BLOCK_BITS = 128
+
+
+class Session:
+    """What one client and the plug have agreed on."""
+
+    def __init__(self, seed: bytes, account: bytes) -> None:
+        self.own = secrets.token_bytes(16)
+        self.proof = sha256(seed + account).digest()
+        """What shows the client that the plug knows the account."""
+        self.wanted = sha256(self.own + account).digest()
+        """What the client must show."""
+        self.is_open = False
+        both = seed + self.own + account
+        self._key = sha256(b"lsk" + both).digest()[:16]
+        self._start = sha256(b"iv" + both).digest()[:12]
+        self._signature = sha256(b"ldk" + both).digest()[:28]
+
+    def decrypt(self, message: bytes, number: bytes) -> bytes:
+        """Read a question; ValueError when it was not signed as it has to be."""
+        signature, text = message[:32], message[32:]
+        if signature != sha256(self._signature + number + text).digest():
+            raise ValueError("a wrong signature")
+        cipher = self._cipher(number).decryptor()
+        unpadder = PKCS7(BLOCK_BITS).unpadder()
+        return unpadder.update(cipher.update(text) + cipher.finalize()) + unpadder.finalize()
+
+    def encrypt(self, plain: bytes, number: bytes) -> bytes:
+        """Write an answer."""
+        padder = PKCS7(BLOCK_BITS).padder()
+        cipher = self._cipher(number).encryptor()
+        text = cipher.update(padder.update(plain) + padder.finalize()) + cipher.finalize()
+        return sha256(self._signature + number + text).digest() + text
+
+    def _cipher(self, number: bytes) -> Cipher[modes.CBC]:
+        return Cipher(algorithms.AES(self._key), modes.CBC(self._start + number))
+
+
+class KlapServer:
+    """A plug that answers only who knows its account."""
+
+    def __init__(
+        self, port: int, username: str, password: str, answer: Callable[[dict[str, Any]], dict[str, Any]]
+    ) -> None:
+        digests = (md5(text.encode(), usedforsecurity=False).digest() for text in (username, password))
+        self.account = md5(b"".join(digests), usedforsecurity=False).digest()
+        self.answer = answer
+        self.sessions: dict[str, Session] = {}
+        plug = self
+
+        class Handler(BaseHTTPRequestHandler):
+            timeout = 0.5  # who talks no HTTP is let go soon, as by the plug
+
+            def do_POST(self) -> None:
+                plug.post(self)
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self._thread.start()
+
+    def post(self, asked: BaseHTTPRequestHandler) -> None:
+        """Answer one request, or refuse it."""
+        body = asked.rfile.read(int(asked.headers.get("Content-Length", 0)))
+        url = urlsplit(asked.path)
+        cookie = asked.headers.get("Cookie", "").partition("TP_SESSIONID=")[2].partition(";")[0]
+        session = self.sessions.get(cookie)
+        if url.path == "/app/handshake1":
+            name, session = secrets.token_hex(16).upper(), Session(body, self.account)
+            self.sessions[name] = session
+            return tell(asked, 200, session.own + session.proof, f"TP_SESSIONID={name};TIMEOUT=86400")
+        if session and url.path == "/app/handshake2" and body == session.wanted:
+            session.is_open = True
+            return tell(asked, 200)
+        if session and session.is_open and url.path == "/app/request":
+            number = int(parse_qs(url.query)["seq"][0]).to_bytes(4, "big", signed=True)
+            told = self.answer(json.loads(session.decrypt(body, number)))
+            return tell(asked, 200, session.encrypt(json.dumps(told).encode(), number))
+        return tell(asked, 403)
+
+    def close(self) -> None:
+        """Be gone."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join(20)
+
+
+def tell(asked: BaseHTTPRequestHandler, status: int, body: bytes = b"", cookie: str | None = None) -> None:
+    """Send an answer."""
+    asked.send_response(status)
+    if cookie:
+        asked.send_header("Set-Cookie", cookie)
+    asked.send_header("Content-Length", str(len(body)))
+    asked.end_headers()
+    asked.wfile.write(body)
