@@ -16,6 +16,17 @@ from tests.household import BREAKFAST, Household
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let an owner name their own hardware."""
+    text = "try this device: its driver, and its address or its options as an inline TOML table"
+    parser.addoption("--device", action="append", default=[], metavar="DRIVER=OPTIONS", help=text)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Pass over the tests of an owner's own hardware where none was named."""
+    return True if collection_path.name == "test_hardware.py" and not config.getoption("--device") else None
+
+
 @pytest.fixture(scope="session")
 def guard() -> Iterator[Callable[[Path], None]]:
     """Have what a killed test run leaves behind ended by a process that outlives it."""

@@ -1,11 +1,10 @@
-"""Every driver of real hardware through the same faults, against its emulator or the hardware itself.
+"""Every driver of real hardware through the same faults, against its emulator.
 
 The driver runs as a device runs it: a loop watches its socket and reads, and never waits for it.
-`make test TESTS="tests/drivers/test_faults.py --device mqtt_tasmota=OPTIONS"` takes an owner's own
-plug, where OPTIONS are the driver's options as an inline TOML table; only what can be done without
-a hand at the plug is tried then, and it is switched on and off.
 """
 
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,7 +19,8 @@ from daemons.drivers import Driver
 from daemons.hardware import Reading, Setting
 from daemons.loop import Loop
 from daemons.value import Problem, read
-from tests.drivers.emulator import EMULATORS, PASSWORD, Emulator, emulator
+from tests.drivers.emulator import EMULATORS, PASSWORD, Emulator, emulator, table
+from tests.household import PROJECT
 
 PATIENCE_SECONDS = 20.0
 NEVER_LONGER_SECONDS = 1.0
@@ -276,3 +276,13 @@ def test_it_reboots_while_on(plug: Emulator) -> None:
         stand.reaches(on=True)
         plug.reboot(on=True)
         stand.reaches(on=True)
+
+
+def test_an_owner_can_try_their_own(plug: Emulator) -> None:
+    """As test_hardware.py says; a plug that was on is on again, and one that is not there is a failure."""
+    plug.hand(on=True)
+    words = ["--device", f"{plug.driver}={table(plug.options())}", "-p", "no:cacheprovider", "-n", "0"]
+    command = [sys.executable, "-m", "pytest", "tests/drivers/test_hardware.py", *words]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=90, check=False)
+    assert (done.returncode, "1 passed" in done.stdout) == (0, True), done.stdout
+    assert plug.switchings == [True, False, True]

@@ -19,7 +19,7 @@ MAX_ON = 4
 
 @pytest.fixture(params=EMULATORS)
 def plug(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Emulator]:
-    """Give each emulator; the house that is made for it ends first."""
+    """Give each emulator, until the test ends; the house may outlive it by a moment."""
     with emulator(request.param)(tmp_path) as made:
         yield made
 

@@ -67,7 +67,7 @@ class KasaPlug(Emulator):
     def plug_in(self) -> None:
         """Listen."""
         if self.password:
-            self._klap = KlapServer(self.port, USERNAME, self.password, self._answer)
+            self._klap = KlapServer(self.port, USERNAME, self.password, self.answer)
             return
         self._server = socket.create_server(("127.0.0.1", self.port))
         self._start(self._accept, self._server)
@@ -91,7 +91,7 @@ class KasaPlug(Emulator):
                 asked = json.loads(unmix(client.recv(length, socket.MSG_WAITALL)))
                 self._hung.wait()
                 self._lag.wait(self._lag_seconds)
-                told = b"I am a teapot" if self._garbles else json.dumps(self._answer(asked)).encode()
+                told = b"I am a teapot" if self._garbles else json.dumps(self.answer(asked)).encode()
                 client.sendall(struct.pack(">I", len(told)) + mix(told))
         self._clients.discard(client)
 
@@ -113,7 +113,8 @@ class KasaPlug(Emulator):
         self._threads.clear()
         self._disarm()
 
-    def _answer(self, asked: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    def answer(self, asked: dict[str, dict[str, Any]]) -> dict[str, Any]:
+        """Answer a question, as it is told in JSON."""
         asked.pop("context", None)
         return {
             module: {command: self._do(module, command, args or {}) for command, args in commands.items()}
