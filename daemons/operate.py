@@ -231,7 +231,7 @@ def end_ghosts() -> None:
 def wait_ready(names: Iterable[str], supervisor: Supervisor, patience: float, progress: Progress) -> None:
     """Wait until each of these devices, but those stopped by hand, is heard from the process that runs it.
 
-    NotReady after `patience` seconds, or as soon as the steward says that one fails.
+    NotReady after `patience` seconds, or as soon as the steward says that each that is not ready fails.
     """
     names = [name for name in names if not stopped_path(name).exists()]
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
@@ -241,7 +241,7 @@ def wait_ready(names: Iterable[str], supervisor: Supervisor, patience: float, pr
     waiting = names
     try:
         subscriber = Subscriber(context, {*names, STEWARD}, logging.getLogger("house"))
-        while waiting and time.monotonic() < end and not failed.intersection(waiting):
+        while not failed.issuperset(waiting) and time.monotonic() < end:
             if subscriber.socket.poll(20):
                 for heard in subscriber.receive():
                     if isinstance(heard, Heartbeat):

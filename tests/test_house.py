@@ -122,7 +122,7 @@ def test_a_device_that_does_not_become_ready_is_named_with_its_last_words(
     (house.run / "lock").mkdir(parents=True)
     monkeypatch.chdir(house.run)
     lock = Lock("toaster")
-    done = house.house("up", "--timeout", "8", check=False)
+    done = house.house("up", "--timeout", "30", check=False)
     lock.release()
     assert done.returncode == 1
     assert "toaster: fails again and again" in done.stderr
