@@ -130,10 +130,26 @@ def phase(state: dict[str, Any], *, live: bool) -> Text:
     """Say what a device does, or did when it was last heard, and what is wrong with it."""
     if not live:
         return Text(f"was {state['phase']}" if "phase" in state else "", style="dim")
+    if state.get("reachable") is False:
+        since = state.get("unreachable_since")
+        lost = f" for {span(max(0.0, time.time() - since))}" if since is not None else ""
+        return Text(f"unreachable{lost}", style="red")
     if state.get("fault"):
         return Text(str(state["fault"]), style="red")
     lively = "bold green" if state.get("ready") else "bold yellow" if state.get("status") else ""
-    return Text(str(state.get("phase", "")), style=lively)
+    return Text(str(state.get("phase", "")), style=lively).append(measured(state), "not bold default")
+
+
+def measured(state: dict[str, Any]) -> str:
+    """Give what a sensor measures, what a thermostat keeps, and how far a blind is open."""
+    celsius, target = state.get("temperature_celsius"), state.get("target_celsius")
+    parts = [
+        f"{celsius:.1f} °C" if celsius is not None else "",
+        f"to {target:g} °C" if target is not None else "",
+        f"{state['humidity_percent']:.0f} %" if state.get("humidity_percent") is not None else "",
+        f"{state['position_percent']:.0f} % open" if state.get("position_percent") is not None else "",
+    ]
+    return "".join(f"  {part}" for part in parts if part)
 
 
 def reason(device: dict[str, Any]) -> Text:

@@ -102,6 +102,31 @@ def test_a_fault_of_the_hardware_is_told_in_words() -> None:
     assert "did not switch on within 5 s" in drawn(130, house)
 
 
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        (
+            {"phase": "measuring", "temperature_celsius": 21.04, "humidity_percent": 45.2},
+            "measuring  21.0 °C  45 %",
+        ),
+        (
+            {"phase": "heating", "temperature_celsius": 19, "target_celsius": 20.5},
+            "heating  19.0 °C  to 20.5 °C",
+        ),
+        ({"phase": "stopped", "position_percent": 40}, "stopped  40 % open"),
+        ({"phase": "measuring", "temperature_celsius": None, "humidity_percent": None}, "measuring"),
+        (
+            {"phase": "on", "reachable": False, "unreachable_since": time.time() - 180},
+            "unreachable for 3 min",
+        ),
+        ({"phase": "on", "reachable": False, "unreachable_since": None}, "unreachable"),
+    ],
+)
+def test_what_is_measured_is_told_and_what_is_lost(state: dict[str, Any], words: str) -> None:
+    """Beside its phase; of hardware that does not answer, only since when."""
+    assert str(terminal.phase(state, live=True)) == words
+
+
 def test_a_process_of_the_house_that_is_away_is_told() -> None:
     """A steward that is not at work is a line below the devices, and one that is says nothing."""
     assert "The steward is offline." in drawn(100, status(services={"steward": {"presence": "offline"}}))
