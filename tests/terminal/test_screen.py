@@ -116,14 +116,17 @@ def test_a_fault_of_the_hardware_is_told_in_words() -> None:
         ({"phase": "stopped", "position_percent": 40}, "stopped  40 % open"),
         ({"phase": "measuring", "temperature_celsius": None, "humidity_percent": None}, "measuring"),
         (
-            {"phase": "on", "reachable": False, "unreachable_since": time.time() - 180},
+            {"phase": "on", "reachable": False, "unreachable_since": fresh.BORN - 180},
             "unreachable for 3 min",
         ),
         ({"phase": "on", "reachable": False, "unreachable_since": None}, "unreachable"),
     ],
 )
-def test_what_is_measured_is_told_and_what_is_lost(state: dict[str, Any], words: str) -> None:
+def test_what_is_measured_is_told_and_what_is_lost(
+    state: dict[str, Any], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Beside its phase; of hardware that does not answer, only since when."""
+    monkeypatch.setattr(time, "time", lambda: fresh.BORN)
     assert str(terminal.phase(state, live=True)) == words
 
 
