@@ -8,6 +8,7 @@ digest (SHA-256, after RFC 7616, with a fixed method and path; .../General/Authe
 
 import asyncio
 import hashlib
+import os
 import secrets
 from collections.abc import Sequence
 from contextlib import suppress
@@ -82,6 +83,9 @@ class Shelly(Remote[Options]):
         except aiohttp.WSServerHandshakeError as error:
             why = f"it does not speak Shelly's RPC (HTTP {error.status}); the first generation does not"
             raise Unreachable(self.device, address, why) from error
+        except aiohttp.ClientConnectorError as error:  # whose own text tells of sockets, not of the network
+            code = error.os_error.errno
+            raise Unreachable(self.device, address, os.strerror(code) if code else str(error)) from error
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             why = f"no answer within {ANSWER_SECONDS:g} s" if isinstance(error, TimeoutError) else str(error)
             raise Unreachable(self.device, address, why or type(error).__name__) from error
