@@ -44,6 +44,18 @@ def open_socket(context: Context, kind: int) -> Socket:
     return socket
 
 
+def open_far_socket(context: Context, kind: int) -> Socket:
+    """Open a socket for the network, where a connection can be cut without a word: then it is made anew."""
+    socket = open_socket(context, kind)
+    socket.set(zmq.IPV6, 1)
+    socket.set(zmq.RECONNECT_IVL_MAX, 1000)
+    socket.set(zmq.CONNECT_TIMEOUT, 2000)  # TCP itself would wait ever longer to try again
+    socket.set(zmq.HANDSHAKE_IVL, 5000)
+    socket.set(zmq.HEARTBEAT_IVL, 1000)
+    socket.set(zmq.HEARTBEAT_TIMEOUT, 3000)
+    return socket
+
+
 def bind(socket: Socket, device: str, endpoint: str) -> None:
     """Bind, or raise a DeviceError that names the endpoint and the reason."""
     try:
@@ -92,6 +104,10 @@ class Publisher:
         self._current[topic] = message.encode(message_)
         self.socket.send_multipart([topic, self._current[topic]])
 
+    def forget(self) -> None:
+        """Have nothing that is current any more: what was said may not be so now."""
+        self._current.clear()
+
     def answer_newcomers(self) -> None:
         """Take the new subscriptions, and send what is current once if any of them asks for it."""
         asked = {frames[0][1:] for frames in drain(self.socket) if frames[0][:1] == b"\x01"}
@@ -126,6 +142,7 @@ class Subscriber:
     def remove(self, name: str) -> None:
         """Listen to one less."""
         if self._latest.pop(name, None) is not None:
+            del self._renewed[name]
             self.socket.disconnect(publish_endpoint(name))
 
     def renew(self) -> None:
@@ -147,18 +164,24 @@ class Subscriber:
 
     def receive(self) -> Iterator[Published]:
         """Yield what has arrived and is new."""
-        for frames in drain(self.socket):
+        for frames in self.frames():
             try:
                 heard = message.decode(frames)
-                name = message.publisher(heard)
-                if name not in self._latest:
-                    raise MessageError(f"nobody here listens to {name}")
             except MessageError as error:
                 self.refusals.add("the bus", error)
                 continue
-            self._renewed[name] = time.monotonic()
-            if self._is_new(frames[0], name, heard):
+            if self._is_new(frames[0], message.publisher(heard), heard):
                 yield heard
+
+    def frames(self) -> Iterator[list[bytes]]:
+        """Yield what has arrived of who is listened to, as it is: neither read nor compared."""
+        for frames in drain(self.socket):
+            name = frames[0].partition(b"/")[0].decode(errors="replace")
+            if name in self._renewed:
+                self._renewed[name] = time.monotonic()
+                yield frames
+            else:
+                self.refusals.add("the bus", f"nobody here listens to {name!r:.60}")
 
     def _is_new(self, topic: bytes, name: str, heard: Published) -> bool:
         latest, mark = self._latest[name], (heard.boot, heard.seq)
@@ -195,10 +218,7 @@ class CommandServer:
     def receive(self) -> Iterator[Request]:
         """Yield the commands that have arrived; what is none is counted and dropped."""
         for frames in drain(self.socket):
-            # A REQ client puts an empty frame before its payload, a DEALER need not.
-            envelope, body = frames[:1], frames[1:]
-            if len(body) == 2 and not body[0]:  # noqa: PLR2004
-                envelope, body = frames[:2], frames[2:]
+            envelope, body = part(frames)
             try:
                 if len(body) != 1:
                     raise MessageError(f"{len(body)} frames where a command has 1")
@@ -217,6 +237,15 @@ class CommandServer:
             self.socket.send_multipart([*envelope, message.encode(receipt)], zmq.NOBLOCK)
         except zmq.ZMQError:
             self.refusals.add("the command socket", "its sender takes no receipt")
+
+
+def part(frames: list[bytes]) -> tuple[list[bytes], list[bytes]]:
+    """Part what a ROUTER got into the way back and the rest.
+
+    A REQ client puts an empty frame before its payload, a DEALER need not.
+    """
+    length = 2 if len(frames) == 3 and not frames[1] else 1  # noqa: PLR2004
+    return frames[:length], frames[length:]
 
 
 def command(word: str, seconds: float, args: dict[str, Any] | None = None, id_: str | None = None) -> Command:

@@ -12,7 +12,7 @@ from typing import Any
 import click
 import msgspec
 
-from daemons import __version__, errors
+from daemons import __version__, errors, place
 from daemons.console import (
     EXIT_NO_ANSWER,
     EXIT_REJECTED,
@@ -59,11 +59,17 @@ PAGE_SECONDS = 5.0
     show_envvar=True,
     help="Where it lives; another one is another house.",
 )
+@click.option(
+    "--host",
+    envvar="HOUSE_HOST",
+    show_envvar=True,
+    help="Which host of the house this is; said once, at the first `up`.",
+)
 @click.version_option(__version__, prog_name="house")
 @click.pass_context
-def main(ctx: click.Context, config: Path, run: Path) -> None:
+def main(ctx: click.Context, config: Path, run: Path, host: str | None) -> None:
     """Run a home in which every appliance is its own process."""
-    ctx.obj = Site(config, run)
+    ctx.obj = Site(config, run, host)
 
 
 @main.command()
@@ -73,14 +79,15 @@ def up(site: Site, timeout: float) -> None:
     """Start the house, and wait until every device is ready."""
     from daemons import operate
 
-    house = site.house()
+    house = site.own_house()
     site.enter()
     began = time.monotonic()
     with counting("ready") as progress:
         started = operate.up(house, site.run, timeout, progress)
     if started:
+        where = f" on {house.host}" if house.host else ""
         click.echo(
-            f"{house.settings.name} is up: {count(house.devices)} in {time.monotonic() - began:.1f} s."
+            f"{house.settings.name} is up{where}: {count(house.own)} in {time.monotonic() - began:.1f} s."
         )
     else:
         click.echo(f"{house.settings.name} is up already; nothing was done.")
@@ -242,18 +249,25 @@ def watch(site: Site, names: tuple[str, ...], as_json: bool) -> None:
 @click.pass_obj
 def logs(site: Site, names: tuple[str, ...], lines: int, follow: bool) -> None:
     """Show the devices' logs as one, across their restarts; supervisord's own only when it is named."""
-    from daemons import tail
+    from daemons import operate, tail
+    from daemons.distance import Distance
 
     site.enter()
-    known = sorted(file.stem for file in Path("log").glob("*.log"))
+    here = sorted(file.stem for file in Path("log").glob("*.log"))
+    roster = operate.installed_roster() if operate.INSTALLED.exists() else None
+    distant = [n for n, peer in roster.peers.items() if roster.is_distant(n)] if roster else []
+    known = sorted({*here, *distant})
     for name in names:
         if name not in known:
             raise click.UsageError(f"there is no log of {name!r}; {choose(name, known)}")
     wanted = list(names) or [name for name in known if name != "supervisord"]
     paint = painter(wanted)
-    with untouched():
-        past = tail.recent(wanted, lines)
-        coming = tail.follow(wanted) if follow else iter(())
+    near = [name for name in wanted if name not in distant]
+    with untouched(), Distance([name for name in wanted if name in distant]) as far:
+        past = tail.merged(
+            {name: tail.last_lines(name, lines) for name in near} | far.last_lines(lines), lines
+        )
+        coming = tail.follow(near, far.lines) if follow else iter(())
         for line in itertools.chain(past, coming):
             click.echo(f"{paint(line.name)} {grave(without_name(line))}")
 
@@ -369,6 +383,88 @@ def token(site: Site, remove: bool) -> None:
     click.secho("The page asks for it once in each browser; it is told here only now.", err=True)
 
 
+@main.group()
+def keys() -> None:
+    """Say which programs may come in over the network, and what each may hear, say and command."""
+
+
+@keys.command("make")
+@click.argument("name")
+@click.option("--hear", multiple=True, metavar="TOPIC", help='What it hears: "*" for all, or "toaster/".')
+@click.option("--say", multiple=True, metavar="DEVICE/", help="For which devices it speaks.")
+@click.option("--command", multiple=True, metavar="DEVICE/", help="Which devices it commands.")
+@click.option("--to", type=click.Path(path_type=Path), help="Where its file is written.  [default: NAME.key]")
+@click.pass_obj
+def keys_make(
+    site: Site,
+    name: str,
+    hear: tuple[str, ...],
+    say: tuple[str, ...],
+    command: tuple[str, ...],
+    to: Path | None,
+) -> None:
+    """Make a key for a program, in a file to give it; one of that name before is worth nothing."""
+    from daemons import keyring
+
+    to = (to or Path(f"{name}.key")).absolute()
+    house = site.house()
+    site.enter()
+    try:
+        to_give = keyring.make(name, house.front, hear=hear, say=say, command=command)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    place.write(to, to_give)
+    click.echo(f"{to} lets in who has it, as {name}; keep it secret.")
+    if house.front is None:
+        click.secho("[exchange] has no address, so nobody is let in over the network yet.", fg="yellow")
+
+
+@keys.command("list")
+@as_json
+@click.pass_obj
+def keys_list(site: Site, as_json: bool) -> None:
+    """Show who may come in, and what each may do."""
+    from daemons import keyring
+
+    site.enter()
+    found = keyring.read_keys(lambda name, why: click.secho(f"{name}: {why}", fg="yellow", err=True))
+    if as_json:
+        click.echo(
+            json.dumps({"keys": {name: msgspec.to_builtins(key) for name, key in found.items()}}, indent=2)
+        )
+        return
+    for name, key in found.items():
+        rights = (("hears", key.hear), ("says", key.say), ("commands", key.command))
+        told = "; ".join(f"{word} {', '.join(what)}" for word, what in rights if what)
+        click.echo(f"{click.style(name, bold=True)}  {told or 'may do nothing'}")
+    if not found:
+        click.echo("Nobody may come in over the network; `house keys make NAME` lets a program in.")
+
+
+@keys.command("revoke")
+@click.argument("name")
+@click.pass_obj
+def keys_revoke(site: Site, name: str) -> None:
+    """Let a program in no more; one that is in is out within a second or two."""
+    from daemons import keyring
+
+    site.enter()
+    known = keyring.read_keys(lambda *_: None)
+    if not keyring.revoke(name):
+        raise click.UsageError(f"there is no key {name!r}; {choose(name, known)}")
+    click.echo(f"{name} is let in no more.")
+
+
+@keys.command("own")
+@click.pass_obj
+def keys_own(site: Site) -> None:
+    """Print the public half of this host's own key, for [hosts.NAME] in the configuration of all hosts."""
+    from daemons import keyring
+
+    site.enter()
+    click.echo(keyring.own_pair().public_key)
+
+
 @main.command()
 @as_json
 @click.pass_obj
@@ -376,7 +472,7 @@ def plan(site: Site, as_json: bool) -> None:
     """Show what `reload` would do, and why; nothing is changed."""
     from daemons import operate
 
-    house = site.house()
+    house = site.own_house()
     site.enter()
     changes = operate.plan(house, site.run)
     if as_json:
@@ -398,7 +494,7 @@ def reload(site: Site, timeout: float) -> None:
     """Make the running house what the configuration says now; nothing else is touched."""
     from daemons import operate
 
-    house = site.house()
+    house = site.own_house()
     site.enter()
     with counting("ready") as progress:
         changes = operate.reload(house, site.run, timeout, progress)

@@ -3,6 +3,7 @@
 from bisect import bisect_left
 from collections.abc import Iterator
 from pathlib import Path
+from socket import gethostname
 from typing import Any
 
 import tomli
@@ -11,6 +12,8 @@ from msgspec import Struct, structs
 from daemons.errors import ConfigurationError
 from daemons.house import (
     Device,
+    Front,
+    Host,
     Peer,
     Recording,
     Roster,
@@ -23,15 +26,15 @@ from daemons.house import (
     zone,
 )
 from daemons.load import find_kind
-from daemons.message import NAME, RECORDER, STEWARD
+from daemons.message import EXCHANGE, NAME, RECORDER, STEWARD
 from daemons.value import Path as Where
-from daemons.value import Problem, choose, read, show
+from daemons.value import Problem, choose, convert, read, show
 
-TABLES = ["house", "recorder", "devices"]
+TABLES = ["house", "recorder", "exchange", "hosts", "devices"]
 DEVICE_KEYS, MIRROR_KEYS, STEWARD_KEYS = {"timezone"}, {"name", "timezone", "locale"}, {"watchdog"}
 SUN_KEYS = {"latitude", "longitude"}
 """What each sort of process depends on in [house]: a new name for the house restarts its mirror only."""
-RESERVED = {"house", "supervisord", STEWARD, RECORDER, "exchange", "bridge"}
+RESERVED = {"house", "supervisord", STEWARD, RECORDER, EXCHANGE, "bridge"}
 """Names of the house's own processes."""
 
 
@@ -40,9 +43,12 @@ class House(Struct, frozen=True, kw_only=True):
 
     settings: Settings
     devices: dict[str, Device]
+    hosts: dict[str, Host]
     raw: dict[str, Any]
     text: str
     """The file itself."""
+    host: str | None = None
+    """Which host this is, in a house of several."""
 
     def table(self, name: str) -> dict[str, Any]:
         """Give a device's table as it was written."""
@@ -50,16 +56,35 @@ class House(Struct, frozen=True, kw_only=True):
         return found
 
     @property
+    def front(self) -> str | None:
+        """Say where programs reach the house over the network; nothing where they do not."""
+        front = convert(self.raw.get("exchange", {}), Front)
+        if own := self.hosts.get(self.host or ""):
+            return f"tcp://{own.address}:{own.port}"
+        if front.address is None:
+            return None
+        everywhere = front.address in ("*", "0.0.0.0", "::")  # noqa: S104  it is compared
+        return f"tcp://{gethostname() if everywhere else front.address}:{front.port}"
+
+    @property
+    def own(self) -> list[str]:
+        """Name the devices that have a process on this host."""
+        roster = self.roster
+        return [name for name in self.devices if not roster.is_elsewhere(name)]
+
+    @property
     def roster(self) -> Roster:
         """Say who lives in it."""
-        return make_roster(self.raw)
+        return make_roster(self.raw, self.host)
 
     def slices(self) -> dict[str, Slice]:
-        """Give each process its slice: what makes no difference to it is not in it."""
+        """Give each process of this host its slice: what makes no difference to it is not in it."""
         house = self.raw.get("house", {})
         roster = self.roster
         slices = {}
         for name, device in self.devices.items():
+            if roster.is_elsewhere(name):
+                continue
             hears_all = device.kind.role != "device"
             keys = (MIRROR_KEYS if hears_all else DEVICE_KEYS) | (SUN_KEYS if device.by_sun else set())
             slices[name] = Slice(
@@ -68,6 +93,7 @@ class House(Struct, frozen=True, kw_only=True):
                 table=self.table(name),
                 peers=roster.peers if hears_all else {},
                 services=roster.services if hears_all else (),
+                host=self.host if hears_all else None,
             )
         slices[STEWARD] = Slice(
             name=STEWARD, house={key: house[key] for key in STEWARD_KEYS & house.keys()}, table={}
@@ -75,7 +101,31 @@ class House(Struct, frozen=True, kw_only=True):
         if RECORDER in roster.services:
             kinds = {name: Peer("", "", peer.kind) for name, peer in roster.peers.items()}
             slices[RECORDER] = Slice(name=RECORDER, house={}, table=self.raw.get("recorder", {}), peers=kinds)
+        if EXCHANGE in roster.services:
+            slices[EXCHANGE] = self._front(roster)
         return slices
+
+    def _front(self, roster: Roster) -> Slice:
+        """Give the exchange its slice: where it is reached, who lives where."""
+        front = convert(self.raw.get("exchange", {}), Front)
+        own = self.hosts.get(self.host or "")
+        reached = {
+            "address": front.address or ("*" if own else None),
+            "port": own.port if own else front.port,
+        }
+        kinds = {
+            name: Peer("", "", peer.kind, (), peer.host, peer.every_seconds)
+            for name, peer in roster.peers.items()
+        }
+        return Slice(
+            name=EXCHANGE,
+            house={},
+            table={key: value for key, value in reached.items() if reached["address"]},
+            peers=kinds,
+            services=roster.services,
+            host=self.host,
+            hosts={name: about for name, about in self.hosts.items() if name != self.host},
+        )
 
 
 class Location(Struct, frozen=True):
@@ -92,10 +142,10 @@ class Location(Struct, frozen=True):
         return f"{self.file}:{self.line}: [{self.table}]{key} {self.text}"
 
 
-def load_house(path: Path, text: str | None = None) -> House:
+def load_house(path: Path, text: str | None = None, host: str | None = None) -> House:
     """Read and check a configuration; ConfigurationError holds all that is wrong with it.
 
-    With `text`, that is checked, as if it stood in the file.
+    With `text`, that is checked, as if it stood in the file. `host` is which of its hosts this is.
     """
     text, raw = parse(path, text)
     problems: list[Problem] = []
@@ -104,8 +154,19 @@ def load_house(path: Path, text: str | None = None) -> House:
         lines = Lines(text)
         found = [lines.locate(str(path), problem) for problem in problems]
         raise ConfigurationError(sorted(found, key=lambda location: location.line))
-    settings, devices = checked
-    return House(settings=settings, devices=devices, raw=raw, text=text)
+    settings, devices, hosts = checked
+    if not hosts:
+        host = None
+    elif host is not None and host not in hosts:
+        where = Location(
+            str(path),
+            Lines(text).line(("hosts",)),
+            "hosts",
+            None,
+            f"there is no host {show(host)}; {choose(host, hosts)}",
+        )
+        raise ConfigurationError([where])
+    return House(settings=settings, devices=devices, hosts=hosts, raw=raw, text=text, host=host)
 
 
 def parse(path: Path, text: str | None = None) -> tuple[str, dict[str, Any]]:
@@ -130,7 +191,9 @@ def parse(path: Path, text: str | None = None) -> tuple[str, dict[str, Any]]:
     return text, raw
 
 
-def check(raw: dict[str, Any], problems: list[Problem]) -> tuple[Settings, dict[str, Device]] | None:
+def check(
+    raw: dict[str, Any], problems: list[Problem]
+) -> tuple[Settings, dict[str, Device], dict[str, Host]] | None:
     """Turn parsed TOML into typed values; what is wrong is added to `problems`."""
     for key in [key for key in raw if key not in TABLES]:
         problems.append(Problem((key,), f"unknown table; {choose(key, TABLES)}"))
@@ -142,6 +205,8 @@ def check(raw: dict[str, Any], problems: list[Problem]) -> tuple[Settings, dict[
         except ValueError as error:
             problems.append(Problem(("house", "timezone"), str(error)))
     read(raw.get("recorder", {}), Recording, ("recorder",), problems)
+    read(raw.get("exchange", {}), Front, ("exchange",), problems)
+    hosts = _hosts(raw.get("hosts", {}), problems)
     tables = raw.get("devices", {})
     if not isinstance(tables, dict) or not tables:
         problems.append(Problem(("devices",), "there is no device; each is a table [devices.NAME]"))
@@ -159,6 +224,9 @@ def check(raw: dict[str, Any], problems: list[Problem]) -> tuple[Settings, dict[
             problems.append(Problem(("devices", name), text))
         elif device := build(name, table, ("devices", name), problems):
             devices[name] = device
+            if device.host is not None and device.host not in hosts:
+                text = f"there is no host {show(device.host)}; {choose(device.host, hosts)}"
+                problems.append(Problem(("devices", name, "host"), text))
     _check_rules(tables, problems)
     if settings and settings.latitude is None:
         for name, device in devices.items():
@@ -169,7 +237,27 @@ def check(raw: dict[str, Any], problems: list[Problem]) -> tuple[Settings, dict[
                     problems.append(Problem(("devices", name, "when", index, key), text))
     if problems or settings is None:
         return None
-    return settings, devices
+    return settings, devices, hosts
+
+
+def _hosts(tables: Any, problems: list[Problem]) -> dict[str, Host]:
+    """Read the tables [hosts.NAME]."""
+    hosts: dict[str, Host] = {}
+    if not isinstance(tables, dict):
+        problems.append(Problem(("hosts",), f"{show(tables)} stands where tables [hosts.NAME] are needed"))
+        return hosts
+    for name, table in tables.items():
+        if not NAME.fullmatch(name):
+            text = (
+                f"{show(name)} is no host's name: that has a-z, 0-9 and _, begins with a letter, 40 at most"
+            )
+            problems.append(Problem(("hosts", name), text))
+        elif host := read(table, Host, ("hosts", name), problems):
+            if other := next((o for o, about in hosts.items() if about.public_key == host.public_key), None):
+                text = f"it is the key of {other} as well; `house keys own` on each host prints its own"
+                problems.append(Problem(("hosts", name, "public_key"), text))
+            hosts[name] = host
+    return hosts
 
 
 def _check_rules(tables: dict[str, Any], problems: list[Problem]) -> None:
@@ -291,7 +379,7 @@ class Lines:
     def locate(self, file: str, problem: Problem) -> Location:
         """Say where a problem stands: the innermost table that has a header, and the key in it."""
         words = [str(part) for part in problem.path]
-        depth = 2 if words[0] == "devices" else 1
+        depth = 2 if words[0] in ("devices", "hosts") else 1
         if words[2:3] == ["when"]:
             table, key = ".".join(words[:3]), ".".join(words[4:])
         else:

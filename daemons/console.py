@@ -5,7 +5,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -59,17 +59,33 @@ class Verbs(click.Group):
 class Site:
     """The house that a command is about: its configuration, and its run directory."""
 
-    def __init__(self, config: Path, run: Path) -> None:
+    def __init__(self, config: Path, run: Path, host: str | None = None) -> None:
         self.config = config.absolute()
         self.run = run.absolute()
+        self._host = host
         if own := os.environ.get("HOUSE_SUPERVISORD"):
             os.environ["HOUSE_SUPERVISORD"] = str(Path(own).absolute())  # before we work elsewhere
 
     def house(self) -> Any:
-        """Read the configuration."""
+        """Read the configuration, as it is on this host where that is known."""
         from daemons.config import load_house
 
-        return load_house(self.config)
+        known = self.run / "host"
+        remembered = known.read_text().strip() if known.exists() else None
+        house = load_house(self.config, host=self._host or remembered or None)
+        if self._host and not house.hosts:
+            raise click.UsageError(f"this house has no hosts, so it has no {self._host!r}")
+        return house
+
+    def own_house(self) -> Any:
+        """Read the configuration of this host; which one it is has to be said once."""
+        house = self.house()
+        if house.hosts and house.host is None:
+            raise click.UsageError(
+                f"which host is this? allowed: {', '.join(house.hosts)}; say it once, "
+                f"`house --host {next(iter(house.hosts))} up` (or `make up HOST=...`), and it is remembered"
+            )
+        return house
 
     def enter(self) -> None:
         """Work in the run directory from here on."""
@@ -151,7 +167,7 @@ def waiting(seconds: float) -> Iterator[None]:
             click.echo("\r\033[K", nl=False, err=True)
 
 
-def count(devices: dict[str, Any]) -> str:
+def count(devices: Collection[str]) -> str:
     """Say how many devices there are."""
     return f"{len(devices)} device{'s' * (len(devices) != 1)}"
 

@@ -186,13 +186,15 @@ class Drill:
 
     def _reload(self) -> set[str]:
         """Give one device another friendly name, which restarts it and the mirror, and nobody else."""
-        name = self._chance.choice(sorted(self._house.devices))
+        name = self._chance.choice(sorted(self._house.own))
         raw = msgspec.json.decode(msgspec.json.encode(self._house.raw))
         raw["devices"][name]["name"] = f"Drilled {self._chance.randrange(1000)}"
         checked = check(raw, [])
         if checked is None:
             return set()
-        other = House(settings=checked[0], devices=checked[1], raw=raw, text=self._house.text)
+        settings, devices, hosts = checked
+        text, host = self._house.text, self._house.host
+        other = House(settings=settings, devices=devices, hosts=hosts, raw=raw, text=text, host=host)
         began = time.monotonic()
         self._reloaded = True
         changes = operate.reload(other, self._run, BACK_SECONDS, lambda _done, _of: None)

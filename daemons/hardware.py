@@ -9,6 +9,7 @@ Load = tuple[float, float]
 Ability = Literal["switch", "dim", "tint", "move", "press", "sense"]
 """What a driver can: switch something on and off, dim it, change the colour temperature of its
 white, move it both ways, tell presses of a button, tell measurements."""
+ABILITIES: tuple[Ability, ...] = get_args(Ability)
 Touch = Literal["single", "double", "long"]
 """How a button is pressed."""
 TOUCHES: tuple[Touch, ...] = get_args(Touch)

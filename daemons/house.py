@@ -18,15 +18,18 @@ from daemons.almanac import Almanac
 from daemons.drivers import Driver
 from daemons.errors import HouseError, PlaceError
 from daemons.kinds import Kind, Machine
-from daemons.message import RECORDER, STEWARD
+from daemons.message import EXCHANGE, RECORDER, STEWARD
 from daemons.rule import Condition, When
+from daemons.value import KeyText, Problem, Seconds, choose, convert, describe, is_tables, read, show
 from daemons.value import Path as Where
-from daemons.value import Problem, Seconds, choose, convert, describe, is_tables, read, show
 
 Title = Annotated[str, Meta(min_length=1, max_length=60)]
 
 
 DEFAULT_ROOM = "House"
+FRONT_PORT = 8070
+FOREIGN = "foreign"
+"""The driver of what no process of the house is."""
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -70,6 +73,25 @@ class Recording(Struct, frozen=True, kw_only=True):
             raise ValueError("keep must be 1h or longer; `enabled = false` records nothing")
 
 
+class Front(Struct, frozen=True, kw_only=True):
+    """The table [exchange]."""
+
+    address: Annotated[str, Meta(min_length=1, max_length=253)] | None = None
+    """Which address of this machine it is reached at over the network; "*" is all of them. Nothing: none."""
+    port: Annotated[int, Meta(ge=1, le=65533)] = FRONT_PORT
+    """The first of three ports in a row."""
+
+
+class Host(Struct, frozen=True, kw_only=True):
+    """One table [hosts.NAME]: a machine of this house."""
+
+    address: Annotated[str, Meta(min_length=1, max_length=253)]
+    """Where the other hosts reach it."""
+    public_key: KeyText
+    """What `house keys own` prints there: by it the other hosts know that it is that host."""
+    port: Annotated[int, Meta(ge=1, le=65533)] = FRONT_PORT
+
+
 class Common(Struct, frozen=True, kw_only=True):
     """The keys that every device has, whatever its kind."""
 
@@ -79,6 +101,7 @@ class Common(Struct, frozen=True, kw_only=True):
     room: Title = DEFAULT_ROOM
     grace_seconds: Seconds = field(name="grace", default=Seconds(60))
     restore: Literal["last", "off", "on"] = "last"
+    host: str | None = None
     when: tuple[dict[str, Any], ...] = ()
 
     def __post_init__(self) -> None:
@@ -99,6 +122,7 @@ class Device(Struct, frozen=True, kw_only=True):
     driver_options: Any
     grace_seconds: float
     restore: Literal["last", "off", "on"]
+    host: str | None
     rules: tuple[When, ...]
 
     @property
@@ -114,13 +138,17 @@ class Device(Struct, frozen=True, kw_only=True):
 
 
 class Peer(Struct, frozen=True):
-    """What the mirror has to know of a device."""
+    """What others have to know of a device."""
 
     title: str
     room: str
     kind: str
     hears: tuple[str, ...] = ()
     """Whose states its rules act on."""
+    host: str | None = None
+    """On which host it is, in a house of several."""
+    every_seconds: float | None = None
+    """Of somebody's own program: how often that says what it is, at the least."""
 
 
 class Roster(Struct, frozen=True, kw_only=True):
@@ -130,22 +158,39 @@ class Roster(Struct, frozen=True, kw_only=True):
     peers: dict[str, Peer]
     services: tuple[str, ...]
     """The house's own processes."""
+    host: str | None = None
+    """Which host this is, in a house of several."""
+
+    def is_elsewhere(self, name: str) -> bool:
+        """Tell whether a device has no process on this host."""
+        peer = self.peers.get(name)
+        return peer is not None and (peer.every_seconds is not None or peer.host != self.host)
+
+    def is_distant(self, name: str) -> bool:
+        """Tell whether a device has a process on another host."""
+        return self.is_elsewhere(name) and self.peers[name].every_seconds is None
 
 
-def make_roster(raw: dict[str, Any]) -> Roster:
-    """Give the roster of a configuration that was checked when it was installed."""
+def make_roster(raw: dict[str, Any], host: str | None = None) -> Roster:
+    """Give the roster of a configuration that was checked when it was installed, as it is on a host."""
+    first = next(iter(raw.get("hosts", {})), None)
     peers = {
         name: Peer(
             table.get("name") or default_title(name),
             table.get("room") or DEFAULT_ROOM,
             table["kind"],
             hears(table),
+            table.get("host", first),
+            silence(table),
         )
         for name, table in raw["devices"].items()
     }
     records = convert(raw.get("recorder", {}), Recording).enabled
-    services = (STEWARD, RECORDER) if records else (STEWARD,)
-    return Roster(settings=convert(raw.get("house", {}), Settings), peers=peers, services=services)
+    services: tuple[str, ...] = (STEWARD, RECORDER) if records else (STEWARD,)
+    if "exchange" in raw or first or any(peer.every_seconds is not None for peer in peers.values()):
+        services += (EXCHANGE,)
+    settings = convert(raw.get("house", {}), Settings)
+    return Roster(settings=settings, peers=peers, services=services, host=host)
 
 
 def hears(table: dict[str, Any]) -> tuple[str, ...]:
@@ -160,10 +205,22 @@ def hears(table: dict[str, Any]) -> tuple[str, ...]:
     return tuple(found)
 
 
+def silence(table: dict[str, Any]) -> float | None:
+    """Say for how long a device that is somebody's own program may be silent; nothing for any other."""
+    if table.get("driver") != FOREIGN:
+        return None
+    options = convert(table.get(FOREIGN, {}), load.driver(FOREIGN).options_type)
+    return float(options.every_seconds)  # type: ignore[attr-defined]
+
+
 def mirrors(roster: Roster) -> list[str]:
-    """Name the devices that are mirrors."""
+    """Name the devices that are mirrors, on this host."""
     kinds = {name: load.find_kind(peer.kind) for name, peer in roster.peers.items()}
-    return [name for name, kind in kinds.items() if kind and kind.role == "mirror"]
+    return [
+        name
+        for name, kind in kinds.items()
+        if kind and kind.role == "mirror" and not roster.is_elsewhere(name)
+    ]
 
 
 def default_title(name: str) -> str:
@@ -181,6 +238,10 @@ class Slice(Struct, frozen=True, kw_only=True):
     """Its own table: [devices.NAME], or [NAME] for one of the house's own processes."""
     peers: dict[str, Peer] = {}
     services: tuple[str, ...] = ()
+    host: str | None = None
+    """Which host this is, in a house of several."""
+    hosts: dict[str, Host] = {}
+    """The others."""
 
     @property
     def settings(self) -> Settings:
@@ -247,6 +308,10 @@ def build(name: str, table: Any, where: Where, problems: list[Problem]) -> Devic
         can = ", ".join(sorted(kind.needs))
         text = f"the driver {show(word)} cannot {can}, which a {table['kind']} needs; allowed: {able(kind)}"
         problems.append(Problem((*where, "driver"), text))
+    if driver and not driver.runs_here:
+        for key in [key for key in ("grace", "restore", "when") if key in table]:
+            text = f"its own program decides for it; with driver = {show(word)} it takes no {key}"
+            problems.append(Problem((*where, key), text))
     if common and common.restore == "on" and getattr(options, "max_on_seconds", None) is not None:
         text = 'what heats is never switched on by a restart; allowed: "last" or "off"'
         problems.append(Problem((*where, "restore"), text))
@@ -263,6 +328,7 @@ def build(name: str, table: Any, where: Where, problems: list[Problem]) -> Devic
         driver_options=driver_options,
         grace_seconds=common.grace_seconds,
         restore=common.restore,
+        host=common.host,
         rules=rules,
     )
 

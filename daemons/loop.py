@@ -49,6 +49,11 @@ class Loop:
         self._poller.register(source, zmq.POLLIN)
         self._handlers[source] = handler
 
+    def leave(self, source: Any) -> None:
+        """Watch it no more, before it is closed."""
+        self._poller.unregister(source)
+        del self._handlers[source]
+
     def at(self, when: float, handler: Handler) -> Timer:
         """Call the handler once, not before that moment."""
         timer = Timer(when, handler)
@@ -72,7 +77,8 @@ class Loop:
         """Run until stopped, and say by what."""
         while self.ended_by is None:
             for source, _ in self._poller.poll(self._patience()):
-                self._handlers[source]()
+                if source in self._handlers:  # one before it may have had it left
+                    self._handlers[source]()
                 if self.ended_by is not None:
                     return self.ended_by
             self._run_due()

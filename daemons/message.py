@@ -1,7 +1,8 @@
 """What travels between processes: two frames, `[topic, payload]`, and their rules. No I/O.
 
-A topic is `NAME/state`, `NAME/heartbeat` or `steward/process/NAME`; a payload is one UTF-8
-JSON object. docs/wire.md is the same in prose, for readers who use nothing of ours.
+A topic is `NAME/state`, `NAME/heartbeat` or `WHO/process/NAME`, where WHO is the steward, or the
+exchange for what runs elsewhere; a payload is one UTF-8 JSON object. docs/wire.md is the same in
+prose, for readers who use nothing of ours.
 """
 
 import re
@@ -73,15 +74,24 @@ class Heartbeat(Struct, frozen=True, kw_only=True):
     restarts: Count = 0
 
 
+STEWARD = "steward"
+RECORDER = "recorder"
+EXCHANGE = "exchange"
+"""The house's own processes, which are no devices."""
+
+
 class Report(Struct, frozen=True, kw_only=True):
-    """What the steward knows of a process, whether or not that is able to say anything itself."""
+    """What is known of a process, whether or not that is able to say anything itself."""
 
     device: DeviceName
     boot: Count
-    """The steward's own."""
+    """That of who tells it."""
     seq: Count
     at: Unix
-    life: Literal["running", "restarting", "failed", "stopped"]
+    by: DeviceName = STEWARD
+    """Who tells it: the steward, or the exchange of what runs elsewhere."""
+    life: Literal["running", "restarting", "failed", "stopped", "offline"]
+    """`offline` is told of what runs elsewhere and is not heard: nobody here knows more."""
     since: Unix
     pid: Count | None = None
     reason: Text | None = None
@@ -99,6 +109,8 @@ class Command(Struct, frozen=True, kw_only=True, omit_defaults=True):
     command: Identifier
     deadline: Unix
     args: Annotated[dict[Identifier, Scalar], Meta(max_length=20)] = {}
+    device: DeviceName | None = None
+    """Whom it is for, where that is not who is asked: the exchange passes it on."""
 
 
 class Signed(Struct):
@@ -107,19 +119,24 @@ class Signed(Struct):
     id: Identifier
 
 
+class Judged(Struct):
+    """As much of a receipt as it takes to tell it from a command."""
+
+    outcome: str | None = None
+
+
 class Receipt(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The answer that every command gets; `result` is what a question was asked for."""
 
     id: str
     device: str
-    outcome: Literal["applied", "rejected", "expired"]
+    outcome: Literal["applied", "rejected", "expired", "unanswered"]
+    """`unanswered` is told by the exchange: nobody knows whether it was carried out."""
     at: Unix
     reason: str | None = None
     result: dict[str, Any] | None = None
 
 
-STEWARD = "steward"
-RECORDER = "recorder"
 Published = State | Heartbeat | Report
 _decoders: dict[bytes, msgspec.json.Decoder[Any]] = {
     b"state": msgspec.json.Decoder(State),
@@ -128,6 +145,7 @@ _decoders: dict[bytes, msgspec.json.Decoder[Any]] = {
 }
 _command = msgspec.json.Decoder(Command)
 _signed = msgspec.json.Decoder(Signed)
+_judged = msgspec.json.Decoder(Judged)
 _receipt = msgspec.json.Decoder(Receipt)
 encode = msgspec.json.Encoder().encode
 """Any message to its JSON payload."""
@@ -149,13 +167,13 @@ def turn(
 def topic(message: Published) -> bytes:
     """Give the first frame of a message that is published."""
     if isinstance(message, Report):
-        return f"{STEWARD}/process/{message.device}".encode()
+        return f"{message.by}/process/{message.device}".encode()
     return f"{message.device}/{'state' if isinstance(message, State) else 'heartbeat'}".encode()
 
 
 def publisher(message: Published) -> str:
     """Name the process that published a message."""
-    return STEWARD if isinstance(message, Report) else message.device
+    return message.by if isinstance(message, Report) else message.device
 
 
 def decode(frames: Sequence[bytes]) -> Published:
@@ -164,7 +182,7 @@ def decode(frames: Sequence[bytes]) -> Published:
         raise MessageError(f"{len(frames)} frames where a message has 2")
     decoder = _decoders.get(frames[0].partition(b"/")[2].partition(b"/")[0])
     if decoder is None:
-        raise MessageError("its topic is neither NAME/state, NAME/heartbeat nor steward/process/NAME")
+        raise MessageError("its topic is neither NAME/state, NAME/heartbeat nor WHO/process/NAME")
     message: Published = _read(decoder, frames[1])
     if topic(message) != frames[0]:
         raise MessageError(f"its topic and its device ({message.device}) differ")
@@ -189,6 +207,11 @@ def decode_receipt(payload: bytes) -> Receipt:
     """Read a receipt's payload; MessageError says what is wrong with it."""
     receipt: Receipt = _read(_receipt, payload)
     return receipt
+
+
+def decode_asked(payload: bytes) -> Command | Receipt:
+    """Read what comes where both are taken; MessageError says what is wrong with it."""
+    return decode_receipt(payload) if _read(_judged, payload).outcome else decode_command(payload)
 
 
 def _read(decoder: msgspec.json.Decoder[Any], payload: bytes) -> Any:

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import zmq
 
-from daemons.bus import Subscriber
+from daemons.bus import Subscriber, ask, command
 from daemons.config import House, load_house, parse
 from daemons.errors import HouseError, NotReady, SupervisorError
 from daemons.house import Roster, Slice, make_roster, mirrors, read_slice, slice_path
-from daemons.message import STEWARD, Heartbeat, Report, State
+from daemons.message import EXCHANGE, STEWARD, Heartbeat, Report, State
 from daemons.place import Lock, stopped_path, write
 from daemons.plan import Change, make_plan
 from daemons.supervise import Supervisor, configuration, ended, kill, launch, render
@@ -26,6 +26,9 @@ from daemons.tail import last_lines
 
 INSTALLED = Path("house.toml")
 """The configuration that the running house was made of, in its run directory."""
+HOST = Path("host")
+"""Which host of its house this is, in its run directory."""
+STOP_PATIENCE_SECONDS = 20.0
 Progress = Callable[[int, int], None]
 """Is told how many devices are ready, and of how many."""
 
@@ -72,6 +75,7 @@ def down() -> bool:
 def restart(names: list[str], patience: float, progress: Progress) -> None:
     """Restart these devices, the ones stopped by hand too, and wait until they are ready."""
     supervisor = Supervisor()
+    names = have_done("restart", names, patience)
     with alone():
         for name in names:
             stopped_path(name).unlink(missing_ok=True)
@@ -83,6 +87,7 @@ def restart(names: list[str], patience: float, progress: Progress) -> None:
 def stop(names: list[str]) -> None:
     """Stop these devices until a person starts them again, over `down`, `up` and reboots."""
     supervisor = Supervisor()
+    names = have_done("stop", names, STOP_PATIENCE_SECONDS)
     with alone():
         supervisor.processes()  # a house that is not up says so before anything is noted
         for name in names:
@@ -93,12 +98,34 @@ def stop(names: list[str]) -> None:
 def start(names: list[str], patience: float, progress: Progress) -> None:
     """Start these devices, if they do not run, and wait until they are ready."""
     supervisor = Supervisor()
+    names = have_done("start", names, patience)
     with alone():
         processes = supervisor.processes()
         for name in names:
             stopped_path(name).unlink(missing_ok=True)
         supervisor.start([name for name in names if not processes[name]["pid"]])
         wait_ready(names, supervisor, patience, progress)
+
+
+def have_done(word: str, names: list[str], patience: float) -> list[str]:
+    """Have a deed done by the other hosts to their devices among these; give the devices that are left.
+
+    HouseError says why one was not done: its host cannot be reached, or says no.
+    """
+    roster = installed_roster()
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    try:
+        for name in filter(roster.is_elsewhere, names):
+            if roster.peers[name].every_seconds is not None:
+                raise HouseError(
+                    f"{name} is a program of its own, which no host of the house starts or stops"
+                )
+            receipt = ask(context, EXCHANGE, command(word, patience, {"device": name}))
+            if receipt.outcome != "applied":
+                raise HouseError(f"{name}: {receipt.reason}")
+    finally:
+        context.destroy(linger=0)
+    return [name for name in names if not roster.is_elsewhere(name)]
 
 
 def plan(house: House, run: Path) -> list[Change]:
@@ -147,12 +174,17 @@ def reload(house: House, run: Path, patience: float, progress: Progress) -> list
 
 def installed_house() -> House:
     """Give what the running house was made of, whatever the person's file says by now."""
-    return load_house(INSTALLED)
+    return load_house(INSTALLED, host=this_host())
 
 
 def installed_roster() -> Roster:
-    """Say who lives in the running house."""
-    return make_roster(parse(INSTALLED)[1])
+    """Say who lives in the running house, as it is on this host."""
+    return make_roster(parse(INSTALLED)[1], this_host())
+
+
+def this_host() -> str | None:
+    """Say which host of its house this is; nothing for a house of one, or before its first `up`."""
+    return HOST.read_text().strip() or None if HOST.exists() else None
 
 
 def wait_page(roster: Roster, patience: float) -> tuple[str | None, str | None]:
@@ -187,6 +219,7 @@ def install(house: House, run: Path) -> None:
     """Write each device's slice and program, and take away those of devices that are no more."""
     slices = house.slices()
     write(INSTALLED, house.text.encode())
+    write(HOST, (house.host or "").encode())
     for name, slice_ in slices.items():
         write(slice_path(name), slice_.encode())
         write(program_path(name), render(slice_, run).encode())

@@ -12,7 +12,18 @@ from pathlib import Path
 
 from daemons.errors import AlreadyRunning, PlaceError
 
-FOLDERS = ("bus", "devices", "hardware", "journal", "lock", "log", "programs", "stopped")
+FOLDERS = (
+    "bus",
+    "devices",
+    "hardware",
+    "journal",
+    "keys",
+    "keys/clients",
+    "lock",
+    "log",
+    "programs",
+    "stopped",
+)
 STOPPED_BY_HAND = 77
 """The exit status of a device that a person has stopped: the one that supervisord takes for an end."""
 FORBIDDEN = set("\"';#*?[]\\%") | {chr(code) for code in range(32)}

@@ -64,20 +64,24 @@ class Process:
         self.loop.__enter__()
         try:
             self._publisher = Publisher(self.context, self.name)
-            self._server = CommandServer(self.context, self.name, self.log)
+            self.server = CommandServer(self.context, self.name, self.log)
         except BaseException:
             self.__exit__(None, None, None)
             raise
         return self
 
-    def run(self, obey: Callable[[Command], Receipt]) -> None:
-        """Answer commands and newcomers, and beat, until the loop is stopped."""
+    def run(self, obey: Callable[[Command], Receipt] | None) -> None:
+        """Answer commands and newcomers, and beat, until the loop is stopped.
+
+        Without `obey`, the role answers the commands at `server` itself.
+        """
 
         def take_commands() -> None:
-            for request in self._server.receive():
-                self._server.reply(request.envelope, obey(request.command))
+            for request in self.server.receive():
+                self.server.reply(request.envelope, obey(request.command))  # type: ignore[misc]
 
-        self.loop.watch(self._server.socket, take_commands)
+        if obey:
+            self.loop.watch(self.server.socket, take_commands)
         self.loop.watch(self._publisher.socket, self._publisher.answer_newcomers)
         self.loop.every(BEAT_SECONDS, self._beat)
         self.log.info("is up (PID %d, restarts %d)", os.getpid(), self.life.restarts)
@@ -111,7 +115,8 @@ class Process:
     def report(self, name: str, **fields: Any) -> Report:
         """Say what is known of another process, and give it as it was said."""
         self._seq += 1
-        report = Report(device=name, boot=self.life.boot, seq=self._seq, at=time.time(), **fields)
+        at, boot = time.time(), self.life.boot
+        report = Report(device=name, boot=boot, seq=self._seq, at=at, by=self.name, **fields)
         self._publisher.publish(report)
         return report
 

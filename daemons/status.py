@@ -43,11 +43,13 @@ def house_status(roster: Roster, run: Path, context: Context, supervisor: Superv
                 "name": peer.title,
                 "room": peer.room,
                 "kind": peer.kind,
-                **standing(name, processes.get(name), known[name], run),
+                "host": peer.host,
+                **standing(name, processes.get(name), known[name], run, roster.is_elsewhere(name)),
             }
             for name, peer in roster.peers.items()
         },
         "services": {name: standing(name, processes.get(name), known[name], run) for name in roster.services},
+        "host": roster.host,
     }
 
 
@@ -59,13 +61,15 @@ def address(roster: Roster, known: dict[str, Any]) -> str | None:
     return None
 
 
-def standing(name: str, info: dict[str, Any] | None, known: dict[str, Any], run: Path) -> dict[str, Any]:
-    """Say how one process stands, and where it is heard and asked."""
+def standing(
+    name: str, info: dict[str, Any] | None, known: dict[str, Any], run: Path, elsewhere: bool = False
+) -> dict[str, Any]:
+    """Say how one process stands, and where it is heard and asked; elsewhere: by what is heard."""
     by_hand = info is not None and not info["pid"] and stopped_path(name).exists()
-    found = "stopped" if by_hand else presence(info, known)
+    found = known["presence"] if elsewhere else "stopped" if by_hand else presence(info, known)
     same = ("state", "cause", "since", "age_seconds", "reason", "last_lines", "retry_at")
     return {
-        "process": process(info, known),
+        "process": distant(known) if elsewhere else process(info, known),
         "presence": found,
         "presence_since": known["presence_since"] if found == known["presence"] else None,
         **{key: known[key] for key in same},
@@ -118,6 +122,18 @@ def process(info: dict[str, Any] | None, known: dict[str, Any]) -> dict[str, Any
         "pid": info["pid"] or None,
         "restarts": known["restarts"] or 0,
         "uptime_seconds": max(0, info["now"] - info["start"]) if info["pid"] else 0,
+    }
+
+
+def distant(known: dict[str, Any]) -> dict[str, Any]:
+    """Give the state of a process that is not on this host, as far as it is heard."""
+    lives = known["presence"] in ("live", "stale")
+    started = known["started_at"] if lives and known["pid"] else None
+    return {
+        "state": "ELSEWHERE",
+        "pid": known["pid"] if lives else None,
+        "restarts": known["restarts"] or 0,
+        "uptime_seconds": max(0, int(time.time() - started)) if started else 0,
     }
 
 

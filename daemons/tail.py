@@ -1,12 +1,14 @@
 """The processes' logs, merged by time and followed across rotation and restarts."""
 
+import itertools
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 POLL_SECONDS = 0.1
+TURNS_FOR_MORE = 5
 BLOCK = 1 << 16
 
 
@@ -40,10 +42,15 @@ def recent(names: list[str], number: int) -> list[Line]:
 
     A line without a time of its own, as a traceback has them, stays behind the one before it.
     """
+    return merged({name: last_lines(name, number) for name in names}, number)
+
+
+def merged(texts: dict[str, list[str]], number: int) -> list[Line]:
+    """Give the last of several logs' lines as one, in the order of their times."""
     stamped: list[tuple[str, int, Line]] = []
-    for name in names:
+    for name, lines in texts.items():
         stamp = ""
-        for text in last_lines(name, number):
+        for text in lines:
             if text[:2] == "20" and text[4:5] == "-":
                 stamp = text[:23].replace(",", ".")
             stamped.append((stamp, len(stamped), Line(name, text)))
@@ -90,10 +97,54 @@ class Follower:
             yield Line(self.name, line.decode(errors="replace"))
 
 
-def follow(names: list[str]) -> Iterator[Line]:
-    """Yield the lines of several logs as they come, for ever."""
+def follow(names: list[str], more: Callable[[], Iterable[Line]] = tuple) -> Iterator[Line]:
+    """Yield the lines of several logs as they come, for ever; and what `more` has of others, now and then."""
     followers = [Follower(name) for name in names]
+    turn = itertools.count()
     while True:
         for follower in followers:
             yield from follower.lines()
+        if next(turn) % TURNS_FOR_MORE == 0:
+            yield from more()
         time.sleep(POLL_SECONDS)
+
+
+def since(name: str, cursor: str | None, most: int) -> tuple[list[str], str]:
+    """Give the lines of a log that came after a cursor, or its last ones; and the cursor to go on with.
+
+    A cursor holds over a rotation of the log; one that is none begins with the log.
+    """
+    if cursor is None:
+        number, size = _identity(log_path(name))
+        return last_lines(name, most), f"{number}:{size}"
+    was, _, position = cursor.partition(":")
+    start = int(position) if position.isdecimal() else 0
+    old, new = log_path(name).with_suffix(".log.1"), log_path(name)
+    found: list[bytes] = []
+    if _identity(old)[0] == was:
+        found, _ = _lines_from(old, start)
+        start = 0
+    number, size = _identity(new)
+    more, end = _lines_from(new, start if number == was and start <= size else 0)
+    return [line.decode(errors="replace") for line in (found + more)[-most:]], f"{number}:{end}"
+
+
+def _identity(path: Path) -> tuple[str, int]:
+    """Tell one file from another, and how long it is."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return "", 0
+    return str(status.st_ino), status.st_size
+
+
+def _lines_from(path: Path, start: int) -> tuple[list[bytes], int]:
+    """Give the whole lines of a file from a place on, and the place behind them."""
+    try:
+        with path.open("rb") as file:
+            file.seek(start)
+            text = file.read(BLOCK)
+    except FileNotFoundError:
+        return [], 0
+    whole = text.rfind(b"\n") + 1
+    return text[:whole].splitlines(), start + whole

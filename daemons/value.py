@@ -8,10 +8,10 @@ import math
 import re
 from collections.abc import Sequence
 from datetime import time
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 T = TypeVar("T")
 S = TypeVar("S", bound=Struct)
@@ -19,6 +19,8 @@ S = TypeVar("S", bound=Struct)
 Path = tuple[str | int, ...]
 """Where a value stands in the file: ("devices", "toaster", "when", 0, "do")."""
 
+KeyText = Annotated[str, Meta(pattern=r"^[0-9a-zA-Z.\-:+=^!/*?&<>()\[\]{}@%$#]{40}\Z")]
+"""Half a key of CURVE: 32 bytes in 40 characters (Z85, rfc.zeromq.org/spec/32)."""
 UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -150,10 +152,10 @@ def is_tables(raw: object) -> bool:
     return isinstance(raw, list) and bool(raw) and all(isinstance(part, dict) for part in raw)
 
 
-def show(raw: object) -> str:
+def show(raw: object, longest: int = 60) -> str:
     """Print a value as TOML would, short enough for a line."""
     text = _show(raw)
-    return text if len(text) <= 60 else text[:57] + "..."  # noqa: PLR2004
+    return text if len(text) <= longest else text[: longest - 3] + "..."
 
 
 def _show(raw: object) -> str:

@@ -27,6 +27,8 @@ class Driver(ABC, Generic[O]):
     """What it can, where the hardware can it too."""
     real: ClassVar[bool] = True
     """Whether something in the real world moves."""
+    runs_here: ClassVar[bool] = True
+    """Whether a process of the house is the device; else a program of somebody's own is it."""
     pace: float = 1.0
     """How many times faster than usual this hardware works; only a simulated one is not at 1."""
     socket: Any = None

@@ -7,7 +7,7 @@ from msgspec import Meta, Struct, field
 from msgspec.structs import replace
 
 from daemons.kinds import Kind
-from daemons.message import STEWARD, Heartbeat, Published, Report, State
+from daemons.message import Heartbeat, Published, Report, State
 from daemons.value import Seconds
 
 Presence = Literal["live", "stale", "offline", "restarting", "failed", "stopped"]
@@ -122,14 +122,11 @@ class Table:
         """Say whether what is known of a device is still what it is."""
         entry = self.entries[name]
         age = now - entry.heard
-        # The steward knows better, as long as it is there itself.
-        steward = self.entries.get(STEWARD, Entry())
-        if (
-            entry.report
-            and entry.report.life != "running"
-            and now - steward.heard < self._options.offline_seconds
-        ):
-            return entry.report.life
+        # The steward knows better, and the exchange of what is elsewhere, as long as it is there itself.
+        if entry.report and entry.report.life != "running":
+            teller = self.entries.get(entry.report.by, Entry())
+            if now - teller.heard < self._options.offline_seconds:
+                return entry.report.life
         if entry.state is None or age >= self._options.offline_seconds:
             return "offline"
         return "stale" if age >= self._options.stale_seconds else "live"
@@ -183,7 +180,7 @@ class Table:
             "age_seconds": round(now - self.entries[name].heard, 3) if state else None,
             "boot": state.boot if state else None,
             "seq": state.seq if state else None,
-            "pid": beat.pid if beat else None,
+            "pid": (beat.pid or None) if beat else None,
             "restarts": beat.restarts if beat else None,
             "started_at": beat.boot / 1000 if beat else None,
             "reason": report.reason if report else None,

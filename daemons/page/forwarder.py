@@ -17,10 +17,10 @@ from msgspec import Struct
 from daemons.message import DeviceName, Identifier, Scalar, readable_id
 from daemons.page.board import Change
 from daemons.page.courier import Courier, Seconds, Wish
-from daemons.page.gate import Rate
 from daemons.page.memory_use import memory_use
 from daemons.page.portrait import Portrait, encode
 from daemons.page.server import Server
+from daemons.rate import Rate
 
 MOST_CLIENTS = 1000
 LONGEST = 16 * 1024

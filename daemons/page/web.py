@@ -29,11 +29,12 @@ from daemons.kinds.mirror import Options
 from daemons.message import Identifier
 from daemons.page.courier import Courier, Wish
 from daemons.page.forwarder import LONGEST, Forwarder
-from daemons.page.gate import COOKIE, Gate, Rates, is_address
+from daemons.page.gate import COOKIE, Gate, is_address
 from daemons.page.memory_use import memory_use
 from daemons.page.openapi import describe
 from daemons.page.portrait import Portrait
 from daemons.page.server import Server
+from daemons.rate import Rates
 from daemons.value import Seconds
 
 ASSETS = Path(__file__).parent / "static"

@@ -20,13 +20,13 @@ import zmq
 from rich.console import Console
 
 from daemons import bus, operate
+from daemons.errands import Errands
 from daemons.errors import AlreadyRunning, HouseError, NoAnswer
 from daemons.house import Roster, zone
 from daemons.load import find_kind
 from daemons.loop import Loop, Timer
 from daemons.message import Receipt, Report, State
 from daemons.tail import last_lines
-from daemons.terminal.errands import Errands
 from daemons.terminal.keys import Keyboard
 from daemons.terminal.presses import Presses
 from daemons.terminal.screen import frame

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from daemons.loop import Loop
-from daemons.terminal.errands import Errands
+from daemons.errands import Errands
 from tests.fresh import PATIENCE_SECONDS
 
 

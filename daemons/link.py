@@ -1,0 +1,180 @@
+"""The way to another host of the same house: what its devices say, commands to them, and its clock.
+
+It ends at the other host's door. Once a second that is asked the time: an answer says that the way
+is open, and how far the clocks are apart. What is heard with a new moment in it waits for such an
+answer, so a clock that was just set puts nothing at a wrong time. While no answer comes the way is
+cut: nothing that is left of before counts, and commands are refused at once instead of lying about.
+"""
+
+import os
+import time
+from collections.abc import Callable
+
+import zmq
+from msgspec.structs import replace
+
+from daemons import message
+from daemons.awaited import Awaited, Take
+from daemons.bus import Refusals, Socket, drain, open_far_socket
+from daemons.clock import uptime
+from daemons.door import rejected
+from daemons.errors import MessageError
+from daemons.house import Host
+from daemons.keyring import Pair
+from daemons.message import EXCHANGE, STEWARD, Command, Published, Report, State
+from daemons.offset import Offset
+from daemons.process import Process
+
+CUT_SECONDS = 3.0
+"""So long without an answer, and the way counts as cut."""
+FRESH_SECONDS = 0.25
+"""An answer of the clock is good for so long."""
+MOST_HELD = 1000
+
+
+class Link:
+    """The way to one other host."""
+
+    def __init__(
+        self,
+        name: str,
+        host: Host,
+        own: Pair,
+        devices: frozenset[str],
+        process: Process,
+        hear: Callable[["Link", Published], None],
+        is_news: Callable[[State], bool],
+        change: Callable[["Link"], None],
+    ) -> None:
+        """`hear` takes what its devices say, `change` that the way was opened or cut.
+
+        `is_news` tells whether a state has a moment that has to be put into our time first.
+        """
+        self.name = name
+        self.place = f"{host.address}:{host.port}"
+        self.devices = devices
+        self.offset = Offset()
+        self.is_open = False
+        self.result: dict[str, object] = {}
+        """What it said of itself with the time."""
+        self._hear_it, self._is_news, self._change = hear, is_news, change
+        self._log = process.log
+        self._refusals = Refusals(process.log)
+        self._awaited = Awaited(process.loop)
+        self._asked: dict[str, float] = {}
+        """When (Unix seconds) each question for the time was sent that has no answer yet."""
+        self._answered = float("-inf")
+        self._held: list[Published] = []
+        self._sub = self._open(process, zmq.SUB, host, own, 0)
+        self._ask = self._open(process, zmq.DEALER, host, own, 2)
+        process.loop.watch(self._sub, self._hear)
+        process.loop.watch(self._ask, self._take_answers)
+        process.loop.every(1.0, self._turn)
+
+    def carry(self, command: Command, device: str, take: Take) -> None:
+        """Send a command to a device there, or to its exchange; `take` gets the receipt, whatever comes."""
+        if not self.is_open:
+            take(rejected(command, f"{self.name} cannot be reached ({self.place})"))
+            return
+        if not self._awaited.expect(device, command, take):
+            take(rejected(command, f"too many commands wait for {self.name}"))
+            return
+        theirs = replace(command, device=device, deadline=max(0.0, command.deadline - self.offset.seconds))
+        self._send(theirs)
+
+    def ours(self, moment: float) -> float:
+        """Give a moment of its clock in our time."""
+        return max(0.0, moment + self.offset.seconds)
+
+    def _open(self, process: Process, kind: int, host: Host, own: Pair, number: int) -> Socket:
+        socket = open_far_socket(process.context, kind)
+        socket.curve_serverkey = host.public_key.encode()
+        socket.curve_publickey, socket.curve_secretkey = own.public_key.encode(), own.secret_key.encode()
+        socket.set(zmq.LINGER, 0)
+        if kind == zmq.DEALER:
+            socket.set(zmq.IMMEDIATE, 1)  # what cannot be sent now shall not be sent later
+            socket.set(zmq.SNDHWM, 200)
+        socket.connect(f"tcp://{bracketed(host.address)}:{host.port + number}")
+        return socket
+
+    def _send(self, command: Command) -> None:
+        try:
+            self._ask.send_multipart([b"", message.encode(command)], zmq.NOBLOCK)
+        except zmq.Again:
+            return  # it is not connected; who waits is told by the deadline, and the way is soon cut
+
+    def _turn(self) -> None:
+        """Once a second: ask the time, and see whether the way is still open."""
+        if self.is_open and uptime() - self._answered >= CUT_SECONDS:
+            self.is_open = False
+            self._held.clear()
+            self._log.warning("%s cannot be reached (%s)", self.name, self.place)
+            self._change(self)
+        self._asked = {id_: sent for id_, sent in self._asked.items() if abs(time.time() - sent) < 10}  # noqa: PLR2004
+        self._ask_time()
+
+    def _ask_time(self) -> None:
+        id_ = f"clock-{os.urandom(5).hex()}"
+        self._asked[id_] = time.time()
+        self._send(Command(id=id_, command="clock", deadline=0.0, device=EXCHANGE))
+
+    def _take_answers(self) -> None:
+        for frames in drain(self._ask):
+            try:
+                receipt = message.decode_receipt(frames[-1])
+            except MessageError as error:
+                self._refusals.add(self.name, error)
+                continue
+            sent = self._asked.pop(receipt.id, None)
+            if sent is None:
+                self._awaited.come(receipt.device, replace(receipt, at=self.ours(receipt.at)))
+            elif receipt.outcome == "applied":
+                self.offset.learn(sent, receipt.at, time.time(), uptime())
+                self._answered = uptime()
+                self._learn(receipt.result or {})
+
+    def _learn(self, result: dict[str, object]) -> None:
+        """Take it that the way is open and the time is known."""
+        was, self.result = (self.is_open, self.result), result
+        if not self.is_open:
+            self.is_open = True
+            self._log.info("%s is reached (%s)", self.name, self.place)
+            for prefix in (*sorted(self.devices), f"{STEWARD}/process"):
+                self._sub.subscribe(f"{prefix}/")  # once more, and what is current is told once more
+        if was != (True, result):
+            self._change(self)
+        held, self._held = self._held, []
+        for heard in held:
+            self._hear_it(self, heard)
+
+    def _hear(self) -> None:
+        for frames in drain(self._sub):
+            try:
+                heard = message.decode(frames)
+                if isinstance(heard, Report) and heard.by != STEWARD:
+                    continue
+                if heard.device not in self.devices:
+                    if not isinstance(heard, Report):
+                        raise MessageError(f"{heard.device} is no device of that host")
+                    continue  # of a process that is no device
+            except MessageError as error:
+                self._refusals.add(self.name, error)
+                continue
+            if not self.is_open:
+                continue  # of before it was cut; what is so now is told when it is open
+            if not self._held and not self._is_untimely(heard):
+                self._hear_it(self, heard)
+            elif len(self._held) < MOST_HELD:  # in their order
+                if not self._held:
+                    self._ask_time()
+                self._held.append(heard)
+
+    def _is_untimely(self, heard: Published) -> bool:
+        """Tell whether the time has to be asked before this can be told."""
+        stale = self.offset.age(uptime()) >= FRESH_SECONDS
+        return stale and isinstance(heard, State) and self._is_news(heard)
+
+
+def bracketed(address: str) -> str:
+    """Give an address as it stands before a port: one of IPv6 in brackets."""
+    return f"[{address}]" if ":" in address else address

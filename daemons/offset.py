@@ -1,0 +1,44 @@
+"""How far another host's clock is from ours, learned by asking it. Pure.
+
+A question that left at `sent` and whose answer came at `heard` was answered in between; the answer
+says when, by the other's clock (`there`). So what has to be added to a moment of theirs to have it
+in our time lies between `sent - there` and `heard - there` (F. Cristian, "Probabilistic clock
+synchronization", Distributed Computing 3, 1989). Each answer narrows that. Clocks drift, so what is
+known grows wider with time; and an answer that does not fit says that one of them was set.
+"""
+
+DRIFT = 1e-4
+"""How many seconds a second two clocks may drift apart: twice 50 parts in a million."""
+
+
+class Offset:
+    """What has to be added to a moment of another host to have it in our time."""
+
+    def __init__(self) -> None:
+        self._low = self._high = 0.0
+        self._learned: float | None = None
+        """When, in steady seconds, it was learned last."""
+
+    def learn(self, sent: float, there: float, heard: float, now: float) -> None:
+        """Take an answer: sent and heard in Unix seconds of ours, and the steady seconds in which it came."""
+        low, high = sent - there, heard - there
+        if self._learned is not None:
+            wider = (now - self._learned) * DRIFT
+            both = max(low, self._low - wider), min(high, self._high + wider)
+            if both[0] <= both[1]:
+                low, high = both
+        self._low, self._high, self._learned = low, high, now
+
+    def age(self, now: float) -> float:
+        """Say for how many seconds nothing was learned; without end while nothing ever was."""
+        return float("inf") if self._learned is None else now - self._learned
+
+    @property
+    def seconds(self) -> float:
+        """Give the offset."""
+        return (self._low + self._high) / 2
+
+    @property
+    def error_seconds(self) -> float:
+        """Say how wrong it can be."""
+        return (self._high - self._low) / 2
