@@ -12,8 +12,8 @@ PIP = $(VENV)/bin/python -m pip --disable-pip-version-check
 help:  ## Print the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
-up: $(VENV)/installed  ## Start the house, and wait until every device is ready
-	@$(HOUSE) up
+up: $(VENV)/installed  ## Start the house, and wait until every device is ready; of several hosts: make up HOST=kitchen
+	@$(HOUSE) $(if $(HOST),--host $(HOST)) up
 
 press: $(VENV)/installed  ## Press the bathroom light; breakfast is made
 	@$(HOUSE) send bathroom_light press

@@ -61,6 +61,7 @@ def run(slice_: Slice) -> None:
     titles.update({name: name.capitalize() for name in slice_.services})
     kinds = {name: find_kind(peer.kind) for name, peer in slice_.peers.items()}
     products = {name: kind.makes for name, kind in kinds.items() if kind and kind.makes}
+    mirrors = [name for name, kind in kinds.items() if kind and kind.role == "mirror"]
     subject = Subject(
         mirror=slice_.name,
         boot=life.boot,
@@ -69,7 +70,7 @@ def run(slice_: Slice) -> None:
         peers=slice_.peers,
         services=slice_.services,
         board=Board(),
-        table=Table(device.options, titles, products),
+        table=Table(device.options, titles, products, mirrors),
         tally=Tally(),
         log=log,
     )

@@ -1,5 +1,6 @@
 """A smart mirror: gathers every state of the house and says when breakfast is ready."""
 
+from collections.abc import Collection
 from math import ceil
 from typing import Annotated, Any, Literal, get_args
 
@@ -95,12 +96,21 @@ class Table:
     """The latest of every device; pure, it is told what was heard and when."""
 
     def __init__(
-        self, options: Options, titles: dict[str, str], products: dict[str, str] | None = None
+        self,
+        options: Options,
+        titles: dict[str, str],
+        products: dict[str, str] | None = None,
+        mirrors: Collection[str] = (),
     ) -> None:
-        """`titles` gives the friendly name of each process, `products` what a device makes, by its name."""
+        """`titles` gives the friendly name of each process, `products` what a device makes, by its name.
+
+        `mirrors` are the house's other ones: what they show is what is shown here, and nothing gets
+        ready in them.
+        """
         self.entries = dict.fromkeys(titles, Entry())
         self._options = options
         self._titles = titles
+        self._mirrors = frozenset(mirrors)
         made = list((products or {}).values())
         self._products = {name: what for name, what in (products or {}).items() if made.count(what) == 1}
 
@@ -133,7 +143,11 @@ class Table:
 
     def cooking(self) -> list[State]:
         """Give what gets ready, or is: the appliances that something set going."""
-        states = [entry.state for entry in self.entries.values() if entry.state is not None]
+        states = [
+            entry.state
+            for name, entry in self.entries.items()
+            if entry.state is not None and name not in self._mirrors
+        ]
         return [
             s
             for s in states

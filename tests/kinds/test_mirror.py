@@ -316,3 +316,12 @@ class Change(Struct):
 def test_a_change_is_told_in_a_line(change: Change) -> None:
     """A change of phase or a fault is a readable line; a measurement is none."""
     assert describe("Lamp", change.before, change.after) == change.line
+
+
+def test_another_mirror_is_no_meal() -> None:
+    """What another mirror shows is what this one shows; it neither gets ready nor keeps the meal waiting."""
+    table = Table(Options(), {"toaster": "Toaster", "wall": "Wall"}, {"toaster": "Toast"}, ["wall"])
+    table.hear(cooking("wall", phase="preparing"), 0.0)
+    assert table.shows(0.0).message == "All is quiet."
+    table.hear(cooking("toaster", phase="ready"), 0.0)
+    assert table.shows(0.0).message == "Breakfast is ready."
