@@ -73,6 +73,7 @@ def run(slice_: Slice) -> None:
         table=Table(device.options, titles, products, mirrors),
         tally=Tally(),
         log=log,
+        host=slice_.host,
     )
     server = Server(subject, device.options.port or memory.port, serve_page)
     with Process(slice_.name, life, lock, log, uptime) as process:

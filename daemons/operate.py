@@ -112,6 +112,8 @@ def have_done(word: str, names: list[str], patience: float) -> list[str]:
 
     HouseError says why one was not done: its host cannot be reached, or says no.
     """
+    if not INSTALLED.exists():
+        return names
     roster = installed_roster()
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     try:

@@ -30,6 +30,7 @@ VERBS = [
     "stop",
     "start",
     "token",
+    "keys",
     "plan",
     "reload",
     "drill",

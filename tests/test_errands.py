@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from daemons.loop import Loop
 from daemons.errands import Errands
+from daemons.loop import Loop
 from tests.fresh import PATIENCE_SECONDS
 
 

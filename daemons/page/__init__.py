@@ -23,3 +23,16 @@ class Subject(Struct, frozen=True):
     table: Table
     tally: Tally
     log: Log
+    host: str | None = None
+    """Which host this is, in a house of several."""
+
+    def pids(self) -> dict[str, int]:
+        """Give the PID of each process that runs on this host."""
+        latest = self.board.latest()[1]
+        here = [name for name in latest if not self.is_elsewhere(name)]
+        return {name: pid for name in here if (pid := latest[name].standing["pid"])}
+
+    def is_elsewhere(self, name: str) -> bool:
+        """Tell whether a device has no process on this host."""
+        peer = self.peers.get(name)
+        return peer is not None and (peer.host != self.host or peer.every_seconds is not None)

@@ -100,7 +100,7 @@ class Forwarder:
             self._server.beat()
             memory = None
             if self._clients and self._beats % MEMORY_BEATS == 1:
-                memory = await asyncio.to_thread(memory_use, self._pids())
+                memory = await asyncio.to_thread(memory_use, self._subject.pids())
             whole = self._portrait.beat(None, memory) if self._clients else b""
             for client in self._clients:
                 client.beat = whole if client.names is None else self._portrait.beat(client.names, memory)
@@ -268,7 +268,3 @@ class Forwarder:
         text = encode({"type": "error", "reason": reason, **more})
         with suppress(ConnectionError):
             await client.socket.send_frame(text, WSMsgType.TEXT)
-
-    def _pids(self) -> dict[str, int]:
-        latest = self._subject.board.latest()[1]
-        return {name: pid for name, change in latest.items() if (pid := change.standing["pid"])}

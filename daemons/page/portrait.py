@@ -26,6 +26,8 @@ class Portrait:
                 "name": peer.title,
                 "room": peer.room,
                 "kind": peer.kind,
+                "host": peer.host,
+                "elsewhere": subject.is_elsewhere(name),
                 "hears": list(peer.hears),
                 "commands": commands(peer.kind),
             }
@@ -35,14 +37,19 @@ class Portrait:
     def house(self, names: frozenset[str] | None = None) -> tuple[int, bytes]:
         """Tell everything, or of these only; the number is that of the last change in it."""
         number, latest = self._subject.board.latest()
-        settings = self._subject.settings
+        settings, host = self._subject.settings, self._subject.host
         own = latest.get(self._subject.mirror)
         services = self._subject.services
         document = {
             "type": "house",
             "cursor": self.cursor(number),
             "at": time.time(),
-            "house": {"name": settings.name, "timezone": settings.timezone, "locale": settings.locale},
+            "house": {
+                "name": settings.name,
+                "timezone": settings.timezone,
+                "locale": settings.locale,
+                "host": host,
+            },
             "mirror": self._subject.mirror,
             "message": own.standing["state"]["message"] if own else "",
             "devices": {

@@ -315,9 +315,7 @@ class Page:
     async def _metrics(self, _: web.Request) -> web.Response:
         from daemons.page import metrics  # noqa: PLC0415  loaded by the first who asks for it
 
-        latest = self._subject.board.latest()[1]
-        pids = {name: pid for name, change in latest.items() if (pid := change.standing["pid"])}
-        text = metrics.write(self._subject, await asyncio.to_thread(memory_use, pids))
+        text = metrics.write(self._subject, await asyncio.to_thread(memory_use, self._subject.pids()))
         return web.Response(body=text, headers={"Content-Type": metrics.CONTENT_TYPE})
 
     async def _health(self, _: web.Request) -> web.Response:

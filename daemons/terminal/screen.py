@@ -25,6 +25,7 @@ PRESENCE = {
 }
 """How each presence is marked; the word stands beside the mark, for who sees no colours."""
 WITH_REASON = ("failed", "restarting")
+"""Of whom it is told why."""
 BAR_WIDTH, SHORT_BAR_WIDTH = 14, 8
 COLUMNS_FOR_AGE, COLUMNS_FOR_BAR, COLUMNS_FOR_POWER, COLUMNS_FOR_PROCESS = 67, 78, 84, 104
 """In a narrower terminal, these columns are left out."""
@@ -59,8 +60,12 @@ def head(status: dict[str, Any], zone: tzinfo) -> list[RenderableType]:
 def troubles(status: dict[str, Any]) -> list[RenderableType]:
     """Say which of the house's own processes are not at work, and in full what is wrong with a device."""
     services = status["services"] if status["up"] else {}
-    away = {name: service["presence"] for name, service in services.items() if service["presence"] != "live"}
-    lines = [Text(f"The {name} is {presence}.", style="yellow") for name, presence in away.items()]
+    lines = []
+    for name, service in services.items():
+        if service["presence"] != "live":
+            lines.append(Text(f"The {name} is {service['presence']}.", style="yellow"))
+        elif complaint := (service["state"] or {}).get("fault"):
+            lines.append(Text(f"The {name}: {complaint}.", style="yellow"))
     for device in status["devices"].values():
         fault = (device["state"] or {}).get("fault") if device["presence"] == "live" else None
         told = reason(device) if device["presence"] == "failed" else Text(str(fault or ""), "red")
@@ -106,7 +111,7 @@ def devices(found: dict[str, Any], names: list[str], width: int, selected: str =
         if width >= COLUMNS_FOR_POWER:
             cells.insert(4, power(state) if live else "")
         if width >= COLUMNS_FOR_PROCESS:
-            cells.append(process(device["process"]))
+            cells.append(process(device["process"], device["host"]))
         table.add_row(*cells)
         room = device["room"]
     return table
@@ -194,8 +199,10 @@ def span(seconds: float) -> str:
     return f"{seconds:.0f} s"
 
 
-def process(found: dict[str, Any]) -> Text:
-    """Say how its process stands."""
+def process(found: dict[str, Any], host: str | None) -> Text:
+    """Say how its process stands, or on which other host it is."""
+    if found["state"] == "ELSEWHERE":
+        return Text(f"on {host}" if host else "a program", style="dim")
     if not found["pid"]:
         return Text(found["state"].lower(), style="red")
     again = f" · {found['restarts']}×" if found["restarts"] else ""

@@ -61,7 +61,7 @@ def test_a_standing_has_the_documented_fields_and_no_other(portrait: Portrait) -
     for standing in told["services"].values():
         assert standing.keys() == fields
     for device in told["devices"].values():
-        assert device.keys() == fields | {"name", "room", "kind", "hears", "commands"}
+        assert device.keys() == fields | {"name", "room", "kind", "host", "elsewhere", "hears", "commands"}
 
 
 def test_the_house_is_told_whole(portrait: Portrait, stand: Stand) -> None:
@@ -70,7 +70,7 @@ def test_the_house_is_told_whole(portrait: Portrait, stand: Stand) -> None:
     assert told["type"] == "house"
     assert told["cursor"] == f"{BOOT}-{stand.board.number}"
     assert told["at"] == pytest.approx(time.time(), abs=60)
-    assert told["house"] == {"name": "Stand", "timezone": "UTC", "locale": "en-GB"}
+    assert told["house"] == {"name": "Stand", "timezone": "UTC", "locale": "en-GB", "host": None}
     assert (told["mirror"], told["message"]) == ("mirror", "All is quiet.")
     assert list(told["devices"]) == list(PEERS)
     assert list(told["services"]) == ["steward"]

@@ -59,7 +59,12 @@ def test_the_house(url: str) -> None:
     """The whole of it, in the order of the document; docs/page.md's example has the same keys."""
     told = ask(url, "/api/house").json
     assert told["type"] == "house"
-    assert told["house"] == {"name": "Breakfast house", "timezone": "Europe/Berlin", "locale": "en-GB"}
+    assert told["house"] == {
+        "name": "Breakfast house",
+        "timezone": "Europe/Berlin",
+        "locale": "en-GB",
+        "host": None,
+    }
     names = {"bathroom_light", "mirror", "coffee_maker", "toaster", "kitchen_lamp"}
     assert told["devices"].keys() == names
     assert told["services"].keys() == {"steward", "recorder"}

@@ -37,6 +37,7 @@ def status(**changes: Any) -> dict[str, Any]:
             "name": f"A {word} one",
             "room": "Kitchen" if state else "Bathroom",
             "kind": "lamp",
+            "host": None,
             "process": {
                 "state": "RUNNING" if state else "STOPPED",
                 "pid": 42 if state else None,
@@ -132,8 +133,27 @@ def test_what_is_measured_is_told_and_what_is_lost(
 
 def test_a_process_of_the_house_that_is_away_is_told() -> None:
     """A steward that is not at work is a line below the devices, and one that is says nothing."""
-    assert "The steward is offline." in drawn(100, status(services={"steward": {"presence": "offline"}}))
-    assert "The steward" not in drawn(100, status(services={"steward": {"presence": "live"}}))
+    assert "The steward is offline." in drawn(100, status(services={"steward": service("offline")}))
+    assert "The steward" not in drawn(100, status(services={"steward": service("live")}))
+
+
+def test_what_a_process_of_the_house_complains_of_is_told() -> None:
+    """The exchange that cannot reach another host says which."""
+    complaint = service("live", fault="kitchen cannot be reached (10.0.0.2:8070)")
+    shown = drawn(100, status(services={"exchange": complaint}))
+    assert "The exchange: kitchen cannot be reached (10.0.0.2:8070)." in shown
+
+
+def test_what_runs_elsewhere_is_told_with_its_host() -> None:
+    """In the place of a process that is not here."""
+    house = status()
+    house["devices"]["device_live"] |= {"host": "kitchen", "process": {"state": "ELSEWHERE", "pid": 7}}
+    assert "on kitchen" in drawn(130, house)
+
+
+def service(presence: str, **state: object) -> dict[str, object]:
+    """Give how one of the house's own processes stands."""
+    return {"presence": presence, "state": {"fault": None, **state}}
 
 
 def test_ready_is_all_of_it() -> None:

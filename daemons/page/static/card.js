@@ -5,7 +5,7 @@ import { Button, Slider } from "./control.js";
 import { announce, make, say, sayOrHide, set } from "./dom.js";
 import { house } from "./house.js";
 import { Mark } from "./mark.js";
-import { absence, countdown, failure, look, lost, past, phase, progress, receipt, watts } from "./words.js";
+import { absence, afar, countdown, failure, look, lost, past, phase, progress, receipt, watts } from "./words.js";
 
 const RECEIPT_SECONDS = 12;
 
@@ -56,7 +56,7 @@ export class Card extends HTMLElement {
   }
 
   #remark(device, presence) {
-    return [presence === "failed" && failure(device), past(device)].filter(Boolean).join(" · ");
+    return [presence === "failed" && failure(device), afar(device), past(device)].filter(Boolean).join(" · ");
   }
 
   async #command(word, args) {

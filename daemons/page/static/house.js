@@ -11,6 +11,8 @@ import { Link } from "./link.js";
  * @property {string} name
  * @property {string} room
  * @property {string | null} kind null for a service
+ * @property {string | null} host on which host of the house it is; null where that has one only, and for a service
+ * @property {boolean} elsewhere whether it has no process on the mirror's own host
  * @property {string[]} hears
  * @property {Record<string, Record<string, string>>} commands
  * @property {string} presence
@@ -105,6 +107,7 @@ class House extends EventTarget {
   #learn({ at, house, mirror, message, devices, services }) {
     this.#set(at);
     this.name = house.name;
+    this.host = house.host;
     this.calendar = new Calendar(house.locale, house.timezone);
     this.mirror = mirror;
     this.#message = message;

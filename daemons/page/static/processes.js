@@ -68,7 +68,7 @@ class Row {
     const appearance = look(process);
     this.#mark.show(appearance, appearance === "working" ? progress(process) : null);
     set(this.element, "data-presence", house.presence(process));
-    say(this.#name, process.name);
+    say(this.#name, process.elsewhere ? `${process.name} · ${process.host === house.host ? "a program" : `on ${process.host}`}` : process.name);
     say(this.#presence, absence(process) ?? "live");
     Object.values(COLUMNS).forEach((tell, i) => say(this.#cells[i], tell(process)));
   }

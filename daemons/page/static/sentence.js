@@ -1,5 +1,5 @@
 // @ts-check
-/** How the house stands, in a sentence; and below it, what of the house itself is not at work. */
+/** How the house stands, in a sentence; and below it, what of the house itself is not at work, or complains. */
 
 import { announce, arrange, make, say, set } from "./dom.js";
 import { house } from "./house.js";
@@ -8,6 +8,7 @@ import { absence } from "./words.js";
 const MISSED = {
   steward: "who hangs, or dies in circles, is not seen now",
   recorder: "nothing is being written into the history",
+  exchange: "other hosts, and programs of your own, are not heard now",
 };
 
 export class Sentence extends HTMLElement {
@@ -46,11 +47,17 @@ export class Sentence extends HTMLElement {
   }
 
   #tellMissing() {
-    const missing = house.isLive ? [...house.services.values()].filter(({ presence }) => presence !== "live") : [];
-    arrange(this.#missing, missing.map(({ id }) => id), () => make("li"));
-    missing.forEach((service, i) => {
-      const meaning = MISSED[service.id] ? `: ${MISSED[service.id]}` : "";
-      say(this.#missing.children[i], `The ${service.name.toLowerCase()} is ${absence(service)?.split(" · ")[0]}${meaning}.`);
-    });
+    const told = house.isLive ? [...house.services.values()].map((service) => [service.id, trouble(service)]) : [];
+    const missing = told.filter(([, text]) => text);
+    arrange(this.#missing, missing.map(([id]) => id), () => make("li"));
+    missing.forEach(([, text], i) => say(this.#missing.children[i], text));
   }
+}
+
+/** What is wrong with one of the house's own processes; null where nothing is. */
+function trouble(service) {
+  const name = `The ${service.name.toLowerCase()}`;
+  const gone = absence(service)?.split(" · ")[0];
+  if (gone) return `${name} is ${gone}${MISSED[service.id] ? `: ${MISSED[service.id]}` : ""}.`;
+  return service.state?.fault ? `${name}: ${service.state.fault}.` : null;
 }

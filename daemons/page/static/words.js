@@ -104,6 +104,11 @@ export function absence(process) {
   }
 }
 
+/** Why what runs elsewhere is not heard: "kitchen cannot be reached"; null for what runs on this host. */
+export function afar(process) {
+  return process.elsewhere && house.presence(process) === "offline" ? process.reason : null;
+}
+
 /** Why it failed, and when it is tried again. */
 export function failure({ reason, retry_at }) {
   const left = retry_at == null || !house.isLive ? null : retry_at - house.now;
