@@ -27,6 +27,7 @@ from daemons.client import (
     Hearing,
     Service,
     Wish,
+    advice,
     new_id,
     open_socket,
     way,
@@ -115,8 +116,7 @@ class House:
                 await self._ask.send_multipart([b"", message.encode(command)])
                 return await answer
         except TimeoutError:
-            why = "is the house up, and its exchange?"
-            raise NoAnswer(str(command.device), round(seconds, 1), why) from None
+            raise NoAnswer(str(command.device), round(seconds, 1), advice(self._way)) from None
         finally:
             del self._waiting[command.id]
 

@@ -6,6 +6,7 @@ the `house` command calls on its own host.
 
 import zlib
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
@@ -16,7 +17,7 @@ from daemons.errors import HouseError, Rejected
 from daemons.loop import Loop
 from daemons.message import DeviceName
 
-INSTALLED_CONFIGURATION = "house.toml"
+INSTALLED = Path("house.toml")
 PATIENCE_SECONDS = 20.0
 """How long a process may take to become ready."""
 MOST_LINES = 500
@@ -96,10 +97,18 @@ def perform(deed: Restart) -> dict[str, Any]:
     return {}
 
 
-def fingerprint() -> str:
-    """Tell one installed configuration from another."""
-    try:
-        with open(INSTALLED_CONFIGURATION, "rb") as file:  # noqa: PTH123  it is a path of ours
-            return f"{zlib.crc32(file.read()):08x}"
-    except OSError:
-        return ""
+class Fingerprint:
+    """Tells one installed configuration from another."""
+
+    def __init__(self) -> None:
+        self._known: tuple[tuple[int, int], str] = (0, 0), ""
+
+    def read(self) -> str:
+        """Give that of the configuration that is installed now; nothing where there is none."""
+        try:
+            status = INSTALLED.stat()
+            if (file := (status.st_ino, status.st_mtime_ns)) != self._known[0]:
+                self._known = file, f"{zlib.crc32(INSTALLED.read_bytes()):08x}"
+        except OSError:
+            return ""
+        return self._known[1]

@@ -192,6 +192,13 @@ class Service:
         return asked
 
 
+def advice(way: Way) -> str:
+    """Say what to look for when the house says nothing."""
+    if way.key:
+        return f"is it up at {way.key.address}, and does it still know this key (`house keys list`)?"
+    return "is the house up, and its exchange (`house status`)?"
+
+
 def new_id() -> str:
     """Make an id for a command."""
     return os.urandom(5).hex()
@@ -280,7 +287,7 @@ class House:
                     return receipt
         self._ask.close(linger=0)
         self._ask = None
-        raise NoAnswer(str(command.device), round(seconds, 1), "is the house up, and its exchange?")
+        raise NoAnswer(str(command.device), round(seconds, 1), advice(self._way))
 
     def close(self) -> None:
         """Let go of everything; what was said goes out first, for a moment."""

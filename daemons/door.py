@@ -16,7 +16,17 @@ from typing import Any, NamedTuple
 import zmq
 
 from daemons import message
-from daemons.bus import BURST, LONGEST_SUBSCRIPTION, Context, Refusals, Socket, bind, open_far_socket, part
+from daemons.bus import (
+    BURST,
+    LONGEST_SUBSCRIPTION,
+    Context,
+    Refusals,
+    Socket,
+    bind,
+    open_far_socket,
+    open_socket,
+    part,
+)
 from daemons.errors import MessageError
 from daemons.keyring import OWNER, Pair, Rights
 from daemons.message import Command, Receipt
@@ -61,7 +71,8 @@ class Answer(NamedTuple):
 
 def near(context: Context, name: str, hear: str, say: str, ask: Socket) -> Sockets:
     """Open the door inside the run directory; its owner has all rights, so nobody is asked for a key."""
-    sockets = Sockets(context.socket(zmq.XPUB), context.socket(zmq.SUB), ask)
+    sockets = Sockets(open_socket(context, zmq.XPUB), open_socket(context, zmq.SUB), ask)
+    sockets.hear.set(zmq.MAXMSGSIZE, LONGEST_SUBSCRIPTION)
     _prepare(sockets)
     bind(sockets.hear, name, hear)
     bind(sockets.say, name, say)

@@ -16,14 +16,14 @@ from daemons import guest
 from daemons.abroad import Abroad
 from daemons.awaited import Take
 from daemons.bus import Refusals, Subscriber
-from daemons.caretaker import DEEDS, Caretaker, fingerprint
+from daemons.caretaker import DEEDS, Caretaker, Fingerprint
 from daemons.clock import uptime
 from daemons.door import Answer, Door, Question, far, near, rejected
 from daemons.echo import Times
 from daemons.errors import HouseError, Rejected
 from daemons.house import Slice
 from daemons.journal import Journal
-from daemons.keyring import HOST, NOBODY, Key, Rights, own_pair, read_keys
+from daemons.keyring import HOST, NOBODY, Key, Keyring, Rights, own_pair
 from daemons.load import find_kind
 from daemons.log import open_log
 from daemons.message import EXCHANGE, Command, Receipt, Scalar, turn
@@ -90,6 +90,7 @@ class Exchange:
         """What newcomers are told, by topic; a sign of life is not, for only a new one is one."""
         self._messenger = Messenger(process, rejected)
         self._caretaker = Caretaker(process.loop)
+        self._fingerprint = Fingerprint()
         self._visitors(slice_)
         self._doors = [
             Door(near(process.context, EXCHANGE, HEAR, SAY, process.server.socket), None, self._refusals)
@@ -198,7 +199,7 @@ class Exchange:
         """Answer what is asked of the exchange itself."""
         command, who = asked.command, asked.who
         if command.command == "clock":
-            take(self._applied(command, {"host": self._host, "configuration": fingerprint()}))
+            take(self._applied(command, {"host": self._host, "configuration": self._fingerprint.read()}))
         elif command.command == "serve":
             device = str(command.args.get("device"))
             if not asked.rights.says(device) or device not in self._parlour:
@@ -239,7 +240,8 @@ class Exchange:
         """Take the places of the devices that have no process here."""
         process, memory = self._process, self._memory
         self._own = own_pair()
-        self._keys = read_keys(self._refusals.add)
+        self._keyring = Keyring(self._refusals.add)
+        self._keys = self._keyring.read()
         self._admitted: dict[str, Key] = {}
         """Whom the door has let in, by what was its key then."""
         self._hosts = {about.public_key: host for host, about in slice_.hosts.items()}
@@ -281,7 +283,7 @@ class Exchange:
     def _turn(self) -> None:
         """Once a second: see who is silent, and whether somebody who was let in should not be any more."""
         self._subscriber.renew()
-        self._keys = read_keys(self._refusals.add)
+        self._keys = self._keyring.read()
         for name, key in self._admitted.items():
             if self._keys.get(name) != key:
                 # libzmq cannot end one connection; ended together, only who has a key comes back.
@@ -292,7 +294,7 @@ class Exchange:
         """Publish how it stands, when that is new."""
         links = self._abroad.links.values()
         faults = [f"{link.name} cannot be reached ({link.place})" for link in links if not link.is_open]
-        mine = fingerprint()
+        mine = self._fingerprint.read()
         faults += [
             f"{link.name} runs another configuration; copy house.toml there, and `house reload`"
             for link in links

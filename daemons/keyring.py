@@ -111,6 +111,23 @@ def own_pair() -> Pair:
     return _read(OWN, Pair)
 
 
+class Keyring:
+    """The keys as they are now; they are read again when one of their files is another."""
+
+    def __init__(self, complain: Callable[[str, object], None]) -> None:
+        self._complain = complain
+        self._files: object = None
+        self._keys: dict[str, Key] = {}
+
+    def read(self) -> dict[str, Key]:
+        """Give every key by its name."""
+        with os.scandir(CLIENTS) as found:
+            files = sorted((f.name, f.inode(), f.stat().st_mtime_ns) for f in found)
+        if files != self._files:
+            self._files, self._keys = files, read_keys(self._complain)
+        return self._keys
+
+
 def read_keys(complain: Callable[[str, object], None]) -> dict[str, Key]:
     """Give every key by its name; a file that is none is told, and lets nobody in."""
     found = {}

@@ -27,6 +27,8 @@ from daemons.process import Process
 
 CUT_SECONDS = 3.0
 """So long without an answer, and the way counts as cut."""
+LATE_SECONDS = 10.0
+"""An answer that comes later is of no use."""
 FRESH_SECONDS = 0.25
 """An answer of the clock is good for so long."""
 MOST_HELD = 1000
@@ -62,7 +64,7 @@ class Link:
         self._refusals = Refusals(process.log)
         self._awaited = Awaited(process.loop)
         self._asked: dict[str, float] = {}
-        """When (Unix seconds) each question for the time was sent that has no answer yet."""
+        """When (steady seconds) each question for the time was sent that has no answer yet."""
         self._answered = float("-inf")
         self._held: list[Published] = []
         self._sub = self._open(process, zmq.SUB, host, own, 0)
@@ -110,12 +112,12 @@ class Link:
             self._held.clear()
             self._log.warning("%s cannot be reached (%s)", self.name, self.place)
             self._change(self)
-        self._asked = {id_: sent for id_, sent in self._asked.items() if abs(time.time() - sent) < 10}  # noqa: PLR2004
+        self._asked = {id_: at for id_, at in self._asked.items() if uptime() - at < LATE_SECONDS}
         self._ask_time()
 
     def _ask_time(self) -> None:
         id_ = f"clock-{os.urandom(5).hex()}"
-        self._asked[id_] = time.time()
+        self._asked[id_] = uptime()
         self._send(Command(id=id_, command="clock", deadline=0.0, device=EXCHANGE))
 
     def _take_answers(self) -> None:
@@ -125,12 +127,14 @@ class Link:
             except MessageError as error:
                 self._refusals.add(self.name, error)
                 continue
-            sent = self._asked.pop(receipt.id, None)
-            if sent is None:
+            asked = self._asked.pop(receipt.id, None)
+            if asked is None:
                 self._awaited.come(receipt.device, replace(receipt, at=self.ours(receipt.at)))
             elif receipt.outcome == "applied":
-                self.offset.learn(sent, receipt.at, time.time(), uptime())
-                self._answered = uptime()
+                now, wall = uptime(), time.time()
+                # By the steady clock, for ours may have been set meanwhile as well.
+                self.offset.learn(wall - (now - asked), receipt.at, wall, now)
+                self._answered = now
                 self._learn(receipt.result or {})
 
     def _learn(self, result: dict[str, object]) -> None:
