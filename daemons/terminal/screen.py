@@ -81,7 +81,9 @@ def devices(found: dict[str, Any], names: list[str], width: int, selected: str =
     table.add_column("Device", no_wrap=True)
     table.add_column("Phase", min_width=8, ratio=1)
     bar = BAR_WIDTH if width >= COLUMNS_FOR_POWER else SHORT_BAR_WIDTH if width >= COLUMNS_FOR_BAR else 0
-    table.add_column("Detail" if bar else "Done", width=bar + 5 if bar else 4, no_wrap=True)
+    has_detail = bar or any("progress_percent" in (device["state"] or {}) for device in found.values())
+    if has_detail:
+        table.add_column("Detail" if bar else "Done", width=bar + 5 if bar else 4, no_wrap=True)
     if width >= COLUMNS_FOR_POWER:
         table.add_column("Power", justify="right", no_wrap=True)
     if width >= COLUMNS_FOR_AGE:
@@ -105,13 +107,15 @@ def devices(found: dict[str, Any], names: list[str], width: int, selected: str =
                 if device["presence"] in WITH_REASON
                 else phase(state, live=live, whole=not bar),
             ),
-            (progress(state, bar) or (in_a_line(Text(detail(state))) if bar else "")) if live else "",
             Text(f"{mark} {device['presence']}{how_long(device)}", style=style),
         ]
+        if has_detail:
+            more = progress(state, bar) or (in_a_line(Text(detail(state))) if bar else "")
+            cells.insert(-1, more if live else "")
+        if width >= COLUMNS_FOR_POWER:
+            cells.insert(-1, power(state) if live else "")
         if width >= COLUMNS_FOR_AGE:
             cells.insert(-1, age(device["age_seconds"]))
-        if width >= COLUMNS_FOR_POWER:
-            cells.insert(4, power(state) if live else "")
         if width >= COLUMNS_FOR_PROCESS:
             cells.append(process(device["process"], device["host"]))
         table.add_row(*cells)

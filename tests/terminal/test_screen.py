@@ -145,6 +145,16 @@ def test_what_is_measured_has_room_beside_the_phase(width: int) -> None:
     assert "21.5 to 20 °C" in line
 
 
+def test_a_narrow_screen_keeps_no_room_for_progress_that_nobody_makes() -> None:
+    """So there is more for what is measured."""
+    house = status()
+    assert "Done" in drawn(70, house)
+    for device in house["devices"].values():
+        device["state"] = {"phase": "clear", "temperature_celsius": 21.5}
+    assert "Done" not in drawn(70, house)
+    assert "clear  21.5 °C" in drawn(70, house)
+
+
 def test_a_process_of_the_house_that_is_away_is_told() -> None:
     """A steward that is not at work is a line below the devices, and one that is says nothing."""
     assert "The steward is offline." in drawn(100, status(services={"steward": service("offline")}))
