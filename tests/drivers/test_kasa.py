@@ -16,7 +16,6 @@ from daemons.drivers import kasa
 from daemons.value import Problem, read
 from tests.drivers.emulators.kasa import KasaPlug, mix, unmix
 
-
 TAPO_PORT = 20002
 """Where the newer ones answer searches."""
 TAPO: dict[str, Any] = {
