@@ -20,7 +20,8 @@ from daemons.hardware import Reading, Setting
 from daemons.loop import Loop
 from daemons.value import Problem, read
 from tests.drivers.emulator import EMULATORS, PASSWORD, Emulator, emulator, table
-from tests.household import PROJECT
+from tests.drivers.silence import is_asked, silent_port
+from tests.household import PROJECT, eventually
 
 PATIENCE_SECONDS = 20.0
 NEVER_LONGER_SECONDS = 1.0
@@ -194,6 +195,20 @@ def test_unreachable_while_on(plug: Emulator) -> None:
         plug.plug_in()
         stand.reaches(on=False)
         assert plug.switchings == [True, False]
+
+
+def test_an_attempt_to_reach_it_holds_up_no_end(plug: Emulator) -> None:
+    """Closed in the midst of connecting to who neither answers nor refuses, nothing of it is left."""
+    options = plug.options()
+    if not {"address", "port"} & options.keys():
+        pytest.skip("it is no network that it is reached by")
+    with silent_port() as port:
+        silent = {"address": f"127.0.0.1:{port}"} if "address" in options else {"port": port}
+        with standing(plug.driver, {**options, **silent}) as stand:
+            eventually(lambda: is_asked(port))
+            began = time.monotonic()
+        assert stand.reading.reachable is None
+        assert time.monotonic() - began < NEVER_LONGER_SECONDS
 
 
 def test_only_the_last_wish_counts(plug: Emulator) -> None:
