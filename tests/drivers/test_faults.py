@@ -1,6 +1,8 @@
 """Every driver of real hardware through the same faults, against its emulator.
 
-The driver runs as a device runs it: a loop watches its socket and reads, and never waits for it.
+The driver runs as a device runs it: a loop watches its socket and reads, and never waits for it. What an
+emulator `lacks` no hardware of its sort can have. Pins (gpio) can have none of most of this: there is
+no connection, no answer and no password; so test_gpio.py has what they can.
 """
 
 import subprocess
@@ -111,6 +113,12 @@ def plug(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Emulator]:
         pytest.skip(f"{request.param} knows nothing of that")
     with kind(tmp_path) as made:
         yield made
+
+
+def test_no_driver_is_left_out() -> None:
+    """One that is added gets an emulator, or a reason."""
+    real = {word for word in load.words("drivers") if load.driver(word).real}
+    assert real == {*EMULATORS, "gpio"}
 
 
 def test_it_is_switched_on_and_off(plug: Emulator) -> None:
