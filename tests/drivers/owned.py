@@ -12,7 +12,7 @@ from daemons.value import Problem, read
 
 USAGE = """\
 --device takes DRIVER=ADDRESS, such as shelly=192.168.1.20, where there is a broker
-DRIVER=BROKER[:PORT]/NAME, such as tasmota=192.168.1.2/kettle, or the driver's options as an inline TOML table"""
+DRIVER=BROKER[:PORT]/NAME, such as tasmota=192.168.1.2/kettle, or the options as an inline TOML table"""
 
 
 def owned(text: str) -> tuple[str, dict[str, Any]]:
