@@ -5,7 +5,8 @@ usage: python bench/drivers.py [--switchings 100] [--only WORD ...]
 Each driver reaches its emulator from the tests, over real sockets of this machine (gpio: mock pins
 with a record), and the simulated one stands beside them in the same run: the ratios are to it.
 Confirmed is a state in which the hardware itself has said that it is as asked. Memory is the
-proportional set size of the device's process. Start is from a `kill -9` of it until its successor has heard its hardware.
+proportional set size of the device's process. Start is from a `kill -9` of it until its successor has
+heard its hardware.
 """
 
 import argparse
