@@ -2,13 +2,15 @@
 
 usage: python bench/drivers.py [--switchings 100] [--only WORD ...]
 
-Each driver reaches its emulator from the tests, over real sockets of this machine, and the
-simulated one stands beside them in the same run: the ratios are to it. Confirmed is a state in
-which the hardware itself has said that it is as asked. Memory is the proportional set size of the
-device's process. Start is from a `kill -9` of it until its successor has heard its hardware.
+Each driver reaches its emulator from the tests, over real sockets of this machine (gpio: mock pins
+with a record), and the simulated one stands beside them in the same run: the ratios are to it.
+Confirmed is a state in which the hardware itself has said that it is as asked. Memory is the
+proportional set size of the device's process. Start is from a `kill -9` of it until its successor has
+heard its hardware.
 """
 
 import argparse
+import os
 import statistics
 import sys
 import tempfile
@@ -23,17 +25,17 @@ from daemons import bus
 from daemons.verdict import percentile
 
 sys.path.insert(0, str(Path(__file__).parent.parent))  # the emulators belong to the tests
-from tests.drivers.emulator import EMULATORS, Emulator, emulator, table
+from tests.drivers.board import Board
+from tests.drivers.emulator import EMULATORS, emulator, table
 from tests.household import Ear, Household
 
-PAPER = "simulated"
+PAPER, PINS = "simulated", "gpio"
 KILLS = 10
 
 
-def stanza(word: str, made: Emulator | None) -> str:
+def stanza(word: str, options: dict[str, object]) -> str:
     """Give a lamp behind a driver, as configuration."""
-    options = f"{word} = {table(made.options())}\n" if made else ""
-    return f'[devices.{word}_lamp]\nkind = "lamp"\ndriver = "{word}"\n{options}\n'
+    return f'[devices.{word}_lamp]\nkind = "lamp"\ndriver = "{word}"\n{word} = {table(options)}\n\n'
 
 
 def switch(context: "zmq.Context[zmq.Socket[bytes]]", ear: Ear, name: str, on: bool) -> float:
@@ -59,18 +61,25 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--switchings", type=int, default=100)
-    parser.add_argument("--only", nargs="+", default=EMULATORS, choices=EMULATORS)
+    words = [*EMULATORS, PINS]
+    parser.add_argument("--only", nargs="+", default=words, choices=words)
     asked = parser.parse_args()
     rows: dict[str, tuple[list[float], float, float]] = {}
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        made = {word: stack.enter_context(emulator(word)(under(folder, word))) for word in asked.only}
-        toml = '[house]\nname = "Bench"\n\n' + stanza(PAPER, None)
+        made: dict[str, dict[str, object]] = {PAPER: {}}
+        for word in asked.only:
+            if word == PINS:
+                os.environ.update(Board(under(folder, word)).environment)
+                made[word] = {"relay": 17}
+            else:
+                made[word] = stack.enter_context(emulator(word)(under(folder, word))).options()
+        toml = '[house]\nname = "Bench"\n\n'
         house = Household(Path(folder), toml + "".join(stanza(word, one) for word, one in made.items()))
         house.house("up")
         stack.callback(house.house, "down")
         context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         stack.callback(context.destroy, linger=0)
-        names = {word: f"{word}_lamp" for word in (PAPER, *made)}
+        names = {word: f"{word}_lamp" for word in made}
         ear = stack.enter_context(house.ear(*names.values()))
         ear.until(lambda ear: all(ear.shows(name, confirmed=True) for name in names.values()))
         times: dict[str, list[float]] = {word: [] for word in names}

@@ -390,6 +390,8 @@ class Appliance:
             self._become(self._machine.observe(self._inner, self._reading, now), self.memory.cause, now)
             self._remember(confirmed=True)
             return
+        if self.memory.cause is None and not self._is_reachable:
+            return  # nobody has ever wanted anything of it: that it is lost says it all
         fault = f"did not switch {'on' if wanted.on else 'off'} within {CONFIRM_SECONDS:g} s"
         if fault != self._fault:
             self._note("error", fault, self.memory.cause)

@@ -9,10 +9,12 @@ import asyncio
 import logging
 import os
 import random
-import threading
 import uuid
 from collections.abc import Awaitable, Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
+from threading import Lock, Thread
 from typing import Any
 
 from msgspec.structs import replace
@@ -34,7 +36,7 @@ class Line:
 
     def __init__(self, news: int) -> None:
         self._news = news
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._reading = Reading(reachable=None)
         self._heard = False
         self._told = False
@@ -138,6 +140,30 @@ def shorten(setting: Setting, asked: float) -> Setting:
     return replace(setting, off_after_seconds=left) if left > 0 else Setting(on=False)
 
 
+class Waiters(ThreadPoolExecutor):
+    """A thread for each call that blocks, such as looking up a name; nobody waits for it at the end.
+
+    asyncio's own would hold up the end of a worker, and of its process, until the last call is over.
+    """
+
+    def submit(self, call: Callable[..., Any], /, *args: Any, **more: Any) -> "Future[Any]":
+        """Make a call in a thread of its own."""
+        future: Future[Any] = Future()
+        Thread(target=self._run, args=(future, partial(call, *args, **more)), daemon=True).start()
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Let them be."""
+
+    @staticmethod
+    def _run(future: "Future[Any]", call: Callable[[], Any]) -> None:
+        if future.set_running_or_notify_cancel():
+            try:
+                future.set_result(call())
+            except BaseException as error:  # noqa: BLE001  it is whoever waits for the result that cares
+                future.set_exception(error)
+
+
 class Worker:
     """Runs one driver's connection, again and again, until it is closed."""
 
@@ -149,9 +175,10 @@ class Worker:
         self._attend = attend
         self._line = Line(self.socket)
         self._loop = asyncio.new_event_loop()
+        self._loop.set_default_executor(Waiters())
         self._failure = ""
         self._task: asyncio.Task[None] | None = None
-        self._thread = threading.Thread(target=self._run, name=device, daemon=True)
+        self._thread = Thread(target=self._run, name=device, daemon=True)
         self._thread.start()
 
     def ask(self, setting: Setting) -> None:

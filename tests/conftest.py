@@ -22,6 +22,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--device", action="append", default=[], metavar="DRIVER=OPTIONS", help=text)
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Say what is wrong with what an owner has named, before anything is run."""
+    for text in config.getoption("--device"):
+        from tests.drivers.owned import owned  # noqa: PLC0415  it loads the driver's library
+
+        owned(text)
+
+
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Pass over the tests of an owner's own hardware where none was named."""
     return True if collection_path.name == "test_hardware.py" and not config.getoption("--device") else None

@@ -8,12 +8,14 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from daemons.almanac import Almanac
 from daemons.appliance import (
     CONFIRM_SECONDS,
     LONGEST_DEADLINE_SECONDS,
     MOST_RECEIPTS,
+    Appliance,
 )
-from daemons.hardware import Reading, Setting
+from daemons.hardware import Press, Reading, Setting
 from daemons.message import Command, Receipt, State
 from tests import fresh
 from tests.life import NEVER, Life
@@ -594,6 +596,74 @@ def test_a_complaint_of_the_hardware_is_shown_and_noted_once() -> None:
         lamp.read(Reading(on=False, fault="it smokes"), NOW, NOW)
     assert lamp.shows(NOW)["fault"] == "it smokes"
     assert [note.text for note in lamp.notes] == ["it smokes"]
+
+
+# Hardware that cannot be reached
+
+LOST = Reading(reachable=False, fault="10.0.0.7: no answer within 5 s", losses=1)
+
+
+def test_on_is_refused_once_the_hardware_has_been_away_for_a_while_and_off_never_is() -> None:
+    """Nobody wants the lamp on whenever the plug comes back; but off it shall be, as soon as it can."""
+    lamp = fresh.appliance(fresh.device("lamp"), "lamp")
+    lamp.start(Reading(on=False), NOW, NOW)
+    lamp.read(LOST, NOW, NOW)
+    outcomes = []
+    for number, (word, seconds) in enumerate([("on", 4.9), ("off", 5.0), ("on", 5.0), ("off", 60.0)]):
+        at = NOW + seconds
+        receipt = lamp.obey(Command(id=f"c{number}", command=word, deadline=at + 10), at, at)
+        outcomes.append((receipt.outcome, receipt.reason))
+    why = "its hardware cannot be reached: 10.0.0.7: no answer within 5 s"
+    assert outcomes == [("applied", None), ("applied", None), ("rejected", why), ("applied", None)]
+
+
+def test_it_says_since_when_its_hardware_is_lost_also_after_a_restart() -> None:
+    """The moment is remembered; when the hardware is there again there is none."""
+    lamp = fresh.appliance(fresh.device("lamp"), "lamp")
+    lamp.start(Reading(on=False), NOW, NOW)
+    lamp.read(LOST, NOW + 7, NOW + 7)
+    assert (lamp.shows(NOW + 8)["reachable"], lamp.shows(NOW + 8)["unreachable_since"]) == (False, NOW + 7)
+    again = Appliance(fresh.device("lamp"), fresh.machine("lamp"), lamp.memory, Almanac(fresh.UTC))
+    again.start(Reading(reachable=None), NOW + 20, NOW + 20)
+    again.read(LOST, NOW + 21, NOW + 21)
+    assert again.shows(NOW + 22)["unreachable_since"] == NOW + 7
+    again.read(Reading(on=False, losses=1), NOW + 30, NOW + 30)
+    assert (again.shows(NOW + 30)["reachable"], again.shows(NOW + 30)["unreachable_since"]) == (True, None)
+
+
+def test_hardware_that_was_never_there_and_never_wanted_is_only_lost() -> None:
+    """Nobody asked it to go off, so that it did not is no complaint."""
+    lamp = fresh.appliance(fresh.device("lamp"), "lamp")
+    lamp.start(Reading(reachable=None), NOW, NOW)
+    for second in range(12):
+        lamp.to_ask(NOW + second)
+        lamp.read(LOST, NOW + second, NOW + second)
+        lamp.tick(NOW + second, NOW + second)
+    assert lamp.shows(NOW + 12)["fault"] == LOST.fault
+
+
+@pytest.mark.parametrize(("kind", "armed"), [("toaster", True), ("lamp", False)])
+def test_what_heats_is_armed_anew_after_its_hardware_was_away(kind: str, armed: bool) -> None:
+    """However shortly: who was away may have lost its timer. What does not heat is left alone."""
+    life = Life(kind)
+    life.command("start" if kind == "toaster" else "on")
+    life.now += 10
+    life.appliance.read(Reading(on=True, losses=1), life.now, life.now)
+    setting = life.appliance.to_ask(life.now)
+    assert (setting is not None) == armed
+    if setting:
+        assert setting.off_after_seconds == pytest.approx(350)
+
+
+def test_two_presses_at_once_are_two() -> None:
+    """Each a moment of its own, with a cause of its own, though both come with one reading."""
+    button = fresh.appliance(fresh.device("button"), "button")
+    button.start(Reading(), NOW, NOW)
+    button.read(Reading(presses=(Press("single", "p1"), Press("double", "p2"))), NOW + 1, NOW + 1)
+    assert (button.shows(NOW + 1)["presses"], button.shows(NOW + 1)["phase"]) == (2, "idle")
+    told = [(moment.state["phase"], moment.cause) for moment in button.memory.past if moment.state]
+    assert ("single", "p1") in told
+    assert ("double", "p2") in told
 
 
 def test_a_brightness_that_a_kill_kept_from_the_hardware_is_set_by_the_next_life() -> None:

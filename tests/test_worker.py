@@ -215,6 +215,43 @@ def test_a_thread_that_hangs_holds_up_nobody(monkeypatch: pytest.MonkeyPatch) ->
     made.close()
 
 
+def test_a_call_that_blocks_holds_up_no_end() -> None:
+    """Neither the worker's nor the process's: a name that nobody answers for is looked up for long."""
+    gate, hung = threading.Event(), threading.Event()
+
+    def block() -> None:
+        hung.set()
+        gate.wait()
+
+    async def waits(_: Line) -> None:
+        await asyncio.to_thread(block)
+
+    with working(waits):
+        assert hung.wait(fresh.PATIENCE_SECONDS)
+    gate.set()
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_what_comes_of_a_call_that_blocks_is_the_caller_s(fails: bool) -> None:
+    """Its result, or its error."""
+
+    def look() -> bool:
+        if fails:
+            raise OSError("no such host")
+        return True
+
+    async def asks(line: Line) -> None:
+        try:
+            line.tell(on=await asyncio.to_thread(look))
+        except OSError as error:
+            raise Unreachable("plug", "there", str(error)) from error
+        await line.wanted()
+
+    with working(asks) as made:
+        reading = until(made, lambda r: r.reachable is not None, "what came of it")
+        assert (reading.on, reading.fault) == ((None, "there: no such host") if fails else (True, None))
+
+
 @given(st.floats(0.1, 1000), st.floats(0, 1000))
 def test_a_dead_man_s_switch_is_not_delayed_by_waiting(seconds: float, waited: float) -> None:
     """What was asked for so long ago has so much less time, and when none is left it is off."""

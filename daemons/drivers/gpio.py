@@ -1,10 +1,10 @@
 """Relays and buttons on the pins of a Raspberry Pi, by gpiozero.
 
 Pins are Broadcom numbers, as gpiozero counts them. Taking a pin as an output gives it a level, so
-the level that it had is written down, in `hardware/NAME/pins.json`, and taken up by the next life
-of the process; after a start of the machine every relay is off. A pin has no timer of its own:
-what is on stays on when the whole machine hangs. What heats belongs behind hardware that can go
-off by itself.
+which relay is on is written down, in `hardware/NAME/pins.json`, and the next life of the process
+takes its pin with that level; without such a note, and after a start of the machine, every relay is
+off. A pin has no timer of its own: what is on stays on when the whole machine hangs. What heats
+belongs behind hardware that can go off by itself.
 """
 
 import atexit
@@ -20,6 +20,7 @@ from msgspec import Meta, Struct, field
 
 from daemons.clock import machine, uptime
 from daemons.drivers import Driver
+from daemons.errors import PlaceError
 from daemons.hardware import Ability, Load, Press, Reading, Setting, Touch
 from daemons.place import write
 from daemons.value import Seconds
@@ -28,6 +29,7 @@ from daemons.value import Seconds
 atexit.unregister(gpiozero.devices._shutdown)  # noqa: SLF001  it offers no other way
 
 Pin = Annotated[int, Meta(ge=0, le=27)]
+RELAYS = ("relay", "opens", "closes")
 AGAIN_SECONDS = 5.0
 """How long until pins that could not be had are tried again."""
 
@@ -68,10 +70,17 @@ class Options(Struct, frozen=True, kw_only=True):
 
 
 class Levels(Struct, frozen=True):
-    """Which relays were switched on last, and in which start of the machine."""
+    """Which relay was switched on last, and in which start of the machine."""
 
     machine: str
-    on: tuple[str, ...] = ()
+    on: str | None = None
+
+
+class Relay(gpiozero.OutputDevice):  # type: ignore[misc]  # the library has no types
+    """An output that keeps its level when it is let go of: gpiozero would make its pin an input."""
+
+    def __del__(self) -> None:
+        """Do nothing."""
 
 
 class Touches:
@@ -132,28 +141,39 @@ class Gpio(Driver[Options]):
         self.socket = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._touches = Touches(self.options.double_seconds, self.options.long_seconds)
         self._changes: list[tuple[bool, float]] = []
-        self._relays: dict[str, Any] = {}
+        self._names = [name for name in RELAYS if getattr(self.options, name) is not None]
+        self._relays: dict[str, Relay] = {}
+        """Those that could be taken: all, or after a fault none."""
         self._button: Any = None
         self._echo: bool | None = None
         self._fault: str | None = None
+        self._complaint: str | None = None
+        """Why the last order was not carried out, where that is not the pins' fault."""
         self._try_at = now
         self._path = Path("hardware") / self.device / "pins.json"
+        self._noted: str | None = ""
+        """Which relay the note says is on, as far as this life knows; "" stands for not at all."""
         self._reach(now)
 
     def set(self, setting: Setting, cause: str | None, now: float) -> None:
         """Switch; of a cover's two relays never both are on."""
-        if not self._relays:
+        if not self._names:
             self._echo = setting.on  # a button alone switches nothing: it is as it was told
             return
         name = {None: "relay", "open": "opens", "close": "closes"}[setting.direction] if setting.on else None
         try:
-            self._remember((name,) if name else ())
+            self._remember(name)
+        except PlaceError as error:  # what would be off after a restart does not go on
+            self._complaint = str(error)
+            return
+        self._complaint = None
+        try:
             for other, relay in self._relays.items():
                 if other != name:
                     relay.off()
             if name in self._relays:
                 self._relays[name].on()
-        except (gpiozero.GPIOZeroError, OSError) as error:
+        except Exception as error:  # noqa: BLE001  each of gpiozero's pin libraries has errors of its own
             self._lose(error, now)
 
     def read(self, now: float) -> Reading:
@@ -171,12 +191,13 @@ class Gpio(Driver[Options]):
         presses = tuple(Press(what, os.urandom(5).hex()) for what in touches)
         try:
             on = [name for name, relay in self._relays.items() if relay.value]
-        except gpiozero.GPIOZeroError as error:
+        except Exception as error:  # noqa: BLE001  as above
             self._lose(error, now)
             return Reading(reachable=False, fault=self._fault, presses=presses)
         return Reading(
-            on=bool(on) if self._relays else self._echo,
+            on=bool(on) if self._names else self._echo,
             direction="open" if "opens" in on else "close" if "closes" in on else None,
+            fault=self._complaint,
             at=now,
             presses=presses,
         )
@@ -199,36 +220,47 @@ class Gpio(Driver[Options]):
         """Take the pins; what is wrong is told, and tried again."""
         options = self.options
         try:
-            was_on = self._remembered()
-            for name in ("relay", "opens", "closes"):
-                if (pin := getattr(options, name)) is not None and name not in self._relays:
-                    high = options.active == "high"
-                    self._relays[name] = gpiozero.OutputDevice(
-                        pin, active_high=high, initial_value=name in was_on
-                    )
+            on = self._remembered()
+            high = options.active == "high"
+            self._relays = {
+                name: Relay(getattr(options, name), active_high=high, initial_value=name == on)
+                for name in self._names
+            }
             if options.button is not None and self._button is None:
                 bounce = options.debounce_seconds or None
                 up = options.pull == "up"
                 self._button = gpiozero.Button(options.button, pull_up=up, bounce_time=bounce)
                 self._button.when_pressed = lambda: self._change(down=True)
                 self._button.when_released = lambda: self._change(down=False)
-        except (gpiozero.GPIOZeroError, OSError, RuntimeError) as error:
+        except Exception as error:  # noqa: BLE001  as above
             self._lose(error, now)
         else:
             self._fault = None
 
-    def _remembered(self) -> tuple[str, ...]:
+    def _remembered(self) -> str | None:
+        """Give which relay was on last; nothing where no note of this start of the machine says so."""
         try:
             found = msgspec.json.decode(self._path.read_bytes(), type=Levels)
         except (OSError, msgspec.MsgspecError):
-            return ()  # off is what a relay is that nobody knows anything of
-        return found.on if found.machine == machine() else ()
+            return None
+        return found.on if found.machine == machine() else None
 
-    def _remember(self, on: tuple[str, ...]) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        write(self._path, msgspec.json.encode(Levels(machine(), on)))
+    def _remember(self, on: str | None) -> None:
+        """Note which relay is on, or PlaceError; off is no note, which a full disk can hold too."""
+        if on == self._noted:
+            return
+        if on is None:
+            with suppress(OSError):
+                self._path.unlink()
+        else:
+            with suppress(OSError):
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+            write(self._path, msgspec.json.encode(Levels(machine(), on)))
+        self._noted = on
 
     def _lose(self, error: Exception, now: float) -> None:
+        """See that the pins are not ours; when they are again, each gets the level that is wanted then."""
+        self._relays = {}
         self._fault = f"the pins cannot be used: {error or type(error).__name__}"
         self._try_at = now + AGAIN_SECONDS
 

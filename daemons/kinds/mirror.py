@@ -19,6 +19,10 @@ HostName = Annotated[str, Meta(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?\Z
 
 WORDS = {"failed": "has failed"}
 """How a presence is said in a sentence, where it is not "is" and its word."""
+AT_REST = ("off", "on", "standby")
+"""The phases of a plug in which nothing gets ready."""
+FINISHED = "finished"
+"""And the one in which what it switches is."""
 LIVES = {"live": "running"}
 """The steward's words for a presence, where they differ."""
 
@@ -151,7 +155,10 @@ class Table:
         return [
             s
             for s in states
-            if s.cause and "ready" in s.state and (s.state.get("phase") != "idle" or s.state.get("fault"))
+            if s.cause
+            and "ready" in s.state
+            and s.state.get("phase") not in AT_REST
+            and (s.state.get("phase") != "idle" or s.state.get("fault"))
         ]
 
     def meal(self) -> list[State]:
@@ -169,6 +176,8 @@ class Table:
             return Shown(status=False, phase="quiet", ready=False, message="All is quiet.")
         if all(state.state["ready"] for state in meal):
             message = f"{self._options.meal} is ready."
+            if all(state.state.get("phase") == FINISHED for state in meal):  # laundry is no breakfast
+                message = " · ".join(self._part(state, now) for state in meal)
             return Shown(status=True, phase="ready", ready=True, message=message)
         parts = [self._part(state, now) for state in sorted(self.cooking(), key=lambda state: state.device)]
         message = " · ".join(parts)
@@ -208,7 +217,7 @@ class Table:
         if (presence := self.presence(state.device, now)) != "live":
             return f"{title} {WORDS.get(presence, f'is {presence}')}"
         if state.state["ready"]:
-            return f"{what} is ready"
+            return f"{what} {'has finished' if state.state.get('phase') == FINISHED else 'is ready'}"
         if state.state.get("fault"):
             return f"{title}: {state.state['fault']}"
         left = state.state.get("remaining_seconds")

@@ -81,7 +81,9 @@ def devices(found: dict[str, Any], names: list[str], width: int, selected: str =
     table.add_column("Device", no_wrap=True)
     table.add_column("Phase", min_width=8, ratio=1)
     bar = BAR_WIDTH if width >= COLUMNS_FOR_POWER else SHORT_BAR_WIDTH if width >= COLUMNS_FOR_BAR else 0
-    table.add_column("Progress" if bar else "Done", width=bar + 5 if bar else 4, no_wrap=True)
+    has_detail = bar or any("progress_percent" in (device["state"] or {}) for device in found.values())
+    if has_detail:
+        table.add_column("Detail" if bar else "Done", width=bar + 5 if bar else 4, no_wrap=True)
     if width >= COLUMNS_FOR_POWER:
         table.add_column("Power", justify="right", no_wrap=True)
     if width >= COLUMNS_FOR_AGE:
@@ -101,15 +103,19 @@ def devices(found: dict[str, Any], names: list[str], width: int, selected: str =
             ),
             Text(device["name"], style="reverse" if marked else "" if live else "dim"),
             in_a_line(
-                reason(device) if device["presence"] in WITH_REASON else phase(state, live=live),
+                reason(device)
+                if device["presence"] in WITH_REASON
+                else phase(state, live=live, whole=not bar),
             ),
-            progress(state, bar) if live else "",
             Text(f"{mark} {device['presence']}{how_long(device)}", style=style),
         ]
+        if has_detail:
+            more = progress(state, bar) or (in_a_line(Text(detail(state))) if bar else "")
+            cells.insert(-1, more if live else "")
+        if width >= COLUMNS_FOR_POWER:
+            cells.insert(-1, power(state) if live else "")
         if width >= COLUMNS_FOR_AGE:
             cells.insert(-1, age(device["age_seconds"]))
-        if width >= COLUMNS_FOR_POWER:
-            cells.insert(4, power(state) if live else "")
         if width >= COLUMNS_FOR_PROCESS:
             cells.append(process(device["process"], device["host"]))
         table.add_row(*cells)
@@ -131,30 +137,36 @@ def how_long(device: dict[str, Any]) -> str:
     return f" {span(max(0.0, time.time() - since))}"
 
 
-def phase(state: dict[str, Any], *, live: bool) -> Text:
-    """Say what a device does, or did when it was last heard, and what is wrong with it."""
+def phase(state: dict[str, Any], *, live: bool, whole: bool = True) -> Text:
+    """Say what a device does, or did when it was last heard, and what is wrong with it; `whole` in detail."""
     if not live:
         return Text(f"was {state['phase']}" if "phase" in state else "", style="dim")
+    more = detail(state) if whole else ""
     if state.get("reachable") is False:
-        since = state.get("unreachable_since")
-        lost = f" for {span(max(0.0, time.time() - since))}" if since is not None else ""
-        return Text(f"unreachable{lost}", style="red")
+        return Text(" ".join(filter(None, ("unreachable", more))), style="red")
     if state.get("fault"):
         return Text(str(state["fault"]), style="red")
     lively = "bold green" if state.get("ready") else "bold yellow" if state.get("status") else ""
-    return Text(str(state.get("phase", "")), style=lively).append(measured(state), "not bold default")
+    return Text(str(state.get("phase", "")), lively).append(f"  {more}" if more else "", "not bold default")
 
 
-def measured(state: dict[str, Any]) -> str:
-    """Give what a sensor measures, what a thermostat keeps, and how far a blind is open."""
-    celsius, target = state.get("temperature_celsius"), state.get("target_celsius")
+def detail(state: dict[str, Any]) -> str:
+    """Give since when hardware is lost; else what is measured, kept, dimmed, and how far a blind is open."""
+    if state.get("reachable") is False:
+        since = state.get("unreachable_since")
+        return f"for {span(max(0.0, time.time() - since))}" if since is not None else ""
+    warm, kept = state.get("temperature_celsius"), state.get("target_celsius")
+    bright, damp = state.get("brightness_percent"), state.get("humidity_percent")
+    celsius = f"{warm:.1f}" if warm is not None else ""
+    if kept is not None:
+        celsius += f"{' ' if celsius else ''}to {kept:g}"
     parts = [
-        f"{celsius:.1f} °C" if celsius is not None else "",
-        f"to {target:g} °C" if target is not None else "",
-        f"{state['humidity_percent']:.0f} %" if state.get("humidity_percent") is not None else "",
+        f"{celsius} °C" if celsius else "",
+        f"{damp:.0f} %" if damp is not None else "",
         f"{state['position_percent']:.0f} % open" if state.get("position_percent") is not None else "",
+        f"at {bright} %" if bright is not None and state.get("status") else "",
     ]
-    return "".join(f"  {part}" for part in parts if part)
+    return "  ".join(filter(None, parts))
 
 
 def reason(device: dict[str, Any]) -> Text:

@@ -4,7 +4,7 @@ from typing import Any, Literal, NamedTuple
 
 ARMED_SECONDS = 5.0
 """How long the first `r` is remembered, before it is a first one again."""
-PAIRS = (("start", "stop"), ("on", "off"))
+PAIRS = (("start", "stop"), ("on", "off"), ("open", "close"))
 """Commands of which the state says which is meant."""
 KEYS = (
     ("↑ ↓  j k  1-9", "select a device"),
@@ -41,12 +41,18 @@ def by_room(devices: dict[str, Any]) -> list[str]:
 
 def natural(commands: tuple[str, ...], state: dict[str, Any] | None) -> str | None:
     """Say which of a device's commands a person means who just presses it; nothing when none is."""
-    for word in ("press", "toggle"):
+    for word in ("press", "toggle", "single"):
         if word in commands:
             return word
+    shown = state or {}
+    if "stop" in commands and shown.get("status"):
+        return "stop"  # whichever way it moves
     for begin, end in PAIRS:
         if begin in commands and end in commands:
-            return end if (state or {}).get("status") else begin
+            # A thermostat that is on does not heat all the time; a blind that is open does not move.
+            kept = "target_celsius" in shown
+            is_on = shown.get("phase") not in ("off", "frost") if kept else shown.get("status")
+            return end if is_on or shown.get("phase") == begin else begin
     return None
 
 

@@ -1,6 +1,8 @@
 """Every driver of real hardware through the same faults, against its emulator.
 
-The driver runs as a device runs it: a loop watches its socket and reads, and never waits for it.
+The driver runs as a device runs it: a loop watches its socket and reads, and never waits for it. What an
+emulator `lacks` no hardware of its sort can have. Pins (gpio) can have none of most of this: there is
+no connection, no answer and no password; so test_gpio.py has what they can.
 """
 
 import subprocess
@@ -20,7 +22,8 @@ from daemons.hardware import Reading, Setting
 from daemons.loop import Loop
 from daemons.value import Problem, read
 from tests.drivers.emulator import EMULATORS, PASSWORD, Emulator, emulator, table
-from tests.household import PROJECT
+from tests.drivers.silence import is_asked, silent_port
+from tests.household import PROJECT, eventually
 
 PATIENCE_SECONDS = 20.0
 NEVER_LONGER_SECONDS = 1.0
@@ -112,6 +115,12 @@ def plug(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Emulator]:
         yield made
 
 
+def test_no_driver_is_left_out() -> None:
+    """One that is added gets an emulator, or a reason."""
+    drivers = {word: load.driver(word) for word in load.words("drivers")}
+    assert {word for word, one in drivers.items() if one.real and one.runs_here} == {*EMULATORS, "gpio"}
+
+
 def test_it_is_switched_on_and_off(plug: Emulator) -> None:
     """What is wanted is done once, and told."""
     with standing(plug.driver, plug.options()) as stand:
@@ -194,6 +203,20 @@ def test_unreachable_while_on(plug: Emulator) -> None:
         plug.plug_in()
         stand.reaches(on=False)
         assert plug.switchings == [True, False]
+
+
+def test_an_attempt_to_reach_it_holds_up_no_end(plug: Emulator) -> None:
+    """Closed in the midst of connecting to who neither answers nor refuses, nothing of it is left."""
+    options = plug.options()
+    if not {"address", "port"} & options.keys():
+        pytest.skip("it is no network that it is reached by")
+    with silent_port() as port:
+        silent = {"address": f"127.0.0.1:{port}"} if "address" in options else {"port": port}
+        with standing(plug.driver, {**options, **silent}) as stand:
+            eventually(lambda: is_asked(port))
+            began = time.monotonic()
+        assert stand.reading.reachable is None
+        assert time.monotonic() - began < NEVER_LONGER_SECONDS
 
 
 def test_only_the_last_wish_counts(plug: Emulator) -> None:

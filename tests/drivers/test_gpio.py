@@ -1,5 +1,6 @@
 """Relays and buttons on pins, on gpiozero's mock of them."""
 
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,13 @@ from gpiozero.pins.mock import MockFactory
 from hypothesis import given
 from hypothesis import strategies as st
 
+from daemons.drivers import gpio
 from daemons.drivers.gpio import AGAIN_SECONDS, Gpio, Options, Touches
+from daemons.errors import PlaceError
 from daemons.hardware import Reading, Setting, Touch
 from daemons.value import Problem, read
 from tests import fresh
+from tests.drivers.board import Board
 from tests.drivers.test_faults import Stand, standing
 from tests.household import Household
 
@@ -56,7 +60,8 @@ def test_a_restart_of_the_process_moves_no_relay(pins: MockFactory) -> None:
     with standing("gpio", {"relay": 17}) as stand:
         stand.set(on=True)
         stand.reaches(on=True)
-    assert pins.pin(17).state == 1
+    gc.collect()
+    assert (pins.pin(17).state, pins.pin(17).function) == (1, "output")
     reborn(pins)
     pins.pin(17).clear_states()
     with standing("gpio", {"relay": 17}) as stand:
@@ -68,7 +73,7 @@ def test_after_a_start_of_the_machine_every_relay_is_off(pins: MockFactory) -> N
     """A note of another start, or one that cannot be read, counts for nothing."""
     path = Path("hardware/plug/pins.json")
     path.parent.mkdir(parents=True)
-    for note in (b'{"machine": "another", "on": ["relay"]}', b'{"mach'):
+    for note in (b'{"machine": "another", "on": "relay"}', b'{"mach'):
         path.write_bytes(note)
         with standing("gpio", {"relay": 17}) as stand:
             stand.reaches(on=False)
@@ -195,6 +200,29 @@ def test_pins_that_cannot_be_had_are_told_and_tried_again(
     driver.close()
 
 
+def test_a_full_disk_hinders_nobody_from_switching_off(
+    pins: MockFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On it does not go, for a restart would drop it; and that is told."""
+    with standing("gpio", {"relay": 17}) as stand:
+        stand.set(on=True)
+        stand.reaches(on=True)
+        monkeypatch.setattr(gpio, "write", full)
+        stand.set(on=False)
+        stand.reaches(on=False)
+        assert not Path("hardware/plug/pins.json").exists()
+        stand.set(on=True)
+        assert stand.until(lambda r: r.fault, "a fault").on is False
+        assert "No space left" in str(stand.reading.fault)
+        stand.set(on=False)
+        stand.until(lambda r: not r.fault, "no fault")
+
+
+def full(path: Path, content: bytes) -> None:
+    """Write nothing, for the disk is full."""
+    raise PlaceError(f"{path} cannot be written: No space left on device")
+
+
 def test_a_button_alone_is_as_it_was_told() -> None:
     """A light switch in the wall has nothing to switch, and its device must not wait for it."""
     with standing("gpio", {"button": 4}) as stand:
@@ -219,22 +247,85 @@ def test_pins_that_make_no_sense_are_refused(table: dict[str, Any], said: str) -
     assert said in str(problems)
 
 
-def test_a_relay_in_a_house_stays_on_through_a_kill(household: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A real process on mock pins: on, killed, and still on."""
-    monkeypatch.setenv("GPIOZERO_PIN_FACTORY", "mock")
-    house: Household = household(
-        '[recorder]\nenabled = false\n[devices.fan]\nkind = "lamp"\ndriver = "gpio"\ngpio.relay = 17\n'
-    )
-    house.house("up")
-    assert house.send("fan", "on")["outcome"] == "applied"
-    with house.ear("fan") as ear:
-        ear.until(lambda ear: ear.shows("fan", status=True, confirmed=True))
-        ear.kill("fan")
-        ear.until(lambda ear: ear.shows("fan", status=True, confirmed=True))
-        assert ear.states["fan"].state["starts"] == 1
-    assert "at the hardware" not in house.log("fan")
-
-
 def reborn(pins: MockFactory) -> None:
     """Forget who had the pins, as the kernel does when a process is gone; their levels stay."""
     pins._reservations.clear()
+
+
+# A real process, and the pins of a board that outlives it
+
+
+@pytest.fixture
+def board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Board:
+    """Give a board whose pins every process of a house has."""
+    made = Board(tmp_path / "board")
+    for name, value in made.environment.items():
+        monkeypatch.setenv(name, value)
+    return made
+
+
+def a_house(household: Any, kind: str, pins: str) -> Household:
+    """Have a house with one device on pins up."""
+    house: Household = household(
+        f'[recorder]\nenabled = false\n[devices.fan]\nkind = "{kind}"\ndriver = "gpio"\ngpio = {pins}\n'
+    )
+    house.house("up")
+    return house
+
+
+def test_a_relay_in_a_house_stays_on_whatever_becomes_of_its_process(household: Any, board: Board) -> None:
+    """Killed or restarted: its pin is made no input at the end, and has its level from the start."""
+    house = a_house(household, "plug", "{ relay = 17 }")
+    with house.ear("fan") as ear:
+        assert house.send("fan", "on")["outcome"] == "applied"
+        ear.until(lambda ear: ear.shows("fan", status=True, confirmed=True))
+        ear.kill("fan")
+        ear.until(lambda ear: ear.shows("fan", status=True, confirmed=True))
+        boot = ear.states["fan"].boot
+        house.house("restart", "fan")
+        ear.until(lambda ear: ear.states["fan"].boot > boot and ear.shows("fan", status=True, confirmed=True))
+        assert ear.states["fan"].state["starts"] == 1
+        was = board.record(17)
+        assert was.count("output") == 3
+        assert not {"input", "0"} & set(was[was.index("1") :])
+        house.send("fan", "off")
+        ear.until(lambda ear: ear.shows("fan", status=False, confirmed=True))
+        assert board.record(17)[-1] == "0"
+    assert "at the hardware" not in house.log("fan")
+
+
+def test_a_button_in_the_wall_switches_the_light_beside_it(household: Any, board: Board) -> None:
+    """Each press once, with a cause of its own; one that was made before the process was there is none."""
+    board.press(4)
+    house = a_house(household, "light_switch", '{ relay = 17, button = 4, debounce = "0s" }')
+    with house.ear("fan") as ear:
+        ear.until(lambda ear: ear.shows("fan", status=False, confirmed=True))
+        causes = set()
+        for number, on in enumerate((True, False, True), start=1):
+            board.press(4)
+            ear.until(lambda ear, on=on: ear.shows("fan", status=on, confirmed=True))  # type: ignore[misc]
+            assert ear.states["fan"].state["presses"] == number
+            causes.add(ear.states["fan"].cause)
+        assert len(causes) == 3
+
+
+def test_pins_that_somebody_else_has_are_waited_for(household: Any, board: Board) -> None:
+    """At the start and while it is on; the process lives, answers, and does what was wanted last."""
+    board.take_away()
+    house = a_house(household, "plug", "{ relay = 17 }")
+    with house.ear("fan") as ear:
+        ear.until(lambda ear: ear.shows("fan", reachable=False) and "fan" in ear.beats)
+        pid = ear.beats["fan"].pid
+        assert "GPIO busy" in str(ear.states["fan"].state["fault"])
+        board.give_back()
+        ear.until(lambda ear: ear.shows("fan", status=False, confirmed=True))
+        house.send("fan", "on")
+        ear.until(lambda ear: ear.shows("fan", status=True, confirmed=True))
+        board.take_away()
+        ear.until(lambda ear: ear.shows("fan", reachable=False))
+        assert house.send("fan", "off")["outcome"] == "applied"
+        board.give_back()
+        ear.until(lambda ear: ear.shows("fan", status=False, confirmed=True, reachable=True))
+        assert board.record(17)[-1] == "0"
+        assert house.pids()["fan"] == pid
+    assert "Traceback" not in house.log("fan")

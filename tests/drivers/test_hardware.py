@@ -1,14 +1,15 @@
 """An owner's own plug: `--device DRIVER=OPTIONS`. Without it there is nothing here to run.
 
     make test TESTS="tests/drivers/test_hardware.py --device shelly=192.168.1.20"
+    make test TESTS="tests/drivers/test_hardware.py --device tasmota=192.168.1.2/kettle"
     make test TESTS="tests/drivers/test_hardware.py --device 'kasa={ address = \"kasa.lan\", outlet = 2 }'"
 
 It is switched and switched back, with nothing in it that must not be.
 """
 
 import pytest
-import tomli
 
+from tests.drivers.owned import owned
 from tests.drivers.test_faults import standing
 
 SAFE_SECONDS = 10.0
@@ -17,12 +18,8 @@ SAFE_SECONDS = 10.0
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Try every device that was named."""
-    found = []
-    for text in metafunc.config.getoption("--device"):
-        word, _, options = text.partition("=")
-        table = tomli.loads(f"options = {options}")["options"] if "{" in options else {"address": options}
-        found.append(pytest.param(word, table, id=word))
-    metafunc.parametrize(("word", "options"), found)
+    found = [owned(text) for text in metafunc.config.getoption("--device")]
+    metafunc.parametrize(("word", "options"), found, ids=[word for word, _ in found])
 
 
 def test_it_is_read_and_switched_and_switched_back(word: str, options: dict[str, object]) -> None:

@@ -1,14 +1,20 @@
 """Zigbee2MQTT: bulbs, sensors, buttons, covers, and who is there."""
 
 import json
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import paho.mqtt.client as paho
 import pytest
+from paho.mqtt.enums import CallbackAPIVersion
 
 from daemons.drivers.mqtt_zigbee2mqtt import Announced, Definition, Options, Zigbee, describe, is_there
 from daemons.hardware import Setting, Touch
 from daemons.mqtt import Broker
+from tests.broker import Mosquitto
 from tests.drivers.heard import Heard
+from tests.household import Household
 
 
 def device(**options: Any) -> tuple[Zigbee, Heard]:
@@ -149,3 +155,57 @@ def test_what_a_found_device_can_be(exposes: list[dict[str, Any]], kind: str) ->
     assert found.options["device"] == "kitchen/plug"
     assert found.options["port"] == 1884
     assert found.options.get("switches", True) == (kind not in ("button", "sensor"))
+
+
+WALL = """
+[recorder]
+enabled = false
+[devices.hall_light]
+kind = "light_switch"
+driver = "mqtt_zigbee2mqtt"
+mqtt_zigbee2mqtt = {{ port = {port}, device = "hall", switches = false, button = "1" }}
+[devices.bell]
+kind = "button"
+driver = "mqtt_zigbee2mqtt"
+mqtt_zigbee2mqtt = {{ port = {port}, device = "hall", switches = false, button = "2" }}
+[devices.room]
+kind = "sensor"
+driver = "mqtt_zigbee2mqtt"
+mqtt_zigbee2mqtt = {{ port = {port}, device = "room/climate", switches = false }}
+"""
+
+
+def test_a_button_in_the_wall_and_a_sensor_in_a_house(
+    household: Callable[..., Household], tmp_path: Path
+) -> None:
+    """Each press once, for whose button it is; a retained one is old; values come and stay over a kill."""
+    with Mosquitto(tmp_path / "broker") as broker:
+        client = paho.Client(CallbackAPIVersion.VERSION2)
+        client.connect("127.0.0.1", broker.port)
+        client.loop_start()
+
+        def tell(name: str, *, retain: bool = False, **told: object) -> None:
+            sent = client.publish(f"zigbee2mqtt/{name}", json.dumps(told), 1, retain=retain)
+            sent.wait_for_publish(20)
+
+        tell("hall", retain=True, action="1_single")
+        tell("room/climate", retain=True, temperature=19.44, humidity=51, battery=88)
+        house = household(WALL.format(port=broker.port))
+        house.house("up")
+        with house.ear("hall_light", "bell", "room") as ear:
+            ear.until(lambda ear: ear.shows("room", temperature_celsius=19.4, battery_percent=88))
+            ear.until(
+                lambda ear: ear.shows("hall_light", reachable=True) and ear.shows("bell", reachable=True)
+            )
+            assert ear.shows("hall_light", status=False, presses=0)
+            tell("hall", action="1_single")
+            ear.until(lambda ear: ear.shows("hall_light", status=True, presses=1, confirmed=True))
+            tell("hall", action="2_double")
+            ear.until(lambda ear: ear.shows("bell", last="double", presses=1))
+            ear.kill("room")
+            ear.until(lambda ear: ear.shows("room", temperature_celsius=19.4, reachable=True))
+            tell("hall", action="1_single")
+            ear.until(lambda ear: ear.shows("hall_light", status=False, presses=2))
+            assert ear.shows("bell", presses=1)
+        client.disconnect()
+        client.loop_stop()

@@ -110,6 +110,24 @@ def test_a_part_that_failed_is_told(table: Table) -> None:
     assert table.shows(0.0).message == "Coffee maker is ready · Toaster: did not switch on"
 
 
+@pytest.mark.parametrize("phase", ["on", "off", "standby"])
+def test_a_plug_at_rest_is_no_meal(table: Table, phase: str) -> None:
+    """Not even one that is on, or that cannot be reached: nothing of it will ever be ready."""
+    table.hear(cooking("lamp", phase=phase, fault="no answer within 5 s"), 0.0)
+    assert table.shows(0.0).phase == "quiet"
+
+
+def test_laundry_is_no_breakfast(table: Table) -> None:
+    """What a plug switches has finished; a meal that it is part of is ready all the same."""
+    table.hear(cooking("lamp", phase="running"), 0.0)
+    assert table.shows(0.0).message == "Lamp is running"
+    table.hear(cooking("lamp", phase="finished", ready=True), 0.0)
+    shown = table.shows(0.0)
+    assert (shown.message, shown.phase, shown.ready) == ("Lamp has finished", "ready", True)
+    table.hear(cooking("toaster", phase="ready"), 0.0)
+    assert table.shows(0.0).message == "Breakfast is ready."
+
+
 def test_a_part_is_called_by_what_it_makes() -> None:
     """What one waits for is the coffee, not its maker; whoever makes nothing goes by its own name."""
     table = Table(Options(), TITLES, {"coffee_maker": "coffee", "toaster": "toast"})

@@ -112,9 +112,12 @@ def test_a_fault_of_the_hardware_is_told_in_words() -> None:
         ),
         (
             {"phase": "heating", "temperature_celsius": 19, "target_celsius": 20.5},
-            "heating  19.0 °C  to 20.5 °C",
+            "heating  19.0 to 20.5 °C",
         ),
-        ({"phase": "stopped", "position_percent": 40}, "stopped  40 % open"),
+        ({"phase": "blind", "temperature_celsius": None, "target_celsius": 20}, "blind  to 20 °C"),
+        ({"phase": "between", "position_percent": 40}, "between  40 % open"),
+        ({"phase": "on", "status": True, "brightness_percent": 30}, "on  at 30 %"),
+        ({"phase": "off", "status": False, "brightness_percent": 30}, "off"),
         ({"phase": "measuring", "temperature_celsius": None, "humidity_percent": None}, "measuring"),
         (
             {"phase": "on", "reachable": False, "unreachable_since": fresh.BORN - 180},
@@ -129,6 +132,27 @@ def test_what_is_measured_is_told_and_what_is_lost(
     """Beside its phase; of hardware that does not answer, only since when."""
     monkeypatch.setattr(time, "time", lambda: fresh.BORN)
     assert str(terminal.phase(state, live=True)) == words
+
+
+@pytest.mark.parametrize("width", [78, 84, 110])
+def test_what_is_measured_has_room_beside_the_phase(width: int) -> None:
+    """In the column that is another device's progress, and whole also where that is narrow."""
+    house = status()
+    told = {"temperature_celsius": 21.5, "target_celsius": 20.0, "position_percent": None}
+    house["devices"]["device_live"]["state"] = {"phase": "heating", "status": True, **told}
+    (line,) = [line for line in drawn(width, house).splitlines() if "A live one" in line]
+    assert "heating" in line
+    assert "21.5 to 20 °C" in line
+
+
+def test_a_narrow_screen_keeps_no_room_for_progress_that_nobody_makes() -> None:
+    """So there is more for what is measured."""
+    house = status()
+    assert "Done" in drawn(70, house)
+    for device in house["devices"].values():
+        device["state"] = {"phase": "clear", "temperature_celsius": 21.5}
+    assert "Done" not in drawn(70, house)
+    assert "clear  21.5 °C" in drawn(70, house)
 
 
 def test_a_process_of_the_house_that_is_away_is_told() -> None:

@@ -49,6 +49,10 @@ def type_(view: View, *keys: str, now: float = NOW, devices: dict[str, Any] | No
         ("coffee_maker", False, "start"),
         ("coffee_maker", True, "stop"),
         ("mirror", True, None),
+        ("button", False, "single"),
+        ("sensor", True, None),
+        ("cover", False, "open"),
+        ("cover", True, "stop"),
     ],
 )
 def test_enter_means_what_is_natural(kind: str, status: bool, word: str | None) -> None:
@@ -60,6 +64,25 @@ def test_enter_on_what_is_not_known_to_run_starts_it() -> None:
     """A device of which nothing was heard is not taken for one that runs."""
     assert natural(commands("toaster"), None) == "start"
     assert natural(("off", "on"), {"status": True}) == "off"
+
+
+@pytest.mark.parametrize(
+    ("kind", "phase", "word"),
+    [
+        ("cover", "open", "close"),
+        ("cover", "closed", "open"),
+        ("cover", "between", "open"),
+        ("heater", "off", "on"),
+        ("heater", "idle", "off"),
+        ("heater", "heating", "off"),
+        ("heater", "frost", "on"),
+    ],
+)
+def test_enter_goes_by_the_phase_where_that_says_more(kind: str, phase: str, word: str) -> None:
+    """An open blind does not move and a warm room needs no heating, and yet the end is what is meant."""
+    shown = {"phase": phase, "status": phase in ("heating", "frost")}
+    more = {"target_celsius": 20.0} if kind == "heater" else {}
+    assert natural(commands(kind), shown | more) == word
 
 
 def test_rows_stand_by_room() -> None:

@@ -173,10 +173,10 @@ def test_a_terminal_that_changes_its_size_is_filled_anew(household: Callable[...
     with glass(household(), columns=110) as view:
         view.until("Process", "Power", "Heard")
         view.resize(60, 20)
-        view.until("Done", without="Heard")
+        view.until("Presence", without="Heard")
         assert max(view.rows) == 20
         view.resize(110, 30)
-        view.until("Process", "Power", "Heard", without="Done")
+        view.until("Process", "Power", "Heard", "Detail")
 
 
 def test_a_terminal_that_is_closed_ends_it(household: Callable[..., Household]) -> None:

@@ -16,7 +16,7 @@ export function action(process) {
   if (commands.open && commands.close && !on) {
     return state?.phase === "open" ? { word: "close", label: "Close" } : { word: "open", label: "Open" };
   }
-  if (commands.set?.celsius) return state?.phase === "off" ? { word: "on", label: "Turn on" } : { word: "off", label: "Turn off" };
+  if (commands.set?.celsius) return ["off", "frost"].includes(state?.phase) ? { word: "on", label: "Turn on" } : { word: "off", label: "Turn off" };
   if (commands.press) return { word: "press", label: house.presence(process) !== "live" ? "Press" : on ? "Turn off" : "Turn on" };
   if (on && commands.stop) return { word: "stop", label: "Stop" };
   if (commands.start) return { word: "start", label: "Start" };

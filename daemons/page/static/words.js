@@ -50,11 +50,12 @@ export function phase(process) {
   return [status && bright != null ? `${word} at ${bright} %` : word, ...measured(process.state)].join(" · ");
 }
 
-/** What a device measures, each with its unit: "21.5 °C", "48 %", "40 % open". */
+/** What a device measures or keeps, each with its unit: "21.5 °C", "set to 20.0 °C", "48 %", "40 % open". */
 function measured(state) {
-  const { temperature_celsius: warm, humidity_percent: damp, position_percent: open } = state;
+  const { temperature_celsius: warm, target_celsius: kept, humidity_percent: damp, position_percent: open } = state;
   return [
     warm != null && `${house.calendar.tenth(warm)} °C`,
+    kept != null && `set to ${house.calendar.tenth(kept)} °C`,
     damp != null && `${house.calendar.number(damp)} %`,
     open != null && open > 0 && open < 100 && `${house.calendar.number(open)} % open`,
   ].filter(Boolean);
