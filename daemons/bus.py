@@ -24,6 +24,7 @@ BURST = 1000
 
 LONGEST_SUBSCRIPTION = 256
 """Bytes; a subscription is kept as long as its sender is, so that a long one is not taken at all."""
+MORE = int(zmq.SNDMORE)
 RENEW_SECONDS = 2.0
 """Who has been silent so long is connected to anew."""
 
@@ -89,15 +90,20 @@ class Publisher:
     def publish(self, message_: Published) -> None:
         """Send a message, which is then the current one of its topic."""
         topic = message.topic(message_)
-        self._current[topic] = message.encode(message_)
-        self.socket.send_multipart([topic, self._current[topic]])
+        payload = self._current[topic] = message.encode(message_)
+        self._send(topic, payload)
 
     def answer_newcomers(self) -> None:
         """Take the new subscriptions, and send what is current once if any of them asks for it."""
         asked = {frames[0][1:] for frames in drain(self.socket) if frames[0][:1] == b"\x01"}
         for topic, payload in self._current.items():
             if any(topic.startswith(prefix) for prefix in asked):
-                self.socket.send_multipart([topic, payload])
+                self._send(topic, payload)
+
+    def _send(self, topic: bytes, payload: bytes) -> None:
+        # Half the time of send_multipart, which combines its flags anew for each frame.
+        self.socket.send(topic, MORE)
+        self.socket.send(payload)
 
 
 class Subscriber:

@@ -21,10 +21,13 @@ from daemons.loop import Timer
 from daemons.memory import Memory
 from daemons.message import Command, Heartbeat, Receipt, State
 from daemons.place import Lock
-from daemons.process import Process, next_life
+from daemons.process import BEAT_SECONDS, Process, next_life
 
 REFRESH_SECONDS = 0.5
 """How often a measurement that changes all the time is looked at and told."""
+REST_SECONDS = BEAT_SECONDS
+"""How often the hardware is looked at while nothing changes by time alone: with each beat, so that
+a process that idles is woken once a second."""
 
 
 def run(slice_: Slice) -> None:
@@ -95,6 +98,7 @@ class Shell:
         self._told_at = 0.0
         self._state: dict[str, Any] = {}
         self._timer: Timer | None = None
+        self._rests = False
         heard = sorted(device.hears)
         self._subscriber = Subscriber(process.context, heard, process.log) if heard else None
 
@@ -108,7 +112,6 @@ class Shell:
             self._process.loop.every(1.0, self._subscriber.renew)
         if self._driver.socket is not None:
             self._process.loop.watch(self._driver.socket, self.look)
-        self._process.loop.every(REFRESH_SECONDS, self.look)
         self._process.loop.every(1.0, self._journal.secure)
 
     def hear(self) -> None:
@@ -129,8 +132,12 @@ class Shell:
     def look(self) -> None:
         """Look at the hardware and at the clock."""
         now = self._now()
+        reading = self._driver.read(now)
+        if self._rests and self._appliance.knows(reading):
+            self._set_timer(None)
+            return
         self._appliance.tick(now, time.time())
-        self._appliance.read(self._driver.read(now), now, time.time())
+        self._appliance.read(reading, now, time.time())
         self._follow()
 
     def _follow(self) -> None:
@@ -147,7 +154,8 @@ class Shell:
             self._process.log.log(LEVELS[note.level], note.text, cause=note.cause)
         self._appliance.notes.clear()
         self._tell()
-        self._set_timer()
+        self._rests = self._appliance.rests
+        self._set_timer(self._appliance.due())
 
     def _write(self) -> None:
         if self._appliance.memory != self._written:
@@ -166,13 +174,13 @@ class Shell:
             self._state, self._told, self._told_at = state, discrete, now
             self._process.publish(state, self._appliance.since, memory.turned, memory.cause, memory.past)
 
-    def _set_timer(self) -> None:
-        due = [
-            moment for moment in (self._appliance.due(), self._driver.due(self._now())) if moment is not None
-        ]
+    def _set_timer(self, due: float | None) -> None:
+        """Look again when something is due, and anyway after a while: a hand may have been at it."""
+        again = self._process.loop.next_turn(REST_SECONDS if self._rests else REFRESH_SECONDS)
+        moments = (again, due, self._driver.due(self._now()))
         if self._timer:
             self._timer.cancel()
-        self._timer = self._process.loop.at(min(due), self.look) if due else None
+        self._timer = self._process.loop.at(min(at for at in moments if at is not None), self.look)
 
 
 LEVELS = {"info": 20, "warning": 30, "error": 40}

@@ -31,8 +31,8 @@ Celsius = Annotated[float, Meta(ge=-273.15, le=2000)]
 Percent = Annotated[float, Meta(ge=0, le=100)]
 WholePercent = Annotated[int, Meta(ge=0, le=100)]
 
-POLL_SECONDS = 0.5
-"""How soon a hand at the hardware is noticed."""
+POLL_SECONDS = 1.0
+"""How soon a hand at the hardware is noticed, at the latest."""
 OLDEST_PRESS_SECONDS = 60.0
 """A press that nobody was there to take for longer than this is none any more."""
 
@@ -142,6 +142,8 @@ class Relay:
     def _refresh(self) -> None:
         """Read what has been added, by us, another process or a hand."""
         try:
+            if self._path.stat().st_size == self._offset:  # twice a second: not opened for nothing
+                return
             lines, self._offset = read_switchings(self._path, self._offset)
         except FileNotFoundError:
             return
@@ -199,6 +201,8 @@ class Button:
         try:
             size = self._path.stat().st_size
         except FileNotFoundError:
+            return ()
+        if size == self._offset:
             return ()
         began = self._offset if self._offset <= size else 0  # a smaller file is another one
         found, offset = read_lines(self._path, Pressed, began)
@@ -346,5 +350,5 @@ class Simulated(Driver[Options]):
             self._fault = None
 
     def due(self, now: float) -> float:
-        """Look again soon: a hand may have been at it, and power changes as it warms up."""
+        """Look again soon: a hand may have been at it."""
         return min(now + POLL_SECONDS, self._late[0] if self._late else now + POLL_SECONDS)
