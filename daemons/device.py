@@ -5,10 +5,12 @@ the same three things follow in the same order: write down, act, tell.
 """
 
 import time
+from datetime import UTC
 from typing import Any
 
 import msgspec
 
+from daemons.almanac import Almanac
 from daemons.appliance import Appliance
 from daemons.bus import Subscriber
 from daemons.clock import Clock
@@ -45,7 +47,10 @@ def run(slice_: Slice) -> None:
     memory, clock = recall(journal.load(), machine, str(slice_.table["kind"]), log)
     with Process(device.name, memory.life, lock, log, clock.now) as process:
         driver.plug_in(machine.loads(), clock.now())
-        appliance = Appliance(device, machine, memory, slice_.settings.almanac)
+        # Who does not go by the time of day need not know the house's timezone, which is a file.
+        by_clock = any(rule.by_clock for rule in device.rules)
+        almanac = slice_.settings.almanac if by_clock else Almanac(UTC)
+        appliance = Appliance(device, machine, memory, almanac)
         shell = Shell(device, appliance, driver, journal, process)
         shell.start()
         process.run(shell.obey)
