@@ -21,6 +21,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, NoReturn
 
 import setproctitle
@@ -112,6 +113,9 @@ def warm(say: Callable[[str], None]) -> None:
             importlib.import_module(name)
         except Exception:  # noqa: BLE001  a broken file is its own device's trouble, not the house's
             say(f"the nursery cannot import {name}: {traceback.format_exc(limit=-1)}")
+    for name in kinds:
+        with suppress(Exception):  # a broken file was told above
+            importlib.import_module("daemons.device").rehearse(name.rpartition(".")[2])
     setproctitle.getproctitle()  # finds the place of the title while the environment still lies behind it
     gc.collect()
     gc.freeze()
@@ -134,6 +138,7 @@ class Birth:
         self._sources = {path: modified(path) for path in sources()}
         self._is_stale = False
         self._handled: list[int] = []
+        self._environment: dict[str, str] = {}
         # Looked up here, for after a fork there is nothing to wait for: the first one is as quick as any.
         self._prctl = ctypes.CDLL(None, use_errno=True).prctl
         options.execve = self.execve
@@ -144,6 +149,7 @@ class Birth:
 
         A device that is told to end in its first moment then ends, instead of never having heard it.
         """
+        self._environment = dict(os.environ)
         self._is_stale = any(modified(path) != mtime for path, mtime in self._sources.items())
         self._handled = [number for number in signal.valid_signals() if callable(signal.getsignal(number))]
         signal.pthread_sigmask(signal.SIG_BLOCK, HELD_BACK)
@@ -198,9 +204,9 @@ class Birth:
         self._prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if os.getppid() != parent:
             os._exit(1)
-        for key in [key for key in os.environ if key not in env]:
+        for key in self._environment.keys() - env.keys():
             del os.environ[key]
-        for key, value in env.items():
+        for key, value in env.items() - self._environment.items():
             os.environ[key] = value
         # Python's own streams: supervisord's write to /dev/null. They are kept, for their end would
         # close 0, 1 and 2, which are the device's pipes now.

@@ -225,6 +225,10 @@ class Measured(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     battery_percent: WholePercent | None = None
 
 
+NUMBERS = msgspec.json.Decoder(dict[str, int | float | None])
+msgspec.convert({}, Measured)  # works the type out now, before the nursery forks
+
+
 class Gauge:
     """What the hardware measures: what its options say, but for what a hand has written."""
 
@@ -245,7 +249,7 @@ class Gauge:
                 written = self._path.read_bytes().strip()
             if not written:
                 return  # somebody is about to write it
-            changed = msgspec.json.decode(written, type=dict[str, int | float | None])
+            changed = NUMBERS.decode(written)
             self.last = msgspec.convert({**self._usual, **changed}, Measured)
         except (OSError, msgspec.MsgspecError) as error:
             self.fault = f"{self._path} cannot be read: {error}"
