@@ -71,6 +71,8 @@ class Appliance:
         """When, in this life, the hardware was found not to answer."""
         self._fault: str | None = None
         self._sources = machine.sources(machine.options)
+        self._goes_by_time = bool(self._sources) or any(rule.at or rule.limit for rule in device.rules)
+        """Whether the time of day, or the silence of another device, makes a difference to it."""
         self._heard: dict[str, tuple[State, float]] = {}
         """Of each device that was heard, its latest state and when it gave its last sign of life."""
         self._waiting: set[str] = set()
@@ -239,6 +241,24 @@ class Appliance:
         if self.memory.hot_until is not None and wants.on:
             return replace(wants, off_after_seconds=self.memory.hot_until - now)
         return wants
+
+    @property
+    def rests(self) -> bool:
+        """Whether nothing changes by time alone: it is off, as wanted, and no rule goes by time."""
+        return (
+            self._machine.drives
+            and not self._goes_by_time
+            and not self._waiting
+            and self.memory.confirmed
+            and self._reading.reachable is True
+            and not self._reading.on
+            and not self._wants.on
+            and self.due() is None
+        )
+
+    def knows(self, reading: Reading) -> bool:
+        """Tell whether a reading says nothing new."""
+        return reading == replace(self._reading, at=reading.at)
 
     def due(self) -> float | None:
         """Say when time makes a difference next."""

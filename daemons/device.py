@@ -5,10 +5,12 @@ the same three things follow in the same order: write down, act, tell.
 """
 
 import time
+from datetime import UTC
 from typing import Any
 
 import msgspec
 
+from daemons.almanac import Almanac
 from daemons.appliance import Appliance
 from daemons.bus import Subscriber
 from daemons.clock import Clock
@@ -21,10 +23,15 @@ from daemons.loop import Timer
 from daemons.memory import Memory
 from daemons.message import Command, Heartbeat, Receipt, State
 from daemons.place import Lock
-from daemons.process import Process, next_life
+from daemons.process import BEAT_SECONDS, Process, next_life
 
 REFRESH_SECONDS = 0.5
 """How often a measurement that changes all the time is looked at and told."""
+REST_SECONDS = BEAT_SECONDS
+"""How often the hardware is looked at while nothing changes by time alone: with each beat, so that
+a process that idles is woken once a second."""
+TIMELESS = Almanac(UTC)
+"""Who does not go by the time of day need not know the house's timezone, which is a file."""
 
 
 def run(slice_: Slice) -> None:
@@ -42,12 +49,27 @@ def run(slice_: Slice) -> None:
     memory, clock = recall(journal.load(), machine, str(slice_.table["kind"]), log)
     with Process(device.name, memory.life, lock, log, clock.now) as process:
         driver.plug_in(machine.loads(), clock.now())
-        appliance = Appliance(device, machine, memory, slice_.settings.almanac)
+        by_clock = any(rule.by_clock for rule in device.rules)
+        almanac = slice_.settings.almanac if by_clock else TIMELESS
+        appliance = Appliance(device, machine, memory, almanac)
         shell = Shell(device, appliance, driver, journal, process)
         shell.start()
         process.run(shell.obey)
     driver.close()
     journal.secure()
+
+
+def rehearse(word: str) -> None:
+    """Find out, before the fork, what is the same in every life of such a device (the nursery does it).
+
+    msgspec works a type out from its annotations when it first meets it, which takes a millisecond and
+    touches a twentieth of a device's memory.
+    """
+    device = build(word, {"kind": word, "driver": "simulated"}, (), [])
+    if device and issubclass(device.kind, Machine):
+        device.kind.measurements()
+        for type_ in (Slice, Memory, device.kind.memory_type):
+            msgspec.json.Decoder(type_)
 
 
 def recall(last: Memory | None, machine: Machine[Any, Any], word: str, log: Log) -> tuple[Memory, Clock]:
@@ -95,6 +117,7 @@ class Shell:
         self._told_at = 0.0
         self._state: dict[str, Any] = {}
         self._timer: Timer | None = None
+        self._rests = False
         heard = sorted(device.hears)
         self._subscriber = Subscriber(process.context, heard, process.log) if heard else None
 
@@ -108,7 +131,6 @@ class Shell:
             self._process.loop.every(1.0, self._subscriber.renew)
         if self._driver.socket is not None:
             self._process.loop.watch(self._driver.socket, self.look)
-        self._process.loop.every(REFRESH_SECONDS, self.look)
         self._process.loop.every(1.0, self._journal.secure)
 
     def hear(self) -> None:
@@ -129,8 +151,12 @@ class Shell:
     def look(self) -> None:
         """Look at the hardware and at the clock."""
         now = self._now()
+        reading = self._driver.read(now)
+        if self._rests and self._appliance.knows(reading):
+            self._set_timer(None)
+            return
         self._appliance.tick(now, time.time())
-        self._appliance.read(self._driver.read(now), now, time.time())
+        self._appliance.read(reading, now, time.time())
         self._follow()
 
     def _follow(self) -> None:
@@ -147,7 +173,8 @@ class Shell:
             self._process.log.log(LEVELS[note.level], note.text, cause=note.cause)
         self._appliance.notes.clear()
         self._tell()
-        self._set_timer()
+        self._rests = self._appliance.rests
+        self._set_timer(self._appliance.due())
 
     def _write(self) -> None:
         if self._appliance.memory != self._written:
@@ -166,13 +193,13 @@ class Shell:
             self._state, self._told, self._told_at = state, discrete, now
             self._process.publish(state, self._appliance.since, memory.turned, memory.cause, memory.past)
 
-    def _set_timer(self) -> None:
-        due = [
-            moment for moment in (self._appliance.due(), self._driver.due(self._now())) if moment is not None
-        ]
+    def _set_timer(self, due: float | None) -> None:
+        """Look again when something is due, and anyway after a while: a hand may have been at it."""
+        again = self._process.loop.next_turn(REST_SECONDS if self._rests else REFRESH_SECONDS)
+        moments = (again, due, self._driver.due(self._now()))
         if self._timer:
             self._timer.cancel()
-        self._timer = self._process.loop.at(min(due), self.look) if due else None
+        self._timer = self._process.loop.at(min(at for at in moments if at is not None), self.look)
 
 
 LEVELS = {"info": 20, "warning": 30, "error": 40}

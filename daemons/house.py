@@ -283,7 +283,7 @@ def build(name: str, table: Any, where: Where, problems: list[Problem]) -> Devic
     if not isinstance(table, dict):
         problems.append(Problem(where, f"{show(table)} stands where a table is needed"))
         return None
-    known = {f.encode_name for f in msgspec.structs.fields(Common)}
+    known = set(Common.__struct_encode_fields__)
     word = table.get("driver")
     own = {key: value for key, value in table.items() if key not in known and key != word}
     common = read({key: table[key] for key in known & table.keys()}, Common, where, problems)
@@ -359,7 +359,7 @@ def _options(
     own: dict[str, Any], kind: type[Kind], where: Where, problems: list[Problem], more: set[str]
 ) -> Any:
     """Read the keys that belong to the kind; an unknown one is told with all that there are."""
-    allowed = {f.encode_name for f in msgspec.structs.fields(kind.options_type)}
+    allowed = set(kind.options_type.__struct_encode_fields__)
     before = len(problems)
     for key in [key for key in own if key not in allowed]:
         problems.append(Problem((*where, key), f"unknown key; {choose(key, sorted(allowed | more))}"))

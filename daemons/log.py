@@ -8,6 +8,12 @@ from typing import Any, TextIO
 FORMAT = "%(asctime)s.%(msecs)03d %(levelname)-7s %(name)s: %(message)s%(tail)s"
 
 
+# No line of ours says from where in the source it comes, nor from which thread: finding that out is
+# most of the work of a line ("Optimization" in the standard library's logging HOWTO).
+logging._srcfile = None  # noqa: SLF001  its documented name
+logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+
+
 class Formatter(logging.Formatter):
     """Adds the cause, where there is one, as ` [cause]` at the end of the line."""
 

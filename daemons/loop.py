@@ -40,6 +40,7 @@ class Loop:
         self.now = now
         self.ended_by: str | None = None
         self._handlers: dict[Any, Handler] = {}
+        self._began = now()
         self._poller = zmq.Poller()
         self._timers: list[tuple[float, int, Timer]] = []
         self._number = count()
@@ -54,6 +55,14 @@ class Loop:
         self._poller.unregister(source)
         del self._handlers[source]
 
+    def rest(self, source: Any, until: float) -> None:
+        """Leave a source that is watched be until then: what comes meanwhile is taken at one go.
+
+        For who hears the heartbeats of a whole house and is in no hurry; to `watch` again ends it.
+        """
+        self._poller.unregister(source)
+        self.at(until, lambda: self._poller.register(source, zmq.POLLIN))
+
     def at(self, when: float, handler: Handler) -> Timer:
         """Call the handler once, not before that moment."""
         timer = Timer(when, handler)
@@ -61,13 +70,22 @@ class Loop:
         return timer
 
     def every(self, seconds: float, handler: Handler) -> None:
-        """Call the handler now and then again and again; a late turn does not pile up others."""
+        """Call the handler now and then again and again; a late turn does not pile up others.
+
+        Turns are counted from when the loop was made, so those of all periods fall together: a
+        process that idles is woken once for all of them.
+        """
 
         def turn() -> None:
             handler()
-            self.at(self.now() + seconds, turn)
+            self.at(self.next_turn(seconds), turn)
 
         self.at(self.now(), turn)
+
+    def next_turn(self, seconds: float) -> float:
+        """Give the next moment at which what is repeated with that period has its turn."""
+        passed = self.now() - self._began
+        return self._began + passed - passed % (seconds or 1) + seconds
 
     def stop(self, reason: str) -> None:
         """End the loop after the handler that runs now."""

@@ -4,6 +4,7 @@ What it knows is one table (kinds/mirror); it answers `snapshot` on its command 
 how the house stands, and puts every change up on a board, from which its page (web) reads.
 """
 
+import os
 import time
 from typing import Any
 
@@ -86,6 +87,9 @@ def run(slice_: Slice) -> None:
 
 def serve_page(server: Server) -> None:
     """Serve the page, in its own thread, which is the only one that waits for what is heavy to load."""
+    # aiohttp's client reads every certificate authority of the system as it is imported: 2 MB and
+    # 0.1 s, for connections that a server never makes.
+    os.environ["SSL_CERT_FILE"] = os.devnull
     from daemons.page import web  # noqa: PLC0415
 
     web.run(server)

@@ -21,7 +21,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable
-from pathlib import Path
+from contextlib import suppress
 from typing import Any, NoReturn
 
 import setproctitle
@@ -46,6 +46,8 @@ HELD_BACK = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signa
 """The signals that may come to a child before it is itself."""
 PR_SET_PDEATHSIG = 1
 """prctl(2)."""
+FIRST_FD = 3
+"""The first file descriptor that is not a standard stream."""
 
 
 class Nursery:
@@ -111,19 +113,32 @@ def warm(say: Callable[[str], None]) -> None:
             importlib.import_module(name)
         except Exception:  # noqa: BLE001  a broken file is its own device's trouble, not the house's
             say(f"the nursery cannot import {name}: {traceback.format_exc(limit=-1)}")
+    for name in kinds:
+        with suppress(Exception):  # a broken file was told above
+            importlib.import_module("daemons.device").rehearse(name.rpartition(".")[2])
     setproctitle.getproctitle()  # finds the place of the title while the environment still lies behind it
     gc.collect()
     gc.freeze()
 
 
 class Birth:
-    """Takes the place of execve in supervisord's children."""
+    """Takes the place of execve in supervisord's children.
+
+    A child shares its memory with supervisord, page by page, until one of the two writes to it; and
+    Python writes to whatever it as much as looks at (reference counts). So what can be found out
+    before the fork is found out there, and the child touches as little as can be.
+    """
 
     def __init__(self, options: Any) -> None:
+        self._options = options
         self._execve: Callable[..., NoReturn] = options.execve
         self._fork: Callable[[], int] = options.fork
         self._errors = sys.stdout.errors  # by the locale, as a fresh interpreter finds it
-        self._sources = {path: path.stat().st_mtime_ns for path in sources()}
+        self._python = str(interpreter())
+        self._sources = {path: modified(path) for path in sources()}
+        self._is_stale = False
+        self._handled: list[int] = []
+        self._environment: dict[str, str] = {}
         # Looked up here, for after a fork there is nothing to wait for: the first one is as quick as any.
         self._prctl = ctypes.CDLL(None, use_errno=True).prctl
         options.execve = self.execve
@@ -134,6 +149,9 @@ class Birth:
 
         A device that is told to end in its first moment then ends, instead of never having heard it.
         """
+        self._environment = dict(os.environ)
+        self._is_stale = any(modified(path) != mtime for path, mtime in self._sources.items())
+        self._handled = [number for number in signal.valid_signals() if callable(signal.getsignal(number))]
         signal.pthread_sigmask(signal.SIG_BLOCK, HELD_BACK)
         pid = -1
         try:
@@ -141,6 +159,12 @@ class Birth:
         finally:
             if pid != 0:
                 signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD_BACK)
+        if pid == 0:
+            # supervisord closes a thousand file descriptors one by one, which takes a millisecond; so
+            # it shall close one, and with it go all.
+            last = self._options.minfds
+            self._options.close_fd = lambda first: os.closerange(first, last)
+            self._options.minfds = FIRST_FD + 1
         return pid
 
     def execve(self, filename: str, argv: list[str], env: dict[str, str]) -> NoReturn:
@@ -149,7 +173,7 @@ class Birth:
         supervisord has by now made this child a process group, put the pipes on 0, 1 and 2, closed
         all else, and set user, working directory and umask, as for any program.
         """
-        if Path(filename) != interpreter() or argv[1:-1] != ["-P", "-m", OURS]:
+        if filename != self._python or argv[1:-1] != ["-P", "-m", OURS]:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD_BACK)
             self._execve(filename, argv, env)
         status = 1
@@ -170,9 +194,8 @@ class Birth:
         gc.freeze()
         # Signal handlers are supervisord's, and so is the pipe that wakes its loop.
         signal.set_wakeup_fd(-1)
-        for number in signal.valid_signals():
-            if callable(signal.getsignal(number)):
-                signal.signal(number, signal.SIG_DFL)
+        for number in self._handled:
+            signal.signal(number, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # as Python starts
         signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD_BACK)
@@ -181,8 +204,10 @@ class Birth:
         self._prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if os.getppid() != parent:
             os._exit(1)
-        os.environ.clear()
-        os.environ.update(env)
+        for key in self._environment.keys() - env.keys():
+            del os.environ[key]
+        for key, value in env.items() - self._environment.items():
+            os.environ[key] = value
         # Python's own streams: supervisord's write to /dev/null. They are kept, for their end would
         # close 0, 1 and 2, which are the device's pipes now.
         self._kept = (sys.stdin, sys.stdout, sys.stderr)
@@ -195,23 +220,20 @@ class Birth:
         sys.orig_argv = argv
         # The random module seeds itself anew after a fork (os.register_at_fork); the seed of str
         # hashes stays the house's, which nothing of ours depends on.
-        if (
-            any(mtime != modified(path) for path, mtime in self._sources.items())
-            or self._sources.keys() != sources()
-        ):
+        if self._is_stale:
             forget()
 
 
-def sources() -> set[Path]:
+def sources() -> set[str]:
     """Give every source file of ours that is loaded."""
     modules = (module for name, module in sys.modules.items() if is_ours(name))
-    return {Path(module.__file__) for module in modules if module.__file__}
+    return {module.__file__ for module in modules if module.__file__}
 
 
-def modified(path: Path) -> int:
+def modified(path: str) -> int:
     """Give a file's time of change; nothing at all is a change, too."""
     try:
-        return path.stat().st_mtime_ns
+        return os.stat(path).st_mtime_ns  # noqa: PTH116  sixty of them before each fork
     except FileNotFoundError:
         return 0
 

@@ -27,6 +27,8 @@ from daemons.value import convert
 from daemons.writer import Change, Event, Row, Sample, Writer, set_aside
 
 TURN_SECONDS = 1.0
+REST_SECONDS = 0.25
+"""How often it listens: to be woken by each heartbeat would be most of its work."""
 LONGEST_QUEUE = 5000
 """How many rows wait while nothing can be written; then the oldest go."""
 SIZE_SECONDS = 10.0
@@ -102,6 +104,7 @@ class Recorder:
                 self._take(heard)
         if self._fault is None and self._rows:
             self._attempt(self._write)
+        self._process.loop.rest(self._subscriber.socket, self._process.loop.next_turn(REST_SECONDS))
 
     def turn(self) -> None:
         """Once a second: write what was measured, or try again, and keep the file in order."""

@@ -114,6 +114,11 @@ class When(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.device or str(self.at)
 
     @property
+    def by_clock(self) -> bool:
+        """Whether the time of day, or the day, makes a difference to it."""
+        return bool(self.at or self.between or self.days)
+
+    @property
     def by_sun(self) -> bool:
         """Whether it goes by the sun."""
         return any(time.sun is not None for time in (self.at, *(self.between or ())) if time is not None)

@@ -118,6 +118,8 @@ class Steward:
             if ward and isinstance(heard, Heartbeat) and ward.spoke(heard.pid, self._now()):
                 self._log.info("%s has recovered, after: %s", ward.name, ward.reason)
         self._tell()
+        if all(ward.is_heard for ward in self._wards.values() if ward.pid):  # else one is waited for
+            self._process.loop.rest(self._subscriber.socket, self._process.loop.next_turn(TICK_SECONDS))
 
     def tick(self) -> None:
         """Look who is silent, and whose time to be tried again has come."""
@@ -178,6 +180,7 @@ class Steward:
         now = self._now()
         if state == "RUNNING":
             ward.started(pid, now)
+            self._process.loop.watch(self._subscriber.socket, self.hear)
         elif state == "STOPPED" or (state == "EXITED" and stopped_path(name).exists()):
             ward.stopped()
         elif state == "EXITED":

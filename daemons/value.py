@@ -7,6 +7,7 @@ the first; where in the file a problem stands is added by `config`, which knows 
 import math
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import time
 from typing import Annotated, Any, TypeVar
 
@@ -115,6 +116,11 @@ def read(raw: object, type_: type[S], path: Path, problems: list[Problem]) -> S 
     if not isinstance(raw, dict):
         problems.append(Problem(path, f"{show(raw)} stands where a table is needed"))
         return None
+    if raw.keys() <= set(type_.__struct_encode_fields__) and all(
+        is_finite(value) or is_tables(value) for value in raw.values()
+    ):
+        with suppress(ValueError):  # then it is looked at key by key, to tell every problem
+            return convert(raw, type_)
     before = len(problems)
     fields = {field.encode_name: field for field in msgspec.structs.fields(type_)}
     for key in [key for key in raw if key not in fields]:

@@ -150,18 +150,20 @@ def test_a_timer_can_cancel_the_next_one() -> None:
 
 
 def test_a_repeated_call_runs_at_once_and_again() -> None:
-    """`every` calls now and then again, until the end."""
+    """`every` calls now and then with every period since the loop was made, until the end."""
     calls: list[float] = []
 
     def call() -> None:
         calls.append(loop.now())
-        if len(calls) == 3:
-            loop.stop("three calls")
+        if len(calls) == 4:
+            loop.stop("four calls")
 
     with Loop(time.monotonic) as loop:
+        began = loop.now()
         loop.every(0.005, call)
-        assert loop.run() == "three calls"
-    assert all(later - earlier >= 0.005 for earlier, later in pairwise(calls))
+        assert loop.run() == "four calls"
+    assert calls[1] > began
+    assert all(later - earlier >= 0.004 for earlier, later in pairwise(calls[1:]))
 
 
 def test_a_late_turn_does_not_pile_up_others() -> None:
@@ -171,18 +173,35 @@ def test_a_late_turn_does_not_pile_up_others() -> None:
 
     def call() -> None:
         calls.append(clock[0])
-        clock[0] += 10  # the work takes ten periods
+        clock[0] += 10.25  # the work takes ten periods
         if len(calls) == 3:
             loop.stop("three calls")
 
     def now() -> float:
-        clock[0] += 0.5
+        clock[0] += 0.125
         return clock[0]
 
     with Loop(now) as loop:
         loop.every(1, call)
         loop.run()
-    assert all(later - earlier >= 11 for earlier, later in pairwise(calls))
+    assert all(10.25 < later - earlier < 12 for earlier, later in pairwise(calls))
+
+
+def test_what_is_repeated_falls_together() -> None:
+    """Whenever they began, repeated calls of one loop come at the same moments, so that it is woken once."""
+    clock = [0.0]
+
+    def now() -> float:
+        clock[0] += 1 / 1024
+        return clock[0]
+
+    with Loop(now) as loop:
+        began = clock[0]
+        loop.every(1, lambda: None)
+        clock[0] += 0.375
+        loop.every(0.5, lambda: loop.stop("both have been called"))
+        loop.run()
+    assert sorted(when - began for when, _, _ in loop._timers) == [0.5, 1.0]
 
 
 def test_a_socket_that_can_be_read_calls_its_handler() -> None:
@@ -192,6 +211,33 @@ def test_a_socket_that_can_be_read_calls_its_handler() -> None:
         loop.watch(here.fileno(), lambda: loop.stop(here.recv(10).decode()))
         loop.at(loop.now() + 0.005, lambda: there.sendall(b"hello"))
         assert loop.run() == "hello"
+
+
+def test_a_source_that_rests_is_heard_again_later_and_by_watching_it_at_once() -> None:
+    """What comes meanwhile waits for its time, unless the source is watched again before."""
+    here, there = socket.socketpair()
+    heard: list[bytes] = []
+    with here, there, Loop(time.monotonic) as loop:
+
+        def hear() -> None:
+            heard.append(here.recv(10))
+            if heard[-1] == b"2":
+                loop.stop("2 was heard")
+            loop.rest(here.fileno(), until)
+
+        until = loop.now() + 0.05
+        loop.watch(here.fileno(), hear)
+        there.sendall(b"1")
+        loop.at(loop.now() + 0.01, lambda: there.sendall(b"2"))
+        loop.run()
+        assert loop.now() >= until
+        loop.ended_by, until = None, loop.now() + 3600
+        loop.watch(here.fileno(), hear)
+        there.sendall(b"3")
+        loop.at(loop.now() + 0.01, lambda: there.sendall(b"2"))
+        loop.at(loop.now() + 0.02, lambda: loop.watch(here.fileno(), hear))
+        loop.run()
+    assert heard == [b"1", b"2", b"3", b"2"]
 
 
 def test_nothing_runs_after_the_handler_that_stops_it() -> None:

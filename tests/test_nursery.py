@@ -245,7 +245,7 @@ warm(print)
 print("what the parent had not written yet", end="")
 import atexit
 atexit.register(os.write, 1, b"the parent's own end")
-birth = Birth(SimpleNamespace(execve=os.execve, fork=os.fork))
+birth = Birth(SimpleNamespace(execve=os.execve, fork=os.fork, minfds=1024))
 command = [str(interpreter()), "-P", "-m", "daemons", "probe"]
 pid = birth.fork()
 if pid == 0:
@@ -401,7 +401,8 @@ from types import SimpleNamespace
 from daemons.nursery import Birth
 from daemons.place import interpreter
 command = [str(interpreter()), *sys.argv[1:]]
-Birth(SimpleNamespace(execve=os.execve, fork=os.fork)).execve(command[0], command, {"GREETING": "hello"})
+options = SimpleNamespace(execve=os.execve, fork=os.fork)
+Birth(options).execve(command[0], command, {"GREETING": "hello"})
 """
 
 

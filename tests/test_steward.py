@@ -118,6 +118,12 @@ class Town:
     def every(self, *_: object) -> None:
         return
 
+    def rest(self, *_: object) -> None:
+        return
+
+    def next_turn(self, seconds: float) -> float:
+        return self.time + seconds
+
     def renew(self) -> None:
         return
 

@@ -10,6 +10,7 @@ restored after a crash is nothing special. The first line of the file is its ent
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, ClassVar, Generic, TypeVar
 
 from msgspec import Struct, structs
@@ -45,6 +46,7 @@ class Kind(ABC):
     """Its commands: the class's name in lower case is the word, its fields are the arguments."""
 
     @classmethod
+    @cache  # msgspec reads the annotations anew each time, and the nursery does it for all
     def fields(cls) -> dict[str, Any]:
         """Give the type of each field that such a device shows."""
         return {field.encode_name: field.type for field in structs.fields(cls.state_type)}
@@ -85,6 +87,7 @@ class Machine(Kind, Generic[O, M]):
         return getattr(self.options, "max_on_seconds", None) is not None
 
     @classmethod
+    @cache
     def fields(cls) -> dict[str, Any]:
         """Give the type of each field that such a device shows, those of its Link too."""
         return super().fields() | {field.encode_name: field.type for field in structs.fields(Link)}
