@@ -12,14 +12,13 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from daemons import guest
+from daemons import echo, guest, steps
 from daemons.abroad import Abroad
 from daemons.awaited import Take
 from daemons.bus import Refusals, Subscriber
 from daemons.caretaker import DEEDS, Caretaker, Fingerprint
-from daemons.clock import uptime
+from daemons.clock import machine, uptime
 from daemons.door import Answer, Door, Question, far, near, rejected
-from daemons.echo import Times
 from daemons.errors import HouseError, Rejected
 from daemons.house import Slice
 from daemons.journal import Journal
@@ -30,7 +29,7 @@ from daemons.message import EXCHANGE, Command, Receipt, Scalar, turn
 from daemons.messenger import Messenger
 from daemons.parlour import Parlour
 from daemons.place import Lock
-from daemons.process import Life, Process, next_life
+from daemons.process import LATE, Life, Process, next_life
 from daemons.value import choose
 from daemons.zap import Porter
 
@@ -55,7 +54,8 @@ class Memory(Struct, frozen=True, kw_only=True):
 
     life: Life
     guests: dict[str, guest.Memory] = {}
-    times: dict[str, Times] = {}
+    echoes: dict[str, echo.Memory] = {}
+    clock: steps.Past | None = None
     shown: dict[str, Scalar] = {}
     turned: dict[str, float] = {}
 
@@ -199,7 +199,7 @@ class Exchange:
         """Answer what is asked of the exchange itself."""
         command, who = asked.command, asked.who
         if command.command == "clock":
-            take(self._applied(command, {"host": self._host, "configuration": self._fingerprint.read()}))
+            take(self._applied(command, self._own_clock()))
         elif command.command == "serve":
             device = str(command.args.get("device"))
             if not asked.rights.says(device) or device not in self._parlour:
@@ -214,10 +214,25 @@ class Exchange:
         elif not asked.rights.manages:
             self._refusals.add(who, f"it may not {command.command}")
             take(rejected(command, f"{who} may not {command.command}"))
+        elif command.deadline <= time.time():
+            take(Receipt(id=command.id, device=EXCHANGE, outcome="expired", at=time.time(), reason=LATE))
         elif link := self._abroad.way_to(str(command.args.get("device"))):
             link.carry(command, EXCHANGE, take)
         else:
             self._do(command, take)
+
+    def _own_clock(self) -> dict[str, Any]:
+        """Say what there is to know beside the time: who we are, and when the clock was set."""
+        stretches = msgspec.to_builtins(steps.told(self._look_at_clock()))
+        return {"host": self._host, "configuration": self._fingerprint.read(), "set": stretches}
+
+    def _look_at_clock(self) -> steps.Past:
+        """See whether the clock was set, and write that down."""
+        past = steps.look(self._memory.clock, machine(), time.time(), uptime())
+        if past != self._memory.clock:
+            self._memory = msgspec.structs.replace(self._memory, clock=past)
+            self._remember()
+        return past
 
     def _do(self, command: Command, take: Take) -> None:
         def done(result: dict[str, Any] | HouseError) -> None:
@@ -254,7 +269,7 @@ class Exchange:
         guests = {name: known for name, known in memory.guests.items() if name in programs}
         self._parlour = Parlour(programs, guests, process, self._remember, self._refusals.add)
         self._abroad = Abroad(
-            slice_.hosts, devices, self._own, memory.times, process, self._remember, self._tell
+            slice_.hosts, devices, self._own, memory.echoes, process, self._remember, self._tell
         )
 
     def _hear(self) -> None:
@@ -283,6 +298,7 @@ class Exchange:
     def _turn(self) -> None:
         """Once a second: see who is silent, and whether somebody who was let in should not be any more."""
         self._subscriber.renew()
+        self._look_at_clock()
         self._keys = self._keyring.read()
         for name, key in self._admitted.items():
             if self._keys.get(name) != key:
@@ -319,6 +335,6 @@ class Exchange:
     def _remember(self) -> None:
         """Write down what must outlive a crash, before anybody hears of it."""
         self._memory = msgspec.structs.replace(
-            self._memory, guests=dict(self._parlour.memories), times=self._abroad.times
+            self._memory, guests=dict(self._parlour.memories), echoes=self._abroad.memories
         )
         self._journal.save(self._memory)

@@ -50,7 +50,7 @@ class Household:
         `inside` are words before each command, which have it run elsewhere; `environment` is what
         its processes find there beside the usual.
         """
-        self._inside, self._more = inside, environment or {}
+        self.inside, self.more = inside, environment or {}
         self.run = folder / "run"
         self.config = folder / "house.toml"
         self.supervisord = folder / "supervisord.conf"
@@ -66,11 +66,11 @@ class Household:
         """What its processes can be known by."""
         own = {"RUN": self.run, "CONFIG": self.config, "SUPERVISORD": self.supervisord}
         places = {f"HOUSE_{key}": str(path) for key, path in own.items()}
-        return {**os.environ, **places, "NO_COLOR": "1", **self._more}
+        return {**os.environ, **places, "NO_COLOR": "1", **self.more}
 
     def house(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run the `house` command to its end."""
-        command = [*self._inside, *HOUSE, *words]
+        command = [*self.inside, *HOUSE, *words]
         done = subprocess.run(
             command, env=self.environment, capture_output=True, text=True, timeout=60, check=False
         )
@@ -81,7 +81,7 @@ class Household:
     @contextmanager
     def house_running(self, *words: str) -> Iterator["subprocess.Popen[str]"]:
         """Run a `house` command that does not end by itself."""
-        command = [*self._inside, *HOUSE, *words]
+        command = [*self.inside, *HOUSE, *words]
         process = subprocess.Popen(command, env=self.environment, stdout=subprocess.PIPE, text=True)
         try:
             yield process
@@ -97,6 +97,13 @@ class Household:
     def pids(self) -> dict[str, int]:
         """Give each device's PID."""
         return {name: device["process"]["pid"] for name, device in self.status()["devices"].items()}
+
+    def process(self, name: str) -> int | None:
+        """Give the PID of a process on this host, as its lock tells; nothing while there is none."""
+        try:
+            return int((self.run / "lock" / name).read_text())
+        except (OSError, ValueError):
+            return None
 
     def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> int:
         """Send a device's process a signal; give the PID that it had."""
