@@ -95,7 +95,7 @@ class Abroad:
             until = heard.retry_at and link.ours(heard.retry_at)
             more = {"pid": heard.pid, "lines": heard.lines, "retry_at": until}
             self._tell(name, heard.life, heard.reason, link.ours(heard.since), **more)
-        else:
+        elif now - link.ours(heard.at) < LIVE_SECONDS:
             self._beats[name] = uptime()
             if name in self._doubtful:
                 self._places[name].publish(self._doubtful.pop(name))

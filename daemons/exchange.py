@@ -40,13 +40,14 @@ AT_HOST = "host "
 """How the key of another host is named; the name of a program's key has no space."""
 
 
-class Numbered(Struct):
+class Mark(Struct):
     """As much of a message as it takes to see whether one before it was missed."""
 
+    boot: int
     seq: int
 
 
-_numbered = msgspec.json.Decoder(Numbered)
+_mark = msgspec.json.Decoder(Mark)
 
 
 class Memory(Struct, frozen=True, kw_only=True):
@@ -88,6 +89,10 @@ class Exchange:
         self._names = {*slice_.peers, *slice_.services}
         self._current: dict[bytes, bytes] = {}
         """What newcomers are told, by topic; a sign of life is not, for only a new one is one."""
+        self._latest: dict[bytes, tuple[int, int]] = {}
+        """Of each process, the life and the number of the latest that it said."""
+        self._beats: dict[bytes, bytes] = {}
+        """Of each process, its latest sign of life."""
         self._messenger = Messenger(process, rejected)
         self._caretaker = Caretaker(process.loop)
         self._fingerprint = Fingerprint()
@@ -278,22 +283,25 @@ class Exchange:
             if len(frames) != 2:  # noqa: PLR2004
                 continue
             topic, payload = frames
-            if topic.endswith(b"/heartbeat"):
-                self._see_gap(topic, payload)
-            else:
+            is_beat = topic.endswith(b"/heartbeat")
+            self._see_gap(topic.partition(b"/")[0], payload, is_beat=is_beat)
+            if not is_beat:
                 self._current[topic] = payload
             for door in self._doors:
                 door.publish(topic, payload)
 
-    def _see_gap(self, topic: bytes, payload: bytes) -> None:
+    def _see_gap(self, name: bytes, payload: bytes, *, is_beat: bool) -> None:
         """Ask a process that has said what was not heard to say again what is current."""
-        name = topic.partition(b"/")[0]
         try:
-            latest = _numbered.decode(self._current[name + b"/state"]).seq
-            if _numbered.decode(payload).seq > latest:
-                self._subscriber.ask(name.decode())
-        except (KeyError, msgspec.MsgspecError):
+            mark = _mark.decode(payload)
+        except msgspec.MsgspecError:
             return
+        if not is_beat:
+            self._latest[name] = max(self._latest.get(name, (0, 0)), (mark.boot, mark.seq))
+        elif (mark.boot, mark.seq) > self._latest.get(name, (0, 0)) and self._beats.get(name) != payload:
+            self._subscriber.ask(name.decode())  # but not for the same one, which comes with the answer
+        if is_beat:
+            self._beats[name] = payload
 
     def _turn(self) -> None:
         """Once a second: see who is silent, and whether somebody who was let in should not be any more."""

@@ -48,8 +48,8 @@ class Held(NamedTuple):
     since: float
     """Since when it waits, in steady seconds."""
     do: Callable[[], None]
-    give_up: Callable[[], None]
-    """What to do instead when the way is cut."""
+    refuse: Callable[[], None] | None = None
+    """What to do instead when the way is cut; otherwise it waits until that is open again."""
 
 
 class Link:
@@ -87,6 +87,8 @@ class Link:
         self._stretches: Stretches = ()
         """Between which settings of its clock it wrote by another time."""
         self._held: deque[Held] = deque()
+        self._latest: dict[str, tuple[int, int]] = {}
+        """Of each device, which of its states was heard last: of which life, and its number."""
         self._sub = self._open(process, zmq.SUB, host, own, 0)
         self._ask = self._open(process, zmq.DEALER, host, own, 2)
         process.loop.watch(self._sub, self._hear)
@@ -146,9 +148,10 @@ class Link:
         """Once a second: ask the time, and see whether the way is still open."""
         if self.is_open and uptime() - self._answered >= CUT_SECONDS:
             self.is_open = False
-            held, self._held = self._held, deque()
+            held, self._held = self._held, deque(it for it in self._held if it.refuse is None)
             for waiting in held:
-                waiting.give_up()
+                if waiting.refuse:
+                    waiting.refuse()
             self._log.warning("%s cannot be reached (%s)", self.name, self.place)
             self._change(self)
         self._asked = {id_: at for id_, at in self._asked.items() if uptime() - at < LATE_SECONDS}
@@ -190,12 +193,12 @@ class Link:
         if was != (True, result):
             self._change(self)
 
-    def _hold(self, do: Callable[[], None], give_up: Callable[[], None]) -> None:
+    def _hold(self, do: Callable[[], None], refuse: Callable[[], None] | None = None) -> None:
         """Do something when the time was asked for and is known; everything in its order."""
         since = uptime()
         if not self._held:
             self._ask_time()
-        self._held.append(Held(since, do, give_up))
+        self._held.append(Held(since, do, refuse))
 
     def _release(self, asked: float) -> None:
         """Do what has waited for the answer to a question of then."""
@@ -217,12 +220,18 @@ class Link:
             except MessageError as error:
                 self._refusals.add(self.name, error)
                 continue
-            if not self.is_open:
-                continue  # of before it was cut; what is so now is told when it is open
-            if not self._held and not self._is_untimely(heard):
+            self._see_gap(heard)
+            if self.is_open and not self._held and not self._is_untimely(heard):
                 self._hear_it(self, heard)
             elif len(self._held) < MOST_HELD:
-                self._hold(partial(self._hear_it, self, heard), nothing)
+                self._hold(partial(self._hear_it, self, heard))
+
+    def _see_gap(self, heard: Published) -> None:
+        """Have a device that has said what was not heard told once more."""
+        if isinstance(heard, State):
+            self._latest[heard.device] = heard.boot, heard.seq
+        elif isinstance(heard, Heartbeat) and (heard.boot, heard.seq) != self._latest.get(heard.device):
+            self._sub.subscribe(f"{heard.device}/")
 
     def _is_untimely(self, heard: Published) -> bool:
         """Tell whether the time has to be asked before this can be told."""
@@ -231,10 +240,6 @@ class Link:
         now = uptime()
         is_odd = abs(heard.at + self.offset.seconds - now) >= ODD_SECONDS
         return is_odd or self.offset.age(now) >= FRESH_SECONDS
-
-
-def nothing() -> None:
-    """Leave it: what is so then is told when the way is open again."""
 
 
 def bracketed(address: str) -> str:

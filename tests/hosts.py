@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -15,7 +16,7 @@ from typing import Any
 import pytest
 
 from tests.guard import kill_all
-from tests.household import PATIENCE, Household
+from tests.household import PATIENCE, PROJECT, Household
 from tests.wire import Wire
 
 TWO = """
@@ -224,6 +225,21 @@ class Watch:
         return found
 
 
+class Hand:
+    """A hand on one host, that presses."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self._process = process
+
+    def send(self, device: str, command: str) -> dict[str, Any]:
+        """Send a command; give the receipt."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        print(device, command, file=self._process.stdin, flush=True)
+        receipt: dict[str, Any] = json.loads(self._process.stdout.readline())
+        return receipt
+
+
 class Hosts:
     """The hosts of one house, by their names."""
 
@@ -276,6 +292,20 @@ class Hosts:
         """Hear what is heard on a host, once each device of all reachable ones was."""
         with self[name].house_running("watch", "--json") as process:
             yield Watch(process)
+
+    @contextmanager
+    def hand(self, name: str) -> Iterator[Hand]:
+        """Have a hand on a host."""
+        house = self[name]
+        with subprocess.Popen(
+            [*house.inside, sys.executable, "-m", "tests.hand"],
+            env=house.environment,
+            cwd=PROJECT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as process:
+            yield Hand(process)
 
     def together(self, watch: Watch) -> float:
         """Wait until every device is heard, also those elsewhere."""

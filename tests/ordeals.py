@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from tests.hosts import Hosts, Watch
+from tests.hosts import Hand, Hosts, Watch
 
 HASTY_SECONDS = 3.0
 """The grace of the device called so."""
@@ -47,24 +47,45 @@ class Outcome:
 class Ordeal:
     """One house of two hosts, while something happens to it."""
 
-    def __init__(self, hosts: Hosts, hall: Watch, kitchen: Watch) -> None:
+    def __init__(self, hosts: Hosts, hall: Watch, kitchen: Watch, hand: Hand) -> None:
         self.hosts, self.hall, self.kitchen = hosts, hall, kitchen
         self.wire = hosts.wire
-        self._presses: dict[str, float] = {}
-        """By the id of each press, when it was made."""
+        self._hand = hand
+        self._presses: list[str] = []
+        """The id of each."""
+        self._kept: dict[str, float] = {}
+        """Those made while the way is cut, and when."""
+        self._is_cut = False
+        self._beyond: set[str] = set()
+        """Those that were kept from the kitchen for longer than its hasty device waits."""
         self._was = int(kitchen.states["tally"]["state"]["presses"])
 
     def press(self, times: int = 1) -> str:
         """Press the light in the hall; give the id of the last press."""
         for _ in range(times):
-            receipt = self.hosts["hall"].send("bathroom_light", "press")
+            receipt = self._hand.send("bathroom_light", "press")
             assert receipt["outcome"] == "applied", receipt
-            self._presses[receipt["id"]] = time.monotonic()
-        return str(receipt["id"])
+            self._presses.append(receipt["id"])
+            if self._is_cut:
+                self._kept[receipt["id"]] = time.monotonic()
+        return self._presses[-1]
+
+    def part(self) -> None:
+        """Cut the way."""
+        self.wire.cut("hall", "kitchen")
+        self._is_cut = True
+
+    def heal(self) -> None:
+        """Have the way be as it was."""
+        now = time.monotonic()
+        self.wire.heal("hall", "kitchen")
+        self._is_cut = False
+        self._beyond |= {id_ for id_, at in self._kept.items() if now - at > HASTY_SECONDS + 0.2}
+        self._kept.clear()
 
     def cut(self) -> None:
         """Cut the way, and wait until both halves know it."""
-        self.wire.cut("hall", "kitchen")
+        self.part()
         self.hall.until(lambda hall: all(hall.life(name) == "offline" for name in KITCHEN))
         self.kitchen.until(lambda kitchen: all(kitchen.life(name) == "offline" for name in HALL))
 
@@ -91,14 +112,13 @@ class Ordeal:
             self.kitchen.next_beat("bathroom_light")
         tally, hasty = (self.hosts.acted("kitchen", name) for name in ("tally", "hasty"))
         toast = self.hosts.starts("kitchen", "toaster")
-        beyond = {id_ for id_, at in self._presses.items() if healed - at > HASTY_SECONDS + 1}
         return Outcome(
             presses=number,
             once=sum(tally[id_] == 1 for id_ in self._presses),
             twice=sum(max(tally[id_], hasty[id_], toast[id_]) > 1 for id_ in self._presses),
             lost=sum(tally[id_] == 0 for id_ in self._presses),
-            late=sum(hasty[id_] > 0 for id_ in beyond),
-            left=sum(hasty[id_] == 0 for id_ in beyond),
+            late=sum(hasty[id_] > 0 for id_ in self._beyond),
+            left=sum(hasty[id_] == 0 for id_ in self._beyond),
             converged_seconds=converged,
         )
 
@@ -107,10 +127,10 @@ class Ordeal:
 def begun(hosts: Hosts) -> Iterator[Ordeal]:
     """Have the house up, and each half hear the other."""
     hosts.up()
-    with hosts.watch("hall") as hall, hosts.watch("kitchen") as kitchen:
+    with hosts.watch("hall") as hall, hosts.watch("kitchen") as kitchen, hosts.hand("hall") as hand:
         hosts.together(hall)
         hosts.together(kitchen)
-        yield Ordeal(hosts, hall, kitchen)
+        yield Ordeal(hosts, hall, kitchen, hand)
 
 
 def quiet(ordeal: Ordeal) -> Outcome:
@@ -125,17 +145,17 @@ def cut(ordeal: Ordeal) -> Outcome:
     ordeal.press(2)
     time.sleep(HASTY_SECONDS + 1.5)
     ordeal.press(2)
-    ordeal.wire.heal("hall", "kitchen")
+    ordeal.heal()
     return ordeal.settled()
 
 
 def short_cuts(ordeal: Ordeal) -> Outcome:
     """Cut for a second and healed, five times, with a press in each: too short to be noticed."""
     for _ in range(5):
-        ordeal.wire.cut("hall", "kitchen")
+        ordeal.part()
         ordeal.press()
         time.sleep(0.7)
-        ordeal.wire.heal("hall", "kitchen")
+        ordeal.heal()
         time.sleep(0.3)
     return ordeal.settled()
 
@@ -146,7 +166,7 @@ def repeated_cuts(ordeal: Ordeal) -> Outcome:
         ordeal.press()
         ordeal.cut()
         ordeal.press()
-        ordeal.wire.heal("hall", "kitchen")
+        ordeal.heal()
         ordeal.hall.until(lambda hall: hall.life("toaster") == "running")
     ordeal.press()
     return ordeal.settled()
@@ -158,7 +178,7 @@ def long_cut(ordeal: Ordeal) -> Outcome:
     ordeal.cut()
     time.sleep(12)
     ordeal.press()
-    ordeal.wire.heal("hall", "kitchen")
+    ordeal.heal()
     return ordeal.settled()
 
 
@@ -179,7 +199,7 @@ def exchanges_killed_while_cut(ordeal: Ordeal) -> Outcome:
     ordeal.press(2)
     ordeal.kill("hall")
     ordeal.kill("kitchen")
-    ordeal.wire.heal("hall", "kitchen")
+    ordeal.heal()
     return ordeal.settled()
 
 
@@ -198,7 +218,7 @@ def step_forward_while_cut(ordeal: Ordeal) -> Outcome:
     ordeal.press()
     time.sleep(HASTY_SECONDS + 1.5)
     ordeal.press()
-    ordeal.wire.heal("hall", "kitchen")
+    ordeal.heal()
     return ordeal.settled()
 
 
@@ -210,7 +230,7 @@ def step_back_while_cut(ordeal: Ordeal) -> Outcome:
     ordeal.press()
     time.sleep(HASTY_SECONDS + 1.5)
     ordeal.press()
-    ordeal.wire.heal("hall", "kitchen")
+    ordeal.heal()
     return ordeal.settled()
 
 
