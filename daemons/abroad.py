@@ -6,18 +6,19 @@ and to newcomers nothing of before is told, for nobody knows whether that is sti
 
 import time
 from collections.abc import Callable
-
-from msgspec.structs import replace
+from typing import TypeVar
 
 from daemons.awaited import Take
 from daemons.clock import uptime
-from daemons.echo import Echo, Times
+from daemons.echo import Echo, Memory
 from daemons.house import Host
 from daemons.keyring import Pair
 from daemons.link import Link
-from daemons.message import Command, Published, Report, State
+from daemons.message import Command, Heartbeat, Published, Report, State
 from daemons.process import Process
 from daemons.standin import StandIn
+
+T = TypeVar("T")
 
 LIVE_SECONDS = 3.0
 """A state counts when it is no older, or when its device has given a sign of life since so long."""
@@ -31,19 +32,20 @@ class Abroad:
         hosts: dict[str, Host],
         devices: dict[str, str],
         own: Pair,
-        times: dict[str, Times],
+        memories: dict[str, Memory],
         process: Process,
         remember: Callable[[], None],
         change: Callable[[], None],
     ) -> None:
-        """`devices` gives each device's host, and `times` what was remembered of its moments.
+        """`devices` gives each device's host, and `memories` what was remembered of its moments.
 
-        `remember` writes `times` down; `change` is told that the way to a host was opened or cut.
+        `remember` writes `memories` down; `change` is told that the way to a host was opened or cut.
         """
         self._process = process
         self._remember, self._changed = remember, change
         self._hosts = devices
-        self._echoes = {name: Echo(times.get(name, ())) for name in devices}
+        known = {name: memory for name, memory in memories.items() if memory.host == devices.get(name)}
+        self._echoes = {name: Echo(known.get(name) or Memory(host)) for name, host in devices.items()}
         self._beats = dict.fromkeys(devices, float("-inf"))
         """When each device last gave a sign of life."""
         self._doubtful: dict[str, State] = {}
@@ -59,9 +61,9 @@ class Abroad:
             self._tell_cut(link)
 
     @property
-    def times(self) -> dict[str, Times]:
+    def memories(self) -> dict[str, Memory]:
         """Give what has to be remembered of the devices' moments."""
-        return {name: echo.times for name, echo in self._echoes.items() if echo.times}
+        return {name: echo.memory for name, echo in self._echoes.items()}
 
     def way_to(self, device: str) -> Link | None:
         """Give the way to where a device is; nothing for one that is on no other host."""
@@ -77,18 +79,14 @@ class Abroad:
         for place in self._places.values():
             place.release()
 
-    def _is_news(self, state: State) -> bool:
-        return self._echoes[state.device].is_news(state)
+    def _is_news(self, heard: State | Heartbeat) -> bool:
+        return self._echoes[heard.device].is_news(heard)
 
     def _hear(self, link: Link, heard: Published) -> None:
         """Say here what was said there."""
         name, now = heard.device, time.time()
         if isinstance(heard, State):
-            echo = self._echoes[name]
-            before = echo.times
-            ours = echo.translate(heard, link.offset.seconds, now)
-            if echo.times != before:
-                self._remember()  # before anybody acts on it
+            ours = self._echoed(name, lambda echo: echo.translate(heard, link.ours, now))
             if now - ours.at < LIVE_SECONDS or uptime() - self._beats[name] < LIVE_SECONDS:
                 self._places[name].publish(ours)
             else:
@@ -97,13 +95,22 @@ class Abroad:
             until = heard.retry_at and link.ours(heard.retry_at)
             more = {"pid": heard.pid, "lines": heard.lines, "retry_at": until}
             self._tell(name, heard.life, heard.reason, link.ours(heard.since), **more)
-        else:
+        elif now - link.ours(heard.at) < LIVE_SECONDS:
             self._beats[name] = uptime()
             if name in self._doubtful:
                 self._places[name].publish(self._doubtful.pop(name))
             if self._lives[name][0] == "offline":
                 self._tell(name, "running", None, now, pid=heard.pid)  # its steward may have nothing to say
-            self._places[name].publish(replace(heard, at=min(now, link.ours(heard.at))))
+            self._places[name].publish(self._echoed(name, lambda echo: echo.beat(heard, link.ours, now)))
+
+    def _echoed(self, name: str, translate: Callable[[Echo], T]) -> T:
+        """Put something into our time, and write down what was made of it before anybody acts on it."""
+        echo = self._echoes[name]
+        before = echo.memory
+        ours = translate(echo)
+        if echo.memory != before:
+            self._remember()
+        return ours
 
     def _change(self, link: Link) -> None:
         if not link.is_open:
@@ -113,6 +120,7 @@ class Abroad:
     def _tell_cut(self, link: Link) -> None:
         for name in link.devices:
             self._places[name].forget()
+            self._echoes[name].lose()
             self._doubtful.pop(name, None)
             self._beats[name] = float("-inf")
             self._tell(name, "offline", f"{link.name} cannot be reached ({link.place})", time.time())

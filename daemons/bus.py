@@ -46,14 +46,17 @@ def open_socket(context: Context, kind: int) -> Socket:
 
 
 def open_far_socket(context: Context, kind: int) -> Socket:
-    """Open a socket for the network, where a connection can be cut without a word: then it is made anew."""
+    """Open a socket for the network, where a connection can be cut without a word: then it is made anew.
+
+    But not too soon: a new one takes some five round trips, and a poor network loses frames of it.
+    """
     socket = open_socket(context, kind)
     socket.set(zmq.IPV6, 1)
     socket.set(zmq.RECONNECT_IVL_MAX, 1000)
-    socket.set(zmq.CONNECT_TIMEOUT, 2000)  # TCP itself would wait ever longer to try again
-    socket.set(zmq.HANDSHAKE_IVL, 5000)
+    socket.set(zmq.CONNECT_TIMEOUT, 3000)  # TCP itself would wait ever longer to try again
+    socket.set(zmq.HANDSHAKE_IVL, 20_000)
     socket.set(zmq.HEARTBEAT_IVL, 1000)
-    socket.set(zmq.HEARTBEAT_TIMEOUT, 3000)
+    socket.set(zmq.HEARTBEAT_TIMEOUT, 10_000)
     return socket
 
 
@@ -134,6 +137,8 @@ class Subscriber:
         """Of each topic, the last (boot, seq) heard."""
         self._renewed: dict[str, float] = {}
         """When each publisher was last heard, or connected to (monotonic seconds)."""
+        self._asked: dict[str, float] = {}
+        """For which sign of life (its `at`) each publisher was last asked what was missed."""
         for name in names:
             self.add(name)
 
@@ -149,6 +154,7 @@ class Subscriber:
         """Listen to one less."""
         if self._latest.pop(name, None) is not None:
             del self._renewed[name]
+            self._asked.pop(name, None)
             self.socket.disconnect(publish_endpoint(name))
 
     def renew(self) -> None:
@@ -194,8 +200,10 @@ class Subscriber:
         if heard.boot < latest[0]:
             return False  # of a life that has ended
         if isinstance(heard, Heartbeat):
-            if mark > latest:
-                self.ask(name)  # something was missed
+            # Something was missed. A sign of life that comes with the answer is no reason to ask again.
+            if mark > latest and self._asked.get(name) != heard.at:
+                self._asked[name] = heard.at
+                self.ask(name)
             return True
         if mark <= self._heard.get(topic, (0, 0)):
             return False

@@ -12,14 +12,13 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from daemons import guest
+from daemons import echo, guest, steps
 from daemons.abroad import Abroad
 from daemons.awaited import Take
 from daemons.bus import Refusals, Subscriber
 from daemons.caretaker import DEEDS, Caretaker, Fingerprint
-from daemons.clock import uptime
+from daemons.clock import machine, uptime
 from daemons.door import Answer, Door, Question, far, near, rejected
-from daemons.echo import Times
 from daemons.errors import HouseError, Rejected
 from daemons.house import Slice
 from daemons.journal import Journal
@@ -30,7 +29,7 @@ from daemons.message import EXCHANGE, Command, Receipt, Scalar, turn
 from daemons.messenger import Messenger
 from daemons.parlour import Parlour
 from daemons.place import Lock
-from daemons.process import Life, Process, next_life
+from daemons.process import LATE, Life, Process, next_life
 from daemons.value import choose
 from daemons.zap import Porter
 
@@ -41,13 +40,14 @@ AT_HOST = "host "
 """How the key of another host is named; the name of a program's key has no space."""
 
 
-class Numbered(Struct):
+class Mark(Struct):
     """As much of a message as it takes to see whether one before it was missed."""
 
+    boot: int
     seq: int
 
 
-_numbered = msgspec.json.Decoder(Numbered)
+_mark = msgspec.json.Decoder(Mark)
 
 
 class Memory(Struct, frozen=True, kw_only=True):
@@ -55,7 +55,8 @@ class Memory(Struct, frozen=True, kw_only=True):
 
     life: Life
     guests: dict[str, guest.Memory] = {}
-    times: dict[str, Times] = {}
+    echoes: dict[str, echo.Memory] = {}
+    clock: steps.Past | None = None
     shown: dict[str, Scalar] = {}
     turned: dict[str, float] = {}
 
@@ -88,6 +89,10 @@ class Exchange:
         self._names = {*slice_.peers, *slice_.services}
         self._current: dict[bytes, bytes] = {}
         """What newcomers are told, by topic; a sign of life is not, for only a new one is one."""
+        self._latest: dict[bytes, tuple[int, int]] = {}
+        """Of each process, the life and the number of the latest that it said."""
+        self._beats: dict[bytes, bytes] = {}
+        """Of each process, its latest sign of life."""
         self._messenger = Messenger(process, rejected)
         self._caretaker = Caretaker(process.loop)
         self._fingerprint = Fingerprint()
@@ -199,7 +204,7 @@ class Exchange:
         """Answer what is asked of the exchange itself."""
         command, who = asked.command, asked.who
         if command.command == "clock":
-            take(self._applied(command, {"host": self._host, "configuration": self._fingerprint.read()}))
+            take(self._applied(command, self._own_clock()))
         elif command.command == "serve":
             device = str(command.args.get("device"))
             if not asked.rights.says(device) or device not in self._parlour:
@@ -214,10 +219,25 @@ class Exchange:
         elif not asked.rights.manages:
             self._refusals.add(who, f"it may not {command.command}")
             take(rejected(command, f"{who} may not {command.command}"))
+        elif command.deadline <= time.time():
+            take(Receipt(id=command.id, device=EXCHANGE, outcome="expired", at=time.time(), reason=LATE))
         elif link := self._abroad.way_to(str(command.args.get("device"))):
             link.carry(command, EXCHANGE, take)
         else:
             self._do(command, take)
+
+    def _own_clock(self) -> dict[str, Any]:
+        """Say what there is to know beside the time: who we are, and when the clock was set."""
+        stretches = msgspec.to_builtins(steps.told(self._look_at_clock()))
+        return {"host": self._host, "configuration": self._fingerprint.read(), "set": stretches}
+
+    def _look_at_clock(self) -> steps.Past:
+        """See whether the clock was set, and write that down."""
+        past = steps.look(self._memory.clock, machine(), time.time(), uptime())
+        if past != self._memory.clock:
+            self._memory = msgspec.structs.replace(self._memory, clock=past)
+            self._remember()
+        return past
 
     def _do(self, command: Command, take: Take) -> None:
         def done(result: dict[str, Any] | HouseError) -> None:
@@ -254,7 +274,7 @@ class Exchange:
         guests = {name: known for name, known in memory.guests.items() if name in programs}
         self._parlour = Parlour(programs, guests, process, self._remember, self._refusals.add)
         self._abroad = Abroad(
-            slice_.hosts, devices, self._own, memory.times, process, self._remember, self._tell
+            slice_.hosts, devices, self._own, memory.echoes, process, self._remember, self._tell
         )
 
     def _hear(self) -> None:
@@ -263,26 +283,30 @@ class Exchange:
             if len(frames) != 2:  # noqa: PLR2004
                 continue
             topic, payload = frames
-            if topic.endswith(b"/heartbeat"):
-                self._see_gap(topic, payload)
-            else:
+            is_beat = topic.endswith(b"/heartbeat")
+            self._see_gap(topic.partition(b"/")[0], payload, is_beat=is_beat)
+            if not is_beat:
                 self._current[topic] = payload
             for door in self._doors:
                 door.publish(topic, payload)
 
-    def _see_gap(self, topic: bytes, payload: bytes) -> None:
+    def _see_gap(self, name: bytes, payload: bytes, *, is_beat: bool) -> None:
         """Ask a process that has said what was not heard to say again what is current."""
-        name = topic.partition(b"/")[0]
         try:
-            latest = _numbered.decode(self._current[name + b"/state"]).seq
-            if _numbered.decode(payload).seq > latest:
-                self._subscriber.ask(name.decode())
-        except (KeyError, msgspec.MsgspecError):
+            mark = _mark.decode(payload)
+        except msgspec.MsgspecError:
             return
+        if not is_beat:
+            self._latest[name] = max(self._latest.get(name, (0, 0)), (mark.boot, mark.seq))
+        elif (mark.boot, mark.seq) > self._latest.get(name, (0, 0)) and self._beats.get(name) != payload:
+            self._subscriber.ask(name.decode())  # but not for the same one, which comes with the answer
+        if is_beat:
+            self._beats[name] = payload
 
     def _turn(self) -> None:
         """Once a second: see who is silent, and whether somebody who was let in should not be any more."""
         self._subscriber.renew()
+        self._look_at_clock()
         self._keys = self._keyring.read()
         for name, key in self._admitted.items():
             if self._keys.get(name) != key:
@@ -319,6 +343,6 @@ class Exchange:
     def _remember(self) -> None:
         """Write down what must outlive a crash, before anybody hears of it."""
         self._memory = msgspec.structs.replace(
-            self._memory, guests=dict(self._parlour.memories), times=self._abroad.times
+            self._memory, guests=dict(self._parlour.memories), echoes=self._abroad.memories
         )
         self._journal.save(self._memory)

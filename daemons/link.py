@@ -1,15 +1,20 @@
 """The way to another host of the same house: what its devices say, commands to them, and its clock.
 
 It ends at the other host's door. Once a second that is asked the time: an answer says that the way
-is open, and how far the clocks are apart. What is heard with a new moment in it waits for such an
-answer, so a clock that was just set puts nothing at a wrong time. While no answer comes the way is
-cut: nothing that is left of before counts, and commands are refused at once instead of lying about.
+is open, and how far the clocks are apart. What has a new moment in it, and a command with its
+deadline, wait for such an answer, so a clock that was just set puts nothing at a wrong time. While
+no answer comes the way is cut: nothing that is left of before counts, and commands are refused at
+once instead of lying about.
 """
 
 import os
 import time
+from collections import deque
 from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
 
+import msgspec
 import zmq
 from msgspec.structs import replace
 
@@ -21,9 +26,10 @@ from daemons.door import rejected
 from daemons.errors import MessageError
 from daemons.house import Host
 from daemons.keyring import Pair
-from daemons.message import EXCHANGE, STEWARD, Command, Published, Report, State
+from daemons.message import EXCHANGE, STEWARD, Command, Heartbeat, Published, Report, State
 from daemons.offset import Offset
 from daemons.process import Process
+from daemons.steps import Stretches, corrected
 
 CUT_SECONDS = 3.0
 """So long without an answer, and the way counts as cut."""
@@ -31,7 +37,19 @@ LATE_SECONDS = 10.0
 """An answer that comes later is of no use."""
 FRESH_SECONDS = 0.25
 """An answer of the clock is good for so long."""
+ODD_SECONDS = 0.5
+"""Who says something that is so much older than now, or younger, may have had its clock set."""
 MOST_HELD = 1000
+
+
+class Held(NamedTuple):
+    """Something to be done when the time is known."""
+
+    since: float
+    """Since when it waits, in steady seconds."""
+    do: Callable[[], None]
+    refuse: Callable[[], None] | None = None
+    """What to do instead when the way is cut; otherwise it waits until that is open again."""
 
 
 class Link:
@@ -45,7 +63,7 @@ class Link:
         devices: frozenset[str],
         process: Process,
         hear: Callable[["Link", Published], None],
-        is_news: Callable[[State], bool],
+        is_news: Callable[[State | Heartbeat], bool],
         change: Callable[["Link"], None],
     ) -> None:
         """`hear` takes what its devices say, `change` that the way was opened or cut.
@@ -66,7 +84,11 @@ class Link:
         self._asked: dict[str, float] = {}
         """When (steady seconds) each question for the time was sent that has no answer yet."""
         self._answered = float("-inf")
-        self._held: list[Published] = []
+        self._stretches: Stretches = ()
+        """Between which settings of its clock it wrote by another time."""
+        self._held: deque[Held] = deque()
+        self._latest: dict[str, tuple[int, int]] = {}
+        """Of each device, which of its states was heard last: of which life, and its number."""
         self._sub = self._open(process, zmq.SUB, host, own, 0)
         self._ask = self._open(process, zmq.DEALER, host, own, 2)
         process.loop.watch(self._sub, self._hear)
@@ -75,18 +97,35 @@ class Link:
 
     def carry(self, command: Command, device: str, take: Take) -> None:
         """Send a command to a device there, or to its exchange; `take` gets the receipt, whatever comes."""
-        if not self.is_open:
+
+        def refuse() -> None:
             take(rejected(command, f"{self.name} cannot be reached ({self.place})"))
-            return
-        if not self._awaited.expect(device, command, take):
+
+        def send() -> None:
+            if not self._awaited.expect(device, command, take):
+                take(rejected(command, f"too many commands wait for {self.name}"))
+                return
+            left = command.deadline - time.time()
+            self._send(replace(command, device=device, deadline=max(0.0, self._there + left)))
+
+        if not self.is_open:
+            refuse()
+        elif len(self._held) >= MOST_HELD:
             take(rejected(command, f"too many commands wait for {self.name}"))
-            return
-        theirs = replace(command, device=device, deadline=max(0.0, command.deadline - self.offset.seconds))
-        self._send(theirs)
+        elif self._held or self.offset.age(uptime()) >= FRESH_SECONDS:
+            self._hold(send, refuse)
+        else:
+            send()
 
     def ours(self, moment: float) -> float:
         """Give a moment of its clock in our time."""
-        return max(0.0, moment + self.offset.seconds)
+        moment = corrected(moment, self._stretches, self._there)
+        return max(0.0, moment + self.offset.seconds - uptime() + time.time())
+
+    @property
+    def _there(self) -> float:
+        """What its clock shows now."""
+        return uptime() - self.offset.seconds
 
     def _open(self, process: Process, kind: int, host: Host, own: Pair, number: int) -> Socket:
         socket = open_far_socket(process.context, kind)
@@ -109,7 +148,10 @@ class Link:
         """Once a second: ask the time, and see whether the way is still open."""
         if self.is_open and uptime() - self._answered >= CUT_SECONDS:
             self.is_open = False
-            self._held.clear()
+            held, self._held = self._held, deque(it for it in self._held if it.refuse is None)
+            for waiting in held:
+                if waiting.refuse:
+                    waiting.refuse()
             self._log.warning("%s cannot be reached (%s)", self.name, self.place)
             self._change(self)
         self._asked = {id_: at for id_, at in self._asked.items() if uptime() - at < LATE_SECONDS}
@@ -131,14 +173,17 @@ class Link:
             if asked is None:
                 self._awaited.come(receipt.device, replace(receipt, at=self.ours(receipt.at)))
             elif receipt.outcome == "applied":
-                now, wall = uptime(), time.time()
-                # By the steady clock, for ours may have been set meanwhile as well.
-                self.offset.learn(wall - (now - asked), receipt.at, wall, now)
-                self._answered = now
+                self._answered = uptime()
+                self.offset.learn(asked, receipt.at, self._answered)
                 self._learn(receipt.result or {})
+                self._release(asked)
 
     def _learn(self, result: dict[str, object]) -> None:
         """Take it that the way is open and the time is known."""
+        try:
+            self._stretches = msgspec.convert(result.pop("set", ()), Stretches)
+        except msgspec.ValidationError as error:
+            self._refusals.add(self.name, error)
         was, self.result = (self.is_open, self.result), result
         if not self.is_open:
             self.is_open = True
@@ -147,9 +192,20 @@ class Link:
                 self._sub.subscribe(f"{prefix}/")  # once more, and what is current is told once more
         if was != (True, result):
             self._change(self)
-        held, self._held = self._held, []
-        for heard in held:
-            self._hear_it(self, heard)
+
+    def _hold(self, do: Callable[[], None], refuse: Callable[[], None] | None = None) -> None:
+        """Do something when the time was asked for and is known; everything in its order."""
+        since = uptime()
+        if not self._held:
+            self._ask_time()
+        self._held.append(Held(since, do, refuse))
+
+    def _release(self, asked: float) -> None:
+        """Do what has waited for the answer to a question of then."""
+        while self._held and self._held[0].since <= asked:
+            self._held.popleft().do()
+        if self._held:
+            self._ask_time()
 
     def _hear(self) -> None:
         for frames in drain(self._sub):
@@ -164,19 +220,26 @@ class Link:
             except MessageError as error:
                 self._refusals.add(self.name, error)
                 continue
-            if not self.is_open:
-                continue  # of before it was cut; what is so now is told when it is open
-            if not self._held and not self._is_untimely(heard):
+            self._see_gap(heard)
+            if self.is_open and not self._held and not self._is_untimely(heard):
                 self._hear_it(self, heard)
-            elif len(self._held) < MOST_HELD:  # in their order
-                if not self._held:
-                    self._ask_time()
-                self._held.append(heard)
+            elif len(self._held) < MOST_HELD:
+                self._hold(partial(self._hear_it, self, heard))
+
+    def _see_gap(self, heard: Published) -> None:
+        """Have a device that has said what was not heard told once more."""
+        if isinstance(heard, State):
+            self._latest[heard.device] = heard.boot, heard.seq
+        elif isinstance(heard, Heartbeat) and (heard.boot, heard.seq) != self._latest.get(heard.device):
+            self._sub.subscribe(f"{heard.device}/")
 
     def _is_untimely(self, heard: Published) -> bool:
         """Tell whether the time has to be asked before this can be told."""
-        stale = self.offset.age(uptime()) >= FRESH_SECONDS
-        return stale and isinstance(heard, State) and self._is_news(heard)
+        if isinstance(heard, Report) or not self._is_news(heard):
+            return False
+        now = uptime()
+        is_odd = abs(heard.at + self.offset.seconds - now) >= ODD_SECONDS
+        return is_odd or self.offset.age(now) >= FRESH_SECONDS
 
 
 def bracketed(address: str) -> str:

@@ -1,10 +1,11 @@
-"""How far another host's clock is from ours, learned by asking it. Pure.
+"""How far another host's clock is from our steady time, learned by asking it. Pure.
 
 A question that left at `sent` and whose answer came at `heard` was answered in between; the answer
 says when, by the other's clock (`there`). So what has to be added to a moment of theirs to have it
-in our time lies between `sent - there` and `heard - there` (F. Cristian, "Probabilistic clock
+in our steady time lies between `sent - there` and `heard - there` (F. Cristian, "Probabilistic clock
 synchronization", Distributed Computing 3, 1989). Each answer narrows that. Clocks drift, so what is
-known grows wider with time; and an answer that does not fit says that one of them was set.
+known grows wider with time; and an answer that does not fit says that theirs was set. Ours may be
+set at any time: a steady second is a second.
 """
 
 DRIFT = 1e-4
@@ -12,22 +13,22 @@ DRIFT = 1e-4
 
 
 class Offset:
-    """What has to be added to a moment of another host to have it in our time."""
+    """What has to be added to a moment of another host to have it in steady seconds of ours."""
 
     def __init__(self) -> None:
         self._low = self._high = 0.0
         self._learned: float | None = None
-        """When, in steady seconds, it was learned last."""
+        """When it was learned last."""
 
-    def learn(self, sent: float, there: float, heard: float, now: float) -> None:
-        """Take an answer: sent and heard in Unix seconds of ours, and the steady seconds in which it came."""
+    def learn(self, sent: float, there: float, heard: float) -> None:
+        """Take an answer: when it was asked for and came in steady seconds, and what their clock said."""
         low, high = sent - there, heard - there
         if self._learned is not None:
-            wider = (now - self._learned) * DRIFT
+            wider = (heard - self._learned) * DRIFT
             both = max(low, self._low - wider), min(high, self._high + wider)
             if both[0] <= both[1]:
                 low, high = both
-        self._low, self._high, self._learned = low, high, now
+        self._low, self._high, self._learned = low, high, heard
 
     def age(self, now: float) -> float:
         """Say for how many seconds nothing was learned; without end while nothing ever was."""
@@ -40,5 +41,5 @@ class Offset:
 
     @property
     def error_seconds(self) -> float:
-        """Say how wrong it can be."""
+        """Say how wrong it can be, when something has just been learned."""
         return (self._high - self._low) / 2

@@ -5,11 +5,13 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.guard import kill_all, processes_of
 from tests.household import BREAKFAST, Household
+from tests.wire import Wire, need_network
 
 # A run that was started in the background ignores Ctrl-C, and so would everything that it starts;
 # but how the house's commands take Ctrl-C is among what is tested.
@@ -36,8 +38,11 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 @pytest.fixture(scope="session")
-def guard() -> Iterator[Callable[[Path], None]]:
-    """Have what a killed test run leaves behind ended by a process that outlives it."""
+def guard() -> Iterator[Callable[[Path | str], None]]:
+    """Have what a killed test run leaves behind ended by a process that outlives it.
+
+    It is told run directories, and names of network namespaces.
+    """
     with subprocess.Popen(
         [sys.executable, Path(__file__).parent / "guard.py"],
         stdin=subprocess.PIPE,
@@ -46,19 +51,27 @@ def guard() -> Iterator[Callable[[Path], None]]:
     ) as process:
         assert process.stdin is not None
 
-        def tell(run: Path) -> None:
+        def tell(run: Path | str) -> None:
             print(run, file=process.stdin, flush=True)
 
         yield tell
 
 
 @pytest.fixture
-def household(tmp_path: Path, guard: Callable[[Path], None]) -> Iterator[Callable[..., Household]]:
+def wire(guard: Callable[[Path | str], None]) -> Iterator[Wire]:
+    """Have a network with no host in it yet."""
+    need_network()
+    with Wire(guard) as made:
+        yield made
+
+
+@pytest.fixture
+def household(tmp_path: Path, guard: Callable[[Path | str], None]) -> Iterator[Callable[..., Household]]:
     """Make houses; at the end each is taken down, and that nothing of it lives on is part of the test."""
     made: list[Household] = []
 
-    def make(toml: str = BREAKFAST, folder: str = "house", *, nursery: bool = True) -> Household:
-        house = Household(tmp_path / folder, toml, nursery=nursery)
+    def make(toml: str = BREAKFAST, folder: str = "house", **how: Any) -> Household:
+        house = Household(tmp_path / folder, toml, **how)
         guard(house.run)
         made.append(house)
         return house

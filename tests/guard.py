@@ -1,11 +1,18 @@
 """Ends what a killed test run leaves behind: it reads run directories from its standard input, and
 when that closes, however the tests have ended, it kills every process that belongs to one of them.
+A name that is no path is that of a network namespace, which is removed.
 """
 
 import os
+import shutil
 import signal
+import subprocess
 import sys
 from pathlib import Path
+
+NETNS = Path("/run/netns")
+"""Where network namespaces have their names (ip-netns(8))."""
+SEARCH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 
 
 def processes_of(run: str) -> list[int]:
@@ -34,7 +41,17 @@ def kill_all(run: str) -> list[int]:
     return found
 
 
+def remove_namespace(name: str) -> None:
+    """Remove a network namespace, if it is there."""
+    if (NETNS / name).exists() and (program := shutil.which("ip", path=SEARCH)):
+        subprocess.run([program, "netns", "del", name], check=False)
+
+
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for line in list(sys.stdin):
-        kill_all(line.rstrip("\n"))
+    told = [line.rstrip("\n") for line in sys.stdin]
+    for run in filter(os.path.isabs, told):
+        kill_all(run)
+    for name in told:
+        if not os.path.isabs(name):  # noqa: PTH117
+            remove_namespace(name)

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -36,8 +36,21 @@ PATIENCE = 30.0
 class Household:
     """One house: its configuration, its run directory, and the `house` command on them."""
 
-    def __init__(self, folder: Path, toml: str = BREAKFAST, *, nursery: bool = True) -> None:
-        """Without the nursery it is stock supervisord that starts every process by execve."""
+    def __init__(
+        self,
+        folder: Path,
+        toml: str = BREAKFAST,
+        *,
+        nursery: bool = True,
+        inside: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """Without the nursery it is stock supervisord that starts every process by execve.
+
+        `inside` are words before each command, which have it run elsewhere; `environment` is what
+        its processes find there beside the usual.
+        """
+        self.inside, self.more = inside, environment or {}
         self.run = folder / "run"
         self.config = folder / "house.toml"
         self.supervisord = folder / "supervisord.conf"
@@ -52,12 +65,14 @@ class Household:
     def environment(self) -> dict[str, str]:
         """What its processes can be known by."""
         own = {"RUN": self.run, "CONFIG": self.config, "SUPERVISORD": self.supervisord}
-        return {**os.environ, **{f"HOUSE_{key}": str(path) for key, path in own.items()}, "NO_COLOR": "1"}
+        places = {f"HOUSE_{key}": str(path) for key, path in own.items()}
+        return {**os.environ, **places, "NO_COLOR": "1", **self.more}
 
     def house(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run the `house` command to its end."""
+        command = [*self.inside, *HOUSE, *words]
         done = subprocess.run(
-            [*HOUSE, *words], env=self.environment, capture_output=True, text=True, timeout=60, check=False
+            command, env=self.environment, capture_output=True, text=True, timeout=60, check=False
         )
         if check and done.returncode != 0:
             raise AssertionError(f"house {' '.join(words)}: {done.returncode}\n{done.stdout}{done.stderr}")
@@ -66,7 +81,8 @@ class Household:
     @contextmanager
     def house_running(self, *words: str) -> Iterator["subprocess.Popen[str]"]:
         """Run a `house` command that does not end by itself."""
-        process = subprocess.Popen([*HOUSE, *words], env=self.environment, stdout=subprocess.PIPE, text=True)
+        command = [*self.inside, *HOUSE, *words]
+        process = subprocess.Popen(command, env=self.environment, stdout=subprocess.PIPE, text=True)
         try:
             yield process
         finally:
@@ -81,6 +97,13 @@ class Household:
     def pids(self) -> dict[str, int]:
         """Give each device's PID."""
         return {name: device["process"]["pid"] for name, device in self.status()["devices"].items()}
+
+    def process(self, name: str) -> int | None:
+        """Give the PID of a process on this host, as its lock tells; nothing while there is none."""
+        try:
+            return int((self.run / "lock" / name).read_text())
+        except (OSError, ValueError):
+            return None
 
     def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> int:
         """Send a device's process a signal; give the PID that it had."""

@@ -8,7 +8,7 @@ import pytest
 DAEMONS = Path(__file__).parent.parent / "daemons"
 LAYERS = (
     ("errors",),
-    ("clock", "hardware", "log", "loop", "message", "offset", "place", "rate", "series", "value"),
+    ("clock", "hardware", "log", "loop", "message", "offset", "place", "rate", "series", "steps", "value"),
     ("almanac", "awaited", "echo", "errands", "keyring", "mdns", "secret", "worker"),
     ("mqtt",),
     ("bus", "drivers", "history", "journal", "kinds", "rule", "tail", "ward"),
