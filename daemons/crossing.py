@@ -36,7 +36,7 @@ FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 10.0
 GOOD_SECONDS = 10.0
 """A session that has lasted so long was a good one: after it, the first attempt is soon again."""
 BEAT_SECONDS = 0.5
-STANDSTILL_SECONDS = 2.0
+STANDSTILL_SECONDS = 5.0
 """A beat that is so late means that we stood still, and do not know how old it is what waited for us."""
 MOST_AT_ONCE = 20
 """How many messages are under way to the broker."""
@@ -44,8 +44,10 @@ MOST_UNANSWERED = 100
 """How many commands are under way to devices."""
 SHORTEST_WAIT_SECONDS = 2.0
 """How long a receipt is waited for, also past the deadline: the first time it may have been in time."""
+LEAVE_SECONDS = 0.3
 BIRTH_SECONDS = 2.0
 """Home Assistant is answered within this, at random: it has much to do when it starts."""
+RETAINED = "it is retained, and may be of any time; publish it without that"
 REPEATED = "the same came just before the broker was lost; with an id it is known whether it is a new one"
 LATE = "the bridge stood still, so it is not known how old this is; one with a deadline would have been taken"
 
@@ -162,9 +164,12 @@ class Crossing:
             client.pending_calls_threshold = 2 * MOST_AT_ONCE + MOST_UNANSWERED
             self._standstill.clear()
             self._doubt = Doubt(self._memory.ledger, self._lost, uptime())
-            await self._announce(client)
-            self._uplink.tell(is_connected=True, fault=None)
-            await self._first_of(self._hear(client), self._tell(client), self._standstill.wait())
+            try:
+                await self._announce(client)
+                self._uplink.tell(is_connected=True, fault=None)
+                await self._first_of(self._hear(client), self._tell(client), self._standstill.wait())
+            finally:
+                await self._leave(client)
             # Only the standstill ends without an error.
             raise aiomqtt.MqttError("the bridge stood still, and begins anew")
 
@@ -180,6 +185,12 @@ class Crossing:
                 task.cancel()
                 with suppress(asyncio.CancelledError, aiomqtt.MqttError, OSError):
                     await task
+
+    async def _leave(self, client: aiomqtt.Client) -> None:
+        """Say that we are away, where the broker still hears it: it says a will only of who is lost."""
+        with suppress(aiomqtt.MqttError):
+            said = OFFLINE.encode()
+            await client.publish(self._topics.availability(), said, QOS, retain=True, timeout=LEAVE_SECONDS)
 
     # What goes out
 
@@ -275,10 +286,15 @@ class Crossing:
             return
         try:
             order = read_order(address, payload, self._uplink.kinds)
-            if message.retain:
-                raise Rejected("it is retained, and may be of any time; publish it without that")
         except Rejected as error:
             self._answer(client, address, None, outcome="rejected", reason=str(error))
+            return
+        if message.retain:
+            self._answer(client, address, order, outcome="rejected", reason=RETAINED)
+            return
+        if len(self._tasks) >= MOST_UNANSWERED:
+            text = f"{MOST_UNANSWERED} commands are under way already"
+            self._answer(client, address, order, outcome="rejected", reason=text)
             return
         if self._standstill.is_set() and order.deadline is None:
             self._answer(client, address, order, outcome="expired", reason=LATE)
@@ -289,10 +305,6 @@ class Crossing:
                 self._answer(client, address, order, outcome="rejected", reason=REPEATED)
                 return
             self._remember(ledger=note(self._memory.ledger, words, now))
-        if len(self._tasks) >= MOST_UNANSWERED:
-            text = f"{MOST_UNANSWERED} commands are under way already"
-            self._answer(client, address, order, outcome="rejected", reason=text)
-            return
         ledger, until = enter(self._memory.ledger, address.device, order, time.time())
         self._remember(ledger=ledger)
         self._do(self._carry(client, address, order, until))

@@ -30,6 +30,17 @@ TEMPERATURE_STEP = 0.5
 MIRED = 1_000_000
 """Mireds times kelvins; a light's templates are told in mireds, in every version."""
 
+ASKED = "brightness is defined or color_temp is defined"
+BRIGHTNESS = (
+    f"([((brightness | default(state_attr(entity_id, 'brightness')) or 255) / 2.55) | round | int, 1] | max)"
+    f" if {ASKED} else none"
+)
+COLOUR_TEMPERATURE = (
+    f"((({MIRED} / color_temp) if color_temp is defined else state_attr(entity_id, 'color_temp_kelvin'))"
+    f" | int(0) or none) if {ASKED} else none"
+)
+"""What a light is asked for: where one of the two is, the other stays as it is; else it goes on as usual."""
+
 
 class Unit(NamedTuple):
     """What the end of a field's name says of its value, in Home Assistant's words."""
@@ -135,17 +146,15 @@ class Maker:
 
     def _light(self) -> Entity:
         settable = {field.encode_name for field in structs.fields(self._commands["on"])} & self._fields.keys()
-        can, args, more = self._subject.peer.abilities, [], {}
+        can, args, more = self._subject.peer.abilities, {}, {}
         if "dim" in can and "brightness_percent" in settable:
-            args.append(("brightness_percent", "brightness", "[(brightness / 2.55) | round | int, 1] | max"))
+            args["brightness_percent"] = BRIGHTNESS
             more["brightness_template"] = shown("({} * 2.55) | round | int", "brightness_percent")
         if "tint" in can and "colour_temperature_kelvin" in settable:
-            args.append(("colour_temperature_kelvin", "color_temp", f"({MIRED} / color_temp) | round | int"))
+            args["colour_temperature_kelvin"] = COLOUR_TEMPERATURE
             mireds = f"(({MIRED} / {{0}}) | round | int) if {{0}} else none"
             more["color_temp_template"] = shown(mireds, "colour_temperature_kelvin")
-        given = ", ".join(
-            f"'{arg}': ({value}) if {variable} is defined else none" for arg, variable, value in args
-        )
+        given = ", ".join(f"'{arg}': {value}" for arg, value in args.items())
         self._take("on", "off", "toggle", "status", "brightness_percent", "colour_temperature_kelvin")
         return self._obeying(
             "light",

@@ -35,6 +35,8 @@ NO_DELAY = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 """Without it the second of two messages waits some 40 ms for the first one's acknowledgement."""
 QOS = 1
 """At least once: what is asked for may come twice, and is the same twice."""
+LOST = "Disconnected during message iteration"
+"""The library's words."""
 REFUSED = ("not auth", "bad user name or password", "bad username or password")
 
 Topic = Annotated[str, Meta(pattern=r"^[^+#\x00$][^+#\x00]*\Z", max_length=200)]
@@ -86,6 +88,8 @@ def explain(error: Exception) -> str:
     if "CERTIFICATE_VERIFY_FAILED" in text:
         why = text.partition("certificate verify failed: ")[2].partition(" (_ssl")[0]
         return f"its certificate is not trusted: {why or text}"
+    if text == LOST:
+        return "the connection was lost"
     if any(word in text.lower() for word in REFUSED):
         return f"it refuses the user name or the password ({text})"
     return text
