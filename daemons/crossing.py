@@ -24,7 +24,7 @@ from daemons.discovery import MIGRATION, node_of
 from daemons.errors import Rejected, Unreachable
 from daemons.message import BRIDGE, encode
 from daemons.mqtt import ANSWER_SECONDS, QOS
-from daemons.order import LONGEST_SECONDS, Doubt, Order, enter, note, read_order
+from daemons.order import ENDS, LONGEST_SECONDS, Doubt, Order, enter, read_order
 from daemons.outbox import Said
 from daemons.page.courier import Courier, Wish
 from daemons.page.tally import Tally
@@ -100,8 +100,7 @@ class Crossing:
         self._stirred = asyncio.Event()
         self._changed = asyncio.Event()
         self._standstill = asyncio.Event()
-        self._lost = time.time()
-        self._doubt = Doubt(self._memory.ledger, self._lost, uptime())
+        self._doubt = Doubt()
 
     def stir(self) -> None:
         """Look into the outbox."""
@@ -145,7 +144,7 @@ class Crossing:
                     self._uplink.log.exception("the bridge has failed")
                 failure = why
             if self._uplink.is_connected:
-                self._lost = time.time()
+                self._doubt.lose(uptime())
             self._uplink.tell(is_connected=False, fault=why)
             pause = FIRST_PAUSE_SECONDS if uptime() - began > GOOD_SECONDS else pause
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311  not a secret
@@ -163,7 +162,7 @@ class Crossing:
         async with mqtt.connected(BRIDGE, bridging, heard, identifier=topics.node(), will=will) as client:
             client.pending_calls_threshold = 2 * MOST_AT_ONCE + MOST_UNANSWERED
             self._standstill.clear()
-            self._doubt = Doubt(self._memory.ledger, self._lost, uptime())
+            self._doubt.begin(uptime())
             try:
                 await self._announce(client)
                 self._uplink.tell(is_connected=True, fault=None)
@@ -299,12 +298,12 @@ class Crossing:
         if self._standstill.is_set() and order.deadline is None:
             self._answer(client, address, order, outcome="expired", reason=LATE)
             return
-        if order.id is None and message.qos:
-            words, now = f"{topic} {hashlib.sha256(payload).hexdigest()[:16]}", time.time()
+        if order.id is None and message.qos and order.command not in ENDS:
+            words = f"{topic} {hashlib.sha256(payload).hexdigest()}"
             if self._doubt.is_repetition(words, uptime()):
                 self._answer(client, address, order, outcome="rejected", reason=REPEATED)
                 return
-            self._remember(ledger=note(self._memory.ledger, words, now))
+            self._doubt.note(words, uptime())
         ledger, until = enter(self._memory.ledger, address.device, order, time.time())
         self._remember(ledger=ledger)
         self._do(self._carry(client, address, order, until))

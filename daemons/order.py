@@ -3,13 +3,13 @@
 MQTT 3.1.1 knows no expiry and repeats what was not acknowledged, also to a broker that had passed
 it on before it died. So what was repeated is known by its id: the first time an id is heard its
 deadline is set, and it stays that for ever, so a repetition finds the first one's receipt or is
-expired. What has no id is known by its words: the first that says the same as one just before the
-broker was lost is taken for its repetition.
+expired. What has no id can only be guessed: the first that says the same as one just before the
+broker was lost is taken for its repetition, unless it ends something.
 """
 
 import json
 import re
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Mapping
 from typing import Annotated
 
@@ -31,6 +31,8 @@ LATELY_SECONDS = 10.0
 """So long before the broker was lost, a command may not have been acknowledged to its sender."""
 REPETITION_SECONDS = 30.0
 """So long after the broker is back, such a command may come again."""
+ENDS = ("off", "stop")
+"""The commands that are obeyed in any doubt: done twice they do no harm, not done they may."""
 PRESS = "PRESS"
 """The payload of a command that says nothing beside itself, in Home Assistant's word."""
 EMPTY = "an empty payload takes back what was retained, and is no command; PRESS, or {}, is one"
@@ -100,22 +102,11 @@ def _value(text: str) -> Scalar:
     return found if isinstance(found, bool | int | float) else text[:1000]
 
 
-class Heard(Struct, frozen=True):
-    """A command without an id that was obeyed."""
-
-    words: str
-    """Its topic and its payload."""
-    at: float
-    """Unix seconds."""
-
-
 class Ledger(Struct, frozen=True, kw_only=True):
     """What was heard before; remembered across a crash, and written down before a command is passed on."""
 
     deadlines: dict[str, float] = {}
     """By device and id, until when (Unix seconds) that command may be obeyed; the oldest first."""
-    lately: tuple[Heard, ...] = ()
-    """The commands without an id of the last seconds, of those that a sender may repeat."""
 
 
 def enter(ledger: Ledger, device: str, order: Order, now: float) -> tuple[Ledger, float]:
@@ -136,23 +127,34 @@ def enter(ledger: Ledger, device: str, order: Order, now: float) -> tuple[Ledger
     return structs.replace(ledger, deadlines={**kept, key: until}), until
 
 
-def note(ledger: Ledger, words: str, now: float) -> Ledger:
-    """Take down a command without an id that its sender may repeat."""
-    recent = (heard for heard in ledger.lately if 0 <= now - heard.at < LATELY_SECONDS)
-    return structs.replace(ledger, lately=(*recent, Heard(words, now))[-MOST_IDS:])
-
-
 class Doubt:
-    """Which commands without an id may come again after the broker was lost; each of them once."""
+    """Which commands without an id may come again after the broker was lost; each of them once.
 
-    def __init__(self, ledger: Ledger, lost: float, back: float) -> None:
-        """`lost` is when the last session ended (Unix), `back` when this one began (steady seconds)."""
-        self._words = Counter(heard.words for heard in ledger.lately if 0 <= lost - heard.at < LATELY_SECONDS)
-        self._until = back + REPETITION_SECONDS
+    All times are steady seconds.
+    """
+
+    def __init__(self) -> None:
+        self._lately: deque[tuple[str, float]] = deque(maxlen=MOST_IDS)
+        """What was obeyed, and when; its words are its topic and its payload."""
+        self._again: Counter[str] = Counter()
+        self._until = 0.0
+
+    def note(self, words: str, now: float) -> None:
+        """Take down one that is obeyed, and that its sender repeats when it gets no acknowledgement."""
+        self._lately.append((words, now))
+
+    def lose(self, now: float) -> None:
+        """Take note that the broker is lost."""
+        self._again = Counter(words for words, at in self._lately if now - at < LATELY_SECONDS)
+        self._lately.clear()
+
+    def begin(self, now: float) -> None:
+        """Take note that it is back."""
+        self._until = now + REPETITION_SECONDS
 
     def is_repetition(self, words: str, now: float) -> bool:
         """Tell whether this is one of them; the same words a second time are a wish of their own."""
-        if now >= self._until or not self._words[words]:
+        if now >= self._until or not self._again[words]:
             return False
-        self._words[words] -= 1
+        self._again[words] -= 1
         return True

@@ -132,7 +132,7 @@ def test_a_light_is_asked_for_what_was_moved(
 ) -> None:
     """Plainly on is as usual; who moves one slider leaves the other where it is."""
     template = found(subject("lamp"))["house-lamp-main"][1]["command_on_template"]
-    said = json.loads(homeassistant.render(template, attributes=attributes, **values))
+    said = json.loads(homeassistant.render(template, b"", attributes, **values))
     asked = said["args"]
     assert said["command"] == "on"
     assert (asked["brightness_percent"], asked["colour_temperature_kelvin"]) == args
