@@ -49,6 +49,8 @@ BIRTH_SECONDS = 2.0
 """Home Assistant is answered within this, at random: it has much to do when it starts."""
 RETAINED = "it is retained, and may be of any time; publish it without that"
 REPEATED = "the same came just before the broker was lost; with an id it is known whether it is a new one"
+MIGRATION_SECONDS = 1.0
+"""What Home Assistant gets to let go of a form of discovery before the other one is said."""
 LATE = "the bridge stood still, so it is not known how old this is; one with a deadline would have been taken"
 
 
@@ -202,6 +204,8 @@ class Crossing:
         self._remember(topics=tuple(sorted(ours.union(stale))))  # before anything is said there
         moving = [topic for topic in stale if self._moves(topic, standing)]
         await self._publish(client, [Said(topic, MIGRATION, retain=True) for topic in moving])
+        if moving:
+            await asyncio.sleep(MIGRATION_SECONDS)
         await self._publish(client, [Said(topic, text, retain=True) for topic, text in standing.items()])
         await self._publish(client, [Said(topic, b"", retain=True) for topic in stale])
         await self._publish(client, [Said(bridge, ONLINE.encode(), retain=True)])
