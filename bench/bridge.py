@@ -27,6 +27,7 @@ from footprint import pss
 from paho.mqtt.enums import CallbackAPIVersion
 
 from daemons import bus
+from daemons.mqtt import NO_DELAY
 from daemons.verdict import percentile
 
 sys.path.insert(0, str(Path(__file__).parent.parent))  # the broker belongs to the tests
@@ -34,6 +35,10 @@ from tests.broker import Mosquitto
 from tests.household import BREAKFAST, Ear, Household
 
 PATIENCE_SECONDS = 30.0
+SETTLE_SECONDS = 2.0
+DEADLINE_SECONDS = 1.0
+TURN_SECONDS = 0.02
+"""A device remembers 200 receipts until their deadlines, and takes no more commands within them."""
 KEEP_WATCH = ("bridge", "mirror", "toaster")
 
 
@@ -45,6 +50,8 @@ class Client:
         joined = threading.Event()
         self._client.on_subscribe = lambda *_: joined.set()
         self._client.on_message = self._take
+        # As the bridge does: without it the second of two messages waits for the first one's acknowledgement.
+        self._client.on_socket_open = self._open
         self._heard = threading.Event()
         self._holds: Callable[[str, bytes], bool] = lambda _, __: False
         self._at = 0.0
@@ -55,6 +62,10 @@ class Client:
         self._client.subscribe(topic, 1)
         if not joined.wait(PATIENCE_SECONDS):
             raise TimeoutError("the broker lets nobody listen")
+
+    @staticmethod
+    def _open(_: Any, __: Any, link: Any) -> None:
+        link.setsockopt(*NO_DELAY)
 
     def _take(self, _: Any, __: Any, message: paho.MQTTMessage) -> None:
         now = time.time()
@@ -97,7 +108,7 @@ def own(speaker: Client, listener: Client, number: int) -> float:
 
 def state(context: "zmq.Context[zmq.Socket[bytes]]", listener: Client, *, on: bool) -> float:
     """Give the seconds from a state on the bus to the client that hears of it."""
-    wish = bus.command("on" if on else "off", 10)
+    wish = bus.command("on" if on else "off", DEADLINE_SECONDS)
     at: list[float] = []
 
     def holds(topic: str, payload: bytes) -> bool:
@@ -117,7 +128,7 @@ def state(context: "zmq.Context[zmq.Socket[bytes]]", listener: Client, *, on: bo
 def asked(context: "zmq.Context[zmq.Socket[bytes]]", *, on: bool) -> float:
     """Give the seconds of a command and its receipt on the bus."""
     began = time.time()
-    bus.ask(context, "kitchen_lamp", bus.command("on" if on else "off", 10))
+    bus.ask(context, "kitchen_lamp", bus.command("on" if on else "off", DEADLINE_SECONDS))
     return time.time() - began
 
 
@@ -125,7 +136,7 @@ def command(client: Client, number: int, *, on: bool) -> float:
     """Give the seconds of a command and its receipt by the broker."""
     id_ = f"bench-{number}"
     client.expect(lambda topic, payload: topic.endswith("/receipt") and json.loads(payload).get("id") == id_)
-    order = {"command": "on" if on else "off", "id": id_}
+    order = {"command": "on" if on else "off", "id": id_, "timeout_seconds": DEADLINE_SECONDS}
     began = time.time()
     client.say("house/kitchen_lamp/command", json.dumps(order).encode())
     return client.heard() - began
@@ -163,6 +174,9 @@ def main() -> None:
             with house.ear("bridge", "kitchen_lamp", "toaster", "coffee_maker") as ear:
                 ear.until(lambda ear: ear.shows("bridge", status=True))
                 ear.until(lambda ear: ear.shows("kitchen_lamp", confirmed=True))
+                time.sleep(
+                    SETTLE_SECONDS
+                )  # what stands there comes all at once, and nothing says when it ends
                 announced = listener.messages, listener.bytes
                 times: dict[str, list[float]] = {name: [] for name in ("own", "state", "bus", "command")}
                 for number in range(wanted.turns):  # interleaved, so that all have the same machine
@@ -171,6 +185,7 @@ def main() -> None:
                     times["state"].append(state(context, listener, on=on))
                     times["bus"].append(asked(context, on=on))
                     times["command"].append(command(listener, number, on=on))
+                    time.sleep(TURN_SECONDS)
                 pids = {**house.pids(), "bridge": house.status()["services"]["bridge"]["process"]["pid"]}
                 memory = {name: pss(pids[name]) for name in KEEP_WATCH}
                 still = watch(listener, ear, after(wanted.watch))

@@ -21,10 +21,10 @@ How a line of configuration becomes a process, file by file:
 Every process is a `process`: a life under a name, on the bus, loop, journal and clock; under
 all of it message, value, errors. The mirror serves its page from page/, and the browser's part of
 that is page/static/. What the recorder writes, history reads. What the bridge tells
-Home Assistant, entity makes and discovery says, on the topics of topic; order reads what it asks. The `house` command is cli and
-console, with status, tail and terminal/ beneath it; drill breaks a running house, and verdict says
-what came of it. Programs of a person's own come in at the exchange's door, in Python by client or aio;
-a link leads to another host's.
+Home Assistant, entity makes and discovery says, on the topics of topic; order reads what comes back.
+The `house` command is cli and console, with status, tail and terminal/ beneath it; drill breaks a
+running house, and verdict says what came of it. Programs of a person's own come in at the exchange's
+door, in Python by client or aio; a link leads to another host's.
 """
 
 __version__ = "0.1.0"

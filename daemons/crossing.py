@@ -50,7 +50,7 @@ BIRTH_SECONDS = 2.0
 RETAINED = "it is retained, and may be of any time; publish it without that"
 REPEATED = "the same came just before the broker was lost; with an id it is known whether it is a new one"
 MIGRATION_SECONDS = 1.0
-"""What Home Assistant gets to let go of a form of discovery before the other one is said."""
+"""What Home Assistant gets for each step from one form of discovery to the other."""
 LATE = "the bridge stood still, so it is not known how old this is; one with a deadline would have been taken"
 
 
@@ -203,11 +203,13 @@ class Crossing:
         ours = {*standing, bridge}
         self._remember(topics=tuple(sorted(ours.union(stale))))  # before anything is said there
         moving = [topic for topic in stale if self._moves(topic, standing)]
-        await self._publish(client, [Said(topic, MIGRATION, retain=True) for topic in moving])
-        if moving:
+        if moving:  # it lets go of the old form, keeping what a person has set, before it hears the new one
+            await self._publish(client, [Said(topic, MIGRATION, retain=True) for topic in moving])
+            await asyncio.sleep(MIGRATION_SECONDS)
+            await self._publish(client, [Said(topic, b"", retain=True) for topic in moving])
             await asyncio.sleep(MIGRATION_SECONDS)
         await self._publish(client, [Said(topic, text, retain=True) for topic, text in standing.items()])
-        await self._publish(client, [Said(topic, b"", retain=True) for topic in stale])
+        await self._publish(client, [Said(topic, b"", retain=True) for topic in stale if topic not in moving])
         await self._publish(client, [Said(bridge, ONLINE.encode(), retain=True)])
         self._remember(topics=tuple(sorted(ours)))
 

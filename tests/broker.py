@@ -99,6 +99,12 @@ class Mosquitto:
             else:
                 return
 
+    @property
+    def pid(self) -> int:
+        """Give its process."""
+        assert self._process is not None
+        return self._process.pid
+
     def send(self, number: signal.Signals) -> None:
         """Send it a signal."""
         assert self._process is not None
