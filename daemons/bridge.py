@@ -17,12 +17,12 @@ from daemons.clock import uptime
 from daemons.discovery import announce, told
 from daemons.entity import Subject
 from daemons.hardware import TOUCHES
-from daemons.house import Peer, Slice
+from daemons.house import Slice
 from daemons.journal import Journal
 from daemons.kinds.mirror import Options, Table
 from daemons.load import find_kind
 from daemons.log import open_log
-from daemons.message import BRIDGE, STEWARD, Command, Moment, Receipt, State, encode
+from daemons.message import BRIDGE, Command, Moment, Receipt, State, encode
 from daemons.outbox import STALE_EVENT_SECONDS
 from daemons.place import Lock
 from daemons.process import Life, Process, next_life
@@ -62,7 +62,7 @@ def run(slice_: Slice) -> None:
     kinds = {name: find_kind(peer.kind) for name, peer in slice_.peers.items()}
     uplink = Uplink(bridging, kinds, Journal(CROSSED, Crossed, log), log, cross)
     with Process(BRIDGE, life, lock, log, uptime) as process:
-        bridge = Bridge(slice_.peers, slice_.settings.name, uplink, memory, journal, process)
+        bridge = Bridge(slice_, uplink, memory, journal, process)
         try:
             process.run(bridge.obey)
         finally:
@@ -81,15 +81,14 @@ class Bridge:
 
     def __init__(
         self,
-        peers: dict[str, Peer],
-        title: str,
+        slice_: Slice,
         uplink: Uplink,
         memory: Memory,
         journal: Journal[Memory],
         process: Process,
     ) -> None:
-        self._peers = peers
-        self._title = title
+        self._peers = slice_.peers
+        self._title = slice_.settings.name
         self._uplink = uplink
         self._outbox = uplink.outbox
         self._topics = uplink.topics
@@ -98,9 +97,9 @@ class Bridge:
         self._process = process
         self._now = process.loop.now
         self._options = Options()
-        self._table = Table(
-            self._options, {**{name: peer.title for name, peer in peers.items()}, STEWARD: ""}
-        )
+        # What the steward says of processes, and the exchange of what is elsewhere, is known to the table.
+        titles = {name: peer.title for name, peer in slice_.peers.items()}
+        self._table = Table(self._options, titles | dict.fromkeys(slice_.services, ""))
         self._pressed = frozenset(
             name for name, kind in uplink.kinds.items() if getattr(kind, "needs", None) == {"press"}
         )

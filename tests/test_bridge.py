@@ -126,7 +126,7 @@ def test_what_is_retained_or_repeated_is_not_obeyed_again(house: Household, hear
         ear.until(lambda _: time.time() > first["at"] + 1)
         late = heard.ask("house/toaster/command", {"command": "start", "id": "a", "timeout_seconds": 60})
         assert late["outcome"] in ("applied", "expired")  # the first one's receipt, or that it is too late
-        heard.say("house/toaster/command/start", "PRESS", retain=True)
+        assert heard.ask("house/toaster/command/start", "PRESS", retain=True)["outcome"] == "applied"
         heard.until(lambda: heard.shows("toaster", starts=2))
         heard.ask("house/toaster/command/stop", "PRESS")
         heard.forget()

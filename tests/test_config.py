@@ -562,6 +562,7 @@ def test_no_mutilated_file_raises_anything_else(tmp_path: Path, changes: list[tu
         ('certificate_authority = "/x.pem"', None, "certificate_authority is for tls = true"),
         ('password_file = "x"', "password_file", "is not allowed"),
         ("port = 0", "port", "a whole number from 1 to 65535"),
+        ('host = "attic"', "host", 'there is no host "attic"; allowed: none'),
         ("brokre = 1", "brokre", "did you mean 'broker'?"),
     ],
 )
