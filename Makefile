@@ -52,12 +52,15 @@ check: $(VENV)/installed-check  ## Lint, and check the types
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
 
-bench: $(VENV)/installed-test  ## Measure memory, start-up, latency, recovery, drivers and the page, side by side
+bench: $(VENV)/installed-test  ## Measure memory, start-up, latency, recovery, drivers, bridge and page, side by side
 	$(VENV)/bin/python bench/footprint.py
 	$(VENV)/bin/python bench/latency.py
 	$(VENV)/bin/python bench/recovery.py
 	$(VENV)/bin/python bench/history.py
 	$(VENV)/bin/python bench/drivers.py
+	$(VENV)/bin/python bench/bridge.py
+	$(VENV)/bin/python bench/fleet.py
+	$(VENV)/bin/python bench/crowd.py
 	$(VENV)/bin/python bench/page.py $$(test -x /usr/bin/chromium || echo --without-browser)
 
 pictures: $(VENV)/installed-test  ## Take the README's pictures anew, from a real page

@@ -9,6 +9,7 @@ from typing import Any
 import tomli
 from msgspec import Struct, structs
 
+from daemons.broker import Bridging
 from daemons.errors import ConfigurationError
 from daemons.house import (
     Device,
@@ -25,16 +26,17 @@ from daemons.house import (
     make_roster,
     zone,
 )
-from daemons.load import find_kind
-from daemons.message import EXCHANGE, NAME, RECORDER, STEWARD
+from daemons.load import find_kind, lacks
+from daemons.message import BRIDGE, EXCHANGE, NAME, RECORDER, STEWARD
 from daemons.value import Path as Where
 from daemons.value import Problem, choose, convert, read, show
 
-TABLES = ["house", "recorder", "exchange", "hosts", "devices"]
+TABLES = ["house", "recorder", "bridge", "exchange", "hosts", "devices"]
 DEVICE_KEYS, MIRROR_KEYS, STEWARD_KEYS = {"timezone"}, {"name", "timezone", "locale"}, {"watchdog"}
+BRIDGE_KEYS = {"name"}
 SUN_KEYS = {"latitude", "longitude"}
 """What each sort of process depends on in [house]: a new name for the house restarts its mirror only."""
-RESERVED = {"house", "supervisord", STEWARD, RECORDER, EXCHANGE, "bridge"}
+RESERVED = {"house", "supervisord", STEWARD, RECORDER, EXCHANGE, BRIDGE}
 """Names of the house's own processes."""
 
 
@@ -103,6 +105,17 @@ class House(Struct, frozen=True, kw_only=True):
             slices[RECORDER] = Slice(name=RECORDER, house={}, table=self.raw.get("recorder", {}), peers=kinds)
         if EXCHANGE in roster.services:
             slices[EXCHANGE] = self._front(roster)
+        if BRIDGE in roster.services:
+            slices[BRIDGE] = Slice(
+                name=BRIDGE,
+                house={key: house[key] for key in BRIDGE_KEYS & house.keys()},
+                table=self.raw[BRIDGE],
+                services=tuple(name for name in roster.services if name in (STEWARD, EXCHANGE)),
+                peers={
+                    name: bridged(device, str(self.table(name)["kind"]))
+                    for name, device in self.devices.items()
+                },
+            )
         return slices
 
     def _front(self, roster: Roster) -> Slice:
@@ -126,6 +139,30 @@ class House(Struct, frozen=True, kw_only=True):
             host=self.host,
             hosts={name: about for name, about in self.hosts.items() if name != self.host},
         )
+
+
+def _bridge(raw: dict[str, Any], hosts: dict[str, Host], problems: list[Problem]) -> None:
+    """Check the table [bridge], and that what it needs is installed."""
+    if BRIDGE not in raw:
+        return
+    bridging = read(raw[BRIDGE], Bridging, (BRIDGE,), problems)
+    if missing := lacks("aiomqtt"):
+        problems.append(Problem((BRIDGE,), missing))
+    if bridging and bridging.host is not None and bridging.host not in hosts:
+        text = f"there is no host {show(bridging.host)}; {choose(bridging.host, hosts)}"
+        problems.append(Problem((BRIDGE, "host"), text))
+
+
+def bridged(device: Device, kind: str) -> Peer:
+    """Give what the bridge has to know of a device: it makes no difference to it whom that hears."""
+    abilities = sorted(device.driver.abilities) if device.driver else ()
+    return Peer(
+        device.title,
+        device.room,
+        kind,
+        abilities=tuple(abilities),
+        detects=device.kind.detects(device.options),
+    )
 
 
 class Location(Struct, frozen=True):
@@ -207,6 +244,7 @@ def check(
     read(raw.get("recorder", {}), Recording, ("recorder",), problems)
     read(raw.get("exchange", {}), Front, ("exchange",), problems)
     hosts = _hosts(raw.get("hosts", {}), problems)
+    _bridge(raw, hosts, problems)
     tables = raw.get("devices", {})
     if not isinstance(tables, dict) or not tables:
         problems.append(Problem(("devices",), "there is no device; each is a table [devices.NAME]"))

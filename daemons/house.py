@@ -18,7 +18,7 @@ from daemons.almanac import Almanac
 from daemons.drivers import Driver
 from daemons.errors import HouseError, PlaceError
 from daemons.kinds import Kind, Machine
-from daemons.message import EXCHANGE, RECORDER, STEWARD
+from daemons.message import BRIDGE, EXCHANGE, RECORDER, STEWARD
 from daemons.rule import Condition, When
 from daemons.value import KeyText, Problem, Seconds, choose, convert, describe, is_tables, read, show
 from daemons.value import Path as Where
@@ -137,7 +137,7 @@ class Device(Struct, frozen=True, kw_only=True):
         return any(rule.by_sun for rule in self.rules)
 
 
-class Peer(Struct, frozen=True):
+class Peer(Struct, frozen=True, omit_defaults=True):
     """What others have to know of a device."""
 
     title: str
@@ -149,6 +149,10 @@ class Peer(Struct, frozen=True):
     """On which host it is, in a house of several."""
     every_seconds: float | None = None
     """Of somebody's own program: how often that says what it is, at the least."""
+    abilities: tuple[str, ...] = ()
+    """What its driver can; told to the bridge only."""
+    detects: str | None = None
+    """What its status detects; told to the bridge only."""
 
 
 class Roster(Struct, frozen=True, kw_only=True):
@@ -189,6 +193,8 @@ def make_roster(raw: dict[str, Any], host: str | None = None) -> Roster:
     services: tuple[str, ...] = (STEWARD, RECORDER) if records else (STEWARD,)
     if "exchange" in raw or first or any(peer.every_seconds is not None for peer in peers.values()):
         services += (EXCHANGE,)
+    if BRIDGE in raw and raw[BRIDGE].get("host", first) == host:  # two would throw each other out
+        services += (BRIDGE,)
     settings = convert(raw.get("house", {}), Settings)
     return Roster(settings=settings, peers=peers, services=services, host=host)
 

@@ -72,12 +72,13 @@ class Journal(Generic[M]):
 
     def secure(self) -> None:
         """Force what was last saved to the disk, against a power cut; cheap when nothing changed."""
-        if self._page is None or self._trouble:
+        page = self._page
+        if page is None or self._trouble:
             return
         new = self._safe.with_suffix(".new")
         try:
             with new.open("wb") as file:
-                file.write(self._page)
+                file.write(page)
                 file.flush()
                 os.fsync(file.fileno())
             new.replace(self._safe)
@@ -86,4 +87,6 @@ class Journal(Generic[M]):
                 self._log.error("a power cut now would forget the latest: %s: %s", self._safe, error.strerror)
             self._unsafe = True
         else:
-            self._page, self._unsafe = None, False
+            self._unsafe = False
+            if self._page is page:  # else another thread has saved meanwhile
+                self._page = None

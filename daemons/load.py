@@ -47,6 +47,13 @@ def driver(word: str) -> type[Driver]:  # type: ignore[type-arg]
     return _load("drivers", word, Driver)  # type: ignore[type-abstract]
 
 
+def lacks(module: str) -> str | None:
+    """Say that a module is not installed, and what installs it; nothing when it is there."""
+    from importlib import util  # noqa: PLC0415  only the check of a whole configuration asks
+
+    return None if util.find_spec(module) else needs(ModuleNotFoundError(name=module))
+
+
 def needs(error: ModuleNotFoundError) -> str:
     """Say which package is missing, and what installs it where that is one of our extras."""
     module = error.name or ""

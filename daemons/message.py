@@ -77,6 +77,7 @@ class Heartbeat(Struct, frozen=True, kw_only=True):
 STEWARD = "steward"
 RECORDER = "recorder"
 EXCHANGE = "exchange"
+BRIDGE = "bridge"
 """The house's own processes, which are no devices."""
 
 

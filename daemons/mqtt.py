@@ -14,10 +14,11 @@ from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Annotated
 
 import aiomqtt
-from msgspec import Meta, Struct
+from msgspec import Meta
 
+from daemons.broker import Broker
 from daemons.errors import Unreachable
-from daemons.secret import SecretFile, read_secret
+from daemons.secret import read_secret
 
 if TYPE_CHECKING:
     from daemons.hardware import Setting
@@ -34,6 +35,8 @@ NO_DELAY = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 """Without it the second of two messages waits some 40 ms for the first one's acknowledgement."""
 QOS = 1
 """At least once: what is asked for may come twice, and is the same twice."""
+LOST = "Disconnected during message iteration"
+"""The library's words."""
 REFUSED = ("not auth", "bad user name or password", "bad username or password")
 
 Topic = Annotated[str, Meta(pattern=r"^[^+#\x00$][^+#\x00]*\Z", max_length=200)]
@@ -42,35 +45,28 @@ Message = tuple[str, str]
 """A topic, and what is said there."""
 
 
-class Broker(Struct, frozen=True, kw_only=True):
-    """How a broker is reached; part of the options of every driver that goes by one."""
-
-    broker: Annotated[str, Meta(min_length=1, max_length=253)] = "127.0.0.1"
-    """The broker's host."""
-    port: Annotated[int, Meta(ge=1, le=65535)] = 1883
-    username: str | None = None
-    password_file: SecretFile | None = None
-    tls: bool = False
-    """Whether to speak TLS, usually on port 8883."""
-    certificate_authority: SecretFile | None = None
-    """With TLS: a file (PEM) of whom to trust, where that is not whom this machine trusts anyway."""
-
-    @property
-    def place(self) -> str:
-        """Name where it is."""
-        return f"{self.broker}:{self.port}"
-
-
 @asynccontextmanager
-async def connected(device: str, broker: Broker, topics: Sequence[str]) -> AsyncIterator[aiomqtt.Client]:
-    """Have a session that hears the topics; Unreachable when it cannot be had, or is lost."""
+async def connected(
+    device: str,
+    broker: Broker,
+    topics: Sequence[str],
+    *,
+    identifier: str | None = None,
+    will: aiomqtt.Will | None = None,
+) -> AsyncIterator[aiomqtt.Client]:
+    """Have a session that hears the topics; Unreachable when it cannot be had, or is lost.
+
+    The broker keeps nothing of it (a clean session): what is said while it is away is not heard later.
+    """
     try:
         client = aiomqtt.Client(
             broker.broker,
             broker.port,
             username=broker.username,
             password=read_secret(device, broker.password_file),
-            identifier=f"house-{device}-{os.urandom(4).hex()}",
+            identifier=identifier or f"house-{device}-{os.urandom(4).hex()}",
+            clean_session=True,
+            will=will,
             keepalive=KEEPALIVE_SECONDS,
             timeout=CONNECT_SECONDS,
             tls_context=ssl.create_default_context(cafile=broker.certificate_authority)
@@ -89,6 +85,11 @@ async def connected(device: str, broker: Broker, topics: Sequence[str]) -> Async
 def explain(error: Exception) -> str:
     """Say what is wrong with a session."""
     text = str(error) or type(error).__name__
+    if "CERTIFICATE_VERIFY_FAILED" in text:
+        why = text.partition("certificate verify failed: ")[2].partition(" (_ssl")[0]
+        return f"its certificate is not trusted: {why or text}"
+    if text == LOST:
+        return "the connection was lost"
     if any(word in text.lower() for word in REFUSED):
         return f"it refuses the user name or the password ({text})"
     return text

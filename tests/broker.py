@@ -1,7 +1,8 @@
-"""A real mosquitto on a free port of loopback, for tests: with or without a password, killed and started."""
+"""A real mosquitto on a free port of loopback, for tests: with a password or TLS, killed and started."""
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -23,11 +24,36 @@ def free_port() -> int:
         return port
 
 
+def make_certificate(folder: Path, name: str) -> Path:
+    """Make a certificate that vouches for itself, and beside it its key; give where it is."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("there is no openssl here")
+    folder.mkdir(parents=True, exist_ok=True)
+    certificate = folder / f"{name}.pem"
+    key = certificate.with_suffix(".key")
+    words = [
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:prime256v1",
+        "-nodes",
+        "-days",
+        "2",
+    ]
+    about = ["-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1"]
+    files = ["-keyout", str(key), "-out", str(certificate)]
+    subprocess.run([openssl, *words, *about, *files], check=True, capture_output=True, timeout=60)
+    return certificate
+
+
 class Mosquitto:
     """One broker; a context manager."""
 
-    def __init__(self, folder: Path, *, password: str | None = None) -> None:
-        """With a password it lets in nobody but the user `house` who knows it."""
+    def __init__(self, folder: Path, *, password: str | None = None, tls: bool = False) -> None:
+        """With a password it lets in only the user `house` who knows it; with TLS it speaks nothing else."""
         program = shutil.which("mosquitto", path=SEARCH)
         if program is None:
             pytest.skip("there is no mosquitto here; on Debian: apt install mosquitto")
@@ -50,6 +76,9 @@ class Mosquitto:
             ]
             subprocess.run(command, check=True, capture_output=True, timeout=30)
             lines += [f"password_file {users}"]
+        if tls:
+            self.authority = make_certificate(folder, "broker")
+            lines += [f"certfile {self.authority}", f"keyfile {self.authority.with_suffix('.key')}"]
         if os.getuid() == 0:
             lines += ["user root"]  # it would become another user, who cannot read the folder of a test
         self._conf.write_text("\n".join([*lines, "set_tcp_nodelay true", ""]))
@@ -69,6 +98,17 @@ class Mosquitto:
                 time.sleep(0.005)  # a listener sends no event
             else:
                 return
+
+    @property
+    def pid(self) -> int:
+        """Give its process."""
+        assert self._process is not None
+        return self._process.pid
+
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        assert self._process is not None
+        self._process.send_signal(number)
 
     def kill(self) -> None:
         """Be gone at once; harmless when it does not run."""

@@ -549,3 +549,36 @@ def test_no_mutilated_file_raises_anything_else(tmp_path: Path, changes: list[tu
         problems = error.problems
     for problem in problems:
         assert 1 <= problem.line <= text.count("\n") + 1
+
+
+@pytest.mark.parametrize(
+    ("table", "key", "text"),
+    [
+        ('prefix = "a/+"', "prefix", "is not allowed"),
+        ('prefix = "/a"', "prefix", "is not allowed"),
+        ('prefix = ""', "prefix", "is not allowed"),
+        ('prefix = "homeassistant"', None, "prefix and discovery_prefix must differ"),
+        ('discovery = "devices"', "discovery", "one of"),
+        ('certificate_authority = "/x.pem"', None, "certificate_authority is for tls = true"),
+        ('password_file = "x"', "password_file", "is not allowed"),
+        ("port = 0", "port", "a whole number from 1 to 65535"),
+        ('host = "attic"', "host", 'there is no host "attic"; allowed: none'),
+        ("brokre = 1", "brokre", "did you mean 'broker'?"),
+    ],
+)
+def test_what_is_wrong_with_the_bridge_is_told(
+    tmp_path: Path, table: str, key: str | None, text: str
+) -> None:
+    """With its line, like any other mistake."""
+    (found,) = mistakes(tmp_path, f"{GOOD}\n[bridge]\n{table}\n")
+    assert (found.table, found.key) == ("bridge", key)
+    assert text in found.text
+
+
+def test_a_bridge_needs_its_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without it the check says what is missing and what installs it; other houses are right."""
+    monkeypatch.setitem(sys.modules, "aiomqtt", None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    (found,) = mistakes(tmp_path, f"{GOOD}\n[bridge]\n")
+    assert found.text == "needs aiomqtt, which is not installed; `make extra EXTRA=mqtt` installs it"
+    assert load(tmp_path, GOOD).slices().keys() == {"switch", "toaster", "mirror", "steward", "recorder"}

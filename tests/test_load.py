@@ -87,6 +87,12 @@ def test_what_an_extra_brings_is_told_with_what_installs_it(module: str, package
     assert said == f"needs {package}, which is not installed; `make extra EXTRA={extra}` installs it"
 
 
+def test_what_is_not_installed_is_told_before_it_is_needed() -> None:
+    """With what installs it; what is there is not told."""
+    assert load.lacks("msgspec") is None
+    assert load.lacks("no_such_module") == "needs the module 'no_such_module', which is not installed"
+
+
 def test_a_new_file_is_a_new_word(new_kind: Callable[[str], None]) -> None:
     """A kind is added by adding its file, and nothing else."""
     new_kind('"""Something new."""\nfrom daemons.kinds import Kind\nclass Novelty(Kind): pass')

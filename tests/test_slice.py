@@ -58,6 +58,7 @@ def test_a_slice_is_read_as_it_was_written(tmp_path: Path, monkeypatch: pytest.M
             '[devices.hall]\nkind = "lamp"\ndriver = "simulated"\n[devices.mirror]',
             {"hall", "mirror", "recorder"},
         ),
+        ("[devices.mirror]", "[bridge]\n[devices.mirror]", {"bridge", "mirror"}),
     ],
 )
 def test_a_change_concerns_only_who_depends_on_it(
@@ -65,6 +66,33 @@ def test_a_change_concerns_only_who_depends_on_it(
 ) -> None:
     """A comment concerns nobody, an option its own device, a name or room the mirror as well."""
     assert changed(tmp_path, old, new) == expected
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "is_concerned"),
+    [
+        ("browning = 3", "browning = 4", False),
+        ("# between = ", "between = ", False),
+        ('timezone = "Europe/Berlin"', 'timezone = "Europe/Rome"', False),
+        ('name = "Breakfast house"', 'name = "Home"', True),
+        ('name = "Smart mirror"', 'name = "Glass"', True),
+        ('room = "Kitchen"', 'room = "Cellar"', True),
+        ("[bridge]", '[bridge]\nprefix = "home"', True),
+        (
+            'kind = "lamp"\ndriver = "simulated"',
+            'kind = "lamp"\ndriver = "shelly"\nshelly.address = "x"',
+            True,
+        ),
+    ],
+)
+def test_the_bridge_is_concerned_by_what_it_says_of_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: str, new: str, is_concerned: bool
+) -> None:
+    """By their names and rooms, and by what their drivers can; not by what they do."""
+    bridged = tmp_path / "bridged.toml"
+    bridged.write_text(f"[bridge]\n{SHIPPED.read_text()}")
+    monkeypatch.setattr("tests.test_slice.SHIPPED", bridged)
+    assert ("bridge" in changed(tmp_path, old, new)) == is_concerned
 
 
 def test_only_who_gathers_the_house_knows_the_others() -> None:

@@ -15,9 +15,10 @@ import msgspec
 from msgspec import Meta
 
 from daemons import mqtt
+from daemons.broker import Broker
 from daemons.drivers import Found, Remote
 from daemons.hardware import Ability, Reading, Setting
-from daemons.mqtt import Broker, Message, Peer, Topic
+from daemons.mqtt import Message, Peer, Topic
 
 if TYPE_CHECKING:
     from daemons.worker import Line

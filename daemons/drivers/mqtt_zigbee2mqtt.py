@@ -14,10 +14,11 @@ import msgspec
 from msgspec import Struct
 
 from daemons import mqtt
+from daemons.broker import Broker
 from daemons.clock import uptime
 from daemons.drivers import Found, Remote
 from daemons.hardware import Ability, Direction, Reading, Setting, Touch
-from daemons.mqtt import Broker, Message, Peer, Topic
+from daemons.mqtt import Message, Peer, Topic
 
 if TYPE_CHECKING:
     from daemons.worker import Line

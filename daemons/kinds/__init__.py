@@ -42,6 +42,8 @@ class Kind(ABC):
     state_type: ClassVar[type[Struct]]
     makes: ClassVar[str | None] = None
     """What it has ready in the end, in a word, for the mirror's sentence."""
+    lights: ClassVar[bool] = False
+    """Whether what it switches on and off is a light, for those who tell lights from other things."""
     commands: ClassVar[tuple[type[Struct], ...]] = ()
     """Its commands: the class's name in lower case is the word, its fields are the arguments."""
 
@@ -60,6 +62,11 @@ class Kind(ABC):
     def sources(cls, options: Any) -> dict[str, str]:  # noqa: ARG003  most listen to nobody
         """Name the devices that one with these options listens to, each with the field that it needs."""
         return {}
+
+    @classmethod
+    def detects(cls, options: Any) -> str | None:  # noqa: ARG003  most detect nothing
+        """Say in a word what `status` detects, such as "motion"; nothing: it says what the device does."""
+        return None
 
 
 class Machine(Kind, Generic[O, M]):

@@ -74,6 +74,8 @@ class State(Struct, frozen=True, kw_only=True):
     """Whether it heats."""
     phase: Phase
     """"idle" is warm enough, "frost" is heating although off, "blind" is without a temperature."""
+    enabled: bool
+    """Whether it keeps its temperature; otherwise it only keeps the frost away."""
     target_celsius: float
     """What it keeps when it is on."""
     temperature_celsius: float | None
@@ -170,6 +172,7 @@ class Heater(Machine[Options, Memory]):
         return State(
             status=memory.heating,
             phase=self._phase(memory, is_blind),
+            enabled=memory.enabled,
             target_celsius=self._target(memory),
             temperature_celsius=memory.temperature_celsius,
             starts=memory.starts,

@@ -70,6 +70,7 @@ class Toggle(Struct, frozen=True):
 class Lamp(Machine[Options, Memory]):
     """A lamp that can be dimmed, and that rules can turn on and off."""
 
+    lights = True
     options_type = Options
     memory_type = Memory
     state_type = State

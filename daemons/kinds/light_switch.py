@@ -49,6 +49,7 @@ class Off(Struct, frozen=True):
 class LightSwitch(Machine[Options, Memory]):
     """A wall switch with its light: a press turns it on or off, and the house hears it."""
 
+    lights = True
     options_type = Options
     memory_type = Memory
     state_type = State

@@ -74,6 +74,11 @@ class Sensor(Machine[Options, Memory]):
     memory_type = Memory
     state_type = State
 
+    @classmethod
+    def detects(cls, options: Options) -> str | None:
+        """Detect what it is set to."""
+        return None if options.detects == "nothing" else options.detects
+
     def obey(self, memory: Memory, command: Struct, now: float) -> Memory:
         """Take no command; it has none."""
         return memory

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import zmq
 import zmq.asyncio
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from daemons import message
 from daemons.bus import command, open_socket
@@ -35,12 +36,16 @@ class Courier:
         self._lines: dict[str, Line] = {}
         self._tally = tally
 
-    async def carry(self, device: str, word: str, wish: Wish) -> dict[str, Any]:
+    async def carry(
+        self, device: str, word: str, wish: Wish, deadline: float | None = None
+    ) -> dict[str, Any]:
         """Send a command, and give its receipt as JSON; "unanswered" is an outcome as well.
 
-        Commands to one device arrive in the order in which this was called.
+        Commands to one device arrive in the order in which this was called. `deadline` (Unix
+        seconds) is when the wish ends, where that is not when the waiting for its receipt does.
         """
         sent = command(word, wish.timeout_seconds, wish.args, wish.id)
+        sent = sent if deadline is None else replace(sent, deadline=deadline)
         began = time.monotonic()
         line = self._lines.get(device)
         if line is None:

@@ -9,9 +9,9 @@ import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
+from daemons.broker import Broker
 from daemons.drivers.mqtt_zigbee2mqtt import Announced, Definition, Options, Zigbee, describe, is_there
 from daemons.hardware import Setting, Touch
-from daemons.mqtt import Broker
 from tests.broker import Mosquitto
 from tests.drivers.heard import Heard
 from tests.household import Household
