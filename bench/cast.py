@@ -1,6 +1,6 @@
 """The processes of one peer: a switch, so many appliances and a mirror, each its own, forked from one that has loaded it.
 
-usage: python -m bench.cast PEER FOLDER PORT APPLIANCES
+usage: python -m bench.cast PEER FOLDER PORT APPLIANCES PUBLISHERS
 """
 
 import os
@@ -28,11 +28,12 @@ TRY_SECONDS = 0.25
 class Cast:
     """A peer at work: its server and its processes, and somebody to press; a context manager."""
 
-    def __init__(self, word: str, appliances: int) -> None:
-        """`appliances` 0 is a mirror alone, for floods."""
+    def __init__(self, word: str, appliances: int, publishers: int = 0) -> None:
+        """Without appliances it is a mirror alone, to be flooded by so many publishers."""
         self.word = word
         self._peer = peers.find(word)
         self._appliances = appliances
+        self._publishers = publishers
         self._count = 0
         self._stack = ExitStack()
 
@@ -44,9 +45,9 @@ class Cast:
             watch_over(self.folder)
             self._stack.callback(guard.kill_all, str(self.folder))
             self.port = self._stack.enter_context(serving(self._peer, self.folder))
-            words = [self.word, str(self.folder), str(self.port), str(self._appliances)]
+            numbers = [str(number) for number in (self.port, self._appliances, self._publishers)]
             process = subprocess.Popen(
-                [sys.executable, "-m", "bench.cast", *words],
+                [sys.executable, "-m", "bench.cast", self.word, str(self.folder), *numbers],
                 cwd=self.folder,
                 env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)},
                 start_new_session=True,
@@ -105,8 +106,9 @@ def end(process: "subprocess.Popen[bytes]") -> None:
 
 def main() -> None:
     """Fork everybody, and wait for the end."""
-    word, folder, port, appliances = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
-    peer, number = peers.find(word), range(int(appliances))
+    word, folder = sys.argv[1], Path(sys.argv[2])
+    port, appliances, publishers = (int(number) for number in sys.argv[3:])
+    peer = peers.find(word)
 
     def fork(name: str, hears: tuple[str, ...], hear: Callable[[str, bytes], Any]) -> None:
         if os.fork() == 0:
@@ -114,15 +116,12 @@ def main() -> None:
 
     if appliances:
         fork("switch", (PRESS,), Switch().hear)
-    for index in number:
+    for index in range(appliances):
         fork(f"lamp_{index}", (SWITCH,), Appliance(index).hear)
-    flooded = tuple(topic(index) for index in (number or range(MOST_FLOODED)))
-    fork("mirror", (PROBE, *((SWITCH,) if appliances else ()), *flooded), Mirror(appliances).hear)
+    heard = [SWITCH] if appliances else []
+    heard += [topic(index) for index in range(appliances or publishers)]
+    fork("mirror", (PROBE, *heard), Mirror(appliances).hear)
     signal.pause()
-
-
-MOST_FLOODED = 200
-"""How many publishers a mirror without appliances hears."""
 
 
 def play(peer: Peer, hear: Callable[[str, bytes], Any]) -> None:

@@ -201,12 +201,12 @@ class Mirror:
         self._asked: set[str] = set()
         self._without: set[str] = set()
 
-    def receipt(self) -> Receipt | None:
+    def receipt(self, patience_ms: int = ASK_AGAIN_MS) -> Receipt | None:
         """Ask once; nothing when it does not answer just now."""
         wish = command("snapshot", PATIENCE)
         self._asked.add(wish.id)
         self._socket.send(message.encode(wish))
-        while self._socket.poll(ASK_AGAIN_MS):
+        while self._socket.poll(patience_ms):
             receipt = message.decode_receipt(self._socket.recv_multipart()[-1])
             if receipt.id in self._asked:
                 return receipt

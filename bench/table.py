@@ -11,7 +11,7 @@ class Table(NamedTuple):
 
     title: str
     reference_row: str | None = None
-    """Ratios to this row are shown, of the first column."""
+    """Ratios to this row are shown, of the first column; where there are lines, of the last."""
     reference_column: str | None = None
     """Ratios to this column are shown, in each row."""
     plot: Literal["bars", "lines"] | None = None
@@ -92,7 +92,8 @@ def ratio_columns(figures: list[Figure], table: Table, rows: list[str], columns:
     """Give the ratios of each line, the heading's first."""
     of = {(figure.row, figure.column): figure for figure in figures}
     if table.reference_row in rows:
-        shown = [column for column in columns if (table.reference_row, column) in of][:1]
+        shown = [column for column in columns if (table.reference_row, column) in of]
+        shown = shown[-1:] if table.plot == "lines" else shown[:1]
         lines = [[f"{column} ÷ that of {table.reference_row}" for column in shown]]
         pairs = [[((row, column), (table.reference_row, column)) for column in shown] for row in rows]
     elif table.reference_column in columns:

@@ -73,8 +73,8 @@ class Peer(ABC):
         """Send one message; give the moment just before, and the first thing that is heard; or nothing."""
 
     @abstractmethod
-    def flood(self, messages: Iterable[Message]) -> None:
-        """Send all of these as fast as they come."""
+    def flood(self, messages: Iterable[Message], *, calm: bool) -> None:
+        """Send all of these; calm is each at once, else as many together as is quickest."""
 
     @abstractmethod
     def close(self) -> None:

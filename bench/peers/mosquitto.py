@@ -53,18 +53,19 @@ class Mosquitto(Peer):
 
     def ask(self, topic: str, payload: bytes, patience: float) -> tuple[float, bytes] | None:
         """Publish, and turn paho's loop until something is heard."""
-        self._heard.clear()
+        self._client.loop(0)
+        self._heard.clear()  # an answer that nobody waits for any more
         began, end = time.time(), time.monotonic() + patience
         self._client.publish(topic, payload, self.qos)
         while not self._heard and time.monotonic() < end:
             self._client.loop(0.1)
         return (began, self._heard[0]) if self._heard else None
 
-    def flood(self, messages: Iterable[Message]) -> None:
+    def flood(self, messages: Iterable[Message], *, calm: bool) -> None:
         """Publish, and let paho write."""
         for number, (topic, payload) in enumerate(messages):
             self._client.publish(topic, payload, self.qos)
-            if number % BETWEEN == 0:
+            if calm or number % BETWEEN == 0:
                 self._client.loop(0)
         while self._client.want_write():
             self._client.loop(0.01)

@@ -71,6 +71,8 @@ class Pyzmq(Peer):
         if name not in self._lines:
             self._lines[name] = self._socket(zmq.DEALER)
             self._lines[name].connect(self._endpoint(name, "command"))
+        while self._subscriber.poll(0):
+            self._subscriber.recv_multipart()  # an answer that nobody waits for any more
         began = time.time()
         self._lines[name].send(payload)
         if not self._subscriber.poll(patience * 1000):
@@ -83,7 +85,7 @@ class Pyzmq(Peer):
             self._publishers[topic] = self._socket(zmq.PUB)
             self._publishers[topic].bind(self._endpoint(topic.partition("/")[0], "publish"))
 
-    def flood(self, messages: Iterable[Message]) -> None:
+    def flood(self, messages: Iterable[Message], *, calm: bool) -> None:
         """Publish each by its own publisher."""
         for topic, payload in messages:
             self._publishers[topic].send_multipart([topic.encode(), payload])
@@ -97,6 +99,7 @@ class Pyzmq(Peer):
         socket.set(zmq.LINGER, 0)
         socket.set(zmq.RCVHWM, 10_000)
         socket.set(zmq.RECONNECT_IVL, 10)
+        socket.set(zmq.RECONNECT_IVL_MAX, 100)
         return socket
 
     def _endpoint(self, name: str, what: str) -> str:
