@@ -23,9 +23,13 @@ def main() -> None:
         "only", nargs="*", choices=[[], *known], metavar="MEASUREMENT", help=f"one of {', '.join(known)}"
     )
     parser.add_argument("--full", dest="scale", action="store_const", const="full", default="small")
-    parser.add_argument("--tiny", dest="scale", action="store_const", const="tiny", help="only try whether it works")
+    parser.add_argument(
+        "--tiny", dest="scale", action="store_const", const="tiny", help="only try whether it works"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="where to write the report")
-    parser.add_argument("--docs", type=Path, metavar="FOLDER", default=DOCS, help="where to write the document")
+    parser.add_argument(
+        "--docs", type=Path, metavar="FOLDER", default=DOCS, help="where to write the document"
+    )
     given = parser.parse_args()
     chosen = {word: one for word, one in known.items() if not given.only or word in given.only}
     report = Report(

@@ -1,4 +1,4 @@
-"""The processes of one peer: a switch, so many appliances and a mirror, each its own, forked from one that has loaded it.
+"""The processes of one peer: a switch, so many appliances and a mirror, forked from one that has loaded all.
 
 usage: python -m bench.cast PEER FOLDER PORT APPLIANCES PUBLISHERS
 """

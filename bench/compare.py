@@ -80,9 +80,13 @@ def compare(before: Report, after: Report) -> list[Change]:
 def tell(before: Report, after: Report) -> str:
     """Say it for people."""
     both, changes = pairs(before, after), compare(before, after)
-    lines = [f"{len(both)} figures are in both; the machine was {drift(before, after):.2f} times as slow as before."]
+    lines = [
+        f"{len(both)} figures are in both; by the peers, the machine took {drift(before, after):.2f} times as long."
+    ]
     if before.machine.processor != after.machine.processor:
-        lines.append(f"They are of different machines: {before.machine.processor}, {after.machine.processor}.")
+        lines.append(
+            f"They are of different machines: {before.machine.processor}, {after.machine.processor}."
+        )
     if before.scale != after.scale:
         lines.append(f"They are of different lengths: {before.scale}, {after.scale}.")
     for title, worse in (("Worse", True), ("Better", False)):

@@ -17,7 +17,7 @@ from bench.table import Table, grid, markdown, verdict
 HEAD = """\
 # Benchmarks
 
-How fast and how small the house is, beside its peers. This file is made by `{command}`: measure yours, and it says so.
+How fast and how small the house is, beside its peers. This file is made by `{command}`; measure yours:
 
     make bench                  # every measurement, in some minutes; writes this file, its data and its plots
     make bench-full             # the same with more of everything, and an hour's soak
@@ -32,9 +32,9 @@ Whether a change made something slower, beyond the noise, by the file of the com
 
 {machine}
 
-A figure is the median over the rounds of one run, with the lowest and the highest round in brackets. Rounds are
-interleaved: each measures everybody, so that all have the same machine, and ratios are taken round by round. Absolute
-figures are of this machine only. No test asserts one.
+A figure is the median over the rounds of one run, with the lowest and the highest round in brackets. Rounds
+are interleaved: each measures everybody, so that all have the same machine, and ratios are taken round by
+round. Absolute figures are of this machine only, and no test asserts one.
 """
 
 
@@ -56,7 +56,9 @@ def text(report: Report, known: dict[str, Measurement], pictures: dict[tuple[str
             if picture := pictures.get((word, table.title)):
                 parts.append(f"![{table.title}]({picture})\n")
         notes = [note.text for note in report.notes if note.section == word]
-        parts.append("\n".join(f"- {note}" for note in [*(verdict(report, word, aim) for aim in section.aims), *notes]))
+        parts.append(
+            "\n".join(f"- {note}" for note in [*(verdict(report, word, aim) for aim in section.aims), *notes])
+        )
         parts.append("")
     return "\n".join(parts).rstrip() + "\n"
 
@@ -87,7 +89,9 @@ def describe(report: Report) -> str:
 def write(report: Report, known: dict[str, Measurement], folder: Path) -> None:
     """Write the document and its plots into a folder."""
     pictures: dict[tuple[str, str], str] = {}
-    tables: list[tuple[str, Table]] = [(word, table) for word, one in known.items() for table in one.SECTION.tables]
+    tables: list[tuple[str, Table]] = [
+        (word, table) for word, one in known.items() for table in one.SECTION.tables
+    ]
     (folder / "pictures").mkdir(parents=True, exist_ok=True)
     for word, table in tables:
         path = f"pictures/bench-{word}-{len(pictures)}.svg"
@@ -99,7 +103,9 @@ def write(report: Report, known: dict[str, Measurement], folder: Path) -> None:
 def main() -> None:
     """Write the document of a report again."""
     docs = Path(__file__).parent.parent / "docs"
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("report", type=Path, nargs="?", default=docs / "benchmarks.json")
     write(read(parser.parse_args().report), measurements(), docs)
 

@@ -70,7 +70,10 @@ class Flood:
 
 def states(publishers: int, first: int, count: int, rate: float, times: list[float]) -> Iterator[Message]:
     """Give so many states, no faster than the rate; `times` gets the moment of each."""
-    past = [{"state": {"status": True, "phase": "on", "fault": None}, "turned": {"status": 1.5e9 + i}} for i in range(PAST)]
+    past = [
+        {"state": {"status": True, "phase": "on", "fault": None}, "turned": {"status": 1.5e9 + i}}
+        for i in range(PAST)
+    ]
     began = time.perf_counter()
     for number in range(first, first + count):
         if rate:

@@ -27,6 +27,8 @@ PATIENCE = 120.0
 """After so many seconds nothing is waited for any more: the measurement has failed."""
 ASK_AGAIN_MS = 5
 """How soon the mirror is asked once more when it does not answer."""
+PATIENT = ("up", "restart", "reload")
+"""The verbs that wait until all is ready."""
 COMMAND_SECONDS = 1.0
 """How long a command may take. Its receipt is remembered until then, so a longer one costs more."""
 BREAKFAST = SHIPPED.replace('kind = "mirror"', 'kind = "mirror"\nport = 0')
@@ -57,7 +59,8 @@ class House:
         self.context.destroy(linger=0)
         try:
             if self.run.exists():
-                self.household.house("down", check=False)
+                with suppress(subprocess.SubprocessError):  # then it is killed
+                    self.household.house("down", check=False)
         finally:
             guard.kill_all(str(self.run))
             self._folder.cleanup()
@@ -66,7 +69,8 @@ class House:
 
     def house(self, *words: str) -> float:
         """Run a `house` command; give the seconds it took."""
-        return self.command([*HOUSE, *words])
+        patience = ["--timeout", f"{PATIENCE:g}"] if words[0] in PATIENT else []
+        return self.command([*HOUSE, *words, *patience])
 
     def command(self, words: list[str]) -> float:
         """Run any command in its run directory; HouseError holds what a failed one said."""
@@ -107,7 +111,7 @@ class House:
     def receipt(self, name: str, id_: str) -> Receipt:
         """Wait for the receipt of what was sent; HouseError when there is none, or it was refused."""
         line, end = self._lines[name], time.monotonic() + PATIENCE
-        while line.poll(max(0.0, end - time.monotonic()) * 1000):
+        while line.poll(milliseconds(end)):
             receipt = message.decode_receipt(line.recv_multipart()[-1])
             if receipt.id == id_:
                 if receipt.outcome != "applied":
@@ -152,7 +156,9 @@ class House:
     def pids(self) -> dict[str, int]:
         """Give the PID of every process, the house's own and supervisord included."""
         status = self.household.status()
-        found = {name: one["process"]["pid"] for name, one in (status["devices"] | status["services"]).items()}
+        found = {
+            name: one["process"]["pid"] for name, one in (status["devices"] | status["services"]).items()
+        }
         return {**found, "supervisord": int((self.run / "supervisord.pid").read_text())}
 
     def memory(self) -> dict[str, float]:
@@ -174,7 +180,7 @@ class Ear:
     def until(self, holds: Callable[[State], object]) -> State:
         """Listen until something holds of a state, and give it."""
         end = time.monotonic() + PATIENCE
-        while self._socket.poll(max(0.0, end - time.monotonic()) * 1000):
+        while self._socket.poll(milliseconds(end)):
             heard = message.decode(self._socket.recv_multipart())
             if isinstance(heard, State) and holds(heard):
                 return heard
@@ -182,7 +188,7 @@ class Ear:
 
     def payloads(self) -> Iterator[bytes]:
         """Give every payload as it is, for ever; one that has to be waited for too long is an error."""
-        while self._socket.poll(PATIENCE * 1000):
+        while self._socket.poll(int(PATIENCE * 1000)):
             yield self._socket.recv_multipart()[-1]
         raise HouseError(f"nothing was heard for {PATIENCE:g} s")
 
@@ -233,6 +239,11 @@ class Mirror:
     def forget(self, name: str) -> None:
         """Leave a process out of the answers from now on."""
         self._without.add(name)
+
+
+def milliseconds(end: float) -> int:
+    """Give the milliseconds that are left until a monotonic moment."""
+    return max(0, int((end - time.monotonic()) * 1000))
 
 
 def all_live(answer: dict[str, Any]) -> bool:

@@ -21,15 +21,17 @@ def draw(report: Report, section: str, table: Table, path: Path) -> bool:
     if not figures:
         return False
     mpl.use("svg")
-    mpl.rcParams.update({"svg.hashsalt": "house", "svg.fonttype": "none", "font.family": "sans-serif", "font.size": 9})
-    from matplotlib import pyplot  # noqa: PLC0415
+    mpl.rcParams.update(
+        {"svg.hashsalt": "house", "svg.fonttype": "none", "font.family": "sans-serif", "font.size": 9}
+    )
+    from matplotlib import pyplot as plt  # noqa: PLC0415
 
-    picture, axes = pyplot.subplots(figsize=(WIDTH, height(figures, table)), layout="constrained")
+    picture, axes = plt.subplots(figsize=(WIDTH, height(figures, table)), layout="constrained")
     (bars if table.plot == "bars" else lines)(axes, figures)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     picture.savefig(path, format="svg", metadata={"Date": None}, transparent=True)
-    pyplot.close(picture)
+    plt.close(picture)
     # Whatever the page's colour is, text and axes are to be read on it.
     path.write_text(re.sub(r"[ \t]+\n", "\n", path.read_text().replace("#000000", "#808080")))
     return True
@@ -66,8 +68,12 @@ def lines(axes: Any, figures: list[Figure]) -> None:
         medians = [figure.median for figure in points]
         drawn = axes.plot(across, medians, marker="o", markersize=4, label=row)[0]
         axes.fill_between(
-            across, [f.spread[0] for f in points], [f.spread[1] for f in points],
-            color=drawn.get_color(), alpha=0.2, linewidth=0,
+            across,
+            [f.spread[0] for f in points],
+            [f.spread[1] for f in points],
+            color=drawn.get_color(),
+            alpha=0.2,
+            linewidth=0,
         )
     label = next((re.sub(r"^[\d.]+\s*", "", column) for column in numbers), "")
     axes.set_xlabel(label)

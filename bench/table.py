@@ -53,7 +53,7 @@ def cell(figure: Figure) -> str:
     low, high = figure.spread
     if len(figure.rounds) == 1 or amount(low) == amount(high):
         return amount(figure.median)
-    return f"{amount(figure.median)} ({amount(low)}–{amount(high)})"  # noqa: RUF001  a range has an en dash
+    return f"{amount(figure.median)} ({amount(low)}–{amount(high)})"
 
 
 def ratios(figure: Figure, reference: Figure) -> list[float]:
@@ -73,7 +73,10 @@ def grid(report: Report, section: str, table: Table) -> list[list[str]]:
     rows, columns = names(figures)
     units = {figure.column: figure.unit for figure in figures}
     same = len({figure.unit for figure in figures}) == 1
-    heading = [figures[0].unit if same else "", *(head(column, "" if same else units[column]) for column in columns)]
+    heading = [
+        figures[0].unit if same else "",
+        *(head(column, "" if same else units[column]) for column in columns),
+    ]
     by_row = len({units[figure.column] == figure.unit for figure in figures} - {True}) > 0
     if by_row:  # a row has a unit of its own
         heading = ["", *columns]
@@ -81,14 +84,16 @@ def grid(report: Report, section: str, table: Table) -> list[list[str]]:
     for row in rows:
         found = {figure.column: figure for figure in figures if figure.row == row}
         unit = next(iter(found.values())).unit
-        cells = [cell(found[column]) if column in found else "–" for column in columns]  # noqa: RUF001
+        cells = [cell(found[column]) if column in found else "–" for column in columns]
         lines.append([f"{row}, {unit}" if by_row and unit else row, *cells])
     for number, shown in enumerate(ratio_columns(figures, table, rows, columns)):
         lines[number].extend(shown)
     return lines
 
 
-def ratio_columns(figures: list[Figure], table: Table, rows: list[str], columns: list[str]) -> list[list[str]]:
+def ratio_columns(
+    figures: list[Figure], table: Table, rows: list[str], columns: list[str]
+) -> list[list[str]]:
     """Give the ratios of each line, the heading's first."""
     of = {(figure.row, figure.column): figure for figure in figures}
     if table.reference_row in rows:
@@ -105,8 +110,8 @@ def ratio_columns(figures: list[Figure], table: Table, rows: list[str], columns:
     for line in pairs:
         cells = []
         for above, below in line:
-            found = ratios(of[above], of[below]) if above in of and below in of else []  # type: ignore[index]
-            cells.append(amount(statistics.median(found)) if found else "–")  # noqa: RUF001
+            found = ratios(of[above], of[below]) if above in of and below in of else []
+            cells.append(amount(statistics.median(found)) if found else "–")
         lines.append(cells)
     return lines
 
@@ -137,8 +142,10 @@ def plain(lines: list[list[str]]) -> str:
     widths = [max(len(line[index]) for line in lines) for index in range(len(lines[0]))]
     told = []
     for line in lines:
-        first, *rest = (text.ljust(width) if index == 0 else text.rjust(width)
-                        for index, (text, width) in enumerate(zip(line, widths, strict=True)))
+        first, *rest = (
+            text.ljust(width) if index == 0 else text.rjust(width)
+            for index, (text, width) in enumerate(zip(line, widths, strict=True))
+        )
         told.append("  ".join([first, *rest]).rstrip())
     return "\n".join(told)
 

@@ -1,4 +1,4 @@
-"""How many states a second the mirror can take from 20 and from 200 publishers, with none lost, and how old it lets them get.
+"""How many states a second the mirror takes from 20 and from 200 publishers, and how old it lets them get.
 
 The mirror is the real one, with its page; its lamps are publishers in one process of the
 measurement, at the lamps' own sockets. States are some 2 kB of JSON and change a measurement each
@@ -33,9 +33,7 @@ from daemons.verdict import percentile
 RATE, AGE, LOST = "States a second", "Age of the oldest unread state at 1,000 a second", "States lost"
 CROWD = f"{OURS}, with page clients"
 PEERS = {"pyzmq": LIMIT, "mosquitto": BROKER, "redis": "Redis", "nats": "NATS"}
-SECTION = Section(
-    3, "Aggregation", (Table(RATE, reference_row=LIMIT, plot="bars"), Table(AGE), Table(LOST))
-)
+SECTION = Section(3, "Aggregation", (Table(RATE, reference_row=LIMIT, plot="bars"), Table(AGE), Table(LOST)))
 CALM_RATE = 1000.0
 LOOK_SECONDS = 0.05
 FIND_SECONDS = 30.0
@@ -64,8 +62,10 @@ AMOUNTS = {
 class Taker:
     """A mirror that takes states: who floods it, and how many it has."""
 
-    def __init__(self, flood: Flood, count: Callable[[], tuple[float, int]], total: Callable[[], int]) -> None:
-        """`count` gives a moment and how many states of the beginning were there then; `total` how many came."""
+    def __init__(
+        self, flood: Flood, count: Callable[[], tuple[float, int]], total: Callable[[], int]
+    ) -> None:
+        """`count` gives a moment, and how many states up to which none is missing; `total` how many came."""
         self._flood = flood
         self._count = count
         self._total = total
@@ -141,7 +141,7 @@ def until_found(flood: Flood, total: Callable[[], int]) -> None:
 
 
 def count(mirror: Mirror, names: list[str]) -> tuple[float, int]:
-    """Ask the mirror; give the moment, and how many states it has of the beginning, publisher by publisher."""
+    """Ask the mirror; give the moment, and how many states it has up to the first that is missing."""
     receipt = mirror.receipt(int(PATIENCE * 1000))
     if receipt is None or receipt.result is None:
         raise HouseError(f"the mirror says nothing for {PATIENCE:g} s")
@@ -194,7 +194,9 @@ def measure(scale: Scale, sheet: Sheet) -> None:
                 for title, taker in takers.items():
                     is_control = title in PEERS.values()
                     rate = taker.burst(amount.burst)
-                    sheet.add(RATE, title, column, rate, "states/s", is_control=is_control, more_is_better=True)
+                    sheet.add(
+                        RATE, title, column, rate, "states/s", is_control=is_control, more_is_better=True
+                    )
                     ages = [1000 * age for age in taker.calm(amount.seconds)] or [0.0]
                     for what, share in (("p50", 0.5), ("max", 1.0)):
                         age = percentile(ages, share)

@@ -1,4 +1,4 @@
-"""One press to many: from a command to a switch until the mirror holds the new state of every lamp that hears it.
+"""One press to many: from a command to a switch until the mirror holds the new state of every lamp.
 
 The clock starts just before the command is sent. In the house it stops with the mirror's answer to
 a question, in which every lamp is in the state that this press led to; the question is asked once
@@ -127,5 +127,7 @@ def measure(scale: Scale, sheet: Sheet) -> None:
                         time.sleep(CALM_SECONDS)
                 for title, found in took.items():
                     middle = percentile(found, 0.5)
-                    sheet.add(TITLE, title, f"{lamps} lamps", middle, "ms", is_control=title in PEERS.values())
+                    sheet.add(
+                        TITLE, title, f"{lamps} lamps", middle, "ms", is_control=title in PEERS.values()
+                    )
     sheet.note(f"{amount.presses} presses a round; a round's value is their median.")

@@ -1,4 +1,4 @@
-"""From a press to the mirror: three processes, a switch, an appliance that hears it, and a mirror that hears both.
+"""From a press to the mirror: a switch, an appliance that hears it, and a mirror that hears both.
 
 The clock starts just before a command is sent to the switch, and stops when the mirror, which has
 taken the appliance's new state into its table, says how the house stands: it is the moment written
@@ -33,7 +33,12 @@ from daemons.verdict import percentile
 
 TITLE = "From a press to the mirror"
 STAGES = "Where the time goes"
-OURS, IN_MEMORY, LIMIT, BROKER = "House", "House, its run directory in memory", "bare pyzmq", "mosquitto, QoS 0"
+OURS, IN_MEMORY, LIMIT, BROKER = (
+    "House",
+    "House, its run directory in memory",
+    "bare pyzmq",
+    "mosquitto, QoS 0",
+)
 PEERS = {
     "pyzmq": LIMIT,
     "pyzmq_journal": "bare pyzmq with a journal",
@@ -147,7 +152,9 @@ def measure(scale: Scale, sheet: Sheet) -> None:
             for title, presses in found.items():
                 every[title] += tell(sheet, title, presses)
         for title, took in every.items():
-            sheet.add(TITLE, title, "p99.9", percentile(took, 0.999), "ms", is_control=title in PEERS.values())
+            sheet.add(
+                TITLE, title, "p99.9", percentile(took, 0.999), "ms", is_control=title in PEERS.values()
+            )
     pressed = amount.rounds * amount.presses
     sheet.note(f"{pressed:,} presses of each, in {amount.rounds} rounds; p99.9 is over all of them.")
 

@@ -56,7 +56,7 @@ class Peer(ABC):
         return None
 
     @classmethod
-    def command(cls, folder: Path, port: int) -> list[str]:
+    def command(cls, folder: Path, port: int) -> list[str]:  # noqa: ARG003
         """Say how its server is started, on that port of loopback and nowhere else."""
         return []
 

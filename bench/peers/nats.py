@@ -21,7 +21,7 @@ class Nats(Peer):
     module = "nats"
 
     @classmethod
-    def command(cls, folder: Path, port: int) -> list[str]:
+    def command(cls, folder: Path, port: int) -> list[str]:  # noqa: ARG003
         """Start a server."""
         return ["nats-server", "-a", "127.0.0.1", "-p", str(port)]
 

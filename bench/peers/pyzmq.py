@@ -75,7 +75,7 @@ class Pyzmq(Peer):
             self._subscriber.recv_multipart()  # an answer that nobody waits for any more
         began = time.time()
         self._lines[name].send(payload)
-        if not self._subscriber.poll(patience * 1000):
+        if not self._subscriber.poll(int(patience * 1000)):
             return None
         return began, self._subscriber.recv_multipart()[-1]
 
@@ -104,5 +104,3 @@ class Pyzmq(Peer):
 
     def _endpoint(self, name: str, what: str) -> str:
         return f"ipc://{self.folder}/bus/{name}.{what}"
-
-
