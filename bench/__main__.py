@@ -10,7 +10,7 @@ from pathlib import Path
 from bench import document, machine
 from bench.measurements import Measurement, measurements
 from bench.report import Report, Scale, Sheet
-from bench.table import grid, plain, verdict
+from bench.table import grid, judge, plain
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -65,7 +65,7 @@ def run(word: str, one: Measurement, scale: Scale, report: Report) -> bool:
         if lines := grid(report, word, table):
             print(f"\n{table.title}\n{plain(lines)}")
     for aim in one.SECTION.aims:
-        print(verdict(report, word, aim))
+        print(f"{aim.text}: {judge(report, word, aim).told}")
     for note in report.notes:
         if note.section == word:
             print(note.text)

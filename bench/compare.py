@@ -81,7 +81,7 @@ def tell(before: Report, after: Report) -> str:
     """Say it for people."""
     both, changes = pairs(before, after), compare(before, after)
     lines = [
-        f"{len(both)} figures are in both; by the peers, the machine took {drift(before, after):.2f} times as long."
+        f"{len(both)} figures in both; by the peers the machine took {drift(before, after):.2f} times as long"
     ]
     if before.machine.processor != after.machine.processor:
         lines.append(

@@ -12,7 +12,7 @@ from pathlib import Path
 from bench import plot
 from bench.measurements import Measurement, measurements
 from bench.report import Report, read
-from bench.table import Table, grid, markdown, verdict
+from bench.table import Table, grid, judge, markdown
 
 HEAD = """\
 # Benchmarks
@@ -22,7 +22,7 @@ How fast and how small the house is, beside its peers. This file is made by `{co
     make bench                  # every measurement, in some minutes; writes this file, its data and its plots
     make bench-full             # the same with more of everything, and an hour's soak
     python -m bench press cost  # only these, printed
-    python -m bench.document    # this file again, from [benchmarks.json](benchmarks.json)
+    python -m bench.document    # this file again, from docs/benchmarks.json
 
 Whether a change made something slower, beyond the noise, by the file of the commit before it:
 
@@ -55,22 +55,19 @@ def text(report: Report, known: dict[str, Measurement], pictures: dict[tuple[str
             parts.append(markdown(lines) + "\n")
             if picture := pictures.get((word, table.title)):
                 parts.append(f"![{table.title}]({picture})\n")
-        notes = [note.text for note in report.notes if note.section == word]
-        parts.append(
-            "\n".join(f"- {note}" for note in [*(verdict(report, word, aim) for aim in section.aims), *notes])
-        )
+        said = [f"{aim.text}: {judge(report, word, aim).told}" for aim in section.aims]
+        said += [note.text for note in report.notes if note.section == word]
+        parts.append("\n".join(f"- {line}" for line in said))
         parts.append("")
     return "\n".join(parts).rstrip() + "\n"
 
 
 def aims(report: Report, known: dict[str, Measurement]) -> str:
     """Give every aim and what became of it, as one table."""
-    lines = [["aim", "", "reached?"]]
+    lines = [["", "aim", "what became of it"]]
     for word, one in known.items():
         for aim in one.SECTION.aims:
-            told, _, outcome = verdict(report, word, aim).rpartition(": ")
-            lines.append([one.SECTION.title, told, outcome])
-    lines[0] = ["", "aim", ""]
+            lines.append([one.SECTION.title, aim.text, judge(report, word, aim).told])
     return "## The aims\n\n" + markdown(lines) + "\n"
 
 
@@ -95,7 +92,8 @@ def write(report: Report, known: dict[str, Measurement], folder: Path) -> None:
     (folder / "pictures").mkdir(parents=True, exist_ok=True)
     for word, table in tables:
         path = f"pictures/bench-{word}-{len(pictures)}.svg"
-        if table.plot and plot.draw(report, word, table, folder / path):
+        # Without matplotlib the pictures that are there stay: they are of the same data.
+        if table.plot and (plot.draw(report, word, table, folder / path) or (folder / path).exists()):
             pictures[word, table.title] = path
     (folder / "benchmarks.md").write_text(text(report, known, pictures))
 

@@ -125,6 +125,10 @@ class Sheet:
             self._report.figures.append(figure)
         figure.rounds.append(round(value, 6))
 
+    def figure(self, table: str, row: str, column: str) -> Figure | None:
+        """Give a figure of this section, if it was measured."""
+        return self._report.figure(self._section, table, row, column)
+
     def note(self, text: str) -> None:
         """Add what a reader has to know."""
         self._report.notes.append(Note(self._section, text))

@@ -41,9 +41,7 @@ class Section(NamedTuple):
 
 def amount(value: float) -> str:
     """Write a number with as many digits as are worth reading."""
-    if value == 0:
-        return "0"
-    if abs(value) >= 100:
+    if abs(value) >= 100 or value == int(value):
         return f"{value:,.0f}"
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
 
@@ -99,7 +97,7 @@ def ratio_columns(
     if table.reference_row in rows:
         shown = [column for column in columns if (table.reference_row, column) in of]
         shown = shown[-1:] if table.plot == "lines" else shown[:1]
-        lines = [[f"{column} ÷ that of {table.reference_row}" for column in shown]]
+        lines = [[f"{column} ÷ {table.reference_row}" for column in shown]]
         pairs = [[((row, column), (table.reference_row, column)) for column in shown] for row in rows]
     elif table.reference_column in columns:
         shown = [column for column in columns if column != table.reference_column]
@@ -126,15 +124,32 @@ def names(figures: list[Figure]) -> tuple[list[str], list[str]]:
     return list(dict.fromkeys(f.row for f in figures)), list(dict.fromkeys(f.column for f in figures))
 
 
-def verdict(report: Report, section: str, aim: Aim) -> str:
+class Verdict(NamedTuple):
+    """What became of an aim."""
+
+    aim: Aim
+    is_reached: bool | None
+    """Nothing when it was not measured."""
+    found: str
+
+    @property
+    def told(self) -> str:
+        """Say it in a few words."""
+        if self.is_reached is None:
+            return "not measured"
+        return f"{'reached' if self.is_reached else 'not reached'}, {self.found}"
+
+
+def judge(report: Report, section: str, aim: Aim) -> Verdict:
     """Say whether an aim was reached, and by what."""
     figure = report.figure(section, aim.table, aim.row, aim.column)
     over = report.figure(section, aim.table, *aim.over) if aim.over else None
     if figure is None or (aim.over and over is None):
-        return f"{aim.text}: not measured"
-    found = statistics.median(ratios(figure, over)) if over else figure.median
-    unit = "" if over or not figure.unit else f" {figure.unit}"
-    return f"{aim.text}: {'reached' if found <= aim.limit else 'not reached'}, {amount(found)}{unit}"
+        return Verdict(aim, None, "")
+    if over is None:
+        return Verdict(aim, figure.median <= aim.limit, f"{amount(figure.median)} {figure.unit}".strip())
+    found = statistics.median(ratios(figure, over))
+    return Verdict(aim, found <= aim.limit, amount(found))
 
 
 def plain(lines: list[list[str]]) -> str:

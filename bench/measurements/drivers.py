@@ -1,4 +1,4 @@
-"""Each driver of real hardware in a running house: command to confirmed state, memory, and after a kill.
+"""Each driver of real hardware in a running house: command to confirmed state, memory, and back after a kill.
 
 Each driver reaches its emulator from the tests, over real sockets of this machine, and the
 simulated one stands beside them in the same house. Confirmed is a state in which the hardware itself has
@@ -24,7 +24,7 @@ from tests.household import Ear
 TITLE = "By driver"
 SECTION = Section(8, "Drivers", (Table(TITLE, reference_row="simulated"),))
 PAPER = "simulated"
-ON, BACK = "command to confirmed state, p50", "kill to hardware heard again"
+ON, BACK = "to confirmed, p50", "kill to heard again"
 
 
 class Amount(NamedTuple):
@@ -37,7 +37,7 @@ class Amount(NamedTuple):
 
 
 AMOUNTS = {
-    "tiny": Amount(2, 1, 1, ("command",)),
+    "tiny": Amount(1, 1, 1, ("command",)),
     "small": Amount(3, 20, 2, tuple(EMULATORS)),
     "full": Amount(10, 50, 5, tuple(EMULATORS)),
 }

@@ -60,7 +60,7 @@ class Amount(NamedTuple):
 
 
 AMOUNTS = {
-    "tiny": Amount((2,), 2, 1),
+    "tiny": Amount((2,), 1, 1),
     "small": Amount((10, 50, 200), 5, 3),
     "full": Amount((10, 50, 200), 10, 20),
 }

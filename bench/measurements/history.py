@@ -33,7 +33,7 @@ class Amount(NamedTuple):
     noisy_days: int
 
 
-AMOUNTS = {"tiny": Amount(2, 2, 1, 0), "small": Amount(3, 8, 5, 2), "full": Amount(5, 30, 20, 3)}
+AMOUNTS = {"tiny": Amount(1, 2, 1, 0), "small": Amount(3, 8, 5, 1), "full": Amount(5, 30, 20, 3)}
 
 
 def day(device: str, number: int, begin: float, *, noisy: bool) -> Iterator[Row]:

@@ -51,7 +51,7 @@ class Amount(NamedTuple):
 
 
 AMOUNTS = {
-    "tiny": Amount(2, 1, 3, browser=False),
+    "tiny": Amount(1, 1, 3, browser=False),
     "small": Amount(3, 10, 200, browser=True),
     "full": Amount(10, 20, 500, browser=True),
 }

@@ -76,7 +76,7 @@ class Look(NamedTuple):
     files: dict[str, int]
 
 
-SECONDS: dict[Scale, float] = {"tiny": 3.0, "small": 60.0, "full": 3600.0}
+SECONDS: dict[Scale, float] = {"tiny": 1.5, "small": 60.0, "full": 3600.0}
 
 
 class Soak:
