@@ -53,13 +53,14 @@ def main() -> None:
 def run(word: str, one: Measurement, scale: Scale, report: Report) -> bool:
     """Do one measurement and print its tables; false when it failed, which ends no other one."""
     print(f"Measuring: {word}", file=sys.stderr, flush=True)
-    began = time.monotonic()
+    began, failed = time.monotonic(), False
     try:
         one.measure(scale, Sheet(report, word))
     except Exception as error:  # noqa: BLE001  the others are measured all the same
         traceback.print_exc()
-        Sheet(report, word).note(f"It failed: {type(error).__name__}: {str(error).splitlines()[0:1]}")
-        return False
+        failed = True
+        why = next(iter(str(error).splitlines()), "")
+        Sheet(report, word).note(f"It failed before its end: {type(error).__name__}: {why}")
     print(f"{one.SECTION.title} ({time.monotonic() - began:.0f} s)")
     for table in one.SECTION.tables:
         if lines := grid(report, word, table):
@@ -70,7 +71,7 @@ def run(word: str, one: Measurement, scale: Scale, report: Report) -> bool:
         if note.section == word:
             print(note.text)
     print(flush=True)
-    return True
+    return not failed
 
 
 if __name__ == "__main__":

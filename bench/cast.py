@@ -16,10 +16,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from bench import peers
-from bench.house import watch_over
+from bench.house import kill_all, watch_over
 from bench.part import MIRROR, PRESS, PROBE, SWITCH, Appliance, Mirror, Switch, decode, encode, topic
 from bench.peers import PATIENCE, Peer, PeerError, serving
-from tests import guard
 
 TRY_SECONDS = 0.25
 """How long a first press may take to go all the way; before that somebody was not there yet."""
@@ -43,7 +42,7 @@ class Cast:
             self.folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="bench")))
             (self.folder / "bus").mkdir()
             watch_over(self.folder)
-            self._stack.callback(guard.kill_all, str(self.folder))
+            self._stack.callback(kill_all, self.folder)
             self.port = self._stack.enter_context(serving(self._peer, self.folder))
             numbers = [str(number) for number in (self.port, self._appliances, self._publishers)]
             process = subprocess.Popen(

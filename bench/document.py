@@ -91,7 +91,8 @@ def write(report: Report, known: dict[str, Measurement], folder: Path) -> None:
     ]
     (folder / "pictures").mkdir(parents=True, exist_ok=True)
     for word, table in tables:
-        path = f"pictures/bench-{word}-{len(pictures)}.svg"
+        number = sum(key[0] == word for key in pictures) + 1
+        path = f"pictures/bench-{word}{f'-{number}' if number > 1 else ''}.svg"
         # Without matplotlib the pictures that are there stay: they are of the same data.
         if table.plot and (plot.draw(report, word, table, folder / path) or (folder / path).exists()):
             pictures[word, table.title] = path

@@ -27,6 +27,8 @@ PATIENCE = 120.0
 """After so many seconds nothing is waited for any more: the measurement has failed."""
 ASK_AGAIN_MS = 5
 """How soon the mirror is asked once more when it does not answer."""
+GONE_SECONDS = 10.0
+"""How long a killed process may take to be gone."""
 PATIENT = ("up", "restart", "reload")
 """The verbs that wait until all is ready."""
 COMMAND_SECONDS = 1.0
@@ -51,7 +53,11 @@ class House:
 
     def __enter__(self) -> Self:
         """Be up."""
-        self.house("up")
+        try:
+            self.up_seconds = self.house("up")
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -62,7 +68,7 @@ class House:
                 with suppress(subprocess.SubprocessError):  # then it is killed
                     self.household.house("down", check=False)
         finally:
-            guard.kill_all(str(self.run))
+            kill_all(self.run)
             self._folder.cleanup()
 
     # What a person does
@@ -265,6 +271,13 @@ def inside(house: House) -> Iterator[None]:
         yield
     finally:
         os.chdir(before)
+
+
+def kill_all(folder: Path) -> None:
+    """Kill whoever works in a folder, and return when they have gone."""
+    end = time.monotonic() + GONE_SECONDS
+    while guard.kill_all(str(folder)) and time.monotonic() < end:
+        time.sleep(0.01)
 
 
 def watch_over(folder: Path) -> None:

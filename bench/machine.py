@@ -41,7 +41,7 @@ def describe(folder: Path) -> Machine:
         processor=processor(Path("/proc/cpuinfo").read_text()),
         cores=len(os.sched_getaffinity(0)),
         memory_mb=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 20,
-        kernel=f"{platform.system()} {platform.release()}",
+        kernel=f"{platform.system()} {platform.release().partition('-')[0]}",
         python=f"{platform.python_implementation()} {sys.version.split()[0]}",
         libzmq=zmq.zmq_version(),
         libraries=libraries,

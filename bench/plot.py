@@ -5,10 +5,17 @@ from pathlib import Path
 from typing import Any
 
 from bench.report import Figure, Report
-from bench.table import Table, names
+from bench.table import Table, amount, names
 
-DARK, OURS, PEER = "#333333", "#1f6f8b", "#b9b4a7"
+GREY, OURS, PEER = "#808080", "#1f6f8b", "#b9b4a7"
 WIDTH = 7.2
+STYLE = {
+    "svg.hashsalt": "house",  # the same figures make the same file
+    "svg.fonttype": "none",
+    "font.size": 9,
+    # Grey is to be read on light pages and on dark ones.
+    **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), GREY),
+}
 
 
 def draw(report: Report, section: str, table: Table, path: Path) -> bool:
@@ -21,9 +28,7 @@ def draw(report: Report, section: str, table: Table, path: Path) -> bool:
     if not figures:
         return False
     mpl.use("svg")
-    mpl.rcParams.update(
-        {"svg.hashsalt": "house", "svg.fonttype": "none", "font.family": "sans-serif", "font.size": 9}
-    )
+    mpl.rcParams.update(STYLE)
     from matplotlib import pyplot as plt  # noqa: PLC0415
 
     picture, axes = plt.subplots(figsize=(WIDTH, height(figures, table)), layout="constrained")
@@ -32,8 +37,7 @@ def draw(report: Report, section: str, table: Table, path: Path) -> bool:
         axes.spines[side].set_visible(False)
     picture.savefig(path, format="svg", metadata={"Date": None}, transparent=True)
     plt.close(picture)
-    # Whatever the page's colour is, text and axes are to be read on it.
-    path.write_text(re.sub(r"[ \t]+\n", "\n", path.read_text().replace("#000000", "#808080")))
+    path.write_text(re.sub(r"[ \t]+\n", "\n", path.read_text()))
     return True
 
 
@@ -49,8 +53,8 @@ def bars(axes: Any, figures: list[Figure]) -> None:
     for index, figure in enumerate(first):
         low, high = figure.spread
         axes.barh(index, figure.median, color=PEER if figure.is_control else OURS, height=0.7)
-        axes.plot([low, high], [index, index], color=DARK, linewidth=1)
-        axes.annotate(f" {figure.median:.2f}", (high, index), va="center", color="#808080")
+        axes.plot([low, high], [index, index], color=GREY, linewidth=1)
+        axes.annotate(f"  {amount(figure.median)}", (high, index), va="center", color=GREY)
     axes.set_yticks(range(len(first)), rows[: len(first)])
     axes.invert_yaxis()
     axes.set_xlabel(f"{columns[0]}, {first[0].unit}")

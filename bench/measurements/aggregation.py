@@ -54,7 +54,7 @@ class Amount(NamedTuple):
 
 AMOUNTS = {
     "tiny": Amount((3,), 1, 300, 0.3, 3),
-    "small": Amount((20, 200), 3, 10_000, 2.0, 100),
+    "small": Amount((20, 200), 3, 10_000, 1.0, 100),
     "full": Amount((20, 200), 10, 15_000, 20.0, 100),
 }
 

@@ -66,7 +66,7 @@ class Amount(NamedTuple):
 
 AMOUNTS = {
     "tiny": Amount((2,), 1, 0.3, 0.1),
-    "small": Amount((10, 20, 50, 100, 200), 3, 2.0),
+    "small": Amount((10, 20, 50, 100, 200), 3, 1.5),
     "full": Amount((10, 20, 50, 100, 200), 10, 20.0, 10.0, 200),
 }
 

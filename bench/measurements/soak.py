@@ -39,6 +39,7 @@ LOOKS = 60
 """How often memory and files are looked at, in all."""
 WINDOWS = 6
 """Into so many parts the time is cut, to see whether it gets slower."""
+LONGEST_IN_SECONDS = 120
 MOST_PAIRS = 400
 LISTENER = """
 import asyncio, json, sys, aiohttp
@@ -184,13 +185,18 @@ def measure(scale: Scale, sheet: Sheet) -> None:
             client.kill()
             client.wait()
         same = soak.pids == house.pids()
-    tell(sheet, soak, told)
+    tell(sheet, soak, told, seconds)
     if not same:
         sheet.note("A process was another one at the end than at the beginning.")
     sheet.note(f"{len(soak.presses):,} presses in {seconds / 60:g} minutes; {len(soak.looks)} looks.")
 
 
-def tell(sheet: Sheet, soak: Soak, told: dict[str, int]) -> None:
+def until(seconds: float) -> str:
+    """Name a part of the time by its end."""
+    return f"{seconds:.3g} s" if seconds <= LONGEST_IN_SECONDS else f"{seconds / 60:.3g} min"
+
+
+def tell(sheet: Sheet, soak: Soak, told: dict[str, int], seconds: float) -> None:
     """Add the figures."""
     settled = soak.looks[len(soak.looks) // 4 :]
     for name in soak.pids:
@@ -212,6 +218,4 @@ def tell(sheet: Sheet, soak: Soak, told: dict[str, int]) -> None:
     for index in range(min(WINDOWS, len(times))):
         found = times[index * part : (index + 1) * part]
         for share, word in ((0.5, "p50"), (0.99, "p99")):
-            sheet.add(
-                TIMES, word, f"{index + 1} of {WINDOWS} parts of the time", percentile(found, share), "ms"
-            )
+            sheet.add(TIMES, word, until(seconds * (index + 1) / WINDOWS), percentile(found, share), "ms")
