@@ -6,7 +6,8 @@
 
     measurements/  what is measured, one a file; found by its name, no list is edited
     peers/         who else carries a press from a switch to a mirror, one a file
-    house.py       a house of its own for a measurement, which leaves nothing behind
+    house.py       a house of its own for a measurement, which leaves nothing behind; sight.py sees it
+    cast.py        a peer's processes, each of which does a part.py; flood.py, crowd.py loads for a mirror
     report.py      figures by round, as JSON; table.py, plot.py, document.py show them
     compare.py     two reports: what got slower beyond the noise
     fuzz.py        throws what is no message at a house, and asks whether it still answers

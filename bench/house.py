@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -14,19 +14,16 @@ from typing import Any, Self
 
 import zmq
 
+from bench.sight import PATIENCE, Ear, Mirror, milliseconds
 from daemons import message
 from daemons.bus import Context, Socket, command, open_socket
 from daemons.errors import HouseError
-from daemons.message import STEWARD, Receipt, State
+from daemons.message import STEWARD, Receipt
 from daemons.page.memory_use import memory_use
 from daemons.place import command_endpoint, publish_endpoint
 from tests import guard
 from tests.household import SHIPPED, Household
 
-PATIENCE = 120.0
-"""After so many seconds nothing is waited for any more: the measurement has failed."""
-ASK_AGAIN_MS = 5
-"""How soon the mirror is asked once more when it does not answer."""
 GONE_SECONDS = 10.0
 """How long a killed process may take to be gone."""
 PATIENT = ("up", "restart", "reload")
@@ -145,7 +142,7 @@ class House:
         """Give an endpoint as it is from anywhere, so that two houses can be heard at a time."""
         return relative.replace("ipc://", f"ipc://{self.run}/")
 
-    def ear(self, *names: str) -> "Ear":
+    def ear(self, *names: str) -> Ear:
         """Listen to the states of these."""
         socket = self.socket(zmq.SUB)
         for name in names:
@@ -153,7 +150,7 @@ class House:
             socket.subscribe(f"{name}/state")
         return Ear(socket)
 
-    def mirror(self, name: str = "mirror") -> "Mirror":
+    def mirror(self, name: str = "mirror") -> Mirror:
         """Have somebody to ask."""
         socket = self.socket(zmq.DEALER)
         socket.connect(self.endpoint(command_endpoint(name)))
@@ -175,86 +172,6 @@ class House:
         """Give the address of its page, once there is one."""
         url = self.mirror().until(lambda answer: answer["mirror"]["state"]["url"])["mirror"]["state"]["url"]
         return str(url)
-
-
-class Ear:
-    """Hears states."""
-
-    def __init__(self, socket: Socket) -> None:
-        self._socket = socket
-
-    def until(self, holds: Callable[[State], object]) -> State:
-        """Listen until something holds of a state, and give it."""
-        end = time.monotonic() + PATIENCE
-        while self._socket.poll(milliseconds(end)):
-            heard = message.decode(self._socket.recv_multipart())
-            if isinstance(heard, State) and holds(heard):
-                return heard
-        raise HouseError(f"not heard within {PATIENCE:g} s")
-
-    def payloads(self) -> Iterator[bytes]:
-        """Give every payload as it is, for ever; one that has to be waited for too long is an error."""
-        while self._socket.poll(int(PATIENCE * 1000)):
-            yield self._socket.recv_multipart()[-1]
-        raise HouseError(f"nothing was heard for {PATIENCE:g} s")
-
-    def drain(self) -> Iterator[bytes]:
-        """Give what has arrived by now."""
-        with suppress(zmq.Again):
-            while True:
-                yield self._socket.recv_multipart(zmq.NOBLOCK)[-1]
-
-
-class Mirror:
-    """What the mirror says, asked again and again through one socket."""
-
-    def __init__(self, socket: Socket) -> None:
-        self._socket = socket
-        self._asked: set[str] = set()
-        self._without: set[str] = set()
-
-    def receipt(self, patience_ms: int = ASK_AGAIN_MS) -> Receipt | None:
-        """Ask once; nothing when it does not answer just now."""
-        wish = command("snapshot", PATIENCE)
-        self._asked.add(wish.id)
-        self._socket.send(message.encode(wish))
-        while self._socket.poll(patience_ms):
-            receipt = message.decode_receipt(self._socket.recv_multipart()[-1])
-            if receipt.id in self._asked:
-                return receipt
-        return None
-
-    def ask(self) -> dict[str, Any]:
-        """Give what it knows of each process; nothing when it does not answer just now."""
-        receipt = self.receipt()
-        answer = dict((receipt.result or {})["devices"]) if receipt else {}
-        for name in self._without:
-            answer.pop(name, None)
-        return answer
-
-    def until(self, holds: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
-        """Ask until an answer is as wanted, and give it; what was asked before does not count."""
-        self._asked.clear()
-        end = time.monotonic() + PATIENCE
-        while time.monotonic() < end:
-            answer = self.ask()
-            if answer and holds(answer):
-                return answer
-        raise HouseError(f"the house did not become as expected within {PATIENCE:g} s")
-
-    def forget(self, name: str) -> None:
-        """Leave a process out of the answers from now on."""
-        self._without.add(name)
-
-
-def milliseconds(end: float) -> int:
-    """Give the milliseconds that are left until a monotonic moment."""
-    return max(0, int((end - time.monotonic()) * 1000))
-
-
-def all_live(answer: dict[str, Any]) -> bool:
-    """Tell whether every process is live and has been heard with its PID."""
-    return all(known["presence"] == "live" and known["pid"] for known in answer.values())
 
 
 def without_steward(house: House) -> None:

@@ -23,9 +23,10 @@ from bench import peers
 from bench.cast import Cast
 from bench.crowd import Crowd
 from bench.flood import Flood
-from bench.house import PATIENCE, House, Mirror
+from bench.house import House
 from bench.measurements.press import BROKER, LIMIT, OURS
 from bench.report import Scale, Sheet
+from bench.sight import PATIENCE, Mirror
 from bench.table import Section, Table
 from daemons.errors import HouseError
 from daemons.verdict import percentile

@@ -13,9 +13,10 @@ from typing import NamedTuple
 
 from bench import peers
 from bench.cast import Cast
-from bench.house import House, all_live
+from bench.house import House
 from bench.measurements.press import BROKER, CALM_SECONDS, LIMIT, OURS
 from bench.report import Scale, Sheet
+from bench.sight import all_live
 from bench.table import Section, Table
 from daemons.verdict import percentile
 

@@ -16,8 +16,9 @@ from pathlib import Path
 from subprocess import PIPE, Popen
 from typing import NamedTuple
 
-from bench.house import BREAKFAST, House, all_live
+from bench.house import BREAKFAST, House
 from bench.report import Scale, Sheet
+from bench.sight import all_live
 from bench.table import Section, Table
 from daemons.page.memory_use import memory_use
 from daemons.verdict import percentile

@@ -27,8 +27,9 @@ from typing import NamedTuple
 
 from bench import peers
 from bench.cast import Cast
-from bench.house import House, Mirror, all_live
+from bench.house import House
 from bench.report import Scale, Sheet
+from bench.sight import Mirror, all_live
 from bench.table import Aim, Section, Table, ratios
 from daemons.verdict import percentile
 

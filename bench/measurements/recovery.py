@@ -21,8 +21,9 @@ import time
 from contextlib import ExitStack
 from typing import NamedTuple
 
-from bench.house import BREAKFAST, SUPERVISORCTL, House, Mirror, all_live, without_steward
+from bench.house import BREAKFAST, SUPERVISORCTL, House, without_steward
 from bench.report import Scale, Sheet
+from bench.sight import Mirror, all_live
 from bench.table import Aim, Section, Table
 from daemons.errors import HouseError
 from daemons.message import STEWARD

@@ -21,8 +21,9 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bench.house import BREAKFAST, House, all_live
+from bench.house import BREAKFAST, House
 from bench.report import Scale, Sheet
+from bench.sight import all_live
 from bench.table import Section, Table
 from daemons import message
 from daemons.errors import HouseError
