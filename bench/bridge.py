@@ -1,6 +1,6 @@
 """The bridge: how long a state takes to a broker's clients, and a command from them to its receipt.
 
-usage: python bench/bridge.py [--turns 300] [--watch 60] [--discovery device]
+usage: python -m bench.bridge [--turns 300] [--watch 60] [--discovery device]
 
 Beside it, in the same run and interleaved, the broker's own: one message from one client to
 another, at the same QoS 1. The ratios are to that. The state is taken where it is published on the
@@ -23,14 +23,12 @@ from typing import Any
 
 import paho.mqtt.client as paho
 import zmq
-from footprint import pss
 from paho.mqtt.enums import CallbackAPIVersion
 
 from daemons import bus
 from daemons.mqtt import NO_DELAY
+from daemons.page.memory_use import memory_use
 from daemons.verdict import percentile
-
-sys.path.insert(0, str(Path(__file__).parent.parent))  # the broker belongs to the tests
 from tests.broker import Mosquitto
 from tests.household import BREAKFAST, Ear, Household
 
@@ -187,7 +185,10 @@ def main() -> None:
                     times["command"].append(command(listener, number, on=on))
                     time.sleep(TURN_SECONDS)
                 pids = {**house.pids(), "bridge": house.status()["services"]["bridge"]["process"]["pid"]}
-                memory = {name: pss(pids[name]) for name in KEEP_WATCH}
+                memory = {
+                    name: use / 1e6
+                    for name, use in memory_use({name: pids[name] for name in KEEP_WATCH}).items()
+                }
                 still = watch(listener, ear, after(wanted.watch))
                 house.house("send", "bathroom_light", "on")
                 cooks = ("coffee_maker", "toaster")

@@ -1,6 +1,6 @@
 """How much a broker needs for many houses: each a session, and all that a real bridge has stand there.
 
-usage: python bench/fleet.py [--houses 1000] [--discovery device]
+usage: python -m bench.fleet [--houses 1000] [--discovery device]
 
 What stands is taken from a real house of twenty devices with its bridge, once. Then so many sessions
 to a fresh mosquitto say the same, each under its own prefix, and stay; the broker's resident memory
@@ -12,14 +12,11 @@ import json
 import resource
 import socket
 import struct
-import sys
 import tempfile
 import time
 from pathlib import Path
 
-from footprint import pss
-
-sys.path.insert(0, str(Path(__file__).parent.parent))  # the broker belongs to the tests
+from daemons.page.memory_use import memory_use
 from tests.broker import Mosquitto
 from tests.eavesdropper import eavesdropping
 from tests.household import Household
@@ -101,13 +98,13 @@ def main() -> None:
         print(f"one house of {DEVICES} devices: {len(said)} retained messages, {size} bytes")
         links = []
         with Mosquitto(Path(folder) / "fleet") as broker:
-            before = pss(broker.pid)
+            before = memory_use({"broker": broker.pid})["broker"] / 1e6
             began = time.perf_counter()
             try:
                 for number in range(asked.houses):
                     links.append(live(broker.port, number, said))
                 took = time.perf_counter() - began
-                after = pss(broker.pid)
+                after = memory_use({"broker": broker.pid})["broker"] / 1e6
             finally:
                 for link in links:
                     link.close()
