@@ -14,8 +14,6 @@ from msgspec.structs import replace
 from daemons.broker import Bridging
 from daemons.bus import Subscriber
 from daemons.clock import uptime
-from daemons.discovery import announce, told
-from daemons.entity import Subject
 from daemons.hardware import TOUCHES
 from daemons.house import Slice
 from daemons.journal import Journal
@@ -23,12 +21,14 @@ from daemons.kinds.mirror import Options, Table
 from daemons.load import find_kind
 from daemons.log import open_log
 from daemons.message import BRIDGE, Command, Moment, Receipt, State, encode
-from daemons.outbox import STALE_EVENT_SECONDS
 from daemons.place import Lock
 from daemons.process import Life, Process, next_life
-from daemons.topic import OFFLINE, ONLINE
-from daemons.uplink import Memory as Crossed
-from daemons.uplink import Uplink
+from daemons.traffic.discovery import announce, told
+from daemons.traffic.entity import Subject
+from daemons.traffic.outbox import STALE_EVENT_SECONDS
+from daemons.traffic.topic import OFFLINE, ONLINE
+from daemons.traffic.uplink import Memory as Crossed
+from daemons.traffic.uplink import Uplink
 from daemons.value import convert
 
 LOOK_SECONDS = 0.5
@@ -71,7 +71,7 @@ def run(slice_: Slice) -> None:
 
 def cross(uplink: Uplink) -> None:
     """Hold sessions with the broker, in their own thread; it alone waits for what is heavy to load."""
-    from daemons import crossing  # noqa: PLC0415
+    from daemons.traffic import crossing  # noqa: PLC0415
 
     crossing.run(uplink)
 

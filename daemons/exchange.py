@@ -12,26 +12,26 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from daemons import echo, guest, steps
-from daemons.abroad import Abroad
-from daemons.awaited import Take
 from daemons.bus import Refusals, Subscriber
-from daemons.caretaker import DEEDS, Caretaker, Fingerprint
 from daemons.clock import machine, uptime
-from daemons.door import Answer, Door, Question, far, near, rejected
 from daemons.errors import HouseError, Rejected
+from daemons.front import echo, guest, steps
+from daemons.front.abroad import Abroad
+from daemons.front.awaited import Take
+from daemons.front.caretaker import DEEDS, Caretaker, Fingerprint
+from daemons.front.door import Answer, Door, Question, far, near, rejected
+from daemons.front.messenger import Messenger
+from daemons.front.parlour import Parlour
+from daemons.front.zap import Porter
 from daemons.house import Slice
 from daemons.journal import Journal
 from daemons.keyring import HOST, NOBODY, Key, Keyring, Rights, own_pair
 from daemons.load import find_kind
 from daemons.log import open_log
 from daemons.message import EXCHANGE, Command, Receipt, Scalar, turn
-from daemons.messenger import Messenger
-from daemons.parlour import Parlour
 from daemons.place import Lock
 from daemons.process import LATE, Life, Process, next_life
 from daemons.value import choose
-from daemons.zap import Porter
 
 HEAR, SAY = "ipc://bus/exchange.hear", "ipc://bus/exchange.say"
 """The near door, from inside the run directory; its third socket is the exchange's command socket."""

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from daemons.crossing import STANDSTILL_SECONDS
 from daemons.message import BRIDGE
+from daemons.traffic.crossing import STANDSTILL_SECONDS
 from tests import homeassistant
 from tests.broker import Mosquitto, make_certificate
 from tests.eavesdropper import Eavesdropper, eavesdropping

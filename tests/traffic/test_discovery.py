@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from daemons import load
-from daemons.discovery import announce, node_of, told
-from daemons.entity import FROM_HARDWARE, Subject
 from daemons.house import Peer
 from daemons.kinds import Kind
 from daemons.kinds.mirror import PRESENCES
-from daemons.topic import Topics
+from daemons.traffic.discovery import announce, node_of, told
+from daemons.traffic.entity import FROM_HARDWARE, Subject
+from daemons.traffic.topic import Topics
 from tests import homeassistant
 
 TOPICS = Topics("house")
@@ -318,7 +318,7 @@ def test_every_template_reads_every_state(word: str) -> None:
 
 def states(kind: type[Kind]) -> list[dict[str, Any]]:
     """Give a state with as little in it as its type allows, and one with as much."""
-    from daemons.entity import is_optional, literals, parts  # noqa: PLC0415
+    from daemons.traffic.entity import is_optional, literals, parts  # noqa: PLC0415
 
     least: dict[str, Any] = {}
     most: dict[str, Any] = {}

@@ -10,15 +10,15 @@ from collections.abc import Callable
 from msgspec import Struct, field
 
 from daemons import message
-from daemons.awaited import Awaited, Take
 from daemons.clock import uptime
-from daemons.door import Door, Envelope, rejected
 from daemons.errors import MessageError
-from daemons.guest import Guest, Memory, Words
+from daemons.front.awaited import Awaited, Take
+from daemons.front.door import Door, Envelope, rejected
+from daemons.front.guest import Guest, Memory, Words
+from daemons.front.standin import StandIn
 from daemons.kinds import Kind
 from daemons.message import Command, Heartbeat, Receipt, State
 from daemons.process import Process
-from daemons.standin import StandIn
 
 PACE_SECONDS = 0.05
 """Of what a program says quicker than this, only the latest counts."""

@@ -19,7 +19,7 @@ from msgspec import Meta, Struct, structs
 from daemons.errors import Rejected
 from daemons.kinds import Kind
 from daemons.message import Identifier, Scalar, Unix
-from daemons.topic import Address
+from daemons.traffic.topic import Address
 
 LONGEST = 16 * 1024
 """Bytes of a payload."""

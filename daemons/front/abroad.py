@@ -8,15 +8,15 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from daemons.awaited import Take
 from daemons.clock import uptime
-from daemons.echo import Echo, Memory
+from daemons.front.awaited import Take
+from daemons.front.echo import Echo, Memory
+from daemons.front.link import Link
+from daemons.front.standin import StandIn
 from daemons.house import Host
 from daemons.keyring import Pair
-from daemons.link import Link
 from daemons.message import Command, Heartbeat, Published, Report, State
 from daemons.process import Process
-from daemons.standin import StandIn
 
 T = TypeVar("T")
 

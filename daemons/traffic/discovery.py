@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from daemons import __version__
-from daemons.entity import FROM_HARDWARE, QOS, Config, Entity, Subject, words
 from daemons.house import DEFAULT_ROOM
-from daemons.topic import OFFLINE, ONLINE, Topics
+from daemons.traffic.entity import FROM_HARDWARE, QOS, Config, Entity, Subject, words
+from daemons.traffic.topic import OFFLINE, ONLINE, Topics
 
 MIGRATION = b'{"migrate_discovery": true}'
 """Said on a topic of discovery before its entities come by another, so that they are kept as they are."""

@@ -6,8 +6,8 @@ that comes here from elsewhere shall not be heard from two.
 
 from collections.abc import Callable
 
-from daemons.awaited import Take
 from daemons.bus import CommandServer, Publisher, Request
+from daemons.front.awaited import Take
 from daemons.message import Command, Published
 from daemons.place import Lock
 from daemons.process import Process

@@ -6,9 +6,9 @@ from contextlib import suppress
 import zmq
 
 from daemons import message
-from daemons.awaited import Awaited, Take
 from daemons.bus import Socket, drain, open_socket
 from daemons.errors import MessageError
+from daemons.front.awaited import Awaited, Take
 from daemons.message import Command, Receipt
 from daemons.place import command_endpoint
 from daemons.process import Process

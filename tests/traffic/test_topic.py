@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daemons.message import NAME
-from daemons.topic import Address, Topics
+from daemons.traffic.topic import Address, Topics
 
 names = st.from_regex(NAME, fullmatch=True)
 prefixes = st.from_regex(re.compile(r"[A-Za-z0-9_]{1,8}(/[A-Za-z0-9_]{1,8}){0,3}"), fullmatch=True)

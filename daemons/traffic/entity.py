@@ -18,7 +18,7 @@ from daemons.hardware import TOUCHES, Reading
 from daemons.house import Peer
 from daemons.kinds import Kind, Link
 from daemons.kinds.mirror import PRESENCES
-from daemons.topic import OFFLINE, ONLINE, Topics
+from daemons.traffic.topic import OFFLINE, ONLINE, Topics
 
 Config = dict[str, Any]
 QOS = 1

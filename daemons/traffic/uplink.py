@@ -17,9 +17,9 @@ from daemons.broker import Bridging
 from daemons.journal import Journal
 from daemons.kinds import Kind
 from daemons.load import needs
-from daemons.order import Ledger
-from daemons.outbox import Outbox
-from daemons.topic import Topics
+from daemons.traffic.order import Ledger
+from daemons.traffic.outbox import Outbox
+from daemons.traffic.topic import Topics
 
 HUNG_TICKS = 6
 """So many seconds without a beat of the thread, and it is taken for hung."""

@@ -20,16 +20,16 @@ from msgspec import structs
 from daemons import mqtt
 from daemons.bus import Refusals
 from daemons.clock import uptime
-from daemons.discovery import MIGRATION, node_of
 from daemons.errors import Rejected, Unreachable
 from daemons.message import BRIDGE, encode
 from daemons.mqtt import ANSWER_SECONDS, QOS
-from daemons.order import ENDS, LONGEST_SECONDS, Doubt, Order, enter, read_order
-from daemons.outbox import Said
 from daemons.page.courier import Courier, Wish
 from daemons.page.tally import Tally
-from daemons.topic import OFFLINE, ONLINE, Address
-from daemons.uplink import Memory, Uplink
+from daemons.traffic.discovery import MIGRATION, node_of
+from daemons.traffic.order import ENDS, LONGEST_SECONDS, Doubt, Order, enter, read_order
+from daemons.traffic.outbox import Said
+from daemons.traffic.topic import OFFLINE, ONLINE, Address
+from daemons.traffic.uplink import Memory, Uplink
 
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 10.0
 """Between two attempts; each pause is up to twice the last, and never the same."""

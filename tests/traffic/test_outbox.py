@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemons.outbox import MOST_EVENTS, STALE_EVENT_SECONDS, Outbox, Said
+from daemons.traffic.outbox import MOST_EVENTS, STALE_EVENT_SECONDS, Outbox, Said
 
 
 def test_only_the_latest_of_a_topic_is_said() -> None:

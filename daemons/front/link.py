@@ -19,17 +19,17 @@ import zmq
 from msgspec.structs import replace
 
 from daemons import message
-from daemons.awaited import Awaited, Take
 from daemons.bus import Refusals, Socket, drain, open_far_socket
 from daemons.clock import uptime
-from daemons.door import rejected
 from daemons.errors import MessageError
+from daemons.front.awaited import Awaited, Take
+from daemons.front.door import rejected
+from daemons.front.offset import Offset
+from daemons.front.steps import Stretches, corrected
 from daemons.house import Host
 from daemons.keyring import Pair
 from daemons.message import EXCHANGE, STEWARD, Command, Heartbeat, Published, Report, State
-from daemons.offset import Offset
 from daemons.process import Process
-from daemons.steps import Stretches, corrected
 
 CUT_SECONDS = 3.0
 """So long without an answer, and the way counts as cut."""

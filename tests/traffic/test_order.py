@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from daemons import load
 from daemons.errors import Rejected
-from daemons.order import (
+from daemons.traffic.order import (
     LATELY_SECONDS,
     LONGEST,
     MOST_IDS,
@@ -19,7 +19,7 @@ from daemons.order import (
     enter,
     read_order,
 )
-from daemons.topic import Address
+from daemons.traffic.topic import Address
 
 KINDS = {name: load.kind(name) for name in ("lamp", "toaster", "cover", "heater", "light_switch")}
 KINDS["broken"] = None  # type: ignore[assignment]
