@@ -30,6 +30,7 @@ from daemons.traffic.order import ENDS, LONGEST_SECONDS, Doubt, Order, enter, re
 from daemons.traffic.outbox import Said
 from daemons.traffic.topic import OFFLINE, ONLINE, Address
 from daemons.traffic.uplink import Memory, Uplink
+from daemons.worker import Waiters
 
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 10.0
 """Between two attempts; each pause is up to twice the last, and never the same."""
@@ -64,6 +65,7 @@ async def cross(uplink: Uplink) -> None:
     """Hold one session after the other."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None  # noqa: S101  for the type checker
+    loop.set_default_executor(Waiters())  # a broker that neither answers nor refuses holds up no end
     uplink.when_ended = partial(loop.call_soon_threadsafe, task.cancel)
     crossing = Crossing(uplink)
     uplink.outbox.wake = partial(wake, loop, crossing)
