@@ -200,8 +200,8 @@ mqtt_tasmota = {{ topic = "x", port = {port} }}
 """
         household(f"{plug}\n{toml(broker.port)}").house("up")
         heard.until(lambda: heard.shows("plug", reachable=False))
-        heard.until(lambda: heard.standing.get("house/plug/availability") == b"offline")
-        assert heard.standing["house/plug/presence"] == b"live"
+        heard.until(lambda: heard.standing.get("house/plug/presence") == b"live")
+        assert heard.standing["house/plug/availability"] == b"offline"
 
 
 def test_home_assistant_is_told_anew_when_it_is_born(house: Household, heard: Eavesdropper) -> None:
