@@ -13,10 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.guard import kill_all
 from tests.household import PATIENCE, PROJECT, Household
+from tests.wall import WallClock
 from tests.wire import Wire
 
 TWO = """
@@ -143,37 +142,6 @@ host = "attic"
 """
 )
 """And one in the attic hears both."""
-FAKETIME = "faketime/libfaketimeMT.so.1"
-
-
-class WallClock:
-    """A host's clock on the wall, that is wrong; how long something takes, its processes see as it is.
-
-    It is Debian's libfaketime, which gives a process another CLOCK_REALTIME and no other
-    CLOCK_MONOTONIC or CLOCK_BOOTTIME.
-    """
-
-    def __init__(self, folder: Path, seconds: float) -> None:
-        """Let it be fast by so many seconds; negative is slow."""
-        found = [path for path in Path("/usr/lib").glob(f"*/{FAKETIME}") if path.exists()]
-        if not found:
-            pytest.skip("there is no libfaketime here; on Debian: apt install faketime")
-        folder.mkdir(parents=True, exist_ok=True)
-        self._file = folder / "clock"
-        self.environment = {
-            "LD_PRELOAD": str(found[0]),
-            "FAKETIME_TIMESTAMP_FILE": str(self._file),
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-            "FAKETIME_NO_CACHE": "1",
-        }
-        self.set(seconds)
-
-    def set(self, seconds: float) -> None:
-        """Step: be fast by so many seconds from now on."""
-        new = self._file.with_suffix(".new")
-        new.write_text(f"{seconds:+}s")
-        new.replace(self._file)
-        self.seconds = seconds
 
 
 class Watch:
@@ -255,7 +223,9 @@ class Hosts:
         """`clocks` says whose clock is wrong from the start, by how many seconds; those can be set later."""
         self.wire = wire
         self.houses: dict[str, Household] = {}
-        self.clocks = {name: WallClock(folder / name, seconds) for name, seconds in (clocks or {}).items()}
+        self.clocks = {
+            name: WallClock(folder / name / "clock", seconds) for name, seconds in (clocks or {}).items()
+        }
         self._names = names
         for name in names:
             inside = wire.add(name).inside

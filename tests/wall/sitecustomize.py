@@ -1,0 +1,18 @@
+"""Python runs this file as it starts, where its folder is on PYTHONPATH: it sets the clock on the wall."""
+
+import mmap
+import os
+import struct
+import time
+
+if file := os.environ.get("WALL_CLOCK"):
+    with open(file, "rb") as _opened:  # noqa: PTH123  pathlib would be imported into every process
+        _shared = mmap.mmap(_opened.fileno(), 8, prot=mmap.PROT_READ)
+    _time, _time_ns = time.time, time.time_ns
+    _read = struct.Struct("d").unpack_from
+
+    def _now() -> float:
+        return float(_time() + _read(_shared)[0])
+
+    time.time = _now
+    time.time_ns = lambda: _time_ns() + int(_read(_shared)[0] * 1e9)
