@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import zmq
 
 from daemons import client
 from daemons.keyring import Pass, read_pass
-from tests.household import BREAKFAST, PATIENCE, Household, eventually
+from tests.household import BREAKFAST, PATIENCE, PROJECT, Household, eventually
 
 GARDEN = """
 [devices.garden_lamp]
@@ -24,12 +25,18 @@ driver = "foreign"
 foreign.every = "2s"
 room = "Garden"
 
+[devices.shed_lamp]
+kind = "lamp"
+driver = "foreign"
+foreign.every = "2s"
+room = "Shed"
+
 [[devices.kitchen_lamp.when]]
 device = "garden_lamp"
 turns = { status = true }
 do = "on"
 """
-"""A device that is somebody's own program, and a rule of a lamp of the house that goes by it."""
+"""Two devices that are somebody's own programs, and a rule of a lamp of the house that goes by one."""
 
 
 def free_ports() -> int:
@@ -48,14 +55,9 @@ def free_ports() -> int:
             return port
 
 
-def near_door() -> str:
-    """Give a house with the near door, and a foreign device."""
-    return BREAKFAST + GARDEN
-
-
 def far_door(port: int) -> str:
-    """Give a house that is reached over the network as well."""
-    return f'{near_door()}\n[exchange]\naddress = "127.0.0.1"\nport = {port}\n'
+    """Give a house with both doors."""
+    return f'{BREAKFAST}{GARDEN}\n[exchange]\naddress = "127.0.0.1"\nport = {port}\n'
 
 
 def make_key(house: Household, name: str, **rights: str) -> Path:
@@ -75,15 +77,23 @@ class Visitor:
     """Somebody at the door, with plain sockets: nothing here keeps a rule of the house."""
 
     def __init__(self, where: Path, context: Any) -> None:
-        self._context = context
+        self.context = context
         self.way = client.way(where)
+        self._opened: list[Any] = []
         self._sockets: dict[str, Any] = {}
 
     def socket(self, kind: int, number: int, key: Pass | None = None) -> Any:
         """Open one of the three sockets, with another key than its own perhaps."""
-        opened = client.open_socket(self._context, kind, self.way[number], key or self.way.key)
+        endpoint = (self.way.hear, self.way.say, self.way.ask)[number]
+        opened = client.open_socket(self.context, kind, endpoint, key or self.way.key)
         opened.set(zmq.LINGER, 0)
+        self._opened.append(opened)
         return opened
+
+    def close(self) -> None:
+        """Leave."""
+        for opened in self._opened:
+            opened.close()
 
     def hear(self, *prefixes: str) -> Any:
         """Subscribe."""
@@ -129,15 +139,16 @@ class Visitor:
 @contextmanager
 def visit(where: Path) -> Iterator[Visitor]:
     """Come to the door, with a run directory or a key's file."""
-    context = zmq.Context()
     before = Path.cwd()
     if where.is_dir():
         os.chdir(where)  # a socket's path has room for 107 bytes
         where = Path()
+    visitor = Visitor(where, zmq.Context())
     try:
-        yield Visitor(where, context)
+        yield visitor
     finally:
-        context.destroy(linger=0)
+        visitor.close()
+        visitor.context.term()
         os.chdir(before)
 
 
@@ -158,10 +169,10 @@ def hears(socket: Any, seconds: float) -> set[str]:
 
 
 @contextmanager
-def program(code: str, *args: str, cwd: Path, lines: int = 0) -> Iterator["subprocess.Popen[str]"]:
-    """Run a program of somebody's own, which has nothing of ours; it ends with the test at the latest."""
+def program(house: Household, code: str, *args: str) -> Iterator["subprocess.Popen[str]"]:
+    """Run a program of somebody's own; it ends with the test at the latest."""
     process = subprocess.Popen(
-        [sys.executable, "-P", "-c", code, *args], cwd=cwd, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", code, *args], env=house.environment, stdout=subprocess.PIPE, text=True
     )
     try:
         yield process
@@ -170,15 +181,25 @@ def program(code: str, *args: str, cwd: Path, lines: int = 0) -> Iterator["subpr
         process.communicate()
 
 
-def exchange_log(house: Household, words: str) -> None:
-    """Wait until the exchange has logged something."""
-    eventually(lambda: words in house.log("exchange"))
+def line(process: "subprocess.Popen[str]", words: str) -> str:
+    """Read what a program prints until a line has these words; give that."""
+    assert process.stdout is not None
+    for printed in process.stdout:
+        if words in printed:
+            return printed
+    raise AssertionError(f"it ended without {words!r}")
 
 
-def exchange_pid(house: Household) -> int:
-    """Give the exchange's PID, by its lock's holder."""
+def begin_anew(house: Household) -> int:
+    """Have the exchange killed and back: it has refused nobody yet; give its PID."""
     with house.ear("exchange") as ear:
-        return ear.until(lambda ear: "exchange" in ear.beats).beats["exchange"].pid
+        ear.kill("exchange")
+        return ear.beats["exchange"].pid
+
+
+def refused(house: Household, words: str) -> None:
+    """Wait until the exchange has logged that it refused something."""
+    eventually(lambda: words in house.log("exchange"))
 
 
 def pss_kilobytes(pid: int) -> int:
@@ -190,3 +211,11 @@ def pss_kilobytes(pid: int) -> int:
 def pass_of(file: Path) -> Pass:
     """Read a key's file."""
     return read_pass(file)
+
+
+def documented(name: str) -> str:
+    """Give a program as docs/programs.md shows it."""
+    text = (PROJECT / "docs" / "programs.md").read_text()
+    found = re.search(rf"^```python\n(# {re.escape(name)}: .*?)^```", text, re.MULTILINE | re.DOTALL)
+    assert found, f"docs/programs.md has no {name}"
+    return found[1]
