@@ -10,11 +10,11 @@ async with House("run") as house:
 
 import asyncio
 import os
+import time
 from collections.abc import AsyncIterator
 from types import TracebackType
 from typing import Any, Self
 
-import msgspec
 import zmq
 import zmq.asyncio
 
@@ -69,7 +69,9 @@ class House:
         NoAnswer when the house itself says nothing within `seconds`.
         """
         if self._way.key and self._clock.is_old:
-            self._clock.learn(await self._exchange(self._clock.question(), seconds))
+            began = time.monotonic()
+            answer = await self._exchange(self._clock.question(), seconds)
+            self._clock.learn(answer, time.monotonic() - began)
         deadline = self._clock.deadline(seconds)
         wish = Command(id=new_id(), command=command, deadline=deadline, args=args, device=device)
         return await self._exchange(wish, seconds + 0.5)  # the exchange itself answers at the deadline
@@ -86,16 +88,18 @@ class House:
         service = Service(device)
         with self._open(zmq.DEALER, self._way.ask) as socket:
 
-            async def send(receipt: dict[str, Any]) -> None:
-                await socket.send_multipart([b"", msgspec.json.encode(receipt)])
+            async def reply(*words: Any) -> None:
+                await socket.send_multipart([b"", service.reply(*words)])
 
             while True:
                 if offer := service.offer():
                     await socket.send_multipart([b"", offer])
-                if await socket.poll(int(SERVE_SECONDS * 1000)):
-                    wish = service.take((await socket.recv_multipart())[-1])
-                    if wish:
-                        yield Wish(wish, send)
+                if not await socket.poll(int(SERVE_SECONDS * 1000)):
+                    continue
+                if wish := service.take((await socket.recv_multipart())[-1]):
+                    yield Wish(wish, reply)
+                while service.again:
+                    await socket.send_multipart([b"", service.again.pop()])
 
     def _open(self, kind: int, endpoint: str) -> Any:
         return open_socket(self._context, kind, endpoint, self._way.key)

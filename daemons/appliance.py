@@ -16,7 +16,7 @@ from daemons.hardware import Press, Reading, Setting
 from daemons.house import Device
 from daemons.kinds import Link, Machine
 from daemons.memory import Kept, Memory
-from daemons.message import MOST_PAST, Command, Moment, Receipt, State, turn
+from daemons.message import MOST_PAST, Command, Moment, Receipt, State, too_far, turn
 from daemons.rule import Mark, Now, Shown, Verdict, When, hear, held_up, measure, strike
 from daemons.value import Problem, plain, read
 
@@ -26,8 +26,6 @@ AT_ONCE_SECONDS = 0.5
 """Within this after being asked, it was the asking that did it."""
 SILENT_SECONDS = 10.0
 """How long nothing may be heard of another device before what it showed is not taken for what is."""
-LONGEST_DEADLINE_SECONDS = 300.0
-"""How far in the future a command's deadline may lie: its receipt is remembered until then."""
 LONGEST_REASON = 1000
 """How many characters of a reason go into a receipt."""
 MOST_RECEIPTS = 200
@@ -155,8 +153,7 @@ class Appliance:
             return self._receipt(
                 command, "expired", wall, f"its deadline passed {wall - command.deadline:.1f} s ago"
             )
-        if command.deadline > wall + LONGEST_DEADLINE_SECONDS:
-            why = f"a deadline may lie at most {LONGEST_DEADLINE_SECONDS:g} s ahead"
+        if why := too_far(command, wall):
             return self._receipt(command, "rejected", wall, why)
         kept = {id_: kept for id_, kept in self.memory.receipts.items() if kept.deadline > wall}
         if len(kept) >= MOST_RECEIPTS:  # what changed nothing may be forgotten, before anybody is refused

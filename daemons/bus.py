@@ -72,6 +72,8 @@ class Refusals:
     """Counts what was dropped, and logs it once per source and window instead of once per frame."""
 
     WINDOW_SECONDS = 60.0
+    MOST = 1000
+    """Sources that are remembered; where there are more, the one that was told longest ago is forgotten."""
 
     def __init__(self, log: Logger) -> None:
         self._log = log
@@ -88,7 +90,10 @@ class Refusals:
             return
         more = f" (and {number - 1} before it)" if number > 1 else ""
         self._log.warning("dropped a bad message on %s: %s%s", source, why, more)
-        self._windows[source] = (now, 1)
+        self._windows.pop(source, None)
+        self._windows[source] = (now, 1)  # the last in the order is the latest
+        if len(self._windows) > self.MOST:
+            del self._windows[next(iter(self._windows))]
 
 
 class Publisher:

@@ -14,7 +14,7 @@ is `daemons.aio`. docs/programs.md tells more.
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -96,6 +96,7 @@ class Hearing:
         self.again: list[str] = []
         """What to subscribe to once more, for something was missed."""
         self._latest: dict[str, tuple[int, int]] = {}
+        self._told: dict[str, Change] = {}
 
     def take(self, frames: list[bytes]) -> Change | None:
         """Take a message; nothing when there is nothing new in it."""
@@ -110,7 +111,16 @@ class Hearing:
         if not isinstance(heard, State) or mark <= latest:
             return None
         self._latest[heard.device] = mark
-        return Change(heard.device, dict(heard.state), heard.cause, heard.since, heard.at)
+        change = Change(heard.device, dict(heard.state), heard.cause, heard.since, heard.at)
+        before = self._told.get(heard.device)
+        self._told[heard.device] = change
+        if before and (before.state, before.cause, before.since) == (
+            change.state,
+            change.cause,
+            change.since,
+        ):
+            return None  # said once more, by a program that does so or a device that was started again
+        return change
 
 
 class Clock:
@@ -127,12 +137,11 @@ class Clock:
 
     def question(self) -> Command:
         """Give what asks for the time."""
-        self._sent = time.time()
         return Command(id=new_id(), command="clock", deadline=0.0, device=EXCHANGE)
 
-    def learn(self, answer: Receipt) -> None:
-        """Take the answer."""
-        self._ahead = answer.at - (self._sent + time.time()) / 2
+    def learn(self, answer: Receipt, took: float) -> None:
+        """Take the answer, which took so many seconds to come."""
+        self._ahead = answer.at + took / 2 - time.time()
         self._learned = time.monotonic()
 
     def deadline(self, seconds: float) -> float:
@@ -141,28 +150,28 @@ class Clock:
 
 
 class Wish:
-    """A command for a device that you speak for; `reply` answers it, once."""
+    """A command for a device that you speak for; `reply` answers it."""
 
-    def __init__(self, command: Command, send: Any) -> None:
+    def __init__(self, command: Command, reply: Callable[[str, str, str | None], Any]) -> None:
         self.id = command.id
         self.device = str(command.device)
         self.command = command.command
         self.args: dict[str, Any] = dict(command.args)
-        self._send = send
+        self._reply = reply
 
     def reply(self, outcome: str = "applied", reason: str | None = None) -> Any:
         """Say what came of it: "applied", or "rejected" and why; under asyncio, await this."""
-        return self._send(
-            {"id": self.id, "device": self.device, "outcome": outcome, "at": time.time(), "reason": reason}
-        )
+        return self._reply(self.id, outcome, reason)
 
 
 class Service:
-    """The commands for one device: each is given once, also when it comes again."""
+    """The commands for one device: each is given once; when it comes again, the first reply is its answer."""
 
     def __init__(self, device: str) -> None:
+        self.again: list[bytes] = []
+        """Replies that have to be sent once more."""
         self._device = device
-        self._handled: dict[str, None] = {}
+        self._replies: dict[str, bytes | None] = {}
         self._said = float("-inf")
 
     def offer(self) -> bytes | None:
@@ -175,7 +184,7 @@ class Service:
         return message.encode(Command(id=new_id(), command="serve", deadline=0.0, device=EXCHANGE, args=args))
 
     def take(self, payload: bytes) -> Command | None:
-        """Read what has come; nothing when it is no new command. Rejected is raised as PermissionError."""
+        """Read what has come; nothing when it is no new command. PermissionError when we may not serve."""
         try:
             asked = message.decode_asked(payload)
         except MessageError:
@@ -184,12 +193,31 @@ class Service:
             if asked.outcome == "rejected" and asked.device == EXCHANGE:
                 raise PermissionError(f"{self._device}: {asked.reason}")
             return None
-        if asked.id in self._handled:
+        if asked.id in self._replies:
+            if reply := self._replies[asked.id]:
+                self.again.append(reply)
             return None
-        self._handled[asked.id] = None
-        if len(self._handled) > MOST_HANDLED:
-            del self._handled[next(iter(self._handled))]
+        self._replies[asked.id] = None
+        if len(self._replies) > MOST_HANDLED:
+            del self._replies[next(iter(self._replies))]
         return asked
+
+    def reply(self, id_: str, outcome: str, reason: str | None) -> bytes:
+        """Give what answers a command, and remember it."""
+        answer = {
+            "id": id_,
+            "device": self._device,
+            "outcome": outcome,
+            "at": time.time(),
+            "reason": reason,
+        }
+        reply = self._replies[id_] = msgspec.json.encode(answer)
+        return reply
+
+
+def new_id() -> str:
+    """Make an id for a command."""
+    return os.urandom(5).hex()
 
 
 def advice(way: Way) -> str:
@@ -197,11 +225,6 @@ def advice(way: Way) -> str:
     if way.key:
         return f"is it up at {way.key.address}, and does it still know this key (`house keys list`)?"
     return "is the house up, and its exchange (`house status`)?"
-
-
-def new_id() -> str:
-    """Make an id for a command."""
-    return os.urandom(5).hex()
 
 
 def words(state: dict[str, Any], cause: str | None) -> bytes:
@@ -219,6 +242,7 @@ class House:
         self._clock = Clock()
         self._ask: zmq.Socket[bytes] | None = None
         self._say: zmq.Socket[bytes] | None = None
+        self._services: dict[str, tuple[Service, zmq.Socket[bytes]]] = {}
 
     def changes(self, *names: str, seconds: float | None = None) -> Iterator[Change]:
         """Yield what these devices show, or all: first as it is, then each change.
@@ -247,7 +271,9 @@ class House:
         NoAnswer when the house itself says nothing within `seconds`.
         """
         if self._way.key and self._clock.is_old:
-            self._clock.learn(self._exchange(self._clock.question(), seconds))
+            began = time.monotonic()
+            answer = self._exchange(self._clock.question(), seconds)
+            self._clock.learn(answer, time.monotonic() - began)
         deadline = self._clock.deadline(seconds)
         wish = Command(id=new_id(), command=command, deadline=deadline, args=args, device=device)
         return self._exchange(wish, seconds + 0.5)  # the exchange itself answers at the deadline
@@ -259,21 +285,32 @@ class House:
             self._say.poll(int(READY_SECONDS * 1000))  # the house subscribes when the way is open
         self._say.send_multipart([f"{device}/state".encode(), words(state, cause)])
 
-    def commands(self, device: str) -> Iterator[Wish]:
-        """Yield the commands for a device of yours, for ever; each is to be replied to."""
-        service = Service(device)
-        with open_socket(self._context, zmq.DEALER, self._way.ask, self._way.key) as socket:
+    def commands(self, device: str, *, seconds: float | None = None) -> Iterator[Wish]:
+        """Yield the commands for a device of yours; each is to be replied to.
 
-            def send(receipt: dict[str, Any]) -> None:
-                socket.send_multipart([b"", msgspec.json.encode(receipt)])
+        It ends when none has come for `seconds`, so that the device can be told of again; commands
+        that come in between wait for the next call. Without `seconds` it never ends.
+        PermissionError when the key may not speak for the device.
+        """
+        if device not in self._services:
+            socket = open_socket(self._context, zmq.DEALER, self._way.ask, self._way.key)
+            self._services[device] = Service(device), socket
+        service, socket = self._services[device]
 
-            while True:
-                if offer := service.offer():
-                    socket.send_multipart([b"", offer])
-                if socket.poll(int(SERVE_SECONDS * 1000)) and (
-                    wish := service.take(socket.recv_multipart()[-1])
-                ):
-                    yield Wish(wish, send)
+        def reply(*words: Any) -> None:
+            socket.send_multipart([b"", service.reply(*words)])
+
+        since = time.monotonic()
+        while (left := SERVE_SECONDS if seconds is None else since + seconds - time.monotonic()) > 0:
+            if offer := service.offer():
+                socket.send_multipart([b"", offer])
+            if not socket.poll(int(min(left, SERVE_SECONDS) * 1000) + 1):
+                continue
+            if wish := service.take(socket.recv_multipart()[-1]):
+                yield Wish(wish, reply)
+                since = time.monotonic()
+            while service.again:
+                socket.send_multipart([b"", service.again.pop()])
 
     def _exchange(self, command: Command, seconds: float) -> Receipt:
         if self._ask is None:

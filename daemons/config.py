@@ -28,6 +28,7 @@ from daemons.house import (
 )
 from daemons.load import find_kind, lacks
 from daemons.message import BRIDGE, EXCHANGE, NAME, RECORDER, STEWARD
+from daemons.place import far_endpoint
 from daemons.value import Path as Where
 from daemons.value import Problem, choose, convert, read, show
 
@@ -62,11 +63,11 @@ class House(Struct, frozen=True, kw_only=True):
         """Say where programs reach the house over the network; nothing where they do not."""
         front = convert(self.raw.get("exchange", {}), Front)
         if own := self.hosts.get(self.host or ""):
-            return f"tcp://{own.address}:{own.port}"
+            return far_endpoint(own.address, own.port)
         if front.address is None:
             return None
         everywhere = front.address in ("*", "0.0.0.0", "::")  # noqa: S104  it is compared
-        return f"tcp://{gethostname() if everywhere else front.address}:{front.port}"
+        return far_endpoint(gethostname() if everywhere else front.address, front.port)
 
     @property
     def own(self) -> list[str]:

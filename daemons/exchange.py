@@ -14,10 +14,11 @@ from msgspec import Struct
 
 from daemons.bus import Refusals, Subscriber
 from daemons.clock import machine, uptime
-from daemons.errors import HouseError, Rejected
+from daemons.errors import DeviceError, HouseError, Rejected
 from daemons.front import echo, guest, steps
 from daemons.front.abroad import Abroad
 from daemons.front.awaited import Take
+from daemons.front.caller import Callers
 from daemons.front.caretaker import DEEDS, Caretaker, Fingerprint
 from daemons.front.door import Answer, Door, Question, far, near, rejected
 from daemons.front.messenger import Messenger
@@ -28,14 +29,13 @@ from daemons.journal import Journal
 from daemons.keyring import HOST, NOBODY, Key, Keyring, Rights, own_pair
 from daemons.load import find_kind
 from daemons.log import open_log
-from daemons.message import EXCHANGE, Command, Receipt, Scalar, turn
-from daemons.place import Lock
+from daemons.message import EXCHANGE, Command, Receipt, Scalar, too_far, turn
+from daemons.place import Lock, far_endpoint
 from daemons.process import LATE, Life, Process, next_life
 from daemons.value import choose
 
 HEAR, SAY = "ipc://bus/exchange.hear", "ipc://bus/exchange.say"
 """The near door, from inside the run directory; its third socket is the exchange's command socket."""
-LONGEST_DEADLINE_SECONDS = 300.0
 AT_HOST = "host "
 """How the key of another host is named; the name of a program's key has no space."""
 
@@ -98,14 +98,19 @@ class Exchange:
         self._fingerprint = Fingerprint()
         self._visitors(slice_)
         self._doors = [
-            Door(near(process.context, EXCHANGE, HEAR, SAY, process.server.socket), None, self._refusals)
+            Door(near(process.context, EXCHANGE, HEAR, SAY, process.server.socket), self._refusals)
         ]
         self._place: str | None = None
+        self._closed: str | None = None
+        """Why it cannot be reached over the network, where it should be."""
         self._is_told = False
-        if address := slice_.table.get("address"):
-            self._open(address, slice_.table["port"])
-        for door in self._doors:
-            self._attend(door)
+        table = slice_.table
+        self._address: tuple[str, int] | None = (table["address"], table["port"]) if table else None
+        self._callers = Callers(process.log)
+        if self._address:
+            porter = Porter(process.context, self._find)
+            process.loop.watch(porter.socket, porter.answer)
+        self._attend(self._doors[0])
         self._subscriber = Subscriber(process.context, self._names, process.log)
         process.loop.watch(self._subscriber.socket, self._hear)
         process.loop.every(1.0, self._turn)
@@ -118,15 +123,22 @@ class Exchange:
 
     # Doors and who stands at them
 
-    def _open(self, address: str, port: int) -> None:
-        """Open the door to the network, to who has a key."""
+    def _open(self) -> None:
+        """Open the door to the network, to who has a key; tried again when its ports cannot be had."""
+        if self._address is None or len(self._doors) > 1:
+            return
         process = self._process
-        porter = Porter(process.context, self._find, self._refusals)
-        process.loop.watch(porter.socket, porter.answer)
-        self._doors.append(
-            Door(far(process.context, EXCHANGE, address, port, self._own), self._rights, self._refusals)
-        )
-        self._place = f"tcp://{address}:{port}"
+        try:
+            sockets = far(process.context, EXCHANGE, *self._address, self._own)
+        except DeviceError as error:
+            if self._closed is None:
+                process.log.error("cannot be reached over the network: %s", error)
+            self._closed = str(error)
+            return
+        self._closed = None
+        self._doors.append(Door(sockets, self._refusals, self._rights, self._callers))
+        self._attend(self._doors[-1])
+        self._place = far_endpoint(*self._address)
         process.log.info("is reached at %s by %d keys", self._place, len(self._keys))
 
     def _attend(self, door: Door) -> None:
@@ -135,14 +147,15 @@ class Exchange:
         loop.watch(sockets.say, partial(self._take_words, door))
         loop.watch(sockets.ask, partial(self._take_questions, door))
 
-    def _find(self, public_key: str) -> str | None:
-        """Give the name of who has a key, and may come in."""
+    def _find(self, public_key: str, address: str) -> str | None:
+        """Let in who has a key that is known."""
         if host := self._hosts.get(public_key):
-            return AT_HOST + host
+            return self._callers.admit(AT_HOST + host)
         for name, key in self._keys.items():
             if key.public_key == public_key:
                 self._admitted[name] = key
-                return name
+                return self._callers.admit(name)
+        self._refusals.add(f"the door, from {address}", f"nobody is known by the key {public_key}")
         return None
 
     def _rights(self, who: str) -> Rights:
@@ -180,8 +193,8 @@ class Exchange:
         elif not asked.rights.commands(device):
             self._refusals.add(asked.who, f"it may not command {device}")
             take(rejected(asked.command, f"{asked.who} may not command {device}"))
-        elif asked.command.deadline > time.time() + LONGEST_DEADLINE_SECONDS:
-            take(rejected(asked.command, f"a deadline may lie at most {LONGEST_DEADLINE_SECONDS:g} s ahead"))
+        elif why := too_far(asked.command, time.time()):
+            take(rejected(asked.command, why))
         elif device in self._parlour:
             self._parlour.carry(device, asked.command, take)
         elif link := self._abroad.way_to(device):
@@ -308,10 +321,12 @@ class Exchange:
         self._subscriber.renew()
         self._look_at_clock()
         self._keys = self._keyring.read()
-        for name, key in self._admitted.items():
+        for name, key in list(self._admitted.items()):
             if self._keys.get(name) != key:
-                # libzmq cannot end one connection; ended together, only who has a key comes back.
-                self._process.loop.stop(f"a change of the key {name}")
+                del self._admitted[name]
+                self._callers.end(name)
+                self._process.log.info("the key %s is another, or none; who came by it has to leave", name)
+        self._open()
         self._tell()
 
     def _tell(self) -> None:
@@ -324,6 +339,7 @@ class Exchange:
             for link in links
             if link.is_open and link.result.get("configuration") != mine
         ]
+        faults += [self._closed] if self._closed else []
         shown: dict[str, Scalar] = {
             "status": True,
             "phase": "open" if all(link.is_open for link in links) else "cut",

@@ -9,6 +9,7 @@ import os
 import re
 import socket
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -121,8 +122,11 @@ class Keyring:
 
     def read(self) -> dict[str, Key]:
         """Give every key by its name."""
-        with os.scandir(CLIENTS) as found:
-            files = sorted((f.name, f.inode(), f.stat().st_mtime_ns) for f in found)
+        files = []
+        for path in sorted(CLIENTS.iterdir()):
+            with suppress(FileNotFoundError):  # it was revoked just now
+                about = path.stat()
+                files.append((path.name, about.st_ino, about.st_ctime_ns))
         if files != self._files:
             self._files, self._keys = files, read_keys(self._complain)
         return self._keys

@@ -16,6 +16,8 @@ from typing import Any, Self
 import zmq
 
 Handler = Callable[[], None]
+CROWD = 1000
+"""So many timers, and those that were cancelled are looked for and dropped."""
 
 
 class Timer:
@@ -43,6 +45,7 @@ class Loop:
         self._began = now()
         self._poller = zmq.Poller()
         self._timers: list[tuple[float, int, Timer]] = []
+        self._crowd = CROWD
         self._number = count()
 
     def watch(self, source: Any, handler: Handler) -> None:
@@ -65,6 +68,10 @@ class Loop:
 
     def at(self, when: float, handler: Handler) -> Timer:
         """Call the handler once, not before that moment."""
+        if len(self._timers) > self._crowd:  # many were cancelled, perhaps, long before their time
+            self._timers = [entry for entry in self._timers if entry[2].handler]
+            heapq.heapify(self._timers)
+            self._crowd = max(CROWD, 2 * len(self._timers))
         timer = Timer(when, handler)
         heapq.heappush(self._timers, (when, next(self._number), timer))
         return timer

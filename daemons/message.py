@@ -23,6 +23,9 @@ TICK_SECONDS = 1e-6
 LIMIT = 1 << 20
 """The size in bytes above which no frame is accepted, on any socket."""
 
+LONGEST_DEADLINE_SECONDS = 300.0
+"""How far in the future a command's deadline may lie: its receipt is remembered until then."""
+
 DeviceName = Annotated[str, Meta(pattern=rf"^{NAME.pattern}\Z")]
 MOST_PAST = 8
 """How many moments a state remembers at the most."""
@@ -163,6 +166,13 @@ def turn(
     changed = [name for name, value in after.items() if name in before and before[name] != value]
     at = max([at, *(when + TICK_SECONDS for when in turned.values())])
     return {**{name: when for name, when in turned.items() if name in after}, **dict.fromkeys(changed, at)}
+
+
+def too_far(command: Command, wall: float) -> str | None:
+    """Say why a command is refused whose deadline lies too far ahead; nothing when it does not."""
+    if command.deadline > wall + LONGEST_DEADLINE_SECONDS:
+        return f"a deadline may lie at most {LONGEST_DEADLINE_SECONDS:g} s ahead"
+    return None
 
 
 def topic(message: Published) -> bytes:

@@ -51,6 +51,11 @@ def command_endpoint(name: str) -> str:
     return f"ipc://bus/{name}.command"
 
 
+def far_endpoint(address: str, port: int) -> str:
+    """Where a machine is reached over the network; an address of IPv6 stands in brackets."""
+    return f"tcp://[{address}]:{port}" if ":" in address else f"tcp://{address}:{port}"
+
+
 def enter(run: Path) -> None:
     """Make the run directory what it must be, private to its owner, and work inside it from now on.
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.frontdoor import far_door, free_ports
 from tests.guard import kill_all, processes_of
 from tests.household import BREAKFAST, Household
 from tests.wire import Wire, need_network
@@ -85,6 +86,17 @@ def household(tmp_path: Path, guard: Callable[[Path | str], None]) -> Iterator[C
             left[str(house.run)] = pids
             kill_all(str(house.run))
     assert not left, f"a house was taken down, and these processes lived on: {left}"
+
+
+@pytest.fixture(scope="session")
+def front(tmp_path_factory: pytest.TempPathFactory, guard: Callable[[Path], None]) -> Iterator[Household]:
+    """Have a house with a near and a far door up, one for all tests that come to it."""
+    house = Household(tmp_path_factory.mktemp("front"), far_door(free_ports()))
+    guard(house.run)
+    house.house("up")
+    yield house
+    house.house("down", check=False)
+    assert not kill_all(str(house.run)), "the house with the front door was taken down, and some lived on"
 
 
 @pytest.fixture

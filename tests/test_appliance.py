@@ -11,12 +11,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from daemons.almanac import Almanac
 from daemons.appliance import (
     CONFIRM_SECONDS,
-    LONGEST_DEADLINE_SECONDS,
     MOST_RECEIPTS,
     Appliance,
 )
 from daemons.hardware import Press, Reading, Setting
-from daemons.message import Command, Receipt, State
+from daemons.message import LONGEST_DEADLINE_SECONDS, Command, Receipt, State
 from tests import fresh
 from tests.life import NEVER, Life
 

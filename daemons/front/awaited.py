@@ -8,8 +8,11 @@ from daemons.loop import Loop, Timer
 from daemons.message import Command, Receipt
 
 Take = Callable[[Receipt], None]
-MOST = 1000
-"""How many may be waited for at once; who asks after that is told to wait."""
+MOST = 100
+"""How many of one device may be waited for at once; who asks it after that is told to wait.
+
+So a device that says nothing keeps nobody from the others, whoever asks it, and how often.
+"""
 SPARE_SECONDS = 0.05
 """How long after its deadline a receipt is still waited for: the device itself may say that it has passed."""
 
@@ -19,41 +22,39 @@ class Awaited:
 
     def __init__(self, loop: Loop) -> None:
         self._loop = loop
-        self._waiting: dict[tuple[str, str], list[tuple[Take, Timer]]] = defaultdict(list)
-        """By device and id: two may have sent the same command."""
+        self._waiting: dict[str, list[tuple[str, Take, Timer]]] = defaultdict(list)
+        """Of each device, who waits for the receipt of which id; two may have sent the same command."""
 
     def expect(self, device: str, command: Command, take: Take) -> bool:
         """Have `take` called once with the receipt of a command; false when too many wait already.
 
         When none comes by its deadline, it is called with one that says so.
         """
-        if len(self._waiting) >= MOST:
+        waiting = self._waiting[device]
+        if len(waiting) >= MOST:
             return False
         patience = max(0.0, command.deadline - time.time()) + SPARE_SECONDS
 
         def give_up() -> None:
             why = f"{device} said nothing within {patience:.1f} s; whether it was carried out is not known"
-            self._end(key, entry)
+            waiting.remove(entry)
             take(Receipt(id=command.id, device=device, outcome="unanswered", at=time.time(), reason=why))
 
-        key = device, command.id
-        entry = take, self._loop.at(self._loop.now() + patience, give_up)
-        self._waiting[key].append(entry)
+        entry = command.id, take, self._loop.at(self._loop.now() + patience, give_up)
+        waiting.append(entry)
         return True
 
     def waits(self, device: str, id_: str) -> bool:
         """Tell whether somebody waits for that receipt already."""
-        return (device, id_) in self._waiting
+        return any(id_ == waited for waited, _, _ in self._waiting.get(device, ()))
 
     def come(self, device: str, receipt: Receipt) -> bool:
         """Take a receipt; false when nobody waits for it."""
-        waiting = self._waiting.pop((device, receipt.id), [])
-        for take, timer in waiting:
+        waiting = self._waiting.get(device, [])
+        come = [entry for entry in waiting if entry[0] == receipt.id]
+        for entry in come:
+            _, take, timer = entry
+            waiting.remove(entry)
             timer.cancel()
             take(receipt)
-        return bool(waiting)
-
-    def _end(self, key: tuple[str, str], entry: tuple[Take, Timer]) -> None:
-        self._waiting[key].remove(entry)
-        if not self._waiting[key]:
-            del self._waiting[key]
+        return bool(come)

@@ -27,9 +27,11 @@ from daemons.bus import (
     open_socket,
     part,
 )
-from daemons.errors import MessageError
+from daemons.errors import DeviceError, MessageError
+from daemons.front.caller import Callers, Mark
 from daemons.keyring import OWNER, Pair, Rights
 from daemons.message import Command, Receipt
+from daemons.place import far_endpoint
 from daemons.rate import Rates
 
 AGAIN_SECONDS = 0.1
@@ -50,6 +52,15 @@ class Sockets(NamedTuple):
     hear: Socket
     say: Socket
     ask: Socket
+
+
+class Arrival(NamedTuple):
+    """A message that came in, by whom, and over the network by which connection."""
+
+    who: str
+    rights: Rights
+    frames: list[bytes]
+    mark: Mark | None
 
 
 class Question(NamedTuple):
@@ -82,6 +93,16 @@ def near(context: Context, name: str, hear: str, say: str, ask: Socket) -> Socke
 def far(context: Context, name: str, address: str, port: int, own: Pair) -> Sockets:
     """Open the door to the network; DeviceError when a port of it cannot be had."""
     sockets = Sockets(*(open_far_socket(context, kind) for kind in (zmq.XPUB, zmq.SUB, zmq.ROUTER)))
+    try:
+        _open_far(sockets, name, address, port, own)
+    except DeviceError:
+        for socket in sockets:
+            socket.close()
+        raise
+    return sockets
+
+
+def _open_far(sockets: Sockets, name: str, address: str, port: int, own: Pair) -> None:
     for number, socket in enumerate(sockets):
         socket.curve_server = True
         socket.curve_publickey, socket.curve_secretkey = own.public_key.encode(), own.secret_key.encode()
@@ -90,8 +111,7 @@ def far(context: Context, name: str, address: str, port: int, own: Pair) -> Sock
         socket.set(zmq.RCVHWM, QUEUE)
         if socket is sockets.hear:
             _prepare(sockets)
-        bind(socket, name, f"tcp://{address}:{port + number}")
-    return sockets
+        bind(socket, name, far_endpoint(address, port + number))
 
 
 def _prepare(sockets: Sockets) -> None:
@@ -104,10 +124,17 @@ def _prepare(sockets: Sockets) -> None:
 class Door:
     """One door: who stands at it, and what of it goes on."""
 
-    def __init__(self, sockets: Sockets, find: Callable[[str], Rights] | None, refusals: Refusals) -> None:
-        """`find` gives the rights of who comes by a name; without it, it is the owner's own door."""
+    def __init__(
+        self,
+        sockets: Sockets,
+        refusals: Refusals,
+        find: Callable[[str], Rights] | None = None,
+        callers: Callers | None = None,
+    ) -> None:
+        """`find` gives the rights of one of the `callers`; without them, it is the owner's own door."""
         self.sockets = sockets
         self._find = find
+        self._callers = callers
         self._refusals = refusals
         self._rates = Rates(ASKS_A_SECOND, ASKS_AT_ONCE)
         self._asked: set[bytes] = set()
@@ -120,8 +147,10 @@ class Door:
 
     def take_newcomers(self) -> None:
         """Let new subscriptions count, as far as they are allowed."""
-        for who, rights, frames in self._arrivals(self.sockets.hear):
+        for who, rights, frames, mark in self._arrivals(self.sockets.hear):
             word, prefix = frames[0][:1], frames[0][1:]
+            if mark and self._callers and not self._callers.has_room(mark, word == b"\1", prefix):
+                continue
             if len(frames) != 1 or word not in (b"\0", b"\1") or len(prefix) > LONGEST_SUBSCRIPTION:
                 self._refuse(who, "only subscriptions are taken here")
                 continue
@@ -147,7 +176,7 @@ class Door:
 
     def said(self) -> Iterator[tuple[str, str, bytes]]:
         """Yield what programs say of their devices: who says it, of which, and what."""
-        for who, rights, frames in self._arrivals(self.sockets.say):
+        for who, rights, frames, _ in self._arrivals(self.sockets.say):
             device, _, what = frames[0].decode(errors="replace").partition("/")
             if len(frames) != 2 or what != "state":  # noqa: PLR2004
                 self._refuse(who, "what is said here has two frames, the topic NAME/state and a JSON object")
@@ -158,7 +187,7 @@ class Door:
 
     def asked(self) -> Iterator["Question | Answer"]:
         """Yield the commands that have come, and the receipts that programs give for their devices."""
-        for who, rights, frames in self._arrivals(self.sockets.ask):
+        for who, rights, frames, _ in self._arrivals(self.sockets.ask):
             envelope, body = part(frames)
             payload = body[0] if len(body) == 1 else b""
             try:
@@ -184,20 +213,17 @@ class Door:
         with suppress(zmq.ZMQError):
             self.sockets.ask.send_multipart([*envelope, payload], zmq.NOBLOCK)
 
-    def _arrivals(self, socket: Socket) -> Iterator[tuple[str, Rights, list[bytes]]]:
+    def _arrivals(self, socket: Socket) -> Iterator[Arrival]:
         for _ in range(BURST):
             try:
                 frames: Any = socket.recv_multipart(zmq.NOBLOCK, copy=False)
             except zmq.Again:
                 return
-            if self._find is None:
-                yield "its owner", OWNER, [frame.bytes for frame in frames]
-                continue
-            try:
-                who = str(frames[-1].get("User-Id"))
-            except zmq.ZMQError:
-                continue  # libzmq's own word that a connection has ended, and its subscriptions with it
-            yield who, self._find(who), [frame.bytes for frame in frames]
+            read = [frame.bytes for frame in frames]
+            if self._callers is None or self._find is None:
+                yield Arrival("its owner", OWNER, read, None)
+            elif mark := self._callers.take(frames[-1]):
+                yield Arrival(mark.who, self._find(mark.who), read, mark)
 
     def _refuse(self, who: str, why: object) -> None:
         self._refusals.add(who, why)

@@ -29,6 +29,7 @@ from daemons.front.steps import Stretches, corrected
 from daemons.house import Host
 from daemons.keyring import Pair
 from daemons.message import EXCHANGE, STEWARD, Command, Heartbeat, Published, Report, State
+from daemons.place import far_endpoint
 from daemons.process import Process
 
 CUT_SECONDS = 3.0
@@ -135,7 +136,7 @@ class Link:
         if kind == zmq.DEALER:
             socket.set(zmq.IMMEDIATE, 1)  # what cannot be sent now shall not be sent later
             socket.set(zmq.SNDHWM, 200)
-        socket.connect(f"tcp://{bracketed(host.address)}:{host.port + number}")
+        socket.connect(far_endpoint(host.address, host.port + number))
         return socket
 
     def _send(self, command: Command) -> None:
@@ -240,8 +241,3 @@ class Link:
         now = uptime()
         is_odd = abs(heard.at + self.offset.seconds - now) >= ODD_SECONDS
         return is_odd or self.offset.age(now) >= FRESH_SECONDS
-
-
-def bracketed(address: str) -> str:
-    """Give an address as it stands before a port: one of IPv6 in brackets."""
-    return f"[{address}]" if ":" in address else address

@@ -33,7 +33,7 @@ class Messenger:
             take(receipt)
 
         if not self._awaited.expect(device, command, taken):
-            take(self._refuse(command, "too many commands wait for their receipts"))
+            take(self._refuse(command, f"too many commands wait for {device}"))
             return
         with suppress(zmq.Again):  # who takes nothing gives no receipt, and the deadline says so
             self._line(device).send_multipart([b"", message.encode(command)], zmq.NOBLOCK)

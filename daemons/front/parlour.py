@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from daemons import message
 from daemons.clock import uptime
@@ -18,15 +19,21 @@ from daemons.front.guest import Guest, Memory, Words
 from daemons.front.standin import StandIn
 from daemons.kinds import Kind
 from daemons.message import Command, Heartbeat, Receipt, State
-from daemons.process import Process
+from daemons.process import LATE, Process
 
 PACE_SECONDS = 0.05
 """Of what a program says quicker than this, only the latest counts."""
 SERVES_SECONDS = 10.0
 """For so long after it has said so, a program takes its device's commands."""
-MOST_RECEIPTS = 200
-LONGEST_DEADLINE_SECONDS = 300.0
-"""No command is wanted for longer, so no receipt is remembered for longer."""
+MOST_SENT = 200
+"""Commands of one device whose deadlines have not passed: their receipts are remembered until then."""
+
+
+class Sent(Struct):
+    """A command that was given to a program: once, whatever comes of it."""
+
+    deadline: float
+    receipt: Receipt | None = None
 
 
 class Visit(Struct):
@@ -36,8 +43,8 @@ class Visit(Struct):
     guest: Guest
     every_seconds: float
     seq: int = 0
-    heard: float = float("-inf")
-    """When it last said anything, in steady seconds."""
+    heard: float = field(default_factory=uptime)
+    """When it last said anything, in steady seconds; at first, since when it is waited for."""
     told: float = float("-inf")
     waiting: bytes | None = None
     """Its latest words, when they came too soon after the last."""
@@ -45,8 +52,8 @@ class Visit(Struct):
     server: tuple[Door, Envelope, str] | None = None
     """Where its commands are taken, and by whom."""
     serves_until: float = 0.0
-    receipts: dict[str, tuple[float, Receipt]] = field(default_factory=dict)
-    """By the id of the command, its receipt and until when (Unix seconds) that may come again."""
+    sent: dict[str, Sent] = field(default_factory=dict)
+    """The commands, by their ids."""
 
 
 class Parlour:
@@ -81,13 +88,13 @@ class Parlour:
         """Take what a program says of its device."""
         visit = self._visits[device]
         now = uptime()
-        if now - visit.told >= PACE_SECONDS:
+        if visit.waiting is not None:
+            visit.waiting = payload
+        elif now - visit.told >= PACE_SECONDS:
             self._speak(who, device, payload)
         else:
-            if visit.waiting is None:
-                loop = self._process.loop
-                loop.at(loop.now() + PACE_SECONDS, lambda: self._catch_up(who, device))
             visit.waiting = payload
+            self._process.loop.at(visit.told + PACE_SECONDS, lambda: self._catch_up(who, device))
 
     def serve(self, who: str, device: str, door: Door, envelope: Envelope) -> None:
         """Have a device's commands taken by who asks for them, for a while."""
@@ -97,39 +104,44 @@ class Parlour:
     def carry(self, device: str, command: Command, take: Take) -> None:
         """Give a command to the device's program, once; `take` gets the receipt."""
         visit, now = self._visits[device], time.time()
-        if known := visit.receipts.get(command.id):
-            take(known[1])
+        known = visit.sent.get(command.id)
+        if known and known.receipt:
+            take(known.receipt)
         elif command.deadline <= now:
-            take(
-                Receipt(
-                    id=command.id, device=device, outcome="expired", at=now, reason="its deadline has passed"
-                )
-            )
-        elif visit.server is None or uptime() >= visit.serves_until:
+            take(Receipt(id=command.id, device=device, outcome="expired", at=now, reason=LATE))
+        elif known is None and (visit.server is None or uptime() >= visit.serves_until):
             take(rejected(command, f"no program takes commands for {device} now"))
-        else:
-            is_sent = self._awaited.waits(device, command.id)
-            if not self._awaited.expect(device, command, take):
-                take(rejected(command, f"too many commands wait for {device}"))
-            elif not is_sent:
-                door, envelope, _ = visit.server
-                door.send(envelope, message.encode(command))
+        elif known is None and not self._has_room(visit, now):
+            take(rejected(command, "too many commands within their deadlines"))
+        elif not self._awaited.expect(device, command, take):
+            take(rejected(command, f"too many commands wait for {device}"))
+        elif known is None and visit.server is not None:
+            visit.sent[command.id] = Sent(command.deadline)
+            door, envelope, _ = visit.server
+            door.send(envelope, message.encode(replace(command, device=device)))
 
     def take_receipt(self, who: str, receipt: Receipt) -> bool:
         """Take what a program says came of a command; false when nobody asked it that."""
         visit = self._visits.get(receipt.device)
         if visit is None or visit.server is None or visit.server[2] != who:
             return False
-        now = time.time()
-        visit.receipts = {id_: kept for id_, kept in visit.receipts.items() if kept[0] > now}
-        if len(visit.receipts) < MOST_RECEIPTS:
-            visit.receipts[receipt.id] = now + LONGEST_DEADLINE_SECONDS, receipt
-        return self._awaited.come(receipt.device, receipt)
+        sent = visit.sent.get(receipt.id)
+        if sent is None:
+            return False
+        reason = receipt.reason[:1000] if receipt.reason else None
+        sent.receipt = replace(receipt, at=time.time(), reason=reason, result=None)  # by our clock, and short
+        self._awaited.come(receipt.device, sent.receipt)
+        return True
 
     def release(self) -> None:
         """Let go of the names, when the sockets have gone."""
         for visit in self._visits.values():
             visit.place.release()
+
+    def _has_room(self, visit: Visit, now: float) -> bool:
+        """Tell whether one more command can be remembered."""
+        visit.sent = {id_: sent for id_, sent in visit.sent.items() if sent.deadline > now}
+        return len(visit.sent) < MOST_SENT
 
     def _catch_up(self, who: str, device: str) -> None:
         visit = self._visits[device]
@@ -177,9 +189,9 @@ class Parlour:
         """Once a second: give a sign of life for who was heard, and see who is silent."""
         now = uptime()
         for device, visit in self._visits.items():
-            is_here = now - visit.heard <= visit.every_seconds
-            if is_here:
-                self._beat(device, visit)
+            if now - visit.heard <= visit.every_seconds:
+                if visit.is_here:
+                    self._beat(device, visit)
             elif visit.is_here is not False:
                 visit.place.forget()
                 self._tell(device, visit, is_here=False)

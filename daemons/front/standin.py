@@ -4,11 +4,12 @@ So nobody in the house has to know where a device is. The name's lock is held as
 that comes here from elsewhere shall not be heard from two.
 """
 
+import time
 from collections.abc import Callable
 
 from daemons.bus import CommandServer, Publisher, Request
 from daemons.front.awaited import Take
-from daemons.message import Command, Published
+from daemons.message import Command, Published, Receipt, too_far
 from daemons.place import Lock
 from daemons.process import Process
 
@@ -43,7 +44,12 @@ class StandIn:
 
     def _take_commands(self) -> None:
         for request in self._server.receive():
-            self._obey(self.name, request.command, self._reply_to(request))
+            command, take = request.command, self._reply_to(request)
+            now = time.time()
+            if why := too_far(command, now):
+                take(Receipt(id=command.id, device=self.name, outcome="rejected", at=now, reason=why))
+            else:
+                self._obey(self.name, command, take)
 
     def _reply_to(self, request: Request) -> Take:
         return lambda receipt: self._server.reply(request.envelope, receipt)

@@ -2,6 +2,9 @@
 
 The question and the answer are those of ZAP (rfc.zeromq.org/spec/27). What is answered here comes
 back with each frame of the connection, as its User-Id, so nobody can speak in another's name.
+
+Who is not let in gets no answer: libzmq then ends the handshake (ZMQ_HANDSHAKE_IVL), and the other
+side tries again. On a refusal it would try no more, also when it may come in later.
 """
 
 from collections.abc import Callable
@@ -9,7 +12,7 @@ from collections.abc import Callable
 import zmq
 from zmq.utils import z85
 
-from daemons.bus import Context, Refusals, drain, open_socket
+from daemons.bus import Context, drain, open_socket
 
 ENDPOINT = "inproc://zeromq.zap.01"
 FRAMES = 9
@@ -19,23 +22,21 @@ FRAMES = 9
 class Porter:
     """Answers for all sockets of a context that are CURVE servers."""
 
-    def __init__(self, context: Context, find: Callable[[str], str | None], refusals: Refusals) -> None:
-        """`find` gives the name of who has a public key (Z85), or nothing."""
+    def __init__(self, context: Context, find: Callable[[str, str], str | None]) -> None:
+        """`find` is given a public key (Z85) and the address that it is used from.
+
+        What it gives is said of the connection from then on; it gives nothing for who stays outside.
+        """
         self.socket = open_socket(context, zmq.ROUTER)
         self.socket.bind(ENDPOINT)
         self._find = find
-        self._refusals = refusals
 
     def answer(self) -> None:
         """Answer the questions that have come."""
         for frames in drain(self.socket):
-            name = None
-            address = frames[5].decode(errors="replace") if len(frames) == FRAMES else "?"
-            if len(frames) == FRAMES and frames[7] == b"CURVE":
-                key = z85.encode(frames[8]).decode()
-                name = self._find(key)
-                if name is None:
-                    self._refusals.add(f"the door, from {address}", f"nobody is known by the key {key}")
-            status = (b"200", b"OK") if name else (b"400", b"nobody is known by that key")
-            reply = [*frames[:2], b"1.0", frames[3], *status, (name or "").encode(), b""]
-            self.socket.send_multipart(reply)
+            if len(frames) != FRAMES or frames[7] != b"CURVE":
+                continue
+            if mark := self._find(z85.encode(frames[8]).decode(), frames[5].decode(errors="replace")):
+                self.socket.send_multipart(
+                    [*frames[:2], b"1.0", frames[3], b"200", b"OK", mark.encode(), b""], zmq.NOBLOCK
+                )
