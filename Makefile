@@ -7,10 +7,10 @@ HOUSE = $(VENV)/bin/house
 PIP = $(VENV)/bin/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help up press mirror logs status restart reload down extra test test-all check bench pictures clean
+.PHONY: help up press mirror logs status restart reload down extra test test-all check bench bench-full pictures clean
 
 help:  ## Print the verbs
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 up: $(VENV)/installed  ## Start the house, and wait until every device is ready; of several hosts: make up HOST=kitchen
 	@$(HOUSE) $(if $(HOST),--host $(HOST)) up
@@ -52,16 +52,18 @@ check: $(VENV)/installed-check  ## Lint, and check the types
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
 
-bench: $(VENV)/installed-test  ## Measure memory, start-up, latency, recovery, drivers, bridge and page, side by side
-	$(VENV)/bin/python bench/footprint.py
-	$(VENV)/bin/python bench/latency.py
-	$(VENV)/bin/python bench/recovery.py
-	$(VENV)/bin/python bench/history.py
-	$(VENV)/bin/python bench/drivers.py
-	$(VENV)/bin/python bench/bridge.py
-	$(VENV)/bin/python bench/fleet.py
-	$(VENV)/bin/python bench/crowd.py
-	$(VENV)/bin/python bench/page.py $$(test -x /usr/bin/chromium || echo --without-browser)
+bench: peers  ## Measure everything beside its peers in some minutes; writes docs/benchmarks.md
+	$(VENV)/bin/python -m bench
+
+bench-full: peers  ## The same with more of everything, and an hour's soak: some two hours
+	$(VENV)/bin/python -m bench --full
+
+.PHONY: peers
+peers: $(VENV)/installed-bench
+	@.ci/debian mosquitto mosquitto "it is not measured"
+	@.ci/debian redis-server redis-server "it is not measured"
+	@.ci/debian nats-server nats-server "it is not measured"
+	@.ci/debian chromium chromium "no pixels are measured"
 
 pictures: $(VENV)/installed-test  ## Take the README's pictures anew, from a real page
 	@.ci/debian chromium chromium "there are no pictures"

@@ -1,70 +1,68 @@
-"""How much of one machine a house of many devices takes: start, memory, processor time.
+"""Clients of a page's WebSocket that read everything and look at nothing; one process.
 
-usage: python bench/crowd.py [--devices 20 100] [--seconds 20]
+usage: python -m bench.crowd URL CLIENTS
 
-The devices are simulated lamps; with them are the mirror, the steward and the recorder. Memory is the
-sum of all proportional set sizes, supervisord's too; processor time is that of all processes while
-nothing happens but a sign of life of each a second, as a share of one core.
+It says "ready" when all of them are connected, and goes on until its standard input is closed.
 """
 
-import argparse
 import os
+import selectors
+import socket
+import subprocess
 import sys
-import tempfile
-import time
 from pathlib import Path
+from typing import Self
+from urllib.parse import urlsplit
 
-from footprint import pss
-
-sys.path.insert(0, str(Path(__file__).parent.parent))  # the house belongs to the tests
-from tests.guard import processes_of
-from tests.household import Household
-
-TICKS = os.sysconf("SC_CLK_TCK")
-
-
-def configuration(number: int) -> str:
-    """Give a house of so many lamps."""
-    lamp = '[devices.lamp{}]\nkind = "lamp"\ndriver = "simulated"\n'
-    house = '[house]\nwatchdog = "60s"\n[devices.mirror]\nkind = "mirror"\nport = 0\n'
-    return house + "".join(lamp.format(index) for index in range(number))
+HELLO = (
+    "GET /api/live HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
+AT_ONCE = 1 << 18
 
 
-def processor(pids: list[int]) -> float:
-    """Give the seconds of processor time that these have taken so far."""
-    found = 0
-    for pid in pids:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        found += int(fields[11]) + int(fields[12])
-    return found / TICKS
+class Crowd:
+    """The clients, from outside; a context manager."""
+
+    def __init__(self, url: str, clients: int) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "bench.crowd", url, str(clients)],
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+
+    def __enter__(self) -> Self:
+        """Wait until all are connected."""
+        assert self._process.stdout is not None  # noqa: S101  it was made with one
+        if self._process.stdout.readline().strip() != b"ready":
+            raise ConnectionError("the page does not take so many clients")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Let them go."""
+        self._process.kill()
+        self._process.communicate()
 
 
 def main() -> None:
-    """Measure, and print a table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--devices", type=int, nargs="+", default=[20, 100])
-    parser.add_argument("--seconds", type=float, default=20.0)
-    asked = parser.parse_args()
-    print(f"{'devices':>8}{'processes':>11}{'up s':>7}{'PSS MB':>8}{'each':>6}{'% of a core':>13}")
-    for number in asked.devices:
-        with tempfile.TemporaryDirectory() as folder:
-            house = Household(Path(folder) / "house", configuration(number))
-            began = time.perf_counter()
-            house.house("up")
-            took = time.perf_counter() - began
-            try:
-                pids = processes_of(str(house.run))
-                time.sleep(5)  # the start is over
-                before = processor(pids)
-                time.sleep(asked.seconds)
-                share = (processor(pids) - before) / asked.seconds
-                memory = sum(map(pss, pids))
-            finally:
-                house.house("down")
-        each = memory / len(pids)
-        print(f"{number:8}{len(pids):11}{took:7.1f}{memory:8.0f}{each:6.1f}{100 * share:13.1f}")
+    """Connect, and read."""
+    url, clients = urlsplit(sys.argv[1]), int(sys.argv[2])
+    hello = HELLO.format(host=url.netloc).encode()
+    waiting = selectors.DefaultSelector()
+    for _ in range(clients):
+        client = socket.create_connection((url.hostname, url.port), 10)
+        client.sendall(hello)
+        if b" 101 " not in client.recv(AT_ONCE).partition(b"\r\n")[0]:
+            sys.exit("no WebSocket")
+        client.setblocking(False)
+        waiting.register(client, selectors.EVENT_READ)
+    print("ready", flush=True)
+    waiting.register(sys.stdin, selectors.EVENT_READ)
+    while True:
+        for key, _ in waiting.select():
+            if key.fileobj is sys.stdin or not key.fileobj.recv(AT_ONCE):  # type: ignore[union-attr]
+                return
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """How much a broker needs for many houses: each a session, and all that a real bridge has stand there.
 
-usage: python bench/fleet.py [--houses 1000] [--discovery device]
+usage: python -m bench.fleet [--houses 1000] [--discovery device]
 
 What stands is taken from a real house of twenty devices with its bridge, once. Then so many sessions
 to a fresh mosquitto say the same, each under its own prefix, and stay; the broker's resident memory
@@ -12,14 +12,11 @@ import json
 import resource
 import socket
 import struct
-import sys
 import tempfile
 import time
 from pathlib import Path
 
-from footprint import pss
-
-sys.path.insert(0, str(Path(__file__).parent.parent))  # the broker belongs to the tests
+from daemons.page.memory_use import memory_use
 from tests.broker import Mosquitto
 from tests.eavesdropper import eavesdropping
 from tests.household import Household
@@ -85,6 +82,11 @@ def live(port: int, number: int, said: dict[str, bytes]) -> socket.socket:
     return link
 
 
+def weigh(pid: int) -> float:
+    """Give a process's proportional set size in MB."""
+    return memory_use({"broker": pid})["broker"] / 1e6
+
+
 def main() -> None:
     """Measure, and print."""
     parser = argparse.ArgumentParser(
@@ -101,18 +103,18 @@ def main() -> None:
         print(f"one house of {DEVICES} devices: {len(said)} retained messages, {size} bytes")
         links = []
         with Mosquitto(Path(folder) / "fleet") as broker:
-            before = pss(broker.pid)
+            before = weigh(broker.pid)
             began = time.perf_counter()
             try:
                 for number in range(asked.houses):
                     links.append(live(broker.port, number, said))
                 took = time.perf_counter() - began
-                after = pss(broker.pid)
+                after = weigh(broker.pid)
             finally:
                 for link in links:
                     link.close()
     print(f"{asked.houses} houses at one mosquitto: {asked.houses * len(said)} retained messages,")
-    print(f"  {after - before:.0f} MB more ({(after - before) * 1024 / asked.houses:.0f} kB a house),")
+    print(f"  {after - before:.0f} MB more ({(after - before) * 1000 / asked.houses:.0f} kB a house),")
     print(f"  all said by one client program within {took:.1f} s")
 
 

@@ -1,6 +1,6 @@
 """Throw what is no message at every socket of a breakfast house of its own, for a while.
 
-usage: python bench/fuzz.py [--seconds 60] [--seed 1] [--rate 2000] [--growth 8]
+usage: python -m bench.fuzz [--seconds 60] [--seed 1] [--rate 2000] [--growth 8]
 
 First, for a tenth of the time, somebody who has taken over the switch's publish socket says again,
 in any order, what the switch and others really said, and much that is no message. Then every
@@ -39,15 +39,15 @@ from typing import Any
 
 import msgspec
 import zmq
-from footprint import pss
-from recovery import BREAKFAST, Home
 
+from bench.house import BREAKFAST, House, inside
 from daemons import message, place
 from daemons.bus import Context, Refusals, Socket, Subscriber, command, drain, open_socket
 from daemons.config import load_house
 from daemons.errors import HouseError, MessageError
 from daemons.message import STEWARD, Command, Heartbeat, Receipt, State
 from daemons.operate import INSTALLED
+from daemons.page.memory_use import memory_use
 from daemons.supervise import Supervisor
 from daemons.witness import Witness
 
@@ -100,7 +100,7 @@ class Ear:
 class Fuzz:
     """Throws at one house, counts what it threw, and asks whether everybody still answers."""
 
-    def __init__(self, home: Home, chance: random.Random, rate: float) -> None:
+    def __init__(self, home: House, chance: random.Random, rate: float) -> None:
         house = load_house(INSTALLED)
         self.names = [*house.devices, STEWARD]
         self.sent: Counter[str] = Counter()
@@ -179,7 +179,8 @@ class Fuzz:
             self._with_dealer(name, [])
         time.sleep(1.5)
         processes = Supervisor().processes()
-        return {name: pss(processes[name]["pid"]) for name in self.names}
+        pids = {name: processes[name]["pid"] for name in self.names}
+        return {name: size / 1e6 for name, size in memory_use(pids).items()}
 
     # What is done
 
@@ -584,7 +585,7 @@ def log_lines(name: str) -> str:
     return "".join(path.read_text(errors="replace") for path in Path("log").glob(f"{name}.log*"))
 
 
-def fuzz(home: Home, options: argparse.Namespace) -> list[str]:
+def fuzz(home: House, options: argparse.Namespace) -> list[str]:
     """Fuzz a house that is up, print what came of it, and name every promise that broke."""
     thrower = Fuzz(home, random.Random(options.seed), options.rate)  # noqa: S311  it shall be repeatable
     names, part = thrower.names, options.seconds / 10
@@ -672,8 +673,7 @@ def main() -> None:
     parser.add_argument("--growth", type=float, default=8, help="how many MB a process may grow by")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))
-    with Home(BREAKFAST) as home:
-        home.house("up")
+    with House(BREAKFAST) as home, inside(home):
         broken = fuzz(home, options)
     print(f"\nBroken, with --seed {options.seed}:" if broken else "\nNothing broke.")
     for promise in broken:

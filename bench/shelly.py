@@ -1,6 +1,6 @@
 """What aioshelly would cost instead of aiohttp and the documented digest, measured side by side.
 
-usage: python bench/shelly.py [--number 10] [--switchings 100]
+usage: python -m bench.shelly [--number 10] [--switchings 100]
 
 In an environment of its own, which is thrown away, stand aioshelly and this project. In the same run, in
 turns, processes of three sorts start: one that has imported what every device has, one with our driver,
@@ -19,9 +19,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from footprint import pss
-
-sys.path.insert(0, str(Path(__file__).parent.parent))  # the emulator belongs to the tests
+from daemons.page.memory_use import memory_use
 from tests.drivers.emulators.shelly import REALM, ShellyPlug
 
 PROJECT = Path(__file__).parent.parent
@@ -128,6 +126,11 @@ def switch(process: "subprocess.Popen[str]") -> float:
     return statistics.median(map(float, process.stdout.readline().split()))
 
 
+def weights(alive: list["subprocess.Popen[str]"]) -> list[float]:
+    """Give the proportional set size of each in MB."""
+    return [size / 1e6 for size in memory_use({str(one.pid): one.pid for one in alive}).values()]
+
+
 def main() -> None:
     """Measure, and print a table."""
     parser = argparse.ArgumentParser(
@@ -155,7 +158,7 @@ def main() -> None:
                     process, seconds = start(python, sort, address, asked.switchings)
                     found.append(process)
                     took[sort].append(seconds)
-            memory = {sort: statistics.median(pss(one.pid) for one in found) for sort, found in alive.items()}
+            memory = {sort: statistics.median(weights(found)) for sort, found in alive.items()}
             switched = {sort: switch(alive[sort][0]) for sort in SORTS if sort != BASE}
         finally:
             for process in (one for found in alive.values() for one in found):

@@ -1,24 +1,39 @@
-"""What a history takes: bytes for each device and day, and the time to read, fold and forget.
+"""What a history takes: bytes for each device and day, and the time to read, to fold and to open it.
 
-usage: python bench/history.py [--days 8] [--devices 5] [--noisy]
-
-Each device has three breakfasts a day at their real length, and a restart. With --noisy it also
+Each device has three breakfasts a day at their real length, and a restart. A noisy one also
 draws, all day, a little more or less each second, as a real appliance's meter tells it: the most
-that the recorder writes.
+that the recorder writes. Only SQLite and the recorder's own code are at work; no house runs.
 """
 
-import argparse
 import random
 import statistics
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
+from bench.report import Scale, Sheet
+from bench.table import Section, Table
 from daemons.history import MOST_POINTS, read
+from daemons.verdict import percentile
 from daemons.writer import DAY_SECONDS, Change, Event, Row, Sample, Writer
 
+TITLE = "The recorder's file"
+SECTION = Section(10, "History", (Table(TITLE),))
 PHASES = (("heating", 90, 1100.0), ("brewing", 150, 900.0), ("ready", 1800, 40.0), ("idle", 0, 0.0))
+
+
+class Amount(NamedTuple):
+    """How much is measured."""
+
+    rounds: int
+    days: int
+    devices: int
+    noisy_days: int
+
+
+AMOUNTS = {"tiny": Amount(1, 2, 1, 0), "small": Amount(3, 8, 5, 1), "full": Amount(5, 30, 20, 3)}
 
 
 def day(device: str, number: int, begin: float, *, noisy: bool) -> Iterator[Row]:
@@ -51,37 +66,34 @@ def fill(writer: Writer, devices: list[str], days: int, now: float, *, noisy: bo
     return steps
 
 
-def main() -> None:
-    """Measure, and print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--days", type=int, default=8)
-    parser.add_argument("--devices", type=int, default=5)
-    parser.add_argument("--noisy", action="store_true", help="every device draws something else each second")
-    given = parser.parse_args()
-    devices = [f"device_{index}" for index in range(given.devices)]
+def weigh(sheet: Sheet, column: str, devices: list[str], days: int, *, noisy: bool) -> None:
+    """Live through some days with a new file, and add what that took."""
     now = time.time() // 3600 * 3600
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(prefix="bench") as folder:
         path = Path(folder) / "history.db"
         writer = Writer(path)
-        steps = fill(writer, devices, given.days, now, noisy=given.noisy)
+        steps = fill(writer, devices, days, now, noisy=noisy)
         writer.close()
-        size = path.stat().st_size
-        print(f"{given.days} days of {given.devices} devices: {size} bytes in all")
-        print(f"{size / given.days / given.devices:.0f} bytes for each device and day")
-        slowest = max(steps) * 1000
-        print(
-            f"tidying: {len(steps)} steps, p50 {statistics.median(steps) * 1000:.2f} ms, max {slowest:.1f} ms"
+        sheet.add(
+            TITLE, "for each device and day", column, path.stat().st_size / days / len(devices) / 1000, "kB"
         )
-        for name, seconds in (("hour", 3600), ("day", DAY_SECONDS), ("week", 7 * DAY_SECONDS)):
+        sheet.add(TITLE, "tidying, a step, p50", column, 1000 * statistics.median(steps), "ms")
+        sheet.add(TITLE, "tidying, the longest step", column, 1000 * percentile(steps, 1.0), "ms")
+        for name, seconds in (("an hour", 3600), ("a day", DAY_SECONDS), ("a week", 7 * DAY_SECONDS)):
             began = time.perf_counter()
             read(path, devices, now - seconds, now, MOST_POINTS)
-            print(f"reading a {name}: {(time.perf_counter() - began) * 1000:.1f} ms")
+            sheet.add(TITLE, f"reading {name}", column, 1000 * (time.perf_counter() - began), "ms")
         began = time.perf_counter()
         Writer(path).close()
-        print(f"opening, with its examination: {(time.perf_counter() - began) * 1000:.1f} ms")
+        sheet.add(TITLE, "opening, with its examination", column, 1000 * (time.perf_counter() - began), "ms")
 
 
-if __name__ == "__main__":
-    main()
+def measure(scale: Scale, sheet: Sheet) -> None:
+    """Write histories, calm and noisy."""
+    amount = AMOUNTS[scale]
+    devices = [f"device_{index}" for index in range(amount.devices)]
+    for _ in range(amount.rounds):
+        weigh(sheet, "calm", devices, amount.days, noisy=False)
+        if amount.noisy_days:
+            weigh(sheet, "noisy", devices, amount.noisy_days, noisy=True)
+    sheet.note(f"{amount.devices} devices; {amount.days} calm days, {amount.noisy_days} noisy ones.")

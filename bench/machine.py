@@ -1,0 +1,67 @@
+"""The machine and the libraries that figures are of."""
+
+import os
+import platform
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import zmq
+from msgspec import Struct
+
+LIBRARIES = ("house-daemons", "pyzmq", "msgspec", "aiohttp", "supervisor", "paho-mqtt", "redis", "nats-py")
+"""Whose versions are told."""
+
+
+class Machine(Struct, kw_only=True, frozen=True):
+    """What a figure depends on beside the code."""
+
+    processor: str
+    cores: int
+    memory_mb: int
+    kernel: str
+    python: str
+    libzmq: str
+    libraries: dict[str, str]
+    filesystem: str
+    """What the temporary folder stands on, where the houses of the measurements write."""
+    load: float
+    """How many processes wanted to run in the minute before (getloadavg(3))."""
+
+
+def describe(folder: Path) -> Machine:
+    """Look at the machine; `folder` is where the measurements work."""
+    libraries = {}
+    for name in LIBRARIES:
+        try:
+            libraries[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return Machine(
+        processor=processor(Path("/proc/cpuinfo").read_text()),
+        cores=len(os.sched_getaffinity(0)),
+        memory_mb=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 20,
+        kernel=f"{platform.system()} {platform.release().partition('-')[0]}",
+        python=f"{platform.python_implementation()} {sys.version.split()[0]}",
+        libzmq=zmq.zmq_version(),
+        libraries=libraries,
+        filesystem=filesystem(folder.resolve(), Path("/proc/mounts").read_text()),
+        load=round(os.getloadavg()[0], 2),
+    )
+
+
+def processor(cpuinfo: str) -> str:
+    """Give the model of the processor, as /proc/cpuinfo has it; ARM machines call it Model or Hardware."""
+    for key in ("model name", "Model", "Hardware"):
+        for line in cpuinfo.splitlines():
+            name, _, value = line.partition(":")
+            if name.strip() == key:
+                return value.strip()
+    return platform.machine()
+
+
+def filesystem(folder: Path, mounts: str) -> str:
+    """Give the type of the filesystem that a folder is on: that of the longest mount point above it."""
+    found = [line.split()[1:3] for line in mounts.splitlines()]
+    above = [(len(Path(point).parts), kind) for point, kind in found if folder.is_relative_to(point)]
+    return max(above, default=(0, "unknown"))[1]

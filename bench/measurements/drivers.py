@@ -1,0 +1,97 @@
+"""Each driver of real hardware in a running house: command to confirmed state, memory, and back after a kill.
+
+Each driver reaches its emulator from the tests, over real sockets of this machine (gpio: mock pins
+with a record), and the simulated one stands beside them in the same house. Confirmed is a state in which the
+hardware itself has said that it is as asked. Memory is the proportional set size of the device's process.
+After a `kill -9` the clock runs until the successor has heard its hardware.
+"""
+
+import os
+import statistics
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import NamedTuple
+
+from bench.house import House
+from bench.report import Scale, Sheet
+from bench.table import Section, Table
+from daemons.page.memory_use import memory_use
+from daemons.verdict import percentile
+from tests.drivers.board import Board
+from tests.drivers.emulator import EMULATORS, emulator, table
+from tests.household import Ear
+
+TITLE = "By driver"
+SECTION = Section(8, "Drivers", (Table(TITLE, reference_row="simulated"),))
+PAPER, PINS = "simulated", "gpio"
+ON, BACK = "to confirmed, p50", "kill to heard again"
+
+
+class Amount(NamedTuple):
+    """How much is measured."""
+
+    rounds: int
+    switchings: int
+    kills: int
+    only: tuple[str, ...]
+
+
+AMOUNTS = {
+    "tiny": Amount(1, 1, 1, ("command",)),
+    "small": Amount(3, 20, 2, (*EMULATORS, PINS)),
+    "full": Amount(10, 50, 5, (*EMULATORS, PINS)),
+}
+
+
+def stanza(word: str, options: dict[str, object]) -> str:
+    """Give a lamp behind a driver, as configuration."""
+    return f'[devices.{word}_lamp]\nkind = "lamp"\ndriver = "{word}"\n{word} = {table(options)}\n\n'
+
+
+def switch(house: House, ear: Ear, name: str, on: bool) -> float:
+    """Switch, and give the seconds until the hardware has confirmed it."""
+    id_, began = house.do(name, "on" if on else "off")
+    ear.until(lambda ear: ear.shows(name, status=on, confirmed=True) and ear.states[name].cause == id_)
+    return ear.states[name].at - began
+
+
+def start(ear: Ear, name: str) -> float:
+    """Kill a device, and give the seconds until its successor has heard from its hardware."""
+    before, began = ear.states[name].boot, time.perf_counter()
+    ear.kill(name)
+    ear.until(lambda ear: ear.states[name].boot > before and ear.shows(name, confirmed=True))
+    return time.perf_counter() - began
+
+
+def measure(scale: Scale, sheet: Sheet) -> None:
+    """Switch a lamp behind each driver in turn, and kill each."""
+    amount = AMOUNTS[scale]
+    with tempfile.TemporaryDirectory(prefix="bench") as folder, ExitStack() as stack:
+        made: dict[str, dict[str, object]] = {PAPER: {}}
+        for word in amount.only:
+            path = Path(folder) / word
+            path.mkdir()
+            if word == PINS:
+                os.environ.update(Board(path).environment)  # which the house's processes inherit
+                made[word] = {"relay": 17}
+            else:
+                made[word] = stack.enter_context(emulator(word)(path)).options()
+        toml = '[house]\nname = "Bench"\n\n'
+        house = stack.enter_context(House(toml + "".join(stanza(word, one) for word, one in made.items())))
+        names = {word: f"{word}_lamp" for word in made}
+        ear = stack.enter_context(house.household.ear(*names.values()))
+        ear.until(lambda ear: all(ear.shows(name, confirmed=True) for name in names.values()))
+        for _ in range(amount.rounds):
+            times: dict[str, list[float]] = {word: [] for word in names}
+            for index in range(2 * amount.switchings):
+                for word, name in names.items():
+                    times[word].append(1000 * switch(house, ear, name, on=index % 2 == 0))
+            memory = memory_use({word: ear.beats[name].pid for word, name in names.items()})
+            for word, name in names.items():
+                back = statistics.median(1000 * start(ear, name) for _ in range(amount.kills))
+                sheet.add(TITLE, word, ON, percentile(times[word], 0.5), "ms")
+                sheet.add(TITLE, word, BACK, back, "ms")
+                sheet.add(TITLE, word, "PSS", memory[word] / 1e6, "MB")
+    sheet.note(f"A round is {2 * amount.switchings} switchings and {amount.kills} kills of each.")

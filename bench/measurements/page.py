@@ -1,0 +1,198 @@
+"""The mirror's page: from a press to the pixels of a browser, and to the last of many clients.
+
+Each press is a command to the toaster, on the bus. What is measured ends at one WebSocket client,
+alone; at the slowest of many clients, all connected to the same mirror; and in
+Chromium, in the first frame in which the toaster's card is another one. The clients are a process of their
+own on this machine, and what reading costs them is in their figures.
+"""
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from subprocess import PIPE, Popen
+from typing import NamedTuple
+
+from bench.house import BREAKFAST, House
+from bench.report import Scale, Sheet
+from bench.sight import all_live
+from bench.table import Section, Table
+from daemons.page.memory_use import memory_use
+from daemons.verdict import percentile
+
+TITLE, WEIGHTS = "From a press to whoever looks", "What the page weighs"
+ALONE, PIXELS = "one client", "pixels in Chromium"
+SECTION = Section(7, "The page", (Table(TITLE, reference_row=ALONE), Table(WEIGHTS)))
+CHROMIUM = "/usr/bin/chromium"
+QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+         "--disable-background-networking", "--disable-component-update")  # fmt: skip
+CALM_SECONDS = 0.1
+"""Between presses, so that each finds the house at rest."""
+WATCH = """() => {
+  window.seen = [];
+  const card = document.querySelector('house-card[data-device=toaster]');
+  new MutationObserver(() => {
+    const phase = card.dataset.phase;
+    requestAnimationFrame(() => requestAnimationFrame(() =>
+      window.seen.push([phase, (performance.timeOrigin + performance.now()) / 1000])));
+  }).observe(card, {attributes: true, attributeFilter: ['data-phase']});
+}"""
+
+
+class Amount(NamedTuple):
+    """How much is measured."""
+
+    rounds: int
+    presses: int
+    clients: int
+    browser: bool
+
+
+AMOUNTS = {
+    "tiny": Amount(1, 1, 3, browser=False),
+    "small": Amount(3, 10, 200, browser=True),
+    "full": Amount(10, 20, 500, browser=True),
+}
+
+
+async def listen(url: str, number: int) -> None:
+    """Be so many clients; at the end of the standard input tell for each cause when the last heard it."""
+    import aiohttp  # noqa: PLC0415  only the process of the clients needs it
+
+    heard: dict[str, list[float]] = {}
+    ready = asyncio.Semaphore(0)
+
+    async def one(session: aiohttp.ClientSession) -> None:
+        async with session.ws_connect(f"{url}api/live", max_msg_size=0) as socket:
+            async for frame in socket:
+                at, text = time.time(), frame.data
+                if text.startswith('{"type":"house"'):
+                    ready.release()
+                elif '"device":"toaster"' in text[:120] and '"phase":"toasting"' in text:
+                    cause = text.partition('"cause":"')[2].partition('"')[0]
+                    heard.setdefault(cause, []).append(at)
+
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
+        tasks = [asyncio.create_task(one(session)) for _ in range(number)]
+        for _ in range(number):
+            await ready.acquire()
+        print("ready", flush=True)
+        await asyncio.to_thread(sys.stdin.read)
+        for task in tasks:
+            task.cancel()
+    # Each client hears a toaster at work many times over: the first ones are those of the press.
+    slowest = {cause: sorted(times)[:number][-1] for cause, times in heard.items() if len(times) >= number}
+    print(json.dumps(slowest), flush=True)
+
+
+@contextmanager
+def clients(url: str, number: int) -> Iterator[dict[str, float]]:
+    """Have so many clients; afterwards the dictionary has for each cause when the slowest heard it."""
+    command = [sys.executable, "-m", "bench.measurements.page", url, str(number)]
+    found: dict[str, float] = {}
+    folder = Path(__file__).parent.parent.parent
+    with Popen(command, stdin=PIPE, stdout=PIPE, text=True, cwd=folder) as process:
+        try:
+            if process.stdout is None or process.stdout.readline().strip() != "ready":
+                raise ConnectionError("the page does not take so many clients")
+            yield found
+            found.update(json.loads(process.communicate("")[0]))
+        finally:
+            process.kill()
+
+
+def press(house: House) -> tuple[str, float]:
+    """Start the toaster; give the id, and when it was sent."""
+    return house.do("toaster", "start")
+
+
+def calm(house: House) -> None:
+    """Stop it again."""
+    time.sleep(CALM_SECONDS)
+    house.do("toaster", "stop")
+    time.sleep(CALM_SECONDS)
+
+
+def to_clients(house: House, url: str, number: int, presses: int) -> tuple[list[float], float]:
+    """Press with so many clients; give the milliseconds to the slowest, and the mirror's memory in MB."""
+    with clients(url, number) as found:
+        sent = {}
+        for _ in range(presses):
+            id_, sent[id_] = press(house)
+            calm(house)
+        memory = memory_use({"mirror": house.mirror().until(all_live)["mirror"]["pid"]})["mirror"]
+    if missed := sent.keys() - found.keys():
+        raise ConnectionError(f"a client has missed {len(missed)} presses")
+    return [1000 * (found[id_] - began) for id_, began in sent.items()], memory / 1e6
+
+
+@contextmanager
+def browser(house: House, url: str, sheet: Sheet) -> Iterator["Browser"]:
+    """Have a browser that looks on."""
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415  who only tries has no browser
+
+    weights: list[int] = []
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
+        page = chromium.new_page(viewport={"width": 1920, "height": 1080})
+        page.on("requestfinished", lambda request: weights.append(request.sizes()["responseBodySize"]))
+        page.goto(url)
+        page.wait_for_selector("house-card[data-device=toaster][data-presence=live]")
+        sheet.add(WEIGHTS, "first load", "size", sum(weights) / 1000, "kB")
+        page.evaluate(WATCH)
+        yield Browser(house, page)
+        chromium.close()
+
+
+class Browser:
+    """A browser with the page open."""
+
+    def __init__(self, house: House, page: "Page") -> None:  # type: ignore[name-defined]  # noqa: F821
+        self._house = house
+        self._page = page
+
+    def press(self) -> float:
+        """Press, and give the milliseconds until it is to be seen."""
+        self._page.evaluate("() => { window.seen = []; }")
+        _, began = press(self._house)
+        self._page.wait_for_function("() => window.seen.some(([phase]) => phase === 'toasting')")
+        seen = next(at for phase, at in self._page.evaluate("() => window.seen") if phase == "toasting")
+        calm(self._house)
+        return 1000 * (float(seen) - began)
+
+
+def measure(scale: Scale, sheet: Sheet) -> None:
+    """Press with one client, with many, and with a browser, in turn."""
+    amount = AMOUNTS[scale]
+    crowd = f"the slowest of {amount.clients}"
+    with House(BREAKFAST) as house:
+        url = house.page()
+        for _ in range(amount.rounds):
+            for title, number in ((ALONE, 1), (crowd, amount.clients)):
+                took, memory = to_clients(house, url, number, amount.presses)
+                add(sheet, title, took)
+                sheet.add(
+                    WEIGHTS, "the mirror, with " + title.removeprefix("the slowest of "), "size", memory, "MB"
+                )
+        if amount.browser and not Path(CHROMIUM).exists():
+            sheet.note(
+                f"There is no {CHROMIUM}, so no pixels were measured; on Debian: apt install chromium."
+            )
+        elif amount.browser:
+            with browser(house, url, sheet) as looking:
+                for _ in range(amount.rounds):
+                    add(sheet, PIXELS, [looking.press() for _ in range(amount.presses)])
+    sheet.note(f"{amount.presses} presses a round; the browser's rounds come after the clients'.")
+
+
+def add(sheet: Sheet, row: str, took: list[float]) -> None:
+    """Add a round."""
+    for column, share in (("p50", 0.5), ("p99", 0.99)):
+        sheet.add(TITLE, row, column, percentile(took, share), "ms")
+
+
+if __name__ == "__main__":
+    asyncio.run(listen(sys.argv[1], int(sys.argv[2])))

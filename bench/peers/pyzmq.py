@@ -1,0 +1,106 @@
+"""Bare pyzmq with its Poller: publishers bind, subscribers connect, a command goes to a ROUTER. The limit."""
+
+import time
+from collections.abc import Iterable
+
+import zmq
+
+from bench.part import Message
+from bench.peers import Hear, Peer
+
+
+class Pyzmq(Peer):
+    """The sockets of the house, and nothing else of it."""
+
+    module = "zmq"
+
+    def run(self, hear: Hear) -> None:
+        """Poll, take what has come, and send what comes of it."""
+        self._open()
+        poller = zmq.Poller()
+        for socket in self._sources:
+            poller.register(socket, zmq.POLLIN)
+        while True:
+            for socket, _ in poller.poll():
+                router = socket is self._router
+                while True:
+                    try:
+                        frames = socket.recv_multipart(zmq.NOBLOCK)
+                    except zmq.Again:
+                        break
+                    heard = self._taken if router else frames[0].decode()
+                    self.send(hear(heard, frames[-1]))
+
+    def send(self, messages: Iterable[Message]) -> None:
+        """Publish."""
+        for topic, payload in messages:
+            self._publisher.send_multipart([topic.encode(), payload])
+
+    def _open(self) -> None:
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._publisher = self._socket(zmq.PUB)
+        self._publisher.bind(self._endpoint(self.name, "publish"))
+        self._sources = []
+        self._router = None
+        heard = [topic for topic in self.hears if not topic.endswith("/set")]
+        if len(heard) < len(self.hears):
+            self._taken = next(topic for topic in self.hears if topic.endswith("/set"))
+            self._router = self._socket(zmq.ROUTER)
+            self._router.bind(self._endpoint(self.name, "command"))
+            self._sources.append(self._router)
+        if heard:
+            subscriber = self._socket(zmq.SUB)
+            for topic in heard:
+                subscriber.connect(self._endpoint(topic.partition("/")[0], "publish"))
+                subscriber.subscribe(topic)
+            self._sources.append(subscriber)
+
+    def connect(self) -> None:
+        """Have a line to the switch and one to the mirror, and hear the mirror."""
+        self._context = zmq.Context()
+        self._subscriber = self._socket(zmq.SUB)
+        for topic in self.hears:
+            self._subscriber.connect(self._endpoint(topic.partition("/")[0], "publish"))
+            self._subscriber.subscribe(topic)
+        self._lines: dict[str, zmq.Socket[bytes]] = {}
+        self._publishers: dict[str, zmq.Socket[bytes]] = {}
+
+    def ask(self, topic: str, payload: bytes, patience: float) -> tuple[float, bytes] | None:
+        """Send a command, and hear the mirror."""
+        name = topic.partition("/")[0]
+        if name not in self._lines:
+            self._lines[name] = self._socket(zmq.DEALER)
+            self._lines[name].connect(self._endpoint(name, "command"))
+        while self._subscriber.poll(0):
+            self._subscriber.recv_multipart()  # an answer that nobody waits for any more
+        began = time.time()
+        self._lines[name].send(payload)
+        if not self._subscriber.poll(int(patience * 1000)):
+            return None
+        return began, self._subscriber.recv_multipart()[-1]
+
+    def bind(self, topics: Iterable[str]) -> None:
+        """Be the publisher of each of these."""
+        for topic in topics:
+            self._publishers[topic] = self._socket(zmq.PUB)
+            self._publishers[topic].bind(self._endpoint(topic.partition("/")[0], "publish"))
+
+    def flood(self, messages: Iterable[Message], *, calm: bool) -> None:
+        """Publish each by its own publisher."""
+        for topic, payload in messages:
+            self._publishers[topic].send_multipart([topic.encode(), payload])
+
+    def close(self) -> None:
+        """Close every socket."""
+        self._context.destroy(linger=0)
+
+    def _socket(self, kind: int) -> "zmq.Socket[bytes]":
+        socket = self._context.socket(kind)
+        socket.set(zmq.LINGER, 0)
+        socket.set(zmq.RCVHWM, 10_000)
+        socket.set(zmq.RECONNECT_IVL, 10)
+        socket.set(zmq.RECONNECT_IVL_MAX, 100)
+        return socket
+
+    def _endpoint(self, name: str, what: str) -> str:
+        return f"ipc://{self.folder}/bus/{name}.{what}"

@@ -1,0 +1,127 @@
+"""Two reports: only what is beyond the noise is told, and the machine's own change is taken out."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.compare import compare, drift, tell
+from bench.report import Report, Sheet
+from tests.bench import made
+from tests.household import PROJECT
+
+ROUNDS = [10.0, 10.5, 11.0]
+
+
+def test_what_got_slower_beyond_the_noise_is_told() -> None:
+    """Every round of the one is above every round of the other."""
+    (change,) = compare(made.report(House=ROUNDS), made.report(House=[14.0, 15.0, 16.0]))
+    assert change.is_worse
+    assert change.factor == pytest.approx(15 / 10.5)
+
+
+def test_what_got_quicker_is_told_as_such() -> None:
+    """It is a change, and none for the worse."""
+    (change,) = compare(made.report(House=ROUNDS), made.report(House=[5.0, 5.5, 6.0]))
+    assert not change.is_worse
+
+
+def test_rounds_that_overlap_are_noise() -> None:
+    """However far apart their medians are."""
+    assert not compare(made.report(House=[10.0, 11.0, 30.0]), made.report(House=[25.0, 26.0, 27.0]))
+
+
+def test_a_change_of_a_few_per_cent_is_noise() -> None:
+    """Also where the rounds lie close together."""
+    assert not compare(made.report(House=[10.0, 10.1, 10.2]), made.report(House=[10.3, 10.4, 10.5]))
+
+
+def test_fewer_than_three_rounds_say_nothing() -> None:
+    """There is no spread to compare with."""
+    assert not compare(made.report(House=[10.0, 10.1]), made.report(House=[20.0, 20.1, 20.2]))
+
+
+def test_a_slower_machine_is_no_slower_house() -> None:
+    """The peers, whose code is the same, got slower as well."""
+    before = made.report(House=ROUNDS, limit=[1.0, 1.0, 1.0])
+    after = made.report(House=[20.0, 21.0, 22.0], limit=[2.0, 2.0, 2.0])
+    assert drift(before, after) == 2.0
+    assert not compare(before, after)
+    assert "2.00 times as long" in tell(before, after)
+
+
+def test_more_of_a_rate_is_better() -> None:
+    """Of states a second, fewer are worse."""
+
+    def rates(*values: float) -> Report:
+        report = made.report()
+        for value in values:
+            Sheet(report, "speed").add("Rates", "House", "20", value, "states/s", more_is_better=True)
+        return report
+
+    (change,) = compare(rates(100, 101, 102), rates(50, 51, 52))
+    assert change.is_worse
+    (change,) = compare(rates(100, 101, 102), rates(150, 151, 152))
+    assert not change.is_worse
+
+
+def test_memory_does_not_depend_on_how_fast_the_machine_is() -> None:
+    """The peers' slowness is not taken out of it."""
+
+    def weighed(size: float, took: float) -> Report:
+        report = made.report(limit=[took] * 3)
+        for _ in range(3):
+            Sheet(report, "cost").add("Memory", "House", "PSS", size, "MB")
+        return report
+
+    (change,) = compare(weighed(10, 1), weighed(20, 2))
+    assert change.factor == 2.0
+
+
+@given(st.lists(st.floats(0.001, 1e6), min_size=3, max_size=10), st.floats(0.01, 100))
+def test_a_report_compared_with_itself_on_another_machine_has_changed_nothing(
+    rounds: list[float], slower: float
+) -> None:
+    """Whatever the machine."""
+    before = made.report(House=rounds, limit=rounds)
+    after = made.report(
+        House=[value * slower for value in rounds], limit=[value * slower for value in rounds]
+    )
+    if slower > 1:  # what is rounded to nothing has no ratio
+        assert not compare(before, after)
+
+
+def write(path: Path, report: Report) -> str:
+    """Write a report, and give its name."""
+    path.write_bytes(report.encode())
+    return str(path)
+
+
+def test_the_command_tells_and_its_exit_status_says_whether_something_got_worse(tmp_path: Path) -> None:
+    """As a person, or a program, calls it."""
+    before = write(tmp_path / "before.json", made.report(House=ROUNDS))
+    after = write(tmp_path / "after.json", made.report(House=[20.0, 21.0, 22.0]))
+
+    def run(*files: str) -> "subprocess.CompletedProcess[str]":
+        command = [str(PROJECT / "bench" / "compare"), *files]
+        return subprocess.run(
+            command, capture_output=True, text=True, check=False, env=environment(), timeout=60
+        )
+
+    worse, same, missing = run(before, after), run(before, before), run(before, str(tmp_path / "gone.json"))
+    assert (worse.returncode, same.returncode, missing.returncode) == (1, 0, 2)
+    assert "speed / How soon / House / p50" in worse.stdout
+    assert "× 2.00" in worse.stdout
+    assert "Worse beyond the noise: nothing" in same.stdout
+    assert (
+        missing.stderr == f"bench/compare: {tmp_path}/gone.json cannot be read: No such file or directory\n"
+    )
+
+
+def environment() -> dict[str, str]:
+    """Have it use this interpreter's environment, wherever that is."""
+    return {**os.environ, "VENV": sys.prefix}

@@ -1,0 +1,91 @@
+"""A report: rounds under one name are one figure, and JSON keeps all of it."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.report import Figure, Report, ReportError, Sheet, read
+from tests.bench import made
+
+
+def test_values_added_under_one_name_are_the_rounds_of_one_figure() -> None:
+    """The median is the middle one, and the spread the outermost."""
+    figure = made.report(House=[3.0, 1.0, 2.0]).figure("speed", made.TITLE, "House", "p50")
+    assert figure is not None
+    assert figure.rounds == [3.0, 1.0, 2.0]
+    assert (figure.median, figure.spread) == (2.0, (1.0, 3.0))
+
+
+def test_what_was_not_measured_is_no_figure() -> None:
+    """Another name is another figure."""
+    assert made.report(House=[1.0]).figure("speed", made.TITLE, "House", "p99") is None
+
+
+NUMBERS = st.floats(0, 1e9).map(lambda number: round(number, 6))
+
+
+@given(st.dictionaries(st.text(min_size=1), st.lists(NUMBERS, min_size=1), max_size=5), st.text())
+def test_a_report_survives_json(rows: dict[str, list[float]], note: str) -> None:
+    """What is written is what is read, whatever its names are."""
+    report = made.report(**rows)
+    Sheet(report, "speed").note(note)
+    assert msgspec.json.decode(report.encode(), type=Report) == report
+
+
+def test_each_figure_is_a_line_of_the_file() -> None:
+    """So that a change of one is a change of a line."""
+    lines = made.report(House=[1.0], limit=[2.0]).encode().decode().splitlines()
+    assert len([line for line in lines if '"rounds"' in line]) == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"{", "is no report"),
+        (b"\xff", "is no report"),
+        (b"[]", "is no report"),
+        (b'{"figures": 5}', "is no report"),
+    ],
+)
+def test_a_file_that_is_no_report_is_told(tmp_path: Path, content: bytes, why: str) -> None:
+    """With its name."""
+    file = tmp_path / "x.json"
+    file.write_bytes(content)
+    with pytest.raises(ReportError, match=f"x.json {why}"):
+        read(file)
+
+
+def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+    """In the system's own words."""
+    with pytest.raises(ReportError, match="No such file"):
+        read(tmp_path / "gone.json")
+
+
+def test_a_report_of_another_format_is_told(tmp_path: Path) -> None:
+    """Figures of another bench are not compared by guessing."""
+    file = tmp_path / "x.json"
+    report = made.report(House=[1.0])
+    report.format = 2
+    file.write_bytes(report.encode())
+    with pytest.raises(ReportError, match="is of format 2"):
+        read(file)
+
+
+def test_a_figure_without_a_round_is_told(tmp_path: Path) -> None:
+    """It has no median."""
+    file = tmp_path / "x.json"
+    report = made.report(House=[1.0])
+    report.figures[0].rounds = []
+    file.write_bytes(report.encode())
+    with pytest.raises(ReportError, match="without a round"):
+        read(file)
+
+
+def test_figures_of_a_table_keep_their_order() -> None:
+    """As they were first measured."""
+    report = made.report(b=[1.0], a=[2.0])
+    found: list[Figure] = report.of("speed", made.TITLE)
+    assert [figure.row for figure in found] == ["b", "a"]

@@ -1,0 +1,101 @@
+"""Figures as rows and columns: medians with their spread, ratios round by round, aims."""
+
+import pytest
+
+from bench.report import Report, Sheet
+from bench.table import Table, amount, grid, judge, markdown, plain, ratios
+from tests.bench import made
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (0.0, "0"),
+        (3.0, "3"),
+        (0.123, "0.12"),
+        (9.999, "10.00"),
+        (12.34, "12.3"),
+        (1234.5, "1,234"),
+        (-0.5, "-0.50"),
+    ],
+)
+def test_an_amount_has_as_many_digits_as_are_worth_reading(value: float, written: str) -> None:
+    """Three or so."""
+    assert amount(value) == written
+
+
+def test_a_cell_has_the_median_and_the_spread_and_the_ratio_stands_beside_it() -> None:
+    """The reference row's own ratio is one."""
+    lines = grid(made.report(House=[4.0, 6.0, 5.0], limit=[2.5, 2.5, 2.5]), "speed", made.SECTION.tables[0])
+    assert lines == [
+        ["ms", "p50", "p50 ÷ limit"],
+        ["House", "5 (4–6)", "2"],
+        ["limit", "2.50", "1"],
+    ]
+
+
+def test_a_table_without_figures_is_none() -> None:
+    """It is left out."""
+    assert grid(made.report(House=[1.0]), "speed", made.SECTION.tables[1]) == []
+
+
+def test_ratios_are_taken_round_by_round() -> None:
+    """So a slow moment of the machine that both had cancels out."""
+    report = made.report(House=[2.0, 20.0], limit=[1.0, 10.0])
+    house, limit = report.of("speed", made.TITLE)
+    assert ratios(house, limit) == [2.0, 2.0]
+
+
+def test_figures_of_different_numbers_of_rounds_are_compared_by_their_medians() -> None:
+    """There are no pairs."""
+    report = made.report(House=[2.0, 4.0, 9.0], limit=[1.0, 3.0])
+    house, limit = report.of("speed", made.TITLE)
+    assert ratios(house, limit) == [2.0]
+
+
+def mixed() -> Report:
+    """Give a table whose columns, or rows, have units of their own."""
+    report = made.report()
+    sheet = Sheet(report, "speed")
+    for row, unit in (("memory", "MB"), ("time", "s")):
+        for column in ("shipped", "stock"):
+            sheet.add("By row", row, column, 2.0 if column == "shipped" else 5.0, unit)
+            sheet.add("By column", column, row, 1.0, unit)
+    return report
+
+
+def test_units_stand_where_they_are_the_same() -> None:
+    """With the rows, or with the columns; and ratios to a column are of each row."""
+    assert grid(mixed(), "speed", Table("By row", reference_column="shipped")) == [
+        ["", "shipped", "stock", "stock ÷ shipped"],
+        ["memory, MB", "2", "5", "2.50"],
+        ["time, s", "2", "5", "2.50"],
+    ]
+    assert grid(mixed(), "speed", Table("By column"))[0] == ["", "memory, MB", "time, s"]
+
+
+def test_what_was_not_measured_leaves_a_dash() -> None:
+    """For the cell and for its ratio."""
+    report = mixed()
+    Sheet(report, "speed").add("By row", "kills", "shipped", 1.0, "ms")
+    assert grid(report, "speed", Table("By row", reference_column="shipped"))[-1] == [
+        "kills, ms",
+        "1",
+        "–",
+        "–",
+    ]
+
+
+def test_an_aim_is_reached_or_not_or_was_not_measured() -> None:
+    """By a ratio, or by the figure itself."""
+    report = made.report(House=[4.5], limit=[1.5])
+    told = [judge(report, "speed", aim).told for aim in made.SECTION.aims]
+    assert told == ["not reached, 3", "reached, 4.50 ms", "not measured"]
+    assert judge(made.report(House=[3.0]), "speed", made.SECTION.aims[0]).told == "not measured"
+
+
+def test_a_table_is_written_for_a_terminal_and_for_markdown() -> None:
+    """Aligned, and with bars."""
+    lines = [["ms", "p50"], ["House", "5"]]
+    assert plain(lines) == "ms     p50\nHouse    5"
+    assert markdown(lines) == "| ms | p50 |\n| --- | --- |\n| House | 5 |"
