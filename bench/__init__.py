@@ -10,6 +10,7 @@
     cast.py        a peer's processes, each of which does a part.py; flood.py, crowd.py loads for a mirror
     report.py      figures by round, as JSON; table.py, plot.py, document.py show them
     compare.py     two reports: what got slower beyond the noise
+    fleet.py       how many houses a broker holds; shelly.py weighs a library that was not taken
     fuzz.py        throws what is no message at a house, and asks whether it still answers
 
 Whatever can be is interleaved: each round measures everybody, so that all have the same machine,

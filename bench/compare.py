@@ -5,8 +5,9 @@ usage: bench/compare BEFORE.json AFTER.json
 The peers' figures are of code that has not changed, so what changed in them is the machine: the
 median of their changes is how much slower it was the second time, and times are told beside that.
 A figure counts as changed when it has three rounds or more in both reports, none of the one lies
-among those of the other, and its median differs by more than five per cent. Exit status 1 when
-something got worse, 2 when a file cannot be compared.
+among those of the other, and its median differs by more than five per cent: as it was measured,
+and also with the machine's part taken out. Exit status 1 when something got worse, 2 when a file
+cannot be compared.
 """
 
 import argparse
@@ -20,7 +21,7 @@ from bench.table import amount, plain
 
 FEWEST_ROUNDS = 3
 LEAST_CHANGE = 0.05
-TIMES = ("ms", "s", "states/s")
+TIMES = ("ms", "s", "states/s", "%")
 """The units that depend on how fast the machine was."""
 
 
@@ -69,12 +70,20 @@ def compare(before: Report, after: Report) -> list[Change]:
             continue
         by = slower if new.unit in TIMES else 1.0
         by = 1 / by if new.more_is_better else by
-        low, high = (bound / by for bound in new.spread)
-        factor = new.median / by / old.median
-        apart = low > old.spread[1] or high < old.spread[0]
-        if apart and abs(factor - 1) > LEAST_CHANGE:
-            found.append(Change(old, new, factor))
+        ways = {direction(old, new, 1.0), direction(old, new, by)}
+        if ways in ({"up"}, {"down"}):
+            found.append(Change(old, new, new.median / by / old.median))
     return sorted(found, key=lambda change: (not change.is_worse, -abs(change.factor - 1)))
+
+
+def direction(before: Figure, after: Figure, by: float) -> str | None:
+    """Say which way a figure went beyond the noise, if it did, once it is divided by the machine's part."""
+    low, high = (bound / by for bound in after.spread)
+    if abs(after.median / by / before.median - 1) <= LEAST_CHANGE:
+        return None
+    if low > before.spread[1]:
+        return "up"
+    return "down" if high < before.spread[0] else None
 
 
 def tell(before: Report, after: Report) -> str:

@@ -82,6 +82,11 @@ def live(port: int, number: int, said: dict[str, bytes]) -> socket.socket:
     return link
 
 
+def weigh(pid: int) -> float:
+    """Give a process's proportional set size in MB."""
+    return memory_use({"broker": pid})["broker"] / 1e6
+
+
 def main() -> None:
     """Measure, and print."""
     parser = argparse.ArgumentParser(
@@ -98,18 +103,18 @@ def main() -> None:
         print(f"one house of {DEVICES} devices: {len(said)} retained messages, {size} bytes")
         links = []
         with Mosquitto(Path(folder) / "fleet") as broker:
-            before = memory_use({"broker": broker.pid})["broker"] / 1e6
+            before = weigh(broker.pid)
             began = time.perf_counter()
             try:
                 for number in range(asked.houses):
                     links.append(live(broker.port, number, said))
                 took = time.perf_counter() - began
-                after = memory_use({"broker": broker.pid})["broker"] / 1e6
+                after = weigh(broker.pid)
             finally:
                 for link in links:
                     link.close()
     print(f"{asked.houses} houses at one mosquitto: {asked.houses * len(said)} retained messages,")
-    print(f"  {after - before:.0f} MB more ({(after - before) * 1024 / asked.houses:.0f} kB a house),")
+    print(f"  {after - before:.0f} MB more ({(after - before) * 1000 / asked.houses:.0f} kB a house),")
     print(f"  all said by one client program within {took:.1f} s")
 
 

@@ -126,6 +126,11 @@ def switch(process: "subprocess.Popen[str]") -> float:
     return statistics.median(map(float, process.stdout.readline().split()))
 
 
+def weights(alive: list["subprocess.Popen[str]"]) -> list[float]:
+    """Give the proportional set size of each in MB."""
+    return [size / 1e6 for size in memory_use({str(one.pid): one.pid for one in alive}).values()]
+
+
 def main() -> None:
     """Measure, and print a table."""
     parser = argparse.ArgumentParser(
@@ -153,10 +158,7 @@ def main() -> None:
                     process, seconds = start(python, sort, address, asked.switchings)
                     found.append(process)
                     took[sort].append(seconds)
-            memory = {
-                sort: statistics.median(memory_use({"it": one.pid})["it"] / 1e6 for one in found)
-                for sort, found in alive.items()
-            }
+            memory = {sort: statistics.median(weights(found)) for sort, found in alive.items()}
             switched = {sort: switch(alive[sort][0]) for sort in SORTS if sort != BASE}
         finally:
             for process in (one for found in alive.values() for one in found):

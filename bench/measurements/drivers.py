@@ -1,9 +1,9 @@
 """Each driver of real hardware in a running house: command to confirmed state, memory, and back after a kill.
 
-Each driver reaches its emulator from the tests, over real sockets of this machine (gpio: mock
-pins with a record), and the simulated one stands beside them in the same house. Confirmed is a state
-in which the hardware itself has said that it is as asked. Memory is the proportional set size of the
-device's process. After a `kill -9` the clock runs until the successor has heard its hardware.
+Each driver reaches its emulator from the tests, over real sockets of this machine (gpio: mock pins
+with a record), and the simulated one stands beside them in the same house. Confirmed is a state in which the
+hardware itself has said that it is as asked. Memory is the proportional set size of the device's process.
+After a `kill -9` the clock runs until the successor has heard its hardware.
 """
 
 import os
@@ -74,7 +74,7 @@ def measure(scale: Scale, sheet: Sheet) -> None:
             path = Path(folder) / word
             path.mkdir()
             if word == PINS:
-                os.environ.update(Board(path).environment)
+                os.environ.update(Board(path).environment)  # which the house's processes inherit
                 made[word] = {"relay": 17}
             else:
                 made[word] = stack.enter_context(emulator(word)(path)).options()

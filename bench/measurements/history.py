@@ -20,7 +20,7 @@ from daemons.verdict import percentile
 from daemons.writer import DAY_SECONDS, Change, Event, Row, Sample, Writer
 
 TITLE = "The recorder's file"
-SECTION = Section(9, "History", (Table(TITLE),))
+SECTION = Section(10, "History", (Table(TITLE),))
 PHASES = (("heating", 90, 1100.0), ("brewing", 150, 900.0), ("ready", 1800, 40.0), ("idle", 0, 0.0))
 
 
