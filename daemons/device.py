@@ -169,10 +169,10 @@ class Shell:
             self._driver.set(setting, self._appliance.memory.cause, self._now())
             now = self._now()
             self._appliance.read(self._driver.read(now), now, time.time())
-        for note in self._appliance.notes:
+        self._tell()
+        for note in self._appliance.notes:  # the house need not wait for the log
             self._process.log.log(LEVELS[note.level], note.text, cause=note.cause)
         self._appliance.notes.clear()
-        self._tell()
         self._rests = self._appliance.rests
         self._set_timer(self._appliance.due())
 

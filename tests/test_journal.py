@@ -2,6 +2,7 @@
 
 import logging
 import shutil
+from binascii import crc32
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import Struct
 
-from daemons.journal import VERSION, Journal
+from daemons.journal import VERSION, Journal, Page
 from daemons.log import Log
 from tests import fresh
 
-FILE, SAFE = Path("journal/lamp.json"), Path("journal/lamp.safe.json")
+FILE, OTHER, SAFE = (Path(f"journal/lamp.{which}.json") for which in ("1", "0", "safe"))
+"""The file that a first life writes first, the one that it writes next, and the copy."""
+DAMAGED = Path("journal/lamp.1.damaged")
 
 
 class Memory(Struct, frozen=True):
@@ -35,9 +38,10 @@ def journal() -> Journal[Memory]:
     return Journal("lamp", Memory, Log(logging.getLogger("test_journal")))
 
 
-def page(presses: int) -> bytes:
+def page(presses: object, number: int = 1) -> bytes:
     """Give a file's content."""
-    return msgspec.json.encode({"version": VERSION, "memory": {"presses": presses}})
+    memory = msgspec.Raw(msgspec.json.encode({"presses": presses}))
+    return msgspec.json.encode(Page(VERSION, memory, number, crc32(memory)))
 
 
 def test_nothing_is_remembered_at_first(caplog: pytest.LogCaptureFixture) -> None:
@@ -61,7 +65,33 @@ def test_a_power_cut_falls_back_to_the_safe_copy() -> None:
     one.secure()
     one.save(Memory(2))
     FILE.write_bytes(b"")
+    OTHER.write_bytes(b"")
     assert journal().load() == Memory(1)
+
+
+def test_the_latest_of_all_that_can_be_read_counts() -> None:
+    """Whichever file it stands in: after a power cut the copy may be newer than what was not forced."""
+    for number, path in enumerate((SAFE, OTHER, FILE)):
+        path.write_bytes(page(number, number + 1))
+        assert journal().load() == Memory(number)
+    SAFE.write_bytes(page(3, 4))
+    assert journal().load() == Memory(3)
+
+
+def test_a_kill_while_it_is_written_leaves_the_memory_before(caplog: pytest.LogCaptureFixture) -> None:
+    """In every life, wherever the writing stopped: what was remembered last is whole in the other file."""
+    journal().save(Memory(0))
+    for presses in range(1, 9):
+        one = journal()
+        assert one.load() == Memory(presses - 1)
+        before = {path: path.read_bytes() for path in (FILE, OTHER) if path.exists()}
+        one.save(Memory(presses))
+        (path,) = (path for path in (FILE, OTHER) if path.exists() and path.read_bytes() != before.get(path))
+        whole, old = path.read_bytes(), before.get(path, b"")
+        for written in range(len(whole)):
+            path.write_bytes(content := whole[:written] + old[written:])
+            assert journal().load() == Memory(presses - (content != whole))
+        path.write_bytes(whole)
 
 
 def test_a_missing_file_falls_back_to_the_safe_copy() -> None:
@@ -77,9 +107,9 @@ def test_no_cut_of_the_file_raises_or_is_taken_for_the_whole(caplog: pytest.LogC
         caplog.clear()
         FILE.write_bytes(whole[:cut])
         assert journal().load() is None
-        assert FILE.with_suffix(".damaged").read_bytes() == whole[:cut]
+        assert DAMAGED.read_bytes() == whole[:cut]
         assert not FILE.exists()
-        assert "journal/lamp.json cannot be read and was set aside as lamp.damaged: " in caplog.text
+        assert "journal/lamp.1.json cannot be read and was set aside as lamp.1.damaged: " in caplog.text
 
 
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -98,12 +128,13 @@ def test_no_content_of_the_files_raises(content: bytes, copy: bytes | None) -> N
     [
         (b"[]", "Expected `object`"),
         (b"{}", "missing required field"),
-        (page(1).replace(b"1}", b'"one"}'), "presses"),
+        (page("one"), "presses"),
+        (page(1).replace(b'"presses":1', b'"presses":2'), "it is torn"),
         (msgspec.json.encode({"version": VERSION + 1, "memory": {}}), f"it is of version {VERSION + 1}"),
         (b'{"version": 1, "memory": ' + b"[" * 100_000, "."),
         (b"\xff\xfe", "."),
     ],
-    ids=["foreign", "empty", "of another type", "newer", "deep", "binary"],
+    ids=["foreign", "empty", "of another type", "torn", "newer", "deep", "binary"],
 )
 def test_a_file_that_is_not_ours_is_set_aside_and_told(
     content: bytes, why: str, caplog: pytest.LogCaptureFixture
@@ -111,7 +142,7 @@ def test_a_file_that_is_not_ours_is_set_aside_and_told(
     """A foreign, damaged or newer file is kept beside, with one line that says why."""
     FILE.write_bytes(content)
     assert journal().load() is None
-    assert Path("journal/lamp.damaged").read_bytes() == content
+    assert DAMAGED.read_bytes() == content
     (record,) = caplog.records
     assert record.levelname == "ERROR"
     assert why in record.getMessage()
@@ -164,7 +195,7 @@ def test_securing_writes_only_what_is_new() -> None:
     written = SAFE.stat()
     one.secure()
     copy: Any = msgspec.json.decode(SAFE.read_bytes())
-    assert copy == {"version": VERSION, "memory": {"presses": 5, "cause": None}}
+    assert (copy["version"], copy["memory"]) == (VERSION, {"presses": 5, "cause": None})
     assert SAFE.stat().st_ino == written.st_ino
 
 

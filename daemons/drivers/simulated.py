@@ -146,7 +146,7 @@ class Relay:
     def _refresh(self) -> None:
         """Read what has been added, by us, another process or a hand."""
         try:
-            if self._path.stat().st_size == self._offset:  # twice a second: not opened for nothing
+            if self._offset and self._path.stat().st_size == self._offset:  # not opened for nothing
                 return
             lines, self._offset = read_switchings(self._path, self._offset)
         except FileNotFoundError:
