@@ -308,7 +308,8 @@ class Hosts:
     def disappear(self, name: str) -> None:
         """Have a host lose its power."""
         self.wire.remove(name)
-        kill_all(str(self[name].run))
+        while kill_all(str(self[name].run)):
+            time.sleep(0.01)
 
     def reappear(self, name: str) -> None:
         """Have it back, as its disk has it."""
