@@ -4,9 +4,9 @@ import time
 
 import pytest
 
+from daemons.bus import command
 from daemons.front import awaited
 from daemons.front.awaited import SPARE_SECONDS, Awaited
-from daemons.bus import command
 from daemons.loop import Loop
 from daemons.message import Command, Receipt
 from tests.fresh import turn_for, turn_until

@@ -2,18 +2,19 @@
 
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import zmq
 
-from daemons.front import link as link_
 from daemons import message
 from daemons.bus import command, drain, open_far_socket
+from daemons.front import link as link_
+from daemons.front.link import Link
 from daemons.house import Host
 from daemons.keyring import new_pair
-from daemons.front.link import Link
 from daemons.message import Command, Heartbeat, Published, Receipt, State
 from daemons.process import Process
 from tests import fresh
@@ -185,7 +186,7 @@ def test_a_deadline_is_as_far_ahead_there_as_here(way: Way) -> None:
         fresh.turn_for(way.process.loop, link_.FRESH_SECONDS)
         taken: list[Receipt] = []
         way.link.carry(command("on", 5), "lamp", taken.append)
-        way.until(lambda taken=taken: taken, "the receipt")
+        way.until(partial(len, taken), "the receipt")
         assert way.door.commands[-1].deadline == pytest.approx(way.door.now + 5, abs=1)
         assert taken[0].at == pytest.approx(time.time(), abs=1)
 

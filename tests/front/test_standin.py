@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 import zmq
 
-from daemons.front.awaited import Take
 from daemons.bus import Subscriber, command, open_socket
 from daemons.errors import AlreadyRunning
+from daemons.front.awaited import Take
+from daemons.front.standin import StandIn
 from daemons.message import Command, Heartbeat, Receipt, State, decode_receipt, encode
 from daemons.place import Lock, command_endpoint
 from daemons.process import Process
-from daemons.front.standin import StandIn
 from tests import fresh
 
 Obey = Callable[[str, Command, Take], None]
