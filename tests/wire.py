@@ -37,7 +37,7 @@ IFF_TAP, IFF_NO_PI = 0x0002, 0x1000
 LONGEST_FRAME = 1 << 16
 BURST = 64
 """Frames that are read from one host before the next has its turn."""
-SETTINGS = {"ipv6/conf/all/disable_ipv6": 1, "ipv4/tcp_retries2": 4, "ipv4/tcp_syn_retries": 2}
+SETTINGS = {"ipv6/conf/all/disable_ipv6": 1, "ipv4/tcp_retries2": 3, "ipv4/tcp_syn_retries": 2}
 """TCP gives a connection up after some three seconds here, instead of after a quarter of an hour."""
 _number = itertools.count(1)
 
