@@ -42,6 +42,7 @@ extra: $(VENV)/installed  ## Install what a driver needs: make extra EXTRA=kasa
 test: $(VENV)/installed-test  ## Run all tests
 	@.ci/debian chromium chromium "the tests in a browser are left out"
 	@.ci/debian mosquitto mosquitto "the tests with a real broker are left out"
+	@.ci/debian ip iproute2 "the tests with several hosts are left out"
 	$(VENV)/bin/python -m pytest -n 4 --dist loadgroup $(TESTS)
 
 test-all:  ## Run all tests on every CPython from 3.11 on that is found

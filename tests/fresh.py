@@ -15,11 +15,13 @@ import zmq
 from daemons import house, load, place
 from daemons.almanac import Almanac
 from daemons.appliance import Appliance
-from daemons.clock import Anchor
+from daemons.clock import Anchor, uptime
 from daemons.kinds import Machine
+from daemons.log import open_log
+from daemons.loop import Loop
 from daemons.memory import Memory
 from daemons.message import State
-from daemons.process import Life
+from daemons.process import Life, Process
 from daemons.value import Problem
 
 PATIENCE_SECONDS = 10.0
@@ -124,3 +126,35 @@ def full_disk(size: int = 0) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft_before, hard))
+
+
+@contextmanager
+def process(name: str = "exchange") -> Iterator[Process]:
+    """Be a process of a house in this run directory."""
+    lock = place.Lock(name)
+    with Process(name, Life(1000, 1, 0), lock, open_log(name), uptime) as made:
+        yield made
+
+
+def turn_until(loop: Loop, met: Callable[[], Any], what: str) -> None:
+    """Have a loop turn until something is so."""
+    end = loop.now() + PATIENCE_SECONDS
+
+    def look() -> None:
+        if met():
+            loop.stop("met")
+        elif loop.now() > end:
+            loop.stop("too late")
+        else:
+            loop.at(loop.now() + 0.002, look)
+
+    loop.ended_by = None
+    look()
+    assert (loop.ended_by or loop.run()) == "met", f"waited in vain for {what}"
+
+
+def turn_for(loop: Loop, seconds: float) -> None:
+    """Have a loop turn for a while, in which something must not happen."""
+    loop.ended_by = None
+    loop.at(loop.now() + seconds, lambda: loop.stop("over"))
+    assert loop.run() == "over"

@@ -187,6 +187,11 @@ class Watch:
         state = self.states.get(name, {}).get("state", {})
         return bool(state) and all(state.get(key) == value for key, value in fields.items())
 
+    def heard(self, name: str, cause: str) -> float:
+        """Say when (monotonic seconds) a device was first heard to have followed a press; 0.0: never."""
+        found = (it for it in self.all if it["device"] == name and it.get("cause") == cause)
+        return next((it["heard"] for it in found if it.get("turned")), 0.0)
+
     def life(self, name: str) -> str | None:
         """Say how a process lives, as it was told last."""
         found: str | None = self.reports.get(name, {}).get("life")
@@ -308,7 +313,8 @@ class Hosts:
     def disappear(self, name: str) -> None:
         """Have a host lose its power."""
         self.wire.remove(name)
-        kill_all(str(self[name].run))
+        while kill_all(str(self[name].run)):
+            time.sleep(0.01)
 
     def reappear(self, name: str) -> None:
         """Have it back, as its disk has it."""

@@ -161,8 +161,8 @@ def short_cuts(ordeal: Ordeal) -> Outcome:
 
 
 def repeated_cuts(ordeal: Ordeal) -> Outcome:
-    """Cut until it is noticed and healed, three times, with a press before, in and after each."""
-    for _ in range(3):
+    """Cut until it is noticed and healed, twice, with a press before, in and after each."""
+    for _ in range(2):
         ordeal.press()
         ordeal.cut()
         ordeal.press()
@@ -176,7 +176,7 @@ def long_cut(ordeal: Ordeal) -> Outcome:
     """Cut for longer than TCP goes on trying."""
     ordeal.press()
     ordeal.cut()
-    time.sleep(12)
+    time.sleep(5)
     ordeal.press()
     ordeal.heal()
     return ordeal.settled()

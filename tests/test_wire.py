@@ -1,6 +1,8 @@
 """The network of the tests does what it says: else they would try nothing."""
 
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -8,6 +10,7 @@ from contextlib import suppress
 import pytest
 
 from tests.guard import NETNS
+from tests.household import PROJECT
 from tests.wire import Port, Wire
 
 
@@ -72,3 +75,11 @@ def test_a_host_can_go_and_come_back(wire: Wire) -> None:
     wire.remove("hall")
     assert not (NETNS / first.namespace).exists()
     assert wire.add("hall").address == first.address
+
+
+def test_a_killed_test_run_leaves_no_host_behind(wire: Wire) -> None:
+    """The guard outlives it, and removes the namespaces that it was told."""
+    hall = wire.add("hall")
+    guard = [sys.executable, str(PROJECT / "tests" / "guard.py")]
+    subprocess.run(guard, input=f"{hall.namespace}\n", text=True, check=True)
+    assert not (NETNS / hall.namespace).exists()

@@ -37,7 +37,7 @@ IFF_TAP, IFF_NO_PI = 0x0002, 0x1000
 LONGEST_FRAME = 1 << 16
 BURST = 64
 """Frames that are read from one host before the next has its turn."""
-SETTINGS = {"ipv6/conf/all/disable_ipv6": 1, "ipv4/tcp_retries2": 4, "ipv4/tcp_syn_retries": 2}
+SETTINGS = {"ipv6/conf/all/disable_ipv6": 1, "ipv4/tcp_retries2": 3, "ipv4/tcp_syn_retries": 2}
 """TCP gives a connection up after some three seconds here, instead of after a quarter of an hour."""
 _number = itertools.count(1)
 
@@ -231,20 +231,24 @@ def ip(*words: str) -> None:
         raise OSError(f"ip {' '.join(words)}: {done.stderr.strip()}")
 
 
-def need_network() -> None:
-    """Skip the test where no network can be made."""
+def lack() -> str | None:
+    """Say why no network can be made here; nothing where one can."""
     missing = [word for word in ("ip", "nsenter") if not shutil.which(word, path=SEARCH)]
     if missing:
-        pytest.skip(f"there is no {missing[0]} here; on Debian: apt install iproute2 util-linux")
+        return f"there is no {missing[0]} here; on Debian: apt install iproute2 util-linux"
     if os.getuid() != 0:
-        pytest.skip("a network of its own can be made by root only")
-    try:
-        os.close(os.open(TUN, os.O_RDWR))
-    except OSError as error:
-        pytest.skip(f"no network card can be made: {TUN}: {error.strerror}")
+        return "a network of its own can be made by root only"
     probe = f"house-{os.getpid()}-probe"
     try:
+        os.close(os.open(TUN, os.O_RDWR))
         ip("netns", "add", probe)
     except OSError as error:
-        pytest.skip(f"no network namespace can be made: {error}")
+        return f"no network can be made here: {error}"
     remove_namespace(probe)
+    return None
+
+
+def need_network() -> None:
+    """Skip the test where no network can be made."""
+    if why := lack():
+        pytest.skip(why)

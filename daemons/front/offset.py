@@ -16,7 +16,7 @@ class Offset:
     """What has to be added to a moment of another host to have it in steady seconds of ours."""
 
     def __init__(self) -> None:
-        self._low = self._high = 0.0
+        self._low = self._high = self._sent = 0.0
         self._learned: float | None = None
         """When it was learned last."""
 
@@ -24,11 +24,11 @@ class Offset:
         """Take an answer: when it was asked for and came in steady seconds, and what their clock said."""
         low, high = sent - there, heard - there
         if self._learned is not None:
-            wider = (heard - self._learned) * DRIFT
+            wider = (heard - self._sent) * DRIFT  # nobody knows when after that it was answered
             both = max(low, self._low - wider), min(high, self._high + wider)
             if both[0] <= both[1]:
                 low, high = both
-        self._low, self._high, self._learned = low, high, heard
+        self._low, self._high, self._sent, self._learned = low, high, sent, heard
 
     def age(self, now: float) -> float:
         """Say for how many seconds nothing was learned; without end while nothing ever was."""
