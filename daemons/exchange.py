@@ -151,6 +151,7 @@ class Exchange:
         """Let in who has a key that is known."""
         if host := self._hosts.get(public_key):
             return self._callers.admit(AT_HOST + host)
+        self._keys = self._keyring.read()  # it may have been made just now
         for name, key in self._keys.items():
             if key.public_key == public_key:
                 self._admitted[name] = key
@@ -277,7 +278,7 @@ class Exchange:
         self._keys = self._keyring.read()
         self._admitted: dict[str, Key] = {}
         """Whom the door has let in, by what was its key then."""
-        self._hosts = {about.public_key: host for host, about in slice_.hosts.items()}
+        self._hosts: dict[str, str] = {about.public_key: host for host, about in slice_.hosts.items()}
         programs = {}
         for name, peer in slice_.peers.items():
             kind = find_kind(peer.kind)

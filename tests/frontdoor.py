@@ -15,7 +15,7 @@ from typing import Any
 import zmq
 
 from daemons import client
-from daemons.keyring import Pass, read_pass
+from daemons.keyring import Pass
 from tests.household import BREAKFAST, PATIENCE, PROJECT, Household, eventually
 
 GARDEN = """
@@ -148,7 +148,7 @@ def visit(where: Path) -> Iterator[Visitor]:
         yield visitor
     finally:
         visitor.close()
-        visitor.context.term()
+        visitor.context.destroy(linger=0)
         os.chdir(before)
 
 
@@ -206,11 +206,6 @@ def pss_kilobytes(pid: int) -> int:
     """Give a process's proportional share of memory."""
     text = Path(f"/proc/{pid}/smaps_rollup").read_text()
     return next(int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:"))
-
-
-def pass_of(file: Path) -> Pass:
-    """Read a key's file."""
-    return read_pass(file)
 
 
 def documented(name: str) -> str:

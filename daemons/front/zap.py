@@ -36,7 +36,8 @@ class Porter:
         for frames in drain(self.socket):
             if len(frames) != FRAMES or frames[7] != b"CURVE":
                 continue
-            if mark := self._find(z85.encode(frames[8]).decode(), frames[5].decode(errors="replace")):
+            address = frames[5].decode(errors="replace").removeprefix("::ffff:")  # IPv4 by an IPv6 socket
+            if mark := self._find(z85.encode(frames[8]).decode(), address):
                 self.socket.send_multipart(
                     [*frames[:2], b"1.0", frames[3], b"200", b"OK", mark.encode(), b""], zmq.NOBLOCK
                 )
