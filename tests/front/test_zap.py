@@ -9,8 +9,8 @@ import zmq
 from zmq.utils.monitor import recv_monitor_message
 
 from daemons.bus import open_far_socket
+from daemons.front.zap import ENDPOINT, Porter
 from daemons.keyring import Pair, new_pair
-from daemons.zap import ENDPOINT, Porter
 from tests import fresh
 
 LOG = logging.getLogger("test_zap")
