@@ -133,8 +133,7 @@ def state(house: House, listener: Client, *, on: bool) -> float:
 
     wanted = ""
     listener.expect(holds)
-    wanted, _ = house.send("kitchen_lamp", "on" if on else "off")
-    house.receipt("kitchen_lamp", wanted)
+    wanted, _ = house.do("kitchen_lamp", "on" if on else "off")
     end = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < end:
         for cause, at, now in heard:

@@ -86,7 +86,7 @@ class Ours:
         """Press, and give the seconds until the mirror has everybody."""
         for _ in self._ear.drain():
             pass
-        id_, began = self._house.send("switch", "press")
+        id_, began = self._house.do("switch", "press")
         mark, topics = f'"cause":"{id_}"'.encode(), set(self._names)
         for payload in self._ear.payloads():
             if mark in payload[: payload.find(b'"past":')]:

@@ -100,9 +100,8 @@ class Soak:
 
     def press(self) -> None:
         """Begin a breakfast, and call it off once it is under way everywhere."""
-        id_, began = self._house.send(SWITCH, "press")
+        id_, began = self._house.do(SWITCH, "press")
         self.presses[id_] = began
-        self._house.receipt(SWITCH, id_)
         self.listen(lambda: all(id_ in self._causes[cook] for cook in COOKS))
         for cook in COOKS:
             self._house.do(cook, "stop")
