@@ -2,7 +2,7 @@
 
 Each ordeal presses a light in the hall. In the kitchen a switch counts the presses of a minute at
 the most, another those of three seconds at the most, and a toaster makes toast; what they did stands
-in their logs and in their hardware's own records. bench/hosts.py prints the table of all of them.
+in their logs and in their hardware's own records. `python -m bench hosts` prints the table of all of them.
 """
 
 import os
