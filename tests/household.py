@@ -101,7 +101,8 @@ class Household:
     def process(self, name: str) -> int | None:
         """Give the PID of a process on this host, as its lock tells; nothing while there is none."""
         try:
-            return int((self.run / "lock" / name).read_text())
+            pid = int((self.run / "lock" / name).read_text())
+            return pid if Path(f"/proc/{pid}/cwd").readlink() == self.run else None
         except (OSError, ValueError):
             return None
 

@@ -10,10 +10,11 @@ import random
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from tests.hosts import Hand, Hosts, Watch
+from tests.household import eventually
 
 HASTY_SECONDS = 3.0
 """The grace of the device called so."""
@@ -90,9 +91,9 @@ class Ordeal:
         self.kitchen.until(lambda kitchen: all(kitchen.life(name) == "offline" for name in HALL))
 
     def kill(self, host: str, name: str = "exchange") -> None:
-        """Kill a process as it stands."""
-        pid = self.hosts[host].process(name)
-        if pid:
+        """Kill a process as it stands, as soon as there is one."""
+        pid = eventually(lambda: self.hosts[host].process(name))
+        with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
 
     def settled(self) -> Outcome:
