@@ -93,7 +93,7 @@ class House(Struct, frozen=True, kw_only=True):
             slices[name] = Slice(
                 name=name,
                 house={key: house[key] for key in keys & house.keys()},
-                table=self.table(name),
+                table={key: value for key, value in self.table(name).items() if key != "host"},
                 peers=roster.peers if hears_all else {},
                 services=roster.services if hears_all else (),
                 host=self.host if hears_all else None,

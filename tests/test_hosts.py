@@ -3,6 +3,7 @@
 Each host is a real house in a network namespace of its own; the network between them is tests/wire.py.
 """
 
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -195,6 +196,29 @@ def test_a_device_moves_to_another_host(hosts: Make) -> None:
         assert made["hall"].send("bathroom_light", "press")["outcome"] == "applied"
         hall.until(lambda hall: hall.shows("hall_lamp", status=True))
         kitchen.until(lambda kitchen: kitchen.shows("tally", presses=2))
+
+
+def test_a_second_host_is_added_to_a_house_that_runs(hosts: Make) -> None:
+    """A reload says once which host this is; what is elsewhere from now on ends here and begins there."""
+    made = hosts()
+    hall = made["hall"]
+    hall.config.write_text(re.sub(r"^host = .*\n", "", TWO, flags=re.MULTILINE))
+    hall.house("up")
+    pid = hall.process("bathroom_light")
+    assert hall.process("toaster")
+    made.write(TWO)
+    done = hall.house("reload", check=False)
+    assert done.returncode == 2
+    assert "which host is this? allowed: hall, kitchen" in done.stderr
+    hall.house("--host", "hall", "reload")
+    assert hall.process("bathroom_light") == pid, "what stays is not touched"
+    assert hall.process("toaster") == hall.process("exchange"), "which stands in for it"
+    with made.watch("hall") as watch:
+        made.up("kitchen")
+        made.together(watch)
+        press = hall.send("bathroom_light", "press")["id"]
+        watch.until(lambda watch: watch.shows("toaster", status=True))
+    assert made.starts("kitchen", "toaster") == {press: 1}
 
 
 def test_two_configurations_are_told(hosts: Make) -> None:

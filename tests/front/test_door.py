@@ -31,7 +31,7 @@ from tests.frontdoor import (
 )
 from tests.household import PATIENCE, Household, eventually
 
-ATTACKER = Path(__file__).parent / "attacker.py"
+ATTACKER = Path(__file__).parent.parent / "attacker.py"
 
 
 @pytest.fixture(scope="module")
