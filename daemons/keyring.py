@@ -199,6 +199,8 @@ def _read(path: Path, type_: type[T]) -> T:
         if path.stat().st_mode & 0o077:
             raise PlaceError(f"{path.absolute()} can be read by others; `chmod 600` mends that")
         return msgspec.convert(tomli.loads(path.read_text()), type_)
+    except PlaceError:
+        raise
     except OSError as error:
         raise PlaceError(f"{path.absolute()} cannot be read: {error.strerror}") from error
     except (ValueError, msgspec.ValidationError) as error:

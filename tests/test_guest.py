@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daemons import load, message
@@ -40,6 +40,7 @@ def state_of(memory: Memory, words: Words) -> State:
     )
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(KINDS),
     st.binary(max_size=200)
@@ -67,12 +68,12 @@ def test_any_words_give_a_state_that_decodes_or_an_error_that_names_the_field(ki
         ({"status": None}, "status: "),
         ({}, "its state has no status"),
         ({"status": True, "phase": "x" * 1001}, "what it says is no state"),
-        ({"status": True, "brightness_percent": 10**30}, "brightness_percent: 1000000000000000000000000000000 is beyond"),
+        ({"status": True, "brightness_percent": 10**30}, "is beyond what a number can be here"),
     ],
 )
 def test_a_field_that_its_kind_cannot_have_so_is_named(said: dict[str, Any], why: str) -> None:
     """With what it may be."""
-    with pytest.raises(MessageError, match=re.escape(why))::
+    with pytest.raises(MessageError, match=re.escape(why)):
         LAMP.read(json.dumps({"state": said}).encode())
 
 
@@ -82,6 +83,7 @@ lamps = st.fixed_dictionaries(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(lamps, st.floats(0, 1000), st.none() | st.just("c1")), min_size=1, max_size=20))
 def test_what_changed_when_is_told_as_of_any_device_of_the_house(said: list[Any]) -> None:
     """`turned` is that of message.turn; `past` is what it was; and what is repeated changes nothing."""

@@ -15,7 +15,6 @@ from daemons.kinds import Kind
 from daemons.message import LIMIT, MOST_PAST, Identifier, Moment, Scalar, turn
 from daemons.value import choose, describe, show
 
-
 LARGEST = 1 << 53
 """Whole numbers beyond this are not the same everywhere (RFC 8259, section 6)."""
 
