@@ -47,8 +47,7 @@ def read(complaints: Complaints) -> dict[str, keyring.Key]:
 
 def give(name: str, to: Path, **rights: list[str]) -> keyring.Pass:
     """Make a key, and read what is given."""
-    to.write_bytes(make(name, "tcp://house:8070", **rights))
-    to.chmod(0o600)
+    make(name, "tcp://house:8070", to, **rights)
     return read_pass(to)
 
 
@@ -60,7 +59,7 @@ def test_a_key_is_two_halves_and_only_the_public_one_is_kept(tmp_path: Path, com
     assert (given.address, given.server_key) == ("tcp://house:8070", own_pair().public_key)
     assert given.secret_key not in (CLIENTS / "laptop.toml").read_text()
     assert not key.manages
-    for path in (OWN, CLIENTS / "laptop.toml"):
+    for path in (OWN, CLIENTS / "laptop.toml", tmp_path / "laptop.key"):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(CLIENTS.stat().st_mode) == 0o700
     assert complaints == []
@@ -77,6 +76,14 @@ def test_a_key_of_the_same_name_takes_its_place_and_a_revoked_one_is_gone(
     assert revoke("laptop")
     assert not revoke("laptop")
     assert read(complaints) == {}
+
+
+def test_a_key_whose_file_cannot_be_written_is_not_made(tmp_path: Path, complaints: Complaints) -> None:
+    """And the one before stays what it was."""
+    first = give("laptop", tmp_path / "laptop.key", hear=["*"])
+    with pytest.raises(PlaceError, match="cannot be written"):
+        give("laptop", tmp_path / "nowhere" / "laptop.key")
+    assert [key.public_key for key in read(complaints).values()] == [first.public_key]
 
 
 def test_the_houses_own_key_is_made_once() -> None:
@@ -141,14 +148,14 @@ def test_a_key_that_others_can_read_is_none(complaints: Complaints, tmp_path: Pa
 def test_a_name_that_is_none_is_refused(name: str) -> None:
     """It is a file's name, and stands in the log."""
     with pytest.raises(ValueError, match="is no name for a key"):
-        make(name, None)
+        make(name, None, Path("x.key"))
 
 
 @pytest.mark.parametrize("reach", ["", "**", "toaster/*", "Toaster/", "../", "toaster/ state"])
 def test_a_right_that_is_none_is_refused_with_what_it_takes(reach: str) -> None:
     """With the option as it was typed."""
     with pytest.raises(ValueError, match="--hear") as caught:
-        make("laptop", None, hear=[reach])
+        make("laptop", None, Path("x.key"), hear=[reach])
     assert 'such as "toaster/"' in str(caught.value)
 
 
