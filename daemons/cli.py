@@ -12,7 +12,7 @@ from typing import Any
 import click
 import msgspec
 
-from daemons import __version__, errors, place
+from daemons import __version__, errors
 from daemons.console import (
     EXIT_NO_ANSWER,
     EXIT_REJECTED,
@@ -410,11 +410,21 @@ def keys_make(
     house = site.house()
     site.enter()
     try:
-        to_give = keyring.make(name, house.front, hear=hear, say=say, command=command)
+        key = keyring.make(name, house.front, to, hear=hear, say=say, command=command)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    place.write(to, to_give)
-    click.echo(f"{to} lets in who has it, as {name}; keep it secret.")
+    click.echo(f"{to} lets in who has it, as {name}, which {key}; keep it secret.")
+    roster = house.roster
+    foreign = [name for name, peer in roster.peers.items() if peer.every_seconds is not None]
+    for option, reaches, known in (
+        ("hear", key.hear, [*roster.peers, *roster.services]),
+        ("say", key.say, foreign),
+        ("command", key.command, list(roster.peers)),
+    ):
+        for reach in reaches:
+            if reach != "*" and (word := reach.partition("/")[0]) not in known:
+                what = 'no device with driver = "foreign"' if option == "say" else "nobody in this house"
+                click.secho(f"--{option} {reach}: {word} is {what}; {choose(word, known)}", fg="yellow")
     if house.front is None:
         click.secho("[exchange] has no address, so nobody is let in over the network yet.", fg="yellow")
 
@@ -434,9 +444,7 @@ def keys_list(site: Site, as_json: bool) -> None:
         )
         return
     for name, key in found.items():
-        rights = (("hears", key.hear), ("says", key.say), ("commands", key.command))
-        told = "; ".join(f"{word} {', '.join(what)}" for word, what in rights if what)
-        click.echo(f"{click.style(name, bold=True)}  {told or 'may do nothing'}")
+        click.echo(f"{click.style(name, bold=True)}  {key}")
     if not found:
         click.echo("Nobody may come in over the network; `house keys make NAME` lets a program in.")
 

@@ -81,6 +81,17 @@ class Front(Struct, frozen=True, kw_only=True):
     port: Annotated[int, Meta(ge=1, le=65533)] = FRONT_PORT
     """The first of three ports in a row."""
 
+    def __post_init__(self) -> None:
+        """Refuse what is no address of a machine's own: a socket could not be bound to it."""
+        if self.address not in (None, "*"):
+            from ipaddress import ip_address  # noqa: PLC0415  only an exchange needs it
+
+            try:
+                ip_address(self.address.partition("%")[0])
+            except ValueError:
+                text = 'address must be one of this machine, such as "192.168.1.10", or "*" for all of them'
+                raise ValueError(text) from None
+
 
 class Host(Struct, frozen=True, kw_only=True):
     """One table [hosts.NAME]: a machine of this house."""

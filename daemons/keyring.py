@@ -60,6 +60,11 @@ class Rights(Struct, frozen=True, kw_only=True):
         """Tell whether it may send a device commands."""
         return _reaches(self.command, device)
 
+    def __str__(self) -> str:
+        """Tell them in words."""
+        told = (("hears", self.hear), ("says", self.say), ("commands", self.command))
+        return "; ".join(f"{word} {', '.join(what)}" for word, what in told if what) or "may do nothing"
+
 
 OWNER = Rights(hear=("*",), say=("*",), command=("*",), manages=True)
 """Who works in the run directory, which is its owner's alone."""
@@ -148,11 +153,12 @@ def read_pass(path: Path) -> Pass:
     return _read(path, Pass)
 
 
-def make(name: str, address: str | None, **rights: Sequence[str]) -> bytes:
-    """Let somebody in from now on, and give the file to come in with, which is kept nowhere here.
+def make(name: str, address: str | None, to: Path, **rights: Sequence[str]) -> Key:
+    """Let somebody in from now on, by a file that is written `to` where it is said and kept nowhere here.
 
     Who was let in by that name before is not any more. `rights` are those of Rights; ValueError
-    when the name or one of them is none. `address` is where the house is reached.
+    when the name or one of them is none, PlaceError when the file cannot be written. `address` is
+    where the house is reached.
     """
     if not re.fullmatch(NAME, name):
         raise ValueError(f"{name!r} is no name for a key: that has a-z, 0-9 and _, and begins with a letter")
@@ -167,14 +173,16 @@ def make(name: str, address: str | None, **rights: Sequence[str]) -> bytes:
                     f'--{word} {reach}: it takes "*", or the beginning of topics, such as "toaster/"'
                 )
     own, pair = own_pair(), new_pair()
-    write(CLIENTS / f"{name}.toml", toml(msgspec.convert({**given, "public_key": pair.public_key}, Key)))
+    key = msgspec.convert({**given, "public_key": pair.public_key}, Key)
     give = Pass(
         address=address or f"tcp://{socket.gethostname()}:8070",
         server_key=own.public_key,
         public_key=pair.public_key,
         secret_key=pair.secret_key,
     )
-    return toml(give, f"Lets in who has it, as {name}. Keep it secret.")
+    write(to, toml(give, f"Lets in who has it, as {name}. Keep it secret."))
+    write(CLIENTS / f"{name}.toml", toml(key))  # not before the other: it would let nobody in
+    return key
 
 
 def revoke(name: str) -> bool:
@@ -199,6 +207,8 @@ def _read(path: Path, type_: type[T]) -> T:
         if path.stat().st_mode & 0o077:
             raise PlaceError(f"{path.absolute()} can be read by others; `chmod 600` mends that")
         return msgspec.convert(tomli.loads(path.read_text()), type_)
+    except PlaceError:
+        raise
     except OSError as error:
         raise PlaceError(f"{path.absolute()} cannot be read: {error.strerror}") from error
     except (ValueError, msgspec.ValidationError) as error:

@@ -15,6 +15,9 @@ from daemons.kinds import Kind
 from daemons.message import LIMIT, MOST_PAST, Identifier, Moment, Scalar, turn
 from daemons.value import choose, describe, show
 
+LARGEST = 1 << 53
+"""Whole numbers beyond this are not the same everywhere (RFC 8259, section 6)."""
+
 
 class Words(Struct, frozen=True):
     """What a program says: one JSON object. What else is in it counts for nothing."""
@@ -58,6 +61,8 @@ class Guest:
         for name, value in words.state.items():
             if name not in self._fields:
                 raise MessageError(f"{name}: unknown field; {choose(name, self._fields)}")
+            if isinstance(value, int) and abs(value) > LARGEST:
+                raise MessageError(f"{name}: {show(value)} is beyond what a number can be here, 2^53")
             try:
                 msgspec.convert(value, self._fields[name])
             except msgspec.ValidationError as error:
