@@ -102,3 +102,44 @@ def test_the_same_wish_again_and_again_is_bounded_too(monkeypatch: pytest.Monkey
         wish = command("start", 60)
         told = [waiting.expect("toaster", wish, lambda _: None) for _ in range(5)]
     assert told == [True, True, True, False, False]
+
+
+class Clocked:
+    """A loop's clock, and its timers."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.loop = Loop(lambda: self.now)
+        self.got: list[Receipt] = []
+
+    def pass_(self, seconds: float) -> None:
+        """Let time pass."""
+        self.now += seconds
+        self.loop._run_due()
+
+
+@pytest.fixture
+def clocked() -> Clocked:
+    """Have one."""
+    return Clocked()
+
+
+def test_a_device_that_says_nothing_keeps_nobody_from_the_others(clocked: Clocked) -> None:
+    """So many wait for it and no more, the same command again counted in; there is room when one has come."""
+    waiting = Awaited(clocked.loop)
+    wishes = [command("start", 300, id_=f"a{number // 2}") for number in range(awaited.MOST)]
+    assert all(waiting.expect("toaster", wish, clocked.got.append) for wish in wishes)
+    assert not waiting.expect("toaster", wishes[0], clocked.got.append)
+    assert waiting.expect("lamp", wishes[0], clocked.got.append)
+    waiting.come("toaster", receipt(wishes[0]))
+    assert waiting.expect("toaster", wishes[0], clocked.got.append)
+
+
+def test_timers_of_what_has_come_are_not_kept_until_their_time(clocked: Clocked) -> None:
+    """Twenty thousand quick commands with long deadlines leave next to nothing."""
+    waiting = Awaited(clocked.loop)
+    wish = command("start", 300, id_="a")
+    for _ in range(20_000):
+        waiting.expect("toaster", wish, lambda _: None)
+        waiting.come("toaster", receipt(wish))
+    assert len(clocked.loop._timers) <= 2000

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from daemons import caller
-from daemons.caller import Callers, Mark, peer, shut
+from daemons.front import caller
+from daemons.front.caller import Callers, Mark, peer, shut
 
 LOG = logging.getLogger("test_caller")
 

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from daemons.bus import CommandServer, command
-from daemons.door import rejected
+from daemons.front.door import rejected
+from daemons.front.messenger import Messenger
 from daemons.log import Log
 from daemons.message import Receipt
-from daemons.messenger import Messenger
 from daemons.place import Lock
 from daemons.process import Life, Process
 from tests import fresh

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from daemons import load, message
 from daemons.errors import MessageError
-from daemons.guest import Guest, Memory, Words
+from daemons.front.guest import Guest, Memory, Words
 from daemons.message import MOST_PAST, State, turn
 
 LAMP = Guest(load.kind("lamp"))
