@@ -41,10 +41,12 @@ AT_HOST = "host "
 
 
 class Mark(Struct):
-    """As much of a message as it takes to see whether one before it was missed."""
+    """As much of a message as it takes to see whether one before it was missed, or holds no more."""
 
     boot: int
     seq: int
+    at: float = 0.0
+    life: str | None = None
 
 
 _mark = msgspec.json.Decoder(Mark)
@@ -297,19 +299,27 @@ class Exchange:
             if len(frames) != 2:  # noqa: PLR2004
                 continue
             topic, payload = frames
+            try:
+                mark = _mark.decode(payload)
+            except msgspec.MsgspecError as error:
+                self._refusals.add("the bus", error)
+                continue
             is_beat = topic.endswith(b"/heartbeat")
-            self._see_gap(topic.partition(b"/")[0], payload, is_beat=is_beat)
+            self._see_gap(topic.partition(b"/")[0], payload, mark, is_beat=is_beat)
             if not is_beat:
                 self._current[topic] = payload
+            if mark.life == "offline":
+                self._forget(topic.rpartition(b"/")[2] + b"/state", mark.at)
             for door in self._doors:
                 door.publish(topic, payload)
 
-    def _see_gap(self, name: bytes, payload: bytes, *, is_beat: bool) -> None:
+    def _forget(self, topic: bytes, at: float) -> None:
+        """Tell newcomers no more what was said before a moment: nobody knows whether it is still so."""
+        if topic in self._current and _mark.decode(self._current[topic]).at < at:
+            del self._current[topic]
+
+    def _see_gap(self, name: bytes, payload: bytes, mark: Mark, *, is_beat: bool) -> None:
         """Ask a process that has said what was not heard to say again what is current."""
-        try:
-            mark = _mark.decode(payload)
-        except msgspec.MsgspecError:
-            return
         if not is_beat:
             self._latest[name] = max(self._latest.get(name, (0, 0)), (mark.boot, mark.seq))
         elif (mark.boot, mark.seq) > self._latest.get(name, (0, 0)) and self._beats.get(name) != payload:

@@ -102,6 +102,10 @@ def test_a_plain_script_is_a_device_whose_state_drives_a_rule(front: Household) 
         found = known(front, "garden_lamp")
         assert found["presence"] == "offline"
         assert "its program has said nothing for 2 s" in found["reason"]
+        with visit(front.run) as late:  # who comes now is not told that it is on
+            listening = late.hear("garden_lamp/", "toaster/state", "exchange/process/garden_lamp")
+            topics = {heard(listening)[0] for _ in range(2)}
+            assert topics == {"toaster/state", "exchange/process/garden_lamp"}
         with program(front, documented("garden_lamp.py")):
             ear.until(lambda ear: is_life("running")(ear) and ear.shows("garden_lamp", status=False))
             eventually(lambda: known(front, "garden_lamp")["presence"] == "live")
