@@ -210,14 +210,17 @@ class Relay:
         self._server = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._server.getsockname()[1])
         self.recorded = bytearray()
-        threading.Thread(target=self._serve, daemon=True).start()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
 
     def _serve(self) -> None:
         near, _ = self._server.accept()
-        far = socket.create_connection(("127.0.0.1", self._port))
-        back = threading.Thread(target=self._pump, args=(far, near, None), daemon=True)
-        back.start()
-        self._pump(near, far, self.recorded)
+        with near, socket.create_connection(("127.0.0.1", self._port)) as far:
+            back = threading.Thread(target=self._pump, args=(far, near, None), daemon=True)
+            back.start()
+            self._pump(near, far, self.recorded)
+            far.shutdown(socket.SHUT_RDWR)  # the visitor has gone
+            back.join(PATIENCE)
 
     @staticmethod
     def _pump(source: socket.socket, sink: socket.socket, record: bytearray | None) -> None:
@@ -233,7 +236,8 @@ class Relay:
                 return
 
     def close(self) -> None:
-        """Take it down."""
+        """Take it down, when the visitor has gone."""
+        self._thread.join(PATIENCE)
         self._server.close()
 
 
