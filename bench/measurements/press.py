@@ -10,8 +10,8 @@ journals written before anything is done or said, receipts, hardware on paper, t
 steward and the recorder. *Its run directory in memory* is the same on a tmpfs: what the disk's
 filesystem costs. Of the peers, *bare pyzmq* is the limit: the same sockets, a Poller and JSON, nothing
 else. *With a journal* is that with the house's number of files written anew and renamed over the old
-ones, the usual way to write down before acting; the house writes in place. The brokers are servers on loopback with
-their usual Python client, nothing is written down and nobody gives a receipt (but for MQTT's own, at QoS 1).
+ones, the usual way to write down before acting; the house writes in place. The brokers are servers
+on loopback with their usual Python client, nothing is written down and nobody gives a receipt (but for MQTT's own, at QoS 1).
 
 Everybody is up at the same time. One press goes to each in turn, with a pause after each, so that
 it finds everything at rest.
@@ -171,7 +171,7 @@ def explain(sheet: Sheet) -> None:
     if (limit := found.pop(LIMIT)) is None:
         return
     for title, why in (
-        (JOURNAL, "so much does it cost to write down before acting by files that are renamed over the old ones"),
+        (JOURNAL, "so much does writing down before acting cost by files that are renamed over the old ones"),
         (IN_MEMORY, "so much does the house cost without the disk's filesystem"),
     ):
         if (figure := found[title]) is not None:

@@ -1,4 +1,4 @@
-"""The same, and it writes down what it will do before it does it: the least that this promise costs.
+"""The same, and it writes down what it will do before it does it, by files renamed over the old ones.
 
 A device of the house replaces its journal twice for each press, before and after it switches, and
 its simulated hardware adds a line. Here that is three files written, and nothing is ever read.
