@@ -11,7 +11,8 @@ steward and the recorder. *Its run directory in memory* is the same on a tmpfs: 
 filesystem costs. Of the peers, *bare pyzmq* is the limit: the same sockets, a Poller and JSON, nothing
 else. *With a journal* is that with the house's number of files written anew and renamed over the old
 ones, the usual way to write down before acting; the house writes in place. The brokers are servers
-on loopback with their usual Python client, nothing is written down and nobody gives a receipt (but for MQTT's own, at QoS 1).
+on loopback with their usual Python client, nothing is written down and nobody gives a receipt (but
+for MQTT's own, at QoS 1).
 
 Everybody is up at the same time. One press goes to each in turn, with a pause after each, so that
 it finds everything at rest.
