@@ -86,7 +86,7 @@ class Echo:
         return replace(
             state,
             boot=boot,
-            at=moment_of(state.at),
+            at=max(0.0, min(ours(state.at), now)),  # no rule acts on it, and nothing is said in the future
             since=moment_of(state.since),
             state=fields(state.state),
             turned=turned(state.turned),
