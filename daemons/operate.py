@@ -154,10 +154,15 @@ def reload(house: House, run: Path, patience: float, progress: Progress) -> list
         changes = plan(house, run)
         previous = {path: path.read_bytes() for path in installed_files()}
         install(house, run)
+        began = time.time()  # what is quick to fail has failed before it is waited for
         try:
             supervisor.update()
             wait_ready(
-                [change.name for change in changes if change.action != "stop"], supervisor, patience, progress
+                [change.name for change in changes if change.action != "stop"],
+                supervisor,
+                patience,
+                progress,
+                began,
             )
         except (NotReady, SupervisorError) as error:
             put_back(previous)
@@ -269,14 +274,20 @@ def end_ghosts() -> None:
             os.close(file)
 
 
-def wait_ready(names: Iterable[str], supervisor: Supervisor, patience: float, progress: Progress) -> None:
+def wait_ready(
+    names: Iterable[str],
+    supervisor: Supervisor,
+    patience: float,
+    progress: Progress,
+    since: float | None = None,
+) -> None:
     """Wait until each of these devices, but those stopped by hand, is heard from the process that runs it.
 
     NotReady after `patience` seconds, or as soon as the steward says that each that is not ready fails.
     """
     names = [name for name in names if not stopped_path(name).exists()]
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-    began, end = time.time(), time.monotonic() + patience
+    began, end = since or time.time(), time.monotonic() + patience
     alive: dict[str, int] = {}
     failed: set[str] = set()
     waiting = names
