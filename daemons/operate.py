@@ -283,7 +283,8 @@ def wait_ready(
 ) -> None:
     """Wait until each of these devices, but those stopped by hand, is heard from the process that runs it.
 
-    NotReady after `patience` seconds, or as soon as the steward says that each that is not ready fails.
+    NotReady after `patience` seconds, or as soon as the steward says that each that is not ready fails,
+    and has done so since a moment (Unix seconds), which is now unless it is given.
     """
     names = [name for name in names if not stopped_path(name).exists()]
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
