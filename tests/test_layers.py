@@ -9,7 +9,7 @@ DAEMONS = Path(__file__).parent.parent / "daemons"
 LAYERS = (
     ("errors",),
     ("clock", "hardware", "log", "loop", "message", "place", "rate", "series", "value"),
-    ("almanac", "errands", "keyring", "mdns", "secret", "worker"),
+    ("almanac", "annex", "errands", "keyring", "mdns", "secret", "worker"),
     ("broker",),
     ("mqtt",),
     ("bus", "drivers", "history", "journal", "kinds", "rule", "tail", "ward"),

@@ -13,8 +13,9 @@ from threading import Event
 
 import pytest
 
+from daemons.annex import HUNG_TICKS
 from daemons.clock import uptime
-from daemons.page.server import HUNG_TICKS, Server
+from daemons.page.server import Server
 from daemons.supervise import ended
 from tests import fresh
 from tests.household import Household, eventually
