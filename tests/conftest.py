@@ -1,5 +1,7 @@
-"""Fixtures: houses that are their own, and that leave nothing behind."""
+"""Fixtures: houses that are their own, and that leave nothing behind; and tests that are coroutines."""
 
+import asyncio
+import inspect
 import signal
 import subprocess
 import sys
@@ -9,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests import fresh
 from tests.frontdoor import far_door, free_ports
 from tests.guard import kill_all, processes_of
 from tests.household import BREAKFAST, Household
@@ -36,6 +39,16 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Pass over the tests of an owner's own hardware where none was named."""
     return True if collection_path.name == "test_hardware.py" and not config.getoption("--device") else None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run a test that is a coroutine function to its end."""
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    wanted = inspect.signature(pyfuncitem.obj).parameters
+    asyncio.run(pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in wanted}))
+    return True
 
 
 @pytest.fixture(scope="session")
@@ -105,3 +118,10 @@ def breakfast(household: Callable[..., Household]) -> Household:
     house = household()
     house.house("up")
     return house
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Work in a fresh run directory."""
+    fresh.enter(tmp_path, monkeypatch)
+    return tmp_path

@@ -13,7 +13,7 @@ LAYERS = (
     ("broker",),
     ("mqtt",),
     ("bus", "drivers", "history", "journal", "kinds", "rule", "tail", "ward"),
-    ("client", "distance", "listener", "load", "process", "writer"),
+    ("client", "courier", "distance", "listener", "load", "process", "writer"),
     ("aio",),
     ("house", "nursery"),
     ("config", "memory", "page", "plan", "supervise", "witness"),

@@ -14,9 +14,9 @@ import msgspec
 from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 from msgspec import Struct
 
+from daemons.courier import Courier, Seconds, Wish
 from daemons.message import DeviceName, Identifier, Scalar, readable_id
 from daemons.page.board import Change
-from daemons.page.courier import Courier, Seconds, Wish
 from daemons.page.memory_use import memory_use
 from daemons.page.portrait import Portrait, encode
 from daemons.page.server import Server

@@ -35,3 +35,7 @@ class Tally:
         """How many changes slow clients were spared."""
         self.clients = 0
         """How many clients hear the house now."""
+
+    def count(self, device: str, outcome: str, seconds: float) -> None:
+        """Count a command of the page's."""
+        self.commands[device, outcome].add(seconds)

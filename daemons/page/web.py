@@ -24,10 +24,10 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler
 
 from daemons.clock import uptime
+from daemons.courier import Courier, Wish
 from daemons.errors import HistoryError
 from daemons.kinds.mirror import Options
 from daemons.message import Identifier
-from daemons.page.courier import Courier, Wish
 from daemons.page.forwarder import LONGEST, Forwarder
 from daemons.page.gate import COOKIE, Gate, is_address
 from daemons.page.memory_use import memory_use
@@ -158,7 +158,7 @@ class Page:
         self._subject = server.subject
         self._gate = gate
         self.portrait = Portrait(self._subject)
-        self.courier = Courier(self._subject.tally)
+        self.courier = Courier(self._subject.tally.count)
         self.forwarder = Forwarder(server, self.portrait, self.courier)
         self._wishes = Rates(20, 40)
         self._logins = Rates(0.2, 5)

@@ -20,11 +20,10 @@ from msgspec import structs
 from daemons import mqtt
 from daemons.bus import Refusals
 from daemons.clock import uptime
+from daemons.courier import Courier, Wish
 from daemons.errors import Rejected, Unreachable
 from daemons.message import BRIDGE, encode
 from daemons.mqtt import ANSWER_SECONDS, QOS
-from daemons.page.courier import Courier, Wish
-from daemons.page.tally import Tally
 from daemons.traffic.discovery import MIGRATION, node_of
 from daemons.traffic.order import ENDS, LONGEST_SECONDS, Doubt, Order, enter, read_order
 from daemons.traffic.outbox import Said
@@ -98,7 +97,7 @@ class Crossing:
             if memory.place == self._bridging.place
             else Memory(place=self._bridging.place, ledger=memory.ledger)
         )
-        self._courier = Courier(Tally())
+        self._courier = Courier()
         self._refusals = Refusals(uplink.log)
         self._tasks: set[asyncio.Task[None]] = set()
         self._stirred = asyncio.Event()

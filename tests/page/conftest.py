@@ -1,26 +1,13 @@
-"""Fixtures of the page's tests: a house that many tests look at, and tests that are coroutines."""
+"""Fixtures of the page's tests: a house that many tests look at."""
 
-import asyncio
-import inspect
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests import fresh
 from tests.guard import kill_all, processes_of
 from tests.household import Household
 from tests.page.visitor import url_of
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
-    """Run a test that is a coroutine function to its end."""
-    if not inspect.iscoroutinefunction(pyfuncitem.obj):
-        return None
-    wanted = inspect.signature(pyfuncitem.obj).parameters
-    asyncio.run(pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in wanted}))
-    return True
 
 
 @pytest.fixture(scope="session")
@@ -41,10 +28,3 @@ def shared(tmp_path_factory: pytest.TempPathFactory, guard: Callable[[Path], Non
 def url(shared: Household) -> str:
     """Give the address of its page."""
     return url_of(shared)
-
-
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Work in a fresh run directory."""
-    fresh.enter(tmp_path, monkeypatch)
-    return tmp_path

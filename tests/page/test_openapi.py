@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from daemons.courier import Wish
 from daemons.kinds.mirror import PRESENCES
 from daemons.message import Command
-from daemons.page.courier import Wish
 from daemons.page.openapi import SCHEMAS, STANDING, describe
 from tests.household import PROJECT
 from tests.page.stand import Stand, serving

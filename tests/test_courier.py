@@ -2,23 +2,23 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from daemons.courier import Courier, Wish
 from daemons.message import Command, Receipt
-from daemons.page.courier import Courier, Wish
-from daemons.page.tally import Tally
 from tests.page import stand
 
 
 @asynccontextmanager
-async def courier(tally: Tally | None = None) -> AsyncIterator[Courier]:
+async def courier(count: Callable[[str, str, float], None] | None = None) -> AsyncIterator[Courier]:
     """Give a courier that lets go at the end."""
-    made = Courier(tally or Tally())
+    made = Courier(count) if count else Courier()
     try:
         yield made
     finally:
@@ -96,12 +96,15 @@ async def test_nobody_waits_for_another(run: Path) -> None:
 
 async def test_each_is_counted_by_device_and_outcome(run: Path) -> None:
     """For the metrics."""
-    tally = Tally()
-    async with stand.device("lamp", stand.receipt()), courier(tally) as made:
+    counted: Counter[tuple[str, str]] = Counter()
+
+    def count(device: str, outcome: str, seconds: float) -> None:
+        counted[device, outcome] += seconds >= 0
+
+    async with stand.device("lamp", stand.receipt()), courier(count) as made:
         for _ in range(3):
             await made.carry("lamp", "on", Wish())
         await made.carry("toaster", "start", Wish(timeout_seconds=0.01))
-    counted = {key: sum(times.counts) for key, times in tally.commands.items()}
     assert counted == {("lamp", "applied"): 3, ("toaster", "unanswered"): 1}
 
 

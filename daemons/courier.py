@@ -1,7 +1,8 @@
-"""Carries commands from the page to the devices, and the receipts back, while others do the same."""
+"""Carries commands to the devices under asyncio, and the receipts back, while others do the same."""
 
 import asyncio
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Annotated, Any
 
@@ -14,7 +15,6 @@ from daemons import message
 from daemons.bus import command, open_socket
 from daemons.errors import MessageError
 from daemons.message import Command, Identifier, Receipt, Scalar
-from daemons.page.tally import Tally
 from daemons.place import command_endpoint
 
 Seconds = Annotated[float, Meta(ge=0.01, le=60)]
@@ -29,12 +29,13 @@ class Wish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Courier:
-    """Has a context of its own, so that what happens here touches no socket of the mirror's."""
+    """Has a context of its own, so that what happens here touches no socket of the process's own loop."""
 
-    def __init__(self, tally: Tally) -> None:
+    def __init__(self, count: Callable[[str, str, float], None] = lambda *_: None) -> None:
+        """`count` is told of each command: its device, what came of it, and how many seconds that took."""
         self._context = zmq.asyncio.Context()
         self._lines: dict[str, Line] = {}
-        self._tally = tally
+        self._count = count
 
     async def carry(
         self, device: str, word: str, wish: Wish, deadline: float | None = None
@@ -62,7 +63,7 @@ class Courier:
             told |= {"outcome": receipt.outcome, "at": receipt.at}
             told |= {"reason": receipt.reason} if receipt.reason else {}
         told["took_seconds"] = round(took, 6)
-        self._tally.commands[device, told["outcome"]].add(took)
+        self._count(device, told["outcome"], took)
         return told
 
     def end(self) -> None:
