@@ -66,7 +66,8 @@ def way(where: str | os.PathLike[str]) -> Way:
         base, _, port = key.address.rpartition(":")
         if not port.isdecimal():
             raise PlaceError(f"{path.absolute()}: its address {key.address!r} has no port at its end")
-        return Way(*(f"{base}:{int(port) + number}" for number in range(3)), key)  # type: ignore[call-arg, arg-type]
+        hear, say, ask = (f"{base}:{int(port) + number}" for number in range(3))
+        return Way(hear, say, ask, key)
     folder = path.absolute() / "bus"
     if not folder.is_dir():
         raise PlaceError(f"{path.absolute()} is no run directory of a house, and no key's file")
@@ -75,7 +76,8 @@ def way(where: str | os.PathLike[str]) -> Way:
     except OSError:
         near = str(folder)
     folder_name = min(near, str(folder), key=len)
-    return Way(*(f"ipc://{folder_name}/exchange.{end}" for end in ("hear", "say", "command")), None)  # type: ignore[call-arg, arg-type]
+    hear, say, ask = (f"ipc://{folder_name}/exchange.{end}" for end in ("hear", "say", "command"))
+    return Way(hear, say, ask, None)
 
 
 def open_socket(context: Any, kind: int, endpoint: str, key: Pass | None) -> Any:

@@ -70,9 +70,7 @@ class Site:
         """Read the configuration, as it is on this host where that is known."""
         from daemons.config import load_house
 
-        known = self.run / "host"
-        remembered = known.read_text().strip() if known.exists() else None
-        house = load_house(self.config, host=self._host or remembered or None)
+        house = load_house(self.config, host=self._host or place.this_host(self.run))
         if self._host and not house.hosts:
             raise click.UsageError(f"this house has no hosts, so it has no {self._host!r}")
         return house

@@ -160,6 +160,11 @@ class Peer(Struct, frozen=True, omit_defaults=True):
     """On which host it is, in a house of several."""
     every_seconds: float | None = None
     """Of somebody's own program: how often that says what it is, at the least."""
+
+    def is_elsewhere(self, host: str | None) -> bool:
+        """Tell whether it has no process on a host."""
+        return self.every_seconds is not None or self.host != host
+
     abilities: tuple[str, ...] = ()
     """What its driver can; told to the bridge only."""
     detects: str | None = None
@@ -178,8 +183,7 @@ class Roster(Struct, frozen=True, kw_only=True):
 
     def is_elsewhere(self, name: str) -> bool:
         """Tell whether a device has no process on this host."""
-        peer = self.peers.get(name)
-        return peer is not None and (peer.every_seconds is not None or peer.host != self.host)
+        return name in self.peers and self.peers[name].is_elsewhere(self.host)
 
     def is_distant(self, name: str) -> bool:
         """Tell whether a device has a process on another host."""

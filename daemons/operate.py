@@ -19,15 +19,13 @@ from daemons.config import House, load_house, parse
 from daemons.errors import HouseError, NotReady, SupervisorError
 from daemons.house import Roster, Slice, make_roster, mirrors, read_slice, slice_path
 from daemons.message import EXCHANGE, STEWARD, Heartbeat, Report, State
-from daemons.place import Lock, stopped_path, write
+from daemons.place import HOST, Lock, stopped_path, this_host, write
 from daemons.plan import Change, make_plan
 from daemons.supervise import Supervisor, configuration, ended, kill, launch, render
 from daemons.tail import last_lines
 
 INSTALLED = Path("house.toml")
 """The configuration that the running house was made of, in its run directory."""
-HOST = Path("host")
-"""Which host of its house this is, in its run directory."""
 STOP_PATIENCE_SECONDS = 20.0
 Progress = Callable[[int, int], None]
 """Is told how many devices are ready, and of how many."""
@@ -189,11 +187,6 @@ def installed_roster() -> Roster:
     return make_roster(parse(INSTALLED)[1], this_host())
 
 
-def this_host() -> str | None:
-    """Say which host of its house this is; nothing for a house of one, or before its first `up`."""
-    return HOST.read_text().strip() or None if HOST.exists() else None
-
-
 def wait_page(roster: Roster, patience: float) -> tuple[str | None, str | None]:
     """Wait for the mirror's page; give where it is, or why it is not, or nothing where there is no mirror."""
     found = mirrors(roster)
@@ -218,8 +211,9 @@ def program_path(name: str) -> Path:
 
 
 def installed_files() -> list[Path]:
-    """Give every slice and program that is installed."""
-    return [*Path("programs").glob("*.conf"), *Path("devices").glob("*.json"), *Path().glob(str(INSTALLED))]
+    """Give every slice and program that is installed, and what they were made of."""
+    made_of = [path for path in (INSTALLED, HOST) if path.exists()]
+    return [*Path("programs").glob("*.conf"), *Path("devices").glob("*.json"), *made_of]
 
 
 def install(house: House, run: Path) -> None:
@@ -231,7 +225,7 @@ def install(house: House, run: Path) -> None:
         put(slice_path(name), slice_.encode())
         put(program_path(name), render(slice_, run).encode())
     for file in installed_files():
-        if file.stem not in slices and file != INSTALLED:
+        if file.stem not in slices and file not in (INSTALLED, HOST):
             file.unlink()
 
 

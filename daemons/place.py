@@ -25,6 +25,8 @@ FOLDERS = (
     "programs",
     "stopped",
 )
+HOST = Path("host")
+"""In the run directory: which host of its house this is."""
 STOPPED_BY_HAND = 77
 """The exit status of a device that a person has stopped: the one that supervisord takes for an end."""
 FORBIDDEN = set("\"';#*?[]\\%") | {chr(code) for code in range(32)}
@@ -40,6 +42,12 @@ def interpreter() -> Path:
 def stopped_path(name: str) -> Path:
     """Say where it stands that a person stopped a device; it stands there over reboots."""
     return Path("stopped") / name
+
+
+def this_host(run: Path = Path()) -> str | None:
+    """Say which host of its house this is; nothing for a house of one, or before its first `up`."""
+    file = run / HOST
+    return file.read_text().strip() or None if file.exists() else None
 
 
 def publish_endpoint(name: str) -> str:

@@ -34,5 +34,4 @@ class Subject(Struct, frozen=True):
 
     def is_elsewhere(self, name: str) -> bool:
         """Tell whether a device has no process on this host."""
-        peer = self.peers.get(name)
-        return peer is not None and (peer.host != self.host or peer.every_seconds is not None)
+        return name in self.peers and self.peers[name].is_elsewhere(self.host)
