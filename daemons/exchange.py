@@ -21,6 +21,7 @@ from daemons.front.awaited import Take
 from daemons.front.caller import Callers
 from daemons.front.caretaker import DEEDS, Caretaker, Fingerprint
 from daemons.front.door import Answer, Door, Question, far, near, rejected
+from daemons.front.latest import Latest
 from daemons.front.messenger import Messenger
 from daemons.front.parlour import Parlour
 from daemons.front.zap import Porter
@@ -38,18 +39,6 @@ HEAR, SAY = "ipc://bus/exchange.hear", "ipc://bus/exchange.say"
 """The near door, from inside the run directory; its third socket is the exchange's command socket."""
 AT_HOST = "host "
 """How the key of another host is named; the name of a program's key has no space."""
-
-
-class Mark(Struct):
-    """As much of a message as it takes to see whether one before it was missed, or holds no more."""
-
-    boot: int
-    seq: int
-    at: float = 0.0
-    life: str | None = None
-
-
-_mark = msgspec.json.Decoder(Mark)
 
 
 class Memory(Struct, frozen=True, kw_only=True):
@@ -89,12 +78,7 @@ class Exchange:
         self._refusals = Refusals(process.log)
         self._host = slice_.host
         self._names = {*slice_.peers, *slice_.services}
-        self._current: dict[bytes, bytes] = {}
-        """What newcomers are told, by topic; a sign of life is not, for only a new one is one."""
-        self._latest: dict[bytes, tuple[int, int]] = {}
-        """Of each process, the life and the number of the latest that it said."""
-        self._beats: dict[bytes, bytes] = {}
-        """Of each process, its latest sign of life."""
+        self._latest = Latest()
         self._messenger = Messenger(process, rejected)
         self._caretaker = Caretaker(process.loop)
         self._fingerprint = Fingerprint()
@@ -169,7 +153,7 @@ class Exchange:
         self._tell_newcomers(door)
 
     def _tell_newcomers(self, door: Door) -> None:
-        again = door.tell_newcomers(self._current, self._now())
+        again = door.tell_newcomers(self._latest.current, self._now())
         if again is not None:
             self._process.loop.at(again, partial(self._tell_newcomers, door))
 
@@ -296,36 +280,15 @@ class Exchange:
     def _hear(self) -> None:
         """Let out what the house says."""
         for frames in self._subscriber.frames():
-            if len(frames) != 2:  # noqa: PLR2004
-                continue
-            topic, payload = frames
             try:
-                mark = _mark.decode(payload)
-            except msgspec.MsgspecError as error:
+                topic, payload = frames
+                if self._latest.take(topic, payload):
+                    self._subscriber.ask(topic.partition(b"/")[0].decode())
+            except ValueError as error:  # not two frames, or no message
                 self._refusals.add("the bus", error)
                 continue
-            is_beat = topic.endswith(b"/heartbeat")
-            self._see_gap(topic.partition(b"/")[0], payload, mark, is_beat=is_beat)
-            if not is_beat:
-                self._current[topic] = payload
-            if mark.life == "offline":
-                self._forget(topic.rpartition(b"/")[2] + b"/state", mark.at)
             for door in self._doors:
                 door.publish(topic, payload)
-
-    def _forget(self, topic: bytes, at: float) -> None:
-        """Tell newcomers no more what was said before a moment: nobody knows whether it is still so."""
-        if topic in self._current and _mark.decode(self._current[topic]).at < at:
-            del self._current[topic]
-
-    def _see_gap(self, name: bytes, payload: bytes, mark: Mark, *, is_beat: bool) -> None:
-        """Ask a process that has said what was not heard to say again what is current."""
-        if not is_beat:
-            self._latest[name] = max(self._latest.get(name, (0, 0)), (mark.boot, mark.seq))
-        elif (mark.boot, mark.seq) > self._latest.get(name, (0, 0)) and self._beats.get(name) != payload:
-            self._subscriber.ask(name.decode())  # but not for the same one, which comes with the answer
-        if is_beat:
-            self._beats[name] = payload
 
     def _turn(self) -> None:
         """Once a second: see who is silent, and whether somebody who was let in should not be any more."""
