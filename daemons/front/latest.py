@@ -1,4 +1,4 @@
-"""The latest that the house said on each topic, for who comes late, and whether some of it was missed. Pure."""
+"""The latest that the house said on each topic, for who comes late; and what of it was missed. Pure."""
 
 import msgspec
 from msgspec import Struct
