@@ -26,8 +26,8 @@ class Annex(ABC):
         """Why it does not do what it is for."""
         self.news = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         """Can be read when there is something new to see of it."""
-        self.when_ended: Callable[[], object] = lambda: None
-        """What makes the thread end; to be set by it."""
+        self.when_ended: Callable[[], object] | None = None
+        """What makes the thread end; to be set by it, when it has loaded what it needs."""
         self._ticks = 0
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
@@ -49,11 +49,12 @@ class Annex(ABC):
         return self._ticks <= HUNG_TICKS or not self._thread.ident
 
     def end(self) -> None:
-        """End the thread; one that does not is left to the end of the process."""
+        """End the thread; one that does not, or that still loads, is left to the end of the process."""
+        if self.when_ended is None:
+            return
         with suppress(RuntimeError):  # its loop has ended by itself
             self.when_ended()
-        if self._thread.ident:
-            self._thread.join(END_SECONDS)
+        self._thread.join(END_SECONDS)
 
     # In the thread
 
