@@ -98,6 +98,9 @@ class Hearing:
         self.again: list[str] = []
         """What to subscribe to once more, for something was missed."""
         self._latest: dict[str, tuple[int, int]] = {}
+        """Of each publisher, the life and the number of the latest that it said."""
+        self._states: dict[str, tuple[int, int]] = {}
+        """The same of its states alone."""
         self._told: dict[str, Change] = {}
 
     def take(self, frames: list[bytes]) -> Change | None:
@@ -106,13 +109,16 @@ class Hearing:
             heard = message.decode(frames)
         except MessageError:
             return None
-        mark = heard.boot, heard.seq
-        latest = self._latest.get(heard.device, (0, 0))
-        if isinstance(heard, Heartbeat) and mark > latest:
-            self.again.append(f"{heard.device}/")
-        if not isinstance(heard, State) or mark <= latest:
+        name, mark = message.publisher(heard), (heard.boot, heard.seq)
+        latest = self._latest.get(name, (0, 0))
+        if isinstance(heard, Heartbeat):
+            if mark > latest:
+                self.again.append(f"{name}/")
             return None
-        self._latest[heard.device] = mark
+        self._latest[name] = max(latest, mark)  # who reports on others counts that as well
+        if not isinstance(heard, State) or mark <= self._states.get(name, (0, 0)):
+            return None
+        self._states[name] = mark
         change = Change(heard.device, dict(heard.state), heard.cause, heard.since, heard.at)
         before = self._told.get(heard.device)
         self._told[heard.device] = change

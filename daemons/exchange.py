@@ -79,7 +79,7 @@ class Exchange:
         self._host = slice_.host
         self._names = {*slice_.peers, *slice_.services}
         self._latest = Latest()
-        self._messenger = Messenger(process, rejected)
+        self._messenger = Messenger(process)
         self._caretaker = Caretaker(process.loop)
         self._fingerprint = Fingerprint()
         self._visitors(slice_)

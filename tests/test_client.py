@@ -13,7 +13,8 @@ from daemons import client, message
 from daemons.client import Clock, Hearing, House, Service, way
 from daemons.errors import NoAnswer, PlaceError
 from daemons.keyring import Pass, read_pass, toml
-from daemons.message import Command, Heartbeat, Receipt, State
+from daemons.message import Command, Heartbeat, Receipt, Report, State
+from tests import fresh
 from tests.frontdoor import begin_anew, lamp, make_key
 from tests.household import Household, eventually
 
@@ -160,6 +161,20 @@ def state(seq: int, boot: int = 1, **shown: Any) -> list[bytes]:
     """Give a state as it travels."""
     made = State(device="lamp", boot=boot, seq=seq, at=9.0, since=1.0, state={"status": True, **shown})
     return [message.topic(made), message.encode(made)]
+
+
+def test_hearing_does_not_ask_again_for_what_the_steward_said_of_others() -> None:
+    """It counts its reports as well, so its sign of life is beyond its one state, and nothing was missed."""
+    hearing = Hearing([])
+    own = fresh.state("steward", seq=1, status=True)
+    report = Report(device="lamp", boot=own.boot, seq=2, at=2.0, life="running", since=2.0)
+    beat = Heartbeat(device="steward", boot=own.boot, seq=2, at=3.0, pid=1)
+    told = [hearing.take([message.topic(heard), message.encode(heard)]) for heard in (report, own, beat)]
+    assert [change and change.device for change in told] == [None, "steward", None]
+    assert not hearing.again
+    missed = Heartbeat(device="steward", boot=own.boot, seq=3, at=4.0, pid=1)
+    hearing.take([message.topic(missed), message.encode(missed)])
+    assert hearing.again == ["steward/"]
 
 
 def test_hearing_tells_each_change_once_and_asks_for_what_it_missed() -> None:

@@ -44,10 +44,6 @@ class Awaited:
         waiting.append(entry)
         return True
 
-    def waits(self, device: str, id_: str) -> bool:
-        """Tell whether somebody waits for that receipt already."""
-        return any(id_ == waited for waited, _, _ in self._waiting.get(device, ()))
-
     def come(self, device: str, receipt: Receipt) -> bool:
         """Take a receipt; false when nobody waits for it."""
         waiting = self._waiting.get(device, [])

@@ -1,6 +1,5 @@
 """Carries commands to the processes of this host, and the receipts back, and waits for none of them."""
 
-from collections.abc import Callable
 from contextlib import suppress
 
 import zmq
@@ -9,6 +8,7 @@ from daemons import message
 from daemons.bus import Socket, drain, open_socket
 from daemons.errors import MessageError
 from daemons.front.awaited import Awaited, Take
+from daemons.front.door import rejected
 from daemons.message import Command, Receipt
 from daemons.place import command_endpoint
 from daemons.process import Process
@@ -17,10 +17,8 @@ from daemons.process import Process
 class Messenger:
     """Has a socket for each process that somebody has asked, so that what is sent first arrives first."""
 
-    def __init__(self, process: Process, refuse: Callable[[Command, str], Receipt]) -> None:
-        """`refuse` makes the receipt of a command that is not passed on."""
+    def __init__(self, process: Process) -> None:
         self._process = process
-        self._refuse = refuse
         self._awaited = Awaited(process.loop)
         self._lines: dict[str, Socket] = {}
 
@@ -33,7 +31,7 @@ class Messenger:
             take(receipt)
 
         if not self._awaited.expect(device, command, taken):
-            take(self._refuse(command, f"too many commands wait for {device}"))
+            take(rejected(command, f"too many commands wait for {device}"))
             return
         with suppress(zmq.Again):  # who takes nothing gives no receipt, and the deadline says so
             self._line(device).send_multipart([b"", message.encode(command)], zmq.NOBLOCK)

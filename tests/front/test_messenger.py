@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from daemons.bus import CommandServer, command
-from daemons.front.door import rejected
 from daemons.front.messenger import Messenger
 from daemons.log import Log
 from daemons.message import Receipt
@@ -27,7 +26,7 @@ class Post:
 
     def __init__(self, process: Process) -> None:
         self.process = process
-        self.messenger = Messenger(process, rejected)
+        self.messenger = Messenger(process)
         self.got: list[Receipt] = []
         self.servers: list[CommandServer] = []
 
