@@ -50,6 +50,23 @@ def test_second_press_turns_the_light_off_and_makes_no_second_breakfast(breakfas
         ear.until(lambda ear: ear.shows("toaster", ready=True, starts=1))
 
 
+def test_two_mirrors_say_the_same(household: Houses) -> None:
+    """Neither waits for the other, or takes what that shows for something that gets ready."""
+    house = household(BREAKFAST + '\n[devices.hall_mirror]\nkind = "mirror"\nport = 0\n')
+    house.house("up")
+    said: set[str] = set()
+
+    def is_ready(ear: Ear) -> bool:
+        mirrors = [ear.states[name].state for name in ("mirror", "hall_mirror") if name in ear.states]
+        said.update(str(state["message"]) for state in mirrors)
+        return len(mirrors) == 2 and all(state["message"] == "Breakfast is ready." for state in mirrors)
+
+    with house.ear("mirror", "hall_mirror") as ear:
+        house.send("bathroom_light", "press")
+        ear.until(is_ready)
+    assert not [message for message in said if "irror" in message]
+
+
 def has_said_all(ear: Ear, name: str) -> bool:
     """Tell whether a device was heard, and a mirror's page as well."""
     return name in ear.states and ear.states[name].state.get("url", "") is not None

@@ -140,6 +140,7 @@ def test_killed_in_a_storm_of_presses_it_misses_none_and_has_none_twice(
     """Whatever the switch and the lamp went through is there once, in order, with its own cause."""
     house = household(LAMPS)
     house.house("up")
+    eventually(lambda: changes(house, "switch") and changes(house, "lamp"))
     ends = threading.Event()
     with house.ear("recorder", "switch") as ear, ThreadPoolExecutor() as pool:
         presses = pool.submit(storm, ends)
@@ -150,7 +151,8 @@ def test_killed_in_a_storm_of_presses_it_misses_none_and_has_none_twice(
         finally:
             ends.set()
         wanted = presses.result()
-    eventually(lambda: len(changes(house, "lamp")) > wanted)
+    for name in ("switch", "lamp"):  # a recorder that has just started hears one before the other
+        eventually(lambda name=name: len(changes(house, name)) > wanted)  # type: ignore[misc]
     for name, field in (("switch", "presses"), ("lamp", "starts")):
         found = changes(house, name)[1:]
         assert [cause for _, _, cause in found] == [f"press-{number + 1}" for number in range(wanted)]
@@ -170,23 +172,24 @@ def test_what_changed_while_it_was_away_is_filled_in(household: Callable[..., Ho
         ids = [press(context, number) for number in range(6)]
         context.destroy(linger=0)
     house.house("start", "recorder")
-    eventually(lambda: len(changes(house, "lamp")) > 6)
-    for name in ("switch", "lamp"):
+    for name in ("switch", "lamp"):  # which it may have heard of already, before it was stopped
+        eventually(lambda name=name: len(changes(house, name)) >= 6)  # type: ignore[misc]
         assert [cause for _, _, cause in changes(house, name)][-6:] == ids
 
 
 def test_the_death_of_a_process_is_recorded_with_its_reason(breakfast: Household) -> None:
     """And its successor with its PID."""
+
+    def recorded() -> Any:
+        return history(breakfast, "toaster")["toaster"]["processes"]
+
+    eventually(recorded)
     before = breakfast.kill("toaster")
     with breakfast.ear("toaster") as ear:
         after = ear.until(lambda ear: "toaster" in ear.beats and ear.beats["toaster"].pid != before)
         pid = after.beats["toaster"].pid
-
-    def recorded() -> Any:
-        events = history(breakfast, "toaster")["toaster"]["processes"]
-        return events if events[-1]["pid"] == pid and events[-1]["life"] == "running" else None
-
-    events = eventually(recorded)
+    eventually(lambda: (recorded()[-1]["pid"], recorded()[-1]["life"]) == (pid, "running"))
+    events = recorded()
     assert events[-1]["reason"] == "terminated by SIGKILL"
     assert [event["pid"] for event in events if event["life"] == "running"] == [before, pid]
 
@@ -274,7 +277,8 @@ def test_a_house_may_keep_no_history(household: Callable[..., Household]) -> Non
 def test_history_is_told_in_words_in_json_and_as_a_table(breakfast: Household) -> None:
     """What `house history` prints, and how it says what it does not understand."""
     id_ = breakfast.send("bathroom_light", "press")["id"]
-    eventually(lambda: len(history(breakfast, "kitchen_lamp")["kitchen_lamp"]["stretches"]) == 2)
+    for name in ("kitchen_lamp", "bathroom_light"):
+        eventually(lambda name=name: len(history(breakfast, name)[name]["stretches"]) == 2)  # type: ignore[misc]
     told = breakfast.house("history", "kitchen_lamp", "bathroom_light").stdout
     assert re.search(r"kitchen_lamp  \S+  \S+ s so far  on  Bathroom light on at [0-9:]{8}\n", told)
     assert f"command {id_}" in told
