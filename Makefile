@@ -53,11 +53,11 @@ check: $(VENV)/installed-check  ## Lint, and check the types
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
 
-bench: peers  ## Measure everything beside its peers in some minutes; writes docs/benchmarks.md
-	$(VENV)/bin/python -m bench
+bench: peers  ## Measure the house beside its peers in some minutes; writes docs/benchmarks.md
+	$(VENV)/bin/python -m bench --document
 
-bench-full: peers  ## The same with more of everything, and an hour's soak: some two hours
-	$(VENV)/bin/python -m bench --full
+bench-full: peers  ## More of everything, and what takes long, an hour's soak too: some two hours
+	$(VENV)/bin/python -m bench --full --document
 
 .PHONY: peers
 peers: $(VENV)/installed-bench

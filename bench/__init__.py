@@ -1,8 +1,8 @@
 """How fast and how small the house is, beside its peers, in one run on one machine.
 
-    python -m bench            every measurement once, in a few minutes: `make bench`
-    python -m bench --full     the same with more of everything, and an hour's soak: `make bench-full`
-    python -m bench press cost only these; nothing is written unless --json says where
+    python -m bench            all but what takes long, in a few minutes: `make bench`
+    python -m bench --full     more of everything, and what takes long: `make bench-full`
+    python -m bench press cost only these; nothing is written without --json or --document
 
     measurements/  what is measured, one a file; found by its name, no list is edited
     peers/         who else carries a press from a switch to a mirror, one a file

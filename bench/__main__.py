@@ -1,4 +1,7 @@
-"""Measure, print, and write the report and the document: `python -m bench`."""
+"""Measure, print, and put what was found into the document and its data: `python -m bench`.
+
+Without names it measures everything but what takes long; what the document has of that stays.
+"""
 
 import argparse
 import sys
@@ -9,7 +12,7 @@ from pathlib import Path
 
 from bench import document, machine
 from bench.measurements import Measurement, measurements
-from bench.report import Report, Scale, Sheet
+from bench.report import Report, Run, Scale, Sheet, read
 from bench.table import grid, judge, plain
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -18,7 +21,9 @@ DOCS = Path(__file__).parent.parent / "docs"
 def main() -> None:
     """Measure what was asked for; exit status 1 when a measurement failed."""
     known = measurements()
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument(
         "only", nargs="*", choices=[[], *known], metavar="MEASUREMENT", help=f"one of {', '.join(known)}"
     )
@@ -26,34 +31,54 @@ def main() -> None:
     parser.add_argument(
         "--tiny", dest="scale", action="store_const", const="tiny", help="only try whether it works"
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="where to write the report")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="where to write what was measured")
     parser.add_argument(
-        "--docs", type=Path, metavar="FOLDER", default=DOCS, help="where to write the document"
+        "--document",
+        type=Path,
+        metavar="FOLDER",
+        nargs="?",
+        const=DOCS,
+        help=f"put it into benchmarks.md and benchmarks.json there, of {DOCS.name}/ if no other is named",
     )
     given = parser.parse_args()
-    chosen = {word: one for word, one in known.items() if not given.only or word in given.only}
-    report = Report(
-        machine=machine.describe(Path(tempfile.gettempdir())),
-        scale=given.scale,
-        command="make bench-full" if given.scale == "full" else "make bench",
-        began_at=time.time(),
-    )
-    failed = [word for word, one in chosen.items() if not run(word, one, given.scale, report)]
-    report.took_seconds = round(time.time() - report.began_at, 1)
-    if len(chosen) == len(known) and given.scale != "tiny":
-        given.json = given.json or given.docs / "benchmarks.json"
-        document.write(report, known, given.docs)
+    is_all = given.scale == "full"
+    chosen = given.only or [word for word, one in known.items() if is_all or not one.SECTION.is_long]
+    report, failed, began = Report(), [], time.monotonic()
+    for word in chosen:
+        found = Report()
+        if run(word, known[word], given.scale, found):
+            report.take(found)
+        else:
+            failed.append(word)
     if given.json:
         given.json.write_bytes(report.encode())
-    print(f"That took {report.took_seconds:.0f} s.", file=sys.stderr)
+    if given.document:
+        put(report, known, given.document)
+    print(f"That took {time.monotonic() - began:.0f} s.", file=sys.stderr)
     if failed:
         sys.exit(f"These measurements failed: {', '.join(failed)}")
+
+
+def put(report: Report, known: dict[str, Measurement], folder: Path) -> None:
+    """Put a report's sections in the place of those of the document; the others stay as they are."""
+    data = folder / "benchmarks.json"
+    whole = read(data) if data.exists() else Report()
+    whole.take(report)
+    data.write_bytes(whole.encode())
+    document.write(whole, known, folder)
 
 
 def run(word: str, one: Measurement, scale: Scale, report: Report) -> bool:
     """Do one measurement and print its tables; false when it failed, which ends no other one."""
     print(f"Measuring: {word}", file=sys.stderr, flush=True)
     began, failed = time.monotonic(), False
+    how = Run(
+        section=word,
+        machine=machine.describe(Path(tempfile.gettempdir())),
+        scale=scale,
+        began_at=time.time(),
+    )
+    report.runs.append(how)
     try:
         one.measure(scale, Sheet(report, word))
     except Exception as error:  # noqa: BLE001  the others are measured all the same
@@ -61,7 +86,8 @@ def run(word: str, one: Measurement, scale: Scale, report: Report) -> bool:
         failed = True
         why = next(iter(str(error).splitlines()), "")
         Sheet(report, word).note(f"It failed before its end: {type(error).__name__}: {why}")
-    print(f"{one.SECTION.title} ({time.monotonic() - began:.0f} s)")
+    how.took_seconds = round(time.monotonic() - began, 1)
+    print(f"{one.SECTION.title} ({how.took_seconds:.0f} s)")
     for table in one.SECTION.tables:
         if lines := grid(report, word, table):
             print(f"\n{table.title}\n{plain(lines)}")

@@ -92,12 +92,14 @@ def tell(before: Report, after: Report) -> str:
     lines = [
         f"{len(both)} figures in both; by the peers the machine took {drift(before, after):.2f} times as long"
     ]
-    if before.machine.processor != after.machine.processor:
-        lines.append(
-            f"They are of different machines: {before.machine.processor}, {after.machine.processor}."
-        )
-    if before.scale != after.scale:
-        lines.append(f"They are of different lengths: {before.scale}, {after.scale}.")
+    for now in after.runs:
+        if (then := before.run(now.section)) is None:
+            continue
+        if then.machine.processor != now.machine.processor:
+            pair = f"{then.machine.processor}, {now.machine.processor}"
+            lines.append(f"{now.section} was measured on different machines: {pair}.")
+        if then.scale != now.scale:
+            lines.append(f"{now.section} was measured at different lengths: {then.scale}, {now.scale}.")
     for title, worse in (("Worse", True), ("Better", False)):
         chosen = [change for change in changes if change.is_worse == worse]
         lines.append(f"{title} beyond the noise: {len(chosen) or 'nothing'}")

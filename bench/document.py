@@ -1,27 +1,30 @@
-"""docs/benchmarks.md, its data and its plots, from one report.
+"""docs/benchmarks.md and its plots, from a report.
 
 usage: python -m bench.document [docs/benchmarks.json]
 
-`make bench` writes it; this writes it again from the data, when its words have changed.
+`make bench` writes it and the data; this writes it again from the data, when its words have changed.
 """
 
 import argparse
 import time
 from pathlib import Path
 
+import msgspec
+
 from bench import plot
 from bench.measurements import Measurement, measurements
-from bench.report import Report, read
+from bench.report import Report, Run, read
 from bench.table import Table, grid, judge, markdown
 
+LONG_SECONDS = 120
 HEAD = """\
 # Benchmarks
 
-How fast and how small the house is, beside its peers. This file is made by `{command}`; measure yours:
+How fast and how small the house is, beside its peers. This file is made by the bench; measure yours:
 
-    make bench                  # every measurement, in some minutes; writes this file, its data and its plots
-    make bench-full             # the same with more of everything, and an hour's soak
-    python -m bench press cost  # only these, printed
+    make bench                  # in some minutes, all but what takes long; puts it into this file
+    make bench-full             # in some two hours, more of everything, and what takes long
+    python -m bench press cost  # only these, printed; with --document they are put into this file
     python -m bench.document    # this file again, from docs/benchmarks.json
 
 Whether a change made something slower, beyond the noise, by the file of the commit before it:
@@ -34,13 +37,14 @@ Whether a change made something slower, beyond the noise, by the file of the com
 
 A figure is the median over the rounds of one run, with the lowest and the highest round in brackets. Rounds
 are interleaved: each measures everybody, so that all have the same machine, and ratios are taken round by
-round. Absolute figures are of this machine only, and no test asserts one.
+round. Absolute figures are of this machine only, and no test asserts one. When a section was measured, and
+how, is told at its end.
 """
 
 
 def text(report: Report, known: dict[str, Measurement], pictures: dict[tuple[str, str], str]) -> str:
     """Give the whole document."""
-    parts = [HEAD.format(command=report.command, machine=describe(report)), aims(report, known)]
+    parts = [HEAD.format(machine=describe(report)), aims(report, known)]
     for word, one in known.items():
         section = one.SECTION
         parts.append(f"## {section.number}. {section.title}\n")
@@ -57,6 +61,7 @@ def text(report: Report, known: dict[str, Measurement], pictures: dict[tuple[str
                 parts.append(f"![{table.title}]({picture})\n")
         said = [f"{aim.text}: {judge(report, word, aim).told}" for aim in section.aims]
         said += [note.text for note in report.notes if note.section == word]
+        said += [when(run, report)] if (run := report.run(word)) else []
         parts.append("\n".join(f"- {line}" for line in said))
         parts.append("")
     return "\n".join(parts).rstrip() + "\n"
@@ -72,15 +77,33 @@ def aims(report: Report, known: dict[str, Measurement]) -> str:
 
 
 def describe(report: Report) -> str:
-    """Tell of the machine and the run in a paragraph."""
-    m = report.machine
-    day = time.strftime("%-d %B %Y", time.gmtime(report.began_at))
+    """Tell of the machine in a paragraph: of that which was measured on last."""
+    if (last := latest(report)) is None:
+        return "Nothing has been measured yet."
+    m = last.machine
     libraries = ", ".join(f"{name} {number}" for name, number in m.libraries.items())
     return (
-        f"Measured on {day} in {report.took_seconds / 60:.0f} minutes: {m.processor}, {m.cores} cores, "
-        f"{m.memory_mb:,} MB, {m.kernel}, {m.filesystem}, a load of {m.load} at the start; {m.python}, "
-        f"libzmq {m.libzmq}, {libraries}."
+        f"The machine: {m.processor}, {m.cores} cores, {m.memory_mb:,} MB, {m.kernel}, {m.filesystem}; "
+        f"{m.python}, libzmq {m.libzmq}, {libraries}."
     )
+
+
+def when(run: Run, report: Report) -> str:
+    """Tell when and how a section was measured, and on what, where that is not what the head says."""
+    day, m, last = time.strftime("%-d %B %Y", time.gmtime(run.began_at)), run.machine, latest(report)
+    took = (
+        f"{run.took_seconds:.0f} s" if run.took_seconds < LONG_SECONDS else f"{run.took_seconds / 60:.0f} min"
+    )
+    how = ", with `--full`" if run.scale == "full" else ""
+    told = f"Measured on {day} in {took}{how}, after a load of {m.load}"
+    if last and msgspec.structs.replace(m, load=0.0) != msgspec.structs.replace(last.machine, load=0.0):
+        told += f", on {m.processor}, {m.cores} cores, {m.python}, libzmq {m.libzmq}"
+    return f"{told}."
+
+
+def latest(report: Report) -> Run | None:
+    """Give the run that began last."""
+    return max(report.runs, key=lambda run: run.began_at, default=None)
 
 
 def write(report: Report, known: dict[str, Measurement], folder: Path) -> None:

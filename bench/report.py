@@ -1,4 +1,4 @@
-"""What was measured: figures, one value a round, with the machine and the run they are of; kept as JSON."""
+"""What was measured: figures, one value a round, with the runs and the machine they are of; kept as JSON."""
 
 import statistics
 from pathlib import Path
@@ -11,7 +11,7 @@ from bench.machine import Machine
 
 Scale = Literal["tiny", "small", "full"]
 """How much is measured: seconds, for tests; minutes, `make bench`; hours, `make bench-full`."""
-FORMAT = 1
+FORMAT = 2
 
 
 class ReportError(Exception):
@@ -55,19 +55,35 @@ class Note(Struct):
     text: str
 
 
-class Report(Struct, kw_only=True):
-    """One run."""
+class Run(Struct, kw_only=True):
+    """When and how the figures of one section were measured."""
 
+    section: str
     machine: Machine
     scale: Scale
-    command: str
-    """What a person typed to have it."""
     began_at: float
     """Unix seconds."""
     took_seconds: float = 0.0
+
+
+class Report(Struct, kw_only=True):
+    """What is known: of each section the figures of its latest run."""
+
+    runs: list[Run] = []
     figures: list[Figure] = []
     notes: list[Note] = []
     format: int = FORMAT
+
+    def run(self, section: str) -> Run | None:
+        """Give the run that measured a section, if one did."""
+        return next((run for run in self.runs if run.section == section), None)
+
+    def take(self, newer: "Report") -> None:
+        """Have the sections of another report in the place of one's own."""
+        taken = {run.section for run in newer.runs}
+        for name in ("runs", "figures", "notes"):
+            kept = [one for one in getattr(self, name) if one.section not in taken]
+            setattr(self, name, kept + getattr(newer, name))
 
     def figure(self, section: str, table: str, row: str, column: str) -> Figure | None:
         """Give a figure, if it was measured."""

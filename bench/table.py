@@ -37,6 +37,8 @@ class Section(NamedTuple):
     title: str
     tables: tuple[Table, ...]
     aims: tuple[Aim, ...] = ()
+    is_long: bool = False
+    """Whether it takes minutes to hours, so that only `make bench-full`, or who names it, measures it."""
 
 
 def amount(value: float) -> str:

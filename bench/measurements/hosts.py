@@ -27,7 +27,7 @@ from tests.wire import Wire, lack
 
 WAY, CUTS = "From a press to what it starts", "What becomes of presses"
 HERE, THERE, FAR = "on the same host", "on the other host", "on the other host, 5 ms away"
-SECTION = Section(11, "Several hosts", (Table(WAY, reference_row=HERE), Table(CUTS)))
+SECTION = Section(11, "Several hosts", (Table(WAY, reference_row=HERE), Table(CUTS)), is_long=True)
 AMOUNTS = {"tiny": (1, 4), "small": (1, 40), "full": (5, 200)}
 """How many rounds, and how many presses on a way on which nothing happens."""
 FAR_SECONDS = 0.005

@@ -1,8 +1,8 @@
 """The house over time, at a hundred times a home's rate: does anything grow, get lost, or get slower?
 
 A home's switch is taken here to be pressed once a minute; in this one breakfast is begun and called off a
-hundred times a minute, with one client at the mirror's page. `make bench` does it for a minute, which shows
-gross leaks only, `make bench-full` for an hour.
+hundred times a minute, with one client at the mirror's page: for an hour with `--full`, else for a minute,
+which shows gross leaks only.
 
 *Growth* is the slope of a process's memory (PSS) over the last three quarters of the time: the median of the
 slopes between all pairs of looks (Theil and Sen), so that one step does not count as a leak. *Files* are its
@@ -34,7 +34,7 @@ from daemons.verdict import percentile
 GROWTH, LOST, TIMES = "Memory and files", "Lost", "From a press to both cooks"
 COOKS = ("coffee_maker", "toaster")
 SWITCH = "bathroom_light"
-SECTION = Section(6, "Over time", (Table(GROWTH), Table(LOST), Table(TIMES, plot="lines")))
+SECTION = Section(6, "Over time", (Table(GROWTH), Table(LOST), Table(TIMES, plot="lines")), is_long=True)
 PRESSES_A_MINUTE = 100
 LOOKS = 60
 """How often memory and files are looked at, in all."""

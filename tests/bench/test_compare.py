@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -52,6 +53,18 @@ def test_a_slower_machine_is_no_slower_house() -> None:
     assert drift(before, after) == 2.0
     assert not compare(before, after)
     assert "2.00 times as long" in tell(before, after)
+
+
+def test_what_was_not_measured_alike_is_told() -> None:
+    """Another machine, or another length, of a section that is in both."""
+    before, after = made.report(House=ROUNDS), made.report(House=ROUNDS)
+    after.runs[0].machine = msgspec.structs.replace(made.MACHINE, processor="Slide rule")
+    after.runs[0].scale = "full"
+    after.runs.append(made.run("cost"))
+    told = tell(before, after)
+    assert "speed was measured on different machines: Abacus, Slide rule." in told
+    assert "speed was measured at different lengths: small, full." in told
+    assert "cost" not in told
 
 
 def test_more_of_a_rate_is_better() -> None:

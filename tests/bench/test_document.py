@@ -5,11 +5,12 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+import msgspec
 import pytest
 
 from bench import document, plot
 from bench.measurements import Measurement, measurements
-from bench.report import Sheet, read
+from bench.report import Report, Sheet, read
 from tests.bench import made
 from tests.household import PROJECT
 
@@ -19,13 +20,12 @@ KNOWN = cast(
 
 
 def test_a_document_has_the_machine_the_tables_the_aims_and_the_notes() -> None:
-    """And the command that made it."""
+    """And when it was."""
     report = made.report(House=[4.0], limit=[1.0])
     Sheet(report, "speed").note("NATS was not measured: there is no nats-server.")
     text = document.text(report, KNOWN, {("speed", made.TITLE): "pictures/x.svg"})
     for part in (
-        "made by `make bench`",
-        "Abacus, 2 cores",
+        "The machine: Abacus, 2 cores",
         "## 3. Speed",
         "How fast it is.",
         "python -m bench speed",
@@ -34,8 +34,26 @@ def test_a_document_has_the_machine_the_tables_the_aims_and_the_notes() -> None:
         "| Speed | at most twice the limit | not reached, 4 |",
         "- under 5 ms: reached, 4 ms",
         "- NATS was not measured: there is no nats-server.",
+        "- Measured on 15 January 2027 in 30 s, after a load of 0.5.",
     ):
         assert part in text
+
+
+def test_a_section_that_was_measured_elsewhere_or_at_length_says_so() -> None:
+    """The head tells of the machine that was measured on last."""
+    report = made.report(House=[4.0])
+    report.runs[0].scale, report.runs[0].took_seconds = "full", 3700
+    later = made.run("cost", 1.9e9)
+    later.machine = msgspec.structs.replace(made.MACHINE, processor="Slide rule", load=3.0)
+    report.runs.append(later)
+    text = document.text(report, KNOWN, {})
+    assert "The machine: Slide rule" in text
+    assert "in 62 min, with `--full`, after a load of 0.5, on Abacus, 2 cores, CPython 3.11" in text
+
+
+def test_without_a_run_it_says_that_nothing_was_measured() -> None:
+    """And is a document all the same."""
+    assert "Nothing has been measured yet." in document.text(Report(), KNOWN, {})
 
 
 def test_the_document_in_the_repository_is_what_its_data_say() -> None:

@@ -68,9 +68,9 @@ def test_a_report_of_another_format_is_told(tmp_path: Path) -> None:
     """Figures of another bench are not compared by guessing."""
     file = tmp_path / "x.json"
     report = made.report(House=[1.0])
-    report.format = 2
+    report.format = 1
     file.write_bytes(report.encode())
-    with pytest.raises(ReportError, match="is of format 2"):
+    with pytest.raises(ReportError, match="is of format 1"):
         read(file)
 
 
@@ -82,6 +82,23 @@ def test_a_figure_without_a_round_is_told(tmp_path: Path) -> None:
     file.write_bytes(report.encode())
     with pytest.raises(ReportError, match="without a round"):
         read(file)
+
+
+def test_a_newer_report_takes_the_place_of_what_it_measured_anew_and_leaves_the_rest() -> None:
+    """Figures, notes and when it was, all of a section or nothing of it."""
+    whole = made.report(House=[1.0], limit=[2.0])
+    Sheet(whole, "speed").note("old")
+    whole.runs.append(made.run("cost"))
+    Sheet(whole, "cost").add("Memory", "House", "PSS", 7.0, "MB")
+    newer = made.report(House=[3.0])
+    newer.runs[0].began_at += 60
+    whole.take(newer)
+    assert [figure.key[::2] for figure in whole.figures] == [("cost", "House"), ("speed", "House")]
+    assert whole.figures[-1].rounds == [3.0]
+    assert whole.notes == []
+    assert [(run.section, run.began_at) for run in whole.runs] == [("cost", 1.8e9), ("speed", 1.8e9 + 60)]
+    assert whole.run("cost") == made.run("cost")
+    assert whole.run("page") is None
 
 
 def test_figures_of_a_table_keep_their_order() -> None:

@@ -1,0 +1,78 @@
+"""`python -m bench`: what was measured goes into the document, and nothing else of it changes."""
+
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from bench import __main__ as bench
+from bench.report import Scale, Sheet, read
+from bench.table import Section
+from tests.bench import made
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Call it with a measurement that works, one that takes long, and one that fails in its midst."""
+
+    def measure(_: Scale, sheet: Sheet) -> None:
+        sheet.add(made.TITLE, "House", "p50", 9.0, "ms")
+
+    def fail(scale: Scale, sheet: Sheet) -> None:
+        measure(scale, sheet)
+        raise RuntimeError("no such luck")
+
+    known = {
+        "speed": SimpleNamespace(SECTION=made.SECTION, measure=measure),
+        "long": SimpleNamespace(SECTION=Section(4, "Long", (), is_long=True), measure=measure),
+        "luck": SimpleNamespace(SECTION=Section(5, "Luck", ()), measure=fail),
+    }
+    monkeypatch.setattr(bench, "measurements", lambda: known)
+
+    def run(*words: Any) -> None:
+        monkeypatch.setattr("sys.argv", ["bench", *map(str, words)])
+        bench.main()
+
+    return run
+
+
+def test_it_puts_what_it_measured_into_the_document_and_leaves_the_rest(
+    call: Callable[..., None], tmp_path: Path
+) -> None:
+    """A section anew, another as it was."""
+    data = tmp_path / "benchmarks.json"
+    before = made.report(House=[1.0])
+    before.runs.append(made.run("luck"))
+    Sheet(before, "luck").add("Luck", "House", "p50", 7.0, "ms")
+    data.write_bytes(before.encode())
+    call("speed", "--document", tmp_path)
+    after = read(data)
+    figures = {figure.section: figure.rounds for figure in after.figures}
+    assert figures == {"speed": [9.0], "luck": [7.0]}
+    assert after.run("luck") == made.run("luck")
+    assert "not reached, 9 ms" in (tmp_path / "benchmarks.md").read_text()
+
+
+def test_what_failed_changes_nothing_in_the_document_and_is_told(
+    call: Callable[..., None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The exit status says so, and what else was measured is kept."""
+    with pytest.raises(SystemExit, match="These measurements failed: luck"):
+        call("--document", tmp_path)
+    report = read(tmp_path / "benchmarks.json")
+    assert [run.section for run in report.runs] == ["speed"]
+    assert "no such luck" in capsys.readouterr().out
+
+
+def test_what_takes_long_is_measured_by_its_name_or_in_full(
+    call: Callable[..., None], tmp_path: Path
+) -> None:
+    """Not by `make bench`."""
+    file = tmp_path / "x.json"
+    call("long", "--json", file)
+    assert [(run.section, run.scale) for run in read(file).runs] == [("long", "small")]
+    with pytest.raises(SystemExit):
+        call("--full", "--json", file)
+    assert [(run.section, run.scale) for run in read(file).runs] == [("speed", "full"), ("long", "full")]
