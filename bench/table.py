@@ -28,6 +28,8 @@ class Aim(NamedTuple):
     limit: float
     over: tuple[str, str] | None = None
     """The row and the column that it is divided by."""
+    beside: str | None = None
+    """The row of the limit, which is told where the aim is not reached."""
 
 
 class Section(NamedTuple):
@@ -54,6 +56,11 @@ def cell(figure: Figure) -> str:
     if len(figure.rounds) == 1 or amount(low) == amount(high):
         return amount(figure.median)
     return f"{amount(figure.median)} ({amount(low)}–{amount(high)})"
+
+
+def measured(figure: Figure) -> str:
+    """Write its median with its unit."""
+    return f"{amount(figure.median)} {figure.unit}".strip()
 
 
 def ratios(figure: Figure, reference: Figure) -> list[float]:
@@ -149,9 +156,13 @@ def judge(report: Report, section: str, aim: Aim) -> Verdict:
     if figure is None or (aim.over and over is None):
         return Verdict(aim, None, "")
     if over is None:
-        return Verdict(aim, figure.median <= aim.limit, f"{amount(figure.median)} {figure.unit}".strip())
-    found = statistics.median(ratios(figure, over))
-    return Verdict(aim, found <= aim.limit, amount(found))
+        is_reached, found = figure.median <= aim.limit, measured(figure)
+        limit = report.figure(section, aim.table, aim.beside, aim.column) if aim.beside else None
+        if limit and not is_reached:
+            found += f" (beside {limit.row.rpartition(', ')[0] or limit.row}: {measured(limit)})"
+        return Verdict(aim, is_reached, found)
+    times = statistics.median(ratios(figure, over))
+    return Verdict(aim, times <= aim.limit, amount(times))
 
 
 def plain(lines: list[list[str]]) -> str:

@@ -24,6 +24,7 @@ from daemons.memory import Memory
 from daemons.message import Command, Heartbeat, Receipt, State
 from daemons.place import Lock
 from daemons.process import BEAT_SECONDS, Process, next_life
+from daemons.rule import When
 
 REFRESH_SECONDS = 0.5
 """How often a measurement that changes all the time is looked at and told."""
@@ -68,7 +69,7 @@ def rehearse(word: str) -> None:
     device = build(word, {"kind": word, "driver": "simulated"}, (), [])
     if device and issubclass(device.kind, Machine):
         device.kind.measurements()
-        for type_ in (Slice, Memory, device.kind.memory_type):
+        for type_ in (Slice, Memory, When, device.kind.memory_type, *device.kind.commands):
             msgspec.json.Decoder(type_)
 
 

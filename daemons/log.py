@@ -28,6 +28,9 @@ class Formatter(logging.Formatter):
         return super().formatMessage(record).replace("\n", "\\n").replace("\r", "\\r")
 
 
+FORMATTER = Formatter(FORMAT, "%Y-%m-%d %H:%M:%S")
+
+
 class Log(logging.LoggerAdapter[logging.Logger]):
     """A logger whose methods take `cause=`."""
 
@@ -40,7 +43,7 @@ class Log(logging.LoggerAdapter[logging.Logger]):
 def open_log(name: str, stream: TextIO | None = None) -> Log:
     """Log as `name` to standard output, unless told otherwise; supervisord keeps it, within its caps."""
     handler = logging.StreamHandler(stream or sys.stdout)
-    handler.setFormatter(Formatter(FORMAT, "%Y-%m-%d %H:%M:%S"))
+    handler.setFormatter(FORMATTER)
     logger = logging.getLogger(name)
     logger.handlers[:] = [handler]
     logger.setLevel(logging.INFO)

@@ -6,8 +6,9 @@ import time
 import msgspec
 import pytest
 
+from daemons import load
 from daemons.clock import Anchor, machine
-from daemons.device import recall
+from daemons.device import recall, rehearse
 from daemons.log import Log
 from daemons.memory import Memory
 from daemons.process import Life
@@ -56,3 +57,9 @@ def test_a_memory_that_this_version_does_not_understand_is_told(caplog: pytest.L
     memory, _clock = recall(old, LAMP, "lamp", LOG)
     assert msgspec.json.decode(memory.machine, type=LAMP.memory_type) == LAMP.memory_type()
     assert "remembers nothing that this version of lamp understands" in caplog.text
+
+
+@pytest.mark.parametrize("word", load.words("kinds"))
+def test_every_kind_can_be_rehearsed_before_the_fork(word: str) -> None:
+    """The nursery goes on without one that cannot, and nobody would notice but by its memory."""
+    rehearse(word)

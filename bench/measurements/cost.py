@@ -4,11 +4,15 @@ Memory is the proportional set size (proc(5), smaps_rollup: Pss), in MB of a mil
 several processes share are counted once in all. Processor time is what the kernel has counted for a process
 (proc(5), schedstat), as per cent of one core. At rest nobody touches the house. At work a switch is pressed
 twice a second: in the breakfast house that makes and stops breakfast, in the others every lamp
-follows. No page is open. Each round is a window of its own in the same house.
+follows. No page is open. Each round is a window of its own in the same house, of whole seconds: what a house
+does at rest, it does once a second.
 
-*A device* is the median of all lamps, *others* are the switch, the mirror with its page, the steward, the
-recorder and supervisord, each of which there is once. Beside them stand as many bare interpreters that have
-imported zmq and msgspec: what a device of its own process would cost at least without the nursery.
+*A device* is the median of all lamps; beside them there are the switch, the mirror with its page, the
+steward, the recorder and supervisord, each of them once. *Bare pyzmq that only beats* is the limit for
+processes that are alive and nothing else: as many of them are forked from one that has imported zmq and
+msgspec and then sleeps, each publishes a heartbeat once a second and hears that of the first, and three more
+read all of them. A *bare interpreter* has imported the same and is not forked: what a process would cost
+without the nursery.
 """
 
 import statistics
@@ -21,6 +25,7 @@ from typing import NamedTuple
 
 from bench.house import BREAKFAST, House
 from bench.measurements.fanout import lit_house
+from bench.pulse import Pulse
 from bench.report import Scale, Sheet
 from bench.table import Aim, Section, Table
 from daemons.page.memory_use import memory_use
@@ -30,25 +35,34 @@ BY_PROCESS, BY_SIZE, GROWTH = (
     "By the number of devices",
     "The whole house, all processes",
 )
-DEVICE, WHOLE, IDLE, BUSY = (
+DEVICE, WHOLE, IDLE, BUSY, PULSE, ALIVE = (
     "a device",
     "the whole house",
     "the whole house at rest",
     "the whole house at work",
+    "bare pyzmq that only beats",
+    "as many that only beat, all processes",
 )
 SECTION = Section(
     5,
     "Cost",
     (Table(BY_PROCESS), Table(BY_SIZE), Table(GROWTH, plot="lines")),
     (
-        Aim("a simulated device at most 6 MB with ten alive", BY_SIZE, f"{DEVICE}, PSS", "10 devices", 6),
-        Aim("and 4 MB with fifty", BY_SIZE, f"{DEVICE}, PSS", "50 devices", 4),
+        Aim(
+            "a simulated device at most 6 MB with ten alive",
+            *(BY_SIZE, f"{DEVICE}, PSS", "10 devices", 6),
+            beside=f"{PULSE}, PSS",
+        ),
+        Aim("and 4 MB with fifty", BY_SIZE, f"{DEVICE}, PSS", "50 devices", 4, beside=f"{PULSE}, PSS"),
         Aim("the whole breakfast house under 80 MB", BY_PROCESS, WHOLE, "PSS", 80),
-        Aim("200 devices at rest under 5 % of one core", BY_SIZE, f"{IDLE}, processor", "200 devices", 5),
+        Aim(
+            "200 devices at rest under 5 % of one core",
+            *(BY_SIZE, f"{IDLE}, processor", "200 devices", 5),
+            beside=f"{ALIVE}, processor",
+        ),
     ),
 )
 BARE = "import zmq, msgspec.json; print('ready', flush=True); import sys; sys.stdin.read()"
-SETTLE_SECONDS = 2.0
 PRESS_SECONDS = 0.5
 
 
@@ -57,17 +71,19 @@ class Amount(NamedTuple):
 
     devices: tuple[int, ...]
     rounds: int
-    seconds: float
-    """How long one window is."""
-    settle_seconds: float = SETTLE_SECONDS
+    rest_seconds: float
+    """How long a window at rest is."""
+    work_seconds: float
+    settle_seconds: float
+    """How long what has just started is left alone."""
     most_bare: int = 50
     """More bare interpreters are not started: each takes a tenth of a second."""
 
 
 AMOUNTS = {
-    "tiny": Amount((2,), 1, 0.3, 0.1),
-    "small": Amount((10, 20, 50, 100, 200), 3, 1.5),
-    "full": Amount((10, 20, 50, 100, 200), 10, 20.0, 10.0, 200),
+    "tiny": Amount((2,), 1, 0.3, 0.3, 0.1),
+    "small": Amount((10, 20, 50, 100, 200), 3, 2.0, 1.5, 3.0),
+    "full": Amount((10, 20, 50, 100, 200), 10, 20.0, 10.0, 10.0, 200),
 }
 
 
@@ -108,10 +124,10 @@ def breakfast(sheet: Sheet, amount: Amount) -> None:
         house.page()
         time.sleep(amount.settle_seconds)
         pids = house.pids()
-        for _ in range(amount.rounds):
-            idle = window(pids, amount.seconds)
-            busy = work(house, "bathroom_light", ("coffee_maker", "toaster"), pids, amount.seconds)
-            memory = {name: size / 1e6 for name, size in memory_use(pids).items()}
+        rests = [window(pids, amount.rest_seconds) for _ in range(amount.rounds)]
+        for idle in rests:
+            busy = work(house, "bathroom_light", ("coffee_maker", "toaster"), pids, amount.work_seconds)
+            memory = weigh(pids)
             for name in [*pids, WHOLE]:
                 for column, found, unit in (
                     ("PSS", memory, "MB"),
@@ -129,10 +145,10 @@ def lamps(sheet: Sheet, devices: int, amount: Amount) -> dict[str, float]:
         time.sleep(amount.settle_seconds)
         pids = house.pids()
         column = f"{devices} devices"
-        for _ in range(amount.rounds):
-            idle = window(pids, amount.seconds)
-            busy = work(house, "switch", (), pids, amount.seconds)
-            memory = {name: size / 1e6 for name, size in memory_use(pids).items()}
+        rests = [window(pids, amount.rest_seconds) for _ in range(amount.rounds)]
+        for idle in rests:
+            busy = work(house, "switch", (), pids, amount.work_seconds)
+            memory = weigh(pids)
             rows = [(f"{DEVICE}, PSS", lit(memory), "MB")]
             rows += [(f"{name}, PSS", memory[name], "MB") for name in OTHERS if name in memory]
             rows += [
@@ -160,6 +176,26 @@ def lit(found: dict[str, float]) -> float:
     )
 
 
+def weigh(pids: dict[str, int]) -> dict[str, float]:
+    """Give what each process holds, in MB."""
+    return {name: size / 1e6 for name, size in memory_use(pids).items()}
+
+
+def pulse(sheet: Sheet, devices: int, amount: Amount) -> None:
+    """Weigh as many processes that are alive and nothing else."""
+    with Pulse(devices) as alive:
+        time.sleep(amount.settle_seconds)
+        for _ in range(amount.rounds):
+            found, memory = window(alive.pids, amount.rest_seconds), weigh(alive.pids)
+            rows = (
+                (f"{PULSE}, PSS", lit(memory), "MB"),
+                (f"{PULSE}, processor", lit(found), "%"),
+                (f"{ALIVE}, processor", sum(found.values()), "%"),
+            )
+            for row, value, unit in rows:
+                sheet.add(BY_SIZE, row, f"{devices} devices", value, unit, is_control=True)
+
+
 def bare(number: int) -> list[float]:
     """Weigh so many bare interpreters."""
     with ExitStack() as stack:
@@ -174,7 +210,7 @@ def bare(number: int) -> list[float]:
         for process in alive:
             assert process.stdout is not None  # noqa: S101  it was made with one
             process.stdout.readline()
-        return [size / 1e6 for size in memory_use({str(one.pid): one.pid for one in alive}).values()]
+        return list(weigh({str(one.pid): one.pid for one in alive}).values())
 
 
 def measure(scale: Scale, sheet: Sheet) -> None:
@@ -186,6 +222,7 @@ def measure(scale: Scale, sheet: Sheet) -> None:
         memory = lamps(sheet, devices, amount)
         sizes.append(devices)
         wholes.append(sum(memory.values()))
+        pulse(sheet, devices, amount)
         if devices > amount.most_bare:
             continue
         weights = bare(devices)
@@ -210,4 +247,7 @@ def measure(scale: Scale, sheet: Sheet) -> None:
         sheet.note(
             f"The whole house grows by {slope:.2f} MB with each device, beside {rest:.0f} MB for the rest."
         )
-    sheet.note(f"A window is {amount.seconds:g} s, and there are {amount.rounds} of each.")
+    sheet.note(
+        f"A window at rest is {amount.rest_seconds:g} s, one at work {amount.work_seconds:g} s; "
+        f"there are {amount.rounds} of each."
+    )

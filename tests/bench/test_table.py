@@ -3,7 +3,7 @@
 import pytest
 
 from bench.report import Report, Sheet
-from bench.table import Table, amount, grid, judge, markdown, plain, ratios
+from bench.table import Aim, Table, amount, grid, judge, markdown, plain, ratios
 from tests.bench import made
 
 
@@ -92,6 +92,17 @@ def test_an_aim_is_reached_or_not_or_was_not_measured() -> None:
     told = [judge(report, "speed", aim).told for aim in made.SECTION.aims]
     assert told == ["not reached, 3", "reached, 4.50 ms", "not measured"]
     assert judge(made.report(House=[3.0]), "speed", made.SECTION.aims[0]).told == "not measured"
+
+
+def test_an_aim_that_is_not_reached_is_told_beside_its_limit() -> None:
+    """Where the limit was measured."""
+    aim = Aim("under 1 ms", made.TITLE, "House", "p50", 1, beside="limit")
+    assert (
+        judge(made.report(House=[3.0], limit=[2.0]), "speed", aim).told
+        == "not reached, 3 ms (beside limit: 2 ms)"
+    )
+    assert judge(made.report(House=[3.0]), "speed", aim).told == "not reached, 3 ms"
+    assert judge(made.report(House=[0.5], limit=[2.0]), "speed", aim).told == "reached, 0.50 ms"
 
 
 def test_a_table_is_written_for_a_terminal_and_for_markdown() -> None:
