@@ -9,6 +9,7 @@
     house.py       a house of its own for a measurement, which leaves nothing behind; sight.py sees it
     cast.py        a peer's processes, each of which does a part.py; flood.py, crowd.py loads for a mirror
     pulse.py       processes that only beat, the limit at rest
+    inside.py      what a press costs inside one process
     report.py      figures by round, as JSON; table.py, plot.py, document.py show them
     compare.py     two reports: what got slower beyond the noise
     fleet.py       how many houses a broker holds; shelly.py weighs a library that was not taken

@@ -21,7 +21,7 @@ from bench.table import amount, plain
 
 FEWEST_ROUNDS = 3
 LEAST_CHANGE = 0.05
-TIMES = ("ms", "s", "states/s", "%")
+TIMES = ("µs", "ms", "s", "states/s", "%")
 """The units that depend on how fast the machine was."""
 
 
