@@ -152,9 +152,12 @@ class Relay:
         except FileNotFoundError:
             return
         for line in lines:
-            if line.on and not self._last.on:
-                self._on_since = line.at
-            self._last = line
+            self._take(line)
+
+    def _take(self, line: Switching) -> None:
+        if line.on and not self._last.on:
+            self._on_since = line.at
+        self._last = line
 
     def _add(
         self, at: float, what: What, setting: Setting, cause: str | None, off_at: float | None = None
@@ -170,11 +173,20 @@ class Relay:
             off_at,
             round(self.energy(at), 4),
         )
-        with self._path.open("ab+", buffering=0) as file:
-            if file.seek(0, os.SEEK_END) and os.pread(file.fileno(), 1, file.tell() - 1) != b"\n":
-                file.write(b"\n")  # behind a line that a full disk has torn
-            file.write(msgspec.json.encode(line) + b"\n")
-        self._refresh()
+        text = msgspec.json.encode(line) + b"\n"
+        file = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            size = os.fstat(file).st_size
+            if size and os.pread(file, 1, size - 1) != b"\n":
+                text = b"\n" + text  # behind a line that a full disk has torn
+            written = os.write(file, text)
+        finally:
+            os.close(file)
+        if (size, written) == (self._offset, len(text)):  # nobody else has added one: it need not be read
+            self._take(line)
+            self._offset += written
+        else:
+            self._refresh()
 
 
 class Pressed(Struct, frozen=True):
