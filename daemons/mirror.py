@@ -111,6 +111,8 @@ class Watcher:
         self._process = process
         self._now = process.loop.now
         self._shown: Shown | None = None
+        self._lines: list[tuple[str, str | None]] = []
+        """What is to be logged, and its cause: the house need not wait for the log."""
         self._put: dict[str, tuple[Any, ...]] = {}
         """What was last put up of each process, as far as only others can tell it."""
         self._subscriber = Subscriber(process.context, self._table.entries, process.log)
@@ -134,11 +136,12 @@ class Watcher:
             if not isinstance(heard, State):
                 self._look_at(heard.device)
                 continue
-            self._put_up(heard.device, heard=True)
             peer = self._peers.get(heard.device)
             if peer and (line := describe(peer.title, before, heard)):
-                self._process.log.info(line, cause=heard.cause)
-            self._tell(heard.cause)
+                self._lines.append((line, heard.cause))
+            self._publish(heard.cause)  # before the page's thread is woken, which then wants its turn
+            self._put_up(heard.device, heard=True)
+            self._log()
 
     def look(self) -> None:
         """See what is told by silence."""
@@ -208,6 +211,16 @@ class Watcher:
             self._memory = memory
 
     def _tell(self, cause: str | None) -> None:
+        """Publish how the house stands, and log what there is to be logged."""
+        self._publish(cause)
+        self._log()
+
+    def _log(self) -> None:
+        for line, cause in self._lines:
+            self._process.log.info(line, cause=cause)
+        self._lines.clear()
+
+    def _publish(self, cause: str | None) -> None:
         """Publish how the house stands when that changed, and say once that a meal is ready."""
         shown, memory = self._shows(), self._memory
         if shown == self._shown:
@@ -218,7 +231,7 @@ class Watcher:
             memory = replace(memory, shown=fields, turned=turned, cause=cause)
         if shown.ready and self._table.meal()[0].cause != memory.announced:
             memory = replace(memory, announced=self._table.meal()[0].cause)
-            self._process.log.info(shown.message, cause=memory.announced)
+            self._lines.append((shown.message, memory.announced))
         self._save(memory)
         self._shown = shown
         self._process.publish(asdict(shown), self._since, memory.turned, memory.cause)
