@@ -115,6 +115,8 @@ class Table:
         self._options = options
         self._titles = titles
         self._mirrors = frozenset(mirrors)
+        self._cooking: dict[str, State] = {}
+        """What gets ready, or is: kept, for each state that is heard asks for it, in a house of any size."""
         made = list((products or {}).values())
         self._products = {name: what for name, what in (products or {}).items() if made.count(what) == 1}
 
@@ -130,6 +132,10 @@ class Table:
             self.entries[heard.device] = replace(entry, beat=heard, heard=now)
             return None
         self.entries[heard.device] = replace(entry, state=heard, heard=now, stated=now)
+        if cooks(heard) and heard.device not in self._mirrors:
+            self._cooking[heard.device] = heard
+        else:
+            self._cooking.pop(heard.device, None)
         return entry.state
 
     def presence(self, name: str, now: float) -> Presence:
@@ -146,20 +152,8 @@ class Table:
         return "stale" if age >= self._options.stale_seconds else "live"
 
     def cooking(self) -> list[State]:
-        """Give what gets ready, or is: the appliances that something set going."""
-        states = [
-            entry.state
-            for name, entry in self.entries.items()
-            if entry.state is not None and name not in self._mirrors
-        ]
-        return [
-            s
-            for s in states
-            if s.cause
-            and "ready" in s.state
-            and s.state.get("phase") not in AT_REST
-            and (s.state.get("phase") != "idle" or s.state.get("fault"))
-        ]
+        """Give what gets ready, or is: the appliances that something set going, by name."""
+        return [self._cooking[name] for name in sorted(self._cooking)]
 
     def meal(self) -> list[State]:
         """Give what the latest press set going: the appliances that share its cause."""
@@ -179,7 +173,7 @@ class Table:
             if all(state.state.get("phase") == FINISHED for state in meal):  # laundry is no breakfast
                 message = " · ".join(self._part(state, now) for state in meal)
             return Shown(status=True, phase="ready", ready=True, message=message)
-        parts = [self._part(state, now) for state in sorted(self.cooking(), key=lambda state: state.device)]
+        parts = [self._part(state, now) for state in self.cooking()]
         message = " · ".join(parts)
         message = message[:1].upper() + message[1:]
         return Shown(status=True, phase="preparing", ready=False, message=message)
@@ -225,6 +219,14 @@ class Table:
             return f"{title} is {state.state.get('phase')}"
         seconds = max(0, ceil(left - (now - self.entries[state.device].stated)))
         return f"{what} in {seconds // 60}:{seconds % 60:02}"
+
+
+def cooks(state: State) -> bool:
+    """Tell whether something set an appliance going, so that it gets ready, or is."""
+    shown = state.state
+    if not state.cause or "ready" not in shown or shown.get("phase") in AT_REST:
+        return False
+    return shown.get("phase") != "idle" or bool(shown.get("fault"))
 
 
 def describe(title: str, before: State | None, state: State) -> str | None:
