@@ -6,7 +6,7 @@ prose, for readers who use nothing of ours.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -32,6 +32,9 @@ MOST_PAST = 8
 
 Text = Annotated[str, Meta(max_length=1000)]
 Identifier = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[!-~]+\Z")]
+Field = Annotated[str, Meta(min_length=1, max_length=64)]
+"""An Identifier, whose characters `decode` looks at once for all messages: to match each field of each
+moment with its pattern took four fifths of the time that reading a state takes."""
 Count = Annotated[int, Meta(ge=0, lt=1 << 53)]
 Unix = Annotated[float, Meta(ge=0, lt=1e11)]
 Scalar = bool | int | float | Text | None
@@ -40,8 +43,8 @@ Scalar = bool | int | float | Text | None
 class Moment(Struct, frozen=True, kw_only=True):
     """What a device was before it turned to something else: the fields that are no measurements."""
 
-    state: dict[Identifier, Scalar]
-    turned: dict[Identifier, Unix] = {}
+    state: dict[Field, Scalar]
+    turned: dict[Field, Unix] = {}
     cause: Identifier | None = None
 
 
@@ -60,8 +63,8 @@ class State(Struct, frozen=True, kw_only=True):
     seq: Count
     at: Unix
     since: Unix
-    state: dict[Identifier, Scalar]
-    turned: dict[Identifier, Unix] = {}
+    state: dict[Field, Scalar]
+    turned: dict[Field, Unix] = {}
     cause: Identifier | None = None
     past: Annotated[tuple[Moment, ...], Meta(max_length=MOST_PAST)] = ()
 
@@ -142,6 +145,9 @@ class Receipt(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 Published = State | Heartbeat | Report
+MOST_FIELDS = 1000
+"""So many names of fields are known by heart; what is above that is looked at each time."""
+_fields: set[str] = set()
 _decoders: dict[bytes, msgspec.json.Decoder[Any]] = {
     b"state": msgspec.json.Decoder(State),
     b"heartbeat": msgspec.json.Decoder(Heartbeat),
@@ -197,7 +203,23 @@ def decode(frames: Sequence[bytes]) -> Published:
     message: Published = _read(decoder, frames[1])
     if topic(message) != frames[0]:
         raise MessageError(f"its topic and its device ({message.device}) differ")
+    if isinstance(message, State):
+        for fields in (message.state, message.turned):
+            if not fields.keys() <= _fields:
+                _meet(fields)
+        for moment in message.past:
+            if not (moment.state.keys() <= _fields and moment.turned.keys() <= _fields):
+                _meet((*moment.state, *moment.turned))
     return message
+
+
+def _meet(names: Iterable[str]) -> None:
+    """Look at the names of fields that were not met before; MessageError when one is none."""
+    for name in names:
+        if not re.fullmatch(r"[!-~]+", name):
+            raise MessageError(f"{name!a} is no name of a field: it may hold printable ASCII, and no space")
+        if len(_fields) < MOST_FIELDS:
+            _fields.add(name)
 
 
 def decode_command(payload: bytes) -> Command:

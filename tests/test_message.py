@@ -165,6 +165,35 @@ def test_a_command_that_breaks_a_rule_is_refused(body: bytes) -> None:
         message.decode_command(body)
 
 
+NO_FIELDS = ("a b", "a\n", "\x1b[2J", "ä", "a\0", "", "x" * 65)
+
+
+@pytest.mark.parametrize("name", NO_FIELDS)
+@pytest.mark.parametrize("where", ["state", "turned", "past state", "past turned"])
+def test_what_is_no_name_of_a_field_is_refused_wherever_it_stands_and_each_time(
+    where: str, name: str
+) -> None:
+    """Also beside names that are known by heart, and when it comes again."""
+    fields = {"status": 1.0, name: 2.0}
+    _, _, of_past = where.rpartition("past ")
+    changes = {"past": [{"state": {"status": 1.0}, of_past: fields}]} if of_past != where else {where: fields}
+    body = payload(STATE, **changes)
+    for _ in range(2):
+        with pytest.raises(MessageError):
+            message.decode([b"lamp/state", body])
+
+
+def test_only_so_many_names_of_fields_are_known_by_heart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever makes up new ones all the time makes nobody's memory grow; they are looked at each time."""
+    monkeypatch.setattr(message, "_fields", set())
+    for number in range(message.MOST_FIELDS):
+        message.decode([b"lamp/state", payload(STATE, state={f"f{number}": 1, f"g{number}": 1})])
+    message.decode([b"lamp/state", payload(STATE, state={f"h{number}": 1 for number in range(5000)})])
+    assert len(message._fields) == message.MOST_FIELDS
+    with pytest.raises(MessageError, match="no name of a field"):
+        message.decode([b"lamp/state", payload(STATE, state={"f 1": 1})])
+
+
 def test_an_unknown_outcome_is_no_receipt() -> None:
     """A receipt says applied, rejected or expired, and nothing else."""
     with pytest.raises(MessageError, match="maybe"):
