@@ -11,17 +11,11 @@ from typing import Self
 
 import pytest
 
+from tests.port import free_port
+
 PATIENCE_SECONDS = 20.0
 SEARCH = f"{os.environ.get('PATH', '')}:/usr/sbin"
 USER = "house"
-
-
-def free_port() -> int:
-    """Give a port that nobody has at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def make_certificate(folder: Path, name: str) -> Path:

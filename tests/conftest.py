@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from tests import fresh
-from tests.frontdoor import far_door, free_ports
+from tests.frontdoor import far_door
 from tests.guard import kill_all, processes_of
 from tests.household import BREAKFAST, Household
+from tests.port import free_port
 from tests.wire import Wire, need_network
 
 # A run that was started in the background ignores Ctrl-C, and so would everything that it starts;
@@ -104,7 +105,7 @@ def household(tmp_path: Path, guard: Callable[[Path | str], None]) -> Iterator[C
 @pytest.fixture(scope="session")
 def front(tmp_path_factory: pytest.TempPathFactory, guard: Callable[[Path], None]) -> Iterator[Household]:
     """Have a house with a near and a far door up, one for all tests that come to it."""
-    house = Household(tmp_path_factory.mktemp("front"), far_door(free_ports()))
+    house = Household(tmp_path_factory.mktemp("front"), far_door(free_port(3)))
     guard(house.run)
     house.house("up")
     yield house

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -37,22 +36,6 @@ turns = { status = true }
 do = "on"
 """
 """Two devices that are somebody's own programs, and a rule of a lamp of the house that goes by one."""
-
-
-def free_ports() -> int:
-    """Give the first of three ports in a row that nobody has."""
-    while True:
-        with socket.socket() as first:
-            first.bind(("127.0.0.1", 0))
-            port = int(first.getsockname()[1])
-        try:
-            for number in (1, 2):
-                with socket.socket() as other:
-                    other.bind(("127.0.0.1", port + number))
-        except OSError:
-            continue
-        if port < 65000:
-            return port
 
 
 def far_door(port: int) -> str:

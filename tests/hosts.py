@@ -179,8 +179,8 @@ class Watch:
 
     def next_beat(self, name: str) -> None:
         """Wait for a device's next sign of life."""
-        before = self.beats[name]
-        self.until(lambda watch: watch.beats[name] is not before)
+        before = self.beats[name]["at"]  # it is said again to whoever newly listens
+        self.until(lambda watch: watch.beats[name]["at"] != before)
 
     def shows(self, name: str, **fields: Any) -> bool:
         """Tell whether a device was last heard with these fields."""

@@ -86,6 +86,14 @@ def url(house: Household) -> str:
     return str(eventually(lambda: house.status()["mirror"]["url"]))
 
 
+@pytest.fixture
+def slow(household: Callable[..., Household]) -> Household:
+    """Have the breakfast house up with time to look: coffee takes twenty seconds, toast ten."""
+    house = household(BREAKFAST.replace("speed = 60", "speed = 12"))
+    house.house("up")
+    return house
+
+
 def card(page: Page, name: str) -> Any:
     """Find a device's card."""
     return page.locator(f"house-card[data-device={name}]")
@@ -97,9 +105,9 @@ def is_live(page: Page) -> None:
     expect(page.locator("house-card[data-presence=live]")).to_have_count(4)
 
 
-def test_a_press_on_the_page_makes_breakfast(breakfast: Household, window: Callable[..., Page]) -> None:
+def test_a_press_on_the_page_makes_breakfast(slow: Household, window: Callable[..., Page]) -> None:
     """The light is pressed; coffee and toast are under way, and then ready, in cards and in a sentence."""
-    page = window(url(breakfast))
+    page = window(url(slow))
     is_live(page)
     expect(page.locator("#sentence")).to_have_text("All is quiet.")
     light = card(page, "bathroom_light")
@@ -112,13 +120,13 @@ def test_a_press_on_the_page_makes_breakfast(breakfast: Household, window: Calla
     expect(card(page, "toaster")).to_have_attribute("data-phase", "ready")
     expect(card(page, "coffee_maker")).to_have_attribute("data-phase", "ready")
     expect(page.locator("#sentence")).to_have_text("Breakfast is ready.")
-    starts = breakfast.status()["devices"]["toaster"]["state"]["starts"]
+    starts = slow.status()["devices"]["toaster"]["state"]["starts"]
     assert starts == 1, "one press is one toast"
 
 
-def test_an_appliance_is_started_and_stopped(breakfast: Household, window: Callable[..., Page]) -> None:
+def test_an_appliance_is_started_and_stopped(slow: Household, window: Callable[..., Page]) -> None:
     """By the keyboard alone; a second window stays in step."""
-    page, other = window(url(breakfast)), window(url(breakfast), PHONE)
+    page, other = window(url(slow)), window(url(slow), PHONE)
     is_live(page)
     is_live(other)
     button = card(page, "toaster").locator("[data-command=start]")
@@ -128,14 +136,15 @@ def test_an_appliance_is_started_and_stopped(breakfast: Household, window: Calla
         expect(card(shown, "toaster")).to_have_attribute("data-phase", "toasting")
     stop = card(page, "toaster").locator("[data-command=stop]")
     expect(stop).to_be_focused()  # the button became another word, and kept its place
+    expect(card(page, "toaster").locator(".receipt")).to_contain_text("applied")  # it takes the next one
     page.keyboard.press("Space")
     for shown in (page, other):
         expect(card(shown, "toaster")).to_have_attribute("data-phase", "idle")
 
 
-def test_a_refusal_is_told_in_words(breakfast: Household, window: Callable[..., Page]) -> None:
+def test_a_refusal_is_told_in_words(slow: Household, window: Callable[..., Page]) -> None:
     """Who presses too late reads why nothing happened."""
-    page = window(url(breakfast))
+    page = window(url(slow))
     is_live(page)
     # Quicker than a person: the page still offers to start what has been started.
     page.evaluate("""async () => {
@@ -147,16 +156,14 @@ def test_a_refusal_is_told_in_words(breakfast: Household, window: Callable[..., 
     assert page.evaluate("window.answer.reason") == "it is already toasting"
 
 
-def test_a_killed_device_is_seen_restarting_and_back(
-    breakfast: Household, window: Callable[..., Page]
-) -> None:
+def test_a_killed_device_is_seen_restarting_and_back(slow: Household, window: Callable[..., Page]) -> None:
     """However short it was; what it did goes on, and nobody else is touched."""
-    page = window(url(breakfast))
+    page = window(url(slow))
     is_live(page)
     page.evaluate(RECORD)
     card(page, "toaster").locator("[data-command=start]").click()
     expect(card(page, "toaster")).to_have_attribute("data-phase", "toasting")
-    breakfast.kill("toaster")
+    slow.kill("toaster")
     page.wait_for_function("() => window.seen.includes('toaster restarting')")
     expect(card(page, "toaster")).to_have_attribute("data-presence", "live")
     expect(card(page, "toaster")).to_have_attribute("data-phase", "ready")

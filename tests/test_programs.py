@@ -4,6 +4,7 @@ import ast
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -59,8 +60,12 @@ def test_press_and_watch_the_toast_with_the_client(
     front: Household, key: Path, name: str, where: str
 ) -> None:
     """Near and far, sync and asyncio: the receipt, and then each phase until it is ready."""
-    eventually(lambda: front.status()["devices"]["toaster"]["state"]["phase"] == "idle")
-    if front.status()["devices"]["bathroom_light"]["state"]["status"]:
+
+    def state(of: str) -> dict[str, Any]:
+        return front.status()["devices"][of]["state"] or {}  # nothing, while the mirror knows nothing
+
+    eventually(lambda: state("toaster").get("phase") == "idle")
+    if eventually(lambda: state("bathroom_light"))["status"]:
         front.send("bathroom_light", "press")
     with program(front, documented(name), str(front.run if where == "near" else key)) as watching:
         assert watching.stdout is not None

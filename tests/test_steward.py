@@ -28,6 +28,8 @@ from tests.household import BREAKFAST, Household, eventually
 Houses = Callable[..., Household]
 NAMES = ("bathroom_light", "coffee_maker", "kitchen_lamp", "mirror", "toaster")
 QUICK = BREAKFAST.replace('watchdog = "60s"', 'watchdog = "1s"')
+CALM = BREAKFAST.replace('watchdog = "60s"', 'watchdog = "2s"')
+"""For what must not be killed on a busy machine either."""
 WATCHDOG = 3.0
 
 
@@ -373,15 +375,14 @@ def test_it_takes_no_orders(town: Town) -> None:
 
 def test_most_devices_frozen_for_less_than_three_watchdogs_are_not_killed(household: Houses) -> None:
     """Four of six are stopped (SIGSTOP) for twice the watchdog's time; then nobody is another process."""
-    house = household(QUICK)
+    house = household(CALM)
     house.house("up")
     with house.ear(*NAMES, "steward") as ear:
         ear.until(lambda ear: len(ear.beats) == 6)
         before = {name: beat.pid for name, beat in ear.beats.items()}
         for name in NAMES[:4]:
             os.kill(before[name], signal.SIGSTOP)
-        frozen = time.monotonic()
-        ear.until(lambda _: time.monotonic() - frozen > 2)
+        time.sleep(4)  # twice the watchdog's time, and no longer, whatever is heard meanwhile
         for name in NAMES[:4]:
             os.kill(before[name], signal.SIGCONT)
         ear.beats.clear()
@@ -393,7 +394,7 @@ def test_most_devices_frozen_for_less_than_three_watchdogs_are_not_killed(househ
 
 def test_a_steward_that_was_frozen_or_killed_blames_nobody(household: Houses) -> None:
     """Stopped for three watchdogs, then killed while a lamp is frozen for a moment: all PIDs are the same."""
-    house = household(QUICK)
+    house = household(CALM)
     house.house("up")
     with house.ear(*NAMES, "steward") as ear:
         ear.until(lambda ear: len(ear.beats) == 6)
@@ -401,7 +402,7 @@ def test_a_steward_that_was_frozen_or_killed_blames_nobody(household: Houses) ->
         pid, boot = ear.beats["steward"].pid, ear.beats["steward"].boot
         os.kill(pid, signal.SIGSTOP)
         frozen = time.monotonic()
-        ear.until(lambda _: time.monotonic() - frozen > 3)
+        ear.until(lambda _: time.monotonic() - frozen > 6)
         os.kill(pid, signal.SIGCONT)
         eventually(lambda: "stood still for" in house.log("steward"))
         os.kill(before["kitchen_lamp"], signal.SIGSTOP)

@@ -158,7 +158,7 @@ def test_ctrl_c_switches_it_off(household: Callable[..., Household], tmp_path: P
     with emulator("shelly")(tmp_path) as plug:
         options = table(plug.options())
         house = household(f'[devices.it]\nkind = "plug"\ndriver = "shelly"\nshelly = {options}\n')
-        plug.slow(0.4)  # so that each step lasts for a while
+        plug.slow(1.5)  # so that each step lasts for a while
         with subprocess.Popen(
             [*HOUSE, "try", "it"],
             env=house.environment,

@@ -30,7 +30,8 @@ from daemons.config import load_house
 from daemons.house import slice_path
 from daemons.message import EXCHANGE, Command, Receipt, Scalar, State
 from daemons.verdict import percentile
-from tests.frontdoor import free_ports, pss_kilobytes
+from tests.frontdoor import pss_kilobytes
+from tests.port import free_port
 
 DEVICE = "lamp"
 HOUSE = """
@@ -204,7 +205,7 @@ def standing() -> Iterator[Standing]:
     before = Path.cwd()
     with tempfile.TemporaryDirectory(prefix="b") as folder:
         config = Path(folder) / "house.toml"
-        config.write_text(HOUSE.format(port=free_ports()))
+        config.write_text(HOUSE.format(port=free_port(3)))
         house = load_house(config)
         run = Path(folder) / "run"
         place.enter(run)

@@ -18,6 +18,7 @@ from shutil import which
 from typing import ClassVar
 
 from bench.part import Message
+from tests.port import free_port
 
 Hear = Callable[[str, bytes], Iterable[Message]]
 """What a process does with a message: it gives what it has to say next."""
@@ -114,14 +115,6 @@ def serving(peer: type[Peer], folder: Path) -> Iterator[int]:
     finally:
         process.kill()
         process.wait()
-
-
-def free_port() -> int:
-    """Give a port of loopback that nobody has at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def listens(port: int) -> bool:

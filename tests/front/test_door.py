@@ -423,9 +423,10 @@ def test_a_house_whose_port_is_taken_has_its_near_door_and_says_what_is_wrong(
     household: Callable[..., Household],
 ) -> None:
     """It takes the port as soon as it is free."""
-    from tests.frontdoor import far_door, free_ports  # noqa: PLC0415
+    from tests.frontdoor import far_door  # noqa: PLC0415
+    from tests.port import free_port  # noqa: PLC0415
 
-    port = free_ports()
+    port = free_port(3)
     with socket.create_server(("127.0.0.1", port + 1)):
         house = household(far_door(port))
         house.house("up")

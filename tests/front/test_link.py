@@ -18,7 +18,7 @@ from daemons.keyring import new_pair
 from daemons.message import Command, Heartbeat, Published, Receipt, State
 from daemons.process import Process
 from tests import fresh
-from tests.broker import free_port
+from tests.port import free_port
 
 STEP_SECONDS = 300.0
 

@@ -11,9 +11,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
-from tests.broker import free_port
 from tests.drivers.emulator import Emulator
 from tests.drivers.klap import KlapServer
+from tests.port import free_port
 
 USERNAME = "someone@example.com"
 FIRST_KEY = 171

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 
 from aiohttp import WSMsgType, web
 
-from tests.broker import free_port
 from tests.drivers.emulator import Emulator
+from tests.port import free_port
 
 REALM = "shellyplusplugs-a8032ab12345"
 HA2 = hashlib.sha256(b"dummy_method:dummy_uri").hexdigest()
