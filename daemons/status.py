@@ -92,9 +92,11 @@ def knowledge(roster: Roster, context: Context) -> tuple[dict[str, Any], str | N
     found = mirrors(roster)
     for name in found:
         try:
-            answer = ask(context, name, command("snapshot", MIRROR_SECONDS)).result or {}
+            answer = ask(context, name, command("snapshot", MIRROR_SECONDS)).result
         except NoAnswer:
             continue
+        if answer is None:
+            continue  # at the last moment it says that it is too late
         return {**nothing_known(roster), **answer["devices"]}, answer["message"]
     silent = "The mirror does not answer; this is what the devices say themselves."
     return listen([*roster.peers, *roster.services], context), silent if found else None

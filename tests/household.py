@@ -31,6 +31,9 @@ BREAKFAST = (
 a process for a while, and its page takes a free port."""
 PATIENCE = 30.0
 """How long anything may take before a test gives up; nothing waits that long unless it is broken."""
+PATIENT = ("up", "reload", "restart", "start")
+"""The verbs that wait until devices are ready."""
+SEND_SECONDS = 20.0
 
 
 class Household:
@@ -69,8 +72,9 @@ class Household:
         return {**os.environ, **places, "NO_COLOR": "1", **self.more}
 
     def house(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run the `house` command to its end."""
-        command = [*self.inside, *HOUSE, *words]
+        """Run the `house` command to its end; on a busy machine, what waits for devices has time."""
+        patience = ("--timeout", f"{PATIENCE:g}") if words[0] in PATIENT and "--timeout" not in words else ()
+        command = [*self.inside, *HOUSE, *words, *patience]
         done = subprocess.run(
             command, env=self.environment, capture_output=True, text=True, timeout=60, check=False
         )
@@ -113,8 +117,9 @@ class Household:
         return pid
 
     def send(self, name: str, command: str, *args: str) -> dict[str, Any]:
-        """Send a command; give the receipt."""
-        done = self.house("send", name, command, *args, "--json", check=False)
+        """Send a command; give the receipt. It has time, unless `args` say how much."""
+        patience = f"{SEND_SECONDS:g}"
+        done = self.house("send", "--timeout", patience, name, command, *args, "--json", check=False)
         receipt: dict[str, Any] = json.loads(done.stdout)
         return receipt
 

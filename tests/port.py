@@ -5,7 +5,7 @@ import socket
 from contextlib import ExitStack, suppress
 
 RANGE = range(20_000, 32_000)
-"""Below those that Linux gives to whoever asks for any (ip(7), ip_local_port_range), as other tests' pages do."""
+"""Below those that Linux gives to whoever asks for any (ip(7), ip_local_port_range)."""
 
 
 def free_port(count: int = 1) -> int:

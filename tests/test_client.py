@@ -41,7 +41,7 @@ def test_a_command_is_answered(house: House) -> None:
 
 def test_changes_come_as_they_are_and_then_as_they_happen(front: Household, house: House) -> None:
     """One device; and nothing twice. It ends when nothing changes for a while."""
-    changes = house.changes("kitchen_lamp", seconds=1.5)
+    changes = house.changes("kitchen_lamp", seconds=5)
     first = next(changes)
     assert (first.device, "brightness_percent" in first.state) == ("kitchen_lamp", True)
     dim = 20 if first.state["brightness_percent"] != 20 else 30
@@ -91,7 +91,7 @@ def test_two_clients_do_not_get_in_each_others_way(front: Household, key: Path) 
 def test_a_wish_is_replied_to(front: Household, house: House) -> None:
     """What the program says of it is what its sender is told; in between it can do other things."""
     house.say("shed_lamp", lamp(False))
-    assert list(house.commands("shed_lamp", seconds=0.1)) == []
+    assert list(house.commands("shed_lamp", seconds=1)) == []
     with front.house_running("send", "shed_lamp", "on", "brightness_percent=5", "--json") as sending:
         for wish in house.commands("shed_lamp", seconds=20):
             assert (wish.device, wish.command, wish.args) == ("shed_lamp", "on", {"brightness_percent": 5})

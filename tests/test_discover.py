@@ -12,7 +12,7 @@ import paho.mqtt.client as paho
 import pytest
 import tomli
 from click.testing import CliRunner, Result
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from paho.mqtt.enums import CallbackAPIVersion
 from zeroconf import ServiceInfo, Zeroconf
@@ -37,7 +37,8 @@ ZIGBEE: list[dict[str, Any]] = [
         "definition": {"model": "TS130F", "vendor": "Tuya", "exposes": [{"type": "cover"}]},
     },
 ]
-SECONDS = "3"
+SECONDS = 6
+"""Long enough for a question that is asked again."""
 
 
 @contextmanager
@@ -97,7 +98,7 @@ def test_what_a_broker_knows_is_found_and_can_be_pasted(
 ) -> None:
     """At the broker that the configuration names; with the table behind it the house is right."""
     text = with_broker(broker.port)
-    words = ("discover", "--driver", driver, "--timeout", SECONDS)
+    words = ("discover", "--driver", driver, "--timeout", str(SECONDS))
     (found,) = json.loads(house(tmp_path, text, *words, "--json").stdout)
     assert (found["driver"], found["kind"], found["model"], found["used_by"]) == (driver, kind, model, [])
     printed = house(tmp_path, text, *words, "--toml").stdout
@@ -113,7 +114,7 @@ def test_a_shelly_is_found_by_its_announcement(tmp_path: Path) -> None:
     text = BREAKFAST + '\n[devices.kettle]\nkind = "plug"\ndriver = "shelly"\nshelly.address = "127.0.0.1"\n'
     words = {"gen": "2", "app": "PlusPlugS", "ver": "1.4.4"}
     with announced("_shelly._tcp.local.", "shellyplusplugs-a8", 80, words):
-        done = house(tmp_path, text, "discover", "--driver", "shelly", "--timeout", SECONDS, "--json")
+        done = house(tmp_path, text, "discover", "--driver", "shelly", "--timeout", str(SECONDS), "--json")
     (found,) = json.loads(done.stdout)
     assert (found["address"], found["model"], found["firmware"]) == ("127.0.0.1", "PlusPlugS", "1.4.4")
     assert found["used_by"] == ["kettle"]
@@ -122,7 +123,7 @@ def test_a_shelly_is_found_by_its_announcement(tmp_path: Path) -> None:
 def test_esphome_is_shown_as_what_nothing_reaches() -> None:
     """With what to do instead; and it is not written anywhere."""
     with announced("_esphomelib._tcp.local.", "fan", 6053, {"friendly_name": "Fan", "board": "esp32dev"}):
-        (seen,), failures = discover.search([], None, 3, strict=False)
+        (seen,), failures = discover.search([], None, SECONDS, strict=False)
     assert (seen.found.title, seen.found.address, seen.found.driver) == ("Fan", "127.0.0.1", None)
     assert "MQTT" in seen.found.note
     assert not seen.is_new
@@ -259,6 +260,7 @@ def test_each_driver_that_reaches_a_network_can_search() -> None:
     assert able == {"kasa", "mqtt_tasmota", "mqtt_zigbee2mqtt", "shelly"}
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60), st.text(max_size=60))
 def test_whatever_calls_itself_what_its_table_is_toml(title: str, note: str) -> None:
     """Names, notes and texts of strangers cannot break out of it."""

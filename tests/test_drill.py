@@ -15,7 +15,7 @@ from daemons.drivers.simulated import Simulated
 from daemons.place import write
 from daemons.witness import Witness
 from tests import fresh
-from tests.household import BREAKFAST, Household
+from tests.household import BREAKFAST, Household, eventually
 
 Houses = Callable[..., Household]
 WATCHED = BREAKFAST.replace('watchdog = "60s"', 'watchdog = "3s"')
@@ -63,7 +63,7 @@ def test_a_short_drill_keeps_every_promise_and_leaves_the_house_as_it_was(househ
     for hot in found["hot"].values():
         assert 0 < hot["longest_on_seconds"] <= hot["max_on_seconds"]
     assert "Nothing would change" in breakfast.house("plan").stdout
-    assert {device["presence"] for device in breakfast.status()["devices"].values()} == {"live"}
+    eventually(lambda: {of["presence"] for of in breakfast.status()["devices"].values()} == {"live"})
 
 
 def test_a_drill_of_a_house_that_breaks_its_promises_fails_and_says_which(household: Houses) -> None:

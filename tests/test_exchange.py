@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from daemons.front.parlour import PACE_SECONDS
 from tests.frontdoor import (
     Visitor,
     begin_anew,
@@ -36,7 +37,12 @@ def visitor(front: Household) -> Iterator[Visitor]:
 
 def known(front: Household, name: str) -> dict[str, Any]:
     """Give what the mirror knows of a device."""
-    found: dict[str, Any] = front.status()["devices"][name]
+
+    def answered() -> Any:
+        found = front.status()
+        return "does not answer" not in (found["message"] or "") and found["devices"][name]
+
+    found: dict[str, Any] = eventually(answered)
     return found
 
 
@@ -58,7 +64,9 @@ def test_a_plain_script_hears_the_whole_house_and_a_late_one_hears_it_at_once(fr
     with program(front, documented("hear.py")) as first:
         line(first, "toaster/heartbeat")
         receipt = front.send("bathroom_light", "press")
-        assert json.loads(line(first, "bathroom_light/state").partition(" ")[2])["cause"] == receipt["id"]
+        # What is said again, to whoever newly listens, comes between.
+        while json.loads(line(first, "bathroom_light/state").partition(" ")[2])["cause"] != receipt["id"]:
+            pass
         wanted = {f"{name}/state" for name in (*DEVICES, "steward", "recorder", "exchange")}
         wanted |= {f"steward/process/{name}" for name in (*DEVICES, "exchange")}
         with program(front, documented("hear.py")) as second:
@@ -146,16 +154,25 @@ def test_what_is_repeated_acts_on_nothing_twice_over_kills_of_the_exchange(
 
 def test_of_what_is_said_too_quickly_the_latest_counts(front: Household, visitor: Visitor) -> None:
     """Not one that was said before it."""
-    with front.ear("shed_lamp") as ear:
+    begin_anew(front)
+    with front.ear("shed_lamp", "exchange") as ear:
+        began = time.monotonic()
         visitor.say("shed_lamp", {**lamp(True), "brightness_percent": 1})
         for number in range(2, 101):
             visitor.say("shed_lamp", {**lamp(True), "brightness_percent": number})
             time.sleep(0.004)  # some of it before the pace allows, some after
         ear.until(lambda ear: ear.shows("shed_lamp", brightness_percent=100))
-        seq = ear.states["shed_lamp"].seq
-        assert seq < 40
+        assert ear.states["shed_lamp"].seq <= (time.monotonic() - began) / PACE_SECONDS + 2
         at = ear.states["shed_lamp"].at
-        ear.until(lambda ear: "shed_lamp" in ear.beats and ear.beats["shed_lamp"].at > at + 0.5)
+
+        def time_has_passed(ear: Ear) -> bool:
+            """By its sign of life, or by the word that it says no more."""
+            beat, report = ear.beats.get("shed_lamp"), ear.reports.get("shed_lamp")
+            return bool(
+                (beat and beat.at > at + 0.5) or (report and report.life == "offline" and report.since > at)
+            )
+
+        ear.until(time_has_passed)
         assert ear.shows("shed_lamp", brightness_percent=100)
 
 
@@ -193,6 +210,8 @@ def test_nobody_speaks_for_a_device_that_has_a_process_or_is_none(front: Househo
 
 def test_commands_pass_through_and_each_is_answered(front: Household, visitor: Visitor) -> None:
     """Applied, rejected by the device, expired, no such device or word, too late, too far: all told."""
+    begin_anew(front)
+    eventually(lambda: known(front, "toaster")["state"]["phase"] != "toasting")
     if known(front, "bathroom_light")["state"]["status"]:
         visitor.command("bathroom_light", "press")
     pressed = visitor.command("bathroom_light", "press")
@@ -200,9 +219,15 @@ def test_commands_pass_through_and_each_is_answered(front: Household, visitor: V
     assert (pressed["outcome"], pressed["device"]) == ("applied", "bathroom_light")
     with front.ear("toaster") as ear:
         ear.until(lambda ear: "toaster" in ear.states and ear.states["toaster"].cause == pressed["id"])
+
+    def too_late() -> dict[str, Any] | None:
+        """Have it from the toaster itself, for which the exchange does not wait long."""
+        answer = visitor.command("toaster", "start", seconds=-1)
+        return answer if answer and answer["outcome"] != "unanswered" else None
+
     for answer, outcome, why in (
         (visitor.command("toaster", "fly"), "rejected", "fly"),
-        (visitor.command("toaster", "start", seconds=-1), "expired", "its deadline passed"),
+        (eventually(too_late), "expired", "its deadline passed"),
         (visitor.command("toster", "start"), "rejected", "did you mean 'toaster'?"),
         (visitor.command("toaster", "start", seconds=1000), "rejected", "at most 300 s ahead"),
         (visitor.command("garden_lamp", "on", seconds=1000), "rejected", "at most 300 s ahead"),
@@ -239,7 +264,7 @@ def test_a_stopped_device_leaves_its_command_unanswered_and_keeps_nobody_waiting
     try:
         with visit(Path()) as other:
             ask = visitor.socket(5, 2)  # a DEALER
-            deadline = time.time() + 1.5
+            deadline = time.time() + 5
             wish = {"id": "late", "device": "toaster", "command": "start", "deadline": deadline}
             ask.send_multipart([b"", json.dumps(wish).encode()])
             answer = other.command("kitchen_lamp", "on")
@@ -359,7 +384,7 @@ def test_a_program_that_says_nothing_leaves_its_command_unanswered(
     begin_anew(front)
     serving = Serving(visitor)
     serving.serve()
-    answer = visitor.command("shed_lamp", "on", seconds=0.3)
+    answer = visitor.command("shed_lamp", "on", seconds=2)
     assert answer is not None
     assert answer["outcome"] == "unanswered"
     serving.reply("nothing")

@@ -36,8 +36,8 @@ def test_one_press_makes_breakfast_and_the_mirror_says_so(breakfast: Household) 
         assert switchings[0].cause == receipt["id"]
         assert switchings[0].off_at is not None
     assert [line.brightness_percent for line in breakfast.witness("kitchen_lamp")] == [60]
-    assert "Breakfast is ready." in breakfast.log("mirror")
-    assert receipt["id"] in breakfast.log("toaster")
+    eventually(lambda: "Breakfast is ready." in breakfast.log("mirror"))
+    eventually(lambda: receipt["id"] in breakfast.log("toaster"))
 
 
 def test_second_press_turns_the_light_off_and_makes_no_second_breakfast(breakfast: Household) -> None:
@@ -65,6 +65,11 @@ def test_two_mirrors_say_the_same(household: Houses) -> None:
         house.send("bathroom_light", "press")
         ear.until(is_ready)
     assert not [message for message in said if "irror" in message]
+
+
+def is_live(house: Household) -> bool:
+    """Tell whether every device is shown as live, which the mirror has by the steward's word."""
+    return {device["presence"] for device in house.status()["devices"].values()} == {"live"}
 
 
 def has_said_all(ear: Ear, name: str) -> bool:
@@ -117,9 +122,10 @@ def test_two_houses_run_side_by_side(household: Houses) -> None:
     with one.ear("toaster") as ear:
         one.send("bathroom_light", "press")
         ear.until(lambda ear: ear.shows("toaster", status=True))
+    eventually(lambda: is_live(other))
     assert other.status()["devices"]["toaster"]["state"]["starts"] == 0
     one.house("down")
-    assert {device["presence"] for device in other.status()["devices"].values()} == {"live"}
+    eventually(lambda: is_live(other))
 
 
 def test_a_long_path_with_spaces_is_no_obstacle(household: Houses) -> None:
@@ -128,7 +134,7 @@ def test_a_long_path_with_spaces_is_no_obstacle(household: Houses) -> None:
     assert len(str(house.run)) > 107
     house.house("up")
     assert house.send("bathroom_light", "press")["outcome"] == "applied"
-    eventually(lambda: house.status()["devices"]["toaster"]["state"]["status"])
+    eventually(lambda: (house.status()["devices"]["toaster"]["state"] or {}).get("starts") == 1)
 
 
 def test_a_device_that_does_not_become_ready_is_named_with_its_last_words(
@@ -147,8 +153,10 @@ def test_a_device_that_does_not_become_ready_is_named_with_its_last_words(
     assert "nor are" not in done.stderr
 
 
-def test_send_tells_by_its_exit_status_what_came_of_it(breakfast: Household) -> None:
+def test_send_tells_by_its_exit_status_what_came_of_it(household: Houses) -> None:
     """0 applied, 3 rejected with the reason, 4 no answer within the deadline, 2 no such device."""
+    breakfast = household(BREAKFAST.replace("speed = 60", "speed = 1"))
+    breakfast.house("up")
     assert breakfast.house("send", "toaster", "start", "browning=5").returncode == 0
     rejected = breakfast.house("send", "toaster", "start", check=False)
     assert (rejected.returncode, "already toasting" in rejected.stdout) == (3, True)
@@ -158,7 +166,7 @@ def test_send_tells_by_its_exit_status_what_came_of_it(breakfast: Household) -> 
     silent = breakfast.house("send", "kitchen_lamp", "on", "--timeout", "0.3", check=False)
     os.kill(pid, signal.SIGCONT)
     assert silent.returncode == 4
-    assert "kitchen_lamp: no answer within 0.3 s" in silent.stderr
+    assert re.search(r"kitchen_lamp: no answer within 0\.\d s", silent.stderr)
     unknown = breakfast.house("send", "toster", "start", check=False)
     assert (unknown.returncode, "did you mean 'toaster'?" in unknown.stderr) == (2, True)
 
@@ -225,9 +233,10 @@ def test_watch_shows_the_bus_a_line_a_message(breakfast: Household) -> None:
 def test_status_says_what_the_devices_say_when_the_mirror_is_gone(breakfast: Household) -> None:
     """Without its aggregator the house is asked device by device."""
     pid = breakfast.kill("mirror", signal.SIGSTOP)
-    found = breakfast.status()
+    found = eventually(  # it listens for a moment only
+        lambda: (found := breakfast.status())["devices"]["toaster"]["presence"] == "live" and found
+    )
     os.kill(pid, signal.SIGCONT)
-    assert found["devices"]["toaster"]["presence"] == "live"
     assert found["devices"]["toaster"]["state"]["phase"] == "idle"
     assert "mirror does not answer" in found["message"]
 
@@ -235,15 +244,17 @@ def test_status_says_what_the_devices_say_when_the_mirror_is_gone(breakfast: Hou
 def test_a_silent_device_is_shown_stale_then_offline(household: Houses) -> None:
     """A value that is no longer confirmed is not shown as live."""
     house = household(
-        BREAKFAST.replace('kind = "mirror"', 'kind = "mirror"\nstale_after = "1500ms"\noffline_after = "3s"')
+        BREAKFAST.replace('kind = "mirror"', 'kind = "mirror"\nstale_after = "1500ms"\noffline_after = "10s"')
     )
     house.house("up")
     pid = house.kill("toaster", signal.SIGSTOP)
     seen = []
 
     def offline() -> bool:
-        presence = house.status()["devices"]["toaster"]["presence"]
-        seen.append(presence)
+        found = house.status()
+        if "mirror does not answer" in (found["message"] or ""):
+            return False  # then it says what it hears itself
+        seen.append(presence := found["devices"]["toaster"]["presence"])
         return bool(presence == "offline")
 
     eventually(offline)
@@ -273,7 +284,7 @@ def test_no_ghost_outlives_supervisord(breakfast: Household) -> None:
         with ended(pid) as wait:
             assert wait(5), f"PID {pid} lives on"
     breakfast.house("up")
-    assert {device["presence"] for device in breakfast.status()["devices"].values()} == {"live"}
+    eventually(lambda: is_live(breakfast))
 
 
 def test_stock_supervisorctl_works_on_the_house(breakfast: Household) -> None:
