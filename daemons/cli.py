@@ -34,7 +34,7 @@ from daemons.console import (
     without_name,
     zone,
 )
-from daemons.value import choose
+from daemons.value import choose, printable
 
 PAGE_SECONDS = 5.0
 """How long `up` waits for the mirror's page, when all else is ready."""
@@ -200,9 +200,8 @@ def send(
     elif receipt.outcome == "applied":
         click.echo(f"{name}: {command} {click.style('applied', fg='green')} [{receipt.id}]")
     else:
-        click.echo(
-            f"{name}: {command} {click.style(receipt.outcome, fg='red')}: {receipt.reason} [{receipt.id}]"
-        )
+        outcome = click.style(receipt.outcome, fg="red")
+        click.echo(f"{name}: {command} {outcome}: {printable(receipt.reason)} [{receipt.id}]")
     ctx.exit(0 if receipt.outcome == "applied" else EXIT_REJECTED)
 
 
@@ -232,9 +231,9 @@ def watch(site: Site, names: tuple[str, ...], as_json: bool) -> None:
                         f"{key}={value}" for key, value in heard.state.items() if value is not None
                     )
                     cause = f" [{heard.cause}]" if heard.cause else ""
-                    click.echo(f"{clock(heard.at)} {paint(heard.device)} {fields}{cause}")
+                    click.echo(f"{clock(heard.at)} {paint(heard.device)} {printable(fields)}{cause}")
                 elif isinstance(heard, Report):
-                    why = f", after: {heard.reason}" if heard.reason else ""
+                    why = f", after: {printable(heard.reason)}" if heard.reason else ""
                     click.echo(
                         f"{clock(heard.at)} {paint(STEWARD)} process {heard.device}: {heard.life}{why}"
                     )

@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from daemons import errors, place
-from daemons.value import choose, is_finite, show
+from daemons.value import choose, is_finite, printable, show
 
 COLOURS = ("cyan", "green", "yellow", "magenta", "blue", "bright_red", "bright_cyan", "bright_green")
 EXIT_REJECTED, EXIT_NO_ANSWER = 3, 4
@@ -42,18 +42,23 @@ class Verbs(click.Group):
         try:
             return super().invoke(ctx)
         except errors.NoAnswer as error:
-            click.secho(str(error), fg="red", err=True)
+            complain(error)
             ctx.exit(EXIT_NO_ANSWER)
         except errors.ConfigurationError as error:
-            click.secho(str(error), fg="red", err=True)
+            complain(error)
             ctx.exit(2)
         except errors.HouseError as error:
-            click.secho(str(error), fg="red", err=True)
+            complain(error)
             ctx.exit(1)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """List the verbs in the order of a day, not of the alphabet."""
         return list(self.commands)
+
+
+def complain(error: errors.HouseError) -> None:
+    """Print an error of ours; there may be words of a device's in it."""
+    click.secho("\n".join(map(printable, str(error).split("\n"))), fg="red", err=True)
 
 
 class Site:
@@ -203,7 +208,7 @@ def painter(names: list[str]) -> Callable[[str], str]:
 
 def without_name(line: Any) -> str:
     """Give a log line without the name that its label repeats."""
-    return str(line.text.replace(f" {line.name}: ", " ", 1))
+    return str(printable(line.text.replace(f" {line.name}: ", " ", 1)))
 
 
 def grave(text: str) -> str:

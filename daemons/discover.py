@@ -18,7 +18,7 @@ from daemons.drivers import Driver, Found
 from daemons.editor import encode, name_for, stanza
 from daemons.errors import HouseError
 from daemons.house import build
-from daemons.value import Problem, read
+from daemons.value import Problem, printable, read
 
 ESPHOME = "_esphomelib._tcp.local."
 SECRETS = {"username", "password_file"}
@@ -160,7 +160,7 @@ def clean(found: Found) -> Found:
 
 def clean_text(text: str) -> str:
     """Leave what can be printed in a line."""
-    return "".join(character if character.isprintable() else " " for character in text).strip()[:200]
+    return str(printable(text)).strip()[:200]
 
 
 def table_of(sighting: Sighting, name: str | None = None) -> str:

@@ -40,7 +40,7 @@ class Errands:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Wait for what is under way: nobody shall leave a device half restarted."""
-        self._pool.shutdown(cancel_futures=True)
+        """Wait for all that was asked for: a restart that was told shall be one, and none half done."""
+        self._pool.shutdown()
         os.close(self._in)
         os.close(self._out)

@@ -158,6 +158,19 @@ def is_tables(raw: object) -> bool:
     return isinstance(raw, list) and bool(raw) and all(isinstance(part, dict) for part in raw)
 
 
+def printable(found: Any) -> Any:
+    """Give a text, or a JSON document with its texts, without what a terminal would obey instead of show."""
+    match found:
+        case str():
+            return found if found.isprintable() else "".join(c if c.isprintable() else " " for c in found)
+        case list():
+            return [printable(part) for part in found]
+        case dict():
+            return {printable(key): printable(value) for key, value in found.items()}
+        case _:
+            return found
+
+
 def show(raw: object, longest: int = 60) -> str:
     """Print a value as TOML would, short enough for a line."""
     text = _show(raw)

@@ -3,11 +3,12 @@
 import threading
 import time
 from concurrent.futures import Future
+from functools import partial
 from typing import Any
 
 import pytest
 
-from daemons.errands import Errands
+from daemons.errands import AT_ONCE, Errands
 from daemons.loop import Loop
 from tests.fresh import PATIENCE_SECONDS
 
@@ -42,16 +43,17 @@ def test_what_goes_wrong_is_taken_as_well() -> None:
             loop.run()
 
 
-def test_the_end_waits_for_what_is_under_way() -> None:
-    """What was begun is done, though nobody takes its result."""
-    begun, done = threading.Event(), []
+def test_the_end_waits_for_all_that_was_asked_for() -> None:
+    """It is done, though nobody takes its result; also what no thread has had time for yet."""
+    done: list[int] = []
+    over = threading.Event()
 
-    def work() -> None:
-        begun.set()
-        time.sleep(0.05)
-        done.append(1)
+    def work(number: int) -> None:
+        over.wait(PATIENCE_SECONDS)
+        done.append(number)
 
     with Loop(time.monotonic) as loop, Errands(loop) as errands:
-        errands.run(work, lambda _: None)
-        assert begun.wait(PATIENCE_SECONDS)
-    assert done == [1]
+        for number in range(2 * AT_ONCE):
+            errands.run(partial(work, number), lambda _: None)
+        threading.Timer(0.05, over.set).start()
+    assert sorted(done) == list(range(2 * AT_ONCE))

@@ -35,6 +35,10 @@ def visitor(front: Household) -> Iterator[Visitor]:
         yield made
 
 
+EVIL = "broken\x1b]0;mine\x07\x1b[2J\r\nshed_lamp status=False"
+"""Would call the terminal's window "mine", clear it, and make up a line of its own."""
+
+
 def known(front: Household, name: str) -> dict[str, Any]:
     """Give what the mirror knows of a device."""
 
@@ -389,6 +393,34 @@ def test_a_program_that_says_nothing_leaves_its_command_unanswered(
     assert answer["outcome"] == "unanswered"
     serving.reply("nothing")
     refused(front, "nobody asked it for the receipt nothing")
+
+
+def test_no_terminal_obeys_what_a_program_says(front: Household, visitor: Visitor) -> None:
+    """An escape sequence in a fault, or in the reason of a receipt, is shown without what makes it one."""
+    begin_anew(front)
+    serving = Serving(visitor)
+    serving.serve()
+    with front.house_running("watch", "shed_lamp") as watching:
+        assert watching.stdout is not None
+        with front.ear("shed_lamp") as ear:
+
+            def is_heard(ear: Ear) -> bool:
+                visitor.say("shed_lamp", {**lamp(True), "fault": EVIL})
+                return ear.shows("shed_lamp", fault=EVIL)
+
+            ear.until(is_heard)
+        seen = [line(watching, "shed_lamp status=True")]
+    eventually(lambda: "\x1b]0;mine" in front.log("mirror"))
+    with front.house_running("send", "shed_lamp", "off") as sending:
+        serving.reply(serving.next()["id"], outcome="rejected", reason=EVIL)
+        assert sending.stdout is not None
+        seen.append(sending.stdout.read())
+    for words in (["status"], ["logs", "--no-follow", "mirror"]):
+        eventually(lambda words=words: "]0;mine" in front.house(*words).stdout)  # type: ignore[misc]
+        seen.append(front.house(*words).stdout)
+    for text in seen:
+        assert "]0;mine" in text
+        assert not set(text) & {"\x1b", "\x07", "\r"}
 
 
 # It may be killed at any moment

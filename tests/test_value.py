@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Meta, Struct, field
 
-from daemons.value import Problem, Seconds, TimeOfDay, choose, convert, describe, read, show
+from daemons.value import Problem, Seconds, TimeOfDay, choose, convert, describe, printable, read, show
 
 
 class Oven(Struct, frozen=True, kw_only=True):
@@ -138,6 +138,32 @@ def test_any_table_gives_a_value_or_problems(raw: dict[str, Any]) -> None:
 def test_a_value_is_shown_as_it_was_written(raw: object, printed: str) -> None:
     """A value in a message looks as in the file, and is cut to fit a line."""
     assert show(raw) == printed
+
+
+@given(
+    st.recursive(
+        st.text() | st.integers() | st.none(), lambda part: st.lists(part) | st.dictionaries(st.text(), part)
+    )
+)
+def test_nothing_in_a_printable_document_is_obeyed_by_a_terminal(found: object) -> None:
+    """In texts and keys, however deep; what can be printed stays."""
+    shown = printable(found)
+    assert all(text.isprintable() for text in texts(shown))
+    assert printable(shown) == shown
+    if all(text.isprintable() for text in texts(found)):
+        assert shown == found
+
+
+def texts(found: object) -> list[str]:
+    """Give all texts of a document."""
+    match found:
+        case str():
+            return [found]
+        case list():
+            return [text for part in found for text in texts(part)]
+        case dict():
+            return [text for pair in found.items() for part in pair for text in texts(part)]
+    return []
 
 
 def test_a_number_of_thousands_of_digits_is_shown() -> None:

@@ -19,7 +19,7 @@ from msgspec import Meta, Struct, field
 from daemons.drivers import Remote
 from daemons.errors import Unreachable
 from daemons.hardware import Ability, Direction, Setting
-from daemons.value import Seconds
+from daemons.value import Seconds, printable
 
 if TYPE_CHECKING:
     from daemons.worker import Line
@@ -178,5 +178,5 @@ async def drain(stream: asyncio.StreamReader | None) -> None:
 def show(printed: bytes) -> str:
     """Give the last line of what was printed, short enough to be told."""
     lines = printed.decode(errors="replace").strip().splitlines() or [""]
-    last = "".join(letter if letter.isprintable() else "?" for letter in lines[-1])
+    last = str(printable(lines[-1]))
     return last if len(last) <= LONGEST_WORD else last[: LONGEST_WORD - 3] + "..."

@@ -13,6 +13,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from daemons.value import printable
+
 AT_REST = ("─", "dim")
 AT_WORK = (("█", "yellow"), ("▓", "green"), ("▒", "cyan"), ("░", "magenta"))
 """How a phase is drawn; the marks differ as well, for who sees no colours."""
@@ -322,6 +324,7 @@ def plain_value(value: Any) -> Any:
 
 def show(history: dict[str, Any], titles: dict[str, str], zone: tzinfo, console: Console) -> None:
     """Print a history."""
+    history = printable(history)
     if console.is_terminal:
         console.print(screen(history, titles, zone, console.width))
     else:

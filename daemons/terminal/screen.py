@@ -14,6 +14,7 @@ from rich.text import Text
 
 from daemons.terminal.presses import WORDS, Press
 from daemons.terminal.view import KEYS, View, by_room
+from daemons.value import printable
 
 PRESENCE = {
     "live": ("●", "green"),
@@ -39,6 +40,7 @@ LOW, LOWEST = 20, 12
 
 def screen(status: dict[str, Any], zone: tzinfo, width: int) -> RenderableType:
     """Draw the whole house."""
+    status = printable(status)
     found = status["devices"]
     table = devices(found, by_room(found), width)
     return Group(*head(status, zone), table, *troubles(status))
@@ -301,13 +303,10 @@ def pressed(press: Press, found: dict[str, Any], zone: tzinfo) -> Text:
 def tail(log: list[str], name: str) -> list[RenderableType]:
     """Show the end of a device's log."""
     title = Text(f"  The log of {name}", style="dim")
-    lines = [Text(f"  {safe(line)}", no_wrap=True, overflow="ellipsis") for line in log or ["(it is empty)"]]
+    lines = [
+        Text(f"  {printable(line)}", no_wrap=True, overflow="ellipsis") for line in log or ["(it is empty)"]
+    ]
     return [title, *lines]
-
-
-def safe(text: str) -> str:
-    """Give a text without what a terminal would obey instead of show."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def keys(url: str) -> list[RenderableType]:
@@ -325,7 +324,7 @@ def footer(status: dict[str, Any], view: View, zone: tzinfo, width: int) -> list
     said = Text(no_wrap=True, overflow="ellipsis")
     if notice:
         said.append(f"{datetime.fromtimestamp(notice.at, zone):%H:%M:%S}  ", "dim")
-        said.append(safe(notice.text), notice.style)
+        said.append(printable(notice.text), notice.style)
     action = view.action(status["devices"])
     words = ["↑ ↓ select", f"⏎ {action}" if action else "", "r restart", "l log", "? keys", "q end"]
     hint = "  ".join(word for word in words if word) if view.has_keys else "Ctrl-C ends"
@@ -369,6 +368,7 @@ def verdict(found: dict[str, Any]) -> RenderableType:
 
 def plain(status: dict[str, Any]) -> str:
     """Give the house in plain lines, for a pipe or a file."""
+    status = printable(status)
     lines = [
         f"{status['house']}: {status['message'] or 'up'}" if status["up"] else f"{status['house']}: not up"
     ]

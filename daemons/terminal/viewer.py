@@ -32,6 +32,7 @@ from daemons.terminal.presses import Presses
 from daemons.terminal.screen import frame
 from daemons.terminal.view import View, Wish
 from daemons.terminal.window import Window
+from daemons.value import printable
 
 CHANGE_SECONDS = 0.02
 """How soon a change is drawn: with what comes along with it."""
@@ -179,7 +180,7 @@ class Viewer:
         """Show the answer."""
         self._is_looking = False
         try:
-            self._status = answer.result()
+            self._status = printable(answer.result())
         except HouseError as error:
             self._tell(str(error), "red")
         if self._is_late:

@@ -55,6 +55,15 @@ def history(**changes: Any) -> dict[str, Any]:
     }
 
 
+def test_no_terminal_obeys_what_a_device_complained_of() -> None:
+    """Its fault is shown without what would be an escape sequence."""
+    fault = stretch(0, None, "idle", None, fault="a\x1b]0;b\x07c")
+    text = drawn(history(stretches=[fault]))
+    assert "a ]0;b c" in text
+    assert "\x1b]" not in text
+    assert "\x07" not in text
+
+
 def drawn(found: dict[str, Any], width: int = 100) -> str:
     """Draw it for a terminal of this width."""
     out = StringIO()
