@@ -137,7 +137,7 @@ class Exchange:
         """Let in who has a key that is known."""
         if host := self._hosts.get(public_key):
             return self._callers.admit(AT_HOST + host)
-        self._keys = self._keyring.read()  # it may have been made just now
+        self._read_keys()  # it may have been made just now
         for name, key in self._keys.items():
             if key.public_key == public_key:
                 self._admitted[name] = key
@@ -294,14 +294,18 @@ class Exchange:
         """Once a second: see who is silent, and whether somebody who was let in should not be any more."""
         self._subscriber.renew()
         self._look_at_clock()
+        self._read_keys()
+        self._open()
+        self._tell()
+
+    def _read_keys(self) -> None:
+        """Read the keys; who came in by what is another key now, or none, has to leave."""
         self._keys = self._keyring.read()
         for name, key in list(self._admitted.items()):
             if self._keys.get(name) != key:
                 del self._admitted[name]
                 self._callers.end(name)
                 self._process.log.info("the key %s is another, or none; who came by it has to leave", name)
-        self._open()
-        self._tell()
 
     def _tell(self) -> None:
         """Publish how it stands, when that is new."""

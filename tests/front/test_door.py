@@ -135,11 +135,23 @@ def test_a_key_made_anew_is_another_key(front: Household) -> None:
         assert heard(listening)[0].startswith("toaster/")
         old.command("toaster", "start")
         make_key(front, "twice", hear="*", command="*")
-        time.sleep(1.1)  # the keys are looked at once a second
+        refused(front, "the key twice is another, or none")
         asked = {"id": "z", "device": "exchange", "command": "clock", "deadline": 0}
         eventually(lambda: old.send(asked, wait=0.3) is None)
         hears(listening, 0.1)
         assert hears(listening, 1.2) == set()
+
+
+def test_who_has_the_new_key_does_not_keep_the_old_one_in(front: Household) -> None:
+    """It comes in before the keys are looked at by the second."""
+    with coming(front, "again", hear="toaster/") as (old, _):
+        listening = old.hear("")
+        heard(listening)
+        with coming(front, "again", hear="*") as (new, _):
+            assert heard(new.hear("mirror/"))[0].startswith("mirror/")
+            refused(front, "the key again is another, or none")
+            hears(listening, 0.1)
+            assert hears(listening, 1.2) == set()
 
 
 def test_other_rights_count_at_once(front: Household) -> None:
