@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from tests import fresh
 from tests.frontdoor import far_door
@@ -21,6 +22,9 @@ from tests.wire import Wire, need_network
 # A run that was started in the background ignores Ctrl-C, and so would everything that it starts;
 # but how the house's commands take Ctrl-C is among what is tested.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+# How long one example takes on a busy machine says nothing of the code.
+settings.register_profile("house", deadline=None)
+settings.load_profile("house")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -44,7 +44,7 @@ def test_an_offset_counts_from_the_sun() -> None:
     assert at(BERLIN, "sunset+1h", SUMMER) == at(BERLIN, "sunset", SUMMER) + HOUR
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(days, st.floats(-55, 55), st.integers(-11, 12))
 def test_a_day_goes_from_dawn_to_dusk(day: date, latitude: float, hours: int) -> None:
     """All over the inhabited Earth the sun's times come in their order, all within the local day or so."""
@@ -65,7 +65,7 @@ def test_where_the_sun_does_not_set_there_is_no_such_moment() -> None:
     assert TROMSO.latest(of("sunset"), noon) is None
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(clock, days)
 def test_a_time_comes_once_a_day(when: TimeOfDay, day: date) -> None:
     """Whatever the clocks do: the latest is the day's own from its moment until the next day's."""
@@ -98,7 +98,7 @@ def test_a_window_that_is_over_before_it_begins_is_none(hour: int, minute: int) 
     assert BERLIN.window(moment, of("sunset"), of("21:00")) is None
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     days,
     st.integers(0, 86_399),

@@ -364,7 +364,7 @@ def test_who_hears_several_and_is_heard_by_several_is_no_circle(tmp_path: Path) 
     assert load(tmp_path, rules(a="", b="a", c="a b", d="a b c")).devices.keys() == {"a", "b", "c", "d"}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.dictionaries(st.integers(0, 6), st.sets(st.integers(0, 6)), max_size=7))
 def test_a_circle_is_found_where_there_is_one(graph: dict[int, set[int]]) -> None:
     """Circles are found exactly when devices can be reached from themselves, and each is one."""
@@ -503,7 +503,7 @@ houses = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(houses | st.dictionaries(words, toml_values, max_size=4))
 def test_no_table_raises(raw: dict[str, Any]) -> None:
     """Whatever TOML can hold gives a house or problems, each of which has a place and a text."""

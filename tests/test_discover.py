@@ -12,7 +12,7 @@ import paho.mqtt.client as paho
 import pytest
 import tomli
 from click.testing import CliRunner, Result
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from paho.mqtt.enums import CallbackAPIVersion
 from zeroconf import ServiceInfo, Zeroconf
@@ -260,7 +260,6 @@ def test_each_driver_that_reaches_a_network_can_search() -> None:
     assert able == {"kasa", "mqtt_tasmota", "mqtt_zigbee2mqtt", "shelly"}
 
 
-@settings(deadline=None)
 @given(st.text(max_size=60), st.text(max_size=60))
 def test_whatever_calls_itself_what_its_table_is_toml(title: str, note: str) -> None:
     """Names, notes and texts of strangers cannot break out of it."""

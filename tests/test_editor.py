@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import tomli
 from click.testing import CliRunner, Result
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from daemons.cli import main
@@ -144,7 +144,6 @@ def test_a_value_is_toml_or_text(text: str, expected: tuple[str, str]) -> None:
     assert argument(text) == expected
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_any_value_is_one_value(value: str) -> None:
     """Whatever is typed."""
@@ -152,7 +151,6 @@ def test_any_value_is_one_value(value: str) -> None:
     assert tomli.loads(f"{key} = {written}").keys() == {"key"}
 
 
-@settings(deadline=None)
 @given(st.text(max_size=80), st.sets(st.sampled_from(["kettle", "plug", "plug_2"])))
 def test_any_title_makes_a_name(title: str, taken: set[str]) -> None:
     """One that is allowed, and free."""

@@ -6,7 +6,7 @@ import stat
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from daemons import keyring
@@ -183,7 +183,6 @@ def test_the_ring_reads_what_is_new_and_nothing_else(
 topics = st.text("abt/_", max_size=6)
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from(["*", "a/", "b/", "a/b", "t_/"]), max_size=3), topics, topics)
 def test_whoever_hears_no_more_than_is_allowed_hears_all_of_that(
     reaches: list[str], prefix: str, more: str

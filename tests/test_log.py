@@ -38,7 +38,7 @@ def test_a_log_that_is_opened_again_says_things_once(capsys: pytest.CaptureFixtu
     assert capsys.readouterr().out.count("once") == 1
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.text(max_size=50))
 def test_no_text_breaks_the_line(text: str) -> None:
     """Whatever a message holds, it stays one line."""

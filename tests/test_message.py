@@ -55,14 +55,14 @@ def payload(base: dict[str, Any], **changes: Any) -> bytes:
     return msgspec.json.encode({**base, **changes})
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(states | heartbeats)
 def test_a_published_message_is_read_as_it_was_written(sent: State | Heartbeat) -> None:
     """A state or heartbeat that goes through its two frames comes out the same."""
     assert message.decode([message.topic(sent), message.encode(sent)]) == sent
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(commands, receipts)
 def test_a_command_and_its_receipt_are_read_as_they_were_written(sent: Command, answer: Receipt) -> None:
     """A command and a receipt come out of their payloads the same."""
@@ -70,7 +70,7 @@ def test_a_command_and_its_receipt_are_read_as_they_were_written(sent: Command, 
     assert message.decode_receipt(message.encode(answer)) == answer
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.binary(max_size=60), max_size=4), st.binary(max_size=60))
 def test_no_bytes_raise_anything_but_a_message_error(frames: list[bytes], body: bytes) -> None:
     """Whatever arrives, reading it gives a message or a MessageError."""

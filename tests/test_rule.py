@@ -61,7 +61,7 @@ def test_a_press_acts_at_once_and_keeps_its_cause() -> None:
     assert (mark.due, mark.cause, why_not) == (PRESSED.at, "a1", None)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.tuples(st.integers(1, 50), st.booleans()), max_size=20))
 def test_a_rule_acts_once_for_each_moment(heard: list[tuple[int, bool]]) -> None:
     """However often each state is heard, also over restarts of the hearer, each moment acts once."""
@@ -143,7 +143,7 @@ def test_a_window_may_go_past_midnight(hour: int, expected: bool) -> None:
 times = st.times().map(TimeOfDay.of)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(times, times, times)
 def test_a_window_and_its_reverse_share_the_day(moment: TimeOfDay, start: TimeOfDay, end: TimeOfDay) -> None:
     """Each minute lies either in a window or in the one from its end to its start."""
@@ -226,7 +226,7 @@ def test_a_rule_that_waits_for_its_delay_takes_no_second_press() -> None:
 moments = st.none() | st.floats(0, 1e11, exclude_max=True)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     turned=moments,
     mark=st.builds(Mark, turned=moments, fired=moments, due=moments, cause=st.none() | st.text(max_size=5)),
@@ -276,7 +276,7 @@ def test_a_limit_counts_when_it_is_crossed() -> None:
     assert feel(limit(), done, 26, NOON + 3) == done
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.none() | st.integers(20, 30), max_size=30), st.integers(0, 3), st.booleans())
 def test_a_limit_is_crossed_again_only_from_beyond_its_hysteresis(
     values: list[int | None], hysteresis: int, above: bool
@@ -342,7 +342,7 @@ def morning(**keys: Any) -> When:
 HALF_PAST_SIX = datetime(2026, 7, 1, 6, 30, tzinfo=BERLIN).timestamp()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.integers(-3 * 3600, 3 * 3600), max_size=40))
 def test_a_time_of_day_acts_once_whatever_becomes_of_the_clock(offsets: list[int]) -> None:
     """However the clock is set around it, over restarts, its moment acts at most once."""

@@ -51,7 +51,7 @@ def test_what_is_no_duration_is_refused_with_an_example(text: object) -> None:
         Seconds.parse(text)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(0, 10**6), st.sampled_from(["ms", "s", "m", "h", "d"]))
 def test_a_duration_of_one_unit_is_its_number_times_the_unit(number: int, unit: str) -> None:
     """Every whole number of a unit is read exactly."""
@@ -59,7 +59,7 @@ def test_a_duration_of_one_unit_is_its_number_times_the_unit(number: int, unit: 
     assert Seconds.parse(f"{number}{unit}") == pytest.approx(number * size)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.times())
 def test_a_time_of_day_is_read_back(moment: time) -> None:
     """Every minute of the day is a time of day that sorts as it passes."""
@@ -123,7 +123,7 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.dictionaries(st.sampled_from(["mode", "heat", "level", "light", "opens", "x"]), json_values))
 def test_any_table_gives_a_value_or_problems(raw: dict[str, Any]) -> None:
     """Whatever stands in a table, reading it gives a value or says what is wrong, and never raises."""

@@ -29,6 +29,7 @@ SECTION = Section(7, "The page", (Table(TITLE, reference_row=ALONE), Table(WEIGH
 CHROMIUM = "/usr/bin/chromium"
 QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
          "--disable-background-networking", "--disable-component-update")  # fmt: skip
+PATIENCE_SECONDS = 30.0
 CALM_SECONDS = 0.1
 """Between presses, so that each finds the house at rest."""
 WATCH = """() => {
@@ -80,7 +81,11 @@ async def listen(url: str, number: int) -> None:
         for _ in range(number):
             await ready.acquire()
         print("ready", flush=True)
-        await asyncio.to_thread(sys.stdin.read)
+        sent = (await asyncio.to_thread(sys.stdin.read)).split()
+        end = time.monotonic() + PATIENCE_SECONDS
+        # The last press may still be on its way to somebody.
+        while time.monotonic() < end and any(len(heard.get(id_, ())) < number for id_ in sent):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
         for task in tasks:
             task.cancel()
     # Each client hears a toaster at work many times over: the first ones are those of the press.
@@ -89,8 +94,11 @@ async def listen(url: str, number: int) -> None:
 
 
 @contextmanager
-def clients(url: str, number: int) -> Iterator[dict[str, float]]:
-    """Have so many clients; afterwards the dictionary has for each cause when the slowest heard it."""
+def clients(url: str, number: int) -> Iterator[tuple[dict[str, float], list[str]]]:
+    """Have so many clients, who wait for all that was put into the list, the ids of what was sent.
+
+    Afterwards the dictionary has for each of these when the slowest heard it.
+    """
     command = [sys.executable, "-m", "bench.measurements.page", url, str(number)]
     found: dict[str, float] = {}
     folder = Path(__file__).parent.parent.parent
@@ -98,8 +106,9 @@ def clients(url: str, number: int) -> Iterator[dict[str, float]]:
         try:
             if process.stdout is None or process.stdout.readline().strip() != "ready":
                 raise ConnectionError("the page does not take so many clients")
-            yield found
-            found.update(json.loads(process.communicate("")[0]))
+            sent: list[str] = []
+            yield found, sent
+            found.update(json.loads(process.communicate("\n".join(sent))[0]))
         finally:
             process.kill()
 
@@ -118,10 +127,11 @@ def calm(house: House) -> None:
 
 def to_clients(house: House, url: str, number: int, presses: int) -> tuple[list[float], float]:
     """Press with so many clients; give the milliseconds to the slowest, and the mirror's memory in MB."""
-    with clients(url, number) as found:
-        sent = {}
+    sent = {}
+    with clients(url, number) as (found, ids):
         for _ in range(presses):
             id_, sent[id_] = press(house)
+            ids.append(id_)
             calm(house)
         memory = memory_use({"mirror": house.mirror().until(all_live)["mirror"]["pid"]})["mirror"]
     if missed := sent.keys() - found.keys():

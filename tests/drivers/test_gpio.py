@@ -129,7 +129,7 @@ def test_a_button_beside_a_relay(pins: MockFactory) -> None:
 
 def test_a_long_press_is_told_while_the_button_is_held(pins: MockFactory) -> None:
     """It is one press, not a single one beside it."""
-    with standing("gpio", {"button": 4, "long": "50ms", "double": "50ms", "debounce": "0s"}) as stand:
+    with standing("gpio", {"button": 4, "long": "300ms", "double": "300ms", "debounce": "0s"}) as stand:
         press(pins, 0)
         assert touched(stand, 1) == ["long"]
         press(pins, 1)

@@ -119,8 +119,9 @@ def test_a_hot_plug_that_is_lost_while_on_goes_off(household: Houses, plug: Emul
             eventually(lambda: plug.armed_seconds)
         plug.unplug()
         ear.until(lambda _: time.monotonic() > went_on + MAX_ON + 1, SLOW)
-        assert ear.states["iron"].state["status"] is False  # it is wanted off
-        assert ear.states["iron"].state["confirmed"] is False  # and not known to be
+        ear.until(
+            lambda ear: ear.shows("iron", status=False, confirmed=False), SLOW
+        )  # wanted off, not known to be
         plug.plug_in()
         settled(ear, on=False)
         assert plug.on is False

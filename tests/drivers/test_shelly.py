@@ -53,7 +53,7 @@ def test_its_timer_really_ends_it(tmp_path: Path) -> None:
     """And that is told as anything else at the hardware is."""
     with ShellyPlug(tmp_path) as plug, standing("shelly", plug.options()) as stand:
         stand.reaches(on=False)
-        stand.set(on=True, off_after_seconds=0.5)
+        stand.set(on=True, off_after_seconds=2.0)
         stand.until(lambda _: plug.switchings == [True, False], "its timer")
         stand.reaches(on=False)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from daemons import load, message
@@ -40,7 +40,6 @@ def state_of(memory: Memory, words: Words) -> State:
     )
 
 
-@settings(deadline=None)
 @given(
     st.sampled_from(KINDS),
     st.binary(max_size=200)
@@ -83,7 +82,6 @@ lamps = st.fixed_dictionaries(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(lamps, st.floats(0, 1000), st.none() | st.just("c1")), min_size=1, max_size=20))
 def test_what_changed_when_is_told_as_of_any_device_of_the_house(said: list[Any]) -> None:
     """`turned` is that of message.turn; `past` is what it was; and what is repeated changes nothing."""

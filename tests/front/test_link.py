@@ -39,7 +39,7 @@ class FarDoor:
         for socket in (self._hear, self._ask):
             socket.curve_server = True
             socket.curve_secretkey = self.pair.secret_key.encode()
-        self.port = free_port()
+        self.port = free_port(3)
         self._hear.bind(f"tcp://127.0.0.1:{self.port}")
         self._ask.bind(f"tcp://127.0.0.1:{self.port + 2}")
         process.loop.watch(self._hear, self._take_subscriptions)
@@ -140,7 +140,7 @@ class Way:
 def way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Way]:
     """Have a way that is about to be opened; what counts as cut is told soon."""
     fresh.enter(tmp_path, monkeypatch)
-    monkeypatch.setattr(link_, "CUT_SECONDS", 0.5)
+    monkeypatch.setattr(link_, "CUT_SECONDS", 1.5)
     with fresh.process() as process:
         yield Way(process)
 

@@ -79,7 +79,7 @@ def test_a_device_that_says_nothing_delays_no_other_and_its_silence_is_told(post
     """The line to it is made anew: when it answers again, so does the next command."""
     server = post.server("toaster")
     post.server("lamp")
-    post.messenger.carry("toaster", command("start", 0.2, id_="lost"), post.got.append)
+    post.messenger.carry("toaster", command("start", 1, id_="lost"), post.got.append)
     post.messenger.carry("lamp", command("on", 5, id_="quick"), post.got.append)
     serve(post.servers[1], device="lamp")
     assert [receipt.id for receipt in post.until(1)] == ["quick"]

@@ -89,8 +89,9 @@ def test_a_sign_of_life_without_its_state_is_asked_about_once() -> None:
             heard += len(list(subscriber.receive()))
 
         process.loop.watch(subscriber.socket, listen)
+        fresh.turn_until(process.loop, lambda: heard > 0, "a sign of life")
         fresh.turn_for(process.loop, 0.5)
-        assert 1 <= heard <= 3
+        assert heard <= 3
         process.loop.leave(subscriber.socket)
         subscriber.socket.close()
     place.release()

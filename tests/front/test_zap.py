@@ -83,7 +83,7 @@ def test_what_the_porter_says_of_a_connection_comes_with_each_of_its_frames(gate
 
     fresh.until(is_heard, "its word")
     assert (heard[0].bytes, heard[0].get("User-Id")) == (b"hello", "7 bob")
-    assert gate.asked == [(pair.public_key, "127.0.0.1")]
+    assert set(gate.asked) == {(pair.public_key, "127.0.0.1")}
     made.send(b"again")
     fresh.until(lambda: (frame := gate.hear()) is not None and frame.get("User-Id") == "7 bob", "another")
 
@@ -132,4 +132,4 @@ def test_other_mechanisms_and_questions_that_are_none_are_not_answered(
     gate.connect(pair)
     fresh.until(lambda: gate.hear() is not None, "somebody with a key")
     assert not asking.poll(0)
-    assert len(gate.asked) == 1
+    assert {key for key, _ in gate.asked} == {pair.public_key}

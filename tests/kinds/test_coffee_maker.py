@@ -90,7 +90,7 @@ def test_times_longer_than_it_may_be_on_are_refused() -> None:
 durations = st.sampled_from(["0s", "1ms", "1s", "1m"])
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.fixed_dictionaries({"heat": durations, "brew": durations, "keep_warm": durations}))
 def test_any_times_that_are_allowed_can_be_shown(raw: dict[str, Any]) -> None:
     """Phases that take no time at all break nothing: they are refused, or shown."""

@@ -174,7 +174,7 @@ def test_what_heats_has_an_end(word: str) -> None:
 
 
 @pytest.mark.parametrize("word", MACHINES)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_no_life_breaks_a_machine(word: str, data: st.DataObject) -> None:
     """Whatever happens in whatever order, a machine decides, purely, and only ever refuses commands."""
@@ -217,7 +217,7 @@ def check_state(machine: Machine[Any, Any], shown: Struct) -> None:
 
 
 @pytest.mark.parametrize("word", MACHINES)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_time_passes_the_same_in_one_step_or_in_many(word: str, data: st.DataObject) -> None:
     """A machine that slept is where it would be had it been awake."""
@@ -234,7 +234,7 @@ def test_time_passes_the_same_in_one_step_or_in_many(word: str, data: st.DataObj
 
 
 @pytest.mark.parametrize("word", [word for word in MACHINES if fresh.machine(word).heats])
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_what_heats_goes_off_by_itself(word: str, data: st.DataObject) -> None:
     """Left alone after any life, a machine that heats wants to be off within its longest time."""
@@ -280,7 +280,7 @@ def test_what_a_machine_shows_leaves_room_for_its_link(word: str) -> None:
 
 
 @pytest.mark.parametrize("word", MACHINES)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(data=st.data())
 def test_a_machine_names_whom_it_listens_to(word: str, data: st.DataObject) -> None:
     """Its sources are devices, each with a field; silence of one that it needs is survived."""

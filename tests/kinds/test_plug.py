@@ -71,7 +71,7 @@ def test_hardware_without_a_meter_is_told() -> None:
     assert Plug(Options()).shows(memory, Reading(on=True), 1).fault is None
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.tuples(st.floats(0.1, 400), st.sampled_from([0.0, 4.9, 5.0, 19.9, 20.0, 2000.0]))))
 def test_it_has_finished_only_after_a_low_that_lasted(told: list[tuple[float, float]]) -> None:
     """Whatever its meter tells, whenever: it ran before, and nothing above the threshold was told since."""

@@ -113,7 +113,7 @@ def test_a_detection_is_a_turn_that_rules_can_wait_for() -> None:
 words = st.tuples(st.floats(0, 100), st.floats(0, 100), st.none() | st.floats(-20, 40))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(words))
 def test_it_never_shows_what_is_too_old_nor_hides_what_is_young(life: list[tuple[float, float, Any]]) -> None:
     """Whenever it speaks, and whenever that is looked at; give or take what is not written down."""

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.guard import kill_all, processes_of
-from tests.household import Household
-from tests.page.visitor import url_of
+from tests.household import Household, eventually
+from tests.page.visitor import ask, url_of
 
 
 @pytest.fixture(scope="session")
@@ -26,5 +26,13 @@ def shared(tmp_path_factory: pytest.TempPathFactory, guard: Callable[[Path], Non
 
 @pytest.fixture(scope="session")
 def url(shared: Household) -> str:
-    """Give the address of its page."""
-    return url_of(shared)
+    """Give the address of its page, once its mirror has heard a state and a sign of life of everybody."""
+    found = url_of(shared)
+
+    def knows_all() -> bool:
+        house = ask(found, "/api/house").json
+        everybody = [*house["devices"].values(), *house["services"].values()]
+        return all(one["presence"] == "live" and one["pid"] for one in everybody)
+
+    eventually(knows_all)
+    return found

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from daemons.terminal.window import BEGIN, END
 from tests.household import HOUSE, PATIENCE, Household
 
 PIECE = re.compile(r"\x1b\[(\d+);1H|\x1b\[(2J|2K|\?1049[hl])|\x1b\[[?\d;]*[a-zA-Z]|([^\x1b]+)")
@@ -45,6 +46,7 @@ class Glass:
         self.other_screen = False
         self.sent = b""
         """All that was ever written to it."""
+        self._rest = b""
         self._row = 1
 
     @property
@@ -89,7 +91,8 @@ class Glass:
         if self.person in readable:
             data = os.read(self.person, 1 << 16)
             self.sent += data
-            self._write(data.decode(errors="replace"))
+            whole, self._rest = whole_frames(self._rest + data)
+            self._write(whole.decode(errors="replace"))
         return bool(readable)
 
     def _write(self, text: str) -> None:
@@ -103,6 +106,16 @@ class Glass:
                 self.other_screen = control == "?1049h" or (self.other_screen and control == "2J")
             elif plain:
                 self.rows[self._row] = self.rows.get(self._row, "") + plain
+
+
+def whole_frames(data: bytes) -> tuple[bytes, bytes]:
+    """Part what can be looked at from a frame that is not all there yet: a terminal is read in pieces."""
+    begins = data.rfind(BEGIN.encode())
+    if begins > data.rfind(END.encode()):
+        return data[:begins], data[begins:]
+    escape = data.rfind(b"\x1b")
+    cut = escape >= 0 and BEGIN.encode().startswith(data[escape:])
+    return (data[:escape], data[escape:]) if cut else (data, b"")
 
 
 @contextmanager
