@@ -6,6 +6,7 @@ import random
 import signal
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -404,12 +405,13 @@ def test_no_terminal_obeys_what_a_program_says(front: Household, visitor: Visito
         assert watching.stdout is not None
         with front.ear("shed_lamp") as ear:
 
-            def is_heard(ear: Ear) -> bool:
-                visitor.say("shed_lamp", {**lamp(True), "fault": EVIL})
-                return ear.shows("shed_lamp", fault=EVIL)
+            def is_heard(ear: Ear, fault: str) -> bool:
+                visitor.say("shed_lamp", {**lamp(True), "fault": fault})
+                return ear.shows("shed_lamp", fault=fault)
 
-            ear.until(is_heard)
-        seen = [line(watching, "shed_lamp status=True")]
+            for fault in ("dim", EVIL):  # what is shown for the first time is no change, and is not logged
+                ear.until(partial(is_heard, fault=fault))
+        seen = [line(watching, "shed_lamp status=True phase=on fault=broken")]
     eventually(lambda: "\x1b]0;mine" in front.log("mirror"))
     with front.house_running("send", "shed_lamp", "off") as sending:
         serving.reply(serving.next()["id"], outcome="rejected", reason=EVIL)
