@@ -195,6 +195,10 @@ def exchanges_killed(ordeal: Ordeal) -> Outcome:
         ordeal.kill(("hall", "kitchen")[number % 2])
         ordeal.press(1)
         time.sleep(chance.uniform(0, 0.3))
+        if (
+            number % 5 == 4
+        ):  # on a slow machine the way may be closed for all of five; a state tells eight back
+            ordeal.arrive()
     return ordeal.settled()
 
 
