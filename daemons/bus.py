@@ -16,7 +16,7 @@ import zmq
 
 from daemons import message
 from daemons.errors import DeviceError, MessageError, NoAnswer
-from daemons.message import Command, Heartbeat, Published, Receipt
+from daemons.message import Command, Heartbeat, Numbers, Published, Receipt, Report
 from daemons.place import command_endpoint, publish_endpoint
 
 BURST = 1000
@@ -136,8 +136,8 @@ class Subscriber:
     def __init__(self, context: Context, names: Iterable[str], log: Logger) -> None:
         self.socket = open_socket(context, zmq.SUB)
         self.refusals = Refusals(log)
-        self._latest: dict[str, tuple[int, int]] = {}
-        """Of each publisher, the highest (boot, seq) heard."""
+        self._numbers: dict[str, Numbers] = {}
+        """Of each publisher, what has come of it."""
         self._heard: dict[bytes, tuple[int, int]] = {}
         """Of each topic, the last (boot, seq) heard."""
         self._renewed: dict[str, float] = {}
@@ -149,15 +149,15 @@ class Subscriber:
 
     def add(self, name: str) -> None:
         """Listen to one more."""
-        if name not in self._latest:
-            self._latest[name] = (0, 0)
+        if name not in self._numbers:
+            self._numbers[name] = Numbers()
             self._renewed[name] = time.monotonic()
             self.socket.connect(publish_endpoint(name))
             self.ask(name)
 
     def remove(self, name: str) -> None:
         """Listen to one less."""
-        if self._latest.pop(name, None) is not None:
+        if self._numbers.pop(name, None) is not None:
             del self._renewed[name]
             self._asked.pop(name, None)
             self.socket.disconnect(publish_endpoint(name))
@@ -169,7 +169,7 @@ class Subscriber:
         too long, and does not say so (libzmq issue 4196).
         """
         now = time.monotonic()
-        for name in self._latest:
+        for name in self._numbers:
             if now - self._renewed[name] >= RENEW_SECONDS:
                 self._renewed[name] = now
                 self.socket.disconnect(publish_endpoint(name))
@@ -201,19 +201,19 @@ class Subscriber:
                 self.refusals.add("the bus", f"nobody here listens to {name!r:.60}")
 
     def _is_new(self, topic: bytes, name: str, heard: Published) -> bool:
-        latest, mark = self._latest[name], (heard.boot, heard.seq)
-        if heard.boot < latest[0]:
+        numbers, mark = self._numbers[name], (heard.boot, heard.seq)
+        if heard.boot < numbers.latest[0]:
             return False  # of a life that has ended
         if isinstance(heard, Heartbeat):
-            # Something was missed. A sign of life that comes with the answer is no reason to ask again.
-            if mark > latest and self._asked.get(name) != heard.at:
+            # A sign of life that comes with the answer is no reason to ask again.
+            if self._asked.get(name) != heard.at and numbers.lacks(*mark):
                 self._asked[name] = heard.at
                 self.ask(name)
             return True
+        numbers.take(*mark, is_report=isinstance(heard, Report))
         if mark <= self._heard.get(topic, (0, 0)):
             return False
         self._heard[topic] = mark
-        self._latest[name] = max(latest, mark)
         return True
 
 

@@ -14,6 +14,7 @@ is `daemons.aio`. docs/programs.md tells more.
 
 import os
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -26,7 +27,7 @@ from msgspec import Struct
 from daemons import bus, message
 from daemons.errors import MessageError, NoAnswer, PlaceError
 from daemons.keyring import Pass, read_pass
-from daemons.message import EXCHANGE, Command, Heartbeat, Receipt, Scalar, State
+from daemons.message import EXCHANGE, Command, Heartbeat, Numbers, Receipt, Report, Scalar, State
 
 SERVE_SECONDS = 3.0
 """How often a program says that it takes its device's commands."""
@@ -97,8 +98,8 @@ class Hearing:
         self.prefixes = [f"{name}/" for name in names] or [""]
         self.again: list[str] = []
         """What to subscribe to once more, for something was missed."""
-        self._latest: dict[str, tuple[int, int]] = {}
-        """Of each publisher, the life and the number of the latest that it said."""
+        self._numbers: defaultdict[str, Numbers] = defaultdict(Numbers)
+        """Of each publisher, what has come of it."""
         self._states: dict[str, tuple[int, int]] = {}
         """The same of its states alone."""
         self._told: dict[str, Change] = {}
@@ -110,12 +111,11 @@ class Hearing:
         except MessageError:
             return None
         name, mark = message.publisher(heard), (heard.boot, heard.seq)
-        latest = self._latest.get(name, (0, 0))
         if isinstance(heard, Heartbeat):
-            if mark > latest:
+            if self._numbers[name].lacks(*mark):
                 self.again.append(f"{name}/")
             return None
-        self._latest[name] = max(latest, mark)  # who reports on others counts that as well
+        self._numbers[name].take(*mark, is_report=isinstance(heard, Report))
         if not isinstance(heard, State) or mark <= self._states.get(name, (0, 0)):
             return None
         self._states[name] = mark

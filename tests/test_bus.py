@@ -12,7 +12,7 @@ import zmq
 from daemons import message
 from daemons.bus import CommandServer, Publisher, Refusals, Subscriber, ask, drain
 from daemons.errors import DeviceError, NoAnswer
-from daemons.message import Command, Heartbeat, Receipt, State
+from daemons.message import Command, Heartbeat, Published, Receipt, Report, State
 from daemons.place import command_endpoint, publish_endpoint
 from tests import fresh
 
@@ -42,7 +42,7 @@ def beat(seq: int, boot: int = 1) -> Heartbeat:
     return Heartbeat(device="lamp", boot=boot, seq=seq, at=1.0, pid=1)
 
 
-def frames(sent: State | Heartbeat) -> list[bytes]:
+def frames(sent: Published) -> list[bytes]:
     """Give a message as it travels."""
     return [message.topic(sent), message.encode(sent)]
 
@@ -61,7 +61,7 @@ class Ear:
             publisher.answer_newcomers()
         self.heard += self.subscriber.receive()
 
-    def hears(self, sent: State | Heartbeat) -> bool:
+    def hears(self, sent: Published) -> bool:
         """Listen, and tell whether this has been heard."""
         self.listen()
         return sent in self.heard
@@ -80,11 +80,11 @@ class Ear:
         fresh.until(met, f"state {mark}")
 
 
-def raw_publisher(context: Context) -> zmq.Socket[bytes]:
-    """Bind where the lamp publishes, to send whatever a test wants."""
+def raw_publisher(context: Context, name: str = "lamp") -> zmq.Socket[bytes]:
+    """Bind where a device publishes, to send whatever a test wants."""
     socket = context.socket(zmq.XPUB)
     socket.set(zmq.XPUB_VERBOSE, 1)
-    socket.bind(publish_endpoint("lamp"))
+    socket.bind(publish_endpoint(name))
     return socket
 
 
@@ -142,6 +142,29 @@ def test_a_missed_state_is_asked_for_again(context: Context) -> None:
     assert subscription(socket) == b"\x01lamp/"
     socket.send_multipart(frames(state(2)))
     ear.until((1, 2))
+
+
+def test_a_report_that_was_dropped_is_asked_for_though_later_ones_came(context: Context) -> None:
+    """A queue that is full drops in its midst: the latest number has come then, and one before it has not."""
+    socket = raw_publisher(context, "steward")
+    ear = Ear(context, "steward")
+    assert subscription(socket) == b"\x01steward/"
+
+    def report(seq: int) -> Report:
+        return Report(device=f"lamp_{seq}", boot=1, seq=seq, at=1.0, life="running", since=1.0)
+
+    def sign(at: float) -> Heartbeat:
+        return Heartbeat(device="steward", boot=1, seq=3, at=at, pid=1)
+
+    for said in (report(1), report(3), sign(2.0)):
+        socket.send_multipart(frames(said))
+    fresh.until(lambda: ear.hears(sign(2.0)), "the sign of life")
+    assert subscription(socket) == b"\x01steward/"
+    for said in (report(1), report(2), report(3), sign(2.0), sign(3.0)):
+        socket.send_multipart(frames(said))
+    fresh.until(lambda: ear.hears(sign(3.0)), "the next one")
+    assert [heard.seq for heard in ear.heard if isinstance(heard, Report)] == [1, 3, 2]
+    assert not socket.poll(50), "it asked again although it lacks nothing"
 
 
 def test_what_was_heard_is_not_heard_again(context: Context) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from daemons import message
 from daemons.errors import MessageError
-from daemons.message import Command, Heartbeat, Receipt, State
+from daemons.message import Command, Heartbeat, Numbers, Receipt, State
 
 names = st.from_regex(message.NAME, fullmatch=True)
 identifiers = st.text("".join(map(chr, range(33, 127))), min_size=1, max_size=64)
@@ -163,6 +163,28 @@ def test_a_command_that_breaks_a_rule_is_refused(body: bytes) -> None:
     """A command without an id, with a strange one, without a deadline or with a table inside is none."""
     with pytest.raises(MessageError, match=r"."):
         message.decode_command(body)
+
+
+@given(st.sets(st.integers(1, 12)), st.integers(1, 12))
+def test_a_sign_of_life_tells_whether_any_report_was_dropped(dropped: set[int], last: int) -> None:
+    """Whichever they were, of what came after the first that was heard; and it is told once."""
+    numbers = Numbers()
+    heard = [seq for seq in range(1, last + 1) if seq not in dropped]
+    for seq in heard:
+        numbers.take(5, seq, is_report=True)
+        numbers.take(5, seq, is_report=True)  # said again, for somebody else
+    assert numbers.lacks(5, last) == (not heard or heard != list(range(heard[0], last + 1)))
+    assert numbers.lacks(5, last) == (not heard or heard[-1] != last)
+
+
+def test_a_state_that_was_passed_over_is_told_by_the_next_one() -> None:
+    """So nobody asks for it; a new life begins anywhere, and so does what a newcomer hears."""
+    numbers = Numbers()
+    for boot, seq in ((1, 4), (1, 9), (2, 3)):
+        numbers.take(boot, seq, is_report=False)
+    assert not numbers.lacks(2, 3)
+    assert numbers.lacks(2, 4)
+    assert numbers.lacks(3, 0)
 
 
 NO_FIELDS = ("a b", "a\n", "\x1b[2J", "ä", "a\0", "", "x" * 65)

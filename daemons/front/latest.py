@@ -1,9 +1,12 @@
 """The latest that the house said on each topic, for who comes late; and what of it was missed. Pure."""
 
+from collections import defaultdict
+
 import msgspec
 from msgspec import Struct
 
 from daemons.errors import MessageError
+from daemons.message import Numbers
 
 
 class Mark(Struct):
@@ -24,8 +27,8 @@ class Latest:
     def __init__(self) -> None:
         self.current: dict[bytes, bytes] = {}
         """By topic. A sign of life is not among it, for only a new one is one."""
-        self._heard: dict[bytes, tuple[int, int]] = {}
-        """Of each process, the life and the number of the latest that it said."""
+        self._numbers: defaultdict[bytes, Numbers] = defaultdict(Numbers)
+        """Of each process, what has come of it."""
         self._beats: dict[bytes, bytes] = {}
         """Of each process, its latest sign of life."""
 
@@ -38,13 +41,12 @@ class Latest:
             mark = _mark.decode(payload)
         except msgspec.MsgspecError as error:
             raise MessageError(str(error)) from error
-        name, number = topic.partition(b"/")[0], (mark.boot, mark.seq)
-        heard = self._heard.get(name, (0, 0))
+        name = topic.partition(b"/")[0]
         if topic.endswith(b"/heartbeat"):
             is_new = self._beats.get(name) != payload  # the same one comes again with the answer
             self._beats[name] = payload
-            return is_new and number > heard
-        self._heard[name] = max(heard, number)
+            return is_new and self._numbers[name].lacks(mark.boot, mark.seq)
+        self._numbers[name].take(mark.boot, mark.seq, is_report=mark.life is not None)
         self.current[topic] = payload
         if mark.life == "offline":
             self._forget(topic.rpartition(b"/")[2] + b"/state", mark.at)

@@ -46,6 +46,15 @@ def test_a_sign_of_life_tells_what_was_missed(heard: Heartbeat, is_missed: bool)
     assert take(latest, heard) is is_missed
 
 
+def test_a_report_that_was_dropped_is_missed_though_a_later_one_came() -> None:
+    """Each is of somebody else."""
+    latest = Latest()
+    for seq in (1, 3):
+        take(latest, Report(device=f"lamp_{seq}", boot=1, seq=seq, at=1.0, life="running", since=1.0))
+    assert take(latest, Heartbeat(device="steward", boot=1, seq=3, at=2.0, pid=1))
+    assert not take(latest, Heartbeat(device="steward", boot=1, seq=3, at=3.0, pid=1))
+
+
 def test_the_same_sign_of_life_asks_once() -> None:
     """It comes again with the answer; asked for it again, the two would go on for ever."""
     latest = Latest()
