@@ -181,6 +181,7 @@ def measure(scale: Scale, sheet: Sheet) -> None:
     with tempfile.TemporaryDirectory(prefix="bench") as folder, ExitStack() as stack:
         broker = stack.enter_context(Mosquitto(Path(folder) / "broker"))
         house = stack.enter_context(House(BREAKFAST + f"\n[bridge]\nport = {broker.port}\n"))
+        house.command_seconds = DEADLINE_SECONDS
         speaker, listener = Client(broker.port, "nothing"), Client(broker.port, "#")
         stack.callback(speaker.end)
         stack.callback(listener.end)
