@@ -7,9 +7,10 @@ which shows gross leaks only.
 *Growth* is the slope of a process's memory (PSS) over the last three quarters of the time: the median of the
 slopes between all pairs of looks (Theil and Sen), so that one step does not count as a leak. In the first
 quarter each becomes as large as its work needs; the mirror holds the last 4,096 changes for who comes back to
-its page. *Files* are open file descriptors. *Lost* are states that a subscriber did not hear (by their numbers), changes that the
-page's client did not get (by what it is told that it missed, and by the cursor's number), and presses that a
-cook did not follow. The time is from a press to both cooks' states, as they say themselves.
+its page. *Files* are open file descriptors. *Lost* are states that a subscriber did not hear (by their
+numbers), changes that the page's client did not get (by what it is told that it missed, and by the cursor's
+number), and presses that a cook did not follow. The time is from a press to both cooks' states, as they say
+themselves.
 """
 
 import json
