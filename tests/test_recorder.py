@@ -242,7 +242,7 @@ def test_a_file_that_is_taken_away_while_it_writes_is_begun_anew(breakfast: Hous
     """With what every device is now, and what they remember of their past."""
     eventually(lambda: history(breakfast, "toaster")["toaster"]["stretches"])
     for file in (breakfast.run / PATH).parent.iterdir():
-        file.unlink()
+        file.unlink(missing_ok=True)
     id_ = breakfast.send("kitchen_lamp", "toggle")["id"]
     eventually(lambda: history(breakfast, "toaster")["toaster"]["stretches"])
     eventually(lambda: [cause for _, _, cause in changes(breakfast, "kitchen_lamp")][-1:] == [id_])

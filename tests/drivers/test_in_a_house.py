@@ -176,8 +176,9 @@ def test_a_corrected_password_is_taken_without_a_restart(
             ear.until(lambda ear: ear.shows("iron", reachable=False), SLOW)
             closed.secret(PASSWORD)
             settled(ear, on=False)
-        written = [path for path in house.run.rglob("*") if path.is_file()]
-        assert not [path for path in written if b"wr0ng-one" in path.read_bytes()]
+        for path in house.run.rglob("*"):
+            with contextlib.suppress(FileNotFoundError):  # what is being written gets its name in the end
+                assert not path.is_file() or b"wr0ng-one" not in path.read_bytes(), path
 
 
 def test_a_frozen_process_takes_no_late_command(household: Houses, plug: Emulator) -> None:
