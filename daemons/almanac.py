@@ -61,6 +61,21 @@ class Almanac:
         return None
 
     def _find_sun(self, word: str, day: date) -> float | None:
+        """Give the moment, in seconds.
+
+        astral goes by the days of UTC. Where it is midnight there, about once a year one of these has
+        two sunrises, say, of which it finds the other one; so that one is put between its neighbours,
+        which is right to some seconds: from day to day the sun's times change by nearly as much.
+        """
+        found, is_missed = self._ask_astral(word, day)
+        if is_missed:
+            around = [self._ask_astral(word, day + n * ONE_DAY)[0] for n in (-1, 1)]
+            if around[0] is not None and around[1] is not None:
+                return (around[0] + around[1]) / 2
+        return found
+
+    def _ask_astral(self, word: str, day: date) -> tuple[float | None, bool]:
+        """Give the moment, if it finds one, and whether there is one that it does not find."""
         from astral import Observer, sun  # noqa: PLC0415  only who goes by the sun pays for it
 
         latitude, longitude = self._observer
@@ -68,9 +83,9 @@ class Almanac:
             raise ValueError("without latitude and longitude there is no sun")
         try:
             found: datetime = getattr(sun, word)(Observer(latitude, longitude), day, tzinfo=self.zone)
-        except ValueError:  # it does not rise, or does not set
-            return None
-        return found.astimezone(UTC).timestamp()
+        except ValueError as error:  # else it does not rise, or does not set
+            return None, str(error).startswith("Unable to find")
+        return found.astimezone(UTC).timestamp(), False
 
 
 def weekday(day: date) -> str:

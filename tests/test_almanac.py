@@ -44,6 +44,25 @@ def test_an_offset_counts_from_the_sun() -> None:
     assert at(BERLIN, "sunset+1h", SUMMER) == at(BERLIN, "sunset", SUMMER) + HOUR
 
 
+@pytest.mark.parametrize(
+    ("word", "day", "latitude", "hours"),
+    [
+        ("sunrise", date(2022, 3, 24), 28.480839475135113, 6),
+        ("sunrise", date(2026, 2, 2), 35.63981702366971, 7),
+        ("dawn", date(2021, 11, 8), -43.83169203427595, 4),
+        ("dawn", date(2023, 9, 29), -51.806780632219386, 5),
+    ],
+)
+def test_the_sun_rises_on_the_day_too_on_which_it_does_so_at_midnight_utc(
+    word: str, day: date, latitude: float, hours: int
+) -> None:
+    """Of which the library says that it cannot find it."""
+    almanac = Almanac(ZoneInfo(f"Etc/GMT-{hours}"), latitude, hours * 15.0)
+    before, found, after = (at(almanac, word, day + timedelta(days=n)) for n in (-1, 0, 1))
+    assert abs(found - before - 24 * HOUR) < 240
+    assert abs(after - found - 24 * HOUR) < 240
+
+
 @settings(max_examples=100)
 @given(days, st.floats(-55, 55), st.integers(-11, 12))
 def test_a_day_goes_from_dawn_to_dusk(day: date, latitude: float, hours: int) -> None:
