@@ -12,10 +12,11 @@ from pathlib import Path
 
 from bench import document, machine
 from bench.measurements import Measurement, measurements
-from bench.report import Report, Run, Scale, Sheet, read
+from bench.report import Report, ReportError, Run, Scale, Sheet, read
 from bench.table import grid, judge, plain
 
 DOCS = Path(__file__).parent.parent / "docs"
+DATA = "benchmarks.json"
 
 
 def main() -> None:
@@ -41,6 +42,10 @@ def main() -> None:
         help=f"put it into benchmarks.md and benchmarks.json there, of {DOCS.name}/ if no other is named",
     )
     given = parser.parse_args()
+    try:  # before minutes are spent on what could not be put there
+        whole = standing(given.document) if given.document else Report()
+    except ReportError as error:
+        parser.error(str(error))
     is_all = given.scale == "full"
     chosen = given.only or [word for word, one in known.items() if is_all or not one.SECTION.is_long]
     report, failed, began = Report(), [], time.monotonic()
@@ -53,19 +58,17 @@ def main() -> None:
     if given.json:
         given.json.write_bytes(report.encode())
     if given.document:
-        put(report, known, given.document)
+        whole.take(report)
+        (given.document / DATA).write_bytes(whole.encode())
+        document.write(whole, known, given.document)
     print(f"That took {time.monotonic() - began:.0f} s.", file=sys.stderr)
     if failed:
         sys.exit(f"These measurements failed: {', '.join(failed)}")
 
 
-def put(report: Report, known: dict[str, Measurement], folder: Path) -> None:
-    """Put a report's sections in the place of those of the document; the others stay as they are."""
-    data = folder / "benchmarks.json"
-    whole = read(data) if data.exists() else Report()
-    whole.take(report)
-    data.write_bytes(whole.encode())
-    document.write(whole, known, folder)
+def standing(folder: Path) -> Report:
+    """Give what the document there has so far; ReportError when its data cannot be read."""
+    return read(folder / DATA) if (folder / DATA).exists() else Report()
 
 
 def run(word: str, one: Measurement, scale: Scale, report: Report) -> bool:

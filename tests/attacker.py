@@ -96,7 +96,7 @@ def send(socket: Any, frames: list[bytes]) -> None:
         socket.send_multipart(frames, zmq.NOBLOCK)
         done += 1
     except zmq.Again:
-        time.sleep(0.001)
+        socket.poll(1, zmq.POLLOUT)
 
 
 sys.stdout.write("begins\n")

@@ -66,6 +66,20 @@ def test_what_failed_changes_nothing_in_the_document_and_is_told(
     assert "no such luck" in capsys.readouterr().out
 
 
+def test_a_document_that_cannot_be_read_is_told_before_anything_is_measured(
+    call: Callable[..., None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And stays as it is."""
+    data = tmp_path / "benchmarks.json"
+    data.write_text("{}x")
+    with pytest.raises(SystemExit):
+        call("speed", "--document", tmp_path)
+    told = capsys.readouterr()
+    assert f"{data} is no report of `make bench`" in told.err
+    assert "Measuring" not in told.err
+    assert data.read_text() == "{}x"
+
+
 def test_what_takes_long_is_measured_by_its_name_or_in_full(
     call: Callable[..., None], tmp_path: Path
 ) -> None:
