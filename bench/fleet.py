@@ -16,10 +16,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from daemons.page.memory_use import memory_use
-from tests.broker import Mosquitto
-from tests.eavesdropper import eavesdropping
-from tests.household import Household
+from daemons.processes.mirror.page.memory_use import memory_use
+from tests.support.house import Household
+from tests.support.mosquitto import Mosquitto
+from tests.support.mqtt_recorder import eavesdropping
 
 LAMPS, SENSORS, PLUGS, HEATERS = 8, 6, 4, 1
 DEVICES = LAMPS + SENSORS + PLUGS + HEATERS + 1

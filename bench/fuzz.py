@@ -41,15 +41,15 @@ import msgspec
 import zmq
 
 from bench.house import BREAKFAST, House, inside
-from daemons import message, place
-from daemons.bus import Context, Refusals, Socket, Subscriber, command, drain, open_socket
-from daemons.config import load_house
+from daemons.bus import endpoints, message
+from daemons.bus.message import STEWARD, Command, Heartbeat, Receipt, State
+from daemons.bus.sockets import Context, Refusals, Socket, Subscriber, command, drain, open_socket
+from daemons.cli.hardware_log import Witness
+from daemons.config.house import load_house
 from daemons.errors import HouseError, MessageError
-from daemons.message import STEWARD, Command, Heartbeat, Receipt, State
-from daemons.operate import INSTALLED
-from daemons.page.memory_use import memory_use
-from daemons.supervise import Supervisor
-from daemons.witness import Witness
+from daemons.processes.mirror.page.memory_use import memory_use
+from daemons.supervision.install import INSTALLED
+from daemons.supervision.supervisord import Supervisor
 
 PATIENCE = 10.0
 """How long an answer may take, and anything that is waited for here."""
@@ -115,7 +115,7 @@ class Fuzz:
         self._recorder = self._context.socket(zmq.SUB)
         self._recorder.subscribe(b"")
         for name in self.names:
-            self._recorder.connect(place.publish_endpoint(name))
+            self._recorder.connect(endpoints.publish_endpoint(name))
         self._witness = Witness(list(house.devices))
         self._measured = {name: device.kind.measurements() for name, device in house.devices.items()}
         self._given: dict[str, bytes] = {}
@@ -257,7 +257,7 @@ class Fuzz:
         context: Context = zmq.Context()  # its end has unlinked the path before the switch is back
         try:
             publisher = open_socket(context, zmq.XPUB)
-            publisher.bind(place.publish_endpoint(SWITCH))
+            publisher.bind(endpoints.publish_endpoint(SWITCH))
             end = time.monotonic() + 1.0
             while time.monotonic() < end:
                 if publisher.poll(100):
@@ -413,7 +413,7 @@ class Fuzz:
     def _subscriptions(self, name: str) -> None:
         number, size = self._chance.choice([(1, 10_000), (200, 40), (5000, 8)])
         alphabet = string.ascii_lowercase + "/"
-        with self._connect(place.publish_endpoint(name), zmq.XSUB) as client:
+        with self._connect(endpoints.publish_endpoint(name), zmq.XSUB) as client:
             for index in range(number):
                 prefix = "".join(self._chance.choices(alphabet, k=self._chance.randrange(size)))
                 self._send(client, [bytes([self._chance.randrange(2)]) + f"{prefix}{index}".encode()])
@@ -436,7 +436,7 @@ class Fuzz:
         self._with_dealer(name, [])
 
     def _at_publisher(self, name: str) -> None:
-        with self._connect(place.publish_endpoint(name), zmq.XSUB) as client:
+        with self._connect(endpoints.publish_endpoint(name), zmq.XSUB) as client:
             for _ in range(30):
                 first = bytes([self._chance.randrange(2, 256)]) + self._chance.randbytes(20)
                 self._send(client, [first, *[b"x"] * self._chance.randrange(5)])
@@ -445,7 +445,7 @@ class Fuzz:
 
     def _say_again(self, name: str, kind: str) -> None:
         """Subscribe as anybody does: the work loop answers with what is current."""
-        with self._connect(place.publish_endpoint(name), zmq.XSUB) as client:
+        with self._connect(endpoints.publish_endpoint(name), zmq.XSUB) as client:
             self._send(client, [b"\x01" + f"{name}/state".encode()])
             if client.poll(int(PATIENCE * 1000)):
                 self.receipts["current state"] += 1
@@ -553,7 +553,7 @@ class Fuzz:
         self.slowest = max(self.slowest, time.monotonic() - began)
 
     def _ask(self, name: str, wish: Command, messages: list[list[bytes]]) -> Receipt:
-        with self._connect(place.command_endpoint(name), zmq.DEALER) as client:
+        with self._connect(endpoints.command_endpoint(name), zmq.DEALER) as client:
             for frames in messages:
                 self._send(client, frames)
             end = time.monotonic() + PATIENCE

@@ -15,14 +15,14 @@ from typing import Any, Self
 import zmq
 
 from bench.sight import PATIENCE, Ear, Mirror, milliseconds
-from daemons import message
-from daemons.bus import Context, Socket, command, open_socket
+from daemons.bus import message
+from daemons.bus.endpoints import command_endpoint, publish_endpoint
+from daemons.bus.message import STEWARD, Receipt
+from daemons.bus.sockets import Context, Socket, command, open_socket
 from daemons.errors import HouseError
-from daemons.message import STEWARD, Receipt
-from daemons.page.memory_use import memory_use
-from daemons.place import command_endpoint, publish_endpoint
-from tests import guard
-from tests.household import SHIPPED, Household
+from daemons.processes.mirror.page.memory_use import memory_use
+from tests.support import reaper
+from tests.support.house import SHIPPED, Household
 
 GONE_SECONDS = 10.0
 """How long a killed process may take to be gone."""
@@ -34,7 +34,7 @@ MOST_TRIES = 10
 """How often a command is given that expires, on a machine that is too busy to carry it out in time."""
 BREAKFAST = SHIPPED.replace('kind = "mirror"', 'kind = "mirror"\nport = 0')
 """The shipped house; its page takes a free port."""
-HOUSE = [sys.executable, "-P", "-m", "daemons.cli"]
+HOUSE = [sys.executable, "-P", "-m", "daemons.cli.main"]
 SUPERVISORCTL = [sys.executable, "-P", "-m", "supervisor.supervisorctl", "-c", "../supervisord.conf"]
 
 
@@ -201,7 +201,7 @@ def inside(house: House) -> Iterator[None]:
 def kill_all(folder: Path) -> None:
     """Kill whoever works in a folder, and return when they have gone."""
     end = time.monotonic() + GONE_SECONDS
-    while guard.kill_all(str(folder)) and time.monotonic() < end:
+    while reaper.kill_all(str(folder)) and time.monotonic() < end:
         time.sleep(0.01)
 
 
@@ -217,5 +217,5 @@ def watch_over(folder: Path) -> None:
 def _guard() -> "subprocess.Popen[str]":
     """Start the one that outlives us: when our end of its pipe is closed, it kills what is left."""
     return subprocess.Popen(
-        [sys.executable, guard.__file__], stdin=subprocess.PIPE, text=True, start_new_session=True
+        [sys.executable, reaper.__file__], stdin=subprocess.PIPE, text=True, start_new_session=True
     )

@@ -20,16 +20,18 @@ from pathlib import Path
 from typing import Any
 
 from bench.part import PRESS, Switch
-from daemons import device, message, place
-from daemons.appliance import Appliance
-from daemons.bus import command
-from daemons.config import load_house
-from daemons.device import Shell
+from daemons.bus import message
+from daemons.bus.message import Receipt
+from daemons.bus.sockets import command
+from daemons.config.house import load_house
+from daemons.config.slice import Slice
 from daemons.drivers.simulated import Simulated
-from daemons.house import Slice
-from daemons.journal import Journal
-from daemons.message import Receipt
-from daemons.process import Process
+from daemons.processes.device import device
+from daemons.processes.device.appliance import Appliance
+from daemons.processes.device.device import Shell
+from daemons.processes.process import Process
+from daemons.storage import paths
+from daemons.storage.journal import Journal
 
 TOML = '[house]\n[devices.switch]\nkind = "light_switch"\ndriver = "simulated"\n'
 PARTS = {
@@ -123,7 +125,7 @@ def main() -> None:
         config = Path(folder) / "house.toml"
         config.write_text(TOML)
         slice_ = load_house(config).slices()["switch"]
-        place.enter(Path(folder) / "run")
+        paths.enter(Path(folder) / "run")
         with open(os.devnull, "w") as log, redirect_stdout(log):  # noqa: PTH123
             found = ours(slice_, presses)
         os.chdir("/")

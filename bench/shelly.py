@@ -19,8 +19,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from daemons.page.memory_use import memory_use
-from tests.drivers.emulators.shelly import REALM, ShellyPlug
+from daemons.processes.mirror.page.memory_use import memory_use
+from tests.support.emulators.shelly import REALM, ShellyPlug
 
 PROJECT = Path(__file__).parent.parent
 BASE = "a device's own imports"

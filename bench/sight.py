@@ -7,10 +7,10 @@ from typing import Any
 
 import zmq
 
-from daemons import message
-from daemons.bus import Socket, command
+from daemons.bus import message
+from daemons.bus.message import Receipt, State
+from daemons.bus.sockets import Socket, command
 from daemons.errors import HouseError
-from daemons.message import Receipt, State
 
 PATIENCE = 120.0
 """After so many seconds nothing is waited for any more: the measurement has failed."""

@@ -5,9 +5,10 @@ import sys
 
 import setproctitle
 
-from daemons import house, load
+from daemons.config import loader
+from daemons.config.slice import read_slice
 from daemons.errors import DeviceError, HouseError
-from daemons.place import STOPPED_BY_HAND, stopped_path
+from daemons.storage.paths import STOPPED_BY_HAND, stopped_path
 
 
 def start(name: str) -> None:
@@ -19,9 +20,9 @@ def start(name: str) -> None:
         if stopped_path(name).exists():
             print(f"{name} was stopped by hand; `house start {name}` starts it")  # noqa: T201
             sys.exit(STOPPED_BY_HAND)
-        slice_ = house.read_slice(name)
+        slice_ = read_slice(name)
         kind = slice_.table.get("kind")
-        load.role(load.kind(kind).role if kind else name)(slice_)
+        loader.role(loader.kind(kind).role if kind else name)(slice_)
     except (HouseError, OSError) as error:
         sys.exit(str(error) if isinstance(error, DeviceError) else f"{name}: {error}")
 

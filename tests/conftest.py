@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from tests import fresh
-from tests.frontdoor import far_door
-from tests.guard import kill_all, processes_of
-from tests.household import BREAKFAST, Household
-from tests.port import free_port
-from tests.wire import Wire, need_network
+from tests.support import factories
+from tests.support.exchange_client import far_door
+from tests.support.house import BREAKFAST, Household
+from tests.support.network import Wire, need_network
+from tests.support.ports import free_port
+from tests.support.reaper import kill_all, processes_of
 
 # A run that was started in the background ignores Ctrl-C, and so would everything that it starts;
 # but how the house's commands take Ctrl-C is among what is tested.
@@ -36,7 +36,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Say what is wrong with what an owner has named, before anything is run."""
     for text in config.getoption("--device"):
-        from tests.drivers.owned import owned  # noqa: PLC0415  it loads the driver's library
+        from tests.support.own_hardware import owned  # noqa: PLC0415  it loads the driver's library
 
         owned(text)
 
@@ -63,7 +63,7 @@ def guard() -> Iterator[Callable[[Path | str], None]]:
     It is told run directories, and names of network namespaces.
     """
     with subprocess.Popen(
-        [sys.executable, Path(__file__).parent / "guard.py"],
+        [sys.executable, Path(__file__).parent / "support" / "reaper.py"],
         stdin=subprocess.PIPE,
         text=True,
         start_new_session=True,
@@ -128,5 +128,5 @@ def breakfast(household: Callable[..., Household]) -> Household:
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Work in a fresh run directory."""
-    fresh.enter(tmp_path, monkeypatch)
+    factories.enter(tmp_path, monkeypatch)
     return tmp_path

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from daemons.config import load_house
-from tests.household import BREAKFAST, Household
+from daemons.config.house import load_house
+from tests.support.house import BREAKFAST, Household
 
 HEAVY = (
     "asyncio",
@@ -25,7 +25,8 @@ HEAVY = (
 
 LIST_MODULES = """
 import sys
-from daemons import house, load, loop
+from daemons.config import loader, slice
+from daemons.runtime import loop
 loop.Loop.run = lambda self: "the test, before its first turn"
 from daemons.__main__ import start
 start(sys.argv[1])

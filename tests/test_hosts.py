@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.hosts import THREE, TWO, Hosts
-from tests.household import SEND_SECONDS, Household, eventually
-from tests.ordeals import CLOCK_ORDEALS, ORDEALS, begun
-from tests.wire import Wire
+from tests.support.hosts import THREE, TWO, Hosts
+from tests.support.house import SEND_SECONDS, Household, eventually
+from tests.support.network import Wire
+from tests.support.network_faults import CLOCK_ORDEALS, ORDEALS, begun
 
 Make = Callable[..., Hosts]
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from daemons.place import Lock
-from daemons.supervise import ended
-from tests.household import BREAKFAST, Ear, Household, eventually
+from daemons.storage.lock import Lock
+from daemons.supervision.supervisord import ended
+from tests.support.house import BREAKFAST, Ear, Household, eventually
 
 COOKS = ("coffee_maker", "toaster")
 DEVICES = ("bathroom_light", "coffee_maker", "kitchen_lamp", "mirror", "toaster")

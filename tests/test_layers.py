@@ -1,4 +1,4 @@
-"""Who may import whom: arrows point down, roles and siblings do not know each other."""
+"""The table of docs/architecture.md: which package may import which."""
 
 import ast
 from pathlib import Path
@@ -6,79 +6,91 @@ from pathlib import Path
 import pytest
 
 DAEMONS = Path(__file__).parent.parent / "daemons"
-LAYERS = (
-    ("errors",),
-    ("clock", "hardware", "log", "loop", "message", "place", "rate", "series", "value"),
-    ("almanac", "annex", "errands", "keyring", "mdns", "secret", "worker"),
-    ("broker",),
-    ("mqtt",),
-    ("bus", "drivers", "history", "journal", "kinds", "rule", "tail", "ward"),
-    ("client", "courier", "distance", "listener", "load", "process", "writer"),
-    ("aio",),
-    ("house", "nursery"),
-    ("config", "memory", "page", "plan", "supervise", "witness"),
-    ("appliance",),
-    ("editor", "operate", "status"),
-    ("front", "traffic"),
-    ("bridge", "device", "exchange", "mirror", "recorder", "steward"),
-    ("verdict",),
-    ("catalogue", "console", "discover", "drill", "terminal", "trial"),
-    ("cli", "__main__"),
-)
-"""From the bottom up: a file imports from below its own layer, and `bus` of its neighbours place only."""
+MAY_IMPORT: dict[str, set[str]] = {
+    "errors": set(),
+    "values": set(),
+    "runtime": set(),
+    "storage": {"errors", "values"},
+    "bus": {"errors", "values", "storage"},
+    "client": {"bus", "errors"},
+    "kinds": {"bus.message", "values", "errors"},
+    "drivers": {"kinds", "values", "storage", "runtime", "errors"},
+    "config": {"drivers", "kinds", "bus.message", "storage", "values", "errors"},
+    "supervision": {"config", "bus", "storage", "errors"},
+    "processes": {
+        "supervision", "config", "drivers", "kinds", "bus", "storage", "runtime", "values", "errors",
+    },
+    "cli": {
+        "processes", "supervision", "config", "drivers", "kinds", "client", "bus", "storage", "runtime",
+        "values", "errors",
+    },
+}  # fmt: skip
+"""Each package, from the bottom up, and what it may import; `a.b` means that one module of it."""
 FILES = sorted(path.relative_to(DAEMONS) for path in DAEMONS.rglob("*.py"))
 
 
-def room(module: str) -> str:
-    """Give the room that a module of ours is in: daemons.kinds.toaster is in kinds."""
-    return module.removeprefix("daemons").lstrip(".").partition(".")[0]
-
-
 def imports(file: Path) -> set[str]:
-    """Give every module of ours that a file imports, wherever in the file."""
+    """Return every module of ours that a file imports, wherever in the file, without `daemons.`."""
     found: set[str] = set()
     for node in ast.walk(ast.parse((DAEMONS / file).read_text())):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            whole = {f"{node.module}.{alias.name}" for alias in node.names}
-            found |= (
-                whole if node.module in {"daemons", "daemons.kinds", "daemons.drivers"} else {node.module}
-            )
-    return {
-        name
-        for name in found
-        if name.partition(".")[0] == "daemons" and room(name) not in ("", "__version__")
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {name if is_module(name) else node.module for name in names}
+    return {name.removeprefix("daemons.") for name in found if name.startswith("daemons.")}
+
+
+def is_module(name: str) -> bool:
+    """Return whether a dotted name is a module or a package of ours, and not something inside one."""
+    path = DAEMONS.parent / Path(*name.split("."))
+    return path.is_dir() or path.with_suffix(".py").exists()
+
+
+def package(file: Path) -> str:
+    """Return the package that a file belongs to: kinds/toaster.py belongs to kinds."""
+    return file.parts[0].removesuffix(".py")
+
+
+@pytest.mark.parametrize("file", [file for file in FILES if package(file) in MAY_IMPORT], ids=str)
+def test_a_file_imports_only_what_its_package_may_import(file: Path) -> None:
+    """The arrows point down, and no package reaches over what stands between."""
+    allowed = MAY_IMPORT[package(file)]
+    for name in imports(file):
+        own = name.partition(".")[0]
+        is_allowed = own == package(file) or own in allowed or name in allowed
+        assert is_allowed, f"{file} imports daemons.{name}; allowed: {', '.join(sorted(allowed))}"
+
+
+@pytest.mark.parametrize("file", [file for file in FILES if file.parts[0] in ("kinds", "drivers")], ids=str)
+def test_kinds_and_drivers_import_no_sibling(file: Path) -> None:
+    """A kind imports no other kind, a driver no other driver, and transports/ no driver."""
+    siblings = {path.stem for path in (DAEMONS / file.parts[0]).glob("[a-z]*.py")}
+    for name in imports(file):
+        first, _, rest = name.partition(".")
+        if first == file.parts[0]:
+            assert rest.partition(".")[0] not in siblings, f"{file} imports its sibling daemons.{name}"
+
+
+@pytest.mark.parametrize("file", [file for file in FILES if file.parts[0] == "processes"], ids=str)
+def test_a_process_imports_no_other_process(file: Path) -> None:
+    """Below processes/, a folder imports itself and process.py only."""
+    for name in imports(file):
+        parts = name.split(".")
+        if parts[0] == "processes":
+            assert parts[1:2] == ["process"] or parts[1] == file.parts[1], f"{file} imports daemons.{name}"
+
+
+def test_only_main_and_cli_stand_above_all() -> None:
+    """The package itself imports nothing of ours; `python -m daemons` needs the configuration only."""
+    assert not imports(Path("__init__.py"))
+    assert {name.partition(".")[0] for name in imports(Path("__main__.py"))} <= {
+        "config",
+        "errors",
+        "storage",
     }
 
 
-def level(name: str) -> int:
-    """Give the layer of a room; a room without one has no place in the house."""
-    return next(index for index, layer in enumerate(LAYERS) if name in layer)
-
-
-@pytest.mark.parametrize("file", FILES, ids=str)
-def test_imports_point_down(file: Path) -> None:
-    """A file imports only from lower layers."""
-    own = file.parts[0].removesuffix(".py")
-    if own == "__init__":
-        assert not imports(file), "daemons/__init__.py imports nothing"
-        return
-    for name in imports(file):
-        if room(name) != own:
-            assert level(room(name)) < level(own), f"{file} imports {name}, which is not below it"
-
-
-@pytest.mark.parametrize("file", [f for f in FILES if f.parts[0] in ("kinds", "drivers")], ids=str)
-def test_kinds_and_drivers_know_no_sibling(file: Path) -> None:
-    """A kind imports no other kind, a driver no other driver, and their contract none of them."""
-    modules = {path.stem for path in (DAEMONS / file.parts[0]).glob("[a-z]*.py")}
-    for name in imports(file):
-        if room(name) == file.parts[0]:
-            assert name.split(".")[2] not in modules, f"{file} imports its sibling {name}"
-
-
-def test_every_file_has_a_layer() -> None:
-    """The drawing above is the whole house, and nothing in it has gone."""
-    rooms = {file.parts[0].removesuffix(".py") for file in FILES} - {"__init__"}
-    assert rooms == {name for layer in LAYERS for name in layer}
+def test_the_table_names_every_package() -> None:
+    """No package is missing in the table, and none in it is gone."""
+    assert {package(file) for file in FILES} - {"__init__", "__main__"} == MAY_IMPORT.keys()

@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 import zmq
 
-from daemons.place import Lock
-from daemons.supervise import ended
-from tests.household import BREAKFAST, Household, eventually
+from daemons.storage.lock import Lock
+from daemons.supervision.supervisord import ended
+from tests.support.house import BREAKFAST, Household, eventually
 
 Houses = Callable[..., Household]
 DEVICES = ("bathroom_light", "coffee_maker", "kitchen_lamp", "mirror", "toaster")

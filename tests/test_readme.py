@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 import tomli
 
-from daemons.cli import main
-from daemons.config import load_house
-from tests.household import PATIENCE, PROJECT, Household
+from daemons.cli.main import main
+from daemons.config.house import load_house
+from tests.support.house import PATIENCE, PROJECT, Household
 
 Houses = Callable[..., Household]
 README = (PROJECT / "README.md").read_text()

@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 from supervisor.options import ServerOptions
 
-from daemons import place
-from daemons.config import House, load_house
+from daemons.config.house import House, load_house
 from daemons.errors import PlaceError
-from daemons.operate import install, plan
-from daemons.supervise import configuration
-from tests.household import BREAKFAST
+from daemons.storage import paths
+from daemons.supervision.install import install
+from daemons.supervision.operations import plan
+from daemons.supervision.programs import configuration
+from tests.support.house import BREAKFAST
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def test_each_device_is_one_program(
     """Its program starts it, in the run directory, and keeps its log there within caps."""
     monkeypatch.chdir(tmp_path)
     run = tmp_path / folder
-    place.enter(run)
+    paths.enter(run)
     install(house, run)
     found = programs(configuration(run))
     steward = found.pop("steward")
@@ -61,7 +62,7 @@ def test_only_a_changed_slice_is_a_changed_program(
     """Another option, rule or timezone makes another program; a comment or another device does not."""
     monkeypatch.chdir(tmp_path)
     run = tmp_path / "run"
-    place.enter(run)
+    paths.enter(run)
     install(house, run)
     file = tmp_path / "house.toml"
     assert plan(house, run) == []
@@ -90,5 +91,5 @@ def test_a_path_that_supervisord_cannot_hold_is_refused(tmp_path: Path, characte
     """The message names the path and the character, and nothing is made."""
     run = tmp_path / f"a{character}b"
     with pytest.raises(PlaceError, match="supervisord's files cannot hold"):
-        place.enter(run)
+        paths.enter(run)
     assert not run.exists()

@@ -28,8 +28,8 @@ from bench.measurements.press import BROKER, LIMIT, OURS
 from bench.report import Scale, Sheet
 from bench.sight import PATIENCE, Mirror
 from bench.table import Section, Table
+from daemons.cli.drill_report import percentile
 from daemons.errors import HouseError
-from daemons.verdict import percentile
 
 RATE, AGE, LOST = "States a second", "Age of the oldest unread state at 1,000 a second", "States lost"
 CROWD = f"{OURS}, with page clients"

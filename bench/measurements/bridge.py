@@ -23,11 +23,11 @@ from bench import peers
 from bench.house import BREAKFAST, House
 from bench.report import Scale, Sheet
 from bench.table import Section, Table
-from daemons.mqtt import NO_DELAY
-from daemons.page.memory_use import memory_use
-from daemons.verdict import percentile
-from tests.broker import Mosquitto
-from tests.household import Ear
+from daemons.cli.drill_report import percentile
+from daemons.drivers.transports.mqtt import NO_DELAY
+from daemons.processes.mirror.page.memory_use import memory_use
+from tests.support.house import Ear
+from tests.support.mosquitto import Mosquitto
 
 TITLE, HEARD, WEIGHT = "By the broker", "What a client hears of the house", "Memory"
 OWN, STATE = "one client to another, by the broker alone", "a state on the bus to a client of the broker"

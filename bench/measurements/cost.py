@@ -28,7 +28,7 @@ from bench.measurements.fanout import lit_house
 from bench.pulse import Pulse
 from bench.report import Scale, Sheet
 from bench.table import Aim, Section, Table
-from daemons.page.memory_use import memory_use
+from daemons.processes.mirror.page.memory_use import memory_use
 
 BY_PROCESS, BY_SIZE, GROWTH = (
     "The breakfast house",

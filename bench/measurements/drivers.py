@@ -17,11 +17,11 @@ from typing import NamedTuple
 from bench.house import House
 from bench.report import Scale, Sheet
 from bench.table import Section, Table
-from daemons.page.memory_use import memory_use
-from daemons.verdict import percentile
-from tests.drivers.board import Board
-from tests.drivers.emulator import EMULATORS, emulator, table
-from tests.household import Ear
+from daemons.cli.drill_report import percentile
+from daemons.processes.mirror.page.memory_use import memory_use
+from tests.support.emulator import EMULATORS, emulator, table
+from tests.support.house import Ear
+from tests.support.mock_pins import Board
 
 TITLE = "By driver"
 SECTION = Section(8, "Drivers", (Table(TITLE, reference_row="simulated"),))

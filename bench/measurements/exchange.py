@@ -24,14 +24,17 @@ import zmq
 
 from bench.report import Scale, Sheet
 from bench.table import Section, Table
-from daemons import client, keyring, message, place
-from daemons.bus import Publisher, open_socket
-from daemons.config import load_house
-from daemons.house import slice_path
-from daemons.message import EXCHANGE, Command, Receipt, Scalar, State
-from daemons.verdict import percentile
-from tests.frontdoor import pss_kilobytes
-from tests.port import free_port
+from daemons import client
+from daemons.bus import endpoints, keys, message
+from daemons.bus.endpoints import far_endpoint
+from daemons.bus.message import EXCHANGE, Command, Receipt, Scalar, State
+from daemons.bus.sockets import Publisher, open_socket
+from daemons.cli.drill_report import percentile
+from daemons.config.house import load_house
+from daemons.config.slice import slice_path
+from daemons.storage import paths
+from tests.support.exchange_client import pss_kilobytes
+from tests.support.ports import free_port
 
 DEVICE = "lamp"
 HOUSE = """
@@ -91,7 +94,7 @@ class Standing:
         self._publisher = Publisher(self._context, DEVICE)
         near, far = client.way(Path()), client.way(key)
         direct = open_socket(self._context, zmq.SUB)
-        direct.connect(place.publish_endpoint(DEVICE))
+        direct.connect(endpoints.publish_endpoint(DEVICE))
         self._ways: dict[str, Any] = {
             DIRECT: direct,
             NEAR: client.open_socket(self._context, zmq.SUB, near.hear, near.key),
@@ -208,10 +211,12 @@ def standing() -> Iterator[Standing]:
         config.write_text(HOUSE.format(port=free_port(3)))
         house = load_house(config)
         run = Path(folder) / "run"
-        place.enter(run)
+        paths.enter(run)
         slice_path(EXCHANGE).write_bytes(house.slices()[EXCHANGE].encode())
         key = Path(folder) / "bench.key"
-        keyring.make("bench", house.front, key, hear=["*"], command=["*"])
+        keys.make(
+            "bench", far_endpoint(*house.gateway) if house.gateway else None, key, hear=["*"], command=["*"]
+        )
         environment = {**os.environ, "HOUSE_RUN": str(run)}
         process = subprocess.Popen(
             [sys.executable, "-m", "daemons", EXCHANGE], env=environment, stdout=subprocess.DEVNULL, stderr=2

@@ -18,7 +18,7 @@ from bench.measurements.press import BROKER, CALM_SECONDS, LIMIT, OURS
 from bench.report import Scale, Sheet
 from bench.sight import all_live
 from bench.table import Section, Table
-from daemons.verdict import percentile
+from daemons.cli.drill_report import percentile
 
 TITLE = "From a press to the states of all lamps at the mirror"
 PEERS = {"pyzmq": LIMIT, "mosquitto": BROKER}

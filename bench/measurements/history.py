@@ -15,9 +15,9 @@ from typing import NamedTuple
 
 from bench.report import Scale, Sheet
 from bench.table import Section, Table
-from daemons.history import MOST_POINTS, read
-from daemons.verdict import percentile
-from daemons.writer import DAY_SECONDS, Change, Event, Row, Sample, Writer
+from daemons.cli.drill_report import percentile
+from daemons.storage.history import MOST_POINTS, read
+from daemons.storage.history_writer import DAY_SECONDS, Change, Event, Row, Sample, Writer
 
 TITLE = "The recorder's file"
 SECTION = Section(10, "History", (Table(TITLE),))

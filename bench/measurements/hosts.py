@@ -19,11 +19,11 @@ from typing import Any
 
 from bench.report import Scale, Sheet
 from bench.table import Section, Table
-from daemons.verdict import percentile
-from tests.hosts import TWO, Hosts
-from tests.household import Household
-from tests.ordeals import CLOCK_ORDEALS, ORDEALS, Ordeal, Outcome, begun
-from tests.wire import Wire, lack
+from daemons.cli.drill_report import percentile
+from tests.support.hosts import TWO, Hosts
+from tests.support.house import Household
+from tests.support.network import Wire, lack
+from tests.support.network_faults import CLOCK_ORDEALS, ORDEALS, Ordeal, Outcome, begun
 
 WAY, CUTS = "From a press to what it starts", "What becomes of presses"
 HERE, THERE, FAR = "on the same host", "on the other host", "on the other host, 5 ms away"

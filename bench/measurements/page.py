@@ -20,8 +20,8 @@ from bench.house import BREAKFAST, House
 from bench.report import Scale, Sheet
 from bench.sight import all_live
 from bench.table import Section, Table
-from daemons.page.memory_use import memory_use
-from daemons.verdict import percentile
+from daemons.cli.drill_report import percentile
+from daemons.processes.mirror.page.memory_use import memory_use
 
 TITLE, WEIGHTS = "From a press to whoever looks", "What the page weighs"
 ALONE, PIXELS = "one client", "pixels in Chromium"

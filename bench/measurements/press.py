@@ -43,7 +43,7 @@ from bench.inside import BARE, COLD, ROW
 from bench.report import Scale, Sheet
 from bench.sight import Mirror, all_live
 from bench.table import Aim, Section, Table, ratios
-from daemons.verdict import percentile
+from daemons.cli.drill_report import percentile
 
 TITLE = "From a press to the mirror"
 STAGES, INSIDE = "Where the time goes", "Inside the process that takes the press"

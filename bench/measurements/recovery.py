@@ -25,10 +25,10 @@ from bench.house import BREAKFAST, SUPERVISORCTL, House, without_steward
 from bench.report import Scale, Sheet
 from bench.sight import Mirror, all_live
 from bench.table import Aim, Section, Table
+from daemons.bus.message import STEWARD
+from daemons.cli.drill_report import percentile
 from daemons.errors import HouseError
-from daemons.message import STEWARD
-from daemons.supervise import ended
-from daemons.verdict import percentile
+from daemons.supervision.supervisord import ended
 
 KILLS, VERBS, READY = "After a kill", "The verbs", "From `house up` to every device ready"
 SHIPPED, STOCK = "shipped", "stock"

@@ -27,11 +27,11 @@ from bench.house import BREAKFAST, House
 from bench.report import Scale, Sheet
 from bench.sight import all_live
 from bench.table import Section, Table
-from daemons import message
+from daemons.bus import message
+from daemons.bus.message import State
+from daemons.cli.drill_report import percentile
 from daemons.errors import HouseError
-from daemons.message import State
-from daemons.page.memory_use import memory_use
-from daemons.verdict import percentile
+from daemons.processes.mirror.page.memory_use import memory_use
 
 GROWTH, LOST, TIMES = "Memory and files", "Lost", "From a press to both cooks"
 COOKS = ("coffee_maker", "toaster")

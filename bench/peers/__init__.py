@@ -18,7 +18,7 @@ from shutil import which
 from typing import ClassVar
 
 from bench.part import Message
-from tests.port import free_port
+from tests.support.ports import free_port
 
 Hear = Callable[[str, bytes], Iterable[Message]]
 """What a process does with a message: it gives what it has to say next."""

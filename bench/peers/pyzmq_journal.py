@@ -10,7 +10,7 @@ from pathlib import Path
 from bench.part import Message
 from bench.peers import Hear
 from bench.peers.pyzmq import Pyzmq
-from daemons.place import write
+from daemons.storage.paths import write
 
 PAGE = b"x" * 2000
 """As long as the journal of a device that was pressed a few times."""

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from msgspec import Struct
 
-from daemons.hardware import Ability, Load, Reading, Setting
+from daemons.kinds import Ability, Load, Reading, Setting
 
 if TYPE_CHECKING:
-    from daemons.worker import Line
+    from daemons.drivers.transports.worker import Line
 
 O = TypeVar("O", bound=Struct)  # noqa: E741  O for Options
 
@@ -86,7 +86,7 @@ class Remote(Driver[O]):
 
     def plug_in(self, loads: tuple[Load, ...], now: float) -> None:
         """Begin to reach for the hardware."""
-        from daemons.worker import Worker  # noqa: PLC0415  a simulated device never loads asyncio
+        from daemons.drivers.transports.worker import Worker  # noqa: PLC0415  a simulated device never loads asyncio
 
         self._worker = Worker(self.device, self.attend)
         self.socket = self._worker.socket

@@ -18,11 +18,11 @@ from msgspec import Meta, Struct, field
 
 from daemons.drivers import Remote
 from daemons.errors import Unreachable
-from daemons.hardware import Ability, Direction, Setting
-from daemons.value import Seconds, printable
+from daemons.kinds import Ability, Direction, Setting
+from daemons.values import Seconds, printable
 
 if TYPE_CHECKING:
-    from daemons.worker import Line
+    from daemons.drivers.transports.worker import Line
 
 Program = Annotated[tuple[Annotated[str, Meta(min_length=1)], ...], Meta(min_length=1)]
 """The program and its arguments."""

@@ -4,8 +4,8 @@ from msgspec import Struct, field
 
 from daemons.drivers import Driver
 from daemons.errors import Unreachable
-from daemons.hardware import ABILITIES, Reading, Setting
-from daemons.value import Seconds
+from daemons.kinds import ABILITIES, Reading, Setting
+from daemons.values import Seconds
 
 
 class Options(Struct, frozen=True, kw_only=True):

@@ -18,12 +18,12 @@ import gpiozero.devices
 import msgspec
 from msgspec import Meta, Struct, field
 
-from daemons.clock import machine, uptime
 from daemons.drivers import Driver
 from daemons.errors import PlaceError
-from daemons.hardware import Ability, Load, Press, Reading, Setting, Touch
-from daemons.place import write
-from daemons.value import Seconds
+from daemons.kinds import Ability, Load, Press, Reading, Setting, Touch
+from daemons.runtime.clock import machine, uptime
+from daemons.storage.paths import write
+from daemons.values import Seconds
 
 # gpiozero ends by making every pin an input, which would drop a relay whenever its process restarts.
 atexit.unregister(gpiozero.devices._shutdown)  # noqa: SLF001  it offers no other way

@@ -19,15 +19,15 @@ from kasa.iot import IotPlug
 from msgspec import Meta, Struct, field
 
 from daemons.drivers import Found, Remote
+from daemons.drivers.transports.secret import SecretFile, read_secret
 from daemons.errors import Unreachable
-from daemons.hardware import Ability, Setting
-from daemons.secret import SecretFile, read_secret
-from daemons.value import Seconds
+from daemons.kinds import Ability, Setting
+from daemons.values import Seconds
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from daemons.worker import Line
+    from daemons.drivers.transports.worker import Line
 
 ANSWER_SECONDS = 5.0
 """How long the plug may take to answer."""

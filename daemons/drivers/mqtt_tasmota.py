@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 import msgspec
 from msgspec import Meta
 
-from daemons import mqtt
-from daemons.broker import Broker
 from daemons.drivers import Found, Remote
-from daemons.hardware import Ability, Reading, Setting
-from daemons.mqtt import Message, Peer, Topic
+from daemons.drivers.transports import mqtt, mqtt_device
+from daemons.drivers.transports.broker import Broker
+from daemons.drivers.transports.mqtt_device import Message, Peer, Topic
+from daemons.kinds import Ability, Reading, Setting
 
 if TYPE_CHECKING:
-    from daemons.worker import Line
+    from daemons.drivers.transports.worker import Line
 
 SHORTEST_PULSE_SECONDS, LONGEST_PULSE_SECONDS = 0.1, 64800.0
 MOST_TENTHS = 111
@@ -50,13 +50,13 @@ class MqttTasmota(Remote[Options]):
         topic = self.options.topic
         heard = [f"stat/{topic}/#", f"tele/{topic}/#"]
         async with mqtt.connected(self.device, self.options, heard) as client:
-            await mqtt.converse(client, Tasmota(line, topic, self.options.relay))
+            await mqtt_device.converse(client, Tasmota(line, topic, self.options.relay))
 
     @classmethod
     async def discover(cls, seconds: float, known: Sequence[Options]) -> list[Found]:
         """Read what plugs have told their brokers of themselves (SetOption19 0, the usual)."""
         found = []
-        for broker in mqtt.brokers(known):
+        for broker in mqtt_device.brokers(known):
             for _, said in await mqtt.retained("discover", broker, "tasmota/discovery/+/config", seconds):
                 try:
                     plug = msgspec.json.decode(said, type=Announced)
@@ -64,7 +64,7 @@ class MqttTasmota(Remote[Options]):
                     continue
                 relays = [index + 1 for index, sort in enumerate(plug.rl) if sort]
                 for relay in relays:
-                    options = {**mqtt.written(broker), "topic": plug.t}
+                    options = {**mqtt_device.written(broker), "topic": plug.t}
                     if len(relays) > 1:
                         options["relay"] = relay
                     name = plug.fn[relay - 1] if relay <= len(plug.fn) and plug.fn[relay - 1] else plug.dn

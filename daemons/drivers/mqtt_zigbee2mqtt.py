@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import msgspec
 from msgspec import Struct
 
-from daemons import mqtt
-from daemons.broker import Broker
-from daemons.clock import uptime
 from daemons.drivers import Found, Remote
-from daemons.hardware import Ability, Direction, Reading, Setting, Touch
-from daemons.mqtt import Message, Peer, Topic
+from daemons.drivers.transports import mqtt, mqtt_device
+from daemons.drivers.transports.broker import Broker
+from daemons.drivers.transports.mqtt_device import Message, Peer, Topic
+from daemons.kinds import Ability, Direction, Reading, Setting, Touch
+from daemons.runtime.clock import uptime
 
 if TYPE_CHECKING:
-    from daemons.worker import Line
+    from daemons.drivers.transports.worker import Line
 
 MOST_BRIGHT = 254
 MIRED = 1_000_000
@@ -65,13 +65,13 @@ class MqttZigbee2mqtt(Remote[Options]):
             f"{base}/bridge/state",
         ]
         async with mqtt.connected(self.device, self.options, heard) as client:
-            await mqtt.converse(client, Zigbee(line, self.options))
+            await mqtt_device.converse(client, Zigbee(line, self.options))
 
     @classmethod
     async def discover(cls, seconds: float, known: Sequence[Options]) -> list[Found]:
         """Read the list of devices that Zigbee2MQTT keeps at its broker."""
         found = []
-        for broker in mqtt.brokers(known):
+        for broker in mqtt_device.brokers(known):
             bases = {options.topic for options in known if options.place == broker.place} or {"zigbee2mqtt"}
             for base in sorted(bases):
                 for _, said in await mqtt.retained("discover", broker, f"{base}/bridge/devices", seconds):
@@ -106,7 +106,7 @@ def describe(one: Announced, broker: Broker, base: str) -> Found:
     words |= {str(part.get("property") or part.get("name")) for part in definition.exposes}
     kinds = {"light": "lamp", "cover": "cover", "switch": "plug", "action": "button"}
     kind = next((kinds[word] for word in kinds if word in words), "sensor")
-    options: dict[str, Any] = {**mqtt.written(broker), "device": one.friendly_name}
+    options: dict[str, Any] = {**mqtt_device.written(broker), "device": one.friendly_name}
     options |= {"topic": base} if base != "zigbee2mqtt" else {}
     options |= {"switches": False} if kind in ("button", "sensor") else {}
     return Found(

@@ -19,12 +19,12 @@ import msgspec
 from msgspec import Meta
 
 from daemons.drivers import Found, Remote
+from daemons.drivers.transports.secret import SecretFile, read_secret
 from daemons.errors import Unreachable
-from daemons.hardware import Ability, Setting, Touch
-from daemons.secret import SecretFile, read_secret
+from daemons.kinds import Ability, Setting, Touch
 
 if TYPE_CHECKING:
-    from daemons.worker import Line
+    from daemons.drivers.transports.worker import Line
 
 ANSWER_SECONDS = 5.0
 """How long the device may take to answer."""
@@ -93,7 +93,7 @@ class Shelly(Remote[Options]):
     @classmethod
     async def discover(cls, seconds: float, known: Sequence[Options]) -> list[Found]:  # noqa: ARG003
         """Ask for Shelly's own service by mDNS; what is of the first generation is told as such."""
-        from daemons import mdns  # noqa: PLC0415  only a search needs it
+        from daemons.drivers.transports import mdns  # noqa: PLC0415  only a search needs it
 
         return [describe(service) for service in await mdns.browse(SERVICE, seconds)]
 

@@ -23,9 +23,9 @@ from msgspec.structs import asdict, replace
 
 from daemons.drivers import Driver
 from daemons.errors import PlaceError
-from daemons.hardware import Ability, Direction, Load, Press, Reading, Setting, Touch
-from daemons.place import write
-from daemons.value import Seconds
+from daemons.kinds import Ability, Direction, Load, Press, Reading, Setting, Touch
+from daemons.storage.paths import write
+from daemons.values import Seconds
 
 T = TypeVar("T")
 Celsius = Annotated[float, Meta(ge=-273.15, le=2000)]

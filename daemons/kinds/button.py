@@ -8,8 +8,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from daemons.hardware import Ability, Load, Reading, Setting, Touch
-from daemons.kinds import Machine
+from daemons.kinds import Ability, Load, Machine, Reading, Setting, Touch
 
 
 class Options(Struct, frozen=True):

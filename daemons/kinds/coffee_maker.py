@@ -5,9 +5,8 @@ from typing import Literal
 from msgspec import Struct, field
 
 from daemons.errors import Rejected
-from daemons.hardware import Load, Reading, Setting
-from daemons.kinds import Machine
-from daemons.value import Seconds
+from daemons.kinds import Load, Machine, Reading, Setting
+from daemons.values import Seconds
 
 
 class Options(Struct, frozen=True, kw_only=True):

@@ -10,9 +10,8 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct, field
 from msgspec.structs import replace
 
-from daemons.hardware import Ability, Direction, Load, Reading, Setting
-from daemons.kinds import Machine
-from daemons.value import Seconds
+from daemons.kinds import Ability, Direction, Load, Machine, Reading, Setting
+from daemons.values import Seconds
 
 Percent = Annotated[int, Meta(ge=0, le=100)]
 Phase = Literal["unknown", "open", "closed", "between", "opening", "closing", "turning"]

@@ -12,10 +12,9 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct, field
 from msgspec.structs import replace
 
-from daemons.hardware import Load, Reading, Setting
-from daemons.kinds import Machine
-from daemons.message import Scalar
-from daemons.value import Seconds
+from daemons.bus.message import Scalar
+from daemons.kinds import Load, Machine, Reading, Setting
+from daemons.values import Seconds
 
 Celsius = Annotated[float, Meta(ge=5, le=30)]
 Phase = Literal["off", "idle", "heating", "frost", "resting", "blind"]

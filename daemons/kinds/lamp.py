@@ -8,8 +8,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from daemons.hardware import Load, Reading, Setting
-from daemons.kinds import Machine
+from daemons.kinds import Load, Machine, Reading, Setting
 
 Percent = Annotated[int, Meta(ge=1, le=100)]
 Kelvin = Annotated[int, Meta(ge=1000, le=10_000)]

@@ -4,8 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from daemons.hardware import Load, Reading, Setting, Touch
-from daemons.kinds import Machine
+from daemons.kinds import Load, Machine, Reading, Setting, Touch
 
 
 class Options(Struct, frozen=True):

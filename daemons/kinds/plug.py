@@ -9,9 +9,8 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct, field
 from msgspec.structs import replace
 
-from daemons.hardware import Load, Reading, Setting
-from daemons.kinds import Machine
-from daemons.value import Seconds
+from daemons.kinds import Load, Machine, Reading, Setting
+from daemons.values import Seconds
 
 Watts = Annotated[float, Meta(ge=0, le=100_000)]
 Phase = Literal["off", "on", "standby", "running", "finished"]

@@ -9,9 +9,8 @@ from typing import Literal
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from daemons.hardware import Ability, Load, Reading, Setting
-from daemons.kinds import Machine
-from daemons.value import Seconds
+from daemons.kinds import Ability, Load, Machine, Reading, Setting
+from daemons.values import Seconds
 
 Phase = Literal["unknown", "stale", "measuring", "clear", "motion", "closed", "open", "dry", "water", "smoke"]
 WORDS: dict[str, tuple[Phase, Phase]] = {

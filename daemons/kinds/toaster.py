@@ -5,9 +5,8 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct, field
 
 from daemons.errors import Rejected
-from daemons.hardware import Load, Reading, Setting
-from daemons.kinds import Machine
-from daemons.value import Seconds
+from daemons.kinds import Load, Machine, Reading, Setting
+from daemons.values import Seconds
 
 Browning = Annotated[int, Meta(ge=1, le=7)]
 SECONDS_PER_LEVEL = 40.0

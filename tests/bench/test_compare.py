@@ -12,44 +12,50 @@ from hypothesis import strategies as st
 
 from bench.compare import compare, drift, tell
 from bench.report import Report, Sheet
-from tests.bench import made
-from tests.household import PROJECT
+from tests.support import bench_reports
+from tests.support.house import PROJECT
 
 ROUNDS = [10.0, 10.5, 11.0]
 
 
 def test_what_got_slower_beyond_the_noise_is_told() -> None:
     """Every round of the one is above every round of the other."""
-    (change,) = compare(made.report(House=ROUNDS), made.report(House=[14.0, 15.0, 16.0]))
+    (change,) = compare(bench_reports.report(House=ROUNDS), bench_reports.report(House=[14.0, 15.0, 16.0]))
     assert change.is_worse
     assert change.factor == pytest.approx(15 / 10.5)
 
 
 def test_what_got_quicker_is_told_as_such() -> None:
     """It is a change, and none for the worse."""
-    (change,) = compare(made.report(House=ROUNDS), made.report(House=[5.0, 5.5, 6.0]))
+    (change,) = compare(bench_reports.report(House=ROUNDS), bench_reports.report(House=[5.0, 5.5, 6.0]))
     assert not change.is_worse
 
 
 def test_rounds_that_overlap_are_noise() -> None:
     """However far apart their medians are."""
-    assert not compare(made.report(House=[10.0, 11.0, 30.0]), made.report(House=[25.0, 26.0, 27.0]))
+    assert not compare(
+        bench_reports.report(House=[10.0, 11.0, 30.0]), bench_reports.report(House=[25.0, 26.0, 27.0])
+    )
 
 
 def test_a_change_of_a_few_per_cent_is_noise() -> None:
     """Also where the rounds lie close together."""
-    assert not compare(made.report(House=[10.0, 10.1, 10.2]), made.report(House=[10.3, 10.4, 10.5]))
+    assert not compare(
+        bench_reports.report(House=[10.0, 10.1, 10.2]), bench_reports.report(House=[10.3, 10.4, 10.5])
+    )
 
 
 def test_fewer_than_three_rounds_say_nothing() -> None:
     """There is no spread to compare with."""
-    assert not compare(made.report(House=[10.0, 10.1]), made.report(House=[20.0, 20.1, 20.2]))
+    assert not compare(
+        bench_reports.report(House=[10.0, 10.1]), bench_reports.report(House=[20.0, 20.1, 20.2])
+    )
 
 
 def test_a_slower_machine_is_no_slower_house() -> None:
     """The peers, whose code is the same, got slower as well."""
-    before = made.report(House=ROUNDS, limit=[1.0, 1.0, 1.0])
-    after = made.report(House=[20.0, 21.0, 22.0], limit=[2.0, 2.0, 2.0])
+    before = bench_reports.report(House=ROUNDS, limit=[1.0, 1.0, 1.0])
+    after = bench_reports.report(House=[20.0, 21.0, 22.0], limit=[2.0, 2.0, 2.0])
     assert drift(before, after) == 2.0
     assert not compare(before, after)
     assert "2.00 times as long" in tell(before, after)
@@ -57,10 +63,10 @@ def test_a_slower_machine_is_no_slower_house() -> None:
 
 def test_what_was_not_measured_alike_is_told() -> None:
     """Another machine, or another length, of a section that is in both."""
-    before, after = made.report(House=ROUNDS), made.report(House=ROUNDS)
-    after.runs[0].machine = msgspec.structs.replace(made.MACHINE, processor="Slide rule")
+    before, after = bench_reports.report(House=ROUNDS), bench_reports.report(House=ROUNDS)
+    after.runs[0].machine = msgspec.structs.replace(bench_reports.MACHINE, processor="Slide rule")
     after.runs[0].scale = "full"
-    after.runs.append(made.run("cost"))
+    after.runs.append(bench_reports.run("cost"))
     told = tell(before, after)
     assert "speed was measured on different machines: Abacus, Slide rule." in told
     assert "speed was measured at different lengths: small, full." in told
@@ -71,7 +77,7 @@ def test_more_of_a_rate_is_better() -> None:
     """Of states a second, fewer are worse."""
 
     def rates(*values: float) -> Report:
-        report = made.report()
+        report = bench_reports.report()
         for value in values:
             Sheet(report, "speed").add("Rates", "House", "20", value, "states/s", more_is_better=True)
         return report
@@ -86,7 +92,7 @@ def test_memory_does_not_depend_on_how_fast_the_machine_is() -> None:
     """The peers' slowness is not taken out of it."""
 
     def weighed(size: float, took: float) -> Report:
-        report = made.report(limit=[took] * 3)
+        report = bench_reports.report(limit=[took] * 3)
         for _ in range(3):
             Sheet(report, "cost").add("Memory", "House", "PSS", size, "MB")
         return report
@@ -100,8 +106,8 @@ def test_a_report_compared_with_itself_on_another_machine_has_changed_nothing(
     rounds: list[float], slower: float
 ) -> None:
     """Whatever the machine."""
-    before = made.report(House=rounds, limit=rounds)
-    after = made.report(
+    before = bench_reports.report(House=rounds, limit=rounds)
+    after = bench_reports.report(
         House=[value * slower for value in rounds], limit=[value * slower for value in rounds]
     )
     if slower > 1:  # what is rounded to nothing has no ratio
@@ -116,8 +122,8 @@ def write(path: Path, report: Report) -> str:
 
 def test_the_command_tells_and_its_exit_status_says_whether_something_got_worse(tmp_path: Path) -> None:
     """As a person, or a program, calls it."""
-    before = write(tmp_path / "before.json", made.report(House=ROUNDS))
-    after = write(tmp_path / "after.json", made.report(House=[20.0, 21.0, 22.0]))
+    before = write(tmp_path / "before.json", bench_reports.report(House=ROUNDS))
+    after = write(tmp_path / "after.json", bench_reports.report(House=[20.0, 21.0, 22.0]))
 
     def run(*files: str) -> "subprocess.CompletedProcess[str]":
         command = [str(PROJECT / "bench" / "compare"), *files]

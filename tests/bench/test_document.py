@@ -11,19 +11,20 @@ import pytest
 from bench import document, plot
 from bench.measurements import Measurement, measurements
 from bench.report import Report, Sheet, read
-from tests.bench import made
-from tests.household import PROJECT
+from tests.support import bench_reports
+from tests.support.house import PROJECT
 
 KNOWN = cast(
-    "dict[str, Measurement]", {"speed": SimpleNamespace(SECTION=made.SECTION, __doc__="How fast it is.")}
+    "dict[str, Measurement]",
+    {"speed": SimpleNamespace(SECTION=bench_reports.SECTION, __doc__="How fast it is.")},
 )
 
 
 def test_a_document_has_the_machine_the_tables_the_aims_and_the_notes() -> None:
     """And when it was."""
-    report = made.report(House=[4.0], limit=[1.0])
+    report = bench_reports.report(House=[4.0], limit=[1.0])
     Sheet(report, "speed").note("NATS was not measured: there is no nats-server.")
-    text = document.text(report, KNOWN, {("speed", made.TITLE): "pictures/x.svg"})
+    text = document.text(report, KNOWN, {("speed", bench_reports.TITLE): "pictures/x.svg"})
     for part in (
         "The machine: Abacus, 2 cores",
         "## 3. Speed",
@@ -41,10 +42,10 @@ def test_a_document_has_the_machine_the_tables_the_aims_and_the_notes() -> None:
 
 def test_a_section_that_was_measured_elsewhere_or_at_length_says_so() -> None:
     """The head tells of the machine that was measured on last."""
-    report = made.report(House=[4.0])
+    report = bench_reports.report(House=[4.0])
     report.runs[0].scale, report.runs[0].took_seconds = "full", 3700
-    later = made.run("cost", 1.9e9)
-    later.machine = msgspec.structs.replace(made.MACHINE, processor="Slide rule", load=3.0)
+    later = bench_reports.run("cost", 1.9e9)
+    later.machine = msgspec.structs.replace(bench_reports.MACHINE, processor="Slide rule", load=3.0)
     report.runs.append(later)
     text = document.text(report, KNOWN, {})
     assert "The machine: Slide rule" in text
@@ -78,13 +79,15 @@ def titles(known: dict[str, Any]) -> list[tuple[str, str]]:
 def test_plots_are_small_pictures(tmp_path: Path) -> None:
     """Bars and lines; a table without figures has none."""
     pytest.importorskip("matplotlib")
-    report = made.report(House=[4.0, 5.0], limit=[1.0, 2.0])
+    report = bench_reports.report(House=[4.0, 5.0], limit=[1.0, 2.0])
     sheet = Sheet(report, "speed")
     for devices in (4, 20):
-        sheet.add(made.SIZES, "House", f"{devices} devices", devices / 10, "s")
-    for table in made.SECTION.tables:
+        sheet.add(bench_reports.SIZES, "House", f"{devices} devices", devices / 10, "s")
+    for table in bench_reports.SECTION.tables:
         file = tmp_path / "x.svg"
         assert plot.draw(report, "speed", table, file)
         assert "House" in file.read_text()
         assert file.stat().st_size < 60_000
-    assert not plot.draw(made.report(), "speed", made.SECTION.tables[0], tmp_path / "none.svg")
+    assert not plot.draw(
+        bench_reports.report(), "speed", bench_reports.SECTION.tables[0], tmp_path / "none.svg"
+    )

@@ -10,7 +10,7 @@ import pytest
 from bench import __main__ as bench
 from bench.report import Scale, Sheet, read
 from bench.table import Section
-from tests.bench import made
+from tests.support import bench_reports
 
 
 @pytest.fixture
@@ -18,14 +18,14 @@ def call(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Call it with a measurement that works, one that takes long, and one that fails in its midst."""
 
     def measure(_: Scale, sheet: Sheet) -> None:
-        sheet.add(made.TITLE, "House", "p50", 9.0, "ms")
+        sheet.add(bench_reports.TITLE, "House", "p50", 9.0, "ms")
 
     def fail(scale: Scale, sheet: Sheet) -> None:
         measure(scale, sheet)
         raise RuntimeError("no such luck")
 
     known = {
-        "speed": SimpleNamespace(SECTION=made.SECTION, measure=measure),
+        "speed": SimpleNamespace(SECTION=bench_reports.SECTION, measure=measure),
         "long": SimpleNamespace(SECTION=Section(4, "Long", (), is_long=True), measure=measure),
         "luck": SimpleNamespace(SECTION=Section(5, "Luck", ()), measure=fail),
     }
@@ -43,15 +43,15 @@ def test_it_puts_what_it_measured_into_the_document_and_leaves_the_rest(
 ) -> None:
     """A section anew, another as it was."""
     data = tmp_path / "benchmarks.json"
-    before = made.report(House=[1.0])
-    before.runs.append(made.run("luck"))
+    before = bench_reports.report(House=[1.0])
+    before.runs.append(bench_reports.run("luck"))
     Sheet(before, "luck").add("Luck", "House", "p50", 7.0, "ms")
     data.write_bytes(before.encode())
     call("speed", "--document", tmp_path)
     after = read(data)
     figures = {figure.section: figure.rounds for figure in after.figures}
     assert figures == {"speed": [9.0], "luck": [7.0]}
-    assert after.run("luck") == made.run("luck")
+    assert after.run("luck") == bench_reports.run("luck")
     assert "not reached, 9 ms" in (tmp_path / "benchmarks.md").read_text()
 
 

@@ -13,9 +13,9 @@ from bench import peers
 from bench.measurements import measurements
 from bench.peers import Peer
 from bench.report import read
-from tests.guard import kill_all
-from tests.household import PROJECT
-from tests.wire import need_network
+from tests.support.house import PROJECT
+from tests.support.network import need_network
+from tests.support.reaper import kill_all
 
 KNOWN = measurements()
 

@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.report import Figure, Report, ReportError, Sheet, read
-from tests.bench import made
+from tests.support import bench_reports
 
 
 def test_values_added_under_one_name_are_the_rounds_of_one_figure() -> None:
     """The median is the middle one, and the spread the outermost."""
-    figure = made.report(House=[3.0, 1.0, 2.0]).figure("speed", made.TITLE, "House", "p50")
+    figure = bench_reports.report(House=[3.0, 1.0, 2.0]).figure("speed", bench_reports.TITLE, "House", "p50")
     assert figure is not None
     assert figure.rounds == [3.0, 1.0, 2.0]
     assert (figure.median, figure.spread) == (2.0, (1.0, 3.0))
@@ -21,7 +21,7 @@ def test_values_added_under_one_name_are_the_rounds_of_one_figure() -> None:
 
 def test_what_was_not_measured_is_no_figure() -> None:
     """Another name is another figure."""
-    assert made.report(House=[1.0]).figure("speed", made.TITLE, "House", "p99") is None
+    assert bench_reports.report(House=[1.0]).figure("speed", bench_reports.TITLE, "House", "p99") is None
 
 
 NUMBERS = st.floats(0, 1e9).map(lambda number: round(number, 6))
@@ -30,14 +30,14 @@ NUMBERS = st.floats(0, 1e9).map(lambda number: round(number, 6))
 @given(st.dictionaries(st.text(min_size=1), st.lists(NUMBERS, min_size=1), max_size=5), st.text())
 def test_a_report_survives_json(rows: dict[str, list[float]], note: str) -> None:
     """What is written is what is read, whatever its names are."""
-    report = made.report(**rows)
+    report = bench_reports.report(**rows)
     Sheet(report, "speed").note(note)
     assert msgspec.json.decode(report.encode(), type=Report) == report
 
 
 def test_each_figure_is_a_line_of_the_file() -> None:
     """So that a change of one is a change of a line."""
-    lines = made.report(House=[1.0], limit=[2.0]).encode().decode().splitlines()
+    lines = bench_reports.report(House=[1.0], limit=[2.0]).encode().decode().splitlines()
     assert len([line for line in lines if '"rounds"' in line]) == 2
 
 
@@ -67,7 +67,7 @@ def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
 def test_a_report_of_another_format_is_told(tmp_path: Path) -> None:
     """Figures of another bench are not compared by guessing."""
     file = tmp_path / "x.json"
-    report = made.report(House=[1.0])
+    report = bench_reports.report(House=[1.0])
     report.format = 1
     file.write_bytes(report.encode())
     with pytest.raises(ReportError, match="is of format 1"):
@@ -77,7 +77,7 @@ def test_a_report_of_another_format_is_told(tmp_path: Path) -> None:
 def test_a_figure_without_a_round_is_told(tmp_path: Path) -> None:
     """It has no median."""
     file = tmp_path / "x.json"
-    report = made.report(House=[1.0])
+    report = bench_reports.report(House=[1.0])
     report.figures[0].rounds = []
     file.write_bytes(report.encode())
     with pytest.raises(ReportError, match="without a round"):
@@ -86,23 +86,23 @@ def test_a_figure_without_a_round_is_told(tmp_path: Path) -> None:
 
 def test_a_newer_report_takes_the_place_of_what_it_measured_anew_and_leaves_the_rest() -> None:
     """Figures, notes and when it was, all of a section or nothing of it."""
-    whole = made.report(House=[1.0], limit=[2.0])
+    whole = bench_reports.report(House=[1.0], limit=[2.0])
     Sheet(whole, "speed").note("old")
-    whole.runs.append(made.run("cost"))
+    whole.runs.append(bench_reports.run("cost"))
     Sheet(whole, "cost").add("Memory", "House", "PSS", 7.0, "MB")
-    newer = made.report(House=[3.0])
+    newer = bench_reports.report(House=[3.0])
     newer.runs[0].began_at += 60
     whole.take(newer)
     assert [figure.key[::2] for figure in whole.figures] == [("cost", "House"), ("speed", "House")]
     assert whole.figures[-1].rounds == [3.0]
     assert whole.notes == []
     assert [(run.section, run.began_at) for run in whole.runs] == [("cost", 1.8e9), ("speed", 1.8e9 + 60)]
-    assert whole.run("cost") == made.run("cost")
+    assert whole.run("cost") == bench_reports.run("cost")
     assert whole.run("page") is None
 
 
 def test_figures_of_a_table_keep_their_order() -> None:
     """As they were first measured."""
-    report = made.report(b=[1.0], a=[2.0])
-    found: list[Figure] = report.of("speed", made.TITLE)
+    report = bench_reports.report(b=[1.0], a=[2.0])
+    found: list[Figure] = report.of("speed", bench_reports.TITLE)
     assert [figure.row for figure in found] == ["b", "a"]

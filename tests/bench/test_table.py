@@ -4,7 +4,7 @@ import pytest
 
 from bench.report import Report, Sheet
 from bench.table import Aim, Table, amount, grid, judge, markdown, plain, ratios
-from tests.bench import made
+from tests.support import bench_reports
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,11 @@ def test_an_amount_has_as_many_digits_as_are_worth_reading(value: float, written
 
 def test_a_cell_has_the_median_and_the_spread_and_the_ratio_stands_beside_it() -> None:
     """The reference row's own ratio is one."""
-    lines = grid(made.report(House=[4.0, 6.0, 5.0], limit=[2.5, 2.5, 2.5]), "speed", made.SECTION.tables[0])
+    lines = grid(
+        bench_reports.report(House=[4.0, 6.0, 5.0], limit=[2.5, 2.5, 2.5]),
+        "speed",
+        bench_reports.SECTION.tables[0],
+    )
     assert lines == [
         ["ms", "p50", "p50 ÷ limit"],
         ["House", "5 (4–6)", "2"],
@@ -36,26 +40,26 @@ def test_a_cell_has_the_median_and_the_spread_and_the_ratio_stands_beside_it() -
 
 def test_a_table_without_figures_is_none() -> None:
     """It is left out."""
-    assert grid(made.report(House=[1.0]), "speed", made.SECTION.tables[1]) == []
+    assert grid(bench_reports.report(House=[1.0]), "speed", bench_reports.SECTION.tables[1]) == []
 
 
 def test_ratios_are_taken_round_by_round() -> None:
     """So a slow moment of the machine that both had cancels out."""
-    report = made.report(House=[2.0, 20.0], limit=[1.0, 10.0])
-    house, limit = report.of("speed", made.TITLE)
+    report = bench_reports.report(House=[2.0, 20.0], limit=[1.0, 10.0])
+    house, limit = report.of("speed", bench_reports.TITLE)
     assert ratios(house, limit) == [2.0, 2.0]
 
 
 def test_figures_of_different_numbers_of_rounds_are_compared_by_their_medians() -> None:
     """There are no pairs."""
-    report = made.report(House=[2.0, 4.0, 9.0], limit=[1.0, 3.0])
-    house, limit = report.of("speed", made.TITLE)
+    report = bench_reports.report(House=[2.0, 4.0, 9.0], limit=[1.0, 3.0])
+    house, limit = report.of("speed", bench_reports.TITLE)
     assert ratios(house, limit) == [2.0]
 
 
 def mixed() -> Report:
     """Give a table whose columns, or rows, have units of their own."""
-    report = made.report()
+    report = bench_reports.report()
     sheet = Sheet(report, "speed")
     for row, unit in (("memory", "MB"), ("time", "s")):
         for column in ("shipped", "stock"):
@@ -88,21 +92,24 @@ def test_what_was_not_measured_leaves_a_dash() -> None:
 
 def test_an_aim_is_reached_or_not_or_was_not_measured() -> None:
     """By a ratio, or by the figure itself."""
-    report = made.report(House=[4.5], limit=[1.5])
-    told = [judge(report, "speed", aim).told for aim in made.SECTION.aims]
+    report = bench_reports.report(House=[4.5], limit=[1.5])
+    told = [judge(report, "speed", aim).told for aim in bench_reports.SECTION.aims]
     assert told == ["not reached, 3", "reached, 4.50 ms", "not measured"]
-    assert judge(made.report(House=[3.0]), "speed", made.SECTION.aims[0]).told == "not measured"
+    assert (
+        judge(bench_reports.report(House=[3.0]), "speed", bench_reports.SECTION.aims[0]).told
+        == "not measured"
+    )
 
 
 def test_an_aim_that_is_not_reached_is_told_beside_its_limit() -> None:
     """Where the limit was measured."""
-    aim = Aim("under 1 ms", made.TITLE, "House", "p50", 1, beside="limit")
+    aim = Aim("under 1 ms", bench_reports.TITLE, "House", "p50", 1, beside="limit")
     assert (
-        judge(made.report(House=[3.0], limit=[2.0]), "speed", aim).told
+        judge(bench_reports.report(House=[3.0], limit=[2.0]), "speed", aim).told
         == "not reached, 3 ms (beside limit: 2 ms)"
     )
-    assert judge(made.report(House=[3.0]), "speed", aim).told == "not reached, 3 ms"
-    assert judge(made.report(House=[0.5], limit=[2.0]), "speed", aim).told == "reached, 0.50 ms"
+    assert judge(bench_reports.report(House=[3.0]), "speed", aim).told == "not reached, 3 ms"
+    assert judge(bench_reports.report(House=[0.5], limit=[2.0]), "speed", aim).told == "reached, 0.50 ms"
 
 
 def test_a_table_is_written_for_a_terminal_and_for_markdown() -> None:

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daemons.drivers.command import LONGEST_WORD, MOST_BYTES, Told, environment, parse, show
-from daemons.hardware import Setting
+from daemons.kinds import Setting
 from tests.drivers.test_faults import standing
-from tests.household import eventually
+from tests.support.house import eventually
 
 TRUE = ["true"]
 

@@ -15,15 +15,15 @@ from typing import Any
 
 import pytest
 
-from daemons import load
-from daemons.clock import Clock
+from daemons.config import loader
 from daemons.drivers import Driver
-from daemons.hardware import Reading, Setting
-from daemons.loop import Loop
-from daemons.value import Problem, read
-from tests.drivers.emulator import EMULATORS, PASSWORD, Emulator, emulator, table
-from tests.drivers.silence import is_asked, silent_port
-from tests.household import PROJECT, eventually
+from daemons.kinds import Reading, Setting
+from daemons.runtime.clock import Clock
+from daemons.runtime.loop import Loop
+from daemons.values import Problem, read
+from tests.support.emulator import EMULATORS, PASSWORD, Emulator, emulator, table
+from tests.support.house import PROJECT, eventually
+from tests.support.silent_host import is_asked, silent_port
 
 PATIENCE_SECONDS = 20.0
 NEVER_LONGER_SECONDS = 1.0
@@ -36,7 +36,7 @@ class Stand:
 
     def __init__(self, word: str, options: dict[str, Any]) -> None:
         problems: list[Problem] = []
-        kind = load.driver(word)
+        kind = loader.driver(word)
         typed = read(options, kind.options_type, (), problems)
         assert typed is not None, problems
         self.clock = Clock()
@@ -117,7 +117,7 @@ def plug(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Emulator]:
 
 def test_no_driver_is_left_out() -> None:
     """One that is added gets an emulator, or a reason."""
-    drivers = {word: load.driver(word) for word in load.words("drivers")}
+    drivers = {word: loader.driver(word) for word in loader.words("drivers")}
     assert {word for word, one in drivers.items() if one.real and one.runs_here} == {*EMULATORS, "gpio"}
 
 

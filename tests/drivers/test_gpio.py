@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from daemons.drivers import gpio
 from daemons.drivers.gpio import AGAIN_SECONDS, Gpio, Options, Touches
 from daemons.errors import PlaceError
-from daemons.hardware import Reading, Setting, Touch
-from daemons.value import Problem, read
-from tests import fresh
-from tests.drivers.board import Board
+from daemons.kinds import Reading, Setting, Touch
+from daemons.values import Problem, read
 from tests.drivers.test_faults import Stand, standing
-from tests.household import Household
+from tests.support import factories
+from tests.support.house import Household
+from tests.support.mock_pins import Board
 
 ON, OFF = Setting(on=True), Setting(on=False)
 OPEN, CLOSE = Setting(on=True, direction="open"), Setting(on=True, direction="close")
@@ -28,7 +28,7 @@ OPEN, CLOSE = Setting(on=True, direction="open"), Setting(on=True, direction="cl
 @pytest.fixture(autouse=True)
 def pins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MockFactory]:
     """Give the pins of a machine of its own."""
-    fresh.enter(tmp_path, monkeypatch)
+    factories.enter(tmp_path, monkeypatch)
     factory = MockFactory()
     monkeypatch.setattr(gpiozero.Device, "pin_factory", factory)
     yield factory

@@ -9,8 +9,8 @@ It is switched and switched back, with nothing in it that must not be.
 
 import pytest
 
-from tests.drivers.owned import owned
 from tests.drivers.test_faults import standing
+from tests.support.own_hardware import owned
 
 SAFE_SECONDS = 10.0
 """After so long it goes off by itself, where it has a timer, whatever becomes of the test."""

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.drivers.emulator import EMULATORS, PASSWORD, Emulator, emulator, table
-from tests.household import Ear, Household, eventually
+from tests.support.emulator import EMULATORS, PASSWORD, Emulator, emulator, table
+from tests.support.house import Ear, Household, eventually
 
 Houses = Callable[..., Household]
 SLOW = 60.0

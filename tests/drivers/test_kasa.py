@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from daemons.drivers import kasa
-from daemons.value import Problem, read
-from tests.drivers.emulators.kasa import KasaPlug, mix, unmix
+from daemons.values import Problem, read
+from tests.support.emulators.kasa import KasaPlug, mix, unmix
 
 TAPO_PORT = 20002
 """Where the newer ones answer searches."""

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daemons.drivers.mqtt_tasmota import LONGEST_PULSE_SECONDS, Tasmota, parse_power, pulse
-from daemons.hardware import Reading, Setting
-from tests.drivers.emulators.mqtt_tasmota import TasmotaPlug
-from tests.drivers.heard import Heard
+from daemons.kinds import Reading, Setting
 from tests.drivers.test_faults import standing
+from tests.support.emulators.mqtt_tasmota import TasmotaPlug
+from tests.support.listening_channel import Heard
 
 S31 = {"Time": "2026-11-24T06:30:00", "ENERGY": {"Total": 1.234, "Power": 42, "Voltage": 231}}
 """A Sonoff S31 with Tasmota 13.1, STATUS 10."""

@@ -9,12 +9,12 @@ import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
-from daemons.broker import Broker
 from daemons.drivers.mqtt_zigbee2mqtt import Announced, Definition, Options, Zigbee, describe, is_there
-from daemons.hardware import Setting, Touch
-from tests.broker import Mosquitto
-from tests.drivers.heard import Heard
-from tests.household import Household
+from daemons.drivers.transports.broker import Broker
+from daemons.kinds import Setting, Touch
+from tests.support.house import Household
+from tests.support.listening_channel import Heard
+from tests.support.mosquitto import Mosquitto
 
 
 def device(**options: Any) -> tuple[Zigbee, Heard]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.drivers.owned import owned
+from tests.support.own_hardware import owned
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from daemons.drivers.shelly import Challenge, Options, describe, digest, order, read
-from daemons.hardware import Reading, Setting
-from daemons.mdns import Service
-from tests.drivers.emulator import PASSWORD
-from tests.drivers.emulators.shelly import ShellyPlug
+from daemons.drivers.transports.mdns import Service
+from daemons.kinds import Reading, Setting
 from tests.drivers.test_faults import Stand, standing
+from tests.support.emulator import PASSWORD
+from tests.support.emulators.shelly import ShellyPlug
 
 
 def sha(text: str) -> str:

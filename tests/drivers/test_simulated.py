@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from daemons.drivers.simulated import OLDEST_PRESS_SECONDS, Options, Simulated, Switching, read_switchings
-from daemons.hardware import TOUCHES, Load, Setting
-from daemons.value import convert
-from tests import fresh
-from tests.household import Household
+from daemons.kinds import TOUCHES, Load, Setting
+from daemons.values import convert
+from tests.support import factories
+from tests.support.house import Household
 
 ON, OFF = Setting(on=True), Setting(on=False)
 WITNESS = Path("hardware/lamp/switchings.jsonl")
@@ -27,7 +27,7 @@ NOW = 1_750_000_000.0
 
 @pytest.fixture(autouse=True)
 def _run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    fresh.enter(tmp_path, monkeypatch)
+    factories.enter(tmp_path, monkeypatch)
 
 
 def plugged(now: float = NOW, loads: tuple[Load, ...] = ((1.0, 10.0),), **options: Any) -> Simulated:
@@ -163,7 +163,7 @@ def test_a_full_disk_is_hardware_that_does_not_switch() -> None:
     """When no line can be written the relay stays as it is, and the process goes on."""
     driver = plugged()
     driver.set(ON, "a1", NOW)
-    with fresh.full_disk(WITNESS.stat().st_size + 10):
+    with factories.full_disk(WITNESS.stat().st_size + 10):
         driver.set(OFF, "a2", NOW + 1)
         assert driver.read(NOW + 1).on
     driver.set(OFF, "a3", NOW + 2)
@@ -353,7 +353,7 @@ def test_a_press_that_cannot_be_marked_as_taken_is_not_taken() -> None:
     """On a full disk it waits, and the fault says so; it could be told twice otherwise."""
     driver = plugged()
     push("single")
-    with fresh.full_disk():
+    with factories.full_disk():
         reading = driver.read(NOW)
     assert reading.presses == ()
     assert "presses.taken cannot be written" in (reading.fault or "")

@@ -2,10 +2,10 @@
 
 import pytest
 
-from daemons.hardware import TOUCHES, Press, Reading, Touch
+from daemons.kinds import TOUCHES, Press, Reading, Touch
 from daemons.kinds.button import Button, Double, Memory, Options
-from tests import fresh
-from tests.life import Life
+from tests.support import factories
+from tests.support.crash_simulator import Life
 
 
 @pytest.mark.parametrize("what", TOUCHES)
@@ -65,7 +65,7 @@ def test_a_lamp_acts_on_each_press_of_its_sort() -> None:
         button.appliance.read(Reading(presses=(Press(what, id_),)), button.now, button.now)  # type: ignore[arg-type]
         button.follow()
         memory = button.appliance.memory
-        heard = fresh.state("button", turned=button.now)
+        heard = factories.state("button", turned=button.now)
         heard = type(heard)(
             device="button", boot=1, seq=len(told) + 1, at=button.now, since=button.now, state=memory.shown,
             turned=memory.turned, cause=memory.cause, past=memory.past,

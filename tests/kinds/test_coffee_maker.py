@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daemons.errors import Rejected
-from daemons.hardware import Reading
+from daemons.kinds import Reading
 from daemons.kinds.coffee_maker import CoffeeMaker, Memory, Options, Start, Stop
-from daemons.value import Seconds, convert
+from daemons.values import Seconds, convert
 
 MAKER = CoffeeMaker(Options())
 HEATING = MAKER.obey(Memory(), Start(), 1000.0)

@@ -9,16 +9,15 @@ from hypothesis import strategies as st
 from msgspec import Struct, inspect
 from msgspec.structs import replace
 
-from daemons import load
+from daemons.bus.message import Scalar
+from daemons.config import loader
 from daemons.errors import Rejected
-from daemons.hardware import TOUCHES, Reading, Setting
-from daemons.kinds import Kind, Link, Machine
-from daemons.message import Scalar
-from daemons.value import Seconds, convert
-from tests import fresh
+from daemons.kinds import TOUCHES, Kind, Link, Machine, Reading, Setting
+from daemons.values import Seconds, convert
+from tests.support import factories
 
-KINDS = list(load.words("kinds"))
-MACHINES = fresh.machines()
+KINDS = list(loader.words("kinds"))
+MACHINES = factories.machines()
 START = 1_750_000_000.0
 MOST_SECONDS = 7 * 86400.0
 
@@ -72,7 +71,7 @@ def _values(info: Any) -> st.SearchStrategy[Any]:
 
 def machines(word: str) -> st.SearchStrategy[Machine[Any, Any]]:
     """Give a machine of a kind, with any options that it allows, at any pace."""
-    kind = load.kind(word)
+    kind = loader.kind(word)
     assert issubclass(kind, Machine)
     raw = st.fixed_dictionaries(
         {},
@@ -138,9 +137,9 @@ def live(machine: Machine[Any, Any], memory: Any, event: Any, now: float) -> Any
 @pytest.mark.parametrize("word", KINDS)
 def test_a_kind_is_documented_and_frozen(word: str) -> None:
     """A kind's first line is a sentence, and what it takes, remembers and shows cannot be changed."""
-    kind = load.kind(word)
+    kind = loader.kind(word)
     assert (kind.__doc__ or "").partition("\n")[0].endswith(".")
-    assert load.words("kinds")[word] == (kind.__doc__ or "").partition("\n")[0]
+    assert loader.words("kinds")[word] == (kind.__doc__ or "").partition("\n")[0]
     types = [kind.options_type, kind.state_type, *kind.commands]
     types += [kind.memory_type] if issubclass(kind, Machine) else []
     for type_ in types:
@@ -153,7 +152,7 @@ def test_a_kind_is_documented_and_frozen(word: str) -> None:
 @pytest.mark.parametrize("word", KINDS)
 def test_a_state_says_whether_it_runs_in_a_word_and_in_a_truth(word: str) -> None:
     """Every state has `status`, true or false, and `phase`; and all its fields can travel."""
-    fields = {field.encode_name: field.type for field in msgspec.structs.fields(load.kind(word).state_type)}
+    fields = {field.encode_name: field.type for field in msgspec.structs.fields(loader.kind(word).state_type)}
     assert fields["status"] is bool
     assert "phase" in fields
 
@@ -161,14 +160,16 @@ def test_a_state_says_whether_it_runs_in_a_word_and_in_a_truth(word: str) -> Non
 @pytest.mark.parametrize("word", KINDS)
 def test_no_key_of_a_kind_hides_one_that_every_device_has(word: str) -> None:
     """A kind's options can stand beside the keys of every device, and the table of any driver."""
-    common = {"kind", "driver", "name", "room", "grace", "restore", "when", *load.words("drivers")}
-    assert not common & {field.encode_name for field in msgspec.structs.fields(load.kind(word).options_type)}
+    common = {"kind", "driver", "name", "room", "grace", "restore", "when", *loader.words("drivers")}
+    assert not common & {
+        field.encode_name for field in msgspec.structs.fields(loader.kind(word).options_type)
+    }
 
 
 @pytest.mark.parametrize("word", MACHINES)
 def test_what_heats_has_an_end(word: str) -> None:
     """A kind that heats can be told how long it may be on."""
-    machine = fresh.machine(word)
+    machine = factories.machine(word)
     if machine.heats:
         assert machine.options.max_on_seconds > 0
 
@@ -233,12 +234,12 @@ def test_time_passes_the_same_in_one_step_or_in_many(word: str, data: st.DataObj
     assert awake == machine.elapse(memory, now + steps[-1])
 
 
-@pytest.mark.parametrize("word", [word for word in MACHINES if fresh.machine(word).heats])
+@pytest.mark.parametrize("word", [word for word in MACHINES if factories.machine(word).heats])
 @settings(max_examples=40)
 @given(data=st.data())
 def test_what_heats_goes_off_by_itself(word: str, data: st.DataObject) -> None:
     """Left alone after any life, a machine that heats wants to be off within its longest time."""
-    machine = fresh.machine(word)
+    machine = factories.machine(word)
     memory, now = machine.memory_type(), START
     for seconds, event in data.draw(events(machine), "life"):
         now += seconds
@@ -247,10 +248,10 @@ def test_what_heats_goes_off_by_itself(word: str, data: st.DataObject) -> None:
     assert machine.wants(memory).on is False
 
 
-@pytest.mark.parametrize("word", [word for word in MACHINES if fresh.machine(word).drives])
+@pytest.mark.parametrize("word", [word for word in MACHINES if factories.machine(word).drives])
 def test_a_machine_takes_it_as_the_hardware_is(word: str) -> None:
     """After seeing the hardware on or off, a machine wants what it saw."""
-    machine = fresh.machine(word)
+    machine = factories.machine(word)
     memory = machine.memory_type()
     for on in (True, False, True, True, False, False):
         memory = machine.observe(memory, Reading(on=on), START)
@@ -258,10 +259,10 @@ def test_a_machine_takes_it_as_the_hardware_is(word: str) -> None:
         assert msgspec.to_builtins(machine.shows(memory, Reading(on=on), START))["status"] == on
 
 
-@pytest.mark.parametrize("word", [word for word in MACHINES if not fresh.machine(word).drives])
+@pytest.mark.parametrize("word", [word for word in MACHINES if not factories.machine(word).drives])
 def test_what_only_tells_wants_nothing(word: str) -> None:
     """A button or a sensor asks nothing of its hardware, whatever that does."""
-    machine = fresh.machine(word)
+    machine = factories.machine(word)
     memory = machine.memory_type()
     for on in (True, False, None):
         reading = Reading(on=on, at=START)
@@ -272,7 +273,7 @@ def test_what_only_tells_wants_nothing(word: str) -> None:
 @pytest.mark.parametrize("word", MACHINES)
 def test_what_a_machine_shows_leaves_room_for_its_link(word: str) -> None:
     """The device adds whether its hardware answers; no kind hides that."""
-    kind = load.kind(word)
+    kind = loader.kind(word)
     own = {field.encode_name for field in msgspec.structs.fields(kind.state_type)}
     link = {field.encode_name for field in msgspec.structs.fields(Link)}
     assert not own & link
@@ -294,15 +295,15 @@ def test_a_machine_names_whom_it_listens_to(word: str, data: st.DataObject) -> N
 @pytest.mark.parametrize("word", MACHINES)
 def test_a_machine_needs_what_a_driver_can(word: str) -> None:
     """Its needs are abilities, and a simulated driver has them all."""
-    needs = load.kind(word).needs  # type: ignore[attr-defined]
+    needs = loader.kind(word).needs  # type: ignore[attr-defined]
     assert needs
-    assert needs <= load.driver("simulated").abilities
+    assert needs <= loader.driver("simulated").abilities
 
 
 @pytest.mark.parametrize("word", MACHINES)
 def test_a_new_machine_is_off_and_waits_for_nothing(word: str) -> None:
     """What has just been unpacked does nothing until it is told."""
-    machine = fresh.machine(word)
+    machine = factories.machine(word)
     memory = machine.memory_type()
     assert machine.wants(memory) == Setting(on=False)
     assert machine.due(memory) is None
@@ -312,7 +313,7 @@ def test_a_new_machine_is_off_and_waits_for_nothing(word: str) -> None:
 @pytest.mark.parametrize("word", MACHINES)
 def test_a_machine_says_what_it_draws(word: str) -> None:
     """The loads are stretches of time with watts, and there is at least one."""
-    loads = fresh.machine(word).loads()
+    loads = factories.machine(word).loads()
     assert loads
     assert all(seconds > 0 and watts >= 0 for seconds, watts in loads)
 
@@ -320,6 +321,6 @@ def test_a_machine_says_what_it_draws(word: str) -> None:
 @pytest.mark.parametrize("word", MACHINES)
 def test_a_fault_of_the_hardware_is_shown(word: str) -> None:
     """What the hardware complains of stands in the state."""
-    machine = fresh.machine(word)
+    machine = factories.machine(word)
     shown = machine.shows(machine.memory_type(), Reading(on=False, fault="it smokes"), START)
     assert msgspec.to_builtins(shown)["fault"] == "it smokes"

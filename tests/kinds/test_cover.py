@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemons.hardware import Reading, Setting
+from daemons.kinds import Reading, Setting
 from daemons.kinds.cover import OVERRUN_SECONDS, TURN_SECONDS, Close, Cover, Memory, Open, Options, Set, Stop
-from daemons.value import Seconds
+from daemons.values import Seconds
 
 OPTIONS = Options(open_seconds=Seconds(20), close_seconds=Seconds(10))
 

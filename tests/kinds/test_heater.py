@@ -8,9 +8,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from daemons.hardware import Reading
+from daemons.kinds import Reading
 from daemons.kinds.heater import Heater, Memory, Off, On, Options, Set
-from daemons.value import Seconds
+from daemons.values import Seconds
 
 OPTIONS = Options(source="thermometer", max_on_seconds=Seconds(3600), rest_seconds=Seconds(600))
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from tests.household import Household
+from tests.support.house import Household
 
 ROOM = """\
 [house]

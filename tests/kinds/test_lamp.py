@@ -3,10 +3,10 @@
 import msgspec
 import pytest
 
-from daemons.hardware import Reading, Setting
+from daemons.kinds import Reading, Setting
 from daemons.kinds.lamp import Lamp, Memory, Off, On, Options, Toggle
-from daemons.value import convert
-from tests.life import Life
+from daemons.values import convert
+from tests.support.crash_simulator import Life
 
 LAMP = Lamp(Options(brightness_percent=60))
 

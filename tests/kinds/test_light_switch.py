@@ -1,6 +1,6 @@
 """The light switch, by its name."""
 
-from daemons.hardware import Reading, Setting
+from daemons.kinds import Reading, Setting
 from daemons.kinds.light_switch import LightSwitch, Memory, Off, On, Options, Press
 
 SWITCH = LightSwitch(Options())

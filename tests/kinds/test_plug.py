@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from daemons import house
-from daemons.hardware import Reading
+from daemons.config import device
+from daemons.kinds import Reading
 from daemons.kinds.plug import NO_METER, PROGRAM_SECONDS, Memory, Off, On, Options, Plug, Toggle
-from daemons.value import Problem, Seconds
-from tests.life import Life
+from daemons.values import Problem, Seconds
+from tests.support.crash_simulator import Life
 
 WASHER = Options(running_above_watts=20, finished_below_watts=5, finished_seconds=Seconds(180))
 
@@ -157,7 +157,7 @@ def test_what_heats_is_never_switched_on_by_a_restart() -> None:
     for table, refused in (({}, False), ({"max_on": "1h"}, True)):
         problems: list[Problem] = []
         common = {"kind": "plug", "driver": "simulated", "restore": "on"}
-        house.build("plug", {**common, **table}, ("devices", "plug"), problems)
+        device.build("plug", {**common, **table}, ("devices", "plug"), problems)
         assert any("never switched on by a restart" in problem.text for problem in problems) == refused
 
 

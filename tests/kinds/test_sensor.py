@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from daemons.hardware import Reading
+from daemons.kinds import Reading
 from daemons.kinds.sensor import REMEMBER_SHARE, Memory, Options, Sensor
-from daemons.value import Seconds
-from tests.life import Life
+from daemons.values import Seconds
+from tests.support.crash_simulator import Life
 
 HOUR = 3600.0
 

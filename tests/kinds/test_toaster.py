@@ -3,9 +3,9 @@
 import pytest
 
 from daemons.errors import Rejected
-from daemons.hardware import Reading
+from daemons.kinds import Reading
 from daemons.kinds.toaster import Memory, Options, Start, Stop, Toaster
-from daemons.value import Seconds
+from daemons.values import Seconds
 
 TOASTER = Toaster(Options())
 TOASTING = TOASTER.obey(Memory(), Start(), 1000.0)

@@ -1,0 +1,1 @@
+"""The `house` command: one file a group of verbs."""

@@ -1,0 +1,326 @@
+"""Break a running house on purpose, again and again, and see whether it keeps its promises.
+
+Each round makes the house calm, presses a switch, and meanwhile kills, freezes, restarts,
+reloads and floods whom chance names. The seed names the chance: the same one repeats the round.
+"""
+
+import logging
+import os
+import random
+import signal
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import zmq
+
+from daemons.bus.endpoints import command_endpoint
+from daemons.bus.message import STEWARD, Command, Heartbeat, Receipt, State, decode_receipt, encode
+from daemons.bus.sockets import Subscriber, command, open_socket
+from daemons.cli.drill_report import BACK_SECONDS, Hot, Press, Verdict
+from daemons.cli.hardware_log import Witness
+from daemons.config.check import check
+from daemons.config.house import House
+from daemons.errors import DeviceError, HouseError, MessageError
+from daemons.processes.steward.watched import START_FACTOR
+from daemons.storage.paths import stopped_path
+from daemons.supervision import operations
+from daemons.supervision.supervisord import Supervisor
+
+PATIENCE_SECONDS = 5.0
+RESEND_SECONDS = 0.25
+"""How soon a command that nobody has answered is sent once more, with the same id."""
+FAULTS = {"kill": 10, "freeze": 4, "restart": 2, "flood": 2, "reload": 1, "hang": 0.3}
+"""How often each fault is drawn."""
+LONGEST_WATCHDOG_SECONDS = 10.0
+"""Above this, no process is made to hang: it would take too long until that is seen."""
+
+
+class Drill:
+    """One drill in one running house."""
+
+    def __init__(self, house: House, run: Path, seed: int) -> None:
+        """Listen to everybody; HouseError when there is no switch to press."""
+        self._house = house
+        self._run = run
+        self._chance = random.Random(seed)  # noqa: S311  it shall be repeatable
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._supervisor = Supervisor()
+        self._names = [name for name in house.slices() if not stopped_path(name).exists()]
+        self._subscriber = Subscriber(self._context, self._names, logging.getLogger("drill"))
+        self._states: dict[str, State] = {}
+        self._beats: dict[str, Heartbeat] = {}
+        self._listeners = {
+            name: tuple(other for other in found if other in self._names)
+            for name in self._names
+            if (found := listeners(house, name))
+        }
+        self._presses: list[Press] = []
+        watchdog = house.settings.watchdog_seconds
+        self._faults = {
+            fault: often
+            for fault, often in FAULTS.items()
+            if fault != "hang" or watchdog <= LONGEST_WATCHDOG_SECONDS
+        }
+        # A process that hangs before its first word has more time than others.
+        self._hang_limit = BACK_SECONDS + watchdog * START_FACTOR
+        self._verdict = Verdict(seed=seed)
+        self._witness = Witness(list(house.devices))
+        self._reloaded = False
+        if not self._listeners:
+            raise HouseError("a drill needs a switch that something listens to, and this house has none")
+
+    def run(self, seconds: float, progress: Callable[[float], None]) -> Verdict:
+        """Drill for so long; the house is left as it was found, calm."""
+        began, wall = time.monotonic(), time.time()
+        for name, device in self._house.devices.items():
+            if getattr(device.options, "max_on_seconds", None) is not None:
+                self._verdict.hot[name] = Hot(0.0, device.options.max_on_seconds)
+        self._supervisor.processes()  # a house that is not up says so
+        try:
+            self._wait(lambda: all(name in self._beats for name in self._names), PATIENCE_SECONDS)
+            while (spent := time.monotonic() - began) < seconds:
+                progress(spent)
+                self._round()
+            self._calm()
+        finally:
+            if self._reloaded:
+                operations.reload(self._house, self._run, PATIENCE_SECONDS, lambda _done, _of: None)
+            self._context.destroy(linger=0)
+        self._verdict.seconds = time.monotonic() - began
+        self._verdict.judge(
+            self._presses, {name: self._witness.read(name) for name in self._house.devices}, wall
+        )
+        return self._verdict
+
+    def _round(self) -> None:
+        """Press once, with up to three faults around it."""
+        self._calm()
+        switch = self._chance.choice(sorted(self._listeners))
+        faults = sorted(
+            (
+                self._chance.uniform(-0.05, 0.25),
+                self._chance.choices([*self._faults], [*self._faults.values()])[0],
+            )
+            for _ in range(self._chance.randrange(4))
+        )
+        before = {name: self._beats[name].pid for name in self._names}
+        touched: set[str] = set()
+        for _, fault in [found for found in faults if found[0] < 0]:
+            touched |= self._break(fault)
+        wish = command("on", PATIENCE_SECONDS)
+        dealer = self._send(switch, wish)
+        pressed = time.monotonic()
+        for offset, fault in [found for found in faults if found[0] >= 0]:
+            self._wait(lambda at=pressed + offset: time.monotonic() >= at, PATIENCE_SECONDS)  # type: ignore[misc]
+            touched |= self._break(fault)
+        receipt = self._receipt(switch, wish, dealer)
+        press = Press(wish.id, receipt.outcome if receipt else "unanswered", self._listeners[switch])
+        self._presses.append(press)
+        if receipt is None:
+            self._verdict.broken.append(f"{switch} never answered press {wish.id}")
+        acted = self._wait(
+            lambda: all(
+                wish.id in {line.cause for line in self._witness.read(name)[-8:]} for name in press.listeners
+            ),
+            PATIENCE_SECONDS,
+        )
+        if acted is not None:
+            self._truth()
+        after = {name: self._beats[name].pid for name in self._names}
+        for name in self._names:
+            if before[name] != after[name] and name not in touched:
+                self._verdict.broken.append(f"{name} is another process, and nobody had touched it")
+
+    def _calm(self) -> None:
+        """Have everything off, by the hardware's own word, and everybody alive."""
+        for name in self._names:
+            self._back(name)
+        for name, device in self._house.devices.items():
+            words = [word.__name__.lower() for word in device.kind.commands]
+            off = next((word for word in ("stop", "off") if word in words), None)
+            lines = self._witness.read(name)
+            if name in self._names and off and lines and lines[-1].on:
+                self._ask(name, off)
+
+    def _break(self, fault: str) -> set[str]:
+        """Do one harm to one process; give whom it may have touched, once they are back."""
+        name = self._chance.choice(self._names)
+        boot, pid = self._beats[name].boot, self._beats[name].pid
+        began = time.monotonic()
+        limit = BACK_SECONDS
+        match fault:
+            case "kill":
+                os.kill(pid, signal.SIGKILL)
+            case "freeze":
+                os.kill(pid, signal.SIGSTOP)
+                end = began + self._chance.uniform(0.02, 0.4)
+                self._wait(lambda: time.monotonic() >= end, PATIENCE_SECONDS)
+                os.kill(pid, signal.SIGCONT)
+                began = time.monotonic()
+                self._beats.pop(name)
+                self._subscriber.ask(name)
+            case "hang":
+                name = self._chance.choice([other for other in self._names if other != STEWARD])
+                boot, pid = self._beats[name].boot, self._beats[name].pid
+                os.kill(pid, signal.SIGSTOP)
+                limit = self._hang_limit
+            case "restart":
+                self._supervisor.stop([name])
+                self._supervisor.start([name])
+            case "flood":
+                self._flood(name)
+                return set()
+            case "reload":
+                return self._reload()
+        again = self._wait(
+            lambda: (
+                name in self._beats
+                and (fault == "freeze" or min(self._beats[name].boot, self._boot(name)) > boot)
+            ),
+            limit,
+        )
+        self._verdict.recovered(fault, name, time.monotonic() - began if again is not None else None, limit)
+        return {name}
+
+    def _reload(self) -> set[str]:
+        """Give one device another friendly name, which restarts it and the mirror, and nobody else."""
+        name = self._chance.choice(sorted(self._house.own))
+        raw = msgspec.json.decode(msgspec.json.encode(self._house.raw))
+        raw["devices"][name]["name"] = f"Drilled {self._chance.randrange(1000)}"
+        checked = check(raw, [])
+        if checked is None:
+            return set()
+        settings, devices, hosts = checked
+        text, host = self._house.text, self._house.host
+        other = House(settings=settings, devices=devices, hosts=hosts, raw=raw, text=text, host=host)
+        began = time.monotonic()
+        self._reloaded = True
+        changes = operations.reload(other, self._run, BACK_SECONDS, lambda _done, _of: None)
+        self._verdict.recovered("reload", name, time.monotonic() - began)
+        for change in changes:
+            self._beats.pop(change.name, None)
+            self._back(change.name)
+        return {change.name for change in changes}
+
+    def _flood(self, name: str) -> None:
+        """Throw what is no message at one device's sockets."""
+        dealer = open_socket(self._context, zmq.DEALER)
+        dealer.connect(command_endpoint(name))
+        for _ in range(50):
+            parts = [
+                self._chance.randbytes(self._chance.randrange(100))
+                for _ in range(self._chance.randrange(1, 4))
+            ]
+            dealer.send_multipart(parts, zmq.NOBLOCK)
+        dealer.close()
+        for path in (Path("bus") / f"{name}.command", Path("bus") / f"{name}.publish"):
+            with socket.socket(socket.AF_UNIX) as stranger:
+                try:
+                    stranger.connect(str(path))
+                    stranger.sendall(self._chance.randbytes(300))
+                except OSError:
+                    continue  # it is being restarted at this moment
+        self._verdict.recoveries.setdefault("flood", []).append(0.0)
+
+    def _truth(self) -> None:
+        """See whether what is shown as live is what the hardware is, as soon as all have been heard."""
+        for name, device in self._house.devices.items():
+            if name not in self._names or device.driver is None:
+                continue
+            self._back(name)
+
+            def agrees(name: str = name) -> bool:
+                lines = self._witness.read(name)
+                shown = self._states[name].state.get("status")
+                return shown == (bool(lines) and lines[-1].on)
+
+            if self._wait(agrees, PATIENCE_SECONDS) is None:
+                self._verdict.live_but_wrong += 1
+                self._verdict.broken.append(f"{name} is shown as live, and the hardware is not what it says")
+
+    # How
+
+    def _back(self, name: str) -> None:
+        if (
+            self._wait(
+                lambda: name in self._beats and self._boot(name) == self._beats[name].boot, self._hang_limit
+            )
+            is None
+        ):
+            raise DeviceError(name, f"is not back after {self._hang_limit:g} s; the drill ends here")
+
+    def _boot(self, name: str) -> int:
+        return self._states[name].boot if name in self._states else 0
+
+    def _ask(self, name: str, word: str) -> Receipt | None:
+        wish = command(word, PATIENCE_SECONDS)
+        return self._receipt(name, wish, self._send(name, wish))
+
+    def _send(self, name: str, wish: Command) -> "zmq.Socket[bytes]":
+        dealer = open_socket(self._context, zmq.DEALER)
+        dealer.set(zmq.LINGER, 0)
+        dealer.connect(command_endpoint(name))
+        dealer.send_multipart([b"", encode(wish)])
+        return dealer
+
+    def _receipt(self, name: str, wish: Command, dealer: "zmq.Socket[bytes]") -> Receipt | None:
+        """Wait for a receipt; a command that gets none is sent once more, as it is the same one."""
+        end = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < end:
+            if dealer.poll(int(RESEND_SECONDS * 1000)):
+                try:
+                    receipt = decode_receipt(dealer.recv_multipart()[-1])
+                except MessageError as error:
+                    self._verdict.broken.append(f"{name} answered what is no receipt: {error}")
+                    continue
+                if receipt.id == wish.id:
+                    dealer.close()
+                    self._verdict.answered(receipt.outcome)
+                    return receipt
+            else:
+                dealer.close()
+                dealer = self._send(name, wish)
+        dealer.close()
+        self._verdict.answered("unanswered")
+        return None
+
+    def _wait(self, holds: Callable[[], Any], seconds: float) -> float | None:
+        """Listen until something holds; give how long it took, or nothing when it never did."""
+        began = time.monotonic()
+        while not holds():
+            spent = time.monotonic() - began
+            if spent > seconds:
+                return None
+            if self._subscriber.socket.poll(5):
+                for heard in self._subscriber.receive():
+                    if isinstance(heard, State):
+                        self._states[heard.device] = heard
+                    elif isinstance(heard, Heartbeat):
+                        self._beats[heard.device] = heard
+        return time.monotonic() - began
+
+
+def listeners(house: House, switch: str) -> tuple[str, ...]:
+    """Name what goes on when a switch goes on: the devices whose rules say so, whatever the hour."""
+    device = house.devices.get(switch)
+    if device is None or "on" not in {word.__name__.lower() for word in device.kind.commands}:
+        return ()
+    found = [
+        name
+        for name, other in house.devices.items()
+        for rule in other.rules
+        if rule.device == switch
+        and rule.turns == {"status": True}
+        and rule.do in ("on", "start")
+        and not (rule.between or rule.days or rule.cooldown_seconds or rule.delay_seconds)
+    ]
+    return (switch, *found) if found else ()
+
+
+def real_hardware(house: House) -> list[str]:
+    """Name the devices behind which something in the real world moves."""
+    return [name for name, device in house.devices.items() if device.driver and device.driver.real]

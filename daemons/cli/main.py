@@ -1,0 +1,72 @@
+"""The `house` command: what a person does with a house. A verb is a few lines, and imports what it uses."""
+
+from pathlib import Path
+
+import click
+
+from daemons import __version__
+from daemons.cli import hardware, keys, lifecycle, watch
+from daemons.cli.context import Site, Verbs
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    envvar="HOUSE_CONFIG",
+    default=Path("config/house.toml"),
+    show_default=True,
+    show_envvar=True,
+    help="What the house is made of.",
+)
+@click.option(
+    "--run",
+    type=click.Path(path_type=Path),
+    envvar="HOUSE_RUN",
+    default=Path("run"),
+    show_default=True,
+    show_envvar=True,
+    help="Where it lives; another one is another house.",
+)
+@click.option(
+    "--host",
+    envvar="HOUSE_HOST",
+    show_envvar=True,
+    help="Which host of the house this is; said once, at the first `up`.",
+)
+@click.version_option(__version__, prog_name="house")
+@click.pass_context
+def main(ctx: click.Context, config: Path, run: Path, host: str | None) -> None:
+    """Run a home in which every appliance is its own process."""
+    ctx.obj = Site(config, run, host)
+
+
+for verb in (
+    lifecycle.up,
+    lifecycle.down,
+    watch.status,
+    watch.mirror,
+    watch.send,
+    watch.watch,
+    watch.logs,
+    watch.history,
+    lifecycle.restart,
+    lifecycle.stop,
+    lifecycle.start,
+    keys.token,
+    keys.keys,
+    lifecycle.plan,
+    lifecycle.reload,
+    lifecycle.drill,
+    lifecycle.check,
+    hardware.discover,
+    hardware.add,
+    hardware.try_,
+    hardware.kinds,
+    hardware.drivers,
+):  # in the order of a day, which `house --help` keeps
+    main.add_command(verb)
+
+
+if __name__ == "__main__":
+    main()

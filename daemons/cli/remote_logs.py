@@ -1,0 +1,59 @@
+"""The logs of processes on other hosts, read through this host's exchange."""
+
+from collections.abc import Iterable, Iterator
+from types import TracebackType
+from typing import Any, Self
+
+import zmq
+
+from daemons.bus.message import EXCHANGE
+from daemons.bus.sockets import ask, command
+from daemons.errors import NoAnswer
+from daemons.supervision.logs import Line
+
+ANSWER_SECONDS = 3.0
+
+
+class Distance:
+    """Reads several logs; what cannot be read is told once, in the place of its lines."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._cursors: dict[str, str | None] = dict.fromkeys(names)
+        self._failed: set[str] = set()
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+
+    def last_lines(self, number: int) -> dict[str, list[str]]:
+        """Give the last lines of each."""
+        return {name: self._read(name, number) for name in self._cursors}
+
+    def lines(self) -> Iterator[Line]:
+        """Yield what has come since."""
+        for name in self._cursors:
+            yield from (Line(name, text) for text in self._read(name, 500))
+
+    def _read(self, name: str, number: int) -> list[str]:
+        args: dict[str, Any] = {"device": name, "lines": number, "cursor": self._cursors[name]}
+        try:
+            receipt = ask(self._context, EXCHANGE, command("logs", ANSWER_SECONDS, args))
+        except NoAnswer as error:
+            why: str | None = str(error)
+        else:
+            why = receipt.reason
+            if receipt.result is not None:
+                self._failed.discard(name)
+                self._cursors[name] = receipt.result["cursor"]
+                return [str(line) for line in receipt.result["lines"]]
+        if name in self._failed:
+            return []
+        self._failed.add(name)
+        return [f"its log cannot be read: {why}"]
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Let go of the socket."""
+        self._context.destroy(linger=0)

@@ -1,0 +1,332 @@
+"""How a history looks in a terminal: made of the document of docs/page.md alone."""
+
+import csv
+from collections.abc import Iterator
+from datetime import datetime, tzinfo
+from io import StringIO
+from itertools import cycle
+from typing import Any
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from daemons.values import printable
+
+AT_REST = ("─", "dim")
+AT_WORK = (("█", "yellow"), ("▓", "green"), ("▒", "cyan"), ("░", "magenta"))
+"""How a phase is drawn; the marks differ as well, for who sees no colours."""
+BLOCKS = " ▁▂▃▄▅▆▇█"
+ROWS = 3
+"""How many lines a measurement is high."""
+GUTTER = 10
+"""How wide the scale beside a drawing is."""
+MOST_LINES = 40
+"""How many stretches are listed of each device in a terminal; the latest."""
+WORDS = {
+    "hardware": "by hand",
+    "restore": "by `restore`, at a start",
+    "max_on": "cut off by max_on",
+    "off_timer": "by the hardware's own timer",
+}
+TICKS = ((3 * 86400, "%a %d %b"), (12 * 3600, "%a %H:%M"), (600, "%H:%M"), (0, "%H:%M:%S"))
+"""How finely a moment is told along the drawing, by the length of the range."""
+
+
+def screen(history: dict[str, Any], titles: dict[str, str], zone: tzinfo, width: int) -> RenderableType:
+    """Draw the history of some devices."""
+    parts = [device(history, name, titles, zone, width) for name in history["devices"]]
+    return Group(*(Padding(part, (0, 0, 1, 0)) for part in parts))
+
+
+def device(
+    history: dict[str, Any], name: str, titles: dict[str, str], zone: tzinfo, width: int
+) -> RenderableType:
+    """Draw one: its phases, its measurements, and what it did and why."""
+    found = history["devices"][name]
+    head = Table.grid(expand=True)
+    head.add_column()
+    head.add_column(justify="right")
+    range_ = f"{day(history['since'], zone)} to {when(history['until'], history['since'], zone)}"
+    head.add_row(Text(titles.get(name, name), style="bold"), Text(range_, style="dim"))
+    parts: list[RenderableType] = [head, Text()]
+    columns = max(10, width - GUTTER - 1)
+    if found["stretches"]:
+        parts += phases(history, found["stretches"], columns)
+        parts += [scale(history, zone, columns), legend(history, found["stretches"])]
+    for measured, told in found["measurements"].items():
+        parts += [Text(), *plot(history, measured, told, columns)]
+    if found["stretches"]:
+        parts.append(stretches(history, name, titles, zone))
+    if found["processes"]:
+        parts.append(processes(history, found["processes"], zone))
+    if len(parts) == 2:  # noqa: PLR2004  the head alone
+        parts.append(Text("Nothing is recorded of it in this time.", style="dim"))
+    return Group(*parts)
+
+
+def looks(found: list[dict[str, Any]]) -> dict[str, tuple[str, str]]:
+    """Give each phase its mark: a line for what is at rest, a block for what is not."""
+    marks = cycle(AT_WORK)
+    given: dict[str, tuple[str, str]] = {}
+    for stretch in found:
+        if phase(stretch) not in given:
+            given[phase(stretch)] = next(marks) if activity(stretch) else AT_REST
+    return given
+
+
+def phase(stretch: dict[str, Any]) -> str:
+    """Name what a device was."""
+    return str(stretch["state"].get("phase", "?"))
+
+
+def activity(stretch: dict[str, Any]) -> int:
+    """Say how much a device did: it was at work, it was ready, it was at rest."""
+    return 2 if stretch["state"].get("status") else 1 if stretch["state"].get("ready") else 0
+
+
+def phases(history: dict[str, Any], found: list[dict[str, Any]], columns: int) -> list[Text]:
+    """Draw what was when; what is not at rest is seen however short it was."""
+    marks = looks(found)
+    at_work = {phase(stretch): activity(stretch) for stretch in found}
+    lasted = [dict[str, float]() for _ in range(columns)]
+    step = (history["until"] - history["since"]) / columns
+    for stretch in found:
+        begin = max(stretch["from"], history["since"]) - history["since"]
+        end = min(stretch["to"] or history["until"], history["until"]) - history["since"]
+        first = min(int(begin / step), columns - 1)
+        for column in range(first, min(max(first + 1, int(end / step)), columns)):
+            part = max(0.0, min(end, (column + 1) * step) - max(begin, column * step))
+            lasted[column][phase(stretch)] = lasted[column].get(phase(stretch), 0.0) + part
+    bar = Text(" " * GUTTER)
+    for inside in lasted:
+        told = max(inside, key=lambda name: (at_work[name], inside[name]), default=None)
+        bar.append(*(marks[told] if told is not None else (" ", "")))
+    return [bar]
+
+
+def scale(history: dict[str, Any], zone: tzinfo, columns: int) -> Text:
+    """Write moments under a drawing."""
+    since, length = history["since"], history["until"] - history["since"]
+    form = next(form for least, form in TICKS if length >= least)
+    line = " " * GUTTER
+    number = max(1, columns // 18)
+    for index in range(number + 1):
+        at = datetime.fromtimestamp(since + length * index / number, zone)
+        label = f"{at:{form}}"
+        place = GUTTER + columns * index // number
+        place = place - len(label) if index == number else place if index == 0 else place - len(label) // 2
+        line = line.ljust(place) + label
+    return Text(line, style="dim")
+
+
+def legend(history: dict[str, Any], found: list[dict[str, Any]]) -> Text:
+    """Say which mark is which phase, and how long each was in all."""
+    lasted: dict[str, float] = {}
+    for stretch in found:
+        begin = max(stretch["from"], history["since"])
+        end = min(stretch["to"] or history["until"], history["until"])
+        lasted[phase(stretch)] = lasted.get(phase(stretch), 0) + end - begin
+    text = Text(" " * GUTTER)
+    for name, (mark, style) in looks(found).items():
+        text.append(mark, style)
+        text.append(f" {name} ")
+        text.append(f"{length(lasted[name])}   ", "dim")
+    return text
+
+
+def plot(history: dict[str, Any], name: str, told: list[list[float]], columns: int) -> list[Text]:
+    """Draw a measurement, of each column the highest, over a scale that begins at zero or below."""
+    step = (history["until"] - history["since"]) / columns
+    values: list[float | None] = [None] * columns
+    for (at, _, _, high), to in zip(told, [*(point[0] for point in told[1:]), history["until"]], strict=True):
+        first = min(max(int((at - history["since"]) / step), 0), columns - 1)
+        for column in range(first, min(max(first + 1, int((to - history["since"]) / step)), columns)):
+            values[column] = max(high, values[column] if values[column] is not None else high)  # type: ignore[type-var]
+    known = [value for value in values if value is not None]
+    low, high = min(0.0, *known), max(0.0, *known)
+    eighths = ROWS * 8
+    heights = [
+        0 if value is None else max(1, round((value - low) / ((high - low) or 1) * eighths))
+        for value in values
+    ]
+    quantity, _, unit = name.rpartition("_") if "_" in name else (name, "", "")
+    mean = average(history, told)
+    what = quantity.replace("_", " ").capitalize()
+    title = f"{what}: {number(low)} to {number(high)} {unit}, {number(mean)} on average"
+    lines = [Text(" " * GUTTER + title, style="dim")]
+    for row in reversed(range(ROWS)):
+        label = number(low) if row == 0 else number(high) if row == ROWS - 1 and high > low else ""
+        line = Text(f"{label:>{GUTTER - 2}} ", style="dim")
+        line.append("┤" if label else "│")
+        line.append("".join(BLOCKS[min(8, max(0, height - 8 * row))] for height in heights), "cyan")
+        lines.append(line)
+    return lines
+
+
+def average(history: dict[str, Any], told: list[list[float]]) -> float:
+    """Give the mean of a measurement over the time in which it is known."""
+    ends = [*(point[0] for point in told[1:]), history["until"]]
+    lengths = [to - point[0] for point, to in zip(told, ends, strict=True)]
+    total = sum(lengths)
+    return sum(point[2] * part for point, part in zip(told, lengths, strict=True)) / total if total else 0.0
+
+
+def stretches(history: dict[str, Any], name: str, titles: dict[str, str], zone: tzinfo) -> RenderableType:
+    """List what a device was, since when, how long and why."""
+    found = history["devices"][name]["stretches"]
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim")
+    table.add_column("From", no_wrap=True, style="dim")
+    table.add_column("Lasted", justify="right", no_wrap=True)
+    table.add_column("Phase", no_wrap=True)
+    table.add_column("Cause", ratio=1)
+    marks = looks(found)
+    for stretch in found[-MOST_LINES:]:
+        style = marks[phase(stretch)][1]
+        fault = stretch["state"].get("fault")
+        table.add_row(
+            Text(when(stretch["from"], history["until"], zone)),
+            Text(lasted(history, stretch)),
+            Text(phase(stretch), style=style),
+            Text(str(fault), style="red") if fault else Text(why(history, name, stretch, titles, zone)),
+        )
+    left_out = len(found) - MOST_LINES
+    note = Text(f"{left_out} earlier ones are not listed; --json and --csv have them.", style="dim")
+    return Group(table, note) if left_out > 0 else table
+
+
+def processes(history: dict[str, Any], found: list[dict[str, Any]], zone: tzinfo) -> RenderableType:
+    """List what became of the process."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim")
+    for title in ("At", "Process", "PID", "Died of"):
+        table.add_column(title, no_wrap=title != "Died of", style="dim" if title == "At" else "")
+    for event in found[-MOST_LINES:]:
+        style = {"running": "green", "failed": "bold red"}.get(event["life"], "yellow")
+        pid = str(event["pid"] or "")
+        table.add_row(
+            when(event["at"], history["until"], zone),
+            Text(event["life"], style=style),
+            pid,
+            Text(event["reason"] or ""),
+        )
+    return table
+
+
+def why(
+    history: dict[str, Any], name: str, stretch: dict[str, Any], titles: dict[str, str], zone: tzinfo
+) -> str:
+    """Say in words what led to a stretch."""
+    cause: str | None = stretch["cause"]
+    if cause is None:
+        return ""
+    first = history["causes"].get(cause)
+    if first is None:
+        return WORDS.get(cause, cause)
+    if (first["device"], first["at"]) == (name, stretch["from"]):
+        return f"command {cause}"
+    who, what = titles.get(first["device"], first["device"]), first["phase"] or "changed"
+    return f"{who} {what} at {when(first['at'], stretch['from'], zone)}"
+
+
+def lasted(history: dict[str, Any], stretch: dict[str, Any]) -> str:
+    """Say how long a stretch lasted, or lasts so far."""
+    if stretch["to"] is None:
+        return f"{length(history['until'] - stretch['from'])} so far"
+    return length(stretch["to"] - stretch["from"])
+
+
+def length(seconds: float) -> str:
+    """Give a length of time in its two largest units."""
+    for size, unit, smaller, small in ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
+        if seconds >= size:
+            rest = int(seconds % size // smaller)
+            return f"{int(seconds // size)} {unit}" + (f" {rest} {small}" if rest else "")
+    return f"{seconds:.1f} s"
+
+
+def day(at: float, zone: tzinfo) -> str:
+    """Give a moment, the seconds at its end."""
+    return f"{datetime.fromtimestamp(at, zone):%a %d %b %H:%M:%S}"
+
+
+def when(at: float, beside: float, zone: tzinfo) -> str:
+    """Give a moment that is read beside another one: of the same day, without that day."""
+    told, other = day(at, zone), day(beside, zone)
+    return told[-8:] if told[:-8] == other[:-8] else told
+
+
+def number(value: float) -> str:
+    """Give a value in few characters."""
+    return f"{value:.0f}" if abs(value) >= 100 or value == round(value) else f"{value:.3g}"  # noqa: PLR2004
+
+
+def plain(history: dict[str, Any], titles: dict[str, str], zone: tzinfo) -> Iterator[str]:
+    """Give a line for each stretch and each event, for a pipe or a file."""
+    for name, found in history["devices"].items():
+        lines = [
+            (
+                stretch["from"],
+                lasted(history, stretch),
+                phase(stretch),
+                why(history, name, stretch, titles, zone),
+            )
+            for stretch in found["stretches"]
+        ]
+        lines += [
+            (event["at"], "process", event["life"], event["reason"] or "") for event in found["processes"]
+        ]
+        for at, *words in sorted(lines):
+            yield "  ".join([name, iso(at, zone), *(word for word in words if word)])
+
+
+def iso(at: float | None, zone: tzinfo) -> str:
+    """Give a moment as ISO 8601 has it, and nothing for none."""
+    return datetime.fromtimestamp(at, zone).isoformat(timespec="milliseconds") if at is not None else ""
+
+
+def comma_separated(history: dict[str, Any], zone: tzinfo) -> str:
+    """Give it as a table (RFC 4180): a line for each stretch and for each point of the measurements."""
+    devices = history["devices"].values()
+    fields = sorted(
+        {field for found in devices for stretch in found["stretches"] for field in stretch["state"]}
+    )
+    measured = sorted({name for found in devices for name in found["measurements"]})
+    ends = ("low", "mean", "high")
+    head = ["device", "from", "to", "lasted_seconds", "cause", *fields]
+    rows: list[dict[str, Any]] = []
+    for name, found in history["devices"].items():
+        for stretch in found["stretches"]:
+            rows.append({**row(name, stretch["from"], stretch["to"], zone), "cause": stretch["cause"]})
+            rows[-1].update({key: plain_value(value) for key, value in stretch["state"].items()})
+        for quantity, told in found["measurements"].items():
+            for point, to in zip(told, [*(point[0] for point in told[1:]), history["until"]], strict=True):
+                values = {f"{quantity}_{end}": value for end, value in zip(ends, point[1:], strict=True)}
+                rows.append({**row(name, point[0], to, zone), **values})
+    out = StringIO()
+    table = csv.DictWriter(out, [*head, *(f"{name}_{end}" for name in measured for end in ends)])
+    table.writeheader()
+    table.writerows(rows)
+    return out.getvalue()
+
+
+def row(name: str, at: float, to: float | None, zone: tzinfo) -> dict[str, Any]:
+    """Give what each line of the table has."""
+    lasts = None if to is None else round(to - at, 3)
+    return {"device": name, "from": iso(at, zone), "to": iso(to, zone), "lasted_seconds": lasts}
+
+
+def plain_value(value: Any) -> Any:
+    """Give a value as JSON writes it, which spreadsheets read as well."""
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+def show(history: dict[str, Any], titles: dict[str, str], zone: tzinfo, console: Console) -> None:
+    """Print a history."""
+    history = printable(history)
+    if console.is_terminal:
+        console.print(screen(history, titles, zone, console.width))
+    else:
+        for line in plain(history, titles, zone):
+            console.print(line, highlight=False, markup=False, soft_wrap=True)

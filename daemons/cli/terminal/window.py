@@ -1,0 +1,78 @@
+"""A whole terminal, borrowed: taken when we enter, and given back as it was, however we leave.
+
+Only lines that have changed are written, all of them at once, so that nothing flickers.
+"""
+
+import os
+import signal
+from contextlib import suppress
+from typing import Self
+
+from daemons.cli.terminal.keys import Keyboard
+
+ENTER = "\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[2J"
+"""Another screen, no cursor, no line wrapped (xterm's control sequences)."""
+LEAVE = "\x1b[?2026l\x1b[0m\x1b[?7h\x1b[?25h\x1b[?1049l"
+BEGIN, END = "\x1b[?2026h", "\x1b[?2026l"
+"""A terminal that knows these shows what stands between them in one piece; any other passes over them."""
+
+
+class Window:
+    """Paints lines on a terminal, and lends its keyboard."""
+
+    def __init__(self, file: int, encoding: str, keyboard: Keyboard | None) -> None:
+        self.keyboard = keyboard
+        self._file = file
+        self._encoding = encoding
+        self._shown: list[str] = []
+
+    def __enter__(self) -> Self:
+        """Take the terminal."""
+        self.take()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Give it back."""
+        self.give_back()
+
+    def take(self) -> None:
+        """Take the terminal, also once more, after somebody else had it."""
+        if self.keyboard:
+            self.keyboard.enter()
+        self._shown = []
+        self._write(ENTER)
+
+    def give_back(self) -> None:
+        """Give the terminal back, if it is still there."""
+        with suppress(OSError):
+            self._write(LEAVE)
+        if self.keyboard:
+            self.keyboard.leave()
+
+    def paint(self, lines: list[str], *, anew: bool = False) -> None:
+        """Show these lines, from the top; OSError when the terminal has gone."""
+        if anew or len(lines) != len(self._shown):
+            self._shown = []
+        before: list[str | None] = [*self._shown] or [None] * len(lines)
+        changed = [
+            f"\x1b[{row};1H\x1b[2K{line}\x1b[0m"
+            for row, (line, old) in enumerate(zip(lines, before, strict=True), 1)
+            if line != old
+        ]
+        if changed:
+            clear = "" if self._shown else "\x1b[2J"
+            self._write(f"{BEGIN}{clear}{''.join(changed)}{END}")
+        self._shown = lines
+
+    def suspend(self) -> None:
+        """Stop as Ctrl-Z does, and take the terminal again when we go on."""
+        self.give_back()
+        handler = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+        signal.raise_signal(signal.SIGTSTP)  # to this thread, so that it stops here and nowhere else
+        signal.signal(signal.SIGTSTP, handler)
+        self.take()
+
+    def _write(self, text: str) -> None:
+        data = text.encode(self._encoding, "replace")
+        while data:
+            data = data[os.write(self._file, data) :]

@@ -1,0 +1,226 @@
+"""A trial of one device's hardware, without its process: read, switched on, and off again.
+
+It goes off by itself after `DEAD_MAN_SECONDS`, where the hardware has a timer of its own; whatever goes
+wrong here, it is switched off.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Self
+
+import zmq
+from msgspec import Struct
+
+from daemons.config.device import Device
+from daemons.errors import AlreadyRunning, HouseError, Rejected
+from daemons.kinds import Machine, Reading, Setting
+from daemons.runtime.clock import Clock
+from daemons.storage.lock import Lock
+
+PATIENCE_SECONDS = 10.0
+"""How long the hardware may take for each step."""
+DEAD_MAN_SECONDS = 10.0
+METER_SECONDS = 3.0
+"""How long a meter may take to tell."""
+LISTEN_SECONDS = 15.0
+"""How long it is waited for a press, or for a measurement."""
+LOOK_SECONDS = 0.5
+Fields = tuple[tuple[str, str], ...]
+"""Fields of a Reading, each with its unit for people."""
+DRIVEN: Fields = (
+    ("power_watts", " W"),
+    ("brightness_percent", "% bright"),
+    ("colour_temperature_kelvin", " K"),
+    ("position_percent", "% open"),
+)
+BATTERY: Fields = (("battery_percent", "% battery"),)
+SENSED: Fields = (
+    ("temperature_celsius", " °C"),
+    ("humidity_percent", "% humidity"),
+    ("battery_percent", "% battery"),
+)
+"""The same of what only tells."""
+
+
+class Step(Struct, frozen=True):
+    """One step of a trial, and what came of it."""
+
+    what: str
+    worked: bool
+    milliseconds: float = 0.0
+    told: str = ""
+
+
+class Trial:
+    """One trial; a context manager, which holds the device's name meanwhile."""
+
+    def __init__(self, device: Device) -> None:
+        """Rejected when it drives no hardware."""
+        if device.driver is None or not issubclass(device.kind, Machine):
+            raise Rejected(f"{device.name} drives no hardware")
+        self._driver = device.driver(device.name, device.driver_options)
+        self._machine: Machine[Any, Any] = device.kind(device.options, self._driver.pace)
+        self._name = device.name
+        self._now = Clock().now
+        self._poller = zmq.Poller()
+        self._presses: list[str] = []
+        self._is_switched = False
+        """Whether it was switched on here, and not seen off since."""
+        self._left = "nothing was switched"
+
+    @property
+    def danger(self) -> str | None:
+        """Say what a trial does that somebody should be there for."""
+        if "move" in self._machine.needs:
+            return "it moves"
+        return "it heats" if self._machine.heats else None
+
+    def __enter__(self) -> Self:
+        """Reach for the hardware; HouseError when its process runs."""
+        try:
+            self._lock = Lock(self._name)
+        except AlreadyRunning as error:
+            why = f"its process runs (PID {error.pid})" if error.pid else "its process runs"
+            raise HouseError(
+                f"{self._name}: {why}, and no two may switch it; `house stop {self._name}` first, "
+                f"and `house start {self._name}` after"
+            ) from error
+        self._driver.plug_in(self._machine.loads(), self._now())
+        if self._driver.socket is not None:
+            self._poller.register(self._driver.socket, zmq.POLLIN)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave nothing on that was off, whatever has happened."""
+        try:
+            if self._is_switched:
+                with suppress(KeyboardInterrupt):
+                    self._switch(Setting(on=False))
+        finally:
+            self._driver.close()
+            self._lock.release()
+
+    @property
+    def waits_for_press(self) -> bool:
+        """Whether somebody has to press it."""
+        return "press" in self._machine.needs
+
+    @property
+    def how_to_press(self) -> str:
+        """Say how, where that is not with a finger."""
+        if self._driver.real:
+            return ""
+        return f" (simulated: add a line to {Path('hardware', self._name, 'presses.jsonl').absolute()})"
+
+    def outcome(self, worked: bool) -> str:
+        """Say in a sentence how it went, and how the hardware was left."""
+        if self._is_switched:
+            return f"it was not seen to go off; see to it (its own timer may, after {DEAD_MAN_SECONDS:g} s)."
+        if not self._machine.drives:
+            return "all worked." if worked else "not all worked."
+        return f"{'all worked' if worked else 'not all worked'}; {self._left}."
+
+    def steps(self) -> Iterator[Step]:
+        """Try one thing after the other, until one does not work."""
+        first, step = self._see("answers", lambda r: r.reachable and self._is_known(r), PATIENCE_SECONDS)
+        yield step
+        if not step.worked:
+            return
+        if not self._machine.drives:
+            yield self._listen()
+            return
+        yield from self._switch_on_and_off(first)
+
+    def _switch_on_and_off(self, first: Reading) -> Iterator[Step]:
+        direction = None
+        if "move" in self._machine.needs:
+            direction = "close" if (first.position_percent or 0) > 50 else "open"  # noqa: PLR2004
+        on = Setting(on=True, direction=direction, off_after_seconds=DEAD_MAN_SECONDS)  # type: ignore[arg-type]
+        step = self._switch(on)
+        yield step
+        if not step.worked:
+            return
+        if direction is None:
+            _, step = self._see("has a meter", lambda r: r.power_watts is not None, METER_SECONDS)
+            yield step if step.worked else Step("has no meter, or it says nothing", worked=True)
+        step = self._switch(Setting(on=False))
+        yield step
+        if step.worked and first.on and direction is None:
+            limit = getattr(self._machine.options, "max_on_seconds", None)
+            again = Setting(
+                on=True,
+                brightness_percent=first.brightness_percent,
+                colour_temperature_kelvin=first.colour_temperature_kelvin,
+                off_after_seconds=limit,
+            )
+            step = self._switch(again, "is on again, as it was found")
+            if step.worked:
+                self._is_switched, self._left = False, "it was left on, as it was found"
+            yield step
+
+    def _switch(self, setting: Setting, what: str | None = None) -> Step:
+        """Switch it, and wait until it has said so itself."""
+        self._is_switched = self._is_switched or setting.on
+        self._driver.set(setting, "trial", self._now())
+        met = lambda r: bool(r.reachable) and setting.is_met_by(r)  # noqa: E731
+        _, step = self._see(what or f"goes {'on' if setting.on else 'off'}", met, PATIENCE_SECONDS)
+        if step.worked and not setting.on:
+            self._is_switched = False
+            self._left = "it was left off"
+            if "move" in self._machine.needs:
+                self._left = "it was stopped, and stands where it came to"
+        return step
+
+    def _listen(self) -> Step:
+        """Wait for what only tells to tell something."""
+        if "press" in self._machine.needs:
+            _, step = self._see("is pressed", lambda _: self._presses, LISTEN_SECONDS)
+            return Step(step.what, step.worked, step.milliseconds, ", ".join(self._presses) or step.told)
+        _, step = self._see("tells", lambda r: measured(r, SENSED) or r.on is not None, LISTEN_SECONDS)
+        if step.worked:
+            return step
+        return Step(step.what, worked=False, told=f"{step.told}; what sleeps on a battery may take longer")
+
+    def _is_known(self, reading: Reading) -> bool:
+        return reading.on is not None or not self._machine.drives
+
+    def _see(self, what: str, met: Callable[[Reading], Any], seconds: float) -> tuple[Reading, Step]:
+        """Read until a reading is as wanted, or for so long."""
+        began = time.monotonic()
+        while True:
+            reading = self._driver.read(self._now())
+            self._presses += [press.what for press in reading.presses]
+            spent = time.monotonic() - began
+            if met(reading):
+                return reading, Step(
+                    what, worked=True, milliseconds=spent * 1000, told=self._describe(reading)
+                )
+            if spent >= seconds:
+                why = (
+                    reading.fault
+                    or f"not within {seconds:g} s; it said: {self._describe(reading) or 'nothing'}"
+                )
+                return reading, Step(what, worked=False, milliseconds=spent * 1000, told=why)
+            due = self._driver.due(self._now())
+            pause = min(LOOK_SECONDS, seconds - spent)
+            if due is not None:
+                pause = min(pause, max(0.0, due - self._now()))
+            self._poller.poll(int(pause * 1000) + 1)
+
+    def _describe(self, reading: Reading) -> str:
+        """Say in a line what a reading tells."""
+        fields, words = SENSED, ("detects nothing", "detects")
+        if self._machine.drives:
+            fields, words = DRIVEN, ("off", "on")
+        elif self.waits_for_press:
+            fields, words = BATTERY, ("", "")
+        on = "" if reading.on is None else words[reading.on]
+        return ", ".join(filter(None, [on, *measured(reading, fields), reading.fault]))
+
+
+def measured(reading: Reading, fields: Fields) -> list[str]:
+    """Give what a reading measures, each with its unit."""
+    told = [(getattr(reading, name), unit) for name, unit in fields]
+    return [f"{value:g}{unit}" for value, unit in told if value is not None]

@@ -1,0 +1,1 @@
+"""What house.toml says: tables, rules, the sun, the roster, slices, checks, the editor and the plan."""

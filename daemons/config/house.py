@@ -1,0 +1,185 @@
+"""config/house.toml to a House, or to every problem in it with file, line, table, key and remedy."""
+
+from pathlib import Path
+from socket import gethostname
+from typing import Any
+
+import tomli
+from msgspec import Struct
+
+from daemons.bus.message import BRIDGE, EXCHANGE, RECORDER, STEWARD
+from daemons.config.check import check
+from daemons.config.device import Device
+from daemons.config.location import Lines, Location
+from daemons.config.roster import Peer, Roster, make_roster
+from daemons.config.slice import Slice
+from daemons.config.tables import Front, Host, Settings
+from daemons.errors import ConfigurationError
+from daemons.values import Problem, choose, convert, show
+
+DEVICE_KEYS, MIRROR_KEYS, STEWARD_KEYS = {"timezone"}, {"name", "timezone", "locale"}, {"watchdog"}
+BRIDGE_KEYS = {"name"}
+SUN_KEYS = {"latitude", "longitude"}
+"""What each sort of process depends on in [house]: a new name for the house restarts its mirror only."""
+
+
+class House(Struct, frozen=True, kw_only=True):
+    """A whole configuration, checked."""
+
+    settings: Settings
+    devices: dict[str, Device]
+    hosts: dict[str, Host]
+    raw: dict[str, Any]
+    text: str
+    """The file itself."""
+    host: str | None = None
+    """Which host this is, in a house of several."""
+
+    def table(self, name: str) -> dict[str, Any]:
+        """Give a device's table as it was written."""
+        found: dict[str, Any] = self.raw["devices"][name]
+        return found
+
+    @property
+    def gateway(self) -> tuple[str, int] | None:
+        """Return the address and the first port at which the network reaches this host; None: not at all."""
+        front = convert(self.raw.get("exchange", {}), Front)
+        if own := self.hosts.get(self.host or ""):
+            return own.address, own.port
+        if front.address is None:
+            return None
+        everywhere = front.address in ("*", "0.0.0.0", "::")  # noqa: S104  it is compared
+        return gethostname() if everywhere else front.address, front.port
+
+    @property
+    def own(self) -> list[str]:
+        """Name the devices that have a process on this host."""
+        roster = self.roster
+        return [name for name in self.devices if not roster.is_elsewhere(name)]
+
+    @property
+    def roster(self) -> Roster:
+        """Say who lives in it."""
+        return make_roster(self.raw, self.host)
+
+    def slices(self) -> dict[str, Slice]:
+        """Give each process of this host its slice: what makes no difference to it is not in it."""
+        house = self.raw.get("house", {})
+        roster = self.roster
+        slices = {}
+        for name, device in self.devices.items():
+            if roster.is_elsewhere(name):
+                continue
+            hears_all = device.kind.role != "device"
+            keys = (MIRROR_KEYS if hears_all else DEVICE_KEYS) | (SUN_KEYS if device.by_sun else set())
+            slices[name] = Slice(
+                name=name,
+                house={key: house[key] for key in keys & house.keys()},
+                table={key: value for key, value in self.table(name).items() if key != "host"},
+                peers=roster.peers if hears_all else {},
+                services=roster.services if hears_all else (),
+                host=self.host if hears_all else None,
+            )
+        slices[STEWARD] = Slice(
+            name=STEWARD, house={key: house[key] for key in STEWARD_KEYS & house.keys()}, table={}
+        )
+        if RECORDER in roster.services:
+            kinds = {name: Peer("", "", peer.kind) for name, peer in roster.peers.items()}
+            slices[RECORDER] = Slice(name=RECORDER, house={}, table=self.raw.get("recorder", {}), peers=kinds)
+        if EXCHANGE in roster.services:
+            slices[EXCHANGE] = self._front(roster)
+        if BRIDGE in roster.services:
+            slices[BRIDGE] = Slice(
+                name=BRIDGE,
+                house={key: house[key] for key in BRIDGE_KEYS & house.keys()},
+                table=self.raw[BRIDGE],
+                services=tuple(name for name in roster.services if name in (STEWARD, EXCHANGE)),
+                peers={
+                    name: bridged(device, str(self.table(name)["kind"]))
+                    for name, device in self.devices.items()
+                },
+            )
+        return slices
+
+    def _front(self, roster: Roster) -> Slice:
+        """Give the exchange its slice: where it is reached, who lives where."""
+        front = convert(self.raw.get("exchange", {}), Front)
+        own = self.hosts.get(self.host or "")
+        reached = {
+            "address": front.address or ("*" if own else None),
+            "port": own.port if own else front.port,
+        }
+        kinds = {
+            name: Peer("", "", peer.kind, (), peer.host, peer.every_seconds)
+            for name, peer in roster.peers.items()
+        }
+        return Slice(
+            name=EXCHANGE,
+            house={},
+            table={key: value for key, value in reached.items() if reached["address"]},
+            peers=kinds,
+            services=roster.services,
+            host=self.host,
+            hosts={name: about for name, about in self.hosts.items() if name != self.host},
+        )
+
+
+def bridged(device: Device, kind: str) -> Peer:
+    """Give what the bridge has to know of a device: it makes no difference to it whom that hears."""
+    abilities = sorted(device.driver.abilities) if device.driver else ()
+    return Peer(
+        device.title,
+        device.room,
+        kind,
+        abilities=tuple(abilities),
+        detects=device.kind.detects(device.options),
+    )
+
+
+def load_house(path: Path, text: str | None = None, host: str | None = None) -> House:
+    """Read and check a configuration; ConfigurationError holds all that is wrong with it.
+
+    With `text`, that is checked, as if it stood in the file. `host` is which of its hosts this is.
+    """
+    text, raw = parse(path, text)
+    problems: list[Problem] = []
+    checked = check(raw, problems)
+    if problems or checked is None:
+        lines = Lines(text)
+        found = [lines.locate(str(path), problem) for problem in problems]
+        raise ConfigurationError(sorted(found, key=lambda location: location.line))
+    settings, devices, hosts = checked
+    if not hosts:
+        host = None
+    elif host is not None and host not in hosts:
+        where = Location(
+            str(path),
+            Lines(text).line(("hosts",)),
+            "hosts",
+            None,
+            f"there is no host {show(host)}; {choose(host, hosts)}",
+        )
+        raise ConfigurationError([where])
+    return House(settings=settings, devices=devices, hosts=hosts, raw=raw, text=text, host=host)
+
+
+def parse(path: Path, text: str | None = None) -> tuple[str, dict[str, Any]]:
+    """Read a file of TOML: its text, and what that says; ConfigurationError when it is none."""
+    try:
+        text = path.read_bytes().decode() if text is None else text
+        raw = tomli.loads(text)
+    except tomli.TOMLDecodeError as error:
+        location = Location(str(path), error.lineno, "TOML", None, f"{error.msg} (column {error.colno})")
+        raise ConfigurationError([location]) from error
+    except (ValueError, RecursionError) as error:
+        what = (
+            "is not UTF-8"
+            if isinstance(error, UnicodeDecodeError)
+            else "holds a number or a nesting beyond all measure"
+        )
+        raise ConfigurationError([Location(str(path), 1, "TOML", None, what)]) from error
+    except OSError as error:
+        raise ConfigurationError(
+            [Location(str(path), 1, "TOML", None, f"cannot be read: {error.strerror}")]
+        ) from error
+    return text, raw

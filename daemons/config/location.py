@@ -1,0 +1,79 @@
+"""The position of a configuration problem: file, line, table and key."""
+
+from bisect import bisect_left
+from typing import Any
+
+import tomli
+from msgspec import Struct
+
+from daemons.values import Path as Where
+from daemons.values import Problem
+
+
+class Location(Struct, frozen=True):
+    """A problem, and where in the file it stands."""
+
+    file: str
+    line: int
+    table: str
+    key: str | None
+    text: str
+
+    def __str__(self) -> str:
+        key = f" {self.key}:" if self.key else ""
+        return f"{self.file}:{self.line}: [{self.table}]{key} {self.text}"
+
+
+class Lines:
+    """Finds the line of a value in TOML text.
+
+    tomli gives values without places. But any beginning of the file that ends between two
+    statements is TOML as well, so the line on which a value first exists can be found by
+    parsing beginnings of it, by bisection; only a file with a problem pays for that.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._lines = [f"{line}\n" for line in text.split("\n")]
+        self._parsed: dict[int, dict[str, Any]] = {}
+
+    def line(self, path: Where) -> int:
+        """Give the first line of the statement that made the path, or its nearest ancestor."""
+        while path:
+            number = bisect_left(
+                range(len(self._lines)), True, key=lambda n: exists(self._up_to(n + 1), path)
+            )
+            if number < len(self._lines):
+                return number + 1
+            path = path[:-1]
+        return 1
+
+    def _up_to(self, number: int) -> dict[str, Any]:
+        """Parse the beginning that ends with the statement which this line belongs to."""
+        end = number
+        while end not in self._parsed:
+            try:
+                self._parsed[end] = tomli.loads("".join(self._lines[:end]))
+            except tomli.TOMLDecodeError:
+                end += 1
+        self._parsed[number] = self._parsed[end]
+        return self._parsed[number]
+
+    def locate(self, file: str, problem: Problem) -> Location:
+        """Say where a problem stands: the innermost table that has a header, and the key in it."""
+        words = [str(part) for part in problem.path]
+        depth = 2 if words[0] in ("devices", "hosts") else 1
+        if words[2:3] == ["when"]:
+            table, key = ".".join(words[:3]), ".".join(words[4:])
+        else:
+            table, key = ".".join(words[:depth]), ".".join(words[depth:])
+        return Location(file, self.line(problem.path), table, key or None, problem.text)
+
+
+def exists(raw: Any, path: Where) -> bool:
+    """Tell whether parsed TOML has something at a path."""
+    for part in path:
+        try:
+            raw = raw[part]
+        except (KeyError, IndexError, TypeError):
+            return False
+    return True

@@ -1,0 +1,76 @@
+"""What a reload would do, and why: how the slices that run differ from those that are written. Pure."""
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct
+
+from daemons.config.slice import Slice
+
+
+class Difference(Struct, frozen=True):
+    """One value that is another; a side on which it is not there at all has nothing."""
+
+    key: str
+    old: Any
+    new: Any
+
+
+class Change(Struct, frozen=True):
+    """What happens to one process."""
+
+    name: str
+    action: Literal["start", "stop", "restart"]
+    differences: tuple[Difference, ...]
+
+
+def make_plan(running: dict[str, Slice], written: dict[str, Slice], *, relaunched: set[str]) -> list[Change]:
+    """Say what happens to whom.
+
+    `relaunched` are those whose program differs for another reason than their slice.
+    """
+    plan = []
+    for name in sorted(running.keys() | written.keys()):
+        old, new = running.get(name), written.get(name)
+        differences = tuple(differ(old, new))
+        if old is None:
+            plan.append(Change(name, "start", differences))
+        elif new is None:
+            plan.append(Change(name, "stop", differences))
+        elif differences:
+            plan.append(Change(name, "restart", differences))
+        elif name in relaunched:
+            plan.append(
+                Change(name, "restart", (Difference("program", "as it was", "as this version launches it"),))
+            )
+    return plan
+
+
+def differ(old: Slice | None, new: Slice | None) -> Iterator[Difference]:
+    """Yield each value in which two slices differ, by its path."""
+    before, after = dict(flatten(old)), dict(flatten(new))
+    for key in sorted(before.keys() | after.keys()):
+        if before.get(key) != after.get(key):
+            yield Difference(key, before.get(key), after.get(key))
+
+
+def flatten(slice_: Slice | None) -> Iterator[tuple[str, Any]]:
+    """Yield each value of a slice with its path, as a person would name it."""
+    if slice_ is None:
+        return
+    raw = msgspec.to_builtins(slice_)
+    for part, prefix in (("table", ""), ("house", "house."), ("peers", "peers.")):
+        for key, value in raw[part].items():
+            yield from _flatten(value, f"{prefix}{key}.")
+
+
+def _flatten(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict) and value:
+        for key, inner in value.items():
+            yield from _flatten(inner, f"{path}{key}.")
+    elif isinstance(value, list) and value and isinstance(value[0], dict):
+        for index, inner in enumerate(value):
+            yield from _flatten(inner, f"{path[:-1]}[{index}].")
+    else:
+        yield path[:-1], value

@@ -1,0 +1,1 @@
+"""What several drivers share: the worker thread, MQTT, mDNS and secrets."""

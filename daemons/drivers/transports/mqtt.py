@@ -1,0 +1,96 @@
+"""A session with a broker (MQTT 3.1.1), and a conversation through it with what stands behind it.
+
+A broker may be there while the hardware is not, so two things can be lost. The session ends with
+the broker; while only the hardware is lost the session is held, for its first word comes by it.
+"""
+
+import asyncio
+import os
+import socket
+import ssl
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING
+
+import aiomqtt
+
+from daemons.drivers.transports.broker import Broker
+from daemons.drivers.transports.secret import read_secret
+from daemons.errors import Unreachable
+
+if TYPE_CHECKING:
+    pass
+
+CONNECT_SECONDS = 5.0
+KEEPALIVE_SECONDS = 10
+"""How often a silent session is tried; a broker that says nothing for half as long again is lost."""
+ANSWER_SECONDS = 5.0
+"""How long hardware behind the broker may take to say what it is, or what it did."""
+NO_DELAY = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+"""Without it the second of two messages waits some 40 ms for the first one's acknowledgement."""
+QOS = 1
+"""At least once: what is asked for may come twice, and is the same twice."""
+LOST = "Disconnected during message iteration"
+"""The library's words."""
+REFUSED = ("not auth", "bad user name or password", "bad username or password")
+
+
+@asynccontextmanager
+async def connected(
+    device: str,
+    broker: Broker,
+    topics: Sequence[str],
+    *,
+    identifier: str | None = None,
+    will: aiomqtt.Will | None = None,
+) -> AsyncIterator[aiomqtt.Client]:
+    """Have a session that hears the topics; Unreachable when it cannot be had, or is lost.
+
+    The broker keeps nothing of it (a clean session): what is said while it is away is not heard later.
+    """
+    try:
+        client = aiomqtt.Client(
+            broker.broker,
+            broker.port,
+            username=broker.username,
+            password=read_secret(device, broker.password_file),
+            identifier=identifier or f"house-{device}-{os.urandom(4).hex()}",
+            clean_session=True,
+            will=will,
+            keepalive=KEEPALIVE_SECONDS,
+            timeout=CONNECT_SECONDS,
+            tls_context=ssl.create_default_context(cafile=broker.certificate_authority)
+            if broker.tls
+            else None,
+            socket_options=[NO_DELAY],
+        )
+        async with client:
+            for topic in topics:
+                await client.subscribe(topic, QOS)
+            yield client
+    except (aiomqtt.MqttError, OSError, ssl.SSLError, ValueError) as error:
+        raise Unreachable(device, f"broker {broker.place}", explain(error)) from error
+
+
+def explain(error: Exception) -> str:
+    """Say what is wrong with a session."""
+    text = str(error) or type(error).__name__
+    if "CERTIFICATE_VERIFY_FAILED" in text:
+        why = text.partition("certificate verify failed: ")[2].partition(" (_ssl")[0]
+        return f"its certificate is not trusted: {why or text}"
+    if text == LOST:
+        return "the connection was lost"
+    if any(word in text.lower() for word in REFUSED):
+        return f"it refuses the user name or the password ({text})"
+    return text
+
+
+async def retained(device: str, broker: Broker, topic: str, seconds: float) -> list[tuple[str, bytes]]:
+    """Give what a broker keeps on these topics, heard within so long; nothing when it is not there."""
+    found: list[tuple[str, bytes]] = []
+    with suppress(TimeoutError, Unreachable):
+        async with asyncio.timeout(seconds), connected(device, broker, [topic]) as client:
+            async for message in client.messages:
+                if isinstance(message.payload, bytes | bytearray):
+                    found.append((str(message.topic), bytes(message.payload)))
+    return found

@@ -1,0 +1,392 @@
+"""What a device is in Home Assistant: entities, made from what its kind declares. Pure.
+
+There is no list of kinds here. What a kind can be told (its commands) and what it shows (its
+fields, each with the unit in its name) say what it is: what opens and closes is a cover, what
+keeps a temperature is a climate, what goes on and off is a switch or a light, what is pressed is
+an event. The commands that are left are buttons, the fields that are left are sensors. Of what
+only some hardware tells, there is an entity once this hardware has told it.
+
+The keys are Home Assistant's (home-assistant.io/integrations, the page of each component with mqtt).
+"""
+
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
+
+from msgspec import Meta, Struct, structs
+
+from daemons.bus.presence import PRESENCES
+from daemons.config.roster import Peer
+from daemons.kinds import TOUCHES, Kind, Link, Reading
+from daemons.processes.bridge.topics import OFFLINE, ONLINE, Topics
+
+Config = dict[str, Any]
+QOS = 1
+MAIN = "main"
+"""The key of the entity that is the device itself; it has the device's name."""
+LONGEST_STATE = 255
+"""Characters of a state in Home Assistant."""
+TEMPERATURE_STEP = 0.5
+MIRED = 1_000_000
+"""Mireds times kelvins; a light's templates are told in mireds, in every version."""
+
+ASKED = "brightness is defined or color_temp is defined"
+BRIGHTNESS = (
+    f"([((brightness | default(state_attr(entity_id, 'brightness')) or 255) / 2.55) | round | int, 1] | max)"
+    f" if {ASKED} else none"
+)
+COLOUR_TEMPERATURE = (
+    f"((({MIRED} / color_temp) if color_temp is defined else state_attr(entity_id, 'color_temp_kelvin'))"
+    f" | int(0) or none) if {ASKED} else none"
+)
+"""What a light is asked for: where one of the two is, the other stays as it is; else it goes on as usual."""
+
+
+class Unit(NamedTuple):
+    """What the end of a field's name says of its value, in Home Assistant's words."""
+
+    symbol: str
+    device_class: str | None = None
+    state_class: str = "measurement"
+
+
+UNITS = {
+    "watt_hours": Unit("Wh", "energy", "total_increasing"),
+    "watts": Unit("W", "power"),
+    "volts": Unit("V", "voltage"),
+    "amperes": Unit("A", "current"),
+    "hertz": Unit("Hz", "frequency"),
+    "celsius": Unit("°C", "temperature"),
+    "percent": Unit("%"),
+    "seconds": Unit("s", "duration"),
+    "kelvin": Unit("K"),
+    "lux": Unit("lx", "illuminance"),
+    "hectopascals": Unit("hPa", "atmospheric_pressure"),
+    "bytes": Unit("B", "data_size"),
+}
+CLASSES = {"battery_percent": "battery", "humidity_percent": "humidity"}
+"""The fields whose device class is not that of their unit."""
+DETECTIONS = {"motion": "motion", "opening": "opening", "water": "moisture", "smoke": "smoke", "gas": "gas"}
+"""What is detected, with Home Assistant's word for it; another word has none."""
+FROM_HARDWARE = frozenset(
+    field.name for field in structs.fields(Reading) if any(field.name.endswith(f"_{end}") for end in UNITS)
+)
+"""What only some hardware measures."""
+LINK = frozenset(field.encode_name for field in structs.fields(Link))
+
+
+class Entity(NamedTuple):
+    """One entity: its component, what tells it from the others of its device, and its configuration."""
+
+    component: str
+    key: str
+    config: Config
+
+
+class Subject(Struct, frozen=True, kw_only=True):
+    """A device, and all that matters of it here."""
+
+    name: str
+    peer: Peer
+    kind: type[Kind]
+    told: frozenset[str] = frozenset()
+    """What only some hardware tells, and this one has told."""
+    obeys: bool = True
+    """Whether commands are taken for it."""
+
+    def entities(self, topics: Topics) -> list[Entity]:
+        """Give what it is, its buttons, and what else it shows."""
+        return Maker(self, topics).make()
+
+
+class Maker:
+    """Makes the entities of one device; what one of them has taken is not shown by another."""
+
+    def __init__(self, subject: Subject, topics: Topics) -> None:
+        kind = subject.kind
+        self._subject = subject
+        self._topics = topics
+        self._state = topics.state(subject.name)
+        self._commands = {c.__name__.lower(): c for c in kind.commands} if subject.obeys else {}
+        self._fields = {
+            name: type_
+            for name, type_ in kind.fields().items()
+            if name not in FROM_HARDWARE or not is_optional(type_) or name in subject.told
+        }
+        self._drives = bool(getattr(kind, "drives", True))
+
+    def make(self) -> list[Entity]:
+        """Give them."""
+        main = self._main()
+        found = [main] if main else []
+        found += [self._button(word) for word in self._commands]
+        for name, type_ in self._fields.items():
+            if (entity := self._shown(name, type_)) is not None:
+                found.append(entity)
+        return [*found, self._process()]
+
+    # What it is
+
+    def _main(self) -> Entity | None:
+        commands, fields = self._commands.keys(), self._fields.keys()
+        if {"open", "close"} <= commands and "phase" in fields:
+            return self._cover()
+        if {"on", "off", "set"} <= commands and {"target_celsius", "enabled", "status"} <= fields:
+            return self._climate()
+        if {"on", "off"} <= commands and "status" in fields:
+            return self._light() if self._subject.kind.lights else self._switch()
+        if getattr(self._subject.kind, "needs", None) == {"press"} and "phase" in fields:
+            return self._event()
+        return None
+
+    def _switch(self) -> Entity:
+        self._take("on", "off", "toggle", "status")
+        template = shown("'on' if {} else 'off'", "status")
+        return self._obeying("switch", payload_on="on", payload_off="off", value_template=template)
+
+    def _light(self) -> Entity:
+        settable = {field.encode_name for field in structs.fields(self._commands["on"])} & self._fields.keys()
+        can, args, more = self._subject.peer.abilities, {}, {}
+        if "dim" in can and "brightness_percent" in settable:
+            args["brightness_percent"] = BRIGHTNESS
+            more["brightness_template"] = shown("({} * 2.55) | round | int", "brightness_percent")
+        if "tint" in can and "colour_temperature_kelvin" in settable:
+            args["colour_temperature_kelvin"] = COLOUR_TEMPERATURE
+            mireds = f"(({MIRED} / {{0}}) | round | int) if {{0}} else none"
+            more["color_temp_template"] = shown(mireds, "colour_temperature_kelvin")
+        given = ", ".join(f"'{arg}': {value}" for arg, value in args.items())
+        self._take("on", "off", "toggle", "status", "brightness_percent", "colour_temperature_kelvin")
+        return self._obeying(
+            "light",
+            schema="template",
+            command_on_template=f"{{{{ {{'command': 'on', 'args': {{{given}}}}} | to_json }}}}",
+            command_off_template="off",
+            state_template=shown("'on' if {} else 'off'", "status"),
+            **more,
+        )
+
+    def _cover(self) -> Entity:
+        same = "('open', 'closed', 'opening', 'closing')"
+        state = f"{{0}} if {{0}} in {same} else ('' if {{0}} == 'unknown' else 'open')"
+        more: Config = {"payload_stop": "stop" if "stop" in self._commands else None}
+        if "position_percent" in self._subject.kind.fields():
+            more["position_topic"] = self._state
+            more["position_template"] = shown("'' if {0} is none else {0} | int", "position_percent")
+            if "set" in self._commands:
+                more["set_position_topic"] = self._topics.command(self._subject.name, "set")
+                self._take("set")
+        self._take("open", "close", "stop", "status", "phase", "position_percent")
+        template = shown(state, "phase")
+        return self._obeying(
+            "cover", payload_open="open", payload_close="close", value_template=template, **more
+        )
+
+    def _climate(self) -> Entity:
+        (wish,) = structs.fields(self._commands["set"])
+        low, high = bounds(wish.type)
+        name, more = self._subject.name, {}
+        if "temperature_celsius" in self._subject.kind.fields():
+            more["current_temperature_topic"] = self._state
+            more["current_temperature_template"] = shown("{}", "temperature_celsius")
+        self._take("on", "off", "set", "status", "enabled", "target_celsius", "temperature_celsius")
+        return self._entity(
+            "climate",
+            MAIN,
+            None,
+            modes=["off", "heat"],
+            mode_state_topic=self._state,
+            mode_state_template=shown("'heat' if {} else 'off'", "enabled"),
+            mode_command_topic=self._topics.command(name),
+            mode_command_template="{{ 'off' if value == 'off' else 'on' }}",
+            temperature_state_topic=self._state,
+            temperature_state_template=shown("{}", "target_celsius"),
+            temperature_command_topic=self._topics.command(name, "set"),
+            action_topic=self._state,
+            action_template=shown("'heating' if {} else ('idle' if {} else 'off')", "status", "enabled"),
+            temperature_unit="C",
+            precision=0.1,
+            temp_step=TEMPERATURE_STEP,
+            min_temp=low,
+            max_temp=high,
+            **more,
+        )
+
+    def _event(self) -> Entity:
+        topic = self._topics.event(self._subject.name)
+        types = [touch for touch in literals(self._fields["phase"]) if touch in TOUCHES]
+        self._take("status", "phase", "last")
+        return self._entity("event", MAIN, None, state_topic=topic, event_types=types, device_class="button")
+
+    # What else it can be told, and shows
+
+    def _button(self, word: str) -> Entity:
+        # Each press has an id of its own, so that one that MQTT delivers twice is done once.
+        template = "{{ {'id': 'ha-%.6f' % as_timestamp(now())} | to_json }}"
+        topic = self._topics.command(self._subject.name, word)
+        return self._entity("button", word, words(word), command_topic=topic, command_template=template)
+
+    def _shown(self, name: str, type_: Any) -> Entity | None:
+        plain = parts(type_) - {NoneType}
+        if name == "reachable":
+            return self._truth(name, "Hardware", device_class="connectivity", entity_category="diagnostic")
+        if name == "fault":
+            return self._problem()
+        if name in LINK or (name == "power_watts" and not self._drives):
+            return None
+        if name == "status":
+            return self._status()
+        if plain == {bool}:
+            return self._truth(name, words(name))
+        if options := literals(type_):
+            return self._choice(name, options, nothing=is_optional(type_))
+        if plain and plain <= {int, float}:
+            return self._number(name)
+        if plain == {str}:
+            more = {"entity_category": "diagnostic"} if is_optional(type_) else {}
+            template = shown(f"({{}} or '')[:{LONGEST_STATE}]", name)
+            return self._telling("sensor", name, words(name), value_template=template, **more)
+        return None
+
+    def _problem(self) -> Entity:
+        why = "{{ {'fault': value_json.state.fault} | to_json }}"
+        return self._truth(
+            "fault",
+            "Problem",
+            device_class="problem",
+            entity_category="diagnostic",
+            json_attributes_topic=self._state,
+            json_attributes_template=why,
+        )
+
+    def _status(self) -> Entity | None:
+        detects = self._subject.peer.detects
+        if detects is None:
+            return self._truth("status", "On") if self._drives else None
+        more = {"device_class": DETECTIONS[detects]} if detects in DETECTIONS else {}
+        template = shown("'on' if {} else 'off'", "status")
+        if "phase" in self._fields:  # what is not known to be quiet is not quiet
+            quiet = "('off' if {1} not in ('unknown', 'stale') else none)"
+            template = shown(f"'on' if {{0}} else {quiet}", "status", "phase")
+        return self._truth("status", words(detects), **{"value_template": template, **more})
+
+    def _number(self, name: str) -> Entity:
+        end = next((end for end in UNITS if name == end or name.endswith(f"_{end}")), None)
+        template = shown("{}", name)
+        if end is None:  # a count
+            more = {"state_class": "measurement", "entity_category": "diagnostic"}
+            return self._telling("sensor", name, words(name), value_template=template, **more)
+        unit = UNITS[end]
+        class_ = CLASSES.get(name, unit.device_class)
+        return self._telling(
+            "sensor",
+            name,
+            words(name.removesuffix(end).strip("_") or end),
+            value_template=template,
+            unit_of_measurement=unit.symbol,
+            state_class=unit.state_class,
+            **({"device_class": class_} if class_ else {}),
+        )
+
+    def _choice(self, name: str, options: list[str], *, nothing: bool) -> Entity:
+        template = shown("{}" if not nothing else "{} or 'none'", name)
+        options = [*options, "none"] if nothing else options
+        return self._telling(
+            "sensor", name, words(name), value_template=template, device_class="enum", options=options
+        )
+
+    def _process(self) -> Entity:
+        # It is there as long as the bridge is: that the device is not there is what it tells.
+        config = {
+            "state_topic": self._topics.presence(self._subject.name),
+            "device_class": "enum",
+            "options": list(PRESENCES),
+            "entity_category": "diagnostic",
+            "availability": [self._holds(self._topics.availability())],
+        }
+        return self._entity("sensor", "process", "Process", **config)
+
+    # How
+
+    def _take(self, *names: str) -> None:
+        for name in names:
+            self._commands.pop(name, None)
+            self._fields.pop(name, None)
+        if parts(self._fields.get("phase")) == {str}:  # "on" and "off", which the entity says itself
+            self._fields.pop("phase")
+
+    def _truth(self, name: str, title: str, **more: Any) -> Entity:
+        template = shown("'on' if {} else 'off'", name)
+        config = {"value_template": template, "payload_on": "on", "payload_off": "off", **more}
+        if name in (*LINK, "fault"):  # these are what tells that the hardware cannot be reached
+            config["availability"] = [
+                self._holds(self._topics.availability()),
+                {
+                    "topic": self._topics.presence(self._subject.name),
+                    "value_template": f"{{{{ '{ONLINE}' if value == 'live' else '{OFFLINE}' }}}}",
+                },
+            ]
+        return self._telling("binary_sensor", name, title, **config)
+
+    def _obeying(self, component: str, **config: Any) -> Entity:
+        command = self._topics.command(self._subject.name)
+        return self._entity(component, MAIN, None, command_topic=command, state_topic=self._state, **config)
+
+    def _telling(self, component: str, key: str, title: str, **config: Any) -> Entity:
+        return self._entity(component, key, title, state_topic=self._state, **config)
+
+    def _entity(self, component: str, key: str, title: str | None, **config: Any) -> Entity:
+        bridge, device = self._topics.availability(), self._topics.availability(self._subject.name)
+        common = {
+            "name": title,
+            "qos": QOS,
+            "availability": [self._holds(bridge), self._holds(device)],
+            "availability_mode": "all",
+        }
+        return Entity(component, key, {**common, **config})
+
+    @staticmethod
+    def _holds(topic: str) -> Config:
+        return {"topic": topic}  # online and offline is what Home Assistant expects there
+
+
+def shown(expression: str, *fields: str) -> str:
+    """Give a template over fields of the state; {} in the expression are the fields."""
+    return f"{{{{ {expression.format(*(f'value_json.state.{field}' for field in fields))} }}}}"
+
+
+def words(name: str) -> str:
+    """Give a name as people read it."""
+    return name.replace("_", " ").capitalize()
+
+
+def parts(type_: Any) -> set[Any]:
+    """Give the types that a field's type allows, without their limits."""
+    if get_origin(type_) is Annotated:
+        return parts(get_args(type_)[0])
+    if get_origin(type_) in (Union, UnionType):
+        return set().union(*(parts(part) for part in get_args(type_)))
+    return {type_}
+
+
+def is_optional(type_: Any) -> bool:
+    """Tell whether a field may hold nothing."""
+    return NoneType in parts(type_)
+
+
+def literals(type_: Any) -> list[str]:
+    """Give the words that a field may hold, where these are all it may hold."""
+    plain = [part for part in parts(type_) if part is not NoneType]
+    if len(plain) == 1 and get_origin(plain[0]) is Literal:
+        return [str(word) for word in get_args(plain[0])]
+    return []
+
+
+def bounds(type_: Any) -> tuple[float, float]:
+    """Give the least and the most that an argument may be; where it says none, what is usual in a room."""
+    limits = (
+        [meta for meta in get_args(type_)[1:] if isinstance(meta, Meta)]
+        if get_origin(type_) is Annotated
+        else []
+    )
+    low = next((meta.ge for meta in limits if meta.ge is not None), 7)
+    high = next((meta.le for meta in limits if meta.le is not None), 35)
+    return low, high

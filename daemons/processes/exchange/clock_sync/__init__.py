@@ -1,0 +1,1 @@
+"""Converts the times of another host into those of this host."""

@@ -1,0 +1,1 @@
+"""The process that gathers all states and serves the page."""

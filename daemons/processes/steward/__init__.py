@@ -1,0 +1,1 @@
+"""The process that watches that every other one lives and works."""

@@ -1,0 +1,1 @@
+"""What stands in the run directory: paths, locks, journals and the history."""

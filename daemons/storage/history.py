@@ -1,0 +1,167 @@
+"""What is written down of the house, read: by the page and by `house history`.
+
+It is one SQLite file. The recorder alone writes it; whoever reads does so in a process of its
+own, and neither waits for the other (WAL).
+"""
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from datetime import datetime, tzinfo
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from daemons.errors import DamagedHistory, HistoryError
+from daemons.storage.series import MINUTE_SECONDS, Six, points, thin
+from daemons.values import Seconds
+
+PATH = Path("history") / "history.db"
+"""Where it stands, from inside the run directory."""
+VERSION = 1
+BUSY_SECONDS = 1.0
+MOST_STRETCHES, MOST_EVENTS = 1000, 1000
+"""How much of one device is told in one answer."""
+MOST_POINTS = 300
+"""How finely measurements are told, unless something else is asked for."""
+RANGE = (
+    "FROM {table} WHERE {key} = :id AND at < :until AND at >= "
+    "ifnull((SELECT max(at) FROM {table} WHERE {key} = :id AND at <= :since), :since)"
+)
+"""What is of a range, and the last before it, which held when it began."""
+STEPS = f"""
+    SELECT at, (CAST(at AS INTEGER) / {MINUTE_SECONDS} + 1) * {MINUTE_SECONDS}.0,
+        low, mean, high, last {RANGE.format(table="minute", key="series")}
+    UNION ALL SELECT at, at, value, value, value, value
+        {RANGE.format(table="sample", key="series")}
+    ORDER BY at
+"""
+"""The steps of a series, as `series.Step` has them."""
+NOTHING = "there is no history yet; the recorder begins it when the house is up"
+ADVICE = (
+    "the recorder looks once an hour, sets it aside and begins a new one; so does `house restart recorder`"
+)
+NO_ID = ("hardware", "restore", "max_on", "off_timer")
+"""Causes that name no press: many changes share one, and none of them was the first."""
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Say in the house's words what SQLite or the disk complains of."""
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        if isinstance(error, HistoryError):
+            raise
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        text = f"{PATH}: {error.strerror if isinstance(error, OSError) else error}"
+        if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            raise DamagedHistory(text) from error
+        raise HistoryError(text) from error
+
+
+def moment(text: str, zone: tzinfo, now: float) -> float:
+    """Read what a person says of a moment that has been; ValueError says what is allowed."""
+    allowed = 'how long ago, such as "90s", "2h" or "7d", or a date and time, such as "2026-11-24 06:30"'
+    try:
+        at = now - Seconds.parse(text)
+    except ValueError:
+        try:
+            read = datetime.fromisoformat(text)
+            at = (read if read.tzinfo else read.replace(tzinfo=zone)).timestamp()
+        except (ValueError, OverflowError) as error:
+            raise ValueError(f"{text!r} is no moment; allowed: {allowed}") from error
+    if not 0 <= at < now:
+        raise ValueError(f"{text!r} is no moment that has been; allowed: {allowed}")
+    return at
+
+
+def read(path: Path, names: Iterable[str], since: float, until: float, most: int) -> dict[str, Any]:
+    """Give what happened from `since` to `until`, as docs/page.md describes it.
+
+    Measurements are told by `most` points each at the most. HistoryError says why there is
+    nothing to tell.
+    """
+    if not (since < until and most > 0):
+        raise ValueError("a history is read from a moment to a later one, in one point or more")
+    if not path.exists():
+        raise HistoryError(NOTHING)
+    try:
+        return _read(path, names, since, until, most)
+    except DamagedHistory as error:
+        raise DamagedHistory(f"{error}; {ADVICE}") from error
+
+
+def _read(path: Path, names: Iterable[str], since: float, until: float, most: int) -> dict[str, Any]:
+    with (
+        translated(),
+        closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", timeout=BUSY_SECONDS, uri=True)) as db,
+    ):
+        db.execute("BEGIN")  # so that all that is read is of one moment
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+        if version == 0:
+            raise HistoryError(NOTHING)  # it is being made at this moment
+        if version != VERSION:
+            raise DamagedHistory(f"{path}: it is of version {version}, this house reads {VERSION}")
+        devices = {name: _device(db, name, since, until, most) for name in names}
+        causes = {stretch["cause"] for found in devices.values() for stretch in found["stretches"]}
+        return {
+            "since": since,
+            "until": until,
+            "resolution_seconds": (until - since) / most,
+            "devices": devices,
+            "causes": _causes(db, causes - {None, *NO_ID}),
+        }
+
+
+def _device(db: sqlite3.Connection, name: str, since: float, until: float, most: int) -> dict[str, Any]:
+    row = db.execute("SELECT id FROM device WHERE name = ?", (name,)).fetchone()
+    if row is None:
+        return {"stretches": [], "measurements": {}, "processes": []}
+    events = db.execute(
+        "SELECT at, life, pid, reason FROM process WHERE device = ? AND at BETWEEN ? AND ? "
+        "ORDER BY at DESC LIMIT ?",
+        (*row, since, until, MOST_EVENTS),
+    ).fetchall()
+    series = db.execute("SELECT name, id FROM series WHERE device = ? ORDER BY name", row)
+    measured = {name: points(_steps(db, id_, since, until), since, until, most) for name, id_ in series}
+    return {
+        "stretches": _stretches(db, row[0], since, until),
+        "measurements": {name: told for name, told in measured.items() if told},
+        "processes": [
+            dict(zip(("at", "life", "pid", "reason"), event, strict=True)) for event in reversed(events)
+        ],
+    }
+
+
+def _stretches(db: sqlite3.Connection, device: int, since: float, until: float) -> list[dict[str, Any]]:
+    """Give what the device was, from what it was at the beginning."""
+    given = {"id": device, "since": since, "until": until}
+    rows = db.execute(f"SELECT at {RANGE.format(table='change', key='device')} ORDER BY at", given)
+    moments = thin([at for (at,) in rows], until, MOST_STRETCHES)
+    query = "SELECT min(at) FROM change WHERE device = :id AND at >= :until"
+    (after,) = db.execute(query, given).fetchone()
+    told = []
+    for at, to in zip(moments, [*moments[1:], after], strict=False):
+        query = "SELECT state, cause FROM change WHERE device = ? AND at = ?"
+        state, cause = db.execute(query, (device, at)).fetchone()
+        told.append({"from": at, "to": to, "state": msgspec.json.decode(state), "cause": cause})
+    return told
+
+
+def _steps(db: sqlite3.Connection, series: int, since: float, until: float) -> Iterator[Six]:
+    """Give what was measured, from the value that held at the beginning."""
+    return iter(db.execute(STEPS, {"id": series, "since": since, "until": until}))
+
+
+def _causes(db: sqlite3.Connection, causes: set[str]) -> dict[str, Any]:
+    """Say of each cause which device changed by it first, and to what."""
+    found = {}
+    query = (
+        "SELECT name, at, state FROM change JOIN device ON id = device WHERE cause = ? ORDER BY at LIMIT 1"
+    )
+    for cause in sorted(causes):
+        device, at, state = db.execute(query, (cause,)).fetchone()
+        found[cause] = {"device": device, "at": at, "phase": msgspec.json.decode(state).get("phase")}
+    return found

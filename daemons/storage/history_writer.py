@@ -1,0 +1,278 @@
+"""The one hand that writes the history: whole, once, and in small steps that hold up nobody.
+
+What is committed outlives a kill; once a second it is forced to the disk, so that a power cut
+takes one second at the most: the journal's own two steps.
+"""
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from daemons.errors import DamagedHistory, HistoryError
+from daemons.storage.history import BUSY_SECONDS, PATH, VERSION, translated
+from daemons.storage.series import fold, minute_of
+
+SCHEMA = """
+    CREATE TABLE device (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+    CREATE TABLE change (device INTEGER, at REAL, state TEXT, cause TEXT,
+        PRIMARY KEY (device, at)) WITHOUT ROWID;
+    CREATE INDEX change_by_cause ON change (cause, at) WHERE cause IS NOT NULL;
+    CREATE TABLE process (device INTEGER, at REAL, life TEXT, pid INTEGER, reason TEXT,
+        PRIMARY KEY (device, at)) WITHOUT ROWID;
+    CREATE TABLE series (id INTEGER PRIMARY KEY, device INTEGER, name TEXT, UNIQUE (device, name));
+    CREATE TABLE sample (series INTEGER, at REAL, value REAL, PRIMARY KEY (series, at)) WITHOUT ROWID;
+    CREATE TABLE minute (series INTEGER, at REAL, low REAL, mean REAL, high REAL, last REAL,
+        PRIMARY KEY (series, at)) WITHOUT ROWID;
+"""
+"""A state is JSON, the fields that are no measurements. All moments are Unix seconds."""
+HOUR_SECONDS, DAY_SECONDS = 3600, 86400
+STEP_ROWS = 500
+"""How many rows are folded or forgotten at one go."""
+CHECK_SECONDS, CHECK_BYTES = 0.05, 1 << 24
+"""How long a file may be examined at the start, and up to what size it is."""
+WAL_PAGES = 250
+"""How much is written beside the file before it is taken over into it: a megabyte, in a few ms."""
+CACHE = -256
+"""How much of the file is kept in memory, in kB, with SQLite's minus sign."""
+MOST_ASIDE = 3
+"""How many files that were set aside are kept."""
+
+
+class Change(NamedTuple):
+    """A device turned to a state."""
+
+    device: str
+    at: float
+    state: dict[str, Any]
+    cause: str | None
+    turned: bool = True
+    """False for the state that it began with: that has a moment only for want of a better one."""
+
+
+class Sample(NamedTuple):
+    """A measurement had a value."""
+
+    device: str
+    name: str
+    at: float
+    value: float
+
+
+class Event(NamedTuple):
+    """A process began to live otherwise."""
+
+    device: str
+    at: float
+    life: str
+    pid: int | None
+    reason: str | None
+
+
+Row = Change | Sample | Event
+INSERT: dict[type, str] = {
+    Change: "INSERT OR IGNORE INTO change SELECT :id, :at, :state, :cause WHERE :turned OR (:state, :cause) "
+    "IS NOT (SELECT state, cause FROM change WHERE device = :id AND at <= :at ORDER BY at DESC LIMIT 1)",
+    Sample: "INSERT OR IGNORE INTO sample SELECT :id, :at, :value WHERE :value "
+    "IS NOT (SELECT value FROM sample WHERE series = :id AND at <= :at ORDER BY at DESC LIMIT 1)",
+    Event: "INSERT OR IGNORE INTO process SELECT :id, :at, :life, :pid, :reason WHERE (:life, :pid, :reason) "
+    "IS NOT (SELECT life, pid, reason FROM process WHERE device = :id AND at <= :at "
+    "ORDER BY at DESC LIMIT 1)",
+}
+"""How each is written: not twice, and not when it only says again what was said last."""
+
+
+class Writer:
+    """The one who writes."""
+
+    def __init__(self, path: Path = PATH) -> None:
+        """Open the file, or make it; HistoryError says why not, DamagedHistory that it must go."""
+        with translated():
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+            try:
+                self.is_new = self._prepare(path)
+            except BaseException:
+                self._db.close()
+                raise
+            self._path, self._inode = path, path.stat().st_ino
+        self._ids: dict[tuple[str, ...], int] = {}
+        self._todo: list[tuple[str, int]] = []
+        self._tidied = 0.0
+        self._unsafe = False
+
+    def _prepare(self, path: Path) -> bool:
+        """Examine what is there, and make the tables when nothing is; tell whether it is new."""
+        own = {
+            "journal_mode": "WAL",
+            "synchronous": "NORMAL",
+            "wal_autocheckpoint": WAL_PAGES,
+            "cache_size": CACHE,
+        }
+        for key, value in own.items():
+            self._db.execute(f"PRAGMA {key} = {value}")
+        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        (tables,) = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if version == VERSION:
+            self._examine(path)
+            return False
+        if version or tables:
+            raise DamagedHistory(f"{path}: it is of version {version}, this house writes {VERSION}")
+        self._db.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT")
+        return True
+
+    def _examine(self, path: Path) -> None:
+        """Look for damage, as long as a start can wait for it; the rest is found when it is met."""
+        if path.stat().st_size > CHECK_BYTES:
+            return
+        end = time.monotonic() + CHECK_SECONDS
+        self._db.set_progress_handler(lambda: time.monotonic() > end, 1000)
+        try:
+            found = self._db.execute("PRAGMA quick_check(1)").fetchone()[0]
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
+                raise
+            return
+        finally:
+            self._db.set_progress_handler(None, 0)
+        if found != "ok":
+            raise DamagedHistory(f"{path}: {found}")
+
+    def write(self, rows: Iterable[Row]) -> None:
+        """Write down rows, all or none; what is written already is not written twice."""
+        with translated():
+            if self._path.stat().st_ino != self._inode:
+                raise HistoryError(f"{self._path}: the file was taken away")
+            with self._transaction():
+                for row in rows:
+                    self._write(row)
+            self._unsafe = True
+
+    def secure(self) -> None:
+        """Force what was committed to the disk."""
+        if self._unsafe:
+            with translated(), Path(f"{self._path}-wal").open("rb") as wal:
+                os.fsync(wal.fileno())
+            self._unsafe = False
+
+    def size(self) -> int:
+        """Give how many bytes it takes, with what is still beside the file."""
+        files = [Path(f"{self._path}{end}") for end in ("", "-wal", "-shm")]
+        return sum(file.stat().st_size for file in files if file.exists())
+
+    def close(self) -> None:
+        """Close it."""
+        with translated():
+            self._db.close()
+
+    def _write(self, row: Row) -> None:
+        """Insert a row, unless it is there, or says the same as the one before it."""
+        device = self._id("device", row.device)
+        given = {**row._asdict(), "id": device}
+        if isinstance(row, Change):
+            given["state"] = msgspec.json.encode(row.state).decode()
+        elif isinstance(row, Sample):
+            given["id"] = self._id("series", device, row.name)
+        self._db.execute(INSERT[type(row)], given)
+
+    def _id(self, table: str, *key: Any) -> int:
+        """Give the number of a name, which is new when it was never heard."""
+        found = self._ids.get((table, *key))
+        if found is None:
+            columns = "name" if table == "device" else "device, name"
+            marks = ", ".join("?" * len(key))
+            self._db.execute(f"INSERT OR IGNORE INTO {table} ({columns}) VALUES ({marks})", key)  # noqa: S608
+            query = f"SELECT id FROM {table} WHERE ({columns}) = ({marks})"  # noqa: S608
+            found = self._ids[(table, *key)] = int(self._db.execute(query, key).fetchone()[0])
+        return found
+
+    # A little at a time
+
+    def tidy(self, now: float, keep_seconds: float) -> bool:
+        """Fold what is older than a day and forget what is older than `keep`: one small step of it.
+
+        Once an hour there is something to do; False when there is nothing.
+        """
+        hour = now - now % HOUR_SECONDS
+        with translated():
+            if not self._todo:
+                if hour == self._tidied:
+                    return False
+                self._tidied = hour
+                for table in ("device", "series"):
+                    found = self._db.execute(f"SELECT id FROM {table}")  # noqa: S608
+                    self._todo += [(table, id_) for (id_,) in found]
+            if not self._todo:
+                return False
+            table, id_ = self._todo[-1]
+            with self._transaction():
+                more = table == "series" and self._fold(id_, hour - DAY_SECONDS)
+                more |= self._forget(table, id_, hour - keep_seconds)
+            if not more:
+                self._todo.pop()
+            self._unsafe = True
+            return True
+
+    def _forget(self, key: str, id_: int, before: float) -> bool:
+        """Forget what is old, but the latest of it: that still held when what is kept began."""
+        more = False
+        given = {"id": id_, "before": before, "most": STEP_ROWS}
+        for table in ("change", "process") if key == "device" else ("sample", "minute"):
+            query = (
+                f"DELETE FROM {table} WHERE {key} = :id AND at IN (SELECT at FROM {table} WHERE {key} = :id "  # noqa: S608
+                f"AND at < (SELECT max(at) FROM {table} WHERE {key} = :id AND at <= :before) "
+                "ORDER BY at LIMIT :most)"
+            )
+            more |= self._db.execute(query, given).rowcount == STEP_ROWS
+        return more
+
+    def _fold(self, series: int, before: float) -> bool:
+        rows = self._db.execute(
+            "SELECT at, value FROM sample WHERE series = ? AND at < ? ORDER BY at LIMIT ?",
+            (series, before, STEP_ROWS),
+        ).fetchall()
+        if not rows:
+            return False
+        full = len(rows) == STEP_ROWS
+        whole = [row for row in rows if row[0] < minute_of(rows[-1][0])] if full else rows
+        whole = whole or rows
+        last = self._db.execute(
+            "SELECT last FROM minute WHERE series = ? AND at < ? ORDER BY at DESC LIMIT 1",
+            (series, whole[0][0]),
+        ).fetchone()
+        self._db.executemany(
+            "INSERT OR REPLACE INTO minute VALUES (?, ?, ?, ?, ?, ?)",
+            [(series, step.at, *step[2:]) for step in fold(whole, last[0] if last else None)],
+        )
+        self._db.execute("DELETE FROM sample WHERE series = ? AND at <= ?", (series, whole[-1][0]))
+        return full
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._db.execute("COMMIT")
+        except BaseException:
+            self._ids.clear()
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
+
+
+def set_aside(path: Path, now: float) -> Path:
+    """Put a file that is of no use out of the way, and give its new name; the oldest of many goes."""
+    aside = path.with_name(f"{path.stem}-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(now))}{path.suffix}")
+    with translated():
+        for end in ("-wal", "-shm", ""):
+            if (file := Path(f"{path}{end}")).exists():
+                file.replace(f"{aside}{end}")
+        for old in sorted(path.parent.glob(f"{path.stem}-*{path.suffix}"))[:-MOST_ASIDE]:
+            for end in ("", "-wal", "-shm"):
+                Path(f"{old}{end}").unlink(missing_ok=True)
+    return aside

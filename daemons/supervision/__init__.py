@@ -1,0 +1,1 @@
+"""How processes are started, reloaded and revived: supervisord, prefork, install, logs."""

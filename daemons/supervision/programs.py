@@ -1,0 +1,103 @@
+"""Renders supervisord's programs from the slices, and starts supervisord."""
+
+import hashlib
+import os
+import shlex
+import subprocess
+from pathlib import Path
+
+from daemons.bus.message import STEWARD
+from daemons.config.slice import Slice
+from daemons.errors import SupervisorError
+from daemons.storage.paths import STOPPED_BY_HAND, check, interpreter, write
+
+SOCKET = "supervisord.sock"
+
+
+STOP_SECONDS = 3
+"""How long a process may take to end before it is killed."""
+
+
+LONGEST_SOCKET_PATH = 107 - len(".4194304")
+"""sun_path holds 107 bytes (unix(7)), and supervisord first binds a name with its PID added."""
+
+
+PROGRAM = """\
+[{section}:{name}]
+command={python} -P -m daemons {name}
+directory={run}
+environment=HOUSE_RUN="{run}",HOUSE_SLICE="{digest}"
+autostart=true
+autorestart=unexpected
+exitcodes={stopped}
+startsecs=0
+startretries=10
+stopsignal=TERM
+stopwaitsecs={stop_seconds}
+stopasgroup=true
+killasgroup=true
+{log}_logfile={run}/log/{name}.log
+{log}_logfile_maxbytes=1MB
+{log}_logfile_backups=2
+"""
+
+
+DEVICE_PROGRAM = "redirect_stderr=true\n"
+
+
+STEWARD_PROGRAM = "stdout_logfile=NONE\nevents=PROCESS_STATE,PROCESS_GROUP_REMOVED\nbuffer_size=1000\n"
+"""The steward is supervisord's event listener: its standard output is protocol, and it logs to the other."""
+
+
+def render(slice_: Slice, run: Path) -> str:
+    """Give the program of one device; its slice's digest is in it, so another slice is another program."""
+    python = interpreter()
+    check(python)
+    steward = slice_.name == STEWARD
+    text = PROGRAM.format(
+        section="eventlistener" if steward else "program",
+        log="stderr" if steward else "stdout",
+        stopped=STOPPED_BY_HAND,
+        name=slice_.name,
+        python=shlex.quote(str(python)),
+        run=run,
+        digest=hashlib.sha256(slice_.encode()).hexdigest()[:16],
+        stop_seconds=STOP_SECONDS,
+    )
+    return text + (STEWARD_PROGRAM if steward else DEVICE_PROGRAM)
+
+
+def configuration(run: Path) -> Path:
+    """Give supervisord's file for a run directory: the project's own, or a copy made for another one."""
+    here = Path(__file__).parent.parent
+    own = os.environ.get("HOUSE_SUPERVISORD")
+    sources = [Path(own)] if own else [here.parent / "supervisord.conf", here / "supervisord.conf"]
+    source = next((path for path in sources if path.exists()), None)
+    if source is None:
+        raise SupervisorError(f"there is no {sources[0]}; HOUSE_SUPERVISORD may name another one")
+    file = run / SOCKET
+    fits = len(os.fsencode(file)) <= LONGEST_SOCKET_PATH
+    if run == source.parent / "run" and fits:
+        return source
+    # Every process of the house works in the run directory, so a path too long can be had through it.
+    sock = file if fits else Path("/proc/self/cwd") / SOCKET
+    text = source.read_text()
+    text = text.replace(f"%(here)s/run/{SOCKET}", str(sock)).replace("%(here)s/run", str(run))
+    text = text.replace("files=run/programs", "files=programs")
+    write(run / "supervisord.conf", text.encode())
+    return run / "supervisord.conf"
+
+
+def launch(configuration: Path) -> None:
+    """Start supervisord as a daemon; SupervisorError holds what it complains of."""
+    done = subprocess.run(
+        [str(interpreter()), "-P", "-m", "supervisor.supervisord", "-c", str(configuration)],
+        umask=0o077,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+        text=True,
+    )
+    if done.returncode != 0:
+        raise SupervisorError(f"supervisord did not start: {done.stdout.strip()}")

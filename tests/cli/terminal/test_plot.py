@@ -1,0 +1,200 @@
+"""A history in a terminal: what was short is seen, every mark has its word, and every cause."""
+
+import csv
+from io import StringIO
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from daemons.cli.terminal import plot
+from tests.support import factories
+
+UNTIL = 1_795_000_000.0 // 86400 * 86400 + 8 * 3600
+SINCE = UNTIL - 7200
+TITLES = {"toaster": "Toaster", "switch": "Bathroom light"}
+
+
+def stretch(at: float, to: float | None, phase: str, cause: str | None, **fields: Any) -> dict[str, Any]:
+    """Give what a toaster was, at seconds of the range."""
+    state = {"status": phase == "toasting", "phase": phase, "ready": phase == "ready", **fields}
+    return {"from": SINCE + at, "to": to and SINCE + to, "state": state, "cause": cause}
+
+
+def history(**changes: Any) -> dict[str, Any]:
+    """Give two hours of a toaster."""
+    found = {
+        "stretches": [
+            stretch(-90_000, 3600, "idle", None),
+            stretch(3600, 3605, "toasting", "press"),
+            stretch(3605, 4000, "ready", "press"),
+            stretch(4000, None, "idle", "press"),
+        ],
+        "measurements": {
+            "power_watts": [
+                [SINCE, 0.0, 0.0, 0.0],
+                [SINCE + 3600, 850.0, 850.0, 850.0],
+                [SINCE + 3605, 0.0, 0.0, 0.0],
+            ]
+        },
+        "processes": [
+            {"at": SINCE + 5000, "life": "restarting", "pid": None, "reason": "terminated by SIGKILL"}
+        ],
+        **changes,
+    }
+    causes = {
+        "press": {"device": "switch", "at": SINCE + 3599.9, "phase": "on"},
+        "told": {"device": "toaster", "at": SINCE + 10, "phase": "toasting"},
+    }
+    return {
+        "since": SINCE,
+        "until": UNTIL,
+        "resolution_seconds": 24.0,
+        "devices": {"toaster": found},
+        "causes": causes,
+    }
+
+
+def test_no_terminal_obeys_what_a_device_complained_of() -> None:
+    """Its fault is shown without what would be an escape sequence."""
+    fault = stretch(0, None, "idle", None, fault="a\x1b]0;b\x07c")
+    text = drawn(history(stretches=[fault]))
+    assert "a ]0;b c" in text
+    assert "\x1b]" not in text
+    assert "\x07" not in text
+
+
+def drawn(found: dict[str, Any], width: int = 100) -> str:
+    """Draw it for a terminal of this width."""
+    out = StringIO()
+    console = Console(file=out, width=width, force_terminal=True, color_system=None)
+    plot.show(found, TITLES, factories.UTC, console)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("width", [40, 80, 110, 200])
+def test_no_line_is_wider_than_the_terminal(width: int) -> None:
+    """At any width there are a name, a scale and a legend."""
+    lines = drawn(history(), width).splitlines()
+    assert max(map(len, lines)) <= width
+    assert lines[0].startswith("Toaster")
+    assert any("06:00" in line for line in lines)
+
+
+def test_what_was_short_is_seen() -> None:
+    """Five seconds of toasting in two hours have their mark, beside ready, between idle and idle."""
+    bar = drawn(history()).splitlines()[2].strip()
+    assert bar.strip("─") == "█▓▓▓▓"
+    assert bar.startswith("─" * 40)
+    assert bar.endswith("─" * 35)
+
+
+def test_every_mark_has_its_word_and_how_long_it_was() -> None:
+    """Only as much of a stretch counts as lies in the range."""
+    assert "─ idle 1 h 53 min   █ toasting 5.0 s   ▓ ready 6 min 35 s" in drawn(history())
+
+
+def test_a_measurement_is_drawn_over_its_scale() -> None:
+    """With its highest value, its unit and its mean."""
+    told = drawn(history())
+    assert "Power: 0 to 850 watts, 0.59 on average" in told
+    assert " 850 ┤" in told
+    assert " 0 ┤▁▁▁" in told
+
+
+def test_a_measurement_that_never_changed_has_one_number_on_its_scale() -> None:
+    """Nothing is drawn between zero and zero."""
+    told = drawn(history(measurements={"power_watts": [[SINCE, 0.0, 0.0, 0.0]]}))
+    assert told.count("┤") == 1
+
+
+@pytest.mark.parametrize(
+    ("cause", "words"),
+    [
+        ("press", "Bathroom light on at 06:59:59"),
+        ("told", "command told"),
+        ("hardware", "by hand"),
+        ("max_on", "cut off by max_on"),
+        ("off_timer", "by the hardware's own timer"),
+        ("restore", "by `restore`, at a start"),
+        ("f00", "f00"),
+        (None, ""),
+    ],
+)
+def test_each_cause_is_told_in_words(cause: str | None, words: str) -> None:
+    """A press by the switch and its moment, a command by its id, what is no id in plain words."""
+    found = history(stretches=[stretch(10, None, "toasting", cause)])
+    assert plot.why(found, "toaster", stretch(10, None, "toasting", cause), TITLES, factories.UTC) == words
+    assert words in drawn(found)
+
+
+def test_a_moment_of_another_day_is_told_with_its_day() -> None:
+    """And one of the same day without."""
+    told = drawn(history())
+    assert "Mon" in plot.day(SINCE - 90_000, factories.UTC) or plot.day(SINCE - 90_000, factories.UTC) in told
+    assert plot.day(SINCE - 90_000, factories.UTC) in told
+    assert "\n 07:00:05 " in told
+
+
+def test_a_fault_stands_in_the_place_of_the_cause() -> None:
+    """It is what a person wants to know of that time."""
+    assert "did not switch on" in drawn(
+        history(stretches=[stretch(1, None, "idle", "x", fault="did not switch on")])
+    )
+
+
+def test_the_end_of_a_process_is_told_with_its_reason() -> None:
+    """Below what the device did."""
+    assert "terminated by SIGKILL" in drawn(history())
+
+
+def test_a_device_of_which_nothing_is_known_says_so() -> None:
+    """No empty axes."""
+    told = drawn(history(stretches=[], measurements={}, processes=[]))
+    assert "Nothing is recorded of it in this time." in told
+    assert "┤" not in told
+
+
+def test_of_very_many_stretches_the_latest_are_listed() -> None:
+    """And it is said where the others are."""
+    found = [stretch(index, index + 1, "toasting" if index % 2 else "idle", None) for index in range(100)]
+    told = drawn(history(stretches=found))
+    assert "60 earlier ones are not listed; --json and --csv have them." in told
+
+
+def test_for_a_pipe_each_stretch_and_event_is_a_line() -> None:
+    """In the order of time, with whole moments."""
+    out = StringIO()
+    plot.show(history(), TITLES, factories.UTC, Console(file=out, width=40))
+    lines = out.getvalue().splitlines()
+    assert [line.split("  ")[0] for line in lines] == ["toaster"] * 5
+    assert lines[1].endswith("T07:00:00.000+00:00  5.0 s  toasting  Bathroom light on at 06:59:59")
+    assert lines[-1].endswith("process  restarting  terminated by SIGKILL")
+
+
+def test_the_table_is_one_that_spreadsheets_read() -> None:
+    """RFC 4180: a head, CRLF, and every line as long as the head; what lasts has no end."""
+    text = plot.comma_separated(history(), factories.UTC)
+    assert text.count("\r\n") == text.count("\n") == 8
+    rows = list(csv.DictReader(StringIO(text)))
+    toasting = rows[1]
+    assert (toasting["phase"], toasting["status"], toasting["lasted_seconds"]) == ("toasting", "true", "5.0")
+    assert toasting["power_watts_high"] == ""
+    assert rows[3]["to"] == rows[3]["lasted_seconds"] == ""
+    assert (rows[5]["power_watts_mean"], rows[5]["lasted_seconds"], rows[5]["phase"]) == ("850.0", "5.0", "")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.04, "0.0 s"),
+        (59.9, "59.9 s"),
+        (60, "1 min"),
+        (125, "2 min 5 s"),
+        (7260, "2 h 1 min"),
+        (90000, "1 d 1 h"),
+    ],
+)
+def test_a_length_is_told_in_its_two_largest_units(seconds: float, words: str) -> None:
+    """No more of them than a person reads."""
+    assert plot.length(seconds) == words

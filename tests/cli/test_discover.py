@@ -1,0 +1,271 @@
+"""What is found on the network: by every driver at once, against real announcements on loopback."""
+
+import json
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import paho.mqtt.client as paho
+import pytest
+import tomli
+from click.testing import CliRunner, Result
+from hypothesis import given
+from hypothesis import strategies as st
+from paho.mqtt.enums import CallbackAPIVersion
+from zeroconf import ServiceInfo, Zeroconf
+
+from daemons.cli import discover
+from daemons.cli.main import main
+from daemons.config import loader
+from daemons.config.editor import encode
+from daemons.config.house import load_house
+from daemons.drivers import Found
+from daemons.drivers.shelly import Shelly
+from daemons.drivers.transports import mdns
+from tests.support.house import BREAKFAST
+from tests.support.mosquitto import Mosquitto
+
+TASMOTA: dict[str, Any] = {
+    "dn": "Kettle", "fn": ["Kettle", None], "md": "Sonoff S31", "sw": "13.1.0", "t": "tasmota_4F2A1C",
+    "rl": [1, 0, 0, 0, 0, 0, 0, 0],
+}  # fmt: skip
+ZIGBEE: list[dict[str, Any]] = [
+    {"friendly_name": "Coordinator"},
+    {
+        "friendly_name": "kitchen/Blind",
+        "definition": {"model": "TS130F", "vendor": "Tuya", "exposes": [{"type": "cover"}]},
+    },
+]
+SECONDS = 6
+"""Long enough for a question that is asked again."""
+
+
+@contextmanager
+def announced(type_: str, name: str, port: int, words: dict[str, str]) -> Iterator[None]:
+    """Announce a service by mDNS on loopback."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(mdns, "interfaces", ["127.0.0.1"])
+        zeroconf = Zeroconf(interfaces=["127.0.0.1"])
+        try:
+            address = socket.inet_aton("127.0.0.1")
+            info = ServiceInfo(
+                type_, f"{name}.{type_}", port, properties=words, addresses=[address], server=f"{name}.local."
+            )
+            zeroconf.register_service(info)
+            yield
+        finally:
+            zeroconf.close()
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Mosquitto]:
+    """Give a broker at which a Tasmota plug and a Zigbee2MQTT have said what they are."""
+    with Mosquitto(tmp_path / "broker") as made:
+        client = paho.Client(CallbackAPIVersion.VERSION2)
+        client.connect("127.0.0.1", made.port)
+        client.loop_start()
+        for topic, said in (("tasmota/discovery/A4/config", TASMOTA), ("zigbee2mqtt/bridge/devices", ZIGBEE)):
+            client.publish(topic, json.dumps(said), 1, retain=True).wait_for_publish(20)
+        client.disconnect()
+        client.loop_stop()
+        yield made
+
+
+def house(folder: Path, text: str, *words: str) -> Result:
+    """Run a verb on a configuration."""
+    file = folder / "house.toml"
+    file.write_text(text)
+    return CliRunner().invoke(main, ["--config", str(file), "--run", str(folder / "run"), *words])
+
+
+def with_broker(port: int) -> str:
+    """Give a house that has a device at the broker for either driver."""
+    at = f'topic = "one", port = {port}'
+    return (
+        f'{BREAKFAST}\n[devices.a]\nkind = "plug"\ndriver = "mqtt_tasmota"\nmqtt_tasmota = {{ {at} }}\n'
+        f'[devices.b]\nkind = "plug"\ndriver = "mqtt_zigbee2mqtt"\n'
+        f'mqtt_zigbee2mqtt = {{ device = "one", port = {port} }}\n'
+    )
+
+
+@pytest.mark.parametrize(
+    ("driver", "kind", "model"),
+    [("mqtt_tasmota", "plug", "Sonoff S31"), ("mqtt_zigbee2mqtt", "cover", "Tuya TS130F")],
+)
+def test_what_a_broker_knows_is_found_and_can_be_pasted(
+    broker: Mosquitto, tmp_path: Path, driver: str, kind: str, model: str
+) -> None:
+    """At the broker that the configuration names; with the table behind it the house is right."""
+    text = with_broker(broker.port)
+    words = ("discover", "--driver", driver, "--timeout", str(SECONDS))
+    (found,) = json.loads(house(tmp_path, text, *words, "--json").stdout)
+    assert (found["driver"], found["kind"], found["model"], found["used_by"]) == (driver, kind, model, [])
+    printed = house(tmp_path, text, *words, "--toml").stdout
+    (tmp_path / "house.toml").write_text(text + printed)
+    device = load_house(tmp_path / "house.toml").devices[found["name"]]
+    assert (device.driver, device.driver_options.port) == (loader.driver(driver), broker.port)
+    again = house(tmp_path, text + printed, *words, "--json").stdout
+    assert json.loads(again)[0]["used_by"] == [found["name"]]
+
+
+def test_a_shelly_is_found_by_its_announcement(tmp_path: Path) -> None:
+    """Over a real multicast on loopback; the device that it already is, is named."""
+    text = BREAKFAST + '\n[devices.kettle]\nkind = "plug"\ndriver = "shelly"\nshelly.address = "127.0.0.1"\n'
+    words = {"gen": "2", "app": "PlusPlugS", "ver": "1.4.4"}
+    with announced("_shelly._tcp.local.", "shellyplusplugs-a8", 80, words):
+        done = house(tmp_path, text, "discover", "--driver", "shelly", "--timeout", str(SECONDS), "--json")
+    (found,) = json.loads(done.stdout)
+    assert (found["address"], found["model"], found["firmware"]) == ("127.0.0.1", "PlusPlugS", "1.4.4")
+    assert found["used_by"] == ["kettle"]
+
+
+def test_esphome_is_shown_as_what_nothing_reaches() -> None:
+    """With what to do instead; and it is not written anywhere."""
+    with announced("_esphomelib._tcp.local.", "fan", 6053, {"friendly_name": "Fan", "board": "esp32dev"}):
+        (seen,), failures = discover.search([], None, SECONDS, strict=False)
+    assert (seen.found.title, seen.found.address, seen.found.driver) == ("Fan", "127.0.0.1", None)
+    assert "MQTT" in seen.found.note
+    assert not seen.is_new
+    assert not failures
+
+
+# What the searches give is told
+
+
+@pytest.fixture
+def searches(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Let drivers find what a test says: a list, or an error."""
+    told: dict[str, Any] = {"shelly": []}
+
+    def searching(word: str) -> Any:
+        async def search(_cls: object, seconds: float, known: object) -> list[Found]:
+            found = told.get(word, [])
+            if isinstance(found, Exception):
+                raise found
+            return list(found)
+
+        return classmethod(search)
+
+    for word in ("shelly", "kasa", "mqtt_tasmota", "mqtt_zigbee2mqtt"):
+        monkeypatch.setattr(loader.driver(word), "discover", searching(word))
+
+    async def browse(*_: object) -> list[mdns.Service]:
+        return []
+
+    monkeypatch.setattr(mdns, "browse", browse)
+    return told
+
+
+def plug(title: str = "Kettle", **changes: Any) -> Found:
+    """Give a Shelly that was found."""
+    usual = {"title": title, "address": "10.0.0.7", "driver": "shelly", "options": {"address": "10.0.0.7"}}
+    return Found(**{**usual, **changes})
+
+
+def test_a_search_that_fails_does_not_fail_the_others(tmp_path: Path, searches: dict[str, Any]) -> None:
+    """It is told on standard error; alone it is an error."""
+    searches |= {"shelly": [plug()], "kasa": OSError("no network"), "mqtt_tasmota": ValueError("oh")}
+    done = house(tmp_path, BREAKFAST, "discover", "--timeout", "0.1", "--json")
+    assert [found["name"] for found in json.loads(done.stdout)] == ["kettle"]
+    assert "Passed over kasa: its search has failed: no network" in done.stderr
+    assert "Passed over mqtt_tasmota: its search has failed: oh" in done.stderr
+    alone = house(tmp_path, BREAKFAST, "discover", "--driver", "kasa", "--timeout", "0.1")
+    assert (alone.exit_code, "no network" in alone.stderr) == (1, True)
+
+
+def test_a_library_that_is_missing_is_told_with_what_installs_it(
+    tmp_path: Path, searches: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the driver is loaded, or only when it searches; one line for those that lack the same."""
+    for module in ("kasa", "zeroconf"):
+        monkeypatch.setitem(sys.modules, module, None)
+    for module in ("daemons.drivers.kasa", "daemons.drivers.transports.mdns"):
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.delattr("daemons.drivers.transports.mdns")
+    searches["shelly"] = ModuleNotFoundError(name="zeroconf")
+    done = house(tmp_path, BREAKFAST, "discover", "--timeout", "0.1")
+    lines = done.stderr.splitlines()
+    assert (
+        "Passed over kasa: needs python-kasa, which is not installed; `make extra EXTRA=kasa`" in done.stderr
+    )
+    assert any(line.startswith("Passed over shelly, ESPHome: needs zeroconf") for line in lines)
+    alone = house(tmp_path, BREAKFAST, "discover", "--driver", "kasa")
+    assert (alone.exit_code, "make extra EXTRA=kasa" in alone.stderr) == (1, True)
+
+
+def test_nothing_found_says_what_to_try(tmp_path: Path, searches: dict[str, Any]) -> None:
+    """It is no error; as JSON it is an empty list, as TOML nothing at all."""
+    done = house(tmp_path, BREAKFAST, "discover", "--timeout", "0.1")
+    assert done.exit_code == 0
+    assert done.stdout.startswith("Nothing was found within 0.1 s. What to try:")
+    assert json.loads(house(tmp_path, BREAKFAST, "discover", "--timeout", "0.1", "--json").stdout) == []
+    assert house(tmp_path, BREAKFAST, "discover", "--timeout", "0.1", "--toml").stdout == ""
+
+
+def test_the_table_names_all_of_it(tmp_path: Path, searches: dict[str, Any]) -> None:
+    """And what writes it down; a stranger's brackets and escapes do nothing to the terminal."""
+    searches["shelly"] = [plug("[red]Kettle\x1b[2J", model="PlusPlugS", note="wants a password\nowner=evil")]
+    done = house(tmp_path, BREAKFAST, "discover", "--timeout", "0.1")
+    for word in ("[red]Kettle", "PlusPlugS", "10.0.0.7", "plug", "shelly", "house add --found"):
+        assert word in done.stdout
+    assert "\x1b[2J" not in done.stdout
+    printed = house(tmp_path, BREAKFAST, "discover", "--timeout", "0.1", "--toml").stdout
+    assert tomli.loads(printed)["devices"].popitem()[1].keys() == {"kind", "driver", "shelly"}
+
+
+def test_a_found_device_is_written_once(tmp_path: Path, searches: dict[str, Any]) -> None:
+    """`add --found` writes what is new behind what is there, and the second time nothing."""
+    searches["shelly"] = [plug("Toaster"), plug("Toaster", address="b", options={"address": "b"})]
+    done = house(tmp_path, BREAKFAST, "add", "--found", "--timeout", "0.1")
+    text = (tmp_path / "house.toml").read_text()
+    assert done.stdout == (
+        f"Added toaster_2, toaster_3 to {tmp_path}/house.toml; `house reload` starts them.\n"
+    )
+    assert text.startswith(BREAKFAST)
+    assert {"toaster_2", "toaster_3"} <= load_house(tmp_path / "house.toml").devices.keys()
+    assert "nothing was written" in house(tmp_path, text, "add", "--found", "--timeout", "0.1").stdout
+    assert (tmp_path / "house.toml").read_text() == text
+
+
+def test_what_no_configuration_can_hold_is_only_shown(searches: dict[str, Any]) -> None:
+    """With what is wrong with it, instead of a table that `house check` refuses."""
+    searches["shelly"] = [plug(options={"address": "a b"})]
+    (seen,) = discover.sightings(searches["shelly"], None)
+    assert (seen.found.driver, seen.name) == (None, None)
+    assert '"a b" is not allowed' in seen.found.note
+
+
+def test_a_broken_configuration_hinders_no_search(tmp_path: Path, searches: dict[str, Any]) -> None:
+    """It is told, and the search goes on; but nothing is added to it."""
+    searches["shelly"] = [plug()]
+    done = house(tmp_path, "[", "discover", "--timeout", "0.1", "--json")
+    assert (done.exit_code, len(json.loads(done.stdout))) == (0, 1)
+    assert "`house check` says why" in done.stderr
+    assert house(tmp_path, "[", "add", "--found", "--timeout", "0.1").exit_code == 2
+    assert (tmp_path / "house.toml").read_text() == "["
+
+
+@pytest.mark.parametrize(("driver", "said"), [("shely", "did you mean 'shelly'"), ("gpio", "cannot search")])
+def test_a_driver_that_cannot_search_is_a_mistake(tmp_path: Path, driver: str, said: str) -> None:
+    """Also one that there is not."""
+    done = house(tmp_path, BREAKFAST, "discover", "--driver", driver)
+    assert (done.exit_code, said in done.stderr) == (2, True)
+
+
+def test_each_driver_that_reaches_a_network_can_search() -> None:
+    """And the test above stands for the others."""
+    assert Shelly.discover is not None
+    able = {word for word in loader.words("drivers") if discover.searchable(word)}
+    assert able == {"kasa", "mqtt_tasmota", "mqtt_zigbee2mqtt", "shelly"}
+
+
+@given(st.text(max_size=60), st.text(max_size=60))
+def test_whatever_calls_itself_what_its_table_is_toml(title: str, note: str) -> None:
+    """Names, notes and texts of strangers cannot break out of it."""
+    (seen,) = discover.sightings([plug(title, note=note)], None)
+    table = tomli.loads(discover.table_of(seen))["devices"]
+    assert table == {seen.name: {"kind": "plug", "driver": "shelly", "shelly": {"address": "10.0.0.7"}}}
+    assert tomli.loads(f"x = {encode(title)}") == {"x": title}

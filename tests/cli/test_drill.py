@@ -1,0 +1,169 @@
+"""A drill: it breaks a real house on purpose, and its verdict is to be trusted, also when it is bad."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+from click.testing import CliRunner
+
+from daemons.cli import drill, main
+from daemons.cli.drill import listeners, real_hardware
+from daemons.cli.hardware_log import Witness
+from daemons.config.house import House, load_house
+from daemons.drivers.simulated import Simulated
+from daemons.storage.paths import write
+from daemons.supervision import install
+from tests.support import factories
+from tests.support.house import BREAKFAST, Household, eventually
+
+Houses = Callable[..., Household]
+WATCHED = BREAKFAST.replace('watchdog = "60s"', 'watchdog = "3s"')
+"""A drill may have a process hang, and waits until that is seen."""
+
+
+class Plug(Simulated):
+    """Hardware of which somebody says that it is real."""
+
+    real = True
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    """Have the breakfast house's configuration."""
+    return made(tmp_path, BREAKFAST)
+
+
+def made(folder: Path, text: str) -> House:
+    """Give the house of a configuration."""
+    file = folder / "house.toml"
+    file.write_text(text)
+    return load_house(file)
+
+
+def test_a_short_drill_keeps_every_promise_and_leaves_the_house_as_it_was(household: Houses) -> None:
+    """Twelve seconds of kills, freezes, reloads and floods: every promise is kept, the house calm again."""
+    breakfast = household(WATCHED)
+    breakfast.house("up")
+    done = breakfast.house("drill", "--minutes", "0.2", "--seed", "5", "--json", check=False)
+    found = json.loads(done.stdout)
+    assert found["broken"] == []
+    assert (done.returncode, found["kept"], found["seed"], found["live_but_wrong"]) == (0, True, 5, 0)
+    assert found["seconds"] >= 12
+    assert found["faults"].keys() <= {"kill", "freeze", "restart", "flood", "reload", "hang"}
+    for fault in found["faults"].values():
+        assert fault["number"] >= 1
+        assert 0 <= fault["p50_ms"] <= fault["p99_ms"] <= fault["max_ms"]
+    presses = found["presses"]
+    assert presses["with_receipt"] >= 5
+    assert presses["acted_once"] == 4 * presses["with_receipt"]
+    assert (presses["acted_twice"], presses["acted_never"]) == (0, 0)
+    assert found["commands"].keys() == {"applied"} or "rejected" in found["commands"]
+    assert found["hot"].keys() == {"coffee_maker", "toaster"}
+    for hot in found["hot"].values():
+        assert 0 < hot["longest_on_seconds"] <= hot["max_on_seconds"]
+    assert "Nothing would change" in breakfast.house("plan").stdout
+    eventually(lambda: {of["presence"] for of in breakfast.status()["devices"].values()} == {"live"})
+
+
+def test_a_drill_of_a_house_that_breaks_its_promises_fails_and_says_which(household: Houses) -> None:
+    """A toaster that never switches acts on no press: exit status 1, and a sentence that blames it alone."""
+    house = household(WATCHED.replace("browning = 3", 'browning = 3\nsimulated.fault = "disagree"'))
+    house.house("up")
+    done = house.house("drill", "--minutes", "0.05", "--seed", "1", "--json", check=False)
+    found = json.loads(done.stdout)
+    assert (done.returncode, found["kept"]) == (1, False)
+    assert found["presses"]["acted_never"] == found["presses"]["with_receipt"] >= 1
+    assert any(sentence.startswith("toaster acted 0 times on press ") for sentence in found["broken"])
+    assert all("toaster" in sentence for sentence in found["broken"])
+
+
+def test_a_drill_of_a_house_that_is_not_up_says_so(household: Houses) -> None:
+    """There is nothing to break, and that is told at once."""
+    done = household().house("drill", "--minutes", "0.05", check=False)
+    assert done.returncode == 1
+    assert "the house is not up" in done.stderr
+
+
+def test_a_drill_without_a_switch_says_so(household: Houses) -> None:
+    """Promises about presses cannot be seen without anybody to press."""
+    house = household('[devices.lamp]\nkind = "lamp"\ndriver = "simulated"\n')
+    house.house("up")
+    done = house.house("drill", "--minutes", "0.05", check=False)
+    assert (done.returncode, "needs a switch that something listens to" in done.stderr) == (1, True)
+
+
+def test_real_hardware_is_what_its_driver_says(house: House) -> None:
+    """What only exists on paper is not; a mirror, which drives nothing, is not either."""
+    assert real_hardware(house) == []
+    for name in ("toaster", "kitchen_lamp"):
+        house.devices[name] = msgspec.structs.replace(house.devices[name], driver=Plug)
+    assert real_hardware(house) == ["toaster", "kitchen_lamp"]
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_a_house_with_real_hardware_is_drilled_only_when_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, told: bool
+) -> None:
+    """The refusal names what would be switched and the option that allows it, and nothing is touched."""
+    factories.enter(tmp_path, monkeypatch)
+    write(install.INSTALLED, BREAKFAST.encode())
+    monkeypatch.setattr(drill, "real_hardware", lambda _: ["toaster", "kettle"])
+    began: list[int] = []
+
+    class Drilled(Exception):
+        pass
+
+    def begin(_house: House, _run: Path, seed: int) -> None:
+        began.append(seed)
+        raise Drilled
+
+    monkeypatch.setattr(drill, "Drill", begin)
+    words = ["--run", str(tmp_path), "drill", "--seed", "7", *(["--yes-real-hardware"] if told else [])]
+    done = CliRunner().invoke(main.main, words)
+    assert began == ([7] if told else [])
+    if not told:
+        assert done.exit_code == 2
+        assert "toaster, kettle would be switched on for real; --yes-real-hardware allows it" in done.stderr
+
+
+def test_who_listens_to_a_switch_is_read_from_the_rules(house: House) -> None:
+    """The switch itself acts, too; what has no switch's words, or nobody listening, is not pressed."""
+    assert set(listeners(house, "bathroom_light")) == {
+        "bathroom_light",
+        "coffee_maker",
+        "toaster",
+        "kitchen_lamp",
+    }
+    for name in ("toaster", "mirror", "kitchen_lamp", "no_such_device"):
+        assert listeners(house, name) == ()
+
+
+@pytest.mark.parametrize(
+    "more", ['between = ["06:00", "09:30"]', 'days = ["mon"]', 'cooldown = "5s"', 'delay = "1s"']
+)
+def test_who_need_not_act_at_once_is_not_judged_by_it(tmp_path: Path, more: str) -> None:
+    """A rule for certain hours, or one that rests or waits, promises nothing for this moment."""
+    rule = 'device = "bathroom_light"\nturns = { status = true }\ndo = "on"'
+    assert rule.replace('do = "on"', "") in BREAKFAST
+    house = made(tmp_path, BREAKFAST.replace(rule, f"{rule}\n{more}"))
+    assert "kitchen_lamp" not in listeners(house, "bathroom_light")
+    assert "toaster" in listeners(house, "bathroom_light")
+
+
+def test_the_witness_is_read_on_from_where_it_was_read_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every line once, in order; hardware that has not switched yet has none."""
+    factories.enter(tmp_path, monkeypatch)
+    witness = Witness(["toaster"])
+    assert witness.read("toaster") == []
+    path = Path("hardware/toaster/switchings.jsonl")
+    path.parent.mkdir()
+    path.write_text('{"at":1,"what":"on","on":true,"cause":"p"}\n')
+    assert [line.at for line in witness.read("toaster")] == [1]
+    with path.open("a") as file:
+        file.write('{"at":2,"what":"off","on":false}\n')
+    assert [(line.at, line.on) for line in witness.read("toaster")] == [(1, True), (2, False)]
+    assert len(witness.read("toaster")) == 2

@@ -1,0 +1,164 @@
+"""What a drill found: counted from the hardware's record, and told in sentences."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from daemons.cli.drill_report import BACK_SECONDS, Hot, Press, Verdict, figures, longest_on, percentile
+from daemons.drivers.simulated import Switching
+
+Lines = list[Switching]
+
+
+def on(at: float, cause: str | None = None, off_at: float | None = None) -> Switching:
+    """Give the line of a switching on."""
+    return Switching(at, "on", on=True, cause=cause, off_at=off_at)
+
+
+def off(at: float, cause: str | None = None) -> Switching:
+    """Give the line of a switching off."""
+    return Switching(at, "off", on=False, cause=cause)
+
+
+@pytest.mark.parametrize(
+    ("lines", "counted", "sentence"),
+    [
+        ([on(1, "p")], (1, 0, 0), None),
+        ([on(1, "p"), off(2, "p"), on(3, "other")], (1, 0, 0), None),
+        ([], (0, 0, 1), "toaster acted 0 times on press p"),
+        ([on(1, "other"), on(2)], (0, 0, 1), "toaster acted 0 times on press p"),
+        ([off(1, "p")], (0, 0, 1), "toaster acted 0 times on press p"),
+        ([on(1, "p"), off(2), on(3, "p")], (0, 1, 0), "toaster acted 2 times on press p"),
+        ([on(1, "p"), on(2, "p"), on(3, "p")], (0, 1, 0), "toaster acted 3 times on press p"),
+    ],
+)
+def test_a_press_is_counted_from_the_record(
+    lines: Lines, counted: tuple[int, int, int], sentence: str | None
+) -> None:
+    """Once is kept; twice or never is broken, with the appliance, the number and the press in a sentence."""
+    verdict = Verdict(seed=1)
+    verdict.judge([Press("p", "applied", ("toaster",))], {"toaster": lines}, 0)
+    assert (verdict.presses, verdict.once, verdict.twice, verdict.never) == (1, *counted)
+    assert verdict.broken == ([sentence] if sentence else [])
+    assert verdict.is_kept == (sentence is None)
+
+
+@pytest.mark.parametrize("receipt", ["rejected", "expired", "unanswered"])
+def test_a_press_without_its_receipt_promises_nothing(receipt: str) -> None:
+    """It is not counted, whatever came of it."""
+    verdict = Verdict(seed=1)
+    verdict.judge([Press("p", receipt, ("toaster",))], {"toaster": [on(1, "p"), on(2, "p")]}, 0)
+    assert (verdict.presses, verdict.is_kept) == (0, True)
+
+
+def test_every_listener_of_every_press_is_judged_by_itself() -> None:
+    """Two presses on two appliances are four deeds, and each is found wherever it stands."""
+    presses = [Press("p", "applied", ("lamp", "toaster")), Press("q", "applied", ("lamp", "toaster"))]
+    verdict = Verdict(seed=1)
+    verdict.judge(presses, {"lamp": [on(1, "p"), on(2, "q")], "toaster": [on(1, "q")]}, 0)
+    assert (verdict.presses, verdict.once, verdict.twice, verdict.never) == (2, 3, 0, 1)
+    assert verdict.broken == ["toaster acted 0 times on press p"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "since", "seconds"),
+    [
+        ([], 0, 0),
+        ([off(1)], 0, 0),
+        ([on(10), off(14)], 0, 4),
+        ([on(10), off(14), on(20), off(29), on(30), off(31)], 0, 9),
+        ([on(10), on(12), off(14)], 0, 4),
+        ([on(10), off(14), on(20), off(21)], 15, 1),
+        ([on(10), off(19)], 15, 9),
+        ([on(10, off_at=16), off(20)], 0, 6),
+        ([on(10, off_at=30), off(20)], 0, 10),
+        ([on(10, off_at=16), Switching(15, "arm", on=True, off_at=21), off(25)], 0, 11),
+        ([on(10), Switching(12, "dim", on=True, brightness_percent=9), off(15)], 0, 5),
+    ],
+)
+def test_the_longest_time_that_something_was_on(lines: Lines, since: float, seconds: float) -> None:
+    """Only what ended after the drill began counts; its own timer ends a stretch, and can be armed anew."""
+    assert longest_on(lines, since) == seconds
+
+
+def test_what_never_went_off_is_not_overlooked() -> None:
+    """A record that ends with something hot being on, and no timer to end it, is a broken promise."""
+    verdict = Verdict(seed=1, hot={"toaster": Hot(0.0, 6.0)})
+    verdict.judge([], {"toaster": [on(10)]}, 0)
+    assert not verdict.is_kept
+
+
+def test_what_was_on_for_too_long_is_told() -> None:
+    """The sentence has how long it was and how long it may be; a moment more is the clocks' noise."""
+    verdict = Verdict(seed=1, hot={"toaster": Hot(0.0, 6.0), "coffee_maker": Hot(0.0, 6.0)})
+    verdict.judge([], {"toaster": [on(10), off(16.9)], "coffee_maker": [on(10), off(17.1)]}, 0)
+    assert verdict.broken == ["coffee_maker was on for 7.1 s, and max_on is 6 s"]
+    assert verdict.hot == {"toaster": Hot(6.9, 6.0), "coffee_maker": Hot(7.1, 6.0)}
+
+
+def test_who_is_not_back_after_a_fault_is_told() -> None:
+    """The sentence names device and fault; who is back has its time noted."""
+    verdict = Verdict(seed=1)
+    verdict.recovered("kill", "toaster", 0.02)
+    verdict.recovered("kill", "kitchen_lamp", 0.03)
+    assert verdict.is_kept
+    verdict.recovered("freeze", "toaster", None)
+    assert verdict.broken == [f"toaster was not back {BACK_SECONDS:g} s after: freeze"]
+    assert verdict.recoveries == {"kill": [0.02, 0.03]}
+
+
+@pytest.mark.parametrize(
+    ("values", "share", "expected"),
+    [([7], 0.5, 7), ([7], 0.99, 7), ([2, 1], 0.5, 1), ([1, 2, 3], 0.5, 2), ([4, 3, 2, 1], 0.5, 2)],
+)
+def test_a_percentile_by_hand(values: list[float], share: float, expected: float) -> None:
+    """Half of four values do not exceed the second one."""
+    assert percentile(values, share) == expected
+
+
+def test_the_99th_of_a_hundred_is_not_the_greatest() -> None:
+    """99 of 100 values do not exceed the 99th, so that is p99, and the one outlier is max."""
+    assert percentile([float(number) for number in range(1, 101)], 0.99) == 99
+
+
+@given(st.lists(st.floats(0, 100), min_size=1), st.sampled_from([0.5, 0.9, 0.99, 1.0]))
+def test_a_percentile_is_the_least_value_that_the_share_does_not_exceed(
+    values: list[float], share: float
+) -> None:
+    """It is one of the values; that share of them is no greater, and with any smaller value less than it."""
+    found = percentile(values, share)
+    assert found in values
+    assert sum(value <= found for value in values) >= share * len(values)
+    assert sum(value < found for value in values) < share * len(values)
+
+
+def test_the_figures_are_json_with_every_fault_press_and_command() -> None:
+    """Times are in milliseconds; what was not done is not there; what broke stands in its sentence."""
+    verdict = Verdict(seed=5, seconds=61.23, hot={"toaster": Hot(0.0, 360.0)})
+    for seconds in (0.010, 0.020, 0.030):
+        verdict.recovered("kill", "toaster", seconds)
+    for outcome in ("applied", "applied", "expired"):
+        verdict.answered(outcome)
+    verdict.judge([Press("p", "applied", ("toaster",))], {"toaster": [on(1, "p"), off(9)]}, 0)
+    verdict.broken.append("the roof leaks")
+    verdict.live_but_wrong = 2
+    found = figures(verdict)
+    assert json.loads(json.dumps(found)) == {
+        "seed": 5,
+        "seconds": 61.2,
+        "kept": False,
+        "broken": ["the roof leaks"],
+        "faults": {"kill": {"number": 3, "p50_ms": 20.0, "p99_ms": 30.0, "max_ms": 30.0}},
+        "presses": {"with_receipt": 1, "acted_once": 1, "acted_twice": 0, "acted_never": 0},
+        "commands": {"applied": 2, "expired": 1},
+        "hot": {"toaster": {"longest_on_seconds": 8.0, "max_on_seconds": 360.0}},
+        "live_but_wrong": 2,
+    }
+
+
+def test_a_drill_in_which_nothing_happened_has_figures_too() -> None:
+    """No fault was drawn, nobody pressed: kept, and nothing is divided by nothing."""
+    found = figures(Verdict(seed=0))
+    assert (found["kept"], found["faults"], found["commands"], found["hot"]) == (True, {}, {}, {})

@@ -1,0 +1,163 @@
+"""`house keys`: made, listed and revoked as a person does it, with mistakes. No house is up here."""
+
+import json
+import re
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from daemons.bus.endpoints import far_endpoint
+from daemons.bus.keys import read_pass
+from daemons.cli.main import main
+from daemons.config.house import load_house
+from daemons.errors import ConfigurationError
+from tests.support.exchange_client import far_door
+from tests.support.house import BREAKFAST
+
+Keys = Callable[..., Result]
+
+
+@pytest.fixture
+def keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Keys:
+    """Give a function that runs `house keys` for a house with a far door that has never been up."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "house.toml").write_text(far_door(8070))
+
+    def run(*words: str) -> Result:
+        monkeypatch.chdir(tmp_path)  # it works in the run directory
+        options = ["--config", str(tmp_path / "house.toml"), "--run", str(tmp_path / "run")]
+        return CliRunner().invoke(main, [*options, "keys", *words], prog_name="house")
+
+    return run
+
+
+def test_a_key_is_made_listed_and_revoked(keys: Keys, tmp_path: Path) -> None:
+    """With its rights in words, and in JSON; its file is where the person stands, and their own."""
+    assert "Nobody may come in" in keys("list").stdout
+    made = keys("make", "laptop", "--hear", "*", "--command", "toaster", "--command", "kitchen_lamp/")
+    assert (made.exit_code, made.stderr) == (0, "")
+    path = tmp_path / "laptop.key"
+    rights = "hears *; commands toaster/, kitchen_lamp/"
+    assert made.stdout == f"{path} lets in who has it, as laptop, which {rights}; keep it secret.\n"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    given = read_pass(path)
+    assert given.address == "tcp://127.0.0.1:8070"
+    assert given.server_key == keys("own").stdout.strip()
+    assert keys("list").stdout == f"laptop  {rights}\n"
+    found = json.loads(keys("list", "--json").stdout)["keys"]["laptop"]
+    assert found == {
+        "hear": ["*"],
+        "say": [],
+        "command": ["toaster/", "kitchen_lamp/"],
+        "manages": False,
+        "public_key": given.public_key,
+    }
+    assert keys("revoke", "laptop").stdout == "laptop is let in no more.\n"
+    assert "Nobody may come in" in keys("list").stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["make"], "Missing argument 'NAME'"),
+        (["make", "Laptop"], "'Laptop' is no name for a key"),
+        (["make", "x", "--hear", "a b"], '--hear a b/: it takes "*", or the beginning of topics'),
+        (["revoke", "laptp"], "there is no key 'laptp'; did you mean 'laptop'? allowed: laptop"),
+        (["mak", "x"], "Did you mean 'make'?"),
+    ],
+)
+def test_a_mistake_is_told_with_what_is_right(keys: Keys, words: list[str], said: str) -> None:
+    """Exit status 2, on standard error, and nothing is made."""
+    keys("make", "laptop")
+    done = keys(*words)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert said in re.sub(r"\s+", " ", done.stderr)
+    assert list(json.loads(keys("list", "--json").stdout)["keys"]) == ["laptop"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--hear", "tosater/"], "--hear tosater/: tosater is nobody in this house; did you mean 'toaster'?"),
+        (["--command", "steward"], "--command steward/: steward is nobody in this house"),
+        (
+            ["--say", "toaster"],
+            '--say toaster/: toaster is no device with driver = "foreign"; allowed: garden',
+        ),
+    ],
+)
+def test_a_right_that_reaches_nothing_is_made_with_a_warning(keys: Keys, words: list[str], said: str) -> None:
+    """The device may come later; more likely it is a slip."""
+    done = keys("make", "laptop", *words)
+    assert done.exit_code == 0
+    assert said in done.stdout
+
+
+def test_a_file_that_cannot_be_written_leaves_no_key(keys: Keys) -> None:
+    """Nobody could come in by it."""
+    done = keys("make", "laptop", "--to", "/nonexistent/laptop.key")
+    assert done.exit_code == 1
+    assert "/nonexistent/laptop.key cannot be written" in done.stderr
+    assert "Nobody may come in" in keys("list").stdout
+
+
+def test_a_house_without_a_far_door_says_so(keys: Keys, tmp_path: Path) -> None:
+    """The key is made all the same."""
+    (tmp_path / "house.toml").write_text(BREAKFAST)
+    assert "[exchange] has no address, so nobody is let in" in keys("make", "laptop").stdout
+
+
+def test_a_key_that_others_can_read_is_told_when_keys_are_listed(keys: Keys, tmp_path: Path) -> None:
+    """It lets nobody in."""
+    keys("make", "laptop")
+    (tmp_path / "run" / "keys" / "clients" / "laptop.toml").chmod(0o644)
+    done = keys("list")
+    assert "laptop: " in done.stderr
+    assert "`chmod 600` mends that" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ('[exchange]\naddress = "tcp://1.2.3.4:80"', "[exchange]: address must be one of this machine"),
+        ('[exchange]\naddress = "kitchen.local"', "[exchange]: address must be one of this machine"),
+        ('[exchange]\nadress = "*"', "[exchange] adress: unknown key; did you mean 'address'?"),
+        (
+            "[exchange]\nport = 65534",
+            "[exchange] port: 65534 is not allowed; port takes a whole number from 1",
+        ),
+        (
+            '[devices.x]\nkind = "lamp"\ndriver = "foreign"\nforeign.every = "0s"',
+            "every must be 1s or longer",
+        ),
+        ('[devices.x]\nkind = "lamp"\ndriver = "foreign"\ngrace = "9s"', "it takes no grace"),
+        ('[devices.x]\nkind = "mirror"\ndriver = "foreign"', "a mirror drives no hardware"),
+    ],
+)
+def test_a_mistake_about_the_door_is_told_by_check(tmp_path: Path, table: str, said: str) -> None:
+    """With its table and key."""
+    file = tmp_path / "house.toml"
+    file.write_text(f"{BREAKFAST}\n{table}\n")
+    with pytest.raises(ConfigurationError) as caught:
+        load_house(file)
+    assert said in str(caught.value).replace("] address must", "]: address must")
+
+
+@pytest.mark.parametrize(
+    ("address", "front"),
+    [
+        ("127.0.0.1", "tcp://127.0.0.1:8070"),
+        ("::1", "tcp://[::1]:8070"),
+        ("fe80::1%eth0", "tcp://[fe80::1%eth0]:8070"),
+    ],
+)
+def test_where_the_house_is_reached_is_an_endpoint(tmp_path: Path, address: str, front: str) -> None:
+    """An address of IPv6 has brackets there."""
+    file = tmp_path / "house.toml"
+    file.write_text(f'{BREAKFAST}\n[exchange]\naddress = "{address}"\n')
+    gateway = load_house(file).gateway
+    assert gateway is not None
+    assert far_endpoint(*gateway) == front

@@ -1,0 +1,307 @@
+"""The command line: its verbs, its mistakes, and what it prints for programs. No house is up here."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from daemons import __version__
+from daemons.bus import sockets
+from daemons.bus.message import Command, Receipt
+from daemons.cli.context import argument
+from daemons.cli.main import main
+from daemons.config import loader
+from tests.support.house import BREAKFAST
+
+House = Callable[..., Result]
+VERBS = [
+    "up",
+    "down",
+    "status",
+    "mirror",
+    "send",
+    "watch",
+    "logs",
+    "history",
+    "restart",
+    "stop",
+    "start",
+    "token",
+    "keys",
+    "plan",
+    "reload",
+    "drill",
+    "check",
+    "discover",
+    "add",
+    "try",
+    "kinds",
+    "drivers",
+]
+
+
+@pytest.fixture
+def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
+    """Give a function that runs a `house` command for a house that has never been up."""
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "house.toml"
+    file.write_text(BREAKFAST)
+
+    def run(*words: str) -> Result:
+        options = ["--config", str(file), "--run", str(tmp_path / "run")]
+        return CliRunner().invoke(main, [*options, *words], prog_name="house")
+
+    return run
+
+
+@pytest.mark.parametrize("words", [[], ["--help"], ["-h"]])
+def test_house_alone_and_with_help_lists_every_verb_with_a_line(words: list[str]) -> None:
+    """In the order of a day; each with a sentence that says what it does."""
+    done = CliRunner().invoke(main, words, prog_name="house")
+    listed = re.findall(r"^  (\w+)  +(\S.+)$", done.output.partition("Commands:")[2], re.MULTILINE)
+    assert [verb for verb, _ in listed] == VERBS
+    assert done.exit_code == (0 if words else 2)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_explains_itself(verb: str) -> None:
+    """Its own help says what it does, and what its options are."""
+    done = CliRunner().invoke(main, [verb, "--help"], prog_name="house")
+    assert done.exit_code == 0
+    assert done.output.startswith(f"Usage: house {verb}")
+    assert "--help" in done.output
+
+
+def test_the_version_is_the_projects() -> None:
+    """`house --version` says which one this is."""
+    assert (
+        CliRunner().invoke(main, ["--version"], prog_name="house").output == f"house, version {__version__}\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["chek"], "Did you mean 'check'?"),
+        (["restart"], "Missing argument"),
+        (
+            ["restart", "toster"],
+            "there is no device 'toster'; did you mean 'toaster'? allowed: bathroom_light",
+        ),
+        (
+            ["stop", "toaster", "kitchen_lmp"],
+            "there is no device 'kitchen_lmp'; did you mean 'kitchen_lamp'?",
+        ),
+        (["start", "x"], "there is no device 'x'; allowed: bathroom_light, mirror, coffee_maker"),
+        (["watch", "toster"], "did you mean 'toaster'?"),
+        (["logs", "toster"], "there is no log of 'toster'"),
+        (["send", "toster", "start"], "did you mean 'toaster'?"),
+        (["send", "toaster"], "Missing argument 'COMMAND'"),
+        (["send", "toaster", "start", "browning"], "'browning' is not KEY=VALUE"),
+        (["send", "toaster", "start", "=5"], "'=5' is not KEY=VALUE"),
+        (["send", "toaster", "start", "--timeout", "0"], "0.0 is not in the range"),
+        (["send", "toaster", "start", "--timeout", "soon"], "'soon' is not a valid float"),
+        (["send", "toaster", "start", "--tiemout", "1"], "Did you mean '--timeout'?"),
+        (["drill", "--minutes", "0"], "0.0 is not in the range"),
+        (["status", "--jason"], "Did you mean '--json'?"),
+    ],
+)
+def test_a_mistake_in_the_command_line_is_told_with_the_nearest_word(
+    house: House, words: list[str], said: str
+) -> None:
+    """Exit status 2, on standard error, and no traceback."""
+    done = house(*words)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert said in re.sub(r"\s+", " ", done.stderr)
+
+
+@pytest.mark.parametrize("verb", ["up", "status", "mirror", "watch", "plan", "reload", "check", "drill"])
+def test_a_verb_that_needs_the_configuration_says_what_is_wrong_with_it(
+    house: House, tmp_path: Path, verb: str
+) -> None:
+    """Exit status 2, with file and line; a file that is not there is named."""
+    (tmp_path / "house.toml").write_text(BREAKFAST.replace("browning = 3", "browning = 30"))
+    line = BREAKFAST.splitlines().index("browning = 3") + 1
+    done = house(verb)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert f"{tmp_path}/house.toml:{line}: [devices.toaster] browning" in done.stderr
+    (tmp_path / "house.toml").unlink()
+    done = house(verb)
+    assert (done.exit_code, f"{tmp_path}/house.toml" in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["restart", "toaster"], ["stop", "toaster"], ["start", "toaster"], ["reload"]],
+    ids=lambda words: words[0],
+)
+def test_a_house_that_is_not_up_is_told_with_what_starts_it(house: House, words: list[str]) -> None:
+    """Exit status 1, and one line."""
+    done = house(*words)
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr == "the house is not up; `house up` (or `make up`) starts it\n"
+
+
+def test_a_verb_that_failed_has_noted_nothing(house: House, tmp_path: Path) -> None:
+    """A device that could not be stopped is not remembered as stopped by hand."""
+    house("stop", "toaster")
+    assert list((tmp_path / "run" / "stopped").iterdir()) == []
+
+
+def test_a_run_directory_that_cannot_be_is_told(house: House, tmp_path: Path) -> None:
+    """Exit status 1, with the path and why."""
+    (tmp_path / "run").write_text("in the way")
+    done = house("status")
+    assert done.exit_code == 1
+    assert f"the run directory {tmp_path}/run cannot be used" in done.stderr
+
+
+# What is printed for programs
+
+
+def test_check_prints_every_problem_as_json(house: House, tmp_path: Path) -> None:
+    """Each with file, line, table, key and what is allowed; exit status 2."""
+    bad = tmp_path / "bad.toml"
+    bad.write_text(BREAKFAST.replace("browning = 3", "browning = 9\ncolour = 1").replace('"lamp"', '"lmp"'))
+    done = house("check", "--json", str(bad))
+    found = json.loads(done.stdout)
+    assert (done.exit_code, found["ok"], found["file"]) == (2, False, str(bad))
+    lines = bad.read_text().splitlines()
+    problems = [(p["file"], p["line"], p["table"], p["key"]) for p in found["problems"]]
+    toaster = "devices.toaster"
+    assert (str(bad), lines.index("browning = 9") + 1, toaster, "browning") in problems
+    assert (str(bad), lines.index("colour = 1") + 1, toaster, "colour") in problems
+    assert (str(bad), lines.index('kind = "lmp"') + 1, "devices.kitchen_lamp", "kind") in problems
+    texts = " ".join(problem["text"] for problem in found["problems"])
+    assert "did you mean 'lamp'?" in texts
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("text", ["what is this", "", "\0", "[devices.a]\nkind = 'lamp'\n[devices.a]", None])
+def test_check_of_what_is_no_configuration_is_json_as_well(
+    house: House, tmp_path: Path, text: str | None
+) -> None:
+    """Not TOML, empty, or not there at all: exit status 2, and at least one problem."""
+    bad = tmp_path / "bad.toml"
+    if text is not None:
+        bad.write_text(text)
+    done = house("check", "--json", str(bad))
+    found = json.loads(done.stdout)
+    assert (done.exit_code, found["ok"], bool(found["problems"])) == (2, False, True)
+
+
+def test_check_of_a_good_file_says_so(house: House, tmp_path: Path) -> None:
+    """For a person with the number of devices, for a program as JSON; nothing is made for it."""
+    assert house("check").stdout == f"{tmp_path}/house.toml: 5 devices, no problem.\n"
+    done = house("check", "--json")
+    assert json.loads(done.stdout) == {"file": f"{tmp_path}/house.toml", "ok": True, "problems": []}
+    assert done.exit_code == 0
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("folder", ["kinds", "drivers"])
+def test_the_catalogue_is_json_with_every_word(house: House, folder: str) -> None:
+    """Each with its sentence and its options; a kind with its commands and what it shows, too."""
+    listed = json.loads(house(folder, "--json").stdout)[folder]
+    assert {entry["word"]: entry["summary"] for entry in listed} == loader.words(folder)
+    for entry in listed:
+        assert isinstance(entry["options"], dict)
+        assert ("commands" in entry) == ("state" in entry) == (folder == "kinds")
+    text = house(folder).stdout
+    for entry in listed:
+        assert f"{entry['word']}  {entry['summary']}" in text
+        for key in entry["options"]:
+            assert f"    {key} = " in text
+
+
+def test_what_a_toaster_takes_is_in_the_catalogue(house: House) -> None:
+    """Its options and its commands with their arguments."""
+    listed = json.loads(house("kinds", "--json").stdout)["kinds"]
+    toaster = next(entry for entry in listed if entry["word"] == "toaster")
+    assert toaster["options"].keys() == {"browning", "ready_for", "max_on"}
+    assert toaster["commands"].keys() == {"start", "stop"}
+    assert "1 to 7" in json.dumps(toaster["commands"]["start"]["browning"])
+    assert {"status", "phase", "ready", "progress_percent"} <= set(toaster["state"])
+
+
+def test_the_status_of_a_house_that_is_not_up_is_a_status(house: House) -> None:
+    """Nothing is live, and that is no error."""
+    found = json.loads(house("status", "--json").stdout)
+    assert not found["up"]
+    assert {device["presence"] for device in found["devices"].values()} == {"offline"}
+
+
+# The arguments of send
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("browning=5", 5),
+        ("browning=-5", -5),
+        ("browning=0.5", 0.5),
+        ("browning=true", True),
+        ("browning=null", None),
+        ('browning="5"', "5"),
+        ("browning=", ""),
+        ("browning=golden", "golden"),
+        ("browning=True", "True"),
+        ("browning=a=b", "a=b"),
+        ("browning=07:30", "07:30"),
+        ("browning=süß", "süß"),
+        ("browning=NaN", "NaN"),
+        ("browning=-Infinity", "-Infinity"),
+        ("browning=1e999", "1e999"),
+    ],
+)
+def test_a_value_that_is_json_is_what_json_says_and_text_otherwise(text: str, expected: Any) -> None:
+    """What JSON has no word for, such as NaN, is text; it must not turn to nothing on its way."""
+    key, value = argument(text)
+    assert (key, value, type(value)) == ("browning", expected, type(expected))
+
+
+@pytest.mark.parametrize("text", ["browning", "", "=", "=5"])
+def test_what_is_not_key_and_value_is_a_mistake(text: str) -> None:
+    """It is shown as it was written."""
+    with pytest.raises(click.UsageError, match=re.escape(f"{text!r} is not KEY=VALUE")):
+        argument(text)
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[Command]:
+    """Give the commands that were sent; each is applied."""
+    found: list[Command] = []
+
+    def ask(_context: object, device: str, command: Command) -> Receipt:
+        found.append(command)
+        return Receipt(id=command.id, device=device, outcome="applied", at=0.0)
+
+    monkeypatch.setattr(sockets, "ask", ask)
+    return found
+
+
+def test_send_sends_the_command_with_its_arguments(house: House, sent: list[Command]) -> None:
+    """One command, with a new id each time; the receipt says it was applied, and tells the id."""
+    first = house("send", "toaster", "start", "browning=5", "note=well done")
+    second = house("send", "toaster", "start", "--json")
+    assert [(command.command, command.args) for command in sent] == [
+        ("start", {"browning": 5, "note": "well done"}),
+        ("start", {}),
+    ]
+    assert sent[0].id != sent[1].id
+    assert first.stdout == f"toaster: start applied [{sent[0].id}]\n"
+    assert json.loads(second.stdout)["id"] == sent[1].id
+
+
+@pytest.mark.parametrize("words", [["sta rt"], [""], ["ü"], ["x" * 65], ["start", "brow ning=5"]])
+def test_what_can_be_no_command_is_refused_before_it_is_sent(
+    house: House, sent: list[Command], words: list[str]
+) -> None:
+    """No device would answer it; the person is told that it is no command, not that nobody answers."""
+    done = house("send", "toaster", *words)
+    assert (done.exit_code, sent) == (2, [])

@@ -1,0 +1,174 @@
+"""A trial of real bytes: switched on and off again, and never left on."""
+
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from daemons.cli import trial
+from daemons.cli.main import main
+from daemons.storage.lock import Lock
+from tests.support.emulator import EMULATORS, Emulator, emulator, table
+from tests.support.house import HOUSE, PATIENCE, Household, eventually
+
+Try = Callable[..., Result]
+
+
+@pytest.fixture
+def attempt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Try:
+    """Give a function that runs `house try` on a device of this kind, driver and options."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(kind: str, driver: str, options: str = "{}", *words: str) -> Result:
+        file = tmp_path / "house.toml"
+        file.write_text(f'[devices.it]\nkind = "{kind}"\ndriver = "{driver}"\n{driver} = {options}\n')
+        return CliRunner().invoke(
+            main, ["--config", str(file), "--run", str(tmp_path / "run"), "try", "it", *words]
+        )
+
+    return run
+
+
+@pytest.mark.parametrize("word", [word for word in EMULATORS if word != "kasa"])
+@pytest.mark.parametrize("on", [False, True])
+def test_hardware_is_switched_on_and_off_and_left_as_it_was(
+    attempt: Try, tmp_path: Path, word: str, on: bool
+) -> None:
+    """With its own timer armed meanwhile, where it has one; each step is told."""
+    plug = emulator(word)(tmp_path)
+    if on:
+        plug.move(on=True)  # before it is there, so that it never says anything else
+    with plug:
+        armed = arming(plug)
+        done = attempt("plug", word, table(plug.options()))
+        assert (done.exit_code, plug.on) == (0, on), done.output
+        assert plug.switchings == ([True, False, True] if on else [True, False])
+        if plug.arms:
+            assert any(9 <= seconds <= 11 for seconds in armed if seconds)
+    assert [line for line in ("goes on", "goes off") if f"✓ {line} " in done.stdout] == [
+        "goes on",
+        "goes off",
+    ]
+    assert re.search(r"✓ goes on +\d+ ms   on", done.stdout)
+    assert done.stdout.endswith(f"it: all worked; it was left {'on, as it was found' if on else 'off'}.\n")
+
+
+def arming(plug: Emulator) -> list[float | None]:
+    """Note every time that its own timer is set to."""
+    armed: list[float | None] = []
+
+    class Noting(type(plug)):  # type: ignore[misc]
+        def __setattr__(self, name: str, value: float | None) -> None:
+            if name == "armed_seconds":
+                armed.append(value)
+            super().__setattr__(name, value)
+
+    plug.__class__ = Noting
+    return armed
+
+
+def test_what_cannot_be_reached_is_told(
+    attempt: Try, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With where and why; nothing was switched."""
+    monkeypatch.setattr(trial, "PATIENCE_SECONDS", 1.0)
+    plug = emulator("shelly")(tmp_path)
+    done = attempt("plug", "shelly", table(plug.options()))
+    assert done.exit_code == 1
+    assert re.search(r"✗ answers +\d+ ms   127.0.0.1:\d+", done.stdout)
+    assert done.stderr == "it: not all worked; nothing was switched.\n"
+
+
+@pytest.mark.parametrize("fault", ["disagree", "fail", "hang"])
+def test_what_does_not_follow_is_told(attempt: Try, monkeypatch: pytest.MonkeyPatch, fault: str) -> None:
+    """And it is asked to go off."""
+    monkeypatch.setattr(trial, "PATIENCE_SECONDS", 0.3)
+    done = attempt("plug", "simulated", f'{{ fault = "{fault}" }}')
+    assert done.exit_code == 1
+    assert "✗ goes on " in done.stdout
+
+
+@pytest.mark.parametrize(("kind", "why"), [("toaster", "it heats"), ("cover", "it moves")])
+def test_what_heats_or_moves_asks_for_a_yes(attempt: Try, tmp_path: Path, kind: str, why: str) -> None:
+    """Before anything is touched."""
+    done = attempt(kind, "simulated")
+    assert (done.exit_code, why in done.stderr, (tmp_path / "run").exists()) == (2, True, False)
+    done = attempt(kind, "simulated", "{}", "--yes")
+    assert (done.exit_code, "✓ goes off" in done.stdout) == (0, True)
+
+
+def test_a_device_whose_process_runs_is_left_to_it(attempt: Try, tmp_path: Path) -> None:
+    """Two that switch one thing would fight; it says what to do."""
+    attempt("lamp", "simulated")
+    lock = Lock("it")
+    try:
+        done = attempt("lamp", "simulated")
+    finally:
+        lock.release()
+    assert done.exit_code == 1
+    assert "`house stop it` first" in done.stderr
+    assert attempt("lamp", "simulated").exit_code == 0
+
+
+def test_a_sensor_is_only_read(attempt: Try, tmp_path: Path) -> None:
+    """What it measures is told; nothing is switched."""
+    done = attempt("sensor", "simulated", "{ temperature_celsius = 4.5 }")
+    assert (done.exit_code, "4.5 °C" in done.stdout) == (0, True)
+    assert not (tmp_path / "run" / "hardware" / "it" / "switchings.jsonl").exists()
+
+
+def test_a_button_waits_for_a_finger(household: Callable[..., Household]) -> None:
+    """It says for how long, and tells the press."""
+    house = household('[devices.it]\nkind = "button"\ndriver = "simulated"\n')
+    with subprocess.Popen(
+        [*HOUSE, "try", "it"], env=house.environment, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout
+        assert process.stdout.readline().startswith("Press it within 15 s (simulated: add a line to")
+        assert process.stdout.readline().startswith("✓ answers")
+        (house.run / "hardware" / "it" / "presses.jsonl").write_text(
+            f'{{"at": {time.time()}, "what": "double"}}\n'
+        )
+        assert re.match(r"✓ is pressed +\d+ ms   double", process.stdout.readline())
+        assert process.wait(PATIENCE) == 0
+
+
+def test_a_button_that_nobody_presses_has_not_worked(attempt: Try, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exit status 1."""
+    monkeypatch.setattr(trial, "LISTEN_SECONDS", 0.2)
+    done = attempt("button", "simulated")
+    assert (done.exit_code, "✗ is pressed" in done.stdout) == (1, True)
+
+
+def test_a_mirror_has_nothing_to_try(tmp_path: Path) -> None:
+    """It is a mistake in the command line."""
+    file = tmp_path / "house.toml"
+    file.write_text('[devices.it]\nkind = "mirror"\n')
+    done = CliRunner().invoke(main, ["--config", str(file), "--run", str(tmp_path / "run"), "try", "it"])
+    assert (done.exit_code, "drives no hardware" in done.stderr) == (2, True)
+
+
+def test_ctrl_c_switches_it_off(household: Callable[..., Household], tmp_path: Path) -> None:
+    """Pressed while it is on and slow to say more."""
+    with emulator("shelly")(tmp_path) as plug:
+        options = table(plug.options())
+        house = household(f'[devices.it]\nkind = "plug"\ndriver = "shelly"\nshelly = {options}\n')
+        plug.slow(1.5)  # so that each step lasts for a while
+        with subprocess.Popen(
+            [*HOUSE, "try", "it"],
+            env=house.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            eventually(lambda: plug.on)
+            process.send_signal(signal.SIGINT)
+            _, said = process.communicate(timeout=PATIENCE)
+        assert (process.returncode, plug.on, plug.switchings) == (1, False, [True, False])
+    assert "Traceback" not in said
+    assert "it: not all worked; it was left off." in said

@@ -1,0 +1,139 @@
+"""What one process gets of the configuration: all that it depends on, and nothing else."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from daemons.config.device import build
+from daemons.config.house import House, load_house
+from daemons.config.slice import Slice, read_slice, slice_path
+from daemons.config.tables import zone
+from daemons.errors import PlaceError
+from daemons.storage.paths import write
+from tests.support import factories
+
+SHIPPED = Path(__file__).parent.parent.parent / "config" / "house.toml"
+
+
+def house(folder: Path, old: str = "", new: str = "") -> House:
+    """Load the shipped house with a change."""
+    text = SHIPPED.read_text()
+    assert old in text
+    file = folder / "house.toml"
+    file.write_text(text.replace(old, new, 1))
+    return load_house(file)
+
+
+def changed(folder: Path, old: str, new: str) -> set[str]:
+    """Name the processes whose slice another configuration changes."""
+    before, after = house(folder).slices(), house(folder, old, new).slices()
+    return {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
+
+
+def test_a_slice_is_read_as_it_was_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A device process builds from its slice the very device that was checked."""
+    factories.enter(tmp_path, monkeypatch)
+    checked = load_house(SHIPPED)
+    for name in checked.devices:
+        slice_ = checked.slices()[name]
+        write(slice_path(name), slice_.encode())
+        read = read_slice(name)
+        assert read.encode() == slice_.encode()
+        assert build(name, read.table, (), []) == checked.devices[name]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("# The breakfast house", "# My house", set()),
+        ('name = "Breakfast house"', 'name = "Home"', {"mirror"}),
+        ('timezone = "Europe/Berlin"', 'timezone = "Europe/Berlin"\nlocale = "de-DE"', {"mirror"}),
+        ("[devices.mirror]", '[recorder]\nkeep = "7d"\n[devices.mirror]', {"recorder"}),
+        ("[devices.mirror]", "[recorder]\nenabled = false\n[devices.mirror]", {"recorder", "mirror"}),
+        ("browning = 3", "browning = 4", {"toaster"}),
+        ("brightness_percent = 60", "brightness_percent = 61", {"kitchen_lamp"}),
+        ('name = "Smart mirror"', 'name = "Glass"', {"mirror"}),
+        ('room = "Kitchen"', 'room = "Cellar"', {"coffee_maker", "mirror"}),
+        (
+            "[devices.mirror]",
+            '[devices.hall]\nkind = "lamp"\ndriver = "simulated"\n[devices.mirror]',
+            {"hall", "mirror", "recorder"},
+        ),
+        ("[devices.mirror]", "[bridge]\n[devices.mirror]", {"bridge", "mirror"}),
+    ],
+)
+def test_a_change_concerns_only_who_depends_on_it(
+    tmp_path: Path, old: str, new: str, expected: set[str]
+) -> None:
+    """A comment concerns nobody, an option its own device, a name or room the mirror as well."""
+    assert changed(tmp_path, old, new) == expected
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "is_concerned"),
+    [
+        ("browning = 3", "browning = 4", False),
+        ("# between = ", "between = ", False),
+        ('timezone = "Europe/Berlin"', 'timezone = "Europe/Rome"', False),
+        ('name = "Breakfast house"', 'name = "Home"', True),
+        ('name = "Smart mirror"', 'name = "Glass"', True),
+        ('room = "Kitchen"', 'room = "Cellar"', True),
+        ("[bridge]", '[bridge]\nprefix = "home"', True),
+        (
+            'kind = "lamp"\ndriver = "simulated"',
+            'kind = "lamp"\ndriver = "shelly"\nshelly.address = "x"',
+            True,
+        ),
+    ],
+)
+def test_the_bridge_is_concerned_by_what_it_says_of_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: str, new: str, is_concerned: bool
+) -> None:
+    """By their names and rooms, and by what their drivers can; not by what they do."""
+    bridged = tmp_path / "bridged.toml"
+    bridged.write_text(f"[bridge]\n{SHIPPED.read_text()}")
+    monkeypatch.setattr("tests.config.test_slice.SHIPPED", bridged)
+    assert ("bridge" in changed(tmp_path, old, new)) == is_concerned
+
+
+def test_only_who_gathers_the_house_knows_the_others() -> None:
+    """A toaster's slice names no other device's title; the mirror's names all."""
+    slices = load_house(SHIPPED).slices()
+    assert slices["toaster"].peers == {}
+    assert slices["mirror"].peers.keys() == load_house(SHIPPED).devices.keys()
+    assert slices["mirror"].peers["coffee_maker"].title == "Coffee maker"
+
+
+def test_a_slice_is_written_the_same_every_time() -> None:
+    """The order of keys in the file makes no other slice, for another slice is a restart."""
+    tables = [{"kind": "lamp", "driver": "simulated"}, {"driver": "simulated", "kind": "lamp"}]
+    one, other = (Slice(name="lamp", house={}, table=table).encode() for table in tables)
+    assert one == other
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{}", b"[]", b"\xff", b"[" * 100_000])
+def test_a_slice_that_cannot_be_read_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None
+) -> None:
+    """A missing or foreign slice is named, with what writes it."""
+    factories.enter(tmp_path, monkeypatch)
+    if content is not None:
+        write(slice_path("lamp"), content)
+    with pytest.raises(PlaceError, match=r"devices/lamp.json cannot be read .*`house up` writes it"):
+        read_slice("lamp")
+
+
+@pytest.mark.parametrize(
+    "name", ["Mars/Base", "", "../etc/passwd", "/etc/passwd", "a\0b", "Europe", "x" * 300]
+)
+def test_a_timezone_that_there_is_not_is_told(name: str) -> None:
+    """Whatever stands for a timezone, it is one or a ValueError that says what is allowed."""
+    with pytest.raises(ValueError, match="allowed: names such as Europe/Berlin"):
+        zone(name)
+
+
+def test_a_slice_holds_json_alone() -> None:
+    """What is in a slice can be read by anything that reads JSON."""
+    for slice_ in load_house(SHIPPED).slices().values():
+        assert msgspec.json.decode(slice_.encode())["name"] == slice_.name

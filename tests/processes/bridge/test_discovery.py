@@ -1,0 +1,336 @@
+"""Home Assistant is told what every kind is, in both forms, by its own documented keys."""
+
+import json
+from typing import Any
+
+import pytest
+
+from daemons.bus.presence import PRESENCES
+from daemons.config import loader
+from daemons.config.roster import Peer
+from daemons.kinds import Kind
+from daemons.processes.bridge.discovery import announce, node_of, told
+from daemons.processes.bridge.entities import FROM_HARDWARE, Subject
+from daemons.processes.bridge.topics import Topics
+from tests.support import homeassistant
+
+TOPICS = Topics("house")
+ALL = ("dim", "move", "press", "sense", "switch", "tint")
+FORMS = ("device", "component")
+WORDS = sorted(loader.words("kinds"))
+MAIN = {
+    "button": "event",
+    "cover": "cover",
+    "heater": "climate",
+    "lamp": "light",
+    "light_switch": "light",
+    "plug": "switch",
+}
+"""What each kind is there; the others are made of buttons and sensors."""
+Found = dict[str, tuple[str, dict[str, Any]]]
+
+
+def subject(word: str, **more: Any) -> Subject:
+    """Give a device of a kind, whose hardware has told all that any can."""
+    about = {"abilities": ALL, "detects": more.pop("detects", None), "room": "Kitchen"}
+    about |= more.pop("peer", {})
+    peer = Peer(title=word.capitalize(), kind=word, **about)
+    return Subject(name=word, peer=peer, kind=loader.kind(word), **{"told": FROM_HARDWARE, **more})
+
+
+def found(*subjects: Subject, form: str = "device") -> Found:
+    """Announce, have each message checked, and give all entities by their unique ids."""
+    entities: Found = {}
+    for topic, payload in announce(form, "homeassistant", subjects, TOPICS, "Home").items():
+        entities |= homeassistant.check(topic, payload)
+    return entities
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("obeys", [True, False])
+@pytest.mark.parametrize("told_", [FROM_HARDWARE, frozenset[str]()], ids=["rich", "poor"])
+@pytest.mark.parametrize("word", WORDS)
+def test_every_kind_is_announced_as_home_assistant_wants_it(
+    word: str, told_: frozenset[str], obeys: bool, form: str
+) -> None:
+    """With all that hardware may tell, or nothing; with commands or without: no key is unknown or missing."""
+    entities = found(subject(word, told=told_, obeys=obeys), form=form)
+    assert f"house-{word}-process" in entities
+    if not obeys:
+        assert not {key for _, config in entities.values() for key in config if "command" in key}
+        assert "button" not in {component for component, _ in entities.values()}
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_both_forms_say_the_same(word: str) -> None:
+    """Whatever the form, the entities are the same, and keep their ids: so one can follow the other."""
+    one, other = (found(subject(word), form=form) for form in FORMS)
+    assert one == other
+
+
+@pytest.mark.parametrize("word", MAIN)
+def test_a_device_is_what_it_is(word: str) -> None:
+    """A cover is a cover; its entity has no name of its own, but the device's."""
+    component, config = found(subject(word))[f"house-{word}-main"]
+    assert component == MAIN[word]
+    assert config["name"] is None
+
+
+def test_nothing_is_shown_twice() -> None:
+    """What the entity that is the device shows or does, no sensor and no button does as well."""
+    for word, gone in {
+        "lamp": {"on", "off", "toggle", "status", "phase", "brightness_percent", "colour_temperature_kelvin"},
+        "cover": {"open", "close", "stop", "set", "status", "phase", "position_percent"},
+        "heater": {"on", "off", "set", "status", "enabled", "target_celsius", "temperature_celsius"},
+        "button": {"status", "phase", "last", "power_watts"},
+    }.items():
+        assert not {f"house-{word}-{key}" for key in gone} & found(subject(word)).keys()
+
+
+def test_each_command_that_is_left_is_a_button() -> None:
+    """Whose press has an id of its own, so that MQTT delivering it twice does not do it twice."""
+    component, config = found(subject("toaster"))["house-toaster-start"]
+    assert (component, config["command_topic"]) == ("button", "house/toaster/command/start")
+    said = homeassistant.render(config["command_template"])
+    assert json.loads(said)["id"].startswith("ha-")
+    assert "house-lamp-toggle" not in found(subject("lamp"))
+
+
+def test_what_only_some_hardware_tells_is_shown_once_it_is_told() -> None:
+    """A plug without a meter has no power; coffee has its progress before it was ever made."""
+    assert "house-plug-power_watts" not in found(subject("plug", told=frozenset()))
+    assert "house-plug-power_watts" in found(subject("plug"))
+    assert "house-coffee_maker-progress_percent" in found(subject("coffee_maker", told=frozenset()))
+    assert told({"power_watts": 0.0, "energy_watt_hours": None, "status": True}) == {"power_watts"}
+
+
+def test_a_light_has_what_its_driver_can() -> None:
+    """Brightness and colour where the driver can, and the hardware tells a colour; else on and off."""
+    keys = {"brightness_template", "color_temp_template"}
+    for abilities, told_, expected in (
+        (("switch",), FROM_HARDWARE, set()),
+        (("dim", "switch"), FROM_HARDWARE, {"brightness_template"}),
+        (("dim", "switch", "tint"), frozenset[str](), {"brightness_template"}),
+        (("dim", "switch", "tint"), FROM_HARDWARE, keys),
+    ):
+        made = subject("lamp", told=told_, peer={"abilities": abilities})
+        assert keys & found(made)["house-lamp-main"][1].keys() == expected
+
+
+@pytest.mark.parametrize(
+    ("values", "attributes", "args"),
+    [
+        ({}, {"brightness": 77, "color_temp_kelvin": 3000}, (None, None)),
+        ({"brightness": 128}, {}, (50, None)),
+        ({"brightness": 1}, {"color_temp_kelvin": 3003}, (1, 3003)),
+        ({"color_temp": 250}, {"brightness": 128}, (50, 4000)),
+        ({"brightness": 255, "color_temp": 153}, {}, (100, 6535)),
+    ],
+)
+def test_a_light_is_asked_for_what_was_moved(
+    values: dict[str, int], attributes: dict[str, int], args: tuple[int | None, int | None]
+) -> None:
+    """Plainly on is as usual; who moves one slider leaves the other where it is."""
+    template = found(subject("lamp"))["house-lamp-main"][1]["command_on_template"]
+    said = json.loads(homeassistant.render(template, b"", attributes, **values))
+    asked = said["args"]
+    assert said["command"] == "on"
+    assert (asked["brightness_percent"], asked["colour_temperature_kelvin"]) == args
+
+
+@pytest.mark.parametrize("percent", range(1, 101))
+def test_a_brightness_survives_the_way_there_and_back(percent: int) -> None:
+    """Home Assistant counts to 255; what it was told and says again is what it was."""
+    config = found(subject("lamp"))["house-lamp-main"][1]
+    state = state_of(status=True, brightness_percent=percent)
+    there = int(homeassistant.render(config["brightness_template"], state))
+    assert 1 <= there <= 255
+    back = json.loads(homeassistant.render(config["command_on_template"], brightness=there))
+    assert back["args"]["brightness_percent"] == percent
+
+
+def state_of(**fields: Any) -> bytes:
+    """Give what stands on the topic of a state."""
+    return json.dumps({"state": fields, "since": 1.0, "at": 1.0, "cause": None}).encode()
+
+
+@pytest.mark.parametrize(
+    ("phase", "position", "shown"),
+    [
+        ("unknown", None, ""),
+        ("open", 100.0, "open"),
+        ("closed", 0.0, "closed"),
+        ("between", 40.0, "open"),
+        ("opening", 40.0, "opening"),
+        ("closing", None, "closing"),
+        ("turning", 40.0, "open"),
+    ],
+)
+def test_a_cover_is_where_it_is(phase: str, position: float | None, shown: str) -> None:
+    """In Home Assistant's words; what is not known is not said."""
+    _, config = found(subject("cover"))["house-cover-main"]
+    state = state_of(phase=phase, position_percent=position)
+    assert homeassistant.render(config["value_template"], state) == shown
+    at = homeassistant.render(config["position_template"], state)
+    assert at == ("" if position is None else str(int(position)))
+
+
+def test_a_heater_is_a_climate() -> None:
+    """Off is what keeps only the frost away, also while it heats for that; the limits are its kind's."""
+    _, config = found(subject("heater"))["house-heater-main"]
+    assert (config["min_temp"], config["max_temp"], config["modes"]) == (5, 30, ["off", "heat"])
+    for enabled, status, mode, action in (
+        (True, True, "heat", "heating"),
+        (True, False, "heat", "idle"),
+        (False, True, "off", "heating"),
+        (False, False, "off", "off"),
+    ):
+        state = state_of(enabled=enabled, status=status, target_celsius=20.5, temperature_celsius=None)
+        assert homeassistant.render(config["mode_state_template"], state) == mode
+        assert homeassistant.render(config["action_template"], state) == action
+        assert homeassistant.render(config["temperature_state_template"], state) == "20.5"
+        assert homeassistant.render(config["current_temperature_template"], state) == "None"
+    told_ = {mode: render_value(config["mode_command_template"], mode) for mode in config["modes"]}
+    assert told_ == {"off": "off", "heat": "on"}
+
+
+def render_value(template: str, value: str) -> str:
+    """Render a template of a command."""
+    return homeassistant.environment().from_string(template).render(value=value)
+
+
+@pytest.mark.parametrize(
+    ("detects", "class_"),
+    [("motion", "motion"), ("water", "moisture"), ("opening", "opening"), ("ghosts", None)],
+)
+def test_a_sensor_is_what_it_detects(detects: str, class_: str | None) -> None:
+    """In Home Assistant's word, where it has one; and what it does not know is not "off"."""
+    component, config = found(subject("sensor", detects=detects))["house-sensor-status"]
+    assert (component, config.get("device_class")) == ("binary_sensor", class_)
+    for status, phase, shown in ((True, "motion", "on"), (False, "clear", "off"), (False, "stale", "None")):
+        assert homeassistant.render(config["value_template"], state_of(status=status, phase=phase)) == shown
+    assert "house-sensor-status" not in found(subject("sensor"))
+
+
+def test_a_button_is_an_event() -> None:
+    """Of the presses that there are, on a topic that is not retained."""
+    _, config = found(subject("button"))["house-button-main"]
+    assert config["event_types"] == ["single", "double", "long"]
+    assert config["state_topic"] == "house/button/event"
+
+
+def test_a_device_is_there_as_long_as_bridge_and_device_are() -> None:
+    """But what its process does, and whether its hardware answers, is told when that is what is wrong."""
+    entities = found(subject("lamp"))
+    both = [{"topic": "house/bridge/availability"}, {"topic": "house/lamp/availability"}]
+    assert entities["house-lamp-main"][1]["availability"] == both
+    assert entities["house-lamp-main"][1]["availability_mode"] == "all"
+    assert entities["house-lamp-process"][1]["availability"] == both[:1]
+    assert entities["house-lamp-process"][1]["options"] == list(PRESENCES)
+    hardware = entities["house-lamp-reachable"][1]["availability"]
+    assert hardware[0] == both[0]
+    rendered = [homeassistant.render(hardware[1]["value_template"], word.encode()) for word in PRESENCES]
+    assert rendered == ["online", *["offline"] * 5]
+    assert "availability" not in entities["house-bridge-bridge"][1]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_devices_are_grouped(form: str) -> None:
+    """By room, under the house, with model and version; a device whose room nobody said is in none."""
+    said = announce(
+        form, "ha", [subject("lamp"), subject("plug", peer={"room": "House"})], TOPICS, "My house"
+    )
+    devices = {payload["device"]["identifiers"][0]: payload["device"] for payload in said.values()}
+    assert devices.keys() == {"house-bridge", "house-lamp", "house-plug"}
+    assert devices["house-bridge"]["name"] == "My house"
+    assert devices["house-lamp"]["via_device"] == "house-bridge"
+    assert devices["house-lamp"]["suggested_area"] == "Kitchen"
+    assert devices["house-lamp"]["model"] == "Lamp"
+    assert "suggested_area" not in devices["house-plug"]
+    assert {node_of(topic, "ha") for topic in said} == devices.keys()
+
+
+def test_discovery_can_be_off() -> None:
+    """Then nothing is announced."""
+    assert announce("off", "homeassistant", [subject("lamp")], TOPICS, "Home") == {}
+
+
+@pytest.mark.parametrize(
+    "topic", ["homeassistant/status", "house/lamp/state", "homeassistant/a/b/c/d/config", "x"]
+)
+def test_other_topics_are_no_discovery(topic: str) -> None:
+    """A state, a birth, or another program's topic is about no node."""
+    assert node_of(topic, "homeassistant") is None
+
+
+def test_a_new_kind_needs_no_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kettle that somebody wrote today is announced by what it declares."""
+    from msgspec import Struct  # noqa: PLC0415
+
+    class State(Struct, frozen=True):
+        status: bool
+        water_celsius: float
+        litres: float
+        lid: str
+        fault: str | None = None
+
+    class Boil(Struct, frozen=True):
+        pass
+
+    class Kettle(Kind):
+        state_type = State
+        commands = (Boil,)
+
+    entities = found(Subject(name="kettle", peer=Peer("Kettle", "Kitchen", "kettle"), kind=Kettle))
+    assert entities["house-kettle-boil"][0] == "button"
+    water = entities["house-kettle-water_celsius"][1]
+    assert (water["name"], water["unit_of_measurement"], water["device_class"]) == (
+        "Water",
+        "°C",
+        "temperature",
+    )
+    assert "unit_of_measurement" not in entities["house-kettle-litres"][1]
+    assert entities["house-kettle-lid"][0] == "sensor"
+    assert entities["house-kettle-status"][0] == "binary_sensor"
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_every_template_reads_every_state(word: str) -> None:
+    """With nothing known and with all known; a sensor says a number, one of its options, or nothing."""
+    kind = loader.kind(word)
+    for state in states(kind):
+        for component, config in found(
+            subject(word, detects="motion" if word == "sensor" else None)
+        ).values():
+            said = state_of(**state)
+            for key, template in config.items():
+                if not key.endswith("_template") or "command" in key:
+                    continue
+                shown = homeassistant.render(template, said)
+                assert "value_json" not in shown
+                if component == "binary_sensor" and key == "value_template":
+                    assert shown in (config["payload_on"], config["payload_off"], "None")
+                if "options" in config and config["state_topic"].endswith("/state"):
+                    assert shown in config["options"]
+                if "unit_of_measurement" in config:
+                    assert shown == "None" or float(shown) >= 0
+
+
+def states(kind: type[Kind]) -> list[dict[str, Any]]:
+    """Give a state with as little in it as its type allows, and one with as much."""
+    from daemons.processes.bridge.entities import is_optional, literals, parts  # noqa: PLC0415
+
+    least: dict[str, Any] = {}
+    most: dict[str, Any] = {}
+    for name, type_ in kind.fields().items():
+        plain = parts(type_)
+        value: Any = "text"
+        if options := literals(type_):
+            value = options[-1]
+        elif bool in plain:
+            value = True
+        elif plain & {int, float}:
+            value = 42
+        most[name] = value
+        least[name] = None if is_optional(type_) else (options[0] if options else value)
+    return [least, most]

@@ -1,0 +1,51 @@
+"""The topics of a house: each is read as it is made, and none is another house's."""
+
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from daemons.bus.message import NAME
+from daemons.processes.bridge.topics import Address, Topics
+
+names = st.from_regex(NAME, fullmatch=True)
+prefixes = st.from_regex(re.compile(r"[A-Za-z0-9_]{1,8}(/[A-Za-z0-9_]{1,8}){0,3}"), fullmatch=True)
+words = st.from_regex(re.compile(r"[a-z_]{1,20}"), fullmatch=True)
+
+
+@given(prefix=prefixes, device=names, word=st.none() | words)
+def test_a_command_is_read_as_it_is_addressed(prefix: str, device: str, word: str | None) -> None:
+    """Whatever the prefix, a topic made for a device's command says that device and that command."""
+    topics = Topics(prefix)
+    topic = topics.command(device, word)
+    assert topics.read(topic) == Address(device, word)
+    levels = topics.commands.split("/")
+    assert topic.startswith(f"{prefix}/")
+    assert levels[-3:] == ["+", "command", "#"]
+
+
+@given(prefix=prefixes, topic=st.text(max_size=60) | st.from_regex(r"[a-z/+#$]{0,30}", fullmatch=True))
+def test_any_topic_is_a_command_or_none(prefix: str, topic: str) -> None:
+    """What a broker may pass on breaks nothing, and only a real command's topic is read as one."""
+    topics = Topics(prefix)
+    for text in (topic, f"{prefix}/{topic}"):
+        address = topics.read(text)
+        assert address is None or topics.command(*address) in (text, text.rstrip("/"))
+
+
+@given(one=st.tuples(prefixes, names), other=st.tuples(prefixes, names))
+def test_no_two_devices_of_any_two_houses_share_a_name(one: tuple[str, str], other: tuple[str, str]) -> None:
+    """Another prefix or another device is another node for Home Assistant, and other topics."""
+    nodes = {Topics(prefix).node(device) for prefix, device in (one, other)}
+    assert len(nodes) == len({one, other})
+    states = {Topics(prefix).state(device) for prefix, device in (one, other)}
+    assert len(states) == len({one, other})
+
+
+def test_what_is_said_of_a_device_does_not_sound_like_a_command() -> None:
+    """The bridge hears commands and its own availability, never what it says itself."""
+    topics = Topics("house")
+    said = [topics.state("lamp"), topics.availability("lamp"), topics.presence("lamp"), topics.event("lamp")]
+    said += [topics.receipt("lamp"), topics.receipt(), topics.availability()]
+    assert [topics.read(topic) for topic in said] == [None] * len(said)
+    assert len(set(said)) == len(said)

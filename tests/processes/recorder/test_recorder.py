@@ -1,0 +1,400 @@
+"""The recorder in real houses: nothing missing, nothing twice, and nobody held up by a bad disk."""
+
+import json
+import logging
+import os
+import re
+import resource
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+import zmq
+
+from daemons.bus import sockets
+from daemons.bus.message import RECORDER, Command
+from daemons.config.house import load_house
+from daemons.config.roster import Peer
+from daemons.errors import HistoryError
+from daemons.processes.process import Life, Process
+from daemons.processes.recorder.recorder import LONGEST_QUEUE, Recorder
+from daemons.runtime.clock import uptime
+from daemons.runtime.log import Log
+from daemons.storage.history import PATH, read
+from daemons.storage.lock import Lock
+from tests.support import factories
+from tests.support.house import BREAKFAST, Ear, Household, eventually
+
+LAMPS = """\
+[house]
+watchdog = "60s"
+[devices.switch]
+kind = "light_switch"
+driver = "simulated"
+[devices.lamp]
+kind = "lamp"
+driver = "simulated"
+[[devices.lamp.when]]
+device = "switch"
+turns = { status = true }
+do = "on"
+[[devices.lamp.when]]
+device = "switch"
+turns = { status = false }
+do = "off"
+"""
+NOW = 1_795_000_000.0
+HEAVY = ("asyncio", "click", "rich", "http", "aiohttp", "tomli", "supervisor", "difflib", "xmlrpc", "email")
+
+
+def history(house: Household, *names: str) -> dict[str, Any]:
+    """Read the last minutes of some devices; nothing while there is no history."""
+    now = time.time()
+    try:
+        return read(house.run / PATH, names, now - 600, now, 300)["devices"]  # type: ignore[no-any-return]
+    except HistoryError:
+        return {name: {"stretches": [], "measurements": {}, "processes": []} for name in names}
+
+
+def changes(house: Household, name: str) -> list[tuple[float, str, str | None]]:
+    """Give each change of a device that was recorded: its moment, its state, its cause."""
+    with closing(sqlite3.connect(f"file:{house.run / PATH}?mode=ro", uri=True)) as db:
+        query = (
+            "SELECT at, state, cause FROM change JOIN device ON id = change.device WHERE name = ? ORDER BY at"
+        )
+        return db.execute(query, (name,)).fetchall()
+
+
+def shows(ear: Ear, phase: str) -> bool:
+    """Tell whether the recorder was last heard in a phase."""
+    return ear.shows("recorder", phase=phase)
+
+
+def press(context: "zmq.Context[zmq.Socket[bytes]]", number: int) -> str:
+    """Press the switch, inside the run directory, and give the id of it."""
+    wish = Command(id=f"press-{number}", command="press", deadline=time.time() + 10)
+    assert sockets.ask(context, "switch", wish).outcome == "applied"
+    return wish.id
+
+
+def heard(ear: Ear) -> int:
+    """Give how often the switch was pressed, as far as was heard."""
+    return int(ear.states["switch"].state["presses"] or 0)
+
+
+def written(house: Household, *names: str) -> bool:
+    """Tell whether something was written of each of these: it hears one before the other."""
+    return all(found["stretches"] for found in history(house, *names).values())
+
+
+def storm(ends: threading.Event) -> int:
+    """Press the switch until told to stop, ten times a second, and say how often.
+
+    So fast that a recorder is always in the middle of it, and slow enough for its restart: a state
+    remembers eight changes.
+    """
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    number = 0
+    while not ends.wait(0.1):
+        number += 1
+        press(context, number)
+    context.destroy(linger=0)
+    return number
+
+
+def test_a_press_is_recorded_with_all_that_it_led_to(breakfast: Household) -> None:
+    """The switch, the coffee, the toast and the mirror, each with the press as its cause."""
+    names = ("bathroom_light", "coffee_maker", "toaster", "mirror")
+    eventually(lambda: written(breakfast, *names))
+    id_ = breakfast.send("bathroom_light", "press")["id"]
+    phases = {"bathroom_light": "on", "coffee_maker": "ready", "toaster": "ready", "mirror": "ready"}
+    with breakfast.ear(*names) as ear:
+        ear.until(lambda ear: all(ear.shows(name, phase=phase) for name, phase in phases.items()))
+        moments = {name: ear.states[name].since for name in names}
+
+    def recorded() -> Any:
+        found = history(breakfast, *names)
+        last = {name: found[name]["stretches"][-1] for name in names}
+        return all(last[name]["state"]["phase"] == phase for name, phase in phases.items()) and found
+
+    found = eventually(recorded)
+    for name in names:
+        assert found[name]["stretches"][-1]["from"] == moments[name]
+        assert found[name]["stretches"][-1]["cause"] == id_
+    toast = [stretch["state"]["phase"] for stretch in found["toaster"]["stretches"]]
+    assert toast == ["idle", "toasting", "ready"]
+
+    def is_cold() -> Any:  # what it drew before the press may have come and gone unheard
+        watts = history(breakfast, "toaster")["toaster"]["measurements"]["power_watts"]
+        return len(watts) > 1 and watts[-1][1:] == [0.0, 0.0, 0.0]
+
+    eventually(is_cold)
+    assert set(found["toaster"]["measurements"]) == {"power_watts"}, "what follows from the phase is not kept"
+
+
+def test_killed_in_a_storm_of_presses_it_misses_none_and_has_none_twice(
+    household: Callable[..., Household],
+) -> None:
+    """Whatever the switch and the lamp went through is there once, in order, with its own cause."""
+    house = household(LAMPS)
+    house.house("up")
+    eventually(lambda: written(house, "switch", "lamp"))
+    ends = threading.Event()
+    with house.ear("recorder", "switch") as ear, ThreadPoolExecutor() as pool:
+        presses = pool.submit(storm, ends)
+        try:
+            for kill in range(1, 9):
+                ear.until(lambda ear, least=9 * kill: ear.shows("switch") and heard(ear) >= least)  # type: ignore[misc]
+                ear.kill("recorder")
+        finally:
+            ends.set()
+        wanted = presses.result()
+    for name in ("switch", "lamp"):  # a recorder that has just started hears one before the other
+        eventually(lambda name=name: len(changes(house, name)) > wanted)  # type: ignore[misc]
+    for name, field in (("switch", "presses"), ("lamp", "starts")):
+        found = changes(house, name)[1:]
+        assert [cause for _, _, cause in found] == [f"press-{number + 1}" for number in range(wanted)]
+        assert [json.loads(state)["status"] for _, state, _ in found] == [n % 2 == 0 for n in range(wanted)]
+        counted = [json.loads(state)[field] for _, state, _ in found]
+        assert counted == sorted(counted)
+
+
+def test_what_changed_while_it_was_away_is_filled_in(household: Callable[..., Household]) -> None:
+    """A recorder that was stopped for a while learns of up to eight changes from the states' past."""
+    house = household(LAMPS)
+    house.house("up")
+    house.house("stop", "recorder")
+    with house.ear("switch") as ear:
+        ear.until(lambda ear: ear.shows("switch"))
+        context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        ids = [press(context, number) for number in range(6)]
+        context.destroy(linger=0)
+    house.house("start", "recorder")
+    for name in ("switch", "lamp"):
+        eventually(lambda name=name: [cause for _, _, cause in changes(house, name)][-6:] == ids)  # type: ignore[misc]
+
+
+def test_the_death_of_a_process_is_recorded_with_its_reason(breakfast: Household) -> None:
+    """And its successor with its PID."""
+
+    def recorded() -> Any:
+        return history(breakfast, "toaster")["toaster"]["processes"]
+
+    eventually(lambda: recorded() and recorded()[-1]["life"] == "running")
+    before = breakfast.kill("toaster")
+    with breakfast.ear("toaster") as ear:
+        after = ear.until(lambda ear: "toaster" in ear.beats and ear.beats["toaster"].pid != before)
+        pid = after.beats["toaster"].pid
+    eventually(lambda: (recorded()[-1]["pid"], recorded()[-1]["life"]) == (pid, "running"))
+    events = recorded()
+    assert events[-1]["reason"] == "terminated by SIGKILL"
+    assert [event["pid"] for event in events if event["life"] == "running"] == [before, pid]
+
+
+def test_it_says_how_it_stands_and_takes_no_orders(breakfast: Household) -> None:
+    """As the steward does."""
+    with breakfast.ear("recorder") as ear:
+        state = ear.until(lambda ear: shows(ear, "recording")).states["recorder"].state
+    assert (state["status"], state["fault"], state["dropped_rows"]) == (True, None, 0)
+    assert isinstance(state["size_bytes"], int)
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    here = Path.cwd()
+    os.chdir(breakfast.run)
+    try:
+        wish = Command(id="x", command="forget", deadline=time.time() + 5)
+        receipt = sockets.ask(context, "recorder", wish)
+    finally:
+        os.chdir(here)
+        context.destroy(linger=0)
+    assert (receipt.outcome, "house history" in (receipt.reason or "")) == ("rejected", True)
+
+
+def test_a_damaged_file_is_set_aside_and_told_and_the_house_works_on(breakfast: Household) -> None:
+    """Found at the start; the new file begins with what every device is now."""
+    eventually(lambda: written(breakfast, "bathroom_light"))
+    breakfast.send("bathroom_light", "press")
+    eventually(lambda: len(history(breakfast, "bathroom_light")["bathroom_light"]["stretches"]) == 2)
+    breakfast.house("stop", "recorder")
+    path = breakfast.run / PATH
+    path.write_bytes(b"x" * 10_000)
+    breakfast.house("start", "recorder")
+    (light,) = eventually(lambda: history(breakfast, "bathroom_light")["bathroom_light"]["stretches"])
+    assert light["state"]["phase"] == "on"
+    (aside,) = path.parent.glob("history-*.db")
+    assert aside.read_bytes() == b"x" * 10_000
+    assert (
+        f"file is not a database; it was set aside as {aside.name}, and a new one is begun"
+        in breakfast.log("recorder")
+    )
+    assert "records again; nothing was lost" in breakfast.log("recorder")
+    assert breakfast.send("kitchen_lamp", "toggle")["outcome"] == "applied"
+
+
+def test_a_file_that_is_taken_away_while_it_writes_is_begun_anew(breakfast: Household) -> None:
+    """With what every device is now, and what they remember of their past."""
+    eventually(lambda: history(breakfast, "toaster")["toaster"]["stretches"])
+    for file in (breakfast.run / PATH).parent.iterdir():
+        file.unlink(missing_ok=True)
+    id_ = breakfast.send("kitchen_lamp", "toggle")["id"]
+    eventually(lambda: history(breakfast, "toaster")["toaster"]["stretches"])
+    eventually(lambda: [cause for _, _, cause in changes(breakfast, "kitchen_lamp")][-1:] == [id_])
+    assert (breakfast.log("recorder")).count("cannot record: ") == 1
+
+
+def test_a_full_disk_holds_up_nobody_and_what_waited_is_written_in_the_end(breakfast: Household) -> None:
+    """It is told once, tried again each second, and no change is lost to it."""
+    with breakfast.ear("recorder", "kitchen_lamp") as ear:
+        pid = ear.until(lambda ear: shows(ear, "recording") and "recorder" in ear.beats).beats["recorder"].pid
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+        first = breakfast.send("kitchen_lamp", "toggle")["id"]
+        ear.until(lambda ear: shows(ear, "waiting"))
+        assert ear.states["recorder"].state["fault"]
+        second = breakfast.send("kitchen_lamp", "toggle")["id"]
+        beat = ear.beats["recorder"].at
+        ear.until(lambda ear: ear.beats["recorder"].at > beat + 2)
+        assert ear.beats["recorder"].pid == pid
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        ear.until(lambda ear: shows(ear, "recording"))
+    causes = [cause for _, _, cause in changes(breakfast, "kitchen_lamp")]
+    assert causes[-2:] == [first, second]
+    eventually(lambda: "records again; nothing was lost" in breakfast.log("recorder"))
+    log = breakfast.log("recorder")
+    assert (log.count("cannot record: "), log.count("records again; nothing was lost")) == (1, 1)
+
+
+def test_a_house_may_keep_no_history(household: Callable[..., Household]) -> None:
+    """Then there is no recorder and no file, and who asks is told why."""
+    house = household(f"[recorder]\nenabled = false\n{BREAKFAST}")
+    house.house("up")
+    assert "recorder" not in house.status()["services"]
+    assert not (house.run / PATH).exists()
+    done = house.house("history", check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "keeps no history" in done.stderr
+
+
+def test_history_is_told_in_words_in_json_and_as_a_table(breakfast: Household) -> None:
+    """What `house history` prints, and how it says what it does not understand."""
+    names = ("kitchen_lamp", "bathroom_light")
+    eventually(lambda: written(breakfast, *names))
+    id_ = breakfast.send("bathroom_light", "press")["id"]
+    for name in names:
+        eventually(lambda name=name: len(history(breakfast, name)[name]["stretches"]) == 2)  # type: ignore[misc]
+    told = breakfast.house("history", "kitchen_lamp", "bathroom_light").stdout
+    assert re.search(r"kitchen_lamp  \S+  \S+ s so far  on  Bathroom light on at [0-9:]{8}\n", told)
+    assert f"command {id_}" in told
+    found = json.loads(breakfast.house("history", "--json", "--since", "1h").stdout)
+    assert found["devices"].keys() == load_house(breakfast.config).devices.keys()
+    assert found["causes"][id_]["device"] == "bathroom_light"
+
+    def measured() -> Any:  # a measurement is written after the change that it came with
+        table = breakfast.house("history", "kitchen_lamp", "--csv").stdout
+        return "power_watts_mean" in table.splitlines()[0] and table
+
+    assert eventually(measured).startswith("device,from,to,lasted_seconds,cause,")
+    wrong = breakfast.house("history", "--since", "soon", check=False)
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert "--since: 'soon' is no moment; allowed: how long ago" in wrong.stderr
+
+
+def test_it_loads_only_what_it_needs(household: Callable[..., Household]) -> None:
+    """SQLite, and nothing heavy."""
+    house = household()
+    slices = load_house(house.config).slices()
+    for folder in ("devices", "bus", "lock", "journal"):
+        (house.run / folder).mkdir(parents=True)
+    (house.run / "devices" / "recorder.json").write_bytes(slices["recorder"].encode())
+    code = (
+        "import sys\nfrom daemons.runtime import loop\nloop.Loop.run = lambda self: 'the test'\n"
+        "from daemons.__main__ import start\nstart('recorder')\nprint(*sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code], env=house.environment, capture_output=True, text=True, check=True
+    )
+    loaded = set(done.stdout.splitlines()[-1].split())
+    assert "_sqlite3" in loaded
+    assert not {module for module in loaded if module.partition(".")[0] in HEAVY}
+
+
+def test_what_waits_is_bounded_and_what_was_dropped_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Memory does not grow with the time that a disk is full: the oldest rows go, and are counted."""
+    factories.enter(tmp_path, monkeypatch)
+    log = Log(logging.getLogger("test_recorder"))
+    peers = {"lamp": Peer("Lamp", "House", "lamp")}
+    with Process(RECORDER, Life(1, 1, 0), Lock(RECORDER), log, uptime) as process:
+        recorder = Recorder(peers, 3600.0, process)
+        began = time.time()
+        with factories.full_disk():
+            for index in range(LONGEST_QUEUE + 10):
+                at = began + index / 1000
+                recorder._take(
+                    factories.state("lamp", turned=at, status=index % 2 == 0, phase="on", power_watts=index)
+                )
+                if index % 1000 == 0:
+                    recorder.turn()
+        recorder.turn()
+        recorder.close()
+    assert [record.levelname for record in caplog.records] == ["ERROR", "WARNING"]
+    dropped = re.search(r"records again; ([0-9]+) rows were lost meanwhile", caplog.text)
+    assert dropped is not None
+    assert int(dropped[1]) >= 10
+    with closing(sqlite3.connect(PATH)) as db:
+        assert db.execute("SELECT max(at) FROM change").fetchone() == (began + (LONGEST_QUEUE + 9) / 1000,)
+        (kept,) = db.execute(
+            "SELECT (SELECT count(*) FROM change) + (SELECT count(*) FROM sample)"
+        ).fetchone()
+    assert kept <= LONGEST_QUEUE
+
+
+def test_a_measurement_is_written_once_a_second_at_the_most(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The latest of that second, and none when it is what it was."""
+    factories.enter(tmp_path, monkeypatch)
+    log = Log(logging.getLogger("test_recorder"))
+    with Process(RECORDER, Life(1, 1, 0), Lock(RECORDER), log, uptime) as process:
+        recorder = Recorder({"lamp": Peer("Lamp", "House", "lamp")}, 3600.0, process)
+        for second, watts in enumerate([(7.0, 8.0, 9.0), (5.0, 9.0), (9.0,), (3.0,)]):
+            for value in watts:
+                recorder._take(
+                    factories.state("lamp", turned=NOW, status=True, phase="on", power_watts=value)
+                )
+            heard = [sample.at for sample in recorder._samples.values()]
+            assert len(heard) == (second in (0, 3))
+            recorder.turn()
+        recorder.close()
+
+
+def test_damage_to_a_file_in_use_is_found_within_the_hour(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What SQLite holds in memory hides it, so the file is opened anew each hour, and examined."""
+    factories.enter(tmp_path, monkeypatch)
+    log = Log(logging.getLogger("test_recorder"))
+    with Process(RECORDER, Life(1, 1, 0), Lock(RECORDER), log, uptime) as process:
+        recorder = Recorder({"lamp": Peer("Lamp", "House", "lamp")}, 3600.0, process)
+        recorder._heard["State lamp"] = state = factories.state(
+            "lamp", turned=time.time(), status=True, phase="on"
+        )
+        recorder._take(state)
+        recorder.turn()
+        for path in (PATH, Path(f"{PATH}-wal")):
+            path.write_bytes(b"x" * path.stat().st_size)
+        recorder._examine_at = 0.0
+        for _ in range(4):
+            recorder.turn()
+        recorder.close()
+    assert "file is not a database; it was set aside as " in caplog.text
+    assert "records again; nothing was lost" in caplog.text
+    with closing(sqlite3.connect(PATH)) as db:
+        assert db.execute("SELECT count(*) FROM change").fetchone() == (1,)

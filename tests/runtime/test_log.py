@@ -1,0 +1,64 @@
+"""One event is one line, with its cause."""
+
+import logging
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from daemons.runtime.log import FORMAT, Formatter, open_log
+
+
+def line(text: str, cause: str | None = None) -> str:
+    """Format one record."""
+    record = logging.LogRecord("lamp", logging.INFO, "", 0, text, None, None)
+    record.cause = cause
+    return Formatter(FORMAT, "%Y-%m-%d %H:%M:%S").format(record)
+
+
+def test_a_line_tells_when_how_grave_who_what_and_why(capsys: pytest.CaptureFixture[str]) -> None:
+    """A line begins with the local time to the millisecond and ends with the cause."""
+    open_log("lamp_of_test_log").warning("is %s", "on", cause="a1b2")
+    printed = capsys.readouterr().out
+    assert re.fullmatch(
+        r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} WARNING lamp_of_test_log: is on \[a1b2\]\n", printed
+    )
+
+
+def test_a_line_without_a_cause_ends_with_its_text() -> None:
+    """Nothing is added where there is no cause."""
+    assert line("is up").endswith("lamp: is up")
+
+
+def test_a_log_that_is_opened_again_says_things_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """Opening a log twice does not double its lines."""
+    open_log("twice_of_test_log")
+    open_log("twice_of_test_log").info("once")
+    assert capsys.readouterr().out.count("once") == 1
+
+
+@settings(max_examples=50)
+@given(st.text(max_size=50))
+def test_no_text_breaks_the_line(text: str) -> None:
+    """Whatever a message holds, it stays one line."""
+    assert "\n" not in line(text)
+    assert "\r" not in line(text)
+
+
+def test_a_text_that_looks_like_a_traceback_cannot_forge_a_line() -> None:
+    """A message from outside cannot write a line of its own by naming a traceback."""
+    assert "\n" not in line("bad\nTraceback\n2026-01-01 00:00:00.000 INFO lamp: all is well")
+
+
+def test_a_traceback_stays_readable() -> None:
+    """A real traceback keeps its lines, behind the line that it belongs to."""
+    try:
+        raise ValueError("broken")
+    except ValueError as error:
+        information = (ValueError, error, error.__traceback__)
+    record = logging.LogRecord("lamp", logging.ERROR, "", 0, "fails\nbadly", None, information)
+    first, *rest = Formatter(FORMAT).format(record).splitlines()
+    assert first.endswith("fails\\nbadly")
+    assert rest[0] == "Traceback (most recent call last):"
+    assert rest[-1] == "ValueError: broken"

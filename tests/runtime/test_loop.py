@@ -1,0 +1,259 @@
+"""One poller for a whole life: timers, sockets, signals, and the end."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+
+import pytest
+
+from daemons.runtime.loop import Loop, Timer
+
+PROGRAM = """
+import os, signal, sys, time
+from daemons.runtime.loop import Loop
+with Loop(time.monotonic) as loop:
+    {state}
+    print("up", flush=True)
+    print(loop.run(), file=sys.stderr, flush=True)
+"""
+STATES = {
+    "idle": "pass",
+    "flooded with timers": "loop.every(0, lambda: None)",
+    "at a pipe that never dries": "a, b = os.pipe(); os.write(b, b'x'); loop.watch(a, lambda: None)",
+    "in a handler": "loop.every(0, lambda: [None for _ in range(10**6)])",
+    "with a far timer": "loop.at(loop.now() + 10**6, sys.exit)",
+    "with a full wake-up pipe": "[os.kill(os.getpid(), signal.SIGWINCH) for _ in range(5000)]",
+}
+
+
+@contextmanager
+def program(state: str, *, supervised: bool = False) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a loop in a process of its own, and give it once it is up."""
+    environment = {key: value for key, value in os.environ.items() if key != "SUPERVISOR_ENABLED"}
+    if supervised:
+        environment["SUPERVISOR_ENABLED"] = "1"
+    with subprocess.Popen(
+        [sys.executable, "-c", PROGRAM.format(state=state)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"up\n"
+            yield process
+        finally:
+            process.kill()
+
+
+def end(process: subprocess.Popen[bytes]) -> str:
+    """Wait for a process to end, and give the reason that it prints."""
+    assert process.stderr is not None
+    assert process.wait(10) == 0
+    return process.stderr.read().decode().strip()
+
+
+@pytest.mark.parametrize("state", STATES.values(), ids=STATES)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_from_any_state(state: str, number: signal.Signals) -> None:
+    """SIGTERM and SIGINT end a loop that idles, that is busy, and that never comes to rest."""
+    with program(state) as process:
+        process.send_signal(number)
+        assert end(process) == number.name
+
+
+def test_a_stopped_process_ends_when_it_goes_on() -> None:
+    """A SIGTERM that comes while the process is stopped counts once it continues."""
+    with program("loop.every(0.01, lambda: None)") as process:
+        for number in (signal.SIGSTOP, signal.SIGTERM, signal.SIGCONT):
+            process.send_signal(number)
+        assert end(process) == "SIGTERM"
+
+
+def test_a_signal_before_the_first_turn_is_not_lost() -> None:
+    """A SIGTERM between the taking over of signals and the first poll ends the loop all the same."""
+    with program("os.kill(os.getpid(), signal.SIGTERM)") as process:
+        assert end(process) == "SIGTERM"
+
+
+def test_the_loss_of_supervisord_ends_it() -> None:
+    """A device whose supervisord has died does not live on as a ghost."""
+    with program("pass", supervised=True) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert end(process) == "the loss of supervisord"
+
+
+def test_a_closed_pipe_ends_nothing_that_supervisord_did_not_start() -> None:
+    """A process that a person runs by hand into a pipe ends by its own signals only."""
+    with program("loop.at(loop.now() + 0.05, lambda: os.kill(os.getpid(), signal.SIGTERM))") as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert end(process) == "SIGTERM"
+
+
+def test_timers_run_in_the_order_of_their_moments() -> None:
+    """Timers set in any order run by their moments, and equal ones in the order they were set."""
+    order: list[str] = []
+    with Loop(time.monotonic) as loop:
+        start = loop.now()
+        for name, after in [("c", 0.02), ("a", 0.005), ("b1", 0.01), ("b2", 0.01)]:
+            loop.at(start + after, lambda name=name: order.append(name))  # type: ignore[misc]
+        loop.at(start + 0.03, lambda: loop.stop("done"))
+        assert loop.run() == "done"
+    assert order == ["a", "b1", "b2", "c"]
+
+
+def test_no_timer_is_early() -> None:
+    """However the milliseconds of poll are rounded, a timer runs at its moment or after."""
+    early: list[float] = []
+    with Loop(time.monotonic) as loop:
+        start = loop.now()
+        for number in range(50):
+            when = start + number * 0.00037
+            loop.at(when, lambda when=when: early.append(loop.now() - when))  # type: ignore[misc]
+        loop.at(start + 0.03, lambda: loop.stop("done"))
+        loop.run()
+    assert len(early) == 50
+    assert min(early) >= 0
+
+
+def test_a_cancelled_timer_does_not_run() -> None:
+    """A timer that was cancelled is forgotten, and cancelling it again is harmless."""
+    with Loop(time.monotonic) as loop:
+        timer = loop.at(loop.now(), lambda: loop.stop("the cancelled timer"))
+        timer.cancel()
+        timer.cancel()
+        loop.at(loop.now() + 0.01, lambda: loop.stop("done"))
+        assert loop.run() == "done"
+
+
+def test_a_timer_can_cancel_the_next_one() -> None:
+    """A timer that is due in the same turn can still be cancelled by the one before it."""
+    with Loop(time.monotonic) as loop:
+        now = loop.now()
+        later: list[Timer] = []
+
+        def cancel() -> None:
+            later[0].cancel()
+
+        loop.at(now, cancel)
+        later.append(loop.at(now, lambda: loop.stop("the cancelled timer")))
+        loop.at(now + 0.01, lambda: loop.stop("done"))
+        assert loop.run() == "done"
+
+
+def test_a_repeated_call_runs_at_once_and_again() -> None:
+    """`every` calls now and then once a period since the loop was made, until the end."""
+    calls: list[float] = []
+
+    def call() -> None:
+        calls.append(loop.now())
+        if len(calls) == 4:
+            loop.stop("four calls")
+
+    with Loop(time.monotonic) as loop:
+        loop.every(0.005, call)
+        assert loop.run() == "four calls"
+    periods = [int((at - loop._began) / 0.005) for at in calls]
+    assert all(earlier < later for earlier, later in pairwise(periods[1:]))
+    assert periods[1] > 0
+
+
+def test_a_late_turn_does_not_pile_up_others() -> None:
+    """A call that takes longer than its period is not made up for in a burst."""
+    clock = [0.0]
+    calls: list[float] = []
+
+    def call() -> None:
+        calls.append(clock[0])
+        clock[0] += 10.25  # the work takes ten periods
+        if len(calls) == 3:
+            loop.stop("three calls")
+
+    def now() -> float:
+        clock[0] += 0.125
+        return clock[0]
+
+    with Loop(now) as loop:
+        loop.every(1, call)
+        loop.run()
+    assert all(10.25 < later - earlier < 12 for earlier, later in pairwise(calls))
+
+
+def test_what_is_repeated_falls_together() -> None:
+    """Whenever they began, repeated calls of one loop come at the same moments, so that it is woken once."""
+    clock = [0.0]
+
+    def now() -> float:
+        clock[0] += 1 / 1024
+        return clock[0]
+
+    with Loop(now) as loop:
+        began = clock[0]
+        loop.every(1, lambda: None)
+        clock[0] += 0.375
+        loop.every(0.5, lambda: loop.stop("both have been called"))
+        loop.run()
+    assert sorted(when - began for when, _, _ in loop._timers) == [0.5, 1.0]
+
+
+def test_a_socket_that_can_be_read_calls_its_handler() -> None:
+    """A watched socket's handler runs when something has come."""
+    here, there = socket.socketpair()
+    with here, there, Loop(time.monotonic) as loop:
+        loop.watch(here.fileno(), lambda: loop.stop(here.recv(10).decode()))
+        loop.at(loop.now() + 0.005, lambda: there.sendall(b"hello"))
+        assert loop.run() == "hello"
+
+
+def test_a_source_that_rests_is_heard_again_later_and_by_watching_it_at_once() -> None:
+    """What comes meanwhile waits for its time, unless the source is watched again before."""
+    here, there = socket.socketpair()
+    heard: list[bytes] = []
+    with here, there, Loop(time.monotonic) as loop:
+
+        def hear() -> None:
+            heard.append(here.recv(10))
+            if heard[-1] == b"2":
+                loop.stop("2 was heard")
+            loop.rest(here.fileno(), until)
+
+        until = loop.now() + 0.05
+        loop.watch(here.fileno(), hear)
+        there.sendall(b"1")
+        loop.at(loop.now() + 0.01, lambda: there.sendall(b"2"))
+        loop.run()
+        assert loop.now() >= until
+        loop.ended_by, until = None, loop.now() + 3600
+        loop.watch(here.fileno(), hear)
+        there.sendall(b"3")
+        loop.at(loop.now() + 0.01, lambda: there.sendall(b"2"))
+        loop.at(loop.now() + 0.02, lambda: loop.watch(here.fileno(), hear))
+        loop.run()
+    assert heard == [b"1", b"2", b"3", b"2"]
+
+
+def test_nothing_runs_after_the_handler_that_stops_it() -> None:
+    """Once told to stop, a loop runs no other handler, and the first reason stands."""
+    ran: list[str] = []
+    with Loop(time.monotonic) as loop:
+        loop.at(0, lambda: loop.stop("first"))
+        loop.at(0, lambda: ran.append("second"))
+        loop.stop("already")
+        assert loop.run() == "already"
+    assert ran == []
+
+
+def test_leaving_gives_the_signals_back() -> None:
+    """After its end, signals are what they were before."""
+    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+    with Loop(time.monotonic):
+        assert signal.getsignal(signal.SIGTERM) != before[0]
+    assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before

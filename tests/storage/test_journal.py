@@ -1,0 +1,213 @@
+"""What is remembered across a crash, on a disk that tears, fills and fails."""
+
+import logging
+import shutil
+from binascii import crc32
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from msgspec import Struct
+
+from daemons.runtime.log import Log
+from daemons.storage.journal import VERSION, Journal, Page
+from tests.support import factories
+
+FILE, OTHER, SAFE = (Path(f"journal/lamp.{which}.json") for which in ("1", "0", "safe"))
+"""The file that a first life writes first, the one that it writes next, and the copy."""
+DAMAGED = Path("journal/lamp.1.damaged")
+
+
+class Memory(Struct, frozen=True):
+    """Something to remember."""
+
+    presses: int = 0
+    cause: str | None = None
+
+
+@pytest.fixture(autouse=True)
+def _run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    factories.enter(tmp_path, monkeypatch)
+
+
+def journal() -> Journal[Memory]:
+    """Open the journal as a new process does."""
+    return Journal("lamp", Memory, Log(logging.getLogger("test_journal")))
+
+
+def page(presses: object, number: int = 1) -> bytes:
+    """Give a file's content."""
+    memory = msgspec.Raw(msgspec.json.encode({"presses": presses}))
+    return msgspec.json.encode(Page(VERSION, memory, number, crc32(memory)))
+
+
+def test_nothing_is_remembered_at_first(caplog: pytest.LogCaptureFixture) -> None:
+    """A device's first start finds no file, and that is no trouble."""
+    assert journal().load() is None
+    assert not caplog.records
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.builds(Memory, presses=st.integers(-(2**63), 2**63 - 1), cause=st.none() | st.text(max_size=20)))
+def test_what_is_saved_is_loaded_by_the_next_life(memory: Memory) -> None:
+    """A memory comes back the same from a new journal of the same name."""
+    journal().save(memory)
+    assert journal().load() == memory
+
+
+def test_a_power_cut_falls_back_to_the_safe_copy() -> None:
+    """When the newest file is torn, what was last forced to the disk is remembered."""
+    one = journal()
+    one.save(Memory(1))
+    one.secure()
+    one.save(Memory(2))
+    FILE.write_bytes(b"")
+    OTHER.write_bytes(b"")
+    assert journal().load() == Memory(1)
+
+
+def test_the_latest_of_all_that_can_be_read_counts() -> None:
+    """Whichever file it stands in: after a power cut the copy may be newer than what was not forced."""
+    for number, path in enumerate((SAFE, OTHER, FILE)):
+        path.write_bytes(page(number, number + 1))
+        assert journal().load() == Memory(number)
+    SAFE.write_bytes(page(3, 4))
+    assert journal().load() == Memory(3)
+
+
+def test_a_kill_while_it_is_written_leaves_the_memory_before(caplog: pytest.LogCaptureFixture) -> None:
+    """In every life, wherever the writing stopped: what was remembered last is whole in the other file."""
+    journal().save(Memory(0))
+    for presses in range(1, 9):
+        one = journal()
+        assert one.load() == Memory(presses - 1)
+        before = {path: path.read_bytes() for path in (FILE, OTHER) if path.exists()}
+        one.save(Memory(presses))
+        (path,) = (path for path in (FILE, OTHER) if path.exists() and path.read_bytes() != before.get(path))
+        whole, old = path.read_bytes(), before.get(path, b"")
+        for written in range(len(whole)):
+            path.write_bytes(content := whole[:written] + old[written:])
+            assert journal().load() == Memory(presses - (content != whole))
+        path.write_bytes(whole)
+
+
+def test_a_missing_file_falls_back_to_the_safe_copy() -> None:
+    """A file that was never there does not hide the copy that is."""
+    SAFE.write_bytes(page(3))
+    assert journal().load() == Memory(3)
+
+
+def test_no_cut_of_the_file_raises_or_is_taken_for_the_whole(caplog: pytest.LogCaptureFixture) -> None:
+    """The file cut at any byte is set aside and told, and nothing is remembered from it."""
+    whole = page(7)
+    for cut in range(len(whole)):
+        caplog.clear()
+        FILE.write_bytes(whole[:cut])
+        assert journal().load() is None
+        assert DAMAGED.read_bytes() == whole[:cut]
+        assert not FILE.exists()
+        assert "journal/lamp.1.json cannot be read and was set aside as lamp.1.damaged: " in caplog.text
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.binary(max_size=80), st.none() | st.binary(max_size=80))
+def test_no_content_of_the_files_raises(content: bytes, copy: bytes | None) -> None:
+    """Whatever stands in the two files, loading gives a memory or nothing."""
+    FILE.write_bytes(content)
+    SAFE.unlink(missing_ok=True)
+    if copy is not None:
+        SAFE.write_bytes(copy)
+    assert journal().load() is None
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"[]", "Expected `object`"),
+        (b"{}", "missing required field"),
+        (page("one"), "presses"),
+        (page(1).replace(b'"presses":1', b'"presses":2'), "it is torn"),
+        (msgspec.json.encode({"version": VERSION + 1, "memory": {}}), f"it is of version {VERSION + 1}"),
+        (b'{"version": 1, "memory": ' + b"[" * 100_000, "."),
+        (b"\xff\xfe", "."),
+    ],
+    ids=["foreign", "empty", "of another type", "torn", "newer", "deep", "binary"],
+)
+def test_a_file_that_is_not_ours_is_set_aside_and_told(
+    content: bytes, why: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A foreign, damaged or newer file is kept beside, with one line that says why."""
+    FILE.write_bytes(content)
+    assert journal().load() is None
+    assert DAMAGED.read_bytes() == content
+    (record,) = caplog.records
+    assert record.levelname == "ERROR"
+    assert why in record.getMessage()
+
+
+def test_a_folder_in_the_place_of_the_file_is_set_aside() -> None:
+    """Even a folder where the file should be does not keep the device from starting."""
+    FILE.mkdir()
+    journal().load()
+    journal().save(Memory(4))
+    assert journal().load() == Memory(4)
+
+
+def test_a_full_disk_is_told_once_and_the_last_whole_file_stays(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """While nothing can be written, work goes on with one line in the log; then saving works again."""
+    one = journal()
+    one.save(Memory(1))
+    with factories.full_disk():
+        for presses in (2, 3):
+            one.save(Memory(presses))
+            one.secure()
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+    assert "a crash now would forget the latest: " in caplog.text
+    assert journal().load() == Memory(1)
+    one.save(Memory(4))
+    assert journal().load() == Memory(4)
+
+
+def test_trouble_that_comes_back_is_told_again(caplog: pytest.LogCaptureFixture) -> None:
+    """Each time that writing begins to fail is told once."""
+    one = journal()
+    for _ in range(2):
+        shutil.rmtree("journal")
+        one.save(Memory(1))
+        one.save(Memory(2))
+        Path("journal").mkdir()
+        one.save(Memory(3))
+    assert len(caplog.records) == 2
+
+
+def test_securing_writes_only_what_is_new() -> None:
+    """The copy is written after a change, and left alone when there is none."""
+    one = journal()
+    one.secure()
+    assert not SAFE.exists()
+    one.save(Memory(5))
+    one.secure()
+    written = SAFE.stat()
+    one.secure()
+    copy: Any = msgspec.json.decode(SAFE.read_bytes())
+    assert (copy["version"], copy["memory"]) == (VERSION, {"presses": 5, "cause": None})
+    assert SAFE.stat().st_ino == written.st_ino
+
+
+def test_a_copy_that_could_not_be_written_is_tried_again(caplog: pytest.LogCaptureFixture) -> None:
+    """A failed copy is told once, and made when it can be, without waiting for another change."""
+    one = journal()
+    one.save(Memory(6))
+    SAFE.mkdir()  # nothing can be renamed onto a folder
+    one.secure()
+    one.secure()
+    assert len(caplog.records) == 1
+    SAFE.rmdir()
+    one.secure()
+    copy: Any = msgspec.json.decode(SAFE.read_bytes())
+    assert copy["memory"]["presses"] == 6

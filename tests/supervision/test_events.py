@@ -1,0 +1,119 @@
+"""supervisord's event protocol, over real pipes."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from daemons.supervision.events import tokens
+
+LISTEN = """
+import json, select, sys
+from daemons.supervision.events import Listener
+listener = Listener()
+events = []
+while events is not None:
+    select.select([0], [], [])
+    events = listener.receive()
+    print(json.dumps(events), file=sys.stderr, flush=True)
+"""
+
+
+def event(name: str, **about: object) -> bytes:
+    """Give an event as supervisord sends it: a line of headers, and as many bytes as they say."""
+    body = " ".join(f"{key}:{value}" for key, value in about.items()).encode()
+    header = (
+        f"ver:3.0 server:supervisor serial:21 pool:steward poolserial:10 eventname:{name} len:{len(body)}"
+    )
+    return header.encode() + b"\n" + body
+
+
+class Wire:
+    """A listener in a process of its own, and supervisord's ends of its pipes."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]") -> None:
+        self._process = process
+
+    def tell(self, piece: bytes) -> Any:
+        """Write a piece, and give what the listener made of it."""
+        assert self._process.stdin is not None
+        assert self._process.stderr is not None
+        self._process.stdin.write(piece)
+        return json.loads(self._process.stderr.readline())
+
+    def hear(self, expected: bytes) -> None:
+        """Read exactly what the listener is to have answered."""
+        assert self._process.stdout is not None
+        assert self._process.stdout.read(len(expected)) == expected
+
+    def close(self) -> tuple[bytes, bytes]:
+        """Be gone; give what the listener still said, to supervisord and to us."""
+        return self._process.communicate(timeout=20)
+
+
+@pytest.fixture
+def wire() -> Iterator[Wire]:
+    """Have a listener that has said that it is ready."""
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        [sys.executable, "-c", LISTEN], stdin=pipe, stdout=pipe, stderr=pipe, bufsize=0
+    ) as process:
+        made = Wire(process)
+        made.hear(b"READY\n")
+        yield made
+        process.kill()
+
+
+ANSWER = b"RESULT 2\nOKREADY\n"
+RUNNING = event(
+    "PROCESS_STATE_RUNNING", processname="toaster", groupname="toaster", from_state="STARTING", pid=7
+)
+HEARD = [
+    "PROCESS_STATE_RUNNING",
+    {"processname": "toaster", "groupname": "toaster", "from_state": "STARTING"},
+]
+HEARD[1]["pid"] = "7"  # type: ignore[index]
+
+
+def test_an_event_is_heard_and_answered(wire: Wire) -> None:
+    """The listener says that it is done with it, and ready for the next one, in one go."""
+    assert wire.tell(RUNNING) == [HEARD]
+    wire.hear(ANSWER)
+
+
+def test_an_event_in_pieces_is_heard_when_it_is_whole(wire: Wire) -> None:
+    """A pipe may cut anywhere: in the header, at its end, in the body. No piece is answered."""
+    end = RUNNING.index(b"\n")
+    for begin, stop in ((0, 9), (9, end), (end, end + 1), (end + 1, len(RUNNING) - 1)):
+        assert wire.tell(RUNNING[begin:stop]) == []
+    assert wire.tell(RUNNING[-1:]) == [HEARD]
+    wire.hear(ANSWER)
+
+
+def test_several_events_at_once_are_all_heard_in_their_order(wire: Wire) -> None:
+    """Each is answered; the beginning of one more waits for its rest."""
+    gone = event("PROCESS_GROUP_REMOVED", groupname="toaster")
+    assert wire.tell(RUNNING + gone + b"\n"[:0] + RUNNING[:20]) == [
+        HEARD,
+        ["PROCESS_GROUP_REMOVED", {"groupname": "toaster"}],
+    ]
+    wire.hear(ANSWER + ANSWER)
+    assert wire.tell(RUNNING[20:]) == [HEARD]
+
+
+def test_an_event_without_a_body_is_an_event(wire: Wire) -> None:
+    """A tick has nothing to say but that it is one."""
+    assert wire.tell(event("TICK_5")) == [["TICK_5", {}]]
+
+
+def test_the_end_of_supervisord_is_noticed(wire: Wire) -> None:
+    """Nothing is answered any more, and the listener knows that nobody is there."""
+    assert wire.close() == (b"", b"null\n")
+
+
+def test_tokens_are_pairs() -> None:
+    """A value may have a colon in it, or be empty."""
+    assert tokens(b"a:1 b:x:y c:") == {"a": "1", "b": "x:y", "c": ""}

@@ -1,0 +1,83 @@
+"""Waiting for devices to be ready: what counts as ready, and what as failed."""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import zmq
+
+from daemons.bus.message import STEWARD, Heartbeat, Published, Report
+from daemons.bus.sockets import Publisher
+from daemons.errors import NotReady
+from daemons.supervision.ready import wait_ready
+from daemons.supervision.supervisord import Supervisor
+
+PID = 4242
+
+
+class Supervised(Supervisor):
+    """A supervisord that runs a lamp, and has publishers answer who listens whenever it is asked."""
+
+    def __init__(self, answer: Callable[[], None]) -> None:
+        super().__init__()
+        self._answer = answer
+
+    def call(self, method: str, *args: Any) -> Any:
+        """Answer any question."""
+        self._answer()
+        return [{"name": "lamp", "pid": PID}]
+
+
+@pytest.fixture
+def publish(run: Path) -> Iterator[Callable[[str, Published], Publisher]]:
+    """Have processes that have said something, in a run directory."""
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    made: list[Publisher] = []
+
+    def make(name: str, said: Published) -> Publisher:
+        made.append(Publisher(context, name))
+        made[-1].publish(said)
+        return made[-1]
+
+    yield make
+    context.destroy(linger=0)
+    made.clear()
+
+
+def failure(since: float) -> Report:
+    """Give the steward's word that the lamp fails, and since when."""
+    return Report(device="lamp", boot=1, seq=1, at=since, life="failed", since=since)
+
+
+@pytest.mark.parametrize(
+    ("began", "why"), [(99.0, "fails again and again"), (101.0, "is not ready after 0.5 s")]
+)
+def test_a_failure_counts_from_when_the_work_began(
+    publish: Callable[[str, Published], Publisher], began: float, why: str
+) -> None:
+    """What fails quickly has failed before it is waited for; one of before the work is no news."""
+    steward = publish(STEWARD, failure(100.0))
+    patience = 60.0 if began < 100 else 0.5
+    before = time.monotonic()
+    with pytest.raises(NotReady, match=why):
+        wait_ready(["lamp"], Supervised(steward.answer_newcomers), patience, lambda *_: None, began)
+    assert time.monotonic() - before < 30
+
+
+@pytest.mark.parametrize(("pid", "is_ready"), [(PID, True), (PID + 1, False)])
+def test_ready_is_who_is_heard_from_the_process_that_runs(
+    publish: Callable[[str, Published], Publisher], pid: int, is_ready: bool
+) -> None:
+    """A sign of life of another process, which is on its way out, does not count."""
+    lamp = publish("lamp", Heartbeat(device="lamp", boot=1, seq=0, at=1.0, pid=pid))
+    told: list[tuple[int, int]] = []
+    supervisor = Supervised(lamp.answer_newcomers)
+    if is_ready:
+        wait_ready(["lamp"], supervisor, 60, lambda *done: told.append(done))
+        assert told[-1] == (1, 1)
+    else:
+        with pytest.raises(NotReady):
+            wait_ready(["lamp"], supervisor, 0.5, lambda *done: told.append(done))
+        assert set(told) == {(0, 1)}

@@ -1,0 +1,561 @@
+"""A device that was forked is like one that was started: in its environment, its end, and its source."""
+
+import json
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+import pytest
+from supervisor import events
+
+from daemons.config.house import load_house
+from daemons.storage.paths import FOLDERS
+from daemons.supervision import prefork
+from daemons.supervision.supervisord import ended
+from tests.support.house import PATIENCE, PROJECT, Household, eventually
+from tests.support.reaper import kill_all
+
+Houses = Callable[..., Household]
+
+PROBES = """
+[devices.probe]
+kind = "probe"
+driver = "simulated"
+
+[devices.other_probe]
+kind = "probe"
+driver = "simulated"
+
+[devices.toaster]
+kind = "toaster"
+driver = "simulated"
+"""
+
+PROBE = '''"""A lamp that writes down what its process is, and ends as it is told."""
+
+import atexit, gc, json, locale, os, random, resource, signal, sys, threading
+from pathlib import Path
+from daemons.kinds.lamp import Lamp
+
+
+class Probe(Lamp):
+    """A lamp that writes down what its process is, and ends as it is told."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        name = os.environ.get("SUPERVISOR_PROCESS_NAME")
+        if name:
+            new = Path(f"{name}.new")
+            new.write_text(json.dumps(look()))
+            new.rename(f"{name}.json")
+        exec(os.environ.get("PROBE_ENDS", ""))
+
+
+def look():
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    handlers = {str(n): str(signal.getsignal(n)).partition(" at ")[0] for n in signal.valid_signals()}
+    limits = [resource.getrlimit(n) for n in (resource.RLIMIT_NOFILE, resource.RLIMIT_CORE)]
+    streams = []
+    for s in (sys.stdin, sys.stdout, sys.stderr):
+        ways = [s.encoding.lower(), s.errors, s.line_buffering, s.write_through, s.mode, s.isatty()]
+        streams.append([type(s).__name__, s.fileno(), *ways])
+    wakeup = signal.set_wakeup_fd(-1)
+    umask = os.umask(0o077)
+    os.umask(umask)
+    links = []
+    for fd in os.listdir("/proc/self/fd"):
+        try:
+            links.append(os.readlink(f"/proc/self/fd/{fd}").partition("[")[0])
+        except FileNotFoundError:
+            pass  # the very one that lists them
+    return {
+        "environment": dict(os.environ),
+        "arguments": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "original arguments": sys.orig_argv,
+        "title": Path("/proc/self/cmdline").read_text().rstrip("\\0"),
+        "working directory": os.getcwd(),
+        "umask": umask,
+        "process group": os.getpgrp() == os.getpid(),
+        "signals of the kernel": [status[key] for key in ("SigIgn", "SigCgt", "SigBlk", "SigPnd")],
+        "signals of Python": handlers,
+        "wake-up file descriptor": wakeup,
+        "streams": streams,
+        "file descriptors": sorted(links),
+        "limits": limits,
+        "user and groups": [os.getresuid(), os.getresgid(), os.getgroups()],
+        "threads": [thread.name for thread in threading.enumerate()],
+        "path": sys.path,
+        "flags": str(sys.flags),
+        "locale": locale.setlocale(locale.LC_ALL),
+        "recursion limit": sys.getrecursionlimit(),
+        "garbage collection": [gc.isenabled(), gc.get_threshold(), gc.get_debug()],
+        "only in one": [random.random(), os.getpid(), gc.get_freeze_count()],
+    }
+'''
+ALIKE = (
+    "environment",
+    "arguments",
+    "original arguments",
+    "title",
+    "working directory",
+    "umask",
+    "process group",
+    "signals of the kernel",
+    "signals of Python",
+    "wake-up file descriptor",
+    "streams",
+    "file descriptors",
+    "limits",
+    "user and groups",
+    "threads",
+    "path",
+    "flags",
+    "locale",
+    "recursion limit",
+    "garbage collection",
+)
+
+
+class Project:
+    """A copy of the source that a test may change, and a house that runs from it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.ends = ""
+        """What a probe does as it begins."""
+        shutil.copytree(PROJECT / "daemons", folder / "daemons")
+        self.file("probe").write_text(PROBE)
+
+    def file(self, kind: str) -> Path:
+        """Say where a kind stands."""
+        return self.folder / "daemons" / "kinds" / f"{kind}.py"
+
+    def environment(self, house: Household) -> dict[str, str]:
+        """Give the environment in which `daemons` is this copy."""
+        plain = {key: value for key, value in house.environment.items() if not key.startswith("PYTHON")}
+        return {**plain, "PYTHONPATH": str(self.folder), "PROBE_ENDS": self.ends}
+
+    def house(self, house: Household, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run the copy's `house` command."""
+        return subprocess.run(
+            [sys.executable, "-P", "-m", "daemons.cli.main", *words],
+            env=self.environment(house),
+            capture_output=True,
+            text=True,
+            check=check,
+            timeout=PATIENCE,
+        )
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """Have a copy of the source."""
+    return Project(tmp_path / "project")
+
+
+# What a forked process is
+
+
+class Lives(NamedTuple):
+    """What the probes of two houses said of their processes."""
+
+    forked: dict[str, Any]
+    sibling: dict[str, Any]
+    """Forked from the same nursery."""
+    started: dict[str, Any]
+    supervisord_log: str
+    """Of the house with the nursery."""
+
+
+@pytest.fixture(scope="module")
+def lives(tmp_path_factory: pytest.TempPathFactory, guard: Callable[[Path], None]) -> Lives:
+    """Run a house each way, from a copy of the source with a kind in it that is broken."""
+    folder = tmp_path_factory.mktemp("lives")
+    project = Project(folder / "project")
+    project.file("broken").write_text("def (")
+    found: dict[bool, dict[str, Any]] = {}
+    log = ""
+    for with_nursery in (True, False):
+        house = Household(folder / "house", PROBES, nursery=with_nursery)
+        guard(house.run)
+        try:
+            project.house(house, "up")
+            found[with_nursery] = {
+                name: json.loads((house.run / f"{name}.json").read_text())
+                for name in ("probe", "other_probe")
+            }
+            log = log or house.log("supervisord")
+        finally:
+            project.house(house, "down", check=False)
+            kill_all(str(house.run))
+            shutil.rmtree(house.run)
+    return Lives(found[True]["probe"], found[True]["other_probe"], found[False]["probe"], log)
+
+
+@pytest.mark.parametrize("what", ALIKE)
+def test_a_forked_device_is_like_a_started_one(lives: Lives, what: str) -> None:
+    """Point by point, a device cannot tell whether it was forked by the nursery or started by execve."""
+    assert lives.forked[what] == lives.started[what]
+
+
+def test_the_probe_says_all_that_is_compared(lives: Lives) -> None:
+    """Nothing is compared that is not there, and what one can know beforehand is so."""
+    assert lives.forked.keys() == {*ALIKE, "only in one"}
+    assert lives.forked["title"] == "house: probe"
+    assert lives.forked["arguments"] == ["__main__.py", "probe"]
+    assert lives.forked["environment"]["SUPERVISOR_PROCESS_NAME"] == "probe"
+    assert lives.forked["environment"]["HOUSE_SLICE"]
+    assert lives.forked["file descriptors"].count("pipe:") == 3
+    assert lives.forked["process group"]
+    assert lives.forked["wake-up file descriptor"] == -1
+
+
+def test_forked_and_started_are_what_their_names_say(lives: Lives) -> None:
+    """The comparison would prove nothing between two of one sort: only a forked one has frozen objects."""
+    assert lives.forked["only in one"][2] > 10_000
+    assert lives.started["only in one"][2] < 1_000  # from CPython 3.12 on, some are from the start
+
+
+def test_siblings_do_not_share_their_chance(lives: Lives) -> None:
+    """Two devices forked from one nursery draw different random numbers."""
+    assert lives.forked["only in one"][0] != lives.sibling["only in one"][0]
+
+
+def test_a_broken_kind_file_does_not_hinder_the_others(lives: Lives) -> None:
+    """The house comes up, and supervisord's log says which file is broken and how."""
+    assert "the nursery cannot import daemons.kinds.broken" in lives.supervisord_log
+    assert "SyntaxError" in lives.supervisord_log
+
+
+# How it ends
+
+FORK = """
+import os, sys
+from types import SimpleNamespace
+from daemons.supervision.prefork import Birth, warm
+from daemons.storage.paths import interpreter
+warm(print)
+print("what the parent had not written yet", end="")
+import atexit
+atexit.register(os.write, 1, b"the parent's own end")
+birth = Birth(SimpleNamespace(execve=os.execve, fork=os.fork, minfds=1024))
+command = [str(interpreter()), "-P", "-m", "daemons", "probe"]
+pid = birth.fork()
+if pid == 0:
+    birth.execve(command[0], command, dict(os.environ))
+status = os.waitpid(pid, 0)[1]
+print(os.waitstatus_to_exitcode(status), file=sys.stderr, flush=True)
+os._exit(0)  # what was registered and printed above is for the child to leave alone
+"""
+
+
+class End(NamedTuple):
+    """How a process ended."""
+
+    status: int
+    said: str
+    complaint: str
+
+
+@pytest.fixture
+def end(project: Project, tmp_path: Path) -> Callable[[str], tuple[End, End]]:
+    """Have a device do something as it begins, forked and started, and say how each ended."""
+    run = tmp_path / "run"
+    for folder in FOLDERS:
+        (run / folder).mkdir(parents=True)
+    config = tmp_path / "house.toml"
+    config.write_text('[devices.probe]\nkind = "lamp"\ndriver = "simulated"\n')
+    text = load_house(config).slices()["probe"].encode().replace(b'"kind":"lamp"', b'"kind":"probe"')
+    (run / "devices" / "probe.json").write_bytes(text)
+
+    def both(code: str) -> tuple[End, End]:
+        environment = {
+            **{key: value for key, value in os.environ.items() if not key.startswith("PYTHON")},
+            "PYTHONPATH": str(project.folder),
+            "HOUSE_RUN": str(run),
+            "PROBE_ENDS": code,
+        }
+        found = []
+        for command in (["-P", "-c", FORK], ["-P", "-m", "daemons", "probe"]):
+            found.append(
+                subprocess.run(
+                    [sys.executable, *command],
+                    env=environment,
+                    cwd=run,
+                    capture_output=True,
+                    text=True,
+                    check=False,
+                    timeout=PATIENCE,
+                )
+            )
+        forked, started = found
+        *complaint, status = forked.stderr.splitlines()
+        return (
+            End(int(status), forked.stdout, "\n".join(complaint)),
+            End(started.returncode, started.stdout, started.stderr.rstrip("\n")),
+        )
+
+    return both
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "complaint"),
+    [
+        ("sys.exit()", 0, ""),
+        ("sys.exit(0)", 0, ""),
+        ("sys.exit(3)", 3, ""),
+        ("sys.exit(False)", 0, ""),
+        ("sys.exit('the roof leaks')", 1, "the roof leaks"),
+        ("raise RuntimeError('the roof leaks')", 1, "RuntimeError: the roof leaks"),
+        ("raise OSError(28, 'No space left')", 1, "probe: [Errno 28] No space left"),
+        ("os.abort()", -signal.SIGABRT, ""),
+        ("os.kill(os.getpid(), signal.SIGTERM)", -signal.SIGTERM, ""),
+        ("signal.raise_signal(signal.SIGINT)", -signal.SIGINT, "KeyboardInterrupt"),
+    ],
+)
+def test_a_forked_device_ends_like_a_started_one(
+    end: Callable[[str], tuple[End, End]], code: str, status: int, complaint: str
+) -> None:
+    """With the same exit status or signal, and the same last words."""
+    forked, started = end(code)
+    assert forked.complaint.rpartition("\n")[2] == started.complaint.rpartition("\n")[2] == complaint
+    assert (forked.status, forked.said) == (started.status, started.said) == (status, "")
+
+
+def test_a_traceback_names_the_line_that_failed(end: Callable[[str], tuple[End, End]]) -> None:
+    """It is the device's own: the same innermost frames, source lines and all, and none of supervisord's."""
+    forked, started = end("json.loads('{')")
+    inside = started.complaint[started.complaint.index("device.py") :]
+    assert "json.loads('{')" not in inside
+    assert "JSONDecodeError" in inside
+    assert forked.complaint.startswith("Traceback (most recent call last):")
+    assert forked.complaint.endswith(inside)
+    assert "supervisor" not in forked.complaint
+
+
+def test_last_words_are_not_lost(end: Callable[[str], tuple[End, End]]) -> None:
+    """What a device has printed and not yet written is written at its end, and nothing of its parent's is."""
+    forked, started = end("print('farewell', end=''); sys.exit(3)")
+    assert forked == started == End(3, "farewell", "")
+
+
+def test_what_a_device_registers_for_its_end_is_done(end: Callable[[str], tuple[End, End]]) -> None:
+    """A library of a driver may clean up by atexit; the parent's own handlers are not the device's to run."""
+    forked, started = end("atexit.register(print, 'tidied up'); sys.exit(0)")
+    assert forked == started == End(0, "tidied up\n", "")
+
+
+# What the fork must not share
+
+GARBAGE = """
+import gc, os, sys
+from types import SimpleNamespace
+from daemons.supervision import prefork as nursery
+from daemons.storage.paths import interpreter
+
+class Holder:
+    def __init__(self, number):
+        self.number, self.itself = number, self
+    def __del__(self):
+        os.close(self.number)
+
+gc.disable()
+number = os.open(os.devnull, os.O_RDONLY)
+main = nursery.importlib.import_module("daemons.__main__")
+Holder(number)  # garbage that holds a file descriptor by its number, until it is collected
+birth = nursery.Birth(SimpleNamespace(execve=os.execve, fork=os.fork))
+
+def start(name):
+    os.close(number)
+    mine = os.open("/dev/zero", os.O_RDONLY)
+    assert mine == number
+    gc.enable()
+    gc.collect()
+    assert os.read(mine, 1) == b"\\0"
+    print("it is still open")
+
+main.start = start
+python = str(interpreter())
+birth.execve(python, [python, "-P", "-m", "daemons", "probe"], dict(os.environ))
+"""
+
+
+def test_supervisords_garbage_closes_no_file_of_a_device() -> None:
+    """What was garbage at the fork is never collected in the child, where its numbers mean something else."""
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", GARBAGE], capture_output=True, text=True, check=False, timeout=PATIENCE
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "it is still open\n", "")
+
+
+OTHER = """
+import os, sys
+from types import SimpleNamespace
+from daemons.supervision.prefork import Birth
+from daemons.storage.paths import interpreter
+command = [str(interpreter()), *sys.argv[1:]]
+options = SimpleNamespace(execve=os.execve, fork=os.fork)
+Birth(options).execve(command[0], command, {"GREETING": "hello"})
+"""
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["-c", "import os; print(os.environ['GREETING'])"],
+        ["-P", "-c", "import os; print(os.environ['GREETING'])"],
+        ["-P", "-m", "this"],
+    ],
+)
+def test_what_is_no_device_is_executed_as_ever(command: list[str]) -> None:
+    """A program of somebody else's in the same supervisord becomes a process by execve."""
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", OTHER, *command],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=PATIENCE,
+    )
+    assert done.stdout.startswith(("hello\n", "The Zen of Python"))
+    assert done.stderr == ""
+
+
+# The source
+
+
+def test_a_device_restarted_after_its_source_changed_runs_the_new_source(
+    household: Houses, project: Project
+) -> None:
+    """By `house restart` or after a kill; the others stay the processes that they were.
+
+    A file broken meanwhile is the trouble of who is restarted then, and over once it is mended.
+    """
+    house = household(PROBES)
+    project.house(house, "up")
+    toaster = project.file("toaster").read_text()
+
+    def write(old: str, new: str) -> None:
+        assert old in toaster
+        project.file("toaster").write_text(toaster.replace(old, new))
+
+    with house.ear("probe", "other_probe", "toaster", "steward") as ear:
+        ear.until(lambda ear: len(ear.beats) == 4 and "toaster" in ear.states)
+        before = {name: beat.pid for name, beat in ear.beats.items()}
+        write("fault=reading.fault", 'fault="of the second source"')
+        project.house(house, "restart", "toaster")
+        ear.until(lambda ear: ear.shows("toaster", fault="of the second source"))
+        write("fault=reading.fault", 'fault="of the third source"')
+        ear.until(lambda ear: ear.beats["toaster"].boot == ear.states["toaster"].boot)
+        os.kill(ear.beats["toaster"].pid, signal.SIGKILL)
+        ear.until(lambda ear: ear.shows("toaster", fault="of the third source"))
+        write("fault=reading.fault", "fault=(")
+        ear.until(lambda ear: ear.beats["toaster"].boot == ear.states["toaster"].boot)
+        os.kill(ear.beats["toaster"].pid, signal.SIGKILL)
+        ear.until(lambda ear: ear.reports["toaster"].life == "failed")
+        assert any("toaster.py is broken: SyntaxError" in line for line in ear.reports["toaster"].lines)
+        write("fault=reading.fault", 'fault="mended"')
+        ear.until(lambda ear: ear.shows("toaster", fault="mended"))
+        ear.beats.clear()
+        ear.until(lambda ear: len(ear.beats) == 4)
+        after = {name: beat.pid for name, beat in ear.beats.items()}
+    assert {name for name in before if before[name] != after[name]} == {"toaster"}
+
+
+# supervisord
+
+
+STUCK = """
+if os.path.exists("stuck"):
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    Path("stuck").write_text(str(os.getpid()))
+    while True:
+        signal.pause()
+"""
+
+
+@pytest.mark.parametrize("with_nursery", [True, False], ids=["nursery", "execve"])
+def test_no_stuck_device_is_left_when_supervisord_is_killed(
+    household: Houses, project: Project, *, with_nursery: bool
+) -> None:
+    """A device that is stuck cannot end by itself: the kernel kills a forked one, and `up` a started one."""
+    house = household(PROBES.partition("[devices.other_probe]")[0], nursery=with_nursery)
+    project.ends = STUCK
+    project.house(house, "up")
+
+    def live_one() -> int:
+        return int(json.loads((house.run / "probe.json").read_text())["only in one"][1])
+
+    stuck = house.run / "stuck"
+    stuck.touch()
+    os.kill(live_one(), signal.SIGKILL)
+    pid = int(eventually(stuck.read_text))
+    os.kill(int((house.run / "supervisord.pid").read_text()), signal.SIGKILL)
+    with ended(pid) as wait:
+        try:
+            assert wait(PATIENCE if with_nursery else 0) == with_nursery
+            stuck.unlink()
+            project.house(house, "up")
+            assert wait(0)
+        finally:
+            if not wait(0):
+                os.kill(pid, signal.SIGKILL)
+    assert live_one() != pid
+
+
+def test_it_stays_out_of_the_way_of_a_supervisor_that_it_does_not_know(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nothing is touched, and one line says which version it knows and which one this is."""
+    said: list[str] = []
+    options = SimpleNamespace(logger=SimpleNamespace(warn=said.append), execve=os.execve, fork=os.fork)
+    monkeypatch.setattr(prefork, "VERSION", "9.9.9")
+    made = prefork.make_nursery(SimpleNamespace(options=options))
+    assert isinstance(made, prefork.Nursery)
+    assert (options.execve, options.fork) == (os.execve, os.fork)
+    assert signal.set_wakeup_fd(-1) == -1
+    assert said == ["the nursery knows supervisor 4.3.0 and this is 9.9.9: it stays out of the way"]
+
+
+def test_the_nursery_offers_no_call() -> None:
+    """Nobody can have it do anything over supervisord's socket."""
+    assert [name for name in dir(prefork.Nursery()) if not name.startswith("_")] == []
+
+
+def test_whatever_happens_wakes_the_loop_and_never_blocks_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process's new state or a signal makes the pipe readable; emptied it is quiet; full it is no trap."""
+    monkeypatch.setattr(events, "callbacks", [])
+    map_: dict[int, Any] = {}
+    before = signal.set_wakeup_fd(-1)
+    try:
+        wake = prefork.Wake(map_)
+        ((out, watched),) = map_.items()
+        assert watched is wake
+        assert (wake.readable(), wake.writable()) == (True, False)
+
+        def is_ready() -> bool:
+            return bool(select.select([out], [], [], 0)[0])
+
+        assert not is_ready()
+        events.notify(events.SupervisorRunningEvent())
+        assert is_ready()
+        wake.handle_read_event()
+        assert not is_ready()
+        for _ in range(100_000):
+            wake.wake(None)
+        wake.handle_read_event()
+        assert not is_ready()
+        previous = signal.signal(signal.SIGUSR2, lambda *_: None)
+        signal.raise_signal(signal.SIGUSR2)
+        signal.signal(signal.SIGUSR2, previous)
+        assert eventually(is_ready)
+    finally:
+        wakeup = signal.set_wakeup_fd(before)
+        for number in (wakeup, out):
+            os.close(number)

@@ -1,0 +1,102 @@
+"""Hardware behind programs: three names of one shell script, and a folder that is the relay."""
+
+import threading
+from pathlib import Path
+from typing import Any, ClassVar
+
+from tests.support.emulator import Emulator
+
+SCRIPT = """#!/bin/sh
+cd "$(dirname "$0")" || exit 1
+[ -e hang ] && exec sleep 600
+[ -e slow ] && sleep "$(cat slow)"
+[ -e plugged ] || { echo "no route to the fan" >&2; exit 7; }
+[ -e garbage ] && { printf 'I am a \\377 teapot'; exit 0; }
+case "$1" in
+read) if [ -e on ]; then echo '{"on": true, "power_watts": 1000}'; else echo off; fi ;;
+on) [ -e on ] || { : > on; echo on >> switchings; } ;;
+off) [ ! -e on ] || { rm on; echo off >> switchings; } ;;
+esac
+"""
+
+
+class Programs(Emulator):
+    """A fan that somebody has written programs for."""
+
+    driver: ClassVar[str] = "command"
+    lacks = frozenset({"it_wants_a_password", "it_refuses_a_wrong_password"})
+    meters = True
+
+    def __init__(self, folder: Path, *, password: str | None = None) -> None:
+        self._files = folder / "fan"
+        self._files.mkdir()
+        super().__init__(folder, password=password)
+        self._script = self._files / "fan"
+        self._script.write_text(SCRIPT)
+        self._script.chmod(0o700)
+        self._turn = threading.Lock()
+
+    @property
+    def on(self) -> bool:
+        """Where its relay stands: the programs move it."""
+        return (self._files / "on").exists()
+
+    @on.setter
+    def on(self, on: bool) -> None:
+        self._set("on", on)
+
+    @property
+    def switchings(self) -> list[bool]:
+        """Every time its relay moved."""
+        path = self._files / "switchings"
+        return [line == "on" for line in path.read_text().splitlines()] if path.exists() else []
+
+    @switchings.setter
+    def switchings(self, _: list[bool]) -> None:
+        (self._files / "switchings").unlink(missing_ok=True)
+
+    def options(self) -> dict[str, Any]:
+        """Give the driver's table."""
+        words = {word: [str(self._script), word] for word in ("on", "off", "read")}
+        return {**words, "timeout": "4s", "poll": "200ms"}
+
+    def plug_in(self) -> None:
+        """Be there."""
+        self._set("plugged", there=True)
+
+    def unplug(self) -> None:
+        """Be gone: every program fails."""
+        self._set("plugged", there=False)
+
+    def move(self, on: bool) -> None:
+        """Move the relay, and write it down."""
+        with self._turn:
+            if on != self.on:
+                self.on = on
+                with (self._files / "switchings").open("a") as file:
+                    file.write("on\n" if on else "off\n")
+
+    def hand(self, on: bool) -> None:
+        """Be switched by hand."""
+        self.move(on)
+
+    def hang(self) -> None:
+        """Let every program take for ever."""
+        self._set("hang", there=True)
+
+    def slow(self, seconds: float) -> None:
+        """Let every program take its time."""
+        (self._files / "slow").write_text(str(seconds))
+
+    def garble(self) -> None:
+        """Let every program print nonsense."""
+        self._set("garbage", there=True)
+
+    def recover(self) -> None:
+        """Work again."""
+        for name in ("hang", "slow", "garbage"):
+            self._set(name, there=False)
+
+    def _set(self, name: str, there: bool) -> None:
+        path = self._files / name
+        path.touch() if there else path.unlink(missing_ok=True)

@@ -1,0 +1,200 @@
+"""A Kasa HS110 (hardware 2, firmware 1.5.6) with a meter and a countdown, as it talks on port 9999.
+
+With an account it talks KLAP instead, as an HS100 of hardware 4.1 does from firmware 1.1.0 on.
+"""
+
+import json
+import socket
+import struct
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, ClassVar
+
+from tests.support.emulator import Emulator
+from tests.support.klap import KlapServer
+from tests.support.ports import free_port
+
+USERNAME = "someone@example.com"
+FIRST_KEY = 171
+"""What the first byte of every message is mixed with; each further one with the one before it."""
+
+
+def mix(plain: bytes) -> bytes:
+    """Encode a message."""
+    key, found = FIRST_KEY, bytearray()
+    for byte in plain:
+        key ^= byte
+        found.append(key)
+    return bytes(found)
+
+
+def unmix(mixed: bytes) -> bytes:
+    """Decode a message."""
+    key, found = FIRST_KEY, bytearray()
+    for byte in mixed:
+        found.append(key ^ byte)
+        key = byte
+    return bytes(found)
+
+
+class KasaPlug(Emulator):
+    """A plug of the older sort; with a password, one of those that were taught to ask for the account."""
+
+    driver: ClassVar[str] = "kasa"
+    arms = True
+    meters = True
+
+    def __init__(self, folder: Path, *, password: str | None = None) -> None:
+        super().__init__(folder, password=password)
+        self.port = free_port()
+        self._server: socket.socket | None = None
+        self._klap: KlapServer | None = None
+        self._clients: set[socket.socket] = set()
+        self._threads: list[threading.Thread] = []
+        self._timer: threading.Timer | None = None
+        self._hung = threading.Event()
+        self._hung.set()
+        self._garbles = False
+        self._lag = threading.Event()
+        self._lag_seconds = 0.0
+
+    def options(self) -> dict[str, Any]:
+        """Give the driver's table."""
+        account = {"username": USERNAME} if self.password else {}
+        return {"address": f"127.0.0.1:{self.port}", "poll": "200ms", **account}
+
+    def plug_in(self) -> None:
+        """Listen."""
+        if self.password:
+            self._klap = KlapServer(self.port, USERNAME, self.password, self.answer)
+            return
+        self._server = socket.create_server(("127.0.0.1", self.port))
+        self._start(self._accept, self._server)
+
+    def _start(self, call: Any, *args: Any) -> None:
+        thread = threading.Thread(target=call, args=args, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _accept(self, server: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = server.accept()
+                self._clients.add(client)
+                self._start(self._talk, client)
+
+    def _talk(self, client: socket.socket) -> None:
+        with suppress(OSError, struct.error, ValueError), client:
+            while True:
+                (length,) = struct.unpack(">I", client.recv(4, socket.MSG_WAITALL))
+                asked = json.loads(unmix(client.recv(length, socket.MSG_WAITALL)))
+                self._hung.wait()
+                self._lag.wait(self._lag_seconds)
+                told = b"I am a teapot" if self._garbles else json.dumps(self.answer(asked)).encode()
+                client.sendall(struct.pack(">I", len(told)) + mix(told))
+        self._clients.discard(client)
+
+    def unplug(self) -> None:
+        """Be gone, connections and all."""
+        server, self._server = self._server, None
+        klap, self._klap = self._klap, None
+        if klap:
+            klap.close()
+        if server:
+            server.shutdown(socket.SHUT_RDWR)
+            server.close()
+        self._hung.set()
+        for client in list(self._clients):
+            with suppress(OSError):
+                client.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join(20)
+        self._threads.clear()
+        self._disarm()
+
+    def answer(self, asked: dict[str, dict[str, Any]]) -> dict[str, Any]:
+        """Answer a question, as it is told in JSON."""
+        asked.pop("context", None)
+        return {
+            module: {command: self._do(module, command, args or {}) for command, args in commands.items()}
+            for module, commands in asked.items()
+        }
+
+    def _do(self, module: str, command: str, args: dict[str, Any]) -> dict[str, Any]:
+        match module, command:
+            case "system", "get_sysinfo":
+                return self._sysinfo()
+            case "system", "set_relay_state":
+                self.move(bool(args["state"]))
+            case "emeter", "get_realtime":
+                watts = self.power_watts if self.on else 0.0
+                return {
+                    "voltage_mv": 230900, "current_ma": round(watts * 4.33), "power_mw": round(watts * 1000),
+                    "total_wh": 12345, "err_code": 0,
+                }  # fmt: skip
+            case "emeter", "get_daystat":
+                return {"day_list": [{"year": 2026, "month": 11, "day": 24, "energy_wh": 120}], "err_code": 0}
+            case "emeter", "get_monthstat":
+                return {"month_list": [{"year": 2026, "month": 11, "energy_wh": 1200}], "err_code": 0}
+            case "time", "get_time":
+                now = {"year": 2026, "month": 11, "mday": 24, "hour": 6, "min": 30, "sec": 0}
+                return {**now, "err_code": 0}
+            case "time", "get_timezone":
+                return {"index": 39, "err_code": 0}
+            case "count_down", "delete_all_rules":
+                self._disarm()
+            case "count_down", "add_rule":
+                self._arm(args["delay"], bool(args["act"]))
+                return {"id": "7C90AC51", "err_code": 0}
+            case "count_down" | "schedule" | "anti_theft", "get_rules":
+                return {"rule_list": [], "err_code": 0}
+            case "cnCloud", "get_info":
+                return {"username": "", "server": "", "binded": 0, "cld_connection": 0, "err_code": 0}
+            case _:
+                return {"err_code": -1, "err_msg": "module not support"}
+        return {"err_code": 0}
+
+    def _arm(self, seconds: float, on: bool) -> None:
+        self.armed_seconds = seconds
+        self._timer = threading.Timer(seconds, self.move, (on,))
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _disarm(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+        self.armed_seconds = self._timer = None
+
+    def _sysinfo(self) -> dict[str, Any]:
+        return {
+            "sw_ver": "1.5.6 Build 191125 Rel.083657", "hw_ver": "2.0", "model": "HS110(EU)",
+            "deviceId": "8006" + 36 * "0", "oemId": 32 * "0", "hwId": 32 * "0", "rssi": -50, "longitude_i": 0,
+            "latitude_i": 0, "alias": "Kettle", "status": "new", "mic_type": "IOT.SMARTPLUGSWITCH",
+            "feature": "TIM:ENE", "mac": "50:C7:BF:00:00:00", "updating": 0, "led_off": 0,
+            "relay_state": int(self.on), "on_time": 60 if self.on else 0, "icon_hash": "",
+            "dev_name": "Smart Wi-Fi Plug With Energy Monitoring", "active_mode": "none",
+            "next_action": {"type": -1}, "ntc_state": 0, "err_code": 0,
+        }  # fmt: skip
+
+    def hand(self, on: bool) -> None:
+        """Be switched by its button."""
+        self.move(on)
+
+    def hang(self) -> None:
+        """Take connections and questions, and say nothing."""
+        self._hung.clear()
+
+    def slow(self, seconds: float) -> None:
+        """Answer so late."""
+        self._lag_seconds = seconds
+
+    def garble(self) -> None:
+        """Answer garbage."""
+        self._garbles = True
+
+    def recover(self) -> None:
+        """Work again."""
+        self._garbles = False
+        self._lag_seconds = 0.0
+        self._hung.set()

@@ -1,0 +1,85 @@
+"""A Tasmota plug with a meter, as firmware 13.1 talks."""
+
+import json
+from typing import Any, ClassVar
+
+from tests.support.mqtt_plug import MqttPlug
+
+TOPIC = "tasmota_4F2A1C"
+
+
+class TasmotaPlug(MqttPlug):
+    """A Tasmota plug with one relay and a meter."""
+
+    driver: ClassVar[str] = "mqtt_tasmota"
+    pulse = 0
+    """Its PulseTime, which outlives its power."""
+
+    def options(self) -> dict[str, Any]:
+        """Give the driver's table."""
+        return {**super().options(), "topic": TOPIC}
+
+    @property
+    def will(self) -> tuple[str, str, str]:
+        """Give its presence."""
+        return f"tele/{TOPIC}/LWT", "Online", "Offline"
+
+    @property
+    def listens(self) -> str:
+        """Give its orders' topics."""
+        return f"cmnd/{TOPIC}/+"
+
+    def order(self, topic: str, said: str) -> None:
+        """Take a command, or several behind a Backlog."""
+        word = topic.rpartition("/")[2]
+        parts = said.split("; ") if word.startswith("Backlog") else [f"{word} {said}"]
+        for part in parts:
+            self._command(*part.partition(" ")[::2])
+
+    def _command(self, word: str, value: str) -> None:
+        match word.lower():
+            case "power1" | "power":
+                if value:
+                    self.move(value == "ON")
+                    self.armed_seconds = self._pulse_seconds() if self.on and self.pulse else None
+                self._tell_power()
+            case "pulsetime1" | "pulsetime":
+                self.pulse = int(value) if value else self.pulse
+                told = {"Set": self.pulse, "Remaining": self.pulse if self.on else 0}
+                self._result({"PulseTime1": told})
+            case "state":
+                self._result({"Time": "2026-11-24T06:30:00", "Uptime": "1T02:03:04", "POWER": self._word})
+            case "status":
+                sensor = {"Time": "2026-11-24T06:30:00", "ENERGY": self._energy}
+                self.say(f"stat/{TOPIC}/STATUS{value}", json.dumps({"StatusSNS": sensor}))
+            case _:
+                self._result({"Command": "Unknown"})
+
+    def hand(self, on: bool) -> None:
+        """Be switched by its button, and tell."""
+        self.move(on)
+        self._tell_power()
+
+    def announce(self) -> None:
+        """Tell its state, as at every start."""
+        state = {"Time": "2026-11-24T06:30:00", "POWER": self._word}
+        self.say(f"tele/{TOPIC}/STATE", json.dumps(state))
+
+    @property
+    def _word(self) -> str:
+        return "ON" if self.on else "OFF"
+
+    @property
+    def _energy(self) -> dict[str, float]:
+        return {"Total": 12.345, "Power": self.power_watts if self.on else 0, "Voltage": 231}
+
+    def _pulse_seconds(self) -> float:
+        return self.pulse / 10 if self.pulse < 112 else self.pulse - 100.0
+
+    def _tell_power(self) -> None:
+        self._result({"POWER": self._word})
+        self.say(f"stat/{TOPIC}/POWER", self._word)
+        self.say(f"tele/{TOPIC}/SENSOR", json.dumps({"ENERGY": self._energy}))
+
+    def _result(self, said: dict[str, Any]) -> None:
+        self.say(f"stat/{TOPIC}/RESULT", json.dumps(said))

@@ -1,0 +1,188 @@
+"""A Shelly Plus Plug S (generation 2, firmware 1.4), as it talks by RPC over a WebSocket."""
+
+import asyncio
+import hashlib
+import json
+import threading
+from pathlib import Path
+from typing import Any, ClassVar
+
+from aiohttp import WSMsgType, web
+
+from tests.support.emulator import Emulator
+from tests.support.ports import free_port
+
+REALM = "shellyplusplugs-a8032ab12345"
+HA2 = hashlib.sha256(b"dummy_method:dummy_uri").hexdigest()
+
+
+class ShellyPlug(Emulator):
+    """A Shelly plug with a meter and a timer, served from a thread."""
+
+    driver: ClassVar[str] = "shelly"
+    arms = True
+    meters = True
+
+    def __init__(self, folder: Path, *, password: str | None = None) -> None:
+        super().__init__(folder, password=password)
+        self.port = free_port()
+        self.nonce = 1625038762
+        self.errors: list[str] = []
+        self.position = 50
+        self.calls: list[tuple[str, dict[str, Any]]] = []
+        """Every request that it has carried out."""
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._end = asyncio.Event()
+        self._clients: set[web.WebSocketResponse] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._hangs = False
+        self._garbles = False
+        self._lag_seconds = 0.0
+
+    def options(self) -> dict[str, Any]:
+        """Give the driver's table."""
+        return {"address": f"127.0.0.1:{self.port}"}
+
+    def plug_in(self) -> None:
+        """Listen."""
+        ready = threading.Event()
+        self._thread = threading.Thread(target=asyncio.run, args=(self._serve(ready),), daemon=True)
+        self._thread.start()
+        assert ready.wait(20)
+
+    async def _serve(self, ready: threading.Event) -> None:
+        self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
+        app = web.Application()
+        app.router.add_get("/rpc", self._client)
+        runner = web.AppRunner(app, shutdown_timeout=0.01)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", self.port, reuse_address=True).start()
+        ready.set()
+        await self._end.wait()
+        for client in self._clients:
+            if client._req and client._req.transport:
+                client._req.transport.abort()
+        await runner.cleanup()
+
+    def unplug(self) -> None:
+        """Be gone, connections and all."""
+        loop, self._loop = self._loop, None
+        if loop and self._thread:
+            loop.call_soon_threadsafe(self._end.set)
+            self._thread.join(20)
+            self._timer = None
+
+    def _run(self, call: Any, *args: Any) -> None:
+        if self._loop:
+            self._loop.call_soon_threadsafe(call, *args)
+
+    async def _client(self, request: web.Request) -> web.WebSocketResponse:
+        client = web.WebSocketResponse(autoping=False)
+        await client.prepare(request)
+        self._clients.add(client)
+        try:
+            async for message in client:
+                if self._hangs:
+                    continue
+                if message.type is WSMsgType.PING:
+                    await client.pong(message.data)
+                elif message.type is WSMsgType.TEXT:
+                    await asyncio.sleep(self._lag_seconds)
+                    await self._answer(client, json.loads(message.data))
+        finally:
+            self._clients.discard(client)
+        return client
+
+    async def _answer(self, client: web.WebSocketResponse, frame: dict[str, Any]) -> None:
+        if self._garbles:
+            await client.send_str('{"id": 1, "result": I am a teapot')
+            return
+        head = {"id": frame["id"], "src": REALM, "dst": frame["src"]}
+        if self.password is not None and not self._is_known(frame.get("auth")):
+            challenge = {
+                "auth_type": "digest", "nonce": self.nonce, "nc": 1, "realm": REALM, "algorithm": "SHA-256",
+            }  # fmt: skip
+            error = {"code": 401, "message": json.dumps(challenge)}
+            await client.send_json({**head, "error": error})
+            return
+        params = frame.get("params", {})
+        self.calls.append((frame["method"], params))
+        result = self._do(frame["method"], params)
+        await client.send_json({**head, "result": result})
+
+    def _is_known(self, auth: dict[str, Any] | None) -> bool:
+        if not auth or auth["nonce"] != self.nonce:
+            return False
+        secret = hashlib.sha256(f"admin:{REALM}:{self.password}".encode()).hexdigest()
+        proof = f"{secret}:{auth['nonce']}:1:{auth['cnonce']}:auth:{HA2}"
+        return bool(auth["response"] == hashlib.sha256(proof.encode()).hexdigest())
+
+    def _do(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
+        if method == "Switch.Set":
+            was_on = self.on
+            self.move(params["on"])
+            self._arm(params.get("toggle_after"))
+            return {"was_on": was_on}
+        return self.status()
+
+    def _arm(self, seconds: float | None) -> None:
+        if self._timer:
+            self._timer.cancel()
+        self.armed_seconds = seconds
+        self._timer = None
+        if seconds is not None and self._loop:
+            self._timer = self._loop.call_later(seconds, self._flip)
+
+    def _flip(self) -> None:
+        self.move(not self.on)
+        self.notify()
+
+    def status(self) -> dict[str, Any]:
+        """Give the status of its switch."""
+        timer = {} if self._timer is None else {"timer_started_at": 1.0, "timer_duration": self.armed_seconds}
+        errors = {"errors": self.errors} if self.errors else {}
+        return {
+            "id": 0, "source": "init", "output": self.on, "apower": self.power_watts if self.on else 0.0,
+            "voltage": 231.2, "aenergy": {"total": 12345.6}, "temperature": {"tC": 41.2}, **timer, **errors,
+        }  # fmt: skip
+
+    def notify(self, params: dict[str, Any] | None = None, method: str = "NotifyStatus") -> None:
+        """Tell everybody who has a connection."""
+        told = params or {"switch:0": self.status()}
+        frame = {"src": REALM, "dst": "house", "method": method, "params": {"ts": 1.0, **told}}
+
+        async def tell() -> None:
+            for client in list(self._clients):
+                if not self._hangs:
+                    await client.send_json(frame)
+
+        self._run(lambda: asyncio.ensure_future(tell()))
+
+    def hand(self, on: bool) -> None:
+        """Be switched by its button, and tell."""
+        self.move(on)
+        self.notify()
+
+    def hang(self) -> None:
+        """Say nothing, not even that it is there."""
+        self._hangs = True
+
+    def slow(self, seconds: float) -> None:
+        """Answer so late."""
+        self._lag_seconds = seconds
+
+    def garble(self) -> None:
+        """Answer garbage."""
+        self._garbles = True
+
+    def recover(self) -> None:
+        """Work again."""
+        self._hangs = self._garbles = False
+        self._lag_seconds = 0.0
+
+    def reboot(self, on: bool) -> None:
+        """Lose its timer, too."""
+        if self._timer:
+            self._run(self._timer.cancel)
+        super().reboot(on)

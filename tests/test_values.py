@@ -1,0 +1,201 @@
+"""What a person writes, read into typed values, or told back with what is allowed."""
+
+from datetime import time
+from typing import Annotated, Any, Literal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec import Meta, Struct, field
+
+from daemons.values import Problem, Seconds, TimeOfDay, choose, convert, describe, printable, read, show
+
+
+class Oven(Struct, frozen=True, kw_only=True):
+    """A table with one key of each sort."""
+
+    mode: Literal["top", "bottom"]
+    heat_seconds: Seconds = field(name="heat", default=Seconds(60))
+    level: Annotated[int, Meta(ge=1, le=7)] = 3
+    light: bool = True
+    opens: TimeOfDay | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what only shows between two keys."""
+        if self.heat_seconds > 3600 and not self.light:
+            raise ValueError("a long heat needs its light")
+
+
+def oven(raw: object) -> tuple[Oven | None, list[Problem]]:
+    """Read an oven."""
+    problems: list[Problem] = []
+    return read(raw, Oven, ("devices", "oven"), problems), problems
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("500ms", 0.5), ("90s", 90), ("1.5s", 1.5), ("4m", 240), ("1h30m", 5400), ("1m30s", 90), ("2d", 172800),
+     ("0s", 0)],
+)  # fmt: skip
+def test_a_duration_is_read_with_its_unit(text: str, seconds: float) -> None:
+    """A number and its unit, or several of them, are that many seconds."""
+    assert Seconds.parse(text) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "90", "s", "90 s", "-1s", "+1s", "1e3s", ".5s", "5.s", "1w", "s90", 90, None, "nans"]
+)
+def test_what_is_no_duration_is_refused_with_an_example(text: object) -> None:
+    """A number without a unit, and anything else, is told what a duration looks like."""
+    with pytest.raises(ValueError, match="a duration with its unit, such as"):
+        Seconds.parse(text)
+
+
+@settings(max_examples=50)
+@given(st.integers(0, 10**6), st.sampled_from(["ms", "s", "m", "h", "d"]))
+def test_a_duration_of_one_unit_is_its_number_times_the_unit(number: int, unit: str) -> None:
+    """Every whole number of a unit is read exactly."""
+    size = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}[unit]
+    assert Seconds.parse(f"{number}{unit}") == pytest.approx(number * size)
+
+
+@settings(max_examples=50)
+@given(st.times())
+def test_a_time_of_day_is_read_back(moment: time) -> None:
+    """Every minute of the day is a time of day that sorts as it passes."""
+    text = TimeOfDay.of(moment)
+    assert TimeOfDay.parse(str(text)) == text
+    assert (text >= "12:00") == (moment.hour >= 12)
+
+
+@pytest.mark.parametrize("text", ["24:00", "6:30", "06:60", "0630", "06:30:00", "", 630, None, "06:30\n"])
+def test_what_is_no_time_of_day_is_refused_with_an_example(text: object) -> None:
+    """An hour that there is not, or another form, is told what a time looks like."""
+    with pytest.raises(ValueError, match='a time of day, such as "06:30"'):
+        TimeOfDay.parse(text)
+
+
+@pytest.mark.parametrize("text", ["0\u0663:30", "06:3\u0663"])
+def test_a_time_of_day_has_plain_digits(text: str) -> None:
+    """Other alphabets' digits are refused, for times are compared as text."""
+    with pytest.raises(ValueError, match="a time of day"):
+        TimeOfDay.parse(text)
+
+
+def test_a_table_is_read_into_its_struct() -> None:
+    """Keys have the names that a person writes, and values their types."""
+    assert oven({"mode": "top", "heat": "2m", "opens": "06:30"}) == (
+        Oven(mode="top", heat_seconds=Seconds(120), opens=TimeOfDay("06:30")),
+        [],
+    )
+
+
+def test_all_mistakes_of_a_table_are_told_at_once() -> None:
+    """Reading does not stop at the first mistake, and each names its key, its value and what is allowed."""
+    value, problems = oven({"mod": "top", "heat": 90, "level": 9, "light": "yes"})
+    assert value is None
+    assert {problem.path[2:]: problem.text for problem in problems} == {
+        ("mod",): "unknown key; did you mean 'mode'? allowed: mode, heat, level, light, opens",
+        (): "the key 'mode' is missing; it takes one of \"bottom\", \"top\"",
+        ("heat",): f"90 is not allowed; heat takes {Seconds.allowed}",
+        ("level",): "9 is not allowed; level takes a whole number from 1 to 7",
+        ("light",): '"yes" is not allowed; light takes true or false',
+    }  # fmt: skip
+
+
+def test_a_rule_over_several_keys_is_told_in_its_own_words() -> None:
+    """What only shows between two keys is told as the struct says it, without its parser's decoration."""
+    assert oven({"mode": "top", "heat": "2h", "light": False}) == (
+        None,
+        [Problem(("devices", "oven"), "a long heat needs its light")],
+    )
+
+
+def test_a_value_where_a_table_is_needed_is_told() -> None:
+    """A bare value in the place of a table is a problem and no crash."""
+    assert oven(5)[1] == [Problem(("devices", "oven"), "5 stands where a table is needed")]
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=100)
+@given(st.dictionaries(st.sampled_from(["mode", "heat", "level", "light", "opens", "x"]), json_values))
+def test_any_table_gives_a_value_or_problems(raw: dict[str, Any]) -> None:
+    """Whatever stands in a table, reading it gives a value or says what is wrong, and never raises."""
+    value, problems = oven(raw)
+    assert (value is None) == bool(problems)
+
+
+@pytest.mark.parametrize(
+    ("raw", "printed"),
+    [(True, "true"), (5, "5"), ("on", '"on"'), ([1, 2], "[1, 2]"), ("x" * 80, '"' + "x" * 56 + "...")],
+)
+def test_a_value_is_shown_as_it_was_written(raw: object, printed: str) -> None:
+    """A value in a message looks as in the file, and is cut to fit a line."""
+    assert show(raw) == printed
+
+
+@given(
+    st.recursive(
+        st.text() | st.integers() | st.none(), lambda part: st.lists(part) | st.dictionaries(st.text(), part)
+    )
+)
+def test_nothing_in_a_printable_document_is_obeyed_by_a_terminal(found: object) -> None:
+    """In texts and keys, however deep; what can be printed stays."""
+    shown = printable(found)
+    assert all(text.isprintable() for text in texts(shown))
+    assert printable(shown) == shown
+    if all(text.isprintable() for text in texts(found)):
+        assert shown == found
+
+
+def texts(found: object) -> list[str]:
+    """Give all texts of a document."""
+    match found:
+        case str():
+            return [found]
+        case list():
+            return [text for part in found for text in texts(part)]
+        case dict():
+            return [text for pair in found.items() for part in pair for text in texts(part)]
+    return []
+
+
+def test_a_number_of_thousands_of_digits_is_shown() -> None:
+    """Even a number that Python refuses to print (above 4300 digits) can be shown in a message."""
+    assert len(show(16**5000)) <= 60
+
+
+def test_the_nearest_word_is_offered_first() -> None:
+    """A mistyped word is answered with the one that was meant, and with all that there are."""
+    assert choose("toster", ["toaster", "lamp"]) == "did you mean 'toaster'? allowed: toaster, lamp"
+    assert choose("zzz", ["toaster", "lamp"]) == "allowed: toaster, lamp"
+    assert choose("zzz", []) == "allowed: none"
+
+
+@pytest.mark.parametrize(
+    ("type_", "words"),
+    [
+        (bool, "true or false"),
+        (float, "a number"),
+        (Annotated[int, Meta(ge=1)], "a whole number from 1"),
+        (str | None, "text"),
+        (tuple[TimeOfDay, TimeOfDay], f"[first, second], each {TimeOfDay.allowed}"),
+        (tuple[Literal["mon", "tue"], ...], 'a list, each one of "mon", "tue"'),
+        (dict[str, int], "a table"),
+        (bool | int, "true or false or a whole number"),
+    ],
+)
+def test_a_type_is_described_in_words(type_: object, words: str) -> None:
+    """What is allowed is told in words, not in Python's types."""
+    assert sorted(describe(type_).split(" or ")) == sorted(words.split(" or "))
+
+
+def test_a_checked_value_is_converted_without_problems() -> None:
+    """A device reads its slice, which was checked before, in one call."""
+    assert convert({"mode": "bottom"}, Oven).mode == "bottom"
