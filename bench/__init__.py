@@ -1,20 +1,21 @@
-"""How fast and how small the house is, beside its peers, in one run on one machine.
+"""Measures speed and size of the house and of its peers, in one run on one machine.
 
-    python -m bench            all but what takes long, in a few minutes: `make bench`
-    python -m bench --full     more of everything, and what takes long: `make bench-full`
-    python -m bench press cost only these; nothing is written without --json or --document
+    python -m bench            the short measurements, a few minutes: `make bench`
+    python -m bench --full     more rounds, and the long measurements: `make bench-full`
+    python -m bench press cost only these; files are written only with --json or --document
 
-    measurements/  what is measured, one a file; found by its name, no list is edited
-    peers/         who else carries a press from a switch to a mirror, one a file
-    house.py       a house of its own for a measurement, which leaves nothing behind; sight.py sees it
-    cast.py        a peer's processes, each of which does a part.py; flood.py, crowd.py loads for a mirror
-    pulse.py       processes that only beat, the limit at rest
-    inside.py      what a press costs inside one process
-    report.py      figures by round, as JSON; table.py, plot.py, document.py show them
-    compare.py     two reports: what got slower beyond the noise
-    fleet.py       how many houses a broker holds; shelly.py weighs a library that was not taken
-    fuzz.py        throws what is no message at a house, and asks whether it still answers
+    measurements/      one measurement a file; found by its file name, there is no list to edit
+    peers/             other systems that carry a press from a switch to a mirror, one a file
+    house.py           a temporary house for a measurement; observers.py reads its states
+    peer_system.py     the server and the processes of one peer; peer_roles.py is the work of each process
+    publisher_load.py  many publishers as load for a mirror; page_clients.py many clients of its page
+    heartbeat_processes.py  processes that publish only heartbeats: the lower limit at rest
+    press_cost.py      the cost of a press inside one process
+    report.py          figures by round, as JSON; table.py, plot.py and document.py show them
+    compare.py         compares two reports and lists what got slower beyond the noise
+    fleet.py           the cost of many houses for one broker; shelly_library.py compares two libraries
+    fuzz.py            sends invalid messages to a house and checks that it still answers
 
-Whatever can be is interleaved: each round measures everybody, so that all have the same machine,
-and figures are medians over rounds with the lowest and the highest beside them.
+Subjects are interleaved where possible: each round measures all of them, so that all have the same
+machine. A figure is the median over the rounds, with the lowest and the highest round beside it.
 """

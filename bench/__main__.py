@@ -1,6 +1,6 @@
-"""Measure, print, and put what was found into the document and its data: `python -m bench`.
+"""Run measurements, print the figures, and put them into the document and its data: `python -m bench`.
 
-Without names it measures everything but what takes long; what the document has of that stays.
+Without names it runs all short measurements. The document keeps its figures of the long ones.
 """
 
 import argparse
@@ -13,14 +13,14 @@ from pathlib import Path
 from bench import document, machine
 from bench.measurements import Measurement, measurements
 from bench.report import Report, ReportError, Run, Scale, Sheet, read
-from bench.table import grid, judge, plain
+from bench.table import evaluate, grid, plain
 
 DOCS = Path(__file__).parent.parent / "docs"
 DATA = "benchmarks.json"
 
 
 def main() -> None:
-    """Measure what was asked for; exit status 1 when a measurement failed."""
+    """Run the chosen measurements; the exit status is 1 if one failed."""
     known = measurements()
     parser = argparse.ArgumentParser(
         prog="python -m bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -30,49 +30,49 @@ def main() -> None:
     )
     parser.add_argument("--full", dest="scale", action="store_const", const="full", default="small")
     parser.add_argument(
-        "--tiny", dest="scale", action="store_const", const="tiny", help="only try whether it works"
+        "--tiny", dest="scale", action="store_const", const="tiny", help="check that it works, in seconds"
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="where to write what was measured")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to this file")
     parser.add_argument(
         "--document",
         type=Path,
         metavar="FOLDER",
         nargs="?",
         const=DOCS,
-        help=f"put it into benchmarks.md and benchmarks.json there, of {DOCS.name}/ if no other is named",
+        help=f"put the figures into benchmarks.md and benchmarks.json there; the default is {DOCS.name}/",
     )
-    given = parser.parse_args()
-    try:  # before minutes are spent on what could not be put there
-        whole = standing(given.document) if given.document else Report()
+    options = parser.parse_args()
+    try:  # before minutes of measuring are lost
+        whole = existing_report(options.document) if options.document else Report()
     except ReportError as error:
         parser.error(str(error))
-    is_all = given.scale == "full"
-    chosen = given.only or [word for word, one in known.items() if is_all or not one.SECTION.is_long]
+    is_all = options.scale == "full"
+    chosen = options.only or [word for word, one in known.items() if is_all or not one.SECTION.is_long]
     report, failed, began = Report(), [], time.monotonic()
     for word in chosen:
         found = Report()
-        if run(word, known[word], given.scale, found):
-            report.take(found)
+        if run(word, known[word], options.scale, found):
+            report.replace_sections(found)
         else:
             failed.append(word)
-    if given.json:
-        given.json.write_bytes(report.encode())
-    if given.document:
-        whole.take(report)
-        (given.document / DATA).write_bytes(whole.encode())
-        document.write(whole, known, given.document)
+    if options.json:
+        options.json.write_bytes(report.encode())
+    if options.document:
+        whole.replace_sections(report)
+        (options.document / DATA).write_bytes(whole.encode())
+        document.write(whole, known, options.document)
     print(f"That took {time.monotonic() - began:.0f} s.", file=sys.stderr)
     if failed:
         sys.exit(f"These measurements failed: {', '.join(failed)}")
 
 
-def standing(folder: Path) -> Report:
-    """Give what the document there has so far; ReportError when its data cannot be read."""
+def existing_report(folder: Path) -> Report:
+    """Return the report behind the document in a folder; ReportError if its data cannot be read."""
     return read(folder / DATA) if (folder / DATA).exists() else Report()
 
 
 def run(word: str, one: Measurement, scale: Scale, report: Report) -> bool:
-    """Do one measurement and print its tables; false when it failed, which ends no other one."""
+    """Run one measurement and print its tables; return False if it failed. The others run all the same."""
     print(f"Measuring: {word}", file=sys.stderr, flush=True)
     began, failed = time.monotonic(), False
     how = Run(
@@ -84,7 +84,7 @@ def run(word: str, one: Measurement, scale: Scale, report: Report) -> bool:
     report.runs.append(how)
     try:
         one.measure(scale, Sheet(report, word))
-    except Exception as error:  # noqa: BLE001  the others are measured all the same
+    except Exception as error:  # noqa: BLE001  the other measurements run all the same
         traceback.print_exc()
         failed = True
         why = next(iter(str(error).splitlines()), "")
@@ -95,7 +95,7 @@ def run(word: str, one: Measurement, scale: Scale, report: Report) -> bool:
         if lines := grid(report, word, table):
             print(f"\n{table.title}\n{plain(lines)}")
     for aim in one.SECTION.aims:
-        print(f"{aim.text}: {judge(report, word, aim).told}")
+        print(f"{aim.text}: {evaluate(report, word, aim).text}")
     for note in report.notes:
         if note.section == word:
             print(note.text)

@@ -1,13 +1,15 @@
-"""Two reports of `make bench`: what got slower, or larger, beyond the noise.
+"""Compares two reports of `make bench`: which figures got slower, or larger, beyond the noise.
 
 usage: bench/compare BEFORE.json AFTER.json
 
-The peers' figures are of code that has not changed, so what changed in them is the machine: the
-median of their changes is how much slower it was the second time, and times are told beside that.
-A figure counts as changed when it has three rounds or more in both reports, none of the one lies
-among those of the other, and its median differs by more than five per cent: as it was measured,
-and also with the machine's part taken out. Exit status 1 when something got worse, 2 when a file
-cannot be compared.
+The code of the peers has not changed between the reports. If their figures changed, the machine did: the
+median of their changes is the slowdown of the machine, and the house's times are compared with it.
+
+A figure counts as changed under three conditions: it has at least three rounds in both reports, the
+ranges of the rounds do not overlap, and the medians differ by more than five per cent. The conditions
+must hold for the measured values, and also for the values corrected for the machine.
+
+The exit status is 1 if a figure got worse, and 2 if a file cannot be compared.
 """
 
 import argparse
@@ -22,31 +24,31 @@ from bench.table import amount, plain
 FEWEST_ROUNDS = 3
 LEAST_CHANGE = 0.05
 TIMES = ("µs", "ms", "s", "states/s", "%")
-"""The units that depend on how fast the machine was."""
+"""The units that depend on the speed of the machine."""
 
 
 class Change(NamedTuple):
-    """A figure that is another one beyond the noise."""
+    """A figure that changed beyond the noise."""
 
     before: Figure
     after: Figure
     factor: float
-    """By how much it grew, the machine's own change taken out."""
+    """The growth of the figure, corrected for the machine's own change."""
 
     @property
     def is_worse(self) -> bool:
-        """Tell whether it is a change for the worse."""
+        """Whether the figure got worse."""
         return (self.factor < 1) == self.after.more_is_better
 
 
 def drift(before: Report, after: Report) -> float:
-    """Say how many times slower the machine was the second time, by the peers; 1 where there are none."""
+    """Return how many times slower the machine got, by the peers' figures; 1 without any."""
     found = [slowness(*pair) for pair in pairs(before, after) if pair[0].is_control and pair[0].unit in TIMES]
     return statistics.median(found) if found else 1.0
 
 
 def pairs(before: Report, after: Report) -> list[tuple[Figure, Figure]]:
-    """Give what is in both."""
+    """Return the figures that are in both reports."""
     first = {figure.key: figure for figure in before.figures}
     return [
         (first[figure.key], figure)
@@ -56,13 +58,13 @@ def pairs(before: Report, after: Report) -> list[tuple[Figure, Figure]]:
 
 
 def slowness(before: Figure, after: Figure) -> float:
-    """Say how many times slower a figure got, whether more of it is better or less."""
+    """Return how many times slower a figure got, whether more of it is better or less."""
     factor = after.median / before.median
     return 1 / factor if after.more_is_better and factor else factor
 
 
 def compare(before: Report, after: Report) -> list[Change]:
-    """Give what changed in the house, the worst first."""
+    """Return the changes of the house's figures, the worst first."""
     slower = drift(before, after)
     found = []
     for old, new in pairs(before, after):
@@ -77,7 +79,7 @@ def compare(before: Report, after: Report) -> list[Change]:
 
 
 def direction(before: Figure, after: Figure, by: float) -> str | None:
-    """Say which way a figure went beyond the noise, if it did, once it is divided by the machine's part."""
+    """Return the direction of a change beyond the noise, if any, after division by the machine's part."""
     low, high = (bound / by for bound in after.spread)
     if abs(after.median / by / before.median - 1) <= LEAST_CHANGE:
         return None
@@ -86,8 +88,8 @@ def direction(before: Figure, after: Figure, by: float) -> str | None:
     return "down" if high < before.spread[0] else None
 
 
-def tell(before: Report, after: Report) -> str:
-    """Say it for people."""
+def summary(before: Report, after: Report) -> str:
+    """Return the comparison as text for people."""
     both, changes = pairs(before, after), compare(before, after)
     lines = [
         f"{len(both)} figures in both; by the peers the machine took {drift(before, after):.2f} times as long"
@@ -122,13 +124,13 @@ def main() -> None:
     )
     parser.add_argument("before", type=Path)
     parser.add_argument("after", type=Path)
-    given = parser.parse_args()
+    options = parser.parse_args()
     try:
-        before, after = read(given.before), read(given.after)
+        before, after = read(options.before), read(options.after)
     except ReportError as error:
         print(f"bench/compare: {error}", file=sys.stderr)
         sys.exit(2)
-    print(tell(before, after))
+    print(summary(before, after))
     sys.exit(any(change.is_worse for change in compare(before, after)))
 
 

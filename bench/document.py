@@ -1,8 +1,9 @@
-"""docs/benchmarks.md and its plots, from a report.
+"""Writes docs/benchmarks.md and its plots from a report.
 
 usage: python -m bench.document [docs/benchmarks.json]
 
-`make bench` writes it and the data; this writes it again from the data, when its words have changed.
+`make bench` writes the document and its data. After a change of the text, this command writes the
+document again from the same data.
 """
 
 import argparse
@@ -14,20 +15,21 @@ import msgspec
 from bench import plot
 from bench.measurements import Measurement, measurements
 from bench.report import Report, Run, read
-from bench.table import Table, grid, judge, markdown
+from bench.table import Table, evaluate, grid, markdown
 
 LONG_SECONDS = 120
 HEAD = """\
 # Benchmarks
 
-How fast and how small the house is, beside its peers. This file is made by the bench; measure yours:
+This page shows the speed and the size of the house, beside other systems (its *peers*). It is generated.
+These commands measure on your machine:
 
-    make bench                  # in some minutes, all but what takes long; puts it into this file
-    make bench-full             # in some two hours, more of everything, and what takes long
-    python -m bench press cost  # only these, printed; with --document they are put into this file
+    make bench                  # the short measurements, some minutes; updates this file
+    make bench-full             # all measurements, more rounds, about two hours; updates this file
+    python -m bench press cost  # only these, printed; with --document they update this file
     python -m bench.document    # this file again, from docs/benchmarks.json
 
-Whether a change made something slower, beyond the noise, by the file of the commit before it:
+These commands show what a change made slower beyond the noise. They compare with the file of the last commit:
 
     git show HEAD:docs/benchmarks.json > before.json
     make bench
@@ -35,15 +37,15 @@ Whether a change made something slower, beyond the noise, by the file of the com
 
 {machine}
 
-A figure is the median over the rounds of one run, with the lowest and the highest round in brackets. Rounds
-are interleaved: each measures everybody, so that all have the same machine, and ratios are taken round by
-round. Absolute figures are of this machine only, and no test asserts one. When a section was measured, and
-how, is told at its end.
+A figure is the median over the rounds of one run, with the lowest and the highest round in brackets.
+Rounds are interleaved: each round measures all systems, so that all have the same machine. Ratios are
+computed round by round. Absolute figures are valid for this machine only, and no test asserts one. The end
+of each section tells when and how it was measured.
 """
 
 
 def text(report: Report, known: dict[str, Measurement], pictures: dict[tuple[str, str], str]) -> str:
-    """Give the whole document."""
+    """Return the whole document."""
     parts = [HEAD.format(machine=describe(report)), aims(report, known)]
     for word, one in known.items():
         section = one.SECTION
@@ -59,25 +61,25 @@ def text(report: Report, known: dict[str, Measurement], pictures: dict[tuple[str
             parts.append(markdown(lines) + "\n")
             if picture := pictures.get((word, table.title)):
                 parts.append(f"![{table.title}]({picture})\n")
-        said = [f"{aim.text}: {judge(report, word, aim).told}" for aim in section.aims]
-        said += [note.text for note in report.notes if note.section == word]
-        said += [when(run, report)] if (run := report.run(word)) else []
-        parts.append("\n".join(f"- {line}" for line in said))
+        remarks = [f"{aim.text}: {evaluate(report, word, aim).text}" for aim in section.aims]
+        remarks += [note.text for note in report.notes if note.section == word]
+        remarks += [when(run, report)] if (run := report.run(word)) else []
+        parts.append("\n".join(f"- {line}" for line in remarks))
         parts.append("")
     return "\n".join(parts).rstrip() + "\n"
 
 
 def aims(report: Report, known: dict[str, Measurement]) -> str:
-    """Give every aim and what became of it, as one table."""
-    lines = [["", "aim", "what became of it"]]
+    """Return a table of all aims and their results."""
+    lines = [["section", "aim", "result"]]
     for word, one in known.items():
         for aim in one.SECTION.aims:
-            lines.append([one.SECTION.title, aim.text, judge(report, word, aim).told])
+            lines.append([one.SECTION.title, aim.text, evaluate(report, word, aim).text])
     return "## The aims\n\n" + markdown(lines) + "\n"
 
 
 def describe(report: Report) -> str:
-    """Tell of the machine in a paragraph: of that which was measured on last."""
+    """Return a paragraph about the machine of the latest run."""
     if (last := latest(report)) is None:
         return "Nothing has been measured yet."
     m = last.machine
@@ -89,7 +91,7 @@ def describe(report: Report) -> str:
 
 
 def when(run: Run, report: Report) -> str:
-    """Tell when and how a section was measured, and on what, where that is not what the head says."""
+    """Return when and how a section was measured; name its machine if the head names another one."""
     day, m, last = time.strftime("%-d %B %Y", time.gmtime(run.began_at)), run.machine, latest(report)
     took = (
         f"{run.took_seconds:.0f} s" if run.took_seconds < LONG_SECONDS else f"{run.took_seconds / 60:.0f} min"
@@ -102,7 +104,7 @@ def when(run: Run, report: Report) -> str:
 
 
 def latest(report: Report) -> Run | None:
-    """Give the run that began last."""
+    """Return the run that began last."""
     return max(report.runs, key=lambda run: run.began_at, default=None)
 
 
@@ -116,7 +118,7 @@ def write(report: Report, known: dict[str, Measurement], folder: Path) -> None:
     for word, table in tables:
         number = sum(key[0] == word for key in pictures) + 1
         path = f"pictures/bench-{word}{f'-{number}' if number > 1 else ''}.svg"
-        # Without matplotlib the pictures that are there stay: they are of the same data.
+        # Without matplotlib the existing pictures stay: they show the same data.
         if table.plot and (plot.draw(report, word, table, folder / path) or (folder / path).exists()):
             pictures[word, table.title] = path
     (folder / "benchmarks.md").write_text(text(report, known, pictures))

@@ -1,10 +1,10 @@
-"""How much a broker needs for many houses: each a session, and all that a real bridge has stand there.
+"""The cost of many houses for one broker: one session for each house, and all its retained messages.
 
 usage: python -m bench.fleet [--houses 1000] [--discovery device]
 
-What stands is taken from a real house of twenty devices with its bridge, once. Then so many sessions
-to a fresh mosquitto say the same, each under its own prefix, and stay; the broker's resident memory
-is read before and after. It is one broker on this machine, a lower bound for what a cluster can.
+The retained messages are collected once, from a real house of twenty devices with its bridge. Then many
+sessions publish the same messages to an empty mosquitto, each under its own prefix, and stay connected.
+The broker's memory is read before and after. One broker on this machine is a lower limit for a cluster.
 """
 
 import argparse
@@ -26,7 +26,7 @@ DEVICES = LAMPS + SENSORS + PLUGS + HEATERS + 1
 
 
 def configuration(port: int, discovery: str) -> str:
-    """Give a house of twenty devices."""
+    """Return the configuration of a house of twenty devices."""
     wanted = {"lamp": LAMPS, "sensor": SENSORS, "plug": PLUGS, "heater": HEATERS}
     tables = [
         f'[devices.{kind}{number}]\nkind = "{kind}"\ndriver = "simulated"\nroom = "Room {number}"\n'
@@ -37,27 +37,27 @@ def configuration(port: int, discovery: str) -> str:
     return "\n".join([*tables, f'[bridge]\nport = {port}\ndiscovery = "{discovery}"\n'])
 
 
-def standing(folder: Path, discovery: str) -> dict[str, bytes]:
-    """Give all that a real bridge has stand at a broker."""
+def retained_messages(folder: Path, discovery: str) -> dict[str, bytes]:
+    """Return all messages that a real bridge retains at a broker."""
     with Mosquitto(folder / "one") as broker, eavesdropping(broker.port) as heard:
         house = Household(folder / "house", configuration(broker.port, discovery))
         house.house("up")
         try:
             names = json.loads(house.house("status", "--json").stdout)["devices"]
             heard.until(lambda: heard.is_online("bridge") and all(map(heard.is_online, names)))
-            time.sleep(2)  # what only some hardware tells is announced a moment later
+            time.sleep(2)  # values that only some hardware reports are announced a moment later
             return dict(heard.standing)
         finally:
             house.house("down")
 
 
 def field(text: bytes) -> bytes:
-    """Give a string as MQTT has it."""
+    """Return a string in MQTT's encoding."""
     return struct.pack("!H", len(text)) + text
 
 
 def packet(kind: int, body: bytes) -> bytes:
-    """Give an MQTT packet."""
+    """Return an MQTT packet."""
     length, digits = len(body), b""
     while True:
         length, digit = divmod(length, 128)
@@ -66,56 +66,56 @@ def packet(kind: int, body: bytes) -> bytes:
             return bytes([kind]) + digits + body
 
 
-def live(port: int, number: int, said: dict[str, bytes]) -> socket.socket:
-    """Be one house: connect, listen for commands, say everything, and wait until the broker has it all."""
+def connect_house(port: int, number: int, messages: dict[str, bytes]) -> socket.socket:
+    """Connect as one house: subscribe to commands, publish all, and wait until the broker has read it."""
     prefix = f"h{number}/".encode()
     link = socket.create_connection(("127.0.0.1", port), 60)
     connect = field(b"MQTT") + bytes([4, 2]) + struct.pack("!H", 0) + field(b"h%d" % number)
     subscribe = struct.pack("!H", 1) + field(prefix + b"+/command/#") + b"\x01"
     parts = [packet(0x10, connect), packet(0x82, subscribe)]
-    for topic, payload in said.items():
+    for topic, payload in messages.items():
         parts.append(packet(0x31, field(prefix + topic.encode()) + payload))
-    link.sendall(b"".join([*parts, b"\xc0\x00"]))  # PINGREQ: its answer comes after all else was taken
-    heard = b""
-    while not heard.endswith(b"\xd0\x00"):
-        heard += link.recv(100)
+    link.sendall(b"".join([*parts, b"\xc0\x00"]))  # PINGREQ: its answer comes after all of this is read
+    received = b""
+    while not received.endswith(b"\xd0\x00"):
+        received += link.recv(100)
     return link
 
 
-def weigh(pid: int) -> float:
-    """Give a process's proportional set size in MB."""
+def memory_mb(pid: int) -> float:
+    """Return a process's proportional set size in MB."""
     return memory_use({"broker": pid})["broker"] / 1e6
 
 
 def main() -> None:
-    """Measure, and print."""
+    """Measure, and print the result."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--houses", type=int, default=1000)
     parser.add_argument("--discovery", choices=("device", "component", "off"), default="device")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, asked.houses + 500), most))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, options.houses + 500), most))
     with tempfile.TemporaryDirectory() as folder:
-        said = standing(Path(folder), asked.discovery)
-        size = sum(len(topic) + len(payload) for topic, payload in said.items())
-        print(f"one house of {DEVICES} devices: {len(said)} retained messages, {size} bytes")
+        messages = retained_messages(Path(folder), options.discovery)
+        size = sum(len(topic) + len(payload) for topic, payload in messages.items())
+        print(f"one house of {DEVICES} devices: {len(messages)} retained messages, {size} bytes")
         links = []
         with Mosquitto(Path(folder) / "fleet") as broker:
-            before = weigh(broker.pid)
+            before = memory_mb(broker.pid)
             began = time.perf_counter()
             try:
-                for number in range(asked.houses):
-                    links.append(live(broker.port, number, said))
+                for number in range(options.houses):
+                    links.append(connect_house(broker.port, number, messages))
                 took = time.perf_counter() - began
-                after = weigh(broker.pid)
+                after = memory_mb(broker.pid)
             finally:
                 for link in links:
                     link.close()
-    print(f"{asked.houses} houses at one mosquitto: {asked.houses * len(said)} retained messages,")
-    print(f"  {after - before:.0f} MB more ({(after - before) * 1000 / asked.houses:.0f} kB a house),")
-    print(f"  all said by one client program within {took:.1f} s")
+    print(f"{options.houses} houses at one mosquitto: {options.houses * len(messages)} retained messages,")
+    print(f"  {after - before:.0f} MB more ({(after - before) * 1000 / options.houses:.0f} kB a house),")
+    print(f"  all published by one client program within {took:.1f} s")
 
 
 if __name__ == "__main__":

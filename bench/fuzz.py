@@ -1,22 +1,23 @@
-"""Throw what is no message at every socket of a breakfast house of its own, for a while.
+"""Sends invalid messages to every socket of a temporary breakfast house, for a while.
 
 usage: python -m bench.fuzz [--seconds 60] [--seed 1] [--rate 2000] [--growth 8]
 
-First, for a tenth of the time, somebody who has taken over the switch's publish socket says again,
-in any order, what the switch and others really said, and much that is no message. Then every
-command and publish socket gets wrong frame counts, frames beyond the limit, bad UTF-8, deep JSON,
-wrong types, numbers that are none, past and far deadlines, replays, mutations, raw bytes,
-half-open connections and many subscriptions: each kind once for each socket, which warms up, and
-for the rest of the time as chance has it. After each burst the process is asked a question that
-changes nothing, and must answer. Last, the switch's usurper says what is too long.
+For the first tenth of the time, an impostor holds the switch's publish socket. It replays real messages
+of the switch and of other devices in any order, and publishes many invalid ones. Then every command and
+publish socket gets wrong frame counts, frames beyond the limit, bad UTF-8, deep JSON, wrong types, invalid
+numbers, past and far deadlines, replays, mutations, raw bytes, half-open connections and many
+subscriptions. Each kind is sent once to each socket as a warm-up, and at random for the rest of the time.
+After each burst the process gets a request that changes nothing, and must answer it. At the end the
+impostor publishes states that are too long.
 
-Printed are the frames sent of each kind, the receipts by outcome, and of each process: deaths,
-new boots, changes of its state and of its hardware's own record, its memory (proportional set
-size in MB, proc(5): Pss) after the warm-up and at the end, how many messages its log says it
-dropped (the last window's are not told yet), in how many lines, and its other lines. Exit status 1
-if one died, changed, did not answer, did not hear any more, grew by more than --growth MB, or
-told of what it dropped more than once a sender and window. It takes --seconds and some twenty
-more; everything is local.
+The output lists the frames sent of each kind and the receipts by outcome. For each process it lists:
+deaths, new boots, changes of its state and of its hardware's log, its memory after the warm-up and at the
+end (proportional set size in MB, proc(5): Pss), the messages its log reports as dropped (without the last
+window), the number of these log lines, and its other log lines.
+
+The exit status is 1 if a process died, changed, did not answer, received no more messages, grew by more
+than --growth MB, or logged dropped messages more than once a sender and window. The run takes --seconds
+and about twenty seconds more. Everything is local.
 """
 
 import argparse
@@ -40,10 +41,12 @@ from typing import Any
 import msgspec
 import zmq
 
-from bench.house import BREAKFAST, House, inside
+from bench.house import BREAKFAST, House, working_in
 from daemons.bus import endpoints, message
+from daemons.bus.dropped import DroppedLog
 from daemons.bus.message import STEWARD, Command, Heartbeat, Receipt, State
-from daemons.bus.sockets import Context, Refusals, Socket, Subscriber, command, drain, open_socket
+from daemons.bus.requests.protocol import new_command
+from daemons.bus.sockets import Context, Socket, Subscriber, drain, open_socket
 from daemons.cli.hardware_log import Witness
 from daemons.config.house import load_house
 from daemons.errors import HouseError, MessageError
@@ -52,55 +55,67 @@ from daemons.supervision.install import INSTALLED
 from daemons.supervision.supervisord import Supervisor
 
 PATIENCE = 10.0
-"""How long an answer may take, and anything that is waited for here."""
+"""How long an answer, and any other event here, may take."""
 RESEND_MS = 500
-"""How soon a question is asked once more; a frame beyond the limit ends the connection it came by."""
+"""After this time a request is sent again; a frame beyond the limit closes its connection."""
 SWITCH = "bathroom_light"
 ACTIVE = {SWITCH: "press", "coffee_maker": "start", "toaster": "start", "kitchen_lamp": "toggle"}
-"""For each appliance a command that would change it, were it carried out."""
+"""For each appliance, a command that would change it."""
 HALF_OPEN = 40
-"""How many half-open connections are kept at a time."""
+"""The number of half-open connections kept at a time."""
 GREETING = b"\xff" + bytes(8) + b"\x7f\x03\x00" + b"NULL".ljust(20, b"\0") + bytes(32)
-"""How a peer of ZMTP 3.0 begins (rfc.zeromq.org/spec/23)."""
+"""The greeting of a ZMTP 3.0 peer (rfc.zeromq.org/spec/23)."""
 SUB = b"\x04\x19\x05READY\x0bSocket-Type\x00\x00\x00\x03SUB"
 DEALER = b"\x04\x1c\x05READY\x0bSocket-Type\x00\x00\x00\x06DEALER"
-NO_NUMBERS = ("NaN", "Infinity", "-Infinity", "1e999", "-1e999", "1" * 5000, "0x10", "1e", "--1", "01", "")
+INVALID_NUMBERS = (
+    "NaN",
+    "Infinity",
+    "-Infinity",
+    "1e999",
+    "-1e999",
+    "1" * 5000,
+    "0x10",
+    "1e",
+    "--1",
+    "01",
+    "",
+)
 WRONG: tuple[Any, ...] = (None, True, -1, 1.5, 2**70, "", "x" * 2000, [], [1], {}, {"a": {}}, "\0", "ü")
 DROPPED = re.compile(r"dropped a bad message on (.*?): .*?(?: \(and (\d+) before it\))?$", re.MULTILINE)
 
 
-class Ear:
-    """Hears every process of the house; keeps the latest, and every frame for a replay."""
+class StateMonitor:
+    """Subscribes to every process of the house; keeps the latest states and heartbeats."""
 
     def __init__(self, context: Context, names: list[str]) -> None:
         self.states: dict[str, State] = {}
         self.beats: dict[str, Heartbeat] = {}
         log = logging.getLogger("fuzz")
-        log.addHandler(logging.NullHandler())  # it hears the usurper, too
+        log.addHandler(logging.NullHandler())  # it receives the impostor's messages, too
         self._subscriber = Subscriber(context, names, log)
 
-    def hear(self, milliseconds: int = 0) -> None:
-        """Take what has arrived."""
+    def receive(self, milliseconds: int = 0) -> None:
+        """Receive all messages that have arrived."""
         self._subscriber.socket.poll(milliseconds)
-        for heard in self._subscriber.receive():
-            if isinstance(heard, State):
-                self.states[heard.device] = heard
-            elif isinstance(heard, Heartbeat):
-                self.beats[heard.device] = heard
+        for received in self._subscriber.receive():
+            if isinstance(received, State):
+                self.states[received.device] = received
+            elif isinstance(received, Heartbeat):
+                self.beats[received.device] = received
 
     def until(self, holds: Callable[[], object], what: str) -> None:
-        """Hear until something holds."""
+        """Receive until a condition holds."""
         end = time.monotonic() + PATIENCE
         while not holds():
             if time.monotonic() > end:
                 raise HouseError(f"not within {PATIENCE:g} s: {what}")
-            self.hear(20)
+            self.receive(20)
 
 
 class Fuzz:
-    """Throws at one house, counts what it threw, and asks whether everybody still answers."""
+    """Sends invalid messages to one house, counts them, and checks that each process still answers."""
 
-    def __init__(self, home: House, chance: random.Random, rate: float) -> None:
+    def __init__(self, home: House, generator: random.Random, rate: float) -> None:
         house = load_house(INSTALLED)
         self.names = [*house.devices, STEWARD]
         self.sent: Counter[str] = Counter()
@@ -108,29 +123,29 @@ class Fuzz:
         self.silent: Counter[str] = Counter()
         self.slowest = 0.0
         self._home = home
-        self._chance = chance
+        self._random = generator
         self._rate = rate
         self._context: Context = zmq.Context()
-        self._listen()
+        self._start_monitor()
         self._recorder = self._context.socket(zmq.SUB)
         self._recorder.subscribe(b"")
         for name in self.names:
             self._recorder.connect(endpoints.publish_endpoint(name))
         self._witness = Witness(list(house.devices))
         self._measured = {name: device.kind.measurements() for name, device in house.devices.items()}
-        self._given: dict[str, bytes] = {}
-        """Of each appliance, a command that it has carried out, as it was sent."""
+        self._sent_valid: dict[str, bytes] = {}
+        """For each appliance, a command that it has carried out, as it was sent."""
         self._half_open: list[socket.socket] = []
         self._kinds: dict[str, Callable[[str], None]] = {
             "wrong frame counts": self._frame_counts,
             "many frames": self._many_frames,
             "random bytes": self._random_bytes,
-            "beyond the limit": self._huge,
-            "bad UTF-8": self._bad_text,
-            "deep JSON": self._deep,
+            "beyond the limit": self._oversized,
+            "bad UTF-8": self._bad_utf8,
+            "deep JSON": self._deep_json,
             "wrong types": self._wrong_types,
-            "no numbers": self._no_numbers,
-            "past and far deadlines": self._times,
+            "invalid numbers": self._invalid_numbers,
+            "past and far deadlines": self._deadlines,
             "unknown words": self._unknown_words,
             "many arguments": self._many_arguments,
             "replays": self._replays,
@@ -138,43 +153,45 @@ class Fuzz:
             "subscriptions": self._subscriptions,
             "long subscriptions": self._long_subscription,
             "unfinished messages": self._unfinished,
-            "frames at a publisher": self._at_publisher,
-            "raw bytes": self._raw,
-            "half-open connections": self._hold,
+            "frames at a publisher": self._frames_at_publisher,
+            "raw bytes": self._raw_bytes,
+            "half-open connections": self._half_open_connection,
         }
 
     def close(self) -> None:
-        """Let go of every socket."""
-        self._let_go()
+        """Close every socket."""
+        self._close_half_open()
         self._context.destroy(linger=0)
 
-    # What is seen of the house
+    # Observation
 
-    def _listen(self) -> None:
-        self._ear = Ear(self._context, self.names)
+    def _start_monitor(self) -> None:
+        self._monitor = StateMonitor(self._context, self.names)
 
-    def see(self) -> dict[str, Any]:
-        """Give what must not change: what each shows but for measurements, and its hardware's record."""
-        self._ear.until(lambda: len(self._ear.states) == len(self.names), "a state of everybody")
+    def visible_state(self) -> dict[str, Any]:
+        """Return the parts that must not change: states without measurements, and the hardware logs."""
+        self._monitor.until(lambda: len(self._monitor.states) == len(self.names), "a state of each process")
         for _ in range(10):
-            self._ear.hear(100)
+            self._monitor.receive(100)
         found = {}
         for name in self.names:
-            state = self._ear.states[name]
+            state = self._monitor.states[name]
             kept = {k: v for k, v in state.state.items() if k not in self._measured.get(name, ())}
             lines = len(self._witness.read(name)) if name in self._measured else 0
             found[name] = (kept, state.since, state.turned, state.cause, lines)
         return found
 
     def boots(self) -> dict[str, int]:
-        """Give everybody's present life, by a heartbeat from now."""
-        self._ear.beats.clear()
-        self._ear.until(lambda: len(self._ear.beats) == len(self.names), "a heartbeat of everybody")
-        return {name: beat.boot for name, beat in self._ear.beats.items()}
+        """Return the present boot of each process, from a new heartbeat."""
+        self._monitor.beats.clear()
+        self._monitor.until(
+            lambda: len(self._monitor.beats) == len(self.names), "a heartbeat of each process"
+        )
+        return {name: beat.boot for name, beat in self._monitor.beats.items()}
 
     def memory(self) -> dict[str, float]:
-        """Weigh everybody, once all that was sent has been dealt with."""
-        self._let_go()
+        """Return the memory of each process, after it has handled all that was sent."""
+        self._close_half_open()
         for name in self.names * 2:
             self._with_dealer(name, [])
         time.sleep(1.5)
@@ -182,55 +199,56 @@ class Fuzz:
         pids = {name: processes[name]["pid"] for name in self.names}
         return {name: size / 1e6 for name, size in memory_use(pids).items()}
 
-    # What is done
+    # The phases
 
     def prepare(self) -> None:
-        """Press three times, and have the lamp on and the cooks at rest; all hear, or HouseError."""
-        self._ear.until(lambda: SWITCH in self._ear.states, "the switch")
-        lit = self._ear.states[SWITCH].state["status"] is True
+        """Press three times, then switch the lamp on and the others off; HouseError without a reaction."""
+        self._monitor.until(lambda: SWITCH in self._monitor.states, "a state of the switch")
+        lit = self._monitor.states[SWITCH].state["status"] is True
         for _ in range(3):
             lit = not lit
-            self._give(SWITCH, "press")
+            self._send_valid(SWITCH, "press")
             for name in (SWITCH, "kitchen_lamp", "coffee_maker", "toaster"):
                 self._until_shows(name, lit)
-            for cook in ("coffee_maker", "toaster"):
-                self._give(cook, "stop")
-                self._until_shows(cook, False)
-        self._give("kitchen_lamp", "on")
+            for appliance in ("coffee_maker", "toaster"):
+                self._send_valid(appliance, "stop")
+                self._until_shows(appliance, False)
+        self._send_valid("kitchen_lamp", "on")
 
     def warm_up(self) -> None:
-        """Throw each kind at each process once."""
+        """Send each kind to each process once."""
         for kind in self._kinds.values():
             for name in self.names:
                 kind(name)
-            self._ear.hear()
+            self._monitor.receive()
 
-    def throw(self, seconds: float) -> None:
-        """Throw at whom chance names what chance names, no faster than the rate."""
+    def send_random(self, seconds: float) -> None:
+        """Send random kinds to random processes, no faster than the rate."""
         end = time.monotonic() + seconds
         kinds = list(self._kinds)
         while (began := time.monotonic()) < end:
             before = self.sent.total()
-            kind = self._chance.choice(kinds)
-            self._kinds[kind](self._chance.choice(self.names))
-            self._ear.hear()
+            kind = self._random.choice(kinds)
+            self._kinds[kind](self._random.choice(self.names))
+            self._monitor.receive()
             due = began + (self.sent.total() - before) / self._rate
             time.sleep(max(0.0, min(due, end) - time.monotonic()))
 
-    def usurp(self, seconds: float) -> None:
-        """Be the switch, as its successor at the same socket might be: replay, reorder, invent."""
+    def impersonate(self, seconds: float) -> None:
+        """Publish in the switch's place: replayed, reordered and invented messages."""
         real = list(drain(self._recorder))
         self._recorder.close(linger=0)
-        with self._in_its_place() as publisher:
+        with self._as_switch() as publisher:
             end = time.monotonic() + seconds
             boot = 0
             while time.monotonic() < end:
-                self._ear.hear()
-                if self._ear.beats["toaster"].boot > boot:  # each life has to know what was acted on
-                    boot = self._ear.beats["toaster"].boot
-                    os.kill(self._ear.beats["toaster"].pid, signal.SIGKILL)
+                self._monitor.receive()
+                toaster = self._monitor.beats["toaster"]
+                if toaster.boot > boot:  # after each restart it must remember what it acted on
+                    boot = toaster.boot
+                    os.kill(toaster.pid, signal.SIGKILL)
                 for _ in range(int(self._rate / 20)):
-                    kind, frames = self._invent(real)
+                    kind, frames = self._fake_message(real)
                     self._send(publisher, frames)
                     self.sent[kind] += 1
                 time.sleep(0.05)
@@ -238,23 +256,23 @@ class Fuzz:
                 if name != SWITCH:
                     self._with_dealer(name, [])
 
-    def deafen(self) -> str | None:
-        """Be the switch, and say what is too long; say who then no longer hears the real one."""
-        with self._in_its_place() as publisher:
-            for size in (message.LIMIT, message.LIMIT + 1):
+    def send_oversized(self) -> str | None:
+        """Publish oversized states in the switch's place; report if the real switch is then ignored."""
+        with self._as_switch() as publisher:
+            for size in (message.MAX_FRAME_BYTES, message.MAX_FRAME_BYTES + 1):
                 self._send(publisher, [f"{SWITCH}/state".encode(), b"[" * size])
                 self.sent["published: beyond the limit"] += 1
         try:
             self.prepare()
         except HouseError as error:
-            return f"after a frame beyond the limit {SWITCH} is not heard any more: {error}"
+            return f"after a frame beyond the limit, the states of {SWITCH} are ignored: {error}"
         return None
 
     @contextmanager
-    def _in_its_place(self) -> Iterator[Socket]:
-        """Have the switch's publish socket, with the switch stopped, and everybody connected to it."""
+    def _as_switch(self) -> Iterator[Socket]:
+        """Hold the switch's publish socket while the switch is stopped and all others are connected."""
         self._home.house("stop", SWITCH)
-        context: Context = zmq.Context()  # its end has unlinked the path before the switch is back
+        context: Context = zmq.Context()  # it unlinks the path before the switch is back
         try:
             publisher = open_socket(context, zmq.XPUB)
             publisher.bind(endpoints.publish_endpoint(SWITCH))
@@ -267,81 +285,81 @@ class Fuzz:
         finally:
             context.destroy()
             self._home.house("start", SWITCH)
-            self._listen()
+            self._start_monitor()
 
     # Published messages, replayed and invented
 
-    def _invent(self, real: list[list[bytes]]) -> tuple[str, list[bytes]]:
-        """Make one message that nobody may act on."""
-        topic, payload = self._chance.choice(real)
-        match self._chance.randrange(6):
+    def _fake_message(self, real: list[list[bytes]]) -> tuple[str, list[bytes]]:
+        """Return one message that no process may act on."""
+        topic, payload = self._random.choice(real)
+        match self._random.randrange(6):
             case 0 | 1:
                 return "published: replayed, in any order", [topic, payload]
             case 2:
-                other = self._chance.choice(
-                    [b"nobody/state", b"steward/process/" + topic, topic[1:], b"/", topic * 9]
+                other = self._random.choice(
+                    [b"unknown/state", b"steward/process/" + topic, topic[1:], b"/", topic * 9]
                 )
                 return "published: wrong names and topics", [other, payload]
             case 3:
-                frames = [topic, payload][: self._chance.randrange(1, 3)] * self._chance.choice([1, 2, 50])
+                frames = [topic, payload][: self._random.randrange(1, 3)] * self._random.choice([1, 2, 50])
                 frames = frames if len(frames) != 2 else [*frames, b""]
                 return "published: wrong frame counts", frames
             case 4:
                 fields = json.loads(payload)
-                fields[self._chance.choice(list(fields))] = "@"
-                value = self._chance.choice(
-                    [*NO_NUMBERS, *(json.dumps(wrong) for wrong in WRONG), "[" * 5000]
+                fields[self._random.choice(list(fields))] = "@"
+                value = self._random.choice(
+                    [*INVALID_NUMBERS, *(json.dumps(wrong) for wrong in WRONG), "[" * 5000]
                 )
                 text = json.dumps(fields).replace('"@"', value)
-                return "published: wrong types and numbers", self._harmless(topic, text.encode())
+                return "published: wrong types and numbers", self._detectable(topic, text.encode())
             case _:
-                return "published: mutated", self._harmless(topic, self._mutate(payload))
+                return "published: mutated", self._detectable(topic, self._mutate(payload))
 
-    def _harmless(self, topic: bytes, payload: bytes) -> list[bytes]:
-        """Give a message that is none, or has been said before; else nobody could tell it from a real one."""
+    def _detectable(self, topic: bytes, payload: bytes) -> list[bytes]:
+        """Return an invalid or an already published message: no process can detect any other fake."""
         try:
-            heard = message.decode([topic, payload])
+            received = message.decode([topic, payload])
         except MessageError:
             return [topic, payload]
-        return [topic, payload[:-1]] if heard else []
+        return [topic, payload[:-1]] if received else []
 
     # Commands
 
     def _frame_counts(self, name: str) -> None:
-        good = message.encode(command(ACTIVE.get(name, "snapshot"), 60))
+        good = message.encode(new_command(ACTIVE.get(name, "snapshot"), 60))
         messages = []
         for _ in range(20):
-            frames = [self._chance.choice([b"", good, b"x"]) for _ in range(self._chance.randrange(1, 9))]
+            frames = [self._random.choice([b"", good, b"x"]) for _ in range(self._random.randrange(1, 9))]
             is_good = frames in ([good], [b"", good])
             messages.append([b"", b"", good] if is_good else frames)
         self._with_dealer(name, messages, "wrong frame counts")
 
     def _many_frames(self, name: str) -> None:
-        number, size = self._chance.choice([(10_000, 1), (1000, 1000), (10, 1 << 20)])
+        number, size = self._random.choice([(10_000, 1), (1000, 1000), (10, 1 << 20)])
         self._with_dealer(name, [[b"x" * size] * number], "many frames")
 
     def _random_bytes(self, name: str) -> None:
-        messages = [[self._chance.randbytes(self._chance.choice([0, 1, 30, 3000]))] for _ in range(50)]
+        messages = [[self._random.randbytes(self._random.choice([0, 1, 30, 3000]))] for _ in range(50)]
         self._with_dealer(name, messages, "random bytes")
 
-    def _huge(self, name: str) -> None:
-        size = message.LIMIT + self._chance.choice([0, 1, 1000, 7 << 20])
-        payload = self._chance.choice([b"[", b'"', b" ", b"\0"]) * size
+    def _oversized(self, name: str) -> None:
+        size = message.MAX_FRAME_BYTES + self._random.choice([0, 1, 1000, 7 << 20])
+        payload = self._random.choice([b"[", b'"', b" ", b"\0"]) * size
         self._with_dealer(name, [[payload]], "beyond the limit")
 
-    def _bad_text(self, name: str) -> None:
+    def _bad_utf8(self, name: str) -> None:
         messages = []
         for _ in range(20):
-            bad = self._chance.choice([b"\xff", b"\xc3", b"\xed\xa0\x80", b"\\ud800", b"\xf4\x90\x80\x80"])
-            where = self._chance.choice([b'"id"', b'"fuzz"', b'"command"', b'"snapshot"'])
+            bad = self._random.choice([b"\xff", b"\xc3", b"\xed\xa0\x80", b"\\ud800", b"\xf4\x90\x80\x80"])
+            where = self._random.choice([b'"id"', b'"fuzz"', b'"command"', b'"snapshot"'])
             good = b'{"id":"fuzz","command":"snapshot","deadline":1,"args":{"a":"b"}}'
             messages.append([good.replace(where, where[:-1] + bad + b'"')])
         self._with_dealer(name, messages, "bad UTF-8")
 
-    def _deep(self, name: str) -> None:
-        depth = self._chance.choice([100, 2000, 100_000])
-        opening, closing = self._chance.choice([(b"[", b"]"), (b'{"a":', b"}")])
-        deep = opening * depth + b"1" + closing * depth * self._chance.randrange(2)
+    def _deep_json(self, name: str) -> None:
+        depth = self._random.choice([100, 2000, 100_000])
+        opening, closing = self._random.choice([(b"[", b"]"), (b'{"a":', b"}")])
+        deep = opening * depth + b"1" + closing * depth * self._random.randrange(2)
         whole = b'{"id":"deep","command":"snapshot","deadline":1,"args":' + deep + b"}"
         more = b'{"id":"deep","command":"snapshot","deadline":1,"args":{},"more":' + deep + b"}"
         self._with_dealer(name, [[deep], [whole], [more]], "deep JSON")
@@ -350,52 +368,54 @@ class Fuzz:
         messages = []
         for _ in range(20):
             fields = {"id": "wrong", "command": "snapshot", "deadline": 1.0, "args": {}}
-            fields[self._chance.choice(list(fields))] = self._chance.choice(WRONG)
-            if self._chance.random() < 0.2:
-                fields.pop(self._chance.choice(list(fields)))
+            fields[self._random.choice(list(fields))] = self._random.choice(WRONG)
+            if self._random.random() < 0.2:
+                fields.pop(self._random.choice(list(fields)))
             messages.append([json.dumps(fields).encode()])
         self._with_dealer(name, messages, "wrong types")
 
-    def _no_numbers(self, name: str) -> None:
+    def _invalid_numbers(self, name: str) -> None:
         messages = []
         for _ in range(20):
-            value = self._chance.choice(NO_NUMBERS)
-            deadline, argument = self._chance.choice([(value, "1"), ("1", value), (value, value)])
+            value = self._random.choice(INVALID_NUMBERS)
+            deadline, argument = self._random.choice([(value, "1"), ("1", value), (value, value)])
             text = (
                 f'{{"id":"number","command":"on","deadline":{deadline},"args":{{"brightness":{argument}}}}}'
             )
             messages.append([text.encode()])
-        self._with_dealer(name, messages, "no numbers")
+        self._with_dealer(name, messages, "invalid numbers")
 
-    def _times(self, name: str) -> None:
-        """Send what would be carried out, were its deadline not past or much too far ahead."""
+    def _deadlines(self, name: str) -> None:
+        """Send commands that are valid except for a past deadline, or one much too far ahead."""
         messages = []
         for _ in range(20):
-            ahead = self._chance.choice([-0.001, -1, -86400, 301, 86400, 1e9, 9e10])
-            wish = Command(id=self._id(), command=ACTIVE.get(name, "snapshot"), deadline=time.time() + ahead)
-            fields = {**msgspec.to_builtins(wish), "unknown": [1], "Deadline": 0, "": None}
+            ahead = self._random.choice([-0.001, -1, -86400, 301, 86400, 1e9, 9e10])
+            request = Command(
+                id=self._id(), command=ACTIVE.get(name, "snapshot"), deadline=time.time() + ahead
+            )
+            fields = {**msgspec.to_builtins(request), "unknown": [1], "Deadline": 0, "": None}
             messages.append([json.dumps(fields).encode()])
         self._with_dealer(name, messages, "past and far deadlines")
 
     def _unknown_words(self, name: str) -> None:
         words = [self._id() for _ in range(3)]
-        messages = [[message.encode(command(word, 0.5))] for word in words]
+        messages = [[message.encode(new_command(word, 0.5))] for word in words]
         self._with_dealer(name, messages, "unknown words")
 
     def _many_arguments(self, name: str) -> None:
-        number = self._chance.choice([10, 1000, 30_000])
+        number = self._random.choice([10, 1000, 30_000])
         args: dict[str, Any] = {f"argument_{index}": index for index in range(number)}
         word = ACTIVE.get(name, "snapshot") if name != "mirror" else "nothing"
-        self._with_dealer(name, [[message.encode(command(word, 0.5, args))]], "many arguments")
+        self._with_dealer(name, [[message.encode(new_command(word, 0.5, args))]], "many arguments")
 
     def _replays(self, name: str) -> None:
-        """Send again what was carried out before; and under the same id something else."""
-        if name not in self._given:
+        """Send a command again that was carried out before, or another one with the same id."""
+        if name not in self._sent_valid:
             return
-        other = json.loads(self._given[name])
+        other = json.loads(self._sent_valid[name])
         other["command"] = ACTIVE[name]
-        wishes = [self._given[name], json.dumps(other).encode()]
-        self._with_dealer(name, [[self._chance.choice(wishes)] for _ in range(10)], "replays")
+        requests = [self._sent_valid[name], json.dumps(other).encode()]
+        self._with_dealer(name, [[self._random.choice(requests)] for _ in range(10)], "replays")
 
     def _mutations(self, name: str) -> None:
         messages = []
@@ -404,126 +424,128 @@ class Fuzz:
             payload = self._mutate(good)
             with suppress(MessageError):
                 ahead = message.decode_command(payload).deadline - time.time()
-                payload = b"" if -60 < ahead < 360 else payload  # by chance a good one
+                payload = b"" if -60 < ahead < 360 else payload  # it may be valid by generator
             messages.append([payload])
         self._with_dealer(name, messages, "mutations")
 
     # Subscriptions
 
     def _subscriptions(self, name: str) -> None:
-        number, size = self._chance.choice([(1, 10_000), (200, 40), (5000, 8)])
+        number, size = self._random.choice([(1, 10_000), (200, 40), (5000, 8)])
         alphabet = string.ascii_lowercase + "/"
         with self._connect(endpoints.publish_endpoint(name), zmq.XSUB) as client:
             for index in range(number):
-                prefix = "".join(self._chance.choices(alphabet, k=self._chance.randrange(size)))
-                self._send(client, [bytes([self._chance.randrange(2)]) + f"{prefix}{index}".encode()])
+                prefix = "".join(self._random.choices(alphabet, k=self._random.randrange(size)))
+                self._send(client, [bytes([self._random.randrange(2)]) + f"{prefix}{index}".encode()])
             self.sent["subscriptions"] += number
-            self._say_again(name, "subscriptions")
+            self._check_subscription(name, "subscriptions")
 
     def _long_subscription(self, name: str) -> None:
-        """Subscribe by hand, for a library keeps what it subscribes to, and cannot keep this."""
+        """Subscribe with raw bytes: a library stores its subscriptions, and cannot store this one."""
         for _ in range(3):
-            prefix = b"\x01" + self._chance.randbytes(4) + bytes(message.LIMIT - 5)
-            self._by_hand(name, "publish", GREETING + SUB + b"\x02" + len(prefix).to_bytes(8, "big") + prefix)
+            prefix = b"\x01" + self._random.randbytes(4) + bytes(message.MAX_FRAME_BYTES - 5)
+            self._send_bytes(
+                name, "publish", GREETING + SUB + b"\x02" + len(prefix).to_bytes(8, "big") + prefix
+            )
         self.sent["long subscriptions"] += 3
-        self._say_again(name, "long subscriptions")
+        self._check_subscription(name, "long subscriptions")
 
     def _unfinished(self, name: str) -> None:
-        """Send frames with more to come, and leave."""
-        frame = b"\x03" + message.LIMIT.to_bytes(8, "big") + bytes(message.LIMIT)
-        self._by_hand(name, "command", GREETING + DEALER + frame * 3)
+        """Send frames that announce more frames, and disconnect."""
+        frame = b"\x03" + message.MAX_FRAME_BYTES.to_bytes(8, "big") + bytes(message.MAX_FRAME_BYTES)
+        self._send_bytes(name, "command", GREETING + DEALER + frame * 3)
         self.sent["unfinished messages"] += 3
         self._with_dealer(name, [])
 
-    def _at_publisher(self, name: str) -> None:
+    def _frames_at_publisher(self, name: str) -> None:
         with self._connect(endpoints.publish_endpoint(name), zmq.XSUB) as client:
             for _ in range(30):
-                first = bytes([self._chance.randrange(2, 256)]) + self._chance.randbytes(20)
-                self._send(client, [first, *[b"x"] * self._chance.randrange(5)])
+                first = bytes([self._random.randrange(2, 256)]) + self._random.randbytes(20)
+                self._send(client, [first, *[b"x"] * self._random.randrange(5)])
             self.sent["frames at a publisher"] += 30
-            self._say_again(name, "frames at a publisher")
+            self._check_subscription(name, "frames at a publisher")
 
-    def _say_again(self, name: str, kind: str) -> None:
-        """Subscribe as anybody does: the work loop answers with what is current."""
+    def _check_subscription(self, name: str, kind: str) -> None:
+        """Subscribe as a normal client: the work loop must answer with the current state."""
         with self._connect(endpoints.publish_endpoint(name), zmq.XSUB) as client:
             self._send(client, [b"\x01" + f"{name}/state".encode()])
             if client.poll(int(PATIENCE * 1000)):
                 self.receipts["current state"] += 1
             else:
-                self.silent[f"{name} did not say its state again after {kind}"] += 1
+                self.silent[f"{name} did not publish its state again after {kind}"] += 1
 
     # Bytes
 
-    def _raw(self, name: str) -> None:
-        """Connect as no library would; with a greeting, without, and with frames that lie."""
+    def _raw_bytes(self, name: str) -> None:
+        """Connect without a library: with a greeting, without, and with frames of a wrong length."""
         lies = [
             b"\x02\x7f" + b"\xff" * 7,  # a frame of 2^63 bytes
             b"\x02" + bytes(4) + b"\x00\x08\x00\x00" + b"half",  # half of a frame of half the limit
-            b"\x01\x05four" * 100,  # frames with more to come, for ever
+            b"\x01\x05four" * 100,  # frames that announce more, without end
             b"\x04\xff" * 50,  # commands that never end
             b"\x06" + bytes(7) + b"\x08\x04PING\x00\x00\x00",
-            self._chance.randbytes(300),
+            self._random.randbytes(300),
         ]
-        begin = self._chance.choice([b"", GREETING, GREETING + SUB, GREETING[: self._chance.randrange(64)]])
-        with suppress(OSError), self._stranger(name) as stranger:
-            for lie in self._chance.sample(lies, 3):
+        begin = self._random.choice([b"", GREETING, GREETING + SUB, GREETING[: self._random.randrange(64)]])
+        with suppress(OSError), self._unix_socket(name) as client:
+            for lie in self._random.sample(lies, 3):
                 self.sent["raw bytes"] += 1
-                stranger.sendall(begin + lie)
+                client.sendall(begin + lie)
                 begin = b""
 
-    def _hold(self, name: str) -> None:
-        """Begin a connection, and leave it at that."""
+    def _half_open_connection(self, name: str) -> None:
+        """Start a connection, and never finish it."""
         with suppress(OSError):
-            stranger = self._stranger(name)
-            self._half_open.append(stranger)
-            stranger.sendall(self._chance.choice([b"", GREETING[:11], GREETING, GREETING + SUB]))
+            client = self._unix_socket(name)
+            self._half_open.append(client)
+            client.sendall(self._random.choice([b"", GREETING[:11], GREETING, GREETING + SUB]))
             self.sent["half-open connections"] += 1
         while len(self._half_open) > HALF_OPEN:
             self._half_open.pop(0).close()
 
-    def _by_hand(self, name: str, which: str, text: bytes) -> None:
-        """Say this, take the peer's greeting, and wait a moment, as somebody who stays."""
-        with suppress(OSError), self._stranger(name, which) as stranger:
-            stranger.sendall(text)
+    def _send_bytes(self, name: str, which: str, text: bytes) -> None:
+        """Send raw bytes, read the peer's greeting, and stay connected for a moment."""
+        with suppress(OSError), self._unix_socket(name, which) as client:
+            client.sendall(text)
             time.sleep(0.02)
-            stranger.recv(1000)
+            client.recv(1000)
 
-    def _stranger(self, name: str, which: str = "") -> socket.socket:
-        stranger = socket.socket(socket.AF_UNIX)
-        stranger.settimeout(PATIENCE)
-        stranger.connect(f"bus/{name}.{which or self._chance.choice(['command', 'publish'])}")
-        return stranger
+    def _unix_socket(self, name: str, which: str = "") -> socket.socket:
+        client = socket.socket(socket.AF_UNIX)
+        client.settimeout(PATIENCE)
+        client.connect(f"bus/{name}.{which or self._random.choice(['command', 'publish'])}")
+        return client
 
-    def _let_go(self) -> None:
-        for stranger in self._half_open:
-            stranger.close()
+    def _close_half_open(self) -> None:
+        for client in self._half_open:
+            client.close()
         self._half_open.clear()
 
-    # How
+    # Tools
 
     def _id(self) -> str:
-        return "".join(self._chance.choices(string.ascii_lowercase, k=12))
+        return "".join(self._random.choices(string.ascii_lowercase, k=12))
 
     def _mutate(self, payload: bytes) -> bytes:
         """Change, cut, double or insert a few bytes."""
         found = bytearray(payload)
-        for _ in range(self._chance.randrange(1, 6)):
-            place_ = self._chance.randrange(len(found) + 1)
-            match self._chance.randrange(4):
+        for _ in range(self._random.randrange(1, 6)):
+            position = self._random.randrange(len(found) + 1)
+            match self._random.randrange(4):
                 case 0:
-                    found[place_ : place_ + 1] = self._chance.randbytes(1)
+                    found[position : position + 1] = self._random.randbytes(1)
                 case 1:
-                    del found[place_ : place_ + self._chance.randrange(1, 20)]
+                    del found[position : position + self._random.randrange(1, 20)]
                 case 2:
-                    found[place_:place_] = found[: self._chance.randrange(20)]
+                    found[position:position] = found[: self._random.randrange(20)]
                 case _:
-                    found[place_:place_] = self._chance.randbytes(3)
+                    found[position:position] = self._random.randbytes(3)
         return bytes(found)
 
     def _connect(self, endpoint: str, kind: int) -> Socket:
         client = open_socket(self._context, kind)
         client.set(zmq.LINGER, 0)
-        client.set(zmq.SNDHWM, 0)  # or an XSUB loses the subscriptions that it cannot send at once
+        client.set(zmq.SNDHWM, 0)  # else an XSUB drops subscriptions that it cannot send now
         client.set(zmq.SNDTIMEO, int(PATIENCE * 1000))
         client.connect(endpoint)
         return client
@@ -532,148 +554,148 @@ class Fuzz:
         try:
             client.send_multipart(frames)
         except zmq.Again:
-            self.silent["somebody takes no frames any more"] += 1
+            self.silent["a process accepts no more frames"] += 1
 
-    def _give(self, name: str, word: str) -> None:
-        """Give a real command, and keep it for a replay as long as its deadline may be."""
-        wish = command(word, 290)
-        if self._ask(name, wish, []).outcome != "applied":
-            raise HouseError(f"{name} does not {word}")
-        self._given[name] = message.encode(wish)
+    def _send_valid(self, name: str, word: str) -> None:
+        """Send a valid command, and keep it for replays as long as its deadline lasts."""
+        request = new_command(word, 290)
+        if self._request(name, request, []).outcome != "applied":
+            raise HouseError(f"{name} does not carry out {word}")
+        self._sent_valid[name] = message.encode(request)
 
     def _with_dealer(self, name: str, messages: list[list[bytes]], kind: str = "") -> None:
-        """Send these, and then a question whose time is long past, which must be answered."""
+        """Send these messages, and then a request with a past deadline, which must be answered."""
         if kind:
             self.sent[kind] += sum(map(len, messages))
         began = time.monotonic()
         try:
-            self._ask(name, Command(id=self._id(), command="snapshot", deadline=1.0), messages)
+            self._request(name, Command(id=self._id(), command="snapshot", deadline=1.0), messages)
         except HouseError as error:
             self.silent[f"{error} after {kind or 'nothing'}"] += 1
         self.slowest = max(self.slowest, time.monotonic() - began)
 
-    def _ask(self, name: str, wish: Command, messages: list[list[bytes]]) -> Receipt:
+    def _request(self, name: str, request: Command, messages: list[list[bytes]]) -> Receipt:
         with self._connect(endpoints.command_endpoint(name), zmq.DEALER) as client:
             for frames in messages:
                 self._send(client, frames)
             end = time.monotonic() + PATIENCE
             while time.monotonic() < end:
-                self._send(client, [b"", message.encode(wish)])
+                self._send(client, [b"", message.encode(request)])
                 while client.poll(RESEND_MS):
                     receipt = message.decode_receipt(client.recv_multipart()[-1])
                     self.receipts[receipt.outcome] += 1
-                    if receipt.id == wish.id:
+                    if receipt.id == request.id:
                         return receipt
         raise HouseError(f"{name} did not answer")
 
     def _until_shows(self, name: str, status: bool) -> None:
         def holds() -> bool:
-            return name in self._ear.states and self._ear.states[name].state["status"] is status
+            return name in self._monitor.states and self._monitor.states[name].state["status"] is status
 
-        self._ear.until(holds, f"{name} {'on' if status else 'off'}")
+        self._monitor.until(holds, f"{name} {'on' if status else 'off'}")
 
 
 def deaths(names: list[str]) -> Counter[str]:
-    """Count the ends that supervisord has seen of each process."""
+    """Return how often supervisord saw each process end."""
     text = Path("log/supervisord.log").read_text()
     ends = re.findall(r"exited: (\w+) |stopped: (\w+) ", text)
     return Counter(one or other for one, other in ends if (one or other) in names)
 
 
 def log_lines(name: str) -> str:
-    """Give all that a process has logged."""
+    """Return all log text of a process."""
     return "".join(path.read_text(errors="replace") for path in Path("log").glob(f"{name}.log*"))
 
 
 def fuzz(home: House, options: argparse.Namespace) -> list[str]:
-    """Fuzz a house that is up, print what came of it, and name every promise that broke."""
-    thrower = Fuzz(home, random.Random(options.seed), options.rate)  # noqa: S311  it shall be repeatable
-    names, part = thrower.names, options.seconds / 10
+    """Fuzz a running house, print the result, and return each broken promise."""
+    fuzzer = Fuzz(home, random.Random(options.seed), options.rate)  # noqa: S311  a seed makes it repeatable
+    names, part = fuzzer.names, options.seconds / 10
     try:
-        thrower.prepare()
-        before = thrower.see()
-        thrower.usurp(part)
-        thrower.warm_up()
-        memory, boots, dead, began = thrower.memory(), thrower.boots(), deaths(names), time.monotonic()
-        thrower.throw(options.seconds - part)
-        end, died = thrower.memory(), deaths(names) - dead
-        reborn = {name for name, boot in thrower.boots().items() if boot != boots[name]}
-        after, seconds = thrower.see(), time.monotonic() - began
-        deaf = thrower.deafen()
+        fuzzer.prepare()
+        before = fuzzer.visible_state()
+        fuzzer.impersonate(part)
+        fuzzer.warm_up()
+        memory, boots, dead, began = fuzzer.memory(), fuzzer.boots(), deaths(names), time.monotonic()
+        fuzzer.send_random(options.seconds - part)
+        end, died = fuzzer.memory(), deaths(names) - dead
+        restarted = {name for name, boot in fuzzer.boots().items() if boot != boots[name]}
+        after, seconds = fuzzer.visible_state(), time.monotonic() - began
+        ignored = fuzzer.send_oversized()
     finally:
-        thrower.close()
-    broken = report(thrower, options, before, after, memory, end, died, reborn, seconds)
-    return [*broken, deaf] if deaf else broken
+        fuzzer.close()
+    broken = report(fuzzer, options, before, after, memory, end, died, restarted, seconds)
+    return [*broken, ignored] if ignored else broken
 
 
 def report(
-    thrower: Fuzz,
+    fuzzer: Fuzz,
     options: argparse.Namespace,
     before: dict[str, Any],
     after: dict[str, Any],
     memory: dict[str, float],
     end: dict[str, float],
     died: Counter[str],
-    reborn: set[str],
+    restarted: set[str],
     seconds: float,
 ) -> list[str]:
-    """Print the tables, and name what broke."""
-    print(f"{'frames sent':<50}{sum(thrower.sent.values()):9}")
-    for kind, number in sorted(thrower.sent.items()):
+    """Print the tables, and return each broken promise."""
+    print(f"{'frames sent':<50}{sum(fuzzer.sent.values()):9}")
+    for kind, number in sorted(fuzzer.sent.items()):
         print(f"  {kind:<48}{number:9}")
-    print(f"{'answers':<50}{sum(thrower.receipts.values()):9}")
-    for outcome, number in sorted(thrower.receipts.items()):
+    print(f"{'answers':<50}{sum(fuzzer.receipts.values()):9}")
+    for outcome, number in sorted(fuzzer.receipts.items()):
         print(f"  {outcome:<48}{number:9}")
-    print(f"{'questions that nobody answered':<50}{thrower.silent.total():9}")
-    print(f"{'slowest burst with its answer, ms':<50}{1000 * thrower.slowest:9.0f}\n")
-    heads = ("died", "boots", "states", "PSS MB", "at end", "growth", "dropped", "told", "other lines")
+    print(f"{'requests without an answer':<50}{fuzzer.silent.total():9}")
+    print(f"{'slowest burst with its answer, ms':<50}{1000 * fuzzer.slowest:9.0f}\n")
+    heads = ("died", "boots", "states", "PSS MB", "at end", "growth", "dropped", "lines", "other lines")
     print(f"{'process':<16}" + "".join(f"{head:>{len(head) + 3}}" for head in heads))
-    broken = [f"{what}, {times} times" for what, times in thrower.silent.items()]
-    windows = math.ceil((seconds + options.seconds) / Refusals.WINDOW_SECONDS)
-    for name in thrower.names:
+    broken = [f"{what}, {times} times" for what, times in fuzzer.silent.items()]
+    windows = math.ceil((seconds + options.seconds) / DroppedLog.WINDOW_SECONDS)
+    for name in fuzzer.names:
         text = log_lines(name)
-        told = DROPPED.findall(text)
-        dropped = sum(1 + int(more or 0) for _, more in told)
+        lines_of_drops = DROPPED.findall(text)
+        dropped = sum(1 + int(more or 0) for _, more in lines_of_drops)
         growth = end[name] - memory[name]
         changed = before[name] != after[name]
         row = (
             died[name],
-            int(name in reborn),
+            int(name in restarted),
             int(changed),
             memory[name],
             end[name],
             growth,
             dropped,
-            len(told),
+            len(lines_of_drops),
         )
         values = [f"{value:.1f}" if isinstance(value, float) else str(value) for value in row]
-        values.append(str(text.count("\n") - len(told)))
+        values.append(str(text.count("\n") - len(lines_of_drops)))
         print(f"{name:<16}" + "".join(f"{v:>{len(head) + 3}}" for v, head in zip(values, heads, strict=True)))
-        if died[name] or name in reborn:
+        if died[name] or name in restarted:
             broken.append(f"{name} died")
         if changed:
             broken.append(f"{name} changed: {before[name]} became {after[name]}")
         if growth > options.growth:
-            broken.append(f"{name} grew by {growth:.1f} MB; at most {options.growth:g} are allowed")
+            broken.append(f"{name} grew by {growth:.1f} MB; at most {options.growth:g} MB is allowed")
         lives = text.count(": is up (PID ")
-        for source, times in Counter(source for source, _ in told).items():
+        for source, times in Counter(source for source, _ in lines_of_drops).items():
             if times > windows + lives:
-                broken.append(f"{name} told of {source} {times} times in {windows} windows, {lives} lives")
+                broken.append(f"{name} logged {source} {times} times in {windows} windows, {lives} starts")
     return broken
 
 
 def main() -> None:
-    """Fuzz, and exit with 1 if anything broke."""
+    """Fuzz, and exit with 1 if a promise was broken."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--rate", type=float, default=2000, help="frames a second, at most")
-    parser.add_argument("--growth", type=float, default=8, help="how many MB a process may grow by")
+    parser.add_argument("--rate", type=float, default=2000, help="the most frames a second")
+    parser.add_argument("--growth", type=float, default=8, help="the most MB that a process may grow")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))
-    with House(BREAKFAST) as home, inside(home):
+    with House(BREAKFAST) as home, working_in(home):
         broken = fuzz(home, options)
     print(f"\nBroken, with --seed {options.seed}:" if broken else "\nNothing broke.")
     for promise in broken:

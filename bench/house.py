@@ -1,4 +1,4 @@
-"""A house of its own for a measurement: started, pressed, killed, looked at, and gone when it is over."""
+"""A temporary house for a measurement: start, command, observe, kill, and remove it."""
 
 import os
 import re
@@ -14,24 +14,25 @@ from typing import Any, Self
 
 import zmq
 
-from bench.sight import PATIENCE, Ear, Mirror, milliseconds
+from bench.observers import PATIENCE, MirrorClient, StateSubscriber, milliseconds
 from daemons.bus import message
 from daemons.bus.endpoints import command_endpoint, publish_endpoint
 from daemons.bus.message import STEWARD, Receipt
-from daemons.bus.sockets import Context, Socket, command, open_socket
+from daemons.bus.requests.protocol import new_command
+from daemons.bus.sockets import Context, Socket, open_socket
 from daemons.errors import HouseError
 from daemons.processes.mirror.page.memory_use import memory_use
 from tests.support import reaper
 from tests.support.house import SHIPPED, Household
 
 GONE_SECONDS = 10.0
-"""How long a killed process may take to be gone."""
-PATIENT = ("up", "restart", "reload")
-"""The verbs that wait until all is ready."""
+"""How long a killed process may take to end."""
+READY_VERBS = ("up", "restart", "reload")
+"""The verbs that wait until every device is ready."""
 COMMAND_SECONDS = 2.0
 """How long a command may take, as by `house send`."""
-MOST_TRIES = 10
-"""How often a command is given that expires, on a machine that is too busy to carry it out in time."""
+MAX_TRIES = 10
+"""How often an expired command is sent again, on a machine that is too busy to do it in time."""
 BREAKFAST = SHIPPED.replace('kind = "mirror"', 'kind = "mirror"\nport = 0')
 """The shipped house; its page takes a free port."""
 HOUSE = [sys.executable, "-P", "-m", "daemons.cli.main"]
@@ -39,20 +40,20 @@ SUPERVISORCTL = [sys.executable, "-P", "-m", "supervisor.supervisorctl", "-c", "
 
 
 class House:
-    """A running house in a temporary folder; a context manager, at whose end nothing is left."""
+    """A running house in a temporary folder; a context manager that leaves nothing behind."""
 
     def __init__(self, toml: str, *, stock: bool = False, below: str | None = None) -> None:
-        """Stock is supervisord without the nursery's section; `below` is where its folder is made."""
+        """Stock is supervisord without the prefork plugin's section; the folder is made in `below`."""
         self._folder = tempfile.TemporaryDirectory(prefix="bench", dir=below)
-        self.household = Household(Path(self._folder.name), toml, nursery=not stock)
+        self.household = Household(Path(self._folder.name), toml, prefork=not stock)
         self.run = self.household.run
         self.context: Context = zmq.Context()
-        self._lines: dict[str, Socket] = {}
+        self._command_sockets: dict[str, Socket] = {}
         self.command_seconds = COMMAND_SECONDS
-        watch_over(self.run)
+        kill_at_exit(self.run)
 
     def __enter__(self) -> Self:
-        """Be up."""
+        """Start the house."""
         try:
             self.up_seconds = self.house("up")
         except BaseException:
@@ -61,25 +62,25 @@ class House:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Be down, whatever has happened."""
+        """Stop the house, in any case."""
         self.context.destroy(linger=0)
         try:
             if self.run.exists():
-                with suppress(subprocess.SubprocessError):  # then it is killed
+                with suppress(subprocess.SubprocessError):  # kill_all ends it
                     self.household.house("down", check=False)
         finally:
             kill_all(self.run)
             self._folder.cleanup()
 
-    # What a person does
+    # Commands
 
     def house(self, *words: str) -> float:
-        """Run a `house` command; give the seconds it took."""
-        patience = ["--timeout", f"{PATIENCE:g}"] if words[0] in PATIENT else []
+        """Run a `house` command; return the seconds it took."""
+        patience = ["--timeout", f"{PATIENCE:g}"] if words[0] in READY_VERBS else []
         return self.command([*HOUSE, *words, *patience])
 
     def command(self, words: list[str]) -> float:
-        """Run any command in its run directory; HouseError holds what a failed one said."""
+        """Run any command in the run directory; HouseError holds the output of a failed one."""
         began = time.perf_counter()
         done = subprocess.run(
             words,
@@ -96,50 +97,51 @@ class House:
         return took
 
     def edit(self, pattern: str, replacement: str) -> None:
-        """Edit its configuration in one place."""
+        """Edit the configuration in one place."""
         text, number = re.subn(pattern, replacement, self.household.config.read_text(), count=1)
         if number != 1:
-            raise HouseError(f"its configuration has no {pattern}")
+            raise HouseError(f"the configuration has no match for {pattern}")
         self.household.config.write_text(text)
 
     def send(self, name: str, word: str, **args: Any) -> tuple[str, float]:
-        """Send a command; give its id and the moment, in Unix seconds, just before it went."""
-        line = self._lines.get(name)
-        if line is None:
-            line = self._lines[name] = self.socket(zmq.DEALER)
-            line.connect(self.endpoint(command_endpoint(name)))
-        wish = command(word, self.command_seconds, args)
-        frames = [b"", message.encode(wish)]
+        """Send a command; return its id and the Unix time just before it was sent."""
+        dealer = self._command_sockets.get(name)
+        if dealer is None:
+            dealer = self._command_sockets[name] = self.socket(zmq.DEALER)
+            dealer.connect(self.endpoint(command_endpoint(name)))
+        request = new_command(word, self.command_seconds, args)
+        frames = [b"", message.encode(request)]
         began = time.time()
-        line.send_multipart(frames)
-        return wish.id, began
+        dealer.send_multipart(frames)
+        return request.id, began
 
     def receipt(self, name: str, id_: str) -> Receipt:
-        """Wait for the receipt of what was sent; HouseError when there is none, or it was rejected."""
-        line, end = self._lines[name], time.monotonic() + PATIENCE
-        while line.poll(milliseconds(end)):
-            receipt = message.decode_receipt(line.recv_multipart()[-1])
+        """Wait for the receipt of a command; HouseError if there is none, or if it was rejected."""
+        dealer, end = self._command_sockets[name], time.monotonic() + PATIENCE
+        while dealer.poll(milliseconds(end)):
+            receipt = message.decode_receipt(dealer.recv_multipart()[-1])
             if receipt.id == id_:
                 if receipt.outcome == "rejected":
                     raise HouseError(f"{name}: {receipt.outcome}, {receipt.reason}")
                 return receipt
-        raise HouseError(f"{name} gave no receipt within {PATIENCE:g} s")
+        raise HouseError(f"{name} sent no receipt within {PATIENCE:g} s")
 
     def do(self, name: str, word: str, **args: Any) -> tuple[str, float]:
-        """Have something done, and wait for the receipt; give the id and the moment before it was sent.
+        """Send a command and wait for its receipt; return its id and the time before it was sent.
 
-        What expires was not done, and is sent again; HouseError when it always expires, or is rejected.
+        An expired command was not carried out, and is sent again. HouseError if it is rejected, or always
+        expires.
         """
-        for _ in range(MOST_TRIES):
+        for _ in range(MAX_TRIES):
             id_, began = self.send(name, word, **args)
             if self.receipt(name, id_).outcome == "applied":
                 return id_, began
-        raise HouseError(f"{name}: {word} expired {MOST_TRIES} times")
+        raise HouseError(f"{name}: {word} expired {MAX_TRIES} times")
 
-    # What is seen of it
+    # Observation
 
     def socket(self, kind: int) -> Socket:
-        """Open a socket with the house's options, but one that is back at once: it times others."""
+        """Open a socket with the house's options, but with a minimal reconnect time: it measures others."""
         socket = open_socket(self.context, kind)
         socket.set(zmq.LINGER, 0)
         socket.set(zmq.RECONNECT_IVL, 1)
@@ -147,25 +149,25 @@ class House:
         return socket
 
     def endpoint(self, relative: str) -> str:
-        """Give an endpoint as it is from anywhere, so that two houses can be heard at a time."""
+        """Return an absolute endpoint, so that two houses can be used at a time."""
         return relative.replace("ipc://", f"ipc://{self.run}/")
 
-    def ear(self, *names: str) -> Ear:
-        """Listen to the states of these."""
+    def subscribe(self, *names: str) -> StateSubscriber:
+        """Subscribe to the states of these devices."""
         socket = self.socket(zmq.SUB)
         for name in names:
             socket.connect(self.endpoint(publish_endpoint(name)))
             socket.subscribe(f"{name}/state")
-        return Ear(socket)
+        return StateSubscriber(socket)
 
-    def mirror(self, name: str = "mirror") -> Mirror:
-        """Have somebody to ask."""
+    def mirror_client(self, name: str = "mirror") -> MirrorClient:
+        """Return a client of a mirror."""
         socket = self.socket(zmq.DEALER)
         socket.connect(self.endpoint(command_endpoint(name)))
-        return Mirror(socket)
+        return MirrorClient(socket)
 
     def pids(self) -> dict[str, int]:
-        """Give the PID of every process, the house's own and supervisord included."""
+        """Return the PID of every process, the house's services and supervisord included."""
         status = self.household.status()
         found = {
             name: one["process"]["pid"] for name, one in (status["devices"] | status["services"]).items()
@@ -173,23 +175,25 @@ class House:
         return {**found, "supervisord": int((self.run / "supervisord.pid").read_text())}
 
     def memory(self) -> dict[str, float]:
-        """Weigh every process: its proportional set size, in MB."""
+        """Return the proportional set size of every process, in MB."""
         return {name: size / 1e6 for name, size in memory_use(self.pids()).items()}
 
     def page(self) -> str:
-        """Give the address of its page, once there is one."""
-        url = self.mirror().until(lambda answer: answer["mirror"]["state"]["url"])["mirror"]["state"]["url"]
+        """Return the address of the page, once there is one."""
+        url = self.mirror_client().until(lambda answer: answer["mirror"]["state"]["url"])["mirror"]["state"][
+            "url"
+        ]
         return str(url)
 
 
-def without_steward(house: House) -> None:
-    """Stop the steward of a stock house, for stock supervisord has none."""
+def stop_steward(house: House) -> None:
+    """Stop the steward of a stock house: stock supervisord has none."""
     house.command([*SUPERVISORCTL, "stop", STEWARD])
 
 
 @contextmanager
-def inside(house: House) -> Iterator[None]:
-    """Work in its run directory, for what knows its sockets by their short names only."""
+def working_in(house: House) -> Iterator[None]:
+    """Work in the run directory, for code that uses relative socket names."""
     before = Path.cwd()
     os.chdir(house.run)
     try:
@@ -199,23 +203,23 @@ def inside(house: House) -> Iterator[None]:
 
 
 def kill_all(folder: Path) -> None:
-    """Kill whoever works in a folder, and return when they have gone."""
+    """Kill all processes that work in a folder, and wait for their end."""
     end = time.monotonic() + GONE_SECONDS
     while reaper.kill_all(str(folder)) and time.monotonic() < end:
         time.sleep(0.01)
 
 
-def watch_over(folder: Path) -> None:
-    """Have whoever works in this folder killed when we have ended, however that was."""
+def kill_at_exit(folder: Path) -> None:
+    """Kill all processes of this folder at the end of this process, even after a crash."""
     stdin = _guard().stdin
     if stdin is None:
-        raise HouseError("the guard does not listen")
+        raise HouseError("the guard process has no standard input")
     print(folder, file=stdin, flush=True)
 
 
 @cache
 def _guard() -> "subprocess.Popen[str]":
-    """Start the one that outlives us: when our end of its pipe is closed, it kills what is left."""
+    """Start a process that outlives this one: at the end of its pipe, it kills the remaining processes."""
     return subprocess.Popen(
         [sys.executable, reaper.__file__], stdin=subprocess.PIPE, text=True, start_new_session=True
     )

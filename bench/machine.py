@@ -1,4 +1,4 @@
-"""The machine and the libraries that figures are of."""
+"""Describes the machine and the libraries that the figures were measured with."""
 
 import os
 import platform
@@ -10,11 +10,11 @@ import zmq
 from msgspec import Struct
 
 LIBRARIES = ("house-daemons", "pyzmq", "msgspec", "aiohttp", "supervisor", "paho-mqtt", "redis", "nats-py")
-"""Whose versions are told."""
+"""The libraries whose versions are part of the description."""
 
 
 class Machine(Struct, kw_only=True, frozen=True):
-    """What a figure depends on beside the code."""
+    """The conditions that a figure depends on besides the code."""
 
     processor: str
     cores: int
@@ -24,13 +24,13 @@ class Machine(Struct, kw_only=True, frozen=True):
     libzmq: str
     libraries: dict[str, str]
     filesystem: str
-    """What the temporary folder stands on, where the houses of the measurements write."""
+    """The filesystem of the temporary folder, where the measured houses write."""
     load: float
-    """How many processes wanted to run in the minute before (getloadavg(3))."""
+    """How many processes were runnable on average in the minute before (getloadavg(3))."""
 
 
 def describe(folder: Path) -> Machine:
-    """Look at the machine; `folder` is where the measurements work."""
+    """Return the description of this machine; the measurements work in `folder`."""
     libraries = {}
     for name in LIBRARIES:
         try:
@@ -51,7 +51,7 @@ def describe(folder: Path) -> Machine:
 
 
 def processor(cpuinfo: str) -> str:
-    """Give the model of the processor, as /proc/cpuinfo has it; ARM machines call it Model or Hardware."""
+    """Return the processor's model from /proc/cpuinfo; ARM machines call it Model or Hardware."""
     for key in ("model name", "Model", "Hardware"):
         for line in cpuinfo.splitlines():
             name, _, value = line.partition(":")
@@ -61,7 +61,7 @@ def processor(cpuinfo: str) -> str:
 
 
 def filesystem(folder: Path, mounts: str) -> str:
-    """Give the type of the filesystem that a folder is on: that of the longest mount point above it."""
+    """Return the filesystem type of a folder: that of the longest mount point above it."""
     found = [line.split()[1:3] for line in mounts.splitlines()]
     above = [(len(Path(point).parts), kind) for point, kind in found if folder.is_relative_to(point)]
     return max(above, default=(0, "unknown"))[1]

@@ -1,4 +1,4 @@
-"""Figures as small SVG pictures, by matplotlib; without it there are none."""
+"""Draws figures as small SVG pictures with matplotlib; without it no picture is drawn."""
 
 import re
 from pathlib import Path
@@ -13,16 +13,16 @@ STYLE = {
     "svg.hashsalt": "house",  # the same figures make the same file
     "svg.fonttype": "none",
     "font.size": 9,
-    # Grey is to be read on light pages and on dark ones.
+    # Grey is readable on light and on dark pages.
     **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), GREY),
 }
 
 
 def draw(report: Report, section: str, table: Table, path: Path) -> bool:
-    """Draw a table; false when it has no figures or there is no matplotlib."""
-    figures = report.of(section, table.title)
+    """Draw a table; return False if it has no figures, or without matplotlib."""
+    figures = report.table_figures(section, table.title)
     try:
-        import matplotlib as mpl  # noqa: PLC0415  who only measures needs none
+        import matplotlib as mpl  # noqa: PLC0415  needed for plots only
     except ModuleNotFoundError:
         return False
     if not figures:
@@ -42,12 +42,12 @@ def draw(report: Report, section: str, table: Table, path: Path) -> bool:
 
 
 def height(figures: list[Figure], table: Table) -> float:
-    """Give the inches that a picture needs."""
+    """Return the height of a picture in inches."""
     return 0.6 + 0.3 * len(names(figures)[0]) if table.plot == "bars" else 3.2
 
 
 def bars(axes: Any, figures: list[Figure]) -> None:
-    """Draw a bar for each row, of its first column, with its spread and its value."""
+    """Draw a bar for the first column of each row, with its spread and its value."""
     rows, columns = names(figures)
     first = [figure for figure in figures if figure.column == columns[0]]
     for index, figure in enumerate(first):
@@ -61,7 +61,7 @@ def bars(axes: Any, figures: list[Figure]) -> None:
 
 
 def lines(axes: Any, figures: list[Figure]) -> None:
-    """Draw a line for each row over its columns, which are numbers of something."""
+    """Draw a line for each row over its columns, whose names begin with numbers."""
     rows, columns = names(figures)
     numbers = {column: float(found[0]) for column in columns if (found := re.match(r"[\d.]+", column))}
     for row in rows:

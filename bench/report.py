@@ -1,4 +1,4 @@
-"""What was measured: figures, one value a round, with the runs and the machine they are of; kept as JSON."""
+"""A report as JSON: figures with one value a round, and the run and the machine of each section."""
 
 import statistics
 from pathlib import Path
@@ -10,16 +10,16 @@ from msgspec import Struct
 from bench.machine import Machine
 
 Scale = Literal["tiny", "small", "full"]
-"""How much is measured: seconds, for tests; minutes, `make bench`; hours, `make bench-full`."""
+"""The length of a measurement: seconds for tests, minutes for `make bench`, hours for `make bench-full`."""
 FORMAT = 2
 
 
 class ReportError(Exception):
-    """A file is no report of ours."""
+    """A file is not a report of this bench."""
 
 
 class Figure(Struct, kw_only=True):
-    """One thing that was measured: a cell of a table."""
+    """One measured quantity: a cell of a table."""
 
     section: str
     table: str
@@ -27,29 +27,29 @@ class Figure(Struct, kw_only=True):
     column: str
     unit: str
     rounds: list[float]
-    """One value for each round, in the order in which they were measured."""
+    """One value for each round, in the order of measurement."""
     is_control: bool = False
-    """Whether it is of a peer: it tells of the machine, not of the house."""
+    """Whether the figure belongs to a peer: it depends on the machine, not on the house."""
     more_is_better: bool = False
 
     @property
     def key(self) -> tuple[str, str, str, str]:
-        """Say which figure it is."""
+        """The names that identify the figure."""
         return self.section, self.table, self.row, self.column
 
     @property
     def median(self) -> float:
-        """Give the middle of the rounds."""
+        """The median of the rounds."""
         return statistics.median(self.rounds)
 
     @property
     def spread(self) -> tuple[float, float]:
-        """Give the lowest and the highest round."""
+        """The lowest and the highest round."""
         return min(self.rounds), max(self.rounds)
 
 
 class Note(Struct):
-    """What a reader of a section has to know beside its figures."""
+    """A remark that a reader of a section needs besides its figures."""
 
     section: str
     text: str
@@ -67,7 +67,7 @@ class Run(Struct, kw_only=True):
 
 
 class Report(Struct, kw_only=True):
-    """What is known: of each section the figures of its latest run."""
+    """The figures of the latest run of each section."""
 
     runs: list[Run] = []
     figures: list[Figure] = []
@@ -75,27 +75,27 @@ class Report(Struct, kw_only=True):
     format: int = FORMAT
 
     def run(self, section: str) -> Run | None:
-        """Give the run that measured a section, if one did."""
+        """Return the run of a section, if there is one."""
         return next((run for run in self.runs if run.section == section), None)
 
-    def take(self, newer: "Report") -> None:
-        """Have the sections of another report in the place of one's own."""
+    def replace_sections(self, newer: "Report") -> None:
+        """Replace the sections that the newer report contains."""
         taken = {run.section for run in newer.runs}
         for name in ("runs", "figures", "notes"):
             kept = [one for one in getattr(self, name) if one.section not in taken]
             setattr(self, name, kept + getattr(newer, name))
 
     def figure(self, section: str, table: str, row: str, column: str) -> Figure | None:
-        """Give a figure, if it was measured."""
+        """Return a figure, if it was measured."""
         key = (section, table, row, column)
         return next((figure for figure in self.figures if figure.key == key), None)
 
-    def of(self, section: str, table: str) -> list[Figure]:
-        """Give the figures of a table, in the order in which they were first measured."""
+    def table_figures(self, section: str, table: str) -> list[Figure]:
+        """Return the figures of a table, in the order of their first measurement."""
         return [figure for figure in self.figures if (figure.section, figure.table) == (section, table)]
 
     def encode(self) -> bytes:
-        """Give it as JSON, one figure a line, so that a change of one is a change of a line."""
+        """Return the report as JSON, one figure a line, so that a changed figure is a changed line."""
         fields = []
         for name in self.__struct_fields__:
             value = getattr(self, name)
@@ -108,7 +108,7 @@ class Report(Struct, kw_only=True):
 
 
 class Sheet:
-    """Where the measurements of one section write their figures."""
+    """Collects the figures of one section."""
 
     def __init__(self, report: Report, section: str) -> None:
         self._report = report
@@ -125,7 +125,7 @@ class Sheet:
         is_control: bool = False,
         more_is_better: bool = False,
     ) -> None:
-        """Add one round's value; the rounds of a figure are those that were added under the same names."""
+        """Add one round's value; all values added under the same names are the rounds of one figure."""
         figure = self._report.figure(self._section, table, row, column)
         if figure is None:
             figure = Figure(
@@ -142,16 +142,16 @@ class Sheet:
         figure.rounds.append(round(value, 6))
 
     def figure(self, table: str, row: str, column: str) -> Figure | None:
-        """Give a figure of this section, if it was measured."""
+        """Return a figure of this section, if it was measured."""
         return self._report.figure(self._section, table, row, column)
 
     def note(self, text: str) -> None:
-        """Add what a reader has to know."""
+        """Add a note."""
         self._report.notes.append(Note(self._section, text))
 
 
 def read(path: Path) -> Report:
-    """Read a report; ReportError says what is wrong with the file."""
+    """Read a report; ReportError describes what is wrong with the file."""
     try:
         report = msgspec.json.decode(path.read_bytes(), type=Report)
     except OSError as error:
@@ -159,7 +159,7 @@ def read(path: Path) -> Report:
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise ReportError(f"{path} is no report of `make bench`: {error}") from error
     if report.format != FORMAT:
-        raise ReportError(f"{path} is of format {report.format}, this bench reads {FORMAT}: measure anew")
+        raise ReportError(f"{path} is of format {report.format}, this bench reads {FORMAT}: measure again")
     if any(not figure.rounds for figure in report.figures):
         raise ReportError(f"{path} has a figure without a round")
     return report

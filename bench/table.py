@@ -1,4 +1,4 @@
-"""Figures as rows and columns, for a terminal and for Markdown; ratios and aims beside them."""
+"""Figures as rows and columns, for a terminal and for Markdown, with ratios and aims."""
 
 import statistics
 from typing import Literal, NamedTuple
@@ -7,19 +7,19 @@ from bench.report import Figure, Report
 
 
 class Table(NamedTuple):
-    """How figures stand beside each other."""
+    """The arrangement of figures."""
 
     title: str
     reference_row: str | None = None
-    """Ratios to this row are shown, of the first column; where there are lines, of the last."""
+    """Ratios to this row are shown: of the first column, or of the last one if the plot has lines."""
     reference_column: str | None = None
-    """Ratios to this column are shown, in each row."""
+    """Ratios to this column are shown in each row."""
     plot: Literal["bars", "lines"] | None = None
-    """Bars have a group for each row, lines a point for each column, whose names begin with numbers."""
+    """Bars: one for each row. Lines: one point for each column, whose name begins with a number."""
 
 
 class Aim(NamedTuple):
-    """What a figure, or its ratio to another, shall be at the most."""
+    """The upper limit for a figure, or for its ratio to another."""
 
     text: str
     table: str
@@ -27,31 +27,31 @@ class Aim(NamedTuple):
     column: str
     limit: float
     over: tuple[str, str] | None = None
-    """The row and the column that it is divided by."""
+    """The row and the column of the divisor."""
     beside: str | None = None
-    """The row of the limit, which is told where the aim is not reached."""
+    """The row of the lower limit, which is shown if the aim is not reached."""
 
 
 class Section(NamedTuple):
-    """What a measurement is about; its module's docstring is the rest."""
+    """The subject of a measurement; the docstring of its module is the text."""
 
     number: int
     title: str
     tables: tuple[Table, ...]
     aims: tuple[Aim, ...] = ()
     is_long: bool = False
-    """Whether it takes minutes to hours, so that only `make bench-full`, or who names it, measures it."""
+    """Whether it takes minutes to hours: then only `make bench-full`, or its name, runs it."""
 
 
 def amount(value: float) -> str:
-    """Write a number with as many digits as are worth reading."""
+    """Return a number with as many digits as are useful."""
     if abs(value) >= 100 or value == int(value):
         return f"{value:,.0f}"
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
 
 
 def cell(figure: Figure) -> str:
-    """Write a figure: its median, and the lowest and the highest round."""
+    """Return a figure as text: its median, and the lowest and the highest round."""
     low, high = figure.spread
     if len(figure.rounds) == 1 or amount(low) == amount(high):
         return amount(figure.median)
@@ -59,12 +59,12 @@ def cell(figure: Figure) -> str:
 
 
 def measured(figure: Figure) -> str:
-    """Write its median with its unit."""
+    """Return the median with its unit."""
     return f"{amount(figure.median)} {figure.unit}".strip()
 
 
 def ratios(figure: Figure, reference: Figure) -> list[float]:
-    """Divide round by round, for what was measured in the same round had the same machine."""
+    """Return the ratio of each round: values of the same round had the same machine."""
     if len(figure.rounds) == len(reference.rounds):
         pairs = list(zip(figure.rounds, reference.rounds, strict=True))
     else:
@@ -73,8 +73,8 @@ def ratios(figure: Figure, reference: Figure) -> list[float]:
 
 
 def grid(report: Report, section: str, table: Table) -> list[list[str]]:
-    """Give a table's cells, its heading first; nothing when none of its figures was measured."""
-    figures = report.of(section, table.title)
+    """Return a table's cells, with the heading first; an empty list if it has no figures."""
+    figures = report.table_figures(section, table.title)
     if not figures:
         return []
     rows, columns = names(figures)
@@ -101,7 +101,7 @@ def grid(report: Report, section: str, table: Table) -> list[list[str]]:
 def ratio_columns(
     figures: list[Figure], table: Table, rows: list[str], columns: list[str]
 ) -> list[list[str]]:
-    """Give the ratios of each line, the heading's first."""
+    """Return the ratios of each line, with the heading first."""
     of = {(figure.row, figure.column): figure for figure in figures}
     if table.reference_row in rows:
         shown = [column for column in columns if (table.reference_row, column) in of]
@@ -124,49 +124,49 @@ def ratio_columns(
 
 
 def head(column: str, unit: str) -> str:
-    """Name a column with its unit."""
+    """Return a column's name with its unit."""
     return f"{column}, {unit}" if unit else column
 
 
 def names(figures: list[Figure]) -> tuple[list[str], list[str]]:
-    """Give the rows and the columns, each in the order in which it was first seen."""
+    """Return the rows and the columns, each in the order of their first figure."""
     return list(dict.fromkeys(f.row for f in figures)), list(dict.fromkeys(f.column for f in figures))
 
 
-class Verdict(NamedTuple):
-    """What became of an aim."""
+class AimResult(NamedTuple):
+    """The result of an aim."""
 
     aim: Aim
     is_reached: bool | None
-    """Nothing when it was not measured."""
+    """None if it was not measured."""
     found: str
 
     @property
-    def told(self) -> str:
-        """Say it in a few words."""
+    def text(self) -> str:
+        """The result in a few words."""
         if self.is_reached is None:
             return "not measured"
         return f"{'reached' if self.is_reached else 'not reached'}, {self.found}"
 
 
-def judge(report: Report, section: str, aim: Aim) -> Verdict:
-    """Say whether an aim was reached, and by what."""
+def evaluate(report: Report, section: str, aim: Aim) -> AimResult:
+    """Return whether an aim was reached, and the value."""
     figure = report.figure(section, aim.table, aim.row, aim.column)
     over = report.figure(section, aim.table, *aim.over) if aim.over else None
     if figure is None or (aim.over and over is None):
-        return Verdict(aim, None, "")
+        return AimResult(aim, None, "")
     if over is None:
         is_reached, found = figure.median <= aim.limit, measured(figure)
         limit = report.figure(section, aim.table, aim.beside, aim.column) if aim.beside else None
         if limit and not is_reached:
             found += f" (beside {limit.row.rpartition(', ')[0] or limit.row}: {measured(limit)})"
-        return Verdict(aim, is_reached, found)
+        return AimResult(aim, is_reached, found)
     times = statistics.median(ratios(figure, over))
-    return Verdict(aim, times <= aim.limit, amount(times))
+    return AimResult(aim, times <= aim.limit, amount(times))
 
 
 def plain(lines: list[list[str]]) -> str:
-    """Write cells for a terminal."""
+    """Return cells as text for a terminal."""
     widths = [max(len(line[index]) for line in lines) for index in range(len(lines[0]))]
     told = []
     for line in lines:
@@ -179,6 +179,6 @@ def plain(lines: list[list[str]]) -> str:
 
 
 def markdown(lines: list[list[str]]) -> str:
-    """Write cells as a table of Markdown."""
+    """Return cells as a Markdown table."""
     written = ["| " + " | ".join(line) + " |" for line in lines]
     return "\n".join([written[0], "| " + " | ".join(["---"] * len(lines[0])) + " |", *written[1:]])

@@ -1,4 +1,4 @@
-"""python -m daemons NAME: run what the configuration says NAME is."""
+"""python -m daemons NAME: run the process of that name, as the configuration defines it."""
 
 import os
 import sys
@@ -12,8 +12,8 @@ from daemons.storage.paths import STOPPED_BY_HAND, stopped_path
 
 
 def start(name: str) -> None:
-    """Be the process of that name, inside the run directory, until told to end; SystemExit says why not."""
-    setproctitle.setproctitle(f"house: {name}")  # what `ps` and `top` show
+    """Run the process of a name until it is stopped; raises SystemExit with the reason if it cannot run."""
+    setproctitle.setproctitle(f"house: {name}")  # the name in `ps` and `top`
     os.umask(0o077)
     try:
         os.chdir(os.environ.get("HOUSE_RUN", "run"))
@@ -22,7 +22,7 @@ def start(name: str) -> None:
             sys.exit(STOPPED_BY_HAND)
         slice_ = read_slice(name)
         kind = slice_.table.get("kind")
-        loader.role(loader.kind(kind).role if kind else name)(slice_)
+        loader.run_function(loader.kind(kind).role if kind else name)(slice_)
     except (HouseError, OSError) as error:
         sys.exit(str(error) if isinstance(error, DeviceError) else f"{name}: {error}")
 

@@ -1,20 +1,21 @@
-"""Everything that can go wrong, by whom it concerns.
+"""The errors of the house, sorted by what they concern.
 
     HouseError
-    ├── ConfigurationError    what you wrote: each problem with file, line, key and remedy
-    ├── PlaceError            where the house runs: a folder that cannot be used
-    ├── SupervisorError       supervisord: not running, or it refused
-    ├── HistoryError          what was recorded: not there yet, or it cannot be read or written
-    │   └── DamagedHistory    its file is damaged, or another version wrote it
+    ├── ConfigurationError    your configuration: each problem with file, line, key and remedy
+    ├── StorageError          the run directory: a file or a folder that cannot be used
+    ├── SupervisorError       supervisord: it refused a call, or did not answer
+    │   └── NotUp             it does not run
+    ├── HistoryError          the history: it does not exist yet, or cannot be read or written
+    │   └── DamagedHistory    its file is damaged, or of another version
     ├── DeviceError           one device
     │   ├── AlreadyRunning    another process holds its name
-    │   ├── NoAnswer          it said nothing within the deadline
-    │   ├── NotReady          it was started and did not become ready
+    │   ├── NoAnswer          no receipt arrived before the deadline
+    │   ├── NotReady          its process was started and did not become ready
     │   └── Unreachable       its hardware does not answer, or not as it should
     ├── Rejected              a command that a device refuses, with the reason
-    └── MessageError          a frame from outside that is not a message of ours
+    └── MessageError          a frame from outside that is no valid message
 
-Each is also the builtin that a caller would look for (ValueError, OSError, TimeoutError).
+Each one is also the builtin that a caller would look for (ValueError, OSError, TimeoutError).
 """
 
 from collections.abc import Sequence
@@ -22,35 +23,46 @@ from typing import Any
 
 
 class HouseError(Exception):
-    """The root: catching it catches all of ours and nothing else."""
+    """The root of all errors of the house."""
 
 
 class ConfigurationError(HouseError, ValueError):
-    """The configuration cannot be used; `problems` holds every problem, in the order of the file."""
+    """The configuration is not valid; `problems` holds every problem, in the order of the file."""
 
     def __init__(self, problems: Sequence[Any]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(str(problem) for problem in problems))
 
 
-class PlaceError(HouseError, OSError):
-    """A file or folder of the house cannot be read, written or used."""
+class StorageError(HouseError, OSError):
+    """A file or a folder of the house cannot be read, written or used."""
 
 
 class SupervisorError(HouseError, ConnectionError):
-    """supervisord does not run, cannot be reached, or refused."""
+    """supervisord refused a call, or did not answer; `fault_code` is the code of its XML-RPC fault."""
+
+    def __init__(self, text: str, fault_code: int | None = None) -> None:
+        self.fault_code = fault_code
+        super().__init__(text)
+
+
+class NotUp(SupervisorError):
+    """supervisord does not run, so the house is not up."""
+
+    def __init__(self) -> None:
+        super().__init__("the house is not up; `house up` (or `make up`) starts it")
 
 
 class HistoryError(HouseError, OSError):
-    """What was recorded is not there, or cannot be read or written."""
+    """The history does not exist, or cannot be read or written."""
 
 
 class DamagedHistory(HistoryError):
-    """The file of the history is damaged, or of another version: waiting does not mend it."""
+    """The file of the history is damaged, or of another version; waiting does not help."""
 
 
 class DeviceError(HouseError):
-    """One device is concerned; `device` is its name."""
+    """An error of one device; `device` is its name."""
 
     def __init__(self, device: str, text: str) -> None:
         self.device = device
@@ -58,27 +70,27 @@ class DeviceError(HouseError):
 
 
 class AlreadyRunning(DeviceError, RuntimeError):
-    """Another process already is this device."""
+    """Another process already runs this device."""
 
     def __init__(self, device: str, pid: int) -> None:
         self.pid = pid
-        who = f"another process (PID {pid})" if pid else "another process"
-        super().__init__(device, f"{who} already is this device; end it first")
+        holder = f"another process (PID {pid})" if pid else "another process"
+        super().__init__(device, f"{holder} already runs under this name; end it first")
 
 
 class NoAnswer(DeviceError, TimeoutError):
-    """No receipt came within the deadline; whether the command was carried out is not known."""
+    """No receipt arrived before the deadline; whether the command was carried out is unknown."""
 
     def __init__(self, device: str, seconds: float, advice: str) -> None:
         super().__init__(device, f"no answer within {seconds:g} s; {advice}")
 
 
 class NotReady(DeviceError, RuntimeError):
-    """The process was started, and its first state was not heard in time."""
+    """The process was started, and its first state did not arrive in time."""
 
 
 class Unreachable(DeviceError, ConnectionError):
-    """The hardware of a device does not answer, or not as it should; `address` is where it was asked."""
+    """The hardware of a device does not answer, or not as it should; `address` is its address."""
 
     def __init__(self, device: str, address: str, text: str) -> None:
         self.address = address
@@ -86,8 +98,8 @@ class Unreachable(DeviceError, ConnectionError):
 
 
 class Rejected(HouseError, ValueError):
-    """An appliance refuses a command; the text is the reason that goes into the receipt."""
+    """A device refuses a command; the text is the reason in its receipt."""
 
 
 class MessageError(HouseError, ValueError):
-    """Frames that are no message of ours; the text says which rule they break."""
+    """Frames that are no valid message; the text names the rule that they break."""

@@ -1,7 +1,7 @@
-"""Typed values for what a person writes: durations, times of day, and how each is read.
+"""Typed values of the configuration: durations, times of day, and how tables are parsed.
 
-`read` turns a table into a frozen Struct and collects every problem instead of stopping at
-the first; where in the file a problem stands is added by `config`, which knows the text.
+`parse_table` turns a table into a frozen Struct. It collects every problem instead of stopping at the
+first one. The line of a problem is added by `config`, which knows the text of the file.
 """
 
 import math
@@ -18,10 +18,10 @@ T = TypeVar("T")
 S = TypeVar("S", bound=Struct)
 
 Path = tuple[str | int, ...]
-"""Where a value stands in the file: ("devices", "toaster", "when", 0, "do")."""
+"""The keys that lead to a value in the file: ("devices", "toaster", "when", 0, "do")."""
 
 KeyText = Annotated[str, Meta(pattern=r"^[0-9a-zA-Z.\-:+=^!/*?&<>()\[\]{}@%$#]{40}\Z")]
-"""Half a key of CURVE: 32 bytes in 40 characters (Z85, rfc.zeromq.org/spec/32)."""
+"""One half of a CURVE key pair: 32 bytes in 40 characters (Z85, rfc.zeromq.org/spec/32)."""
 UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -30,7 +30,7 @@ class Seconds(float):
 
     @classmethod
     def parse(cls, text: object) -> "Seconds":
-        """Read a duration; ValueError for anything that is not one."""
+        """Parse a duration; raises ValueError for anything else."""
         pairs = re.findall(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)", text) if isinstance(text, str) else []
         if not pairs or "".join(n + unit for n, unit in pairs) != text:
             raise ValueError(cls.allowed)
@@ -40,40 +40,40 @@ class Seconds(float):
 
 
 SUN = {"dawn": "05:30", "sunrise": "06:00", "noon": "12:00", "sunset": "18:00", "dusk": "18:30"}
-"""The sun's times, each with when that is, more or less, at an equinox."""
+"""The times of the sun, each with its approximate local time at an equinox."""
 
 
 class TimeOfDay(str):
-    """A local time, "06:30", or one of the sun's, "sunset-30m"; two of the clock's compare as times."""
+    """A local time such as "06:30", or a time of the sun such as "sunset-30m"."""
 
     __slots__ = ()
     allowed = f'a time of day, such as "06:30", or one of the sun\'s ({", ".join(SUN)}), such as "sunset-30m"'
 
     @classmethod
     def parse(cls, text: object) -> "TimeOfDay":
-        """Read a time of day; ValueError for anything that is not one."""
+        """Parse a time of day; raises ValueError for anything else."""
         time = cls(text) if isinstance(text, str) else cls()
         if time.sun is None and not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", time):
             raise ValueError(cls.allowed)
         if abs(time.offset_seconds) > 12 * 3600:
-            raise ValueError("what is more than 12h from the sun's time is another day's")
+            raise ValueError("an offset from a time of the sun is at most 12h")
         return time
 
     @property
     def sun(self) -> str | None:
-        """The sun's word, if it is one of the sun's times."""
+        """The name of the time of the sun, such as "sunset"; None for a local time."""
         word = self._parts()[0]
         return word if word in SUN else None
 
     @property
     def offset_seconds(self) -> float:
-        """How much later than the sun's time it is."""
+        """The offset from the time of the sun, in seconds; negative if it is earlier."""
         _, sign, offset = self._parts()
         return (-1 if sign == "-" else 1) * Seconds.parse(offset) if sign else 0.0
 
     @property
     def usual(self) -> float:
-        """When it is, in seconds after midnight; one of the sun's, as if at an equinox."""
+        """Seconds after midnight; a time of the sun counts as it is at an equinox."""
         hours, _, minutes = SUN.get(self.sun or "", str(self)).partition(":")
         return int(hours) * 3600 + int(minutes) * 60 + self.offset_seconds
 
@@ -82,60 +82,62 @@ class TimeOfDay(str):
 
     @classmethod
     def of(cls, moment: time) -> "TimeOfDay":
-        """Give the minute that a time lies in."""
+        """Return the local time of a `datetime.time`, to the minute."""
         return cls(moment.strftime("%H:%M"))
 
 
 class Problem(Struct, frozen=True):
-    """One thing that is wrong with what a person wrote."""
+    """One problem in the configuration."""
 
     path: Path
     text: str
-    """What is wrong and what is allowed, to be printed after file, line and table."""
+    """The fault and what is allowed, printed after file, line and table."""
 
 
-def hook(type_: type, raw: object) -> object:
-    """Let msgspec read the types of this file."""
+def dec_hook(type_: type, raw: object) -> object:
+    """Decode the types of this file for msgspec."""
     if type_ is Seconds or type_ is TimeOfDay:
         return type_.parse(raw)
     raise NotImplementedError(type_)
 
 
-def plain(value: object) -> object:
-    """Let msgspec write the types of this file."""
+def enc_hook(value: object) -> object:
+    """Encode the types of this file for msgspec."""
     return float(value) if isinstance(value, float) else str(value)
 
 
 def convert(raw: object, type_: type[T]) -> T:
-    """Read a value that was read before without a problem, as a device does with its slice."""
-    return msgspec.convert(raw, type_, dec_hook=hook)
+    """Convert a value that was checked before, such as one of a slice, to its type."""
+    return msgspec.convert(raw, type_, dec_hook=dec_hook)
 
 
-def read(raw: object, type_: type[S], path: Path, problems: list[Problem]) -> S | None:
-    """Turn a table into a Struct; what is wrong is added to `problems`, and then there is no value."""
+def parse_table(raw: object, type_: type[S], path: Path, problems: list[Problem]) -> S | None:
+    """Convert a table to a Struct; on a problem, add it to `problems` and return None."""
     if not isinstance(raw, dict):
-        problems.append(Problem(path, f"{show(raw)} stands where a table is needed"))
+        problems.append(Problem(path, f"expected a table, found {format_toml(raw)}"))
         return None
     if raw.keys() <= set(type_.__struct_encode_fields__) and all(
-        is_finite(value) or is_tables(value) for value in raw.values()
+        is_finite(value) or is_array_of_tables(value) for value in raw.values()
     ):
-        with suppress(ValueError):  # then it is looked at key by key, to tell every problem
+        with suppress(ValueError):  # after an error each key is checked by itself
             return convert(raw, type_)
     before = len(problems)
     fields = {field.encode_name: field for field in msgspec.structs.fields(type_)}
     for key in [key for key in raw if key not in fields]:
-        problems.append(Problem((*path, key), f"unknown key; {choose(key, fields)}"))
+        problems.append(Problem((*path, key), f"unknown key; {suggest(key, fields)}"))
     for key, field in fields.items():
         if key not in raw:
             if field.required:
-                problems.append(Problem(path, f"the key {key!r} is missing; it takes {describe(field.type)}"))
+                problems.append(
+                    Problem(path, f"the key {key!r} is missing; it takes {describe_type(field.type)}")
+                )
             continue
         try:
-            if not is_finite(raw[key]) and not is_tables(raw[key]):
+            if not is_finite(raw[key]) and not is_array_of_tables(raw[key]):
                 raise ValueError("not a number")
-            msgspec.convert(raw[key], field.type, dec_hook=hook)
+            msgspec.convert(raw[key], field.type, dec_hook=dec_hook)
         except (msgspec.ValidationError, ValueError):
-            text = f"{show(raw[key])} is not allowed; {key} takes {describe(field.type)}"
+            text = f"{format_toml(raw[key])} is not allowed; {key} takes {describe_type(field.type)}"
             problems.append(Problem((*path, key), text))
     if len(problems) > before:
         return None
@@ -147,19 +149,19 @@ def read(raw: object, type_: type[S], path: Path, problems: list[Problem]) -> S 
 
 
 def is_finite(raw: object) -> bool:
-    """Tell whether a value is, and holds, no infinity and nothing that is not a number."""
+    """Return whether a value is and contains no infinity and no NaN."""
     if isinstance(raw, dict | list):
         return all(map(is_finite, raw.values() if isinstance(raw, dict) else raw))
     return not isinstance(raw, float) or math.isfinite(raw)
 
 
-def is_tables(raw: object) -> bool:
-    """Tell whether a value is an array of tables, each of which is read by itself."""
+def is_array_of_tables(raw: object) -> bool:
+    """Return whether a value is an array of tables, each of which is parsed by itself."""
     return isinstance(raw, list) and bool(raw) and all(isinstance(part, dict) for part in raw)
 
 
 def printable(found: Any) -> Any:
-    """Give a text, or a JSON document with its texts, without what a terminal would obey instead of show."""
+    """Return a text, or a JSON document, without characters that control a terminal."""
     match found:
         case str():
             return found if found.isprintable() else "".join(c if c.isprintable() else " " for c in found)
@@ -171,30 +173,38 @@ def printable(found: Any) -> Any:
             return found
 
 
-def show(raw: object, longest: int = 60) -> str:
-    """Print a value as TOML would, short enough for a line."""
-    text = _show(raw)
+def format_toml(raw: object, longest: int = 60) -> str:
+    """Return a value as TOML writes it, cut to `longest` characters."""
+    text = _format(raw)
     return text if len(text) <= longest else text[: longest - 3] + "..."
 
 
-def _show(raw: object) -> str:
+def _format(raw: object) -> str:
     match raw:
         case bool():
             return "true" if raw else "false"
         case str():
-            return '"' + repr(raw)[1:-1] + '"'
+            return msgspec.json.encode(raw).decode().replace("\x7f", "\\u007f")  # JSON escapes as TOML does
         case list() | tuple():
-            return "[" + ", ".join(map(_show, raw)) + "]"
+            return "[" + ", ".join(map(_format, raw)) + "]"
         case dict():
-            return "{ " + ", ".join(f"{key} = {_show(value)}" for key, value in raw.items()) + " }"
+            return (
+                "{ "
+                + ", ".join(f"{_format_key(key)} = {_format(value)}" for key, value in raw.items())
+                + " }"
+            )
         case int():
-            return hex(raw) if abs(raw) >= 1 << 64 else str(raw)  # Python prints no thousands of digits
+            return hex(raw) if abs(raw) >= 1 << 64 else str(raw)  # str() refuses thousands of digits
         case _:
             return str(raw)
 
 
-def choose(word: object, allowed: Sequence[str] | dict[str, Any]) -> str:
-    """Say which words there are, and which one was probably meant."""
+def _format_key(key: object) -> str:
+    return str(key) if re.fullmatch(r"[A-Za-z0-9_-]+", str(key)) else _format(str(key))
+
+
+def suggest(word: object, allowed: Sequence[str] | dict[str, Any]) -> str:
+    """Return which words are allowed, and which one was probably meant."""
     import difflib  # noqa: PLC0415  only a person's mistake needs it
 
     near = difflib.get_close_matches(str(word), list(allowed), n=1)
@@ -203,8 +213,8 @@ def choose(word: object, allowed: Sequence[str] | dict[str, Any]) -> str:
     return (f"did you mean {near[0]!r}? " if near else "") + f"allowed: {listed}"
 
 
-def describe(type_: object) -> str:
-    """Say in words what a type allows."""
+def describe_type(type_: object) -> str:
+    """Return in words which values a type allows."""
     from msgspec import inspect  # noqa: PLC0415  only a person's mistake and the catalogue need it
 
     return _describe(inspect.type_info(type_))
@@ -235,7 +245,7 @@ def _describe(info: Any) -> str:
                 else f"text of {info.min_length or 0} to {info.max_length} characters"
             )
         case inspect.LiteralType():
-            return "one of " + ", ".join(show(value) for value in info.values)
+            return "one of " + ", ".join(format_toml(value) for value in info.values)
         case inspect.CustomType():
             return str(getattr(info.cls, "allowed", info.cls.__name__))
         case inspect.TupleType():

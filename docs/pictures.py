@@ -20,7 +20,7 @@ from typing import Any
 from playwright.sync_api import Browser, Page, sync_playwright
 
 HERE = Path(__file__).parent
-HOUSE = [sys.executable, "-m", "daemons.cli"]
+HOUSE = [sys.executable, "-m", "daemons.cli.main"]
 FOLDER = HERE / "pictures"
 CHROMIUM = "/usr/bin/chromium"
 QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",

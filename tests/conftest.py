@@ -13,9 +13,9 @@ import pytest
 from hypothesis import settings
 
 from tests.support import factories
-from tests.support.exchange_client import far_door
+from tests.support.exchange_client import exchange_toml
 from tests.support.house import BREAKFAST, Household
-from tests.support.network import Wire, need_network
+from tests.support.network import Network, skip_without_network
 from tests.support.ports import free_port
 from tests.support.reaper import kill_all, processes_of
 
@@ -77,10 +77,10 @@ def guard() -> Iterator[Callable[[Path | str], None]]:
 
 
 @pytest.fixture
-def wire(guard: Callable[[Path | str], None]) -> Iterator[Wire]:
+def network(guard: Callable[[Path | str], None]) -> Iterator[Network]:
     """Have a network with no host in it yet."""
-    need_network()
-    with Wire(guard) as made:
+    skip_without_network()
+    with Network(guard) as made:
         yield made
 
 
@@ -107,9 +107,9 @@ def household(tmp_path: Path, guard: Callable[[Path | str], None]) -> Iterator[C
 
 
 @pytest.fixture(scope="session")
-def front(tmp_path_factory: pytest.TempPathFactory, guard: Callable[[Path], None]) -> Iterator[Household]:
+def exchange_house(tmp_path_factory: pytest.TempPathFactory, guard: Callable[[Path], None]) -> Iterator[Household]:
     """Have a house with a near and a far door up, one for all tests that come to it."""
-    house = Household(tmp_path_factory.mktemp("front"), far_door(free_port(3)))
+    house = Household(tmp_path_factory.mktemp("front"), exchange_toml(free_port(3)))
     guard(house.run)
     house.house("up")
     yield house
@@ -128,5 +128,5 @@ def breakfast(household: Callable[..., Household]) -> Household:
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Work in a fresh run directory."""
-    factories.enter(tmp_path, monkeypatch)
+    factories.enter_run_directory(tmp_path, monkeypatch)
     return tmp_path

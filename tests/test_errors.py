@@ -7,9 +7,11 @@ from daemons import errors
 PRINTED = [
     (errors.ConfigurationError(["house.toml:3: [house] a", "house.toml:9: [house] b"]), ValueError,
      "house.toml:3: [house] a\nhouse.toml:9: [house] b"),
-    (errors.PlaceError("/x cannot be written: No space left on device"), OSError,
+    (errors.StorageError("/x cannot be written: No space left on device"), OSError,
      "/x cannot be written: No space left on device"),
-    (errors.SupervisorError("the house is not up"), ConnectionError, "the house is not up"),
+    (errors.SupervisorError("supervisord refuses x: BAD_NAME", 10), ConnectionError,
+     "supervisord refuses x: BAD_NAME"),
+    (errors.NotUp(), ConnectionError, "the house is not up; `house up` (or `make up`) starts it"),
     (errors.HistoryError("there is no history yet"), OSError, "there is no history yet"),
     (errors.DamagedHistory("history.db: file is not a database"), OSError,
      "history.db: file is not a database"),
@@ -17,7 +19,7 @@ PRINTED = [
     (errors.DamagedHistory("h.db: malformed"), OSError, "h.db: malformed"),
     (errors.DeviceError("lamp", "cannot bind"), Exception, "lamp: cannot bind"),
     (errors.AlreadyRunning("lamp", 42), RuntimeError,
-     "lamp: another process (PID 42) already is this device; end it first"),
+     "lamp: another process (PID 42) already runs under this name; end it first"),
     (errors.NoAnswer("lamp", 2.0, "is it running?"), TimeoutError,
      "lamp: no answer within 2 s; is it running?"),
     (errors.NotReady("lamp", "is not ready after 10 s"), RuntimeError, "lamp: is not ready after 10 s"),
@@ -32,7 +34,7 @@ PRINTED = [
 def test_each_error_prints_what_a_person_needs(
     error: errors.HouseError, builtin: type[Exception], text: str
 ) -> None:
-    """An error is one of the house's, is the builtin that a caller looks for, and prints its text alone."""
+    """An error is a HouseError, is the builtin that a caller looks for, and prints only its text."""
     assert isinstance(error, errors.HouseError)
     assert isinstance(error, builtin)
     assert str(error) == text
@@ -50,12 +52,12 @@ def test_every_error_of_the_tree_is_pinned() -> None:
 
 
 def test_a_device_error_names_its_device() -> None:
-    """Who catches an error of one device can ask it which device that is."""
+    """An error of one device has the name of the device."""
     assert errors.DeviceError("lamp", "x").device == "lamp"
     assert errors.AlreadyRunning("lamp", 7).device == "lamp"
     assert errors.AlreadyRunning("lamp", 7).pid == 7
 
 
 def test_a_configuration_error_keeps_each_problem() -> None:
-    """A program can take the problems one by one instead of reading the text."""
+    """The problems of a configuration are in a list, one by one."""
     assert errors.ConfigurationError(["a", "b"]).problems == ("a", "b")

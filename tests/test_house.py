@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from daemons.storage.lock import Lock
+from daemons.storage.lock import NameLock
 from daemons.supervision.supervisord import ended
 from tests.support.house import BREAKFAST, Ear, Household, eventually
 
@@ -144,12 +144,12 @@ def test_a_device_that_does_not_become_ready_is_named_with_its_last_words(
     house = household()
     (house.run / "lock").mkdir(parents=True)
     monkeypatch.chdir(house.run)
-    lock = Lock("toaster")
+    lock = NameLock("toaster")
     done = house.house("up", "--timeout", "30", check=False)
     lock.release()
     assert done.returncode == 1
     assert "toaster: fails again and again" in done.stderr
-    assert f"another process (PID {os.getpid()}) already is this device" in done.stderr
+    assert f"another process (PID {os.getpid()}) already runs under this name" in done.stderr
     assert "nor are" not in done.stderr
 
 

@@ -1,6 +1,6 @@
 """The promises, each broken on purpose: real processes are killed, frozen and fooled.
 
-Most run both ways: with the nursery forking devices, and with stock supervisord's execve.
+Most run both ways: with devices forked by the prefork plugin, and with stock supervisord's execve.
 """
 
 import json
@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import zmq
 
-from daemons.storage.lock import Lock
+from daemons.storage.lock import NameLock
 from daemons.supervision.supervisord import ended
 from tests.support.house import BREAKFAST, Household, eventually
 
@@ -25,10 +25,10 @@ DEVICES = ("bathroom_light", "coffee_maker", "kitchen_lamp", "mirror", "toaster"
 QUICK = BREAKFAST.replace('watchdog = "60s"', 'watchdog = "1s"')
 
 
-@pytest.fixture(params=["nursery", "execve"])
+@pytest.fixture(params=["prefork", "execve"])
 def house(request: pytest.FixtureRequest, household: Houses) -> Household:
     """Have the breakfast house up, each way."""
-    made = household(nursery=request.param == "nursery")
+    made = household(prefork=request.param == "prefork")
     made.house("up")
     return made
 
@@ -73,7 +73,7 @@ def test_a_hundred_kills_change_no_other_pid(household: Houses) -> None:
 
 
 def test_back_at_once_and_not_at_the_next_tick(household: Houses) -> None:
-    """With the nursery a killed device is heard again long before stock supervisord would look for it.
+    """With prefork a killed device is heard again long before stock supervisord would look for it.
 
     Stock supervisord's loop turns once a second; half of that is far beyond this machine's noise.
     """
@@ -339,7 +339,7 @@ def test_what_does_not_become_ready_is_rolled_back(
     new = BREAKFAST + '\n[devices.hall_lamp]\nkind = "lamp"\ndriver = "simulated"\n'
     breakfast.config.write_text(new)
     monkeypatch.chdir(breakfast.run)
-    lock = Lock("hall_lamp")
+    lock = NameLock("hall_lamp")
     done = breakfast.house("reload", "--timeout", "40", check=False)  # it is known to fail long before
     lock.release()
     assert done.returncode == 1
@@ -404,7 +404,7 @@ def test_a_second_process_for_a_name_refuses_and_names_the_holder(breakfast: Hou
         check=False,
     )
     assert done.returncode == 1
-    assert f"another process (PID {pid}) already is this device" in done.stderr
+    assert f"another process (PID {pid}) already runs under this name" in done.stderr
 
 
 def test_a_run_directory_is_its_owners_alone(breakfast: Household) -> None:

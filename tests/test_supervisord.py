@@ -7,7 +7,7 @@ import pytest
 from supervisor.options import ServerOptions
 
 from daemons.config.house import House, load_house
-from daemons.errors import PlaceError
+from daemons.errors import StorageError
 from daemons.storage import paths
 from daemons.supervision.install import install
 from daemons.supervision.operations import plan
@@ -90,6 +90,6 @@ def test_the_projects_own_file_is_used_for_the_default_run_directory() -> None:
 def test_a_path_that_supervisord_cannot_hold_is_refused(tmp_path: Path, character: str) -> None:
     """The message names the path and the character, and nothing is made."""
     run = tmp_path / f"a{character}b"
-    with pytest.raises(PlaceError, match="supervisord's files cannot hold"):
+    with pytest.raises(StorageError, match="supervisord's files cannot hold"):
         paths.enter(run)
     assert not run.exists()

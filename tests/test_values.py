@@ -1,18 +1,29 @@
-"""What a person writes, read into typed values, or told back with what is allowed."""
+"""Typed values of the configuration, and the problems that a wrong one causes."""
 
 from datetime import time
 from typing import Annotated, Any, Literal
 
 import pytest
+import tomli
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Meta, Struct, field
 
-from daemons.values import Problem, Seconds, TimeOfDay, choose, convert, describe, printable, read, show
+from daemons.values import (
+    Problem,
+    Seconds,
+    TimeOfDay,
+    convert,
+    describe_type,
+    format_toml,
+    parse_table,
+    printable,
+    suggest,
+)
 
 
 class Oven(Struct, frozen=True, kw_only=True):
-    """A table with one key of each sort."""
+    """A table with one key of each type."""
 
     mode: Literal["top", "bottom"]
     heat_seconds: Seconds = field(name="heat", default=Seconds(60))
@@ -21,15 +32,15 @@ class Oven(Struct, frozen=True, kw_only=True):
     opens: TimeOfDay | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what only shows between two keys."""
+        """Check a rule over two keys."""
         if self.heat_seconds > 3600 and not self.light:
             raise ValueError("a long heat needs its light")
 
 
 def oven(raw: object) -> tuple[Oven | None, list[Problem]]:
-    """Read an oven."""
+    """Parse the table of an oven; return the oven and the problems."""
     problems: list[Problem] = []
-    return read(raw, Oven, ("devices", "oven"), problems), problems
+    return parse_table(raw, Oven, ("devices", "oven"), problems), problems
 
 
 @pytest.mark.parametrize(
@@ -45,8 +56,8 @@ def test_a_duration_is_read_with_its_unit(text: str, seconds: float) -> None:
 @pytest.mark.parametrize(
     "text", ["", "90", "s", "90 s", "-1s", "+1s", "1e3s", ".5s", "5.s", "1w", "s90", 90, None, "nans"]
 )
-def test_what_is_no_duration_is_refused_with_an_example(text: object) -> None:
-    """A number without a unit, and anything else, is told what a duration looks like."""
+def test_a_wrong_duration_is_refused_with_an_example(text: object) -> None:
+    """The error of a number without a unit, or of anything else, shows a duration."""
     with pytest.raises(ValueError, match="a duration with its unit, such as"):
         Seconds.parse(text)
 
@@ -69,29 +80,29 @@ def test_a_time_of_day_is_read_back(moment: time) -> None:
 
 
 @pytest.mark.parametrize("text", ["24:00", "6:30", "06:60", "0630", "06:30:00", "", 630, None, "06:30\n"])
-def test_what_is_no_time_of_day_is_refused_with_an_example(text: object) -> None:
-    """An hour that there is not, or another form, is told what a time looks like."""
+def test_a_wrong_time_of_day_is_refused_with_an_example(text: object) -> None:
+    """The error of an impossible hour, or of another form, shows a time of day."""
     with pytest.raises(ValueError, match='a time of day, such as "06:30"'):
         TimeOfDay.parse(text)
 
 
 @pytest.mark.parametrize("text", ["0\u0663:30", "06:3\u0663"])
 def test_a_time_of_day_has_plain_digits(text: str) -> None:
-    """Other alphabets' digits are refused, for times are compared as text."""
+    """Digits of other alphabets are refused, because times are compared as text."""
     with pytest.raises(ValueError, match="a time of day"):
         TimeOfDay.parse(text)
 
 
 def test_a_table_is_read_into_its_struct() -> None:
-    """Keys have the names that a person writes, and values their types."""
+    """Keys have the names of the file, and values have their types."""
     assert oven({"mode": "top", "heat": "2m", "opens": "06:30"}) == (
         Oven(mode="top", heat_seconds=Seconds(120), opens=TimeOfDay("06:30")),
         [],
     )
 
 
-def test_all_mistakes_of_a_table_are_told_at_once() -> None:
-    """Reading does not stop at the first mistake, and each names its key, its value and what is allowed."""
+def test_all_problems_of_a_table_are_reported_at_once() -> None:
+    """Parsing does not stop at the first problem; each one names key, value and what is allowed."""
     value, problems = oven({"mod": "top", "heat": 90, "level": 9, "light": "yes"})
     assert value is None
     assert {problem.path[2:]: problem.text for problem in problems} == {
@@ -103,17 +114,17 @@ def test_all_mistakes_of_a_table_are_told_at_once() -> None:
     }  # fmt: skip
 
 
-def test_a_rule_over_several_keys_is_told_in_its_own_words() -> None:
-    """What only shows between two keys is told as the struct says it, without its parser's decoration."""
+def test_a_rule_over_several_keys_is_reported_in_its_own_words() -> None:
+    """A problem between two keys is reported with the text of the struct, and nothing else."""
     assert oven({"mode": "top", "heat": "2h", "light": False}) == (
         None,
         [Problem(("devices", "oven"), "a long heat needs its light")],
     )
 
 
-def test_a_value_where_a_table_is_needed_is_told() -> None:
-    """A bare value in the place of a table is a problem and no crash."""
-    assert oven(5)[1] == [Problem(("devices", "oven"), "5 stands where a table is needed")]
+def test_a_value_instead_of_a_table_is_a_problem() -> None:
+    """A bare value instead of a table is a problem, and not a crash."""
+    assert oven(5)[1] == [Problem(("devices", "oven"), "expected a table, found 5")]
 
 
 json_values = st.recursive(
@@ -126,18 +137,27 @@ json_values = st.recursive(
 @settings(max_examples=100)
 @given(st.dictionaries(st.sampled_from(["mode", "heat", "level", "light", "opens", "x"]), json_values))
 def test_any_table_gives_a_value_or_problems(raw: dict[str, Any]) -> None:
-    """Whatever stands in a table, reading it gives a value or says what is wrong, and never raises."""
+    """Parsing any table returns a value, or reports problems, and never raises."""
     value, problems = oven(raw)
     assert (value is None) == bool(problems)
 
 
 @pytest.mark.parametrize(
     ("raw", "printed"),
-    [(True, "true"), (5, "5"), ("on", '"on"'), ([1, 2], "[1, 2]"), ("x" * 80, '"' + "x" * 56 + "...")],
+    [
+        (True, "true"),
+        (5, "5"),
+        ("on", '"on"'),
+        ([1, 2], "[1, 2]"),
+        ("x" * 80, '"' + "x" * 56 + "..."),
+        ('a"b', r'"a\"b"'),
+        ("a\nb", r'"a\nb"'),
+        ({"a b": 1}, '{ "a b" = 1 }'),
+    ],
 )
-def test_a_value_is_shown_as_it_was_written(raw: object, printed: str) -> None:
-    """A value in a message looks as in the file, and is cut to fit a line."""
-    assert show(raw) == printed
+def test_a_value_is_printed_as_toml(raw: object, printed: str) -> None:
+    """A value in a message looks as in the file, and is cut to fit one line."""
+    assert format_toml(raw) == printed
 
 
 @given(
@@ -145,8 +165,8 @@ def test_a_value_is_shown_as_it_was_written(raw: object, printed: str) -> None:
         st.text() | st.integers() | st.none(), lambda part: st.lists(part) | st.dictionaries(st.text(), part)
     )
 )
-def test_nothing_in_a_printable_document_is_obeyed_by_a_terminal(found: object) -> None:
-    """In texts and keys, however deep; what can be printed stays."""
+def test_a_printable_document_has_no_control_characters(found: object) -> None:
+    """All texts and keys, at any depth, are printable; printable ones stay as they are."""
     shown = printable(found)
     assert all(text.isprintable() for text in texts(shown))
     assert printable(shown) == shown
@@ -154,8 +174,21 @@ def test_nothing_in_a_printable_document_is_obeyed_by_a_terminal(found: object) 
         assert shown == found
 
 
+toml_values = st.recursive(
+    st.text(st.characters(exclude_categories=["Cs"])) | st.integers(-(2**63), 2**63 - 1) | st.booleans(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(toml_values)
+def test_a_printed_value_is_toml(value: object) -> None:
+    """A TOML parser reads a printed value back, whatever characters it contains."""
+    assert tomli.loads(f"value = {format_toml(value, 10**9)}") == {"value": value}
+
+
 def texts(found: object) -> list[str]:
-    """Give all texts of a document."""
+    """Return all texts of a document."""
     match found:
         case str():
             return [found]
@@ -168,14 +201,14 @@ def texts(found: object) -> list[str]:
 
 def test_a_number_of_thousands_of_digits_is_shown() -> None:
     """Even a number that Python refuses to print (above 4300 digits) can be shown in a message."""
-    assert len(show(16**5000)) <= 60
+    assert len(format_toml(16**5000)) <= 60
 
 
 def test_the_nearest_word_is_offered_first() -> None:
-    """A mistyped word is answered with the one that was meant, and with all that there are."""
-    assert choose("toster", ["toaster", "lamp"]) == "did you mean 'toaster'? allowed: toaster, lamp"
-    assert choose("zzz", ["toaster", "lamp"]) == "allowed: toaster, lamp"
-    assert choose("zzz", []) == "allowed: none"
+    """For a mistyped word, the nearest word and all allowed words are offered."""
+    assert suggest("toster", ["toaster", "lamp"]) == "did you mean 'toaster'? allowed: toaster, lamp"
+    assert suggest("zzz", ["toaster", "lamp"]) == "allowed: toaster, lamp"
+    assert suggest("zzz", []) == "allowed: none"
 
 
 @pytest.mark.parametrize(
@@ -192,8 +225,8 @@ def test_the_nearest_word_is_offered_first() -> None:
     ],
 )
 def test_a_type_is_described_in_words(type_: object, words: str) -> None:
-    """What is allowed is told in words, not in Python's types."""
-    assert sorted(describe(type_).split(" or ")) == sorted(words.split(" or "))
+    """The allowed values are described in words, not as Python types."""
+    assert sorted(describe_type(type_).split(" or ")) == sorted(words.split(" or "))
 
 
 def test_a_checked_value_is_converted_without_problems() -> None:

@@ -1,7 +1,7 @@
-"""What is measured, one measurement a file.
+"""The measurements, one a file.
 
-Each file says in its docstring what its figures are of, exactly; it has a `SECTION`, and a function
-`measure(scale, sheet)` that adds its figures. It is found by its file's name.
+The docstring of each file explains its figures exactly. Each file has a `SECTION` and a function
+`measure(scale, sheet)` that adds the figures. A measurement is found by its file name.
 """
 
 from importlib import import_module
@@ -13,7 +13,7 @@ from bench.table import Section
 
 
 class Measurement(Protocol):
-    """What a file in this folder is."""
+    """The contract of a file in this folder."""
 
     SECTION: Section
     __doc__: str | None
@@ -23,7 +23,7 @@ class Measurement(Protocol):
 
 
 def measurements() -> dict[str, Measurement]:
-    """Give every measurement by its file's name, in the order of their numbers."""
+    """Return every measurement by its file name, in the order of the section numbers."""
     words = [module.name for module in iter_modules(__path__)]
     found = {word: cast(Measurement, import_module(f"{__name__}.{word}")) for word in words}
     return dict(sorted(found.items(), key=lambda pair: pair[1].SECTION.number))

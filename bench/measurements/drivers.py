@@ -1,9 +1,9 @@
-"""Each driver of real hardware in a running house: command to confirmed state, memory, and back after a kill.
+"""Each driver of real hardware in a running house: command to confirmed state, memory, restart after a kill.
 
-Each driver reaches its emulator from the tests, over real sockets of this machine (gpio: mock pins
-with a record), and the simulated one stands beside them in the same house. Confirmed is a state in which the
-hardware itself has said that it is as asked. Memory is the proportional set size of the device's process.
-After a `kill -9` the clock runs until the successor has heard its hardware.
+Each driver controls its emulator from the tests through real sockets of this machine. The gpio driver uses
+mock pins with a log. The simulated driver runs in the same house for comparison. A state is *confirmed*
+when the hardware itself has reported the requested state. Memory is the proportional set size of the
+device's process. After a `kill -9`, the time runs until the restarted process has a report of its hardware.
 """
 
 import os
@@ -25,8 +25,8 @@ from tests.support.mock_pins import Board
 
 TITLE = "By driver"
 SECTION = Section(8, "Drivers", (Table(TITLE, reference_row="simulated"),))
-PAPER, PINS = "simulated", "gpio"
-ON, BACK = "to confirmed, p50", "kill to heard again"
+SIMULATED, PINS = "simulated", "gpio"
+ON, BACK = "to confirmed, p50", "kill to confirmed"
 
 
 class Amount(NamedTuple):
@@ -46,19 +46,19 @@ AMOUNTS = {
 
 
 def stanza(word: str, options: dict[str, object]) -> str:
-    """Give a lamp behind a driver, as configuration."""
+    """Return the configuration of a lamp with a driver."""
     return f'[devices.{word}_lamp]\nkind = "lamp"\ndriver = "{word}"\n{word} = {table(options)}\n\n'
 
 
 def switch(house: House, ear: Ear, name: str, on: bool) -> float:
-    """Switch, and give the seconds until the hardware has confirmed it."""
+    """Switch, and return the seconds until the hardware has confirmed it."""
     id_, began = house.do(name, "on" if on else "off")
     ear.until(lambda ear: ear.shows(name, status=on, confirmed=True) and ear.states[name].cause == id_)
     return ear.states[name].at - began
 
 
 def start(ear: Ear, name: str) -> float:
-    """Kill a device, and give the seconds until its successor has heard from its hardware."""
+    """Kill a device, and return the seconds until the restarted process has a report of its hardware."""
     before, began = ear.states[name].boot, time.perf_counter()
     ear.kill(name)
     ear.until(lambda ear: ear.states[name].boot > before and ear.shows(name, confirmed=True))
@@ -66,15 +66,15 @@ def start(ear: Ear, name: str) -> float:
 
 
 def measure(scale: Scale, sheet: Sheet) -> None:
-    """Switch a lamp behind each driver in turn, and kill each."""
+    """Switch a lamp of each driver in turn, and kill each."""
     amount = AMOUNTS[scale]
     with tempfile.TemporaryDirectory(prefix="bench") as folder, ExitStack() as stack:
-        made: dict[str, dict[str, object]] = {PAPER: {}}
+        made: dict[str, dict[str, object]] = {SIMULATED: {}}
         for word in amount.only:
             path = Path(folder) / word
             path.mkdir()
             if word == PINS:
-                os.environ.update(Board(path).environment)  # which the house's processes inherit
+                os.environ.update(Board(path).environment)  # the house's processes inherit it
                 made[word] = {"relay": 17}
             else:
                 made[word] = stack.enter_context(emulator(word)(path)).options()

@@ -1,9 +1,9 @@
-"""One press to many: from a command to a switch until the mirror holds the new state of every lamp.
+"""One press for many lamps: from a command to a switch until the mirror has the new state of every lamp.
 
-The clock starts just before the command is sent. In the house it stops with the mirror's answer to
-a question, in which every lamp is in the state that this press led to; the question is asked once
-all the lamps have been heard by a subscriber beside the mirror, and again until it is so. In a peer
-it stops when the mirror has the last of them. All are alive at the same time, each lamp a process of its own.
+The time starts just before the command is sent. In the house it ends with the mirror's answer that
+contains the new state of every lamp. The request is sent when another subscriber has received the states
+of all lamps, and again until the answer is complete. In a peer, the time ends when the mirror has the last
+state. All systems run at the same time. Each lamp is a process of its own.
 """
 
 import time
@@ -12,11 +12,11 @@ from contextlib import ExitStack
 from typing import NamedTuple
 
 from bench import peers
-from bench.cast import Cast
 from bench.house import House
-from bench.measurements.press import BROKER, CALM_SECONDS, LIMIT, OURS
+from bench.measurements.press import BROKER, LIMIT, OURS, PAUSE_SECONDS
+from bench.observers import all_live
+from bench.peer_system import PeerSystem
 from bench.report import Scale, Sheet
-from bench.sight import all_live
 from bench.table import Section, Table
 from daemons.cli.drill_report import percentile
 
@@ -67,65 +67,65 @@ AMOUNTS = {
 }
 
 
-def lit_house(lamps: int) -> str:
-    """Give a house of a mirror, a switch and so many lamps that follow it."""
+def lamp_house(lamps: int) -> str:
+    """Return a house of a mirror, a switch, and this many lamps that follow it."""
     return HEAD + "".join(LAMP.format(index) for index in range(lamps))
 
 
-class Ours:
-    """A house to press."""
+class HouseUnderTest:
+    """A running house, to be pressed."""
 
     def __init__(self, house: House, lamps: int) -> None:
         self._house = house
         self._names = [f"lamp_{index}" for index in range(lamps)]
-        self._ear = house.ear(*self._names)
-        self._mirror = house.mirror()
+        self._states = house.subscribe(*self._names)
+        self._mirror = house.mirror_client()
         self._mirror.until(all_live)
 
     def press(self) -> float:
-        """Press, and give the seconds until the mirror has everybody."""
-        for _ in self._ear.drain():
+        """Press, and return the seconds until the mirror has the state of every lamp."""
+        for _ in self._states.drain():
             pass
         id_, began = self._house.do("switch", "press")
-        mark, topics = f'"cause":"{id_}"'.encode(), set(self._names)
-        for payload in self._ear.payloads():
-            if mark in payload[: payload.find(b'"past":')]:
+        pattern, topics = f'"cause":"{id_}"'.encode(), set(self._names)
+        for payload in self._states.payloads():
+            if pattern in payload[: payload.find(b'"past":')]:
                 topics.discard(payload[11 : payload.index(b'"', 11)].decode())  # {"device":"NAME"
             if not topics:
                 break
         while True:
-            receipt = self._mirror.receipt(1000)
+            receipt = self._mirror.request(1000)
             known = (receipt.result or {})["devices"] if receipt else {}
             if receipt and all(known[name]["cause"] == id_ for name in self._names):
                 return receipt.at - began
 
 
-def theirs(cast: Cast) -> float:
+def press_peer(system: PeerSystem) -> float:
     """Press a peer."""
-    sent, answer = cast.press()
+    sent, answer = system.press()
     return float(answer["at"]) - sent
 
 
 def measure(scale: Scale, sheet: Sheet) -> None:
-    """Press everybody in turn, once for each number of lamps."""
+    """Press each system in turn, once for each number of lamps."""
     amount = AMOUNTS[scale]
-    lacking = {title: lack for word, title in PEERS.items() if (lack := peers.find(word).missing())}
-    for title, lack in lacking.items():
-        sheet.note(f"{title} was not measured: {lack}.")
+    missing = {title: reason for word, title in PEERS.items() if (reason := peers.find(word).missing())}
+    for title, reason in missing.items():
+        sheet.note(f"{title} was not measured: {reason}.")
     for lamps in amount.lamps:
         with ExitStack() as stack:
-            house = stack.enter_context(House(lit_house(lamps)))
-            subjects: dict[str, Callable[[], float]] = {OURS: Ours(house, lamps).press}
+            house = stack.enter_context(House(lamp_house(lamps)))
+            systems: dict[str, Callable[[], float]] = {OURS: HouseUnderTest(house, lamps).press}
             for word, title in PEERS.items():
-                if title not in lacking:
-                    cast = stack.enter_context(Cast(word, lamps))
-                    subjects[title] = lambda cast=cast: theirs(cast)  # type: ignore[misc]
+                if title not in missing:
+                    system = stack.enter_context(PeerSystem(word, lamps))
+                    systems[title] = lambda system=system: press_peer(system)  # type: ignore[misc]
             for _ in range(amount.rounds):
-                took: dict[str, list[float]] = {title: [] for title in subjects}
+                took: dict[str, list[float]] = {title: [] for title in systems}
                 for _ in range(amount.presses):
-                    for title, press in subjects.items():
+                    for title, press in systems.items():
                         took[title].append(1000 * press())
-                        time.sleep(CALM_SECONDS)
+                        time.sleep(PAUSE_SECONDS)
                 for title, found in took.items():
                     middle = percentile(found, 0.5)
                     sheet.add(

@@ -1,8 +1,8 @@
-"""What a history takes: bytes for each device and day, and the time to read, to fold and to open it.
+"""The recorder's history: bytes for each device and day, and the time to read it, clean it up and open it.
 
-Each device has three breakfasts a day at their real length, and a restart. A noisy one also
-draws, all day, a little more or less each second, as a real appliance's meter tells it: the most
-that the recorder writes. Only SQLite and the recorder's own code are at work; no house runs.
+Each device has three breakfasts a day at their real length, and one restart. A noisy device also changes
+its power a little each second, all day, as a real appliance's meter does. This is the most that the
+recorder writes. Only SQLite and the recorder's own code run; there is no house.
 """
 
 import random
@@ -17,7 +17,7 @@ from bench.report import Scale, Sheet
 from bench.table import Section, Table
 from daemons.cli.drill_report import percentile
 from daemons.storage.history import MOST_POINTS, read
-from daemons.storage.history_writer import DAY_SECONDS, Change, Event, Row, Sample, Writer
+from daemons.storage.history_writer import DAY_SECONDS, Change, Event, HistoryWriter, Row, Sample
 
 TITLE = "The recorder's file"
 SECTION = Section(10, "History", (Table(TITLE),))
@@ -37,7 +37,7 @@ AMOUNTS = {"tiny": Amount(1, 2, 1, 0), "small": Amount(3, 8, 5, 1), "full": Amou
 
 
 def day(device: str, number: int, begin: float, *, noisy: bool) -> Iterator[Row]:
-    """Give the rows of one device's day."""
+    """Yield the rows of one device's day."""
     yield Event(device, begin, "restarting", None, "terminated by SIGKILL")
     yield Event(device, begin + 0.02, "running", number + 1, "terminated by SIGKILL")
     for breakfast in range(3):
@@ -51,8 +51,10 @@ def day(device: str, number: int, begin: float, *, noisy: bool) -> Iterator[Row]
         yield Sample(device, "power_watts", begin + second + 0.5, round(random.gauss(60, 2), 1))
 
 
-def fill(writer: Writer, devices: list[str], days: int, now: float, *, noisy: bool) -> list[float]:
-    """Live through some days, and give how long each small step of tidying took."""
+def write_days(
+    writer: HistoryWriter, devices: list[str], days: int, now: float, *, noisy: bool
+) -> list[float]:
+    """Write some days, and return the seconds of each cleanup step."""
     steps = []
     for number in range(days):
         begin = now - (days - number) * DAY_SECONDS
@@ -66,26 +68,28 @@ def fill(writer: Writer, devices: list[str], days: int, now: float, *, noisy: bo
     return steps
 
 
-def weigh(sheet: Sheet, column: str, devices: list[str], days: int, *, noisy: bool) -> None:
-    """Live through some days with a new file, and add what that took."""
+def measure_file(sheet: Sheet, column: str, devices: list[str], days: int, *, noisy: bool) -> None:
+    """Write some days to a new file, and add its size and times."""
     now = time.time() // 3600 * 3600
     with tempfile.TemporaryDirectory(prefix="bench") as folder:
         path = Path(folder) / "history.db"
-        writer = Writer(path)
-        steps = fill(writer, devices, days, now, noisy=noisy)
+        writer = HistoryWriter(path)
+        steps = write_days(writer, devices, days, now, noisy=noisy)
         writer.close()
         sheet.add(
             TITLE, "for each device and day", column, path.stat().st_size / days / len(devices) / 1000, "kB"
         )
-        sheet.add(TITLE, "tidying, a step, p50", column, 1000 * statistics.median(steps), "ms")
-        sheet.add(TITLE, "tidying, the longest step", column, 1000 * percentile(steps, 1.0), "ms")
+        sheet.add(TITLE, "cleanup, one step, p50", column, 1000 * statistics.median(steps), "ms")
+        sheet.add(TITLE, "cleanup, the longest step", column, 1000 * percentile(steps, 1.0), "ms")
         for name, seconds in (("an hour", 3600), ("a day", DAY_SECONDS), ("a week", 7 * DAY_SECONDS)):
             began = time.perf_counter()
             read(path, devices, now - seconds, now, MOST_POINTS)
             sheet.add(TITLE, f"reading {name}", column, 1000 * (time.perf_counter() - began), "ms")
         began = time.perf_counter()
-        Writer(path).close()
-        sheet.add(TITLE, "opening, with its examination", column, 1000 * (time.perf_counter() - began), "ms")
+        HistoryWriter(path).close()
+        sheet.add(
+            TITLE, "opening, with the integrity check", column, 1000 * (time.perf_counter() - began), "ms"
+        )
 
 
 def measure(scale: Scale, sheet: Sheet) -> None:
@@ -93,7 +97,7 @@ def measure(scale: Scale, sheet: Sheet) -> None:
     amount = AMOUNTS[scale]
     devices = [f"device_{index}" for index in range(amount.devices)]
     for _ in range(amount.rounds):
-        weigh(sheet, "calm", devices, amount.days, noisy=False)
+        measure_file(sheet, "calm", devices, amount.days, noisy=False)
         if amount.noisy_days:
-            weigh(sheet, "noisy", devices, amount.noisy_days, noisy=True)
-    sheet.note(f"{amount.devices} devices; {amount.days} calm days, {amount.noisy_days} noisy ones.")
+            measure_file(sheet, "noisy", devices, amount.noisy_days, noisy=True)
+    sheet.note(f"{amount.devices} devices; calm days: {amount.days}, noisy days: {amount.noisy_days}.")

@@ -1,28 +1,28 @@
-"""From a press to the mirror: a switch, an appliance that hears it, and a mirror that hears both.
+"""From a press to the mirror: a switch, an appliance that follows it, and a mirror that receives both states.
 
-The clock starts just before a command is sent to the switch, and stops when the mirror, which has
-taken the appliance's new state into its table, says how the house stands: it is the moment written
-in that message, so the way to whoever reads it is not in it. That is three messages, in the house
-and in each peer; states are some 2 kB of JSON in both.
+The time starts just before a command is sent to the switch. It ends when the mirror has put the
+appliance's new state into its table and publishes its own state. The end is the time written in this
+message, so the way to a reader is not included. These are three messages, in the house and in each peer.
+States are about 2 kB of JSON in both.
 
-*The house* is the real one: `house up` of a light switch, a toaster and a mirror, with validation,
-journals written before anything is done or said, receipts, hardware on paper, the page, the
-steward and the recorder. *Its run directory in memory* is the same on a tmpfs: what the disk's
-filesystem costs. Of the peers, *bare pyzmq* is the limit: the same sockets, a Poller and JSON, nothing
-else. *With a journal* is that with the house's number of files written anew and renamed over the old
-ones, the usual way to write down before acting; the house writes in place. The brokers are servers
-on loopback with their usual Python client, nothing is written down and nobody gives a receipt (but
-for MQTT's own, at QoS 1).
+*House* is the real one: `house up` with a light switch, a toaster and a mirror. It has validation, journals
+that are written before each action and message, receipts, simulated hardware, the page, the steward and the
+recorder. The row *its run directory in memory* is the same on a tmpfs; the difference is the cost of the
+disk's filesystem.
 
-Everybody is up at the same time. One press goes to each in turn, with a pause after each, so that
-it finds everything at rest.
+Of the peers, *bare pyzmq* is the limit: the same sockets, a Poller and JSON, nothing else. *With a journal*
+adds the house's number of files. They are renamed over the old ones, the usual way to write before an
+action; the house writes in place. The brokers are servers on loopback with their usual Python client. They
+write nothing down and send no receipt, except MQTT's own at QoS 1.
 
-What keeps the house from its aim stands in the last table: the work of the process that takes the press,
-called without a socket, with the processor's caches as they are when presses follow each other in a
-row, and *cold*, as after a pause in which others have worked. To decide (validated, written as a new
-state, once for each id), to write that down, twice, to switch, and to look what became of it, is that
-many times the work of a peer, which does none of it; and from a press to the mirror it is done three times,
-cold.
+All systems run at the same time. Each gets one press in turn, with a pause after each, so that each press
+finds all of them at rest.
+
+The last table explains the distance to the aims. It shows the work of the process that receives the press,
+called without a socket. *Warm* presses follow each other directly. Before a *cold* press the processor's
+caches are emptied, as after a pause in which other processes worked. The house decides (it validates,
+computes a new state, and carries out each id once), writes the journal twice, switches, and checks the
+result. A peer does none of this. From a press to the mirror, this work is done three times, cold.
 """
 
 import json
@@ -37,16 +37,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench import peers
-from bench.cast import Cast
 from bench.house import House
-from bench.inside import BARE, COLD, ROW
+from bench.observers import MirrorClient, all_live
+from bench.peer_system import PeerSystem
+from bench.press_cost import BARE, COLD, WARM
 from bench.report import Scale, Sheet
-from bench.sight import Mirror, all_live
 from bench.table import Aim, Section, Table, ratios
 from daemons.cli.drill_report import percentile
 
 TITLE = "From a press to the mirror"
-STAGES, INSIDE = "Where the time goes", "Inside the process that takes the press"
+STAGES, INSIDE = "Where the time goes", "Inside the process that receives the press"
 OURS, IN_MEMORY, LIMIT, BROKER = (
     "House",
     "House, its run directory in memory",
@@ -68,7 +68,7 @@ SECTION = Section(
     (Table(TITLE, reference_row=LIMIT, plot="bars"), Table(STAGES), Table(INSIDE, reference_row=BARE)),
     (
         Aim("at most 1.3 times bare pyzmq at the median", TITLE, OURS, "p50", 1.3, (LIMIT, "p50")),
-        Aim("at most 0.6 of mosquitto with paho at QoS 0", TITLE, OURS, "p50", 0.6, (BROKER, "p50")),
+        Aim("at most 0.6 times mosquitto with paho at QoS 0", TITLE, OURS, "p50", 0.6, (BROKER, "p50")),
     ),
 )
 TOML = """
@@ -93,9 +93,12 @@ turns = { status = true }
 do = "start"
 """
 MEMORY = "/dev/shm"  # noqa: S108  where Linux has a tmpfs
-CALM_SECONDS = 0.005
+PAUSE_SECONDS = 0.005
 DEADLINE_SECONDS = 1.0
-"""A receipt is remembered until its deadline; at ten presses a second twice as many as in a home would be."""
+"""A receipt is remembered until its deadline.
+
+At ten presses a second, there are twice as many receipts as in a home.
+"""
 
 
 class Amount(NamedTuple):
@@ -104,14 +107,14 @@ class Amount(NamedTuple):
     rounds: int
     presses: int
     inside: int
-    """How many presses a process is given by calls, in a row and cold; they must fit among its receipts."""
+    """How many presses a process gets as calls, warm and cold; its list of receipts must hold them."""
 
 
 AMOUNTS = {"tiny": Amount(2, 3, 2), "small": Amount(5, 100, 40), "full": Amount(10, 1000, 80)}
 
 
 class Press(NamedTuple):
-    """The moments of one press, in Unix seconds."""
+    """The times of one press, in Unix seconds."""
 
     sent: float
     switch: float
@@ -119,94 +122,96 @@ class Press(NamedTuple):
     mirror: float
 
 
-class Ours:
-    """A house to press."""
+class HouseUnderTest:
+    """A running house, to be pressed."""
 
     def __init__(self, house: House) -> None:
         self._house = house
         house.command_seconds = DEADLINE_SECONDS
-        self._ear = house.ear("mirror")
-        self._mirror: Mirror = house.mirror()
+        self._states = house.subscribe("mirror")
+        self._mirror: MirrorClient = house.mirror_client()
         self._mirror.until(all_live)
 
     def press(self) -> Press:
-        """Press, and hear what the mirror says of it; then have all as it was."""
-        for _ in self._ear.drain():
+        """Press, and wait for the mirror's state; then restore the state before."""
+        for _ in self._states.drain():
             pass
         id_, sent = self._house.do("switch", "press")
-        mirror = self._ear.until(lambda state: state.cause == id_).at
+        mirror = self._states.until(lambda state: state.cause == id_).at
         known = self._mirror.until(lambda answer: answer["toaster"]["cause"] == id_)
         self._house.do("toaster", "stop")
         self._house.do("switch", "off")
-        self._ear.until(lambda state: state.state["phase"] == "quiet")
+        self._states.until(lambda state: state.state["phase"] == "quiet")
         return Press(sent, known["switch"]["at"], known["toaster"]["at"], mirror)
 
 
-def theirs(cast: Cast) -> Press:
+def press_peer(system: PeerSystem) -> Press:
     """Press a peer."""
-    sent, answer = cast.press()
-    return Press(sent, answer["heard"]["switch/state"], answer["heard"]["lamp_0/state"], answer["at"])
+    sent, answer = system.press()
+    return Press(sent, answer["received"]["switch/state"], answer["received"]["lamp_0/state"], answer["at"])
 
 
 def measure(scale: Scale, sheet: Sheet) -> None:
-    """Press everybody in turn."""
+    """Press each system in turn."""
     amount = AMOUNTS[scale]
     with ExitStack() as stack:
-        subjects: dict[str, Callable[[], Press]] = {OURS: Ours(stack.enter_context(House(TOML))).press}
+        systems: dict[str, Callable[[], Press]] = {
+            OURS: HouseUnderTest(stack.enter_context(House(TOML))).press
+        }
         if Path(MEMORY).is_dir() and os.access(MEMORY, os.W_OK):
-            subjects[IN_MEMORY] = Ours(stack.enter_context(House(TOML, below=MEMORY))).press
+            systems[IN_MEMORY] = HouseUnderTest(stack.enter_context(House(TOML, below=MEMORY))).press
         for word, title in PEERS.items():
-            if lack := peers.find(word).missing():
-                sheet.note(f"{title} was not measured: {lack}.")
+            if reason := peers.find(word).missing():
+                sheet.note(f"{title} was not measured: {reason}.")
                 continue
-            cast = stack.enter_context(Cast(word, 1))
-            subjects[title] = lambda cast=cast: theirs(cast)  # type: ignore[misc]
-        every: dict[str, list[float]] = {title: [] for title in subjects}
+            system = stack.enter_context(PeerSystem(word, 1))
+            systems[title] = lambda system=system: press_peer(system)  # type: ignore[misc]
+        all_times: dict[str, list[float]] = {title: [] for title in systems}
         for _ in range(amount.rounds):
-            found: dict[str, list[Press]] = {title: [] for title in subjects}
+            found: dict[str, list[Press]] = {title: [] for title in systems}
             for _ in range(amount.presses):
-                for title, press in subjects.items():
+                for title, press in systems.items():
                     found[title].append(press())
-                    time.sleep(CALM_SECONDS)
+                    time.sleep(PAUSE_SECONDS)
             for title, presses in found.items():
-                every[title] += tell(sheet, title, presses)
-            look_inside(sheet, amount.inside)
-        for title, took in every.items():
+                all_times[title] += add_round(sheet, title, presses)
+            add_inside(sheet, amount.inside)
+        for title, took in all_times.items():
             sheet.add(
                 TITLE, title, "p99.9", percentile(took, 0.999), "ms", is_control=title in PEERS.values()
             )
-    explain(sheet)
+    add_notes(sheet)
     pressed = amount.rounds * amount.presses
     sheet.note(f"{pressed:,} presses of each, in {amount.rounds} rounds; p99.9 is over all of them.")
 
 
-def look_inside(sheet: Sheet, presses: int) -> None:
-    """Add what a press costs inside one process."""
-    command = [sys.executable, "-P", "-m", "bench.inside", str(presses)]
+def add_inside(sheet: Sheet, presses: int) -> None:
+    """Add the cost of a press inside one process."""
+    command = [sys.executable, "-P", "-m", "bench.press_cost", str(presses)]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     done = subprocess.run(command, env=environment, capture_output=True, check=True)
     for part, ways in json.loads(done.stdout).items():
-        for how in (COLD, ROW):
+        for how in (COLD, WARM):
             took = 1e6 * statistics.median(ways[how])
             sheet.add(INSIDE, part, how, took, "µs", is_control=part == BARE)
 
 
-def explain(sheet: Sheet) -> None:
-    """Say how much of the way to the limit is the price of a promise."""
+def add_notes(sheet: Sheet) -> None:
+    """Add notes about the part of the distance to the limit that a promise costs."""
     found = {title: sheet.figure(TITLE, title, "p50") for title in (JOURNAL, IN_MEMORY, LIMIT)}
     if (limit := found.pop(LIMIT)) is None:
         return
     for title, why in (
-        (JOURNAL, "so much does writing down before acting cost by files that are renamed over the old ones"),
-        (IN_MEMORY, "so much does the house cost without the disk's filesystem"),
+        (JOURNAL, "the cost of a journal whose files are renamed over the old ones"),
+        (IN_MEMORY, "the cost of the house without the disk's filesystem"),
     ):
         if (figure := found[title]) is not None:
             times = statistics.median(ratios(figure, limit))
             sheet.note(f"{title}: {times:.1f} times bare pyzmq at the median; {why}.")
 
 
-def tell(sheet: Sheet, title: str, presses: list[Press]) -> list[float]:
-    """Add a round, and give its times in milliseconds."""
+def add_round(sheet: Sheet, title: str, presses: list[Press]) -> list[float]:
+    """Add a round, and return its times in milliseconds."""
     took = [1000 * (press.mirror - press.sent) for press in presses]
     is_control = title in PEERS.values()
     for column, share in (("p50", 0.5), ("p99", 0.99)):
@@ -223,5 +228,6 @@ STEPS = (
     ("switch to appliance", "switch", "appliance"),
     ("appliance to mirror", "appliance", "mirror"),
 )
-"""Each ends at the moment that a process writes in what it then says. Where that is of another state, told
-since or before, the press is left out."""
+"""Each step ends at the time in the message that a process then publishes. If the message belongs to
+another press, the press is left out.
+"""

@@ -1,17 +1,16 @@
-"""How soon a house is itself again after a kill and a hang, and how long its verbs take; shipped and stock.
+"""The time until a house works again after a kill or a hang, and the duration of its verbs.
 
-*Shipped* is the house as it is: supervisord with the nursery, and the steward. *Stock* is supervisord
-without its section `[rpcinterface:nursery]`, so that every process is a new interpreter by execve, and
-with the steward stopped. Both are up at the same time, and are broken in turn; stock gets fewer kills, for
-each takes it one or two seconds. Stock's figures of `house` verbs are still kind to it: these ask
-supervisord again and again, which turns its loop. The rows of supervisorctl show it alone.
+*Shipped* is the house as it is: supervisord with the prefork plugin, and the steward. *Stock* is supervisord
+without the section `[rpcinterface:prefork]`, so that every process is a new interpreter by execve, and
+without the steward. Both run at the same time, and faults are caused in turn. Stock gets fewer kills,
+because each takes it one or two seconds. The `house` verbs favour stock: they send many requests to
+supervisord, and each request wakes its loop. The rows of supervisorctl show it without them.
 
-"On the mirror" is timed from the signal to the first answer of the mirror that has the
-successor's state in it, asked again and again through one socket, so the way there and back is in
-it; where the mirror itself is the victim, to its first answer with every process live. Who is
-killed, and when, is chance with a fixed seed. Verbs are timed as a person has them, from the start of the
-`house` command to its end: `up` and `restart` end when every device was heard, `reload` when the
-changed one was.
+"On the mirror" is the time from the signal to the first answer of the mirror that contains a state of the
+new process. Requests are sent again and again through one socket, so the way there and back is included.
+If the mirror itself is killed, the time ends at its first answer with every process live. The killed
+process and the moment are random, with a fixed seed. Verbs are timed from the start of the `house` command
+to its end. `up` and `restart` end when every device has sent a message, `reload` when the changed one has.
 """
 
 import os
@@ -21,9 +20,9 @@ import time
 from contextlib import ExitStack
 from typing import NamedTuple
 
-from bench.house import BREAKFAST, SUPERVISORCTL, House, without_steward
+from bench.house import BREAKFAST, SUPERVISORCTL, House, stop_steward
+from bench.observers import MirrorClient, all_live
 from bench.report import Scale, Sheet
-from bench.sight import Mirror, all_live
 from bench.table import Aim, Section, Table
 from daemons.bus.message import STEWARD
 from daemons.cli.drill_report import percentile
@@ -45,7 +44,7 @@ SECTION = Section(
         Aim("kill to state on the mirror, median, under 30 ms", KILLS, f"{BACK}, p50", SHIPPED, 30),
         Aim("100 devices ready under 1.5 s", READY, SHIPPED, "100 devices", 1.5),
         Aim("200 devices ready under 3 s", READY, SHIPPED, "200 devices", 3),
-        Aim("down of 200 under 1 s", VERBS, "house down, 200 devices", SHIPPED, 1),
+        Aim("`house down` of 200 devices under 1 s", VERBS, "house down, 200 devices", SHIPPED, 1),
     ),
 )
 LAMP = '[devices.lamp_{}]\nkind = "lamp"\ndriver = "simulated"\n\n'
@@ -61,11 +60,11 @@ class Amount(NamedTuple):
     hangs: int
     restarts: int
     runs: int
-    """How often a house is taken down and up."""
+    """How often a house is stopped and started."""
     devices: tuple[int, ...]
     stock_devices: tuple[int, ...]
     alone: int
-    """With how many devices supervisord is shut down by itself; stock takes 0.7 s for each."""
+    """The number of devices for the shutdown by supervisorctl; stock takes 0.7 s for each."""
 
 
 AMOUNTS = {
@@ -75,22 +74,22 @@ AMOUNTS = {
 }
 
 
-class Victim:
-    """A breakfast house that is broken on purpose."""
+class FaultyHouse:
+    """A breakfast house in which faults are caused."""
 
     def __init__(self, house: House, *, stock: bool) -> None:
         self.house = house
         self.title = STOCK if stock else SHIPPED
-        self._mirror: Mirror = house.mirror()
+        self._mirror: MirrorClient = house.mirror_client()
         self._mirror.until(all_live)
         if stock:
-            without_steward(house)
-            self._mirror.forget(STEWARD)
-            self._mirror.forget("recorder")
+            stop_steward(house)
+            self._mirror.ignore(STEWARD)
+            self._mirror.ignore("recorder")
         self.names = sorted(self._mirror.until(all_live))
 
-    def harm(self, name: str, number: signal.Signals) -> tuple[float, float]:
-        """Send a signal; give the seconds to the successor's state, and until all are live again."""
+    def disturb(self, name: str, number: signal.Signals) -> tuple[float, float]:
+        """Send a signal; return the seconds to the new process's state, and until all are live again."""
         known = self._mirror.until(all_live)[name]
         began = time.perf_counter()
         os.kill(known["pid"], number)
@@ -107,18 +106,18 @@ class Victim:
 
 
 def measure(scale: Scale, sheet: Sheet) -> None:
-    """Break both houses in turn; then take houses of many sizes up and down."""
+    """Cause faults in both houses in turn; then stop and start houses of many sizes."""
     amount = AMOUNTS[scale]
-    chance = random.Random(1)  # noqa: S311  it shall be repeatable
+    generator = random.Random(1)  # noqa: S311  a seed makes it repeatable
     with ExitStack() as stack:
-        shipped = Victim(stack.enter_context(House(BREAKFAST)), stock=False)
-        stock = Victim(stack.enter_context(House(BREAKFAST, stock=True)), stock=True)
+        shipped = FaultyHouse(stack.enter_context(House(BREAKFAST)), stock=False)
+        stock = FaultyHouse(stack.enter_context(House(BREAKFAST, stock=True)), stock=True)
         for _ in range(amount.rounds):
-            kill(sheet, shipped, amount.kills, 0.1, chance)
-            kill(sheet, stock, amount.stock_kills, 1.0, chance)
+            kill(sheet, shipped, amount.kills, 0.1, generator)
+            kill(sheet, stock, amount.stock_kills, 1.0, generator)
         devices = [name for name in shipped.names if name not in ("mirror", STEWARD)]
         for _ in range(amount.hangs):
-            took = shipped.harm(chance.choice(devices), signal.SIGSTOP)[0]
+            took = shipped.disturb(generator.choice(devices), signal.SIGSTOP)[0]
             sheet.add(KILLS, "SIGSTOP to state on the mirror (watchdog 3 s)", SHIPPED, 1000 * took, "ms")
         for _ in range(amount.restarts):
             for one in (shipped, stock):
@@ -131,7 +130,7 @@ def measure(scale: Scale, sheet: Sheet) -> None:
                 took = one.house.command([*SUPERVISORCTL, "restart", "toaster"])
                 sheet.add(VERBS, "supervisorctl restart toaster", one.title, took, "s")
     for devices_ in amount.devices:
-        crowds(sheet, devices_, amount)
+        measure_size(sheet, devices_, amount)
     if amount.alone:
         for is_stock in (False, True):
             shutdown(sheet, amount.alone, stock=is_stock)
@@ -141,21 +140,21 @@ def measure(scale: Scale, sheet: Sheet) -> None:
     )
 
 
-def kill(sheet: Sheet, victim: Victim, number: int, pause: float, chance: random.Random) -> None:
-    """Kill at random, each time once all are live again; `pause` keeps us out of step with any tick."""
+def kill(sheet: Sheet, faulty: FaultyHouse, number: int, pause: float, generator: random.Random) -> None:
+    """Kill at random, each time after all are live again; `pause` avoids a fixed phase to any timer."""
     shown, live = [], []
     for _ in range(number):
-        time.sleep(chance.uniform(0, pause))
-        seconds = victim.harm(chance.choice(victim.names), signal.SIGKILL)
+        time.sleep(generator.uniform(0, pause))
+        seconds = faulty.disturb(generator.choice(faulty.names), signal.SIGKILL)
         shown.append(1000 * seconds[0])
         live.append(1000 * seconds[1])
     for share, word in ((0.5, "p50"), (0.99, "p99")):
-        sheet.add(KILLS, f"{BACK}, {word}", victim.title, percentile(shown, share), "ms")
-    sheet.add(KILLS, "kill -9 to everybody shown live, p50", victim.title, percentile(live, 0.5), "ms")
+        sheet.add(KILLS, f"{BACK}, {word}", faulty.title, percentile(shown, share), "ms")
+    sheet.add(KILLS, "kill -9 to all processes shown live, p50", faulty.title, percentile(live, 0.5), "ms")
 
 
-def crowds(sheet: Sheet, devices: int, amount: Amount) -> None:
-    """Take a house of so many lamps down and up, and have one of them changed; stock, slow as it is, once."""
+def measure_size(sheet: Sheet, devices: int, amount: Amount) -> None:
+    """Stop and start a house of this many lamps, and change one of them; stock once, as it is slow."""
     toml = "".join(LAMP.format(index) for index in range(devices))
     column, down = f"{devices} devices", f"house down, {devices} devices"
     with House(toml) as house:
@@ -163,7 +162,7 @@ def crowds(sheet: Sheet, devices: int, amount: Amount) -> None:
             sheet.add(VERBS, down, SHIPPED, house.house("down"), "s")
             sheet.add(READY, SHIPPED, column, house.house("up"), "s")
             if devices == amount.devices[-1]:
-                house.edit(PLAIN, f'kind = "lamp"\nbrightness_percent = {run + 10}\n')
+                house.edit(BRIGHTNESS, f'kind = "lamp"\nbrightness_percent = {run + 10}\n')
                 took = house.house("reload")
                 sheet.add(VERBS, f"house reload, one of {devices} changed", SHIPPED, took, "s")
     if devices not in amount.stock_devices:
@@ -173,15 +172,15 @@ def crowds(sheet: Sheet, devices: int, amount: Amount) -> None:
             sheet.add(READY, STOCK, column, house.up_seconds, "s")
             sheet.add(VERBS, down, STOCK, house.house("down"), "s")
     except HouseError as error:
-        sheet.note(f"Stock did not bring up {devices} devices: {str(error).splitlines()[-1]}")
+        sheet.note(f"Stock did not start {devices} devices: {str(error).splitlines()[-1]}")
 
 
-PLAIN = r'kind = "lamp"\n(?:brightness_percent = \d+\n)?'
-"""Where the first lamp's brightness is, or would be."""
+BRIGHTNESS = r'kind = "lamp"\n(?:brightness_percent = \d+\n)?'
+"""The place of the first lamp's brightness."""
 
 
 def shutdown(sheet: Sheet, devices: int, *, stock: bool) -> None:
-    """End a house by supervisorctl instead of by `house down`."""
+    """Stop a house by supervisorctl instead of by `house down`."""
     with House("".join(LAMP.format(index) for index in range(devices)), stock=stock) as house:
         pid = house.pids()["supervisord"]
         with ended(pid) as wait:

@@ -1,16 +1,22 @@
-"""The house over time, at a hundred times a home's rate: does anything grow, get lost, or get slower?
+"""The house over time, at a hundred times a home's rate: growth, losses and slowdown.
 
-A home's switch is taken here to be pressed once a minute; in this one breakfast is begun and called off a
-hundred times a minute, with one client at the mirror's page: for an hour with `--full`, else for a minute,
-which shows gross leaks only.
+A home's switch is assumed to be pressed once a minute. Here, a breakfast is started and cancelled a hundred
+times a minute, with one client at the mirror's page. It takes an hour with `--full`, else a minute, which
+shows only large leaks.
 
-*Growth* is the slope of a process's memory (PSS) over the last three quarters of the time: the median of the
-slopes between all pairs of looks (Theil and Sen), so that one step does not count as a leak. In the first
-quarter each becomes as large as its work needs; the mirror holds the last 4,096 changes for who comes back to
-its page. *Files* are open file descriptors. *Lost* are states that a subscriber did not hear (by their
-numbers), changes that the page's client did not get (by what it is told that it missed, and by the cursor's
-number), and presses that a cook did not follow. The time is from a press to both cooks' states, as they say
-themselves.
+*Growth* is the slope of a process's memory (PSS) over the last three quarters of the time. It is the median
+of the slopes between all pairs of samples (Theil and Sen), so that a single step does not count as a leak.
+In the first quarter each process grows to the size that its work needs. The mirror keeps the last 4,096
+changes for clients that return to its page. *Files* are open file descriptors.
+
+The table *Lost* has three rows:
+
+- states that a subscriber did not receive, by their sequence numbers,
+- changes that the page's client did not receive, by the reported number and by the cursor,
+- presses that an appliance did not follow.
+
+The last table shows the time from a press to the states of both appliances, by the times in
+these states.
 """
 
 import json
@@ -24,8 +30,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bench.house import BREAKFAST, House
+from bench.observers import all_live
 from bench.report import Scale, Sheet
-from bench.sight import all_live
 from bench.table import Section, Table
 from daemons.bus import message
 from daemons.bus.message import State
@@ -33,15 +39,15 @@ from daemons.cli.drill_report import percentile
 from daemons.errors import HouseError
 from daemons.processes.mirror.page.memory_use import memory_use
 
-GROWTH, LOST, TIMES = "Memory and files", "Lost", "From a press to both cooks"
-COOKS = ("coffee_maker", "toaster")
+GROWTH, LOST, TIMES = "Memory and files", "Lost", "From a press to both appliances"
+APPLIANCES = ("coffee_maker", "toaster")
 SWITCH = "bathroom_light"
 SECTION = Section(6, "Over time", (Table(GROWTH), Table(LOST), Table(TIMES, plot="lines")), is_long=True)
 PRESSES_A_MINUTE = 100
-LOOKS = 60
-"""How often memory and files are looked at, in all."""
+SAMPLES = 60
+"""The number of samples of memory and files."""
 WINDOWS = 6
-"""Into so many parts the time is cut, to see whether it gets slower."""
+"""The number of parts of the time, which show whether the house gets slower."""
 LONGEST_IN_SECONDS = 120
 MOST_PAIRS = 400
 LISTENER = """
@@ -69,11 +75,11 @@ async def main():
     print(json.dumps({"changes": changes, "missed": missed, "gaps": gaps}), flush=True)
 asyncio.run(main())
 """
-"""A client of the page that counts what it is not told."""
+"""A client of the page that counts missed changes."""
 
 
-class Look(NamedTuple):
-    """What the processes held at a moment."""
+class Sample(NamedTuple):
+    """The memory and the files of the processes at one time."""
 
     at: float
     memory: dict[str, int]
@@ -84,41 +90,41 @@ SECONDS: dict[Scale, float] = {"tiny": 1.5, "small": 60.0, "full": 3600.0}
 
 
 class Soak:
-    """A house that is kept at work."""
+    """A house under continuous work."""
 
     def __init__(self, house: House) -> None:
         self._house = house
-        self._mirror = house.mirror()
+        self._mirror = house.mirror_client()
         known = self._mirror.until(all_live)
         self._devices = sorted(name for name in known if name not in ("steward", "recorder"))
-        self._ear = house.ear(*self._devices)
+        self._states = house.subscribe(*self._devices)
         self.pids = house.pids()
         self._causes: dict[str, set[str]] = defaultdict(set)
-        """Of each device, the presses that it has followed."""
+        """For each device, the presses that it has followed."""
         self._moments: dict[tuple[str, str], float] = {}
-        self._numbers: dict[str, set[int]] = defaultdict(set)
+        self._seqs: dict[str, set[int]] = defaultdict(set)
         self.presses: dict[str, float] = {}
-        self.looks: list[Look] = []
+        self.samples: list[Sample] = []
 
     def press(self) -> None:
-        """Begin a breakfast, and call it off once it is under way everywhere."""
+        """Start a breakfast, and cancel it when all appliances have started."""
         id_, began = self._house.do(SWITCH, "press")
         self.presses[id_] = began
-        self.listen(lambda: all(id_ in self._causes[cook] for cook in COOKS))
-        for cook in COOKS:
-            self._house.do(cook, "stop")
+        self.listen(lambda: all(id_ in self._causes[appliance] for appliance in APPLIANCES))
+        for appliance in APPLIANCES:
+            self._house.do(appliance, "stop")
         self._house.do(SWITCH, "off")
         self.listen(lambda: True)
 
     def listen(self, holds: Any) -> None:
-        """Take what has arrived, until something holds or five seconds are over."""
+        """Receive states until a condition holds, for at most five seconds."""
         end = time.monotonic() + 5
         while True:
-            for payload in self._ear.drain():
+            for payload in self._states.drain():
                 name = json.loads(payload)["device"]
                 state = message.decode([f"{name}/state".encode(), payload])
                 if isinstance(state, State):
-                    self._numbers[name].add(state.seq)
+                    self._seqs[name].add(state.seq)
                     if state.cause:
                         self._causes[name].add(state.cause)
                         self._moments.setdefault((name, state.cause), state.at)
@@ -126,41 +132,41 @@ class Soak:
                 return
             time.sleep(0.002)
 
-    def look(self) -> None:
-        """Look at the processes."""
+    def sample(self) -> None:
+        """Add a sample of all processes."""
         files = {name: len(list(Path(f"/proc/{pid}/fd").iterdir())) for name, pid in self.pids.items()}
-        self.looks.append(Look(time.monotonic(), memory_use(self.pids), files))
+        self.samples.append(Sample(time.monotonic(), memory_use(self.pids), files))
 
-    def unheard(self) -> int:
-        """Say how many states were published and not heard."""
-        return sum(max(seqs) - min(seqs) + 1 - len(seqs) for seqs in self._numbers.values())
+    def missed_states(self) -> int:
+        """Return the number of states that were published and not received."""
+        return sum(max(seqs) - min(seqs) + 1 - len(seqs) for seqs in self._seqs.values())
 
-    def heard(self) -> int:
-        """Say how many were heard."""
-        return sum(len(seqs) for seqs in self._numbers.values())
+    def received_states(self) -> int:
+        """Return the number of received states."""
+        return sum(len(seqs) for seqs in self._seqs.values())
 
     def not_followed(self) -> int:
-        """Say how many presses a cook did not follow."""
-        return sum(id_ not in self._causes[cook] for id_ in self.presses for cook in COOKS)
+        """Return the number of presses that an appliance did not follow."""
+        return sum(id_ not in self._causes[appliance] for id_ in self.presses for appliance in APPLIANCES)
 
     def times(self) -> list[float]:
-        """Give the milliseconds from each press to the later of both cooks."""
+        """Return the milliseconds from each press to the later of both appliances."""
         return [
-            1000 * (max(self._moments[cook, id_] for cook in COOKS) - began)
+            1000 * (max(self._moments[appliance, id_] for appliance in APPLIANCES) - began)
             for id_, began in self.presses.items()
-            if all((cook, id_) in self._moments for cook in COOKS)
+            if all((appliance, id_) in self._moments for appliance in APPLIANCES)
         ]
 
 
 def slope(points: list[tuple[float, float]]) -> float:
-    """Give the median of the slopes between all pairs of points, or between enough of them; 0 for too few."""
+    """Return the median slope between all pairs of points, or between enough of them; 0 for too few."""
     pairs = list(combinations(points, 2))
     pairs = pairs[:: max(1, len(pairs) // MOST_PAIRS)]
     return statistics.median([(b[1] - a[1]) / (b[0] - a[0]) for a, b in pairs if b[0] > a[0]] or [0.0])
 
 
 def measure(scale: Scale, sheet: Sheet) -> None:
-    """Keep a house at work, and look."""
+    """Keep a house at work, and sample its processes."""
     seconds = SECONDS[scale]
     with House(BREAKFAST) as house:
         url = house.page()
@@ -170,47 +176,47 @@ def measure(scale: Scale, sheet: Sheet) -> None:
         )
         try:
             if client.stdout is None or client.stdout.readline().strip() != "ready":
-                raise HouseError("the page's client is not told the house")
+                raise HouseError("the page's client received no state of the house")
             began = time.monotonic()
-            due_look = due_press = began
+            due_sample = due_press = began
             while (now := time.monotonic()) < began + seconds:
-                if now >= due_look:
-                    soak.look()
-                    due_look += seconds / LOOKS
+                if now >= due_sample:
+                    soak.sample()
+                    due_sample += seconds / SAMPLES
                 if now >= due_press:
                     soak.press()
                     due_press += 60 / PRESSES_A_MINUTE
-                time.sleep(max(0.0, min(due_look, due_press) - time.monotonic()))
-            soak.look()
+                time.sleep(max(0.0, min(due_sample, due_press) - time.monotonic()))
+            soak.sample()
             told = json.loads(client.communicate("")[0].splitlines()[-1])
         finally:
             client.kill()
             client.wait()
         same = soak.pids == house.pids()
-    tell(sheet, soak, told, seconds)
+    add_figures(sheet, soak, told, seconds)
     if not same:
-        sheet.note("A process was another one at the end than at the beginning.")
-    sheet.note(f"{len(soak.presses):,} presses in {seconds / 60:g} minutes; {len(soak.looks)} looks.")
+        sheet.note("A process was restarted during the measurement.")
+    sheet.note(f"{len(soak.presses):,} presses in {seconds / 60:g} minutes; {len(soak.samples)} samples.")
 
 
 def until(seconds: float) -> str:
-    """Name a part of the time by its end."""
+    """Return the name of a part of the time: its end."""
     return f"{seconds:.3g} s" if seconds <= LONGEST_IN_SECONDS else f"{seconds / 60:.3g} min"
 
 
-def tell(sheet: Sheet, soak: Soak, told: dict[str, int], seconds: float) -> None:
+def add_figures(sheet: Sheet, soak: Soak, told: dict[str, int], seconds: float) -> None:
     """Add the figures."""
-    settled = soak.looks[len(soak.looks) // 4 :]
+    settled = soak.samples[len(soak.samples) // 4 :]
     for name in soak.pids:
-        points = [(look.at, look.memory[name] / 1e6) for look in settled if name in look.memory]
+        points = [(sample.at, sample.memory[name] / 1e6) for sample in settled if name in sample.memory]
         sheet.add(GROWTH, name, "PSS at the end, MB", points[-1][1], "")
         sheet.add(GROWTH, name, "growth, MB an hour", 3600 * slope(points), "")
-        sheet.add(GROWTH, name, "files at the beginning", soak.looks[0].files[name], "")
-        sheet.add(GROWTH, name, "files at the end", soak.looks[-1].files[name], "")
+        sheet.add(GROWTH, name, "files at the beginning", soak.samples[0].files[name], "")
+        sheet.add(GROWTH, name, "files at the end", soak.samples[-1].files[name], "")
     lost = (
-        ("states at a subscriber", soak.unheard(), soak.heard()),
+        ("states at a subscriber", soak.missed_states(), soak.received_states()),
         ("changes at the page's client", told["missed"] + told["gaps"], told["changes"]),
-        ("presses, by a cook", soak.not_followed(), len(COOKS) * len(soak.presses)),
+        ("presses at an appliance", soak.not_followed(), len(APPLIANCES) * len(soak.presses)),
     )
     for row, number, of in lost:
         sheet.add(LOST, row, "lost", number, "")

@@ -1,7 +1,7 @@
-"""Who else carries a press from a switch to a mirror: the contract, and finding them.
+"""Other systems that carry a press from a switch to a mirror: their contract, and how they are found.
 
-A peer is one file with one class: how one process takes part, with the library and the options
-that its users would choose for speed, and which server stands in the middle, if any.
+A peer is one file with one class. It describes one process of the system, with the library and the options
+that its users would choose for speed, and the server in the middle, if there is one.
 """
 
 import socket
@@ -17,39 +17,39 @@ from pkgutil import iter_modules
 from shutil import which
 from typing import ClassVar
 
-from bench.part import Message
+from bench.peer_roles import Message
 from tests.support.ports import free_port
 
-Hear = Callable[[str, bytes], Iterable[Message]]
-"""What a process does with a message: it gives what it has to say next."""
+Handler = Callable[[str, bytes], Iterable[Message]]
+"""Handles a received message and returns the messages to publish."""
 PATIENCE = 20.0
 PATH = "/usr/local/bin:/usr/bin:/usr/sbin:/opt/homebrew/bin"
 
 
 class PeerError(Exception):
-    """A peer does not do its part."""
+    """A peer does not work."""
 
 
 class Peer(ABC):
-    """One process's place among the others."""
+    """One process of a peer."""
 
     program: ClassVar[str | None] = None
     """The server that it needs."""
     package: ClassVar[str | None] = None
-    """Debian's package of that."""
+    """Debian's package of the server."""
     module: ClassVar[str]
     """The library that it needs."""
 
-    def __init__(self, folder: Path, port: int, name: str, hears: tuple[str, ...]) -> None:
-        """`folder` and `port` say where the others are; `hears` names topics, each of them whole."""
+    def __init__(self, folder: Path, port: int, name: str, topics: tuple[str, ...]) -> None:
+        """`folder` and `port` locate the other processes; `topics` lists whole topics to subscribe to."""
         self.folder = folder
         self.port = port
         self.name = name
-        self.hears = hears
+        self.topics = topics
 
     @classmethod
     def missing(cls) -> str | None:
-        """Say what it lacks on this machine, if anything."""
+        """Return what this machine lacks for the peer, if anything."""
         if cls.program and not which(cls.program, path=PATH):
             return f"there is no {cls.program}; on Debian: apt install {cls.package}"
         if find_spec(cls.module) is None:
@@ -58,44 +58,44 @@ class Peer(ABC):
 
     @classmethod
     def command(cls, folder: Path, port: int) -> list[str]:  # noqa: ARG003
-        """Say how its server is started, on that port of loopback and nowhere else."""
+        """Return the command that starts the server, on this port of loopback only."""
         return []
 
     @abstractmethod
-    def run(self, hear: Hear) -> None:
-        """Hand on every message for ever, and send what comes of it."""
+    def run(self, handle: Handler) -> None:
+        """Handle every message, without end, and publish the results."""
 
     @abstractmethod
     def connect(self) -> None:
-        """Be ready to ask and to flood."""
+        """Connect as a client, to request and to publish."""
 
     @abstractmethod
-    def ask(self, topic: str, payload: bytes, patience: float) -> tuple[float, bytes] | None:
-        """Send one message; give the moment just before, and the first thing that is heard; or nothing."""
+    def request(self, topic: str, payload: bytes, patience: float) -> tuple[float, bytes] | None:
+        """Send one message; return the time just before, and the first message received, or None."""
 
     @abstractmethod
-    def flood(self, messages: Iterable[Message], *, calm: bool) -> None:
-        """Send all of these; calm is each at once, else as many together as is quickest."""
+    def publish_many(self, messages: Iterable[Message], *, paced: bool) -> None:
+        """Publish all of these: each at once if paced, else in the batches that are quickest."""
 
     @abstractmethod
     def close(self) -> None:
-        """Let go of what `connect` took."""
+        """Close what `connect` has opened."""
 
 
 def find(word: str) -> type[Peer]:
-    """Give a peer by its file's name."""
-    made: type[Peer] = getattr(import_module(f"{__name__}.{word}"), "".join(map(str.title, word.split("_"))))
-    return made
+    """Return a peer by its file name."""
+    found: type[Peer] = getattr(import_module(f"{__name__}.{word}"), "".join(map(str.title, word.split("_"))))
+    return found
 
 
 def words() -> list[str]:
-    """Name every peer."""
+    """Return the names of all peers."""
     return sorted(module.name for module in iter_modules(__path__))
 
 
 @contextmanager
 def serving(peer: type[Peer], folder: Path) -> Iterator[int]:
-    """Run a peer's server on a free port of loopback, if it has one; give the port."""
+    """Run a peer's server, if it has one, on a free port of loopback; yield the port."""
     if peer.program is None:
         yield 0
         return
@@ -107,7 +107,7 @@ def serving(peer: type[Peer], folder: Path) -> Iterator[int]:
     )
     try:
         end = time.monotonic() + PATIENCE
-        while not listens(port):
+        while not is_listening(port):
             if process.poll() is not None or time.monotonic() > end:
                 raise PeerError(f"{peer.program} does not listen on port {port}")
             time.sleep(0.005)  # a listener sends no event
@@ -117,8 +117,8 @@ def serving(peer: type[Peer], folder: Path) -> Iterator[int]:
         process.wait()
 
 
-def listens(port: int) -> bool:
-    """Tell whether somebody takes connections."""
+def is_listening(port: int) -> bool:
+    """Return whether a server accepts connections on the port."""
     try:
         socket.create_connection(("127.0.0.1", port), 1).close()
     except OSError:

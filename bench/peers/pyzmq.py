@@ -1,12 +1,12 @@
-"""Bare pyzmq with its Poller: publishers bind, subscribers connect, a command goes to a ROUTER. The limit."""
+"""Bare pyzmq with its Poller: publishers bind, subscribers connect, commands go to a ROUTER. The limit."""
 
 import time
 from collections.abc import Iterable
 
 import zmq
 
-from bench.part import Message
-from bench.peers import Hear, Peer
+from bench.peer_roles import Message
+from bench.peers import Handler, Peer
 
 
 class Pyzmq(Peer):
@@ -14,8 +14,8 @@ class Pyzmq(Peer):
 
     module = "zmq"
 
-    def run(self, hear: Hear) -> None:
-        """Poll, take what has come, and send what comes of it."""
+    def run(self, handle: Handler) -> None:
+        """Poll, receive, and publish the results."""
         self._open()
         poller = zmq.Poller()
         for socket in self._sources:
@@ -28,8 +28,8 @@ class Pyzmq(Peer):
                         frames = socket.recv_multipart(zmq.NOBLOCK)
                     except zmq.Again:
                         break
-                    heard = self._taken if router else frames[0].decode()
-                    self.send(hear(heard, frames[-1]))
+                    received = self._command_topic if router else frames[0].decode()
+                    self.send(handle(received, frames[-1]))
 
     def send(self, messages: Iterable[Message]) -> None:
         """Publish."""
@@ -42,51 +42,51 @@ class Pyzmq(Peer):
         self._publisher.bind(self._endpoint(self.name, "publish"))
         self._sources = []
         self._router = None
-        heard = [topic for topic in self.hears if not topic.endswith("/set")]
-        if len(heard) < len(self.hears):
-            self._taken = next(topic for topic in self.hears if topic.endswith("/set"))
+        received = [topic for topic in self.topics if not topic.endswith("/set")]
+        if len(received) < len(self.topics):
+            self._command_topic = next(topic for topic in self.topics if topic.endswith("/set"))
             self._router = self._socket(zmq.ROUTER)
             self._router.bind(self._endpoint(self.name, "command"))
             self._sources.append(self._router)
-        if heard:
+        if received:
             subscriber = self._socket(zmq.SUB)
-            for topic in heard:
+            for topic in received:
                 subscriber.connect(self._endpoint(topic.partition("/")[0], "publish"))
                 subscriber.subscribe(topic)
             self._sources.append(subscriber)
 
     def connect(self) -> None:
-        """Have a line to the switch and one to the mirror, and hear the mirror."""
+        """Connect to the switch and to the mirror, and subscribe to the mirror."""
         self._context = zmq.Context()
         self._subscriber = self._socket(zmq.SUB)
-        for topic in self.hears:
+        for topic in self.topics:
             self._subscriber.connect(self._endpoint(topic.partition("/")[0], "publish"))
             self._subscriber.subscribe(topic)
-        self._lines: dict[str, zmq.Socket[bytes]] = {}
+        self._command_sockets: dict[str, zmq.Socket[bytes]] = {}
         self._publishers: dict[str, zmq.Socket[bytes]] = {}
 
-    def ask(self, topic: str, payload: bytes, patience: float) -> tuple[float, bytes] | None:
-        """Send a command, and hear the mirror."""
+    def request(self, topic: str, payload: bytes, patience: float) -> tuple[float, bytes] | None:
+        """Send a command, and wait for the mirror's message."""
         name = topic.partition("/")[0]
-        if name not in self._lines:
-            self._lines[name] = self._socket(zmq.DEALER)
-            self._lines[name].connect(self._endpoint(name, "command"))
+        if name not in self._command_sockets:
+            self._command_sockets[name] = self._socket(zmq.DEALER)
+            self._command_sockets[name].connect(self._endpoint(name, "command"))
         while self._subscriber.poll(0):
-            self._subscriber.recv_multipart()  # an answer that nobody waits for any more
+            self._subscriber.recv_multipart()  # a late answer to an earlier request
         began = time.time()
-        self._lines[name].send(payload)
+        self._command_sockets[name].send(payload)
         if not self._subscriber.poll(int(patience * 1000)):
             return None
         return began, self._subscriber.recv_multipart()[-1]
 
     def bind(self, topics: Iterable[str]) -> None:
-        """Be the publisher of each of these."""
+        """Bind a publisher for each of these topics."""
         for topic in topics:
             self._publishers[topic] = self._socket(zmq.PUB)
             self._publishers[topic].bind(self._endpoint(topic.partition("/")[0], "publish"))
 
-    def flood(self, messages: Iterable[Message], *, calm: bool) -> None:
-        """Publish each by its own publisher."""
+    def publish_many(self, messages: Iterable[Message], *, paced: bool) -> None:
+        """Publish each message from its own publisher."""
         for topic, payload in messages:
             self._publishers[topic].send_multipart([topic.encode(), payload])
 

@@ -1,43 +1,43 @@
-"""The same, and it writes down what it will do before it does it, by files renamed over the old ones.
+"""Bare pyzmq with a journal: each process writes before it acts, by files renamed over the old ones.
 
-A device of the house replaces its journal twice for each press, before and after it switches, and
-its simulated hardware adds a line. Here that is three files written, and nothing is ever read.
+A device of the house replaces its journal twice for each press, before and after it switches, and its
+simulated hardware adds a line to its log. So three files are written here; none is ever read.
 """
 
 from collections.abc import Iterable
 from pathlib import Path
 
-from bench.part import Message
-from bench.peers import Hear
+from bench.peer_roles import Message
+from bench.peers import Handler
 from bench.peers.pyzmq import Pyzmq
-from daemons.storage.paths import write
+from daemons.storage.paths import replace_file
 
-PAGE = b"x" * 2000
-"""As long as the journal of a device that was pressed a few times."""
+CONTENT = b"x" * 2000
+"""As long as the journal of a device after a few presses."""
 
 
 class PyzmqJournal(Pyzmq):
     """Bare pyzmq with a journal."""
 
-    def run(self, hear: Hear) -> None:
-        """Write before anything is said."""
+    def run(self, handle: Handler) -> None:
+        """Write the files before each message is published."""
         folder = self.folder / "journal"
         folder.mkdir(exist_ok=True)
-        journal, record = folder / self.name, folder / f"{self.name}.record"
+        journal, log = folder / self.name, folder / f"{self.name}.log"
 
-        def remember(topic: str, payload: bytes) -> Iterable[Message]:
-            said = list(hear(topic, payload))
-            if said and self.name != "mirror":
-                write(journal, PAGE)
-                add(record)
-            if said:
-                write(journal, PAGE)
-            return said
+        def write_first(topic: str, payload: bytes) -> Iterable[Message]:
+            published = list(handle(topic, payload))
+            if published and self.name != "mirror":
+                replace_file(journal, CONTENT)
+                add_line(log)
+            if published:
+                replace_file(journal, CONTENT)
+            return published
 
-        super().run(remember)
+        super().run(write_first)
 
 
-def add(record: Path) -> None:
-    """Add the line of a switching."""
-    with record.open("ab", buffering=0) as file:
-        file.write(PAGE[:99] + b"\n")
+def add_line(log: Path) -> None:
+    """Add a line for a switching."""
+    with log.open("ab", buffering=0) as file:
+        file.write(CONTENT[:99] + b"\n")

@@ -5,15 +5,15 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from bench.part import Message
-from bench.peers import Hear, Peer
+from bench.peer_roles import Message
+from bench.peers import Handler, Peer
 
-TOGETHER = 100
-"""So many messages of a flood go in one pipeline."""
+BATCH = 100
+"""The number of messages of a load in one pipeline."""
 
 
 class Redis(Peer):
-    """Two connections, for who has subscribed can say nothing else."""
+    """Two connections: a subscribed connection can do nothing else."""
 
     program = "redis-server"
     package = "redis-server"
@@ -21,45 +21,45 @@ class Redis(Peer):
 
     @classmethod
     def command(cls, folder: Path, port: int) -> list[str]:
-        """Start a server that writes nothing to the disk."""
+        """Return the command of a server that writes nothing to the disk."""
         own = ["--bind", "127.0.0.1", "--port", str(port), "--dir", str(folder)]
         return ["redis-server", *own, "--save", "", "--appendonly", "no", "--daemonize", "no"]
 
-    def run(self, hear: Hear) -> None:
-        """Listen."""
+    def run(self, handle: Handler) -> None:
+        """Handle messages without end."""
         self.connect()
-        for heard in self._subscriber.listen():
-            if heard["type"] == "message":
-                for topic, payload in hear(heard["channel"].decode(), heard["data"]):
+        for received in self._subscriber.listen():
+            if received["type"] == "message":
+                for topic, payload in handle(received["channel"].decode(), received["data"]):
                     self._client.publish(topic, payload)
 
     def connect(self) -> None:
         """Connect twice."""
-        import redis  # noqa: PLC0415  who has no redis can measure the others
+        import redis  # noqa: PLC0415  without redis the others can be measured
 
         self._client: Any = redis.Redis("127.0.0.1", self.port)
         self._subscriber: Any = self._client.pubsub()
-        if self.hears:
-            self._subscriber.subscribe(*self.hears)
+        if self.topics:
+            self._subscriber.subscribe(*self.topics)
 
-    def ask(self, topic: str, payload: bytes, patience: float) -> tuple[float, bytes] | None:
-        """Publish, and listen."""
+    def request(self, topic: str, payload: bytes, patience: float) -> tuple[float, bytes] | None:
+        """Publish, and wait for a message."""
         while self._subscriber.get_message(timeout=0):
-            pass  # an answer that nobody waits for any more
+            pass  # a late answer to an earlier request
         began, end = time.time(), time.monotonic() + patience
         self._client.publish(topic, payload)
         while (left := end - time.monotonic()) > 0:
-            heard = self._subscriber.get_message(timeout=left)
-            if heard and heard["type"] == "message":
-                return began, heard["data"]
+            received = self._subscriber.get_message(timeout=left)
+            if received and received["type"] == "message":
+                return began, received["data"]
         return None
 
-    def flood(self, messages: Iterable[Message], *, calm: bool) -> None:
-        """Publish by the hundred."""
+    def publish_many(self, messages: Iterable[Message], *, paced: bool) -> None:
+        """Publish a hundred at a time."""
         pipeline = self._client.pipeline(transaction=False)
         for topic, payload in messages:
             pipeline.publish(topic, payload)
-            if calm or len(pipeline) >= TOGETHER:
+            if paced or len(pipeline) >= BATCH:
                 pipeline.execute()
         pipeline.execute()
 

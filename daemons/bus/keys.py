@@ -1,8 +1,9 @@
-"""Who may come in over the network: a key for each program, and what it may hear, say and command.
+"""The keys of programs and hosts that connect over the network, and the rights of each.
 
-Each key is a file in `keys/clients`, its owner's alone: the public half, and the rights. The secret
-half is given to the program and kept nowhere here. The house has a pair of its own, `keys/own.toml`,
-by which programs and other hosts know that it is this house (CURVE, rfc.zeromq.org/spec/26).
+Each client key is a file in `keys/clients` that only its owner can read: the public half, and the
+rights. The secret half is given to the program and is not kept here. The house has a key pair of its
+own, `keys/own.toml`. By its public half, programs and other hosts check that they are connected to
+this house (CURVE, rfc.zeromq.org/spec/26).
 """
 
 import os
@@ -19,174 +20,181 @@ import zmq
 from msgspec import Meta, Struct
 
 from daemons.bus.message import NAME
-from daemons.errors import PlaceError
-from daemons.storage.paths import write
-from daemons.values import KeyText, show
+from daemons.errors import StorageError
+from daemons.storage.paths import replace_file
+from daemons.values import KeyText, format_toml
 
 T = TypeVar("T", bound=Struct)
 
 OWN = Path("keys/own.toml")
 CLIENTS = Path("keys/clients")
-"""Where they stand, from inside the run directory."""
-REACH = rf"(\*|{NAME.pattern}/[a-z0-9_/]{{0,80}})"
-Reach = Annotated[str, Meta(pattern=rf"^{REACH}\Z")]
-"""The beginning of topics, such as `toaster/`; a star is all of them."""
+"""Both paths are relative to the run directory."""
+TOPIC_PREFIX = rf"(\*|{NAME.pattern}/[a-z0-9_/]{{0,80}})"
+TopicPrefix = Annotated[str, Meta(pattern=rf"^{TOPIC_PREFIX}\Z")]
+"""The beginning of topics, such as `toaster/`; a star stands for all topics."""
 
 
 class Rights(Struct, frozen=True, kw_only=True):
-    """What somebody may do; nothing, unless it is said."""
+    """The rights of a client; without any, nothing is allowed."""
 
-    hear: tuple[Reach, ...] = ()
-    """Which topics it hears."""
-    say: tuple[Reach, ...] = ()
-    """Whose states it tells, and whose commands it gets."""
-    command: tuple[Reach, ...] = ()
-    """Whom it may send commands."""
+    hear: tuple[TopicPrefix, ...] = ()
+    """The topics that it may subscribe to."""
+    say: tuple[TopicPrefix, ...] = ()
+    """The devices whose state it may publish, and whose commands it gets."""
+    command: tuple[TopicPrefix, ...] = ()
+    """The devices that it may send commands to."""
     manages: bool = False
-    """Whether it may restart processes and read their logs: the owner, and the house's other hosts."""
+    """Whether it may restart processes and read their logs. The owner and the other hosts may."""
 
-    def hears(self, prefix: bytes) -> list[bytes]:
-        """Give as much of a subscription as is allowed: it, or narrower ones, or nothing."""
-        allowed = [b"" if reach == "*" else reach.encode() for reach in self.hear]
-        if any(prefix.startswith(reach) for reach in allowed):
+    def allowed_prefixes(self, prefix: bytes) -> list[bytes]:
+        """Return the allowed part of a subscription: itself, or narrower ones, or nothing."""
+        allowed = [b"" if topics == "*" else topics.encode() for topics in self.hear]
+        if any(prefix.startswith(topics) for topics in allowed):
             return [prefix]
-        return [reach for reach in allowed if reach.startswith(prefix)]
+        return [topics for topics in allowed if topics.startswith(prefix)]
 
-    def says(self, device: str) -> bool:
-        """Tell whether it may speak for a device."""
-        return _reaches(self.say, device)
+    def may_publish(self, device: str) -> bool:
+        """Return whether it may publish states of a device."""
+        return _covers(self.say, device)
 
-    def commands(self, device: str) -> bool:
-        """Tell whether it may send a device commands."""
-        return _reaches(self.command, device)
+    def may_command(self, device: str) -> bool:
+        """Return whether it may send commands to a device."""
+        return _covers(self.command, device)
 
     def __str__(self) -> str:
-        """Tell them in words."""
-        told = (("hears", self.hear), ("says", self.say), ("commands", self.command))
-        return "; ".join(f"{word} {', '.join(what)}" for word, what in told if what) or "may do nothing"
+        """Return the rights as a phrase, for a log line."""
+        parts = (("hears", self.hear), ("says", self.say), ("commands", self.command))
+        return "; ".join(f"{word} {', '.join(what)}" for word, what in parts if what) or "may do nothing"
 
 
-OWNER = Rights(hear=("*",), say=("*",), command=("*",), manages=True)
-"""Who works in the run directory, which is its owner's alone."""
-NOBODY = Rights()
-HOST = Rights(hear=("*",), command=("*",), manages=True)
-"""Another host of the same house; what it says is heard by the link to it, and not here."""
+OWNER_RIGHTS = Rights(hear=("*",), say=("*",), command=("*",), manages=True)
+"""The rights of programs that work in the run directory, which only its owner can enter."""
+NO_RIGHTS = Rights()
+HOST_RIGHTS = Rights(hear=("*",), command=("*",), manages=True)
+"""The rights of another host of the same house. Its states arrive at the link to it, so it needs no `say`."""
 
 
-class Key(Rights, frozen=True, kw_only=True):
-    """One key: its public half, and its rights."""
+class ClientKey(Rights, frozen=True, kw_only=True):
+    """The key of one client: its public half, and its rights."""
 
     public_key: KeyText
 
 
-class Pair(Struct, frozen=True, kw_only=True):
+class KeyPair(Struct, frozen=True, kw_only=True):
     """Both halves of a key."""
 
     public_key: KeyText
     secret_key: KeyText
 
 
-class Pass(Pair, frozen=True, kw_only=True):
-    """All that a program needs to come in: what stands in the file that `house keys make` writes."""
+class Credentials(KeyPair, frozen=True, kw_only=True):
+    """All that a program needs to connect: the content of the file that `house keys make` writes."""
 
     address: str
     server_key: KeyText
 
 
-def _reaches(allowed: tuple[str, ...], device: str) -> bool:
-    return any(reach == "*" or f"{device}/".startswith(reach) for reach in allowed)
+def _covers(allowed: tuple[str, ...], device: str) -> bool:
+    return any(prefix == "*" or f"{device}/".startswith(prefix) for prefix in allowed)
 
 
-def new_pair() -> Pair:
-    """Make a key."""
+def new_key_pair() -> KeyPair:
+    """Return a new key pair."""
     public, secret = zmq.curve_keypair()
-    return Pair(public_key=public.decode(), secret_key=secret.decode())
+    return KeyPair(public_key=public.decode(), secret_key=secret.decode())
 
 
-def own_pair() -> Pair:
-    """Give the house's own key, which is made when it is first needed; PlaceError when it cannot be read."""
+def own_key_pair() -> KeyPair:
+    """Return the key pair of the house, which the first call makes; StorageError when it cannot be read."""
     if not OWN.exists():
         mine = OWN.with_suffix(f".{os.getpid()}")
-        write(mine, toml(new_pair()))
+        replace_file(mine, to_toml(new_key_pair()))
         try:
-            OWN.hardlink_to(mine)  # of two that make one at once, the first wins, and the second reads that
+            OWN.hardlink_to(
+                mine
+            )  # of two processes that make one at once, the first wins; both read its file
         except FileExistsError:
             pass
         finally:
             mine.unlink()
-    return _read(OWN, Pair)
+    return _read(OWN, KeyPair)
 
 
 class Keyring:
-    """The keys as they are now; they are read again when one of their files is another."""
+    """The client keys; the files are read again after one of them has changed."""
 
-    def __init__(self, complain: Callable[[str, object], None]) -> None:
-        self._complain = complain
+    def __init__(self, on_invalid: Callable[[str, object], None]) -> None:
+        """`on_invalid` gets the name and the error of each file that is not a key."""
+        self._on_invalid = on_invalid
         self._files: object = None
-        self._keys: dict[str, Key] = {}
+        self._keys: dict[str, ClientKey] = {}
 
-    def read(self) -> dict[str, Key]:
-        """Give every key by its name."""
+    def read(self) -> dict[str, ClientKey]:
+        """Return every key by its name."""
         files = []
         for path in sorted(CLIENTS.iterdir()):
-            with suppress(FileNotFoundError):  # it was revoked just now
-                about = path.stat()
-                files.append((path.name, about.st_ino, about.st_ctime_ns))
+            with suppress(FileNotFoundError):  # the key was revoked at this moment
+                status = path.stat()
+                files.append((path.name, status.st_ino, status.st_ctime_ns))
         if files != self._files:
-            self._files, self._keys = files, read_keys(self._complain)
+            self._files, self._keys = files, read_keys(self._on_invalid)
         return self._keys
 
 
-def read_keys(complain: Callable[[str, object], None]) -> dict[str, Key]:
-    """Give every key by its name; a file that is none is told, and lets nobody in."""
+def read_keys(on_invalid: Callable[[str, object], None]) -> dict[str, ClientKey]:
+    """Return every key by its name; `on_invalid` gets the name and the error of a file that is not a key."""
     found = {}
     for path in sorted(CLIENTS.glob("*.toml")):
         try:
-            found[path.stem] = _read(path, Key)
-        except PlaceError as error:
-            complain(path.stem, error)
+            found[path.stem] = _read(path, ClientKey)
+        except StorageError as error:
+            on_invalid(path.stem, error)
     return found
 
 
-def read_pass(path: Path) -> Pass:
-    """Read the file that a program comes in with; PlaceError says what is wrong with it."""
-    return _read(path, Pass)
+def read_credentials(path: Path) -> Credentials:
+    """Read the file with which a program connects; StorageError when it is not valid."""
+    return _read(path, Credentials)
 
 
-def make(name: str, address: str | None, to: Path, **rights: Sequence[str]) -> Key:
-    """Let somebody in from now on, by a file that is written `to` where it is said and kept nowhere here.
+def make_key(name: str, address: str | None, to: Path, **rights: Sequence[str]) -> ClientKey:
+    """Make a key, write the program's file to `to`, and admit the key from now on.
 
-    Who was let in by that name before is not any more. `rights` are those of Rights; ValueError
-    when the name or one of them is none, PlaceError when the file cannot be written. `address` is
-    where the house is reached.
+    An earlier key of the same name is replaced. `address` is the endpoint of the house for programs.
+    `rights` are those of Rights. ValueError when the name or a right is not valid, StorageError when
+    the file cannot be written.
     """
     if not re.fullmatch(NAME, name):
-        raise ValueError(f"{name!r} is no name for a key: that has a-z, 0-9 and _, and begins with a letter")
-    given = {
-        word: tuple(reach if reach == "*" or "/" in reach else f"{reach}/" for reach in reaches)
-        for word, reaches in rights.items()
+        raise ValueError(
+            f"{name!r} is not a key name; allowed: a-z, 0-9 and _, at most 40 characters, first a letter"
+        )
+    prefixes = {
+        right: tuple(prefix if prefix == "*" or "/" in prefix else f"{prefix}/" for prefix in allowed)
+        for right, allowed in rights.items()
     }
-    for word, reaches in given.items():
-        for reach in reaches:
-            if not re.fullmatch(REACH, reach):
+    for right, allowed in prefixes.items():
+        for prefix in allowed:
+            if not re.fullmatch(TOPIC_PREFIX, prefix):
                 raise ValueError(
-                    f'--{word} {reach}: it takes "*", or the beginning of topics, such as "toaster/"'
+                    f'--{right} {prefix}: allowed are "*" and the beginning of topics, such as "toaster/"'
                 )
-    own, pair = own_pair(), new_pair()
-    key = msgspec.convert({**given, "public_key": pair.public_key}, Key)
-    give = Pass(
+    own, pair = own_key_pair(), new_key_pair()
+    key = msgspec.convert({**prefixes, "public_key": pair.public_key}, ClientKey)
+    credentials = Credentials(
         address=address or f"tcp://{socket.gethostname()}:8070",
         server_key=own.public_key,
         public_key=pair.public_key,
         secret_key=pair.secret_key,
     )
-    write(to, toml(give, f"Lets in who has it, as {name}. Keep it secret."))
-    write(CLIENTS / f"{name}.toml", toml(key))  # not before the other: it would let nobody in
+    replace_file(to, to_toml(credentials, f"Any program with this file connects as {name}. Keep it secret."))
+    replace_file(
+        CLIENTS / f"{name}.toml", to_toml(key)
+    )  # last: without the program's file the key has no use
     return key
 
 
-def revoke(name: str) -> bool:
-    """Let somebody in no more; false when nobody was let in by that name."""
+def revoke_key(name: str) -> bool:
+    """Revoke a key; return False when there is none of this name."""
     try:
         (CLIENTS / f"{name}.toml").unlink()
     except FileNotFoundError:
@@ -194,22 +202,26 @@ def revoke(name: str) -> bool:
     return True
 
 
-def toml(value: Struct, comment: str = "") -> bytes:
-    """Write a flat value as TOML."""
+def to_toml(value: Struct, comment: str = "") -> bytes:
+    """Return a flat value as TOML."""
     lines = [f"# {line}" for line in comment.splitlines()]
     table: Mapping[str, object] = msgspec.to_builtins(value)
-    lines += [f"{key} = {show(part, longest=1000)}" for key, part in table.items() if part is not False]
+    lines += [
+        f"{key} = {format_toml(part, longest=1000)}" for key, part in table.items() if part is not False
+    ]
     return ("\n".join(lines) + "\n").encode()
 
 
 def _read(path: Path, type_: type[T]) -> T:
     try:
         if path.stat().st_mode & 0o077:
-            raise PlaceError(f"{path.absolute()} can be read by others; `chmod 600` mends that")
+            raise StorageError(
+                f"{path.absolute()}: other users can read this key; run `chmod 600 {path.absolute()}`"
+            )
         return msgspec.convert(tomli.loads(path.read_text()), type_)
-    except PlaceError:
+    except StorageError:
         raise
     except OSError as error:
-        raise PlaceError(f"{path.absolute()} cannot be read: {error.strerror}") from error
+        raise StorageError(f"{path.absolute()}: the key cannot be read: {error.strerror}") from error
     except (ValueError, msgspec.ValidationError) as error:
-        raise PlaceError(f"{path.absolute()} is no key: {error}") from error
+        raise StorageError(f"{path.absolute()} is not a key: {error}") from error

@@ -14,7 +14,7 @@ import click
 
 from daemons import errors
 from daemons.storage import paths
-from daemons.values import choose, is_finite, printable, show
+from daemons.values import suggest, is_finite, printable, format_toml
 
 COLOURS = ("cyan", "green", "yellow", "magenta", "blue", "bright_red", "bright_cyan", "bright_green")
 EXIT_REJECTED, EXIT_NO_ANSWER = 3, 4
@@ -110,7 +110,7 @@ class Site:
         known = [*roster.peers, *more]
         for name in wanted:
             if name not in known:
-                raise click.UsageError(f"there is no device {name!r}; {choose(name, known)}")
+                raise click.UsageError(f"there is no device {name!r}; {suggest(name, known)}")
         return list(wanted or known)
 
 
@@ -189,15 +189,15 @@ def argument(text: str) -> tuple[str, Any]:
     if not equals or not key:
         raise click.UsageError(f"{text!r} is not KEY=VALUE")
     try:
-        read = json.loads(value)
+        parse_table = json.loads(value)
     except ValueError:
         return key, value
-    return key, read if is_finite(read) else value
+    return key, parse_table if is_finite(parse_table) else value
 
 
 def toml(value: Any) -> str:
     """Give a value as the configuration has it; one that is not there as nothing."""
-    return "nothing" if value is None else show(value)
+    return "nothing" if value is None else format_toml(value)
 
 
 def painter(names: list[str]) -> Callable[[str], str]:

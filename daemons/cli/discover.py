@@ -14,11 +14,11 @@ from rich.text import Text
 
 from daemons.config import loader
 from daemons.config.device import build
-from daemons.config.editor import encode, name_for, stanza
+from daemons.config.editor import encode, name_for, device_table
 from daemons.config.house import House
 from daemons.drivers import Driver, Found
 from daemons.errors import HouseError
-from daemons.values import Problem, printable, read
+from daemons.values import Problem, printable, parse_table
 
 ESPHOME = "_esphomelib._tcp.local."
 SECRETS = {"username", "password_file"}
@@ -73,7 +73,7 @@ def search(
     found: list[Found] = []
     for word, outcome in zip(searches, asyncio.run(_gather(searches.values())), strict=True):
         if isinstance(outcome, ModuleNotFoundError):
-            failures[word] = loader.needs(outcome)
+            failures[word] = loader.missing_module_text(outcome)
         elif isinstance(outcome, HouseError):
             failures[word] = str(outcome)
         elif isinstance(outcome, Exception):
@@ -138,7 +138,7 @@ def sightings(found: Iterable[Found], house: House | None) -> list[Sighting]:
 def users_of(found: Found, house: House | None) -> list[str]:
     """Name the devices of the house that are this piece of hardware."""
     driver = loader.driver(str(found.driver))
-    options = read(found.options, driver.options_type, (), [])
+    options = parse_table(found.options, driver.options_type, (), [])
     keys = found.options.keys() - SECRETS
     fields = [f.name for f in msgspec.structs.fields(driver.options_type) if f.encode_name in keys]
     fields += ["place"] if hasattr(options, "place") else []  # of a broker, which may be the usual one
@@ -168,7 +168,7 @@ def table_of(sighting: Sighting, name: str | None = None) -> str:
     found = sighting.found
     keys = {"kind": encode(found.kind), "driver": encode(found.driver)}
     keys |= {f"{found.driver}.{key}": encode(value) for key, value in found.options.items()}
-    return stanza(name or str(sighting.name), keys, found.note)
+    return device_table(name or str(sighting.name), keys, found.note)
 
 
 def as_builtins(sighting: Sighting) -> dict[str, Any]:

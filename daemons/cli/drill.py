@@ -18,13 +18,15 @@ import msgspec
 import zmq
 
 from daemons.bus.endpoints import command_endpoint
-from daemons.bus.message import STEWARD, Command, Heartbeat, Receipt, State, decode_receipt, encode
-from daemons.bus.sockets import Subscriber, command, open_socket
+from daemons.bus.message import STEWARD, Command, Heartbeat, Receipt, State
+from daemons.bus.requests.blocking import BlockingConnection
+from daemons.bus.requests.protocol import new_command
+from daemons.bus.sockets import Subscriber, connect_commands
 from daemons.cli.drill_report import BACK_SECONDS, Hot, Press, Verdict
 from daemons.cli.hardware_log import Witness
 from daemons.config.check import check
 from daemons.config.house import House
-from daemons.errors import DeviceError, HouseError, MessageError
+from daemons.errors import DeviceError, HouseError
 from daemons.processes.steward.watched import START_FACTOR
 from daemons.storage.paths import stopped_path
 from daemons.supervision import operations
@@ -33,6 +35,8 @@ from daemons.supervision.supervisord import Supervisor
 PATIENCE_SECONDS = 5.0
 RESEND_SECONDS = 0.25
 """How soon a command that nobody has answered is sent once more, with the same id."""
+POLL_SECONDS = 0.005
+"""How often a condition is checked while nothing arrives."""
 FAULTS = {"kill": 10, "freeze": 4, "restart": 2, "flood": 2, "reload": 1, "hang": 0.3}
 """How often each fault is drawn."""
 LONGEST_WATCHDOG_SECONDS = 10.0
@@ -111,20 +115,21 @@ class Drill:
         touched: set[str] = set()
         for _, fault in [found for found in faults if found[0] < 0]:
             touched |= self._break(fault)
-        wish = command("on", PATIENCE_SECONDS)
-        dealer = self._send(switch, wish)
+        command = new_command("on", PATIENCE_SECONDS)
+        connection = self._send(switch, command)
         pressed = time.monotonic()
         for offset, fault in [found for found in faults if found[0] >= 0]:
             self._wait(lambda at=pressed + offset: time.monotonic() >= at, PATIENCE_SECONDS)  # type: ignore[misc]
             touched |= self._break(fault)
-        receipt = self._receipt(switch, wish, dealer)
-        press = Press(wish.id, receipt.outcome if receipt else "unanswered", self._listeners[switch])
+        receipt = self._receipt(command, connection)
+        press = Press(command.id, receipt.outcome if receipt else "unanswered", self._listeners[switch])
         self._presses.append(press)
         if receipt is None:
-            self._verdict.broken.append(f"{switch} never answered press {wish.id}")
+            self._verdict.broken.append(f"{switch} never answered press {command.id}")
         acted = self._wait(
             lambda: all(
-                wish.id in {line.cause for line in self._witness.read(name)[-8:]} for name in press.listeners
+                command.id in {line.cause for line in self._witness.read(name)[-8:]}
+                for name in press.listeners
             ),
             PATIENCE_SECONDS,
         )
@@ -144,7 +149,7 @@ class Drill:
             off = next((word for word in ("stop", "off") if word in words), None)
             lines = self._witness.read(name)
             if name in self._names and off and lines and lines[-1].on:
-                self._ask(name, off)
+                self._send_and_wait(name, off)
 
     def _break(self, fault: str) -> set[str]:
         """Do one harm to one process; give whom it may have touched, once they are back."""
@@ -162,7 +167,7 @@ class Drill:
                 os.kill(pid, signal.SIGCONT)
                 began = time.monotonic()
                 self._beats.pop(name)
-                self._subscriber.ask(name)
+                self._subscriber.resubscribe(name)
             case "hang":
                 name = self._chance.choice([other for other in self._names if other != STEWARD])
                 boot, pid = self._beats[name].boot, self._beats[name].pid
@@ -208,8 +213,7 @@ class Drill:
 
     def _flood(self, name: str) -> None:
         """Throw what is no message at one device's sockets."""
-        dealer = open_socket(self._context, zmq.DEALER)
-        dealer.connect(command_endpoint(name))
+        dealer = connect_commands(self._context, command_endpoint(name))
         for _ in range(50):
             parts = [
                 self._chance.randbytes(self._chance.randrange(100))
@@ -256,52 +260,46 @@ class Drill:
     def _boot(self, name: str) -> int:
         return self._states[name].boot if name in self._states else 0
 
-    def _ask(self, name: str, word: str) -> Receipt | None:
-        wish = command(word, PATIENCE_SECONDS)
-        return self._receipt(name, wish, self._send(name, wish))
+    def _send_and_wait(self, name: str, word: str) -> Receipt | None:
+        command = new_command(word, PATIENCE_SECONDS)
+        return self._receipt(command, self._send(name, command))
 
-    def _send(self, name: str, wish: Command) -> "zmq.Socket[bytes]":
-        dealer = open_socket(self._context, zmq.DEALER)
-        dealer.set(zmq.LINGER, 0)
-        dealer.connect(command_endpoint(name))
-        dealer.send_multipart([b"", encode(wish)])
-        return dealer
+    def _send(self, name: str, command: Command) -> BlockingConnection:
+        """Send a command, and return the connection on which its receipt comes."""
+        connection = BlockingConnection(
+            lambda: connect_commands(self._context, command_endpoint(name)),
+            lambda error: self._verdict.broken.append(f"{name} sent an invalid receipt: {error}"),
+        )
+        connection.send(command)
+        return connection
 
-    def _receipt(self, name: str, wish: Command, dealer: "zmq.Socket[bytes]") -> Receipt | None:
-        """Wait for a receipt; a command that gets none is sent once more, as it is the same one."""
+    def _receipt(self, command: Command, connection: BlockingConnection) -> Receipt | None:
+        """Wait for a receipt; without one, send the command again, as it has the same id."""
         end = time.monotonic() + PATIENCE_SECONDS
-        while time.monotonic() < end:
-            if dealer.poll(int(RESEND_SECONDS * 1000)):
-                try:
-                    receipt = decode_receipt(dealer.recv_multipart()[-1])
-                except MessageError as error:
-                    self._verdict.broken.append(f"{name} answered what is no receipt: {error}")
-                    continue
-                if receipt.id == wish.id:
-                    dealer.close()
-                    self._verdict.answered(receipt.outcome)
-                    return receipt
-            else:
-                dealer.close()
-                dealer = self._send(name, wish)
-        dealer.close()
-        self._verdict.answered("unanswered")
-        return None
+        receipt = None
+        while receipt is None and time.monotonic() < end:
+            receipt = connection.receive(command.id, time.monotonic() + RESEND_SECONDS)
+            if receipt is None:
+                connection.reconnect()
+                connection.send(command)
+        connection.close()
+        self._verdict.answered(receipt.outcome if receipt else "unanswered")
+        return receipt
 
     def _wait(self, holds: Callable[[], Any], seconds: float) -> float | None:
-        """Listen until something holds; give how long it took, or nothing when it never did."""
+        """Receive messages until a condition holds; return the seconds that took, or None if it never did."""
         began = time.monotonic()
-        while not holds():
-            spent = time.monotonic() - began
-            if spent > seconds:
-                return None
-            if self._subscriber.socket.poll(5):
-                for heard in self._subscriber.receive():
-                    if isinstance(heard, State):
-                        self._states[heard.device] = heard
-                    elif isinstance(heard, Heartbeat):
-                        self._beats[heard.device] = heard
-        return time.monotonic() - began
+        if holds():
+            return 0.0
+        for messages in self._subscriber.receive_until(began + seconds, POLL_SECONDS):
+            for message in messages:
+                if isinstance(message, State):
+                    self._states[message.device] = message
+                elif isinstance(message, Heartbeat):
+                    self._beats[message.device] = message
+            if holds():
+                return time.monotonic() - began
+        return None
 
 
 def listeners(house: House, switch: str) -> tuple[str, ...]:

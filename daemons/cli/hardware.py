@@ -7,7 +7,7 @@ import click
 
 from daemons import errors
 from daemons.cli.context import Site, as_json, searching, waiting
-from daemons.values import choose
+from daemons.values import suggest
 
 
 @click.command()
@@ -68,7 +68,7 @@ def add(
             raise click.UsageError(str(error)) from error
         if twice := {key for key, _ in read if [other for other, _ in read].count(key) > 1}:
             raise click.UsageError(f"{min(twice)!r} is given twice")
-        tables = {name: editor.stanza(name, dict(read))}
+        tables = {name: editor.device_table(name, dict(read))}
     else:
         from daemons.cli.discover import table_of
 
@@ -94,10 +94,10 @@ def found(site: Site, driver: str | None, seconds: float, *, whole: bool = False
     from daemons.cli import discover
     from daemons.config import loader
 
-    words = list(loader.words("drivers"))
+    words = list(loader.available("drivers"))
     if driver is not None:
         if driver not in words:
-            raise click.UsageError(f"there is no driver {driver!r}; {choose(driver, words)}")
+            raise click.UsageError(f"there is no driver {driver!r}; {suggest(driver, words)}")
         if not discover.searchable(driver):
             raise click.UsageError(f"the driver {driver!r} cannot search; what it reaches is yours to know")
         words = [driver]

@@ -10,7 +10,7 @@ from daemons.cli.context import (
     Site,
     as_json,
 )
-from daemons.values import choose
+from daemons.values import suggest
 
 
 @click.command()
@@ -22,7 +22,7 @@ def token(site: Site, remove: bool) -> None:
 
     site.enter()
     if remove:
-        auth.TOKEN.unlink(missing_ok=True)
+        auth.TOKEN_PATH.unlink(missing_ok=True)
         click.echo("There is no token any more.")
         return
     click.echo(auth.make_token())
@@ -51,14 +51,14 @@ def keys_make(
 ) -> None:
     """Make a key for a program, in a file to give it; one of that name before is worth nothing."""
     from daemons.bus import keys as keyring
-    from daemons.bus.endpoints import far_endpoint
+    from daemons.bus.endpoints import tcp_endpoint
 
     to = (to or Path(f"{name}.key")).absolute()
     house = site.house()
     site.enter()
-    endpoint = far_endpoint(*house.gateway) if house.gateway else None
+    endpoint = tcp_endpoint(*house.gateway) if house.gateway else None
     try:
-        key = keyring.make(name, endpoint, to, hear=hear, say=say, command=command)
+        key = keyring.make_key(name, endpoint, to, hear=hear, say=say, command=command)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     click.echo(f"{to} lets in who has it, as {name}, which {key}; keep it secret.")
@@ -72,7 +72,7 @@ def keys_make(
         for reach in reaches:
             if reach != "*" and (word := reach.partition("/")[0]) not in known:
                 what = 'no device with driver = "foreign"' if option == "say" else "nobody in this house"
-                click.secho(f"--{option} {reach}: {word} is {what}; {choose(word, known)}", fg="yellow")
+                click.secho(f"--{option} {reach}: {word} is {what}; {suggest(word, known)}", fg="yellow")
     if endpoint is None:
         click.secho("[exchange] has no address, so nobody is let in over the network yet.", fg="yellow")
 
@@ -106,8 +106,8 @@ def keys_revoke(site: Site, name: str) -> None:
 
     site.enter()
     known = keyring.read_keys(lambda *_: None)
-    if not keyring.revoke(name):
-        raise click.UsageError(f"there is no key {name!r}; {choose(name, known)}")
+    if not keyring.revoke_key(name):
+        raise click.UsageError(f"there is no key {name!r}; {suggest(name, known)}")
     click.echo(f"{name} is let in no more.")
 
 
@@ -118,4 +118,4 @@ def keys_own(site: Site) -> None:
     from daemons.bus import keys as keyring
 
     site.enter()
-    click.echo(keyring.own_pair().public_key)
+    click.echo(keyring.own_key_pair().public_key)

@@ -7,7 +7,8 @@ from typing import Any, Self
 import zmq
 
 from daemons.bus.message import EXCHANGE
-from daemons.bus.sockets import ask, command
+from daemons.bus.requests.blocking import send_command
+from daemons.bus.requests.protocol import new_command
 from daemons.errors import NoAnswer
 from daemons.supervision.logs import Line
 
@@ -34,7 +35,7 @@ class Distance:
     def _read(self, name: str, number: int) -> list[str]:
         args: dict[str, Any] = {"device": name, "lines": number, "cursor": self._cursors[name]}
         try:
-            receipt = ask(self._context, EXCHANGE, command("logs", ANSWER_SECONDS, args))
+            receipt = send_command(self._context, EXCHANGE, new_command("logs", ANSWER_SECONDS, args))
         except NoAnswer as error:
             why: str | None = str(error)
         else:

@@ -6,13 +6,17 @@ import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import zmq
 
 from daemons.bus.endpoints import command_endpoint, publish_endpoint
 from daemons.bus.presence import PresenceTable
-from daemons.bus.sockets import Subscriber, ask, command
+from daemons.bus.requests.blocking import send_command
+from daemons.bus.requests.protocol import new_command
+from daemons.bus.sockets import Subscriber
+from daemons.bus.status import ProcessStatus
 from daemons.config.roster import Roster, mirrors
-from daemons.errors import NoAnswer, SupervisorError
+from daemons.errors import NoAnswer, NotUp
 from daemons.kinds.mirror import Options
 from daemons.runtime.clock import uptime
 from daemons.storage.paths import stopped_path
@@ -30,7 +34,7 @@ def house_status(roster: Roster, run: Path, context: Context, supervisor: Superv
     """Give the whole status as one JSON document, the one that docs/json.md describes."""
     try:
         processes = supervisor.processes()
-    except SupervisorError:
+    except NotUp:
         processes, known, message = {}, nothing_known(roster), None
     else:
         known, message = knowledge(roster, context)
@@ -55,26 +59,26 @@ def house_status(roster: Roster, run: Path, context: Context, supervisor: Superv
     }
 
 
-def address(roster: Roster, known: dict[str, Any]) -> str | None:
+def address(roster: Roster, known: dict[str, ProcessStatus]) -> str | None:
     """Give where the first mirror's page is served, if one is."""
     for name in mirrors(roster):
-        if url := (known[name]["state"] or {}).get("url"):
+        if url := (known[name].state or {}).get("url"):
             return str(url)
     return None
 
 
 def standing(
-    name: str, info: dict[str, Any] | None, known: dict[str, Any], run: Path, elsewhere: bool = False
+    name: str, info: dict[str, Any] | None, known: ProcessStatus, run: Path, elsewhere: bool = False
 ) -> dict[str, Any]:
     """Say how one process stands, and where it is heard and asked; elsewhere: by what is heard."""
     by_hand = info is not None and not info["pid"] and stopped_path(name).exists()
-    found = known["presence"] if elsewhere else "stopped" if by_hand else presence(info, known)
+    found = known.presence if elsewhere else "stopped" if by_hand else presence(info, known)
     same = ("state", "cause", "since", "age_seconds", "reason", "last_lines", "retry_at")
     return {
         "process": distant(known) if elsewhere else process(info, known),
         "presence": found,
-        "presence_since": known["presence_since"] if found == known["presence"] else None,
-        **{key: known[key] for key in same},
+        "presence_since": known.presence_since if found == known.presence else None,
+        **{key: getattr(known, key) for key in same},
         "endpoints": {
             "publish": absolute(publish_endpoint(name), run),
             "command": absolute(command_endpoint(name), run),
@@ -88,78 +92,77 @@ def fresh_table(names: list[str]) -> PresenceTable:
     return PresenceTable(names, options.stale_seconds, options.offline_seconds)
 
 
-def nothing_known(roster: Roster) -> dict[str, Any]:
+def nothing_known(roster: Roster) -> dict[str, ProcessStatus]:
     """Give what is known of a house before anything is heard of it."""
     names = [*roster.peers, *roster.services]
     table = fresh_table(names)
-    return {name: table.snapshot(name, uptime()) for name in names}
+    return {name: table.status(name, uptime()) for name in names}
 
 
-def knowledge(roster: Roster, context: Context) -> tuple[dict[str, Any], str | None]:
+def knowledge(roster: Roster, context: Context) -> tuple[dict[str, ProcessStatus], str | None]:
     """Give what is known of each process, and the mirror's sentence: by the mirror, or by listening."""
     found = mirrors(roster)
     for name in found:
         try:
-            answer = ask(context, name, command("snapshot", MIRROR_SECONDS)).result
+            answer = send_command(context, name, new_command("snapshot", MIRROR_SECONDS)).result
         except NoAnswer:
             continue
         if answer is None:
             continue  # at the last moment it says that it is too late
-        return {**nothing_known(roster), **answer["devices"]}, answer["message"]
+        received = msgspec.convert(answer["devices"], dict[str, ProcessStatus])
+        return {**nothing_known(roster), **received}, answer["message"]
     silent = "The mirror does not answer; this is what the devices say themselves."
     return listen([*roster.peers, *roster.services], context), silent if found else None
 
 
-def listen(names: list[str], context: Context) -> dict[str, Any]:
+def listen(names: list[str], context: Context) -> dict[str, ProcessStatus]:
     """Hear every process for a moment: each sends its state to whoever newly listens."""
     table = fresh_table(names)
     subscriber = Subscriber(context, names, logging.getLogger("house"))
-    end = time.monotonic() + LISTEN_SECONDS
-    while (left := end - time.monotonic()) > 0:
-        if subscriber.socket.poll(int(left * 1000) + 1):
-            for heard in subscriber.receive():
-                table.on_message(heard, uptime())
+    for messages in subscriber.receive_until(time.monotonic() + LISTEN_SECONDS):
+        for message in messages:
+            table.on_message(message, uptime())
     subscriber.socket.close()
-    return {name: table.snapshot(name, uptime()) for name in names}
+    return {name: table.status(name, uptime()) for name in names}
 
 
-def process(info: dict[str, Any] | None, known: dict[str, Any]) -> dict[str, Any]:
+def process(info: dict[str, Any] | None, known: ProcessStatus) -> dict[str, Any]:
     """Give the state of a device's process, in supervisord's words."""
     if info is None:
         return {"state": "STOPPED", "pid": None, "restarts": 0, "uptime_seconds": 0}
     return {
         "state": info["statename"],
         "pid": info["pid"] or None,
-        "restarts": known["restarts"] or 0,
+        "restarts": known.restarts or 0,
         "uptime_seconds": max(0, info["now"] - info["start"]) if info["pid"] else 0,
     }
 
 
-def distant(known: dict[str, Any]) -> dict[str, Any]:
+def distant(known: ProcessStatus) -> dict[str, Any]:
     """Give the state of a process that is not on this host, as far as it is heard."""
-    lives = known["presence"] in ("live", "stale")
-    started = known["started_at"] if lives and known["pid"] else None
+    lives = known.presence in ("live", "stale")
+    started = known.started_at if lives and known.pid else None
     return {
         "state": "ELSEWHERE",
-        "pid": known["pid"] if lives else None,
-        "restarts": known["restarts"] or 0,
+        "pid": known.pid if lives else None,
+        "restarts": known.restarts or 0,
         "uptime_seconds": max(0, int(time.time() - started)) if started else 0,
     }
 
 
-def presence(info: dict[str, Any] | None, known: dict[str, Any]) -> str:
+def presence(info: dict[str, Any] | None, known: ProcessStatus) -> str:
     """Say how far what is known of a device can be trusted, in one word."""
     if info is None:
         return "offline"
-    if known["presence"] in ("failed", "stopped"):
-        return str(known["presence"])
+    if known.presence in ("failed", "stopped"):
+        return known.presence
     if info["statename"] == "STOPPED":
         return "stopped"
     if info["statename"] in ("FATAL", "UNKNOWN"):
         return "failed"
-    if info["statename"] != "RUNNING" or known["pid"] not in (info["pid"], None):
+    if info["statename"] != "RUNNING" or known.pid not in (info["pid"], None):
         return "restarting"
-    return str(known["presence"])
+    return known.presence
 
 
 def absolute(endpoint: str, run: Path) -> str:

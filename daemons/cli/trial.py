@@ -17,7 +17,7 @@ from daemons.config.device import Device
 from daemons.errors import AlreadyRunning, HouseError, Rejected
 from daemons.kinds import Machine, Reading, Setting
 from daemons.runtime.clock import Clock
-from daemons.storage.lock import Lock
+from daemons.storage.lock import NameLock
 
 PATIENCE_SECONDS = 10.0
 """How long the hardware may take for each step."""
@@ -61,7 +61,7 @@ class Trial:
         if device.driver is None or not issubclass(device.kind, Machine):
             raise Rejected(f"{device.name} drives no hardware")
         self._driver = device.driver(device.name, device.driver_options)
-        self._machine: Machine[Any, Any] = device.kind(device.options, self._driver.pace)
+        self._machine: Machine[Any, Any] = device.kind(device.options, self._driver.speed)
         self._name = device.name
         self._now = Clock().now
         self._poller = zmq.Poller()
@@ -80,14 +80,14 @@ class Trial:
     def __enter__(self) -> Self:
         """Reach for the hardware; HouseError when its process runs."""
         try:
-            self._lock = Lock(self._name)
+            self._lock = NameLock(self._name)
         except AlreadyRunning as error:
             why = f"its process runs (PID {error.pid})" if error.pid else "its process runs"
             raise HouseError(
                 f"{self._name}: {why}, and no two may switch it; `house stop {self._name}` first, "
                 f"and `house start {self._name}` after"
             ) from error
-        self._driver.plug_in(self._machine.loads(), self._now())
+        self._driver.plug_in(self._machine.power_profile(), self._now())
         if self._driver.socket is not None:
             self._poller.register(self._driver.socket, zmq.POLLIN)
         return self

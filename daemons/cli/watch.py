@@ -25,7 +25,7 @@ from daemons.cli.context import (
     without_name,
     zone,
 )
-from daemons.values import choose, printable
+from daemons.values import suggest, printable
 
 
 @click.command()
@@ -93,17 +93,19 @@ def send(
     """
     import zmq
 
-    from daemons.bus import message, sockets
+    from daemons.bus import message
+    from daemons.bus.requests.blocking import send_command
+    from daemons.bus.requests.protocol import new_command
 
     site.names(site.running(), (name,))
-    wish = sockets.command(command, timeout, dict(argument(text) for text in args))
+    wish = new_command(command, timeout, dict(argument(text) for text in args))
     try:
         message.decode_command(message.encode(wish))
     except errors.MessageError as error:
         raise click.UsageError(f"that is no command: {error}") from error
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     try:
-        receipt = sockets.ask(context, name, wish)
+        receipt = send_command(context, name, wish)
     except errors.NoAnswer as error:
         if not as_json:
             raise
@@ -138,8 +140,8 @@ def watch(site: Site, names: tuple[str, ...], as_json: bool) -> None:
     subscriber = Subscriber(context, wanted, logging.getLogger("house"))
     paint = painter(wanted)
     with untouched():
-        while subscriber.socket.poll():
-            for heard in subscriber.receive():
+        for messages in subscriber.receive_until(float("inf")):
+            for heard in messages:
                 if as_json:
                     click.echo(encode({"topic": topic(heard).decode(), **msgspec.to_builtins(heard)}))
                 elif isinstance(heard, State):
@@ -175,12 +177,12 @@ def logs(site: Site, names: tuple[str, ...], lines: int, follow: bool) -> None:
     known = sorted({*here, *distant})
     for name in names:
         if name not in known:
-            raise click.UsageError(f"there is no log of {name!r}; {choose(name, known)}")
+            raise click.UsageError(f"there is no log of {name!r}; {suggest(name, known)}")
     wanted = list(names) or [name for name in known if name != "supervisord"]
     paint = painter(wanted)
     near = [name for name in wanted if name not in distant]
     with untouched(), Distance([name for name in wanted if name in distant]) as far:
-        past = log_files.merged(
+        past = log_files.merge_lines(
             {name: log_files.last_lines(name, lines) for name in near} | far.last_lines(lines), lines
         )
         coming = log_files.follow(near, far.lines) if follow else iter(())
@@ -209,7 +211,7 @@ def history(site: Site, names: tuple[str, ...], since: str, as_csv: bool, as_jso
     wanted = site.names(roster, names, *(roster.services if names else ()))
     now = time.time()
     try:
-        begin = history_.moment(since, zone(roster), now)
+        begin = history_.parse_time(since, zone(roster), now)
     except ValueError as error:
         raise click.UsageError(f"--since: {error}") from error
     if RECORDER not in roster.services and not history_.PATH.exists():

@@ -1,6 +1,6 @@
-"""For programs of your own that live on asyncio: what `daemons.client` is for the others.
+"""The asyncio client; `daemons.client` is the same for programs without asyncio.
 
-from daemons.aio import House
+from daemons.client.aio import House
 
 async with House("run") as house:
     await house.send("toaster", "start")
@@ -18,130 +18,121 @@ from typing import Any, Self
 import zmq
 import zmq.asyncio
 
-from daemons.bus import message
 from daemons.bus.message import Command, Receipt
-from daemons.client import (
-    READY_SECONDS,
-    SERVE_SECONDS,
-    Change,
-    Clock,
-    Hearing,
-    Service,
-    Wish,
-    advice,
-    new_id,
-    open_socket,
-    way,
-    words,
-)
-from daemons.errors import NoAnswer
+from daemons.bus.requests.aio import AsyncConnection
+from daemons.bus.requests.protocol import new_command, no_answer, unknown_device
+from daemons.client.changes import ChangeSubscription, StateChange
+from daemons.client.clock import HouseClock
+from daemons.client.house import MARGIN_SECONDS
+from daemons.client.route import Route, open_socket
+from daemons.client.served import READY_SECONDS, SERVE_SECONDS, IncomingCommand, ServedDevice, state_frames
 
 
 class House:
-    """The house, from outside; an asynchronous context manager, for any number of tasks at once."""
+    """A house, seen by a program; an asynchronous context manager, for any number of tasks at once."""
 
     def __init__(self, where: str | os.PathLike[str] = "run") -> None:
-        """`where` is the run directory, or the file of a key; PlaceError when it is neither."""
-        self._way = way(where)
+        """`where` is the run directory or a key file; StorageError when it is neither."""
+        self._route = Route(where)
         self._context = zmq.asyncio.Context()
-        self._clock = Clock()
-        self._waiting: dict[str, asyncio.Future[Receipt]] = {}
-        self._reader: asyncio.Task[None] | None = None
-        self._ask: Any = None
-        self._say: asyncio.Task[Any] | None = None
+        self._clock = HouseClock()
+        self._connections: dict[str, AsyncConnection] = {}
+        self._states: asyncio.Task[Any] | None = None
 
-    async def changes(self, *names: str) -> AsyncIterator[Change]:
-        """Yield what these devices show, or all: first as it is, then each change, for ever."""
-        hearing = Hearing(names)
-        with self._open(zmq.SUB, self._way.hear) as socket:
-            for prefix in hearing.prefixes:
-                socket.subscribe(prefix)
+    async def changes(self, *names: str) -> AsyncIterator[StateChange]:
+        """Yield the current state of some devices, or of all, and then each change; it does not end."""
+        with open_socket(self._context, zmq.SUB, self._route.credentials) as socket:
+            subscription = ChangeSubscription(self._route, socket, names)
             while True:
-                change = hearing.take(await socket.recv_multipart())
-                while hearing.again:
-                    socket.subscribe(hearing.again.pop())
-                if change:
+                left_seconds = subscription.refresh() - time.monotonic()
+                if not await socket.poll(max(0, int(left_seconds * 1000)) + 1):
+                    continue
+                if change := subscription.on_message(await socket.recv_multipart()):
                     yield change
 
     async def send(self, device: str, command: str, *, seconds: float = 2.0, **args: Any) -> Receipt:
-        """Send a command, and give its receipt: applied, rejected with a reason, expired or unanswered.
+        """Send a command and return its receipt: applied, rejected with a reason, expired or unanswered.
 
-        NoAnswer when the house itself says nothing within `seconds`.
+        NoAnswer when the exchange, or in a house without one the device, does not answer in time.
         """
-        if self._way.key and self._clock.is_old:
+        names = self._route.direct_names()
+        if names:
+            return await self._send_direct(new_command(command, seconds, args), device, names, seconds)
+        if self._route.credentials and self._clock.is_old:
             began = time.monotonic()
-            answer = await self._exchange(self._clock.question(), seconds)
-            self._clock.learn(answer, time.monotonic() - began)
+            reply = await self._send_gateway(self._clock.request(), seconds)
+            self._clock.update(reply, time.monotonic() - began)
         deadline = self._clock.deadline(seconds)
-        wish = Command(id=new_id(), command=command, deadline=deadline, args=args, device=device)
-        return await self._exchange(wish, seconds + 0.5)  # the exchange itself answers at the deadline
+        sent = new_command(command, seconds, args, device=device, deadline=deadline)
+        return await self._send_gateway(sent, seconds + MARGIN_SECONDS)
 
     async def say(self, device: str, state: dict[str, Any], cause: str | None = None) -> None:
-        """Say what a device of yours is (`driver = "foreign"`): often, as it is known for that."""
-        if self._say is None:
-            self._say = asyncio.create_task(self._open_say())
-        socket = await asyncio.shield(self._say)
-        await socket.send_multipart([f"{device}/state".encode(), words(state, cause)])
+        """Publish the state of a device with `driver = "foreign"`, more often than its `every` demands."""
+        self._route.check_exchange(device)
+        if self._states is None:
+            self._states = asyncio.create_task(self._connect_states())
+        socket = await asyncio.shield(self._states)
+        await socket.send_multipart(state_frames(device, state, cause))
 
-    async def commands(self, device: str) -> AsyncIterator[Wish]:
-        """Yield the commands for a device of yours, for ever; each is to be replied to."""
-        service = Service(device)
-        with self._open(zmq.DEALER, self._way.ask) as socket:
+    async def commands(self, device: str) -> AsyncIterator[IncomingCommand]:
+        """Yield the commands for a device with `driver = "foreign"`; reply to each. It does not end.
 
-            async def reply(*words: Any) -> None:
-                await socket.send_multipart([b"", service.reply(*words)])
+        PermissionError when the key does not allow to serve the device.
+        """
+        self._route.check_exchange(device)
+        served = ServedDevice(device)
+        with self._route.connect(self._context, zmq.DEALER, self._route.gateway.commands) as socket:
+
+            async def reply(*parts: Any) -> None:
+                await socket.send_multipart([b"", served.reply(*parts)])
 
             while True:
-                if offer := service.offer():
-                    await socket.send_multipart([b"", offer])
+                if registration := served.registration():
+                    await socket.send_multipart([b"", registration])
                 if not await socket.poll(int(SERVE_SECONDS * 1000)):
                     continue
-                if wish := service.take((await socket.recv_multipart())[-1]):
-                    yield Wish(wish, reply)
-                while service.again:
-                    await socket.send_multipart([b"", service.again.pop()])
+                if command := served.on_message((await socket.recv_multipart())[-1]):
+                    yield IncomingCommand(command, reply)
+                while served.resend:
+                    await socket.send_multipart([b"", served.resend.pop()])
 
-    def _open(self, kind: int, endpoint: str) -> Any:
-        return open_socket(self._context, kind, endpoint, self._way.key)
-
-    async def _open_say(self) -> Any:
-        socket = self._open(zmq.XPUB, self._way.say)
-        await socket.poll(int(READY_SECONDS * 1000))  # the house subscribes when the way is open
+    async def _connect_states(self) -> Any:
+        socket = self._route.connect(self._context, zmq.XPUB, self._route.gateway.states)
+        await socket.poll(int(READY_SECONDS * 1000))  # a subscription shows that the connection is open
         return socket
 
-    async def _exchange(self, command: Command, seconds: float) -> Receipt:
-        if self._ask is None:
-            self._ask = self._open(zmq.DEALER, self._way.ask)
-            self._reader = asyncio.create_task(self._read(self._ask))
-        answer: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
-        self._waiting[command.id] = answer
-        try:
-            async with asyncio.timeout(seconds):
-                await self._ask.send_multipart([b"", message.encode(command)])
-                return await answer
-        except TimeoutError:
-            raise NoAnswer(str(command.device), round(seconds, 1), advice(self._way)) from None
-        finally:
-            del self._waiting[command.id]
+    async def _send_direct(self, command: Command, device: str, names: list[str], seconds: float) -> Receipt:
+        if device not in names:
+            return unknown_device(command, device, names)
+        connection = self._connection(self._route.command_endpoint(device))
+        receipt = await connection.request(command, seconds + MARGIN_SECONDS)
+        if receipt is None:
+            raise no_answer(device, seconds + MARGIN_SECONDS)
+        return receipt
 
-    async def _read(self, socket: Any) -> None:
-        while True:
-            receipt = message.decode_receipt((await socket.recv_multipart())[-1])
-            if (answer := self._waiting.get(receipt.id)) and not answer.done():
-                answer.set_result(receipt)
+    async def _send_gateway(self, command: Command, timeout_seconds: float) -> Receipt:
+        receipt = await self._connection(self._route.gateway.commands).request(command, timeout_seconds)
+        if receipt is None:
+            raise self._route.no_answer(str(command.device), timeout_seconds)
+        return receipt
+
+    def _connection(self, endpoint: str) -> AsyncConnection:
+        if endpoint not in self._connections:
+            self._connections[endpoint] = AsyncConnection(
+                lambda: self._route.connect(self._context, zmq.DEALER, endpoint)
+            )
+        return self._connections[endpoint]
 
     async def close(self) -> None:
-        """Let go of everything; what was said goes out first, for a moment."""
-        if self._reader:
-            self._reader.cancel()
+        """Close all sockets; messages that are not sent yet get a tenth of a second."""
+        for connection in self._connections.values():
+            connection.close()
         self._context.destroy(linger=100)
 
     async def __aenter__(self) -> Self:
-        """Come in."""
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Leave."""
         await self.close()

@@ -7,74 +7,76 @@ from msgspec import structs
 
 from daemons.bus.message import BRIDGE, EXCHANGE, NAME, RECORDER, STEWARD
 from daemons.config.device import Device, build, check_limit, check_turns
-from daemons.config.loader import find_kind, lacks
+from daemons.config.loader import kind_or_none, missing_library
 from daemons.config.tables import Bridging, Front, Host, Recording, Settings, zone
 from daemons.values import Path as Where
-from daemons.values import Problem, choose, read, show
+from daemons.values import Problem, format_toml, parse_table, suggest
 
 TABLES = ["house", "recorder", "bridge", "exchange", "hosts", "devices"]
 
 
 RESERVED = {"house", "supervisord", STEWARD, RECORDER, EXCHANGE, BRIDGE}
-"""Names of the house's own processes."""
+"""The names of the processes that are no devices; no device may have one of them."""
+NAME_RULE = "allowed: a-z, 0-9 and _, a letter first, 40 characters at most"
 
 
 def _bridge(raw: dict[str, Any], hosts: dict[str, Host], problems: list[Problem]) -> None:
-    """Check the table [bridge], and that what it needs is installed."""
+    """Check the table [bridge], and that its library is installed."""
     if BRIDGE not in raw:
         return
-    bridging = read(raw[BRIDGE], Bridging, (BRIDGE,), problems)
-    if missing := lacks("aiomqtt"):
+    bridging = parse_table(raw[BRIDGE], Bridging, (BRIDGE,), problems)
+    if missing := missing_library("aiomqtt"):
         problems.append(Problem((BRIDGE,), missing))
     if bridging and bridging.host is not None and bridging.host not in hosts:
-        text = f"there is no host {show(bridging.host)}; {choose(bridging.host, hosts)}"
+        text = f"there is no host {format_toml(bridging.host)}; {suggest(bridging.host, hosts)}"
         problems.append(Problem((BRIDGE, "host"), text))
 
 
 def check(
     raw: dict[str, Any], problems: list[Problem]
 ) -> tuple[Settings, dict[str, Device], dict[str, Host]] | None:
-    """Turn parsed TOML into typed values; what is wrong is added to `problems`."""
+    """Return the typed values of a parsed file; add each problem to `problems`, and then return None."""
     for key in [key for key in raw if key not in TABLES]:
-        problems.append(Problem((key,), f"unknown table; {choose(key, TABLES)}"))
+        problems.append(Problem((key,), f"unknown table; {suggest(key, TABLES)}"))
     table = raw.get("house", {})
-    settings = read(table, Settings, ("house",), problems)
+    settings = parse_table(table, Settings, ("house",), problems)
     if isinstance(table, dict) and isinstance(timezone := table.get("timezone"), str):
         try:
             zone(timezone)
         except ValueError as error:
             problems.append(Problem(("house", "timezone"), str(error)))
-    read(raw.get("recorder", {}), Recording, ("recorder",), problems)
-    read(raw.get("exchange", {}), Front, ("exchange",), problems)
+    parse_table(raw.get("recorder", {}), Recording, ("recorder",), problems)
+    parse_table(raw.get("exchange", {}), Front, ("exchange",), problems)
     hosts = _hosts(raw.get("hosts", {}), problems)
     _bridge(raw, hosts, problems)
     tables = raw.get("devices", {})
     if not isinstance(tables, dict) or not tables:
-        problems.append(Problem(("devices",), "there is no device; each is a table [devices.NAME]"))
+        problems.append(Problem(("devices",), "there is no device; add a table [devices.NAME]"))
         return None
     devices: dict[str, Device] = {}
     for name, table in tables.items():
         if name in RESERVED:
             problems.append(
-                Problem(("devices", name), f"{show(name)} is the name of one of the house's own processes")
+                Problem(
+                    ("devices", name),
+                    f"{format_toml(name)} is the name of a process of the house; choose another one",
+                )
             )
         elif not NAME.fullmatch(name):
-            text = (
-                f"{show(name)} is no device's name: that has a-z, 0-9 and _, begins with a letter, 40 at most"
-            )
+            text = f"{format_toml(name)} is no valid device name; {NAME_RULE}"
             problems.append(Problem(("devices", name), text))
         elif device := build(name, table, ("devices", name), problems):
             devices[name] = device
             if device.host is not None and device.host not in hosts:
-                text = f"there is no host {show(device.host)}; {choose(device.host, hosts)}"
+                text = f"there is no host {format_toml(device.host)}; {suggest(device.host, hosts)}"
                 problems.append(Problem(("devices", name, "host"), text))
     _check_rules(tables, problems)
     if settings and settings.latitude is None:
         for name, device in devices.items():
             for index, rule in enumerate(device.rules):
-                if rule.by_sun:
+                if rule.uses_sun:
                     key = "at" if rule.at is not None and rule.at.sun else "between"
-                    text = "goes by the sun: for that, [house] needs latitude and longitude"
+                    text = "a time of the sun needs latitude and longitude in [house]"
                     problems.append(Problem(("devices", name, "when", index, key), text))
     if problems or settings is None:
         return None
@@ -82,63 +84,63 @@ def check(
 
 
 def _hosts(tables: Any, problems: list[Problem]) -> dict[str, Host]:
-    """Read the tables [hosts.NAME]."""
+    """Return the typed tables [hosts.NAME]; add each problem to `problems`."""
     hosts: dict[str, Host] = {}
     if not isinstance(tables, dict):
-        problems.append(Problem(("hosts",), f"{show(tables)} stands where tables [hosts.NAME] are needed"))
+        problems.append(Problem(("hosts",), f"expected tables [hosts.NAME], found {format_toml(tables)}"))
         return hosts
     for name, table in tables.items():
         if not NAME.fullmatch(name):
-            text = (
-                f"{show(name)} is no host's name: that has a-z, 0-9 and _, begins with a letter, 40 at most"
-            )
+            text = f"{format_toml(name)} is no valid host name; {NAME_RULE}"
             problems.append(Problem(("hosts", name), text))
-        elif host := read(table, Host, ("hosts", name), problems):
+        elif host := parse_table(table, Host, ("hosts", name), problems):
             if other := next((o for o, about in hosts.items() if about.public_key == host.public_key), None):
-                text = f"it is the key of {other} as well; `house keys own` on each host prints its own"
+                text = f"this is also the key of {other}; `house keys own` prints the key of each host"
                 problems.append(Problem(("hosts", name, "public_key"), text))
             hosts[name] = host
     return hosts
 
 
 def _check_rules(tables: dict[str, Any], problems: list[Problem]) -> None:
-    """Check what only shows between devices: who is heard, what is waited for, and no circles.
+    """Check what concerns several devices: the sources of rules, their fields, and circles.
 
-    It looks at what was written, so that one mistake in a device does not hide those in its rules.
+    It reads the parsed tables, so that a problem in a device does not hide those in its rules.
     """
-    hears: dict[str, dict[str, int]] = {}
+    listens_to: dict[str, dict[str, int]] = {}
     for name, table in tables.items():
         rules = table.get("when") if isinstance(table, dict) else None
         for index, rule in enumerate(rules if isinstance(rules, list) else []):
             if not isinstance(rule, dict):
-                continue  # told already, where the rule was read
+                continue  # the parser of the rule has reported it
             where: Where = ("devices", name, "when", index)
-            _check_heard(rule, tables, where, problems)
+            _check_source_fields(rule, tables, where, problems)
             if isinstance(heard := rule.get("device"), str) and heard in tables:
-                hears.setdefault(name, {}).setdefault(heard, index)
+                listens_to.setdefault(name, {}).setdefault(heard, index)
             conditions = rule.get("only_if")
             for number, condition in enumerate(conditions if isinstance(conditions, list) else []):
                 if isinstance(condition, dict):
-                    _check_heard(condition, tables, (*where, "only_if", number), problems)
+                    _check_source_fields(condition, tables, (*where, "only_if", number), problems)
     for name, table in tables.items():
         _check_sources(name, table, tables, problems)
-    for circle in circles(hears):
+    for circle in circles(listens_to):
         first = circle[0]
-        where = ("devices", first, "when", hears[first][circle[1]], "device")
-        text = "devices that start each other never stop: " + " hears ".join(circle)
+        where = ("devices", first, "when", listens_to[first][circle[1]], "device")
+        text = "devices that start each other never stop: " + " listens to ".join(circle)
         problems.append(Problem(where, text))
 
 
-def _check_heard(raw: dict[str, Any], tables: dict[str, Any], where: Where, problems: list[Problem]) -> None:
-    """Check that the device which a rule or a condition names is there, and can show what it goes by."""
+def _check_source_fields(
+    raw: dict[str, Any], tables: dict[str, Any], where: Where, problems: list[Problem]
+) -> None:
+    """Check that the device of a rule or a condition exists, and has the fields that it uses."""
     heard = raw.get("device")
     if not isinstance(heard, str):
-        return  # told already, where the rule was read
+        return  # the parser of the rule has reported it
     if heard not in tables:
-        text = f"there is no device {show(heard)}; {choose(heard, tables)}"
+        text = f"there is no device {format_toml(heard)}; {suggest(heard, tables)}"
         problems.append(Problem((*where, "device"), text))
         return
-    kind = find_kind(tables[heard].get("kind")) if isinstance(tables[heard], dict) else None
+    kind = kind_or_none(tables[heard].get("kind")) if isinstance(tables[heard], dict) else None
     for key, checks in (
         ("turns", check_turns),
         ("is", check_turns),
@@ -150,34 +152,36 @@ def _check_heard(raw: dict[str, Any], tables: dict[str, Any], where: Where, prob
 
 
 def _check_sources(name: str, table: Any, tables: dict[str, Any], problems: list[Problem]) -> None:
-    """Check that the devices which a kind's options name are there, and show what it needs of them."""
-    kind = find_kind(table.get("kind")) if isinstance(table, dict) else None
+    """Check that the devices in the options of a kind exist, and have the fields that it needs."""
+    kind = kind_or_none(table.get("kind")) if isinstance(table, dict) else None
     if kind is None:
         return
     options = {f.encode_name for f in structs.fields(kind.options_type)} & table.keys()
-    typed = read({key: table[key] for key in options}, kind.options_type, (), [])
+    typed = parse_table({key: table[key] for key in options}, kind.options_type, (), [])
     for source, needed in (kind.sources(typed) if typed else {}).items():
         where = ("devices", name, next(key for key in options if table[key] == source))
         if source not in tables:
-            problems.append(Problem(where, f"there is no device {show(source)}; {choose(source, tables)}"))
+            problems.append(
+                Problem(where, f"there is no device {format_toml(source)}; {suggest(source, tables)}")
+            )
             continue
-        heard = find_kind(tables[source].get("kind")) if isinstance(tables[source], dict) else None
+        heard = kind_or_none(tables[source].get("kind")) if isinstance(tables[source], dict) else None
         if heard and needed not in heard.fields():
-            text = f"{show(source)} is a {tables[source]['kind']}, which shows no {needed}"
+            text = f"{format_toml(source)} is a {tables[source]['kind']}, which has no field {needed}"
             problems.append(Problem(where, text))
 
 
-def circles(hears: dict[str, dict[str, int]]) -> Iterator[list[str]]:
-    """Yield each circle of devices that hear each other once: first, ..., first again."""
+def circles(listens_to: dict[str, dict[str, int]]) -> Iterator[list[str]]:
+    """Yield each circle of devices that start each other, once, as a list from a device back to itself."""
     done: set[str] = set()
 
     def visit(name: str, path: list[str]) -> Iterator[list[str]]:
         if name in path:
             yield [*path[path.index(name) :], name]
         elif name not in done:
-            for other in hears.get(name, {}):
+            for other in listens_to.get(name, {}):
                 yield from visit(other, [*path, name])
             done.add(name)
 
-    for name in hears:
+    for name in listens_to:
         yield from visit(name, [])

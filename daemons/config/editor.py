@@ -1,4 +1,4 @@
-"""Writes devices into a person's configuration: at its end, and nothing else in it is touched."""
+"""Adds devices to the configuration file: at its end, without changing anything else in it."""
 
 import re
 import unicodedata
@@ -12,23 +12,24 @@ import tomlkit
 from daemons.config.check import RESERVED
 from daemons.config.house import load_house, parse
 from daemons.config.location import Lines, Location
-from daemons.errors import ConfigurationError, PlaceError
-from daemons.storage.paths import write
+from daemons.errors import ConfigurationError, StorageError
+from daemons.storage.paths import replace_file
 from daemons.values import is_finite
 
-LONGEST_NAME = 40
+MAX_NAME_LENGTH = 40
 KEY = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\Z")
 
 
 def add(path: Path, tables: Mapping[str, str]) -> None:
-    """Write tables, as `stanza` makes them, by name into the file; it is changed as a whole or not at all.
+    """Append tables (by device name, as `device_table` returns them) to the file, all or none.
 
-    ConfigurationError tells what would be wrong with the whole file, or which name it has already.
+    Raises ConfigurationError if a name is taken or if the changed file would not be valid, and
+    StorageError if the file cannot be written.
     """
     text, raw = parse(path)
     there = raw.get("devices", {})
     if taken := [name for name in tables if isinstance(there, dict) and name in there]:
-        lines, why = Lines(text), "there is such a device already; choose another name"
+        lines, why = Lines(text), "a device of this name exists already; choose another name"
         raise ConfigurationError(
             [
                 Location(str(path), lines.line(("devices", name)), f"devices.{name}", None, why)
@@ -40,16 +41,16 @@ def add(path: Path, tables: Mapping[str, str]) -> None:
     parts += [end + table.replace("\n", end) for table in tables.values()]
     changed = "".join(parts)
     load_house(path, changed)
-    real = path.resolve()  # what a link leads to is changed, and the link stays
+    real = path.resolve()  # a link stays, and its target is changed
     try:
         mode = real.stat().st_mode & 0o777
     except OSError as error:
-        raise PlaceError(f"{path} cannot be changed: {error.strerror}") from error
-    write(real, changed.encode(), mode)
+        raise StorageError(f"{path} cannot be changed: {error.strerror}") from error
+    replace_file(real, changed.encode(), mode)
 
 
-def stanza(name: str, keys: Mapping[str, str], note: str = "") -> str:
-    """Give the table of one device: its keys, each with its value as TOML has it; a note is a comment."""
+def device_table(name: str, keys: Mapping[str, str], note: str = "") -> str:
+    """Return the table of one device from its keys and their values in TOML; `note` becomes a comment."""
     lines = [f"[devices.{name}]", *(f"{key} = {value}" for key, value in keys.items())]
     if note:
         lines.insert(1, f"# {note}")
@@ -57,9 +58,9 @@ def stanza(name: str, keys: Mapping[str, str], note: str = "") -> str:
 
 
 def argument(text: str) -> tuple[str, str]:
-    """Read KEY=VALUE, and give the value as TOML has it; ValueError when it is none.
+    """Parse KEY=VALUE, and return the value as TOML; raises ValueError for anything else.
 
-    A value that is a number, true, false, a quoted text, a list or a table in TOML is that; all else is text.
+    A number, true, false, a quoted text, a list or a table in TOML keeps its type; all else is text.
     """
     key, equals, value = text.partition("=")
     if not equals or not KEY.match(key):
@@ -73,18 +74,18 @@ def argument(text: str) -> tuple[str, str]:
 
 
 def encode(value: Any) -> str:
-    """Give a value as TOML has it."""
+    """Return a value as TOML."""
     written: str = tomlkit.item(value).as_string()
     return written
 
 
 def name_for(title: str, kind: str, taken: Collection[str]) -> str:
-    """Make a device's name of what it calls itself: one that is allowed, and not taken."""
+    """Return a device name made from a title: one that is allowed and free."""
     plain = unicodedata.normalize("NFKD", title.casefold()).encode("ascii", "ignore").decode()
     word = re.sub(r"[^a-z0-9]+", "_", plain).strip("_")
-    word = (word if word[:1].isalpha() else f"{kind}_{word}")[:LONGEST_NAME].strip("_")
+    word = (word if word[:1].isalpha() else f"{kind}_{word}")[:MAX_NAME_LENGTH].strip("_")
     name, number = word, 1
     while name in taken or name in RESERVED:
         number += 1
-        name = f"{word[: LONGEST_NAME - len(str(number)) - 1]}_{number}"
+        name = f"{word[: MAX_NAME_LENGTH - len(str(number)) - 1]}_{number}"
     return name

@@ -1,4 +1,4 @@
-"""config/house.toml to a House, or to every problem in it with file, line, table, key and remedy."""
+"""Loads config/house.toml: returns a House, or every problem with file, line, table, key and remedy."""
 
 from pathlib import Path
 from socket import gethostname
@@ -15,28 +15,28 @@ from daemons.config.roster import Peer, Roster, make_roster
 from daemons.config.slice import Slice
 from daemons.config.tables import Front, Host, Settings
 from daemons.errors import ConfigurationError
-from daemons.values import Problem, choose, convert, show
+from daemons.values import Problem, convert, format_toml, suggest
 
 DEVICE_KEYS, MIRROR_KEYS, STEWARD_KEYS = {"timezone"}, {"name", "timezone", "locale"}, {"watchdog"}
 BRIDGE_KEYS = {"name"}
 SUN_KEYS = {"latitude", "longitude"}
-"""What each sort of process depends on in [house]: a new name for the house restarts its mirror only."""
+"""The keys of [house] that each process depends on: a new name restarts only the mirror."""
 
 
 class House(Struct, frozen=True, kw_only=True):
-    """A whole configuration, checked."""
+    """A whole configuration, checked and typed."""
 
     settings: Settings
     devices: dict[str, Device]
     hosts: dict[str, Host]
     raw: dict[str, Any]
     text: str
-    """The file itself."""
+    """The text of the file."""
     host: str | None = None
-    """Which host this is, in a house of several."""
+    """The name of this host, in a house of several hosts."""
 
     def table(self, name: str) -> dict[str, Any]:
-        """Give a device's table as it was written."""
+        """Return the table of a device as it was written."""
         found: dict[str, Any] = self.raw["devices"][name]
         return found
 
@@ -53,17 +53,17 @@ class House(Struct, frozen=True, kw_only=True):
 
     @property
     def own(self) -> list[str]:
-        """Name the devices that have a process on this host."""
+        """The devices that have a process on this host."""
         roster = self.roster
         return [name for name in self.devices if not roster.is_elsewhere(name)]
 
     @property
     def roster(self) -> Roster:
-        """Say who lives in it."""
+        """The roster of the house, on this host."""
         return make_roster(self.raw, self.host)
 
     def slices(self) -> dict[str, Slice]:
-        """Give each process of this host its slice: what makes no difference to it is not in it."""
+        """Return the slice of each process of this host; it has only what the process depends on."""
         house = self.raw.get("house", {})
         roster = self.roster
         slices = {}
@@ -71,7 +71,7 @@ class House(Struct, frozen=True, kw_only=True):
             if roster.is_elsewhere(name):
                 continue
             hears_all = device.kind.role != "device"
-            keys = (MIRROR_KEYS if hears_all else DEVICE_KEYS) | (SUN_KEYS if device.by_sun else set())
+            keys = (MIRROR_KEYS if hears_all else DEVICE_KEYS) | (SUN_KEYS if device.uses_sun else set())
             slices[name] = Slice(
                 name=name,
                 house={key: house[key] for key in keys & house.keys()},
@@ -102,7 +102,7 @@ class House(Struct, frozen=True, kw_only=True):
         return slices
 
     def _front(self, roster: Roster) -> Slice:
-        """Give the exchange its slice: where it is reached, who lives where."""
+        """Return the slice of the exchange: its address, and the host of each device."""
         front = convert(self.raw.get("exchange", {}), Front)
         own = self.hosts.get(self.host or "")
         reached = {
@@ -125,7 +125,7 @@ class House(Struct, frozen=True, kw_only=True):
 
 
 def bridged(device: Device, kind: str) -> Peer:
-    """Give what the bridge has to know of a device: it makes no difference to it whom that hears."""
+    """Return what the bridge needs to know about a device."""
     abilities = sorted(device.driver.abilities) if device.driver else ()
     return Peer(
         device.title,
@@ -137,9 +137,9 @@ def bridged(device: Device, kind: str) -> Peer:
 
 
 def load_house(path: Path, text: str | None = None, host: str | None = None) -> House:
-    """Read and check a configuration; ConfigurationError holds all that is wrong with it.
+    """Load and check a configuration; raises ConfigurationError with every problem.
 
-    With `text`, that is checked, as if it stood in the file. `host` is which of its hosts this is.
+    With `text`, check this text instead of the content of the file. `host` is the name of this host.
     """
     text, raw = parse(path, text)
     problems: list[Problem] = []
@@ -157,14 +157,14 @@ def load_house(path: Path, text: str | None = None, host: str | None = None) -> 
             Lines(text).line(("hosts",)),
             "hosts",
             None,
-            f"there is no host {show(host)}; {choose(host, hosts)}",
+            f"there is no host {format_toml(host)}; {suggest(host, hosts)}",
         )
         raise ConfigurationError([where])
     return House(settings=settings, devices=devices, hosts=hosts, raw=raw, text=text, host=host)
 
 
 def parse(path: Path, text: str | None = None) -> tuple[str, dict[str, Any]]:
-    """Read a file of TOML: its text, and what that says; ConfigurationError when it is none."""
+    """Return the text of a TOML file, and its parsed content; raises ConfigurationError if that fails."""
     try:
         text = path.read_bytes().decode() if text is None else text
         raw = tomli.loads(text)
@@ -175,7 +175,7 @@ def parse(path: Path, text: str | None = None) -> tuple[str, dict[str, Any]]:
         what = (
             "is not UTF-8"
             if isinstance(error, UnicodeDecodeError)
-            else "holds a number or a nesting beyond all measure"
+            else "contains a number or a nesting that is too large"
         )
         raise ConfigurationError([Location(str(path), 1, "TOML", None, what)]) from error
     except OSError as error:

@@ -1,4 +1,4 @@
-"""A word in the configuration to its class; the only dynamic import of the house."""
+"""Loads the class of a kind or a driver by its word in the configuration; the only dynamic import."""
 
 import importlib
 import re
@@ -12,23 +12,23 @@ from daemons.errors import HouseError
 from daemons.kinds import Kind
 
 C = TypeVar("C")
-HERE = Path(__file__).parent.parent
+PACKAGE = Path(__file__).parent.parent
 
 
-def find_kind(word: object) -> type[Kind] | None:
-    """Give the class of a kind, or nothing when there is none that works."""
+def kind_or_none(word: object) -> type[Kind] | None:
+    """Return the class of a kind, or None if there is no such kind or its file is broken."""
     try:
         return kind(word) if isinstance(word, str) else None
     except HouseError:
         return None
 
 
-def words(folder: str) -> dict[str, str]:
-    """Give each word of "kinds" or "drivers" with the first line of its file, importing nothing."""
-    import ast  # noqa: PLC0415  a device never lists its siblings
+def available(folder: str) -> dict[str, str]:
+    """Return each word of "kinds" or "drivers" with the first line of its file, without an import."""
+    import ast  # noqa: PLC0415  a device process never needs it
 
     found = {}
-    for file in sorted((HERE / folder).glob("[a-z]*.py")):
+    for file in sorted((PACKAGE / folder).glob("[a-z]*.py")):
         try:
             text = ast.get_docstring(ast.parse(file.read_text()))
         except (SyntaxError, ValueError) as error:
@@ -38,24 +38,24 @@ def words(folder: str) -> dict[str, str]:
 
 
 def kind(word: str) -> type[Kind]:
-    """Give the class of a kind; HouseError when there is no such file, or it is broken."""
+    """Return the class of a kind; raises HouseError if its file is missing or broken."""
     return _load("kinds", word, Kind)
 
 
 def driver(word: str) -> type[Driver]:  # type: ignore[type-arg]
-    """Give the class of a driver; HouseError when there is no such file, or it is broken."""
+    """Return the class of a driver; raises HouseError if its file is missing or broken."""
     return _load("drivers", word, Driver)  # type: ignore[type-abstract]
 
 
-def lacks(module: str) -> str | None:
-    """Say that a module is not installed, and what installs it; nothing when it is there."""
-    from importlib import util  # noqa: PLC0415  only the check of a whole configuration asks
+def missing_library(module: str) -> str | None:
+    """Return a text if a module is not installed, with the command that installs it; otherwise None."""
+    from importlib import util  # noqa: PLC0415  only the check of a whole configuration needs it
 
-    return None if util.find_spec(module) else needs(ModuleNotFoundError(name=module))
+    return None if util.find_spec(module) else missing_module_text(ModuleNotFoundError(name=module))
 
 
-def needs(error: ModuleNotFoundError) -> str:
-    """Say which package is missing, and what installs it where that is one of our extras."""
+def missing_module_text(error: ModuleNotFoundError) -> str:
+    """Return which package is missing, and the command that installs it if an extra of ours has it."""
     module = error.name or ""
     extra, package = _extra(module.partition(".")[0])
     if extra is None:
@@ -64,8 +64,8 @@ def needs(error: ModuleNotFoundError) -> str:
 
 
 def _extra(module: str) -> tuple[str | None, str]:
-    """Find the extra that brings a module: the extra or its package is called the same."""
-    from importlib import metadata  # noqa: PLC0415  only what is missing needs it
+    """Return the extra that installs a module, and its package; one of the two has the module's name."""
+    from importlib import metadata  # noqa: PLC0415  only an error needs it
 
     with suppress(metadata.PackageNotFoundError):
         for line in metadata.requires("house-daemons") or ():
@@ -75,21 +75,21 @@ def _extra(module: str) -> tuple[str | None, str]:
     return None, module
 
 
-def role(word: str) -> Callable[[Any], None]:
-    """Give the function that runs a process: `run` of daemons/processes/WORD/WORD.py."""
+def run_function(word: str) -> Callable[[Any], None]:
+    """Return the function that runs a process: `run` of daemons/processes/WORD/WORD.py."""
     found: Callable[[Any], None] = importlib.import_module(f"daemons.processes.{word}.{word}").run
     return found
 
 
 def _load(folder: str, word: str, contract: type[C]) -> type[C]:
-    """Import daemons/FOLDER/WORD.py and give the class that is the word in CamelCase."""
+    """Import daemons/FOLDER/WORD.py and return its class, whose name is the word in CamelCase."""
     name = "".join(part.capitalize() for part in word.split("_"))
     try:
         module = importlib.import_module(f"daemons.{folder}.{word}")
     except ModuleNotFoundError as error:
         if error.name == f"daemons.{folder}.{word}":
             raise HouseError(f"there is no daemons/{folder}/{word}.py") from error
-        raise HouseError(f"daemons/{folder}/{word}.py {needs(error)}") from error
+        raise HouseError(f"daemons/{folder}/{word}.py {missing_module_text(error)}") from error
     except Exception as error:
         raise HouseError(f"daemons/{folder}/{word}.py is broken: {type(error).__name__}: {error}") from error
     found = getattr(module, name, None)

@@ -11,7 +11,7 @@ from daemons.values import Problem
 
 
 class Location(Struct, frozen=True):
-    """A problem, and where in the file it stands."""
+    """A problem and its position in the file; its text is `file:line: [table] key: problem`."""
 
     file: str
     line: int
@@ -27,9 +27,9 @@ class Location(Struct, frozen=True):
 class Lines:
     """Finds the line of a value in TOML text.
 
-    tomli gives values without places. But any beginning of the file that ends between two
-    statements is TOML as well, so the line on which a value first exists can be found by
-    parsing beginnings of it, by bisection; only a file with a problem pays for that.
+    tomli returns values without positions. But every beginning of the file that ends between two
+    statements is TOML, too. So a bisection over parsed beginnings finds the line on which a value
+    first exists. Only a file with a problem pays for that.
     """
 
     def __init__(self, text: str) -> None:
@@ -37,7 +37,7 @@ class Lines:
         self._parsed: dict[int, dict[str, Any]] = {}
 
     def line(self, path: Where) -> int:
-        """Give the first line of the statement that made the path, or its nearest ancestor."""
+        """Return the first line of the statement that defines a path, or its nearest ancestor."""
         while path:
             number = bisect_left(
                 range(len(self._lines)), True, key=lambda n: exists(self._up_to(n + 1), path)
@@ -48,7 +48,7 @@ class Lines:
         return 1
 
     def _up_to(self, number: int) -> dict[str, Any]:
-        """Parse the beginning that ends with the statement which this line belongs to."""
+        """Return the parsed beginning that ends with the statement on a line."""
         end = number
         while end not in self._parsed:
             try:
@@ -59,7 +59,7 @@ class Lines:
         return self._parsed[number]
 
     def locate(self, file: str, problem: Problem) -> Location:
-        """Say where a problem stands: the innermost table that has a header, and the key in it."""
+        """Return the position of a problem: the innermost table with a header, and the key in it."""
         words = [str(part) for part in problem.path]
         depth = 2 if words[0] in ("devices", "hosts") else 1
         if words[2:3] == ["when"]:
@@ -70,7 +70,7 @@ class Lines:
 
 
 def exists(raw: Any, path: Where) -> bool:
-    """Tell whether parsed TOML has something at a path."""
+    """Return whether parsed TOML has a value at a path."""
     for part in path:
         try:
             raw = raw[part]

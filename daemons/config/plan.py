@@ -1,4 +1,4 @@
-"""What a reload would do, and why: how the slices that run differ from those that are written. Pure."""
+"""The plan of a reload: which processes it starts, stops and restarts, and why. Pure."""
 
 from collections.abc import Iterator
 from typing import Any, Literal
@@ -10,45 +10,49 @@ from daemons.config.slice import Slice
 
 
 class Difference(Struct, frozen=True):
-    """One value that is another; a side on which it is not there at all has nothing."""
+    """One value that differs; on a side where it is missing, it is None."""
 
     key: str
     old: Any
     new: Any
 
 
-class Change(Struct, frozen=True):
-    """What happens to one process."""
+class ProcessChange(Struct, frozen=True):
+    """What a reload does to one process."""
 
     name: str
     action: Literal["start", "stop", "restart"]
     differences: tuple[Difference, ...]
 
 
-def make_plan(running: dict[str, Slice], written: dict[str, Slice], *, relaunched: set[str]) -> list[Change]:
-    """Say what happens to whom.
+def make_plan(
+    running: dict[str, Slice], written: dict[str, Slice], *, relaunched: set[str]
+) -> list[ProcessChange]:
+    """Return the changes that lead from the running slices to the written ones.
 
-    `relaunched` are those whose program differs for another reason than their slice.
+    `relaunched` are processes whose supervisord program differs although their slice does not.
     """
     plan = []
     for name in sorted(running.keys() | written.keys()):
         old, new = running.get(name), written.get(name)
         differences = tuple(differ(old, new))
         if old is None:
-            plan.append(Change(name, "start", differences))
+            plan.append(ProcessChange(name, "start", differences))
         elif new is None:
-            plan.append(Change(name, "stop", differences))
+            plan.append(ProcessChange(name, "stop", differences))
         elif differences:
-            plan.append(Change(name, "restart", differences))
+            plan.append(ProcessChange(name, "restart", differences))
         elif name in relaunched:
             plan.append(
-                Change(name, "restart", (Difference("program", "as it was", "as this version launches it"),))
+                ProcessChange(
+                    name, "restart", (Difference("program", "as installed", "as this version renders it"),)
+                )
             )
     return plan
 
 
 def differ(old: Slice | None, new: Slice | None) -> Iterator[Difference]:
-    """Yield each value in which two slices differ, by its path."""
+    """Yield each value that differs between two slices, with its path."""
     before, after = dict(flatten(old)), dict(flatten(new))
     for key in sorted(before.keys() | after.keys()):
         if before.get(key) != after.get(key):
@@ -56,7 +60,7 @@ def differ(old: Slice | None, new: Slice | None) -> Iterator[Difference]:
 
 
 def flatten(slice_: Slice | None) -> Iterator[tuple[str, Any]]:
-    """Yield each value of a slice with its path, as a person would name it."""
+    """Yield each value of a slice with its path in the configuration."""
     if slice_ is None:
         return
     raw = msgspec.to_builtins(slice_)

@@ -8,37 +8,41 @@ from msgspec import Struct
 
 from daemons.config.roster import Peer
 from daemons.config.tables import Host, Settings
-from daemons.errors import PlaceError
+from daemons.errors import StorageError
 from daemons.values import convert
 
 
 class Slice(Struct, frozen=True, kw_only=True):
-    """All of a configuration that one process depends on; another slice is another process."""
+    """Everything in the configuration that one process depends on; a changed slice restarts it.
+
+    A device process never reads the file that a person edits. It reads its slice, which was checked
+    with the whole file. So a half-edited file cannot reach a device that restarts.
+    """
 
     name: str
     house: dict[str, Any]
-    """Of the table [house], the keys that make a difference to this process."""
+    """The keys of [house] that this process depends on."""
     table: dict[str, Any]
-    """Its own table: [devices.NAME], or [NAME] for one of the house's own processes."""
+    """Its own table: [devices.NAME], or [NAME] for a process that is no device."""
     peers: dict[str, Peer] = {}
     services: tuple[str, ...] = ()
     host: str | None = None
-    """Which host this is, in a house of several."""
+    """The name of this host, in a house of several hosts."""
     hosts: dict[str, Host] = {}
-    """The others."""
+    """The other hosts."""
 
     @property
     def settings(self) -> Settings:
-        """Give the table [house], typed."""
+        """The table [house], typed."""
         return convert(self.house, Settings)
 
     def encode(self) -> bytes:
-        """Give it as JSON."""
+        """Return the slice as JSON."""
         return msgspec.json.encode(self, order="sorted")
 
 
 def slice_path(name: str) -> Path:
-    """Say where a slice stands, from inside the run directory."""
+    """Return the path of a slice, relative to the run directory."""
     return Path("devices") / f"{name}.json"
 
 
@@ -47,6 +51,6 @@ def read_slice(name: str) -> Slice:
     try:
         return msgspec.json.decode(slice_path(name).read_bytes(), type=Slice)
     except (OSError, msgspec.MsgspecError) as error:
-        raise PlaceError(
+        raise StorageError(
             f"{slice_path(name).absolute()} cannot be read ({error}); `house up` writes it"
         ) from error

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from msgspec import Meta, Struct, field
 
-from daemons.config.sun import Almanac
+from daemons.config.sun import SunCalendar
 from daemons.drivers.transports.broker import Broker
 from daemons.values import KeyText, Seconds
 
@@ -17,19 +17,19 @@ class Bridging(Broker, frozen=True, kw_only=True):
     """The table [bridge]."""
 
     prefix: Prefix = "house"
-    """What the house's topics begin with; each house at a broker has its own."""
+    """The first levels of the topics of this house; each house at a broker needs its own."""
     commands: bool = True
-    """Whether commands are taken from the broker; otherwise it only tells."""
+    """Whether the bridge accepts commands from the broker."""
     discovery: Literal["device", "component", "off"] = "device"
-    """How Home Assistant is told of the devices: "component" for versions before 2024.11."""
+    """The form of the discovery messages; "component" is for Home Assistant before 2024.11."""
     discovery_prefix: Prefix = "homeassistant"
-    """Where Home Assistant looks for them."""
+    """The prefix of the topics that Home Assistant reads discovery messages from."""
 
     host: str | None = None
-    """On which host the bridge runs, in a house of several; nothing: on the first."""
+    """The host that runs the bridge, in a house of several hosts; by default the first one."""
 
     def __post_init__(self) -> None:
-        """Refuse what would be said in Home Assistant's own place, and a key that does nothing."""
+        """Check rules over several keys."""
         if self.prefix == self.discovery_prefix:
             raise ValueError("prefix and discovery_prefix must differ")
         if self.certificate_authority is not None and not self.tls:
@@ -46,7 +46,7 @@ FRONT_PORT = 8070
 
 
 FOREIGN = "foreign"
-"""The driver of what no process of the house is."""
+"""The driver of a device that your own program runs."""
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -55,37 +55,37 @@ class Settings(Struct, frozen=True, kw_only=True):
     name: Title = "House"
     timezone: Annotated[str, Meta(min_length=1)] = "UTC"
     locale: Annotated[str, Meta(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*\Z")] = "en-GB"
-    """How the mirror's page writes dates and numbers: a language tag (BCP 47), such as "de-DE"."""
+    """How the page writes dates and numbers: a language tag (BCP 47), such as "de-DE"."""
     latitude: Annotated[float, Meta(ge=-90, le=90)] | None = None
     """Degrees north; south is negative."""
     longitude: Annotated[float, Meta(ge=-180, le=180)] | None = None
     """Degrees east; west is negative."""
     watchdog_seconds: Seconds = field(name="watchdog", default=Seconds(3))
-    """How long a process may be silent before it is taken for hung, killed and started again."""
+    """How long a process may send no heartbeat before the steward kills and restarts it."""
 
     def __post_init__(self) -> None:
-        """Refuse a patience that would kill what is well: a sign of life comes once a second."""
+        """Check rules over several keys, and that the watchdog is longer than the heartbeat's period."""
         if self.watchdog_seconds < 1:
-            raise ValueError("watchdog must be 1s or longer, for a sign of life comes once a second")
+            raise ValueError("watchdog must be 1s or longer, because a heartbeat comes once a second")
         if (self.latitude is None) != (self.longitude is None):
-            raise ValueError("latitude and longitude go together")
+            raise ValueError("latitude and longitude are needed together")
 
     @property
-    def almanac(self) -> Almanac:
-        """Give the times of day of where the house stands; ValueError when there is no such timezone."""
-        return Almanac(zone(self.timezone), self.latitude, self.longitude)
+    def calendar(self) -> SunCalendar:
+        """The calendar of the house's place; raises ValueError for an unknown timezone."""
+        return SunCalendar(zone(self.timezone), self.latitude, self.longitude)
 
 
 class Recording(Struct, frozen=True, kw_only=True):
     """The table [recorder]."""
 
     enabled: bool = True
-    """Whether what happens is written down at all."""
+    """Whether the house records its history."""
     keep_seconds: Seconds = field(name="keep", default=Seconds(30 * 86400))
-    """How long it is kept."""
+    """How long the history is kept."""
 
     def __post_init__(self) -> None:
-        """Refuse to keep less than the shortest timeline shows."""
+        """Check that at least the shortest timeline of the page is kept."""
         if self.keep_seconds < 3600:  # noqa: PLR2004
             raise ValueError("keep must be 1h or longer; `enabled = false` records nothing")
 
@@ -94,12 +94,12 @@ class Front(Struct, frozen=True, kw_only=True):
     """The table [exchange]."""
 
     address: Annotated[str, Meta(min_length=1, max_length=253)] | None = None
-    """Which address of this machine it is reached at over the network; "*" is all of them. Nothing: none."""
+    """The address of this machine to listen on, "*" for all of them, or None for no network access."""
     port: Annotated[int, Meta(ge=1, le=65533)] = FRONT_PORT
     """The first of three ports in a row."""
 
     def __post_init__(self) -> None:
-        """Refuse what is no address of a machine's own: a socket could not be bound to it."""
+        """Check that the address is an IP address."""
         if self.address not in (None, "*"):
             from ipaddress import ip_address  # noqa: PLC0415  only an exchange needs it
 
@@ -114,9 +114,9 @@ class Host(Struct, frozen=True, kw_only=True):
     """One table [hosts.NAME]: a machine of this house."""
 
     address: Annotated[str, Meta(min_length=1, max_length=253)]
-    """Where the other hosts reach it."""
+    """The address at which the other hosts reach this one."""
     public_key: KeyText
-    """What `house keys own` prints there: by it the other hosts know that it is that host."""
+    """The public key that `house keys own` prints there; it identifies the host."""
     port: Annotated[int, Meta(ge=1, le=65533)] = FRONT_PORT
 
 
@@ -133,16 +133,14 @@ class Common(Struct, frozen=True, kw_only=True):
     when: tuple[dict[str, Any], ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse a grace in which nothing could ever be acted on."""
+        """Check that the grace is longer than nothing."""
         if self.grace_seconds <= 0:
             raise ValueError("grace must be longer than 0s")
 
 
 def zone(timezone: str) -> ZoneInfo:
-    """Give the house's timezone; ValueError when there is none of that name."""
+    """Return a timezone by its name; raises ValueError for an unknown one."""
     try:
         return ZoneInfo(timezone)
     except (ZoneInfoNotFoundError, OSError, ValueError) as error:
-        raise ValueError(
-            f"there is no timezone {timezone!r}; allowed: names such as Europe/Berlin"
-        ) from error
+        raise ValueError(f"unknown timezone {timezone!r}; allowed: names such as Europe/Berlin") from error

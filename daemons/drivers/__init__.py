@@ -29,7 +29,7 @@ class Driver(ABC, Generic[O]):
     """Whether something in the real world moves."""
     runs_here: ClassVar[bool] = True
     """Whether a process of the house is the device; else a program of somebody's own is it."""
-    pace: float = 1.0
+    speed: float = 1.0
     """How many times faster than usual this hardware works; only a simulated one is not at 1."""
     socket: Any = None
     """What the device's loop watches: when it can be read, there is a new reading."""

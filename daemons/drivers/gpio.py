@@ -19,10 +19,10 @@ import msgspec
 from msgspec import Meta, Struct, field
 
 from daemons.drivers import Driver
-from daemons.errors import PlaceError
+from daemons.errors import StorageError
 from daemons.kinds import Ability, Load, Press, Reading, Setting, Touch
-from daemons.runtime.clock import machine, uptime
-from daemons.storage.paths import write
+from daemons.runtime.clock import boot_id, uptime
+from daemons.storage.paths import replace_file
 from daemons.values import Seconds
 
 # gpiozero ends by making every pin an input, which would drop a relay whenever its process restarts.
@@ -72,7 +72,7 @@ class Options(Struct, frozen=True, kw_only=True):
 class Levels(Struct, frozen=True):
     """Which relay was switched on last, and in which start of the machine."""
 
-    machine: str
+    boot_id: str = msgspec.field(name="machine")
     on: str | None = None
 
 
@@ -163,7 +163,7 @@ class Gpio(Driver[Options]):
         name = {None: "relay", "open": "opens", "close": "closes"}[setting.direction] if setting.on else None
         try:
             self._remember(name)
-        except PlaceError as error:  # what would be off after a restart does not go on
+        except StorageError as error:  # what would be off after a restart does not go on
             self._complaint = str(error)
             return
         self._complaint = None
@@ -243,7 +243,7 @@ class Gpio(Driver[Options]):
             found = msgspec.json.decode(self._path.read_bytes(), type=Levels)
         except (OSError, msgspec.MsgspecError):
             return None
-        return found.on if found.machine == machine() else None
+        return found.on if found.boot_id == boot_id() else None
 
     def _remember(self, on: str | None) -> None:
         """Note which relay is on, or PlaceError; off is no note, which a full disk can hold too."""
@@ -255,7 +255,7 @@ class Gpio(Driver[Options]):
         else:
             with suppress(OSError):
                 self._path.parent.mkdir(parents=True, exist_ok=True)
-            write(self._path, msgspec.json.encode(Levels(machine(), on)))
+            replace_file(self._path, msgspec.json.encode(Levels(boot_id(), on)))
         self._noted = on
 
     def _lose(self, error: Exception, now: float) -> None:

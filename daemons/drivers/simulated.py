@@ -22,9 +22,9 @@ from msgspec import Meta, Struct, field
 from msgspec.structs import asdict, replace
 
 from daemons.drivers import Driver
-from daemons.errors import PlaceError
+from daemons.errors import StorageError
 from daemons.kinds import Ability, Direction, Load, Press, Reading, Setting, Touch
-from daemons.storage.paths import write
+from daemons.storage.paths import replace_file
 from daemons.values import Seconds
 
 T = TypeVar("T")
@@ -223,7 +223,7 @@ class Button:
         began = self._offset if self._offset <= size else 0  # a smaller file is another one
         found, offset = read_lines(self._path, Pressed, began)
         if offset != self._offset:
-            write(self._mark, str(offset).encode())
+            replace_file(self._mark, str(offset).encode())
             self._offset = offset
         young = [pressed.what for pressed in found if now - pressed.at < OLDEST_PRESS_SECONDS]
         return tuple(Press(what, os.urandom(5).hex()) for what in young)
@@ -238,7 +238,7 @@ class Measured(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 NUMBERS = msgspec.json.Decoder(dict[str, int | float | None])
-msgspec.convert({}, Measured)  # works the type out now, before the nursery forks
+msgspec.convert({}, Measured)  # works the type out now, before prefork forks
 
 
 class Gauge:
@@ -310,7 +310,7 @@ class Simulated(Driver[Options]):
 
     def __init__(self, device: str, options: Options) -> None:
         super().__init__(device, options)
-        self.pace = options.speed
+        self.speed = options.speed
         self._late: tuple[float, Setting, str | None] | None = None
         self._fault: str | None = None
         self._hung: Reading | None = None
@@ -351,7 +351,7 @@ class Simulated(Driver[Options]):
         reading = self._look(now)
         try:
             reading = replace(reading, presses=self._button.take(now))
-        except PlaceError as error:
+        except StorageError as error:
             reading = replace(reading, fault=reading.fault or str(error))
         # A file that was written a moment ago may be again, and look the same.
         old = all(marked is None or time.time() - marked.st_mtime > OLD_SECONDS for marked in marks)

@@ -137,7 +137,7 @@ class Kind(ABC):
     """Its commands: the class's name in lower case is the word, its fields are the arguments."""
 
     @classmethod
-    @cache  # msgspec reads the annotations anew each time, and the nursery does it for all
+    @cache  # msgspec reads the annotations anew each time, and prefork does it once for all devices
     def fields(cls) -> dict[str, Any]:
         """Give the type of each field that such a device shows."""
         return {field.encode_name: field.type for field in structs.fields(cls.state_type)}
@@ -167,10 +167,10 @@ class Machine(Kind, Generic[O, M]):
     """What its driver must be able to do; one of these is enough."""
     memory_type: ClassVar[type[Struct]]
 
-    def __init__(self, options: O, pace: float = 1.0) -> None:
-        """`pace` is how many times faster than usual the hardware works (a simulated one can)."""
+    def __init__(self, options: O, speed: float = 1.0) -> None:
+        """`speed` is how many times faster than usual the hardware works (a simulated one can)."""
         self.options = options
-        self.pace = pace
+        self.speed = speed
 
     @classmethod
     def measurements(cls) -> frozenset[str]:
@@ -189,21 +189,21 @@ class Machine(Kind, Generic[O, M]):
         return super().fields() | {field.encode_name: field.type for field in structs.fields(Link)}
 
     @abstractmethod
-    def obey(self, memory: M, command: Any, now: float) -> M:
+    def handle_command(self, memory: M, command: Any, now: float) -> M:
         """Do as told by one of `commands`, or raise Rejected with the reason."""
 
     @abstractmethod
-    def elapse(self, memory: M, now: float) -> M:
-        """Let time pass: called at `due`, and harmless at any other moment."""
+    def advance(self, memory: M, now: float) -> M:
+        """Let time pass: called at `next_deadline`, and harmless at any other moment."""
 
     @abstractmethod
-    def observe(self, memory: M, reading: Reading, now: float) -> M:
+    def adopt(self, memory: M, reading: Reading, now: float) -> M:
         """Take it as it is: the hardware was switched by something else, or does not follow.
 
         Here `reading.on` is always true or false.
         """
 
-    def measure(self, memory: M, reading: Reading, now: float) -> M:
+    def update_measurements(self, memory: M, reading: Reading, now: float) -> M:
         """Take note of what is measured; called with every reading, before all else."""
         return memory
 
@@ -211,7 +211,7 @@ class Machine(Kind, Generic[O, M]):
         """Take a hand at the hardware's own button."""
         return memory
 
-    def sense(self, memory: M, heard: Mapping[str, Mapping[str, Scalar] | None], now: float) -> M:
+    def update_sources(self, memory: M, heard: Mapping[str, Mapping[str, Scalar] | None], now: float) -> M:
         """Take note of the devices it listens to: what each shows, nothing for one that is silent.
 
         One that was not heard yet, and may still be, is not among them.
@@ -219,17 +219,17 @@ class Machine(Kind, Generic[O, M]):
         return memory
 
     @abstractmethod
-    def due(self, memory: M) -> float | None:
+    def next_deadline(self, memory: M) -> float | None:
         """Say when time makes a difference next."""
 
     @abstractmethod
-    def wants(self, memory: M) -> Setting:
+    def desired_setting(self, memory: M) -> Setting:
         """Say what the hardware shall do."""
 
     @abstractmethod
-    def shows(self, memory: M, reading: Reading, now: float) -> Struct:
+    def state(self, memory: M, reading: Reading, now: float) -> Struct:
         """Give the State."""
 
     @abstractmethod
-    def loads(self) -> tuple[Load, ...]:
+    def power_profile(self) -> tuple[Load, ...]:
         """Say what such an appliance draws over time, once on; the last stretch lasts."""

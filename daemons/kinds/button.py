@@ -66,7 +66,7 @@ class Button(Machine[Options, Memory]):
     state_type = State
     commands = (Single, Double, Long)
 
-    def obey(self, memory: Memory, command: Single | Double | Long, now: float) -> Memory:
+    def handle_command(self, memory: Memory, command: Single | Double | Long, now: float) -> Memory:
         """Be pressed, as by a hand."""
         return self.press(memory, TOUCH[type(command)], now)
 
@@ -74,24 +74,24 @@ class Button(Machine[Options, Memory]):
         """Turn to what the press is."""
         return Memory(what, now, what, memory.presses + 1)
 
-    def elapse(self, memory: Memory, now: float) -> Memory:
+    def advance(self, memory: Memory, now: float) -> Memory:
         """Be idle again."""
         over = memory.until is not None and now >= memory.until
         return Memory(last=memory.last, presses=memory.presses) if over else memory
 
-    def observe(self, memory: Memory, reading: Reading, now: float) -> Memory:
+    def adopt(self, memory: Memory, reading: Reading, now: float) -> Memory:
         """Have nothing that could be on."""
         return memory
 
-    def due(self, memory: Memory) -> float | None:
+    def next_deadline(self, memory: Memory) -> float | None:
         """Be idle again at once."""
         return memory.until
 
-    def wants(self, memory: Memory) -> Setting:
+    def desired_setting(self, memory: Memory) -> Setting:
         """Want nothing."""
         return Setting(on=False)
 
-    def shows(self, memory: Memory, reading: Reading, now: float) -> State:
+    def state(self, memory: Memory, reading: Reading, now: float) -> State:
         """Show how it was pressed."""
         return State(
             phase=memory.phase,
@@ -101,6 +101,6 @@ class Button(Machine[Options, Memory]):
             fault=reading.fault,
         )
 
-    def loads(self) -> tuple[Load, ...]:
+    def power_profile(self) -> tuple[Load, ...]:
         """Draw nothing."""
         return ((1.0, 0.0),)

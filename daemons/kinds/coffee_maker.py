@@ -71,7 +71,7 @@ class CoffeeMaker(Machine[Options, Memory]):
     state_type = State
     commands = (Start, Stop)
 
-    def obey(self, memory: Memory, command: Start | Stop, now: float) -> Memory:
+    def handle_command(self, memory: Memory, command: Start | Stop, now: float) -> Memory:
         """Start, unless it is at it already, or stop."""
         if isinstance(command, Stop):
             return Memory(starts=memory.starts)
@@ -79,7 +79,7 @@ class CoffeeMaker(Machine[Options, Memory]):
             raise Rejected(f"it is already {memory.phase}")
         return self._heat(memory, now)
 
-    def elapse(self, memory: Memory, now: float) -> Memory:
+    def advance(self, memory: Memory, now: float) -> Memory:
         """Go from heating to brewing, to ready, to idle, each when its time has come."""
         while memory.until is not None and now >= memory.until:
             if memory.phase == "heating":
@@ -90,26 +90,26 @@ class CoffeeMaker(Machine[Options, Memory]):
                 memory = Memory(starts=memory.starts)
         return memory
 
-    def observe(self, memory: Memory, reading: Reading, now: float) -> Memory:
+    def adopt(self, memory: Memory, reading: Reading, now: float) -> Memory:
         """Follow the hand that switched it."""
         if reading.on and memory.phase == "idle":
             return self._heat(memory, now)
         return memory if reading.on else Memory(starts=memory.starts)
 
-    def due(self, memory: Memory) -> float | None:
+    def next_deadline(self, memory: Memory) -> float | None:
         """Wait for the end of the phase."""
         return memory.until
 
-    def wants(self, memory: Memory) -> Setting:
+    def desired_setting(self, memory: Memory) -> Setting:
         """Be on in every phase but idle."""
         return Setting(memory.phase != "idle")
 
-    def shows(self, memory: Memory, reading: Reading, now: float) -> State:
+    def state(self, memory: Memory, reading: Reading, now: float) -> State:
         """Show the phase, and how far the coffee is."""
         progress = remaining = None
         if memory.phase in ("heating", "brewing") and memory.until is not None:
-            total = (self.options.heat_seconds + self.options.brew_seconds) / self.pace
-            after = self.options.brew_seconds / self.pace if memory.phase == "heating" else 0.0
+            total = (self.options.heat_seconds + self.options.brew_seconds) / self.speed
+            after = self.options.brew_seconds / self.speed if memory.phase == "heating" else 0.0
             left = min(max(0.0, memory.until - now) + after, total)
             remaining = round(left, 1)
             progress = round(100 * (1 - left / total), 1)
@@ -124,17 +124,17 @@ class CoffeeMaker(Machine[Options, Memory]):
             fault=reading.fault,
         )
 
-    def loads(self) -> tuple[Load, ...]:
+    def power_profile(self) -> tuple[Load, ...]:
         """Draw much while heating, less while brewing, little while keeping warm."""
         return (
-            (self.options.heat_seconds / self.pace, 1100.0),
-            (self.options.brew_seconds / self.pace, 650.0),
+            (self.options.heat_seconds / self.speed, 1100.0),
+            (self.options.brew_seconds / self.speed, 650.0),
             (1.0, 60.0),
         )
 
     def _heat(self, memory: Memory, now: float) -> Memory:
-        return Memory("heating", now, now + self.options.heat_seconds / self.pace, memory.starts + 1)
+        return Memory("heating", now, now + self.options.heat_seconds / self.speed, memory.starts + 1)
 
     def _next(self, memory: Memory, phase: Literal["brewing", "ready"], seconds: float) -> Memory:
         began = memory.until or 0.0
-        return Memory(phase, began, began + seconds / self.pace, memory.starts)
+        return Memory(phase, began, began + seconds / self.speed, memory.starts)

@@ -92,9 +92,9 @@ class Cover(Machine[Options, Memory]):
     state_type = State
     commands = (Open, Close, Stop, Set)
 
-    def obey(self, memory: Memory, command: Open | Close | Stop | Set, now: float) -> Memory:
+    def handle_command(self, memory: Memory, command: Open | Close | Stop | Set, now: float) -> Memory:
         """Move, or stop."""
-        memory = self.elapse(memory, now)
+        memory = self.advance(memory, now)
         match command:
             case Open():
                 return self._go(memory, 100, now)
@@ -104,7 +104,7 @@ class Cover(Machine[Options, Memory]):
                 return self._go(memory, command.position_percent, now)
         return self._stop(memory, now)
 
-    def elapse(self, memory: Memory, now: float) -> Memory:
+    def advance(self, memory: Memory, now: float) -> Memory:
         """End a move when its time is over; begin one when the motor has rested."""
         while memory.until is not None and now >= memory.until:
             ended = memory.until
@@ -116,32 +116,32 @@ class Cover(Machine[Options, Memory]):
                 memory = self._go(memory, goal, ended)  # it went to an end first, to know where it is
         return memory
 
-    def observe(self, memory: Memory, reading: Reading, now: float) -> Memory:
+    def adopt(self, memory: Memory, reading: Reading, now: float) -> Memory:
         """Follow the hand, or the hardware that has stopped by itself."""
-        memory = self._stop(self.elapse(memory, now), now)
+        memory = self._stop(self.advance(memory, now), now)
         if not reading.on:
             return memory
         return self._move(replace(memory, goal=0 if reading.direction == "close" else 100), now)
 
-    def measure(self, memory: Memory, reading: Reading, now: float) -> Memory:
+    def update_measurements(self, memory: Memory, reading: Reading, now: float) -> Memory:
         """Believe hardware that knows where it is, once it stands."""
         told = reading.position_percent
         if told is None or memory.until is not None or reading.on or memory.position == told:
             return memory
         return replace(memory, position=float(told))
 
-    def due(self, memory: Memory) -> float | None:
+    def next_deadline(self, memory: Memory) -> float | None:
         """Wait for the end of the move, or of the rest."""
         return memory.until
 
-    def wants(self, memory: Memory) -> Setting:
+    def desired_setting(self, memory: Memory) -> Setting:
         """Have the motor run, and by itself no longer than it has to."""
         if memory.direction is None or memory.until is None:
             return Setting(on=False)
         longest = memory.until - memory.began + OVERRUN_SECONDS
         return Setting(on=True, direction=memory.direction, off_after_seconds=longest)
 
-    def shows(self, memory: Memory, reading: Reading, now: float) -> State:
+    def state(self, memory: Memory, reading: Reading, now: float) -> State:
         """Show where it is, as far as that is known."""
         position = self._position(memory, now)
         left = (
@@ -159,7 +159,7 @@ class Cover(Machine[Options, Memory]):
             fault=reading.fault,
         )
 
-    def loads(self) -> tuple[Load, ...]:
+    def power_profile(self) -> tuple[Load, ...]:
         """Draw the same all the time."""
         return ((1.0, 150.0),)
 

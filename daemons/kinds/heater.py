@@ -111,15 +111,15 @@ class Heater(Machine[Options, Memory]):
         """Listen to the one that measures."""
         return {options.source: "temperature_celsius"} if options.source else {}
 
-    def obey(self, memory: Memory, command: On | Off | Set, now: float) -> Memory:
+    def handle_command(self, memory: Memory, command: On | Off | Set, now: float) -> Memory:
         """Keep another temperature, or none; a rest is not cut short by it."""
         if isinstance(command, Set):
             memory = replace(memory, target_celsius=command.celsius)
         return self._decide(replace(memory, enabled=not isinstance(command, Off)), now)
 
-    def elapse(self, memory: Memory, now: float) -> Memory:
+    def advance(self, memory: Memory, now: float) -> Memory:
         """Stop when it has heated long enough, or blindly for too long; only a temperature starts it."""
-        due = self.due(memory)
+        due = self.next_deadline(memory)
         if due is None or now < due:
             return memory
         if not memory.heating:
@@ -128,22 +128,24 @@ class Heater(Machine[Options, Memory]):
         return (
             self._stop(memory)
             if blindly
-            else self.elapse(self._stop(memory, due + self.options.rest_seconds), now)
+            else self.advance(self._stop(memory, due + self.options.rest_seconds), now)
         )
 
-    def observe(self, memory: Memory, reading: Reading, now: float) -> Memory:
+    def adopt(self, memory: Memory, reading: Reading, now: float) -> Memory:
         """Follow the hand: off is a rest; on is to keep the temperature from now on."""
         if not reading.on:
             return self._stop(memory, now + self.options.rest_seconds)
         return memory if memory.heating else self._start(replace(memory, enabled=True, rests=None), now)
 
-    def measure(self, memory: Memory, reading: Reading, now: float) -> Memory:
+    def update_measurements(self, memory: Memory, reading: Reading, now: float) -> Memory:
         """Take its own temperature, where no other device tells it."""
         if self.options.source is not None:
             return memory
         return self._feel(memory, reading.temperature_celsius if reading.reachable else None, now)
 
-    def sense(self, memory: Memory, heard: Mapping[str, Mapping[str, Scalar] | None], now: float) -> Memory:
+    def update_sources(
+        self, memory: Memory, heard: Mapping[str, Mapping[str, Scalar] | None], now: float
+    ) -> Memory:
         """Take the temperature that its source tells."""
         if self.options.source is None or self.options.source not in heard:
             return memory  # it may still speak up
@@ -151,7 +153,7 @@ class Heater(Machine[Options, Memory]):
         told = state.get("temperature_celsius") if state else None
         return self._feel(memory, told if isinstance(told, int | float) else None, now)
 
-    def due(self, memory: Memory) -> float | None:
+    def next_deadline(self, memory: Memory) -> float | None:
         """Wait for the end of heating, of heating blindly, or of the rest."""
         if not memory.heating:
             return memory.rests
@@ -160,11 +162,11 @@ class Heater(Machine[Options, Memory]):
             ends.append(memory.blind + self.options.blind_seconds)
         return min(ends)
 
-    def wants(self, memory: Memory) -> Setting:
+    def desired_setting(self, memory: Memory) -> Setting:
         """Be on while heating."""
         return Setting(memory.heating)
 
-    def shows(self, memory: Memory, reading: Reading, now: float) -> State:
+    def state(self, memory: Memory, reading: Reading, now: float) -> State:
         """Show what it keeps, and how warm it is."""
         is_blind = memory.temperature_celsius is None and memory.blind is not None
         fault = f"there is no temperature from {self.options.source or 'its hardware'}" if is_blind else None
@@ -179,7 +181,7 @@ class Heater(Machine[Options, Memory]):
             fault=reading.fault or fault,
         )
 
-    def loads(self) -> tuple[Load, ...]:
+    def power_profile(self) -> tuple[Load, ...]:
         """Draw the same all the time."""
         return ((1.0, 1500.0),)
 
@@ -200,12 +202,12 @@ class Heater(Machine[Options, Memory]):
         low, high = PLAUSIBLE_CELSIUS
         if told is None or not low <= told <= high:
             blind = now if memory.blind is None else memory.blind
-            return self.elapse(replace(memory, temperature_celsius=None, blind=blind), now)
+            return self.advance(replace(memory, temperature_celsius=None, blind=blind), now)
         return self._decide(replace(memory, temperature_celsius=round(told, 1), blind=None), now)
 
     def _decide(self, memory: Memory, now: float) -> Memory:
         """Heat, or not, by what is known at this moment."""
-        memory = self.elapse(memory, now)
+        memory = self.advance(memory, now)
         if memory.rests is not None:
             return memory
         kept = self._target(memory) if memory.enabled else self.options.frost_celsius

@@ -75,7 +75,7 @@ class Lamp(Machine[Options, Memory]):
     state_type = State
     commands = (On, Off, Toggle)
 
-    def obey(self, memory: Memory, command: On | Off | Toggle, now: float) -> Memory:
+    def handle_command(self, memory: Memory, command: On | Off | Toggle, now: float) -> Memory:
         """Switch or dim."""
         if isinstance(command, Off) or (isinstance(command, Toggle) and memory.on):
             return replace(memory, on=False)
@@ -86,21 +86,21 @@ class Lamp(Machine[Options, Memory]):
             asked.colour_temperature_kelvin or self.options.colour_temperature_kelvin,
         )
 
-    def elapse(self, memory: Memory, now: float) -> Memory:
+    def advance(self, memory: Memory, now: float) -> Memory:
         """Stay as it is."""
         return memory
 
-    def observe(self, memory: Memory, reading: Reading, now: float) -> Memory:
+    def adopt(self, memory: Memory, reading: Reading, now: float) -> Memory:
         """Follow the hand that switched or dimmed it."""
         if not reading.on:
             return replace(memory, on=False)
         bright = reading.brightness_percent or memory.brightness_percent
         return self._on(memory, bright, reading.colour_temperature_kelvin)
 
-    def due(self, memory: Memory) -> None:
+    def next_deadline(self, memory: Memory) -> None:
         """Wait for nothing."""
 
-    def wants(self, memory: Memory) -> Setting:
+    def desired_setting(self, memory: Memory) -> Setting:
         """Have the light as it was switched."""
         if not memory.on:
             return Setting(on=False)
@@ -110,7 +110,7 @@ class Lamp(Machine[Options, Memory]):
             colour_temperature_kelvin=memory.colour_temperature_kelvin,
         )
 
-    def shows(self, memory: Memory, reading: Reading, now: float) -> State:
+    def state(self, memory: Memory, reading: Reading, now: float) -> State:
         """Show the light."""
         return State(
             status=memory.on,
@@ -122,7 +122,7 @@ class Lamp(Machine[Options, Memory]):
             fault=reading.fault,
         )
 
-    def loads(self) -> tuple[Load, ...]:
+    def power_profile(self) -> tuple[Load, ...]:
         """Draw what the lamp draws."""
         return ((1.0, self.options.lamp_watts),)
 

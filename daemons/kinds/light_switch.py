@@ -54,16 +54,16 @@ class LightSwitch(Machine[Options, Memory]):
     state_type = State
     commands = (Press, On, Off)
 
-    def obey(self, memory: Memory, command: Press | On | Off, now: float) -> Memory:
+    def handle_command(self, memory: Memory, command: Press | On | Off, now: float) -> Memory:
         """Switch; a light that already is as told stays as it is."""
         on = not memory.on if isinstance(command, Press) else isinstance(command, On)
         return memory if on == memory.on else Memory(on, memory.presses + 1)
 
-    def elapse(self, memory: Memory, now: float) -> Memory:
+    def advance(self, memory: Memory, now: float) -> Memory:
         """Stay as it is."""
         return memory
 
-    def observe(self, memory: Memory, reading: Reading, now: float) -> Memory:
+    def adopt(self, memory: Memory, reading: Reading, now: float) -> Memory:
         """Count a hand at the switch itself as a press."""
         return memory if reading.on == memory.on else Memory(bool(reading.on), memory.presses + 1)
 
@@ -71,14 +71,14 @@ class LightSwitch(Machine[Options, Memory]):
         """Switch for a single press of a button in the wall; the others are free for something else."""
         return Memory(not memory.on, memory.presses + 1) if what == "single" else memory
 
-    def due(self, memory: Memory) -> None:
+    def next_deadline(self, memory: Memory) -> None:
         """Wait for nothing."""
 
-    def wants(self, memory: Memory) -> Setting:
+    def desired_setting(self, memory: Memory) -> Setting:
         """Have the light as it was switched."""
         return Setting(memory.on)
 
-    def shows(self, memory: Memory, reading: Reading, now: float) -> State:
+    def state(self, memory: Memory, reading: Reading, now: float) -> State:
         """Show the light."""
         return State(
             status=memory.on,
@@ -88,6 +88,6 @@ class LightSwitch(Machine[Options, Memory]):
             fault=reading.fault,
         )
 
-    def loads(self) -> tuple[Load, ...]:
+    def power_profile(self) -> tuple[Load, ...]:
         """Draw what the light draws."""
         return ((1.0, self.options.light_watts),)

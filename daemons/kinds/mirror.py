@@ -38,7 +38,7 @@ class Options(Struct, frozen=True, kw_only=True):
             raise ValueError("stale_after must be shorter than offline_after, and longer than 0s")
 
 
-class Shown(Struct, frozen=True, kw_only=True):
+class MirrorState(Struct, frozen=True, kw_only=True):
     """What it shows of itself."""
 
     status: bool
@@ -59,7 +59,7 @@ class Mirror(Kind):
 
     role = "mirror"
     options_type = Options
-    state_type = Shown
+    state_type = MirrorState
 
     @classmethod
     def measurements(cls) -> frozenset[str]:

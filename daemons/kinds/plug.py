@@ -91,32 +91,32 @@ class Plug(Machine[Options, Memory]):
     state_type = State
     commands = (On, Off, Toggle)
 
-    def obey(self, memory: Memory, command: On | Off | Toggle, now: float) -> Memory:
+    def handle_command(self, memory: Memory, command: On | Off | Toggle, now: float) -> Memory:
         """Switch; what already is as told stays as it is."""
         on = memory.phase == "off" if isinstance(command, Toggle) else isinstance(command, On)
         return self._turn(memory, on)
 
-    def elapse(self, memory: Memory, now: float) -> Memory:
+    def advance(self, memory: Memory, now: float) -> Memory:
         """Have finished when the power was low for long enough, and be ready no longer when that is over."""
         if memory.phase == "running" and memory.low is not None:
             ended = self._end(memory.low)
             if now >= ended:
-                until = ended + self.options.ready_seconds / self.pace
+                until = ended + self.options.ready_seconds / self.speed
                 memory = replace(memory, phase="finished", low=None, until=until)
         if memory.until is not None and now >= memory.until:
             memory = replace(memory, phase="standby", until=None)
         return memory
 
-    def observe(self, memory: Memory, reading: Reading, now: float) -> Memory:
+    def adopt(self, memory: Memory, reading: Reading, now: float) -> Memory:
         """Follow the hand that switched it."""
         return self._turn(memory, bool(reading.on))
 
-    def measure(self, memory: Memory, reading: Reading, now: float) -> Memory:
+    def update_measurements(self, memory: Memory, reading: Reading, now: float) -> Memory:
         """Tell from the power whether it runs."""
         above, below = self.options.running_above_watts, self.options.finished_below_watts
         if above is None or below is None or memory.phase == "off" or reading.on is False:
             return memory
-        memory, watts = self.elapse(memory, now), reading.power_watts
+        memory, watts = self.advance(memory, now), reading.power_watts
         if reading.reachable is False:
             return replace(memory, low=None)  # it may rest, or run again: nobody knows
         if watts is None:
@@ -129,15 +129,15 @@ class Plug(Machine[Options, Memory]):
             return replace(memory, low=now)
         return memory
 
-    def due(self, memory: Memory) -> float | None:
+    def next_deadline(self, memory: Memory) -> float | None:
         """Wait for the end of the low, or of being ready."""
         return memory.until if memory.low is None else self._end(memory.low)
 
-    def wants(self, memory: Memory) -> Setting:
+    def desired_setting(self, memory: Memory) -> Setting:
         """Have it as it was switched."""
         return Setting(memory.phase != "off")
 
-    def shows(self, memory: Memory, reading: Reading, now: float) -> State:
+    def state(self, memory: Memory, reading: Reading, now: float) -> State:
         """Show what it does."""
         is_blind = (
             self.options.running_above_watts is not None
@@ -155,16 +155,16 @@ class Plug(Machine[Options, Memory]):
             fault=reading.fault or (NO_METER if is_blind else None),
         )
 
-    def loads(self) -> tuple[Load, ...]:
+    def power_profile(self) -> tuple[Load, ...]:
         """Draw what a kettle draws; with thresholds, what one wash draws."""
         above, below = self.options.running_above_watts, self.options.finished_below_watts
         if above is None or below is None:
             return ((1.0, 1000.0),)
-        return ((PROGRAM_SECONDS / self.pace, 2 * above), (1.0, below / 2))
+        return ((PROGRAM_SECONDS / self.speed, 2 * above), (1.0, below / 2))
 
     def _end(self, low: float) -> float:
         """Say when what runs with a low power has finished."""
-        return low + self.options.finished_seconds / self.pace
+        return low + self.options.finished_seconds / self.speed
 
     def _turn(self, memory: Memory, on: bool) -> Memory:
         if on == (memory.phase != "off"):

@@ -78,21 +78,21 @@ class Sensor(Machine[Options, Memory]):
         """Detect what it is set to."""
         return None if options.detects == "nothing" else options.detects
 
-    def obey(self, memory: Memory, command: Struct, now: float) -> Memory:
+    def handle_command(self, memory: Memory, command: Struct, now: float) -> Memory:
         """Take no command; it has none."""
         return memory
 
-    def elapse(self, memory: Memory, now: float) -> Memory:
+    def advance(self, memory: Memory, now: float) -> Memory:
         """Know nothing any more of what is too long ago."""
         if memory.at is not None and now >= memory.at + self.options.stale_seconds:
             return Memory(was_heard=True)
         return memory
 
-    def observe(self, memory: Memory, reading: Reading, now: float) -> Memory:
-        """Take it in `measure`."""
+    def adopt(self, memory: Memory, reading: Reading, now: float) -> Memory:
+        """Take it in `update_measurements`."""
         return memory
 
-    def measure(self, memory: Memory, reading: Reading, now: float) -> Memory:
+    def update_measurements(self, memory: Memory, reading: Reading, now: float) -> Memory:
         """Take what it says, rounded to what a hand could feel."""
         if reading.at is None or now >= reading.at + self.options.stale_seconds:
             return memory
@@ -107,15 +107,15 @@ class Sensor(Machine[Options, Memory]):
         old = reading.at - (memory.at or 0.0) > self.options.stale_seconds / REMEMBER_SHARE
         return replace(new, at=reading.at) if old or new != memory else memory
 
-    def due(self, memory: Memory) -> float | None:
+    def next_deadline(self, memory: Memory) -> float | None:
         """Wait for its last word to be too old."""
         return None if memory.at is None else memory.at + self.options.stale_seconds
 
-    def wants(self, memory: Memory) -> Setting:
+    def desired_setting(self, memory: Memory) -> Setting:
         """Want nothing."""
         return Setting(on=False)
 
-    def shows(self, memory: Memory, reading: Reading, now: float) -> State:
+    def state(self, memory: Memory, reading: Reading, now: float) -> State:
         """Show what it says, as long as that is young enough."""
         return State(
             status=bool(memory.detected) and self.options.detects != "nothing",
@@ -126,7 +126,7 @@ class Sensor(Machine[Options, Memory]):
             fault=reading.fault,
         )
 
-    def loads(self) -> tuple[Load, ...]:
+    def power_profile(self) -> tuple[Load, ...]:
         """Draw nothing."""
         return ((1.0, 0.0),)
 

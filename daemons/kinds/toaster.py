@@ -75,7 +75,7 @@ class Toaster(Machine[Options, Memory]):
     state_type = State
     commands = (Start, Stop)
 
-    def obey(self, memory: Memory, command: Start | Stop, now: float) -> Memory:
+    def handle_command(self, memory: Memory, command: Start | Stop, now: float) -> Memory:
         """Start, unless it is at it already, or pop."""
         if isinstance(command, Stop):
             return Memory(starts=memory.starts)
@@ -86,17 +86,17 @@ class Toaster(Machine[Options, Memory]):
             raise Rejected(f"browning {browning} takes longer than max_on allows")
         return self._toast(memory, browning, now)
 
-    def elapse(self, memory: Memory, now: float) -> Memory:
+    def advance(self, memory: Memory, now: float) -> Memory:
         """Go from toasting to ready, to idle, each when its time has come."""
         while memory.until is not None and now >= memory.until:
             if memory.phase == "toasting":
-                until = memory.until + self.options.ready_seconds / self.pace
+                until = memory.until + self.options.ready_seconds / self.speed
                 memory = Memory("ready", memory.until, until, memory.starts)
             else:
                 memory = Memory(starts=memory.starts)
         return memory
 
-    def observe(self, memory: Memory, reading: Reading, now: float) -> Memory:
+    def adopt(self, memory: Memory, reading: Reading, now: float) -> Memory:
         """Follow the hand that pushed the lever, or popped it."""
         if reading.on and memory.phase != "toasting":
             return self._toast(memory, self.options.browning, now)
@@ -104,15 +104,15 @@ class Toaster(Machine[Options, Memory]):
             return Memory(starts=memory.starts)
         return memory
 
-    def due(self, memory: Memory) -> float | None:
+    def next_deadline(self, memory: Memory) -> float | None:
         """Wait for the end of the phase."""
         return memory.until
 
-    def wants(self, memory: Memory) -> Setting:
+    def desired_setting(self, memory: Memory) -> Setting:
         """Be on while toasting."""
         return Setting(memory.phase == "toasting")
 
-    def shows(self, memory: Memory, reading: Reading, now: float) -> State:
+    def state(self, memory: Memory, reading: Reading, now: float) -> State:
         """Show the phase, and how far the toast is."""
         progress = remaining = None
         if memory.phase == "toasting" and memory.until is not None:
@@ -130,10 +130,10 @@ class Toaster(Machine[Options, Memory]):
             fault=reading.fault,
         )
 
-    def loads(self) -> tuple[Load, ...]:
+    def power_profile(self) -> tuple[Load, ...]:
         """Draw the same all the time."""
         return ((1.0, 850.0),)
 
     def _toast(self, memory: Memory, browning: int, now: float) -> Memory:
-        until = now + browning * SECONDS_PER_LEVEL / self.pace
+        until = now + browning * SECONDS_PER_LEVEL / self.speed
         return Memory("toasting", now, until, memory.starts + 1)

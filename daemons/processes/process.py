@@ -1,7 +1,7 @@
-"""What every process of the house is: one life under one name, heard and asked on the bus.
+"""What every process of the house shares: name, lock, journal, loop, publisher, command server, heartbeat.
 
-It holds the name's lock, the loop, the publisher and the command server, and beats once a
-second. Roles put their own work on top.
+A process begins with `Startup` and then runs in a `Process`. The roles (device, mirror, steward,
+recorder, exchange, bridge) put their own work on top.
 """
 
 import faulthandler
@@ -11,56 +11,100 @@ import sys
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Generic, Protocol, Self, TextIO, TypeVar
 
 import zmq
 from msgspec import Struct
 
 from daemons.bus.message import Command, Heartbeat, Moment, Receipt, Report, State
 from daemons.bus.sockets import CommandServer, Publisher
-from daemons.runtime.log import Log
+from daemons.runtime.clock import uptime
+from daemons.runtime.log import Log, open_log
 from daemons.runtime.loop import Loop
-from daemons.storage.lock import Lock
+from daemons.storage.journal import Journal
+from daemons.storage.lock import NameLock
 
-LATE = "its deadline has passed"
+DEADLINE_PASSED = "its deadline has passed"
 BEAT_SECONDS = 1.0
+"""The period of the heartbeat, and of forcing the journal to the disk."""
 
 
-class Life(Struct, frozen=True):
-    """Which life of a process this is; remembered, so that the next one can count on."""
+class ProcessRun(Struct, frozen=True):
+    """One run of a process; the next run continues its numbers."""
 
     boot: int
-    """Grows with every life: milliseconds since 1970, or one more than the last where that is later."""
+    """Milliseconds since 1970 at the start; at least one more than the boot of the last run."""
     supervisor: int
-    """The PID of what started it."""
+    """The PID of the parent process."""
     restarts: int
-    """How often it has been started again by the same supervisor."""
+    """How often the same parent process has restarted it."""
 
 
-def next_life(last: Life | None) -> Life:
-    """Begin a life after the last one, if there was one."""
+def next_run(last: ProcessRun | None) -> ProcessRun:
+    """Return the run that follows the last one, or a first run."""
     boot, supervisor = int(time.time() * 1000), os.getppid()
     if last is None:
-        return Life(boot, supervisor, 0)
+        return ProcessRun(boot, supervisor, 0)
     restarts = last.restarts + 1 if last.supervisor == supervisor else 0
-    return Life(max(boot, last.boot + 1), supervisor, restarts)
+    return ProcessRun(max(boot, last.boot + 1), supervisor, restarts)
+
+
+class Memory(Protocol):
+    """What a process remembers across a crash contains at least its run."""
+
+    @property
+    def life(self) -> ProcessRun:
+        """The run that wrote the memory."""
+
+
+M = TypeVar("M", bound=Memory)
+
+
+class Startup(Generic[M]):
+    """The first steps of every process: open the log, lock the name, and load the last memory."""
+
+    def __init__(self, name: str, memory_type: type[M], stream: TextIO | None = None) -> None:
+        """Log to standard output, or to `stream`; raises AlreadyRunning if the name is locked."""
+        self.name = name
+        self.log = open_log(name, stream)
+        self._lock = NameLock(name)
+        self.journal: Journal[Any] = Journal(name, memory_type, self.log)
+        self.last: M | None = self.journal.load()
+        self.run = next_run(self.last.life if self.last else None)
+
+    def process(self, now: Callable[[], float] = uptime) -> "Process":
+        """Return the process, whose loop counts in the seconds that `now` returns."""
+        return Process(self.name, self.run, self._lock, self.log, now, self.journal.secure)
 
 
 class Process:
-    """One life under one name; a context manager, at whose end nothing is left behind."""
+    """One run under one name; a context manager that leaves nothing behind."""
 
-    def __init__(self, name: str, life: Life, lock: Lock, log: Log, now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        name: str,
+        life: ProcessRun,
+        lock: NameLock,
+        log: Log,
+        now: Callable[[], float],
+        secure: Callable[[], None] | None = None,
+    ) -> None:
+        """Create the process; `secure` forces its journal to the disk, once a second and at the end."""
         self.name = name
         self.log = log
         self.loop = Loop(now)
         self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self.life = life
         self._lock = lock
-        self._seq = 0
+        self._secure = secure
+        self.seq = 0
+        """The number of the latest message."""
 
     def __enter__(self) -> Self:
-        """Bind the sockets and take over the signals."""
-        faulthandler.register(signal.SIGUSR1, sys.stderr, all_threads=True)  # who asks where we hang
+        """Bind the sockets and handle the signals."""
+        faulthandler.register(
+            signal.SIGUSR1, sys.stderr, all_threads=True
+        )  # the steward asks for the stacks of a process that hangs
         self.loop.__enter__()
         try:
             self._publisher = Publisher(self.context, self.name)
@@ -70,20 +114,22 @@ class Process:
             raise
         return self
 
-    def run(self, obey: Callable[[Command], Receipt] | None) -> None:
-        """Answer commands and newcomers, and beat, until the loop is stopped.
+    def run(self, handle_command: Callable[[Command], Receipt] | None) -> None:
+        """Answer commands and new subscriptions, and beat, until the loop is stopped.
 
-        Without `obey`, the role answers the commands at `server` itself.
+        Without `handle_command`, the role itself answers the commands that arrive at `server`.
         """
 
-        def take_commands() -> None:
+        def answer_commands() -> None:
             for request in self.server.receive():
-                self.server.reply(request.envelope, obey(request.command))  # type: ignore[misc]
+                self.server.reply(request.envelope, handle_command(request.command))  # type: ignore[misc]
 
-        if obey:
-            self.loop.watch(self.server.socket, take_commands)
-        self.loop.watch(self._publisher.socket, self._publisher.answer_newcomers)
+        if handle_command:
+            self.loop.watch(self.server.socket, answer_commands)
+        self.loop.watch(self._publisher.socket, self._publisher.answer_subscriptions)
         self.loop.every(BEAT_SECONDS, self._beat)
+        if self._secure:
+            self.loop.every(BEAT_SECONDS, self._secure)
         self.log.info("is up (PID %d, restarts %d)", os.getpid(), self.life.restarts)
         reason = self.loop.run()
         self.log.info("ends, by %s", reason)
@@ -96,13 +142,13 @@ class Process:
         cause: str | None,
         past: tuple[Moment, ...] = (),
     ) -> None:
-        """Say what this process shows now."""
-        self._seq += 1
+        """Publish the state of this process."""
+        self.seq += 1
         self._publisher.publish(
             State(
                 device=self.name,
                 boot=self.life.boot,
-                seq=self._seq,
+                seq=self.seq,
                 at=time.time(),
                 since=since,
                 state=state,
@@ -113,52 +159,31 @@ class Process:
         )
 
     def report(self, name: str, **fields: Any) -> Report:
-        """Say what is known of another process, and give it as it was said."""
-        self._seq += 1
+        """Publish a report about another process, and return it."""
+        self.seq += 1
         at, boot = time.time(), self.life.boot
-        report = Report(device=name, boot=boot, seq=self._seq, at=at, by=self.name, **fields)
+        report = Report(device=name, boot=boot, seq=self.seq, at=at, by=self.name, **fields)
         self._publisher.publish(report)
         return report
 
     def answer(self, command: Command, result: dict[str, Any]) -> Receipt:
-        """Give the receipt of a question, with what was asked for."""
+        """Return the receipt of a request for data, with the data as its result."""
         if command.deadline <= time.time():
-            return Receipt(id=command.id, device=self.name, outcome="expired", at=time.time(), reason=LATE)
+            return Receipt(
+                id=command.id, device=self.name, outcome="expired", at=time.time(), reason=DEADLINE_PASSED
+            )
         return Receipt(id=command.id, device=self.name, outcome="applied", at=time.time(), result=result)
 
     def refuse(self, command: Command, reason: str) -> Receipt:
-        """Give the receipt of a command that this process does not take."""
+        """Return the receipt of a command that this process does not accept."""
         return Receipt(id=command.id, device=self.name, outcome="rejected", at=time.time(), reason=reason)
-
-    def snapshot(self, state: dict[str, Any], since: float, cause: str | None) -> dict[str, Any]:
-        """Give what the mirror knows of itself, in the form that it gives of others."""
-        life = {
-            "boot": self.life.boot,
-            "seq": self._seq,
-            "pid": os.getpid(),
-            "restarts": self.life.restarts,
-            "started_at": self.life.boot / 1000,
-        }
-        return {
-            "presence": "live",
-            "presence_since": self.life.boot / 1000,
-            "state": state,
-            "cause": cause,
-            "since": since,
-            "at": time.time(),
-            "age_seconds": 0.0,
-            **life,
-            "reason": None,
-            "last_lines": [],
-            "retry_at": None,
-        }
 
     def _beat(self) -> None:
         self._publisher.publish(
             Heartbeat(
                 device=self.name,
                 boot=self.life.boot,
-                seq=self._seq,
+                seq=self.seq,
                 at=time.time(),
                 pid=os.getpid(),
                 restarts=self.life.restarts,
@@ -168,7 +193,9 @@ class Process:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Close the sockets, wait until their paths are gone, and only then let go of the name."""
+        """Force the journal to the disk, close the sockets, and release the name last of all."""
         self.loop.__exit__(kind, error, traceback)
+        if self._secure:
+            self._secure()
         self.context.destroy()
         self._lock.release()

@@ -1,7 +1,8 @@
-"""A thread beside a process's own loop, seen from that loop: start, beat, end.
+"""A worker thread beside the loop of a process, with a watchdog.
 
-What lives on asyncio and on heavy libraries takes a while to load, and may hang on a network. So a
-process does what it is for in its own loop, and such a thing in an annex; neither waits for the other.
+Code on asyncio and on heavy libraries takes a while to load, and may hang on a network. So a process
+does its main work in its own loop, and runs such code in a background thread. Neither waits for the
+other.
 """
 
 import os
@@ -10,73 +11,74 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import suppress
 
-HUNG_TICKS = 6
-"""So many seconds without a beat of the thread, and it is taken for hung."""
-BROKEN_TICKS = -(10**9)
-"""What ended with an error has told so; that does not make it hung."""
-END_SECONDS = 0.5
+HUNG_AFTER_SECONDS = 6
+"""After so many seconds without a beat, the thread counts as hung."""
+NEVER_HUNG = -(10**9)
+"""The count of seconds after an error: a thread that has ended is not hung."""
+JOIN_SECONDS = 0.5
 
 
-class Annex(ABC):
-    """One such thread, and what both sides share."""
+class BackgroundThread(ABC):
+    """One worker thread, and what it shares with the loop of its process."""
 
     def __init__(self, name: str) -> None:
-        """`name` is the thread's."""
+        """Create the thread under a name, without starting it."""
         self.fault: str | None = None
-        """Why it does not do what it is for."""
-        self.news = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        """Can be read when there is something new to see of it."""
-        self.when_ended: Callable[[], object] | None = None
-        """What makes the thread end; to be set by it, when it has loaded what it needs."""
-        self._ticks = 0
+        """Why the thread does not do its work; None while it does."""
+        self.wakeup_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        """A file descriptor that is readable when the thread has something new for the loop."""
+        self.stop_thread: Callable[[], object] | None = None
+        """Stops the thread's work. The thread sets it as soon as it has loaded what it needs."""
+        self._seconds_without_beat = 0
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
-        """Begin; what it is for is there a moment later."""
+        """Start the thread; its work begins a moment later."""
         self._thread.start()
 
-    def read_news(self) -> None:
-        """Take note that something is new."""
+    def clear_wakeup(self) -> None:
+        """Reset `wakeup_fd` after the loop has been woken."""
         with suppress(BlockingIOError):
-            os.eventfd_read(self.news)
+            os.eventfd_read(self.wakeup_fd)
 
-    def tick(self) -> bool:
-        """Count a second of the process's; false when the thread has not beaten for too long.
+    def check_alive(self) -> bool:
+        """Count one second, and return False when the thread has not beaten for too long.
 
-        Seconds are counted by turns, not by a clock: a process that was held up as a whole blames nobody.
+        The loop calls this once a second. The calls are counted, and no clock is read: when the whole
+        process was held up, the thread was not to blame.
         """
-        self._ticks += 1
-        return self._ticks <= HUNG_TICKS or not self._thread.ident
+        self._seconds_without_beat += 1
+        return self._seconds_without_beat <= HUNG_AFTER_SECONDS or not self._thread.ident
 
     def end(self) -> None:
-        """End the thread; one that does not, or that still loads, is left to the end of the process."""
-        if self.when_ended is None:
+        """Stop the thread; one that still loads, or does not stop, ends with the process."""
+        if self.stop_thread is None:
             return
-        with suppress(RuntimeError):  # its loop has ended by itself
-            self.when_ended()
-        self._thread.join(END_SECONDS)
+        with suppress(RuntimeError):  # its event loop has ended by itself
+            self.stop_thread()
+        self._thread.join(JOIN_SECONDS)
 
     # In the thread
 
     @abstractmethod
     def work(self) -> None:
-        """Do what it is for, until it is told to end."""
+        """Do the thread's work until `stop_thread` is called."""
 
     @abstractmethod
-    def fail(self, error: Exception) -> None:
-        """Say, and log, that the work has ended with an error."""
+    def on_error(self, error: Exception) -> None:
+        """Report and log that the work has ended with an error."""
 
     def beat(self) -> None:
-        """Give a sign of life."""
-        self._ticks = 0
+        """Report that the thread is alive."""
+        self._seconds_without_beat = 0
 
-    def announce(self) -> None:
-        """Say that there is something new to see."""
-        os.eventfd_write(self.news, 1)
+    def wake_owner(self) -> None:
+        """Wake the loop of the process, because there is something new for it."""
+        os.eventfd_write(self.wakeup_fd, 1)
 
     def _run(self) -> None:
         try:
             self.work()
-        except Exception as error:  # noqa: BLE001  told by `fail`
-            self.fail(error)
-            self._ticks = BROKEN_TICKS
+        except Exception as error:  # noqa: BLE001  `on_error` reports it
+            self.on_error(error)
+            self._seconds_without_beat = NEVER_HUNG

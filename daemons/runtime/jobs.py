@@ -1,4 +1,4 @@
-"""What may take its time, run in threads beside a loop, which goes on meanwhile."""
+"""A thread pool for slow work, whose results a loop handles."""
 
 import os
 import queue
@@ -9,38 +9,38 @@ from typing import Any, Self
 
 from daemons.runtime.loop import Loop
 
-AT_ONCE = 8
-"""How many are run at the same time; the others wait for their turn."""
+MAX_THREADS = 8
+"""How many jobs run at the same time; more of them wait."""
 
 
-class Errands:
-    """Runs what may take its time in threads; what comes of it is taken by the loop."""
+class JobPool:
+    """Runs jobs in threads, and calls back in the loop; a context manager."""
 
     def __init__(self, loop: Loop) -> None:
-        self._pool = ThreadPoolExecutor(AT_ONCE)
+        self._pool = ThreadPoolExecutor(MAX_THREADS)
         self._done: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._out, self._in = os.pipe()
-        loop.watch(self._out, self._take)
+        loop.watch(self._out, self._run_callback)
 
-    def run(self, work: Callable[[], Any], then: Callable[[Future[Any]], None]) -> None:
-        """Do the work elsewhere, and then call `then` here."""
+    def submit(self, job: Callable[[], Any], on_done: Callable[[Future[Any]], None]) -> None:
+        """Run the job in a thread, and then call `on_done` with its future in the loop."""
 
         def done(future: Future[Any]) -> None:
-            self._done.put(partial(then, future))
+            self._done.put(partial(on_done, future))
             os.write(self._in, b".")
 
-        self._pool.submit(work).add_done_callback(done)
+        self._pool.submit(job).add_done_callback(done)
 
-    def _take(self) -> None:
+    def _run_callback(self) -> None:
         os.read(self._out, 1)
         self._done.get()()
 
     def __enter__(self) -> Self:
-        """Begin."""
+        """Return the pool itself."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Wait for all that was asked for: a restart that was told shall be one, and none half done."""
+        """Wait for all jobs: a restart that was requested must not stop half-way."""
         self._pool.shutdown()
         os.close(self._in)
         os.close(self._out)

@@ -1,4 +1,4 @@
-"""One event, one line: when, how grave, which device, what, and the cause that ties it to its press."""
+"""The log format: one event, one line, with time, level, device, text and the cause of the event."""
 
 import logging
 import sys
@@ -8,23 +8,23 @@ from typing import Any, TextIO
 FORMAT = "%(asctime)s.%(msecs)03d %(levelname)-7s %(name)s: %(message)s%(tail)s"
 
 
-# No line of ours says from where in the source it comes, nor from which thread: finding that out is
-# most of the work of a line ("Optimization" in the standard library's logging HOWTO).
+# No line names a source file or a thread: to find these out is most of the work of a log line
+# ("Optimization" in the logging HOWTO of the standard library).
 logging._srcfile = None  # noqa: SLF001  its documented name
 logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 
 
 class Formatter(logging.Formatter):
-    """Adds the cause, where there is one, as ` [cause]` at the end of the line."""
+    """Appends the cause of an event, if it has one, as ` [cause]`."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Write the record as one line, and behind it the traceback, where there is one."""
+        """Return the record as one line, followed by its traceback, if it has one."""
         cause = getattr(record, "cause", None)
         record.tail = f" [{cause}]" if cause else ""
         return super().format(record)
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  logging's name
-        """Keep what the message holds from looking like lines of its own."""
+        """Return the message with its line breaks escaped, so that it cannot look like other lines."""
         return super().formatMessage(record).replace("\n", "\\n").replace("\r", "\\r")
 
 
@@ -32,7 +32,7 @@ FORMATTER = Formatter(FORMAT, "%Y-%m-%d %H:%M:%S")
 
 
 class Log(logging.LoggerAdapter[logging.Logger]):
-    """A logger whose methods take `cause=`."""
+    """A logger whose methods accept `cause=`."""
 
     def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
         """Move the cause to where the formatter finds it."""
@@ -41,7 +41,10 @@ class Log(logging.LoggerAdapter[logging.Logger]):
 
 
 def open_log(name: str, stream: TextIO | None = None) -> Log:
-    """Log as `name` to standard output, unless told otherwise; supervisord keeps it, within its caps."""
+    """Return a log under a name; it writes to standard output, or to `stream`.
+
+    supervisord stores what is written to standard output, and limits its size.
+    """
     handler = logging.StreamHandler(stream or sys.stdout)
     handler.setFormatter(FORMATTER)
     logger = logging.getLogger(name)

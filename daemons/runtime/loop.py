@@ -1,7 +1,7 @@
-"""One poller for a device's whole life: sockets, timers, signals, and the end.
+"""The loop of a process: one poller for its sockets, timers and signals.
 
-SIGTERM and SIGINT end it after the handler that runs, and so does the loss of supervisord: a
-device must not live on as a ghost beside its successor.
+SIGTERM and SIGINT stop the loop after the handler that is running. The loss of supervisord stops it
+too: a device must not live on beside its own successor.
 """
 
 import heapq
@@ -16,12 +16,12 @@ from typing import Any, Self
 import zmq
 
 Handler = Callable[[], None]
-CROWD = 1000
-"""So many timers, and those that were cancelled are looked for and dropped."""
+COMPACT_ABOVE = 1000
+"""With more timers than this, the loop looks for cancelled ones and removes them."""
 
 
 class Timer:
-    """One call in the future; `cancel` it, and it will not be."""
+    """One call in the future, which `cancel` prevents."""
 
     __slots__ = ("handler", "when")
 
@@ -30,87 +30,87 @@ class Timer:
         self.handler: Handler | None = handler
 
     def cancel(self) -> None:
-        """Forget it; harmless when it is past."""
+        """Prevent the call; harmless when it has already happened."""
         self.handler = None
 
 
 class Loop:
-    """Runs handlers, one at a time, until it is told to stop."""
+    """Runs handlers, one at a time, until it is stopped."""
 
     def __init__(self, now: Callable[[], float]) -> None:
-        """`now` gives the seconds that timers are set in."""
+        """Create a loop whose timers count in the seconds that `now` returns."""
         self.now = now
-        self.ended_by: str | None = None
+        self.stop_reason: str | None = None
         self._handlers: dict[Any, Handler] = {}
         self._began = now()
         self._poller = zmq.Poller()
         self._timers: list[tuple[float, int, Timer]] = []
-        self._crowd = CROWD
+        self._compact_above = COMPACT_ABOVE
         self._number = count()
 
     def watch(self, source: Any, handler: Handler) -> None:
-        """Call the handler whenever the socket (zmq, or a file descriptor) can be read."""
+        """Call the handler whenever the source (a zmq socket or a file descriptor) is readable."""
         self._poller.register(source, zmq.POLLIN)
         self._handlers[source] = handler
 
-    def leave(self, source: Any) -> None:
-        """Watch it no more, before it is closed."""
+    def unwatch(self, source: Any) -> None:
+        """Stop watching a source, before it is closed."""
         self._poller.unregister(source)
         del self._handlers[source]
 
-    def rest(self, source: Any, until: float) -> None:
-        """Leave a source that is watched be until then: what comes meanwhile is taken at one go.
+    def pause(self, source: Any, until: float) -> None:
+        """Stop polling a source until the given time, so that its messages are handled in one batch.
 
-        For who hears the heartbeats of a whole house and is in no hurry; to `watch` again ends it.
+        A process uses it that receives the heartbeats of a whole house and has time. `watch` ends it.
         """
         self._poller.unregister(source)
         self.at(until, lambda: self._poller.register(source, zmq.POLLIN))
 
     def at(self, when: float, handler: Handler) -> Timer:
-        """Call the handler once, not before that moment."""
-        if len(self._timers) > self._crowd:  # many were cancelled, perhaps, long before their time
+        """Call the handler once, not before the given time."""
+        if len(self._timers) > self._compact_above:  # many of them may have been cancelled long ago
             self._timers = [entry for entry in self._timers if entry[2].handler]
             heapq.heapify(self._timers)
-            self._crowd = max(CROWD, 2 * len(self._timers))
+            self._compact_above = max(COMPACT_ABOVE, 2 * len(self._timers))
         timer = Timer(when, handler)
         heapq.heappush(self._timers, (when, next(self._number), timer))
         return timer
 
     def every(self, seconds: float, handler: Handler) -> None:
-        """Call the handler now and then again and again; a late turn does not pile up others.
+        """Call the handler now, and then once in each period; missed calls are not made up for.
 
-        Turns are counted from when the loop was made, so those of all periods fall together: a
-        process that idles is woken once for all of them.
+        Periods are counted from the creation of the loop, so equal ones fall together. A process that
+        idles wakes up once for all of them.
         """
 
-        def turn() -> None:
+        def call() -> None:
             handler()
-            self.at(self.next_turn(seconds), turn)
+            self.at(self.next_tick(seconds), call)
 
-        self.at(self.now(), turn)
+        self.at(self.now(), call)
 
-    def next_turn(self, seconds: float) -> float:
-        """Give the next moment at which what is repeated with that period has its turn."""
+    def next_tick(self, seconds: float) -> float:
+        """Return the next time at which handlers with this period are called."""
         passed = self.now() - self._began
         return self._began + passed - passed % (seconds or 1) + seconds
 
     def stop(self, reason: str) -> None:
-        """End the loop after the handler that runs now."""
-        self.ended_by = self.ended_by or reason
+        """Stop the loop after the handler that is running; the first reason counts."""
+        self.stop_reason = self.stop_reason or reason
 
     def run(self) -> str:
-        """Run until stopped, and say by what."""
-        while self.ended_by is None:
-            for source, _ in self._poller.poll(self._patience()):
-                if source in self._handlers:  # one before it may have had it left
+        """Run until the loop is stopped, and return the reason."""
+        while self.stop_reason is None:
+            for source, _ in self._poller.poll(self._poll_timeout()):
+                if source in self._handlers:  # an earlier handler may have unwatched it
                     self._handlers[source]()
-                if self.ended_by is not None:
-                    return self.ended_by
+                if self.stop_reason is not None:
+                    return self.stop_reason
             self._run_due()
-        return self.ended_by
+        return self.stop_reason
 
-    def _patience(self) -> int | None:
-        """Give the milliseconds until the next timer, rounded up so that none is early."""
+    def _poll_timeout(self) -> int | None:
+        """Return the milliseconds until the next timer, rounded up so that none is early."""
         while self._timers and self._timers[0][2].handler is None:
             heapq.heappop(self._timers)
         if not self._timers:
@@ -119,7 +119,7 @@ class Loop:
 
     def _run_due(self) -> None:
         now = self.now()
-        while self._timers and self._timers[0][0] <= now and self.ended_by is None:
+        while self._timers and self._timers[0][0] <= now and self.stop_reason is None:
             handler = heapq.heappop(self._timers)[2].handler
             if handler is not None:
                 handler()
@@ -128,7 +128,7 @@ class Loop:
         self._wake_out.recv(4096)
 
     def __enter__(self) -> Self:
-        """Take over the signals, and watch for the loss of supervisord."""
+        """Handle the signals, and watch for the loss of supervisord."""
         self._wake_out, self._wake_in = socket.socketpair()
         self._wake_out.setblocking(False)
         self._wake_in.setblocking(False)
@@ -139,7 +139,7 @@ class Loop:
         }
         self.watch(self._wake_out.fileno(), self._drain)
         if os.environ.get("SUPERVISOR_ENABLED") and stat.S_ISFIFO(os.fstat(1).st_mode):
-            # Standard output is supervisord's pipe: with its reader gone, poll reports an error.
+            # Standard output is supervisord's pipe: when its reader is gone, poll reports an error.
             self._poller.register(1, zmq.POLLERR)
             self._handlers[1] = lambda: self.stop("the loss of supervisord")
         return self

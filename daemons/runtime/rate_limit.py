@@ -1,18 +1,18 @@
-"""How often somebody may do something: so many a second, and so many at once. Pure."""
+"""Rate limits: a token bucket, and one bucket for each sender. Pure but for the clock."""
 
 import time
 from collections.abc import Callable
 
 
-class Rate:
-    """So many a second, and so many at once (a token bucket)."""
+class TokenBucket:
+    """Allows so many actions a second on average, and so many at once."""
 
     def __init__(self, per_second: float, at_once: float, now: Callable[[], float] = time.monotonic) -> None:
         self._per_second, self._at_once, self._now = per_second, at_once, now
         self._left, self._last = at_once, now()
 
-    def take(self) -> bool:
-        """Take one; false when it is too much."""
+    def allow(self) -> bool:
+        """Return whether one more action is within the limit; if it is, count it."""
         now = self._now()
         self._left = min(self._at_once, self._left + (now - self._last) * self._per_second)
         self._last = now
@@ -22,19 +22,19 @@ class Rate:
         return True
 
 
-class Rates:
-    """A rate for each sender; who has not sent for long is forgotten."""
+class TokenBuckets:
+    """One token bucket for each sender; the sender that was quiet for longest is forgotten first."""
 
-    LONGEST = 1000
+    MAX_SENDERS = 1000
 
     def __init__(self, per_second: float, at_once: float) -> None:
         self._per_second, self._at_once = per_second, at_once
-        self._rates: dict[str, Rate] = {}
+        self._buckets: dict[str, TokenBucket] = {}
 
-    def take(self, sender: str) -> bool:
-        """Take one of a sender's; false when it is too much."""
-        rate = self._rates.pop(sender, None) or Rate(self._per_second, self._at_once)
-        self._rates[sender] = rate  # the last in the order is the latest
-        if len(self._rates) > self.LONGEST:
-            del self._rates[next(iter(self._rates))]
-        return rate.take()
+    def allow(self, sender: str) -> bool:
+        """Return whether one more action of a sender is within its limit; if it is, count it."""
+        bucket = self._buckets.pop(sender, None) or TokenBucket(self._per_second, self._at_once)
+        self._buckets[sender] = bucket  # a dict keeps insertion order: the last one is the latest
+        if len(self._buckets) > self.MAX_SENDERS:
+            del self._buckets[next(iter(self._buckets))]
+        return bucket.allow()

@@ -1,7 +1,7 @@
-"""What is written down of the house, read: by the page and by `house history`.
+"""Reads the history of a house, for the page and for `house history`.
 
-It is one SQLite file. The recorder alone writes it; whoever reads does so in a process of its
-own, and neither waits for the other (WAL).
+The history is one SQLite file. Only the recorder writes it. Readers are other processes, and
+neither side waits for the other (write-ahead log).
 """
 
 import sqlite3
@@ -18,18 +18,18 @@ from daemons.storage.series import MINUTE_SECONDS, Six, points, thin
 from daemons.values import Seconds
 
 PATH = Path("history") / "history.db"
-"""Where it stands, from inside the run directory."""
+"""The path of the file, relative to the run directory."""
 VERSION = 1
 BUSY_SECONDS = 1.0
 MOST_STRETCHES, MOST_EVENTS = 1000, 1000
-"""How much of one device is told in one answer."""
+"""How many stretches and process events of one device one answer contains at most."""
 MOST_POINTS = 300
-"""How finely measurements are told, unless something else is asked for."""
+"""How many points of a measurement an answer contains, unless the request says otherwise."""
 RANGE = (
     "FROM {table} WHERE {key} = :id AND at < :until AND at >= "
     "ifnull((SELECT max(at) FROM {table} WHERE {key} = :id AND at <= :since), :since)"
 )
-"""What is of a range, and the last before it, which held when it began."""
+"""The rows of a range, and the last row before it, which held when the range began."""
 STEPS = f"""
     SELECT at, (CAST(at AS INTEGER) / {MINUTE_SECONDS} + 1) * {MINUTE_SECONDS}.0,
         low, mean, high, last {RANGE.format(table="minute", key="series")}
@@ -37,18 +37,18 @@ STEPS = f"""
         {RANGE.format(table="sample", key="series")}
     ORDER BY at
 """
-"""The steps of a series, as `series.Step` has them."""
+"""The steps of a series, in the columns of `series.Step`."""
 NOTHING = "there is no history yet; the recorder begins it when the house is up"
 ADVICE = (
     "the recorder looks once an hour, sets it aside and begins a new one; so does `house restart recorder`"
 )
 NO_ID = ("hardware", "restore", "max_on", "off_timer")
-"""Causes that name no press: many changes share one, and none of them was the first."""
+"""Causes that name no press: many changes share such a cause, and none of them was the first."""
 
 
 @contextmanager
-def translated() -> Iterator[None]:
-    """Say in the house's words what SQLite or the disk complains of."""
+def translate_errors() -> Iterator[None]:
+    """Translate errors of SQLite and of the disk to HistoryError and DamagedHistory."""
     try:
         yield
     except (sqlite3.Error, OSError) as error:
@@ -61,8 +61,11 @@ def translated() -> Iterator[None]:
         raise HistoryError(text) from error
 
 
-def moment(text: str, zone: tzinfo, now: float) -> float:
-    """Read what a person says of a moment that has been; ValueError says what is allowed."""
+def parse_time(text: str, zone: tzinfo, now: float) -> float:
+    """Parse a duration before `now`, or a date and time, to Unix seconds.
+
+    Raises ValueError, which says what is allowed, for anything else and for the future.
+    """
     allowed = 'how long ago, such as "90s", "2h" or "7d", or a date and time, such as "2026-11-24 06:30"'
     try:
         at = now - Seconds.parse(text)
@@ -71,20 +74,20 @@ def moment(text: str, zone: tzinfo, now: float) -> float:
             read = datetime.fromisoformat(text)
             at = (read if read.tzinfo else read.replace(tzinfo=zone)).timestamp()
         except (ValueError, OverflowError) as error:
-            raise ValueError(f"{text!r} is no moment; allowed: {allowed}") from error
+            raise ValueError(f"{text!r} is no time; allowed: {allowed}") from error
     if not 0 <= at < now:
-        raise ValueError(f"{text!r} is no moment that has been; allowed: {allowed}")
+        raise ValueError(f"{text!r} is no time in the past; allowed: {allowed}")
     return at
 
 
 def read(path: Path, names: Iterable[str], since: float, until: float, most: int) -> dict[str, Any]:
-    """Give what happened from `since` to `until`, as docs/page.md describes it.
+    """Return what happened from `since` to `until` (Unix seconds), as docs/page.md describes it.
 
-    Measurements are told by `most` points each at the most. HistoryError says why there is
-    nothing to tell.
+    Each measurement has at most `most` points. Raises HistoryError if there is no history, or if it
+    cannot be read.
     """
     if not (since < until and most > 0):
-        raise ValueError("a history is read from a moment to a later one, in one point or more")
+        raise ValueError("since must be earlier than until, and most must be 1 or more")
     if not path.exists():
         raise HistoryError(NOTHING)
     try:
@@ -95,13 +98,13 @@ def read(path: Path, names: Iterable[str], since: float, until: float, most: int
 
 def _read(path: Path, names: Iterable[str], since: float, until: float, most: int) -> dict[str, Any]:
     with (
-        translated(),
+        translate_errors(),
         closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", timeout=BUSY_SECONDS, uri=True)) as db,
     ):
-        db.execute("BEGIN")  # so that all that is read is of one moment
+        db.execute("BEGIN")  # all queries see the same snapshot
         (version,) = db.execute("PRAGMA user_version").fetchone()
         if version == 0:
-            raise HistoryError(NOTHING)  # it is being made at this moment
+            raise HistoryError(NOTHING)  # the recorder is creating it right now
         if version != VERSION:
             raise DamagedHistory(f"{path}: it is of version {version}, this house reads {VERSION}")
         devices = {name: _device(db, name, since, until, most) for name in names}
@@ -128,7 +131,7 @@ def _device(db: sqlite3.Connection, name: str, since: float, until: float, most:
     measured = {name: points(_steps(db, id_, since, until), since, until, most) for name, id_ in series}
     return {
         "stretches": _stretches(db, row[0], since, until),
-        "measurements": {name: told for name, told in measured.items() if told},
+        "measurements": {name: found for name, found in measured.items() if found},
         "processes": [
             dict(zip(("at", "life", "pid", "reason"), event, strict=True)) for event in reversed(events)
         ],
@@ -136,27 +139,27 @@ def _device(db: sqlite3.Connection, name: str, since: float, until: float, most:
 
 
 def _stretches(db: sqlite3.Connection, device: int, since: float, until: float) -> list[dict[str, Any]]:
-    """Give what the device was, from what it was at the beginning."""
+    """Return the states of a device, beginning with the one that held at `since`."""
     given = {"id": device, "since": since, "until": until}
     rows = db.execute(f"SELECT at {RANGE.format(table='change', key='device')} ORDER BY at", given)
-    moments = thin([at for (at,) in rows], until, MOST_STRETCHES)
+    times = thin([at for (at,) in rows], until, MOST_STRETCHES)
     query = "SELECT min(at) FROM change WHERE device = :id AND at >= :until"
     (after,) = db.execute(query, given).fetchone()
-    told = []
-    for at, to in zip(moments, [*moments[1:], after], strict=False):
+    stretches = []
+    for at, to in zip(times, [*times[1:], after], strict=False):
         query = "SELECT state, cause FROM change WHERE device = ? AND at = ?"
         state, cause = db.execute(query, (device, at)).fetchone()
-        told.append({"from": at, "to": to, "state": msgspec.json.decode(state), "cause": cause})
-    return told
+        stretches.append({"from": at, "to": to, "state": msgspec.json.decode(state), "cause": cause})
+    return stretches
 
 
 def _steps(db: sqlite3.Connection, series: int, since: float, until: float) -> Iterator[Six]:
-    """Give what was measured, from the value that held at the beginning."""
+    """Return the steps of a series, beginning with the value that held at `since`."""
     return iter(db.execute(STEPS, {"id": series, "since": since, "until": until}))
 
 
 def _causes(db: sqlite3.Connection, causes: set[str]) -> dict[str, Any]:
-    """Say of each cause which device changed by it first, and to what."""
+    """Return, for each cause, which device it changed first, and to which phase."""
     found = {}
     query = (
         "SELECT name, at, state FROM change JOIN device ON id = device WHERE cause = ? ORDER BY at LIMIT 1"

@@ -1,7 +1,7 @@
-"""The one hand that writes the history: whole, once, and in small steps that hold up nobody.
+"""Writes the history: in whole transactions, each row once, and in small steps.
 
-What is committed outlives a kill; once a second it is forced to the disk, so that a power cut
-takes one second at the most: the journal's own two steps.
+A committed row outlives a kill. Once a second the rows are forced to the disk, so a power cut loses
+one second at most. The journal works in the same two steps.
 """
 
 import os
@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from daemons.errors import DamagedHistory, HistoryError
-from daemons.storage.history import BUSY_SECONDS, PATH, VERSION, translated
+from daemons.storage.history import BUSY_SECONDS, PATH, VERSION, translate_errors
 from daemons.storage.series import fold, minute_of
 
 SCHEMA = """
@@ -30,33 +30,33 @@ SCHEMA = """
     CREATE TABLE minute (series INTEGER, at REAL, low REAL, mean REAL, high REAL, last REAL,
         PRIMARY KEY (series, at)) WITHOUT ROWID;
 """
-"""A state is JSON, the fields that are no measurements. All moments are Unix seconds."""
+"""A state is JSON, without the fields that are measurements. All times are Unix seconds."""
 HOUR_SECONDS, DAY_SECONDS = 3600, 86400
 STEP_ROWS = 500
-"""How many rows are folded or forgotten at one go."""
+"""How many rows one step folds or deletes."""
 CHECK_SECONDS, CHECK_BYTES = 0.05, 1 << 24
-"""How long a file may be examined at the start, and up to what size it is."""
+"""How long a file is checked at the start, and up to which size it is checked at all."""
 WAL_PAGES = 250
-"""How much is written beside the file before it is taken over into it: a megabyte, in a few ms."""
+"""How many pages the write-ahead log holds before a checkpoint: 1 MB, which takes a few ms."""
 CACHE = -256
-"""How much of the file is kept in memory, in kB, with SQLite's minus sign."""
+"""The cache size in kB; SQLite marks kB by the minus sign."""
 MOST_ASIDE = 3
-"""How many files that were set aside are kept."""
+"""How many damaged files are kept."""
 
 
 class Change(NamedTuple):
-    """A device turned to a state."""
+    """A device changed to a state."""
 
     device: str
     at: float
     state: dict[str, Any]
     cause: str | None
     turned: bool = True
-    """False for the state that it began with: that has a moment only for want of a better one."""
+    """False for the first state of a device: the time of that change is not known."""
 
 
 class Sample(NamedTuple):
-    """A measurement had a value."""
+    """A measurement took a value."""
 
     device: str
     name: str
@@ -65,7 +65,7 @@ class Sample(NamedTuple):
 
 
 class Event(NamedTuple):
-    """A process began to live otherwise."""
+    """The life of a process changed, for example from running to failed."""
 
     device: str
     at: float
@@ -84,15 +84,18 @@ INSERT: dict[type, str] = {
     "IS NOT (SELECT life, pid, reason FROM process WHERE device = :id AND at <= :at "
     "ORDER BY at DESC LIMIT 1)",
 }
-"""How each is written: not twice, and not when it only says again what was said last."""
+"""The statement for each type of row: no row is written twice, nor one that repeats the last row."""
 
 
-class Writer:
-    """The one who writes."""
+class HistoryWriter:
+    """Writes the history; there is one writer in a house."""
 
     def __init__(self, path: Path = PATH) -> None:
-        """Open the file, or make it; HistoryError says why not, DamagedHistory that it must go."""
-        with translated():
+        """Open the file, or create it.
+
+        Raises HistoryError if that fails, and DamagedHistory if the file must be set aside.
+        """
+        with translate_errors():
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
             try:
@@ -102,12 +105,12 @@ class Writer:
                 raise
             self._path, self._inode = path, path.stat().st_ino
         self._ids: dict[tuple[str, ...], int] = {}
-        self._todo: list[tuple[str, int]] = []
-        self._tidied = 0.0
-        self._unsafe = False
+        self._pending: list[tuple[str, int]] = []
+        self._tidied_hour = 0.0
+        self._is_unforced = False
 
     def _prepare(self, path: Path) -> bool:
-        """Examine what is there, and make the tables when nothing is; tell whether it is new."""
+        """Check an existing file, or create the tables of a new one; return whether it is new."""
         own = {
             "journal_mode": "WAL",
             "synchronous": "NORMAL",
@@ -119,15 +122,15 @@ class Writer:
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
         (tables,) = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()
         if version == VERSION:
-            self._examine(path)
+            self._check(path)
             return False
         if version or tables:
             raise DamagedHistory(f"{path}: it is of version {version}, this house writes {VERSION}")
         self._db.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT")
         return True
 
-    def _examine(self, path: Path) -> None:
-        """Look for damage, as long as a start can wait for it; the rest is found when it is met."""
+    def _check(self, path: Path) -> None:
+        """Check for damage, within the time that a start may take; other damage is found on use."""
         if path.stat().st_size > CHECK_BYTES:
             return
         end = time.monotonic() + CHECK_SECONDS
@@ -144,34 +147,37 @@ class Writer:
             raise DamagedHistory(f"{path}: {found}")
 
     def write(self, rows: Iterable[Row]) -> None:
-        """Write down rows, all or none; what is written already is not written twice."""
-        with translated():
+        """Write rows, all or none; a row that is already there is not written again.
+
+        Raises HistoryError if the rows cannot be written.
+        """
+        with translate_errors():
             if self._path.stat().st_ino != self._inode:
-                raise HistoryError(f"{self._path}: the file was taken away")
+                raise HistoryError(f"{self._path}: the file was removed")
             with self._transaction():
                 for row in rows:
                     self._write(row)
-            self._unsafe = True
+            self._is_unforced = True
 
     def secure(self) -> None:
-        """Force what was committed to the disk."""
-        if self._unsafe:
-            with translated(), Path(f"{self._path}-wal").open("rb") as wal:
+        """Force the committed rows to the disk."""
+        if self._is_unforced:
+            with translate_errors(), Path(f"{self._path}-wal").open("rb") as wal:
                 os.fsync(wal.fileno())
-            self._unsafe = False
+            self._is_unforced = False
 
     def size(self) -> int:
-        """Give how many bytes it takes, with what is still beside the file."""
+        """Return the size in bytes, with the write-ahead log."""
         files = [Path(f"{self._path}{end}") for end in ("", "-wal", "-shm")]
         return sum(file.stat().st_size for file in files if file.exists())
 
     def close(self) -> None:
-        """Close it."""
-        with translated():
+        """Close the file."""
+        with translate_errors():
             self._db.close()
 
     def _write(self, row: Row) -> None:
-        """Insert a row, unless it is there, or says the same as the one before it."""
+        """Insert a row, unless it is there or repeats the row before it."""
         device = self._id("device", row.device)
         given = {**row._asdict(), "id": device}
         if isinstance(row, Change):
@@ -181,7 +187,7 @@ class Writer:
         self._db.execute(INSERT[type(row)], given)
 
     def _id(self, table: str, *key: Any) -> int:
-        """Give the number of a name, which is new when it was never heard."""
+        """Return the id of a device or a series; a new name gets a new id."""
         found = self._ids.get((table, *key))
         if found is None:
             columns = "name" if table == "device" else "device, name"
@@ -191,35 +197,35 @@ class Writer:
             found = self._ids[(table, *key)] = int(self._db.execute(query, key).fetchone()[0])
         return found
 
-    # A little at a time
+    # Small steps
 
     def tidy(self, now: float, keep_seconds: float) -> bool:
-        """Fold what is older than a day and forget what is older than `keep`: one small step of it.
+        """Fold samples older than a day and delete rows older than `keep_seconds`, one small step.
 
-        Once an hour there is something to do; False when there is nothing.
+        Return False when nothing is left to do; there is new work once an hour.
         """
         hour = now - now % HOUR_SECONDS
-        with translated():
-            if not self._todo:
-                if hour == self._tidied:
+        with translate_errors():
+            if not self._pending:
+                if hour == self._tidied_hour:
                     return False
-                self._tidied = hour
+                self._tidied_hour = hour
                 for table in ("device", "series"):
                     found = self._db.execute(f"SELECT id FROM {table}")  # noqa: S608
-                    self._todo += [(table, id_) for (id_,) in found]
-            if not self._todo:
+                    self._pending += [(table, id_) for (id_,) in found]
+            if not self._pending:
                 return False
-            table, id_ = self._todo[-1]
+            table, id_ = self._pending[-1]
             with self._transaction():
                 more = table == "series" and self._fold(id_, hour - DAY_SECONDS)
-                more |= self._forget(table, id_, hour - keep_seconds)
+                more |= self._delete_old(table, id_, hour - keep_seconds)
             if not more:
-                self._todo.pop()
-            self._unsafe = True
+                self._pending.pop()
+            self._is_unforced = True
             return True
 
-    def _forget(self, key: str, id_: int, before: float) -> bool:
-        """Forget what is old, but the latest of it: that still held when what is kept began."""
+    def _delete_old(self, key: str, id_: int, before: float) -> bool:
+        """Delete old rows but the latest of them, which still held when the kept rows began."""
         more = False
         given = {"id": id_, "before": before, "most": STEP_ROWS}
         for table in ("change", "process") if key == "device" else ("sample", "minute"):
@@ -266,9 +272,9 @@ class Writer:
 
 
 def set_aside(path: Path, now: float) -> Path:
-    """Put a file that is of no use out of the way, and give its new name; the oldest of many goes."""
+    """Rename a damaged file, and return its new path; only the latest of them are kept."""
     aside = path.with_name(f"{path.stem}-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(now))}{path.suffix}")
-    with translated():
+    with translate_errors():
         for end in ("-wal", "-shm", ""):
             if (file := Path(f"{path}{end}")).exists():
                 file.replace(f"{aside}{end}")

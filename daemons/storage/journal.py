@@ -1,10 +1,10 @@
-"""What one device must remember across a crash: two small JSON files, written in turn.
+"""The journal: what one device remembers across a crash, in two small JSON files written in turn.
 
-A kill at any instruction leaves the newer of them whole, or torn, and then the older one counts:
-each has a number, and a checksum of what it holds. So nothing has to be renamed, which on ext4
-takes ten times as long as the writing, before each act. A power cut can tear both, for neither is
-forced to the disk each time; so once a second a copy is, and reading falls back to it. A file that
-cannot be read is set aside, told, and the device goes on with the rest, or in its safe state.
+Each file has a number, and a checksum of its content. A kill at any instruction leaves the newer file
+whole, or torn; if it is torn, the older one counts. So no file is renamed, which on ext4 takes ten
+times as long as writing it. A power cut can tear both files, because neither is forced to the disk.
+So once a second a third copy is forced to the disk, and reading falls back to it. A file that cannot
+be read is set aside and logged. The device continues with the others, or in its safe state.
 """
 
 import logging
@@ -16,39 +16,42 @@ from typing import Any, Generic, TypeVar
 import msgspec
 from msgspec import Struct
 
-from daemons.errors import PlaceError
-from daemons.storage.paths import overwrite
+from daemons.errors import StorageError
+from daemons.storage.paths import overwrite_file
 
 M = TypeVar("M", bound=Struct)
 VERSION = 2
 
 
 class Page(Struct, frozen=True):
-    """A file's whole content: its format's version, its place in the order, and the memory."""
+    """The whole content of one file."""
 
     version: int
+    """The version of the format."""
     memory: msgspec.Raw
     number: int = 0
+    """The number of this write; the file with the highest number is the newest."""
     check: int = 0
     """The CRC-32 of the memory as it is written."""
 
 
 class Journal(Generic[M]):
-    """The memory of one device on disk."""
+    """The memory of one device on the disk."""
 
     def __init__(self, name: str, type_: type[M], log: logging.LoggerAdapter[Any]) -> None:
         self._paths = [Path("journal") / f"{name}.{number}.json" for number in range(2)]
-        self._safe = Path("journal") / f"{name}.safe.json"
+        self._safe_path = Path("journal") / f"{name}.safe.json"
         self._type = type_
         self._log = log
         self._number = 0
-        self._page: bytes | None = None
-        self._trouble = self._unsafe = False
+        self._unforced: bytes | None = None
+        """The latest page, until it has been forced to the disk."""
+        self._cannot_save = self._cannot_force = False
 
     def load(self) -> M | None:
-        """Give what was remembered last, or nothing; what cannot be read is set aside and told."""
+        """Return the newest memory, or None; a file that cannot be read is set aside and logged."""
         memory: M | None = None
-        for path in (*self._paths, self._safe):
+        for path in (*self._paths, self._safe_path):
             try:
                 page = msgspec.json.decode(path.read_bytes(), type=Page)
                 if page.version != VERSION:
@@ -70,35 +73,37 @@ class Journal(Generic[M]):
         return memory
 
     def save(self, memory: M) -> None:
-        """Write it down before acting on it; a disk that is full is told once, and work goes on."""
+        """Write the memory, before the device acts on it; a full disk is logged once, and work goes on."""
         raw, number = msgspec.json.encode(memory), self._number + 1
-        self._page = msgspec.json.encode(Page(VERSION, msgspec.Raw(raw), number, crc32(raw)))
+        self._unforced = msgspec.json.encode(Page(VERSION, msgspec.Raw(raw), number, crc32(raw)))
         try:
-            overwrite(self._paths[number % 2], self._page)
-        except PlaceError as error:
-            if not self._trouble:
+            overwrite_file(self._paths[number % 2], self._unforced)
+        except StorageError as error:
+            if not self._cannot_save:
                 self._log.error("a crash now would forget the latest: %s", error)
-            self._trouble = True  # and the next is written to the same file: the other one is whole
+            self._cannot_save = True  # the next page goes to the same file: the other one is whole
         else:
-            self._trouble, self._number = False, number
+            self._cannot_save, self._number = False, number
 
     def secure(self) -> None:
-        """Force what was last saved to the disk, against a power cut; cheap when nothing changed."""
-        page = self._page
-        if page is None or self._trouble:
+        """Force the latest page to the disk, against a power cut; without a new page it does nothing."""
+        page = self._unforced
+        if page is None or self._cannot_save:
             return
-        new = self._safe.with_suffix(".new")
+        new = self._safe_path.with_suffix(".new")
         try:
             with new.open("wb") as file:
                 file.write(page)
                 file.flush()
                 os.fsync(file.fileno())
-            new.replace(self._safe)
+            new.replace(self._safe_path)
         except OSError as error:
-            if not self._unsafe:
-                self._log.error("a power cut now would forget the latest: %s: %s", self._safe, error.strerror)
-            self._unsafe = True
+            if not self._cannot_force:
+                self._log.error(
+                    "a power cut now would forget the latest: %s: %s", self._safe_path, error.strerror
+                )
+            self._cannot_force = True
         else:
-            self._unsafe = False
-            if self._page is page:  # else another thread has saved meanwhile
-                self._page = None
+            self._cannot_force = False
+            if self._unforced is page:  # otherwise another thread has saved a newer one
+                self._unforced = None

@@ -6,11 +6,11 @@ import os
 from daemons.errors import AlreadyRunning
 
 
-class Lock:
-    """The right to be one device: held by at most one process, and let go by the kernel if it dies."""
+class NameLock:
+    """The lock file of a name: at most one process holds it, and the kernel releases it at its death."""
 
     def __init__(self, name: str) -> None:
-        """Take it, or raise AlreadyRunning with the holder's PID."""
+        """Acquire the lock of a name; raises AlreadyRunning with the PID of the process that holds it."""
         self._file = os.open(f"lock/{name}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -22,5 +22,5 @@ class Lock:
         os.pwrite(self._file, str(os.getpid()).encode(), 0)
 
     def release(self) -> None:
-        """Let it go; only after the sockets are gone, for a closing ipc socket unlinks its path late."""
+        """Release the lock, after the sockets are closed: a closing ipc socket unlinks its path late."""
         os.close(self._file)

@@ -1,7 +1,7 @@
-"""Where one house lives: its run directory, and what stands where in it.
+"""The run directory of a house: its folders, and how files in it are written.
 
-Every process of a house works inside that directory, so that socket paths can be relative:
-an ipc path has room for 107 bytes (unix(7), sun_path), and a home folder can be longer.
+Every process of a house works inside that directory, so that socket paths can be relative: an ipc
+path has at most 107 bytes (unix(7), sun_path), and the path of a home folder can be longer.
 """
 
 import errno
@@ -10,7 +10,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from daemons.errors import PlaceError
+from daemons.errors import StorageError
 
 FOLDERS = (
     "bus",
@@ -24,37 +24,37 @@ FOLDERS = (
     "programs",
     "stopped",
 )
-HOST = Path("host")
-"""In the run directory: which host of its house this is."""
+HOST_FILE = Path("host")
+"""The file in the run directory that names this host, in a house of several hosts."""
 STOPPED_BY_HAND = 77
-"""The exit status of a device that a person has stopped: the one that supervisord takes for an end."""
+"""The exit status of a device that was stopped by hand; supervisord does not restart it."""
 FORBIDDEN = set("\"';#*?[]\\%") | {chr(code) for code in range(32)}
-"""What supervisord's own file format takes for comments, quotes, patterns or expansions."""
+"""The characters that supervisord's file format reads as comments, quotes, patterns or expansions."""
 
 
 def interpreter() -> Path:
-    """Give the Python that processes are started with: one name for it, whatever name it was called by."""
+    """Return the path of the Python that starts every process, always under the same name."""
     python = Path(sys.prefix) / "bin" / "python3"
     return python if python.exists() else Path(sys.executable)
 
 
 def stopped_path(name: str) -> Path:
-    """Say where it stands that a person stopped a device; it stands there over reboots."""
+    """Return the file that marks a device as stopped by hand; it outlives reboots."""
     return Path("stopped") / name
 
 
 def this_host(run: Path = Path()) -> str | None:
-    """Say which host of its house this is; nothing for a house of one, or before its first `up`."""
-    file = run / HOST
+    """Return the name of this host; None in a house of one host, or before its first `up`."""
+    file = run / HOST_FILE
     return file.read_text().strip() or None if file.exists() else None
 
 
 def enter(run: Path) -> None:
-    """Make the run directory what it must be, private to its owner, and work inside it from now on.
+    """Create the run directory, private to its owner, and change into it.
 
-    PlaceError says which path cannot be used and why.
+    Raises StorageError with the path that cannot be used, and the reason.
     """
-    check(run)
+    check_path(run)
     try:
         run.mkdir(mode=0o700, parents=True, exist_ok=True)
         run.chmod(0o700)
@@ -62,35 +62,44 @@ def enter(run: Path) -> None:
         for folder in FOLDERS:
             Path(folder).mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
-        raise PlaceError(f"the run directory {run} cannot be used: {error.strerror}") from error
+        raise StorageError(f"the run directory {run} cannot be used: {error.strerror}") from error
 
 
-def check(path: Path) -> None:
-    """Refuse a path that supervisord's file format cannot hold; PlaceError names the character."""
+def check_path(path: Path) -> None:
+    """Check that supervisord's file format can hold a path.
+
+    Raises StorageError, which names the character that it cannot hold.
+    """
     for character in sorted(FORBIDDEN & set(str(path))):
-        raise PlaceError(
+        raise StorageError(
             f"the path {str(path)!r} has a {character!r} in it, which supervisord's files cannot hold; "
             "choose another with --run or HOUSE_RUN, or move the project"
         )
 
 
-def write(path: Path, content: bytes, mode: int = 0o600) -> None:
-    """Replace a file as a whole: a reader, or a kill at any instruction, sees the old or the new."""
+def replace_file(path: Path, content: bytes, mode: int = 0o600) -> None:
+    """Replace a file as a whole: a reader, or a kill at any time, sees the old or the new content.
+
+    Raises StorageError if the file cannot be written.
+    """
     new = path.with_name(f"{path.name}.{os.getpid()}.new")
     try:
         descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
         with os.fdopen(descriptor, "wb") as file:
-            os.fchmod(descriptor, mode)  # whatever the umask is
+            os.fchmod(descriptor, mode)  # independent of the umask
             file.write(content)
         new.replace(path)
     except OSError as error:
         with suppress(OSError):
             new.unlink()
-        raise PlaceError(f"{path.absolute()} cannot be written: {error.strerror}") from error
+        raise StorageError(f"{path.absolute()} cannot be written: {error.strerror}") from error
 
 
-def overwrite(path: Path, content: bytes) -> None:
-    """Write a file where it stands, which is quick; a kill in the midst leaves it torn."""
+def overwrite_file(path: Path, content: bytes) -> None:
+    """Write a file in place, which is fast; a kill during the write leaves it torn.
+
+    Raises StorageError if the file cannot be written.
+    """
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
         try:
@@ -99,6 +108,6 @@ def overwrite(path: Path, content: bytes) -> None:
         finally:
             os.close(descriptor)
     except OSError as error:
-        raise PlaceError(f"{path.absolute()} cannot be written: {error.strerror}") from error
+        raise StorageError(f"{path.absolute()} cannot be written: {error.strerror}") from error
     if written < len(content):
-        raise PlaceError(f"{path.absolute()} cannot be written: {os.strerror(errno.ENOSPC)}")
+        raise StorageError(f"{path.absolute()} cannot be written: {os.strerror(errno.ENOSPC)}")

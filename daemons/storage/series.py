@@ -1,7 +1,7 @@
-"""A quantity over time, told in fewer words; pure. Between two samples the last value holds.
+"""Downsampling of a time series. Pure. Between two samples the earlier value holds.
 
-Whatever is left out, the lowest and the highest value are not, and every mean is weighted by
-time: a toaster that drew 850 W for a tenth of the span counts a tenth.
+The lowest and the highest value are always kept, and every mean is weighted by time: if a toaster
+drew 850 W for a tenth of a span, these 850 W count for a tenth.
 """
 
 from collections.abc import Iterable, Iterator
@@ -13,9 +13,9 @@ MINUTE_SECONDS = 60
 
 
 class Step(NamedTuple):
-    """What was measured from `at` to `end`, folded into one, and the value that held from then on.
+    """All samples from `at` to `end`, folded into one, and the value that holds from `end` on.
 
-    A single sample is a step that ends where it begins.
+    Times are Unix seconds. A single sample is a step that ends where it begins.
     """
 
     at: float
@@ -27,16 +27,16 @@ class Step(NamedTuple):
 
     @classmethod
     def of(cls, at: float, value: float) -> "Step":
-        """Give a sample."""
+        """Return one sample as a step."""
         return cls(at, at, value, value, value, value)
 
 
 Six = tuple[float, float, float, float, float, float]
-"""A step as SQLite gives it: of 86,400 a day, each name costs."""
+"""A step as SQLite returns it: a day has 86,400 of them, and attribute access would cost time."""
 
 
 class Span(NamedTuple):
-    """A length of time, and what was measured in it."""
+    """A span of time (Unix seconds), and the lowest, mean and highest value in it."""
 
     at: float
     to: float
@@ -46,14 +46,14 @@ class Span(NamedTuple):
 
 
 def minute_of(at: float) -> float:
-    """Give the beginning of the minute that a moment lies in."""
+    """Return the start of the minute that contains a time (Unix seconds)."""
     return at - at % MINUTE_SECONDS
 
 
 def fold(samples: list[tuple[float, float]], before: float | None) -> Iterator[Step]:
-    """Fold samples (moment, value) into minutes; `before` is the value that held until the first.
+    """Fold samples (time, value) into minutes; `before` is the value that held until the first sample.
 
-    A minute in which nothing changed needs no words: the last value of the one before it holds.
+    A minute without a sample is left out: the last value of the minute before it still holds.
     """
     for begin, inside in groupby(samples, key=lambda sample: minute_of(sample[0])):
         steps = [Step.of(at, value) for at, value in inside]
@@ -64,7 +64,7 @@ def fold(samples: list[tuple[float, float]], before: float | None) -> Iterator[S
 
 
 def spans(steps: Iterable[Six], since: float, until: float) -> Iterator[Span]:
-    """Give the spans that steps, in order, make of a range; each ends where the next begins."""
+    """Yield the spans that ordered steps form within a range; each one ends where the next one begins."""
     for step, following in pairwise(chain(steps, (Step.of(until, 0.0),))):
         at, end, low, mean, high, last = step
         limit = min(following[0], until)
@@ -76,7 +76,7 @@ def spans(steps: Iterable[Six], since: float, until: float) -> Iterator[Span]:
 
 
 def summary(parts: list[Span]) -> tuple[float, float, float]:
-    """Give the lowest, the mean and the highest value of some spans."""
+    """Return the lowest, the mean and the highest value of some spans."""
     low, high = min(part.low for part in parts), max(part.high for part in parts)
     if low == high:
         return low, low, high
@@ -85,7 +85,7 @@ def summary(parts: list[Span]) -> tuple[float, float, float]:
 
 
 def gather(steps: Iterable[Six], since: float, width: float) -> Iterator[Step]:
-    """Fold steps into one for each slot of a width; of 86,400 a day, so the loop is a bare one."""
+    """Fold steps into one for each slot of `width` seconds; a bare loop, for a day has 86,400 steps."""
     edge = start = stop = low = high = last = total = -inf
     for at, end, least, mean, most, final in chain(steps, (Step.of(inf, 0.0),)):
         if at < since:
@@ -98,7 +98,7 @@ def gather(steps: Iterable[Six], since: float, width: float) -> Iterator[Step]:
             if at == inf:
                 return
             edge = since + (int((at - since) / width) + 1) * width
-            edge = edge if edge > at else edge + width  # rounding may have put it before us
+            edge = edge if edge > at else edge + width  # rounding may have put it before `at`
             start, low, high, total = at, least, most, 0.0
         else:
             total += last * (at - stop)
@@ -111,23 +111,23 @@ def gather(steps: Iterable[Six], since: float, width: float) -> Iterator[Step]:
 
 
 def points(steps: Iterator[Six], since: float, until: float, most: int) -> list[list[float]]:
-    """Give [moment, low, mean, high] of each span; of too many, for each slot of the range instead."""
+    """Return [time, low, mean, high] of each span; with more than `most` spans, of each slot instead."""
     width = (until - since) / most
     first = list(islice(steps, most + 1))
     few = first if len(first) <= most else gather(chain(first, steps), since, width)
     found = list(spans(few, since, until))
-    told: list[list[float]] = []
+    chosen: list[list[float]] = []
     for at, parts in (
         slots(found, since, width) if len(found) > most else ((span.at, [span]) for span in found)
     ):
         point = [at, *summary(parts)]
-        if not told or point[1:] != told[-1][1:] or point[1] != point[3]:  # a steady value is told once
-            told.append(point)
-    return told
+        if not chosen or point[1:] != chosen[-1][1:] or point[1] != point[3]:  # a steady value: one point
+            chosen.append(point)
+    return chosen
 
 
 def slots(found: Iterable[Span], since: float, width: float) -> Iterator[tuple[float, list[Span]]]:
-    """Cut spans at the borders of slots of a width, and give the parts in each, with where they begin."""
+    """Cut spans at the borders of slots of `width` seconds; yield the start and the parts of each slot."""
     number, parts = 0, list[Span]()
     for span in found:
         at = span.at
@@ -138,7 +138,7 @@ def slots(found: Iterable[Span], since: float, width: float) -> Iterator[tuple[f
                 parts = []
             number = slot
             to = min(span.to, max(since + (slot + 1) * width, at))
-            if to <= at:  # a border that rounding has put before us
+            if to <= at:  # rounding has put the border before `at`
                 number += 1
                 if parts:
                     yield parts[0].at, parts
@@ -150,20 +150,20 @@ def slots(found: Iterable[Span], since: float, width: float) -> Iterator[tuple[f
         yield parts[0].at, parts
 
 
-def thin(moments: list[float], until: float, most: int) -> list[float]:
-    """Leave out what lasted shortest, until about so many of the changes at these moments are left.
+def thin(times: list[float], until: float, most: int) -> list[float]:
+    """Return about `most` of the given change times: the changes that lasted shortest are left out.
 
-    What is left is told from its own moment until that of the next one left, so that it covers
-    the range; a crowd of short ones is told by one of them for each part of the range.
+    Each remaining change covers the time until the next remaining one. Of many short changes in a
+    row, one remains for each part of the range. The latest change always remains.
     """
-    if len(moments) <= most:
-        return moments
-    least = (until - moments[0]) / most
-    told, ended = [moments[0]], moments[1]
-    for at, end in pairwise([*moments[1:], until]):
+    if len(times) <= most:
+        return times
+    least = (until - times[0]) / most
+    chosen, ended = [times[0]], times[1]
+    for at, end in pairwise([*times[1:], until]):
         if end - ended >= least:
-            told.append(at)
+            chosen.append(at)
             ended = end
-    if told[-1] != moments[-1]:
-        told.append(moments[-1])  # what is now is never left out
-    return told
+    if chosen[-1] != times[-1]:
+        chosen.append(times[-1])
+    return chosen

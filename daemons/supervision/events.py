@@ -1,10 +1,10 @@
-"""supervisord's event protocol, from the listener's side: it is told what happens to each process."""
+"""The event protocol of supervisord, on the side of the listener (supervisord.org/events.html)."""
 
 import os
 
 
-class Listener:
-    """supervisord's event protocol on standard input and output (supervisord.org/events.html)."""
+class EventListener:
+    """Receives events on standard input, and acknowledges them on standard output."""
 
     def __init__(self) -> None:
         self._rest = b""
@@ -12,7 +12,10 @@ class Listener:
         os.write(1, b"READY\n")
 
     def receive(self) -> list[tuple[str, dict[str, str]]] | None:
-        """Give the events that have come, each answered already; None when supervisord has gone."""
+        """Return the events that have arrived, each acknowledged; None if supervisord has ended.
+
+        An event is its name and the tokens of its body.
+        """
         while True:
             try:
                 got = os.read(0, 65536)
@@ -35,6 +38,6 @@ class Listener:
 
 
 def tokens(text: bytes) -> dict[str, str]:
-    """Read `key:value key:value`."""
+    """Parse `key:value key:value`."""
     pairs = (token.partition(":") for token in text.decode().split())
     return {key: value for key, _, value in pairs}

@@ -1,4 +1,4 @@
-"""The processes' logs, merged by time and followed across rotation and restarts."""
+"""The logs of processes: merged by time, and followed across rotation and restarts."""
 
 import itertools
 import os
@@ -9,25 +9,26 @@ from typing import NamedTuple
 
 POLL_SECONDS = 0.1
 TURNS_FOR_MORE = 5
+"""How many polls of the local logs happen for one poll of the remote ones."""
 BLOCK = 1 << 16
 
 
 class Line(NamedTuple):
-    """One line, and whose it is."""
+    """One line of a log, and the process that wrote it."""
 
     name: str
     text: str
 
 
 def log_path(name: str) -> Path:
-    """Say where a process's log stands, from inside the run directory."""
+    """Return the path of the log of a process, relative to the run directory."""
     return Path("log") / f"{name}.log"
 
 
 def last_lines(name: str, number: int) -> list[str]:
-    """Give the last lines of a process's log; none when there is none."""
+    """Return the last lines of the log of a process; an empty list without a log."""
     lines: list[bytes] = []
-    # A log that was just rotated is short; its predecessor has the rest.
+    # A log that was just rotated is short; the previous one has the other lines.
     for path in (log_path(name), log_path(name).with_suffix(".log.1")):
         if len(lines) >= number or not path.exists():
             break
@@ -37,16 +38,11 @@ def last_lines(name: str, number: int) -> list[str]:
     return [line.decode(errors="replace") for line in lines[-number:]]
 
 
-def recent(names: list[str], number: int) -> list[Line]:
-    """Give the last lines of several logs as one, in the order of their times.
+def merge_lines(texts: dict[str, list[str]], number: int) -> list[Line]:
+    """Return the last lines of several logs in the order of their times.
 
-    A line without a time of its own, as a traceback has them, stays behind the one before it.
+    A line without a time, such as one of a traceback, stays after the line before it.
     """
-    return merged({name: last_lines(name, number) for name in names}, number)
-
-
-def merged(texts: dict[str, list[str]], number: int) -> list[Line]:
-    """Give the last of several logs' lines as one, in the order of their times."""
     stamped: list[tuple[str, int, Line]] = []
     for name, lines in texts.items():
         stamp = ""
@@ -58,10 +54,10 @@ def merged(texts: dict[str, list[str]], number: int) -> list[Line]:
 
 
 class Follower:
-    """Follows one log: to its end, over its rotation, and when it comes into being later."""
+    """Follows one log: over its rotation, and also if it does not exist yet."""
 
     def __init__(self, name: str) -> None:
-        """Begin at the end of what there is."""
+        """Start at the present end of the log."""
         self.name = name
         self._path = log_path(name)
         self._file = self._path.open("rb") if self._path.exists() else None
@@ -70,7 +66,7 @@ class Follower:
             self._file.seek(0, os.SEEK_END)
 
     def lines(self) -> Iterator[Line]:
-        """Yield the lines that have come."""
+        """Yield the lines that were written since the last call."""
         yield from self._read()
         try:
             status = self._path.stat()
@@ -78,11 +74,11 @@ class Follower:
             return
         if self._file and os.fstat(self._file.fileno()).st_ino == status.st_ino:
             if status.st_size < self._file.tell():
-                self._file.seek(0)  # it was cut short, not rotated
+                self._file.seek(0)  # it was truncated, not rotated
                 self._rest = b""
                 yield from self._read()
             return
-        # What was written to the old file between our read and its rotation comes first.
+        # Lines written to the old file between the last read and its rotation come first.
         yield from self._read()
         if self._file:
             self._file.close()
@@ -98,7 +94,10 @@ class Follower:
 
 
 def follow(names: list[str], more: Callable[[], Iterable[Line]] = tuple) -> Iterator[Line]:
-    """Yield the lines of several logs as they come, for ever; and what `more` has of others, now and then."""
+    """Yield the lines of several logs as they are written, for ever.
+
+    `more` is called now and then, and returns lines of other hosts.
+    """
     followers = [Follower(name) for name in names]
     turn = itertools.count()
     while True:
@@ -109,10 +108,10 @@ def follow(names: list[str], more: Callable[[], Iterable[Line]] = tuple) -> Iter
         time.sleep(POLL_SECONDS)
 
 
-def since(name: str, cursor: str | None, most: int) -> tuple[list[str], str]:
-    """Give the lines of a log that came after a cursor, or its last ones; and the cursor to go on with.
+def read_since(name: str, cursor: str | None, most: int) -> tuple[list[str], str]:
+    """Return the lines of a log after a cursor, or its last lines, and the next cursor.
 
-    A cursor holds over a rotation of the log; one that is none begins with the log.
+    A cursor stays valid over one rotation of the log. An invalid cursor starts at the beginning.
     """
     if cursor is None:
         number, size = _identity(log_path(name))
@@ -130,7 +129,7 @@ def since(name: str, cursor: str | None, most: int) -> tuple[list[str], str]:
 
 
 def _identity(path: Path) -> tuple[str, int]:
-    """Tell one file from another, and how long it is."""
+    """Return the inode and the size of a file."""
     try:
         status = path.stat()
     except FileNotFoundError:
@@ -139,7 +138,7 @@ def _identity(path: Path) -> tuple[str, int]:
 
 
 def _lines_from(path: Path, start: int) -> tuple[list[bytes], int]:
-    """Give the whole lines of a file from a place on, and the place behind them."""
+    """Return the whole lines of a file from an offset on, and the offset after them."""
     try:
         with path.open("rb") as file:
             file.seek(start)

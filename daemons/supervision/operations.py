@@ -1,6 +1,6 @@
-"""What the verbs do to a house: up, down, restart, stop, start, reload; each ends when the devices are ready.
+"""The operations on a house: up, down, restart, stop, start, plan, reload. Each waits for its devices.
 
-Ready is a device that was heard on the bus, from the very process that supervisord runs for it.
+A device is ready when a heartbeat has arrived from the very process that supervisord runs for it.
 """
 
 import compileall
@@ -14,106 +14,111 @@ from pathlib import Path
 import zmq
 
 from daemons.bus.message import EXCHANGE
-from daemons.bus.sockets import ask, command
+from daemons.bus.requests.blocking import send_command
+from daemons.bus.requests.protocol import new_command
 from daemons.config.house import House
-from daemons.config.plan import Change, make_plan
+from daemons.config.plan import ProcessChange, make_plan
 from daemons.config.slice import Slice, read_slice
-from daemons.errors import HouseError, NotReady, SupervisorError
-from daemons.storage.lock import Lock
-from daemons.storage.paths import stopped_path, write
+from daemons.errors import HouseError, NotReady, NotUp, SupervisorError
+from daemons.storage.lock import NameLock
+from daemons.storage.paths import replace_file, stopped_path
 from daemons.supervision.install import (
     INSTALLED,
     forget_stops,
     install,
     installed_files,
     installed_roster,
-    put_back,
+    restore_files,
 )
 from daemons.supervision.programs import configuration, launch, render
 from daemons.supervision.ready import Progress, wait_ready
 from daemons.supervision.supervisord import Supervisor, ended, kill
 
-STOP_PATIENCE_SECONDS = 20.0
+STOP_TIMEOUT_SECONDS = 20.0
 
 
 @contextmanager
-def alone() -> Iterator[None]:
-    """Let no two verbs change one house at a time; AlreadyRunning names the other's PID."""
-    lock = Lock("house")
+def one_verb_at_a_time() -> Iterator[None]:
+    """Lock the house, so that no two verbs change it at the same time.
+
+    Raises AlreadyRunning with the PID of the other one.
+    """
+    lock = NameLock("house")
     try:
         yield
     finally:
         lock.release()
 
 
-def up(house: House, run: Path, patience: float, progress: Progress) -> bool:
-    """Start the house and wait until every device is ready; False when it was up already.
+def up(house: House, run: Path, timeout_seconds: float, progress: Progress) -> bool:
+    """Start the house and wait until every device is ready; return False if it was up already.
 
-    NotReady names the devices that are not ready in time, with the first one's last log lines.
+    Raises NotReady with the devices that are not ready in time, and the last log lines of the first one.
     """
     supervisor = Supervisor()
-    with alone():
+    with one_verb_at_a_time():
         was_up = supervisor.is_up()
         if not was_up:
-            end_ghosts()
+            kill_orphans()
             install(house, run)
             forget_stops(house)
-            # Some machines are told never to write .pyc files; without them a start takes five times as long.
+            # Some machines write no .pyc files by themselves. Without them a start takes five times
+            # as long.
             compileall.compile_dir(Path(__file__).parent.parent, quiet=2)
             launch(configuration(run))
-        wait_ready(supervisor.processes(), supervisor, patience, progress)
+        wait_ready(supervisor.processes(), supervisor, timeout_seconds, progress)
     return not was_up
 
 
 def down() -> bool:
-    """Stop the house; False when it was not up."""
+    """Stop the house; return False if it was not up."""
     supervisor = Supervisor()
-    with alone():
+    with one_verb_at_a_time():
         if not supervisor.is_up():
             return False
         supervisor.shutdown()
     return True
 
 
-def restart(names: list[str], patience: float, progress: Progress) -> None:
-    """Restart these devices, the ones stopped by hand too, and wait until they are ready."""
+def restart(names: list[str], timeout_seconds: float, progress: Progress) -> None:
+    """Restart these devices, also those stopped by hand, and wait until they are ready."""
     supervisor = Supervisor()
-    names = have_done("restart", names, patience)
-    with alone():
+    names = run_on_other_hosts("restart", names, timeout_seconds)
+    with one_verb_at_a_time():
         for name in names:
             stopped_path(name).unlink(missing_ok=True)
         supervisor.stop(names)
         supervisor.start(names)
-        wait_ready(names, supervisor, patience, progress)
+        wait_ready(names, supervisor, timeout_seconds, progress)
 
 
 def stop(names: list[str]) -> None:
-    """Stop these devices until a person starts them again, over `down`, `up` and reboots."""
+    """Stop these devices until `start`, also over `down`, `up` and reboots."""
     supervisor = Supervisor()
-    names = have_done("stop", names, STOP_PATIENCE_SECONDS)
-    with alone():
-        supervisor.processes()  # a house that is not up says so before anything is noted
+    names = run_on_other_hosts("stop", names, STOP_TIMEOUT_SECONDS)
+    with one_verb_at_a_time():
+        supervisor.processes()  # raises NotUp before a stop mark is written
         for name in names:
-            write(stopped_path(name), b"")
+            replace_file(stopped_path(name), b"")
         supervisor.stop(names)
 
 
-def start(names: list[str], patience: float, progress: Progress) -> None:
-    """Start these devices, if they do not run, and wait until they are ready."""
+def start(names: list[str], timeout_seconds: float, progress: Progress) -> None:
+    """Start these devices, unless they run, and wait until they are ready."""
     supervisor = Supervisor()
-    names = have_done("start", names, patience)
-    with alone():
+    names = run_on_other_hosts("start", names, timeout_seconds)
+    with one_verb_at_a_time():
         processes = supervisor.processes()
         for name in names:
             stopped_path(name).unlink(missing_ok=True)
         supervisor.start([name for name in names if not processes[name]["pid"]])
-        wait_ready(names, supervisor, patience, progress)
+        wait_ready(names, supervisor, timeout_seconds, progress)
 
 
-def have_done(word: str, names: list[str], patience: float) -> list[str]:
-    """Have a deed done by the other hosts to their devices among these; give the devices that are left.
+def run_on_other_hosts(word: str, names: list[str], timeout_seconds: float) -> list[str]:
+    """Send a verb to the other hosts for their devices among these; return the devices of this host.
 
-    HouseError says why one was not done: its host cannot be reached, or says no.
+    Raises HouseError if the host of a device cannot be reached, or refuses.
     """
     if not INSTALLED.exists():
         return names
@@ -122,10 +127,8 @@ def have_done(word: str, names: list[str], patience: float) -> list[str]:
     try:
         for name in filter(roster.is_elsewhere, names):
             if roster.peers[name].every_seconds is not None:
-                raise HouseError(
-                    f"{name} is a program of its own, which no host of the house starts or stops"
-                )
-            receipt = ask(context, EXCHANGE, command(word, patience, {"device": name}))
+                raise HouseError(f"{name} is a program of your own; no host of the house starts or stops it")
+            receipt = send_command(context, EXCHANGE, new_command(word, timeout_seconds, {"device": name}))
             if receipt.outcome != "applied":
                 raise HouseError(f"{name}: {receipt.reason}")
     finally:
@@ -133,8 +136,8 @@ def have_done(word: str, names: list[str], patience: float) -> list[str]:
     return [name for name in names if not roster.is_elsewhere(name)]
 
 
-def plan(house: House, run: Path) -> list[Change]:
-    """Say what a reload would do, and do nothing."""
+def plan(house: House, run: Path) -> list[ProcessChange]:
+    """Return what a reload would do, without doing it."""
     written = house.slices()
     installed = {path.stem: path.read_bytes() for path in Path("programs").glob("*.conf")}
     running = {}
@@ -142,38 +145,43 @@ def plan(house: House, run: Path) -> list[Change]:
         try:
             running[name] = read_slice(name)
         except HouseError:
-            running[name] = Slice(name=name, house={}, table={})  # of another version: anything differs
+            running[name] = Slice(
+                name=name, house={}, table={}
+            )  # written by another version: everything differs
     programs = {name: render(slice_, run).encode() for name, slice_ in written.items()}
     relaunched = {name for name, program in programs.items() if installed.get(name) != program}
     return make_plan(running, written, relaunched=relaunched)
 
 
-def reload(house: House, run: Path, patience: float, progress: Progress) -> list[Change]:
-    """Do what the plan says; when a device does not become ready, put the previous configuration back."""
+def reload(house: House, run: Path, timeout_seconds: float, progress: Progress) -> list[ProcessChange]:
+    """Apply the plan; if a device does not become ready, restore the previous configuration.
+
+    Raises NotReady or SupervisorError after the previous configuration runs again.
+    """
     supervisor = Supervisor()
-    with alone():
+    with one_verb_at_a_time():
         if not supervisor.is_up():
-            raise SupervisorError("the house is not up; `house up` (or `make up`) starts it")
+            raise NotUp
         changes = plan(house, run)
         previous = {path: path.read_bytes() for path in installed_files()}
         install(house, run)
-        began = time.time()  # what is quick to fail has failed before it is waited for
+        began = time.time()  # a device that fails quickly has failed before the wait begins
         try:
             supervisor.update()
             wait_ready(
                 [change.name for change in changes if change.action != "stop"],
                 supervisor,
-                patience,
+                timeout_seconds,
                 progress,
                 began,
             )
         except (NotReady, SupervisorError) as error:
-            put_back(previous)
+            restore_files(previous)
             supervisor.update()
             wait_ready(
                 [change.name for change in changes if change.action != "start"],
                 supervisor,
-                patience,
+                timeout_seconds,
                 progress,
             )
             error.args = (f"{error}\nThe previous configuration was put back, and runs.",)
@@ -182,8 +190,8 @@ def reload(house: House, run: Path, patience: float, progress: Progress) -> list
     return changes
 
 
-def end_ghosts() -> None:
-    """End what is left of a house whose supervisord was killed, before its successor starts."""
+def kill_orphans() -> None:
+    """Kill the processes of a house whose supervisord was killed, before a new one starts."""
     for path in Path("lock").iterdir():
         file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:

@@ -9,17 +9,17 @@ from pathlib import Path
 from daemons.bus.message import STEWARD
 from daemons.config.slice import Slice
 from daemons.errors import SupervisorError
-from daemons.storage.paths import STOPPED_BY_HAND, check, interpreter, write
+from daemons.storage.paths import STOPPED_BY_HAND, check_path, interpreter, replace_file
 
 SOCKET = "supervisord.sock"
 
 
 STOP_SECONDS = 3
-"""How long a process may take to end before it is killed."""
+"""How long a process may take to end before supervisord kills it."""
 
 
 LONGEST_SOCKET_PATH = 107 - len(".4194304")
-"""sun_path holds 107 bytes (unix(7)), and supervisord first binds a name with its PID added."""
+"""A socket path has at most 107 bytes (unix(7)); supervisord first binds one with its PID appended."""
 
 
 PROGRAM = """\
@@ -46,13 +46,16 @@ DEVICE_PROGRAM = "redirect_stderr=true\n"
 
 
 STEWARD_PROGRAM = "stdout_logfile=NONE\nevents=PROCESS_STATE,PROCESS_GROUP_REMOVED\nbuffer_size=1000\n"
-"""The steward is supervisord's event listener: its standard output is protocol, and it logs to the other."""
+"""The steward is supervisord's event listener: its standard output is protocol, so it logs to stderr."""
 
 
 def render(slice_: Slice, run: Path) -> str:
-    """Give the program of one device; its slice's digest is in it, so another slice is another program."""
+    """Return the supervisord program of a process.
+
+    It contains the digest of the slice. So `update` restarts exactly the processes whose slice changed.
+    """
     python = interpreter()
-    check(python)
+    check_path(python)
     steward = slice_.name == STEWARD
     text = PROGRAM.format(
         section="eventlistener" if steward else "program",
@@ -68,28 +71,33 @@ def render(slice_: Slice, run: Path) -> str:
 
 
 def configuration(run: Path) -> Path:
-    """Give supervisord's file for a run directory: the project's own, or a copy made for another one."""
+    """Return the path of supervisord.conf for a run directory: the one of the project, or an adapted copy.
+
+    Raises SupervisorError if there is none.
+    """
     here = Path(__file__).parent.parent
     own = os.environ.get("HOUSE_SUPERVISORD")
     sources = [Path(own)] if own else [here.parent / "supervisord.conf", here / "supervisord.conf"]
     source = next((path for path in sources if path.exists()), None)
     if source is None:
-        raise SupervisorError(f"there is no {sources[0]}; HOUSE_SUPERVISORD may name another one")
+        raise SupervisorError(
+            f"{sources[0]} does not exist; set HOUSE_SUPERVISORD to the path of a supervisord.conf"
+        )
     file = run / SOCKET
     fits = len(os.fsencode(file)) <= LONGEST_SOCKET_PATH
     if run == source.parent / "run" and fits:
         return source
-    # Every process of the house works in the run directory, so a path too long can be had through it.
+    # Every process works in the run directory, so a socket path that is too long can start there.
     sock = file if fits else Path("/proc/self/cwd") / SOCKET
     text = source.read_text()
     text = text.replace(f"%(here)s/run/{SOCKET}", str(sock)).replace("%(here)s/run", str(run))
     text = text.replace("files=run/programs", "files=programs")
-    write(run / "supervisord.conf", text.encode())
+    replace_file(run / "supervisord.conf", text.encode())
     return run / "supervisord.conf"
 
 
 def launch(configuration: Path) -> None:
-    """Start supervisord as a daemon; SupervisorError holds what it complains of."""
+    """Start supervisord as a daemon; raises SupervisorError with its output if that fails."""
     done = subprocess.run(
         [str(interpreter()), "-P", "-m", "supervisor.supervisord", "-c", str(configuration)],
         umask=0o077,

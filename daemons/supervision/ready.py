@@ -15,56 +15,67 @@ from daemons.supervision.logs import last_lines
 from daemons.supervision.supervisord import Supervisor
 
 Progress = Callable[[int, int], None]
-"""Is told how many devices are ready, and of how many."""
+"""A callback with the number of ready devices and the number of all devices."""
+POLL_SECONDS = 0.02
+"""How often supervisord is called while no message arrives."""
 
 
-def wait_page(roster: Roster, patience: float) -> tuple[str | None, str | None]:
-    """Wait for the mirror's page; give where it is, or why it is not, or nothing where there is no mirror."""
+def wait_page(roster: Roster, timeout_seconds: float) -> tuple[str | None, str | None]:
+    """Wait for the page of a mirror; return its URL and its fault, one of them None.
+
+    Without a mirror both are None.
+    """
     found = mirrors(roster)
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-    end = time.monotonic() + patience
+    end = time.monotonic() + timeout_seconds
     try:
         subscriber = Subscriber(context, found, logging.getLogger("house"))
-        while found and (left := end - time.monotonic()) > 0:
-            subscriber.socket.poll(int(left * 1000) + 1)
-            for heard in subscriber.receive():
-                if isinstance(heard, State) and (heard.state.get("url") or heard.state.get("fault")):
-                    url, fault = heard.state.get("url"), heard.state.get("fault")
+        for messages in subscriber.receive_until(end) if found else ():
+            for message in messages:
+                if not isinstance(message, State):
+                    continue
+                url, fault = message.state.get("url"), message.state.get("fault")
+                if url or fault:
                     return url and str(url), fault and str(fault)  # type: ignore[return-value]
     finally:
         context.destroy(linger=0)
-    return None, f"the mirror has not said for {patience:g} s where its page is" if found else None
+    return (
+        None,
+        f"the mirror has not published the address of its page within {timeout_seconds:g} s"
+        if found
+        else None,
+    )
 
 
 def wait_ready(
     names: Iterable[str],
     supervisor: Supervisor,
-    patience: float,
+    timeout_seconds: float,
     progress: Progress,
     since: float | None = None,
 ) -> None:
-    """Wait until each of these devices, but those stopped by hand, is heard from the process that runs it.
+    """Wait until a heartbeat has arrived from the process of each of these devices.
 
-    NotReady after `patience` seconds, or as soon as the steward says that each that is not ready fails,
-    and has done so since a moment (Unix seconds), which is now unless it is given.
+    Devices stopped by hand are left out. Raises NotReady after the timeout, or as soon as the steward
+    reports every device that is not ready as failed, since the time `since` (Unix seconds; by default
+    the time of the call).
     """
     names = [name for name in names if not stopped_path(name).exists()]
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-    began, end = since or time.time(), time.monotonic() + patience
+    began, end = since or time.time(), time.monotonic() + timeout_seconds
     alive: dict[str, int] = {}
     failed: set[str] = set()
     waiting = names
     try:
         subscriber = Subscriber(context, {*names, STEWARD}, logging.getLogger("house"))
-        while not failed.issuperset(waiting) and time.monotonic() < end:
-            if subscriber.socket.poll(20):
-                for heard in subscriber.receive():
-                    if isinstance(heard, Heartbeat):
-                        alive[heard.device] = heard.pid
-                    elif isinstance(heard, Report) and heard.life == "failed" and heard.since >= began:
-                        failed.add(heard.device)
-            # Each question turns its loop, so that it starts what it has to; and to tell of hundreds of
-            # processes takes it a tenth of a second, so it is asked for their PIDs when all were heard.
+        for messages in subscriber.receive_until(end, POLL_SECONDS) if names else ():
+            for message in messages:
+                if isinstance(message, Heartbeat):
+                    alive[message.device] = message.pid
+                elif isinstance(message, Report) and message.life == "failed" and message.since >= began:
+                    failed.add(message.device)
+            # Each call runs the loop of supervisord, which then starts processes. To list hundreds of
+            # processes takes a tenth of a second, so their PIDs are requested only at the end.
             waiting = [name for name in names if name not in alive]
             if waiting:
                 supervisor.call("getState")
@@ -72,11 +83,13 @@ def wait_ready(
                 processes = supervisor.processes()
                 waiting = [name for name in names if alive[name] != processes[name]["pid"]]
             progress(len(names) - len(waiting), len(names))
+            if failed.issuperset(waiting):
+                break
     finally:
         context.destroy(linger=0)
     if waiting:
         waiting.sort(key=lambda name: name not in failed)
         others = f" (nor are: {', '.join(waiting[1:])})" if waiting[1:] else ""
         lines = "\n".join(f"    {line}" for line in last_lines(waiting[0], 10)) or "    (its log is empty)"
-        why = "fails again and again" if waiting[0] in failed else f"is not ready after {patience:g} s"
+        why = "fails again and again" if waiting[0] in failed else f"is not ready after {timeout_seconds:g} s"
         raise NotReady(waiting[0], f"{why}{others}. Its log ends:\n{lines}")

@@ -1,7 +1,7 @@
-"""House to supervisord: one program a device, and the way to talk to the one that runs.
+"""The XML-RPC client of supervisord.
 
-supervisord's loop turns once a second unless something happens on its socket, so whoever waits
-for it asks it again and again instead of sleeping: each question turns the loop.
+The loop of supervisord runs once a second, unless something happens on its socket. So a caller that
+waits for it repeats a call instead of sleeping: each call runs the loop.
 """
 
 import http.client
@@ -16,76 +16,91 @@ from pathlib import Path
 from select import poll
 from typing import Any
 
-from daemons.errors import SupervisorError
+from daemons.errors import NotUp, SupervisorError
 from daemons.storage.paths import STOPPED_BY_HAND
 from daemons.supervision.programs import SOCKET, STOP_SECONDS
 
 PIDFILE = "supervisord.pid"
 
 ALIVE = ("STARTING", "RUNNING", "BACKOFF")
-"""supervisord's states of what runs, or is about to be started by it again."""
+"""The states, in supervisord's words, of a process that runs or that it is about to start again."""
 RESTART_SECONDS = 2
-"""So long after its end, and supervisord will not start a process again by itself."""
+"""So long after the end of a process, supervisord does not restart it any more."""
+CALL_SECONDS = 10
+"""How long supervisord may take to answer a call."""
+ALREADY_STARTED, NOT_RUNNING = 60, 70
+"""Fault codes of its XML-RPC interface (supervisor.xmlrpc.Faults)."""
 
 
 class _Connection(http.client.HTTPConnection):
     def connect(self) -> None:
-        """Connect inside the run directory, where the path is short."""
+        """Connect relative to the run directory, where the path is short."""
         self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(10)
+        self.sock.settimeout(CALL_SECONDS)
         self.sock.connect(SOCKET)
 
 
 class _Transport(xmlrpc.client.Transport):
     def make_connection(self, host: Any) -> http.client.HTTPConnection:
-        """Keep one connection."""
+        """Return the one connection, which is kept open."""
         if self._connection[1] is None:
             self._connection = host, _Connection("localhost")
         return self._connection[1]  # type: ignore[return-value]
 
 
 class Supervisor:
-    """The supervisord of the run directory that we are in."""
+    """The supervisord of the current run directory."""
 
     def __init__(self) -> None:
         self._transport = _Transport()
         self._api: Any = xmlrpc.client.ServerProxy("http://house", transport=self._transport).supervisor
 
     def call(self, method: str, *args: Any) -> Any:
-        """Call a method of its XML-RPC interface; SupervisorError when it is not there or refuses."""
+        """Call a method of its XML-RPC interface, and return the result.
+
+        Raises NotUp if supervisord does not run, and SupervisorError if it refuses or does not answer.
+        """
         try:
             return getattr(self._api, method)(*args)
         except xmlrpc.client.Fault as error:
-            raise SupervisorError(f"supervisord refuses {method}: {error.faultString}") from error
+            text = f"supervisord refuses {method}: {error.faultString}"
+            raise SupervisorError(text, error.faultCode) from error
+        except (FileNotFoundError, ConnectionRefusedError) as error:
+            self._transport.close()
+            raise NotUp from error
+        except TimeoutError as error:
+            self._transport.close()
+            text = f"supervisord has not answered {method} within {CALL_SECONDS} s; it may be busy: try again"
+            raise SupervisorError(text) from error
         except (OSError, http.client.HTTPException) as error:
             self._transport.close()
-            raise SupervisorError("the house is not up; `house up` (or `make up`) starts it") from error
+            raise SupervisorError(f"the connection to supervisord broke during {method}: {error}") from error
 
     def is_up(self) -> bool:
-        """Tell whether it answers."""
+        """Return whether supervisord runs; raises SupervisorError if it runs and does not answer."""
         try:
             self.call("getState")
-        except SupervisorError:
+        except NotUp:
             return False
         return True
 
     def processes(self) -> dict[str, dict[str, Any]]:
-        """Give what it knows of each process, by name; asking turns its loop."""
+        """Return the information of each process, by name, in supervisord's own words."""
         return {info["name"]: info for info in self.call("getAllProcessInfo")}
 
     def stop(self, names: list[str]) -> None:
-        """Stop these processes, all at once, and return when they have ended.
+        """Stop these processes at the same time, and wait until they have ended.
 
-        One that dies in circles has no PID between two lives, and yet has to be told.
+        A process that crashes again and again has no PID between two runs, and must be stopped too.
         """
         known = self.processes()
         names = [name for name in names if name in known]
-        told: set[tuple[str, int]] = set()
-        for processes in self._turns(STOP_SECONDS + 10, f"{', '.join(names)} did not end"):
+        requested: set[tuple[str, int]] = set()
+        for processes in self._poll_processes(STOP_SECONDS + 10, f"{', '.join(names)} did not end"):
             for name in names:
-                life = (name, processes[name]["pid"])
-                if processes[name]["statename"] in ALIVE and life not in told:
-                    told.add(life)
+                run = (name, processes[name]["pid"])
+                if processes[name]["statename"] in ALIVE and run not in requested:
+                    requested.add(run)
                     self._stop(name)
             if all(has_ended(processes[name]) for name in names):
                 return
@@ -94,7 +109,7 @@ class Supervisor:
         try:
             self.call("stopProcess", name, False)
         except SupervisorError as error:
-            if "NOT_RUNNING" not in str(error):  # it has died at this very moment
+            if error.fault_code != NOT_RUNNING:  # otherwise it has died just now
                 raise
 
     def start(self, names: list[str]) -> None:
@@ -103,7 +118,7 @@ class Supervisor:
             self.call("startProcess", name, False)
 
     def update(self) -> None:
-        """Start, stop and restart what the rendered programs say, and nothing else."""
+        """Start, stop and restart exactly the processes whose rendered programs have changed."""
         added, changed, removed = self.call("reloadConfig")[0]
         self.stop([*changed, *removed])
         for name in [*changed, *removed]:
@@ -112,7 +127,7 @@ class Supervisor:
             self.call("addProcessGroup", name)
 
     def shutdown(self) -> None:
-        """Stop everything, and supervisord; return when it has gone."""
+        """Stop all processes and supervisord, and wait until it has ended."""
         pid = int(Path(PIDFILE).read_text())
         self.stop(list(self.processes()))
         with ended(pid) as wait:
@@ -120,7 +135,7 @@ class Supervisor:
             if not wait(STOP_SECONDS + 10):
                 raise SupervisorError(f"supervisord (PID {pid}) does not end")
 
-    def _turns(self, seconds: float, failure: str) -> Iterator[dict[str, dict[str, Any]]]:
+    def _poll_processes(self, seconds: float, failure: str) -> Iterator[dict[str, dict[str, Any]]]:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             yield self.processes()
@@ -129,7 +144,7 @@ class Supervisor:
 
 
 def has_ended(info: dict[str, Any]) -> bool:
-    """Tell whether a process has ended, and supervisord will not start it again by itself."""
+    """Return whether a process has ended and supervisord will not restart it by itself."""
     if info["statename"] == "EXITED":
         return bool(info["exitstatus"] == STOPPED_BY_HAND or info["now"] - info["stop"] >= RESTART_SECONDS)
     return info["statename"] in ("STOPPED", "FATAL")
@@ -137,7 +152,10 @@ def has_ended(info: dict[str, Any]) -> bool:
 
 @contextmanager
 def ended(pid: int) -> Iterator[Any]:
-    """Give a function that waits, so many seconds at most, for a process that is not our child to end."""
+    """Yield a function that waits for the end of a process that is no child of this one.
+
+    The function takes the longest wait in seconds, and returns whether the process has ended.
+    """
     try:
         file = os.pidfd_open(pid)
     except ProcessLookupError:
@@ -152,7 +170,7 @@ def ended(pid: int) -> Iterator[Any]:
 
 
 def kill(pid: int) -> None:
-    """Kill a process that may have gone already."""
+    """Kill a process that may have ended already."""
     try:
         os.kill(pid, signal.SIGKILL)
     except ProcessLookupError:

@@ -1,4 +1,4 @@
-"""Two reports: only what is beyond the noise is told, and the machine's own change is taken out."""
+"""A comparison lists only changes beyond the noise, corrected for the machine's own change."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.compare import compare, drift, tell
+from bench.compare import compare, drift, summary
 from bench.report import Report, Sheet
 from tests.support import bench_reports
 from tests.support.house import PROJECT
@@ -19,62 +19,62 @@ ROUNDS = [10.0, 10.5, 11.0]
 
 
 def test_what_got_slower_beyond_the_noise_is_told() -> None:
-    """Every round of the one is above every round of the other."""
+    """Every round of the second report is above every round of the first."""
     (change,) = compare(bench_reports.report(House=ROUNDS), bench_reports.report(House=[14.0, 15.0, 16.0]))
     assert change.is_worse
     assert change.factor == pytest.approx(15 / 10.5)
 
 
 def test_what_got_quicker_is_told_as_such() -> None:
-    """It is a change, and none for the worse."""
+    """A faster figure is a change, but not a worse one."""
     (change,) = compare(bench_reports.report(House=ROUNDS), bench_reports.report(House=[5.0, 5.5, 6.0]))
     assert not change.is_worse
 
 
 def test_rounds_that_overlap_are_noise() -> None:
-    """However far apart their medians are."""
+    """Overlapping ranges are noise, even if the medians are far apart."""
     assert not compare(
         bench_reports.report(House=[10.0, 11.0, 30.0]), bench_reports.report(House=[25.0, 26.0, 27.0])
     )
 
 
 def test_a_change_of_a_few_per_cent_is_noise() -> None:
-    """Also where the rounds lie close together."""
+    """A small change is noise, even if the rounds are close together."""
     assert not compare(
         bench_reports.report(House=[10.0, 10.1, 10.2]), bench_reports.report(House=[10.3, 10.4, 10.5])
     )
 
 
 def test_fewer_than_three_rounds_say_nothing() -> None:
-    """There is no spread to compare with."""
+    """Without three rounds there is no spread to compare."""
     assert not compare(
         bench_reports.report(House=[10.0, 10.1]), bench_reports.report(House=[20.0, 20.1, 20.2])
     )
 
 
 def test_a_slower_machine_is_no_slower_house() -> None:
-    """The peers, whose code is the same, got slower as well."""
+    """If the peers, whose code is the same, got slower as well, the house did not."""
     before = bench_reports.report(House=ROUNDS, limit=[1.0, 1.0, 1.0])
     after = bench_reports.report(House=[20.0, 21.0, 22.0], limit=[2.0, 2.0, 2.0])
     assert drift(before, after) == 2.0
     assert not compare(before, after)
-    assert "2.00 times as long" in tell(before, after)
+    assert "2.00 times as long" in summary(before, after)
 
 
 def test_what_was_not_measured_alike_is_told() -> None:
-    """Another machine, or another length, of a section that is in both."""
+    """A different machine, or a different length, is reported for common sections only."""
     before, after = bench_reports.report(House=ROUNDS), bench_reports.report(House=ROUNDS)
     after.runs[0].machine = msgspec.structs.replace(bench_reports.MACHINE, processor="Slide rule")
     after.runs[0].scale = "full"
     after.runs.append(bench_reports.run("cost"))
-    told = tell(before, after)
+    told = summary(before, after)
     assert "speed was measured on different machines: Abacus, Slide rule." in told
     assert "speed was measured at different lengths: small, full." in told
     assert "cost" not in told
 
 
 def test_more_of_a_rate_is_better() -> None:
-    """Of states a second, fewer are worse."""
+    """Fewer states a second are worse."""
 
     def rates(*values: float) -> Report:
         report = bench_reports.report()
@@ -89,7 +89,7 @@ def test_more_of_a_rate_is_better() -> None:
 
 
 def test_memory_does_not_depend_on_how_fast_the_machine_is() -> None:
-    """The peers' slowness is not taken out of it."""
+    """Memory is not corrected for the speed of the machine."""
 
     def weighed(size: float, took: float) -> Report:
         report = bench_reports.report(limit=[took] * 3)
@@ -105,23 +105,23 @@ def test_memory_does_not_depend_on_how_fast_the_machine_is() -> None:
 def test_a_report_compared_with_itself_on_another_machine_has_changed_nothing(
     rounds: list[float], slower: float
 ) -> None:
-    """Whatever the machine."""
+    """A slower machine alone causes no change."""
     before = bench_reports.report(House=rounds, limit=rounds)
     after = bench_reports.report(
         House=[value * slower for value in rounds], limit=[value * slower for value in rounds]
     )
-    if slower > 1:  # what is rounded to nothing has no ratio
+    if slower > 1:  # a value that is rounded to zero has no ratio
         assert not compare(before, after)
 
 
 def write(path: Path, report: Report) -> str:
-    """Write a report, and give its name."""
+    """Write a report, and return its name."""
     path.write_bytes(report.encode())
     return str(path)
 
 
 def test_the_command_tells_and_its_exit_status_says_whether_something_got_worse(tmp_path: Path) -> None:
-    """As a person, or a program, calls it."""
+    """The command prints the changes, and exits with 1 on a worse one and with 2 on a bad file."""
     before = write(tmp_path / "before.json", bench_reports.report(House=ROUNDS))
     after = write(tmp_path / "after.json", bench_reports.report(House=[20.0, 21.0, 22.0]))
 
@@ -142,5 +142,5 @@ def test_the_command_tells_and_its_exit_status_says_whether_something_got_worse(
 
 
 def environment() -> dict[str, str]:
-    """Have it use this interpreter's environment, wherever that is."""
+    """Return an environment in which the command uses this interpreter's packages."""
     return {**os.environ, "VENV": sys.prefix}

@@ -1,4 +1,4 @@
-"""docs/benchmarks.md is made of a report, and is what the one in the repository was made by."""
+"""docs/benchmarks.md is generated from a report; the one in the repository matches its data."""
 
 import re
 from pathlib import Path
@@ -21,7 +21,7 @@ KNOWN = cast(
 
 
 def test_a_document_has_the_machine_the_tables_the_aims_and_the_notes() -> None:
-    """And when it was."""
+    """The document also has the time of the measurement."""
     report = bench_reports.report(House=[4.0], limit=[1.0])
     Sheet(report, "speed").note("NATS was not measured: there is no nats-server.")
     text = document.text(report, KNOWN, {("speed", bench_reports.TITLE): "pictures/x.svg"})
@@ -41,7 +41,7 @@ def test_a_document_has_the_machine_the_tables_the_aims_and_the_notes() -> None:
 
 
 def test_a_section_that_was_measured_elsewhere_or_at_length_says_so() -> None:
-    """The head tells of the machine that was measured on last."""
+    """The head describes the machine of the latest run; other machines are named in their sections."""
     report = bench_reports.report(House=[4.0])
     report.runs[0].scale, report.runs[0].took_seconds = "full", 3700
     later = bench_reports.run("cost", 1.9e9)
@@ -53,12 +53,12 @@ def test_a_section_that_was_measured_elsewhere_or_at_length_says_so() -> None:
 
 
 def test_without_a_run_it_says_that_nothing_was_measured() -> None:
-    """And is a document all the same."""
+    """An empty report makes a document, too."""
     assert "Nothing has been measured yet." in document.text(Report(), KNOWN, {})
 
 
 def test_the_document_in_the_repository_is_what_its_data_say() -> None:
-    """It is generated; whoever edits it by hand, or edits the bench and does not run it again, is told."""
+    """The document is generated: neither it nor the text of the bench is changed alone."""
     docs = PROJECT / "docs"
     text = (docs / "benchmarks.md").read_text()
     pictures = {}
@@ -72,12 +72,12 @@ def test_the_document_in_the_repository_is_what_its_data_say() -> None:
 
 
 def titles(known: dict[str, Any]) -> list[tuple[str, str]]:
-    """Give every table of every section."""
+    """Return every table of every section."""
     return [(word, table.title) for word, one in known.items() for table in one.SECTION.tables]
 
 
 def test_plots_are_small_pictures(tmp_path: Path) -> None:
-    """Bars and lines; a table without figures has none."""
+    """Bars and lines are drawn; a table without figures is not."""
     pytest.importorskip("matplotlib")
     report = bench_reports.report(House=[4.0, 5.0], limit=[1.0, 2.0])
     sheet = Sheet(report, "speed")

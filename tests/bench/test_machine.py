@@ -1,4 +1,4 @@
-"""The machine is described by what it says of itself."""
+"""The machine is described by its own files."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from bench import machine
 
 
 def test_this_machine_is_described() -> None:
-    """Every part of it, with the libraries that are here."""
+    """Every part of the description is filled, with the installed libraries."""
     found = machine.describe(Path("/tmp"))  # noqa: S108  any folder does
     assert found.cores >= 1
     assert found.memory_mb > 0
@@ -15,14 +15,14 @@ def test_this_machine_is_described() -> None:
 
 
 def test_the_processor_is_found_on_more_than_one_architecture() -> None:
-    """Also where it is called otherwise, or not at all."""
+    """The model is found under other names, and also without any."""
     assert machine.processor("processor : 0\nmodel name\t: Abacus 3000\n") == "Abacus 3000"
     assert machine.processor("BogoMIPS : 1\nModel\t\t: Raspberry Pi 5\n") == "Raspberry Pi 5"
     assert machine.processor("")
 
 
 def test_the_filesystem_is_that_of_the_nearest_mount() -> None:
-    """Not that of the root, nor that of a folder whose name only begins alike."""
+    """Neither the root nor a folder with a similar name counts."""
     mounts = "/dev/a / ext4 rw 0 0\ntmpfs /tmp tmpfs rw 0 0\ntmpfs /tmpfoo xfs rw 0 0\n"
     assert machine.filesystem(Path("/tmp/x"), mounts) == "tmpfs"  # noqa: S108
     assert machine.filesystem(Path("/srv"), mounts) == "ext4"

@@ -1,4 +1,4 @@
-"""`python -m bench`: what was measured goes into the document, and nothing else of it changes."""
+"""`python -m bench` puts new figures into the document, and changes nothing else of it."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +15,7 @@ from tests.support import bench_reports
 
 @pytest.fixture
 def call(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Call it with a measurement that works, one that takes long, and one that fails in its midst."""
+    """Return a call of the bench with a short, a long and a failing measurement."""
 
     def measure(_: Scale, sheet: Sheet) -> None:
         sheet.add(bench_reports.TITLE, "House", "p50", 9.0, "ms")
@@ -41,7 +41,7 @@ def call(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 def test_it_puts_what_it_measured_into_the_document_and_leaves_the_rest(
     call: Callable[..., None], tmp_path: Path
 ) -> None:
-    """A section anew, another as it was."""
+    """The measured section is replaced, the other one stays."""
     data = tmp_path / "benchmarks.json"
     before = bench_reports.report(House=[1.0])
     before.runs.append(bench_reports.run("luck"))
@@ -58,7 +58,7 @@ def test_it_puts_what_it_measured_into_the_document_and_leaves_the_rest(
 def test_what_failed_changes_nothing_in_the_document_and_is_told(
     call: Callable[..., None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The exit status says so, and what else was measured is kept."""
+    """The exit status reports the failure, and the other figures are kept."""
     with pytest.raises(SystemExit, match="These measurements failed: luck"):
         call("--document", tmp_path)
     report = read(tmp_path / "benchmarks.json")
@@ -69,7 +69,7 @@ def test_what_failed_changes_nothing_in_the_document_and_is_told(
 def test_a_document_that_cannot_be_read_is_told_before_anything_is_measured(
     call: Callable[..., None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """And stays as it is."""
+    """The unreadable data stay as they are."""
     data = tmp_path / "benchmarks.json"
     data.write_text("{}x")
     with pytest.raises(SystemExit):
@@ -83,7 +83,7 @@ def test_a_document_that_cannot_be_read_is_told_before_anything_is_measured(
 def test_what_takes_long_is_measured_by_its_name_or_in_full(
     call: Callable[..., None], tmp_path: Path
 ) -> None:
-    """Not by `make bench`."""
+    """`make bench` skips a long measurement."""
     file = tmp_path / "x.json"
     call("long", "--json", file)
     assert [(run.section, run.scale) for run in read(file).runs] == [("long", "small")]

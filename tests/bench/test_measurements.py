@@ -1,4 +1,4 @@
-"""Each measurement really measures, in seconds: so none of them rots between two runs of `make bench`."""
+"""Each measurement runs for a few seconds, so that none breaks unnoticed between two runs of `make bench`."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ from bench.measurements import measurements
 from bench.peers import Peer
 from bench.report import read
 from tests.support.house import PROJECT
-from tests.support.network import need_network
+from tests.support.network import skip_without_network
 from tests.support.reaper import kill_all
 
 KNOWN = measurements()
@@ -22,28 +22,28 @@ KNOWN = measurements()
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """Have a temporary folder with a short name, for there are sockets in it."""
+    """Yield a temporary folder with a short name, because it holds sockets."""
     with tempfile.TemporaryDirectory(prefix="b") as made:
         yield Path(made)
 
 
 def workers(folder: Path) -> list[str]:
-    """Name the processes that work in a folder."""
+    """Return the processes that work in a folder."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
             if str((process / "cwd").readlink()).startswith(str(folder)):
                 found.append((process / "cmdline").read_text())
         except OSError:
-            continue  # it has ended, or is somebody else's
+            continue  # it has ended, or belongs to another user
     return found
 
 
 @pytest.mark.parametrize("word", KNOWN)
 def test_it_measures(word: str, folder: Path) -> None:
-    """Every figure has a value in every table of its section, and nothing is left behind."""
+    """Every table of the section gets figures, and no process or file is left behind."""
     if word == "hosts":
-        need_network()
+        skip_without_network()
     work = folder / "work"
     work.mkdir()
     done = subprocess.run(
@@ -69,13 +69,13 @@ def test_it_measures(word: str, folder: Path) -> None:
 
 
 def test_measurements_are_numbered_in_their_order() -> None:
-    """From one on, and none twice."""
+    """The numbers start at one, without gaps or repetitions."""
     assert [one.SECTION.number for one in KNOWN.values()] == list(range(1, len(KNOWN) + 1))
 
 
 @pytest.mark.parametrize("word", KNOWN)
 def test_a_measurement_says_what_it_measures_and_aims_at_what_it_has(word: str) -> None:
-    """Its docstring is its text in the document, and its aims are about tables of its own."""
+    """The docstring is the text of the section, and its aims refer to its own tables."""
     section = KNOWN[word].SECTION
     assert (KNOWN[word].__doc__ or "").strip()
     titles = {table.title for table in section.tables}
@@ -85,7 +85,7 @@ def test_a_measurement_says_what_it_measures_and_aims_at_what_it_has(word: str) 
 
 @pytest.mark.parametrize("word", peers.words())
 def test_a_peer_is_one_class_that_says_what_it_lacks(word: str) -> None:
-    """By its file's name; where something is missing, with what brings it."""
+    """A peer is found by its file name, and names the package that it lacks."""
     found = peers.find(word)
     assert issubclass(found, Peer)
     lack = found.missing()
@@ -93,7 +93,7 @@ def test_a_peer_is_one_class_that_says_what_it_lacks(word: str) -> None:
 
 
 def test_a_peer_whose_server_is_not_here_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The row then says so, instead of a figure."""
+    """The missing server and its Debian package are named."""
     monkeypatch.setattr(peers.find("mosquitto"), "program", "mosquitto-of-another-world")
     lack = peers.find("mosquitto").missing()
     assert lack == "there is no mosquitto-of-another-world; on Debian: apt install mosquitto"

@@ -1,4 +1,4 @@
-"""A report: rounds under one name are one figure, and JSON keeps all of it."""
+"""A report collects rounds under one name as one figure, and JSON keeps all of it."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from tests.support import bench_reports
 
 
 def test_values_added_under_one_name_are_the_rounds_of_one_figure() -> None:
-    """The median is the middle one, and the spread the outermost."""
+    """The figure has the median and the spread of its rounds."""
     figure = bench_reports.report(House=[3.0, 1.0, 2.0]).figure("speed", bench_reports.TITLE, "House", "p50")
     assert figure is not None
     assert figure.rounds == [3.0, 1.0, 2.0]
@@ -29,14 +29,14 @@ NUMBERS = st.floats(0, 1e9).map(lambda number: round(number, 6))
 
 @given(st.dictionaries(st.text(min_size=1), st.lists(NUMBERS, min_size=1), max_size=5), st.text())
 def test_a_report_survives_json(rows: dict[str, list[float]], note: str) -> None:
-    """What is written is what is read, whatever its names are."""
+    """A report that is written and read again is the same, whatever its names are."""
     report = bench_reports.report(**rows)
     Sheet(report, "speed").note(note)
     assert msgspec.json.decode(report.encode(), type=Report) == report
 
 
 def test_each_figure_is_a_line_of_the_file() -> None:
-    """So that a change of one is a change of a line."""
+    """A change of one figure is then a change of one line."""
     lines = bench_reports.report(House=[1.0], limit=[2.0]).encode().decode().splitlines()
     assert len([line for line in lines if '"rounds"' in line]) == 2
 
@@ -51,7 +51,7 @@ def test_each_figure_is_a_line_of_the_file() -> None:
     ],
 )
 def test_a_file_that_is_no_report_is_told(tmp_path: Path, content: bytes, why: str) -> None:
-    """With its name."""
+    """The error names the file."""
     file = tmp_path / "x.json"
     file.write_bytes(content)
     with pytest.raises(ReportError, match=f"x.json {why}"):
@@ -59,13 +59,13 @@ def test_a_file_that_is_no_report_is_told(tmp_path: Path, content: bytes, why: s
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
-    """In the system's own words."""
+    """The error contains the system's own message."""
     with pytest.raises(ReportError, match="No such file"):
         read(tmp_path / "gone.json")
 
 
 def test_a_report_of_another_format_is_told(tmp_path: Path) -> None:
-    """Figures of another bench are not compared by guessing."""
+    """Figures of another format are never compared."""
     file = tmp_path / "x.json"
     report = bench_reports.report(House=[1.0])
     report.format = 1
@@ -75,7 +75,7 @@ def test_a_report_of_another_format_is_told(tmp_path: Path) -> None:
 
 
 def test_a_figure_without_a_round_is_told(tmp_path: Path) -> None:
-    """It has no median."""
+    """A figure without rounds has no median."""
     file = tmp_path / "x.json"
     report = bench_reports.report(House=[1.0])
     report.figures[0].rounds = []
@@ -85,14 +85,14 @@ def test_a_figure_without_a_round_is_told(tmp_path: Path) -> None:
 
 
 def test_a_newer_report_takes_the_place_of_what_it_measured_anew_and_leaves_the_rest() -> None:
-    """Figures, notes and when it was, all of a section or nothing of it."""
+    """The figures, notes and runs of a measured section are replaced together."""
     whole = bench_reports.report(House=[1.0], limit=[2.0])
     Sheet(whole, "speed").note("old")
     whole.runs.append(bench_reports.run("cost"))
     Sheet(whole, "cost").add("Memory", "House", "PSS", 7.0, "MB")
     newer = bench_reports.report(House=[3.0])
     newer.runs[0].began_at += 60
-    whole.take(newer)
+    whole.replace_sections(newer)
     assert [figure.key[::2] for figure in whole.figures] == [("cost", "House"), ("speed", "House")]
     assert whole.figures[-1].rounds == [3.0]
     assert whole.notes == []
@@ -102,7 +102,7 @@ def test_a_newer_report_takes_the_place_of_what_it_measured_anew_and_leaves_the_
 
 
 def test_figures_of_a_table_keep_their_order() -> None:
-    """As they were first measured."""
+    """The figures stay in the order of measurement."""
     report = bench_reports.report(b=[1.0], a=[2.0])
-    found: list[Figure] = report.of("speed", bench_reports.TITLE)
+    found: list[Figure] = report.table_figures("speed", bench_reports.TITLE)
     assert [figure.row for figure in found] == ["b", "a"]

@@ -1,9 +1,9 @@
-"""Figures as rows and columns: medians with their spread, ratios round by round, aims."""
+"""Figures become rows and columns: medians with their spread, ratios by round, and aims."""
 
 import pytest
 
 from bench.report import Report, Sheet
-from bench.table import Aim, Table, amount, grid, judge, markdown, plain, ratios
+from bench.table import Aim, Table, amount, evaluate, grid, markdown, plain, ratios
 from tests.support import bench_reports
 
 
@@ -20,12 +20,12 @@ from tests.support import bench_reports
     ],
 )
 def test_an_amount_has_as_many_digits_as_are_worth_reading(value: float, written: str) -> None:
-    """Three or so."""
+    """A number has about three digits."""
     assert amount(value) == written
 
 
 def test_a_cell_has_the_median_and_the_spread_and_the_ratio_stands_beside_it() -> None:
-    """The reference row's own ratio is one."""
+    """The ratio of the reference row to itself is one."""
     lines = grid(
         bench_reports.report(House=[4.0, 6.0, 5.0], limit=[2.5, 2.5, 2.5]),
         "speed",
@@ -39,26 +39,26 @@ def test_a_cell_has_the_median_and_the_spread_and_the_ratio_stands_beside_it() -
 
 
 def test_a_table_without_figures_is_none() -> None:
-    """It is left out."""
+    """A table without figures is left out."""
     assert grid(bench_reports.report(House=[1.0]), "speed", bench_reports.SECTION.tables[1]) == []
 
 
 def test_ratios_are_taken_round_by_round() -> None:
-    """So a slow moment of the machine that both had cancels out."""
+    """A slow moment of the machine cancels out if both were measured in it."""
     report = bench_reports.report(House=[2.0, 20.0], limit=[1.0, 10.0])
-    house, limit = report.of("speed", bench_reports.TITLE)
+    house, limit = report.table_figures("speed", bench_reports.TITLE)
     assert ratios(house, limit) == [2.0, 2.0]
 
 
 def test_figures_of_different_numbers_of_rounds_are_compared_by_their_medians() -> None:
-    """There are no pairs."""
+    """Without pairs of rounds, the medians are compared."""
     report = bench_reports.report(House=[2.0, 4.0, 9.0], limit=[1.0, 3.0])
-    house, limit = report.of("speed", bench_reports.TITLE)
+    house, limit = report.table_figures("speed", bench_reports.TITLE)
     assert ratios(house, limit) == [2.0]
 
 
 def mixed() -> Report:
-    """Give a table whose columns, or rows, have units of their own."""
+    """Return a report with two tables: the rows of one have different units, and the columns of the other."""
     report = bench_reports.report()
     sheet = Sheet(report, "speed")
     for row, unit in (("memory", "MB"), ("time", "s")):
@@ -69,7 +69,7 @@ def mixed() -> Report:
 
 
 def test_units_stand_where_they_are_the_same() -> None:
-    """With the rows, or with the columns; and ratios to a column are of each row."""
+    """Units are shown with the rows or with the columns; ratios to a column are shown in each row."""
     assert grid(mixed(), "speed", Table("By row", reference_column="shipped")) == [
         ["", "shipped", "stock", "stock ÷ shipped"],
         ["memory, MB", "2", "5", "2.50"],
@@ -79,7 +79,7 @@ def test_units_stand_where_they_are_the_same() -> None:
 
 
 def test_what_was_not_measured_leaves_a_dash() -> None:
-    """For the cell and for its ratio."""
+    """A missing figure leaves a dash, in its cell and in its ratio."""
     report = mixed()
     Sheet(report, "speed").add("By row", "kills", "shipped", 1.0, "ms")
     assert grid(report, "speed", Table("By row", reference_column="shipped"))[-1] == [
@@ -91,29 +91,29 @@ def test_what_was_not_measured_leaves_a_dash() -> None:
 
 
 def test_an_aim_is_reached_or_not_or_was_not_measured() -> None:
-    """By a ratio, or by the figure itself."""
+    """An aim limits a ratio, or the figure itself."""
     report = bench_reports.report(House=[4.5], limit=[1.5])
-    told = [judge(report, "speed", aim).told for aim in bench_reports.SECTION.aims]
+    told = [evaluate(report, "speed", aim).text for aim in bench_reports.SECTION.aims]
     assert told == ["not reached, 3", "reached, 4.50 ms", "not measured"]
     assert (
-        judge(bench_reports.report(House=[3.0]), "speed", bench_reports.SECTION.aims[0]).told
+        evaluate(bench_reports.report(House=[3.0]), "speed", bench_reports.SECTION.aims[0]).text
         == "not measured"
     )
 
 
 def test_an_aim_that_is_not_reached_is_told_beside_its_limit() -> None:
-    """Where the limit was measured."""
+    """The lower limit is shown if it was measured."""
     aim = Aim("under 1 ms", bench_reports.TITLE, "House", "p50", 1, beside="limit")
     assert (
-        judge(bench_reports.report(House=[3.0], limit=[2.0]), "speed", aim).told
+        evaluate(bench_reports.report(House=[3.0], limit=[2.0]), "speed", aim).text
         == "not reached, 3 ms (beside limit: 2 ms)"
     )
-    assert judge(bench_reports.report(House=[3.0]), "speed", aim).told == "not reached, 3 ms"
-    assert judge(bench_reports.report(House=[0.5], limit=[2.0]), "speed", aim).told == "reached, 0.50 ms"
+    assert evaluate(bench_reports.report(House=[3.0]), "speed", aim).text == "not reached, 3 ms"
+    assert evaluate(bench_reports.report(House=[0.5], limit=[2.0]), "speed", aim).text == "reached, 0.50 ms"
 
 
 def test_a_table_is_written_for_a_terminal_and_for_markdown() -> None:
-    """Aligned, and with bars."""
+    """Columns are aligned in the terminal, and separated by bars in Markdown."""
     lines = [["ms", "p50"], ["House", "5"]]
     assert plain(lines) == "ms     p50\nHouse    5"
     assert markdown(lines) == "| ms | p50 |\n| --- | --- |\n| House | 5 |"

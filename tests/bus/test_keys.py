@@ -1,4 +1,4 @@
-"""Keys: who is let in and what each may; what is no key lets nobody in."""
+"""Keys and their rights; a file that is not a key admits no client."""
 
 import logging
 import os
@@ -15,102 +15,106 @@ from daemons.bus.keys import (
     OWN,
     Keyring,
     Rights,
-    make,
-    new_pair,
-    own_pair,
+    make_key,
+    new_key_pair,
+    own_key_pair,
+    read_credentials,
     read_keys,
-    read_pass,
-    revoke,
+    revoke_key,
 )
-from daemons.errors import PlaceError
+from daemons.errors import StorageError
 from tests.support import factories
 
 
 @pytest.fixture(autouse=True)
 def _run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    factories.enter(tmp_path, monkeypatch)
+    factories.enter_run_directory(tmp_path, monkeypatch)
 
 
-Complaints = list[tuple[str, str]]
+Errors = list[tuple[str, str]]
 
 
 @pytest.fixture
-def complaints() -> Complaints:
-    """Have what is complained of."""
+def errors() -> Errors:
+    """Return the list that gets the name and error of each invalid file."""
     return []
 
 
-def read(complaints: Complaints) -> dict[str, keys.Key]:
-    """Read all keys."""
-    return read_keys(lambda name, why: complaints.append((name, str(why))))
+def read_all(errors: Errors) -> dict[str, keys.ClientKey]:
+    """Read all keys, and append the errors."""
+    return read_keys(lambda name, why: errors.append((name, str(why))))
 
 
-def give(name: str, to: Path, **rights: list[str]) -> keys.Pass:
-    """Make a key, and read what is given."""
-    make(name, "tcp://house:8070", to, **rights)
-    return read_pass(to)
+def make_credentials(name: str, to: Path, **rights: list[str]) -> keys.Credentials:
+    """Make a key, and return the credentials of its program."""
+    make_key(name, "tcp://house:8070", to, **rights)
+    return read_credentials(to)
 
 
-def test_a_key_is_two_halves_and_only_the_public_one_is_kept(tmp_path: Path, complaints: Complaints) -> None:
-    """What is given has the secret half, the address and the house's own key; files are their owner's."""
-    given = give("laptop", tmp_path / "laptop.key", hear=["*"], say=[], command=["toaster", "lamp/"])
-    key = read(complaints)["laptop"]
-    assert key == keys.Key(hear=("*",), command=("toaster/", "lamp/"), public_key=given.public_key)
-    assert (given.address, given.server_key) == ("tcp://house:8070", own_pair().public_key)
-    assert given.secret_key not in (CLIENTS / "laptop.toml").read_text()
+def test_only_the_public_half_of_a_key_is_kept(tmp_path: Path, errors: Errors) -> None:
+    """The credentials have the secret half, the address and the house's public key; all files are private."""
+    credentials = make_credentials(
+        "laptop", tmp_path / "laptop.key", hear=["*"], say=[], command=["toaster", "lamp/"]
+    )
+    key = read_all(errors)["laptop"]
+    assert key == keys.ClientKey(
+        hear=("*",), command=("toaster/", "lamp/"), public_key=credentials.public_key
+    )
+    assert (credentials.address, credentials.server_key) == ("tcp://house:8070", own_key_pair().public_key)
+    assert credentials.secret_key not in (CLIENTS / "laptop.toml").read_text()
     assert not key.manages
     for path in (OWN, CLIENTS / "laptop.toml", tmp_path / "laptop.key"):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(CLIENTS.stat().st_mode) == 0o700
-    assert complaints == []
+    assert errors == []
 
 
-def test_a_key_of_the_same_name_takes_its_place_and_a_revoked_one_is_gone(
-    tmp_path: Path, complaints: Complaints
+def test_a_key_of_the_same_name_replaces_the_earlier_one_and_can_be_revoked(
+    tmp_path: Path, errors: Errors
 ) -> None:
-    """Once, and then there is none to revoke."""
-    first = give("laptop", tmp_path / "a.key", hear=["*"])
-    second = give("laptop", tmp_path / "b.key")
+    """A second revocation finds no key."""
+    first = make_credentials("laptop", tmp_path / "a.key", hear=["*"])
+    second = make_credentials("laptop", tmp_path / "b.key")
     assert first.public_key != second.public_key
-    assert [key.public_key for key in read(complaints).values()] == [second.public_key]
-    assert revoke("laptop")
-    assert not revoke("laptop")
-    assert read(complaints) == {}
+    assert [key.public_key for key in read_all(errors).values()] == [second.public_key]
+    assert revoke_key("laptop")
+    assert not revoke_key("laptop")
+    assert read_all(errors) == {}
 
 
-def test_a_key_whose_file_cannot_be_written_is_not_made(tmp_path: Path, complaints: Complaints) -> None:
-    """And the one before stays what it was."""
-    first = give("laptop", tmp_path / "laptop.key", hear=["*"])
-    with pytest.raises(PlaceError, match="cannot be written"):
-        give("laptop", tmp_path / "nowhere" / "laptop.key")
-    assert [key.public_key for key in read(complaints).values()] == [first.public_key]
+def test_a_key_whose_file_cannot_be_written_is_not_made(tmp_path: Path, errors: Errors) -> None:
+    """The earlier key of that name stays valid."""
+    first = make_credentials("laptop", tmp_path / "laptop.key", hear=["*"])
+    with pytest.raises(StorageError, match="cannot be written"):
+        make_credentials("laptop", tmp_path / "nowhere" / "laptop.key")
+    assert [key.public_key for key in read_all(errors).values()] == [first.public_key]
 
 
-def test_the_houses_own_key_is_made_once() -> None:
-    """Nobody's clients have to be told of another one after a restart."""
-    assert own_pair() == own_pair()
+def test_the_own_key_of_the_house_is_made_once() -> None:
+    """It stays the same over restarts, so clients need no new credentials."""
+    assert own_key_pair() == own_key_pair()
     assert list(OWN.parent.glob("own*")) == [OWN]
 
 
-def test_of_two_that_make_the_own_key_at_once_one_wins() -> None:
-    """Both have the same key then."""
-    theirs = new_pair()
+def test_two_processes_that_make_the_own_key_at_once_get_the_same() -> None:
+    """The first file wins, and both read it."""
+    theirs = new_key_pair()
 
     def meanwhile(path: Path, data: bytes) -> None:
-        for made, what in ((path, data), (OWN, keys.toml(theirs))):
+        for made, what in ((path, data), (OWN, keys.to_toml(theirs))):
             made.write_bytes(what)
             made.chmod(0o600)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(keys, "write", meanwhile)
-        assert own_pair() == theirs
-    assert own_pair() == theirs
+        patch.setattr(keys, "replace_file", meanwhile)
+        assert own_key_pair() == theirs
+    assert own_key_pair() == theirs
 
 
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("hear = [", "is no key"),
+        ("hear = [", "is not a key"),
         ("hear = []", "missing required field `public_key`"),
         ('public_key = "short"', "public_key"),
         ('public_key = "{key}"\nhear = ["toaster"]', "hear"),
@@ -118,56 +122,56 @@ def test_of_two_that_make_the_own_key_at_once_one_wins() -> None:
         ('public_key = "{key}"\nsay = ["../"]', "say"),
     ],
 )
-def test_a_file_that_is_no_key_is_told_and_lets_nobody_in(
-    complaints: Complaints, tmp_path: Path, text: str, why: str
+def test_a_file_that_is_not_a_key_is_reported_and_admits_no_client(
+    errors: Errors, tmp_path: Path, text: str, why: str
 ) -> None:
-    """And the others come in all the same."""
-    give("other", tmp_path / "other.key")
+    """The other keys stay valid, and the error names the file."""
+    make_credentials("other", tmp_path / "other.key")
     path = CLIENTS / "odd.toml"
-    path.write_text(text.replace("{key}", new_pair().public_key))
+    path.write_text(text.replace("{key}", new_key_pair().public_key))
     path.chmod(0o600)
-    assert list(read(complaints)) == ["other"]
-    ((name, complaint),) = complaints
+    assert list(read_all(errors)) == ["other"]
+    ((name, error),) = errors
     assert name == "odd"
-    assert why in complaint
-    assert str(path.absolute()) in complaint
+    assert why in error
+    assert str(path.absolute()) in error
 
 
-def test_a_key_that_others_can_read_is_none(complaints: Complaints, tmp_path: Path) -> None:
-    """With the command that mends it; also for the file that is given."""
-    give("laptop", tmp_path / "laptop.key")
+def test_a_key_that_other_users_can_read_is_refused(errors: Errors, tmp_path: Path) -> None:
+    """The error has the command that mends it. The same holds for the credentials of a program."""
+    make_credentials("laptop", tmp_path / "laptop.key")
     (CLIENTS / "laptop.toml").chmod(0o640)
-    assert read(complaints) == {}
-    assert "`chmod 600` mends that" in complaints[0][1]
+    assert read_all(errors) == {}
+    assert f"run `chmod 600 {(CLIENTS / 'laptop.toml').absolute()}`" in errors[0][1]
     (tmp_path / "laptop.key").chmod(0o644)
-    with pytest.raises(PlaceError, match="can be read by others"):
-        read_pass(tmp_path / "laptop.key")
+    with pytest.raises(StorageError, match="other users can read this key"):
+        read_credentials(tmp_path / "laptop.key")
 
 
 @pytest.mark.parametrize("name", ["", "Laptop", "my key", "../x", "a" * 41, "host kitchen"])
-def test_a_name_that_is_none_is_refused(name: str) -> None:
-    """It is a file's name, and stands in the log."""
-    with pytest.raises(ValueError, match="is no name for a key"):
-        make(name, None, Path("x.key"))
+def test_a_bad_key_name_is_refused(name: str) -> None:
+    """The name becomes a file name and a part of log lines."""
+    with pytest.raises(ValueError, match="is not a key name"):
+        make_key(name, None, Path("x.key"))
 
 
 @pytest.mark.parametrize("reach", ["", "**", "toaster/*", "Toaster/", "../", "toaster/ state"])
-def test_a_right_that_is_none_is_refused_with_what_it_takes(reach: str) -> None:
-    """With the option as it was typed."""
+def test_a_bad_right_is_refused_with_the_allowed_form(reach: str) -> None:
+    """The error has the option as it was typed."""
     with pytest.raises(ValueError, match="--hear") as caught:
-        make("laptop", None, Path("x.key"), hear=[reach])
+        make_key("laptop", None, Path("x.key"), hear=[reach])
     assert 'such as "toaster/"' in str(caught.value)
 
 
-def test_the_ring_reads_what_is_new_and_nothing_else(
-    tmp_path: Path, complaints: Complaints, monkeypatch: pytest.MonkeyPatch
+def test_a_keyring_reads_its_files_again_after_a_change_only(
+    tmp_path: Path, errors: Errors, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A file made, changed, made readable or gone is seen; as long as nothing is, no file is opened."""
-    ring = Keyring(lambda name, why: complaints.append((name, str(why))))
+    """A new, changed, unreadable or removed file is noticed; without a change, no file is opened."""
+    ring = Keyring(lambda name, why: errors.append((name, str(why))))
     assert ring.read() == {}
-    give("laptop", tmp_path / "laptop.key", hear=["*"])
+    make_credentials("laptop", tmp_path / "laptop.key", hear=["*"])
     assert list(ring.read()) == ["laptop"]
-    give("laptop", tmp_path / "laptop.key", hear=["toaster/"])
+    make_credentials("laptop", tmp_path / "laptop.key", hear=["toaster/"])
     assert ring.read()["laptop"].hear == ("toaster/",)
     (CLIENTS / "laptop.toml").chmod(0o644)
     assert ring.read() == {}
@@ -184,30 +188,30 @@ topics = st.text("abt/_", max_size=6)
 
 
 @given(st.lists(st.sampled_from(["*", "a/", "b/", "a/b", "t_/"]), max_size=3), topics, topics)
-def test_whoever_hears_no_more_than_is_allowed_hears_all_of_that(
+def test_a_subscription_is_granted_as_far_as_the_rights_allow(
     reaches: list[str], prefix: str, more: str
 ) -> None:
-    """A topic is heard just when it begins with what was asked for and with what is allowed."""
+    """A topic is granted exactly when it begins with the subscription and with an allowed prefix."""
     rights = Rights(hear=tuple(reaches))
     topic = (prefix + more).encode()
     is_allowed = any(reach == "*" or topic.startswith(reach.encode()) for reach in reaches)
-    granted = rights.hears(prefix.encode())
+    granted = rights.allowed_prefixes(prefix.encode())
     assert any(topic.startswith(reach) for reach in granted) == is_allowed
 
 
-def test_a_right_for_a_device_is_none_for_one_that_begins_so() -> None:
-    """And a right for a part of its topics is none to speak for it."""
+def test_a_right_for_a_device_does_not_hold_for_a_longer_name() -> None:
+    """A right for a part of its topics does not allow commands to the device."""
     rights = Rights(say=("lamp/",), command=("lamp/state",))
-    assert rights.says("lamp")
-    assert not rights.says("lamp2")
-    assert not rights.says("")
-    assert not rights.commands("lamp")
-    assert Rights(say=("*",)).says("anything")
+    assert rights.may_publish("lamp")
+    assert not rights.may_publish("lamp2")
+    assert not rights.may_publish("")
+    assert not rights.may_command("lamp")
+    assert Rights(say=("*",)).may_publish("anything")
 
 
-def test_logging_is_not_where_a_secret_ends(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
-    """Nothing of a key's secret half is ever logged or told."""
+def test_a_secret_key_is_not_logged(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+    """The log has no part of the secret half."""
     with caplog.at_level(logging.DEBUG):
-        given = give("laptop", tmp_path / "laptop.key")
-        repr(given)
-    assert given.secret_key not in caplog.text
+        credentials = make_credentials("laptop", tmp_path / "laptop.key")
+        repr(credentials)
+    assert credentials.secret_key not in caplog.text

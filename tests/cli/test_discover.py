@@ -172,8 +172,8 @@ def test_a_search_that_fails_does_not_fail_the_others(tmp_path: Path, searches: 
     assert [found["name"] for found in json.loads(done.stdout)] == ["kettle"]
     assert "Passed over kasa: its search has failed: no network" in done.stderr
     assert "Passed over mqtt_tasmota: its search has failed: oh" in done.stderr
-    alone = house(tmp_path, BREAKFAST, "discover", "--driver", "kasa", "--timeout", "0.1")
-    assert (alone.exit_code, "no network" in alone.stderr) == (1, True)
+    one_verb_at_a_time = house(tmp_path, BREAKFAST, "discover", "--driver", "kasa", "--timeout", "0.1")
+    assert (one_verb_at_a_time.exit_code, "no network" in one_verb_at_a_time.stderr) == (1, True)
 
 
 def test_a_library_that_is_missing_is_told_with_what_installs_it(
@@ -192,8 +192,8 @@ def test_a_library_that_is_missing_is_told_with_what_installs_it(
         "Passed over kasa: needs python-kasa, which is not installed; `make extra EXTRA=kasa`" in done.stderr
     )
     assert any(line.startswith("Passed over shelly, ESPHome: needs zeroconf") for line in lines)
-    alone = house(tmp_path, BREAKFAST, "discover", "--driver", "kasa")
-    assert (alone.exit_code, "make extra EXTRA=kasa" in alone.stderr) == (1, True)
+    one_verb_at_a_time = house(tmp_path, BREAKFAST, "discover", "--driver", "kasa")
+    assert (one_verb_at_a_time.exit_code, "make extra EXTRA=kasa" in one_verb_at_a_time.stderr) == (1, True)
 
 
 def test_nothing_found_says_what_to_try(tmp_path: Path, searches: dict[str, Any]) -> None:
@@ -258,7 +258,7 @@ def test_a_driver_that_cannot_search_is_a_mistake(tmp_path: Path, driver: str, s
 def test_each_driver_that_reaches_a_network_can_search() -> None:
     """And the test above stands for the others."""
     assert Shelly.discover is not None
-    able = {word for word in loader.words("drivers") if discover.searchable(word)}
+    able = {word for word in loader.available("drivers") if discover.searchable(word)}
     assert able == {"kasa", "mqtt_tasmota", "mqtt_zigbee2mqtt", "shelly"}
 
 

@@ -13,7 +13,7 @@ from daemons.cli.drill import listeners, real_hardware
 from daemons.cli.hardware_log import Witness
 from daemons.config.house import House, load_house
 from daemons.drivers.simulated import Simulated
-from daemons.storage.paths import write
+from daemons.storage.paths import replace_file
 from daemons.supervision import install
 from tests.support import factories
 from tests.support.house import BREAKFAST, Household, eventually
@@ -107,8 +107,8 @@ def test_a_house_with_real_hardware_is_drilled_only_when_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, told: bool
 ) -> None:
     """The refusal names what would be switched and the option that allows it, and nothing is touched."""
-    factories.enter(tmp_path, monkeypatch)
-    write(install.INSTALLED, BREAKFAST.encode())
+    factories.enter_run_directory(tmp_path, monkeypatch)
+    replace_file(install.INSTALLED, BREAKFAST.encode())
     monkeypatch.setattr(drill, "real_hardware", lambda _: ["toaster", "kettle"])
     began: list[int] = []
 
@@ -156,7 +156,7 @@ def test_the_witness_is_read_on_from_where_it_was_read_to(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every line once, in order; hardware that has not switched yet has none."""
-    factories.enter(tmp_path, monkeypatch)
+    factories.enter_run_directory(tmp_path, monkeypatch)
     witness = Witness(["toaster"])
     assert witness.read("toaster") == []
     path = Path("hardware/toaster/switchings.jsonl")

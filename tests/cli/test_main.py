@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from daemons import __version__
-from daemons.bus import sockets
 from daemons.bus.message import Command, Receipt
+from daemons.bus.requests import blocking
 from daemons.cli.context import argument
 from daemons.cli.main import main
 from daemons.config import loader
@@ -208,7 +208,7 @@ def test_check_of_a_good_file_says_so(house: House, tmp_path: Path) -> None:
 def test_the_catalogue_is_json_with_every_word(house: House, folder: str) -> None:
     """Each with its sentence and its options; a kind with its commands and what it shows, too."""
     listed = json.loads(house(folder, "--json").stdout)[folder]
-    assert {entry["word"]: entry["summary"] for entry in listed} == loader.words(folder)
+    assert {entry["word"]: entry["summary"] for entry in listed} == loader.available(folder)
     for entry in listed:
         assert isinstance(entry["options"], dict)
         assert ("commands" in entry) == ("state" in entry) == (folder == "kinds")
@@ -281,7 +281,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[Command]:
         found.append(command)
         return Receipt(id=command.id, device=device, outcome="applied", at=0.0)
 
-    monkeypatch.setattr(sockets, "ask", ask)
+    monkeypatch.setattr(blocking, "send_command", ask)
     return found
 
 

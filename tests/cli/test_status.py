@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from daemons.bus.sockets import command
+from daemons.bus.requests.protocol import new_command
 from daemons.cli.status import absolute, presence, process
 
 KNOWN: dict[str, Any] = {"presence": "live", "pid": 42, "restarts": 3}
@@ -73,5 +73,5 @@ def test_an_endpoint_that_does_not_fit_stays_relative(letter: str) -> None:
 
 def test_two_commands_never_share_an_id() -> None:
     """Each wish is one of its own, however fast they come."""
-    ids = {command("press", 1.0).id for _ in range(1000)}
+    ids = {new_command("press", 1.0).id for _ in range(1000)}
     assert len(ids) == 1000

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from daemons.cli import trial
 from daemons.cli.main import main
-from daemons.storage.lock import Lock
+from daemons.storage.lock import NameLock
 from tests.support.emulator import EMULATORS, Emulator, emulator, table
 from tests.support.house import HOUSE, PATIENCE, Household, eventually
 
@@ -105,7 +105,7 @@ def test_what_heats_or_moves_asks_for_a_yes(attempt: Try, tmp_path: Path, kind: 
 def test_a_device_whose_process_runs_is_left_to_it(attempt: Try, tmp_path: Path) -> None:
     """Two that switch one thing would fight; it says what to do."""
     attempt("lamp", "simulated")
-    lock = Lock("it")
+    lock = NameLock("it")
     try:
         done = attempt("lamp", "simulated")
     finally:

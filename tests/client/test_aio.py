@@ -1,140 +1,125 @@
-"""The asyncio client, in a real house, near and far."""
+"""The asyncio client in a real house: without an exchange, with one, and over the network."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from daemons.client.aio import House
-from daemons.errors import NoAnswer
-from tests.support.exchange_client import begin_anew, lamp, make_key
+from daemons.errors import DeviceError, NoAnswer
+from tests.client.conftest import Access
+from tests.support.exchange_client import lamp_state, make_key, restart_exchange
 from tests.support.house import PATIENCE, Household
-
-Test = Callable[[House], Coroutine[Any, Any, None]]
-
-
-@pytest.fixture(scope="module")
-def key(front: Household) -> Path:
-    """Give the file of a key that may do everything."""
-    return make_key(front, "asynchronous", hear="*", say="*", command="*")
-
-
-@pytest.fixture(params=["near", "far"])
-def where(request: pytest.FixtureRequest, front: Household, key: Path) -> Path:
-    """Give each way in."""
-    return front.run if request.param == "near" else key
 
 
 @asynccontextmanager
-async def patiently() -> AsyncIterator[None]:
-    """Wait so long and no longer."""
-    async with asyncio.timeout(2 * PATIENCE):
-        yield
+async def connect(where: Path) -> AsyncIterator[House]:
+    """Yield a client, and end a test that waits in vain."""
+    async with asyncio.timeout(2 * PATIENCE), House(where) as client:
+        yield client
 
 
-def test_many_tasks_ask_and_hear_at_once(where: Path) -> None:
-    """Each gets its own receipts, and each hears its own device."""
-
-    async def main() -> None:
-        async with patiently(), House(where) as house:
-
-            async def first(name: str) -> str:
-                async for change in house.changes(name):
-                    return change.device
-                return ""
-
-            names = ["toaster", "kitchen_lamp", "mirror", "bathroom_light"]
-            heard = asyncio.gather(*(first(name) for name in names))
-            receipts = await asyncio.gather(
-                *(house.send("kitchen_lamp", "on", brightness_percent=dim) for dim in range(1, 21))
-            )
-            assert [receipt.outcome for receipt in receipts] == ["applied"] * 20
-            assert len({receipt.id for receipt in receipts}) == 20
-            assert await heard == names
-
-    asyncio.run(main())
+async def first_device(client: House, name: str) -> str:
+    """Return the device of the first change."""
+    async for change in client.changes(name):
+        return change.device
+    return ""
 
 
-def test_a_client_outlives_a_restart_of_the_exchange(front: Household, where: Path) -> None:
-    """Its listening goes on, and so do its commands."""
+async def test_many_tasks_send_and_receive_at_once(access: Access) -> None:
+    """Each task gets its own receipts, and the changes of its own device."""
+    async with connect(access.where) as client:
+        names = ["toaster", "kitchen_lamp", "mirror", "bathroom_light"]
+        found = asyncio.gather(*(first_device(client, name) for name in names))
+        receipts = await asyncio.gather(
+            *(client.send("kitchen_lamp", "on", brightness_percent=dim) for dim in range(1, 21))
+        )
+        assert [receipt.outcome for receipt in receipts] == ["applied"] * 20
+        assert len({receipt.id for receipt in receipts}) == 20
+        assert await found == names
 
-    async def main() -> None:
-        async with patiently(), House(where) as house:
-            changes = house.changes("kitchen_lamp")
-            before = (await anext(changes)).state["brightness_percent"]
-            await asyncio.to_thread(begin_anew, front)
-            dim = 33 if before != 33 else 34
-            while True:
-                try:
-                    receipt = await house.send("kitchen_lamp", "on", brightness_percent=dim)
-                except NoAnswer:
-                    continue
-                if receipt.outcome == "applied":
-                    break
-            while (await anext(changes)).state["brightness_percent"] != dim:
+
+async def test_a_client_survives_a_restart_of_the_exchange_and_of_a_device(access: Access) -> None:
+    """Its subscription goes on, and so do its commands."""
+    async with connect(access.where) as client:
+        changes = client.changes("kitchen_lamp")
+        before = (await anext(changes)).state["brightness_percent"]
+        if "exchange" in access.house.pids():
+            await asyncio.to_thread(restart_exchange, access.house)
+        with access.house.ear("kitchen_lamp") as ear:
+            await asyncio.to_thread(ear.kill, "kitchen_lamp")
+        dim = 33 if before != 33 else 34
+        while True:
+            try:
+                receipt = await client.send("kitchen_lamp", "on", brightness_percent=dim)
+            except NoAnswer:
+                continue
+            if receipt.outcome == "applied":
+                break
+        while (await anext(changes)).state["brightness_percent"] != dim:
+            pass
+        await changes.aclose()  # type: ignore[attr-defined]
+
+
+async def test_a_program_serves_a_device(exchange_access: Access) -> None:
+    """One task publishes its state and handles the commands that another task sends."""
+    async with connect(exchange_access.where) as client:
+
+        async def serve() -> None:
+            async for command in client.commands("shed_lamp"):
+                await client.say("shed_lamp", lamp_state(command.command == "on"), cause=command.id)
+                await command.reply()
+
+        async def publish() -> None:
+            while True:  # the state of a program that is silent for two seconds is dropped
+                await client.say("shed_lamp", lamp_state(False))
+                await asyncio.sleep(0.5)
+
+        publishing = asyncio.create_task(publish())
+        async for change in client.changes("shed_lamp"):
+            if change.state["status"] is False:
+                break
+        publishing.cancel()
+        serving = asyncio.create_task(serve())
+        receipt = await client.send("shed_lamp", "on")
+        while receipt.outcome != "applied":  # the exchange does not know yet that it serves the device
+            receipt = await client.send("shed_lamp", "on")
+        async for change in client.changes("shed_lamp"):
+            if change.cause == receipt.id:
+                assert change.state["status"] is True
+                break
+        serving.cancel()
+
+
+async def test_a_house_that_does_not_answer_is_an_error(tmp_path: Path) -> None:
+    """The error has a hint, and the client can be closed."""
+    (tmp_path / "bus").mkdir()
+    async with House(tmp_path) as client:
+        with pytest.raises(NoAnswer, match="are the house and its exchange up"):
+            await client.send("toaster", "start", seconds=0.2)
+
+
+async def test_a_house_without_an_exchange_names_wrong_and_silent_devices(direct_house: Household) -> None:
+    """A wrong name is rejected, a stopped device is an error, and no device can be served."""
+    await asyncio.to_thread(direct_house.house, "stop", "toaster")
+    async with connect(direct_house.run) as client:
+        receipt = await client.send("toster", "start")
+        assert "did you mean 'toaster'?" in str(receipt.reason)
+        with pytest.raises(NoAnswer, match=r"toaster: no answer within 0\.6 s; is it running"):
+            await client.send("toaster", "start", seconds=0.1)
+        await asyncio.to_thread(direct_house.house, "start", "toaster")
+        assert (await client.send("toaster", "stop")).outcome == "applied"
+        with pytest.raises(DeviceError, match=r"shed_lamp: .*add the table \[exchange\]"):
+            await client.say("shed_lamp", lamp_state(True))
+
+
+async def test_a_device_that_the_key_may_not_serve_is_an_error(exchange_house: Household) -> None:
+    """The error has the reason of the exchange."""
+    key = await asyncio.to_thread(make_key, exchange_house, "shy", hear="toaster/")
+    async with connect(key) as client:
+        with pytest.raises(PermissionError, match="may not speak for 'shed_lamp'"):
+            async for _ in client.commands("shed_lamp"):
                 pass
-            await changes.aclose()  # type: ignore[attr-defined]
-
-    asyncio.run(main())
-
-
-def test_a_device_of_ones_own_is_said_and_commanded(front: Household, where: Path) -> None:
-    """In tasks of one program: it says what it is, and takes the wishes that another task sends."""
-
-    async def main() -> None:
-        async with patiently(), House(where) as house:
-
-            async def serve() -> None:
-                async for wish in house.commands("shed_lamp"):
-                    await house.say("shed_lamp", lamp(wish.command == "on"), cause=wish.id)
-                    await wish.reply()
-
-            async def say() -> None:
-                while True:  # what says nothing for two seconds is forgotten
-                    await house.say("shed_lamp", lamp(False))
-                    await asyncio.sleep(0.5)
-
-            saying = asyncio.create_task(say())
-            async for change in house.changes("shed_lamp"):
-                if change.state["status"] is False:
-                    break
-            saying.cancel()
-            serving = asyncio.create_task(serve())
-            receipt = await house.send("shed_lamp", "on")
-            while receipt.outcome != "applied":  # it has not said yet that it takes them
-                receipt = await house.send("shed_lamp", "on")
-            async for change in house.changes("shed_lamp"):
-                if change.cause == receipt.id:
-                    assert change.state["status"] is True
-                    break
-            serving.cancel()
-
-    asyncio.run(main())
-
-
-def test_nobody_there_is_told(tmp_path: Path) -> None:
-    """With the device, and what to look for; and the client is left without a word."""
-
-    async def main() -> None:
-        (tmp_path / "bus").mkdir()
-        async with House(tmp_path) as house:
-            with pytest.raises(NoAnswer, match="is the house up, and its exchange"):
-                await house.send("toaster", "start", seconds=0.2)
-
-    asyncio.run(main())
-
-
-def test_what_may_not_be_is_an_error(front: Household) -> None:
-    """A device that is not its own."""
-
-    async def main() -> None:
-        async with patiently(), House(make_key(front, "shy", hear="toaster/")) as house:
-            with pytest.raises(PermissionError, match="may not speak for 'shed_lamp'"):
-                async for _ in house.commands("shed_lamp"):
-                    pass
-
-    asyncio.run(main())
-    front.house("keys", "revoke", "shy")
+    await asyncio.to_thread(exchange_house.house, "keys", "revoke", "shy")

@@ -1,4 +1,4 @@
-"""A device is written into a person's file: at its end, checked, whole, and nothing else is touched."""
+"""Adding a device to the file: at its end, checked, as a whole, without any other change."""
 
 import stat
 from pathlib import Path
@@ -26,14 +26,14 @@ def add(file: Path, *words: str) -> Result:
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """Give the breakfast house's file."""
+    """Return the file of the breakfast house."""
     found = tmp_path / "house.toml"
     found.write_text(BREAKFAST)
     return found
 
 
 def test_a_device_is_added_and_all_else_stays_as_it_was(file: Path) -> None:
-    """Its table stands at the end; every comment before it is untouched."""
+    """Its table is at the end; every comment before it stays."""
     done = add(file, *KETTLE)
     assert (done.exit_code, done.stdout) == (0, f"Added kettle to {file}; `house reload` starts it.\n")
     assert file.read_text() == BREAKFAST + (
@@ -46,7 +46,7 @@ def test_a_device_is_added_and_all_else_stays_as_it_was(file: Path) -> None:
 @pytest.mark.parametrize("end", ["", "\n", "\n\n# the end"])
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
 def test_its_line_ends_are_those_of_the_file(file: Path, end: str, newline: str) -> None:
-    """Also behind a last line that has none."""
+    """A line break is added after a last line that has none."""
     before = (BREAKFAST.rstrip("\n") + end).replace("\n", newline).encode()
     file.write_bytes(before)
     assert add(file, *KETTLE).exit_code == 0
@@ -61,15 +61,15 @@ def test_its_line_ends_are_those_of_the_file(file: Path, end: str, newline: str)
     [
         (("pot", "kind=plg", "driver=shelly"), "[devices.pot] kind: \"plg\": did you mean 'plug'?"),
         (("pot", "kind=plug", "driver=shelly"), "the key 'address' is missing"),
-        (("Pot", "kind=mirror"), "is no device's name"),
+        (("Pot", "kind=mirror"), "is no valid device name"),
         (("a.b", "kind=mirror"), "[devices."),
-        (("house", "kind=mirror"), "one of the house's own processes"),
+        (("house", "kind=mirror"), "is the name of a process of the house"),
         (("pot]", "kind=mirror"), "[TOML]"),
         (("pot", "kind=mirror", "port=0", "port.x=1"), "[TOML]"),
     ],
 )
 def test_what_check_refuses_is_not_written(file: Path, words: tuple[str, ...], said: str) -> None:
-    """It is told as `house check` tells it, with the line where it would stand."""
+    """The problem is reported as by `house check`, with the line that it would have."""
     done = add(file, *words)
     assert done.exit_code == 2
     assert said in done.stderr
@@ -78,17 +78,17 @@ def test_what_check_refuses_is_not_written(file: Path, words: tuple[str, ...], s
 
 
 def test_a_name_that_is_there_is_refused_with_its_line(file: Path) -> None:
-    """Whatever the new table says."""
+    """This holds for any new table."""
     line = BREAKFAST.splitlines().index("[devices.toaster]") + 1
     done = add(file, "toaster", "kind=mirror")
     assert done.exit_code == 2
-    assert f"{file}:{line}: [devices.toaster] there is such a device already" in done.stderr
+    assert f"{file}:{line}: [devices.toaster] a device of this name exists already" in done.stderr
     assert file.read_text() == BREAKFAST
 
 
 @pytest.mark.parametrize("text", ["[devices.toa", BREAKFAST.replace("browning = 3", "browning = 30"), None])
 def test_a_file_that_cannot_be_used_is_left_alone(file: Path, text: str | None) -> None:
-    """Half edited, wrong, or not there at all: it is told with the line, and nothing is made."""
+    """For a half-edited, wrong or missing file the problem is reported, and nothing is written."""
     file.unlink() if text is None else file.write_text(text)
     done = add(file, *KETTLE)
     assert (done.exit_code, f"{file}:" in done.stderr) == (2, True)
@@ -96,7 +96,7 @@ def test_a_file_that_cannot_be_used_is_left_alone(file: Path, text: str | None) 
 
 
 def test_a_link_stays_and_what_it_leads_to_keeps_its_mode(tmp_path: Path, file: Path) -> None:
-    """As others may read it, or not."""
+    """The mode of the file stays the same."""
     file.chmod(0o664)
     link = tmp_path / "link.toml"
     link.symlink_to(file)
@@ -117,7 +117,7 @@ def test_a_link_stays_and_what_it_leads_to_keeps_its_mode(tmp_path: Path, file: 
     ],
 )
 def test_a_mistake_in_the_command_line_is_told(file: Path, words: tuple[str, ...], said: str) -> None:
-    """And nothing is written."""
+    """The file is not changed."""
     done = add(file, *words)
     assert (done.exit_code, said in done.stderr) == (2, True)
     assert file.read_text() == BREAKFAST
@@ -141,20 +141,20 @@ def test_a_mistake_in_the_command_line_is_told(file: Path, words: tuple[str, ...
     ],
 )
 def test_a_value_is_toml_or_text(text: str, expected: tuple[str, str]) -> None:
-    """A moment is text, as everywhere in the configuration; a line break cannot bring a second key."""
+    """A time is text, as everywhere in the configuration; a line break cannot add a second key."""
     assert argument(text) == expected
 
 
 @given(st.text())
 def test_any_value_is_one_value(value: str) -> None:
-    """Whatever is typed."""
+    """This holds for any typed text."""
     key, written = argument(f"key={value}")
     assert tomli.loads(f"{key} = {written}").keys() == {"key"}
 
 
 @given(st.text(max_size=80), st.sets(st.sampled_from(["kettle", "plug", "plug_2"])))
 def test_any_title_makes_a_name(title: str, taken: set[str]) -> None:
-    """One that is allowed, and free."""
+    """The name is allowed and free."""
     name = name_for(title, "plug", taken)
     assert NAME.fullmatch(name)
     assert name not in taken | RESERVED
@@ -174,5 +174,5 @@ def test_any_title_makes_a_name(title: str, taken: set[str]) -> None:
     ],
 )
 def test_a_name_is_made_of_what_it_calls_itself(title: str, name: str) -> None:
-    """As a person would have written it."""
+    """The table looks as a person would write it."""
     assert name_for(title, "plug", set()) == name

@@ -1,4 +1,4 @@
-"""A word of the configuration to its class: found, missing, or broken inside."""
+"""Loading kinds and drivers by their words: found, missing, or broken."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -13,10 +13,10 @@ from daemons.kinds import Machine
 
 @pytest.fixture
 def new_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
-    """Give a function that adds the kind `novelty` with this source."""
+    """Return a function that adds the kind `novelty` with a source."""
     folder = tmp_path / "kinds"
     folder.mkdir()
-    monkeypatch.setattr(loader, "HERE", tmp_path)
+    monkeypatch.setattr(loader, "PACKAGE", tmp_path)
     monkeypatch.setattr(kinds, "__path__", [*kinds.__path__, str(folder)])
 
     def add(source: str) -> None:
@@ -36,13 +36,13 @@ def test_a_word_is_its_file_and_its_class_in_camel_case() -> None:
 
 @pytest.mark.parametrize("word", ["toster", "", ".", "lamp.x", "../lamp", "a b", "Lamp", "x" * 300, "\0"])
 def test_a_word_without_a_file_is_told(word: str) -> None:
-    """A word that is no file, also one with dots or slashes, is an error of ours."""
+    """A word without a file, also one with dots or slashes, raises HouseError."""
     with pytest.raises(errors.HouseError):
         loader.kind(word)
 
 
 def test_no_such_word_names_the_file_that_is_missing() -> None:
-    """A misspelt word is told as a file that there is not."""
+    """A misspelt word is reported as a missing file."""
     with pytest.raises(errors.HouseError, match=r"^there is no daemons/kinds/toster.py$"):
         loader.kind("toster")
 
@@ -65,7 +65,7 @@ def test_no_such_word_names_the_file_that_is_missing() -> None:
 def test_a_broken_file_is_told_apart_from_a_missing_one(
     source: str, why: str, new_kind: Callable[[str], None]
 ) -> None:
-    """A file that is there and does not work says what is wrong inside it."""
+    """The error of a broken file says what is wrong in it."""
     new_kind(source)
     with pytest.raises(errors.HouseError) as raised:
         loader.kind("novelty")
@@ -83,38 +83,41 @@ def test_a_broken_file_is_told_apart_from_a_missing_one(
     ],
 )
 def test_what_an_extra_brings_is_told_with_what_installs_it(module: str, package: str, extra: str) -> None:
-    """By pyproject.toml, so that a new extra needs no list elsewhere."""
-    said = loader.needs(ModuleNotFoundError(name=module))
+    """The extra is read from pyproject.toml, so a new one needs no other list."""
+    said = loader.missing_module_text(ModuleNotFoundError(name=module))
     assert said == f"needs {package}, which is not installed; `make extra EXTRA={extra}` installs it"
 
 
 def test_what_is_not_installed_is_told_before_it_is_needed() -> None:
-    """With what installs it; what is there is not told."""
-    assert loader.lacks("msgspec") is None
-    assert loader.lacks("no_such_module") == "needs the module 'no_such_module', which is not installed"
+    """The text names the command that installs it; an installed module has no text."""
+    assert loader.missing_library("msgspec") is None
+    assert (
+        loader.missing_library("no_such_module")
+        == "needs the module 'no_such_module', which is not installed"
+    )
 
 
 def test_a_new_file_is_a_new_word(new_kind: Callable[[str], None]) -> None:
     """A kind is added by adding its file, and nothing else."""
     new_kind('"""Something new."""\nfrom daemons.kinds import Kind\nclass Novelty(Kind): pass')
     assert loader.kind("novelty").__name__ == "Novelty"
-    assert loader.words("kinds") == {"novelty": "Something new."}
+    assert loader.available("kinds") == {"novelty": "Something new."}
 
 
 def test_words_are_listed_with_their_first_lines() -> None:
-    """The catalogue has every kind and driver, each with a sentence."""
-    assert {"lamp", "light_switch", "toaster", "coffee_maker", "mirror"} <= loader.words("kinds").keys()
-    assert "simulated" in loader.words("drivers")
-    for line in [*loader.words("kinds").values(), *loader.words("drivers").values()]:
+    """Every kind and driver is available, each with a sentence."""
+    assert {"lamp", "light_switch", "toaster", "coffee_maker", "mirror"} <= loader.available("kinds").keys()
+    assert "simulated" in loader.available("drivers")
+    for line in [*loader.available("kinds").values(), *loader.available("drivers").values()]:
         assert line.endswith(".")
 
 
 def test_listing_the_words_survives_a_broken_file(new_kind: Callable[[str], None]) -> None:
-    """A file with a mistake in it, or without a docstring, does not hide the catalogue."""
+    """A broken file, or one without a docstring, does not hide the others."""
     new_kind("def (")
-    assert "novelty" in loader.words("kinds")
+    assert "novelty" in loader.available("kinds")
 
 
 def test_a_role_is_the_function_that_runs_it() -> None:
     """The role of a device is `run` of daemons/processes/device/device.py."""
-    assert loader.role("device").__module__ == "daemons.processes.device.device"
+    assert loader.run_function("device").__module__ == "daemons.processes.device.device"

@@ -1,11 +1,11 @@
-"""What a reload would do, and why: who starts, stops and restarts, by which values."""
+"""The plan of a reload: which processes start, stop and restart, and because of which values."""
 
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemons.config.plan import Change, Difference, differ, make_plan
+from daemons.config.plan import ProcessChange, Difference, differ, make_plan
 from daemons.config.roster import Peer
 from daemons.config.slice import Slice
 
@@ -25,29 +25,29 @@ HOUSES = st.dictionaries(st.sampled_from(["lamp", "mirror", "toaster"]), SLICES)
 
 
 def part(**table: Any) -> Slice:
-    """Give the slice of one device with this table."""
+    """Return the slice of one device with this table."""
     return Slice(name="toaster", house={"timezone": "UTC"}, table=table)
 
 
 def found(old: Slice | None, new: Slice | None) -> list[tuple[str, Any, Any]]:
-    """Give every difference as key, old and new."""
+    """Return every difference as key, old and new."""
     return [(one.key, one.old, one.new) for one in differ(old, new)]
 
 
 def test_a_value_that_changed_is_named_with_both_sides() -> None:
-    """What is the same on both sides is not told."""
+    """Equal values are left out."""
     old, new = part(kind="toaster", browning=3), part(kind="toaster", browning=5)
     assert found(old, new) == [("browning", 3, 5)]
 
 
 def test_a_key_that_is_there_on_one_side_only() -> None:
-    """Its other side is nothing."""
+    """On the other side the value is None."""
     assert found(part(), part(room="Kitchen")) == [("room", None, "Kitchen")]
     assert found(part(room="Kitchen"), part()) == [("room", "Kitchen", None)]
 
 
 def test_nested_values_have_the_path_that_a_person_would_write() -> None:
-    """Tables are joined by dots, and rules are counted."""
+    """The path joins tables by dots, and numbers the rules."""
     rules = [{"device": "a", "turns": {"status": True}}, {"device": "b", "turns": {"status": True}}]
     old = part(simulated={"speed": 15}, when=rules)
     new = part(simulated={"speed": 1}, when=[rules[0], {"device": "c", "turns": {"status": False}}])
@@ -59,12 +59,12 @@ def test_nested_values_have_the_path_that_a_person_would_write() -> None:
 
 
 def test_a_list_of_values_is_one_value() -> None:
-    """Days of the week are told as a whole."""
+    """A list of days is one value."""
     assert found(part(days=["mon"]), part(days=["mon", "tue"])) == [("days", ["mon"], ["mon", "tue"])]
 
 
 def test_the_houses_own_values_and_the_peers_are_told_apart() -> None:
-    """They have a path that no key of a device has."""
+    """Their paths differ from all keys of a device."""
     old = Slice(name="mirror", house={"timezone": "UTC"}, table={}, peers={"a": Peer("A", "Hall", "lamp")})
     new = Slice(name="mirror", house={"timezone": "CET"}, table={}, peers={"a": Peer("A", "Attic", "lamp")})
     assert found(old, new) == [("house.timezone", "UTC", "CET"), ("peers.a.room", "Hall", "Attic")]
@@ -72,24 +72,24 @@ def test_the_houses_own_values_and_the_peers_are_told_apart() -> None:
 
 @given(SLICES)
 def test_a_slice_does_not_differ_from_itself(slice_: Slice) -> None:
-    """Nothing is told where nothing has changed."""
+    """Equal slices have no difference."""
     assert found(slice_, slice_) == []
 
 
 @given(SLICES, SLICES)
 def test_two_slices_that_differ_in_anything_differ_in_a_value(one: Slice, other: Slice) -> None:
-    """Another slice is another process, so there is always something to tell; an empty table, too."""
+    """Different slices have at least one difference, also for an empty table."""
     assert bool(found(one, other)) == (one != other)
 
 
 @given(SLICES, SLICES)
 def test_differences_read_backwards_are_the_way_back(one: Slice, other: Slice) -> None:
-    """What is rolled back is what was done, with the sides exchanged."""
+    """A rollback has the same differences with exchanged sides."""
     assert found(other, one) == [(key, new, old) for key, old, new in found(one, other)]
 
 
 def test_one_house_to_another() -> None:
-    """Who is new starts, who has gone stops, who differs restarts, the others are not named."""
+    """A new process starts, a removed one stops, a changed one restarts; others are not named."""
     same, before, after = (
         part(kind="lamp"),
         part(kind="toaster", browning=3),
@@ -105,20 +105,20 @@ def test_one_house_to_another() -> None:
         ("new", "start"),
         ("toaster", "restart"),
     ]
-    assert plan[2] == Change("toaster", "restart", (Difference("browning", 3, 4),))
+    assert plan[2] == ProcessChange("toaster", "restart", (Difference("browning", 3, 4),))
     assert Difference("kind", "lamp", None) in plan[0].differences
     assert Difference("kind", None, "lamp") in plan[1].differences
 
 
 def test_another_program_is_a_restart_that_says_so() -> None:
-    """A new version may launch a device otherwise; it restarts, though its values are the same."""
+    """If a new version renders another program, the process restarts with equal values."""
     plan = make_plan({"toaster": part()}, {"toaster": part()}, relaunched={"toaster"})
     assert [(change.name, change.action) for change in plan] == [("toaster", "restart")]
     assert [difference.key for difference in plan[0].differences] == ["program"]
 
 
 def test_values_are_the_better_reason() -> None:
-    """Another slice is always another program; what a person changed is told, not what follows from it."""
+    """For a changed slice only its values are reported, and not the changed program."""
     plan = make_plan({"toaster": part(browning=3)}, {"toaster": part(browning=4)}, relaunched={"toaster"})
     assert [difference.key for difference in plan[0].differences] == ["browning"]
 
@@ -127,7 +127,7 @@ def test_values_are_the_better_reason() -> None:
 def test_a_plan_names_each_process_at_most_once_and_every_one_that_changes(
     running: dict[str, Slice], written: dict[str, Slice], relaunched: set[str]
 ) -> None:
-    """It is in order, complete, and touches nobody without a reason."""
+    """The plan is in order and complete, and has a reason for each process."""
     plan = {change.name: change.action for change in make_plan(running, written, relaunched=relaunched)}
     assert list(plan) == sorted(plan)
     for name in running.keys() | written.keys():

@@ -1,4 +1,4 @@
-"""What one process gets of the configuration: all that it depends on, and nothing else."""
+"""The slice of a process: it has everything that the process depends on, and nothing else."""
 
 from pathlib import Path
 
@@ -9,15 +9,15 @@ from daemons.config.device import build
 from daemons.config.house import House, load_house
 from daemons.config.slice import Slice, read_slice, slice_path
 from daemons.config.tables import zone
-from daemons.errors import PlaceError
-from daemons.storage.paths import write
+from daemons.errors import StorageError
+from daemons.storage.paths import replace_file
 from tests.support import factories
 
 SHIPPED = Path(__file__).parent.parent.parent / "config" / "house.toml"
 
 
 def house(folder: Path, old: str = "", new: str = "") -> House:
-    """Load the shipped house with a change."""
+    """Return the shipped house with a change."""
     text = SHIPPED.read_text()
     assert old in text
     file = folder / "house.toml"
@@ -26,18 +26,18 @@ def house(folder: Path, old: str = "", new: str = "") -> House:
 
 
 def changed(folder: Path, old: str, new: str) -> set[str]:
-    """Name the processes whose slice another configuration changes."""
+    """Return the processes whose slice another configuration changes."""
     before, after = house(folder).slices(), house(folder, old, new).slices()
     return {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
 
 
 def test_a_slice_is_read_as_it_was_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A device process builds from its slice the very device that was checked."""
-    factories.enter(tmp_path, monkeypatch)
+    factories.enter_run_directory(tmp_path, monkeypatch)
     checked = load_house(SHIPPED)
     for name in checked.devices:
         slice_ = checked.slices()[name]
-        write(slice_path(name), slice_.encode())
+        replace_file(slice_path(name), slice_.encode())
         read = read_slice(name)
         assert read.encode() == slice_.encode()
         assert build(name, read.table, (), []) == checked.devices[name]
@@ -66,7 +66,7 @@ def test_a_slice_is_read_as_it_was_written(tmp_path: Path, monkeypatch: pytest.M
 def test_a_change_concerns_only_who_depends_on_it(
     tmp_path: Path, old: str, new: str, expected: set[str]
 ) -> None:
-    """A comment concerns nobody, an option its own device, a name or room the mirror as well."""
+    """A comment changes no slice, an option that of its device, a name or room also that of the mirror."""
     assert changed(tmp_path, old, new) == expected
 
 
@@ -90,7 +90,7 @@ def test_a_change_concerns_only_who_depends_on_it(
 def test_the_bridge_is_concerned_by_what_it_says_of_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: str, new: str, is_concerned: bool
 ) -> None:
-    """By their names and rooms, and by what their drivers can; not by what they do."""
+    """Names, rooms and drivers of devices change it; their rules and options do not."""
     bridged = tmp_path / "bridged.toml"
     bridged.write_text(f"[bridge]\n{SHIPPED.read_text()}")
     monkeypatch.setattr("tests.config.test_slice.SHIPPED", bridged)
@@ -98,7 +98,7 @@ def test_the_bridge_is_concerned_by_what_it_says_of_others(
 
 
 def test_only_who_gathers_the_house_knows_the_others() -> None:
-    """A toaster's slice names no other device's title; the mirror's names all."""
+    """The slice of a toaster contains no title of another device; that of the mirror contains all."""
     slices = load_house(SHIPPED).slices()
     assert slices["toaster"].peers == {}
     assert slices["mirror"].peers.keys() == load_house(SHIPPED).devices.keys()
@@ -106,7 +106,7 @@ def test_only_who_gathers_the_house_knows_the_others() -> None:
 
 
 def test_a_slice_is_written_the_same_every_time() -> None:
-    """The order of keys in the file makes no other slice, for another slice is a restart."""
+    """The order of keys in the file does not change a slice, so it restarts no process."""
     tables = [{"kind": "lamp", "driver": "simulated"}, {"driver": "simulated", "kind": "lamp"}]
     one, other = (Slice(name="lamp", house={}, table=table).encode() for table in tables)
     assert one == other
@@ -116,11 +116,11 @@ def test_a_slice_is_written_the_same_every_time() -> None:
 def test_a_slice_that_cannot_be_read_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None
 ) -> None:
-    """A missing or foreign slice is named, with what writes it."""
-    factories.enter(tmp_path, monkeypatch)
+    """The error of a missing or foreign slice names it, and the verb that writes it."""
+    factories.enter_run_directory(tmp_path, monkeypatch)
     if content is not None:
-        write(slice_path("lamp"), content)
-    with pytest.raises(PlaceError, match=r"devices/lamp.json cannot be read .*`house up` writes it"):
+        replace_file(slice_path("lamp"), content)
+    with pytest.raises(StorageError, match=r"devices/lamp.json cannot be read .*`house up` writes it"):
         read_slice("lamp")
 
 
@@ -128,12 +128,12 @@ def test_a_slice_that_cannot_be_read_is_told(
     "name", ["Mars/Base", "", "../etc/passwd", "/etc/passwd", "a\0b", "Europe", "x" * 300]
 )
 def test_a_timezone_that_there_is_not_is_told(name: str) -> None:
-    """Whatever stands for a timezone, it is one or a ValueError that says what is allowed."""
+    """Any text is a timezone, or raises ValueError with what is allowed."""
     with pytest.raises(ValueError, match="allowed: names such as Europe/Berlin"):
         zone(name)
 
 
 def test_a_slice_holds_json_alone() -> None:
-    """What is in a slice can be read by anything that reads JSON."""
+    """A slice is plain JSON."""
     for slice_ in load_house(SHIPPED).slices().values():
         assert msgspec.json.decode(slice_.encode())["name"] == slice_.name

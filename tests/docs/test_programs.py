@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 
-from tests.support.exchange_client import documented, line, make_key, program
+from tests.support.exchange_client import documented_program, read_until, make_key, run_program
 from tests.support.house import PROJECT, Household, eventually
 
 NAMES = re.findall(r"^```python\n# (\S+): ", (PROJECT / "docs" / "programs.md").read_text(), re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
-def key(front: Household) -> Path:
+def key(exchange_house: Household) -> Path:
     """Give the file of a key that may do everything."""
-    return make_key(front, "author", hear="*", say="*", command="*")
+    return make_key(exchange_house, "author", hear="*", say="*", command="*")
 
 
 def test_all_that_is_shown_is_tried() -> None:
@@ -32,23 +32,23 @@ def test_all_that_is_shown_is_tried() -> None:
         "together.py",
     ]
     for name in ("hear.py", "command.py", "far.py"):
-        assert len([text for text in documented(name).splitlines() if text.strip()]) <= 15
+        assert len([text for text in documented_program(name).splitlines() if text.strip()]) <= 15
     for name in NAMES:
-        assert ast.parse(documented(name))
+        assert ast.parse(documented_program(name))
 
 
-def test_a_command_in_plain_pyzmq_gets_its_receipt(front: Household) -> None:
+def test_a_command_in_plain_pyzmq_gets_its_receipt(exchange_house: Household) -> None:
     """Applied, or rejected with the reason."""
-    with program(front, documented("command.py"), "kitchen_lamp", "on") as done:
-        receipt = json.loads(line(done, "{"))
+    with run_program(exchange_house, documented_program("command.py"), "kitchen_lamp", "on") as done:
+        receipt = json.loads(read_until(done, "{"))
         assert (receipt["device"], receipt["outcome"]) == ("kitchen_lamp", "applied")
-    with program(front, documented("command.py"), "kitchen_lmp", "on") as done:
-        assert "did you mean 'kitchen_lamp'?" in line(done, "rejected")
+    with run_program(exchange_house, documented_program("command.py"), "kitchen_lmp", "on") as done:
+        assert "did you mean 'kitchen_lamp'?" in read_until(done, "rejected")
 
 
-def test_hearing_with_a_key_in_plain_pyzmq(front: Household, key: Path) -> None:
+def test_hearing_with_a_key_in_plain_pyzmq(exchange_house: Household, key: Path) -> None:
     """Every current state."""
-    with program(front, documented("far.py"), str(key)) as hearing:
+    with run_program(exchange_house, documented_program("far.py"), str(key)) as hearing:
         wanted = {"toaster/state", "mirror/state", "exchange/state"}
         assert hearing.stdout is not None
         while wanted:
@@ -57,17 +57,17 @@ def test_hearing_with_a_key_in_plain_pyzmq(front: Household, key: Path) -> None:
 
 @pytest.mark.parametrize(("name", "where"), [("watch.py", "far"), ("together.py", "near")])
 def test_press_and_watch_the_toast_with_the_client(
-    front: Household, key: Path, name: str, where: str
+    exchange_house: Household, key: Path, name: str, where: str
 ) -> None:
     """Near and far, sync and asyncio: the receipt, and then each phase until it is ready."""
 
     def state(of: str) -> dict[str, Any]:
-        return front.status()["devices"][of]["state"] or {}  # nothing, while the mirror knows nothing
+        return exchange_house.status()["devices"][of]["state"] or {}  # nothing, while the mirror knows nothing
 
     eventually(lambda: state("toaster").get("phase") == "idle")
     if eventually(lambda: state("bathroom_light"))["status"]:
-        front.send("bathroom_light", "press")
-    with program(front, documented(name), str(front.run if where == "near" else key)) as watching:
+        exchange_house.send("bathroom_light", "press")
+    with run_program(exchange_house, documented_program(name), str(exchange_house.run if where == "near" else key)) as watching:
         assert watching.stdout is not None
         printed = watching.stdout.read().splitlines()
     assert "applied" in printed
@@ -76,13 +76,13 @@ def test_press_and_watch_the_toast_with_the_client(
 
 
 @pytest.mark.parametrize("where", ["near", "far"])
-def test_being_a_device_with_the_client(front: Household, key: Path, where: str) -> None:
+def test_being_a_device_with_the_client(exchange_house: Household, key: Path, where: str) -> None:
     """What it says is shown, and its commands are obeyed."""
     with (
-        program(front, documented("shed.py"), str(front.run if where == "near" else key)),
-        front.ear("garden_lamp") as ear,
+        run_program(exchange_house, documented_program("shed.py"), str(exchange_house.run if where == "near" else key)),
+        exchange_house.ear("garden_lamp") as ear,
     ):
         for word, status in (("on", True), ("off", False)):
-            eventually(lambda word=word: front.send("garden_lamp", word)["outcome"] == "applied")  # type: ignore[misc]
+            eventually(lambda word=word: exchange_house.send("garden_lamp", word)["outcome"] == "applied")  # type: ignore[misc]
             ear.until(lambda ear, status=status: ear.shows("garden_lamp", status=status))  # type: ignore[misc]
         assert ear.states["garden_lamp"].cause

@@ -14,16 +14,16 @@ from daemons.drivers import Driver, Remote
 from daemons.kinds import Ability, Setting
 from tests.support import factories
 
-DRIVERS = list(loader.words("drivers"))
+DRIVERS = list(loader.available("drivers"))
 ON_PAPER = [word for word in DRIVERS if not loader.driver(word).real]
-NOW = factories.BORN
+NOW = factories.START_TIME
 
 
 @pytest.mark.parametrize("word", DRIVERS)
 def test_a_driver_is_documented_and_its_options_frozen(word: str) -> None:
     """A driver's first line is a sentence, and its options are a typed value that cannot be changed."""
     driver = loader.driver(word)
-    assert loader.words("drivers")[word].endswith(".")
+    assert loader.available("drivers")[word].endswith(".")
     assert (driver.__doc__ or "").partition("\n")[0].endswith(".")
     assert issubclass(driver.options_type, Struct)
     assert driver.options_type.__struct_config__.frozen
@@ -33,10 +33,10 @@ def test_a_driver_is_documented_and_its_options_frozen(word: str) -> None:
 
 @pytest.mark.parametrize("word", DRIVERS)
 def test_a_driver_is_whole(word: str) -> None:
-    """A driver leaves nothing of the contract open, and a real one has the usual pace."""
+    """A driver leaves nothing of the contract open, and a real one has the usual speed."""
     driver = loader.driver(word)
     assert not driver.__abstractmethods__
-    assert not driver.real or driver.pace == 1.0
+    assert not driver.real or driver.speed == 1.0
 
 
 @pytest.mark.parametrize("word", DRIVERS)
@@ -74,7 +74,7 @@ def test_a_driver_does_as_it_is_told_and_tells_what_is(
     word: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Hardware on paper is off at first, follows a setting, and says when to look again."""
-    factories.enter(tmp_path, monkeypatch)
+    factories.enter_run_directory(tmp_path, monkeypatch)
     kind = loader.driver(word)
     driver: Driver[Struct] = kind("lamp", kind.options_type())
     driver.plug_in(((1.0, 7.0),), NOW)

@@ -20,7 +20,7 @@ from daemons.drivers import Driver
 from daemons.kinds import Reading, Setting
 from daemons.runtime.clock import Clock
 from daemons.runtime.loop import Loop
-from daemons.values import Problem, read
+from daemons.values import Problem, parse_table
 from tests.support.emulator import EMULATORS, PASSWORD, Emulator, emulator, table
 from tests.support.house import PROJECT, eventually
 from tests.support.silent_host import is_asked, silent_port
@@ -37,7 +37,7 @@ class Stand:
     def __init__(self, word: str, options: dict[str, Any]) -> None:
         problems: list[Problem] = []
         kind = loader.driver(word)
-        typed = read(options, kind.options_type, (), problems)
+        typed = parse_table(options, kind.options_type, (), problems)
         assert typed is not None, problems
         self.clock = Clock()
         self.loop = Loop(self.clock.now)
@@ -74,10 +74,10 @@ class Stand:
     def until(self, met: Callable[[Reading], Any], what: str, patience: float = PATIENCE_SECONDS) -> Reading:
         """Run the loop until a reading is as wanted."""
         self._met = met
-        self.loop.ended_by = None
+        self.loop.stop_reason = None
         end = self.loop.at(self.clock.now() + patience, lambda: self.loop.stop("patience"))
         self.look()
-        if self.loop.ended_by is None:
+        if self.loop.stop_reason is None:
             self.loop.run()
         end.cancel()
         assert met(self.reading), f"waited in vain for {what}; the last reading: {self.reading}"
@@ -117,7 +117,7 @@ def plug(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Emulator]:
 
 def test_no_driver_is_left_out() -> None:
     """One that is added gets an emulator, or a reason."""
-    drivers = {word: loader.driver(word) for word in loader.words("drivers")}
+    drivers = {word: loader.driver(word) for word in loader.available("drivers")}
     assert {word for word, one in drivers.items() if one.real and one.runs_here} == {*EMULATORS, "gpio"}
 
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from daemons.drivers import gpio
 from daemons.drivers.gpio import AGAIN_SECONDS, Gpio, Options, Touches
-from daemons.errors import PlaceError
+from daemons.errors import StorageError
 from daemons.kinds import Reading, Setting, Touch
-from daemons.values import Problem, read
+from daemons.values import Problem, parse_table
 from tests.drivers.test_faults import Stand, standing
 from tests.support import factories
 from tests.support.house import Household
@@ -28,7 +28,7 @@ OPEN, CLOSE = Setting(on=True, direction="open"), Setting(on=True, direction="cl
 @pytest.fixture(autouse=True)
 def pins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MockFactory]:
     """Give the pins of a machine of its own."""
-    factories.enter(tmp_path, monkeypatch)
+    factories.enter_run_directory(tmp_path, monkeypatch)
     factory = MockFactory()
     monkeypatch.setattr(gpiozero.Device, "pin_factory", factory)
     yield factory
@@ -220,7 +220,7 @@ def test_a_full_disk_hinders_nobody_from_switching_off(
 
 def full(path: Path, content: bytes) -> None:
     """Write nothing, for the disk is full."""
-    raise PlaceError(f"{path} cannot be written: No space left on device")
+    raise StorageError(f"{path} cannot be written: No space left on device")
 
 
 def test_a_button_alone_is_as_it_was_told() -> None:
@@ -243,7 +243,7 @@ def test_a_button_alone_is_as_it_was_told() -> None:
 def test_pins_that_make_no_sense_are_refused(table: dict[str, Any], said: str) -> None:
     """By `house check`, with the reason."""
     problems: list[Problem] = []
-    assert read(table, Options, (), problems) is None
+    assert parse_table(table, Options, (), problems) is None
     assert said in str(problems)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from daemons.drivers import kasa
-from daemons.values import Problem, read
+from daemons.values import Problem, parse_table
 from tests.support.emulators.kasa import KasaPlug, mix, unmix
 
 TAPO_PORT = 20002
@@ -66,7 +66,7 @@ def test_a_search_finds_a_plug_and_how_to_reach_it(tmp_path: Path, monkeypatch: 
     assert (found.title, found.model, found.kind, found.driver) == ("Kettle", "HS110", "plug", "kasa")
     assert found.firmware.startswith("1.5.6")
     problems: list[Problem] = []
-    assert read(found.options, kasa.Options, (), problems), problems
+    assert parse_table(found.options, kasa.Options, (), problems), problems
     assert found.options == {"address": f"127.0.0.1:{plug.port}"}
 
 
@@ -86,4 +86,4 @@ def test_a_search_finds_a_tapo_plug_that_wants_its_account(
     for one in found:
         assert one.options.keys() == {"address", "username", "password_file"}
         assert (one.address, one.kind, one.note) == (host, "plug", "wants its TP-Link account")
-        assert read(one.options, kasa.Options, (), [])
+        assert parse_table(one.options, kasa.Options, (), [])

@@ -27,7 +27,7 @@ NOW = 1_750_000_000.0
 
 @pytest.fixture(autouse=True)
 def _run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    factories.enter(tmp_path, monkeypatch)
+    factories.enter_run_directory(tmp_path, monkeypatch)
 
 
 def plugged(now: float = NOW, loads: tuple[Load, ...] = ((1.0, 10.0),), **options: Any) -> Simulated:
@@ -268,9 +268,9 @@ def test_disagreeing_hardware_does_not_do_as_told() -> None:
     assert (driver.read(NOW).on, driver.read(NOW).fault) == (False, None)
 
 
-def test_its_speed_is_its_pace() -> None:
+def test_speed_option_sets_the_speed() -> None:
     """The option `speed` says how many times faster the hardware works."""
-    assert plugged(speed=15).pace == 15
+    assert plugged(speed=15).speed == 15
 
 
 # Its button

@@ -16,8 +16,8 @@ from daemons.kinds import TOUCHES, Kind, Link, Machine, Reading, Setting
 from daemons.values import Seconds, convert
 from tests.support import factories
 
-KINDS = list(loader.words("kinds"))
-MACHINES = factories.machines()
+KINDS = list(loader.available("kinds"))
+MACHINES = factories.machine_kinds()
 START = 1_750_000_000.0
 MOST_SECONDS = 7 * 86400.0
 
@@ -70,7 +70,7 @@ def _values(info: Any) -> st.SearchStrategy[Any]:
 
 
 def machines(word: str) -> st.SearchStrategy[Machine[Any, Any]]:
-    """Give a machine of a kind, with any options that it allows, at any pace."""
+    """Give a machine of a kind, with any options that it allows, at any speed."""
     kind = loader.kind(word)
     assert issubclass(kind, Machine)
     raw = st.fixed_dictionaries(
@@ -80,11 +80,11 @@ def machines(word: str) -> st.SearchStrategy[Machine[Any, Any]]:
         },
     )
 
-    def make(raw: dict[str, Any], pace: float) -> Machine[Any, Any]:
+    def make(raw: dict[str, Any], speed: float) -> Machine[Any, Any]:
         try:
-            return kind(convert({k: v for k, v in raw.items() if v is not None}, kind.options_type), pace)
+            return kind(convert({k: v for k, v in raw.items() if v is not None}, kind.options_type), speed)
         except msgspec.ValidationError:  # what the kind refuses, `house check` refuses
-            return kind(convert({}, kind.options_type), pace)
+            return kind(convert({}, kind.options_type), speed)
 
     return st.builds(make, raw, st.sampled_from([0.1, 1.0, 15.0, 10_000.0]))
 
@@ -119,17 +119,17 @@ def events(machine: Machine[Any, Any]) -> st.SearchStrategy[list[tuple[float, An
 def live(machine: Machine[Any, Any], memory: Any, event: Any, now: float) -> Any:
     """Let one thing happen."""
     if event is None:
-        return machine.elapse(memory, now)
+        return machine.advance(memory, now)
     if isinstance(event, Reading):
         event = replace(event, at=None if event.at is None else now - event.at)
-        memory = machine.measure(memory, event, now)
-        return memory if event.on is None else machine.observe(memory, event, now)
+        memory = machine.update_measurements(memory, event, now)
+        return memory if event.on is None else machine.adopt(memory, event, now)
     if isinstance(event, dict):
-        return machine.sense(memory, event, now)
+        return machine.update_sources(memory, event, now)
     if isinstance(event, str):
         return machine.press(memory, event, now)  # type: ignore[arg-type]
     try:
-        return machine.obey(memory, event, now)
+        return machine.handle_command(memory, event, now)
     except Rejected:
         return memory
 
@@ -139,7 +139,7 @@ def test_a_kind_is_documented_and_frozen(word: str) -> None:
     """A kind's first line is a sentence, and what it takes, remembers and shows cannot be changed."""
     kind = loader.kind(word)
     assert (kind.__doc__ or "").partition("\n")[0].endswith(".")
-    assert loader.words("kinds")[word] == (kind.__doc__ or "").partition("\n")[0]
+    assert loader.available("kinds")[word] == (kind.__doc__ or "").partition("\n")[0]
     types = [kind.options_type, kind.state_type, *kind.commands]
     types += [kind.memory_type] if issubclass(kind, Machine) else []
     for type_ in types:
@@ -160,7 +160,7 @@ def test_a_state_says_whether_it_runs_in_a_word_and_in_a_truth(word: str) -> Non
 @pytest.mark.parametrize("word", KINDS)
 def test_no_key_of_a_kind_hides_one_that_every_device_has(word: str) -> None:
     """A kind's options can stand beside the keys of every device, and the table of any driver."""
-    common = {"kind", "driver", "name", "room", "grace", "restore", "when", *loader.words("drivers")}
+    common = {"kind", "driver", "name", "room", "grace", "restore", "when", *loader.available("drivers")}
     assert not common & {
         field.encode_name for field in msgspec.structs.fields(loader.kind(word).options_type)
     }
@@ -192,16 +192,16 @@ def test_no_life_breaks_a_machine(word: str, data: st.DataObject) -> None:
 
 def check(machine: Machine[Any, Any], memory: Any, now: float) -> None:
     """Hold what follows from a memory to the contract."""
-    assert isinstance(machine.wants(memory), Setting)
-    assert machine.wants(memory) == machine.wants(memory)
+    assert isinstance(machine.desired_setting(memory), Setting)
+    assert machine.desired_setting(memory) == machine.desired_setting(memory)
     for reading in (Reading(on=False), Reading(reachable=None)):
-        check_state(machine, machine.shows(memory, reading, now))
-    passed = machine.elapse(memory, now)
-    assert machine.elapse(passed, now) == passed, "time that has passed passes again"
-    due = machine.due(passed)
+        check_state(machine, machine.state(memory, reading, now))
+    passed = machine.advance(memory, now)
+    assert machine.advance(passed, now) == passed, "time that has passed passes again"
+    due = machine.next_deadline(passed)
     assert due is None or due > now
     if due is not None:
-        assert machine.elapse(passed, (now + due) / 2) in (passed, machine.elapse(passed, due))
+        assert machine.advance(passed, (now + due) / 2) in (passed, machine.advance(passed, due))
 
 
 def check_state(machine: Machine[Any, Any], shown: Struct) -> None:
@@ -226,12 +226,12 @@ def test_time_passes_the_same_in_one_step_or_in_many(word: str, data: st.DataObj
     memory, now = machine.memory_type(), START
     for seconds, event in data.draw(events(machine), "life"):
         now += seconds
-        memory = live(machine, machine.elapse(memory, now), event, now)
+        memory = live(machine, machine.advance(memory, now), event, now)
     steps = sorted(data.draw(st.lists(st.floats(0, 10_000), min_size=1, max_size=5), "steps"))
     awake = memory
     for step in steps:
-        awake = machine.elapse(awake, now + step)
-    assert awake == machine.elapse(memory, now + steps[-1])
+        awake = machine.advance(awake, now + step)
+    assert awake == machine.advance(memory, now + steps[-1])
 
 
 @pytest.mark.parametrize("word", [word for word in MACHINES if factories.machine(word).heats])
@@ -244,8 +244,8 @@ def test_what_heats_goes_off_by_itself(word: str, data: st.DataObject) -> None:
     for seconds, event in data.draw(events(machine), "life"):
         now += seconds
         memory = live(machine, memory, event, now)
-    memory = machine.elapse(memory, now + machine.options.max_on_seconds)
-    assert machine.wants(memory).on is False
+    memory = machine.advance(memory, now + machine.options.max_on_seconds)
+    assert machine.desired_setting(memory).on is False
 
 
 @pytest.mark.parametrize("word", [word for word in MACHINES if factories.machine(word).drives])
@@ -254,9 +254,9 @@ def test_a_machine_takes_it_as_the_hardware_is(word: str) -> None:
     machine = factories.machine(word)
     memory = machine.memory_type()
     for on in (True, False, True, True, False, False):
-        memory = machine.observe(memory, Reading(on=on), START)
-        assert machine.wants(memory).on == on
-        assert msgspec.to_builtins(machine.shows(memory, Reading(on=on), START))["status"] == on
+        memory = machine.adopt(memory, Reading(on=on), START)
+        assert machine.desired_setting(memory).on == on
+        assert msgspec.to_builtins(machine.state(memory, Reading(on=on), START))["status"] == on
 
 
 @pytest.mark.parametrize("word", [word for word in MACHINES if not factories.machine(word).drives])
@@ -266,8 +266,8 @@ def test_what_only_tells_wants_nothing(word: str) -> None:
     memory = machine.memory_type()
     for on in (True, False, None):
         reading = Reading(on=on, at=START)
-        memory = machine.measure(machine.observe(memory, reading, START), reading, START)
-        assert machine.wants(memory) == Setting(on=False)
+        memory = machine.update_measurements(machine.adopt(memory, reading, START), reading, START)
+        assert machine.desired_setting(memory) == Setting(on=False)
 
 
 @pytest.mark.parametrize("word", MACHINES)
@@ -288,8 +288,8 @@ def test_a_machine_names_whom_it_listens_to(word: str, data: st.DataObject) -> N
     machine = data.draw(machines(word), "machine")
     sources = machine.sources(machine.options)
     assert all(isinstance(device, str) and field.isidentifier() for device, field in sources.items())
-    memory = machine.sense(machine.memory_type(), dict.fromkeys(sources), START)
-    assert machine.wants(memory) == Setting(on=False), "it does something because it hears nothing"
+    memory = machine.update_sources(machine.memory_type(), dict.fromkeys(sources), START)
+    assert machine.desired_setting(memory) == Setting(on=False), "it does something because it hears nothing"
 
 
 @pytest.mark.parametrize("word", MACHINES)
@@ -305,15 +305,15 @@ def test_a_new_machine_is_off_and_waits_for_nothing(word: str) -> None:
     """What has just been unpacked does nothing until it is told."""
     machine = factories.machine(word)
     memory = machine.memory_type()
-    assert machine.wants(memory) == Setting(on=False)
-    assert machine.due(memory) is None
-    assert machine.elapse(memory, START) == memory
+    assert machine.desired_setting(memory) == Setting(on=False)
+    assert machine.next_deadline(memory) is None
+    assert machine.advance(memory, START) == memory
 
 
 @pytest.mark.parametrize("word", MACHINES)
 def test_a_machine_says_what_it_draws(word: str) -> None:
     """The loads are stretches of time with watts, and there is at least one."""
-    loads = factories.machine(word).loads()
+    loads = factories.machine(word).power_profile()
     assert loads
     assert all(seconds > 0 and watts >= 0 for seconds, watts in loads)
 
@@ -322,5 +322,5 @@ def test_a_machine_says_what_it_draws(word: str) -> None:
 def test_a_fault_of_the_hardware_is_shown(word: str) -> None:
     """What the hardware complains of stands in the state."""
     machine = factories.machine(word)
-    shown = machine.shows(machine.memory_type(), Reading(on=False, fault="it smokes"), START)
+    shown = machine.state(machine.memory_type(), Reading(on=False, fault="it smokes"), START)
     assert msgspec.to_builtins(shown)["fault"] == "it smokes"

@@ -1,25 +1,25 @@
-"""Lives: each has a greater boot than the last, and restarts are counted by one supervisor."""
+"""Runs of a process: each one has a greater boot than the last one, and restarts are counted."""
 
 import os
 import time
 
 import pytest
 
-from daemons.processes.process import Life, next_life
+from daemons.processes.process import ProcessRun, next_run
 
 
-def test_a_first_life_begins_with_the_present() -> None:
+def test_a_first_run_begins_with_the_present() -> None:
     """A boot is the milliseconds since 1970, and nothing has been restarted."""
-    life = next_life(None)
+    life = next_run(None)
     assert life.boot / 1000 == pytest.approx(time.time(), abs=5)
     assert (life.supervisor, life.restarts) == (os.getppid(), 0)
 
 
 def test_a_boot_grows_though_the_clock_was_set_back() -> None:
-    """A life after one that began in the future is later all the same."""
-    assert next_life(Life(10**15, os.getppid(), 4)) == Life(10**15 + 1, os.getppid(), 5)
+    """The boot of a run is greater than that of the last one, which began in the future."""
+    assert next_run(ProcessRun(10**15, os.getppid(), 4)) == ProcessRun(10**15 + 1, os.getppid(), 5)
 
 
 def test_another_supervisor_counts_restarts_anew() -> None:
-    """A house that was down and is up again has restarted nothing."""
-    assert next_life(Life(1, -1, 4)).restarts == 0
+    """After `down` and `up` no process counts as restarted."""
+    assert next_run(ProcessRun(1, -1, 4)).restarts == 0

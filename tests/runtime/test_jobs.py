@@ -1,4 +1,4 @@
-"""Errands: what takes its time does not hold up the loop, and what came of it is taken there."""
+"""The thread pool: slow work does not block the loop, and results are handled in the loop."""
 
 import threading
 import time
@@ -8,52 +8,52 @@ from typing import Any
 
 import pytest
 
-from daemons.runtime.jobs import AT_ONCE, Errands
+from daemons.runtime.jobs import JobPool
 from daemons.runtime.loop import Loop
-from tests.support.factories import PATIENCE_SECONDS
+from tests.support.factories import TIMEOUT_SECONDS
 
 
-def test_the_loop_goes_on_and_takes_what_came_of_it() -> None:
-    """The work is done elsewhere, and its result is taken in the loop's own thread."""
-    taken: list[Any] = []
-    goes_on = threading.Event()
+def test_the_loop_goes_on_and_handles_the_result() -> None:
+    """The job runs in another thread, and its callback runs in the loop's own thread."""
+    results: list[Any] = []
+    may_end = threading.Event()
 
-    def take(result: "Future[Any]") -> None:
-        taken.extend([result.result(), threading.current_thread()])
-        loop.stop("it came")
+    def on_done(result: "Future[Any]") -> None:
+        results.extend([result.result(), threading.current_thread()])
+        loop.stop("the result came")
 
-    with Loop(time.monotonic) as loop, Errands(loop) as errands:
-        errands.run(lambda: goes_on.wait(PATIENCE_SECONDS), take)
-        loop.at(loop.now(), goes_on.set)
-        loop.at(loop.now() + PATIENCE_SECONDS, lambda: loop.stop("too late"))
-        assert loop.run() == "it came"
-    assert taken == [True, threading.current_thread()]
+    with Loop(time.monotonic) as loop, JobPool(loop) as jobs:
+        jobs.submit(lambda: may_end.wait(TIMEOUT_SECONDS), on_done)
+        loop.at(loop.now(), may_end.set)
+        loop.at(loop.now() + TIMEOUT_SECONDS, lambda: loop.stop("too late"))
+        assert loop.run() == "the result came"
+    assert results == [True, threading.current_thread()]
 
 
-def test_what_goes_wrong_is_taken_as_well() -> None:
-    """It is the taker's to say what becomes of it."""
+def test_an_error_reaches_the_callback() -> None:
+    """The future raises the job's error where the callback asks for the result."""
 
-    def take(result: "Future[Any]") -> None:
-        loop.stop("it came")
+    def on_done(result: "Future[Any]") -> None:
+        loop.stop("the result came")
         result.result()
 
-    with Loop(time.monotonic) as loop, Errands(loop) as errands:
-        errands.run(lambda: 1 / 0, take)
+    with Loop(time.monotonic) as loop, JobPool(loop) as jobs:
+        jobs.submit(lambda: 1 / 0, on_done)
         with pytest.raises(ZeroDivisionError):
             loop.run()
 
 
-def test_the_end_waits_for_all_that_was_asked_for() -> None:
-    """It is done, though nobody takes its result; also what no thread has had time for yet."""
+def test_the_end_waits_for_every_job() -> None:
+    """Jobs are finished although no loop handles their results, also those that still wait for a thread."""
     done: list[int] = []
     over = threading.Event()
 
     def work(number: int) -> None:
-        over.wait(PATIENCE_SECONDS)
+        over.wait(TIMEOUT_SECONDS)
         done.append(number)
 
-    with Loop(time.monotonic) as loop, Errands(loop) as errands:
-        for number in range(2 * AT_ONCE):
-            errands.run(partial(work, number), lambda _: None)
+    with Loop(time.monotonic) as loop, JobPool(loop) as jobs:
+        for number in range(16):
+            jobs.submit(partial(work, number), lambda _: None)
         threading.Timer(0.05, over.set).start()
-    assert sorted(done) == list(range(2 * AT_ONCE))
+    assert sorted(done) == list(range(16))

@@ -11,13 +11,13 @@ from daemons.runtime.log import FORMAT, Formatter, open_log
 
 
 def line(text: str, cause: str | None = None) -> str:
-    """Format one record."""
+    """Return one formatted record."""
     record = logging.LogRecord("lamp", logging.INFO, "", 0, text, None, None)
     record.cause = cause
     return Formatter(FORMAT, "%Y-%m-%d %H:%M:%S").format(record)
 
 
-def test_a_line_tells_when_how_grave_who_what_and_why(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_line_has_time_level_device_text_and_cause(capsys: pytest.CaptureFixture[str]) -> None:
     """A line begins with the local time to the millisecond and ends with the cause."""
     open_log("lamp_of_test_log").warning("is %s", "on", cause="a1b2")
     printed = capsys.readouterr().out
@@ -31,8 +31,8 @@ def test_a_line_without_a_cause_ends_with_its_text() -> None:
     assert line("is up").endswith("lamp: is up")
 
 
-def test_a_log_that_is_opened_again_says_things_once(capsys: pytest.CaptureFixture[str]) -> None:
-    """Opening a log twice does not double its lines."""
+def test_a_log_that_is_opened_twice_writes_each_line_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """A second `open_log` of the same name replaces the first one."""
     open_log("twice_of_test_log")
     open_log("twice_of_test_log").info("once")
     assert capsys.readouterr().out.count("once") == 1
@@ -52,7 +52,7 @@ def test_a_text_that_looks_like_a_traceback_cannot_forge_a_line() -> None:
 
 
 def test_a_traceback_stays_readable() -> None:
-    """A real traceback keeps its lines, behind the line that it belongs to."""
+    """A real traceback keeps its lines, after the line of its event."""
     try:
         raise ValueError("broken")
     except ValueError as error:

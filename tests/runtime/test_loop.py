@@ -1,4 +1,4 @@
-"""One poller for a whole life: timers, sockets, signals, and the end."""
+"""The loop of a process: timers, sockets, signals, and how it stops."""
 
 import os
 import signal
@@ -34,7 +34,7 @@ STATES = {
 
 @contextmanager
 def program(state: str, *, supervised: bool = False) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a loop in a process of its own, and give it once it is up."""
+    """Run a loop in a process of its own, and yield the process once the loop is up."""
     environment = {key: value for key, value in os.environ.items() if key != "SUPERVISOR_ENABLED"}
     if supervised:
         environment["SUPERVISOR_ENABLED"] = "1"
@@ -53,7 +53,7 @@ def program(state: str, *, supervised: bool = False) -> Iterator[subprocess.Pope
 
 
 def end(process: subprocess.Popen[bytes]) -> str:
-    """Wait for a process to end, and give the reason that it prints."""
+    """Wait for a process to end, and return the reason that it printed."""
     assert process.stderr is not None
     assert process.wait(10) == 0
     return process.stderr.read().decode().strip()
@@ -61,8 +61,8 @@ def end(process: subprocess.Popen[bytes]) -> str:
 
 @pytest.mark.parametrize("state", STATES.values(), ids=STATES)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it_from_any_state(state: str, number: signal.Signals) -> None:
-    """SIGTERM and SIGINT end a loop that idles, that is busy, and that never comes to rest."""
+def test_a_signal_stops_the_loop_in_any_state(state: str, number: signal.Signals) -> None:
+    """SIGTERM and SIGINT stop a loop that idles, one that is busy, and one that is never idle."""
     with program(state) as process:
         process.send_signal(number)
         assert end(process) == number.name
@@ -76,14 +76,14 @@ def test_a_stopped_process_ends_when_it_goes_on() -> None:
         assert end(process) == "SIGTERM"
 
 
-def test_a_signal_before_the_first_turn_is_not_lost() -> None:
-    """A SIGTERM between the taking over of signals and the first poll ends the loop all the same."""
+def test_a_signal_before_the_first_poll_is_not_lost() -> None:
+    """A SIGTERM after the signal handlers are set, but before the first poll, stops the loop too."""
     with program("os.kill(os.getpid(), signal.SIGTERM)") as process:
         assert end(process) == "SIGTERM"
 
 
-def test_the_loss_of_supervisord_ends_it() -> None:
-    """A device whose supervisord has died does not live on as a ghost."""
+def test_the_loss_of_supervisord_stops_the_loop() -> None:
+    """A device whose supervisord has died stops."""
     with program("pass", supervised=True) as process:
         assert process.stdout is not None
         process.stdout.close()
@@ -91,15 +91,15 @@ def test_the_loss_of_supervisord_ends_it() -> None:
 
 
 def test_a_closed_pipe_ends_nothing_that_supervisord_did_not_start() -> None:
-    """A process that a person runs by hand into a pipe ends by its own signals only."""
+    """A process that was started by hand into a pipe stops by its own signals only."""
     with program("loop.at(loop.now() + 0.05, lambda: os.kill(os.getpid(), signal.SIGTERM))") as process:
         assert process.stdout is not None
         process.stdout.close()
         assert end(process) == "SIGTERM"
 
 
-def test_timers_run_in_the_order_of_their_moments() -> None:
-    """Timers set in any order run by their moments, and equal ones in the order they were set."""
+def test_timers_run_in_the_order_of_their_times() -> None:
+    """Timers run by their times, and timers of the same time run in the order they were set."""
     order: list[str] = []
     with Loop(time.monotonic) as loop:
         start = loop.now()
@@ -111,7 +111,7 @@ def test_timers_run_in_the_order_of_their_moments() -> None:
 
 
 def test_no_timer_is_early() -> None:
-    """However the milliseconds of poll are rounded, a timer runs at its moment or after."""
+    """Although poll counts whole milliseconds, no timer runs before its time."""
     early: list[float] = []
     with Loop(time.monotonic) as loop:
         start = loop.now()
@@ -125,7 +125,7 @@ def test_no_timer_is_early() -> None:
 
 
 def test_a_cancelled_timer_does_not_run() -> None:
-    """A timer that was cancelled is forgotten, and cancelling it again is harmless."""
+    """A cancelled timer does not run, and to cancel it again is harmless."""
     with Loop(time.monotonic) as loop:
         timer = loop.at(loop.now(), lambda: loop.stop("the cancelled timer"))
         timer.cancel()
@@ -135,7 +135,7 @@ def test_a_cancelled_timer_does_not_run() -> None:
 
 
 def test_a_timer_can_cancel_the_next_one() -> None:
-    """A timer that is due in the same turn can still be cancelled by the one before it."""
+    """Of two timers that are due together, the first one can still cancel the second one."""
     with Loop(time.monotonic) as loop:
         now = loop.now()
         later: list[Timer] = []
@@ -150,7 +150,7 @@ def test_a_timer_can_cancel_the_next_one() -> None:
 
 
 def test_a_repeated_call_runs_at_once_and_again() -> None:
-    """`every` calls now and then once a period since the loop was made, until the end."""
+    """`every` calls now, and then once in each period, until the loop stops."""
     calls: list[float] = []
 
     def call() -> None:
@@ -166,8 +166,8 @@ def test_a_repeated_call_runs_at_once_and_again() -> None:
     assert periods[1] > 0
 
 
-def test_a_late_turn_does_not_pile_up_others() -> None:
-    """A call that takes longer than its period is not made up for in a burst."""
+def test_missed_calls_are_not_made_up_for() -> None:
+    """After a call that took ten periods, the next one comes alone."""
     clock = [0.0]
     calls: list[float] = []
 
@@ -187,8 +187,8 @@ def test_a_late_turn_does_not_pile_up_others() -> None:
     assert all(10.25 < later - earlier < 12 for earlier, later in pairwise(calls))
 
 
-def test_what_is_repeated_falls_together() -> None:
-    """Whenever they began, repeated calls of one loop come at the same moments, so that it is woken once."""
+def test_periods_of_one_loop_fall_together() -> None:
+    """Repeated calls of one loop come at the same times, whenever they began, so the loop wakes up once."""
     clock = [0.0]
 
     def now() -> float:
@@ -204,8 +204,8 @@ def test_what_is_repeated_falls_together() -> None:
     assert sorted(when - began for when, _, _ in loop._timers) == [0.5, 1.0]
 
 
-def test_a_socket_that_can_be_read_calls_its_handler() -> None:
-    """A watched socket's handler runs when something has come."""
+def test_a_readable_socket_calls_its_handler() -> None:
+    """The handler of a watched socket runs when data has arrived."""
     here, there = socket.socketpair()
     with here, there, Loop(time.monotonic) as loop:
         loop.watch(here.fileno(), lambda: loop.stop(here.recv(10).decode()))
@@ -213,35 +213,35 @@ def test_a_socket_that_can_be_read_calls_its_handler() -> None:
         assert loop.run() == "hello"
 
 
-def test_a_source_that_rests_is_heard_again_later_and_by_watching_it_at_once() -> None:
-    """What comes meanwhile waits for its time, unless the source is watched again before."""
+def test_a_paused_source_is_read_later_or_when_it_is_watched_again() -> None:
+    """Data that arrives during a pause waits for its end, unless `watch` ends the pause."""
     here, there = socket.socketpair()
-    heard: list[bytes] = []
+    received: list[bytes] = []
     with here, there, Loop(time.monotonic) as loop:
 
-        def hear() -> None:
-            heard.append(here.recv(10))
-            if heard[-1] == b"2":
-                loop.stop("2 was heard")
-            loop.rest(here.fileno(), until)
+        def on_data() -> None:
+            received.append(here.recv(10))
+            if received[-1] == b"2":
+                loop.stop("2 has arrived")
+            loop.pause(here.fileno(), until)
 
         until = loop.now() + 0.05
-        loop.watch(here.fileno(), hear)
+        loop.watch(here.fileno(), on_data)
         there.sendall(b"1")
         loop.at(loop.now() + 0.01, lambda: there.sendall(b"2"))
         loop.run()
         assert loop.now() >= until
-        loop.ended_by, until = None, loop.now() + 3600
-        loop.watch(here.fileno(), hear)
+        loop.stop_reason, until = None, loop.now() + 3600
+        loop.watch(here.fileno(), on_data)
         there.sendall(b"3")
         loop.at(loop.now() + 0.01, lambda: there.sendall(b"2"))
-        loop.at(loop.now() + 0.02, lambda: loop.watch(here.fileno(), hear))
+        loop.at(loop.now() + 0.02, lambda: loop.watch(here.fileno(), on_data))
         loop.run()
-    assert heard == [b"1", b"2", b"3", b"2"]
+    assert received == [b"1", b"2", b"3", b"2"]
 
 
 def test_nothing_runs_after_the_handler_that_stops_it() -> None:
-    """Once told to stop, a loop runs no other handler, and the first reason stands."""
+    """After `stop`, a loop runs no other handler, and the first reason counts."""
     ran: list[str] = []
     with Loop(time.monotonic) as loop:
         loop.at(0, lambda: loop.stop("first"))
@@ -251,8 +251,8 @@ def test_nothing_runs_after_the_handler_that_stops_it() -> None:
     assert ran == []
 
 
-def test_leaving_gives_the_signals_back() -> None:
-    """After its end, signals are what they were before."""
+def test_the_signal_handlers_are_restored_at_the_end() -> None:
+    """After the loop, the handlers are those from before it."""
     before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
     with Loop(time.monotonic):
         assert signal.getsignal(signal.SIGTERM) != before[0]

@@ -1,10 +1,10 @@
-"""How often somebody may do something."""
+"""Rate limits: bursts, the average, and one bucket for each sender."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemons.runtime.rate_limit import Rate, Rates
+from daemons.runtime.rate_limit import TokenBucket, TokenBuckets
 
 
 class Clock:
@@ -17,61 +17,61 @@ class Clock:
         return self.now
 
 
-def taken(rate: Rate, tries: int) -> int:
-    """Try so often; give how often it worked."""
-    return sum(rate.take() for _ in range(tries))
+def allowed(rate: TokenBucket, tries: int) -> int:
+    """Try so often, and return how many tries were allowed."""
+    return sum(rate.allow() for _ in range(tries))
 
 
 def test_so_many_at_once_and_then_so_many_a_second() -> None:
     """40 at once; after a second 20 more; after a long time 40 again, and not more."""
     clock = Clock()
-    rate = Rate(20, 40, clock)
-    assert taken(rate, 100) == 40
+    rate = TokenBucket(20, 40, clock)
+    assert allowed(rate, 100) == 40
     clock.now += 1.0
-    assert taken(rate, 100) == 20
+    assert allowed(rate, 100) == 20
     clock.now += 1000.0
-    assert taken(rate, 100) == 40
+    assert allowed(rate, 100) == 40
 
 
-def test_who_is_refused_does_not_wait_longer_for_it() -> None:
-    """Asking too often costs nothing but the answer."""
+def test_a_refused_try_costs_nothing() -> None:
+    """Tries that are refused do not delay the next allowed one."""
     clock = Clock()
-    rate = Rate(1, 1, clock)
-    assert taken(rate, 1) == 1
+    rate = TokenBucket(1, 1, clock)
+    assert allowed(rate, 1) == 1
     for _ in range(9):
         clock.now += 0.1
-        assert not rate.take()
+        assert not rate.allow()
     clock.now += 0.11
-    assert rate.take()
+    assert rate.allow()
 
 
 @given(st.lists(st.floats(0, 2), max_size=60), st.integers(1, 10), st.integers(1, 20))
 def test_never_more_than_the_rate_allows(steps: list[float], per_second: int, at_once: int) -> None:
-    """However the tries are spread: no more than what was there and what came in the meantime."""
+    """However the tries are spread, the bucket allows no more than its content and its refill."""
     clock = Clock()
-    rate, began, got = Rate(per_second, at_once, clock), clock.now, 0
+    rate, began, got = TokenBucket(per_second, at_once, clock), clock.now, 0
     for step in steps:
         clock.now += step
-        got += taken(rate, 3)
+        got += allowed(rate, 3)
         assert got <= at_once + (clock.now - began) * per_second + 1e-6
 
 
 def test_each_sender_has_its_own_rate() -> None:
-    """One who sends too much takes nothing from another."""
-    rates = Rates(1e-9, 2)
-    assert [rates.take("a") for _ in range(3)] == [True, True, False]
-    assert [rates.take("b") for _ in range(3)] == [True, True, False]
-    assert not rates.take("a")
+    """A sender above its limit does not use up the limit of another one."""
+    rates = TokenBuckets(1e-9, 2)
+    assert [rates.allow("a") for _ in range(3)] == [True, True, False]
+    assert [rates.allow("b") for _ in range(3)] == [True, True, False]
+    assert not rates.allow("a")
 
 
-def test_who_has_not_sent_for_long_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of many senders the latest are kept; one who goes on sending is not forgotten for its age."""
-    monkeypatch.setattr(Rates, "LONGEST", 3)
-    rates = Rates(1e-9, 1)
+def test_the_sender_that_was_quiet_for_longest_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of many senders the latest are kept, and a sender that goes on is not forgotten."""
+    monkeypatch.setattr(TokenBuckets, "MAX_SENDERS", 3)
+    rates = TokenBuckets(1e-9, 1)
     for sender in ("a", "b", "c"):
-        assert rates.take(sender)
-    assert not rates.take("a")  # which makes it the latest, and b the one to go
-    assert rates.take("d")
-    assert len(rates._rates) == 3
-    assert not rates.take("a")
-    assert rates.take("b")
+        assert rates.allow(sender)
+    assert not rates.allow("a")  # this makes a the latest, so that b is forgotten next
+    assert rates.allow("d")
+    assert len(rates._buckets) == 3
+    assert not rates.allow("a")
+    assert rates.allow("b")

@@ -1,4 +1,4 @@
-"""What is remembered across a crash, on a disk that tears, fills and fails."""
+"""The journal on a disk that tears files, is full, or fails."""
 
 import logging
 import shutil
@@ -17,12 +17,12 @@ from daemons.storage.journal import VERSION, Journal, Page
 from tests.support import factories
 
 FILE, OTHER, SAFE = (Path(f"journal/lamp.{which}.json") for which in ("1", "0", "safe"))
-"""The file that a first life writes first, the one that it writes next, and the copy."""
+"""The file that a new device writes first, the one that it writes next, and the safe copy."""
 DAMAGED = Path("journal/lamp.1.damaged")
 
 
 class Memory(Struct, frozen=True):
-    """Something to remember."""
+    """The memory of a test."""
 
     presses: int = 0
     cause: str | None = None
@@ -30,36 +30,36 @@ class Memory(Struct, frozen=True):
 
 @pytest.fixture(autouse=True)
 def _run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    factories.enter(tmp_path, monkeypatch)
+    factories.enter_run_directory(tmp_path, monkeypatch)
 
 
 def journal() -> Journal[Memory]:
-    """Open the journal as a new process does."""
+    """Return the journal as a new process opens it."""
     return Journal("lamp", Memory, Log(logging.getLogger("test_journal")))
 
 
 def page(presses: object, number: int = 1) -> bytes:
-    """Give a file's content."""
+    """Return the content of one file."""
     memory = msgspec.Raw(msgspec.json.encode({"presses": presses}))
     return msgspec.json.encode(Page(VERSION, memory, number, crc32(memory)))
 
 
 def test_nothing_is_remembered_at_first(caplog: pytest.LogCaptureFixture) -> None:
-    """A device's first start finds no file, and that is no trouble."""
+    """The first start of a device finds no file, and logs nothing."""
     assert journal().load() is None
     assert not caplog.records
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.builds(Memory, presses=st.integers(-(2**63), 2**63 - 1), cause=st.none() | st.text(max_size=20)))
-def test_what_is_saved_is_loaded_by_the_next_life(memory: Memory) -> None:
+def test_the_next_process_loads_what_was_saved(memory: Memory) -> None:
     """A memory comes back the same from a new journal of the same name."""
     journal().save(memory)
     assert journal().load() == memory
 
 
 def test_a_power_cut_falls_back_to_the_safe_copy() -> None:
-    """When the newest file is torn, what was last forced to the disk is remembered."""
+    """When both files are torn, the copy that was last forced to the disk counts."""
     one = journal()
     one.save(Memory(1))
     one.secure()
@@ -69,8 +69,8 @@ def test_a_power_cut_falls_back_to_the_safe_copy() -> None:
     assert journal().load() == Memory(1)
 
 
-def test_the_latest_of_all_that_can_be_read_counts() -> None:
-    """Whichever file it stands in: after a power cut the copy may be newer than what was not forced."""
+def test_the_newest_readable_file_counts() -> None:
+    """The newest of the three files counts: after a power cut this may be the safe copy."""
     for number, path in enumerate((SAFE, OTHER, FILE)):
         path.write_bytes(page(number, number + 1))
         assert journal().load() == Memory(number)
@@ -79,7 +79,7 @@ def test_the_latest_of_all_that_can_be_read_counts() -> None:
 
 
 def test_a_kill_while_it_is_written_leaves_the_memory_before(caplog: pytest.LogCaptureFixture) -> None:
-    """In every life, wherever the writing stopped: what was remembered last is whole in the other file."""
+    """A write that stops at any byte leaves the previous memory whole in the other file."""
     journal().save(Memory(0))
     for presses in range(1, 9):
         one = journal()
@@ -95,13 +95,13 @@ def test_a_kill_while_it_is_written_leaves_the_memory_before(caplog: pytest.LogC
 
 
 def test_a_missing_file_falls_back_to_the_safe_copy() -> None:
-    """A file that was never there does not hide the copy that is."""
+    """A missing file does not hide the safe copy."""
     SAFE.write_bytes(page(3))
     assert journal().load() == Memory(3)
 
 
-def test_no_cut_of_the_file_raises_or_is_taken_for_the_whole(caplog: pytest.LogCaptureFixture) -> None:
-    """The file cut at any byte is set aside and told, and nothing is remembered from it."""
+def test_a_cut_file_is_never_read_as_a_whole_one(caplog: pytest.LogCaptureFixture) -> None:
+    """A file that was cut at any byte is set aside and logged, and nothing of it is loaded."""
     whole = page(7)
     for cut in range(len(whole)):
         caplog.clear()
@@ -115,7 +115,7 @@ def test_no_cut_of_the_file_raises_or_is_taken_for_the_whole(caplog: pytest.LogC
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=80), st.none() | st.binary(max_size=80))
 def test_no_content_of_the_files_raises(content: bytes, copy: bytes | None) -> None:
-    """Whatever stands in the two files, loading gives a memory or nothing."""
+    """With any content of the two files, loading returns a memory or None."""
     FILE.write_bytes(content)
     SAFE.unlink(missing_ok=True)
     if copy is not None:
@@ -136,10 +136,10 @@ def test_no_content_of_the_files_raises(content: bytes, copy: bytes | None) -> N
     ],
     ids=["foreign", "empty", "of another type", "torn", "newer", "deep", "binary"],
 )
-def test_a_file_that_is_not_ours_is_set_aside_and_told(
+def test_a_file_that_is_not_valid_is_set_aside_and_logged(
     content: bytes, why: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A foreign, damaged or newer file is kept beside, with one line that says why."""
+    """A foreign, damaged or newer file is kept under another name, and one log line says why."""
     FILE.write_bytes(content)
     assert journal().load() is None
     assert DAMAGED.read_bytes() == content
@@ -156,7 +156,7 @@ def test_a_folder_in_the_place_of_the_file_is_set_aside() -> None:
     assert journal().load() == Memory(4)
 
 
-def test_a_full_disk_is_told_once_and_the_last_whole_file_stays(
+def test_a_full_disk_is_logged_once_and_the_last_whole_file_remains(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """While nothing can be written, work goes on with one line in the log; then saving works again."""
@@ -173,8 +173,8 @@ def test_a_full_disk_is_told_once_and_the_last_whole_file_stays(
     assert journal().load() == Memory(4)
 
 
-def test_trouble_that_comes_back_is_told_again(caplog: pytest.LogCaptureFixture) -> None:
-    """Each time that writing begins to fail is told once."""
+def test_a_failure_that_returns_is_logged_again(caplog: pytest.LogCaptureFixture) -> None:
+    """Each time that writing begins to fail, it is logged once."""
     one = journal()
     for _ in range(2):
         shutil.rmtree("journal")
@@ -185,7 +185,7 @@ def test_trouble_that_comes_back_is_told_again(caplog: pytest.LogCaptureFixture)
     assert len(caplog.records) == 2
 
 
-def test_securing_writes_only_what_is_new() -> None:
+def test_securing_writes_only_new_content() -> None:
     """The copy is written after a change, and left alone when there is none."""
     one = journal()
     one.secure()
@@ -199,8 +199,8 @@ def test_securing_writes_only_what_is_new() -> None:
     assert SAFE.stat().st_ino == written.st_ino
 
 
-def test_a_copy_that_could_not_be_written_is_tried_again(caplog: pytest.LogCaptureFixture) -> None:
-    """A failed copy is told once, and made when it can be, without waiting for another change."""
+def test_a_failed_copy_is_tried_again(caplog: pytest.LogCaptureFixture) -> None:
+    """A failed copy is logged once, and is written as soon as it can be, without another change."""
     one = journal()
     one.save(Memory(6))
     SAFE.mkdir()  # nothing can be renamed onto a folder

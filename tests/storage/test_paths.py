@@ -1,4 +1,4 @@
-"""The run directory: private, whole files, one holder a name."""
+"""The run directory: it is private, and its files are replaced as a whole."""
 
 import os
 import signal
@@ -10,25 +10,25 @@ from pathlib import Path
 import pytest
 
 from daemons.bus.endpoints import command_endpoint, publish_endpoint
-from daemons.errors import AlreadyRunning, PlaceError
+from daemons.errors import AlreadyRunning, StorageError
 from daemons.storage import paths
-from daemons.storage.lock import Lock
-from daemons.storage.paths import FOLDERS, check, write
+from daemons.storage.lock import NameLock
+from daemons.storage.paths import FOLDERS, check_path, replace_file
 from tests.support import factories
 
 HOLDER = """
 import sys
-from daemons.storage.lock import Lock
-lock = Lock("lamp")
+from daemons.storage.lock import NameLock
+lock = NameLock("lamp")
 print("held", flush=True)
 sys.stdin.read()
 """
 
 
-def test_entering_makes_a_private_directory_with_all_its_folders(
+def test_entering_creates_a_private_directory_with_all_its_folders(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A run directory that is made, or was left open, is closed to others and has every folder."""
+    """A run directory that is new, or that others could read, is private and has every folder."""
     run = tmp_path / "deep" / "run"
     monkeypatch.chdir(tmp_path)
     run.mkdir(parents=True, mode=0o755)
@@ -38,25 +38,25 @@ def test_entering_makes_a_private_directory_with_all_its_folders(
     assert all((run / folder).is_dir() for folder in FOLDERS)
 
 
-def test_a_run_directory_that_is_a_file_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_directory_that_is_a_file_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A path that cannot be a directory is named, with the reason."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "run").write_text("")
-    with pytest.raises(PlaceError, match=r"the run directory .*run cannot be used: "):
+    with pytest.raises(StorageError, match=r"the run directory .*run cannot be used: "):
         paths.enter(tmp_path / "run")
 
 
 @pytest.mark.parametrize("character", list("\"';#*?[]\\%\n\t"))
 def test_a_character_that_supervisord_cannot_hold_is_named(character: str) -> None:
-    """A path with such a character is refused by name, with a way out."""
-    with pytest.raises(PlaceError, match="--run or HOUSE_RUN") as raised:
-        check(Path(f"/home/a{character}b/run"))
+    """The error names the character, and says how to choose another path."""
+    with pytest.raises(StorageError, match="--run or HOUSE_RUN") as raised:
+        check_path(Path(f"/home/a{character}b/run"))
     assert repr(character) in str(raised.value)
 
 
-def test_an_ordinary_path_is_taken() -> None:
+def test_an_ordinary_path_is_accepted() -> None:
     """Spaces and letters of any language are fine."""
-    check(Path("/home/Jürgen Müller/my house/run"))
+    check_path(Path("/home/Jürgen Müller/my house/run"))
 
 
 def test_endpoints_are_short_and_apart() -> None:
@@ -71,13 +71,13 @@ def test_a_reader_sees_the_old_or_the_new_file_and_nothing_else(tmp_path: Path) 
     """While a file is being replaced again and again, every reading of it is whole."""
     file = tmp_path / "page"
     pages = [letter * 100_000 for letter in (b"a", b"b")]
-    write(file, pages[0])
+    replace_file(file, pages[0])
     stop = threading.Event()
 
     def replace_again_and_again() -> None:
         while not stop.is_set():
             for page in pages:
-                write(file, page)
+                replace_file(file, page)
 
     writer = threading.Thread(target=replace_again_and_again)
     writer.start()
@@ -90,49 +90,49 @@ def test_a_reader_sees_the_old_or_the_new_file_and_nothing_else(tmp_path: Path) 
 
 
 def test_a_written_file_is_private(tmp_path: Path) -> None:
-    """Only the owner can read what the house writes down."""
-    write(tmp_path / "page", b"x")
+    """Only the owner can read the files of the house."""
+    replace_file(tmp_path / "page", b"x")
     assert (tmp_path / "page").stat().st_mode & 0o777 == 0o600
 
 
 def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    """A missing folder is told with the path and the reason."""
-    with pytest.raises(PlaceError, match=r"gone/page cannot be written: No such file"):
-        write(tmp_path / "gone" / "page", b"x")
+    """The error of a missing folder names the path and the reason."""
+    with pytest.raises(StorageError, match=r"gone/page cannot be written: No such file"):
+        replace_file(tmp_path / "gone" / "page", b"x")
 
 
-def test_a_folder_that_is_a_file_is_told_as_well(tmp_path: Path) -> None:
-    """A path through a file is an error of ours like any other."""
+def test_a_folder_that_is_a_file_is_an_error_as_well(tmp_path: Path) -> None:
+    """A path that leads through a file raises StorageError."""
     (tmp_path / "file").write_text("")
-    with pytest.raises(PlaceError, match="cannot be written"):
-        write(tmp_path / "file" / "page", b"x")
+    with pytest.raises(StorageError, match="cannot be written"):
+        replace_file(tmp_path / "file" / "page", b"x")
 
 
 def test_a_name_that_is_taken_tells_its_holder_and_is_free_after_its_death(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A second process of a name is told the first one's PID; once that is killed, the name is free."""
-    factories.enter(tmp_path, monkeypatch)
+    factories.enter_run_directory(tmp_path, monkeypatch)
     with subprocess.Popen(
         [sys.executable, "-c", HOLDER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=tmp_path
     ) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == b"held\n"
         with pytest.raises(AlreadyRunning) as raised:
-            Lock("lamp")
+            NameLock("lamp")
         assert raised.value.pid == holder.pid
         holder.send_signal(signal.SIGKILL)
         holder.wait()
-    Lock("lamp").release()
+    NameLock("lamp").release()
 
 
 def test_a_lock_that_is_let_go_can_be_taken_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Letting go frees the name at once, and other names were never concerned."""
-    factories.enter(tmp_path, monkeypatch)
-    first, other = Lock("lamp"), Lock("lamp2")
+    factories.enter_run_directory(tmp_path, monkeypatch)
+    first, other = NameLock("lamp"), NameLock("lamp2")
     with pytest.raises(AlreadyRunning) as raised:
-        Lock("lamp")
+        NameLock("lamp")
     assert raised.value.pid == os.getpid()
     first.release()
-    Lock("lamp").release()
+    NameLock("lamp").release()
     other.release()

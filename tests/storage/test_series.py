@@ -1,4 +1,4 @@
-"""A quantity told in fewer words: nothing low or high is lost, and the means weigh by time."""
+"""Downsampling: the extremes are kept, and means are weighted by time."""
 
 from itertools import pairwise
 from math import isclose
@@ -15,18 +15,18 @@ samples = st.dictionaries(moments, values, min_size=1, max_size=60).map(lambda f
 
 
 def steps(found: list[tuple[float, float]]) -> list[Step]:
-    """Give samples as steps."""
+    """Return samples as steps."""
     return [Step.of(at, value) for at, value in found]
 
 
 def known(found: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Give what held in the range: the last sample before it, and those in it."""
+    """Return the last sample before the range, and the samples in it."""
     held = [sample for sample in found if sample[0] <= SINCE][-1:]
     return [*held, *(sample for sample in found if sample[0] > SINCE)]
 
 
 def integral(found: list[tuple[float, float]]) -> float:
-    """Give value times seconds over the range, of samples that hold."""
+    """Return the integral over the range, in value times seconds."""
     ends = [*(at for at, _ in found[1:]), UNTIL]
     return sum(value * (to - max(at, SINCE)) for (at, value), to in zip(found, ends, strict=True))
 
@@ -35,26 +35,26 @@ def integral(found: list[tuple[float, float]]) -> float:
 def test_fewer_points_keep_the_lowest_the_highest_and_the_mean(
     found: list[tuple[float, float]], most: int
 ) -> None:
-    """However few points there are: none out of order, low, high and the mean over all of it are kept."""
+    """With any number of points, they are in order, and keep the extremes and the mean of the range."""
     real = known(found)
-    told = points(iter(steps(real)), SINCE, UNTIL, most)
-    assert 1 <= len(told) <= most
-    assert told[0][0] == max(SINCE, real[0][0])
-    assert all(before[0] < after[0] for before, after in pairwise(told))
-    assert min(point[1] for point in told) == min(value for _, value in real)
-    assert max(point[3] for point in told) == max(value for _, value in real)
-    assert all(low <= mean <= high for _, low, mean, high in told)
-    means = integral([(at, mean) for at, _, mean, _ in told])
+    chosen = points(iter(steps(real)), SINCE, UNTIL, most)
+    assert 1 <= len(chosen) <= most
+    assert chosen[0][0] == max(SINCE, real[0][0])
+    assert all(before[0] < after[0] for before, after in pairwise(chosen))
+    assert min(point[1] for point in chosen) == min(value for _, value in real)
+    assert max(point[3] for point in chosen) == max(value for _, value in real)
+    assert all(low <= mean <= high for _, low, mean, high in chosen)
+    means = integral([(at, mean) for at, _, mean, _ in chosen])
     assert isclose(means, integral(real), rel_tol=1e-6, abs_tol=0.001 * 3600 + 1e-3)
 
 
 @given(samples)
-def test_few_samples_are_told_as_they_were(found: list[tuple[float, float]]) -> None:
-    """Where there is room for all, each is a point of its own, at its own moment."""
+def test_few_samples_become_one_point_each(found: list[tuple[float, float]]) -> None:
+    """When there are few samples, each one is a point at its own time."""
     real = known(found)
-    told = points(iter(steps(real)), SINCE, UNTIL, 1000)
+    chosen = points(iter(steps(real)), SINCE, UNTIL, 1000)
     before = [None, *(value for _, value in real)]
-    assert told == [
+    assert chosen == [
         [max(at, SINCE), value, value, value]
         for (at, value), last in zip(real, before, strict=False)
         if value != last
@@ -63,17 +63,17 @@ def test_few_samples_are_told_as_they_were(found: list[tuple[float, float]]) -> 
 
 @given(samples)
 def test_spans_tile_the_range(found: list[tuple[float, float]]) -> None:
-    """Each ends where the next begins, and the last at the end of the range."""
-    told = list(spans(steps(known(found)), SINCE, UNTIL))
-    assert all(before.to == after.at for before, after in pairwise(told))
-    assert told[-1].to == UNTIL
+    """Each span ends where the next one begins, and the last one ends with the range."""
+    chosen = list(spans(steps(known(found)), SINCE, UNTIL))
+    assert all(before.to == after.at for before, after in pairwise(chosen))
+    assert chosen[-1].to == UNTIL
 
 
 @given(samples, st.none() | values)
 def test_folding_into_minutes_loses_no_extreme_and_no_mean(
     found: list[tuple[float, float]], before: float | None
 ) -> None:
-    """Minutes tell the same lowest, highest and mean as the samples that they stand for."""
+    """Minutes have the same lowest, highest and mean value as their samples."""
     end = max(at for at, _ in found) // 60 * 60 + 60
     begin = found[0][0] // 60 * 60
     whole = [(begin, before), *found] if before is not None and found[0][0] > begin else found
@@ -88,8 +88,8 @@ def test_folding_into_minutes_loses_no_extreme_and_no_mean(
 
 
 @given(samples, st.integers(1, 50))
-def test_gathered_steps_cover_what_they_stand_for(found: list[tuple[float, float]], slots: int) -> None:
-    """No step reaches into the next, and the last value of each is the one that held after it."""
+def test_gathered_steps_cover_their_samples(found: list[tuple[float, float]], slots: int) -> None:
+    """No step overlaps the next one, and its last value is the one that holds after it."""
     real = known(found)
     gathered = list(gather(steps(real), SINCE, (UNTIL - SINCE) / slots))
     assert all(before.end <= after.at for before, after in pairwise(gathered))
@@ -98,21 +98,23 @@ def test_gathered_steps_cover_what_they_stand_for(found: list[tuple[float, float
 
 
 def test_a_short_peak_in_a_long_quiet_is_seen() -> None:
-    """A second at 850 W in a day of nothing is the highest of its slot, and hardly moves its mean."""
+    """One second at 850 W in a day at 0 W is the highest value of its slot, and barely changes the mean."""
     quiet = [(SINCE + minute * 30, float(minute % 2)) for minute in range(119)]
-    told = points(iter(steps(sorted([*quiet, (SINCE + 1801, 850.0), (SINCE + 1802, 0.0)]))), SINCE, UNTIL, 10)
-    (peak,) = [point for point in told if point[3] == 850]
+    chosen = points(
+        iter(steps(sorted([*quiet, (SINCE + 1801, 850.0), (SINCE + 1802, 0.0)]))), SINCE, UNTIL, 10
+    )
+    (peak,) = [point for point in chosen if point[3] == 850]
     assert peak[2] < 5
 
 
-def test_a_steady_value_is_told_once() -> None:
-    """A thousand samples that say the same are one point."""
+def test_a_steady_value_is_one_point() -> None:
+    """A thousand equal samples are one point."""
     same = [(SINCE + index, 5.0) for index in range(1000)]
     assert points(iter(steps(same)), SINCE, UNTIL, 100) == [[SINCE, 5.0, 5.0, 5.0]]
 
 
-def test_what_held_before_a_change_counts_until_it() -> None:
-    """1100 W for half of a slot and nothing for the other half is 550 W, wherever the samples lie."""
+def test_the_value_before_a_change_counts_until_the_change() -> None:
+    """1100 W for half of a slot and 0 W for the other half is a mean of 550 W, wherever the samples are."""
     found = [(SINCE - 100, 1100.0), (SINCE + 1800, 0.0)]
     assert points(iter(steps(found)), SINCE, UNTIL, 1) == [[SINCE, 0.0, 550.0, 1100.0]]
 
@@ -122,18 +124,18 @@ def test_what_held_before_a_change_counts_until_it() -> None:
     st.integers(1, 50),
 )
 def test_thinning_keeps_the_first_the_last_and_the_longest(found: list[float], most: int) -> None:
-    """Bounded, in order, and no change is made up; what lasted longest is always told."""
-    told = thin(found, UNTIL, most)
-    assert len(told) <= most + 3
-    assert set(told) <= set(found)
-    assert told == sorted(told)
-    assert (told[0], told[-1]) == (found[0], found[-1])
+    """The result is bounded and in order, invents no change, and keeps the longest stretch."""
+    chosen = thin(found, UNTIL, most)
+    assert len(chosen) <= most + 3
+    assert set(chosen) <= set(found)
+    assert chosen == sorted(chosen)
+    assert (chosen[0], chosen[-1]) == (found[0], found[-1])
     lengths = {at: to - at for at, to in zip(found, [*found[1:], UNTIL], strict=True)}
     longest = max(found, key=lambda at: lengths[at])
-    assert longest in told or len(found) <= most or lengths[longest] < (UNTIL - found[0]) / most
+    assert longest in chosen or len(found) <= most or lengths[longest] < (UNTIL - found[0]) / most
 
 
 def test_a_blip_between_long_stretches_is_left_out() -> None:
-    """A second of light at noon does not become an hour of it."""
+    """One second of light at noon does not become an hour of light."""
     found = [SINCE + at for at in (0, 1000, 1001, 2000, 2001, 3000)]
     assert thin(found, UNTIL, 5) == [SINCE, SINCE + 1001, SINCE + 2001, SINCE + 3000]

@@ -1,4 +1,4 @@
-"""supervisord's event protocol, over real pipes."""
+"""The event protocol of supervisord, over real pipes."""
 
 import json
 import subprocess
@@ -12,8 +12,8 @@ from daemons.supervision.events import tokens
 
 LISTEN = """
 import json, select, sys
-from daemons.supervision.events import Listener
-listener = Listener()
+from daemons.supervision.events import EventListener
+listener = EventListener()
 events = []
 while events is not None:
     select.select([0], [], [])
@@ -23,7 +23,7 @@ while events is not None:
 
 
 def event(name: str, **about: object) -> bytes:
-    """Give an event as supervisord sends it: a line of headers, and as many bytes as they say."""
+    """Return an event as supervisord sends it: a line of headers, and a body of the length they name."""
     body = " ".join(f"{key}:{value}" for key, value in about.items()).encode()
     header = (
         f"ver:3.0 server:supervisor serial:21 pool:steward poolserial:10 eventname:{name} len:{len(body)}"
@@ -32,31 +32,31 @@ def event(name: str, **about: object) -> bytes:
 
 
 class Wire:
-    """A listener in a process of its own, and supervisord's ends of its pipes."""
+    """A listener in a process of its own, and the ends of its pipes that supervisord holds."""
 
     def __init__(self, process: "subprocess.Popen[bytes]") -> None:
         self._process = process
 
     def tell(self, piece: bytes) -> Any:
-        """Write a piece, and give what the listener made of it."""
+        """Write a piece, and return what the listener has parsed."""
         assert self._process.stdin is not None
         assert self._process.stderr is not None
         self._process.stdin.write(piece)
         return json.loads(self._process.stderr.readline())
 
     def hear(self, expected: bytes) -> None:
-        """Read exactly what the listener is to have answered."""
+        """Read exactly the expected answer of the listener."""
         assert self._process.stdout is not None
         assert self._process.stdout.read(len(expected)) == expected
 
     def close(self) -> tuple[bytes, bytes]:
-        """Be gone; give what the listener still said, to supervisord and to us."""
+        """Close the pipes, and return the last output of the listener."""
         return self._process.communicate(timeout=20)
 
 
 @pytest.fixture
 def wire() -> Iterator[Wire]:
-    """Have a listener that has said that it is ready."""
+    """Yield a listener that has reported that it is ready."""
     pipe = subprocess.PIPE
     with subprocess.Popen(
         [sys.executable, "-c", LISTEN], stdin=pipe, stdout=pipe, stderr=pipe, bufsize=0
@@ -79,13 +79,13 @@ HEARD[1]["pid"] = "7"  # type: ignore[index]
 
 
 def test_an_event_is_heard_and_answered(wire: Wire) -> None:
-    """The listener says that it is done with it, and ready for the next one, in one go."""
+    """The listener acknowledges the event and is ready for the next one, in one write."""
     assert wire.tell(RUNNING) == [HEARD]
     wire.hear(ANSWER)
 
 
 def test_an_event_in_pieces_is_heard_when_it_is_whole(wire: Wire) -> None:
-    """A pipe may cut anywhere: in the header, at its end, in the body. No piece is answered."""
+    """A pipe may cut an event anywhere: in the header, at its end, in the body. No piece is acknowledged."""
     end = RUNNING.index(b"\n")
     for begin, stop in ((0, 9), (9, end), (end, end + 1), (end + 1, len(RUNNING) - 1)):
         assert wire.tell(RUNNING[begin:stop]) == []
@@ -94,7 +94,7 @@ def test_an_event_in_pieces_is_heard_when_it_is_whole(wire: Wire) -> None:
 
 
 def test_several_events_at_once_are_all_heard_in_their_order(wire: Wire) -> None:
-    """Each is answered; the beginning of one more waits for its rest."""
+    """Each one is acknowledged; the beginning of another one waits for its end."""
     gone = event("PROCESS_GROUP_REMOVED", groupname="toaster")
     assert wire.tell(RUNNING + gone + b"\n"[:0] + RUNNING[:20]) == [
         HEARD,
@@ -105,15 +105,15 @@ def test_several_events_at_once_are_all_heard_in_their_order(wire: Wire) -> None
 
 
 def test_an_event_without_a_body_is_an_event(wire: Wire) -> None:
-    """A tick has nothing to say but that it is one."""
+    """A tick event has an empty body."""
     assert wire.tell(event("TICK_5")) == [["TICK_5", {}]]
 
 
 def test_the_end_of_supervisord_is_noticed(wire: Wire) -> None:
-    """Nothing is answered any more, and the listener knows that nobody is there."""
+    """The listener answers nothing more, and returns None."""
     assert wire.close() == (b"", b"null\n")
 
 
 def test_tokens_are_pairs() -> None:
-    """A value may have a colon in it, or be empty."""
+    """A value may contain a colon, or be empty."""
     assert tokens(b"a:1 b:x:y c:") == {"a": "1", "b": "x:y", "c": ""}

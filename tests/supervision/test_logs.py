@@ -1,11 +1,11 @@
-"""The logs as one: merged by time, followed through all that happens to a file."""
+"""The logs of processes: merged by time, and followed over rotation and truncation."""
 
 from itertools import islice
 from pathlib import Path
 
 import pytest
 
-from daemons.supervision.logs import Follower, Line, follow, last_lines, log_path, recent
+from daemons.supervision.logs import Follower, Line, follow, last_lines, log_path, merge_lines
 from tests.support import factories
 
 LAMP = Path("log/lamp.log")
@@ -15,22 +15,22 @@ pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
 @pytest.fixture(autouse=True)
 def _run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    factories.enter(tmp_path, monkeypatch)
+    factories.enter_run_directory(tmp_path, monkeypatch)
 
 
 def say(text: str, path: Path = LAMP) -> None:
-    """Add to a log."""
+    """Append to a log."""
     with path.open("a") as file:
         file.write(text)
 
 
 def texts(follower: Follower) -> list[str]:
-    """Give what has come."""
+    """Return the texts of the new lines."""
     return [line.text for line in follower.lines()]
 
 
 def test_following_begins_at_the_end() -> None:
-    """What was there before is not told again; what comes is."""
+    """Lines from before are not repeated; new lines are yielded."""
     say("old\n")
     follower = Follower("lamp")
     assert texts(follower) == []
@@ -40,7 +40,7 @@ def test_following_begins_at_the_end() -> None:
 
 
 def test_half_a_line_waits_for_its_rest() -> None:
-    """A line is told when it is whole."""
+    """A line is yielded when it is complete."""
     follower = Follower("lamp")
     say("ha")
     assert texts(follower) == []
@@ -49,7 +49,7 @@ def test_half_a_line_waits_for_its_rest() -> None:
 
 
 def test_a_log_that_comes_later_is_followed_from_its_beginning() -> None:
-    """A device that has never run is followed as soon as it says something."""
+    """A device that has never run is followed from its first line on."""
     follower = Follower("lamp")
     assert texts(follower) == []
     say("first\n")
@@ -59,7 +59,7 @@ def test_a_log_that_comes_later_is_followed_from_its_beginning() -> None:
 
 
 def test_a_rotation_loses_no_line() -> None:
-    """What was written before the rotation, and after it, comes in order."""
+    """The lines from before and after the rotation come in order."""
     say("old\n")
     follower = Follower("lamp")
     say("before\n")
@@ -81,7 +81,7 @@ def test_a_line_that_is_split_by_a_rotation_is_one_line() -> None:
 
 
 def test_a_log_that_is_away_for_a_moment_is_waited_for() -> None:
-    """Between the renaming and the new file there is none, and that is no error."""
+    """Between the renaming and the new file there is no file, and that is no error."""
     say("old\n")
     follower = Follower("lamp")
     LAMP.rename("log/lamp.log.1")
@@ -91,7 +91,7 @@ def test_a_log_that_is_away_for_a_moment_is_waited_for() -> None:
 
 
 def test_a_log_that_is_cut_short_is_followed_from_its_new_beginning() -> None:
-    """Who empties a log while it is followed sees what comes after."""
+    """After a log was emptied, its new lines are yielded."""
     say("a long old line\n")
     follower = Follower("lamp")
     LAMP.write_text("")
@@ -101,7 +101,7 @@ def test_a_log_that_is_cut_short_is_followed_from_its_new_beginning() -> None:
 
 
 def test_half_a_line_from_before_a_cut_is_forgotten() -> None:
-    """The rest of an emptied log is not glued to what comes after."""
+    """An incomplete line of an emptied log is not joined to a later one."""
     say("a long old line\n")
     follower = Follower("lamp")
     say("half")
@@ -113,7 +113,7 @@ def test_half_a_line_from_before_a_cut_is_forgotten() -> None:
 
 
 def test_bytes_that_are_no_text_are_shown_all_the_same() -> None:
-    """A log with anything in it can be read."""
+    """A log with any bytes in it can be read."""
     follower = Follower("lamp")
     LAMP.write_bytes(b"caf\xe9\n")
     assert texts(follower) == ["caf\ufffd"]
@@ -121,7 +121,7 @@ def test_bytes_that_are_no_text_are_shown_all_the_same() -> None:
 
 
 def test_several_logs_are_followed_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lines of all the names come, each with its name, between one waiting and the next."""
+    """The lines of all names are yielded, each with its name, in one poll."""
     turns = iter([("a\n", LAMP), ("b\n", log_path("toaster")), ("c\n", LAMP)])
     monkeypatch.setattr("daemons.supervision.logs.time.sleep", lambda _: say(*next(turns)))
     found = islice(follow(["lamp", "toaster"]), 3)
@@ -129,34 +129,45 @@ def test_several_logs_are_followed_as_one(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_the_last_lines_of_a_log_that_was_just_rotated_have_its_predecessor_s() -> None:
-    """A short new log is filled up from the one before it."""
+    """A short new log is completed from the previous one."""
     say("1\n2\n3\n", Path("log/lamp.log.1"))
     say("4\n")
     assert last_lines("lamp", 3) == ["2", "3", "4"]
     assert last_lines("lamp", 1) == ["4"]
     assert last_lines("lamp", 0) == []
-    assert last_lines("nobody", 3) == []
+    assert last_lines("missing", 3) == []
 
 
-def test_recent_lines_are_merged_by_their_times() -> None:
-    """The lines of several logs come in the order in which things happened."""
+def test_the_last_lines_of_several_logs_are_merged_by_their_times() -> None:
+    """The lines of several logs are in the order of their times."""
     say("2026-01-01 10:00:00.100 INFO lamp: a\n2026-01-01 10:00:00.300 INFO lamp: c\n")
     say("2026-01-01 10:00:00.200 INFO toaster: b\n", log_path("toaster"))
-    assert [line.text[-1] for line in recent(["lamp", "toaster"], 10)] == ["a", "b", "c"]
-    assert [line.text[-1] for line in recent(["toaster", "lamp"], 2)] == ["b", "c"]
+    assert [
+        line.text[-1]
+        for line in merge_lines({name: last_lines(name, 10) for name in ["lamp", "toaster"]}, 10)
+    ] == ["a", "b", "c"]
+    assert [
+        line.text[-1] for line in merge_lines({name: last_lines(name, 2) for name in ["toaster", "lamp"]}, 2)
+    ] == ["b", "c"]
 
 
 def test_a_traceback_stays_together() -> None:
-    """Lines without a time stay behind the line that they belong to, whatever others say meanwhile."""
+    """Lines without a time stay after the line that they belong to."""
     say("2026-01-01 10:00:00.100 ERROR lamp: a\nTraceback\n  File\n2026-01-01 10:00:00.300 INFO lamp: c\n")
     say("2026-01-01 10:00:00.100 INFO toaster: x\n", log_path("toaster"))
     say("2026-01-01 10:00:00.200 INFO toaster: b\n", log_path("toaster"))
-    found = [line.text.split()[-1] for line in recent(["lamp", "toaster"], 10)]
+    found = [
+        line.text.split()[-1]
+        for line in merge_lines({name: last_lines(name, 10) for name in ["lamp", "toaster"]}, 10)
+    ]
     assert found == ["a", "Traceback", "File", "x", "b", "c"]
 
 
 def test_supervisord_s_own_times_are_understood() -> None:
-    """supervisord writes a comma before the milliseconds, and is merged all the same."""
+    """supervisord writes a comma before the milliseconds; its lines are merged by time, too."""
     say("2026-01-01 10:00:00.300 INFO lamp: late\n")
     say("2026-01-01 10:00:00,200 INFO spawned: early\n", log_path("supervisord"))
-    assert [line.name for line in recent(["lamp", "supervisord"], 10)] == ["supervisord", "lamp"]
+    assert [
+        line.name
+        for line in merge_lines({name: last_lines(name, 10) for name in ["lamp", "supervisord"]}, 10)
+    ] == ["supervisord", "lamp"]

@@ -1,4 +1,4 @@
-"""Waiting for devices to be ready: what counts as ready, and what as failed."""
+"""Waiting for devices: which ones count as ready, and which ones as failed."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -18,21 +18,21 @@ PID = 4242
 
 
 class Supervised(Supervisor):
-    """A supervisord that runs a lamp, and has publishers answer who listens whenever it is asked."""
+    """A fake supervisord that runs a lamp, and serves the publishers at each call."""
 
     def __init__(self, answer: Callable[[], None]) -> None:
         super().__init__()
         self._answer = answer
 
     def call(self, method: str, *args: Any) -> Any:
-        """Answer any question."""
+        """Return an answer to any call."""
         self._answer()
         return [{"name": "lamp", "pid": PID}]
 
 
 @pytest.fixture
 def publish(run: Path) -> Iterator[Callable[[str, Published], Publisher]]:
-    """Have processes that have said something, in a run directory."""
+    """Yield publishers of processes in a run directory."""
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     made: list[Publisher] = []
 
@@ -47,7 +47,7 @@ def publish(run: Path) -> Iterator[Callable[[str, Published], Publisher]]:
 
 
 def failure(since: float) -> Report:
-    """Give the steward's word that the lamp fails, and since when."""
+    """Return a report of the steward that the lamp fails, since a time."""
     return Report(device="lamp", boot=1, seq=1, at=since, life="failed", since=since)
 
 
@@ -57,12 +57,12 @@ def failure(since: float) -> Report:
 def test_a_failure_counts_from_when_the_work_began(
     publish: Callable[[str, Published], Publisher], began: float, why: str
 ) -> None:
-    """What fails quickly has failed before it is waited for; one of before the work is no news."""
+    """A device can fail before the wait begins; a failure from before the operation does not count."""
     steward = publish(STEWARD, failure(100.0))
     patience = 60.0 if began < 100 else 0.5
     before = time.monotonic()
     with pytest.raises(NotReady, match=why):
-        wait_ready(["lamp"], Supervised(steward.answer_newcomers), patience, lambda *_: None, began)
+        wait_ready(["lamp"], Supervised(steward.answer_subscriptions), patience, lambda *_: None, began)
     assert time.monotonic() - before < 30
 
 
@@ -70,10 +70,10 @@ def test_a_failure_counts_from_when_the_work_began(
 def test_ready_is_who_is_heard_from_the_process_that_runs(
     publish: Callable[[str, Published], Publisher], pid: int, is_ready: bool
 ) -> None:
-    """A sign of life of another process, which is on its way out, does not count."""
+    """A heartbeat of the previous process, which is about to end, does not count."""
     lamp = publish("lamp", Heartbeat(device="lamp", boot=1, seq=0, at=1.0, pid=pid))
     told: list[tuple[int, int]] = []
-    supervisor = Supervised(lamp.answer_newcomers)
+    supervisor = Supervised(lamp.answer_subscriptions)
     if is_ready:
         wait_ready(["lamp"], supervisor, 60, lambda *done: told.append(done))
         assert told[-1] == (1, 1)

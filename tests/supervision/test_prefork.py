@@ -1,4 +1,4 @@
-"""A device that was forked is like one that was started: in its environment, its end, and its source."""
+"""A forked device is like a started one: in its environment, its end, and its source."""
 
 import json
 import os
@@ -38,7 +38,7 @@ kind = "toaster"
 driver = "simulated"
 """
 
-PROBE = '''"""A lamp that writes down what its process is, and ends as it is told."""
+PROBE = '''"""A lamp that writes what its process looks like, and ends as the test wants."""
 
 import atexit, gc, json, locale, os, random, resource, signal, sys, threading
 from pathlib import Path
@@ -46,7 +46,7 @@ from daemons.kinds.lamp import Lamp
 
 
 class Probe(Lamp):
-    """A lamp that writes down what its process is, and ends as it is told."""
+    """A lamp that writes what its process looks like, and ends as the test wants."""
 
     def __init__(self, *args):
         super().__init__(*args)
@@ -129,21 +129,21 @@ class Project:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.ends = ""
-        """What a probe does as it begins."""
+        """The code that a probe runs at its start."""
         shutil.copytree(PROJECT / "daemons", folder / "daemons")
         self.file("probe").write_text(PROBE)
 
     def file(self, kind: str) -> Path:
-        """Say where a kind stands."""
+        """Return the path of a kind."""
         return self.folder / "daemons" / "kinds" / f"{kind}.py"
 
     def environment(self, house: Household) -> dict[str, str]:
-        """Give the environment in which `daemons` is this copy."""
+        """Return the environment in which `daemons` is this copy."""
         plain = {key: value for key, value in house.environment.items() if not key.startswith("PYTHON")}
         return {**plain, "PYTHONPATH": str(self.folder), "PROBE_ENDS": self.ends}
 
     def house(self, house: Household, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run the copy's `house` command."""
+        """Run the `house` command of the copy."""
         return subprocess.run(
             [sys.executable, "-P", "-m", "daemons.cli.main", *words],
             env=self.environment(house),
@@ -156,7 +156,7 @@ class Project:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
-    """Have a copy of the source."""
+    """Yield a copy of the source."""
     return Project(tmp_path / "project")
 
 
@@ -164,14 +164,14 @@ def project(tmp_path: Path) -> Project:
 
 
 class Lives(NamedTuple):
-    """What the probes of two houses said of their processes."""
+    """What the probes of two houses wrote about their processes."""
 
     forked: dict[str, Any]
     sibling: dict[str, Any]
-    """Forked from the same nursery."""
+    """Forked from the same prefork."""
     started: dict[str, Any]
     supervisord_log: str
-    """Of the house with the nursery."""
+    """Of the house with the prefork."""
 
 
 @pytest.fixture(scope="module")
@@ -182,12 +182,12 @@ def lives(tmp_path_factory: pytest.TempPathFactory, guard: Callable[[Path], None
     project.file("broken").write_text("def (")
     found: dict[bool, dict[str, Any]] = {}
     log = ""
-    for with_nursery in (True, False):
-        house = Household(folder / "house", PROBES, nursery=with_nursery)
+    for with_prefork in (True, False):
+        house = Household(folder / "house", PROBES, prefork=with_prefork)
         guard(house.run)
         try:
             project.house(house, "up")
-            found[with_nursery] = {
+            found[with_prefork] = {
                 name: json.loads((house.run / f"{name}.json").read_text())
                 for name in ("probe", "other_probe")
             }
@@ -201,12 +201,12 @@ def lives(tmp_path_factory: pytest.TempPathFactory, guard: Callable[[Path], None
 
 @pytest.mark.parametrize("what", ALIKE)
 def test_a_forked_device_is_like_a_started_one(lives: Lives, what: str) -> None:
-    """Point by point, a device cannot tell whether it was forked by the nursery or started by execve."""
+    """In no point does a forked device differ from one that execve started."""
     assert lives.forked[what] == lives.started[what]
 
 
 def test_the_probe_says_all_that_is_compared(lives: Lives) -> None:
-    """Nothing is compared that is not there, and what one can know beforehand is so."""
+    """Every compared value exists, and those known in advance are right."""
     assert lives.forked.keys() == {*ALIKE, "only in one"}
     assert lives.forked["title"] == "house: probe"
     assert lives.forked["arguments"] == ["__main__.py", "probe"]
@@ -218,19 +218,19 @@ def test_the_probe_says_all_that_is_compared(lives: Lives) -> None:
 
 
 def test_forked_and_started_are_what_their_names_say(lives: Lives) -> None:
-    """The comparison would prove nothing between two of one sort: only a forked one has frozen objects."""
+    """Only a forked device has frozen objects, so the comparison is between the two ways."""
     assert lives.forked["only in one"][2] > 10_000
     assert lives.started["only in one"][2] < 1_000  # from CPython 3.12 on, some are from the start
 
 
 def test_siblings_do_not_share_their_chance(lives: Lives) -> None:
-    """Two devices forked from one nursery draw different random numbers."""
+    """Two devices forked from one parent draw different random numbers."""
     assert lives.forked["only in one"][0] != lives.sibling["only in one"][0]
 
 
 def test_a_broken_kind_file_does_not_hinder_the_others(lives: Lives) -> None:
-    """The house comes up, and supervisord's log says which file is broken and how."""
-    assert "the nursery cannot import daemons.kinds.broken" in lives.supervisord_log
+    """The house starts, and the log of supervisord names the broken file and the error."""
+    assert "prefork cannot import daemons.kinds.broken" in lives.supervisord_log
     assert "SyntaxError" in lives.supervisord_log
 
 
@@ -239,13 +239,13 @@ def test_a_broken_kind_file_does_not_hinder_the_others(lives: Lives) -> None:
 FORK = """
 import os, sys
 from types import SimpleNamespace
-from daemons.supervision.prefork import Birth, warm
+from daemons.supervision.prefork import ForkServer, warm_up
 from daemons.storage.paths import interpreter
-warm(print)
+warm_up(print)
 print("what the parent had not written yet", end="")
 import atexit
 atexit.register(os.write, 1, b"the parent's own end")
-birth = Birth(SimpleNamespace(execve=os.execve, fork=os.fork, minfds=1024))
+birth = ForkServer(SimpleNamespace(execve=os.execve, fork=os.fork, minfds=1024))
 command = [str(interpreter()), "-P", "-m", "daemons", "probe"]
 pid = birth.fork()
 if pid == 0:
@@ -257,7 +257,7 @@ os._exit(0)  # what was registered and printed above is for the child to leave a
 
 
 class End(NamedTuple):
-    """How a process ended."""
+    """The end of a process: its status and its output."""
 
     status: int
     said: str
@@ -266,7 +266,7 @@ class End(NamedTuple):
 
 @pytest.fixture
 def end(project: Project, tmp_path: Path) -> Callable[[str], tuple[End, End]]:
-    """Have a device do something as it begins, forked and started, and say how each ended."""
+    """Return a function that runs code at the start of a forked and of a started device."""
     run = tmp_path / "run"
     for folder in FOLDERS:
         (run / folder).mkdir(parents=True)
@@ -323,14 +323,14 @@ def end(project: Project, tmp_path: Path) -> Callable[[str], tuple[End, End]]:
 def test_a_forked_device_ends_like_a_started_one(
     end: Callable[[str], tuple[End, End]], code: str, status: int, complaint: str
 ) -> None:
-    """With the same exit status or signal, and the same last words."""
+    """Both end with the same exit status or signal, and with the same output."""
     forked, started = end(code)
     assert forked.complaint.rpartition("\n")[2] == started.complaint.rpartition("\n")[2] == complaint
     assert (forked.status, forked.said) == (started.status, started.said) == (status, "")
 
 
 def test_a_traceback_names_the_line_that_failed(end: Callable[[str], tuple[End, End]]) -> None:
-    """It is the device's own: the same innermost frames, source lines and all, and none of supervisord's."""
+    """It has the same innermost frames and source lines, and none of supervisord."""
     forked, started = end("json.loads('{')")
     inside = started.complaint[started.complaint.index("device.py") :]
     assert "json.loads('{')" not in inside
@@ -341,13 +341,13 @@ def test_a_traceback_names_the_line_that_failed(end: Callable[[str], tuple[End, 
 
 
 def test_last_words_are_not_lost(end: Callable[[str], tuple[End, End]]) -> None:
-    """What a device has printed and not yet written is written at its end, and nothing of its parent's is."""
+    """Buffered output of the device is written at its end, and none of its parent."""
     forked, started = end("print('farewell', end=''); sys.exit(3)")
     assert forked == started == End(3, "farewell", "")
 
 
 def test_what_a_device_registers_for_its_end_is_done(end: Callable[[str], tuple[End, End]]) -> None:
-    """A library of a driver may clean up by atexit; the parent's own handlers are not the device's to run."""
+    """An atexit handler of a driver's library runs; those of the parent do not."""
     forked, started = end("atexit.register(print, 'tidied up'); sys.exit(0)")
     assert forked == started == End(0, "tidied up\n", "")
 
@@ -357,7 +357,7 @@ def test_what_a_device_registers_for_its_end_is_done(end: Callable[[str], tuple[
 GARBAGE = """
 import gc, os, sys
 from types import SimpleNamespace
-from daemons.supervision import prefork as nursery
+from daemons.supervision import prefork
 from daemons.storage.paths import interpreter
 
 class Holder:
@@ -368,9 +368,9 @@ class Holder:
 
 gc.disable()
 number = os.open(os.devnull, os.O_RDONLY)
-main = nursery.importlib.import_module("daemons.__main__")
+main = prefork.importlib.import_module("daemons.__main__")
 Holder(number)  # garbage that holds a file descriptor by its number, until it is collected
-birth = nursery.Birth(SimpleNamespace(execve=os.execve, fork=os.fork))
+birth = prefork.ForkServer(SimpleNamespace(execve=os.execve, fork=os.fork))
 
 def start(name):
     os.close(number)
@@ -388,7 +388,7 @@ birth.execve(python, [python, "-P", "-m", "daemons", "probe"], dict(os.environ))
 
 
 def test_supervisords_garbage_closes_no_file_of_a_device() -> None:
-    """What was garbage at the fork is never collected in the child, where its numbers mean something else."""
+    """Garbage from before the fork is never collected in the child: its descriptors belong to others there."""
     done = subprocess.run(
         [sys.executable, "-P", "-c", GARBAGE], capture_output=True, text=True, check=False, timeout=PATIENCE
     )
@@ -398,11 +398,11 @@ def test_supervisords_garbage_closes_no_file_of_a_device() -> None:
 OTHER = """
 import os, sys
 from types import SimpleNamespace
-from daemons.supervision.prefork import Birth
+from daemons.supervision.prefork import ForkServer
 from daemons.storage.paths import interpreter
 command = [str(interpreter()), *sys.argv[1:]]
 options = SimpleNamespace(execve=os.execve, fork=os.fork)
-Birth(options).execve(command[0], command, {"GREETING": "hello"})
+ForkServer(options).execve(command[0], command, {"GREETING": "hello"})
 """
 
 
@@ -415,7 +415,7 @@ Birth(options).execve(command[0], command, {"GREETING": "hello"})
     ],
 )
 def test_what_is_no_device_is_executed_as_ever(command: list[str]) -> None:
-    """A program of somebody else's in the same supervisord becomes a process by execve."""
+    """A program that is not of this project becomes a process by execve."""
     done = subprocess.run(
         [sys.executable, "-P", "-c", OTHER, *command],
         capture_output=True,
@@ -433,9 +433,9 @@ def test_what_is_no_device_is_executed_as_ever(command: list[str]) -> None:
 def test_a_device_restarted_after_its_source_changed_runs_the_new_source(
     household: Houses, project: Project
 ) -> None:
-    """By `house restart` or after a kill; the others stay the processes that they were.
+    """This holds for `house restart` and after a kill; the other processes stay the same.
 
-    A file broken meanwhile is the trouble of who is restarted then, and over once it is mended.
+    A file that is broken in the meantime concerns only the process that is restarted, until it is repaired.
     """
     house = household(PROBES)
     project.house(house, "up")
@@ -480,12 +480,12 @@ if os.path.exists("stuck"):
 """
 
 
-@pytest.mark.parametrize("with_nursery", [True, False], ids=["nursery", "execve"])
+@pytest.mark.parametrize("with_nursery", [True, False], ids=["prefork", "execve"])
 def test_no_stuck_device_is_left_when_supervisord_is_killed(
-    household: Houses, project: Project, *, with_nursery: bool
+    household: Houses, project: Project, *, with_prefork: bool
 ) -> None:
-    """A device that is stuck cannot end by itself: the kernel kills a forked one, and `up` a started one."""
-    house = household(PROBES.partition("[devices.other_probe]")[0], nursery=with_nursery)
+    """A stuck device cannot end by itself: the kernel kills a forked one, and `up` kills a started one."""
+    house = household(PROBES.partition("[devices.other_probe]")[0], prefork=with_prefork)
     project.ends = STUCK
     project.house(house, "up")
 
@@ -499,7 +499,7 @@ def test_no_stuck_device_is_left_when_supervisord_is_killed(
     os.kill(int((house.run / "supervisord.pid").read_text()), signal.SIGKILL)
     with ended(pid) as wait:
         try:
-            assert wait(PATIENCE if with_nursery else 0) == with_nursery
+            assert wait(PATIENCE if with_prefork else 0) == with_prefork
             stuck.unlink()
             project.house(house, "up")
             assert wait(0)
@@ -512,29 +512,29 @@ def test_no_stuck_device_is_left_when_supervisord_is_killed(
 def test_it_stays_out_of_the_way_of_a_supervisor_that_it_does_not_know(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Nothing is touched, and one line says which version it knows and which one this is."""
+    """It changes nothing, and logs one line with the supported versions and the present one."""
     said: list[str] = []
     options = SimpleNamespace(logger=SimpleNamespace(warn=said.append), execve=os.execve, fork=os.fork)
     monkeypatch.setattr(prefork, "VERSION", "9.9.9")
-    made = prefork.make_nursery(SimpleNamespace(options=options))
-    assert isinstance(made, prefork.Nursery)
+    made = prefork.make_prefork(SimpleNamespace(options=options))
+    assert isinstance(made, prefork.PreforkInterface)
     assert (options.execve, options.fork) == (os.execve, os.fork)
     assert signal.set_wakeup_fd(-1) == -1
     assert said == ["the nursery knows supervisor 4.3.0 and this is 9.9.9: it stays out of the way"]
 
 
-def test_the_nursery_offers_no_call() -> None:
-    """Nobody can have it do anything over supervisord's socket."""
-    assert [name for name in dir(prefork.Nursery()) if not name.startswith("_")] == []
+def test_the_plugin_offers_no_call() -> None:
+    """The plugin adds no call to the socket of supervisord."""
+    assert [name for name in dir(prefork.PreforkInterface()) if not name.startswith("_")] == []
 
 
 def test_whatever_happens_wakes_the_loop_and_never_blocks_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process's new state or a signal makes the pipe readable; emptied it is quiet; full it is no trap."""
+    """A new process state or a signal makes the pipe readable, and a full pipe blocks nothing."""
     monkeypatch.setattr(events, "callbacks", [])
     map_: dict[int, Any] = {}
     before = signal.set_wakeup_fd(-1)
     try:
-        wake = prefork.Wake(map_)
+        wake = prefork.LoopWaker(map_)
         ((out, watched),) = map_.items()
         assert watched is wake
         assert (wake.readable(), wake.writable()) == (True, False)

@@ -1,4 +1,4 @@
-"""One life of an appliance in a test: its disk, its hardware, and kills between any two instructions."""
+"""A device whose process a test can kill between any two of its actions; its disk and hardware stay."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,166 +8,163 @@ import msgspec
 
 from daemons.bus.message import Command, Receipt, State
 from daemons.config.device import Device
-from daemons.config.sun import Almanac
+from daemons.config.sun import SunCalendar
 from daemons.kinds import Reading, Setting
 from daemons.processes.device.appliance import Appliance
-from daemons.processes.device.memory import Memory
+from daemons.processes.device.memory import DeviceMemory
 from tests.support import factories
 
 NEVER = 10**6
-"""More things than a process ever does before it is killed."""
+"""More actions than a process takes before it is killed."""
 
 
 class Relay:
-    """The hardware of these tests: a relay with a timer of its own, and a stopwatch."""
+    """Hardware: a relay with a timer of its own. It measures how long it has been on at the most."""
 
     def __init__(self, now: float) -> None:
-        self.on = False
-        self.broken = False
+        self.is_on = False
+        self.is_broken = False
         self.brightness_percent: int | None = None
-        self.longest_seconds = 0.0
-        self._since = now
+        self.longest_on_seconds = 0.0
+        self._switched_at = now
         self._off_at: float | None = None
 
-    def look(self, now: float) -> Reading:
-        """Give what it does now."""
-        if self.on and self._off_at is not None and now >= self._off_at:
-            self._turn(on=False, now=self._off_at)
-        if self.on:
-            self.longest_seconds = max(self.longest_seconds, now - self._since)
-        return Reading(on=self.on)
+    def read(self, now: float) -> Reading:
+        """Return whether it is on now."""
+        if self.is_on and self._off_at is not None and now >= self._off_at:
+            self._switch(on=False, now=self._off_at)
+        if self.is_on:
+            self.longest_on_seconds = max(self.longest_on_seconds, now - self._switched_at)
+        return Reading(on=self.is_on)
 
     def set(self, setting: Setting, now: float) -> None:
-        """Do as told; a broken one does not go on."""
-        self.look(now)
-        if setting.on and self.broken and not self.on:
+        """Carry out a setting; a broken relay does not switch on."""
+        self.read(now)
+        if setting.on and self.is_broken and not self.is_on:
             return
-        self._turn(setting.on, now)
+        self._switch(setting.on, now)
         self.brightness_percent = setting.brightness_percent
         self._off_at = None if setting.off_after_seconds is None else now + setting.off_after_seconds
 
-    def hand(self, on: bool, now: float) -> None:
-        """Be switched by somebody, who arms no timer; a broken one does not go on by hand either."""
-        if self.look(now).on != on and not (on and self.broken):
-            self._turn(on, now)
+    def switch_manually(self, on: bool, now: float) -> None:
+        """Switch it by hand, which sets no timer; a broken relay does not switch on."""
+        if self.read(now).on != on and not (on and self.is_broken):
+            self._switch(on, now)
             self._off_at = None
 
-    def _turn(self, on: bool, now: float) -> None:
-        if on != self.on:
-            if self.on:
-                self.longest_seconds = max(self.longest_seconds, now - self._since)
-            self.on, self._since = on, now
+    def _switch(self, on: bool, now: float) -> None:
+        if on != self.is_on:
+            if self.is_on:
+                self.longest_on_seconds = max(self.longest_on_seconds, now - self._switched_at)
+            self.is_on, self._switched_at = on, now
 
 
 class Killed(Exception):
-    """The process is killed between two instructions."""
+    """The process is killed between two actions."""
 
 
-class Life:
-    """An appliance, its disk and its hardware, in the order of its shell: write down, act, look, tell."""
+class CrashSimulator:
+    """An appliance, its disk and its hardware. It acts in the order of the real process: write, send, read."""
 
     def __init__(self, kind: str, **table: Any) -> None:
         self.kind = kind
         self.device: Device = factories.device(kind, **table)
-        self.relay = Relay(factories.BORN)
-        self.now = factories.BORN
+        self.relay = Relay(factories.START_TIME)
+        self.now = factories.START_TIME
         self.writes = 0
-        self.left = NEVER
-        self.live: Appliance | None = factories.appliance(self.device, kind)
-        self.disk = msgspec.json.encode(self.live.memory)
-        self.live.start(self.relay.look(self.now), self.now, self.now)
-        self.follow()
+        self.actions_left = NEVER
+        self.running: Appliance | None = factories.appliance(self.device, kind)
+        """The appliance, or None while its process is dead."""
+        self.disk = msgspec.json.encode(self.running.memory)
+        self.running.start(self.relay.read(self.now), self.now, self.now)
+        self.apply()
 
     @property
     def appliance(self) -> Appliance:
-        """Give the appliance while it lives."""
-        assert self.live is not None
-        return self.live
+        """The appliance of the running process."""
+        assert self.running is not None
+        return self.running
 
     @contextmanager
-    def mortal(self, left: int = NEVER) -> Iterator[None]:
-        """Let the process do so many things to the outside, and then be killed."""
-        self.left = left
+    def killed_after(self, actions: int = NEVER) -> Iterator[None]:
+        """Kill the process after so many actions on its disk and its hardware."""
+        self.actions_left = actions
         try:
             yield
         except Killed:
-            self.live = None
+            self.running = None
         finally:
-            self.left = NEVER
+            self.actions_left = NEVER
 
-    def revive(self, left: int = NEVER) -> None:
-        """Start the process again, with nothing but what is on the disk."""
-        with self.mortal(left):
-            memory = msgspec.json.decode(self.disk, type=Memory)
-            self.live = Appliance(
-                self.device,
-                type(factories.machine(self.kind))(self.device.options),
-                memory,
-                Almanac(factories.UTC),
-            )
-            self.live.start(self.relay.look(self.now), self.now, self.now)
-            self.follow()
+    def restart(self, actions: int = NEVER) -> None:
+        """Start the process again with the memory on its disk, and kill it after so many actions."""
+        with self.killed_after(actions):
+            memory = msgspec.json.decode(self.disk, type=DeviceMemory)
+            machine = type(factories.machine(self.kind))(self.device.options)
+            self.running = Appliance(self.device, machine, memory, SunCalendar(factories.UTC))
+            self.running.start(self.relay.read(self.now), self.now, self.now)
+            self.apply()
 
-    def follow(self) -> None:
-        """Do what follows, as the shell does."""
+    def apply(self) -> None:
+        """Write the memory and send the setting until none is left, as `DeviceRunner` does."""
         for _ in range(10):
-            self._outside()
+            self._count_action()
             self.disk = msgspec.json.encode(self.appliance.memory)
             self.writes += 1
-            setting = self.appliance.to_ask(self.now)
+            setting = self.appliance.next_setting(self.now)
             if setting is None:
                 return
-            self._outside()
+            self._count_action()
             self.relay.set(setting, self.now)
-            self._outside()
-            self.appliance.read(self.relay.look(self.now), self.now, self.now)
-        raise AssertionError("it asks the hardware for ever")
+            self._count_action()
+            self.appliance.on_reading(self.relay.read(self.now), self.now, self.now)
+        raise AssertionError("it sends settings to the hardware for ever")
 
-    def _outside(self) -> None:
-        if self.left == 0:
+    def _count_action(self) -> None:
+        if self.actions_left == 0:
             raise Killed
-        self.left -= 1
+        self.actions_left -= 1
 
-    def hear(self, state: State) -> None:
-        """Hear another device."""
-        self.appliance.hear(state, self.now, self.now)
-        self.follow()
+    def on_state(self, state: State) -> None:
+        """Receive the state of another device."""
+        self.appliance.on_state(state, self.now, self.now)
+        self.apply()
 
-    def obey(self, command: Command) -> Receipt:
-        """Get a command, and give the receipt once all is done."""
-        receipt = self.appliance.obey(command, self.now, self.now)
-        self.follow()
+    def handle_command(self, command: Command) -> Receipt:
+        """Receive a command, and return its receipt after everything is carried out."""
+        receipt = self.appliance.handle_command(command, self.now, self.now)
+        self.apply()
         return receipt
 
     def command(self, word: str, id_: str = "c1", **args: Any) -> Receipt:
-        """Get a command that is wanted for a while."""
-        return self.obey(Command(id=id_, command=word, deadline=self.now + 10, args=args))
+        """Receive a command with a deadline in 10 s."""
+        return self.handle_command(Command(id=id_, command=word, deadline=self.now + 10, args=args))
 
-    def look(self) -> None:
-        """Look at the clock and the hardware."""
-        self.appliance.tick(self.now, self.now)
-        self.appliance.read(self.relay.look(self.now), self.now, self.now)
-        self.follow()
+    def poll(self) -> None:
+        """Advance time and read the hardware."""
+        self.appliance.advance(self.now, self.now)
+        self.appliance.on_reading(self.relay.read(self.now), self.now, self.now)
+        self.apply()
 
     def wait(self, seconds: float) -> None:
-        """Let time pass, awake at each moment that makes a difference; or dead."""
+        """Pass time; a running process polls at each of its deadlines."""
         end = self.now + seconds
         for _ in range(1000):
-            due = self.live.due() if self.live else None
-            if due is None or due > end:
+            deadline = self.running.next_deadline() if self.running else None
+            if deadline is None or deadline > end:
                 break
-            self.now = max(self.now, due)
-            self.look()
+            self.now = max(self.now, deadline)
+            self.poll()
         else:
-            raise AssertionError("it never comes to rest")
+            raise AssertionError("its next deadline is always in the past")
         self.now = end
-        if self.live:
-            self.look()
+        if self.running:
+            self.poll()
 
-    def shows(self, field: str) -> Any:
-        """Give what is shown."""
-        return self.appliance.shows(self.now)[field]
+    def field(self, name: str) -> Any:
+        """Return a field of the state."""
+        return self.appliance.state(self.now)[name]
 
-    def notes(self) -> str:
-        """Give the log."""
-        return "\n".join(f"{note.level}: {note.text} [{note.cause}]" for note in self.appliance.notes)
+    def log(self) -> str:
+        """Return the lines of the log."""
+        return "\n".join(f"{line.level}: {line.text} [{line.cause}]" for line in self.appliance.log_lines)

@@ -1,4 +1,4 @@
-"""The front door of a house in a test: houses with one, plain programs that come to it, and who they are."""
+"""Clients of the exchange for tests: houses with gateways, keys, and programs that use plain sockets."""
 
 import json
 import os
@@ -13,8 +13,8 @@ from typing import Any
 
 import zmq
 
-from daemons import client
-from daemons.bus.keys import Pass
+from daemons.bus.keys import Credentials
+from daemons.client.route import Route, connect
 from tests.support.house import BREAKFAST, PATIENCE, PROJECT, Household, eventually
 
 GARDEN = """
@@ -35,79 +35,80 @@ device = "garden_lamp"
 turns = { status = true }
 do = "on"
 """
-"""Two devices that are somebody's own programs, and a rule of a lamp of the house that goes by one."""
+"""Two foreign devices, and a rule of a lamp of the house that depends on one of them."""
 
 
-def far_door(port: int) -> str:
-    """Give a house with both doors."""
+def exchange_toml(port: int) -> str:
+    """Return the configuration of a house with a local and a remote gateway."""
     return f'{BREAKFAST}{GARDEN}\n[exchange]\naddress = "127.0.0.1"\nport = {port}\n'
 
 
 def make_key(house: Household, name: str, **rights: str) -> Path:
-    """Have a key made, as a person does; give its file."""
+    """Run `house keys make`, and return the file of the key."""
     file = house.config.parent / f"{name}.key"
     options = [part for word, reach in rights.items() for part in (f"--{word}", reach)]
     house.house("keys", "make", name, *options, "--to", str(file))
     return file
 
 
-def lamp(on: bool) -> dict[str, Any]:
-    """Give what a lamp shows."""
+def lamp_state(on: bool) -> dict[str, Any]:
+    """Return the state of a lamp."""
     return {"status": on, "phase": "on" if on else "off"}
 
 
-class Visitor:
-    """Somebody at the door, with plain sockets: nothing here keeps a rule of the house."""
+class ExchangeClient:
+    """A client of a gateway with plain sockets: it may break every rule of the protocol."""
 
     def __init__(self, where: Path, context: Any) -> None:
+        """`where` is a run directory or the file of a key."""
         self.context = context
-        self.way = client.way(where)
+        self.route = Route(where)
         self._opened: list[Any] = []
         self._sockets: dict[str, Any] = {}
 
-    def socket(self, kind: int, number: int, key: Pass | None = None) -> Any:
-        """Open one of the three sockets, with another key than its own perhaps."""
-        endpoint = (self.way.hear, self.way.say, self.way.ask)[number]
-        opened = client.open_socket(self.context, kind, endpoint, key or self.way.key)
+    def socket(self, kind: int, number: int, key: Credentials | None = None) -> Any:
+        """Connect a socket to one of the three endpoints, with this client's key or with another one."""
+        credentials = key or self.route.credentials
+        opened = connect(self.context, kind, self.route.gateway[number], credentials)
         opened.set(zmq.LINGER, 0)
         self._opened.append(opened)
         return opened
 
     def close(self) -> None:
-        """Leave."""
+        """Close all sockets."""
         for opened in self._opened:
             opened.close()
 
-    def hear(self, *prefixes: str) -> Any:
-        """Subscribe."""
+    def subscribe(self, *prefixes: str) -> Any:
+        """Return a new socket with these subscriptions."""
         opened = self.socket(zmq.SUB, 0)
         for prefix in prefixes:
             opened.subscribe(prefix)
         return opened
 
-    def say(self, device: str, state: Any, **more: Any) -> None:
-        """Say a state, once the way is open."""
-        if "say" not in self._sockets:
-            self._sockets["say"] = self.socket(zmq.XPUB, 1)
-            self._sockets["say"].poll(5000)
+    def report(self, device: str, state: Any, **more: Any) -> None:
+        """Report a state of a device, once the exchange has subscribed; bytes are sent as they are."""
+        if "report" not in self._sockets:
+            self._sockets["report"] = self.socket(zmq.XPUB, 1)
+            self._sockets["report"].poll(5000)
         payload = state if isinstance(state, bytes) else json.dumps({"state": state, **more}).encode()
-        self._sockets["say"].send_multipart([f"{device}/state".encode(), payload])
+        self._sockets["report"].send_multipart([f"{device}/state".encode(), payload])
 
     def send(self, command: dict[str, Any], wait: float = PATIENCE) -> dict[str, Any] | None:
-        """Send a command as it is; give the receipt, or nothing when none comes."""
-        if "ask" not in self._sockets:
-            self._sockets["ask"] = self.socket(zmq.DEALER, 2)
-        ask = self._sockets["ask"]
-        ask.send_multipart([b"", json.dumps(command).encode()])
+        """Send a command as it is, and return its receipt; None when none comes within `wait` seconds."""
+        if "command" not in self._sockets:
+            self._sockets["command"] = self.socket(zmq.DEALER, 2)
+        socket = self._sockets["command"]
+        socket.send_multipart([b"", json.dumps(command).encode()])
         end = time.monotonic() + wait
-        while ask.poll(max(0, int((end - time.monotonic()) * 1000))):
-            found: dict[str, Any] = json.loads(ask.recv_multipart()[-1])
+        while socket.poll(max(0, int((end - time.monotonic()) * 1000))):
+            found: dict[str, Any] = json.loads(socket.recv_multipart()[-1])
             if found["id"] == command["id"]:
                 return found
         return None
 
     def command(self, device: str, word: str, seconds: float = 5.0, **more: Any) -> dict[str, Any] | None:
-        """Send a command that is wanted for a while."""
+        """Send a command with a new id and a deadline in `seconds`, and return its receipt."""
         return self.send(
             {
                 "id": os.urandom(5).hex(),
@@ -120,30 +121,30 @@ class Visitor:
 
 
 @contextmanager
-def visit(where: Path) -> Iterator[Visitor]:
-    """Come to the door, with a run directory or a key's file."""
+def connect_client(where: Path) -> Iterator[ExchangeClient]:
+    """Connect a client, by a run directory or by the file of a key."""
     before = Path.cwd()
     if where.is_dir():
         os.chdir(where)  # a socket's path has room for 107 bytes
         where = Path()
-    visitor = Visitor(where, zmq.Context())
+    made = ExchangeClient(where, zmq.Context())
     try:
-        yield visitor
+        yield made
     finally:
-        visitor.close()
-        visitor.context.destroy(linger=0)
+        made.close()
+        made.context.destroy(linger=0)
         os.chdir(before)
 
 
-def heard(socket: Any, patience: float = PATIENCE) -> tuple[str, dict[str, Any]]:
-    """Take the next message of a subscriber."""
-    assert socket.poll(int(patience * 1000)), "nothing was heard"
+def receive_message(socket: Any, patience: float = PATIENCE) -> tuple[str, dict[str, Any]]:
+    """Receive the next message of a subscriber, within `patience` seconds: topic and payload."""
+    assert socket.poll(int(patience * 1000)), "no message came"
     topic, payload = socket.recv_multipart()
     return topic.decode(), json.loads(payload)
 
 
-def hears(socket: Any, seconds: float) -> set[str]:
-    """Give every topic that is heard within a while."""
+def topics_within(socket: Any, seconds: float) -> set[str]:
+    """Return every topic that a subscriber receives within a time."""
     found = set()
     end = time.monotonic() + seconds
     while socket.poll(max(0, int((end - time.monotonic()) * 1000))):
@@ -152,8 +153,8 @@ def hears(socket: Any, seconds: float) -> set[str]:
 
 
 @contextmanager
-def program(house: Household, code: str, *args: str) -> Iterator["subprocess.Popen[str]"]:
-    """Run a program of somebody's own; it ends with the test at the latest."""
+def run_program(house: Household, code: str, *args: str) -> Iterator["subprocess.Popen[str]"]:
+    """Run a Python program in the house's environment; it is killed at the end."""
     process = subprocess.Popen(
         [sys.executable, "-c", code, *args], env=house.environment, stdout=subprocess.PIPE, text=True
     )
@@ -164,35 +165,35 @@ def program(house: Household, code: str, *args: str) -> Iterator["subprocess.Pop
         process.communicate()
 
 
-def line(process: "subprocess.Popen[str]", words: str) -> str:
-    """Read what a program prints until a line has these words; give that."""
+def read_until(process: "subprocess.Popen[str]", words: str) -> str:
+    """Read the output of a program until a line contains these words, and return that line."""
     assert process.stdout is not None
     for printed in process.stdout:
         if words in printed:
             return printed
-    raise AssertionError(f"it ended without {words!r}")
+    raise AssertionError(f"the program ended without printing {words!r}")
 
 
-def begin_anew(house: Household) -> int:
-    """Have the exchange killed and back: it has refused nobody yet; give its PID."""
+def restart_exchange(house: Household) -> int:
+    """Kill the exchange and wait for its successor, whose log of drops is empty; return the new PID."""
     with house.ear("exchange") as ear:
         ear.kill("exchange")
         return ear.beats["exchange"].pid
 
 
-def refused(house: Household, words: str) -> None:
-    """Wait until the exchange has logged that it refused something."""
+def wait_for_log(house: Household, words: str) -> None:
+    """Wait until the log of the exchange contains these words."""
     eventually(lambda: words in house.log("exchange"))
 
 
 def pss_kilobytes(pid: int) -> int:
-    """Give a process's proportional share of memory."""
+    """Return a process's proportional share of memory."""
     text = Path(f"/proc/{pid}/smaps_rollup").read_text()
     return next(int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:"))
 
 
-def documented(name: str) -> str:
-    """Give a program as docs/programs.md shows it."""
+def documented_program(name: str) -> str:
+    """Return a program from docs/programs.md."""
     text = (PROJECT / "docs" / "programs.md").read_text()
     found = re.search(rf"^```python\n(# {re.escape(name)}: .*?)^```", text, re.MULTILINE | re.DOTALL)
     assert found, f"docs/programs.md has no {name}"

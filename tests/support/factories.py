@@ -15,11 +15,11 @@ import zmq
 from daemons.bus.message import State
 from daemons.config import device as house
 from daemons.config import loader, tables
-from daemons.config.sun import Almanac
+from daemons.config.sun import SunCalendar
 from daemons.kinds import Machine
 from daemons.processes.device.appliance import Appliance
-from daemons.processes.device.memory import Memory
-from daemons.processes.process import Life, Process
+from daemons.processes.device.memory import DeviceMemory
+from daemons.processes.process import ProcessRun, Process
 from daemons.runtime.clock import Anchor, uptime
 from daemons.runtime.log import open_log
 from daemons.runtime.loop import Loop
@@ -27,28 +27,28 @@ from daemons.storage import lock as lock_module
 from daemons.storage import paths
 from daemons.values import Problem
 
-PATIENCE_SECONDS = 10.0
+TIMEOUT_SECONDS = 10.0
 UTC = tables.zone("UTC")
-BORN = 1_000_000.0
+START_TIME = 1_000_000.0
 """When the devices of the tests began to remember, in wall clock seconds."""
 
 
-def enter(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def enter_run_directory(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Work inside a fresh run directory until the test ends."""
     monkeypatch.chdir(run)
     paths.enter(run)
 
 
-def until(met: Callable[[], bool], what: str) -> None:
+def wait_until(met: Callable[[], bool], what: str) -> None:
     """Wait until something is so; a test that waits too long fails with what it waited for."""
-    end = time.monotonic() + PATIENCE_SECONDS
+    end = time.monotonic() + TIMEOUT_SECONDS
     while not met():
         assert time.monotonic() < end, f"waited in vain for {what}"
         os.sched_yield()
 
 
 @contextmanager
-def context() -> Iterator[zmq.Context[zmq.Socket[bytes]]]:
+def zmq_context() -> Iterator[zmq.Context[zmq.Socket[bytes]]]:
     """Give a zmq context whose sockets are all gone afterwards."""
     opened: list[Any] = []  # a socket that a test forgets is closed here, not by the garbage collector
 
@@ -73,35 +73,35 @@ def device(kind: str, **table: Any) -> house.Device:
     return made
 
 
-def machine(kind: str, pace: float = 1.0, **options: Any) -> Machine[Any, Any]:
+def machine(kind: str, speed: float = 1.0, **options: Any) -> Machine[Any, Any]:
     """Give the state machine of a kind."""
     made = device(kind, **options)
     assert issubclass(made.kind, Machine)
-    return made.kind(made.options, pace)
+    return made.kind(made.options, speed)
 
 
-def machines() -> list[str]:
+def machine_kinds() -> list[str]:
     """Give the word of every kind that drives hardware."""
-    return [word for word in loader.words("kinds") if issubclass(loader.kind(word), Machine)]
+    return [word for word in loader.available("kinds") if issubclass(loader.kind(word), Machine)]
 
 
-def memory(of: Machine[Any, Any], kind: str, now: float = BORN) -> Memory:
+def memory(of: Machine[Any, Any], kind: str, now: float = START_TIME) -> DeviceMemory:
     """Give what a new appliance remembers."""
-    return Memory(
+    return DeviceMemory(
         kind=kind,
         machine=msgspec.Raw(msgspec.json.encode(of.memory_type())),
         anchor=Anchor("a start of this machine", 0.0),
-        at=now,
-        born=BORN,
-        life=Life(1, 1, 0),
+        written_at=now,
+        created_at=START_TIME,
+        life=ProcessRun(1, 1, 0),
     )
 
 
-def appliance(made: house.Device, kind: str, now: float = BORN) -> Appliance:
+def appliance(made: house.Device, kind: str, now: float = START_TIME) -> Appliance:
     """Give a new appliance, before its start."""
     assert issubclass(made.kind, Machine)
     inside = made.kind(made.options)
-    return Appliance(made, inside, memory(inside, kind, now), Almanac(UTC))
+    return Appliance(made, inside, memory(inside, kind, now), SunCalendar(UTC))
 
 
 def state(device: str = "switch", seq: int = 1, boot: int = 1, **fields: Any) -> State:
@@ -112,8 +112,8 @@ def state(device: str = "switch", seq: int = 1, boot: int = 1, **fields: Any) ->
         device=device,
         boot=boot,
         seq=seq,
-        at=turned or BORN,
-        since=turned or BORN,
+        at=turned or START_TIME,
+        since=turned or START_TIME,
         state=fields,
         turned={} if turned is None else dict.fromkeys(fields, turned),
         cause=cause,
@@ -134,14 +134,14 @@ def full_disk(size: int = 0) -> Iterator[None]:
 @contextmanager
 def process(name: str = "exchange") -> Iterator[Process]:
     """Be a process of a house in this run directory."""
-    lock = lock_module.Lock(name)
-    with Process(name, Life(1000, 1, 0), lock, open_log(name), uptime) as made:
+    lock = lock_module.NameLock(name)
+    with Process(name, ProcessRun(1000, 1, 0), lock, open_log(name), uptime) as made:
         yield made
 
 
-def turn_until(loop: Loop, met: Callable[[], Any], what: str) -> None:
+def run_until(loop: Loop, met: Callable[[], Any], what: str) -> None:
     """Have a loop turn until something is so."""
-    end = loop.now() + PATIENCE_SECONDS
+    end = loop.now() + TIMEOUT_SECONDS
 
     def look() -> None:
         if met():
@@ -151,13 +151,13 @@ def turn_until(loop: Loop, met: Callable[[], Any], what: str) -> None:
         else:
             loop.at(loop.now() + 0.002, look)
 
-    loop.ended_by = None
+    loop.stop_reason = None
     look()
-    assert (loop.ended_by or loop.run()) == "met", f"waited in vain for {what}"
+    assert (loop.stop_reason or loop.run()) == "met", f"waited in vain for {what}"
 
 
-def turn_for(loop: Loop, seconds: float) -> None:
+def run_for(loop: Loop, seconds: float) -> None:
     """Have a loop turn for a while, in which something must not happen."""
-    loop.ended_by = None
+    loop.stop_reason = None
     loop.at(loop.now() + seconds, lambda: loop.stop("over"))
     assert loop.run() == "over"

@@ -1,7 +1,7 @@
-"""An attacker at the far door, as a program of its own: `python attacker.py KEYFILE WAY SECONDS`.
+"""A hostile client of the remote gateway: `python hostile_client.py KEYFILE ATTACK SECONDS`.
 
-It holds a key that is known, which is the worst that can be: who has none does not get that far. It
-prints a line when it begins, and how much it has done when it ends.
+It has a valid key, which is the worst case: a client without a key never completes its handshake. It
+prints a line when it begins, and the number of sent messages when it ends.
 """
 
 import os
@@ -13,15 +13,15 @@ from typing import Any
 
 import zmq
 
-SAID = b'{"state": {"status": true, "phase": "on"}}'
+STATE = b'{"state": {"status": true, "phase": "on"}}'
 key = tomllib.loads(Path(sys.argv[1]).read_text())
-way, seconds = sys.argv[2], float(sys.argv[3])
+attack, seconds = sys.argv[2], float(sys.argv[3])
 context: Any = zmq.Context()
 end = time.monotonic() + seconds
 
 
 def connect(kind: int, number: int) -> Any:
-    """Come in by one of the three sockets."""
+    """Connect to one of the three sockets of the gateway."""
     socket = context.socket(kind)
     socket.set(zmq.LINGER, 0)
     socket.set(zmq.SNDHWM, 100_000)
@@ -34,32 +34,32 @@ def connect(kind: int, number: int) -> Any:
     return socket
 
 
-def subscribe_to_all_sorts() -> None:
-    """Very many subscriptions on one connection; libzmq keeps each."""
+def flood_subscriptions() -> None:
+    """Send very many subscriptions on one connection; libzmq keeps each."""
     socket = connect(zmq.XSUB, 0)
     while time.monotonic() < end:
         send(socket, [b"\1" + os.urandom(200)])
 
 
-def say_very_much() -> None:
-    """States of its own device, as quickly as it can, and long ones of others'."""
+def flood_states() -> None:
+    """Send states of its own device, and long ones of other devices, as quickly as possible."""
     socket = connect(zmq.XPUB, 1)
     socket.poll(5000)
     while time.monotonic() < end:
-        send(socket, [b"shed_lamp/state", SAID])
+        send(socket, [b"shed_lamp/state", STATE])
         send(socket, [b"toaster/state", b"x" * 60_000])
 
 
-def ask_very_much() -> None:
-    """Commands without end, and no receipt is ever read."""
+def flood_commands() -> None:
+    """Send commands without end, and read no receipt."""
     socket = connect(zmq.DEALER, 2)
     while time.monotonic() < end:
-        wish = b'{"id":"%s","device":"toaster","command":"fly","deadline":%d}'
-        send(socket, [b"", wish % (os.urandom(5).hex().encode(), int(time.time()) + 250)])
+        command = b'{"id":"%s","device":"toaster","command":"fly","deadline":%d}'
+        send(socket, [b"", command % (os.urandom(5).hex().encode(), int(time.time()) + 250)])
 
 
-def send_too_long() -> None:
-    """Messages that are longer than any may be, on each socket."""
+def send_oversized() -> None:
+    """Send messages above the size limit on each socket."""
     sockets = [connect(kind, number) for number, kind in enumerate((zmq.XSUB, zmq.XPUB, zmq.DEALER))]
     sockets[1].poll(2000)
     while time.monotonic() < end:
@@ -68,8 +68,8 @@ def send_too_long() -> None:
         time.sleep(0.05)
 
 
-def connect_without_end() -> None:
-    """Connection after connection, each with a subscription."""
+def flood_connections() -> None:
+    """Open connection after connection, each with a subscription."""
     sockets: list[Any] = []
     while time.monotonic() < end:
         if len(sockets) < 400:
@@ -79,28 +79,28 @@ def connect_without_end() -> None:
 
 
 def read_nothing() -> None:
-    """Subscribe to everything again and again, and take none of it."""
+    """Subscribe to everything again and again, and read no message."""
     socket = connect(zmq.SUB, 0)
     while time.monotonic() < end:
         socket.subscribe("")
         time.sleep(0.01)
 
 
-done = 0
+sent = 0
 
 
 def send(socket: Any, frames: list[bytes]) -> None:
-    """Send, however much that is."""
-    global done  # noqa: PLW0603
+    """Send a message, and count it; wait a moment when the queue is full."""
+    global sent  # noqa: PLW0603
     try:
         socket.send_multipart(frames, zmq.NOBLOCK)
-        done += 1
+        sent += 1
     except zmq.Again:
         socket.poll(1, zmq.POLLOUT)
 
 
 sys.stdout.write("begins\n")
 sys.stdout.flush()
-globals()[way]()
-sys.stdout.write(f"ends {done}\n")
+globals()[attack]()
+sys.stdout.write(f"ends {sent}\n")
 context.destroy(linger=0)

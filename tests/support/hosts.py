@@ -1,4 +1,4 @@
-"""A house of several hosts, for tests: each lives in a network namespace of its own, with its own clock."""
+"""A house of several hosts for tests: each host is a network namespace, with its own clock."""
 
 import json
 import re
@@ -15,7 +15,7 @@ from typing import Any
 
 from tests.support.clock_shift import WallClock
 from tests.support.house import PATIENCE, PROJECT, Household
-from tests.support.network import Wire
+from tests.support.network import Network
 from tests.support.reaper import kill_all
 
 TWO = """
@@ -78,7 +78,7 @@ turns = { status = true }
 do = "start"
 
 [devices.tally]
-name = "Counts presses of a minute at the most"
+name = "Counts presses that are at most a minute old"
 kind = "light_switch"
 driver = "simulated"
 host = "kitchen"
@@ -99,7 +99,7 @@ turns = { status = true }
 do = "press"
 
 [devices.hasty]
-name = "Counts presses of three seconds at the most"
+name = "Counts presses that are at most three seconds old"
 kind = "light_switch"
 driver = "simulated"
 host = "kitchen"
@@ -115,7 +115,7 @@ device = "bathroom_light"
 turns = { status = false }
 do = "press"
 """
-"""The press of a light in the hall makes toast in the kitchen, in two seconds."""
+"""A press of a light in the hall makes toast in the kitchen, in two seconds."""
 
 THREE = (
     TWO
@@ -141,17 +141,17 @@ port = 0
 host = "attic"
 """
 )
-"""And one in the attic hears both."""
+"""The same with a third host: a lamp in the attic follows both other hosts."""
 
 
-class Watch:
-    """What is heard on one host: what `house watch` prints there, as it comes."""
+class HostMonitor:
+    """The messages on one host, as `house watch --json` prints them there."""
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self.states: dict[str, dict[str, Any]] = {}
-        """The latest state of each device; `heard` is when it came, in monotonic seconds."""
+        """The latest state of each device; `received` is when it came, in monotonic seconds."""
         self.reports: dict[str, dict[str, Any]] = {}
-        """Of each process, the latest word on it of whoever told it last."""
+        """The latest report on each process, by the steward or the exchange."""
         self.beats: dict[str, dict[str, Any]] = {}
         self.all: list[dict[str, Any]] = []
         self._process = process
@@ -160,52 +160,52 @@ class Watch:
 
     def _read(self) -> None:
         for line in self._process.stdout or ():
-            heard = {"heard": time.monotonic(), **json.loads(line)}
-            kind = heard["topic"].split("/")[1]
+            received = {"received": time.monotonic(), **json.loads(line)}
+            kind = received["topic"].split("/")[1]
             table = {"state": self.states, "process": self.reports}.get(kind, self.beats)
             with self._changed:
-                table[heard["device"]] = heard
+                table[received["device"]] = received
                 if table is not self.beats:
-                    self.all.append(heard)
+                    self.all.append(received)
                 self._changed.notify_all()
 
-    def until(self, holds: Callable[["Watch"], Any], patience: float = PATIENCE) -> float:
-        """Listen until something holds; give the seconds that took."""
+    def until(self, holds: Callable[["HostMonitor"], Any], patience: float = PATIENCE) -> float:
+        """Wait until a condition holds, and return the seconds that took; fail after `patience` seconds."""
         began = time.monotonic()
         with self._changed:
             if not self._changed.wait_for(lambda: holds(self), patience):
-                raise AssertionError(f"not within {patience:g} s; heard {self.states}, {self.reports}")
+                raise AssertionError(f"not within {patience:g} s; received {self.states}, {self.reports}")
         return time.monotonic() - began
 
     def next_beat(self, name: str) -> None:
-        """Wait for a device's next sign of life."""
-        before = self.beats[name]["at"]  # it is said again to whoever newly listens
-        self.until(lambda watch: watch.beats[name]["at"] != before)
+        """Wait for a device's next heartbeat."""
+        before = self.beats[name]["at"]  # each new subscription brings the last one again
+        self.until(lambda monitor: monitor.beats[name]["at"] != before)
 
     def shows(self, name: str, **fields: Any) -> bool:
-        """Tell whether a device was last heard with these fields."""
+        """Return whether the latest state of a device has these fields."""
         state = self.states.get(name, {}).get("state", {})
         return bool(state) and all(state.get(key) == value for key, value in fields.items())
 
-    def heard(self, name: str, cause: str) -> float:
-        """Say when (monotonic seconds) a device was first heard to have followed a press; 0.0: never."""
+    def followed_at(self, name: str, cause: str) -> float:
+        """Return when (monotonic seconds) the first state of a device with this cause came; 0.0: never."""
         found = (it for it in self.all if it["device"] == name and it.get("cause") == cause)
-        return next((it["heard"] for it in found if it.get("turned")), 0.0)
+        return next((it["received"] for it in found if it.get("turned")), 0.0)
 
     def life(self, name: str) -> str | None:
-        """Say how a process lives, as it was told last."""
+        """Return the life of a process in its latest report."""
         found: str | None = self.reports.get(name, {}).get("life")
         return found
 
 
-class Hand:
-    """A hand on one host, that presses."""
+class CommandSender:
+    """Sends commands on one host, without starting a process for each."""
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self._process = process
 
     def send(self, device: str, command: str) -> dict[str, Any]:
-        """Send a command; give the receipt."""
+        """Send a command, and return its receipt."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         print(device, command, file=self._process.stdin, flush=True)
@@ -214,31 +214,31 @@ class Hand:
 
 
 class Hosts:
-    """The hosts of one house, by their names."""
+    """The hosts of one house, by name."""
 
     def __init__(
         self,
-        wire: Wire,
+        network: Network,
         make: Callable[..., Household],
         folder: Path,
         toml: str,
         names: Sequence[str],
         clocks: dict[str, float] | None = None,
     ) -> None:
-        """`clocks` says whose clock is wrong from the start, by how many seconds; those can be set later."""
-        self.wire = wire
+        """`clocks` has the error in seconds of each clock that is wrong at first; it can be set later."""
+        self.network = network
         self.houses: dict[str, Household] = {}
         self.clocks = {
             name: WallClock(folder / name / "clock", seconds) for name, seconds in (clocks or {}).items()
         }
         self._names = names
         for name in names:
-            inside = wire.add(name).inside
+            inside = network.add(name).inside
             more = self.clocks[name].environment if name in self.clocks else {}
             self.houses[name] = make(toml, name, inside=inside, environment=more)
         self.each(lambda name: self.houses[name].house("keys", "own"))
         self.tables = "".join(
-            f'\n[hosts.{name}]\naddress = "{wire.ports[name].address}"\n'
+            f'\n[hosts.{name}]\naddress = "{network.ports[name].address}"\n'
             f'public_key = "{self.houses[name].house("keys", "own").stdout.strip()}"\n'
             for name in names
         )
@@ -253,7 +253,7 @@ class Hosts:
             self.houses[name].config.write_text(toml + self.tables)
 
     def each(self, do: Callable[[str], Any]) -> None:
-        """Do something on all hosts at once."""
+        """Call a function for all hosts at once."""
         with ThreadPoolExecutor() as pool:
             list(pool.map(do, self._names))
 
@@ -263,14 +263,14 @@ class Hosts:
             list(pool.map(lambda name: self[name].house("--host", name, "up"), names or self._names))
 
     @contextmanager
-    def watch(self, name: str) -> Iterator[Watch]:
-        """Hear what is heard on a host, once each device of all reachable ones was."""
+    def monitor(self, name: str) -> Iterator[HostMonitor]:
+        """Run `house watch` on a host, and return its messages as they come."""
         with self[name].house_running("watch", "--json") as process:
-            yield Watch(process)
+            yield HostMonitor(process)
 
     @contextmanager
-    def hand(self, name: str) -> Iterator[Hand]:
-        """Have a hand on a host."""
+    def command_sender(self, name: str) -> Iterator[CommandSender]:
+        """Run a sender of commands on a host."""
         house = self[name]
         with subprocess.Popen(
             [*house.inside, sys.executable, "-m", "tests.support.sender"],
@@ -280,43 +280,43 @@ class Hosts:
             stdout=subprocess.PIPE,
             text=True,
         ) as process:
-            yield Hand(process)
+            yield CommandSender(process)
 
-    def together(self, watch: Watch) -> float:
-        """Wait until every device is heard, also those elsewhere."""
+    def wait_until_connected(self, monitor: HostMonitor) -> float:
+        """Wait until each device of every host has published its state on this host; return the seconds."""
         devices = self[self._names[0]].config.read_text()
         names = re.findall(r"^\[devices\.(\w+)\]$", devices, re.MULTILINE)
-        return watch.until(
-            lambda watch: all(
-                name in watch.states
-                and name in watch.beats
-                and watch.reports.get(name, {}).get("life", "running") == "running"
+        return monitor.until(
+            lambda monitor: all(
+                name in monitor.states
+                and name in monitor.beats
+                and monitor.reports.get(name, {}).get("life", "running") == "running"
                 for name in names
             )
         )
 
-    def acted(self, host: str, device: str) -> Counter[str]:
-        """Count how often a device has acted on each press, as it wrote in its log."""
+    def count_actions(self, host: str, device: str) -> Counter[str]:
+        """Return how often a device has acted on each press, by its log."""
         return Counter(
             re.findall(r" INFO +\w+: is (?:on|off|toasting) \[(\S+)\]$", self.log(host, device), re.MULTILINE)
         )
 
     def log(self, host: str, device: str) -> str:
-        """Give a device's log; nothing where there is none yet."""
+        """Return a device's log; empty while there is none."""
         path = self[host].run / "log" / f"{device}.log"
         return path.read_text() if path.exists() else ""
 
-    def starts(self, host: str, device: str) -> Counter[str]:
-        """Count how often hardware was switched on for each press, as it wrote down itself."""
+    def count_starts(self, host: str, device: str) -> Counter[str]:
+        """Return how often hardware was switched on for each press, by the hardware's own log."""
         return Counter(str(line.cause) for line in self[host].witness(device) if line.what == "on")
 
-    def disappear(self, name: str) -> None:
-        """Have a host lose its power."""
-        self.wire.remove(name)
+    def power_off(self, name: str) -> None:
+        """Cut the power of a host: its network and all its processes end at once."""
+        self.network.remove(name)
         while kill_all(str(self[name].run)):
             time.sleep(0.01)
 
-    def reappear(self, name: str) -> None:
-        """Have it back, as its disk has it."""
-        self[name].inside = self.wire.add(name).inside
+    def power_on(self, name: str) -> None:
+        """Start the host again, with what is on its disk."""
+        self[name].inside = self.network.add(name).inside
         self.up(name)

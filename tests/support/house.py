@@ -44,11 +44,11 @@ class Household:
         folder: Path,
         toml: str = BREAKFAST,
         *,
-        nursery: bool = True,
+        prefork: bool = True,
         inside: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        """Without the nursery it is stock supervisord that starts every process by execve.
+        """Without the prefork plugin stock supervisord starts every process by execve.
 
         `inside` are words before each command, which have it run elsewhere; `environment` is what
         its processes find there beside the usual.
@@ -60,9 +60,9 @@ class Household:
         folder.mkdir(parents=True, exist_ok=True)
         self.config.write_text(toml)
         conf = (PROJECT / "supervisord.conf").read_text()
-        section = re.compile(r"\[rpcinterface:nursery\]\n.*\n")
-        self.supervisord.write_text(conf if nursery else section.sub("", conf))
-        assert nursery == bool(section.search(self.supervisord.read_text()))
+        section = re.compile(r"\[rpcinterface:prefork\]\n.*\n")
+        self.supervisord.write_text(conf if prefork else section.sub("", conf))
+        assert prefork == bool(section.search(self.supervisord.read_text()))
 
     @property
     def environment(self) -> dict[str, str]:

@@ -8,7 +8,7 @@ import tomli
 
 from daemons.config import loader
 from daemons.errors import HouseError
-from daemons.values import Problem, read
+from daemons.values import Problem, parse_table
 
 USAGE = """\
 --device takes DRIVER=ADDRESS, such as shelly=192.168.1.20, where there is a broker
@@ -18,7 +18,7 @@ DRIVER=BROKER[:PORT]/NAME, such as tasmota=192.168.1.2/kettle, or the options as
 def owned(text: str) -> tuple[str, dict[str, Any]]:
     """Read one; UsageError says what is wrong with it."""
     word, equals, where = text.partition("=")
-    words = loader.words("drivers")
+    words = loader.available("drivers")
     word = word if word in words else f"mqtt_{word}"
     if not equals or not where or word not in words:
         raise pytest.UsageError(f"{text!r}: {USAGE}; drivers: {', '.join(words)}")
@@ -28,7 +28,7 @@ def owned(text: str) -> tuple[str, dict[str, Any]]:
     except (HouseError, tomli.TOMLDecodeError) as error:
         raise pytest.UsageError(f"{text!r}: {error}") from error
     problems: list[Problem] = []
-    if read(options, kind.options_type, (), problems) is None:
+    if parse_table(options, kind.options_type, (), problems) is None:
         told = "; ".join(": ".join([*map(str, problem.path), problem.text]) for problem in problems)
         raise pytest.UsageError(f"{text!r}: {told}")
     return word, options

@@ -1,4 +1,4 @@
-"""A visitor of the page: HTTP with nothing but the standard library, WebSocket with a foreign one."""
+"""Clients of the page: HTTP with the standard library only, and WebSocket with a foreign library."""
 
 import asyncio
 import http.client
@@ -14,8 +14,8 @@ from websockets.typing import Origin
 
 from tests.support.house import PATIENCE, Household
 
-Heard = dict[str, Any]
-SMALL = """
+LiveMessage = dict[str, Any]
+SMALL_HOUSE = """
 [house]
 watchdog = "60s"
 
@@ -31,11 +31,11 @@ kind = "lamp"
 driver = "simulated"
 room = "Hall"
 """
-"""As small as a house with a page can be."""
+"""The smallest house with a page."""
 
 
-class Answer(NamedTuple):
-    """What came back."""
+class HttpResponse(NamedTuple):
+    """The response to an HTTP request."""
 
     status: int
     headers: http.client.HTTPMessage
@@ -43,21 +43,21 @@ class Answer(NamedTuple):
 
     @property
     def json(self) -> Any:
-        """Give the document."""
+        """Return the decoded JSON document."""
         assert self.headers.get_content_type() == "application/json", self
         return json.loads(self.body)
 
     @property
     def reason(self) -> str:
-        """Give what a refusal says; it is JSON of the documented form."""
-        said = self.json
-        assert sorted(said) == ["error", "reason"]
-        assert said["error"] == http.client.responses[self.status].lower().replace(" ", "_")
-        assert said["reason"]
-        return str(said["reason"])
+        """Return the reason of an error, and check that the document has the documented form."""
+        document = self.json
+        assert sorted(document) == ["error", "reason"]
+        assert document["error"] == http.client.responses[self.status].lower().replace(" ", "_")
+        assert document["reason"]
+        return str(document["reason"])
 
 
-def ask(
+def http_request(
     url: str,
     path: str,
     method: str = "GET",
@@ -66,92 +66,101 @@ def ask(
     source: str = "127.0.0.1",
     context: ssl.SSLContext | None = None,
     **headers: str,
-) -> Answer:
-    """Make one request, with the path as it is written; `source` is the loopback address to come from."""
-    where = urlsplit(url)
-    assert where.hostname is not None
-    assert where.port is not None
+) -> HttpResponse:
+    """Send a request with the path exactly as given; `source` is the client's loopback address."""
+    address = urlsplit(url)
+    assert address.hostname is not None
+    assert address.port is not None
     if context:
-        made: http.client.HTTPConnection = http.client.HTTPSConnection(
-            where.hostname, where.port, timeout=PATIENCE, context=context
+        connection: http.client.HTTPConnection = http.client.HTTPSConnection(
+            address.hostname, address.port, timeout=PATIENCE, context=context
         )
     else:
-        made = http.client.HTTPConnection(
-            where.hostname, where.port, timeout=PATIENCE, source_address=(source, 0)
+        connection = http.client.HTTPConnection(
+            address.hostname, address.port, timeout=PATIENCE, source_address=(source, 0)
         )
     try:
         sent = {key.replace("_", "-"): value for key, value in headers.items()}
-        made.request(method, path if path.startswith(("/", "http")) else "/" + path, body, sent)
-        got = made.getresponse()
-        return Answer(got.status, got.headers, got.read())
+        connection.request(method, path if path.startswith(("/", "http")) else "/" + path, body, sent)
+        response = connection.getresponse()
+        return HttpResponse(response.status, response.headers, response.read())
     finally:
-        made.close()
+        connection.close()
 
 
-def post(url: str, path: str, wish: Any = None, **more: Any) -> Answer:
-    """Have something done over HTTP."""
-    if wish is None:
-        return ask(url, path, "POST", **more)
-    return ask(url, path, "POST", json.dumps(wish).encode(), Content_Type="application/json", **more)
+def http_post(url: str, path: str, document: Any = None, **more: Any) -> HttpResponse:
+    """Send a POST request, with a JSON document or without a body."""
+    if document is None:
+        return http_request(url, path, "POST", **more)
+    body = json.dumps(document).encode()
+    return http_request(url, path, "POST", body, Content_Type="application/json", **more)
 
 
-def url_of(house: Household) -> str:
-    """Wait until a house's page is there, and say where."""
+def page_url(house: Household) -> str:
+    """Wait until the page of a house is served, and return its URL."""
     with house.ear("mirror") as ear:
         ear.until(lambda ear: "mirror" in ear.states and ear.states["mirror"].state["url"])
         return str(ear.states["mirror"].state["url"])
 
 
-class Live:
-    """One who hears the house over the WebSocket."""
+def page_fault(house: Household) -> str:
+    """Wait until the mirror publishes why its page is not served, and return that."""
+    with house.ear("mirror") as ear:
+        ear.until(lambda ear: "mirror" in ear.states and ear.states["mirror"].state["fault"])
+        assert ear.states["mirror"].state["url"] is None
+        return str(ear.states["mirror"].state["fault"])
+
+
+class LiveClient:
+    """A client of the WebSocket."""
 
     def __init__(self, socket: ClientConnection) -> None:
         self.socket = socket
-        self.kept: list[Heard] = []
-        """What was heard while something else was waited for."""
+        self.unread: list[LiveMessage] = []
+        """Messages that arrived while the test waited for another one."""
 
-    async def next(self, *types: str) -> Heard:
-        """Give the next message, or the next of these types."""
+    async def receive(self, *types: str) -> LiveMessage:
+        """Return the next message, or the next one of these types."""
         async with asyncio.timeout(PATIENCE):
             while True:
                 text = await self.socket.recv()
                 assert isinstance(text, str), "every message is one text frame"
-                heard: Heard = json.loads(text)
-                if not types or heard["type"] in types:
-                    return heard
+                message: LiveMessage = json.loads(text)
+                if not types or message["type"] in types:
+                    return message
 
-    async def until(self, holds: Callable[[Heard], Any]) -> list[Heard]:
-        """Give every message up to the first of which something holds."""
-        found: list[Heard] = []
-        while not found or not holds(found[-1]):
-            found.append(await self.next())
+    async def receive_until(self, matches: Callable[[LiveMessage], Any]) -> list[LiveMessage]:
+        """Return all messages up to the first that matches."""
+        found: list[LiveMessage] = []
+        while not found or not matches(found[-1]):
+            found.append(await self.receive())
         return found
 
     async def send(self, **message: Any) -> None:
-        """Say something."""
+        """Send a message."""
         await self.socket.send(json.dumps(message))
 
-    async def do(self, device: str, command: str, **more: Any) -> Heard:
-        """Have something done, and give the receipt or the error."""
+    async def send_command(self, device: str, command: str, **more: Any) -> LiveMessage:
+        """Send a command, and return its receipt or its error."""
         await self.send(type="command", device=device, command=command, **more)
-        return await self.next("receipt", "error")
+        return await self.receive("receipt", "error")
 
 
 @asynccontextmanager
-async def live(url: str, query: str = "", **more: Any) -> AsyncIterator[Live]:
-    """Be connected to the WebSocket of a page."""
+async def live_client(url: str, query: str = "", **more: Any) -> AsyncIterator[LiveClient]:
+    """Connect to the WebSocket of a page."""
     origin = Origin(more.pop("origin")) if "origin" in more else None
-    where = url.replace("http", "ws", 1) + "api/live" + query
-    async with connect(where, origin=origin, proxy=None, **more) as socket:
-        yield Live(socket)
+    address = url.replace("http", "ws", 1) + "api/live" + query
+    async with connect(address, origin=origin, proxy=None, **more) as socket:
+        yield LiveClient(socket)
 
 
-def standing(now: Heard) -> Heard:
-    """Give what is known but for its age, which is another at every telling."""
-    return {key: value for key, value in now.items() if key != "age_seconds"}
+def without_age(status: LiveMessage) -> LiveMessage:
+    """Return a status without its age, which differs in every message."""
+    return {key: value for key, value in status.items() if key != "age_seconds"}
 
 
-def numbers(cursor: str) -> tuple[int, int]:
-    """Give the life of the mirror and the number of the change in a cursor."""
+def parse_cursor(cursor: str) -> tuple[int, int]:
+    """Return the boot of the mirror and the number of the change in a cursor."""
     boot, _, number = cursor.partition("-")
     return int(boot), int(number)

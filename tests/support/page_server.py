@@ -1,29 +1,27 @@
-"""The page without a house: its own code behind a real port, over a board that the test writes on."""
+"""The page without a house: its own code on a real port, with statuses that the test publishes."""
 
 import asyncio
 import io
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-import zmq
-import zmq.asyncio
 from aiohttp import web as aiohttp_web
+from msgspec.structs import replace
 
-from daemons.bus import message
-from daemons.bus.endpoints import command_endpoint
-from daemons.bus.message import Command, Heartbeat, Receipt
+from daemons.bus.message import Heartbeat
 from daemons.bus.presence import PresenceTable
 from daemons.config.roster import Peer
 from daemons.config.tables import Settings
 from daemons.kinds.mirror import Options
-from daemons.processes.mirror.page import Subject
-from daemons.processes.mirror.page.auth import Gate
-from daemons.processes.mirror.page.changes import Board
-from daemons.processes.mirror.page.counters import Tally
-from daemons.processes.mirror.page.http import Page, listen
-from daemons.processes.mirror.page.server import Server
+from daemons.processes.mirror.page import PageContext
+from daemons.processes.mirror.page.auth import AccessPolicy
+from daemons.processes.mirror.page.changes import ChangeLog
+from daemons.processes.mirror.page.counters import Counters
+from daemons.processes.mirror.page.http import PageApp
+from daemons.processes.mirror.page.listener import listen
+from daemons.processes.mirror.page.server import PageServer
 from daemons.runtime.clock import uptime
 from daemons.runtime.log import open_log
 from tests.support import factories
@@ -35,102 +33,69 @@ PEERS = {
     "switch": Peer("Light", "Bathroom", "light_switch"),
 }
 BOOT = 1_700_000_000_000
-"""The life of the mirror that there is not."""
+"""The boot of the mirror that the stub stands for."""
 
 
-class Stand:
-    """What a mirror has, and a hand that puts things up."""
+class PageStub:
+    """Everything that the page reads, without a mirror: the test publishes the states."""
 
     def __init__(self, **options: Any) -> None:
-        self.board, self.tally = Board(), Tally()
-        made = Options(port=0, **options)
-        titles = {name: peer.title for name, peer in PEERS.items() if name != "mirror"}
-        self.table = PresenceTable([*titles, "steward"], made.stale_seconds, made.offline_seconds)
-        self.written = io.StringIO()
-        self.subject = Subject(
+        self.changes, self.counters = ChangeLog(), Counters()
+        mirror_options = Options(port=0, **options)
+        names = [name for name in PEERS if name != "mirror"]
+        self.table = PresenceTable(
+            [*names, "steward"], mirror_options.stale_seconds, mirror_options.offline_seconds
+        )
+        self.log_output = io.StringIO()
+        self.context = PageContext(
             mirror="mirror",
             boot=BOOT,
             settings=Settings(name="Stand"),
-            options=made,
+            options=mirror_options,
             peers=PEERS,
             services=("steward",),
-            board=self.board,
+            changes=self.changes,
             table=self.table,
-            tally=self.tally,
-            log=open_log("stand", self.written),
+            counters=self.counters,
+            log=open_log("stand", self.log_output),
         )
-        self.server = Server(self.subject, 0, lambda _: None)
-        self.gate = Gate(made.address, made.hosts)
+        self.server = PageServer(self.context, 0, lambda _: None)
+        self.policy = AccessPolicy(mirror_options.address, mirror_options.hosts)
         self.url = ""
         self.seq = 0
 
-    def show(self, device: str, **fields: Any) -> None:
-        """Have a device show a state."""
+    def publish_state(self, device: str, **fields: Any) -> None:
+        """Publish a state in the name of a device."""
         self.seq += 1
         self.table.on_message(factories.state(device, seq=self.seq, **fields), uptime())
-        self.board.put(device, self.table.snapshot(device, uptime()), uptime(), heard=True)
+        self.changes.append(device, self.table.status(device, uptime()), uptime(), is_own_state=True)
 
-    def show_all(self) -> None:
-        """Have everybody heard once, with a heartbeat."""
+    def publish_all(self) -> None:
+        """Publish a heartbeat and a state in the name of every process."""
         for name in ("steward", "toaster", "lamp", "switch"):
             beat = Heartbeat(device=name, boot=1, seq=1, at=time.time(), pid=2**22 + 1, restarts=3)
             self.table.on_message(beat, uptime())
-            self.show(name, status=False, phase="idle", power_watts=1.5)
-        own = {**self.table.snapshot("lamp", uptime()), "state": {"message": "All is quiet."}, "pid": None}
-        self.board.put("mirror", own, uptime(), heard=True)
+            self.publish_state(name, status=False, phase="idle", power_watts=1.5)
+        state = {"message": "All is quiet."}
+        own = replace(self.table.status("lamp", uptime()), state=state, pid=None)
+        self.changes.append("mirror", own, uptime(), is_own_state=True)
 
 
 @asynccontextmanager
-async def serving(stand: Stand) -> AsyncIterator[Page]:
-    """Serve its page on a free port, in this loop, until the end."""
-    page = Page(stand.server, stand.gate)
-    runner = aiohttp_web.AppRunner(page.app, access_log=None, shutdown_timeout=0)
+async def serve_page(stub: PageStub) -> AsyncIterator[PageApp]:
+    """Serve the page of a stub on a free port, in this loop."""
+    app = PageApp(stub.server, stub.policy)
+    runner = aiohttp_web.AppRunner(app.app, access_log=None, shutdown_timeout=0)
     await runner.setup()
-    forwarding = asyncio.create_task(page.forwarder.run())
+    sending = asyncio.create_task(app.websocket.run())
     try:
-        await listen(runner, stand.server)
-        assert stand.server.url is not None
-        stand.url = stand.server.url
-        yield page
+        await listen(runner, stub.server)
+        assert stub.server.url is not None
+        stub.url = stub.server.url
+        yield app
     finally:
-        forwarding.cancel()
+        sending.cancel()
         with suppress(asyncio.CancelledError):
-            await forwarding
+            await sending
         await runner.cleanup()
-        page.courier.end()
-
-
-Reply = Callable[[Command], list[Receipt | bytes]]
-
-
-def receipt(outcome: str = "applied", **more: Any) -> Reply:
-    """Answer each command alike."""
-    return lambda command: [
-        Receipt(id=command.id, device="toaster", outcome=outcome, at=1.0, **more)  # type: ignore[arg-type]
-    ]
-
-
-@asynccontextmanager
-async def device(name: str, reply: Reply) -> AsyncIterator[list[Command]]:
-    """Be a device's command socket; gives the commands that it was sent."""
-    context = zmq.asyncio.Context()
-    socket: Any = context.socket(zmq.ROUTER)
-    socket.bind(command_endpoint(name))
-    asked: list[Command] = []
-
-    async def answer() -> None:
-        while True:
-            *envelope, payload = await socket.recv_multipart()
-            asked.append(message.decode_command(payload))
-            for told in reply(asked[-1]):
-                text = told if isinstance(told, bytes) else message.encode(told)
-                await socket.send_multipart([*envelope, text])
-
-    answering = asyncio.create_task(answer())
-    try:
-        yield asked
-    finally:
-        answering.cancel()
-        with suppress(asyncio.CancelledError):
-            await answering
-        context.destroy(linger=0)
+        app.command_client.close()

@@ -1,5 +1,6 @@
-"""A hand in a house: it reads lines of a device and a command from its standard input, sends each, and
-prints the receipt. So a press takes a test a millisecond, and not the start of a `house send`.
+"""Sends commands: reads lines with a device and a command from standard input, and prints each receipt.
+
+So a press takes a test a millisecond, and not as long as `house send` takes to start.
 """
 
 import os
@@ -8,7 +9,8 @@ import sys
 import zmq
 
 from daemons.bus import message
-from daemons.bus.sockets import ask, command
+from daemons.bus.requests.blocking import send_command
+from daemons.bus.requests.protocol import new_command
 
 ANSWER_SECONDS = 20.0
 
@@ -17,7 +19,7 @@ if __name__ == "__main__":
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     for line in sys.stdin:
         device, word = line.split()
-        receipt = ask(context, device, command(word, ANSWER_SECONDS))
+        receipt = send_command(context, device, new_command(word, ANSWER_SECONDS))
         sys.stdout.write(message.encode(receipt).decode() + "\n")
         sys.stdout.flush()
     context.destroy(linger=0)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
-from daemons.bus.message import MOST_PAST, Moment, State
+from daemons.bus.message import MAX_PAST, Moment, State
 
 WORDS = {"hardware": "by hand", "restore": "after a restart", "max_on": "on for too long"}
 """The causes that are no command's id, and may come again."""
@@ -37,7 +37,7 @@ class Press(NamedTuple):
 def turns(state: State) -> Iterator[Turn]:
     """Give the turns that a state tells of, but not how the device went on by itself after each."""
     moments: list[State | Moment] = [*state.past, state]
-    if len(state.past) < MOST_PAST:
+    if len(state.past) < MAX_PAST:
         moments.insert(0, Moment(state={}))  # the first that it remembers is the first that there was
     for before, moment in pairwise(moments):
         if moment.cause is None or not moment.turned:
@@ -63,7 +63,7 @@ class Presses:
     def hear(self, state: State) -> None:
         """Take what a state tells."""
         if state.device in self.hears:
-            if state.device not in self._heard and len(state.past) == MOST_PAST:
+            if state.device not in self._heard and len(state.past) == MAX_PAST:
                 self._known_since = max([self._known_since, *state.past[0].turned.values()])
             self._heard.add(state.device)
             for turn in turns(state):

@@ -19,18 +19,20 @@ from typing import Any
 import zmq
 from rich.console import Console
 
-from daemons.bus import sockets
 from daemons.bus.message import Receipt, Report, State
+from daemons.bus.requests.blocking import send_command
+from daemons.bus.requests.protocol import new_command
+from daemons.bus.sockets import Subscriber
 from daemons.cli.terminal.keys import Keyboard
 from daemons.cli.terminal.presses import Presses
 from daemons.cli.terminal.screen import frame
 from daemons.cli.terminal.view import View, Wish
 from daemons.cli.terminal.window import Window
-from daemons.config.loader import find_kind
+from daemons.config.loader import kind_or_none
 from daemons.config.roster import Roster
 from daemons.config.tables import zone
 from daemons.errors import AlreadyRunning, HouseError, NoAnswer
-from daemons.runtime.jobs import Errands
+from daemons.runtime.jobs import JobPool
 from daemons.runtime.loop import Loop, Timer
 from daemons.supervision import install, operations
 from daemons.supervision.logs import last_lines
@@ -83,8 +85,8 @@ class Viewer:
         self._window = window(self._console)
         self._loop = loop = Loop(time.monotonic)
         try:
-            with loop, Errands(loop) as self._errands, handling(self._signals()), self._window:
-                self._subscriber = sockets.Subscriber(self._context, (), logging.getLogger("house"))
+            with loop, JobPool(loop) as self._jobs, handling(self._signals()), self._window:
+                self._subscriber = Subscriber(self._context, (), logging.getLogger("house"))
                 loop.watch(self._subscriber.socket, self._hear)
                 if self._window.keyboard:
                     loop.watch(self._window.keyboard.file, self._take_keys)
@@ -97,9 +99,9 @@ class Viewer:
         finally:
             self._house.close()
             self._context.destroy(linger=0)
-        if loop.ended_by in ("SIGTERM", "SIGHUP", "SIGQUIT"):
-            signal.signal(signal.Signals[loop.ended_by], signal.SIG_DFL)
-            signal.raise_signal(signal.Signals[loop.ended_by])
+        if loop.stop_reason in ("SIGTERM", "SIGHUP", "SIGQUIT"):
+            signal.signal(signal.Signals[loop.stop_reason], signal.SIG_DFL)
+            signal.raise_signal(signal.Signals[loop.stop_reason])
 
     def _signals(self) -> dict[signal.Signals, Callable[..., object]]:
         return {
@@ -112,7 +114,7 @@ class Viewer:
 
     def _again(self) -> None:
         """Go on after we were stopped, by whomever; a terminal that is closed sends this as well."""
-        if self._loop.ended_by is None:
+        if self._loop.stop_reason is None:
             self._window.take()
         self._loop.at(0, lambda: self._draw(anew=True))
 
@@ -122,7 +124,7 @@ class Viewer:
         if installed != self._installed and (installed or not self._installed) and not self._is_looking:
             self._installed = installed
             self._move_in()
-        self._subscriber.renew()
+        self._subscriber.reconnect_silent()
         self._soon(0)
 
     def _move_in(self) -> None:
@@ -130,14 +132,14 @@ class Viewer:
         self._house.close()
         self._roster, self._ask = self._house.enter_context(self._asking())
         peers = self._roster.peers
-        kinds = {name: find_kind(peer.kind) for name, peer in peers.items()}
+        kinds = {name: kind_or_none(peer.kind) for name, peer in peers.items()}
         self._view.commands = {
             name: tuple(command.__name__.lower() for command in kind.commands)
             for name, kind in kinds.items()
             if kind
         }
         self._presses.hears = {
-            name: peer.hears for name, peer in peers.items() if self._view.commands.get(name)
+            name: peer.subscriptions for name, peer in peers.items() if self._view.commands.get(name)
         }
         wanted = {*peers, *self._roster.services}
         for name in wanted:
@@ -176,7 +178,7 @@ class Viewer:
             self._is_late = True
             return
         self._is_looking, self._is_late, self._looked = True, False, self._loop.now()
-        self._errands.run(self._ask, self._see)
+        self._jobs.submit(self._ask, self._see)
 
     def _see(self, answer: "Future[Any]") -> None:
         """Show the answer."""
@@ -232,8 +234,8 @@ class Viewer:
                 )
             self._soon(CHANGE_SECONDS)
 
-        self._errands.run(
-            lambda: sockets.ask(self._context, wish.device, sockets.command(wish.command, PATIENCE_SECONDS)),
+        self._jobs.submit(
+            lambda: send_command(self._context, wish.device, new_command(wish.command, PATIENCE_SECONDS)),
             answered,
         )
 
@@ -263,7 +265,7 @@ class Viewer:
                 self._tell(f"{title}: not restarted; {error}", "red")
             self._soon(CHANGE_SECONDS)
 
-        self._errands.run(work, done)
+        self._jobs.submit(work, done)
 
     def _tell(self, text: str, style: str) -> None:
         self._view.tell(time.time(), text, style)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from daemons.errors import PlaceError
+from daemons.errors import StorageError
 
 SecretFile = Annotated[str, Meta(pattern=r"^/.")]
 """How an option names such a file: an absolute path."""
@@ -32,9 +32,9 @@ def read_secret(device: str, file: str | None) -> str | None:
             line = opened.readline(4096).rstrip("\r\n")
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise PlaceError(f"the password file {path} cannot be read: {why}") from error
+        raise StorageError(f"the password file {path} cannot be read: {why}") from error
     if stat.S_IMODE(mode) & 0o077:
-        raise PlaceError(f"the password file {path} can be read by others; `chmod 600 {path}` mends that")
+        raise StorageError(f"the password file {path} can be read by others; `chmod 600 {path}` mends that")
     if not line:
-        raise PlaceError(f"the password file {path} is empty; its first line is the password")
+        raise StorageError(f"the password file {path} is empty; its first line is the password")
     return line

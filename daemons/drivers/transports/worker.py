@@ -8,7 +8,6 @@ hardware gave last. Neither side ever waits for the other, and nothing queues up
 import asyncio
 import logging
 import os
-import random
 import uuid
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -21,6 +20,7 @@ from msgspec.structs import replace
 
 from daemons.errors import HouseError
 from daemons.kinds import Press, Reading, Setting, Touch
+from daemons.runtime.backoff import backoff_seconds, with_jitter
 from daemons.runtime.clock import uptime
 
 FIRST_PAUSE_SECONDS = 0.5
@@ -211,15 +211,16 @@ class Worker:
 
     async def _keep_on(self) -> None:
         self._task = asyncio.current_task()
-        pause = FIRST_PAUSE_SECONDS
+        failures = 0
         while True:
             why = await self._try()
             if self._line.has_told():
-                pause = FIRST_PAUSE_SECONDS
+                failures = 0
+            failures += 1
             self._line.lose(why)
             await asyncio.sleep(ATTEMPT_AT_ONCE_SECONDS)
-            await self._line.wish(pause * random.uniform(0.5, 1.0))  # noqa: S311  not a secret
-            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+            pause = backoff_seconds(failures, FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
+            await self._line.wish(with_jitter(pause))
 
     async def _try(self) -> str:
         """Hold one connection to its end, and say why it has ended."""

@@ -1,10 +1,10 @@
-"""A command as it comes by MQTT: plain, or as JSON; and which of them are not obeyed. Pure.
+"""Commands from MQTT: how a payload is parsed, and how duplicates are detected. Pure.
 
-MQTT 3.1.1 knows no expiry and repeats what was not acknowledged, also to a broker that had passed
-it on before it died. So what was repeated is known by its id: the first time an id is heard its
-deadline is set, and it stays that for ever, so a repetition finds the first one's receipt or is
-expired. What has no id can only be guessed: the first that says the same as one just before the
-broker was lost is taken for its repetition, unless it ends something.
+MQTT 3.1.1 has no expiry. It repeats a message that was not acknowledged, also through a broker that
+had already passed it on before it died. A duplicate with an id is safe: the deadline of an id is set
+when it first arrives and never changes, so a repetition gets the first receipt or is expired. Without
+an id, the filter has to guess: if a message equals one from just before the loss of the broker, the
+first such message counts as its repetition, unless the command switches off.
 """
 
 import json
@@ -21,78 +21,80 @@ from daemons.errors import Rejected
 from daemons.kinds import Kind
 from daemons.processes.bridge.topics import Address
 
-LONGEST = 16 * 1024
-"""Bytes of a payload."""
-USUAL_SECONDS, LONGEST_SECONDS = 5.0, 60.0
-"""How long a command may take to be obeyed when it does not say, and at the most."""
-MOST_IDS = 500
+MAX_PAYLOAD_BYTES = 16 * 1024
+"""The longest payload."""
+DEFAULT_SECONDS, MAX_SECONDS = 5.0, 60.0
+"""How long a command is valid by default, and at most."""
+MAX_IDS = 500
 """How many ids are remembered."""
-LATELY_SECONDS = 10.0
-"""So long before the broker was lost, a command may not have been acknowledged to its sender."""
+UNACKNOWLEDGED_SECONDS = 10.0
+"""For so long before the loss of the broker, its acknowledgement may not have reached the sender."""
 REPETITION_SECONDS = 30.0
-"""So long after the broker is back, such a command may come again."""
-ENDS = ("off", "stop")
-"""The commands that are obeyed in any doubt: done twice they do no harm, not done they may."""
+"""For so long after the broker is back, such a command may be repeated."""
+SAFE_COMMANDS = ("off", "stop")
+"""The commands that are always carried out: twice they do no harm, and not at all they may."""
 PRESS = "PRESS"
-"""The payload of a command that says nothing beside itself, in Home Assistant's word."""
-EMPTY = "an empty payload takes back what was retained, and is no command; PRESS, or {}, is one"
+"""The payload of a command without arguments, as Home Assistant sends it."""
+EMPTY = "an empty payload clears a retained message and is no command; send PRESS or {}"
 WORD = re.compile(r"[!-~]{1,64}")
 
 
-class Order(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A command as JSON; on a topic that ends in its word it need not be said again."""
+class BrokerCommand(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A command as JSON; `command` may be missing if the topic contains it."""
 
     command: Identifier | None = None
     args: Annotated[dict[Identifier, Scalar], Meta(max_length=20)] = {}
     id: Identifier | None = None
-    timeout_seconds: Annotated[float, Meta(ge=0.01, le=LONGEST_SECONDS)] = USUAL_SECONDS
-    """From its arrival on."""
+    timeout_seconds: Annotated[float, Meta(ge=0.01, le=MAX_SECONDS)] = DEFAULT_SECONDS
+    """How long the command is valid after its arrival."""
     deadline: Unix | None = None
-    """Unix seconds, by this house's clock; `timeout_seconds` counts as well."""
+    """Unix seconds by the clock of this house; the earlier of it and `timeout_seconds` counts."""
 
 
-_decode = msgspec.json.Decoder(Order).decode
+_decode = msgspec.json.Decoder(BrokerCommand).decode
 
 
-def read_order(address: Address, payload: bytes, kinds: Mapping[str, type[Kind] | None]) -> Order:
-    """Read a payload: its command is set; Rejected says what is wrong with it."""
+def parse_command(address: Address, payload: bytes, kinds: Mapping[str, type[Kind] | None]) -> BrokerCommand:
+    """Parse a payload to a command whose `command` is set; raises Rejected with the reason."""
     if address.device not in kinds:
-        raise Rejected(f"there is no device {address.device!r}")
-    if len(payload) > LONGEST:
-        raise Rejected(f"{len(payload)} bytes where at most {LONGEST} are taken")
+        raise Rejected(f"unknown device {address.device!r}")
+    if len(payload) > MAX_PAYLOAD_BYTES:
+        raise Rejected(f"{len(payload)} bytes; a command has at most {MAX_PAYLOAD_BYTES}")
     try:
         text = payload.decode().strip()
-        order = _decode(text) if text.startswith("{") else _plain(address, text, kinds[address.device])
+        broker_command = (
+            _decode(text) if text.startswith("{") else _plain(address, text, kinds[address.device])
+        )
     except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
-        raise Rejected(f"that is no command: {error}") from error
-    word = order.command or address.word
+        raise Rejected(f"this is no command: {error}") from error
+    word = broker_command.command or address.word
     if word is None:
-        raise Rejected("it does not say which command it is")
+        raise Rejected("the command is missing; add it to the topic or to the payload")
     if address.word not in (None, word):
-        raise Rejected(f"its topic says {address.word!r} and its payload {word!r}")
-    return structs.replace(order, command=word)
+        raise Rejected(f"the topic has the command {address.word!r} and the payload {word!r}")
+    return structs.replace(broker_command, command=word)
 
 
-def _plain(address: Address, text: str, kind: type[Kind] | None) -> Order:
-    """Read a plain payload: the word of a command, or, on a command's own topic, its first argument."""
+def _plain(address: Address, text: str, kind: type[Kind] | None) -> BrokerCommand:
+    """Parse a plain payload: a command, or the first argument of the command in the topic."""
     if not text:
         raise Rejected(EMPTY)
     if address.word is None:
         if not WORD.fullmatch(text):
-            raise Rejected("that is no command; a word such as ON, or a JSON object, is")
-        return Order(command=text.lower())
+            raise Rejected("this is no command; send a word such as ON, or a JSON object")
+        return BrokerCommand(command=text.lower())
     if text == PRESS:
-        return Order()
+        return BrokerCommand()
     commands = {command.__name__.lower(): command for command in (kind.commands if kind else ())}
     command = commands.get(address.word)
     names = [field.encode_name for field in structs.fields(command)] if command else []
     if not names:
         raise Rejected(f"{address.word!r} takes no argument; its payload is {PRESS}")
-    return Order(args={names[0]: _value(text)})
+    return BrokerCommand(args={names[0]: _value(text)})
 
 
 def _value(text: str) -> Scalar:
-    """Read a plain argument: a number or a truth where it looks like one, otherwise text."""
+    """Parse a plain argument: a JSON number or boolean, otherwise text."""
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
@@ -102,59 +104,62 @@ def _value(text: str) -> Scalar:
     return found if isinstance(found, bool | int | float) else text[:1000]
 
 
-class Ledger(Struct, frozen=True, kw_only=True):
-    """What was heard before; remembered across a crash, and written down before a command is passed on."""
+class CommandLedger(Struct, frozen=True, kw_only=True):
+    """The ids of earlier commands; written to the journal before a command is forwarded."""
 
     deadlines: dict[str, float] = {}
-    """By device and id, until when (Unix seconds) that command may be obeyed; the oldest first."""
+    """By device and id, the deadline (Unix seconds) of a command; the oldest first."""
 
 
-def enter(ledger: Ledger, device: str, order: Order, now: float) -> tuple[Ledger, float]:
-    """Take down a command; give until when it may be obeyed, which a repetition does not change."""
+def register(
+    ledger: CommandLedger, device: str, broker_command: BrokerCommand, now: float
+) -> tuple[CommandLedger, float]:
+    """Register a command; return the ledger and the deadline, which a repetition does not change."""
     until = min(
-        now + order.timeout_seconds, now + order.timeout_seconds if order.deadline is None else order.deadline
+        now + broker_command.timeout_seconds,
+        now + broker_command.timeout_seconds if broker_command.deadline is None else broker_command.deadline,
     )
-    if order.id is None:
+    if broker_command.id is None:
         return ledger, until
-    key = f"{device} {order.id}"
+    key = f"{device} {broker_command.id}"
     if key in ledger.deadlines:
         return ledger, ledger.deadlines[key]
     kept = (
-        dict(list(ledger.deadlines.items())[1 - MOST_IDS :])
-        if len(ledger.deadlines) >= MOST_IDS
+        dict(list(ledger.deadlines.items())[1 - MAX_IDS :])
+        if len(ledger.deadlines) >= MAX_IDS
         else ledger.deadlines
     )
     return structs.replace(ledger, deadlines={**kept, key: until}), until
 
 
-class Doubt:
-    """Which commands without an id may come again after the broker was lost; each of them once.
+class DuplicateFilter:
+    """Detects commands without an id that are repeated after a loss of the broker, each once.
 
     All times are steady seconds.
     """
 
     def __init__(self) -> None:
-        self._lately: deque[tuple[str, float]] = deque(maxlen=MOST_IDS)
-        """What was obeyed, and when; its words are its topic and its payload."""
-        self._again: Counter[str] = Counter()
+        self._recent: deque[tuple[str, float]] = deque(maxlen=MAX_IDS)
+        """The key and the time of recent commands; a key is made of topic and payload."""
+        self._expected: Counter[str] = Counter()
         self._until = 0.0
 
-    def note(self, words: str, now: float) -> None:
-        """Take down one that is obeyed, and that its sender repeats when it gets no acknowledgement."""
-        self._lately.append((words, now))
+    def record(self, key: str, now: float) -> None:
+        """Record a command that its sender repeats if it gets no acknowledgement."""
+        self._recent.append((key, now))
 
-    def lose(self, now: float) -> None:
-        """Take note that the broker is lost."""
-        self._again = Counter(words for words, at in self._lately if now - at < LATELY_SECONDS)
-        self._lately.clear()
+    def on_broker_lost(self, now: float) -> None:
+        """Note that the broker is lost."""
+        self._expected = Counter(key for key, at in self._recent if now - at < UNACKNOWLEDGED_SECONDS)
+        self._recent.clear()
 
-    def begin(self, now: float) -> None:
-        """Take note that it is back."""
+    def on_broker_back(self, now: float) -> None:
+        """Note that the broker is back."""
         self._until = now + REPETITION_SECONDS
 
-    def is_repetition(self, words: str, now: float) -> bool:
-        """Tell whether this is one of them; the same words a second time are a wish of their own."""
-        if now >= self._until or not self._again[words]:
+    def is_duplicate(self, key: str, now: float) -> bool:
+        """Return whether a command is a repetition; a second equal one is a new command."""
+        if now >= self._until or not self._expected[key]:
             return False
-        self._again[words] -= 1
+        self._expected[key] -= 1
         return True

@@ -1,8 +1,8 @@
-"""How Home Assistant is told of a house: MQTT discovery in both of its forms. Pure.
+"""The MQTT discovery messages for Home Assistant, in both forms. Pure.
 
-The form "device" says a device with all of its entities on one topic, as Home Assistant wants it
-since 2024.11; the form "component" says each entity on one of its own, as all versions take it
-(home-assistant.io/integrations/mqtt, MQTT discovery). What a device's entities are, `entity` says.
+The form "device" announces a device with all of its entities on one topic, as Home Assistant prefers
+since 2024.11. The form "component" announces each entity on a topic of its own, as all versions accept
+(home-assistant.io/integrations/mqtt, MQTT discovery). entities.py makes the entities of a device.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,24 +10,24 @@ from typing import Any
 
 from daemons import __version__
 from daemons.config.tables import DEFAULT_ROOM
-from daemons.processes.bridge.entities import FROM_HARDWARE, QOS, Config, Entity, Subject, words
+from daemons.processes.bridge.entities import FROM_HARDWARE, QOS, BridgedDevice, Config, Entity, words
 from daemons.processes.bridge.topics import OFFLINE, ONLINE, Topics
 
 MIGRATION = b'{"migrate_discovery": true}'
-"""Said on a topic of discovery before its entities come by another, so that they are kept as they are."""
+"""The payload that makes Home Assistant keep entities which move to another discovery topic."""
 
 SHARED = ("availability", "availability_mode")
-"""What the form "device" may say once for all entities; one that has its own goes by that."""
+"""The keys that the form "device" may set once for all entities."""
 
 
-def announce(
-    form: str, prefix: str, subjects: Iterable[Subject], topics: Topics, title: str
+def discovery_messages(
+    form: str, prefix: str, bridged_devices: Iterable[BridgedDevice], topics: Topics, title: str
 ) -> dict[str, Config]:
-    """Give each topic of discovery with what shall stand there; none when the form is "off"."""
+    """Return the configuration for each discovery topic; nothing if the form is "off"."""
     if form == "off":
         return {}
     devices = [(topics.node(), _house(topics, title), [_bridge(topics)])]
-    for subject in subjects:
+    for subject in bridged_devices:
         devices.append((topics.node(subject.name), _device(subject, topics), subject.entities(topics)))
     found: dict[str, Config] = {}
     for node, device, entities in devices:
@@ -47,7 +47,7 @@ def announce(
 
 
 def _common(configs: Sequence[Config]) -> Config:
-    """Give what most entities of a device have in common, of what may be said once for all of them."""
+    """Return the most frequent value of each key that may be set once for all entities."""
     common = {}
     for key in SHARED:
         if all(key in config for config in configs):
@@ -59,13 +59,13 @@ def _without(config: Config, common: Config) -> Config:
     return {key: value for key, value in config.items() if key not in common or value != common[key]}
 
 
-def told(state: Mapping[str, Any]) -> frozenset[str]:
-    """Name what this state tells of what only some hardware does."""
+def hardware_fields(state: Mapping[str, Any]) -> frozenset[str]:
+    """Return the fields of a state that only some hardware reports."""
     return frozenset(name for name, value in state.items() if name in FROM_HARDWARE and value is not None)
 
 
-def node_of(topic: str, prefix: str) -> str | None:
-    """Give the node that a topic of discovery is about; nothing when it is no such topic."""
+def node_of_topic(topic: str, prefix: str) -> str | None:
+    """Return the node id of a discovery topic; None for any other topic."""
     levels = topic.removeprefix(f"{prefix}/").split("/")
     if not topic.startswith(f"{prefix}/") or levels[-1] != "config" or len(levels) not in (3, 4):
         return None
@@ -73,7 +73,7 @@ def node_of(topic: str, prefix: str) -> str | None:
 
 
 def _house(topics: Topics, title: str) -> Config:
-    """Give the device that stands for the house itself."""
+    """Return the device entry of the house itself."""
     return {
         "identifiers": [topics.node()],
         "name": title,
@@ -84,7 +84,7 @@ def _house(topics: Topics, title: str) -> Config:
 
 
 def _bridge(topics: Topics) -> Entity:
-    """Give the entity that says whether the bridge is there."""
+    """Return the entity that shows whether the bridge is online."""
     config = {
         "name": "Bridge",
         "device_class": "connectivity",
@@ -97,8 +97,8 @@ def _bridge(topics: Topics) -> Entity:
     return Entity("binary_sensor", "bridge", config)
 
 
-def _device(subject: Subject, topics: Topics) -> Config:
-    """Give a device, which its entities have in common."""
+def _device(subject: BridgedDevice, topics: Topics) -> Config:
+    """Return the device entry that all entities of a device share."""
     room = subject.peer.room
     return {
         "identifiers": [topics.node(subject.name)],

@@ -1,10 +1,10 @@
-"""What a device is in Home Assistant: entities, made from what its kind declares. Pure.
+"""The Home Assistant entities of a device, made from the declaration of its kind. Pure.
 
-There is no list of kinds here. What a kind can be told (its commands) and what it shows (its
-fields, each with the unit in its name) say what it is: what opens and closes is a cover, what
-keeps a temperature is a climate, what goes on and off is a switch or a light, what is pressed is
-an event. The commands that are left are buttons, the fields that are left are sensors. Of what
-only some hardware tells, there is an entity once this hardware has told it.
+There is no list of kinds here. The commands of a kind and its fields (each with the
+unit in its name) decide: a device that opens and closes is a cover, one that keeps a temperature is a
+climate, one that goes on and off is a switch or a light, and one that is pressed is an event. The other
+commands become buttons, and the other fields become sensors. An optional
+measurement becomes an entity once the hardware has reported it.
 
 The keys are Home Assistant's (home-assistant.io/integrations, the page of each component with mqtt).
 """
@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_ori
 
 from msgspec import Meta, Struct, structs
 
-from daemons.bus.presence import PRESENCES
+from daemons.bus.status import PRESENCES
 from daemons.config.roster import Peer
 from daemons.kinds import TOUCHES, Kind, Link, Reading
 from daemons.processes.bridge.topics import OFFLINE, ONLINE, Topics
@@ -22,12 +22,12 @@ from daemons.processes.bridge.topics import OFFLINE, ONLINE, Topics
 Config = dict[str, Any]
 QOS = 1
 MAIN = "main"
-"""The key of the entity that is the device itself; it has the device's name."""
+"""The key of the main entity, which has the name of the device."""
 LONGEST_STATE = 255
 """Characters of a state in Home Assistant."""
 TEMPERATURE_STEP = 0.5
 MIRED = 1_000_000
-"""Mireds times kelvins; a light's templates are told in mireds, in every version."""
+"""Mireds times kelvins: every version uses mireds in the templates of a light."""
 
 ASKED = "brightness is defined or color_temp is defined"
 BRIGHTNESS = (
@@ -38,11 +38,11 @@ COLOUR_TEMPERATURE = (
     f"((({MIRED} / color_temp) if color_temp is defined else state_attr(entity_id, 'color_temp_kelvin'))"
     f" | int(0) or none) if {ASKED} else none"
 )
-"""What a light is asked for: where one of the two is, the other stays as it is; else it goes on as usual."""
+"""The arguments of a light: if one of the two is given, the other keeps its value; otherwise none is sent."""
 
 
 class Unit(NamedTuple):
-    """What the end of a field's name says of its value, in Home Assistant's words."""
+    """The unit that ends the name of a field, in the terms of Home Assistant."""
 
     symbol: str
     device_class: str | None = None
@@ -64,58 +64,58 @@ UNITS = {
     "bytes": Unit("B", "data_size"),
 }
 CLASSES = {"battery_percent": "battery", "humidity_percent": "humidity"}
-"""The fields whose device class is not that of their unit."""
+"""The fields whose device class is not the one of their unit."""
 DETECTIONS = {"motion": "motion", "opening": "opening", "water": "moisture", "smoke": "smoke", "gas": "gas"}
-"""What is detected, with Home Assistant's word for it; another word has none."""
+"""What a sensor detects, and its device class in Home Assistant."""
 FROM_HARDWARE = frozenset(
     field.name for field in structs.fields(Reading) if any(field.name.endswith(f"_{end}") for end in UNITS)
 )
-"""What only some hardware measures."""
+"""The optional measurements: only some hardware reports them."""
 LINK = frozenset(field.encode_name for field in structs.fields(Link))
 
 
 class Entity(NamedTuple):
-    """One entity: its component, what tells it from the others of its device, and its configuration."""
+    """One entity: its component, its key within the device, and its configuration."""
 
     component: str
     key: str
     config: Config
 
 
-class Subject(Struct, frozen=True, kw_only=True):
-    """A device, and all that matters of it here."""
+class BridgedDevice(Struct, frozen=True, kw_only=True):
+    """A device, and what its entities depend on."""
 
     name: str
     peer: Peer
     kind: type[Kind]
-    told: frozenset[str] = frozenset()
-    """What only some hardware tells, and this one has told."""
-    obeys: bool = True
-    """Whether commands are taken for it."""
+    hardware_fields: frozenset[str] = frozenset()
+    """The optional measurements that its hardware has reported."""
+    accepts_commands: bool = True
+    """Whether the bridge accepts commands for it."""
 
     def entities(self, topics: Topics) -> list[Entity]:
-        """Give what it is, its buttons, and what else it shows."""
-        return Maker(self, topics).make()
+        """Return the main entity, the buttons and the sensors of the device."""
+        return EntityBuilder(self, topics).make()
 
 
-class Maker:
-    """Makes the entities of one device; what one of them has taken is not shown by another."""
+class EntityBuilder:
+    """Makes the entities of one device; each field and command belongs to one entity only."""
 
-    def __init__(self, subject: Subject, topics: Topics) -> None:
+    def __init__(self, subject: BridgedDevice, topics: Topics) -> None:
         kind = subject.kind
         self._subject = subject
         self._topics = topics
         self._state = topics.state(subject.name)
-        self._commands = {c.__name__.lower(): c for c in kind.commands} if subject.obeys else {}
+        self._commands = {c.__name__.lower(): c for c in kind.commands} if subject.accepts_commands else {}
         self._fields = {
             name: type_
             for name, type_ in kind.fields().items()
-            if name not in FROM_HARDWARE or not is_optional(type_) or name in subject.told
+            if name not in FROM_HARDWARE or not is_optional(type_) or name in subject.hardware_fields
         }
         self._drives = bool(getattr(kind, "drives", True))
 
     def make(self) -> list[Entity]:
-        """Give them."""
+        """Return all entities of the device."""
         main = self._main()
         found = [main] if main else []
         found += [self._button(word) for word in self._commands]
@@ -124,7 +124,7 @@ class Maker:
                 found.append(entity)
         return [*found, self._process()]
 
-    # What it is
+    # The main entity
 
     def _main(self) -> Entity | None:
         commands, fields = self._commands.keys(), self._fields.keys()
@@ -141,7 +141,7 @@ class Maker:
     def _switch(self) -> Entity:
         self._take("on", "off", "toggle", "status")
         template = shown("'on' if {} else 'off'", "status")
-        return self._obeying("switch", payload_on="on", payload_off="off", value_template=template)
+        return self._commanded("switch", payload_on="on", payload_off="off", value_template=template)
 
     def _light(self) -> Entity:
         settable = {field.encode_name for field in structs.fields(self._commands["on"])} & self._fields.keys()
@@ -155,7 +155,7 @@ class Maker:
             more["color_temp_template"] = shown(mireds, "colour_temperature_kelvin")
         given = ", ".join(f"'{arg}': {value}" for arg, value in args.items())
         self._take("on", "off", "toggle", "status", "brightness_percent", "colour_temperature_kelvin")
-        return self._obeying(
+        return self._commanded(
             "light",
             schema="template",
             command_on_template=f"{{{{ {{'command': 'on', 'args': {{{given}}}}} | to_json }}}}",
@@ -176,7 +176,7 @@ class Maker:
                 self._take("set")
         self._take("open", "close", "stop", "status", "phase", "position_percent")
         template = shown(state, "phase")
-        return self._obeying(
+        return self._commanded(
             "cover", payload_open="open", payload_close="close", value_template=template, **more
         )
 
@@ -216,10 +216,10 @@ class Maker:
         self._take("status", "phase", "last")
         return self._entity("event", MAIN, None, state_topic=topic, event_types=types, device_class="button")
 
-    # What else it can be told, and shows
+    # Buttons and sensors
 
     def _button(self, word: str) -> Entity:
-        # Each press has an id of its own, so that one that MQTT delivers twice is done once.
+        # Each press has its own id, so that a press that MQTT delivers twice counts once.
         template = "{{ {'id': 'ha-%.6f' % as_timestamp(now())} | to_json }}"
         topic = self._topics.command(self._subject.name, word)
         return self._entity("button", word, words(word), command_topic=topic, command_template=template)
@@ -227,7 +227,9 @@ class Maker:
     def _shown(self, name: str, type_: Any) -> Entity | None:
         plain = parts(type_) - {NoneType}
         if name == "reachable":
-            return self._truth(name, "Hardware", device_class="connectivity", entity_category="diagnostic")
+            return self._binary_sensor(
+                name, "Hardware", device_class="connectivity", entity_category="diagnostic"
+            )
         if name == "fault":
             return self._problem()
         if name in LINK or (name == "power_watts" and not self._drives):
@@ -235,7 +237,7 @@ class Maker:
         if name == "status":
             return self._status()
         if plain == {bool}:
-            return self._truth(name, words(name))
+            return self._binary_sensor(name, words(name))
         if options := literals(type_):
             return self._choice(name, options, nothing=is_optional(type_))
         if plain and plain <= {int, float}:
@@ -243,12 +245,12 @@ class Maker:
         if plain == {str}:
             more = {"entity_category": "diagnostic"} if is_optional(type_) else {}
             template = shown(f"({{}} or '')[:{LONGEST_STATE}]", name)
-            return self._telling("sensor", name, words(name), value_template=template, **more)
+            return self._reporting("sensor", name, words(name), value_template=template, **more)
         return None
 
     def _problem(self) -> Entity:
         why = "{{ {'fault': value_json.state.fault} | to_json }}"
-        return self._truth(
+        return self._binary_sensor(
             "fault",
             "Problem",
             device_class="problem",
@@ -260,23 +262,23 @@ class Maker:
     def _status(self) -> Entity | None:
         detects = self._subject.peer.detects
         if detects is None:
-            return self._truth("status", "On") if self._drives else None
+            return self._binary_sensor("status", "On") if self._drives else None
         more = {"device_class": DETECTIONS[detects]} if detects in DETECTIONS else {}
         template = shown("'on' if {} else 'off'", "status")
-        if "phase" in self._fields:  # what is not known to be quiet is not quiet
+        if "phase" in self._fields:  # an unknown state does not count as quiet
             quiet = "('off' if {1} not in ('unknown', 'stale') else none)"
             template = shown(f"'on' if {{0}} else {quiet}", "status", "phase")
-        return self._truth("status", words(detects), **{"value_template": template, **more})
+        return self._binary_sensor("status", words(detects), **{"value_template": template, **more})
 
     def _number(self, name: str) -> Entity:
         end = next((end for end in UNITS if name == end or name.endswith(f"_{end}")), None)
         template = shown("{}", name)
         if end is None:  # a count
             more = {"state_class": "measurement", "entity_category": "diagnostic"}
-            return self._telling("sensor", name, words(name), value_template=template, **more)
+            return self._reporting("sensor", name, words(name), value_template=template, **more)
         unit = UNITS[end]
         class_ = CLASSES.get(name, unit.device_class)
-        return self._telling(
+        return self._reporting(
             "sensor",
             name,
             words(name.removesuffix(end).strip("_") or end),
@@ -289,12 +291,12 @@ class Maker:
     def _choice(self, name: str, options: list[str], *, nothing: bool) -> Entity:
         template = shown("{}" if not nothing else "{} or 'none'", name)
         options = [*options, "none"] if nothing else options
-        return self._telling(
+        return self._reporting(
             "sensor", name, words(name), value_template=template, device_class="enum", options=options
         )
 
     def _process(self) -> Entity:
-        # It is there as long as the bridge is: that the device is not there is what it tells.
+        # It is available as long as the bridge is, because it shows whether the device is there.
         config = {
             "state_topic": self._topics.presence(self._subject.name),
             "device_class": "enum",
@@ -304,19 +306,19 @@ class Maker:
         }
         return self._entity("sensor", "process", "Process", **config)
 
-    # How
+    # Building blocks
 
     def _take(self, *names: str) -> None:
         for name in names:
             self._commands.pop(name, None)
             self._fields.pop(name, None)
-        if parts(self._fields.get("phase")) == {str}:  # "on" and "off", which the entity says itself
+        if parts(self._fields.get("phase")) == {str}:  # "on" and "off", which the main entity shows already
             self._fields.pop("phase")
 
-    def _truth(self, name: str, title: str, **more: Any) -> Entity:
+    def _binary_sensor(self, name: str, title: str, **more: Any) -> Entity:
         template = shown("'on' if {} else 'off'", name)
         config = {"value_template": template, "payload_on": "on", "payload_off": "off", **more}
-        if name in (*LINK, "fault"):  # these are what tells that the hardware cannot be reached
+        if name in (*LINK, "fault"):  # these show that the hardware cannot be reached
             config["availability"] = [
                 self._holds(self._topics.availability()),
                 {
@@ -324,13 +326,13 @@ class Maker:
                     "value_template": f"{{{{ '{ONLINE}' if value == 'live' else '{OFFLINE}' }}}}",
                 },
             ]
-        return self._telling("binary_sensor", name, title, **config)
+        return self._reporting("binary_sensor", name, title, **config)
 
-    def _obeying(self, component: str, **config: Any) -> Entity:
+    def _commanded(self, component: str, **config: Any) -> Entity:
         command = self._topics.command(self._subject.name)
         return self._entity(component, MAIN, None, command_topic=command, state_topic=self._state, **config)
 
-    def _telling(self, component: str, key: str, title: str, **config: Any) -> Entity:
+    def _reporting(self, component: str, key: str, title: str, **config: Any) -> Entity:
         return self._entity(component, key, title, state_topic=self._state, **config)
 
     def _entity(self, component: str, key: str, title: str | None, **config: Any) -> Entity:
@@ -349,17 +351,17 @@ class Maker:
 
 
 def shown(expression: str, *fields: str) -> str:
-    """Give a template over fields of the state; {} in the expression are the fields."""
+    """Return a template over fields of the state; each {} in the expression is one field."""
     return f"{{{{ {expression.format(*(f'value_json.state.{field}' for field in fields))} }}}}"
 
 
 def words(name: str) -> str:
-    """Give a name as people read it."""
+    """Return a name as people read it."""
     return name.replace("_", " ").capitalize()
 
 
 def parts(type_: Any) -> set[Any]:
-    """Give the types that a field's type allows, without their limits."""
+    """Return the types that the type of a field allows, without their limits."""
     if get_origin(type_) is Annotated:
         return parts(get_args(type_)[0])
     if get_origin(type_) in (Union, UnionType):
@@ -368,12 +370,12 @@ def parts(type_: Any) -> set[Any]:
 
 
 def is_optional(type_: Any) -> bool:
-    """Tell whether a field may hold nothing."""
+    """Return whether a field may be None."""
     return NoneType in parts(type_)
 
 
 def literals(type_: Any) -> list[str]:
-    """Give the words that a field may hold, where these are all it may hold."""
+    """Return the words that a field may have, if it can have nothing else."""
     plain = [part for part in parts(type_) if part is not NoneType]
     if len(plain) == 1 and get_origin(plain[0]) is Literal:
         return [str(word) for word in get_args(plain[0])]
@@ -381,7 +383,7 @@ def literals(type_: Any) -> list[str]:
 
 
 def bounds(type_: Any) -> tuple[float, float]:
-    """Give the least and the most that an argument may be; where it says none, what is usual in a room."""
+    """Return the limits of an argument; without limits, those of a room temperature."""
     limits = (
         [meta for meta in get_args(type_)[1:] if isinstance(meta, Meta)]
         if get_origin(type_) is Annotated

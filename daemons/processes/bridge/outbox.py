@@ -1,8 +1,7 @@
-"""What shall stand at a broker: made in the bridge's loop, said by the thread that has the session.
+"""The outbox: the messages for the broker, filled by the bridge's loop and sent by the session's thread.
 
-Of each topic the latest is held, and nothing queues up: a broker that is slow, or away, gets what
-is so when it can take it. Only what happens and is over (a press of a button) waits in a line, a
-short one, and is not worth saying after a while.
+For each topic it holds only the latest message. So a slow or absent broker gets the present states
+later, and no queue grows. Only events (a press of a button) wait in a short queue, and expire.
 """
 
 import threading
@@ -10,13 +9,13 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
-MOST_EVENTS = 200
+MAX_EVENTS = 200
 STALE_EVENT_SECONDS = 5.0
-"""Who hears of a press later than this would take it for one of now."""
+"""An older press is not sent, because receivers would act on it as if it were new."""
 
 
-class Said(NamedTuple):
-    """What is said on a topic; with `retain` it stands there."""
+class BrokerMessage(NamedTuple):
+    """One message for the broker; with `retain` the broker keeps it."""
 
     topic: str
     payload: bytes
@@ -24,63 +23,63 @@ class Said(NamedTuple):
 
 
 class Outbox:
-    """The latest of each topic, and what happened lately; any thread may call."""
+    """The latest message of each topic, and recent events; thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._standing: dict[str, bytes] = {}
-        self._due: dict[str, None] = {}
-        """The topics on which something else stands by now, in the order in which it came."""
-        self._events: deque[tuple[Said, float]] = deque(maxlen=MOST_EVENTS)
+        self._retained: dict[str, bytes] = {}
+        self._unsent: dict[str, None] = {}
+        """The topics whose message has not been sent yet, in the order of their changes."""
+        self._events: deque[tuple[BrokerMessage, float]] = deque(maxlen=MAX_EVENTS)
         self.wake: Callable[[], None] = lambda: None
-        """What tells the thread that there is something to say; to be set by it."""
+        """Wakes the thread of the session, which sets this function."""
 
-    def put(self, topic: str, payload: bytes) -> None:
-        """Have this stand on a topic, until something else does."""
+    def retain(self, topic: str, payload: bytes) -> None:
+        """Replace the retained message of a topic."""
         with self._lock:
-            if self._standing.get(topic) == payload:
+            if self._retained.get(topic) == payload:
                 return
-            self._standing[topic] = payload
-            self._due.pop(topic, None)
-            self._due[topic] = None
+            self._retained[topic] = payload
+            self._unsent.pop(topic, None)
+            self._unsent[topic] = None
         self.wake()
 
-    def drop(self, topic: str) -> None:
-        """Have nothing stand on a topic any more."""
+    def clear(self, topic: str) -> None:
+        """Remove the retained message of a topic."""
         with self._lock:
-            if self._standing.pop(topic, None) is None:
+            if self._retained.pop(topic, None) is None:
                 return
-            self._due.pop(topic, None)
-            self._due[topic] = None
+            self._unsent.pop(topic, None)
+            self._unsent[topic] = None
         self.wake()
 
-    def tell(self, topic: str, payload: bytes, now: float) -> None:
-        """Say something once, soon or never."""
+    def send_event(self, topic: str, payload: bytes, now: float) -> None:
+        """Send an event once, soon or never."""
         with self._lock:
-            self._events.append((Said(topic, payload, retain=False), now))
+            self._events.append((BrokerMessage(topic, payload, retain=False), now))
         self.wake()
 
-    def standing(self) -> dict[str, bytes]:
-        """Give all that shall stand, by its topic."""
+    def retained(self) -> dict[str, bytes]:
+        """Return all retained messages, by topic."""
         with self._lock:
-            return dict(self._standing)
+            return dict(self._retained)
 
-    def renew(self) -> dict[str, bytes]:
-        """Give all that shall stand, for a broker that knows nothing of it, and count it as said."""
+    def take_all(self) -> dict[str, bytes]:
+        """Return all retained messages, by topic, and count them as sent."""
         with self._lock:
-            self._due.clear()
-            return dict(self._standing)
+            self._unsent.clear()
+            return dict(self._retained)
 
-    def take(self, now: float, most: int) -> list[Said]:
-        """Give what has to be said next, and count it as said."""
+    def take(self, now: float, most: int) -> list[BrokerMessage]:
+        """Return the next messages to send, at most `most`, and count them as sent."""
         with self._lock:
-            found: list[Said] = []
+            found: list[BrokerMessage] = []
             while self._events and len(found) < most:
                 event, at = self._events.popleft()
                 if now - at < STALE_EVENT_SECONDS:
                     found.append(event)
-            while self._due and len(found) < most:
-                topic = next(iter(self._due))
-                del self._due[topic]
-                found.append(Said(topic, self._standing.get(topic, b""), retain=True))
+            while self._unsent and len(found) < most:
+                topic = next(iter(self._unsent))
+                del self._unsent[topic]
+                found.append(BrokerMessage(topic, self._retained.get(topic, b""), retain=True))
             return found

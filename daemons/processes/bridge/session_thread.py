@@ -1,43 +1,43 @@
-"""The annex in which the session with the broker is held: whether there is one, or why not."""
+"""The background thread that holds the session with the broker, and its status."""
 
 import logging
 from collections.abc import Callable, Mapping
 
 from msgspec import Struct
 
-from daemons.config.loader import needs
+from daemons.config.loader import missing_module_text
 from daemons.config.tables import Bridging
 from daemons.kinds import Kind
-from daemons.processes.bridge.commands import Ledger
+from daemons.processes.bridge.commands import CommandLedger
 from daemons.processes.bridge.outbox import Outbox
 from daemons.processes.bridge.topics import Topics
-from daemons.runtime.background import Annex
+from daemons.runtime.background import BackgroundThread
 from daemons.storage.journal import Journal
 
 
-class Memory(Struct, frozen=True, kw_only=True):
+class SessionMemory(Struct, frozen=True, kw_only=True):
     """What the thread remembers across a crash."""
 
     place: str = ""
-    """The broker that it is about."""
+    """The address of the broker that the topics belong to."""
     topics: tuple[str, ...] = ()
-    """On which topics something of ours may stand there."""
-    ledger: Ledger = Ledger()
+    """The topics on which the broker may hold a retained message of this house."""
+    ledger: CommandLedger = CommandLedger()
 
 
-class Uplink(Annex):
-    """Holds sessions with the broker, beside the bridge's loop; they share the outbox."""
+class SessionThread(BackgroundThread):
+    """Holds sessions with the broker, beside the loop of the bridge; both use the outbox."""
 
     def __init__(
         self,
         bridging: Bridging,
         kinds: Mapping[str, type[Kind] | None],
-        journal: Journal[Memory],
+        journal: Journal[SessionMemory],
         log: "logging.LoggerAdapter[logging.Logger]",
-        cross: "Callable[[Uplink], None]",
+        hold_sessions: "Callable[[SessionThread], None]",
     ) -> None:
-        """`cross` holds sessions for ever, in the thread."""
-        super().__init__("uplink")
+        """Create the thread; `hold_sessions` runs in it until it is stopped."""
+        super().__init__("broker session")
         self.bridging = bridging
         self.topics = Topics(bridging.prefix)
         self.kinds = kinds
@@ -46,26 +46,26 @@ class Uplink(Annex):
         self.outbox = Outbox()
         self.is_connected = False
         self.sent_messages = self.sent_bytes = self.commands = 0
-        """Since the start: what was said to the broker (payloads), and which commands it brought."""
-        self._cross = cross
+        """Counts since the start: messages and bytes sent to the broker, and commands received from it."""
+        self._hold_sessions = hold_sessions
 
     # In the thread
 
     def work(self) -> None:
-        """Hold sessions."""
-        self._cross(self)
+        """Hold sessions until the thread is stopped."""
+        self._hold_sessions(self)
 
-    def tell(self, *, is_connected: bool, fault: str | None) -> None:
-        """Say whether there is a session, or why there is none."""
+    def report(self, *, is_connected: bool, fault: str | None) -> None:
+        """Report whether there is a session, and why not."""
         if (is_connected, fault) != (self.is_connected, self.fault):
             self.is_connected, self.fault = is_connected, fault
-            self.announce()
+            self.wake_owner()
 
-    def fail(self, error: Exception) -> None:
-        """Say that there will be no session."""
+    def on_error(self, error: Exception) -> None:
+        """Report that no session will follow."""
         if isinstance(error, ModuleNotFoundError):
-            text = f"the bridge {needs(error)}"
+            text = f"the bridge {missing_module_text(error)}"
         else:
-            self.log.error("the bridge cannot go on", exc_info=error)
+            self.log.error("the bridge cannot continue", exc_info=error)
             text = f"the bridge has failed: {type(error).__name__}: {error}"
-        self.tell(is_connected=False, fault=text[:1000])
+        self.report(is_connected=False, fault=text[:1000])

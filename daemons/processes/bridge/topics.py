@@ -1,15 +1,15 @@
-"""Where what is said at an MQTT broker: the house's topics, under one prefix. docs/bridge.md lists them."""
+"""The MQTT topics of a house, under one prefix; docs/bridge.md lists them."""
 
 from typing import NamedTuple
 
 from daemons.bus.message import BRIDGE, NAME
 
 ONLINE, OFFLINE = "online", "offline"
-"""What stands on every topic of an availability."""
+"""The two payloads of every availability topic."""
 
 
 class Address(NamedTuple):
-    """Whom a command is for, by its topic, and which command it is where the topic says that."""
+    """The device of a command topic, and the command, if the topic contains it."""
 
     device: str
     word: str | None
@@ -22,40 +22,40 @@ class Topics:
         self._prefix = prefix
 
     def node(self, device: str = BRIDGE) -> str:
-        """Name a device for Home Assistant: no other prefix and device have the same name."""
+        """Return the node id of a device for Home Assistant; it is unique over prefixes and devices."""
         return "-".join([*self._prefix.split("/"), device])
 
     def availability(self, device: str = BRIDGE) -> str:
-        """Where stands whether what is said of a device holds; of the bridge, whether it is there."""
+        """Return the availability topic of a device, or of the bridge itself."""
         return f"{self._prefix}/{device}/availability"
 
     def state(self, device: str = BRIDGE) -> str:
-        """Where a device's state stands."""
+        """Return the state topic of a device."""
         return f"{self._prefix}/{device}/state"
 
     def presence(self, device: str) -> str:
-        """Where stands how the device's process does, in the mirror's words."""
+        """Return the topic of a device's presence."""
         return f"{self._prefix}/{device}/presence"
 
     def event(self, device: str) -> str:
-        """Where it is said that a button was pressed."""
+        """Return the topic of the presses of a button."""
         return f"{self._prefix}/{device}/event"
 
     def receipt(self, device: str = BRIDGE) -> str:
-        """Where the receipts of its commands are given."""
+        """Return the topic of the receipts of a device."""
         return f"{self._prefix}/{device}/receipt"
 
     def command(self, device: str, word: str | None = None) -> str:
-        """Where it takes commands: any, or this one."""
+        """Return the topic of all commands of a device, or of one command."""
         return f"{self._prefix}/{device}/command" + (f"/{word}" if word else "")
 
     @property
     def commands(self) -> str:
-        """Give the filter of all commands."""
+        """The topic filter of all commands."""
         return f"{self._prefix}/+/command/#"
 
     def read(self, topic: str) -> Address | None:
-        """Say what a topic of a command says; nothing when it is none."""
+        """Parse a command topic; return None for any other topic."""
         if not topic.startswith(f"{self._prefix}/"):
             return None
         device, *rest = topic.removeprefix(f"{self._prefix}/").split("/")

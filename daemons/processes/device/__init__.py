@@ -1,1 +1,1 @@
-"""The process of one appliance."""
+"""The process of one appliance: its requests, its rules and its hardware."""

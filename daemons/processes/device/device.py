@@ -1,9 +1,11 @@
-"""Role: hears others, drives one appliance, publishes its state.
+"""The process of one appliance: subscribes to other devices, drives the hardware, publishes its state.
 
-The shell around `appliance`: it owns sockets, timers, journal and driver. Whatever happens,
-the same three things follow in the same order: write down, act, tell.
+`DeviceRunner` does the I/O around `appliance`: it owns the sockets, the timer, the journal and the
+driver. After each event it does the same in the same order: write the memory, send the setting to
+the hardware, publish the state.
 """
 
+import logging
 import time
 from datetime import UTC
 from typing import Any
@@ -13,100 +15,101 @@ import msgspec
 from daemons.bus.message import Command, Heartbeat, Receipt, State
 from daemons.bus.sockets import Subscriber
 from daemons.config.device import Device, build
-from daemons.config.rule import When
+from daemons.config.rule import Rule
 from daemons.config.slice import Slice
-from daemons.config.sun import Almanac
+from daemons.config.sun import SunCalendar
 from daemons.drivers import Driver
 from daemons.kinds import Machine
 from daemons.processes.device.appliance import Appliance
-from daemons.processes.device.memory import Memory
-from daemons.processes.process import BEAT_SECONDS, Process, next_life
+from daemons.processes.device.memory import DeviceMemory
+from daemons.processes.process import BEAT_SECONDS, Process, ProcessRun, Startup
 from daemons.runtime.clock import Clock
-from daemons.runtime.log import Log, open_log
+from daemons.runtime.log import Log
 from daemons.runtime.loop import Timer
 from daemons.storage.journal import Journal
-from daemons.storage.lock import Lock
 
 REFRESH_SECONDS = 0.5
-"""How often a measurement that changes all the time is looked at and told."""
-REST_SECONDS = BEAT_SECONDS
-"""How often the hardware is looked at while nothing changes by time alone: with each beat, so that
-a process that idles is woken once a second."""
-TIMELESS = Almanac(UTC)
-"""Who does not go by the time of day need not know the house's timezone, which is a file."""
+"""How often the hardware is polled, and measurements are published, while the device is not idle."""
+IDLE_SECONDS = BEAT_SECONDS
+"""How often the hardware of an idle device is polled. It is that of the heartbeat: one wake-up does both."""
+UTC_CALENDAR = SunCalendar(UTC)
+"""The calendar of a device without times of day. It spares the process the file of the house's timezone."""
+LOG_LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
 def run(slice_: Slice) -> None:
-    """Be the device of this slice until told to end."""
-    log = open_log(slice_.name)
+    """Run the device of a slice until the process is told to end.
+
+    Raises TypeError for a slice that another version wrote.
+    """
     device = build(slice_.name, slice_.table, (), [])
     if device is None or device.driver is None or not issubclass(device.kind, Machine):
         raise TypeError(
             f"{slice_.name}: its slice was written by another version; `house reload` writes it anew"
         )
-    lock = Lock(device.name)
-    journal = Journal(device.name, Memory, log)
+    start = Startup(device.name, DeviceMemory)
     driver = device.driver(device.name, device.driver_options)
-    machine = device.kind(device.options, driver.pace)
-    memory, clock = recall(journal.load(), machine, str(slice_.table["kind"]), log)
-    with Process(device.name, memory.life, lock, log, clock.now) as process:
-        driver.plug_in(machine.loads(), clock.now())
-        by_clock = any(rule.by_clock for rule in device.rules)
-        almanac = slice_.settings.almanac if by_clock else TIMELESS
-        appliance = Appliance(device, machine, memory, almanac)
-        shell = Shell(device, appliance, driver, journal, process)
-        shell.start()
-        process.run(shell.obey)
+    machine = device.kind(device.options, driver.speed)
+    memory, clock = resume_memory(start.last, start.run, machine, str(slice_.table["kind"]), start.log)
+    with start.process(clock.now) as process:
+        driver.plug_in(machine.power_profile(), clock.now())
+        uses_clock = any(rule.uses_clock for rule in device.rules)
+        calendar = slice_.settings.calendar if uses_clock else UTC_CALENDAR
+        appliance = Appliance(device, machine, memory, calendar)
+        runner = DeviceRunner(device, appliance, driver, start.journal, process)
+        runner.start()
+        process.run(runner.handle_command)
     driver.close()
-    journal.secure()
 
 
-def rehearse(word: str) -> None:
-    """Find out, before the fork, what is the same in every life of such a device (the nursery does it).
+def warm_up(kind: str) -> None:
+    """Prepare in the parent process, before the fork, what is the same in each device of a kind.
 
-    msgspec works a type out from its annotations when it first meets it, which takes a millisecond and
-    touches a twentieth of a device's memory.
+    msgspec analyses the annotations of a type at its first use. That takes a millisecond, and writes
+    to a twentieth of a device's memory, which the forked processes then no longer share.
     """
-    device = build(word, {"kind": word, "driver": "simulated"}, (), [])
+    device = build(kind, {"kind": kind, "driver": "simulated"}, (), [])
     if device and issubclass(device.kind, Machine):
         device.kind.measurements()
-        for type_ in (Slice, Memory, When, device.kind.memory_type, *device.kind.commands):
+        for type_ in (Slice, DeviceMemory, Rule, device.kind.memory_type, *device.kind.commands):
             msgspec.json.Decoder(type_)
 
 
-def recall(last: Memory | None, machine: Machine[Any, Any], word: str, log: Log) -> tuple[Memory, Clock]:
-    """Give the memory to go on with, and the clock that its moments are of."""
-    clock = Clock(last.anchor, last.at) if last else Clock()
-    life = next_life(last.life if last else None)
-    if last is not None and last.kind == word:
+def resume_memory(
+    last: DeviceMemory | None, run: ProcessRun, machine: Machine[Any, Any], kind: str, log: Log
+) -> tuple[DeviceMemory, Clock]:
+    """Return the memory to go on with, and the clock that its steady seconds are of.
+
+    Without a last memory, or with one that cannot be used, the device starts with an empty memory.
+    """
+    clock = Clock(last.anchor, last.written_at) if last else Clock()
+    if last is not None and last.kind == kind:
         try:
             msgspec.json.decode(last.machine, type=machine.memory_type)
         except msgspec.MsgspecError as error:
-            log.error(
-                "remembers nothing that this version of %s understands, and starts anew: %s", word, error
-            )
+            log.error("cannot read its memory of an earlier version of %s, and starts anew: %s", kind, error)
         else:
-            return msgspec.structs.replace(last, life=life, anchor=clock.anchor), clock
-    fresh = Memory(
-        kind=word,
+            return msgspec.structs.replace(last, life=run, anchor=clock.anchor), clock
+    fresh = DeviceMemory(
+        kind=kind,
         machine=msgspec.Raw(msgspec.json.encode(machine.memory_type())),
         anchor=clock.anchor,
-        at=clock.now(),
-        born=time.time(),
-        life=life,
+        written_at=clock.now(),
+        created_at=time.time(),
+        life=run,
     )
     return fresh, clock
 
 
-class Shell:
-    """Does what the appliance decides."""
+class DeviceRunner:
+    """Carries out what the appliance decides."""
 
     def __init__(
         self,
         device: Device,
         appliance: Appliance,
         driver: Driver[Any],
-        journal: Journal[Memory],
+        journal: Journal[DeviceMemory],
         process: Process,
     ) -> None:
         self._appliance = appliance
@@ -114,94 +117,97 @@ class Shell:
         self._journal = journal
         self._process = process
         self._now = process.loop.now
-        self._written: Memory | None = None
-        self._told: tuple[dict[str, Any], str | None, bool] | None = None
-        self._told_at = 0.0
-        self._state: dict[str, Any] = {}
+        self._written: DeviceMemory | None = None
+        self._published: dict[str, Any] = {}
+        self._published_changes: tuple[dict[str, Any], str | None, bool] | None = None
+        """What is published as soon as it changes: all but the measurements."""
+        self._published_at = 0.0
         self._timer: Timer | None = None
-        self._rests = False
-        heard = sorted(device.hears)
-        self._subscriber = Subscriber(process.context, heard, process.log) if heard else None
+        self._is_idle = False
+        names = sorted(device.subscriptions)
+        self._subscriber = Subscriber(process.context, names, process.log) if names else None
 
     def start(self) -> None:
-        """Go on from what is remembered and from what the hardware really does."""
+        """Go on from the memory and from the state of the hardware, and watch all inputs."""
         now = self._now()
         self._appliance.start(self._driver.read(now), now, time.time())
-        self._follow()
+        self._apply()
         if self._subscriber:
-            self._process.loop.watch(self._subscriber.socket, self.hear)
-            self._process.loop.every(1.0, self._subscriber.renew)
+            self._process.loop.watch(self._subscriber.socket, self.receive)
+            self._process.loop.every(1.0, self._subscriber.reconnect_silent)
         if self._driver.socket is not None:
-            self._process.loop.watch(self._driver.socket, self.look)
-        self._process.loop.every(1.0, self._journal.secure)
+            self._process.loop.watch(self._driver.socket, self.poll)
 
-    def hear(self) -> None:
-        """Hear the other devices."""
-        for heard in self._subscriber.receive() if self._subscriber else ():
-            if isinstance(heard, State):
-                self._appliance.hear(heard, self._now(), time.time())
-                self._follow()
-            elif isinstance(heard, Heartbeat):
-                self._appliance.beat(heard.device, self._now())
+    def receive(self) -> None:
+        """Receive the messages of the subscribed devices."""
+        for message in self._subscriber.receive() if self._subscriber else ():
+            if isinstance(message, State):
+                self._appliance.on_state(message, self._now(), time.time())
+                self._apply()
+            elif isinstance(message, Heartbeat):
+                self._appliance.on_heartbeat(message.device, self._now())
 
-    def obey(self, command: Command) -> Receipt:
-        """Carry out a command; by the time of its receipt it is written down and under way."""
-        receipt = self._appliance.obey(command, self._now(), time.time())
-        self._follow()
+    def handle_command(self, command: Command) -> Receipt:
+        """Return the receipt of a command. By then the memory is written and the setting is sent."""
+        receipt = self._appliance.handle_command(command, self._now(), time.time())
+        self._apply()
         return receipt
 
-    def look(self) -> None:
-        """Look at the hardware and at the clock."""
+    def poll(self) -> None:
+        """Read the hardware and advance time."""
         now = self._now()
         reading = self._driver.read(now)
-        if self._rests and self._appliance.knows(reading):
+        if self._is_idle and self._appliance.is_unchanged(reading):
             self._set_timer(None)
             return
-        self._appliance.tick(now, time.time())
-        self._appliance.read(reading, now, time.time())
-        self._follow()
+        self._appliance.advance(now, time.time())
+        self._appliance.on_reading(reading, now, time.time())
+        self._apply()
 
-    def _follow(self) -> None:
-        """Write down, act, tell; acting tells us something new, so until nothing is left to do."""
+    def _apply(self) -> None:
+        """Write the memory and send the setting, until no setting is left to send; then publish the state.
+
+        Each setting leads to a new reading, and that may lead to another setting.
+        """
         while True:
-            self._write()
-            setting = self._appliance.to_ask(self._now())
+            memory = self._appliance.memory
+            self._write(memory)
+            setting = self._appliance.next_setting(self._now())
             if setting is None:
                 break
-            self._driver.set(setting, self._appliance.memory.cause, self._now())
+            self._driver.set(setting, memory.cause, self._now())
             now = self._now()
-            self._appliance.read(self._driver.read(now), now, time.time())
-        self._tell()
-        for note in self._appliance.notes:  # the house need not wait for the log
-            self._process.log.log(LEVELS[note.level], note.text, cause=note.cause)
-        self._appliance.notes.clear()
-        self._rests = self._appliance.rests
-        self._set_timer(self._appliance.due())
+            self._appliance.on_reading(self._driver.read(now), now, time.time())
+        self._publish(memory)
+        for line in self._appliance.log_lines:  # after publishing: other processes need not wait for the log
+            self._process.log.log(LOG_LEVELS[line.level], line.text, cause=line.cause)
+        self._appliance.log_lines.clear()
+        self._is_idle = self._appliance.is_idle
+        self._set_timer(self._appliance.next_deadline())
 
-    def _write(self) -> None:
-        if self._appliance.memory != self._written:
-            self._appliance.memory = msgspec.structs.replace(self._appliance.memory, at=self._now())
-            self._written = self._appliance.memory
-            self._journal.save(self._written)
+    def _write(self, memory: DeviceMemory) -> None:
+        """Write a changed memory to the journal."""
+        if memory != self._written:
+            self._written = memory
+            self._journal.save(msgspec.structs.replace(memory, written_at=self._now()))
 
-    def _tell(self) -> None:
-        """Publish what changed; what is only measured, no oftener than it is looked at."""
-        now, memory = self._now(), self._appliance.memory
-        state = self._appliance.shows(now)
-        discrete = (memory.shown, memory.cause, state["confirmed"])
-        if self._told is not None and discrete == self._told and now - self._told_at < REFRESH_SECONDS:
+    def _publish(self, memory: DeviceMemory) -> None:
+        """Publish a changed state at once, and changed measurements at most once per refresh."""
+        now = self._now()
+        state = self._appliance.state(now)
+        changes = (memory.last_state, memory.cause, state["confirmed"])
+        is_changed = self._published_changes is None or changes != self._published_changes
+        if not is_changed and now - self._published_at < REFRESH_SECONDS:
             return
-        if self._told is None or discrete != self._told or state != self._state:
-            self._state, self._told, self._told_at = state, discrete, now
-            self._process.publish(state, self._appliance.since, memory.turned, memory.cause, memory.past)
+        if is_changed or state != self._published:
+            self._published, self._published_changes, self._published_at = state, changes, now
+            past, change_times = memory.past, memory.change_times
+            self._process.publish(state, self._appliance.since, change_times, memory.cause, past)
 
-    def _set_timer(self, due: float | None) -> None:
-        """Look again when something is due, and anyway after a while: a hand may have been at it."""
-        again = self._process.loop.next_turn(REST_SECONDS if self._rests else REFRESH_SECONDS)
-        moments = (again, due, self._driver.due(self._now()))
+    def _set_timer(self, deadline: float | None) -> None:
+        """Poll again at a deadline (steady seconds), and after a while anyway, to notice a manual switch."""
+        refresh = self._process.loop.next_tick(IDLE_SECONDS if self._is_idle else REFRESH_SECONDS)
+        times = (refresh, deadline, self._driver.due(self._now()))
         if self._timer:
             self._timer.cancel()
-        self._timer = self._process.loop.at(min(at for at in moments if at is not None), self.look)
-
-
-LEVELS = {"info": 20, "warning": 30, "error": 40}
+        self._timer = self._process.loop.at(min(at for at in times if at is not None), self.poll)

@@ -1,41 +1,46 @@
-"""What one appliance must remember across a crash; the journal keeps it."""
+"""What one appliance remembers across a crash; the journal stores it. Field names on disk never change."""
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
 from daemons.bus.message import Moment, Receipt, Scalar
-from daemons.processes.device.rules import Mark
-from daemons.processes.process import Life
+from daemons.processes.device.rule_decision import RuleState
+from daemons.processes.process import ProcessRun
 from daemons.runtime.clock import Anchor
 
 
-class Kept(Struct, frozen=True):
-    """A receipt, and until when (Unix seconds) its command may come again."""
+class RememberedReceipt(Struct, frozen=True):
+    """A receipt, and the deadline of its command (Unix seconds); the command may be repeated until then."""
 
     deadline: float
     receipt: Receipt
 
 
-class Memory(Struct, frozen=True, kw_only=True):
+class DeviceMemory(Struct, frozen=True, kw_only=True):
     """What one appliance remembers across a crash."""
 
     kind: str
     machine: msgspec.Raw
-    """The kind's own memory."""
+    """The memory of the kind's state machine, as JSON."""
     anchor: Anchor
-    at: float
-    """The steady moment at which this was written."""
-    born: float
-    """When (wall clock) it began to remember: what happened before is not its business."""
-    life: Life
+    written_at: float = field(name="at")
+    """When this was written, in the device's steady seconds."""
+    created_at: float = field(name="born")
+    """When this memory was created (Unix seconds). The device ignores everything that happened before."""
+    life: ProcessRun
     cause: str | None = None
-    shown: dict[str, Scalar] = {}
-    shown_cause: str | None = None
-    turned: dict[str, float] = {}
+    last_state: dict[str, Scalar] = field(name="shown", default_factory=dict)
+    """The fields that were published last, without measurements."""
+    last_state_cause: str | None = field(name="shown_cause", default=None)
+    change_times: dict[str, float] = field(name="turned", default_factory=dict)
+    """For each field of the last state, when (Unix seconds) it took its value."""
     past: tuple[Moment, ...] = ()
+    """The latest states before the last one, oldest first."""
     confirmed: bool = False
-    """Whether the hardware was seen to be as wanted: if it is not any more, it was a hand."""
-    hot_until: float | None = None
-    """When what heats is switched off, whatever happens."""
-    marks: dict[str, Mark] = {}
-    receipts: dict[str, Kept] = {}
+    """Whether the hardware once matched the desired setting: if it differs now, it was switched manually."""
+    off_deadline: float | None = field(name="hot_until", default=None)
+    """When a heating appliance is switched off whatever happens, in the device's steady seconds."""
+    rule_states: dict[str, RuleState] = field(name="marks", default_factory=dict)
+    """The state of each rule, by `rules.rule_key`."""
+    receipts: dict[str, RememberedReceipt] = {}
+    """The receipts of the latest commands, by command id."""

@@ -1,139 +1,153 @@
-"""Decides when a rule acts: on a state, a measurement or a time of day. Pure."""
+"""The rules of one appliance: their states, and which of them act now. Pure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
-from msgspec import Struct
+import msgspec
 from msgspec.structs import replace
 
 from daemons.bus.message import Moment, State
-from daemons.config.rule import Shown, When, known
-from daemons.config.sun import Almanac, weekday
+from daemons.config.device import Device
+from daemons.config.rule import Rule, StateFields
+from daemons.config.sun import SunCalendar
+from daemons.processes.device.latest_states import LatestStates
+from daemons.processes.device.log_line import Level, Log
+from daemons.processes.device.rule_decision import (
+    Decision,
+    RuleContext,
+    RuleState,
+    check_conditions,
+    check_time,
+    on_measurement,
+    on_state,
+)
+from daemons.values import enc_hook
 
-A_DAY_SECONDS = 86400.0
-
-
-class Mark(Struct, frozen=True):
-    """What a rule remembers: the moment it last acted on, and what it still has to do."""
-
-    turned: float | None = None
-    """The moment (Unix seconds, as the other device wrote it) that was last dealt with."""
-    fired: float | None = None
-    """When this rule last acted, in the device's steady time."""
-    due: float | None = None
-    """When its delay is over and it acts; nothing while it waits for nothing."""
-    cause: str | None = None
-    since: float | None = None
-    """As long as nothing was dealt with: since when this rule is here, in the device's steady time."""
-    beyond: bool | None = None
-    """Whether what is measured was beyond its limit when that was last known."""
+Latest = Callable[[str, float], StateFields | None]
+"""Returns the latest fields of a device at a steady time, or None if that device is silent."""
 
 
-class Now(Struct, frozen=True, kw_only=True):
-    """The moment at which a rule is looked at, and what it is looked at with."""
+class Rules:
+    """All rules of one appliance. `states` is replaced, never changed in place."""
 
-    now: float
-    """The device's steady time."""
-    wall: float
-    """The wall clock (Unix seconds), which states and times of day are of."""
-    born: float
-    """Since when (wall clock) the device remembers: what was before is not its business."""
-    grace: float
-    """How many seconds a moment may be past."""
-    almanac: Almanac
+    def __init__(
+        self,
+        device: Device,
+        states: dict[str, RuleState],
+        created_at: float,
+        calendar: SunCalendar,
+        peers: LatestStates,
+        latest: Latest,
+        log: Log,
+    ) -> None:
+        self.states = states
+        self.uses_time = any(rule.at or rule.limit for rule in device.rules)
+        """Whether the time of day, or the silence of another device, makes a difference to a rule."""
+        self._rules = {rule_key(rule): rule for rule in device.rules}
+        self._grace_seconds = device.grace_seconds
+        self._created_at = created_at
+        self._calendar = calendar
+        self._peers = peers
+        self._latest = latest
+        self._log = log
+        self._blocked: set[str] = set()
+        """The due rules that do not act yet, because a condition is unknown."""
+
+    def start(self, now: float) -> None:
+        """Forget removed rules. A rule that is new, or was edited, handles only what happens from now on."""
+        states = {key: self.states.get(key) or RuleState(added_at=now) for key in self._rules}
+        if states != self.states:
+            self.states = states
+
+    def on_state(self, device: str, published: State | Moment, now: float, wall: float) -> None:
+        """Evaluate the rules that wait for a change of another device."""
+        for key, rule in self._rules.items():
+            if rule.device == device and rule.turns:
+                state = self._state(key)
+                decision = on_state(rule, state, published, self._context(state, now, wall))
+                self._store(key, decision, published.cause)
+
+    def check(self, now: float, wall: float) -> None:
+        """Evaluate the rules that wait for a time of day or for a measurement."""
+        for key, rule in self._rules.items():
+            state = self._state(key)
+            if rule.at is not None:
+                self._store(key, check_time(rule, state, self._context(state, now, wall)), None)
+            elif rule.limit and rule.device and self._peers.is_settled(rule.device, now):
+                cause = self._peers.cause(rule.device)
+                fields = self._latest(rule.device, now)
+                decision = on_measurement(rule, state, fields, cause, self._context(state, now, wall))
+                self._store(key, decision, cause)
+
+    def due(self, now: float, *, is_past: bool) -> Iterator[tuple[str, Rule, str | None]]:
+        """Yield key, rule and cause of each rule that acts now; the caller runs it before the next.
+
+        With `is_past`, rules with `for` do not act: a later replayed state may cancel them.
+        """
+        for key, rule in self._rules.items():
+            state = self.states.get(key)
+            if not state or state.due_at is None or now < state.due_at or (is_past and rule.for_seconds):
+                continue
+            late_seconds = now - state.due_at
+            conditions = check_conditions(rule, lambda device: self._latest(device, now))
+            is_late = late_seconds > self._grace_seconds
+            if conditions.is_met is None and not is_late:
+                self._blocked.add(key)
+                continue
+            self._blocked.discard(key)
+            self._set_state(key, replace(state, due_at=None, cause=None))
+            if is_late:
+                text = f"it is {late_seconds:.0f} s late" + (conditions.reason and f", {conditions.reason}")
+                self.log_refusal("warning", rule, text, state.cause)
+            elif conditions.is_met:
+                yield key, rule, state.cause
+            else:
+                self.log_refusal("info", rule, conditions.reason, state.cause)
+
+    def fired(self, key: str, now: float) -> None:
+        """Store when a rule acted, for its cooldown."""
+        self._set_state(key, replace(self.states[key], fired_at=now))
+
+    def log_refusal(self, level: Level, rule: Rule, reason: str, cause: str | None) -> None:
+        """Log why a rule did not act."""
+        self._log(level, f"no {rule.do} for {rule.source}: {reason}", cause)
+
+    def next_deadline(self) -> float | None:
+        """Return when the next rule acts, in steady seconds; None if none is scheduled.
+
+        A rule that waits for an unknown condition has none: it is evaluated at each message and poll.
+        """
+        due = (state.due_at for key, state in self.states.items() if key not in self._blocked)
+        return min((due_at for due_at in due if due_at is not None), default=None)
+
+    def is_idle(self) -> bool:
+        """Return whether no rule can act by the mere passing of time."""
+        return not self.uses_time and not self._blocked and self.next_deadline() is None
+
+    def _state(self, key: str) -> RuleState:
+        return self.states.get(key, RuleState())
+
+    def _set_state(self, key: str, state: RuleState) -> None:
+        self.states = {**self.states, key: state}
+
+    def _store(self, key: str, decision: Decision, cause: str | None) -> None:
+        """Store the new state of a rule, and log why it does not act."""
+        if decision.refusal:
+            self.log_refusal("info", self._rules[key], decision.refusal, cause)
+        if decision.state != self.states.get(key):
+            self._set_state(key, decision.state)
+
+    def _context(self, state: RuleState, now: float, wall: float) -> RuleContext:
+        # The wall clock may have been set since the rule was added: its time is converted anew each time.
+        ignore_until = self._created_at if state.added_at is None else wall - (now - state.added_at)
+        return RuleContext(
+            now=now,
+            wall=wall,
+            ignore_until=ignore_until,
+            grace_seconds=self._grace_seconds,
+            calendar=self._calendar,
+        )
 
 
-Verdict = tuple[Mark, str | None]
-"""The new mark, and why a moment that is the rule's is not acted on. A mark that got a `due` acts then."""
-
-
-def hear(when: When, mark: Mark, heard: State | Moment, at: Now) -> Verdict:
-    """Hear what another device turned to."""
-    turns = when.turns or {}
-    turned = max(heard.turned.get(name, 0.0) for name in turns)
-    if turned <= (at.born if mark.turned is None else mark.turned):
-        return mark, None
-    if any(heard.state.get(name) != value for name, value in turns.items()):
-        if when.for_seconds and mark.due is not None and at.now - (at.wall - turned) < mark.due:
-            return replace(mark, due=None, cause=None), None  # it was not so for long enough
-        return mark, None
-    return _take(when, replace(mark, turned=turned, since=None), turned, heard.cause, at)
-
-
-def measure(when: When, mark: Mark, shown: Shown | None, cause: str | None, at: Now) -> Verdict:
-    """See what another device measures: acted on is not that it is beyond the limit, but that it goes there.
-
-    What is not known is beyond no limit. It ends what had to be so for a while, and nothing else.
-    """
-    name, limit = when.limit or ("", 0.0)
-    value = known(shown, name)
-    if not isinstance(value, int | float):
-        pending = when.for_seconds and mark.due is not None
-        return (replace(mark, due=None, cause=None, beyond=False) if pending else mark), None
-    sign = 1 if when.above else -1
-    if mark.beyond:
-        if sign * value <= sign * limit - when.hysteresis:
-            due = None if when.for_seconds else mark.due
-            return replace(mark, beyond=False, due=due), None
-        return mark, None
-    beyond = sign * value > sign * limit
-    if mark.beyond is None or not beyond:  # where it stands at first, it did not go
-        return (mark if mark.beyond == beyond else replace(mark, beyond=beyond)), None
-    return _take(when, replace(mark, beyond=True), at.wall, cause, at)
-
-
-def strike(when: When, mark: Mark, at: Now) -> Verdict:
-    """See whether its time of day has come; the same moment has the same cause in every device."""
-    if when.at is None:
-        return mark, None
-    if mark.turned is not None and mark.turned > at.wall + A_DAY_SECONDS:
-        return replace(mark, turned=at.wall), None  # the clock was wrong then: nothing of it counts
-    moment = at.almanac.latest(when.at, at.wall)
-    if moment is None or moment <= (at.born if mark.turned is None else mark.turned):
-        return mark, None
-    mark = replace(mark, turned=moment, since=None)
-    if _elsewhen(when, moment, at.almanac):
-        return mark, None  # that it is not Saturday is nothing to tell every morning
-    return _take(when, mark, moment, f"{int(moment):010x}", at)
-
-
-def held_up(when: When, shown: Callable[[str], Shown | None]) -> tuple[bool | None, str]:
-    """Tell whether all conditions hold as it is about to act, and which one does not, or is not known."""
-    verdict: tuple[bool | None, str] = True, ""
-    if when.for_seconds and when.device and shown(when.device) is None:
-        verdict = None, f"{when.device} is silent"
-    for condition in when.only_if:
-        holds = condition.holds(shown(condition.device))
-        if holds is False:
-            return False, f"not so: {condition}"
-        if holds is None:
-            verdict = None, f"not known: {condition}"
-    return verdict
-
-
-def _take(when: When, mark: Mark, moment: float, cause: str | None, at: Now) -> Verdict:
-    """Take a moment (Unix seconds) as this rule's, unless it is too late, or at a time that is not its."""
-    moment += when.for_seconds
-    if (late := at.wall - moment) > at.grace:
-        return mark, f"that was {late:.0f} s ago, and the grace is {at.grace:g} s"
-    if why_not := _elsewhen(when, moment, at.almanac):
-        return mark, why_not
-    if mark.due is not None:
-        return mark, "it is already waiting for its delay"
-    if mark.fired is not None and 0 <= at.now - mark.fired < when.cooldown_seconds:
-        rest = f"its cooldown is {when.cooldown_seconds:g} s"
-        return mark, f"it acted {at.now - mark.fired:.0f} s ago, and {rest}"
-    if when.for_seconds:  # also when that is past: it may have been over before it was long enough
-        return replace(mark, due=at.now - late, cause=cause), None
-    due = at.now + max(0.0, when.delay_seconds - max(0.0, late))
-    return replace(mark, due=due, cause=cause), None
-
-
-def _elsewhen(when: When, moment: float, almanac: Almanac) -> str | None:
-    """Say why a moment (Unix seconds) is not in the rule's hours and days."""
-    local = almanac.local(moment)
-    window = almanac.window(moment, *when.between) if when.between else local.date()
-    if when.between and window is None:
-        return f"{local:%H:%M} is not between {when.between[0]} and {when.between[1]}"
-    if when.days is not None and window is not None and weekday(window) not in when.days:
-        return f"{weekday(window)} is not one of its days"
-    return None
+def rule_key(rule: Rule) -> str:
+    """Return the key of a rule's state: the whole rule as JSON, so that an edit of another rule keeps it."""
+    return msgspec.json.encode(rule, order="sorted", enc_hook=enc_hook).decode()

@@ -1,1 +1,1 @@
-"""Behind the exchange: its doors and who stands at them, the ways to other hosts, and who is stood in for."""
+"""The exchange: gateways for programs, links to other hosts, and proxies for devices that run elsewhere."""

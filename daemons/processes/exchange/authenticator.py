@@ -1,10 +1,10 @@
-"""Whether a key may come in: libzmq asks this at each handshake, before anything else is let through.
+"""Authenticates connections: libzmq asks at each CURVE handshake, before it passes any message on.
 
-The question and the answer are those of ZAP (rfc.zeromq.org/spec/27). What is answered here comes
-back with each frame of the connection, as its User-Id, so nobody can speak in another's name.
+Request and reply follow ZAP (rfc.zeromq.org/spec/27). The reply carries a user id, and libzmq attaches it
+to each frame of the connection as `User-Id`. So no client can use the name of another.
 
-Who is not let in gets no answer: libzmq then ends the handshake (ZMQ_HANDSHAKE_IVL), and the other
-side tries again. On a refusal it would try no more, also when it may come in later.
+An unknown key gets no reply. libzmq then ends the handshake (ZMQ_HANDSHAKE_IVL), and the client tries
+again. After a refusal libzmq would never retry, even if the key is added later.
 """
 
 from collections.abc import Callable
@@ -16,28 +16,28 @@ from daemons.bus.sockets import Context, drain, open_socket
 
 ENDPOINT = "inproc://zeromq.zap.01"
 FRAMES = 9
-"""Way back (two frames), version, request, domain, address, identity, mechanism, and the key."""
+"""Envelope (two frames), version, request id, domain, address, identity, mechanism, and the public key."""
 
 
-class Porter:
-    """Answers for all sockets of a context that are CURVE servers."""
+class Authenticator:
+    """Answers the authentication requests of all CURVE servers of one context."""
 
-    def __init__(self, context: Context, find: Callable[[str, str], str | None]) -> None:
-        """`find` is given a public key (Z85) and the address that it is used from.
+    def __init__(self, context: Context, authenticate: Callable[[str, str], str | None]) -> None:
+        """`authenticate` gets a public key (Z85) and the address that the connection comes from.
 
-        What it gives is said of the connection from then on; it gives nothing for who stays outside.
+        It returns the user id of the connection, or None when the connection is not accepted.
         """
         self.socket = open_socket(context, zmq.ROUTER)
         self.socket.bind(ENDPOINT)
-        self._find = find
+        self._authenticate = authenticate
 
-    def answer(self) -> None:
-        """Answer the questions that have come."""
+    def answer_requests(self) -> None:
+        """Answer the requests that have arrived; frames that are no CURVE request get no reply."""
         for frames in drain(self.socket):
             if len(frames) != FRAMES or frames[7] != b"CURVE":
                 continue
             address = frames[5].decode(errors="replace").removeprefix("::ffff:")  # IPv4 by an IPv6 socket
-            if mark := self._find(z85.encode(frames[8]).decode(), address):
+            if user_id := self._authenticate(z85.encode(frames[8]).decode(), address):
                 self.socket.send_multipart(
-                    [*frames[:2], b"1.0", frames[3], b"200", b"OK", mark.encode(), b""], zmq.NOBLOCK
+                    [*frames[:2], b"1.0", frames[3], b"200", b"OK", user_id.encode(), b""], zmq.NOBLOCK
                 )

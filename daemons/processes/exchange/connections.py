@@ -1,8 +1,8 @@
-"""Who has come by the network: its connections, by the number that each got when it was let in.
+"""The network connections of each key: how much each may use, and how they are closed.
 
-libzmq neither bounds what a connection may subscribe to nor ends one. But it says by which descriptor
-a frame has come (ZMQ_SRCFD, zmq_msg_get(3)), and a TCP connection that is shut down there ends as if
-its other side had ended it: at once, and with all that was kept for it.
+libzmq does not limit the subscriptions of a connection, and it has no call that closes one connection.
+But each frame names the file descriptor that it came by (ZMQ_SRCFD, zmq_msg_get(3)). When that TCP
+connection is shut down, it ends as if the client had closed it: at once, and its queues are freed.
 """
 
 import os
@@ -15,134 +15,137 @@ from typing import Any, NamedTuple
 import zmq
 from msgspec import Struct, field
 
-from daemons.bus.sockets import Logger, Refusals
-from daemons.runtime.rate_limit import Rates
+from daemons.bus.dropped import DroppedLog, Logger
+from daemons.runtime.rate_limit import TokenBuckets
 
-MOST_HEARING = 50
-"""Connections of one key that hear something."""
-LARGEST = 64 * 1024
-"""Bytes of all that the connections of one key have subscribed to, EACH more for each."""
-EACH = 32
-FRAMES_A_SECOND, FRAMES_AT_ONCE = 500, 2000
-"""Of one key, on all its connections; who sends more is shut out for a while."""
-CALLS_A_SECOND, CALLS_AT_ONCE = 10, 150
+MAX_CONNECTIONS = 50
+"""Connections of one key that have subscriptions."""
+MAX_KEY_SUBSCRIPTION_BYTES = 64 * 1024
+"""Bytes of all subscriptions of one key; each subscription counts OVERHEAD_BYTES more than its prefix."""
+OVERHEAD_BYTES = 32
+FRAMES_PER_SECOND, FRAMES_AT_ONCE = 500, 2000
+"""Messages of one key, on all its connections. A key that sends more is blocked for a while."""
+CONNECTS_PER_SECOND, CONNECTS_AT_ONCE = 10, 150
 """New connections of one key."""
-SHUT_OUT_SECONDS = 10.0
+BLOCK_SECONDS = 10.0
 
 
-class Mark(NamedTuple):
-    """By which a connection is known: its number, whose it is, and where it comes in."""
+class ConnectionId(NamedTuple):
+    """Identifies a connection: its number, the client (the name of its key), and its file descriptor."""
 
     number: int
-    who: str
+    client: str
     descriptor: int
 
 
-class Caller(Struct):
-    """One connection that hears something."""
+class SubscribedConnection(Struct):
+    """One connection that has subscriptions."""
 
-    who: str
+    client: str
     descriptor: int
     peer: Any
-    """Its other end: as long as the descriptor leads there, it is this connection's."""
+    """The address of its other end. While the descriptor leads there, the descriptor belongs to it."""
     prefixes: set[bytes] = field(default_factory=set)
-    size: int = 0
+    size_bytes: int = 0
 
 
-class Callers:
-    """Knows the connections, and ends those that are too much."""
+class Connections:
+    """Tracks the connections, and closes those of a key that uses too much or was revoked."""
 
     def __init__(self, log: Logger, now: Callable[[], float] = time.monotonic) -> None:
         self._log = log
-        self._refusals = Refusals(log)
+        self._dropped = DroppedLog(log)
         self._now = now
-        self._number = 0
-        self._ended: dict[str, int] = {}
-        """Of who had to leave, the number of the latest connection then."""
-        self._shut_out: dict[str, float] = {}
-        self._hearing: dict[int, Caller] = {}
-        self._frames = Rates(FRAMES_A_SECOND, FRAMES_AT_ONCE)
-        self._calls = Rates(CALLS_A_SECOND, CALLS_AT_ONCE)
+        self._last_number = 0
+        self._closed_up_to: dict[str, int] = {}
+        """For each disconnected client, the number of the latest connection at that time."""
+        self._blocked_until: dict[str, float] = {}
+        self._subscribed: dict[int, SubscribedConnection] = {}
+        self._frames = TokenBuckets(FRAMES_PER_SECOND, FRAMES_AT_ONCE)
+        self._connects = TokenBuckets(CONNECTS_PER_SECOND, CONNECTS_AT_ONCE)
 
-    def admit(self, who: str) -> str | None:
-        """Give a new connection what `take` knows it by; nothing when it may not come in now."""
-        if self._now() < self._shut_out.get(who, 0.0):
+    def admit(self, client: str) -> str | None:
+        """Return the user id of a new connection; None when the client may not connect now."""
+        if self._now() < self._blocked_until.get(client, 0.0):
             return None
-        if not self._calls.take(who):
-            self._refusals.add(who, f"more than {CALLS_A_SECOND} new connections a second")
+        if not self._connects.allow(client):
+            self._dropped.add(client, f"more than {CONNECTS_PER_SECOND} new connections a second")
             return None
-        self._number += 1
-        return f"{self._number} {who}"
+        self._last_number += 1
+        return f"{self._last_number} {client}"
 
-    def take(self, frame: zmq.Frame) -> Mark | None:
-        """Say whose frame it is; nothing when nobody is to heed it."""
+    def identify(self, frame: zmq.Frame) -> ConnectionId | None:
+        """Return the connection that a frame came by; None when the frame must be ignored."""
         try:
-            number, _, who = str(frame.get("User-Id")).partition(" ")
+            number, _, client = str(frame.get("User-Id")).partition(" ")
         except zmq.ZMQError:
-            return None  # libzmq's own word that a connection has ended, and its subscriptions with it
-        mark = Mark(int(number), who, int(frame.get(zmq.SRCFD)))
-        if mark.number <= self._ended.get(who, 0):
-            shut(mark.descriptor)
+            return None  # libzmq itself unsubscribes for a connection that has ended
+        connection = ConnectionId(int(number), client, int(frame.get(zmq.SRCFD)))
+        if connection.number <= self._closed_up_to.get(client, 0):
+            close_socket(connection.descriptor)
             return None
-        if not self._frames.take(who):
-            self._turn_out(mark, f"it sends more than {FRAMES_A_SECOND} messages a second")
+        if not self._frames.allow(client):
+            self._block(connection, f"it sends more than {FRAMES_PER_SECOND} messages a second")
             return None
-        return mark
+        return connection
 
-    def has_room(self, mark: Mark, begins: bool, prefix: bytes) -> bool:
-        """Take into account that a subscription begins, or ends, for libzmq keeps it, allowed or not.
+    def count_subscription(self, connection: ConnectionId, begins: bool, prefix: bytes) -> bool:
+        """Count a subscription that begins or ends; return False when the client has too many.
 
-        False when it is too much; its sender is turned out.
+        libzmq keeps each subscription, allowed or not, so each is counted. A client with too many is
+        blocked.
         """
-        caller = self._hearing.get(mark.number)
-        if caller is None:
-            self._forget_gone()
-            caller = Caller(mark.who, mark.descriptor, peer(mark.descriptor))
-            self._hearing[mark.number] = caller
-        if begins == (prefix in caller.prefixes):
+        subscribed = self._subscribed.get(connection.number)
+        if subscribed is None:
+            self._drop_ended()
+            subscribed = SubscribedConnection(
+                connection.client, connection.descriptor, peer_address(connection.descriptor)
+            )
+            self._subscribed[connection.number] = subscribed
+        if begins == (prefix in subscribed.prefixes):
             return True
-        (caller.prefixes.add if begins else caller.prefixes.remove)(prefix)
-        caller.size += (len(prefix) + EACH) * (1 if begins else -1)
-        own = [other for other in self._hearing.values() if other.who == mark.who]
-        if len(own) > MOST_HEARING:
-            self._turn_out(mark, f"it hears by more than {MOST_HEARING} connections")
-        elif sum(other.size for other in own) > LARGEST:
-            self._turn_out(mark, f"its subscriptions have more than {LARGEST} bytes")
-        return mark.number in self._hearing
+        (subscribed.prefixes.add if begins else subscribed.prefixes.remove)(prefix)
+        subscribed.size_bytes += (len(prefix) + OVERHEAD_BYTES) * (1 if begins else -1)
+        own = [other for other in self._subscribed.values() if other.client == connection.client]
+        if len(own) > MAX_CONNECTIONS:
+            self._block(connection, f"it subscribes on more than {MAX_CONNECTIONS} connections")
+        elif sum(other.size_bytes for other in own) > MAX_KEY_SUBSCRIPTION_BYTES:
+            self._block(connection, f"its subscriptions have more than {MAX_KEY_SUBSCRIPTION_BYTES} bytes")
+        return connection.number in self._subscribed
 
-    def end(self, who: str) -> None:
-        """End the connections of a key; who may, comes again, as what it is now."""
-        self._ended[who] = self._number
-        for number, caller in list(self._hearing.items()):
-            if caller.who == who:
-                del self._hearing[number]
-                if peer(caller.descriptor) == caller.peer:
-                    shut(caller.descriptor)
+    def disconnect(self, client: str) -> None:
+        """Close all connections of a client; it may connect again with its present key."""
+        self._closed_up_to[client] = self._last_number
+        for number, subscribed in list(self._subscribed.items()):
+            if subscribed.client == client:
+                del self._subscribed[number]
+                if peer_address(subscribed.descriptor) == subscribed.peer:
+                    close_socket(subscribed.descriptor)
 
-    def _turn_out(self, mark: Mark, why: str) -> None:
-        """End the connections of a key, and let in no new one for a while."""
-        self._log.warning("%s is shut out for %g s: %s", mark.who, SHUT_OUT_SECONDS, why)
-        self._shut_out[mark.who] = self._now() + SHUT_OUT_SECONDS
-        self.end(mark.who)
-        shut(mark.descriptor)
+    def _block(self, connection: ConnectionId, reason: str) -> None:
+        """Close all connections of a client, and accept no new one for a while."""
+        self._log.warning("%s is blocked for %g s: %s", connection.client, BLOCK_SECONDS, reason)
+        self._blocked_until[connection.client] = self._now() + BLOCK_SECONDS
+        self.disconnect(connection.client)
+        close_socket(connection.descriptor)
 
-    def _forget_gone(self) -> None:
-        """Forget the connections that have ended by themselves."""
-        for number, caller in list(self._hearing.items()):
-            if peer(caller.descriptor) != caller.peer:
-                del self._hearing[number]
+    def _drop_ended(self) -> None:
+        """Forget the connections that their clients have closed."""
+        for number, subscribed in list(self._subscribed.items()):
+            if peer_address(subscribed.descriptor) != subscribed.peer:
+                del self._subscribed[number]
 
 
-def peer(descriptor: int) -> Any:
-    """Give the other end of a TCP connection; nothing when it is none, or not any more."""
+def peer_address(descriptor: int) -> Any:
+    """Return the address of the other end of a TCP connection; None when the descriptor is no open one."""
     with suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as connection:
         if connection.family in (socket.AF_INET, socket.AF_INET6):
             return connection.getpeername()
     return None
 
 
-def shut(descriptor: int) -> None:
-    """End a TCP connection; nothing happens when it has ended."""
+def close_socket(descriptor: int) -> None:
+    """Shut down a TCP connection; nothing happens when it has ended, or when the descriptor is none."""
     with suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as connection:
         if connection.family in (socket.AF_INET, socket.AF_INET6):
             connection.shutdown(socket.SHUT_RDWR)

@@ -1,8 +1,9 @@
-"""Role: the house's front door, for programs that are not its processes and for its other hosts.
+"""The exchange process: connects the house to programs and to its other hosts.
 
-All that the house says goes out at its doors, and who comes late is told the latest of each topic.
-For a device that has no process here it stands in: for somebody's own program (parlour), and for a
-device of another host (abroad). No device of this host depends on it.
+It publishes every message of the house at its gateways, and a new subscriber gets the latest message of
+each topic. A device without a process on this host has a proxy here: a foreign device (programs.py) is a
+program of its own, a remote device (remote_devices.py) runs on another host. No device of this host
+depends on the exchange.
 """
 
 import time
@@ -10,59 +11,44 @@ from functools import partial
 from typing import Any
 
 import msgspec
-from msgspec import Struct
 
-from daemons.bus.endpoints import far_endpoint
-from daemons.bus.keys import HOST, NOBODY, Key, Keyring, Rights, own_pair
-from daemons.bus.message import EXCHANGE, Command, Receipt, Scalar, too_far, turn
-from daemons.bus.sockets import Refusals, Subscriber
-from daemons.config.loader import find_kind
+from daemons.bus.dropped import DroppedLog
+from daemons.bus.endpoints import tcp_endpoint
+from daemons.bus.message import EXCHANGE, Scalar, update_change_times
+from daemons.bus.requests.loop import LoopCommandClient
+from daemons.bus.sockets import Subscriber
 from daemons.config.slice import Slice
-from daemons.errors import DeviceError, HouseError, Rejected
-from daemons.processes.exchange import program_state
-from daemons.processes.exchange.authenticator import Porter
-from daemons.processes.exchange.clock_sync import steps, translate
-from daemons.processes.exchange.connections import Callers
-from daemons.processes.exchange.gateway import Answer, Door, Question, far, near, rejected
-from daemons.processes.exchange.local_commands import Messenger
-from daemons.processes.exchange.pending import Take
-from daemons.processes.exchange.programs import Parlour
-from daemons.processes.exchange.remote_admin import DEEDS, Caretaker
-from daemons.processes.exchange.remote_devices import Abroad
-from daemons.processes.exchange.retained import Latest
-from daemons.processes.process import LATE, Life, Process, next_life
-from daemons.runtime.clock import machine, uptime
+from daemons.errors import DeviceError
+from daemons.processes.exchange.access import AccessControl
+from daemons.processes.exchange.authenticator import Authenticator
+from daemons.processes.exchange.clock_sync.steps import ClockHistory, relative_periods, update_history
+from daemons.processes.exchange.connections import Connections
+from daemons.processes.exchange.gateway import Gateway, ReceivedReceipt, open_local, open_remote
+from daemons.processes.exchange.memory import ExchangeMemory
+from daemons.processes.exchange.programs import ForeignDevices, foreign_kinds
+from daemons.processes.exchange.remote_admin import RemoteAdmin
+from daemons.processes.exchange.remote_devices import RemoteDevices
+from daemons.processes.exchange.retained import RetainedMessages
+from daemons.processes.exchange.router import CommandRouter
+from daemons.processes.process import Process, next_run
+from daemons.runtime.clock import boot_id, uptime
 from daemons.runtime.log import open_log
 from daemons.storage.journal import Journal
-from daemons.storage.lock import Lock
-from daemons.supervision.install import Fingerprint
-from daemons.values import choose
+from daemons.storage.lock import NameLock
+from daemons.supervision.install import INSTALLED_FINGERPRINT
 
-HEAR, SAY = "ipc://bus/exchange.hear", "ipc://bus/exchange.say"
-"""The near door, from inside the run directory; its third socket is the exchange's command socket."""
-AT_HOST = "host "
-"""How the key of another host is named; the name of a program's key has no space."""
-
-
-class Memory(Struct, frozen=True, kw_only=True):
-    """What the exchange remembers across a crash."""
-
-    life: Life
-    guests: dict[str, program_state.Memory] = {}
-    echoes: dict[str, translate.Memory] = {}
-    clock: steps.Past | None = None
-    shown: dict[str, Scalar] = {}
-    turned: dict[str, float] = {}
+PUBLISH_ENDPOINT, STATES_ENDPOINT = "ipc://bus/exchange.hear", "ipc://bus/exchange.say"
+"""The local gateway, relative to the run directory; its third socket is the exchange's command socket."""
 
 
 def run(slice_: Slice) -> None:
-    """Be the exchange until told to end."""
+    """Run the exchange until it is stopped."""
     log = open_log(EXCHANGE)
-    lock = Lock(EXCHANGE)
-    journal = Journal(EXCHANGE, Memory, log)
+    lock = NameLock(EXCHANGE)
+    journal = Journal(EXCHANGE, ExchangeMemory, log)
     last = journal.load()
-    life = next_life(last.life if last else None)
-    memory = msgspec.structs.replace(last, life=life) if last else Memory(life=life)
+    life = next_run(last.life if last else None)
+    memory = msgspec.structs.replace(last, life=life) if last else ExchangeMemory(life=life)
     with Process(EXCHANGE, life, lock, log, uptime) as process:
         exchange = Exchange(slice_, memory, journal, process)
         process.loop.every(1.0, journal.secure)
@@ -71,275 +57,186 @@ def run(slice_: Slice) -> None:
 
 
 class Exchange:
-    """Lets out what the house says, and in what its visitors may say and ask."""
+    """Passes messages of the house to its gateways, and states and commands from there into the house."""
 
-    def __init__(self, slice_: Slice, memory: Memory, journal: Journal[Memory], process: Process) -> None:
+    def __init__(
+        self, slice_: Slice, memory: ExchangeMemory, journal: Journal[ExchangeMemory], process: Process
+    ) -> None:
         self._memory = memory
         self._journal = journal
         self._process = process
         self._now = process.loop.now
-        self._refusals = Refusals(process.log)
+        self._dropped = DroppedLog(process.log)
         self._host = slice_.host
-        self._names = {*slice_.peers, *slice_.services}
-        self._latest = Latest()
-        self._messenger = Messenger(process)
-        self._caretaker = Caretaker(process.loop)
-        self._fingerprint = Fingerprint()
-        self._visitors(slice_)
-        self._doors = [
-            Door(near(process.context, EXCHANGE, HEAR, SAY, process.server.socket), self._refusals)
-        ]
-        self._place: str | None = None
-        self._closed: str | None = None
-        """Why it cannot be reached over the network, where it should be."""
-        self._is_told = False
+        self._retained = RetainedMessages()
+        self._fingerprint = INSTALLED_FINGERPRINT
+        self._connections = Connections(process.log)
+        self._access = AccessControl(slice_.hosts, self._connections, self._dropped, process.log)
+        kinds = foreign_kinds(slice_)
+        self._foreign = ForeignDevices(
+            kinds,
+            {name: known for name, known in memory.programs.items() if name in kinds},
+            process,
+            self._save,
+            self._dropped.add,
+        )
+        self._remote = RemoteDevices(
+            slice_.hosts,
+            {name: it.host for name, it in slice_.peers.items() if it.host and it.host != slice_.host},
+            self._access.own,
+            memory.translations,
+            process,
+            self._save,
+            self._publish_state,
+        )
+        names = {*slice_.peers, *slice_.services}
+        self._router = CommandRouter(
+            names,
+            self._foreign,
+            self._remote,
+            LoopCommandClient(process.context, process.loop),
+            RemoteAdmin(process.loop),
+            self._clock_result,
+            self._dropped,
+        )
         table = slice_.table
         self._address: tuple[str, int] | None = (table["address"], table["port"]) if table else None
-        self._callers = Callers(process.log)
+        self._endpoint: str | None = None
+        """The endpoint of the remote gateway, while it is open."""
+        self._open_error: str | None = None
+        """Why the remote gateway could not be opened."""
+        self._is_state_published = False
+        sockets = open_local(
+            process.context, EXCHANGE, PUBLISH_ENDPOINT, STATES_ENDPOINT, process.server.socket
+        )
+        self._gateways = [Gateway(sockets, self._dropped)]
         if self._address:
-            porter = Porter(process.context, self._find)
-            process.loop.watch(porter.socket, porter.answer)
-        self._attend(self._doors[0])
-        self._subscriber = Subscriber(process.context, self._names, process.log)
-        process.loop.watch(self._subscriber.socket, self._hear)
-        process.loop.every(1.0, self._turn)
-        self._remember()
+            authenticator = Authenticator(process.context, self._access.authenticate)
+            process.loop.watch(authenticator.socket, authenticator.answer_requests)
+        self._watch(self._gateways[0])
+        self._subscriber = Subscriber(process.context, names, process.log)
+        process.loop.watch(self._subscriber.socket, self._on_published)
+        process.loop.every(1.0, self._on_second)
+        self._save()
 
     def release(self) -> None:
-        """Let go of the names that it stood in for, when the sockets have gone."""
-        self._parlour.release()
-        self._abroad.release()
+        """Release the locks of all proxies; to be called when the sockets are closed."""
+        self._foreign.release()
+        self._remote.release()
 
-    # Doors and who stands at them
+    # The gateways
 
-    def _open(self) -> None:
-        """Open the door to the network, to who has a key; tried again when its ports cannot be had."""
-        if self._address is None or len(self._doors) > 1:
+    def _open_remote(self) -> None:
+        """Open the remote gateway; when a port of it is taken, this is tried again every second."""
+        if self._address is None or len(self._gateways) > 1:
             return
         process = self._process
         try:
-            sockets = far(process.context, EXCHANGE, *self._address, self._own)
+            sockets = open_remote(process.context, EXCHANGE, *self._address, self._access.own)
         except DeviceError as error:
-            if self._closed is None:
+            if self._open_error is None:
                 process.log.error("cannot be reached over the network: %s", error)
-            self._closed = str(error)
+            self._open_error = str(error)
             return
-        self._closed = None
-        self._doors.append(Door(sockets, self._refusals, self._rights, self._callers))
-        self._attend(self._doors[-1])
-        self._place = far_endpoint(*self._address)
-        process.log.info("is reached at %s by %d keys", self._place, len(self._keys))
+        self._open_error = None
+        self._gateways.append(Gateway(sockets, self._dropped, self._access.rights_of, self._connections))
+        self._watch(self._gateways[-1])
+        self._endpoint = tcp_endpoint(*self._address)
+        process.log.info("listens at %s for %d keys", self._endpoint, len(self._access.keys))
 
-    def _attend(self, door: Door) -> None:
-        loop, sockets = self._process.loop, door.sockets
-        loop.watch(sockets.hear, partial(self._take_newcomers, door))
-        loop.watch(sockets.say, partial(self._take_words, door))
-        loop.watch(sockets.ask, partial(self._take_questions, door))
+    def _watch(self, gateway: Gateway) -> None:
+        loop, sockets = self._process.loop, gateway.sockets
+        loop.watch(sockets.publisher, partial(self._on_subscriptions, gateway))
+        loop.watch(sockets.states, partial(self._on_states, gateway))
+        loop.watch(sockets.commands, partial(self._on_commands, gateway))
 
-    def _find(self, public_key: str, address: str) -> str | None:
-        """Let in who has a key that is known."""
-        if host := self._hosts.get(public_key):
-            return self._callers.admit(AT_HOST + host)
-        self._read_keys()  # it may have been made just now
-        for name, key in self._keys.items():
-            if key.public_key == public_key:
-                self._admitted[name] = key
-                return self._callers.admit(name)
-        self._refusals.add(f"the door, from {address}", f"nobody is known by the key {public_key}")
-        return None
+    def _on_subscriptions(self, gateway: Gateway) -> None:
+        gateway.accept_subscriptions()
+        self._send_retained(gateway)
 
-    def _rights(self, who: str) -> Rights:
-        return HOST if who.startswith(AT_HOST) else self._keys.get(who, NOBODY)
-
-    def _take_newcomers(self, door: Door) -> None:
-        door.take_newcomers()
-        self._tell_newcomers(door)
-
-    def _tell_newcomers(self, door: Door) -> None:
-        again = door.tell_newcomers(self._latest.current, self._now())
+    def _send_retained(self, gateway: Gateway) -> None:
+        again = gateway.send_retained(self._retained.messages, self._now())
         if again is not None:
-            self._process.loop.at(again, partial(self._tell_newcomers, door))
+            self._process.loop.at(again, partial(self._send_retained, gateway))
 
-    def _take_words(self, door: Door) -> None:
-        for who, device, payload in door.said():
-            if device in self._parlour:
-                self._parlour.hear(who, device, payload)
+    def _on_states(self, gateway: Gateway) -> None:
+        for client, device, payload in gateway.received_states():
+            if device in self._foreign:
+                self._foreign.on_state(client, device, payload)
             else:
-                self._refusals.add(who, f'{device!r:.60} is no device with driver = "foreign"')
+                self._dropped.add(client, f'{device!r:.60} is not a device with driver = "foreign"')
 
-    def _take_questions(self, door: Door) -> None:
-        for asked in door.asked():
-            if isinstance(asked, Answer):
-                if not self._parlour.take_receipt(asked.who, asked.receipt):
-                    self._refusals.add(asked.who, f"nobody asked it for the receipt {asked.receipt.id}")
-            else:
-                self._take_question(door, asked)
-
-    def _take_question(self, door: Door, asked: Question) -> None:
-        device = asked.command.device or EXCHANGE
-        take = partial(door.answer, asked.envelope)
-        if device == EXCHANGE:
-            self._obey(door, asked, take)
-        elif not asked.rights.commands(device):
-            self._refusals.add(asked.who, f"it may not command {device}")
-            take(rejected(asked.command, f"{asked.who} may not command {device}"))
-        elif why := too_far(asked.command, time.time()):
-            take(rejected(asked.command, why))
-        elif device in self._parlour:
-            self._parlour.carry(device, asked.command, take)
-        elif link := self._abroad.way_to(device):
-            if asked.who.startswith(AT_HOST):
-                take(rejected(asked.command, f"{device} is on {link.name}, not here"))
-            else:
-                link.carry(asked.command, device, take)
-        elif device in self._names:
-            self._messenger.carry(device, asked.command, take)
-        else:
-            take(
-                rejected(
-                    asked.command, f"there is no device {device!r}; {choose(device, sorted(self._names))}"
-                )
-            )
-
-    # What it does itself
-
-    def _obey(self, door: Door, asked: Question, take: Take) -> None:
-        """Answer what is asked of the exchange itself."""
-        command, who = asked.command, asked.who
-        if command.command == "clock":
-            take(self._applied(command, self._own_clock()))
-        elif command.command == "serve":
-            device = str(command.args.get("device"))
-            if not asked.rights.says(device) or device not in self._parlour:
-                self._refusals.add(who, f"it may not speak for {device!r:.60}")
-                take(rejected(command, f"{who} may not speak for {device!r:.60}"))
-                return
-            self._parlour.serve(who, device, door, asked.envelope)
-            take(self._applied(command, {}))
-        elif command.command not in DEEDS:
-            words = ", ".join(["clock", "serve", *DEEDS])
-            take(rejected(command, f"it has no command {command.command!r}; allowed: {words}"))
-        elif not asked.rights.manages:
-            self._refusals.add(who, f"it may not {command.command}")
-            take(rejected(command, f"{who} may not {command.command}"))
-        elif command.deadline <= time.time():
-            take(Receipt(id=command.id, device=EXCHANGE, outcome="expired", at=time.time(), reason=LATE))
-        elif link := self._abroad.way_to(str(command.args.get("device"))):
-            link.carry(command, EXCHANGE, take)
-        else:
-            self._do(command, take)
-
-    def _own_clock(self) -> dict[str, Any]:
-        """Say what there is to know beside the time: who we are, and when the clock was set."""
-        stretches = msgspec.to_builtins(steps.told(self._look_at_clock()))
-        return {"host": self._host, "configuration": self._fingerprint.read(), "set": stretches}
-
-    def _look_at_clock(self) -> steps.Past:
-        """See whether the clock was set, and write that down."""
-        past = steps.look(self._memory.clock, machine(), time.time(), uptime())
-        if past != self._memory.clock:
-            self._memory = msgspec.structs.replace(self._memory, clock=past)
-            self._remember()
-        return past
-
-    def _do(self, command: Command, take: Take) -> None:
-        def done(result: dict[str, Any] | HouseError) -> None:
-            if isinstance(result, HouseError):
-                take(rejected(command, str(result)))
-            else:
-                take(self._applied(command, result))
-
-        try:
-            self._caretaker.do(command.command, command.args, done)
-        except Rejected as error:
-            take(rejected(command, str(error)))
-
-    def _applied(self, command: Command, result: dict[str, Any]) -> Receipt:
-        return Receipt(id=command.id, device=EXCHANGE, outcome="applied", at=time.time(), result=result)
+    def _on_commands(self, gateway: Gateway) -> None:
+        for received in gateway.received_commands():
+            if not isinstance(received, ReceivedReceipt):
+                self._router.route(gateway, received)
+            elif not self._foreign.on_receipt(received.client, received.receipt):
+                self._dropped.add(received.client, f"no command waits for the receipt {received.receipt.id}")
 
     # The house
 
-    def _visitors(self, slice_: Slice) -> None:
-        """Take the places of the devices that have no process here."""
-        process, memory = self._process, self._memory
-        self._own = own_pair()
-        self._keyring = Keyring(self._refusals.add)
-        self._keys = self._keyring.read()
-        self._admitted: dict[str, Key] = {}
-        """Whom the door has let in, by what was its key then."""
-        self._hosts: dict[str, str] = {about.public_key: host for host, about in slice_.hosts.items()}
-        programs = {}
-        for name, peer in slice_.peers.items():
-            kind = find_kind(peer.kind)
-            if kind and peer.every_seconds is not None and peer.host == slice_.host:
-                programs[name] = (kind, peer.every_seconds)
-        devices = {name: p.host for name, p in slice_.peers.items() if p.host and p.host != slice_.host}
-        guests = {name: known for name, known in memory.guests.items() if name in programs}
-        self._parlour = Parlour(programs, guests, process, self._remember, self._refusals.add)
-        self._abroad = Abroad(
-            slice_.hosts, devices, self._own, memory.echoes, process, self._remember, self._tell
-        )
-
-    def _hear(self) -> None:
-        """Let out what the house says."""
-        for frames in self._subscriber.frames():
+    def _on_published(self) -> None:
+        """Pass the messages of the house to the gateways."""
+        for frames in self._subscriber.receive_frames():
             try:
                 topic, payload = frames
-                if self._latest.take(topic, payload):
-                    self._subscriber.ask(topic.partition(b"/")[0].decode())
-            except ValueError as error:  # not two frames, or no message
-                self._refusals.add("the bus", error)
+                if self._retained.add(topic, payload):
+                    self._subscriber.resubscribe(topic.partition(b"/")[0].decode())
+            except ValueError as error:  # a wrong number of frames, or a payload that is not a message
+                self._dropped.add("the bus", error)
                 continue
-            for door in self._doors:
-                door.publish(topic, payload)
+            for gateway in self._gateways:
+                gateway.publish(topic, payload)
 
-    def _turn(self) -> None:
-        """Once a second: see who is silent, and whether somebody who was let in should not be any more."""
-        self._subscriber.renew()
-        self._look_at_clock()
-        self._read_keys()
-        self._open()
-        self._tell()
+    def _on_second(self) -> None:
+        self._subscriber.reconnect_silent()
+        self._check_clock()
+        self._access.refresh()
+        self._open_remote()
+        self._publish_state()
 
-    def _read_keys(self) -> None:
-        """Read the keys; who came in by what is another key now, or none, has to leave."""
-        self._keys = self._keyring.read()
-        for name, key in list(self._admitted.items()):
-            if self._keys.get(name) != key:
-                del self._admitted[name]
-                self._callers.end(name)
-                self._process.log.info("the key %s is another, or none; who came by it has to leave", name)
+    # The exchange's own clock, state and memory
 
-    def _tell(self) -> None:
-        """Publish how it stands, when that is new."""
-        links = self._abroad.links.values()
-        faults = [f"{link.name} cannot be reached ({link.place})" for link in links if not link.is_open]
-        mine = self._fingerprint.read()
-        faults += [
-            f"{link.name} runs another configuration; copy house.toml there, and `house reload`"
-            for link in links
-            if link.is_open and link.result.get("configuration") != mine
-        ]
-        faults += [self._closed] if self._closed else []
-        shown: dict[str, Scalar] = {
+    def _clock_result(self) -> dict[str, Any]:
+        """Return what another host needs beside the time: host, configuration and clock periods."""
+        periods = msgspec.to_builtins(relative_periods(self._check_clock()))
+        return {"host": self._host, "configuration": self._fingerprint.read(), "set": periods}
+
+    def _check_clock(self) -> ClockHistory:
+        """Return the history of this host's clock, which is saved when the clock was set."""
+        history = update_history(self._memory.clock, boot_id(), time.time(), uptime())
+        if history != self._memory.clock:
+            self._memory = msgspec.structs.replace(self._memory, clock=history)
+            self._save()
+        return history
+
+    def _publish_state(self) -> None:
+        """Publish the state of the exchange when it has changed."""
+        state = self._state()
+        if state != self._memory.state or not self._is_state_published:
+            self._is_state_published = True
+            turned = update_change_times(self._memory.state, state, self._memory.turned, time.time())
+            self._memory = msgspec.structs.replace(self._memory, state=state, turned=turned)
+            self._save()
+            since = max(turned.values(), default=self._memory.life.boot / 1000)
+            self._process.publish(state, since, turned, None)
+
+    def _state(self) -> dict[str, Scalar]:
+        links = self._remote.links.values()
+        faults = self._remote.faults(self._fingerprint.read())
+        faults += [self._open_error] if self._open_error else []
+        return {
             "status": True,
             "phase": "open" if all(link.is_open for link in links) else "cut",
             "host": self._host,
-            "address": self._place,
+            "address": self._endpoint,
             **{f"{link.name}_reached": link.is_open for link in links},
             "fault": "; ".join(faults) or None,
         }
-        if shown != self._memory.shown or not self._is_told:
-            self._is_told = True
-            turned = turn(self._memory.shown, shown, self._memory.turned, time.time())
-            self._memory = msgspec.structs.replace(self._memory, shown=shown, turned=turned)
-            self._remember()
-            since = max(turned.values(), default=self._memory.life.boot / 1000)
-            self._process.publish(shown, since, turned, None)
 
-    def _remember(self) -> None:
-        """Write down what must outlive a crash, before anybody hears of it."""
+    def _save(self) -> None:
+        """Write the memory to the journal, before a message that depends on it is published."""
         self._memory = msgspec.structs.replace(
-            self._memory, guests=dict(self._parlour.memories), echoes=self._abroad.memories
+            self._memory, programs=dict(self._foreign.memories), translations=self._remote.memories
         )
         self._journal.save(self._memory)

@@ -1,14 +1,14 @@
-"""A way into the house for programs that are not its processes: three sockets, side by side.
+"""The gateway: three sockets side by side, for programs that are not processes of the house.
 
-    hear    XPUB     what the house says, to whoever subscribes
-    say     SUB      what programs say of their own devices
-    ask     ROUTER   commands in, receipts out
+    publisher   XPUB     messages of the house, out to the subscribers
+    states      SUB      states that programs report of their own devices
+    commands    ROUTER   commands in, receipts out
 
-Who comes by the network is known by a key, and each frame says by whose. What that may not, is
-refused here, and nothing of it goes further.
+The local gateway stands in the run directory, so its only client is the owner. Clients of the remote
+gateway are known by their keys, and each frame carries the name of the key. A message that the rights
+of its key do not allow is refused here and goes no further.
 """
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any, NamedTuple
@@ -16,85 +16,89 @@ from typing import Any, NamedTuple
 import zmq
 
 from daemons.bus import message
-from daemons.bus.endpoints import far_endpoint
-from daemons.bus.keys import OWNER, Pair, Rights
+from daemons.bus.dropped import DroppedLog
+from daemons.bus.endpoints import tcp_endpoint
+from daemons.bus.keys import OWNER_RIGHTS, KeyPair, Rights
 from daemons.bus.message import Command, Receipt
 from daemons.bus.sockets import (
     BURST,
-    LONGEST_SUBSCRIPTION,
+    MAX_SUBSCRIPTION_BYTES,
     Context,
-    Refusals,
     Socket,
     bind,
-    open_far_socket,
     open_socket,
-    part,
+    open_tcp_socket,
+    split_envelope,
 )
 from daemons.errors import DeviceError, MessageError
-from daemons.processes.exchange.connections import Callers, Mark
-from daemons.runtime.rate_limit import Rates
+from daemons.processes.exchange.connections import ConnectionId, Connections
+from daemons.processes.exchange.receipts import rejected, rejected_id
+from daemons.runtime.rate_limit import TokenBuckets
 
-AGAIN_SECONDS = 0.1
-"""No topic is said again to newcomers oftener than this, however often they ask."""
-LONGEST = 64 * 1024
-"""Bytes of what a stranger says or asks."""
-LONGEST_HANDSHAKE = 1024
-"""Bytes; a handshake has longer frames than any subscription."""
+RESEND_SECONDS = 0.1
+"""The least time between two sendings of the retained messages, however often clients subscribe."""
+MAX_MESSAGE_BYTES = 64 * 1024
+"""The longest state or command of a remote client."""
+MAX_HANDSHAKE_BYTES = 1024
+"""A handshake has longer frames than any subscription."""
 QUEUE = 100
-"""Messages of one stranger that wait to be read; with LONGEST, what a flood can hold of memory."""
-ASKS_A_SECOND, ASKS_AT_ONCE = 50, 100
+"""Unread messages of one remote client; with MAX_MESSAGE_BYTES, this bounds the memory that a flood takes."""
+COMMANDS_PER_SECOND, COMMANDS_AT_ONCE = 50, 100
+OWNER_NAME = "the owner"
 Envelope = list[bytes]
 
 
-class Sockets(NamedTuple):
-    """The three of one door."""
+class GatewaySockets(NamedTuple):
+    """The three sockets of one gateway."""
 
-    hear: Socket
-    say: Socket
-    ask: Socket
+    publisher: Socket
+    states: Socket
+    commands: Socket
 
 
-class Arrival(NamedTuple):
-    """A message that came in, by whom, and over the network by which connection."""
+class ReceivedFrames(NamedTuple):
+    """A message of a client; at the remote gateway with its connection."""
 
-    who: str
+    client: str
     rights: Rights
     frames: list[bytes]
-    mark: Mark | None
+    connection: ConnectionId | None
 
 
-class Question(NamedTuple):
-    """A command that came in, by whom, and the way back."""
+class ReceivedCommand(NamedTuple):
+    """A command of a client, and the envelope that leads back to the client."""
 
-    who: str
+    client: str
     rights: Rights
     command: Command
     envelope: Envelope
 
 
-class Answer(NamedTuple):
-    """A receipt that came in, of a program for its device, and by whom."""
+class ReceivedReceipt(NamedTuple):
+    """A receipt that a program gives for a command to its device."""
 
-    who: str
+    client: str
     rights: Rights
     receipt: Receipt
 
 
-def near(context: Context, name: str, hear: str, say: str, ask: Socket) -> Sockets:
-    """Open the door inside the run directory; its owner has all rights, so nobody is asked for a key."""
-    sockets = Sockets(open_socket(context, zmq.XPUB), open_socket(context, zmq.SUB), ask)
-    sockets.hear.set(zmq.MAXMSGSIZE, LONGEST_SUBSCRIPTION)
-    _prepare(sockets)
-    bind(sockets.hear, name, hear)
-    bind(sockets.say, name, say)
+def open_local(
+    context: Context, name: str, publish_endpoint: str, states_endpoint: str, commands: Socket
+) -> GatewaySockets:
+    """Bind the gateway in the run directory, which needs no keys; DeviceError when an endpoint is taken."""
+    sockets = GatewaySockets(open_socket(context, zmq.XPUB), open_socket(context, zmq.SUB), commands)
+    sockets.publisher.set(zmq.MAXMSGSIZE, MAX_SUBSCRIPTION_BYTES)
+    _set_options(sockets)
+    bind(sockets.publisher, name, publish_endpoint)
+    bind(sockets.states, name, states_endpoint)
     return sockets
 
 
-def far(context: Context, name: str, address: str, port: int, own: Pair) -> Sockets:
-    """Open the door to the network; DeviceError when a port of it cannot be had."""
-    sockets = Sockets(*(open_far_socket(context, kind) for kind in (zmq.XPUB, zmq.SUB, zmq.ROUTER)))
+def open_remote(context: Context, name: str, address: str, port: int, own: KeyPair) -> GatewaySockets:
+    """Bind the gateway for the network, at `port` and the two after it; DeviceError when one is taken."""
+    sockets = GatewaySockets(*(open_tcp_socket(context, kind) for kind in (zmq.XPUB, zmq.SUB, zmq.ROUTER)))
     try:
-        _open_far(sockets, name, address, port, own)
+        _bind_remote(sockets, name, address, port, own)
     except DeviceError:
         for socket in sockets:
             socket.close()
@@ -102,138 +106,137 @@ def far(context: Context, name: str, address: str, port: int, own: Pair) -> Sock
     return sockets
 
 
-def _open_far(sockets: Sockets, name: str, address: str, port: int, own: Pair) -> None:
+def _bind_remote(sockets: GatewaySockets, name: str, address: str, port: int, own: KeyPair) -> None:
     for number, socket in enumerate(sockets):
+        is_publisher = socket is sockets.publisher
         socket.curve_server = True
         socket.curve_publickey, socket.curve_secretkey = own.public_key.encode(), own.secret_key.encode()
         socket.zap_domain = b"house"
-        socket.set(zmq.MAXMSGSIZE, LONGEST if socket is not sockets.hear else LONGEST_HANDSHAKE)
+        socket.set(zmq.MAXMSGSIZE, MAX_HANDSHAKE_BYTES if is_publisher else MAX_MESSAGE_BYTES)
         socket.set(zmq.RCVHWM, QUEUE)
-        if socket is sockets.hear:
-            _prepare(sockets)
-        bind(socket, name, far_endpoint(address, port + number))
+        if is_publisher:
+            _set_options(sockets)
+        bind(socket, name, tcp_endpoint(address, port + number))
 
 
-def _prepare(sockets: Sockets) -> None:
-    sockets.hear.set(zmq.LINGER, 0)
-    sockets.hear.set(zmq.XPUB_VERBOSE, 1)
-    sockets.hear.set(zmq.XPUB_MANUAL, 1)  # a subscription counts when we have said so
-    sockets.say.subscribe(b"")
+def _set_options(sockets: GatewaySockets) -> None:
+    sockets.publisher.set(zmq.LINGER, 0)
+    sockets.publisher.set(zmq.XPUB_VERBOSE, 1)
+    sockets.publisher.set(zmq.XPUB_MANUAL, 1)  # a subscription counts only after we have accepted it
+    sockets.states.subscribe(b"")
 
 
-class Door:
-    """One door: who stands at it, and what of it goes on."""
+class Gateway:
+    """One gateway: it checks each message of its clients against their rights."""
 
     def __init__(
         self,
-        sockets: Sockets,
-        refusals: Refusals,
-        find: Callable[[str], Rights] | None = None,
-        callers: Callers | None = None,
+        sockets: GatewaySockets,
+        dropped: DroppedLog,
+        rights_of: Callable[[str], Rights] | None = None,
+        connections: Connections | None = None,
     ) -> None:
-        """`find` gives the rights of one of the `callers`; without them, it is the owner's own door."""
+        """`rights_of` returns the rights of a client; without it and `connections`, all are the owner."""
         self.sockets = sockets
-        self._find = find
-        self._callers = callers
-        self._refusals = refusals
-        self._rates = Rates(ASKS_A_SECOND, ASKS_AT_ONCE)
-        self._asked: set[bytes] = set()
-        """What newcomers have asked for, and were not told yet."""
-        self._told = float("-inf")
+        self._rights_of = rights_of
+        self._connections = connections
+        self._dropped = dropped
+        self._command_rates = TokenBuckets(COMMANDS_PER_SECOND, COMMANDS_AT_ONCE)
+        self._new_prefixes: set[bytes] = set()
+        """The subscriptions that have not got the retained messages yet."""
+        self._last_sent = float("-inf")
 
     def publish(self, topic: bytes, payload: bytes) -> None:
-        """Say it to whoever has subscribed; who reads too slowly loses it, and holds up nobody."""
-        self.sockets.hear.send_multipart((topic, payload))
+        """Send a message to its subscribers; one that reads too slowly loses it and delays no other."""
+        self.sockets.publisher.send_multipart((topic, payload))
 
-    def take_newcomers(self) -> None:
-        """Let new subscriptions count, as far as they are allowed."""
-        for who, rights, frames, mark in self._arrivals(self.sockets.hear):
-            word, prefix = frames[0][:1], frames[0][1:]
-            if mark and self._callers and not self._callers.has_room(mark, word == b"\1", prefix):
+    def accept_subscriptions(self) -> None:
+        """Accept the subscriptions that have arrived, as far as the rights of their clients allow."""
+        for client, rights, frames, connection in self._receive(self.sockets.publisher):
+            begins, prefix = frames[0][:1] == b"\1", frames[0][1:]
+            if not self._has_room(connection, begins, prefix):
                 continue
-            if len(frames) != 1 or word not in (b"\0", b"\1") or len(prefix) > LONGEST_SUBSCRIPTION:
-                self._refuse(who, "only subscriptions are taken here")
+            is_known = begins or frames[0][:1] == b"\0"
+            if len(frames) != 1 or not is_known or len(prefix) > MAX_SUBSCRIPTION_BYTES:
+                self._dropped.add(client, "this socket accepts only subscriptions")
                 continue
-            granted = rights.hears(prefix)
-            for reach in granted:  # it counts for the one connection that was read last
-                (self.sockets.hear.subscribe if word == b"\1" else self.sockets.hear.unsubscribe)(reach)
-            if word == b"\1":
-                self._asked.update(granted)
+            granted = rights.allowed_prefixes(prefix)
+            for reach in granted:  # libzmq applies this to the connection that was read last
+                (self.sockets.publisher.subscribe if begins else self.sockets.publisher.unsubscribe)(reach)
+            if begins:
+                self._new_prefixes.update(granted)
                 if not granted:
-                    self._refuse(who, f"it may not hear {prefix.decode(errors='replace')!r}")
+                    self._dropped.add(client, f"it may not hear {prefix.decode(errors='replace')!r}")
 
-    def tell_newcomers(self, current: dict[bytes, bytes], now: float) -> float | None:
-        """Say what is current to who has come; gives when to call again, if that was too soon."""
-        if not self._asked:
+    def send_retained(self, retained: dict[bytes, bytes], now: float) -> float | None:
+        """Send the retained messages to new subscribers; return when to call again if it is too early now.
+
+        `retained` has the payload of each topic, `now` is in steady seconds.
+        """
+        if not self._new_prefixes:
             return None
-        if now - self._told < AGAIN_SECONDS:
-            return self._told + AGAIN_SECONDS
-        asked, self._asked, self._told = tuple(self._asked), set(), now
-        for topic, payload in current.items():
-            if topic.startswith(asked):
+        if now - self._last_sent < RESEND_SECONDS:
+            return self._last_sent + RESEND_SECONDS
+        prefixes, self._new_prefixes, self._last_sent = tuple(self._new_prefixes), set(), now
+        for topic, payload in retained.items():
+            if topic.startswith(prefixes):
                 self.publish(topic, payload)
         return None
 
-    def said(self) -> Iterator[tuple[str, str, bytes]]:
-        """Yield what programs say of their devices: who says it, of which, and what."""
-        for who, rights, frames, _ in self._arrivals(self.sockets.say):
+    def received_states(self) -> Iterator[tuple[str, str, bytes]]:
+        """Yield the states that programs report of their devices: client, device and payload."""
+        for client, rights, frames, _ in self._receive(self.sockets.states):
             device, _, what = frames[0].decode(errors="replace").partition("/")
             if len(frames) != 2 or what != "state":  # noqa: PLR2004
-                self._refuse(who, "what is said here has two frames, the topic NAME/state and a JSON object")
-            elif not rights.says(device):
-                self._refuse(who, f"it may not speak for {device!r:.60}")
+                self._dropped.add(client, "a state has two frames: the topic NAME/state and a JSON object")
+            elif not rights.may_publish(device):
+                self._dropped.add(client, f"it may not speak for {device!r:.60}")
             else:
-                yield who, device, frames[1]
+                yield client, device, frames[1]
 
-    def asked(self) -> Iterator["Question | Answer"]:
-        """Yield the commands that have come, and the receipts that programs give for their devices."""
-        for who, rights, frames, _ in self._arrivals(self.sockets.ask):
-            envelope, body = part(frames)
+    def received_commands(self) -> Iterator["ReceivedCommand | ReceivedReceipt"]:
+        """Yield the commands that have arrived, and the receipts that programs give for their devices."""
+        for client, rights, frames, _ in self._receive(self.sockets.commands):
+            envelope, body = split_envelope(frames)
             payload = body[0] if len(body) == 1 else b""
             try:
-                asked = message.decode_asked(payload)
+                received = message.decode_command_or_receipt(payload)
             except MessageError as error:
-                self._refuse(who, error)
+                self._dropped.add(client, error)
                 if id_ := message.readable_id(payload):
-                    self.answer(envelope, refusal(id_, message.EXCHANGE, str(error)))
+                    self.reply(envelope, rejected_id(id_, message.EXCHANGE, str(error)))
                 continue
-            if isinstance(asked, Receipt):
-                yield Answer(who, rights, asked)
-            elif self._find and not self._rates.take(who):
-                self.answer(envelope, rejected(asked, "too many commands; wait a little"))
+            if isinstance(received, Receipt):
+                yield ReceivedReceipt(client, rights, received)
+            elif self._rights_of and not self._command_rates.allow(client):
+                self.reply(envelope, rejected(received, "too many commands; wait a little"))
             else:
-                yield Question(who, rights, asked, envelope)
+                yield ReceivedCommand(client, rights, received, envelope)
 
-    def answer(self, envelope: Envelope, receipt: Receipt) -> None:
-        """Give a receipt; who has gone, or reads nothing, does not hold us up."""
+    def reply(self, envelope: Envelope, receipt: Receipt) -> None:
+        """Send a receipt; a client that has gone, or does not read, causes no delay."""
         self.send(envelope, message.encode(receipt))
 
     def send(self, envelope: Envelope, payload: bytes) -> None:
-        """Send to who stands at the door's command socket."""
+        """Send a payload to a client of the command socket; it is lost when the client does not read."""
         with suppress(zmq.ZMQError):
-            self.sockets.ask.send_multipart([*envelope, payload], zmq.NOBLOCK)
+            self.sockets.commands.send_multipart([*envelope, payload], zmq.NOBLOCK)
 
-    def _arrivals(self, socket: Socket) -> Iterator[Arrival]:
+    def _has_room(self, connection: ConnectionId | None, begins: bool, prefix: bytes) -> bool:
+        if connection is None or self._connections is None:
+            return True
+        return self._connections.count_subscription(connection, begins, prefix)
+
+    def _receive(self, socket: Socket) -> Iterator[ReceivedFrames]:
         for _ in range(BURST):
             try:
                 frames: Any = socket.recv_multipart(zmq.NOBLOCK, copy=False)
             except zmq.Again:
                 return
-            read = [frame.bytes for frame in frames]
-            if self._callers is None or self._find is None:
-                yield Arrival("its owner", OWNER, read, None)
-            elif mark := self._callers.take(frames[-1]):
-                yield Arrival(mark.who, self._find(mark.who), read, mark)
-
-    def _refuse(self, who: str, why: object) -> None:
-        self._refusals.add(who, why)
-
-
-def rejected(command: Command, reason: str) -> Receipt:
-    """Give the receipt of a command that is not passed on."""
-    return refusal(command.id, command.device or message.EXCHANGE, reason)
-
-
-def refusal(id_: str, device: str, reason: str) -> Receipt:
-    """Give the receipt of what is refused."""
-    return Receipt(id=id_, device=device, outcome="rejected", at=time.time(), reason=reason[:1000])
+            parse_table = [frame.bytes for frame in frames]
+            if self._connections is None or self._rights_of is None:
+                yield ReceivedFrames(OWNER_NAME, OWNER_RIGHTS, parse_table, None)
+            elif connection := self._connections.identify(frames[-1]):
+                yield ReceivedFrames(
+                    connection.client, self._rights_of(connection.client), parse_table, connection
+                )

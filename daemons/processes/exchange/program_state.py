@@ -1,90 +1,96 @@
-"""A device that is somebody's own program: its words, made into states of the house. Pure.
+"""The states that a program reports of its device, made into states of the house. Pure.
 
-Such a program says no more than what its device shows, and perhaps why. When that changed, what was
-before, and how old it is, are told from here, by this house's clock.
+A program reports only what its device shows now, and perhaps the cause. The tracker works out when each
+field changed and what it was before, by the clock of this house.
 """
 
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
-from daemons.bus.message import LIMIT, MOST_PAST, Identifier, Moment, Scalar, turn
+from daemons.bus.message import MAX_FRAME_BYTES, MAX_PAST, Identifier, Moment, Scalar, update_change_times
 from daemons.errors import MessageError
 from daemons.kinds import Kind
-from daemons.values import choose, describe, show
+from daemons.values import describe_type, format_toml, suggest
 
-LARGEST = 1 << 53
-"""Whole numbers beyond this are not the same everywhere (RFC 8259, section 6)."""
+MAX_INTEGER = 1 << 53
+"""Greater whole numbers are not the same in every JSON reader (RFC 8259, section 6)."""
 
 
-class Words(Struct, frozen=True):
-    """What a program says: one JSON object. What else is in it counts for nothing."""
+class ReportedState(Struct, frozen=True):
+    """The JSON object that a program reports. Other keys in it are ignored."""
 
     state: dict[Identifier, Scalar]
     cause: Identifier | None = None
 
 
-class Memory(Struct, frozen=True, kw_only=True):
-    """What is remembered of such a device over a crash."""
+class ProgramMemory(Struct, frozen=True, kw_only=True):
+    """What is known of the device of one program; remembered across a crash."""
 
-    born: float
-    """When (Unix seconds) it was first heard."""
-    shown: dict[str, Scalar] = {}
+    first_reported_at: float = field(name="born")
+    """When the first state was reported, in Unix seconds."""
+    state: dict[str, Scalar] = field(default_factory=dict, name="shown")
+    """The latest fields, without measurements."""
     turned: dict[str, float] = {}
     cause: str | None = None
     past: tuple[Moment, ...] = ()
 
     @property
     def since(self) -> float:
-        """When any field that is not a measurement last changed."""
-        return max(self.turned.values(), default=self.born)
+        """Return when the last change was, in Unix seconds; measurements do not count."""
+        return max(self.turned.values(), default=self.first_reported_at)
 
 
-_words = msgspec.json.Decoder(Words)
+_decoder = msgspec.json.Decoder(ReportedState)
 
 
-class Guest:
-    """Takes the words of one program."""
+class StateTracker:
+    """Checks the states that one program reports, and tracks their changes."""
 
     def __init__(self, kind: type[Kind]) -> None:
         self._fields = kind.fields()
         self._measured = kind.measurements()
 
-    def read(self, payload: bytes) -> Words:
-        """Read what it says; MessageError names the field that such a device cannot have so."""
+    def decode(self, payload: bytes) -> ReportedState:
+        """Parse a report; MessageError names the field that a device of this kind cannot have."""
         try:
-            words = _words.decode(payload[:LIMIT])
+            reported = _decoder.decode(payload[:MAX_FRAME_BYTES])
         except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
-            raise MessageError(f"what it says is no state: {error}") from error
-        for name, value in words.state.items():
+            raise MessageError(f"not a state: {error}") from error
+        for name, value in reported.state.items():
             if name not in self._fields:
-                raise MessageError(f"{name}: unknown field; {choose(name, self._fields)}")
-            if isinstance(value, int) and abs(value) > LARGEST:
-                raise MessageError(f"{name}: {show(value)} is beyond what a number can be here, 2^53")
+                raise MessageError(f"{name}: unknown field; {suggest(name, self._fields)}")
+            if isinstance(value, int) and abs(value) > MAX_INTEGER:
+                raise MessageError(f"{name}: {format_toml(value)} is too large; the limit is 2^53")
             try:
                 msgspec.convert(value, self._fields[name])
             except msgspec.ValidationError as error:
-                takes = describe(self._fields[name])
-                raise MessageError(f"{name}: {show(value)} is not what it can be: {takes}") from error
-        if "status" not in words.state:
-            raise MessageError("its state has no status, which every device shows: true while it works")
-        return words
+                allowed = describe_type(self._fields[name])
+                raise MessageError(
+                    f"{name}: {format_toml(value)} is not allowed; allowed: {allowed}"
+                ) from error
+        if "status" not in reported.state:
+            raise MessageError("the state has no `status`; every device has one: true while it is working")
+        return reported
 
-    def hear(self, memory: Memory | None, words: Words, at: float) -> Memory:
-        """Take what it said at a moment (Unix seconds); what is only measured changes no memory."""
-        memory = memory or Memory(born=at)
-        shown: dict[str, Any] = {
-            name: value for name, value in words.state.items() if name not in self._measured
+    def update(self, memory: ProgramMemory | None, reported: ReportedState, at: float) -> ProgramMemory:
+        """Return the memory after a report at `at` (Unix seconds); the same object unless a field changed.
+
+        Measurements do not count as changes.
+        """
+        memory = memory or ProgramMemory(first_reported_at=at)
+        state: dict[str, Any] = {
+            name: value for name, value in reported.state.items() if name not in self._measured
         }
-        if shown == memory.shown:
+        if state == memory.state:
             return memory
-        past = (*memory.past, Moment(state=memory.shown, turned=memory.turned, cause=memory.cause))
+        past = (*memory.past, Moment(state=memory.state, turned=memory.turned, cause=memory.cause))
         return replace(
             memory,
-            shown=shown,
-            turned=turn(memory.shown, shown, memory.turned, at),
-            cause=words.cause,
-            past=past[-MOST_PAST:] if memory.shown else (),
+            state=state,
+            turned=update_change_times(memory.state, state, memory.turned, at),
+            cause=reported.cause,
+            past=past[-MAX_PAST:] if memory.state else (),
         )

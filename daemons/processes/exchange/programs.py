@@ -1,7 +1,7 @@
-"""The devices that are programs of somebody's own, as they are heard and asked here.
+"""The foreign devices: each is a program that is not a process of the house.
 
-Each is stood in for. Its program says at the door what the device is, and may take its commands
-there. Silent for longer than it said it would be, it is told to be offline.
+Each has a proxy here. Its program reports the device's state at the gateway, and may receive the device's
+commands there. When it reports nothing for longer than `foreign.every`, the device is offline.
 """
 
 import time
@@ -12,196 +12,222 @@ from msgspec.structs import replace
 
 from daemons.bus import message
 from daemons.bus.message import Command, Heartbeat, Receipt, State
+from daemons.bus.requests.loop import OnReceipt, PendingReceipts
+from daemons.config.loader import kind_or_none
+from daemons.config.slice import Slice
 from daemons.errors import MessageError
 from daemons.kinds import Kind
-from daemons.processes.exchange.gateway import Door, Envelope, rejected
-from daemons.processes.exchange.pending import Awaited, Take
-from daemons.processes.exchange.program_state import Guest, Memory, Words
-from daemons.processes.exchange.proxy import StandIn
-from daemons.processes.process import LATE, Process
+from daemons.processes.exchange.gateway import Envelope, Gateway
+from daemons.processes.exchange.program_state import ProgramMemory, ReportedState, StateTracker
+from daemons.processes.exchange.proxy import DeviceProxy
+from daemons.processes.exchange.receipts import MAX_REASON_CHARACTERS, expired, rejected
+from daemons.processes.process import Process
 from daemons.runtime.clock import uptime
 
-PACE_SECONDS = 0.05
-"""Of what a program says quicker than this, only the latest counts."""
-SERVES_SECONDS = 10.0
-"""For so long after it has said so, a program takes its device's commands."""
-MOST_SENT = 200
-"""Commands of one device whose deadlines have not passed: their receipts are remembered until then."""
+MIN_INTERVAL_SECONDS = 0.05
+"""Of several states that a program reports within this time, only the latest is published."""
+SERVE_SECONDS = 10.0
+"""How long a program receives its device's commands after each `serve`."""
+MAX_COMMANDS = 200
+"""Commands of one device whose deadlines have not passed: until then their receipts are remembered."""
 
 
-class Sent(Struct):
-    """A command that was given to a program: once, whatever comes of it."""
+class ForwardedCommand(Struct):
+    """A command that was sent to a program. It is sent once, and its receipt answers each repetition."""
 
     deadline: float
     receipt: Receipt | None = None
 
 
-class Visit(Struct):
-    """One such device, and what is known of its program."""
+class CommandReceiver(Struct, frozen=True):
+    """The client that receives a device's commands."""
 
-    place: StandIn
-    guest: Guest
+    client: str
+    gateway: Gateway
+    envelope: Envelope
+    until: float
+    """When its `serve` ends, in steady seconds."""
+
+
+class ForeignDevice(Struct):
+    """One foreign device, and what is known of its program."""
+
+    proxy: DeviceProxy
+    tracker: StateTracker
     every_seconds: float
     seq: int = 0
-    heard: float = field(default_factory=uptime)
-    """When it last said anything, in steady seconds; at first, since when it is waited for."""
-    told: float = float("-inf")
+    reported_at: float = field(default_factory=uptime)
+    """When its program last reported a valid state; at first, the start of the exchange (steady seconds)."""
+    published_at: float = float("-inf")
+    """When a report was last read, in steady seconds."""
     waiting: bytes | None = None
-    """Its latest words, when they came too soon after the last."""
-    is_here: bool | None = None
-    server: tuple[Door, Envelope, str] | None = None
-    """Where its commands are taken, and by whom."""
-    serves_until: float = 0.0
-    sent: dict[str, Sent] = field(default_factory=dict)
-    """The commands, by their ids."""
+    """The latest report, when it came too soon after the one before."""
+    is_online: bool | None = None
+    receiver: CommandReceiver | None = None
+    commands: dict[str, ForwardedCommand] = field(default_factory=dict)
+    """The forwarded commands by their ids."""
 
 
-class Parlour:
-    """Receives the programs, and speaks for their devices."""
+class ForeignDevices:
+    """Publishes the states that programs report, and forwards commands to them."""
 
     def __init__(
         self,
         kinds: dict[str, tuple[type[Kind], float]],
-        memories: dict[str, Memory],
+        memories: dict[str, ProgramMemory],
         process: Process,
-        remember: Callable[[], None],
-        refuse: Callable[[str, object], None],
+        save: Callable[[], None],
+        drop: Callable[[str, object], None],
     ) -> None:
-        """`kinds` gives what each device is, and for how many seconds it may be silent.
+        """`kinds` has the kind of each device, and how many seconds its program may be silent.
 
-        `remember` writes `memories` down, and `refuse` tells of what makes no sense, and by whom.
+        `save` writes `memories` to the disk. `drop` gets the client and the reason of each refused report.
         """
         self.memories = memories
         self._process = process
-        self._remember, self._refuse = remember, refuse
-        self._awaited = Awaited(process.loop)
-        self._visits = {
-            name: Visit(StandIn(name, process, self.carry), Guest(kind), every)
+        self._save, self._drop = save, drop
+        self._pending = PendingReceipts(process.loop)
+        self._devices = {
+            name: ForeignDevice(DeviceProxy(name, process, self.send_command), StateTracker(kind), every)
             for name, (kind, every) in kinds.items()
         }
-        process.loop.every(1.0, self._turn)
+        process.loop.every(1.0, self._check_silence)
 
-    def __contains__(self, device: str) -> bool:
-        return device in self._visits
+    def __contains__(self, name: str) -> bool:
+        return name in self._devices
 
-    def hear(self, who: str, device: str, payload: bytes) -> None:
-        """Take what a program says of its device."""
-        visit = self._visits[device]
-        now = uptime()
-        if visit.waiting is not None:
-            visit.waiting = payload
-        elif now - visit.told >= PACE_SECONDS:
-            self._speak(who, device, payload)
+    def on_state(self, client: str, name: str, payload: bytes) -> None:
+        """Handle a report of a program; it is published now or, when it comes too soon, a little later."""
+        device = self._devices[name]
+        if device.waiting is not None:
+            device.waiting = payload
+        elif uptime() - device.published_at >= MIN_INTERVAL_SECONDS:
+            self._publish_report(client, name, payload)
         else:
-            visit.waiting = payload
-            self._process.loop.at(visit.told + PACE_SECONDS, lambda: self._catch_up(who, device))
+            device.waiting = payload
+            when = device.published_at + MIN_INTERVAL_SECONDS
+            self._process.loop.at(when, lambda: self._publish_waiting(client, name))
 
-    def serve(self, who: str, device: str, door: Door, envelope: Envelope) -> None:
-        """Have a device's commands taken by who asks for them, for a while."""
-        visit = self._visits[device]
-        visit.server, visit.serves_until = (door, envelope, who), uptime() + SERVES_SECONDS
+    def serve(self, client: str, name: str, gateway: Gateway, envelope: Envelope) -> None:
+        """Send the commands of a device to this client for SERVE_SECONDS."""
+        until = uptime() + SERVE_SECONDS
+        self._devices[name].receiver = CommandReceiver(client, gateway, envelope, until)
 
-    def carry(self, device: str, command: Command, take: Take) -> None:
-        """Give a command to the device's program, once; `take` gets the receipt."""
-        visit, now = self._visits[device], time.time()
-        known = visit.sent.get(command.id)
+    def send_command(self, name: str, command: Command, on_receipt: OnReceipt) -> None:
+        """Send a command to the device's program, once; `on_receipt` gets the receipt."""
+        device, now = self._devices[name], time.time()
+        known = device.commands.get(command.id)
+        receiver = device.receiver if device.receiver and uptime() < device.receiver.until else None
         if known and known.receipt:
-            take(known.receipt)
+            on_receipt(known.receipt)
         elif command.deadline <= now:
-            take(Receipt(id=command.id, device=device, outcome="expired", at=now, reason=LATE))
-        elif known is None and (visit.server is None or uptime() >= visit.serves_until):
-            take(rejected(command, f"no program takes commands for {device} now"))
-        elif known is None and not self._has_room(visit, now):
-            take(rejected(command, "too many commands within their deadlines"))
-        elif not self._awaited.expect(device, command, take):
-            take(rejected(command, f"too many commands wait for {device}"))
-        elif known is None and visit.server is not None:
-            visit.sent[command.id] = Sent(command.deadline)
-            door, envelope, _ = visit.server
-            door.send(envelope, message.encode(replace(command, device=device)))
+            on_receipt(expired(command, name))
+        elif known is None and receiver is None:
+            reason = f"no program takes commands for {name} now; a program has to send `serve` first"
+            on_receipt(rejected(command, reason))
+        elif known is None and not self._has_room(device, now):
+            on_receipt(rejected(command, "too many commands within their deadlines"))
+        elif not self._pending.add(name, command, on_receipt):
+            on_receipt(rejected(command, f"too many commands wait for {name}"))
+        elif known is None and receiver is not None:
+            device.commands[command.id] = ForwardedCommand(command.deadline)
+            receiver.gateway.send(receiver.envelope, message.encode(replace(command, device=name)))
 
-    def take_receipt(self, who: str, receipt: Receipt) -> bool:
-        """Take what a program says came of a command; false when nobody asked it that."""
-        visit = self._visits.get(receipt.device)
-        if visit is None or visit.server is None or visit.server[2] != who:
+    def on_receipt(self, client: str, receipt: Receipt) -> bool:
+        """Handle the receipt of a program; return False when this client was sent no such command."""
+        device = self._devices.get(receipt.device)
+        if device is None or device.receiver is None or device.receiver.client != client:
             return False
-        sent = visit.sent.get(receipt.id)
-        if sent is None:
+        forwarded = device.commands.get(receipt.id)
+        if forwarded is None:
             return False
-        reason = receipt.reason[:1000] if receipt.reason else None
-        sent.receipt = replace(receipt, at=time.time(), reason=reason, result=None)  # by our clock, and short
-        self._awaited.come(receipt.device, sent.receipt)
+        reason = receipt.reason[:MAX_REASON_CHARACTERS] if receipt.reason else None
+        # The time is that of this house's clock, and the receipt is short.
+        forwarded.receipt = replace(receipt, at=time.time(), reason=reason, result=None)
+        self._pending.resolve(receipt.device, forwarded.receipt)
         return True
 
     def release(self) -> None:
-        """Let go of the names, when the sockets have gone."""
-        for visit in self._visits.values():
-            visit.place.release()
+        """Release the locks of the names; to be called when the sockets are closed."""
+        for device in self._devices.values():
+            device.proxy.release()
 
-    def _has_room(self, visit: Visit, now: float) -> bool:
-        """Tell whether one more command can be remembered."""
-        visit.sent = {id_: sent for id_, sent in visit.sent.items() if sent.deadline > now}
-        return len(visit.sent) < MOST_SENT
+    def _has_room(self, device: ForeignDevice, now: float) -> bool:
+        """Forget commands whose deadlines have passed; return whether one more can be remembered."""
+        device.commands = {id_: it for id_, it in device.commands.items() if it.deadline > now}
+        return len(device.commands) < MAX_COMMANDS
 
-    def _catch_up(self, who: str, device: str) -> None:
-        visit = self._visits[device]
-        payload, visit.waiting = visit.waiting, None
+    def _publish_waiting(self, client: str, name: str) -> None:
+        device = self._devices[name]
+        payload, device.waiting = device.waiting, None
         if payload is not None:
-            self._speak(who, device, payload)
+            self._publish_report(client, name, payload)
 
-    def _speak(self, who: str, device: str, payload: bytes) -> None:
-        """Say in the house what a program says."""
-        visit = self._visits[device]
-        visit.told = uptime()
+    def _publish_report(self, client: str, name: str, payload: bytes) -> None:
+        """Check a report, save its changes, and publish it as a state of the house."""
+        device = self._devices[name]
+        device.published_at = uptime()
         try:
-            words = visit.guest.read(payload)
+            reported = device.tracker.decode(payload)
         except MessageError as error:
-            self._refuse(who, f"{device}: {error}")
+            self._drop(client, f"{name}: {error}")
             return
-        visit.heard = uptime()
-        before = self.memories.get(device)
-        memory = visit.guest.hear(before, words, time.time())
+        device.reported_at = uptime()
+        before = self.memories.get(name)
+        memory = device.tracker.update(before, reported, time.time())
         if memory != before:
-            self.memories[device] = memory
-            self._remember()
-        if not visit.is_here:
-            self._tell(device, visit, is_here=True)
-        self._publish(device, visit, words, memory)
+            self.memories[name] = memory
+            self._save()
+        if not device.is_online:
+            self._report_presence(name, device, is_online=True)
+        self._publish_state(name, device, reported, memory)
 
-    def _publish(self, device: str, visit: Visit, words: Words, memory: Memory) -> None:
-        visit.seq += 1
+    def _publish_state(
+        self, name: str, device: ForeignDevice, reported: ReportedState, memory: ProgramMemory
+    ) -> None:
+        device.seq += 1
         state = State(
-            device=device,
+            device=name,
             boot=self._process.life.boot,
-            seq=visit.seq,
+            seq=device.seq,
             at=time.time(),
             since=memory.since,
-            state=words.state,
+            state=reported.state,
             turned=memory.turned,
             cause=memory.cause,
             past=memory.past,
         )
-        visit.place.publish(state)
-        if visit.seq == 1:
-            self._beat(device, visit)
+        device.proxy.publish(state)
+        if device.seq == 1:
+            self._publish_heartbeat(name, device)
 
-    def _turn(self) -> None:
-        """Once a second: give a sign of life for who was heard, and see who is silent."""
+    def _check_silence(self) -> None:
+        """Run once a second: publish the heartbeats, and report the devices whose programs are silent."""
         now = uptime()
-        for device, visit in self._visits.items():
-            if now - visit.heard <= visit.every_seconds:
-                if visit.is_here:
-                    self._beat(device, visit)
-            elif visit.is_here is not False:
-                visit.place.forget()
-                self._tell(device, visit, is_here=False)
+        for name, device in self._devices.items():
+            if now - device.reported_at <= device.every_seconds:
+                if device.is_online:
+                    self._publish_heartbeat(name, device)
+            elif device.is_online is not False:
+                device.proxy.clear_retained()
+                self._report_presence(name, device, is_online=False)
 
-    def _beat(self, device: str, visit: Visit) -> None:
+    def _publish_heartbeat(self, name: str, device: ForeignDevice) -> None:
         boot = self._process.life.boot
-        visit.place.publish(Heartbeat(device=device, boot=boot, seq=visit.seq, at=time.time(), pid=0))
+        device.proxy.publish(Heartbeat(device=name, boot=boot, seq=device.seq, at=time.time(), pid=0))
 
-    def _tell(self, device: str, visit: Visit, *, is_here: bool) -> None:
-        visit.is_here = is_here
-        silent = f"its program has said nothing for {visit.every_seconds:g} s"
-        life, reason = ("running", None) if is_here else ("offline", silent)
-        self._process.report(device, life=life, reason=reason, since=time.time())
+    def _report_presence(self, name: str, device: ForeignDevice, *, is_online: bool) -> None:
+        device.is_online = is_online
+        silent = f"its program has reported nothing for {device.every_seconds:g} s"
+        life, reason = ("running", None) if is_online else ("offline", silent)
+        self._process.report(name, life=life, reason=reason, since=time.time())
+
+
+def foreign_kinds(slice_: Slice) -> dict[str, tuple[type[Kind], float]]:
+    """Return the kind of each foreign device of this host, and how many seconds its program may be silent."""
+    found = {}
+    for name, peer in slice_.peers.items():
+        kind = kind_or_none(peer.kind)
+        if kind and peer.every_seconds is not None and peer.host == slice_.host:
+            found[name] = (kind, peer.every_seconds)
+    return found

@@ -1,55 +1,57 @@
-"""Is heard and asked in the place of a device that has no process here: it binds what such a process would.
+"""A proxy for a device that runs elsewhere: binds the publish and command sockets under the device's name.
 
-So nobody in the house has to know where a device is. The name's lock is held as well, for a device
-that comes here from elsewhere shall not be heard from two.
+So no other process needs to know where the device runs. The proxy also holds the lock of the name: a
+device that moves to this host must not start beside its proxy.
 """
 
 import time
 from collections.abc import Callable
 
-from daemons.bus.message import Command, Published, Receipt, too_far
+from daemons.bus.message import Command, Published, deadline_error
+from daemons.bus.requests.loop import OnReceipt
 from daemons.bus.sockets import CommandServer, Publisher, Request
-from daemons.processes.exchange.pending import Take
+from daemons.processes.exchange.receipts import rejected_id
 from daemons.processes.process import Process
-from daemons.storage.lock import Lock
+from daemons.storage.lock import NameLock
+
+OnCommand = Callable[[str, Command, OnReceipt], None]
 
 
-class StandIn:
-    """The place of one device."""
+class DeviceProxy:
+    """The sockets and the lock of one device that runs elsewhere."""
 
-    def __init__(self, name: str, process: Process, obey: Callable[[str, Command, Take], None]) -> None:
-        """Take it; `obey` is given each command, and what to call with its receipt.
+    def __init__(self, name: str, process: Process, on_command: OnCommand) -> None:
+        """Bind the sockets; `on_command` gets each command, and the callback for its receipt.
 
-        AlreadyRunning when a process still is this device.
+        AlreadyRunning when a process of this host holds the name.
         """
         self.name = name
-        self._lock = Lock(name)
+        self._lock = NameLock(name)
         self._publisher = Publisher(process.context, name)
         self._server = CommandServer(process.context, name, process.log)
-        self._obey = obey
-        process.loop.watch(self._publisher.socket, self._publisher.answer_newcomers)
-        process.loop.watch(self._server.socket, self._take_commands)
+        self._on_command = on_command
+        process.loop.watch(self._publisher.socket, self._publisher.answer_subscriptions)
+        process.loop.watch(self._server.socket, self._on_commands)
 
     def publish(self, message: Published) -> None:
-        """Say what the device says."""
+        """Publish a message of the device."""
         self._publisher.publish(message)
 
-    def forget(self) -> None:
-        """Tell newcomers nothing: what it said last may not be so any more."""
-        self._publisher.forget()
+    def clear_retained(self) -> None:
+        """Clear the retained messages: they may be out of date."""
+        self._publisher.clear_retained()
 
     def release(self) -> None:
-        """Let go of the name, when the sockets have gone."""
+        """Release the lock of the name; to be called when the sockets are closed."""
         self._lock.release()
 
-    def _take_commands(self) -> None:
+    def _on_commands(self) -> None:
         for request in self._server.receive():
-            command, take = request.command, self._reply_to(request)
-            now = time.time()
-            if why := too_far(command, now):
-                take(Receipt(id=command.id, device=self.name, outcome="rejected", at=now, reason=why))
+            command, on_receipt = request.command, self._reply_to(request)
+            if reason := deadline_error(command, time.time()):
+                on_receipt(rejected_id(command.id, self.name, reason))
             else:
-                self._obey(self.name, command, take)
+                self._on_command(self.name, command, on_receipt)
 
-    def _reply_to(self, request: Request) -> Take:
+    def _reply_to(self, request: Request) -> OnReceipt:
         return lambda receipt: self._server.reply(request.envelope, receipt)

@@ -1,9 +1,10 @@
-"""What the exchange does for whoever cares for the house from another host: restart, stop, start, logs.
+"""The administration commands of the exchange, for the house's other hosts: restart, stop, start, logs.
 
-It takes its time, so it is done in threads beside the exchange's loop, by the same functions that
-the `house` command calls on its own host.
+They take long, so they run in threads beside the loop of the exchange. They call the same functions as
+the `house` command does on its own host.
 """
 
+from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Annotated, Any
 
@@ -12,16 +13,16 @@ from msgspec import Meta, Struct
 
 from daemons.bus.message import DeviceName
 from daemons.errors import HouseError, Rejected
-from daemons.runtime.jobs import Errands
+from daemons.runtime.jobs import JobPool
 from daemons.runtime.loop import Loop
 
-PATIENCE_SECONDS = 20.0
+READY_SECONDS = 20.0
 """How long a process may take to become ready."""
-MOST_LINES = 500
+MAX_LINES = 500
 
 
 class Restart(Struct, frozen=True):
-    """Start a process anew, and wait until it is ready."""
+    """Restart a process, and wait until it is ready."""
 
     device: DeviceName
 
@@ -35,60 +36,62 @@ class Stop(Restart, frozen=True):
 
 
 class Logs(Restart, frozen=True):
-    """Give the last lines of a process's log, or those that came after `cursor`."""
+    """Return the last lines of a process's log, or those after `cursor`."""
 
-    lines: Annotated[int, Meta(ge=0, le=MOST_LINES)] = 20
+    lines: Annotated[int, Meta(ge=0, le=MAX_LINES)] = 20
     cursor: str | None = None
 
 
-DEEDS: dict[str, type[Restart]] = {deed.__name__.lower(): deed for deed in (Restart, Start, Stop, Logs)}
+ADMIN_COMMANDS: dict[str, type[Restart]] = {
+    "restart": Restart,
+    "start": Start,
+    "stop": Stop,
+    "logs": Logs,
+}
+OnResult = Callable[[dict[str, Any] | HouseError], None]
 
 
-class Caretaker:
-    """Does what was asked for, and tells what came of it."""
+class RemoteAdmin:
+    """Runs administration commands, and calls back with their results."""
 
     def __init__(self, loop: Loop) -> None:
-        self._errands = Errands(loop)
+        self._jobs = JobPool(loop)
 
-    def do(self, word: str, args: dict[str, Any], done: Any) -> None:
-        """Do it; `done` gets what it gives, or the HouseError that hinders it.
+    def run(self, name: str, args: dict[str, Any], on_result: OnResult) -> None:
+        """Run a command in a thread; `on_result` gets its result, or the HouseError that it raised.
 
-        Rejected when it makes no sense.
+        Rejected when the arguments are not those of the command.
         """
         try:
-            deed = msgspec.convert(args, DEEDS[word])
+            command = msgspec.convert(args, ADMIN_COMMANDS[name])
         except msgspec.ValidationError as error:
-            raise Rejected(f"{word}: {error}") from error
+            raise Rejected(f"{name}: {error}") from error
 
-        def ended(future: Future[Any]) -> None:
+        def on_done(future: Future[Any]) -> None:
             error = future.exception()
             if error is None:
-                done(future.result())
+                on_result(future.result())
             elif isinstance(error, HouseError):
-                done(error)
+                on_result(error)
             else:
                 raise error
 
-        self._errands.run(lambda: perform(deed), ended)
-
-    def end(self) -> None:
-        """Wait for what is under way."""
-        self._errands.__exit__()
+        self._jobs.submit(lambda: perform(command), on_done)
 
 
-def perform(deed: Restart) -> dict[str, Any]:
-    """Do what is asked, and give what is to be told; HouseError says what hinders it."""
-    from daemons.supervision import logs, operations  # noqa: PLC0415  only who is asked needs them
+def perform(command: Restart) -> dict[str, Any]:
+    """Carry out a command and return its result; raises a HouseError that names the reason of a failure."""
+    from daemons.supervision import logs, operations  # noqa: PLC0415  only these commands need them
 
-    names = [deed.device]
-    match deed:
+    names = [command.device]
+    match command:
         case Logs():
-            lines, cursor = logs.since(deed.device, deed.cursor, deed.lines)
+            lines, cursor = logs.read_since(command.device, command.cursor, command.lines)
             return {"lines": lines, "cursor": cursor}
         case Stop():
             operations.stop(names)
         case Start():
-            operations.start(names, PATIENCE_SECONDS, lambda _, __: None)
+            operations.start(names, READY_SECONDS, lambda _, __: None)
         case _:
-            operations.restart(names, PATIENCE_SECONDS, lambda _, __: None)
+            operations.restart(names, READY_SECONDS, lambda _, __: None)
     return {}

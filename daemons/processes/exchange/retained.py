@@ -1,16 +1,16 @@
-"""The latest that the house said on each topic, for who comes late; and what of it was missed. Pure."""
+"""The latest message of each topic, for new subscribers; and whether messages were lost. Pure."""
 
 from collections import defaultdict
 
 import msgspec
 from msgspec import Struct
 
-from daemons.bus.sequence import Numbers
+from daemons.bus.sequence import SequenceTracker
 from daemons.errors import MessageError
 
 
-class Mark(Struct):
-    """As much of a message as it takes to see whether one before it was missed, or holds no more."""
+class MessageHeader(Struct):
+    """The fields of a message that show whether others were lost, or are out of date."""
 
     boot: int
     seq: int
@@ -18,41 +18,40 @@ class Mark(Struct):
     life: str | None = None
 
 
-_mark = msgspec.json.Decoder(Mark)
+_decoder = msgspec.json.Decoder(MessageHeader)
 
 
-class Latest:
-    """Keeps what newcomers are told."""
+class RetainedMessages:
+    """Keeps the messages that new subscribers get."""
 
     def __init__(self) -> None:
-        self.current: dict[bytes, bytes] = {}
-        """By topic. A sign of life is not among it, for only a new one is one."""
-        self._numbers: defaultdict[bytes, Numbers] = defaultdict(Numbers)
-        """Of each process, what has come of it."""
-        self._beats: dict[bytes, bytes] = {}
-        """Of each process, its latest sign of life."""
+        self.messages: dict[bytes, bytes] = {}
+        """The latest payload of each topic. Heartbeats are not retained: only a new one is a sign of life."""
+        self._sequences: defaultdict[bytes, SequenceTracker] = defaultdict(SequenceTracker)
+        self._heartbeats: dict[bytes, bytes] = {}
+        """The latest heartbeat of each process."""
 
-    def take(self, topic: bytes, payload: bytes) -> bool:
-        """Take a message; true when its sender has to say again what is current, for that was missed.
+    def add(self, topic: bytes, payload: bytes) -> bool:
+        """Retain a message; return True when its publisher must send its current messages again.
 
-        MessageError when it is none.
+        MessageError when the payload is not a message.
         """
         try:
-            mark = _mark.decode(payload)
+            header = _decoder.decode(payload)
         except msgspec.MsgspecError as error:
             raise MessageError(str(error)) from error
         name = topic.partition(b"/")[0]
         if topic.endswith(b"/heartbeat"):
-            is_new = self._beats.get(name) != payload  # the same one comes again with the answer
-            self._beats[name] = payload
-            return is_new and self._numbers[name].lacks(mark.boot, mark.seq)
-        self._numbers[name].take(mark.boot, mark.seq, is_report=mark.life is not None)
-        self.current[topic] = payload
-        if mark.life == "offline":
-            self._forget(topic.rpartition(b"/")[2] + b"/state", mark.at)
+            is_new = self._heartbeats.get(name) != payload  # each new subscription brings the same one again
+            self._heartbeats[name] = payload
+            return is_new and self._sequences[name].has_gap(header.boot, header.seq)
+        self._sequences[name].record(header.boot, header.seq, is_report=header.life is not None)
+        self.messages[topic] = payload
+        if header.life == "offline":
+            self._drop_before(topic.rpartition(b"/")[2] + b"/state", header.at)
         return False
 
-    def _forget(self, topic: bytes, at: float) -> None:
-        """Have nothing of what was said before a moment: nobody knows whether it is still so."""
-        if topic in self.current and _mark.decode(self.current[topic]).at < at:
-            del self.current[topic]
+    def _drop_before(self, topic: bytes, at: float) -> None:
+        """Drop a state that is older than a report (`at`, Unix seconds): it may be out of date."""
+        if topic in self.messages and _decoder.decode(self.messages[topic]).at < at:
+            del self.messages[topic]

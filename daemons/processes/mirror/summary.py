@@ -5,9 +5,9 @@ from math import ceil
 
 from daemons.bus.message import State
 from daemons.bus.presence import PresenceTable
-from daemons.kinds.mirror import Shown
+from daemons.kinds.mirror import MirrorState
 
-WORDS = {"failed": "has failed"}
+PRESENCE_WORDS = {"failed": "has failed"}
 """The text for a presence in the sentence, where it is not "is" and the presence itself."""
 AT_REST = ("off", "on", "standby")
 """The phases of a plug in which nothing gets ready."""
@@ -34,73 +34,76 @@ class Summary:
         self._titles = titles
         self._mirrors = frozenset(mirrors)
         self._meal = meal
-        self._cooking: dict[str, State] = {}
+        self._active: dict[str, State] = {}
         """The appliances that work or are ready. Kept here because each new state needs it."""
         made = list((products or {}).values())
-        self._products = {name: what for name, what in (products or {}).items() if made.count(what) == 1}
+        self._products = {
+            name: product for name, product in (products or {}).items() if made.count(product) == 1
+        }
 
     def on_state(self, state: State) -> None:
         """Note whether the device of a new state works or is ready."""
         if state.device not in self._table.entries:
             return
-        if cooks(state) and state.device not in self._mirrors:
-            self._cooking[state.device] = state
+        if is_active(state) and state.device not in self._mirrors:
+            self._active[state.device] = state
         else:
-            self._cooking.pop(state.device, None)
+            self._active.pop(state.device, None)
 
-    def cooking(self) -> list[State]:
+    def active(self) -> list[State]:
         """Return the states of the appliances that work or are ready, sorted by name."""
-        return [self._cooking[name] for name in sorted(self._cooking)]
+        return [self._active[name] for name in sorted(self._active)]
 
     def meal(self) -> list[State]:
         """Return the states of the appliances that share the cause of the latest press."""
-        cooking = self.cooking()
-        if not cooking:
+        active = self.active()
+        if not active:
             return []
-        latest = max(cooking, key=lambda s: (s.turned.get("starts", 0.0), s.since)).cause
-        return [state for state in cooking if state.cause == latest]
+        latest = max(active, key=lambda s: (s.turned.get("starts", 0.0), s.since)).cause
+        return [state for state in active if state.cause == latest]
 
-    def shown(self, now: float) -> Shown:
-        """Return the mirror's state: a word and the sentence."""
+    def state(self, now: float) -> MirrorState:
+        """Return the mirror's state at `now` (the seconds of the presence table)."""
         meal = self.meal()
         if not meal:
-            return Shown(status=False, phase="quiet", ready=False, message="All is quiet.")
+            return MirrorState(status=False, phase="quiet", ready=False, message="All is quiet.")
         if all(state.state["ready"] for state in meal):
             message = f"{self._meal} is ready."
             if all(state.state.get("phase") == FINISHED for state in meal):  # laundry is no breakfast
                 message = " · ".join(self._part(state, now) for state in meal)
-            return Shown(status=True, phase="ready", ready=True, message=message)
-        parts = [self._part(state, now) for state in self.cooking()]
+            return MirrorState(status=True, phase="ready", ready=True, message=message)
+        parts = [self._part(state, now) for state in self.active()]
         message = " · ".join(parts)
         message = message[:1].upper() + message[1:]
-        return Shown(status=True, phase="preparing", ready=False, message=message)
+        return MirrorState(status=True, phase="preparing", ready=False, message=message)
 
     def _part(self, state: State, now: float) -> str:
+        """Return the part of the sentence that is about one appliance."""
         title = self._titles[state.device]
-        what = self._products.get(state.device, title)
+        product = self._products.get(state.device, title)
         if (presence := self._table.presence(state.device, now)) != "live":
-            return f"{title} {WORDS.get(presence, f'is {presence}')}"
+            return f"{title} {PRESENCE_WORDS.get(presence, f'is {presence}')}"
         if state.state["ready"]:
-            return f"{what} {'has finished' if state.state.get('phase') == FINISHED else 'is ready'}"
+            return f"{product} {'has finished' if state.state.get('phase') == FINISHED else 'is ready'}"
         if state.state.get("fault"):
             return f"{title}: {state.state['fault']}"
         left = state.state.get("remaining_seconds")
         if not isinstance(left, int | float):
             return f"{title} is {state.state.get('phase')}"
-        seconds = max(0, ceil(left - (now - self._table.entries[state.device].stated)))
-        return f"{what} in {seconds // 60}:{seconds % 60:02}"
+        seconds = max(0, ceil(left - (now - self._table.entries[state.device].state_at)))
+        return f"{product} in {seconds // 60}:{seconds % 60:02}"
 
 
-def cooks(state: State) -> bool:
-    """Tell whether something set an appliance going, so that it gets ready, or is."""
-    shown = state.state
-    if not state.cause or "ready" not in shown or shown.get("phase") in AT_REST:
+def is_active(state: State) -> bool:
+    """Return whether an appliance was started and now works, is ready, or reports a fault."""
+    fields = state.state
+    if not state.cause or "ready" not in fields or fields.get("phase") in AT_REST:
         return False
-    return shown.get("phase") != "idle" or bool(shown.get("fault"))
+    return fields.get("phase") != "idle" or bool(fields.get("fault"))
 
 
-def describe(title: str, before: State | None, state: State) -> str | None:
-    """Tell a change in a readable line; nothing when only measurements changed."""
+def describe_change(title: str, before: State | None, state: State) -> str | None:
+    """Return a change as a line for the log, or None when only measurements changed."""
     old = before.state if before else {}
     if before is not None and before.turned == state.turned:
         return None

@@ -1,10 +1,10 @@
-"""Role: sees deaths and hangs, revives, tells the house.
+"""The steward: detects deaths and hangs of processes, ends them, and reports them to the house.
 
-It is supervisord's event listener, so it knows of each death and revival at once, and it hears
-every process's heartbeat. supervisord starts again what dies; the steward sees to the rest:
-what hangs is killed, with its Python stacks in its log; what dies again and again is held back
-a little longer each time, for ever, with the reason told. Killed itself, it goes on from its
-journal and from what it finds.
+It is supervisord's event listener, so it learns of each death and start at once. It also subscribes
+to the heartbeat of every process. supervisord restarts a process that dies. The steward does the
+rest. A process that hangs is killed, after it has written its Python stacks to its log. A process
+that crashes again and again is restarted after a pause that grows, and the reason is reported. After
+its own death the steward continues from its journal and from what supervisord reports.
 """
 
 import os
@@ -14,278 +14,283 @@ import sys
 import time
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from daemons.bus.message import STEWARD, Command, Heartbeat, Receipt, Report
 from daemons.bus.sockets import Subscriber
 from daemons.config.slice import Slice
 from daemons.errors import SupervisorError
-from daemons.processes.process import Life, Process, next_life
-from daemons.processes.steward.watched import FIRST_WAIT_SECONDS, Ward
-from daemons.runtime.clock import machine, uptime
-from daemons.runtime.log import open_log
+from daemons.processes.process import Process, ProcessRun, Startup
+from daemons.processes.steward.watched import FIRST_WAIT_SECONDS, WatchedProcess
+from daemons.runtime.clock import boot_id
 from daemons.storage.journal import Journal
-from daemons.storage.lock import Lock
 from daemons.storage.paths import stopped_path
-from daemons.supervision.events import Listener
+from daemons.supervision.events import EventListener
 from daemons.supervision.logs import last_lines
-from daemons.supervision.supervisord import Supervisor
+from daemons.supervision.supervisord import ALREADY_STARTED, NOT_RUNNING, Supervisor
 
 TICK_SECONDS = 0.25
 STANDSTILL_SECONDS = 1.5
-"""A tick that is so late means that the machine slept, or had no time for us: then nobody is to blame."""
+"""If a tick is so late, the machine slept or was overloaded, and no process is to blame."""
 STACKS_SECONDS = 0.3
-"""How long a process that hangs has to write down where, before it is killed."""
+"""How long a process that hangs may take to write its stacks, before it is killed."""
 LAST_LINES = 5
 EXITED = re.compile(r"exited: (\S+) \((.*?)(?:; (?:not )?expected)?\)$", re.MULTILINE)
 FROM_OUTSIDE = ("terminated by SIGKILL", "terminated by SIGTERM", "terminated by SIGINT", "it hung")
-"""Ends that a process does not choose."""
+"""Reasons of an end that came from outside the process."""
 
 
-class Memory(Struct, frozen=True, kw_only=True):
+class StewardMemory(Struct, frozen=True, kw_only=True):
     """What the steward remembers across its own death."""
 
-    life: Life
-    machine: str
-    """The start of the machine that the wards' times are of."""
-    wards: list[Ward] = []
+    life: ProcessRun
+    boot_id: str = field(name="machine")
+    """The boot of the machine that the times of the processes belong to."""
+    watched_processes: list[WatchedProcess] = field(default_factory=list, name="wards")
 
 
 def run(slice_: Slice) -> None:
-    """Be the steward until told to end."""
-    log = open_log(STEWARD, sys.stderr)  # standard output belongs to supervisord's protocol
-    lock = Lock(STEWARD)
-    journal = Journal(STEWARD, Memory, log)
-    last = journal.load()
-    life = next_life(last.life if last else None)
-    known = last.wards if last and last.machine == machine() else []
-    with Process(STEWARD, life, lock, log, uptime) as process:
-        steward = Steward(process, journal, known, slice_.settings.watchdog_seconds)
+    """Run the steward until the process is stopped."""
+    start = Startup(STEWARD, StewardMemory, sys.stderr)  # standard output carries supervisord's protocol
+    last = start.last
+    known = last.watched_processes if last and last.boot_id == boot_id() else []
+    with start.process() as process:
+        steward = Steward(process, start.journal, known, slice_.settings.watchdog_seconds)
         process.loop.every(TICK_SECONDS, steward.tick)
-        process.run(steward.obey)
+        process.run(steward.handle_command)
 
 
 class Steward:
-    """Cares for every process that supervisord has."""
+    """Watches every process of supervisord."""
 
     def __init__(
-        self, process: Process, journal: Journal[Memory], known: list[Ward], watchdog: float
+        self, process: Process, journal: Journal[StewardMemory], known: list[WatchedProcess], watchdog: float
     ) -> None:
         self._process = process
         self._journal = journal
         self._watchdog = watchdog
         self._log = process.log
         self._now = process.loop.now
-        self._wards = {ward.name: ward for ward in known}
+        self._watched = {watched.name: watched for watched in known}
         self._reported: dict[str, Report] = {}
         self._hung: dict[str, str] = {}
-        """Whom we have killed for hanging, and have not seen die yet."""
+        """By name, why a process was killed that supervisord has not yet reported as ended."""
         self._subscriber = Subscriber(process.context, [], process.log)
         self._supervisor = Supervisor()
-        self._listener = Listener()
+        self._listener = EventListener()
         self._last_tick = self._now()
-        self._patient_until = self._last_tick
-        process.loop.watch(0, self.listen)
-        process.loop.watch(self._subscriber.socket, self.hear)
-        process.loop.every(1.0, self._subscriber.renew)
+        self._lenient_until = self._last_tick
+        process.loop.watch(0, self.on_supervisor_event)
+        process.loop.watch(self._subscriber.socket, self.on_message)
+        process.loop.every(1.0, self._subscriber.reconnect_silent)
         process.publish({"status": True, "phase": "watching"}, time.time(), {}, None)
-        self._take_up()
+        self._resume()
 
-    def obey(self, command: Command) -> Receipt:
-        """Take no orders: what a person wants is told to supervisord, and seen from here."""
+    def handle_command(self, command: Command) -> Receipt:
+        """Reject every command: a person starts and stops processes through supervisord."""
         return self._process.refuse(
-            command, "it takes no commands; supervisord does, and the steward sees it"
+            command, "it takes no commands; start and stop processes with `house start` and `house stop`"
         )
 
-    def listen(self) -> None:
-        """Hear from supervisord who has started, ended or was stopped."""
+    def on_supervisor_event(self) -> None:
+        """Handle the events of supervisord: processes that were started, stopped or have ended."""
         events = self._listener.receive()
         if events is None:
             self._process.loop.stop("the loss of supervisord")
             return
         for name, about in events:
             if name.startswith("PROCESS_STATE_") and about["processname"] != STEWARD:
-                self._learn(
+                self._on_process_state(
                     about["processname"], name.removeprefix("PROCESS_STATE_"), int(about.get("pid", 0))
                 )
             elif name == "PROCESS_GROUP_REMOVED":
-                self._leave(about["groupname"])
-        self._tell()
+                self._forget(about["groupname"])
+        self._report_changes()
 
-    def hear(self) -> None:
-        """Hear signs of life; with nobody waited for, those of a quarter of a second at one go."""
-        self._take_beats()
-        self._tell()
-        if all(ward.is_heard for ward in self._wards.values() if ward.pid):
-            self._process.loop.rest(self._subscriber.socket, self._process.loop.next_turn(TICK_SECONDS))
+    def on_message(self) -> None:
+        """Handle heartbeats; if no process is awaited, in batches of a quarter of a second."""
+        self._receive_heartbeats()
+        self._report_changes()
+        if all(watched.is_heard for watched in self._watched.values() if watched.pid):
+            self._process.loop.pause(self._subscriber.socket, self._process.loop.next_tick(TICK_SECONDS))
 
-    def _take_beats(self) -> None:
-        for heard in self._subscriber.receive():
-            ward = self._wards.get(heard.device)
-            if ward and isinstance(heard, Heartbeat) and ward.spoke(heard.pid, self._now()):
-                self._log.info("%s has recovered, after: %s", ward.name, ward.reason)
+    def _receive_heartbeats(self) -> None:
+        for message in self._subscriber.receive():
+            watched = self._watched.get(message.device)
+            if watched and isinstance(message, Heartbeat) and watched.on_heartbeat(message.pid, self._now()):
+                self._log.info("%s has recovered, after: %s", watched.name, watched.reason)
 
     def tick(self) -> None:
-        """Look who is silent, and whose time to be tried again has come."""
-        self._take_beats()  # nobody is judged by what was not listened to
+        """Check which processes are silent, and which ones it is time to start again."""
+        self._receive_heartbeats()  # so that no heartbeat that has already arrived counts as missing
         now = self._now()
         if now - self._last_tick > STANDSTILL_SECONDS:
             self._log.warning(
-                "this machine stood still for %.1f s; nobody is to blame", now - self._last_tick
+                "this machine stood still for %.1f s; no process is to blame", now - self._last_tick
             )
-            for ward in self._wards.values():
-                ward.excuse(now)
+            for watched in self._watched.values():
+                watched.forgive_silence(now)
         self._last_tick = now
-        silent = [ward for ward in self._wards.values() if ward.silent_seconds(now) >= self._watchdog / 2]
-        # Where most are silent at once, the machine is too busy: patience, but not without end. It
-        # lasts a while longer, for they do not all come back to themselves at one moment.
-        if len(silent) > max(1, len(self._wards) // 2):
-            self._patient_until = now + self._watchdog
-        watchdog = self._watchdog * (3 if now < self._patient_until else 1)
-        for ward in list(self._wards.values()):
-            if ward.retry_at is not None and stopped_path(ward.name).exists():
-                ward.retry_at = None  # a person has stopped it meanwhile
-                ward.stopped()
-            match ward.todo(now, watchdog):
+        silent = [
+            watched for watched in self._watched.values() if watched.silent_seconds(now) >= self._watchdog / 2
+        ]
+        # If most processes are silent at once, the machine is overloaded: the steward waits longer, but
+        # not for ever. It goes on waiting for a while, because they do not all recover at the same time.
+        if len(silent) > max(1, len(self._watched) // 2):
+            self._lenient_until = now + self._watchdog
+        watchdog = self._watchdog * (3 if now < self._lenient_until else 1)
+        for watched in list(self._watched.values()):
+            if watched.retry_at is not None and stopped_path(watched.name).exists():
+                watched.retry_at = None  # a person has stopped it in the meantime
+                watched.on_stop()
+            match watched.next_action(now, watchdog):
                 case "ask":
-                    self._subscriber.ask(ward.name)
-                    self._process.loop.watch(self._subscriber.socket, self.hear)
+                    self._subscriber.resubscribe(watched.name)
+                    self._process.loop.watch(self._subscriber.socket, self.on_message)
                 case "kill":
-                    self._end_hang(ward, now)
+                    self._end_hang(watched, now)
                 case "start":
-                    self._start(ward, now)
-        self._tell()
+                    self._start(watched, now)
+        self._report_changes()
 
-    # What is done
+    # Actions
 
-    def _take_up(self) -> None:
-        """Take up where things stand: after a death of our own much may have happened."""
-        processes = self._ask_supervisord("getAllProcessInfo") or []
+    def _resume(self) -> None:
+        """Compare the memory with supervisord's processes: much may have happened since the last run."""
+        processes = self._call_supervisord("getAllProcessInfo") or []
         names = {info["name"] for info in processes}
-        self._wards = {name: ward for name, ward in self._wards.items() if name in names}
+        self._watched = {name: watched for name, watched in self._watched.items() if name in names}
         for info in processes:
             if (name := info["name"]) == STEWARD:
                 continue
             self._subscriber.add(name)
-            ward = self._wards.setdefault(name, Ward(name))
-            ward.excuse(self._now())  # we were not there to hear it
+            watched = self._watched.setdefault(name, WatchedProcess(name))
+            watched.forgive_silence(self._now())  # no heartbeat could be received before this start
             if info["pid"]:
-                ward.started(info["pid"], self._now())
+                watched.on_start(info["pid"], self._now())
                 continue
-            ward.pid = None
+            watched.pid = None
             if info["statename"] == "FATAL":
-                ward.retry_at = self._now()
-            elif info["statename"] in ("STOPPED", "EXITED") and ward.retry_at is None:
-                ward.stopped()
-        self._tell()
+                watched.retry_at = self._now()
+            elif info["statename"] in ("STOPPED", "EXITED") and watched.retry_at is None:
+                watched.on_stop()
+        self._report_changes()
 
-    def _learn(self, name: str, state: str, pid: int) -> None:
-        """Learn of one process's new state, in supervisord's words."""
+    def _on_process_state(self, name: str, state: str, pid: int) -> None:
+        """Handle a new state of one process; `state` is supervisord's word for it."""
         self._subscriber.add(name)
-        ward = self._wards.setdefault(name, Ward(name))
+        watched = self._watched.setdefault(name, WatchedProcess(name))
         now = self._now()
         if state == "RUNNING":
-            ward.started(pid, now)
-            self._process.loop.watch(self._subscriber.socket, self.hear)
+            watched.on_start(pid, now)
+            self._process.loop.watch(self._subscriber.socket, self.on_message)
         elif state == "STOPPED" or (state == "EXITED" and stopped_path(name).exists()):
-            ward.stopped()
+            watched.on_stop()
         elif state == "EXITED":
             reason = self._hung.pop(name, None) or self._why(name)
             self._log.warning("%s (PID %d) has ended: %s", name, pid, reason)
-            # A process that is told to end by SIGTERM exits with 0; one that never got to work was not told.
-            outside = reason.startswith(FROM_OUTSIDE) or (reason == "exit status 0" and ward.is_heard)
-            if ward.died(reason, crashed=not outside, now=now):
-                self._hold(ward, now)
-        elif state == "FATAL" and ward.died("it cannot be started at all", crashed=True, now=now):
-            self._hold(ward, now)
+            # A process that SIGTERM ended exits with 0. If it never sent a heartbeat, it ended by itself.
+            outside = reason.startswith(FROM_OUTSIDE) or (reason == "exit status 0" and watched.is_heard)
+            if watched.on_death(reason, crashed=not outside, now=now):
+                self._hold(watched, now)
+        elif state == "FATAL" and watched.on_death("it cannot be started at all", crashed=True, now=now):
+            self._hold(watched, now)
 
     def _why(self, name: str) -> str:
-        """Read in supervisord's log what a process died of; its events do not say."""
-        text = self._ask_supervisord("readLog", -8192, 0)
-        found = [reason for who, reason in EXITED.findall(text or "") if who == name]
+        """Return why a process ended, from supervisord's log; its events do not contain it."""
+        text = self._call_supervisord("readLog", -8192, 0)
+        found = [reason for process, reason in EXITED.findall(text or "") if process == name]
         return found[-1] if found else "reason unknown"
 
-    def _hold(self, ward: Ward, now: float) -> None:
-        """Keep a process that cannot live from dying in circles."""
-        wait = (ward.retry_at or now) - now
+    def _hold(self, watched: WatchedProcess, now: float) -> None:
+        """Stop a process that crashes again and again, until its next attempt."""
+        wait = (watched.retry_at or now) - now
         self._log.error(
-            "%s fails, %d times in a row; the next try is in %.1f s", ward.name, ward.crashes, wait
+            "%s fails, %d times in a row; the next try is in %.1f s", watched.name, watched.crashes, wait
         )
         try:
-            self._supervisor.call("stopProcess", ward.name, False)
+            self._supervisor.call("stopProcess", watched.name, False)
         except SupervisorError as error:
-            if "NOT_RUNNING" not in str(error):  # then it has died once more, and we shall hear of it
+            if error.fault_code != NOT_RUNNING:  # otherwise it has just died once more, and an event follows
                 self._log.warning("%s", error)
 
-    def _start(self, ward: Ward, now: float) -> None:
-        """Try again."""
-        ward.retry_at = None
+    def _start(self, watched: WatchedProcess, now: float) -> None:
+        """Start a process that was held back."""
+        watched.retry_at = None
         try:
-            self._supervisor.call("startProcess", ward.name, False)
+            self._supervisor.call("startProcess", watched.name, False)
         except SupervisorError as error:
-            if "ALREADY_STARTED" not in str(error):
+            if error.fault_code != ALREADY_STARTED:
                 self._log.warning("%s", error)
-                ward.retry_at = now + FIRST_WAIT_SECONDS
+                watched.retry_at = now + FIRST_WAIT_SECONDS
 
-    def _end_hang(self, ward: Ward, now: float) -> None:
-        """Have a process that hangs write down where it does, and kill it; supervisord starts it again."""
-        pid = ward.pid
-        info = self._ask_supervisord("getProcessInfo", ward.name)
+    def _end_hang(self, watched: WatchedProcess, now: float) -> None:
+        """Make a process that hangs write its stacks, and kill it; supervisord restarts it."""
+        pid = watched.pid
+        info = self._call_supervisord("getProcessInfo", watched.name)
         if not info or info["pid"] != pid:
-            ward.excuse(now)  # it is another one by now, of which we shall hear; strangers are not killed
+            watched.forgive_silence(now)  # the PID belongs to another process by now
             return
         self._log.error(
-            "%s (PID %s) hangs: silent for %.1f s; it is killed", ward.name, pid, now - ward.heard
+            "%s (PID %s) hangs: silent for %.1f s; it is killed", watched.name, pid, now - watched.heard
         )
-        ward.excuse(now)
+        watched.forgive_silence(now)
         signal_process(pid, signal.SIGUSR1)
-        # A process that is stopped (SIGSTOP) cannot write anything down; it is killed all the same.
-        self._process.loop.at(now + STACKS_SECONDS, lambda: self._kill(ward, pid))
+        # A process that is stopped (SIGSTOP) cannot write its stacks; it is killed all the same.
+        self._process.loop.at(now + STACKS_SECONDS, lambda: self._kill(watched, pid))
 
-    def _kill(self, ward: Ward, pid: int | None) -> None:
-        if ward.pid == pid:
-            self._hung[ward.name] = f"it hung: silent for more than {self._watchdog:g} s"
+    def _kill(self, watched: WatchedProcess, pid: int | None) -> None:
+        if watched.pid == pid:
+            self._hung[watched.name] = f"it hung: silent for more than {self._watchdog:g} s"
             signal_process(pid, signal.SIGKILL)
 
-    def _leave(self, name: str) -> None:
+    def _forget(self, name: str) -> None:
         self._subscriber.remove(name)
-        self._wards.pop(name, None)
+        self._watched.pop(name, None)
         self._reported.pop(name, None)
 
-    def _ask_supervisord(self, method: str, *args: object) -> Any:
-        """Ask supervisord; what it refuses is told, and is not our end."""
+    def _call_supervisord(self, method: str, *args: object) -> Any:
+        """Call a method of supervisord; log an error, and return None for it."""
         try:
             return self._supervisor.call(method, *args)
         except SupervisorError as error:
             self._log.warning("%s", error)
             return None
 
-    def _tell(self) -> None:
-        """Publish and write down what has changed."""
+    def _report_changes(self) -> None:
+        """Publish a report about each process that has changed, and save the memory."""
         changed = False
-        for ward in self._wards.values():
-            before = self._reported.get(ward.name)
-            if before and (before.life, before.pid, before.reason) == (ward.life, ward.pid, ward.reason):
+        for watched in self._watched.values():
+            before = self._reported.get(watched.name)
+            if before and (before.life, before.pid, before.reason) == (
+                watched.life,
+                watched.pid,
+                watched.reason,
+            ):
                 continue
             changed = True
-            self._reported[ward.name] = self._process.report(
-                ward.name,
-                life=ward.life,
-                since=before.since if before and before.life == ward.life else time.time(),
-                pid=ward.pid,
-                reason=ward.reason,
-                lines=tuple(line[-200:] for line in last_lines(ward.name, LAST_LINES))
-                if ward.life == "failed"
+            self._reported[watched.name] = self._process.report(
+                watched.name,
+                life=watched.life,
+                since=before.since if before and before.life == watched.life else time.time(),
+                pid=watched.pid,
+                reason=watched.reason,
+                lines=tuple(line[-200:] for line in last_lines(watched.name, LAST_LINES))
+                if watched.life == "failed"
                 else (),
-                retry_at=time.time() + ward.retry_at - self._now() if ward.retry_at is not None else None,
+                retry_at=time.time() + watched.retry_at - self._now()
+                if watched.retry_at is not None
+                else None,
             )
         if changed:
-            wards = list(self._wards.values())
-            self._journal.save(Memory(life=self._process.life, machine=machine(), wards=wards))
+            watched_processes = list(self._watched.values())
+            self._journal.save(
+                StewardMemory(life=self._process.life, boot_id=boot_id(), watched_processes=watched_processes)
+            )
 
 
 def signal_process(pid: int | None, number: signal.Signals) -> None:
-    """Send a signal to a process that may have gone already."""
+    """Send a signal to a process that may have ended already."""
     try:
         if pid:
             os.kill(pid, number)

@@ -1,60 +1,62 @@
-"""One process in the steward's care: what is known of it, and what to do about it. Pure.
+"""One watched process: what the steward knows about it, and what to do next. Pure.
 
-It is told what happened and when (seconds that run while the machine sleeps, clock_gettime(2)
-CLOCK_BOOTTIME), and answers what must be done next.
+All times are steady seconds that run while the machine sleeps (clock_gettime(2), CLOCK_BOOTTIME).
 """
 
 from typing import Literal
 
 from msgspec import Struct
 
+from daemons.runtime.backoff import backoff_seconds
+
 QUICK_TRIES = 2
-"""So many deaths in a row are nothing but bad luck, and supervisord's own restart is enough."""
+"""After so many crashes in a row, supervisord's own restart is still enough."""
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.5, 60.0
-"""How long is waited before the next try after that: twice as long each time, up to this, for ever."""
+"""After that, the pause before each restart doubles from the first value up to the second one."""
 STEADY_SECONDS = 10.0
-"""Who has lived so long has recovered."""
+"""A process that has lived so long has recovered."""
 START_FACTOR = 3.0
-"""A process that has not been heard yet may take so many times longer to say its first word."""
+"""The first heartbeat of a process may take so many times longer than the later ones."""
 
 Life = Literal["running", "restarting", "failed", "stopped"]
 Action = Literal["ask", "kill", "start"]
 
 
-class Ward(Struct):
-    """What is known of one process; the steward remembers it across its own death."""
+class WatchedProcess(Struct):
+    """What the steward knows about one process, and remembers across its own death."""
 
     name: str
     life: Life = "restarting"
     pid: int | None = None
     born: float = 0.0
-    """When its present process was started."""
+    """When the present process was started."""
     heard: float = 0.0
-    """When it last gave a sign of life."""
+    """When the latest heartbeat arrived."""
     is_heard: bool = False
-    """Whether this process has given any."""
+    """Whether any heartbeat of the present process has arrived."""
     asked: float = 0.0
+    """When the steward last subscribed again, to request a sign of life."""
     crashes: int = 0
-    """How often in a row it has died of itself."""
+    """How many times in a row it has crashed."""
     reason: str | None = None
-    """What it died of last."""
+    """Why it ended last."""
     retry_at: float | None = None
-    """While it is held back: when it is started again."""
+    """When the steward starts it again, while it is held back."""
     is_held: bool = False
-    """Whether it has been seen to be stopped for being held back."""
+    """Whether supervisord has reported that it is stopped, because the steward holds it back."""
 
-    def started(self, pid: int, now: float) -> None:
-        """Learn that a process was started for it."""
+    def on_start(self, pid: int, now: float) -> None:
+        """Note that supervisord has started the process."""
         if pid == self.pid:
             return
         if self.is_held:
-            self.retry_at, self.is_held = None, False  # somebody could not wait for the next try
+            self.retry_at, self.is_held = None, False  # a person started it before the next attempt
         self.pid, self.born, self.heard, self.is_heard = pid, now, now, False
         if self.life != "failed":
             self.life = "restarting"
 
-    def spoke(self, pid: int, now: float) -> bool:
-        """Learn that it gave a sign of life; True when that is a recovery worth a word."""
+    def on_heartbeat(self, pid: int, now: float) -> bool:
+        """Note a heartbeat; return True if the process has recovered from failing."""
         if pid != self.pid or self.retry_at is not None:
             return False
         recovered = self.life == "failed"
@@ -63,11 +65,11 @@ class Ward(Struct):
             self.crashes = 0
         return recovered
 
-    def died(self, reason: str, *, crashed: bool, now: float) -> bool:
-        """Learn that it has ended without being asked to; True when it is to be held back for a while.
+    def on_death(self, reason: str, *, crashed: bool, now: float) -> bool:
+        """Note that the process has ended unasked; return True if it must be held back for a while.
 
-        `crashed` says that it ended of itself. One that was killed from outside is not to blame,
-        and is back at once however often that happens.
+        `crashed` is False if it was killed from outside. Then supervisord restarts it at once, however
+        often that happens.
         """
         if now - self.born >= STEADY_SECONDS:
             self.crashes = 0
@@ -77,30 +79,33 @@ class Ward(Struct):
             self.life = "restarting"
             return False
         self.life = "failed"
-        wait = FIRST_WAIT_SECONDS * 2.0 ** min(self.crashes - QUICK_TRIES - 1, 20)
-        self.retry_at = now + min(LONGEST_WAIT_SECONDS, wait)
+        failures = self.crashes - QUICK_TRIES
+        self.retry_at = now + backoff_seconds(failures, FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS)
         return True
 
-    def stopped(self) -> None:
-        """Learn that it was stopped because somebody asked for it."""
+    def on_stop(self) -> None:
+        """Note that supervisord has stopped the process on request."""
         self.pid = None
         self.is_held = self.retry_at is not None
         if not self.is_held:
             self.life, self.crashes = "stopped", 0
 
-    def excuse(self, now: float) -> None:
-        """Take it that it could not speak: the machine stood still."""
+    def forgive_silence(self, now: float) -> None:
+        """Start the measure of its silence anew: for a while no heartbeat could arrive."""
         self.heard = max(self.heard, now)
 
     def silent_seconds(self, now: float) -> float:
-        """Say how long it should have been heard and was not."""
+        """Return for how many seconds an expected heartbeat has been missing."""
         if self.pid is None or self.life == "stopped" or self.retry_at is not None:
             return 0.0
         silence = now - self.heard
         return silence if self.is_heard else silence / START_FACTOR
 
-    def todo(self, now: float, watchdog: float) -> Action | None:
-        """Say what must be done now: start it again, ask it for a sign of life, or kill it."""
+    def next_action(self, now: float, watchdog: float) -> Action | None:
+        """Return what to do now: start it, request a sign of life, kill it, or None.
+
+        `watchdog` is the allowed silence in seconds.
+        """
         if self.retry_at is not None:
             return "start" if now >= self.retry_at else None
         silence = self.silent_seconds(now)

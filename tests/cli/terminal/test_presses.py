@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from daemons.bus.message import MOST_PAST, Moment, State
+from daemons.bus.message import MAX_PAST, Moment, State
 from daemons.cli.terminal.presses import Presses
 from tests.support import factories
 
@@ -18,7 +18,7 @@ def moment(phase: str, at: float | None, cause: str | None, **more: Any) -> Mome
 def state(device: str, *moments: Moment) -> State:
     """Give a device's state: the last of these moments, the others being its past."""
     now = moments[-1]
-    since = now.turned.get("phase", factories.BORN)
+    since = now.turned.get("phase", factories.START_TIME)
     return State(
         device=device, boot=1, seq=1, at=since, since=since,
         state=now.state, turned=now.turned, cause=now.cause, past=moments[:-1],
@@ -108,9 +108,9 @@ def test_toast_that_was_started_by_hand_gets_ready_by_itself() -> None:
 def test_of_what_is_forgotten_nothing_is_guessed() -> None:
     """The oldest of a full past may be how something went on; it is not told as a beginning."""
     past = [moment("ready", 1.0, "a")]
-    past += [moment("on" if n % 2 else "off", 10.0 + n, f"c{n}") for n in range(MOST_PAST - 1)]
+    past += [moment("on" if n % 2 else "off", 10.0 + n, f"c{n}") for n in range(MAX_PAST - 1)]
     heard = told(state("light", *past, moment("on", 50.0, "z")))
-    assert len(heard) == MOST_PAST
+    assert len(heard) == MAX_PAST
     assert all(at >= 10.0 for at, *_ in heard)
 
 
@@ -120,14 +120,14 @@ def test_how_something_went_on_is_no_beginning_when_the_beginning_is_forgotten()
         moment("toasting", 10.0, "hardware", status=True),
         moment("ready", 20.0, "hardware", status=False),
     ]
-    later = [moment(f"p{n}", 30.0 + n, "x") for n in range(MOST_PAST)]
+    later = [moment(f"p{n}", 30.0 + n, "x") for n in range(MAX_PAST)]
     heard = told(state("toaster", IDLE, *toast), state("toaster", toast[1], *later))
     assert [press[1:3] for press in heard] == [("toaster", "p0"), ("toaster", "toasting")]
 
 
 def test_a_press_is_not_told_when_a_follower_may_have_forgotten_it() -> None:
     """Better nothing of an old press than half of who followed; a new one is told, however full the past."""
-    cycles = [moment(("heating", "ready")[n % 2], 50.0 + n, f"c{n // 2}") for n in range(MOST_PAST)]
+    cycles = [moment(("heating", "ready")[n % 2], 50.0 + n, f"c{n // 2}") for n in range(MAX_PAST)]
     assert told(
         state("light", IDLE, moment("on", 10.0, "a"), moment("off", 60.0, "b")),
         state("lamp", IDLE, moment("on", 10.1, "a")),

@@ -50,7 +50,7 @@ def status(**changes: Any) -> dict[str, Any]:
             "last_lines": [],
             "state": state,
             "cause": None,
-            "since": factories.BORN,
+            "since": factories.START_TIME,
             "age_seconds": 0.3 if state else None,
             "endpoints": {"publish": "ipc://bus/a.publish", "command": "ipc://bus/a.command"},
         }
@@ -59,7 +59,7 @@ def status(**changes: Any) -> dict[str, Any]:
     return {
         "house": "Home",
         "services": {},
-        "at": factories.BORN,
+        "at": factories.START_TIME,
         "up": True,
         "message": "All is quiet.",
         "mirror": {"url": "http://127.0.0.1:8060/"},
@@ -120,7 +120,7 @@ def test_a_fault_of_the_hardware_is_told_in_words() -> None:
         ({"phase": "off", "status": False, "brightness_percent": 30}, "off"),
         ({"phase": "measuring", "temperature_celsius": None, "humidity_percent": None}, "measuring"),
         (
-            {"phase": "on", "reachable": False, "unreachable_since": factories.BORN - 180},
+            {"phase": "on", "reachable": False, "unreachable_since": factories.START_TIME - 180},
             "unreachable for 3 min",
         ),
         ({"phase": "on", "reachable": False, "unreachable_since": None}, "unreachable"),
@@ -130,7 +130,7 @@ def test_what_is_measured_is_told_and_what_is_lost(
     state: dict[str, Any], words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Beside its phase; of hardware that does not answer, only since when."""
-    monkeypatch.setattr(time, "time", lambda: factories.BORN)
+    monkeypatch.setattr(time, "time", lambda: factories.START_TIME)
     assert str(terminal.phase(state, live=True)) == words
 
 
@@ -248,7 +248,7 @@ def test_markup_in_a_name_is_text() -> None:
 # What a person looks at who has keys
 
 
-LATELY = [Press(Turn(factories.BORN, "device_live", "on", "a"), ("device_stale", "device_failed"))]
+LATELY = [Press(Turn(factories.START_TIME, "device_live", "on", "a"), ("device_stale", "device_failed"))]
 
 
 def framed(
@@ -268,7 +268,7 @@ def test_a_frame_fills_the_terminal_and_no_more(size: tuple[int, int], panel: An
     """Exactly as many lines as there are, none wider than there is room."""
     view = View()
     view.panel = panel
-    view.tell(factories.BORN, "something that was told " * 9)
+    view.tell(factories.START_TIME, "something that was told " * 9)
     lines = framed(
         *size, view, ("a line of the log " * 9,) * 50, services={"steward": {"presence": "failed"}}
     )

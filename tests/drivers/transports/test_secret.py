@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from daemons.drivers.transports.secret import read_secret
-from daemons.errors import PlaceError
+from daemons.errors import StorageError
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def test_without_a_file_the_environment_is_asked(monkeypatch: pytest.MonkeyPatch
 def test_a_file_that_others_can_read_is_refused(file: Path, mode: int) -> None:
     """The remedy is told, the password is not."""
     file.chmod(mode)
-    with pytest.raises(PlaceError, match=rf"can be read by others; `chmod 600 {file}`") as caught:
+    with pytest.raises(StorageError, match=rf"can be read by others; `chmod 600 {file}`") as caught:
         read_secret("plug", str(file))
     assert "sesame" not in str(caught.value)
 
@@ -45,11 +45,11 @@ def test_a_file_that_others_can_read_is_refused(file: Path, mode: int) -> None:
 def test_a_file_without_a_password_is_refused(file: Path, content: bytes, said: str) -> None:
     """An empty first line is not an empty password."""
     file.write_bytes(content)
-    with pytest.raises(PlaceError, match=said):
+    with pytest.raises(StorageError, match=said):
         read_secret("plug", str(file))
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
     """With its path."""
-    with pytest.raises(PlaceError, match=r"nowhere cannot be read: No such file"):
+    with pytest.raises(StorageError, match=r"nowhere cannot be read: No such file"):
         read_secret("plug", str(tmp_path / "nowhere"))

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 from daemons.drivers.transports import worker
 from daemons.drivers.transports.worker import Line, Worker, shorten
-from daemons.errors import PlaceError, Unreachable
+from daemons.errors import StorageError, Unreachable
 from daemons.kinds import Press, Reading, Setting, Touch
 from daemons.runtime.clock import uptime
 from tests.support import factories
 
-NOW = factories.BORN
+NOW = factories.START_TIME
 ON, OFF = Setting(on=True), Setting(on=False)
 
 
@@ -36,7 +36,7 @@ def working(attend: Callable[[Line], Awaitable[None]]) -> Iterator[Worker]:
 
 def until(made: Worker, met: Callable[[Reading], object], what: str) -> Reading:
     """Take readings as the device's loop does, whenever there is one, until it is as wanted."""
-    end = time.monotonic() + factories.PATIENCE_SECONDS
+    end = time.monotonic() + factories.TIMEOUT_SECONDS
     while not met(reading := made.take(NOW)):
         left = end - time.monotonic()
         assert left > 0, f"waited in vain for {what}; the last: {reading}"
@@ -120,7 +120,7 @@ def test_a_wish_that_the_line_broke_on_is_wanted_again() -> None:
     ("error", "told"),
     [
         (Unreachable("plug", "127.0.0.1:1", "it went away"), "127.0.0.1:1: it went away"),
-        (PlaceError("the password file /x cannot be read"), "the password file /x cannot be read"),
+        (StorageError("the password file /x cannot be read"), "the password file /x cannot be read"),
         (KeyError("power"), "its driver has failed: KeyError: 'power'"),
         (None, "the hardware has ended the connection"),
     ],
@@ -207,7 +207,7 @@ def test_a_thread_that_hangs_holds_up_nobody(monkeypatch: pytest.MonkeyPatch) ->
         gate.wait()
 
     made = Worker("plug", blocks)
-    assert hung.wait(factories.PATIENCE_SECONDS)
+    assert hung.wait(factories.TIMEOUT_SECONDS)
     made.ask(ON)
     assert made.take(NOW).reachable is None
     made.close()
@@ -227,7 +227,7 @@ def test_a_call_that_blocks_holds_up_no_end() -> None:
         await asyncio.to_thread(block)
 
     with working(waits):
-        assert hung.wait(factories.PATIENCE_SECONDS)
+        assert hung.wait(factories.TIMEOUT_SECONDS)
     gate.set()
 
 

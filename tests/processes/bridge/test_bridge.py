@@ -49,28 +49,28 @@ DEVICES = ("lamp", "toaster", "bell")
 
 
 def toml(port: int, **keys: object) -> str:
-    """Give a house with a bridge to that port."""
+    """Return a house with a bridge to a port."""
     table = {"port": port, **keys}
     return HOUSE + "".join(f"{key} = {json.dumps(value)}\n" for key, value in table.items())
 
 
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[Mosquitto]:
-    """Give a broker that runs, until the test ends."""
+    """Yield a running broker."""
     with Mosquitto(tmp_path / "broker") as made:
         yield made
 
 
 @pytest.fixture
 def heard(broker: Mosquitto) -> Iterator[Eavesdropper]:
-    """Hear that broker."""
+    """Yield a client that records all messages of the broker."""
     with eavesdropping(broker.port) as made:
         yield made
 
 
 @pytest.fixture
 def house(household: Houses, broker: Mosquitto, heard: Eavesdropper) -> Household:
-    """Have a house up whose bridge has said all there is."""
+    """Yield a house whose bridge has published everything."""
     made = household(toml(broker.port))
     made.house("up")
     heard.until(lambda: heard.is_online(BRIDGE) and all(map(heard.is_online, DEVICES)))
@@ -78,17 +78,17 @@ def house(household: Houses, broker: Mosquitto, heard: Eavesdropper) -> Househol
 
 
 def connected(ear: Ear) -> bool:
-    """Tell whether the bridge says that it has a session."""
+    """Return whether the bridge reports a session."""
     return ear.shows(BRIDGE, status=True, phase="connected", fault=None)
 
 
 def waits(ear: Ear, why: str) -> bool:
-    """Tell whether the bridge says that it has none, for this reason."""
+    """Return whether the bridge reports no session, for a reason."""
     return ear.shows(BRIDGE, status=False, phase="waiting") and why in str(ear.states[BRIDGE].state["fault"])
 
 
-def test_a_house_is_told_and_obeys(house: Household, heard: Eavesdropper) -> None:
-    """Every device has its state and its availability; plain commands and JSON are obeyed, with a receipt."""
+def test_states_are_published_and_commands_are_carried_out(house: Household, heard: Eavesdropper) -> None:
+    """Every device has a state and an availability; plain commands and JSON get a receipt."""
     heard.until(lambda: heard.shows("lamp", status=False, confirmed=True))
     assert heard.ask("house/lamp/command", "ON")["outcome"] == "applied"
     heard.until(lambda: heard.shows("lamp", status=True, brightness_percent=60))
@@ -102,26 +102,28 @@ def test_a_house_is_told_and_obeys(house: Household, heard: Eavesdropper) -> Non
     rejected = heard.ask("house/toaster/command/start", "PRESS")
     assert (rejected["outcome"], rejected["reason"]) == ("rejected", "it is already toasting")
     assert heard.ask("house/toaster/command/fly", "PRESS")["outcome"] == "rejected"
-    assert "no device 'attic'" in heard_by_the_bridge(heard, "house/attic/command", "ON")["reason"]
+    assert "unknown device 'attic'" in heard_by_the_bridge(heard, "house/attic/command", "ON")["reason"]
     assert heard.standing["house/lamp/presence"] == b"live"
 
 
 def heard_by_the_bridge(heard: Eavesdropper, topic: str, payload: str) -> dict[str, Any]:
-    """Give the receipt of a command to nobody, which the bridge itself gives."""
+    """Return the receipt that the bridge itself sends, for a command to an unknown device."""
     heard.say(topic, payload)
     found: dict[str, Any] = heard.until(lambda: heard.receipts(BRIDGE))[-1]
     return found
 
 
 def kill_the_bridge(ear: Ear, heard: Eavesdropper) -> None:
-    """Kill it, and wait until the next one is online, by its own word and not by the one's before it."""
+    """Kill the bridge, and wait until its successor has reported that it is online."""
     heard.forget()
     ear.kill(BRIDGE)
     heard.until(lambda: heard.all("house/bridge/availability")[-1:] == [b"online"])
 
 
-def test_what_is_retained_or_repeated_is_not_obeyed_again(house: Household, heard: Eavesdropper) -> None:
-    """A retained command is refused on return, taking it back presses nothing, and an id counts once."""
+def test_a_retained_or_repeated_command_is_not_carried_out_again(
+    house: Household, heard: Eavesdropper
+) -> None:
+    """A retained command is rejected, clearing it does nothing, and an id counts once."""
     first = heard.ask("house/toaster/command", {"command": "start", "id": "a", "timeout_seconds": 3})
     assert first["outcome"] == "applied"
     heard.ask("house/toaster/command/stop", "PRESS")
@@ -140,12 +142,12 @@ def test_what_is_retained_or_repeated_is_not_obeyed_again(house: Household, hear
         receipt = heard.until(lambda: heard.receipts("toaster"))[0]
         assert "it is retained" in receipt["reason"]
         refused = heard.ask("house/toaster/command/start", "", retain=True)
-        assert "takes back what was retained" in refused["reason"]
+        assert "clears a retained message" in refused["reason"]
     assert [switching.on for switching in house.witness("toaster")] == [True, False, True, False]
 
 
-def test_what_is_late_is_not_obeyed(house: Household, heard: Eavesdropper) -> None:
-    """A deadline that has passed has passed; what waited while the bridge stood still is of unknown age."""
+def test_a_late_command_is_not_carried_out(house: Household, heard: Eavesdropper) -> None:
+    """A command after its deadline expires, and so does one that waited while the bridge stood still."""
     late = heard.ask("house/lamp/command", {"command": "on", "deadline": time.time() - 1})
     assert late["outcome"] == "expired"
     with house.ear(BRIDGE) as ear:
@@ -162,7 +164,7 @@ def test_what_is_late_is_not_obeyed(house: Household, heard: Eavesdropper) -> No
 
 
 def test_a_dead_bridge_makes_everything_unavailable(house: Household, heard: Eavesdropper) -> None:
-    """The broker says its will at once; its successor says that it is there, after all that is so by then."""
+    """The broker publishes the will at once; the successor publishes all states, and then "online"."""
     with house.ear(BRIDGE, "lamp") as ear:
         heard.forget()
         ear.kill(BRIDGE)
@@ -173,8 +175,8 @@ def test_a_dead_bridge_makes_everything_unavailable(house: Household, heard: Eav
         )
 
 
-def test_a_device_that_is_away_is_unavailable(house: Household, heard: Eavesdropper) -> None:
-    """Stopped it is offline, with the reason; killed and back at once it never was."""
+def test_a_stopped_device_is_unavailable(house: Household, heard: Eavesdropper) -> None:
+    """A stopped device is offline; a killed one that is back at once never was."""
     with house.ear("lamp") as ear:
         heard.forget()
         ear.kill("lamp")
@@ -191,13 +193,13 @@ def test_a_device_that_is_away_is_unavailable(house: Household, heard: Eavesdrop
     heard.until(lambda: heard.is_online("lamp"))
 
 
-def test_hardware_that_is_lost_is_unavailable(
+def test_unreachable_hardware_is_unavailable(
     household: Houses, broker: Mosquitto, heard: Eavesdropper
 ) -> None:
-    """Its process is live, and what it shows is not what is: that is told as such."""
-    with socket.socket() as nobody:
-        nobody.bind(("127.0.0.1", 0))
-        port = nobody.getsockname()[1]
+    """The process is live, but its state may be wrong, so the device is unavailable."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
         plug = f"""
 [devices.plug]
 kind = "plug"
@@ -210,8 +212,10 @@ mqtt_tasmota = {{ topic = "x", port = {port} }}
         heard.until(lambda: {topic: heard.standing.get(topic) for topic in told} == told)
 
 
-def test_home_assistant_is_told_anew_when_it_is_born(house: Household, heard: Eavesdropper) -> None:
-    """Every device as the schema wants it; once at the start, and once more for each birth."""
+def test_discovery_is_published_again_when_home_assistant_starts(
+    house: Household, heard: Eavesdropper
+) -> None:
+    """Every device is announced once at the start, and once more for each start of Home Assistant."""
     topic = "homeassistant/device/house-lamp/config"
     component, config = homeassistant.check(topic, json.loads(heard.standing[topic]))["house-lamp-main"]
     assert (component, config["command_topic"]) == ("light", "house/lamp/command")
@@ -222,8 +226,8 @@ def test_home_assistant_is_told_anew_when_it_is_born(house: Household, heard: Ea
     heard.say("homeassistant/status", "offline")
 
 
-def test_a_press_is_told_once(house: Household, heard: Eavesdropper) -> None:
-    """Each by itself, with its cause; not again by a bridge that was killed and hears of it anew."""
+def test_a_press_is_published_once(house: Household, heard: Eavesdropper) -> None:
+    """Each press has its cause, and a bridge that was killed does not publish it again."""
     with house.ear(BRIDGE, "bell") as ear:
         receipts = [house.send("bell", word) for word in ("single", "double", "single")]
         told = heard.until(lambda: len(heard.all("house/bell/event")) >= 3 and heard.all("house/bell/event"))
@@ -238,7 +242,7 @@ def test_a_press_is_told_once(house: Household, heard: Eavesdropper) -> None:
 
 
 class Standing:
-    """What a newcomer at the broker finds there."""
+    """Return the retained messages that a new client receives."""
 
     def __init__(self, heard: Eavesdropper) -> None:
         with eavesdropping(heard._client.port) as other:
@@ -248,8 +252,8 @@ class Standing:
             other.say("marker/x", "", retain=True)
 
 
-def test_a_broker_that_is_away_is_awaited(household: Houses, broker: Mosquitto) -> None:
-    """Absent at the start, lost, and back with nothing remembered: all is said anew; nobody else notices."""
+def test_the_bridge_waits_for_a_missing_broker(household: Houses, broker: Mosquitto) -> None:
+    """A broker that is missing, lost, or back without its memory gets everything; no process notices."""
     broker.kill()
     house = household(toml(broker.port))
     house.house("up")
@@ -270,10 +274,8 @@ def test_a_broker_that_is_away_is_awaited(household: Houses, broker: Mosquitto) 
     assert "Traceback" not in house.log(BRIDGE)
 
 
-def test_a_broker_that_hangs_holds_up_nothing(
-    house: Household, broker: Mosquitto, heard: Eavesdropper
-) -> None:
-    """The bridge beats on, says that the session was lost, and has a new one when the broker goes on."""
+def test_a_broker_that_hangs_delays_nothing(house: Household, broker: Mosquitto, heard: Eavesdropper) -> None:
+    """The bridge goes on beating, reports the lost session, and opens a new one later."""
     with house.ear(BRIDGE) as ear:
         pid = ear.until(lambda ear: BRIDGE in ear.beats).beats[BRIDGE].pid
         broker.send(signal.SIGSTOP)
@@ -288,8 +290,8 @@ def test_a_broker_that_hangs_holds_up_nothing(
     heard.until(lambda: heard.is_online(BRIDGE) and heard.shows("lamp", status=True))
 
 
-def test_a_corrected_password_is_taken(household: Houses, tmp_path: Path) -> None:
-    """A wrong one is told as such; the right one in its file is enough."""
+def test_a_corrected_password_is_used(household: Houses, tmp_path: Path) -> None:
+    """A wrong password is reported; the right one in its file is used without a restart."""
     secret = tmp_path / "password"
     secret.write_text("wrong\n")
     secret.chmod(0o600)
@@ -302,8 +304,8 @@ def test_a_corrected_password_is_taken(household: Houses, tmp_path: Path) -> Non
             ear.until(connected)
 
 
-def test_a_certificate_must_be_known(household: Houses, tmp_path: Path) -> None:
-    """TLS with another's certificate is refused, and said so; with the right authority it is spoken."""
+def test_a_certificate_must_be_trusted(household: Houses, tmp_path: Path) -> None:
+    """An untrusted certificate is reported; with the right authority the session is opened."""
     other = make_certificate(tmp_path, "other")
     with Mosquitto(tmp_path / "broker", tls=True) as broker:
         house = household(toml(broker.port, tls=True, certificate_authority=str(other)))
@@ -315,18 +317,18 @@ def test_a_certificate_must_be_known(household: Houses, tmp_path: Path) -> None:
 
 
 def packet(kind: int, body: bytes) -> bytes:
-    """Give an MQTT packet; its body is short."""
+    """Return an MQTT packet with a short body."""
     assert len(body) < 128
     return bytes([kind, len(body)]) + body
 
 
 def text(value: str) -> bytes:
-    """Give a string as MQTT has it."""
+    """Return a string as MQTT encodes it."""
     return struct.pack("!H", len(value)) + value.encode()
 
 
 def publish(port: int, topic: str, payload: str, *, dup: bool) -> socket.socket:
-    """Publish at QoS 1, and read no acknowledgement; or publish it again, as who got none must."""
+    """Publish at QoS 1 without reading the acknowledgement, or publish it again as a duplicate."""
     link = socket.create_connection(("127.0.0.1", port), 20)
     link.sendall(packet(0x10, text("MQTT") + bytes([4, 2, 0, 60]) + text("publisher")))
     assert link.recv(4) == b"\x20\x02\x00\x00"
@@ -335,7 +337,9 @@ def publish(port: int, topic: str, payload: str, *, dup: bool) -> socket.socket:
 
 
 @pytest.mark.parametrize("payload", ["PRESS", '{"id": "once", "timeout_seconds": 60}'])
-def test_what_is_delivered_twice_is_done_once(household: Houses, broker: Mosquitto, payload: str) -> None:
+def test_a_command_that_is_delivered_twice_counts_once(
+    household: Houses, broker: Mosquitto, payload: str
+) -> None:
     """The broker dies between a command and its acknowledgement, so its sender has to send it again.
 
     To the bridge that is a new message of a new session, without a mark of any kind.
@@ -355,7 +359,7 @@ def test_what_is_delivered_twice_is_done_once(household: Houses, broker: Mosquit
             with publish(broker.port, "house/toaster/command/start", payload, dup=True):
                 receipt = heard.until(lambda: heard.receipts("toaster"))[0]
             if payload == "PRESS":
-                assert "the same came just before the broker was lost" in receipt["reason"]
+                assert "an equal command arrived just before the broker was lost" in receipt["reason"]
                 assert heard.ask("house/toaster/command/start", payload)["outcome"] == "applied"
                 heard.until(lambda: heard.shows("toaster", starts=2))
             else:
@@ -364,8 +368,10 @@ def test_what_is_delivered_twice_is_done_once(household: Houses, broker: Mosquit
     assert [switching.on for switching in house.witness("toaster")] == [True, False, True]
 
 
-def test_what_is_no_more_is_cleared(house: Household, broker: Mosquitto, heard: Eavesdropper) -> None:
-    """A device that was removed, the other form of discovery, another prefix: nothing stays behind."""
+def test_topics_that_are_no_longer_used_are_cleared(
+    house: Household, broker: Mosquitto, heard: Eavesdropper
+) -> None:
+    """After a removed device, another form of discovery, or another prefix, no old topic remains."""
 
     def standing(what: str) -> set[str]:
         return {topic for topic in heard.standing if what in topic}
@@ -391,8 +397,10 @@ def test_what_is_no_more_is_cleared(house: Household, broker: Mosquitto, heard: 
     assert "homeassistant/light/house-lamp/main/config" not in heard.standing
 
 
-def test_a_bridge_may_only_tell(household: Houses, broker: Mosquitto, heard: Eavesdropper) -> None:
-    """Without commands nothing is taken, and nothing is announced that could be told anything."""
+def test_a_bridge_without_commands_only_publishes(
+    household: Houses, broker: Mosquitto, heard: Eavesdropper
+) -> None:
+    """Without commands none is accepted, and no entity with commands is announced."""
     house = household(toml(broker.port, commands=False, discovery="off"))
     house.house("up")
     heard.until(lambda: heard.is_online(BRIDGE) and heard.is_online("lamp"))
@@ -404,8 +412,8 @@ def test_a_bridge_may_only_tell(household: Houses, broker: Mosquitto, heard: Eav
     assert not [topic for topic in heard.standing if topic.startswith("homeassistant/")]
 
 
-def test_the_bridge_is_one_of_the_house_s_own(household: Houses, broker: Mosquitto) -> None:
-    """`house status` has it with its state; it is restarted like anything else, and the others are not."""
+def test_the_bridge_is_a_process_of_the_house(household: Houses, broker: Mosquitto) -> None:
+    """`house status` shows it, and a restart of it restarts no other process."""
     house = household(toml(broker.port))
     house.house("up")
     pids = house.pids()

@@ -9,15 +9,15 @@ from hypothesis import strategies as st
 from daemons.config import loader
 from daemons.errors import Rejected
 from daemons.processes.bridge.commands import (
-    LATELY_SECONDS,
-    LONGEST,
-    MOST_IDS,
+    MAX_IDS,
+    MAX_PAYLOAD_BYTES,
     REPETITION_SECONDS,
-    Doubt,
-    Ledger,
-    Order,
-    enter,
-    read_order,
+    UNACKNOWLEDGED_SECONDS,
+    BrokerCommand,
+    CommandLedger,
+    DuplicateFilter,
+    parse_command,
+    register,
 )
 from daemons.processes.bridge.topics import Address
 
@@ -25,10 +25,10 @@ KINDS = {name: loader.kind(name) for name in ("lamp", "toaster", "cover", "heate
 KINDS["broken"] = None  # type: ignore[assignment]
 
 
-def read(device: str, word: str | None, payload: str | bytes) -> Order:
-    """Read a payload on a topic."""
+def read(device: str, word: str | None, payload: str | bytes) -> BrokerCommand:
+    """Parse a payload on a topic."""
     said = payload if isinstance(payload, bytes) else payload.encode()
-    return read_order(Address(device, word), said, KINDS)
+    return parse_command(Address(device, word), said, KINDS)
 
 
 @pytest.mark.parametrize(
@@ -49,35 +49,35 @@ def read(device: str, word: str | None, payload: str | bytes) -> Order:
         ("broken", "start", "PRESS", "start", {}),
     ],
 )
-def test_what_is_a_command(device: str, word: str | None, payload: str, command: str, args: object) -> None:
-    """A word, the first argument on the command's own topic, or JSON."""
-    order = read(device, word, payload)
-    assert (order.command, order.args, order.id) == (command, args, None)
+def test_valid_payloads(device: str, word: str | None, payload: str, command: str, args: object) -> None:
+    """A payload is a word, the first argument of the command in the topic, or JSON."""
+    broker_command = read(device, word, payload)
+    assert (broker_command.command, broker_command.args, broker_command.id) == (command, args, None)
 
 
 @pytest.mark.parametrize(
     ("device", "word", "payload", "why"),
     [
-        ("nobody", "on", "PRESS", "there is no device 'nobody'"),
-        ("lamp", "on", "", "takes back what was retained"),
-        ("lamp", None, "", "takes back what was retained"),
+        ("unknown", "on", "PRESS", "unknown device 'unknown'"),
+        ("lamp", "on", "", "clears a retained message"),
+        ("lamp", None, "", "clears a retained message"),
         ("lamp", None, "on and on", "a word such as ON"),
-        ("lamp", None, "{}", "does not say which command"),
-        ("lamp", "on", '{"command": "off"}', "its topic says 'on' and its payload 'off'"),
+        ("lamp", None, "{}", "the command is missing"),
+        ("lamp", "on", '{"command": "off"}', "the topic has the command 'on' and the payload 'off'"),
         ("lamp", "off", "60", "'off' takes no argument"),
         ("lamp", "on", '{"colour": 1}', "unknown field"),
-        ("lamp", "on", '{"id": ""}', "that is no command"),
-        ("lamp", "on", '{"timeout_seconds": 0}', "that is no command"),
-        ("lamp", "on", '{"args": {"a": [1]}}', "that is no command"),
-        ("lamp", "on", "{", "that is no command"),
-        ("lamp", "on", b"{\xff", "that is no command"),
-        ("lamp", "on", "{" + " " * LONGEST, "bytes where at most"),
+        ("lamp", "on", '{"id": ""}', "this is no command"),
+        ("lamp", "on", '{"timeout_seconds": 0}', "this is no command"),
+        ("lamp", "on", '{"args": {"a": [1]}}', "this is no command"),
+        ("lamp", "on", "{", "this is no command"),
+        ("lamp", "on", b"{\xff", "this is no command"),
+        ("lamp", "on", "{" + " " * MAX_PAYLOAD_BYTES, "bytes; a command has at most"),
     ],
 )
-def test_what_is_no_command_is_refused_with_the_reason(
+def test_an_invalid_payload_is_rejected_with_the_reason(
     device: str, word: str | None, payload: str | bytes, why: str
 ) -> None:
-    """Above all an empty payload: it is what a person sends to take back a retained command."""
+    """An empty payload is rejected, too: it clears a retained command."""
     with pytest.raises(Rejected, match=why):
         read(device, word, payload)
 
@@ -94,75 +94,79 @@ values = scalars | st.lists(scalars, max_size=2) | st.dictionaries(st.text(max_s
     | st.text(max_size=40).map(str.encode)
     | st.dictionaries(keys, values, max_size=4).map(lambda value: json.dumps(value).encode()),
 )
-def test_any_payload_is_an_order_or_refused(device: str, word: str | None, payload: bytes) -> None:
-    """Nothing else comes of what anybody may publish; an order has a command, and scalars for arguments."""
+def test_any_payload_is_a_command_or_is_rejected(device: str, word: str | None, payload: bytes) -> None:
+    """Any payload is rejected, or becomes a command with scalar arguments."""
     try:
-        order = read(device, word, payload)
+        broker_command = read(device, word, payload)
     except Rejected:
         return
-    assert order.command
-    assert all(value is None or isinstance(value, bool | int | float | str) for value in order.args.values())
+    assert broker_command.command
+    assert all(
+        value is None or isinstance(value, bool | int | float | str) for value in broker_command.args.values()
+    )
 
 
 def test_a_repetition_keeps_the_first_deadline() -> None:
-    """However late it comes, and whatever it says by then: it is expired, or answered as before."""
-    ledger, until = enter(Ledger(), "toaster", Order(command="start", id="a", timeout_seconds=5), 100)
+    """A repetition keeps the first deadline, however late it is and whatever it contains."""
+    ledger, until = register(
+        CommandLedger(), "toaster", BrokerCommand(command="start", id="a", timeout_seconds=5), 100
+    )
     assert until == 105
     for now in (101, 104, 106, 10_000):
-        later = Order(command="start", id="a", timeout_seconds=60, deadline=now + 60)
-        again, same = enter(ledger, "toaster", later, now)
+        later = BrokerCommand(command="start", id="a", timeout_seconds=60, deadline=now + 60)
+        again, same = register(ledger, "toaster", later, now)
         assert (again, same) == (ledger, 105)
-    assert enter(ledger, "lamp", Order(command="on", id="a"), 200)[1] == 205  # an id is a device's
+    assert register(ledger, "lamp", BrokerCommand(command="on", id="a"), 200)[1] == 205  # an id is a device's
 
 
 @pytest.mark.parametrize(("deadline", "until"), [(None, 105), (102, 102), (90, 90), (10_000, 105)])
 def test_a_deadline_and_a_timeout_count_both(deadline: float | None, until: float) -> None:
-    """The earlier of them; one that has passed has passed."""
-    order = Order(command="start", id="a", timeout_seconds=5, deadline=deadline)
-    assert enter(Ledger(), "toaster", order, 100)[1] == until
+    """The earlier one of deadline and timeout counts."""
+    broker_command = BrokerCommand(command="start", id="a", timeout_seconds=5, deadline=deadline)
+    assert register(CommandLedger(), "toaster", broker_command, 100)[1] == until
 
 
 def test_ids_are_remembered_within_bounds() -> None:
-    """The oldest is forgotten for a new one; what has no id is not remembered as one."""
-    ledger = Ledger()
-    for number in range(MOST_IDS + 10):
-        ledger, _ = enter(ledger, "toaster", Order(command="start", id=str(number)), number)
-    assert len(ledger.deadlines) == MOST_IDS
+    """The oldest id is forgotten first; a command without an id is not remembered."""
+    ledger = CommandLedger()
+    for number in range(MAX_IDS + 10):
+        ledger, _ = register(ledger, "toaster", BrokerCommand(command="start", id=str(number)), number)
+    assert len(ledger.deadlines) == MAX_IDS
     assert "toaster 9" not in ledger.deadlines
-    assert f"toaster {MOST_IDS + 9}" in ledger.deadlines
-    assert enter(ledger, "toaster", Order(command="start"), 0)[0] == ledger
+    assert f"toaster {MAX_IDS + 9}" in ledger.deadlines
+    assert register(ledger, "toaster", BrokerCommand(command="start"), 0)[0] == ledger
 
 
-def doubt(*heard: tuple[str, float], lost: float, back: float) -> Doubt:
-    """Give what is in doubt after a loss."""
-    made = Doubt()
+def doubt(*heard: tuple[str, float], lost: float, back: float) -> DuplicateFilter:
+    """Return a filter after a loss of the broker."""
+    made = DuplicateFilter()
     for words, at in heard:
-        made.note(words, at)
-    made.lose(lost)
-    made.begin(back)
+        made.record(words, at)
+    made.on_broker_lost(lost)
+    made.on_broker_back(back)
     return made
 
 
-def test_what_came_just_before_the_loss_is_taken_for_repeated_once() -> None:
-    """A sender that got no acknowledgement sends it again; a second one is a wish of its own."""
+def test_a_command_from_just_before_the_loss_counts_as_repeated_once() -> None:
+    """A sender without an acknowledgement repeats it; a second equal command is a new one."""
     made = doubt(("on", 95), ("start", 100), lost=101, back=200)
-    assert made.is_repetition("start", 201)
-    assert not made.is_repetition("start", 202)
-    assert not made.is_repetition("stop", 202)
-    assert made.is_repetition("on", 202)
+    assert made.is_duplicate("start", 201)
+    assert not made.is_duplicate("start", 202)
+    assert not made.is_duplicate("stop", 202)
+    assert made.is_duplicate("on", 202)
 
 
-def test_doubt_is_short() -> None:
-    """What was acknowledged long before the loss is not repeated, and a sender does not wait for ever."""
-    assert not doubt(("a", 100), lost=100 + LATELY_SECONDS, back=200).is_repetition("a", 201)
-    assert not doubt(("a", 100), lost=101, back=200).is_repetition("a", 200 + REPETITION_SECONDS)
-    assert not doubt(lost=101, back=200).is_repetition("a", 201)
-    assert not Doubt().is_repetition("a", 0)
+def test_the_filter_works_for_a_short_time() -> None:
+    """A command long before the loss was acknowledged, and a sender repeats it soon or never."""
+    assert not doubt(("a", 100), lost=100 + UNACKNOWLEDGED_SECONDS, back=200).is_duplicate("a", 201)
+    assert not doubt(("a", 100), lost=101, back=200).is_duplicate("a", 200 + REPETITION_SECONDS)
+    assert not doubt(lost=101, back=200).is_duplicate("a", 201)
+    assert not DuplicateFilter().is_duplicate("a", 0)
 
 
-def test_doubt_ends_with_the_next_loss() -> None:
-    """What was in doubt and did not come again was acknowledged after all, or its sender is gone."""
+def test_the_filter_starts_anew_with_the_next_loss() -> None:
+    """A command that was not repeated after the last loss was acknowledged after all."""
     made = doubt(("a", 100), lost=101, back=102)
-    made.lose(103)
-    made.begin(104)
-    assert not made.is_repetition("a", 105)
+    made.on_broker_lost(103)
+    made.on_broker_back(104)
+    assert not made.is_duplicate("a", 105)

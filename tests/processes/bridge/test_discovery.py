@@ -1,23 +1,23 @@
-"""Home Assistant is told what every kind is, in both forms, by its own documented keys."""
+"""Home Assistant is hardware_fields what every kind is, in both forms, by its own documented keys."""
 
 import json
 from typing import Any
 
 import pytest
 
-from daemons.bus.presence import PRESENCES
+from daemons.bus.status import PRESENCES
 from daemons.config import loader
 from daemons.config.roster import Peer
 from daemons.kinds import Kind
-from daemons.processes.bridge.discovery import announce, node_of, told
-from daemons.processes.bridge.entities import FROM_HARDWARE, Subject
+from daemons.processes.bridge.discovery import discovery_messages, hardware_fields, node_of_topic
+from daemons.processes.bridge.entities import FROM_HARDWARE, BridgedDevice
 from daemons.processes.bridge.topics import Topics
 from tests.support import homeassistant
 
 TOPICS = Topics("house")
 ALL = ("dim", "move", "press", "sense", "switch", "tint")
 FORMS = ("device", "component")
-WORDS = sorted(loader.words("kinds"))
+WORDS = sorted(loader.available("kinds"))
 MAIN = {
     "button": "event",
     "cover": "cover",
@@ -30,54 +30,54 @@ MAIN = {
 Found = dict[str, tuple[str, dict[str, Any]]]
 
 
-def subject(word: str, **more: Any) -> Subject:
-    """Give a device of a kind, whose hardware has told all that any can."""
+def subject(word: str, **more: Any) -> BridgedDevice:
+    """Return a device of a kind whose hardware reports every optional measurement."""
     about = {"abilities": ALL, "detects": more.pop("detects", None), "room": "Kitchen"}
     about |= more.pop("peer", {})
     peer = Peer(title=word.capitalize(), kind=word, **about)
-    return Subject(name=word, peer=peer, kind=loader.kind(word), **{"told": FROM_HARDWARE, **more})
+    return BridgedDevice(name=word, peer=peer, kind=loader.kind(word), **{"hardware_fields": FROM_HARDWARE, **more})
 
 
-def found(*subjects: Subject, form: str = "device") -> Found:
-    """Announce, have each message checked, and give all entities by their unique ids."""
+def found(*bridged_devices: BridgedDevice, form: str = "device") -> Found:
+    """Check each discovery message, and return all entities by their unique ids."""
     entities: Found = {}
-    for topic, payload in announce(form, "homeassistant", subjects, TOPICS, "Home").items():
+    for topic, payload in discovery_messages(form, "homeassistant", bridged_devices, TOPICS, "Home").items():
         entities |= homeassistant.check(topic, payload)
     return entities
 
 
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("obeys", [True, False])
+@pytest.mark.parametrize("accepts_commands", [True, False])
 @pytest.mark.parametrize("told_", [FROM_HARDWARE, frozenset[str]()], ids=["rich", "poor"])
 @pytest.mark.parametrize("word", WORDS)
 def test_every_kind_is_announced_as_home_assistant_wants_it(
-    word: str, told_: frozenset[str], obeys: bool, form: str
+    word: str, told_: frozenset[str], accepts_commands: bool, form: str
 ) -> None:
-    """With all that hardware may tell, or nothing; with commands or without: no key is unknown or missing."""
-    entities = found(subject(word, told=told_, obeys=obeys), form=form)
+    """With or without optional measurements and commands, no key is unknown or missing."""
+    entities = found(subject(word, hardware_fields=told_, accepts_commands=accepts_commands), form=form)
     assert f"house-{word}-process" in entities
-    if not obeys:
+    if not accepts_commands:
         assert not {key for _, config in entities.values() for key in config if "command" in key}
         assert "button" not in {component for component, _ in entities.values()}
 
 
 @pytest.mark.parametrize("word", WORDS)
 def test_both_forms_say_the_same(word: str) -> None:
-    """Whatever the form, the entities are the same, and keep their ids: so one can follow the other."""
+    """Both forms have the same entities and ids, so one can replace the other."""
     one, other = (found(subject(word), form=form) for form in FORMS)
     assert one == other
 
 
 @pytest.mark.parametrize("word", MAIN)
 def test_a_device_is_what_it_is(word: str) -> None:
-    """A cover is a cover; its entity has no name of its own, but the device's."""
+    """The main entity has the right component, and the name of the device."""
     component, config = found(subject(word))[f"house-{word}-main"]
     assert component == MAIN[word]
     assert config["name"] is None
 
 
 def test_nothing_is_shown_twice() -> None:
-    """What the entity that is the device shows or does, no sensor and no button does as well."""
+    """No sensor or button repeats what the main entity shows or does."""
     for word, gone in {
         "lamp": {"on", "off", "toggle", "status", "phase", "brightness_percent", "colour_temperature_kelvin"},
         "cover": {"open", "close", "stop", "set", "status", "phase", "position_percent"},
@@ -87,8 +87,8 @@ def test_nothing_is_shown_twice() -> None:
         assert not {f"house-{word}-{key}" for key in gone} & found(subject(word)).keys()
 
 
-def test_each_command_that_is_left_is_a_button() -> None:
-    """Whose press has an id of its own, so that MQTT delivering it twice does not do it twice."""
+def test_each_other_command_is_a_button() -> None:
+    """Each press has its own id, so that MQTT may deliver it twice."""
     component, config = found(subject("toaster"))["house-toaster-start"]
     assert (component, config["command_topic"]) == ("button", "house/toaster/command/start")
     said = homeassistant.render(config["command_template"])
@@ -96,16 +96,18 @@ def test_each_command_that_is_left_is_a_button() -> None:
     assert "house-lamp-toggle" not in found(subject("lamp"))
 
 
-def test_what_only_some_hardware_tells_is_shown_once_it_is_told() -> None:
-    """A plug without a meter has no power; coffee has its progress before it was ever made."""
-    assert "house-plug-power_watts" not in found(subject("plug", told=frozenset()))
+def test_an_optional_measurement_is_announced_once_it_is_reported() -> None:
+    """A plug without a meter has no power; the progress of coffee is always announced."""
+    assert "house-plug-power_watts" not in found(subject("plug", hardware_fields=frozenset()))
     assert "house-plug-power_watts" in found(subject("plug"))
-    assert "house-coffee_maker-progress_percent" in found(subject("coffee_maker", told=frozenset()))
-    assert told({"power_watts": 0.0, "energy_watt_hours": None, "status": True}) == {"power_watts"}
+    assert "house-coffee_maker-progress_percent" in found(
+        subject("coffee_maker", hardware_fields=frozenset())
+    )
+    assert hardware_fields({"power_watts": 0.0, "energy_watt_hours": None, "status": True}) == {"power_watts"}
 
 
-def test_a_light_has_what_its_driver_can() -> None:
-    """Brightness and colour where the driver can, and the hardware tells a colour; else on and off."""
+def test_a_light_has_the_abilities_of_its_driver() -> None:
+    """A light has brightness and colour if its driver and hardware have them."""
     keys = {"brightness_template", "color_temp_template"}
     for abilities, told_, expected in (
         (("switch",), FROM_HARDWARE, set()),
@@ -113,7 +115,7 @@ def test_a_light_has_what_its_driver_can() -> None:
         (("dim", "switch", "tint"), frozenset[str](), {"brightness_template"}),
         (("dim", "switch", "tint"), FROM_HARDWARE, keys),
     ):
-        made = subject("lamp", told=told_, peer={"abilities": abilities})
+        made = subject("lamp", hardware_fields=told_, peer={"abilities": abilities})
         assert keys & found(made)["house-lamp-main"][1].keys() == expected
 
 
@@ -127,10 +129,10 @@ def test_a_light_has_what_its_driver_can() -> None:
         ({"brightness": 255, "color_temp": 153}, {}, (100, 6535)),
     ],
 )
-def test_a_light_is_asked_for_what_was_moved(
+def test_a_light_command_has_only_the_changed_values(
     values: dict[str, int], attributes: dict[str, int], args: tuple[int | None, int | None]
 ) -> None:
-    """Plainly on is as usual; who moves one slider leaves the other where it is."""
+    """A plain on has no value; a moved slider leaves the other value as it is."""
     template = found(subject("lamp"))["house-lamp-main"][1]["command_on_template"]
     said = json.loads(homeassistant.render(template, b"", attributes, **values))
     asked = said["args"]
@@ -140,7 +142,7 @@ def test_a_light_is_asked_for_what_was_moved(
 
 @pytest.mark.parametrize("percent", range(1, 101))
 def test_a_brightness_survives_the_way_there_and_back(percent: int) -> None:
-    """Home Assistant counts to 255; what it was told and says again is what it was."""
+    """Home Assistant counts to 255, and returns the same percentage."""
     config = found(subject("lamp"))["house-lamp-main"][1]
     state = state_of(status=True, brightness_percent=percent)
     there = int(homeassistant.render(config["brightness_template"], state))
@@ -150,7 +152,7 @@ def test_a_brightness_survives_the_way_there_and_back(percent: int) -> None:
 
 
 def state_of(**fields: Any) -> bytes:
-    """Give what stands on the topic of a state."""
+    """Return the payload of a state topic."""
     return json.dumps({"state": fields, "since": 1.0, "at": 1.0, "cause": None}).encode()
 
 
@@ -167,7 +169,7 @@ def state_of(**fields: Any) -> bytes:
     ],
 )
 def test_a_cover_is_where_it_is(phase: str, position: float | None, shown: str) -> None:
-    """In Home Assistant's words; what is not known is not said."""
+    """States have Home Assistant's words; an unknown state is empty."""
     _, config = found(subject("cover"))["house-cover-main"]
     state = state_of(phase=phase, position_percent=position)
     assert homeassistant.render(config["value_template"], state) == shown
@@ -176,7 +178,7 @@ def test_a_cover_is_where_it_is(phase: str, position: float | None, shown: str) 
 
 
 def test_a_heater_is_a_climate() -> None:
-    """Off is what keeps only the frost away, also while it heats for that; the limits are its kind's."""
+    """Frost protection counts as off, also while it heats; the limits are those of the kind."""
     _, config = found(subject("heater"))["house-heater-main"]
     assert (config["min_temp"], config["max_temp"], config["modes"]) == (5, 30, ["off", "heat"])
     for enabled, status, mode, action in (
@@ -195,7 +197,7 @@ def test_a_heater_is_a_climate() -> None:
 
 
 def render_value(template: str, value: str) -> str:
-    """Render a template of a command."""
+    """Return a rendered command template."""
     return homeassistant.environment().from_string(template).render(value=value)
 
 
@@ -204,7 +206,7 @@ def render_value(template: str, value: str) -> str:
     [("motion", "motion"), ("water", "moisture"), ("opening", "opening"), ("ghosts", None)],
 )
 def test_a_sensor_is_what_it_detects(detects: str, class_: str | None) -> None:
-    """In Home Assistant's word, where it has one; and what it does not know is not "off"."""
+    """The device class is Home Assistant's, and an unknown state is not "off"."""
     component, config = found(subject("sensor", detects=detects))["house-sensor-status"]
     assert (component, config.get("device_class")) == ("binary_sensor", class_)
     for status, phase, shown in ((True, "motion", "on"), (False, "clear", "off"), (False, "stale", "None")):
@@ -213,14 +215,14 @@ def test_a_sensor_is_what_it_detects(detects: str, class_: str | None) -> None:
 
 
 def test_a_button_is_an_event() -> None:
-    """Of the presses that there are, on a topic that is not retained."""
+    """The event has the possible presses, on a topic without retain."""
     _, config = found(subject("button"))["house-button-main"]
     assert config["event_types"] == ["single", "double", "long"]
     assert config["state_topic"] == "house/button/event"
 
 
 def test_a_device_is_there_as_long_as_bridge_and_device_are() -> None:
-    """But what its process does, and whether its hardware answers, is told when that is what is wrong."""
+    """Process and reachability stay available, because they show what is wrong."""
     entities = found(subject("lamp"))
     both = [{"topic": "house/bridge/availability"}, {"topic": "house/lamp/availability"}]
     assert entities["house-lamp-main"][1]["availability"] == both
@@ -236,8 +238,8 @@ def test_a_device_is_there_as_long_as_bridge_and_device_are() -> None:
 
 @pytest.mark.parametrize("form", FORMS)
 def test_devices_are_grouped(form: str) -> None:
-    """By room, under the house, with model and version; a device whose room nobody said is in none."""
-    said = announce(
+    """Devices have a room, a model and a version; without a configured room they have none."""
+    said = discovery_messages(
         form, "ha", [subject("lamp"), subject("plug", peer={"room": "House"})], TOPICS, "My house"
     )
     devices = {payload["device"]["identifiers"][0]: payload["device"] for payload in said.values()}
@@ -247,24 +249,24 @@ def test_devices_are_grouped(form: str) -> None:
     assert devices["house-lamp"]["suggested_area"] == "Kitchen"
     assert devices["house-lamp"]["model"] == "Lamp"
     assert "suggested_area" not in devices["house-plug"]
-    assert {node_of(topic, "ha") for topic in said} == devices.keys()
+    assert {node_of_topic(topic, "ha") for topic in said} == devices.keys()
 
 
 def test_discovery_can_be_off() -> None:
-    """Then nothing is announced."""
-    assert announce("off", "homeassistant", [subject("lamp")], TOPICS, "Home") == {}
+    """With discovery off nothing is announced."""
+    assert discovery_messages("off", "homeassistant", [subject("lamp")], TOPICS, "Home") == {}
 
 
 @pytest.mark.parametrize(
     "topic", ["homeassistant/status", "house/lamp/state", "homeassistant/a/b/c/d/config", "x"]
 )
 def test_other_topics_are_no_discovery(topic: str) -> None:
-    """A state, a birth, or another program's topic is about no node."""
-    assert node_of(topic, "homeassistant") is None
+    """Topics of states, births and other programs have no node."""
+    assert node_of_topic(topic, "homeassistant") is None
 
 
 def test_a_new_kind_needs_no_list(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A kettle that somebody wrote today is announced by what it declares."""
+    """A new kind is announced by its declaration alone."""
     from msgspec import Struct  # noqa: PLC0415
 
     class State(Struct, frozen=True):
@@ -281,7 +283,7 @@ def test_a_new_kind_needs_no_list(monkeypatch: pytest.MonkeyPatch) -> None:
         state_type = State
         commands = (Boil,)
 
-    entities = found(Subject(name="kettle", peer=Peer("Kettle", "Kitchen", "kettle"), kind=Kettle))
+    entities = found(BridgedDevice(name="kettle", peer=Peer("Kettle", "Kitchen", "kettle"), kind=Kettle))
     assert entities["house-kettle-boil"][0] == "button"
     water = entities["house-kettle-water_celsius"][1]
     assert (water["name"], water["unit_of_measurement"], water["device_class"]) == (
@@ -296,7 +298,7 @@ def test_a_new_kind_needs_no_list(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("word", WORDS)
 def test_every_template_reads_every_state(word: str) -> None:
-    """With nothing known and with all known; a sensor says a number, one of its options, or nothing."""
+    """Templates work with every field unknown and with every field known."""
     kind = loader.kind(word)
     for state in states(kind):
         for component, config in found(
@@ -317,7 +319,7 @@ def test_every_template_reads_every_state(word: str) -> None:
 
 
 def states(kind: type[Kind]) -> list[dict[str, Any]]:
-    """Give a state with as little in it as its type allows, and one with as much."""
+    """Return the emptiest and the fullest state of a kind."""
     from daemons.processes.bridge.entities import is_optional, literals, parts  # noqa: PLC0415
 
     least: dict[str, Any] = {}

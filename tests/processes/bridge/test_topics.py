@@ -15,7 +15,7 @@ words = st.from_regex(re.compile(r"[a-z_]{1,20}"), fullmatch=True)
 
 @given(prefix=prefixes, device=names, word=st.none() | words)
 def test_a_command_is_read_as_it_is_addressed(prefix: str, device: str, word: str | None) -> None:
-    """Whatever the prefix, a topic made for a device's command says that device and that command."""
+    """A command topic is parsed back to its device and command, with any prefix."""
     topics = Topics(prefix)
     topic = topics.command(device, word)
     assert topics.read(topic) == Address(device, word)
@@ -26,7 +26,7 @@ def test_a_command_is_read_as_it_is_addressed(prefix: str, device: str, word: st
 
 @given(prefix=prefixes, topic=st.text(max_size=60) | st.from_regex(r"[a-z/+#$]{0,30}", fullmatch=True))
 def test_any_topic_is_a_command_or_none(prefix: str, topic: str) -> None:
-    """What a broker may pass on breaks nothing, and only a real command's topic is read as one."""
+    """Any topic is parsed, or is none; no topic raises an error."""
     topics = Topics(prefix)
     for text in (topic, f"{prefix}/{topic}"):
         address = topics.read(text)
@@ -35,15 +35,15 @@ def test_any_topic_is_a_command_or_none(prefix: str, topic: str) -> None:
 
 @given(one=st.tuples(prefixes, names), other=st.tuples(prefixes, names))
 def test_no_two_devices_of_any_two_houses_share_a_name(one: tuple[str, str], other: tuple[str, str]) -> None:
-    """Another prefix or another device is another node for Home Assistant, and other topics."""
+    """A different prefix or device has a different node and different topics."""
     nodes = {Topics(prefix).node(device) for prefix, device in (one, other)}
     assert len(nodes) == len({one, other})
     states = {Topics(prefix).state(device) for prefix, device in (one, other)}
     assert len(states) == len({one, other})
 
 
-def test_what_is_said_of_a_device_does_not_sound_like_a_command() -> None:
-    """The bridge hears commands and its own availability, never what it says itself."""
+def test_the_bridge_s_own_topics_are_no_commands() -> None:
+    """The topics that the bridge publishes on do not match its command filter."""
     topics = Topics("house")
     said = [topics.state("lamp"), topics.availability("lamp"), topics.presence("lamp"), topics.event("lamp")]
     said += [topics.receipt("lamp"), topics.receipt(), topics.availability()]

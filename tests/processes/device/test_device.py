@@ -1,4 +1,4 @@
-"""What a device goes on with: its last memory, or a fresh one."""
+"""The memory that a device goes on with, what is prepared before the fork, and the log of the process."""
 
 import logging
 import time
@@ -7,59 +7,80 @@ import msgspec
 import pytest
 
 from daemons.config import loader
-from daemons.processes.device.device import recall, rehearse
-from daemons.processes.device.memory import Memory
-from daemons.processes.process import Life
-from daemons.runtime.clock import Anchor, machine
+from daemons.config.rule import Rule
+from daemons.config.slice import Slice
+from daemons.kinds import Machine
+from daemons.processes.device.device import resume_memory, warm_up
+from daemons.processes.device.memory import DeviceMemory
+from daemons.processes.process import ProcessRun
+from daemons.runtime.clock import Anchor, boot_id
 from daemons.runtime.log import Log
 from tests.support import factories
 
 LOG = Log(logging.getLogger("test_device"))
 LAMP = factories.machine("lamp")
-LAST = Memory(
+RUN = ProcessRun(8, 1, 1)
+LAST = DeviceMemory(
     kind="lamp",
     machine=msgspec.Raw(b'{"on": true}'),
-    anchor=Anchor(machine(), 123.0),
-    at=5.0,
-    born=factories.BORN,
-    life=Life(7, 1, 0),
+    anchor=Anchor(boot_id(), 123.0),
+    written_at=5.0,
+    created_at=factories.START_TIME,
+    life=ProcessRun(7, 1, 0),
     cause="a1",
 )
 
 
-def test_a_device_goes_on_with_what_it_remembers() -> None:
-    """Its kind's memory, its cause and its clock go on; only its life is a new one."""
-    memory, clock = recall(LAST, LAMP, "lamp", LOG)
-    assert (memory.machine, memory.cause, memory.born) == (LAST.machine, "a1", factories.BORN)
-    assert memory.life.boot > 7
+def test_a_device_goes_on_with_its_memory() -> None:
+    """The memory of its kind, its cause and its clock go on. Only its boot is new."""
+    memory, clock = resume_memory(LAST, RUN, LAMP, "lamp", LOG)
+    assert (memory.machine, memory.cause, memory.created_at) == (LAST.machine, "a1", factories.START_TIME)
+    assert memory.life == RUN
     assert clock.anchor == memory.anchor == LAST.anchor
 
 
-def test_a_new_device_begins_to_remember_now() -> None:
-    """Without a memory it begins off, and what happened before is not its business."""
-    memory, _clock = recall(None, LAMP, "lamp", LOG)
+def test_a_new_device_starts_with_an_empty_memory() -> None:
+    """It starts off, and ignores everything that happened before."""
+    memory, _clock = resume_memory(None, RUN, LAMP, "lamp", LOG)
     assert msgspec.json.decode(memory.machine, type=LAMP.memory_type) == LAMP.memory_type()
-    assert memory.born == pytest.approx(time.time(), abs=5)
-    assert (memory.marks, memory.receipts, memory.cause) == ({}, {}, None)
+    assert memory.created_at == pytest.approx(time.time(), abs=5)
+    assert (memory.rule_states, memory.receipts, memory.cause) == ({}, {}, None)
 
 
-def test_another_kind_under_the_same_name_begins_anew() -> None:
-    """A toaster that was made a lamp remembers nothing of toasting, and its boot still grows."""
-    future = msgspec.structs.replace(LAST, life=Life(10**15, 1, 0))
-    memory, _clock = recall(future, factories.machine("toaster"), "toaster", LOG)
+def test_another_kind_under_the_same_name_starts_anew() -> None:
+    """A lamp that becomes a toaster remembers nothing of the lamp."""
+    memory, _clock = resume_memory(LAST, RUN, factories.machine("toaster"), "toaster", LOG)
     assert memory.kind == "toaster"
-    assert memory.life.boot == 10**15 + 1
+    assert memory.cause is None
+    assert memory.life == RUN
 
 
-def test_a_memory_that_this_version_does_not_understand_is_told(caplog: pytest.LogCaptureFixture) -> None:
-    """A kind whose memory has changed starts in its safe state, with a line that says so."""
+def test_a_memory_that_cannot_be_read_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """A kind whose memory has another form now starts off, and the log says so."""
     old = msgspec.structs.replace(LAST, machine=msgspec.Raw(b'{"on": "yes"}'))
-    memory, _clock = recall(old, LAMP, "lamp", LOG)
+    memory, _clock = resume_memory(old, RUN, LAMP, "lamp", LOG)
     assert msgspec.json.decode(memory.machine, type=LAMP.memory_type) == LAMP.memory_type()
-    assert "remembers nothing that this version of lamp understands" in caplog.text
+    assert "cannot read its memory of an earlier version of lamp, and starts anew" in caplog.text
 
 
-@pytest.mark.parametrize("word", loader.words("kinds"))
-def test_every_kind_can_be_rehearsed_before_the_fork(word: str) -> None:
-    """The nursery goes on without one that cannot, and nobody would notice but by its memory."""
-    rehearse(word)
+@pytest.mark.parametrize("word", factories.machine_kinds())
+def test_all_types_of_a_kind_are_prepared_before_the_fork(word: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each type that a device decodes is analysed once, in the process that is forked."""
+    prepared: list[object] = []
+    decoder = msgspec.json.Decoder
+
+    def record(type_: object) -> object:
+        prepared.append(type_)
+        return decoder(type_)
+
+    monkeypatch.setattr(msgspec.json, "Decoder", record)
+    warm_up(word)
+    kind = loader.kind(word)
+    assert issubclass(kind, Machine)
+    assert {Slice, DeviceMemory, Rule, kind.memory_type, *kind.commands} <= set(prepared)
+
+
+@pytest.mark.parametrize("word", sorted(set(loader.available("kinds")) - set(factories.machine_kinds())))
+def test_a_kind_without_hardware_needs_no_preparation(word: str) -> None:
+    """The fork server prepares all kinds, and goes on with one that has no device process."""
+    warm_up(word)

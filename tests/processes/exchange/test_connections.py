@@ -1,4 +1,4 @@
-"""Who has come by the network, with real connections: how much each may, and who is ended."""
+"""Network connections, with real sockets: how much each key may use, and which connections are closed."""
 
 import logging
 import os
@@ -7,14 +7,16 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import zmq
 
-from daemons.processes.exchange import connections
-from daemons.processes.exchange.connections import Callers, Mark, peer, shut
+from daemons.processes.exchange.connections import ConnectionId, Connections, close_socket, peer_address
 
-LOG = logging.getLogger("test_caller")
+LOG = logging.getLogger("test_connections")
+MAX_CONNECTIONS = 50
+KEY_BYTES, OVERHEAD_BYTES = 65_536, 32
 
 
-class Line:
+class TcpConnection:
     """A TCP connection into this process."""
 
     def __init__(self) -> None:
@@ -25,52 +27,85 @@ class Line:
 
     @property
     def is_ended(self) -> bool:
-        """Tell whether the other side sees its end."""
+        """Return whether the other side sees the end of the connection."""
         try:
             return self.far.recv(1) == b""
         except BlockingIOError:
             return False
 
     def close(self) -> None:
-        """Take it down."""
+        """Close both ends."""
         self.far.close()
         self.near.close()
 
 
 @pytest.fixture
-def lines() -> Iterator[list[Line]]:
-    """Have a few connections."""
-    made = [Line() for _ in range(3)]
+def tcp() -> Iterator[list[TcpConnection]]:
+    """Open three connections."""
+    made = [TcpConnection() for _ in range(3)]
     yield made
-    for line in made:
-        line.close()
+    for connection in made:
+        connection.close()
 
 
 @pytest.fixture
-def callers() -> Callers:
-    """Have a clock that stands still."""
-    return Callers(LOG, lambda: 100.0)
+def connections() -> Connections:
+    """Create the connections with a clock that stands still."""
+    return Connections(LOG, lambda: 100.0)
 
 
-def let_in(callers: Callers, who: str, line: Line) -> Mark:
-    """Let somebody in."""
-    admitted = callers.admit(who)
-    assert admitted is not None
-    number, _, name = admitted.partition(" ")
-    assert name == who
-    return Mark(int(number), who, line.near.fileno())
+def admit(connections: Connections, client: str, connection: TcpConnection) -> ConnectionId:
+    """Admit a client, and return the id of its connection."""
+    user_id = connections.admit(client)
+    assert user_id is not None
+    number, _, name = user_id.partition(" ")
+    assert name == client
+    return ConnectionId(int(number), client, connection.near.fileno())
 
 
-def test_an_end_is_seen_at_the_other_side_and_a_descriptor_that_is_none_is_let_be(lines: list[Line]) -> None:
-    """Only TCP is shut down: a file, a pipe, a socket of another kind, or nothing at all stays as it is."""
-    assert peer(lines[0].near.fileno()) == lines[0].far.getsockname()
-    shut(lines[0].near.fileno())
-    assert lines[0].is_ended
+def subscribe(connections: Connections, id_: ConnectionId, prefix: bytes = b"x/") -> bool:
+    """Begin a subscription, and return whether the connection may stay."""
+    return connections.count_subscription(id_, begins=True, prefix=prefix)
+
+
+class Frame:
+    """The properties of a frame that libzmq knows."""
+
+    def __init__(self, id_: ConnectionId) -> None:
+        self._properties: dict[Any, Any] = {
+            "User-Id": f"{id_.number} {id_.client}",
+            zmq.SRCFD: id_.descriptor,
+        }
+
+    def get(self, name: Any) -> Any:
+        """Return a property."""
+        return self._properties[name]
+
+
+class FrameWithoutConnection:
+    """A frame that libzmq made itself, after a connection has ended."""
+
+    def get(self, name: Any) -> Any:
+        """Raise the error of pyzmq for a property that a frame does not have."""
+        raise zmq.ZMQError(name)
+
+
+def identify(connections: Connections, id_: ConnectionId) -> ConnectionId | None:
+    """Identify a frame of a connection."""
+    frame: Any = Frame(id_)
+    return connections.identify(frame)
+
+
+def test_only_tcp_connections_are_closed(tcp: list[TcpConnection]) -> None:
+    """The other side sees the end; a pipe, a socket of another kind, or a closed descriptor is left alone."""
+    assert peer_address(tcp[0].near.fileno()) == tcp[0].far.getsockname()
+    close_socket(tcp[0].near.fileno())
+    assert tcp[0].is_ended
     reading, writing = os.pipe()
     one, two = socket.socketpair()
     for descriptor in (reading, one.fileno(), 10_000, -1):
-        assert peer(descriptor) is None
-        shut(descriptor)
+        assert peer_address(descriptor) is None
+        close_socket(descriptor)
     two.send(b"x")
     assert one.recv(1) == b"x"
     for left in (reading, writing):
@@ -79,90 +114,132 @@ def test_an_end_is_seen_at_the_other_side_and_a_descriptor_that_is_none_is_let_b
     two.close()
 
 
-def test_a_keys_end_is_the_end_of_its_connections_only(callers: Callers, lines: list[Line]) -> None:
-    """And what it does afterwards is a new connection's."""
-    one, two, other = (let_in(callers, who, line) for who, line in zip(("a", "a", "b"), lines, strict=True))
-    assert all(callers.has_room(mark, begins=True, prefix=b"x/") for mark in (one, two, other))
-    callers.end("a")
-    assert [line.is_ended for line in lines] == [True, True, False]
-    again = callers.admit("a")
-    assert again is not None
-    assert int(again.partition(" ")[0]) > other.number
-
-
-def test_a_descriptor_that_is_another_connections_by_now_is_let_be(
-    callers: Callers, lines: list[Line]
+def test_disconnecting_a_client_closes_only_its_own_connections(
+    connections: Connections, tcp: list[TcpConnection]
 ) -> None:
-    """The first has gone, the second has its number."""
-    mark = let_in(callers, "a", lines[0])
-    callers.has_room(mark, begins=True, prefix=b"x/")
-    os.dup2(lines[1].near.fileno(), lines[0].near.fileno())
-    callers.end("a")
-    assert not lines[1].is_ended
+    """A connection that the client makes afterwards is a new one, and may subscribe."""
+    one, two, other = (
+        admit(connections, client, it) for client, it in zip(("a", "a", "b"), tcp, strict=True)
+    )
+    assert all(subscribe(connections, it) for it in (one, two, other))
+    connections.disconnect("a")
+    assert [it.is_ended for it in tcp] == [True, True, False]
+    again = admit(connections, "a", tcp[2])
+    assert again.number > other.number
+    assert identify(connections, again) == again
+
+
+def test_late_frames_of_a_disconnected_client_are_ignored(
+    connections: Connections, tcp: list[TcpConnection]
+) -> None:
+    """A connection without subscriptions is closed when its next frame arrives."""
+    one = admit(connections, "a", tcp[0])
+    other = admit(connections, "b", tcp[1])
+    assert identify(connections, one) == one
+    connections.disconnect("a")
+    assert not tcp[0].is_ended
+    assert identify(connections, one) is None
+    assert tcp[0].is_ended
+    assert identify(connections, other) == other
+
+
+def test_frames_without_a_connection_are_ignored(connections: Connections) -> None:
+    """libzmq itself ends the subscriptions of a connection that has gone."""
+    frame: Any = FrameWithoutConnection()
+    assert connections.identify(frame) is None
+
+
+def test_a_descriptor_that_belongs_to_another_connection_now_is_not_closed(
+    connections: Connections, tcp: list[TcpConnection]
+) -> None:
+    """The first connection has ended, and the second got its descriptor."""
+    first = admit(connections, "a", tcp[0])
+    subscribe(connections, first)
+    os.dup2(tcp[1].near.fileno(), tcp[0].near.fileno())
+    connections.disconnect("a")
+    assert not tcp[1].is_ended
 
 
 def test_subscriptions_are_counted_over_all_connections_of_a_key(
-    callers: Callers, lines: list[Line], caplog: pytest.LogCaptureFixture
+    connections: Connections, tcp: list[TcpConnection], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The same one again costs nothing, one that has ended makes room; too much, and it is shut out."""
-    one, two, other = (let_in(callers, who, line) for who, line in zip(("a", "a", "b"), lines, strict=True))
-    callers.has_room(other, begins=True, prefix=b"x/")
-    half = connections.LARGEST // 2 // (200 + connections.EACH)
-    prefixes = [f"{number:0200}".encode() for number in range(2 * half + 1)]
+    """A repeated subscription costs nothing, an ended one makes room; a key with too many is blocked."""
+    one, two, other = (
+        admit(connections, client, it) for client, it in zip(("a", "a", "b"), tcp, strict=True)
+    )
+    subscribe(connections, other)
+    half = KEY_BYTES // 2 // (224 + OVERHEAD_BYTES)
+    prefixes = [f"{number:0224}".encode() for number in range(2 * half + 1)]
     for _ in range(3):
-        assert all(callers.has_room(one, begins=True, prefix=prefix) for prefix in prefixes[:half])
-    assert all(callers.has_room(two, begins=True, prefix=prefix) for prefix in prefixes[half : 2 * half])
-    assert callers.has_room(two, begins=False, prefix=prefixes[half])
-    assert callers.has_room(two, begins=True, prefix=prefixes[half])
-    assert not callers.has_room(two, begins=True, prefix=prefixes[-1])
-    assert "a is shut out for 10 s: its subscriptions have more than 65536 bytes" in caplog.text
-    assert [line.is_ended for line in lines] == [True, True, False]
-    assert callers.admit("a") is None
-    assert callers.admit("b")
+        assert all(subscribe(connections, one, prefix) for prefix in prefixes[:half])
+    assert all(subscribe(connections, two, prefix) for prefix in prefixes[half : 2 * half])
+    assert connections.count_subscription(two, begins=False, prefix=prefixes[half])
+    assert subscribe(connections, two, prefixes[half])
+    assert not subscribe(connections, two, b"x")
+    assert "a is blocked for 10 s: its subscriptions have more than 65536 bytes" in caplog.text
+    assert [it.is_ended for it in tcp] == [True, True, False]
+    assert connections.admit("a") is None
+    assert connections.admit("b")
 
 
-def test_connections_that_have_gone_count_no_more(callers: Callers) -> None:
-    """However often somebody comes and goes, it is as many as there are."""
-    for _ in range(connections.MOST_HEARING + 20):
-        line = Line()
-        assert callers.has_room(let_in(callers, "a", line), begins=True, prefix=b"x/")
-        line.close()
+def test_ending_an_unknown_subscription_makes_no_room(
+    connections: Connections, tcp: list[TcpConnection]
+) -> None:
+    """It is not counted."""
+    one = admit(connections, "a", tcp[0])
+    for _ in range(3):
+        assert connections.count_subscription(one, begins=False, prefix=b"y" * 200)
+    prefixes = [f"{number:0224}".encode() for number in range(KEY_BYTES // (224 + OVERHEAD_BYTES))]
+    assert all(subscribe(connections, one, prefix) for prefix in prefixes)
+    assert not subscribe(connections, one, b"x")
 
 
-def test_more_connections_than_a_key_may_have_end_them_all(callers: Callers) -> None:
-    """It is one program's key."""
-    made = [Line() for _ in range(connections.MOST_HEARING + 1)]
-    room = [callers.has_room(let_in(callers, "a", line), begins=True, prefix=b"x/") for line in made]
-    assert room == [True] * connections.MOST_HEARING + [False]
-    for line in made:
-        line.close()
+def test_connections_that_have_ended_are_not_counted(connections: Connections) -> None:
+    """A client may connect and leave as often as it likes."""
+    for _ in range(MAX_CONNECTIONS + 20):
+        connection = TcpConnection()
+        assert subscribe(connections, admit(connections, "a", connection))
+        connection.close()
 
 
-class Frame:
-    """As much of a frame as is looked at."""
+def test_too_many_subscribed_connections_of_a_key_are_all_closed(
+    connections: Connections, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A key is for one program."""
+    made = [TcpConnection() for _ in range(MAX_CONNECTIONS + 1)]
+    room = [subscribe(connections, admit(connections, "a", it)) for it in made]
+    assert room == [True] * MAX_CONNECTIONS + [False]
+    assert all(it.is_ended for it in made)
+    assert "a is blocked for 10 s: it subscribes on more than 50 connections" in caplog.text
+    for connection in made:
+        connection.close()
 
-    def __init__(self, user_id: str | None, descriptor: int) -> None:
-        self._found: dict[Any, Any] = {"User-Id": user_id, 2: descriptor}
 
-    def get(self, name: Any) -> Any:
-        """Give what libzmq knows of it."""
-        return self._found[name]
+def test_too_many_new_connections_are_not_admitted(connections: Connections) -> None:
+    """A key may connect 150 times at once, and then ten times a second; other keys may connect."""
+    admitted = 0
+    while connections.admit("a"):
+        admitted += 1
+    assert 150 <= admitted < 170
+    assert connections.admit("b")
 
 
-def test_who_sends_too_much_is_shut_out_and_comes_again_after_a_while(lines: list[Line]) -> None:
-    """By its key; somebody else's frames are taken meanwhile."""
+def test_a_key_that_sends_too_much_is_blocked_for_ten_seconds(
+    tcp: list[TcpConnection], caplog: pytest.LogCaptureFixture
+) -> None:
+    """It may send 2,000 messages at once; the messages of other keys are accepted meanwhile."""
     now = 100.0
-    callers = Callers(LOG, lambda: now)
-    mark = let_in(callers, "a", lines[0])
-    frame: Any = Frame(f"{mark.number} a", mark.descriptor)
-    taken = 0
-    while callers.take(frame):
-        taken += 1
-    assert connections.FRAMES_AT_ONCE <= taken < 2 * connections.FRAMES_AT_ONCE
-    assert lines[0].is_ended
-    assert callers.admit("a") is None
-    other = let_in(callers, "b", lines[1])
-    found: Any = Frame(f"{other.number} b", other.descriptor)
-    assert callers.take(found) == other
-    now += connections.SHUT_OUT_SECONDS
-    assert callers.admit("a")
+    connections = Connections(LOG, lambda: now)
+    one = admit(connections, "a", tcp[0])
+    accepted = 0
+    while identify(connections, one):
+        accepted += 1
+    assert 2000 <= accepted < 4000
+    assert tcp[0].is_ended
+    assert "a is blocked for 10 s: it sends more than 500 messages a second" in caplog.text
+    now += 9.9
+    assert connections.admit("a") is None
+    other = admit(connections, "b", tcp[1])
+    assert identify(connections, other) == other
+    now += 0.1
+    assert connections.admit("a")

@@ -1,454 +1,319 @@
-"""The far door under attack: who is let in, what each may, and what the worst of them costs the others."""
+"""A gateway with fake sockets: which messages of a client it accepts, by the client's rights."""
 
 import json
-import os
-import signal
-import socket
-import statistics
-import subprocess
-import sys
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+import logging
 from typing import Any
 
 import pytest
 import zmq
 
-from daemons.bus.keys import Pass, new_pair
-from tests import support
-from tests.support.exchange_client import (
-    Visitor,
-    begin_anew,
-    heard,
-    hears,
-    lamp,
-    make_key,
-    pss_kilobytes,
-    refused,
-    visit,
+from daemons.bus.dropped import DroppedLog
+from daemons.bus.keys import OWNER_RIGHTS, KeyPair, Rights, new_key_pair
+from daemons.bus.message import Command, Receipt, encode
+from daemons.errors import DeviceError
+from daemons.processes.exchange.connections import Connections
+from daemons.processes.exchange.gateway import (
+    Gateway,
+    GatewaySockets,
+    ReceivedCommand,
+    ReceivedReceipt,
+    open_remote,
 )
-from tests.support.house import PATIENCE, Household, eventually
+from tests.support import factories
+from tests.support.ports import free_port
 
-ATTACKER = Path(support.__file__).parent / "hostile_client.py"
+LOG = logging.getLogger("test_gateway")
+RIGHTS = {
+    "all": OWNER_RIGHTS,
+    "gardener": Rights(hear=("garden_lamp/", "garden_door/"), say=("garden_lamp/",)),
+    "none": Rights(),
+}
 
 
-@pytest.fixture(scope="module")
-def file(front: Household) -> Path:
-    """Give the file of a key that may hear and command everything."""
-    return make_key(front, "friend", hear="*", command="*")
+class FakeSocket:
+    """A socket whose incoming messages a test sets, and that records what the gateway sends."""
+
+    def __init__(self) -> None:
+        self.incoming: list[list[bytes]] = []
+        self.sent: list[list[bytes]] = []
+        self.subscribed: list[bytes] = []
+        self.unsubscribed: list[bytes] = []
+        self.subscribe = self.subscribed.append
+        self.unsubscribe = self.unsubscribed.append
+        self.client = "all"
+        self.error: zmq.ZMQError | None = None
+
+    def recv_multipart(self, *_: Any, **__: Any) -> list[Any]:
+        """Return the next message, as frames of the client's connection."""
+        if not self.incoming:
+            raise zmq.Again
+        return [FakeFrame(frame, self.client) for frame in self.incoming.pop(0)]
+
+    def send_multipart(self, frames: Any, *_: Any) -> None:
+        """Record a message."""
+        if self.error:
+            raise self.error
+        self.sent.append(list(frames))
+
+
+class FakeFrame:
+    """A frame of connection 1 of a client."""
+
+    def __init__(self, data: bytes, client: str) -> None:
+        self.bytes = data
+        self._client = client
+
+    def get(self, name: Any) -> Any:
+        """Return a property that libzmq knows of a frame."""
+        return f"1 {self._client}" if name == "User-Id" else -1
+
+
+class GatewayUnderTest:
+    """A gateway, and its sockets."""
+
+    def __init__(self, is_remote: bool = True) -> None:
+        self.publisher, self.states, self.commands = FakeSocket(), FakeSocket(), FakeSocket()
+        sockets: Any = GatewaySockets(self.publisher, self.states, self.commands)  # type: ignore[arg-type]
+        self.dropped = DroppedLog(LOG)
+        connections = Connections(LOG)
+        connections.admit("all")
+        remote = (RIGHTS.__getitem__, connections) if is_remote else ()
+        self.gateway = Gateway(sockets, self.dropped, *remote)
+
+    def subscribe(self, client: str, *frames: bytes) -> None:
+        """Receive a message at the publisher's socket."""
+        self.publisher.client = client
+        self.publisher.incoming.append(list(frames))
+        self.gateway.accept_subscriptions()
+
+    def report(self, client: str, *frames: bytes) -> list[tuple[str, str, bytes]]:
+        """Receive a message at the socket for states."""
+        self.states.client = client
+        self.states.incoming.append(list(frames))
+        return list(self.gateway.received_states())
+
+    def command(self, client: str, *frames: bytes) -> list[ReceivedCommand | ReceivedReceipt]:
+        """Receive a message at the socket for commands, after its envelope."""
+        self.commands.client = client
+        self.commands.incoming.append([b"route", *frames])
+        return list(self.gateway.received_commands())
+
+    def replies(self) -> list[dict[str, Any]]:
+        """Return the receipts that were sent, and check their envelopes."""
+        assert all(frames[0] == b"route" for frames in self.commands.sent)
+        return [json.loads(frames[-1]) for frames in self.commands.sent]
 
 
 @pytest.fixture
-def friend(file: Path) -> Iterator[Visitor]:
-    """Stand at the far door with that key."""
-    with visit(file) as made:
-        yield made
+def remote() -> GatewayUnderTest:
+    """Create a remote gateway."""
+    return GatewayUnderTest()
 
 
-@contextmanager
-def coming(front: Household, name: str, **rights: str) -> Iterator[tuple[Visitor, Path]]:
-    """Come with a key of some rights, that is revoked at the end."""
-    path = make_key(front, name, **rights)
-    with visit(path) as made:
-        yield made, path
-    front.house("keys", "revoke", name, check=False)
+def start(id_: str = "a") -> bytes:
+    """Return an encoded command."""
+    return encode(Command(id=id_, device="toaster", command="start", deadline=5.0))
 
 
-def changed(key: Pass, **fields: str) -> Pass:
-    """Give a key that differs."""
-    return Pass(
-        **{
-            **{name: getattr(key, name) for name in ("address", "server_key", "public_key", "secret_key")},
-            **fields,
-        }
-    )
+# Subscriptions
 
 
-# Who is let in
+def test_a_subscription_is_narrowed_to_the_rights_of_the_client(remote: GatewayUnderTest) -> None:
+    """A wider prefix becomes those that are allowed; an ended subscription is narrowed in the same way."""
+    remote.subscribe("gardener", b"\1")
+    assert remote.publisher.subscribed == [b"garden_lamp/", b"garden_door/"]
+    remote.subscribe("gardener", b"\1garden_lamp/state")
+    assert remote.publisher.subscribed[2:] == [b"garden_lamp/state"]
+    remote.subscribe("gardener", b"\0")
+    assert remote.publisher.unsubscribed == [b"garden_lamp/", b"garden_door/"]
+    assert remote.dropped.total == 0
 
 
-def test_who_has_no_key_or_a_wrong_one_hears_and_is_told_nothing(front: Household, friend: Visitor) -> None:
-    """Plain TCP, an unknown key, and another server's: no state, no receipt; others are served."""
-    begin_anew(front)
-    key = friend.way.key
-    assert key
-    unknown = new_pair()
-    strangers = {
-        "unknown": changed(key, public_key=unknown.public_key, secret_key=unknown.secret_key),
-        "another server": changed(key, server_key=new_pair().public_key),
-    }
-    sockets: list[Any] = []
-    for stranger in strangers.values():
-        sockets += [friend.socket(zmq.SUB, 0, stranger), friend.socket(zmq.DEALER, 2, stranger)]
-    plain = [friend.context.socket(kind) for kind in (zmq.SUB, zmq.DEALER)]
-    for opened, endpoint in zip(plain, (friend.way.hear, friend.way.ask), strict=True):
-        opened.set(zmq.LINGER, 0)
-        opened.connect(endpoint)
-    sockets += plain
-    for opened in sockets:
-        if opened.type == zmq.SUB:
-            opened.subscribe("")
-        else:
-            opened.send_multipart([b"", b'{"id":"1","device":"exchange","command":"clock","deadline":0}'])
-    refused(front, f"nobody is known by the key {unknown.public_key}")
-    listening = friend.hear("toaster/")
-    for _ in range(3):
-        heard(listening)  # the friend is served
-    assert not any(opened.poll(0) for opened in sockets)
-    for opened in plain:
-        opened.close()
-
-
-def test_a_revoked_key_is_out_within_a_moment_and_nobody_else_notices(
-    front: Household, friend: Visitor
-) -> None:
-    """It hears nothing more, says and commands nothing more; a friend's connection is not even broken."""
-    begin_anew(front)
-    staying = friend.hear("toaster/")
-    with coming(front, "leaving", hear="*", say="shed_lamp/", command="*") as (leaving, _):
-        heard(staying)
-        events = staying.get_monitor_socket(zmq.EVENT_DISCONNECTED)
-        listening = leaving.hear("toaster/")
-        heard(listening)
-        leaving.say("shed_lamp", lamp(True))
-        assert leaving.command("kitchen_lamp", "on")
-        front.house("keys", "revoke", "leaving")
-        began = time.monotonic()
-        while listening.poll(2500):
-            listening.recv_multipart()
-            assert time.monotonic() - began < 10
-        asked = {"id": "z", "device": "exchange", "command": "clock", "deadline": 0}
-        assert leaving.send(asked, wait=1) is None
-        refused(front, "the key leaving is another, or none")
-        heard(staying)
-        assert not events.poll(0)
-        staying.disable_monitor()
-        events.close()
-
-
-def test_a_key_made_anew_is_another_key(front: Household) -> None:
-    """Who has the old file of the same name does not get the rights of the new one."""
-    with coming(front, "twice", hear="toaster/") as (old, _):
-        listening = old.hear("")
-        assert heard(listening)[0].startswith("toaster/")
-        old.command("toaster", "start")
-        make_key(front, "twice", hear="*", command="*")
-        refused(front, "the key twice is another, or none")
-        asked = {"id": "z", "device": "exchange", "command": "clock", "deadline": 0}
-        eventually(lambda: old.send(asked, wait=0.3) is None)
-        hears(listening, 0.1)
-        assert hears(listening, 1.2) == set()
-
-
-def test_who_has_the_new_key_does_not_keep_the_old_one_in(front: Household) -> None:
-    """It comes in before the keys are looked at by the second."""
-    with coming(front, "again", hear="toaster/") as (old, _):
-        listening = old.hear("")
-        heard(listening)
-        with coming(front, "again", hear="*") as (new, _):
-            assert heard(new.hear("mirror/"))[0].startswith("mirror/")
-            refused(front, "the key again is another, or none")
-            hears(listening, 0.1)
-            assert hears(listening, 1.2) == set()
-
-
-def test_other_rights_count_at_once(front: Household) -> None:
-    """The connection is ended, and made again with the rights of now."""
-    with coming(front, "widened", hear="toaster/") as (visitor, _):
-        listening = visitor.hear("")
-        heard(listening)
-        path = front.run / "keys" / "clients" / "widened.toml"
-        new = path.with_suffix(".new")
-        new.write_text(path.read_text().replace('"toaster/"', '"toaster/", "mirror/"'))
-        new.chmod(0o600)
-        new.rename(path)
-        while not heard(listening)[0].startswith("mirror/"):
-            pass
-
-
-# What each may
-
-
-def test_a_key_has_its_rights_and_no_more(front: Household) -> None:
-    """Whatever it subscribes to it hears its own only; it says its own only, and commands its own only."""
-    begin_anew(front)
-    with (
-        coming(front, "gardener", hear="garden_lamp/", say="garden_lamp/", command="garden_lamp/") as (it, _),
-        front.ear("garden_lamp", "shed_lamp", "toaster") as ear,
-    ):
-        everywhere = [
-            it.hear(""),
-            it.hear("garden"),
-            it.hear("garden_lamp/", "toaster/"),
-            it.hear("garden_lamp/state"),
-        ]
-        nowhere = [it.hear("toaster/"), it.hear("steward/"), it.hear("garden_lamp2/"), it.hear("\0")]
-        it.say("garden_lamp", lamp(False))
-        for listening in everywhere:
-            assert heard(listening)[0].startswith("garden_lamp/")
-        it.say("shed_lamp", lamp(True), cause="by-the-gardener")
-        it.say("toaster", lamp(True), cause="by-the-gardener")
-        it.say("garden_lamp", lamp(False))
-        for listening in everywhere:
-            assert hears(listening, 0.5) <= {"garden_lamp/state", "garden_lamp/heartbeat"}
-        assert not any(listening.poll(0) for listening in nowhere)
-        assert not any(state.cause == "by-the-gardener" for state in ear.states.values())
-        for device, word in (("toaster", "start"), ("exchange", "restart"), ("exchange", "logs")):
-            answer = it.command(device, word, args={"device": "toaster"} if device == "exchange" else {})
-            assert answer is not None
-            assert answer["outcome"] == "rejected"
-            assert "gardener may not" in answer["reason"]
-        answer = it.command("exchange", "serve", args={"device": "shed_lamp"})
-        assert answer is not None
-        assert answer["reason"] == "gardener may not speak for 'shed_lamp'"
-        mine = it.command("exchange", "serve", args={"device": "garden_lamp"})
-        assert mine is not None
-        assert mine["outcome"] == "applied"
-    lines = [line for line in front.log("exchange").splitlines() if "bad message on gardener" in line]
-    since = [line for line in lines if line > front.log("exchange").splitlines()[-20:][0]]
-    assert len(since) == 1, "of many refusals, one in a window is logged, with the name of the key"
-
-
-# Replayed, garbage, half-open
-
-
-class Relay:
-    """A wire between a visitor and one port of the door that writes down what is sent into the house."""
-
-    def __init__(self, port: int) -> None:
-        self._port = port
-        self._server = socket.create_server(("127.0.0.1", 0))
-        self.port = int(self._server.getsockname()[1])
-        self.recorded = bytearray()
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-        self._thread.start()
-
-    def _serve(self) -> None:
-        near, _ = self._server.accept()
-        with near, socket.create_connection(("127.0.0.1", self._port)) as far:
-            back = threading.Thread(target=self._pump, args=(far, near, None), daemon=True)
-            back.start()
-            self._pump(near, far, self.recorded)
-            far.shutdown(socket.SHUT_RDWR)  # the visitor has gone
-            back.join(PATIENCE)
-
-    @staticmethod
-    def _pump(source: socket.socket, sink: socket.socket, record: bytearray | None) -> None:
-        while True:
-            try:
-                data = source.recv(65536)
-                if record is not None:
-                    record += data
-                sink.sendall(data)
-            except OSError:
-                return
-            if not data:
-                return
-
-    def close(self) -> None:
-        """Take it down, when the visitor has gone."""
-        self._thread.join(PATIENCE)
-        self._server.close()
-
-
-def test_bytes_that_are_sent_again_are_not_obeyed(front: Household, friend: Visitor) -> None:
-    """A whole session, recorded on the wire and sent once more: the light is pressed once."""
-    key = friend.way.key
-    assert key
-    port = friend.way.ask.rpartition(":")[2]
-    relay = Relay(int(port))
-    asking = friend.context.socket(zmq.DEALER)
-    asking.set(zmq.LINGER, 0)
-    asking.curve_serverkey = key.server_key.encode()
-    asking.curve_publickey, asking.curve_secretkey = key.public_key.encode(), key.secret_key.encode()
-    asking.connect(f"tcp://127.0.0.1:{relay.port}")
-    wish = {"id": os.urandom(5).hex(), "device": "bathroom_light", "command": "press"}
-    asking.send_multipart([b"", json.dumps({**wish, "deadline": time.time() + 60}).encode()])
-    assert asking.poll(10_000)
-    assert json.loads(asking.recv_multipart()[-1])["outcome"] == "applied"
-    asking.close()
-    relay.close()
-    assert len(relay.recorded) > 500
-    assert b"press" not in relay.recorded
-    with front.ear("bathroom_light", "exchange") as ear:
-        before = (
-            ear.until(lambda ear: "bathroom_light" in ear.states).states["bathroom_light"].state["presses"]
-        )
-        with socket.create_connection(("127.0.0.1", int(port))) as again:
-            again.settimeout(3)
-            again.sendall(relay.recorded)
-            answer = bytearray()
-            try:
-                while data := again.recv(65536):
-                    answer += data
-            except OSError:
-                pass
-        assert b"READY" not in answer
-        beat = ear.until(lambda ear: "exchange" in ear.beats).beats["exchange"].at
-        ear.until(lambda ear: ear.beats["exchange"].at > beat + 1)
-        assert ear.states["bathroom_light"].state["presses"] == before
-
-
-@contextmanager
-def hostile(front: Household, key: Path, way: str, seconds: float) -> Iterator["subprocess.Popen[str]"]:
-    """Have an attacker at work."""
-    process = subprocess.Popen(
-        [sys.executable, ATTACKER, key, way, str(seconds)], stdout=subprocess.PIPE, text=True
-    )
-    try:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "begins\n"
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def rounds(visitor: Visitor, number: int) -> float:
-    """Give the seconds of a question and its answer, at the median."""
-    times = []
-    for _ in range(number):
-        began = time.monotonic()
-        wish = {"id": os.urandom(5).hex(), "device": "exchange", "command": "clock", "deadline": 0}
-        answer = visitor.send(wish)
-        assert answer is not None
-        assert answer["outcome"] == "applied", answer
-        times.append(time.monotonic() - began)
-        time.sleep(0.02)  # a friend does not flood
-    return statistics.median(times)
-
-
-def is_bearable(before: float, during: float) -> bool:
-    """Tell whether a friend is served about as before; loosely, for the machine has other work as well."""
-    return during < 0.5 + 10 * before
-
-
-MEGABYTES = 1024
+def test_a_subscription_without_a_right_is_dropped(remote: GatewayUnderTest) -> None:
+    """It is logged; its end is not."""
+    remote.subscribe("gardener", b"\1toaster/")
+    remote.subscribe("none", b"\1")
+    assert not remote.publisher.subscribed
+    assert remote.dropped.total == 2
+    remote.subscribe("none", b"\0")
+    assert remote.dropped.total == 2
 
 
 @pytest.mark.parametrize(
-    ("way", "word", "grows_megabytes"),
+    ("frames", "is_accepted"),
     [
-        ("subscribe_to_all_sorts", "its subscriptions have more than", 64),
-        ("say_very_much", "it sends more than", 24),
-        ("ask_very_much", "it sends more than", 16),
-        ("connect_without_end", "", 40),
-        ("send_too_long", "", 16),
-        ("read_nothing", "", 24),
+        ((b"\1" + b"x" * 256,), True),
+        ((b"\1" + b"x" * 257,), False),
+        ((b"\2x",), False),
+        ((b"",), False),
+        ((b"\1x", b"\1y"), False),
+    ],
+    ids=["longest", "too long", "another message", "empty", "two frames"],
+)
+def test_the_publisher_accepts_only_subscriptions(
+    remote: GatewayUnderTest, frames: tuple[bytes, ...], is_accepted: bool
+) -> None:
+    """A prefix has at most 256 bytes."""
+    remote.subscribe("all", *frames)
+    assert bool(remote.publisher.subscribed) is is_accepted
+    assert (remote.dropped.total == 0) is is_accepted
+
+
+def test_subscriptions_above_the_limit_of_a_key_are_not_accepted(remote: GatewayUnderTest) -> None:
+    """The client is blocked then; its later messages are ignored."""
+    for number in range(300):
+        remote.subscribe("all", b"\1" + f"{number:0224}".encode())
+    assert len(remote.publisher.subscribed) == 256
+    assert not remote.report("all", b"garden_lamp/state", b"{}")
+
+
+def test_a_new_subscriber_gets_the_retained_messages_of_its_topics(remote: GatewayUnderTest) -> None:
+    """Each once, although several subscriptions match; a second call sends nothing."""
+    retained = {b"lamp/state": b"1", b"toaster/state": b"2", b"steward/process/lamp": b"3"}
+    remote.subscribe("all", b"\1lamp/")
+    remote.subscribe("all", b"\1lamp/state")
+    remote.subscribe("all", b"\1steward/")
+    assert remote.gateway.send_retained(retained, 100.0) is None
+    assert remote.publisher.sent == [[b"lamp/state", b"1"], [b"steward/process/lamp", b"3"]]
+    assert remote.gateway.send_retained(retained, 200.0) is None
+    assert len(remote.publisher.sent) == 2
+
+
+def test_retained_messages_are_sent_at_most_ten_times_a_second(remote: GatewayUnderTest) -> None:
+    """An earlier call returns when they may be sent again, and they are sent then."""
+    remote.subscribe("all", b"\1lamp/")
+    remote.gateway.send_retained({b"lamp/state": b"1"}, 100.0)
+    remote.subscribe("all", b"\1lamp/")
+    assert remote.gateway.send_retained({b"lamp/state": b"2"}, 100.05) == pytest.approx(100.1)
+    assert len(remote.publisher.sent) == 1
+    assert remote.gateway.send_retained({b"lamp/state": b"2"}, 100.11) is None
+    assert remote.publisher.sent[1] == [b"lamp/state", b"2"]
+
+
+def test_ending_a_subscription_brings_no_retained_messages(remote: GatewayUnderTest) -> None:
+    """Only a new one does."""
+    remote.subscribe("all", b"\0lamp/")
+    remote.gateway.send_retained({b"lamp/state": b"1"}, 100.0)
+    assert not remote.publisher.sent
+
+
+# States
+
+
+def test_a_client_reports_the_states_of_its_own_devices(remote: GatewayUnderTest) -> None:
+    """The gateway passes on client, device and payload; it does not read the payload."""
+    assert remote.report("gardener", b"garden_lamp/state", b"payload") == [
+        ("gardener", "garden_lamp", b"payload")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("client", "frames"),
+    [
+        ("gardener", (b"toaster/state", b"{}")),
+        ("gardener", (b"garden_door/state", b"{}")),
+        ("none", (b"garden_lamp/state", b"{}")),
+        ("all", (b"garden_lamp/heartbeat", b"{}")),
+        ("all", (b"garden_lamp/state/x", b"{}")),
+        ("all", (b"garden_lamp/state",)),
+        ("all", (b"garden_lamp/state", b"{}", b"{}")),
+        ("all", (b"\xff", b"{}")),
     ],
 )
-def test_who_floods_is_shut_out_and_the_others_are_served_as_before(
-    front: Household, friend: Visitor, way: str, word: str, grows_megabytes: int
+def test_other_reports_are_dropped(remote: GatewayUnderTest, client: str, frames: tuple[bytes, ...]) -> None:
+    """A report of another device, or one that is no state."""
+    assert remote.report(client, *frames) == []
+    assert remote.dropped.total == 1
+
+
+# Commands
+
+
+@pytest.mark.parametrize("frames", [(start(),), (b"", start())], ids=["DEALER", "REQ"])
+def test_a_command_comes_with_its_client_and_its_envelope(
+    remote: GatewayUnderTest, frames: tuple[bytes, ...]
 ) -> None:
-    """A few seconds of it: memory stays within its bound, a friend's answers come, and presses as well."""
-    pid = begin_anew(front)
-    before = rounds(friend, 30)
-    memory = pss_kilobytes(pid)
-    listening = friend.hear("toaster/")
-    with coming(front, "hostile", hear="*", say="shed_lamp/", command="*") as (_, path):
-        eventually(lambda: visit_once(path))
-        with hostile(front, path, way, 3) as attacker:
-            most = memory
-            during = []
-            while attacker.poll() is None:
-                during.append(rounds(friend, 3))
-                most = max(most, pss_kilobytes(pid))
-            assert front.send("kitchen_lamp", "toggle")["outcome"] == "applied"
-        assert is_bearable(before, statistics.median(during)), (before, during)
-        assert most - memory < grows_megabytes * MEGABYTES, (memory, most)
-        heard(listening)
-        if word:
-            refused(front, f"hostile is shut out for 10 s: {word}")
-    with front.ear("exchange") as ear:
-        assert ear.until(lambda ear: "exchange" in ear.beats).beats["exchange"].pid == pid
+    """The envelope leads back to the client, with the empty frame that a REQ socket expects."""
+    (received,) = remote.command("gardener", *frames)
+    assert isinstance(received, ReceivedCommand)
+    assert (received.client, received.rights) == ("gardener", RIGHTS["gardener"])
+    assert received.envelope == [b"route", *frames[:-1]]
+    assert (received.command.id, received.command.device) == ("a", "toaster")
 
 
-def visit_once(path: Path) -> bool:
-    """Tell whether a key is let in."""
-    with visit(path) as visitor:
-        return rounds(visitor, 1) < PATIENCE
+def test_a_receipt_of_a_program_is_told_from_a_command(remote: GatewayUnderTest) -> None:
+    """It has an outcome."""
+    receipt = Receipt(id="a", device="garden_lamp", outcome="applied", at=1.0)
+    (received,) = remote.command("gardener", encode(receipt))
+    assert isinstance(received, ReceivedReceipt)
+    assert (received.client, received.receipt) == ("gardener", receipt)
 
 
-def test_a_subscriber_that_is_frozen_costs_a_bounded_queue_and_nobody_waits(
-    front: Household, friend: Visitor
-) -> None:
-    """States flow on to a friend while it takes nothing; what waits for it is bounded."""
-    pid = begin_anew(front)
-    memory = pss_kilobytes(pid)
-    with coming(front, "frozen", hear="*", say="shed_lamp/") as (saying, path), ExitStack() as stack:
-        frozen = stack.enter_context(hostile(front, path, "read_nothing", 60))
-        frozen.send_signal(signal.SIGSTOP)
-        listening = friend.hear("shed_lamp/")
-        for number in range(60):
-            saying.say("shed_lamp", {**lamp(True), "brightness_percent": number + 1})
-            time.sleep(0.05)
-        while True:
-            topic, state = heard(listening)
-            if topic.endswith("/state") and state["state"]["brightness_percent"] == 60:
-                break
-        assert pss_kilobytes(pid) - memory < 16 * MEGABYTES
-
-
-@pytest.mark.parametrize(
-    "sent", [b"", b"GET / HTTP/1.1\r\n\r\n", bytes(range(256)) * 4000, b"\xff" + b"\0" * 9]
-)
-def test_garbage_and_half_open_connections_cost_nobody_anything(
-    front: Household, friend: Visitor, sent: bytes
-) -> None:
-    """A hundred to each port that say nothing of sense: friends are served, and they are ended."""
-    pid = begin_anew(front)
-    before = rounds(friend, 10)
-    memory = pss_kilobytes(pid)
-    ports = [
-        int(endpoint.rpartition(":")[2]) for endpoint in (friend.way.hear, friend.way.say, friend.way.ask)
+def test_a_malformed_command_with_an_id_is_rejected(remote: GatewayUnderTest) -> None:
+    """Without an id there is no receipt; both are logged."""
+    assert remote.command("all", b'{"id": "a", "command": "start"}') == []
+    assert [(it["id"], it["device"], it["outcome"]) for it in remote.replies()] == [
+        ("a", "exchange", "rejected")
     ]
-    with ExitStack() as stack:
-        opened = []
-        for port in ports * 100:
-            made = stack.enter_context(socket.create_connection(("127.0.0.1", port)))
-            made.setblocking(False)
-            opened.append(made)
-            try:
-                made.send(sent)
-            except OSError:
-                continue
-        assert is_bearable(before, rounds(friend, 20))
-        heard(friend.hear("toaster/"))
-        assert pss_kilobytes(pid) - memory < 40 * MEGABYTES
-        if sent:
-            eventually(lambda: all(is_ended(made) for made in opened))
+    assert "deadline" in remote.replies()[0]["reason"]
+    assert remote.command("all", b"{}") == []
+    assert remote.command("all", b"", start(), start()) == []
+    assert len(remote.replies()) == 1
+    assert remote.dropped.total == 3
 
 
-def is_ended(made: socket.socket) -> bool:
-    """Tell whether the other side has ended a connection."""
+def test_a_remote_key_may_send_a_hundred_commands_at_once() -> None:
+    """Later ones are rejected, other keys are not affected, and the local gateway has no limit."""
+    remote, local = GatewayUnderTest(), GatewayUnderTest(is_remote=False)
+    passed = sum(len(remote.command("all", start())) for _ in range(300))
+    assert 100 <= passed < 150
+    assert {it["reason"] for it in remote.replies()} == {"too many commands; wait a little"}
+    assert len(remote.command("gardener", start())) == 1
+    assert sum(len(local.command("all", start())) for _ in range(300)) == 300
+
+
+def test_every_client_of_the_local_gateway_is_the_owner() -> None:
+    """It may do everything."""
+    local = GatewayUnderTest(is_remote=False)
+    (received,) = local.command("none", start())
+    assert (received.client, received.rights) == ("the owner", OWNER_RIGHTS)
+    assert local.report("none", b"lamp/state", b"{}") == [("the owner", "lamp", b"{}")]
+
+
+def test_a_client_that_reads_nothing_causes_no_error(remote: GatewayUnderTest) -> None:
+    """Its receipt is lost."""
+    remote.commands.error = zmq.Again()
+    remote.gateway.reply([b"route"], Receipt(id="a", device="lamp", outcome="applied", at=1.0))
+    assert not remote.commands.sent
+
+
+def test_at_most_a_thousand_messages_are_read_before_other_sockets(remote: GatewayUnderTest) -> None:
+    """The rest stays in the queue."""
+    remote.states.incoming = [[b"garden_lamp/state", b"{}"]] * 1001
+    assert len(list(remote.gateway.received_states())) == 1000
+    assert len(remote.states.incoming) == 1
+
+
+# Endpoints
+
+
+def test_a_taken_port_closes_the_sockets_and_names_the_endpoint() -> None:
+    """So the gateway can be opened again later."""
+    with factories.zmq_context() as context:
+        port = free_port(3)
+        taken = context.socket(zmq.REP)
+        taken.bind(f"tcp://127.0.0.1:{port + 2}")
+        pair = new_key_pair()
+        with pytest.raises(DeviceError, match=f"cannot bind tcp://127.0.0.1:{port + 2}"):
+            open_remote(context, "exchange", "127.0.0.1", port, pair)
+        taken.close(0)
+        factories.wait_until(lambda: can_open(context, port, pair), "the three ports")
+
+
+def can_open(context: Any, port: int, pair: KeyPair) -> bool:
+    """Return whether the gateway can be opened; a closed socket gives back its port a little later."""
     try:
-        return not made.recv(65536)
-    except BlockingIOError:
+        open_remote(context, "exchange", "127.0.0.1", port, pair)
+    except DeviceError:
         return False
-    except OSError:
-        return True
-
-
-def test_a_house_whose_port_is_taken_has_its_near_door_and_says_what_is_wrong(
-    household: Callable[..., Household],
-) -> None:
-    """It takes the port as soon as it is free."""
-    from tests.support.exchange_client import far_door  # noqa: PLC0415
-    from tests.support.ports import free_port  # noqa: PLC0415
-
-    port = free_port(3)
-    with socket.create_server(("127.0.0.1", port + 1)):
-        house = household(far_door(port))
-        house.house("up")
-        with house.ear("exchange") as ear:
-            ear.until(lambda ear: "exchange" in ear.states and ear.states["exchange"].state["fault"])
-            assert f"cannot bind tcp://127.0.0.1:{port + 1}" in str(ear.states["exchange"].state["fault"])
-        with visit(house.run) as visitor:
-            answer = visitor.command("kitchen_lamp", "on")
-            assert answer is not None
-            assert answer["outcome"] == "applied"
-    with house.ear("exchange") as ear:
-        ear.until(lambda ear: ear.shows("exchange", fault=None, address=f"tcp://127.0.0.1:{port}"))
+    return True

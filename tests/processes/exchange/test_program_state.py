@@ -1,4 +1,4 @@
-"""A program's words: any of them give a state that the house can read, or an error that says why not."""
+"""Reports of a program: each gives a state of the house, or an error that names the field."""
 
 import json
 import re
@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daemons.bus import message
-from daemons.bus.message import MOST_PAST, State, turn
+from daemons.bus.message import MAX_PAST, State, update_change_times
 from daemons.config import loader
 from daemons.errors import MessageError
-from daemons.processes.exchange.program_state import Guest, Memory, Words
+from daemons.processes.exchange.program_state import ProgramMemory, ReportedState, StateTracker
 
-LAMP = Guest(loader.kind("lamp"))
+LAMP = StateTracker(loader.kind("lamp"))
 KINDS = ("lamp", "sensor", "toaster", "button", "heater", "cover")
 scalars = (
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
@@ -26,15 +26,15 @@ names = (
 )
 
 
-def state_of(memory: Memory, words: Words) -> State:
-    """Give what the house is told then."""
+def state_of(memory: ProgramMemory, reported: ReportedState) -> State:
+    """Return the state that is published then."""
     return State(
         device="garden_lamp",
         boot=1,
         seq=1,
         at=1.0,
         since=memory.since,
-        state=words.state,
+        state=reported.state,
         turned=memory.turned,
         cause=memory.cause,
         past=memory.past,
@@ -46,35 +46,35 @@ def state_of(memory: Memory, words: Words) -> State:
     st.binary(max_size=200)
     | st.dictionaries(
         st.sampled_from(["state", "cause", "at"]), st.dictionaries(names, scalars) | scalars
-    ).map(lambda said: json.dumps(said).encode()),
+    ).map(lambda report: json.dumps(report).encode()),
 )
-def test_any_words_give_a_state_that_decodes_or_an_error_that_names_the_field(kind: str, said: bytes) -> None:
-    """Nothing else ever comes of them."""
-    guest = Guest(loader.kind(kind))
+def test_any_report_gives_a_state_that_decodes_or_an_error(kind: str, payload: bytes) -> None:
+    """No other error is ever raised."""
+    tracker = StateTracker(loader.kind(kind))
     try:
-        words = guest.read(said)
+        reported = tracker.decode(payload)
     except MessageError:
         return
-    assert isinstance(words.state["status"], bool)
-    state = state_of(guest.hear(None, words, 5.0), words)
+    assert isinstance(reported.state["status"], bool)
+    state = state_of(tracker.update(None, reported, 5.0), reported)
     assert message.decode([b"garden_lamp/state", message.encode(state)]) == state
 
 
 @pytest.mark.parametrize(
-    ("said", "why"),
+    ("fields", "error"),
     [
-        ({"status": True, "brightness_percent": "much"}, 'brightness_percent: "much" is not what it can be'),
+        ({"status": True, "brightness_percent": "much"}, 'brightness_percent: "much" is not allowed; '),
         ({"status": True, "brightness": 3}, "brightness: unknown field; did you mean 'brightness_percent'?"),
         ({"status": None}, "status: "),
-        ({}, "its state has no status"),
-        ({"status": True, "phase": "x" * 1001}, "what it says is no state"),
-        ({"status": True, "brightness_percent": 10**30}, "is beyond what a number can be here"),
+        ({}, "the state has no `status`"),
+        ({"status": True, "phase": "x" * 1001}, "not a state: "),
+        ({"status": True, "brightness_percent": 10**30}, "is too large; the limit is 2^53"),
     ],
 )
-def test_a_field_that_its_kind_cannot_have_so_is_named(said: dict[str, Any], why: str) -> None:
-    """With what it may be."""
-    with pytest.raises(MessageError, match=re.escape(why)):
-        LAMP.read(json.dumps({"state": said}).encode())
+def test_a_field_that_the_kind_does_not_allow_is_named(fields: dict[str, Any], error: str) -> None:
+    """The error has the allowed values."""
+    with pytest.raises(MessageError, match=re.escape(error)):
+        LAMP.decode(json.dumps({"state": fields}).encode())
 
 
 lamps = st.fixed_dictionaries(
@@ -84,30 +84,72 @@ lamps = st.fixed_dictionaries(
 
 
 @given(st.lists(st.tuples(lamps, st.floats(0, 1000), st.none() | st.just("c1")), min_size=1, max_size=20))
-def test_what_changed_when_is_told_as_of_any_device_of_the_house(said: list[Any]) -> None:
-    """`turned` is that of message.turn; `past` is what it was; and what is repeated changes nothing."""
+def test_changes_are_tracked_as_those_of_any_device(reports: list[Any]) -> None:
+    """`turned` and `past` follow the changes; measurements and repeated reports change nothing."""
     memory = None
     shown: dict[str, Any] = {}
     turned: dict[str, float] = {}
     was: list[dict[str, Any]] = []
-    for state, at, cause in said:
-        words = LAMP.read(json.dumps({"state": state, "cause": cause}).encode())
+    for state, at, cause in reports:
+        reported = LAMP.decode(json.dumps({"state": state, "cause": cause}).encode())
         lasting = {name: value for name, value in state.items() if name != "power_watts"}
         if memory is None or lasting != shown:
-            turned = turn(shown, lasting, turned, at)
+            turned = update_change_times(shown, lasting, turned, at)
             was += [shown] if memory else []
             shown = lasting
             expected_cause = cause
-        memory = LAMP.hear(memory, words, at)
+        memory = LAMP.update(memory, reported, at)
         assert memory.turned == turned
-        assert [moment.state for moment in memory.past] == was[-MOST_PAST:]
+        assert [moment.state for moment in memory.past] == was[-MAX_PAST:]
         assert memory.cause == expected_cause
-        assert LAMP.hear(memory, words, at + 1) is memory
-        assert msgspec.json.decode(msgspec.json.encode(memory), type=Memory) == memory
-        state_of(memory, words)
+        assert LAMP.update(memory, reported, at + 1) is memory
+        assert msgspec.json.decode(msgspec.json.encode(memory), type=ProgramMemory) == memory
+        state_of(memory, reported)
 
 
-def test_what_is_said_first_has_not_turned_to_anything() -> None:
-    """Nobody acts on a lamp that was on before anybody listened."""
-    memory = LAMP.hear(None, LAMP.read(b'{"state": {"status": true}}'), 7.0)
+def test_the_first_report_is_no_change() -> None:
+    """No rule acts on a lamp that was on before the first report."""
+    memory = LAMP.update(None, LAMP.decode(b'{"state": {"status": true}}'), 7.0)
     assert (memory.turned, memory.past, memory.since) == ({}, (), 7.0)
+
+
+def test_the_past_has_the_eight_latest_moments_with_their_causes() -> None:
+    """Each moment is what the device showed before a change."""
+    memory = None
+    for number in range(12):
+        report = {"state": {"status": number % 2 == 0}, "cause": f"c{number}"}
+        memory = LAMP.update(memory, LAMP.decode(json.dumps(report).encode()), float(number))
+    assert memory is not None
+    assert [moment.cause for moment in memory.past] == [f"c{number}" for number in range(3, 11)]
+    assert (memory.cause, memory.since, memory.turned) == ("c11", 11.0, {"status": 11.0})
+
+
+@pytest.mark.parametrize(("value", "is_allowed"), [(2**53, True), (-(2**53), True), (2**53 + 1, False)])
+def test_whole_numbers_are_allowed_up_to_two_to_the_53(value: int, is_allowed: bool) -> None:
+    """Greater ones are not the same in every JSON reader."""
+    tracker = StateTracker(loader.kind("lamp"))
+    tracker._fields = {**tracker._fields, "count": int}
+    report = json.dumps({"state": {"status": True, "count": value}}).encode()
+    if is_allowed:
+        assert tracker.decode(report).state["count"] == value
+    else:
+        with pytest.raises(MessageError, match="count: 9007199254740993 is too large"):
+            tracker.decode(report)
+
+
+def test_other_keys_of_a_report_are_ignored() -> None:
+    """A program cannot set the time of its state, or its past."""
+    reported = LAMP.decode(b'{"state": {"status": true}, "at": 5, "past": [1], "cause": "c1"}')
+    assert reported == ReportedState({"status": True}, "c1")
+
+
+def test_the_memory_is_saved_under_stable_names() -> None:
+    """Journals of other versions have these names."""
+    memory = ProgramMemory(first_reported_at=1.0, state={"status": True})
+    assert msgspec.json.decode(msgspec.json.encode(memory)) == {
+        "born": 1.0,
+        "shown": {"status": True},
+        "turned": {},
+        "cause": None,
+        "past": [],
+    }

@@ -1,7 +1,8 @@
-"""A stand-in: it is heard and asked as the device would be, and says nothing that may not be so."""
+"""A device proxy: other processes see it as the device itself."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -9,124 +10,130 @@ import zmq
 
 from daemons.bus.endpoints import command_endpoint
 from daemons.bus.message import Command, Heartbeat, Receipt, State, decode_receipt, encode
-from daemons.bus.sockets import Subscriber, command, open_socket
+from daemons.bus.requests.loop import OnReceipt
+from daemons.bus.requests.protocol import new_command
+from daemons.bus.sockets import Subscriber, open_socket
 from daemons.errors import AlreadyRunning
-from daemons.processes.exchange.pending import Take
-from daemons.processes.exchange.proxy import StandIn
+from daemons.processes.exchange.proxy import DeviceProxy
 from daemons.processes.process import Process
-from daemons.storage.lock import Lock
+from daemons.storage.lock import NameLock
 from tests.support import factories
 
-Obey = Callable[[str, Command, Take], None]
+OnCommand = Callable[[str, Command, OnReceipt], None]
 
 
 @pytest.fixture(autouse=True)
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Work in a run directory."""
-    factories.enter(tmp_path, monkeypatch)
+    """Enter a run directory."""
+    factories.enter_run_directory(tmp_path, monkeypatch)
 
 
-def stand(process: Process, obey: Obey = lambda *_: None) -> StandIn:
-    """Take the toaster's place."""
-    return StandIn("toaster", process, obey)
+@contextmanager
+def toaster_proxy(process: Process, on_command: OnCommand = lambda *_: None) -> Iterator[DeviceProxy]:
+    """Create a proxy of the toaster in a process, which has to end before this context does."""
+    proxy = DeviceProxy("toaster", process, on_command)
+    yield proxy
+    process.context.destroy(linger=0)
+    proxy.release()
 
 
 def state(seq: int) -> State:
-    """Give one of its states."""
+    """Return a state of the toaster."""
     return State(device="toaster", boot=5, seq=seq, at=time.time(), since=1.0, state={"status": True})
 
 
-def hear(process: Process, subscriber: Subscriber, number: int) -> list[State]:
-    """Hear so many states."""
-    heard: list[State] = []
+def receive(process: Process, subscriber: Subscriber, number: int) -> list[State]:
+    """Receive so many states."""
+    received: list[State] = []
 
     def met() -> bool:
-        heard.extend(it for it in subscriber.receive() if isinstance(it, State))
-        return len(heard) >= number
+        received.extend(it for it in subscriber.receive() if isinstance(it, State))
+        return len(received) >= number
 
-    factories.turn_until(process.loop, met, f"{number} states")
-    return heard
+    factories.run_until(process.loop, met, f"{number} states")
+    return received
 
 
-def test_who_comes_late_is_told_what_is_so(tmp_path: Path) -> None:
-    """As by the device itself."""
-    with factories.process() as process:
-        place = stand(process)
-        place.publish(state(1))
-        place.publish(state(2))
+def test_a_new_subscriber_gets_the_latest_state() -> None:
+    """As from the device itself."""
+    with factories.process() as process, toaster_proxy(process) as proxy:
+        proxy.publish(state(1))
+        proxy.publish(state(2))
         subscriber = Subscriber(process.context, ["toaster"], process.log)
-        assert [it.seq for it in hear(process, subscriber, 1)] == [2]
-        place.publish(state(3))
-        assert [it.seq for it in hear(process, subscriber, 1)] == [3]
-        subscriber.socket.close()
-    place.release()
+        assert [it.seq for it in receive(process, subscriber, 1)] == [2]
+        proxy.publish(state(3))
+        assert [it.seq for it in receive(process, subscriber, 1)] == [3]
 
 
-def test_what_may_not_be_so_any_more_is_told_to_nobody() -> None:
-    """Who comes then hears nothing until something is said again."""
-    with factories.process() as process:
-        place = stand(process)
-        place.publish(state(1))
-        place.forget()
+def test_a_cleared_state_is_not_sent_to_new_subscribers() -> None:
+    """They get the next state that is published."""
+    with factories.process() as process, toaster_proxy(process) as proxy:
+        proxy.publish(state(1))
+        proxy.clear_retained()
         subscriber = Subscriber(process.context, ["toaster"], process.log)
-        factories.turn_for(process.loop, 0.2)
+        factories.run_for(process.loop, 0.2)
         assert not list(subscriber.receive())
-        place.publish(state(2))
-        assert [it.seq for it in hear(process, subscriber, 1)] == [2]
-        subscriber.socket.close()
-    place.release()
+        proxy.publish(state(2))
+        assert [it.seq for it in receive(process, subscriber, 1)] == [2]
 
 
-def test_a_sign_of_life_without_its_state_is_asked_about_once() -> None:
-    """The answer may be that sign of life again: nobody asks for the state in circles."""
-    with factories.process() as process:
-        place = stand(process)
+def test_a_heartbeat_whose_state_is_missing_causes_one_new_subscription() -> None:
+    """The answer may be the same heartbeat again, which must not cause another one."""
+    with factories.process() as process, toaster_proxy(process) as proxy:
         subscriber = Subscriber(process.context, ["toaster"], process.log)
-        place.publish(Heartbeat(device="toaster", boot=5, seq=7, at=time.time(), pid=0))
-        heard = 0
+        proxy.publish(Heartbeat(device="toaster", boot=5, seq=7, at=time.time(), pid=0))
+        received = 0
 
-        def listen() -> None:
-            nonlocal heard
-            heard += len(list(subscriber.receive()))
+        def on_message() -> None:
+            nonlocal received
+            received += len(list(subscriber.receive()))
 
-        process.loop.watch(subscriber.socket, listen)
-        factories.turn_until(process.loop, lambda: heard > 0, "a sign of life")
-        factories.turn_for(process.loop, 0.5)
-        assert heard <= 3
-        process.loop.leave(subscriber.socket)
-        subscriber.socket.close()
-    place.release()
+        process.loop.watch(subscriber.socket, on_message)
+        factories.run_until(process.loop, lambda: received > 0, "a heartbeat")
+        factories.run_for(process.loop, 0.5)
+        assert received <= 3
 
 
-def test_a_command_gets_the_receipt_that_is_given_for_it_whenever_that_comes() -> None:
-    """The place holds the way back; others are answered meanwhile."""
-    taken: list[tuple[Command, Take]] = []
-    with factories.process() as process:
-        place = stand(process, lambda _, wish, take: taken.append((wish, take)))
-        asking = open_socket(process.context, zmq.DEALER)
-        asking.connect(command_endpoint("toaster"))
-        wishes = [command("start", 60), command("cancel", 60)]
-        for wish in wishes:
-            asking.send_multipart([b"", encode(wish)])
-        factories.turn_until(process.loop, lambda: len(taken) == 2, "two commands")
-        assert [wish.id for wish, _ in taken] == [wish.id for wish in wishes]
-        for wish, take in reversed(taken):
-            take(Receipt(id=wish.id, device="toaster", outcome="applied", at=time.time()))
-        heard = [decode_receipt(asking.recv_multipart()[-1]).id for _ in wishes]
-        assert heard == [wish.id for wish in reversed(wishes)]
-        asking.close()
-    place.release()
+def test_each_command_gets_its_own_receipt_whenever_that_comes() -> None:
+    """The proxy keeps the way back to each client; later commands may be answered first."""
+    pending: list[tuple[Command, OnReceipt]] = []
+    with (
+        factories.process() as process,
+        toaster_proxy(process, lambda _, command, on_receipt: pending.append((command, on_receipt))),
+    ):
+        socket = open_socket(process.context, zmq.DEALER)
+        socket.connect(command_endpoint("toaster"))
+        commands = [new_command("start", 60), new_command("cancel", 60)]
+        for command in commands:
+            socket.send_multipart([b"", encode(command)])
+        factories.run_until(process.loop, lambda: len(pending) == 2, "two commands")
+        assert [command.id for command, _ in pending] == [command.id for command in commands]
+        for command, on_receipt in reversed(pending):
+            on_receipt(Receipt(id=command.id, device="toaster", outcome="applied", at=time.time()))
+        received = [decode_receipt(socket.recv_multipart()[-1]).id for _ in commands]
+        assert received == [command.id for command in reversed(commands)]
 
 
-def test_a_device_that_runs_here_has_no_stand_in() -> None:
-    """And while there is one, the device does not start here."""
-    lock = Lock("toaster")
+def test_a_command_whose_deadline_is_too_far_ahead_is_rejected() -> None:
+    """The proxy keeps the rule of every device: at most 300 s."""
+    with factories.process() as process, toaster_proxy(process, lambda *_: pytest.fail("it was passed on")):
+        socket = open_socket(process.context, zmq.DEALER)
+        socket.connect(command_endpoint("toaster"))
+        socket.send_multipart([b"", encode(new_command("start", 400))])
+        factories.run_until(process.loop, lambda: socket.poll(0), "the receipt")
+        receipt = decode_receipt(socket.recv_multipart()[-1])
+        assert (receipt.device, receipt.outcome) == ("toaster", "rejected")
+        assert receipt.reason is not None
+        assert "at most 300 s ahead" in receipt.reason
+
+
+def test_a_device_and_its_proxy_never_run_together() -> None:
+    """Each holds the lock of the name."""
+    lock = NameLock("toaster")
     with factories.process() as process:
         with pytest.raises(AlreadyRunning):
-            stand(process)
+            DeviceProxy("toaster", process, lambda *_: None)
         lock.release()
-        place = stand(process)
-        with pytest.raises(AlreadyRunning):
-            Lock("toaster")
-    place.release()
-    Lock("toaster").release()
+        with toaster_proxy(process), pytest.raises(AlreadyRunning):
+            NameLock("toaster")
+    NameLock("toaster").release()

@@ -1,4 +1,4 @@
-"""The recorder in real houses: nothing missing, nothing twice, and nobody held up by a bad disk."""
+"""The recorder in real houses: nothing is missing or double, and a bad disk delays no process."""
 
 import json
 import logging
@@ -19,17 +19,17 @@ from typing import Any
 import pytest
 import zmq
 
-from daemons.bus import sockets
 from daemons.bus.message import RECORDER, Command
+from daemons.bus.requests.blocking import send_command
 from daemons.config.house import load_house
 from daemons.config.roster import Peer
 from daemons.errors import HistoryError
-from daemons.processes.process import Life, Process
-from daemons.processes.recorder.recorder import LONGEST_QUEUE, Recorder
+from daemons.processes.process import Process, ProcessRun
+from daemons.processes.recorder.recorder import MAX_WAITING_ROWS, Recorder
 from daemons.runtime.clock import uptime
 from daemons.runtime.log import Log
 from daemons.storage.history import PATH, read
-from daemons.storage.lock import Lock
+from daemons.storage.lock import NameLock
 from tests.support import factories
 from tests.support.house import BREAKFAST, Ear, Household, eventually
 
@@ -65,7 +65,7 @@ def history(house: Household, *names: str) -> dict[str, Any]:
 
 
 def changes(house: Household, name: str) -> list[tuple[float, str, str | None]]:
-    """Give each change of a device that was recorded: its moment, its state, its cause."""
+    """Return each recorded change of a device: its time, its state, its cause."""
     with closing(sqlite3.connect(f"file:{house.run / PATH}?mode=ro", uri=True)) as db:
         query = (
             "SELECT at, state, cause FROM change JOIN device ON id = change.device WHERE name = ? ORDER BY at"
@@ -74,24 +74,24 @@ def changes(house: Household, name: str) -> list[tuple[float, str, str | None]]:
 
 
 def shows(ear: Ear, phase: str) -> bool:
-    """Tell whether the recorder was last heard in a phase."""
+    """Return whether the latest state of the recorder has a phase."""
     return ear.shows("recorder", phase=phase)
 
 
 def press(context: "zmq.Context[zmq.Socket[bytes]]", number: int) -> str:
     """Press the switch, inside the run directory, and give the id of it."""
     wish = Command(id=f"press-{number}", command="press", deadline=time.time() + 10)
-    assert sockets.ask(context, "switch", wish).outcome == "applied"
+    assert send_command(context, "switch", wish).outcome == "applied"
     return wish.id
 
 
 def heard(ear: Ear) -> int:
-    """Give how often the switch was pressed, as far as was heard."""
+    """Return how often the switch was pressed, by its latest state."""
     return int(ear.states["switch"].state["presses"] or 0)
 
 
 def written(house: Household, *names: str) -> bool:
-    """Tell whether something was written of each of these: it hears one before the other."""
+    """Return whether at least one change of each of these devices was recorded."""
     return all(found["stretches"] for found in history(house, *names).values())
 
 
@@ -210,7 +210,7 @@ def test_it_says_how_it_stands_and_takes_no_orders(breakfast: Household) -> None
     os.chdir(breakfast.run)
     try:
         wish = Command(id="x", command="forget", deadline=time.time() + 5)
-        receipt = sockets.ask(context, "recorder", wish)
+        receipt = send_command(context, "recorder", wish)
     finally:
         os.chdir(here)
         context.destroy(linger=0)
@@ -271,7 +271,7 @@ def test_a_full_disk_holds_up_nobody_and_what_waited_is_written_in_the_end(break
 
 
 def test_a_house_may_keep_no_history(household: Callable[..., Household]) -> None:
-    """Then there is no recorder and no file, and who asks is told why."""
+    """Then there is no recorder and no file, and `house history` says why."""
     house = household(f"[recorder]\nenabled = false\n{BREAKFAST}")
     house.house("up")
     assert "recorder" not in house.status()["services"]
@@ -302,7 +302,7 @@ def test_history_is_told_in_words_in_json_and_as_a_table(breakfast: Household) -
     assert eventually(measured).startswith("device,from,to,lasted_seconds,cause,")
     wrong = breakfast.house("history", "--since", "soon", check=False)
     assert (wrong.returncode, wrong.stdout) == (2, "")
-    assert "--since: 'soon' is no moment; allowed: how long ago" in wrong.stderr
+    assert "--since: 'soon' is no time; allowed: how long ago" in wrong.stderr
 
 
 def test_it_loads_only_what_it_needs(household: Callable[..., Household]) -> None:
@@ -328,50 +328,50 @@ def test_what_waits_is_bounded_and_what_was_dropped_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Memory does not grow with the time that a disk is full: the oldest rows go, and are counted."""
-    factories.enter(tmp_path, monkeypatch)
+    factories.enter_run_directory(tmp_path, monkeypatch)
     log = Log(logging.getLogger("test_recorder"))
     peers = {"lamp": Peer("Lamp", "House", "lamp")}
-    with Process(RECORDER, Life(1, 1, 0), Lock(RECORDER), log, uptime) as process:
+    with Process(RECORDER, ProcessRun(1, 1, 0), NameLock(RECORDER), log, uptime) as process:
         recorder = Recorder(peers, 3600.0, process)
         began = time.time()
         with factories.full_disk():
-            for index in range(LONGEST_QUEUE + 10):
+            for index in range(MAX_WAITING_ROWS + 10):
                 at = began + index / 1000
-                recorder._take(
+                recorder._add_rows(
                     factories.state("lamp", turned=at, status=index % 2 == 0, phase="on", power_watts=index)
                 )
                 if index % 1000 == 0:
-                    recorder.turn()
-        recorder.turn()
+                    recorder.on_timer()
+        recorder.on_timer()
         recorder.close()
     assert [record.levelname for record in caplog.records] == ["ERROR", "WARNING"]
     dropped = re.search(r"records again; ([0-9]+) rows were lost meanwhile", caplog.text)
     assert dropped is not None
     assert int(dropped[1]) >= 10
     with closing(sqlite3.connect(PATH)) as db:
-        assert db.execute("SELECT max(at) FROM change").fetchone() == (began + (LONGEST_QUEUE + 9) / 1000,)
+        assert db.execute("SELECT max(at) FROM change").fetchone() == (began + (MAX_WAITING_ROWS + 9) / 1000,)
         (kept,) = db.execute(
             "SELECT (SELECT count(*) FROM change) + (SELECT count(*) FROM sample)"
         ).fetchone()
-    assert kept <= LONGEST_QUEUE
+    assert kept <= MAX_WAITING_ROWS
 
 
 def test_a_measurement_is_written_once_a_second_at_the_most(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The latest of that second, and none when it is what it was."""
-    factories.enter(tmp_path, monkeypatch)
+    factories.enter_run_directory(tmp_path, monkeypatch)
     log = Log(logging.getLogger("test_recorder"))
-    with Process(RECORDER, Life(1, 1, 0), Lock(RECORDER), log, uptime) as process:
+    with Process(RECORDER, ProcessRun(1, 1, 0), NameLock(RECORDER), log, uptime) as process:
         recorder = Recorder({"lamp": Peer("Lamp", "House", "lamp")}, 3600.0, process)
         for second, watts in enumerate([(7.0, 8.0, 9.0), (5.0, 9.0), (9.0,), (3.0,)]):
             for value in watts:
-                recorder._take(
+                recorder._add_rows(
                     factories.state("lamp", turned=NOW, status=True, phase="on", power_watts=value)
                 )
             heard = [sample.at for sample in recorder._samples.values()]
             assert len(heard) == (second in (0, 3))
-            recorder.turn()
+            recorder.on_timer()
         recorder.close()
 
 
@@ -379,20 +379,20 @@ def test_damage_to_a_file_in_use_is_found_within_the_hour(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """What SQLite holds in memory hides it, so the file is opened anew each hour, and examined."""
-    factories.enter(tmp_path, monkeypatch)
+    factories.enter_run_directory(tmp_path, monkeypatch)
     log = Log(logging.getLogger("test_recorder"))
-    with Process(RECORDER, Life(1, 1, 0), Lock(RECORDER), log, uptime) as process:
+    with Process(RECORDER, ProcessRun(1, 1, 0), NameLock(RECORDER), log, uptime) as process:
         recorder = Recorder({"lamp": Peer("Lamp", "House", "lamp")}, 3600.0, process)
-        recorder._heard["State lamp"] = state = factories.state(
+        recorder._latest["State lamp"] = state = factories.state(
             "lamp", turned=time.time(), status=True, phase="on"
         )
-        recorder._take(state)
-        recorder.turn()
+        recorder._add_rows(state)
+        recorder.on_timer()
         for path in (PATH, Path(f"{PATH}-wal")):
             path.write_bytes(b"x" * path.stat().st_size)
-        recorder._examine_at = 0.0
+        recorder._check_at = 0.0
         for _ in range(4):
-            recorder.turn()
+            recorder.on_timer()
         recorder.close()
     assert "file is not a database; it was set aside as " in caplog.text
     assert "records again; nothing was lost" in caplog.text

@@ -1,4 +1,4 @@
-"""The steward: what supervisord tells it, whom it kills and whom it spares, and what it tells the house."""
+"""The steward: which processes it kills, holds back and starts again, and what it reports."""
 
 import json
 import logging
@@ -15,10 +15,10 @@ import zmq
 
 from daemons.bus.message import Command, Heartbeat, Receipt, Report
 from daemons.errors import SupervisorError
-from daemons.processes.process import Life, Process
+from daemons.processes.process import Process, ProcessRun
 from daemons.processes.steward import steward
-from daemons.processes.steward.steward import Memory, Steward
-from daemons.processes.steward.watched import Ward
+from daemons.processes.steward.steward import Steward, StewardMemory
+from daemons.processes.steward.watched import WatchedProcess
 from daemons.runtime.log import Log
 from daemons.storage.journal import Journal
 from daemons.storage.paths import stopped_path
@@ -29,15 +29,15 @@ Houses = Callable[..., Household]
 NAMES = ("bathroom_light", "coffee_maker", "kitchen_lamp", "mirror", "toaster")
 QUICK = BREAKFAST.replace('watchdog = "60s"', 'watchdog = "1s"')
 CALM = BREAKFAST.replace('watchdog = "60s"', 'watchdog = "2s"')
-"""For what must not be killed on a busy machine either."""
+"""A watchdog so long that a busy machine kills nothing."""
 WATCHDOG = 3.0
 
 
-# Whom it kills and whom it spares, with a clock that we turn
+# Decisions, with a clock that the test turns
 
 
-class Town:
-    """Everything around a steward, on paper: a clock, a loop, a bus, supervisord and the processes."""
+class World:
+    """Fakes of all that surrounds a steward: clock, loop, bus, supervisord and processes."""
 
     def __init__(self, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.time = 1000.0
@@ -50,29 +50,29 @@ class Town:
         self.supervisord_log = ""
         self.refusal: SupervisorError | None = None
         self.elsewhere: dict[str, int] = {}
-        """What supervisord says of PIDs, where that is something else."""
+        """By name, the PID that supervisord reports, where it differs."""
         self._later: list[tuple[float, Callable[[], None]]] = []
         self._events: list[tuple[str, dict[str, str]]] = []
         self._beats: list[Heartbeat] = []
-        monkeypatch.setattr(steward, "Listener", lambda: self)
+        monkeypatch.setattr(steward, "EventListener", lambda: self)
         monkeypatch.setattr(steward, "Subscriber", lambda *_: self)
         monkeypatch.setattr(steward, "Supervisor", lambda: self)
         monkeypatch.setattr(steward, "signal_process", lambda pid, number: self.signals.append((pid, number)))
-        factories.enter(run, monkeypatch)
+        factories.enter_run_directory(run, monkeypatch)
 
-    def steward(self, known: Iterable[Ward] = ()) -> Steward:
-        """Start one, which remembers this much of a life before."""
-        logger = logging.Logger("steward")  # noqa: LOG001  nobody else shall have it
+    def steward(self, known: Iterable[WatchedProcess] = ()) -> Steward:
+        """Start a steward that remembers these processes."""
+        logger = logging.Logger("steward")  # noqa: LOG001  used by this test only
         handler = logging.Handler()
         handler.emit = lambda record: self.lines.append(record.getMessage())  # type: ignore[method-assign]
         logger.addHandler(handler)
-        self.log, self.life = Log(logger), Life(1, 1, 0)
-        journal = Journal("steward", Memory, self.log)
+        self.log, self.life = Log(logger), ProcessRun(1, 1, 0)
+        journal = Journal("steward", StewardMemory, self.log)
         self.made = Steward(cast("Process", self), journal, list(known), WATCHDOG)
         return self.made
 
-    def turn(self, seconds: float, *, silent: Iterable[str] = (), step: float = 0.25) -> None:
-        """Let time pass for the steward, tick by tick; all but the silent ones beat meanwhile."""
+    def advance(self, seconds: float, *, silent: Iterable[str] = (), step: float = 0.25) -> None:
+        """Advance the time tick by tick; all processes beat, except the silent ones."""
         end = self.time + seconds
         while self.time < end - 1e-9:
             self.time += step
@@ -81,34 +81,34 @@ class Town:
                 for name, pid in self.pids.items()
                 if name not in silent
             ]
-            self.made.hear()
+            self.made.on_message()
             for when, handler in [later for later in self._later if later[0] <= self.time]:
                 self._later.remove((when, handler))
                 handler()
             self.made.tick()
 
-    def tell(self, name: str, state: str, pid: int = 0) -> None:
-        """Be supervisord, and tell of a process."""
+    def send_event(self, name: str, state: str, pid: int = 0) -> None:
+        """Send an event of supervisord about a process."""
         about = {"processname": name, "groupname": name, "pid": str(pid)}
         self._events = [(f"PROCESS_STATE_{state}", about)]
-        self.made.listen()
+        self.made.on_supervisor_event()
 
     def crash(self, name: str, reason: str = "exit status 1") -> None:
-        """Have a process run, and end of itself."""
+        """Report that a process was started and has crashed."""
         pid = self.pids[name] = self.pids[name] + 100
-        self.tell(name, "RUNNING", pid)
+        self.send_event(name, "RUNNING", pid)
         self.supervisord_log += f"2026-11-23 07:00:00,000 INFO exited: {name} ({reason}; not expected)\n"
-        self.tell(name, "EXITED", pid)
+        self.send_event(name, "EXITED", pid)
 
     @property
     def killed(self) -> list[int]:
-        """Give the PIDs that were killed."""
+        """Return the PIDs that were killed."""
         return [pid for pid, number in self.signals if number == signal.SIGKILL]
 
     # What the steward sees of it
 
     @property
-    def loop(self) -> "Town":
+    def loop(self) -> "World":
         return self
 
     def now(self) -> float:
@@ -120,13 +120,13 @@ class Town:
     def every(self, *_: object) -> None:
         return
 
-    def rest(self, *_: object) -> None:
+    def pause(self, *_: object) -> None:
         return
 
-    def next_turn(self, seconds: float) -> float:
+    def next_tick(self, seconds: float) -> float:
         return self.time + seconds
 
-    def renew(self) -> None:
+    def reconnect_silent(self) -> None:
         return
 
     def at(self, when: float, handler: Callable[[], None]) -> None:
@@ -159,7 +159,7 @@ class Town:
     def remove(self, name: str) -> None:
         return
 
-    def ask(self, name: str) -> None:
+    def resubscribe(self, name: str) -> None:
         self.asked.append(name)
 
     def receive(self) -> list[Any]:
@@ -182,190 +182,190 @@ class Town:
 
 
 @pytest.fixture
-def town(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Town:
-    """Have a town in which all is well."""
-    made = Town(tmp_path, monkeypatch)
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    """Return a world in which every process runs."""
+    made = World(tmp_path, monkeypatch)
     made.steward()
-    made.turn(1)
+    made.advance(1)
     return made
 
 
-def test_where_all_is_well_nothing_is_done(town: Town) -> None:
-    """For an hour everybody beats; nobody is asked, killed or started."""
-    town.turn(3600)
-    assert (town.signals, town.calls, town.asked) == ([], [], [])
-    assert {report.life for report in town.reports.values()} == {"running"}
+def test_while_every_process_beats_nothing_is_done(world: World) -> None:
+    """For an hour every process beats; none is asked, killed or started."""
+    world.advance(3600)
+    assert (world.signals, world.calls, world.asked) == ([], [], [])
+    assert {report.life for report in world.reports.values()} == {"running"}
 
 
-def test_one_that_hangs_is_asked_then_writes_its_stacks_and_is_killed(town: Town) -> None:
-    """Half of the watchdog's time is waiting, the other half asking; nobody else is touched."""
-    town.turn(1.25, silent=["toaster"])
-    assert town.asked == []
-    town.turn(1.5, silent=["toaster"])
-    assert set(town.asked) == {"toaster"}
-    assert town.signals == []
-    town.turn(0.25, silent=["toaster"])
-    assert town.signals == [(town.pids["toaster"], signal.SIGUSR1)]
-    town.turn(0.5, silent=["toaster"])
-    assert town.signals[1:] == [(town.pids["toaster"], signal.SIGKILL)]
+def test_a_process_that_hangs_is_asked_then_writes_its_stacks_and_is_killed(world: World) -> None:
+    """Half of the watchdog's time passes, then it is asked; no other process is touched."""
+    world.advance(1.25, silent=["toaster"])
+    assert world.asked == []
+    world.advance(1.5, silent=["toaster"])
+    assert set(world.asked) == {"toaster"}
+    assert world.signals == []
+    world.advance(0.25, silent=["toaster"])
+    assert world.signals == [(world.pids["toaster"], signal.SIGUSR1)]
+    world.advance(0.5, silent=["toaster"])
+    assert world.signals[1:] == [(world.pids["toaster"], signal.SIGKILL)]
 
 
-def test_what_hung_says_so_and_is_not_held_back(town: Town) -> None:
-    """Its end was not its own doing: it is back at once, however often, and the reason is told."""
+def test_a_process_that_hung_is_not_held_back(world: World) -> None:
+    """It is restarted at once, however often it hangs, and the reason is reported."""
     for _ in range(5):
-        town.turn(4, silent=["toaster"])
-        assert town.killed[-1] == town.pids["toaster"]
-        town.crash("toaster", "terminated by SIGKILL")
-        town.pids["toaster"] += 1000
-        town.tell("toaster", "RUNNING", town.pids["toaster"])
-        town.turn(0.25)
-        assert town.reports["toaster"].life == "running"
-        assert town.reports["toaster"].reason == "it hung: silent for more than 3 s"
-    assert town.calls == []
+        world.advance(4, silent=["toaster"])
+        assert world.killed[-1] == world.pids["toaster"]
+        world.crash("toaster", "terminated by SIGKILL")
+        world.pids["toaster"] += 1000
+        world.send_event("toaster", "RUNNING", world.pids["toaster"])
+        world.advance(0.25)
+        assert world.reports["toaster"].life == "running"
+        assert world.reports["toaster"].reason == "it hung: silent for more than 3 s"
+    assert world.calls == []
 
 
-def test_a_machine_that_stood_still_is_recognised_and_nobody_is_killed(town: Town) -> None:
-    """It slept, or had no time for us: the steward's own tick is late; all have their time anew."""
-    town.turn(60, silent=NAMES, step=60)
-    town.turn(2.75, silent=NAMES)
-    assert town.signals == []
-    assert any("stood still for 60.0 s" in line for line in town.lines)
+def test_after_a_standstill_of_the_machine_no_process_is_killed(world: World) -> None:
+    """If the steward's own tick is late, the silence of every process is measured anew."""
+    world.advance(60, silent=NAMES, step=60)
+    world.advance(2.75, silent=NAMES)
+    assert world.signals == []
+    assert any("stood still for 60.0 s" in line for line in world.lines)
 
 
-def test_many_silent_at_once_are_an_overloaded_machine_and_have_patience(town: Town) -> None:
-    """Three of five silent for twice the watchdog's time, and then heard again: nobody is killed."""
-    town.turn(6, silent=NAMES[:3])
-    town.turn(3)
-    assert town.signals == []
+def test_many_silent_processes_are_an_overloaded_machine(world: World) -> None:
+    """Three of five processes are silent for twice the watchdog's time, and then beat: none is killed."""
+    world.advance(6, silent=NAMES[:3])
+    world.advance(3)
+    assert world.signals == []
 
 
-def test_the_first_of_many_to_fall_silent_has_patience_too(town: Town) -> None:
-    """They do not beat at one moment: the first is not killed while the others' time is not up yet."""
+def test_the_first_of_many_silent_processes_is_not_killed(world: World) -> None:
+    """The first one is not killed while the time of the others is not up yet."""
     for silent in (NAMES[:1], NAMES[:2], NAMES[:3]):
-        town.turn(0.5, silent=silent)
-    town.turn(4, silent=NAMES[:3])
-    town.turn(3)
-    assert town.signals == []
+        world.advance(0.5, silent=silent)
+    world.advance(4, silent=NAMES[:3])
+    world.advance(3)
+    assert world.signals == []
 
 
-def test_the_last_of_many_to_speak_again_has_patience_too(town: Town) -> None:
-    """They do not wake at one moment: the last is not killed because the others have spoken."""
-    town.turn(4, silent=NAMES[:3])
+def test_the_last_of_many_to_beat_again_is_not_killed(world: World) -> None:
+    """The last one is not killed after the others have beaten again."""
+    world.advance(4, silent=NAMES[:3])
     for silent in (NAMES[:2], NAMES[:1]):
-        town.turn(0.25, silent=silent)
-    town.turn(3)
-    assert town.signals == []
+        world.advance(0.25, silent=silent)
+    world.advance(3)
+    assert world.signals == []
 
 
-def test_patience_has_an_end(town: Town) -> None:
-    """Most of the house may really hang; after three times the watchdog's time it is killed."""
-    town.turn(9.5, silent=NAMES[:3])
-    assert town.killed == [town.pids[name] for name in NAMES[:3]]
+def test_the_wait_for_an_overloaded_machine_ends(world: World) -> None:
+    """If most processes hang, they are killed after three times the watchdog's time."""
+    world.advance(9.5, silent=NAMES[:3])
+    assert world.killed == [world.pids[name] for name in NAMES[:3]]
 
 
-def test_what_the_steward_slept_through_is_not_held_against_anybody(
+def test_the_steward_s_own_absence_counts_as_no_silence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Killed and back after hours, it remembers when it heard them last; none of them has been silent."""
-    town = Town(tmp_path, monkeypatch)
+    """A steward that is back after hours does not count the hours as silence."""
+    world = World(tmp_path, monkeypatch)
     known = []
-    for name, pid in town.pids.items():
-        known.append(Ward(name, life="running", pid=pid, born=10.0, heard=11.0, is_heard=True))
-    town.steward(known).tick()
-    town.turn(2, silent=["toaster"])
-    assert town.signals == []
+    for name, pid in world.pids.items():
+        known.append(WatchedProcess(name, life="running", pid=pid, born=10.0, heard=11.0, is_heard=True))
+    world.steward(known).tick()
+    world.advance(2, silent=["toaster"])
+    assert world.signals == []
 
 
-def test_what_the_steward_remembers_outlives_it(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    """How often one has crashed, and when it is tried again, stands in its journal."""
+def test_the_steward_s_memory_outlives_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The number of crashes and the time of the next attempt are in its journal."""
     for _ in range(4):
-        town.crash("toaster")
-    memory = Journal("steward", Memory, town.log).load()
+        world.crash("toaster")
+    memory = Journal("steward", StewardMemory, world.log).load()
     assert memory is not None
-    ward = next(ward for ward in memory.wards if ward.name == "toaster")
-    assert (ward.crashes, ward.life, ward.retry_at) == (4, "failed", town.time + 1)
+    watched = next(watched for watched in memory.watched_processes if watched.name == "toaster")
+    assert (watched.crashes, watched.life, watched.retry_at) == (4, "failed", world.time + 1)
 
 
-def test_a_crash_loop_is_held_back_and_tried_again(town: Town) -> None:
-    """The third crash in a row stops it; after the wait it is started, and its first word is told."""
-    town.crash("toaster")
-    town.crash("toaster")
-    assert town.calls == []
-    town.crash("toaster", "terminated by SIGSEGV (core dumped)")
-    assert town.calls == [("stopProcess", "toaster")]
-    town.tell("toaster", "STOPPED")
-    report = town.reports["toaster"]
+def test_a_crash_loop_is_held_back_and_tried_again(world: World) -> None:
+    """The third crash in a row stops it; after the pause it is started, and its recovery is logged."""
+    world.crash("toaster")
+    world.crash("toaster")
+    assert world.calls == []
+    world.crash("toaster", "terminated by SIGSEGV (core dumped)")
+    assert world.calls == [("stopProcess", "toaster")]
+    world.send_event("toaster", "STOPPED")
+    report = world.reports["toaster"]
     assert (report.life, report.reason) == ("failed", "terminated by SIGSEGV (core dumped)")
     assert report.retry_at == pytest.approx(time.time() + 0.5, abs=5)
-    town.turn(0.5, silent=["toaster"])
-    assert town.calls[1:] == [("startProcess", "toaster")]
-    town.pids["toaster"] = 9000
-    town.tell("toaster", "RUNNING", 9000)
-    town.turn(0.25)
-    assert town.reports["toaster"].life == "running"
-    assert any("toaster has recovered, after: terminated by SIGSEGV" in line for line in town.lines)
+    world.advance(0.5, silent=["toaster"])
+    assert world.calls[1:] == [("startProcess", "toaster")]
+    world.pids["toaster"] = 9000
+    world.send_event("toaster", "RUNNING", 9000)
+    world.advance(0.25)
+    assert world.reports["toaster"].life == "running"
+    assert any("toaster has recovered, after: terminated by SIGSEGV" in line for line in world.lines)
 
 
-@pytest.mark.parametrize(("why", "again"), [("ALREADY_STARTED: toaster", 0), ("SHUTDOWN_STATE", 1)])
-def test_a_start_that_supervisord_refuses_is_tried_again(town: Town, why: str, again: int) -> None:
-    """Unless it refuses because the process runs already."""
+@pytest.mark.parametrize(("fault_code", "again"), [(60, 0), (6, 1)], ids=["already started", "shutting down"])
+def test_a_start_that_supervisord_refuses_is_tried_again(world: World, fault_code: int, again: int) -> None:
+    """If supervisord refuses because the process already runs, it is not tried again."""
     for _ in range(3):
-        town.crash("toaster")
-    town.tell("toaster", "STOPPED")
-    town.refusal = SupervisorError(why)
-    town.turn(0.5, silent=["toaster"])
-    town.turn(0.5, silent=["toaster"])
-    assert town.calls.count(("startProcess", "toaster")) == 1 + again
+        world.crash("toaster")
+    world.send_event("toaster", "STOPPED")
+    world.refusal = SupervisorError("supervisord refuses startProcess", fault_code)
+    world.advance(0.5, silent=["toaster"])
+    world.advance(0.5, silent=["toaster"])
+    assert world.calls.count(("startProcess", "toaster")) == 1 + again
 
 
-def test_fatal_is_no_end(town: Town) -> None:
-    """supervisord gives up on what it cannot start; the steward tries it again, ever more slowly."""
+def test_a_fatal_process_is_tried_again(world: World) -> None:
+    """supervisord gives up a process that it cannot start; the steward tries again, with growing pauses."""
     for _ in range(3):
-        town.tell("toaster", "FATAL")
-    assert town.reports["toaster"].reason == "it cannot be started at all"
-    town.turn(0.5, silent=["toaster"])
-    assert ("startProcess", "toaster") in town.calls
+        world.send_event("toaster", "FATAL")
+    assert world.reports["toaster"].reason == "it cannot be started at all"
+    world.advance(0.5, silent=["toaster"])
+    assert ("startProcess", "toaster") in world.calls
 
 
 @pytest.mark.parametrize("reason", ["terminated by SIGKILL", "terminated by SIGTERM"])
-def test_who_is_ended_from_outside_is_not_held_back(town: Town, reason: str) -> None:
-    """However often; supervisord starts it again at once."""
+def test_a_process_that_was_killed_is_not_held_back(world: World, reason: str) -> None:
+    """supervisord restarts it at once, however often it is killed."""
     for _ in range(10):
-        town.crash("toaster", reason)
-    assert (town.calls, town.reports["toaster"].life) == ([], "restarting")
+        world.crash("toaster", reason)
+    assert (world.calls, world.reports["toaster"].life) == ([], "restarting")
 
 
-def test_what_a_person_stopped_is_stopped(town: Town) -> None:
-    """Whether supervisord stopped it, or it ended by itself for having been stopped: it is left alone."""
-    town.tell("toaster", "STOPPED")
+def test_a_process_that_was_stopped_by_hand_stays_stopped(world: World) -> None:
+    """It stays stopped if supervisord stopped it, and also if it ended because of its stop mark."""
+    world.send_event("toaster", "STOPPED")
     stopped_path("kitchen_lamp").touch()
-    town.tell("kitchen_lamp", "EXITED", town.pids["kitchen_lamp"])
-    town.turn(60, silent=["toaster", "kitchen_lamp"])
-    assert {town.reports[name].life for name in ("toaster", "kitchen_lamp")} == {"stopped"}
-    assert (town.signals, town.calls) == ([], [])
+    world.send_event("kitchen_lamp", "EXITED", world.pids["kitchen_lamp"])
+    world.advance(60, silent=["toaster", "kitchen_lamp"])
+    assert {world.reports[name].life for name in ("toaster", "kitchen_lamp")} == {"stopped"}
+    assert (world.signals, world.calls) == ([], [])
 
 
-def test_who_was_taken_out_of_the_house_is_forgotten(town: Town) -> None:
-    """A device that a reload removed is neither missed nor started."""
+def test_a_removed_device_is_forgotten(world: World) -> None:
+    """A device that a reload removed is neither reported as silent nor started."""
     for _ in range(3):
-        town.crash("toaster")
-    town.calls.clear()
-    town._events = [("PROCESS_GROUP_REMOVED", {"groupname": "toaster"})]
-    town.made.listen()
-    town.turn(60, silent=["toaster"])
-    assert (town.signals, town.calls) == ([], [])
+        world.crash("toaster")
+    world.calls.clear()
+    world._events = [("PROCESS_GROUP_REMOVED", {"groupname": "toaster"})]
+    world.made.on_supervisor_event()
+    world.advance(60, silent=["toaster"])
+    assert (world.signals, world.calls) == ([], [])
 
 
-def test_without_supervisord_there_is_no_steward(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It ends when the other end of its standard input has gone."""
-    monkeypatch.setattr(town, "receive", lambda: None)
-    town.made.listen()
-    assert town.calls == [("end", "the loss of supervisord")]
+def test_the_steward_ends_with_supervisord(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ends when its standard input is closed."""
+    monkeypatch.setattr(world, "receive", lambda: None)
+    world.made.on_supervisor_event()
+    assert world.calls == [("end", "the loss of supervisord")]
 
 
-def test_it_takes_no_orders(town: Town) -> None:
-    """What a person wants is told to supervisord; the steward answers that."""
-    receipt = town.made.obey(Command(id="x", command="kill", deadline=1e10))
+def test_it_rejects_every_command(world: World) -> None:
+    """The receipt names the verbs that start and stop processes."""
+    receipt = world.made.handle_command(Command(id="x", command="kill", deadline=1e10))
     assert receipt.outcome == "rejected"
     assert "supervisord" in str(receipt.reason)
 
@@ -374,7 +374,7 @@ def test_it_takes_no_orders(town: Town) -> None:
 
 
 def test_most_devices_frozen_for_less_than_three_watchdogs_are_not_killed(household: Houses) -> None:
-    """Four of six are stopped (SIGSTOP) for twice the watchdog's time; then nobody is another process."""
+    """Four of six are stopped (SIGSTOP) for twice the watchdog's time; all keep their PIDs."""
     house = household(CALM)
     house.house("up")
     with house.ear(*NAMES, "steward") as ear:
@@ -392,8 +392,8 @@ def test_most_devices_frozen_for_less_than_three_watchdogs_are_not_killed(househ
     assert "hangs" not in house.log("steward")
 
 
-def test_a_steward_that_was_frozen_or_killed_blames_nobody(household: Houses) -> None:
-    """Stopped for three watchdogs, then killed while a lamp is frozen for a moment: all PIDs are the same."""
+def test_a_steward_that_was_frozen_or_killed_kills_no_process(household: Houses) -> None:
+    """It is stopped for three watchdogs, then killed while a lamp is frozen: all PIDs stay the same."""
     house = household(CALM)
     house.house("up")
     with house.ear(*NAMES, "steward") as ear:
@@ -418,27 +418,27 @@ def test_a_steward_that_was_frozen_or_killed_blames_nobody(household: Houses) ->
 
 @contextmanager
 def plain_subscriber(house: Household, topic: bytes) -> Iterator[Callable[[], dict[str, Any]]]:
-    """Subscribe to the steward as any program could; give a function that waits for the next message."""
+    """Subscribe to the steward in plain pyzmq; yield a function that waits for the next message."""
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     try:
         with context.socket(zmq.SUB) as subscriber:
             subscriber.connect(f"ipc://{house.run}/bus/steward.publish")
             subscriber.subscribe(topic)
 
-            def hear() -> dict[str, Any]:
+            def next_message() -> dict[str, Any]:
                 assert subscriber.poll(20_000)
                 heard, payload = subscriber.recv_multipart()
                 assert heard == topic
                 found: dict[str, Any] = json.loads(payload)
                 return found
 
-            yield hear
+            yield next_message
     finally:
         context.destroy(linger=0)
 
 
-def test_a_plain_subscriber_hears_of_each_death_and_revival(breakfast: Household) -> None:
-    """On the topic steward/process/NAME, from the present state on, and of no other process."""
+def test_a_plain_subscriber_receives_each_death_and_restart(breakfast: Household) -> None:
+    """The topic steward/process/NAME carries the present report and each later one of that process."""
     pid = breakfast.pids()["toaster"]
     with plain_subscriber(breakfast, b"steward/process/toaster") as hear:
         first = hear()
@@ -458,16 +458,16 @@ def test_a_plain_subscriber_hears_of_each_death_and_revival(breakfast: Household
         assert found["pid"] is None
 
 
-def test_a_stranger_that_has_got_a_ward_s_pid_is_not_killed(town: Town) -> None:
-    """What supervisord does not run under that name any more is not the steward's to signal."""
-    town.elsewhere = {"toaster": 4242}
-    town.turn(10, silent=["toaster"])
-    assert town.signals == []
+def test_a_reused_pid_is_not_killed(world: World) -> None:
+    """The steward signals no PID that supervisord does not report under that name."""
+    world.elsewhere = {"toaster": 4242}
+    world.advance(10, silent=["toaster"])
+    assert world.signals == []
 
 
-def test_who_has_left_the_house_meanwhile_is_forgotten(town: Town) -> None:
-    """A ward remembered from an earlier life, of whom supervisord knows nothing, is no ward."""
-    del town.pids["toaster"]
-    town.steward()
-    town.turn(60)
-    assert town.signals == []
+def test_a_process_that_left_the_house_is_forgotten(world: World) -> None:
+    """A remembered process that supervisord does not know is dropped."""
+    del world.pids["toaster"]
+    world.steward()
+    world.advance(60)
+    assert world.signals == []

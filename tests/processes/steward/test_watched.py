@@ -1,4 +1,4 @@
-"""One process in the steward's care: what is held against it, and what is forgiven."""
+"""One watched process: crashes, pauses, silence and recovery."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,183 +10,185 @@ from daemons.processes.steward.watched import (
     QUICK_TRIES,
     START_FACTOR,
     STEADY_SECONDS,
-    Ward,
+    WatchedProcess,
 )
 
 WATCHDOG = 3.0
 NUMBER_OF_WAITS = 10
 
 
-def running(now: float = 1000.0) -> Ward:
-    """Give one that runs and was heard just now."""
-    ward = Ward("toaster")
-    ward.started(1, now)
-    ward.spoke(1, now)
-    return ward
+def running(now: float = 1000.0) -> WatchedProcess:
+    """Return a process that runs and has just beaten."""
+    watched = WatchedProcess("toaster")
+    watched.on_start(1, now)
+    watched.on_heartbeat(1, now)
+    return watched
 
 
-def crash(ward: Ward, times: int, now: float) -> bool:
-    """Let it start, and end of itself, so many times in a row; tell whether the last one held it back."""
+def crash(watched: WatchedProcess, times: int, now: float) -> bool:
+    """Start and crash it so many times in a row; return whether it is held back then."""
     held = False
     for pid in range(100, 100 + times):
-        ward.retry_at = None
-        ward.started(pid, now)
-        held = ward.died("exit status 1", crashed=True, now=now)
+        watched.retry_at = None
+        watched.on_start(pid, now)
+        held = watched.on_death("exit status 1", crashed=True, now=now)
     return held
 
 
 @given(st.integers(1, 50))
-def test_who_is_killed_from_outside_is_never_held_back(times: int) -> None:
-    """However often somebody kills it, and whatever it did before: supervisord's restart is enough."""
-    ward = running()
-    crash(ward, QUICK_TRIES, 1000.0)
+def test_a_killed_process_is_never_held_back(times: int) -> None:
+    """However often it is killed, and whatever it did before, supervisord's restart is enough."""
+    watched = running()
+    crash(watched, QUICK_TRIES, 1000.0)
     for pid in range(2, 2 + times):
-        ward.started(pid, 1000.0)
-        assert not ward.died("terminated by SIGKILL", crashed=False, now=1000.0)
-        assert (ward.life, ward.retry_at) == ("restarting", None)
+        watched.on_start(pid, 1000.0)
+        assert not watched.on_death("terminated by SIGKILL", crashed=False, now=1000.0)
+        assert (watched.life, watched.retry_at) == ("restarting", None)
 
 
-def test_two_crashes_are_bad_luck_and_the_third_is_held_back() -> None:
-    """The first two are left to supervisord; from the third on it fails, and says of what."""
-    ward = running()
-    assert not crash(ward, QUICK_TRIES, 1000.0)
-    assert ward.life == "restarting"
-    ward.started(7, 1000.0)
-    assert ward.died("exit status 1", crashed=True, now=1000.0)
-    assert (ward.life, ward.reason, ward.pid) == ("failed", "exit status 1", None)
-    assert ward.retry_at == 1000.0 + FIRST_WAIT_SECONDS
+def test_the_third_crash_in_a_row_is_held_back() -> None:
+    """The first two are left to supervisord; from the third one on it counts as failed, with the reason."""
+    watched = running()
+    assert not crash(watched, QUICK_TRIES, 1000.0)
+    assert watched.life == "restarting"
+    watched.on_start(7, 1000.0)
+    assert watched.on_death("exit status 1", crashed=True, now=1000.0)
+    assert (watched.life, watched.reason, watched.pid) == ("failed", "exit status 1", None)
+    assert watched.retry_at == 1000.0 + FIRST_WAIT_SECONDS
 
 
-def test_each_wait_is_twice_the_last_up_to_a_minute() -> None:
-    """Half a second, one, two and so on; then a minute, for ever, and no number overflows."""
+def test_each_pause_is_twice_the_last_up_to_a_minute() -> None:
+    """The pauses are 0.5 s, 1 s, 2 s and so on, then a minute for ever; no number overflows."""
     waits = []
     for times in range(QUICK_TRIES + 1, QUICK_TRIES + 1 + NUMBER_OF_WAITS):
-        ward = running()
-        crash(ward, times, 1000.0)
-        assert ward.retry_at is not None
-        waits.append(ward.retry_at - 1000.0)
+        watched = running()
+        crash(watched, times, 1000.0)
+        assert watched.retry_at is not None
+        waits.append(watched.retry_at - 1000.0)
     assert waits == [0.5, 1, 2, 4, 8, 16, 32, 60, 60, 60]
-    ward = running()
-    crash(ward, 5000, 1000.0)
-    assert ward.retry_at == 1000.0 + LONGEST_WAIT_SECONDS
+    watched = running()
+    crash(watched, 5000, 1000.0)
+    assert watched.retry_at == 1000.0 + LONGEST_WAIT_SECONDS
 
 
-def test_who_lives_long_enough_has_nothing_held_against_it() -> None:
-    """After ten steady seconds the next crash is the first one again, whether or not it was heard."""
+def test_a_long_run_resets_the_count_of_crashes() -> None:
+    """After ten seconds the next crash counts as the first one, with or without a heartbeat."""
     for heard in (True, False):
-        ward = running()
-        crash(ward, QUICK_TRIES, 1000.0)
-        ward.started(7, 1000.0)
+        watched = running()
+        crash(watched, QUICK_TRIES, 1000.0)
+        watched.on_start(7, 1000.0)
         if heard:
-            ward.spoke(7, 1000.0 + STEADY_SECONDS)
-        assert not ward.died("exit status 1", crashed=True, now=1000.0 + STEADY_SECONDS)
-        assert ward.crashes == 1
+            watched.on_heartbeat(7, 1000.0 + STEADY_SECONDS)
+        assert not watched.on_death("exit status 1", crashed=True, now=1000.0 + STEADY_SECONDS)
+        assert watched.crashes == 1
 
 
-def test_the_first_word_after_a_failure_is_a_recovery() -> None:
-    """It is told once; a further word, or a word that no failure went before, is nothing special."""
-    ward = running()
-    assert not ward.spoke(1, 1000.0)
-    crash(ward, QUICK_TRIES + 1, 1000.0)
-    assert not ward.spoke(102, 1000.1), "a word from before the end is no recovery"
-    ward.retry_at = None
-    ward.started(200, 1001.0)
-    assert (ward.life, ward.is_heard) == ("failed", False), "that it was started is no recovery yet"
-    assert ward.spoke(200, 1001.1)
-    assert (ward.life, ward.is_heard) == ("running", True)
-    assert not ward.spoke(200, 1002.0)
+def test_the_first_heartbeat_after_a_failure_is_a_recovery() -> None:
+    """It is reported once; a further heartbeat, or one without a failure before it, is not."""
+    watched = running()
+    assert not watched.on_heartbeat(1, 1000.0)
+    crash(watched, QUICK_TRIES + 1, 1000.0)
+    assert not watched.on_heartbeat(102, 1000.1), "a word from before the end is no recovery"
+    watched.retry_at = None
+    watched.on_start(200, 1001.0)
+    assert (watched.life, watched.is_heard) == ("failed", False), "that it was started is no recovery yet"
+    assert watched.on_heartbeat(200, 1001.1)
+    assert (watched.life, watched.is_heard) == ("running", True)
+    assert not watched.on_heartbeat(200, 1002.0)
 
 
-def test_a_word_of_a_process_that_has_gone_counts_for_nothing() -> None:
-    """What a predecessor said last must not pass for its successor's sign of life."""
-    ward = running()
-    ward.started(2, 1001.0)
-    assert not ward.spoke(1, 1001.5)
-    assert (ward.heard, ward.is_heard, ward.life) == (1001.0, False, "restarting")
+def test_a_heartbeat_of_an_earlier_process_is_ignored() -> None:
+    """The last heartbeat of a predecessor is no sign of life of its successor."""
+    watched = running()
+    watched.on_start(2, 1001.0)
+    assert not watched.on_heartbeat(1, 1001.5)
+    assert (watched.heard, watched.is_heard, watched.life) == (1001.0, False, "restarting")
 
 
-def test_who_is_held_back_is_tried_again_when_its_time_has_come_and_not_before() -> None:
-    """Until then nothing is done about it, however silent it is."""
-    ward = running()
-    crash(ward, QUICK_TRIES + 1, 1000.0)
-    assert ward.todo(1000.49, WATCHDOG) is None
-    assert ward.silent_seconds(1e6) == 0
-    assert ward.todo(1000.5, WATCHDOG) == "start"
-    assert ward.todo(2000.0, WATCHDOG) == "start", "one that could not be started yet is tried again"
+def test_a_process_that_is_held_back_is_started_at_its_time() -> None:
+    """Until then nothing is done, however long it is silent."""
+    watched = running()
+    crash(watched, QUICK_TRIES + 1, 1000.0)
+    assert watched.next_action(1000.49, WATCHDOG) is None
+    assert watched.silent_seconds(1e6) == 0
+    assert watched.next_action(1000.5, WATCHDOG) == "start"
+    assert watched.next_action(2000.0, WATCHDOG) == "start", (
+        "one that could not be started yet is tried again"
+    )
 
 
-def test_who_was_stopped_stays_stopped() -> None:
-    """A person wanted it so: it is not silent, not killed, not started, and its crashes are forgotten."""
-    ward = running()
-    crash(ward, QUICK_TRIES, 1000.0)
-    ward.started(7, 1000.0)
-    ward.stopped()
-    assert (ward.life, ward.pid, ward.crashes) == ("stopped", None, 0)
-    assert all(ward.todo(1000.0 + 10**power, WATCHDOG) is None for power in range(8))
+def test_a_stopped_process_stays_stopped() -> None:
+    """It does not count as silent, it is neither killed nor started, and its crashes are forgotten."""
+    watched = running()
+    crash(watched, QUICK_TRIES, 1000.0)
+    watched.on_start(7, 1000.0)
+    watched.on_stop()
+    assert (watched.life, watched.pid, watched.crashes) == ("stopped", None, 0)
+    assert all(watched.next_action(1000.0 + 10**power, WATCHDOG) is None for power in range(8))
 
 
 def test_being_held_back_is_not_being_stopped() -> None:
-    """The steward itself has supervisord stop who fails; that does not end its care."""
-    ward = running()
-    crash(ward, QUICK_TRIES + 1, 1000.0)
-    ward.stopped()
-    assert ward.life == "failed"
-    assert ward.todo(1000.5, WATCHDOG) == "start"
+    """The steward itself stops a process that fails, and still starts it again later."""
+    watched = running()
+    crash(watched, QUICK_TRIES + 1, 1000.0)
+    watched.on_stop()
+    assert watched.life == "failed"
+    assert watched.next_action(1000.5, WATCHDOG) == "start"
 
 
-def test_who_is_started_by_hand_while_held_back_is_heard_at_once() -> None:
-    """Once its stop was seen, a start can only be somebody's wish: it need not wait for its next try."""
-    ward = running()
-    crash(ward, QUICK_TRIES + 8, 1000.0)
-    ward.stopped()
-    ward.started(300, 1001.0)
-    assert ward.spoke(300, 1001.1)
-    assert (ward.life, ward.retry_at) == ("running", None)
+def test_a_start_by_hand_ends_the_pause() -> None:
+    """A start after the reported stop comes from a person, so the pause ends."""
+    watched = running()
+    crash(watched, QUICK_TRIES + 8, 1000.0)
+    watched.on_stop()
+    watched.on_start(300, 1001.0)
+    assert watched.on_heartbeat(300, 1001.1)
+    assert (watched.life, watched.retry_at) == ("running", None)
 
 
-def test_who_is_silent_is_asked_first_and_killed_then() -> None:
-    """Asked after half the watchdog's time, now and then, and killed when all of it has gone by."""
-    ward = running(1000.0)
-    assert ward.todo(1001.4, WATCHDOG) is None
-    assert ward.todo(1001.5, WATCHDOG) == "ask"
-    assert ward.todo(1001.75, WATCHDOG) is None, "asked a moment ago"
-    assert ward.todo(1002.25, WATCHDOG) == "ask"
-    assert ward.todo(1003.0, WATCHDOG) == "kill"
+def test_a_silent_process_is_asked_first_and_then_killed() -> None:
+    """It is asked after half of the watchdog's time, several times, and killed after all of it."""
+    watched = running(1000.0)
+    assert watched.next_action(1001.4, WATCHDOG) is None
+    assert watched.next_action(1001.5, WATCHDOG) == "ask"
+    assert watched.next_action(1001.75, WATCHDOG) is None, "asked a moment ago"
+    assert watched.next_action(1002.25, WATCHDOG) == "ask"
+    assert watched.next_action(1003.0, WATCHDOG) == "kill"
 
 
-def test_an_answer_ends_the_suspicion() -> None:
-    """Who answers when asked has all of the watchdog's time again."""
-    ward = running(1000.0)
-    assert ward.todo(1001.5, WATCHDOG) == "ask"
-    ward.spoke(1, 1001.6)
-    assert ward.todo(1004.5, WATCHDOG) == "ask"
-    assert ward.todo(1004.6, WATCHDOG) == "kill"
+def test_an_answer_starts_the_watchdog_anew() -> None:
+    """A process that answers has all of the watchdog's time again."""
+    watched = running(1000.0)
+    assert watched.next_action(1001.5, WATCHDOG) == "ask"
+    watched.on_heartbeat(1, 1001.6)
+    assert watched.next_action(1004.5, WATCHDOG) == "ask"
+    assert watched.next_action(1004.6, WATCHDOG) == "kill"
 
 
-def test_who_has_not_spoken_yet_has_three_times_as_long() -> None:
-    """A first word may take its time: imports, a slow disk, hardware that must be found."""
-    ward = Ward("toaster")
-    ward.started(1, 1000.0)
-    assert ward.todo(1000.0 + START_FACTOR * WATCHDOG - 0.1, WATCHDOG) == "ask"
-    assert ward.todo(1000.0 + START_FACTOR * WATCHDOG, WATCHDOG) == "kill"
+def test_the_first_heartbeat_may_take_three_times_as_long() -> None:
+    """A start takes longer: imports, a slow disk, hardware that must be found."""
+    watched = WatchedProcess("toaster")
+    watched.on_start(1, 1000.0)
+    assert watched.next_action(1000.0 + START_FACTOR * WATCHDOG - 0.1, WATCHDOG) == "ask"
+    assert watched.next_action(1000.0 + START_FACTOR * WATCHDOG, WATCHDOG) == "kill"
 
 
-def test_a_machine_that_stood_still_is_nobodys_fault() -> None:
-    """Excused, a process has all of its time again; and what was heard later is not forgotten for it."""
-    ward = running(1000.0)
-    ward.excuse(1100.0)
-    assert ward.todo(1101.0, WATCHDOG) is None
-    ward.spoke(1, 1102.0)
-    ward.excuse(1101.0)
-    assert ward.heard == 1102.0
+def test_a_standstill_of_the_machine_is_forgiven() -> None:
+    """A process has all of its time again, and a later heartbeat is not forgotten."""
+    watched = running(1000.0)
+    watched.forgive_silence(1100.0)
+    assert watched.next_action(1101.0, WATCHDOG) is None
+    watched.on_heartbeat(1, 1102.0)
+    watched.forgive_silence(1101.0)
+    assert watched.heard == 1102.0
 
 
-class Life(RuleBasedStateMachine):
-    """A process and whatever can happen to it, against the few sentences that must always hold."""
+class WatchedProcessMachine(RuleBasedStateMachine):
+    """All that can happen to a process, in any order, against the few rules that must always hold."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.ward = Ward("toaster")
+        self.watched = WatchedProcess("toaster")
         self.now = 1000.0
         self.pid = 0
         self.in_a_row = 0
@@ -196,76 +198,76 @@ class Life(RuleBasedStateMachine):
     def wait(self, seconds: float) -> None:
         self.now += seconds
 
-    @precondition(lambda self: self.ward.pid is None and self.ward.retry_at is None)
+    @precondition(lambda self: self.watched.pid is None and self.watched.retry_at is None)
     @rule()
     def start(self) -> None:
         self.pid += 1
         self.born = self.now
-        self.ward.started(self.pid, self.now)
+        self.watched.on_start(self.pid, self.now)
 
-    @precondition(lambda self: self.ward.pid is not None)
+    @precondition(lambda self: self.watched.pid is not None)
     @rule()
-    def speak(self) -> None:
-        failed = self.ward.life == "failed"
-        assert self.ward.spoke(self.pid, self.now) == failed
-        assert self.ward.life == "running"
+    def beat(self) -> None:
+        failed = self.watched.life == "failed"
+        assert self.watched.on_heartbeat(self.pid, self.now) == failed
+        assert self.watched.life == "running"
         self._steady()
 
-    @precondition(lambda self: self.ward.pid is not None)
+    @precondition(lambda self: self.watched.pid is not None)
     @rule()
-    def be_killed(self) -> None:
+    def kill(self) -> None:
         self._steady()
-        assert not self.ward.died("terminated by SIGKILL", crashed=False, now=self.now)
-        assert self.ward.life == "restarting"
+        assert not self.watched.on_death("terminated by SIGKILL", crashed=False, now=self.now)
+        assert self.watched.life == "restarting"
 
-    @precondition(lambda self: self.ward.pid is not None)
+    @precondition(lambda self: self.watched.pid is not None)
     @rule()
     def crash(self) -> None:
         self._steady()
         self.in_a_row += 1
-        held = self.ward.died("exit status 1", crashed=True, now=self.now)
+        held = self.watched.on_death("exit status 1", crashed=True, now=self.now)
         assert held == (self.in_a_row > 2)
         if held:
-            assert self.ward.retry_at is not None
-            wait = self.ward.retry_at - self.now
+            assert self.watched.retry_at is not None
+            wait = self.watched.retry_at - self.now
             assert 0.49 < wait < 60.01
             assert abs(wait - min(60, 0.5 * 2 ** min(20, self.in_a_row - 3))) < 0.01
 
-    @precondition(lambda self: self.ward.pid is not None)
+    @precondition(lambda self: self.watched.pid is not None)
     @rule()
-    def be_stopped(self) -> None:
-        self.ward.stopped()
+    def stop(self) -> None:
+        self.watched.on_stop()
         self.in_a_row = 0
-        assert self.ward.life == "stopped"
+        assert self.watched.life == "stopped"
 
     @rule()
-    def look(self) -> None:
-        silence, held = self.ward.silent_seconds(self.now), self.ward.retry_at
-        match self.ward.todo(self.now, WATCHDOG):
+    def tick(self) -> None:
+        silence, held = self.watched.silent_seconds(self.now), self.watched.retry_at
+        match self.watched.next_action(self.now, WATCHDOG):
             case "kill":
-                assert self.ward.pid is not None
+                assert self.watched.pid is not None
                 assert silence >= WATCHDOG
             case "ask":
                 assert WATCHDOG / 2 <= silence < WATCHDOG
             case "start":
                 assert held is not None
                 assert self.now >= held
-                self.ward.retry_at = None
+                self.watched.retry_at = None
             case None:
                 assert silence < WATCHDOG
 
     @invariant()
     def a_process_that_does_not_run_is_not_silent(self) -> None:
-        assert self.ward.pid is not None or self.ward.silent_seconds(self.now + 1e6) == 0
+        assert self.watched.pid is not None or self.watched.silent_seconds(self.now + 1e6) == 0
 
     @invariant()
-    def who_is_held_back_has_failed(self) -> None:
-        assert self.ward.retry_at is None or self.ward.life == "failed"
+    def a_process_that_is_held_back_has_failed(self) -> None:
+        assert self.watched.retry_at is None or self.watched.life == "failed"
 
     def _steady(self) -> None:
         if self.now - self.born >= STEADY_SECONDS:
             self.in_a_row = 0
 
 
-TestLife = Life.TestCase
+TestLife = WatchedProcessMachine.TestCase
 TestLife.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)

@@ -1,45 +1,43 @@
-"""How far another host's clock is from our steady time, learned by asking it. Pure.
+"""The offset between another host's clock and the steady clock of this machine, learned from replies. Pure.
 
-A question that left at `sent` and whose answer came at `heard` was answered in between; the answer
-says when, by the other's clock (`there`). So what has to be added to a moment of theirs to have it
-in our steady time lies between `sent - there` and `heard - there` (F. Cristian, "Probabilistic clock
-synchronization", Distributed Computing 3, 1989). Each answer narrows that. Clocks drift, so what is
-known grows wider with time; and an answer that does not fit says that theirs was set. Ours may be
-set at any time: a steady second is a second.
+A request leaves at `sent` and its reply arrives at `received`, both in steady seconds. The reply carries
+`remote`, the time of the other clock in between. So the offset, which turns a time of that clock into
+steady seconds, lies between `sent - remote` and `received - remote` (F. Cristian, "Probabilistic clock
+synchronization", Distributed Computing 3, 1989).
+
+Each reply narrows these bounds. Clocks drift, so the bounds grow wider with time. A reply outside the
+bounds shows that the other clock was set. This host's own clock may be set at any time: steady seconds
+do not change with it.
 """
 
 DRIFT = 1e-4
-"""How many seconds a second two clocks may drift apart: twice 50 parts in a million."""
+"""Seconds that two clocks may drift apart in a second: twice 50 parts in a million."""
 
 
-class Offset:
-    """What has to be added to a moment of another host to have it in steady seconds of ours."""
+class ClockOffset:
+    """The seconds that must be added to a time of the other clock to get steady seconds of this machine."""
 
     def __init__(self) -> None:
         self._low = self._high = self._sent = 0.0
-        self._learned: float | None = None
-        """When it was learned last."""
+        self._updated: float | None = None
+        """When the last reply arrived."""
 
-    def learn(self, sent: float, there: float, heard: float) -> None:
-        """Take an answer: when it was asked for and came in steady seconds, and what their clock said."""
-        low, high = sent - there, heard - there
-        if self._learned is not None:
-            wider = (heard - self._sent) * DRIFT  # nobody knows when after that it was answered
-            both = max(low, self._low - wider), min(high, self._high + wider)
+    def update(self, sent: float, remote: float, received: float) -> None:
+        """Learn from a reply: `sent` and `received` are steady seconds, `remote` is the time in the reply."""
+        low, high = sent - remote, received - remote
+        if self._updated is not None:
+            # The reply before was written at an unknown time after it was requested.
+            drift = (received - self._sent) * DRIFT
+            both = max(low, self._low - drift), min(high, self._high + drift)
             if both[0] <= both[1]:
                 low, high = both
-        self._low, self._high, self._sent, self._learned = low, high, sent, heard
+        self._low, self._high, self._sent, self._updated = low, high, sent, received
 
-    def age(self, now: float) -> float:
-        """Say for how many seconds nothing was learned; without end while nothing ever was."""
-        return float("inf") if self._learned is None else now - self._learned
+    def age_seconds(self, steady: float) -> float:
+        """Return the seconds since the last reply; infinity before the first."""
+        return float("inf") if self._updated is None else steady - self._updated
 
     @property
     def seconds(self) -> float:
-        """Give the offset."""
+        """Return the best estimate of the offset."""
         return (self._low + self._high) / 2
-
-    @property
-    def error_seconds(self) -> float:
-        """Say how wrong it can be, when something has just been learned."""
-        return (self._high - self._low) / 2

@@ -1,72 +1,86 @@
-"""When this host's clock was set, so that what it said before is not taken for what it says now. Pure.
+"""When a clock was set, so that the times which it wrote before can be corrected. Pure.
 
-A small computer without a clock of its own starts with a time long past, and is right once it has a
-network. What was pressed there before was written down by the wrong time. So the stretches between
-two settings are remembered: which moments each had, and how far the clock was from the present one.
+A small computer without a battery clock starts with a time long past, and gets the right time from the
+network. A press before that is written down with the wrong time. So the exchange remembers the periods
+between two settings: which times the clock showed, and how far it was from the present one.
 """
 
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 from msgspec.structs import replace
 
-LEAST_SECONDS = 1.0
+MIN_STEP_SECONDS = 1.0
 """A clock that was set by less counts as not set."""
-LATE_SECONDS = 1.5
-"""How late it may be seen that it was set; it is looked at once a second."""
-MOST = 8
+NOTICE_SECONDS = 1.5
+"""How long after it was set a clock may still be taken for not set: it is checked once a second."""
+MAX_PERIODS = 8
 
 
-class Stretch(Struct, frozen=True):
-    """A time over which a clock was not set."""
+class ClockPeriod(Struct, frozen=True):
+    """A period in which a clock was not set."""
 
     begin: float
-    """What it showed first, in Unix seconds; and then `end` last."""
+    """The time that it showed first, in Unix seconds."""
     end: float
-    ahead: float
-    """Unix seconds that it showed, less the steady seconds of the machine."""
+    """The time that it showed last, in Unix seconds."""
+    ahead_seconds: float = field(name="ahead")
+    """The Unix time that it showed, minus the steady seconds of the machine."""
 
 
-Stretches = Annotated[tuple[Stretch, ...], Meta(max_length=MOST)]
+ClockPeriods = Annotated[tuple[ClockPeriod, ...], Meta(max_length=MAX_PERIODS)]
 
 
-class Past(Struct, frozen=True, kw_only=True):
-    """What is remembered of a clock, since the machine started."""
+class ClockHistory(Struct, frozen=True, kw_only=True):
+    """The settings of this host's clock since the machine started; remembered across a crash."""
 
-    machine: str
-    """Which start of the machine that was."""
-    now: Stretch
-    """The stretch that goes on; its end is not kept."""
-    before: Stretches = ()
-
-
-def look(past: Past | None, machine: str, wall: float, steady: float) -> Past:
-    """Look at the clock: give what is known by now, which is new only when it was set."""
-    ahead = wall - steady
-    if past is None or past.machine != machine:
-        return Past(machine=machine, now=Stretch(wall, wall, ahead))
-    if abs(ahead - past.now.ahead) < LEAST_SECONDS:
-        return past
-    over = replace(past.now, end=steady + past.now.ahead)
-    return replace(past, now=Stretch(wall, wall, ahead), before=(*past.before, over)[-MOST:])
+    machine_boot: str = field(name="machine")
+    """Identifies the start of the machine."""
+    current: ClockPeriod = field(name="now")
+    """The period that still lasts; its `end` is not kept up to date."""
+    earlier: ClockPeriods = field(default=(), name="before")
 
 
-def told(past: Past) -> Stretches:
-    """Give the stretches that are over, each by how far the clock was ahead of the present one."""
-    return tuple(replace(over, ahead=over.ahead - past.now.ahead) for over in past.before)
+def update_history(
+    history: ClockHistory | None, machine_boot: str, wall: float, steady: float
+) -> ClockHistory:
+    """Return the history after a look at the clock; the same object unless the clock was set.
 
-
-def corrected(moment: float, stretches: Stretches, there: float) -> float:
-    """Give what the other's present clock would have said at a moment that it wrote; `there` is its now.
-
-    Where a clock was set back, some times came twice: of these it is the later one.
+    `wall` is the Unix time that the clock shows, `steady` the steady seconds of the machine.
     """
-    if not stretches:
+    ahead_seconds = wall - steady
+    if history is None or history.machine_boot != machine_boot:
+        return ClockHistory(machine_boot=machine_boot, current=ClockPeriod(wall, wall, ahead_seconds))
+    if abs(ahead_seconds - history.current.ahead_seconds) < MIN_STEP_SECONDS:
+        return history
+    ended = replace(history.current, end=steady + history.current.ahead_seconds)
+    return replace(
+        history,
+        current=ClockPeriod(wall, wall, ahead_seconds),
+        earlier=(*history.earlier, ended)[-MAX_PERIODS:],
+    )
+
+
+def relative_periods(history: ClockHistory) -> ClockPeriods:
+    """Return the periods that have ended, with `ahead_seconds` relative to the present clock."""
+    now_ahead_seconds = history.current.ahead_seconds
+    return tuple(
+        replace(period, ahead_seconds=period.ahead_seconds - now_ahead_seconds) for period in history.earlier
+    )
+
+
+def correct(moment: float, periods: ClockPeriods, remote_now: float) -> float:
+    """Return what the present clock of the other host would have shown at a time that it wrote.
+
+    `remote_now` is the present time of that clock. When a clock is set back, it shows some times twice:
+    of these, the later one is meant.
+    """
+    if not periods:
         return moment
-    last = stretches[-1]
-    if last.end - last.ahead - LATE_SECONDS <= moment <= there:
+    last = periods[-1]
+    if last.end - last.ahead_seconds - NOTICE_SECONDS <= moment <= remote_now:
         return moment
-    for over in reversed(stretches):
-        if over.begin <= moment <= over.end:
-            return moment - over.ahead
+    for period in reversed(periods):
+        if period.begin <= moment <= period.end:
+            return moment - period.ahead_seconds
     return moment

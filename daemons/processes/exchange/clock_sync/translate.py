@@ -1,9 +1,11 @@
-"""What a device of another host says, told in the time of this one. Pure.
+"""Translates the messages of a device of another host into the time of this host. Pure.
 
-Its moments are of another clock. Rules act once on a moment, so one that is heard again, after any
-restart and with the clocks further apart by then, must be the same moment here: what was made of
-each is remembered as long as the device still tells of it. So it is with its lives, which are
-counted by that clock too: should it come to this host, the next one has to be later here as well.
+Rules act once on each change time. A state may be received again after a restart, when the two clocks
+are further apart. The same change must then have the same time here. So the translator remembers the
+translation of each change time for as long as the device still reports it.
+
+Boot numbers are counted by the other clock too, and are translated in the same way: when a device
+moves to this host, its next boot must be greater here as well.
 """
 
 from collections.abc import Callable
@@ -13,102 +15,113 @@ from msgspec.structs import replace
 
 from daemons.bus.message import TICK_SECONDS, Heartbeat, Moment, Scalar, State
 
-IS_MOMENT = ("_at", "_since")
-"""How the names of fields end whose values are moments."""
+TIME_SUFFIXES = ("_at", "_since")
+"""A field whose name ends with one of these holds a time."""
+
+ToLocal = Callable[[float], float]
+"""Returns a time of the other host as the time of this host, both in Unix seconds."""
 
 
-class Memory(Struct, frozen=True):
-    """What is remembered of a device over a crash."""
+class TranslationMemory(Struct, frozen=True):
+    """The translations of one device; remembered across a crash."""
 
     host: str
     times: tuple[tuple[float, float], ...] = ()
-    """Moments of theirs, each with what it is in our time; in order."""
+    """Each change time of the other host, with its translation; in order."""
     boot: tuple[int, int] | None = None
-    """The same of its life."""
+    """The boot number of the other host, with its translation."""
 
 
-class Echo:
-    """Knows the moments of one device."""
+class StateTranslator:
+    """Translates the times of one device."""
 
-    def __init__(self, memory: Memory) -> None:
+    def __init__(self, memory: TranslationMemory) -> None:
         self.memory = memory
-        self._is_new_here = True
-        """Whether nothing was heard since the way is open: then any life may be the present one."""
+        self._is_after_cut = True
+        """Whether no message was received since the link was opened: then any boot may be the present one."""
 
-    def lose(self) -> None:
-        """Take it that what happens there is not heard from now on."""
-        self._is_new_here = True
+    def on_link_cut(self) -> None:
+        """Note that messages may be missed from now on."""
+        self._is_after_cut = True
 
-    def is_news(self, heard: State | Heartbeat) -> bool:
-        """Tell whether there is a moment in what it says that was not heard before."""
+    def has_new_times(self, received: State | Heartbeat) -> bool:
+        """Return whether a message has a boot or a change time that has no translation yet."""
         boot = self.memory.boot
-        if boot is None or heard.boot != boot[0]:
+        if boot is None or received.boot != boot[0]:
             return True
-        return isinstance(heard, State) and not moments(heard) <= dict(self.memory.times).keys()
+        return isinstance(received, State) and not change_times(received) <= dict(self.memory.times).keys()
 
-    def beat(self, heard: Heartbeat, ours: Callable[[float], float], now: float) -> Heartbeat:
-        """Give a sign of life in our time; see `translate`."""
-        return replace(heard, at=min(ours(heard.at), now), boot=self._life(heard.boot, ours, now))
+    def translate_heartbeat(self, received: Heartbeat, to_local: ToLocal, now: float) -> Heartbeat:
+        """Return a heartbeat in the time of this host; `now` is that time in Unix seconds."""
+        boot = self._translate_boot(received.boot, to_local, now)
+        return replace(received, at=min(to_local(received.at), now), boot=boot)
 
-    def translate(self, state: State, ours: Callable[[float], float], now: float) -> State:
-        """Give a state in our time, and remember its moments; `ours` gives a moment of theirs in it.
+    def translate_state(self, state: State, to_local: ToLocal, now: float) -> State:
+        """Return a state in the time of this host, and remember its change times.
 
-        No moment is later than `now`, but their order is kept: a clock that was set between two of
-        them, theirs or ours, does not put the second before the first.
+        No time is later than `now` (Unix seconds), but their order is kept: when a clock was set between
+        two changes, on either host, the second change does not get a time before the first.
         """
         known = dict(self.memory.times)
-        made: dict[float, float] = {}
+        translate_errors: dict[float, float] = {}
         last = 0.0
-        for moment in sorted(moments(state)):
+        for moment in sorted(change_times(state)):
             found = known.get(moment)
-            last = max(min(ours(moment), now), last + TICK_SECONDS) if found is None else found
-            made[moment] = last
-        boot = self._life(state.boot, ours, now)
-        self.memory = replace(self.memory, times=tuple(made.items()))
+            last = max(min(to_local(moment), now), last + TICK_SECONDS) if found is None else found
+            translate_errors[moment] = last
+        boot = self._translate_boot(state.boot, to_local, now)
+        self.memory = replace(self.memory, times=tuple(translate_errors.items()))
 
-        def moment_of(theirs: float) -> float:
-            return made.get(theirs, max(0.0, min(ours(theirs), now)))
+        def translate_time(moment: float) -> float:
+            return translate_errors.get(moment, max(0.0, min(to_local(moment), now)))
 
-        def fields(shown: dict[str, Scalar]) -> dict[str, Scalar]:
+        def translate_fields(fields: dict[str, Scalar]) -> dict[str, Scalar]:
             return {
-                name: moment_of(value)
-                if name.endswith(IS_MOMENT) and isinstance(value, int | float) and not isinstance(value, bool)
+                name: translate_time(value)
+                if name.endswith(TIME_SUFFIXES)
+                and isinstance(value, int | float)
+                and not isinstance(value, bool)
                 else value
-                for name, value in shown.items()
+                for name, value in fields.items()
             }
 
-        def turned(when: dict[str, float]) -> dict[str, float]:
-            return {name: moment_of(moment) for name, moment in when.items()}
+        def translate_turned(turned: dict[str, float]) -> dict[str, float]:
+            return {name: translate_time(moment) for name, moment in turned.items()}
 
         past = tuple(
-            Moment(state=fields(was.state), turned=turned(was.turned), cause=was.cause) for was in state.past
+            Moment(
+                state=translate_fields(before.state),
+                turned=translate_turned(before.turned),
+                cause=before.cause,
+            )
+            for before in state.past
         )
         return replace(
             state,
             boot=boot,
-            at=max(0.0, min(ours(state.at), now)),  # no rule acts on it, and nothing is said in the future
-            since=moment_of(state.since),
-            state=fields(state.state),
-            turned=turned(state.turned),
+            at=max(0.0, min(to_local(state.at), now)),  # no rule acts on `at`, so it is not remembered
+            since=translate_time(state.since),
+            state=translate_fields(state.state),
+            turned=translate_turned(state.turned),
             past=past,
         )
 
-    def _life(self, theirs: int, ours: Callable[[float], float], now: float) -> int:
-        """Give a life of theirs as one of ours: the same each time, and a later one later."""
+    def _translate_boot(self, remote: int, to_local: ToLocal, now: float) -> int:
+        """Return a boot number of the other host as one of this host: always the same one, and in order."""
         known = self.memory.boot
         if known is None:
-            made = int(min(ours(theirs / 1000), now) * 1000)
-        elif theirs == known[0]:
-            made = known[1]
-        elif theirs < known[0] and not self._is_new_here:
-            return known[1] - 1  # what comes late, of a life that has ended
+            local = int(min(to_local(remote / 1000), now) * 1000)
+        elif remote == known[0]:
+            local = known[1]
+        elif remote < known[0] and not self._is_after_cut:
+            return known[1] - 1  # a late message of a process that has ended
         else:
-            made = max(int(min(ours(theirs / 1000), now) * 1000), known[1] + 1)
-        self._is_new_here = False
-        self.memory = replace(self.memory, boot=(theirs, made))
-        return made
+            local = max(int(min(to_local(remote / 1000), now) * 1000), known[1] + 1)
+        self._is_after_cut = False
+        self.memory = replace(self.memory, boot=(remote, local))
+        return local
 
 
-def moments(state: State) -> set[float]:
-    """Give the moments that rules act on."""
-    return {*state.turned.values(), *(moment for was in state.past for moment in was.turned.values())}
+def change_times(state: State) -> set[float]:
+    """Return the times that rules act on."""
+    return {*state.turned.values(), *(moment for before in state.past for moment in before.turned.values())}

@@ -1,4 +1,4 @@
-"""The mirror's page: what it is about. The Python here serves it; what is in static/ is the browser's."""
+"""The mirror's page: what its parts share. The Python code here serves it; static/ is for the browser."""
 
 from msgspec import Struct
 
@@ -6,13 +6,13 @@ from daemons.bus.presence import PresenceTable
 from daemons.config.roster import Peer
 from daemons.config.tables import Settings
 from daemons.kinds.mirror import Options
-from daemons.processes.mirror.page.changes import Board
-from daemons.processes.mirror.page.counters import Tally
+from daemons.processes.mirror.page.changes import ChangeLog
+from daemons.processes.mirror.page.counters import Counters
 from daemons.runtime.log import Log
 
 
-class Subject(Struct, frozen=True):
-    """What the page is about: all that it reads, and writes nothing of."""
+class PageContext(Struct, frozen=True):
+    """Everything that the page reads; the mirror writes it, and the page changes only the counters."""
 
     mirror: str
     """The mirror's own name."""
@@ -21,19 +21,19 @@ class Subject(Struct, frozen=True):
     options: Options
     peers: dict[str, Peer]
     services: tuple[str, ...]
-    board: Board
+    changes: ChangeLog
     table: PresenceTable
-    tally: Tally
+    counters: Counters
     log: Log
     host: str | None = None
-    """Which host this is, in a house of several."""
+    """The name of this host, in a house of several."""
 
     def pids(self) -> dict[str, int]:
-        """Give the PID of each process that runs on this host."""
-        latest = self.board.latest()[1]
-        here = [name for name in latest if not self.is_elsewhere(name)]
-        return {name: pid for name in here if (pid := latest[name].standing["pid"])}
+        """Return the PID of each process that runs on this host."""
+        latest = self.changes.latest()[1]
+        local = [name for name in latest if not self.is_elsewhere(name)]
+        return {name: pid for name in local if (pid := latest[name].status.pid)}
 
     def is_elsewhere(self, name: str) -> bool:
-        """Tell whether a device has no process on this host."""
+        """Return whether a device has no process on this host."""
         return name in self.peers and self.peers[name].is_elsewhere(self.host)

@@ -1,65 +1,66 @@
-"""What the mirror shows, numbered: one thread puts it up, another reads it off for every client.
+"""The log of changes that every client of the page reads: a ring buffer with numbered entries.
 
-Each change gets the next number and stays until 4,096 newer ones have come. A reader keeps the
-number that it has read, so that no reader costs memory and none can slow another: who fell
-behind takes the latest of each process instead, and who comes back goes on where it was.
+The mirror's thread appends, and the page's thread reads. Each reader keeps the number of the last
+change that it has read. So a reader costs no memory and cannot slow another. A reader that has fallen
+behind the ring buffer reads the latest change of each process instead.
 """
 
 from collections import deque
 from collections.abc import Callable
 from itertools import islice
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-HELD = 4096
-"""How many changes are held."""
+from daemons.bus.status import ProcessStatus
+
+CAPACITY = 4096
+"""How many changes the log holds."""
 
 
-class Change(NamedTuple):
-    """Something that became known of one process."""
+class StatusChange(NamedTuple):
+    """A change of the status of one process."""
 
     number: int
     device: str
-    heard: bool
-    """Whether a state of its own led here, not what others found out about it."""
-    standing: dict[str, Any]
-    """All that is known of it; docs/page.md lists the fields. Nobody changes it any more."""
-    moment: float
-    """When it was put up, in the mirror's seconds."""
+    is_own_state: bool
+    """Whether the process itself published a state; if not, something else became known of it."""
+    status: ProcessStatus
+    at_uptime: float
+    """When the change was appended, in the mirror's steady seconds."""
 
 
-class Board:
-    """The changes, and the latest of each process."""
+class ChangeLog:
+    """The latest changes in order, and the latest change of each process."""
 
-    def __init__(self, held: int = HELD) -> None:
-        self._changes: deque[Change] = deque(maxlen=held)
-        self._latest: dict[str, Change] = {}
+    def __init__(self, capacity: int = CAPACITY) -> None:
+        self._changes: deque[StatusChange] = deque(maxlen=capacity)
+        self._latest: dict[str, StatusChange] = {}
         self._number = 0
         self._lock = Lock()
-        self.wake: Callable[[], None] = lambda: None
-        """Called, in the writer's thread, whenever something was put up."""
+        self.on_append: Callable[[], None] = lambda: None
+        """Called in the writer's thread after each new change."""
 
-    def put(self, device: str, standing: dict[str, Any], moment: float, *, heard: bool) -> None:
-        """Put up what is known of a process now."""
+    def append(self, device: str, status: ProcessStatus, at_uptime: float, *, is_own_state: bool) -> None:
+        """Append the new status of a process."""
         with self._lock:
             self._number += 1
-            change = Change(self._number, device, heard, standing, moment)
+            change = StatusChange(self._number, device, is_own_state, status, at_uptime)
             self._changes.append(change)
             self._latest[device] = change
-        self.wake()
+        self.on_append()
 
-    def latest(self) -> tuple[int, dict[str, Change]]:
-        """Give the number of the last change, and the latest of each process, as one."""
+    def latest(self) -> tuple[int, dict[str, StatusChange]]:
+        """Return the number of the last change and the latest change of each process, in one snapshot."""
         with self._lock:
             return self._number, dict(self._latest)
 
     @property
     def number(self) -> int:
-        """Give the number of the last change."""
+        """Return the number of the last change."""
         return self._number
 
-    def after(self, number: int) -> list[Change] | None:
-        """Give every change after that one, in order; nothing at all when not all of them are held."""
+    def after(self, number: int) -> list[StatusChange] | None:
+        """Return all changes after a number, in order, or None if some of them are no longer held."""
         with self._lock:
             missing = self._number - number
             if missing < 0 or missing > len(self._changes):

@@ -1,77 +1,76 @@
-"""The house as the page tells it, in the documents of docs/page.md; made from what the mirror knows."""
+"""Encodes the documents that docs/page.md describes, from what the mirror knows."""
 
 import time
 from typing import Any
 
 import msgspec
+from msgspec.structs import asdict, replace
 
-from daemons.config.loader import find_kind
-from daemons.processes.mirror.page import Subject
-from daemons.processes.mirror.page.changes import Change
+from daemons.bus.status import ProcessStatus
+from daemons.config.loader import kind_or_none
+from daemons.processes.mirror.page import PageContext
+from daemons.processes.mirror.page.changes import StatusChange
+from daemons.processes.mirror.page.schemas import DeviceDocument, DeviceInfo, HouseDocument, HouseInfo
 from daemons.runtime.clock import uptime
-from daemons.values import describe
+from daemons.values import describe_type
 
 encode = msgspec.json.Encoder().encode
-LONGEST_NUMBER = 16
-"""Digits; more than any mirror counts to."""
+MAX_CURSOR_DIGITS = 16
+"""No mirror counts further."""
 
 
-class Portrait:
-    """Words what is known; every age is as of the moment of telling."""
+class DocumentEncoder:
+    """Encodes documents; every age in them is as of the moment of encoding."""
 
-    def __init__(self, subject: Subject) -> None:
-        self._subject = subject
-        self._fixed = {
-            name: {
-                "name": peer.title,
-                "room": peer.room,
-                "kind": peer.kind,
-                "host": peer.host,
-                "elsewhere": subject.is_elsewhere(name),
-                "hears": list(peer.hears),
-                "commands": commands(peer.kind),
-            }
-            for name, peer in subject.peers.items()
+    def __init__(self, context: PageContext) -> None:
+        self._context = context
+        settings = context.settings
+        self._house = HouseInfo(
+            name=settings.name, timezone=settings.timezone, locale=settings.locale, host=context.host
+        )
+        self._devices = {
+            name: DeviceInfo(
+                name=peer.title,
+                room=peer.room,
+                kind=peer.kind,
+                host=peer.host,
+                elsewhere=context.is_elsewhere(name),
+                hears=tuple(peer.subscriptions),
+                commands=describe_commands(peer.kind),
+            )
+            for name, peer in context.peers.items()
         }
 
     def house(self, names: frozenset[str] | None = None) -> tuple[int, bytes]:
-        """Tell everything, or of these only; the number is that of the last change in it."""
-        number, latest = self._subject.board.latest()
-        settings, host = self._subject.settings, self._subject.host
-        own = latest.get(self._subject.mirror)
-        services = self._subject.services
-        document = {
-            "type": "house",
-            "cursor": self.cursor(number),
-            "at": time.time(),
-            "house": {
-                "name": settings.name,
-                "timezone": settings.timezone,
-                "locale": settings.locale,
-                "host": host,
+        """Return the house document and the number of the last change in it.
+
+        With `names`, it contains only these devices and services.
+        """
+        number, latest = self._context.changes.latest()
+        own = latest.get(self._context.mirror)
+        included = {name for name in latest if names is None or name in names}
+        document = HouseDocument(
+            cursor=self.cursor(number),
+            at=time.time(),
+            house=self._house,
+            mirror=self._context.mirror,
+            message=str(own.status.state["message"]) if own and own.status.state else "",
+            devices={name: self._device(name, latest[name]) for name in self._devices if name in included},
+            services={
+                name: current_status(self._context, latest[name])
+                for name in self._context.services
+                if name in included
             },
-            "mirror": self._subject.mirror,
-            "message": own.standing["state"]["message"] if own else "",
-            "devices": {
-                name: self._device(name, latest[name])
-                for name in self._fixed
-                if name in latest and (names is None or name in names)
-            },
-            "services": {
-                name: self._aged(latest[name])
-                for name in services
-                if name in latest and (names is None or name in names)
-            },
-        }
+        )
         return number, encode(document)
 
     def device(self, name: str) -> bytes | None:
-        """Tell of one device; nothing before it is known at all."""
-        change = self._subject.board.latest()[1].get(name)
+        """Return the document of one device, or None while nothing is known of it."""
+        change = self._context.changes.latest()[1].get(name)
         return encode(self._device(name, change)) if change else None
 
-    def change(self, change: Change, missed: int = 0) -> bytes:
-        """Tell of a change."""
+    def change(self, change: StatusChange, missed: int = 0) -> bytes:
+        """Return the message about a change; `missed` earlier changes of the process were skipped."""
         return encode(
             {
                 "type": "change",
@@ -79,24 +78,27 @@ class Portrait:
                 "at": time.time(),
                 "device": change.device,
                 "missed": missed,
-                "heard": change.heard,
-                "now": self._aged(change),
+                "heard": change.is_own_state,
+                "now": current_status(self._context, change),
             }
         )
 
     def beat(self, names: frozenset[str] | None, memory: dict[str, int] | None) -> bytes:
-        """Tell how old it all is."""
-        entries, now = self._subject.table.entries, uptime()
+        """Return the message with the age of every status, and the memory of each process in bytes.
+
+        With `names`, it contains only these processes; without `memory`, it has the ages only.
+        """
+        entries, now = self._context.table.entries, uptime()
         ages = {
-            name: round(now - entry.heard, 3)
+            name: round(now - entry.heard_at, 3)
             for name, entry in entries.items()
-            if entry.heard and (names is None or name in names)
+            if entry.heard_at and (names is None or name in names)
         }
-        if names is None or self._subject.mirror in names:
-            ages[self._subject.mirror] = 0.0
+        if names is None or self._context.mirror in names:
+            ages[self._context.mirror] = 0.0
         document: dict[str, Any] = {
             "type": "beat",
-            "cursor": self.cursor(self._subject.board.number),
+            "cursor": self.cursor(self._context.changes.number),
             "at": time.time(),
             "ages": ages,
         }
@@ -105,37 +107,40 @@ class Portrait:
         return encode(document)
 
     def pong(self) -> bytes:
-        """Say that we are there."""
+        """Return the answer to a ping message."""
         return encode({"type": "pong", "at": time.time()})
 
     def cursor(self, number: int) -> str:
-        """Give what a client shall come back with."""
-        return f"{self._subject.boot}-{number}"
+        """Return the cursor of a change; it is valid until the mirror's process ends."""
+        return f"{self._context.boot}-{number}"
 
-    def read_cursor(self, cursor: str) -> int | None:
-        """Give the number in a cursor; nothing when it is of another life of the mirror, or none at all."""
+    def parse_cursor(self, cursor: str) -> int | None:
+        """Return the number in a cursor, or None for text that is no cursor of this run of the mirror."""
         boot, _, number = cursor.partition("-")
-        is_number = number.isascii() and number.isdecimal() and len(number) <= LONGEST_NUMBER
-        return int(number) if boot == str(self._subject.boot) and is_number else None
+        is_number = number.isascii() and number.isdecimal() and len(number) <= MAX_CURSOR_DIGITS
+        return int(number) if boot == str(self._context.boot) and is_number else None
 
-    def _device(self, name: str, change: Change) -> dict[str, Any]:
-        return {**self._fixed[name], **self._aged(change)}
-
-    def _aged(self, change: Change) -> dict[str, Any]:
-        """Give what is known with its age as of now; a change that is told late is that much older."""
-        entry = self._subject.table.entries.get(change.device)
-        age = change.standing["age_seconds"]
-        if entry is not None and age is not None:
-            age = round(max(0.0, uptime() - max(entry.heard, change.moment - age)), 3)
-        return {**change.standing, "age_seconds": age}
+    def _device(self, name: str, change: StatusChange) -> Any:
+        info, status = self._devices[name], current_status(self._context, change)
+        return DeviceDocument(**asdict(info), **asdict(status))
 
 
-def commands(word: str) -> dict[str, dict[str, str]]:
-    """Give each command of a kind with its arguments, and what these take."""
-    kind = find_kind(word)
+def current_status(context: PageContext, change: StatusChange) -> ProcessStatus:
+    """Return the status of a change with its age as of now, not as of the change."""
+    entry = context.table.entries.get(change.device)
+    age_seconds = change.status.age_seconds
+    if entry is None or age_seconds is None:
+        return change.status
+    heard_at = max(entry.heard_at, change.at_uptime - age_seconds)
+    return replace(change.status, age_seconds=round(max(0.0, uptime() - heard_at), 3))
+
+
+def describe_commands(kind_name: str) -> dict[str, dict[str, str]]:
+    """Return each command of a kind with its arguments, and in words which values they allow."""
+    kind = kind_or_none(kind_name)
     return {
         command.__name__.lower(): {
-            field.encode_name: describe(field.type) for field in msgspec.structs.fields(command)
+            field.encode_name: describe_type(field.type) for field in msgspec.structs.fields(command)
         }
         for command in (kind.commands if kind else ())
     }

@@ -1,10 +1,10 @@
-"""What a process holds in memory, shared pages counted in part (Linux, proc(5): smaps_rollup, Pss)."""
+"""The memory of processes, with shared pages counted in part (Linux, proc(5): smaps_rollup, Pss)."""
 
 from pathlib import Path
 
 
 def memory_use(pids: dict[str, int]) -> dict[str, int]:
-    """Give the proportional set size of each process in bytes; who has gone is left out."""
+    """Return the proportional set size of each process in bytes, without processes that have ended."""
     found = {}
     for name, pid in pids.items():
         try:

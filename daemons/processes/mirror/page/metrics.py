@@ -1,4 +1,4 @@
-"""The house in numbers, for Prometheus: what was heard, how old it is, how long things take."""
+"""The counters and the latest statuses of the house in Prometheus' text format."""
 
 from collections.abc import Iterator
 
@@ -7,105 +7,111 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4 as CONTENT_TYPE
 from prometheus_client.registry import Collector
 
-from daemons.bus.presence import PRESENCES
-from daemons.config.loader import find_kind
-from daemons.processes.mirror.page import Subject
-from daemons.processes.mirror.page.counters import EDGES_SECONDS, Times
+from daemons.bus.status import PRESENCES
+from daemons.config.loader import kind_or_none
+from daemons.processes.mirror.page import PageContext
+from daemons.processes.mirror.page.counters import BUCKET_LIMITS_SECONDS, Histogram
 from daemons.runtime.clock import uptime
 
 __all__ = ["CONTENT_TYPE", "write"]
 
 
-def write(subject: Subject, memory: dict[str, int]) -> bytes:
-    """Give everything in Prometheus' text format; `memory` is what each process holds, in bytes."""
+def write(context: PageContext, memory: dict[str, int]) -> bytes:
+    """Return all metrics; `memory` is the memory of each process in bytes."""
     registry = CollectorRegistry()
-    registry.register(House(subject, memory))
+    registry.register(HouseCollector(context, memory))
     return generate_latest(registry)
 
 
-class House(Collector):
-    """Reads the mirror's table and tally at the moment it is asked."""
+class HouseCollector(Collector):
+    """Reads the mirror's table and counters at each scrape."""
 
-    def __init__(self, subject: Subject, memory: dict[str, int]) -> None:
-        self._subject = subject
+    def __init__(self, context: PageContext, memory: dict[str, int]) -> None:
+        self._context = context
         self._memory = memory
 
     def collect(self) -> Iterator[Metric]:
-        """Give every family of numbers."""
-        yield from self._heard()
-        yield from self._standing()
-        yield from self._taken()
+        """Yield every metric family."""
+        yield from self._totals()
+        yield from self._statuses()
+        yield from self._durations()
 
-    def _heard(self) -> Iterator[Metric]:
-        tally = self._subject.tally
+    def _totals(self) -> Iterator[Metric]:
+        counters = self._context.counters
         messages = CounterMetricFamily(
-            "house_messages", "Messages heard on the bus.", labels=["device", "type"]
+            "house_messages", "Messages received on the bus.", labels=["device", "type"]
         )
-        for labels, number in list(tally.messages.items()):
+        for labels, number in list(counters.messages.items()):
             messages.add_metric(labels, number)
         yield messages
-        yield GaugeMetricFamily("house_page_clients", "Clients that hear the house.", tally.clients)
+        yield GaugeMetricFamily("house_page_clients", "Connected WebSocket clients.", counters.clients)
         yield CounterMetricFamily(
-            "house_page_changes_passed_over", "Changes that slow clients were spared.", tally.passed_over
+            "house_page_changes_passed_over",
+            "Changes that were not sent to slow clients.",
+            counters.skipped_changes,
         )
 
-    def _standing(self) -> Iterator[Metric]:
+    def _statuses(self) -> Iterator[Metric]:
         now = uptime()
-        latest = self._subject.board.latest()[1]
-        entries = self._subject.table.entries
+        latest = self._context.changes.latest()[1]
+        entries = self._context.table.entries
         age = GaugeMetricFamily(
-            "house_age_seconds", "How long ago a process was last heard.", labels=["device"]
+            "house_age_seconds", "Age of the latest message of a process.", labels=["device"]
         )
         presence = GaugeMetricFamily(
-            "house_presence", "1 for how a process stands, else 0.", labels=["device", "presence"]
+            "house_presence",
+            "1 for the presence of a process, 0 for the others.",
+            labels=["device", "presence"],
         )
         restarts = CounterMetricFamily(
-            "house_process_restarts", "How often it was started again.", labels=["device"]
+            "house_process_restarts", "How often a process was restarted.", labels=["device"]
         )
         memory = GaugeMetricFamily(
-            "house_process_memory_bytes", "What it holds in memory (PSS).", labels=["device"]
+            "house_process_memory_bytes", "Memory of a process (PSS).", labels=["device"]
         )
         measured = GaugeMetricFamily(
-            "house_measurement", "What a device measures, by the field's name.", labels=["device", "field"]
+            "house_measurement", "Measurements of a device, by field.", labels=["device", "field"]
         )
         for name, change in latest.items():
-            entry = entries.get(name)
-            age.add_metric([name], now - entry.heard if entry and entry.heard else 0.0 if not entry else now)
+            entry, status = entries.get(name), change.status
+            # The mirror itself has no entry. An age without any message is the uptime of the machine.
+            age.add_metric([name], now - entry.heard_at if entry else 0.0)
             for word in PRESENCES:
-                presence.add_metric([name, word], float(change.standing["presence"] == word))
-            restarts.add_metric([name], change.standing["restarts"] or 0)
+                presence.add_metric([name, word], float(status.presence == word))
+            restarts.add_metric([name], status.restarts or 0)
             if name in self._memory:
                 memory.add_metric([name], self._memory[name])
-            peer = self._subject.peers.get(name)
-            kind = find_kind(peer.kind) if peer else None
+            peer = self._context.peers.get(name)
+            kind = kind_or_none(peer.kind) if peer else None
             for field in sorted(kind.measurements()) if kind else ():
-                value = (change.standing["state"] or {}).get(field)
+                value = (status.state or {}).get(field)
                 if isinstance(value, int | float):
                     measured.add_metric([name, field], value)
         yield from (age, presence, restarts, memory, measured)
 
-    def _taken(self) -> Iterator[Metric]:
-        tally = self._subject.tally
+    def _durations(self) -> Iterator[Metric]:
+        counters = self._context.counters
         latency = HistogramMetricFamily(
             "house_state_latency_seconds",
             "From the publishing of a state to the mirror's table.",
             labels=["device"],
         )
-        for name, times in list(tally.latencies.items()):
-            latency.add_metric([name], *histogram(times))
+        for name, histogram in list(counters.latencies.items()):
+            latency.add_metric([name], *prometheus_buckets(histogram))
         yield latency
         commands = HistogramMetricFamily(
             "house_command_seconds", "From a command to its receipt.", labels=["device", "outcome"]
         )
-        for labels, times in list(tally.commands.items()):
-            commands.add_metric(labels, *histogram(times))
+        for labels, histogram in list(counters.commands.items()):
+            commands.add_metric(labels, *prometheus_buckets(histogram))
         yield commands
 
 
-def histogram(times: Times) -> tuple[list[tuple[str, float]], float]:
-    """Give the buckets, each holding those below it as well, and the sum."""
+def prometheus_buckets(histogram: Histogram) -> tuple[list[tuple[str, float]], float]:
+    """Return cumulative buckets (each with its upper limit and its count), and the sum in seconds."""
     total, buckets = 0.0, []
-    for edge, number in zip([*map(str, EDGES_SECONDS), "+Inf"], times.counts, strict=True):
+    limits = [*map(str, BUCKET_LIMITS_SECONDS), "+Inf"]
+    for limit, number in zip(limits, histogram.counts, strict=True):
         total += number
-        buckets.append((edge, total))
-    return buckets, times.sum_seconds
+        buckets.append((limit, total))
+    return buckets, histogram.sum_seconds

@@ -1,176 +1,89 @@
-"""The HTTP API described to programs (OpenAPI 3.1); docs/page.md describes it to people."""
+"""The OpenAPI 3.1 description of the HTTP API, generated from the types in `schemas`.
 
+docs/page.md describes the same API to people.
+"""
+
+import json
 from typing import Any
 
+import msgspec
+
 from daemons import __version__
-from daemons.bus.presence import PRESENCES
+from daemons.bus.requests.protocol import CommandRequest
+from daemons.processes.mirror.page.schemas import (
+    DeviceDocument,
+    ErrorDocument,
+    HealthDocument,
+    HistoryDocument,
+    HouseDocument,
+    ReceiptDocument,
+)
 
 Schema = dict[str, Any]
-TEXT, NUMBER, COUNT = {"type": "string"}, {"type": "number"}, {"type": "integer", "minimum": 0}
-MOMENT: Schema = {"type": "number", "minimum": 0, "description": "Unix seconds"}
 IDENTIFIER: Schema = {"type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[!-~]+$"}
-FIELDS: Schema = {"type": "object", "additionalProperties": {"type": ["boolean", "number", "string", "null"]}}
+TIME_PATTERN = r"^(([0-9]+(\.[0-9]+)?(ms|s|m|h|d))+|[0-9]{1,10}(\.[0-9]{1,9})?)$"
+"""A duration before now, or Unix seconds."""
+ERRORS = {
+    400: "The request has a mistake.",
+    401: "A token is needed.",
+    403: "The host name or the origin is not accepted.",
+    404: "There is no such device.",
+    413: "The body is too long.",
+    415: "The body is not JSON.",
+    429: "Too many requests.",
+    503: "Not available at this moment.",
+}
 
 
-def maybe(schema: Schema) -> Schema:
-    """Allow null as well."""
-    return {"anyOf": [schema, {"type": "null"}]}
-
-
-def record(required: Schema, optional: Schema | None = None, **more: Any) -> Schema:
-    """Describe an object."""
-    return {
-        "type": "object",
-        "properties": {**required, **(optional or {})},
-        "required": list(required),
-        **more,
-    }
-
-
-def listing(schema: Schema) -> Schema:
-    """Describe a list."""
-    return {"type": "array", "items": schema}
-
-
-def by_name(schema: Schema) -> Schema:
-    """Describe an object whose keys are names."""
-    return {"type": "object", "additionalProperties": schema}
-
-
-def of(name: str) -> Schema:
-    """Point to a schema by its name."""
+def reference(name: str) -> Schema:
+    """Return a reference to a schema."""
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-STANDING: Schema = {
-    "presence": {"enum": list(PRESENCES)},
-    "presence_since": maybe(MOMENT),
-    "state": maybe(FIELDS),
-    "cause": maybe(TEXT),
-    "since": maybe(MOMENT),
-    "at": maybe(MOMENT),
-    "age_seconds": maybe(NUMBER),
-    "boot": maybe(COUNT),
-    "seq": maybe(COUNT),
-    "pid": maybe(COUNT),
-    "restarts": maybe(COUNT),
-    "started_at": maybe(MOMENT),
-    "reason": maybe(TEXT),
-    "last_lines": listing(TEXT),
-    "retry_at": maybe(MOMENT),
-}
-SCHEMAS: Schema = {
-    "Error": record({"error": TEXT, "reason": TEXT}),
-    "Health": record({"ok": {"const": True}}),
-    "Standing": record(STANDING),
-    "Device": record(
-        {
-            "name": TEXT,
-            "room": TEXT,
-            "kind": TEXT,
-            "host": maybe(TEXT),
-            "elsewhere": {"type": "boolean"},
-            "hears": listing(TEXT),
-            "commands": by_name(by_name(TEXT)),
-            **STANDING,
-        }
-    ),
-    "House": record(
-        {
-            "type": {"const": "house"},
-            "cursor": TEXT,
-            "at": MOMENT,
-            "house": record({"name": TEXT, "timezone": TEXT, "locale": TEXT, "host": maybe(TEXT)}),
-            "mirror": TEXT,
-            "message": TEXT,
-            "devices": by_name(of("Device")),
-            "services": by_name(of("Standing")),
-        }
-    ),
-    "Wish": record(
-        {},
-        {
-            "args": {
-                "type": "object",
-                "maxProperties": 20,
-                "propertyNames": IDENTIFIER,
-                "additionalProperties": {
-                    "anyOf": [
-                        {"type": ["boolean", "number", "null"]},
-                        {"type": "string", "maxLength": 1000},
-                    ]
-                },
-            },
-            "id": maybe(IDENTIFIER),
-            "timeout_seconds": {"type": "number", "minimum": 0.01, "maximum": 60},
-        },
-        additionalProperties=False,
-    ),
-    "Receipt": record(
-        {
-            "id": TEXT,
-            "device": TEXT,
-            "outcome": {"enum": ["applied", "rejected", "expired", "unanswered"]},
-            "took_seconds": NUMBER,
-        },
-        {"at": MOMENT, "reason": TEXT},
-    ),
-    "History": record(
-        {
-            "since": MOMENT,
-            "until": MOMENT,
-            "resolution_seconds": NUMBER,
-            "devices": by_name(
-                record(
-                    {
-                        "stretches": listing(
-                            record(
-                                {"from": MOMENT, "to": maybe(MOMENT), "state": FIELDS, "cause": maybe(TEXT)}
-                            )
-                        ),
-                        "measurements": by_name(
-                            listing({"type": "array", "items": NUMBER, "minItems": 4, "maxItems": 4})
-                        ),
-                        "processes": listing(
-                            record({"at": MOMENT, "life": TEXT, "pid": maybe(COUNT), "reason": maybe(TEXT)})
-                        ),
-                    }
-                )
-            ),
-            "causes": by_name(record({"device": TEXT, "at": MOMENT, "phase": maybe(TEXT)})),
-        }
-    ),
-}
-REASONS = {
-    400: "The request has a mistake.",
-    401: "A token is needed.",
-    403: "Another name, or another site.",
-    404: "There is no such device.",
-    413: "The body is too long.",
-    415: "The body is no JSON.",
-    429: "Too many at once.",
-    503: "Not at this moment.",
-}
+def make_schemas() -> Schema:
+    r"""Return the schemas of all documents, by the names of their types.
+
+    A pattern in our types ends with `\Z`. JSON Schema has no `\Z`, so it becomes `$` here.
+    """
+    types = (
+        HouseDocument,
+        DeviceDocument,
+        CommandRequest,
+        ReceiptDocument,
+        HistoryDocument,
+        ErrorDocument,
+        HealthDocument,
+    )
+    _, schemas = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
+    text = json.dumps(schemas).replace(r"\\Z", "$")
+    return dict(json.loads(text))
 
 
-def answers(schema: str, *mistakes: int, **others: tuple[str, str]) -> Schema:
-    """Describe what a request is answered with."""
-    found = {"200": answer("What was asked for.", schema)}
-    found |= {str(status): answer(REASONS[status], "Error") for status in (401, 403, *mistakes)}
-    return found | {key.strip("_"): answer(*about) for key, about in others.items()}
+SCHEMAS = make_schemas()
 
 
-def answer(text: str, schema: str) -> Schema:
-    """Describe one answer."""
-    return {"description": text, "content": {"application/json": {"schema": of(schema)}}}
+def response(text: str, schema: str) -> Schema:
+    """Return the description of one response."""
+    return {"description": text, "content": {"application/json": {"schema": reference(schema)}}}
 
 
-def describe(devices: list[str]) -> Schema:
-    """Give the description for a house with these devices."""
+def responses(schema: str, *errors: int, **others: Schema) -> Schema:
+    """Return the responses of a route: its document, its errors, and `others` by status (`_409=...`)."""
+    found = {"200": response("The request succeeded.", schema)}
+    found |= {str(status): response(ERRORS[status], "ErrorDocument") for status in (401, 403, *errors)}
+    return found | {status.strip("_"): described for status, described in others.items()}
+
+
+def describe_api(devices: list[str]) -> Schema:
+    """Return the description for a house with these devices."""
     name = {"name": "name", "in": "path", "required": True, "schema": {"enum": devices}}
     command = {"name": "command", "in": "path", "required": True, "schema": IDENTIFIER}
-    ago = {"type": "string", "pattern": r"^(([0-9]+(\.[0-9]+)?(ms|s|m|h|d))+|[0-9]{1,10}(\.[0-9]{1,9})?)$"}
-    receipts = {"_409": ("It was rejected, or came too late.", "Receipt"), "_504": ("No answer.", "Receipt")}
+    past = {"type": "string", "pattern": TIME_PATTERN}
+    device_list = {"type": "array", "items": {"enum": devices}}
+    receipts = {
+        "_409": response("The command was rejected, or came too late.", "ReceiptDocument"),
+        "_504": response("The device sent no receipt in time.", "ReceiptDocument"),
+    }
     return {
         "openapi": "3.1.0",
         "info": {
@@ -186,41 +99,45 @@ def describe(devices: list[str]) -> Schema:
         },
         "security": [{}, {"token": []}],
         "paths": {
-            "/api/house": {"get": {"summary": "The whole house", "responses": answers("House", 503)}},
+            "/api/house": {
+                "get": {"summary": "Read the whole house", "responses": responses("HouseDocument", 503)}
+            },
             "/api/devices/{name}": {
                 "get": {
-                    "summary": "One device",
+                    "summary": "Read one device",
                     "parameters": [name],
-                    "responses": answers("Device", 404, 503),
+                    "responses": responses("DeviceDocument", 404, 503),
                 }
             },
             "/api/devices/{name}/{command}": {
                 "post": {
-                    "summary": "Have a device do something",
+                    "summary": "Send a command to a device",
                     "parameters": [name, command],
                     "requestBody": {
                         "required": False,
-                        "content": {"application/json": {"schema": of("Wish")}},
+                        "content": {"application/json": {"schema": reference("CommandRequest")}},
                     },
-                    "responses": answers("Receipt", 400, 404, 413, 415, 429, **receipts),
+                    "responses": responses("ReceiptDocument", 400, 404, 413, 415, 429, **receipts),
                 }
             },
             "/api/history": {
                 "get": {
-                    "summary": "What was",
+                    "summary": "Read the history",
                     "parameters": [
-                        {"name": "device", "in": "query", "schema": listing({"enum": devices})},
-                        {"name": "since", "in": "query", "schema": ago},
-                        {"name": "until", "in": "query", "schema": ago},
+                        {"name": "device", "in": "query", "schema": device_list},
+                        {"name": "since", "in": "query", "schema": past},
+                        {"name": "until", "in": "query", "schema": past},
                         {
                             "name": "points",
                             "in": "query",
                             "schema": {"type": "integer", "minimum": 10, "maximum": 2000},
                         },
                     ],
-                    "responses": answers("History", 400, 404, 503),
+                    "responses": responses("HistoryDocument", 400, 404, 503),
                 }
             },
-            "/healthz": {"get": {"summary": "Whether it is at work", "responses": answers("Health", 503)}},
+            "/healthz": {
+                "get": {"summary": "Check the mirror's health", "responses": responses("HealthDocument", 503)}
+            },
         },
     }

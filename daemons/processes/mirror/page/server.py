@@ -1,46 +1,50 @@
-"""The annex in which the mirror's page is served, by aiohttp: where that is, or why it is not."""
+"""The background thread that serves the mirror's page with aiohttp, and its address or fault."""
 
 from collections.abc import Callable
 
-from daemons.processes.mirror.page import Subject
-from daemons.runtime.background import HUNG_TICKS, Annex
+from daemons.processes.mirror.page import PageContext
+from daemons.runtime.background import HUNG_AFTER_SECONDS, BackgroundThread
 from daemons.runtime.clock import uptime
 
 
-class Server(Annex):
-    """Serves the page, beside the mirror's loop, from the board."""
+class PageServer(BackgroundThread):
+    """Serves the page beside the mirror's loop."""
 
-    def __init__(self, subject: Subject, port: int, page: "Callable[[Server], None]") -> None:
-        """`port` is the one to serve on, or for a free one the last; `page` serves, in the thread."""
+    def __init__(self, context: PageContext, port: int, serve: "Callable[[PageServer], None]") -> None:
+        """Prepare the thread; `serve` does its work.
+
+        `port` is the configured port. If the configuration leaves the port open, it is the last one used.
+        """
         super().__init__("page")
-        self._page = page
-        self.subject = subject
+        self._serve = serve
+        self.context = context
         self.port = port
         self.url: str | None = None
-        self._ticked = uptime()
+        """Where the page is served; None while it is not."""
+        self._mirror_alive_at = uptime()
 
-    def tick(self) -> bool:
-        """Count a second of the mirror's."""
-        self._ticked = uptime()
-        return super().tick()
+    def check_alive(self) -> bool:
+        """Note that the mirror's loop works, and return whether the page's thread does."""
+        self._mirror_alive_at = uptime()
+        return super().check_alive()
 
     # In the page's thread
 
     def work(self) -> None:
-        """Serve."""
-        self._page(self)
+        """Serve the page until the thread is stopped."""
+        self._serve(self)
 
-    def is_mirror_at_work(self, now: float) -> bool:
-        """Tell whether the mirror's own loop turns."""
-        return now - self._ticked < HUNG_TICKS
+    def is_mirror_alive(self, now: float) -> bool:
+        """Return whether the mirror's own loop works."""
+        return now - self._mirror_alive_at < HUNG_AFTER_SECONDS
 
-    def tell(self, url: str | None, fault: str | None) -> None:
-        """Say where the page is served, or why it is not."""
+    def report(self, url: str | None, fault: str | None) -> None:
+        """Report to the mirror where the page is served, or why it is not."""
         if (url, fault) != (self.url, self.fault):
             self.url, self.fault = url, fault
-            self.announce()
+            self.wake_owner()
 
-    def fail(self, error: Exception) -> None:
-        """Say that there is no page."""
-        self.subject.log.error("the page cannot be served", exc_info=error)
-        self.tell(None, f"the page cannot be served: {type(error).__name__}: {error}"[:1000])
+    def on_error(self, error: Exception) -> None:
+        """Log the error, and report that there is no page."""
+        self.context.log.error("the page cannot be served", exc_info=error)
+        self.report(None, f"the page cannot be served: {type(error).__name__}: {error}"[:1000])

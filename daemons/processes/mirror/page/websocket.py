@@ -1,8 +1,8 @@
-"""The bus, forwarded to browsers: one WebSocket a client, each as fast as it can take it.
+"""The WebSocket of the page: sends every change to its clients, and sends their commands to devices.
 
-Nothing is queued for a client. It has the number of the last change that it was sent; when it
-can take more, it gets what came after from the board. Who is slow so falls behind in numbers, not in
-memory, and then gets the latest of each process instead of everything.
+There is no queue for a client. The server keeps the number of the last change that it sent to each
+client, and reads the later ones from the ChangeLog when the client can receive more. So a slow client
+costs no memory. It skips changes, and gets the latest status of each process instead.
 """
 
 import asyncio
@@ -15,30 +15,31 @@ from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 from msgspec import Struct
 
 from daemons.bus.message import DeviceName, Identifier, Scalar, readable_id
-from daemons.bus.requests import Courier, Seconds, Wish
-from daemons.processes.mirror.page.changes import Change
-from daemons.processes.mirror.page.documents import Portrait, encode
+from daemons.bus.requests.aio import AsyncCommandClient
+from daemons.bus.requests.protocol import CommandRequest, Seconds
+from daemons.processes.mirror.page.changes import StatusChange
+from daemons.processes.mirror.page.documents import DocumentEncoder, encode
 from daemons.processes.mirror.page.memory_use import memory_use
-from daemons.processes.mirror.page.server import Server
-from daemons.runtime.rate_limit import Rate
+from daemons.processes.mirror.page.server import PageServer
+from daemons.runtime.rate_limit import TokenBucket
 
-MOST_CLIENTS = 1000
-LONGEST = 16 * 1024
-"""Bytes of a message from a client."""
-MOST_BEHIND = 256
-"""So many changes behind, and a client gets the latest only."""
-MOST_BAD = 10
-MOST_UNANSWERED = 40
-"""How many commands of one client may be under way."""
-PER_SECOND, AT_ONCE = 20, 40
-STUCK_SECONDS = 30.0
-PING_BEATS = 15
-MEMORY_BEATS = 5
-"""Every so many beats the memory of the processes is told."""
+MAX_CLIENTS = 1000
+MAX_MESSAGE_BYTES = 16 * 1024
+"""The longest message from a client, and the longest body of an HTTP request."""
+MAX_CHANGES_BEHIND = 256
+"""A client that is further behind gets only the latest change of each process."""
+MAX_BAD_MESSAGES = 10
+MAX_PENDING_COMMANDS = 40
+"""How many commands of one client may wait for their receipts at once."""
+MESSAGES_PER_SECOND, MESSAGE_BURST = 20, 40
+SEND_TIMEOUT_SECONDS = 30.0
+BEATS_PER_PING = 15
+BEATS_PER_MEMORY = 5
+"""Every so many beats, the beat contains the memory of the processes."""
 
 
-class Order(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="command"):
-    """A client wants something done."""
+class CommandMessage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="command"):
+    """A client's command to a device."""
 
     device: DeviceName
     command: Identifier
@@ -47,121 +48,126 @@ class Order(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="
     timeout_seconds: Seconds = 2.0
 
 
-class Ping(Struct, frozen=True, forbid_unknown_fields=True, tag="ping"):
-    """A client wants to know whether we are there."""
+class PingMessage(Struct, frozen=True, forbid_unknown_fields=True, tag="ping"):
+    """A client's ping; the answer is a pong message."""
 
 
-_decode = msgspec.json.Decoder(Order | Ping).decode
+_decode = msgspec.json.Decoder(CommandMessage | PingMessage).decode
 
 
-class Client:
-    """One browser, or whatever it is."""
+class WebSocketClient:
+    """One connected browser or program."""
 
     def __init__(self, socket: web.WebSocketResponse, names: frozenset[str] | None) -> None:
         self.socket = socket
         self.names = names
+        """The processes that it wants; None for all."""
         self.number: int | None = None
-        """The last change that it was sent; none before it was sent the house."""
+        """The number of the last change that it was sent; None before it was sent the house."""
         self.is_current = False
-        """Whether it has had all there was; until then it is told everything, however much that is."""
+        """Whether it has caught up once; until then it is sent every change, however far it is behind."""
         self.wake = asyncio.Event()
-        self.rate = Rate(PER_SECOND, AT_ONCE)
+        self.rate = TokenBucket(MESSAGES_PER_SECOND, MESSAGE_BURST)
         self.beat: bytes | None = None
-        """The beat that it shall be sent; a later one takes its place."""
+        """The beat to send next; a later one replaces it."""
         self.is_pinged = True
-        self.bad = 0
+        self.bad_messages = 0
         self.tasks: set[asyncio.Task[None]] = set()
 
     def wants(self, name: str) -> bool:
-        """Tell whether it wants to hear of a process."""
+        """Return whether its filter includes a process."""
         return self.names is None or name in self.names
 
 
-class Forwarder:
-    """Serves every client."""
+class WebSocketServer:
+    """Serves all WebSocket clients."""
 
-    def __init__(self, server: Server, portrait: Portrait, courier: Courier) -> None:
+    def __init__(
+        self, server: PageServer, documents: DocumentEncoder, command_client: AsyncCommandClient
+    ) -> None:
         self._server = server
-        self._subject = server.subject
-        self._portrait = portrait
-        self._courier = courier
-        self._clients: set[Client] = set()
-        self._texts: dict[int, bytes] = {}
-        """The latest changes in words, so that a hundred clients cost one encoding."""
+        self._context = server.context
+        self._documents = documents
+        self._command_client = command_client
+        self._clients: set[WebSocketClient] = set()
+        self._encoded: dict[int, bytes] = {}
+        """The latest changes, encoded once for all clients."""
         self._loop = asyncio.get_running_loop()
-        self._is_woken = False
+        self._is_wake_scheduled = False
         self._beats = 0
 
     async def run(self) -> None:
-        """Wake clients whenever the board has something new, and beat once a second."""
-        self._subject.board.wake = self._wake_from_afar
+        """Wake the clients after each change, and send them a beat once a second."""
+        self._context.changes.on_append = self._on_append
         while True:
             self._beats += 1
             self._server.beat()
             memory = None
-            if self._clients and self._beats % MEMORY_BEATS == 1:
-                memory = await asyncio.to_thread(memory_use, self._subject.pids())
-            whole = self._portrait.beat(None, memory) if self._clients else b""
+            if self._clients and self._beats % BEATS_PER_MEMORY == 1:
+                memory = await asyncio.to_thread(memory_use, self._context.pids())
+            unfiltered = self._documents.beat(None, memory) if self._clients else b""
             for client in self._clients:
-                client.beat = whole if client.names is None else self._portrait.beat(client.names, memory)
-                client.is_pinged = client.is_pinged and self._beats % PING_BEATS != 0
+                client.beat = (
+                    unfiltered if client.names is None else self._documents.beat(client.names, memory)
+                )
+                client.is_pinged = client.is_pinged and self._beats % BEATS_PER_PING != 0
                 client.wake.set()
             await asyncio.sleep(1.0)
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
-        """Be the handler of one WebSocket, from its first message to its last."""
-        if len(self._clients) >= MOST_CLIENTS:
-            raise web.HTTPServiceUnavailable(reason=f"{MOST_CLIENTS} clients hear this house already")
-        names = self._wanted(request)
-        socket = web.WebSocketResponse(max_msg_size=LONGEST, compress=False, timeout=1.0)
+        """Handle one WebSocket from its first message to its last."""
+        if len(self._clients) >= MAX_CLIENTS:
+            raise web.HTTPServiceUnavailable(reason=f"{MAX_CLIENTS} clients are connected already")
+        names = self._parse_filter(request)
+        socket = web.WebSocketResponse(max_msg_size=MAX_MESSAGE_BYTES, compress=False, timeout=1.0)
         await socket.prepare(request)
-        client = Client(socket, names)
+        client = WebSocketClient(socket, names)
         if after := request.query.get("after"):
-            number = self._portrait.read_cursor(after)
-            if number is not None and self._subject.board.after(number) is not None:
+            number = self._documents.parse_cursor(after)
+            if number is not None and self._context.changes.after(number) is not None:
                 client.number = number
-        client.beat = self._portrait.beat(
+        client.beat = self._documents.beat(
             names, None
-        )  # who has missed nothing hears at once that we are there
+        )  # the first message for a client without missed changes
         client.wake.set()
         self._clients.add(client)
-        self._subject.tally.clients = len(self._clients)
-        teller = self._loop.create_task(self._tell(client, request))
+        self._context.counters.clients = len(self._clients)
+        sending = self._loop.create_task(self._send_changes(client, request))
         try:
             async for frame in socket:
-                if not await self._hear(client, frame):
+                if not await self._on_message(client, frame):
                     break
         finally:
             self._clients.discard(client)
-            self._subject.tally.clients = len(self._clients)
-            for task in (teller, *client.tasks):
+            self._context.counters.clients = len(self._clients)
+            for task in (sending, *client.tasks):
                 task.cancel()
         return socket
 
-    # What a client is told
+    # Messages to clients
 
-    def _wake_from_afar(self) -> None:
-        """Be called in the mirror's thread; many changes are one waking."""
-        if not self._is_woken:
-            self._is_woken = True
-            with suppress(RuntimeError):  # our loop has ended
-                self._loop.call_soon_threadsafe(self._wake)
+    def _on_append(self) -> None:
+        """Wake the page's loop from the mirror's thread, once for many changes."""
+        if not self._is_wake_scheduled:
+            self._is_wake_scheduled = True
+            with suppress(RuntimeError):  # the page's loop has ended
+                self._loop.call_soon_threadsafe(self._wake_clients)
 
-    def _wake(self) -> None:
-        self._is_woken = False
-        self._texts.clear()
+    def _wake_clients(self) -> None:
+        self._is_wake_scheduled = False
+        self._encoded.clear()
         for client in self._clients:
             client.wake.set()
 
-    async def _tell(self, client: Client, request: web.Request) -> None:
-        """Send a client what it has not got, until it goes; what it does not take in time ends it."""
+    async def _send_changes(self, client: WebSocketClient, request: web.Request) -> None:
+        """Send to a client what it has not been sent, until the connection ends or a send times out."""
         try:
             while True:
                 await client.wake.wait()
                 client.wake.clear()
-                for text in self._due(client):
-                    async with asyncio.timeout(STUCK_SECONDS):
-                        await client.socket.send_frame(text, WSMsgType.TEXT)
+                for content in self._unsent(client):
+                    async with asyncio.timeout(SEND_TIMEOUT_SECONDS):
+                        await client.socket.send_frame(content, WSMsgType.TEXT)
                 if not client.is_pinged:
                     client.is_pinged = True
                     await client.socket.ping()
@@ -169,102 +175,102 @@ class Forwarder:
             if request.transport is not None:
                 request.transport.abort()
 
-    def _due(self, client: Client) -> Iterator[bytes]:
-        """Give what a client has to be sent, one by one; each is as new as it can be when it is taken."""
-        board = self._subject.board
+    def _unsent(self, client: WebSocketClient) -> Iterator[bytes]:
+        """Yield the messages that a client has not been sent; each is encoded when it is yielded."""
+        log = self._context.changes
         while True:
-            changes = None if client.number is None else board.after(client.number)
+            changes = None if client.number is None else log.after(client.number)
             if changes is None:
-                client.number, text = self._portrait.house(client.names)
-                yield text
+                client.number, content = self._documents.house(client.names)
+                yield content
                 continue
             if not changes:
                 client.is_current = True
                 break
-            if len(changes) > MOST_BEHIND and client.is_current:
+            if len(changes) > MAX_CHANGES_BEHIND and client.is_current:
                 yield from self._latest_only(client, changes)
                 continue
             for change in changes[:32]:
                 client.number = change.number
                 if client.wants(change.device):
-                    yield self._text(change)
+                    yield self._encode(change)
         if client.beat:
             beat, client.beat = client.beat, None
             yield beat
 
-    def _latest_only(self, client: Client, changes: list[Change]) -> Iterator[bytes]:
-        """Give the latest of each process in place of all that a slow client could not take."""
+    def _latest_only(self, client: WebSocketClient, changes: list[StatusChange]) -> Iterator[bytes]:
+        """Yield the latest change of each process, in place of all that a slow client could not receive."""
         missed = Counter(change.device for change in changes)
         latest = {change.device: change for change in changes}
-        for change in sorted(latest.values()):
+        for change in sorted(latest.values(), key=lambda change: change.number):
             if client.wants(change.device):
-                self._subject.tally.passed_over += missed[change.device] - 1
-                yield self._portrait.change(change, missed[change.device] - 1)
+                self._context.counters.skipped_changes += missed[change.device] - 1
+                yield self._documents.change(change, missed[change.device] - 1)
         client.number = changes[-1].number
 
-    def _text(self, change: Change) -> bytes:
-        if change.number not in self._texts:
-            self._texts[change.number] = self._portrait.change(change)
-        return self._texts[change.number]
+    def _encode(self, change: StatusChange) -> bytes:
+        if change.number not in self._encoded:
+            self._encoded[change.number] = self._documents.change(change)
+        return self._encoded[change.number]
 
-    # What a client tells
+    # Messages from clients
 
-    def _wanted(self, request: web.Request) -> frozenset[str] | None:
-        """Read the filters in the address; 404 says what there is not."""
-        peers = self._subject.peers
+    def _parse_filter(self, request: web.Request) -> frozenset[str] | None:
+        """Return the processes that the query asks for, or None for all; raises HTTPNotFound."""
+        peers = self._context.peers
         devices, rooms = request.query.getall("device", []), request.query.getall("room", [])
         if not devices and not rooms:
             return None
         for name in devices:
-            if name not in peers and name not in self._subject.services:
+            if name not in peers and name not in self._context.services:
                 raise web.HTTPNotFound(reason=f"there is no device {name!r}")
         for room in rooms:
             if room not in {peer.room for peer in peers.values()}:
                 raise web.HTTPNotFound(reason=f"there is no room {room!r}")
         return frozenset([*devices, *(name for name, peer in peers.items() if peer.room in rooms)])
 
-    async def _hear(self, client: Client, frame: WSMessage) -> bool:
-        """Do what a client asks; false when it has to go."""
+    async def _on_message(self, client: WebSocketClient, frame: WSMessage) -> bool:
+        """Handle a message of a client; return False if the connection must end."""
         if frame.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
             return False
         text = frame.data if frame.type is WSMsgType.TEXT else ""
-        if not client.rate.take():
-            reason = f"more than {PER_SECOND} messages a second; this one is not done"
-            await self._complain(client, reason, readable_id(text.encode(errors="replace")))
+        if not client.rate.allow():
+            reason = f"more than {MESSAGES_PER_SECOND} messages a second; this message was ignored"
+            await self._send_error(client, reason, readable_id(text.encode(errors="replace")))
             return True
         try:
             if not text:
-                raise msgspec.ValidationError("it is not text")
-            wish = _decode(text)
+                raise msgspec.ValidationError("expected text")
+            message = _decode(text)
         except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
-            client.bad += 1
-            await self._complain(
-                client, f"that is no message of ours: {error}", readable_id(text.encode(errors="replace"))
-            )
-            if client.bad >= MOST_BAD:
+            client.bad_messages += 1
+            id_ = readable_id(text.encode(errors="replace"))
+            await self._send_error(client, f"not a valid message: {error}", id_)
+            if client.bad_messages >= MAX_BAD_MESSAGES:
                 await client.socket.close(code=WSCloseCode.POLICY_VIOLATION, message=b"too many bad messages")
                 return False
             return True
-        if isinstance(wish, Ping):
-            await client.socket.send_frame(self._portrait.pong(), WSMsgType.TEXT)
-        elif wish.device not in self._subject.peers:
-            await self._complain(client, f"there is no device {wish.device!r}", wish.id)
-        elif len(client.tasks) >= MOST_UNANSWERED:
-            await self._complain(client, f"{MOST_UNANSWERED} commands are under way already", wish.id)
+        if isinstance(message, PingMessage):
+            await client.socket.send_frame(self._documents.pong(), WSMsgType.TEXT)
+        elif message.device not in self._context.peers:
+            await self._send_error(client, f"there is no device {message.device!r}", message.id)
+        elif len(client.tasks) >= MAX_PENDING_COMMANDS:
+            reason = f"{MAX_PENDING_COMMANDS} commands wait for their receipts already"
+            await self._send_error(client, reason, message.id)
         else:
-            task = self._loop.create_task(self._do(client, wish))
+            task = self._loop.create_task(self._send_command(client, message))
             client.tasks.add(task)
             task.add_done_callback(client.tasks.discard)
         return True
 
-    async def _do(self, client: Client, order: Order) -> None:
-        wish = Wish(args=order.args, id=order.id, timeout_seconds=order.timeout_seconds)
-        receipt = await self._courier.carry(order.device, order.command, wish)
+    async def _send_command(self, client: WebSocketClient, message: CommandMessage) -> None:
+        request = CommandRequest(args=message.args, id=message.id, timeout_seconds=message.timeout_seconds)
+        receipt = await self._command_client.send(message.device, message.command, request)
         with suppress(ConnectionError):
             await client.socket.send_frame(encode({"type": "receipt", **receipt}), WSMsgType.TEXT)
 
-    async def _complain(self, client: Client, reason: str, id_: str | None = None) -> None:
+    async def _send_error(self, client: WebSocketClient, reason: str, id_: str | None = None) -> None:
         more = {"id": id_} if id_ else {}
-        text = encode({"type": "error", "reason": reason, **more})
+        content = encode({"type": "error", "reason": reason, **more})
         with suppress(ConnectionError):
-            await client.socket.send_frame(text, WSMsgType.TEXT)
+            await client.socket.send_frame(content, WSMsgType.TEXT)

@@ -1,59 +1,59 @@
-"""What a device elsewhere says, in our time: each moment is one moment, however often it is heard."""
+"""Translated messages: each change has one time here, however often its state is received."""
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from daemons.bus.message import MOST_PAST, Heartbeat, Moment, Scalar, State, turn
-from daemons.processes.exchange.clock_sync.translate import Echo, Memory
+from daemons.bus.message import MAX_PAST, Heartbeat, Moment, Scalar, State, update_change_times
+from daemons.processes.exchange.clock_sync.translate import StateTranslator, TranslationMemory
 
 STEPS = st.floats(-600, 600)
 
 
-class Hearing(RuleBasedStateMachine):
-    """A device with one clock, heard by one with another; both are set now and then."""
+class TranslatingMachine(RuleBasedStateMachine):
+    """A device on a host with one clock, translated on a host with another; both are set now and then."""
 
     @initialize()
     def begin(self) -> None:
-        """Begin."""
-        self.time, self.theirs, self.ours = 0.0, 1e6, 2e6
-        self.echo = Echo(Memory("kitchen"))
+        """Create the device and its translator."""
+        self.time, self.remote, self.local = 0.0, 1e6, 2e6
+        self.translator = StateTranslator(TranslationMemory("kitchen"))
         self.device = State(device="lamp", boot=1, seq=1, at=1e6, since=1e6, state={"presses": 0})
         self.boot(0.0)
-        self.made: dict[float, float] = {}
-        self.lives: dict[int, int] = {}
+        self.translated: dict[float, float] = {}
+        self.boots: dict[int, int] = {}
         self.latest = 0.0
-        self.least_ours = self.ours
 
     @property
-    def there(self) -> float:
-        """Give their time."""
-        return self.time + self.theirs
+    def remote_now(self) -> float:
+        """Return the time of the other clock."""
+        return self.time + self.remote
 
     @property
     def now(self) -> float:
-        """Give ours."""
-        return self.time + self.ours
+        """Return the time of the clock here."""
+        return self.time + self.local
 
     @rule(seconds=st.floats(0.01, 100))
     def wait(self, seconds: float) -> None:
-        """Let time pass."""
+        """Wait."""
         self.time += seconds
 
     @rule()
     def press(self) -> None:
-        """Have the device change."""
+        """Change the state of the device."""
         before = self.device
         presses = int(before.state["presses"] or 0) + 1
-        shown: dict[str, Scalar] = {"presses": presses, "pressed_at": self.there}
-        past = (*before.past, Moment(state=before.state, turned=before.turned))[-MOST_PAST:]
-        turned = turn({"presses": presses - 1}, {"presses": presses}, before.turned, self.there)
+        shown: dict[str, Scalar] = {"presses": presses, "pressed_at": self.remote_now}
+        past = (*before.past, Moment(state=before.state, turned=before.turned))[-MAX_PAST:]
+        was: dict[str, Scalar] = {"presses": presses - 1}
+        turned = update_change_times(was, {"presses": presses}, before.turned, self.remote_now)
         self.device = State(
             device="lamp",
             boot=before.boot,
             seq=before.seq + 1,
-            at=self.there,
+            at=self.remote_now,
             since=turned["presses"],
             state=shown,
             turned=turned,
@@ -61,25 +61,25 @@ class Hearing(RuleBasedStateMachine):
         )
 
     @rule(seconds=STEPS)
-    def set_theirs(self, seconds: float) -> None:
-        """Set their clock."""
-        self.theirs += seconds
+    def set_remote(self, seconds: float) -> None:
+        """Set the other clock."""
+        self.remote += seconds
 
     @rule(seconds=STEPS)
-    def set_ours(self, seconds: float) -> None:
-        """Set ours."""
-        self.ours += seconds
+    def set_local(self, seconds: float) -> None:
+        """Set the clock here."""
+        self.local += seconds
 
     @rule(seconds=st.floats(0.01, 10))
     def boot(self, seconds: float) -> None:
-        """Have the device start anew; its boot grows, whatever its clock does."""
+        """Restart the device; its boot number grows, whatever its clock does."""
         self.time += seconds
-        boot = max(int(self.there * 1000), self.device.boot + 1)
+        boot = max(int(self.remote_now * 1000), self.device.boot + 1)
         self.device = State(
             device="lamp",
             boot=boot,
             seq=1,
-            at=self.there,
+            at=self.remote_now,
             since=self.device.since,
             state=self.device.state,
             turned=self.device.turned,
@@ -88,56 +88,59 @@ class Hearing(RuleBasedStateMachine):
 
     @rule()
     def restart(self) -> None:
-        """Start anew ourselves, from what is remembered."""
-        self.echo = Echo(self.echo.memory)
+        """Restart the translator from its memory."""
+        self.translator = StateTranslator(self.translator.memory)
 
     @rule()
-    def hear(self) -> None:
-        """Hear what the device says."""
-        heard = self.echo.translate(self.device, lambda moment: moment - self.theirs + self.ours, self.now)
-        assert not self.echo.is_news(self.device)
-        ours = [*(when for was in heard.past for when in was.turned.values()), *heard.turned.values()]
-        theirs = [
+    def receive_state(self) -> None:
+        """Translate the state of the device."""
+        state = self.translator.translate_state(self.device, self._to_local, self.now)
+        assert not self.translator.has_new_times(self.device)
+        local = [*(when for was in state.past for when in was.turned.values()), *state.turned.values()]
+        remote = [
             *(when for was in self.device.past for when in was.turned.values()),
             *self.device.turned.values(),
         ]
-        assert ours == sorted(ours), "their order is lost"
-        for before, after in zip(theirs, ours, strict=True):
-            if before not in self.made:
-                assert after <= max(self.now, self.latest + 1e-4), "a moment is in the future"
-            assert self.made.setdefault(before, after) == after, "a moment is another one"
+        assert local == sorted(local), "the order is lost"
+        for before, after in zip(remote, local, strict=True):
+            if before not in self.translated:
+                assert after <= max(self.now, self.latest + 1e-4), "a change is in the future"
+            assert self.translated.setdefault(before, after) == after, "a change has two times"
             self.latest = max(self.latest, after)
-        assert self.lives.setdefault(self.device.boot, heard.boot) == heard.boot
-        if turned := heard.turned:
-            assert heard.since == turned["presses"], "the same moment is told in two ways"
-        assert heard.at <= self.now
-        # What was heard before our clock was set back is the same moment after it.
-        assert float(heard.state.get("pressed_at") or 0) <= max(self.now, self.latest)
+        assert self.boots.setdefault(self.device.boot, state.boot) == state.boot
+        if turned := state.turned:
+            assert state.since == turned["presses"], "`since` and `turned` differ"
+        assert state.at <= self.now
+        # A change that was received before the clock here was set back keeps its time.
+        assert float(state.state.get("pressed_at") or 0) <= max(self.now, self.latest)
 
     @rule()
-    def beat(self) -> None:
-        """Hear its sign of life."""
-        beat = Heartbeat(device="lamp", boot=self.device.boot, seq=1, at=self.there, pid=1)
-        heard = self.echo.beat(beat, lambda moment: moment - self.theirs + self.ours, self.now)
-        assert self.lives.setdefault(self.device.boot, heard.boot) == heard.boot
-        assert heard.at <= self.now
+    def receive_heartbeat(self) -> None:
+        """Translate a heartbeat of the device."""
+        received = Heartbeat(device="lamp", boot=self.device.boot, seq=1, at=self.remote_now, pid=1)
+        heartbeat = self.translator.translate_heartbeat(received, self._to_local, self.now)
+        assert self.boots.setdefault(self.device.boot, heartbeat.boot) == heartbeat.boot
+        assert heartbeat.at <= self.now
+
+    def _to_local(self, moment: float) -> float:
+        return moment - self.remote + self.local
 
     @invariant()
-    def later_lives_are_later(self) -> None:
-        """A later life has a greater boot here as well, so nobody takes it for one that has ended."""
-        boots = [ours for _, ours in sorted(getattr(self, "lives", {}).items())]
+    def boot_numbers_keep_their_order(self) -> None:
+        """A later boot has a greater number here as well, so it is not mistaken for one that has ended."""
+        boots = [local for _, local in sorted(getattr(self, "boots", {}).items())]
         assert boots == sorted(set(boots))
 
 
-TestHearing = Hearing.TestCase
-TestHearing.settings = settings(max_examples=50, stateful_step_count=30)
+TestTranslating = TranslatingMachine.TestCase
+TestTranslating.settings = settings(max_examples=50, stateful_step_count=30)
 
 
-def at(seconds: float) -> State:
-    """Give a state whose status turned then, by their clock."""
+def lamp_turned(seconds: float, boot: int = 1000) -> State:
+    """Return a state whose status changed at a time of the other clock."""
     return State(
         device="lamp",
-        boot=1000,
+        boot=boot,
         seq=1,
         at=seconds,
         since=seconds,
@@ -146,38 +149,99 @@ def at(seconds: float) -> State:
     )
 
 
-def test_a_life_that_was_there_before_the_way_was_cut_may_have_ended() -> None:
-    """A device whose disk was lost counts its lives anew: it is heard as soon as the way is open again."""
-    echo = Echo(Memory("kitchen", boot=(1000, 5000)))
-    echo.lose()
-    reborn = Heartbeat(device="lamp", boot=10, seq=1, at=10, pid=1)
-    assert echo.beat(reborn, lambda moment: moment, 100).boot > 5000
-    late = Heartbeat(device="lamp", boot=9, seq=1, at=10, pid=1)
-    assert (
-        echo.beat(late, lambda moment: moment, 100).boot < echo.beat(reborn, lambda moment: moment, 100).boot
+def same(moment: float) -> float:
+    """Convert a time of a clock that shows the same as the clock here."""
+    return moment
+
+
+def boot_of(translator: StateTranslator, boot: int) -> int:
+    """Return the translated boot number of a heartbeat."""
+    heartbeat = Heartbeat(device="lamp", boot=boot, seq=1, at=10, pid=1)
+    return translator.translate_heartbeat(heartbeat, same, 100).boot
+
+
+def test_after_a_cut_a_smaller_boot_number_may_be_the_present_one() -> None:
+    """A device that lost its disk counts its boots anew, and is received as soon as the link is open."""
+    translator = StateTranslator(TranslationMemory("kitchen", boot=(1000, 5000)))
+    translator.on_link_cut()
+    assert boot_of(translator, 10) > 5000
+    assert boot_of(translator, 9) < boot_of(translator, 10)
+
+
+def test_without_a_cut_a_smaller_boot_number_is_one_that_has_ended() -> None:
+    """Its messages are late: they get a number just below the present one, and change no memory."""
+    translator = StateTranslator(TranslationMemory("kitchen"))
+    assert boot_of(translator, 20_000) == 20_000
+    assert boot_of(translator, 10_000) == 19_999
+    assert translator.memory.boot == (20_000, 20_000)
+
+
+def test_a_boot_is_not_translated_into_the_future() -> None:
+    """A boot number is a time in milliseconds; at the latest it is now."""
+    assert boot_of(StateTranslator(TranslationMemory("kitchen")), 200_000) == 100_000
+    assert boot_of(StateTranslator(TranslationMemory("kitchen", boot=(1, 100_000))), 200_000) == 100_001
+
+
+def test_a_boot_or_a_change_without_a_translation_is_new() -> None:
+    """A heartbeat carries no change; a state of a known boot is new when one of its changes is."""
+    translator = StateTranslator(TranslationMemory("kitchen"))
+    beat = Heartbeat(device="lamp", boot=1000, seq=1, at=10, pid=1)
+    assert translator.has_new_times(beat)
+    assert translator.has_new_times(lamp_turned(10))
+    translator.translate_state(lamp_turned(10), same, 100)
+    assert not translator.has_new_times(beat)
+    assert not translator.has_new_times(lamp_turned(10))
+    assert translator.has_new_times(lamp_turned(11))
+    assert translator.has_new_times(lamp_turned(10, boot=1001))
+
+
+def test_two_changes_of_which_both_look_later_than_now_keep_their_order() -> None:
+    """They get the present time, a microsecond apart."""
+    state = State(
+        device="lamp",
+        boot=1,
+        seq=1,
+        at=300,
+        since=300,
+        state={"status": True, "phase": "on"},
+        turned={"status": 200, "phase": 300},
     )
+    translated = StateTranslator(TranslationMemory("kitchen")).translate_state(state, same, 100)
+    assert translated.turned == {"status": 100, "phase": 100 + 1e-6}
+    assert (translated.at, translated.since) == (100, 100 + 1e-6)
 
 
-def test_what_is_no_moment_is_left_as_it_is() -> None:
-    """Fields are moments by how their names end, and only when they are numbers."""
-    state = at(10)
-    told = State(
+def test_only_fields_that_hold_a_time_are_translated() -> None:
+    """A time is a number in a field that ends with `_at` or `_since`; past states are translated too."""
+    fields: dict[str, Scalar] = {"ready_at": 20.0, "seen_at": None, "flat": 3.0, "fault_since": True}
+    before: dict[str, Scalar] = {"open_since": 15}
+    state = State(
         device="lamp",
         boot=1,
         seq=1,
         at=10,
         since=10,
-        state={"ready_at": 20.0, "seen_at": None, "flat": 3.0, "fault_since": True},
+        state=fields,
+        past=(Moment(state=before, turned={"status": 5}, cause="a"),),
     )
-    heard = Echo(Memory("kitchen")).translate(told, lambda moment: moment + 100, 1000)
-    assert heard.state == {"ready_at": 120.0, "seen_at": None, "flat": 3.0, "fault_since": True}
-    assert Echo(Memory("kitchen")).is_news(state)
+    translator = StateTranslator(TranslationMemory("kitchen"))
+    translated = translator.translate_state(state, lambda moment: moment + 100, 1000)
+    assert translated.state == {"ready_at": 120.0, "seen_at": None, "flat": 3.0, "fault_since": True}
+    assert translated.past == (Moment(state={"open_since": 115.0}, turned={"status": 105.0}, cause="a"),)
 
 
-def test_only_what_a_device_still_tells_of_is_remembered() -> None:
-    """So its memory does not grow."""
-    echo = Echo(Memory("kitchen"))
+def test_no_translated_time_is_negative() -> None:
+    """A clock that starts in 1970 may lie behind the beginning of Unix time here."""
+    state = State(device="lamp", boot=1, seq=1, at=10, since=10, state={"ready_at": 20.0})
+    translator = StateTranslator(TranslationMemory("kitchen"))
+    translated = translator.translate_state(state, lambda moment: moment - 50, 1000)
+    assert (translated.at, translated.since, translated.state) == (0.0, 0.0, {"ready_at": 0.0})
+
+
+def test_only_changes_that_a_device_still_reports_are_remembered() -> None:
+    """So the memory does not grow."""
+    translator = StateTranslator(TranslationMemory("kitchen"))
     for second in range(100):
-        echo.translate(at(float(second)), lambda moment: moment, 1e9)
-    assert len(echo.memory.times) == 1
-    assert echo.memory.times[0] == pytest.approx((99, 99))
+        translator.translate_state(lamp_turned(float(second)), same, 1e9)
+    assert len(translator.memory.times) == 1
+    assert translator.memory.times[0] == pytest.approx((99, 99))

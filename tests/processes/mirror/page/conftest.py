@@ -1,4 +1,4 @@
-"""Fixtures of the page's tests: a house that many tests look at."""
+"""Fixtures of the page's tests: a real house that many tests read."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from tests.support.house import Household, eventually
-from tests.support.page_client import ask, url_of
+from tests.support.page_client import http_request, page_url
 from tests.support.reaper import kill_all, processes_of
 
 
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory, guard: Callable[[Path], None]) -> Iterator[Household]:
-    """Have a breakfast house up that no test breaks for good: one for each process of the test run."""
+    """Start a breakfast house that many tests share: one for each process of the test run."""
     house = Household(tmp_path_factory.mktemp("shared"))
     guard(house.run)
     try:
@@ -26,13 +26,13 @@ def shared(tmp_path_factory: pytest.TempPathFactory, guard: Callable[[Path], Non
 
 @pytest.fixture(scope="session")
 def url(shared: Household) -> str:
-    """Give the address of its page, once its mirror has heard a state and a sign of life of everybody."""
-    found = url_of(shared)
+    """Return the URL of its page, once the mirror has a state and a heartbeat of every process."""
+    found = page_url(shared)
 
-    def knows_all() -> bool:
-        house = ask(found, "/api/house").json
-        everybody = [*house["devices"].values(), *house["services"].values()]
-        return all(one["presence"] == "live" and one["pid"] for one in everybody)
+    def is_complete() -> bool:
+        house = http_request(found, "/api/house").json
+        statuses = [*house["devices"].values(), *house["services"].values()]
+        return all(status["presence"] == "live" and status["pid"] for status in statuses)
 
-    eventually(knows_all)
+    eventually(is_complete)
     return found

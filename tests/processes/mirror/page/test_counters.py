@@ -1,40 +1,42 @@
-"""Counting: how often, and how long it took."""
+"""The counters: how often something happened, and how long it took."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemons.processes.mirror.page.counters import EDGES_SECONDS, Tally, Times
+from daemons.processes.mirror.page.counters import Counters, Histogram
+
+LIMITS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
 
 @pytest.mark.parametrize(
-    ("seconds", "span"),
+    ("seconds", "bucket"),
     [(0.0, 0), (0.0005, 0), (0.001, 0), (0.0011, 1), (0.3, 8), (5.0, 11), (5.1, 12), (1e9, 12), (-3.0, 0)],
 )
-def test_a_time_is_counted_in_its_span(seconds: float, span: int) -> None:
-    """An edge belongs to the span that it ends; a clock that was set back makes no time negative."""
-    times = Times()
-    times.add(seconds)
-    assert times.counts.index(1) == span
-    assert times.sum_seconds == max(0.0, seconds)
+def test_a_duration_is_counted_in_its_bucket(seconds: float, bucket: int) -> None:
+    """A limit belongs to the bucket below it, and a negative duration counts as zero."""
+    histogram = Histogram()
+    histogram.add(seconds)
+    assert histogram.counts.index(1) == bucket
+    assert histogram.sum_seconds == max(0.0, seconds)
 
 
 @given(st.lists(st.floats(-1, 20)))
-def test_nothing_is_lost_in_counting(seconds: list[float]) -> None:
-    """Each is in one span, and of each edge as many are below as there were."""
-    times = Times()
-    for one in seconds:
-        times.add(one)
-    assert sum(times.counts) == len(seconds)
-    assert times.sum_seconds == pytest.approx(sum(max(0.0, one) for one in seconds))
-    for index, edge in enumerate(EDGES_SECONDS):
-        assert sum(times.counts[: index + 1]) == sum(one <= edge for one in seconds)
+def test_every_duration_is_counted_once(seconds: list[float]) -> None:
+    """The buckets up to a limit hold as many durations as there are up to that limit."""
+    histogram = Histogram()
+    for each in seconds:
+        histogram.add(each)
+    assert sum(histogram.counts) == len(seconds)
+    assert histogram.sum_seconds == pytest.approx(sum(max(0.0, each) for each in seconds))
+    for index, limit in enumerate(LIMITS_SECONDS):
+        assert sum(histogram.counts[: index + 1]) == sum(each <= limit for each in seconds)
 
 
-def test_a_new_tally_has_counted_nothing() -> None:
-    """And each device is counted for itself."""
-    tally = Tally()
-    assert (tally.passed_over, tally.clients, tally.messages.total()) == (0, 0, 0)
-    tally.commands["toaster", "applied"].add(0.1)
-    assert sum(tally.commands["toaster", "applied"].counts) == 1
-    assert sum(tally.commands["toaster", "rejected"].counts) == 0
+def test_new_counters_are_zero() -> None:
+    """Each device and outcome has a histogram of its own."""
+    counters = Counters()
+    assert (counters.skipped_changes, counters.clients, counters.messages.total()) == (0, 0, 0)
+    counters.count_command("toaster", "applied", 0.1)
+    assert sum(counters.commands["toaster", "applied"].counts) == 1
+    assert sum(counters.commands["toaster", "rejected"].counts) == 0

@@ -1,4 +1,4 @@
-"""The page over HTTP, as docs/page.md has it: each route, each refusal, and who is let in."""
+"""The page over HTTP, as docs/page.md describes it: each route, each error, and the access checks."""
 
 import asyncio
 import json
@@ -15,11 +15,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from daemons.processes.mirror.page.auth import COOKIE, make_token
-from tests.support import page_server
+from daemons.processes.mirror.page.auth import COOKIE_NAME, make_token
 from tests.support.house import Household, eventually
-from tests.support.page_client import SMALL, Answer, ask, post, url_of
-from tests.support.page_server import Stand, serving
+from tests.support.page_client import SMALL_HOUSE, HttpResponse, http_post, http_request, page_url
+from tests.support.page_server import PageStub, serve_page
+from tests.support.stub_device import receipt as stub_receipt
+from tests.support.stub_device import stub_device
 
 FORM = "application/x-www-form-urlencoded"
 PATHS = (
@@ -29,8 +30,8 @@ PATHS = (
 
 
 @contextmanager
-def frozen(house: Household, name: str) -> Iterator[None]:
-    """Have a process stand still for a while."""
+def stopped_process(house: Household, name: str) -> Iterator[None]:
+    """Suspend a process during the block."""
     pid = house.kill(name, signal.SIGSTOP)
     try:
         yield
@@ -39,66 +40,77 @@ def frozen(house: Household, name: str) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def page(made: Stand | None = None) -> AsyncIterator[Stand]:
-    """Have a page without a house."""
-    made = made or Stand()
-    made.show_all()
-    async with serving(made):
-        yield made
+async def page(stub: PageStub | None = None) -> AsyncIterator[PageStub]:
+    """Serve a page without a house, with a state of every process."""
+    stub = stub or PageStub()
+    stub.publish_all()
+    async with serve_page(stub):
+        yield stub
 
 
-async def request(made: Stand, path: str, *args: Any, **more: Any) -> Answer:
-    """Make a request of a page that is served in this loop."""
-    return await asyncio.to_thread(ask, made.url, path, *args, **more)
+async def request(stub: PageStub, path: str, *args: Any, **more: Any) -> HttpResponse:
+    """Send a request to a page that is served in this loop."""
+    return await asyncio.to_thread(http_request, stub.url, path, *args, **more)
 
 
-# What is answered
+# Successful requests
 
 
-def test_the_house(url: str) -> None:
-    """The whole of it, in the order of the document; docs/page.md's example has the same keys."""
-    told = ask(url, "/api/house").json
-    assert told["type"] == "house"
-    assert told["house"] == {
+def test_the_house_is_served(url: str) -> None:
+    """The document has all devices and services, and the settings of the house."""
+    document = http_request(url, "/api/house").json
+    assert document["type"] == "house"
+    assert document["house"] == {
         "name": "Breakfast house",
         "timezone": "Europe/Berlin",
         "locale": "en-GB",
         "host": None,
     }
     names = {"bathroom_light", "mirror", "coffee_maker", "toaster", "kitchen_lamp"}
-    assert told["devices"].keys() == names
-    assert told["services"].keys() == {"steward", "recorder"}
-    assert told["devices"]["toaster"]["hears"] == ["bathroom_light"]
-    eventually(lambda: all(d["presence"] == "live" for d in ask(url, "/api/house").json["devices"].values()))
+    assert document["devices"].keys() == names
+    assert document["services"].keys() == {"steward", "recorder"}
+    assert document["devices"]["toaster"]["hears"] == ["bathroom_light"]
+    eventually(
+        lambda: all(d["presence"] == "live" for d in http_request(url, "/api/house").json["devices"].values())
+    )
 
 
-def test_one_device(url: str) -> None:
-    """Its part of the house."""
-    whole, alone = ask(url, "/api/house").json["devices"]["mirror"], ask(url, "/api/devices/mirror").json
+def test_a_device_is_served(url: str) -> None:
+    """The document equals the device's part of the house."""
+    whole, alone = (
+        http_request(url, "/api/house").json["devices"]["mirror"],
+        http_request(url, "/api/devices/mirror").json,
+    )
     assert alone.keys() == whole.keys()
     assert alone["state"]["url"] == url
     assert (alone["name"], alone["boot"]) == ("Smart mirror", whole["boot"])
 
 
-def test_a_command_and_its_receipt(shared: Household, url: str) -> None:
-    """With a body or without; the hardware has done it, and the mirror knows of it."""
-    answer = post(url, "/api/devices/kitchen_lamp/off")
-    assert answer.status == 200
-    assert answer.json.keys() == {"id", "device", "outcome", "at", "took_seconds"}
-    answer = post(
+def test_a_command_is_answered_with_its_receipt(shared: Household, url: str) -> None:
+    """With a body or without; the hardware switches, and the mirror gets the new state."""
+    response = http_post(url, "/api/devices/kitchen_lamp/off")
+    assert response.status == 200
+    assert response.json.keys() == {"id", "device", "outcome", "at", "took_seconds"}
+    response = http_post(
         url, "/api/devices/kitchen_lamp/on", {"args": {"brightness_percent": 37}, "id": "thirty-seven"}
     )
-    assert (answer.status, answer.json["id"], answer.json["outcome"]) == (200, "thirty-seven", "applied")
-    eventually(lambda: ask(url, "/api/devices/kitchen_lamp").json["state"]["brightness_percent"] == 37)
-    assert ask(url, "/api/devices/kitchen_lamp").json["cause"] == "thirty-seven"
+    assert (response.status, response.json["id"], response.json["outcome"]) == (
+        200,
+        "thirty-seven",
+        "applied",
+    )
+    eventually(
+        lambda: http_request(url, "/api/devices/kitchen_lamp").json["state"]["brightness_percent"] == 37
+    )
+    assert http_request(url, "/api/devices/kitchen_lamp").json["cause"] == "thirty-seven"
     assert shared.witness("kitchen_lamp")[-1].what == "on"
 
 
-def test_the_same_id_is_not_done_twice(shared: Household, url: str) -> None:
-    """It gets the receipt that it got."""
+def test_a_repeated_id_is_carried_out_once(shared: Household, url: str) -> None:
+    """The second request gets the receipt of the first."""
     before = len(shared.witness("kitchen_lamp"))
     first, second = (
-        post(url, "/api/devices/kitchen_lamp/toggle", {"id": "only-once"}).json for _ in range(2)
+        http_post(url, "/api/devices/kitchen_lamp/toggle", {"id": "only-once"}).json for _ in range(2)
     )
     assert first.pop("took_seconds") >= 0
     assert second.pop("took_seconds") >= 0
@@ -107,52 +119,56 @@ def test_the_same_id_is_not_done_twice(shared: Household, url: str) -> None:
 
 
 def test_a_rejected_command_is_a_conflict(url: str) -> None:
-    """The receipt says why."""
-    answer = post(url, "/api/devices/toaster/start", {"args": {"browning": 99}})
-    assert (answer.status, answer.json["outcome"], answer.json["device"]) == (409, "rejected", "toaster")
-    assert "browning" in answer.json["reason"]
-    answer = post(url, "/api/devices/toaster/fly")
-    assert (answer.status, answer.json["outcome"]) == (409, "rejected")
-    assert "start, stop" in answer.json["reason"]
+    """Status 409, and the receipt has the reason."""
+    response = http_post(url, "/api/devices/toaster/start", {"args": {"browning": 99}})
+    assert (response.status, response.json["outcome"], response.json["device"]) == (
+        409,
+        "rejected",
+        "toaster",
+    )
+    assert "browning" in response.json["reason"]
+    response = http_post(url, "/api/devices/toaster/fly")
+    assert (response.status, response.json["outcome"]) == (409, "rejected")
+    assert "start, stop" in response.json["reason"]
 
 
-async def test_a_command_that_came_too_late_is_a_conflict(run: Path) -> None:
-    """The device says so itself."""
-    late = page_server.receipt("expired", reason="its deadline has passed")
-    async with page() as made, page_server.device("toaster", late):
-        answer = await request(made, "/api/devices/toaster/start", "POST")
-    assert (answer.status, answer.json["outcome"]) == (409, "expired")
+async def test_an_expired_command_is_a_conflict(run: Path) -> None:
+    """Status 409, with the device's receipt."""
+    late = stub_receipt("expired", reason="its deadline has passed")
+    async with page() as stub, stub_device("toaster", late):
+        response = await request(stub, "/api/devices/toaster/start", "POST")
+    assert (response.status, response.json["outcome"]) == (409, "expired")
 
 
-def test_a_device_that_says_nothing(shared: Household, url: str) -> None:
-    """504 after the time that was asked for, and the lamp does not do it later."""
+def test_a_silent_device_is_a_gateway_timeout(shared: Household, url: str) -> None:
+    """Status 504 after the requested time, and the lamp does not carry out the command later."""
     before = len(shared.witness("kitchen_lamp"))
-    with frozen(shared, "kitchen_lamp"):
-        answer = post(url, "/api/devices/kitchen_lamp/toggle", {"timeout_seconds": 0.2, "id": "late"})
-        assert (answer.status, answer.json["outcome"]) == (504, "unanswered")
-        assert answer.json["reason"] == "kitchen_lamp said nothing for 0.2 s"
-        assert answer.json["took_seconds"] >= 0.2
-        assert post(url, "/api/devices/toaster/stop").status == 200
-    assert post(url, "/api/devices/kitchen_lamp/fly").status == 409
+    with stopped_process(shared, "kitchen_lamp"):
+        response = http_post(url, "/api/devices/kitchen_lamp/toggle", {"timeout_seconds": 0.2, "id": "late"})
+        assert (response.status, response.json["outcome"]) == (504, "unanswered")
+        assert response.json["reason"] == "kitchen_lamp sent no receipt within 0.2 s"
+        assert response.json["took_seconds"] >= 0.2
+        assert http_post(url, "/api/devices/toaster/stop").status == 200
+    assert http_post(url, "/api/devices/kitchen_lamp/fly").status == 409
     assert len(shared.witness("kitchen_lamp")) == before
 
 
-def test_history(url: str) -> None:
-    """Of all devices, or of those that are named; what was is told once the recorder has it."""
-    post(url, "/api/devices/kitchen_lamp/toggle", {"id": "for-the-record"})
-    told: Any = eventually(
+def test_the_history_is_served(url: str) -> None:
+    """Of all devices, or of those that the query names; a command appears once it is recorded."""
+    http_post(url, "/api/devices/kitchen_lamp/toggle", {"id": "for-the-record"})
+    document: Any = eventually(
         lambda: (
-            (found := ask(url, "/api/history?device=kitchen_lamp&since=1h").json)
+            (found := http_request(url, "/api/history?device=kitchen_lamp&since=1h").json)
             and any(s["cause"] == "for-the-record" for s in found["devices"]["kitchen_lamp"]["stretches"])
             and found
         )
     )
-    assert told.keys() == {"since", "until", "resolution_seconds", "devices", "causes"}
-    assert told["devices"].keys() == {"kitchen_lamp"}
-    assert told["until"] - told["since"] == pytest.approx(3600, abs=1)
-    assert told["causes"]["for-the-record"]["device"] == "kitchen_lamp"
-    assert told["devices"]["kitchen_lamp"]["stretches"][-1]["to"] is None
-    whole = ask(url, "/api/history?since=90s&points=10").json
+    assert document.keys() == {"since", "until", "resolution_seconds", "devices", "causes"}
+    assert document["devices"].keys() == {"kitchen_lamp"}
+    assert document["until"] - document["since"] == pytest.approx(3600, abs=1)
+    assert document["causes"]["for-the-record"]["device"] == "kitchen_lamp"
+    assert document["devices"]["kitchen_lamp"]["stretches"][-1]["to"] is None
+    whole = http_request(url, "/api/history?since=90s&points=10").json
     assert {"toaster", "coffee_maker", "bathroom_light", "kitchen_lamp"} <= whole["devices"].keys()
 
 
@@ -164,72 +180,78 @@ def test_history(url: str) -> None:
         "Since=1h",
     ],
 )  # fmt: skip
-def test_a_history_that_makes_no_sense(url: str, query: str) -> None:
-    """400 with the reason."""
-    answer = ask(url, f"/api/history?{query}")
-    assert answer.status == 400
-    assert answer.reason
+def test_an_invalid_history_query_is_refused(url: str, query: str) -> None:
+    """Status 400 with the reason."""
+    response = http_request(url, f"/api/history?{query}")
+    assert response.status == 400
+    assert response.reason
 
 
-def test_no_history_without_a_recorder(household: Any) -> None:
-    """503, and all else is served; a lamp alone is a whole house."""
-    house = household(SMALL.replace("port = 0", 'port = 0\nhosts = ["house.example"]'))
+def test_there_is_no_history_without_a_recorder(household: Any) -> None:
+    """Status 503, and every other route works; a lamp and a mirror are a whole house."""
+    house = household(SMALL_HOUSE.replace("port = 0", 'port = 0\nhosts = ["house.example"]'))
     house.house("up")
-    url = url_of(house)
-    answer = ask(url, "/api/history")
-    assert answer.status == 503
-    assert answer.reason
-    assert ask(url, "/api/house").json["services"].keys() == {"steward"}
-    assert ask(url, "/healthz", Host="house.example").status == 200
-    assert ask(url, "/healthz", Host="other.example").status == 403
+    url = page_url(house)
+    response = http_request(url, "/api/history")
+    assert response.status == 503
+    assert response.reason
+    assert http_request(url, "/api/house").json["services"].keys() == {"steward"}
+    assert http_request(url, "/healthz", Host="house.example").status == 200
+    assert http_request(url, "/healthz", Host="other.example").status == 403
 
 
-def test_health(url: str) -> None:
-    """All is well."""
-    assert ask(url, "/healthz").json == {"ok": True}
+def test_a_working_page_is_healthy(url: str) -> None:
+    """Status 200."""
+    assert http_request(url, "/healthz").json == {"ok": True}
 
 
-async def test_a_page_whose_mirror_stands_still_is_not_well(run: Path) -> None:
-    """It says so to whoever watches it, and still shows what is known."""
-    async with page() as made:
-        assert (await request(made, "/healthz")).status == 200
-        made.server._ticked -= 1000
-        answer = await request(made, "/healthz")
-        assert (answer.status, answer.reason) == (503, "the mirror behind this page is not at work")
-        assert (await request(made, "/api/house")).status == 200
+async def test_a_page_is_unhealthy_when_its_mirror_hangs(run: Path) -> None:
+    """Status 503; the other routes still work."""
+    async with page() as stub:
+        assert (await request(stub, "/healthz")).status == 200
+        stub.server._mirror_alive_at -= 1000
+        response = await request(stub, "/healthz")
+        assert (response.status, response.reason) == (503, "the mirror's own loop does not respond")
+        assert (await request(stub, "/api/house")).status == 200
 
 
-async def test_a_device_of_which_nothing_is_known_yet(run: Path) -> None:
-    """503: it is there, but there is nothing to tell."""
-    async with serving(made := Stand()):
-        answer = await request(made, "/api/devices/lamp")
-    assert (answer.status, answer.reason) == (503, "nothing is known of it yet")
+async def test_a_device_without_a_status_is_unavailable(run: Path) -> None:
+    """Status 503: the device exists, but nothing is known of it."""
+    async with serve_page(stub := PageStub()):
+        response = await request(stub, "/api/devices/lamp")
+    assert (response.status, response.reason) == (503, "nothing is known of lamp yet")
 
 
-def test_a_head_is_a_get_without_its_body(url: str) -> None:
-    """For who wants to know only whether it is there."""
-    answer = ask(url, "/api/house", "HEAD")
-    assert (answer.status, answer.body, answer.headers.get_content_type()) == (200, b"", "application/json")
+def test_head_is_get_without_the_body(url: str) -> None:
+    """A client can check whether the page is there."""
+    response = http_request(url, "/api/house", "HEAD")
+    assert (response.status, response.body, response.headers.get_content_type()) == (
+        200,
+        b"",
+        "application/json",
+    )
 
 
-# What is refused
+# Errors
 
 
 @pytest.mark.parametrize(
     ("path", "status"),
     [
-        ("/nothing", 404), ("/api", 404), ("/api/", 404), ("/api/house/", 404), ("/api/devices/nobody", 404),
+        ("/nothing", 404), ("/api", 404), ("/api/", 404), ("/api/house/", 404),
+        ("/api/devices/stranger", 404),
         ("/api/devices/", 404), ("/api/devices/%ff", 404), ("/api/devices/a%0d%0ab", 404),
-        ("/api/devices/steward", 404), ("/api/devices/..", 404), ("/api/history?device=nobody", 404),
-        ("/api/history?device=%ff%0a", 404), ("/api/live?device=nobody", 404), ("/api/live?room=Attic", 404),
+        ("/api/devices/steward", 404), ("/api/devices/..", 404), ("/api/history?device=stranger", 404),
+        ("/api/history?device=%ff%0a", 404), ("/api/live?device=stranger", 404),
+        ("/api/live?room=Attic", 404),
         ("/api/live", 400),
     ],
 )  # fmt: skip
-def test_what_there_is_not(url: str, path: str, status: int) -> None:
-    """Each refusal is JSON with the word and the reason."""
-    answer = ask(url, path)
-    assert answer.status == status
-    assert answer.reason
+def test_an_unknown_path_or_name_is_refused(url: str, path: str, status: int) -> None:
+    """Each error is JSON with a word and a reason."""
+    response = http_request(url, path)
+    assert response.status == status
+    assert response.reason
 
 
 @pytest.mark.parametrize(
@@ -241,12 +263,12 @@ def test_what_there_is_not(url: str, path: str, status: int) -> None:
         ("/api/house", "OPTIONS", {"GET", "HEAD"}), ("/healthz", "TRACE", {"GET", "HEAD"}),
     ],
 )  # fmt: skip
-def test_a_method_that_is_not_allowed(url: str, path: str, method: str, allowed: set[str]) -> None:
-    """It says which are."""
-    answer = ask(url, path, method)
-    assert answer.status == 405
-    assert answer.reason
-    assert set(re.split(r",\s*", answer.headers["Allow"])) == allowed
+def test_a_wrong_method_is_refused(url: str, path: str, method: str, allowed: set[str]) -> None:
+    """Status 405, and the response lists the allowed methods."""
+    response = http_request(url, path, method)
+    assert response.status == 405
+    assert response.reason
+    assert set(re.split(r",\s*", response.headers["Allow"])) == allowed
 
 
 @pytest.mark.parametrize(
@@ -259,45 +281,50 @@ def test_a_method_that_is_not_allowed(url: str, path: str, method: str, allowed:
         b'{"args": {"a": "\\ud800"}}', b'{"args": ' + b'{"a": ' * 2000,
     ],
 )  # fmt: skip
-def test_a_body_that_is_no_wish(shared: Household, url: str, body: bytes) -> None:
-    """400 with the reason in one line, and nothing is done."""
+def test_an_invalid_body_is_refused(shared: Household, url: str, body: bytes) -> None:
+    """Status 400 with the reason in one line, and no command is sent."""
     before = len(shared.witness("kitchen_lamp"))
-    answer = ask(url, "/api/devices/kitchen_lamp/toggle", "POST", body, Content_Type="application/json")
-    assert answer.status == 400
-    assert "\n" not in answer.reason
+    response = http_request(
+        url, "/api/devices/kitchen_lamp/toggle", "POST", body, Content_Type="application/json"
+    )
+    assert response.status == 400
+    assert "\n" not in response.reason
     assert len(shared.witness("kitchen_lamp")) == before
 
 
 @pytest.mark.parametrize("word", ["a%20b", "%C3%BC", "x" * 65, "%0a", "%00"])
-def test_a_word_that_can_be_no_command(url: str, word: str) -> None:
-    """400: no device could have it."""
-    assert ask(url, f"/api/devices/toaster/{word}", "POST").status == 400
+def test_an_impossible_command_name_is_refused(url: str, word: str) -> None:
+    """Status 400: no device could have it."""
+    assert http_request(url, f"/api/devices/toaster/{word}", "POST").status == 400
 
 
-def test_a_body_that_is_too_long(url: str) -> None:
-    """413; up to 16 KiB it is read."""
+def test_a_body_over_16_kib_is_refused(url: str) -> None:
+    """Status 413; up to 16 KiB are accepted."""
     long = b'{"id": "x"' + b" " * 16 * 1024 + b"}"
-    answer = ask(url, "/api/devices/toaster/stop", "POST", long, Content_Type="application/json")
-    assert answer.status == 413
-    assert answer.reason
+    response = http_request(url, "/api/devices/toaster/stop", "POST", long, Content_Type="application/json")
+    assert response.status == 413
+    assert response.reason
     short = b'{"id": "x"' + b" " * 16_000 + b"}"
-    assert ask(url, "/api/devices/toaster/stop", "POST", short, Content_Type="application/json").status == 200
+    assert (
+        http_request(url, "/api/devices/toaster/stop", "POST", short, Content_Type="application/json").status
+        == 200
+    )
 
 
 @pytest.mark.parametrize(
     "kind", [None, "text/plain", "text/plain; application/json", FORM, "multipart/form-data"]
 )
-def test_a_body_that_another_site_could_send_unasked(shared: Household, url: str, kind: str | None) -> None:
-    """415: what a form can send is no JSON, and nothing is done."""
+def test_a_body_that_is_not_json_is_refused(shared: Household, url: str, kind: str | None) -> None:
+    """Status 415: a form of another site cannot send a command."""
     before = len(shared.witness("kitchen_lamp"))
     more: dict[str, Any] = {"Content_Type": kind} if kind else {}
-    answer = ask(url, "/api/devices/kitchen_lamp/toggle", "POST", b"{}", **more)
-    assert (answer.status, answer.reason) == (415, "the body has to be application/json")
+    response = http_request(url, "/api/devices/kitchen_lamp/toggle", "POST", b"{}", **more)
+    assert (response.status, response.reason) == (415, "the body must be application/json")
     assert len(shared.witness("kitchen_lamp")) == before
 
 
-def test_too_many_commands(url: str) -> None:
-    """429 with how long to wait; for who sends them, and for nobody else; and it passes."""
+def test_a_sender_of_too_many_commands_has_to_wait(url: str) -> None:
+    """Status 429 with Retry-After, for this sender only, and only for a while."""
     where = urlsplit(url)
     one = b"POST /api/devices/toaster/stop HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     one += b"Content-Length: 1\r\n"
@@ -311,8 +338,8 @@ def test_too_many_commands(url: str) -> None:
     refused = json.loads(re.findall(rb'\{"error": ?"too_many[^}]*\}', text)[0])
     assert refused == {"error": "too_many_requests", "reason": "more than 20 commands a second"}
     assert b"Retry-After: 1\r\n" in text
-    assert post(url, "/api/devices/toaster/stop", source="127.0.0.3").status == 200
-    eventually(lambda: post(url, "/api/devices/toaster/stop", source="127.0.0.2").status == 200)
+    assert http_post(url, "/api/devices/toaster/stop", source="127.0.0.3").status == 200
+    eventually(lambda: http_post(url, "/api/devices/toaster/stop", source="127.0.0.2").status == 200)
 
 
 # Headers
@@ -320,74 +347,74 @@ def test_too_many_commands(url: str) -> None:
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("host", ["localhost", "evil.example"])
-def test_every_answer_says_what_a_browser_must_not_do(url: str, path: str, host: str) -> None:
-    """Answers and refusals alike."""
-    answer = ask(url, path, Host=host)
-    policy = dict(part.split(" ", 1) for part in answer.headers["Content-Security-Policy"].split("; "))
+def test_every_response_has_the_security_headers(url: str, path: str, host: str) -> None:
+    """Successes and errors alike."""
+    response = http_request(url, path, Host=host)
+    policy = dict(part.split(" ", 1) for part in response.headers["Content-Security-Policy"].split("; "))
     assert policy["default-src"] == policy["base-uri"] == policy["frame-ancestors"] == "'none'"
     assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
-    assert "unsafe" not in answer.headers["Content-Security-Policy"]
-    assert answer.headers["X-Content-Type-Options"] == "nosniff"
-    assert answer.headers["Referrer-Policy"] in {"no-referrer", "same-origin"}
-    assert answer.headers["Cache-Control"] == ("no-store" if path.startswith("/api/") else "no-cache")
-    assert answer.headers["Access-Control-Allow-Origin"] is None
-    assert answer.headers["Server"] == "House"
+    assert "unsafe" not in response.headers["Content-Security-Policy"]
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert response.headers["Referrer-Policy"] in {"no-referrer", "same-origin"}
+    assert response.headers["Cache-Control"] == ("no-store" if path.startswith("/api/") else "no-cache")
+    assert response.headers["Access-Control-Allow-Origin"] is None
+    assert response.headers["Server"] == "House"
 
 
-# By which name, and from which site
+# Host name and origin
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1:8060", "[::1]:8060", socket.gethostname().upper()])
-def test_a_right_name(url: str, host: str) -> None:
-    """Also this machine's own."""
-    assert ask(url, "/api/house", Host=host).status == 200
+def test_a_host_name_of_the_house_is_accepted(url: str, host: str) -> None:
+    """This machine's own name is accepted, too."""
+    assert http_request(url, "/api/house", Host=host).status == 200
 
 
 @pytest.mark.parametrize("path", ["/", "/page/index.html", "/api/house", "/metrics", "/healthz", "/login"])
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:8060", "localhost.evil.example", ""])
-def test_a_wrong_name(url: str, path: str, host: str) -> None:
-    """403 for everything: a name that was bound to this address by a stranger sees nothing."""
-    answer = ask(url, path, Host=host)
-    assert answer.status == 403
-    assert "not called by that name" in answer.reason
+def test_a_foreign_host_name_is_refused(url: str, path: str, host: str) -> None:
+    """Status 403 on every path: DNS rebinding reads nothing."""
+    response = http_request(url, path, Host=host)
+    assert response.status == 403
+    assert "does not accept this host name" in response.reason
 
 
-def test_a_wrong_name_in_the_request_line(url: str) -> None:
-    """As a proxy would write it; what it says beside does not help."""
-    assert ask(url, "http://evil.example/api/house").status == 403
-    assert ask(url, "/api/house", Host="evil.example", X_Forwarded_Host="localhost").status == 403
+def test_a_foreign_host_name_in_the_request_line_is_refused(url: str) -> None:
+    """This is the form that a proxy sends; other headers do not help."""
+    assert http_request(url, "http://evil.example/api/house").status == 403
+    assert http_request(url, "/api/house", Host="evil.example", X_Forwarded_Host="localhost").status == 403
 
 
 @pytest.mark.parametrize(
     "origin", ["http://evil.example", "null", "http://localhost:1", "http://localhost.evil.example"]
 )
-def test_another_site(shared: Household, url: str, origin: str) -> None:
-    """It can neither read nor have something done."""
+def test_another_site_is_refused(shared: Household, url: str, origin: str) -> None:
+    """It can neither read nor send a command."""
     before = len(shared.witness("kitchen_lamp"))
-    assert ask(url, "/api/house", Origin=origin).status == 403
-    answer = post(url, "/api/devices/kitchen_lamp/toggle", Origin=origin)
-    assert (answer.status, answer.reason) == (403, "the request was made by another site")
+    assert http_request(url, "/api/house", Origin=origin).status == 403
+    response = http_post(url, "/api/devices/kitchen_lamp/toggle", Origin=origin)
+    assert (response.status, response.reason) == (403, "another site made this request")
     assert len(shared.witness("kitchen_lamp")) == before
-    assert ask(url, "/login", "POST", b"token=x", Content_Type=FORM, Origin=origin).status == 403
+    assert http_request(url, "/login", "POST", b"token=x", Content_Type=FORM, Origin=origin).status == 403
 
 
-def test_our_own_site(url: str) -> None:
-    """What our page's scripts send."""
-    assert post(url, "/api/devices/toaster/stop", Origin=url.rstrip("/")).status == 200
+def test_the_page_itself_is_accepted(url: str) -> None:
+    """The scripts of the page send this origin."""
+    assert http_post(url, "/api/devices/toaster/stop", Origin=url.rstrip("/")).status == 200
 
 
 # The page's own files
 
 
-def test_the_page_is_there(url: str) -> None:
-    """With everything that it asks for, and each of its kind."""
-    index = ask(url, "/")
+def test_the_page_and_its_files_are_served(url: str) -> None:
+    """Every file that the page refers to is served with the right type."""
+    index = http_request(url, "/")
     assert (index.status, index.headers.get_content_type()) == (200, "text/html")
     wanted = re.findall(rb'(?:src|href)="(/page/[^"]+)"', index.body)
     assert wanted
     kinds = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
     for path in (path.decode() for path in wanted):
-        found = ask(url, path)
+        found = http_request(url, path)
         assert found.status == 200, path
         kind = kinds.get(path.rpartition(".")[2])
         assert (
@@ -395,10 +422,10 @@ def test_the_page_is_there(url: str) -> None:
         )
 
 
-def test_a_file_that_did_not_change_is_not_sent_again(url: str) -> None:
-    """The browser asks, and is told to take what it has."""
-    first = ask(url, "/page/index.html")
-    again = ask(url, "/page/index.html", If_None_Match=first.headers["ETag"])
+def test_an_unchanged_file_is_not_sent_again(url: str) -> None:
+    """The browser revalidates its copy, and gets status 304."""
+    first = http_request(url, "/page/index.html")
+    again = http_request(url, "/page/index.html", If_None_Match=first.headers["ETag"])
     assert (again.status, again.body) == (304, b"")
 
 
@@ -412,19 +439,19 @@ def test_a_file_that_did_not_change_is_not_sent_again(url: str) -> None:
         "/page/%252e%252e/mirror.py", "//etc/passwd", "/page", "/page/", "/page/../../run/token",
     ],
 )  # fmt: skip
-def test_no_way_leads_out_of_the_folder(url: str, path: str) -> None:
-    """Written in whatever way: refused, with nothing of what is there; no list of files either."""
-    answer = ask(url, path)
-    assert answer.status in {403, 404}
-    assert not answer.body or answer.reason
+def test_no_path_leads_out_of_the_folder(url: str, path: str) -> None:
+    """However it is written: status 403 or 404, without any content or list of files."""
+    response = http_request(url, path)
+    assert response.status in {403, 404}
+    assert not response.body or response.reason
 
 
 @pytest.mark.parametrize(
-    "path", ["web.py", "gate.py", "__init__.py", "../web.py", "__pycache__/web.cpython-311.pyc"]
+    "path", ["http.py", "auth.py", "__init__.py", "../http.py", "__pycache__/http.cpython-311.pyc"]
 )
-def test_no_source_of_the_mirrors_is_served(url: str, path: str) -> None:
-    """Beside the browser's files lie our own: they are nobody's business."""
-    assert ask(url, f"/page/{path}").status == 404
+def test_no_python_file_is_served(url: str, path: str) -> None:
+    """The page's folder also has Python files, which browsers cannot read."""
+    assert http_request(url, f"/page/{path}").status == 404
 
 
 # The token
@@ -432,29 +459,29 @@ def test_no_source_of_the_mirrors_is_served(url: str, path: str) -> None:
 
 @pytest.fixture
 def token(run: Path) -> str:
-    """Have a token in this run directory."""
+    """Make a token in this run directory."""
     return make_token()
 
 
-async def login(made: Stand, token: str, source: str = "127.0.0.1") -> Answer:
-    """Bring a token, as the page's form does."""
-    return await request(made, "/login", "POST", f"token={token}".encode(), Content_Type=FORM, source=source)
+async def sign_in(stub: PageStub, token: str, source: str = "127.0.0.1") -> HttpResponse:
+    """Send a token, as the page's form does."""
+    return await request(stub, "/login", "POST", f"token={token}".encode(), Content_Type=FORM, source=source)
 
 
-async def test_without_a_token_there_is_nothing_to_log_in_with(run: Path) -> None:
-    """And nothing fits."""
-    async with page() as made:
-        for nothing in ("", "x"):
-            answer = await login(made, nothing)
-            assert (answer.status, answer.headers["Location"]) == (303, "/login?wrong")
-            assert answer.headers["Set-Cookie"] is None
+async def test_without_a_token_no_sign_in_succeeds(run: Path) -> None:
+    """No text is accepted as the token."""
+    async with page() as stub:
+        for text in ("", "x"):
+            response = await sign_in(stub, text)
+            assert (response.status, response.headers["Location"]) == (303, "/login?wrong")
+            assert response.headers["Set-Cookie"] is None
 
 
-async def test_with_a_token_everything_asks_for_it(token: str) -> None:
-    """A browser is sent to where it can bring it; the files of that page are there for everybody."""
-    async with page() as made:
-        answer = await request(made, "/")
-        assert (answer.status, answer.headers["Location"]) == (303, "/login")
+async def test_with_a_token_every_route_needs_it(token: str) -> None:
+    """A browser is redirected to the form, whose own files need no token."""
+    async with page() as stub:
+        response = await request(stub, "/")
+        assert (response.status, response.headers["Location"]) == (303, "/login")
         for path in (
             "/api/house",
             "/api/devices/lamp",
@@ -464,80 +491,81 @@ async def test_with_a_token_everything_asks_for_it(token: str) -> None:
             "/api/live",
             "/nothing",
         ):
-            answer = await request(made, path)
-            assert (answer.status, answer.headers["WWW-Authenticate"]) == (401, "Bearer"), path
-            assert "house token" in answer.reason
-        assert (await request(made, "/api/devices/lamp/on", "POST")).status == 401
-        assert (await request(made, "/healthz")).status == 200
-        form = await request(made, "/login")
+            response = await request(stub, path)
+            assert (response.status, response.headers["WWW-Authenticate"]) == (401, "Bearer"), path
+            assert "house token" in response.reason
+        assert (await request(stub, "/api/devices/lamp/on", "POST")).status == 401
+        assert (await request(stub, "/healthz")).status == 200
+        form = await request(stub, "/login")
         assert (form.status, form.headers.get_content_type()) == (200, "text/html")
         for path in re.findall(rb'(?:src|href)="(/page/[^"]+)"', form.body):
-            assert (await request(made, path.decode())).status == 200
+            assert (await request(stub, path.decode())).status == 200
 
 
-async def test_a_wrong_token(token: str) -> None:
-    """Back to the form, without a cookie; the log tells from where, and not what was tried."""
-    async with page() as made:
+async def test_a_wrong_token_is_refused(token: str) -> None:
+    """Back to the form, without a cookie; the log has the address, and not the text."""
+    async with page() as stub:
         for wrong in ("", "wrong-guess", token[:-1], token + "x"):
-            answer = await login(made, wrong)
-            assert (answer.status, answer.headers["Location"]) == (303, "/login?wrong")
-            assert answer.headers["Set-Cookie"] is None
-    assert "127.0.0.1 brought a wrong token" in made.written.getvalue()
-    assert "guess" not in made.written.getvalue()
+            response = await sign_in(stub, wrong)
+            assert (response.status, response.headers["Location"]) == (303, "/login?wrong")
+            assert response.headers["Set-Cookie"] is None
+    assert "127.0.0.1 sent a wrong token" in stub.log_output.getvalue()
+    assert "guess" not in stub.log_output.getvalue()
 
 
-async def test_the_right_token_gives_a_cookie_that_lets_in(token: str) -> None:
-    """HttpOnly and SameSite=Strict; it is not the token; Bearer does as well."""
-    async with page() as made:
-        answer = await login(made, token)
-        assert (answer.status, answer.headers["Location"]) == (303, "/")
-        cookie, *rest = answer.headers["Set-Cookie"].split("; ")
+async def test_the_token_gives_a_cookie_that_authorizes(token: str) -> None:
+    """HttpOnly and SameSite=Strict; the cookie is not the token; a Bearer header works, too."""
+    async with page() as stub:
+        response = await sign_in(stub, token)
+        assert (response.status, response.headers["Location"]) == (303, "/")
+        cookie, *rest = response.headers["Set-Cookie"].split("; ")
         assert {"HttpOnly", "SameSite=Strict", "Path=/"} <= set(rest)
-        assert "Secure" not in rest  # over plain HTTP a browser would not bring it
-        assert cookie.startswith(f"{COOKIE}=")
+        assert "Secure" not in rest  # over plain HTTP a browser would not send it
+        assert cookie.startswith(f"{COOKIE_NAME}=")
         assert token not in cookie
-        assert (await request(made, "/", Cookie=cookie)).status == 200
-        assert (await request(made, "/api/house", Cookie=cookie)).status == 200
-        assert (await request(made, "/api/house", Cookie=cookie + "x")).status == 401
-        assert (await request(made, "/api/house", Authorization=f"Bearer {token}")).status == 200
-        assert (await request(made, "/api/house", Authorization="Bearer wrong", Cookie=cookie)).status == 401
-        # the cookie counts for who was called by the right name, by our own page, and not otherwise
-        assert (await request(made, "/api/house", Cookie=cookie, Host="evil.example")).status == 403
-        assert (await request(made, "/api/house", Cookie=cookie, Origin="http://evil.example")).status == 403
+        assert (await request(stub, "/", Cookie=cookie)).status == 200
+        assert (await request(stub, "/api/house", Cookie=cookie)).status == 200
+        assert (await request(stub, "/api/house", Cookie=cookie + "x")).status == 401
+        assert (await request(stub, "/api/house", Authorization=f"Bearer {token}")).status == 200
+        assert (await request(stub, "/api/house", Authorization="Bearer wrong", Cookie=cookie)).status == 401
+        # the cookie counts only with a host name of the house, and from the page itself
+        assert (await request(stub, "/api/house", Cookie=cookie, Host="evil.example")).status == 403
+        assert (await request(stub, "/api/house", Cookie=cookie, Origin="http://evil.example")).status == 403
         make_token()
-        assert (await request(made, "/api/house", Cookie=cookie)).status == 401
+        assert (await request(stub, "/api/house", Cookie=cookie)).status == 401
 
 
-async def test_guessing_is_slowed_down(token: str) -> None:
-    """After five tries from one address even the right token waits; another address does not."""
-    async with page() as made:
-        answers = [await login(made, "wrong", "127.0.0.4") for _ in range(12)]
-        refused = [answer for answer in answers if answer.status == 429]
-        assert [answer.status for answer in answers[:5]] == [303] * 5
+async def test_sign_in_attempts_are_limited(token: str) -> None:
+    """After five attempts from one address even the right token has to wait; other addresses do not."""
+    async with page() as stub:
+        answers = [await sign_in(stub, "wrong", "127.0.0.4") for _ in range(12)]
+        refused = [response for response in answers if response.status == 429]
+        assert [response.status for response in answers[:5]] == [303] * 5
         assert len(refused) >= 5
         assert refused[0].headers["Retry-After"] == "5"
         assert refused[0].reason
-        assert (await login(made, token, "127.0.0.4")).status == 429
-        assert (await login(made, token, "127.0.0.5")).headers["Location"] == "/"
+        assert (await sign_in(stub, token, "127.0.0.4")).status == 429
+        assert (await sign_in(stub, token, "127.0.0.5")).headers["Location"] == "/"
 
 
-async def test_a_mistake_of_ours_is_told_and_logged(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """500 as JSON without the traceback, which is in the log; the page goes on."""
-    async with page() as made:
-        monkeypatch.setattr(type(made.board), "latest", lambda _: 1 / 0)
-        answer = await request(made, "/api/house")
-        assert (answer.status, answer.json["error"]) == (500, "internal_server_error")
-        assert b"ZeroDivisionError" not in answer.body
+async def test_an_internal_error_is_reported_and_logged(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Status 500 as JSON; the traceback is in the log only, and the page goes on."""
+    async with page() as stub:
+        monkeypatch.setattr(type(stub.changes), "latest", lambda _: 1 / 0)
+        response = await request(stub, "/api/house")
+        assert (response.status, response.json["error"]) == (500, "internal_server_error")
+        assert b"ZeroDivisionError" not in response.body
         monkeypatch.undo()
-    assert "GET /api/house failed" in made.written.getvalue()
-    assert "ZeroDivisionError" in made.written.getvalue()
+    assert "GET /api/house failed" in stub.log_output.getvalue()
+    assert "ZeroDivisionError" in stub.log_output.getvalue()
 
 
-def test_many_at_once(url: str) -> None:
-    """Forty requests on forty connections are all answered."""
+def test_many_requests_at_once_are_answered(url: str) -> None:
+    """Forty requests on forty connections."""
     answers: list[int] = []
     threads = [
-        threading.Thread(target=lambda: answers.append(ask(url, "/api/house").status)) for _ in range(40)
+        threading.Thread(target=lambda: answers.append(http_request(url, "/api/house").status))
+        for _ in range(40)
     ]
     for thread in threads:
         thread.start()
@@ -547,9 +575,9 @@ def test_many_at_once(url: str) -> None:
 
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate"])
-def test_a_body_in_a_broken_coding(url: str, coding: str) -> None:
-    """400: it is the client's mistake, and no line of ours."""
-    answer = ask(
+def test_a_body_with_a_broken_encoding_is_refused(url: str, coding: str) -> None:
+    """Status 400: this is the client's mistake, and is not logged."""
+    response = http_request(
         url,
         "/api/devices/toaster/stop",
         "POST",
@@ -557,7 +585,7 @@ def test_a_body_in_a_broken_coding(url: str, coding: str) -> None:
         Content_Type="application/json",
         Content_Encoding=coding,
     )
-    assert answer.status == 400
+    assert response.status == 400
 
 
 @pytest.mark.parametrize(
@@ -568,17 +596,17 @@ def test_a_body_in_a_broken_coding(url: str, coding: str) -> None:
         ("multipart/form-data; boundary=x", b"--x\r\nbad", "127.0.0.23"),
     ],
 )
-def test_a_form_that_cannot_be_read(url: str, kind: str, body: bytes, source: str) -> None:
-    """Nobody needs a token to send one, so it must not fill the log."""
-    assert ask(url, "/login", "POST", body, Content_Type=kind, source=source).status in {303, 400}
+def test_a_broken_form_is_refused(url: str, kind: str, body: bytes, source: str) -> None:
+    """Any client can send one without a token, so it is not logged."""
+    assert http_request(url, "/login", "POST", body, Content_Type=kind, source=source).status in {303, 400}
 
 
-def test_a_history_since_before_all_time(url: str) -> None:
-    """Nothing was before 1970."""
-    assert ask(url, "/api/history?since=99999999999d").json["since"] >= 0
+def test_a_history_begins_at_1970_at_the_earliest(url: str) -> None:
+    """A longer duration is cut off."""
+    assert http_request(url, "/api/history?since=99999999999d").json["since"] >= 0
 
 
 @pytest.mark.parametrize("path", ["/page/nothing.js", "/page/a/b.js"])
-def test_a_file_that_is_not_there(url: str, path: str) -> None:
-    """404 with a reason, like any other."""
-    assert ask(url, path).reason
+def test_a_missing_file_has_a_reason(url: str, path: str) -> None:
+    """It is an error like any other."""
+    assert http_request(url, path).reason

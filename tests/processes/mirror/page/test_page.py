@@ -1,4 +1,4 @@
-"""The page as its users have it: a real Chromium, in front of a real house that is broken on purpose."""
+"""The page in a real Chromium, in front of a real house that the tests break on purpose."""
 
 import os
 import re
@@ -17,8 +17,8 @@ from daemons.processes.mirror.page import http
 from tests.support.house import BREAKFAST, PATIENCE, Household, eventually
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-QUIET = (
-    "--no-sandbox",  # Chromium has none for root, and shows nothing here but our own page
+CHROMIUM_OPTIONS = (
+    "--no-sandbox",  # Chromium has none for root, and here shows only our own page
     "--disable-gpu",
     "--disable-quic",
     "--no-first-run",
@@ -27,14 +27,14 @@ QUIET = (
     "--disable-sync",
 )
 WALL, PHONE = {"width": 1920, "height": 1080}, {"width": 390, "height": 844}
-MOST_BYTES = 200_000
+MAX_BYTES = 200_000
 RECORD = """() => {
   window.seen = [document.documentElement.dataset.link];
   const look = () => window.seen.push(document.documentElement.dataset.link,
     ...[...document.querySelectorAll('house-card')].map(c => c.dataset.device + ' ' + c.dataset.presence));
   new MutationObserver(look).observe(document.documentElement, {subtree: true, attributes: true});
 }"""
-"""Remembers every presence and every state of the link that was shown, however shortly."""
+"""Records every presence and every link state that the page shows, however briefly."""
 
 pytestmark = [
     pytest.mark.xdist_group("browser"),  # one Chromium is enough for two cores
@@ -45,71 +45,71 @@ expect.set_options(timeout=PATIENCE * 1000)
 
 @pytest.fixture(scope="module")
 def playwright() -> Iterator[Playwright]:
-    """Have the driver."""
+    """Start the browser driver."""
     with sync_playwright() as driver:
         yield driver
 
 
 @pytest.fixture(scope="module")
 def chromium(playwright: Playwright) -> Iterator[Browser]:
-    """Have a browser."""
-    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
+    """Start a browser."""
+    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(CHROMIUM_OPTIONS))
     yield browser
     browser.close()
 
 
 @pytest.fixture
 def window(chromium: Browser) -> Iterator[Callable[..., Page]]:
-    """Open windows; none of them may complain in its console."""
+    """Open windows, and check in the end that none logged an error to its console."""
     opened: list[BrowserContext] = []
-    complaints: list[str] = []
+    console_errors: list[str] = []
 
     def open_(url: str, size: Any = WALL, **options: Any) -> Page:
         context = chromium.new_context(viewport=size, timezone_id="America/New_York", **options)
         opened.append(context)
         page = context.new_page()
         page.set_default_timeout(PATIENCE * 1000)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda said: complaints.extend([said.text] if said.type == "error" else []))
+        page.on("pageerror", lambda error: console_errors.append(str(error)))
+        page.on("console", lambda entry: console_errors.extend([entry.text] if entry.type == "error" else []))
         page.goto(url)
         return page
 
     yield open_
     for context in opened:
         context.close()
-    # That the mirror was not there is what a browser says of a mirror that was killed.
+    # A browser logs an error when the mirror is killed: that is expected.
     lost = ("ERR_CONNECTION", "WebSocket", "Failed to load resource")
-    assert not [text for text in complaints if not any(word in text for word in lost)]
+    assert not [text for text in console_errors if not any(word in text for word in lost)]
 
 
-def url(house: Household) -> str:
-    """Give the address of a house's page, as soon as it has one."""
+def page_url(house: Household) -> str:
+    """Return the URL of a house's page, as soon as it is served."""
     return str(eventually(lambda: house.status()["mirror"]["url"]))
 
 
 @pytest.fixture
 def slow(household: Callable[..., Household]) -> Household:
-    """Have the breakfast house up with time to look: coffee takes twenty seconds, toast ten."""
+    """Start the breakfast house at a pace for watching: coffee takes twenty seconds, toast ten."""
     house = household(BREAKFAST.replace("speed = 60", "speed = 12"))
     house.house("up")
     return house
 
 
 def card(page: Page, name: str) -> Any:
-    """Find a device's card."""
+    """Return the card of a device."""
     return page.locator(f"house-card[data-device={name}]")
 
 
-def is_live(page: Page) -> None:
-    """Wait until the page is in touch with the mirror, and shows the whole breakfast house."""
+def wait_until_live(page: Page) -> None:
+    """Wait until the page is connected to the mirror, and shows the whole breakfast house."""
     expect(page.locator("html")).to_have_attribute("data-link", "live")
     expect(page.locator("house-card[data-presence=live]")).to_have_count(4)
 
 
 def test_a_press_on_the_page_makes_breakfast(slow: Household, window: Callable[..., Page]) -> None:
-    """The light is pressed; coffee and toast are under way, and then ready, in cards and in a sentence."""
-    page = window(url(slow))
-    is_live(page)
+    """A press on the light starts coffee and toast; cards and sentence show their progress."""
+    page = window(page_url(slow))
+    wait_until_live(page)
     expect(page.locator("#sentence")).to_have_text("All is quiet.")
     light = card(page, "bathroom_light")
     light.locator("[data-command=press]").click()
@@ -126,27 +126,27 @@ def test_a_press_on_the_page_makes_breakfast(slow: Household, window: Callable[.
 
 
 def test_an_appliance_is_started_and_stopped(slow: Household, window: Callable[..., Page]) -> None:
-    """By the keyboard alone; a second window stays in step."""
-    page, other = window(url(slow)), window(url(slow), PHONE)
-    is_live(page)
-    is_live(other)
+    """With the keyboard alone, while a second window shows the same."""
+    page, other = window(page_url(slow)), window(page_url(slow), PHONE)
+    wait_until_live(page)
+    wait_until_live(other)
     button = card(page, "toaster").locator("[data-command=start]")
     button.focus()
     page.keyboard.press("Enter")
     for shown in (page, other):
         expect(card(shown, "toaster")).to_have_attribute("data-phase", "toasting")
     stop = card(page, "toaster").locator("[data-command=stop]")
-    expect(stop).to_be_focused()  # the button became another word, and kept its place
-    expect(card(page, "toaster").locator(".receipt")).to_contain_text("applied")  # it takes the next one
+    expect(stop).to_be_focused()  # the button has another label, and keeps the focus
+    expect(card(page, "toaster").locator(".receipt")).to_contain_text("applied")  # it accepts the next one
     page.keyboard.press("Space")
     for shown in (page, other):
         expect(card(shown, "toaster")).to_have_attribute("data-phase", "idle")
 
 
-def test_a_refusal_is_told_in_words(slow: Household, window: Callable[..., Page]) -> None:
-    """Who presses too late reads why nothing happened."""
-    page = window(url(slow))
-    is_live(page)
+def test_a_rejection_has_a_reason(slow: Household, window: Callable[..., Page]) -> None:
+    """A command that comes too late gets the device's reason."""
+    page = window(page_url(slow))
+    wait_until_live(page)
     # Quicker than a person: the page still offers to start what has been started.
     page.evaluate("""async () => {
       const { house } = await import('/page/house.js');
@@ -157,10 +157,12 @@ def test_a_refusal_is_told_in_words(slow: Household, window: Callable[..., Page]
     assert page.evaluate("window.answer.reason") == "it is already toasting"
 
 
-def test_a_killed_device_is_seen_restarting_and_back(slow: Household, window: Callable[..., Page]) -> None:
-    """However short it was; what it did goes on, and nobody else is touched."""
-    page = window(url(slow))
-    is_live(page)
+def test_a_killed_device_is_shown_restarting_and_live_again(
+    slow: Household, window: Callable[..., Page]
+) -> None:
+    """However short it was; its work goes on, and no other device is affected."""
+    page = window(page_url(slow))
+    wait_until_live(page)
     page.evaluate(RECORD)
     card(page, "toaster").locator("[data-command=start]").click()
     expect(card(page, "toaster")).to_have_attribute("data-phase", "toasting")
@@ -174,17 +176,17 @@ def test_a_killed_device_is_seen_restarting_and_back(slow: Household, window: Ca
     }
 
 
-def test_a_device_that_cannot_live_says_why(household: Callable[..., Household], window: Any) -> None:
-    """The reason, the last lines of its log on demand, and when it is tried again; then it is well again."""
+def test_a_failed_device_shows_its_reason(household: Callable[..., Household], window: Any) -> None:
+    """The reason, the last lines of its log on demand, and the next attempt; then it is live again."""
     house = household()
     house.house("up")
-    page = window(url(house))
-    is_live(page)
+    page = window(page_url(house))
+    wait_until_live(page)
     hardware, kept = house.run / "hardware" / "toaster", house.run / "kept"
     pid = house.pids()["toaster"]
     hardware.rename(kept)
     hardware.write_text("no folder")
-    with suppress(ProcessLookupError):  # it may have noticed by itself
+    with suppress(ProcessLookupError):  # it may have ended by itself
         os.kill(pid, signal.SIGKILL)
     toaster = card(page, "toaster")
     expect(toaster).to_have_attribute("data-presence", "failed")
@@ -197,10 +199,10 @@ def test_a_device_that_cannot_live_says_why(household: Callable[..., Household],
     expect(toaster).to_have_attribute("data-presence", "live")
 
 
-def test_a_stopped_device_is_told_from_a_lost_one(breakfast: Household, window: Any) -> None:
+def test_a_stopped_device_is_shown_as_stopped(breakfast: Household, window: Any) -> None:
     """In words, not by colour alone."""
-    page = window(url(breakfast))
-    is_live(page)
+    page = window(page_url(breakfast))
+    wait_until_live(page)
     breakfast.house("stop", "toaster")
     expect(card(page, "toaster")).to_have_attribute("data-presence", "stopped")
     expect(card(page, "toaster")).to_contain_text(re.compile("stopped", re.IGNORECASE))
@@ -208,24 +210,24 @@ def test_a_stopped_device_is_told_from_a_lost_one(breakfast: Household, window: 
     expect(card(page, "toaster")).to_have_attribute("data-presence", "live")
 
 
-def test_the_page_outlives_the_mirror(breakfast: Household, window: Callable[..., Page]) -> None:
-    """A killed mirror is told at once, and found again without a reload; what happened meanwhile is there."""
-    page = window(url(breakfast))
-    is_live(page)
+def test_the_page_reconnects_to_a_restarted_mirror(breakfast: Household, window: Callable[..., Page]) -> None:
+    """It shows the loss at once, reconnects without a reload, and shows what happened meanwhile."""
+    page = window(page_url(breakfast))
+    wait_until_live(page)
     page.evaluate(RECORD)
     page.evaluate("window.isTheSamePage = true")
     breakfast.kill("mirror")
     breakfast.send("kitchen_lamp", "on")
     page.wait_for_function("() => window.seen.includes('lost')")
-    is_live(page)
+    wait_until_live(page)
     expect(card(page, "kitchen_lamp")).to_have_attribute("data-phase", "on")
     assert page.evaluate("window.isTheSamePage")
 
 
-def test_a_mirror_that_says_nothing_is_lost(breakfast: Household, window: Callable[..., Page]) -> None:
-    """A connection that stands is no sign of life; nothing is shown as live that nobody vouches for."""
-    page = window(url(breakfast))
-    is_live(page)
+def test_a_silent_mirror_counts_as_lost(breakfast: Household, window: Callable[..., Page]) -> None:
+    """An open connection is not enough; while the mirror is silent, no device is shown as live."""
+    page = window(page_url(breakfast))
+    wait_until_live(page)
     pid = breakfast.kill("mirror", signal.SIGSTOP)
     try:
         expect(page.locator("html")).to_have_attribute("data-link", "lost")
@@ -233,13 +235,13 @@ def test_a_mirror_that_says_nothing_is_lost(breakfast: Household, window: Callab
         expect(page.locator("house-card[data-presence=live]")).to_have_count(0)
     finally:
         os.kill(pid, signal.SIGCONT)
-    is_live(page)
+    wait_until_live(page)
     expect(page.locator("house-banner")).to_be_hidden()
 
 
-def test_who_hears_whom_is_drawn(breakfast: Household, window: Callable[..., Page]) -> None:
-    """The house view names every process with its PID, and draws the switch's three hearers."""
-    page = window(f"{url(breakfast)}#house")
+def test_the_house_view_draws_all_subscriptions(breakfast: Household, window: Callable[..., Page]) -> None:
+    """The house view has every process with its PID, and draws the switch's three subscribers."""
+    page = window(f"{page_url(breakfast)}#house")
     status = breakfast.status()
     for name, process in (status["devices"] | status["services"]).items():
         expect(page.locator("house-processes")).to_contain_text(str(process["process"]["pid"]))
@@ -249,46 +251,46 @@ def test_who_hears_whom_is_drawn(breakfast: Household, window: Callable[..., Pag
         expect(page.locator("house-drawing")).to_contain_text(text)
 
 
-def test_history_tells_which_press_it_was(breakfast: Household, window: Callable[..., Page]) -> None:
-    """A stretch names its phase, and the press that caused it."""
+def test_the_history_names_the_press(breakfast: Household, window: Callable[..., Page]) -> None:
+    """A stretch has its phase, and the press that caused it."""
     breakfast.send("bathroom_light", "press")
     with breakfast.ear("toaster") as ear:
         ear.until(lambda ear: ear.shows("toaster", phase="ready"))
-    page = window(f"{url(breakfast)}#history")
-    told = page.locator("house-history")
-    told.locator("summary").first.click()
-    expect(told).to_contain_text("toasting")
-    expect(told).to_contain_text(re.compile(r"Bathroom light turned on at \d\d:\d\d:\d\d"))
+    page = window(f"{page_url(breakfast)}#history")
+    history = page.locator("house-history")
+    history.locator("summary").first.click()
+    expect(history).to_contain_text("toasting")
+    expect(history).to_contain_text(re.compile(r"Bathroom light turned on at \d\d:\d\d:\d\d"))
 
 
-def test_it_reads_the_houses_clock_not_the_windows(breakfast: Household, window: Callable[..., Page]) -> None:
-    """Time and date are those of the house's timezone, in the house's locale, wherever the window stands."""
+def test_the_page_shows_the_time_of_the_house(breakfast: Household, window: Callable[..., Page]) -> None:
+    """Time and date are in the timezone and locale of the house, wherever the browser is."""
     breakfast.config.write_text(BREAKFAST.replace("[house]", '[house]\nlocale = "de-DE"'))
     breakfast.house("reload")
-    page = window(url(breakfast))
-    is_live(page)
-    told = page.evaluate("""() => [new Date().toLocaleDateString('de-DE',
+    page = window(page_url(breakfast))
+    wait_until_live(page)
+    texts = page.evaluate("""() => [new Date().toLocaleDateString('de-DE',
       {weekday: 'long', timeZone: 'Europe/Berlin'}), document.querySelector('house-clock').textContent]""")
-    assert told[0] in told[1]
+    assert texts[0] in texts[1]
 
 
-def test_what_a_person_has_called_it_is_text(household: Callable[..., Household], window: Any) -> None:
+def test_a_name_is_shown_as_text(household: Callable[..., Household], window: Any) -> None:
     """A name with markup in it is shown as it is written, in every view."""
     name = "<img src=x onerror=alert(1)>"
     house = household(BREAKFAST.replace("browning = 3", f"browning = 3\nname = {name!r}"))
     house.house("up")
-    page = window(url(house))
-    is_live(page)
+    page = window(page_url(house))
+    wait_until_live(page)
     for view in ("mirror", "house", "history"):
-        page.goto(f"{url(house)}#{view}")
+        page.goto(f"{page_url(house)}#{view}")
         expect(page.locator(f"section[data-view={view}]")).to_contain_text(name)
     assert page.locator("main img").count() == 0
 
 
-def test_a_token_is_asked_for_once(breakfast: Household, window: Callable[..., Page]) -> None:
-    """A wrong one is refused in words, the right one opens the page, and the cookie keeps it open."""
+def test_a_browser_signs_in_once(breakfast: Household, window: Callable[..., Page]) -> None:
+    """A wrong token is refused in words, the right one opens the page, and the cookie keeps it open."""
     token = breakfast.house("token").stdout.strip()
-    page = window(url(breakfast))
+    page = window(page_url(breakfast))
     expect(page).to_have_url(re.compile("/login$"))
     for given in ("wrong", token):
         page.locator("input").first.fill(given)
@@ -296,24 +298,24 @@ def test_a_token_is_asked_for_once(breakfast: Household, window: Callable[..., P
         if given == "wrong":
             expect(page).to_have_url(re.compile(r"/login\?wrong"))
             expect(page.locator("body")).to_contain_text(re.compile("not", re.IGNORECASE))
-    is_live(page)
+    wait_until_live(page)
     breakfast.kill("mirror")
-    page.goto(url(breakfast))
-    is_live(page)
+    page.goto(page_url(breakfast))
+    wait_until_live(page)
     assert "house" not in page.evaluate("document.cookie"), "no script can read it"
 
 
 @pytest.mark.parametrize("scheme", ["dark", "light"])
 @pytest.mark.parametrize("size", [WALL, PHONE], ids=["wall", "phone"])
-def test_axe_finds_nothing(
+def test_the_page_is_accessible(
     breakfast: Household, window: Callable[..., Page], scheme: str, size: dict[str, int]
 ) -> None:
-    """In every view, live and with a device that was stopped; nothing is wider than its window."""
+    """Axe finds no violation in any view, also with a stopped device; nothing is wider than its window."""
     breakfast.send("bathroom_light", "press")
     breakfast.house("stop", "kitchen_lamp")
-    page = window(url(breakfast), size, color_scheme=scheme, reduced_motion="reduce")
+    page = window(page_url(breakfast), size, color_scheme=scheme, reduced_motion="reduce")
     for view in ("mirror", "house", "history"):
-        page.goto(f"{url(breakfast)}#{view}")
+        page.goto(f"{page_url(breakfast)}#{view}")
         expect(page.locator(f"section[data-view={view}]")).to_be_visible()
         expect(card(page, "kitchen_lamp")).to_have_attribute("data-presence", "stopped")
         found = Axe().run(page).response["violations"]
@@ -322,37 +324,35 @@ def test_axe_finds_nothing(
         assert wide <= 0, view
 
 
-def test_the_first_paint_is_light(
-    breakfast: Household, window: Callable[..., Page], chromium: Browser
-) -> None:
-    """All that is loaded is under 200 kB, and nothing comes from anywhere else."""
+def test_the_page_is_small(breakfast: Household, window: Callable[..., Page], chromium: Browser) -> None:
+    """All loaded files are under 200 kB together, and come from the mirror."""
     loaded: dict[str, int] = {}
     page = chromium.new_context().new_page()
     page.on("response", lambda answer: loaded.update({answer.url: len(answer.body())}))
-    page.goto(url(breakfast))
-    is_live(page)
+    page.goto(page_url(breakfast))
+    wait_until_live(page)
     page.context.close()
     assert len(loaded) > 3
-    assert all(address.startswith(url(breakfast)) for address in loaded)
-    assert sum(loaded.values()) < MOST_BYTES
+    assert all(address.startswith(page_url(breakfast)) for address in loaded)
+    assert sum(loaded.values()) < MAX_BYTES
 
 
 def test_every_file_of_the_page_is_served(breakfast: Household, chromium: Browser) -> None:
-    """What lies in the folder can be had, and is of a type that browsers take."""
+    """Each file in the folder is served, with a type that browsers accept."""
     context = chromium.new_context()
     folder = Path(http.__file__).parent / "static"
     for file in folder.iterdir():
-        answer = context.request.get(f"{url(breakfast)}page/{file.name}")
+        answer = context.request.get(f"{page_url(breakfast)}page/{file.name}")
         assert answer.ok, file.name
         assert ("javascript" in answer.headers["content-type"]) == (file.suffix == ".js")
     context.close()
 
 
-def test_a_wall_stays_black(breakfast: Household, window: Callable[..., Page]) -> None:
-    """Where the address says so, also in a browser that reports a light scheme."""
-    page = window(f"{url(breakfast)}?glass=black", color_scheme="light")
-    is_live(page)
+def test_a_wall_display_stays_black(breakfast: Household, window: Callable[..., Page]) -> None:
+    """With glass=black in the address, also in a browser that reports a light scheme."""
+    page = window(f"{page_url(breakfast)}?glass=black", color_scheme="light")
+    wait_until_live(page)
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(0, 0, 0)"
-    page.goto(url(breakfast))
-    is_live(page)
+    page.goto(page_url(breakfast))
+    wait_until_live(page)
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"

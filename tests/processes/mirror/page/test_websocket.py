@@ -1,4 +1,4 @@
-"""The WebSocket, heard with a library that is not ours, as docs/page.md describes it."""
+"""The WebSocket as docs/page.md describes it, used with a library that is not ours."""
 
 import asyncio
 import itertools
@@ -25,66 +25,73 @@ from daemons.bus import message
 from daemons.bus.message import Heartbeat, State
 from daemons.processes.mirror.page import websocket
 from daemons.processes.mirror.page.memory_use import memory_use
-from tests.support import page_server
 from tests.support.house import PATIENCE, PROJECT, Household
-from tests.support.page_client import SMALL, Heard, Live, ask, live, numbers, standing, url_of
-from tests.support.page_server import BOOT, Stand, serving
+from tests.support.page_client import (
+    SMALL_HOUSE,
+    LiveClient,
+    LiveMessage,
+    http_request,
+    live_client,
+    page_url,
+    parse_cursor,
+    without_age,
+)
+from tests.support.page_server import BOOT, PageStub, serve_page
+from tests.support.stub_device import stub_device
 
-Houses = Callable[..., Household]
+HouseFactory = Callable[..., Household]
 DEVICES = {"bathroom_light", "mirror", "coffee_maker", "toaster", "kitchen_lamp"}
 
 
-async def toggle(visitor: Live, times: int = 1) -> list[str]:
-    """Have the kitchen lamp switched, one command after the other; give their ids."""
-    made = [os.urandom(5).hex() for _ in range(times)]
-    for id_ in made:
-        await visitor.send(
-            type="command", device="kitchen_lamp", command="toggle", id=id_, timeout_seconds=20
-        )
-        visitor.kept += await visitor.until(partial(has, id=id_))
-    return made
+async def toggle(client: LiveClient, times: int = 1) -> list[str]:
+    """Send toggle commands to the kitchen lamp, one after the other, and return their ids."""
+    stub = [os.urandom(5).hex() for _ in range(times)]
+    for id_ in stub:
+        await client.send(type="command", device="kitchen_lamp", command="toggle", id=id_, timeout_seconds=20)
+        client.unread += await client.receive_until(partial(has_fields, id=id_))
+    return stub
 
 
-def has(heard: Heard, **fields: Any) -> bool:
-    """Tell whether a message says this."""
-    return all(heard.get(name) == value for name, value in fields.items())
+def has_fields(messages: LiveMessage, **fields: Any) -> bool:
+    """Return whether a message has these fields."""
+    return all(messages.get(name) == value for name, value in fields.items())
 
 
-def leads(heard: Heard, id_: str) -> bool:
-    """Tell whether this is the change that a command led to."""
-    return bool(heard["type"] == "change" and heard["heard"] and heard["now"]["cause"] == id_)
+def is_change_by(messages: LiveMessage, id_: str) -> bool:
+    """Return whether this is the change that a command caused."""
+    return bool(messages["type"] == "change" and messages["heard"] and messages["now"]["cause"] == id_)
 
 
-async def heard_until(visitor: Live, id_: str) -> list[Heard]:
-    """Give all up to the change that a command led to, which may have come before its receipt."""
-    found, visitor.kept = visitor.kept, []
-    if not any(leads(heard, id_) for heard in found):
-        found += await visitor.until(lambda heard: leads(heard, id_))
+async def receive_until_change(client: LiveClient, id_: str) -> list[LiveMessage]:
+    """Return all messages up to the change that a command caused; it may come before the receipt."""
+    found, client.unread = client.unread, []
+    if not any(is_change_by(messages, id_) for messages in found):
+        found += await client.receive_until(lambda messages: is_change_by(messages, id_))
     return found
 
 
-# What the mirror sends
+# Messages of the mirror
 
 
-async def test_the_house_comes_first(url: str) -> None:
-    """The same object as over HTTP."""
-    async with live(url) as visitor:
-        told = await visitor.next()
-    same = ask(url, "/api/house").json
-    assert told["type"] == "house"
-    assert told.keys() == same.keys()
-    assert told["devices"].keys() == same["devices"].keys() == DEVICES
-    assert told["services"].keys() == {"steward", "recorder"}
-    assert told["house"] == same["house"]
+async def test_the_first_message_is_the_house(url: str) -> None:
+    """It is the same document as over HTTP."""
+    async with live_client(url) as client:
+        document = await client.receive()
+    same = http_request(url, "/api/house").json
+    assert document["type"] == "house"
+    assert document.keys() == same.keys()
+    assert document["devices"].keys() == same["devices"].keys() == DEVICES
+    assert document["services"].keys() == {"steward", "recorder"}
+    assert document["house"] == same["house"]
 
 
-async def test_a_change_is_told_with_its_cause(url: str) -> None:
-    """Each of twenty commands leads to a change of the lamp, in their order, and none is left out."""
-    async with live(url) as visitor:
-        await visitor.next("house")
-        ids = await toggle(visitor, 20)
-        heard = await heard_until(visitor, ids[-1])
-    changes = [one for one in heard if one["type"] == "change" and one["device"] == "kitchen_lamp"]
+async def test_a_change_has_its_cause(url: str) -> None:
+    """Each of twenty commands causes a change of the lamp, in order, and none is left out."""
+    async with live_client(url) as client:
+        await client.receive("house")
+        ids = await toggle(client, 20)
+        messages = await receive_until_change(client, ids[-1])
+    changes = [one for one in messages if one["type"] == "change" and one["device"] == "kitchen_lamp"]
     causes = [change["now"]["cause"] for change in changes if change["heard"]]
     assert [cause for cause, _ in itertools.groupby(causes) if cause in ids] == ids
     lamps = [one["now"]["state"]["status"] for one in changes if one["heard"] and one["now"]["cause"] in ids]
@@ -92,52 +99,57 @@ async def test_a_change_is_told_with_its_cause(url: str) -> None:
 
 
 async def test_changes_are_in_order(url: str) -> None:
-    """Over all that happens while breakfast is made: cursors grow, and so do boot and seq of each device."""
-    async with live(url) as visitor, live(url) as other:
-        first = await visitor.next("house")
-        await other.next("house")
+    """While breakfast is made, the cursors grow, and so do boot and seq of each device."""
+    async with live_client(url) as client, live_client(url) as other:
+        first = await client.receive("house")
+        await other.receive("house")
         toggled = await toggle(other, 5)
         await other.send(
             type="command", device="toaster", command="start", args={"browning": 1}, id=os.urandom(5).hex()
         )
-        heard = await heard_until(visitor, toggled[-1])
-        heard += await visitor.until(
-            lambda heard: heard.get("device") == "toaster" and heard["now"]["state"]["phase"] == "ready"
+        messages = await receive_until_change(client, toggled[-1])
+        messages += await client.receive_until(
+            lambda messages: (
+                messages.get("device") == "toaster" and messages["now"]["state"]["phase"] == "ready"
+            )
         )
-    cursors = [numbers(first["cursor"]), *(numbers(one["cursor"]) for one in heard if "cursor" in one)]
+    cursors = [
+        parse_cursor(first["cursor"]),
+        *(parse_cursor(one["cursor"]) for one in messages if "cursor" in one),
+    ]
     assert cursors == sorted(cursors)
-    changes = [one for one in heard if one["type"] == "change"]
-    told = [numbers(change["cursor"])[1] for change in changes]
-    assert told == list(range(numbers(first["cursor"])[1] + 1, told[-1] + 1))
+    changes = [one for one in messages if one["type"] == "change"]
+    document = [parse_cursor(change["cursor"])[1] for change in changes]
+    assert document == list(range(parse_cursor(first["cursor"])[1] + 1, document[-1] + 1))
     assert {change["missed"] for change in changes} == {0}
-    moments = [one["at"] for one in heard if one["type"] == "change"]
+    moments = [one["at"] for one in messages if one["type"] == "change"]
     assert moments == sorted(moments)
     for device in DEVICES:
         lives = [(c["now"]["boot"], c["now"]["seq"]) for c in changes if c["device"] == device and c["heard"]]
         assert lives == sorted(set(lives)), device
 
 
-async def test_all_clients_hear_the_same(url: str) -> None:
-    """The same changes with the same cursors, each as it stood then."""
-    async with live(url) as one, live(url) as two:
-        for visitor in (one, two):
-            await visitor.next("house")
+async def test_all_clients_get_the_same_changes(url: str) -> None:
+    """The same changes with the same cursors and the same status."""
+    async with live_client(url) as one, live_client(url) as two:
+        for client in (one, two):
+            await client.receive("house")
         ids = await toggle(one, 10)
-        heard = [await heard_until(visitor, ids[-1]) for visitor in (one, two)]
-    told = [
-        {h["cursor"]: (h["device"], h["heard"], standing(h["now"])) for h in all_ if h["type"] == "change"}
-        for all_ in heard
+        messages = [await receive_until_change(client, ids[-1]) for client in (one, two)]
+    document = [
+        {h["cursor"]: (h["device"], h["heard"], without_age(h["now"])) for h in all_ if h["type"] == "change"}
+        for all_ in messages
     ]
-    shared = told[0].keys() & told[1].keys()
+    shared = document[0].keys() & document[1].keys()
     assert len(shared) >= 10
-    assert all(told[0][cursor] == told[1][cursor] for cursor in shared)
+    assert all(document[0][cursor] == document[1][cursor] for cursor in shared)
 
 
-async def test_a_beat_every_second(url: str) -> None:
-    """Ages of everybody, each no older than what is called offline; and now and then the memory."""
-    async with live(url) as visitor:
-        await visitor.next("house")
-        beats = [await visitor.next("beat") for _ in range(6)]
+async def test_a_beat_is_sent_every_second(url: str) -> None:
+    """It has the age of every process, and in every fifth beat the memory."""
+    async with live_client(url) as client:
+        await client.receive("house")
+        beats = [await client.receive("beat") for _ in range(6)]
     assert all(beat["ages"].keys() == DEVICES | {"steward", "recorder"} for beat in beats)
     assert all(0 <= age < 10 for beat in beats for age in beat["ages"].values())
     assert beats[-1]["at"] - beats[1]["at"] == pytest.approx(4, abs=2)
@@ -147,37 +159,45 @@ async def test_a_beat_every_second(url: str) -> None:
 
 
 async def test_an_age_grows_while_a_device_is_silent(shared: Household, url: str) -> None:
-    """And it is told as stale although it says nothing; then it is live again."""
-    async with live(url, "?device=kitchen_lamp") as visitor:
-        await visitor.next("house")
+    """A silent device becomes stale without a message of its own, and then live again."""
+    async with live_client(url, "?device=kitchen_lamp") as client:
+        await client.receive("house")
         pid = shared.kill("kitchen_lamp", signal.SIGSTOP)
         try:
-            heard = await visitor.until(lambda h: h["type"] == "change" and h["now"]["presence"] == "stale")
+            messages = await client.receive_until(
+                lambda h: h["type"] == "change" and h["now"]["presence"] == "stale"
+            )
         finally:
             os.kill(pid, signal.SIGCONT)
-        back = (await visitor.until(lambda h: h["type"] == "change" and h["now"]["presence"] == "live"))[-1]
-    ages = [one["ages"]["kitchen_lamp"] for one in heard if one["type"] == "beat"]
+        back = (
+            await client.receive_until(lambda h: h["type"] == "change" and h["now"]["presence"] == "live")
+        )[-1]
+    ages = [one["ages"]["kitchen_lamp"] for one in messages if one["type"] == "beat"]
     assert ages[-1] > 1
-    assert heard[-1]["heard"] is False
-    assert heard[-1]["now"]["age_seconds"] >= 3
+    assert messages[-1]["heard"] is False
+    assert messages[-1]["now"]["age_seconds"] >= 3
     assert back["now"]["pid"] == pid
 
 
 # Filters
 
 
-async def test_one_device_alone(url: str) -> None:
-    """Its part of the house, its changes, its age."""
-    async with live(url, "?device=kitchen_lamp") as visitor, live(url) as other:
-        told = await visitor.next()
-        assert (told["type"], told["devices"].keys(), told["services"]) == ("house", {"kitchen_lamp"}, {})
-        assert (await other.do("toaster", "start", args={"browning": 1}))["type"] == "receipt"
-        await other.do("toaster", "stop")
-        (id_,) = await toggle(visitor)
-        heard = await heard_until(visitor, id_)
-        heard.append(await visitor.next("beat"))
-    assert {one["device"] for one in heard if one["type"] == "change"} == {"kitchen_lamp"}
-    assert {name for one in heard if one["type"] == "beat" for name in one["ages"]} == {"kitchen_lamp"}
+async def test_a_filter_for_one_device(url: str) -> None:
+    """The client gets its part of the house, its changes and its age."""
+    async with live_client(url, "?device=kitchen_lamp") as client, live_client(url) as other:
+        document = await client.receive()
+        assert (document["type"], document["devices"].keys(), document["services"]) == (
+            "house",
+            {"kitchen_lamp"},
+            {},
+        )
+        assert (await other.send_command("toaster", "start", args={"browning": 1}))["type"] == "receipt"
+        await other.send_command("toaster", "stop")
+        (id_,) = await toggle(client)
+        messages = await receive_until_change(client, id_)
+        messages.append(await client.receive("beat"))
+    assert {one["device"] for one in messages if one["type"] == "change"} == {"kitchen_lamp"}
+    assert {name for one in messages if one["type"] == "beat" for name in one["ages"]} == {"kitchen_lamp"}
 
 
 @pytest.mark.parametrize(
@@ -191,22 +211,24 @@ async def test_one_device_alone(url: str) -> None:
         ("", DEVICES, {"steward", "recorder"}),
     ],
 )
-async def test_who_matches_any_is_heard(url: str, query: str, devices: set[str], services: set[str]) -> None:
-    """Devices and rooms, as often as wanted."""
-    async with live(url, query) as visitor:
-        told = await visitor.next()
-        beat = await visitor.next("beat")
-    assert (told["devices"].keys(), told["services"].keys()) == (devices, services)
+async def test_a_filter_may_name_many_devices_and_rooms(
+    url: str, query: str, devices: set[str], services: set[str]
+) -> None:
+    """A process that matches any of them is included."""
+    async with live_client(url, query) as client:
+        document = await client.receive()
+        beat = await client.receive("beat")
+    assert (document["devices"].keys(), document["services"].keys()) == (devices, services)
     assert beat["ages"].keys() == devices | services
 
 
 @pytest.mark.parametrize(
-    "query", ["?device=nobody", "?room=Attic", "?device=toaster&room=kitchen", "?device=", "?room=%ff"]
+    "query", ["?device=stranger", "?room=Attic", "?device=toaster&room=kitchen", "?device=", "?room=%ff"]
 )
-async def test_nobody_by_that_name(url: str, query: str) -> None:
-    """404 with the reason, before anything is opened."""
+async def test_an_unknown_name_in_a_filter_is_refused(url: str, query: str) -> None:
+    """Status 404 with the reason, before a WebSocket is opened."""
     with pytest.raises(InvalidStatus) as refused:
-        async with live(url, query):
+        async with live_client(url, query):
             pass
     response = refused.value.response
     assert response.status_code == 404
@@ -217,9 +239,9 @@ async def test_nobody_by_that_name(url: str, query: str) -> None:
 
 
 async def test_a_command_gets_its_receipt(url: str) -> None:
-    """Applied, with the id that it was given, or with a new one."""
-    async with live(url) as visitor:
-        receipt = await visitor.do("kitchen_lamp", "on", args={"brightness_percent": 50}, id="fifty")
+    """It has the id that the client gave, or a new one."""
+    async with live_client(url) as client:
+        receipt = await client.send_command("kitchen_lamp", "on", args={"brightness_percent": 50}, id="fifty")
         assert receipt.keys() == {"type", "id", "device", "outcome", "at", "took_seconds"}
         assert [receipt[key] for key in ("type", "id", "device", "outcome")] == [
             "receipt",
@@ -228,39 +250,39 @@ async def test_a_command_gets_its_receipt(url: str) -> None:
             "applied",
         ]
         assert 0 < receipt["took_seconds"] < PATIENCE
-        assert len((await visitor.do("kitchen_lamp", "on"))["id"]) > 5
+        assert len((await client.send_command("kitchen_lamp", "on"))["id"]) > 5
 
 
-async def test_the_same_id_is_not_done_twice(shared: Household, url: str) -> None:
-    """Also when it comes by another connection."""
+async def test_a_repeated_id_is_carried_out_once(shared: Household, url: str) -> None:
+    """Also over another connection."""
     before = len(shared.witness("kitchen_lamp"))
-    async with live(url) as one, live(url) as two:
-        first = await one.do("kitchen_lamp", "toggle", id="done-once")
-        second = await two.do("kitchen_lamp", "toggle", id="done-once")
+    async with live_client(url) as one, live_client(url) as two:
+        first = await one.send_command("kitchen_lamp", "toggle", id="done-once")
+        second = await two.send_command("kitchen_lamp", "toggle", id="done-once")
     assert {**first, "took_seconds": 0} == {**second, "took_seconds": 0}
     assert len(shared.witness("kitchen_lamp")) == before + 1
 
 
-async def test_a_refusal_says_why(url: str) -> None:
-    """By the device: a receipt. By the mirror, which knows no such device: an error with the id."""
-    async with live(url) as visitor:
-        receipt = await visitor.do("toaster", "start", args={"browning": 8}, id="too-dark")
+async def test_a_rejection_has_a_reason(url: str) -> None:
+    """The device sends a receipt; the mirror sends an error with the id, if there is no such device."""
+    async with live_client(url) as client:
+        receipt = await client.send_command("toaster", "start", args={"browning": 8}, id="too-dark")
         assert [receipt[key] for key in ("type", "id", "outcome")] == ["receipt", "too-dark", "rejected"]
         assert "browning" in receipt["reason"]
-        error = await visitor.do("nobody", "start", id="for-nobody")
-        assert error == {"type": "error", "reason": "there is no device 'nobody'", "id": "for-nobody"}
+        error = await client.send_command("stranger", "start", id="for-a-stranger")
+        assert error == {"type": "error", "reason": "there is no device 'stranger'", "id": "for-a-stranger"}
 
 
-async def test_a_device_that_says_nothing_is_unanswered(shared: Household, url: str) -> None:
-    """After the time that was asked for; meanwhile others are answered on the same connection."""
+async def test_a_silent_device_is_unanswered(shared: Household, url: str) -> None:
+    """The receipt comes after the requested time; other devices answer meanwhile."""
     pid = shared.kill("kitchen_lamp", signal.SIGSTOP)
     try:
-        async with live(url) as visitor:
-            await visitor.send(
+        async with live_client(url) as client:
+            await client.send(
                 type="command", device="kitchen_lamp", command="on", id="silent", timeout_seconds=3
             )
-            quick = await visitor.do("toaster", "stop", id="quick")
-            slow = await visitor.next("receipt")
+            quick = await client.send_command("toaster", "stop", id="quick")
+            slow = await client.receive("receipt")
     finally:
         os.kill(pid, signal.SIGCONT)
     assert (quick["id"], quick["outcome"]) == ("quick", "applied")
@@ -269,18 +291,18 @@ async def test_a_device_that_says_nothing_is_unanswered(shared: Household, url: 
     assert "at" not in slow
 
 
-async def test_ping_of_both_kinds(url: str) -> None:
-    """The message is answered with one, the protocol's with the protocol's."""
-    async with live(url) as visitor:
-        await visitor.send(type="ping")
-        pong = await visitor.next("pong")
+async def test_pings_are_answered(url: str) -> None:
+    """A ping message with a pong message, and a ping of the protocol with its pong."""
+    async with live_client(url) as client:
+        await client.send(type="ping")
+        pong = await client.receive("pong")
         assert pong.keys() == {"type", "at"}
         assert pong["at"] == pytest.approx(time.time(), abs=60)
         async with asyncio.timeout(PATIENCE):
-            await (await visitor.socket.ping(b"abc"))
+            await (await client.socket.ping(b"abc"))
 
 
-# What is no message
+# Invalid messages
 
 
 BAD = {
@@ -309,124 +331,132 @@ BAD = {
 
 
 @pytest.mark.parametrize("text", BAD.values(), ids=BAD.keys())
-async def test_what_is_no_message_is_answered_with_an_error(url: str, text: str | bytes) -> None:
-    """And the connection goes on."""
-    async with live(url) as visitor:
-        await visitor.socket.send(text)
-        error = await visitor.next("error", "pong", "receipt")
+async def test_an_invalid_message_is_answered_with_an_error(url: str, text: str | bytes) -> None:
+    """The connection stays open."""
+    async with live_client(url) as client:
+        await client.socket.send(text)
+        error = await client.receive("error", "pong", "receipt")
         assert error["type"] == "error"
         assert error["reason"]
-        await visitor.send(type="ping")
-        await visitor.next("pong")
+        await client.send(type="ping")
+        await client.receive("pong")
 
 
-async def test_the_tenth_ends_the_connection(url: str) -> None:
-    """Each is answered; then close code 1008."""
-    async with live(url) as visitor:
+async def test_the_tenth_invalid_message_closes_the_connection(url: str) -> None:
+    """Each is answered; then the close code is 1008."""
+    async with live_client(url) as client:
         for _ in range(9):
-            await visitor.socket.send("nonsense")
-            await visitor.next("error")
-        await visitor.send(type="ping")
-        await visitor.next("pong")
-        await visitor.socket.send("nonsense")
-        await visitor.next("error")
+            await client.socket.send("nonsense")
+            await client.receive("error")
+        await client.send(type="ping")
+        await client.receive("pong")
+        await client.socket.send("nonsense")
+        await client.receive("error")
         with pytest.raises(ConnectionClosedError) as closed:
-            await visitor.next("error")
+            await client.receive("error")
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1008
 
 
-async def test_a_message_that_is_too_long_ends_the_connection(url: str) -> None:
-    """Close code 1009; 16 KiB are taken."""
-    async with live(url) as visitor:
-        await visitor.socket.send('{"type": "ping"}'.ljust(16 * 1024 - 1))
-        await visitor.next("pong")
-        await visitor.socket.send('{"type": "ping"}'.ljust(16 * 1024 + 1))
+async def test_a_message_over_16_kib_closes_the_connection(url: str) -> None:
+    """The close code is 1009; up to 16 KiB are accepted."""
+    async with live_client(url) as client:
+        await client.socket.send('{"type": "ping"}'.ljust(16 * 1024 - 1))
+        await client.receive("pong")
+        await client.socket.send('{"type": "ping"}'.ljust(16 * 1024 + 1))
         with pytest.raises(ConnectionClosedError) as closed:
-            await visitor.next("pong")
+            await client.receive("pong")
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1009
 
 
-async def test_too_many_messages_are_not_done(shared: Household, url: str) -> None:
-    """Of a hundred toggles at once forty and a few are done, each once; the others get an error."""
+async def test_messages_above_the_rate_are_ignored(shared: Household, url: str) -> None:
+    """Of a hundred toggles at once about forty are carried out, each once; the others get an error."""
     before = len(shared.witness("kitchen_lamp"))
-    async with live(url) as visitor:
-        await visitor.next("house")
+    async with live_client(url) as client:
+        await client.receive("house")
         for number in range(100):
-            await visitor.send(
+            await client.send(
                 type="command",
                 device="kitchen_lamp",
                 command="toggle",
                 id=f"n{number}-{before}",
                 timeout_seconds=20,
             )
-        answers = [await visitor.next("receipt", "error") for _ in range(100)]
+        answers = [await client.receive("receipt", "error") for _ in range(100)]
         done = [answer for answer in answers if answer.get("outcome") == "applied"]
         refused = [answer for answer in answers if answer["type"] == "error"]
         assert len(done) + len(refused) == 100
         assert len(done) >= 40
         assert any("20 messages a second" in answer["reason"] for answer in refused)
         assert len(shared.witness("kitchen_lamp")) == before + len(done)
-        while (await visitor.do("toaster", "stop"))["type"] == "error":  # the rate comes back
-            await visitor.next("beat")
+        while (await client.send_command("toaster", "stop"))["type"] == "error":  # the rate recovers
+            await client.receive("beat")
 
 
-# Coming back
+# Reconnecting
 
 
-async def test_who_comes_back_gets_what_it_missed(url: str) -> None:
-    """No house, nothing twice, nothing left out: the same as one who was there all the time."""
-    async with live(url) as witness:
-        await witness.next("house")
-        async with live(url) as visitor:
-            await visitor.next("house")
-            (id_,) = await toggle(visitor)
-            cursor = (await heard_until(visitor, id_))[-1].get("cursor") or (await visitor.next("beat"))[
-                "cursor"
-            ]
-        ids = await toggle(witness, 15)
-        heard = await heard_until(witness, ids[-1])  # to the receipt, and the change was before it or after
-        last = [number for number, one in enumerate(heard) if leads(one, ids[-1])]
-        heard = heard[: last[0] + 1] if last else heard + await witness.until(lambda one: leads(one, ids[-1]))
-        async with live(url, f"?after={cursor}") as visitor:
-            caught_up = await visitor.until(lambda heard: leads(heard, ids[-1]))
+async def test_a_client_that_reconnects_gets_what_it_missed(url: str) -> None:
+    """No house, nothing twice, nothing left out: the same as for a client that stayed connected."""
+    async with live_client(url) as other:
+        await other.receive("house")
+        async with live_client(url) as client:
+            await client.receive("house")
+            (id_,) = await toggle(client)
+            cursor = (await receive_until_change(client, id_))[-1].get("cursor") or (
+                await client.receive("beat")
+            )["cursor"]
+        ids = await toggle(other, 15)
+        messages = await receive_until_change(
+            other, ids[-1]
+        )  # the change may come before the receipt or after it
+        last = [number for number, one in enumerate(messages) if is_change_by(one, ids[-1])]
+        messages = (
+            messages[: last[0] + 1]
+            if last
+            else messages + await other.receive_until(lambda one: is_change_by(one, ids[-1]))
+        )
+        async with live_client(url, f"?after={cursor}") as client:
+            caught_up = await client.receive_until(lambda messages: is_change_by(messages, ids[-1]))
 
-    def told(all_: list[Heard]) -> list[tuple[Any, ...]]:
+    def comparable(all_: list[LiveMessage]) -> list[tuple[Any, ...]]:
         changes = [
-            one for one in all_ if one["type"] == "change" and numbers(one["cursor"]) > numbers(cursor)
+            one
+            for one in all_
+            if one["type"] == "change" and parse_cursor(one["cursor"]) > parse_cursor(cursor)
         ]
-        return [(one["cursor"], one["device"], one["missed"], standing(one["now"])) for one in changes]
+        return [(one["cursor"], one["device"], one["missed"], without_age(one["now"])) for one in changes]
 
     assert {one["type"] for one in caught_up} <= {"change", "beat"}
-    again = [one["cursor"] for one in caught_up if numbers(one["cursor"]) <= numbers(cursor)]
+    again = [one["cursor"] for one in caught_up if parse_cursor(one["cursor"]) <= parse_cursor(cursor)]
     assert not again, "what it has does not come twice"
-    assert told(caught_up) == told(heard)
-    assert len(told(caught_up)) >= 15
+    assert comparable(caught_up) == comparable(messages)
+    assert len(comparable(caught_up)) >= 15
 
 
-async def test_who_missed_nothing_gets_nothing(url: str) -> None:
-    """With the latest cursor the first message is a beat, or something new."""
-    async with live(url) as visitor:
-        await visitor.next("house")
-        cursor = (await visitor.next("beat"))["cursor"]
-    async with live(url, f"?after={cursor}") as visitor:
-        first = await visitor.next()
+async def test_a_client_that_missed_nothing_gets_a_beat(url: str) -> None:
+    """With the latest cursor the first message is a beat, or a newer change."""
+    async with live_client(url) as client:
+        await client.receive("house")
+        cursor = (await client.receive("beat"))["cursor"]
+    async with live_client(url, f"?after={cursor}") as client:
+        first = await client.receive()
         assert first["type"] in {"beat", "change"}
-        assert numbers(first["cursor"]) >= numbers(cursor)
+        assert parse_cursor(first["cursor"]) >= parse_cursor(cursor)
 
 
-async def test_who_comes_back_for_one_device_gets_only_that(url: str) -> None:
-    """The filter counts for what was missed as well."""
-    async with live(url) as witness:
-        cursor = (await witness.next("house"))["cursor"]
-        await witness.do("toaster", "start", args={"browning": 1})
-        await witness.do("toaster", "stop")
-        (id_,) = await toggle(witness)
-        await heard_until(witness, id_)
-    async with live(url, f"?device=kitchen_lamp&after={cursor}") as visitor:
-        heard = await visitor.until(lambda heard: leads(heard, id_))
-    assert {one["device"] for one in heard if one["type"] == "change"} == {"kitchen_lamp"}
+async def test_a_filter_applies_to_missed_changes(url: str) -> None:
+    """A client that reconnects for one device gets only its changes."""
+    async with live_client(url) as other:
+        cursor = (await other.receive("house"))["cursor"]
+        await other.send_command("toaster", "start", args={"browning": 1})
+        await other.send_command("toaster", "stop")
+        (id_,) = await toggle(other)
+        await receive_until_change(other, id_)
+    async with live_client(url, f"?device=kitchen_lamp&after={cursor}") as client:
+        messages = await client.receive_until(lambda messages: is_change_by(messages, id_))
+    assert {one["device"] for one in messages if one["type"] == "change"} == {"kitchen_lamp"}
 
 
 @pytest.mark.parametrize(
@@ -445,24 +475,26 @@ async def test_who_comes_back_for_one_device_gets_only_that(url: str) -> None:
         "{boot}-999999999",
     ],
 )
-async def test_a_cursor_that_does_not_count_brings_the_house(url: str, after: str) -> None:
-    """Another life's, one from the future, and nonsense."""
-    boot, _ = numbers(ask(url, "/api/house").json["cursor"])
-    async with live(url, f"?after={after.format(boot=boot)}") as visitor:
-        assert (await visitor.next())["type"] == "house"
+async def test_an_unusable_cursor_gets_the_house(url: str, after: str) -> None:
+    """A cursor of another run, one from the future, and nonsense."""
+    boot, _ = parse_cursor(http_request(url, "/api/house").json["cursor"])
+    async with live_client(url, f"?after={after.format(boot=boot)}") as client:
+        assert (await client.receive())["type"] == "house"
 
 
-# Who dies
+# Killed devices
 
 
-async def test_a_device_that_is_killed_is_told(shared: Household, url: str) -> None:
-    """Restarting, then live again as another process, in a later life."""
-    async with live(url, "?device=toaster") as visitor:
-        before = (await visitor.next("house"))["devices"]["toaster"]
+async def test_a_killed_device_is_shown_restarting(shared: Household, url: str) -> None:
+    """Then it is live again as another process, with a later boot."""
+    async with live_client(url, "?device=toaster") as client:
+        before = (await client.receive("house"))["devices"]["toaster"]
         os.kill(before["pid"], signal.SIGKILL)
-        # The steward's word on the old process, and the first one of the new, come by ways of their own.
-        heard = await visitor.until(lambda h: h["type"] == "change" and h["now"]["presence"] == "restarting")
-        heard += await visitor.until(
+        # The steward's report about the old process and the first state of the new one arrive in any order.
+        messages = await client.receive_until(
+            lambda h: h["type"] == "change" and h["now"]["presence"] == "restarting"
+        )
+        messages += await client.receive_until(
             lambda h: (
                 h["type"] == "change"
                 and h["now"]["presence"] == "live"
@@ -470,7 +502,7 @@ async def test_a_device_that_is_killed_is_told(shared: Household, url: str) -> N
                 and h["now"]["boot"] > before["boot"]
             )
         )
-    changes = [one["now"] for one in heard if one["type"] == "change"]
+    changes = [one["now"] for one in messages if one["type"] == "change"]
     presences = [presence for presence, _ in itertools.groupby(now["presence"] for now in changes)]
     assert presences[-2:] == ["restarting", "live"]
     assert "SIGKILL" in next(now["reason"] for now in changes if now["presence"] == "restarting")
@@ -481,8 +513,8 @@ async def test_a_device_that_is_killed_is_told(shared: Household, url: str) -> N
 # The block of docs/page.md
 
 
-def test_the_documents_client_works_as_it_stands(url: str, tmp_path: Path) -> None:
-    """The very text of docs/page.md, with nothing of ours imported, hears the house and presses the light."""
+def test_the_documented_client_works(url: str, tmp_path: Path) -> None:
+    """The program of docs/page.md receives the house and presses the light, without any code of ours."""
     text = (PROJECT / "docs" / "page.md").read_text()
     (block,) = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     assert "daemons" not in block
@@ -496,33 +528,35 @@ def test_the_documents_client_works_as_it_stands(url: str, tmp_path: Path) -> No
             types: list[str] = []
             changed: set[str] = set()
             while not {"house", "receipt", "beat"} <= set(types) or "bathroom_light" not in changed:
-                heard = json.loads(client.stdout.readline())
-                types.append(heard["type"])
-                changed |= {heard["device"]} if heard["type"] == "change" and heard["heard"] else set()
+                messages = json.loads(client.stdout.readline())
+                types.append(messages["type"])
+                changed |= (
+                    {messages["device"]} if messages["type"] == "change" and messages["heard"] else set()
+                )
         finally:
             client.kill()
     assert types[0] == "house"
 
 
-# Who is let in
+# Access
 
 
 @pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://localhost:1"])
-async def test_another_site_cannot_open_it(url: str, origin: str) -> None:
-    """403; our own page can."""
+async def test_another_site_is_refused(url: str, origin: str) -> None:
+    """Status 403; the page itself is accepted."""
     with pytest.raises(InvalidStatus) as refused:
-        async with live(url, origin=origin):
+        async with live_client(url, origin=origin):
             pass
     assert refused.value.response.status_code == 403
-    async with live(url, origin=url.rstrip("/")) as visitor:
-        await visitor.next("house")
+    async with live_client(url, origin=url.rstrip("/")) as client:
+        await client.receive("house")
 
 
-async def test_another_name_cannot_open_it(url: str) -> None:
-    """A name that was rebound to this address."""
+async def test_a_foreign_host_name_is_refused(url: str) -> None:
+    """This prevents DNS rebinding."""
     where = urlsplit(url)
     with pytest.raises(InvalidStatus) as refused:
-        async with live(f"http://evil.example:{where.port}/", host="127.0.0.1", port=where.port):
+        async with live_client(f"http://evil.example:{where.port}/", host="127.0.0.1", port=where.port):
             pass
     assert refused.value.response.status_code == 403
 
@@ -530,141 +564,153 @@ async def test_another_name_cannot_open_it(url: str) -> None:
 # Limits, at a page without a house
 
 
-async def counted(made: Stand, clients: int) -> None:
-    """Wait until the page has so many clients."""
+async def wait_for_clients(stub: PageStub, clients: int) -> None:
+    """Wait until the page has this number of clients."""
     async with asyncio.timeout(PATIENCE):
-        while made.tally.clients != clients:  # noqa: ASYNC110  a count, which tells nobody when it changes
+        while stub.counters.clients != clients:  # noqa: ASYNC110  the count has no event
             await asyncio.sleep(0)
 
 
-async def test_one_client_too_many(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """503 with the reason; when one goes, there is room again."""
-    assert websocket.MOST_CLIENTS == 1000
-    monkeypatch.setattr(websocket, "MOST_CLIENTS", 2)
-    made = Stand()
-    async with serving(made), live(made.url):
-        async with live(made.url):
+async def test_the_number_of_clients_is_limited(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Status 503 with the reason; after a client disconnects, another can connect."""
+    assert websocket.MAX_CLIENTS == 1000
+    monkeypatch.setattr(websocket, "MAX_CLIENTS", 2)
+    stub = PageStub()
+    async with serve_page(stub), live_client(stub.url):
+        async with live_client(stub.url):
             with pytest.raises(InvalidStatus) as refused:
-                async with live(made.url):
+                async with live_client(stub.url):
                     pass
             assert refused.value.response.status_code == 503
-            assert made.tally.clients == 2
-        await counted(made, 1)
-        async with live(made.url) as visitor:
-            await visitor.next("house")
+            assert stub.counters.clients == 2
+        await wait_for_clients(stub, 1)
+        async with live_client(stub.url) as client:
+            await client.receive("house")
 
 
-async def test_a_client_that_takes_nothing_is_ended(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After its time, however much there still is for it; others have heard everything."""
-    assert websocket.STUCK_SECONDS == 30
-    monkeypatch.setattr(websocket, "STUCK_SECONDS", 0.2)
-    made = Stand()
-    async with serving(made), live(made.url) as other, AsyncExitStack() as stack:
-        await other.next("house")
-        stuck = await reluctant(made.url, stack)
-        await counted(made, 2)
+async def test_a_client_that_does_not_read_is_disconnected(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the time-out of one send; other clients get every change."""
+    assert websocket.SEND_TIMEOUT_SECONDS == 30
+    monkeypatch.setattr(websocket, "SEND_TIMEOUT_SECONDS", 0.2)
+    stub = PageStub()
+    async with serve_page(stub), live_client(stub.url) as other, AsyncExitStack() as stack:
+        await other.receive("house")
+        stuck = await slow_client(stub.url, stack)
+        await wait_for_clients(stub, 2)
         sent = 0
         async with asyncio.timeout(PATIENCE):
-            while made.tally.clients > 1:
+            while stub.counters.clients > 1:
                 sent += 1
-                made.show("lamp", text="x" * 900, number=sent)
-                while (await other.next("change"))["now"]["state"]["number"] != sent:
+                stub.publish_state("lamp", text="x" * 900, number=sent)
+                while (await other.receive("change"))["now"]["state"]["number"] != sent:
                     pass
         with pytest.raises(ConnectionClosed):
-            await stuck.until(lambda _: False)
+            await stuck.receive_until(lambda _: False)
 
 
-async def test_forty_commands_may_be_under_way(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One more is refused with its id; it is not asked of the device."""
-    monkeypatch.setattr(websocket, "AT_ONCE", 1000)
-    made = Stand()
-    async with serving(made), page_server.device("toaster", lambda _: []) as asked, live(made.url) as visitor:
+async def test_forty_commands_may_be_pending(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One more is refused with its id, and is not sent to the device."""
+    monkeypatch.setattr(websocket, "MESSAGE_BURST", 1000)
+    stub = PageStub()
+    async with (
+        serve_page(stub),
+        stub_device("toaster", lambda _: []) as commands,
+        live_client(stub.url) as client,
+    ):
         for number in range(41):
-            await visitor.send(
+            await client.send(
                 type="command", device="toaster", command="stop", id=f"n{number}", timeout_seconds=5
             )
-        error = await visitor.next("error")
-        assert error == {"type": "error", "reason": "40 commands are under way already", "id": "n40"}
-        receipts = [await visitor.next("receipt") for _ in range(40)]
+        error = await client.receive("error")
+        assert error == {
+            "type": "error",
+            "reason": "40 commands wait for their receipts already",
+            "id": "n40",
+        }
+        receipts = [await client.receive("receipt") for _ in range(40)]
     assert {receipt["outcome"] for receipt in receipts} == {"unanswered"}
-    assert {command.id for command in asked} == {f"n{number}" for number in range(40)}
+    assert {command.id for command in commands} == {f"n{number}" for number in range(40)}
 
 
-async def test_who_goes_is_forgotten(run: Path) -> None:
-    """Its commands are let go, and it is not counted any more; nothing is said in the log."""
-    made = Stand()
-    async with serving(made) as page:
-        async with live(made.url) as visitor:
-            await visitor.send(type="command", device="toaster", command="stop", timeout_seconds=60)
-            await visitor.next("house")
-            assert made.tally.clients == 1
-        await counted(made, 0)
-        assert not page.forwarder._clients
-    assert made.written.getvalue() == ""
+async def test_a_disconnected_client_is_forgotten(run: Path) -> None:
+    """Its commands are cancelled, it is not counted any more, and nothing is logged."""
+    stub = PageStub()
+    async with serve_page(stub) as page:
+        async with live_client(stub.url) as client:
+            await client.send(type="command", device="toaster", command="stop", timeout_seconds=60)
+            await client.receive("house")
+            assert stub.counters.clients == 1
+        await wait_for_clients(stub, 0)
+        assert not page.websocket._clients
+    assert stub.log_output.getvalue() == ""
 
 
-# Who is slow
+# Slow clients
 
 
 LONG = {f"text{number}": "x" * 900 for number in range(9)}
-"""Makes a change of 8 KB, so that what the kernel buffers for a client (up to 4 MB) is soon full."""
+"""Fields that make a change of 8 KB: the kernel's buffer for a client (up to 4 MB) is soon full."""
 
 
-async def reluctant(url: str, stack: AsyncExitStack) -> Live:
-    """Be connected by a socket that takes next to nothing, and do not read."""
+async def slow_client(url: str, stack: AsyncExitStack) -> LiveClient:
+    """Connect through a socket with a tiny buffer, without reading."""
     where = urlsplit(url)
     taker = socket.socket()
     taker.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
     taker.setblocking(False)
     await asyncio.get_running_loop().sock_connect(taker, (where.hostname, where.port))
-    return await stack.enter_async_context(live(url, sock=taker, max_queue=1, ping_interval=None))
+    return await stack.enter_async_context(live_client(url, sock=taker, max_queue=1, ping_interval=None))
 
 
-async def test_a_slow_client_gets_the_latest_of_each_once(run: Path) -> None:
-    """In place of all that it could not take; `missed` adds up to what was left out; the end is the truth."""
-    made = Stand()
-    async with serving(made), AsyncExitStack() as stack:
-        slow = await reluctant(made.url, stack)
-        await counted(made, 1)
+async def test_a_slow_client_gets_the_latest_change_of_each_device(run: Path) -> None:
+    """`missed` adds up to what was left out, and the last changes are the true state."""
+    stub = PageStub()
+    async with serve_page(stub), AsyncExitStack() as stack:
+        slow = await slow_client(stub.url, stack)
+        await wait_for_clients(stub, 1)
         for number in range(2000):
-            made.show(("lamp", "toaster", "switch")[number % 3], number=number, **LONG)
+            stub.publish_state(("lamp", "toaster", "switch")[number % 3], number=number, **LONG)
             await asyncio.sleep(0)
-        heard = await slow.until(lambda h: h["type"] == "change" and h["now"]["state"]["number"] == 1999)
-    changes = [one for one in heard if one["type"] == "change"]
-    assert not [one for one in heard[1:] if one["type"] == "house"]
+        messages = await slow.receive_until(
+            lambda h: h["type"] == "change" and h["now"]["state"]["number"] == 1999
+        )
+    changes = [one for one in messages if one["type"] == "change"]
+    assert not [one for one in messages[1:] if one["type"] == "house"]
     missed = sum(change["missed"] for change in changes)
     assert missed > 0
-    assert missed + len(changes) + numbers(heard[0]["cursor"])[1] == made.board.number
-    assert made.tally.passed_over == missed
-    cursors = [numbers(change["cursor"])[1] for change in changes]
+    assert missed + len(changes) + parse_cursor(messages[0]["cursor"])[1] == stub.changes.number
+    assert stub.counters.skipped_changes == missed
+    cursors = [parse_cursor(change["cursor"])[1] for change in changes]
     assert cursors == sorted(set(cursors))
     latest = {change["device"]: change["now"]["state"]["number"] for change in changes}
     assert latest == {"lamp": 1998, "toaster": 1999, "switch": 1997}
 
 
-async def test_who_is_too_slow_for_the_board_gets_the_house(run: Path) -> None:
-    """When not even the number of what was missed is held any more."""
-    made = Stand()
-    async with serving(made), AsyncExitStack() as stack:
-        slow = await reluctant(made.url, stack)
-        await counted(made, 1)
+async def test_a_client_behind_the_change_log_gets_the_house(run: Path) -> None:
+    """Its next change is no longer held."""
+    stub = PageStub()
+    async with serve_page(stub), AsyncExitStack() as stack:
+        slow = await slow_client(stub.url, stack)
+        await wait_for_clients(stub, 1)
         for number in range(7000):
-            made.show("lamp", number=number, **LONG)
+            stub.publish_state("lamp", number=number, **LONG)
             if number % 10 == 0:
                 await asyncio.sleep(0)
-        heard = await slow.until(
+        messages = await slow.receive_until(
             lambda h: (
                 h["type"] == "house" and h["devices"] and h["devices"]["lamp"]["state"]["number"] == 6999
             )
         )
-        cursor = heard[-1]["cursor"]
-        made.show("lamp", number=7000)
-        change = await slow.next("change")
-    assert numbers(change["cursor"])[1] == numbers(cursor)[1] + 1
+        cursor = messages[-1]["cursor"]
+        stub.publish_state("lamp", number=7000)
+        change = await slow.receive("change")
+    assert parse_cursor(change["cursor"])[1] == parse_cursor(cursor)[1] + 1
 
 
-class Impostor:
-    """Is a device that was stopped: it publishes whatever the test wants the mirror to hear."""
+class FakeDevice:
+    """Publishes in the place of a stopped device whatever the test wants the mirror to receive."""
 
     def __init__(self, publisher: "zmq.Socket[bytes]", name: str) -> None:
         self._publisher = publisher
@@ -672,8 +718,8 @@ class Impostor:
         self._boot = int(time.time() * 1000)
         self.number = 0
 
-    def say(self, number: int, **more: Any) -> None:
-        """Show so many new states."""
+    def publish(self, number: int, **more: Any) -> None:
+        """Publish a number of new states."""
         for _ in range(number):
             self.number += 1
             state = State(
@@ -686,8 +732,8 @@ class Impostor:
             )
             self._publisher.send_multipart([message.topic(state), message.encode(state)])
 
-    async def beat(self) -> None:
-        """Give signs of life: to who is silent for two seconds the mirror connects anew, and misses some."""
+    async def publish_beats(self) -> None:
+        """Publish heartbeats: the mirror connects anew to a process that is silent for two seconds."""
         while True:
             life = Heartbeat(
                 device=self._name, boot=self._boot, seq=self.number, at=time.time(), pid=os.getpid()
@@ -697,8 +743,8 @@ class Impostor:
 
 
 @contextmanager
-def impostor(house: Household, name: str) -> Iterator[Impostor]:
-    """Take the place of a device in a real house."""
+def fake_device(house: Household, name: str) -> Iterator[FakeDevice]:
+    """Stop a device of a real house and take its place."""
     house.house("stop", name)
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     try:
@@ -709,118 +755,122 @@ def impostor(house: Household, name: str) -> Iterator[Impostor]:
             publisher.bind(f"ipc://bus/{name}.publish")
             os.chdir(here)
             assert publisher.poll(int(PATIENCE * 1000)), "the mirror subscribes"
-            yield Impostor(publisher, name)
+            yield FakeDevice(publisher, name)
     finally:
         context.destroy(linger=0)
 
 
-async def said(visitor: Live, number: int) -> list[Heard]:
-    """Hear until the lamp's change of that number."""
-    return await visitor.until(
+async def receive_number(client: LiveClient, number: int) -> list[LiveMessage]:
+    """Return all messages up to the lamp's change with this number."""
+    return await client.receive_until(
         lambda h: h.get("device") == "lamp" and (h["now"]["state"] or {}).get("number") == number
     )
 
 
-async def test_a_slow_client_delays_nobody_and_costs_no_memory(household: Houses) -> None:
-    """Fifty stay current while one takes nothing of what it is told; then it has the same truth."""
-    house = household(SMALL)
+async def test_a_slow_client_delays_no_other_and_costs_no_memory(household: HouseFactory) -> None:
+    """Fifty clients stay current while one does not read; in the end it has the same state."""
+    house = household(SMALL_HOUSE)
     house.house("up")
-    url = url_of(house)
-    with impostor(house, "lamp") as lamp:
+    url = page_url(house)
+    with fake_device(house, "lamp") as lamp:
         async with AsyncExitStack() as stack:
-            beating = asyncio.create_task(lamp.beat())
+            beating = asyncio.create_task(lamp.publish_beats())
             stack.callback(beating.cancel)
-            quick = [await stack.enter_async_context(live(url, "?device=lamp"))]
+            quick = [await stack.enter_async_context(live_client(url, "?device=lamp"))]
 
-            async def tell(number: int, **more: Any) -> None:
-                """Have the lamp say more, no faster than the quick ones take it; they are told all of it."""
+            async def publish(number: int, **more: Any) -> None:
+                """Publish states no faster than the quick clients read; they get all of them."""
                 for _ in range(number // 100):
-                    lamp.say(100, **more)
-                    for visitor in quick:
-                        heard = [h for h in await said(visitor, lamp.number) if h.get("device") == "lamp"]
-                        assert {change["missed"] for change in heard} == {0}
-                        told = [change["now"]["state"]["number"] for change in heard if change["heard"]]
-                        assert told == list(range(lamp.number - 99, lamp.number + 1))
+                    lamp.publish(100, **more)
+                    for client in quick:
+                        messages = [
+                            h for h in await receive_number(client, lamp.number) if h.get("device") == "lamp"
+                        ]
+                        assert {change["missed"] for change in messages} == {0}
+                        document = [
+                            change["now"]["state"]["number"] for change in messages if change["heard"]
+                        ]
+                        assert document == list(range(lamp.number - 99, lamp.number + 1))
 
-            await quick[0].next("house")
-            # Whoever has subscribed so far may have been the steward.
-            while ask(url, "/api/devices/lamp").json["pid"] != os.getpid():  # noqa: ASYNC110
+            await quick[0].receive("house")
+            # The first subscriber may have been the steward.
+            while http_request(url, "/api/devices/lamp").json["pid"] != os.getpid():  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
-            lamp.say(1)
-            await said(quick[0], 1)
-            await tell(4200, **LONG)  # the board is full from here on, and grows no more
-            slow = await reluctant(url, stack)
-            pid = ask(url, "/api/devices/mirror").json["pid"]
+            lamp.publish(1)
+            await receive_number(quick[0], 1)
+            await publish(4200, **LONG)  # the log is full from here on, and grows no more
+            slow = await slow_client(url, stack)
+            pid = http_request(url, "/api/devices/mirror").json["pid"]
             before = memory_use({"mirror": pid})["mirror"]
-            await tell(2000, **LONG)
+            await publish(2000, **LONG)
             grown = memory_use({"mirror": pid})["mirror"] - before
             assert grown < 6 << 20, "2,000 changes of 8 KB, had they been kept for it, are 16 MB"
             for _ in range(50):
-                quick.append(await stack.enter_async_context(live(url, "?device=lamp")))
-                await quick[-1].next("house")
-            await tell(300)
-            heard = await said(slow, lamp.number)
-        missed = sum(one["missed"] for one in heard if one["type"] == "change")
+                quick.append(await stack.enter_async_context(live_client(url, "?device=lamp")))
+                await quick[-1].receive("house")
+            await publish(300)
+            messages = await receive_number(slow, lamp.number)
+        missed = sum(one["missed"] for one in messages if one["type"] == "change")
         assert missed > 1000
-        shown = ask(url, "/api/devices/lamp").json
-        assert shown.items() >= standing(heard[-1]["now"]).items()
+        shown = http_request(url, "/api/devices/lamp").json
+        assert shown.items() >= without_age(messages[-1]["now"]).items()
 
 
-async def test_a_cursor_with_very_many_digits(url: str) -> None:
-    """It is no cursor, and brings the house."""
-    boot, _ = numbers(ask(url, "/api/house").json["cursor"])
-    async with asyncio.timeout(5), live(url, f"?after={boot}-{'9' * 5000}") as visitor:
-        assert (await visitor.next())["type"] == "house"
+async def test_a_cursor_with_very_many_digits_gets_the_house(url: str) -> None:
+    """It is refused without being converted."""
+    boot, _ = parse_cursor(http_request(url, "/api/house").json["cursor"])
+    async with asyncio.timeout(5), live_client(url, f"?after={boot}-{'9' * 5000}") as client:
+        assert (await client.receive())["type"] == "house"
 
 
-async def test_an_error_has_the_id_of_what_could_not_be_read(url: str) -> None:
-    """So that the client knows which of its commands was not done."""
-    async with live(url) as visitor:
-        assert (await visitor.do("toaster", "stop", args={"a": []}, id="mine"))["id"] == "mine"
+async def test_an_error_has_the_id_of_the_invalid_command(url: str) -> None:
+    """The client learns which of its commands was not carried out."""
+    async with live_client(url) as client:
+        assert (await client.send_command("toaster", "stop", args={"a": []}, id="mine"))["id"] == "mine"
 
 
-async def test_an_error_has_the_id_of_what_was_too_much(url: str) -> None:
-    """The same."""
-    async with live(url) as visitor:
+async def test_an_error_has_the_id_of_the_command_above_the_rate(url: str) -> None:
+    """The client learns which of its commands was ignored."""
+    async with live_client(url) as client:
         for number in range(200):
-            await visitor.send(type="command", device="toaster", command="stop", id=f"n{number}")
-        assert (await visitor.next("error")).get("id")
+            await client.send(type="command", device="toaster", command="stop", id=f"n{number}")
+        assert (await client.receive("error")).get("id")
 
 
-async def test_a_binary_frame_is_no_message(url: str) -> None:
-    """Whatever is in it."""
-    async with live(url) as visitor:
-        await visitor.socket.send(b'{"type": "ping"}')
-        assert (await visitor.next("pong", "error"))["type"] == "error"
+async def test_a_binary_frame_is_refused(url: str) -> None:
+    """Whatever its content."""
+    async with live_client(url) as client:
+        await client.socket.send(b'{"type": "ping"}')
+        assert (await client.receive("pong", "error"))["type"] == "error"
 
 
-async def test_who_comes_back_after_a_thousand_changes_gets_them_all(run: Path) -> None:
-    """As long as they are held, nothing is left out."""
-    made = Stand()
-    made.show_all()
-    async with serving(made):
-        cursor = f"{BOOT}-{made.board.number}"
+async def test_a_client_a_thousand_changes_behind_gets_them_all(run: Path) -> None:
+    """While they are held, nothing is left out."""
+    stub = PageStub()
+    stub.publish_all()
+    async with serve_page(stub):
+        cursor = f"{BOOT}-{stub.changes.number}"
         for number in range(1000):
-            made.show("lamp", number=number)
-        async with live(made.url, f"?after={cursor}") as visitor:
-            heard = await visitor.until(
+            stub.publish_state("lamp", number=number)
+        async with live_client(stub.url, f"?after={cursor}") as client:
+            messages = await client.receive_until(
                 lambda h: h["type"] == "change" and h["now"]["state"]["number"] == 999
             )
-    told = [one["now"]["state"]["number"] for one in heard if one["type"] == "change"]
-    assert told == list(range(1000))
+    document = [one["now"]["state"]["number"] for one in messages if one["type"] == "change"]
+    assert document == list(range(1000))
 
 
 async def test_commands_of_one_client_keep_their_order(shared: Household, url: str) -> None:
-    """On and off are not off and on."""
-    async with live(url) as visitor:
+    """The device carries them out in the order of sending."""
+    async with live_client(url) as client:
         for turn in range(5):
             ids = [f"o{turn}-{number}" for number in range(15)]
             for id_ in ids:
-                await visitor.send(
+                await client.send(
                     type="command", device="kitchen_lamp", command="toggle", id=id_, timeout_seconds=20
                 )
             for _ in ids:
-                assert (await visitor.next("receipt"))["outcome"] == "applied"
+                assert (await client.receive("receipt"))["outcome"] == "applied"
             done = [line.cause for line in shared.witness("kitchen_lamp")][-15:]
             assert done == ids
             await asyncio.sleep(1)

@@ -1,5 +1,5 @@
 // @ts-check
-/** The marks of a time axis, where the house's own clock is round. */
+/** The marks of a time axis, at round times of the house's clock. */
 
 const MINUTE = 60;
 const HOUR = 3600;
@@ -10,7 +10,7 @@ const STEPS = [
 ];
 
 /**
- * @param {number} most how many marks there is room for
+ * @param {number} most how many marks fit
  * @param {import("./calendar.js").Calendar} calendar
  * @returns {{at: number, text: string, isDay: boolean}[]}
  */
@@ -19,7 +19,7 @@ export function marks(from, to, most, calendar) {
   const found = [];
   const start = Math.floor((from + calendar.offset(from)) / step) * step;
   for (let local = start; found.length < 100; local += step) {
-    // The offset is that of the moment itself: there may be a change of the clocks in between.
+    // The offset is that of the mark's own time: daylight saving may begin or end in between.
     const rough = local - calendar.offset(local);
     const at = local - calendar.offset(rough);
     if (at > to) break;

@@ -1,11 +1,11 @@
 // @ts-check
-/** Says that the mirror is lost, for as long as it is. */
+/** A banner for as long as the connection to the mirror is lost. */
 
-import { announce, make, say } from "./dom.js";
+import { announce, make, setText } from "./dom.js";
 import { house } from "./house.js";
 import { elapsed } from "./words.js";
 
-/** A page that has just been opened may still be asking. */
+/** A page that has just been opened may still be connecting. */
 const PATIENCE_SECONDS = 1;
 
 export class Banner extends HTMLElement {
@@ -27,8 +27,8 @@ export class Banner extends HTMLElement {
     if (this.hidden) return;
     const shown =
       heardAt == null
-        ? "It is being asked again."
-        : `Shown is what it knew at ${calendar.time(heardAt)}, ${elapsed(now - heardAt)} ago.`;
-    say(this.#text, `The mirror does not answer. ${shown}`);
+        ? "Connecting again."
+        : `This is the state of ${calendar.time(heardAt)}, ${elapsed(now - heardAt)} ago.`;
+    setText(this.#text, `The mirror does not answer. ${shown}`);
   }
 }

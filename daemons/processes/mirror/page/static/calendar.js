@@ -1,8 +1,8 @@
 // @ts-check
-/** Moments and numbers as the house writes them: in its language and its timezone, wherever the browser is. */
+/** Formats times and numbers in the language and timezone of the house, wherever the browser is. */
 
 export class Calendar {
-  /** What the browser knows of these; a language or a timezone that it does not know is its own. */
+  /** A locale or timezone that the browser does not know is replaced by the browser's own. */
   constructor(locale, timezone) {
     this.locale = isKnown(() => new Intl.DateTimeFormat(locale)) ? locale : undefined;
     this.timezone = isKnown(() => new Intl.DateTimeFormat("en", { timeZone: timezone })) ? timezone : undefined;
@@ -46,17 +46,17 @@ export class Calendar {
     return this.#day.format(at * 1000);
   }
 
-  /** The time with its day, unless that is today. */
+  /** Return the time, with its day unless that is today. */
   moment(at, now) {
     return this.day(at) === this.day(now) ? this.time(at) : `${this.day(at)}, ${this.time(at)}`;
   }
 
-  /** The time in its parts, for who sets them in different sizes. */
+  /** Return the parts of a time, which the clock shows in different sizes. */
   parts(at) {
     return this.#clock.formatToParts(at * 1000);
   }
 
-  /** How far the house's clock is ahead of UTC at that moment, in seconds. */
+  /** Return by how many seconds the house's timezone is ahead of UTC at that time. */
   offset(at) {
     const { year, month, day, hour, minute, second } = Object.fromEntries(
       this.#fields.formatToParts(at * 1000).map(({ type, value }) => [type, Number(value)]),

@@ -1,8 +1,8 @@
 // @ts-check
-/** One device: what it does, whether that is so, and what can be done with it. */
+/** The card of a device: its state, its presence, and its controls. */
 
 import { Button, Slider } from "./control.js";
-import { announce, make, say, sayOrHide, set } from "./dom.js";
+import { announce, make, setText, setTextOrHide, set } from "./dom.js";
 import { house } from "./house.js";
 import { Mark } from "./mark.js";
 import { absence, afar, countdown, failure, look, lost, past, phase, progress, receipt, watts } from "./words.js";
@@ -11,8 +11,8 @@ const RECEIPT_SECONDS = 12;
 
 export class Card extends HTMLElement {
   #mark = new Mark();
-  #button = new Button((word) => this.#command(word));
-  #slider = new Slider((word, args) => this.#command(word, args));
+  #button = new Button((name) => this.#command(name));
+  #slider = new Slider((name, args) => this.#command(name, args));
   #name = make("h3", { class: "name" });
   #word = make("span", { class: "word" });
   #power = make("span", { class: "power" });
@@ -30,7 +30,7 @@ export class Card extends HTMLElement {
     this.update();
   }
 
-  /** Show what is known at this moment. */
+  /** Show the present state. */
   update() {
     const device = house.devices.get(this.dataset.device ?? "");
     if (!device) return;
@@ -44,13 +44,13 @@ export class Card extends HTMLElement {
     const way = isLive ? progress(device) : null;
     const middle = appearance !== "working" || !way ? "" : way.left == null ? `${Math.round(way.percent)} %` : countdown(way.left);
     this.#mark.show(appearance, way, middle);
-    say(this.#name, device.name);
+    setText(this.#name, device.name);
     set(this.#name, "title", device.name);
-    say(this.#word, absence(device) ?? lost(device) ?? phase(device) ?? "nothing is known of it yet");
-    say(this.#power, isLive && device.state?.power_watts ? watts(device.state.power_watts) : "");
-    sayOrHide(this.#note, isLive ? device.state?.fault : this.#remark(device, presence));
+    setText(this.#word, absence(device) ?? lost(device) ?? phase(device) ?? "no state yet");
+    setText(this.#power, isLive && device.state?.power_watts ? watts(device.state.power_watts) : "");
+    setTextOrHide(this.#note, isLive ? device.state?.fault : this.#remark(device, presence));
     this.#log.hidden = presence !== "failed" || !device.last_lines?.length;
-    if (!this.#log.hidden) say(this.#lines, device.last_lines.join("\n"));
+    if (!this.#log.hidden) setText(this.#lines, device.last_lines.join("\n"));
     this.#slider.show(device);
     this.#button.show(device);
   }
@@ -59,14 +59,14 @@ export class Card extends HTMLElement {
     return [presence === "failed" && failure(device), afar(device), past(device)].filter(Boolean).join(" · ");
   }
 
-  async #command(word, args) {
+  async #command(name, args) {
     clearTimeout(this.#fade);
-    say(this.#receipt, ""); // the last one says nothing of this one
-    const answer = await house.command(this.dataset.device, word, args);
+    setText(this.#receipt, ""); // the last receipt is about another command
+    const answer = await house.command(this.dataset.device, name, args);
     const text = receipt(answer);
-    say(this.#receipt, text);
+    setText(this.#receipt, text);
     set(this.#receipt, "data-outcome", answer.outcome);
     announce(`${this.#name.textContent}: ${text}`);
-    this.#fade = setTimeout(() => say(this.#receipt, ""), RECEIPT_SECONDS * 1000);
+    this.#fade = setTimeout(() => setText(this.#receipt, ""), RECEIPT_SECONDS * 1000);
   }
 }

@@ -1,7 +1,7 @@
 // @ts-check
 /** The time and the date of the house, by the mirror's clock. */
 
-import { make, say } from "./dom.js";
+import { make, setText } from "./dom.js";
 import { house } from "./house.js";
 
 export class Clock extends HTMLElement {
@@ -17,14 +17,14 @@ export class Clock extends HTMLElement {
   }
 
   #show() {
-    if (house.heardAt == null) return; // it is not known what time it is
+    if (house.heardAt == null) return; // the time is not known yet
     const { now, calendar } = house;
     const parts = calendar.parts(now);
     const of = (type) => parts.find((part) => part.type === type)?.value ?? "";
-    say(this.#hours, `${of("hour")}:${of("minute")}`);
-    say(this.#seconds, of("second"));
-    say(this.#half, of("dayPeriod"));
-    say(this.#date, calendar.date(now));
+    setText(this.#hours, `${of("hour")}:${of("minute")}`);
+    setText(this.#seconds, of("second"));
+    setText(this.#half, of("dayPeriod"));
+    setText(this.#date, calendar.date(now));
     this.#date.lang = calendar.locale ?? "";
   }
 }

@@ -1,24 +1,24 @@
 // @ts-check
-/** Commands on their way, each until its receipt is there. */
+/** Sends commands, and keeps each until its receipt arrives. */
 
 const TIMEOUT_SECONDS = 2;
-/** How much longer than the device's own time the mirror may take to say that there was no answer. */
+/** How much longer than the device the mirror may take to answer. */
 const GRACE_SECONDS = 1;
 
 /** @typedef {{outcome: string, reason?: string, took_seconds?: number}} Receipt */
 
 export class Commands {
   #send;
-  /** @type {Map<string, {message: any, until: number, settle: (receipt: Receipt) => void}>} */
+  /** @type {Map<string, {message: any, until: number, resolve: (receipt: Receipt) => void}>} */
   #waiting = new Map();
 
-  /** @param {(message: any) => boolean} send says whether the message could be sent */
+  /** @param {(message: any) => boolean} send returns whether the message could be sent */
   constructor(send) {
     this.#send = send;
   }
 
   /**
-   * Send a command to a device. The promise is always kept, with a receipt.
+   * Send a command to a device. The promise always resolves, with a receipt.
    * @returns {Promise<Receipt>}
    */
   send(device, command, args = {}) {
@@ -27,21 +27,21 @@ export class Commands {
     if (!this.#send(message)) {
       return Promise.resolve({ outcome: "unsent", reason: "the mirror does not answer" });
     }
-    return new Promise((settle) => {
-      this.#waiting.set(id, { message, until: performance.now() + TIMEOUT_SECONDS * 1000, settle });
+    return new Promise((resolve) => {
+      this.#waiting.set(id, { message, until: performance.now() + TIMEOUT_SECONDS * 1000, resolve });
       const limit = (TIMEOUT_SECONDS + GRACE_SECONDS) * 1000;
-      setTimeout(() => this.take({ id, outcome: "unanswered", reason: "the mirror did not say" }), limit);
+      setTimeout(() => this.settle({ id, outcome: "unanswered", reason: "the mirror sent no receipt" }), limit);
     });
   }
 
-  /** Take a receipt, or an error in its place. */
-  take({ id, ...receipt }) {
-    this.#waiting.get(id)?.settle(receipt);
+  /** Resolve a command with its receipt, or with an error. */
+  settle({ id, ...receipt }) {
+    this.#waiting.get(id)?.resolve(receipt);
     this.#waiting.delete(id);
   }
 
-  /** After an interruption, ask again: the same id is not done twice. */
-  repeat() {
+  /** Send pending commands again after an interruption; a device carries out the same id only once. */
+  resend() {
     for (const { message, until } of this.#waiting.values()) {
       const left = (until - performance.now()) / 1000;
       if (left > 0) this.#send({ ...message, timeout_seconds: left });
@@ -49,7 +49,7 @@ export class Commands {
   }
 }
 
-/** `crypto.randomUUID` is there on HTTPS only; a mirror at home may be without. */
+/** Return a random id. `crypto.randomUUID` exists on HTTPS only, and many mirrors are served by HTTP. */
 function newId() {
   return Array.from(crypto.getRandomValues(new Uint8Array(8)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -1,17 +1,17 @@
 // @ts-check
 /** The button of a device, and the slider of one that can be dimmed. */
 
-import { make, say, set } from "./dom.js";
+import { make, setText, set } from "./dom.js";
 import { house } from "./house.js";
 
 /**
- * What the button of a device does: one thing, the one that is wanted next.
+ * Return the one command that the button of a device sends, and its label.
  * @returns {{word: string, label: string} | null}
  */
 export function action(process) {
   const { commands, state } = process;
   const on = Boolean(state?.status);
-  // What a press would do is known only as long as it is known what is.
+  // What a press does depends on the state, so without a live state the label is only "Press".
   if (commands.single) return { word: "single", label: "Press" };
   if (commands.open && commands.close && !on) {
     return state?.phase === "open" ? { word: "close", label: "Close" } : { word: "open", label: "Open" };
@@ -26,38 +26,38 @@ export function action(process) {
 }
 
 export class Button {
-  #wish;
+  #onCommand;
   #label = make("span");
-  #does = /** @type {ReturnType<typeof action>} */ (null);
+  #action = /** @type {ReturnType<typeof action>} */ (null);
 
-  /** @param {(word: string) => Promise<unknown>} wish asks for it, and comes back with the receipt */
-  constructor(wish) {
-    this.#wish = wish;
+  /** @param {(word: string) => Promise<unknown>} onCommand sends the command, and resolves with its receipt */
+  constructor(onCommand) {
+    this.#onCommand = onCommand;
     this.element = make("button", { type: "button", class: "control" }, this.#label);
     this.element.addEventListener("click", () => this.#press());
   }
 
   show(process) {
-    this.#does = action(process);
-    this.element.hidden = !this.#does;
-    if (!this.#does) return;
-    const { word, label } = this.#does;
+    this.#action = action(process);
+    this.element.hidden = !this.#action;
+    if (!this.#action) return;
+    const { word, label } = this.#action;
     set(this.element, "data-command", word);
     set(this.element, "aria-label", `${label}: ${process.name}`);
-    // Not `disabled`, which would take the focus away from whoever stands on it.
+    // Not `disabled`: a disabled button would lose the focus.
     set(this.element, "aria-disabled", house.isLive ? null : "true");
-    say(this.#label, label);
+    setText(this.#label, label);
   }
 
   async #press() {
-    if (!this.#does || this.element.ariaBusy === "true") return;
+    if (!this.#action || this.element.ariaBusy === "true") return;
     this.element.ariaBusy = "true";
-    await this.#wish(this.#does.word);
+    await this.#onCommand(this.#action.word);
     this.element.ariaBusy = "false";
   }
 }
 
-/** What a slider sets, and where its value stands: the first of these that a device has. */
+/** The command of a slider, and the field with its value: the first of these that a device has. */
 const SLIDES = [
   { word: "on", arg: "brightness_percent", field: "brightness_percent", name: "Brightness", unit: "%", step: 1 },
   { word: "set", arg: "position_percent", field: "position_percent", name: "Position", unit: "%", step: 1 },
@@ -68,13 +68,13 @@ export class Slider {
   #held = false;
   #slide = SLIDES[0];
 
-  /** @param {(word: string, args: Record<string, number>) => void} wish */
-  constructor(wish) {
+  /** @param {(word: string, args: Record<string, number>) => void} onCommand */
+  constructor(onCommand) {
     this.element = make("input", { type: "range", class: "slider", hidden: "" });
     this.element.addEventListener("input", () => this.#hold(true));
     this.element.addEventListener("change", () => {
       this.#hold(false);
-      wish(this.#slide.word, { [this.#slide.arg]: this.element.valueAsNumber });
+      onCommand(this.#slide.word, { [this.#slide.arg]: this.element.valueAsNumber });
     });
   }
 
@@ -88,7 +88,7 @@ export class Slider {
     set(this.element, "max", most);
     set(this.element, "step", slide.step);
     set(this.element, "aria-label", `${slide.name}: ${name}`);
-    // While a hand is on it, it is the hand's.
+    // While a person drags the slider, new states do not move it.
     if (!this.#held) this.element.value = state[slide.field];
     this.#draw();
   }

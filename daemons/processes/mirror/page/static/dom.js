@@ -1,7 +1,7 @@
 // @ts-check
-/** The few things that are done to elements over and over. */
+/** Small functions that change elements. */
 
-/** Make an element. What is not an element is text, never markup: names and log lines are anybody's. */
+/** Make an element. Text is never parsed as markup: names and log lines may contain anything. */
 export function make(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
@@ -9,7 +9,7 @@ export function make(tag, attributes = {}, ...children) {
   return element;
 }
 
-/** Make an element of a drawing. */
+/** Make an SVG element. */
 export function draw(tag, attributes = {}, ...children) {
   const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
@@ -17,25 +17,25 @@ export function draw(tag, attributes = {}, ...children) {
   return element;
 }
 
-/** Say something else, if it is something else: what has not changed is not laid out anew, nor read out. */
-export function say(element, text) {
+/** Set the text, if it differs: the same text is neither laid out nor read out again. */
+export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** Say it, or show nothing where there is nothing to say. */
-export function sayOrHide(element, text) {
-  say(element, text ?? "");
+/** Set the text, and hide the element if there is none. */
+export function setTextOrHide(element, text) {
+  setText(element, text ?? "");
   element.hidden = !text;
 }
 
-/** Set an attribute, if it is another; null takes it away. */
+/** Set an attribute, if it differs; null removes it. */
 export function set(element, name, value) {
   if (value == null) element.removeAttribute(name);
   else if (element.getAttribute(name) !== String(value)) element.setAttribute(name, value);
 }
 
 /**
- * Make a parent's children be those of the keys, in their order. Who is there already stays the same element, and keeps
+ * Give a parent one child for each key, in the order of the keys. An existing child stays the same element, and keeps
  * the focus.
  * @template {HTMLElement} E
  * @param {Element} parent
@@ -61,7 +61,7 @@ export function arrange(parent, keys, create) {
 
 let announcer = /** @type {HTMLElement | null} */ (null);
 
-/** Have it read out by who reads the page out, when it is done with what it is reading. */
+/** Let a screen reader read a text out, after what it reads at the moment. */
 export function announce(text) {
   announcer ??= document.getElementById("announcer");
   announcer?.replaceChildren(make("p", {}, text));

@@ -1,7 +1,7 @@
 // @ts-check
-/** Who hears whom, drawn; and lit, while somebody speaks. */
+/** The drawing of all subscriptions; a line lights up when its publisher publishes a state. */
 
-import { arrange, draw, make, say, set } from "./dom.js";
+import { arrange, draw, make, setText, set } from "./dom.js";
 import { house } from "./house.js";
 import { across, down, layers, line, wires } from "./layout.js";
 import { Mark } from "./mark.js";
@@ -14,9 +14,9 @@ const isStill = matchMedia("(prefers-reduced-motion: reduce)");
 
 export class Drawing extends HTMLElement {
   #lines = draw("svg", { "aria-hidden": "true" });
-  #list = make("ul", { "aria-label": "Who hears whom" });
-  /** @type {Map<string, Speaker>} */
-  #speakers = new Map();
+  #list = make("ul", { "aria-label": "Subscriptions" });
+  /** @type {Map<string, DrawnDevice>} */
+  #drawn = new Map();
   /** @type {Wire[]} */
   #wires = [];
 
@@ -24,12 +24,12 @@ export class Drawing extends HTMLElement {
     this.append(this.#lines, this.#list);
     house.addEventListener("house", () => this.#arrange());
     house.addEventListener("change", ({ detail: { id, heard } }) => {
-      this.#speakers.get(id)?.update();
+      this.#drawn.get(id)?.update();
       if (heard && this.checkVisibility()) this.#light(id);
     });
     house.addEventListener("beat", () => {
       this.#update();
-      if (this.checkVisibility() && !isStill.matches) for (const speaker of this.#speakers.values()) speaker.breathe();
+      if (this.checkVisibility() && !isStill.matches) for (const drawn of this.#drawn.values()) drawn.breathe();
     });
     house.addEventListener("link", () => this.#update());
     house.addEventListener("tick", () => this.checkVisibility() && this.#update());
@@ -38,13 +38,13 @@ export class Drawing extends HTMLElement {
 
   #arrange() {
     const { devices, mirror } = house;
-    const everybody = layers(devices, mirror).flat();
-    arrange(this.#list, everybody, (id) => {
-      const speaker = new Speaker(id);
-      this.#speakers.set(id, speaker);
-      return speaker.element;
+    const ids = layers(devices, mirror).flat();
+    arrange(this.#list, ids, (id) => {
+      const drawn = new DrawnDevice(id);
+      this.#drawn.set(id, drawn);
+      return drawn.element;
     });
-    for (const id of this.#speakers.keys()) if (!devices.has(id)) this.#speakers.delete(id);
+    for (const id of this.#drawn.keys()) if (!devices.has(id)) this.#drawn.delete(id);
     this.#wires = wires(devices, mirror).map((wire) => new Wire(wire));
     this.#lines.replaceChildren(...this.#wires.map(({ element }) => element));
     this.#update();
@@ -53,19 +53,19 @@ export class Drawing extends HTMLElement {
 
   #place() {
     const width = this.clientWidth;
-    if (!width || !this.#speakers.size) return; // it is not seen
+    if (!width || !this.#drawn.size) return; // it is not visible
     const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
     const isAcross = width > NARROW_REM * rem;
     const { boxes, height, isTight } = (isAcross ? across : down)(layers(house.devices, house.mirror), width, rem);
     this.style.height = `${height}px`;
     this.toggleAttribute("data-tight", isTight);
     set(this.#lines, "viewBox", `0 0 ${width} ${height}`);
-    for (const [id, box] of boxes) this.#speakers.get(id)?.place(box);
+    for (const [id, box] of boxes) this.#drawn.get(id)?.place(box);
     for (const wire of this.#wires) wire.place(line(boxes.get(wire.from), boxes.get(wire.to), isAcross));
   }
 
   #update() {
-    for (const speaker of this.#speakers.values()) speaker.update();
+    for (const drawn of this.#drawn.values()) drawn.update();
   }
 
   #light(id) {
@@ -73,8 +73,8 @@ export class Drawing extends HTMLElement {
   }
 }
 
-/** A device in the drawing: it speaks, and hears others. */
-class Speaker {
+/** A device in the drawing. */
+class DrawnDevice {
   #id;
   #mark = new Mark();
   #name = make("span", { class: "name" });
@@ -95,11 +95,11 @@ class Speaker {
     set(this.element, "data-presence", house.presence(device));
     set(this.element, "title", device.name);
     this.#mark.show(appearance, appearance === "working" ? progress(device) : null);
-    say(this.#name, device.name);
-    say(this.#says, absence(device) ?? device.state?.fault ?? phase(device) ?? "");
-    const heard = device.hears.map((id) => house.devices.get(id)?.name ?? id);
-    const all = this.#id === house.mirror ? ["everybody"] : heard;
-    say(this.#hears, all.length ? `, hears ${all.join(", ")}` : ", hears nobody");
+    setText(this.#name, device.name);
+    setText(this.#says, absence(device) ?? device.state?.fault ?? phase(device) ?? "");
+    const publishers = device.hears.map((id) => house.devices.get(id)?.name ?? id);
+    const all = this.#id === house.mirror ? ["all devices"] : publishers;
+    setText(this.#hears, all.length ? `, subscribes to ${all.join(", ")}` : ", subscribes to no device");
   }
 
   place({ x, y, width, height }) {
@@ -115,7 +115,7 @@ class Speaker {
   }
 }
 
-/** A line from who speaks to who hears. */
+/** A line from a publisher to a subscriber. */
 class Wire {
   #pulse = draw("path", { class: "pulse", pathLength: 1 });
   #path = draw("path", { class: "wire" });

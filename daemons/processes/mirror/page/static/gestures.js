@@ -1,15 +1,15 @@
 // @ts-check
-/** Drag, pinch, wheel and keys, as two wishes: go along, and come nearer. */
+/** Turns drag, pinch, wheel and keys into two actions: pan and zoom. */
 
 const NUDGE = 0.15;
 const NEARER = 0.7;
 const SLACK_PIXELS = 5;
 
 /**
- * @param {HTMLElement} element where they are made
- * @param {HTMLElement} scale as wide as what is seen of time
- * @param {(part: number) => void} pan by a part of what is seen, later where positive
- * @param {(factor: number, centre?: number) => void} zoom so much of what is seen stays seen, around a point from 0 to 1
+ * @param {HTMLElement} element that receives the gestures
+ * @param {HTMLElement} scale as wide as the visible span of time
+ * @param {(part: number) => void} pan by a part of the visible span; positive is later
+ * @param {(factor: number, centre?: number) => void} zoom by this factor of the visible span, around a point from 0 to 1
  */
 export function followGestures(element, scale, pan, zoom) {
   /** @type {Map<number, number>} */
@@ -42,14 +42,14 @@ export function followGestures(element, scale, pan, zoom) {
   for (const end of ["pointerup", "pointercancel"]) {
     element.addEventListener(end, (event) => fingers.delete(/** @type {PointerEvent} */ (event).pointerId));
   }
-  // What was dragged was not clicked.
+  // The end of a drag is not a click.
   element.addEventListener("click", (event) => dragged && event.stopPropagation(), { capture: true });
 
   element.addEventListener(
     "wheel",
     (event) => {
       const isAlong = event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY);
-      // A page that scrolls keeps its wheel; with Ctrl, as a pinch on a trackpad comes, it is ours.
+      // A page that scrolls keeps the wheel. With Ctrl, which a trackpad sends for a pinch, the wheel zooms.
       const isPage = document.documentElement.scrollHeight > innerHeight + 1 && !event.ctrlKey;
       if (!isAlong && isPage) return;
       event.preventDefault();
@@ -61,7 +61,7 @@ export function followGestures(element, scale, pan, zoom) {
   );
 }
 
-/** The same by keys; says whether the key meant something. */
+/** Pan or zoom by a key; return whether the key has a meaning. */
 export function followKey(key, pan, zoom) {
   if (key === "+" || key === "=") zoom(NEARER);
   else if (key === "-") zoom(1 / NEARER);

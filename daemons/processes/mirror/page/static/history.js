@@ -1,7 +1,7 @@
 // @ts-check
-/** The history of the house: what of it is looked at, and where it comes from. */
+/** The history view: it keeps the visible span of time, and loads the history for it. */
 
-import { make, say, sayOrHide, set } from "./dom.js";
+import { make, setText, setTextOrHide, set } from "./dom.js";
 import { followKey } from "./gestures.js";
 import { house } from "./house.js";
 import { Record } from "./record.js";
@@ -11,7 +11,7 @@ import { because, span } from "./words.js";
 const SPANS = { Hour: 3600, Day: 86400, Week: 7 * 86400 };
 const SHORTEST_SECONDS = 10;
 const LONGEST_SECONDS = 60 * 86400;
-/** How much room is left to the right of now, as a part of what is seen. */
+/** The space to the right of now, as a part of the visible span. */
 const MARGIN = 0.03;
 const SETTLE_SECONDS = 0.2;
 const REFRESH_SECONDS = 60;
@@ -21,11 +21,11 @@ const LISTED = 500;
 export class History extends HTMLElement {
   #length = SPANS.Hour;
   #to = 0;
-  /** Whether now is in view, and shall stay there. */
+  /** Whether the view moves with the present. */
   #follows = true;
   /** @type {Record | null} */
   #record = null;
-  /** When it is time to ask again. */
+  /** When to load again. */
   #due = 0;
   #request = new AbortController();
 
@@ -36,7 +36,7 @@ export class History extends HTMLElement {
 
   #zoom = (factor, centre) => {
     const length = Math.min(Math.max(this.#length * factor, SHORTEST_SECONDS), LONGEST_SECONDS);
-    // Where nobody points at anything, now stays where it is as long as it is in view.
+    // Without a pointer, the present stays at its place while it is visible.
     const around = centre ?? (this.#follows ? 1 - MARGIN : 0.5);
     const fixed = this.#from + around * this.#length;
     this.#to = fixed + (1 - around) * length;
@@ -47,10 +47,10 @@ export class History extends HTMLElement {
   #timeline = new Timeline(this.#pan, this.#zoom);
   #range = make("p", { class: "range" });
   #trouble = make("p", { class: "trouble", hidden: "" });
-  #spans = Object.keys(SPANS).map((name) => button(name, name, () => this.#look(SPANS[name])));
+  #spans = Object.keys(SPANS).map((name) => button(name, name, () => this.#showLast(SPANS[name])));
   #list = make("tbody");
   #more = make("p", { class: "more" });
-  #details = make("details", { class: "list" }, make("summary", {}, "As a list"), make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "History as a list" }, table(this.#list)), this.#more);
+  #details = make("details", { class: "list" }, make("summary", {}, "Show as a list"), make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "History as a list" }, table(this.#list)), this.#more);
 
   connectedCallback() {
     const key = (name) => () => followKey(name, this.#pan, this.#zoom);
@@ -59,12 +59,12 @@ export class History extends HTMLElement {
       button("−", "Zoom out", key("-")),
       button("+", "Zoom in", key("+")),
       button("→", "Later", key("ArrowRight")),
-      button("Now", "Now", () => this.#look(this.#length)),
+      button("Now", "Now", () => this.#showLast(this.#length)),
     ];
     const group = (...buttons) => make("div", { class: "group" }, ...buttons);
     this.append(make("div", { class: "tools" }, group(...this.#spans), group(...moves)), this.#range, this.#trouble, this.#timeline.element, this.#details);
-    this.#details.addEventListener("toggle", () => this.#tell());
-    house.addEventListener("change", ({ detail }) => this.#record?.hear(house.process(detail.id), house.now));
+    this.#details.addEventListener("toggle", () => this.#updateList());
+    house.addEventListener("change", ({ detail }) => this.#record?.addStatus(house.process(detail.id), house.now));
     house.addEventListener("tick", () => this.#tick());
     new ResizeObserver(() => this.#show()).observe(this);
   }
@@ -73,14 +73,12 @@ export class History extends HTMLElement {
     return this.#to - this.#length;
   }
 
-  /** Look at the last hour, day or week. */
-  #look(length) {
+  /** Show the last hour, day or week. */
+  #showLast(length) {
     this.#length = length;
     this.#follows = true;
     this.#show();
   }
-
-
 
   #moved() {
     const last = house.now + MARGIN * this.#length;
@@ -91,8 +89,8 @@ export class History extends HTMLElement {
 
   #tick() {
     if (!this.checkVisibility() || house.heardAt == null) return;
-    if (house.isLive && performance.now() > this.#due) this.#ask();
-    // Without the mirror, time goes on; what is known does not.
+    if (house.isLive && performance.now() > this.#due) this.#load();
+    // Without the mirror the view stands still.
     if (this.#follows && house.isLive) this.#show();
   }
 
@@ -101,7 +99,7 @@ export class History extends HTMLElement {
     if (this.#follows) this.#to = house.now + MARGIN * this.#length;
     const { calendar, now } = house;
     const until = this.#follows ? "now" : calendar.moment(this.#to, now);
-    say(this.#range, `${calendar.day(this.#from)}, ${calendar.time(this.#from)} – ${until} · ${span(this.#length)}`);
+    setText(this.#range, `${calendar.day(this.#from)}, ${calendar.time(this.#from)} – ${until} · ${span(this.#length)}`);
     this.#spans.forEach((each, i) => set(each, "aria-pressed", this.#follows && Object.values(SPANS)[i] === this.#length));
     if (this.#record) this.#timeline.show(this.#record, this.#from, this.#to);
     if (this.#record && !this.#isCovered(this.#record)) this.#soon(SETTLE_SECONDS);
@@ -116,8 +114,8 @@ export class History extends HTMLElement {
     this.#due = Math.min(this.#due, performance.now() + seconds * 1000);
   }
 
-  /** Ask for what is seen, and half as much to both sides. */
-  async #ask() {
+  /** Load the visible span, and half as much on both sides. */
+  async #load() {
     this.#due = performance.now() + REFRESH_SECONDS * 1000;
     const since = this.#from - this.#length / 2;
     const until = this.#to + this.#length / 2;
@@ -132,22 +130,22 @@ export class History extends HTMLElement {
     try {
       const answer = await fetch(`/api/history?${query}`, { signal });
       if (answer.status === 401) return location.assign("/login");
-      const told = await answer.json();
-      if (!answer.ok) throw new Error(told.reason ?? answer.statusText);
-      this.#record = new Record(told, isCurrent);
-      sayOrHide(this.#trouble, null);
+      const found = await answer.json();
+      if (!answer.ok) throw new Error(found.reason ?? answer.statusText);
+      this.#record = new Record(found, isCurrent);
+      setTextOrHide(this.#trouble, null);
       this.#show();
-      this.#tell();
+      this.#updateList();
     } catch (error) {
       if (signal.aborted) return;
       this.#due = performance.now() + RETRY_SECONDS * 1000;
-      const why = error instanceof TypeError ? "the mirror does not answer" : /** @type {Error} */ (error).message;
-      sayOrHide(this.#trouble, `The history cannot be read: ${why.replace(/\.$/, "")}.`);
+      const reason = error instanceof TypeError ? "the mirror does not answer" : /** @type {Error} */ (error).message;
+      setTextOrHide(this.#trouble, `The history cannot be read: ${reason.replace(/\.$/, "")}.`);
     }
   }
 
-  /** The same as a table, latest first, for who cannot see a drawing or does not like to. */
-  #tell() {
+  /** Show the same as a table, latest first, for people who cannot or do not want to use the drawing. */
+  #updateList() {
     if (!this.#details.open || !this.#record) return;
     const { causes } = this.#record;
     const items = [...this.#record.rows.values()]
@@ -155,8 +153,8 @@ export class History extends HTMLElement {
       .filter(({ from, to }) => from <= this.#to && (to ?? house.now) >= this.#from)
       .sort((a, b) => b.from - a.from);
     this.#list.replaceChildren(...items.slice(0, LISTED).map((item) => line(item, causes)));
-    const shown = `What is seen above, latest first: ${items.length} stretches`;
-    say(this.#more, items.length > LISTED ? `${shown}, of which the latest ${LISTED} are listed.` : `${shown}.`);
+    const shown = `The span above, latest first: ${items.length} entries`;
+    setText(this.#more, items.length > LISTED ? `${shown}, of which the latest ${LISTED} are listed.` : `${shown}.`);
   }
 }
 
@@ -174,7 +172,7 @@ function line(item, causes) {
 }
 
 function table(body) {
-  const heads = ["Device", "Was", "From", "To", "For", "Why"].map((text) => make("th", { scope: "col" }, text));
+  const heads = ["Device", "State", "From", "To", "Duration", "Cause"].map((text) => make("th", { scope: "col" }, text));
   return make("table", {}, make("thead", {}, make("tr", {}, ...heads)), body);
 }
 

@@ -1,5 +1,5 @@
 // @ts-check
-/** Where everybody stands in the drawing of who hears whom. Pure: it is told the house and the room there is. */
+/** The positions of the devices in the drawing of the subscriptions. Pure. */
 
 const LONGEST_COLUMN = 14;
 
@@ -9,7 +9,7 @@ const LONGEST_COLUMN = 14;
  */
 
 /**
- * Who speaks to whom: each device to those that hear it, and to the mirror, which hears all.
+ * Return the lines: from each device to its subscribers, and to the mirror, which subscribes to all.
  * @returns {Wire[]}
  */
 export function wires(devices, mirror) {
@@ -22,7 +22,7 @@ export function wires(devices, mirror) {
 }
 
 /**
- * Everybody by layers: first who hears nobody, then who hears those, and so on; the mirror last.
+ * Return the devices in layers: first those without subscriptions, then their subscribers, and so on; the mirror last.
  * @returns {string[][]}
  */
 export function layers(devices, mirror) {
@@ -36,13 +36,13 @@ export function layers(devices, mirror) {
   };
   const found = /** @type {string[][]} */ ([]);
   for (const id of devices.keys()) if (id !== mirror) (found[depth(id, [id])] ??= []).push(id);
-  const filled = found.filter(Boolean); // in a circle of hearers a depth may stay empty
+  const filled = found.filter(Boolean); // if devices subscribe to each other in a circle, a layer may be empty
   if (devices.has(mirror)) filled.push([mirror]);
   return filled;
 }
 
 /**
- * From left to right; each layer a column in the middle of the height, or more than one where it is long.
+ * Arrange the layers from left to right; each is a centred column, or several columns if it is long.
  * @returns {{boxes: Map<string, Box>, height: number, isTight: boolean}}
  */
 export function across(layers, width, rem) {
@@ -64,14 +64,14 @@ export function across(layers, width, rem) {
   return { boxes, height, isTight };
 }
 
-/** A long column in as many as it takes, each about as long as the others. */
+/** Split a long column into columns of about the same length. */
 function evenly(column) {
   const length = Math.ceil(column.length / Math.ceil(column.length / LONGEST_COLUMN));
   return Array.from({ length: Math.ceil(column.length / length) }, (_, i) => column.slice(i * length, (i + 1) * length));
 }
 
 /**
- * From top to bottom, for a narrow page; each layer in rows of two or three.
+ * Arrange the layers from top to bottom, for a narrow page; each has rows of two or three.
  * @returns {{boxes: Map<string, Box>, height: number, isTight: boolean}}
  */
 export function down(layers, width, rem) {
@@ -93,7 +93,7 @@ export function down(layers, width, rem) {
   return { boxes, height: y - 2 * rem - gap, isTight: false };
 }
 
-/** The line of a wire, as a path. */
+/** Return the SVG path of a line. */
 export function line(from, to, isAcross) {
   const middle = (box) => [box.x + box.width / 2, box.y + box.height / 2];
   const [fx, fy] = middle(from);
@@ -108,7 +108,7 @@ export function line(from, to, isAcross) {
     const bend = (to.y - start) / 2;
     return `M${fx} ${start}C${fx} ${start + bend} ${tx} ${to.y - bend} ${tx} ${to.y}`;
   }
-  // Back to who stands before: around the outside.
+  // A line back to an earlier layer goes around the outside.
   const below = Math.max(from.y + from.height, to.y + to.height);
   return `M${fx} ${from.y + from.height}C${fx} ${below + 40} ${tx} ${below + 40} ${tx} ${to.y + to.height}`;
 }

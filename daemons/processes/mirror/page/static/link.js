@@ -1,32 +1,32 @@
 // @ts-check
-/** The WebSocket to the mirror: lost as soon as it is silent, and back by itself. */
+/** The WebSocket to the mirror. It is lost when no message comes for some seconds, and then reconnects. */
 
 const SILENCE_SECONDS = 3;
-const SOONEST_SECONDS = 0.1;
-const LATEST_SECONDS = 2;
+const MIN_RETRY_SECONDS = 0.1;
+const MAX_RETRY_SECONDS = 2;
 
 export class Link {
-  #hear;
-  #turn;
+  #onMessage;
+  #onLiveChange;
   #socket = /** @type {WebSocket | null} */ (null);
   #cursor = "";
-  #wait = SOONEST_SECONDS;
+  #wait = MIN_RETRY_SECONDS;
   #watchdog = 0;
   #retry = 0;
 
-  /** Whether the mirror was heard a moment ago. */
+  /** Whether the latest message came a moment ago. */
   live = false;
 
   /**
-   * @param {(message: any) => void} hear takes each message
-   * @param {() => void} turn is told when `live` has changed
+   * @param {(message: any) => void} onMessage called with each message
+   * @param {() => void} onLiveChange called when `live` has changed
    */
-  constructor(hear, turn) {
-    this.#hear = hear;
-    this.#turn = turn;
-    // Who looks at the page again, or has a network again, shall not wait for the next try.
-    addEventListener("online", () => this.#hurry());
-    document.addEventListener("visibilitychange", () => document.hidden || this.#hurry());
+  constructor(onMessage, onLiveChange) {
+    this.#onMessage = onMessage;
+    this.#onLiveChange = onLiveChange;
+    // When the page becomes visible or the network returns, reconnect without waiting for the next try.
+    addEventListener("online", () => this.#reconnectNow());
+    document.addEventListener("visibilitychange", () => document.hidden || this.#reconnectNow());
   }
 
   open() {
@@ -40,61 +40,61 @@ export class Link {
     let opened = false;
     socket.onopen = () => {
       opened = true;
-      this.send({ type: "ping" }); // its answer tells at once that all is well, and what time it is
+      this.send({ type: "ping" }); // its answer proves at once that the mirror works, and has the time
     };
-    socket.onmessage = ({ data }) => this.#take(JSON.parse(data));
+    socket.onmessage = ({ data }) => this.#receive(JSON.parse(data));
     socket.onclose = () => {
-      this.#lose();
-      if (!opened) askWhetherWelcome();
+      this.#disconnect();
+      if (!opened) checkSignIn();
     };
     this.#watch();
   }
 
-  /** Send a message, or say that it could not be sent. */
+  /** Send a message; return false if there is no connection. */
   send(message) {
     if (this.#socket?.readyState !== WebSocket.OPEN) return false;
     this.#socket.send(JSON.stringify(message));
     return true;
   }
 
-  #take(message) {
+  #receive(message) {
     this.#watch();
-    this.#wait = SOONEST_SECONDS;
+    this.#wait = MIN_RETRY_SECONDS;
     if (message.cursor) this.#cursor = message.cursor;
     const returned = !this.live;
     this.live = true;
-    this.#hear(message);
-    if (returned) this.#turn();
+    this.#onMessage(message);
+    if (returned) this.#onLiveChange();
   }
 
   #watch() {
     clearTimeout(this.#watchdog);
-    this.#watchdog = setTimeout(() => this.#lose(), SILENCE_SECONDS * 1000);
+    this.#watchdog = setTimeout(() => this.#disconnect(), SILENCE_SECONDS * 1000);
   }
 
-  #lose() {
+  #disconnect() {
     clearTimeout(this.#watchdog);
     if (this.#socket) {
-      // A socket whose other end is gone may take minutes to close. It is not waited for, and not listened to.
+      // A socket without a peer may take minutes to close, so its events are ignored from here on.
       this.#socket.onopen = this.#socket.onmessage = this.#socket.onclose = null;
       this.#socket.close();
       this.#socket = null;
     }
-    const jitter = 0.5 + Math.random() / 2; // lest all the mirrors of the house come back in step
+    const jitter = 0.5 + Math.random() / 2; // so that not all pages reconnect at the same moment
     this.#retry = setTimeout(() => this.open(), this.#wait * jitter * 1000);
-    this.#wait = Math.min(this.#wait * 2, LATEST_SECONDS);
+    this.#wait = Math.min(this.#wait * 2, MAX_RETRY_SECONDS);
     if (!this.live) return;
     this.live = false;
-    this.#turn();
+    this.#onLiveChange();
   }
 
-  #hurry() {
+  #reconnectNow() {
     if (!this.#socket) this.open();
   }
 }
 
-/** A WebSocket does not say why it was refused; a plain request does. */
-async function askWhetherWelcome() {
+/** Go to the sign-in form if the page has no valid cookie: a WebSocket hides the status code, a plain request has it. */
+async function checkSignIn() {
   const answer = await fetch("/api/house").catch(() => null);
   if (answer?.status === 401) location.assign("/login");
 }

@@ -1,5 +1,5 @@
 // @ts-check
-/** Says so when the token was a wrong one; all else of the login is plain HTML. */
+/** Shows an error after a wrong token; the rest of the form is plain HTML. */
 
 if (location.search === "?wrong") {
   const wrong = /** @type {HTMLElement} */ (document.getElementById("wrong"));

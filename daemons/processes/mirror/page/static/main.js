@@ -1,5 +1,5 @@
 // @ts-check
-/** The page: its elements, and the mirror that they show. */
+/** The start of the page: defines its elements, and connects to the mirror. */
 
 import { Banner } from "./banner.js";
 import { Card } from "./card.js";
@@ -19,7 +19,7 @@ customElements.define("house-processes", Processes);
 customElements.define("house-rooms", Rooms);
 customElements.define("house-sentence", Sentence);
 
-// The history is heavy and seldom looked at: it comes when all else is there, and before it can be missed.
+// The history is large and seldom used, so it is loaded after everything else.
 house.addEventListener("house", async () => customElements.define("house-history", (await import("./history.js")).History), { once: true });
 
 document.documentElement.dataset.glass = new URLSearchParams(location.search).get("glass") ?? "";

@@ -1,7 +1,7 @@
 // @ts-check
-/** The sign of a process: a ring, and what its outline and the glyph in it tell. Never by colour alone. */
+/** The sign of a process: a ring, an outline and a glyph. They show its look without colour, too. */
 
-import { draw, make, say, set } from "./dom.js";
+import { draw, make, setText, set } from "./dom.js";
 
 const RING = "M24 3a21 21 0 1 1 0 42a21 21 0 1 1 0-42";
 
@@ -32,13 +32,13 @@ export class Mark {
   /**
    * @param {string} look as in words.js
    * @param {{left: number | null, percent: number} | null} [progress]
-   * @param {string} [text] what stands in the ring
+   * @param {string} [text] the text in the ring
    */
   show(look, progress, text = "") {
     set(this.element, "data-look", look);
     set(this.#outline, "d", OUTLINES[look] ?? RING);
     set(this.#glyph, "d", GLYPHS[look] ?? "");
     set(this.#arc, "stroke-dasharray", `${(progress?.percent ?? 0).toFixed(1)} 200`);
-    say(this.#left, text);
+    setText(this.#left, text);
   }
 }

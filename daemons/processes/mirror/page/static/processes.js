@@ -1,7 +1,7 @@
 // @ts-check
-/** Every process of the house, in a table. */
+/** The table of all processes of the house. */
 
-import { arrange, make, say, set } from "./dom.js";
+import { arrange, make, setText, set } from "./dom.js";
 import { house } from "./house.js";
 import { Mark } from "./mark.js";
 import { absence, bytes, look, progress, span } from "./words.js";
@@ -14,10 +14,10 @@ const COLUMNS = {
   Uptime: ({ pid, started_at }) => (pid == null || started_at == null ? NONE : span(house.now - started_at)),
   Restarts: ({ restarts }) => (restarts == null ? NONE : String(restarts)),
   Memory: ({ pid, memory }) => (pid == null || memory == null ? NONE : bytes(memory)),
-  Heard: ({ heard }) => (heard == null ? "never" : `${span(house.now - heard)} ago`),
+  "Last message": ({ heard }) => (heard == null ? "never" : `${span(house.now - heard)} ago`),
 };
 
-// The roles are said, for a narrow page lays the table out as a list, and a table so laid out is none to a browser.
+// The roles are explicit: a narrow page lays the table out as a list, which removes the implicit roles.
 export class Processes extends HTMLElement {
   #sum = make("p", { class: "sum" });
   #body = make("tbody", { role: "rowgroup" });
@@ -31,7 +31,7 @@ export class Processes extends HTMLElement {
     this.append(this.#sum, table);
     for (const event of ["house", "change", "beat", "link"]) house.addEventListener(event, () => this.#update());
     house.addEventListener("tick", () => house.isLive || this.#update());
-    // What is not seen is not kept up; it is as soon as it is seen.
+    // An invisible table is not updated; it is as soon as it becomes visible.
     new ResizeObserver(() => this.#update()).observe(this);
   }
 
@@ -45,7 +45,7 @@ export class Processes extends HTMLElement {
     });
     for (const { id } of all) this.#rows.get(id)?.update();
     const memory = all.reduce((sum, { pid, memory }) => sum + (pid == null ? 0 : (memory ?? 0)), 0);
-    say(this.#sum, !all.length ? "" : `${all.length} processes${memory ? `, ${bytes(memory)} together` : ""}`);
+    setText(this.#sum, !all.length ? "" : `${all.length} processes${memory ? `, ${bytes(memory)} together` : ""}`);
   }
 }
 
@@ -68,8 +68,8 @@ class Row {
     const appearance = look(process);
     this.#mark.show(appearance, appearance === "working" ? progress(process) : null);
     set(this.element, "data-presence", house.presence(process));
-    say(this.#name, process.elsewhere ? `${process.name} · ${process.host === house.host ? "a program" : `on ${process.host}`}` : process.name);
-    say(this.#presence, absence(process) ?? "live");
-    Object.values(COLUMNS).forEach((tell, i) => say(this.#cells[i], tell(process)));
+    setText(this.#name, process.elsewhere ? `${process.name} · ${process.host === house.host ? "a program" : `on ${process.host}`}` : process.name);
+    setText(this.#presence, absence(process) ?? "live");
+    Object.values(COLUMNS).forEach((text, i) => setText(this.#cells[i], text(process)));
   }
 }

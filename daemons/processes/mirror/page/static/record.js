@@ -1,14 +1,14 @@
 // @ts-check
-/** What happened: what the recorder wrote down, and what was heard since. */
+/** The loaded history, continued with the changes since. */
 
 /**
- * @typedef {object} Item a stretch of a device's life, or of its process being away
+ * @typedef {object} Item a span with one state of a device, or an outage of its process
  * @property {"stretch" | "outage"} sort
  * @property {string} device
  * @property {number} from
- * @property {number | null} to null for what lasts
+ * @property {number | null} to null for one that lasts
  * @property {string} phase
- * @property {boolean} isQuiet whether it did nothing then
+ * @property {boolean} isQuiet whether the device was at rest
  * @property {boolean} isReady
  * @property {string | null} fault
  * @property {string | null} cause
@@ -23,8 +23,8 @@ export class Record {
   rows = new Map();
 
   /**
-   * @param {any} answer as `/api/history` gives it
-   * @param {boolean} isCurrent whether it reaches to now, and so can go on
+   * @param {any} answer the document of `/api/history`
+   * @param {boolean} isCurrent whether it reaches to the present, so that changes can be added
    */
   constructor(answer, isCurrent) {
     this.isCurrent = isCurrent;
@@ -38,8 +38,8 @@ export class Record {
     }
   }
 
-  /** Go on with what a device shows now. */
-  hear(process, now) {
+  /** Add the present status of a device. */
+  addStatus(process, now) {
     const row = this.rows.get(process?.id);
     if (!row || !this.isCurrent) return;
     this.#presence(row, process, now);
@@ -78,7 +78,7 @@ function outage(device, phase, from, to, cause) {
   return { sort: "outage", device, from, to, phase, isQuiet: false, isReady: false, fault: null, cause, state: {} };
 }
 
-/** The times that a process was away: from its end to the next sign of life. */
+/** Return the outages of a process: from each end to the next start. */
 function outages(device, processes) {
   const found = [];
   for (const { at, life, reason } of processes ?? []) {
@@ -90,15 +90,15 @@ function outages(device, processes) {
   return found;
 }
 
-/** Measurements change all the time; a stretch is one as long as all else stays. */
+/** Return whether two states are the same but for measurements, which change all the time. */
 function isSame(a, b) {
   return ["phase", "status", "ready", "fault", "brightness_percent"].every((name) => (a[name] ?? null) === (b[name] ?? null));
 }
 
 /**
- * The items that reach into a span, where those too small to be seen by themselves become one.
+ * Return the items within a span; neighbours that are too short to see are merged into one.
  * @param {Item[]} items
- * @param {number} least seconds that can be seen
+ * @param {number} least the shortest visible duration in seconds
  * @returns {(Item & {count: number})[]}
  */
 export function condense(items, from, to, least, now) {

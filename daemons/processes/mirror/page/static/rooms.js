@@ -1,12 +1,12 @@
 // @ts-check
 /** The cards of all devices, by room. */
 
-import { arrange, make, say, set } from "./dom.js";
+import { arrange, make, setText, set } from "./dom.js";
 import { house } from "./house.js";
 
 const ELSEWHERE = "Elsewhere";
 
-/** How close the cards stand, for the wall to hold them: a room's name takes some of a card's place. */
+/** Return how closely the cards are laid out so that they fit on the screen; a room's name needs space, too. */
 function density(cards, rooms) {
   const load = cards + 0.6 * rooms;
   return load <= 6.3 ? "roomy" : load <= 18 ? "even" : "dense";
@@ -25,7 +25,7 @@ export class Rooms extends HTMLElement {
   #arrange() {
     const rooms = new Map();
     for (const { id, room } of house.devices.values()) {
-      if (id === house.mirror) continue; // it is what all this is seen in
+      if (id === house.mirror) continue; // the whole page is the mirror
       const name = room || ELSEWHERE;
       rooms.set(name, [...(rooms.get(name) ?? []), id]);
     }
@@ -37,7 +37,7 @@ export class Rooms extends HTMLElement {
     arrange(this, rooms.keys(), (name) => make("section", { class: "room" }, make("h2", {}, name), make("ul")));
     for (const room of /** @type {HTMLCollectionOf<HTMLElement>} */ (this.children)) {
       const [heading, list] = room.children;
-      say(heading, room.dataset.key);
+      setText(heading, room.dataset.key);
       arrange(list, rooms.get(room.dataset.key), (id) => make("li", {}, make("house-card", { "data-device": id })));
     }
     this.#cards = new Map([...this.querySelectorAll("house-card")].map((card) => [card.dataset.device, card]));

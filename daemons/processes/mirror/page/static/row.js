@@ -1,16 +1,16 @@
 // @ts-check
-/** One device's row of the timeline: what it did, when its process was away, and what it drew. */
+/** A device's row of the timeline: its states, the outages of its process, and its power. */
 
-import { arrange, draw, make, say, set } from "./dom.js";
+import { arrange, draw, make, setText, set } from "./dom.js";
 import { house } from "./house.js";
 import { condense } from "./record.js";
-import { tell } from "./tip.js";
+import { describe } from "./tip.js";
 import { watts } from "./words.js";
 
-/** What is narrower cannot be told apart. */
+/** A narrower bar cannot be seen by itself. */
 const SMALL_PIXELS = 3;
 const LETTER_REM = 0.45;
-/** What is told by its look alone, and by the tip. */
+/** Bars without a text; the tip describes them. */
 const WORDLESS = new Set(["quiet", "many", "outage"]);
 const PATTERNS = { on: 0, heating: 0, toasting: 0, preparing: 0, brewing: 1 };
 
@@ -26,7 +26,7 @@ export class Row {
   /** @type {Map<string, any>} */
   #items = new Map();
   #causes = {};
-  /** @type {string | undefined} the one that Tab comes to */
+  /** @type {string | undefined} the bar that Tab reaches */
   #current;
 
   /** @param {import("./tip.js").Tip} tip */
@@ -58,7 +58,7 @@ export class Row {
     const { items, power } = record.rows.get(this.#id) ?? { items: [], power: [] };
     const name = house.devices.get(this.#id)?.name ?? this.#id;
     this.#causes = record.causes;
-    say(this.#name, name);
+    setText(this.#name, name);
     set(this.element, "aria-label", name);
 
     const second = width / (to - from);
@@ -72,7 +72,7 @@ export class Row {
     this.#measure(power, from, to, second, width);
   }
 
-  /** Go to the next or the one before, if there is one. */
+  /** Move the focus to the next or previous bar; return false if there is none. */
   step(by) {
     const keys = [...this.#items.keys()];
     const next = keys[keys.indexOf(this.#current ?? "") + by];
@@ -101,20 +101,20 @@ export class Row {
     const sort = appearance(item);
     set(bar, "data-sort", sort);
     set(bar, "data-pattern", sort === "busy" ? pattern(item.phase) : null);
-    set(bar, "aria-label", tell(item, this.#causes).join(", "));
+    set(bar, "aria-label", describe(item, this.#causes).join(", "));
     const word = WORDLESS.has(sort) ? "" : (item.fault ?? item.phase);
-    say(bar.firstChild, (word.length + 2) * LETTER_REM * rem < width ? word : "");
+    setText(bar.firstChild, (word.length + 2) * LETTER_REM * rem < width ? word : "");
   }
 
   /** Draw the power: a line for the mean, and a band from the lowest to the highest. */
   #measure(power, from, to, second, width) {
     const peak = Math.max(0, ...power.filter(([at]) => at <= to).map(([, , , highest]) => highest));
     this.#power.classList.toggle("none", !power.length);
-    say(this.#scale, peak > 0 ? `up to ${watts(peak)}` : "");
+    setText(this.#scale, peak > 0 ? `up to ${watts(peak)}` : "");
     if (!power.length) return;
     const x = (at) => ((Math.min(Math.max(at, from), to) - from) * second).toFixed(1);
     const y = (value) => (100 - (96 * value) / (peak || 1)).toFixed(1);
-    // Of each point, until when it holds.
+    // Each point is valid until the next one.
     const seen = power.map((point, i) => [...point, power[i + 1]?.[0] ?? house.now]).filter(([at, , , , end]) => end >= from && at <= to);
     const path = (field, points) => points.map((point) => `L${x(point[0])} ${y(point[field])}H${x(point[4])}`).join("");
     const back = [...seen].reverse().map((point) => `L${x(point[4])} ${y(point[1])}H${x(point[0])}`).join("");
@@ -125,7 +125,7 @@ export class Row {
   }
 }
 
-/** How a stretch is drawn, in a word. */
+/** Return how a bar looks, in a word. */
 function appearance({ sort, count, fault, isQuiet, isReady }) {
   if (sort === "outage") return "outage";
   if (count > 1 && !isQuiet) return "many";
@@ -134,7 +134,7 @@ function appearance({ sort, count, fault, isQuiet, isReady }) {
   return isQuiet ? "quiet" : "busy";
 }
 
-/** Which pattern tells a phase from the others of the same colour. */
+/** Return the pattern that distinguishes a phase from others of the same colour. */
 function pattern(phase) {
   return PATTERNS[phase] ?? [...phase].reduce((sum, letter) => sum + letter.charCodeAt(0), 0) % 3;
 }

@@ -1,19 +1,19 @@
 // @ts-check
-/** How the house stands, in a sentence; and below it, what of the house itself is not at work, or complains. */
+/** The mirror's sentence, and below it the services that have a fault or do not run. */
 
-import { announce, arrange, make, say, set } from "./dom.js";
+import { announce, arrange, make, setText, set } from "./dom.js";
 import { house } from "./house.js";
 import { absence } from "./words.js";
 
-const MISSED = {
-  steward: "who hangs, or dies in circles, is not seen now",
-  recorder: "nothing is being written into the history",
-  exchange: "other hosts, and programs of your own, are not heard now",
+const CONSEQUENCES = {
+  steward: "processes that hang or fail repeatedly are not noticed now",
+  recorder: "the history is not recorded now",
+  exchange: "other hosts and your own programs are not connected now",
 };
 
 export class Sentence extends HTMLElement {
-  #said = "";
-  #heading = make("p", { class: "said", hidden: "" }, "What it said last");
+  #announced = "";
+  #heading = make("p", { class: "said", hidden: "" }, "Its last message");
   #sentence = make("p", { id: "sentence" });
   #missing = make("ul", { class: "missing" });
 
@@ -26,7 +26,7 @@ export class Sentence extends HTMLElement {
     const { message } = house;
     this.#heading.hidden = house.isLive;
     if (this.#sentence.textContent !== message) {
-      // Each part stays in one piece, "Toaster: ready in 0:07", and stands on a line of its own where they are few.
+      // Each part stays on one line, "Toaster: ready in 0:07", and has a line of its own if there are few.
       const parts = message.split(" · ").flatMap((part, i) => [
         ...(i ? [make("span", { class: "dot" }, " · ")] : []),
         make("span", { class: "part" }, part),
@@ -35,29 +35,29 @@ export class Sentence extends HTMLElement {
       set(this.#sentence, "data-length", message.length < 48 ? "short" : message.length < 160 ? "middle" : "long");
     }
     this.#announce(message);
-    this.#tellMissing();
+    this.#updateMissing();
   }
 
-  /** What only counts down is said once, not every second. */
+  /** Announce a new message; one that differs only in its countdown is not announced again. */
   #announce(message) {
     const gist = message.replace(/\d+(:\d\d)+/g, "");
-    if (gist === this.#said) return;
-    this.#said = gist;
+    if (gist === this.#announced) return;
+    this.#announced = gist;
     announce(message);
   }
 
-  #tellMissing() {
-    const told = house.isLive ? [...house.services.values()].map((service) => [service.id, trouble(service)]) : [];
-    const missing = told.filter(([, text]) => text);
+  #updateMissing() {
+    const troubles = house.isLive ? [...house.services.values()].map((service) => [service.id, trouble(service)]) : [];
+    const missing = troubles.filter(([, text]) => text);
     arrange(this.#missing, missing.map(([id]) => id), () => make("li"));
-    missing.forEach(([, text], i) => say(this.#missing.children[i], text));
+    missing.forEach(([, text], i) => setText(this.#missing.children[i], text));
   }
 }
 
-/** What is wrong with one of the house's own processes; null where nothing is. */
+/** Return what is wrong with a service, or null. */
 function trouble(service) {
   const name = `The ${service.name.toLowerCase()}`;
   const gone = absence(service)?.split(" · ")[0];
-  if (gone) return `${name} is ${gone}${MISSED[service.id] ? `: ${MISSED[service.id]}` : ""}.`;
+  if (gone) return `${name} is ${gone}${CONSEQUENCES[service.id] ? `: ${CONSEQUENCES[service.id]}` : ""}.`;
   return service.state?.fault ? `${name}: ${service.state.fault}.` : null;
 }

@@ -1,17 +1,17 @@
 // @ts-check
-/** A row for each device, and time from left to right. */
+/** The timeline: a row for each device, and time from left to right. */
 
 import { marks } from "./axis.js";
-import { arrange, make, say, set } from "./dom.js";
+import { arrange, make, setText, set } from "./dom.js";
 import { followGestures, followKey } from "./gestures.js";
 import { house } from "./house.js";
 import { Row } from "./row.js";
 import { Tip } from "./tip.js";
 
 const MARK_REM = 6.5;
-const HELP = "Timeline. Left and right go along, plus and minus zoom, Tab goes to what happened.";
+const HELP = "Timeline. The left and right arrows move, plus and minus zoom, Tab goes to the bars.";
 
-/** @typedef {{from: number, to: number, width: number, rem: number}} Window what is seen of time, on how many pixels */
+/** @typedef {{from: number, to: number, width: number, rem: number}} Window the visible span of time, and its width in pixels */
 
 export class Timeline {
   #pan;
@@ -31,7 +31,7 @@ export class Timeline {
   constructor(pan, zoom) {
     this.#pan = pan;
     this.#zoom = zoom;
-    // The tracks lie over each other in one place, so that a finger finds the time in it wherever it comes down.
+    // All tracks have the same left edge and width, so that a pointer at any height means the same time.
     const under = make("div", { class: "under" }, this.#grid, this.#now);
     const frame = make("div", { class: "frame", tabindex: "0", role: "group", "aria-label": HELP }, under, this.#rows);
     this.element = make("div", { class: "timeline" }, make("div", { class: "axis" }, this.#marks), frame, this.#tip.element);
@@ -69,7 +69,7 @@ export class Timeline {
         const mark = parent.children[i];
         place(mark, at);
         set(mark, "class", isDay ? "day" : null);
-        if (parent === this.#marks) say(mark, text);
+        if (parent === this.#marks) setText(mark, text);
       });
     }
     this.#now.hidden = house.now > to;

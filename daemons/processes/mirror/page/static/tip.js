@@ -1,12 +1,12 @@
 // @ts-check
-/** Tells of one stretch of the timeline: what, when, how long, and why. */
+/** The tip about one bar of the timeline: its state, its time, its duration and its cause. */
 
 import { make } from "./dom.js";
 import { house } from "./house.js";
 import { because, span } from "./words.js";
 
-/** What there is to tell of it, a line each. */
-export function tell(item, causes) {
+/** Return the lines of the tip. */
+export function describe(item, causes) {
   const { calendar, now } = house;
   const name = house.devices.get(item.device)?.name ?? item.device;
   const end = item.to ?? now;
@@ -14,16 +14,16 @@ export function tell(item, causes) {
   const when = item.to == null ? `since ${from}` : `${from} – ${calendar.day(item.from) === calendar.day(item.to) ? calendar.time(item.to) : calendar.moment(item.to, now)}`;
   const what = item.count > 1 ? `${item.count} changes` : item.sort === "outage" ? `process ${item.phase}` : item.phase;
   const level = item.state.brightness_percent != null && item.state.status ? ` at ${item.state.brightness_percent} %` : "";
-  const why = item.count > 1 ? "come nearer to tell them apart" : item.sort === "outage" ? item.cause : because(item.cause, item.device, causes);
-  return [`${name}: ${what}${level}`, item.fault, `${when} · ${span(end - item.from)}`, why].filter(Boolean);
+  const cause = item.count > 1 ? "zoom in to see them" : item.sort === "outage" ? item.cause : because(item.cause, item.device, causes);
+  return [`${name}: ${what}${level}`, item.fault, `${when} · ${span(end - item.from)}`, cause].filter(Boolean);
 }
 
 export class Tip {
   element = make("div", { class: "tip", hidden: "" });
 
-  /** Show it at the bar; where on a long one, the pointer says. */
+  /** Show the tip at a bar; on a long bar, at the pointer. */
   show(item, causes, bar, x) {
-    this.element.replaceChildren(...tell(item, causes).map((line) => make("p", {}, line)));
+    this.element.replaceChildren(...describe(item, causes).map((line) => make("p", {}, line)));
     this.element.hidden = false;
     const { left, right, top, bottom } = bar.getBoundingClientRect();
     const { width, height } = this.element.getBoundingClientRect();

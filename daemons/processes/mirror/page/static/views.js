@@ -1,5 +1,5 @@
 // @ts-check
-/** Which of the views is shown, by the address; and the quiet of a wall that nobody touches. */
+/** Shows the view that the address names, and hides the controls of a page that is not touched. */
 
 import { house } from "./house.js";
 
@@ -33,16 +33,16 @@ export function followAddress() {
   show();
 }
 
-/** After a while without a hand, what only a hand needs fades. */
+/** Hide the controls after some seconds without any input. */
 export function fadeWhenQuiet() {
   let timer = 0;
-  const stir = () => {
+  const onInput = () => {
     clearTimeout(timer);
     delete document.documentElement.dataset.quiet;
     timer = setTimeout(() => (document.documentElement.dataset.quiet = ""), QUIET_SECONDS * 1000);
   };
   for (const event of ["pointermove", "pointerdown", "keydown", "focusin", "wheel", "scroll"]) {
-    addEventListener(event, stir, { passive: true });
+    addEventListener(event, onInput, { passive: true });
   }
-  stir();
+  onInput();
 }

@@ -1,5 +1,5 @@
 // @ts-check
-/** How things are put: spans, ages, and how far a device can be trusted. */
+/** Texts for durations, ages, states and causes. */
 
 import { house } from "./house.js";
 
@@ -14,7 +14,7 @@ export function span(seconds) {
   return two(Math.floor(s / 3600), 24, "d", "h");
 }
 
-/** A span that is watched while it grows: in whole seconds, which are calmer. */
+/** Return a duration that grows on the screen: in whole seconds, which are calmer. */
 export function elapsed(seconds) {
   return seconds < 9.95 ? `${Math.floor(Math.max(0, seconds))} s` : span(seconds);
 }
@@ -42,7 +42,7 @@ export function bytes(value) {
   return `${(value / 1e6).toFixed(1)} MB`;
 }
 
-/** What a device does, in a word or two; null where it has shown nothing that can be told. */
+/** Return the phase of a device with its measurements, or null if it has no phase. */
 export function phase(process) {
   const { phase, status, brightness_percent: bright } = process.state ?? {};
   const word = phase ?? (status == null ? null : status ? "on" : "off");
@@ -50,7 +50,7 @@ export function phase(process) {
   return [status && bright != null ? `${word} at ${bright} %` : word, ...measured(process.state)].join(" · ");
 }
 
-/** What a device measures or keeps, each with its unit: "21.5 °C", "set to 20.0 °C", "48 %", "40 % open". */
+/** Return measurements and targets, each with its unit: "21.5 °C", "set to 20.0 °C", "48 %", "40 % open". */
 function measured(state) {
   const { temperature_celsius: warm, target_celsius: kept, humidity_percent: damp, position_percent: open } = state;
   return [
@@ -61,7 +61,7 @@ function measured(state) {
   ].filter(Boolean);
 }
 
-/** Since when its hardware does not answer: "unreachable for 12 s"; null where it does. */
+/** Return for how long the hardware has not answered: "unreachable for 12 s"; null while it answers. */
 export function lost({ state }) {
   if (state?.reachable !== false) return null;
   const since = state.unreachable_since;
@@ -69,8 +69,8 @@ export function lost({ state }) {
 }
 
 /**
- * How a process looks, in one word: its presence where it cannot be trusted, else what it is at. Everything that draws
- * a process draws this.
+ * Return the look of a process in one word: its presence if it is not live, else its activity. Every drawing of a
+ * process uses it.
  */
 export function look(process) {
   const presence = house.presence(process);
@@ -82,10 +82,10 @@ export function look(process) {
   return status && process.kind && process.id !== house.mirror ? "on" : "idle";
 }
 
-/** What a device is, where it is not live: "restarting for 3 s", "failed". Null for one that is live. */
+/** Return the presence of a process that is not live: "restarting for 3 s", "failed"; null if it is live. */
 export function absence(process) {
   const { presence_since: since, heard } = process;
-  const silent = heard == null ? "never heard" : `silent for ${elapsed(house.now - heard)}`;
+  const silent = heard == null ? "no message yet" : `silent for ${elapsed(house.now - heard)}`;
   const lasting = since == null ? "" : ` for ${elapsed(house.now - since)}`;
   switch (house.presence(process)) {
     case "live":
@@ -105,27 +105,27 @@ export function absence(process) {
   }
 }
 
-/** Why what runs elsewhere is not heard: "kitchen cannot be reached"; null for what runs on this host. */
+/** Return why a process on another host is offline: "kitchen cannot be reached"; null for this host. */
 export function afar(process) {
   return process.elsewhere && house.presence(process) === "offline" ? process.reason : null;
 }
 
-/** Why it failed, and when it is tried again. */
+/** Return why a process failed, and when it is started again. */
 export function failure({ reason, retry_at }) {
   const left = retry_at == null || !house.isLive ? null : retry_at - house.now;
-  const next = left == null ? null : left > 0 ? `next try in ${Math.ceil(left)} s` : "being tried again";
+  const next = left == null ? null : left > 0 ? `next try in ${Math.ceil(left)} s` : "starting again";
   return [reason, next].filter(Boolean).join(" · ");
 }
 
-/** What a device was when it was last heard: "was toasting · 0:05 left · 850 W". */
+/** Return the last known state of a device: "was toasting · 0:05 left · 850 W". */
 export function past(process) {
   const { remaining_seconds: left, power_watts: power, fault } = process.state ?? {};
   const word = phase(process);
-  if (!word) return "nothing is known of it yet";
+  if (!word) return "no state yet";
   return [`was ${word}`, left != null && `${countdown(left)} left`, power && watts(power), fault].filter(Boolean).join(" · ");
 }
 
-/** How long something has yet to go, and how far it is, at this moment; null where that is not told. */
+/** Return the remaining time and the progress at this moment; null if the state has neither. */
 export function progress({ state, at }) {
   const left = state?.remaining_seconds;
   const done = state?.progress_percent;
@@ -133,7 +133,7 @@ export function progress({ state, at }) {
   const gone = at == null ? 0 : Math.max(0, house.now - at);
   if (left == null) return { left: null, percent: done };
   const now = Math.max(0, left - gone);
-  // The pace is that of the last state: so much was left of so much.
+  // The total time follows from the last state: its remaining time and its progress.
   const total = done == null || done >= 100 ? null : left / (1 - done / 100);
   return { left: now, percent: total ? 100 * (1 - now / total) : (done ?? 0) };
 }
@@ -150,12 +150,12 @@ export function receipt({ outcome, reason, took_seconds: took }) {
 const CAUSES = {
   hardware: "by hand at the appliance",
   restore: "set when its process started",
-  max_on: "cut off for safety",
+  max_on: "switched off for safety",
   off_timer: "by the appliance’s own timer",
 };
 
 /**
- * Why a device changed: "Bathroom light turned on at 06:58:12".
+ * Return why a device changed: "Bathroom light turned on at 06:58:12".
  * @param {string | null} cause
  * @param {string} device whose change it was
  * @param {Record<string, {device: string, at: number, phase: string | null}>} causes

@@ -1,0 +1,265 @@
+"""The hardware of one appliance: its desired setting against the state that it reports. Pure.
+
+The kind's state machine decides the desired setting. This part compares it with each reading. It
+confirms a setting, adopts a manual switch, reports hardware that does not follow, and switches a
+heating appliance off at its deadline.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+from msgspec.structs import asdict, replace
+
+from daemons.config.device import Device
+from daemons.config.rule import StateFields
+from daemons.errors import Rejected
+from daemons.kinds import Link, Machine, Press, Reading, Setting
+from daemons.processes.device.log_line import Log
+from daemons.processes.device.memory import DeviceMemory
+from daemons.values import Problem, parse_table
+
+CONFIRM_SECONDS = 5.0
+"""How long the hardware may take to reach the desired setting."""
+IMMEDIATE_SECONDS = 0.5
+"""A setting that is reached later than this may have been reached by a manual switch."""
+
+
+class SentSetting(NamedTuple):
+    """The setting that was last sent to the hardware, and is not confirmed yet."""
+
+    setting: Setting
+    sent_at: float
+    clears_fault: bool
+    """Whether its confirmation shows that the hardware follows again."""
+
+
+class Hardware:
+    """The desired setting, the latest reading, and whether they match."""
+
+    def __init__(self, device: Device, machine: Machine[Any, Any], memory: DeviceMemory, log: Log) -> None:
+        self.cause = memory.cause
+        self.is_confirmed = memory.confirmed
+        self.off_deadline = memory.off_deadline
+        self.encoded_memory = memory.machine
+        """The memory of the kind's state machine, as JSON."""
+        self.is_reachable = memory.last_state.get("reachable", True) is not False
+        self._restore = device.restore
+        self._machine = machine
+        self._memory = msgspec.json.decode(memory.machine, type=machine.memory_type)
+        self._commands = {command.__name__.lower(): command for command in machine.commands}
+        self._log = log
+        self._reading = Reading(reachable=None)
+        self._losses = 0
+        """How often the hardware had been lost when it was last reachable."""
+        self._unreachable_since: float | None = None
+        """When this process found the hardware unreachable, in steady seconds."""
+        self._fault: str | None = None
+        self._sent: SentSetting | None = None
+        self._sends_off = False
+        """Whether off must be sent once more, although the hardware reports that it is off."""
+
+    def restore(self, now: float) -> None:
+        """Set what the configuration's `restore` demands of a device that starts."""
+        if self._restore == "last":
+            return
+        wanted = Reading(on=self._restore == "on")
+        if self._desired.on != wanted.on:
+            self._set_memory(self._machine.adopt(self._memory, wanted, now), "restore", now)
+        self.is_confirmed = False  # a difference is no manual switch: the desired setting is sent
+
+    def handle_command(self, word: str, args: dict[str, Any], cause: str | None, now: float) -> None:
+        """Carry out a command of the kind, or raise Rejected with the reason."""
+        if word not in self._commands:
+            raise Rejected(f"it has no command {word!r}; allowed: {', '.join(self._commands)}")
+        problems: list[Problem] = []
+        command = parse_table(args, self._commands[word], (), problems)
+        if command is None:
+            texts = (": ".join([*map(str, problem.path), problem.text]) for problem in problems)
+            raise Rejected("; ".join(texts))
+        memory = self._machine.handle_command(self._memory, command, now)
+        desired = self._machine.desired_setting(memory)
+        if self._is_lost(now) and desired.on and desired != self._desired:
+            raise Rejected(f"its hardware cannot be reached: {self._reading.fault}")
+        self._set_memory(memory, cause, now)
+
+    def on_reading(self, reading: Reading, now: float) -> None:
+        """Store a reading, but not its presses. `compare` acts on it."""
+        if reading.fault and reading.fault != self._reading.fault:
+            self._log("error", reading.fault, self.cause)
+        self._update_reachable(reading, now)
+        self._reading = replace(reading, presses=())
+
+    def press(self, press: Press, now: float) -> None:
+        """Handle a press of the hardware's own button; `end_press` must follow."""
+        self._log("info", f"{press.what} press at the hardware", press.id)
+        self._set_memory(self._machine.press(self._memory, press.what, now), press.id, now)
+
+    def end_press(self, press: Press, now: float) -> None:
+        """Advance time after a press, so that a press without a duration ends before the next one."""
+        self._set_memory(self._machine.advance(self._memory, now), press.id, now)
+
+    def compare(self, now: float) -> None:
+        """Compare the latest reading with the desired setting: confirm it, or adopt a manual switch."""
+        cause = self.cause if self._machine.drives else "hardware"
+        reading = self._reading
+        self._set_memory(self._machine.update_measurements(self._memory, reading, now), cause, now)
+        if reading.on is None or not self.is_reachable or not self._machine.drives:
+            return  # the state of the hardware is unknown
+        if self._desired.is_met_by(reading):
+            # Only a setting that this process sent is confirmed: the last one may have ended before it sent.
+            if not self.is_confirmed and self._sent:
+                self._confirm(self._sent, reading, now)
+        elif self.is_confirmed:
+            self._adopt(reading, now)
+
+    def advance(self, now: float) -> None:
+        """Advance the time of the kind's state machine."""
+        if not self._is_waiting_for_heat:
+            self._set_memory(self._machine.advance(self._memory, now), self.cause, now)
+
+    def update_sources(self, states: Mapping[str, StateFields | None], now: float) -> None:
+        """Pass the states of the devices that the kind subscribes to; None for a silent device."""
+        self._set_memory(self._machine.update_sources(self._memory, states, now), self.cause, now)
+
+    def check_deadlines(self, now: float) -> None:
+        """Switch off at the off deadline, and stop waiting for a setting that is not confirmed in time."""
+        if self.off_deadline is not None and now >= self.off_deadline:
+            self._log("warning", "has been on as long as max_on allows, and goes off", self.cause)
+            self._set_memory(self._machine.adopt(self._memory, Reading(on=False), now), "max_on", now)
+        if self._sent and not self.is_confirmed and now >= self._sent.sent_at + CONFIRM_SECONDS:
+            self._give_up(now)
+
+    def next_setting(self, now: float) -> Setting | None:
+        """Return the setting to send to the hardware now; None if it is confirmed or was sent already."""
+        if not self._machine.drives:
+            return None
+        desired = self._desired
+        is_sent = self._sent is not None and self._sent.setting == desired
+        if (self.is_confirmed or is_sent) and not self._sends_off:
+            return None
+        self._sent = SentSetting(desired, now, clears_fault=not self._sends_off)
+        self._sends_off = False
+        if self.off_deadline is not None and desired.on:
+            return replace(desired, off_after_seconds=self.off_deadline - now)
+        return desired
+
+    def next_deadline(self) -> float | None:
+        """Return when time makes a difference next, in steady seconds."""
+        kind = None if self._is_waiting_for_heat else self._machine.next_deadline(self._memory)
+        deadlines = [self.off_deadline, kind]
+        if self._sent and not self.is_confirmed:
+            deadlines.append(self._sent.sent_at + CONFIRM_SECONDS)
+        return min((deadline for deadline in deadlines if deadline is not None), default=None)
+
+    def is_idle(self) -> bool:
+        """Return whether the hardware is off, as desired, and nothing changes by time alone."""
+        return (
+            self._machine.drives
+            and self.is_confirmed
+            and self._reading.reachable is True
+            and not self._reading.on
+            and not self._desired.on
+            and self.next_deadline() is None
+        )
+
+    def is_unchanged(self, reading: Reading) -> bool:
+        """Return whether a reading equals the latest one but for its time."""
+        return reading == replace(self._reading, at=reading.at)
+
+    def state(self, unreachable_since: float | None, now: float) -> dict[str, Any]:
+        """Return the fields to publish; `unreachable_since` is in Unix seconds."""
+        faults = dict.fromkeys(fault for fault in (self._fault, self._reading.fault) if fault)
+        reading = replace(self._reading, fault="; ".join(faults) or None)
+        fields: dict[str, Any] = msgspec.to_builtins(self._machine.state(self._memory, reading, now))
+        link = Link(
+            confirmed=(self.is_confirmed or not self._machine.drives) and self._reading.reachable is True,
+            reachable=self.is_reachable,
+            unreachable_since=None if self.is_reachable else unreachable_since,
+        )
+        return fields | asdict(link)
+
+    @property
+    def _desired(self) -> Setting:
+        return self._machine.desired_setting(self._memory)
+
+    @property
+    def _is_waiting_for_heat(self) -> bool:
+        """Whether an appliance that heats may still be off: then its phases must not advance."""
+        heats = self._machine.heats and self._desired.on
+        return heats and not self.is_confirmed and self._sent is not None
+
+    def _is_lost(self, now: float) -> bool:
+        """Return whether the hardware is unreachable for long enough to reject commands that switch on."""
+        return self._unreachable_since is not None and now - self._unreachable_since >= CONFIRM_SECONDS
+
+    def _set_memory(self, memory: Any, cause: str | None, now: float) -> None:
+        """Store a new memory of the kind's state machine, and set the off deadline that follows from it."""
+        if memory == self._memory:
+            return
+        before = self._desired
+        self._memory = memory
+        desired = self._desired
+        if desired != before:
+            self._sent = None
+            self.is_confirmed = False
+        if not desired.on:
+            self.off_deadline = None
+        elif self._machine.heats and self.off_deadline is None:
+            self.off_deadline = now + self._machine.options.max_on_seconds
+        self.cause = cause
+        self.encoded_memory = msgspec.Raw(msgspec.json.encode(memory))
+
+    def _update_reachable(self, reading: Reading, now: float) -> None:
+        """Note whether the hardware answers. After it was lost, its own timer may be gone."""
+        was_lost = reading.reachable is True and reading.losses != self._losses
+        if reading.reachable is True:
+            self._losses = reading.losses
+        if reading.reachable is None or (reading.reachable == self.is_reachable and not was_lost):
+            if reading.reachable is False and self._unreachable_since is None:
+                self._unreachable_since = now  # it was already unreachable before this process started
+            return
+        self.is_reachable = reading.reachable
+        self._unreachable_since = None if reading.reachable else now
+        if reading.reachable:
+            self._log("info", "its hardware can be reached again", None)
+            if self._machine.heats and self._desired.on:  # then the setting is sent again, with its timer
+                self._sent = None
+                self.is_confirmed = self.is_confirmed and reading.on is False
+
+    def _confirm(self, sent: SentSetting, reading: Reading, now: float) -> None:
+        """Confirm a sent setting. A late one that heats is sent once more: a manual switch sets no timer."""
+        is_late = now - sent.sent_at > IMMEDIATE_SECONDS
+        self.is_confirmed = not (is_late and reading.on and self._machine.heats)
+        if sent.clears_fault:
+            self._fault = None
+        self._sent = None
+
+    def _adopt(self, reading: Reading, now: float) -> None:
+        """Adopt the state of hardware that was switched manually."""
+        memory = self._machine.adopt(self._memory, reading, now)
+        if memory != self._memory:
+            is_same = reading.on == self._desired.on
+            how = "changed" if is_same else f"switched {'on' if reading.on else 'off'}"
+            self._log("info", f"was {how} at the hardware", reading.cause)
+        self._set_memory(memory, reading.cause or "hardware", now)
+        # A heating appliance that is on gets a setting, with its own timer. Any other is left as it is.
+        self.is_confirmed = not (self._machine.heats and self._desired.on)
+
+    def _give_up(self, now: float) -> None:
+        """Stop waiting for hardware that did not follow: adopt it if it is off, send again if it is on."""
+        desired, self._sent = self._desired, None
+        if self._reading.on == desired.on and self.is_reachable:
+            self._log("warning", "the hardware accepted only a part of the setting", self.cause)
+            self._set_memory(self._machine.adopt(self._memory, self._reading, now), self.cause, now)
+            self.is_confirmed = True
+            return
+        if self.cause is None and not self.is_reachable:
+            return  # no command was ever sent: that the hardware is unreachable says enough
+        fault = f"did not switch {'on' if desired.on else 'off'} within {CONFIRM_SECONDS:g} s"
+        if fault != self._fault:
+            self._log("error", fault, self.cause)
+        self._fault = fault
+        if desired.on and not self._reading.on:
+            self._set_memory(self._machine.adopt(self._memory, Reading(on=False), now), self.cause, now)
+            self._sends_off = True  # the setting may still arrive late

@@ -1,0 +1,48 @@
+"""Builds the HTTP responses of the page: JSON documents, errors, and the headers of every response."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import NoReturn
+
+from aiohttp import web
+
+from daemons.processes.mirror.page.documents import encode
+from daemons.processes.mirror.page.schemas import ErrorDocument
+
+ERROR_HEADERS = ("Allow", "Retry-After", "WWW-Authenticate")
+"""The headers of an error that its response keeps."""
+SECURITY_HEADERS = {
+    "Server": "House",
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "img-src 'self' data:; connect-src 'self'; manifest-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",  # with a stricter one, browsers send "null" as the origin of a form
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
+    """Add the headers that every response has: what a browser must not do with it, and how to cache it."""
+    response.headers.update(SECURITY_HEADERS)
+    # A status is old a moment later. A file of the page is revalidated, and is mostly unchanged.
+    response.headers["Cache-Control"] = "no-store" if request.path.startswith("/api/") else "no-cache"
+
+
+def json_response(content: bytes, status: int = HTTPStatus.OK) -> web.Response:
+    """Return a response with encoded JSON."""
+    return web.Response(body=content, status=status, content_type="application/json", charset="utf-8")
+
+
+def error_response(status: int, reason: str, headers: Mapping[str, str] | None = None) -> web.Response:
+    """Return a response with an ErrorDocument."""
+    word = HTTPStatus(status).phrase.lower().replace(" ", "_")
+    response = json_response(encode(ErrorDocument(error=word, reason=reason)), status)
+    response.headers.update({key: value for key, value in (headers or {}).items() if key in ERROR_HEADERS})
+    return response
+
+
+def reject(error: Exception) -> NoReturn:
+    """Raise HTTPBadRequest with the text of an error that a client caused."""
+    raise web.HTTPBadRequest(reason=" ".join(str(error).split())) from error

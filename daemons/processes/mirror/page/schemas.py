@@ -1,0 +1,134 @@
+"""The documents of the page's HTTP API, as types; docs/page.md describes them to people.
+
+`documents` encodes them, and `openapi` generates the description for programs from them.
+"""
+
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType, defstruct, field
+from msgspec.structs import fields
+
+from daemons.bus.status import Fields, Natural, ProcessStatus, UnixSeconds
+
+Point = tuple[float, float, float, float]
+"""The time (Unix seconds), the lowest, the mean and the highest value."""
+
+
+class DeviceInfo(Struct, frozen=True, kw_only=True):
+    """What the configuration says of a device."""
+
+    name: str
+    room: str
+    kind: str
+    host: str | None
+    """The host on which the device runs, in a house of several hosts."""
+    elsewhere: bool
+    """Whether the device has no process on the mirror's host."""
+    hears: tuple[str, ...]
+    """The devices that it subscribes to."""
+    commands: dict[str, dict[str, str]]
+    """By command: its arguments, and in words which values each of them allows."""
+
+
+# msgspec cannot inherit from two structs, and the keys of DeviceInfo come first in the document.
+DeviceDocument = defstruct(
+    "DeviceDocument",
+    [(each.name, each.type) for type_ in (DeviceInfo, ProcessStatus) for each in fields(type_)],
+    namespace={"__doc__": "A device: what the configuration says of it, and its status."},
+    module=__name__,
+    frozen=True,
+    kw_only=True,
+)
+
+
+class HouseInfo(Struct, frozen=True, kw_only=True):
+    """What the configuration says of the house."""
+
+    name: str
+    timezone: str
+    locale: str
+    host: str | None
+
+
+class HouseDocument(Struct, frozen=True, kw_only=True, tag_field="type", tag="house"):
+    """The whole house, as the mirror knows it."""
+
+    cursor: str
+    """A later connection that sends it as `after` gets the changes since."""
+    at: UnixSeconds
+    house: HouseInfo
+    mirror: str
+    """The name of the mirror among the devices."""
+    message: str
+    """The mirror's sentence."""
+    devices: dict[str, DeviceDocument]  # type: ignore[valid-type]  # mypy cannot follow a defstruct
+    services: dict[str, ProcessStatus]
+
+
+class ReceiptDocument(Struct, frozen=True, kw_only=True):
+    """The receipt of a command."""
+
+    id: str
+    device: str
+    outcome: Literal["applied", "rejected", "expired", "unanswered"]
+    at: UnixSeconds | UnsetType = UNSET
+    """When the device answered; absent if it did not."""
+    reason: str | UnsetType = UNSET
+    took_seconds: float
+
+
+class Stretch(Struct, frozen=True, kw_only=True):
+    """A time during which the state of a device stayed the same, but for its measurements."""
+
+    from_: UnixSeconds = field(name="from")
+    to: UnixSeconds | None
+    state: Fields
+    cause: str | None
+
+
+class ProcessEvent(Struct, frozen=True, kw_only=True):
+    """A start or an end of a device's process."""
+
+    at: UnixSeconds
+    life: str
+    pid: Natural | None
+    reason: str | None
+
+
+class DeviceHistory(Struct, frozen=True, kw_only=True):
+    """What happened to one device."""
+
+    stretches: tuple[Stretch, ...]
+    measurements: dict[str, tuple[Point, ...]]
+    processes: tuple[ProcessEvent, ...]
+
+
+class FirstChange(Struct, frozen=True, kw_only=True):
+    """The first change that a press or command caused."""
+
+    device: str
+    at: UnixSeconds
+    phase: str | None
+
+
+class HistoryDocument(Struct, frozen=True, kw_only=True):
+    """What happened in a span of time; `house history` prints the same."""
+
+    since: UnixSeconds
+    until: UnixSeconds
+    resolution_seconds: float
+    devices: dict[str, DeviceHistory]
+    causes: dict[str, FirstChange]
+
+
+class ErrorDocument(Struct, frozen=True, kw_only=True):
+    """Why a request was refused: the HTTP status in a word, and the reason in a sentence."""
+
+    error: str
+    reason: str
+
+
+class HealthDocument(Struct, frozen=True, kw_only=True):
+    """The page and the mirror behind it work."""
+
+    ok: Annotated[bool, Meta(extra_json_schema={"const": True})]

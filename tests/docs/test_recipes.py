@@ -1,0 +1,55 @@
+"""docs/recipes.md: each recipe is a whole house that the loader accepts."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from daemons.config.house import load_house
+from tests.support.house import PROJECT
+
+PAGE = PROJECT / "docs" / "recipes.md"
+BLOCK = re.compile(r"^### ([^\n]+)$|^```toml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def read_recipes(text: str) -> dict[str, list[str]]:
+    """Return the TOML blocks under each `###` heading of the page."""
+    recipes: dict[str, list[str]] = {}
+    heading = ""
+    for found in BLOCK.finditer(text):
+        if found[1]:
+            heading = found[1]
+            recipes[heading] = []
+        else:
+            recipes.setdefault(heading, []).append(found[2])
+    return recipes
+
+
+RECIPES = read_recipes(PAGE.read_text())
+
+
+def test_the_page_has_recipes() -> None:
+    """The tests below have something to load."""
+    assert len(RECIPES) >= 30
+    assert {"Motion light", "Washing machine done", "Open window stops the heating"} <= RECIPES.keys()
+
+
+@pytest.mark.parametrize("heading", RECIPES)
+def test_a_recipe_is_a_house_that_acts(heading: str, tmp_path: Path) -> None:
+    """Each heading has one block: a checked, simulated house with at least one rule or one `max_on`."""
+    (block,) = RECIPES[heading]
+    file = tmp_path / "house.toml"
+    file.write_text(block)
+    house = load_house(file)
+    assert "house" in house.raw
+    devices = house.devices.values()
+    assert any(device.rules or "max_on" in house.table(device.name) for device in devices)
+    assert {house.table(device.name).get("driver", "simulated") for device in devices} == {"simulated"}
+
+
+@pytest.mark.parametrize("heading", RECIPES)
+def test_a_recipe_is_listed_at_the_top_of_the_page(heading: str) -> None:
+    """The list of recipes links to each heading, by its own words."""
+    anchor = re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+    top = re.sub(r"\s+", " ", PAGE.read_text().partition("\n## ")[0])
+    assert f"[{heading}](#{anchor})" in top

@@ -1,0 +1,576 @@
+"""The hardware of one appliance: followed, confirmed, given up, switched off in time, lost and found."""
+
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from daemons.bus.message import Command
+from daemons.config.sun import SunCalendar
+from daemons.kinds import Press, Reading, Setting
+from daemons.processes.device.appliance import Appliance
+from tests.support import factories
+from tests.support.crash_simulator import NEVER, CrashSimulator
+
+NOW = factories.START_TIME
+PRESS: dict[str, Any] = {"device": "switch", "turns": {"status": True}}
+
+
+def make(kind: str, **table: Any) -> Appliance:
+    """Return an appliance whose hardware is off and whose process has just started."""
+    made = factories.appliance(factories.device(kind, **table), kind)
+    made.start(Reading(on=False), NOW, NOW)
+    return made
+
+
+def command(appliance: Appliance, word: str, at: float = NOW, id_: str = "c1", **args: Any) -> str | None:
+    """Carry out a command, and return the reason if it was rejected."""
+    sent = Command(id=id_, command=word, deadline=at + 10, args=args)
+    return appliance.handle_command(sent, at, at).reason
+
+
+# Heating appliances go off
+
+
+STARTED = [
+    word
+    for word in factories.machine_kinds()
+    if factories.machine(word).heats
+    and "Start" in [command.__name__ for command in factories.machine(word).commands]
+]
+"""The kinds that heat when they are started."""
+
+
+class Heating(RuleBasedStateMachine):
+    """A heating appliance with presses, manual switches, kills and long pauses."""
+
+    actions = st.just(NEVER) | st.integers(0, 4)
+
+    @initialize(kind=st.sampled_from(STARTED))
+    def begin(self, kind: str) -> None:
+        """Set up the appliance."""
+        self.simulator = CrashSimulator(kind, when=[{**PRESS, "do": "start"}])
+        self.words = [command.__name__.lower() for command in self.simulator.device.kind.commands]
+        self.sent = 0
+
+    @precondition(lambda self: self.simulator.running)
+    @rule(actions=actions)
+    def press(self, actions: int) -> None:
+        """The switch is pressed, and its state arrives."""
+        with self.simulator.killed_after(actions):
+            self.simulator.on_state(factories.state(status=True, turned=self.simulator.now, cause="p1"))
+
+    @precondition(lambda self: self.simulator.running)
+    @rule(actions=actions, data=st.data())
+    def command(self, actions: int, data: st.DataObject) -> None:
+        """Any command of the kind arrives."""
+        self.sent += 1
+        with self.simulator.killed_after(actions):
+            self.simulator.command(data.draw(st.sampled_from(self.words)), f"c{self.sent}")
+
+    @precondition(lambda self: self.simulator.running)
+    @rule(on=st.booleans(), actions=st.just(NEVER) | st.integers(1, 4))
+    def switch_manually(self, on: bool, actions: int) -> None:
+        """The hardware is switched manually. The process notices; it may be killed once, and starts again."""
+        self.simulator.relay.switch_manually(on, self.simulator.now)
+        with self.simulator.killed_after(actions):
+            self.simulator.poll()
+        if not self.simulator.running:
+            self.simulator.restart()
+
+    @rule(broken=st.booleans())
+    def break_or_repair(self, broken: bool) -> None:
+        """The hardware no longer switches on, or does so again."""
+        self.simulator.relay.is_broken = broken
+
+    @rule(seconds=st.sampled_from([0.5, 6.0, 60.0, 300.0, 1000.0, 5000.0]))
+    def wait(self, seconds: float) -> None:
+        """Time passes, whether or not the process runs."""
+        self.simulator.wait(seconds)
+
+    @rule()
+    def kill(self) -> None:
+        """The process is killed while it is idle."""
+        self.simulator.running = None
+
+    @precondition(lambda self: not self.simulator.running)
+    @rule(actions=actions)
+    def restart(self, actions: int) -> None:
+        """The process starts again, and may be killed while it starts."""
+        self.simulator.restart(actions)
+
+    @invariant()
+    def hardware_is_never_on_for_too_long(self) -> None:
+        """The relay itself measures that it is never on for longer than max_on."""
+        self.simulator.relay.read(self.simulator.now)
+        assert self.simulator.relay.longest_on_seconds <= self.simulator.device.options.max_on_seconds + 0.01
+
+    def teardown(self) -> None:
+        """In the end it is off, whatever has happened."""
+        if not hasattr(self, "simulator"):
+            return
+        if not self.simulator.running:
+            self.simulator.restart()
+        self.simulator.wait(self.simulator.device.options.max_on_seconds + 10)
+        assert not self.simulator.relay.is_on
+        self.hardware_is_never_on_for_too_long()
+
+
+TestHeatingAppliancesGoOffWhateverIsKilled = Heating.TestCase
+TestHeatingAppliancesGoOffWhateverIsKilled.settings = settings(
+    max_examples=100, stateful_step_count=20, deadline=None
+)
+
+
+def test_a_heating_appliance_gets_a_timer_of_its_own() -> None:
+    """The setting of an appliance that heats ends by itself. The setting of any other does not."""
+    toaster, lamp = make("toaster"), make("lamp")
+    command(toaster, "start")
+    assert toaster.next_setting(NOW) == Setting(on=True, off_after_seconds=360.0)
+    command(lamp, "on")
+    assert lamp.next_setting(NOW) == Setting(on=True, brightness_percent=100)
+
+
+def test_a_toaster_that_was_switched_on_manually_gets_its_timer() -> None:
+    """A manual switch counts as a start, and the hardware gets its timer as well."""
+    simulator = CrashSimulator("toaster")
+    simulator.relay.switch_manually(True, simulator.now)
+    simulator.poll()
+    simulator.running = None
+    simulator.wait(5000)
+    simulator.relay.read(simulator.now)
+    assert simulator.relay.longest_on_seconds == pytest.approx(360)
+
+
+def test_a_kill_before_the_timer_is_set_does_not_lose_the_timer() -> None:
+    """A process that was killed between its memory and its setting sets the timer when it starts again."""
+    simulator = CrashSimulator("toaster")
+    simulator.relay.switch_manually(True, simulator.now)
+    with simulator.killed_after(1):
+        simulator.poll()
+    assert simulator.running is None
+    simulator.restart()
+    simulator.running = None
+    simulator.wait(5000)
+    simulator.relay.read(simulator.now)
+    assert simulator.relay.longest_on_seconds == pytest.approx(360)
+
+
+def test_a_toaster_that_comes_on_late_gets_its_timer_again() -> None:
+    """After a setting that did not arrive, a manual switch has no timer: the setting is sent once more."""
+    simulator = CrashSimulator("toaster")
+    simulator.relay.is_broken = True
+    simulator.command("start")
+    simulator.relay.is_broken = False
+    simulator.now += 2
+    simulator.relay.switch_manually(True, simulator.now)
+    simulator.poll()
+    simulator.running = None
+    simulator.wait(5000)
+    simulator.relay.read(simulator.now)
+    assert simulator.relay.longest_on_seconds <= 360
+
+
+@pytest.mark.parametrize(("late_seconds", "is_sent_again"), [(0.5, False), (0.6, True)])
+def test_a_heating_appliance_that_is_on_within_half_a_second_was_switched_on_by_us(
+    late_seconds: float, is_sent_again: bool
+) -> None:
+    """A setting that is reached later is sent again, for it may have been a manual switch."""
+    toaster = make("toaster")
+    command(toaster, "start")
+    assert toaster.next_setting(NOW)
+    toaster.on_reading(Reading(on=True), NOW + late_seconds, NOW + late_seconds)
+    assert (toaster.next_setting(NOW + 1) is not None) == is_sent_again
+
+
+def test_it_goes_off_at_max_on_although_its_phases_go_on() -> None:
+    """Coffee that is made again while it is kept warm does not extend the time that the plate is on."""
+    simulator = CrashSimulator("coffee_maker", max_on="30m")
+    simulator.command("start", "c1")
+    simulator.wait(1400)
+    simulator.command("start", "c2")
+    simulator.wait(398)
+    assert simulator.relay.is_on
+    simulator.wait(3)
+    assert not simulator.relay.is_on
+    assert simulator.field("phase") == "idle"
+    assert simulator.appliance.memory.cause == "max_on"
+    assert "has been on as long as max_on allows" in simulator.log()
+
+
+def test_nothing_gets_ready_without_power() -> None:
+    """A coffee maker whose plug has not switched on does not advance, and makes no coffee."""
+    simulator = CrashSimulator("coffee_maker", heat="1s", brew="1s")
+    simulator.relay.is_broken = True
+    simulator.command("start")
+    simulator.wait(3)
+    assert (simulator.field("phase"), simulator.field("ready")) == ("heating", False)
+    assert simulator.appliance.next_deadline() == NOW + 5  # the setting's, not that of the phase
+    simulator.wait(5)
+    assert (simulator.field("phase"), simulator.field("ready")) == ("idle", False)
+
+
+# Manual switches
+
+
+def test_a_manual_switch_is_adopted() -> None:
+    """The state follows hardware that was switched manually, with "hardware" as its cause."""
+    simulator = CrashSimulator("lamp")
+    simulator.relay.switch_manually(True, simulator.now)
+    simulator.poll()
+    assert (simulator.field("status"), simulator.appliance.memory.cause) == (True, "hardware")
+    assert "was switched on at the hardware" in simulator.log()
+    assert simulator.field("confirmed")
+    simulator.relay.switch_manually(False, simulator.now)
+    simulator.poll()
+    assert simulator.field("status") is False
+    assert "was switched off at the hardware" in simulator.log()
+
+
+def test_a_manual_switch_while_the_process_was_dead_is_adopted() -> None:
+    """At its start a device adopts hardware that was confirmed before and differs now."""
+    simulator = CrashSimulator("lamp")
+    simulator.command("on")
+    simulator.running = None
+    simulator.relay.switch_manually(False, simulator.now)
+    simulator.restart()
+    assert simulator.field("status") is False
+    assert not simulator.relay.is_on
+
+
+def test_a_manual_change_of_brightness_is_adopted() -> None:
+    """A lamp that was dimmed manually is not dimmed back."""
+    lamp = make("lamp")
+    command(lamp, "on")
+    lamp.next_setting(NOW)
+    lamp.on_reading(Reading(on=True, brightness_percent=100), NOW, NOW)
+    lamp.log_lines.clear()
+    lamp.on_reading(Reading(on=True, brightness_percent=40), NOW + 9, NOW + 9)
+    assert lamp.state(NOW + 9)["brightness_percent"] == 40
+    assert lamp.next_setting(NOW + 9) is None
+    assert "was changed at the hardware" in [line.text for line in lamp.log_lines]
+
+
+def test_the_driver_may_know_the_cause_of_a_manual_switch() -> None:
+    """A hardware timer that switches off names the command that set it."""
+    lamp = make("lamp")
+    lamp.on_reading(Reading(on=True, cause="c7"), NOW + 1, NOW + 1)
+    assert lamp.memory.cause == "c7"
+
+
+# Hardware that does not follow
+
+
+def test_hardware_that_does_not_switch_on_is_a_fault_and_counts_as_off() -> None:
+    """A setting that is not reached within five seconds is logged, and no longer waited for."""
+    simulator = CrashSimulator("toaster")
+    simulator.relay.is_broken = True
+    simulator.command("start")
+    simulator.wait(4.9)
+    assert (simulator.field("phase"), simulator.field("fault")) == ("toasting", None)
+    simulator.wait(0.2)
+    assert (simulator.field("phase"), simulator.field("fault")) == ("idle", "did not switch on within 5 s")
+    assert "error: did not switch on within 5 s [c1]" in simulator.log()
+
+
+def test_hardware_that_did_not_switch_on_in_time_gets_one_more_off() -> None:
+    """The first setting may still arrive, so off is sent although the hardware reports that it is off."""
+    lamp = make("lamp")
+    lamp.next_setting(NOW)
+    lamp.on_reading(Reading(on=False), NOW, NOW)
+    command(lamp, "on")
+    assert lamp.next_setting(NOW) == Setting(on=True, brightness_percent=100)
+    lamp.on_reading(Reading(on=False), NOW + 5, NOW + 5)
+    lamp.advance(NOW + 5, NOW + 5)
+    assert lamp.next_setting(NOW + 5) == Setting(on=False)
+    lamp.on_reading(Reading(on=False), NOW + 6, NOW + 6)
+    assert lamp.next_setting(NOW + 6) is None
+    # That off is reached says nothing of a hardware that does not switch on.
+    assert lamp.state(NOW + 6)["fault"] == "did not switch on within 5 s"
+
+
+def test_a_fault_ends_when_the_hardware_follows_again() -> None:
+    """A fault is shown until the next setting that is reached."""
+    simulator = CrashSimulator("lamp")
+    simulator.relay.is_broken = True
+    simulator.command("on", "c1")
+    simulator.wait(6)
+    assert simulator.field("fault") is not None
+    simulator.relay.is_broken = False
+    simulator.command("on", "c2")
+    assert (simulator.field("fault"), simulator.field("status")) == (None, True)
+
+
+def test_hardware_that_does_not_switch_off_gets_its_setting_again_and_again() -> None:
+    """Off is never given up: it is sent every five seconds. The fault is logged once."""
+    toaster = factories.appliance(factories.device("toaster"), "toaster")
+    stuck = Reading(on=True)
+    toaster.on_reading(stuck, NOW, NOW)
+    sent = []
+    for second in range(21):
+        now = NOW + second
+        toaster.advance(now, now)
+        toaster.on_reading(stuck, now, now)
+        if (setting := toaster.next_setting(now)) is not None:
+            sent.append((second, setting.on))
+    assert sent == [(0, False), (5, False), (10, False), (15, False), (20, False)]
+    assert toaster.state(NOW)["fault"] == "did not switch off within 5 s"
+    assert [line.text for line in toaster.log_lines].count("did not switch off within 5 s") == 1
+
+
+def test_hardware_that_takes_only_a_part_of_a_setting_is_adopted() -> None:
+    """A bulb that is on, but not as bright as desired, is shown as it is after five seconds."""
+    lamp = make("lamp")
+    command(lamp, "on", brightness_percent=100)
+    lamp.next_setting(NOW)
+    dimmed = Reading(on=True, brightness_percent=80)
+    lamp.on_reading(dimmed, NOW + 1, NOW + 1)
+    assert not lamp.state(NOW + 1)["confirmed"]
+    lamp.advance(NOW + 5, NOW + 5)
+    state = lamp.state(NOW + 5)
+    assert (state["confirmed"], state["brightness_percent"], state["fault"]) == (True, 80, None)
+    assert "the hardware accepted only a part of the setting" in [line.text for line in lamp.log_lines]
+    assert lamp.next_setting(NOW + 5) is None
+
+
+def test_a_fault_of_the_hardware_is_shown_and_logged_once() -> None:
+    """A fault that the driver reports stands in the state, and once in the log."""
+    lamp = factories.appliance(factories.device("lamp"), "lamp")
+    for _ in range(3):
+        lamp.on_reading(Reading(on=False, fault="it smokes"), NOW, NOW)
+    assert lamp.state(NOW)["fault"] == "it smokes"
+    assert [line.text for line in lamp.log_lines] == ["it smokes"]
+
+
+def test_two_faults_are_both_shown() -> None:
+    """The driver's fault follows that of the setting. The same text is not shown twice."""
+    lamp = make("lamp")
+    command(lamp, "on")
+    lamp.next_setting(NOW)
+    lamp.on_reading(Reading(on=False, fault="it smokes"), NOW + 5, NOW + 5)
+    lamp.advance(NOW + 5, NOW + 5)
+    assert lamp.state(NOW + 5)["fault"] == "did not switch on within 5 s; it smokes"
+    lamp.on_reading(Reading(on=False, fault="did not switch on within 5 s"), NOW + 6, NOW + 6)
+    assert lamp.state(NOW + 6)["fault"] == "did not switch on within 5 s"
+
+
+# Hardware that cannot be reached
+
+LOST = Reading(reachable=False, fault="10.0.0.7: no answer within 5 s", losses=1)
+
+
+def test_on_is_rejected_once_the_hardware_was_unreachable_for_a_while_and_off_never_is() -> None:
+    """A lamp must not switch on whenever its plug comes back. It must switch off as soon as it can."""
+    lamp = make("lamp")
+    lamp.on_reading(LOST, NOW, NOW)
+    outcomes = []
+    for number, (word, seconds) in enumerate([("on", 4.9), ("off", 5.0), ("on", 5.0), ("off", 60.0)]):
+        outcomes.append(command(lamp, word, NOW + seconds, f"c{number}"))
+    why = "its hardware cannot be reached: 10.0.0.7: no answer within 5 s"
+    assert outcomes == [None, None, why, None]
+
+
+def test_a_command_that_changes_nothing_is_applied_while_the_hardware_is_unreachable() -> None:
+    """A lamp that is desired to be on already accepts another on."""
+    lamp = make("lamp")
+    command(lamp, "on")
+    lamp.on_reading(LOST, NOW + 1, NOW + 1)
+    assert command(lamp, "on", NOW + 60, "c2") is None
+
+
+def test_it_shows_since_when_its_hardware_is_unreachable_also_after_a_restart() -> None:
+    """The time is remembered. When the hardware is reachable again, there is none."""
+    lamp = make("lamp")
+    lamp.on_reading(LOST, NOW + 7, NOW + 7)
+    assert (lamp.state(NOW + 8)["reachable"], lamp.state(NOW + 8)["unreachable_since"]) == (False, NOW + 7)
+    machine = factories.machine("lamp")
+    again = Appliance(factories.device("lamp"), machine, lamp.memory, SunCalendar(factories.UTC))
+    again.start(Reading(reachable=None), NOW + 20, NOW + 20)
+    again.on_reading(LOST, NOW + 21, NOW + 21)
+    assert again.state(NOW + 22)["unreachable_since"] == NOW + 7
+    assert command(again, "on", NOW + 25) is None
+    assert command(again, "off", NOW + 25, "c2") is None
+    assert command(again, "on", NOW + 26, "c3") == f"its hardware cannot be reached: {LOST.fault}"
+    again.on_reading(Reading(on=False, losses=1), NOW + 30, NOW + 30)
+    assert (again.state(NOW + 30)["reachable"], again.state(NOW + 30)["unreachable_since"]) == (True, None)
+    assert "its hardware can be reached again" in [line.text for line in again.log_lines]
+
+
+def test_hardware_that_was_never_reachable_and_never_used_has_no_second_fault() -> None:
+    """Without a command, the only fault is that the hardware is unreachable."""
+    lamp = factories.appliance(factories.device("lamp"), "lamp")
+    lamp.start(Reading(reachable=None), NOW, NOW)
+    for second in range(12):
+        lamp.next_setting(NOW + second)
+        lamp.on_reading(LOST, NOW + second, NOW + second)
+        lamp.advance(NOW + second, NOW + second)
+    assert lamp.state(NOW + 12)["fault"] == LOST.fault
+
+
+def test_unreachable_hardware_is_neither_confirmed_nor_adopted() -> None:
+    """A reading that the driver remembers from before the loss says nothing about the present."""
+    lamp = make("lamp")
+    command(lamp, "on")
+    lamp.next_setting(NOW)
+    lamp.on_reading(Reading(on=True, reachable=False, losses=1), NOW + 1, NOW + 1)
+    assert not lamp.memory.confirmed
+    lamp.on_reading(Reading(on=True, losses=1), NOW + 2, NOW + 2)
+    assert lamp.memory.confirmed
+    lamp.on_reading(Reading(on=False, reachable=False, losses=2), NOW + 3, NOW + 3)
+    assert lamp.state(NOW + 3)["status"] is True
+
+
+@pytest.mark.parametrize(("kind", "is_sent"), [("toaster", True), ("lamp", False)])
+def test_a_heating_appliance_gets_its_timer_again_after_a_loss(kind: str, is_sent: bool) -> None:
+    """After a loss, the timer of the hardware may be gone. An appliance that does not heat has none."""
+    simulator = CrashSimulator(kind)
+    simulator.command("start" if kind == "toaster" else "on")
+    simulator.now += 10
+    simulator.appliance.on_reading(Reading(on=True, losses=1), simulator.now, simulator.now)
+    setting = simulator.appliance.next_setting(simulator.now)
+    assert (setting is not None) == is_sent
+    if setting:
+        assert setting.off_after_seconds == pytest.approx(350)
+
+
+def test_a_loss_is_counted_once() -> None:
+    """Readings after a loss carry the same count, and do not send the setting again and again."""
+    simulator = CrashSimulator("toaster")
+    simulator.command("start")
+    for _ in range(2):
+        simulator.now += 1
+        simulator.appliance.on_reading(Reading(on=True, losses=1), simulator.now, simulator.now)
+        simulator.appliance.next_setting(simulator.now)
+    assert simulator.log().count("its hardware can be reached again") == 1
+
+
+# Buttons, sensors, sources
+
+
+def test_two_presses_in_one_reading_are_two_changes() -> None:
+    """Each press has a change time and a cause of its own."""
+    button = make("button")
+    button.on_reading(Reading(presses=(Press("single", "p1"), Press("double", "p2"))), NOW + 1, NOW + 1)
+    assert (button.state(NOW + 1)["presses"], button.state(NOW + 1)["phase"]) == (2, "idle")
+    moments = {moment.cause: moment for moment in button.memory.past if moment.state["phase"] != "idle"}
+    assert (moments["p1"].state["phase"], moments["p2"].state["phase"]) == ("single", "double")
+    assert moments["p1"].turned["phase"] == NOW + 1
+    assert moments["p2"].turned["phase"] == pytest.approx(NOW + 1.001, abs=1e-6)
+
+
+def test_a_device_that_drives_nothing_sends_no_setting() -> None:
+    """A sensor's hardware is only read, and is confirmed as soon as it is reachable."""
+    sensor = make("sensor", detects="motion")
+    assert sensor.next_setting(NOW) is None
+    sensor.on_reading(Reading(on=True, at=NOW + 1), NOW + 1, NOW + 1)
+    assert (sensor.state(NOW + 1)["confirmed"], sensor.memory.cause) == (True, "hardware")
+
+
+def test_a_thermostat_gets_the_state_of_its_source() -> None:
+    """A heater heats by another device's temperature, and stops when that device is silent."""
+    heater = make("heater", source="room", target_celsius=20)
+    command(heater, "on")
+    assert not heater.state(NOW)["status"]
+    heater.on_state(factories.state("room", temperature_celsius=15.0), NOW + 1, NOW + 1)
+    assert heater.state(NOW + 1)["temperature_celsius"] == 15.0
+    heater.on_heartbeat("room", NOW + 10)
+    heater.advance(NOW + 19, NOW + 19)
+    assert heater.state(NOW + 19)["temperature_celsius"] == 15.0
+    heater.advance(NOW + 20, NOW + 20)
+    assert heater.state(NOW + 20)["temperature_celsius"] is None
+    assert not heater.is_idle
+
+
+def test_a_source_has_ten_seconds_after_a_start() -> None:
+    """Until then its last temperature, which is remembered, counts."""
+    simulator = CrashSimulator("heater", source="room")
+    simulator.on_state(factories.state("room", temperature_celsius=15.0))
+    simulator.restart()
+    simulator.wait(9)
+    assert simulator.field("temperature_celsius") == 15.0
+    simulator.wait(2)
+    assert simulator.field("temperature_celsius") is None
+
+
+# What survives a kill, and what a start does
+
+
+def test_a_brightness_that_was_not_sent_before_a_kill_is_sent_after_it() -> None:
+    """A lamp that was killed between its memory and its setting is dimmed when it starts again."""
+    simulator = CrashSimulator("lamp")
+    simulator.command("on", "c1", brightness_percent=100)
+    with simulator.killed_after(1):
+        simulator.command("on", "c2", brightness_percent=10)
+    assert simulator.running is None
+    simulator.restart()
+    assert simulator.field("brightness_percent") == 10
+    assert simulator.relay.brightness_percent == 10
+
+
+@pytest.mark.parametrize("was_on", [True, False])
+@pytest.mark.parametrize(("restore", "expected"), [("last", None), ("off", False), ("on", True)])
+def test_a_lamp_starts_as_its_configuration_says(restore: str, expected: bool | None, was_on: bool) -> None:
+    """After a restart a lamp is as it was, or off, or on, also if it was switched manually meanwhile."""
+    simulator = CrashSimulator("lamp", restore=restore)
+    simulator.command("on" if was_on else "off")
+    simulator.restart()
+    expected = was_on if expected is None else expected
+    assert (simulator.field("status"), simulator.relay.is_on) == (expected, expected)
+    if restore != "last":
+        simulator.running = None
+        simulator.relay.switch_manually(not expected, simulator.now)
+        simulator.restart()
+        assert (simulator.field("status"), simulator.relay.is_on) == (expected, expected)
+
+
+# When nothing changes by time alone
+
+
+def test_a_confirmed_lamp_that_is_off_is_idle() -> None:
+    """It has no deadline, and a reading without news needs no work."""
+    lamp = make("lamp")
+    assert not lamp.is_idle  # not confirmed yet
+    lamp.next_setting(NOW)
+    lamp.on_reading(Reading(on=False), NOW, NOW)
+    assert (lamp.is_idle, lamp.next_deadline()) == (True, None)
+
+
+@pytest.mark.parametrize(
+    "reading",
+    [Reading(on=True), Reading(on=False, reachable=False, losses=1), Reading(on=False, reachable=None)],
+)
+def test_a_lamp_that_is_on_or_unreachable_is_not_idle(reading: Reading) -> None:
+    """Its measurements may change, or its hardware may come back."""
+    lamp = make("lamp")
+    lamp.next_setting(NOW)
+    lamp.on_reading(Reading(on=False), NOW, NOW)
+    lamp.on_reading(reading, NOW + 1, NOW + 1)
+    assert not lamp.is_idle
+
+
+def test_an_appliance_that_waits_for_its_hardware_is_not_idle() -> None:
+    """It polls again when the setting should have been reached."""
+    lamp = make("lamp")
+    command(lamp, "on")
+    lamp.next_setting(NOW)
+    assert (lamp.is_idle, lamp.next_deadline()) == (False, NOW + 5)
+
+
+def test_an_appliance_that_is_about_to_change_is_not_idle() -> None:
+    """A toaster that is ready is off, and is still ready for a while."""
+    simulator = CrashSimulator("toaster")
+    simulator.command("start")
+    simulator.wait(200)
+    assert (simulator.field("phase"), simulator.relay.is_on) == ("ready", False)
+    assert not simulator.appliance.is_idle
+
+
+def test_a_reading_that_differs_only_in_its_time_is_unchanged() -> None:
+    """Any other difference is news."""
+    lamp = make("lamp")
+    lamp.on_reading(Reading(on=False, power_watts=0.4, at=NOW), NOW, NOW)
+    assert lamp.is_unchanged(Reading(on=False, power_watts=0.4, at=NOW + 9))
+    assert not lamp.is_unchanged(Reading(on=False, power_watts=0.5, at=NOW))
+    assert not lamp.is_unchanged(Reading(on=False, power_watts=0.4, at=NOW, presses=(Press("single", "p1"),)))

@@ -1,0 +1,68 @@
+"""The memory of an appliance on disk: a later version must read what an earlier one wrote."""
+
+import msgspec
+
+from daemons.bus.message import Moment, Receipt
+from daemons.processes.device.memory import DeviceMemory, RememberedReceipt
+from daemons.processes.device.rule_decision import RuleState
+from daemons.processes.process import ProcessRun
+from daemons.runtime.clock import Anchor
+
+ON_DISK = {
+    "kind": "lamp",
+    "machine": {"on": True},
+    "anchor": {"machine": "a start of the machine", "offset_seconds": 0.0},
+    "at": 5.0,
+    "born": 1.0,
+    "life": {"boot": 7, "supervisor": 1, "restarts": 0},
+    "cause": "c1",
+    "shown": {"status": True},
+    "shown_cause": "c1",
+    "turned": {"status": 2.0},
+    "past": [{"state": {"status": False}, "turned": {}, "cause": None}],
+    "confirmed": True,
+    "hot_until": 9.0,
+    "marks": {
+        "{}": {"turned": 1.0, "fired": 2.0, "due": 3.0, "cause": "p1", "since": None, "beyond": False},
+    },
+    "receipts": {
+        "c1": {"deadline": 8.0, "receipt": {"id": "c1", "device": "lamp", "outcome": "applied", "at": 4.0}},
+    },
+}
+
+
+def test_the_memory_keeps_its_names_on_disk() -> None:
+    """Each field of the memory is written under the name that the first version gave it."""
+    memory = DeviceMemory(
+        kind="lamp",
+        machine=msgspec.Raw(b'{"on": true}'),
+        anchor=Anchor("a start of the machine", 0.0),
+        written_at=5.0,
+        created_at=1.0,
+        life=ProcessRun(7, 1, 0),
+        cause="c1",
+        last_state={"status": True},
+        last_state_cause="c1",
+        change_times={"status": 2.0},
+        past=(Moment(state={"status": False}),),
+        confirmed=True,
+        off_deadline=9.0,
+        rule_states={
+            "{}": RuleState(handled_until=1.0, fired_at=2.0, due_at=3.0, cause="p1", is_beyond=False),
+        },
+        receipts={
+            "c1": RememberedReceipt(8.0, Receipt(id="c1", device="lamp", outcome="applied", at=4.0)),
+        },
+    )
+    written = msgspec.json.encode(memory)
+    assert msgspec.json.decode(written) == ON_DISK
+    assert msgspec.json.encode(msgspec.json.decode(written, type=DeviceMemory)) == written
+
+
+def test_a_memory_without_later_fields_is_read() -> None:
+    """A field that an older version did not write has its default."""
+    first = {key: ON_DISK[key] for key in ("kind", "machine", "anchor", "at", "born", "life")}
+    memory = msgspec.json.decode(msgspec.json.encode(first), type=DeviceMemory)
+    assert (memory.last_state, memory.change_times, memory.past) == ({}, {}, ())
+    assert (memory.rule_states, memory.receipts) == ({}, {})
+    assert (memory.cause, memory.confirmed, memory.off_deadline) == (None, False, None)

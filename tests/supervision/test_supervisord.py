@@ -1,0 +1,98 @@
+"""The XML-RPC client of supervisord: faults have codes, and only a missing supervisord is "not up"."""
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from daemons.errors import NotUp, SupervisorError
+from daemons.supervision import supervisord
+from daemons.supervision.supervisord import Supervisor
+
+FAULT = b"""<?xml version='1.0'?><methodResponse><fault><value><struct>
+<member><name>faultCode</name><value><int>70</int></value></member>
+<member><name>faultString</name><value><string>NOT_RUNNING: toaster</string></value></member>
+</struct></value></fault></methodResponse>"""
+
+
+@contextmanager
+def listening(serve: Callable[[socket.socket], None]) -> Iterator[None]:
+    """Run a fake supervisord, whose connections `serve` handles in a thread."""
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind("supervisord.sock")
+        server.listen()
+
+        def accept() -> None:
+            try:
+                while True:
+                    connection, _ = server.accept()
+                    with connection:
+                        serve(connection)
+            except OSError:
+                return
+
+        thread = threading.Thread(target=accept)
+        thread.start()
+        try:
+            yield
+        finally:
+            server.shutdown(socket.SHUT_RDWR)
+            thread.join()
+
+
+def answer_with_a_fault(connection: socket.socket) -> None:
+    """Answer one call with the fault NOT_RUNNING."""
+    connection.recv(65536)
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: {len(FAULT)}\r\n\r\n"
+    connection.sendall(head.encode() + FAULT)
+    connection.recv(65536)
+
+
+def never_answer(connection: socket.socket) -> None:
+    """Read until the client gives up."""
+    while connection.recv(65536):
+        continue
+
+
+def hang_up(connection: socket.socket) -> None:
+    """Read a call, and close the connection."""
+    connection.recv(65536)
+
+
+def test_without_supervisord_the_house_is_not_up(run: Path) -> None:
+    """Nothing listens at the socket, with or without its file."""
+    assert not Supervisor().is_up()
+    with pytest.raises(NotUp, match="the house is not up"):
+        Supervisor().call("getState")
+    with socket.socket(socket.AF_UNIX) as left_behind:
+        left_behind.bind("supervisord.sock")
+    with pytest.raises(NotUp):
+        Supervisor().call("getState")
+
+
+def test_a_fault_has_its_code(run: Path) -> None:
+    """A refused call raises an error with the fault's code, so that no code reads its English text."""
+    with listening(answer_with_a_fault), pytest.raises(SupervisorError, match="NOT_RUNNING") as raised:
+        Supervisor().call("stopProcess", "toaster")
+    assert raised.value.fault_code == 70
+    assert not isinstance(raised.value, NotUp)
+
+
+def test_a_time_out_is_not_called_not_up(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A supervisord that does not answer runs: the error says so, and `is_up` does not return False."""
+    monkeypatch.setattr(supervisord, "CALL_SECONDS", 0.1)
+    with listening(never_answer):
+        with pytest.raises(SupervisorError, match=r"has not answered getState within 0\.1 s") as raised:
+            Supervisor().is_up()
+        assert not isinstance(raised.value, NotUp)
+
+
+def test_a_broken_connection_is_not_called_not_up(run: Path) -> None:
+    """A connection that ends during a call is an error of its own."""
+    with listening(hang_up):
+        with pytest.raises(SupervisorError, match="the connection to supervisord broke") as raised:
+            Supervisor().call("getState")
+        assert not isinstance(raised.value, NotUp)
