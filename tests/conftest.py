@@ -107,14 +107,16 @@ def household(tmp_path: Path, guard: Callable[[Path | str], None]) -> Iterator[C
 
 
 @pytest.fixture(scope="session")
-def exchange_house(tmp_path_factory: pytest.TempPathFactory, guard: Callable[[Path], None]) -> Iterator[Household]:
-    """Have a house with a near and a far door up, one for all tests that come to it."""
+def exchange_house(
+    tmp_path_factory: pytest.TempPathFactory, guard: Callable[[Path], None]
+) -> Iterator[Household]:
+    """Start a house with a local and a remote gateway, which all tests of the run share."""
     house = Household(tmp_path_factory.mktemp("front"), exchange_toml(free_port(3)))
     guard(house.run)
     house.house("up")
     yield house
     house.house("down", check=False)
-    assert not kill_all(str(house.run)), "the house with the front door was taken down, and some lived on"
+    assert not kill_all(str(house.run)), "processes of this house lived on after `house down`"
 
 
 @pytest.fixture

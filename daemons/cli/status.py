@@ -109,7 +109,10 @@ def knowledge(roster: Roster, context: Context) -> tuple[dict[str, ProcessStatus
             continue
         if answer is None:
             continue  # at the last moment it says that it is too late
-        received = msgspec.convert(answer["devices"], dict[str, ProcessStatus])
+        try:
+            received = msgspec.convert(answer["devices"], dict[str, ProcessStatus])
+        except msgspec.ValidationError:
+            continue  # a mirror of another version
         return {**nothing_known(roster), **received}, answer["message"]
     silent = "The mirror does not answer; this is what the devices say themselves."
     return listen([*roster.peers, *roster.services], context), silent if found else None

@@ -4,11 +4,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
+from daemons.bus.presence import PresenceTable
 from daemons.bus.requests.protocol import new_command
 from daemons.cli.status import absolute, presence, process
 
-KNOWN: dict[str, Any] = {"presence": "live", "pid": 42, "restarts": 3}
+UNKNOWN = PresenceTable(["lamp"], 3.0, 10.0).status("lamp", 0.0)
+KNOWN = replace(UNKNOWN, presence="live", pid=42, restarts=3)
 
 
 def info(statename: str = "RUNNING", pid: int = 42) -> dict[str, Any]:
@@ -40,7 +43,7 @@ def test_a_presence_never_shows_the_dead_as_live(
     said: dict[str, Any] | None, known: dict[str, Any], word: str
 ) -> None:
     """Live is only what runs, and was heard from that very process."""
-    assert presence(said, {**KNOWN, **known}) == word
+    assert presence(said, replace(KNOWN, **known)) == word
 
 
 def test_a_process_is_told_in_supervisord_s_words() -> None:

@@ -1,28 +1,13 @@
 """The run directory: it is private, and its files are replaced as a whole."""
 
-import os
-import signal
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
 import pytest
 
-from daemons.bus.endpoints import command_endpoint, publish_endpoint
-from daemons.errors import AlreadyRunning, StorageError
+from daemons.errors import StorageError
 from daemons.storage import paths
-from daemons.storage.lock import NameLock
 from daemons.storage.paths import FOLDERS, check_path, replace_file
-from tests.support import factories
-
-HOLDER = """
-import sys
-from daemons.storage.lock import NameLock
-lock = NameLock("lamp")
-print("held", flush=True)
-sys.stdin.read()
-"""
 
 
 def test_entering_creates_a_private_directory_with_all_its_folders(
@@ -57,14 +42,6 @@ def test_a_character_that_supervisord_cannot_hold_is_named(character: str) -> No
 def test_an_ordinary_path_is_accepted() -> None:
     """Spaces and letters of any language are fine."""
     check_path(Path("/home/Jürgen Müller/my house/run"))
-
-
-def test_endpoints_are_short_and_apart() -> None:
-    """Endpoints are relative, fit an ipc path whatever the name, and differ from each other."""
-    longest = "x" * 40
-    assert len(publish_endpoint(longest)) < 107
-    assert publish_endpoint("lamp") != command_endpoint("lamp")
-    assert publish_endpoint("lamp").startswith("ipc://bus/")
 
 
 def test_a_reader_sees_the_old_or_the_new_file_and_nothing_else(tmp_path: Path) -> None:
@@ -106,33 +83,3 @@ def test_a_folder_that_is_a_file_is_an_error_as_well(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match="cannot be written"):
         replace_file(tmp_path / "file" / "page", b"x")
-
-
-def test_a_name_that_is_taken_tells_its_holder_and_is_free_after_its_death(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A second process of a name is told the first one's PID; once that is killed, the name is free."""
-    factories.enter_run_directory(tmp_path, monkeypatch)
-    with subprocess.Popen(
-        [sys.executable, "-c", HOLDER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=tmp_path
-    ) as holder:
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == b"held\n"
-        with pytest.raises(AlreadyRunning) as raised:
-            NameLock("lamp")
-        assert raised.value.pid == holder.pid
-        holder.send_signal(signal.SIGKILL)
-        holder.wait()
-    NameLock("lamp").release()
-
-
-def test_a_lock_that_is_let_go_can_be_taken_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Letting go frees the name at once, and other names were never concerned."""
-    factories.enter_run_directory(tmp_path, monkeypatch)
-    first, other = NameLock("lamp"), NameLock("lamp2")
-    with pytest.raises(AlreadyRunning) as raised:
-        NameLock("lamp")
-    assert raised.value.pid == os.getpid()
-    first.release()
-    NameLock("lamp").release()
-    other.release()

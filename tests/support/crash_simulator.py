@@ -64,7 +64,7 @@ class Killed(Exception):
 
 
 class CrashSimulator:
-    """An appliance, its disk and its hardware. It acts in the order of the real process: write, send, read."""
+    """An appliance, its disk and its hardware. It acts in the order of the process: write, send, read."""
 
     def __init__(self, kind: str, **table: Any) -> None:
         self.kind = kind

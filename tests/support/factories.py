@@ -1,4 +1,4 @@
-"""Plain helpers of the tests: a fresh run directory, a fresh device, a bounded wait."""
+"""Plain helpers of the tests: a fresh run directory, a fresh device, a wait with a timeout."""
 
 import os
 import resource
@@ -19,7 +19,7 @@ from daemons.config.sun import SunCalendar
 from daemons.kinds import Machine
 from daemons.processes.device.appliance import Appliance
 from daemons.processes.device.memory import DeviceMemory
-from daemons.processes.process import ProcessRun, Process
+from daemons.processes.process import Process, ProcessRun
 from daemons.runtime.clock import Anchor, uptime
 from daemons.runtime.log import open_log
 from daemons.runtime.loop import Loop
@@ -30,7 +30,7 @@ from daemons.values import Problem
 TIMEOUT_SECONDS = 10.0
 UTC = tables.zone("UTC")
 START_TIME = 1_000_000.0
-"""When the devices of the tests began to remember, in wall clock seconds."""
+"""When the memory of each device in the tests was created (Unix seconds)."""
 
 
 def enter_run_directory(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,7 +40,7 @@ def enter_run_directory(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def wait_until(met: Callable[[], bool], what: str) -> None:
-    """Wait until something is so; a test that waits too long fails with what it waited for."""
+    """Wait until a condition is met; after the timeout, fail with the text of what was waited for."""
     end = time.monotonic() + TIMEOUT_SECONDS
     while not met():
         assert time.monotonic() < end, f"waited in vain for {what}"
@@ -49,15 +49,15 @@ def wait_until(met: Callable[[], bool], what: str) -> None:
 
 @contextmanager
 def zmq_context() -> Iterator[zmq.Context[zmq.Socket[bytes]]]:
-    """Give a zmq context whose sockets are all gone afterwards."""
-    opened: list[Any] = []  # a socket that a test forgets is closed here, not by the garbage collector
+    """Yield a zmq context; at the end, close all sockets that the test left open."""
+    opened: list[Any] = []  # without references the garbage collector would close them
 
-    class Keeping(zmq.Context[zmq.Socket[bytes]]):
+    class RecordingContext(zmq.Context[zmq.Socket[bytes]]):
         def socket(self, *args: Any, **kwargs: Any) -> Any:
             opened.append(super().socket(*args, **kwargs))
             return opened[-1]
 
-    made = Keeping()
+    made = RecordingContext()
     try:
         yield made
     finally:
@@ -65,7 +65,7 @@ def zmq_context() -> Iterator[zmq.Context[zmq.Socket[bytes]]]:
 
 
 def device(kind: str, **table: Any) -> house.Device:
-    """Give a simulated device of a kind, as a configuration would make it."""
+    """Return a simulated device of a kind, from a table of the configuration."""
     problems: list[Problem] = []
     made = house.build(kind, {"kind": kind, "driver": "simulated", **table}, ("devices", kind), problems)
     assert made is not None, problems
@@ -74,19 +74,19 @@ def device(kind: str, **table: Any) -> house.Device:
 
 
 def machine(kind: str, speed: float = 1.0, **options: Any) -> Machine[Any, Any]:
-    """Give the state machine of a kind."""
+    """Return the state machine of a kind; `speed` is how many times faster its hardware works."""
     made = device(kind, **options)
     assert issubclass(made.kind, Machine)
     return made.kind(made.options, speed)
 
 
 def machine_kinds() -> list[str]:
-    """Give the word of every kind that drives hardware."""
+    """Return the name of every kind that has a state machine."""
     return [word for word in loader.available("kinds") if issubclass(loader.kind(word), Machine)]
 
 
 def memory(of: Machine[Any, Any], kind: str, now: float = START_TIME) -> DeviceMemory:
-    """Give what a new appliance remembers."""
+    """Return the memory of a new appliance, written at `now` (steady seconds)."""
     return DeviceMemory(
         kind=kind,
         machine=msgspec.Raw(msgspec.json.encode(of.memory_type())),
@@ -98,14 +98,14 @@ def memory(of: Machine[Any, Any], kind: str, now: float = START_TIME) -> DeviceM
 
 
 def appliance(made: house.Device, kind: str, now: float = START_TIME) -> Appliance:
-    """Give a new appliance, before its start."""
+    """Return a new appliance that has not started yet."""
     assert issubclass(made.kind, Machine)
-    inside = made.kind(made.options)
-    return Appliance(made, inside, memory(inside, kind, now), SunCalendar(UTC))
+    kind_machine = made.kind(made.options)
+    return Appliance(made, kind_machine, memory(kind_machine, kind, now), SunCalendar(UTC))
 
 
 def state(device: str = "switch", seq: int = 1, boot: int = 1, **fields: Any) -> State:
-    """Give a state; `turned` is when every field took its value."""
+    """Return a state with the given fields; `turned` is when each of them took its value (Unix seconds)."""
     turned = fields.pop("turned", None)
     cause = fields.pop("cause", None)
     return State(
@@ -122,7 +122,7 @@ def state(device: str = "switch", seq: int = 1, boot: int = 1, **fields: Any) ->
 
 @contextmanager
 def full_disk(size: int = 0) -> Iterator[None]:
-    """Let no file of this process grow above a size, as on a disk that is full."""
+    """Limit the size of all files that this process writes, as on a full disk."""
     soft_before, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:
@@ -133,31 +133,31 @@ def full_disk(size: int = 0) -> Iterator[None]:
 
 @contextmanager
 def process(name: str = "exchange") -> Iterator[Process]:
-    """Be a process of a house in this run directory."""
+    """Yield a process of the house in this run directory, under a name."""
     lock = lock_module.NameLock(name)
     with Process(name, ProcessRun(1000, 1, 0), lock, open_log(name), uptime) as made:
         yield made
 
 
 def run_until(loop: Loop, met: Callable[[], Any], what: str) -> None:
-    """Have a loop turn until something is so."""
+    """Run a loop until a condition is met; after the timeout, fail with the text of what was waited for."""
     end = loop.now() + TIMEOUT_SECONDS
 
-    def look() -> None:
+    def check() -> None:
         if met():
             loop.stop("met")
         elif loop.now() > end:
             loop.stop("too late")
         else:
-            loop.at(loop.now() + 0.002, look)
+            loop.at(loop.now() + 0.002, check)
 
     loop.stop_reason = None
-    look()
+    check()
     assert (loop.stop_reason or loop.run()) == "met", f"waited in vain for {what}"
 
 
 def run_for(loop: Loop, seconds: float) -> None:
-    """Have a loop turn for a while, in which something must not happen."""
+    """Run a loop for a number of seconds in which an event must not happen."""
     loop.stop_reason = None
     loop.at(loop.now() + seconds, lambda: loop.stop("over"))
     assert loop.run() == "over"

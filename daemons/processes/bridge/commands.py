@@ -104,16 +104,20 @@ def _value(text: str) -> Scalar:
     return found if isinstance(found, bool | int | float) else text[:1000]
 
 
-class CommandLedger(Struct, frozen=True, kw_only=True):
-    """The ids of earlier commands; written to the journal before a command is forwarded."""
+class FirstDeadlines(Struct, frozen=True, kw_only=True):
+    """The first deadline of each command id; written to the journal before a command is forwarded.
+
+    Unlike bus/requests/ledger.py it holds no receipts, and it keeps ids beyond their deadlines: MQTT may
+    repeat a message at any later time.
+    """
 
     deadlines: dict[str, float] = {}
     """By device and id, the deadline (Unix seconds) of a command; the oldest first."""
 
 
 def register(
-    ledger: CommandLedger, device: str, broker_command: BrokerCommand, now: float
-) -> tuple[CommandLedger, float]:
+    ledger: FirstDeadlines, device: str, broker_command: BrokerCommand, now: float
+) -> tuple[FirstDeadlines, float]:
     """Register a command; return the ledger and the deadline, which a repetition does not change."""
     until = min(
         now + broker_command.timeout_seconds,

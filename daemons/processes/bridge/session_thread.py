@@ -8,7 +8,7 @@ from msgspec import Struct
 from daemons.config.loader import missing_module_text
 from daemons.config.tables import Bridging
 from daemons.kinds import Kind
-from daemons.processes.bridge.commands import CommandLedger
+from daemons.processes.bridge.commands import FirstDeadlines
 from daemons.processes.bridge.outbox import Outbox
 from daemons.processes.bridge.topics import Topics
 from daemons.runtime.background import BackgroundThread
@@ -22,7 +22,7 @@ class SessionMemory(Struct, frozen=True, kw_only=True):
     """The address of the broker that the topics belong to."""
     topics: tuple[str, ...] = ()
     """The topics on which the broker may hold a retained message of this house."""
-    ledger: CommandLedger = CommandLedger()
+    ledger: FirstDeadlines = FirstDeadlines()
 
 
 class SessionThread(BackgroundThread):

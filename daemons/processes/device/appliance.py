@@ -11,7 +11,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from daemons.bus.message import MAX_PAST, Command, Moment, Receipt, State, update_change_times
+from daemons.bus.message import Command, Receipt, State
+from daemons.bus.state_history import StateHistory
 from daemons.config.device import Device
 from daemons.config.rule import StateFields
 from daemons.config.sun import SunCalendar
@@ -176,16 +177,14 @@ class Appliance:
             return
         if "phase" in last and last["phase"] != fields["phase"]:
             self._log("info", f"is {fields['phase']}", cause)
-        past = (
-            *memory.past,
-            Moment(state=last, turned=memory.change_times, cause=memory.last_state_cause),
-        )
+        history = StateHistory(last, memory.change_times, memory.last_state_cause, memory.past)
+        history = history.after(fields, cause, wall)
         self._memory = replace(
             memory,
-            last_state=fields,
-            last_state_cause=cause,
-            change_times=update_change_times(last, fields, memory.change_times, wall),
-            past=past[-MAX_PAST:] if last else (),
+            last_state=history.fields,
+            last_state_cause=history.cause,
+            change_times=history.change_times,
+            past=history.past,
         )
 
     def _log(self, level: Level, text: str, cause: str | None) -> None:

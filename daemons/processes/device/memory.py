@@ -3,17 +3,11 @@
 import msgspec
 from msgspec import Struct, field
 
-from daemons.bus.message import Moment, Receipt, Scalar
+from daemons.bus.message import Moment, Scalar
+from daemons.bus.requests.ledger import LedgerEntry
 from daemons.processes.device.rule_decision import RuleState
 from daemons.processes.process import ProcessRun
 from daemons.runtime.clock import Anchor
-
-
-class RememberedReceipt(Struct, frozen=True):
-    """A receipt, and the deadline of its command (Unix seconds); the command may be repeated until then."""
-
-    deadline: float
-    receipt: Receipt
 
 
 class DeviceMemory(Struct, frozen=True, kw_only=True):
@@ -42,5 +36,5 @@ class DeviceMemory(Struct, frozen=True, kw_only=True):
     """When a heating appliance is switched off whatever happens, in the device's steady seconds."""
     rule_states: dict[str, RuleState] = field(name="marks", default_factory=dict)
     """The state of each rule, by `rules.rule_key`."""
-    receipts: dict[str, RememberedReceipt] = {}
+    receipts: dict[str, LedgerEntry] = {}
     """The receipts of the latest commands, by command id."""

@@ -3,50 +3,42 @@
 from typing import Literal
 
 from daemons.bus.message import Command, Receipt, deadline_error
-from daemons.processes.device.memory import RememberedReceipt
+from daemons.bus.requests.ledger import CommandLedger, LedgerEntry
 
 MAX_REASON_CHARACTERS = 1000
 """A longer reason is cut in its receipt."""
-MAX_RECEIPTS = 200
-"""How many receipts are remembered at once."""
 
 
 class Requests:
-    """The receipts of one appliance. `receipts` is replaced, never changed in place."""
+    """Answers the commands of one appliance, with a ledger of their receipts."""
 
-    def __init__(self, device: str, receipts: dict[str, RememberedReceipt]) -> None:
-        self.receipts = receipts
+    def __init__(self, device: str, receipts: dict[str, LedgerEntry]) -> None:
+        self._ledger = CommandLedger(receipts)
         self._device = device
+
+    @property
+    def receipts(self) -> dict[str, LedgerEntry]:
+        """The entries of the ledger; a new dict after each change."""
+        return self._ledger.entries
 
     def answer(self, command: Command, wall: float) -> Receipt | None:
         """Return the receipt of a command that must not be carried out; None for one that must."""
-        if command.id in self.receipts:
-            return self.receipts[command.id].receipt
+        if (first := self._ledger.receipt(command.id)) is not None:
+            return first
         if command.deadline <= wall:
             late_seconds = wall - command.deadline
             return self._receipt(command, "expired", wall, f"its deadline passed {late_seconds:.1f} s ago")
         if reason := deadline_error(command, wall):
             return self._receipt(command, "rejected", wall, reason)
-        if len(self._open_receipts(wall)) >= MAX_RECEIPTS:
+        if not self._ledger.has_room(wall):
             return self._receipt(command, "rejected", wall, "too many commands within their deadlines")
         return None
 
     def close(self, command: Command, wall: float, rejection: str | None = None) -> Receipt:
-        """Return the receipt of a command that was carried out, or rejected with a reason, and remember it."""
+        """Remember and return the receipt of a command that was carried out, or rejected with a reason."""
         receipt = self._receipt(command, "applied" if rejection is None else "rejected", wall, rejection)
-        remembered = RememberedReceipt(command.deadline, receipt)
-        self.receipts = {**self._open_receipts(wall), command.id: remembered}
+        self._ledger.add(command, wall, receipt)
         return receipt
-
-    def _open_receipts(self, wall: float) -> dict[str, RememberedReceipt]:
-        """Return the receipts to keep: those before their deadline; of too many, only the applied ones.
-
-        A command that changed nothing may be forgotten: its repetition is rejected again, or does no harm.
-        """
-        kept = {id_: kept for id_, kept in self.receipts.items() if kept.deadline > wall}
-        if len(kept) >= MAX_RECEIPTS:
-            kept = {id_: kept for id_, kept in kept.items() if kept.receipt.outcome == "applied"}
-        return kept
 
     def _receipt(
         self,

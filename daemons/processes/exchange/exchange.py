@@ -14,9 +14,10 @@ import msgspec
 
 from daemons.bus.dropped import DroppedLog
 from daemons.bus.endpoints import tcp_endpoint
-from daemons.bus.message import EXCHANGE, Scalar, update_change_times
+from daemons.bus.message import EXCHANGE, Scalar
 from daemons.bus.requests.loop import LoopCommandClient
 from daemons.bus.sockets import Subscriber
+from daemons.bus.state_history import StateHistory
 from daemons.config.slice import Slice
 from daemons.errors import DeviceError
 from daemons.processes.exchange.access import AccessControl
@@ -30,11 +31,9 @@ from daemons.processes.exchange.remote_admin import RemoteAdmin
 from daemons.processes.exchange.remote_devices import RemoteDevices
 from daemons.processes.exchange.retained import RetainedMessages
 from daemons.processes.exchange.router import CommandRouter
-from daemons.processes.process import Process, next_run
+from daemons.processes.process import Process, Startup
 from daemons.runtime.clock import boot_id, uptime
-from daemons.runtime.log import open_log
 from daemons.storage.journal import Journal
-from daemons.storage.lock import NameLock
 from daemons.supervision.install import INSTALLED_FINGERPRINT
 
 PUBLISH_ENDPOINT, STATES_ENDPOINT = "ipc://bus/exchange.hear", "ipc://bus/exchange.say"
@@ -43,15 +42,11 @@ PUBLISH_ENDPOINT, STATES_ENDPOINT = "ipc://bus/exchange.hear", "ipc://bus/exchan
 
 def run(slice_: Slice) -> None:
     """Run the exchange until it is stopped."""
-    log = open_log(EXCHANGE)
-    lock = NameLock(EXCHANGE)
-    journal = Journal(EXCHANGE, ExchangeMemory, log)
-    last = journal.load()
-    life = next_run(last.life if last else None)
-    memory = msgspec.structs.replace(last, life=life) if last else ExchangeMemory(life=life)
-    with Process(EXCHANGE, life, lock, log, uptime) as process:
-        exchange = Exchange(slice_, memory, journal, process)
-        process.loop.every(1.0, journal.secure)
+    start = Startup(EXCHANGE, ExchangeMemory)
+    last, run_ = start.last, start.run
+    memory = msgspec.structs.replace(last, life=run_) if last else ExchangeMemory(life=run_)
+    with start.process() as process:
+        exchange = Exchange(slice_, memory, start.journal, process)
         process.run(None)
     exchange.release()
 
@@ -215,11 +210,11 @@ class Exchange:
         state = self._state()
         if state != self._memory.state or not self._is_state_published:
             self._is_state_published = True
-            turned = update_change_times(self._memory.state, state, self._memory.turned, time.time())
+            history = StateHistory(self._memory.state, self._memory.turned).after(state, None, time.time())
+            turned = history.change_times
             self._memory = msgspec.structs.replace(self._memory, state=state, turned=turned)
             self._save()
-            since = max(turned.values(), default=self._memory.life.boot / 1000)
-            self._process.publish(state, since, turned, None)
+            self._process.publish(state, history.since(self._memory.life.boot / 1000), turned, None)
 
     def _state(self) -> dict[str, Scalar]:
         links = self._remote.links.values()

@@ -10,7 +10,8 @@ import msgspec
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from daemons.bus.message import MAX_FRAME_BYTES, MAX_PAST, Identifier, Moment, Scalar, update_change_times
+from daemons.bus.message import MAX_FRAME_BYTES, Identifier, Moment, Scalar
+from daemons.bus.state_history import StateHistory
 from daemons.errors import MessageError
 from daemons.kinds import Kind
 from daemons.values import describe_type, format_toml, suggest
@@ -40,7 +41,12 @@ class ProgramMemory(Struct, frozen=True, kw_only=True):
     @property
     def since(self) -> float:
         """Return when the last change was, in Unix seconds; measurements do not count."""
-        return max(self.turned.values(), default=self.first_reported_at)
+        return self.history.since(self.first_reported_at)
+
+    @property
+    def history(self) -> StateHistory:
+        """Return the state and the states before it."""
+        return StateHistory(self.state, self.turned, self.cause, self.past)
 
 
 _decoder = msgspec.json.Decoder(ReportedState)
@@ -86,11 +92,11 @@ class StateTracker:
         }
         if state == memory.state:
             return memory
-        past = (*memory.past, Moment(state=memory.state, turned=memory.turned, cause=memory.cause))
+        history = memory.history.after(state, reported.cause, at)
         return replace(
             memory,
             state=state,
-            turned=update_change_times(memory.state, state, memory.turned, at),
-            cause=reported.cause,
-            past=past[-MAX_PAST:] if memory.state else (),
+            turned=history.change_times,
+            cause=history.cause,
+            past=history.past,
         )

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from daemons.bus import message
 from daemons.bus.message import Command, Heartbeat, Receipt, State
+from daemons.bus.requests.ledger import CommandLedger
 from daemons.bus.requests.loop import OnReceipt, PendingReceipts
 from daemons.config.loader import kind_or_none
 from daemons.config.slice import Slice
@@ -28,15 +29,6 @@ MIN_INTERVAL_SECONDS = 0.05
 """Of several states that a program reports within this time, only the latest is published."""
 SERVE_SECONDS = 10.0
 """How long a program receives its device's commands after each `serve`."""
-MAX_COMMANDS = 200
-"""Commands of one device whose deadlines have not passed: until then their receipts are remembered."""
-
-
-class ForwardedCommand(Struct):
-    """A command that was sent to a program. It is sent once, and its receipt answers each repetition."""
-
-    deadline: float
-    receipt: Receipt | None = None
 
 
 class CommandReceiver(Struct, frozen=True):
@@ -64,8 +56,8 @@ class ForeignDevice(Struct):
     """The latest report, when it came too soon after the one before."""
     is_online: bool | None = None
     receiver: CommandReceiver | None = None
-    commands: dict[str, ForwardedCommand] = field(default_factory=dict)
-    """The forwarded commands by their ids."""
+    ledger: CommandLedger = field(default_factory=CommandLedger)
+    """The commands that were sent to the program: each is sent once."""
 
 
 class ForeignDevices:
@@ -116,21 +108,21 @@ class ForeignDevices:
     def send_command(self, name: str, command: Command, on_receipt: OnReceipt) -> None:
         """Send a command to the device's program, once; `on_receipt` gets the receipt."""
         device, now = self._devices[name], time.time()
-        known = device.commands.get(command.id)
+        is_known, receipt = command.id in device.ledger, device.ledger.receipt(command.id)
         receiver = device.receiver if device.receiver and uptime() < device.receiver.until else None
-        if known and known.receipt:
-            on_receipt(known.receipt)
+        if receipt is not None:
+            on_receipt(receipt)
         elif command.deadline <= now:
             on_receipt(expired(command, name))
-        elif known is None and receiver is None:
+        elif not is_known and receiver is None:
             reason = f"no program takes commands for {name} now; a program has to send `serve` first"
             on_receipt(rejected(command, reason))
-        elif known is None and not self._has_room(device, now):
+        elif not is_known and not device.ledger.has_room(now):
             on_receipt(rejected(command, "too many commands within their deadlines"))
         elif not self._pending.add(name, command, on_receipt):
             on_receipt(rejected(command, f"too many commands wait for {name}"))
-        elif known is None and receiver is not None:
-            device.commands[command.id] = ForwardedCommand(command.deadline)
+        elif not is_known and receiver is not None:
+            device.ledger.add(command, now)
             receiver.gateway.send(receiver.envelope, message.encode(replace(command, device=name)))
 
     def on_receipt(self, client: str, receipt: Receipt) -> bool:
@@ -138,24 +130,19 @@ class ForeignDevices:
         device = self._devices.get(receipt.device)
         if device is None or device.receiver is None or device.receiver.client != client:
             return False
-        forwarded = device.commands.get(receipt.id)
-        if forwarded is None:
+        if receipt.id not in device.ledger:
             return False
         reason = receipt.reason[:MAX_REASON_CHARACTERS] if receipt.reason else None
         # The time is that of this house's clock, and the receipt is short.
-        forwarded.receipt = replace(receipt, at=time.time(), reason=reason, result=None)
-        self._pending.resolve(receipt.device, forwarded.receipt)
+        receipt = replace(receipt, at=time.time(), reason=reason, result=None)
+        device.ledger.set_receipt(receipt)
+        self._pending.resolve(receipt.device, receipt)
         return True
 
     def release(self) -> None:
         """Release the locks of the names; to be called when the sockets are closed."""
         for device in self._devices.values():
             device.proxy.release()
-
-    def _has_room(self, device: ForeignDevice, now: float) -> bool:
-        """Forget commands whose deadlines have passed; return whether one more can be remembered."""
-        device.commands = {id_: it for id_, it in device.commands.items() if it.deadline > now}
-        return len(device.commands) < MAX_COMMANDS
 
     def _publish_waiting(self, client: str, name: str) -> None:
         device = self._devices[name]

@@ -11,9 +11,10 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import asdict, replace
 
-from daemons.bus.message import Command, Published, Receipt, Scalar, State, update_change_times
+from daemons.bus.message import Command, Published, Receipt, Scalar, State
 from daemons.bus.presence import PresenceTable
 from daemons.bus.sockets import Subscriber
+from daemons.bus.state_history import StateHistory
 from daemons.bus.status import ProcessStatus
 from daemons.config.device import build
 from daemons.config.loader import kind_or_none
@@ -260,8 +261,10 @@ class MirrorRunner:
             return
         fields = {name: value for name, value in asdict(state).items() if name not in Mirror.measurements()}
         if fields != memory.shown:
-            turned = update_change_times(memory.shown, fields, memory.turned, time.time())
-            memory = replace(memory, shown=fields, turned=turned, cause=cause)
+            history = StateHistory(memory.shown, memory.turned, memory.cause).after(
+                fields, cause, time.time()
+            )
+            memory = replace(memory, shown=fields, turned=history.change_times, cause=cause)
         if state.ready and self._summary.meal()[0].cause != memory.announced:
             memory = replace(memory, announced=self._summary.meal()[0].cause)
             self._log_lines.append((state.message, memory.announced))

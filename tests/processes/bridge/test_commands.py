@@ -14,7 +14,7 @@ from daemons.processes.bridge.commands import (
     REPETITION_SECONDS,
     UNACKNOWLEDGED_SECONDS,
     BrokerCommand,
-    CommandLedger,
+    FirstDeadlines,
     DuplicateFilter,
     parse_command,
     register,
@@ -109,7 +109,7 @@ def test_any_payload_is_a_command_or_is_rejected(device: str, word: str | None, 
 def test_a_repetition_keeps_the_first_deadline() -> None:
     """A repetition keeps the first deadline, however late it is and whatever it contains."""
     ledger, until = register(
-        CommandLedger(), "toaster", BrokerCommand(command="start", id="a", timeout_seconds=5), 100
+        FirstDeadlines(), "toaster", BrokerCommand(command="start", id="a", timeout_seconds=5), 100
     )
     assert until == 105
     for now in (101, 104, 106, 10_000):
@@ -123,12 +123,12 @@ def test_a_repetition_keeps_the_first_deadline() -> None:
 def test_a_deadline_and_a_timeout_count_both(deadline: float | None, until: float) -> None:
     """The earlier one of deadline and timeout counts."""
     broker_command = BrokerCommand(command="start", id="a", timeout_seconds=5, deadline=deadline)
-    assert register(CommandLedger(), "toaster", broker_command, 100)[1] == until
+    assert register(FirstDeadlines(), "toaster", broker_command, 100)[1] == until
 
 
 def test_ids_are_remembered_within_bounds() -> None:
     """The oldest id is forgotten first; a command without an id is not remembered."""
-    ledger = CommandLedger()
+    ledger = FirstDeadlines()
     for number in range(MAX_IDS + 10):
         ledger, _ = register(ledger, "toaster", BrokerCommand(command="start", id=str(number)), number)
     assert len(ledger.deadlines) == MAX_IDS

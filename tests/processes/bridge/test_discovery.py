@@ -48,13 +48,13 @@ def found(*bridged_devices: BridgedDevice, form: str = "device") -> Found:
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("accepts_commands", [True, False])
-@pytest.mark.parametrize("told_", [FROM_HARDWARE, frozenset[str]()], ids=["rich", "poor"])
+@pytest.mark.parametrize("hardware_fields", [FROM_HARDWARE, frozenset[str]()], ids=["rich", "poor"])
 @pytest.mark.parametrize("word", WORDS)
 def test_every_kind_is_announced_as_home_assistant_wants_it(
-    word: str, told_: frozenset[str], accepts_commands: bool, form: str
+    word: str, hardware_fields: frozenset[str], accepts_commands: bool, form: str
 ) -> None:
     """With or without optional measurements and commands, no key is unknown or missing."""
-    entities = found(subject(word, hardware_fields=told_, accepts_commands=accepts_commands), form=form)
+    entities = found(subject(word, hardware_fields=hardware_fields, accepts_commands=accepts_commands), form=form)
     assert f"house-{word}-process" in entities
     if not accepts_commands:
         assert not {key for _, config in entities.values() for key in config if "command" in key}
@@ -109,13 +109,13 @@ def test_an_optional_measurement_is_announced_once_it_is_reported() -> None:
 def test_a_light_has_the_abilities_of_its_driver() -> None:
     """A light has brightness and colour if its driver and hardware have them."""
     keys = {"brightness_template", "color_temp_template"}
-    for abilities, told_, expected in (
+    for abilities, hardware_fields, expected in (
         (("switch",), FROM_HARDWARE, set()),
         (("dim", "switch"), FROM_HARDWARE, {"brightness_template"}),
         (("dim", "switch", "tint"), frozenset[str](), {"brightness_template"}),
         (("dim", "switch", "tint"), FROM_HARDWARE, keys),
     ):
-        made = subject("lamp", hardware_fields=told_, peer={"abilities": abilities})
+        made = subject("lamp", hardware_fields=hardware_fields, peer={"abilities": abilities})
         assert keys & found(made)["house-lamp-main"][1].keys() == expected
 
 
@@ -192,8 +192,8 @@ def test_a_heater_is_a_climate() -> None:
         assert homeassistant.render(config["action_template"], state) == action
         assert homeassistant.render(config["temperature_state_template"], state) == "20.5"
         assert homeassistant.render(config["current_temperature_template"], state) == "None"
-    told_ = {mode: render_value(config["mode_command_template"], mode) for mode in config["modes"]}
-    assert told_ == {"off": "off", "heat": "on"}
+    rendered = {mode: render_value(config["mode_command_template"], mode) for mode in config["modes"]}
+    assert rendered == {"off": "off", "heat": "on"}
 
 
 def render_value(template: str, value: str) -> str:

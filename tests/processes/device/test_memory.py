@@ -3,7 +3,8 @@
 import msgspec
 
 from daemons.bus.message import Moment, Receipt
-from daemons.processes.device.memory import DeviceMemory, RememberedReceipt
+from daemons.bus.requests.ledger import LedgerEntry
+from daemons.processes.device.memory import DeviceMemory
 from daemons.processes.device.rule_decision import RuleState
 from daemons.processes.process import ProcessRun
 from daemons.runtime.clock import Anchor
@@ -51,7 +52,7 @@ def test_the_memory_keeps_its_names_on_disk() -> None:
             "{}": RuleState(handled_until=1.0, fired_at=2.0, due_at=3.0, cause="p1", is_beyond=False),
         },
         receipts={
-            "c1": RememberedReceipt(8.0, Receipt(id="c1", device="lamp", outcome="applied", at=4.0)),
+            "c1": LedgerEntry(8.0, Receipt(id="c1", device="lamp", outcome="applied", at=4.0)),
         },
     )
     written = msgspec.json.encode(memory)

@@ -5,13 +5,13 @@ from typing import Any
 import pytest
 
 from daemons.bus.message import Command, Receipt
-from daemons.processes.device.memory import RememberedReceipt
+from daemons.bus.requests.ledger import LedgerEntry
 from daemons.processes.device.requests import Requests
 from tests.support import factories
 from tests.support.crash_simulator import CrashSimulator
 
 NOW = factories.START_TIME
-MAX_RECEIPTS = 200
+MAX_COMMANDS = 200
 
 
 def make_command(id_: str, deadline: float = NOW + 10) -> Command:
@@ -82,11 +82,11 @@ def test_receipts_past_their_deadline_are_forgotten_first() -> None:
 
 def test_rejected_commands_are_forgotten_before_a_command_is_refused() -> None:
     """With 200 receipts, the rejected ones make room. The applied ones are all kept."""
-    requests = make_requests(rejected=1, applied=MAX_RECEIPTS - 1)
+    requests = make_requests(rejected=1, applied=MAX_COMMANDS - 1)
     assert requests.answer(make_command("new"), NOW) is None
     requests.close(make_command("new"), NOW)
     assert "rejected0" not in requests.receipts
-    assert len(requests.receipts) == MAX_RECEIPTS
+    assert len(requests.receipts) == MAX_COMMANDS
     repeated = requests.answer(make_command("applied0"), NOW)
     assert repeated is not None
     assert repeated.outcome == "applied"
@@ -94,14 +94,14 @@ def test_rejected_commands_are_forgotten_before_a_command_is_refused() -> None:
 
 def test_rejected_commands_are_remembered_while_there_is_room() -> None:
     """With fewer than 200 receipts, a repeated command that was rejected gets its first receipt."""
-    requests = make_requests(rejected=1, applied=MAX_RECEIPTS - 2)
+    requests = make_requests(rejected=1, applied=MAX_COMMANDS - 2)
     requests.close(make_command("new"), NOW)
     assert "rejected0" in requests.receipts
 
 
 def test_a_command_is_refused_when_all_receipts_are_needed() -> None:
     """With 200 applied commands within their deadlines, a new one is rejected, and not remembered."""
-    requests = make_requests(applied=MAX_RECEIPTS)
+    requests = make_requests(applied=MAX_COMMANDS)
     receipt = requests.answer(make_command("new"), NOW)
     assert receipt is not None
     assert (receipt.outcome, receipt.reason) == ("rejected", "too many commands within their deadlines")
@@ -116,7 +116,7 @@ def test_receipts_are_replaced_and_never_changed_in_place() -> None:
     requests.close(make_command("c1"), NOW)
     assert before == {}
     assert set(requests.receipts) == {"c1"}
-    assert isinstance(requests.receipts["c1"], RememberedReceipt)
+    assert isinstance(requests.receipts["c1"], LedgerEntry)
 
 
 # Commands to a device
@@ -162,7 +162,7 @@ def test_a_far_deadline_is_rejected() -> None:
 def test_a_flood_of_commands_is_rejected_until_deadlines_pass() -> None:
     """A device remembers 200 receipts. Then new commands must wait, and the memory stays small."""
     simulator = CrashSimulator("light_switch")
-    for number in range(MAX_RECEIPTS):
+    for number in range(MAX_COMMANDS):
         assert simulator.command("on", f"c{number}").outcome == "applied"
     receipt = simulator.command("on", "one_more")
     assert (receipt.outcome, receipt.reason) == ("rejected", "too many commands within their deadlines")

@@ -55,9 +55,18 @@ def under_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AccessUnderTe
 def test_a_new_key_is_accepted_at_once(under_test: AccessUnderTest) -> None:
     """The user id has the number of the connection and the name of the key; it has the rights of the key."""
     public_key = under_test.make_key("laptop", hear=["toaster/"])
+    assert len(under_test.access.keys) == 0
     assert under_test.access.authenticate(public_key, "10.0.0.9") == "1 laptop"
     assert under_test.access.authenticate(public_key, "10.0.0.9") == "2 laptop"
     assert under_test.access.rights_of("laptop").allowed_prefixes(b"") == [b"toaster/"]
+
+
+def test_the_keys_of_the_house_are_read_at_start(under_test: AccessUnderTest) -> None:
+    """They are those of its clients, and its own pair."""
+    under_test.make_key("laptop", hear=["toaster/"])
+    access = AccessControl({}, under_test.connections, under_test.dropped, LOG)
+    assert list(access.keys) == ["laptop"]
+    assert access.own == keys.own_key_pair()
 
 
 def test_an_unknown_key_is_not_accepted_and_logged(

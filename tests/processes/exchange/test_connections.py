@@ -215,12 +215,15 @@ def test_too_many_subscribed_connections_of_a_key_are_all_closed(
         connection.close()
 
 
-def test_too_many_new_connections_are_not_admitted(connections: Connections) -> None:
+def test_too_many_new_connections_are_not_admitted(
+    connections: Connections, caplog: pytest.LogCaptureFixture
+) -> None:
     """A key may connect 150 times at once, and then ten times a second; other keys may connect."""
     admitted = 0
     while connections.admit("a"):
         admitted += 1
     assert 150 <= admitted < 170
+    assert "a: more than 10 new connections a second" in caplog.text
     assert connections.admit("b")
 
 

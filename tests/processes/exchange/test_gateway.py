@@ -278,6 +278,8 @@ def test_every_client_of_the_local_gateway_is_the_owner() -> None:
     (received,) = local.command("none", start())
     assert (received.client, received.rights) == ("the owner", OWNER_RIGHTS)
     assert local.report("none", b"lamp/state", b"{}") == [("the owner", "lamp", b"{}")]
+    local.subscribe("none", b"\1toaster/")
+    assert local.publisher.subscribed == [b"toaster/"]
 
 
 def test_a_client_that_reads_nothing_causes_no_error(remote: GatewayUnderTest) -> None:
@@ -295,6 +297,16 @@ def test_at_most_a_thousand_messages_are_read_before_other_sockets(remote: Gatew
 
 
 # Endpoints
+
+
+def test_the_sockets_of_the_remote_gateway_are_bounded() -> None:
+    """By the size of a message, and by how many of one client may wait to be read."""
+    with factories.zmq_context() as context:
+        sockets = open_remote(context, "exchange", "127.0.0.1", free_port(3), new_key_pair())
+        assert [socket.get(zmq.MAXMSGSIZE) for socket in sockets] == [1024, 65_536, 65_536]
+        assert [socket.get(zmq.RCVHWM) for socket in sockets] == [100, 100, 100]
+        assert [socket.get(zmq.CURVE_SERVER) for socket in sockets] == [1, 1, 1]
+        assert [socket.get(zmq.ZAP_DOMAIN) for socket in sockets] == [b"house"] * 3
 
 
 def test_a_taken_port_closes_the_sockets_and_names_the_endpoint() -> None:

@@ -349,6 +349,39 @@ def test_no_more_than_a_thousand_messages_and_commands_wait(link: LinkUnderTest)
     assert len(link.link._deferred) == 1000
 
 
+def test_a_hundred_commands_of_one_device_may_wait_for_their_receipts(link: LinkUnderTest) -> None:
+    """The next one is rejected at once."""
+    link.open()
+    link.run_for(STALE_SECONDS)
+    receipts: list[Receipt] = []
+    for _ in range(100):
+        link.link._pending.add("lamp", new_command("on", 60), lambda _: None)
+    link.link.send_command(new_command("on", 60), "lamp", receipts.append)
+    link.until(lambda: receipts, "the receipt")
+    assert [it.reason for it in receipts] == ["too many commands wait for kitchen"]
+
+
+def test_the_clock_is_asked_at_once_for_an_action_that_waits_for_it(link: LinkUnderTest) -> None:
+    """Not only with the request of every second; a reply that is older than the action is not enough."""
+    link.open()
+    link.silence()
+    ran: list[str] = []
+
+    def defer(name: str) -> int:
+        before = len(link.link._clock_requests)
+        link.link._defer(lambda: ran.append(name))
+        return len(link.link._clock_requests) - before
+
+    assert defer("first") == 1
+    sent = link.link._deferred[0].since
+    link.skipped_seconds += 0.001
+    assert defer("second") == 0
+    before = len(link.link._clock_requests)
+    link.link._run_deferred(sent)
+    assert ran == ["first"]
+    assert len(link.link._clock_requests) == before + 1
+
+
 def test_missed_states_are_requested_again(link: LinkUnderTest) -> None:
     """A heartbeat that names a state which was not received leads to a new subscription; others do not."""
     link.open()

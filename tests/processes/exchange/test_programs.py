@@ -154,15 +154,15 @@ def test_a_change_is_saved_before_it_is_published(lamp: DevicesUnderTest) -> Non
 
 def test_of_reports_within_50_ms_the_first_and_the_last_are_published(lamp: DevicesUnderTest) -> None:
     """The last one when the time has passed."""
-    for payload in (ON, OFF, ON, OFF):
+    for payload in (OFF, OFF, ON):
         lamp.report(payload)
-    assert lamp.states() == [True]
+    assert lamp.states() == [False]
     lamp.advance(0.049)
-    assert lamp.states() == [True]
+    assert lamp.states() == [False]
     lamp.advance(0.002)
-    assert lamp.states() == [True, False]
-    lamp.report(ON)
-    assert lamp.states() == [True, False]
+    assert lamp.states() == [False, True]
+    lamp.report(OFF)
+    assert lamp.states() == [False, True]
 
 
 def test_a_malformed_report_is_dropped_and_is_no_sign_of_life(lamp: DevicesUnderTest) -> None:
@@ -267,6 +267,15 @@ def test_at_most_two_hundred_commands_are_remembered_until_their_deadlines(
     monkeypatch.setattr(time, "time", lambda: now + 61)
     lamp.command(new_command("on", 60))
     assert len(lamp.gateway.sent) == 201
+
+
+def test_the_hundred_and_first_unanswered_command_is_rejected(lamp: DevicesUnderTest) -> None:
+    """A program that never answers holds no more than a hundred commands."""
+    lamp.serve()
+    for _ in range(101):
+        lamp.command(new_command("on", 60))
+    assert len(lamp.gateway.sent) == 100
+    assert [it.reason for it in lamp.receipts] == ["too many commands wait for garden_lamp"]
 
 
 def test_only_the_program_that_was_sent_a_command_may_answer_it(lamp: DevicesUnderTest) -> None:

@@ -367,7 +367,7 @@ def test_it_rejects_every_command(world: World) -> None:
     """The receipt names the verbs that start and stop processes."""
     receipt = world.made.handle_command(Command(id="x", command="kill", deadline=1e10))
     assert receipt.outcome == "rejected"
-    assert "supervisord" in str(receipt.reason)
+    assert "house start" in str(receipt.reason)
 
 
 # In a real house

@@ -102,6 +102,8 @@ def test_a_press_of_a_middle_period_is_corrected_by_that_period() -> None:
     history = history_of((1000, 0), (5000, 100), (9000, 200))
     assert correct(1050, relative_periods(history), 9000) == pytest.approx(8850)
     assert correct(5050, relative_periods(history), 9000) == pytest.approx(8950)
+    for moment, corrected in ((1000, 8800), (1100, 8900)):  # the first and the last time of the period
+        assert correct(moment, relative_periods(history), 9000) == pytest.approx(corrected)
 
 
 def test_a_time_that_was_shown_twice_is_taken_as_the_later_one() -> None:

@@ -163,6 +163,7 @@ def boot_of(translator: StateTranslator, boot: int) -> int:
 def test_after_a_cut_a_smaller_boot_number_may_be_the_present_one() -> None:
     """A device that lost its disk counts its boots anew, and is received as soon as the link is open."""
     translator = StateTranslator(TranslationMemory("kitchen", boot=(1000, 5000)))
+    assert boot_of(translator, 1000) == 5000
     translator.on_link_cut()
     assert boot_of(translator, 10) > 5000
     assert boot_of(translator, 9) < boot_of(translator, 10)
@@ -179,6 +180,7 @@ def test_without_a_cut_a_smaller_boot_number_is_one_that_has_ended() -> None:
 def test_a_boot_is_not_translated_into_the_future() -> None:
     """A boot number is a time in milliseconds; at the latest it is now."""
     assert boot_of(StateTranslator(TranslationMemory("kitchen")), 200_000) == 100_000
+    assert boot_of(StateTranslator(TranslationMemory("kitchen", boot=(1, 1))), 20_000) == 20_000
     assert boot_of(StateTranslator(TranslationMemory("kitchen", boot=(1, 100_000))), 200_000) == 100_001
 
 

@@ -135,7 +135,7 @@ def test_a_label_is_escaped() -> None:
 
 
 def test_a_process_without_a_message_has_a_great_age() -> None:
-    """A device that only the steward has reported is not shown as just heard."""
+    """A device that only the steward has reported is not shown with an age of zero."""
     stub = PageStub()
     stub.publish_all()
     status = stub.changes.latest()[1]["lamp"].status

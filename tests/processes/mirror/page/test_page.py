@@ -30,9 +30,9 @@ WALL, PHONE = {"width": 1920, "height": 1080}, {"width": 390, "height": 844}
 MAX_BYTES = 200_000
 RECORD = """() => {
   window.seen = [document.documentElement.dataset.link];
-  const look = () => window.seen.push(document.documentElement.dataset.link,
+  const record = () => window.seen.push(document.documentElement.dataset.link,
     ...[...document.querySelectorAll('house-card')].map(c => c.dataset.device + ' ' + c.dataset.presence));
-  new MutationObserver(look).observe(document.documentElement, {subtree: true, attributes: true});
+  new MutationObserver(record).observe(document.documentElement, {subtree: true, attributes: true});
 }"""
 """Records every presence and every link state that the page shows, however briefly."""
 
@@ -122,7 +122,7 @@ def test_a_press_on_the_page_makes_breakfast(slow: Household, window: Callable[.
     expect(card(page, "coffee_maker")).to_have_attribute("data-phase", "ready")
     expect(page.locator("#sentence")).to_have_text("Breakfast is ready.")
     starts = slow.status()["devices"]["toaster"]["state"]["starts"]
-    assert starts == 1, "one press is one toast"
+    assert starts == 1, "one press starts the toaster once"
 
 
 def test_an_appliance_is_started_and_stopped(slow: Household, window: Callable[..., Page]) -> None:

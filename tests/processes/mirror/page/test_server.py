@@ -14,7 +14,7 @@ from daemons.runtime import background
 from daemons.runtime.clock import uptime
 from tests.support import factories
 from tests.support.house import Household
-from tests.support.page_client import SMALL_HOUSE, http_request, page_url
+from tests.support.page_client import SMALL_HOUSE, http_request, page_fault, page_url
 from tests.support.page_server import PageStub
 
 HouseFactory = Callable[..., Household]

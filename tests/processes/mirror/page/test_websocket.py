@@ -91,10 +91,12 @@ async def test_a_change_has_its_cause(url: str) -> None:
         await client.receive("house")
         ids = await toggle(client, 20)
         messages = await receive_until_change(client, ids[-1])
-    changes = [one for one in messages if one["type"] == "change" and one["device"] == "kitchen_lamp"]
+    changes = [each for each in messages if each["type"] == "change" and each["device"] == "kitchen_lamp"]
     causes = [change["now"]["cause"] for change in changes if change["heard"]]
     assert [cause for cause, _ in itertools.groupby(causes) if cause in ids] == ids
-    lamps = [one["now"]["state"]["status"] for one in changes if one["heard"] and one["now"]["cause"] in ids]
+    lamps = [
+        each["now"]["state"]["status"] for each in changes if each["heard"] and each["now"]["cause"] in ids
+    ]
     assert lamps == [lamps[0], not lamps[0]] * 10
 
 
@@ -115,14 +117,14 @@ async def test_changes_are_in_order(url: str) -> None:
         )
     cursors = [
         parse_cursor(first["cursor"]),
-        *(parse_cursor(one["cursor"]) for one in messages if "cursor" in one),
+        *(parse_cursor(each["cursor"]) for each in messages if "cursor" in each),
     ]
     assert cursors == sorted(cursors)
-    changes = [one for one in messages if one["type"] == "change"]
+    changes = [each for each in messages if each["type"] == "change"]
     document = [parse_cursor(change["cursor"])[1] for change in changes]
     assert document == list(range(parse_cursor(first["cursor"])[1] + 1, document[-1] + 1))
     assert {change["missed"] for change in changes} == {0}
-    moments = [one["at"] for one in messages if one["type"] == "change"]
+    moments = [each["at"] for each in messages if each["type"] == "change"]
     assert moments == sorted(moments)
     for device in DEVICES:
         lives = [(c["now"]["boot"], c["now"]["seq"]) for c in changes if c["device"] == device and c["heard"]]
@@ -137,8 +139,12 @@ async def test_all_clients_get_the_same_changes(url: str) -> None:
         ids = await toggle(one, 10)
         messages = [await receive_until_change(client, ids[-1]) for client in (one, two)]
     document = [
-        {h["cursor"]: (h["device"], h["heard"], without_age(h["now"])) for h in all_ if h["type"] == "change"}
-        for all_ in messages
+        {
+            h["cursor"]: (h["device"], h["heard"], without_age(h["now"]))
+            for h in received
+            if h["type"] == "change"
+        }
+        for received in messages
     ]
     shared = document[0].keys() & document[1].keys()
     assert len(shared) >= 10
@@ -172,7 +178,7 @@ async def test_an_age_grows_while_a_device_is_silent(shared: Household, url: str
         back = (
             await client.receive_until(lambda h: h["type"] == "change" and h["now"]["presence"] == "live")
         )[-1]
-    ages = [one["ages"]["kitchen_lamp"] for one in messages if one["type"] == "beat"]
+    ages = [each["ages"]["kitchen_lamp"] for each in messages if each["type"] == "beat"]
     assert ages[-1] > 1
     assert messages[-1]["heard"] is False
     assert messages[-1]["now"]["age_seconds"] >= 3
@@ -196,8 +202,8 @@ async def test_a_filter_for_one_device(url: str) -> None:
         (id_,) = await toggle(client)
         messages = await receive_until_change(client, id_)
         messages.append(await client.receive("beat"))
-    assert {one["device"] for one in messages if one["type"] == "change"} == {"kitchen_lamp"}
-    assert {name for one in messages if one["type"] == "beat" for name in one["ages"]} == {"kitchen_lamp"}
+    assert {each["device"] for each in messages if each["type"] == "change"} == {"kitchen_lamp"}
+    assert {name for each in messages if each["type"] == "beat" for name in each["ages"]} == {"kitchen_lamp"}
 
 
 @pytest.mark.parametrize(
@@ -411,25 +417,27 @@ async def test_a_client_that_reconnects_gets_what_it_missed(url: str) -> None:
         messages = await receive_until_change(
             other, ids[-1]
         )  # the change may come before the receipt or after it
-        last = [number for number, one in enumerate(messages) if is_change_by(one, ids[-1])]
+        last = [number for number, each in enumerate(messages) if is_change_by(each, ids[-1])]
         messages = (
             messages[: last[0] + 1]
             if last
-            else messages + await other.receive_until(lambda one: is_change_by(one, ids[-1]))
+            else messages + await other.receive_until(lambda each: is_change_by(each, ids[-1]))
         )
         async with live_client(url, f"?after={cursor}") as client:
             caught_up = await client.receive_until(lambda messages: is_change_by(messages, ids[-1]))
 
-    def comparable(all_: list[LiveMessage]) -> list[tuple[Any, ...]]:
+    def comparable(received: list[LiveMessage]) -> list[tuple[Any, ...]]:
         changes = [
-            one
-            for one in all_
-            if one["type"] == "change" and parse_cursor(one["cursor"]) > parse_cursor(cursor)
+            each
+            for each in received
+            if each["type"] == "change" and parse_cursor(each["cursor"]) > parse_cursor(cursor)
         ]
-        return [(one["cursor"], one["device"], one["missed"], without_age(one["now"])) for one in changes]
+        return [
+            (each["cursor"], each["device"], each["missed"], without_age(each["now"])) for each in changes
+        ]
 
-    assert {one["type"] for one in caught_up} <= {"change", "beat"}
-    again = [one["cursor"] for one in caught_up if parse_cursor(one["cursor"]) <= parse_cursor(cursor)]
+    assert {each["type"] for each in caught_up} <= {"change", "beat"}
+    again = [each["cursor"] for each in caught_up if parse_cursor(each["cursor"]) <= parse_cursor(cursor)]
     assert not again, "what it has does not come twice"
     assert comparable(caught_up) == comparable(messages)
     assert len(comparable(caught_up)) >= 15
@@ -456,7 +464,7 @@ async def test_a_filter_applies_to_missed_changes(url: str) -> None:
         await receive_until_change(other, id_)
     async with live_client(url, f"?device=kitchen_lamp&after={cursor}") as client:
         messages = await client.receive_until(lambda messages: is_change_by(messages, id_))
-    assert {one["device"] for one in messages if one["type"] == "change"} == {"kitchen_lamp"}
+    assert {each["device"] for each in messages if each["type"] == "change"} == {"kitchen_lamp"}
 
 
 @pytest.mark.parametrize(
@@ -502,7 +510,7 @@ async def test_a_killed_device_is_shown_restarting(shared: Household, url: str) 
                 and h["now"]["boot"] > before["boot"]
             )
         )
-    changes = [one["now"] for one in messages if one["type"] == "change"]
+    changes = [each["now"] for each in messages if each["type"] == "change"]
     presences = [presence for presence, _ in itertools.groupby(now["presence"] for now in changes)]
     assert presences[-2:] == ["restarting", "live"]
     assert "SIGKILL" in next(now["reason"] for now in changes if now["presence"] == "restarting")
@@ -676,8 +684,8 @@ async def test_a_slow_client_gets_the_latest_change_of_each_device(run: Path) ->
         messages = await slow.receive_until(
             lambda h: h["type"] == "change" and h["now"]["state"]["number"] == 1999
         )
-    changes = [one for one in messages if one["type"] == "change"]
-    assert not [one for one in messages[1:] if one["type"] == "house"]
+    changes = [each for each in messages if each["type"] == "change"]
+    assert not [each for each in messages[1:] if each["type"] == "house"]
     missed = sum(change["missed"] for change in changes)
     assert missed > 0
     assert missed + len(changes) + parse_cursor(messages[0]["cursor"])[1] == stub.changes.number
@@ -810,7 +818,7 @@ async def test_a_slow_client_delays_no_other_and_costs_no_memory(household: Hous
                 await quick[-1].receive("house")
             await publish(300)
             messages = await receive_number(slow, lamp.number)
-        missed = sum(one["missed"] for one in messages if one["type"] == "change")
+        missed = sum(each["missed"] for each in messages if each["type"] == "change")
         assert missed > 1000
         shown = http_request(url, "/api/devices/lamp").json
         assert shown.items() >= without_age(messages[-1]["now"]).items()
@@ -856,8 +864,8 @@ async def test_a_client_a_thousand_changes_behind_gets_them_all(run: Path) -> No
             messages = await client.receive_until(
                 lambda h: h["type"] == "change" and h["now"]["state"]["number"] == 999
             )
-    document = [one["now"]["state"]["number"] for one in messages if one["type"] == "change"]
-    assert document == list(range(1000))
+    numbers = [each["now"]["state"]["number"] for each in messages if each["type"] == "change"]
+    assert numbers == list(range(1000))
 
 
 async def test_commands_of_one_client_keep_their_order(shared: Household, url: str) -> None:
