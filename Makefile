@@ -7,7 +7,7 @@ HOUSE = $(VENV)/bin/house
 PIP = $(VENV)/bin/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help up press mirror logs status restart reload down extra test test-all check bench bench-full pictures clean
+.PHONY: help up press mirror logs status restart reload down extra test test-long test-all check bench bench-full pictures clean
 
 help:  ## Print the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -39,11 +39,14 @@ down: $(VENV)/installed  ## End the house
 extra: $(VENV)/installed  ## Install what a driver needs: make extra EXTRA=kasa
 	$(PIP) install --editable '.[$(or $(EXTRA),$(error say which one: make extra EXTRA=mqtt, kasa, gpio or discover))]'
 
-test: $(VENV)/installed-test  ## Run all tests
+test: $(VENV)/installed-test  ## Run the tests
 	@.ci/debian chromium chromium "the tests in a browser are left out"
 	@.ci/debian mosquitto mosquitto "the tests with a real broker are left out"
 	@.ci/debian ip iproute2 "the tests with several hosts are left out"
 	$(VENV)/bin/python -m pytest -n 4 --dist loadgroup $(TESTS)
+
+test-long: $(VENV)/installed-test  ## Run the tests that take longer than `make test` may
+	$(VENV)/bin/python -m pytest -n 4 --dist loadgroup -m long --timeout 900 $(TESTS)
 
 test-all:  ## Run all tests on every CPython from 3.11 on that is found
 	@.ci/each-python $(MAKE) test

@@ -17,9 +17,9 @@ import time
 from pathlib import Path
 
 from daemons.processes.mirror.page.memory_use import memory_use
-from tests.support.house import Household
+from tests.support.house import TemporaryHouse
 from tests.support.mosquitto import Mosquitto
-from tests.support.mqtt_recorder import eavesdropping
+from tests.support.mqtt_recorder import record_broker
 
 LAMPS, SENSORS, PLUGS, HEATERS = 8, 6, 4, 1
 DEVICES = LAMPS + SENSORS + PLUGS + HEATERS + 1
@@ -39,14 +39,14 @@ def configuration(port: int, discovery: str) -> str:
 
 def retained_messages(folder: Path, discovery: str) -> dict[str, bytes]:
     """Return all messages that a real bridge retains at a broker."""
-    with Mosquitto(folder / "one") as broker, eavesdropping(broker.port) as heard:
-        house = Household(folder / "house", configuration(broker.port, discovery))
+    with Mosquitto(folder / "one") as broker, record_broker(broker.port) as heard:
+        house = TemporaryHouse(folder / "house", configuration(broker.port, discovery))
         house.house("up")
         try:
             names = json.loads(house.house("status", "--json").stdout)["devices"]
-            heard.until(lambda: heard.is_online("bridge") and all(map(heard.is_online, names)))
+            heard.wait_for(lambda: heard.is_online("bridge") and all(map(heard.is_online, names)))
             time.sleep(2)  # values that only some hardware reports are announced a moment later
-            return dict(heard.standing)
+            return dict(heard.retained)
         finally:
             house.house("down")
 

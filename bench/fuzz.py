@@ -47,7 +47,7 @@ from daemons.bus.dropped import DroppedLog
 from daemons.bus.message import STEWARD, Command, Heartbeat, Receipt, State
 from daemons.bus.requests.protocol import new_command
 from daemons.bus.sockets import Context, Socket, Subscriber, drain, open_socket
-from daemons.cli.hardware_log import Witness
+from daemons.cli.drill import HardwareLog
 from daemons.config.house import load_house
 from daemons.errors import HouseError, MessageError
 from daemons.processes.mirror.page.memory_use import memory_use
@@ -131,7 +131,7 @@ class Fuzz:
         self._recorder.subscribe(b"")
         for name in self.names:
             self._recorder.connect(endpoints.publish_endpoint(name))
-        self._witness = Witness(list(house.devices))
+        self._witness = HardwareLog(list(house.devices))
         self._measured = {name: device.kind.measurements() for name, device in house.devices.items()}
         self._sent_valid: dict[str, bytes] = {}
         """For each appliance, a command that it has carried out, as it was sent."""

@@ -23,7 +23,7 @@ from daemons.bus.sockets import Context, Socket, open_socket
 from daemons.errors import HouseError
 from daemons.processes.mirror.page.memory_use import memory_use
 from tests.support import reaper
-from tests.support.house import SHIPPED, Household
+from tests.support.house import SHIPPED, TemporaryHouse
 
 GONE_SECONDS = 10.0
 """How long a killed process may take to end."""
@@ -45,8 +45,8 @@ class House:
     def __init__(self, toml: str, *, stock: bool = False, below: str | None = None) -> None:
         """Stock is supervisord without the prefork plugin's section; the folder is made in `below`."""
         self._folder = tempfile.TemporaryDirectory(prefix="bench", dir=below)
-        self.household = Household(Path(self._folder.name), toml, prefork=not stock)
-        self.run = self.household.run
+        self.temporary_house = TemporaryHouse(Path(self._folder.name), toml, prefork=not stock)
+        self.run = self.temporary_house.run
         self.context: Context = zmq.Context()
         self._command_sockets: dict[str, Socket] = {}
         self.command_seconds = COMMAND_SECONDS
@@ -67,7 +67,7 @@ class House:
         try:
             if self.run.exists():
                 with suppress(subprocess.SubprocessError):  # kill_all ends it
-                    self.household.house("down", check=False)
+                    self.temporary_house.house("down", check=False)
         finally:
             kill_all(self.run)
             self._folder.cleanup()
@@ -84,7 +84,7 @@ class House:
         began = time.perf_counter()
         done = subprocess.run(
             words,
-            env=self.household.environment,
+            env=self.temporary_house.environment,
             cwd=self.run if self.run.exists() else None,
             capture_output=True,
             text=True,
@@ -98,10 +98,10 @@ class House:
 
     def edit(self, pattern: str, replacement: str) -> None:
         """Edit the configuration in one place."""
-        text, number = re.subn(pattern, replacement, self.household.config.read_text(), count=1)
+        text, number = re.subn(pattern, replacement, self.temporary_house.config.read_text(), count=1)
         if number != 1:
             raise HouseError(f"the configuration has no match for {pattern}")
-        self.household.config.write_text(text)
+        self.temporary_house.config.write_text(text)
 
     def send(self, name: str, word: str, **args: Any) -> tuple[str, float]:
         """Send a command; return its id and the Unix time just before it was sent."""
@@ -168,7 +168,7 @@ class House:
 
     def pids(self) -> dict[str, int]:
         """Return the PID of every process, the house's services and supervisord included."""
-        status = self.household.status()
+        status = self.temporary_house.status()
         found = {
             name: one["process"]["pid"] for name, one in (status["devices"] | status["services"]).items()
         }

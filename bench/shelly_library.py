@@ -37,7 +37,7 @@ import select
 from daemons.drivers.shelly import Options, Shelly
 from daemons.kinds import Setting
 driver = Shelly("bench", Options(address=address))
-driver.plug_in((), 0.0)
+driver.open((), 0.0)
 def until(on):
     while True:
         reading = driver.read(0.0)

@@ -40,7 +40,7 @@ def until(holds: Callable[[], Any]) -> None:
 
 
 def state(name: str) -> dict[str, Any]:
-    """Give what a device shows."""
+    """Return the state of a device."""
     found: dict[str, Any] = json.loads(house("status", "--json"))["devices"][name]["state"]
     return found
 
@@ -59,7 +59,7 @@ def take(browser: Browser, url: str, name: str, size: tuple[int, int], scale: fl
 
 
 def main() -> None:
-    """Take them all."""
+    """Save every picture."""
     FOLDER.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         config = Path(folder) / "house.toml"

@@ -1,1 +1,1 @@
-"""The tests: one file for each file of daemons/, and each test says what it holds the house to."""
+"""The tests: one file for each file of daemons/, and each test documents one promised behaviour."""

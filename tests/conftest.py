@@ -14,36 +14,37 @@ from hypothesis import settings
 
 from tests.support import factories
 from tests.support.exchange_client import exchange_toml
-from tests.support.house import BREAKFAST, Household
+from tests.support.house import BREAKFAST, HouseFactory, TemporaryHouse
 from tests.support.network import Network, skip_without_network
 from tests.support.ports import free_port
 from tests.support.reaper import kill_all, processes_of
 
-# A run that was started in the background ignores Ctrl-C, and so would everything that it starts;
-# but how the house's commands take Ctrl-C is among what is tested.
+# A run that was started in the background ignores Ctrl-C, and so do its children.
+# The tests need Ctrl-C, because the `house` commands handle it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-# How long one example takes on a busy machine says nothing of the code.
+# The time of one example on a busy machine depends on the load, not on the code.
 settings.register_profile("house", deadline=None)
 settings.load_profile("house")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let an owner name their own hardware."""
+    """Add the option that names an owner's hardware."""
     text = "try this device: its driver, and its address or its options as an inline TOML table"
     parser.addoption("--device", action="append", default=[], metavar="DRIVER=OPTIONS", help=text)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Say what is wrong with what an owner has named, before anything is run."""
+    """Check the hardware that an owner has named, before any test runs."""
     for text in config.getoption("--device"):
-        from tests.support.own_hardware import owned  # noqa: PLC0415  it loads the driver's library
+        from tests.support.own_hardware import parse_device  # noqa: PLC0415  it loads the driver's library
 
-        owned(text)
+        parse_device(text)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Pass over the tests of an owner's own hardware where none was named."""
-    return True if collection_path.name == "test_hardware.py" and not config.getoption("--device") else None
+    own_hardware = Path(__file__).parent / "drivers" / "test_hardware.py"
+    return True if collection_path == own_hardware and not config.getoption("--device") else None
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -57,10 +58,9 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 
 
 @pytest.fixture(scope="session")
-def guard() -> Iterator[Callable[[Path | str], None]]:
-    """Have what a killed test run leaves behind ended by a process that outlives it.
-
-    It is told run directories, and names of network namespaces.
+def register_cleanup() -> Iterator[Callable[[Path | str], None]]:
+    """Start a process that outlives a killed test run, and ends the processes that the run leaves behind.
+    The fixture registers run directories, and names of network namespaces.
     """
     with subprocess.Popen(
         [sys.executable, Path(__file__).parent / "support" / "reaper.py"],
@@ -70,28 +70,28 @@ def guard() -> Iterator[Callable[[Path | str], None]]:
     ) as process:
         assert process.stdin is not None
 
-        def tell(run: Path | str) -> None:
+        def register(run: Path | str) -> None:
             print(run, file=process.stdin, flush=True)
 
-        yield tell
+        yield register
 
 
 @pytest.fixture
-def network(guard: Callable[[Path | str], None]) -> Iterator[Network]:
-    """Have a network with no host in it yet."""
+def network(register_cleanup: Callable[[Path | str], None]) -> Iterator[Network]:
+    """Yield a network without a host."""
     skip_without_network()
-    with Network(guard) as made:
+    with Network(register_cleanup) as made:
         yield made
 
 
 @pytest.fixture
-def household(tmp_path: Path, guard: Callable[[Path | str], None]) -> Iterator[Callable[..., Household]]:
-    """Make houses; at the end each is taken down, and that nothing of it lives on is part of the test."""
-    made: list[Household] = []
+def make_house(tmp_path: Path, register_cleanup: Callable[[Path | str], None]) -> Iterator[HouseFactory]:
+    """Yield a function that makes houses; at the end no process of any of them may be left."""
+    made: list[TemporaryHouse] = []
 
-    def make(toml: str = BREAKFAST, folder: str = "house", **how: Any) -> Household:
-        house = Household(tmp_path / folder, toml, **how)
-        guard(house.run)
+    def make(toml: str = BREAKFAST, folder: str = "house", **how: Any) -> TemporaryHouse:
+        house = TemporaryHouse(tmp_path / folder, toml, **how)
+        register_cleanup(house.run)
         made.append(house)
         return house
 
@@ -108,11 +108,11 @@ def household(tmp_path: Path, guard: Callable[[Path | str], None]) -> Iterator[C
 
 @pytest.fixture(scope="session")
 def exchange_house(
-    tmp_path_factory: pytest.TempPathFactory, guard: Callable[[Path], None]
-) -> Iterator[Household]:
+    tmp_path_factory: pytest.TempPathFactory, register_cleanup: Callable[[Path], None]
+) -> Iterator[TemporaryHouse]:
     """Start a house with a local and a remote gateway, which all tests of the run share."""
-    house = Household(tmp_path_factory.mktemp("front"), exchange_toml(free_port(3)))
-    guard(house.run)
+    house = TemporaryHouse(tmp_path_factory.mktemp("exchange"), exchange_toml(free_port(3)))
+    register_cleanup(house.run)
     house.house("up")
     yield house
     house.house("down", check=False)
@@ -120,9 +120,9 @@ def exchange_house(
 
 
 @pytest.fixture
-def breakfast(household: Callable[..., Household]) -> Household:
-    """Have the breakfast house up."""
-    house = household()
+def breakfast(make_house: HouseFactory) -> TemporaryHouse:
+    """Start the breakfast house, and return it."""
+    house = make_house()
     house.house("up")
     return house
 

@@ -1,4 +1,4 @@
-"""What each error prints, and which builtin it also is."""
+"""The text of each error, and its builtin base class."""
 
 import pytest
 
@@ -31,17 +31,15 @@ PRINTED = [
 
 
 @pytest.mark.parametrize(("error", "builtin", "text"), PRINTED, ids=lambda value: type(value).__name__)
-def test_each_error_prints_what_a_person_needs(
-    error: errors.HouseError, builtin: type[Exception], text: str
-) -> None:
-    """An error is a HouseError, is the builtin that a caller looks for, and prints only its text."""
+def test_the_text_of_each_error(error: errors.HouseError, builtin: type[Exception], text: str) -> None:
+    """An error is a HouseError, has the documented builtin base class, and prints only its text."""
     assert isinstance(error, errors.HouseError)
     assert isinstance(error, builtin)
     assert str(error) == text
 
 
 def test_every_error_of_the_tree_is_pinned() -> None:
-    """An error that is added to the tree has to be added to this test, and to the drawing."""
+    """A new error must be added to this test, and to the drawing in errors.py."""
     ours = {
         name
         for name, value in vars(errors).items()
@@ -52,12 +50,12 @@ def test_every_error_of_the_tree_is_pinned() -> None:
 
 
 def test_a_device_error_names_its_device() -> None:
-    """An error of one device has the name of the device."""
+    """An error of one device has the name of that device."""
     assert errors.DeviceError("lamp", "x").device == "lamp"
     assert errors.AlreadyRunning("lamp", 7).device == "lamp"
     assert errors.AlreadyRunning("lamp", 7).pid == 7
 
 
-def test_a_configuration_error_keeps_each_problem() -> None:
-    """The problems of a configuration are in a list, one by one."""
+def test_a_configuration_error_has_each_problem() -> None:
+    """The problems of a configuration are a list."""
     assert errors.ConfigurationError(["a", "b"]).problems == ("a", "b")

@@ -1,13 +1,12 @@
-"""What a simulated device process has loaded: only what it needs."""
+"""The modules that a simulated device process loads."""
 
 import subprocess
 import sys
-from collections.abc import Callable
 
 import pytest
 
 from daemons.config.house import load_house
-from tests.support.house import BREAKFAST, Household
+from tests.support.house import BREAKFAST, HouseFactory
 
 HEAVY = (
     "asyncio",
@@ -35,9 +34,9 @@ print(*sys.modules)
 
 
 @pytest.mark.parametrize("name", ["toaster", "coffee_maker", "bathroom_light", "kitchen_lamp", "mirror"])
-def test_a_device_process_loads_only_what_it_needs(household: Callable[..., Household], name: str) -> None:
-    """No asyncio, no click or rich, no HTTP, no TOML: a toaster is small."""
-    house = household(BREAKFAST)
+def test_a_device_process_loads_few_modules(make_house: HouseFactory, name: str) -> None:
+    """A device process loads no asyncio, click, rich, HTTP or TOML, so that it needs little memory."""
+    house = make_house(BREAKFAST)
     slices = load_house(house.config).slices()
     for folder in ("devices", "bus", "lock", "journal", "hardware"):
         (house.run / folder).mkdir(parents=True)
@@ -54,6 +53,6 @@ def test_a_device_process_loads_only_what_it_needs(household: Callable[..., Hous
     assert f"daemons.kinds.{slices[name].table['kind']}" in loaded
     assert not {module for module in loaded if module.partition(".")[0] in HEAVY}
     kinds = {module for module in loaded if module.startswith("daemons.kinds.")}
-    # The mirror knows what each of them makes, and which commands it takes; nobody else knows another.
+    # The mirror needs every kind for its sentence; a device loads only its own kind.
     known = {peer.kind for peer in slices[name].peers.values()} | {slices[name].table["kind"]}
     assert kinds == {f"daemons.kinds.{kind}" for kind in known}

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.hosts import THREE, TWO, Hosts
-from tests.support.house import SEND_SECONDS, Household, eventually
+from tests.support.house import SEND_TIMEOUT_SECONDS, HouseFactory, TemporaryHouse, eventually
 from tests.support.network import Network
 from tests.support.network_faults import CLOCK_FAULTS, FAULTS, two_hosts_up
 
@@ -19,16 +19,16 @@ Make = Callable[..., Hosts]
 
 
 @pytest.fixture
-def hosts(network: Network, household: Callable[..., Household], tmp_path: Path) -> Make:
+def hosts(network: Network, make_house: HouseFactory, tmp_path: Path) -> Make:
     """Return a function that creates a house of several hosts."""
 
     def make(toml: str = TWO, names: tuple[str, ...] = ("hall", "kitchen"), **how: object) -> Hosts:
-        return Hosts(network, household, tmp_path, toml, names, **how)  # type: ignore[arg-type]
+        return Hosts(network, make_house, tmp_path, toml, names, **how)  # type: ignore[arg-type]
 
     return make
 
 
-def presences(house: Household) -> set[str]:
+def presences(house: TemporaryHouse) -> set[str]:
     """Return the presences of all devices of a house."""
     return {device["presence"] for device in house.status()["devices"].values()}
 
@@ -48,9 +48,20 @@ def test_a_press_on_one_host_makes_toast_on_the_other(hosts: Make) -> None:
         eventually(lambda name=name: presences(made[name]) == {"live"})  # type: ignore[misc]
 
 
-@pytest.mark.parametrize("name", [name for name in FAULTS if name != "quiet"])
+FAST = "cut"
+"""The fault that the normal run tests; `make test-long` tests all others."""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if name == FAST else pytest.mark.long)
+        for name in FAULTS
+        if name != "quiet"
+    ],
+)
 def test_each_press_counts_once(hosts: Make, name: str) -> None:
-    """Whatever fault the link has: once within its grace, and never after it."""
+    """For every fault of the link, a press counts once within its grace, and never after it."""
     with two_hosts_up(hosts()) as at:
         outcome = FAULTS[name](at)
     assert outcome.is_right, outcome
@@ -83,7 +94,7 @@ def test_each_host_works_alone_and_shows_the_other_as_offline(hosts: Make) -> No
         rejected = at.hosts["hall"].send("toaster", "start")
         assert rejected["outcome"] == "rejected"
         assert rejected["reason"].startswith("kitchen cannot be reached (")
-        assert time.monotonic() - began < SEND_SECONDS, "the command waited for its deadline"
+        assert time.monotonic() - began < SEND_TIMEOUT_SECONDS, "the command waited for its deadline"
         toaster = at.hosts["hall"].status()["devices"]["toaster"]
         assert toaster["presence"] == "offline"
         assert toaster["reason"].startswith("kitchen cannot be reached (")
@@ -111,8 +122,8 @@ def test_a_cut_during_toasting_toasts_once(hosts: Make) -> None:
 
 
 @pytest.mark.parametrize("gone", ["hall", "kitchen"])
-def test_a_host_that_loses_its_power_comes_back_as_it_was(hosts: Make, gone: str) -> None:
-    """Presses before the power failure and during it count once."""
+def test_a_host_resumes_after_a_power_failure(hosts: Make, gone: str) -> None:
+    """Presses before and during the power failure count once."""
     made = hosts()
     made.up()
     there = "kitchen" if gone == "hall" else "hall"
@@ -159,7 +170,7 @@ def test_administration_commands_reach_devices_of_other_hosts(hosts: Make) -> No
 
 
 def test_a_third_host_receives_from_both_others(hosts: Make) -> None:
-    """It still receives from one of them while the link to the other is cut."""
+    """The third host still receives from one host while the link to the other is cut."""
     made = hosts(THREE, ("hall", "kitchen", "attic"))
     made.up()
     with made.monitor("attic") as attic:
@@ -182,7 +193,7 @@ def test_a_third_host_receives_from_both_others(hosts: Make) -> None:
 
 
 def test_a_device_moves_to_another_host(hosts: Make) -> None:
-    """A reload on each host moves it; rules on it still work, though the clock of its new host is slow."""
+    """A reload on each host moves the device; its rules still work, although the new clock is slow."""
     made = hosts(clocks={"hall": 0.0, "kitchen": -240.0})
     made.up()
     moved = TWO.replace('host = "hall"', 'host = "kitchen"', 1)

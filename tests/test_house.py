@@ -1,4 +1,4 @@
-"""A whole house of real processes: what a person can do with it."""
+"""A whole house of real processes, controlled as by a person."""
 
 import json
 import os
@@ -6,96 +6,108 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from daemons.storage.lock import NameLock
 from daemons.supervision.supervisord import ended
-from tests.support.house import BREAKFAST, Ear, Household, eventually
+from tests.support.house import BREAKFAST, HouseFactory, Listener, TemporaryHouse, eventually
 
 COOKS = ("coffee_maker", "toaster")
 DEVICES = ("bathroom_light", "coffee_maker", "kitchen_lamp", "mirror", "toaster")
 PROCESSES = ("bathroom_light", "coffee_maker", "kitchen_lamp", "mirror", "recorder", "steward", "toaster")
-Houses = Callable[..., Household]
 
 
-def test_one_press_makes_breakfast_and_the_mirror_says_so(breakfast: Household) -> None:
-    """A press starts both appliances once, each gets ready, and the mirror tells when both are."""
+def test_one_press_makes_breakfast_and_the_mirror_announces_it(breakfast: TemporaryHouse) -> None:
+    """A press starts both appliances once; the mirror shows the message when both are ready."""
     receipt = breakfast.send("bathroom_light", "press")
     assert receipt["outcome"] == "applied"
-    with breakfast.ear(*DEVICES) as ear:
-        ear.until(lambda ear: ear.shows("mirror", phase="ready", message="Breakfast is ready."))
-        ear.until(lambda ear: all(ear.shows(name, ready=True, starts=1) for name in COOKS))
+    with breakfast.listen(*DEVICES) as listener:
+        listener.wait_for(
+            lambda listener: listener.has_state("mirror", phase="ready", message="Breakfast is ready.")
+        )
+        listener.wait_for(
+            lambda listener: all(listener.has_state(name, ready=True, starts=1) for name in COOKS)
+        )
         for name in (*COOKS, "kitchen_lamp", "bathroom_light"):
-            assert ear.states[name].cause == receipt["id"]
+            assert listener.states[name].cause == receipt["id"]
     for name in COOKS:
-        switchings = breakfast.witness(name)
+        switchings = breakfast.switchings(name)
         assert [line.what for line in switchings].count("on") == 1
         assert switchings[0].cause == receipt["id"]
         assert switchings[0].off_at is not None
-    assert [line.brightness_percent for line in breakfast.witness("kitchen_lamp")] == [60]
+    assert [line.brightness_percent for line in breakfast.switchings("kitchen_lamp")] == [60]
     eventually(lambda: "Breakfast is ready." in breakfast.log("mirror"))
     eventually(lambda: receipt["id"] in breakfast.log("toaster"))
 
 
-def test_second_press_turns_the_light_off_and_makes_no_second_breakfast(breakfast: Household) -> None:
-    """Off is no reason to toast: rules act on what they name, and the lamp's other rule follows."""
-    with breakfast.ear("bathroom_light", "kitchen_lamp", "toaster") as ear:
+def test_second_press_turns_the_light_off_and_makes_no_second_breakfast(breakfast: TemporaryHouse) -> None:
+    """A rule acts only on the change that it names, and the lamp has a second rule for off."""
+    with breakfast.listen("bathroom_light", "kitchen_lamp", "toaster") as listener:
         breakfast.send("bathroom_light", "press")
-        ear.until(lambda ear: ear.shows("kitchen_lamp", status=True) and ear.shows("toaster", status=True))
+        listener.wait_for(
+            lambda listener: (
+                listener.has_state("kitchen_lamp", status=True) and listener.has_state("toaster", status=True)
+            )
+        )
         breakfast.send("bathroom_light", "press")
-        ear.until(lambda ear: ear.shows("kitchen_lamp", status=False))
-        ear.until(lambda ear: ear.shows("toaster", ready=True, starts=1))
+        listener.wait_for(lambda listener: listener.has_state("kitchen_lamp", status=False))
+        listener.wait_for(lambda listener: listener.has_state("toaster", ready=True, starts=1))
 
 
-def test_two_mirrors_say_the_same(household: Houses) -> None:
-    """Neither waits for the other, or takes what that shows for something that gets ready."""
-    house = household(BREAKFAST + '\n[devices.hall_mirror]\nkind = "mirror"\nport = 0\n')
+def test_two_mirrors_show_the_same_message(make_house: HouseFactory) -> None:
+    """A mirror neither waits for another mirror, nor shows one as an appliance that gets ready."""
+    house = make_house(BREAKFAST + '\n[devices.hall_mirror]\nkind = "mirror"\nport = 0\n')
     house.house("up")
-    said: set[str] = set()
+    messages: set[str] = set()
 
-    def is_ready(ear: Ear) -> bool:
-        mirrors = [ear.states[name].state for name in ("mirror", "hall_mirror") if name in ear.states]
-        said.update(str(state["message"]) for state in mirrors)
+    def is_ready(listener: Listener) -> bool:
+        mirrors = [
+            listener.states[name].state for name in ("mirror", "hall_mirror") if name in listener.states
+        ]
+        messages.update(str(state["message"]) for state in mirrors)
         return len(mirrors) == 2 and all(state["message"] == "Breakfast is ready." for state in mirrors)
 
-    with house.ear("mirror", "hall_mirror") as ear:
+    with house.listen("mirror", "hall_mirror") as listener:
         house.send("bathroom_light", "press")
-        ear.until(is_ready)
-    assert not [message for message in said if "irror" in message]
+        listener.wait_for(is_ready)
+    assert not [message for message in messages if "irror" in message]
 
 
-def is_live(house: Household) -> bool:
-    """Tell whether every device is shown as live, which the mirror has by the steward's word."""
+def is_live(house: TemporaryHouse) -> bool:
+    """Return whether the presence of every device is `live`."""
     return {device["presence"] for device in house.status()["devices"].values()} == {"live"}
 
 
-def has_said_all(ear: Ear, name: str) -> bool:
-    """Tell whether a device was heard, and a mirror's page as well."""
-    return name in ear.states and ear.states[name].state.get("url", "") is not None
+def is_complete(listener: Listener, name: str) -> bool:
+    """Return whether a device has published its state, and a mirror also the URL of its page."""
+    return name in listener.states and listener.states[name].state.get("url", "") is not None
 
 
 @pytest.mark.parametrize("victim", DEVICES)
-def test_killing_one_process_leaves_every_other_pid(breakfast: Household, victim: str) -> None:
-    """The killed one comes back as another process, with the same state; no other one changes."""
+def test_killing_one_process_leaves_every_other_pid(breakfast: TemporaryHouse, victim: str) -> None:
+    """The killed process is replaced by a new one with the same state; no other process changes."""
     before = breakfast.pids()
-    with breakfast.ear(victim) as ear:
-        # The mirror shows where its page is a moment after it is up.
-        first = ear.until(lambda ear: victim in ear.beats and has_said_all(ear, victim)).states[victim]
+    with breakfast.listen(victim) as listener:
+        # The mirror publishes the URL of its page a moment after its first state.
+        first = listener.wait_for(
+            lambda listener: victim in listener.heartbeats and is_complete(listener, victim)
+        ).states[victim]
         os.kill(before[victim], signal.SIGKILL)
-        ear.until(lambda ear: min(ear.states[victim].boot, ear.beats[victim].boot) > first.boot)
-        ear.until(lambda ear: has_said_all(ear, victim))
-        assert ear.states[victim].state == first.state
-        assert ear.beats[victim].restarts == 1
+        listener.wait_for(
+            lambda listener: min(listener.states[victim].boot, listener.heartbeats[victim].boot) > first.boot
+        )
+        listener.wait_for(lambda listener: is_complete(listener, victim))
+        assert listener.states[victim].state == first.state
+        assert listener.heartbeats[victim].restarts == 1
     after = breakfast.pids()
     assert after.pop(victim) != before.pop(victim)
     assert after == before
 
 
-def test_restart_replaces_one_process_and_keeps_its_state(breakfast: Household) -> None:
-    """`house restart` ends when the device is ready again; the others stay."""
+def test_restart_replaces_one_process_and_preserves_its_state(breakfast: TemporaryHouse) -> None:
+    """`house restart` ends when the device is ready again; the other processes stay."""
     breakfast.send("kitchen_lamp", "on", "brightness_percent=30")
     before = breakfast.pids()
     breakfast.house("restart", "kitchen_lamp")
@@ -104,44 +116,44 @@ def test_restart_replaces_one_process_and_keeps_its_state(breakfast: Household) 
     assert after == before
     state = breakfast.status()["devices"]["kitchen_lamp"]["state"]
     assert (state["status"], state["brightness_percent"]) == (True, 30)
-    assert [line.what for line in breakfast.witness("kitchen_lamp")] == ["on"]
+    assert [line.what for line in breakfast.switchings("kitchen_lamp")] == ["on"]
 
 
-def test_up_twice_is_harmless_and_says_so(breakfast: Household) -> None:
+def test_a_second_up_is_harmless_and_reports_it(breakfast: TemporaryHouse) -> None:
     """The second `up` changes nothing."""
     before = breakfast.pids()
     assert "up already" in breakfast.house("up").stdout
     assert breakfast.pids() == before
 
 
-def test_two_houses_run_side_by_side(household: Houses) -> None:
-    """Another run directory is another house: a press in one is not heard in the other."""
-    one, other = household(folder="one"), household(folder="other")
+def test_two_houses_run_side_by_side(make_house: HouseFactory) -> None:
+    """Each run directory is a separate house: a press in one has no effect in the other."""
+    one, other = make_house(folder="one"), make_house(folder="other")
     one.house("up")
     other.house("up")
-    with one.ear("toaster") as ear:
+    with one.listen("toaster") as listener:
         one.send("bathroom_light", "press")
-        ear.until(lambda ear: ear.shows("toaster", status=True))
+        listener.wait_for(lambda listener: listener.has_state("toaster", status=True))
     eventually(lambda: is_live(other))
     assert other.status()["devices"]["toaster"]["state"]["starts"] == 0
     one.house("down")
     eventually(lambda: is_live(other))
 
 
-def test_a_long_path_with_spaces_is_no_obstacle(household: Houses) -> None:
-    """A run directory beyond what a socket's path can hold works like any other."""
-    house = household(folder="a house with spaces/" + "quite/" * 20 + "deep")
+def test_a_long_path_with_spaces_is_no_obstacle(make_house: HouseFactory) -> None:
+    """A run directory works even if its path is longer than the path of a socket may be."""
+    house = make_house(folder="a house with spaces/" + "quite/" * 20 + "deep")
     assert len(str(house.run)) > 107
     house.house("up")
     assert house.send("bathroom_light", "press")["outcome"] == "applied"
     eventually(lambda: (house.status()["devices"]["toaster"]["state"] or {}).get("starts") == 1)
 
 
-def test_a_device_that_does_not_become_ready_is_named_with_its_last_words(
-    household: Houses, monkeypatch: pytest.MonkeyPatch
+def test_a_device_that_does_not_become_ready_is_named_with_the_reason(
+    make_house: HouseFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`up` ends non-zero and shows why; here another process holds the toaster's name."""
-    house = household()
+    """`up` fails and shows the reason; here another process has the lock of the toaster."""
+    house = make_house()
     (house.run / "lock").mkdir(parents=True)
     monkeypatch.chdir(house.run)
     lock = NameLock("toaster")
@@ -153,9 +165,9 @@ def test_a_device_that_does_not_become_ready_is_named_with_its_last_words(
     assert "nor are" not in done.stderr
 
 
-def test_send_tells_by_its_exit_status_what_came_of_it(household: Houses) -> None:
-    """0 applied, 3 rejected with the reason, 4 no answer within the deadline, 2 no such device."""
-    breakfast = household(BREAKFAST.replace("speed = 60", "speed = 1"))
+def test_the_exit_status_of_send_is_the_outcome(make_house: HouseFactory) -> None:
+    """0: applied, 2: unknown device, 3: rejected, 4: no answer within the deadline."""
+    breakfast = make_house(BREAKFAST.replace("speed = 60", "speed = 1"))
     breakfast.house("up")
     assert breakfast.house("send", "toaster", "start", "browning=5").returncode == 0
     rejected = breakfast.house("send", "toaster", "start", check=False)
@@ -171,7 +183,7 @@ def test_send_tells_by_its_exit_status_what_came_of_it(household: Houses) -> Non
     assert (unknown.returncode, "did you mean 'toaster'?" in unknown.stderr) == (2, True)
 
 
-def test_reload_touches_exactly_what_changed(breakfast: Household) -> None:
+def test_reload_affects_only_changed_processes(breakfast: TemporaryHouse) -> None:
     """One device is changed, one added, one removed; the others keep their processes."""
     before = breakfast.pids()
     new = BREAKFAST.replace("browning = 3", "browning = 2")
@@ -192,8 +204,8 @@ def test_reload_touches_exactly_what_changed(breakfast: Household) -> None:
     assert breakfast.pids() == after
 
 
-def test_a_broken_file_changes_nothing(breakfast: Household) -> None:
-    """`reload` refuses it as a whole, and a device that restarts meanwhile does not read it either."""
+def test_a_broken_configuration_changes_nothing(breakfast: TemporaryHouse) -> None:
+    """`reload` refuses the file as a whole, and a device that restarts meanwhile does not read it."""
     before = breakfast.pids()
     breakfast.config.write_text(BREAKFAST.replace("browning = 3", 'browning = "golden"'))
     done = breakfast.house("reload", check=False)
@@ -203,14 +215,14 @@ def test_a_broken_file_changes_nothing(breakfast: Household) -> None:
     breakfast.config.write_text(BREAKFAST)
     assert breakfast.pids() == before
     breakfast.config.write_text("what is this")
-    with breakfast.ear("toaster") as ear:
-        boot = ear.until(lambda ear: "toaster" in ear.states).states["toaster"].boot
+    with breakfast.listen("toaster") as listener:
+        boot = listener.wait_for(lambda listener: "toaster" in listener.states).states["toaster"].boot
         os.kill(before["toaster"], signal.SIGKILL)
-        ear.until(lambda ear: ear.states["toaster"].boot > boot)
+        listener.wait_for(lambda listener: listener.states["toaster"].boot > boot)
 
 
-def test_logs_follow_every_process_across_a_restart(breakfast: Household) -> None:
-    """Each line is labelled; what a successor writes is shown like what its predecessor wrote."""
+def test_logs_follow_every_process_across_a_restart(breakfast: TemporaryHouse) -> None:
+    """Each line is labelled. The lines of a new process follow those of its predecessor."""
     with breakfast.house_running("logs", "toaster", "bathroom_light") as process:
         assert process.stdout is not None
         lines = iter(process.stdout.readline, "")
@@ -221,8 +233,8 @@ def test_logs_follow_every_process_across_a_restart(breakfast: Household) -> Non
         assert any(re.match(r"bathroom_light .* is on \[\w+\]", line) for line in lines)
 
 
-def test_watch_shows_the_bus_a_line_a_message(breakfast: Household) -> None:
-    """With --json each line is one document with its topic."""
+def test_watch_prints_one_line_per_message(breakfast: TemporaryHouse) -> None:
+    """With --json, each line is one document with its topic."""
     with breakfast.house_running("watch", "toaster", "--json") as process:
         assert process.stdout is not None
         first = json.loads(process.stdout.readline())
@@ -230,10 +242,10 @@ def test_watch_shows_the_bus_a_line_a_message(breakfast: Household) -> None:
         assert first["device"] == "toaster"
 
 
-def test_status_says_what_the_devices_say_when_the_mirror_is_gone(breakfast: Household) -> None:
-    """Without its aggregator the house is asked device by device."""
+def test_status_asks_the_devices_when_the_mirror_does_not_answer(breakfast: TemporaryHouse) -> None:
+    """`house status` subscribes to each device itself."""
     pid = breakfast.kill("mirror", signal.SIGSTOP)
-    found = eventually(  # it listens for a moment only
+    found = eventually(  # status listens only for a moment
         lambda: (found := breakfast.status())["devices"]["toaster"]["presence"] == "live" and found
     )
     os.kill(pid, signal.SIGCONT)
@@ -241,9 +253,9 @@ def test_status_says_what_the_devices_say_when_the_mirror_is_gone(breakfast: Hou
     assert "mirror does not answer" in found["message"]
 
 
-def test_a_silent_device_is_shown_stale_then_offline(household: Houses) -> None:
-    """A value that is no longer confirmed is not shown as live."""
-    house = household(
+def test_a_silent_device_is_shown_stale_then_offline(make_house: HouseFactory) -> None:
+    """A silent device is not shown as live."""
+    house = make_house(
         BREAKFAST.replace('kind = "mirror"', 'kind = "mirror"\nstale_after = "1500ms"\noffline_after = "10s"')
     )
     house.house("up")
@@ -253,7 +265,7 @@ def test_a_silent_device_is_shown_stale_then_offline(household: Houses) -> None:
     def offline() -> bool:
         found = house.status()
         if "mirror does not answer" in (found["message"] or ""):
-            return False  # then it says what it hears itself
+            return False  # this status is not from the mirror
         seen.append(presence := found["devices"]["toaster"]["presence"])
         return bool(presence == "offline")
 
@@ -263,8 +275,8 @@ def test_a_silent_device_is_shown_stale_then_offline(household: Houses) -> None:
     eventually(lambda: house.status()["devices"]["toaster"]["presence"] == "live")
 
 
-def test_down_ends_every_process(breakfast: Household) -> None:
-    """Nothing lives on, and `down` once more is harmless."""
+def test_down_ends_every_process(breakfast: TemporaryHouse) -> None:
+    """No process survives, and a second `down` is harmless."""
     supervisor = int((breakfast.run / "supervisord.pid").read_text())
     pids = [*breakfast.pids().values(), supervisor]
     breakfast.house("down")
@@ -276,8 +288,8 @@ def test_down_ends_every_process(breakfast: Household) -> None:
     assert not breakfast.status()["up"]
 
 
-def test_no_ghost_outlives_supervisord(breakfast: Household) -> None:
-    """With supervisord killed every device ends by itself, and `up` finds a clean house."""
+def test_no_process_survives_supervisord(breakfast: TemporaryHouse) -> None:
+    """Every device ends when supervisord is killed, and `up` then starts a new house."""
     pids = breakfast.pids().values()
     os.kill(int((breakfast.run / "supervisord.pid").read_text()), signal.SIGKILL)
     for pid in pids:
@@ -287,8 +299,8 @@ def test_no_ghost_outlives_supervisord(breakfast: Household) -> None:
     eventually(lambda: is_live(breakfast))
 
 
-def test_stock_supervisorctl_works_on_the_house(breakfast: Household) -> None:
-    """`status`, `tail` and `restart` of the stock tool do what they always do."""
+def test_stock_supervisorctl_works_on_the_house(breakfast: TemporaryHouse) -> None:
+    """`status`, `tail` and `restart` of the stock tool work as usual."""
 
     def supervisorctl(*words: str) -> str:
         command = [sys.executable, "-m", "supervisor.supervisorctl", "-c", str(breakfast.supervisord), *words]
@@ -306,8 +318,8 @@ def test_stock_supervisorctl_works_on_the_house(breakfast: Household) -> None:
     assert {name for name in DEVICES if before[name] != after[name]} == {"toaster"}
 
 
-def test_a_foreign_reader_reads_the_house_with_the_documented_lines(breakfast: Household) -> None:
-    """The very text of docs/wire.md, with nothing of ours imported, hears the house and commands it."""
+def test_the_programs_of_docs_wire_work(breakfast: TemporaryHouse) -> None:
+    """The programs in docs/wire.md import nothing of the house. They receive states and send a command."""
     text = (Path(__file__).parent.parent / "docs" / "wire.md").read_text()
     reader, sender = re.findall(r"```python\n(.*?)```", text, re.DOTALL)[:2]
     assert len(reader.strip().splitlines()) <= 10

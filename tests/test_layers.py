@@ -25,7 +25,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "values", "errors",
     },
 }  # fmt: skip
-"""Each package, from the bottom up, and what it may import; `a.b` means that one module of it."""
+"""Each package from the bottom up, and the packages that it may import; `a.b` means only that module."""
 FILES = sorted(path.relative_to(DAEMONS) for path in DAEMONS.rglob("*.py"))
 
 
@@ -54,7 +54,7 @@ def package(file: Path) -> str:
 
 @pytest.mark.parametrize("file", [file for file in FILES if package(file) in MAY_IMPORT], ids=str)
 def test_a_file_imports_only_what_its_package_may_import(file: Path) -> None:
-    """The arrows point down, and no package reaches over what stands between."""
+    """A package imports only packages below it that the table allows."""
     allowed = MAY_IMPORT[package(file)]
     for name in imports(file):
         own = name.partition(".")[0]
@@ -81,7 +81,7 @@ def test_a_process_imports_no_other_process(file: Path) -> None:
             assert parts[1:2] == ["process"] or parts[1] == file.parts[1], f"{file} imports daemons.{name}"
 
 
-def test_only_main_and_cli_stand_above_all() -> None:
+def test_only_main_and_cli_are_above_all_packages() -> None:
     """The package itself imports nothing of ours; `python -m daemons` needs the configuration only."""
     assert not imports(Path("__init__.py"))
     assert {name.partition(".")[0] for name in imports(Path("__main__.py"))} <= {
@@ -92,5 +92,5 @@ def test_only_main_and_cli_stand_above_all() -> None:
 
 
 def test_the_table_names_every_package() -> None:
-    """No package is missing in the table, and none in it is gone."""
+    """Each package is in the table, and each package in the table exists."""
     assert {package(file) for file in FILES} - {"__init__", "__main__"} == MAY_IMPORT.keys()

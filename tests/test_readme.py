@@ -14,16 +14,15 @@ import tomli
 
 from daemons.cli.main import main
 from daemons.config.house import load_house
-from tests.support.house import PATIENCE, PROJECT, Household
+from tests.support.house import PROJECT, TIMEOUT_SECONDS, HouseFactory
 
-Houses = Callable[..., Household]
 README = (PROJECT / "README.md").read_text()
 DOCUMENTS = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
 MAKEFILE = (PROJECT / "Makefile").read_text()
 
 
 def code(text: str) -> list[str]:
-    """Give everything that a document shows as code: indented or fenced lines, and words in backticks."""
+    """Return all code of a document: indented and fenced lines, and words in backticks."""
     fenced = re.findall(r"^```\w*\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     rest = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
     lines = [line.strip() for line in re.findall(r"^    (.*)$", rest, re.MULTILINE)]
@@ -35,7 +34,7 @@ def code(text: str) -> list[str]:
 
 
 def verbs(document: Path, program: str) -> list[str]:
-    """Give the verbs that a document has `make` or `house` called with."""
+    """Return the verbs of `make` or `house` in a document."""
     found = []
     for line in code(document.read_text()):
         words = line.partition("#")[0].split()
@@ -48,7 +47,7 @@ def verbs(document: Path, program: str) -> list[str]:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_every_verb_that_a_document_names_is_there(document: Path) -> None:
+def test_every_verb_in_a_document_exists(document: Path) -> None:
     """`make` has a target of that name, and `house` a command."""
     targets = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
     assert set(verbs(document, "make")) <= targets
@@ -56,7 +55,7 @@ def test_every_verb_that_a_document_names_is_there(document: Path) -> None:
 
 
 def test_the_readme_names_the_verbs_of_a_first_visit() -> None:
-    """The test above has something to look at."""
+    """The first visit needs some verbs, so the test above checks at least these."""
     assert {"up", "press", "mirror", "logs", "restart", "status", "down"} <= set(verbs(DOCUMENTS[0], "make"))
     assert {"up", "kinds", "drivers", "check"} <= set(verbs(DOCUMENTS[0], "house"))
 
@@ -70,7 +69,7 @@ def test_make_alone_prints_every_verb_in_a_line() -> None:
 
 
 def anchors(document: Path) -> set[str]:
-    """Give the anchors of a document's headings, as GitHub makes them."""
+    """Return the anchors of a document's headings, as GitHub makes them."""
     text = re.sub(r"^```.*?^```", "", document.read_text(), flags=re.MULTILINE | re.DOTALL)
     headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
@@ -78,7 +77,7 @@ def anchors(document: Path) -> set[str]:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_every_link_leads_somewhere(document: Path) -> None:
-    """A relative link names a file that is there, and a heading that is in it."""
+    """A relative link names an existing file, and an existing heading in it."""
     links = re.findall(r"\]\(([^)\s]+)\)", document.read_text())
     for link in links:
         if "://" in link:
@@ -91,7 +90,7 @@ def test_every_link_leads_somewhere(document: Path) -> None:
 
 
 def toml_blocks() -> Iterator[tuple[str, str]]:
-    """Give every TOML block of every document, and where it stands."""
+    """Yield every TOML block of every document, with its position."""
     for document in DOCUMENTS:
         text = document.read_text()
         for found in re.finditer(r"^```toml\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
@@ -100,7 +99,7 @@ def toml_blocks() -> Iterator[tuple[str, str]]:
 
 @pytest.mark.parametrize("block", [pytest.param(block, id=where) for where, block in toml_blocks()])
 def test_every_toml_block_is_toml(block: str) -> None:
-    """Whoever copies it gets no syntax error."""
+    """A copied block has no syntax error."""
     assert tomli.loads(block)
 
 
@@ -120,9 +119,9 @@ def test_the_readmes_appliances_can_be_added_to_the_shipped_house(tmp_path: Path
 
 
 @pytest.fixture
-def make(household: Houses, tmp_path: Path) -> Callable[..., "subprocess.Popen[str]"]:
-    """Give a function that runs `make` on a house of its own, with this interpreter's environment."""
-    house = household()
+def make(make_house: HouseFactory, tmp_path: Path) -> Callable[..., "subprocess.Popen[str]"]:
+    """Return a function that runs `make` for a new house, with the environment of this interpreter."""
+    house = make_house()
     venv = tmp_path / "venv"
     venv.mkdir()
     (venv / "bin").symlink_to(Path(sys.executable).parent)
@@ -143,22 +142,22 @@ def make(household: Houses, tmp_path: Path) -> Callable[..., "subprocess.Popen[s
 
 @contextmanager
 def interrupted(process: "subprocess.Popen[str]") -> Iterator[Iterator[str]]:
-    """Give the lines of a command that goes on until Ctrl-C, and press that; no traceback is left."""
+    """Yield the lines of a command that runs until Ctrl-C, then interrupt it; it must print no traceback."""
     assert process.stdout is not None
     try:
         yield iter(process.stdout.readline, "")
     finally:
         os.killpg(process.pid, signal.SIGINT)
-        rest, _ = process.communicate(timeout=PATIENCE)
+        rest, _ = process.communicate(timeout=TIMEOUT_SECONDS)
     assert "Traceback" not in rest
 
 
 def test_the_readmes_commands_run(make: Callable[..., "subprocess.Popen[str]"]) -> None:
-    """up, press, mirror, logs, restart, status and down, in their order: each does what its comment says."""
+    """The commands run in their order, from `up` to `down`, and each does what its comment says."""
 
     def output(*words: str) -> str:
         process = make(*words)
-        text, _ = process.communicate(timeout=PATIENCE)
+        text, _ = process.communicate(timeout=TIMEOUT_SECONDS)
         assert process.returncode == 0, text
         return text
 
@@ -190,8 +189,8 @@ def test_the_readmes_commands_run(make: Callable[..., "subprocess.Popen[str]"]) 
 
 
 def test_make_restart_without_a_device_asks_for_one(make: Callable[..., "subprocess.Popen[str]"]) -> None:
-    """It says what to type, and does nothing."""
+    """The message names the command to type, and no process restarts."""
     process = make("restart")
-    text, _ = process.communicate(timeout=PATIENCE)
+    text, _ = process.communicate(timeout=TIMEOUT_SECONDS)
     assert process.returncode != 0
     assert "make restart DEVICE=toaster" in text

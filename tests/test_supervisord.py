@@ -1,4 +1,4 @@
-"""What is rendered for supervisord: one program a device, read by supervisord's own parser."""
+"""The configuration for supervisord: one program per device, read by supervisord's own parser."""
 
 from pathlib import Path
 from typing import Any
@@ -17,14 +17,14 @@ from tests.support.house import BREAKFAST
 
 @pytest.fixture
 def house(tmp_path: Path) -> House:
-    """Have the breakfast house's configuration."""
+    """Return the configuration of the breakfast house."""
     file = tmp_path / "house.toml"
     file.write_text(BREAKFAST)
     return load_house(file)
 
 
 def programs(file: Path) -> dict[str, Any]:
-    """Give the programs that supervisord makes of a configuration."""
+    """Return the programs that supervisord reads from a configuration."""
     options = ServerOptions()
     options.realize(["-c", str(file)])
     return {
@@ -36,7 +36,7 @@ def programs(file: Path) -> dict[str, Any]:
 def test_each_device_is_one_program(
     house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str
 ) -> None:
-    """Its program starts it, in the run directory, and keeps its log there within caps."""
+    """The program of a device runs in the run directory, and its log is there with a size limit."""
     monkeypatch.chdir(tmp_path)
     run = tmp_path / folder
     paths.enter(run)
@@ -56,10 +56,10 @@ def test_each_device_is_one_program(
         assert config.startsecs == 0
 
 
-def test_only_a_changed_slice_is_a_changed_program(
+def test_only_a_changed_slice_changes_the_program(
     house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another option, rule or timezone makes another program; a comment or another device does not."""
+    """Another option, rule or timezone changes the program; a comment or another device does not."""
     monkeypatch.chdir(tmp_path)
     run = tmp_path / "run"
     paths.enter(run)
@@ -81,14 +81,16 @@ def test_only_a_changed_slice_is_a_changed_program(
 
 
 def test_the_projects_own_file_is_used_for_the_default_run_directory() -> None:
-    """supervisord.conf is static: nothing is rendered into it, and the stock tools find the house by it."""
+    """supervisord.conf is static, and the stock tools find the house with it."""
     project = Path(__file__).parent.parent
     assert configuration(project / "run") == project / "supervisord.conf"
 
 
 @pytest.mark.parametrize("character", ['"', "%", ";", "[", "\n"])
-def test_a_path_that_supervisord_cannot_hold_is_refused(tmp_path: Path, character: str) -> None:
-    """The message names the path and the character, and nothing is made."""
+def test_a_path_with_a_character_that_supervisord_cannot_read_is_refused(
+    tmp_path: Path, character: str
+) -> None:
+    """The error names the path and the character, and nothing is created."""
     run = tmp_path / f"a{character}b"
     with pytest.raises(StorageError, match="supervisord's files cannot hold"):
         paths.enter(run)

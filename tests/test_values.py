@@ -73,7 +73,7 @@ def test_a_duration_of_one_unit_is_its_number_times_the_unit(number: int, unit: 
 @settings(max_examples=50)
 @given(st.times())
 def test_a_time_of_day_is_read_back(moment: time) -> None:
-    """Every minute of the day is a time of day that sorts as it passes."""
+    """Every minute of the day is a valid time of day, and the order is that of the day."""
     text = TimeOfDay.of(moment)
     assert TimeOfDay.parse(str(text)) == text
     assert (text >= "12:00") == (moment.hour >= 12)
@@ -102,7 +102,7 @@ def test_a_table_is_read_into_its_struct() -> None:
 
 
 def test_all_problems_of_a_table_are_reported_at_once() -> None:
-    """Parsing does not stop at the first problem; each one names key, value and what is allowed."""
+    """Parsing continues after a problem; each problem names the key, the value and the allowed values."""
     value, problems = oven({"mod": "top", "heat": 90, "level": 9, "light": "yes"})
     assert value is None
     assert {problem.path[2:]: problem.text for problem in problems} == {

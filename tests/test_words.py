@@ -1,4 +1,4 @@
-"""The words of the code: how docstrings open, and which words never stand for a process or a message."""
+"""The language of the code: how docstrings open, and which words for persons are not allowed."""
 
 import ast
 import re
@@ -15,7 +15,7 @@ PAGES = sorted(
 )
 FORBIDDEN_OPENINGS = {"Give", "Say", "Tell", "Take", "Have", "Let", "Be"}
 PERSONS = re.compile(r"\b(whoever|whom|nobody|somebody)\b", re.IGNORECASE)
-"""Words for persons: a process, a client and a message are none."""
+"""Words for persons: processes, clients and messages are not persons."""
 
 
 def docstrings(text: str) -> Iterator[tuple[int, str]]:
@@ -28,8 +28,8 @@ def docstrings(text: str) -> Iterator[tuple[int, str]]:
 
 
 @pytest.mark.parametrize("file", FILES, ids=str)
-def test_docstrings_open_as_pep_257_has_them(file: Path) -> None:
-    """A docstring opens with what the function does, such as Return or Send, and never with Give or Take."""
+def test_docstrings_open_as_in_pep_257(file: Path) -> None:
+    """A docstring opens with an imperative such as Return or Send, and never with Give or Take."""
     for line, text in docstrings((PROJECT / file).read_text()):
         first = re.match(r"\W*(\w*)", text)
         assert first is not None
@@ -37,15 +37,15 @@ def test_docstrings_open_as_pep_257_has_them(file: Path) -> None:
 
 
 @pytest.mark.parametrize("file", [*FILES, *PAGES], ids=str)
-def test_no_person_stands_for_a_process(file: Path) -> None:
-    """No text speaks of a process, a client or a message as if it were a person."""
+def test_no_text_uses_words_for_persons(file: Path) -> None:
+    """Processes, clients and messages are not described as persons."""
     if file == Path("tests/test_words.py") or file == Path("CONTRIBUTING.md"):
-        return  # they name the words
+        return  # these files quote the words
     for number, line in enumerate((PROJECT / file).read_text().splitlines(), 1):
         assert not PERSONS.search(line), f"{file}:{number}: {line.strip()}"
 
 
-def test_the_tests_above_find_what_they_look_for() -> None:
+def test_the_docstrings_are_found() -> None:
     """The docstrings of a module, a class, a function and a coroutine are all found."""
     text = (
         '"""A."""\nclass B:\n    """B."""\n    def c(self):\n        """C."""\nasync def d():\n    """D."""\n'

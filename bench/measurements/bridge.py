@@ -28,7 +28,7 @@ from bench.table import Section, Table
 from daemons.cli.drill_report import percentile
 from daemons.drivers.transports.mqtt import NO_DELAY
 from daemons.processes.mirror.page.memory_use import memory_use
-from tests.support.house import Ear
+from tests.support.house import Listener
 from tests.support.mosquitto import Mosquitto
 
 TITLE, RECEIVED, MEMORY = "Through the broker", "Messages to a client", "Memory"
@@ -161,10 +161,10 @@ def broker_command(client: Client, *, on: bool) -> float:
     return client.wait() - began
 
 
-def watch(listener: Client, ear: Ear, until: Callable[[], bool]) -> tuple[int, int]:
+def watch(listener: Client, house_listener: Listener, until: Callable[[], bool]) -> tuple[int, int]:
     """Return the messages, and their bytes, that are received until a condition holds."""
     before = listener.messages, listener.bytes
-    ear.until(lambda _: until(), 10 * PATIENCE_SECONDS)
+    house_listener.wait_for(lambda _: until(), 10 * PATIENCE_SECONDS)
     return listener.messages - before[0], listener.bytes - before[1]
 
 
@@ -187,9 +187,13 @@ def measure(scale: Scale, sheet: Sheet) -> None:
         publisher, listener = Client(broker.port, "nothing"), Client(broker.port, "#")
         stack.callback(publisher.end)
         stack.callback(listener.end)
-        ear = stack.enter_context(house.household.ear("bridge", "kitchen_lamp", "toaster", "coffee_maker"))
-        ear.until(lambda ear: ear.shows("bridge", status=True))
-        ear.until(lambda ear: ear.shows("kitchen_lamp", confirmed=True))
+        house_listener = stack.enter_context(
+            house.temporary_house.listen("bridge", "kitchen_lamp", "toaster", "coffee_maker")
+        )
+        house_listener.wait_for(lambda house_listener: house_listener.has_state("bridge", status=True))
+        house_listener.wait_for(
+            lambda house_listener: house_listener.has_state("kitchen_lamp", confirmed=True)
+        )
         time.sleep(SETTLE_SECONDS)  # retained messages arrive at once, without an end mark
         count(sheet, "all retained messages", (listener.messages, listener.bytes))
         pids = {name: pid for name, pid in house.pids().items() if name in MEASURED}
@@ -197,12 +201,16 @@ def measure(scale: Scale, sheet: Sheet) -> None:
             turns(sheet, house, publisher, listener, amount.turns)
             for name, size in memory_use(pids).items():
                 sheet.add(MEMORY, name, "PSS", size / 1e6, "MB")
-        still = watch(listener, ear, after(amount.watch_seconds))
+        still = watch(listener, house_listener, after(amount.watch_seconds))
         count(sheet, f"in {amount.watch_seconds:g} s without changes", still)
         if amount.breakfast:
             house.do("bathroom_light", "on")
             appliances = ("coffee_maker", "toaster")
-            made = watch(listener, ear, lambda: all(ear.shows(name, ready=True) for name in appliances))
+            made = watch(
+                listener,
+                house_listener,
+                lambda: all(house_listener.has_state(name, ready=True) for name in appliances),
+            )
             count(sheet, "during a breakfast", made)
     sheet.note(f"A round measures each delay {amount.turns} times.")
 

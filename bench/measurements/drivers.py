@@ -20,7 +20,7 @@ from bench.table import Section, Table
 from daemons.cli.drill_report import percentile
 from daemons.processes.mirror.page.memory_use import memory_use
 from tests.support.emulator import EMULATORS, emulator, table
-from tests.support.house import Ear
+from tests.support.house import Listener
 from tests.support.mock_pins import Board
 
 TITLE = "By driver"
@@ -50,18 +50,24 @@ def stanza(word: str, options: dict[str, object]) -> str:
     return f'[devices.{word}_lamp]\nkind = "lamp"\ndriver = "{word}"\n{word} = {table(options)}\n\n'
 
 
-def switch(house: House, ear: Ear, name: str, on: bool) -> float:
+def switch(house: House, listener: Listener, name: str, on: bool) -> float:
     """Switch, and return the seconds until the hardware has confirmed it."""
     id_, began = house.do(name, "on" if on else "off")
-    ear.until(lambda ear: ear.shows(name, status=on, confirmed=True) and ear.states[name].cause == id_)
-    return ear.states[name].at - began
+    listener.wait_for(
+        lambda listener: (
+            listener.has_state(name, status=on, confirmed=True) and listener.states[name].cause == id_
+        )
+    )
+    return listener.states[name].at - began
 
 
-def start(ear: Ear, name: str) -> float:
+def start(listener: Listener, name: str) -> float:
     """Kill a device, and return the seconds until the restarted process has a report of its hardware."""
-    before, began = ear.states[name].boot, time.perf_counter()
-    ear.kill(name)
-    ear.until(lambda ear: ear.states[name].boot > before and ear.shows(name, confirmed=True))
+    before, began = listener.states[name].boot, time.perf_counter()
+    listener.kill(name)
+    listener.wait_for(
+        lambda listener: listener.states[name].boot > before and listener.has_state(name, confirmed=True)
+    )
     return time.perf_counter() - began
 
 
@@ -81,16 +87,18 @@ def measure(scale: Scale, sheet: Sheet) -> None:
         toml = '[house]\nname = "Bench"\n\n'
         house = stack.enter_context(House(toml + "".join(stanza(word, one) for word, one in made.items())))
         names = {word: f"{word}_lamp" for word in made}
-        ear = stack.enter_context(house.household.ear(*names.values()))
-        ear.until(lambda ear: all(ear.shows(name, confirmed=True) for name in names.values()))
+        listener = stack.enter_context(house.temporary_house.listen(*names.values()))
+        listener.wait_for(
+            lambda listener: all(listener.has_state(name, confirmed=True) for name in names.values())
+        )
         for _ in range(amount.rounds):
             times: dict[str, list[float]] = {word: [] for word in names}
             for index in range(2 * amount.switchings):
                 for word, name in names.items():
-                    times[word].append(1000 * switch(house, ear, name, on=index % 2 == 0))
-            memory = memory_use({word: ear.beats[name].pid for word, name in names.items()})
+                    times[word].append(1000 * switch(house, listener, name, on=index % 2 == 0))
+            memory = memory_use({word: listener.heartbeats[name].pid for word, name in names.items()})
             for word, name in names.items():
-                back = statistics.median(1000 * start(ear, name) for _ in range(amount.kills))
+                back = statistics.median(1000 * start(listener, name) for _ in range(amount.kills))
                 sheet.add(TITLE, word, ON, percentile(times[word], 0.5), "ms")
                 sheet.add(TITLE, word, BACK, back, "ms")
                 sheet.add(TITLE, word, "PSS", memory[word] / 1e6, "MB")

@@ -24,7 +24,7 @@ from bench.report import Scale, Sheet
 from bench.table import Section, Table
 from daemons.cli.drill_report import percentile
 from tests.support.hosts import TWO, Hosts
-from tests.support.house import Household
+from tests.support.house import TemporaryHouse
 from tests.support.network import Network, missing_for_network
 from tests.support.network_faults import CLOCK_FAULTS, FAULTS, Outcome, TwoHosts, two_hosts_up
 
@@ -72,11 +72,11 @@ def measure(scale: Scale, sheet: Sheet) -> None:
 @contextmanager
 def running_house(clocks: dict[str, float] | None = None) -> Iterator[TwoHosts]:
     """Run a house of two connected hosts."""
-    made: list[Household] = []
+    made: list[TemporaryHouse] = []
     with tempfile.TemporaryDirectory(prefix="b") as folder, Network() as network:
 
-        def make(toml: str, name: str, **how: Any) -> Household:
-            made.append(Household(Path(folder) / name, toml, **how))
+        def make(toml: str, name: str, **how: Any) -> TemporaryHouse:
+            made.append(TemporaryHouse(Path(folder) / name, toml, **how))
             return made[-1]
 
         try:

@@ -1,6 +1,17 @@
-"""What can stand as a word in the configuration, with all that it takes: made from the files themselves."""
+"""The catalog of kinds and drivers, read from their own files: what `house kinds` and `house drivers` print.
 
+usage: python -m daemons.cli.catalog docs/configuration.md
+
+This rewrites each table between `<!-- generated: kind NAME -->` (or `driver NAME`) and `<!-- end -->`.
+"""
+
+import ast
+import inspect
+import itertools
 import json
+import re
+import sys
+from pathlib import Path
 from typing import Any
 
 import click
@@ -8,39 +19,211 @@ import msgspec
 
 from daemons.config import loader
 from daemons.drivers import Driver
-from daemons.values import Seconds, describe_type, format_toml
+from daemons.errors import HouseError
+from daemons.values import Seconds, describe_type, format_toml, suggest
+
+COLUMNS = ("option", "takes", "default", "meaning")
+MARKED = re.compile(r"(<!-- generated: (kind|driver) (\w+) -->\n).*?(?=<!-- end -->)", re.DOTALL)
 
 
-def print_catalogue(folder: str, as_json: bool) -> None:
-    """Print what lies in a folder, each with what it takes."""
-    listed = []
-    for word, summary in loader.available(folder).items():
-        found = loader.kind(word) if folder == "kinds" else loader.driver(word)
-        entry: dict[str, Any] = {"word": word, "summary": summary, "options": fields(found.options_type)}
-        if not issubclass(found, Driver):
-            entry["commands"] = {command.__name__.lower(): fields(command) for command in found.commands}
-            entry["state"] = [f.encode_name for f in msgspec.structs.fields(found.state_type)]
-        listed.append(entry)
+def print_catalog(folder: str, name: str | None, as_json: bool) -> None:
+    """Print all words of "kinds" or "drivers", or one of them with a table of its options."""
+    words = loader.available(folder)
+    if name is not None and name not in words:
+        raise click.UsageError(f"there is no {folder[:-1]} {name!r}; {suggest(name, words)}")
+    entries = [describe_word(folder, word) for word in words if name in (None, word)]
     if as_json:
-        click.echo(json.dumps({folder: listed}, indent=2))
-        return
-    for entry in listed:
-        click.echo(f"{click.style(entry['word'], bold=True)}  {entry['summary']}")
-        for key, about in entry["options"].items():
-            allowed = about["allowed"].replace(Seconds.allowed, "a duration")
-            usual = f"  ({format_toml(about['default'])})" if "default" in about else ""
-            click.echo(f"    {key} = {click.style(allowed + usual, dim=True)}")
-        if entry.get("commands"):
-            click.echo(f"    commands: {', '.join(entry['commands'])}")
+        click.echo(json.dumps({folder: entries}, indent=2))
+    elif name is not None:
+        print_word(entries[0])
+    else:
+        for entry in entries:
+            print_entry(entry)
 
 
-def fields(type_: type[msgspec.Struct]) -> dict[str, dict[str, Any]]:
-    """Give each field's name as it is written, what it allows, and what it is when it is not written."""
-    found = {}
+def describe_word(folder: str, word: str) -> dict[str, Any]:
+    """Return the entry of a kind or driver for JSON; `options` is None if its file cannot be loaded."""
+    entry: dict[str, Any] = {"word": word, "summary": loader.available(folder)[word]}
+    if folder == "drivers":
+        entry["needs"] = needed_extra(word)
+    try:
+        found = loader.kind(word) if folder == "kinds" else loader.driver(word)
+    except HouseError as error:
+        problem = str(error).removeprefix(f"daemons/{folder}/{word}.py ")
+        return {**entry, "options": None, "problem": problem}
+    entry["options"] = describe_fields(found.options_type)
+    if not issubclass(found, Driver):
+        entry["commands"] = {command.__name__.lower(): describe_fields(command) for command in found.commands}
+        entry["state"] = [field.encode_name for field in msgspec.structs.fields(found.state_type)]
+    return entry
+
+
+def describe_fields(type_: type[msgspec.Struct]) -> dict[str, dict[str, Any]]:
+    """Return the allowed values, the default and the meaning of each field, by its key in the file."""
+    meanings = field_docstrings(type_)
+    described = {}
     for field in msgspec.structs.fields(type_):
         about: dict[str, Any] = {"allowed": describe_type(field.type)}
         if not field.required and field.default is not msgspec.NODEFAULT:
-            usual = field.default
-            about["default"] = f"{usual:g}s" if isinstance(usual, Seconds) else usual
-        found[field.encode_name] = about
+            default = field.default
+            about["default"] = format_seconds(default) if isinstance(default, Seconds) else default
+        if field.name in meanings:
+            about["meaning"] = meanings[field.name]
+        described[field.encode_name] = about
+    return described
+
+
+def field_docstrings(type_: type[msgspec.Struct]) -> dict[str, str]:
+    """Return the text below each field of a Struct and of its bases; an undocumented field is missing."""
+    found: dict[str, str] = {}
+    for base in reversed(type_.__mro__):
+        if not issubclass(base, msgspec.Struct) or base is msgspec.Struct:
+            continue
+        (tree,) = ast.parse(inspect.cleandoc("\n" + inspect.getsource(base))).body
+        body = tree.body if isinstance(tree, ast.ClassDef) else []
+        for statement, following in itertools.pairwise(body):
+            match statement, following:
+                case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
+                    found[name] = " ".join(text.split())
     return found
+
+
+def needed_extra(word: str) -> str | None:
+    """Return the command that installs what a driver needs, or None if it needs nothing more.
+
+    The imports at the top of the driver's file are read, and those of our modules that it imports.
+    """
+    pending, seen = [f"daemons.drivers.{word}"], set()
+    while pending:
+        module = pending.pop()
+        if module in seen:
+            continue
+        seen.add(module)
+        if not module.startswith("daemons."):
+            extra, _ = loader.extra_of(module.partition(".")[0])
+            if extra is not None:
+                return f"make extra EXTRA={extra}"
+        elif module.startswith("daemons.drivers."):
+            file = loader.PACKAGE.parent / Path(*module.split(".")).with_suffix(".py")
+            if file.exists():
+                pending += top_imports(file)
+    return None
+
+
+def top_imports(file: Path) -> list[str]:
+    """Return the modules that a file imports at its top, and `a.b` for each `from a import b`."""
+    try:
+        body = ast.parse(file.read_text()).body
+    except (SyntaxError, ValueError):
+        return []
+    found = []
+    for statement in body:
+        match statement:
+            case ast.Import(names=names):
+                found += [alias.name for alias in names]
+            case ast.ImportFrom(module=str(module), names=names):
+                found += [module, *(f"{module}.{alias.name}" for alias in names)]
+    return found
+
+
+def format_seconds(seconds: float) -> str:
+    """Return a duration as the configuration has it, in the largest unit that needs no fraction."""
+    for unit, size in (("h", 3600), ("m", 60), ("s", 1)):
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds // size:g}{unit}"
+    return f"{seconds * 1000:g}ms" if seconds else "0s"
+
+
+def option_rows(options: dict[str, dict[str, Any]]) -> list[tuple[str, str, str, str]]:
+    """Return a row of `COLUMNS` for each option."""
+    return [
+        (
+            key,
+            takes_text(about),
+            default_text(about),
+            about.get("meaning", ""),
+        )
+        for key, about in options.items()
+    ]
+
+
+def takes_text(about: dict[str, Any]) -> str:
+    """Return which values an option takes, with short words for a duration and a length."""
+    text = str(about["allowed"]).replace(Seconds.allowed, "a duration")
+    return text.replace("text of 0 to ", "text of at most ")
+
+
+def default_text(about: dict[str, Any]) -> str:
+    """Return the default of an option: its value in TOML, "none" or "required"."""
+    if "default" not in about:
+        return "required"
+    return "none" if about["default"] is None else format_toml(about["default"])
+
+
+def print_entry(entry: dict[str, Any]) -> None:
+    """Print a kind or driver as one of many: its summary, and a line for each option."""
+    click.echo(f"{click.style(entry['word'], bold=True)}  {entry['summary']}")
+    if entry["options"] is None:
+        click.secho(f"    {entry['problem']}", fg="yellow")
+        return
+    for key, takes, default, _ in option_rows(entry["options"]):
+        click.echo(f"    {key} = {click.style(f'{takes}  ({default})', dim=True)}")
+    if entry.get("commands"):
+        click.echo(f"    commands: {', '.join(entry['commands'])}")
+    if entry.get("needs"):
+        click.echo(f"    needs: {entry['needs']}")
+
+
+def print_word(entry: dict[str, Any]) -> None:
+    """Print one kind or driver with a table of its options."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    click.echo(f"{click.style(entry['word'], bold=True)}  {entry['summary']}")
+    if entry["options"] is None:
+        click.secho(entry["problem"], fg="yellow")
+        return
+    if entry["options"]:
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0))
+        for title in COLUMNS:
+            table.add_column(title, no_wrap=title == "option", overflow="fold")
+        for row in option_rows(entry["options"]):
+            table.add_row(*map(Text, row))
+        Console().print(table)
+    else:
+        click.echo("It has no options.")
+    if entry.get("commands"):
+        click.echo(f"Commands: {', '.join(entry['commands'])}")
+    if entry.get("needs"):
+        click.echo(f"Needs: {entry['needs']}")
+
+
+def markdown_table(options: dict[str, dict[str, Any]]) -> str:
+    """Return the table of options for docs/configuration.md."""
+    if not options:
+        return "It has no options.\n"
+    lines = [f"| {' | '.join(COLUMNS)} |", f"| {' | '.join(['---'] * len(COLUMNS))} |"]
+    for key, takes, default, meaning in option_rows(options):
+        quoted = re.sub(r'"[^"]*"', lambda found: f"`{found[0]}`", takes)
+        shown = default if default in ("none", "required") else f"`{default}`"
+        lines.append(f"| `{key}` | {quoted} | {shown} | {meaning} |")
+    return "\n".join(lines) + "\n"
+
+
+def update_tables(text: str) -> str:
+    """Return a page with its generated tables up to date; raises HouseError for a broken file."""
+
+    def replacement(found: re.Match[str]) -> str:
+        word = found[3]
+        type_ = (loader.kind(word) if found[2] == "kind" else loader.driver(word)).options_type
+        return found[1] + markdown_table(describe_fields(type_))
+
+    return MARKED.sub(replacement, text)
+
+
+if __name__ == "__main__":
+    for argument in sys.argv[1:]:
+        page = Path(argument)
+        page.write_text(update_tables(page.read_text()))

@@ -1,7 +1,7 @@
 """Break a running house on purpose, again and again, and see whether it keeps its promises.
 
 Each round makes the house calm, presses a switch, and meanwhile kills, freezes, restarts,
-reloads and floods whom chance names. The seed names the chance: the same one repeats the round.
+reloads and floods processes at random. The same seed repeats the same round.
 """
 
 import logging
@@ -22,10 +22,10 @@ from daemons.bus.message import STEWARD, Command, Heartbeat, Receipt, State
 from daemons.bus.requests.blocking import BlockingConnection
 from daemons.bus.requests.protocol import new_command
 from daemons.bus.sockets import Subscriber, connect_commands
-from daemons.cli.drill_report import BACK_SECONDS, Hot, Press, Verdict
-from daemons.cli.hardware_log import Witness
+from daemons.cli.drill_report import BACK_SECONDS, DrillPress, DrillReport, OnTime
 from daemons.config.check import check
 from daemons.config.house import House
+from daemons.drivers.simulated import Switching, read_switchings
 from daemons.errors import DeviceError, HouseError
 from daemons.processes.steward.watched import START_FACTOR
 from daemons.storage.paths import stopped_path
@@ -34,13 +34,29 @@ from daemons.supervision.supervisord import Supervisor
 
 PATIENCE_SECONDS = 5.0
 RESEND_SECONDS = 0.25
-"""How soon a command that nobody has answered is sent once more, with the same id."""
+"""How soon a command without an answer is sent again, with the same id."""
 POLL_SECONDS = 0.005
 """How often a condition is checked while nothing arrives."""
 FAULTS = {"kill": 10, "freeze": 4, "restart": 2, "flood": 2, "reload": 1, "hang": 0.3}
 """How often each fault is drawn."""
 LONGEST_WATCHDOG_SECONDS = 10.0
 """Above this, no process is made to hang: it would take too long until that is seen."""
+
+
+class HardwareLog:
+    """What simulated hardware has recorded of itself; each read continues where the last one ended."""
+
+    def __init__(self, names: list[str]) -> None:
+        self.lines: dict[str, list[Switching]] = {name: [] for name in names}
+        self._offsets = dict.fromkeys(names, 0)
+
+    def read(self, name: str) -> list[Switching]:
+        """Return every switching of a device until now."""
+        path = Path("hardware") / name / "switchings.jsonl"
+        if path.exists():
+            new, self._offsets[name] = read_switchings(path, self._offsets[name])
+            self.lines[name] += new
+        return self.lines[name]
 
 
 class Drill:
@@ -50,19 +66,19 @@ class Drill:
         """Listen to everybody; HouseError when there is no switch to press."""
         self._house = house
         self._run = run
-        self._chance = random.Random(seed)  # noqa: S311  it shall be repeatable
+        self._random = random.Random(seed)  # noqa: S311  it shall be repeatable
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._supervisor = Supervisor()
         self._names = [name for name in house.slices() if not stopped_path(name).exists()]
         self._subscriber = Subscriber(self._context, self._names, logging.getLogger("drill"))
         self._states: dict[str, State] = {}
         self._beats: dict[str, Heartbeat] = {}
-        self._listeners = {
+        self._triggered_devices = {
             name: tuple(other for other in found if other in self._names)
             for name in self._names
-            if (found := listeners(house, name))
+            if (found := triggered_devices(house, name))
         }
-        self._presses: list[Press] = []
+        self._presses: list[DrillPress] = []
         watchdog = house.settings.watchdog_seconds
         self._faults = {
             fault: often
@@ -71,89 +87,91 @@ class Drill:
         }
         # A process that hangs before its first word has more time than others.
         self._hang_limit = BACK_SECONDS + watchdog * START_FACTOR
-        self._verdict = Verdict(seed=seed)
-        self._witness = Witness(list(house.devices))
+        self._report = DrillReport(seed=seed)
+        self._hardware_log = HardwareLog(list(house.devices))
         self._reloaded = False
-        if not self._listeners:
+        if not self._triggered_devices:
             raise HouseError("a drill needs a switch that something listens to, and this house has none")
 
-    def run(self, seconds: float, progress: Callable[[float], None]) -> Verdict:
+    def run(self, seconds: float, progress: Callable[[float], None]) -> DrillReport:
         """Drill for so long; the house is left as it was found, calm."""
         began, wall = time.monotonic(), time.time()
         for name, device in self._house.devices.items():
             if getattr(device.options, "max_on_seconds", None) is not None:
-                self._verdict.hot[name] = Hot(0.0, device.options.max_on_seconds)
+                self._report.hot[name] = OnTime(0.0, device.options.max_on_seconds)
         self._supervisor.processes()  # a house that is not up says so
         try:
             self._wait(lambda: all(name in self._beats for name in self._names), PATIENCE_SECONDS)
             while (spent := time.monotonic() - began) < seconds:
                 progress(spent)
                 self._round()
-            self._calm()
+            self._switch_all_off()
         finally:
             if self._reloaded:
                 operations.reload(self._house, self._run, PATIENCE_SECONDS, lambda _done, _of: None)
             self._context.destroy(linger=0)
-        self._verdict.seconds = time.monotonic() - began
-        self._verdict.judge(
-            self._presses, {name: self._witness.read(name) for name in self._house.devices}, wall
+        self._report.seconds = time.monotonic() - began
+        self._report.evaluate(
+            self._presses, {name: self._hardware_log.read(name) for name in self._house.devices}, wall
         )
-        return self._verdict
+        return self._report
 
     def _round(self) -> None:
         """Press once, with up to three faults around it."""
-        self._calm()
-        switch = self._chance.choice(sorted(self._listeners))
+        self._switch_all_off()
+        switch = self._random.choice(sorted(self._triggered_devices))
         faults = sorted(
             (
-                self._chance.uniform(-0.05, 0.25),
-                self._chance.choices([*self._faults], [*self._faults.values()])[0],
+                self._random.uniform(-0.05, 0.25),
+                self._random.choices([*self._faults], [*self._faults.values()])[0],
             )
-            for _ in range(self._chance.randrange(4))
+            for _ in range(self._random.randrange(4))
         )
         before = {name: self._beats[name].pid for name in self._names}
         touched: set[str] = set()
         for _, fault in [found for found in faults if found[0] < 0]:
-            touched |= self._break(fault)
+            touched |= self._inject_fault(fault)
         command = new_command("on", PATIENCE_SECONDS)
         connection = self._send(switch, command)
         pressed = time.monotonic()
         for offset, fault in [found for found in faults if found[0] >= 0]:
             self._wait(lambda at=pressed + offset: time.monotonic() >= at, PATIENCE_SECONDS)  # type: ignore[misc]
-            touched |= self._break(fault)
-        receipt = self._receipt(command, connection)
-        press = Press(command.id, receipt.outcome if receipt else "unanswered", self._listeners[switch])
+            touched |= self._inject_fault(fault)
+        receipt = self._receive(command, connection)
+        press = DrillPress(
+            command.id, receipt.outcome if receipt else "unanswered", self._triggered_devices[switch]
+        )
         self._presses.append(press)
         if receipt is None:
-            self._verdict.broken.append(f"{switch} never answered press {command.id}")
+            self._report.broken.append(f"{switch} never answered press {command.id}")
         acted = self._wait(
             lambda: all(
-                command.id in {line.cause for line in self._witness.read(name)[-8:]}
-                for name in press.listeners
+                command.id in {line.cause for line in self._hardware_log.read(name)[-8:]}
+                for name in press.triggered_devices
             ),
             PATIENCE_SECONDS,
         )
         if acted is not None:
-            self._truth()
+            self._check_shown_states()
         after = {name: self._beats[name].pid for name in self._names}
         for name in self._names:
             if before[name] != after[name] and name not in touched:
-                self._verdict.broken.append(f"{name} is another process, and nobody had touched it")
+                self._report.broken.append(f"{name} is another process, although nothing had touched it")
 
-    def _calm(self) -> None:
-        """Have everything off, by the hardware's own word, and everybody alive."""
+    def _switch_all_off(self) -> None:
+        """Wait until all hardware reports that it is off, and every process lives."""
         for name in self._names:
-            self._back(name)
+            self._wait_until_back(name)
         for name, device in self._house.devices.items():
             words = [word.__name__.lower() for word in device.kind.commands]
             off = next((word for word in ("stop", "off") if word in words), None)
-            lines = self._witness.read(name)
+            lines = self._hardware_log.read(name)
             if name in self._names and off and lines and lines[-1].on:
                 self._send_and_wait(name, off)
 
-    def _break(self, fault: str) -> set[str]:
-        """Do one harm to one process; give whom it may have touched, once they are back."""
-        name = self._chance.choice(self._names)
+    def _inject_fault(self, fault: str) -> set[str]:
+        """Do one harm to one process; return the processes that it may touch, once they are back."""
+        name = self._random.choice(self._names)
         boot, pid = self._beats[name].boot, self._beats[name].pid
         began = time.monotonic()
         limit = BACK_SECONDS
@@ -162,14 +180,14 @@ class Drill:
                 os.kill(pid, signal.SIGKILL)
             case "freeze":
                 os.kill(pid, signal.SIGSTOP)
-                end = began + self._chance.uniform(0.02, 0.4)
+                end = began + self._random.uniform(0.02, 0.4)
                 self._wait(lambda: time.monotonic() >= end, PATIENCE_SECONDS)
                 os.kill(pid, signal.SIGCONT)
                 began = time.monotonic()
                 self._beats.pop(name)
                 self._subscriber.resubscribe(name)
             case "hang":
-                name = self._chance.choice([other for other in self._names if other != STEWARD])
+                name = self._random.choice([other for other in self._names if other != STEWARD])
                 boot, pid = self._beats[name].boot, self._beats[name].pid
                 os.kill(pid, signal.SIGSTOP)
                 limit = self._hang_limit
@@ -188,14 +206,14 @@ class Drill:
             ),
             limit,
         )
-        self._verdict.recovered(fault, name, time.monotonic() - began if again is not None else None, limit)
+        self._report.add_recovery(fault, name, time.monotonic() - began if again is not None else None, limit)
         return {name}
 
     def _reload(self) -> set[str]:
-        """Give one device another friendly name, which restarts it and the mirror, and nobody else."""
-        name = self._chance.choice(sorted(self._house.own))
+        """Change the friendly name of one device, which restarts only it and the mirror."""
+        name = self._random.choice(sorted(self._house.own))
         raw = msgspec.json.decode(msgspec.json.encode(self._house.raw))
-        raw["devices"][name]["name"] = f"Drilled {self._chance.randrange(1000)}"
+        raw["devices"][name]["name"] = f"Drilled {self._random.randrange(1000)}"
         checked = check(raw, [])
         if checked is None:
             return set()
@@ -205,10 +223,10 @@ class Drill:
         began = time.monotonic()
         self._reloaded = True
         changes = operations.reload(other, self._run, BACK_SECONDS, lambda _done, _of: None)
-        self._verdict.recovered("reload", name, time.monotonic() - began)
+        self._report.add_recovery("reload", name, time.monotonic() - began)
         for change in changes:
             self._beats.pop(change.name, None)
-            self._back(change.name)
+            self._wait_until_back(change.name)
         return {change.name for change in changes}
 
     def _flood(self, name: str) -> None:
@@ -216,8 +234,8 @@ class Drill:
         dealer = connect_commands(self._context, command_endpoint(name))
         for _ in range(50):
             parts = [
-                self._chance.randbytes(self._chance.randrange(100))
-                for _ in range(self._chance.randrange(1, 4))
+                self._random.randbytes(self._random.randrange(100))
+                for _ in range(self._random.randrange(1, 4))
             ]
             dealer.send_multipart(parts, zmq.NOBLOCK)
         dealer.close()
@@ -225,30 +243,30 @@ class Drill:
             with socket.socket(socket.AF_UNIX) as stranger:
                 try:
                     stranger.connect(str(path))
-                    stranger.sendall(self._chance.randbytes(300))
+                    stranger.sendall(self._random.randbytes(300))
                 except OSError:
                     continue  # it is being restarted at this moment
-        self._verdict.recoveries.setdefault("flood", []).append(0.0)
+        self._report.recoveries.setdefault("flood", []).append(0.0)
 
-    def _truth(self) -> None:
+    def _check_shown_states(self) -> None:
         """See whether what is shown as live is what the hardware is, as soon as all have been heard."""
         for name, device in self._house.devices.items():
             if name not in self._names or device.driver is None:
                 continue
-            self._back(name)
+            self._wait_until_back(name)
 
             def agrees(name: str = name) -> bool:
-                lines = self._witness.read(name)
+                lines = self._hardware_log.read(name)
                 shown = self._states[name].state.get("status")
                 return shown == (bool(lines) and lines[-1].on)
 
             if self._wait(agrees, PATIENCE_SECONDS) is None:
-                self._verdict.live_but_wrong += 1
-                self._verdict.broken.append(f"{name} is shown as live, and the hardware is not what it says")
+                self._report.live_but_wrong += 1
+                self._report.broken.append(f"{name} is shown as live, and the hardware is not what it says")
 
     # How
 
-    def _back(self, name: str) -> None:
+    def _wait_until_back(self, name: str) -> None:
         if (
             self._wait(
                 lambda: name in self._beats and self._boot(name) == self._beats[name].boot, self._hang_limit
@@ -262,18 +280,18 @@ class Drill:
 
     def _send_and_wait(self, name: str, word: str) -> Receipt | None:
         command = new_command(word, PATIENCE_SECONDS)
-        return self._receipt(command, self._send(name, command))
+        return self._receive(command, self._send(name, command))
 
     def _send(self, name: str, command: Command) -> BlockingConnection:
         """Send a command, and return the connection on which its receipt comes."""
         connection = BlockingConnection(
             lambda: connect_commands(self._context, command_endpoint(name)),
-            lambda error: self._verdict.broken.append(f"{name} sent an invalid receipt: {error}"),
+            lambda error: self._report.broken.append(f"{name} sent an invalid receipt: {error}"),
         )
         connection.send(command)
         return connection
 
-    def _receipt(self, command: Command, connection: BlockingConnection) -> Receipt | None:
+    def _receive(self, command: Command, connection: BlockingConnection) -> Receipt | None:
         """Wait for a receipt; without one, send the command again, as it has the same id."""
         end = time.monotonic() + PATIENCE_SECONDS
         receipt = None
@@ -283,7 +301,7 @@ class Drill:
                 connection.reconnect()
                 connection.send(command)
         connection.close()
-        self._verdict.answered(receipt.outcome if receipt else "unanswered")
+        self._report.add_receipt(receipt.outcome if receipt else "unanswered")
         return receipt
 
     def _wait(self, holds: Callable[[], Any], seconds: float) -> float | None:
@@ -302,7 +320,7 @@ class Drill:
         return None
 
 
-def listeners(house: House, switch: str) -> tuple[str, ...]:
+def triggered_devices(house: House, switch: str) -> tuple[str, ...]:
     """Name what goes on when a switch goes on: the devices whose rules say so, whatever the hour."""
     device = house.devices.get(switch)
     if device is None or "on" not in {word.__name__.lower() for word in device.kind.commands}:

@@ -6,85 +6,84 @@ from pathlib import Path
 import click
 import msgspec
 
-from daemons.cli.context import (
-    Site,
-    as_json,
-)
+from daemons.cli.context import Context, json_option
 from daemons.values import suggest
 
 
 @click.command()
-@click.option("--remove", is_flag=True, help="Have none any more: then the page is served on loopback only.")
+@click.option("--remove", is_flag=True, help="Remove the token; the page is then served on loopback only.")
 @click.pass_obj
-def token(site: Site, remove: bool) -> None:
-    """Make the token that the mirror's page asks for; the one before it is worth nothing any more."""
+def token(context: Context, remove: bool) -> None:
+    """Make the token that the mirror's page asks for; the previous token no longer works."""
     from daemons.processes.mirror.page import auth
 
-    site.enter()
+    context.enter_run_directory()
     if remove:
         auth.TOKEN_PATH.unlink(missing_ok=True)
-        click.echo("There is no token any more.")
+        click.echo("The token was removed.")
         return
     click.echo(auth.make_token())
-    click.secho("The page asks for it once in each browser; it is told here only now.", err=True)
+    click.secho("The page asks for it once in each browser. It is printed only now.", err=True)
 
 
 @click.group()
 def keys() -> None:
-    """Say which programs may come in over the network, and what each may hear, say and command."""
+    """Manage the keys of programs: what each may receive, report and command."""
 
 
 @keys.command("make")
 @click.argument("name")
-@click.option("--hear", multiple=True, metavar="TOPIC", help='What it hears: "*" for all, or "toaster/".')
-@click.option("--say", multiple=True, metavar="DEVICE/", help="For which devices it speaks.")
-@click.option("--command", multiple=True, metavar="DEVICE/", help="Which devices it commands.")
-@click.option("--to", type=click.Path(path_type=Path), help="Where its file is written.  [default: NAME.key]")
+@click.option(
+    "--hear", multiple=True, metavar="TOPIC", help='Topics that it receives: "*" for all, or "toaster/".'
+)
+@click.option("--say", multiple=True, metavar="DEVICE/", help="Devices whose state it publishes.")
+@click.option("--command", multiple=True, metavar="DEVICE/", help="Devices that it may command.")
+@click.option("--to", type=click.Path(path_type=Path), help="The file for the key.  [default: NAME.key]")
 @click.pass_obj
 def keys_make(
-    site: Site,
+    context: Context,
     name: str,
     hear: tuple[str, ...],
     say: tuple[str, ...],
     command: tuple[str, ...],
     to: Path | None,
 ) -> None:
-    """Make a key for a program, in a file to give it; one of that name before is worth nothing."""
+    """Make a key for a program and write it into a file; an earlier key of this name no longer works."""
     from daemons.bus import keys as keyring
     from daemons.bus.endpoints import tcp_endpoint
 
     to = (to or Path(f"{name}.key")).absolute()
-    house = site.house()
-    site.enter()
+    house = context.load_house()
+    context.enter_run_directory()
     endpoint = tcp_endpoint(*house.gateway) if house.gateway else None
     try:
         key = keyring.make_key(name, endpoint, to, hear=hear, say=say, command=command)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    click.echo(f"{to} lets in who has it, as {name}, which {key}; keep it secret.")
+    click.echo(f"{to} is the key of {name}, which {key}; keep it secret.")
     roster = house.roster
     foreign = [name for name, peer in roster.peers.items() if peer.every_seconds is not None]
-    for option, reaches, known in (
+    for option, prefixes, known in (
         ("hear", key.hear, [*roster.peers, *roster.services]),
         ("say", key.say, foreign),
         ("command", key.command, list(roster.peers)),
     ):
-        for reach in reaches:
-            if reach != "*" and (word := reach.partition("/")[0]) not in known:
-                what = 'no device with driver = "foreign"' if option == "say" else "nobody in this house"
-                click.secho(f"--{option} {reach}: {word} is {what}; {suggest(word, known)}", fg="yellow")
+        for prefix in prefixes:
+            if prefix != "*" and (word := prefix.partition("/")[0]) not in known:
+                what = 'no device with driver = "foreign"' if option == "say" else "no process of this house"
+                click.secho(f"--{option} {prefix}: {word} is {what}; {suggest(word, known)}", fg="yellow")
     if endpoint is None:
-        click.secho("[exchange] has no address, so nobody is let in over the network yet.", fg="yellow")
+        click.secho("[exchange] has no address, so no program can connect over the network yet.", fg="yellow")
 
 
 @keys.command("list")
-@as_json
+@json_option
 @click.pass_obj
-def keys_list(site: Site, as_json: bool) -> None:
-    """Show who may come in, and what each may do."""
+def keys_list(context: Context, as_json: bool) -> None:
+    """List the keys, and what each program may do."""
     from daemons.bus import keys as keyring
 
-    site.enter()
+    context.enter_run_directory()
     found = keyring.read_keys(lambda name, why: click.secho(f"{name}: {why}", fg="yellow", err=True))
     if as_json:
         click.echo(
@@ -94,28 +93,28 @@ def keys_list(site: Site, as_json: bool) -> None:
     for name, key in found.items():
         click.echo(f"{click.style(name, bold=True)}  {key}")
     if not found:
-        click.echo("Nobody may come in over the network; `house keys make NAME` lets a program in.")
+        click.echo("No program may connect over the network; `house keys make NAME` makes a key for one.")
 
 
 @keys.command("revoke")
 @click.argument("name")
 @click.pass_obj
-def keys_revoke(site: Site, name: str) -> None:
-    """Let a program in no more; one that is in is out within a second or two."""
+def keys_revoke(context: Context, name: str) -> None:
+    """Revoke the key of a program; a connected program is disconnected within two seconds."""
     from daemons.bus import keys as keyring
 
-    site.enter()
+    context.enter_run_directory()
     known = keyring.read_keys(lambda *_: None)
     if not keyring.revoke_key(name):
         raise click.UsageError(f"there is no key {name!r}; {suggest(name, known)}")
-    click.echo(f"{name} is let in no more.")
+    click.echo(f"The key of {name} is revoked.")
 
 
 @keys.command("own")
 @click.pass_obj
-def keys_own(site: Site) -> None:
-    """Print the public half of this host's own key, for [hosts.NAME] in the configuration of all hosts."""
+def keys_own(context: Context) -> None:
+    """Print this host's public key, for [hosts.NAME] in the configuration of all hosts."""
     from daemons.bus import keys as keyring
 
-    site.enter()
+    context.enter_run_directory()
     click.echo(keyring.own_key_pair().public_key)

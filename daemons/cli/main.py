@@ -1,4 +1,4 @@
-"""The `house` command: what a person does with a house. A verb is a few lines, and imports what it uses."""
+"""The `house` command. Each verb is a short function that imports only what it uses."""
 
 from pathlib import Path
 
@@ -6,10 +6,12 @@ import click
 
 from daemons import __version__
 from daemons.cli import hardware, keys, lifecycle, watch
-from daemons.cli.context import Site, Verbs
+from daemons.cli.context import Context, VerbGroup
 
 
-@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=VerbGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.option(
     "--config",
     type=click.Path(path_type=Path),
@@ -17,7 +19,7 @@ from daemons.cli.context import Site, Verbs
     default=Path("config/house.toml"),
     show_default=True,
     show_envvar=True,
-    help="What the house is made of.",
+    help="The configuration file.",
 )
 @click.option(
     "--run",
@@ -26,19 +28,19 @@ from daemons.cli.context import Site, Verbs
     default=Path("run"),
     show_default=True,
     show_envvar=True,
-    help="Where it lives; another one is another house.",
+    help="The run directory; each house has its own.",
 )
 @click.option(
     "--host",
     envvar="HOUSE_HOST",
     show_envvar=True,
-    help="Which host of the house this is; said once, at the first `up`.",
+    help="Which host of the house this is; needed once, at the first `up`.",
 )
 @click.version_option(__version__, prog_name="house")
 @click.pass_context
 def main(ctx: click.Context, config: Path, run: Path, host: str | None) -> None:
     """Run a home in which every appliance is its own process."""
-    ctx.obj = Site(config, run, host)
+    ctx.obj = Context(config, run, host)
 
 
 for verb in (
@@ -64,7 +66,7 @@ for verb in (
     hardware.try_,
     hardware.kinds,
     hardware.drivers,
-):  # in the order of a day, which `house --help` keeps
+):  # `house --help` lists the verbs in this order: that of a day
     main.add_command(verb)
 
 

@@ -1,4 +1,4 @@
-"""The logs of processes on other hosts, read through this host's exchange."""
+"""The logs of processes on other hosts, read through the exchange of this host."""
 
 from collections.abc import Iterable, Iterator
 from types import TracebackType
@@ -13,10 +13,12 @@ from daemons.errors import NoAnswer
 from daemons.supervision.logs import Line
 
 ANSWER_SECONDS = 3.0
+MAX_LINES = 500
+"""The most lines of one log that are requested at once."""
 
 
-class Distance:
-    """Reads several logs; what cannot be read is told once, in the place of its lines."""
+class RemoteLogs:
+    """Reads several logs; a log that cannot be read yields one line with the reason."""
 
     def __init__(self, names: Iterable[str]) -> None:
         self._cursors: dict[str, str | None] = dict.fromkeys(names)
@@ -24,22 +26,22 @@ class Distance:
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
 
     def last_lines(self, number: int) -> dict[str, list[str]]:
-        """Give the last lines of each."""
+        """Return the last lines of each log, at most `number`."""
         return {name: self._read(name, number) for name in self._cursors}
 
     def lines(self) -> Iterator[Line]:
-        """Yield what has come since."""
+        """Yield the lines that were written since the last read."""
         for name in self._cursors:
-            yield from (Line(name, text) for text in self._read(name, 500))
+            yield from (Line(name, text) for text in self._read(name, MAX_LINES))
 
     def _read(self, name: str, number: int) -> list[str]:
         args: dict[str, Any] = {"device": name, "lines": number, "cursor": self._cursors[name]}
         try:
             receipt = send_command(self._context, EXCHANGE, new_command("logs", ANSWER_SECONDS, args))
         except NoAnswer as error:
-            why: str | None = str(error)
+            reason: str | None = str(error)
         else:
-            why = receipt.reason
+            reason = receipt.reason
             if receipt.result is not None:
                 self._failed.discard(name)
                 self._cursors[name] = receipt.result["cursor"]
@@ -47,14 +49,14 @@ class Distance:
         if name in self._failed:
             return []
         self._failed.add(name)
-        return [f"its log cannot be read: {why}"]
+        return [f"its log cannot be read: {reason}"]
 
     def __enter__(self) -> Self:
-        """Begin."""
+        """Return itself."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Let go of the socket."""
+        """Close the sockets."""
         self._context.destroy(linger=0)

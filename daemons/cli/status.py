@@ -31,7 +31,7 @@ Context = zmq.Context[zmq.Socket[bytes]]
 
 
 def house_status(roster: Roster, run: Path, context: Context, supervisor: Supervisor) -> dict[str, Any]:
-    """Give the whole status as one JSON document, the one that docs/json.md describes."""
+    """Return the whole status as one JSON document, which docs/json.md describes."""
     try:
         processes = supervisor.processes()
     except NotUp:
@@ -60,7 +60,7 @@ def house_status(roster: Roster, run: Path, context: Context, supervisor: Superv
 
 
 def address(roster: Roster, known: dict[str, ProcessStatus]) -> str | None:
-    """Give where the first mirror's page is served, if one is."""
+    """Return the URL of the first mirror's page, or None."""
     for name in mirrors(roster):
         if url := (known[name].state or {}).get("url"):
             return str(url)
@@ -70,7 +70,7 @@ def address(roster: Roster, known: dict[str, ProcessStatus]) -> str | None:
 def standing(
     name: str, info: dict[str, Any] | None, known: ProcessStatus, run: Path, elsewhere: bool = False
 ) -> dict[str, Any]:
-    """Say how one process stands, and where it is heard and asked; elsewhere: by what is heard."""
+    """Return the status of one process and its endpoints; of one on another host, by its messages."""
     by_hand = info is not None and not info["pid"] and stopped_path(name).exists()
     found = known.presence if elsewhere else "stopped" if by_hand else presence(info, known)
     same = ("state", "cause", "since", "age_seconds", "reason", "last_lines", "retry_at")
@@ -93,14 +93,14 @@ def fresh_table(names: list[str]) -> PresenceTable:
 
 
 def nothing_known(roster: Roster) -> dict[str, ProcessStatus]:
-    """Give what is known of a house before anything is heard of it."""
+    """Return the status of each process before any message has arrived."""
     names = [*roster.peers, *roster.services]
     table = fresh_table(names)
     return {name: table.status(name, uptime()) for name in names}
 
 
 def knowledge(roster: Roster, context: Context) -> tuple[dict[str, ProcessStatus], str | None]:
-    """Give what is known of each process, and the mirror's sentence: by the mirror, or by listening."""
+    """Return the status of each process and the mirror's sentence, from the mirror or by listening."""
     found = mirrors(roster)
     for name in found:
         try:
@@ -119,7 +119,7 @@ def knowledge(roster: Roster, context: Context) -> tuple[dict[str, ProcessStatus
 
 
 def listen(names: list[str], context: Context) -> dict[str, ProcessStatus]:
-    """Hear every process for a moment: each sends its state to whoever newly listens."""
+    """Subscribe to every process for a moment: each one sends its state to a new subscriber."""
     table = fresh_table(names)
     subscriber = Subscriber(context, names, logging.getLogger("house"))
     for messages in subscriber.receive_until(time.monotonic() + LISTEN_SECONDS):
@@ -130,7 +130,7 @@ def listen(names: list[str], context: Context) -> dict[str, ProcessStatus]:
 
 
 def process(info: dict[str, Any] | None, known: ProcessStatus) -> dict[str, Any]:
-    """Give the state of a device's process, in supervisord's words."""
+    """Return the state of a process in the words of supervisord."""
     if info is None:
         return {"state": "STOPPED", "pid": None, "restarts": 0, "uptime_seconds": 0}
     return {
@@ -142,7 +142,7 @@ def process(info: dict[str, Any] | None, known: ProcessStatus) -> dict[str, Any]
 
 
 def distant(known: ProcessStatus) -> dict[str, Any]:
-    """Give the state of a process that is not on this host, as far as it is heard."""
+    """Return the state of a process on another host, by its messages."""
     lives = known.presence in ("live", "stale")
     started = known.started_at if lives and known.pid else None
     return {
@@ -154,7 +154,7 @@ def distant(known: ProcessStatus) -> dict[str, Any]:
 
 
 def presence(info: dict[str, Any] | None, known: ProcessStatus) -> str:
-    """Say how far what is known of a device can be trusted, in one word."""
+    """Return the presence of a process, from supervisord and its messages."""
     if info is None:
         return "offline"
     if known.presence in ("failed", "stopped"):
@@ -169,6 +169,6 @@ def presence(info: dict[str, Any] | None, known: ProcessStatus) -> str:
 
 
 def absolute(endpoint: str, run: Path) -> str:
-    """Give an endpoint for use from anywhere; one that is too long works from the run directory only."""
+    """Return an absolute endpoint; one that is too long stays relative to the run directory."""
     path = os.path.join(run, endpoint.removeprefix("ipc://"))  # noqa: PTH118
     return f"ipc://{path}" if len(os.fsencode(path)) <= LONGEST_IPC_PATH else endpoint

@@ -21,12 +21,12 @@ from daemons.storage.lock import NameLock
 
 PATIENCE_SECONDS = 10.0
 """How long the hardware may take for each step."""
-DEAD_MAN_SECONDS = 10.0
+OFF_TIMER_SECONDS = 10.0
 METER_SECONDS = 3.0
 """How long a meter may take to tell."""
-LISTEN_SECONDS = 15.0
+REPORT_SECONDS = 15.0
 """How long it is waited for a press, or for a measurement."""
-LOOK_SECONDS = 0.5
+POLL_SECONDS = 0.5
 Fields = tuple[tuple[str, str], ...]
 """Fields of a Reading, each with its unit for people."""
 DRIVEN: Fields = (
@@ -44,16 +44,16 @@ SENSED: Fields = (
 """The same of what only tells."""
 
 
-class Step(Struct, frozen=True):
+class TestStep(Struct, frozen=True):
     """One step of a trial, and what came of it."""
 
     what: str
     worked: bool
     milliseconds: float = 0.0
-    told: str = ""
+    detail: str = ""
 
 
-class Trial:
+class HardwareTest:
     """One trial; a context manager, which holds the device's name meanwhile."""
 
     def __init__(self, device: Device) -> None:
@@ -68,11 +68,11 @@ class Trial:
         self._presses: list[str] = []
         self._is_switched = False
         """Whether it was switched on here, and not seen off since."""
-        self._left = "nothing was switched"
+        self._left_state = "nothing was switched"
 
     @property
-    def danger(self) -> str | None:
-        """Say what a trial does that somebody should be there for."""
+    def risk(self) -> str | None:
+        """Return the risk of a test during which a person must be present; None if there is none."""
         if "move" in self._machine.needs:
             return "it moves"
         return "it heats" if self._machine.heats else None
@@ -87,7 +87,7 @@ class Trial:
                 f"{self._name}: {why}, and no two may switch it; `house stop {self._name}` first, "
                 f"and `house start {self._name}` after"
             ) from error
-        self._driver.plug_in(self._machine.power_profile(), self._now())
+        self._driver.open(self._machine.power_profile(), self._now())
         if self._driver.socket is not None:
             self._poller.register(self._driver.socket, zmq.POLLIN)
         return self
@@ -104,47 +104,47 @@ class Trial:
 
     @property
     def waits_for_press(self) -> bool:
-        """Whether somebody has to press it."""
+        """Whether a person has to press it."""
         return "press" in self._machine.needs
 
     @property
     def how_to_press(self) -> str:
-        """Say how, where that is not with a finger."""
+        """Return how to press the button, if not by hand."""
         if self._driver.real:
             return ""
         return f" (simulated: add a line to {Path('hardware', self._name, 'presses.jsonl').absolute()})"
 
     def outcome(self, worked: bool) -> str:
-        """Say in a sentence how it went, and how the hardware was left."""
+        """Return the result in a sentence, and the final state of the hardware."""
         if self._is_switched:
-            return f"it was not seen to go off; see to it (its own timer may, after {DEAD_MAN_SECONDS:g} s)."
+            return f"it was not seen to go off; see to it (its own timer may, after {OFF_TIMER_SECONDS:g} s)."
         if not self._machine.drives:
             return "all worked." if worked else "not all worked."
-        return f"{'all worked' if worked else 'not all worked'}; {self._left}."
+        return f"{'all worked' if worked else 'not all worked'}; {self._left_state}."
 
-    def steps(self) -> Iterator[Step]:
+    def steps(self) -> Iterator[TestStep]:
         """Try one thing after the other, until one does not work."""
-        first, step = self._see("answers", lambda r: r.reachable and self._is_known(r), PATIENCE_SECONDS)
+        first, step = self._wait_for("answers", lambda r: r.reachable and self._is_known(r), PATIENCE_SECONDS)
         yield step
         if not step.worked:
             return
         if not self._machine.drives:
-            yield self._listen()
+            yield self._wait_for_report()
             return
         yield from self._switch_on_and_off(first)
 
-    def _switch_on_and_off(self, first: Reading) -> Iterator[Step]:
+    def _switch_on_and_off(self, first: Reading) -> Iterator[TestStep]:
         direction = None
         if "move" in self._machine.needs:
             direction = "close" if (first.position_percent or 0) > 50 else "open"  # noqa: PLR2004
-        on = Setting(on=True, direction=direction, off_after_seconds=DEAD_MAN_SECONDS)  # type: ignore[arg-type]
+        on = Setting(on=True, direction=direction, off_after_seconds=OFF_TIMER_SECONDS)  # type: ignore[arg-type]
         step = self._switch(on)
         yield step
         if not step.worked:
             return
         if direction is None:
-            _, step = self._see("has a meter", lambda r: r.power_watts is not None, METER_SECONDS)
-            yield step if step.worked else Step("has no meter, or it says nothing", worked=True)
+            _, step = self._wait_for("has a meter", lambda r: r.power_watts is not None, METER_SECONDS)
+            yield step if step.worked else TestStep("has no meter, or it says nothing", worked=True)
         step = self._switch(Setting(on=False))
         yield step
         if step.worked and first.on and direction is None:
@@ -157,36 +157,42 @@ class Trial:
             )
             step = self._switch(again, "is on again, as it was found")
             if step.worked:
-                self._is_switched, self._left = False, "it was left on, as it was found"
+                self._is_switched, self._left_state = False, "it was left on, as it was found"
             yield step
 
-    def _switch(self, setting: Setting, what: str | None = None) -> Step:
+    def _switch(self, setting: Setting, what: str | None = None) -> TestStep:
         """Switch it, and wait until it has said so itself."""
         self._is_switched = self._is_switched or setting.on
         self._driver.set(setting, "trial", self._now())
         met = lambda r: bool(r.reachable) and setting.is_met_by(r)  # noqa: E731
-        _, step = self._see(what or f"goes {'on' if setting.on else 'off'}", met, PATIENCE_SECONDS)
+        _, step = self._wait_for(what or f"goes {'on' if setting.on else 'off'}", met, PATIENCE_SECONDS)
         if step.worked and not setting.on:
             self._is_switched = False
-            self._left = "it was left off"
+            self._left_state = "it was left off"
             if "move" in self._machine.needs:
-                self._left = "it was stopped, and stands where it came to"
+                self._left_state = "it was stopped, and stands where it came to"
         return step
 
-    def _listen(self) -> Step:
+    def _wait_for_report(self) -> TestStep:
         """Wait for what only tells to tell something."""
         if "press" in self._machine.needs:
-            _, step = self._see("is pressed", lambda _: self._presses, LISTEN_SECONDS)
-            return Step(step.what, step.worked, step.milliseconds, ", ".join(self._presses) or step.told)
-        _, step = self._see("tells", lambda r: measured(r, SENSED) or r.on is not None, LISTEN_SECONDS)
+            _, step = self._wait_for("is pressed", lambda _: self._presses, REPORT_SECONDS)
+            return TestStep(
+                step.what, step.worked, step.milliseconds, ", ".join(self._presses) or step.detail
+            )
+        _, step = self._wait_for(
+            "tells", lambda r: format_measurements(r, SENSED) or r.on is not None, REPORT_SECONDS
+        )
         if step.worked:
             return step
-        return Step(step.what, worked=False, told=f"{step.told}; what sleeps on a battery may take longer")
+        return TestStep(
+            step.what, worked=False, detail=f"{step.detail}; what sleeps on a battery may take longer"
+        )
 
     def _is_known(self, reading: Reading) -> bool:
         return reading.on is not None or not self._machine.drives
 
-    def _see(self, what: str, met: Callable[[Reading], Any], seconds: float) -> tuple[Reading, Step]:
+    def _wait_for(self, what: str, met: Callable[[Reading], Any], seconds: float) -> tuple[Reading, TestStep]:
         """Read until a reading is as wanted, or for so long."""
         began = time.monotonic()
         while True:
@@ -194,33 +200,33 @@ class Trial:
             self._presses += [press.what for press in reading.presses]
             spent = time.monotonic() - began
             if met(reading):
-                return reading, Step(
-                    what, worked=True, milliseconds=spent * 1000, told=self._describe(reading)
+                return reading, TestStep(
+                    what, worked=True, milliseconds=spent * 1000, detail=self._describe(reading)
                 )
             if spent >= seconds:
                 why = (
                     reading.fault
                     or f"not within {seconds:g} s; it said: {self._describe(reading) or 'nothing'}"
                 )
-                return reading, Step(what, worked=False, milliseconds=spent * 1000, told=why)
+                return reading, TestStep(what, worked=False, milliseconds=spent * 1000, detail=why)
             due = self._driver.due(self._now())
-            pause = min(LOOK_SECONDS, seconds - spent)
+            pause = min(POLL_SECONDS, seconds - spent)
             if due is not None:
                 pause = min(pause, max(0.0, due - self._now()))
             self._poller.poll(int(pause * 1000) + 1)
 
     def _describe(self, reading: Reading) -> str:
-        """Say in a line what a reading tells."""
+        """Return a reading in one line."""
         fields, words = SENSED, ("detects nothing", "detects")
         if self._machine.drives:
             fields, words = DRIVEN, ("off", "on")
         elif self.waits_for_press:
             fields, words = BATTERY, ("", "")
         on = "" if reading.on is None else words[reading.on]
-        return ", ".join(filter(None, [on, *measured(reading, fields), reading.fault]))
+        return ", ".join(filter(None, [on, *format_measurements(reading, fields), reading.fault]))
 
 
-def measured(reading: Reading, fields: Fields) -> list[str]:
-    """Give what a reading measures, each with its unit."""
-    told = [(getattr(reading, name), unit) for name, unit in fields]
-    return [f"{value:g}{unit}" for value, unit in told if value is not None]
+def format_measurements(reading: Reading, fields: Fields) -> list[str]:
+    """Return the measurements of a reading, each with its unit."""
+    detail = [(getattr(reading, name), unit) for name, unit in fields]
+    return [f"{value:g}{unit}" for value, unit in detail if value is not None]

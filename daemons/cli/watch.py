@@ -11,57 +11,57 @@ import click
 import msgspec
 
 from daemons import errors
+from daemons.cli.arguments import parse_argument
 from daemons.cli.context import (
     EXIT_NO_ANSWER,
     EXIT_REJECTED,
-    Site,
-    argument,
-    as_json,
-    asking,
-    clock,
-    grave,
-    painter,
-    untouched,
-    without_name,
-    zone,
+    Context,
+    colour_by_level,
+    format_clock_time,
+    house_timezone,
+    json_option,
+    name_styler,
+    quiet_exit,
+    status_source,
+    strip_name,
 )
-from daemons.values import suggest, printable
+from daemons.values import printable, suggest
 
 
 @click.command()
-@as_json
+@json_option
 @click.pass_obj
-def status(site: Site, as_json: bool) -> None:
+def status(context: Context, as_json: bool) -> None:
     """Show every device once."""
-    with asking(site) as (roster, ask):
+    with status_source(context) as (roster, get_status):
         if as_json:
-            click.echo(json.dumps(ask(), indent=2))
+            click.echo(json.dumps(get_status(), indent=2))
             return
         from rich.console import Console
 
         from daemons.cli.terminal import screen
 
-        screen.show(ask(), zone(roster), Console())
+        screen.print_status(get_status(), house_timezone(roster), Console())
 
 
 @click.command()
 @click.pass_obj
-def mirror(site: Site) -> None:
-    """Show the house live, until q or Ctrl-C; its keys press, start, stop and restart."""
+def mirror(context: Context) -> None:
+    """Show the house live, until q or Ctrl-C; keys send commands and restart processes."""
     from rich.console import Console
 
     from daemons.cli.terminal import screen
 
     console = Console()
-    with untouched():
+    with quiet_exit():
         while console.is_dumb_terminal or not sys.stdout.isatty():
-            with asking(site) as (_, ask):
-                click.echo(screen.plain(ask()) + "\n")
+            with status_source(context) as (_, get_status):
+                click.echo(screen.plain_status(get_status()) + "\n")
             time.sleep(1)
         from daemons.cli.terminal.viewer import Viewer
 
-        site.enter()
-        Viewer(console, lambda: asking(site)).run()
+        context.enter_run_directory()
+        Viewer(console, lambda: status_source(context)).run()
 
 
 @click.command()
@@ -73,14 +73,14 @@ def mirror(site: Site) -> None:
     type=click.FloatRange(0.01, 300),
     default=2.0,
     show_default=True,
-    help="Seconds until nobody wants it any more.",
+    help="Seconds until the command expires.",
 )
-@as_json
+@json_option
 @click.pass_obj
 @click.pass_context
 def send(
     ctx: click.Context,
-    site: Site,
+    context: Context,
     name: str,
     command: str,
     args: tuple[str, ...],
@@ -88,6 +88,8 @@ def send(
     as_json: bool,
 ) -> None:
     """Send a command to a device and print the receipt.
+
+    A VALUE in TOML keeps its type: true, 5, "text", [1, 2]. Any other VALUE is text.
 
     Exit status: 0 applied, 3 rejected or expired, 4 no answer.
     """
@@ -97,22 +99,23 @@ def send(
     from daemons.bus.requests.blocking import send_command
     from daemons.bus.requests.protocol import new_command
 
-    site.names(site.running(), (name,))
-    wish = new_command(command, timeout, dict(argument(text) for text in args))
+    context.select_names(context.enter_and_read_roster(), (name,))
+    request = new_command(command, timeout, dict(parse_argument(text) for text in args))
     try:
-        message.decode_command(message.encode(wish))
+        message.decode_command(message.encode(request))
     except errors.MessageError as error:
         raise click.UsageError(f"that is no command: {error}") from error
-    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    zmq_context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     try:
-        receipt = send_command(context, name, wish)
+        receipt = send_command(zmq_context, name, request)
     except errors.NoAnswer as error:
         if not as_json:
             raise
-        click.echo(json.dumps({"id": wish.id, "device": name, "outcome": "unanswered", "reason": str(error)}))
+        unanswered = {"id": request.id, "device": name, "outcome": "unanswered", "reason": str(error)}
+        click.echo(json.dumps(unanswered))
         ctx.exit(EXIT_NO_ANSWER)
     finally:
-        context.destroy()
+        zmq_context.destroy()
     if as_json:
         click.echo(msgspec.json.encode(receipt))
     elif receipt.outcome == "applied":
@@ -125,69 +128,73 @@ def send(
 
 @click.command()
 @click.argument("names", nargs=-1)
-@as_json
+@json_option
 @click.pass_obj
-def watch(site: Site, names: tuple[str, ...], as_json: bool) -> None:
-    """Show what the devices say to each other, live, a line a message, until Ctrl-C."""
+def watch(context: Context, names: tuple[str, ...], as_json: bool) -> None:
+    """Show the messages of the devices live, one a line, until Ctrl-C."""
     import zmq
 
     from daemons.bus.message import STEWARD, Report, State, encode, topic
     from daemons.bus.sockets import Subscriber
 
-    roster = site.running()
-    wanted = site.names(roster, names, *roster.services)
-    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-    subscriber = Subscriber(context, wanted, logging.getLogger("house"))
-    paint = painter(wanted)
-    with untouched():
+    roster = context.enter_and_read_roster()
+    selected = context.select_names(roster, names, *roster.services)
+    zmq_context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    subscriber = Subscriber(zmq_context, selected, logging.getLogger("house"))
+    style_name = name_styler(selected)
+    with quiet_exit():
         for messages in subscriber.receive_until(float("inf")):
-            for heard in messages:
+            for message in messages:
                 if as_json:
-                    click.echo(encode({"topic": topic(heard).decode(), **msgspec.to_builtins(heard)}))
-                elif isinstance(heard, State):
+                    click.echo(encode({"topic": topic(message).decode(), **msgspec.to_builtins(message)}))
+                    continue
+                moment = format_clock_time(message.at)
+                if isinstance(message, State):
                     fields = " ".join(
-                        f"{key}={value}" for key, value in heard.state.items() if value is not None
+                        f"{key}={value}" for key, value in message.state.items() if value is not None
                     )
-                    cause = f" [{heard.cause}]" if heard.cause else ""
-                    click.echo(f"{clock(heard.at)} {paint(heard.device)} {printable(fields)}{cause}")
-                elif isinstance(heard, Report):
-                    why = f", after: {printable(heard.reason)}" if heard.reason else ""
+                    cause = f" [{message.cause}]" if message.cause else ""
+                    click.echo(f"{moment} {style_name(message.device)} {printable(fields)}{cause}")
+                elif isinstance(message, Report):
+                    reason = f", after: {printable(message.reason)}" if message.reason else ""
                     click.echo(
-                        f"{clock(heard.at)} {paint(STEWARD)} process {heard.device}: {heard.life}{why}"
+                        f"{moment} {style_name(STEWARD)} process {message.device}: {message.life}{reason}"
                     )
 
 
 @click.command()
 @click.argument("names", nargs=-1)
-@click.option("-n", "--lines", default=20, show_default=True, help="How many past lines to begin with.")
+@click.option("-n", "--lines", default=20, show_default=True, help="How many past lines to show first.")
 @click.option(
-    "--follow/--no-follow", "-f", default=True, help="Go on until Ctrl-C, or end.  [default: follow]"
+    "--follow/--no-follow", "-f", default=True, help="Continue until Ctrl-C, or end.  [default: follow]"
 )
 @click.pass_obj
-def logs(site: Site, names: tuple[str, ...], lines: int, follow: bool) -> None:
-    """Show the devices' logs as one, across their restarts; supervisord's own only when it is named."""
-    from daemons.cli.remote_logs import Distance
+def logs(context: Context, names: tuple[str, ...], lines: int, follow: bool) -> None:
+    """Show the logs of the devices as one, over restarts; supervisord's own only if it is named."""
+    from daemons.cli.remote_logs import RemoteLogs
     from daemons.supervision import install
     from daemons.supervision import logs as log_files
 
-    site.enter()
-    here = sorted(file.stem for file in Path("log").glob("*.log"))
+    context.enter_run_directory()
+    local = sorted(file.stem for file in Path("log").glob("*.log"))
     roster = install.installed_roster() if install.INSTALLED.exists() else None
-    distant = [n for n, peer in roster.peers.items() if roster.is_distant(n)] if roster else []
-    known = sorted({*here, *distant})
+    remote = [name for name in roster.peers if roster.is_distant(name)] if roster else []
+    known = sorted({*local, *remote})
     for name in names:
         if name not in known:
             raise click.UsageError(f"there is no log of {name!r}; {suggest(name, known)}")
-    wanted = list(names) or [name for name in known if name != "supervisord"]
-    paint = painter(wanted)
-    near = [name for name in wanted if name not in distant]
-    with untouched(), Distance([name for name in wanted if name in distant]) as far:
+    selected = list(names) or [name for name in known if name != "supervisord"]
+    style_name = name_styler(selected)
+    selected_local = [name for name in selected if name not in remote]
+    with quiet_exit(), RemoteLogs([name for name in selected if name in remote]) as remote_logs:
         past = log_files.merge_lines(
-            {name: log_files.last_lines(name, lines) for name in near} | far.last_lines(lines), lines
+            {name: log_files.last_lines(name, lines) for name in selected_local}
+            | remote_logs.last_lines(lines),
+            lines,
         )
-        coming = log_files.follow(near, far.lines) if follow else iter(())
-        for line in itertools.chain(past, coming):
-            click.echo(f"{paint(line.name)} {grave(without_name(line))}")
+        following = log_files.follow(selected_local, remote_logs.lines) if follow else iter(())
+        for line in itertools.chain(past, following):
+            click.echo(f"{style_name(line.name)} {colour_by_level(strip_name(line))}")
 
 
 @click.command()
@@ -199,37 +206,38 @@ def logs(site: Site, names: tuple[str, ...], lines: int, follow: bool) -> None:
     metavar="WHEN",
     help='How long ago ("90s", "2h", "7d"), or a date and time in the house\'s timezone.',
 )
-@click.option("--csv", "as_csv", is_flag=True, help="A table (RFC 4180), a line a stretch or a point.")
-@as_json
+@click.option("--csv", "as_csv", is_flag=True, help="Print a table (RFC 4180): one row a phase or a value.")
+@json_option
 @click.pass_obj
-def history(site: Site, names: tuple[str, ...], since: str, as_csv: bool, as_json: bool) -> None:
+def history(context: Context, names: tuple[str, ...], since: str, as_csv: bool, as_json: bool) -> None:
     """Show what the devices did, since when, and why."""
     from daemons.bus.message import RECORDER
-    from daemons.storage import history as history_
+    from daemons.storage import history as history_file
 
-    roster = site.running()
-    wanted = site.names(roster, names, *(roster.services if names else ()))
+    roster = context.enter_and_read_roster()
+    selected = context.select_names(roster, names, *(roster.services if names else ()))
     now = time.time()
+    timezone = house_timezone(roster)
     try:
-        begin = history_.parse_time(since, zone(roster), now)
+        begin = history_file.parse_time(since, timezone, now)
     except ValueError as error:
         raise click.UsageError(f"--since: {error}") from error
-    if RECORDER not in roster.services and not history_.PATH.exists():
+    if RECORDER not in roster.services and not history_file.PATH.exists():
         raise errors.HistoryError(
             "this house keeps no history; in its configuration, [recorder] has enabled = false"
         )
-    found = history_.read(history_.PATH, wanted, begin, now, history_.MOST_POINTS)
+    found = history_file.read(history_file.PATH, selected, begin, now, history_file.MOST_POINTS)
     if as_json:
         click.echo(json.dumps(found, indent=2))
         return
     from rich.console import Console
 
-    from daemons.cli.terminal import plot
+    from daemons.cli.terminal import csv_table, plot
 
     if as_csv:
-        click.echo(plot.comma_separated(found, zone(roster)), nl=False)
+        click.echo(csv_table.format_history(found, timezone), nl=False)
         return
     titles = {name: name.capitalize() for name in roster.services}
     titles.update((name, peer.title) for name, peer in roster.peers.items())
-    with untouched():
-        plot.show(found, titles, zone(roster), Console())
+    with quiet_exit():
+        plot.print_history(found, titles, timezone, Console())

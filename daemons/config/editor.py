@@ -6,7 +6,6 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-import tomli
 import tomlkit
 
 from daemons.config.check import RESERVED
@@ -14,10 +13,8 @@ from daemons.config.house import load_house, parse
 from daemons.config.location import Lines, Location
 from daemons.errors import ConfigurationError, StorageError
 from daemons.storage.paths import replace_file
-from daemons.values import is_finite
 
 MAX_NAME_LENGTH = 40
-KEY = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\Z")
 
 
 def add(path: Path, tables: Mapping[str, str]) -> None:
@@ -57,26 +54,24 @@ def device_table(name: str, keys: Mapping[str, str], note: str = "") -> str:
     return "\n".join(lines) + "\n"
 
 
-def argument(text: str) -> tuple[str, str]:
-    """Parse KEY=VALUE, and return the value as TOML; raises ValueError for anything else.
-
-    A number, true, false, a quoted text, a list or a table in TOML keeps its type; all else is text.
-    """
-    key, equals, value = text.partition("=")
-    if not equals or not KEY.match(key):
-        raise ValueError(f"{text!r} is not KEY=VALUE")
-    try:
-        read = tomli.loads(f"value = {value}")
-    except ValueError:
-        return key, encode(value)
-    is_one = read.keys() == {"value"} and isinstance(read["value"], str | bool | int | float | list | dict)
-    return key, value if is_one and is_finite(read["value"]) else encode(value)
-
-
 def encode(value: Any) -> str:
-    """Return a value as TOML."""
-    written: str = tomlkit.item(value).as_string()
+    """Return a value of TOML in one line, as TOML writes it; a table becomes an inline table."""
+    written: str = _item(value).as_string()
     return written
+
+
+def _item(value: Any) -> Any:
+    if isinstance(value, dict):
+        table = tomlkit.inline_table()
+        for key, inner in value.items():
+            table.append(key, _item(inner))
+        return table
+    if isinstance(value, list | tuple):
+        array = tomlkit.array()
+        for inner in value:
+            array.append(_item(inner))
+        return array
+    return tomlkit.item(value)
 
 
 def name_for(title: str, kind: str, taken: Collection[str]) -> str:

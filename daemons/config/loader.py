@@ -57,13 +57,13 @@ def missing_library(module: str) -> str | None:
 def missing_module_text(error: ModuleNotFoundError) -> str:
     """Return which package is missing, and the command that installs it if an extra of ours has it."""
     module = error.name or ""
-    extra, package = _extra(module.partition(".")[0])
+    extra, package = extra_of(module.partition(".")[0])
     if extra is None:
         return f"needs the module {module!r}, which is not installed"
     return f"needs {package}, which is not installed; `make extra EXTRA={extra}` installs it"
 
 
-def _extra(module: str) -> tuple[str | None, str]:
+def extra_of(module: str) -> tuple[str | None, str]:
     """Return the extra that installs a module, and its package; one of the two has the module's name."""
     from importlib import metadata  # noqa: PLC0415  only an error needs it
 

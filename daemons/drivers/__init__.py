@@ -14,7 +14,7 @@ from msgspec import Struct
 from daemons.kinds import Ability, Load, Reading, Setting
 
 if TYPE_CHECKING:
-    from daemons.drivers.transports.worker import Line
+    from daemons.drivers.transports.worker import HardwareChannel
 
 O = TypeVar("O", bound=Struct)  # noqa: E741  O for Options
 
@@ -28,7 +28,7 @@ class Driver(ABC, Generic[O]):
     real: ClassVar[bool] = True
     """Whether something in the real world moves."""
     runs_here: ClassVar[bool] = True
-    """Whether a process of the house is the device; else a program of somebody's own is it."""
+    """Whether a process of the house runs the device; otherwise a program of your own does."""
     speed: float = 1.0
     """How many times faster than usual this hardware works; only a simulated one is not at 1."""
     socket: Any = None
@@ -39,7 +39,7 @@ class Driver(ABC, Generic[O]):
         self.device = device
         self.options = options
 
-    def plug_in(self, loads: tuple[Load, ...], now: float) -> None:
+    def open(self, power_profile: tuple[Load, ...], now: float) -> None:
         """Begin; `loads` is what the appliance draws, for hardware that only exists on paper."""
 
     @abstractmethod
@@ -48,13 +48,13 @@ class Driver(ABC, Generic[O]):
 
     @abstractmethod
     def read(self, now: float) -> Reading:
-        """Give the latest that the hardware said of itself."""
+        """Return the latest reading of the hardware."""
 
     def due(self, now: float) -> float | None:
-        """Say when `read` can have something new without being asked; nothing: the socket tells."""
+        """Return when `read` may return something new; None if the socket signals it."""
 
     def close(self) -> None:
-        """Let go of everything."""
+        """Release everything."""
 
     @classmethod
     async def discover(cls, seconds: float, known: Sequence[O]) -> list["Found"]:  # noqa: ARG003
@@ -84,28 +84,28 @@ class Found(Struct, frozen=True, kw_only=True):
 class Remote(Driver[O]):
     """A driver that waits for a network, in a thread with an event loop of its own (`worker`)."""
 
-    def plug_in(self, loads: tuple[Load, ...], now: float) -> None:
+    def open(self, power_profile: tuple[Load, ...], now: float) -> None:
         """Begin to reach for the hardware."""
         from daemons.drivers.transports.worker import Worker  # noqa: PLC0415  a simulated device never loads asyncio
 
-        self._worker = Worker(self.device, self.attend)
+        self._worker = Worker(self.device, self.run)
         self.socket = self._worker.socket
 
     def set(self, setting: Setting, cause: str | None, now: float) -> None:
         """Want it; it is carried out as soon as the hardware can be reached."""
-        self._worker.ask(setting)
+        self._worker.request(setting)
 
     def read(self, now: float) -> Reading:
-        """Give the latest that the hardware said of itself."""
-        return self._worker.take(now)
+        """Return the latest reading of the hardware."""
+        return self._worker.read(now)
 
     def close(self) -> None:
         """End the thread."""
         self._worker.close()
 
     @abstractmethod
-    async def attend(self, line: "Line") -> None:
-        """Hold one connection: tell `line` what the hardware is, carry out what it wants.
+    async def run(self, channel: "HardwareChannel") -> None:
+        """Hold one connection: tell `channel` what the hardware is, carry out what it wants.
 
         Raise Unreachable when there is no connection, or no more: it is called again, after a
         pause that grows. Whatever waits for the hardware has a time limit.

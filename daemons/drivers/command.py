@@ -22,14 +22,14 @@ from daemons.kinds import Ability, Direction, Setting
 from daemons.values import Seconds, printable
 
 if TYPE_CHECKING:
-    from daemons.drivers.transports.worker import Line
+    from daemons.drivers.transports.worker import HardwareChannel
 
 Program = Annotated[tuple[Annotated[str, Meta(min_length=1)], ...], Meta(min_length=1)]
 """The program and its arguments."""
 Percent = Annotated[int, Meta(ge=0, le=100)]
-MOST_BYTES = 64 * 1024
+MAX_OUTPUT_BYTES = 64 * 1024
 """How much a program may print."""
-LONGEST_WORD = 200
+MAX_TEXT_LENGTH = 200
 """How many characters of a complaint are told."""
 
 
@@ -37,15 +37,17 @@ class Options(Struct, frozen=True, kw_only=True):
     """What can be set."""
 
     on: Program
-    """Switches on: the program and its arguments, such as ["/usr/local/bin/fan", "on"]."""
+    """The program that switches on, and its arguments."""
     off: Program
-    """Switches off."""
+    """The program that switches off, and its arguments."""
     read: Program | None = None
-    """Prints what is: on, off, or a JSON object."""
+    """The program that prints the present state, and its arguments. Without it, the last command counts as
+    the state."""
     timeout_seconds: Seconds = field(name="timeout", default=Seconds(10))
-    """How long a program may take."""
+    """How long a program may take, longer than `"0s"`. After that it is killed, with all processes it
+    started."""
     poll_seconds: Seconds = field(name="poll", default=Seconds(10))
-    """How often it is read without being asked."""
+    """How often `read` runs, `"100ms"` or longer."""
 
     def __post_init__(self) -> None:
         """Refuse a program that may take no time, and reading without pause."""
@@ -53,7 +55,7 @@ class Options(Struct, frozen=True, kw_only=True):
             raise ValueError("timeout must be longer than 0s, and poll 100ms or longer")
 
 
-class Told(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class ReadOutput(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What `read` may print, as JSON."""
 
     on: bool | None = None
@@ -66,7 +68,7 @@ class Told(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     temperature_celsius: float | None = None
     humidity_percent: float | None = None
     battery_percent: Percent | None = None
-    fault: Annotated[str, Meta(max_length=LONGEST_WORD)] | None = None
+    fault: Annotated[str, Meta(max_length=MAX_TEXT_LENGTH)] | None = None
 
 
 class Command(Remote[Options]):
@@ -75,35 +77,35 @@ class Command(Remote[Options]):
     options_type = Options
     abilities: ClassVar[frozenset[Ability]] = frozenset({"switch", "dim", "tint", "move", "sense"})
 
-    async def attend(self, line: "Line") -> None:
+    async def run(self, channel: "HardwareChannel") -> None:
         """Read now and then, and run the program for each wish."""
-        await self._read(line)
+        await self._read(channel)
         while True:
             setting = None
             with suppress(TimeoutError):
-                setting = await asyncio.wait_for(line.wanted(), self.options.poll_seconds)
+                setting = await asyncio.wait_for(channel.next_setting(), self.options.poll_seconds)
             if setting is not None:
                 program = self.options.on if setting.on else self.options.off
-                await self._run(program, environment(self.device, setting))
+                await self._run_program(program, environment(self.device, setting))
                 if self.options.read is None:
-                    line.tell(on=setting.on)
+                    channel.update(on=setting.on)
                     continue
-            await self._read(line)
+            await self._read(channel)
 
-    async def _read(self, line: "Line") -> None:
+    async def _read(self, channel: "HardwareChannel") -> None:
         """Ask the program what is; without one it can be reached, and more is not known."""
         if self.options.read is None:
-            line.tell()
+            channel.update()
             return
-        printed = await self._run(self.options.read, {"HOUSE_DEVICE": self.device})
+        printed = await self._run_program(self.options.read, {"HOUSE_DEVICE": self.device})
         try:
-            told = parse(printed)
+            output = parse(printed)
         except (ValueError, msgspec.MsgspecError) as error:
-            why = f"printed {show(printed)!r}, which is neither on nor off nor a JSON object: {error}"
+            why = f"printed {last_line(printed)!r}, which is neither on nor off nor a JSON object: {error}"
             raise Unreachable(self.device, self.options.read[0], why) from error
-        line.tell(**msgspec.to_builtins(told))
+        channel.update(**msgspec.to_builtins(output))
 
-    async def _run(self, program: Program, more: dict[str, str]) -> bytes:
+    async def _run_program(self, program: Program, more: dict[str, str]) -> bytes:
         """Run a program to its end, and give what it printed; Unreachable when it cannot be run, or fails."""
         name = program[0]
         try:
@@ -118,10 +120,10 @@ class Command(Remote[Options]):
         except (OSError, ValueError) as error:
             why = error.strerror if isinstance(error, OSError) else str(error)
             raise Unreachable(self.device, name, f"cannot be started: {why}") from error
-        streams = [asyncio.create_task(all_of(stream)) for stream in (process.stdout, process.stderr)]
+        streams = [asyncio.create_task(read_all(stream)) for stream in (process.stdout, process.stderr)]
         try:
             async with asyncio.timeout(self.options.timeout_seconds):
-                printed, complaint = await asyncio.gather(*streams)
+                printed, error_output = await asyncio.gather(*streams)
                 status = await process.wait()
         except TimeoutError as error:
             why = f"took longer than {self.options.timeout_seconds:g} s, and was killed"
@@ -136,47 +138,49 @@ class Command(Remote[Options]):
                 with suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)  # it leads a session, so this is all of it
                 # asyncio counts it as ended once its pipes are read to their end.
-                await asyncio.gather(drain(process.stdout), drain(process.stderr))
+                await asyncio.gather(discard_rest(process.stdout), discard_rest(process.stderr))
                 await process.wait()
         if status != 0:
-            why = f"ended with status {status}" + (f": {show(complaint)}" if complaint.strip() else "")
+            why = f"ended with status {status}" + (
+                f": {last_line(error_output)}" if error_output.strip() else ""
+            )
             raise Unreachable(self.device, name, why)
         return printed
 
 
 def environment(device: str, setting: Setting) -> dict[str, str]:
-    """Give what a program finds in its environment."""
-    asked = msgspec.to_builtins(setting)
-    found = {f"HOUSE_{key.upper()}": f"{value}" for key, value in asked.items() if value is not None}
+    """Return the environment of a program."""
+    values = msgspec.to_builtins(setting)
+    found = {f"HOUSE_{key.upper()}": f"{value}" for key, value in values.items() if value is not None}
     return {**found, "HOUSE_DEVICE": device, "HOUSE_ON": "1" if setting.on else "0"}
 
 
-def parse(printed: bytes) -> Told:
+def parse(printed: bytes) -> ReadOutput:
     """Read what `read` printed; ValueError or MsgspecError when it is none of what it may print."""
     word = printed.strip()
     if word.lower() in (b"on", b"off"):
-        return Told(on=word.lower() == b"on")
-    return msgspec.json.decode(word, type=Told)
+        return ReadOutput(on=word.lower() == b"on")
+    return msgspec.json.decode(word, type=ReadOutput)
 
 
-async def all_of(stream: asyncio.StreamReader | None) -> bytes:
+async def read_all(stream: asyncio.StreamReader | None) -> bytes:
     """Read a stream to its end; OverflowError when that is too far."""
     found = bytearray()
-    while stream and (chunk := await stream.read(MOST_BYTES)):
+    while stream and (chunk := await stream.read(MAX_OUTPUT_BYTES)):
         found += chunk
-        if len(found) > MOST_BYTES:
-            raise OverflowError(f"printed more than {MOST_BYTES} bytes")
+        if len(found) > MAX_OUTPUT_BYTES:
+            raise OverflowError(f"printed more than {MAX_OUTPUT_BYTES} bytes")
     return bytes(found)
 
 
-async def drain(stream: asyncio.StreamReader | None) -> None:
+async def discard_rest(stream: asyncio.StreamReader | None) -> None:
     """Read away what is left of a stream."""
-    while stream and await stream.read(MOST_BYTES):
+    while stream and await stream.read(MAX_OUTPUT_BYTES):
         pass
 
 
-def show(printed: bytes) -> str:
-    """Give the last line of what was printed, short enough to be told."""
+def last_line(printed: bytes) -> str:
+    """Return the last printed line, cut for a fault."""
     lines = printed.decode(errors="replace").strip().splitlines() or [""]
     last = str(printable(lines[-1]))
-    return last if len(last) <= LONGEST_WORD else last[: LONGEST_WORD - 3] + "..."
+    return last if len(last) <= MAX_TEXT_LENGTH else last[: MAX_TEXT_LENGTH - 3] + "..."

@@ -12,7 +12,8 @@ class Options(Struct, frozen=True, kw_only=True):
     """What can be set."""
 
     every_seconds: Seconds = field(name="every", default=Seconds(10))
-    """How often the program says at the least what its device is; silent for longer, it counts as offline."""
+    """The longest time between two reports of the program, `"1s"` or longer. After a longer silence, the
+    device is offline."""
 
     def __post_init__(self) -> None:
         """Refuse what no program could keep."""
@@ -29,8 +30,8 @@ class Foreign(Driver[Options]):
 
     def set(self, setting: Setting, cause: str | None, now: float) -> None:
         """Refuse: its program alone switches it."""
-        raise Unreachable(self.device, "the exchange", "its own program switches it, and nobody else")
+        raise Unreachable(self.device, "the exchange", "only its own program switches it")
 
     def read(self, now: float) -> Reading:
-        """Say that only its program knows."""
+        """Raise Unreachable: only the program of the device knows it."""
         return Reading(reachable=False, fault="its own program says what it is, through the exchange")

@@ -20,7 +20,7 @@ from msgspec import Meta, Struct, field
 
 from daemons.drivers import Driver
 from daemons.errors import StorageError
-from daemons.kinds import Ability, Load, Press, Reading, Setting, Touch
+from daemons.kinds import Ability, ButtonPress, Load, Reading, Setting, Touch
 from daemons.runtime.clock import boot_id, uptime
 from daemons.storage.paths import replace_file
 from daemons.values import Seconds
@@ -30,7 +30,7 @@ atexit.unregister(gpiozero.devices._shutdown)  # noqa: SLF001  it offers no othe
 
 Pin = Annotated[int, Meta(ge=0, le=27)]
 RELAYS = ("relay", "opens", "closes")
-AGAIN_SECONDS = 5.0
+RETRY_SECONDS = 5.0
 """How long until pins that could not be had are tried again."""
 
 
@@ -38,23 +38,23 @@ class Options(Struct, frozen=True, kw_only=True):
     """What can be set."""
 
     relay: Pin | None = None
-    """The pin that switches it."""
+    """The pin of the relay."""
     opens: Pin | None = None
-    """Of a cover: the pin that moves it one way."""
+    """For a cover: the pin that moves it one way."""
     closes: Pin | None = None
-    """And the pin that moves it the other way."""
+    """For a cover: the pin that moves it the other way. Both are never on together."""
     active: Literal["high", "low"] = "high"
-    """Which level switches a relay on; many boards of relays are active low."""
+    """The level that switches a relay on."""
     button: Pin | None = None
-    """The pin of a button, between it and ground, or 3.3 V if `pull` is down."""
+    """The pin of a button, between it and ground. With `pull = "down"`, between it and 3.3 V."""
     pull: Literal["up", "down"] = "up"
-    """Where the pin of the button is drawn while nobody presses it."""
+    """The level of the button's pin while the button is not pressed."""
     debounce_seconds: Seconds = field(name="debounce", default=Seconds(0.03))
-    """A change that comes sooner than this after the last is the button's own bouncing."""
+    """A change that comes sooner than this after the last one is ignored."""
     double_seconds: Seconds = field(name="double", default=Seconds(0))
-    """Within this two presses are a double one; 0s: each is a single one, and told without waiting."""
+    """Two presses within this time are a double press. A single press is then reported this much later."""
     long_seconds: Seconds = field(name="long", default=Seconds(0))
-    """Held for so long a press is a long one; 0s: never."""
+    """A press that lasts this long is a long press. With `"0s"` there are none."""
 
     def __post_init__(self) -> None:
         """Refuse pins that do nothing, half a cover, and a pin for two things."""
@@ -69,7 +69,7 @@ class Options(Struct, frozen=True, kw_only=True):
             raise ValueError("one pin cannot be two things")
 
 
-class Levels(Struct, frozen=True):
+class SavedRelay(Struct, frozen=True):
     """Which relay was switched on last, and in which start of the machine."""
 
     boot_id: str = msgspec.field(name="machine")
@@ -83,7 +83,7 @@ class Relay(gpiozero.OutputDevice):  # type: ignore[misc]  # the library has no 
         """Do nothing."""
 
 
-class Touches:
+class PressDetector:
     """Tells single, double and long presses apart. Pure: it is told when the button went down and up."""
 
     def __init__(self, double_seconds: float, long_seconds: float) -> None:
@@ -94,15 +94,15 @@ class Touches:
         """When a press has ended that may still become a double one."""
 
     def change(self, down: bool, at: float) -> list[Touch]:
-        """Take a change of the button; give what is certain by now."""
-        found = self.elapse(at)
+        """Handle a change of the button; return the presses that are complete."""
+        found = self.advance(at)
         if down:
             if not self._long and not self._double:
                 return [*found, "single"]
             self._down = at
             return found
         if self._down is None:
-            return found  # it was long, and told; or nobody saw it go down
+            return found  # it was long and is reported, or its beginning was missed
         self._down = None
         if self._single is not None:
             self._single = None
@@ -112,8 +112,8 @@ class Touches:
         self._single = at
         return found
 
-    def elapse(self, now: float) -> list[Touch]:
-        """Let time pass; give what has become certain."""
+    def advance(self, now: float) -> list[Touch]:
+        """Advance the time; return the presses that are complete."""
         found: list[Touch] = []
         if self._long and self._down is not None and now - self._down >= self._long:
             found += ["single", "long"] if self._single is not None else ["long"]
@@ -124,7 +124,7 @@ class Touches:
         return found
 
     def due(self) -> float | None:
-        """Say when time makes a difference next."""
+        """Return when the next press may be complete."""
         if self._down is not None:
             return self._down + self._long if self._long else None
         return None if self._single is None else self._single + self._double
@@ -136,37 +136,37 @@ class Gpio(Driver[Options]):
     options_type = Options
     abilities: ClassVar[frozenset[Ability]] = frozenset({"switch", "move", "press"})
 
-    def plug_in(self, loads: tuple[Load, ...], now: float) -> None:
-        """Take the pins as they are."""
+    def open(self, power_profile: tuple[Load, ...], now: float) -> None:
+        """Open the pins without changing them."""
         self.socket = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._touches = Touches(self.options.double_seconds, self.options.long_seconds)
+        self._detector = PressDetector(self.options.double_seconds, self.options.long_seconds)
         self._changes: list[tuple[bool, float]] = []
         self._names = [name for name in RELAYS if getattr(self.options, name) is not None]
         self._relays: dict[str, Relay] = {}
         """Those that could be taken: all, or after a fault none."""
         self._button: Any = None
-        self._echo: bool | None = None
+        self._requested_on: bool | None = None
         self._fault: str | None = None
-        self._complaint: str | None = None
+        self._set_fault: str | None = None
         """Why the last order was not carried out, where that is not the pins' fault."""
-        self._try_at = now
+        self._retry_at = now
         self._path = Path("hardware") / self.device / "pins.json"
-        self._noted: str | None = ""
+        self._saved: str | None = ""
         """Which relay the note says is on, as far as this life knows; "" stands for not at all."""
-        self._reach(now)
+        self._open_pins(now)
 
     def set(self, setting: Setting, cause: str | None, now: float) -> None:
         """Switch; of a cover's two relays never both are on."""
         if not self._names:
-            self._echo = setting.on  # a button alone switches nothing: it is as it was told
+            self._requested_on = setting.on  # a button alone switches nothing: it is as it was told
             return
         name = {None: "relay", "open": "opens", "close": "closes"}[setting.direction] if setting.on else None
         try:
-            self._remember(name)
+            self._save(name)
         except StorageError as error:  # what would be off after a restart does not go on
-            self._complaint = str(error)
+            self._set_fault = str(error)
             return
-        self._complaint = None
+        self._set_fault = None
         try:
             for other, relay in self._relays.items():
                 if other != name:
@@ -174,30 +174,30 @@ class Gpio(Driver[Options]):
             if name in self._relays:
                 self._relays[name].on()
         except Exception as error:  # noqa: BLE001  each of gpiozero's pin libraries has errors of its own
-            self._lose(error, now)
+            self._on_pin_error(error, now)
 
     def read(self, now: float) -> Reading:
         """Read the pins back."""
         with suppress(BlockingIOError):
             os.eventfd_read(self.socket)
-        if self._fault and now >= self._try_at:
-            self._reach(now)
+        if self._fault and now >= self._retry_at:
+            self._open_pins(now)
         if self._fault:
             return Reading(reachable=False, fault=self._fault)
         touches: list[Touch] = []
         while self._changes:
-            touches += self._touches.change(*self._changes.pop(0))
-        touches += self._touches.elapse(uptime())
-        presses = tuple(Press(what, os.urandom(5).hex()) for what in touches)
+            touches += self._detector.change(*self._changes.pop(0))
+        touches += self._detector.advance(uptime())
+        presses = tuple(ButtonPress(what, os.urandom(5).hex()) for what in touches)
         try:
             on = [name for name, relay in self._relays.items() if relay.value]
         except Exception as error:  # noqa: BLE001  as above
-            self._lose(error, now)
+            self._on_pin_error(error, now)
             return Reading(reachable=False, fault=self._fault, presses=presses)
         return Reading(
-            on=bool(on) if self._names else self._echo,
+            on=bool(on) if self._names else self._requested_on,
             direction="open" if "opens" in on else "close" if "closes" in on else None,
-            fault=self._complaint,
+            fault=self._set_fault,
             at=now,
             presses=presses,
         )
@@ -205,22 +205,22 @@ class Gpio(Driver[Options]):
     def due(self, now: float) -> float | None:
         """Look when a press has become one sort or the other, and when pins may be free again."""
         if self._fault:
-            return self._try_at
-        due = self._touches.due()
+            return self._retry_at
+        due = self._detector.due()
         return None if due is None else now + max(0.001, due - uptime())
 
     def close(self) -> None:
-        """Let go of the button; the relays stay as they are, until the process ends and beyond."""
+        """Close the button; the relays keep their state, also after the end of the process."""
         if self._button:
             self._button.close()
         self._relays, self._button = {}, None
         os.close(self.socket)
 
-    def _reach(self, now: float) -> None:
-        """Take the pins; what is wrong is told, and tried again."""
+    def _open_pins(self, now: float) -> None:
+        """Open the pins; a failure becomes a fault, and is tried again."""
         options = self.options
         try:
-            on = self._remembered()
+            on = self._read_saved()
             high = options.active == "high"
             self._relays = {
                 name: Relay(getattr(options, name), active_high=high, initial_value=name == on)
@@ -230,24 +230,24 @@ class Gpio(Driver[Options]):
                 bounce = options.debounce_seconds or None
                 up = options.pull == "up"
                 self._button = gpiozero.Button(options.button, pull_up=up, bounce_time=bounce)
-                self._button.when_pressed = lambda: self._change(down=True)
-                self._button.when_released = lambda: self._change(down=False)
+                self._button.when_pressed = lambda: self._on_button_change(down=True)
+                self._button.when_released = lambda: self._on_button_change(down=False)
         except Exception as error:  # noqa: BLE001  as above
-            self._lose(error, now)
+            self._on_pin_error(error, now)
         else:
             self._fault = None
 
-    def _remembered(self) -> str | None:
-        """Give which relay was on last; nothing where no note of this start of the machine says so."""
+    def _read_saved(self) -> str | None:
+        """Return the last state of the relay; None without a note from this boot of the machine."""
         try:
-            found = msgspec.json.decode(self._path.read_bytes(), type=Levels)
+            found = msgspec.json.decode(self._path.read_bytes(), type=SavedRelay)
         except (OSError, msgspec.MsgspecError):
             return None
         return found.on if found.boot_id == boot_id() else None
 
-    def _remember(self, on: str | None) -> None:
+    def _save(self, on: str | None) -> None:
         """Note which relay is on, or PlaceError; off is no note, which a full disk can hold too."""
-        if on == self._noted:
+        if on == self._saved:
             return
         if on is None:
             with suppress(OSError):
@@ -255,16 +255,16 @@ class Gpio(Driver[Options]):
         else:
             with suppress(OSError):
                 self._path.parent.mkdir(parents=True, exist_ok=True)
-            replace_file(self._path, msgspec.json.encode(Levels(boot_id(), on)))
-        self._noted = on
+            replace_file(self._path, msgspec.json.encode(SavedRelay(boot_id(), on)))
+        self._saved = on
 
-    def _lose(self, error: Exception, now: float) -> None:
+    def _on_pin_error(self, error: Exception, now: float) -> None:
         """See that the pins are not ours; when they are again, each gets the level that is wanted then."""
         self._relays = {}
         self._fault = f"the pins cannot be used: {error or type(error).__name__}"
-        self._try_at = now + AGAIN_SECONDS
+        self._retry_at = now + RETRY_SECONDS
 
-    def _change(self, down: bool) -> None:
-        """Take note that the button changed; called in a thread of gpiozero's."""
+    def _on_button_change(self, down: bool) -> None:
+        """Record a change of the button; gpiozero calls this in its own thread."""
         self._changes.append((down, uptime()))
         os.eventfd_write(self.socket, 1)

@@ -27,7 +27,8 @@ from daemons.values import Seconds
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from daemons.drivers.transports.worker import Line
+    from daemons.drivers.transports.worker import HardwareChannel
+
 
 ANSWER_SECONDS = 5.0
 """How long the plug may take to answer."""
@@ -40,14 +41,15 @@ class Options(Struct, frozen=True, kw_only=True):
     """What can be set."""
 
     address: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]+(:[0-9]{1,5})?\Z")]
-    """Where it is: a host or an IPv4 address, with :port where that is not the usual one."""
+    """A host or IPv4 address, with `:port` if the port is not the usual one."""
     username: str | None = None
-    """The TP-Link account, usually an e-mail address, for what wants one."""
+    """The TP-Link account, for newer devices and every Tapo."""
     password_file: SecretFile | None = None
+    """The file with the password of that account, an absolute path."""
     outlet: Annotated[int, Meta(ge=1, le=16)] | None = None
-    """Of a strip: which outlet, counted from 1."""
+    """For a strip: the number of the outlet. The outlets of a strip have no timer of their own."""
     poll_seconds: Seconds = field(name="poll", default=Seconds(2))
-    """How often it is asked."""
+    """How often the driver polls it, `"100ms"` or longer."""
 
     def __post_init__(self) -> None:
         """Refuse to ask without pause."""
@@ -61,17 +63,17 @@ class Kasa(Remote[Options]):
     options_type = Options
     abilities: ClassVar[frozenset[Ability]] = frozenset({"switch"})
 
-    async def attend(self, line: "Line") -> None:
+    async def run(self, channel: "HardwareChannel") -> None:
         """Ask now and then, and carry out each wish at once."""
-        async with self._translated(), self._connected() as device:
+        async with self._translate_errors(), self._connected() as device:
             outlet, fault = self._find_outlet(device), None
             while True:
                 async with asyncio.timeout(ANSWER_SECONDS):
                     await device.update()
-                line.tell(**read(outlet), fault=fault)
+                channel.update(**parse_status(outlet), fault=fault)
                 setting = None
                 with suppress(TimeoutError):
-                    setting = await asyncio.wait_for(line.wanted(), self.options.poll_seconds)
+                    setting = await asyncio.wait_for(channel.next_setting(), self.options.poll_seconds)
                 if setting is not None:
                     async with asyncio.timeout(ANSWER_SECONDS):
                         is_armed = await switch(device, outlet, setting)
@@ -96,7 +98,7 @@ class Kasa(Remote[Options]):
             else:
                 config = DeviceConfig(host, timeout=int(ANSWER_SECONDS), port_override=number)
                 found = await Device.connect(config=config)
-        # The library would connect anew without a word; but who was away may have lost its timer.
+        # The library would reconnect silently, but a plug that was away may have lost its timer.
         found.protocol.query = partial(found.protocol.query, retry_count=0)  # type: ignore[method-assign]
         try:
             yield found
@@ -105,7 +107,7 @@ class Kasa(Remote[Options]):
                 await found.disconnect()
 
     @asynccontextmanager
-    async def _translated(self) -> "AsyncIterator[None]":
+    async def _translate_errors(self) -> "AsyncIterator[None]":
         """Turn what the library raises into Unreachable."""
         address = self.options.address
         try:
@@ -133,19 +135,22 @@ class Kasa(Remote[Options]):
         """Ask everybody on the network."""
         found: list[Found] = []
 
-        async def note(device: Device) -> None:
-            found.append(describe(device))
+        async def on_discovered(device: Device) -> None:
+            found.append(to_found(device))
 
         devices = await Discover.discover(
-            target=broadcast, port=broadcast_port, discovery_timeout=ceil(seconds), on_discovered=note
+            target=broadcast,
+            port=broadcast_port,
+            discovery_timeout=ceil(seconds),
+            on_discovered=on_discovered,
         )
         for device in devices.values():
             await device.disconnect()
         return found
 
 
-def describe(device: Device) -> Found:
-    """Say what a device that answered can be; one that wants an account has not said much."""
+def to_found(device: Device) -> Found:
+    """Return the options for a device that answered; one that needs an account reports little."""
     is_closed = not device.config.connection_type.device_family.value.startswith("IOT")
     port = device.config.port_override
     address = device.host + (f":{port}" if port else "")
@@ -164,7 +169,7 @@ def describe(device: Device) -> Found:
     )
 
 
-def read(outlet: Device) -> dict[str, Any]:
+def parse_status(outlet: Device) -> dict[str, Any]:
     """Read what was last told of a plug or outlet into the fields of a Reading."""
     found: dict[str, Any] = {"on": outlet.is_on}
     meter = outlet.modules.get(Module.Energy)
@@ -187,14 +192,14 @@ async def switch(device: Device, outlet: Device, setting: Setting) -> bool:
 
 
 async def arm(device: Device, seconds: float | None) -> bool:
-    """Have the plug go off by itself after so long, or not; false when it cannot."""
+    """Set the plug's own timer in seconds, or clear it; return False if it has none."""
     if isinstance(device, IotPlug):  # the library has no countdown for plugs, which have one
         await device.protocol.query({"count_down": {"delete_all_rules": {}}})
         if seconds is None:
             return True
         rule = {"enable": 1, "delay": ceil(seconds), "act": 0, "name": "House"}
-        told = await device.protocol.query({"count_down": {"add_rule": rule}})
-        return bool(told.get("count_down", {}).get("add_rule", {}).get("err_code") == 0)
+        response = await device.protocol.query({"count_down": {"add_rule": rule}})
+        return bool(response.get("count_down", {}).get("add_rule", {}).get("err_code") == 0)
     if not device.children and (auto_off := device.modules.get(Module.AutoOff)) is not None:
         minutes = auto_off.delay if seconds is None else ceil(seconds / 60)
         await auto_off.call("set_auto_off_config", {"enable": seconds is not None, "delay_min": minutes})

@@ -17,11 +17,11 @@ from msgspec import Meta
 from daemons.drivers import Found, Remote
 from daemons.drivers.transports import mqtt, mqtt_device
 from daemons.drivers.transports.broker import Broker
-from daemons.drivers.transports.mqtt_device import Message, Peer, Topic
+from daemons.drivers.transports.mqtt_device import Message, MqttDevice, Topic
 from daemons.kinds import Ability, Reading, Setting
 
 if TYPE_CHECKING:
-    from daemons.drivers.transports.worker import Line
+    from daemons.drivers.transports.worker import HardwareChannel
 
 SHORTEST_PULSE_SECONDS, LONGEST_PULSE_SECONDS = 0.1, 64800.0
 MOST_TENTHS = 111
@@ -34,9 +34,9 @@ class Options(Broker, frozen=True, kw_only=True):
     """What can be set."""
 
     topic: Topic
-    """The plug's own topic, as its web page tells it under MQTT."""
+    """The plug's own topic, as its web page shows it under MQTT, without `cmnd/`."""
     relay: Annotated[int, Meta(ge=1, le=8)] = 1
-    """Which of its relays, counted from 1."""
+    """The number of its relay."""
 
 
 class MqttTasmota(Remote[Options]):
@@ -45,33 +45,33 @@ class MqttTasmota(Remote[Options]):
     options_type = Options
     abilities: ClassVar[frozenset[Ability]] = frozenset({"switch", "dim", "tint"})
 
-    async def attend(self, line: "Line") -> None:
+    async def run(self, channel: "HardwareChannel") -> None:
         """Hold a session with the broker, and talk to the plug through it."""
         topic = self.options.topic
-        heard = [f"stat/{topic}/#", f"tele/{topic}/#"]
-        async with mqtt.connected(self.device, self.options, heard) as client:
-            await mqtt_device.converse(client, Tasmota(line, topic, self.options.relay))
+        topics = [f"stat/{topic}/#", f"tele/{topic}/#"]
+        async with mqtt.mqtt_session(self.device, self.options, topics) as client:
+            await mqtt_device.run_device(client, TasmotaDevice(channel, topic, self.options.relay))
 
     @classmethod
     async def discover(cls, seconds: float, known: Sequence[Options]) -> list[Found]:
         """Read what plugs have told their brokers of themselves (SetOption19 0, the usual)."""
         found = []
-        for broker in mqtt_device.brokers(known):
-            for _, said in await mqtt.retained("discover", broker, "tasmota/discovery/+/config", seconds):
+        for broker in mqtt_device.known_brokers(known):
+            for _, payload in await mqtt.retained("discover", broker, "tasmota/discovery/+/config", seconds):
                 try:
-                    plug = msgspec.json.decode(said, type=Announced)
+                    plug = msgspec.json.decode(payload, type=PlugAnnouncement)
                 except msgspec.MsgspecError:
                     continue
                 relays = [index + 1 for index, sort in enumerate(plug.rl) if sort]
                 for relay in relays:
-                    options = {**mqtt_device.written(broker), "topic": plug.t}
+                    options = {**mqtt_device.broker_options(broker), "topic": plug.t}
                     if len(relays) > 1:
                         options["relay"] = relay
                     name = plug.fn[relay - 1] if relay <= len(plug.fn) and plug.fn[relay - 1] else plug.dn
                     found.append(
                         Found(
                             title=name or plug.t,
-                            address=f"{broker.place} {plug.t}",
+                            address=f"{broker.endpoint} {plug.t}",
                             model=plug.md,
                             firmware=plug.sw,
                             kind="lamp" if plug.rl[relay - 1] == LIGHT else "plug",
@@ -86,7 +86,7 @@ LIGHT = 2
 """How an announcement tells a light from a relay, which is 1."""
 
 
-class Announced(msgspec.Struct, frozen=True):
+class PlugAnnouncement(msgspec.Struct, frozen=True):
     """What a plug tells of itself; its names are Tasmota's."""
 
     t: Topic
@@ -97,16 +97,16 @@ class Announced(msgspec.Struct, frozen=True):
     rl: tuple[int, ...] = ()
 
 
-class Tasmota(Peer):
+class TasmotaDevice(MqttDevice):
     """One relay of a plug, as it talks on its topics."""
 
-    def __init__(self, line: "Line", topic: str, relay: int) -> None:
-        super().__init__(line)
+    def __init__(self, channel: "HardwareChannel", topic: str, relay: int) -> None:
+        super().__init__(channel)
         self._topic = topic
         self._relay = relay
         self._names = (f"POWER{relay}", "POWER") if relay == 1 else (f"POWER{relay}",)
-        self._seen = Reading(reachable=None)
-        self._pulse: int | None = None
+        self._reported = Reading(reachable=None)
+        self._pulse_time: int | None = None
         """Its timer, as it said itself."""
 
     @property
@@ -114,53 +114,53 @@ class Tasmota(Peer):
         """What it is called."""
         return self._topic
 
-    def question(self) -> list[Message]:
+    def read_messages(self) -> list[Message]:
         """Ask for its relay, its timer and its meter."""
-        asked = (f"PulseTime{self._relay}", ""), ("State", ""), ("Status", "10")
-        return [(f"cmnd/{self._topic}/{word}", value) for word, value in asked]
+        requests = (f"PulseTime{self._relay}", ""), ("State", ""), ("Status", "10")
+        return [(f"cmnd/{self._topic}/{word}", value) for word, value in requests]
 
-    def order(self, setting: Setting) -> list[Message]:
+    def set_messages(self, setting: Setting) -> list[Message]:
         """Switch; its own timer is set before, so that it is never on without it."""
         commands = []
         if setting.on:
-            commands.append(f"PulseTime{self._relay} {pulse(setting.off_after_seconds)}")
-            if setting.brightness_percent is not None and self._seen.brightness_percent is not None:
+            commands.append(f"PulseTime{self._relay} {pulse_time(setting.off_after_seconds)}")
+            if setting.brightness_percent is not None and self._reported.brightness_percent is not None:
                 commands.append(f"Dimmer {setting.brightness_percent}")
             if setting.colour_temperature_kelvin is not None:
                 commands.append(f"CT {min(500, max(153, round(MIRED / setting.colour_temperature_kelvin)))}")
         commands.append(f"Power{self._relay} {'ON' if setting.on else 'OFF'}")
-        self._pulse = None
+        self._pulse_time = None
         return [(f"cmnd/{self._topic}/Backlog0", "; ".join(commands))]
 
-    def has_done(self, setting: Setting) -> bool:
-        """Be done when both the relay and its timer have been told."""
-        armed = not setting.on or self._pulse == pulse(setting.off_after_seconds)
-        return armed and setting.is_met_by(self._seen)
+    def has_reached(self, setting: Setting) -> bool:
+        """Return whether relay and timer have both been confirmed."""
+        armed = not setting.on or self._pulse_time == pulse_time(setting.off_after_seconds)
+        return armed and setting.is_met_by(self._reported)
 
-    def hear(self, topic: str, said: str, *, retained: bool) -> None:
-        """Take its last will, its results and its measurements."""
+    def on_message(self, topic: str, payload: str, *, retained: bool) -> None:
+        """Handle its last will, its results and its measurements."""
         word = topic.removeprefix(f"stat/{self._topic}/").removeprefix(f"tele/{self._topic}/")
         if word == "LWT":
-            self._hear_will(said)
+            self._on_will(payload)
         elif retained:
             return  # what the broker has kept may be of another day
         elif word in self._names:
-            self._told(on=parse_power(said))
+            self._update(on=parse_power(payload))
         elif word in ("STATE", "RESULT", "SENSOR") or word.startswith("STATUS"):
-            self._hear_json(said)
+            self._on_json(payload)
 
-    def _hear_will(self, said: str) -> None:
-        if said not in ("Online", "Offline"):
+    def _on_will(self, payload: str) -> None:
+        if payload not in ("Online", "Offline"):
             raise ValueError("a last will is Online or Offline")
-        self.appear(said == "Online")
+        self.set_online(payload == "Online")
 
-    def _hear_json(self, said: str) -> None:
-        found = msgspec.json.decode(said, type=dict[str, Any])
+    def _on_json(self, payload: str) -> None:
+        found = msgspec.json.decode(payload, type=dict[str, Any])
         inner = found.get("StatusSTS") or found.get("StatusSNS")
         found = inner if isinstance(inner, dict) else found
         timer = found.get(f"PulseTime{self._relay}")
         if isinstance(timer, dict) and isinstance(timer.get("Set"), int):
-            self._pulse = timer["Set"]
+            self._pulse_time = timer["Set"]
         changes: dict[str, Any] = {}
         for name in self._names:
             if isinstance(found.get(name), str):
@@ -171,11 +171,11 @@ class Tasmota(Peer):
             changes["colour_temperature_kelvin"] = round(MIRED / found["CT"])
         energy = found.get("ENERGY")
         if isinstance(energy, dict):
-            changes |= self._hear_energy(energy)
+            changes |= self._parse_energy(energy)
         if changes or timer:
-            self._told(**changes)
+            self._update(**changes)
 
-    def _hear_energy(self, energy: dict[str, Any]) -> dict[str, float]:
+    def _parse_energy(self, energy: dict[str, Any]) -> dict[str, float]:
         """Read a meter: watts, and kilowatt-hours in all."""
         found = {}
         for name, word, factor in (("power_watts", "Power", 1), ("energy_watt_hours", "Total", 1000)):
@@ -186,24 +186,24 @@ class Tasmota(Peer):
                 found[name] = round(float(value) * factor, 3)
         return found
 
-    def _told(self, **changes: Any) -> None:
-        """Say on what it said itself; it is there by that, whatever its last will is."""
+    def _update(self, **changes: Any) -> None:
+        """Pass on a reading; a message proves that the plug is online, whatever its last will is."""
         self.is_online = True
-        self._seen = msgspec.structs.replace(self._seen, **changes)
-        if self._seen.on is not None:
-            self.answers += 1
-            self.line.tell(**{"on": self._seen.on, **changes})
+        self._reported = msgspec.structs.replace(self._reported, **changes)
+        if self._reported.on is not None:
+            self.reports += 1
+            self.channel.update(**{"on": self._reported.on, **changes})
 
 
-def parse_power(said: str) -> bool:
+def parse_power(payload: str) -> bool:
     """Read a relay's state; ValueError when it is none."""
-    if said not in ("ON", "OFF"):
-        raise ValueError(f"a relay is ON or OFF, not {said[:20]!r}")
-    return said == "ON"
+    if payload not in ("ON", "OFF"):
+        raise ValueError(f"a relay is ON or OFF, not {payload[:20]!r}")
+    return payload == "ON"
 
 
-def pulse(seconds: float | None) -> int:
-    """Give the PulseTime that switches off after so long, or a little later; 0 for never."""
+def pulse_time(seconds: float | None) -> int:
+    """Return the PulseTime for a duration, rounded up; 0 for never."""
     if seconds is None:
         return 0
     seconds = min(max(seconds, SHORTEST_PULSE_SECONDS), LONGEST_PULSE_SECONDS)

@@ -16,12 +16,12 @@ from msgspec import Struct
 from daemons.drivers import Found, Remote
 from daemons.drivers.transports import mqtt, mqtt_device
 from daemons.drivers.transports.broker import Broker
-from daemons.drivers.transports.mqtt_device import Message, Peer, Topic
+from daemons.drivers.transports.mqtt_device import Message, MqttDevice, Topic
 from daemons.kinds import Ability, Direction, Reading, Setting, Touch
 from daemons.runtime.clock import uptime
 
 if TYPE_CHECKING:
-    from daemons.drivers.transports.worker import Line
+    from daemons.drivers.transports.worker import HardwareChannel
 
 MOST_BRIGHT = 254
 MIRED = 1_000_000
@@ -40,13 +40,13 @@ class Options(Broker, frozen=True, kw_only=True):
     """What can be set."""
 
     device: Topic
-    """Its friendly name in Zigbee2MQTT."""
+    """The friendly name of the device in Zigbee2MQTT."""
     topic: Topic = "zigbee2mqtt"
-    """Zigbee2MQTT's base topic."""
+    """The base topic of Zigbee2MQTT."""
     switches: bool = True
-    """Whether it has anything to switch; false for a button in the wall, or a sensor."""
+    """False for a button in the wall or a sensor, which have nothing to switch."""
     button: str | None = None
-    """Of several buttons on it: what stands before the press, such as 1 in "1_single"."""
+    """For a device with several buttons: the text before the press, such as `"1"` in `1_single`."""
 
 
 class MqttZigbee2mqtt(Remote[Options]):
@@ -55,31 +55,33 @@ class MqttZigbee2mqtt(Remote[Options]):
     options_type = Options
     abilities: ClassVar[frozenset[Ability]] = frozenset({"switch", "dim", "tint", "move", "press", "sense"})
 
-    async def attend(self, line: "Line") -> None:
+    async def run(self, channel: "HardwareChannel") -> None:
         """Hold a session with the broker, and talk to the device through it."""
         base, name = self.options.topic, self.options.device
-        heard = [
+        topics = [
             f"{base}/{name}",
             f"{base}/{name}/availability",
             f"{base}/{name}/action",
             f"{base}/bridge/state",
         ]
-        async with mqtt.connected(self.device, self.options, heard) as client:
-            await mqtt_device.converse(client, Zigbee(line, self.options))
+        async with mqtt.mqtt_session(self.device, self.options, topics) as client:
+            await mqtt_device.run_device(client, Zigbee2mqttDevice(channel, self.options))
 
     @classmethod
     async def discover(cls, seconds: float, known: Sequence[Options]) -> list[Found]:
         """Read the list of devices that Zigbee2MQTT keeps at its broker."""
         found = []
-        for broker in mqtt_device.brokers(known):
-            bases = {options.topic for options in known if options.place == broker.place} or {"zigbee2mqtt"}
+        for broker in mqtt_device.known_brokers(known):
+            bases = {options.topic for options in known if options.endpoint == broker.endpoint} or {
+                "zigbee2mqtt"
+            }
             for base in sorted(bases):
-                for _, said in await mqtt.retained("discover", broker, f"{base}/bridge/devices", seconds):
+                for _, payload in await mqtt.retained("discover", broker, f"{base}/bridge/devices", seconds):
                     try:
-                        devices = msgspec.json.decode(said, type=list[Announced])
+                        devices = msgspec.json.decode(payload, type=list[DeviceEntry])
                     except msgspec.MsgspecError:
                         continue
-                    found += [describe(one, broker, base) for one in devices if one.definition]
+                    found += [to_found(entry, broker, base) for entry in devices if entry.definition]
         return found
 
 
@@ -91,7 +93,7 @@ class Definition(Struct, frozen=True):
     exposes: tuple[dict[str, Any], ...] = ()
 
 
-class Announced(Struct, frozen=True):
+class DeviceEntry(Struct, frozen=True):
     """One device of the list; its names are Zigbee2MQTT's."""
 
     friendly_name: str
@@ -99,38 +101,38 @@ class Announced(Struct, frozen=True):
     software_build_id: str | None = None
 
 
-def describe(one: Announced, broker: Broker, base: str) -> Found:
-    """Say what a device of the list can be."""
-    definition = one.definition or Definition()
+def to_found(entry: DeviceEntry, broker: Broker, base: str) -> Found:
+    """Return the options for a device of the list."""
+    definition = entry.definition or Definition()
     words = {str(part.get("type")) for part in definition.exposes}
     words |= {str(part.get("property") or part.get("name")) for part in definition.exposes}
     kinds = {"light": "lamp", "cover": "cover", "switch": "plug", "action": "button"}
     kind = next((kinds[word] for word in kinds if word in words), "sensor")
-    options: dict[str, Any] = {**mqtt_device.written(broker), "device": one.friendly_name}
+    options: dict[str, Any] = {**mqtt_device.broker_options(broker), "device": entry.friendly_name}
     options |= {"topic": base} if base != "zigbee2mqtt" else {}
     options |= {"switches": False} if kind in ("button", "sensor") else {}
     return Found(
-        title=one.friendly_name,
-        address=f"{broker.place} {base}/{one.friendly_name}",
+        title=entry.friendly_name,
+        address=f"{broker.endpoint} {base}/{entry.friendly_name}",
         model=" ".join(filter(None, (definition.vendor, definition.model))),
-        firmware=one.software_build_id or "",
+        firmware=entry.software_build_id or "",
         kind=kind,
         driver="mqtt_zigbee2mqtt",
         options=options,
     )
 
 
-class Zigbee(Peer):
+class Zigbee2mqttDevice(MqttDevice):
     """One device, as it talks on its topics."""
 
-    def __init__(self, line: "Line", options: Options) -> None:
-        super().__init__(line)
+    def __init__(self, channel: "HardwareChannel", options: Options) -> None:
+        super().__init__(channel)
         self._options = options
         self._topic = f"{options.topic}/{options.device}"
-        self._seen = Reading(reachable=None)
+        self._reported = Reading(reachable=None)
         self._direction: Direction | None = None
         """Which way its cover moves."""
-        self._until = 0.0
+        self._move_ends_at = 0.0
         """When that is over at the latest, in seconds of uptime."""
         self._is_bridge_online = True
         self._is_device_online: bool | None = None
@@ -140,69 +142,69 @@ class Zigbee(Peer):
         """What it is called."""
         return self._topic
 
-    def question(self) -> list[Message]:
+    def read_messages(self) -> list[Message]:
         """Ask for its state; what sleeps on a battery answers nothing, and is there all the same."""
         if not self._options.switches:
-            self.answers += 1
-            self.line.tell()
+            self.reports += 1
+            self.channel.update()
             return []
         return [(f"{self._topic}/get", '{"state": ""}')]
 
-    def order(self, setting: Setting) -> list[Message]:
+    def set_messages(self, setting: Setting) -> list[Message]:
         """Switch, dim or move; its own timer is part of the order."""
         if not self._options.switches:
-            self._seen = Reading(on=setting.on)
-            self.answers += 1
+            self._reported = Reading(on=setting.on)
+            self.reports += 1
             return []
-        said: dict[str, Any] = {"state": "ON" if setting.on else "OFF"}
+        payload: dict[str, Any] = {"state": "ON" if setting.on else "OFF"}
         if setting.direction is not None or self._direction is not None:
-            said["state"] = {"open": "OPEN", "close": "CLOSE", None: "STOP"}[
+            payload["state"] = {"open": "OPEN", "close": "CLOSE", None: "STOP"}[
                 setting.direction if setting.on else None
             ]
             self._direction = setting.direction if setting.on else None
-            self._until = uptime() + (setting.off_after_seconds or 600.0)
+            self._move_ends_at = uptime() + (setting.off_after_seconds or 600.0)
         elif setting.on:
-            if setting.brightness_percent is not None and self._seen.brightness_percent is not None:
-                said["brightness"] = round(setting.brightness_percent * MOST_BRIGHT / 100)
+            if setting.brightness_percent is not None and self._reported.brightness_percent is not None:
+                payload["brightness"] = round(setting.brightness_percent * MOST_BRIGHT / 100)
             if setting.colour_temperature_kelvin is not None:
-                said["color_temp"] = round(MIRED / setting.colour_temperature_kelvin)
+                payload["color_temp"] = round(MIRED / setting.colour_temperature_kelvin)
             if setting.off_after_seconds is not None:
-                said["on_time"] = max(1, round(setting.off_after_seconds))
-        return [(f"{self._topic}/set", msgspec.json.encode(said).decode())]
+                payload["on_time"] = max(1, round(setting.off_after_seconds))
+        return [(f"{self._topic}/set", msgspec.json.encode(payload).decode())]
 
-    def has_done(self, setting: Setting) -> bool:
-        """Be done when the device has said so."""
-        done = setting.is_met_by(self._seen)
+    def has_reached(self, setting: Setting) -> bool:
+        """Return whether the device has confirmed the setting."""
+        done = setting.is_met_by(self._reported)
         if done and not self._options.switches:
-            self.line.tell(on=setting.on)
+            self.channel.update(on=setting.on)
         return done
 
-    def hear(self, topic: str, said: str, *, retained: bool) -> None:
-        """Take what it says, whether it is there, and presses."""
+    def on_message(self, topic: str, payload: str, *, retained: bool) -> None:
+        """Handle its state, its availability and its presses."""
         if topic in (f"{self._topic}/availability", f"{self._options.topic}/bridge/state"):
-            self._hear_presence(is_there(said), topic.endswith("/availability"))
+            self._on_availability(parse_availability(payload), topic.endswith("/availability"))
         elif topic == f"{self._topic}/action":
-            self._hear_action(said, retained=retained)
+            self._on_action(payload, retained=retained)
         else:
-            found = msgspec.json.decode(said, type=dict[str, Any])
-            self._hear_action(found.get("action"), retained=retained)
-            self._hear_state(found, retained=retained)
+            found = msgspec.json.decode(payload, type=dict[str, Any])
+            self._on_action(found.get("action"), retained=retained)
+            self._on_state(found, retained=retained)
 
-    def _hear_presence(self, there: bool, of_device: bool) -> None:
+    def _on_availability(self, is_online: bool, of_device: bool) -> None:
         if of_device:
-            self._is_device_online = there
+            self._is_device_online = is_online
         else:
-            self._is_bridge_online = there
-        self.appear(self._is_device_online if self._is_bridge_online else False)
+            self._is_bridge_online = is_online
+        self.set_online(self._is_device_online if self._is_bridge_online else False)
 
-    def _hear_action(self, action: Any, *, retained: bool) -> None:
+    def _on_action(self, action: Any, *, retained: bool) -> None:
         if retained or not isinstance(action, str) or not action:
             return
         prefix = f"{self._options.button}_" if self._options.button else ""
         if action.startswith(prefix) and (touch := TOUCHES.get(action.removeprefix(prefix))):
-            self.line.press(touch)
+            self.channel.press(touch)
 
-    def _hear_state(self, found: dict[str, Any], *, retained: bool) -> None:
+    def _on_state(self, found: dict[str, Any], *, retained: bool) -> None:
         changes: dict[str, Any] = {}
         if (state := found.get("state")) in ("ON", "OFF"):
             changes["on"] = state == "ON"
@@ -220,18 +222,18 @@ class Zigbee(Peer):
         if isinstance(mireds := found.get("color_temp"), int | float) and mireds > 0:
             changes["colour_temperature_kelvin"] = round(MIRED / mireds)
         if "position_percent" in changes or state in ("OPEN", "CLOSE", "STOP"):
-            changes |= self._hear_cover(found, changes.get("position_percent"))
+            changes |= self._cover_changes(found, changes.get("position_percent"))
         if not changes or (retained and self._options.switches):
             return  # a switch tells its own when it is asked; a sensor's last word is all there may be
-        self._seen = msgspec.structs.replace(self._seen, **changes)
-        self.answers += 1
-        self.line.tell(**changes)
+        self._reported = msgspec.structs.replace(self._reported, **changes)
+        self.reports += 1
+        self.channel.update(**changes)
 
-    def _hear_cover(self, found: dict[str, Any], position: int | None) -> dict[str, Any]:
-        """Say whether a cover moves, as far as it tells."""
+    def _cover_changes(self, found: dict[str, Any], position: int | None) -> dict[str, Any]:
+        """Return whether a cover moves, if it reports this."""
         at_end = position is not None and position == {"open": 100, "close": 0, None: -1}[self._direction]
         stands = found.get("moving") in (False, "STOP") or found.get("state") == "STOP"
-        if at_end or stands or uptime() > self._until:
+        if at_end or stands or uptime() > self._move_ends_at:
             self._direction = None
         return {"on": self._direction is not None, "direction": self._direction}
 
@@ -249,11 +251,11 @@ NUMBERS = (
 """A field of a Reading, the word for it, and what to multiply that by."""
 
 
-def is_there(said: str) -> bool:
+def parse_availability(payload: str) -> bool:
     """Read a presence, in the plain form or in JSON; ValueError when it is neither."""
-    word: Any = said
-    if said.startswith("{"):
-        word = msgspec.json.decode(said, type=dict[str, Any]).get("state")
+    word: Any = payload
+    if payload.startswith("{"):
+        word = msgspec.json.decode(payload, type=dict[str, Any]).get("state")
     if word not in ("online", "offline"):
         raise ValueError("a presence is online or offline")
     return bool(word == "online")

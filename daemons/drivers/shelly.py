@@ -20,15 +20,16 @@ from msgspec import Meta
 
 from daemons.drivers import Found, Remote
 from daemons.drivers.transports.secret import SecretFile, read_secret
+from daemons.drivers.transports.tasks import run_until_first_ends
 from daemons.errors import Unreachable
 from daemons.kinds import Ability, Setting, Touch
 
 if TYPE_CHECKING:
-    from daemons.drivers.transports.worker import Line
+    from daemons.drivers.transports.worker import HardwareChannel
 
 ANSWER_SECONDS = 5.0
 """How long the device may take to answer."""
-LOOK_SECONDS = 60.0
+POLL_SECONDS = 60.0
 """How often it is asked for all that it is, besides."""
 HEARTBEAT_SECONDS = 10.0
 """How often a silent connection is tried; a device that does not answer within half of it is lost."""
@@ -53,13 +54,15 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """What can be set."""
 
     address: Annotated[str, Meta(pattern=r"^(\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?\Z")]
-    """Where it is: a host or an IP address, with :port where that is not 80."""
+    """A host or IP address, with `:port` if the port is not 80."""
     password_file: SecretFile | None = None
+    """The file with its password, an absolute path. The user is always `admin`."""
     component: Literal["switch", "light", "cover"] = "switch"
+    """The type of its component."""
     channel: Annotated[int, Meta(ge=0, le=31)] = 0
-    """Which of its switches, lights or covers, counted from 0."""
+    """The number of its switch, light or cover, counted from 0."""
     input: Annotated[int, Meta(ge=0, le=31)] | None = None
-    """Which of its inputs is the button in the wall, if its presses are wanted (set it to `button`)."""
+    """The number of the input whose presses you want. Set that input to `button` in the Shelly."""
 
 
 class Shelly(Remote[Options]):
@@ -68,7 +71,7 @@ class Shelly(Remote[Options]):
     options_type = Options
     abilities: ClassVar[frozenset[Ability]] = frozenset({"switch", "dim", "move", "press"})
 
-    async def attend(self, line: "Line") -> None:
+    async def run(self, channel: "HardwareChannel") -> None:
         """Hold one WebSocket, and talk through it."""
         address = self.options.address
         password = read_secret(self.device, self.options.password_file)
@@ -79,7 +82,7 @@ class Shelly(Remote[Options]):
                     f"ws://{address}/rpc", heartbeat=HEARTBEAT_SECONDS, max_msg_size=LONGEST_FRAME_BYTES
                 ) as socket,
             ):
-                await Talk(self.device, self.options, socket, password, line).run()
+                await RpcConnection(self.device, self.options, socket, password, channel).run()
         except aiohttp.WSServerHandshakeError as error:
             why = f"it does not speak Shelly's RPC (HTTP {error.status}); the first generation does not"
             raise Unreachable(self.device, address, why) from error
@@ -95,29 +98,31 @@ class Shelly(Remote[Options]):
         """Ask for Shelly's own service by mDNS; what is of the first generation is told as such."""
         from daemons.drivers.transports import mdns  # noqa: PLC0415  only a search needs it
 
-        return [describe(service) for service in await mdns.browse(SERVICE, seconds)]
+        return [to_found(service) for service in await mdns.browse(SERVICE, seconds)]
 
 
-def describe(service: Any) -> Found:
-    """Say what a Shelly that announced itself can be."""
-    generation = int(service.words.get("gen", "1")) if service.words.get("gen", "1").isdecimal() else 1
-    app = service.words.get("app", "")
-    sort = "cover" if "shutter" in app.lower() else "light" if "dimmer" in app.lower() else "switch"
-    options = {"address": service.address} | ({"component": sort} if sort != "switch" else {})
+def to_found(service: Any) -> Found:
+    """Return the options for an announced Shelly."""
+    generation = (
+        int(service.properties.get("gen", "1")) if service.properties.get("gen", "1").isdecimal() else 1
+    )
+    app = service.properties.get("app", "")
+    component = "cover" if "shutter" in app.lower() else "light" if "dimmer" in app.lower() else "switch"
+    options = {"address": service.address} | ({"component": component} if component != "switch" else {})
     is_new = generation > 1
     return Found(
         title=service.name,
         address=service.address,
         model=app or f"generation {generation}",
-        firmware=service.words.get("ver", ""),
-        kind={"cover": "cover", "light": "lamp"}.get(sort, "plug"),
+        firmware=service.properties.get("ver", ""),
+        kind={"cover": "cover", "light": "lamp"}.get(component, "plug"),
         driver="shelly" if is_new else None,
         options=options if is_new else {},
         note="" if is_new else "its first generation has no RPC; MQTT or `command` reaches it",
     )
 
 
-class Talk:
+class RpcConnection:
     """One connection: requests and their answers, and what the device tells by itself."""
 
     def __init__(
@@ -126,15 +131,15 @@ class Talk:
         options: Options,
         socket: aiohttp.ClientWebSocketResponse,
         password: str | None,
-        line: "Line",
+        channel: "HardwareChannel",
     ) -> None:
         self._device = device
         self._options = options
         self._socket = socket
         self._password = password
-        self._line = line
-        self._number = 0
-        self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self._channel = channel
+        self._last_id = 0
+        self._pending: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._auth: dict[str, Any] | None = None
         self._fault: str | None = None
         self._component = f"{options.component}:{options.channel}"
@@ -142,110 +147,99 @@ class Talk:
 
     async def run(self) -> None:
         """Talk until the connection is lost."""
-        hearing = asyncio.create_task(self._hear())
-        doing = asyncio.create_task(self._do())
-        try:
-            await asyncio.wait((hearing, doing), return_when=asyncio.FIRST_COMPLETED)
-            for task in (doing, hearing):
-                if task.done():
-                    await task
-        finally:
-            for task in (doing, hearing):
-                task.cancel()
-                with suppress(asyncio.CancelledError, Unreachable):
-                    await task
+        await run_until_first_ends(self._control(), self._receive())
 
-    async def _do(self) -> None:
+    async def _control(self) -> None:
         """Ask what it is, then carry out what is wanted; each time it says itself what it is then."""
-        await self._look(None)
+        await self._poll(None)
         while True:
             setting = None
             with suppress(TimeoutError):
-                setting = await asyncio.wait_for(self._line.wanted(), LOOK_SECONDS)
+                setting = await asyncio.wait_for(self._channel.next_setting(), POLL_SECONDS)
             if setting is not None:
-                await self._call(*order(self._options, setting))
-            await self._look(setting)
+                await self._call(*set_request(self._options, setting))
+            await self._poll(setting)
 
-    async def _look(self, setting: Setting | None) -> None:
+    async def _poll(self, setting: Setting | None) -> None:
         status = await self._call(f"{self._name}.GetStatus", {"id": self._options.channel})
-        changes = read(self._options, status)
+        changes = parse_status(self._options, status)
         self._fault = None
-        self._note_fault(status)
+        self._remember_fault(status)
         wants_timer = setting and setting.on and setting.off_after_seconds and self._name != "Cover"
         if wants_timer and not status.get("timer_duration"):
             changes.setdefault("fault", "its own timer was not armed")
-        self._line.tell(**changes)
+        self._channel.update(**changes)
 
-    def _note_fault(self, status: dict[str, Any]) -> None:
+    def _remember_fault(self, status: dict[str, Any]) -> None:
         """Remember what it complains of: a notification tells only what is new."""
         if "errors" in status:
-            self._fault = read(self._options, status).get("fault")
+            self._fault = parse_status(self._options, status).get("fault")
 
     async def _call(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
         """Ask, and give the answer; a device that wants to know the password is told once more."""
-        answer = await self._ask(method, params)
-        if answer.get("error", {}).get("code") == UNAUTHORIZED:
+        response = await self._request(method, params)
+        if response.get("error", {}).get("code") == UNAUTHORIZED:
             if self._password is None:
-                raise self._lost("it wants a password: name its file as shelly.password_file")
-            self._auth = self._answer_challenge(answer["error"])
-            answer = await self._ask(method, params)
-            if answer.get("error", {}).get("code") == UNAUTHORIZED:
-                raise self._lost("it refuses the password")
-        if error := answer.get("error"):
-            raise self._lost(f"it refuses {method}: {error.get('message', error)}"[:300])
-        result = answer.get("result")
+                raise self._unreachable("it wants a password: name its file as shelly.password_file")
+            self._auth = self._answer_challenge(response["error"])
+            response = await self._request(method, params)
+            if response.get("error", {}).get("code") == UNAUTHORIZED:
+                raise self._unreachable("it refuses the password")
+        if error := response.get("error"):
+            raise self._unreachable(f"it refuses {method}: {error.get('message', error)}"[:300])
+        result = response.get("result")
         return result if isinstance(result, dict) else {}
 
-    async def _ask(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
-        self._number += 1
-        frame: dict[str, Any] = {"id": self._number, "src": f"house-{self._device}", "method": method}
+    async def _request(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
+        self._last_id += 1
+        frame: dict[str, Any] = {"id": self._last_id, "src": f"house-{self._device}", "method": method}
         frame |= {"params": params} if params else {}
         frame |= {"auth": self._auth} if self._auth else {}
-        answered = self._waiting[self._number] = asyncio.get_running_loop().create_future()
+        reply = self._pending[self._last_id] = asyncio.get_running_loop().create_future()
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 await self._socket.send_str(msgspec.json.encode(frame).decode())
-                answer: dict[str, Any] = await answered
-                return answer
+                response: dict[str, Any] = await reply
+                return response
         finally:
-            self._waiting.pop(frame["id"], None)
+            self._pending.pop(frame["id"], None)
 
     def _answer_challenge(self, error: dict[str, Any]) -> dict[str, Any]:
         try:
             challenge = msgspec.json.decode(error.get("message", ""), type=Challenge)
         except (msgspec.MsgspecError, TypeError) as problem:
-            raise self._lost("it wants a password in a way that is not known") from problem
+            raise self._unreachable("it wants a password in a way that is not known") from problem
         return digest(challenge, self._password or "", secrets.randbelow(10**9))
 
-    async def _hear(self) -> None:
-        """Take answers and notifications; anything else ends the connection."""
+    async def _receive(self) -> None:
+        """Handle answers and notifications; anything else ends the connection."""
         async for message in self._socket:
             if message.type is not aiohttp.WSMsgType.TEXT:
-                raise self._lost("it said what is no text")
+                raise self._unreachable("it said what is no text")
             try:
                 frame = msgspec.json.decode(message.data, type=dict[str, Any])
             except msgspec.MsgspecError as error:
-                raise self._lost(f"it said what is no JSON object: {error}") from error
+                raise self._unreachable(f"it said what is no JSON object: {error}") from error
             if "method" in frame:
-                self._hear_notice(frame)
-            elif (answered := self._waiting.get(frame.get("id", 0))) and not answered.done():
-                answered.set_result(frame)
-        raise self._lost("it has ended the connection")
+                self._on_notification(frame)
+            elif (reply := self._pending.get(frame.get("id", 0))) and not reply.done():
+                reply.set_result(frame)
+        raise self._unreachable("it has ended the connection")
 
-    def _hear_notice(self, frame: dict[str, Any]) -> None:
+    def _on_notification(self, frame: dict[str, Any]) -> None:
         params = frame.get("params")
         if not isinstance(params, dict):
             return
         status = params.get(self._component)
         if frame["method"] in ("NotifyStatus", "NotifyFullStatus") and isinstance(status, dict):
-            self._line.tell(**{"fault": self._fault, **read(self._options, status)})
-            self._note_fault(status)
+            self._channel.update(**{"fault": self._fault, **parse_status(self._options, status)})
+            self._remember_fault(status)
         if frame["method"] == "NotifyEvent" and self._options.input is not None:
             for event in params.get("events") or ():
                 if event.get("component") == f"input:{self._options.input}" and event.get("event") in TOUCHES:
-                    self._line.press(TOUCHES[event["event"]])
+                    self._channel.press(TOUCHES[event["event"]])
 
-    def _lost(self, why: str) -> Unreachable:
+    def _unreachable(self, why: str) -> Unreachable:
         return Unreachable(self._device, self._options.address, why)
 
 
@@ -259,7 +253,7 @@ class Challenge(msgspec.Struct, frozen=True):
 
 
 def digest(challenge: Challenge, password: str, cnonce: int) -> dict[str, Any]:
-    """Give what shows that the password is known, without telling it."""
+    """Return the digest that proves the password without sending it."""
     realm, nonce = challenge.realm, challenge.nonce
     secret = hashlib.sha256(f"{USER}:{realm}:{password}".encode()).hexdigest()
     proof = f"{secret}:{nonce}:{challenge.nc}:{cnonce}:auth:{HA2}"
@@ -273,8 +267,8 @@ def digest(challenge: Challenge, password: str, cnonce: int) -> dict[str, Any]:
     }
 
 
-def order(options: Options, setting: Setting) -> tuple[str, dict[str, Any]]:
-    """Give the request that has a setting done."""
+def set_request(options: Options, setting: Setting) -> tuple[str, dict[str, Any]]:
+    """Return the request for a setting."""
     params: dict[str, Any] = {"id": options.channel}
     if options.component == "cover":
         if not setting.on:
@@ -292,7 +286,7 @@ def order(options: Options, setting: Setting) -> tuple[str, dict[str, Any]]:
     return "Switch.Set", params
 
 
-def read(options: Options, status: dict[str, Any]) -> dict[str, Any]:
+def parse_status(options: Options, status: dict[str, Any]) -> dict[str, Any]:
     """Read a status, whole or the changed part of one, into the fields of a Reading."""
     found: dict[str, Any] = {}
     if options.component == "cover":

@@ -23,7 +23,7 @@ from msgspec.structs import asdict, replace
 
 from daemons.drivers import Driver
 from daemons.errors import StorageError
-from daemons.kinds import Ability, Direction, Load, Press, Reading, Setting, Touch
+from daemons.kinds import Ability, ButtonPress, Direction, Load, Reading, Setting, Touch
 from daemons.storage.paths import replace_file
 from daemons.values import Seconds
 
@@ -34,37 +34,38 @@ WholePercent = Annotated[int, Meta(ge=0, le=100)]
 
 POLL_SECONDS = 1.0
 """How soon a hand at the hardware is noticed, at the latest."""
-Marks = tuple[os.stat_result | None, ...]
-OLD_SECONDS = 1.0
+FileStats = tuple[os.stat_result | None, ...]
+SETTLED_SECONDS = 1.0
 """A file that was last written so long ago shows by its mark whether it is written again."""
-OLDEST_PRESS_SECONDS = 60.0
-"""A press that nobody was there to take for longer than this is none any more."""
+MAX_PRESS_AGE_SECONDS = 60.0
+"""A press that was not read for longer than this is dropped."""
 
 
 class Options(Struct, frozen=True, kw_only=True):
     """What can be set."""
 
     speed: Annotated[float, Meta(ge=1, le=10_000)] = 1.0
-    """How many times faster than usual it works: 15 makes breakfast in some sixteen seconds."""
+    """How many times faster than usual the appliance works."""
     fault: Literal["none", "slow", "fail", "hang", "disagree"] = "none"
-    """How it misbehaves: switches late; refuses with an error; says nothing any more; does not
-    do as it is told."""
+    """How it misbehaves."""
     lag_seconds: Seconds = field(name="lag", default=Seconds(2))
-    """How late it switches when it is slow."""
+    """How late it switches with `fault = "slow"`."""
     temperature_celsius: Celsius = 21.0
-    """What it measures, unless a hand has written something else."""
+    """The temperature it measures, in °C."""
     humidity_percent: Percent = 45.0
+    """The humidity it measures, in percent."""
     battery_percent: WholePercent = 100
+    """The charge of its battery, in percent."""
 
 
-What = Literal["on", "off", "dim", "turn", "arm"]
+Action = Literal["on", "off", "dim", "turn", "arm"]
 
 
 class Switching(Struct, frozen=True, omit_defaults=True):
     """One line: what the relay has been since `at`, and why."""
 
     at: float
-    what: What
+    what: Action
     on: bool
     cause: str | None = None
     brightness_percent: int | None = None
@@ -76,20 +77,20 @@ class Switching(Struct, frozen=True, omit_defaults=True):
     """What the meter had counted by then."""
 
 
-class Relay:
+class SimulatedRelay:
     """The hardware itself: a relay with a meter and a timer of its own."""
 
-    def __init__(self, folder: Path, loads: tuple[Load, ...]) -> None:
+    def __init__(self, folder: Path, power_profile: tuple[Load, ...]) -> None:
         """Find it as it is; a folder that does not exist yet is a relay that is off."""
         folder.mkdir(parents=True, exist_ok=True)
         self._path = folder / "switchings.jsonl"
-        self._loads = loads
+        self._power_profile = power_profile
         self._offset = 0
         self._last = Switching(0.0, "off", on=False)
         self._on_since = 0.0
 
-    def look(self, now: float) -> Switching:
-        """Give the last switching, its own timer's included."""
+    def poll(self, now: float) -> Switching:
+        """Return the last switching, also one of its own timer."""
         self._refresh()
         last = self._last
         if last.on and last.off_at is not None and now >= last.off_at:
@@ -98,14 +99,14 @@ class Relay:
 
     def switch(self, setting: Setting, cause: str | None, now: float) -> None:
         """Do as told; what already is so leaves no line."""
-        last = self.look(now)
+        last = self.poll(now)
         off_at = now + setting.off_after_seconds if setting.on and setting.off_after_seconds else None
-        look = (setting.brightness_percent, setting.colour_temperature_kelvin)
+        poll = (setting.brightness_percent, setting.colour_temperature_kelvin)
         if setting.on != last.on:
-            what: What = "on" if setting.on else "off"
+            what: Action = "on" if setting.on else "off"
         elif setting.on and setting.direction != last.direction:
             what = "turn"
-        elif setting.on and look != (last.brightness_percent, last.colour_temperature_kelvin):
+        elif setting.on and poll != (last.brightness_percent, last.colour_temperature_kelvin):
             what = "dim"
         elif abs((off_at or 0.0) - (last.off_at or 0.0)) > 1:
             what = "arm"
@@ -114,30 +115,33 @@ class Relay:
         self._add(now, what, setting, cause, off_at)
 
     def watts(self, now: float) -> float:
-        """Give the power it draws at this moment."""
+        """Return the present power in watts."""
         if not self._last.on:
             return 0.0
         left = now - self._on_since
-        for seconds, watts in self._loads[:-1]:
+        for seconds, watts in self._power_profile[:-1]:
             if left < seconds:
-                return watts * self._dimmed
+                return watts * self._dim_factor
             left -= seconds
-        return self._loads[-1][1] * self._dimmed
+        return self._power_profile[-1][1] * self._dim_factor
 
     def energy(self, now: float) -> float:
-        """Give the watt-hours it has drawn in its life."""
+        """Return the energy that it has drawn in its life, in watt-hours."""
         if not self._last.on:
             return self._last.energy_watt_hours
-        return self._last.energy_watt_hours + (self._drawn(now) - self._drawn(self._last.at)) * self._dimmed
+        return (
+            self._last.energy_watt_hours
+            + (self._energy_until(now) - self._energy_until(self._last.at)) * self._dim_factor
+        )
 
     @property
-    def _dimmed(self) -> float:
+    def _dim_factor(self) -> float:
         return (self._last.brightness_percent or 100) / 100
 
-    def _drawn(self, until: float) -> float:
+    def _energy_until(self, until: float) -> float:
         left, watt_seconds = max(0.0, until - self._on_since), 0.0
-        for index, (seconds, watts) in enumerate(self._loads):
-            last = index == len(self._loads) - 1
+        for index, (seconds, watts) in enumerate(self._power_profile):
+            last = index == len(self._power_profile) - 1
             stretch = left if last else min(left, seconds)
             watt_seconds += stretch * watts
             left -= stretch
@@ -152,15 +156,15 @@ class Relay:
         except FileNotFoundError:
             return
         for line in lines:
-            self._take(line)
+            self._apply(line)
 
-    def _take(self, line: Switching) -> None:
+    def _apply(self, line: Switching) -> None:
         if line.on and not self._last.on:
             self._on_since = line.at
         self._last = line
 
     def _add(
-        self, at: float, what: What, setting: Setting, cause: str | None, off_at: float | None = None
+        self, at: float, what: Action, setting: Setting, cause: str | None, off_at: float | None = None
     ) -> None:
         line = Switching(
             at,
@@ -182,34 +186,37 @@ class Relay:
             written = os.write(file, text)
         finally:
             os.close(file)
-        if (size, written) == (self._offset, len(text)):  # nobody else has added one: it need not be read
-            self._take(line)
+        if (size, written) == (
+            self._offset,
+            len(text),
+        ):  # no other process has added a line, so it need not be read
+            self._apply(line)
             self._offset += written
         else:
             self._refresh()
 
 
-class Pressed(Struct, frozen=True):
+class PressRecord(Struct, frozen=True):
     """One line: when a hand pressed the button, and how."""
 
     at: float
     what: Touch
 
 
-class Button:
+class SimulatedButton:
     """The button of the hardware: each press is taken once, over every restart."""
 
     def __init__(self, folder: Path) -> None:
         """Go on from what was taken last; where that cannot be read, from what is young enough."""
         self._path = folder / "presses.jsonl"
-        self._mark = folder / "presses.taken"
+        self._position_path = folder / "presses.taken"
         try:
-            self._offset = int(self._mark.read_bytes())
+            self._offset = int(self._position_path.read_bytes())
         except (OSError, ValueError):
             self._offset = 0
 
-    def take(self, now: float) -> tuple[Press, ...]:
-        """Give the presses that nobody has taken yet; PlaceError when that cannot be written down.
+    def read_presses(self, now: float) -> tuple[ButtonPress, ...]:
+        """Return the presses that were not read yet; raises StorageError if this cannot be recorded.
 
         It is written down first. So a press whose process is killed at that very moment is lost,
         as one by radio would be, rather than done twice.
@@ -221,15 +228,15 @@ class Button:
         if size == self._offset:
             return ()
         began = self._offset if self._offset <= size else 0  # a smaller file is another one
-        found, offset = read_lines(self._path, Pressed, began)
+        found, offset = read_lines(self._path, PressRecord, began)
         if offset != self._offset:
-            replace_file(self._mark, str(offset).encode())
+            replace_file(self._position_path, str(offset).encode())
             self._offset = offset
-        young = [pressed.what for pressed in found if now - pressed.at < OLDEST_PRESS_SECONDS]
-        return tuple(Press(what, os.urandom(5).hex()) for what in young)
+        recent = [pressed.what for pressed in found if now - pressed.at < MAX_PRESS_AGE_SECONDS]
+        return tuple(ButtonPress(what, os.urandom(5).hex()) for what in recent)
 
 
-class Measured(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Measurements(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What it measures; nothing stands for what it does not tell."""
 
     temperature_celsius: Celsius | None = None
@@ -237,32 +244,32 @@ class Measured(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     battery_percent: WholePercent | None = None
 
 
-NUMBERS = msgspec.json.Decoder(dict[str, int | float | None])
-msgspec.convert({}, Measured)  # works the type out now, before prefork forks
+DECODER = msgspec.json.Decoder(dict[str, int | float | None])
+msgspec.convert({}, Measurements)  # works the type out now, before prefork forks
 
 
-class Gauge:
+class SimulatedSensor:
     """What the hardware measures: what its options say, but for what a hand has written."""
 
     def __init__(self, folder: Path, options: Options) -> None:
         self._path = folder / "measured.json"
-        self._usual = {name: getattr(options, name) for name in Measured.__struct_fields__}
-        self.last = Measured()
+        self._usual = {name: getattr(options, name) for name in Measurements.__struct_fields__}
+        self.last = Measurements()
         """What it measured when it last made sense."""
         self.at: float | None = None
         """When that was."""
         self.fault: str | None = None
 
-    def look(self, now: float) -> None:
+    def poll(self, now: float) -> None:
         """Measure; what makes no sense is a fault, and what was measured last stays."""
         written = b"{}"
         try:
             with suppress(FileNotFoundError):
                 written = self._path.read_bytes().strip()
             if not written:
-                return  # somebody is about to write it
-            changed = NUMBERS.decode(written)
-            self.last = msgspec.convert({**self._usual, **changed}, Measured)
+                return  # another process is about to write it
+            changed = DECODER.decode(written)
+            self.last = msgspec.convert({**self._usual, **changed}, Measurements)
         except (OSError, msgspec.MsgspecError) as error:
             self.fault = f"{self._path} cannot be read: {error}"
         else:
@@ -293,8 +300,8 @@ def read_lines(path: Path, type_: type[T], offset: int = 0) -> tuple[list[T], in
     return found, offset
 
 
-def mark(path: str) -> os.stat_result | None:
-    """Give what a file is like, without looking into it; nothing where there is none."""
+def file_stat(path: str) -> os.stat_result | None:
+    """Return the size and time of a file; None if it does not exist."""
     try:
         return os.stat(path)  # noqa: PTH116  with each look of an idle device
     except OSError:
@@ -311,33 +318,33 @@ class Simulated(Driver[Options]):
     def __init__(self, device: str, options: Options) -> None:
         super().__init__(device, options)
         self.speed = options.speed
-        self._late: tuple[float, Setting, str | None] | None = None
+        self._delayed: tuple[float, Setting, str | None] | None = None
         self._fault: str | None = None
         self._hung: Reading | None = None
-        self._quiet: tuple[Marks, Reading] | None = None
+        self._idle: tuple[FileStats, Reading] | None = None
         """What was read last, and what the files were like, as long as nothing goes on."""
 
-    def plug_in(self, loads: tuple[Load, ...], now: float) -> None:
+    def open(self, power_profile: tuple[Load, ...], now: float) -> None:
         """Stand before the hardware, as it was left."""
         folder = Path("hardware") / self.device
-        self._relay = Relay(folder, loads)
-        self._relay.look(now)
-        self._button = Button(folder)
-        self._gauge = Gauge(folder, self.options)
+        self._relay = SimulatedRelay(folder, power_profile)
+        self._relay.poll(now)
+        self._button = SimulatedButton(folder)
+        self._sensor = SimulatedSensor(folder, self.options)
         self._files = [str(folder / name) for name in ("switchings.jsonl", "presses.jsonl", "measured.json")]
 
     def set(self, setting: Setting, cause: str | None, now: float) -> None:
         """Switch, or misbehave as told."""
-        self._quiet = None
+        self._idle = None
         match self.options.fault:
             case "none":
                 self._switch(setting, cause, now)
             case "slow":
-                self._late = (now + self.options.lag_seconds, setting, cause)
+                self._delayed = (now + self.options.lag_seconds, setting, cause)
             case "fail":
                 self._fault = "the hardware refuses to switch"
             case "hang":
-                self._hung = self._hung or self._look(now)
+                self._hung = self._hung or self._read_hardware(now)
             case "disagree":
                 pass
 
@@ -345,28 +352,28 @@ class Simulated(Driver[Options]):
         """Read the relay, the meter, what it measures, and its button."""
         if self._hung:
             return self._hung
-        marks = tuple(map(mark, self._files))
-        if self._quiet and self._quiet[0] == marks:
-            return replace(self._quiet[1], at=now)
-        reading = self._look(now)
+        stats = tuple(map(file_stat, self._files))
+        if self._idle and self._idle[0] == stats:
+            return replace(self._idle[1], at=now)
+        reading = self._read_hardware(now)
         try:
-            reading = replace(reading, presses=self._button.take(now))
+            reading = replace(reading, presses=self._button.read_presses(now))
         except StorageError as error:
             reading = replace(reading, fault=reading.fault or str(error))
         # A file that was written a moment ago may be again, and look the same.
-        old = all(marked is None or time.time() - marked.st_mtime > OLD_SECONDS for marked in marks)
-        is_quiet = old and not (reading.on or reading.fault or reading.presses or self._late)
-        self._quiet = (marks, reading) if is_quiet else None
+        old = all(stat is None or time.time() - stat.st_mtime > SETTLED_SECONDS for stat in stats)
+        is_quiet = old and not (reading.on or reading.fault or reading.presses or self._delayed)
+        self._idle = (stats, reading) if is_quiet else None
         return reading
 
-    def _look(self, now: float) -> Reading:
-        if self._late and now >= self._late[0]:
-            _, setting, cause = self._late
-            self._late = None
+    def _read_hardware(self, now: float) -> Reading:
+        if self._delayed and now >= self._delayed[0]:
+            _, setting, cause = self._delayed
+            self._delayed = None
             self._switch(setting, cause, now)
-        last = self._relay.look(now)
-        self._gauge.look(now)
-        faults = [fault for fault in (self._fault, self._gauge.fault) if fault]
+        last = self._relay.poll(now)
+        self._sensor.poll(now)
+        faults = [fault for fault in (self._fault, self._sensor.fault) if fault]
         return Reading(
             on=last.on,
             power_watts=self._relay.watts(now),
@@ -376,8 +383,8 @@ class Simulated(Driver[Options]):
             direction=last.direction,
             cause=last.cause,
             fault="; ".join(faults) or None,
-            at=self._gauge.at,
-            **asdict(self._gauge.last),
+            at=self._sensor.at,
+            **asdict(self._sensor.last),
         )
 
     def _switch(self, setting: Setting, cause: str | None, now: float) -> None:
@@ -391,4 +398,4 @@ class Simulated(Driver[Options]):
 
     def due(self, now: float) -> float:
         """Look again soon: a hand may have been at it."""
-        return min(now + POLL_SECONDS, self._late[0] if self._late else now + POLL_SECONDS)
+        return min(now + POLL_SECONDS, self._delayed[0] if self._delayed else now + POLL_SECONDS)

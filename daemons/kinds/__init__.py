@@ -1,11 +1,17 @@
-"""What an appliance is. One file a kind, and its file name is its word in the configuration.
+"""The contract of a kind. Each kind is one file here, and its file name is its word in the configuration.
 
-A kind has three frozen values: Options (what a person sets), Memory (what must outlive a
-crash) and State (what it shows). A Machine decides: each method takes the memory and what
-happened, and gives the new memory; what the hardware shall do, what is shown and when to look
-again follow from the memory alone. So a machine has no I/O and no clock of its own, and being
-restored after a crash is nothing special. The first line of the file is its entry in
-`house kinds`.
+A kind has three frozen values: Options (set by a person), Memory (survives a crash) and State (is
+published). A Machine decides: each of its methods takes the memory and an event, and returns the new
+memory. The desired setting of the hardware, the state and the next deadline follow from the memory
+alone. Therefore a machine has no I/O and no clock, and a restart after a crash needs no code of its own.
+
+A kind also declares the facts that other processes need: its primary commands, its phases at rest, its
+Home Assistant entity and its detector's words. They read these declarations and never guess.
+
+The first line of the file is its entry in `house kinds`.
+
+This file has the values of the hardware first (Setting, Reading), then the declarations (Kind), then the
+decisions (Machine).
 """
 
 from abc import ABC, abstractmethod
@@ -17,38 +23,44 @@ from msgspec import Struct, structs
 
 from daemons.bus.message import Scalar
 
-Load = tuple[float, float]
-"""A stretch of an appliance's work once it is switched on: its seconds, and the watts it draws."""
+# Words
+
 Ability = Literal["switch", "dim", "tint", "move", "press", "sense"]
-"""What a driver can: switch something on and off, dim it, change the colour temperature of its
-white, move it both ways, tell presses of a button, tell measurements."""
+"""An ability of a driver: switch on and off, dim, change the colour temperature of white light, move in
+both directions, report presses of a button, report measurements."""
 ABILITIES: tuple[Ability, ...] = get_args(Ability)
 Touch = Literal["single", "double", "long"]
-"""How a button is pressed."""
+"""The way in which a button is pressed."""
 TOUCHES: tuple[Touch, ...] = get_args(Touch)
 Direction = Literal["open", "close"]
+EntityClass = Literal["climate", "cover", "event", "light", "switch"]
+"""A component of Home Assistant that can be the main entity of a device."""
+Load = tuple[float, float]
+"""A phase of an appliance's work after it is switched on: its length in seconds, and its power in watts."""
+
+# The values of the hardware
 
 BRIGHTNESS_TOLERANCE_PERCENT = 1
-"""Bulbs count in 254 steps, so what comes back is not always what was asked."""
+"""Bulbs have 254 steps of brightness, so the reported brightness may differ a little from the setting."""
 COLOUR_TOLERANCE = 0.05
-"""A share of the colour temperature: bulbs count in mireds, and round."""
+"""A share of the colour temperature: bulbs use mireds, and round them."""
 
 
 class Setting(Struct, frozen=True):
-    """What the hardware shall do."""
+    """The setting that the hardware shall have."""
 
     on: bool
     brightness_percent: int | None = None
-    """How bright, for what can be dimmed; nothing for what cannot."""
+    """The brightness, 1 to 100; None for hardware that cannot be dimmed."""
     colour_temperature_kelvin: int | None = None
-    """How warm its white is, for what can change it."""
+    """The colour temperature of white light; None leaves it unchanged."""
     direction: Direction | None = None
-    """Which way to move while it is on, for what moves."""
+    """The direction of a move; None for hardware that does not move."""
     off_after_seconds: float | None = None
-    """A dead-man's switch: the hardware goes off by itself after this long. Nothing: it stays."""
+    """A dead man's switch: the hardware goes off by itself after this time. None: it stays on."""
 
     def is_met_by(self, reading: "Reading") -> bool:
-        """Tell whether the hardware is as asked; what it does not tell counts as done."""
+        """Return whether the hardware has this setting; a value that it does not report counts as met."""
         if reading.on is not self.on:
             return False
         if not self.on:
@@ -69,167 +81,203 @@ class Setting(Struct, frozen=True):
         )
 
 
-class Press(Struct, frozen=True):
-    """A hand at a button of the hardware."""
+class ButtonPress(Struct, frozen=True):
+    """A press of the hardware's own button."""
 
     what: Touch
     id: str
-    """The cause of all that follows from it."""
+    """The cause of every change that follows from the press."""
 
 
 class Reading(Struct, frozen=True, kw_only=True):
-    """What the hardware does, as it says itself; nothing stands for what it does not say."""
+    """The state of the hardware, as it reports it; None stands for a value that it does not report."""
 
     on: bool | None = None
-    """Whether it is on; of what detects, whether it detects. Nothing: it is not known."""
+    """Whether it is on; for a detector, whether it detects. None: unknown."""
     power_watts: float | None = None
     energy_watt_hours: float | None = None
     brightness_percent: int | None = None
     colour_temperature_kelvin: int | None = None
     direction: Direction | None = None
-    """Which way it moves."""
+    """The direction of its move."""
     position_percent: int | None = None
     """How far open it is: 0 is closed, 100 is open."""
     temperature_celsius: float | None = None
     humidity_percent: float | None = None
     battery_percent: int | None = None
     cause: str | None = None
-    """What switched it last, if the driver can tell; nothing for a hand at the appliance."""
+    """The cause of the last switching, if the driver knows it; None after a manual switch."""
     fault: str | None = None
-    """What the hardware, or the way to it, complains of."""
+    """The fault of the hardware, or of the connection to it."""
     reachable: bool | None = True
-    """Whether it answers; nothing while that is being found out."""
+    """Whether the hardware answers; None while this is not known yet."""
     losses: int = 0
-    """How often it was lost so far: it may have been away between two readings."""
+    """How often the connection was lost until now. It may have been lost between two readings."""
     at: float | None = None
-    """When the hardware last said anything, in the device's steady seconds."""
-    presses: tuple[Press, ...] = ()
-    """The hands at its button since the last reading."""
+    """When the hardware last reported anything, in the device's steady seconds."""
+    presses: tuple[ButtonPress, ...] = ()
+    """The presses of its button since the last reading."""
 
+
+class HardwareLink(Struct, frozen=True, kw_only=True):
+    """The fields about the connection to the hardware; the device adds them to the State of its kind."""
+
+    confirmed: bool
+    """Whether the hardware has reported this state during this run of the process."""
+    reachable: bool
+    """Whether the hardware answers."""
+    unreachable_since: float | None
+    """Since when the hardware does not answer, in Unix seconds; None while it answers."""
+
+
+# The declarations
+
+
+class PrimaryCommand(Struct, frozen=True):
+    """A command that a device's main button sends, and the states for which it applies."""
+
+    command: str
+    label: str
+    """The text on the button: a verb that people use."""
+    when: dict[str, tuple[Scalar, ...]] = {}
+    """The allowed values of some fields of the state. Without any, the command applies to every state."""
+
+    def applies_to(self, state: Mapping[str, Scalar]) -> bool:
+        """Return whether each field in `when` has one of its values; an absent field counts as None."""
+        return all(state.get(field) in values for field, values in self.when.items())
+
+
+class Kind(ABC):
+    """A word that `kind` may have in the configuration, and its declarations."""
+
+    role: ClassVar[str] = "device"
+    """The process that runs it: `run` of daemons/processes/ROLE/ROLE.py."""
+    options_type: ClassVar[type[Struct]]
+    state_type: ClassVar[type[Struct]]
+    commands: ClassVar[tuple[type[Struct], ...]] = ()
+    """Its commands: the class's name in lower case is the word, its fields are the arguments."""
+    primary_commands: ClassVar[tuple[PrimaryCommand, ...]] = ()
+    """The commands of the device's main button on the page and in the terminal. The first that applies to
+    the state is sent. Without any, the device has no such button."""
+    makes: ClassVar[str | None] = None
+    """Its product, in a word, for the mirror's sentence; None if it makes nothing."""
+    resting_phases: ClassVar[tuple[str, ...]] = ("idle", "off")
+    """The phases in which no work is under way. The mirror's sentence then leaves the device out."""
+    finished_phases: ClassVar[tuple[str, ...]] = ()
+    """The phases in which its work "has finished" in the mirror's sentence, and not "is ready"."""
+    unknown_phases: ClassVar[tuple[str, ...]] = ()
+    """The phases in which `status` does not count, because the true state is unknown."""
+    entity_class: ClassVar[EntityClass | None] = None
+    """Its main entity in Home Assistant; None if it has only buttons and sensors there."""
+    detections: ClassVar[dict[str, str | None]] = {}
+    """Each word that `detects` may return, with Home Assistant's device class for it, if there is one."""
+
+    @classmethod
+    def primary_command(cls, state: Mapping[str, Scalar] | None) -> str | None:
+        """Return the command of the main button for a state, or None if the kind has none for it."""
+        found = (choice.command for choice in cls.primary_commands if choice.applies_to(state or {}))
+        return next(found, None)
+
+    @classmethod
+    @cache  # msgspec reads the annotations anew each time, and prefork does it once for all devices
+    def fields(cls) -> dict[str, Any]:
+        """Return the type of each field of the published state."""
+        return {field.encode_name: field.type for field in structs.fields(cls.state_type)}
+
+    @classmethod
+    def measurements(cls) -> frozenset[str]:
+        """Return the fields that are measurements: they change all the time, and no rule waits for them."""
+        return frozenset(name for name, type_ in cls.fields().items() if type_ in (float, float | None))
+
+    @classmethod
+    def sources(cls, options: Any) -> dict[str, str]:  # noqa: ARG003  most kinds use no other device
+        """Return the devices whose states it uses with these options, each with the field that it needs."""
+        return {}
+
+    @classmethod
+    def detects(cls, options: Any) -> str | None:  # noqa: ARG003  most kinds detect nothing
+        """Return which of the `detections` its `status` reports; None if `status` reports its own work."""
+        return None
+
+
+# The decisions
 
 O = TypeVar("O", bound=Struct)  # noqa: E741  O for Options, M for Memory
 M = TypeVar("M", bound=Struct)
 
 
-class Link(Struct, frozen=True, kw_only=True):
-    """What every device with hardware shows of the way to it, beside its kind's own State."""
-
-    confirmed: bool
-    """Whether the hardware, in this life of the process, was seen to be as shown."""
-    reachable: bool
-    """Whether the hardware answers."""
-    unreachable_since: float | None
-    """Since when (Unix seconds) it does not."""
-
-
-class Kind(ABC):
-    """Anything that can stand as `kind` in the configuration."""
-
-    role: ClassVar[str] = "device"
-    """The file in daemons/ that runs it."""
-    options_type: ClassVar[type[Struct]]
-    state_type: ClassVar[type[Struct]]
-    makes: ClassVar[str | None] = None
-    """What it has ready in the end, in a word, for the mirror's sentence."""
-    lights: ClassVar[bool] = False
-    """Whether what it switches on and off is a light, for those who tell lights from other things."""
-    commands: ClassVar[tuple[type[Struct], ...]] = ()
-    """Its commands: the class's name in lower case is the word, its fields are the arguments."""
-
-    @classmethod
-    @cache  # msgspec reads the annotations anew each time, and prefork does it once for all devices
-    def fields(cls) -> dict[str, Any]:
-        """Give the type of each field that such a device shows."""
-        return {field.encode_name: field.type for field in structs.fields(cls.state_type)}
-
-    @classmethod
-    def measurements(cls) -> frozenset[str]:
-        """Name the fields of the state that only measure: always changing, and nothing to turn to."""
-        return frozenset(name for name, type_ in cls.fields().items() if type_ in (float, float | None))
-
-    @classmethod
-    def sources(cls, options: Any) -> dict[str, str]:  # noqa: ARG003  most listen to nobody
-        """Name the devices that one with these options listens to, each with the field that it needs."""
-        return {}
-
-    @classmethod
-    def detects(cls, options: Any) -> str | None:  # noqa: ARG003  most detect nothing
-        """Say in a word what `status` detects, such as "motion"; nothing: it says what the device does."""
-        return None
-
-
 class Machine(Kind, Generic[O, M]):
-    """A kind that drives hardware: a pure state machine."""
+    """A kind with hardware: a pure state machine. Every `now` is in the device's steady seconds."""
 
     drives: ClassVar[bool] = True
-    """Whether it switches something; what only tells (a button, a sensor) does not."""
+    """Whether it switches anything; a button or a sensor only reports."""
     needs: ClassVar[frozenset[Ability]] = frozenset({"switch"})
-    """What its driver must be able to do; one of these is enough."""
+    """The abilities of a driver; at least one of them is needed."""
     memory_type: ClassVar[type[Struct]]
 
     def __init__(self, options: O, speed: float = 1.0) -> None:
-        """`speed` is how many times faster than usual the hardware works (a simulated one can)."""
+        """Keep the options; `speed` is how many times faster than usual simulated hardware works."""
         self.options = options
         self.speed = speed
 
-    @classmethod
-    def measurements(cls) -> frozenset[str]:
-        """Count `confirmed` among what changes all the time: it is no turn that anybody acts on."""
-        return super().measurements() | {"confirmed"}
-
     @property
     def heats(self) -> bool:
-        """Whether it can burn the house down: what has `max_on_seconds` is never on for longer."""
+        """Whether it can start a fire. A kind with `max_on_seconds` is never on for longer than that."""
         return getattr(self.options, "max_on_seconds", None) is not None
 
     @classmethod
     @cache
     def fields(cls) -> dict[str, Any]:
-        """Give the type of each field that such a device shows, those of its Link too."""
-        return super().fields() | {field.encode_name: field.type for field in structs.fields(Link)}
+        """Return the type of each field of the published state, with those of HardwareLink."""
+        return super().fields() | {field.encode_name: field.type for field in structs.fields(HardwareLink)}
+
+    @classmethod
+    def measurements(cls) -> frozenset[str]:
+        """Return the fields that are measurements. `confirmed` is one of them, so no rule waits for it."""
+        return super().measurements() | {"confirmed"}
 
     @abstractmethod
     def handle_command(self, memory: M, command: Any, now: float) -> M:
-        """Do as told by one of `commands`, or raise Rejected with the reason."""
+        """Return the memory after one of the `commands`; raise Rejected with the reason for a refusal."""
 
     @abstractmethod
     def advance(self, memory: M, now: float) -> M:
-        """Let time pass: called at `next_deadline`, and harmless at any other moment."""
+        """Return the memory at `now`. Called at `next_deadline`; harmless at any other moment."""
 
     @abstractmethod
     def adopt(self, memory: M, reading: Reading, now: float) -> M:
-        """Take it as it is: the hardware was switched by something else, or does not follow.
+        """Return the memory that fits the hardware, where `reading.on` is always true or false.
 
-        Here `reading.on` is always true or false.
+        Called after a manual switch, or when the hardware did not reach the desired setting.
         """
 
     def update_measurements(self, memory: M, reading: Reading, now: float) -> M:
-        """Take note of what is measured; called with every reading, before all else."""
+        """Return the memory with the values of a reading. Called with every reading, before `adopt`."""
         return memory
 
-    def press(self, memory: M, what: Touch, now: float) -> M:
-        """Take a hand at the hardware's own button."""
+    def press(self, memory: M, touch: Touch, now: float) -> M:
+        """Return the memory after a press of the hardware's own button."""
         return memory
 
-    def update_sources(self, memory: M, heard: Mapping[str, Mapping[str, Scalar] | None], now: float) -> M:
-        """Take note of the devices it listens to: what each shows, nothing for one that is silent.
+    def update_sources(self, memory: M, states: Mapping[str, Mapping[str, Scalar] | None], now: float) -> M:
+        """Return the memory with the states of its `sources`. The state of a silent device is None.
 
-        One that was not heard yet, and may still be, is not among them.
+        `states` leaves out a device that has sent nothing yet and is not late.
         """
         return memory
 
     @abstractmethod
     def next_deadline(self, memory: M) -> float | None:
-        """Say when time makes a difference next."""
+        """Return the next moment at which time makes a difference, or None."""
 
     @abstractmethod
     def desired_setting(self, memory: M) -> Setting:
-        """Say what the hardware shall do."""
+        """Return the setting that the hardware shall have."""
 
     @abstractmethod
     def state(self, memory: M, reading: Reading, now: float) -> Struct:
-        """Give the State."""
+        """Return the State."""
 
     @abstractmethod
     def power_profile(self) -> tuple[Load, ...]:
-        """Say what such an appliance draws over time, once on; the last stretch lasts."""
+        """Return the power of such an appliance over time after it is switched on; the last phase lasts."""

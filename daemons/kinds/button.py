@@ -1,39 +1,39 @@
 """A button: single, double and long presses, for rules to act on.
 
-A press is a moment: the phase turns to what it was and at once back to "idle". It switches nothing
-by itself, so it can do no harm by itself.
+A press is a moment: the phase becomes the way it was pressed, and at once "idle" again. A button
+switches nothing by itself.
 """
 
 from typing import Literal
 
 from msgspec import Struct
 
-from daemons.kinds import Ability, Load, Machine, Reading, Setting, Touch
+from daemons.kinds import Ability, Load, Machine, PrimaryCommand, Reading, Setting, Touch
 
 
 class Options(Struct, frozen=True):
-    """There is nothing to set."""
+    """A button has no options."""
 
 
-class Memory(Struct, frozen=True):
-    """What it remembers."""
+class ButtonMemory(Struct, frozen=True):
+    """The memory of a button."""
 
     phase: Literal["idle", "single", "double", "long"] = "idle"
     until: float | None = None
-    """When the phase is over: as soon as it has been told."""
+    """When the phase ends: as soon as it is published. None while idle."""
     last: Touch | None = None
     presses: int = 0
 
 
 class State(Struct, frozen=True, kw_only=True):
-    """What it shows."""
+    """The published state of a button."""
 
     status: bool = False
     """A button is never on."""
     phase: Literal["idle", "single", "double", "long"]
-    """What it is pressed as; "idle" again at once."""
+    """The way it is pressed; at once "idle" again."""
     last: Touch | None
-    """How it was pressed last."""
+    """The way it was pressed last; None before the first press."""
     presses: int
     """How often it has been pressed in its life."""
     battery_percent: int | None = None
@@ -42,57 +42,61 @@ class State(Struct, frozen=True, kw_only=True):
 
 
 class Single(Struct, frozen=True):
-    """Press it once."""
+    """Press the button once."""
 
 
 class Double(Struct, frozen=True):
-    """Press it twice, quickly."""
+    """Press the button twice, quickly."""
 
 
 class Long(Struct, frozen=True):
-    """Press it and hold it."""
+    """Press the button and hold it."""
 
 
-TOUCH: dict[type[Struct], Touch] = {Single: "single", Double: "double", Long: "long"}
+TOUCH_OF_COMMAND: dict[type[Struct], Touch] = {Single: "single", Double: "double", Long: "long"}
 
 
-class Button(Machine[Options, Memory]):
+class Button(Machine[Options, ButtonMemory]):
     """A button: single, double and long presses, for rules to act on."""
 
     drives = False
     needs = frozenset[Ability]({"press"})
     options_type = Options
-    memory_type = Memory
+    memory_type = ButtonMemory
     state_type = State
     commands = (Single, Double, Long)
+    primary_commands = (PrimaryCommand("single", "Press"),)
+    entity_class = "event"
 
-    def handle_command(self, memory: Memory, command: Single | Double | Long, now: float) -> Memory:
-        """Be pressed, as by a hand."""
-        return self.press(memory, TOUCH[type(command)], now)
+    def handle_command(
+        self, memory: ButtonMemory, command: Single | Double | Long, now: float
+    ) -> ButtonMemory:
+        """Count the command as a press by hand."""
+        return self.press(memory, TOUCH_OF_COMMAND[type(command)], now)
 
-    def press(self, memory: Memory, what: Touch, now: float) -> Memory:
-        """Turn to what the press is."""
-        return Memory(what, now, what, memory.presses + 1)
+    def press(self, memory: ButtonMemory, touch: Touch, now: float) -> ButtonMemory:
+        """Set the phase to the way of the press, and count it."""
+        return ButtonMemory(touch, now, touch, memory.presses + 1)
 
-    def advance(self, memory: Memory, now: float) -> Memory:
-        """Be idle again."""
+    def advance(self, memory: ButtonMemory, now: float) -> ButtonMemory:
+        """Return to idle when the press is over."""
         over = memory.until is not None and now >= memory.until
-        return Memory(last=memory.last, presses=memory.presses) if over else memory
+        return ButtonMemory(last=memory.last, presses=memory.presses) if over else memory
 
-    def adopt(self, memory: Memory, reading: Reading, now: float) -> Memory:
-        """Have nothing that could be on."""
+    def adopt(self, memory: ButtonMemory, reading: Reading, now: float) -> ButtonMemory:
+        """Change nothing: a button is never on."""
         return memory
 
-    def next_deadline(self, memory: Memory) -> float | None:
-        """Be idle again at once."""
+    def next_deadline(self, memory: ButtonMemory) -> float | None:
+        """Return the moment of the press, so that the phase ends at once."""
         return memory.until
 
-    def desired_setting(self, memory: Memory) -> Setting:
-        """Want nothing."""
+    def desired_setting(self, memory: ButtonMemory) -> Setting:
+        """Return off: it switches nothing."""
         return Setting(on=False)
 
-    def state(self, memory: Memory, reading: Reading, now: float) -> State:
-        """Show how it was pressed."""
+    def state(self, memory: ButtonMemory, reading: Reading, now: float) -> State:
+        """Return the phase, the last press and the count."""
         return State(
             phase=memory.phase,
             last=memory.last,
@@ -102,5 +106,5 @@ class Button(Machine[Options, Memory]):
         )
 
     def power_profile(self) -> tuple[Load, ...]:
-        """Draw nothing."""
+        """Return a power of zero."""
         return ((1.0, 0.0),)

@@ -1,8 +1,8 @@
 """A cover: a blind or a roller shutter that opens and closes, and stops in between.
 
-It knows how far it is from how long it moved, unless its hardware tells. Nothing it does is
-remembered as done before it is: killed while it moves, it goes on to where it was going, and its
-motor is told beforehand how long it may run at the most.
+It computes its position from the time of its moves, unless its hardware reports the position. If the
+process is killed during a move, the move continues to its goal after the restart. The hardware gets the
+longest time of each move in advance.
 """
 
 from typing import Annotated, Literal
@@ -10,19 +10,19 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct, field
 from msgspec.structs import replace
 
-from daemons.kinds import Ability, Direction, Load, Machine, Reading, Setting
+from daemons.kinds import Ability, Direction, Load, Machine, PrimaryCommand, Reading, Setting
 from daemons.values import Seconds
 
 Percent = Annotated[int, Meta(ge=0, le=100)]
 Phase = Literal["unknown", "open", "closed", "between", "opening", "closing", "turning"]
 OVERRUN_SECONDS = 2.0
-"""How much longer it runs at an end, where the motor stops by itself: so it knows again where it is."""
+"""How much longer it runs towards an end, where the motor stops by itself: then the position is exact."""
 TURN_SECONDS = 0.5
-"""How long a motor rests before it runs the other way."""
+"""How long a motor rests before it runs in the other direction."""
 
 
 class Options(Struct, frozen=True, kw_only=True):
-    """What can be set."""
+    """The options of a cover."""
 
     open_seconds: Seconds = field(name="open_time", default=Seconds(30))
     """How long it takes from closed to open."""
@@ -30,35 +30,37 @@ class Options(Struct, frozen=True, kw_only=True):
     """How long it takes from open to closed."""
 
     def __post_init__(self) -> None:
-        """Refuse a cover that takes no time, or an hour."""
+        """Raise ValueError for a time outside 1 s to 10 min."""
         if not (1 <= self.open_seconds <= 600 and 1 <= self.close_seconds <= 600):  # noqa: PLR2004
             raise ValueError("open_time and close_time must be from 1s to 10m")
 
 
-class Memory(Struct, frozen=True):
-    """What it remembers."""
+class CoverMemory(Struct, frozen=True):
+    """The memory of a cover."""
 
-    position: float | None = None
-    """How far open it was, in percent, when it last began or ended a move; nothing: it is not known."""
+    position_percent: float | None = field(name="position", default=None)
+    """How far open it was when it last began or ended a move; None: unknown."""
     direction: Direction | None = None
-    """Which way it moves."""
+    """The direction of the move; None while it stands."""
     began: float = 0.0
+    """When this move or this rest began."""
     until: float | None = None
-    """When this move, or the rest before the next, is over."""
-    goal: int | None = None
-    """Where it is going, in percent."""
+    """When this move, or the rest before the next, ends."""
+    goal_percent: int | None = field(name="goal", default=None)
+    """The position to which it moves."""
     starts: int = 0
 
 
 class State(Struct, frozen=True, kw_only=True):
-    """What it shows."""
+    """The published state of a cover."""
 
     status: bool
     """Whether it moves."""
     phase: Phase
     position_percent: float | None
-    """How far open it is: 0 is closed, 100 is open; nothing until an end has been reached."""
+    """How far open it is: 0 is closed, 100 is open; None until it has reached an end."""
     remaining_seconds: float | None
+    """The time until the move ends; None while it stands."""
     starts: int
     """How often it has begun to move in its life."""
     power_watts: float | None
@@ -66,11 +68,11 @@ class State(Struct, frozen=True, kw_only=True):
 
 
 class Open(Struct, frozen=True):
-    """Open it wholly."""
+    """Open it completely."""
 
 
 class Close(Struct, frozen=True):
-    """Close it wholly."""
+    """Close it completely."""
 
 
 class Stop(Struct, frozen=True):
@@ -83,66 +85,75 @@ class Set(Struct, frozen=True):
     position_percent: Percent
 
 
-class Cover(Machine[Options, Memory]):
+class Cover(Machine[Options, CoverMemory]):
     """A cover: a blind or a roller shutter that opens and closes, and stops in between."""
 
     needs = frozenset[Ability]({"move"})
     options_type = Options
-    memory_type = Memory
+    memory_type = CoverMemory
     state_type = State
     commands = (Open, Close, Stop, Set)
+    primary_commands = (
+        PrimaryCommand("stop", "Stop", when={"status": (True,)}),
+        PrimaryCommand("close", "Close", when={"phase": ("open",)}),
+        PrimaryCommand("open", "Open"),
+    )
+    resting_phases = ("unknown", "open", "closed", "between")
+    entity_class = "cover"
 
-    def handle_command(self, memory: Memory, command: Open | Close | Stop | Set, now: float) -> Memory:
-        """Move, or stop."""
+    def handle_command(
+        self, memory: CoverMemory, command: Open | Close | Stop | Set, now: float
+    ) -> CoverMemory:
+        """Start a move, or stop."""
         memory = self.advance(memory, now)
         match command:
             case Open():
-                return self._go(memory, 100, now)
+                return self._start_move(memory, 100, now)
             case Close():
-                return self._go(memory, 0, now)
+                return self._start_move(memory, 0, now)
             case Set():
-                return self._go(memory, command.position_percent, now)
+                return self._start_move(memory, command.position_percent, now)
         return self._stop(memory, now)
 
-    def advance(self, memory: Memory, now: float) -> Memory:
-        """End a move when its time is over; begin one when the motor has rested."""
+    def advance(self, memory: CoverMemory, now: float) -> CoverMemory:
+        """End a move when its time has passed; begin one when the motor has rested."""
         while memory.until is not None and now >= memory.until:
             ended = memory.until
             if memory.direction is None:
-                memory = self._move(memory, ended)
+                memory = self._run_motor(memory, ended)
                 continue
-            goal, memory = memory.goal, self._stop(memory, ended)
-            if goal is not None and round(memory.position or 0.0) != goal:
-                memory = self._go(memory, goal, ended)  # it went to an end first, to know where it is
+            goal, memory = memory.goal_percent, self._stop(memory, ended)
+            if goal is not None and round(memory.position_percent or 0.0) != goal:
+                memory = self._start_move(memory, goal, ended)  # the first move was to find the position
         return memory
 
-    def adopt(self, memory: Memory, reading: Reading, now: float) -> Memory:
-        """Follow the hand, or the hardware that has stopped by itself."""
+    def adopt(self, memory: CoverMemory, reading: Reading, now: float) -> CoverMemory:
+        """Follow a manual move, or hardware that has stopped by itself."""
         memory = self._stop(self.advance(memory, now), now)
         if not reading.on:
             return memory
-        return self._move(replace(memory, goal=0 if reading.direction == "close" else 100), now)
+        return self._run_motor(replace(memory, goal_percent=0 if reading.direction == "close" else 100), now)
 
-    def update_measurements(self, memory: Memory, reading: Reading, now: float) -> Memory:
-        """Believe hardware that knows where it is, once it stands."""
-        told = reading.position_percent
-        if told is None or memory.until is not None or reading.on or memory.position == told:
+    def update_measurements(self, memory: CoverMemory, reading: Reading, now: float) -> CoverMemory:
+        """Store the position that the hardware reports while it stands."""
+        reported = reading.position_percent
+        if reported is None or memory.until is not None or reading.on or memory.position_percent == reported:
             return memory
-        return replace(memory, position=float(told))
+        return replace(memory, position_percent=float(reported))
 
-    def next_deadline(self, memory: Memory) -> float | None:
-        """Wait for the end of the move, or of the rest."""
+    def next_deadline(self, memory: CoverMemory) -> float | None:
+        """Return the end of the move, or of the rest."""
         return memory.until
 
-    def desired_setting(self, memory: Memory) -> Setting:
-        """Have the motor run, and by itself no longer than it has to."""
+    def desired_setting(self, memory: CoverMemory) -> Setting:
+        """Return the direction of the motor, with a timer that ends the move if the process dies."""
         if memory.direction is None or memory.until is None:
             return Setting(on=False)
         longest = memory.until - memory.began + OVERRUN_SECONDS
         return Setting(on=True, direction=memory.direction, off_after_seconds=longest)
 
-    def state(self, memory: Memory, reading: Reading, now: float) -> State:
-        """Show where it is, as far as that is known."""
+    def state(self, memory: CoverMemory, reading: Reading, now: float) -> State:
+        """Return the position, as far as it is known."""
         position = self._position(memory, now)
         left = (
             None if memory.until is None else min(max(0.0, memory.until - now), memory.until - memory.began)
@@ -160,53 +171,57 @@ class Cover(Machine[Options, Memory]):
         )
 
     def power_profile(self) -> tuple[Load, ...]:
-        """Draw the same all the time."""
+        """Return one constant power."""
         return ((1.0, 150.0),)
 
-    def _phase(self, memory: Memory) -> Phase:
+    def _phase(self, memory: CoverMemory) -> Phase:
         if memory.until is not None:
             return {"open": "opening", "close": "closing", None: "turning"}[memory.direction]  # type: ignore[return-value]
-        if memory.position is None:
+        if memory.position_percent is None:
             return "unknown"
-        return "closed" if memory.position <= 0 else "open" if memory.position >= 100 else "between"  # noqa: PLR2004
+        if 0 < memory.position_percent < 100:  # noqa: PLR2004
+            return "between"
+        return "closed" if memory.position_percent <= 0 else "open"
 
     def _travel(self, direction: Direction) -> float:
         return self.options.open_seconds if direction == "open" else self.options.close_seconds
 
-    def _position(self, memory: Memory, now: float) -> float | None:
-        """Give how far open it is, from how long it has moved."""
-        if memory.position is None or memory.direction is None:
-            return memory.position
+    def _position(self, memory: CoverMemory, now: float) -> float | None:
+        """Return how far open it is in percent, by the time of the move; None if unknown."""
+        if memory.position_percent is None or memory.direction is None:
+            return memory.position_percent
         moved = 100 * max(0.0, now - memory.began) / self._travel(memory.direction)
-        return max(0.0, min(100.0, memory.position + (moved if memory.direction == "open" else -moved)))
+        return max(
+            0.0, min(100.0, memory.position_percent + (moved if memory.direction == "open" else -moved))
+        )
 
-    def _stop(self, memory: Memory, now: float) -> Memory:
-        """Stand still, and know since when: a motor does not turn at once."""
+    def _stop(self, memory: CoverMemory, now: float) -> CoverMemory:
+        """Stop, and store the moment: the motor must rest before it turns round."""
         if memory.direction is None:
-            return Memory(memory.position, began=memory.began, starts=memory.starts)
+            return CoverMemory(memory.position_percent, began=memory.began, starts=memory.starts)
         position = self._position(memory, now)
         if position is None and now - memory.began >= self._travel(memory.direction):
             position = 100.0 if memory.direction == "open" else 0.0
-        return Memory(position, began=now, starts=memory.starts)
+        return CoverMemory(position, began=now, starts=memory.starts)
 
-    def _go(self, memory: Memory, goal: int, now: float) -> Memory:
-        """Set out for a goal; a motor that ran the other way, or has just stopped, rests first."""
-        stood = replace(self._stop(memory, now), goal=goal)
-        if stood.position is not None and 0 < goal < 100 and abs(stood.position - goal) < 1:  # noqa: PLR2004
-            return replace(stood, goal=None)
-        moved = self._move(stood, now)
+    def _start_move(self, memory: CoverMemory, goal: int, now: float) -> CoverMemory:
+        """Start a move to a goal in percent; a motor that has just stopped, or turns round, rests first."""
+        stood = replace(self._stop(memory, now), goal_percent=goal)
+        if stood.position_percent is not None and 0 < goal < 100 and abs(stood.position_percent - goal) < 1:  # noqa: PLR2004
+            return replace(stood, goal_percent=None)
+        moved = self._run_motor(stood, now)
         if moved.direction == memory.direction:
-            return replace(moved, starts=memory.starts)  # it goes on
+            return replace(moved, starts=memory.starts)  # the move continues
         rested = stood.began + TURN_SECONDS
         return replace(stood, began=now, until=rested) if stood.began and now < rested else moved
 
-    def _move(self, memory: Memory, now: float) -> Memory:
-        """Let the motor run towards its goal; from it knows not where it runs to the nearer end first."""
-        goal = memory.goal or 0
-        if memory.position is None:
+    def _run_motor(self, memory: CoverMemory, now: float) -> CoverMemory:
+        """Run the motor towards its goal; from an unknown position it runs to the nearer end first."""
+        goal = memory.goal_percent or 0
+        if memory.position_percent is None:
             goal = 100 if goal > 50 else 0  # noqa: PLR2004
         at_end = goal in (0, 100)
-        here = memory.position if memory.position is not None else 100.0 - goal
+        here = memory.position_percent if memory.position_percent is not None else 100.0 - goal
         opens = goal == 100 or (goal > here and not at_end)  # noqa: PLR2004
         direction: Direction = "open" if opens else "close"
         seconds = abs(here - goal) / 100 * self._travel(direction) + (OVERRUN_SECONDS if at_end else 0.0)

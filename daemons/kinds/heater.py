@@ -1,9 +1,9 @@
 """A heater with a thermostat: keeps a room at a temperature that another device measures.
 
-It heats only on what it knows. When its sensor is silent, or says nothing, or what no room can
-be, it goes off after `blind_after` and stays off, frost or not, until there is a temperature again.
-It never heats for longer than `max_on` without a rest: who heats so long and is not warm has a
-window open, or a sensor that lies.
+It heats only with a known temperature. If its sensor is silent, or reports no plausible temperature, the
+heater goes off after `blind_after`. It stays off, also in frost, until there is a temperature again.
+It never heats for longer than `max_on` without a rest. A room that is still cold after that time has an
+open window or a broken sensor.
 """
 
 from collections.abc import Mapping
@@ -13,70 +13,70 @@ from msgspec import Meta, Struct, field
 from msgspec.structs import replace
 
 from daemons.bus.message import Scalar
-from daemons.kinds import Load, Machine, Reading, Setting
+from daemons.kinds import Load, Machine, PrimaryCommand, Reading, Setting
 from daemons.values import Seconds
 
 Celsius = Annotated[float, Meta(ge=5, le=30)]
 Phase = Literal["off", "idle", "heating", "frost", "resting", "blind"]
 PLAUSIBLE_CELSIUS = (-40.0, 60.0)
-"""What a room can be; what lies outside is a broken sensor."""
+"""The temperatures that a room can have; a value outside comes from a broken sensor."""
 
 
 class Options(Struct, frozen=True, kw_only=True):
-    """What can be set."""
+    """The options of a heater."""
 
     source: str | None = None
-    """The device whose temperature it goes by; nothing: what its own hardware measures."""
+    """The device whose `temperature_celsius` it uses. By default its own hardware measures."""
     target_celsius: Celsius = 20.0
-    """The usual temperature."""
+    """The usual temperature in °C."""
     hysteresis_celsius: Annotated[float, Meta(ge=0.1, le=5)] = 0.5
-    """It goes on this far below the temperature it keeps, and off when that is reached."""
+    """It starts this far below the temperature it keeps, and stops at that temperature."""
     frost_celsius: Annotated[float, Meta(ge=3, le=15)] | None = 6.0
-    """What it keeps when it is off, so that no pipe bursts; nothing: it does not."""
+    """The temperature it keeps while it is off, in °C."""
     blind_seconds: Seconds = field(name="blind_after", default=Seconds(60))
     """How long it may heat without a temperature."""
     rest_seconds: Seconds = field(name="rest", default=Seconds(600))
-    """How long it rests after `max_on`, or after a hand has switched it off."""
+    """How long it rests after `max_on`, and after a hand has switched it off."""
     max_on_seconds: Seconds = field(name="max_on", default=Seconds(4 * 3600))
-    """It never heats longer than this without a rest, whatever happens."""
+    """It never heats for longer than this without a rest."""
 
     def __post_init__(self) -> None:
-        """Refuse what protects from no frost, or takes no time."""
+        """Raise ValueError for a frost temperature above the target, and for a time of zero."""
         if self.frost_celsius is not None and self.frost_celsius > self.target_celsius:
             raise ValueError("frost_celsius must not be above target_celsius")
         if min(self.max_on_seconds, self.rest_seconds, self.blind_seconds) <= 0:
             raise ValueError("max_on, rest and blind_after must be longer than 0s")
 
 
-class Memory(Struct, frozen=True):
-    """What it remembers."""
+class HeaterMemory(Struct, frozen=True):
+    """The memory of a heater."""
 
     enabled: bool = False
-    """Whether it keeps its temperature; otherwise it only keeps the frost away."""
+    """Whether it keeps its target temperature; otherwise it only protects from frost."""
     target_celsius: float | None = None
-    """The temperature it was told to keep, where that is not the usual one."""
+    """The temperature of the last `set`; None for the usual one."""
     heating: bool = False
-    heated: float | None = None
-    """Since when it heats, or may not heat again before its rest."""
-    rests: float | None = None
-    """Until when it rests."""
+    heating_since: float | None = field(name="heated", default=None)
+    """Since when it heats; None while it does not."""
+    resting_until: float | None = field(name="rests", default=None)
+    """When its rest ends; None while it does not rest."""
     temperature_celsius: float | None = None
-    blind: float | None = None
-    """Since when it knows no temperature."""
+    blind_since: float | None = field(name="blind", default=None)
+    """Since when the temperature is unknown; None while it is known."""
     starts: int = 0
 
 
 class State(Struct, frozen=True, kw_only=True):
-    """What it shows."""
+    """The published state of a heater."""
 
     status: bool
     """Whether it heats."""
     phase: Phase
     """"idle" is warm enough, "frost" is heating although off, "blind" is without a temperature."""
     enabled: bool
-    """Whether it keeps its temperature; otherwise it only keeps the frost away."""
+    """Whether it keeps its target temperature; otherwise it only protects from frost."""
     target_celsius: float
-    """What it keeps when it is on."""
+    """The temperature that it keeps while it is enabled."""
     temperature_celsius: float | None
     starts: int
     """How often it has begun to heat in its life."""
@@ -85,11 +85,11 @@ class State(Struct, frozen=True, kw_only=True):
 
 
 class On(Struct, frozen=True):
-    """Keep the temperature."""
+    """Keep the target temperature."""
 
 
 class Off(Struct, frozen=True):
-    """Keep nothing but the frost away."""
+    """Only protect from frost."""
 
 
 class Set(Struct, frozen=True):
@@ -98,77 +98,87 @@ class Set(Struct, frozen=True):
     celsius: Celsius
 
 
-class Heater(Machine[Options, Memory]):
+class Heater(Machine[Options, HeaterMemory]):
     """A heater with a thermostat: keeps a room at a temperature that another device measures."""
 
     options_type = Options
-    memory_type = Memory
+    memory_type = HeaterMemory
     state_type = State
     commands = (On, Off, Set)
+    primary_commands = (
+        PrimaryCommand("on", "Turn on", when={"phase": ("off", "frost")}),
+        PrimaryCommand("off", "Turn off"),
+    )
+    resting_phases = ("off", "idle", "resting", "blind")
+    entity_class = "climate"
 
     @classmethod
     def sources(cls, options: Any) -> dict[str, str]:
-        """Listen to the one that measures."""
+        """Return the device that measures the temperature, if it is another one."""
         return {options.source: "temperature_celsius"} if options.source else {}
 
-    def handle_command(self, memory: Memory, command: On | Off | Set, now: float) -> Memory:
-        """Keep another temperature, or none; a rest is not cut short by it."""
+    def handle_command(self, memory: HeaterMemory, command: On | Off | Set, now: float) -> HeaterMemory:
+        """Change the target, or switch on or off; a rest continues."""
         if isinstance(command, Set):
             memory = replace(memory, target_celsius=command.celsius)
         return self._decide(replace(memory, enabled=not isinstance(command, Off)), now)
 
-    def advance(self, memory: Memory, now: float) -> Memory:
-        """Stop when it has heated long enough, or blindly for too long; only a temperature starts it."""
+    def advance(self, memory: HeaterMemory, now: float) -> HeaterMemory:
+        """Stop at `max_on`, or at `blind_after` without a temperature; end a rest. Nothing starts here."""
         due = self.next_deadline(memory)
         if due is None or now < due:
             return memory
         if not memory.heating:
-            return replace(memory, rests=None)
-        blindly = memory.blind is not None and due == memory.blind + self.options.blind_seconds
+            return replace(memory, resting_until=None)
+        is_too_blind = (
+            memory.blind_since is not None and due == memory.blind_since + self.options.blind_seconds
+        )
         return (
             self._stop(memory)
-            if blindly
+            if is_too_blind
             else self.advance(self._stop(memory, due + self.options.rest_seconds), now)
         )
 
-    def adopt(self, memory: Memory, reading: Reading, now: float) -> Memory:
-        """Follow the hand: off is a rest; on is to keep the temperature from now on."""
+    def adopt(self, memory: HeaterMemory, reading: Reading, now: float) -> HeaterMemory:
+        """Follow a manual switch: off begins a rest, on enables it."""
         if not reading.on:
             return self._stop(memory, now + self.options.rest_seconds)
-        return memory if memory.heating else self._start(replace(memory, enabled=True, rests=None), now)
+        return (
+            memory if memory.heating else self._start(replace(memory, enabled=True, resting_until=None), now)
+        )
 
-    def update_measurements(self, memory: Memory, reading: Reading, now: float) -> Memory:
-        """Take its own temperature, where no other device tells it."""
+    def update_measurements(self, memory: HeaterMemory, reading: Reading, now: float) -> HeaterMemory:
+        """Store the temperature of its own hardware, if it has no source."""
         if self.options.source is not None:
             return memory
-        return self._feel(memory, reading.temperature_celsius if reading.reachable else None, now)
+        return self._set_temperature(memory, reading.temperature_celsius if reading.reachable else None, now)
 
     def update_sources(
-        self, memory: Memory, heard: Mapping[str, Mapping[str, Scalar] | None], now: float
-    ) -> Memory:
-        """Take the temperature that its source tells."""
-        if self.options.source is None or self.options.source not in heard:
-            return memory  # it may still speak up
-        state = heard[self.options.source]
-        told = state.get("temperature_celsius") if state else None
-        return self._feel(memory, told if isinstance(told, int | float) else None, now)
+        self, memory: HeaterMemory, states: Mapping[str, Mapping[str, Scalar] | None], now: float
+    ) -> HeaterMemory:
+        """Store the temperature that its source reports."""
+        if self.options.source is None or self.options.source not in states:
+            return memory  # the source has just started, and may still report
+        state = states[self.options.source]
+        celsius = state.get("temperature_celsius") if state else None
+        return self._set_temperature(memory, celsius if isinstance(celsius, int | float) else None, now)
 
-    def next_deadline(self, memory: Memory) -> float | None:
-        """Wait for the end of heating, of heating blindly, or of the rest."""
+    def next_deadline(self, memory: HeaterMemory) -> float | None:
+        """Return the end of heating, of heating without a temperature, or of the rest."""
         if not memory.heating:
-            return memory.rests
-        ends = [(memory.heated or 0.0) + self.options.max_on_seconds]
-        if memory.blind is not None:
-            ends.append(memory.blind + self.options.blind_seconds)
+            return memory.resting_until
+        ends = [(memory.heating_since or 0.0) + self.options.max_on_seconds]
+        if memory.blind_since is not None:
+            ends.append(memory.blind_since + self.options.blind_seconds)
         return min(ends)
 
-    def desired_setting(self, memory: Memory) -> Setting:
-        """Be on while heating."""
+    def desired_setting(self, memory: HeaterMemory) -> Setting:
+        """Return on while heating."""
         return Setting(memory.heating)
 
-    def state(self, memory: Memory, reading: Reading, now: float) -> State:
-        """Show what it keeps, and how warm it is."""
-        is_blind = memory.temperature_celsius is None and memory.blind is not None
+    def state(self, memory: HeaterMemory, reading: Reading, now: float) -> State:
+        """Return the target and the temperature."""
+        is_blind = memory.temperature_celsius is None and memory.blind_since is not None
         fault = f"there is no temperature from {self.options.source or 'its hardware'}" if is_blind else None
         return State(
             status=memory.heating,
@@ -182,45 +192,45 @@ class Heater(Machine[Options, Memory]):
         )
 
     def power_profile(self) -> tuple[Load, ...]:
-        """Draw the same all the time."""
+        """Return one constant power."""
         return ((1.0, 1500.0),)
 
-    def _phase(self, memory: Memory, is_blind: bool) -> Phase:
+    def _phase(self, memory: HeaterMemory, is_blind: bool) -> Phase:
         if memory.heating:
             return "heating" if memory.enabled else "frost"
-        if memory.rests is not None:
+        if memory.resting_until is not None:
             return "resting"
         if is_blind:
             return "blind"
         return "idle" if memory.enabled else "off"
 
-    def _target(self, memory: Memory) -> float:
+    def _target(self, memory: HeaterMemory) -> float:
         return self.options.target_celsius if memory.target_celsius is None else memory.target_celsius
 
-    def _feel(self, memory: Memory, told: float | None, now: float) -> Memory:
-        """Know the temperature, to the tenth of a degree, or since when there is none."""
+    def _set_temperature(self, memory: HeaterMemory, celsius: float | None, now: float) -> HeaterMemory:
+        """Store the temperature, rounded to a tenth of a degree, or since when it is unknown."""
         low, high = PLAUSIBLE_CELSIUS
-        if told is None or not low <= told <= high:
-            blind = now if memory.blind is None else memory.blind
-            return self.advance(replace(memory, temperature_celsius=None, blind=blind), now)
-        return self._decide(replace(memory, temperature_celsius=round(told, 1), blind=None), now)
+        if celsius is None or not low <= celsius <= high:
+            blind_since = now if memory.blind_since is None else memory.blind_since
+            return self.advance(replace(memory, temperature_celsius=None, blind_since=blind_since), now)
+        return self._decide(replace(memory, temperature_celsius=round(celsius, 1), blind_since=None), now)
 
-    def _decide(self, memory: Memory, now: float) -> Memory:
-        """Heat, or not, by what is known at this moment."""
+    def _decide(self, memory: HeaterMemory, now: float) -> HeaterMemory:
+        """Start or stop heating by the temperature; change nothing during a rest or without a temperature."""
         memory = self.advance(memory, now)
-        if memory.rests is not None:
+        if memory.resting_until is not None:
             return memory
-        kept = self._target(memory) if memory.enabled else self.options.frost_celsius
+        wanted = self._target(memory) if memory.enabled else self.options.frost_celsius
         warm = memory.temperature_celsius
         if warm is None:
             return memory
         if memory.heating:
-            return self._stop(memory) if kept is None or warm >= kept else memory
-        cold = kept is not None and warm <= kept - self.options.hysteresis_celsius
+            return self._stop(memory) if wanted is None or warm >= wanted else memory
+        cold = wanted is not None and warm <= wanted - self.options.hysteresis_celsius
         return self._start(memory, now) if cold else memory
 
-    def _start(self, memory: Memory, now: float) -> Memory:
-        return replace(memory, heating=True, heated=now, starts=memory.starts + 1)
+    def _start(self, memory: HeaterMemory, now: float) -> HeaterMemory:
+        return replace(memory, heating=True, heating_since=now, starts=memory.starts + 1)
 
-    def _stop(self, memory: Memory, rests: float | None = None) -> Memory:
-        return replace(memory, heating=False, heated=None, rests=rests)
+    def _stop(self, memory: HeaterMemory, resting_until: float | None = None) -> HeaterMemory:
+        return replace(memory, heating=False, heating_since=None, resting_until=resting_until)

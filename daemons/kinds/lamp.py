@@ -1,6 +1,6 @@
 """A lamp that can be dimmed, and that rules can turn on and off.
 
-It stays as it was left, through every restart, and follows the hand that switches or dims it.
+It keeps its state over every restart, and follows a person that switches or dims it by hand.
 """
 
 from typing import Annotated
@@ -8,25 +8,26 @@ from typing import Annotated
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from daemons.kinds import Load, Machine, Reading, Setting
+from daemons.kinds import Load, Machine, PrimaryCommand, Reading, Setting
 
 Percent = Annotated[int, Meta(ge=1, le=100)]
 Kelvin = Annotated[int, Meta(ge=1000, le=10_000)]
 
 
 class Options(Struct, frozen=True):
-    """What can be set."""
+    """The options of a lamp."""
 
     brightness_percent: Percent = 100
-    """How bright it goes on when nothing else is said."""
+    """The brightness when `on` names none, in percent."""
     colour_temperature_kelvin: Kelvin | None = None
-    """How warm its white is when nothing else is said; nothing: as the lamp has it."""
+    """The colour of its white when `on` names none, in kelvins: 2700 is warm, 6500 is cold. By default the
+    lamp's own."""
     lamp_watts: Annotated[float, Meta(ge=0, le=10_000)] = 7.0
-    """What it draws at full brightness."""
+    """The power of a simulated lamp at full brightness, in watts."""
 
 
-class Memory(Struct, frozen=True):
-    """What it remembers."""
+class LampMemory(Struct, frozen=True):
+    """The memory of a lamp."""
 
     on: bool = False
     brightness_percent: int = 100
@@ -35,16 +36,16 @@ class Memory(Struct, frozen=True):
 
 
 class State(Struct, frozen=True, kw_only=True):
-    """What it shows."""
+    """The published state of a lamp."""
 
     status: bool
     """Whether it is on."""
     phase: str
     """"on" or "off"."""
     brightness_percent: int
-    """How bright it is when on, or was when it last was."""
+    """Its brightness; for a lamp that is off, its last brightness."""
     colour_temperature_kelvin: int | None
-    """How warm its white is: 2700 is warm, 6500 is cold; nothing where that is neither set nor told."""
+    """The colour of its white; None if it is neither set nor reported."""
     starts: int
     """How often it has gone on in its life."""
     power_watts: float | None
@@ -52,7 +53,7 @@ class State(Struct, frozen=True, kw_only=True):
 
 
 class On(Struct, frozen=True):
-    """Turn it on, as bright and as warm as told, or as usual."""
+    """Turn it on, dim it or tint it; a value that is not given is the usual one."""
 
     brightness_percent: Percent | None = None
     colour_temperature_kelvin: Kelvin | None = None
@@ -66,42 +67,46 @@ class Toggle(Struct, frozen=True):
     """Turn it on if it is off, and off if it is on."""
 
 
-class Lamp(Machine[Options, Memory]):
+class Lamp(Machine[Options, LampMemory]):
     """A lamp that can be dimmed, and that rules can turn on and off."""
 
-    lights = True
     options_type = Options
-    memory_type = Memory
+    memory_type = LampMemory
     state_type = State
     commands = (On, Off, Toggle)
+    primary_commands = (
+        PrimaryCommand("off", "Turn off", when={"status": (True,)}),
+        PrimaryCommand("on", "Turn on"),
+    )
+    entity_class = "light"
 
-    def handle_command(self, memory: Memory, command: On | Off | Toggle, now: float) -> Memory:
-        """Switch or dim."""
+    def handle_command(self, memory: LampMemory, command: On | Off | Toggle, now: float) -> LampMemory:
+        """Switch, dim or tint."""
         if isinstance(command, Off) or (isinstance(command, Toggle) and memory.on):
             return replace(memory, on=False)
-        asked = command if isinstance(command, On) else On()
-        return self._on(
+        wanted = command if isinstance(command, On) else On()
+        return self._switch_on(
             memory,
-            asked.brightness_percent or self.options.brightness_percent,
-            asked.colour_temperature_kelvin or self.options.colour_temperature_kelvin,
+            wanted.brightness_percent or self.options.brightness_percent,
+            wanted.colour_temperature_kelvin or self.options.colour_temperature_kelvin,
         )
 
-    def advance(self, memory: Memory, now: float) -> Memory:
-        """Stay as it is."""
+    def advance(self, memory: LampMemory, now: float) -> LampMemory:
+        """Change nothing."""
         return memory
 
-    def adopt(self, memory: Memory, reading: Reading, now: float) -> Memory:
-        """Follow the hand that switched or dimmed it."""
+    def adopt(self, memory: LampMemory, reading: Reading, now: float) -> LampMemory:
+        """Follow a person that switched or dimmed it by hand."""
         if not reading.on:
             return replace(memory, on=False)
         bright = reading.brightness_percent or memory.brightness_percent
-        return self._on(memory, bright, reading.colour_temperature_kelvin)
+        return self._switch_on(memory, bright, reading.colour_temperature_kelvin)
 
-    def next_deadline(self, memory: Memory) -> None:
-        """Wait for nothing."""
+    def next_deadline(self, memory: LampMemory) -> None:
+        """Return None: time makes no difference."""
 
-    def desired_setting(self, memory: Memory) -> Setting:
-        """Have the light as it was switched."""
+    def desired_setting(self, memory: LampMemory) -> Setting:
+        """Return the light as it was switched."""
         if not memory.on:
             return Setting(on=False)
         return Setting(
@@ -110,8 +115,8 @@ class Lamp(Machine[Options, Memory]):
             colour_temperature_kelvin=memory.colour_temperature_kelvin,
         )
 
-    def state(self, memory: Memory, reading: Reading, now: float) -> State:
-        """Show the light."""
+    def state(self, memory: LampMemory, reading: Reading, now: float) -> State:
+        """Return the light."""
         return State(
             status=memory.on,
             phase="on" if memory.on else "off",
@@ -123,10 +128,10 @@ class Lamp(Machine[Options, Memory]):
         )
 
     def power_profile(self) -> tuple[Load, ...]:
-        """Draw what the lamp draws."""
+        """Return the power of the lamp."""
         return ((1.0, self.options.lamp_watts),)
 
     @staticmethod
-    def _on(memory: Memory, brightness_percent: int, kelvin: int | None) -> Memory:
+    def _switch_on(memory: LampMemory, brightness_percent: int, kelvin: int | None) -> LampMemory:
         kelvin = kelvin or memory.colour_temperature_kelvin
-        return Memory(True, max(1, brightness_percent), memory.starts + (not memory.on), kelvin)
+        return LampMemory(True, max(1, brightness_percent), memory.starts + (not memory.on), kelvin)

@@ -1,27 +1,28 @@
-"""A wall switch with its light: a press turns it on or off, and the house hears it."""
+"""A wall switch with its light: a press turns it on or off, and the house sees the press."""
 
 from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from daemons.kinds import Load, Machine, Reading, Setting, Touch
+from daemons.kinds import Load, Machine, PrimaryCommand, Reading, Setting, Touch
 
 
 class Options(Struct, frozen=True):
-    """What can be set."""
+    """The options of a light switch."""
 
     light_watts: Annotated[float, Meta(ge=0, le=10_000)] = 9.0
+    """The power of a simulated light, in watts."""
 
 
-class Memory(Struct, frozen=True):
-    """What it remembers."""
+class LightSwitchMemory(Struct, frozen=True):
+    """The memory of a light switch."""
 
     on: bool = False
     presses: int = 0
 
 
 class State(Struct, frozen=True, kw_only=True):
-    """What it shows."""
+    """The published state of a light switch."""
 
     status: bool
     """Whether the light is on."""
@@ -45,41 +46,48 @@ class Off(Struct, frozen=True):
     """Turn the light off."""
 
 
-class LightSwitch(Machine[Options, Memory]):
-    """A wall switch with its light: a press turns it on or off, and the house hears it."""
+class LightSwitch(Machine[Options, LightSwitchMemory]):
+    """A wall switch with its light: a press turns it on or off, and the house sees the press."""
 
-    lights = True
     options_type = Options
-    memory_type = Memory
+    memory_type = LightSwitchMemory
     state_type = State
     commands = (Press, On, Off)
+    primary_commands = (
+        PrimaryCommand("press", "Turn off", when={"status": (True,)}),
+        PrimaryCommand("press", "Turn on", when={"status": (False,)}),
+        PrimaryCommand("press", "Press"),
+    )
+    entity_class = "light"
 
-    def handle_command(self, memory: Memory, command: Press | On | Off, now: float) -> Memory:
-        """Switch; a light that already is as told stays as it is."""
+    def handle_command(
+        self, memory: LightSwitchMemory, command: Press | On | Off, now: float
+    ) -> LightSwitchMemory:
+        """Switch the light; on for a light that is on changes and counts nothing, and off likewise."""
         on = not memory.on if isinstance(command, Press) else isinstance(command, On)
-        return memory if on == memory.on else Memory(on, memory.presses + 1)
+        return memory if on == memory.on else LightSwitchMemory(on, memory.presses + 1)
 
-    def advance(self, memory: Memory, now: float) -> Memory:
-        """Stay as it is."""
+    def advance(self, memory: LightSwitchMemory, now: float) -> LightSwitchMemory:
+        """Change nothing."""
         return memory
 
-    def adopt(self, memory: Memory, reading: Reading, now: float) -> Memory:
-        """Count a hand at the switch itself as a press."""
-        return memory if reading.on == memory.on else Memory(bool(reading.on), memory.presses + 1)
+    def adopt(self, memory: LightSwitchMemory, reading: Reading, now: float) -> LightSwitchMemory:
+        """Follow a manual switch, and count it as a press."""
+        return memory if reading.on == memory.on else LightSwitchMemory(bool(reading.on), memory.presses + 1)
 
-    def press(self, memory: Memory, what: Touch, now: float) -> Memory:
-        """Switch for a single press of a button in the wall; the others are free for something else."""
-        return Memory(not memory.on, memory.presses + 1) if what == "single" else memory
+    def press(self, memory: LightSwitchMemory, touch: Touch, now: float) -> LightSwitchMemory:
+        """Switch the light at a single press; double and long presses are left to rules."""
+        return LightSwitchMemory(not memory.on, memory.presses + 1) if touch == "single" else memory
 
-    def next_deadline(self, memory: Memory) -> None:
-        """Wait for nothing."""
+    def next_deadline(self, memory: LightSwitchMemory) -> None:
+        """Return None: time makes no difference."""
 
-    def desired_setting(self, memory: Memory) -> Setting:
-        """Have the light as it was switched."""
+    def desired_setting(self, memory: LightSwitchMemory) -> Setting:
+        """Return the light as it was switched."""
         return Setting(memory.on)
 
-    def state(self, memory: Memory, reading: Reading, now: float) -> State:
-        """Show the light."""
+    def state(self, memory: LightSwitchMemory, reading: Reading, now: float) -> State:
+        """Return the light and the count of presses."""
         return State(
             status=memory.on,
             phase="on" if memory.on else "off",
@@ -89,5 +97,5 @@ class LightSwitch(Machine[Options, Memory]):
         )
 
     def power_profile(self) -> tuple[Load, ...]:
-        """Draw what the light draws."""
+        """Return the power of the light."""
         return ((1.0, self.options.light_watts),)

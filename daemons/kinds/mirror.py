@@ -1,4 +1,4 @@
-"""A smart mirror: gathers every state of the house and says when breakfast is ready."""
+"""A smart mirror: gathers every state of the house and shows when breakfast is ready."""
 
 from typing import Annotated, Literal
 
@@ -12,26 +12,28 @@ HostName = Annotated[str, Meta(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?\Z
 
 
 class Options(Struct, frozen=True, kw_only=True):
-    """What can be set."""
+    """The options of a mirror."""
 
     meal: str = "Breakfast"
-    """What it is that a press makes."""
+    """The name of what a press makes, as in "Breakfast is ready"."""
     stale_seconds: Seconds = field(name="stale_after", default=Seconds(3))
-    """How long nothing may be heard of a device before its values are shown as stale."""
+    """How long a device may be silent; after that it is shown as stale."""
     offline_seconds: Seconds = field(name="offline_after", default=Seconds(10))
-    """And before it is shown as offline."""
+    """How long a device may be silent; after that it is shown as offline."""
     port: Annotated[int, Meta(ge=0, le=65535)] = 8060
-    """Where its page is served; 0 takes a free one."""
+    """The port of its page. With 0 it takes a free port, and keeps it over restarts."""
     address: Annotated[str, Meta(min_length=1, max_length=253)] = "127.0.0.1"
-    """Which address of this machine its page is served on; beyond loopback a token is asked for."""
+    """The address of this machine for its page. Beyond loopback, the page needs a token: `house token`."""
     hosts: tuple[HostName, ...] = ()
-    """The names by which browsers may call it, beside those that are safe anyway."""
+    """More names, in lower case, by which browsers may call the page. `localhost`, IP addresses and the
+    machine's own name always work."""
     certificate: AbsolutePath | None = None
-    """With these two files (PEM) the page is served by HTTPS only."""
+    """A file in PEM form, an absolute path. With it and `private_key`, the page is served by HTTPS only."""
     private_key: AbsolutePath | None = None
+    """A file in PEM form, an absolute path."""
 
     def __post_init__(self) -> None:
-        """Refuse a device that would be offline before it is stale, and half a key pair."""
+        """Raise ValueError if `offline_after` is not longer than `stale_after`, or for half a key pair."""
         if (self.certificate is None) != (self.private_key is None):
             raise ValueError("certificate and private_key go together")
         if not 0 < self.stale_seconds < self.offline_seconds:
@@ -39,29 +41,30 @@ class Options(Struct, frozen=True, kw_only=True):
 
 
 class MirrorState(Struct, frozen=True, kw_only=True):
-    """What it shows of itself."""
+    """The published state of a mirror."""
 
     status: bool
-    """Whether something that a press started is under way or ready."""
+    """Whether an appliance that a press started works or is ready."""
     phase: Literal["quiet", "preparing", "ready"]
     ready: bool
-    """Whether all that a press started is ready."""
+    """Whether every appliance that a press started is ready."""
     message: str
-    """The sentence that tells how the house stands."""
+    """The sentence about the house."""
     url: str | None = None
-    """Where its page is served; nothing while it is not."""
+    """The address of its page; None while the page is not served."""
     fault: str | None = None
-    """Why its page is not served."""
+    """The reason why its page is not served."""
 
 
 class Mirror(Kind):
-    """A smart mirror: gathers every state of the house and says when breakfast is ready."""
+    """A smart mirror: gathers every state of the house and shows when breakfast is ready."""
 
     role = "mirror"
     options_type = Options
     state_type = MirrorState
+    resting_phases = ("quiet",)
 
     @classmethod
     def measurements(cls) -> frozenset[str]:
-        """Count the sentence among what changes all the time."""
+        """Return the fields that are measurements; the sentence is one, because it counts down."""
         return super().measurements() | {"message"}

@@ -1,7 +1,7 @@
-"""A smart plug: switches an appliance, and tells by its power when that runs and has finished.
+"""A smart plug: switches an appliance, and detects by its power when that runs and has finished.
 
-With `max_on` it is never on for longer than that, whatever dies, and a restart never switches it
-on; without, it stays as it was left. So what heats gets a `max_on`.
+With `max_on` it is never on for longer than that, whichever process dies, and a restart never switches
+it on. Without `max_on` it keeps its state. Therefore every appliance that heats needs a `max_on`.
 """
 
 from typing import Annotated, Literal
@@ -9,32 +9,33 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct, field
 from msgspec.structs import replace
 
-from daemons.kinds import Load, Machine, Reading, Setting
+from daemons.kinds import Load, Machine, PrimaryCommand, Reading, Setting
 from daemons.values import Seconds
 
 Watts = Annotated[float, Meta(ge=0, le=100_000)]
 Phase = Literal["off", "on", "standby", "running", "finished"]
 NO_METER = "its power is not told, so it is not known when it runs"
+"""The fault of a plug with thresholds but without a meter."""
 PROGRAM_SECONDS = 3600.0
-"""How long a washing machine on paper runs."""
+"""How long a simulated washing machine runs."""
 
 
 class Options(Struct, frozen=True, kw_only=True):
-    """What can be set."""
+    """The options of a plug."""
 
     running_above_watts: Watts | None = None
-    """From this power on the appliance runs; without it the plug is on or off, and no more is told."""
+    """From this power on, the appliance runs. Without this option, the plug is only on or off."""
     finished_below_watts: Watts | None = None
-    """Below this power it may have finished."""
+    """Below this power, the appliance may have finished."""
     finished_seconds: Seconds = field(name="finished_after", default=Seconds(180))
-    """And has, when it stays there for so long: a washing machine rests in the middle of its work."""
+    """How long the power must stay that low; then the appliance has finished."""
     ready_seconds: Seconds = field(name="ready_for", default=Seconds(2 * 3600))
-    """How long it then counts as ready."""
+    """How long the appliance then counts as ready."""
     max_on_seconds: Seconds | None = field(name="max_on", default=None)
-    """It is never on longer than this, whatever happens; nothing: it may be."""
+    """The plug is never on for longer than this. **Set it for anything that heats.**"""
 
     def __post_init__(self) -> None:
-        """Refuse half a pair of thresholds, one that is upside down, and no time at all."""
+        """Raise ValueError for one threshold alone, for thresholds in the wrong order, and for no time."""
         above, below = self.running_above_watts, self.finished_below_watts
         if (above is None) != (below is None):
             raise ValueError("running_above_watts and finished_below_watts go together")
@@ -44,26 +45,26 @@ class Options(Struct, frozen=True, kw_only=True):
             raise ValueError("max_on must be longer than 0s; leave it out for no limit")
 
 
-class Memory(Struct, frozen=True):
-    """What it remembers."""
+class PlugMemory(Struct, frozen=True):
+    """The memory of a plug."""
 
     phase: Phase = "off"
-    low: float | None = None
-    """Since when the power of what runs is low."""
+    low_since: float | None = field(name="low", default=None)
+    """Since when the power of a running appliance is low."""
     until: float | None = None
-    """How long it counts as ready."""
+    """When it no longer counts as ready."""
     starts: int = 0
 
 
 class State(Struct, frozen=True, kw_only=True):
-    """What it shows."""
+    """The published state of a plug."""
 
     status: bool
     """Whether it is on."""
     phase: Phase
     """"on" where no thresholds are set; else "standby", "running" or "finished"."""
     ready: bool
-    """Whether what it switches has finished."""
+    """Whether the appliance has finished."""
     starts: int
     """How often it has gone on in its life."""
     power_watts: float | None
@@ -83,63 +84,70 @@ class Toggle(Struct, frozen=True):
     """Switch it on if it is off, and off if it is on."""
 
 
-class Plug(Machine[Options, Memory]):
-    """A smart plug: switches an appliance, and tells by its power when that runs and has finished."""
+class Plug(Machine[Options, PlugMemory]):
+    """A smart plug: switches an appliance, and detects by its power when that runs and has finished."""
 
     options_type = Options
-    memory_type = Memory
+    memory_type = PlugMemory
     state_type = State
     commands = (On, Off, Toggle)
+    primary_commands = (
+        PrimaryCommand("off", "Turn off", when={"status": (True,)}),
+        PrimaryCommand("on", "Turn on"),
+    )
+    resting_phases = ("off", "on", "standby")
+    finished_phases = ("finished",)
+    entity_class = "switch"
 
-    def handle_command(self, memory: Memory, command: On | Off | Toggle, now: float) -> Memory:
-        """Switch; what already is as told stays as it is."""
+    def handle_command(self, memory: PlugMemory, command: On | Off | Toggle, now: float) -> PlugMemory:
+        """Switch; on for a plug that is on changes nothing, and off likewise."""
         on = memory.phase == "off" if isinstance(command, Toggle) else isinstance(command, On)
-        return self._turn(memory, on)
+        return self._switch(memory, on)
 
-    def advance(self, memory: Memory, now: float) -> Memory:
-        """Have finished when the power was low for long enough, and be ready no longer when that is over."""
-        if memory.phase == "running" and memory.low is not None:
-            ended = self._end(memory.low)
+    def advance(self, memory: PlugMemory, now: float) -> PlugMemory:
+        """Finish when the power was low for long enough; go to standby when `ready_for` has passed."""
+        if memory.phase == "running" and memory.low_since is not None:
+            ended = self._finish_time(memory.low_since)
             if now >= ended:
                 until = ended + self.options.ready_seconds / self.speed
-                memory = replace(memory, phase="finished", low=None, until=until)
+                memory = replace(memory, phase="finished", low_since=None, until=until)
         if memory.until is not None and now >= memory.until:
             memory = replace(memory, phase="standby", until=None)
         return memory
 
-    def adopt(self, memory: Memory, reading: Reading, now: float) -> Memory:
-        """Follow the hand that switched it."""
-        return self._turn(memory, bool(reading.on))
+    def adopt(self, memory: PlugMemory, reading: Reading, now: float) -> PlugMemory:
+        """Follow a manual switch."""
+        return self._switch(memory, bool(reading.on))
 
-    def update_measurements(self, memory: Memory, reading: Reading, now: float) -> Memory:
-        """Tell from the power whether it runs."""
+    def update_measurements(self, memory: PlugMemory, reading: Reading, now: float) -> PlugMemory:
+        """Detect by the power whether the appliance runs."""
         above, below = self.options.running_above_watts, self.options.finished_below_watts
         if above is None or below is None or memory.phase == "off" or reading.on is False:
             return memory
         memory, watts = self.advance(memory, now), reading.power_watts
         if reading.reachable is False:
-            return replace(memory, low=None)  # it may rest, or run again: nobody knows
+            return replace(memory, low_since=None)  # meanwhile the power may have risen and fallen again
         if watts is None:
             return memory
         if watts >= above:
-            return replace(memory, phase="running", low=None, until=None)
+            return replace(memory, phase="running", low_since=None, until=None)
         if memory.phase == "running" and watts >= below:
-            return replace(memory, low=None)
-        if memory.phase == "running" and memory.low is None:
-            return replace(memory, low=now)
+            return replace(memory, low_since=None)
+        if memory.phase == "running" and memory.low_since is None:
+            return replace(memory, low_since=now)
         return memory
 
-    def next_deadline(self, memory: Memory) -> float | None:
-        """Wait for the end of the low, or of being ready."""
-        return memory.until if memory.low is None else self._end(memory.low)
+    def next_deadline(self, memory: PlugMemory) -> float | None:
+        """Return when the appliance has finished, or is no longer ready."""
+        return memory.until if memory.low_since is None else self._finish_time(memory.low_since)
 
-    def desired_setting(self, memory: Memory) -> Setting:
-        """Have it as it was switched."""
+    def desired_setting(self, memory: PlugMemory) -> Setting:
+        """Return on or off, as it was switched."""
         return Setting(memory.phase != "off")
 
-    def state(self, memory: Memory, reading: Reading, now: float) -> State:
-        """Show what it does."""
-        is_blind = (
+    def state(self, memory: PlugMemory, reading: Reading, now: float) -> State:
+        """Return the phase and the measurements."""
+        lacks_meter = (
             self.options.running_above_watts is not None
             and reading.power_watts is None
             and bool(reading.on)
@@ -152,22 +160,22 @@ class Plug(Machine[Options, Memory]):
             starts=memory.starts,
             power_watts=reading.power_watts,
             energy_watt_hours=reading.energy_watt_hours,
-            fault=reading.fault or (NO_METER if is_blind else None),
+            fault=reading.fault or (NO_METER if lacks_meter else None),
         )
 
     def power_profile(self) -> tuple[Load, ...]:
-        """Draw what a kettle draws; with thresholds, what one wash draws."""
+        """Return the power of a kettle; with thresholds, the power of one wash."""
         above, below = self.options.running_above_watts, self.options.finished_below_watts
         if above is None or below is None:
             return ((1.0, 1000.0),)
         return ((PROGRAM_SECONDS / self.speed, 2 * above), (1.0, below / 2))
 
-    def _end(self, low: float) -> float:
-        """Say when what runs with a low power has finished."""
-        return low + self.options.finished_seconds / self.speed
+    def _finish_time(self, low_since: float) -> float:
+        """Return when an appliance has finished whose power is low since then."""
+        return low_since + self.options.finished_seconds / self.speed
 
-    def _turn(self, memory: Memory, on: bool) -> Memory:
+    def _switch(self, memory: PlugMemory, on: bool) -> PlugMemory:
         if on == (memory.phase != "off"):
             return memory
         phase: Phase = "on" if self.options.running_above_watts is None else "standby"
-        return Memory(phase if on else "off", starts=memory.starts + on)
+        return PlugMemory(phase if on else "off", starts=memory.starts + on)

@@ -1,7 +1,7 @@
 """A sensor: temperature, humidity, and whether it detects motion, an opening, water or smoke.
 
-What it has not told for `stale_after` counts as not known: its values are then nothing rather
-than old, so whoever acts on them stops. A value that is remembered over a restart keeps its age.
+If it is silent for `stale_after`, its values become unknown (None) instead of old. Then the devices
+that act on them stop. A value that is kept over a restart keeps its age.
 """
 
 from typing import Literal
@@ -13,38 +13,39 @@ from daemons.kinds import Ability, Load, Machine, Reading, Setting
 from daemons.values import Seconds
 
 Phase = Literal["unknown", "stale", "measuring", "clear", "motion", "closed", "open", "dry", "water", "smoke"]
-WORDS: dict[str, tuple[Phase, Phase]] = {
+PHASES: dict[str, tuple[Phase, Phase]] = {
     "nothing": ("measuring", "measuring"),
     "motion": ("clear", "motion"),
     "opening": ("closed", "open"),
     "water": ("dry", "water"),
     "smoke": ("clear", "smoke"),
 }
-"""Of each sort, its phase when it does not detect, and when it does."""
-REMEMBER_SHARE = 20
-"""Its last word is written down anew after this part of `stale_after`: not with every word."""
+"""By detection: the phase while it does not detect, and the phase while it does."""
+WRITE_SHARE = 20
+"""An unchanged reading is written to the journal only after this part of `stale_after`."""
 
 
 class Options(Struct, frozen=True, kw_only=True):
-    """What can be set."""
+    """The options of a sensor."""
 
     detects: Literal["nothing", "motion", "opening", "water", "smoke"] = "nothing"
-    """What it detects, beside what it measures."""
+    """What it detects, in addition to its measurements."""
     stale_seconds: Seconds = field(name="stale_after", default=Seconds(3600))
-    """How long it may say nothing; many that run on a battery speak only when something changes."""
+    """How long it may be silent; after that its values are unknown."""
 
     def __post_init__(self) -> None:
-        """Refuse a value that is old before it is heard."""
+        """Raise ValueError if a value would be stale at once."""
         if self.stale_seconds < 1:
             raise ValueError("stale_after must be 1s or longer")
 
 
-class Memory(Struct, frozen=True):
-    """What it remembers."""
+class SensorMemory(Struct, frozen=True):
+    """The memory of a sensor."""
 
-    at: float | None = None
-    """When it last said anything, give or take a little; nothing: never, or too long ago."""
+    heard_at: float | None = field(name="at", default=None)
+    """When it last reported, to a twentieth of `stale_after`; None: never, or too long ago."""
     was_heard: bool = False
+    """Whether it has ever reported."""
     detected: bool | None = None
     temperature_celsius: float | None = None
     humidity_percent: float | None = None
@@ -52,10 +53,10 @@ class Memory(Struct, frozen=True):
 
 
 class State(Struct, frozen=True, kw_only=True):
-    """What it shows."""
+    """The published state of a sensor."""
 
     status: bool
-    """Whether it detects what it is for."""
+    """Whether it detects."""
     phase: Phase
     temperature_celsius: float | None
     humidity_percent: float | None
@@ -64,59 +65,62 @@ class State(Struct, frozen=True, kw_only=True):
     fault: str | None = None
 
 
-class Sensor(Machine[Options, Memory]):
+class Sensor(Machine[Options, SensorMemory]):
     """A sensor: temperature, humidity, and whether it detects motion, an opening, water or smoke."""
 
     drives = False
     needs = frozenset[Ability]({"sense"})
     options_type = Options
-    memory_type = Memory
+    memory_type = SensorMemory
     state_type = State
+    resting_phases = ("unknown", "stale", "measuring", "clear", "closed", "dry")
+    unknown_phases = ("unknown", "stale")
+    detections = {"motion": "motion", "opening": "opening", "water": "moisture", "smoke": "smoke"}  # noqa: RUF012
 
     @classmethod
     def detects(cls, options: Options) -> str | None:
-        """Detect what it is set to."""
+        """Return the detection of the options."""
         return None if options.detects == "nothing" else options.detects
 
-    def handle_command(self, memory: Memory, command: Struct, now: float) -> Memory:
-        """Take no command; it has none."""
+    def handle_command(self, memory: SensorMemory, command: Struct, now: float) -> SensorMemory:
+        """Return the memory unchanged: it has no commands."""
         return memory
 
-    def advance(self, memory: Memory, now: float) -> Memory:
-        """Know nothing any more of what is too long ago."""
-        if memory.at is not None and now >= memory.at + self.options.stale_seconds:
-            return Memory(was_heard=True)
+    def advance(self, memory: SensorMemory, now: float) -> SensorMemory:
+        """Clear all values when they are too old."""
+        if memory.heard_at is not None and now >= memory.heard_at + self.options.stale_seconds:
+            return SensorMemory(was_heard=True)
         return memory
 
-    def adopt(self, memory: Memory, reading: Reading, now: float) -> Memory:
-        """Take it in `update_measurements`."""
+    def adopt(self, memory: SensorMemory, reading: Reading, now: float) -> SensorMemory:
+        """Change nothing: `update_measurements` stores the reading."""
         return memory
 
-    def update_measurements(self, memory: Memory, reading: Reading, now: float) -> Memory:
-        """Take what it says, rounded to what a hand could feel."""
+    def update_measurements(self, memory: SensorMemory, reading: Reading, now: float) -> SensorMemory:
+        """Store the reading, with each measurement rounded to a tenth."""
         if reading.at is None or now >= reading.at + self.options.stale_seconds:
             return memory
-        new = Memory(
-            at=memory.at,
+        new = SensorMemory(
+            heard_at=memory.heard_at,
             was_heard=True,
             detected=reading.on,
             temperature_celsius=rounded(reading.temperature_celsius),
             humidity_percent=rounded(reading.humidity_percent),
             battery_percent=reading.battery_percent,
         )
-        old = reading.at - (memory.at or 0.0) > self.options.stale_seconds / REMEMBER_SHARE
-        return replace(new, at=reading.at) if old or new != memory else memory
+        is_write_due = reading.at - (memory.heard_at or 0.0) > self.options.stale_seconds / WRITE_SHARE
+        return replace(new, heard_at=reading.at) if is_write_due or new != memory else memory
 
-    def next_deadline(self, memory: Memory) -> float | None:
-        """Wait for its last word to be too old."""
-        return None if memory.at is None else memory.at + self.options.stale_seconds
+    def next_deadline(self, memory: SensorMemory) -> float | None:
+        """Return when its last reading becomes too old."""
+        return None if memory.heard_at is None else memory.heard_at + self.options.stale_seconds
 
-    def desired_setting(self, memory: Memory) -> Setting:
-        """Want nothing."""
+    def desired_setting(self, memory: SensorMemory) -> Setting:
+        """Return off: it switches nothing."""
         return Setting(on=False)
 
-    def state(self, memory: Memory, reading: Reading, now: float) -> State:
-        """Show what it says, as long as that is young enough."""
+    def state(self, memory: SensorMemory, reading: Reading, now: float) -> State:
+        """Return the values of its last reading, or None where that is too old."""
         return State(
             status=bool(memory.detected) and self.options.detects != "nothing",
             phase=self._phase(memory),
@@ -127,18 +131,18 @@ class Sensor(Machine[Options, Memory]):
         )
 
     def power_profile(self) -> tuple[Load, ...]:
-        """Draw nothing."""
+        """Return a power of zero."""
         return ((1.0, 0.0),)
 
-    def _phase(self, memory: Memory) -> Phase:
-        if memory.at is None:
+    def _phase(self, memory: SensorMemory) -> Phase:
+        if memory.heard_at is None:
             return "stale" if memory.was_heard else "unknown"
         if memory.detected is None and self.options.detects != "nothing":
-            return "unknown"  # a door that says nothing of itself is not closed
-        quiet, detecting = WORDS[self.options.detects]
+            return "unknown"  # a door that does not report whether it is open is not closed
+        quiet, detecting = PHASES[self.options.detects]
         return detecting if memory.detected else quiet
 
 
 def rounded(value: float | None) -> float | None:
-    """Give a measurement to the tenth: noise below that is not worth a word, nor a write."""
+    """Return a measurement rounded to a tenth, so that noise causes no message and no write."""
     return None if value is None else round(value, 1)

@@ -1,11 +1,11 @@
-"""A toaster: toasts for its browning level, pops, and says that the toast is ready."""
+"""A toaster: toasts for its browning level, pops, and reports that the toast is ready."""
 
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
 from daemons.errors import Rejected
-from daemons.kinds import Load, Machine, Reading, Setting
+from daemons.kinds import Load, Machine, PrimaryCommand, Reading, Setting
 from daemons.values import Seconds
 
 Browning = Annotated[int, Meta(ge=1, le=7)]
@@ -14,42 +14,44 @@ SECONDS_PER_LEVEL = 40.0
 
 
 class Options(Struct, frozen=True, kw_only=True):
-    """What can be set."""
+    """The options of a toaster."""
 
     browning: Browning = 3
-    """The usual level, from 1 (warm) to 7 (black)."""
+    """The usual level, from 1 (warm) to 7 (black). Each level takes 40 s."""
     ready_seconds: Seconds = field(name="ready_for", default=Seconds(10 * 60))
-    """How long the toast counts as fresh once it has popped."""
+    """How long the toast counts as fresh."""
     max_on_seconds: Seconds = field(name="max_on", default=Seconds(6 * 60))
-    """It is never on longer than this, whatever happens."""
+    """It is never on for longer than this."""
 
     def __post_init__(self) -> None:
-        """Refuse a level that would be cut off half done."""
+        """Raise ValueError for a level that takes longer than `max_on`."""
         if self.browning * SECONDS_PER_LEVEL > self.max_on_seconds:
             raise ValueError(f"browning {self.browning} takes longer than max_on allows")
 
 
-class Memory(Struct, frozen=True):
-    """What it remembers."""
+class ToasterMemory(Struct, frozen=True):
+    """The memory of a toaster."""
 
     phase: Literal["idle", "toasting", "ready"] = "idle"
     began: float = 0.0
+    """When this phase began."""
     until: float | None = None
+    """When this phase ends; None while idle."""
     starts: int = 0
 
 
 class State(Struct, frozen=True, kw_only=True):
-    """What it shows."""
+    """The published state of a toaster."""
 
     status: bool
-    """Whether it is toasting."""
+    """Whether it toasts."""
     phase: Literal["idle", "toasting", "ready"]
     ready: bool
     """Whether there is fresh toast."""
     progress_percent: float | None
-    """How far the toast is; nothing while none is being made."""
+    """The progress of the toast; None while none is made."""
     remaining_seconds: float | None
-    """How long until it pops; nothing while none is being made."""
+    """The time until it pops; None while none is made."""
     starts: int
     """How often it has started in its life."""
     power_watts: float | None
@@ -57,7 +59,7 @@ class State(Struct, frozen=True, kw_only=True):
 
 
 class Start(Struct, frozen=True):
-    """Toast, as brown as told or as usual."""
+    """Toast at this level, or at the usual one."""
 
     browning: Browning | None = None
 
@@ -66,19 +68,23 @@ class Stop(Struct, frozen=True):
     """Pop now."""
 
 
-class Toaster(Machine[Options, Memory]):
-    """A toaster: toasts for its browning level, pops, and says that the toast is ready."""
+class Toaster(Machine[Options, ToasterMemory]):
+    """A toaster: toasts for its browning level, pops, and reports that the toast is ready."""
 
     makes = "toast"
     options_type = Options
-    memory_type = Memory
+    memory_type = ToasterMemory
     state_type = State
     commands = (Start, Stop)
+    primary_commands = (
+        PrimaryCommand("stop", "Stop", when={"status": (True,)}),
+        PrimaryCommand("start", "Start"),
+    )
 
-    def handle_command(self, memory: Memory, command: Start | Stop, now: float) -> Memory:
-        """Start, unless it is at it already, or pop."""
+    def handle_command(self, memory: ToasterMemory, command: Start | Stop, now: float) -> ToasterMemory:
+        """Start or pop; raise Rejected for a start while it toasts, or for a level above `max_on`."""
         if isinstance(command, Stop):
-            return Memory(starts=memory.starts)
+            return ToasterMemory(starts=memory.starts)
         if memory.phase == "toasting":
             raise Rejected("it is already toasting")
         browning = command.browning or self.options.browning
@@ -86,34 +92,34 @@ class Toaster(Machine[Options, Memory]):
             raise Rejected(f"browning {browning} takes longer than max_on allows")
         return self._toast(memory, browning, now)
 
-    def advance(self, memory: Memory, now: float) -> Memory:
-        """Go from toasting to ready, to idle, each when its time has come."""
+    def advance(self, memory: ToasterMemory, now: float) -> ToasterMemory:
+        """Go from toasting to ready and to idle, each when its time has passed."""
         while memory.until is not None and now >= memory.until:
             if memory.phase == "toasting":
                 until = memory.until + self.options.ready_seconds / self.speed
-                memory = Memory("ready", memory.until, until, memory.starts)
+                memory = ToasterMemory("ready", memory.until, until, memory.starts)
             else:
-                memory = Memory(starts=memory.starts)
+                memory = ToasterMemory(starts=memory.starts)
         return memory
 
-    def adopt(self, memory: Memory, reading: Reading, now: float) -> Memory:
-        """Follow the hand that pushed the lever, or popped it."""
+    def adopt(self, memory: ToasterMemory, reading: Reading, now: float) -> ToasterMemory:
+        """Follow a person that pushed the lever, or popped the toast."""
         if reading.on and memory.phase != "toasting":
             return self._toast(memory, self.options.browning, now)
         if not reading.on and memory.phase == "toasting":
-            return Memory(starts=memory.starts)
+            return ToasterMemory(starts=memory.starts)
         return memory
 
-    def next_deadline(self, memory: Memory) -> float | None:
-        """Wait for the end of the phase."""
+    def next_deadline(self, memory: ToasterMemory) -> float | None:
+        """Return the end of the phase."""
         return memory.until
 
-    def desired_setting(self, memory: Memory) -> Setting:
-        """Be on while toasting."""
+    def desired_setting(self, memory: ToasterMemory) -> Setting:
+        """Return on while toasting."""
         return Setting(memory.phase == "toasting")
 
-    def state(self, memory: Memory, reading: Reading, now: float) -> State:
-        """Show the phase, and how far the toast is."""
+    def state(self, memory: ToasterMemory, reading: Reading, now: float) -> State:
+        """Return the phase, and the progress of the toast."""
         progress = remaining = None
         if memory.phase == "toasting" and memory.until is not None:
             left = min(max(0.0, memory.until - now), memory.until - memory.began)
@@ -131,9 +137,9 @@ class Toaster(Machine[Options, Memory]):
         )
 
     def power_profile(self) -> tuple[Load, ...]:
-        """Draw the same all the time."""
+        """Return one constant power."""
         return ((1.0, 850.0),)
 
-    def _toast(self, memory: Memory, browning: int, now: float) -> Memory:
+    def _toast(self, memory: ToasterMemory, browning: int, now: float) -> ToasterMemory:
         until = now + browning * SECONDS_PER_LEVEL / self.speed
-        return Memory("toasting", now, until, memory.starts + 1)
+        return ToasterMemory("toasting", now, until, memory.starts + 1)

@@ -66,15 +66,19 @@ class Supervisor:
             text = f"supervisord refuses {method}: {error.faultString}"
             raise SupervisorError(text, error.faultCode) from error
         except (FileNotFoundError, ConnectionRefusedError) as error:
-            self._transport.close()
+            self.close()
             raise NotUp from error
         except TimeoutError as error:
-            self._transport.close()
+            self.close()
             text = f"supervisord has not answered {method} within {CALL_SECONDS} s; it may be busy: try again"
             raise SupervisorError(text) from error
         except (OSError, http.client.HTTPException) as error:
-            self._transport.close()
+            self.close()
             raise SupervisorError(f"the connection to supervisord broke during {method}: {error}") from error
+
+    def close(self) -> None:
+        """Close the connection; the next call opens a new one."""
+        self._transport.close()
 
     def is_up(self) -> bool:
         """Return whether supervisord runs; raises SupervisorError if it runs and does not answer."""

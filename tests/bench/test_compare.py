@@ -18,14 +18,14 @@ from tests.support.house import PROJECT
 ROUNDS = [10.0, 10.5, 11.0]
 
 
-def test_what_got_slower_beyond_the_noise_is_told() -> None:
+def test_a_change_beyond_the_noise_is_reported_as_slower() -> None:
     """Every round of the second report is above every round of the first."""
     (change,) = compare(bench_reports.report(House=ROUNDS), bench_reports.report(House=[14.0, 15.0, 16.0]))
     assert change.is_worse
     assert change.factor == pytest.approx(15 / 10.5)
 
 
-def test_what_got_quicker_is_told_as_such() -> None:
+def test_an_improvement_is_reported_as_faster() -> None:
     """A faster figure is a change, but not a worse one."""
     (change,) = compare(bench_reports.report(House=ROUNDS), bench_reports.report(House=[5.0, 5.5, 6.0]))
     assert not change.is_worse
@@ -45,7 +45,7 @@ def test_a_change_of_a_few_per_cent_is_noise() -> None:
     )
 
 
-def test_fewer_than_three_rounds_say_nothing() -> None:
+def test_fewer_than_three_rounds_give_no_result() -> None:
     """Without three rounds there is no spread to compare."""
     assert not compare(
         bench_reports.report(House=[10.0, 10.1]), bench_reports.report(House=[20.0, 20.1, 20.2])
@@ -61,16 +61,16 @@ def test_a_slower_machine_is_no_slower_house() -> None:
     assert "2.00 times as long" in summary(before, after)
 
 
-def test_what_was_not_measured_alike_is_told() -> None:
+def test_different_measurements_are_reported() -> None:
     """A different machine, or a different length, is reported for common sections only."""
     before, after = bench_reports.report(House=ROUNDS), bench_reports.report(House=ROUNDS)
     after.runs[0].machine = msgspec.structs.replace(bench_reports.MACHINE, processor="Slide rule")
     after.runs[0].scale = "full"
     after.runs.append(bench_reports.run("cost"))
-    told = summary(before, after)
-    assert "speed was measured on different machines: Abacus, Slide rule." in told
-    assert "speed was measured at different lengths: small, full." in told
-    assert "cost" not in told
+    text = summary(before, after)
+    assert "speed was measured on different machines: Abacus, Slide rule." in text
+    assert "speed was measured at different lengths: small, full." in text
+    assert "cost" not in text
 
 
 def test_more_of_a_rate_is_better() -> None:
@@ -120,7 +120,7 @@ def write(path: Path, report: Report) -> str:
     return str(path)
 
 
-def test_the_command_tells_and_its_exit_status_says_whether_something_got_worse(tmp_path: Path) -> None:
+def test_the_exit_status_reports_a_regression(tmp_path: Path) -> None:
     """The command prints the changes, and exits with 1 on a worse one and with 2 on a bad file."""
     before = write(tmp_path / "before.json", bench_reports.report(House=ROUNDS))
     after = write(tmp_path / "after.json", bench_reports.report(House=[20.0, 21.0, 22.0]))

@@ -40,7 +40,7 @@ def test_a_document_has_the_machine_the_tables_the_aims_and_the_notes() -> None:
         assert part in text
 
 
-def test_a_section_that_was_measured_elsewhere_or_at_length_says_so() -> None:
+def test_a_section_of_another_machine_or_scale_is_marked() -> None:
     """The head describes the machine of the latest run; other machines are named in their sections."""
     report = bench_reports.report(House=[4.0])
     report.runs[0].scale, report.runs[0].took_seconds = "full", 3700
@@ -52,13 +52,13 @@ def test_a_section_that_was_measured_elsewhere_or_at_length_says_so() -> None:
     assert "in 62 min, with `--full`, after a load of 0.5, on Abacus, 2 cores, CPython 3.11" in text
 
 
-def test_without_a_run_it_says_that_nothing_was_measured() -> None:
+def test_without_a_run_a_section_is_marked_as_not_measured() -> None:
     """An empty report makes a document, too."""
     assert "Nothing has been measured yet." in document.text(Report(), KNOWN, {})
 
 
-def test_the_document_in_the_repository_is_what_its_data_say() -> None:
-    """The document is generated: neither it nor the text of the bench is changed alone."""
+def test_the_document_in_the_repository_agrees_with_its_data() -> None:
+    """The document is generated: it and the text of the bench are changed only together."""
     docs = PROJECT / "docs"
     text = (docs / "benchmarks.md").read_text()
     pictures = {}

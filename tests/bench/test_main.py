@@ -1,4 +1,4 @@
-"""`python -m bench` puts new figures into the document, and changes nothing else of it."""
+"""`python -m bench` replaces the measured figures in the document, and changes nothing else."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -38,9 +38,7 @@ def call(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     return run
 
 
-def test_it_puts_what_it_measured_into_the_document_and_leaves_the_rest(
-    call: Callable[..., None], tmp_path: Path
-) -> None:
+def test_measured_figures_replace_those_in_the_document(call: Callable[..., None], tmp_path: Path) -> None:
     """The measured section is replaced, the other one stays."""
     data = tmp_path / "benchmarks.json"
     before = bench_reports.report(House=[1.0])
@@ -55,10 +53,10 @@ def test_it_puts_what_it_measured_into_the_document_and_leaves_the_rest(
     assert "not reached, 9 ms" in (tmp_path / "benchmarks.md").read_text()
 
 
-def test_what_failed_changes_nothing_in_the_document_and_is_told(
+def test_a_failed_section_changes_nothing_in_the_document_and_is_reported(
     call: Callable[..., None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The exit status reports the failure, and the other figures are kept."""
+    """The exit status reports the failure, and the figures of other sections are saved."""
     with pytest.raises(SystemExit, match="These measurements failed: luck"):
         call("--document", tmp_path)
     report = read(tmp_path / "benchmarks.json")
@@ -66,7 +64,7 @@ def test_what_failed_changes_nothing_in_the_document_and_is_told(
     assert "no such luck" in capsys.readouterr().out
 
 
-def test_a_document_that_cannot_be_read_is_told_before_anything_is_measured(
+def test_an_unreadable_document_is_reported_before_measuring(
     call: Callable[..., None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The unreadable data stay as they are."""
@@ -74,15 +72,13 @@ def test_a_document_that_cannot_be_read_is_told_before_anything_is_measured(
     data.write_text("{}x")
     with pytest.raises(SystemExit):
         call("speed", "--document", tmp_path)
-    told = capsys.readouterr()
-    assert f"{data} is no report of `make bench`" in told.err
-    assert "Measuring" not in told.err
+    printed = capsys.readouterr()
+    assert f"{data} is no report of `make bench`" in printed.err
+    assert "Measuring" not in printed.err
     assert data.read_text() == "{}x"
 
 
-def test_what_takes_long_is_measured_by_its_name_or_in_full(
-    call: Callable[..., None], tmp_path: Path
-) -> None:
+def test_a_long_section_is_measured_by_name_or_in_full(call: Callable[..., None], tmp_path: Path) -> None:
     """`make bench` skips a long measurement."""
     file = tmp_path / "x.json"
     call("long", "--json", file)

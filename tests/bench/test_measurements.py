@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytest.importorskip("paho.mqtt", reason="needs the extra mqtt")
+
 from bench import peers
 from bench.measurements import measurements
 from bench.peers import Peer
@@ -35,12 +37,13 @@ def workers(folder: Path) -> list[str]:
             if str((process / "cwd").readlink()).startswith(str(folder)):
                 found.append((process / "cmdline").read_text())
         except OSError:
-            continue  # it has ended, or belongs to another user
+            continue  # the process has ended, or belongs to another user
     return found
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("word", KNOWN)
-def test_it_measures(word: str, folder: Path) -> None:
+def test_a_section_can_be_measured(word: str, folder: Path) -> None:
     """Every table of the section gets figures, and no process or file is left behind."""
     if word == "hosts":
         skip_without_network()
@@ -74,7 +77,7 @@ def test_measurements_are_numbered_in_their_order() -> None:
 
 
 @pytest.mark.parametrize("word", KNOWN)
-def test_a_measurement_says_what_it_measures_and_aims_at_what_it_has(word: str) -> None:
+def test_a_section_describes_its_tables_and_aims(word: str) -> None:
     """The docstring is the text of the section, and its aims refer to its own tables."""
     section = KNOWN[word].SECTION
     assert (KNOWN[word].__doc__ or "").strip()
@@ -84,15 +87,15 @@ def test_a_measurement_says_what_it_measures_and_aims_at_what_it_has(word: str) 
 
 
 @pytest.mark.parametrize("word", peers.words())
-def test_a_peer_is_one_class_that_says_what_it_lacks(word: str) -> None:
-    """A peer is found by its file name, and names the package that it lacks."""
+def test_a_peer_is_one_class_that_names_its_missing_library(word: str) -> None:
+    """A peer is found by its file name, and names the package that is missing."""
     found = peers.find(word)
     assert issubclass(found, Peer)
     lack = found.missing()
     assert lack is None or "apt install" in lack or "make bench" in lack
 
 
-def test_a_peer_whose_server_is_not_here_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_peer_without_its_server_names_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     """The missing server and its Debian package are named."""
     monkeypatch.setattr(peers.find("mosquitto"), "program", "mosquitto-of-another-world")
     lack = peers.find("mosquitto").missing()

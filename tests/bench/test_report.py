@@ -1,4 +1,4 @@
-"""A report collects rounds under one name as one figure, and JSON keeps all of it."""
+"""A report collects the rounds of each figure, and JSON preserves them."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ def test_values_added_under_one_name_are_the_rounds_of_one_figure() -> None:
     assert (figure.median, figure.spread) == (2.0, (1.0, 3.0))
 
 
-def test_what_was_not_measured_is_no_figure() -> None:
+def test_without_a_round_there_is_no_figure() -> None:
     """Another name is another figure."""
     assert bench_reports.report(House=[1.0]).figure("speed", bench_reports.TITLE, "House", "p99") is None
 
@@ -29,7 +29,7 @@ NUMBERS = st.floats(0, 1e9).map(lambda number: round(number, 6))
 
 @given(st.dictionaries(st.text(min_size=1), st.lists(NUMBERS, min_size=1), max_size=5), st.text())
 def test_a_report_survives_json(rows: dict[str, list[float]], note: str) -> None:
-    """A report that is written and read again is the same, whatever its names are."""
+    """A report that is written and read again is equal, for any names in it."""
     report = bench_reports.report(**rows)
     Sheet(report, "speed").note(note)
     assert msgspec.json.decode(report.encode(), type=Report) == report
@@ -50,7 +50,7 @@ def test_each_figure_is_a_line_of_the_file() -> None:
         (b'{"figures": 5}', "is no report"),
     ],
 )
-def test_a_file_that_is_no_report_is_told(tmp_path: Path, content: bytes, why: str) -> None:
+def test_an_invalid_report_is_an_error(tmp_path: Path, content: bytes, why: str) -> None:
     """The error names the file."""
     file = tmp_path / "x.json"
     file.write_bytes(content)
@@ -58,13 +58,13 @@ def test_a_file_that_is_no_report_is_told(tmp_path: Path, content: bytes, why: s
         read(file)
 
 
-def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_missing_report_is_an_error(tmp_path: Path) -> None:
     """The error contains the system's own message."""
     with pytest.raises(ReportError, match="No such file"):
         read(tmp_path / "gone.json")
 
 
-def test_a_report_of_another_format_is_told(tmp_path: Path) -> None:
+def test_a_report_of_another_format_is_an_error(tmp_path: Path) -> None:
     """Figures of another format are never compared."""
     file = tmp_path / "x.json"
     report = bench_reports.report(House=[1.0])
@@ -74,7 +74,7 @@ def test_a_report_of_another_format_is_told(tmp_path: Path) -> None:
         read(file)
 
 
-def test_a_figure_without_a_round_is_told(tmp_path: Path) -> None:
+def test_a_figure_without_a_round_is_an_error(tmp_path: Path) -> None:
     """A figure without rounds has no median."""
     file = tmp_path / "x.json"
     report = bench_reports.report(House=[1.0])
@@ -84,7 +84,7 @@ def test_a_figure_without_a_round_is_told(tmp_path: Path) -> None:
         read(file)
 
 
-def test_a_newer_report_takes_the_place_of_what_it_measured_anew_and_leaves_the_rest() -> None:
+def test_a_newer_report_replaces_only_the_sections_that_it_measured() -> None:
     """The figures, notes and runs of a measured section are replaced together."""
     whole = bench_reports.report(House=[1.0], limit=[2.0])
     Sheet(whole, "speed").note("old")

@@ -24,7 +24,7 @@ def test_an_amount_has_as_many_digits_as_are_worth_reading(value: float, written
     assert amount(value) == written
 
 
-def test_a_cell_has_the_median_and_the_spread_and_the_ratio_stands_beside_it() -> None:
+def test_a_cell_has_the_median_the_spread_and_the_ratio() -> None:
     """The ratio of the reference row to itself is one."""
     lines = grid(
         bench_reports.report(House=[4.0, 6.0, 5.0], limit=[2.5, 2.5, 2.5]),
@@ -43,8 +43,8 @@ def test_a_table_without_figures_is_none() -> None:
     assert grid(bench_reports.report(House=[1.0]), "speed", bench_reports.SECTION.tables[1]) == []
 
 
-def test_ratios_are_taken_round_by_round() -> None:
-    """A slow moment of the machine cancels out if both were measured in it."""
+def test_ratios_are_computed_per_round() -> None:
+    """A slow moment of the machine cancels out if it affects both values of a round."""
     report = bench_reports.report(House=[2.0, 20.0], limit=[1.0, 10.0])
     house, limit = report.table_figures("speed", bench_reports.TITLE)
     assert ratios(house, limit) == [2.0, 2.0]
@@ -68,7 +68,7 @@ def mixed() -> Report:
     return report
 
 
-def test_units_stand_where_they_are_the_same() -> None:
+def test_a_common_unit_is_in_the_heading() -> None:
     """Units are shown with the rows or with the columns; ratios to a column are shown in each row."""
     assert grid(mixed(), "speed", Table("By row", reference_column="shipped")) == [
         ["", "shipped", "stock", "stock ÷ shipped"],
@@ -78,7 +78,7 @@ def test_units_stand_where_they_are_the_same() -> None:
     assert grid(mixed(), "speed", Table("By column"))[0] == ["", "memory, MB", "time, s"]
 
 
-def test_what_was_not_measured_leaves_a_dash() -> None:
+def test_a_missing_value_is_a_dash() -> None:
     """A missing figure leaves a dash, in its cell and in its ratio."""
     report = mixed()
     Sheet(report, "speed").add("By row", "kills", "shipped", 1.0, "ms")
@@ -93,15 +93,15 @@ def test_what_was_not_measured_leaves_a_dash() -> None:
 def test_an_aim_is_reached_or_not_or_was_not_measured() -> None:
     """An aim limits a ratio, or the figure itself."""
     report = bench_reports.report(House=[4.5], limit=[1.5])
-    told = [evaluate(report, "speed", aim).text for aim in bench_reports.SECTION.aims]
-    assert told == ["not reached, 3", "reached, 4.50 ms", "not measured"]
+    texts = [evaluate(report, "speed", aim).text for aim in bench_reports.SECTION.aims]
+    assert texts == ["not reached, 3", "reached, 4.50 ms", "not measured"]
     assert (
         evaluate(bench_reports.report(House=[3.0]), "speed", bench_reports.SECTION.aims[0]).text
         == "not measured"
     )
 
 
-def test_an_aim_that_is_not_reached_is_told_beside_its_limit() -> None:
+def test_a_missed_aim_is_shown_with_its_limit() -> None:
     """The lower limit is shown if it was measured."""
     aim = Aim("under 1 ms", bench_reports.TITLE, "House", "p50", 1, beside="limit")
     assert (

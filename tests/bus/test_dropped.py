@@ -28,7 +28,7 @@ def test_the_next_window_logs_the_number_of_dropped_messages(
 
 
 def test_the_number_of_remembered_sources_is_bounded(caplog: pytest.LogCaptureFixture) -> None:
-    """With too many sources, the one that was logged longest ago is forgotten, and logged again."""
+    """If there are too many sources, the one that was logged least recently is forgotten."""
     dropped = DroppedLog(LOG)
     for number in range(1001):
         dropped.add(f"source {number}", "bad")

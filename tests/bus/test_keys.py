@@ -51,7 +51,7 @@ def make_credentials(name: str, to: Path, **rights: list[str]) -> keys.Credentia
     return read_credentials(to)
 
 
-def test_only_the_public_half_of_a_key_is_kept(tmp_path: Path, errors: Errors) -> None:
+def test_only_the_public_half_of_a_key_is_stored(tmp_path: Path, errors: Errors) -> None:
     """The credentials have the secret half, the address and the house's public key; all files are private."""
     credentials = make_credentials(
         "laptop", tmp_path / "laptop.key", hear=["*"], say=[], command=["toaster", "lamp/"]
@@ -90,14 +90,14 @@ def test_a_key_whose_file_cannot_be_written_is_not_made(tmp_path: Path, errors: 
     assert [key.public_key for key in read_all(errors).values()] == [first.public_key]
 
 
-def test_the_own_key_of_the_house_is_made_once() -> None:
-    """It stays the same over restarts, so clients need no new credentials."""
+def test_the_key_of_the_house_is_made_once() -> None:
+    """The key survives restarts, so that clients need no new credentials."""
     assert own_key_pair() == own_key_pair()
     assert list(OWN.parent.glob("own*")) == [OWN]
 
 
-def test_two_processes_that_make_the_own_key_at_once_get_the_same() -> None:
-    """The first file wins, and both read it."""
+def test_two_processes_that_make_the_key_at_once_get_the_same() -> None:
+    """Both processes read the file that was created first."""
     theirs = new_key_pair()
 
     def meanwhile(path: Path, data: bytes) -> None:
@@ -138,7 +138,7 @@ def test_a_file_that_is_not_a_key_is_reported_and_admits_no_client(
 
 
 def test_a_key_that_other_users_can_read_is_refused(errors: Errors, tmp_path: Path) -> None:
-    """The error has the command that mends it. The same holds for the credentials of a program."""
+    """The error has the command that fixes the mode. The same is true for the credentials of a program."""
     make_credentials("laptop", tmp_path / "laptop.key")
     (CLIENTS / "laptop.toml").chmod(0o640)
     assert read_all(errors) == {}
@@ -157,7 +157,7 @@ def test_a_bad_key_name_is_refused(name: str) -> None:
 
 @pytest.mark.parametrize("reach", ["", "**", "toaster/*", "Toaster/", "../", "toaster/ state"])
 def test_a_bad_right_is_refused_with_the_allowed_form(reach: str) -> None:
-    """The error has the option as it was typed."""
+    """The error quotes the option."""
     with pytest.raises(ValueError, match="--hear") as caught:
         make_key("laptop", None, Path("x.key"), hear=[reach])
     assert 'such as "toaster/"' in str(caught.value)
@@ -191,7 +191,7 @@ topics = st.text("abt/_", max_size=6)
 def test_a_subscription_is_granted_as_far_as_the_rights_allow(
     reaches: list[str], prefix: str, more: str
 ) -> None:
-    """A topic is granted exactly when it begins with the subscription and with an allowed prefix."""
+    """A topic is granted exactly if it begins with the subscription and with an allowed prefix."""
     rights = Rights(hear=tuple(reaches))
     topic = (prefix + more).encode()
     is_allowed = any(reach == "*" or topic.startswith(reach.encode()) for reach in reaches)
@@ -199,7 +199,7 @@ def test_a_subscription_is_granted_as_far_as_the_rights_allow(
     assert any(topic.startswith(reach) for reach in granted) == is_allowed
 
 
-def test_a_right_for_a_device_does_not_hold_for_a_longer_name() -> None:
+def test_a_right_for_a_device_does_not_cover_a_longer_name() -> None:
     """A right for a part of its topics does not allow commands to the device."""
     rights = Rights(say=("lamp/",), command=("lamp/state",))
     assert rights.may_publish("lamp")

@@ -57,7 +57,7 @@ def payload(base: dict[str, Any], **changes: Any) -> bytes:
 
 @settings(max_examples=50)
 @given(states | heartbeats)
-def test_a_published_message_is_decoded_as_it_was_encoded(sent: State | Heartbeat) -> None:
+def test_a_message_survives_encoding_and_decoding(sent: State | Heartbeat) -> None:
     """A state or heartbeat is the same after encoding and decoding."""
     assert message.decode([message.topic(sent), message.encode(sent)]) == sent
 
@@ -75,7 +75,7 @@ def test_a_command_and_its_receipt_are_decoded_as_they_were_encoded(sent: Comman
 @settings(max_examples=100)
 @given(st.lists(st.binary(max_size=60), max_size=4), st.binary(max_size=60))
 def test_no_bytes_raise_anything_but_a_message_error(frames: list[bytes], body: bytes) -> None:
-    """Decoding any bytes gives a message or a MessageError."""
+    """Decoding any bytes returns a message or raises MessageError."""
     for read in (
         lambda: message.decode(frames),
         lambda: message.decode([b"lamp/state", body]),
@@ -174,7 +174,7 @@ NO_FIELDS = ("a b", "a\n", "\x1b[2J", "ä", "a\0", "", "x" * 65)
 @pytest.mark.parametrize("name", NO_FIELDS)
 @pytest.mark.parametrize("where", ["state", "turned", "past state", "past turned"])
 def test_a_bad_field_name_is_refused_in_every_place_and_each_time(where: str, name: str) -> None:
-    """It is also refused beside known names, and when it comes again."""
+    """A bad name is refused beside good names, too, and each time again."""
     fields = {"status": 1.0, name: 2.0}
     _, _, of_past = where.rpartition("past ")
     changes = {"past": [{"state": {"status": 1.0}, of_past: fields}]} if of_past != where else {where: fields}
@@ -227,5 +227,5 @@ def test_a_newline_at_the_end_of_a_name_is_refused(topic: bytes, changes: dict[s
 
 
 def test_an_unknown_key_is_ignored() -> None:
-    """A newer sender may use keys that this version does not know."""
+    """A newer sender may use keys that this version ignores."""
     assert message.decode([b"lamp/state", payload(STATE, novelty=1)]).device == "lamp"

@@ -1,4 +1,4 @@
-"""The presence table: the status of each process, and how its age and the steward's reports decide it."""
+"""The presence table: the status of each process, by the age of its messages and the steward's reports."""
 
 from typing import Any, get_args
 
@@ -34,7 +34,7 @@ def beat(device: str, at: float = 1.0) -> Heartbeat:
 
 
 def test_a_process_without_any_message_is_offline(table: PresenceTable) -> None:
-    """Every field of its status is there, and is null but for the presence and the log lines."""
+    """Every field of the status exists; all but the presence and the log lines are null."""
     found = msgspec.to_builtins(table.status("lamp", 5.0))
     assert found.pop("presence") == "offline"
     assert list(found.pop("last_lines")) == []
@@ -90,8 +90,8 @@ def test_a_heartbeat_without_a_state_does_not_make_a_process_live(table: Presenc
 
 
 @pytest.mark.parametrize("life", ["restarting", "failed", "stopped"])
-def test_a_report_of_the_steward_overrules_the_age(table: PresenceTable, life: str) -> None:
-    """It counts while the steward itself is not offline, and adds the reason and the times."""
+def test_a_report_of_the_steward_overrides_the_age(table: PresenceTable, life: str) -> None:
+    """The report counts unless the steward itself is offline, and adds the reason and the times."""
     table.on_message(factories.state("steward"), 100.0)
     table.on_message(factories.state("lamp", status=True), 100.0)
     table.on_message(report(life, reason="terminated by SIGKILL", lines=("a", "b"), retry_at=99.0), 100.0)
@@ -103,7 +103,7 @@ def test_a_report_of_the_steward_overrules_the_age(table: PresenceTable, life: s
 
 
 def test_a_live_process_is_live_since_the_steward_reported_it(table: PresenceTable) -> None:
-    """Without a report it is not known since when a process is live."""
+    """Without a report the time since which a process is live is unknown."""
     table.on_message(factories.state("steward"), 100.0)
     table.on_message(factories.state("lamp", status=True), 100.0)
     assert table.status("lamp", 100.0).presence_since is None
@@ -113,7 +113,7 @@ def test_a_live_process_is_live_since_the_steward_reported_it(table: PresenceTab
 
 
 def test_the_presences_are_those_of_the_contract() -> None:
-    """The presences, their order, and the one that a report calls by another word."""
+    """The presences, their order, and the `life` in a report for each."""
     assert PRESENCES == ("live", "stale", "offline", "restarting", "failed", "stopped")
     assert get_args(Presence) == PRESENCES
     assert REPORTED_LIFE == {"live": "running"}

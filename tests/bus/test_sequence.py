@@ -54,7 +54,7 @@ def test_a_repeated_state_and_messages_of_an_earlier_boot_are_not_new() -> None:
 
 
 def test_a_gap_is_reported_once_for_each_heartbeat() -> None:
-    """A repeated heartbeat, as it comes with the answer, causes no second request; the next one does."""
+    """A repeated heartbeat, as in the answer, causes no second request; the next heartbeat does."""
     gaps: list[str] = []
     message_filter = MessageFilter(gaps.append)
     assert passed(message_filter, state(1), heartbeat(1, 1.0)) == [True, True]

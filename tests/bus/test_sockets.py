@@ -26,7 +26,7 @@ def _run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def context() -> Iterator[Context]:
-    """Yield a context that stands for one process."""
+    """Yield a context that represents one process."""
     with factories.zmq_context() as made:
         yield made
 
@@ -47,7 +47,7 @@ def frames(sent: Published) -> list[bytes]:
 
 
 class Receiver:
-    """A subscriber, and all messages that it has received."""
+    """A subscriber, and all received messages."""
 
     def __init__(self, context: Context, *devices: str) -> None:
         self.subscriber = Subscriber(context, list(devices or ["lamp"]), LOG)
@@ -70,7 +70,7 @@ class Receiver:
         return [(state.boot, state.seq) for state in self.received if isinstance(state, State)]
 
     def wait_for(self, numbers: tuple[int, int], publisher: Publisher | None = None) -> None:
-        """Receive until the state with these numbers has come."""
+        """Receive until the state with these numbers has arrived."""
 
         def has_come() -> bool:
             self.receive(publisher)
@@ -94,7 +94,7 @@ def subscription(socket: zmq.Socket[bytes]) -> bytes:
 
 
 def test_a_late_subscriber_gets_the_current_state(context: Context) -> None:
-    """A subscriber that comes after three states receives the third, although nothing new is published."""
+    """A new subscriber receives the latest of three states, although nothing new is published."""
     publisher = Publisher(context, "lamp")
     for seq in (1, 2, 3):
         publisher.publish(state(seq))
@@ -103,7 +103,7 @@ def test_a_late_subscriber_gets_the_current_state(context: Context) -> None:
     assert receiver.numbers() == [(1, 3)]
 
 
-def test_a_subscriber_may_come_before_its_publisher(context: Context) -> None:
+def test_a_subscriber_may_start_before_its_publisher(context: Context) -> None:
     """A subscriber receives from a device as soon as that has started."""
     receiver = Receiver(context)
     receiver.receive()
@@ -113,7 +113,7 @@ def test_a_subscriber_may_come_before_its_publisher(context: Context) -> None:
 
 
 def test_a_restarted_publisher_is_received_again(context: Context) -> None:
-    """A publisher that comes back under its name is received with its new boot."""
+    """A publisher that restarts under its name is received with its new boot."""
     receiver = Receiver(context)
     with factories.zmq_context() as first:
         publisher = Publisher(first, "lamp")
@@ -143,8 +143,8 @@ def test_a_lost_state_is_requested_again(context: Context) -> None:
     receiver.wait_for((1, 2))
 
 
-def test_a_lost_report_is_requested_again_although_later_ones_came(context: Context) -> None:
-    """A full queue may lose a message in the middle: a later number has come, and an earlier one has not."""
+def test_a_lost_report_is_requested_again_after_later_ones_arrived(context: Context) -> None:
+    """A full queue may lose a message in the middle: the number before a received number is missing."""
     socket = raw_publisher(context, "steward")
     receiver = Receiver(context, "steward")
     assert subscription(socket) == b"\x01steward/"
@@ -224,7 +224,7 @@ def test_the_error_names_an_endpoint_that_cannot_be_bound(context: Context) -> N
 
 
 def answer_one(server: CommandServer) -> Command:
-    """Wait for one command, and reply to it."""
+    """Wait for one command, and reply."""
     commands: list[Command] = []
 
     def has_come() -> bool:
@@ -280,7 +280,7 @@ def test_a_frame_above_the_limit_does_not_arrive(context: Context) -> None:
     giant, client = context.socket(zmq.DEALER), context.socket(zmq.DEALER)
     giant.connect(command_endpoint("lamp"))
     command = message.encode(Command(id="giant", command="on", deadline=5.0))
-    giant.send(command.ljust(message.MAX_FRAME_BYTES + 1))
+    giant.send(command.ljust((1 << 20) + 1))
     client.connect(command_endpoint("lamp"))
     client.send(message.encode(Command(id="a1", command="on", deadline=5.0)))
     assert answer_one(server).id == "a1"
@@ -313,7 +313,7 @@ def test_a_flood_does_not_starve_other_sockets(context: Context) -> None:
 
 
 def test_a_command_with_a_mistake_is_rejected_with_the_reason(context: Context) -> None:
-    """A faulty command with an id gets a receipt, so its sender learns what is wrong."""
+    """A faulty command with an id gets a receipt with the reason."""
     server = CommandServer(context, "lamp", LOG)
     client = context.socket(zmq.REQ)
     client.connect(command_endpoint("lamp"))
@@ -327,8 +327,8 @@ def test_a_command_with_a_mistake_is_rejected_with_the_reason(context: Context) 
     assert server.dropped.total == 1
 
 
-def test_batches_come_until_the_end(context: Context) -> None:
-    """With an interval, empty batches come while nothing arrives; without one, only the last is empty."""
+def test_batches_are_yielded_until_the_end(context: Context) -> None:
+    """With an interval, idle times yield empty batches; without one, only the last batch is empty."""
     publisher = Publisher(context, "lamp")
     publisher.publish(state(1))
     subscriber = Subscriber(context, ["lamp"], LOG)

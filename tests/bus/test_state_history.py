@@ -8,7 +8,7 @@ ON: dict[str, Scalar] = {"status": True, "phase": "on"}
 
 
 def test_a_first_state_has_no_change_times_and_no_past() -> None:
-    """No rule may act on a first state, so no field of it has a time."""
+    """A rule must not act on a first state, so no field has a change time."""
     first = StateHistory().after(OFF, "start", 100.0)
     assert (first.fields, first.cause, first.change_times, first.past) == (OFF, "start", {}, ())
     assert first.since(90.0) == 90.0
@@ -31,7 +31,7 @@ def test_an_equal_state_is_no_change() -> None:
     assert history.after(dict(ON), "b", 200.0) is history
 
 
-def test_eight_states_before_are_kept() -> None:
+def test_the_eight_previous_states_are_stored() -> None:
     """After twenty changes the eight latest states before the present one are known, oldest first."""
     history = StateHistory()
     for number in range(21):

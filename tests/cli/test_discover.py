@@ -8,12 +8,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import paho.mqtt.client as paho
 import pytest
 import tomli
 from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
+
+pytest.importorskip("paho.mqtt", reason="needs the extra mqtt")
+pytest.importorskip("zeroconf", reason="needs the extra discover")
+
+import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 from zeroconf import ServiceInfo, Zeroconf
 
@@ -62,7 +66,7 @@ def announced(type_: str, name: str, port: int, words: dict[str, str]) -> Iterat
 
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[Mosquitto]:
-    """Give a broker at which a Tasmota plug and a Zigbee2MQTT have said what they are."""
+    """Yield a broker with the announcements of a Tasmota plug and of Zigbee2MQTT."""
     with Mosquitto(tmp_path / "broker") as made:
         client = paho.Client(CallbackAPIVersion.VERSION2)
         client.connect("127.0.0.1", made.port)
@@ -82,7 +86,7 @@ def house(folder: Path, text: str, *words: str) -> Result:
 
 
 def with_broker(port: int) -> str:
-    """Give a house that has a device at the broker for either driver."""
+    """Return a house that has a device at the broker for each driver."""
     at = f'topic = "one", port = {port}'
     return (
         f'{BREAKFAST}\n[devices.a]\nkind = "plug"\ndriver = "mqtt_tasmota"\nmqtt_tasmota = {{ {at} }}\n'
@@ -137,7 +141,7 @@ def test_esphome_is_shown_as_what_nothing_reaches() -> None:
 
 @pytest.fixture
 def searches(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Let drivers find what a test says: a list, or an error."""
+    """Make drivers find a given list, or raise an error."""
     told: dict[str, Any] = {"shelly": []}
 
     def searching(word: str) -> Any:
@@ -152,7 +156,7 @@ def searches(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     for word in ("shelly", "kasa", "mqtt_tasmota", "mqtt_zigbee2mqtt"):
         monkeypatch.setattr(loader.driver(word), "discover", searching(word))
 
-    async def browse(*_: object) -> list[mdns.Service]:
+    async def browse(*_: object) -> list[mdns.MdnsService]:
         return []
 
     monkeypatch.setattr(mdns, "browse", browse)
@@ -160,7 +164,7 @@ def searches(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 
 def plug(title: str = "Kettle", **changes: Any) -> Found:
-    """Give a Shelly that was found."""
+    """Return a found Shelly."""
     usual = {"title": title, "address": "10.0.0.7", "driver": "shelly", "options": {"address": "10.0.0.7"}}
     return Found(**{**usual, **changes})
 
@@ -233,7 +237,7 @@ def test_a_found_device_is_written_once(tmp_path: Path, searches: dict[str, Any]
 def test_what_no_configuration_can_hold_is_only_shown(searches: dict[str, Any]) -> None:
     """With what is wrong with it, instead of a table that `house check` refuses."""
     searches["shelly"] = [plug(options={"address": "a b"})]
-    (seen,) = discover.sightings(searches["shelly"], None)
+    (seen,) = discover.match_with_house(searches["shelly"], None)
     assert (seen.found.driver, seen.name) == (None, None)
     assert '"a b" is not allowed' in seen.found.note
 
@@ -258,14 +262,14 @@ def test_a_driver_that_cannot_search_is_a_mistake(tmp_path: Path, driver: str, s
 def test_each_driver_that_reaches_a_network_can_search() -> None:
     """And the test above stands for the others."""
     assert Shelly.discover is not None
-    able = {word for word in loader.available("drivers") if discover.searchable(word)}
+    able = {word for word in loader.available("drivers") if discover.can_search(word)}
     assert able == {"kasa", "mqtt_tasmota", "mqtt_zigbee2mqtt", "shelly"}
 
 
 @given(st.text(max_size=60), st.text(max_size=60))
 def test_whatever_calls_itself_what_its_table_is_toml(title: str, note: str) -> None:
     """Names, notes and texts of strangers cannot break out of it."""
-    (seen,) = discover.sightings([plug(title, note=note)], None)
-    table = tomli.loads(discover.table_of(seen))["devices"]
+    (seen,) = discover.match_with_house([plug(title, note=note)], None)
+    table = tomli.loads(discover.format_table(seen))["devices"]
     assert table == {seen.name: {"kind": "plug", "driver": "shelly", "shelly": {"address": "10.0.0.7"}}}
     assert tomli.loads(f"x = {encode(title)}") == {"x": title}

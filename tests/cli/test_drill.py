@@ -1,7 +1,6 @@
 """A drill: it breaks a real house on purpose, and its verdict is to be trusted, also when it is bad."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -9,42 +8,40 @@ import pytest
 from click.testing import CliRunner
 
 from daemons.cli import drill, main
-from daemons.cli.drill import listeners, real_hardware
-from daemons.cli.hardware_log import Witness
+from daemons.cli.drill import HardwareLog, real_hardware, triggered_devices
 from daemons.config.house import House, load_house
 from daemons.drivers.simulated import Simulated
 from daemons.storage.paths import replace_file
 from daemons.supervision import install
 from tests.support import factories
-from tests.support.house import BREAKFAST, Household, eventually
+from tests.support.house import BREAKFAST, HouseFactory, eventually
 
-Houses = Callable[..., Household]
 WATCHED = BREAKFAST.replace('watchdog = "60s"', 'watchdog = "3s"')
 """A drill may have a process hang, and waits until that is seen."""
 
 
 class Plug(Simulated):
-    """Hardware of which somebody says that it is real."""
+    """A simulated driver that claims to be real hardware."""
 
     real = True
 
 
 @pytest.fixture
 def house(tmp_path: Path) -> House:
-    """Have the breakfast house's configuration."""
+    """Return the configuration of the breakfast house."""
     return made(tmp_path, BREAKFAST)
 
 
 def made(folder: Path, text: str) -> House:
-    """Give the house of a configuration."""
+    """Return the house of a configuration."""
     file = folder / "house.toml"
     file.write_text(text)
     return load_house(file)
 
 
-def test_a_short_drill_keeps_every_promise_and_leaves_the_house_as_it_was(household: Houses) -> None:
+def test_a_short_drill_keeps_every_promise_and_leaves_the_house_as_it_was(make_house: HouseFactory) -> None:
     """Twelve seconds of kills, freezes, reloads and floods: every promise is kept, the house calm again."""
-    breakfast = household(WATCHED)
+    breakfast = make_house(WATCHED)
     breakfast.house("up")
     done = breakfast.house("drill", "--minutes", "0.2", "--seed", "5", "--json", check=False)
     found = json.loads(done.stdout)
@@ -67,9 +64,9 @@ def test_a_short_drill_keeps_every_promise_and_leaves_the_house_as_it_was(househ
     eventually(lambda: {of["presence"] for of in breakfast.status()["devices"].values()} == {"live"})
 
 
-def test_a_drill_of_a_house_that_breaks_its_promises_fails_and_says_which(household: Houses) -> None:
+def test_a_drill_of_a_house_that_breaks_its_promises_fails_and_says_which(make_house: HouseFactory) -> None:
     """A toaster that never switches acts on no press: exit status 1, and a sentence that blames it alone."""
-    house = household(WATCHED.replace("browning = 3", 'browning = 3\nsimulated.fault = "disagree"'))
+    house = make_house(WATCHED.replace("browning = 3", 'browning = 3\nsimulated.fault = "disagree"'))
     house.house("up")
     done = house.house("drill", "--minutes", "0.05", "--seed", "1", "--json", check=False)
     found = json.loads(done.stdout)
@@ -79,16 +76,16 @@ def test_a_drill_of_a_house_that_breaks_its_promises_fails_and_says_which(househ
     assert all("toaster" in sentence for sentence in found["broken"])
 
 
-def test_a_drill_of_a_house_that_is_not_up_says_so(household: Houses) -> None:
+def test_a_drill_of_a_house_that_is_not_up_says_so(make_house: HouseFactory) -> None:
     """There is nothing to break, and that is told at once."""
-    done = household().house("drill", "--minutes", "0.05", check=False)
+    done = make_house().house("drill", "--minutes", "0.05", check=False)
     assert done.returncode == 1
     assert "the house is not up" in done.stderr
 
 
-def test_a_drill_without_a_switch_says_so(household: Houses) -> None:
+def test_a_drill_without_a_switch_says_so(make_house: HouseFactory) -> None:
     """Promises about presses cannot be seen without anybody to press."""
-    house = household('[devices.lamp]\nkind = "lamp"\ndriver = "simulated"\n')
+    house = make_house('[devices.lamp]\nkind = "lamp"\ndriver = "simulated"\n')
     house.house("up")
     done = house.house("drill", "--minutes", "0.05", check=False)
     assert (done.returncode, "needs a switch that something listens to" in done.stderr) == (1, True)
@@ -129,15 +126,15 @@ def test_a_house_with_real_hardware_is_drilled_only_when_told(
 
 
 def test_who_listens_to_a_switch_is_read_from_the_rules(house: House) -> None:
-    """The switch itself acts, too; what has no switch's words, or nobody listening, is not pressed."""
-    assert set(listeners(house, "bathroom_light")) == {
+    """The switch itself acts, too; a device without a press command or without listeners is not pressed."""
+    assert set(triggered_devices(house, "bathroom_light")) == {
         "bathroom_light",
         "coffee_maker",
         "toaster",
         "kitchen_lamp",
     }
     for name in ("toaster", "mirror", "kitchen_lamp", "no_such_device"):
-        assert listeners(house, name) == ()
+        assert triggered_devices(house, name) == ()
 
 
 @pytest.mark.parametrize(
@@ -148,8 +145,8 @@ def test_who_need_not_act_at_once_is_not_judged_by_it(tmp_path: Path, more: str)
     rule = 'device = "bathroom_light"\nturns = { status = true }\ndo = "on"'
     assert rule.replace('do = "on"', "") in BREAKFAST
     house = made(tmp_path, BREAKFAST.replace(rule, f"{rule}\n{more}"))
-    assert "kitchen_lamp" not in listeners(house, "bathroom_light")
-    assert "toaster" in listeners(house, "bathroom_light")
+    assert "kitchen_lamp" not in triggered_devices(house, "bathroom_light")
+    assert "toaster" in triggered_devices(house, "bathroom_light")
 
 
 def test_the_witness_is_read_on_from_where_it_was_read_to(
@@ -157,13 +154,13 @@ def test_the_witness_is_read_on_from_where_it_was_read_to(
 ) -> None:
     """Every line once, in order; hardware that has not switched yet has none."""
     factories.enter_run_directory(tmp_path, monkeypatch)
-    witness = Witness(["toaster"])
-    assert witness.read("toaster") == []
+    hardware_log = HardwareLog(["toaster"])
+    assert hardware_log.read("toaster") == []
     path = Path("hardware/toaster/switchings.jsonl")
     path.parent.mkdir()
     path.write_text('{"at":1,"what":"on","on":true,"cause":"p"}\n')
-    assert [line.at for line in witness.read("toaster")] == [1]
+    assert [line.at for line in hardware_log.read("toaster")] == [1]
     with path.open("a") as file:
         file.write('{"at":2,"what":"off","on":false}\n')
-    assert [(line.at, line.on) for line in witness.read("toaster")] == [(1, True), (2, False)]
-    assert len(witness.read("toaster")) == 2
+    assert [(line.at, line.on) for line in hardware_log.read("toaster")] == [(1, True), (2, False)]
+    assert len(hardware_log.read("toaster")) == 2

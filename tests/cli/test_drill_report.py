@@ -6,19 +6,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemons.cli.drill_report import BACK_SECONDS, Hot, Press, Verdict, figures, longest_on, percentile
+from daemons.cli.drill_report import (
+    BACK_SECONDS,
+    DrillPress,
+    DrillReport,
+    OnTime,
+    figures,
+    longest_on,
+    percentile,
+)
 from daemons.drivers.simulated import Switching
 
 Lines = list[Switching]
 
 
 def on(at: float, cause: str | None = None, off_at: float | None = None) -> Switching:
-    """Give the line of a switching on."""
+    """Return the line of a switching on."""
     return Switching(at, "on", on=True, cause=cause, off_at=off_at)
 
 
 def off(at: float, cause: str | None = None) -> Switching:
-    """Give the line of a switching off."""
+    """Return the line of a switching off."""
     return Switching(at, "off", on=False, cause=cause)
 
 
@@ -38,28 +46,31 @@ def test_a_press_is_counted_from_the_record(
     lines: Lines, counted: tuple[int, int, int], sentence: str | None
 ) -> None:
     """Once is kept; twice or never is broken, with the appliance, the number and the press in a sentence."""
-    verdict = Verdict(seed=1)
-    verdict.judge([Press("p", "applied", ("toaster",))], {"toaster": lines}, 0)
-    assert (verdict.presses, verdict.once, verdict.twice, verdict.never) == (1, *counted)
-    assert verdict.broken == ([sentence] if sentence else [])
-    assert verdict.is_kept == (sentence is None)
+    report = DrillReport(seed=1)
+    report.evaluate([DrillPress("p", "applied", ("toaster",))], {"toaster": lines}, 0)
+    assert (report.presses, report.once, report.twice, report.never) == (1, *counted)
+    assert report.broken == ([sentence] if sentence else [])
+    assert report.is_kept == (sentence is None)
 
 
 @pytest.mark.parametrize("receipt", ["rejected", "expired", "unanswered"])
 def test_a_press_without_its_receipt_promises_nothing(receipt: str) -> None:
     """It is not counted, whatever came of it."""
-    verdict = Verdict(seed=1)
-    verdict.judge([Press("p", receipt, ("toaster",))], {"toaster": [on(1, "p"), on(2, "p")]}, 0)
-    assert (verdict.presses, verdict.is_kept) == (0, True)
+    report = DrillReport(seed=1)
+    report.evaluate([DrillPress("p", receipt, ("toaster",))], {"toaster": [on(1, "p"), on(2, "p")]}, 0)
+    assert (report.presses, report.is_kept) == (0, True)
 
 
 def test_every_listener_of_every_press_is_judged_by_itself() -> None:
     """Two presses on two appliances are four deeds, and each is found wherever it stands."""
-    presses = [Press("p", "applied", ("lamp", "toaster")), Press("q", "applied", ("lamp", "toaster"))]
-    verdict = Verdict(seed=1)
-    verdict.judge(presses, {"lamp": [on(1, "p"), on(2, "q")], "toaster": [on(1, "q")]}, 0)
-    assert (verdict.presses, verdict.once, verdict.twice, verdict.never) == (2, 3, 0, 1)
-    assert verdict.broken == ["toaster acted 0 times on press p"]
+    presses = [
+        DrillPress("p", "applied", ("lamp", "toaster")),
+        DrillPress("q", "applied", ("lamp", "toaster")),
+    ]
+    report = DrillReport(seed=1)
+    report.evaluate(presses, {"lamp": [on(1, "p"), on(2, "q")], "toaster": [on(1, "q")]}, 0)
+    assert (report.presses, report.once, report.twice, report.never) == (2, 3, 0, 1)
+    assert report.broken == ["toaster acted 0 times on press p"]
 
 
 @pytest.mark.parametrize(
@@ -85,28 +96,28 @@ def test_the_longest_time_that_something_was_on(lines: Lines, since: float, seco
 
 def test_what_never_went_off_is_not_overlooked() -> None:
     """A record that ends with something hot being on, and no timer to end it, is a broken promise."""
-    verdict = Verdict(seed=1, hot={"toaster": Hot(0.0, 6.0)})
-    verdict.judge([], {"toaster": [on(10)]}, 0)
-    assert not verdict.is_kept
+    report = DrillReport(seed=1, hot={"toaster": OnTime(0.0, 6.0)})
+    report.evaluate([], {"toaster": [on(10)]}, 0)
+    assert not report.is_kept
 
 
 def test_what_was_on_for_too_long_is_told() -> None:
     """The sentence has how long it was and how long it may be; a moment more is the clocks' noise."""
-    verdict = Verdict(seed=1, hot={"toaster": Hot(0.0, 6.0), "coffee_maker": Hot(0.0, 6.0)})
-    verdict.judge([], {"toaster": [on(10), off(16.9)], "coffee_maker": [on(10), off(17.1)]}, 0)
-    assert verdict.broken == ["coffee_maker was on for 7.1 s, and max_on is 6 s"]
-    assert verdict.hot == {"toaster": Hot(6.9, 6.0), "coffee_maker": Hot(7.1, 6.0)}
+    report = DrillReport(seed=1, hot={"toaster": OnTime(0.0, 6.0), "coffee_maker": OnTime(0.0, 6.0)})
+    report.evaluate([], {"toaster": [on(10), off(16.9)], "coffee_maker": [on(10), off(17.1)]}, 0)
+    assert report.broken == ["coffee_maker was on for 7.1 s, and max_on is 6 s"]
+    assert report.hot == {"toaster": OnTime(6.9, 6.0), "coffee_maker": OnTime(7.1, 6.0)}
 
 
 def test_who_is_not_back_after_a_fault_is_told() -> None:
-    """The sentence names device and fault; who is back has its time noted."""
-    verdict = Verdict(seed=1)
-    verdict.recovered("kill", "toaster", 0.02)
-    verdict.recovered("kill", "kitchen_lamp", 0.03)
-    assert verdict.is_kept
-    verdict.recovered("freeze", "toaster", None)
-    assert verdict.broken == [f"toaster was not back {BACK_SECONDS:g} s after: freeze"]
-    assert verdict.recoveries == {"kill": [0.02, 0.03]}
+    """The sentence names device and fault; the time of each recovery is recorded."""
+    report = DrillReport(seed=1)
+    report.add_recovery("kill", "toaster", 0.02)
+    report.add_recovery("kill", "kitchen_lamp", 0.03)
+    assert report.is_kept
+    report.add_recovery("freeze", "toaster", None)
+    assert report.broken == [f"toaster was not back {BACK_SECONDS:g} s after: freeze"]
+    assert report.recoveries == {"kill": [0.02, 0.03]}
 
 
 @pytest.mark.parametrize(
@@ -136,15 +147,15 @@ def test_a_percentile_is_the_least_value_that_the_share_does_not_exceed(
 
 def test_the_figures_are_json_with_every_fault_press_and_command() -> None:
     """Times are in milliseconds; what was not done is not there; what broke stands in its sentence."""
-    verdict = Verdict(seed=5, seconds=61.23, hot={"toaster": Hot(0.0, 360.0)})
+    report = DrillReport(seed=5, seconds=61.23, hot={"toaster": OnTime(0.0, 360.0)})
     for seconds in (0.010, 0.020, 0.030):
-        verdict.recovered("kill", "toaster", seconds)
+        report.add_recovery("kill", "toaster", seconds)
     for outcome in ("applied", "applied", "expired"):
-        verdict.answered(outcome)
-    verdict.judge([Press("p", "applied", ("toaster",))], {"toaster": [on(1, "p"), off(9)]}, 0)
-    verdict.broken.append("the roof leaks")
-    verdict.live_but_wrong = 2
-    found = figures(verdict)
+        report.add_receipt(outcome)
+    report.evaluate([DrillPress("p", "applied", ("toaster",))], {"toaster": [on(1, "p"), off(9)]}, 0)
+    report.broken.append("the roof leaks")
+    report.live_but_wrong = 2
+    found = figures(report)
     assert json.loads(json.dumps(found)) == {
         "seed": 5,
         "seconds": 61.2,
@@ -159,6 +170,6 @@ def test_the_figures_are_json_with_every_fault_press_and_command() -> None:
 
 
 def test_a_drill_in_which_nothing_happened_has_figures_too() -> None:
-    """No fault was drawn, nobody pressed: kept, and nothing is divided by nothing."""
-    found = figures(Verdict(seed=0))
+    """Without faults and presses every promise is kept, and no division by zero happens."""
+    found = figures(DrillReport(seed=0))
     assert (found["kept"], found["faults"], found["commands"], found["hot"]) == (True, {}, {}, {})

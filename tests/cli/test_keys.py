@@ -22,7 +22,7 @@ Keys = Callable[..., Result]
 
 @pytest.fixture
 def keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Keys:
-    """Give a function that runs `house keys` for a house with a far door that has never been up."""
+    """Return a function that runs `house keys` for a house with a network gateway that was never up."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "house.toml").write_text(exchange_toml(8070))
 
@@ -36,12 +36,12 @@ def keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Keys:
 
 def test_a_key_is_made_listed_and_revoked(keys: Keys, tmp_path: Path) -> None:
     """With its rights in words, and in JSON; its file is where the person stands, and their own."""
-    assert "Nobody may come in" in keys("list").stdout
+    assert "No program may connect" in keys("list").stdout
     made = keys("make", "laptop", "--hear", "*", "--command", "toaster", "--command", "kitchen_lamp/")
     assert (made.exit_code, made.stderr) == (0, "")
     path = tmp_path / "laptop.key"
     rights = "hears *; commands toaster/, kitchen_lamp/"
-    assert made.stdout == f"{path} lets in who has it, as laptop, which {rights}; keep it secret.\n"
+    assert made.stdout == f"{path} is the key of laptop, which {rights}; keep it secret.\n"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     given = read_credentials(path)
     assert given.address == "tcp://127.0.0.1:8070"
@@ -55,8 +55,8 @@ def test_a_key_is_made_listed_and_revoked(keys: Keys, tmp_path: Path) -> None:
         "manages": False,
         "public_key": given.public_key,
     }
-    assert keys("revoke", "laptop").stdout == "laptop is let in no more.\n"
-    assert "Nobody may come in" in keys("list").stdout
+    assert keys("revoke", "laptop").stdout == "The key of laptop is revoked.\n"
+    assert "No program may connect" in keys("list").stdout
 
 
 @pytest.mark.parametrize(
@@ -81,8 +81,11 @@ def test_a_mistake_is_told_with_what_is_right(keys: Keys, words: list[str], said
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--hear", "tosater/"], "--hear tosater/: tosater is nobody in this house; did you mean 'toaster'?"),
-        (["--command", "steward"], "--command steward/: steward is nobody in this house"),
+        (
+            ["--hear", "tosater/"],
+            "--hear tosater/: tosater is no process of this house; did you mean 'toaster'?",
+        ),
+        (["--command", "steward"], "--command steward/: steward is no process of this house"),
         (
             ["--say", "toaster"],
             '--say toaster/: toaster is no device with driver = "foreign"; allowed: garden',
@@ -97,21 +100,21 @@ def test_a_right_that_reaches_nothing_is_made_with_a_warning(keys: Keys, words: 
 
 
 def test_a_file_that_cannot_be_written_leaves_no_key(keys: Keys) -> None:
-    """Nobody could come in by it."""
+    """No program could connect with it."""
     done = keys("make", "laptop", "--to", "/nonexistent/laptop.key")
     assert done.exit_code == 1
     assert "/nonexistent/laptop.key cannot be written" in done.stderr
-    assert "Nobody may come in" in keys("list").stdout
+    assert "No program may connect" in keys("list").stdout
 
 
 def test_a_house_without_a_far_door_says_so(keys: Keys, tmp_path: Path) -> None:
     """The key is made all the same."""
     (tmp_path / "house.toml").write_text(BREAKFAST)
-    assert "[exchange] has no address, so nobody is let in" in keys("make", "laptop").stdout
+    assert "[exchange] has no address, so no program can connect" in keys("make", "laptop").stdout
 
 
 def test_a_key_that_others_can_read_is_told_when_keys_are_listed(keys: Keys, tmp_path: Path) -> None:
-    """It lets nobody in."""
+    """No program can connect with it."""
     keys("make", "laptop")
     (tmp_path / "run" / "keys" / "clients" / "laptop.toml").chmod(0o644)
     done = keys("list")

@@ -4,16 +4,13 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import click
 import pytest
 from click.testing import CliRunner, Result
 
 from daemons import __version__
 from daemons.bus.message import Command, Receipt
 from daemons.bus.requests import blocking
-from daemons.cli.context import argument
 from daemons.cli.main import main
 from daemons.config import loader
 from tests.support.house import BREAKFAST
@@ -47,7 +44,7 @@ VERBS = [
 
 @pytest.fixture
 def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
-    """Give a function that runs a `house` command for a house that has never been up."""
+    """Return a function that runs a `house` command for a house that was never up."""
     monkeypatch.chdir(tmp_path)
     file = tmp_path / "house.toml"
     file.write_text(BREAKFAST)
@@ -236,45 +233,12 @@ def test_the_status_of_a_house_that_is_not_up_is_a_status(house: House) -> None:
     assert {device["presence"] for device in found["devices"].values()} == {"offline"}
 
 
-# The arguments of send
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("browning=5", 5),
-        ("browning=-5", -5),
-        ("browning=0.5", 0.5),
-        ("browning=true", True),
-        ("browning=null", None),
-        ('browning="5"', "5"),
-        ("browning=", ""),
-        ("browning=golden", "golden"),
-        ("browning=True", "True"),
-        ("browning=a=b", "a=b"),
-        ("browning=07:30", "07:30"),
-        ("browning=süß", "süß"),
-        ("browning=NaN", "NaN"),
-        ("browning=-Infinity", "-Infinity"),
-        ("browning=1e999", "1e999"),
-    ],
-)
-def test_a_value_that_is_json_is_what_json_says_and_text_otherwise(text: str, expected: Any) -> None:
-    """What JSON has no word for, such as NaN, is text; it must not turn to nothing on its way."""
-    key, value = argument(text)
-    assert (key, value, type(value)) == ("browning", expected, type(expected))
-
-
-@pytest.mark.parametrize("text", ["browning", "", "=", "=5"])
-def test_what_is_not_key_and_value_is_a_mistake(text: str) -> None:
-    """It is shown as it was written."""
-    with pytest.raises(click.UsageError, match=re.escape(f"{text!r} is not KEY=VALUE")):
-        argument(text)
+# Commands
 
 
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[Command]:
-    """Give the commands that were sent; each is applied."""
+    """Return the commands that were sent; each one is applied."""
     found: list[Command] = []
 
     def ask(_context: object, device: str, command: Command) -> Receipt:
@@ -302,6 +266,6 @@ def test_send_sends_the_command_with_its_arguments(house: House, sent: list[Comm
 def test_what_can_be_no_command_is_refused_before_it_is_sent(
     house: House, sent: list[Command], words: list[str]
 ) -> None:
-    """No device would answer it; the person is told that it is no command, not that nobody answers."""
+    """The error says that it is no command, and not that a device does not answer."""
     done = house("send", "toaster", *words)
     assert (done.exit_code, sent) == (2, [])

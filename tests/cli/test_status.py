@@ -15,7 +15,7 @@ KNOWN = replace(UNKNOWN, presence="live", pid=42, restarts=3)
 
 
 def info(statename: str = "RUNNING", pid: int = 42) -> dict[str, Any]:
-    """Give what supervisord says of a process."""
+    """Return the information of supervisord about a process."""
     return {"statename": statename, "pid": pid, "now": 130, "start": 100}
 
 

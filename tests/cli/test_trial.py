@@ -14,14 +14,14 @@ from daemons.cli import trial
 from daemons.cli.main import main
 from daemons.storage.lock import NameLock
 from tests.support.emulator import EMULATORS, Emulator, emulator, table
-from tests.support.house import HOUSE, PATIENCE, Household, eventually
+from tests.support.house import HOUSE, TIMEOUT_SECONDS, HouseFactory, eventually
 
 Try = Callable[..., Result]
 
 
 @pytest.fixture
 def attempt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Try:
-    """Give a function that runs `house try` on a device of this kind, driver and options."""
+    """Return a function that runs `house try` on a device of this kind, driver and options."""
     monkeypatch.chdir(tmp_path)
 
     def run(kind: str, driver: str, options: str = "{}", *words: str) -> Result:
@@ -42,13 +42,13 @@ def test_hardware_is_switched_on_and_off_and_left_as_it_was(
     """With its own timer armed meanwhile, where it has one; each step is told."""
     plug = emulator(word)(tmp_path)
     if on:
-        plug.move(on=True)  # before it is there, so that it never says anything else
+        plug.switch_relay(on=True)  # before it is there, so that it never says anything else
     with plug:
         armed = arming(plug)
         done = attempt("plug", word, table(plug.options()))
         assert (done.exit_code, plug.on) == (0, on), done.output
         assert plug.switchings == ([True, False, True] if on else [True, False])
-        if plug.arms:
+        if plug.has_timer:
             assert any(9 <= seconds <= 11 for seconds in armed if seconds)
     assert [line for line in ("goes on", "goes off") if f"✓ {line} " in done.stdout] == [
         "goes on",
@@ -122,9 +122,9 @@ def test_a_sensor_is_only_read(attempt: Try, tmp_path: Path) -> None:
     assert not (tmp_path / "run" / "hardware" / "it" / "switchings.jsonl").exists()
 
 
-def test_a_button_waits_for_a_finger(household: Callable[..., Household]) -> None:
+def test_a_button_waits_for_a_finger(make_house: HouseFactory) -> None:
     """It says for how long, and tells the press."""
-    house = household('[devices.it]\nkind = "button"\ndriver = "simulated"\n')
+    house = make_house('[devices.it]\nkind = "button"\ndriver = "simulated"\n')
     with subprocess.Popen(
         [*HOUSE, "try", "it"], env=house.environment, stdout=subprocess.PIPE, text=True
     ) as process:
@@ -135,12 +135,12 @@ def test_a_button_waits_for_a_finger(household: Callable[..., Household]) -> Non
             f'{{"at": {time.time()}, "what": "double"}}\n'
         )
         assert re.match(r"✓ is pressed +\d+ ms   double", process.stdout.readline())
-        assert process.wait(PATIENCE) == 0
+        assert process.wait(TIMEOUT_SECONDS) == 0
 
 
 def test_a_button_that_nobody_presses_has_not_worked(attempt: Try, monkeypatch: pytest.MonkeyPatch) -> None:
     """Exit status 1."""
-    monkeypatch.setattr(trial, "LISTEN_SECONDS", 0.2)
+    monkeypatch.setattr(trial, "REPORT_SECONDS", 0.2)
     done = attempt("button", "simulated")
     assert (done.exit_code, "✗ is pressed" in done.stdout) == (1, True)
 
@@ -153,12 +153,12 @@ def test_a_mirror_has_nothing_to_try(tmp_path: Path) -> None:
     assert (done.exit_code, "drives no hardware" in done.stderr) == (2, True)
 
 
-def test_ctrl_c_switches_it_off(household: Callable[..., Household], tmp_path: Path) -> None:
+def test_ctrl_c_switches_it_off(make_house: HouseFactory, tmp_path: Path) -> None:
     """Pressed while it is on and slow to say more."""
     with emulator("shelly")(tmp_path) as plug:
         options = table(plug.options())
-        house = household(f'[devices.it]\nkind = "plug"\ndriver = "shelly"\nshelly = {options}\n')
-        plug.slow(1.5)  # so that each step lasts for a while
+        house = make_house(f'[devices.it]\nkind = "plug"\ndriver = "shelly"\nshelly = {options}\n')
+        plug.slow_down(1.5)  # so that each step lasts for a while
         with subprocess.Popen(
             [*HOUSE, "try", "it"],
             env=house.environment,
@@ -168,7 +168,7 @@ def test_ctrl_c_switches_it_off(household: Callable[..., Household], tmp_path: P
         ) as process:
             eventually(lambda: plug.on)
             process.send_signal(signal.SIGINT)
-            _, said = process.communicate(timeout=PATIENCE)
+            _, said = process.communicate(timeout=TIMEOUT_SECONDS)
         assert (process.returncode, plug.on, plug.switchings) == (1, False, [True, False])
     assert "Traceback" not in said
     assert "it: not all worked; it was left off." in said

@@ -11,13 +11,13 @@ from daemons.client.aio import House
 from daemons.errors import DeviceError, NoAnswer
 from tests.client.conftest import Access
 from tests.support.exchange_client import lamp_state, make_key, restart_exchange
-from tests.support.house import PATIENCE, Household
+from tests.support.house import TIMEOUT_SECONDS, TemporaryHouse
 
 
 @asynccontextmanager
 async def connect(where: Path) -> AsyncIterator[House]:
     """Yield a client, and end a test that waits in vain."""
-    async with asyncio.timeout(2 * PATIENCE), House(where) as client:
+    async with asyncio.timeout(2 * TIMEOUT_SECONDS), House(where) as client:
         yield client
 
 
@@ -48,8 +48,8 @@ async def test_a_client_survives_a_restart_of_the_exchange_and_of_a_device(acces
         before = (await anext(changes)).state["brightness_percent"]
         if "exchange" in access.house.pids():
             await asyncio.to_thread(restart_exchange, access.house)
-        with access.house.ear("kitchen_lamp") as ear:
-            await asyncio.to_thread(ear.kill, "kitchen_lamp")
+        with access.house.listen("kitchen_lamp") as listener:
+            await asyncio.to_thread(listener.kill, "kitchen_lamp")
         dim = 33 if before != 33 else 34
         while True:
             try:
@@ -101,7 +101,9 @@ async def test_a_house_that_does_not_answer_is_an_error(tmp_path: Path) -> None:
             await client.send("toaster", "start", seconds=0.2)
 
 
-async def test_a_house_without_an_exchange_names_wrong_and_silent_devices(direct_house: Household) -> None:
+async def test_a_house_without_an_exchange_names_wrong_and_silent_devices(
+    direct_house: TemporaryHouse,
+) -> None:
     """A wrong name is rejected, a stopped device is an error, and no device can be served."""
     await asyncio.to_thread(direct_house.house, "stop", "toaster")
     async with connect(direct_house.run) as client:
@@ -115,7 +117,7 @@ async def test_a_house_without_an_exchange_names_wrong_and_silent_devices(direct
             await client.say("shed_lamp", lamp_state(True))
 
 
-async def test_a_device_that_the_key_may_not_serve_is_an_error(exchange_house: Household) -> None:
+async def test_a_device_that_the_key_may_not_serve_is_an_error(exchange_house: TemporaryHouse) -> None:
     """The error has the reason of the exchange."""
     key = await asyncio.to_thread(make_key, exchange_house, "shy", hear="toaster/")
     async with connect(key) as client:

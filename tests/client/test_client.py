@@ -16,7 +16,7 @@ from daemons.client import House, StateChange
 from daemons.errors import DeviceError, NoAnswer
 from tests.client.conftest import Access
 from tests.support.exchange_client import lamp_state, make_key, restart_exchange
-from tests.support.house import PATIENCE, PROJECT, Household, eventually
+from tests.support.house import PROJECT, TIMEOUT_SECONDS, TemporaryHouse, eventually
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_the_current_state_comes_first_and_then_each_change(access: Access, clie
 def test_without_names_the_changes_of_all_processes_come(access: Access, client: House) -> None:
     """Also those of the house's own processes, such as the recorder."""
     wanted = {"toaster", "kitchen_lamp", "mirror", "recorder"}
-    for change in client.changes(seconds=PATIENCE):
+    for change in client.changes(seconds=TIMEOUT_SECONDS):
         wanted.discard(change.device)
         if not wanted:
             return
@@ -77,8 +77,8 @@ def test_a_client_survives_restarts_and_gets_the_state_after_them(access: Access
     dims = [number for number in (40, 50, 60) if number != before]
     assert eventually(lambda: applied(client, dims[0]))
     wait_for_brightness(changes, dims[0])
-    with access.house.ear("kitchen_lamp") as ear:
-        ear.kill("kitchen_lamp")
+    with access.house.listen("kitchen_lamp") as listener:
+        listener.kill("kitchen_lamp")
     assert eventually(lambda: applied(client, dims[1]))
     wait_for_brightness(changes, dims[1])
 
@@ -106,7 +106,7 @@ def test_two_clients_get_their_own_receipts(access: Access) -> None:
     assert len({receipt.id for receipt in receipts}) == 4
 
 
-def test_the_program_of_the_readme_runs_in_a_house_without_an_exchange(direct_house: Household) -> None:
+def test_the_program_of_the_readme_runs_in_a_house_without_an_exchange(direct_house: TemporaryHouse) -> None:
     """It prints the outcome of its command."""
     text = (PROJECT / "README.md").read_text()
     (code,) = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
@@ -117,12 +117,12 @@ def test_the_program_of_the_readme_runs_in_a_house_without_an_exchange(direct_ho
         capture_output=True,
         text=True,
         check=False,
-        timeout=PATIENCE,
+        timeout=TIMEOUT_SECONDS,
     )
     assert (done.stdout, done.stderr) == ("applied\n", "")
 
 
-def test_a_silent_device_of_a_house_without_an_exchange_is_named(direct_house: Household) -> None:
+def test_a_silent_device_of_a_house_without_an_exchange_is_named(direct_house: TemporaryHouse) -> None:
     """The error has the device and a hint; the next command to it is answered again."""
     direct_house.house("stop", "toaster")
     with House(direct_house.run) as client:
@@ -135,7 +135,7 @@ def test_a_silent_device_of_a_house_without_an_exchange_is_named(direct_house: H
         assert client.send("toaster", "stop").outcome == "applied"
 
 
-def test_a_device_cannot_be_served_without_an_exchange(direct_house: Household) -> None:
+def test_a_device_cannot_be_served_without_an_exchange(direct_house: TemporaryHouse) -> None:
     """The error says what to add to the configuration."""
     with House(direct_house.run) as client:
         for serve in (
@@ -166,7 +166,7 @@ def test_the_sender_of_a_command_gets_the_reply_of_the_program(
         assert "its bulb is broken" in sender.stdout.read()
 
 
-def test_a_client_without_the_right_is_rejected(exchange_house: Household) -> None:
+def test_a_client_without_the_right_is_rejected(exchange_house: TemporaryHouse) -> None:
     """A command gets a rejection, and a device that the key may not serve raises PermissionError."""
     with House(make_key(exchange_house, "meek", hear="toaster/")) as client:
         receipt = client.send("toaster", "start")
@@ -202,7 +202,7 @@ def test_a_command_of_a_client_with_a_wrong_clock_is_applied(
         assert client.send("kitchen_lamp", "on").outcome == "applied"
 
 
-def test_a_client_leaves_nothing_open(exchange_house: Household, direct_house: Household) -> None:
+def test_a_client_leaves_nothing_open(exchange_house: TemporaryHouse, direct_house: TemporaryHouse) -> None:
     """Also when an exception ends it."""
     before = open_files()
     for house in (exchange_house, direct_house) * 3:

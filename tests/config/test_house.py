@@ -72,7 +72,7 @@ def test_a_right_configuration_becomes_typed_values(tmp_path: Path) -> None:
 
 
 MISTAKES: list[tuple[str, str, int, str, str | None, list[str]]] = [
-    # what is replaced, by what, and then line, table, key and words of the one message
+    # the replaced text, the new text, and then line, table, key and words of the one message
     ('name = "Home"', 'nam = "Home"', 2, "house", "nam", ["unknown key", "did you mean 'name'?", "timezone"]),
     ('name = "Home"', "name = 5", 2, "house", "name", ["5 is not allowed; name takes text"]),
     ('name = "Home"', 'name = ""', 2, "house", "name", ['"" is not allowed']),
@@ -169,7 +169,7 @@ MISTAKES: list[tuple[str, str, int, str, str | None, list[str]]] = [
 def test_each_mistake_gives_one_message(
     tmp_path: Path, old: str, new: str, line: int, table: str, key: str | None, words: list[str]
 ) -> None:
-    """A problem is reported once, with file, line, table, key, the bad value and what is allowed."""
+    """A problem is reported once, with file, line, table, key, the bad value and the allowed values."""
     assert GOOD.count(old) == 1, "the mistake stands in more than one place"
     (found,) = mistakes(tmp_path, GOOD.replace(old, new))
     assert (found.file, found.line) == (str(tmp_path / "house.toml"), line)
@@ -218,7 +218,7 @@ only_if = [
 def test_each_mistake_in_a_rule_gives_one_message(
     tmp_path: Path, old: str, new: str, line: int, key: str | None, text: str
 ) -> None:
-    """Limits, the sun and conditions are checked against what the other device can show."""
+    """Limits, the sun and conditions are checked against the possible states of the other device."""
     assert load(tmp_path, RULED).devices["lamp"].subscriptions == {"room"}
     assert RULED.count(old) == 1
     (found,) = mistakes(tmp_path, RULED.replace(old, new))
@@ -226,7 +226,7 @@ def test_each_mistake_in_a_rule_gives_one_message(
     assert text in found.text
 
 
-def test_only_who_goes_by_the_sun_knows_where_the_house_stands(tmp_path: Path) -> None:
+def test_only_processes_that_use_the_sun_have_the_location(tmp_path: Path) -> None:
     """Moving the house restarts only devices with a sun rule."""
     text = RULED.replace('"06:30"', '"sunset"').replace('"Home"', '"Home"\nlatitude = 1\nlongitude = 2')
     slices = load(tmp_path, text).slices()
@@ -235,7 +235,7 @@ def test_only_who_goes_by_the_sun_knows_where_the_house_stands(tmp_path: Path) -
 
 
 def test_a_message_begins_with_its_place(tmp_path: Path) -> None:
-    """An editor can open a message: it begins with file and line, then table and key."""
+    """An editor can open a message, because it begins with file and line, then table and key."""
     (found,) = mistakes(tmp_path, GOOD.replace("= 3", "= 9"))
     assert str(found) == (
         f"{tmp_path / 'house.toml'}:11: [devices.toaster] browning: "
@@ -243,7 +243,7 @@ def test_a_message_begins_with_its_place(tmp_path: Path) -> None:
     )
 
 
-def test_all_mistakes_are_told_at_once_in_the_order_of_the_file(tmp_path: Path) -> None:
+def test_all_mistakes_are_reported_at_once_in_the_order_of_the_file(tmp_path: Path) -> None:
     """All problems are reported together, in the order of the file."""
     text = GOOD.replace('"Home"', "1").replace("= 3", "= 9").replace('"start"', '"strat"')
     text = text.replace('"switch"', '"swich"').replace('"mirror"', '"miror"')
@@ -252,7 +252,7 @@ def test_all_mistakes_are_told_at_once_in_the_order_of_the_file(tmp_path: Path) 
     ]  # fmt: skip
 
 
-def test_the_same_mistakes_are_told_in_the_same_order_every_time(tmp_path: Path) -> None:
+def test_the_same_mistakes_are_reported_in_the_same_order_every_time(tmp_path: Path) -> None:
     """Problems on one line have the same order in each run."""
     file = tmp_path / "house.toml"
     file.write_text('house = { one = 1, two = 2, six = 6, ten = 10 }\n[devices.m]\nkind = "mirror"\n')
@@ -260,7 +260,7 @@ def test_the_same_mistakes_are_told_in_the_same_order_every_time(tmp_path: Path)
         "from pathlib import Path; from daemons.config.house import load_house; "
         f"load_house(Path({str(file)!r}))"
     )
-    told = {
+    outputs = {
         subprocess.run(
             [sys.executable, "-c", program],
             env={"PYTHONHASHSEED": str(seed)},
@@ -271,8 +271,8 @@ def test_the_same_mistakes_are_told_in_the_same_order_every_time(tmp_path: Path)
         ).stderr.partition("ConfigurationError: ")[2]
         for seed in range(4)
     }
-    assert len(told) == 1
-    assert "one" in told.pop()
+    assert len(outputs) == 1
+    assert "one" in outputs.pop()
 
 
 @pytest.mark.parametrize("value", ["nan", "inf", "-inf", "1e400", "9" * 400])
@@ -293,8 +293,8 @@ def test_values_beyond_all_measure_are_refused(tmp_path: Path, value: str) -> No
 
 
 @pytest.mark.parametrize("watchdog", ["0s", "500ms"])
-def test_a_watchdog_that_would_kill_what_is_well_is_refused(tmp_path: Path, watchdog: str) -> None:
-    """A heartbeat comes once a second, so a shorter watchdog would kill every process."""
+def test_a_watchdog_shorter_than_a_heartbeat_is_refused(tmp_path: Path, watchdog: str) -> None:
+    """A heartbeat is sent every second, so a shorter watchdog would kill every process."""
     (found,) = mistakes(tmp_path, GOOD.replace("[house]", f'[house]\nwatchdog = "{watchdog}"'))
     assert "1s or longer" in found.text
 
@@ -317,21 +317,21 @@ def test_a_rule_that_waits_for_a_measurement_is_refused(tmp_path: Path) -> None:
         ("[devices]\nlamp = 5\n", 2, "expected a table, found 5"),
     ],
 )
-def test_a_file_that_is_no_house_is_told(tmp_path: Path, text: str, line: int, words: str) -> None:
-    """The error of a file that is not TOML, or has no device, says where and what."""
+def test_a_file_that_is_not_a_house_is_an_error(tmp_path: Path, text: str, line: int, words: str) -> None:
+    """The error of a file without valid TOML, or without a device, has the place and the reason."""
     found = mistakes(tmp_path, text)
     assert found[0].line == line
     assert words in "\n".join(map(str, found))
 
 
-def test_a_file_that_is_not_utf_8_is_told(tmp_path: Path) -> None:
+def test_a_file_that_is_not_utf_8_is_an_error(tmp_path: Path) -> None:
     """A file in another encoding is named."""
     (tmp_path / "house.toml").write_bytes(b"[house]\nname = 'caf\xe9'\n")
     with pytest.raises(ConfigurationError, match="is not UTF-8"):
         load_house(tmp_path / "house.toml")
 
 
-def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
     """A missing file is named with the reason."""
     with pytest.raises(ConfigurationError, match=r"gone.toml:1: .*cannot be read: No such file"):
         load_house(tmp_path / "gone.toml")
@@ -351,7 +351,7 @@ def rules(**hears: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("hears", "told"),
+    ("sources", "cycle"),
     [
         ({"a": "a"}, "a listens to a"),
         ({"a": "b", "b": "a"}, "a listens to b listens to a"),
@@ -360,16 +360,16 @@ def rules(**hears: str) -> str:
     ],
 )
 def test_devices_that_would_start_each_other_for_ever_are_refused(
-    tmp_path: Path, hears: dict[str, str], told: str
+    tmp_path: Path, sources: dict[str, str], cycle: str
 ) -> None:
-    """A circle is reported once, as a sentence, at the rule that closes it."""
-    (found,) = mistakes(tmp_path, rules(**hears))
-    assert found.text == f"devices that start each other never stop: {told}"
+    """A cycle is reported once, as a sentence, at the rule that closes it."""
+    (found,) = mistakes(tmp_path, rules(**sources))
+    assert found.text == f"devices that start each other never stop: {cycle}"
     assert found.key == "device"
-    assert rules(**hears).splitlines()[found.line - 1].startswith("device = ")
+    assert rules(**sources).splitlines()[found.line - 1].startswith("device = ")
 
 
-def test_who_hears_several_and_is_heard_by_several_is_no_circle(tmp_path: Path) -> None:
+def test_several_rules_without_a_cycle_are_valid(tmp_path: Path) -> None:
     """Rules without a circle are accepted."""
     assert load(tmp_path, rules(a="", b="a", c="a b", d="a b c")).devices.keys() == {"a", "b", "c", "d"}
 
@@ -455,14 +455,14 @@ def test_a_line_is_a_line_of_the_editor() -> None:
     assert Lines(text).line(("devices", "a", "kind")) == 4
 
 
-def test_a_mistake_in_a_very_long_statement_is_told(tmp_path: Path) -> None:
+def test_a_mistake_in_a_very_long_statement_is_reported(tmp_path: Path) -> None:
     """An array with more lines than Python's recursion limit is no problem."""
     days = "days = [\n" + '    "mon",\n' * 2200 + "]"
     (found,) = mistakes(tmp_path, GOOD.replace('"start"', f'"strat"\n{days}'))
     assert (found.line, found.key) == (16, "do")
 
 
-# Anything at all
+# Arbitrary input
 
 words = st.sampled_from(
     ["house", "devices", "name", "kind", "driver", "room", "when", "device", "turns", "do", "with", "status",
@@ -576,7 +576,7 @@ def test_no_mutilated_file_raises_anything_else(tmp_path: Path, changes: list[tu
         ("brokre = 1", "brokre", "did you mean 'broker'?"),
     ],
 )
-def test_what_is_wrong_with_the_bridge_is_told(
+def test_mistakes_in_the_bridge_table_are_reported(
     tmp_path: Path, table: str, key: str | None, text: str
 ) -> None:
     """The problem has its line, like any other."""
@@ -586,7 +586,7 @@ def test_what_is_wrong_with_the_bridge_is_told(
 
 
 def test_a_bridge_needs_its_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without it the check says what is missing and what installs it; other houses are valid."""
+    """Without its library the check names the library and the command that installs it."""
     monkeypatch.setitem(sys.modules, "aiomqtt", None)
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     (found,) = mistakes(tmp_path, f"{GOOD}\n[bridge]\n")

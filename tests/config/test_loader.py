@@ -1,4 +1,4 @@
-"""Loading kinds and drivers by their words: found, missing, or broken."""
+"""Loading kinds and drivers by their names: found, missing, or broken."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -26,8 +26,8 @@ def new_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callab
     sys.modules.pop("daemons.kinds.novelty", None)
 
 
-def test_a_word_is_its_file_and_its_class_in_camel_case() -> None:
-    """`light_switch` is LightSwitch of kinds/light_switch.py."""
+def test_a_name_is_its_file_and_its_class_in_camel_case() -> None:
+    """`light_switch` is the class LightSwitch of kinds/light_switch.py."""
     found = loader.kind("light_switch")
     assert (found.__module__, found.__name__) == ("daemons.kinds.light_switch", "LightSwitch")
     assert issubclass(found, Machine)
@@ -35,14 +35,14 @@ def test_a_word_is_its_file_and_its_class_in_camel_case() -> None:
 
 
 @pytest.mark.parametrize("word", ["toster", "", ".", "lamp.x", "../lamp", "a b", "Lamp", "x" * 300, "\0"])
-def test_a_word_without_a_file_is_told(word: str) -> None:
-    """A word without a file, also one with dots or slashes, raises HouseError."""
+def test_a_name_without_a_file_is_refused(word: str) -> None:
+    """A name without a file, also one with dots or slashes, raises HouseError."""
     with pytest.raises(errors.HouseError):
         loader.kind(word)
 
 
-def test_no_such_word_names_the_file_that_is_missing() -> None:
-    """A misspelt word is reported as a missing file."""
+def test_the_error_names_the_missing_file() -> None:
+    """A misspelt name is reported as a missing file."""
     with pytest.raises(errors.HouseError, match=r"^there is no daemons/kinds/toster.py$"):
         loader.kind("toster")
 
@@ -62,10 +62,10 @@ def test_no_such_word_names_the_file_that_is_missing() -> None:
         ("class Novelty: pass", "has no class Novelty that is a Kind"),
     ],
 )
-def test_a_broken_file_is_told_apart_from_a_missing_one(
+def test_a_broken_file_is_distinguished_from_a_missing_one(
     source: str, why: str, new_kind: Callable[[str], None]
 ) -> None:
-    """The error of a broken file says what is wrong in it."""
+    """The error of a broken file has the Python error."""
     new_kind(source)
     with pytest.raises(errors.HouseError) as raised:
         loader.kind("novelty")
@@ -82,14 +82,16 @@ def test_a_broken_file_is_told_apart_from_a_missing_one(
         ("zeroconf", "zeroconf", "discover"),
     ],
 )
-def test_what_an_extra_brings_is_told_with_what_installs_it(module: str, package: str, extra: str) -> None:
-    """The extra is read from pyproject.toml, so a new one needs no other list."""
-    said = loader.missing_module_text(ModuleNotFoundError(name=module))
-    assert said == f"needs {package}, which is not installed; `make extra EXTRA={extra}` installs it"
+def test_a_missing_library_is_reported_with_the_command_that_installs_it(
+    module: str, package: str, extra: str
+) -> None:
+    """The extra is read from pyproject.toml, so that a new extra needs no other list."""
+    text = loader.missing_module_text(ModuleNotFoundError(name=module))
+    assert text == f"needs {package}, which is not installed; `make extra EXTRA={extra}` installs it"
 
 
-def test_what_is_not_installed_is_told_before_it_is_needed() -> None:
-    """The text names the command that installs it; an installed module has no text."""
+def test_a_missing_library_is_reported_before_it_is_needed() -> None:
+    """An uninstalled module has a text; an installed module has none."""
     assert loader.missing_library("msgspec") is None
     assert (
         loader.missing_library("no_such_module")
@@ -97,27 +99,27 @@ def test_what_is_not_installed_is_told_before_it_is_needed() -> None:
     )
 
 
-def test_a_new_file_is_a_new_word(new_kind: Callable[[str], None]) -> None:
-    """A kind is added by adding its file, and nothing else."""
+def test_a_new_file_is_a_new_kind(new_kind: Callable[[str], None]) -> None:
+    """A kind is added by its file alone."""
     new_kind('"""Something new."""\nfrom daemons.kinds import Kind\nclass Novelty(Kind): pass')
     assert loader.kind("novelty").__name__ == "Novelty"
     assert loader.available("kinds") == {"novelty": "Something new."}
 
 
-def test_words_are_listed_with_their_first_lines() -> None:
-    """Every kind and driver is available, each with a sentence."""
+def test_kinds_and_drivers_are_listed_with_their_first_lines() -> None:
+    """Every kind and driver is listed with a sentence."""
     assert {"lamp", "light_switch", "toaster", "coffee_maker", "mirror"} <= loader.available("kinds").keys()
     assert "simulated" in loader.available("drivers")
     for line in [*loader.available("kinds").values(), *loader.available("drivers").values()]:
         assert line.endswith(".")
 
 
-def test_listing_the_words_survives_a_broken_file(new_kind: Callable[[str], None]) -> None:
+def test_listing_survives_a_broken_file(new_kind: Callable[[str], None]) -> None:
     """A broken file, or one without a docstring, does not hide the others."""
     new_kind("def (")
     assert "novelty" in loader.available("kinds")
 
 
-def test_a_role_is_the_function_that_runs_it() -> None:
+def test_a_role_is_the_run_function_of_its_module() -> None:
     """The role of a device is `run` of daemons/processes/device/device.py."""
     assert loader.run_function("device").__module__ == "daemons.processes.device.device"

@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemons.config.plan import ProcessChange, Difference, differ, make_plan
+from daemons.config.plan import Difference, ProcessChange, differ, make_plan
 from daemons.config.roster import Peer
 from daemons.config.slice import Slice
 
@@ -40,7 +40,7 @@ def test_a_value_that_changed_is_named_with_both_sides() -> None:
     assert found(old, new) == [("browning", 3, 5)]
 
 
-def test_a_key_that_is_there_on_one_side_only() -> None:
+def test_a_key_on_only_one_side_is_a_difference() -> None:
     """On the other side the value is None."""
     assert found(part(), part(room="Kitchen")) == [("room", None, "Kitchen")]
     assert found(part(room="Kitchen"), part()) == [("room", "Kitchen", None)]
@@ -63,7 +63,7 @@ def test_a_list_of_values_is_one_value() -> None:
     assert found(part(days=["mon"]), part(days=["mon", "tue"])) == [("days", ["mon"], ["mon", "tue"])]
 
 
-def test_the_houses_own_values_and_the_peers_are_told_apart() -> None:
+def test_values_of_the_house_and_of_peers_are_distinguished() -> None:
     """Their paths differ from all keys of a device."""
     old = Slice(name="mirror", house={"timezone": "UTC"}, table={}, peers={"a": Peer("A", "Hall", "lamp")})
     new = Slice(name="mirror", house={"timezone": "CET"}, table={}, peers={"a": Peer("A", "Attic", "lamp")})
@@ -110,7 +110,7 @@ def test_one_house_to_another() -> None:
     assert Difference("kind", None, "lamp") in plan[1].differences
 
 
-def test_another_program_is_a_restart_that_says_so() -> None:
+def test_a_changed_program_is_reported_as_the_reason_of_a_restart() -> None:
     """If a new version renders another program, the process restarts with equal values."""
     plan = make_plan({"toaster": part()}, {"toaster": part()}, relaunched={"toaster"})
     assert [(change.name, change.action) for change in plan] == [("toaster", "restart")]

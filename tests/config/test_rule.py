@@ -1,4 +1,4 @@
-"""A rule as the configuration has it: what is refused, and what each part of it means."""
+"""A rule in the configuration: the meaning of each part, and the invalid forms."""
 
 from typing import Any
 
@@ -53,7 +53,7 @@ def test_a_rule_that_can_act_is_read(keys: dict[str, Any]) -> None:
 
 
 def test_a_rule_names_the_devices_that_it_needs() -> None:
-    """These are the device that it waits for and those of its conditions."""
+    """These are the device of the trigger, and those of the conditions."""
     conditions = [{"device": "room", "below": {"lux": 10}}, {"device": "door", "is": {"phase": "open"}}]
     assert convert({**PRESS, "only_if": conditions}, Rule).subscriptions == {"switch", "room", "door"}
     assert convert({**SUNSET, "only_if": conditions}, Rule).subscriptions == {"room", "door"}
@@ -79,7 +79,7 @@ def test_a_rule_names_its_source_and_its_limit() -> None:
         (SUNSET, True, True),
     ],
 )
-def test_a_rule_tells_whether_it_needs_the_clock_and_the_sun(
+def test_a_rule_declares_whether_it_needs_the_clock_and_the_sun(
     keys: dict[str, Any], uses_clock: bool, uses_sun: bool
 ) -> None:
     """A device whose rules need neither loads neither the timezone nor the sun's library."""
@@ -111,8 +111,8 @@ def test_a_condition_is_met_not_met_or_unknown(
     assert convert({"device": "room", **keys}, Condition).holds(fields) is expected
 
 
-def test_a_condition_is_printed_as_it_is_written() -> None:
-    """The log names its device, its word and its values."""
+def test_a_condition_is_printed_as_in_the_configuration() -> None:
+    """The text for the log has the device, the test and the values."""
     assert str(convert({"device": "room", "below": {"lux": 10}}, Condition)).startswith(
         "room below { lux = 10"
     )

@@ -1,4 +1,4 @@
-"""The slice of a process: it has everything that the process depends on, and nothing else."""
+"""The slice of a process: everything that the process depends on, and nothing else."""
 
 from pathlib import Path
 
@@ -63,7 +63,7 @@ def test_a_slice_is_read_as_it_was_written(tmp_path: Path, monkeypatch: pytest.M
         ("[devices.mirror]", "[bridge]\n[devices.mirror]", {"bridge", "mirror"}),
     ],
 )
-def test_a_change_concerns_only_who_depends_on_it(
+def test_a_change_affects_only_dependent_slices(
     tmp_path: Path, old: str, new: str, expected: set[str]
 ) -> None:
     """A comment changes no slice, an option that of its device, a name or room also that of the mirror."""
@@ -87,17 +87,17 @@ def test_a_change_concerns_only_who_depends_on_it(
         ),
     ],
 )
-def test_the_bridge_is_concerned_by_what_it_says_of_others(
+def test_the_bridge_depends_on_descriptions_of_devices(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: str, new: str, is_concerned: bool
 ) -> None:
-    """Names, rooms and drivers of devices change it; their rules and options do not."""
+    """Names, rooms and drivers of devices change its slice; rules and options of devices do not."""
     bridged = tmp_path / "bridged.toml"
     bridged.write_text(f"[bridge]\n{SHIPPED.read_text()}")
     monkeypatch.setattr("tests.config.test_slice.SHIPPED", bridged)
     assert ("bridge" in changed(tmp_path, old, new)) == is_concerned
 
 
-def test_only_who_gathers_the_house_knows_the_others() -> None:
+def test_only_processes_that_show_the_house_have_all_peers() -> None:
     """The slice of a toaster contains no title of another device; that of the mirror contains all."""
     slices = load_house(SHIPPED).slices()
     assert slices["toaster"].peers == {}
@@ -106,17 +106,17 @@ def test_only_who_gathers_the_house_knows_the_others() -> None:
 
 
 def test_a_slice_is_written_the_same_every_time() -> None:
-    """The order of keys in the file does not change a slice, so it restarts no process."""
+    """The order of keys in the file does not change a slice, so no process restarts."""
     tables = [{"kind": "lamp", "driver": "simulated"}, {"driver": "simulated", "kind": "lamp"}]
     one, other = (Slice(name="lamp", house={}, table=table).encode() for table in tables)
     assert one == other
 
 
 @pytest.mark.parametrize("content", [None, b"", b"{}", b"[]", b"\xff", b"[" * 100_000])
-def test_a_slice_that_cannot_be_read_is_told(
+def test_an_unreadable_slice_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None
 ) -> None:
-    """The error of a missing or foreign slice names it, and the verb that writes it."""
+    """The error of a missing or invalid slice names the slice, and the verb that writes it."""
     factories.enter_run_directory(tmp_path, monkeypatch)
     if content is not None:
         replace_file(slice_path("lamp"), content)
@@ -127,13 +127,13 @@ def test_a_slice_that_cannot_be_read_is_told(
 @pytest.mark.parametrize(
     "name", ["Mars/Base", "", "../etc/passwd", "/etc/passwd", "a\0b", "Europe", "x" * 300]
 )
-def test_a_timezone_that_there_is_not_is_told(name: str) -> None:
-    """Any text is a timezone, or raises ValueError with what is allowed."""
+def test_an_unknown_timezone_is_an_error(name: str) -> None:
+    """Any text is a timezone, or raises ValueError with the allowed form."""
     with pytest.raises(ValueError, match="allowed: names such as Europe/Berlin"):
         zone(name)
 
 
-def test_a_slice_holds_json_alone() -> None:
+def test_a_slice_contains_only_json() -> None:
     """A slice is plain JSON."""
     for slice_ in load_house(SHIPPED).slices().values():
         assert msgspec.json.decode(slice_.encode())["name"] == slice_.name

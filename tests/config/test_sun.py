@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from astral import Observer, sun
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -44,6 +45,15 @@ def test_an_offset_counts_from_the_sun() -> None:
     assert at(BERLIN, "sunset+1h", SUMMER) == at(BERLIN, "sunset", SUMMER) + HOUR
 
 
+def test_a_time_that_the_library_finds_is_returned_unchanged() -> None:
+    """Only a day that the library misses gets the mean of its neighbours."""
+    observer, day = Observer(69.65, 18.96), date(2026, 5, 1)
+    expected = sun.sunset(observer, day, tzinfo=TROMSO.zone).timestamp()
+    assert at(TROMSO, "sunset", day) == expected
+    before, after = (at(TROMSO, "sunset", day + timedelta(days=n)) for n in (-1, 1))
+    assert (before + after) / 2 != expected
+
+
 @pytest.mark.parametrize(
     ("word", "day", "latitude", "hours"),
     [
@@ -54,7 +64,7 @@ def test_an_offset_counts_from_the_sun() -> None:
     ],
 )
 def test_a_sunrise_at_midnight_utc_is_found(word: str, day: date, latitude: float, hours: int) -> None:
-    """A day whose time the library does not find gets one that fits those of its neighbours."""
+    """A day whose time the library does not find gets a time that fits those of its neighbours."""
     calendar = SunCalendar(ZoneInfo(f"Etc/GMT-{hours}"), latitude, hours * 15.0)
     before, found, after = (at(calendar, word, day + timedelta(days=n)) for n in (-1, 0, 1))
     assert abs(found - before - 24 * HOUR) < 240
@@ -72,7 +82,7 @@ def test_a_day_goes_from_dawn_to_dusk(day: date, latitude: float, hours: int) ->
     assert abs(found[2] - noon) < HOUR
 
 
-def test_a_day_without_a_sunset_has_no_moment_for_it() -> None:
+def test_a_day_without_a_sunset_has_no_time_for_it() -> None:
     """A window with the sunset is then empty. The times of the clock are not affected."""
     assert TROMSO.moment(of("sunset"), SUMMER) is None
     assert TROMSO.moment(of("sunrise"), WINTER) is None
@@ -84,16 +94,16 @@ def test_a_day_without_a_sunset_has_no_moment_for_it() -> None:
 
 @settings(max_examples=100)
 @given(clock, days)
-def test_a_time_comes_once_a_day(when: TimeOfDay, day: date) -> None:
-    """Over all changes of summer time, the latest moment is the day's own until the next day's has come."""
+def test_a_time_occurs_once_a_day(when: TimeOfDay, day: date) -> None:
+    """Over all changes of summer time, the latest time is that of the day until the next day's time."""
     moment, following = at(BERLIN, when, day), at(BERLIN, when, day + timedelta(days=1))
     assert BERLIN.latest_moment(when, moment) == BERLIN.latest_moment(when, following - 1) == moment
     assert BERLIN.latest_moment(when, following) == following
     assert 22 * HOUR <= following - moment <= 26 * HOUR
 
 
-def test_a_clock_time_that_comes_twice_or_never_is_one_moment() -> None:
-    """At the end of summer time 02:30 is the first of two. At its beginning it is the same as 03:30."""
+def test_a_clock_time_that_occurs_twice_or_never_is_one_moment() -> None:
+    """At the end of summer time 02:30 is the first of two. At its beginning 02:30 equals 03:30."""
     assert at(BERLIN, "02:30", date(2026, 10, 25)) == datetime(2026, 10, 25, 0, 30, tzinfo=UTC).timestamp()
     assert at(BERLIN, "02:30", date(2026, 3, 29)) == at(BERLIN, "03:30", date(2026, 3, 29))
 
@@ -101,8 +111,8 @@ def test_a_clock_time_that_comes_twice_or_never_is_one_moment() -> None:
 @pytest.mark.parametrize(
     ("hour", "expected"), [(12, None), (15, None), (17, WINTER), (23, WINTER), (1, "before"), (8, "before")]
 )
-def test_a_window_from_sunset_to_sunrise_goes_past_midnight(hour: int, expected: date | str | None) -> None:
-    """After midnight it still belongs to the day before."""
+def test_a_window_from_sunset_to_sunrise_passes_midnight(hour: int, expected: date | str | None) -> None:
+    """After midnight the window still belongs to the day before."""
     moment = datetime.combine(WINTER, time(hour), BERLIN.zone).timestamp()
     wanted = WINTER - timedelta(days=1) if expected == "before" else expected
     assert BERLIN.window_day(moment, of("sunset"), of("sunrise")) == wanted
@@ -143,15 +153,24 @@ def test_a_window_and_its_reverse_share_the_day(now: TimeOfDay, start: TimeOfDay
         )
 
 
+@pytest.mark.parametrize(
+    ("hour", "expected"), [(21, None), (22, WINTER), (1, WINTER - timedelta(days=1)), (6, None)]
+)
+def test_a_window_of_the_clock_past_midnight_has_the_day_before(hour: int, expected: date | None) -> None:
+    """A window from 22:00 to 06:00 belongs to the day on which it begins."""
+    moment = datetime.combine(WINTER, time(hour), BERLIN.zone).timestamp()
+    assert BERLIN.window_day(moment, of("22:00"), of("06:00")) == expected
+
+
 @pytest.mark.parametrize(("start", "end"), [("01:00", "sunrise"), ("sunset", "23:30")])
 def test_a_window_may_have_one_time_of_the_sun(start: str, end: str) -> None:
-    """The other end is a time of the clock, and the window has the day on which it begins."""
+    """The other end is a clock time, and the window belongs to the day on which it begins."""
     began, ended = at(BERLIN, start, SUMMER), at(BERLIN, end, SUMMER)
     for moment, expected in ((began - 1, None), (began, SUMMER), (ended - 1, SUMMER), (ended, None)):
         assert BERLIN.window_day(moment, of(start), of(end)) == expected
 
 
-def test_the_latest_moment_is_yesterdays_before_todays_has_come() -> None:
+def test_the_latest_time_is_yesterdays_before_that_of_today() -> None:
     """In the morning the latest sunset is that of the day before."""
     morning, yesterday = at(BERLIN, "08:00", SUMMER), SUMMER - timedelta(days=1)
     assert BERLIN.latest_moment(of("sunset"), morning) == at(BERLIN, "sunset", yesterday)
@@ -185,6 +204,6 @@ def test_a_time_of_day_is_read(text: str) -> None:
     "text", ["24:00", "6:30", "sunup", "sunset-", "sunset-30", "sunset 1h", "sunset+13h", "", 6]
 )
 def test_a_wrong_time_of_day_is_refused(text: object) -> None:
-    """The error says what is allowed, or what is wrong."""
+    """The error has the allowed form, or the reason."""
     with pytest.raises(ValueError, match=r"a time of day|a duration|at most 12h"):
         TimeOfDay.parse(text)

@@ -1,4 +1,4 @@
-"""docs/programs.md: every program that it shows is run, in a house."""
+"""docs/programs.md: every program in it runs in a house."""
 
 import ast
 import json
@@ -8,20 +8,20 @@ from typing import Any
 
 import pytest
 
-from tests.support.exchange_client import documented_program, read_until, make_key, run_program
-from tests.support.house import PROJECT, Household, eventually
+from tests.support.exchange_client import documented_program, make_key, read_until, run_program
+from tests.support.house import PROJECT, TemporaryHouse, eventually
 
 NAMES = re.findall(r"^```python\n# (\S+): ", (PROJECT / "docs" / "programs.md").read_text(), re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
-def key(exchange_house: Household) -> Path:
-    """Give the file of a key that may do everything."""
+def key(exchange_house: TemporaryHouse) -> Path:
+    """Return the file of a key with all rights."""
     return make_key(exchange_house, "author", hear="*", say="*", command="*")
 
 
-def test_all_that_is_shown_is_tried() -> None:
-    """The names below are those of the document, and each is what it says: a few lines."""
+def test_every_program_in_the_document_is_tested() -> None:
+    """NAMES are the programs of the document. The first programs are short."""
     assert NAMES == [
         "hear.py",
         "command.py",
@@ -37,8 +37,8 @@ def test_all_that_is_shown_is_tried() -> None:
         assert ast.parse(documented_program(name))
 
 
-def test_a_command_in_plain_pyzmq_gets_its_receipt(exchange_house: Household) -> None:
-    """Applied, or rejected with the reason."""
+def test_a_pyzmq_program_gets_a_receipt(exchange_house: TemporaryHouse) -> None:
+    """The command is applied, or rejected with the reason."""
     with run_program(exchange_house, documented_program("command.py"), "kitchen_lamp", "on") as done:
         receipt = json.loads(read_until(done, "{"))
         assert (receipt["device"], receipt["outcome"]) == ("kitchen_lamp", "applied")
@@ -46,28 +46,30 @@ def test_a_command_in_plain_pyzmq_gets_its_receipt(exchange_house: Household) ->
         assert "did you mean 'kitchen_lamp'?" in read_until(done, "rejected")
 
 
-def test_hearing_with_a_key_in_plain_pyzmq(exchange_house: Household, key: Path) -> None:
-    """Every current state."""
+def test_a_pyzmq_program_with_a_key_receives_states(exchange_house: TemporaryHouse, key: Path) -> None:
+    """The program receives every current state."""
     with run_program(exchange_house, documented_program("far.py"), str(key)) as hearing:
-        wanted = {"toaster/state", "mirror/state", "exchange/state"}
+        missing = {"toaster/state", "mirror/state", "exchange/state"}
         assert hearing.stdout is not None
-        while wanted:
-            wanted.discard(hearing.stdout.readline().partition(" ")[0])
+        while missing:
+            missing.discard(hearing.stdout.readline().partition(" ")[0])
 
 
 @pytest.mark.parametrize(("name", "where"), [("watch.py", "far"), ("together.py", "near")])
-def test_press_and_watch_the_toast_with_the_client(
-    exchange_house: Household, key: Path, name: str, where: str
+def test_a_client_program_presses_and_watches_the_toast(
+    exchange_house: TemporaryHouse, key: Path, name: str, where: str
 ) -> None:
-    """Near and far, sync and asyncio: the receipt, and then each phase until it is ready."""
+    """The program prints the receipt and each phase until the toast is ready."""
 
     def state(of: str) -> dict[str, Any]:
-        return exchange_house.status()["devices"][of]["state"] or {}  # nothing, while the mirror knows nothing
+        return exchange_house.status()["devices"][of]["state"] or {}  # empty until the mirror has a state
 
     eventually(lambda: state("toaster").get("phase") == "idle")
     if eventually(lambda: state("bathroom_light"))["status"]:
         exchange_house.send("bathroom_light", "press")
-    with run_program(exchange_house, documented_program(name), str(exchange_house.run if where == "near" else key)) as watching:
+    with run_program(
+        exchange_house, documented_program(name), str(exchange_house.run if where == "near" else key)
+    ) as watching:
         assert watching.stdout is not None
         printed = watching.stdout.read().splitlines()
     assert "applied" in printed
@@ -76,13 +78,19 @@ def test_press_and_watch_the_toast_with_the_client(
 
 
 @pytest.mark.parametrize("where", ["near", "far"])
-def test_being_a_device_with_the_client(exchange_house: Household, key: Path, where: str) -> None:
-    """What it says is shown, and its commands are obeyed."""
+def test_a_client_program_is_a_device(exchange_house: TemporaryHouse, key: Path, where: str) -> None:
+    """The house publishes the state of the program, and the program obeys commands."""
     with (
-        run_program(exchange_house, documented_program("shed.py"), str(exchange_house.run if where == "near" else key)),
-        exchange_house.ear("garden_lamp") as ear,
+        run_program(
+            exchange_house, documented_program("shed.py"), str(exchange_house.run if where == "near" else key)
+        ),
+        exchange_house.listen("garden_lamp") as listener,
     ):
         for word, status in (("on", True), ("off", False)):
             eventually(lambda word=word: exchange_house.send("garden_lamp", word)["outcome"] == "applied")  # type: ignore[misc]
-            ear.until(lambda ear, status=status: ear.shows("garden_lamp", status=status))  # type: ignore[misc]
-        assert ear.states["garden_lamp"].cause
+            listener.wait_for(
+                lambda listener, status=status: listener.has_state(  # type: ignore[misc]
+                    "garden_lamp", status=status
+                )
+            )
+        assert listener.states["garden_lamp"].cause

@@ -25,7 +25,7 @@ PATIENCE_SECONDS = 30.0
 
 
 class Script:
-    """A script of the page that runs as a process of its own, with its output line by line."""
+    """A running script of the page, with its output line by line."""
 
     def __init__(self, folder: Path, name: str, *words: str) -> None:
         self.name = name
@@ -76,7 +76,7 @@ class Script:
 
 @contextmanager
 def running(folder: Path, name: str, *words: str) -> Iterator[Script]:
-    """Run a script; at the end it is killed."""
+    """Run a script, and kill it at the end."""
     script = Script(folder, name, *words)
     try:
         yield script
@@ -86,7 +86,7 @@ def running(folder: Path, name: str, *words: str) -> Iterator[Script]:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a folder with the scripts of the page in it."""
+    """Return a folder with the scripts of the page."""
     monkeypatch.chdir(tmp_path)
     for name, text in SCRIPTS.items():
         Path(name).write_text(text)

@@ -1,4 +1,4 @@
-"""A person's own programs: what is asked of them, what they may print, and when they are killed."""
+"""The driver `command`: environment, parsed output, faults, and the timeout of a program."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,16 +8,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemons.drivers.command import LONGEST_WORD, MOST_BYTES, Told, environment, parse, show
+from daemons.drivers.command import (
+    MAX_OUTPUT_BYTES,
+    MAX_TEXT_LENGTH,
+    ReadOutput,
+    environment,
+    last_line,
+    parse,
+)
 from daemons.kinds import Setting
-from tests.drivers.test_faults import standing
+from tests.drivers.test_faults import running_driver
 from tests.support.house import eventually
 
 TRUE = ["true"]
 
 
 def script(folder: Path, text: str) -> list[str]:
-    """Give a program that does so."""
+    """Return a program with this body."""
     path = folder / "program"
     path.write_text(f"#!/bin/sh\n{text}\n")
     path.chmod(0o700)
@@ -25,28 +32,28 @@ def script(folder: Path, text: str) -> list[str]:
 
 
 def lost(options: dict[str, object]) -> str:
-    """Give what is complained of by a device with these programs, once it wants to be on."""
-    with standing("command", {"on": TRUE, "off": TRUE, **options}) as stand:
-        stand.set(on=True)
-        return str(stand.until(lambda r: r.reachable is False, "a complaint").fault)
+    """Return the fault of a device with these programs, once it should be on."""
+    with running_driver("command", {"on": TRUE, "off": TRUE, **options}) as harness:
+        harness.set(on=True)
+        return str(harness.wait_until(lambda r: r.reachable is False, "a fault").fault)
 
 
-def test_without_read_it_is_what_was_done_last() -> None:
-    """Nothing is known at first; then it is what its program was told and said it did."""
-    with standing("command", {"on": TRUE, "off": TRUE}) as stand:
-        reading = stand.until(lambda r: r.reachable, "a first word")
+def test_without_read_the_state_is_that_of_the_last_program() -> None:
+    """The state is unknown at first. After a program has succeeded, the state is the requested one."""
+    with running_driver("command", {"on": TRUE, "off": TRUE}) as harness:
+        reading = harness.wait_until(lambda r: r.reachable, "a first reading")
         assert reading.on is None
         for on in (True, False):
-            stand.set(on)
-            stand.reaches(on)
+            harness.set(on)
+            harness.wait_for_on(on)
 
 
-def test_all_that_is_asked_stands_in_the_environment(tmp_path: Path) -> None:
-    """In whole words, and only what is asked."""
+def test_a_setting_is_passed_in_the_environment(tmp_path: Path) -> None:
+    """Each part of the setting is one variable; a part that is not set has none."""
     on = script(tmp_path, f'env | grep ^HOUSE_ | sort > "{tmp_path}/asked"')
-    with standing("command", {"on": on, "off": TRUE}) as stand:
-        stand.set(on=True, off_after_seconds=90.0)
-        stand.reaches(on=True)
+    with running_driver("command", {"on": on, "off": TRUE}) as harness:
+        harness.set(on=True, off_after_seconds=90.0)
+        harness.wait_for_on(on=True)
     asked = (tmp_path / "asked").read_text().splitlines()
     assert "HOUSE_DEVICE=plug" in asked
     assert "HOUSE_ON=1" in asked
@@ -54,8 +61,8 @@ def test_all_that_is_asked_stands_in_the_environment(tmp_path: Path) -> None:
     assert 80 < float(left.partition("=")[2]) <= 90
 
 
-def test_each_part_of_a_setting_has_a_name() -> None:
-    """So a program need not parse anything."""
+def test_each_part_of_a_setting_has_a_variable() -> None:
+    """A program reads whole values and parses nothing."""
     setting = Setting(
         on=True, brightness_percent=30, colour_temperature_kelvin=2700, direction="open", off_after_seconds=5
     )
@@ -71,49 +78,49 @@ def test_each_part_of_a_setting_has_a_name() -> None:
 
 
 @pytest.mark.parametrize(
-    ("printed", "told"),
+    ("printed", "expected"),
     [
-        (b"on\n", Told(on=True)),
-        (b" OFF ", Told(on=False)),
-        (b'{"on": true, "power_watts": 7.5}', Told(on=True, power_watts=7.5)),
-        (b'{"temperature_celsius": 21}', Told(temperature_celsius=21.0)),
+        (b"on\n", ReadOutput(on=True)),
+        (b" OFF ", ReadOutput(on=False)),
+        (b'{"on": true, "power_watts": 7.5}', ReadOutput(on=True, power_watts=7.5)),
+        (b'{"temperature_celsius": 21}', ReadOutput(temperature_celsius=21.0)),
     ],
 )
-def test_what_read_may_print(printed: bytes, told: Told) -> None:
-    """A word, or what is known as JSON."""
-    assert parse(printed) == told
+def test_valid_output_of_read(printed: bytes, expected: ReadOutput) -> None:
+    """Parse `on`, `off`, or a JSON object with known fields."""
+    assert parse(printed) == expected
 
 
 @pytest.mark.parametrize(
     "printed", [b"", b"maybe", b"[]", b'{"on": 1}', b'{"watts": 7}', b'{"position_percent": 101}', b"\xff"]
 )
-def test_what_read_may_not_print(printed: bytes) -> None:
-    """Anything else is no reading, rather than half of one."""
+def test_invalid_output_of_read_is_refused(printed: bytes) -> None:
+    """Any other output raises an error; no part of it is used."""
     with pytest.raises((ValueError, msgspec.MsgspecError)):
         parse(printed)
 
 
 @given(st.binary(max_size=2000))
-def test_a_complaint_is_one_short_printable_line(printed: bytes) -> None:
-    """Whatever bytes a program prints, the log and the mirror stay whole."""
-    line = show(printed)
-    assert len(line) <= LONGEST_WORD
+def test_an_error_output_becomes_one_short_printable_line(printed: bytes) -> None:
+    """The line is printable for any bytes, because the log and the mirror show it."""
+    line = last_line(printed)
+    assert len(line) <= MAX_TEXT_LENGTH
     assert line.isprintable()
 
 
-def test_a_program_that_is_not_there_is_named() -> None:
-    """With its path, and why it cannot be started."""
+def test_a_missing_program_is_named() -> None:
+    """The fault has the path of the program, and the reason."""
     assert lost({"on": ["/nowhere/fan"]}) == "/nowhere/fan: cannot be started: No such file or directory"
 
 
-def test_a_program_that_fails_is_quoted(tmp_path: Path) -> None:
-    """Its status, and the last line of its complaint."""
+def test_the_fault_of_a_failed_program_quotes_it(tmp_path: Path) -> None:
+    """The fault has the exit status and the last line of the error output."""
     on = script(tmp_path, "echo first >&2; echo the fan is unplugged >&2; exit 3")
     assert lost({"on": on}) == f"{on[0]}: ended with status 3: the fan is unplugged"
 
 
-def test_a_program_that_takes_too_long_is_killed_with_what_it_started(tmp_path: Path) -> None:
-    """Nothing of it lives on."""
+def test_a_program_that_exceeds_its_timeout_is_killed_with_its_children(tmp_path: Path) -> None:
+    """No process of its group survives."""
     pids = tmp_path / "pids"
     on = script(tmp_path, f'sleep 600 & echo $! $$ > "{pids}"; wait')
     assert "took longer than 3 s, and was killed" in lost({"on": on, "timeout": "3s"})
@@ -122,7 +129,7 @@ def test_a_program_that_takes_too_long_is_killed_with_what_it_started(tmp_path: 
 
 
 def is_gone(pid: int) -> Callable[[], bool]:
-    """Give what tells whether a process is no more, or only waits to be buried."""
+    """Return a function that returns whether a process has ended, or is a zombie."""
 
     def gone() -> bool:
         try:
@@ -134,21 +141,21 @@ def is_gone(pid: int) -> Callable[[], bool]:
 
 
 @pytest.mark.parametrize("stream", ["", ">&2"])
-def test_a_program_that_prints_for_ever_fills_no_memory(tmp_path: Path, stream: str) -> None:
-    """It is killed when it has printed too much, and does not keep its device busy until then."""
+def test_the_output_of_a_program_is_limited(tmp_path: Path, stream: str) -> None:
+    """A program that prints too much is killed at once, before its timeout."""
     read = script(tmp_path, f"exec yes {stream}")
-    assert lost({"read": read}) == f"{read[0]}: printed more than {MOST_BYTES} bytes, and was killed"
+    assert lost({"read": read}) == f"{read[0]}: printed more than {MAX_OUTPUT_BYTES} bytes, and was killed"
 
 
-def test_a_sensor_behind_a_program(tmp_path: Path) -> None:
-    """It is read again and again, without being asked."""
+def test_a_sensor_is_polled(tmp_path: Path) -> None:
+    """The program `read` runs again after each poll interval."""
     value = tmp_path / "value"
     value.write_text('{"temperature_celsius": 20}')
-    with standing(
+    with running_driver(
         "command", {"on": TRUE, "off": TRUE, "read": ["cat", str(value)], "poll": "100ms"}
-    ) as stand:
-        stand.until(lambda r: r.temperature_celsius == 20, "20 °C")
+    ) as harness:
+        harness.wait_until(lambda r: r.temperature_celsius == 20, "20 °C")
         new = tmp_path / "new"
         new.write_text('{"temperature_celsius": 21.5}')
         new.replace(value)
-        stand.until(lambda r: r.temperature_celsius == 21.5, "21.5 °C")
+        harness.wait_until(lambda r: r.temperature_celsius == 21.5, "21.5 °C")

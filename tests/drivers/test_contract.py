@@ -1,4 +1,4 @@
-"""The contract that every driver keeps, whichever files stand in daemons/drivers/."""
+"""The contract of every driver: the tests run for each file in daemons/drivers/."""
 
 import inspect
 import subprocess
@@ -13,13 +13,15 @@ from daemons.config import loader
 from daemons.drivers import Driver, Remote
 from daemons.kinds import Ability, Setting
 from tests.support import factories
+from tests.support.libraries import with_library
 
 DRIVERS = list(loader.available("drivers"))
-ON_PAPER = [word for word in DRIVERS if not loader.driver(word).real]
+INSTALLED = with_library(DRIVERS)
+SIMULATED = [word for word in INSTALLED if not loader.driver(word).real]
 NOW = factories.START_TIME
 
 
-@pytest.mark.parametrize("word", DRIVERS)
+@pytest.mark.parametrize("word", INSTALLED)
 def test_a_driver_is_documented_and_its_options_frozen(word: str) -> None:
     """A driver's first line is a sentence, and its options are a typed value that cannot be changed."""
     driver = loader.driver(word)
@@ -31,35 +33,35 @@ def test_a_driver_is_documented_and_its_options_frozen(word: str) -> None:
     assert driver.real in (True, False)
 
 
-@pytest.mark.parametrize("word", DRIVERS)
-def test_a_driver_is_whole(word: str) -> None:
-    """A driver leaves nothing of the contract open, and a real one has the usual speed."""
+@pytest.mark.parametrize("word", INSTALLED)
+def test_a_driver_implements_every_method(word: str) -> None:
+    """No method of a driver is abstract; the speed of a real driver is 1."""
     driver = loader.driver(word)
     assert not driver.__abstractmethods__
     assert not driver.real or driver.speed == 1.0
 
 
-@pytest.mark.parametrize("word", DRIVERS)
-def test_a_driver_says_what_it_can(word: str) -> None:
-    """In words that a kind can need, and one at least."""
+@pytest.mark.parametrize("word", INSTALLED)
+def test_a_driver_declares_its_abilities(word: str) -> None:
+    """Each driver has at least one ability, and every ability is one that a kind can need."""
     abilities = loader.driver(word).abilities
     assert isinstance(abilities, frozenset)
     assert abilities
     assert abilities <= set(get_args(Ability))
 
 
-@pytest.mark.parametrize("word", DRIVERS)
-def test_a_driver_that_waits_does_so_in_its_own_thread(word: str) -> None:
-    """A Remote says how it attends to its hardware, without holding up anybody, and is real."""
+@pytest.mark.parametrize("word", INSTALLED)
+def test_a_remote_driver_is_a_coroutine(word: str) -> None:
+    """A Remote runs its connection as a coroutine in the thread of the worker, and is a real driver."""
     driver = loader.driver(word)
     if issubclass(driver, Remote):
-        assert inspect.iscoroutinefunction(driver.attend)
+        assert inspect.iscoroutinefunction(driver.run)
         assert driver.real
 
 
-@pytest.mark.parametrize("word", DRIVERS)
+@pytest.mark.parametrize("word", INSTALLED)
 def test_a_driver_is_loaded_alone(word: str) -> None:
-    """Who uses one does not pay for the libraries of another; on paper, nobody needs a network's."""
+    """A device loads no library of another driver; simulated ones load no network library."""
     code = f"import sys; from daemons.config import loader; loader.driver({word!r}); print(*sys.modules)"
     loaded = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
@@ -69,15 +71,15 @@ def test_a_driver_is_loaded_alone(word: str) -> None:
     assert loader.driver(word).real or "asyncio" not in loaded
 
 
-@pytest.mark.parametrize("word", ON_PAPER)
-def test_a_driver_does_as_it_is_told_and_tells_what_is(
+@pytest.mark.parametrize("word", SIMULATED)
+def test_a_simulated_driver_applies_and_reports_settings(
     word: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Hardware on paper is off at first, follows a setting, and says when to look again."""
+    """Simulated hardware is off at first and follows each setting. The driver has a deadline or a socket."""
     factories.enter_run_directory(tmp_path, monkeypatch)
     kind = loader.driver(word)
     driver: Driver[Struct] = kind("lamp", kind.options_type())
-    driver.plug_in(((1.0, 7.0),), NOW)
+    driver.open(((1.0, 7.0),), NOW)
     reading = driver.read(NOW)
     assert (reading.on, reading.reachable, reading.fault, reading.presses) == (False, True, None, ())
     for on in (True, True, False):

@@ -1,8 +1,8 @@
-"""Every driver of real hardware through the same faults, against its emulator.
-
-The driver runs as a device runs it: a loop watches its socket and reads, and never waits for it. What an
-emulator `lacks` no hardware of its sort can have. Pins (gpio) can have none of most of this: there is
-no connection, no answer and no password; so test_gpio.py has what they can.
+"""Every driver of real hardware meets the same faults, against its emulator.
+The driver runs as in a device: a loop watches its socket and reads, and never waits for the driver. A
+test that an emulator names in `unsupported_tests` is skipped: the fault cannot happen to its hardware.
+Most of these faults cannot happen to pins (gpio) either: pins have no connection, no answer and no
+password. The faults of pins are in test_gpio.py.
 """
 
 import subprocess
@@ -23,16 +23,17 @@ from daemons.runtime.loop import Loop
 from daemons.values import Problem, parse_table
 from tests.support.emulator import EMULATORS, PASSWORD, Emulator, emulator, table
 from tests.support.house import PROJECT, eventually
-from tests.support.silent_host import is_asked, silent_port
+from tests.support.silent_host import has_connection_attempt, silent_port
 
 PATIENCE_SECONDS = 20.0
 NEVER_LONGER_SECONDS = 1.0
-"""How long `set` and `read` may hold up their device: far less than any fault here lasts, and much more
-than they take on a machine that is busy."""
+"""The longest time that `set` and `read` may block their device. It is far shorter than any fault here,
+and much longer than the calls take on a busy machine.
+"""
 
 
-class Stand:
-    """A driver in a loop, as in a device; and what it read last."""
+class DriverHarness:
+    """A driver in an event loop, as in a device, and its latest reading."""
 
     def __init__(self, word: str, options: dict[str, Any]) -> None:
         problems: list[Problem] = []
@@ -44,266 +45,268 @@ class Stand:
         self.driver: Driver[Any] = kind("plug", typed)
         self.reading = Reading(reachable=None)
         self.slowest = 0.0
-        """How long, in seconds, the driver has held up its loop at the most."""
-        self._met: Callable[[Reading], Any] = lambda _: False
+        """The longest time, in seconds, for which the driver blocked the loop."""
+        self._condition: Callable[[Reading], Any] = lambda _: False
 
-    def begin(self) -> None:
-        """Plug in, and watch."""
-        self._time(lambda: self.driver.plug_in(((1.0, 1000.0),), self.clock.now()))
+    def start(self) -> None:
+        """Open the driver, and watch its socket."""
+        self._time(lambda: self.driver.open(((1.0, 1000.0),), self.clock.now()))
         if self.driver.socket is not None:
-            self.loop.watch(self.driver.socket, self.look)
-        self.loop.every(0.5, self.look)
+            self.loop.watch(self.driver.socket, self.poll)
+        self.loop.every(0.5, self.poll)
 
-    def look(self) -> None:
-        """Read, as a device does."""
-        self._time(self._look)
-        if self._met(self.reading):
+    def poll(self) -> None:
+        """Read, as the loop of a device does."""
+        self._time(self._poll)
+        if self._condition(self.reading):
             self.loop.stop("met")
 
-    def _look(self) -> None:
+    def _poll(self) -> None:
         self.reading = self.driver.read(self.clock.now())
         due = self.driver.due(self.clock.now())
         if due is not None:
-            self.loop.at(due, self.look)
+            self.loop.at(due, self.poll)
 
     def _time(self, call: Callable[[], None]) -> None:
         began = time.monotonic()
         call()
         self.slowest = max(self.slowest, time.monotonic() - began)
 
-    def until(self, met: Callable[[Reading], Any], what: str, patience: float = PATIENCE_SECONDS) -> Reading:
-        """Run the loop until a reading is as wanted."""
-        self._met = met
+    def wait_until(
+        self, condition: Callable[[Reading], Any], what: str, patience: float = PATIENCE_SECONDS
+    ) -> Reading:
+        """Run the loop until a reading meets the condition; fail after `patience` seconds."""
+        self._condition = condition
         self.loop.stop_reason = None
         end = self.loop.at(self.clock.now() + patience, lambda: self.loop.stop("patience"))
-        self.look()
+        self.poll()
         if self.loop.stop_reason is None:
             self.loop.run()
         end.cancel()
-        assert met(self.reading), f"waited in vain for {what}; the last reading: {self.reading}"
+        assert condition(self.reading), f"waited in vain for {what}; the last reading: {self.reading}"
         return self.reading
 
     def set(self, on: bool, off_after_seconds: float | None = None) -> None:
-        """Want it on or off."""
+        """Request a setting: on or off."""
         setting = Setting(on=on, off_after_seconds=off_after_seconds)
         self._time(lambda: self.driver.set(setting, "a1", self.clock.now()))
 
-    def reaches(self, on: bool) -> Reading:
-        """Wait until the hardware says that it is on, or off."""
-        return self.until(lambda r: r.on is on and r.reachable, f"{'on' if on else 'off'}")
+    def wait_for_on(self, on: bool) -> Reading:
+        """Wait until the hardware reports that it is on, or off."""
+        return self.wait_until(lambda r: r.on is on and r.reachable, f"{'on' if on else 'off'}")
 
 
 @contextmanager
-def standing(word: str, options: dict[str, Any]) -> Iterator[Stand]:
-    """Have a driver plugged in; afterwards nothing of it is left, and it has held up nobody."""
-    stand = Stand(word, options)
-    stand.begin()
+def running_driver(word: str, options: dict[str, Any]) -> Iterator[DriverHarness]:
+    """Yield an opened driver; at the end, close it and check that it blocked no call."""
+    harness = DriverHarness(word, options)
+    harness.start()
     try:
-        yield stand
+        yield harness
     finally:
-        stand.driver.close()
-    assert stand.slowest < NEVER_LONGER_SECONDS
+        harness.driver.close()
+    assert harness.slowest < NEVER_LONGER_SECONDS
 
 
 @pytest.fixture(params=EMULATORS)
 def plug(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Emulator]:
-    """Give each emulator that can have the fault which the test is named after, plugged in."""
+    """Yield each emulator that supports the fault in the name of the test."""
     kind = emulator(request.param)
-    if request.function.__name__.removeprefix("test_") in kind.lacks:
-        pytest.skip(f"{request.param} knows nothing of that")
+    if request.function.__name__.removeprefix("test_") in kind.unsupported_tests:
+        pytest.skip(f"{request.param} does not support this fault")
     with kind(tmp_path) as made:
         yield made
 
 
-def test_no_driver_is_left_out() -> None:
-    """One that is added gets an emulator, or a reason."""
+def test_every_driver_has_an_emulator() -> None:
+    """A new driver needs an emulator, or a tested exception like gpio."""
     drivers = {word: loader.driver(word) for word in loader.available("drivers")}
     assert {word for word, one in drivers.items() if one.real and one.runs_here} == {*EMULATORS, "gpio"}
 
 
-def test_it_is_switched_on_and_off(plug: Emulator) -> None:
-    """What is wanted is done once, and told."""
-    with standing(plug.driver, plug.options()) as stand:
-        stand.reaches(on=False)
+def test_a_plug_is_switched_on_and_off(plug: Emulator) -> None:
+    """Each setting switches the hardware once, and its reading confirms it."""
+    with running_driver(plug.driver, plug.options()) as harness:
+        harness.wait_for_on(on=False)
         for on in (True, False, True):
-            stand.set(on)
-            reading = stand.reaches(on)
+            harness.set(on)
+            reading = harness.wait_for_on(on)
             assert plug.on is on
             assert reading.fault is None
         assert plug.switchings == [True, False, True]
 
 
-def test_it_is_read_as_it_is(plug: Emulator) -> None:
-    """What was on before the device came is on, and nobody switches it."""
-    plug.hand(on=True)
-    with standing(plug.driver, plug.options()) as stand:
-        stand.reaches(on=True)
+def test_the_state_at_the_start_is_read(plug: Emulator) -> None:
+    """Hardware that was on before the device started stays on."""
+    plug.switch_by_hand(on=True)
+    with running_driver(plug.driver, plug.options()) as harness:
+        harness.wait_for_on(on=True)
     assert plug.switchings == [True]
 
 
-def test_its_power_is_told(plug: Emulator) -> None:
-    """A meter's watts arrive; hardware without one tells none, not zero."""
-    with standing(plug.driver, plug.options()) as stand:
-        stand.set(on=True)
-        stand.reaches(on=True)
-        if plug.meters:
-            stand.until(lambda r: r.power_watts == pytest.approx(1000.0, rel=0.01), "a kilowatt")
+def test_its_power_is_reported(plug: Emulator) -> None:
+    """A meter reports its power in watts; without a meter the power is None, not zero."""
+    with running_driver(plug.driver, plug.options()) as harness:
+        harness.set(on=True)
+        harness.wait_for_on(on=True)
+        if plug.has_meter:
+            harness.wait_until(lambda r: r.power_watts == pytest.approx(1000.0, rel=0.01), "a kilowatt")
         else:
-            assert stand.reading.power_watts is None
+            assert harness.reading.power_watts is None
 
 
-def test_its_own_button_is_told(plug: Emulator) -> None:
-    """A hand at the hardware is seen without being asked for."""
-    with standing(plug.driver, plug.options()) as stand:
-        stand.reaches(on=False)
+def test_a_manual_switch_is_reported(plug: Emulator) -> None:
+    """A switch by the hardware's own button is read without a request."""
+    with running_driver(plug.driver, plug.options()) as harness:
+        harness.wait_for_on(on=False)
         for on in (True, False):
-            plug.hand(on)
-            assert stand.reaches(on).cause is None
+            plug.switch_by_hand(on)
+            assert harness.wait_for_on(on).cause is None
 
 
-def test_its_own_timer_is_armed(plug: Emulator) -> None:
-    """Hardware with a timer of its own is told when to go off, and told anew each time it is asked."""
-    if not plug.arms:
-        pytest.skip("it has no timer of its own")
-    with standing(plug.driver, plug.options()) as stand:
-        stand.reaches(on=False)
+def test_its_timer_is_armed(plug: Emulator) -> None:
+    """Hardware with an off timer gets the new time with each setting."""
+    if not plug.has_timer:
+        pytest.skip("the hardware has no timer")
+    with running_driver(plug.driver, plug.options()) as harness:
+        harness.wait_for_on(on=False)
         for seconds in (300.0, 200.0):
-            stand.set(on=True, off_after_seconds=seconds)
-            stand.reaches(on=True)
-            stand.until(is_armed_for(plug, seconds), "its arming")
+            harness.set(on=True, off_after_seconds=seconds)
+            harness.wait_for_on(on=True)
+            harness.wait_until(is_armed_for(plug, seconds), "its timer")
 
 
 def is_armed_for(plug: Emulator, seconds: float) -> Callable[[Reading], bool]:
-    """Give what tells whether the hardware's own timer was set to so long."""
+    """Return a function that checks the time to which the hardware's timer is set."""
     return lambda _: plug.armed_seconds == pytest.approx(seconds, rel=0.05, abs=2)
 
 
 def test_unreachable_at_start(plug: Emulator) -> None:
-    """It says who does not answer, and does what is wanted as soon as that one is there."""
-    plug.unplug()
-    with standing(plug.driver, plug.options()) as stand:
-        lost = stand.until(lambda r: r.reachable is False, "its loss")
+    """The fault names the address, and the setting is applied as soon as the hardware answers."""
+    plug.stop()
+    with running_driver(plug.driver, plug.options()) as harness:
+        lost = harness.wait_until(lambda r: r.reachable is False, "its disconnection")
         assert lost.fault
-        stand.set(on=True)
-        plug.plug_in()
-        stand.reaches(on=True)
+        harness.set(on=True)
+        plug.open()
+        harness.wait_for_on(on=True)
         assert plug.switchings == [True]
 
 
 def test_unreachable_while_on(plug: Emulator) -> None:
-    """It is told as lost; off is done when it is there again, however often it was asked."""
-    with standing(plug.driver, plug.options()) as stand:
-        stand.set(on=True)
-        stand.reaches(on=True)
-        plug.unplug()
-        lost = stand.until(lambda r: r.reachable is False, "its loss", 60.0)
+    """The hardware is reported as unreachable; after the reconnection, it is switched off once."""
+    with running_driver(plug.driver, plug.options()) as harness:
+        harness.set(on=True)
+        harness.wait_for_on(on=True)
+        plug.stop()
+        lost = harness.wait_until(lambda r: r.reachable is False, "its disconnection", 60.0)
         assert lost.fault
         for _ in range(3):
-            stand.set(on=False)
-        plug.plug_in()
-        stand.reaches(on=False)
+            harness.set(on=False)
+        plug.open()
+        harness.wait_for_on(on=False)
         assert plug.switchings == [True, False]
 
 
-def test_an_attempt_to_reach_it_holds_up_no_end(plug: Emulator) -> None:
-    """Closed in the midst of connecting to who neither answers nor refuses, nothing of it is left."""
+def test_closing_does_not_wait_for_a_connection_attempt(plug: Emulator) -> None:
+    """The driver can be closed while the other side neither accepts nor refuses the connection."""
     options = plug.options()
     if not {"address", "port"} & options.keys():
-        pytest.skip("it is no network that it is reached by")
+        pytest.skip("the hardware has no network address")
     with silent_port() as port:
         silent = {"address": f"127.0.0.1:{port}"} if "address" in options else {"port": port}
-        with standing(plug.driver, {**options, **silent}) as stand:
-            eventually(lambda: is_asked(port))
+        with running_driver(plug.driver, {**options, **silent}) as harness:
+            eventually(lambda: has_connection_attempt(port))
             began = time.monotonic()
-        assert stand.reading.reachable is None
+        assert harness.reading.reachable is None
         assert time.monotonic() - began < NEVER_LONGER_SECONDS
 
 
-def test_only_the_last_wish_counts(plug: Emulator) -> None:
-    """What was wanted while it was away, and is not wanted any more, is never done."""
-    plug.unplug()
-    with standing(plug.driver, plug.options()) as stand:
-        stand.until(lambda r: r.reachable is False, "its loss")
+def test_only_the_latest_setting_is_applied_after_a_reconnection(plug: Emulator) -> None:
+    """Settings that were replaced while the hardware was unreachable are never applied."""
+    plug.stop()
+    with running_driver(plug.driver, plug.options()) as harness:
+        harness.wait_until(lambda r: r.reachable is False, "its disconnection")
         for on in (True, False, True, False):
-            stand.set(on)
-        plug.plug_in()
-        stand.reaches(on=False)
+            harness.set(on)
+        plug.open()
+        harness.wait_for_on(on=False)
         assert plug.switchings == []
 
 
-def test_it_hangs(plug: Emulator) -> None:
-    """Hardware that takes connections and says nothing is lost, in its time, and holds up nobody."""
-    with standing(plug.driver, plug.options()) as stand:
-        stand.reaches(on=False)
+def test_hanging_hardware_is_unreachable(plug: Emulator) -> None:
+    """Hardware that accepts connections but never answers is reported as unreachable, and blocks no call."""
+    with running_driver(plug.driver, plug.options()) as harness:
+        harness.wait_for_on(on=False)
         plug.hang()
-        stand.set(on=True)
-        stand.until(lambda r: r.reachable is False, "its loss", 60.0)
+        harness.set(on=True)
+        harness.wait_until(lambda r: r.reachable is False, "its disconnection", 60.0)
         plug.recover()
-        stand.reaches(on=True)
+        harness.wait_for_on(on=True)
 
 
-def test_it_is_slow(plug: Emulator) -> None:
-    """An answer that takes a second is an answer."""
-    with standing(plug.driver, plug.options()) as stand:
-        stand.reaches(on=False)
-        plug.slow(1.0)
-        stand.set(on=True)
-        stand.reaches(on=True)
+def test_slow_hardware_is_reachable(plug: Emulator) -> None:
+    """An answer that takes a second is accepted."""
+    with running_driver(plug.driver, plug.options()) as harness:
+        harness.wait_for_on(on=False)
+        plug.slow_down(1.0)
+        harness.set(on=True)
+        harness.wait_for_on(on=True)
         assert plug.switchings == [True]
 
 
-def test_it_talks_garbage(plug: Emulator) -> None:
-    """Garbage ends nothing but the connection; it is told, and over when sense is talked again."""
-    with standing(plug.driver, plug.options()) as stand:
-        stand.reaches(on=False)
+def test_garbage_is_a_fault(plug: Emulator) -> None:
+    """Garbage ends only the connection. It is reported as a fault until the hardware sends valid messages."""
+    with running_driver(plug.driver, plug.options()) as harness:
+        harness.wait_for_on(on=False)
         plug.garble()
-        stand.set(on=True)
-        stand.until(lambda r: r.fault is not None, "a fault", 60.0)
+        harness.set(on=True)
+        harness.wait_until(lambda r: r.fault is not None, "a fault", 60.0)
         plug.recover()
-        assert stand.reaches(on=True).fault is None
+        assert harness.wait_for_on(on=True).fault is None
 
 
-def test_it_wants_a_password(plug: Emulator, tmp_path: Path) -> None:
-    """With the right one it works; the file is named in the configuration, not the password."""
-    plug.unplug()
+def test_a_password_is_accepted(plug: Emulator, tmp_path: Path) -> None:
+    """The driver connects with the right password. The configuration names the file, not the password."""
+    plug.stop()
     closed = type(plug)(tmp_path, password=PASSWORD)
-    options = {**closed.options(), "password_file": closed.secret(PASSWORD)}
-    with closed, standing(plug.driver, options) as stand:
-        stand.reaches(on=False)
-        stand.set(on=True)
-        stand.reaches(on=True)
+    options = {**closed.options(), "password_file": closed.write_password(PASSWORD)}
+    with closed, running_driver(plug.driver, options) as harness:
+        harness.wait_for_on(on=False)
+        harness.set(on=True)
+        harness.wait_for_on(on=True)
 
 
-def test_it_refuses_a_wrong_password(
+def test_a_wrong_password_is_refused(
     plug: Emulator, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A wrong one is told as such, and stands nowhere in what is told or logged."""
-    plug.unplug()
+    """The fault names the password as the cause; the password itself is in no fault and no log."""
+    plug.stop()
     closed = type(plug)(tmp_path, password=PASSWORD)
-    options = {**closed.options(), "password_file": closed.secret("wr0ng-one")}
-    with closed, standing(plug.driver, options) as stand:
-        lost = stand.until(lambda r: r.reachable is False, "its refusal")
+    options = {**closed.options(), "password_file": closed.write_password("wr0ng-one")}
+    with closed, running_driver(plug.driver, options) as harness:
+        lost = harness.wait_until(lambda r: r.reachable is False, "its refusal")
         assert any(word in str(lost.fault).lower() for word in ("password", "auth", "credential"))
         assert "wr0ng-one" not in str(lost.fault) + caplog.text
     assert closed.switchings == []
 
 
-def test_it_reboots_while_on(plug: Emulator) -> None:
-    """A plug that comes back off is off, and one that comes back on is on, and its loss was told."""
-    with standing(plug.driver, plug.options()) as stand:
-        stand.set(on=True)
-        stand.reaches(on=True)
+def test_a_reboot_while_on(plug: Emulator) -> None:
+    """After the reboot the reading is the state of the hardware: off first, on the second time."""
+    with running_driver(plug.driver, plug.options()) as harness:
+        harness.set(on=True)
+        harness.wait_for_on(on=True)
         plug.reboot(on=False)
-        stand.reaches(on=False)
-        stand.set(on=True)
-        stand.reaches(on=True)
+        harness.wait_for_on(on=False)
+        harness.set(on=True)
+        harness.wait_for_on(on=True)
         plug.reboot(on=True)
-        stand.reaches(on=True)
+        harness.wait_for_on(on=True)
 
 
-def test_an_owner_can_try_their_own(plug: Emulator) -> None:
-    """As test_hardware.py says; a plug that was on is on again, and one that is not there is a failure."""
-    plug.hand(on=True)
+def test_an_owner_can_test_their_own_hardware(plug: Emulator) -> None:
+    """test_hardware.py passes with an emulator, and switches hardware that was on back on."""
+    plug.switch_by_hand(on=True)
     words = ["--device", f"{plug.driver}={table(plug.options())}", "-p", "no:cacheprovider", "-n", "0"]
     command = [sys.executable, "-m", "pytest", "tests/drivers/test_hardware.py", *words]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=90, check=False)

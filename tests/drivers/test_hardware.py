@@ -1,35 +1,33 @@
-"""An owner's own plug: `--device DRIVER=OPTIONS`. Without it there is nothing here to run.
-
+"""Test an owner's own plug: `--device DRIVER=OPTIONS`. Without this option no test runs.
     make test TESTS="tests/drivers/test_hardware.py --device shelly=192.168.1.20"
     make test TESTS="tests/drivers/test_hardware.py --device tasmota=192.168.1.2/kettle"
     make test TESTS="tests/drivers/test_hardware.py --device 'kasa={ address = \"kasa.lan\", outlet = 2 }'"
-
-It is switched and switched back, with nothing in it that must not be.
+The test switches the plug and switches it back. Plug in no appliance that must not be switched.
 """
 
 import pytest
 
-from tests.drivers.test_faults import standing
-from tests.support.own_hardware import owned
+from tests.drivers.test_faults import running_driver
+from tests.support.own_hardware import parse_device
 
 SAFE_SECONDS = 10.0
-"""After so long it goes off by itself, where it has a timer, whatever becomes of the test."""
+"""After this time a plug with a timer switches itself off, even if the test is killed."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Try every device that was named."""
-    found = [owned(text) for text in metafunc.config.getoption("--device")]
+    """Run the test for every device in the options."""
+    found = [parse_device(text) for text in metafunc.config.getoption("--device")]
     metafunc.parametrize(("word", "options"), found, ids=[word for word, _ in found])
 
 
-def test_it_is_read_and_switched_and_switched_back(word: str, options: dict[str, object]) -> None:
-    """What is wanted is done, and told by the hardware itself."""
-    with standing(word, options) as stand:
-        was = stand.until(lambda r: r.reachable and r.on is not None, "its first word").on
+def test_a_plug_is_read_switched_and_switched_back(word: str, options: dict[str, object]) -> None:
+    """The hardware applies and confirms each setting."""
+    with running_driver(word, options) as harness:
+        was = harness.wait_until(lambda r: r.reachable and r.on is not None, "the first reading").on
         try:
             for on in (not was, bool(was)):
-                stand.set(on, off_after_seconds=SAFE_SECONDS if on else None)
-                assert stand.reaches(on).fault is None
+                harness.set(on, off_after_seconds=SAFE_SECONDS if on else None)
+                assert harness.wait_for_on(on).fault is None
         finally:
-            stand.set(bool(was))
-            stand.reaches(bool(was))
+            harness.set(bool(was))
+            harness.wait_for_on(bool(was))

@@ -1,4 +1,4 @@
-"""Kasa: what a search finds, and what it says of what it found."""
+"""The driver `kasa`: the results of a search."""
 
 import asyncio
 import json
@@ -12,12 +12,14 @@ from typing import Any
 
 import pytest
 
+pytest.importorskip("kasa", reason="needs the extra kasa")
+
 from daemons.drivers import kasa
 from daemons.values import Problem, parse_table
-from tests.support.emulators.kasa import KasaPlug, mix, unmix
+from tests.support.emulators.kasa import KasaPlug, decrypt, encrypt
 
 TAPO_PORT = 20002
-"""Where the newer ones answer searches."""
+"""The UDP port on which newer plugs answer searches."""
 TAPO: dict[str, Any] = {
     "result": {
         "device_id": 32 * "0", "owner": 32 * "A", "device_type": "SMART.TAPOPLUG", "device_model": "P110(EU)",
@@ -32,36 +34,36 @@ TAPO: dict[str, Any] = {
 
 
 @contextmanager
-def answering(address: tuple[str, int], tell: Callable[[bytes], bytes]) -> Iterator[None]:
-    """Have a plug answer searches at an address, by UDP."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ear:
-        ear.bind(address)
+def answering(address: tuple[str, int], make_reply: Callable[[bytes], bytes]) -> Iterator[None]:
+    """Run a plug that answers searches at an address, by UDP."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
+        listener.bind(address)
 
-        def answer() -> None:
+        def reply() -> None:
             while True:
-                asked, who = ear.recvfrom(4096)
-                if not asked:
+                request, sender = listener.recvfrom(4096)
+                if not request:
                     return
-                ear.sendto(tell(asked), who)
+                listener.sendto(make_reply(request), sender)
 
-        thread = threading.Thread(target=answer)
+        thread = threading.Thread(target=reply)
         thread.start()
         try:
             yield
         finally:
-            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as mouth:
-                mouth.sendto(b"", address)
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+                client.sendto(b"", address)
             thread.join()
 
 
-def test_a_search_finds_a_plug_and_how_to_reach_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With its name, model and firmware, and options that the driver takes; who does not answer is none."""
+def test_a_search_returns_a_plug_with_its_options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The result has title, model, firmware and valid options. A silent address gives no result."""
     with KasaPlug(tmp_path) as plug:
         monkeypatch.setattr(kasa, "broadcast", "127.0.0.1")
         monkeypatch.setattr(kasa, "broadcast_port", plug.port)
         assert asyncio.run(kasa.Kasa.discover(1, [])) == []
-        tell = lambda asked: mix(json.dumps(plug.answer(json.loads(unmix(asked)))).encode())  # noqa: E731
-        with answering(("127.0.0.1", plug.port), tell):
+        make_reply = lambda request: encrypt(json.dumps(plug.reply(json.loads(decrypt(request)))).encode())  # noqa: E731
+        with answering(("127.0.0.1", plug.port), make_reply):
             (found,) = asyncio.run(kasa.Kasa.discover(1, []))
     assert (found.title, found.model, found.kind, found.driver) == ("Kettle", "HS110", "plug", "kasa")
     assert found.firmware.startswith("1.5.6")
@@ -71,16 +73,16 @@ def test_a_search_finds_a_plug_and_how_to_reach_it(tmp_path: Path, monkeypatch: 
 
 
 @pytest.mark.parametrize(
-    ("told", "titles"),
+    ("payload", "titles"),
     [(16 * b"\0" + json.dumps(TAPO).encode(), ["P110"]), (16 * b"\0" + b"{ I am a teapot", []), (b"?", [])],
 )
-def test_a_search_finds_a_tapo_plug_that_wants_its_account(
-    told: bytes, titles: list[str], monkeypatch: pytest.MonkeyPatch
+def test_a_search_returns_a_tapo_plug_without_its_account(
+    payload: bytes, titles: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It says no more than its model, and its table shows where the account goes; garbage is no plug."""
+    """The result has the model, and its options show the keys of the account. Garbage is no plug."""
     host = f"127.{os.getpid() % 200 + 20}.{os.getpid() // 200 % 250}.7"  # the port is always the same
     monkeypatch.setattr(kasa, "broadcast", host)
-    with answering((host, TAPO_PORT), lambda _: told):
+    with answering((host, TAPO_PORT), lambda _: payload):
         found = asyncio.run(kasa.Kasa.discover(1, []))
     assert [one.title for one in found] == titles
     for one in found:

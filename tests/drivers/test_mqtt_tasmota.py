@@ -1,4 +1,4 @@
-"""Tasmota: its timer, its meter, and what it says when."""
+"""The driver `mqtt_tasmota`: the timer, the meter, and the topics of a plug."""
 
 import json
 from pathlib import Path
@@ -8,11 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemons.drivers.mqtt_tasmota import LONGEST_PULSE_SECONDS, Tasmota, parse_power, pulse
+pytest.importorskip("aiomqtt", reason="needs the extra mqtt")
+
+from daemons.drivers.mqtt_tasmota import TasmotaDevice, parse_power, pulse_time
 from daemons.kinds import Reading, Setting
-from tests.drivers.test_faults import standing
+from tests.drivers.test_faults import running_driver
 from tests.support.emulators.mqtt_tasmota import TasmotaPlug
-from tests.support.listening_channel import Heard
+from tests.support.listening_channel import RecordingChannel
+
+LONGEST_PULSE_SECONDS = 64800.0
+"""The longest timer of a Tasmota plug: 18 hours."""
 
 S31 = {"Time": "2026-11-24T06:30:00", "ENERGY": {"Total": 1.234, "Power": 42, "Voltage": 231}}
 """A Sonoff S31 with Tasmota 13.1, STATUS 10."""
@@ -20,126 +25,128 @@ TWO = {"ENERGY": {"Total": 3.5, "Power": [10, 20], "Voltage": 230}}
 """A meter with two channels."""
 
 
-def plug(relay: int = 1) -> tuple[Tasmota, Heard]:
-    """Give a plug as the driver hears it, and what is told of it."""
-    line = Heard()
-    return Tasmota(line, "t", relay), line  # type: ignore[arg-type]
+def plug(relay: int = 1) -> tuple[TasmotaDevice, RecordingChannel]:
+    """Return a device as the driver creates it, and a channel that records its readings."""
+    channel = RecordingChannel()
+    return TasmotaDevice(channel, "t", relay), channel  # type: ignore[arg-type]
 
 
 @given(st.floats(0.1, LONGEST_PULSE_SECONDS))
-def test_its_timer_never_fires_early_and_hardly_late(seconds: float) -> None:
-    """Tenths up to 11.1 s, whole seconds and 100 from there on."""
-    found = pulse(seconds)
+def test_the_timer_never_fires_early_and_at_most_a_second_late(seconds: float) -> None:
+    """PulseTime counts tenths of a second up to 11.1 s, then seconds plus 100."""
+    found = pulse_time(seconds)
     fires = found / 10 if found <= 111 else found - 100
     assert seconds - 1e-5 <= fires < seconds + 1
     assert 1 <= found <= 64900
 
 
-def test_its_timer_has_bounds() -> None:
-    """Nothing is never; what is too long is as long as can be."""
-    assert (pulse(None), pulse(0.0), pulse(1e9)) == (0, 1, 64900)
-    assert (pulse(11.1), pulse(11.2), pulse(300)) == (111, 112, 400)
+def test_the_timer_has_bounds() -> None:
+    """None disables the timer; a time that is too long becomes the longest possible one."""
+    assert (pulse_time(None), pulse_time(0.0), pulse_time(1e9)) == (0, 1, 64900)
+    assert (pulse_time(11.1), pulse_time(11.2), pulse_time(300)) == (111, 112, 400)
 
 
 def test_a_meter_is_read_in_watts_and_watt_hours() -> None:
-    """Of several channels, its own."""
-    one, line = plug()
-    one.hear("stat/t/POWER", "ON", retained=False)
-    one.hear("stat/t/STATUS10", json.dumps({"StatusSNS": S31}), retained=False)
-    assert (line.reading.power_watts, line.reading.energy_watt_hours) == (42.0, 1234.0)
-    two, line = plug(relay=2)
-    two.hear("stat/t/RESULT", '{"POWER2":"OFF"}', retained=False)
-    two.hear("tele/t/SENSOR", json.dumps(TWO), retained=False)
-    assert (line.reading.on, line.reading.power_watts) == (False, 20.0)
+    """If the meter has several channels, the reading is that of the device's own channel."""
+    one, channel = plug()
+    one.on_message("stat/t/POWER", "ON", retained=False)
+    one.on_message("stat/t/STATUS10", json.dumps({"StatusSNS": S31}), retained=False)
+    assert (channel.reading.power_watts, channel.reading.energy_watt_hours) == (42.0, 1234.0)
+    two, channel = plug(relay=2)
+    two.on_message("stat/t/RESULT", '{"POWER2":"OFF"}', retained=False)
+    two.on_message("tele/t/SENSOR", json.dumps(TWO), retained=False)
+    assert (channel.reading.on, channel.reading.power_watts) == (False, 20.0)
 
 
-def test_another_relay_is_not_its_own() -> None:
-    """POWER is the first, POWER2 the second."""
-    two, line = plug(relay=2)
-    two.hear("stat/t/POWER1", "ON", retained=False)
-    two.hear("stat/t/RESULT", '{"POWER1":"ON"}', retained=False)
-    assert line.reading == Reading(reachable=None)
+def test_messages_of_another_relay_are_ignored() -> None:
+    """POWER is the first relay, POWER2 the second."""
+    two, channel = plug(relay=2)
+    two.on_message("stat/t/POWER1", "ON", retained=False)
+    two.on_message("stat/t/RESULT", '{"POWER1":"ON"}', retained=False)
+    assert channel.reading == Reading(reachable=None)
 
 
-def test_what_the_broker_kept_is_not_what_is() -> None:
-    """But its last will is."""
-    one, line = plug()
-    one.hear("stat/t/POWER", "ON", retained=True)
-    one.hear("tele/t/STATE", '{"POWER":"ON"}', retained=True)
-    assert line.reading == Reading(reachable=None)
-    one.hear("tele/t/LWT", "Offline", retained=True)
+def test_retained_states_are_ignored() -> None:
+    """A retained state may be out of date; the retained last will counts."""
+    one, channel = plug()
+    one.on_message("stat/t/POWER", "ON", retained=True)
+    one.on_message("tele/t/STATE", '{"POWER":"ON"}', retained=True)
+    assert channel.reading == Reading(reachable=None)
+    one.on_message("tele/t/LWT", "Offline", retained=True)
     assert one.is_online is False
 
 
 def test_a_bulb_is_dimmed_and_tinted() -> None:
-    """In percent, and in mireds within what Tasmota takes."""
-    one, line = plug()
-    one.hear("stat/t/RESULT", '{"POWER":"ON","Dimmer":40,"CT":250}', retained=False)
-    assert (line.reading.brightness_percent, line.reading.colour_temperature_kelvin) == (40, 4000)
-    (said,) = one.order(Setting(on=True, brightness_percent=60, colour_temperature_kelvin=1000))
-    assert said == ("cmnd/t/Backlog0", "PulseTime1 0; Dimmer 60; CT 500; Power1 ON")
+    """Convert brightness in percent, and colour temperature to mireds within the limits of Tasmota."""
+    one, channel = plug()
+    one.on_message("stat/t/RESULT", '{"POWER":"ON","Dimmer":40,"CT":250}', retained=False)
+    assert (channel.reading.brightness_percent, channel.reading.colour_temperature_kelvin) == (40, 4000)
+    (payload,) = one.set_messages(Setting(on=True, brightness_percent=60, colour_temperature_kelvin=1000))
+    assert payload == ("cmnd/t/Backlog0", "PulseTime1 0; Dimmer 60; CT 500; Power1 ON")
 
 
-def test_it_is_done_when_both_relay_and_timer_are_told() -> None:
-    """A plug that is on without its timer is not as it was asked to be."""
+def test_a_setting_is_reached_when_relay_and_timer_are_confirmed() -> None:
+    """A plug that is on without its timer has not reached the setting."""
     one, _ = plug()
     setting = Setting(on=True, off_after_seconds=300)
-    one.order(setting)
-    one.hear("stat/t/RESULT", '{"POWER":"ON"}', retained=False)
-    assert not one.has_done(setting)
-    one.hear("stat/t/RESULT", '{"PulseTime1":{"Set":400,"Remaining":400}}', retained=False)
-    assert one.has_done(setting)
+    one.set_messages(setting)
+    one.on_message("stat/t/RESULT", '{"POWER":"ON"}', retained=False)
+    assert not one.has_reached(setting)
+    one.on_message("stat/t/RESULT", '{"PulseTime1":{"Set":400,"Remaining":400}}', retained=False)
+    assert one.has_reached(setting)
 
 
-@pytest.mark.parametrize("said", ["", "on", "1", "TOGGLE"])
-def test_a_relay_is_on_or_off(said: str) -> None:
-    """Anything else makes no sense."""
+@pytest.mark.parametrize("payload", ["", "on", "1", "TOGGLE"])
+def test_an_invalid_relay_state_is_refused(payload: str) -> None:
+    """parse_power raises ValueError for any payload except ON and OFF."""
     with pytest.raises(ValueError, match="ON or OFF"):
-        parse_power(said)
+        parse_power(payload)
 
 
-def test_a_broker_that_is_lost_and_comes_back(tmp_path: Path) -> None:
-    """Is told as such, by its address; what was wanted meanwhile is done."""
-    with TasmotaPlug(tmp_path) as made, standing(made.driver, made.options()) as stand:
-        stand.reaches(on=False)
-        made.unplug()
+def test_a_lost_broker_is_reported_and_reconnected(tmp_path: Path) -> None:
+    """The fault names the address of the broker. After the reconnection the latest setting is applied."""
+    with TasmotaPlug(tmp_path) as made, running_driver(made.driver, made.options()) as harness:
+        harness.wait_for_on(on=False)
+        made.stop()
         made.broker.kill()
-        address = f"127.0.0.1:{made.broker.port}"  # its last word may still have been that the plug is gone
-        stand.until(lambda r: r.reachable is False and address in str(r.fault), "its loss", 60.0)
-        stand.set(on=True)
+        address = f"127.0.0.1:{made.broker.port}"  # the last will of the plug may be the first fault
+        harness.wait_until(
+            lambda r: r.reachable is False and address in str(r.fault), "its disconnection", 60.0
+        )
+        harness.set(on=True)
         made.broker.start()
-        made.plug_in()
-        stand.reaches(on=True)
+        made.open()
+        harness.wait_for_on(on=True)
 
 
-def test_a_plug_that_the_broker_has_never_heard_of_is_named(tmp_path: Path) -> None:
-    """With its topic, and it is seen as soon as it joins."""
+def test_an_unknown_plug_is_named_in_the_fault(tmp_path: Path) -> None:
+    """The fault names the topic. The plug is read as soon as it joins the broker."""
     made = TasmotaPlug(tmp_path)
     made.broker.start()
     try:
-        with standing(made.driver, made.options()) as stand:
-            lost = stand.until(lambda r: r.reachable is False, "its absence", 60.0)
+        with running_driver(made.driver, made.options()) as harness:
+            lost = harness.wait_until(lambda r: r.reachable is False, "its absence", 60.0)
             assert str(lost.fault).startswith("tasmota_4F2A1C: no answer")
-            made.plug_in()
-            stand.reaches(on=False)
+            made.open()
+            harness.wait_for_on(on=False)
     finally:
-        made.unplug()
+        made.stop()
         made.broker.kill()
 
 
-def test_what_it_says_of_itself_is_found(tmp_path: Path) -> None:
-    """By the discovery topic, at the brokers that are known."""
-    import asyncio  # noqa: PLC0415  only here
+def test_a_search_reads_the_discovery_topic(tmp_path: Path) -> None:
+    """The search asks the brokers of the configuration."""
+    import asyncio  # noqa: PLC0415  imported only here
 
     from daemons.drivers.mqtt_tasmota import MqttTasmota, Options  # noqa: PLC0415
 
-    told: dict[str, Any] = {
+    announcement: dict[str, Any] = {
         "ip": "192.168.1.7", "dn": "Kettle", "fn": ["Kettle", None], "hn": "tasmota-1C", "md": "Sonoff S31",
         "sw": "13.1.0", "t": "tasmota_4F2A1C", "rl": [1, 0, 0, 0, 0, 0, 0, 0], "ver": 1,
     }  # fmt: skip
     with TasmotaPlug(tmp_path) as made:
-        made.say("tasmota/discovery/A4CF124F2A1C/config", json.dumps(told), retain=True)
-        made.say("tasmota/discovery/broken/config", "{", retain=True)
+        made.publish("tasmota/discovery/A4CF124F2A1C/config", json.dumps(announcement), retain=True)
+        made.publish("tasmota/discovery/broken/config", "{", retain=True)
         known = [Options(topic="x", port=made.broker.port)]
         (found,) = asyncio.run(MqttTasmota.discover(1.0, known))
     assert (found.title, found.model, found.firmware, found.kind) == (

@@ -1,41 +1,50 @@
-"""Zigbee2MQTT: bulbs, sensors, buttons, covers, and who is there."""
+"""The driver `mqtt_zigbee2mqtt`: bulbs, sensors, buttons, covers, and availability."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import paho.mqtt.client as paho
 import pytest
+
+pytest.importorskip("aiomqtt", reason="needs the extra mqtt")
+
+import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
-from daemons.drivers.mqtt_zigbee2mqtt import Announced, Definition, Options, Zigbee, describe, is_there
+from daemons.drivers.mqtt_zigbee2mqtt import (
+    Definition,
+    DeviceEntry,
+    Options,
+    Zigbee2mqttDevice,
+    parse_availability,
+    to_found,
+)
 from daemons.drivers.transports.broker import Broker
 from daemons.kinds import Setting, Touch
-from tests.support.house import Household
-from tests.support.listening_channel import Heard
+from tests.support.house import HouseFactory
+from tests.support.listening_channel import RecordingChannel
 from tests.support.mosquitto import Mosquitto
 
 
-def device(**options: Any) -> tuple[Zigbee, Heard]:
-    """Give a device as the driver hears it, and what is told of it."""
-    line = Heard()
-    return Zigbee(line, Options(device="d", **options)), line  # type: ignore[arg-type]
+def device(**options: Any) -> tuple[Zigbee2mqttDevice, RecordingChannel]:
+    """Return a device as the driver creates it, and a channel that records its readings."""
+    channel = RecordingChannel()
+    return Zigbee2mqttDevice(channel, Options(device="d", **options)), channel  # type: ignore[arg-type]
 
 
-def say(zigbee: Zigbee, retained: bool = False, **state: Any) -> None:
-    """Have Zigbee2MQTT say a state."""
-    zigbee.hear("zigbee2mqtt/d", json.dumps(state), retained=retained)
+def receive_state(zigbee: Zigbee2mqttDevice, retained: bool = False, **state: Any) -> None:
+    """Publish a state as Zigbee2MQTT does."""
+    zigbee.on_message("zigbee2mqtt/d", json.dumps(state), retained=retained)
 
 
-def test_a_bulb() -> None:
-    """Its 254 steps are percents, its mireds kelvins."""
-    bulb, line = device()
-    say(bulb, state="ON", brightness=127, color_temp=370)
-    assert (line.reading.on, line.reading.brightness_percent) == (True, 50)
-    assert line.reading.colour_temperature_kelvin == 2703
-    (said,) = bulb.order(Setting(on=True, brightness_percent=50, colour_temperature_kelvin=2700))
-    assert json.loads(said[1]) == {"state": "ON", "brightness": 127, "color_temp": 370}
+def test_a_bulb_is_read_and_set() -> None:
+    """Convert 254 steps to percent, and mireds to kelvins."""
+    bulb, channel = device()
+    receive_state(bulb, state="ON", brightness=127, color_temp=370)
+    assert (channel.reading.on, channel.reading.brightness_percent) == (True, 50)
+    assert channel.reading.colour_temperature_kelvin == 2703
+    (payload,) = bulb.set_messages(Setting(on=True, brightness_percent=50, colour_temperature_kelvin=2700))
+    assert json.loads(payload[1]) == {"state": "ON", "brightness": 127, "color_temp": 370}
 
 
 @pytest.mark.parametrize(
@@ -48,18 +57,18 @@ def test_a_bulb() -> None:
         ({"smoke": True}, True),
     ],
 )
-def test_what_detects(state: dict[str, Any], expected: bool) -> None:
-    """A contact that is closed detects nothing."""
-    sensor, line = device(switches=False)
-    say(sensor, retained=True, **state)
-    assert line.reading.on is expected
+def test_a_detector_is_on_when_it_detects(state: dict[str, Any], expected: bool) -> None:
+    """A closed contact is off."""
+    sensor, channel = device(switches=False)
+    receive_state(sensor, retained=True, **state)
+    assert channel.reading.on is expected
 
 
-def test_what_measures() -> None:
-    """With its units."""
-    sensor, line = device(switches=False)
-    say(sensor, temperature=21.46, humidity=48, battery=96.6, energy=1.5, power=7)
-    reading = line.reading
+def test_measurements_are_converted_to_their_units() -> None:
+    """Values become degrees Celsius, percent, watts and watt hours."""
+    sensor, channel = device(switches=False)
+    receive_state(sensor, temperature=21.46, humidity=48, battery=96.6, energy=1.5, power=7)
+    reading = channel.reading
     assert (reading.temperature_celsius, reading.humidity_percent, reading.battery_percent) == (21.46, 48, 97)
     assert (reading.energy_watt_hours, reading.power_watts) == (1500, 7)
 
@@ -79,62 +88,66 @@ def test_what_measures() -> None:
         (None, None, []),
     ],
 )
-def test_a_button(button: str | None, action: str | None, expected: list[Touch]) -> None:
-    """In the state and on its own topic; what the broker kept is no press."""
-    remote, line = device(switches=False, button=button)
-    say(remote, action=action, linkquality=90)
-    say(remote, retained=True, action=action)
-    assert line.touches == expected
-    remote.hear("zigbee2mqtt/d/action", action or "", retained=False)
-    assert line.touches == expected * 2
+def test_an_action_is_a_press(button: str | None, action: str | None, expected: list[Touch]) -> None:
+    """A press arrives in the state or on the topic of the action; a retained action is no press."""
+    remote, channel = device(switches=False, button=button)
+    receive_state(remote, action=action, linkquality=90)
+    receive_state(remote, retained=True, action=action)
+    assert channel.touches == expected
+    remote.on_message("zigbee2mqtt/d/action", action or "", retained=False)
+    assert channel.touches == expected * 2
 
 
-def test_a_button_alone_is_as_it_was_told() -> None:
-    """It has nothing to switch, and a light switch behind it must not wait."""
-    remote, line = device(switches=False)
-    assert remote.question() == []
-    assert line.reading.reachable is True
-    assert remote.order(Setting(on=True)) == []
-    assert remote.has_done(Setting(on=True))
-    assert line.reading.on is True
+def test_a_button_without_a_relay_confirms_every_setting() -> None:
+    """The device has nothing to switch, and a light switch that uses it must not wait."""
+    remote, channel = device(switches=False)
+    assert remote.read_messages() == []
+    assert channel.reading.reachable is True
+    assert remote.set_messages(Setting(on=True)) == []
+    assert remote.has_reached(Setting(on=True))
+    assert channel.reading.on is True
 
 
-@pytest.mark.parametrize("said", ["online", '{"state":"online"}', "offline", '{"state":"offline"}'])
-def test_who_is_there_in_both_forms(said: str) -> None:
-    """And nobody is, when Zigbee2MQTT itself is not."""
+@pytest.mark.parametrize("payload", ["online", '{"state":"online"}', "offline", '{"state":"offline"}'])
+def test_availability_in_both_formats(payload: str) -> None:
+    """Zigbee2MQTT publishes availability as text or as JSON. While it is offline, no device is reachable."""
     plug, _ = device()
-    plug.hear("zigbee2mqtt/d/availability", said, retained=True)
-    assert plug.is_online is ("online" in said)
-    plug.hear("zigbee2mqtt/bridge/state", '{"state":"offline"}', retained=True)
+    plug.on_message("zigbee2mqtt/d/availability", payload, retained=True)
+    assert plug.is_online is ("online" in payload)
+    plug.on_message("zigbee2mqtt/bridge/state", '{"state":"offline"}', retained=True)
     assert plug.is_online is False
 
 
-@pytest.mark.parametrize("said", ["", "yes", '{"state":"maybe"}', "{}"])
-def test_a_presence_that_makes_no_sense(said: str) -> None:
-    """Is complained of."""
+@pytest.mark.parametrize("payload", ["", "yes", '{"state":"maybe"}', "{}"])
+def test_an_invalid_availability_is_refused(payload: str) -> None:
+    """parse_availability raises ValueError."""
     with pytest.raises(ValueError, match="online or offline"):
-        is_there(said)
+        parse_availability(payload)
 
 
-def test_a_cover() -> None:
-    """It moves from the order until it says that it stands, or is at its end."""
-    cover, line = device()
-    (said,) = cover.order(Setting(on=True, direction="close", off_after_seconds=30))
-    assert json.loads(said[1]) == {"state": "CLOSE"}
-    say(cover, state="CLOSE", position=60)
-    assert (line.reading.on, line.reading.direction, line.reading.position_percent) == (True, "close", 60)
-    say(cover, state="CLOSE", position=0)
-    assert (line.reading.on, line.reading.direction) == (False, None)
-    cover.order(Setting(on=True, direction="open"))
-    (said,) = cover.order(Setting(on=False))
-    assert json.loads(said[1]) == {"state": "STOP"}
+def test_a_cover_moves_until_it_stops_or_reaches_its_end() -> None:
+    """A cover is on from the command until it reports a stop or an end position."""
+    cover, channel = device()
+    (payload,) = cover.set_messages(Setting(on=True, direction="close", off_after_seconds=30))
+    assert json.loads(payload[1]) == {"state": "CLOSE"}
+    receive_state(cover, state="CLOSE", position=60)
+    assert (channel.reading.on, channel.reading.direction, channel.reading.position_percent) == (
+        True,
+        "close",
+        60,
+    )
+    receive_state(cover, state="CLOSE", position=0)
+    assert (channel.reading.on, channel.reading.direction) == (False, None)
+    cover.set_messages(Setting(on=True, direction="open"))
+    (payload,) = cover.set_messages(Setting(on=False))
+    assert json.loads(payload[1]) == {"state": "STOP"}
 
 
-def test_its_own_timer_is_part_of_the_order() -> None:
-    """Zigbee's On With Timed Off, in whole seconds."""
+def test_its_timer_is_part_of_the_command() -> None:
+    """The command uses On With Timed Off of Zigbee, in whole seconds."""
     plug, _ = device()
-    (said,) = plug.order(Setting(on=True, off_after_seconds=299.6))
-    assert said == ("zigbee2mqtt/d/set", '{"state":"ON","on_time":300}')
+    (payload,) = plug.set_messages(Setting(on=True, off_after_seconds=299.6))
+    assert payload == ("zigbee2mqtt/d/set", '{"state":"ON","on_time":300}')
 
 
 @pytest.mark.parametrize(
@@ -147,10 +160,10 @@ def test_its_own_timer_is_part_of_the_order() -> None:
         ([{"type": "numeric", "name": "temperature"}], "sensor"),
     ],
 )
-def test_what_a_found_device_can_be(exposes: list[dict[str, Any]], kind: str) -> None:
-    """By what it exposes; its options can stand in the configuration as they are."""
+def test_the_kind_of_a_found_device(exposes: list[dict[str, Any]], kind: str) -> None:
+    """What the device exposes decides its kind; its options are valid in the configuration."""
     model = Definition(model="TS011F", vendor="Tuya", exposes=tuple(exposes))
-    found = describe(Announced("kitchen/plug", model), Broker(port=1884), "zigbee2mqtt")
+    found = to_found(DeviceEntry("kitchen/plug", model), Broker(port=1884), "zigbee2mqtt")
     assert (found.kind, found.model, found.driver) == (kind, "Tuya TS011F", "mqtt_zigbee2mqtt")
     assert found.options["device"] == "kitchen/plug"
     assert found.options["port"] == 1884
@@ -175,37 +188,46 @@ mqtt_zigbee2mqtt = {{ port = {port}, device = "room/climate", switches = false }
 """
 
 
-def test_a_button_in_the_wall_and_a_sensor_in_a_house(
-    household: Callable[..., Household], tmp_path: Path
-) -> None:
-    """Each press once, for whose button it is; a retained one is old; values come and stay over a kill."""
+def test_a_wall_button_and_a_sensor_in_a_house(make_house: HouseFactory, tmp_path: Path) -> None:
+    """Each press counts once, for its own button only, and a retained press is ignored.
+    A retained measurement is read, also after the process was killed.
+    """
     with Mosquitto(tmp_path / "broker") as broker:
         client = paho.Client(CallbackAPIVersion.VERSION2)
         client.connect("127.0.0.1", broker.port)
         client.loop_start()
 
-        def tell(name: str, *, retain: bool = False, **told: object) -> None:
-            sent = client.publish(f"zigbee2mqtt/{name}", json.dumps(told), 1, retain=retain)
+        def publish(name: str, *, retain: bool = False, **fields: object) -> None:
+            sent = client.publish(f"zigbee2mqtt/{name}", json.dumps(fields), 1, retain=retain)
             sent.wait_for_publish(20)
 
-        tell("hall", retain=True, action="1_single")
-        tell("room/climate", retain=True, temperature=19.44, humidity=51, battery=88)
-        house = household(WALL.format(port=broker.port))
+        publish("hall", retain=True, action="1_single")
+        publish("room/climate", retain=True, temperature=19.44, humidity=51, battery=88)
+        house = make_house(WALL.format(port=broker.port))
         house.house("up")
-        with house.ear("hall_light", "bell", "room") as ear:
-            ear.until(lambda ear: ear.shows("room", temperature_celsius=19.4, battery_percent=88))
-            ear.until(
-                lambda ear: ear.shows("hall_light", reachable=True) and ear.shows("bell", reachable=True)
+        with house.listen("hall_light", "bell", "room") as listener:
+            listener.wait_for(
+                lambda listener: listener.has_state("room", temperature_celsius=19.4, battery_percent=88)
             )
-            assert ear.shows("hall_light", status=False, presses=0)
-            tell("hall", action="1_single")
-            ear.until(lambda ear: ear.shows("hall_light", status=True, presses=1, confirmed=True))
-            tell("hall", action="2_double")
-            ear.until(lambda ear: ear.shows("bell", last="double", presses=1))
-            ear.kill("room")
-            ear.until(lambda ear: ear.shows("room", temperature_celsius=19.4, reachable=True))
-            tell("hall", action="1_single")
-            ear.until(lambda ear: ear.shows("hall_light", status=False, presses=2))
-            assert ear.shows("bell", presses=1)
+            listener.wait_for(
+                lambda listener: (
+                    listener.has_state("hall_light", reachable=True)
+                    and listener.has_state("bell", reachable=True)
+                )
+            )
+            assert listener.has_state("hall_light", status=False, presses=0)
+            publish("hall", action="1_single")
+            listener.wait_for(
+                lambda listener: listener.has_state("hall_light", status=True, presses=1, confirmed=True)
+            )
+            publish("hall", action="2_double")
+            listener.wait_for(lambda listener: listener.has_state("bell", last="double", presses=1))
+            listener.kill("room")
+            listener.wait_for(
+                lambda listener: listener.has_state("room", temperature_celsius=19.4, reachable=True)
+            )
+            publish("hall", action="1_single")
+            listener.wait_for(lambda listener: listener.has_state("hall_light", status=False, presses=2))
+            assert listener.has_state("bell", presses=1)
         client.disconnect()
         client.loop_stop()

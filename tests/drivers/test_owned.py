@@ -1,10 +1,10 @@
-"""What an owner may write behind `--device`, and what they are told when it is nothing."""
+"""The values of `--device`, and the errors for invalid ones."""
 
 from typing import Any
 
 import pytest
 
-from tests.support.own_hardware import owned
+from tests.support.own_hardware import parse_device
 
 
 @pytest.mark.parametrize(
@@ -20,13 +20,13 @@ from tests.support.own_hardware import owned
         ("gpio={ relay = 17 }", ("gpio", {"relay": 17})),
     ],
 )
-def test_an_address_or_a_table_names_it(text: str, expected: tuple[str, dict[str, Any]]) -> None:
-    """Of what goes by a broker, the broker's address and the name there."""
-    assert owned(text) == expected
+def test_a_device_is_named_by_an_address_or_a_table(text: str, expected: tuple[str, dict[str, Any]]) -> None:
+    """For hardware behind a broker, the address has the broker and the name or topic there."""
+    assert parse_device(text) == expected
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("shely=192.168.1.20", "; drivers: command, "),
         ("shelly", "--device takes DRIVER=ADDRESS"),
@@ -37,8 +37,8 @@ def test_an_address_or_a_table_names_it(text: str, expected: tuple[str, dict[str
         ("command=192.168.1.9", "the key 'on' is missing"),
     ],
 )
-def test_what_names_nothing_is_told_with_what_would(text: str, said: str) -> None:
-    """Instead of a traceback."""
+def test_an_invalid_device_is_refused_with_a_hint(text: str, message: str) -> None:
+    """UsageError says what is wrong; no traceback is printed."""
     with pytest.raises(pytest.UsageError) as caught:
-        owned(text)
-    assert said in str(caught.value)
+        parse_device(text)
+    assert message in str(caught.value)

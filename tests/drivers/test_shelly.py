@@ -1,4 +1,4 @@
-"""Shelly: its digest, its timer, its faults, and what is not its own."""
+"""The driver `shelly`: the digest, the timer, the faults, and the other channels of a device."""
 
 import hashlib
 from pathlib import Path
@@ -6,92 +6,96 @@ from typing import Any
 
 import pytest
 
-from daemons.drivers.shelly import Challenge, Options, describe, digest, order, read
-from daemons.drivers.transports.mdns import Service
+pytest.importorskip("zeroconf", reason="needs the extra discover")
+
+from daemons.drivers.shelly import Challenge, Options, digest, parse_status, set_request, to_found
+from daemons.drivers.transports.mdns import MdnsService
 from daemons.kinds import Reading, Setting
-from tests.drivers.test_faults import Stand, standing
+from tests.drivers.test_faults import DriverHarness, running_driver
 from tests.support.emulator import PASSWORD
 from tests.support.emulators.shelly import ShellyPlug
 
 
 def sha(text: str) -> str:
-    """Give the digest of a text."""
+    """Return the digest of a text."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def test_the_password_is_shown_to_be_known_and_not_told() -> None:
-    """SHA-256 over realm, nonces and fixed words, as the device computes it."""
+def test_the_digest_proves_the_password_without_sending_it() -> None:
+    """The digest is SHA-256 over realm, nonces and fixed words, as the device computes it."""
     found = digest(Challenge(realm="shellypro4pm-f008d1d8b8b8", nonce=1625038762), "secret", 313273957)
-    secret = sha("admin:shellypro4pm-f008d1d8b8b8:secret")
-    words = sha("dummy_method:dummy_uri")
-    assert words == "6370ec69915103833b5222b368555393393f098bfbfbb59f47e0590af135f062"
-    assert found["response"] == sha(f"{secret}:1625038762:1:313273957:auth:{words}")
+    user_hash = sha("admin:shellypro4pm-f008d1d8b8b8:secret")
+    uri_hash = sha("dummy_method:dummy_uri")
+    assert uri_hash == "6370ec69915103833b5222b368555393393f098bfbfbb59f47e0590af135f062"
+    assert found["response"] == sha(f"{user_hash}:1625038762:1:313273957:auth:{uri_hash}")
     assert "secret" not in str(found)
 
 
-def test_a_nonce_that_is_too_old_is_taken_anew(tmp_path: Path) -> None:
-    """In the midst of a session, without losing it."""
+def test_an_outdated_nonce_is_replaced(tmp_path: Path) -> None:
+    """The connection stays open."""
     closed = ShellyPlug(tmp_path, password=PASSWORD)
-    options = {**closed.options(), "password_file": closed.secret(PASSWORD)}
-    with closed, standing("shelly", options) as stand:
-        stand.reaches(on=False)
+    options = {**closed.options(), "password_file": closed.write_password(PASSWORD)}
+    with closed, running_driver("shelly", options) as harness:
+        harness.wait_for_on(on=False)
         closed.nonce += 1
-        stand.set(on=True)
-        stand.until(lambda r: r.on or r.reachable is False, "on")
-        assert stand.reading.reachable
+        harness.set(on=True)
+        harness.wait_until(lambda r: r.on or r.reachable is False, "on")
+        assert harness.reading.reachable
 
 
-def test_a_device_that_wants_a_password_says_which_key(tmp_path: Path) -> None:
-    """For whoever set one and forgot it here."""
+def test_a_missing_password_is_reported_with_its_key(tmp_path: Path) -> None:
+    """The fault names the key of the configuration."""
     closed = ShellyPlug(tmp_path, password=PASSWORD)
-    with closed, standing("shelly", closed.options()) as stand:
-        lost = stand.until(lambda r: r.reachable is False, "its refusal")
+    with closed, running_driver("shelly", closed.options()) as harness:
+        lost = harness.wait_until(lambda r: r.reachable is False, "its refusal")
         assert "shelly.password_file" in str(lost.fault)
 
 
-def test_its_timer_really_ends_it(tmp_path: Path) -> None:
-    """And that is told as anything else at the hardware is."""
-    with ShellyPlug(tmp_path) as plug, standing("shelly", plug.options()) as stand:
-        stand.reaches(on=False)
-        stand.set(on=True, off_after_seconds=2.0)
-        stand.until(lambda _: plug.switchings == [True, False], "its timer")
-        stand.reaches(on=False)
+def test_its_timer_switches_it_off(tmp_path: Path) -> None:
+    """The driver reports it like a manual switch."""
+    with ShellyPlug(tmp_path) as plug, running_driver("shelly", plug.options()) as harness:
+        harness.wait_for_on(on=False)
+        harness.set(on=True, off_after_seconds=2.0)
+        harness.wait_until(lambda _: plug.switchings == [True, False], "its timer")
+        harness.wait_for_on(on=False)
 
 
-def test_its_faults_are_told_in_words(tmp_path: Path) -> None:
-    """As it tells them itself, and no longer."""
-    with ShellyPlug(tmp_path) as plug, standing("shelly", plug.options()) as stand:
-        stand.reaches(on=False)
+def test_its_faults_are_reported_as_text(tmp_path: Path) -> None:
+    """The fault is the text for the device's error codes, until the device clears them."""
+    with ShellyPlug(tmp_path) as plug, running_driver("shelly", plug.options()) as harness:
+        harness.wait_for_on(on=False)
         plug.errors = ["overpower", "overtemp"]
         plug.notify()
-        stand.until(lambda r: r.fault == "it draws more power than it may; it is too hot inside", "a fault")
+        harness.wait_until(
+            lambda r: r.fault == "it draws more power than it may; it is too hot inside", "a fault"
+        )
         plug.notify({"switch:0": {"id": 0, "apower": 3.0}})
-        stand.until(lambda r: r.power_watts == 3.0, "3 W")
-        assert stand.reading.fault
+        harness.wait_until(lambda r: r.power_watts == 3.0, "3 W")
+        assert harness.reading.fault
         plug.notify({"switch:0": {"id": 0, "errors": []}})
-        stand.until(lambda r: r.fault is None, "no fault")
+        harness.wait_until(lambda r: r.fault is None, "no fault")
 
 
-def test_another_channel_is_not_its_own(tmp_path: Path) -> None:
-    """A notification of switch:1 changes nothing of switch:0; a press at its input is one."""
-    with ShellyPlug(tmp_path) as plug, standing("shelly", {**plug.options(), "input": 0}) as stand:
-        stand.reaches(on=False)
+def test_another_channel_is_ignored(tmp_path: Path) -> None:
+    """A notification of switch:1 does not change switch:0. A press at the configured input is reported."""
+    with ShellyPlug(tmp_path) as plug, running_driver("shelly", {**plug.options(), "input": 0}) as harness:
+        harness.wait_for_on(on=False)
         plug.notify({"switch:1": {"id": 1, "output": True, "apower": 9.0}})
         event = {"component": "input:0", "id": 0, "event": "double_push", "ts": 1.0}
         plug.notify({"events": [{**event, "component": "input:1"}, event]}, "NotifyEvent")
-        assert touched(stand) == "double"
-        assert stand.reading.on is False
+        assert touched(harness) == "double"
+        assert harness.reading.on is False
 
 
-def touched(stand: Stand) -> str:
-    """Give the next press."""
+def touched(harness: DriverHarness) -> str:
+    """Return the next press."""
     seen: list[str] = []
 
     def note(reading: Reading) -> bool:
         seen.extend(press.what for press in reading.presses)
         return bool(seen)
 
-    stand.until(note, "a press")
+    harness.wait_until(note, "a press")
     return seen[0]
 
 
@@ -116,9 +120,11 @@ def touched(stand: Stand) -> str:
         ("cover", Setting(on=False), ("Cover.Stop", {"id": 2})),
     ],
 )  # fmt: skip
-def test_what_is_asked(component: Any, setting: Setting, expected: tuple[str, dict[str, Any]]) -> None:
-    """The request that has a setting done."""
-    assert order(Options(address="x", component=component, channel=2), setting) == expected
+def test_the_request_for_a_setting(
+    component: Any, setting: Setting, expected: tuple[str, dict[str, Any]]
+) -> None:
+    """Return the RPC method and its parameters."""
+    assert set_request(Options(address="x", component=component, channel=2), setting) == expected
 
 
 @pytest.mark.parametrize(
@@ -136,17 +142,17 @@ def test_what_is_asked(component: Any, setting: Setting, expected: tuple[str, di
         ("switch", {"errors": ["read"], "output": 1}, {"fault": "read"}),
     ],
 )
-def test_what_is_told(component: Any, status: dict[str, Any], expected: dict[str, Any]) -> None:
-    """A status, whole or in part; what is not in it stays as it was."""
-    assert read(Options(address="x", component=component), status) == expected
+def test_a_status_is_parsed(component: Any, status: dict[str, Any], expected: dict[str, Any]) -> None:
+    """A status may be whole or partial; fields that are not in it stay unchanged."""
+    assert parse_status(Options(address="x", component=component), status) == expected
 
 
-def test_what_was_found_can_be_configured() -> None:
-    """The first generation is told, and that it is not reached."""
-    new = describe(
-        Service("shellyplusplugs-a8", "192.168.1.7", {"gen": "2", "app": "PlusPlugS", "ver": "1.4.4"})
+def test_a_found_device_can_be_configured() -> None:
+    """A device of the first generation has no driver, and a note with the reason."""
+    new = to_found(
+        MdnsService("shellyplusplugs-a8", "192.168.1.7", {"gen": "2", "app": "PlusPlugS", "ver": "1.4.4"})
     )
     assert (new.driver, new.options, new.firmware) == ("shelly", {"address": "192.168.1.7"}, "1.4.4")
-    old = describe(Service("shelly1-a8", "192.168.1.8", {}))
+    old = to_found(MdnsService("shelly1-a8", "192.168.1.8", {}))
     assert old.driver is None
     assert "first generation" in old.note

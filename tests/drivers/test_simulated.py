@@ -1,9 +1,8 @@
-"""Hardware on paper: it outlives its process, has a timer and a meter, and misbehaves as told."""
+"""The driver `simulated`: hardware that outlives its process, with a timer, a meter and faults."""
 
 import os
 import signal
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +10,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from daemons.drivers.simulated import OLDEST_PRESS_SECONDS, Options, Simulated, Switching, read_switchings
+from daemons.drivers.simulated import Options, Simulated, Switching, read_switchings
 from daemons.kinds import TOUCHES, Load, Setting
 from daemons.values import convert
 from tests.support import factories
-from tests.support.house import Household
+from tests.support.house import HouseFactory
+
+MAX_PRESS_AGE_SECONDS = 60.0
+"""A press that was not read for longer is dropped."""
 
 ON, OFF = Setting(on=True), Setting(on=False)
-WITNESS = Path("hardware/lamp/switchings.jsonl")
+SWITCHINGS = Path("hardware/lamp/switchings.jsonl")
 PRESSES = Path("hardware/lamp/presses.jsonl")
 MEASURED = Path("hardware/lamp/measured.json")
 KETTLE: tuple[Load, ...] = ((60.0, 1100.0), (180.0, 650.0), (1.0, 60.0))
@@ -30,45 +32,45 @@ def _run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     factories.enter_run_directory(tmp_path, monkeypatch)
 
 
-def plugged(now: float = NOW, loads: tuple[Load, ...] = ((1.0, 10.0),), **options: Any) -> Simulated:
-    """Give a driver before its hardware, as a new process would."""
+def opened(now: float = NOW, power_profile: tuple[Load, ...] = ((1.0, 10.0),), **options: Any) -> Simulated:
+    """Return a driver with its hardware, as a new process opens it."""
     driver = Simulated("lamp", convert(options, Options))
-    driver.plug_in(loads, now)
+    driver.open(power_profile, now)
     return driver
 
 
 def lines() -> list[Switching]:
-    """Give what the witness saw."""
-    return read_switchings(WITNESS)[0]
+    """Return the recorded switchings."""
+    return read_switchings(SWITCHINGS)[0]
 
 
-def push(*touches: str, at: float = NOW) -> None:
-    """Press its button, as a hand does."""
+def add_presses(*touches: str, at: float = NOW) -> None:
+    """Add presses to the file of the button."""
     with PRESSES.open("a") as file:
         file.writelines(f'{{"at": {at}, "what": "{what}"}}\n' for what in touches)
 
 
 def pressed(driver: Simulated, now: float = NOW) -> list[str]:
-    """Give what its next reading tells of its button."""
+    """Return the presses in its next reading."""
     return [press.what for press in driver.read(now).presses]
 
 
 def test_new_hardware_is_off_and_has_drawn_nothing() -> None:
-    """What was never switched is off."""
-    reading = plugged().read(NOW)
+    """Hardware that was never switched is off."""
+    reading = opened().read(NOW)
     assert (reading.on, reading.power_watts, reading.energy_watt_hours, reading.fault) == (False, 0, 0, None)
 
 
 def test_the_relay_outlives_the_driver() -> None:
-    """A new process finds the hardware as the last one left it, with what switched it."""
-    plugged().set(ON, "a1", NOW)
-    reading = plugged(NOW + 5).read(NOW + 5)
+    """A new process finds the state in which the hardware was left, and the cause of the last switching."""
+    opened().set(ON, "a1", NOW)
+    reading = opened(NOW + 5).read(NOW + 5)
     assert (reading.on, reading.cause) == (True, "a1")
 
 
 def test_every_switching_leaves_one_line() -> None:
-    """Each change is one line with its moment and cause; what already is so leaves none."""
-    driver = plugged()
+    """Each change is one line with its time and cause; a setting that changes nothing adds no line."""
+    driver = opened()
     for second, setting in enumerate([ON, ON, OFF, OFF, ON]):
         driver.set(setting, f"c{second}", NOW + second)
     assert [(line.at - NOW, line.what, line.on, line.cause) for line in lines()] == [
@@ -76,17 +78,17 @@ def test_every_switching_leaves_one_line() -> None:
     ]  # fmt: skip
 
 
-def test_dimming_is_a_line_of_its_own() -> None:
-    """Another brightness is written down, the same one is not."""
-    driver = plugged()
+def test_dimming_adds_a_line() -> None:
+    """A new brightness adds a line; the same brightness does not."""
+    driver = opened()
     for percent in (50, 50, 20):
         driver.set(Setting(on=True, brightness_percent=percent), None, NOW)
     assert [(line.what, line.brightness_percent) for line in lines()] == [("on", 50), ("dim", 20)]
 
 
-def test_tinting_and_turning_round_are_lines_of_their_own() -> None:
-    """And are told: the colour temperature of a lamp, the way that a cover moves."""
-    driver = plugged()
+def test_changes_of_colour_and_direction_add_lines() -> None:
+    """The reading has the colour temperature of a lamp, or the direction of a cover."""
+    driver = opened()
     for kelvin in (2700, 2700, 4000):
         driver.set(Setting(on=True, colour_temperature_kelvin=kelvin), None, NOW)
     assert driver.read(NOW).colour_temperature_kelvin == 4000
@@ -97,18 +99,18 @@ def test_tinting_and_turning_round_are_lines_of_their_own() -> None:
     assert [line.what for line in lines()] == ["on", "dim", "off", "on", "turn"]
 
 
-def test_its_own_timer_switches_it_off_while_nobody_drives_it() -> None:
-    """Hardware that was armed goes off at its moment, whatever has become of the process."""
-    plugged().set(Setting(on=True, off_after_seconds=90), "a1", NOW)
-    assert plugged(NOW + 89).read(NOW + 89).on
-    reading = plugged(NOW + 5000).read(NOW + 5000)
+def test_its_timer_switches_it_off_without_a_process() -> None:
+    """Armed hardware goes off when its timer ends, even if the process has ended."""
+    opened().set(Setting(on=True, off_after_seconds=90), "a1", NOW)
+    assert opened(NOW + 89).read(NOW + 89).on
+    reading = opened(NOW + 5000).read(NOW + 5000)
     assert (reading.on, reading.cause) == (False, "off_timer")
     assert lines()[-1].at == NOW + 90
 
 
-def test_arming_it_again_moves_its_timer() -> None:
-    """A new dead-man's time is written down and counts; the same one leaves no line."""
-    driver = plugged()
+def test_a_new_time_moves_the_timer() -> None:
+    """A new off time adds a line and counts; the same time adds none."""
+    driver = opened()
     driver.set(Setting(on=True, off_after_seconds=90), None, NOW)
     driver.set(Setting(on=True, off_after_seconds=80), None, NOW + 10)
     driver.set(Setting(on=True, off_after_seconds=200), None, NOW + 20)
@@ -117,19 +119,19 @@ def test_arming_it_again_moves_its_timer() -> None:
     assert not driver.read(NOW + 220).on
 
 
-def test_switching_it_off_disarms_it() -> None:
-    """The timer of an earlier life does not switch off what was switched on later."""
-    driver = plugged()
+def test_switching_off_disarms_the_timer() -> None:
+    """The timer of an earlier switching does not switch off a later one."""
+    driver = opened()
     driver.set(Setting(on=True, off_after_seconds=90), None, NOW)
     driver.set(OFF, None, NOW + 10)
     driver.set(ON, None, NOW + 20)
     assert driver.read(NOW + 1000).on
 
 
-def test_a_hand_at_the_hardware_is_seen() -> None:
-    """A line that somebody else adds is the relay's new position."""
-    driver = plugged()
-    with WITNESS.open("a") as file:
+def test_a_manual_switch_is_read() -> None:
+    """A line that another program adds is the new state of the relay."""
+    driver = opened()
+    with SWITCHINGS.open("a") as file:
         file.write(f'{{"at": {NOW}, "what": "on", "on": true}}\n')
     reading = driver.read(NOW + 1)
     assert (reading.on, reading.cause) == (True, None)
@@ -137,43 +139,43 @@ def test_a_hand_at_the_hardware_is_seen() -> None:
 
 
 @pytest.mark.parametrize("torn", [b"nonsense\n", b"\xff\n", b"{}\n", b"[" * 5000 + b"\n", b"\n"])
-def test_a_torn_line_is_passed_over(torn: bytes) -> None:
-    """A line that cannot be read hides neither those before nor those after it."""
-    plugged().set(ON, "a1", NOW)
-    with WITNESS.open("ab") as file:
+def test_a_broken_line_is_skipped(torn: bytes) -> None:
+    """A line that cannot be parsed hides neither earlier nor later lines."""
+    opened().set(ON, "a1", NOW)
+    with SWITCHINGS.open("ab") as file:
         file.write(torn)
-    driver = plugged()
+    driver = opened()
     assert driver.read(NOW).on
     driver.set(OFF, "a2", NOW + 1)
-    assert not plugged(NOW + 2).read(NOW + 2).on
+    assert not opened(NOW + 2).read(NOW + 2).on
     assert [line.what for line in lines()] == ["on", "off"]
 
 
-def test_a_line_after_a_torn_end_is_not_lost() -> None:
-    """A full disk can tear a line before its end; the next switching is still read by who comes later."""
-    plugged().set(ON, "a1", NOW)
-    with WITNESS.open("ab") as file:
+def test_a_line_after_a_truncated_line_is_read() -> None:
+    """A full disk can truncate a line; the next switching is still read."""
+    opened().set(ON, "a1", NOW)
+    with SWITCHINGS.open("ab") as file:
         file.write(b'{"at": 17500')
-    plugged().set(OFF, "a2", NOW + 1)
-    assert not plugged(NOW + 2).read(NOW + 2).on
+    opened().set(OFF, "a2", NOW + 1)
+    assert not opened(NOW + 2).read(NOW + 2).on
     assert [line.what for line in lines()] == ["on", "off"]
 
 
-def test_a_full_disk_is_hardware_that_does_not_switch() -> None:
-    """When no line can be written the relay stays as it is, and the process goes on."""
-    driver = plugged()
+def test_a_full_disk_prevents_switching() -> None:
+    """If no line can be written, the relay does not switch, and the process continues."""
+    driver = opened()
     driver.set(ON, "a1", NOW)
-    with factories.full_disk(WITNESS.stat().st_size + 10):
+    with factories.full_disk(SWITCHINGS.stat().st_size + 10):
         driver.set(OFF, "a2", NOW + 1)
         assert driver.read(NOW + 1).on
     driver.set(OFF, "a3", NOW + 2)
     assert not driver.read(NOW + 2).on
-    assert not plugged(NOW + 3).read(NOW + 3).on
+    assert not opened(NOW + 3).read(NOW + 3).on
 
 
-def test_power_follows_the_stretches_of_its_work() -> None:
-    """A kettle draws much while heating, less after, little at last, and nothing when off."""
-    driver = plugged(loads=KETTLE)
+def test_power_follows_the_power_profile() -> None:
+    """The power of a kettle falls in two steps while it is on, and is zero when it is off."""
+    driver = opened(power_profile=KETTLE)
     driver.set(ON, None, NOW)
     watts = [driver.read(NOW + second).power_watts for second in (0, 59, 60, 239, 240, 9999)]
     assert watts == [1100, 1100, 650, 650, 60, 60]
@@ -181,13 +183,13 @@ def test_power_follows_the_stretches_of_its_work() -> None:
     assert driver.read(NOW + 10_000).power_watts == 0
 
 
-def test_energy_is_metered_over_stretches_and_processes() -> None:
-    """The meter counts through all stretches, keeps its count while off, and over a new process."""
-    plugged(loads=KETTLE).set(ON, None, NOW)
+def test_energy_is_metered_over_the_profile_and_over_processes() -> None:
+    """The meter counts through the power profile, stops while off, and continues in a new process."""
+    opened(power_profile=KETTLE).set(ON, None, NOW)
     first = 1100 * 60 / 3600
-    assert plugged(loads=KETTLE).read(NOW + 60).energy_watt_hours == pytest.approx(first, abs=0.01)
+    assert opened(power_profile=KETTLE).read(NOW + 60).energy_watt_hours == pytest.approx(first, abs=0.01)
     second = first + 650 * 180 / 3600 + 60 * 60 / 3600
-    driver = plugged(loads=KETTLE)
+    driver = opened(power_profile=KETTLE)
     assert driver.read(NOW + 300).energy_watt_hours == pytest.approx(second, abs=0.01)
     driver.set(OFF, None, NOW + 300)
     assert driver.read(NOW + 9999).energy_watt_hours == pytest.approx(second, abs=0.01)
@@ -195,9 +197,9 @@ def test_energy_is_metered_over_stretches_and_processes() -> None:
     assert driver.read(NOW + 10_060).energy_watt_hours == pytest.approx(second + first, abs=0.01)
 
 
-def test_a_dimmed_lamp_draws_and_counts_less() -> None:
-    """At half its brightness a lamp draws half the watts, and its meter counts what it draws."""
-    driver = plugged()
+def test_a_dimmed_lamp_uses_less_energy() -> None:
+    """At half brightness the power and the energy are half."""
+    driver = opened()
     driver.set(Setting(on=True, brightness_percent=50), None, NOW)
     reading = driver.read(NOW + 3600)
     assert reading.power_watts == pytest.approx(5)
@@ -216,27 +218,27 @@ settings_of = st.builds(
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.floats(0, 2000), settings_of, st.booleans()), max_size=10))
-def test_the_meter_never_runs_back(life: list[tuple[float, Setting, bool]]) -> None:
-    """Whatever is switched, by whichever process, energy only grows, and lines are in order of time."""
-    WITNESS.unlink(missing_ok=True)
-    driver, now, counted = plugged(loads=KETTLE), NOW, 0.0
-    for seconds, setting, restarted in life:
+def test_the_energy_never_decreases(steps: list[tuple[float, Setting, bool]]) -> None:
+    """For any sequence of settings and restarts, energy only grows, and the lines are in order of time."""
+    SWITCHINGS.unlink(missing_ok=True)
+    driver, now, counted = opened(power_profile=KETTLE), NOW, 0.0
+    for seconds, setting, restarted in steps:
         now += seconds
         if restarted:
-            driver = plugged(now, KETTLE)
+            driver = opened(now, KETTLE)
         driver.set(setting, None, now)
         assert driver.read(now).on == setting.on
         energy = driver.read(now).energy_watt_hours
         assert energy is not None
         assert energy >= counted - 0.002
         counted = energy
-    if WITNESS.exists():
+    if SWITCHINGS.exists():
         assert [line.at for line in lines()] == sorted(line.at for line in lines())
 
 
 def test_slow_hardware_switches_late() -> None:
-    """A slow relay switches after its lag, and says when to look."""
-    driver = plugged(fault="slow", lag="200ms")
+    """A slow relay switches after its lag, and the driver returns that time as its deadline."""
+    driver = opened(fault="slow", lag="200ms")
     driver.set(ON, "a1", NOW)
     assert not driver.read(NOW + 0.19).on
     assert driver.due(NOW) == pytest.approx(NOW + 0.2)
@@ -244,92 +246,92 @@ def test_slow_hardware_switches_late() -> None:
     assert lines()[-1].cause == "a1"
 
 
-def test_failing_hardware_complains() -> None:
-    """A relay that fails stays as it is, and says so."""
-    driver = plugged(fault="fail")
+def test_failing_hardware_reports_a_fault() -> None:
+    """A relay that fails does not switch, and reports a fault."""
+    driver = opened(fault="fail")
     driver.set(ON, "a1", NOW)
     reading = driver.read(NOW)
     assert (reading.on, reading.fault) == (False, "the hardware refuses to switch")
 
 
-def test_hanging_hardware_says_the_same_for_ever() -> None:
-    """Once it hangs, what is read is what it last said, whatever happens to the relay."""
-    plugged().set(ON, "a1", NOW)
-    driver = plugged(fault="hang")
+def test_the_reading_of_hanging_hardware_never_changes() -> None:
+    """While the hardware hangs, the reading is the last one, whatever the relay does."""
+    opened().set(ON, "a1", NOW)
+    driver = opened(fault="hang")
     driver.set(OFF, "a2", NOW)
-    plugged().set(OFF, "hand", NOW + 1)
+    opened().set(OFF, "hand", NOW + 1)
     assert driver.read(NOW + 100).on
 
 
-def test_disagreeing_hardware_does_not_do_as_told() -> None:
-    """A relay that disagrees stays as it is without a complaint."""
-    driver = plugged(fault="disagree")
+def test_disagreeing_hardware_ignores_settings() -> None:
+    """A relay that disagrees does not switch, and reports no fault."""
+    driver = opened(fault="disagree")
     driver.set(ON, "a1", NOW)
     assert (driver.read(NOW).on, driver.read(NOW).fault) == (False, None)
 
 
 def test_speed_option_sets_the_speed() -> None:
-    """The option `speed` says how many times faster the hardware works."""
-    assert plugged(speed=15).speed == 15
+    """The option `speed` is how many times faster the hardware works."""
+    assert opened(speed=15).speed == 15
 
 
-# Its button
+# The button
 
 
 @pytest.mark.parametrize("what", TOUCHES)
-def test_a_press_of_its_button_is_told_once(what: str) -> None:
-    """A line that a hand adds is one press, and switches nothing by itself."""
-    driver = plugged()
+def test_a_press_of_its_button_is_reported_once(what: str) -> None:
+    """A line in the file of the button is one press; a press switches no relay."""
+    driver = opened()
     assert pressed(driver) == []
-    push(what)
+    add_presses(what)
     assert pressed(driver) == [what]
     assert pressed(driver) == []
-    assert not WITNESS.exists()
+    assert not SWITCHINGS.exists()
 
 
-def test_presses_are_told_in_their_order_and_can_be_told_apart() -> None:
-    """Each is the cause of what follows from it."""
-    driver = plugged()
-    push("single", "long", "single")
+def test_presses_are_reported_in_order_with_different_ids() -> None:
+    """The id of a press is the cause of its consequences."""
+    driver = opened()
+    add_presses("single", "long", "single")
     presses = driver.read(NOW).presses
     assert [press.what for press in presses] == ["single", "long", "single"]
     assert len({press.id for press in presses}) == 3
 
 
-def test_a_press_is_told_once_over_every_restart() -> None:
-    """What was told is not told by the next process; what nobody took is."""
-    first = plugged()
-    push("single")
+def test_a_press_is_reported_once_across_restarts() -> None:
+    """The next process repeats no press that was read, and reports the others."""
+    first = opened()
+    add_presses("single")
     assert pressed(first) == ["single"]
-    push("double")
-    driver = plugged(NOW + 1)
+    add_presses("double")
+    driver = opened(NOW + 1)
     assert pressed(driver, NOW + 1) == ["double"]
-    assert pressed(plugged(NOW + 2), NOW + 2) == []
+    assert pressed(opened(NOW + 2), NOW + 2) == []
 
 
-def test_a_press_that_waited_too_long_is_none() -> None:
-    """A light does not go on in the night because its switch was played with in the evening."""
-    plugged()
-    push("single", at=NOW)
-    push("double", at=NOW + 30)
-    late = NOW + OLDEST_PRESS_SECONDS + 10
-    assert pressed(plugged(late), late) == ["double"]
+def test_an_old_press_is_ignored() -> None:
+    """A press that was made long before the process started switches nothing."""
+    opened()
+    add_presses("single", at=NOW)
+    add_presses("double", at=NOW + 30)
+    late = NOW + MAX_PRESS_AGE_SECONDS + 10
+    assert pressed(opened(late), late) == ["double"]
 
 
 @pytest.mark.parametrize("torn", [b"nonsense\n", b"\xff\n", b'{"at": 1750000000, "what": "triple"}\n', b"\n"])
-def test_a_line_that_is_no_press_is_passed_over(torn: bytes) -> None:
-    """It hides neither those before nor those after it."""
-    driver = plugged()
-    push("single")
+def test_an_invalid_press_is_skipped(torn: bytes) -> None:
+    """An invalid line hides neither earlier nor later presses."""
+    driver = opened()
+    add_presses("single")
     with PRESSES.open("ab") as file:
         file.write(torn)
-    push("long")
+    add_presses("long")
     assert pressed(driver) == ["single", "long"]
 
 
-def test_a_line_that_is_still_being_written_is_taken_when_it_is_whole() -> None:
-    """And then once."""
-    driver = plugged()
+def test_an_incomplete_line_is_read_when_it_is_complete() -> None:
+    """The press is then reported once."""
+    driver = opened()
     with PRESSES.open("ab", buffering=0) as file:
         file.write(b'{"at": 1750000000, "wh')
         assert pressed(driver) == []
@@ -338,21 +340,21 @@ def test_a_line_that_is_still_being_written_is_taken_when_it_is_whole() -> None:
     assert pressed(driver) == []
 
 
-def test_presses_that_begin_anew_are_taken_from_their_beginning() -> None:
-    """A hand may take the file away."""
-    driver = plugged()
-    push("single", "single", "double")
+def test_a_new_file_of_presses_is_read_from_its_beginning() -> None:
+    """Another program may delete the file."""
+    driver = opened()
+    add_presses("single", "single", "double")
     assert len(pressed(driver)) == 3
     PRESSES.unlink()
     assert pressed(driver) == []
-    push("long")
+    add_presses("long")
     assert pressed(driver) == ["long"]
 
 
-def test_a_press_that_cannot_be_marked_as_taken_is_not_taken() -> None:
-    """On a full disk it waits, and the fault says so; it could be told twice otherwise."""
-    driver = plugged()
-    push("single")
+def test_a_press_that_cannot_be_marked_as_taken_is_not_reported() -> None:
+    """On a full disk the press waits and a fault reports it: otherwise the press could be reported twice."""
+    driver = opened()
+    add_presses("single")
     with factories.full_disk():
         reading = driver.read(NOW)
     assert reading.presses == ()
@@ -361,47 +363,47 @@ def test_a_press_that_cannot_be_marked_as_taken_is_not_taken() -> None:
     assert ([press.what for press in reading.presses], reading.fault) == (["single"], None)
 
 
-def test_a_press_while_it_hangs_is_told_by_the_next_process() -> None:
-    """What hangs says nothing new, and loses nothing."""
-    driver = plugged(fault="hang")
-    push("single")
+def test_a_press_while_the_hardware_hangs_is_reported_by_the_next_process() -> None:
+    """Hanging hardware reports no press, and loses none."""
+    driver = opened(fault="hang")
+    add_presses("single")
     driver.set(ON, None, NOW)
-    push("double")
+    add_presses("double")
     assert pressed(driver) == []
-    assert pressed(plugged()) == ["single", "double"]
+    assert pressed(opened()) == ["single", "double"]
 
 
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.sampled_from(["single", "double", "long", "read", "restart"]), max_size=20))
-def test_every_press_is_told_once_and_in_order(life: list[str]) -> None:
-    """Whenever it is read, and by however many processes."""
+def test_every_press_is_reported_once_and_in_order(steps: list[str]) -> None:
+    """The times of reading and the number of processes do not matter."""
     PRESSES.unlink(missing_ok=True)
     PRESSES.with_suffix(".taken").unlink(missing_ok=True)
-    driver, told = plugged(), []
-    for step in life:
+    driver, reported = opened(), []
+    for step in steps:
         if step == "read":
-            told += pressed(driver)
+            reported += pressed(driver)
         elif step == "restart":
-            driver = plugged()
+            driver = opened()
         else:
-            push(step)
-    told += pressed(driver)
-    assert told == [step for step in life if step in TOUCHES]
+            add_presses(step)
+    reported += pressed(driver)
+    assert reported == [step for step in steps if step in TOUCHES]
 
 
-# What it measures
+# The measurements
 
 
-def test_it_measures_what_its_options_say() -> None:
-    """A room of a usual day, unless they say something else."""
-    reading = plugged(temperature_celsius=-3.5).read(NOW)
+def test_measurements_are_taken_from_the_options() -> None:
+    """Without options, the values are those of a usual room."""
+    reading = opened(temperature_celsius=-3.5).read(NOW)
     assert (reading.temperature_celsius, reading.humidity_percent, reading.battery_percent) == (-3.5, 45, 100)
     assert reading.at == NOW
 
 
-def test_a_hand_changes_what_it_measures() -> None:
-    """What stands in the file counts, the rest is as its options say; null is not told at all."""
-    driver = plugged()
+def test_measurements_are_taken_from_a_file() -> None:
+    """A value in the file replaces the option, and null removes the value; other values are the options."""
+    driver = opened()
     MEASURED.write_text('{"temperature_celsius": 4.5, "battery_percent": null}')
     reading = driver.read(NOW)
     assert (reading.temperature_celsius, reading.humidity_percent, reading.battery_percent) == (4.5, 45, None)
@@ -424,9 +426,9 @@ def test_a_hand_changes_what_it_measures() -> None:
         "\0",
     ],
 )
-def test_what_makes_no_sense_is_a_fault_and_the_last_values_stay(broken: str) -> None:
-    """And it has said nothing since: who reads it can tell how old the values are."""
-    driver = plugged()
+def test_an_invalid_measurement_is_a_fault_and_the_last_values_stay(broken: str) -> None:
+    """The time of the reading stays too: it shows how old the values are."""
+    driver = opened()
     MEASURED.write_text('{"temperature_celsius": 4.5}')
     driver.read(NOW)
     MEASURED.write_text(broken)
@@ -438,39 +440,39 @@ def test_what_makes_no_sense_is_a_fault_and_the_last_values_stay(broken: str) ->
     assert (reading.temperature_celsius, reading.at, reading.fault) == (5, NOW + 20, None)
 
 
-def test_what_made_no_sense_from_the_start_is_not_known() -> None:
-    """It does not fall back on its options: nobody knows what the hand has meant."""
-    driver = plugged()
+def test_a_measurement_that_was_invalid_from_the_start_is_unknown() -> None:
+    """The driver does not fall back on the options: the meaning of the file is unknown."""
+    driver = opened()
     MEASURED.write_text("{")
     reading = driver.read(NOW)
     assert (reading.temperature_celsius, reading.at) == (None, None)
 
 
-def test_a_file_that_is_about_to_be_written_is_no_fault() -> None:
-    """A shell empties a file before it writes it."""
-    driver = plugged()
+def test_an_empty_file_is_no_fault() -> None:
+    """A shell truncates a file before it writes it."""
+    driver = opened()
     driver.read(NOW)
     MEASURED.write_text("")
     reading = driver.read(NOW + 10)
     assert (reading.temperature_celsius, reading.fault, reading.at) == (21.0, None, NOW)
 
 
-def test_a_file_that_cannot_be_read_is_a_fault() -> None:
-    """Not the end of the device."""
-    driver = plugged()
+def test_an_unreadable_file_is_a_fault() -> None:
+    """The device goes on."""
+    driver = opened()
     MEASURED.mkdir()
     assert "cannot be read" in (driver.read(NOW).fault or "")
 
 
-def test_two_faults_are_both_told() -> None:
-    """That of the relay, and that of what it measures."""
-    driver = plugged(fault="fail")
+def test_two_faults_are_both_reported() -> None:
+    """The fault text has the fault of the relay and the fault of the measurement."""
+    driver = opened(fault="fail")
     driver.set(ON, None, NOW)
     MEASURED.write_text("{")
     assert (driver.read(NOW).fault or "").startswith("the hardware refuses to switch; hardware/lamp/measured")
 
 
-PAPER_HOUSE = """
+SIMULATED_HOUSE = """
 [recorder]
 enabled = false
 
@@ -498,26 +500,30 @@ source = "room"
 """
 
 
-def test_a_hand_plays_a_button_and_a_thermometer_in_a_house(household: Callable[..., Household]) -> None:
-    """Each press counts once, through kills; a heater follows what is written for its room."""
-    house = household(PAPER_HOUSE)
+def test_files_simulate_a_button_and_a_thermometer_in_a_house(make_house: HouseFactory) -> None:
+    """Each press counts once across kills. The heater follows the temperature in the file of its room."""
+    house = make_house(SIMULATED_HOUSE)
     house.house("up")
     hardware = house.run / "hardware"
-    with house.ear("bell", "hall", "room", "radiator") as ear:
-        ear.until(lambda ear: len(ear.states) == len(ear.beats) == 4)
+    with house.listen("bell", "hall", "room", "radiator") as listener:
+        listener.wait_for(lambda listener: len(listener.states) == len(listener.heartbeats) == 4)
         for count in range(1, 7):
-            if count % 2:  # one that has just taken a press, and has told nobody, would lose it (Button.take)
-                os.kill(ear.beats["bell"].pid, signal.SIGSTOP)
+            if count % 2:  # a press that was read and not reported yet is lost by a kill (Button.take)
+                os.kill(listener.heartbeats["bell"].pid, signal.SIGSTOP)
             with (hardware / "bell" / "presses.jsonl").open("a") as file:
                 file.write(f'{{"at": {time.time()}, "what": "single"}}\n')
             if count % 2:
-                ear.kill("bell")
-            # Two presses that are heard at once, when the bell is back, would not move the relay at all.
+                listener.kill("bell")
+            # Two presses received at once, after the restart of the bell, would not move the relay at all.
             followed = {"starts": (count + 1) // 2, "status": count % 2 == 1}
-            ear.until(lambda ear, followed=followed: ear.shows("hall", **followed))  # type: ignore[misc]
-            ear.until(lambda ear, count=count: ear.shows("bell", presses=count))  # type: ignore[misc]
+            listener.wait_for(lambda listener, followed=followed: listener.has_state("hall", **followed))  # type: ignore[misc]
+            listener.wait_for(lambda listener, count=count: listener.has_state("bell", presses=count))  # type: ignore[misc]
         house.send("radiator", "on")
-        ear.until(lambda ear: ear.shows("radiator", phase="idle", temperature_celsius=21.0))
+        listener.wait_for(
+            lambda listener: listener.has_state("radiator", phase="idle", temperature_celsius=21.0)
+        )
         (hardware / "room" / "measured.json").write_text('{"temperature_celsius": 15}')
-        ear.until(lambda ear: ear.shows("radiator", phase="heating", temperature_celsius=15.0))
-    assert [line.on for line in house.witness("hall")] == [True, False] * 3
+        listener.wait_for(
+            lambda listener: listener.has_state("radiator", phase="heating", temperature_celsius=15.0)
+        )
+    assert [line.on for line in house.switchings("hall")] == [True, False] * 3

@@ -2,32 +2,32 @@
 
 import pytest
 
-from daemons.kinds import TOUCHES, Press, Reading, Touch
-from daemons.kinds.button import Button, Double, Memory, Options
+from daemons.kinds import TOUCHES, ButtonPress, Reading, Touch
+from daemons.kinds.button import Button, ButtonMemory, Double, Options
 from tests.support import factories
 from tests.support.crash_simulator import CrashSimulator
 
 
-@pytest.mark.parametrize("what", TOUCHES)
-def test_a_press_turns_the_phase_and_is_over_at_once(what: Touch) -> None:
-    """And is counted."""
+@pytest.mark.parametrize("touch", TOUCHES)
+def test_a_press_is_counted_and_is_over_at_once(touch: Touch) -> None:
+    """The phase becomes the way of the press, and "idle" again at the same moment."""
     button = Button(Options())
-    pressed = button.press(Memory(), what, 5.0)
-    assert (pressed.phase, pressed.presses, button.next_deadline(pressed)) == (what, 1, 5.0)
+    pressed = button.press(ButtonMemory(), touch, 5.0)
+    assert (pressed.phase, pressed.presses, button.next_deadline(pressed)) == (touch, 1, 5.0)
     idle = button.advance(pressed, 5.0)
-    assert (idle.phase, idle.last, idle.presses) == ("idle", what, 1)
+    assert (idle.phase, idle.last, idle.presses) == ("idle", touch, 1)
 
 
-def test_a_command_stands_for_a_hand() -> None:
-    """From the page or the terminal."""
+def test_a_command_counts_as_a_press() -> None:
+    """A command and a manual press have the same effect."""
     button = Button(Options())
-    assert button.handle_command(Memory(), Double(), 5.0) == button.press(Memory(), "double", 5.0)
+    assert button.handle_command(ButtonMemory(), Double(), 5.0) == button.press(ButtonMemory(), "double", 5.0)
 
 
 def test_two_presses_in_one_reading_are_two_moments() -> None:
-    """Each with its own cause, in order, and both are over."""
+    """Each has its own cause, they stay in order, and both are over."""
     simulator = CrashSimulator("button")
-    presses = (Press("single", "p1"), Press("single", "p2"))
+    presses = (ButtonPress("single", "p1"), ButtonPress("single", "p2"))
     simulator.appliance.on_reading(Reading(presses=presses), simulator.now, simulator.now)
     simulator.apply()
     memory = simulator.appliance.memory
@@ -39,7 +39,7 @@ def test_two_presses_in_one_reading_are_two_moments() -> None:
 
 
 def test_a_button_that_was_pressed_and_killed_is_idle() -> None:
-    """Whatever was told of the press: no press lasts, and none is counted again."""
+    """After a restart no press is pending, and no press is counted again."""
     for left in range(6):
         simulator = CrashSimulator("button")
         with simulator.killed_after(left):
@@ -54,22 +54,22 @@ def test_a_button_that_was_pressed_and_killed_is_idle() -> None:
         assert simulator.field("presses") == (1 if left else 0)
 
 
-def test_a_lamp_acts_on_each_press_of_its_sort() -> None:
-    """A rule that waits for a double press hears no single one."""
+def test_a_lamp_acts_on_each_press_that_its_rule_names() -> None:
+    """A rule for a double press ignores a single press."""
     rule = {"device": "button", "turns": {"phase": "double"}, "do": "toggle"}
     button, lamp = CrashSimulator("button"), CrashSimulator("lamp", when=[rule])
-    told: list[bool] = []
-    for what, id_ in (("single", "p1"), ("double", "p2"), ("double", "p3")):
+    shown: list[bool] = []
+    for touch, id_ in (("single", "p1"), ("double", "p2"), ("double", "p3")):
         button.now += 1
         lamp.now = button.now
-        button.appliance.on_reading(Reading(presses=(Press(what, id_),)), button.now, button.now)  # type: ignore[arg-type]
+        button.appliance.on_reading(Reading(presses=(ButtonPress(touch, id_),)), button.now, button.now)  # type: ignore[arg-type]
         button.apply()
         memory = button.appliance.memory
-        heard = factories.state("button", turned=button.now)
-        heard = type(heard)(
-            device="button", boot=1, seq=len(told) + 1, at=button.now, since=button.now, state=memory.last_state,
-            turned=memory.change_times, cause=memory.cause, past=memory.past,
+        received = factories.state("button", turned=button.now)
+        received = type(received)(
+            device="button", boot=1, seq=len(shown) + 1, at=button.now, since=button.now,
+            state=memory.last_state, turned=memory.change_times, cause=memory.cause, past=memory.past,
         )  # fmt: skip
-        lamp.on_state(heard)
-        told.append(lamp.field("status"))
-    assert told == [False, True, False]
+        lamp.on_state(received)
+        shown.append(lamp.field("status"))
+    assert shown == [False, True, False]

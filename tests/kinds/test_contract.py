@@ -1,4 +1,4 @@
-"""The contract that every kind keeps, whichever files stand in daemons/kinds/."""
+"""The contract of every kind: the tests run for each file in daemons/kinds/."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from daemons.bus.message import Scalar
 from daemons.config import loader
 from daemons.errors import Rejected
-from daemons.kinds import TOUCHES, Kind, Link, Machine, Reading, Setting
+from daemons.kinds import TOUCHES, HardwareLink, Kind, Machine, Reading, Setting
 from daemons.values import Seconds, convert
 from tests.support import factories
 
@@ -33,7 +33,7 @@ readings = st.builds(
     temperature_celsius=st.none() | st.floats(-60, 80),
     humidity_percent=st.none() | st.floats(0, 100),
     battery_percent=st.none() | st.integers(0, 100),
-    at=st.none() | st.just(0.0) | st.floats(0, MOST_SECONDS),  # how long ago, until it happens
+    at=st.none() | st.just(0.0) | st.floats(0, MOST_SECONDS),  # the seconds until the event
     reachable=st.none() | st.booleans(),
     cause=st.none() | st.just("a1"),
     fault=st.none() | st.just("it smokes"),
@@ -41,7 +41,7 @@ readings = st.builds(
 
 
 def values(type_: Any) -> st.SearchStrategy[Any]:
-    """Give what an option, or a command's argument, of this type can be."""
+    """Return a strategy for the values of an option or argument of this type."""
     info = inspect.type_info(type_)
     options = info.types if isinstance(info, inspect.UnionType) else (info,)
     return st.one_of(*map(_values, options))
@@ -70,7 +70,7 @@ def _values(info: Any) -> st.SearchStrategy[Any]:
 
 
 def machines(word: str) -> st.SearchStrategy[Machine[Any, Any]]:
-    """Give a machine of a kind, with any options that it allows, at any speed."""
+    """Draw a machine of a kind with any allowed options, at any speed."""
     kind = loader.kind(word)
     assert issubclass(kind, Machine)
     raw = st.fixed_dictionaries(
@@ -83,14 +83,14 @@ def machines(word: str) -> st.SearchStrategy[Machine[Any, Any]]:
     def make(raw: dict[str, Any], speed: float) -> Machine[Any, Any]:
         try:
             return kind(convert({k: v for k, v in raw.items() if v is not None}, kind.options_type), speed)
-        except msgspec.ValidationError:  # what the kind refuses, `house check` refuses
+        except msgspec.ValidationError:  # `house check` refuses these options
             return kind(convert({}, kind.options_type), speed)
 
     return st.builds(make, raw, st.sampled_from([0.1, 1.0, 15.0, 10_000.0]))
 
 
 def commands(kind: type[Kind]) -> st.SearchStrategy[Struct]:
-    """Give any command of a kind, with any arguments."""
+    """Return a strategy for any command of a kind, with any arguments."""
     return st.one_of(
         *(
             st.builds(command, **{f.name: values(f.type) for f in msgspec.structs.fields(command)})
@@ -99,25 +99,25 @@ def commands(kind: type[Kind]) -> st.SearchStrategy[Struct]:
     )
 
 
-def heard(machine: Machine[Any, Any]) -> st.SearchStrategy[dict[str, Any]]:
-    """Give what the devices that it listens to can show; one may be silent, or was not heard yet."""
-    told = st.none() | st.booleans() | st.integers() | st.floats(-60, 80) | st.text(max_size=5)
+def source_states(machine: Machine[Any, Any]) -> st.SearchStrategy[dict[str, Any]]:
+    """Return a strategy for the states of its sources; one may be silent, or not known yet."""
+    value = st.none() | st.booleans() | st.integers() | st.floats(-60, 80) | st.text(max_size=5)
     sources = machine.sources(machine.options)
-    shown = {device: st.none() | st.fixed_dictionaries({field: told}) for device, field in sources.items()}
+    shown = {device: st.none() | st.fixed_dictionaries({field: value}) for device, field in sources.items()}
     return st.fixed_dictionaries({}, optional=shown)
 
 
 def events(machine: Machine[Any, Any]) -> st.SearchStrategy[list[tuple[float, Any]]]:
-    """Give a life: what happens, each so many seconds after the last."""
+    """Return a strategy for a sequence of events, each with the seconds since the last one."""
     steps = st.sampled_from([0.0, 0.001, 0.5, 30.0, 60.0, 121.0, 3600.0]) | st.floats(0, MOST_SECONDS)
-    happens: st.SearchStrategy[Any] = readings | st.sampled_from(TOUCHES) | heard(machine) | st.none()
+    event: st.SearchStrategy[Any] = readings | st.sampled_from(TOUCHES) | source_states(machine) | st.none()
     if machine.commands:
-        happens = happens | commands(type(machine))
-    return st.lists(st.tuples(steps, happens), max_size=12)
+        event = event | commands(type(machine))
+    return st.lists(st.tuples(steps, event), max_size=12)
 
 
-def live(machine: Machine[Any, Any], memory: Any, event: Any, now: float) -> Any:
-    """Let one thing happen."""
+def apply_event(machine: Machine[Any, Any], memory: Any, event: Any, now: float) -> Any:
+    """Apply one event."""
     if event is None:
         return machine.advance(memory, now)
     if isinstance(event, Reading):
@@ -136,7 +136,7 @@ def live(machine: Machine[Any, Any], memory: Any, event: Any, now: float) -> Any
 
 @pytest.mark.parametrize("word", KINDS)
 def test_a_kind_is_documented_and_frozen(word: str) -> None:
-    """A kind's first line is a sentence, and what it takes, remembers and shows cannot be changed."""
+    """Its first line is a sentence, and its options, memory, state and commands are frozen."""
     kind = loader.kind(word)
     assert (kind.__doc__ or "").partition("\n")[0].endswith(".")
     assert loader.available("kinds")[word] == (kind.__doc__ or "").partition("\n")[0]
@@ -150,16 +150,16 @@ def test_a_kind_is_documented_and_frozen(word: str) -> None:
 
 
 @pytest.mark.parametrize("word", KINDS)
-def test_a_state_says_whether_it_runs_in_a_word_and_in_a_truth(word: str) -> None:
-    """Every state has `status`, true or false, and `phase`; and all its fields can travel."""
+def test_a_state_has_status_and_phase(word: str) -> None:
+    """`status` is true or false."""
     fields = {field.encode_name: field.type for field in msgspec.structs.fields(loader.kind(word).state_type)}
     assert fields["status"] is bool
     assert "phase" in fields
 
 
 @pytest.mark.parametrize("word", KINDS)
-def test_no_key_of_a_kind_hides_one_that_every_device_has(word: str) -> None:
-    """A kind's options can stand beside the keys of every device, and the table of any driver."""
+def test_no_key_of_a_kind_is_a_key_of_every_device(word: str) -> None:
+    """The options of a kind differ from the keys of every device, and from the table of any driver."""
     common = {"kind", "driver", "name", "room", "grace", "restore", "when", *loader.available("drivers")}
     assert not common & {
         field.encode_name for field in msgspec.structs.fields(loader.kind(word).options_type)
@@ -167,8 +167,8 @@ def test_no_key_of_a_kind_hides_one_that_every_device_has(word: str) -> None:
 
 
 @pytest.mark.parametrize("word", MACHINES)
-def test_what_heats_has_an_end(word: str) -> None:
-    """A kind that heats can be told how long it may be on."""
+def test_a_kind_that_heats_has_a_max_on(word: str) -> None:
+    """Its default is more than 0 s."""
     machine = factories.machine(word)
     if machine.heats:
         assert machine.options.max_on_seconds > 0
@@ -177,21 +177,21 @@ def test_what_heats_has_an_end(word: str) -> None:
 @pytest.mark.parametrize("word", MACHINES)
 @settings(max_examples=60)
 @given(data=st.data())
-def test_no_life_breaks_a_machine(word: str, data: st.DataObject) -> None:
-    """Whatever happens in whatever order, a machine decides, purely, and only ever refuses commands."""
+def test_a_machine_handles_any_sequence_of_events(word: str, data: st.DataObject) -> None:
+    """For any events in any order, a machine decides without side effects, and refuses only commands."""
     machine = data.draw(machines(word), "machine")
     memory, now = machine.memory_type(), START
-    for seconds, event in data.draw(events(machine), "life"):
+    for seconds, event in data.draw(events(machine), "history"):
         now += seconds
-        new = live(machine, memory, event, now)
-        assert live(machine, memory, event, now) == new, "it is not pure"
+        new = apply_event(machine, memory, event, now)
+        assert apply_event(machine, memory, event, now) == new, "it is not pure"
         assert msgspec.json.decode(msgspec.json.encode(new), type=machine.memory_type) == new
         memory = new
         check(machine, memory, now)
 
 
 def check(machine: Machine[Any, Any], memory: Any, now: float) -> None:
-    """Hold what follows from a memory to the contract."""
+    """Check that the setting, the state and the deadline of a memory keep the contract."""
     assert isinstance(machine.desired_setting(memory), Setting)
     assert machine.desired_setting(memory) == machine.desired_setting(memory)
     for reading in (Reading(on=False), Reading(reachable=None)):
@@ -205,7 +205,7 @@ def check(machine: Machine[Any, Any], memory: Any, now: float) -> None:
 
 
 def check_state(machine: Machine[Any, Any], shown: Struct) -> None:
-    """Hold what is shown to the contract."""
+    """Check that a state fulfils the contract."""
     assert isinstance(shown, machine.state_type)
     state = msgspec.to_builtins(shown)
     for name, value in state.items():
@@ -214,19 +214,19 @@ def check_state(machine: Machine[Any, Any], shown: Struct) -> None:
             assert 0 <= value <= 100, name
         if name.endswith("_seconds") and value is not None:
             assert value >= 0, name
-    assert isinstance(state["fault"], str | None)  # a kind may have found one by itself
+    assert isinstance(state["fault"], str | None)  # a kind may add its own fault
 
 
 @pytest.mark.parametrize("word", MACHINES)
 @settings(max_examples=40)
 @given(data=st.data())
 def test_time_passes_the_same_in_one_step_or_in_many(word: str, data: st.DataObject) -> None:
-    """A machine that slept is where it would be had it been awake."""
+    """One long step leads to the same memory as many short ones."""
     machine = data.draw(machines(word), "machine")
     memory, now = machine.memory_type(), START
-    for seconds, event in data.draw(events(machine), "life"):
+    for seconds, event in data.draw(events(machine), "history"):
         now += seconds
-        memory = live(machine, machine.advance(memory, now), event, now)
+        memory = apply_event(machine, machine.advance(memory, now), event, now)
     steps = sorted(data.draw(st.lists(st.floats(0, 10_000), min_size=1, max_size=5), "steps"))
     awake = memory
     for step in steps:
@@ -237,20 +237,20 @@ def test_time_passes_the_same_in_one_step_or_in_many(word: str, data: st.DataObj
 @pytest.mark.parametrize("word", [word for word in MACHINES if factories.machine(word).heats])
 @settings(max_examples=40)
 @given(data=st.data())
-def test_what_heats_goes_off_by_itself(word: str, data: st.DataObject) -> None:
-    """Left alone after any life, a machine that heats wants to be off within its longest time."""
+def test_a_machine_that_heats_goes_off_automatically(word: str, data: st.DataObject) -> None:
+    """After any history, its setting is off when `max_on` has passed without an event."""
     machine = factories.machine(word)
     memory, now = machine.memory_type(), START
-    for seconds, event in data.draw(events(machine), "life"):
+    for seconds, event in data.draw(events(machine), "history"):
         now += seconds
-        memory = live(machine, memory, event, now)
+        memory = apply_event(machine, memory, event, now)
     memory = machine.advance(memory, now + machine.options.max_on_seconds)
     assert machine.desired_setting(memory).on is False
 
 
 @pytest.mark.parametrize("word", [word for word in MACHINES if factories.machine(word).drives])
-def test_a_machine_takes_it_as_the_hardware_is(word: str) -> None:
-    """After seeing the hardware on or off, a machine wants what it saw."""
+def test_a_machine_adopts_the_state_of_the_hardware(word: str) -> None:
+    """After `adopt`, the setting and `status` agree with the reading."""
     machine = factories.machine(word)
     memory = machine.memory_type()
     for on in (True, False, True, True, False, False):
@@ -260,8 +260,8 @@ def test_a_machine_takes_it_as_the_hardware_is(word: str) -> None:
 
 
 @pytest.mark.parametrize("word", [word for word in MACHINES if not factories.machine(word).drives])
-def test_what_only_tells_wants_nothing(word: str) -> None:
-    """A button or a sensor asks nothing of its hardware, whatever that does."""
+def test_a_machine_that_drives_nothing_has_the_setting_off(word: str) -> None:
+    """The setting of a button or a sensor is off after any reading."""
     machine = factories.machine(word)
     memory = machine.memory_type()
     for on in (True, False, None):
@@ -271,11 +271,11 @@ def test_what_only_tells_wants_nothing(word: str) -> None:
 
 
 @pytest.mark.parametrize("word", MACHINES)
-def test_what_a_machine_shows_leaves_room_for_its_link(word: str) -> None:
-    """The device adds whether its hardware answers; no kind hides that."""
+def test_no_field_of_a_machine_hides_one_of_its_link(word: str) -> None:
+    """The device adds the fields of HardwareLink to each state."""
     kind = loader.kind(word)
     own = {field.encode_name for field in msgspec.structs.fields(kind.state_type)}
-    link = {field.encode_name for field in msgspec.structs.fields(Link)}
+    link = {field.encode_name for field in msgspec.structs.fields(HardwareLink)}
     assert not own & link
     assert set(kind.fields()) == own | link
 
@@ -283,18 +283,18 @@ def test_what_a_machine_shows_leaves_room_for_its_link(word: str) -> None:
 @pytest.mark.parametrize("word", MACHINES)
 @settings(max_examples=20)
 @given(data=st.data())
-def test_a_machine_names_whom_it_listens_to(word: str, data: st.DataObject) -> None:
-    """Its sources are devices, each with a field; silence of one that it needs is survived."""
+def test_a_machine_names_its_sources(word: str, data: st.DataObject) -> None:
+    """Each source is a device with a field; a silent source switches nothing on."""
     machine = data.draw(machines(word), "machine")
     sources = machine.sources(machine.options)
     assert all(isinstance(device, str) and field.isidentifier() for device, field in sources.items())
     memory = machine.update_sources(machine.memory_type(), dict.fromkeys(sources), START)
-    assert machine.desired_setting(memory) == Setting(on=False), "it does something because it hears nothing"
+    assert machine.desired_setting(memory) == Setting(on=False), "a silent source switched it on"
 
 
 @pytest.mark.parametrize("word", MACHINES)
-def test_a_machine_needs_what_a_driver_can(word: str) -> None:
-    """Its needs are abilities, and a simulated driver has them all."""
+def test_a_machine_needs_abilities_of_a_driver(word: str) -> None:
+    """The simulated driver has all of them."""
     needs = loader.kind(word).needs  # type: ignore[attr-defined]
     assert needs
     assert needs <= loader.driver("simulated").abilities
@@ -302,7 +302,7 @@ def test_a_machine_needs_what_a_driver_can(word: str) -> None:
 
 @pytest.mark.parametrize("word", MACHINES)
 def test_a_new_machine_is_off_and_waits_for_nothing(word: str) -> None:
-    """What has just been unpacked does nothing until it is told."""
+    """The default memory is off, has no deadline, and stays so."""
     machine = factories.machine(word)
     memory = machine.memory_type()
     assert machine.desired_setting(memory) == Setting(on=False)
@@ -311,8 +311,8 @@ def test_a_new_machine_is_off_and_waits_for_nothing(word: str) -> None:
 
 
 @pytest.mark.parametrize("word", MACHINES)
-def test_a_machine_says_what_it_draws(word: str) -> None:
-    """The loads are stretches of time with watts, and there is at least one."""
+def test_a_machine_has_a_power_profile(word: str) -> None:
+    """The profile has at least one phase, each with more than 0 s and at least 0 W."""
     loads = factories.machine(word).power_profile()
     assert loads
     assert all(seconds > 0 and watts >= 0 for seconds, watts in loads)
@@ -320,7 +320,60 @@ def test_a_machine_says_what_it_draws(word: str) -> None:
 
 @pytest.mark.parametrize("word", MACHINES)
 def test_a_fault_of_the_hardware_is_shown(word: str) -> None:
-    """What the hardware complains of stands in the state."""
+    """The state has the fault of the reading."""
     machine = factories.machine(word)
     shown = machine.state(machine.memory_type(), Reading(on=False, fault="it smokes"), START)
     assert msgspec.to_builtins(shown)["fault"] == "it smokes"
+
+
+MAIN_ENTITY = {
+    "climate": ({"on", "off", "set"}, {"target_celsius", "enabled", "status"}),
+    "cover": ({"open", "close"}, {"phase"}),
+    "event": (set[str](), {"phase"}),
+    "light": ({"on", "off"}, {"status"}),
+    "switch": ({"on", "off"}, {"status"}),
+}
+"""The commands and the fields that Home Assistant's main entity of each class needs."""
+
+
+@pytest.mark.parametrize("word", KINDS)
+def test_a_kind_with_commands_declares_its_primary_command(word: str) -> None:
+    """Each primary command is a command that needs no argument, and one applies to every state."""
+    kind = loader.kind(word)
+    commands = {command.__name__.lower(): command for command in kind.commands}
+    assert bool(kind.primary_commands) == bool(commands)
+    for choice in kind.primary_commands:
+        assert not any(field.required for field in msgspec.structs.fields(commands[choice.command]))
+        assert choice.when.keys() <= kind.fields().keys()
+        assert choice.label
+    assert all(kind.primary_command(state) in commands for state in (None, {"status": False}) if commands)
+
+
+@pytest.mark.parametrize("word", KINDS)
+def test_a_kind_declares_only_existing_phases(word: str) -> None:
+    """The contract's own default may name phases that a kind does not have."""
+    kind = loader.kind(word)
+    info = inspect.type_info(kind.fields()["phase"])
+    if isinstance(info, inspect.LiteralType):
+        declared = {*kind.finished_phases, *kind.unknown_phases}
+        declared |= set() if kind.resting_phases is Kind.resting_phases else {*kind.resting_phases}
+        assert declared <= set(info.values)
+        assert set(info.values) & set(kind.resting_phases), "no phase is at rest"
+
+
+@pytest.mark.parametrize("word", KINDS)
+def test_a_kind_has_the_commands_and_fields_of_its_main_entity(word: str) -> None:
+    """The bridge would leave out a main entity without them."""
+    kind = loader.kind(word)
+    if kind.entity_class is not None:
+        commands, fields = MAIN_ENTITY[kind.entity_class]
+        assert commands <= {command.__name__.lower() for command in kind.commands}
+        assert fields <= kind.fields().keys()
+
+
+@pytest.mark.parametrize("word", MACHINES)
+@given(data=st.data())
+def test_a_kind_declares_every_detection(word: str, data: st.DataObject) -> None:
+    """`detects` returns a declared detection, for any options."""
+    machine = data.draw(machines(word), "machine")
+    assert machine.detects(machine.options) in (None, *machine.detections)

@@ -1,4 +1,4 @@
-"""A heater: warm enough, never blindly, never too long."""
+"""A heater: it holds a temperature, and never heats too long or without a measured temperature."""
 
 from typing import Any
 
@@ -9,116 +9,117 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from daemons.kinds import Reading
-from daemons.kinds.heater import Heater, Memory, Off, On, Options, Set
+from daemons.kinds.heater import Heater, HeaterMemory, Off, On, Options, Set
 from daemons.values import Seconds
 
 OPTIONS = Options(source="thermometer", max_on_seconds=Seconds(3600), rest_seconds=Seconds(600))
 
 
-def feels(heater: Heater, memory: Memory, celsius: float | None, now: float) -> Memory:
-    """Let its source tell a temperature."""
+def with_temperature(heater: Heater, memory: HeaterMemory, celsius: float | None, now: float) -> HeaterMemory:
+    """Pass the temperature of its source."""
     return heater.update_sources(
         heater.advance(memory, now), {"thermometer": {"temperature_celsius": celsius}}, now
     )
 
 
-def test_it_heats_below_and_stops_at_its_temperature() -> None:
-    """With a hysteresis, so that it does not switch all the time."""
+def test_it_heats_below_its_temperature_and_stops_at_it() -> None:
+    """The hysteresis prevents frequent switching."""
     heater = Heater(OPTIONS)
-    memory = feels(heater, heater.handle_command(Memory(), On(), 0), 19.6, 1)
+    memory = with_temperature(heater, heater.handle_command(HeaterMemory(), On(), 0), 19.6, 1)
     assert not memory.heating
-    memory = feels(heater, memory, 19.5, 2)
+    memory = with_temperature(heater, memory, 19.5, 2)
     assert memory.heating
-    assert feels(heater, memory, 19.9, 3).heating
-    assert not feels(heater, memory, 20.0, 3).heating
+    assert with_temperature(heater, memory, 19.9, 3).heating
+    assert not with_temperature(heater, memory, 20.0, 3).heating
 
 
-def test_off_keeps_the_frost_away() -> None:
-    """Unless that is switched off too."""
+def test_off_protects_from_frost() -> None:
+    """Without `frost_celsius` there is no protection from frost."""
     heater = Heater(OPTIONS)
-    memory = feels(heater, Memory(), 5.5, 1)
+    memory = with_temperature(heater, HeaterMemory(), 5.5, 1)
     assert heater.state(memory, Reading(), 1).phase == "frost"
-    assert not feels(heater, memory, 6.0, 2).heating
+    assert not with_temperature(heater, memory, 6.0, 2).heating
     careless = Heater(msgspec.structs.replace(OPTIONS, frost_celsius=None))
-    assert not feels(careless, Memory(), -10, 1).heating
+    assert not with_temperature(careless, HeaterMemory(), -10, 1).heating
 
 
-@pytest.mark.parametrize("told", [None, -60.0, 85.0])
-def test_without_a_temperature_it_goes_off_in_time_and_says_so(told: float | None) -> None:
-    """Silent, stale or broken: nothing is heated on a guess."""
+@pytest.mark.parametrize("celsius", [None, -60.0, 85.0])
+def test_without_a_temperature_it_goes_off_with_a_fault(celsius: float | None) -> None:
+    """A source that is silent, stale or broken stops the heating after `blind_after`."""
     heater = Heater(OPTIONS)
-    memory = feels(heater, heater.handle_command(Memory(), On(), 0), 10.0, 1)
-    memory = feels(heater, memory, told, 100)
+    memory = with_temperature(heater, heater.handle_command(HeaterMemory(), On(), 0), 10.0, 1)
+    memory = with_temperature(heater, memory, celsius, 100)
     assert memory.heating
     assert heater.next_deadline(memory) == 160
     memory = heater.advance(memory, 160)
     assert not memory.heating
     shown = heater.state(memory, Reading(), 160)
     assert (shown.phase, shown.fault) == ("blind", "there is no temperature from thermometer")
-    assert feels(heater, memory, 10.0, 161).heating
+    assert with_temperature(heater, memory, 10.0, 161).heating
 
 
-def test_a_source_that_may_still_speak_up_is_waited_for() -> None:
-    """A restart of either switches nothing."""
+def test_a_source_that_has_just_started_is_waited_for() -> None:
+    """A restart of the source or of the heater switches nothing."""
     heater = Heater(OPTIONS)
-    memory = feels(heater, heater.handle_command(Memory(), On(), 0), 10.0, 1)
+    memory = with_temperature(heater, heater.handle_command(HeaterMemory(), On(), 0), 10.0, 1)
     assert heater.update_sources(memory, {}, 5) == memory
-    assert heater.update_sources(memory, {"thermometer": None}, 5).blind == 5
+    assert heater.update_sources(memory, {"thermometer": None}, 5).blind_since == 5
 
 
-def test_after_its_longest_time_it_rests() -> None:
-    """And begins again if it is still cold, by a temperature that is told then."""
+def test_it_rests_after_its_longest_heating_time() -> None:
+    """After the rest the heater starts only when its source reports a cold room."""
     heater = Heater(OPTIONS)
-    memory = feels(heater, heater.handle_command(Memory(), On(), 0), 10.0, 0)
+    memory = with_temperature(heater, heater.handle_command(HeaterMemory(), On(), 0), 10.0, 0)
     memory = heater.advance(memory, 3600)
     assert heater.state(memory, Reading(), 3600).phase == "resting"
-    assert not feels(heater, memory, 10.0, 4199).heating
+    assert not with_temperature(heater, memory, 10.0, 4199).heating
     assert not heater.advance(memory, 9999).heating
-    assert feels(heater, memory, 10.0, 4200).heating
+    assert with_temperature(heater, memory, 10.0, 4200).heating
 
 
-def test_a_temperature_that_was_set_is_kept() -> None:
-    """It switches on as well."""
+def test_set_changes_the_target_and_switches_on() -> None:
+    """A cold room is heated at once, to the new target."""
     heater = Heater(OPTIONS)
-    memory = heater.handle_command(feels(heater, Memory(), 17.0, 0), Set(celsius=18.0), 1)
+    memory = heater.handle_command(with_temperature(heater, HeaterMemory(), 17.0, 0), Set(celsius=18.0), 1)
     assert memory.heating
     assert heater.state(memory, Reading(), 1).target_celsius == 18.0
 
 
-def test_a_hand_is_followed() -> None:
-    """Off is a rest, on is to keep the temperature."""
+def test_a_manual_switch_is_adopted() -> None:
+    """A manual off begins a rest; a manual on enables the heater."""
     heater = Heater(OPTIONS)
-    memory = feels(heater, Memory(), 15.0, 0)
+    memory = with_temperature(heater, HeaterMemory(), 15.0, 0)
     memory = heater.adopt(memory, Reading(on=True), 1)
-    assert feels(heater, memory, 15.0, 2).heating
+    assert with_temperature(heater, memory, 15.0, 2).heating
     memory = heater.adopt(memory, Reading(on=False), 3)
-    assert not feels(heater, memory, 15.0, 4).heating
-    assert feels(heater, memory, 15.0, 603).heating
+    assert not with_temperature(heater, memory, 15.0, 4).heating
+    assert with_temperature(heater, memory, 15.0, 603).heating
 
 
-def test_it_goes_by_its_own_hardware_without_a_source() -> None:
-    """A thermostat that measures itself."""
+def test_without_a_source_it_uses_the_temperature_of_its_hardware() -> None:
+    """Hardware that cannot be reached reports no temperature."""
     heater = Heater(Options())
     memory = heater.update_measurements(
-        heater.handle_command(Memory(), On(), 0), Reading(temperature_celsius=15.0), 1
+        heater.handle_command(HeaterMemory(), On(), 0), Reading(temperature_celsius=15.0), 1
     )
     assert memory.heating
     assert (
-        heater.update_measurements(memory, Reading(temperature_celsius=15.0, reachable=False), 2).blind == 2
+        heater.update_measurements(memory, Reading(temperature_celsius=15.0, reachable=False), 2).blind_since
+        == 2
     )
 
 
 class Room(RuleBasedStateMachine):
-    """A room, its thermometer that may fall silent, hands, commands, and kills between any two of them."""
+    """A room with a thermometer that may fall silent, manual switches, commands and restarts."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.heater, self.memory, self.now = Heater(OPTIONS), Memory(), 1000.0
-        self.celsius, self.told_at, self.on_since = 15.0, 1000.0, None
+        self.heater, self.memory, self.now = Heater(OPTIONS), HeaterMemory(), 1000.0
+        self.celsius, self.reported_at, self.on_since = 15.0, 1000.0, None
 
-    def become(self, memory: Memory) -> None:
-        """Take it, through the disk."""
-        self.memory = msgspec.json.decode(msgspec.json.encode(memory), type=Memory)
+    def store(self, memory: HeaterMemory) -> None:
+        """Return a memory after writing and reading it."""
+        self.memory = msgspec.json.decode(msgspec.json.encode(memory), type=HeaterMemory)
         if not self.memory.heating:
             self.on_since = None
         elif self.on_since is None:
@@ -126,47 +127,47 @@ class Room(RuleBasedStateMachine):
 
     @rule(seconds=st.floats(0.1, 5000))
     def wait(self, seconds: float) -> None:
-        """Let time pass, awake when it matters."""
+        """Advance the time, with a call at each deadline."""
         end = self.now + seconds
         while (due := self.heater.next_deadline(self.memory)) is not None and due <= end:
             self.now = max(self.now, due)
-            self.become(self.heater.advance(self.memory, self.now))
+            self.store(self.heater.advance(self.memory, self.now))
         self.now = end
 
     @rule(change=st.floats(-10, 10))
-    def tell(self, change: float) -> None:
-        """Tell how warm it is."""
+    def change_temperature(self, change: float) -> None:
+        """Pass a temperature."""
         self.celsius = min(35.0, max(-5.0, self.celsius + change))
-        self.told_at = self.now
-        self.become(feels(self.heater, self.memory, self.celsius, self.now))
+        self.reported_at = self.now
+        self.store(with_temperature(self.heater, self.memory, self.celsius, self.now))
 
     @rule()
     def fall_silent(self) -> None:
-        """Tell nothing any more."""
-        self.become(feels(self.heater, self.memory, None, self.now))
+        """Make the source silent."""
+        self.store(with_temperature(self.heater, self.memory, None, self.now))
 
     @rule(command=st.sampled_from([On(), Off(), Set(celsius=22.0)]))
     def handle_command(self, command: Any) -> None:
-        """Be told something."""
-        self.become(self.heater.handle_command(self.memory, command, self.now))
+        """Send a command."""
+        self.store(self.heater.handle_command(self.memory, command, self.now))
 
     @rule(on=st.booleans())
-    def hand(self, on: bool) -> None:
-        """Be switched at the hardware."""
-        followed = self.heater.adopt(self.memory, Reading(on=on), self.now)
-        self.become(self.heater.advance(followed, self.now))  # as its device does at once
+    def switch_manually(self, on: bool) -> None:
+        """Switch at the hardware."""
+        adopted = self.heater.adopt(self.memory, Reading(on=on), self.now)
+        self.store(self.heater.advance(adopted, self.now))  # its device does this at once
 
     @invariant()
-    def never_longer_than_it_may(self) -> None:
-        """Whatever happens, each heating has an end."""
+    def never_heats_longer_than_max_on(self) -> None:
+        """No heating lasts longer than `max_on`."""
         if self.on_since is not None:
             assert self.now - self.on_since <= OPTIONS.max_on_seconds
 
     @invariant()
-    def never_blindly_for_long(self) -> None:
-        """Whoever knows no temperature has gone off in time."""
-        if self.memory.heating and self.memory.blind is not None:
-            assert self.now - self.memory.blind <= OPTIONS.blind_seconds
+    def never_heats_without_a_temperature(self) -> None:
+        """A heater without a temperature goes off in time."""
+        if self.memory.heating and self.memory.blind_since is not None:
+            assert self.now - self.memory.blind_since <= OPTIONS.blind_seconds
 
 
 TestRoom = Room.TestCase

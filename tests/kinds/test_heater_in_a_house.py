@@ -1,8 +1,6 @@
-"""A heater in a real house, with a room whose temperature a hand writes."""
+"""A heater in a real house, whose test writes the temperature of the room."""
 
-from collections.abc import Callable
-
-from tests.support.house import Household
+from tests.support.house import HouseFactory
 
 ROOM = """\
 [house]
@@ -24,27 +22,32 @@ port = 0
 """
 
 
-def test_it_heats_by_what_another_process_measures(household: Callable[..., Household]) -> None:
-    """Cold: on, over kills of both; warm: off; without a temperature it goes off, however cold it was."""
-    house = household(ROOM)
+def test_it_heats_by_the_measurement_of_another_process(make_house: HouseFactory) -> None:
+    """The heater heats a cold room, also after kills, and stops when the room is warm or not measured."""
+    house = make_house(ROOM)
     house.house("up")
     assert house.send("radiator", "on")["outcome"] == "applied"
     measured = house.run / "hardware" / "room" / "measured.json"
-    with house.ear("room", "radiator") as ear:
-        ear.until(
-            lambda ear: ear.shows("radiator", status=False) and ear.shows("room", temperature_celsius=21.0)
+    with house.listen("room", "radiator") as listener:
+        listener.wait_for(
+            lambda listener: (
+                listener.has_state("radiator", status=False)
+                and listener.has_state("room", temperature_celsius=21.0)
+            )
         )
         measured.write_text('{"temperature_celsius": 15}')
-        ear.until(lambda ear: ear.shows("radiator", status=True, confirmed=True))
+        listener.wait_for(lambda listener: listener.has_state("radiator", status=True, confirmed=True))
         for name in ("radiator", "room"):
-            ear.kill(name)
-        ear.until(lambda ear: ear.shows("radiator", status=True, confirmed=True))
+            listener.kill(name)
+        listener.wait_for(lambda listener: listener.has_state("radiator", status=True, confirmed=True))
         measured.write_text('{"temperature_celsius": 20.5}')
-        ear.until(lambda ear: ear.shows("radiator", status=False, confirmed=True))
+        listener.wait_for(lambda listener: listener.has_state("radiator", status=False, confirmed=True))
         measured.write_text('{"temperature_celsius": 15}')
-        ear.until(lambda ear: ear.shows("radiator", status=True, confirmed=True))
+        listener.wait_for(lambda listener: listener.has_state("radiator", status=True, confirmed=True))
         measured.write_text('{"temperature_celsius": null}')
-        ear.until(lambda ear: ear.shows("radiator", phase="blind", status=False, confirmed=True))
-    assert [line.on for line in house.witness("radiator") if line.what in ("on", "off")] == [
+        listener.wait_for(
+            lambda listener: listener.has_state("radiator", phase="blind", status=False, confirmed=True)
+        )
+    assert [line.on for line in house.switchings("radiator") if line.what in ("on", "off")] == [
         True, False, True, False,
     ]  # fmt: skip

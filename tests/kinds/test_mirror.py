@@ -25,7 +25,7 @@ def test_a_mirror_has_defaults_for_all_options() -> None:
 
 
 def test_every_option_of_the_page_can_be_set() -> None:
-    """Each value is read as it is written."""
+    """Each value is read as written."""
     given = {
         "port": 0, "address": "::", "hosts": ["house.example", "house"],
         "certificate": "/a.crt", "private_key": "/a.key",
@@ -47,7 +47,7 @@ def test_every_option_of_the_page_can_be_set() -> None:
     ],
 )  # fmt: skip
 def test_an_invalid_option_is_reported_with_its_key(key: str, value: Any) -> None:
-    """There is exactly one problem, and it begins with the key."""
+    """There is exactly one problem, and its text begins with the key."""
     found, problems = options(**{key: value})
     assert found is None
     assert len(problems) == 1

@@ -1,4 +1,4 @@
-"""A sensor: what it tells, and that what is old is not told any more."""
+"""A sensor: its measurements, its detections, and their age."""
 
 from typing import Any
 
@@ -7,23 +7,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daemons.kinds import Reading
-from daemons.kinds.sensor import REMEMBER_SHARE, Memory, Options, Sensor
+from daemons.kinds.sensor import Options, Sensor, SensorMemory
 from daemons.values import Seconds
 from tests.support.crash_simulator import CrashSimulator
 
 HOUR = 3600.0
 
 
-def told(at: float, **fields: Any) -> Reading:
-    """Give a word of a sensor."""
+def report(at: float, **fields: Any) -> Reading:
+    """Return a reading of a sensor."""
     return Reading(at=at, **fields)
 
 
-def test_it_shows_what_it_measures() -> None:
-    """To the tenth."""
+def test_its_state_has_its_measurements() -> None:
+    """Each is rounded to a tenth."""
     sensor = Sensor(Options())
     memory = sensor.update_measurements(
-        Memory(), told(10.0, temperature_celsius=21.46, humidity_percent=48.04), 10.0
+        SensorMemory(), report(10.0, temperature_celsius=21.46, humidity_percent=48.04), 10.0
     )
     shown = sensor.state(memory, Reading(), 10.0)
     assert (shown.phase, shown.temperature_celsius, shown.humidity_percent) == ("measuring", 21.5, 48.0)
@@ -39,58 +39,58 @@ def test_it_shows_what_it_measures() -> None:
         ("smoke", "clear", "smoke"),
     ],
 )
-def test_it_says_in_a_word_what_it_detects(detects: Any, quiet: str, detecting: str) -> None:
-    """The word is its phase, for rules."""
+def test_its_phase_is_the_detection(detects: Any, quiet: str, detecting: str) -> None:
+    """Each detection has its own phases, and `status` agrees with them."""
     sensor = Sensor(Options(detects=detects))
-    memory = sensor.update_measurements(Memory(), told(10.0, on=False), 10.0)
+    memory = sensor.update_measurements(SensorMemory(), report(10.0, on=False), 10.0)
     assert sensor.state(memory, Reading(), 10.0).phase == quiet
-    memory = sensor.update_measurements(memory, told(11.0, on=True), 11.0)
+    memory = sensor.update_measurements(memory, report(11.0, on=True), 11.0)
     assert (sensor.state(memory, Reading(), 11.0).phase, sensor.state(memory, Reading(), 11.0).status) == (
         detecting, True,
     )  # fmt: skip
 
 
 @pytest.mark.parametrize("detects", ["motion", "opening", "water", "smoke"])
-def test_what_does_not_say_whether_it_detects_is_unknown(detects: Any) -> None:
-    """A door of which only the battery is known is not told to be closed."""
+def test_a_reading_without_a_detection_is_unknown(detects: Any) -> None:
+    """A door that reports only its battery is not shown as closed."""
     sensor = Sensor(Options(detects=detects))
-    memory = sensor.update_measurements(Memory(), told(10.0, battery_percent=90), 10.0)
+    memory = sensor.update_measurements(SensorMemory(), report(10.0, battery_percent=90), 10.0)
     shown = sensor.state(memory, Reading(), 10.0)
     assert (shown.phase, shown.status, shown.battery_percent) == ("unknown", False, 90)
 
 
-def test_what_is_too_old_is_not_known() -> None:
-    """Its values are nothing then, and its phase says so; before its first word it is unknown."""
+def test_values_that_are_too_old_are_unknown() -> None:
+    """The phase is then `stale`; before the first reading it is `unknown`."""
     sensor = Sensor(Options())
-    assert sensor.state(Memory(), Reading(), 0.0).phase == "unknown"
-    memory = sensor.update_measurements(Memory(), told(10.0, temperature_celsius=21.0, on=True), 10.0)
+    assert sensor.state(SensorMemory(), Reading(), 0.0).phase == "unknown"
+    memory = sensor.update_measurements(SensorMemory(), report(10.0, temperature_celsius=21.0, on=True), 10.0)
     assert sensor.next_deadline(memory) == 10.0 + HOUR
     shown = sensor.state(sensor.advance(memory, 10.0 + HOUR), Reading(), 10.0 + HOUR)
     assert (shown.phase, shown.temperature_celsius, shown.status) == ("stale", None, False)
 
 
-def test_an_old_word_that_is_read_again_stays_old() -> None:
-    """The driver gives its last reading again and again; that makes it no younger."""
+def test_an_old_reading_that_is_read_again_stays_old() -> None:
+    """A driver returns its last reading again and again, with the same time."""
     sensor = Sensor(Options(stale_seconds=Seconds(60)))
-    old = told(10.0, temperature_celsius=21.0)
-    memory = sensor.advance(sensor.update_measurements(Memory(), old, 10.0), 80.0)
+    old = report(10.0, temperature_celsius=21.0)
+    memory = sensor.advance(sensor.update_measurements(SensorMemory(), old, 10.0), 80.0)
     assert sensor.update_measurements(memory, old, 80.0) == memory
 
 
-def test_the_same_word_is_not_written_each_time() -> None:
-    """Only now and then, so that its age survives a restart, give or take a little."""
+def test_an_unchanged_reading_is_not_written_each_time() -> None:
+    """It is written after a twentieth of `stale_after`, so that its age survives a restart."""
     sensor = Sensor(Options())
-    memory = sensor.update_measurements(Memory(), told(10.0, temperature_celsius=21.0), 10.0)
-    assert sensor.update_measurements(memory, told(11.0, temperature_celsius=21.01), 11.0) == memory
-    later = sensor.update_measurements(memory, told(10.0 + 200, temperature_celsius=21.0), 210.0)
-    assert later.at == 210.0
+    memory = sensor.update_measurements(SensorMemory(), report(10.0, temperature_celsius=21.0), 10.0)
+    assert sensor.update_measurements(memory, report(11.0, temperature_celsius=21.01), 11.0) == memory
+    later = sensor.update_measurements(memory, report(10.0 + 200, temperature_celsius=21.0), 210.0)
+    assert later.heard_at == 210.0
 
 
-def test_what_is_remembered_keeps_its_age_over_a_restart() -> None:
-    """It is shown again at once, and no longer than if nothing had happened; then nothing is."""
+def test_the_age_of_a_value_survives_a_restart() -> None:
+    """After a restart the value is published at once, and becomes stale at the same time as without one."""
     simulator = CrashSimulator("sensor", stale_after="10m")
     simulator.appliance.on_reading(
-        told(simulator.now, temperature_celsius=21.0), simulator.now, simulator.now
+        report(simulator.now, temperature_celsius=21.0), simulator.now, simulator.now
     )
     simulator.apply()
     simulator.running = None
@@ -103,12 +103,12 @@ def test_what_is_remembered_keeps_its_age_over_a_restart() -> None:
     assert (simulator.field("temperature_celsius"), simulator.field("phase")) == (None, "stale")
 
 
-def test_a_detection_is_a_turn_that_rules_can_wait_for() -> None:
-    """Its cause is the hardware."""
+def test_a_detection_is_a_change_that_rules_can_wait_for() -> None:
+    """The cause of the change is the hardware."""
     simulator = CrashSimulator("sensor", detects="motion")
     for on in (False, True):
         simulator.now += 1
-        simulator.appliance.on_reading(told(simulator.now, on=on), simulator.now, simulator.now)
+        simulator.appliance.on_reading(report(simulator.now, on=on), simulator.now, simulator.now)
         simulator.apply()
     memory = simulator.appliance.memory
     assert (memory.last_state["phase"], memory.change_times["phase"], memory.cause) == (
@@ -118,26 +118,26 @@ def test_a_detection_is_a_turn_that_rules_can_wait_for() -> None:
     )
 
 
-words = st.tuples(st.floats(0, 100), st.floats(0, 100), st.none() | st.floats(-20, 40))
+reports = st.tuples(st.floats(0, 100), st.floats(0, 100), st.none() | st.floats(-20, 40))
 
 
 @settings(max_examples=200)
-@given(st.lists(words))
-def test_it_never_shows_what_is_too_old_nor_hides_what_is_young(life: list[tuple[float, float, Any]]) -> None:
-    """Whenever it speaks, and whenever that is looked at; give or take what is not written down."""
+@given(st.lists(reports))
+def test_it_shows_a_young_value_and_hides_an_old_one(history: list[tuple[float, float, Any]]) -> None:
+    """This is true for reports at any time, except for the part of `stale_after` that is not written."""
     sensor = Sensor(Options(stale_seconds=Seconds(60)))
-    memory, now, last = Memory(), 0.0, told(0.0)
-    for seconds, pause, celsius in life:
+    memory, now, last = SensorMemory(), 0.0, report(0.0)
+    for seconds, pause, celsius in history:
         now += seconds
-        last = told(now, temperature_celsius=celsius)
+        last = report(now, temperature_celsius=celsius)
         memory = sensor.update_measurements(sensor.advance(memory, now), last, now)
         now += pause
         memory = sensor.update_measurements(
             sensor.advance(memory, now), last, now
-        )  # the driver gives it again
+        )  # the driver returns it again
         shown = sensor.state(memory, last, now)
         if pause >= 60:
             assert (shown.temperature_celsius, shown.phase) == (None, "stale")
-        elif pause < 60 - 60 / REMEMBER_SHARE:
+        elif pause < 60 - 60 / 20:
             assert shown.phase == "measuring"
             assert shown.temperature_celsius == (celsius if celsius is None else round(celsius, 1))

@@ -1,4 +1,4 @@
-"""Exponential backoff: it doubles, it has a limit, and its jitter only shortens."""
+"""Exponential backoff: the pause doubles up to a limit, and jitter only shortens it."""
 
 import pytest
 
@@ -13,7 +13,7 @@ def test_each_failure_doubles_the_pause_up_to_the_limit(failures: int, seconds: 
     assert backoff_seconds(failures, 0.5, 60.0) == seconds
 
 
-def test_jitter_takes_at_most_half_of_a_pause() -> None:
+def test_jitter_shortens_a_pause_by_at_most_half() -> None:
     """A thousand pauses of 8 s lie between 4 s and 8 s, and they are not all alike."""
     pauses = {with_jitter(8.0) for _ in range(1000)}
     assert 4.0 <= min(pauses) < max(pauses) <= 8.0

@@ -13,7 +13,7 @@ from daemons.runtime.loop import Loop
 from tests.support.factories import TIMEOUT_SECONDS
 
 
-def test_the_loop_goes_on_and_handles_the_result() -> None:
+def test_the_loop_continues_and_handles_the_result() -> None:
     """The job runs in another thread, and its callback runs in the loop's own thread."""
     results: list[Any] = []
     may_end = threading.Event()
@@ -31,7 +31,7 @@ def test_the_loop_goes_on_and_handles_the_result() -> None:
 
 
 def test_an_error_reaches_the_callback() -> None:
-    """The future raises the job's error where the callback asks for the result."""
+    """The future raises the job's error where the callback reads the result."""
 
     def on_done(result: "Future[Any]") -> None:
         loop.stop("the result came")
@@ -44,7 +44,7 @@ def test_an_error_reaches_the_callback() -> None:
 
 
 def test_the_end_waits_for_every_job() -> None:
-    """Jobs are finished although no loop handles their results, also those that still wait for a thread."""
+    """Jobs end even if no loop handles their results; waiting jobs run, too."""
     done: list[int] = []
     over = threading.Event()
 

@@ -27,7 +27,7 @@ def test_a_line_has_time_level_device_text_and_cause(capsys: pytest.CaptureFixtu
 
 
 def test_a_line_without_a_cause_ends_with_its_text() -> None:
-    """Nothing is added where there is no cause."""
+    """A line without a cause has no brackets at its end."""
     assert line("is up").endswith("lamp: is up")
 
 
@@ -41,18 +41,18 @@ def test_a_log_that_is_opened_twice_writes_each_line_once(capsys: pytest.Capture
 @settings(max_examples=50)
 @given(st.text(max_size=50))
 def test_no_text_breaks_the_line(text: str) -> None:
-    """Whatever a message holds, it stays one line."""
+    """A message with any characters stays one line."""
     assert "\n" not in line(text)
     assert "\r" not in line(text)
 
 
 def test_a_text_that_looks_like_a_traceback_cannot_forge_a_line() -> None:
-    """A message from outside cannot write a line of its own by naming a traceback."""
+    """A message from outside that contains the word Traceback cannot add a line."""
     assert "\n" not in line("bad\nTraceback\n2026-01-01 00:00:00.000 INFO lamp: all is well")
 
 
 def test_a_traceback_stays_readable() -> None:
-    """A real traceback keeps its lines, after the line of its event."""
+    """A real traceback follows the line of its event, line by line."""
     try:
         raise ValueError("broken")
     except ValueError as error:

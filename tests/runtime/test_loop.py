@@ -34,7 +34,7 @@ STATES = {
 
 @contextmanager
 def program(state: str, *, supervised: bool = False) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a loop in a process of its own, and yield the process once the loop is up."""
+    """Run a loop in a separate process, and yield the process once the loop runs."""
     environment = {key: value for key, value in os.environ.items() if key != "SUPERVISOR_ENABLED"}
     if supervised:
         environment["SUPERVISOR_ENABLED"] = "1"
@@ -62,14 +62,14 @@ def end(process: subprocess.Popen[bytes]) -> str:
 @pytest.mark.parametrize("state", STATES.values(), ids=STATES)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_stops_the_loop_in_any_state(state: str, number: signal.Signals) -> None:
-    """SIGTERM and SIGINT stop a loop that idles, one that is busy, and one that is never idle."""
+    """SIGTERM and SIGINT stop an idle loop, a busy loop, and a loop that is never idle."""
     with program(state) as process:
         process.send_signal(number)
         assert end(process) == number.name
 
 
-def test_a_stopped_process_ends_when_it_goes_on() -> None:
-    """A SIGTERM that comes while the process is stopped counts once it continues."""
+def test_a_stopped_process_ends_after_it_continues() -> None:
+    """A SIGTERM that arrives while the process is stopped counts once it continues."""
     with program("loop.every(0.01, lambda: None)") as process:
         for number in (signal.SIGSTOP, signal.SIGTERM, signal.SIGCONT):
             process.send_signal(number)
@@ -90,8 +90,8 @@ def test_the_loss_of_supervisord_stops_the_loop() -> None:
         assert end(process) == "the loss of supervisord"
 
 
-def test_a_closed_pipe_ends_nothing_that_supervisord_did_not_start() -> None:
-    """A process that was started by hand into a pipe stops by its own signals only."""
+def test_a_closed_pipe_does_not_end_an_unsupervised_process() -> None:
+    """A process that a person started with a pipe ends only by a signal."""
     with program("loop.at(loop.now() + 0.05, lambda: os.kill(os.getpid(), signal.SIGTERM))") as process:
         assert process.stdout is not None
         process.stdout.close()
@@ -125,7 +125,7 @@ def test_no_timer_is_early() -> None:
 
 
 def test_a_cancelled_timer_does_not_run() -> None:
-    """A cancelled timer does not run, and to cancel it again is harmless."""
+    """A cancelled timer does not run; cancelling it again is harmless."""
     with Loop(time.monotonic) as loop:
         timer = loop.at(loop.now(), lambda: loop.stop("the cancelled timer"))
         timer.cancel()
@@ -167,7 +167,7 @@ def test_a_repeated_call_runs_at_once_and_again() -> None:
 
 
 def test_missed_calls_are_not_made_up_for() -> None:
-    """After a call that took ten periods, the next one comes alone."""
+    """After a call that took ten periods, one call follows, not ten."""
     clock = [0.0]
     calls: list[float] = []
 
@@ -188,7 +188,7 @@ def test_missed_calls_are_not_made_up_for() -> None:
 
 
 def test_periods_of_one_loop_fall_together() -> None:
-    """Repeated calls of one loop come at the same times, whenever they began, so the loop wakes up once."""
+    """Repeated calls of one loop run at the same times, so that the loop wakes up once for all."""
     clock = [0.0]
 
     def now() -> float:
@@ -252,7 +252,7 @@ def test_nothing_runs_after_the_handler_that_stops_it() -> None:
 
 
 def test_the_signal_handlers_are_restored_at_the_end() -> None:
-    """After the loop, the handlers are those from before it."""
+    """After the loop, the handlers are those from before the loop."""
     before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
     with Loop(time.monotonic):
         assert signal.getsignal(signal.SIGTERM) != before[0]

@@ -8,7 +8,7 @@ from daemons.runtime.rate_limit import TokenBucket, TokenBuckets
 
 
 class Clock:
-    """A clock that stands still until it is moved."""
+    """A clock that a test moves."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -22,7 +22,7 @@ def allowed(rate: TokenBucket, tries: int) -> int:
     return sum(rate.allow() for _ in range(tries))
 
 
-def test_so_many_at_once_and_then_so_many_a_second() -> None:
+def test_a_burst_and_then_a_steady_rate_is_allowed() -> None:
     """40 at once; after a second 20 more; after a long time 40 again, and not more."""
     clock = Clock()
     rate = TokenBucket(20, 40, clock)
@@ -64,8 +64,8 @@ def test_each_sender_has_its_own_rate() -> None:
     assert not rates.allow("a")
 
 
-def test_the_sender_that_was_quiet_for_longest_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of many senders the latest are kept, and a sender that goes on is not forgotten."""
+def test_the_longest_silent_sender_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the latest senders are remembered, and a sender that continues is not forgotten."""
     monkeypatch.setattr(TokenBuckets, "MAX_SENDERS", 3)
     rates = TokenBuckets(1e-9, 1)
     for sender in ("a", "b", "c"):

@@ -1,4 +1,4 @@
-"""A cached file: it is read once, and again after each change."""
+"""A cached file: the file is read once, and again after each change."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from daemons.storage.paths import replace_file
 
 
 def test_a_file_is_parsed_once_until_it_changes(tmp_path: Path) -> None:
-    """Reading the same file twice parses it once; after it was replaced, it is parsed again."""
+    """Reading an unchanged file twice parses it once; a replaced file is parsed again."""
     path, parsed = tmp_path / "token", list[bytes]()
 
     def parse(content: bytes) -> str:

@@ -11,7 +11,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from daemons.errors import DamagedHistory, HistoryError
-from daemons.storage import history_writer as writing
 from daemons.storage.history import PATH, VERSION, parse_time, read
 from daemons.storage.history_writer import DAY_SECONDS, Change, Event, HistoryWriter, Row, Sample, set_aside
 from tests.support import factories
@@ -61,11 +60,11 @@ def tidy(writer: HistoryWriter, now: float, keep: float = 30 * DAY_SECONDS) -> N
 
 
 def test_only_the_owner_can_read_the_folder(writer: HistoryWriter) -> None:
-    """The history shows how people live, so its folder is private."""
+    """The history shows how people live, so only the owner can read its folder."""
     assert PATH.parent.stat().st_mode & 0o777 == 0o700
 
 
-def test_stretches_tile_the_range_from_what_held_when_it_began(writer: HistoryWriter) -> None:
+def test_stretches_cover_the_range_from_the_state_at_its_beginning(writer: HistoryWriter) -> None:
     """The first stretch has its true beginning, before the range; the last one has no end."""
     writer.write(LAMP)
     assert device_history()["stretches"] == [
@@ -75,7 +74,7 @@ def test_stretches_tile_the_range_from_what_held_when_it_began(writer: HistoryWr
     ]
 
 
-def test_the_last_stretch_of_a_range_that_is_past_ended_when_it_did(writer: HistoryWriter) -> None:
+def test_the_last_stretch_of_a_past_range_ends_at_its_real_end(writer: HistoryWriter) -> None:
     """The true end of a stretch may lie after the range."""
     writer.write(LAMP)
     (stretch,) = device_history(since=NOW - 4000, until=NOW - 3000)["stretches"]
@@ -91,8 +90,8 @@ def test_causes_name_the_device_that_changed_by_them_first(writer: HistoryWriter
     }
 
 
-def test_a_measurement_from_before_the_range_is_there_when_it_begins(writer: HistoryWriter) -> None:
-    """A value holds until the next sample."""
+def test_a_measurement_from_before_the_range_is_the_first_value(writer: HistoryWriter) -> None:
+    """A value is valid until the next sample."""
     writer.write(
         [Sample("lamp", "power_watts", NOW - 9000, 7.0), Sample("lamp", "power_watts", NOW - 60, 0.0)]
     )
@@ -117,13 +116,13 @@ def test_process_events_of_the_range_are_returned(writer: HistoryWriter) -> None
     ]
 
 
-def test_a_device_of_which_nothing_is_known_has_nothing(writer: HistoryWriter) -> None:
-    """It is in the answer all the same."""
+def test_a_device_without_records_has_an_empty_result(writer: HistoryWriter) -> None:
+    """The device is in the answer."""
     assert device_history("toaster") == {"stretches": [], "measurements": {}, "processes": []}
 
 
-def test_the_answer_says_what_it_is_of(writer: HistoryWriter) -> None:
-    """The range, and how finely it is told."""
+def test_the_answer_has_its_range(writer: HistoryWriter) -> None:
+    """The answer has the range and its resolution."""
     found = read(PATH, [], NOW - 3600, NOW, 300)
     assert (found["since"], found["until"], found["resolution_seconds"]) == (NOW - 3600, NOW, 12.0)
 
@@ -154,8 +153,8 @@ rows = st.lists(
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows, st.data())
-def test_what_is_written_again_is_not_there_twice(found: list[Row], data: st.DataObject) -> None:
-    """Any part of it, in any life of the recorder: the file stays the same."""
+def test_repeated_rows_are_stored_once(found: list[Row], data: st.DataObject) -> None:
+    """The recorder may repeat any rows after any restart: the file stays the same."""
     PATH.unlink(missing_ok=True)
     ordered = sorted({(row.device, type(row), row.at): row for row in found}.values(), key=lambda row: row.at)
     one = HistoryWriter()
@@ -173,7 +172,7 @@ def test_what_is_written_again_is_not_there_twice(found: list[Row], data: st.Dat
 
 
 def test_rows_are_written_all_or_none(writer: HistoryWriter) -> None:
-    """One that cannot be written takes back what was written with it."""
+    """A row that cannot be written cancels the whole batch."""
     bad: Any = Change("lamp", NOW, ON, {"no": "cause"})  # type: ignore[arg-type]
     with pytest.raises(HistoryError):
         writer.write([LAMP[0], bad])
@@ -182,14 +181,14 @@ def test_rows_are_written_all_or_none(writer: HistoryWriter) -> None:
     assert len(device_history(until=NOW)["stretches"]) == 1
 
 
-def test_a_state_that_never_turned_is_written_once(writer: HistoryWriter) -> None:
-    """Each start of the process gives it another moment for want of a better one; it is no change."""
+def test_a_state_without_a_change_is_written_once(writer: HistoryWriter) -> None:
+    """Each start of the process sets another time for the state; this is no change."""
     writer.write([Change("mirror", NOW - 100 + life, OFF, None, turned=False) for life in range(5)])
     assert [stretch["from"] for stretch in device_history("mirror")["stretches"]] == [NOW - 100]
 
 
-def test_what_is_said_again_is_no_event_and_no_sample(writer: HistoryWriter) -> None:
-    """A restarted steward tells of every process anew, a restarted recorder hears every power anew."""
+def test_repeated_reports_and_values_are_not_stored(writer: HistoryWriter) -> None:
+    """A restarted steward repeats its reports, and a restarted recorder receives every value again."""
     writer.write([Event("lamp", NOW - 100 + life, "running", 7, None) for life in range(5)])
     writer.write([Sample("lamp", "power_watts", NOW - 100 + life, 7.0) for life in range(5)])
     found = tables()
@@ -220,7 +219,7 @@ def test_after_a_day_samples_are_folded_into_minutes(writer: HistoryWriter) -> N
     assert tables() == found
 
 
-def test_old_rows_are_deleted_except_those_that_still_hold(writer: HistoryWriter) -> None:
+def test_old_rows_are_deleted_except_those_that_are_still_valid(writer: HistoryWriter) -> None:
     """A lamp that was switched on ten days ago is still known to be on."""
     old, keep = NOW - 10 * DAY_SECONDS, 5 * DAY_SECONDS
     writer.write([Change("lamp", old + index, ON if index % 2 else OFF, None) for index in range(2000)])
@@ -242,9 +241,9 @@ def test_tidying_works_in_small_steps_once_an_hour(writer: HistoryWriter) -> Non
     steps, left = 0, 3000
     while writer.tidy(NOW, 30 * DAY_SECONDS):
         steps, before, left = steps + 1, left, len(tables()["sample"])
-        assert before - left <= writing.STEP_ROWS
+        assert before - left <= 500
     assert left == 0
-    assert steps > 3000 / writing.STEP_ROWS
+    assert steps > 3000 / 500
     assert not writer.tidy(NOW + 3599, 30 * DAY_SECONDS)
     assert writer.tidy(NOW + 3600, 30 * DAY_SECONDS)
 
@@ -259,7 +258,7 @@ def test_a_reader_reads_while_the_writer_writes(writer: HistoryWriter) -> None:
         assert len(found["lamp"]["stretches"]) == len(found["toaster"]["stretches"]) == index + 1
 
 
-def test_without_a_history_the_error_says_so() -> None:
+def test_without_a_history_the_error_reports_it() -> None:
     """The reader raises HistoryError and does not return an empty answer."""
     with pytest.raises(HistoryError, match="there is no history yet"):
         device_history()
@@ -307,7 +306,7 @@ def test_a_file_of_another_version_is_not_touched() -> None:
 
 
 def test_files_that_were_set_aside_can_be_read_and_the_oldest_is_deleted() -> None:
-    """The three latest files are kept, each with its write-ahead log."""
+    """The three latest files stay, each with its write-ahead log."""
     for index in range(5):
         one = HistoryWriter()
         one.write(LAMP)
@@ -315,7 +314,7 @@ def test_files_that_were_set_aside_can_be_read_and_the_oldest_is_deleted() -> No
         one.close()
         assert not PATH.exists()
         assert len(read(aside, ["lamp"], NOW - 3600, NOW, 10)["devices"]["lamp"]["stretches"]) == 3
-    assert len(list(PATH.parent.glob("history-*.db"))) == writing.MOST_ASIDE
+    assert len(list(PATH.parent.glob("history-*.db"))) == 3
 
 
 def test_a_full_disk_loses_no_committed_row() -> None:

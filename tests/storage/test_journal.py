@@ -17,7 +17,7 @@ from daemons.storage.journal import VERSION, Journal, Page
 from tests.support import factories
 
 FILE, OTHER, SAFE = (Path(f"journal/lamp.{which}.json") for which in ("1", "0", "safe"))
-"""The file that a new device writes first, the one that it writes next, and the safe copy."""
+"""The first file of a new device, the next one, and the safe copy."""
 DAMAGED = Path("journal/lamp.1.damaged")
 
 
@@ -53,7 +53,7 @@ def test_nothing_is_remembered_at_first(caplog: pytest.LogCaptureFixture) -> Non
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.builds(Memory, presses=st.integers(-(2**63), 2**63 - 1), cause=st.none() | st.text(max_size=20)))
 def test_the_next_process_loads_what_was_saved(memory: Memory) -> None:
-    """A memory comes back the same from a new journal of the same name."""
+    """A new journal of the same name loads an equal memory."""
     journal().save(memory)
     assert journal().load() == memory
 
@@ -78,7 +78,7 @@ def test_the_newest_readable_file_counts() -> None:
     assert journal().load() == Memory(3)
 
 
-def test_a_kill_while_it_is_written_leaves_the_memory_before(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_kill_during_a_write_leaves_the_memory_before(caplog: pytest.LogCaptureFixture) -> None:
     """A write that stops at any byte leaves the previous memory whole in the other file."""
     journal().save(Memory(0))
     for presses in range(1, 9):
@@ -100,8 +100,8 @@ def test_a_missing_file_falls_back_to_the_safe_copy() -> None:
     assert journal().load() == Memory(3)
 
 
-def test_a_cut_file_is_never_read_as_a_whole_one(caplog: pytest.LogCaptureFixture) -> None:
-    """A file that was cut at any byte is set aside and logged, and nothing of it is loaded."""
+def test_a_truncated_file_is_never_loaded(caplog: pytest.LogCaptureFixture) -> None:
+    """A file that was truncated at any byte is set aside and logged, and no part of it is loaded."""
     whole = page(7)
     for cut in range(len(whole)):
         caplog.clear()
@@ -139,7 +139,7 @@ def test_no_content_of_the_files_raises(content: bytes, copy: bytes | None) -> N
 def test_a_file_that_is_not_valid_is_set_aside_and_logged(
     content: bytes, why: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A foreign, damaged or newer file is kept under another name, and one log line says why."""
+    """An invalid, damaged or newer file is renamed, and one log line has the reason."""
     FILE.write_bytes(content)
     assert journal().load() is None
     assert DAMAGED.read_bytes() == content
@@ -159,7 +159,7 @@ def test_a_folder_in_the_place_of_the_file_is_set_aside() -> None:
 def test_a_full_disk_is_logged_once_and_the_last_whole_file_remains(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """While nothing can be written, work goes on with one line in the log; then saving works again."""
+    """While nothing can be written, the process continues with one log line; later saving works again."""
     one = journal()
     one.save(Memory(1))
     with factories.full_disk():
@@ -174,7 +174,7 @@ def test_a_full_disk_is_logged_once_and_the_last_whole_file_remains(
 
 
 def test_a_failure_that_returns_is_logged_again(caplog: pytest.LogCaptureFixture) -> None:
-    """Each time that writing begins to fail, it is logged once."""
+    """Each new failure is logged once."""
     one = journal()
     for _ in range(2):
         shutil.rmtree("journal")
@@ -199,8 +199,8 @@ def test_securing_writes_only_new_content() -> None:
     assert SAFE.stat().st_ino == written.st_ino
 
 
-def test_a_failed_copy_is_tried_again(caplog: pytest.LogCaptureFixture) -> None:
-    """A failed copy is logged once, and is written as soon as it can be, without another change."""
+def test_a_failed_copy_is_retried(caplog: pytest.LogCaptureFixture) -> None:
+    """A failed copy is logged once, and is written as soon as possible, without another change."""
     one = journal()
     one.save(Memory(6))
     SAFE.mkdir()  # nothing can be renamed onto a folder

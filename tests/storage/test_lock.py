@@ -1,4 +1,4 @@
-"""The lock of a name: one process holds it, and its death frees it."""
+"""The lock of a name: one process holds it, and the end of the process releases it."""
 
 import os
 import signal

@@ -32,8 +32,8 @@ def test_a_run_directory_that_is_a_file_is_an_error(tmp_path: Path, monkeypatch:
 
 
 @pytest.mark.parametrize("character", list("\"';#*?[]\\%\n\t"))
-def test_a_character_that_supervisord_cannot_hold_is_named(character: str) -> None:
-    """The error names the character, and says how to choose another path."""
+def test_a_character_that_supervisord_cannot_read_is_named(character: str) -> None:
+    """The error names the character and the way to choose another path."""
     with pytest.raises(StorageError, match="--run or HOUSE_RUN") as raised:
         check_path(Path(f"/home/a{character}b/run"))
     assert repr(character) in str(raised.value)
@@ -45,7 +45,7 @@ def test_an_ordinary_path_is_accepted() -> None:
 
 
 def test_a_reader_sees_the_old_or_the_new_file_and_nothing_else(tmp_path: Path) -> None:
-    """While a file is being replaced again and again, every reading of it is whole."""
+    """While a file is replaced again and again, every read returns a complete file."""
     file = tmp_path / "page"
     pages = [letter * 100_000 for letter in (b"a", b"b")]
     replace_file(file, pages[0])

@@ -1,4 +1,4 @@
-"""Downsampling: the extremes are kept, and means are weighted by time."""
+"""Downsampling: extreme values are preserved, and means are weighted by time."""
 
 from itertools import pairwise
 from math import isclose
@@ -89,7 +89,7 @@ def test_folding_into_minutes_loses_no_extreme_and_no_mean(
 
 @given(samples, st.integers(1, 50))
 def test_gathered_steps_cover_their_samples(found: list[tuple[float, float]], slots: int) -> None:
-    """No step overlaps the next one, and its last value is the one that holds after it."""
+    """No step overlaps the next one, and its last value is the one after the step."""
     real = known(found)
     gathered = list(gather(steps(real), SINCE, (UNTIL - SINCE) / slots))
     assert all(before.end <= after.at for before, after in pairwise(gathered))
@@ -124,7 +124,7 @@ def test_the_value_before_a_change_counts_until_the_change() -> None:
     st.integers(1, 50),
 )
 def test_thinning_keeps_the_first_the_last_and_the_longest(found: list[float], most: int) -> None:
-    """The result is bounded and in order, invents no change, and keeps the longest stretch."""
+    """The result is limited and in order, adds no change, and contains the longest stretch."""
     chosen = thin(found, UNTIL, most)
     assert len(chosen) <= most + 3
     assert set(chosen) <= set(found)

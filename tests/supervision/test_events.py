@@ -23,7 +23,7 @@ while events is not None:
 
 
 def event(name: str, **about: object) -> bytes:
-    """Return an event as supervisord sends it: a line of headers, and a body of the length they name."""
+    """Return an event as supervisord sends it: a line of headers, and a body of the announced length."""
     body = " ".join(f"{key}:{value}" for key, value in about.items()).encode()
     header = (
         f"ver:3.0 server:supervisor serial:21 pool:steward poolserial:10 eventname:{name} len:{len(body)}"
@@ -32,13 +32,13 @@ def event(name: str, **about: object) -> bytes:
 
 
 class Wire:
-    """A listener in a process of its own, and the ends of its pipes that supervisord holds."""
+    """A listener in a separate process, and supervisord's ends of its pipes."""
 
     def __init__(self, process: "subprocess.Popen[bytes]") -> None:
         self._process = process
 
-    def tell(self, piece: bytes) -> Any:
-        """Write a piece, and return what the listener has parsed."""
+    def write(self, piece: bytes) -> Any:
+        """Write a part, and return the events that the listener has parsed."""
         assert self._process.stdin is not None
         assert self._process.stderr is not None
         self._process.stdin.write(piece)
@@ -56,7 +56,7 @@ class Wire:
 
 @pytest.fixture
 def wire() -> Iterator[Wire]:
-    """Yield a listener that has reported that it is ready."""
+    """Yield a listener that is ready."""
     pipe = subprocess.PIPE
     with subprocess.Popen(
         [sys.executable, "-c", LISTEN], stdin=pipe, stdout=pipe, stderr=pipe, bufsize=0
@@ -78,35 +78,35 @@ HEARD = [
 HEARD[1]["pid"] = "7"  # type: ignore[index]
 
 
-def test_an_event_is_heard_and_answered(wire: Wire) -> None:
+def test_an_event_is_parsed_and_acknowledged(wire: Wire) -> None:
     """The listener acknowledges the event and is ready for the next one, in one write."""
-    assert wire.tell(RUNNING) == [HEARD]
+    assert wire.write(RUNNING) == [HEARD]
     wire.hear(ANSWER)
 
 
-def test_an_event_in_pieces_is_heard_when_it_is_whole(wire: Wire) -> None:
+def test_an_event_in_parts_is_parsed_when_it_is_complete(wire: Wire) -> None:
     """A pipe may cut an event anywhere: in the header, at its end, in the body. No piece is acknowledged."""
     end = RUNNING.index(b"\n")
     for begin, stop in ((0, 9), (9, end), (end, end + 1), (end + 1, len(RUNNING) - 1)):
-        assert wire.tell(RUNNING[begin:stop]) == []
-    assert wire.tell(RUNNING[-1:]) == [HEARD]
+        assert wire.write(RUNNING[begin:stop]) == []
+    assert wire.write(RUNNING[-1:]) == [HEARD]
     wire.hear(ANSWER)
 
 
-def test_several_events_at_once_are_all_heard_in_their_order(wire: Wire) -> None:
+def test_several_events_at_once_are_all_parsed_in_order(wire: Wire) -> None:
     """Each one is acknowledged; the beginning of another one waits for its end."""
     gone = event("PROCESS_GROUP_REMOVED", groupname="toaster")
-    assert wire.tell(RUNNING + gone + b"\n"[:0] + RUNNING[:20]) == [
+    assert wire.write(RUNNING + gone + b"\n"[:0] + RUNNING[:20]) == [
         HEARD,
         ["PROCESS_GROUP_REMOVED", {"groupname": "toaster"}],
     ]
     wire.hear(ANSWER + ANSWER)
-    assert wire.tell(RUNNING[20:]) == [HEARD]
+    assert wire.write(RUNNING[20:]) == [HEARD]
 
 
 def test_an_event_without_a_body_is_an_event(wire: Wire) -> None:
     """A tick event has an empty body."""
-    assert wire.tell(event("TICK_5")) == [["TICK_5", {}]]
+    assert wire.write(event("TICK_5")) == [["TICK_5", {}]]
 
 
 def test_the_end_of_supervisord_is_noticed(wire: Wire) -> None:

@@ -9,7 +9,7 @@ from daemons.supervision.logs import Follower, Line, follow, last_lines, log_pat
 from tests.support import factories
 
 LAMP = Path("log/lamp.log")
-# Who follows does so until the process ends, and leaves the closing to it.
+# The generator runs until the process ends, which closes the files.
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
 
@@ -18,7 +18,7 @@ def _run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     factories.enter_run_directory(tmp_path, monkeypatch)
 
 
-def say(text: str, path: Path = LAMP) -> None:
+def write(text: str, path: Path = LAMP) -> None:
     """Append to a log."""
     with path.open("a") as file:
         file.write(text)
@@ -31,89 +31,89 @@ def texts(follower: Follower) -> list[str]:
 
 def test_following_begins_at_the_end() -> None:
     """Lines from before are not repeated; new lines are yielded."""
-    say("old\n")
+    write("old\n")
     follower = Follower("lamp")
     assert texts(follower) == []
-    say("new\nnewer\n")
+    write("new\nnewer\n")
     assert list(follower.lines()) == [Line("lamp", "new"), Line("lamp", "newer")]
     assert texts(follower) == []
 
 
-def test_half_a_line_waits_for_its_rest() -> None:
+def test_an_incomplete_line_waits_for_its_rest() -> None:
     """A line is yielded when it is complete."""
     follower = Follower("lamp")
-    say("ha")
+    write("ha")
     assert texts(follower) == []
-    say("lf\n")
+    write("lf\n")
     assert texts(follower) == ["half"]
 
 
-def test_a_log_that_comes_later_is_followed_from_its_beginning() -> None:
+def test_a_log_that_is_created_later_is_followed_from_its_beginning() -> None:
     """A device that has never run is followed from its first line on."""
     follower = Follower("lamp")
     assert texts(follower) == []
-    say("first\n")
+    write("first\n")
     assert texts(follower) == ["first"]
-    say("second\n")
+    write("second\n")
     assert texts(follower) == ["second"]
 
 
 def test_a_rotation_loses_no_line() -> None:
-    """The lines from before and after the rotation come in order."""
-    say("old\n")
+    """The lines from before and after the rotation are yielded in order."""
+    write("old\n")
     follower = Follower("lamp")
-    say("before\n")
+    write("before\n")
     LAMP.rename("log/lamp.log.1")
-    say("after\n")
+    write("after\n")
     assert texts(follower) == ["before", "after"]
-    say("later\n")
+    write("later\n")
     assert texts(follower) == ["later"]
 
 
 def test_a_line_that_is_split_by_a_rotation_is_one_line() -> None:
     """supervisord rotates between two readings of a pipe, and so within a line as well."""
-    say("old\n")
+    write("old\n")
     follower = Follower("lamp")
-    say("one ")
+    write("one ")
     LAMP.rename("log/lamp.log.1")
-    say("line\n")
+    write("line\n")
     assert texts(follower) == ["one line"]
 
 
 def test_a_log_that_is_away_for_a_moment_is_waited_for() -> None:
     """Between the renaming and the new file there is no file, and that is no error."""
-    say("old\n")
+    write("old\n")
     follower = Follower("lamp")
     LAMP.rename("log/lamp.log.1")
     assert texts(follower) == []
-    say("after\n")
+    write("after\n")
     assert texts(follower) == ["after"]
 
 
 def test_a_log_that_is_cut_short_is_followed_from_its_new_beginning() -> None:
     """After a log was emptied, its new lines are yielded."""
-    say("a long old line\n")
+    write("a long old line\n")
     follower = Follower("lamp")
     LAMP.write_text("")
     assert texts(follower) == []
-    say("new\n")
+    write("new\n")
     assert texts(follower) == ["new"]
 
 
 def test_half_a_line_from_before_a_cut_is_forgotten() -> None:
     """An incomplete line of an emptied log is not joined to a later one."""
-    say("a long old line\n")
+    write("a long old line\n")
     follower = Follower("lamp")
-    say("half")
+    write("half")
     assert texts(follower) == []
     LAMP.write_text("")
     assert texts(follower) == []
-    say("new\n")
+    write("new\n")
     assert texts(follower) == ["new"]
 
 
-def test_bytes_that_are_no_text_are_shown_all_the_same() -> None:
-    """A log with any bytes in it can be read."""
+def test_invalid_utf_8_is_shown() -> None:
+    """A log with any bytes can be read."""
     follower = Follower("lamp")
     LAMP.write_bytes(b"caf\xe9\n")
     assert texts(follower) == ["caf\ufffd"]
@@ -123,15 +123,15 @@ def test_bytes_that_are_no_text_are_shown_all_the_same() -> None:
 def test_several_logs_are_followed_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """The lines of all names are yielded, each with its name, in one poll."""
     turns = iter([("a\n", LAMP), ("b\n", log_path("toaster")), ("c\n", LAMP)])
-    monkeypatch.setattr("daemons.supervision.logs.time.sleep", lambda _: say(*next(turns)))
+    monkeypatch.setattr("daemons.supervision.logs.time.sleep", lambda _: write(*next(turns)))
     found = islice(follow(["lamp", "toaster"]), 3)
     assert list(found) == [Line("lamp", "a"), Line("toaster", "b"), Line("lamp", "c")]
 
 
 def test_the_last_lines_of_a_log_that_was_just_rotated_have_its_predecessor_s() -> None:
     """A short new log is completed from the previous one."""
-    say("1\n2\n3\n", Path("log/lamp.log.1"))
-    say("4\n")
+    write("1\n2\n3\n", Path("log/lamp.log.1"))
+    write("4\n")
     assert last_lines("lamp", 3) == ["2", "3", "4"]
     assert last_lines("lamp", 1) == ["4"]
     assert last_lines("lamp", 0) == []
@@ -140,8 +140,8 @@ def test_the_last_lines_of_a_log_that_was_just_rotated_have_its_predecessor_s() 
 
 def test_the_last_lines_of_several_logs_are_merged_by_their_times() -> None:
     """The lines of several logs are in the order of their times."""
-    say("2026-01-01 10:00:00.100 INFO lamp: a\n2026-01-01 10:00:00.300 INFO lamp: c\n")
-    say("2026-01-01 10:00:00.200 INFO toaster: b\n", log_path("toaster"))
+    write("2026-01-01 10:00:00.100 INFO lamp: a\n2026-01-01 10:00:00.300 INFO lamp: c\n")
+    write("2026-01-01 10:00:00.200 INFO toaster: b\n", log_path("toaster"))
     assert [
         line.text[-1]
         for line in merge_lines({name: last_lines(name, 10) for name in ["lamp", "toaster"]}, 10)
@@ -153,9 +153,9 @@ def test_the_last_lines_of_several_logs_are_merged_by_their_times() -> None:
 
 def test_a_traceback_stays_together() -> None:
     """Lines without a time stay after the line that they belong to."""
-    say("2026-01-01 10:00:00.100 ERROR lamp: a\nTraceback\n  File\n2026-01-01 10:00:00.300 INFO lamp: c\n")
-    say("2026-01-01 10:00:00.100 INFO toaster: x\n", log_path("toaster"))
-    say("2026-01-01 10:00:00.200 INFO toaster: b\n", log_path("toaster"))
+    write("2026-01-01 10:00:00.100 ERROR lamp: a\nTraceback\n  File\n2026-01-01 10:00:00.300 INFO lamp: c\n")
+    write("2026-01-01 10:00:00.100 INFO toaster: x\n", log_path("toaster"))
+    write("2026-01-01 10:00:00.200 INFO toaster: b\n", log_path("toaster"))
     found = [
         line.text.split()[-1]
         for line in merge_lines({name: last_lines(name, 10) for name in ["lamp", "toaster"]}, 10)
@@ -165,8 +165,8 @@ def test_a_traceback_stays_together() -> None:
 
 def test_supervisord_s_own_times_are_understood() -> None:
     """supervisord writes a comma before the milliseconds; its lines are merged by time, too."""
-    say("2026-01-01 10:00:00.300 INFO lamp: late\n")
-    say("2026-01-01 10:00:00,200 INFO spawned: early\n", log_path("supervisord"))
+    write("2026-01-01 10:00:00.300 INFO lamp: late\n")
+    write("2026-01-01 10:00:00,200 INFO spawned: early\n", log_path("supervisord"))
     assert [
         line.name
         for line in merge_lines({name: last_lines(name, 10) for name in ["lamp", "supervisord"]}, 10)

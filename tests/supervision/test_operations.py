@@ -36,9 +36,9 @@ def publish(run: Path) -> Iterator[Callable[[str, Published], Publisher]]:
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     made: list[Publisher] = []
 
-    def make(name: str, said: Published) -> Publisher:
+    def make(name: str, message: Published) -> Publisher:
         made.append(Publisher(context, name))
-        made[-1].publish(said)
+        made[-1].publish(message)
         return made[-1]
 
     yield make
@@ -67,17 +67,17 @@ def test_a_failure_counts_from_when_the_work_began(
 
 
 @pytest.mark.parametrize(("pid", "is_ready"), [(PID, True), (PID + 1, False)])
-def test_ready_is_who_is_heard_from_the_process_that_runs(
+def test_a_process_is_ready_if_its_heartbeat_is_from_the_running_process(
     publish: Callable[[str, Published], Publisher], pid: int, is_ready: bool
 ) -> None:
     """A heartbeat of the previous process, which is about to end, does not count."""
     lamp = publish("lamp", Heartbeat(device="lamp", boot=1, seq=0, at=1.0, pid=pid))
-    told: list[tuple[int, int]] = []
+    progress: list[tuple[int, int]] = []
     supervisor = Supervised(lamp.answer_subscriptions)
     if is_ready:
-        wait_ready(["lamp"], supervisor, 60, lambda *done: told.append(done))
-        assert told[-1] == (1, 1)
+        wait_ready(["lamp"], supervisor, 60, lambda *done: progress.append(done))
+        assert progress[-1] == (1, 1)
     else:
         with pytest.raises(NotReady):
-            wait_ready(["lamp"], supervisor, 0.5, lambda *done: told.append(done))
-        assert set(told) == {(0, 1)}
+            wait_ready(["lamp"], supervisor, 0.5, lambda *done: progress.append(done))
+        assert set(progress) == {(0, 1)}

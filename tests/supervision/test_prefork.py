@@ -19,10 +19,8 @@ from daemons.config.house import load_house
 from daemons.storage.paths import FOLDERS
 from daemons.supervision import prefork
 from daemons.supervision.supervisord import ended
-from tests.support.house import PATIENCE, PROJECT, Household, eventually
+from tests.support.house import PROJECT, TIMEOUT_SECONDS, HouseFactory, TemporaryHouse, eventually
 from tests.support.reaper import kill_all
-
-Houses = Callable[..., Household]
 
 PROBES = """
 [devices.probe]
@@ -124,7 +122,7 @@ ALIKE = (
 
 
 class Project:
-    """A copy of the source that a test may change, and a house that runs from it."""
+    """A copy of the source that a test may change, and a house that uses it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -137,12 +135,14 @@ class Project:
         """Return the path of a kind."""
         return self.folder / "daemons" / "kinds" / f"{kind}.py"
 
-    def environment(self, house: Household) -> dict[str, str]:
+    def environment(self, house: TemporaryHouse) -> dict[str, str]:
         """Return the environment in which `daemons` is this copy."""
         plain = {key: value for key, value in house.environment.items() if not key.startswith("PYTHON")}
         return {**plain, "PYTHONPATH": str(self.folder), "PROBE_ENDS": self.ends}
 
-    def house(self, house: Household, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    def house(
+        self, house: TemporaryHouse, *words: str, check: bool = True
+    ) -> subprocess.CompletedProcess[str]:
         """Run the `house` command of the copy."""
         return subprocess.run(
             [sys.executable, "-P", "-m", "daemons.cli.main", *words],
@@ -150,7 +150,7 @@ class Project:
             capture_output=True,
             text=True,
             check=check,
-            timeout=PATIENCE,
+            timeout=TIMEOUT_SECONDS,
         )
 
 
@@ -160,11 +160,11 @@ def project(tmp_path: Path) -> Project:
     return Project(tmp_path / "project")
 
 
-# What a forked process is
+# The properties of a forked process
 
 
 class Lives(NamedTuple):
-    """What the probes of two houses wrote about their processes."""
+    """The output of the probes in two houses."""
 
     forked: dict[str, Any]
     sibling: dict[str, Any]
@@ -175,16 +175,16 @@ class Lives(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def lives(tmp_path_factory: pytest.TempPathFactory, guard: Callable[[Path], None]) -> Lives:
-    """Run a house each way, from a copy of the source with a kind in it that is broken."""
+def lives(tmp_path_factory: pytest.TempPathFactory, register_cleanup: Callable[[Path], None]) -> Lives:
+    """Run a house in both ways, from a copy of the source with a broken kind."""
     folder = tmp_path_factory.mktemp("lives")
     project = Project(folder / "project")
     project.file("broken").write_text("def (")
     found: dict[bool, dict[str, Any]] = {}
     log = ""
     for with_prefork in (True, False):
-        house = Household(folder / "house", PROBES, prefork=with_prefork)
-        guard(house.run)
+        house = TemporaryHouse(folder / "house", PROBES, prefork=with_prefork)
+        register_cleanup(house.run)
         try:
             project.house(house, "up")
             found[with_prefork] = {
@@ -201,11 +201,11 @@ def lives(tmp_path_factory: pytest.TempPathFactory, guard: Callable[[Path], None
 
 @pytest.mark.parametrize("what", ALIKE)
 def test_a_forked_device_is_like_a_started_one(lives: Lives, what: str) -> None:
-    """In no point does a forked device differ from one that execve started."""
+    """A forked device differs in no property from a device that execve started."""
     assert lives.forked[what] == lives.started[what]
 
 
-def test_the_probe_says_all_that_is_compared(lives: Lives) -> None:
+def test_the_probe_reports_all_compared_properties(lives: Lives) -> None:
     """Every compared value exists, and those known in advance are right."""
     assert lives.forked.keys() == {*ALIKE, "only in one"}
     assert lives.forked["title"] == "house: probe"
@@ -217,7 +217,7 @@ def test_the_probe_says_all_that_is_compared(lives: Lives) -> None:
     assert lives.forked["wake-up file descriptor"] == -1
 
 
-def test_forked_and_started_are_what_their_names_say(lives: Lives) -> None:
+def test_the_two_houses_use_fork_and_execve(lives: Lives) -> None:
     """Only a forked device has frozen objects, so the comparison is between the two ways."""
     assert lives.forked["only in one"][2] > 10_000
     assert lives.started["only in one"][2] < 1_000  # from CPython 3.12 on, some are from the start
@@ -228,13 +228,13 @@ def test_siblings_do_not_share_their_chance(lives: Lives) -> None:
     assert lives.forked["only in one"][0] != lives.sibling["only in one"][0]
 
 
-def test_a_broken_kind_file_does_not_hinder_the_others(lives: Lives) -> None:
+def test_a_broken_kind_does_not_affect_the_others(lives: Lives) -> None:
     """The house starts, and the log of supervisord names the broken file and the error."""
     assert "prefork cannot import daemons.kinds.broken" in lives.supervisord_log
     assert "SyntaxError" in lives.supervisord_log
 
 
-# How it ends
+# The end of a process
 
 FORK = """
 import os, sys
@@ -260,8 +260,8 @@ class End(NamedTuple):
     """The end of a process: its status and its output."""
 
     status: int
-    said: str
-    complaint: str
+    output: str
+    error_output: str
 
 
 @pytest.fixture
@@ -292,13 +292,13 @@ def end(project: Project, tmp_path: Path) -> Callable[[str], tuple[End, End]]:
                     capture_output=True,
                     text=True,
                     check=False,
-                    timeout=PATIENCE,
+                    timeout=TIMEOUT_SECONDS,
                 )
             )
         forked, started = found
-        *complaint, status = forked.stderr.splitlines()
+        *error_output, status = forked.stderr.splitlines()
         return (
-            End(int(status), forked.stdout, "\n".join(complaint)),
+            End(int(status), forked.stdout, "\n".join(error_output)),
             End(started.returncode, started.stdout, started.stderr.rstrip("\n")),
         )
 
@@ -306,7 +306,7 @@ def end(project: Project, tmp_path: Path) -> Callable[[str], tuple[End, End]]:
 
 
 @pytest.mark.parametrize(
-    ("code", "status", "complaint"),
+    ("code", "status", "error_output"),
     [
         ("sys.exit()", 0, ""),
         ("sys.exit(0)", 0, ""),
@@ -321,23 +321,23 @@ def end(project: Project, tmp_path: Path) -> Callable[[str], tuple[End, End]]:
     ],
 )
 def test_a_forked_device_ends_like_a_started_one(
-    end: Callable[[str], tuple[End, End]], code: str, status: int, complaint: str
+    end: Callable[[str], tuple[End, End]], code: str, status: int, error_output: str
 ) -> None:
     """Both end with the same exit status or signal, and with the same output."""
     forked, started = end(code)
-    assert forked.complaint.rpartition("\n")[2] == started.complaint.rpartition("\n")[2] == complaint
-    assert (forked.status, forked.said) == (started.status, started.said) == (status, "")
+    assert forked.error_output.rpartition("\n")[2] == started.error_output.rpartition("\n")[2] == error_output
+    assert (forked.status, forked.output) == (started.status, started.output) == (status, "")
 
 
 def test_a_traceback_names_the_line_that_failed(end: Callable[[str], tuple[End, End]]) -> None:
-    """It has the same innermost frames and source lines, and none of supervisord."""
+    """The traceback has the same innermost frames and source lines, and no frame of supervisord."""
     forked, started = end("json.loads('{')")
-    inside = started.complaint[started.complaint.index("device.py") :]
+    inside = started.error_output[started.error_output.index("device.py") :]
     assert "json.loads('{')" not in inside
     assert "JSONDecodeError" in inside
-    assert forked.complaint.startswith("Traceback (most recent call last):")
-    assert forked.complaint.endswith(inside)
-    assert "supervisor" not in forked.complaint
+    assert forked.error_output.startswith("Traceback (most recent call last):")
+    assert forked.error_output.endswith(inside)
+    assert "supervisor" not in forked.error_output
 
 
 def test_last_words_are_not_lost(end: Callable[[str], tuple[End, End]]) -> None:
@@ -346,13 +346,13 @@ def test_last_words_are_not_lost(end: Callable[[str], tuple[End, End]]) -> None:
     assert forked == started == End(3, "farewell", "")
 
 
-def test_what_a_device_registers_for_its_end_is_done(end: Callable[[str], tuple[End, End]]) -> None:
+def test_exit_handlers_of_a_device_run(end: Callable[[str], tuple[End, End]]) -> None:
     """An atexit handler of a driver's library runs; those of the parent do not."""
     forked, started = end("atexit.register(print, 'tidied up'); sys.exit(0)")
     assert forked == started == End(0, "tidied up\n", "")
 
 
-# What the fork must not share
+# Resources that the fork must not share
 
 GARBAGE = """
 import gc, os, sys
@@ -388,9 +388,13 @@ birth.execve(python, [python, "-P", "-m", "daemons", "probe"], dict(os.environ))
 
 
 def test_supervisords_garbage_closes_no_file_of_a_device() -> None:
-    """Garbage from before the fork is never collected in the child: its descriptors belong to others there."""
+    """Garbage from before the fork is never collected in the child: others have its descriptors there."""
     done = subprocess.run(
-        [sys.executable, "-P", "-c", GARBAGE], capture_output=True, text=True, check=False, timeout=PATIENCE
+        [sys.executable, "-P", "-c", GARBAGE],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=TIMEOUT_SECONDS,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "it is still open\n", "")
 
@@ -414,14 +418,14 @@ ForkServer(options).execve(command[0], command, {"GREETING": "hello"})
         ["-P", "-m", "this"],
     ],
 )
-def test_what_is_no_device_is_executed_as_ever(command: list[str]) -> None:
+def test_other_programs_are_executed_as_usual(command: list[str]) -> None:
     """A program that is not of this project becomes a process by execve."""
     done = subprocess.run(
         [sys.executable, "-P", "-c", OTHER, *command],
         capture_output=True,
         text=True,
         check=True,
-        timeout=PATIENCE,
+        timeout=TIMEOUT_SECONDS,
     )
     assert done.stdout.startswith(("hello\n", "The Zen of Python"))
     assert done.stderr == ""
@@ -431,13 +435,12 @@ def test_what_is_no_device_is_executed_as_ever(command: list[str]) -> None:
 
 
 def test_a_device_restarted_after_its_source_changed_runs_the_new_source(
-    household: Houses, project: Project
+    make_house: HouseFactory, project: Project
 ) -> None:
-    """This holds for `house restart` and after a kill; the other processes stay the same.
-
-    A file that is broken in the meantime concerns only the process that is restarted, until it is repaired.
+    """This is true for `house restart` and after a kill; the other processes stay the same.
+    A broken file affects only the restarted process, until the file is repaired.
     """
-    house = household(PROBES)
+    house = make_house(PROBES)
     project.house(house, "up")
     toaster = project.file("toaster").read_text()
 
@@ -445,26 +448,30 @@ def test_a_device_restarted_after_its_source_changed_runs_the_new_source(
         assert old in toaster
         project.file("toaster").write_text(toaster.replace(old, new))
 
-    with house.ear("probe", "other_probe", "toaster", "steward") as ear:
-        ear.until(lambda ear: len(ear.beats) == 4 and "toaster" in ear.states)
-        before = {name: beat.pid for name, beat in ear.beats.items()}
+    with house.listen("probe", "other_probe", "toaster", "steward") as listener:
+        listener.wait_for(lambda listener: len(listener.heartbeats) == 4 and "toaster" in listener.states)
+        before = {name: beat.pid for name, beat in listener.heartbeats.items()}
         write("fault=reading.fault", 'fault="of the second source"')
         project.house(house, "restart", "toaster")
-        ear.until(lambda ear: ear.shows("toaster", fault="of the second source"))
+        listener.wait_for(lambda listener: listener.has_state("toaster", fault="of the second source"))
         write("fault=reading.fault", 'fault="of the third source"')
-        ear.until(lambda ear: ear.beats["toaster"].boot == ear.states["toaster"].boot)
-        os.kill(ear.beats["toaster"].pid, signal.SIGKILL)
-        ear.until(lambda ear: ear.shows("toaster", fault="of the third source"))
+        listener.wait_for(
+            lambda listener: listener.heartbeats["toaster"].boot == listener.states["toaster"].boot
+        )
+        os.kill(listener.heartbeats["toaster"].pid, signal.SIGKILL)
+        listener.wait_for(lambda listener: listener.has_state("toaster", fault="of the third source"))
         write("fault=reading.fault", "fault=(")
-        ear.until(lambda ear: ear.beats["toaster"].boot == ear.states["toaster"].boot)
-        os.kill(ear.beats["toaster"].pid, signal.SIGKILL)
-        ear.until(lambda ear: ear.reports["toaster"].life == "failed")
-        assert any("toaster.py is broken: SyntaxError" in line for line in ear.reports["toaster"].lines)
+        listener.wait_for(
+            lambda listener: listener.heartbeats["toaster"].boot == listener.states["toaster"].boot
+        )
+        os.kill(listener.heartbeats["toaster"].pid, signal.SIGKILL)
+        listener.wait_for(lambda listener: listener.reports["toaster"].life == "failed")
+        assert any("toaster.py is broken: SyntaxError" in line for line in listener.reports["toaster"].lines)
         write("fault=reading.fault", 'fault="mended"')
-        ear.until(lambda ear: ear.shows("toaster", fault="mended"))
-        ear.beats.clear()
-        ear.until(lambda ear: len(ear.beats) == 4)
-        after = {name: beat.pid for name, beat in ear.beats.items()}
+        listener.wait_for(lambda listener: listener.has_state("toaster", fault="mended"))
+        listener.heartbeats.clear()
+        listener.wait_for(lambda listener: len(listener.heartbeats) == 4)
+        after = {name: beat.pid for name, beat in listener.heartbeats.items()}
     assert {name for name in before if before[name] != after[name]} == {"toaster"}
 
 
@@ -480,12 +487,12 @@ if os.path.exists("stuck"):
 """
 
 
-@pytest.mark.parametrize("with_nursery", [True, False], ids=["prefork", "execve"])
+@pytest.mark.parametrize("with_prefork", [True, False], ids=["prefork", "execve"])
 def test_no_stuck_device_is_left_when_supervisord_is_killed(
-    household: Houses, project: Project, *, with_prefork: bool
+    make_house: HouseFactory, project: Project, *, with_prefork: bool
 ) -> None:
-    """A stuck device cannot end by itself: the kernel kills a forked one, and `up` kills a started one."""
-    house = household(PROBES.partition("[devices.other_probe]")[0], prefork=with_prefork)
+    """A stuck device cannot end itself: the kernel kills a forked one, and `up` kills a started one."""
+    house = make_house(PROBES.partition("[devices.other_probe]")[0], prefork=with_prefork)
     project.ends = STUCK
     project.house(house, "up")
 
@@ -499,7 +506,7 @@ def test_no_stuck_device_is_left_when_supervisord_is_killed(
     os.kill(int((house.run / "supervisord.pid").read_text()), signal.SIGKILL)
     with ended(pid) as wait:
         try:
-            assert wait(PATIENCE if with_prefork else 0) == with_prefork
+            assert wait(TIMEOUT_SECONDS if with_prefork else 0) == with_prefork
             stuck.unlink()
             project.house(house, "up")
             assert wait(0)
@@ -509,18 +516,18 @@ def test_no_stuck_device_is_left_when_supervisord_is_killed(
     assert live_one() != pid
 
 
-def test_it_stays_out_of_the_way_of_a_supervisor_that_it_does_not_know(
+def test_an_unsupported_supervisor_is_left_unchanged(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """It changes nothing, and logs one line with the supported versions and the present one."""
-    said: list[str] = []
-    options = SimpleNamespace(logger=SimpleNamespace(warn=said.append), execve=os.execve, fork=os.fork)
+    """The plugin changes nothing, and logs one line with the supported versions and the present one."""
+    warnings: list[str] = []
+    options = SimpleNamespace(logger=SimpleNamespace(warn=warnings.append), execve=os.execve, fork=os.fork)
     monkeypatch.setattr(prefork, "VERSION", "9.9.9")
     made = prefork.make_prefork(SimpleNamespace(options=options))
     assert isinstance(made, prefork.PreforkInterface)
     assert (options.execve, options.fork) == (os.execve, os.fork)
     assert signal.set_wakeup_fd(-1) == -1
-    assert said == ["the nursery knows supervisor 4.3.0 and this is 9.9.9: it stays out of the way"]
+    assert warnings == ["prefork supports supervisor 4.3.0, this is 9.9.9: it does nothing"]
 
 
 def test_the_plugin_offers_no_call() -> None:
@@ -528,7 +535,7 @@ def test_the_plugin_offers_no_call() -> None:
     assert [name for name in dir(prefork.PreforkInterface()) if not name.startswith("_")] == []
 
 
-def test_whatever_happens_wakes_the_loop_and_never_blocks_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_event_wakes_the_loop_and_never_blocks_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """A new process state or a signal makes the pipe readable, and a full pipe blocks nothing."""
     monkeypatch.setattr(events, "callbacks", [])
     map_: dict[int, Any] = {}

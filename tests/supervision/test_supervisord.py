@@ -18,6 +18,14 @@ FAULT = b"""<?xml version='1.0'?><methodResponse><fault><value><struct>
 </struct></value></fault></methodResponse>"""
 
 
+@pytest.fixture
+def client() -> Iterator[Supervisor]:
+    """Yield a client, and close its connection."""
+    made = Supervisor()
+    yield made
+    made.close()
+
+
 @contextmanager
 def listening(serve: Callable[[socket.socket], None]) -> Iterator[None]:
     """Run a fake supervisord, whose connections `serve` handles in a thread."""
@@ -48,11 +56,10 @@ def answer_with_a_fault(connection: socket.socket) -> None:
     connection.recv(65536)
     head = f"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: {len(FAULT)}\r\n\r\n"
     connection.sendall(head.encode() + FAULT)
-    connection.recv(65536)
 
 
 def never_answer(connection: socket.socket) -> None:
-    """Read until the client gives up."""
+    """Read until the client closes the connection."""
     while connection.recv(65536):
         continue
 
@@ -62,37 +69,39 @@ def hang_up(connection: socket.socket) -> None:
     connection.recv(65536)
 
 
-def test_without_supervisord_the_house_is_not_up(run: Path) -> None:
+def test_without_supervisord_the_house_is_not_up(run: Path, client: Supervisor) -> None:
     """Nothing listens at the socket, with or without its file."""
-    assert not Supervisor().is_up()
+    assert not client.is_up()
     with pytest.raises(NotUp, match="the house is not up"):
-        Supervisor().call("getState")
+        client.call("getState")
     with socket.socket(socket.AF_UNIX) as left_behind:
         left_behind.bind("supervisord.sock")
     with pytest.raises(NotUp):
-        Supervisor().call("getState")
+        client.call("getState")
 
 
-def test_a_fault_has_its_code(run: Path) -> None:
+def test_a_fault_has_its_code(run: Path, client: Supervisor) -> None:
     """A refused call raises an error with the fault's code, so that no code reads its English text."""
     with listening(answer_with_a_fault), pytest.raises(SupervisorError, match="NOT_RUNNING") as raised:
-        Supervisor().call("stopProcess", "toaster")
+        client.call("stopProcess", "toaster")
     assert raised.value.fault_code == 70
     assert not isinstance(raised.value, NotUp)
 
 
-def test_a_time_out_is_not_called_not_up(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A supervisord that does not answer runs: the error says so, and `is_up` does not return False."""
+def test_a_timeout_is_not_reported_as_not_up(
+    run: Path, client: Supervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A supervisord that does not answer is running: the error reports it, and `is_up` raises it, too."""
     monkeypatch.setattr(supervisord, "CALL_SECONDS", 0.1)
     with listening(never_answer):
         with pytest.raises(SupervisorError, match=r"has not answered getState within 0\.1 s") as raised:
-            Supervisor().is_up()
+            client.is_up()
         assert not isinstance(raised.value, NotUp)
 
 
-def test_a_broken_connection_is_not_called_not_up(run: Path) -> None:
-    """A connection that ends during a call is an error of its own."""
+def test_a_broken_connection_is_not_reported_as_not_up(run: Path, client: Supervisor) -> None:
+    """A connection that ends during a call raises SupervisorError."""
     with listening(hang_up):
         with pytest.raises(SupervisorError, match="the connection to supervisord broke") as raised:
-            Supervisor().call("getState")
+            client.call("getState")
         assert not isinstance(raised.value, NotUp)

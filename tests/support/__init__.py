@@ -1,1 +1,1 @@
-"""Tests of daemons/support/."""
+"""Support code of the tests: houses, networks, emulators and clients."""

@@ -1,4 +1,4 @@
-"""Reports that nobody measured."""
+"""Invented benchmark reports."""
 
 from bench.machine import Machine
 from bench.report import Report, Run, Sheet
@@ -29,12 +29,12 @@ SECTION = Section(
 
 
 def run(section: str, began_at: float = 1.8e9) -> Run:
-    """Give a run of a section."""
+    """Return a run of a section."""
     return Run(section=section, machine=MACHINE, scale="small", began_at=began_at, took_seconds=30)
 
 
 def report(**rows: list[float]) -> Report:
-    """Give a report of one table: what each row took, in milliseconds; the row `limit` is a peer."""
+    """Return a report of one table: the time of each row in milliseconds; the row `limit` is a peer."""
     made = Report(runs=[run("speed")])
     sheet = Sheet(made, "speed")
     for row, values in rows.items():

@@ -1,4 +1,4 @@
-"""A device whose process a test can kill between any two of its actions; its disk and hardware stay."""
+"""A device whose process a test can kill between any two of its actions; disk and hardware survive."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,11 +15,11 @@ from daemons.processes.device.memory import DeviceMemory
 from tests.support import factories
 
 NEVER = 10**6
-"""More actions than a process takes before it is killed."""
+"""More actions than any process performs before it is killed."""
 
 
 class Relay:
-    """Hardware: a relay with a timer of its own. It measures how long it has been on at the most."""
+    """Hardware: a relay with an off timer. It measures the longest time for which it was on."""
 
     def __init__(self, now: float) -> None:
         self.is_on = False
@@ -30,7 +30,7 @@ class Relay:
         self._off_at: float | None = None
 
     def read(self, now: float) -> Reading:
-        """Return whether it is on now."""
+        """Return a reading: whether the relay is on now."""
         if self.is_on and self._off_at is not None and now >= self._off_at:
             self._switch(on=False, now=self._off_at)
         if self.is_on:
@@ -38,7 +38,7 @@ class Relay:
         return Reading(on=self.is_on)
 
     def set(self, setting: Setting, now: float) -> None:
-        """Carry out a setting; a broken relay does not switch on."""
+        """Apply a setting; a broken relay does not switch on."""
         self.read(now)
         if setting.on and self.is_broken and not self.is_on:
             return
@@ -47,7 +47,7 @@ class Relay:
         self._off_at = None if setting.off_after_seconds is None else now + setting.off_after_seconds
 
     def switch_manually(self, on: bool, now: float) -> None:
-        """Switch it by hand, which sets no timer; a broken relay does not switch on."""
+        """Switch manually, which sets no timer; a broken relay does not switch on."""
         if self.read(now).on != on and not (on and self.is_broken):
             self._switch(on, now)
             self._off_at = None
@@ -87,7 +87,7 @@ class CrashSimulator:
 
     @contextmanager
     def killed_after(self, actions: int = NEVER) -> Iterator[None]:
-        """Kill the process after so many actions on its disk and its hardware."""
+        """Kill the process after this number of actions on its disk and its hardware."""
         self.actions_left = actions
         try:
             yield
@@ -97,7 +97,7 @@ class CrashSimulator:
             self.actions_left = NEVER
 
     def restart(self, actions: int = NEVER) -> None:
-        """Start the process again with the memory on its disk, and kill it after so many actions."""
+        """Start the process again with the memory on its disk, and kill it after this number of actions."""
         with self.killed_after(actions):
             memory = msgspec.json.decode(self.disk, type=DeviceMemory)
             machine = type(factories.machine(self.kind))(self.device.options)

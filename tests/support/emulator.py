@@ -1,4 +1,4 @@
-"""What an emulated piece of hardware offers to the tests: hands, faults, and a record, on a real socket."""
+"""The interface of emulated hardware: a manual switch, faults, and a record of switchings."""
 
 import importlib
 import json
@@ -7,108 +7,111 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+from tests.support.libraries import skip_without_library
+
 PASSWORD = "open sesame"  # noqa: S105  it opens nothing
 
 EMULATORS = sorted(path.stem for path in (Path(__file__).parent / "emulators").glob("[a-z]*.py"))
-"""The words of the drivers that have one."""
+"""The names of the drivers that have an emulator."""
 
 
 class Emulator(ABC):
-    """One plug on loopback, run in threads of the test's own process; a context manager.
-
-    Each file of tests/drivers/emulators/ has one, and is named after its driver; test_faults.py puts
-    them all through the same faults.
+    """One plug on loopback, run in threads of the test's process; a context manager.
+    Each file of tests/support/emulators/ has one emulator, and has the name of its driver. test_faults.py
+    runs the same faults against all of them.
     """
 
     driver: ClassVar[str]
-    """The word of the driver that reaches it."""
-    lacks: ClassVar[frozenset[str]] = frozenset()
-    """Which of the faults (the names of test_faults.py's tests, without `test_`) it cannot have, and no
-    hardware of its sort can: a relay on a GPIO pin has no password."""
-    arms: ClassVar[bool] = False
-    """Whether such hardware has a timer of its own, a dead-man's switch."""
-    meters: ClassVar[bool] = False
-    """Whether such hardware tells its power."""
+    """The name of the driver for this hardware."""
+    unsupported_tests: ClassVar[frozenset[str]] = frozenset()
+    """The faults that cannot happen to hardware of this type, as names of tests in test_faults.py without
+    `test_`: for example, programs have no password.
+    """
+    has_timer: ClassVar[bool] = False
+    """Whether the hardware has an off timer (a dead man's switch)."""
+    has_meter: ClassVar[bool] = False
+    """Whether the hardware reports its power."""
 
     def __init__(self, folder: Path, *, password: str | None = None) -> None:
-        """`folder` is for its files; with a password it refuses everybody who does not know it."""
+        """Create it with a folder for its files; with a password it refuses clients without it."""
         self.folder = folder
         self.password = password
         self.lock = threading.RLock()
         self.on = False
-        """Where its relay stands."""
+        """Whether the relay is on."""
         self.power_watts = 1000.0
-        """What is drawn when it is on."""
+        """The power in watts while the relay is on."""
         self.armed_seconds: float | None = None
-        """What its own timer was last set to, when it was last switched on; nothing when it was not."""
+        """The seconds to which the off timer was set at the last switch-on; None if it was not set."""
         self.switchings: list[bool] = []
-        """Every time its relay moved, and where to, by whomever."""
+        """Each switching of the relay, by any cause: True for on."""
 
     @abstractmethod
     def options(self) -> dict[str, Any]:
-        """Give the driver's table in the configuration that reaches it."""
+        """Return the driver's table in the configuration."""
 
-    def secret(self, password: str) -> str:
-        """Write a password file, and give its path."""
+    def write_password(self, password: str) -> str:
+        """Write a password file, and return its path."""
         path = self.folder / "password"
         path.write_text(password + "\n")
         path.chmod(0o600)
         return str(path)
 
     @abstractmethod
-    def plug_in(self) -> None:
-        """Be there: listen on the port that `options` names, always the same."""
+    def open(self) -> None:
+        """Start listening on the port that `options` names, always the same."""
 
     @abstractmethod
-    def unplug(self) -> None:
-        """Be gone, connections and all; harmless when it is not there."""
+    def stop(self) -> None:
+        """Close the socket and all connections; harmless if it is not running."""
 
     @abstractmethod
-    def hand(self, on: bool) -> None:
-        """Be switched by its own button, and tell everybody as such hardware does."""
+    def switch_by_hand(self, on: bool) -> None:
+        """Switch by the hardware's own button, and report this as the hardware does."""
 
     @abstractmethod
     def hang(self) -> None:
-        """Say nothing any more, while connections stay open and are accepted; until `recover`."""
+        """Send nothing, but keep and accept connections, until `recover`."""
 
     @abstractmethod
-    def slow(self, seconds: float) -> None:
-        """Answer everything so late; until `recover`."""
+    def slow_down(self, seconds: float) -> None:
+        """Delay every answer by this time, until `recover`."""
 
     @abstractmethod
     def garble(self) -> None:
-        """Answer everything with garbage; until `recover`."""
+        """Answer every request with garbage, until `recover`."""
 
     @abstractmethod
     def recover(self) -> None:
-        """Work as it should again."""
+        """End all faults."""
 
     def reboot(self, on: bool) -> None:
-        """Lose power and connections for a moment, its own timer too; then be on or off."""
-        self.unplug()
+        """Lose power, connections and the timer for a moment; the relay is then on or off."""
+        self.stop()
         with self.lock:
             if self.on != on:
-                self.move(on)
+                self.switch_relay(on)
             self.armed_seconds = None
-        self.plug_in()
+        self.open()
 
-    def move(self, on: bool) -> None:
-        """Move the relay; for the emulator's own use, as its protocol tells it."""
+    def switch_relay(self, on: bool) -> None:
+        """Switch the relay; called by the emulator itself for a request of its protocol."""
         with self.lock:
             if on != self.on:
                 self.on = on
                 self.switchings.append(on)
 
     def __enter__(self) -> Self:
-        self.plug_in()
+        self.open()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.unplug()
+        self.stop()
 
 
 def emulator(word: str) -> type[Emulator]:
-    """Give the emulator of a driver: the only class of its file that is one."""
+    """Return the emulator of a driver; skip the test where the driver's library is not installed."""
+    skip_without_library(word)
     module = importlib.import_module(f"tests.support.emulators.{word}")
     (found,) = (
         value
@@ -127,4 +130,4 @@ def table(options: dict[str, Any]) -> str:
 def _value(value: Any) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(map(_value, value)) + "]"
-    return json.dumps(value)  # a text, a number, true and false are the same in both
+    return json.dumps(value)  # JSON and TOML write strings, numbers and booleans alike

@@ -15,7 +15,7 @@ import zmq
 
 from daemons.bus.keys import Credentials
 from daemons.client.route import Route, connect
-from tests.support.house import BREAKFAST, PATIENCE, PROJECT, Household, eventually
+from tests.support.house import BREAKFAST, PROJECT, TIMEOUT_SECONDS, TemporaryHouse, eventually
 
 GARDEN = """
 [devices.garden_lamp]
@@ -43,7 +43,7 @@ def exchange_toml(port: int) -> str:
     return f'{BREAKFAST}{GARDEN}\n[exchange]\naddress = "127.0.0.1"\nport = {port}\n'
 
 
-def make_key(house: Household, name: str, **rights: str) -> Path:
+def make_key(house: TemporaryHouse, name: str, **rights: str) -> Path:
     """Run `house keys make`, and return the file of the key."""
     file = house.config.parent / f"{name}.key"
     options = [part for word, reach in rights.items() for part in (f"--{word}", reach)]
@@ -94,7 +94,7 @@ class ExchangeClient:
         payload = state if isinstance(state, bytes) else json.dumps({"state": state, **more}).encode()
         self._sockets["report"].send_multipart([f"{device}/state".encode(), payload])
 
-    def send(self, command: dict[str, Any], wait: float = PATIENCE) -> dict[str, Any] | None:
+    def send(self, command: dict[str, Any], wait: float = TIMEOUT_SECONDS) -> dict[str, Any] | None:
         """Send a command as it is, and return its receipt; None when none comes within `wait` seconds."""
         if "command" not in self._sockets:
             self._sockets["command"] = self.socket(zmq.DEALER, 2)
@@ -125,7 +125,7 @@ def connect_client(where: Path) -> Iterator[ExchangeClient]:
     """Connect a client, by a run directory or by the file of a key."""
     before = Path.cwd()
     if where.is_dir():
-        os.chdir(where)  # a socket's path has room for 107 bytes
+        os.chdir(where)  # the path of a socket is limited to 107 bytes
         where = Path()
     made = ExchangeClient(where, zmq.Context())
     try:
@@ -136,7 +136,7 @@ def connect_client(where: Path) -> Iterator[ExchangeClient]:
         os.chdir(before)
 
 
-def receive_message(socket: Any, patience: float = PATIENCE) -> tuple[str, dict[str, Any]]:
+def receive_message(socket: Any, patience: float = TIMEOUT_SECONDS) -> tuple[str, dict[str, Any]]:
     """Receive the next message of a subscriber, within `patience` seconds: topic and payload."""
     assert socket.poll(int(patience * 1000)), "no message came"
     topic, payload = socket.recv_multipart()
@@ -153,7 +153,7 @@ def topics_within(socket: Any, seconds: float) -> set[str]:
 
 
 @contextmanager
-def run_program(house: Household, code: str, *args: str) -> Iterator["subprocess.Popen[str]"]:
+def run_program(house: TemporaryHouse, code: str, *args: str) -> Iterator["subprocess.Popen[str]"]:
     """Run a Python program in the house's environment; it is killed at the end."""
     process = subprocess.Popen(
         [sys.executable, "-c", code, *args], env=house.environment, stdout=subprocess.PIPE, text=True
@@ -174,14 +174,14 @@ def read_until(process: "subprocess.Popen[str]", words: str) -> str:
     raise AssertionError(f"the program ended without printing {words!r}")
 
 
-def restart_exchange(house: Household) -> int:
+def restart_exchange(house: TemporaryHouse) -> int:
     """Kill the exchange and wait for its successor, whose log of drops is empty; return the new PID."""
-    with house.ear("exchange") as ear:
-        ear.kill("exchange")
-        return ear.beats["exchange"].pid
+    with house.listen("exchange") as listener:
+        listener.kill("exchange")
+        return listener.heartbeats["exchange"].pid
 
 
-def wait_for_log(house: Household, words: str) -> None:
+def wait_for_log(house: TemporaryHouse, words: str) -> None:
     """Wait until the log of the exchange contains these words."""
     eventually(lambda: words in house.log("exchange"))
 

@@ -1,4 +1,4 @@
-"""Plain helpers of the tests: a fresh run directory, a fresh device, a wait with a timeout."""
+"""Helpers of the tests: a new run directory, a new device, a wait with a timeout."""
 
 import os
 import resource
@@ -34,13 +34,13 @@ START_TIME = 1_000_000.0
 
 
 def enter_run_directory(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Work inside a fresh run directory until the test ends."""
+    """Use a new run directory until the test ends."""
     monkeypatch.chdir(run)
     paths.enter(run)
 
 
 def wait_until(met: Callable[[], bool], what: str) -> None:
-    """Wait until a condition is met; after the timeout, fail with the text of what was waited for."""
+    """Wait until a condition is met; after the timeout, fail with the description of the condition."""
     end = time.monotonic() + TIMEOUT_SECONDS
     while not met():
         assert time.monotonic() < end, f"waited in vain for {what}"
@@ -140,7 +140,7 @@ def process(name: str = "exchange") -> Iterator[Process]:
 
 
 def run_until(loop: Loop, met: Callable[[], Any], what: str) -> None:
-    """Run a loop until a condition is met; after the timeout, fail with the text of what was waited for."""
+    """Run a loop until a condition is met; after the timeout, fail with the description of the condition."""
     end = loop.now() + TIMEOUT_SECONDS
 
     def check() -> None:

@@ -1,8 +1,7 @@
-"""What Home Assistant takes by MQTT discovery: its documented keys, compactly, and its templates.
-
-From home-assistant.io/integrations: mqtt (discovery, the device, the origin), and the page of each
-component with ".mqtt" behind its name; what units and state classes a device class takes is from
-the page of sensor. Only what House may use is here: any other key fails, as a mistyped one would.
+"""The rules of Home Assistant for MQTT discovery: its documented keys, and its templates.
+Source: home-assistant.io/integrations, the page mqtt (discovery, device, origin) and the page of each
+component with ".mqtt" appended. The units and state classes of a device class are from the page sensor.
+This module lists only the keys that House uses: any other key fails, as a mistyped one would.
 """
 
 import json
@@ -79,7 +78,7 @@ UNITS = {
     "data_size": "B",
 }
 STATE_CLASSES = {"energy": {"total", "total_increasing"}}
-"""Of each device class, the state classes; of the others, a measurement."""
+"""The state classes of a device class; every other device class allows only `measurement`."""
 DEVICE_CLASSES = {
     "binary_sensor": {"connectivity", "problem", "motion", "opening", "moisture", "smoke", "gas"},
     "event": {"button", "doorbell", "motion"},
@@ -91,7 +90,9 @@ DEVICE = {"identifiers", "name", "manufacturer", "model", "sw_version", "suggest
 def check(
     topic: str, payload: Mapping[str, Any], prefix: str = "homeassistant"
 ) -> dict[str, tuple[str, dict[str, Any]]]:
-    """Refuse what Home Assistant would; give each entity's component and configuration by its unique id."""
+    """Check a discovery message, and return each entity's component and configuration by its unique id.
+    Raises AssertionError if Home Assistant would refuse the message.
+    """
     assert json.loads(json.dumps(payload)) == payload
     assert topic.startswith(f"{prefix}/")
     component, *nodes, last = topic.removeprefix(f"{prefix}/").split("/")
@@ -120,7 +121,7 @@ def check(
 
 
 def _entity(component: str, config: dict[str, Any]) -> dict[str, Any]:
-    """Refuse an entity that its component would refuse, or not understand."""
+    """Check an entity; raises AssertionError if its component would refuse or ignore a key."""
     assert component in REQUIRED, component
     assert REQUIRED[component] <= config.keys()
     unknown = config.keys() - REQUIRED[component] - OPTIONAL[component] - ENTITY
@@ -165,7 +166,7 @@ def _sensor(config: dict[str, Any], class_: str | None) -> None:
 
 
 def environment() -> ImmutableSandboxedEnvironment:
-    """Give templates what Home Assistant's have of its own, of what ours use."""
+    """Return the Home Assistant functions that the templates use."""
     made = ImmutableSandboxedEnvironment()
     made.filters["to_json"] = json.dumps
     made.globals["now"] = time.time
@@ -175,13 +176,13 @@ def environment() -> ImmutableSandboxedEnvironment:
 
 
 def render(
-    template: str, said: bytes = b"", attributes: Mapping[str, Any] | None = None, **values: Any
+    template: str, payload: bytes = b"", attributes: Mapping[str, Any] | None = None, **values: Any
 ) -> str:
-    """Render a template for what was said on its topic; `attributes` are those of the entity itself."""
+    """Render a template for the payload of a topic; `attributes` are those of the entity itself."""
     env = environment()
     get: Callable[[str, str], Any] = lambda _, name: (attributes or {}).get(name)  # noqa: E731
     env.globals["state_attr"] = get
-    text = said.decode()
+    text = payload.decode()
     try:
         parsed = json.loads(text)
     except ValueError:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.clock_shift import WallClock
-from tests.support.house import PATIENCE, PROJECT, Household
+from tests.support.house import PROJECT, TIMEOUT_SECONDS, TemporaryHouse
 from tests.support.network import Network
 from tests.support.reaper import kill_all
 
@@ -115,7 +115,7 @@ device = "bathroom_light"
 turns = { status = false }
 do = "press"
 """
-"""A press of a light in the hall makes toast in the kitchen, in two seconds."""
+"""A press of a light in the hall starts the toaster in the kitchen, which takes two seconds."""
 
 THREE = (
     TWO
@@ -149,7 +149,7 @@ class HostMonitor:
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self.states: dict[str, dict[str, Any]] = {}
-        """The latest state of each device; `received` is when it came, in monotonic seconds."""
+        """The latest state of each device; `received` is its arrival time in monotonic seconds."""
         self.reports: dict[str, dict[str, Any]] = {}
         """The latest report on each process, by the steward or the exchange."""
         self.beats: dict[str, dict[str, Any]] = {}
@@ -169,8 +169,8 @@ class HostMonitor:
                     self.all.append(received)
                 self._changed.notify_all()
 
-    def until(self, holds: Callable[["HostMonitor"], Any], patience: float = PATIENCE) -> float:
-        """Wait until a condition holds, and return the seconds that took; fail after `patience` seconds."""
+    def until(self, holds: Callable[["HostMonitor"], Any], patience: float = TIMEOUT_SECONDS) -> float:
+        """Wait until a condition is met, and return the elapsed seconds; fail after `patience` seconds."""
         began = time.monotonic()
         with self._changed:
             if not self._changed.wait_for(lambda: holds(self), patience):
@@ -179,7 +179,7 @@ class HostMonitor:
 
     def next_beat(self, name: str) -> None:
         """Wait for a device's next heartbeat."""
-        before = self.beats[name]["at"]  # each new subscription brings the last one again
+        before = self.beats[name]["at"]  # each new subscription receives the last heartbeat again
         self.until(lambda monitor: monitor.beats[name]["at"] != before)
 
     def shows(self, name: str, **fields: Any) -> bool:
@@ -188,12 +188,12 @@ class HostMonitor:
         return bool(state) and all(state.get(key) == value for key, value in fields.items())
 
     def followed_at(self, name: str, cause: str) -> float:
-        """Return when (monotonic seconds) the first state of a device with this cause came; 0.0: never."""
+        """Return when the first state of a device with this cause arrived (monotonic seconds), or 0.0."""
         found = (it for it in self.all if it["device"] == name and it.get("cause") == cause)
         return next((it["received"] for it in found if it.get("turned")), 0.0)
 
     def life(self, name: str) -> str | None:
-        """Return the life of a process in its latest report."""
+        """Return the field `life` of the latest report on a process."""
         found: str | None = self.reports.get(name, {}).get("life")
         return found
 
@@ -219,23 +219,23 @@ class Hosts:
     def __init__(
         self,
         network: Network,
-        make: Callable[..., Household],
+        make: Callable[..., TemporaryHouse],
         folder: Path,
         toml: str,
         names: Sequence[str],
         clocks: dict[str, float] | None = None,
     ) -> None:
-        """`clocks` has the error in seconds of each clock that is wrong at first; it can be set later."""
+        """`clocks` has the initial error in seconds of each wrong clock; a test can change it later."""
         self.network = network
-        self.houses: dict[str, Household] = {}
+        self.houses: dict[str, TemporaryHouse] = {}
         self.clocks = {
             name: WallClock(folder / name / "clock", seconds) for name, seconds in (clocks or {}).items()
         }
         self._names = names
         for name in names:
-            inside = network.add(name).inside
+            command_prefix = network.add(name).command_prefix
             more = self.clocks[name].environment if name in self.clocks else {}
-            self.houses[name] = make(toml, name, inside=inside, environment=more)
+            self.houses[name] = make(toml, name, command_prefix=command_prefix, environment=more)
         self.each(lambda name: self.houses[name].house("keys", "own"))
         self.tables = "".join(
             f'\n[hosts.{name}]\naddress = "{network.ports[name].address}"\n'
@@ -244,7 +244,7 @@ class Hosts:
         )
         self.write(toml)
 
-    def __getitem__(self, name: str) -> Household:
+    def __getitem__(self, name: str) -> TemporaryHouse:
         return self.houses[name]
 
     def write(self, toml: str, *names: str) -> None:
@@ -264,7 +264,7 @@ class Hosts:
 
     @contextmanager
     def monitor(self, name: str) -> Iterator[HostMonitor]:
-        """Run `house watch` on a host, and return its messages as they come."""
+        """Run `house watch` on a host, and yield a monitor of its messages."""
         with self[name].house_running("watch", "--json") as process:
             yield HostMonitor(process)
 
@@ -273,7 +273,7 @@ class Hosts:
         """Run a sender of commands on a host."""
         house = self[name]
         with subprocess.Popen(
-            [*house.inside, sys.executable, "-m", "tests.support.sender"],
+            [*house.command_prefix, sys.executable, "-m", "tests.support.sender"],
             env=house.environment,
             cwd=PROJECT,
             stdin=subprocess.PIPE,
@@ -296,7 +296,7 @@ class Hosts:
         )
 
     def count_actions(self, host: str, device: str) -> Counter[str]:
-        """Return how often a device has acted on each press, by its log."""
+        """Return how often a device has acted on each press, according to its log."""
         return Counter(
             re.findall(r" INFO +\w+: is (?:on|off|toasting) \[(\S+)\]$", self.log(host, device), re.MULTILINE)
         )
@@ -307,8 +307,8 @@ class Hosts:
         return path.read_text() if path.exists() else ""
 
     def count_starts(self, host: str, device: str) -> Counter[str]:
-        """Return how often hardware was switched on for each press, by the hardware's own log."""
-        return Counter(str(line.cause) for line in self[host].witness(device) if line.what == "on")
+        """Return how often the hardware was switched on for each press, by the hardware's own log."""
+        return Counter(str(line.cause) for line in self[host].switchings(device) if line.what == "on")
 
     def power_off(self, name: str) -> None:
         """Cut the power of a host: its network and all its processes end at once."""
@@ -317,6 +317,6 @@ class Hosts:
             time.sleep(0.01)
 
     def power_on(self, name: str) -> None:
-        """Start the host again, with what is on its disk."""
-        self[name].inside = self.network.add(name).inside
+        """Start the host again, with the files on its disk."""
+        self[name].command_prefix = self.network.add(name).command_prefix
         self.up(name)

@@ -1,4 +1,4 @@
-"""A real house in a temporary directory, for tests: what a person does, and what can be seen of it."""
+"""A real house in a temporary directory: run the `house` command, and read what its processes publish."""
 
 import json
 import logging
@@ -27,17 +27,21 @@ BREAKFAST = (
     .replace("[house]", '[house]\nwatchdog = "60s"')
     .replace('kind = "mirror"', 'kind = "mirror"\nport = 0')
 )
-"""The shipped house, four times as fast: coffee in four seconds, toast in two; it lets a test freeze
-a process for a while, and its page takes a free port."""
-PATIENCE = 30.0
-"""How long anything may take before a test gives up; nothing waits that long unless it is broken."""
-PATIENT = ("up", "reload", "restart", "start")
-"""The verbs that wait until devices are ready."""
-SEND_SECONDS = 20.0
+"""The shipped house, four times as fast: coffee takes four seconds, toast two.
+
+Its watchdog is long, so that a test can freeze a process. Its page binds a free port.
+"""
+HouseFactory = Callable[..., "TemporaryHouse"]
+"""The type of the fixture `make_house`."""
+TIMEOUT_SECONDS = 30.0
+"""The timeout in seconds of every wait in a test; only a broken house needs that long."""
+READY_VERBS = ("up", "reload", "restart", "start")
+"""The verbs of `house` that wait until the devices are ready."""
+SEND_TIMEOUT_SECONDS = 20.0
 
 
-class Household:
-    """One house: its configuration, its run directory, and the `house` command on them."""
+class TemporaryHouse:
+    """One house: its configuration, its run directory, and the `house` command for them."""
 
     def __init__(
         self,
@@ -45,15 +49,15 @@ class Household:
         toml: str = BREAKFAST,
         *,
         prefork: bool = True,
-        inside: Sequence[str] = (),
+        command_prefix: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        """Without the prefork plugin stock supervisord starts every process by execve.
+        """Write the configuration of a house that has never been up.
 
-        `inside` are words before each command, which have it run elsewhere; `environment` is what
-        its processes find there beside the usual.
+        Without `prefork`, stock supervisord starts each process by execve. `command_prefix` are words
+        before each command: they run it on another host. `environment` is added to the usual one.
         """
-        self.inside, self.more = inside, environment or {}
+        self.command_prefix, self.extra_environment = command_prefix, environment or {}
         self.run = folder / "run"
         self.config = folder / "house.toml"
         self.supervisord = folder / "supervisord.conf"
@@ -66,15 +70,16 @@ class Household:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What its processes can be known by."""
+        """Return the environment of its commands; it names the files of this house."""
         own = {"RUN": self.run, "CONFIG": self.config, "SUPERVISORD": self.supervisord}
-        places = {f"HOUSE_{key}": str(path) for key, path in own.items()}
-        return {**os.environ, **places, "NO_COLOR": "1", **self.more}
+        files = {f"HOUSE_{key}": str(path) for key, path in own.items()}
+        return {**os.environ, **files, "NO_COLOR": "1", **self.extra_environment}
 
     def house(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run the `house` command to its end; on a busy machine, what waits for devices has time."""
-        patience = ("--timeout", f"{PATIENCE:g}") if words[0] in PATIENT and "--timeout" not in words else ()
-        command = [*self.inside, *HOUSE, *words, *patience]
+        """Run a `house` command to its end; a verb that waits for devices gets a long timeout."""
+        has_timeout = words[0] not in READY_VERBS or "--timeout" in words
+        timeout = () if has_timeout else ("--timeout", f"{TIMEOUT_SECONDS:g}")
+        command = [*self.command_prefix, *HOUSE, *words, *timeout]
         done = subprocess.run(
             command, env=self.environment, capture_output=True, text=True, timeout=60, check=False
         )
@@ -84,26 +89,26 @@ class Household:
 
     @contextmanager
     def house_running(self, *words: str) -> Iterator["subprocess.Popen[str]"]:
-        """Run a `house` command that does not end by itself."""
-        command = [*self.inside, *HOUSE, *words]
+        """Run a `house` command until the end of the block, and interrupt it then."""
+        command = [*self.command_prefix, *HOUSE, *words]
         process = subprocess.Popen(command, env=self.environment, stdout=subprocess.PIPE, text=True)
         try:
             yield process
         finally:
             process.send_signal(signal.SIGINT)
-            process.communicate(timeout=PATIENCE)
+            process.communicate(timeout=TIMEOUT_SECONDS)
 
     def status(self) -> dict[str, Any]:
-        """Give `house status --json`."""
+        """Return the document that `house status --json` prints."""
         found: dict[str, Any] = json.loads(self.house("status", "--json").stdout)
         return found
 
     def pids(self) -> dict[str, int]:
-        """Give each device's PID."""
+        """Return the PID of each device."""
         return {name: device["process"]["pid"] for name, device in self.status()["devices"].items()}
 
     def process(self, name: str) -> int | None:
-        """Give the PID of a process on this host, as its lock tells; nothing while there is none."""
+        """Return the PID in the lock of a process on this host, or None while it does not run."""
         try:
             pid = int((self.run / "lock" / name).read_text())
             return pid if Path(f"/proc/{pid}/cwd").readlink() == self.run else None
@@ -111,85 +116,89 @@ class Household:
             return None
 
     def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> int:
-        """Send a device's process a signal; give the PID that it had."""
+        """Send a signal to the process of a device, and return its PID."""
         pid = self.pids()[name]
         os.kill(pid, number)
         return pid
 
     def send(self, name: str, command: str, *args: str) -> dict[str, Any]:
-        """Send a command; give the receipt. It has time, unless `args` say how much."""
-        patience = f"{SEND_SECONDS:g}"
-        done = self.house("send", "--timeout", patience, name, command, *args, "--json", check=False)
+        """Send a command, and return its receipt; without `--timeout` in `args` the deadline is far."""
+        timeout = f"{SEND_TIMEOUT_SECONDS:g}"
+        done = self.house("send", "--timeout", timeout, name, command, *args, "--json", check=False)
         receipt: dict[str, Any] = json.loads(done.stdout)
         return receipt
 
-    def witness(self, name: str) -> list[Switching]:
-        """Give every switching of a device's hardware, as the hardware itself recorded it."""
+    def switchings(self, name: str) -> list[Switching]:
+        """Return each switching of a device, as its simulated hardware recorded it."""
         path = self.run / "hardware" / name / "switchings.jsonl"
         return read_switchings(path)[0] if path.exists() else []
 
     def log(self, name: str) -> str:
-        """Give a process's log."""
+        """Return the log of a process."""
         return (self.run / "log" / f"{name}.log").read_text()
 
     @contextmanager
-    def ear(self, *names: str) -> Iterator["Ear"]:
-        """Listen to devices."""
+    def listen(self, *names: str) -> Iterator["Listener"]:
+        """Subscribe to processes; meanwhile the run directory is the working directory."""
         before = Path.cwd()
         context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         os.chdir(self.run)
         try:
-            yield Ear(Subscriber(context, list(names), logging.getLogger("test")))
+            yield Listener(Subscriber(context, list(names), logging.getLogger("test")))
         finally:
             os.chdir(before)
             context.destroy(linger=0)
 
 
-class Ear:
-    """What is heard of a house; the latest of each device."""
+class Listener:
+    """A subscriber of some processes, with the latest messages of each."""
 
     def __init__(self, subscriber: Subscriber) -> None:
         self._subscriber = subscriber
         self.states: dict[str, State] = {}
-        self.beats: dict[str, Heartbeat] = {}
+        self.heartbeats: dict[str, Heartbeat] = {}
         self.reports: dict[str, Report] = {}
 
-    def until(self, holds: Callable[["Ear"], Any], patience: float = PATIENCE) -> "Ear":
-        """Listen until something holds of what was heard; fail when it never does."""
-        end = time.monotonic() + patience
-        while not holds(self):
+    def wait_for(
+        self, met: Callable[["Listener"], Any], timeout_seconds: float = TIMEOUT_SECONDS
+    ) -> "Listener":
+        """Receive messages until a condition is met; fail after the timeout."""
+        end = time.monotonic() + timeout_seconds
+        while not met(self):
             left = end - time.monotonic()
             if left <= 0 or not self._subscriber.socket.poll(int(left * 1000) + 1):
-                raise AssertionError(f"not within {patience:g} s; heard {self.states}")
-            for heard in self._subscriber.receive():
-                if isinstance(heard, State):
-                    self.states[heard.device] = heard
-                elif isinstance(heard, Heartbeat):
-                    self.beats[heard.device] = heard
+                raise AssertionError(f"not within {timeout_seconds:g} s; received {self.states}")
+            for message in self._subscriber.receive():
+                if isinstance(message, State):
+                    self.states[message.device] = message
+                elif isinstance(message, Heartbeat):
+                    self.heartbeats[message.device] = message
                 else:
-                    self.reports[heard.device] = heard
+                    self.reports[message.device] = message
         return self
 
     def kill(self, name: str) -> float:
-        """Kill a process, and give the seconds until its successor's state and sign of life were heard."""
-        self.until(lambda ear: name in ear.states and name in ear.beats)
-        before, began = self.beats[name], time.monotonic()
+        """Kill a process, and return the seconds until its successor sent a state and a heartbeat."""
+        self.wait_for(lambda listener: name in listener.states and name in listener.heartbeats)
+        before, began = self.heartbeats[name], time.monotonic()
         os.kill(before.pid, signal.SIGKILL)
-        self.until(lambda ear: min(ear.states[name].boot, ear.beats[name].boot) > before.boot)
-        assert self.beats[name].pid != before.pid
+        self.wait_for(
+            lambda listener: min(listener.states[name].boot, listener.heartbeats[name].boot) > before.boot
+        )
+        assert self.heartbeats[name].pid != before.pid
         return time.monotonic() - began
 
-    def shows(self, name: str, **fields: Any) -> bool:
-        """Tell whether a device was last heard with these fields."""
+    def has_state(self, name: str, **fields: Any) -> bool:
+        """Return whether the latest state of a device has these fields."""
         state = self.states.get(name)
         return state is not None and all(state.state.get(key) == value for key, value in fields.items())
 
 
-def eventually(holds: Callable[[], Any], patience: float = PATIENCE) -> Any:
-    """Ask again and again until the answer is true, and give it; for what sends no event."""
-    end = time.monotonic() + patience
-    while not (answer := holds()):
+def eventually(met: Callable[[], Any], timeout_seconds: float = TIMEOUT_SECONDS) -> Any:
+    """Poll a condition that sends no event until it is true, and return its value; fail after the timeout."""
+    end = time.monotonic() + timeout_seconds
+    while not (value := met()):
         if time.monotonic() > end:
-            raise AssertionError(f"not within {patience:g} s")
+            raise AssertionError(f"not within {timeout_seconds:g} s")
         time.sleep(0.01)
-    return answer
+    return value

@@ -1,8 +1,7 @@
-"""KLAP, TP-Link's encrypted talk over HTTP for who knows the account: the plug's side, first version.
-
-Two handshakes show that both know the account (SHA-256 over the seeds of both and a digest of the
-account); then each question and each answer is AES-128-CBC with a key from the seeds, under a number
-that counts up, and signed. As python-kasa 0.10 talks it (kasa/transports/klaptransport.py).
+"""KLAP version 1, TP-Link's encrypted protocol over HTTP with an account: the side of the plug.
+Two handshakes prove that both sides have the account: SHA-256 over both seeds and a digest of the
+account. Each later request and response is encrypted by AES-128-CBC with a key from the seeds and a
+sequence number, and signed. Source: python-kasa 0.10 (kasa/transports/klaptransport.py).
 """
 
 import json
@@ -21,14 +20,14 @@ BLOCK_BITS = 128
 
 
 class Session:
-    """What one client and the plug have agreed on."""
+    """The session of one client: its keys, and the state of the handshakes."""
 
     def __init__(self, seed: bytes, account: bytes) -> None:
         self.own = secrets.token_bytes(16)
         self.proof = sha256(seed + account).digest()
-        """What shows the client that the plug knows the account."""
-        self.wanted = sha256(self.own + account).digest()
-        """What the client must show."""
+        """Proves to the client that the plug has the account."""
+        self.expected = sha256(self.own + account).digest()
+        """The proof that the client must send."""
         self.is_open = False
         both = seed + self.own + account
         self._key = sha256(b"lsk" + both).digest()[:16]
@@ -36,7 +35,7 @@ class Session:
         self._signature = sha256(b"ldk" + both).digest()[:28]
 
     def decrypt(self, message: bytes, number: bytes) -> bytes:
-        """Read a question; ValueError when it was not signed as it has to be."""
+        """Decrypt a request; raises ValueError if its signature is wrong."""
         signature, text = message[:32], message[32:]
         if signature != sha256(self._signature + number + text).digest():
             raise ValueError("a wrong signature")
@@ -45,7 +44,7 @@ class Session:
         return unpadder.update(cipher.update(text) + cipher.finalize()) + unpadder.finalize()
 
     def encrypt(self, plain: bytes, number: bytes) -> bytes:
-        """Write an answer."""
+        """Encrypt a response."""
         padder = PKCS7(BLOCK_BITS).padder()
         cipher = self._cipher(number).encryptor()
         text = cipher.update(padder.update(plain) + padder.finalize()) + cipher.finalize()
@@ -56,19 +55,19 @@ class Session:
 
 
 class KlapServer:
-    """A plug that answers only who knows its account."""
+    """A plug that answers only clients with its account."""
 
     def __init__(
-        self, port: int, username: str, password: str, answer: Callable[[dict[str, Any]], dict[str, Any]]
+        self, port: int, username: str, password: str, reply: Callable[[dict[str, Any]], dict[str, Any]]
     ) -> None:
         digests = (md5(text.encode(), usedforsecurity=False).digest() for text in (username, password))
         self.account = md5(b"".join(digests), usedforsecurity=False).digest()
-        self.answer = answer
+        self.reply = reply
         self.sessions: dict[str, Session] = {}
         plug = self
 
         class Handler(BaseHTTPRequestHandler):
-            timeout = 0.5  # who talks no HTTP is let go soon, as by the plug
+            timeout = 0.5  # the plug closes a connection without HTTP soon, too
 
             def do_POST(self) -> None:
                 plug.post(self)
@@ -80,37 +79,41 @@ class KlapServer:
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
 
-    def post(self, asked: BaseHTTPRequestHandler) -> None:
-        """Answer one request, or refuse it."""
-        body = asked.rfile.read(int(asked.headers.get("Content-Length", 0)))
-        url = urlsplit(asked.path)
-        cookie = asked.headers.get("Cookie", "").partition("TP_SESSIONID=")[2].partition(";")[0]
+    def post(self, request: BaseHTTPRequestHandler) -> None:
+        """Answer one request, or refuse it with status 403."""
+        body = request.rfile.read(int(request.headers.get("Content-Length", 0)))
+        url = urlsplit(request.path)
+        cookie = request.headers.get("Cookie", "").partition("TP_SESSIONID=")[2].partition(";")[0]
         session = self.sessions.get(cookie)
         if url.path == "/app/handshake1":
             name, session = secrets.token_hex(16).upper(), Session(body, self.account)
             self.sessions[name] = session
-            return tell(asked, 200, session.own + session.proof, f"TP_SESSIONID={name};TIMEOUT=86400")
-        if session and url.path == "/app/handshake2" and body == session.wanted:
+            return send_response(
+                request, 200, session.own + session.proof, f"TP_SESSIONID={name};TIMEOUT=86400"
+            )
+        if session and url.path == "/app/handshake2" and body == session.expected:
             session.is_open = True
-            return tell(asked, 200)
+            return send_response(request, 200)
         if session and session.is_open and url.path == "/app/request":
             number = int(parse_qs(url.query)["seq"][0]).to_bytes(4, "big", signed=True)
-            told = self.answer(json.loads(session.decrypt(body, number)))
-            return tell(asked, 200, session.encrypt(json.dumps(told).encode(), number))
-        return tell(asked, 403)
+            response = self.reply(json.loads(session.decrypt(body, number)))
+            return send_response(request, 200, session.encrypt(json.dumps(response).encode(), number))
+        return send_response(request, 403)
 
     def close(self) -> None:
-        """Be gone."""
+        """Stop the server."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join(20)
 
 
-def tell(asked: BaseHTTPRequestHandler, status: int, body: bytes = b"", cookie: str | None = None) -> None:
-    """Send an answer."""
-    asked.send_response(status)
+def send_response(
+    request: BaseHTTPRequestHandler, status: int, body: bytes = b"", cookie: str | None = None
+) -> None:
+    """Send a response."""
+    request.send_response(status)
     if cookie:
-        asked.send_header("Set-Cookie", cookie)
-    asked.send_header("Content-Length", str(len(body)))
-    asked.end_headers()
-    asked.wfile.write(body)
+        request.send_header("Set-Cookie", cookie)
+    request.send_header("Content-Length", str(len(body)))
+    request.end_headers()
+    request.wfile.write(body)

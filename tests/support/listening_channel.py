@@ -1,4 +1,4 @@
-"""A line that only listens, for what a driver tells of what it hears."""
+"""A hardware channel that only records, for tests of drivers that parse messages."""
 
 from typing import Any
 
@@ -7,17 +7,17 @@ from msgspec.structs import replace
 from daemons.kinds import Reading, Touch
 
 
-class Heard:
-    """Stands where a worker's line stands."""
+class RecordingChannel:
+    """A replacement for a worker's `HardwareChannel`."""
 
     def __init__(self) -> None:
         self.reading = Reading(reachable=None)
         self.touches: list[Touch] = []
 
-    def tell(self, **changes: Any) -> None:
-        """Take a reading."""
+    def update(self, **changes: Any) -> None:
+        """Record changed fields of the reading."""
         self.reading = replace(self.reading, **{"reachable": True, "fault": None, **changes})
 
-    def press(self, what: Touch) -> None:
-        """Take a press."""
-        self.touches.append(what)
+    def press(self, touch: Touch) -> None:
+        """Record a press."""
+        self.touches.append(touch)

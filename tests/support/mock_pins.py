@@ -1,8 +1,7 @@
-"""The pins of a machine, for processes that take them: gpiozero's mock, with a record of what was done.
-
-A folder is the board. `record` has a line for each change of a pin's function or level, by whomever; `hands`
-has a line for each press at a button; while there is a `busy`, somebody else has the pins. A process takes
-them by the pin factory `board`, which gpiozero finds where the board's `environment` leads to.
+"""The pins of a board: gpiozero's mock, which records each change.
+A folder is the board. `record` has a line for each change of a pin's function or level. `hands` has a
+line for each press of a button. While the file `busy` exists, another process occupies the pins. A
+process uses the pin factory `board`; gpiozero finds it by the variables in `Board.environment`.
 """
 
 import os
@@ -14,12 +13,12 @@ from typing import Any
 from gpiozero.pins.mock import MockFactory, MockPin
 
 PROJECT = Path(__file__).parent.parent.parent
-PLACE = "HOUSE_TEST_BOARD"
-LOOK_SECONDS = 0.005
+BOARD_VARIABLE = "HOUSE_TEST_BOARD"
+POLL_SECONDS = 0.005
 
 
 class Board:
-    """The folder, and what stands in it."""
+    """The folder of the board, and its files."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -34,46 +33,46 @@ class Board:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Give what a process needs to have these pins."""
+        """Return the environment in which a process uses these pins."""
         path = os.pathsep.join((str(self.folder), str(PROJECT)))
-        return {PLACE: str(self.folder), "GPIOZERO_PIN_FACTORY": "board", "PYTHONPATH": path}
+        return {BOARD_VARIABLE: str(self.folder), "GPIOZERO_PIN_FACTORY": "board", "PYTHONPATH": path}
 
     def record(self, pin: int) -> list[str]:
-        """Give what a pin was, one after the other: input, output, 0 or 1."""
+        """Return the history of a pin: input, output, 0 or 1."""
         lines = (self.folder / "record").read_text().splitlines()
         return [line.split()[1] for line in lines if line.split()[0] == f"GPIO{pin}"]
 
     def press(self, pin: int) -> None:
-        """Press a button, which draws its pin down, and let it go."""
+        """Press and release a button, which pulls its pin low."""
         with (self.folder / "hands").open("a") as file:
             file.write(f"GPIO{pin}\n")
 
-    def take_away(self) -> None:
-        """Let somebody else have the pins."""
+    def occupy(self) -> None:
+        """Occupy the pins, as another process does."""
         self._busy.touch()
 
-    def give_back(self) -> None:
-        """Let whoever wants them have them."""
+    def release(self) -> None:
+        """Release the pins."""
         self._busy.unlink()
 
 
 class BusyError(Exception):
-    """An error of no family that gpiozero, or we, could know; as that of the library for a Pi's pins is."""
+    """An error that is handled neither by gpiozero nor by the house by name, like those of lgpio."""
 
 
 class BoardPin(MockPin):  # type: ignore[misc]  # the library has no types
-    """One pin, as a process has it."""
+    """One pin of the board in this process."""
 
     def _set_function(self, value: str) -> None:
-        self.factory.note(self.info.name, value)
+        self.factory.record_change(self.info.name, value)
         super()._set_function(value)
 
     def _set_state(self, value: Any) -> None:
-        self.factory.note(self.info.name, int(value))
+        self.factory.record_change(self.info.name, int(value))
         super()._set_state(value)
 
     def _get_state(self) -> Any:
-        self.factory.note(self.info.name)
+        self.factory.record_change(self.info.name)
         return super()._get_state()
 
 
@@ -82,25 +81,25 @@ class BoardFactory(MockFactory):  # type: ignore[misc]
 
     def __init__(self) -> None:
         super().__init__(pin_class=BoardPin)
-        self._folder = Path(os.environ[PLACE])
-        threading.Thread(target=self._feel, daemon=True).start()
+        self._folder = Path(os.environ[BOARD_VARIABLE])
+        threading.Thread(target=self._watch_presses, daemon=True).start()
 
-    def note(self, pin: str, what: str | int | None = None) -> None:
-        """Write down what a pin is; BusyError when somebody else has it."""
+    def record_change(self, pin: str, what: str | int | None = None) -> None:
+        """Record a change of a pin; raises BusyError while another process occupies the pins."""
         if (self._folder / "busy").exists():
             raise BusyError("GPIO busy")
         if what is not None:
             with (self._folder / "record").open("a") as file:
                 file.write(f"{pin} {what}\n")
 
-    def _feel(self) -> None:
-        """Move the pins of buttons that are pressed from now on."""
+    def _watch_presses(self) -> None:
+        """Move the pin of each button that is pressed from now on."""
         with (self._folder / "hands").open() as file:
             file.seek(0, os.SEEK_END)
             while True:
                 name = file.readline().strip()
                 if not name:
-                    sleep(LOOK_SECONDS)
+                    sleep(POLL_SECONDS)
                     continue
                 pin = self.pin(name)
                 pin.drive_low()

@@ -13,13 +13,13 @@ import pytest
 
 from tests.support.ports import free_port
 
-PATIENCE_SECONDS = 20.0
+TIMEOUT_SECONDS = 20.0
 SEARCH = f"{os.environ.get('PATH', '')}:/usr/sbin"
 USER = "house"
 
 
 def make_certificate(folder: Path, name: str) -> Path:
-    """Make a certificate that vouches for itself, and beside it its key; give where it is."""
+    """Create a self-signed certificate with its key beside it, and return its path."""
     openssl = shutil.which("openssl")
     if openssl is None:
         pytest.skip("there is no openssl here")
@@ -47,7 +47,7 @@ class Mosquitto:
     """One broker; a context manager."""
 
     def __init__(self, folder: Path, *, password: str | None = None, tls: bool = False) -> None:
-        """With a password it lets in only the user `house` who knows it; with TLS it speaks nothing else."""
+        """Create a broker; with a password it accepts only the user `house`, with TLS no plain connection."""
         program = shutil.which("mosquitto", path=SEARCH)
         if program is None:
             pytest.skip("there is no mosquitto here; on Debian: apt install mosquitto")
@@ -74,15 +74,15 @@ class Mosquitto:
             self.authority = make_certificate(folder, "broker")
             lines += [f"certfile {self.authority}", f"keyfile {self.authority.with_suffix('.key')}"]
         if os.getuid() == 0:
-            lines += ["user root"]  # it would become another user, who cannot read the folder of a test
+            lines += ["user root"]  # otherwise mosquitto drops root, and cannot read the test's folder
         self._conf.write_text("\n".join([*lines, "set_tcp_nodelay true", ""]))
 
     def start(self) -> None:
-        """Run, and wait until it listens."""
+        """Start the broker, and wait until it listens."""
         self._process = subprocess.Popen(
             [self._program, "-c", str(self._conf)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        end = time.monotonic() + PATIENCE_SECONDS
+        end = time.monotonic() + TIMEOUT_SECONDS
         while True:
             try:
                 socket.create_connection(("127.0.0.1", self.port), 1).close()
@@ -95,17 +95,17 @@ class Mosquitto:
 
     @property
     def pid(self) -> int:
-        """Give its process."""
+        """Return the PID of the broker."""
         assert self._process is not None
         return self._process.pid
 
     def send(self, number: signal.Signals) -> None:
-        """Send it a signal."""
+        """Send a signal to the broker."""
         assert self._process is not None
         self._process.send_signal(number)
 
     def kill(self) -> None:
-        """Be gone at once; harmless when it does not run."""
+        """Kill the broker; harmless if it is not running."""
         if self._process:
             self._process.kill()
             self._process.wait()

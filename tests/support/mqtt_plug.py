@@ -1,4 +1,4 @@
-"""What the emulated plugs behind a broker have in common: a client of a real mosquitto, and its faults."""
+"""The common part of the emulated plugs behind a broker: a client of a real mosquitto, and its faults."""
 
 import threading
 from abc import abstractmethod
@@ -15,10 +15,10 @@ GARBAGE = b"\xff\xfe{ I am a teapot"
 
 
 class MqttPlug(Emulator):
-    """A plug that is a client of a broker of its own."""
+    """A plug that is a client of its own broker."""
 
-    arms = True
-    meters = True
+    has_timer = True
+    has_meter = True
 
     def __init__(self, folder: Path, *, password: str | None = None) -> None:
         super().__init__(folder, password=password)
@@ -32,45 +32,45 @@ class MqttPlug(Emulator):
     @property
     @abstractmethod
     def will(self) -> tuple[str, str, str]:
-        """Give the topic of its presence, and what stands there when it is there, and when not."""
+        """Return the topic of its availability, and the payloads for online and offline."""
 
     @property
     @abstractmethod
-    def listens(self) -> str:
-        """Give the topics that it takes orders on."""
+    def subscription(self) -> str:
+        """Return the topics on which it receives commands."""
 
     @abstractmethod
-    def order(self, topic: str, said: str) -> None:
-        """Take an order."""
+    def on_message(self, topic: str, payload: str) -> None:
+        """Handle a command."""
 
     def options(self) -> dict[str, Any]:
-        """Give how the broker is reached."""
+        """Return the options of the broker."""
         user = {"username": USER} if self.password is not None else {}
         return {"port": self.broker.port, **user}
 
-    def plug_in(self) -> None:
-        """Join the broker."""
+    def open(self) -> None:
+        """Connect to the broker."""
         topic, there, gone = self.will
         client = paho.Client(CallbackAPIVersion.VERSION2)
         if self.password is not None:
             client.username_pw_set(USER, self.password)
         client.will_set(topic, gone, 1, retain=True)
         joined = threading.Event()
-        client.on_message = lambda _client, _data, message: self._take(message)
-        client.on_connect = lambda *_: (client.subscribe(self.listens, 1), None)[1]
+        client.on_message = lambda _client, _data, message: self._on_message(message)
+        client.on_connect = lambda *_: (client.subscribe(self.subscription, 1), None)[1]
         client.on_subscribe = lambda *_: joined.set()
         client.connect("127.0.0.1", self.broker.port)
         client.loop_start()
         assert joined.wait(20)
         self._client = client
-        self.say(topic, there, retain=True)
+        self.publish(topic, there, retain=True)
         self.announce()
 
     def announce(self) -> None:
-        """Say what such a plug says when it has joined."""
+        """Publish the first messages after the connection."""
 
-    def unplug(self) -> None:
-        """Be gone without a word, as without power; the broker says the rest."""
+    def stop(self) -> None:
+        """Disconnect without a message, as at a power cut; the broker publishes the last will."""
         client, self._client = self._client, None
         for timer in self._timers:
             timer.cancel()
@@ -79,51 +79,51 @@ class MqttPlug(Emulator):
             if found := client.socket():
                 found.close()
 
-    def say(self, topic: str, said: str | bytes, *, retain: bool = False) -> None:
-        """Say something to the broker, soon or late, or garbage instead."""
+    def publish(self, topic: str, payload: str | bytes, *, retain: bool = False) -> None:
+        """Publish a message: delayed, as garbage, or not at all, according to the present faults."""
         client = self._client
         if client is None or self._hangs:
             return
         if self._garbles and not retain:
-            said = GARBAGE
+            payload = GARBAGE
         if not self._lag_seconds:
-            client.publish(topic, said, 1, retain=retain)
+            client.publish(topic, payload, 1, retain=retain)
             return
-        timer = threading.Timer(self._lag_seconds, client.publish, (topic, said, 1, retain))
+        timer = threading.Timer(self._lag_seconds, client.publish, (topic, payload, 1, retain))
         timer.daemon = True
         self._timers.append(timer)
         timer.start()
 
-    def _take(self, message: paho.MQTTMessage) -> None:
+    def _on_message(self, message: paho.MQTTMessage) -> None:
         if not self._hangs:
-            self.order(message.topic, message.payload.decode())
+            self.on_message(message.topic, message.payload.decode())
 
     def hang(self) -> None:
-        """Hear nothing and say nothing, while the session stays."""
+        """Handle no message and publish none; the connection stays open."""
         self._hangs = True
 
-    def slow(self, seconds: float) -> None:
-        """Say everything so late."""
+    def slow_down(self, seconds: float) -> None:
+        """Delay every published message."""
         self._lag_seconds = seconds
 
     def garble(self) -> None:
-        """Say garbage."""
+        """Publish garbage instead of every message."""
         self._garbles = True
 
     def recover(self) -> None:
-        """Work again."""
+        """End all faults."""
         self._hangs = self._garbles = False
         self._lag_seconds = 0.0
 
     def __enter__(self) -> Self:
         self.broker.start()
         try:
-            self.plug_in()
+            self.open()
         except BaseException:
             self.broker.kill()
             raise
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.unplug()
+        self.stop()
         self.broker.kill()

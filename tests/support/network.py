@@ -1,9 +1,8 @@
 """A private network for tests: hosts are network namespaces, joined by an Ethernet hub in user space.
-
-The hub simulates the faults of a real network. It delays, loses and reorders frames, or forwards none,
+The hub simulates the faults of a real network. It delays, loses and reorders frames, or drops all,
 between any two hosts and at any time. The kernel can do that too (tc netem), but not every kernel has
 that module. Each host has a TAP device (Linux, Documentation/networking/tuntap.rst): one end is in its
-namespace, the hub holds the other. So all frames of a host pass through the hub and reach no other network.
+namespace, the hub has the other. All frames of a host pass through the hub and reach no other network.
 """
 
 import ctypes
@@ -35,9 +34,9 @@ TUNSETIFF = 0x400454CA
 IFF_TAP, IFF_NO_PI = 0x0002, 0x1000
 LONGEST_FRAME = 1 << 16
 BURST = 64
-"""Frames that are read from one host before those of the next."""
+"""The number of frames that are read from one host before those of the next."""
 SETTINGS = {"ipv6/conf/all/disable_ipv6": 1, "ipv4/tcp_retries2": 3, "ipv4/tcp_syn_retries": 2}
-"""TCP gives up a connection after some three seconds here, instead of a quarter of an hour."""
+"""TCP gives up a connection after some three seconds here, instead of 15 minutes."""
 _number = itertools.count(1)
 
 
@@ -78,18 +77,18 @@ class HostPort:
             ):
                 run_ip("-n", self.namespace, *words.split())
             settings = "; ".join(f"echo {value} > /proc/sys/net/{name}" for name, value in SETTINGS.items())
-            subprocess.run([*self.inside, "sh", "-c", settings], check=True)
+            subprocess.run([*self.command_prefix, "sh", "-c", settings], check=True)
         except BaseException:
             remove_namespace(self.namespace)
             raise
 
     @property
-    def inside(self) -> list[str]:
+    def command_prefix(self) -> list[str]:
         """Return the words that, put before a command, run it on this host."""
         return ["nsenter", f"--net={NETNS / self.namespace}"]
 
     def open_socket(self, kind: socket.SocketKind) -> socket.socket:
-        """Open a socket in this host's namespace, which a thread enters for that."""
+        """Open a socket in this host's namespace, by a thread that enters the namespace."""
         with ThreadPoolExecutor(1) as pool:
             return pool.submit(self._open, kind).result()
 
@@ -101,7 +100,7 @@ class HostPort:
         return socket.socket(socket.AF_INET, kind)
 
     def remove(self) -> None:
-        """Remove the namespace; a process that still runs in it has no network any more."""
+        """Remove the namespace; a process that still runs in it has no network from then on."""
         os.close(self.tap)
         remove_namespace(self.namespace)
 
@@ -110,7 +109,7 @@ class Network:
     """The hub and its hosts; a context manager."""
 
     def __init__(self, on_namespace: Callable[[str], None] = lambda _: None, seed: int = 7) -> None:
-        """`on_namespace` gets the name of each namespace, to remove it even after this process was killed."""
+        """`on_namespace` gets the name of each namespace, for its removal after a kill of this process."""
         self.ports: dict[str, HostPort] = {}
         self._on_namespace = on_namespace
         self._random = random.Random(seed)  # noqa: S311
@@ -223,7 +222,7 @@ def write_frame(tap: int, frame: bytes) -> None:
 
 
 def run_ip(*words: str) -> None:
-    """Run `ip`; an OSError has its error output."""
+    """Run `ip`; raises OSError with its error output."""
     program = shutil.which("ip", path=SEARCH) or "ip"
     done = subprocess.run([program, *words], capture_output=True, text=True, check=False)
     if done.returncode != 0:

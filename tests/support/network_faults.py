@@ -1,9 +1,8 @@
-"""Faults of the link between two hosts, and how the presses fare that are made meanwhile.
-
+"""Faults of the link between two hosts, and the presses that are acted on meanwhile.
 Each fault is a function that presses a light in the hall. In the kitchen, one switch counts presses up to
-a minute old, another presses up to three seconds old, and a toaster makes toast. Their logs and their
-hardware's logs show what they did. `python -m bench hosts` prints a table of all faults: its rows are the
-docstrings of these functions.
+a minute old, another presses up to three seconds old, and a toaster makes toast. Their logs and the logs
+of their hardware show which presses they acted on. `python -m bench hosts` prints a table of all faults;
+`ROWS` in bench/measurements/hosts.py has the title of each row.
 """
 
 import os
@@ -25,7 +24,7 @@ HALL = ("bathroom_light", "hall_lamp", "hall_mirror")
 
 @dataclass(frozen=True)
 class Outcome:
-    """How many presses were acted on, and when."""
+    """The number of presses that were acted on, by time."""
 
     presses: int
     once: int
@@ -38,7 +37,7 @@ class Outcome:
     left: int
     """Not acted on after their grace, which is right."""
     converged_seconds: float
-    """The time from the end of the fault until each host knew the state of the other."""
+    """The seconds from the end of the fault until each host had the state of the other."""
 
     @property
     def is_right(self) -> bool:
@@ -54,9 +53,9 @@ class TwoHosts:
         self.network = hosts.network
         self._sender = sender
         self._presses: list[str] = []
-        """The id of each press."""
+        """The ids of the presses, in order."""
         self._while_cut: dict[str, float] = {}
-        """When each press was made that was made while the link is cut."""
+        """The time of each press that was made while the link is cut."""
         self._is_cut = False
         self._after_grace: set[str] = set()
         """The presses that reached the kitchen after the grace of its device `hasty`."""
@@ -103,7 +102,7 @@ class TwoHosts:
             os.kill(pid, signal.SIGKILL)
 
     def settle(self) -> Outcome:
-        """Wait until each host knows the state of the other, and count what was done for the presses."""
+        """Wait until each host has the state of the other, and count the actions on the presses."""
         healed = time.monotonic()
         number = len(self._presses)
         self.kitchen.until(lambda kitchen: kitchen.shows("tally", presses=self._presses_before + number))
@@ -145,13 +144,13 @@ def two_hosts_up(hosts: Hosts) -> Iterator[TwoHosts]:
 
 
 def quiet(house: TwoHosts) -> Outcome:
-    """Nothing happens."""
+    """Press without a fault."""
     house.press(3)
     return house.settle()
 
 
 def cut(house: TwoHosts) -> Outcome:
-    """Cut, two presses at once and two after their shorter grace, healed."""
+    """Cut the link, press twice at once and twice after the shorter grace, and heal the link."""
     house.cut()
     house.press(2)
     time.sleep(HASTY_SECONDS + 1.5)
@@ -161,7 +160,7 @@ def cut(house: TwoHosts) -> Outcome:
 
 
 def short_cuts(house: TwoHosts) -> Outcome:
-    """Cut for a second and healed, five times, with a press in each: too short to be noticed."""
+    """Cut the link for a second, five times, with a press in each cut; no host detects these cuts."""
     for _ in range(5):
         house.start_cut()
         house.press()
@@ -172,7 +171,7 @@ def short_cuts(house: TwoHosts) -> Outcome:
 
 
 def repeated_cuts(house: TwoHosts) -> Outcome:
-    """Cut until it is noticed and healed, twice, with a press before, in and after each."""
+    """Cut the link until both hosts detect it, twice, with a press before, in and after each cut."""
     for _ in range(2):
         house.press()
         house.cut()
@@ -184,7 +183,7 @@ def repeated_cuts(house: TwoHosts) -> Outcome:
 
 
 def long_cut(house: TwoHosts) -> Outcome:
-    """Cut for longer than TCP goes on trying."""
+    """Cut the link for longer than TCP retries."""
     house.press()
     house.cut()
     time.sleep(5)
@@ -194,21 +193,19 @@ def long_cut(house: TwoHosts) -> Outcome:
 
 
 def exchanges_killed(house: TwoHosts) -> Outcome:
-    """Either exchange killed at random moments, ten times, with a press around each."""
+    """Kill one of the exchanges at random moments, ten times, with a press around each kill."""
     generator = random.Random(11)  # noqa: S311
     for number in range(10):
         house.kill(("hall", "kitchen")[number % 2])
         house.press(1)
         time.sleep(generator.uniform(0, 0.3))
-        if (
-            number % 5 == 4
-        ):  # on a slow machine the link may be cut for all five; a state has eight past moments
+        if number % 5 == 4:  # a state has eight past moments; a slow machine may miss five presses
             house.wait_until_acted()
     return house.settle()
 
 
 def exchanges_killed_while_cut(house: TwoHosts) -> Outcome:
-    """Both exchanges killed while the way is cut, before and after the presses."""
+    """Kill both exchanges while the link is cut, before and after the presses."""
     house.cut()
     house.kill("hall")
     house.press(2)
@@ -219,14 +216,14 @@ def exchanges_killed_while_cut(house: TwoHosts) -> Outcome:
 
 
 def poor_way(house: TwoHosts) -> Outcome:
-    """A delay of 200 ms, every tenth frame lost, frames that overtake each other."""
+    """Delay frames by 200 ms and more, reorder them, and lose every tenth."""
     house.network.set("hall", "kitchen", delay_seconds=0.2, spread_seconds=0.1, loss=0.1)
     house.press(8)
     return house.settle()
 
 
 def step_forward_while_cut(house: TwoHosts) -> Outcome:
-    """The hall's clock set five minutes forward while the way is cut, between presses."""
+    """Set the hall's clock five minutes forward while the link is cut, between presses."""
     house.cut()
     house.press(2)
     house.hosts.clocks["hall"].set(house.hosts.clocks["hall"].seconds + 300)
@@ -238,7 +235,7 @@ def step_forward_while_cut(house: TwoHosts) -> Outcome:
 
 
 def step_back_while_cut(house: TwoHosts) -> Outcome:
-    """The hall's clock set five minutes back while the way is cut, between presses."""
+    """Set the hall's clock five minutes back while the link is cut, between presses."""
     house.cut()
     house.press(2)
     house.hosts.clocks["hall"].set(house.hosts.clocks["hall"].seconds - 300)
@@ -250,12 +247,13 @@ def step_back_while_cut(house: TwoHosts) -> Outcome:
 
 
 def steps_while_up(house: TwoHosts) -> Outcome:
-    """Either clock set, to and fro by minutes, with a press right after each."""
+    """Set each clock forward and back by minutes, with a press right after each change."""
     for seconds in (300, -300, 0, 120):
         for host in ("hall", "kitchen"):
             house.hosts.clocks[host].set(seconds)
             house.press()
-            house.wait_until_acted()  # a press that travels while a clock is set gets its age by the new time
+            # The age of a press that travels during a clock change would be computed by the new time.
+            house.wait_until_acted()
     return house.settle()
 
 
@@ -275,4 +273,4 @@ FAULTS: dict[str, Callable[[TwoHosts], Outcome]] = {
 CLOCK_FAULTS: dict[str, Callable[[TwoHosts], Outcome]] = {
     fault.__name__: fault for fault in (step_forward_while_cut, step_back_while_cut, steps_while_up)
 }
-"""The faults that need clocks which can be set."""
+"""The faults that need clocks that a test can set."""

@@ -1,4 +1,4 @@
-"""What an owner names with `--device`: which driver, and how it reaches their hardware."""
+"""Parse the values of `--device`: a driver, and the address or options of the owner's hardware."""
 
 from typing import Any
 
@@ -15,8 +15,8 @@ USAGE = """\
 DRIVER=BROKER[:PORT]/NAME, such as tasmota=192.168.1.2/kettle, or the options as an inline TOML table"""
 
 
-def owned(text: str) -> tuple[str, dict[str, Any]]:
-    """Read one; UsageError says what is wrong with it."""
+def parse_device(text: str) -> tuple[str, dict[str, Any]]:
+    """Parse the value of one `--device`; raises UsageError with the error and a hint."""
     word, equals, where = text.partition("=")
     words = loader.available("drivers")
     word = word if word in words else f"mqtt_{word}"
@@ -24,18 +24,20 @@ def owned(text: str) -> tuple[str, dict[str, Any]]:
         raise pytest.UsageError(f"{text!r}: {USAGE}; drivers: {', '.join(words)}")
     try:
         kind = loader.driver(word)
-        options = tomli.loads(f"options = {where}")["options"] if "{" in where else short(kind, where)
+        options = (
+            tomli.loads(f"options = {where}")["options"] if "{" in where else short_form_options(kind, where)
+        )
     except (HouseError, tomli.TOMLDecodeError) as error:
         raise pytest.UsageError(f"{text!r}: {error}") from error
     problems: list[Problem] = []
     if parse_table(options, kind.options_type, (), problems) is None:
-        told = "; ".join(": ".join([*map(str, problem.path), problem.text]) for problem in problems)
-        raise pytest.UsageError(f"{text!r}: {told}")
+        message = "; ".join(": ".join([*map(str, problem.path), problem.text]) for problem in problems)
+        raise pytest.UsageError(f"{text!r}: {message}")
     return word, options
 
 
-def short(kind: Any, where: str) -> dict[str, Any]:
-    """Give the options that an address stands for."""
+def short_form_options(kind: Any, where: str) -> dict[str, Any]:
+    """Return the options for an address, or for a broker and a name."""
     names = {field.encode_name for field in msgspec.structs.fields(kind.options_type)}
     if "broker" not in names:
         return {"address": where}

@@ -6,13 +6,15 @@ import json
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.typing import Origin
+import pytest
 
-from tests.support.house import PATIENCE, Household
+from tests.support.house import TIMEOUT_SECONDS, TemporaryHouse
+
+if TYPE_CHECKING:
+    from websockets.asyncio.client import ClientConnection
 
 LiveMessage = dict[str, Any]
 SMALL_HOUSE = """
@@ -73,11 +75,11 @@ def http_request(
     assert address.port is not None
     if context:
         connection: http.client.HTTPConnection = http.client.HTTPSConnection(
-            address.hostname, address.port, timeout=PATIENCE, context=context
+            address.hostname, address.port, timeout=TIMEOUT_SECONDS, context=context
         )
     else:
         connection = http.client.HTTPConnection(
-            address.hostname, address.port, timeout=PATIENCE, source_address=(source, 0)
+            address.hostname, address.port, timeout=TIMEOUT_SECONDS, source_address=(source, 0)
         )
     try:
         sent = {key.replace("_", "-"): value for key, value in headers.items()}
@@ -96,32 +98,36 @@ def http_post(url: str, path: str, document: Any = None, **more: Any) -> HttpRes
     return http_request(url, path, "POST", body, Content_Type="application/json", **more)
 
 
-def page_url(house: Household) -> str:
+def page_url(house: TemporaryHouse) -> str:
     """Wait until the page of a house is served, and return its URL."""
-    with house.ear("mirror") as ear:
-        ear.until(lambda ear: "mirror" in ear.states and ear.states["mirror"].state["url"])
-        return str(ear.states["mirror"].state["url"])
+    with house.listen("mirror") as listener:
+        listener.wait_for(
+            lambda listener: "mirror" in listener.states and listener.states["mirror"].state["url"]
+        )
+        return str(listener.states["mirror"].state["url"])
 
 
-def page_fault(house: Household) -> str:
+def page_fault(house: TemporaryHouse) -> str:
     """Wait until the mirror publishes why its page is not served, and return that."""
-    with house.ear("mirror") as ear:
-        ear.until(lambda ear: "mirror" in ear.states and ear.states["mirror"].state["fault"])
-        assert ear.states["mirror"].state["url"] is None
-        return str(ear.states["mirror"].state["fault"])
+    with house.listen("mirror") as listener:
+        listener.wait_for(
+            lambda listener: "mirror" in listener.states and listener.states["mirror"].state["fault"]
+        )
+        assert listener.states["mirror"].state["url"] is None
+        return str(listener.states["mirror"].state["fault"])
 
 
 class LiveClient:
     """A client of the WebSocket."""
 
-    def __init__(self, socket: ClientConnection) -> None:
+    def __init__(self, socket: "ClientConnection") -> None:
         self.socket = socket
         self.unread: list[LiveMessage] = []
         """Messages that arrived while the test waited for another one."""
 
     async def receive(self, *types: str) -> LiveMessage:
         """Return the next message, or the next one of these types."""
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             while True:
                 text = await self.socket.recv()
                 assert isinstance(text, str), "every message is one text frame"
@@ -148,7 +154,11 @@ class LiveClient:
 
 @asynccontextmanager
 async def live_client(url: str, query: str = "", **more: Any) -> AsyncIterator[LiveClient]:
-    """Connect to the WebSocket of a page."""
+    """Connect to the WebSocket of a page; skip the test where the library is not installed."""
+    pytest.importorskip("websockets", reason="it is the other library that these tests use")
+    from websockets.asyncio.client import connect  # noqa: PLC0415
+    from websockets.typing import Origin  # noqa: PLC0415
+
     origin = Origin(more.pop("origin")) if "origin" in more else None
     address = url.replace("http", "ws", 1) + "api/live" + query
     async with connect(address, origin=origin, proxy=None, **more) as socket:

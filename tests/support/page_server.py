@@ -33,7 +33,7 @@ PEERS = {
     "switch": Peer("Light", "Bathroom", "light_switch"),
 }
 BOOT = 1_700_000_000_000
-"""The boot of the mirror that the stub stands for."""
+"""The boot number of the stub's mirror."""
 
 
 class PageStub:

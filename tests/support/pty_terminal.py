@@ -1,4 +1,4 @@
-"""A terminal with a `house` command in it: what a person would see, and the keys that a person presses."""
+"""A pseudo-terminal that runs a `house` command: its screen, and its keyboard."""
 
 import fcntl
 import os
@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from daemons.cli.terminal.window import BEGIN, END
-from tests.support.house import HOUSE, PATIENCE, Household
+from tests.support.house import HOUSE, TIMEOUT_SECONDS, TemporaryHouse
 
 PIECE = re.compile(r"\x1b\[(\d+);1H|\x1b\[(2J|2K|\?1049[hl])|\x1b\[[?\d;]*[a-zA-Z]|([^\x1b]+)")
 SHELL = """
@@ -32,64 +32,66 @@ while True:
     print("stopped, and the terminal is", "as it was" if usual else "broken", flush=True)
     sys.stdin.readline()
 """
-"""As much of a shell as Ctrl-Z needs: a job of its own in the foreground, continued by an Enter."""
+"""The part of a shell that Ctrl-Z needs: a job in the foreground, which Enter continues."""
 
 
-class Glass:
-    """What stands on the terminal, line by line."""
+class Terminal:
+    """The screen of a terminal, line by line."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]", person: int, program: int) -> None:
+    def __init__(self, process: "subprocess.Popen[bytes]", keyboard: int, program: int) -> None:
         self.process = process
         self.program = program
-        self.person = person
+        self.keyboard = keyboard
         self.rows: dict[int, str] = {}
         self.other_screen = False
         self.sent = b""
-        """All that was ever written to it."""
+        """Every byte that the command has written."""
         self._rest = b""
         self._row = 1
 
     @property
     def text(self) -> str:
-        """Give all that can be read now."""
+        """Return all text that is on the screen now."""
         return "\n".join(self.rows[row] for row in sorted(self.rows))
 
     def line(self, word: str) -> str:
-        """Give the line of a device."""
+        """Return the line of a device."""
         return next((line for line in self.rows.values() if word in line), "")
 
-    def press(self, keys: str) -> "Glass":
+    def press(self, keys: str) -> "Terminal":
         """Press keys."""
-        os.write(self.person, keys.encode())
+        os.write(self.keyboard, keys.encode())
         return self
 
     def resize(self, columns: int, rows: int) -> None:
-        """Make it another size; who looks is told by the kernel."""
+        """Resize the terminal; the kernel sends SIGWINCH to the command."""
         fcntl.ioctl(self.program, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
-    def until(self, *words: str, without: str | None = None, patience: float = PATIENCE) -> "Glass":
-        """Look until all of these can be read, and this can not; fail when that never is."""
-        end = time.monotonic() + patience
+    def until(
+        self, *words: str, without: str | None = None, timeout_seconds: float = TIMEOUT_SECONDS
+    ) -> "Terminal":
+        """Wait until the screen has all of `words`, and not `without`; fail after the timeout."""
+        end = time.monotonic() + timeout_seconds
         while not all(word in self.text for word in words) or (without is not None and without in self.text):
             left = end - time.monotonic()
-            if left <= 0 or not self._look(left):
-                raise AssertionError(f"not within {patience:g} s: {words}\n{self.text}")
+            if left <= 0 or not self._read(left):
+                raise AssertionError(f"not within {timeout_seconds:g} s: {words}\n{self.text}")
         return self
 
     def end(self) -> int:
-        """Look until the command has ended; give its exit status."""
-        while self._look(PATIENCE):
-            if self.process.poll() is not None and not select.select([self.person], [], [], 0)[0]:
+        """Wait until the command has ended, and return its exit status."""
+        while self._read(TIMEOUT_SECONDS):
+            if self.process.poll() is not None and not select.select([self.keyboard], [], [], 0)[0]:
                 break
-        return self.process.wait(PATIENCE)
+        return self.process.wait(TIMEOUT_SECONDS)
 
-    def _look(self, seconds: float) -> bool:
-        wake = os.pidfd_open(self.process.pid) if self.process.poll() is None else self.person
-        readable, _, _ = select.select([self.person, wake], [], [], seconds)
-        if wake != self.person:
+    def _read(self, seconds: float) -> bool:
+        wake = os.pidfd_open(self.process.pid) if self.process.poll() is None else self.keyboard
+        readable, _, _ = select.select([self.keyboard, wake], [], [], seconds)
+        if wake != self.keyboard:
             os.close(wake)
-        if self.person in readable:
-            data = os.read(self.person, 1 << 16)
+        if self.keyboard in readable:
+            data = os.read(self.keyboard, 1 << 16)
             self.sent += data
             whole, self._rest = whole_frames(self._rest + data)
             self._write(whole.decode(errors="replace"))
@@ -109,7 +111,7 @@ class Glass:
 
 
 def whole_frames(data: bytes) -> tuple[bytes, bytes]:
-    """Part what can be looked at from a frame that is not all there yet: a terminal is read in pieces."""
+    """Split the complete frames from the beginning of a frame that is still incomplete."""
     begins = data.rfind(BEGIN.encode())
     if begins > data.rfind(END.encode()):
         return data[:begins], data[begins:]
@@ -120,16 +122,16 @@ def whole_frames(data: bytes) -> tuple[bytes, bytes]:
 
 @contextmanager
 def glass(
-    house: Household,
+    house: TemporaryHouse,
     *,
     columns: int = 110,
     rows: int = 30,
     in_shell: bool = False,
     keys: bool = True,
     **more: str,
-) -> Iterator[Glass]:
-    """Have `house mirror` in a terminal of this size, in a shell if need be, or without a keyboard."""
-    person, program = pty.openpty()
+) -> Iterator[Terminal]:
+    """Run `house mirror` in a terminal of this size, optionally in a shell or without a keyboard."""
+    keyboard, program = pty.openpty()
     fcntl.ioctl(program, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
     around = [HOUSE[0], "-c", SHELL] if in_shell else []
     environment = {**house.environment, "TERM": "xterm", **more}
@@ -143,11 +145,11 @@ def glass(
         preexec_fn=lambda: fcntl.ioctl(1, termios.TIOCSCTTY, 0),  # noqa: PLW1509  no threads here
     )
     try:
-        yield Glass(process, person, program)
+        yield Terminal(process, keyboard, program)
     finally:
         for number in (signal.SIGCONT, signal.SIGKILL):
             if process.poll() is None:
                 os.killpg(process.pid, number)
-        process.wait(PATIENCE)
-        os.close(person)
+        process.wait(TIMEOUT_SECONDS)
+        os.close(keyboard)
         os.close(program)

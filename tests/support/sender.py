@@ -1,6 +1,5 @@
-"""Sends commands: reads lines with a device and a command from standard input, and prints each receipt.
-
-So a press takes a test a millisecond, and not as long as `house send` takes to start.
+"""Send commands: read lines with a device and a command from standard input, and print each receipt.
+A press takes a test a millisecond by this, and not the start of a `house send`.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""A stub for a device's command socket under asyncio: it replies as the test says."""
+"""A stub for a device's command socket under asyncio: the test defines its replies."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable

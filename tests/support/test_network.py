@@ -29,7 +29,7 @@ def ends(network: Network) -> Iterator[tuple[socket.socket, socket.socket]]:
 
 
 def test_frames_are_delayed(network: Network, ends: tuple[socket.socket, socket.socket]) -> None:
-    """A frame takes at least the delay that was set."""
+    """A frame takes at least the configured delay."""
     network.set("hall", "kitchen", delay_seconds=0.2)
     began = time.monotonic()
     ends[0].send(b"late")
@@ -56,7 +56,7 @@ def test_frames_overtake_each_other_and_are_lost(
 def test_a_cut_drops_frames_and_a_healed_link_forwards_them(
     network: Network, ends: tuple[socket.socket, socket.socket]
 ) -> None:
-    """A frame that is sent or on its way during a cut does not arrive later either."""
+    """A frame that is sent or under way during a cut does not arrive later either."""
     network.set(delay_seconds=0.5)
     ends[0].send(b"on its way")
     network.cut("hall", "kitchen")
@@ -71,7 +71,7 @@ def test_a_cut_drops_frames_and_a_healed_link_forwards_them(
 
 
 def test_a_host_can_be_removed_and_added_again(network: Network) -> None:
-    """Its namespace is removed, and the new one has the same address."""
+    """The namespace is removed, and the new one has the same address."""
     first: HostPort = network.add("hall")
     network.remove("hall")
     assert not (NETNS / first.namespace).exists()
@@ -79,7 +79,7 @@ def test_a_host_can_be_removed_and_added_again(network: Network) -> None:
 
 
 def test_a_killed_test_run_leaves_no_host_behind(network: Network) -> None:
-    """The reaper outlives the test run, and removes the namespaces that it was given."""
+    """The reaper outlives the test run, and removes the registered namespaces."""
     hall = network.add("hall")
     guard = [sys.executable, str(PROJECT / "tests" / "support" / "reaper.py")]
     subprocess.run(guard, input=f"{hall.namespace}\n", text=True, check=True)

@@ -16,7 +16,7 @@ KEY = re.compile(rb"\x1b(?:\[([\d;]*)([@-~])|O(.)|\[[\d;]*\Z|O\Z)?|[\x00-\x7f]")
 
 
 def decode(data: bytes) -> tuple[list[str], bytes]:
-    """Give the keys in what a terminal has sent, unknown ones left out, and what begins another."""
+    """Return the known keys in the bytes of a terminal, and an incomplete rest."""
     keys = []
     for found in KEY.finditer(data):
         sent, final = found[0], found[2] or found[3]
@@ -41,7 +41,7 @@ class Keyboard:
         self._rest = b""
 
     def enter(self) -> None:
-        """Have each key at once, and none written to the screen; OSError when the terminal has gone."""
+        """Switch to single keys without echo; raises OSError if the terminal is gone."""
         try:
             modes = termios.tcgetattr(self.file)
             modes[0] = modes[0] & ~termios.IXON | termios.ICRNL  # Ctrl-S shall not freeze the view
@@ -52,7 +52,7 @@ class Keyboard:
             raise OSError(*error.args) from error
 
     def leave(self) -> None:
-        """Have the terminal as it was, if it is still there, and no shell has taken it back already."""
+        """Restore the terminal, if it still exists and no shell has done so."""
         handler = signal.signal(signal.SIGTTOU, signal.SIG_IGN)  # else we would be stopped here
         with suppress(OSError, termios.error):
             if self._is_ours():
@@ -60,14 +60,14 @@ class Keyboard:
         signal.signal(signal.SIGTTOU, handler)
 
     def _is_ours(self) -> bool:
-        """Tell whether we stand in the foreground; one that is not our session's terminal is ours."""
+        """Return whether this process is in the foreground of the terminal."""
         try:
             return os.tcgetpgrp(self.file) == os.getpgrp()
         except OSError:
             return True
 
     def read(self) -> list[str]:
-        """Give the keys that were pressed; "end" when the terminal has gone."""
+        """Return the pressed keys; "end" if the terminal is gone."""
         try:
             data = os.read(self.file, 1024)
         except OSError:

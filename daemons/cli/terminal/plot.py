@@ -1,9 +1,7 @@
 """How a history looks in a terminal: made of the document of docs/page.md alone."""
 
-import csv
 from collections.abc import Iterator
 from datetime import datetime, tzinfo
-from io import StringIO
 from itertools import cycle
 from typing import Any
 
@@ -56,8 +54,8 @@ def device(
     if found["stretches"]:
         parts += phases(history, found["stretches"], columns)
         parts += [scale(history, zone, columns), legend(history, found["stretches"])]
-    for measured, told in found["measurements"].items():
-        parts += [Text(), *plot(history, measured, told, columns)]
+    for measured, points in found["measurements"].items():
+        parts += [Text(), *plot(history, measured, points, columns)]
     if found["stretches"]:
         parts.append(stretches(history, name, titles, zone))
     if found["processes"]:
@@ -67,8 +65,8 @@ def device(
     return Group(*parts)
 
 
-def looks(found: list[dict[str, Any]]) -> dict[str, tuple[str, str]]:
-    """Give each phase its mark: a line for what is at rest, a block for what is not."""
+def phase_marks(found: list[dict[str, Any]]) -> dict[str, tuple[str, str]]:
+    """Return the mark of each phase: a line for phases at rest, a block for the others."""
     marks = cycle(AT_WORK)
     given: dict[str, tuple[str, str]] = {}
     for stretch in found:
@@ -83,13 +81,13 @@ def phase(stretch: dict[str, Any]) -> str:
 
 
 def activity(stretch: dict[str, Any]) -> int:
-    """Say how much a device did: it was at work, it was ready, it was at rest."""
+    """Return how active a phase is: working, ready or at rest."""
     return 2 if stretch["state"].get("status") else 1 if stretch["state"].get("ready") else 0
 
 
 def phases(history: dict[str, Any], found: list[dict[str, Any]], columns: int) -> list[Text]:
     """Draw what was when; what is not at rest is seen however short it was."""
-    marks = looks(found)
+    marks = phase_marks(found)
     at_work = {phase(stretch): activity(stretch) for stretch in found}
     lasted = [dict[str, float]() for _ in range(columns)]
     step = (history["until"] - history["since"]) / columns
@@ -102,8 +100,8 @@ def phases(history: dict[str, Any], found: list[dict[str, Any]], columns: int) -
             lasted[column][phase(stretch)] = lasted[column].get(phase(stretch), 0.0) + part
     bar = Text(" " * GUTTER)
     for inside in lasted:
-        told = max(inside, key=lambda name: (at_work[name], inside[name]), default=None)
-        bar.append(*(marks[told] if told is not None else (" ", "")))
+        longest = max(inside, key=lambda name: (at_work[name], inside[name]), default=None)
+        bar.append(*(marks[longest] if longest is not None else (" ", "")))
     return [bar]
 
 
@@ -123,25 +121,27 @@ def scale(history: dict[str, Any], zone: tzinfo, columns: int) -> Text:
 
 
 def legend(history: dict[str, Any], found: list[dict[str, Any]]) -> Text:
-    """Say which mark is which phase, and how long each was in all."""
+    """Return the legend: the mark of each phase, and its total time."""
     lasted: dict[str, float] = {}
     for stretch in found:
         begin = max(stretch["from"], history["since"])
         end = min(stretch["to"] or history["until"], history["until"])
         lasted[phase(stretch)] = lasted.get(phase(stretch), 0) + end - begin
     text = Text(" " * GUTTER)
-    for name, (mark, style) in looks(found).items():
+    for name, (mark, style) in phase_marks(found).items():
         text.append(mark, style)
         text.append(f" {name} ")
         text.append(f"{length(lasted[name])}   ", "dim")
     return text
 
 
-def plot(history: dict[str, Any], name: str, told: list[list[float]], columns: int) -> list[Text]:
+def plot(history: dict[str, Any], name: str, points: list[list[float]], columns: int) -> list[Text]:
     """Draw a measurement, of each column the highest, over a scale that begins at zero or below."""
     step = (history["until"] - history["since"]) / columns
     values: list[float | None] = [None] * columns
-    for (at, _, _, high), to in zip(told, [*(point[0] for point in told[1:]), history["until"]], strict=True):
+    for (at, _, _, high), to in zip(
+        points, [*(point[0] for point in points[1:]), history["until"]], strict=True
+    ):
         first = min(max(int((at - history["since"]) / step), 0), columns - 1)
         for column in range(first, min(max(first + 1, int((to - history["since"]) / step)), columns)):
             values[column] = max(high, values[column] if values[column] is not None else high)  # type: ignore[type-var]
@@ -153,7 +153,7 @@ def plot(history: dict[str, Any], name: str, told: list[list[float]], columns: i
         for value in values
     ]
     quantity, _, unit = name.rpartition("_") if "_" in name else (name, "", "")
-    mean = average(history, told)
+    mean = average(history, points)
     what = quantity.replace("_", " ").capitalize()
     title = f"{what}: {number(low)} to {number(high)} {unit}, {number(mean)} on average"
     lines = [Text(" " * GUTTER + title, style="dim")]
@@ -166,12 +166,12 @@ def plot(history: dict[str, Any], name: str, told: list[list[float]], columns: i
     return lines
 
 
-def average(history: dict[str, Any], told: list[list[float]]) -> float:
-    """Give the mean of a measurement over the time in which it is known."""
-    ends = [*(point[0] for point in told[1:]), history["until"]]
-    lengths = [to - point[0] for point, to in zip(told, ends, strict=True)]
+def average(history: dict[str, Any], points: list[list[float]]) -> float:
+    """Return the mean of a measurement over the time in which it is known."""
+    ends = [*(point[0] for point in points[1:]), history["until"]]
+    lengths = [to - point[0] for point, to in zip(points, ends, strict=True)]
     total = sum(lengths)
-    return sum(point[2] * part for point, part in zip(told, lengths, strict=True)) / total if total else 0.0
+    return sum(point[2] * part for point, part in zip(points, lengths, strict=True)) / total if total else 0.0
 
 
 def stretches(history: dict[str, Any], name: str, titles: dict[str, str], zone: tzinfo) -> RenderableType:
@@ -182,7 +182,7 @@ def stretches(history: dict[str, Any], name: str, titles: dict[str, str], zone: 
     table.add_column("Lasted", justify="right", no_wrap=True)
     table.add_column("Phase", no_wrap=True)
     table.add_column("Cause", ratio=1)
-    marks = looks(found)
+    marks = phase_marks(found)
     for stretch in found[-MOST_LINES:]:
         style = marks[phase(stretch)][1]
         fault = stretch["state"].get("fault")
@@ -190,7 +190,9 @@ def stretches(history: dict[str, Any], name: str, titles: dict[str, str], zone: 
             Text(when(stretch["from"], history["until"], zone)),
             Text(lasted(history, stretch)),
             Text(phase(stretch), style=style),
-            Text(str(fault), style="red") if fault else Text(why(history, name, stretch, titles, zone)),
+            Text(str(fault), style="red")
+            if fault
+            else Text(cause_text(history, name, stretch, titles, zone)),
         )
     left_out = len(found) - MOST_LINES
     note = Text(f"{left_out} earlier ones are not listed; --json and --csv have them.", style="dim")
@@ -214,10 +216,10 @@ def processes(history: dict[str, Any], found: list[dict[str, Any]], zone: tzinfo
     return table
 
 
-def why(
+def cause_text(
     history: dict[str, Any], name: str, stretch: dict[str, Any], titles: dict[str, str], zone: tzinfo
 ) -> str:
-    """Say in words what led to a stretch."""
+    """Return the cause of a stretch in words."""
     cause: str | None = stretch["cause"]
     if cause is None:
         return ""
@@ -231,14 +233,14 @@ def why(
 
 
 def lasted(history: dict[str, Any], stretch: dict[str, Any]) -> str:
-    """Say how long a stretch lasted, or lasts so far."""
+    """Return how long a stretch lasted, or lasts so far."""
     if stretch["to"] is None:
         return f"{length(history['until'] - stretch['from'])} so far"
     return length(stretch["to"] - stretch["from"])
 
 
 def length(seconds: float) -> str:
-    """Give a length of time in its two largest units."""
+    """Return a duration in its two largest units."""
     for size, unit, smaller, small in ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
         if seconds >= size:
             rest = int(seconds % size // smaller)
@@ -247,30 +249,30 @@ def length(seconds: float) -> str:
 
 
 def day(at: float, zone: tzinfo) -> str:
-    """Give a moment, the seconds at its end."""
+    """Return a time with its seconds."""
     return f"{datetime.fromtimestamp(at, zone):%a %d %b %H:%M:%S}"
 
 
 def when(at: float, beside: float, zone: tzinfo) -> str:
-    """Give a moment that is read beside another one: of the same day, without that day."""
-    told, other = day(at, zone), day(beside, zone)
-    return told[-8:] if told[:-8] == other[:-8] else told
+    """Return a time next to another one; on the same day, without the day."""
+    points, other = day(at, zone), day(beside, zone)
+    return points[-8:] if points[:-8] == other[:-8] else points
 
 
 def number(value: float) -> str:
-    """Give a value in few characters."""
+    """Return a value in few characters."""
     return f"{value:.0f}" if abs(value) >= 100 or value == round(value) else f"{value:.3g}"  # noqa: PLR2004
 
 
-def plain(history: dict[str, Any], titles: dict[str, str], zone: tzinfo) -> Iterator[str]:
-    """Give a line for each stretch and each event, for a pipe or a file."""
+def plain_lines(history: dict[str, Any], titles: dict[str, str], zone: tzinfo) -> Iterator[str]:
+    """Return a line for each stretch and each event, for a pipe or a file."""
     for name, found in history["devices"].items():
         lines = [
             (
                 stretch["from"],
                 lasted(history, stretch),
                 phase(stretch),
-                why(history, name, stretch, titles, zone),
+                cause_text(history, name, stretch, titles, zone),
             )
             for stretch in found["stretches"]
         ]
@@ -278,55 +280,19 @@ def plain(history: dict[str, Any], titles: dict[str, str], zone: tzinfo) -> Iter
             (event["at"], "process", event["life"], event["reason"] or "") for event in found["processes"]
         ]
         for at, *words in sorted(lines):
-            yield "  ".join([name, iso(at, zone), *(word for word in words if word)])
+            yield "  ".join([name, iso_time(at, zone), *(word for word in words if word)])
 
 
-def iso(at: float | None, zone: tzinfo) -> str:
-    """Give a moment as ISO 8601 has it, and nothing for none."""
+def iso_time(at: float | None, zone: tzinfo) -> str:
+    """Return a time in ISO 8601; empty for None."""
     return datetime.fromtimestamp(at, zone).isoformat(timespec="milliseconds") if at is not None else ""
 
 
-def comma_separated(history: dict[str, Any], zone: tzinfo) -> str:
-    """Give it as a table (RFC 4180): a line for each stretch and for each point of the measurements."""
-    devices = history["devices"].values()
-    fields = sorted(
-        {field for found in devices for stretch in found["stretches"] for field in stretch["state"]}
-    )
-    measured = sorted({name for found in devices for name in found["measurements"]})
-    ends = ("low", "mean", "high")
-    head = ["device", "from", "to", "lasted_seconds", "cause", *fields]
-    rows: list[dict[str, Any]] = []
-    for name, found in history["devices"].items():
-        for stretch in found["stretches"]:
-            rows.append({**row(name, stretch["from"], stretch["to"], zone), "cause": stretch["cause"]})
-            rows[-1].update({key: plain_value(value) for key, value in stretch["state"].items()})
-        for quantity, told in found["measurements"].items():
-            for point, to in zip(told, [*(point[0] for point in told[1:]), history["until"]], strict=True):
-                values = {f"{quantity}_{end}": value for end, value in zip(ends, point[1:], strict=True)}
-                rows.append({**row(name, point[0], to, zone), **values})
-    out = StringIO()
-    table = csv.DictWriter(out, [*head, *(f"{name}_{end}" for name in measured for end in ends)])
-    table.writeheader()
-    table.writerows(rows)
-    return out.getvalue()
-
-
-def row(name: str, at: float, to: float | None, zone: tzinfo) -> dict[str, Any]:
-    """Give what each line of the table has."""
-    lasts = None if to is None else round(to - at, 3)
-    return {"device": name, "from": iso(at, zone), "to": iso(to, zone), "lasted_seconds": lasts}
-
-
-def plain_value(value: Any) -> Any:
-    """Give a value as JSON writes it, which spreadsheets read as well."""
-    return str(value).lower() if isinstance(value, bool) else value
-
-
-def show(history: dict[str, Any], titles: dict[str, str], zone: tzinfo, console: Console) -> None:
+def print_history(history: dict[str, Any], titles: dict[str, str], zone: tzinfo, console: Console) -> None:
     """Print a history."""
     history = printable(history)
     if console.is_terminal:
         console.print(screen(history, titles, zone, console.width))
     else:
-        for line in plain(history, titles, zone):
+        for line in plain_lines(history, titles, zone):
             console.print(line, highlight=False, markup=False, soft_wrap=True)

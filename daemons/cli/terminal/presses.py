@@ -35,7 +35,7 @@ class Press(NamedTuple):
 
 
 def turns(state: State) -> Iterator[Turn]:
-    """Give the turns that a state tells of, but not how the device went on by itself after each."""
+    """Return the changes in a state, without those that a device made by itself afterwards."""
     moments: list[State | Moment] = [*state.past, state]
     if len(state.past) < MAX_PAST:
         moments.insert(0, Moment(state={}))  # the first that it remembers is the first that there was
@@ -53,7 +53,7 @@ class Presses:
     """Gathers the turns of a house, and says which were presses."""
 
     def __init__(self, hears: dict[str, tuple[str, ...]]) -> None:
-        """`hears` gives of each device whom it acts on; of any other device nothing is told."""
+        """Create it with the sources of each device; other devices are ignored."""
         self.hears = hears
         self._turns: dict[tuple[str, str, float], Turn] = {}
         self._heard: set[str] = set()
@@ -61,7 +61,7 @@ class Presses:
         """Some device has forgotten what was before; who followed a press then cannot be told in full."""
 
     def hear(self, state: State) -> None:
-        """Take what a state tells."""
+        """Record the changes in a state."""
         if state.device in self.hears:
             if state.device not in self._heard and len(state.past) == MAX_PAST:
                 self._known_since = max([self._known_since, *state.past[0].turned.values()])
@@ -72,7 +72,7 @@ class Presses:
             del self._turns[key]
 
     def latest(self, number: int) -> list[Press]:
-        """Give the last presses, the latest first."""
+        """Return the last presses, the latest first."""
         found: list[Press] = []
         for turn in sorted(self._turns.values()):
             led = next((press for press in reversed(found) if self._follows(turn, press)), None)
@@ -84,7 +84,7 @@ class Presses:
         return known[: -number - 1 : -1]
 
     def _follows(self, turn: Turn, press: Press) -> bool:
-        """Tell whether a turn came of a press: by its cause, and by whom the device hears."""
+        """Return whether a change follows from a press, by its cause and the sources of the device."""
         first, several = press.first, (press.first.device, *press.followers)
         if turn.cause != first.cause:
             return False

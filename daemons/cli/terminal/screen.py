@@ -26,7 +26,7 @@ PRESENCE = {
 }
 """How each presence is marked; the word stands beside the mark, for who sees no colours."""
 WITH_REASON = ("failed", "restarting")
-"""Of whom it is told why."""
+"""The presences whose reason is shown."""
 BAR_WIDTH, SHORT_BAR_WIDTH = 14, 8
 COLUMNS_FOR_AGE, COLUMNS_FOR_BAR, COLUMNS_FOR_POWER, COLUMNS_FOR_PROCESS = 67, 78, 84, 104
 """In a narrower terminal, these columns are left out."""
@@ -60,7 +60,7 @@ def head(status: dict[str, Any], zone: tzinfo) -> list[RenderableType]:
 
 
 def troubles(status: dict[str, Any]) -> list[RenderableType]:
-    """Say which of the house's own processes are not at work, and in full what is wrong with a device."""
+    """Return the services that do not run, and the whole fault of each device."""
     services = status["services"] if status["up"] else {}
     lines = []
     for name, service in services.items():
@@ -126,13 +126,13 @@ def devices(found: dict[str, Any], names: list[str], width: int, selected: str =
 
 
 def in_a_line(text: Text) -> Text:
-    """Give a text that is cut where it does not fit."""
+    """Return a text that is cut to its column."""
     text.no_wrap, text.overflow = True, "ellipsis"
     return text
 
 
 def how_long(device: dict[str, Any]) -> str:
-    """Say for how long a device has not been there; of a silent one, its age says it already."""
+    """Return for how long a device is absent; for a silent one its age shows this already."""
     since = device.get("presence_since")
     if since is None or device["presence"] in ("live", "stale", "offline"):
         return ""
@@ -140,7 +140,7 @@ def how_long(device: dict[str, Any]) -> str:
 
 
 def phase(state: dict[str, Any], *, live: bool, whole: bool = True) -> Text:
-    """Say what a device does, or did when it was last heard, and what is wrong with it; `whole` in detail."""
+    """Return the last known activity of a device and its fault; with `whole`, in detail."""
     if not live:
         return Text(f"was {state['phase']}" if "phase" in state else "", style="dim")
     more = detail(state) if whole else ""
@@ -153,7 +153,7 @@ def phase(state: dict[str, Any], *, live: bool, whole: bool = True) -> Text:
 
 
 def detail(state: dict[str, Any]) -> str:
-    """Give since when hardware is lost; else what is measured, kept, dimmed, and how far a blind is open."""
+    """Return since when hardware is unreachable; otherwise its measurements and settings."""
     if state.get("reachable") is False:
         since = state.get("unreachable_since")
         return f"for {span(max(0.0, time.time() - since))}" if since is not None else ""
@@ -172,7 +172,7 @@ def detail(state: dict[str, Any]) -> str:
 
 
 def reason(device: dict[str, Any]) -> Text:
-    """Say why a device is not there, and when it is tried again."""
+    """Return why a device is absent, and when it is started again."""
     wait = device["retry_at"] and max(0.0, device["retry_at"] - time.time())
     again = f", next try in {span(wait)}" if wait is not None else ""
     return Text(f"{device['reason'] or ''}{again}", style="red" if device["presence"] == "failed" else "dim")
@@ -193,20 +193,20 @@ def progress(state: dict[str, Any], width: int) -> RenderableType:
 
 
 def power(state: dict[str, Any]) -> str:
-    """Give the watts."""
+    """Return the power."""
     watts = state.get("power_watts")
     return f"{watts:.0f} W" if watts is not None else ""
 
 
 def age(seconds: float | None) -> Text:
-    """Say how long ago a device was last heard."""
+    """Return the age of the last message of a device."""
     if seconds is None:
         return Text("never", style="red")
     return Text(f"{seconds:.1f} s" if seconds < 60 else span(seconds), style="dim")  # noqa: PLR2004
 
 
 def span(seconds: float) -> str:
-    """Give a length of time in its largest unit."""
+    """Return a duration in its largest unit."""
     for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
         if seconds >= 2 * size:
             return f"{seconds // size:.0f} {unit}"
@@ -214,7 +214,7 @@ def span(seconds: float) -> str:
 
 
 def process(found: dict[str, Any], host: str | None) -> Text:
-    """Say how its process stands, or on which other host it is."""
+    """Return the state of its process, or its host."""
     if found["state"] == "ELSEWHERE":
         return Text(f"on {host}" if host else "a program", style="dim")
     if not found["pid"]:
@@ -228,7 +228,7 @@ def frame(
 ) -> list[str]:
     """Draw what a person looks at, in exactly as many lines as the terminal has.
 
-    Who does not fit is left out around the selected device; what stands below gets what is left.
+    Devices that do not fit are left out around the selected one; the parts below get the rest.
     """
     height = console.height
     found = status["devices"]
@@ -256,7 +256,7 @@ def frame(
 
 
 def written(console: Console, *drawn: RenderableType) -> list[str]:
-    """Give the lines of what was drawn, as a terminal takes them."""
+    """Return the drawn lines with their terminal codes."""
     with console.capture() as capture:
         console.print(Group(*drawn))  # in a group each stays as it is; several texts would become one
     return capture.get().splitlines()
@@ -279,12 +279,12 @@ def fitting(console: Console, found: dict[str, Any], selected: str, room: int) -
 
 
 def presses(lately: list[Press], found: dict[str, Any], zone: tzinfo) -> list[RenderableType]:
-    """Tell the last presses, and what followed each."""
+    """Draw the last presses, and what followed each one."""
     return [pressed(press, found, zone) for press in lately]
 
 
 def pressed(press: Press, found: dict[str, Any], zone: tzinfo) -> Text:
-    """Tell one press: when, what it was, and who followed."""
+    """Draw one press: its time, its device, and the devices that followed."""
     at, device, phase, cause = press.first
 
     def title(name: str) -> str:
@@ -310,7 +310,7 @@ def tail(log: list[str], name: str) -> list[RenderableType]:
 
 
 def keys(url: str) -> list[RenderableType]:
-    """Tell what each key does, and where the mirror's page is."""
+    """Draw the help: each key, and the URL of the page."""
     lines = [*KEYS, ("The page", url)] if url else KEYS
     return [
         Text(f"  {key:15}", "bold", no_wrap=True, overflow="ellipsis").append(text, "not bold")
@@ -319,7 +319,7 @@ def keys(url: str) -> list[RenderableType]:
 
 
 def footer(status: dict[str, Any], view: View, zone: tzinfo, width: int) -> list[RenderableType]:
-    """Tell what became of the last key, which keys there are, and where the page is if there is room."""
+    """Draw the result of the last key, the keys, and the URL of the page if it fits."""
     notice = view.notice(time.time())
     said = Text(no_wrap=True, overflow="ellipsis")
     if notice:
@@ -334,40 +334,8 @@ def footer(status: dict[str, Any], view: View, zone: tzinfo, width: int) -> list
     return [said, Text(bottom, "dim", no_wrap=True, overflow="ellipsis")]
 
 
-def verdict(found: dict[str, Any]) -> RenderableType:
-    """Draw what a drill found."""
-    faults = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim")
-    for title in ("Fault", "Times", "Back p50", "p99", "max"):
-        faults.add_column(title, justify="left" if title == "Fault" else "right")
-    for fault, times in sorted(found["faults"].items()):
-        cells = (
-            [f"{times[key]:.0f} ms" for key in ("p50_ms", "p99_ms", "max_ms")]
-            if times["max_ms"]
-            else ["", "", ""]
-        )
-        faults.add_row(fault, str(times["number"]), *cells)
-    presses = found["presses"]
-    once, twice, never = (presses[f"acted_{word}"] for word in ("once", "twice", "never"))
-    commands = ", ".join(f"{number} {outcome}" for outcome, number in sorted(found["commands"].items()))
-    lines = [
-        f"Presses with a receipt: {presses['with_receipt']}",
-        f"Acted on by the appliances: once {once}, twice {twice}, never {never}",
-        f"Commands: {commands}",
-        f"Shown as live and wrong: {found['live_but_wrong']}",
-    ]
-    for name, hot in found["hot"].items():
-        longest, allowed = hot["longest_on_seconds"], hot["max_on_seconds"]
-        lines.append(f"{name}: on for {longest:.1f} s at the most, of {allowed:.0f} s allowed")
-    kept = Text(
-        f"Every promise was kept, for {found['seconds']:.0f} s (seed {found['seed']}).", style="bold green"
-    )
-    broken = Text(f"{len(found['broken'])} broken (seed {found['seed']}):", style="bold red")
-    end = [kept] if found["kept"] else [broken, *(Text(f"  {text}") for text in found["broken"])]
-    return Group(faults, *(Text(line) for line in lines), Padding(Group(*end), (1, 0, 0, 0)))
-
-
-def plain(status: dict[str, Any]) -> str:
-    """Give the house in plain lines, for a pipe or a file."""
+def plain_status(status: dict[str, Any]) -> str:
+    """Return the house in plain lines, for a pipe or a file."""
     status = printable(status)
     lines = [
         f"{status['house']}: {status['message'] or 'up'}" if status["up"] else f"{status['house']}: not up"
@@ -386,9 +354,9 @@ def plain(status: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def show(status: dict[str, Any], zone: tzinfo, console: Console) -> None:
+def print_status(status: dict[str, Any], zone: tzinfo, console: Console) -> None:
     """Print the house once."""
     if console.is_terminal:
         console.print(screen(status, zone, console.width))
     else:
-        console.print(plain(status), highlight=False, markup=False, soft_wrap=True)
+        console.print(plain_status(status), highlight=False, markup=False, soft_wrap=True)

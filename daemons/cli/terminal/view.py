@@ -2,10 +2,10 @@
 
 from typing import Any, Literal, NamedTuple
 
+from daemons.kinds import Kind
+
 ARMED_SECONDS = 5.0
 """How long the first `r` is remembered, before it is a first one again."""
-PAIRS = (("start", "stop"), ("on", "off"), ("open", "close"))
-"""Commands of which the state says which is meant."""
 KEYS = (
     ("↑ ↓  j k  1-9", "select a device"),
     ("Enter, space", "press, or start and stop"),
@@ -39,31 +39,14 @@ def by_room(devices: dict[str, Any]) -> list[str]:
     return sorted(devices, key=lambda name: str(devices[name]["room"]))
 
 
-def natural(commands: tuple[str, ...], state: dict[str, Any] | None) -> str | None:
-    """Say which of a device's commands a person means who just presses it; nothing when none is."""
-    for word in ("press", "toggle", "single"):
-        if word in commands:
-            return word
-    shown = state or {}
-    if "stop" in commands and shown.get("status"):
-        return "stop"  # whichever way it moves
-    for begin, end in PAIRS:
-        if begin in commands and end in commands:
-            # A thermostat that is on does not heat all the time; a blind that is open does not move.
-            kept = "target_celsius" in shown
-            is_on = shown.get("phase") not in ("off", "frost") if kept else shown.get("status")
-            return end if is_on or shown.get("phase") == begin else begin
-    return None
-
-
 class View:
     """What is selected, what is shown beside the devices, and what happened last."""
 
     def __init__(self) -> None:
         self.selected = ""
         self.panel: Panel = "presses"
-        self.commands: dict[str, tuple[str, ...]] = {}
-        """The words that each device takes."""
+        self.kinds: dict[str, type[Kind]] = {}
+        """The kind of each device, which declares its primary commands."""
         self.has_keys = True
         self._notice: Notice | None = None
         self._armed: tuple[str, float] | None = None
@@ -75,24 +58,24 @@ class View:
         self._notice = Notice(at, text.partition("\n")[0], style)
 
     def notice(self, now: float) -> Notice | None:
-        """Give what is to be told; a question that nobody answered is not told any more."""
+        """Return the current notice; an unanswered question expires."""
         if self._armed and now - self._armed[1] > ARMED_SECONDS:
             self._armed = self._notice = None
         return self._notice
 
     def choose(self, devices: dict[str, Any]) -> str:
-        """Give the device that is selected: the first one, when the one that was is not there."""
+        """Return the selected device; the first one if it no longer exists."""
         if self.selected not in devices:
             self.selected = next(iter(by_room(devices)), "")
         return self.selected
 
     def action(self, devices: dict[str, Any]) -> str | None:
-        """Say which command Enter gives."""
+        """Return the command of the Enter key."""
         name = self.choose(devices)
-        return natural(self.commands.get(name, ()), devices[name]["state"]) if name else None
+        return self.kinds[name].primary_command(devices[name]["state"]) if name in self.kinds else None
 
     def press(self, key: str, devices: dict[str, Any], now: float) -> Wish | None:
-        """Take a key, and give what it asks for, if anything is to be done in the house."""
+        """Handle a key; return the requested action, or None."""
         name, self._armed, armed = self.choose(devices), None, self._armed
         if armed:
             self._notice = None

@@ -76,7 +76,7 @@ class Viewer:
         self._installed: object = ()
         """Which configuration the house was found to have, in the end."""
         self._names: set[str] = set()
-        """Whom we listen to."""
+        """The processes that the view subscribes to."""
 
     def run(self) -> None:
         """Show it; a signal that ends the view is passed on when the terminal is as it was."""
@@ -95,7 +95,7 @@ class Viewer:
                 loop.run()
         except OSError as error:
             if error.errno != errno.EIO:
-                raise  # the terminal has gone, and nobody is there to be told
+                raise  # the terminal is gone, so no message can be shown
         finally:
             self._house.close()
             self._context.destroy(linger=0)
@@ -133,13 +133,9 @@ class Viewer:
         self._roster, self._ask = self._house.enter_context(self._asking())
         peers = self._roster.peers
         kinds = {name: kind_or_none(peer.kind) for name, peer in peers.items()}
-        self._view.commands = {
-            name: tuple(command.__name__.lower() for command in kind.commands)
-            for name, kind in kinds.items()
-            if kind
-        }
+        self._view.kinds = {name: kind for name, kind in kinds.items() if kind}
         self._presses.hears = {
-            name: peer.subscriptions for name, peer in peers.items() if self._view.commands.get(name)
+            name: peers[name].subscriptions for name, kind in self._view.kinds.items() if kind.commands
         }
         wanted = {*peers, *self._roster.services}
         for name in wanted:
@@ -276,13 +272,13 @@ class Viewer:
 
 
 def window(console: Console) -> Window:
-    """Give the terminal as a window, with its keyboard if we are asked from one."""
+    """Return the terminal as a window, with its keyboard if there is one."""
     keyboard = Keyboard(sys.stdin.fileno()) if sys.stdin and sys.stdin.isatty() else None
     return Window(sys.stdout.fileno(), console.encoding, keyboard)
 
 
 def stamp(path: Path) -> object:
-    """Give what differs when a file was replaced; nothing when there is none."""
+    """Return the version of a file; None if it does not exist."""
     try:
         status = path.stat()
     except OSError:
@@ -292,7 +288,7 @@ def stamp(path: Path) -> object:
 
 @contextmanager
 def handling(handlers: dict[signal.Signals, Callable[..., object]]) -> Iterator[None]:
-    """Have these signals handled so, for a while."""
+    """Set signal handlers for the duration of the context."""
     before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         yield

@@ -27,23 +27,23 @@ class Window:
         self._shown: list[str] = []
 
     def __enter__(self) -> Self:
-        """Take the terminal."""
+        """Switch the terminal to the view."""
         self.take()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Give it back."""
+        """Restore the terminal."""
         self.give_back()
 
     def take(self) -> None:
-        """Take the terminal, also once more, after somebody else had it."""
+        """Switch the terminal to the view, also again after another program used it."""
         if self.keyboard:
             self.keyboard.enter()
         self._shown = []
         self._write(ENTER)
 
     def give_back(self) -> None:
-        """Give the terminal back, if it is still there."""
+        """Restore the terminal, if it still exists."""
         with suppress(OSError):
             self._write(LEAVE)
         if self.keyboard:

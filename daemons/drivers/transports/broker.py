@@ -11,16 +11,19 @@ class Broker(Struct, frozen=True, kw_only=True):
     """How a broker is reached; part of the options of whatever goes by one."""
 
     broker: Annotated[str, Meta(min_length=1, max_length=253)] = "127.0.0.1"
-    """The broker's host."""
+    """The host of the broker."""
     port: Annotated[int, Meta(ge=1, le=65535)] = 1883
+    """The port of the broker."""
     username: str | None = None
+    """The user at the broker."""
     password_file: SecretFile | None = None
+    """The file with the broker's password, an absolute path."""
     tls: bool = False
-    """Whether to speak TLS, usually on port 8883."""
+    """Whether to use TLS, usually on port 8883."""
     certificate_authority: SecretFile | None = None
-    """With TLS: a file (PEM) of whom to trust, where that is not whom this machine trusts anyway."""
+    """A file (PEM) with the authorities to trust, with TLS. By default the machine's own list counts."""
 
     @property
-    def place(self) -> str:
+    def endpoint(self) -> str:
         """Name where it is."""
         return f"{self.broker}:{self.port}"

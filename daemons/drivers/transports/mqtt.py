@@ -10,16 +10,12 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING
 
 import aiomqtt
 
 from daemons.drivers.transports.broker import Broker
 from daemons.drivers.transports.secret import read_secret
 from daemons.errors import Unreachable
-
-if TYPE_CHECKING:
-    pass
 
 CONNECT_SECONDS = 5.0
 KEEPALIVE_SECONDS = 10
@@ -36,7 +32,7 @@ REFUSED = ("not auth", "bad user name or password", "bad username or password")
 
 
 @asynccontextmanager
-async def connected(
+async def mqtt_session(
     device: str,
     broker: Broker,
     topics: Sequence[str],
@@ -44,7 +40,7 @@ async def connected(
     identifier: str | None = None,
     will: aiomqtt.Will | None = None,
 ) -> AsyncIterator[aiomqtt.Client]:
-    """Have a session that hears the topics; Unreachable when it cannot be had, or is lost.
+    """Open a session that is subscribed to the topics; raises Unreachable if it fails or is lost.
 
     The broker keeps nothing of it (a clean session): what is said while it is away is not heard later.
     """
@@ -69,11 +65,11 @@ async def connected(
                 await client.subscribe(topic, QOS)
             yield client
     except (aiomqtt.MqttError, OSError, ssl.SSLError, ValueError) as error:
-        raise Unreachable(device, f"broker {broker.place}", explain(error)) from error
+        raise Unreachable(device, f"broker {broker.endpoint}", describe_error(error)) from error
 
 
-def explain(error: Exception) -> str:
-    """Say what is wrong with a session."""
+def describe_error(error: Exception) -> str:
+    """Return the fault of a session."""
     text = str(error) or type(error).__name__
     if "CERTIFICATE_VERIFY_FAILED" in text:
         why = text.partition("certificate verify failed: ")[2].partition(" (_ssl")[0]
@@ -86,10 +82,10 @@ def explain(error: Exception) -> str:
 
 
 async def retained(device: str, broker: Broker, topic: str, seconds: float) -> list[tuple[str, bytes]]:
-    """Give what a broker keeps on these topics, heard within so long; nothing when it is not there."""
+    """Return the retained messages of these topics within a time; empty without a broker."""
     found: list[tuple[str, bytes]] = []
     with suppress(TimeoutError, Unreachable):
-        async with asyncio.timeout(seconds), connected(device, broker, [topic]) as client:
+        async with asyncio.timeout(seconds), mqtt_session(device, broker, [topic]) as client:
             async for message in client.messages:
                 if isinstance(message.payload, bytes | bytearray):
                     found.append((str(message.topic), bytes(message.payload)))

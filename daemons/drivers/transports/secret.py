@@ -19,7 +19,7 @@ def variable(device: str) -> str:
 
 
 def read_secret(device: str, file: str | None) -> str | None:
-    """Give a device's password: the first line of its file, or what the environment holds; nothing for none.
+    """Return the password of a device, from its file's first line or from the environment; None without one.
 
     PlaceError when the file cannot be read, is empty, or can be read by others than its owner.
     """

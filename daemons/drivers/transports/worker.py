@@ -19,129 +19,129 @@ from typing import Any
 from msgspec.structs import replace
 
 from daemons.errors import HouseError
-from daemons.kinds import Press, Reading, Setting, Touch
+from daemons.kinds import ButtonPress, Reading, Setting, Touch
 from daemons.runtime.backoff import backoff_seconds, with_jitter
 from daemons.runtime.clock import uptime
 
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 10.0
 """Between two attempts to reach the hardware; each pause is up to twice the last, and never the same."""
-ATTEMPT_AT_ONCE_SECONDS = 0.5
+MIN_PAUSE_SECONDS = 0.5
 """A new wish is worth an attempt at once, but not oftener than this."""
-END_SECONDS = 2.0
+STOP_SECONDS = 2.0
 
 
-class Line:
+class HardwareChannel:
     """The thread's end: what is wanted of the hardware, and what it says."""
 
-    def __init__(self, news: int) -> None:
-        self._news = news
+    def __init__(self, event_fd: int) -> None:
+        self._event_fd = event_fd
         self._lock = Lock()
         self._reading = Reading(reachable=None)
-        self._heard = False
-        self._told = False
-        self._presses: list[Press] = []
-        self._wanted: tuple[Setting, float] | None = None
+        self._is_new = False
+        self._has_reported = False
+        self._presses: list[ButtonPress] = []
+        self._pending: tuple[Setting, float] | None = None
         """The latest wish that was not carried out yet, and when it was made (seconds of uptime)."""
-        self._taken = False
-        """Whether somebody is at it."""
-        self._wish = asyncio.Event()
+        self._is_in_progress = False
+        """Whether a connection is being held."""
+        self._wakeup = asyncio.Event()
 
     # For the driver, in the thread
 
-    async def wanted(self) -> Setting:
+    async def next_setting(self) -> Setting:
         """Wait for what the hardware shall do next; asking again says that the last one was carried out.
 
-        So first let the hardware say what came of it, and `tell` that: until then nobody takes
+        So first report the result of the hardware; until then no reading counts as
         what it was for what a hand has done.
 
         Only the latest counts. What was not carried out when the line broke is wanted again on
         the next one, with so much less time until it goes off by itself.
         """
         with self._lock:
-            if self._taken:
-                self._wanted, self._taken = None, False
-                os.eventfd_write(self._news, 1)  # what it was told to be is known only now
+            if self._is_in_progress:
+                self._pending, self._is_in_progress = None, False
+                os.eventfd_write(self._event_fd, 1)  # what it was told to be is known only now
         while True:
-            self._wish.clear()
+            self._wakeup.clear()
             with self._lock:
-                if self._wanted is not None:
-                    self._taken = True
-                    return shorten(*self._wanted)
-            await self._wish.wait()
+                if self._pending is not None:
+                    self._is_in_progress = True
+                    return subtract_wait(*self._pending)
+            await self._wakeup.wait()
 
-    def tell(self, **changes: Any) -> None:
-        """Say what the hardware is now: the fields of a Reading that are known, the others stay as they were.
+    def update(self, **changes: Any) -> None:
+        """Update the known fields of the reading; the others keep their values.
 
         It is reachable by that, and what was complained of is over unless `fault` is told again.
         """
         with self._lock:
             self._reading = replace(self._reading, **{"reachable": True, "fault": None, **changes})
-            self._heard = self._told = True
-        os.eventfd_write(self._news, 1)
+            self._is_new = self._has_reported = True
+        os.eventfd_write(self._event_fd, 1)
 
-    def press(self, what: Touch) -> None:
-        """Say that a hand was at the hardware's button."""
+    def press(self, touch: Touch) -> None:
+        """Report a press of the hardware's button."""
         with self._lock:
-            self._presses.append(Press(what, uuid.uuid4().hex[:10]))
-            self._heard = self._told = True
-        os.eventfd_write(self._news, 1)
+            self._presses.append(ButtonPress(touch, uuid.uuid4().hex[:10]))
+            self._is_new = self._has_reported = True
+        os.eventfd_write(self._event_fd, 1)
 
     # For the worker
 
-    def lose(self, why: str) -> None:
-        """Say that the hardware does not answer; what is known of it stays what was known."""
+    def unreachable(self, why: str) -> None:
+        """Report that the hardware does not answer; the known values stay."""
         with self._lock:
             self._reading = replace(
                 self._reading, reachable=False, fault=why, losses=self._reading.losses + 1
             )
-            self._taken = False
-        self._wish.clear()
-        os.eventfd_write(self._news, 1)
+            self._is_in_progress = False
+        self._wakeup.clear()
+        os.eventfd_write(self._event_fd, 1)
 
-    def has_told(self) -> bool:
-        """Tell whether the hardware has said anything since this was last asked."""
+    def has_reported(self) -> bool:
+        """Return whether the hardware has reported anything since the last call."""
         with self._lock:
-            told, self._told = self._told, False
+            told, self._has_reported = self._has_reported, False
         return told
 
-    async def wish(self, seconds: float) -> None:
+    async def wait_for_setting(self, seconds: float) -> None:
         """Wait so long, or until something new is wanted since it was lost."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._wish.wait(), seconds)
+            await asyncio.wait_for(self._wakeup.wait(), seconds)
 
     # For the device's loop
 
-    def ask(self, setting: Setting) -> None:
+    def request(self, setting: Setting) -> None:
         """Want something of the hardware; what was wanted before is not wanted any more."""
         with self._lock:
-            self._wanted, self._taken = (setting, uptime()), False
+            self._pending, self._is_in_progress = (setting, uptime()), False
 
-    def stir(self) -> None:
-        """Let the thread look what is wanted; to be called in its loop."""
-        self._wish.set()
+    def wake(self) -> None:
+        """Wake the thread for a new setting; called in its loop."""
+        self._wakeup.set()
 
-    def take(self, now: float) -> Reading:
-        """Give the latest reading; each press is in one of them only."""
+    def read(self, now: float) -> Reading:
+        """Return the latest reading; each press is in one reading only."""
         with self._lock:
-            if self._heard:
-                self._reading, self._heard = replace(self._reading, at=now), False
-            on = self._reading.on if self._wanted is None else None  # what is under way is not known
+            if self._is_new:
+                self._reading, self._is_new = replace(self._reading, at=now), False
+            on = self._reading.on if self._pending is None else None  # what is under way is not known
             reading = replace(self._reading, on=on, presses=tuple(self._presses))
             self._presses.clear()
         return reading
 
 
-def shorten(setting: Setting, asked: float) -> Setting:
-    """Give a wish as it is by now: its time until the hardware goes off by itself has gone on."""
+def subtract_wait(setting: Setting, requested_at: float) -> Setting:
+    """Return a setting with the time that is left until the hardware switches off by itself."""
     if setting.off_after_seconds is None:
         return setting
-    left = setting.off_after_seconds - (uptime() - asked)
+    left = setting.off_after_seconds - (uptime() - requested_at)
     return replace(setting, off_after_seconds=left) if left > 0 else Setting(on=False)
 
 
-class Waiters(ThreadPoolExecutor):
-    """A thread for each call that blocks, such as looking up a name; nobody waits for it at the end.
+class DaemonThreadExecutor(ThreadPoolExecutor):
+    """A thread for each blocking call, such as a name lookup; the end does not wait for it.
 
     asyncio's own would hold up the end of a worker, and of its process, until the last call is over.
     """
@@ -153,79 +153,79 @@ class Waiters(ThreadPoolExecutor):
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Let them be."""
+        """Do not wait for the threads."""
 
     @staticmethod
     def _run(future: "Future[Any]", call: Callable[[], Any]) -> None:
         if future.set_running_or_notify_cancel():
             try:
                 future.set_result(call())
-            except BaseException as error:  # noqa: BLE001  it is whoever waits for the result that cares
+            except BaseException as error:  # noqa: BLE001  the waiter for the result handles it
                 future.set_exception(error)
 
 
 class Worker:
     """Runs one driver's connection, again and again, until it is closed."""
 
-    def __init__(self, device: str, attend: Callable[[Line], Awaitable[None]]) -> None:
+    def __init__(self, device: str, run_connection: Callable[[HardwareChannel], Awaitable[None]]) -> None:
         """`attend` holds one connection: it raises Unreachable when that cannot be had or is lost."""
         self.socket = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         """Can be read when there is a new reading."""
         self._device = device
-        self._attend = attend
-        self._line = Line(self.socket)
+        self._run_connection = run_connection
+        self._channel = HardwareChannel(self.socket)
         self._loop = asyncio.new_event_loop()
-        self._loop.set_default_executor(Waiters())
+        self._loop.set_default_executor(DaemonThreadExecutor())
         self._failure = ""
         self._task: asyncio.Task[None] | None = None
         self._thread = Thread(target=self._run, name=device, daemon=True)
         self._thread.start()
 
-    def ask(self, setting: Setting) -> None:
+    def request(self, setting: Setting) -> None:
         """Want something of the hardware."""
-        self._line.ask(setting)
+        self._channel.request(setting)
         with suppress(RuntimeError):  # the thread has ended
-            self._loop.call_soon_threadsafe(self._line.stir)
+            self._loop.call_soon_threadsafe(self._channel.wake)
 
-    def take(self, now: float) -> Reading:
-        """Give the latest reading."""
+    def read(self, now: float) -> Reading:
+        """Return the latest reading."""
         with suppress(BlockingIOError):
             os.eventfd_read(self.socket)
-        return self._line.take(now)
+        return self._channel.read(now)
 
     def close(self) -> None:
         """End the thread; one that does not end is left to the end of the process."""
         with suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._end)
-        self._thread.join(END_SECONDS)
+            self._loop.call_soon_threadsafe(self._cancel)
+        self._thread.join(STOP_SECONDS)
         if not self._thread.is_alive():
             os.close(self.socket)
 
-    def _end(self) -> None:
+    def _cancel(self) -> None:
         if self._task:
             self._task.cancel()
 
     def _run(self) -> None:
         with asyncio.Runner(loop_factory=lambda: self._loop) as runner, suppress(asyncio.CancelledError):
-            runner.run(self._keep_on())
+            runner.run(self._reconnect())
 
-    async def _keep_on(self) -> None:
+    async def _reconnect(self) -> None:
         self._task = asyncio.current_task()
         failures = 0
         while True:
-            why = await self._try()
-            if self._line.has_told():
+            why = await self._run_once()
+            if self._channel.has_reported():
                 failures = 0
             failures += 1
-            self._line.lose(why)
-            await asyncio.sleep(ATTEMPT_AT_ONCE_SECONDS)
+            self._channel.unreachable(why)
+            await asyncio.sleep(MIN_PAUSE_SECONDS)
             pause = backoff_seconds(failures, FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
-            await self._line.wish(with_jitter(pause))
+            await self._channel.wait_for_setting(with_jitter(pause))
 
-    async def _try(self) -> str:
+    async def _run_once(self) -> str:
         """Hold one connection to its end, and say why it has ended."""
         try:
-            await self._attend(self._line)
+            await self._run_connection(self._channel)
         except HouseError as error:  # Unreachable, or what it needs is not there
             return str(error).removeprefix(f"{self._device}: ")
         except Exception as error:

@@ -98,7 +98,7 @@ class Bridge:
             [*titles, *slice_.services], self._options.stale_seconds, self._options.offline_seconds
         )
         self._pressed = frozenset(
-            name for name, kind in thread.kinds.items() if getattr(kind, "needs", None) == {"press"}
+            name for name, kind in thread.kinds.items() if kind and kind.entity_class == "event"
         )
         self._announced: set[str] = set()
         self._shown: dict[str, Any] = {}
@@ -212,7 +212,7 @@ class Bridge:
     def _on_session_change(self) -> None:
         """Log and publish whether there is a session with the broker."""
         self._thread.clear_wakeup()
-        place = self._thread.bridging.place
+        place = self._thread.bridging.endpoint
         if self._thread.is_connected:
             self._process.log.info("has a session with the broker %s", place)
         elif self._thread.fault:
@@ -233,7 +233,7 @@ class Bridge:
             "status": is_connected,
             "phase": "connected" if is_connected else "waiting" if thread.fault else "connecting",
             "fault": thread.fault,
-            "broker": thread.bridging.place,
+            "broker": thread.bridging.endpoint,
         }
         counts = {
             "sent_messages": thread.sent_messages,

@@ -1,10 +1,8 @@
 """The Home Assistant entities of a device, made from the declaration of its kind. Pure.
 
-There is no list of kinds here. The commands of a kind and its fields (each with the
-unit in its name) decide: a device that opens and closes is a cover, one that keeps a temperature is a
-climate, one that goes on and off is a switch or a light, and one that is pressed is an event. The other
-commands become buttons, and the other fields become sensors. An optional
-measurement becomes an entity once the hardware has reported it.
+There is no list of kinds here. A kind declares the class of its main entity. Its other commands become
+buttons, and its other fields (each with the unit in its name) become sensors. An optional measurement
+becomes an entity once the hardware has reported it.
 
 The keys are Home Assistant's (home-assistant.io/integrations, the page of each component with mqtt).
 """
@@ -16,7 +14,7 @@ from msgspec import Meta, Struct, structs
 
 from daemons.bus.status import PRESENCES
 from daemons.config.roster import Peer
-from daemons.kinds import TOUCHES, Kind, Link, Reading
+from daemons.kinds import TOUCHES, EntityClass, HardwareLink, Kind, Reading
 from daemons.processes.bridge.topics import OFFLINE, ONLINE, Topics
 
 Config = dict[str, Any]
@@ -65,13 +63,19 @@ UNITS = {
 }
 CLASSES = {"battery_percent": "battery", "humidity_percent": "humidity"}
 """The fields whose device class is not the one of their unit."""
-DETECTIONS = {"motion": "motion", "opening": "opening", "water": "moisture", "smoke": "smoke", "gas": "gas"}
-"""What a sensor detects, and its device class in Home Assistant."""
+REQUIRED: dict[EntityClass, tuple[set[str], set[str]]] = {
+    "climate": ({"on", "off", "set"}, {"target_celsius", "enabled", "status"}),
+    "cover": ({"open", "close"}, {"phase"}),
+    "event": (set(), {"phase"}),
+    "light": ({"on", "off"}, {"status"}),
+    "switch": ({"on", "off"}, {"status"}),
+}
+"""The commands and the fields that the main entity of each class needs."""
 FROM_HARDWARE = frozenset(
     field.name for field in structs.fields(Reading) if any(field.name.endswith(f"_{end}") for end in UNITS)
 )
 """The optional measurements: only some hardware reports them."""
-LINK = frozenset(field.encode_name for field in structs.fields(Link))
+LINK = frozenset(field.encode_name for field in structs.fields(HardwareLink))
 
 
 class Entity(NamedTuple):
@@ -127,16 +131,19 @@ class EntityBuilder:
     # The main entity
 
     def _main(self) -> Entity | None:
-        commands, fields = self._commands.keys(), self._fields.keys()
-        if {"open", "close"} <= commands and "phase" in fields:
-            return self._cover()
-        if {"on", "off", "set"} <= commands and {"target_celsius", "enabled", "status"} <= fields:
-            return self._climate()
-        if {"on", "off"} <= commands and "status" in fields:
-            return self._light() if self._subject.kind.lights else self._switch()
-        if getattr(self._subject.kind, "needs", None) == {"press"} and "phase" in fields:
-            return self._event()
-        return None
+        class_ = self._subject.kind.entity_class
+        if class_ is None:
+            return None
+        commands, fields = REQUIRED[class_]
+        if not (commands <= self._commands.keys() and fields <= self._fields.keys()):
+            return None  # the bridge may accept no commands
+        return {
+            "climate": self._climate,
+            "cover": self._cover,
+            "event": self._event,
+            "light": self._light,
+            "switch": self._switch,
+        }[class_]()
 
     def _switch(self) -> Entity:
         self._take("on", "off", "toggle", "status")
@@ -263,10 +270,11 @@ class EntityBuilder:
         detects = self._subject.peer.detects
         if detects is None:
             return self._binary_sensor("status", "On") if self._drives else None
-        more = {"device_class": DETECTIONS[detects]} if detects in DETECTIONS else {}
+        class_ = self._subject.kind.detections.get(detects)
+        more = {"device_class": class_} if class_ else {}
         template = shown("'on' if {} else 'off'", "status")
         if "phase" in self._fields:  # an unknown state does not count as quiet
-            quiet = "('off' if {1} not in ('unknown', 'stale') else none)"
+            quiet = f"('off' if {{1}} not in {self._subject.kind.unknown_phases} else none)"
             template = shown(f"'on' if {{0}} else {quiet}", "status", "phase")
         return self._binary_sensor("status", words(detects), **{"value_template": template, **more})
 

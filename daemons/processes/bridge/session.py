@@ -23,7 +23,7 @@ from daemons.bus.requests.aio import AsyncCommandClient
 from daemons.bus.requests.protocol import CommandRequest
 from daemons.drivers.transports import mqtt
 from daemons.drivers.transports.mqtt import ANSWER_SECONDS, QOS
-from daemons.drivers.transports.worker import Waiters
+from daemons.drivers.transports.worker import DaemonThreadExecutor
 from daemons.errors import Rejected, Unreachable
 from daemons.processes.bridge.commands import (
     MAX_SECONDS,
@@ -73,7 +73,7 @@ async def hold_sessions(thread: SessionThread) -> None:
     """Hold one session after the other."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None  # noqa: S101  for the type checker
-    loop.set_default_executor(Waiters())  # a silent broker must not delay the end
+    loop.set_default_executor(DaemonThreadExecutor())  # a silent broker must not delay the end
     thread.stop_thread = partial(loop.call_soon_threadsafe, task.cancel)
     session = BrokerSession(thread)
     thread.outbox.wake = partial(wake, loop, session)
@@ -103,8 +103,8 @@ class BrokerSession:
         memory = thread.journal.load() or SessionMemory()
         self._memory = (
             memory
-            if memory.place == self._bridging.place
-            else SessionMemory(place=self._bridging.place, ledger=memory.ledger)
+            if memory.place == self._bridging.endpoint
+            else SessionMemory(place=self._bridging.endpoint, ledger=memory.ledger)
         )
         self._command_client = AsyncCommandClient()
         self._dropped = DroppedLog(thread.log)
@@ -172,7 +172,7 @@ class BrokerSession:
         # The client id is always the same. So the broker ends the last session first, and publishes its
         # will before any message of this one.
         will = aiomqtt.Will(topics.availability(), OFFLINE, QOS, retain=True)
-        async with mqtt.connected(BRIDGE, bridging, heard, identifier=topics.node(), will=will) as client:
+        async with mqtt.mqtt_session(BRIDGE, bridging, heard, identifier=topics.node(), will=will) as client:
             client.pending_calls_threshold = 2 * MAX_IN_FLIGHT + MAX_UNANSWERED
             self._standstill.clear()
             self._duplicates.on_broker_back(uptime())

@@ -35,6 +35,9 @@ class Appliance:
         self.name = device.name
         self.log_lines: list[LogLine] = []
         self._memory = memory
+        self._history = StateHistory(
+            memory.last_state, memory.change_times, memory.last_state_cause, memory.past
+        )
         self._sources = machine.sources(machine.options)
         self._measurements = machine.measurements()
         self._peers = LatestStates()
@@ -55,6 +58,10 @@ class Appliance:
             off_deadline=self._hardware.off_deadline,
             rule_states=self._rules.states,
             receipts=self._requests.receipts,
+            last_state=self._history.fields,
+            last_state_cause=self._history.cause,
+            change_times=self._history.change_times,
+            past=self._history.past,
         )
 
     def start(self, reading: Reading, now: float, wall: float) -> None:
@@ -145,7 +152,7 @@ class Appliance:
 
     def state(self, now: float) -> dict[str, Any]:
         """Return the fields to publish."""
-        return self._hardware.state(self._memory.change_times.get("reachable"), now)
+        return self._hardware.state(self._history.change_times.get("reachable"), now)
 
     def latest(self, device: str, now: float) -> StateFields | None:
         """Return the latest fields of a device, this one included; None if the device is silent."""
@@ -154,7 +161,7 @@ class Appliance:
     @property
     def since(self) -> float:
         """When (Unix seconds) any field that is not a measurement last changed."""
-        return max(self._memory.change_times.values(), default=self._memory.created_at)
+        return self._history.since(self._memory.created_at)
 
     def _source_states(self, now: float) -> dict[str, StateFields | None]:
         """Return the states of the devices that the kind needs; None for a silent one.
@@ -170,22 +177,11 @@ class Appliance:
 
     def _record_change(self, now: float, wall: float) -> None:
         """Record which fields, but for measurements, have changed since the last call."""
-        memory, cause = self._memory, self._hardware.cause
+        cause, last = self._hardware.cause, self._history.fields
         fields = {name: value for name, value in self.state(now).items() if name not in self._measurements}
-        last = memory.last_state
-        if fields == last:
-            return
+        self._history = self._history.after(fields, cause, wall)
         if "phase" in last and last["phase"] != fields["phase"]:
             self._log("info", f"is {fields['phase']}", cause)
-        history = StateHistory(last, memory.change_times, memory.last_state_cause, memory.past)
-        history = history.after(fields, cause, wall)
-        self._memory = replace(
-            memory,
-            last_state=history.fields,
-            last_state_cause=history.cause,
-            change_times=history.change_times,
-            past=history.past,
-        )
 
     def _log(self, level: Level, text: str, cause: str | None) -> None:
         self.log_lines.append(LogLine(level, text, cause))

@@ -52,7 +52,7 @@ def run(slice_: Slice) -> None:
     machine = device.kind(device.options, driver.speed)
     memory, clock = resume_memory(start.last, start.run, machine, str(slice_.table["kind"]), start.log)
     with start.process(clock.now) as process:
-        driver.plug_in(machine.power_profile(), clock.now())
+        driver.open(machine.power_profile(), clock.now())
         uses_clock = any(rule.uses_clock for rule in device.rules)
         calendar = slice_.settings.calendar if uses_clock else UTC_CALENDAR
         appliance = Appliance(device, machine, memory, calendar)

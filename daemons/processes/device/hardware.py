@@ -14,7 +14,7 @@ from msgspec.structs import asdict, replace
 from daemons.config.device import Device
 from daemons.config.rule import StateFields
 from daemons.errors import Rejected
-from daemons.kinds import Link, Machine, Press, Reading, Setting
+from daemons.kinds import ButtonPress, HardwareLink, Machine, Reading, Setting
 from daemons.processes.device.log_line import Log
 from daemons.processes.device.memory import DeviceMemory
 from daemons.values import Problem, parse_table
@@ -90,12 +90,12 @@ class Hardware:
         self._update_reachable(reading, now)
         self._reading = replace(reading, presses=())
 
-    def press(self, press: Press, now: float) -> None:
+    def press(self, press: ButtonPress, now: float) -> None:
         """Handle a press of the hardware's own button; `end_press` must follow."""
         self._log("info", f"{press.what} press at the hardware", press.id)
         self._set_memory(self._machine.press(self._memory, press.what, now), press.id, now)
 
-    def end_press(self, press: Press, now: float) -> None:
+    def end_press(self, press: ButtonPress, now: float) -> None:
         """Advance time after a press, so that a press without a duration ends before the next one."""
         self._set_memory(self._machine.advance(self._memory, now), press.id, now)
 
@@ -172,7 +172,7 @@ class Hardware:
         faults = dict.fromkeys(fault for fault in (self._fault, self._reading.fault) if fault)
         reading = replace(self._reading, fault="; ".join(faults) or None)
         fields: dict[str, Any] = msgspec.to_builtins(self._machine.state(self._memory, reading, now))
-        link = Link(
+        link = HardwareLink(
             confirmed=(self.is_confirmed or not self._machine.drives) and self._reading.reachable is True,
             reachable=self.is_reachable,
             unreachable_since=None if self.is_reachable else unreachable_since,

@@ -63,11 +63,9 @@ def run(slice_: Slice) -> None:
     titles = {name: peer.title for name, peer in slice_.peers.items() if name != slice_.name}
     titles.update({name: name.capitalize() for name in slice_.services})
     kinds = {name: kind_or_none(peer.kind) for name, peer in slice_.peers.items()}
-    products = {name: kind.makes for name, kind in kinds.items() if kind and kind.makes}
-    mirrors = [name for name, kind in kinds.items() if kind and kind.role == "mirror"]
     options = device.options
     table = PresenceTable(titles, options.stale_seconds, options.offline_seconds)
-    summary = Summary(table, titles, products, mirrors, options.meal)
+    summary = Summary(table, titles, kinds, options.meal)
     context = PageContext(
         mirror=slice_.name,
         boot=start.run.boot,

@@ -1,18 +1,15 @@
 """The mirror's sentence: which appliances a press started, and when each of them is ready. Pure."""
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from math import ceil
 
 from daemons.bus.message import State
 from daemons.bus.presence import PresenceTable
+from daemons.kinds import Kind
 from daemons.kinds.mirror import MirrorState
 
 PRESENCE_WORDS = {"failed": "has failed"}
 """The text for a presence in the sentence, where it is not "is" and the presence itself."""
-AT_REST = ("off", "on", "standby")
-"""The phases of a plug in which nothing gets ready."""
-FINISHED = "finished"
-"""The phase of a plug whose appliance has finished its work."""
 
 
 class Summary:
@@ -22,30 +19,28 @@ class Summary:
         self,
         table: PresenceTable,
         titles: dict[str, str],
-        products: dict[str, str] | None = None,
-        mirrors: Collection[str] = (),
+        kinds: Mapping[str, type[Kind] | None],
         meal: str = "Breakfast",
     ) -> None:
-        """Keep the friendly name of each process (`titles`) and the product of each device (`products`).
+        """Keep the friendly name of each process (`titles`) and the kind of each device (`kinds`).
 
-        `mirrors` are the other mirrors of the house. They show this same sentence, so they are left out.
+        A kind is None if its file is broken. The other mirrors show this same sentence, so they are left out.
         """
         self._table = table
         self._titles = titles
-        self._mirrors = frozenset(mirrors)
+        self._kinds = kinds
         self._meal = meal
         self._active: dict[str, State] = {}
         """The appliances that work or are ready. Kept here because each new state needs it."""
-        made = list((products or {}).values())
-        self._products = {
-            name: product for name, product in (products or {}).items() if made.count(product) == 1
-        }
+        products = {name: kind.makes for name, kind in kinds.items() if kind and kind.makes}
+        made = list(products.values())
+        self._products = {name: product for name, product in products.items() if made.count(product) == 1}
 
     def on_state(self, state: State) -> None:
         """Note whether the device of a new state works or is ready."""
         if state.device not in self._table.entries:
             return
-        if is_active(state) and state.device not in self._mirrors:
+        if is_active(state, self._kind(state)):
             self._active[state.device] = state
         else:
             self._active.pop(state.device, None)
@@ -69,13 +64,24 @@ class Summary:
             return MirrorState(status=False, phase="quiet", ready=False, message="All is quiet.")
         if all(state.state["ready"] for state in meal):
             message = f"{self._meal} is ready."
-            if all(state.state.get("phase") == FINISHED for state in meal):  # laundry is no breakfast
-                message = " · ".join(self._part(state, now) for state in meal)
+            if all(self._has_finished(state) for state in meal):  # laundry is no breakfast
+                message = self._join_parts(meal, now)
             return MirrorState(status=True, phase="ready", ready=True, message=message)
-        parts = [self._part(state, now) for state in self.active()]
-        message = " · ".join(parts)
-        message = message[:1].upper() + message[1:]
+        message = self._join_parts(self.active(), now)
         return MirrorState(status=True, phase="preparing", ready=False, message=message)
+
+    def _join_parts(self, states: list[State], now: float) -> str:
+        """Return the sentence about these appliances."""
+        message = " · ".join(self._part(state, now) for state in states)
+        return message[:1].upper() + message[1:]
+
+    def _kind(self, state: State) -> type[Kind]:
+        """Return the kind of a state's device, or Kind with its defaults if that is not known."""
+        return self._kinds.get(state.device) or Kind
+
+    def _has_finished(self, state: State) -> bool:
+        """Return whether the work of a ready appliance "has finished", as its kind declares."""
+        return state.state.get("phase") in self._kind(state).finished_phases
 
     def _part(self, state: State, now: float) -> str:
         """Return the part of the sentence that is about one appliance."""
@@ -84,7 +90,7 @@ class Summary:
         if (presence := self._table.presence(state.device, now)) != "live":
             return f"{title} {PRESENCE_WORDS.get(presence, f'is {presence}')}"
         if state.state["ready"]:
-            return f"{product} {'has finished' if state.state.get('phase') == FINISHED else 'is ready'}"
+            return f"{product} {'has finished' if self._has_finished(state) else 'is ready'}"
         if state.state.get("fault"):
             return f"{title}: {state.state['fault']}"
         left = state.state.get("remaining_seconds")
@@ -94,12 +100,14 @@ class Summary:
         return f"{product} in {seconds // 60}:{seconds % 60:02}"
 
 
-def is_active(state: State) -> bool:
-    """Return whether an appliance was started and now works, is ready, or reports a fault."""
+def is_active(state: State, kind: type[Kind]) -> bool:
+    """Return whether an appliance was started and now works, is ready, or failed to make its product."""
     fields = state.state
-    if not state.cause or "ready" not in fields or fields.get("phase") in AT_REST:
+    if not state.cause or "ready" not in fields or kind.role == "mirror":
         return False
-    return fields.get("phase") != "idle" or bool(fields.get("fault"))
+    if fields.get("phase") not in kind.resting_phases:
+        return True
+    return kind.makes is not None and bool(fields.get("fault"))
 
 
 def describe_change(title: str, before: State | None, state: State) -> str | None:

@@ -76,7 +76,7 @@ async def test_a_request_without_an_id_gets_a_new_one(run: Path) -> None:
 
 
 async def test_a_silent_device_gives_the_outcome_unanswered(run: Path) -> None:
-    """Without a socket to connect to, the receipt comes at the end of the time-out and not before."""
+    """Without an answer, the receipt arrives at the end of the timeout and not before."""
     async with command_client() as client:
         result = await client.send("toaster", "start", CommandRequest(timeout_seconds=0.05))
     assert (result["outcome"], result["reason"]) == (
@@ -99,7 +99,7 @@ async def test_a_device_that_starts_after_a_time_out_gets_the_next_command_only(
 
 
 async def test_garbage_and_the_receipt_of_another_command_are_ignored(run: Path) -> None:
-    """The right receipt comes after them."""
+    """The matching receipt arrives after them."""
 
     def reply(command: Command) -> list[Receipt | bytes]:
         other = Receipt(id="another", device="toaster", outcome="rejected", at=1.0)
@@ -110,7 +110,7 @@ async def test_garbage_and_the_receipt_of_another_command_are_ignored(run: Path)
 
 
 async def test_garbage_alone_is_no_answer(run: Path) -> None:
-    """It does not make the wait longer."""
+    """Garbage does not extend the timeout."""
     async with stub_device("toaster", lambda _: [b"{"] * 3), command_client() as client:
         result = await client.send("toaster", "start", CommandRequest(timeout_seconds=0.1))
     assert result["outcome"] == "unanswered"

@@ -77,7 +77,7 @@ def test_an_invalid_reply_is_reported_to_the_caller(run: Path, context: Context)
 
 
 def test_a_silent_device_is_named_after_the_deadline(run: Path, context: Context) -> None:
-    """The error comes not before the deadline, and soon after it."""
+    """The error is raised soon after the deadline, and not before."""
     began = time.time()
     why = r"lamp: no answer within 0\.2 s; is it running\? `house status`"
     with pytest.raises(NoAnswer, match=why):

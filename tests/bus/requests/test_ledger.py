@@ -17,7 +17,7 @@ def receipt(id_: str = "a", outcome: str = "applied") -> Receipt:
 
 
 def test_a_command_without_a_receipt_is_known() -> None:
-    """A forwarded command is known before its receipt arrives, so it is not forwarded again."""
+    """A forwarded command is known before its receipt arrives, so that it is not forwarded twice."""
     ledger = CommandLedger()
     ledger.add(command(), 50.0)
     assert "a" in ledger
@@ -34,7 +34,7 @@ def test_a_receipt_for_an_unknown_id_is_refused() -> None:
 
 
 def test_an_id_is_forgotten_after_its_deadline() -> None:
-    """An entry is dropped once its deadline has passed: a repetition expires by itself."""
+    """An entry is dropped after its deadline: a later repetition expires anyway."""
     ledger = CommandLedger()
     ledger.add(command("old", deadline=60.0), 50.0, receipt("old"))
     ledger.add(command("new", deadline=100.0), 59.9, receipt("new"))
@@ -55,7 +55,7 @@ def test_the_ledger_holds_two_hundred_commands(outcome: str, has_room: bool) -> 
 
 
 def test_the_entries_are_replaced_and_never_changed() -> None:
-    """A memory that holds the entries of an earlier moment stays as it was."""
+    """Entries that were saved earlier stay unchanged."""
     ledger = CommandLedger()
     ledger.add(command(), 50.0)
     before = ledger.entries
@@ -63,3 +63,11 @@ def test_the_entries_are_replaced_and_never_changed() -> None:
     ledger.add(command("b"), 50.0)
     assert set(before) == {"a"}
     assert before["a"].receipt is None
+
+
+def test_a_rejected_command_is_remembered_while_there_is_room() -> None:
+    """Its repetition gets the first receipt, and is not decided again."""
+    ledger = CommandLedger()
+    ledger.add(command("a"), 50.0, receipt("a", "rejected"))
+    ledger.add(command("b"), 50.0, receipt("b"))
+    assert ledger.receipt("a") == receipt("a", "rejected")

@@ -43,7 +43,7 @@ class ManualLoop:
 
 @pytest.fixture
 def manual(monkeypatch: pytest.MonkeyPatch) -> ManualLoop:
-    """Create pending receipts with a clock that stands still."""
+    """Create pending receipts with a clock that the test moves."""
     monkeypatch.setattr(time, "time", lambda: 1000.0)
     return ManualLoop()
 
@@ -60,7 +60,7 @@ def test_a_receipt_goes_to_every_client_that_waits_for_it_once(manual: ManualLoo
 
 
 def test_a_command_without_a_receipt_is_unanswered_just_after_its_deadline(manual: ManualLoop) -> None:
-    """Not at the deadline: the device itself may still report that it has expired."""
+    """At the deadline the device itself may still report that the command has expired."""
     command = new_command("start", 5)
     manual.add(command)
     manual.advance(5.04)
@@ -105,7 +105,7 @@ def test_a_receipt_is_only_for_the_command_with_its_id(manual: ManualLoop) -> No
 
 
 def test_a_command_that_has_expired_waits_a_moment_for_its_receipt(manual: ManualLoop) -> None:
-    """The device reports that it has expired, which says more than `unanswered`."""
+    """The receipt `expired` of the device says more than `unanswered`."""
     command = new_command("start", -5)
     manual.add(command)
     manual.advance(0.04)
@@ -144,7 +144,7 @@ def test_timers_of_received_receipts_are_dropped(manual: ManualLoop) -> None:
 
 
 class CommandsUnderTest:
-    """A client, and the receipts that it has returned."""
+    """A client, and its receipts so far."""
 
     def __init__(self, process: Process) -> None:
         self.process = process
@@ -162,7 +162,7 @@ class CommandsUnderTest:
         self.commands.send(device, new_command(name, seconds, id_=id_), self.receipts.append)
 
     def until(self, number: int) -> list[Receipt]:
-        """Run the loop until so many receipts have come."""
+        """Run the loop until a number of receipts have arrived."""
         factories.run_until(self.process.loop, lambda: len(self.receipts) >= number, f"{number} receipts")
         return self.receipts
 
@@ -185,7 +185,7 @@ def answer(server: CommandServer, **fields: Any) -> int:
     return number
 
 
-def test_commands_arrive_in_order_and_their_receipts_come_back(local: CommandsUnderTest) -> None:
+def test_commands_arrive_in_order_and_get_their_receipts(local: CommandsUnderTest) -> None:
     """Several commands of one device may be under way."""
     server = local.serve("toaster")
     for number in range(5):
@@ -197,7 +197,7 @@ def test_commands_arrive_in_order_and_their_receipts_come_back(local: CommandsUn
 
 
 def test_a_silent_device_delays_no_other_device(local: CommandsUnderTest) -> None:
-    """Its command is unanswered at the deadline; the next command goes over a new connection."""
+    """The command is unanswered at the deadline; the next command uses a new connection."""
     toaster, lamp = local.serve("toaster"), local.serve("lamp")
     local.send("toaster", "start", 1, "lost")
     first = local.commands._connections["toaster"].socket
@@ -215,7 +215,7 @@ def test_a_silent_device_delays_no_other_device(local: CommandsUnderTest) -> Non
 
 
 def test_a_command_waits_for_a_device_that_is_being_restarted(local: CommandsUnderTest) -> None:
-    """The device gets it as soon as it is back, within the deadline."""
+    """The device receives the command after its restart, within the deadline."""
     local.send("toaster", "start", 10, "early")
     server = local.serve("toaster")
     while not answer(server):
@@ -236,7 +236,7 @@ def test_malformed_and_unexpected_receipts_are_ignored(local: CommandsUnderTest)
 
 
 def test_the_hundred_and_first_command_is_rejected_at_once(local: CommandsUnderTest) -> None:
-    """A device that does not answer holds no more than a hundred commands."""
+    """At most a hundred commands wait for a silent device."""
     local.serve("toaster")
     for number in range(101):
         local.send("toaster", "start", 60, f"c{number}")

@@ -10,7 +10,7 @@ from daemons.bus.requests.protocol import CommandRequest, PendingRequests, new_c
 
 
 def test_a_new_command_gets_an_id_and_a_deadline() -> None:
-    """Each id is different; the deadline is so many seconds from now."""
+    """Each id is different; the deadline is the given number of seconds from now."""
     before = time.time()
     first, second = (new_command("start", 20, {"browning": 3}) for _ in range(2))
     assert first.id != second.id

@@ -47,7 +47,7 @@ def test_a_key_that_has_come_in_part_waits_for_its_rest(sent: bytes) -> None:
 
 @pytest.fixture
 def terminal() -> Iterator[tuple[int, int]]:
-    """Give both ends of a terminal."""
+    """Yield both ends of a terminal."""
     ends = pty.openpty()
     yield ends
     for end in ends:
@@ -84,7 +84,7 @@ def test_the_terminal_is_as_it_was_afterwards(terminal: tuple[int, int]) -> None
 
 
 def test_a_terminal_that_has_gone_ends_it() -> None:
-    """There is nobody any more to press a key."""
+    """The terminal is gone, so the keyboard ends."""
     person, program = pty.openpty()
     keyboard = Keyboard(program)
     os.close(person)

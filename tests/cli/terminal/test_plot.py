@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from daemons.cli.terminal import plot
+from daemons.cli.terminal import csv_table, plot
 from tests.support import factories
 
 UNTIL = 1_795_000_000.0 // 86400 * 86400 + 8 * 3600
@@ -16,13 +16,13 @@ TITLES = {"toaster": "Toaster", "switch": "Bathroom light"}
 
 
 def stretch(at: float, to: float | None, phase: str, cause: str | None, **fields: Any) -> dict[str, Any]:
-    """Give what a toaster was, at seconds of the range."""
+    """Return a stretch of a toaster, in seconds of the range."""
     state = {"status": phase == "toasting", "phase": phase, "ready": phase == "ready", **fields}
     return {"from": SINCE + at, "to": to and SINCE + to, "state": state, "cause": cause}
 
 
 def history(**changes: Any) -> dict[str, Any]:
-    """Give two hours of a toaster."""
+    """Return two hours of a toaster."""
     found = {
         "stretches": [
             stretch(-90_000, 3600, "idle", None),
@@ -68,7 +68,7 @@ def drawn(found: dict[str, Any], width: int = 100) -> str:
     """Draw it for a terminal of this width."""
     out = StringIO()
     console = Console(file=out, width=width, force_terminal=True, color_system=None)
-    plot.show(found, TITLES, factories.UTC, console)
+    plot.print_history(found, TITLES, factories.UTC, console)
     return out.getvalue()
 
 
@@ -124,7 +124,10 @@ def test_a_measurement_that_never_changed_has_one_number_on_its_scale() -> None:
 def test_each_cause_is_told_in_words(cause: str | None, words: str) -> None:
     """A press by the switch and its moment, a command by its id, what is no id in plain words."""
     found = history(stretches=[stretch(10, None, "toasting", cause)])
-    assert plot.why(found, "toaster", stretch(10, None, "toasting", cause), TITLES, factories.UTC) == words
+    assert (
+        plot.cause_text(found, "toaster", stretch(10, None, "toasting", cause), TITLES, factories.UTC)
+        == words
+    )
     assert words in drawn(found)
 
 
@@ -165,7 +168,7 @@ def test_of_very_many_stretches_the_latest_are_listed() -> None:
 def test_for_a_pipe_each_stretch_and_event_is_a_line() -> None:
     """In the order of time, with whole moments."""
     out = StringIO()
-    plot.show(history(), TITLES, factories.UTC, Console(file=out, width=40))
+    plot.print_history(history(), TITLES, factories.UTC, Console(file=out, width=40))
     lines = out.getvalue().splitlines()
     assert [line.split("  ")[0] for line in lines] == ["toaster"] * 5
     assert lines[1].endswith("T07:00:00.000+00:00  5.0 s  toasting  Bathroom light on at 06:59:59")
@@ -174,7 +177,7 @@ def test_for_a_pipe_each_stretch_and_event_is_a_line() -> None:
 
 def test_the_table_is_one_that_spreadsheets_read() -> None:
     """RFC 4180: a head, CRLF, and every line as long as the head; what lasts has no end."""
-    text = plot.comma_separated(history(), factories.UTC)
+    text = csv_table.format_history(history(), factories.UTC)
     assert text.count("\r\n") == text.count("\n") == 8
     rows = list(csv.DictReader(StringIO(text)))
     toasting = rows[1]

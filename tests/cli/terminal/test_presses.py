@@ -2,21 +2,24 @@
 
 from typing import Any
 
-from daemons.bus.message import MAX_PAST, Moment, State
+from daemons.bus.message import Moment, State
 from daemons.cli.terminal.presses import Presses
 from tests.support import factories
+
+MAX_PAST = 8
+"""How many changes back a state reaches (docs/wire.md)."""
 
 HEARS = {"light": (), "coffee": ("light",), "toaster": ("light",), "lamp": ("toaster",)}
 
 
 def moment(phase: str, at: float | None, cause: str | None, **more: Any) -> Moment:
-    """Give what a device was, since when and why."""
+    """Return a past state with its time and cause."""
     turned = {} if at is None else {"phase": at}
     return Moment(state={"phase": phase, **more}, turned=turned, cause=cause)
 
 
 def state(device: str, *moments: Moment) -> State:
-    """Give a device's state: the last of these moments, the others being its past."""
+    """Return a state: the last of these moments, with the others as its past."""
     now = moments[-1]
     since = now.turned.get("phase", factories.START_TIME)
     return State(
@@ -26,7 +29,7 @@ def state(device: str, *moments: Moment) -> State:
 
 
 def told(*states: State) -> list[tuple[float, str, str, tuple[str, ...]]]:
-    """Give the presses that these states tell of, the latest first."""
+    """Return the presses in these states, the latest first."""
     presses = Presses(HEARS)
     for one in states:
         presses.hear(one)

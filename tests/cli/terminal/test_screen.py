@@ -12,6 +12,7 @@ from rich.text import Text
 from daemons.cli.terminal import screen as terminal
 from daemons.cli.terminal.presses import Press, Turn
 from daemons.cli.terminal.view import View
+from daemons.config import loader
 from tests.support import factories
 
 STATES: dict[str, dict[str, Any] | None] = {
@@ -31,7 +32,7 @@ STATES: dict[str, dict[str, Any] | None] = {
 
 
 def status(**changes: Any) -> dict[str, Any]:
-    """Give a house with a device of each presence."""
+    """Return a house with a device of each presence."""
     devices: dict[str, Any] = {
         f"device_{word}": {
             "name": f"A {word} one",
@@ -72,7 +73,7 @@ def drawn(width: int, house: dict[str, Any]) -> str:
     """Draw the screen for a terminal of this width."""
     out = StringIO()
     console = Console(file=out, width=width, height=30, force_terminal=True, color_system=None)
-    terminal.show(house, factories.UTC, console)
+    terminal.print_status(house, factories.UTC, console)
     return out.getvalue()
 
 
@@ -176,7 +177,7 @@ def test_what_runs_elsewhere_is_told_with_its_host() -> None:
 
 
 def service(presence: str, **state: object) -> dict[str, object]:
-    """Give how one of the house's own processes stands."""
+    """Return the status of a service."""
     return {"presence": presence, "state": {"fault": None, **state}}
 
 
@@ -205,12 +206,12 @@ def test_at_eighty_columns_every_device_and_its_presence_is_there() -> None:
 def test_a_house_that_is_down_says_how_to_start_it() -> None:
     """Who looks at a house that is not up is told what starts it."""
     assert "make up" in drawn(100, status(up=False))
-    assert terminal.plain(status(up=False)).startswith("Home: not up")
+    assert terminal.plain_status(status(up=False)).startswith("Home: not up")
 
 
 def test_plain_output_is_one_line_a_device() -> None:
     """A pipe gets the house's sentence, then a line for each device, without colours or drawings."""
-    lines = terminal.plain(status()).splitlines()
+    lines = terminal.plain_status(status()).splitlines()
     assert lines[0] == "Home: All is quiet."
     assert lines[1] == "device_live  live  heating  42%  pid=42  restarts=2  age=0.3s"
     assert lines[5].split() == ["device_offline", "offline", "pid=None", "restarts=2"]
@@ -221,8 +222,8 @@ def test_plain_output_is_one_line_a_device() -> None:
 def test_who_pipes_it_gets_the_plain_lines() -> None:
     """Where the output is no terminal, the same lines are printed, and none is broken."""
     out = StringIO()
-    terminal.show(status(), factories.UTC, Console(file=out, width=20))
-    assert out.getvalue() == terminal.plain(status()) + "\n"
+    terminal.print_status(status(), factories.UTC, Console(file=out, width=20))
+    assert out.getvalue() == terminal.plain_status(status()) + "\n"
 
 
 @pytest.mark.parametrize(
@@ -245,7 +246,7 @@ def test_markup_in_a_name_is_text() -> None:
     assert "[/b]" in text
 
 
-# What a person looks at who has keys
+# The interactive view
 
 
 LATELY = [Press(Turn(factories.START_TIME, "device_live", "on", "a"), ("device_stale", "device_failed"))]
@@ -332,7 +333,7 @@ def test_the_page_s_address_stands_below_where_there_is_room() -> None:
 def test_what_enter_does_stands_below() -> None:
     """The command of the selected device, and none where it takes none."""
     view = View()
-    view.commands = {"device_offline": ("press",)}
+    view.kinds = {"device_offline": loader.kind("light_switch")}
     assert "⏎ press" in framed(80, 24, view)[-1]
     view.selected = "device_live"
     assert "⏎" not in framed(80, 24, view)[-1]

@@ -5,19 +5,18 @@ import signal
 import statistics
 import termios
 import time
-from collections.abc import Callable
 
 import pytest
 
 from daemons.cli.terminal.window import ENTER, LEAVE
-from tests.support.house import BREAKFAST, Household
+from tests.support.house import BREAKFAST, HouseFactory, TemporaryHouse
 from tests.support.pty_terminal import glass
 
 HINT = "⏎ press"
 """Stands below as soon as the house is seen, for the light switch is selected first."""
 
 
-def test_a_key_presses_the_switch_and_breakfast_is_made(breakfast: Household) -> None:
+def test_a_key_presses_the_switch_and_breakfast_is_made(breakfast: TemporaryHouse) -> None:
     """The receipt is told, and what followed; the same truth as everywhere, until all is ready."""
     with glass(breakfast) as view:
         view.until(HINT, "All is quiet.", "▸Bathroom   Bathroom light").press("\n")
@@ -25,11 +24,11 @@ def test_a_key_presses_the_switch_and_breakfast_is_made(breakfast: Household) ->
         view.until("Breakfast is ready.", "Bathroom light on → ")
         followed = view.line("Bathroom light on → ").partition("→ ")[2].strip()
         assert sorted(followed.split(", ")) == ["Coffee maker", "Kitchen lamp", "Toaster"]
-        assert [switching.on for switching in breakfast.witness("bathroom_light")] == [True]
+        assert [switching.on for switching in breakfast.switchings("bathroom_light")] == [True]
         assert "● live" in view.line("Toaster          ready")
 
 
-def test_what_a_device_refuses_is_told_with_the_reason(breakfast: Household) -> None:
+def test_what_a_device_refuses_is_told_with_the_reason(breakfast: TemporaryHouse) -> None:
     """A rejected command leaves the view as it is, with a line below."""
     with glass(breakfast) as view:
         view.until(HINT).press("2\n")
@@ -40,7 +39,7 @@ def test_what_a_device_refuses_is_told_with_the_reason(breakfast: Household) -> 
         os.kill(pid, signal.SIGCONT)
 
 
-def test_r_twice_restarts_a_process_and_the_view_goes_on(breakfast: Household) -> None:
+def test_r_twice_restarts_a_process_and_the_view_goes_on(breakfast: TemporaryHouse) -> None:
     """The first `r` only asks. While a frozen process is brought down, keys still work; then it is told."""
     before = breakfast.pids()
     with glass(breakfast) as view:
@@ -55,8 +54,8 @@ def test_r_twice_restarts_a_process_and_the_view_goes_on(breakfast: Household) -
     assert {name for name in before if before[name] != after[name]} == {"toaster"}
 
 
-def test_a_restart_under_way_is_finished_when_the_view_ends(breakfast: Household) -> None:
-    """Nobody leaves a device stopped by closing a window."""
+def test_a_restart_under_way_is_finished_when_the_view_ends(breakfast: TemporaryHouse) -> None:
+    """Closing the window does not leave a device stopped."""
     old = breakfast.kill("toaster", signal.SIGSTOP)
     with glass(breakfast) as view:
         view.until(HINT).press("4rr").until("Restarting Toaster …").press("q")
@@ -64,7 +63,7 @@ def test_a_restart_under_way_is_finished_when_the_view_ends(breakfast: Household
     assert breakfast.pids()["toaster"] not in (old, None)
 
 
-def test_another_command_in_the_house_is_told(breakfast: Household) -> None:
+def test_another_command_in_the_house_is_told(breakfast: TemporaryHouse) -> None:
     """Two do not change one house at a time; the view says so, and tries nothing."""
     before = breakfast.pids()
     breakfast.kill("kitchen_lamp", signal.SIGSTOP)
@@ -77,7 +76,7 @@ def test_another_command_in_the_house_is_told(breakfast: Household) -> None:
     assert breakfast.pids()["toaster"] == before["toaster"]
 
 
-def test_l_shows_the_log_and_the_question_mark_the_keys(breakfast: Household) -> None:
+def test_l_shows_the_log_and_the_question_mark_the_keys(breakfast: TemporaryHouse) -> None:
     """Of the device that is selected; where the terminal is low, too."""
     with glass(breakfast, columns=80, rows=24) as view:
         view.until(HINT).press("4l").until("The log of toaster", "toaster: is up (PID")
@@ -86,8 +85,8 @@ def test_l_shows_the_log_and_the_question_mark_the_keys(breakfast: Household) ->
         view.press("?").until(without="restart the device's process")
 
 
-def test_it_follows_the_house_down_and_up_and_through_a_reload(breakfast: Household) -> None:
-    """It says so, comes back by itself, and shows who is new; keys work again."""
+def test_it_follows_the_house_down_and_up_and_through_a_reload(breakfast: TemporaryHouse) -> None:
+    """It says so, reconnects by itself, and shows new devices; keys work again."""
     with glass(breakfast) as view:
         view.until(HINT)
         breakfast.house("down")
@@ -99,7 +98,7 @@ def test_it_follows_the_house_down_and_up_and_through_a_reload(breakfast: Househ
         view.until("Kettle").press("3\n").until("Kettle: start applied")
 
 
-def test_a_mirror_that_hangs_holds_up_no_key(breakfast: Household) -> None:
+def test_a_mirror_that_hangs_holds_up_no_key(breakfast: TemporaryHouse) -> None:
     """It is told, the devices are asked themselves, and a key is followed while the mirror is waited for."""
     with glass(breakfast) as view:
         view.until(HINT)
@@ -127,10 +126,10 @@ def test_a_mirror_that_hangs_holds_up_no_key(breakfast: Household) -> None:
     ],
 )
 def test_the_terminal_is_as_it_was_however_the_view_ends(
-    household: Callable[..., Household], ending: str | signal.Signals, status: int
+    make_house: HouseFactory, ending: str | signal.Signals, status: int
 ) -> None:
     """Its modes, its screen and its cursor; a signal that ends it is passed on. The house need not be up."""
-    with glass(household()) as view:
+    with glass(make_house()) as view:
         before = termios.tcgetattr(view.program)
         view.until("The house is not up")
         assert view.other_screen
@@ -145,9 +144,9 @@ def test_the_terminal_is_as_it_was_however_the_view_ends(
         assert not view.other_screen
 
 
-def test_ctrl_z_gives_the_terminal_back_until_it_goes_on(household: Callable[..., Household]) -> None:
+def test_ctrl_z_gives_the_terminal_back_until_it_goes_on(make_house: HouseFactory) -> None:
     """The shell has its terminal meanwhile; afterwards all is drawn anew, and keys work."""
-    with glass(household(), in_shell=True) as view:
+    with glass(make_house(), in_shell=True) as view:
         view.until("The house is not up").press("\x1a")
         view.until("stopped, and the terminal is as it was", without="The house is not up")
         assert not view.other_screen
@@ -158,9 +157,9 @@ def test_ctrl_z_gives_the_terminal_back_until_it_goes_on(household: Callable[...
         assert not view.other_screen
 
 
-def test_who_was_stopped_by_another_hand_draws_anew(household: Callable[..., Household]) -> None:
+def test_who_was_stopped_by_another_hand_draws_anew(make_house: HouseFactory) -> None:
     """A SIGSTOP cannot be caught; what the terminal went through meanwhile is not known."""
-    with glass(household()) as view:
+    with glass(make_house()) as view:
         view.until("The house is not up")
         view.process.send_signal(signal.SIGSTOP)
         view.sent = b""
@@ -170,9 +169,9 @@ def test_who_was_stopped_by_another_hand_draws_anew(household: Callable[..., Hou
         assert ENTER.encode() in view.sent
 
 
-def test_a_terminal_that_changes_its_size_is_filled_anew(household: Callable[..., Household]) -> None:
+def test_a_terminal_that_changes_its_size_is_filled_anew(make_house: HouseFactory) -> None:
     """The columns that there is room for are there."""
-    with glass(household(), columns=110) as view:
+    with glass(make_house(), columns=110) as view:
         view.until("Process", "Power", "Heard")
         view.resize(60, 20)
         view.until("Presence", without="Heard")
@@ -181,26 +180,26 @@ def test_a_terminal_that_changes_its_size_is_filled_anew(household: Callable[...
         view.until("Process", "Power", "Heard", "Detail")
 
 
-def test_a_terminal_that_is_closed_ends_it(household: Callable[..., Household]) -> None:
-    """Nothing lives on for nobody."""
-    with glass(household()) as view:
+def test_a_terminal_that_is_closed_ends_it(make_house: HouseFactory) -> None:
+    """No process remains after the terminal is gone."""
+    with glass(make_house()) as view:
         view.until("The house is not up")
-        os.close(view.person)
+        os.close(view.keyboard)
         os.close(view.program)
-        view.person, view.program = os.openpty()
+        view.keyboard, view.program = os.openpty()
         assert view.process.wait(10) in (0, -signal.SIGHUP)
 
 
-def test_without_a_keyboard_it_still_shows(household: Callable[..., Household]) -> None:
+def test_without_a_keyboard_it_still_shows(make_house: HouseFactory) -> None:
     """Only Ctrl-C is told, for nothing else would be heard."""
-    with glass(household(), keys=False) as view:
+    with glass(make_house(), keys=False) as view:
         view.until("The house is not up", "Ctrl-C ends", without="q end")
         view.process.send_signal(signal.SIGINT)
         assert view.end() == 0
 
 
-def test_a_terminal_that_can_do_nothing_gets_plain_lines(household: Callable[..., Household]) -> None:
+def test_a_terminal_that_can_do_nothing_gets_plain_lines(make_house: HouseFactory) -> None:
     """TERM=dumb: as in a pipe, and no control sequence at all."""
-    with glass(household(), TERM="dumb") as view:
+    with glass(make_house(), TERM="dumb") as view:
         view.until("Breakfast house: not up", "toaster  offline")
         assert b"\x1b" not in view.sent

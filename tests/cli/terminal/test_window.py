@@ -20,7 +20,7 @@ class Terminal:
         self.window = Window(self.program, "utf-8", Keyboard(self.program))
 
     def written(self) -> str:
-        """Give what was written since the last call."""
+        """Return the output since the last call."""
         os.write(self.program, b"\0")
         data = b""
         while not data.endswith(b"\0"):
@@ -30,7 +30,7 @@ class Terminal:
 
 @pytest.fixture
 def terminal() -> Iterator[Terminal]:
-    """Give a terminal."""
+    """Yield a terminal."""
     made = Terminal()
     yield made
     os.close(made.person)

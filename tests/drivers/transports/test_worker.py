@@ -1,4 +1,4 @@
-"""The thread of a driver: the latest wish, the latest reading, and attempts that never hold up anybody."""
+"""The thread of a driver: the latest setting, the latest reading, and reconnections that block no caller."""
 
 import asyncio
 import logging
@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daemons.drivers.transports import worker
-from daemons.drivers.transports.worker import Line, Worker, shorten
+from daemons.drivers.transports.worker import HardwareChannel, Worker, subtract_wait
 from daemons.errors import StorageError, Unreachable
-from daemons.kinds import Press, Reading, Setting, Touch
+from daemons.kinds import ButtonPress, Reading, Setting, Touch
 from daemons.runtime.clock import uptime
 from tests.support import factories
 
@@ -24,9 +24,9 @@ ON, OFF = Setting(on=True), Setting(on=False)
 
 
 @contextmanager
-def working(attend: Callable[[Line], Awaitable[None]]) -> Iterator[Worker]:
-    """Have a worker, of which nothing is left afterwards."""
-    made = Worker("plug", attend)
+def working(run_connection: Callable[[HardwareChannel], Awaitable[None]]) -> Iterator[Worker]:
+    """Yield a worker, and check that its thread has ended afterwards."""
+    made = Worker("plug", run_connection)
     try:
         yield made
     finally:
@@ -35,89 +35,89 @@ def working(attend: Callable[[Line], Awaitable[None]]) -> Iterator[Worker]:
 
 
 def until(made: Worker, met: Callable[[Reading], object], what: str) -> Reading:
-    """Take readings as the device's loop does, whenever there is one, until it is as wanted."""
+    """Read as the loop of a device does, until a reading meets the condition."""
     end = time.monotonic() + factories.TIMEOUT_SECONDS
-    while not met(reading := made.take(NOW)):
+    while not met(reading := made.read(NOW)):
         left = end - time.monotonic()
-        assert left > 0, f"waited in vain for {what}; the last: {reading}"
+        assert left > 0, f"waited in vain for {what}; the last reading: {reading}"
         select.select([made.socket], [], [], left)
     return reading
 
 
-async def obedient(line: Line) -> None:
-    """Be hardware that does as it is told, and says so."""
-    line.tell(on=False)
+async def obedient(channel: HardwareChannel) -> None:
+    """Act as hardware that applies each setting and reports it."""
+    channel.update(on=False)
     while True:
-        setting = await line.wanted()
-        line.tell(on=setting.on)
+        setting = await channel.next_setting()
+        channel.update(on=setting.on)
 
 
-def test_what_is_wanted_is_done_and_told() -> None:
-    """A wish comes to the hardware, and what that says comes back, with the moment it was said."""
+def test_a_setting_is_applied_and_reported() -> None:
+    """The reading has the state that the hardware reported, and the time of the report."""
     with working(obedient) as made:
         until(made, lambda r: r.on is False, "off")
-        made.ask(ON)
+        made.request(ON)
         reading = until(made, lambda r: r.on is True, "on")
         assert (reading.reachable, reading.fault, reading.at) == (True, None, NOW)
 
 
-def test_what_is_under_way_is_not_known() -> None:
-    """From the wish until the hardware has said what came of it, it is neither on nor off."""
+def test_the_state_is_unknown_while_a_setting_is_in_progress() -> None:
+    """From the request until the report of the hardware, `on` is None."""
     gate = threading.Event()
 
-    async def late(line: Line) -> None:
-        line.tell(on=False)
-        setting = await line.wanted()
+    async def late(channel: HardwareChannel) -> None:
+        channel.update(on=False)
+        setting = await channel.next_setting()
         await asyncio.to_thread(gate.wait)
-        line.tell(on=setting.on)
-        await line.wanted()
+        channel.update(on=setting.on)
+        await channel.next_setting()
 
     with working(late) as made:
         until(made, lambda r: r.on is False, "off")
-        made.ask(ON)
-        assert made.take(NOW).on is None
+        made.request(ON)
+        assert made.read(NOW).on is None
         gate.set()
         until(made, lambda r: r.on is True, "on")
 
 
-def test_only_the_latest_wish_counts() -> None:
-    """What was wanted and is not any more is never done."""
+def test_only_the_latest_setting_counts() -> None:
+    """A setting that was replaced before its turn is never applied."""
     begin, done = threading.Event(), []
 
-    async def slow(line: Line) -> None:
+    async def slow(channel: HardwareChannel) -> None:
         await asyncio.to_thread(begin.wait)
         while True:
-            done.append(await line.wanted())
-            line.tell(on=done[-1].on)
+            done.append(await channel.next_setting())
+            channel.update(on=done[-1].on)
 
     with working(slow) as made:
         for setting in (ON, OFF, ON, Setting(on=True, brightness_percent=30)):
-            made.ask(setting)
+            made.request(setting)
         begin.set()
         until(made, lambda r: r.on is True, "on")
         assert done == [Setting(on=True, brightness_percent=30)]
 
 
-def test_a_wish_that_the_line_broke_on_is_wanted_again() -> None:
-    """What was not carried out is wanted on the next connection, and what was is not."""
-    asked: list[Setting] = []
+def test_a_setting_whose_connection_was_lost_is_retried() -> None:
+    """The next connection applies a setting that was not confirmed, and does not repeat a confirmed one."""
+    requested_at: list[Setting] = []
 
-    async def breaks(line: Line) -> None:
-        line.tell(on=False)
-        asked.append(await line.wanted())
-        if len(asked) == 1:
+    async def breaks(channel: HardwareChannel) -> None:
+        channel.update(on=False)
+        requested_at.append(await channel.next_setting())
+        if len(requested_at) == 1:
             raise Unreachable("plug", "127.0.0.1:1", "it went away")
-        line.tell(on=True)
-        asked.append(await line.wanted())
+        channel.update(on=True)
+        requested_at.append(await channel.next_setting())
 
     with working(breaks) as made:
-        made.ask(ON)
+        made.request(ON)
         until(made, lambda r: r.on is True, "on")
-        assert asked == [ON, ON]
+        assert requested_at == [ON, ON]
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "fault"),
     [
         (Unreachable("plug", "127.0.0.1:1", "it went away"), "127.0.0.1:1: it went away"),
         (StorageError("the password file /x cannot be read"), "the password file /x cannot be read"),
@@ -125,30 +125,30 @@ def test_a_wish_that_the_line_broke_on_is_wanted_again() -> None:
         (None, "the hardware has ended the connection"),
     ],
 )
-def test_a_loss_is_told_with_its_reason(error: Exception | None, told: str) -> None:
-    """Who does not answer is told as such, whatever went wrong; what was known of it stays."""
+def test_a_loss_is_reported_with_its_reason(error: Exception | None, fault: str) -> None:
+    """Hardware whose connection ended is unreachable, and its last values stay."""
 
-    async def fails(line: Line) -> None:
-        line.tell(on=True, power_watts=5.0)
+    async def fails(channel: HardwareChannel) -> None:
+        channel.update(on=True, power_watts=5.0)
         if error:
             raise error
 
     with working(fails) as made:
-        lost = until(made, lambda r: r.reachable is False, "its loss")
-    assert lost.fault == told
+        lost = until(made, lambda r: r.reachable is False, "its disconnection")
+    assert lost.fault == fault
     assert (lost.on, lost.power_watts) == (True, 5.0)
 
 
-def test_it_is_tried_again_and_the_same_failure_is_logged_once(
+def test_connecting_is_retried_and_the_same_failure_is_logged_once(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Attempts go on for ever; a log is not filled with them."""
-    monkeypatch.setattr(worker, "ATTEMPT_AT_ONCE_SECONDS", 0.0)
+    """The worker retries for ever, without filling the log."""
+    monkeypatch.setattr(worker, "MIN_PAUSE_SECONDS", 0.0)
     monkeypatch.setattr(worker, "FIRST_PAUSE_SECONDS", 0.001)
     monkeypatch.setattr(worker, "LONGEST_PAUSE_SECONDS", 0.001)
     attempts: list[float] = []
 
-    async def fails(line: Line) -> None:
+    async def fails(channel: HardwareChannel) -> None:
         attempts.append(time.monotonic())
         raise KeyError("power")
 
@@ -157,34 +157,34 @@ def test_it_is_tried_again_and_the_same_failure_is_logged_once(
     assert caplog.text.count("Traceback") == 1
 
 
-def test_a_new_wish_is_worth_an_attempt_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However long the pause has become, who asks for something does not wait for its end."""
-    monkeypatch.setattr(worker, "ATTEMPT_AT_ONCE_SECONDS", 0.0)
+def test_a_new_setting_causes_a_connection_attempt_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new setting ends the pause between two attempts."""
+    monkeypatch.setattr(worker, "MIN_PAUSE_SECONDS", 0.0)
     monkeypatch.setattr(worker, "FIRST_PAUSE_SECONDS", 3600.0)
     tried = []
 
-    async def once_away(line: Line) -> None:
+    async def once_away(channel: HardwareChannel) -> None:
         tried.append(True)
         if len(tried) == 1:
             raise Unreachable("plug", "127.0.0.1:1", "no answer")
-        await obedient(line)
+        await obedient(channel)
 
     with working(once_away) as made:
-        until(made, lambda r: r.reachable is False, "its loss")
-        made.ask(ON)
+        until(made, lambda r: r.reachable is False, "its disconnection")
+        made.request(ON)
         until(made, lambda r: r.on is True, "on")
 
 
 def test_each_press_is_in_one_reading() -> None:
-    """Presses are told in order, once, each with an id of its own."""
+    """Presses are reported in order, each once and with its own id."""
 
-    async def pressed(line: Line) -> None:
+    async def pressed(channel: HardwareChannel) -> None:
         touches: tuple[Touch, ...] = ("single", "double", "single")
-        for what in touches:
-            line.press(what)
-        await line.wanted()
+        for touch in touches:
+            channel.press(touch)
+        await channel.next_setting()
 
-    seen: list[Press] = []
+    seen: list[ButtonPress] = []
     with working(pressed) as made:
 
         def collect(reading: Reading) -> bool:
@@ -192,38 +192,38 @@ def test_each_press_is_in_one_reading() -> None:
             return len(seen) >= 3
 
         until(made, collect, "three presses")
-        assert made.take(NOW).presses == ()
+        assert made.read(NOW).presses == ()
     assert [press.what for press in seen] == ["single", "double", "single"]
     assert len({press.id for press in seen}) == 3
 
 
-def test_a_thread_that_hangs_holds_up_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A driver that blocks, against the rules, is left to the end of the process."""
-    monkeypatch.setattr(worker, "END_SECONDS", 0.05)
+def test_a_blocked_thread_blocks_no_caller(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread of a driver that blocks is left until the process ends."""
+    monkeypatch.setattr(worker, "STOP_SECONDS", 0.05)
     gate, hung = threading.Event(), threading.Event()
 
-    async def blocks(_: Line) -> None:
+    async def blocks(_: HardwareChannel) -> None:
         hung.set()
         gate.wait()
 
     made = Worker("plug", blocks)
     assert hung.wait(factories.TIMEOUT_SECONDS)
-    made.ask(ON)
-    assert made.take(NOW).reachable is None
+    made.request(ON)
+    assert made.read(NOW).reachable is None
     made.close()
     gate.set()
     made.close()
 
 
-def test_a_call_that_blocks_holds_up_no_end() -> None:
-    """Neither the worker's nor the process's: a name that nobody answers for is looked up for long."""
+def test_closing_does_not_wait_for_a_blocking_call() -> None:
+    """Neither the worker nor the process waits for a slow name lookup at its end."""
     gate, hung = threading.Event(), threading.Event()
 
     def block() -> None:
         hung.set()
         gate.wait()
 
-    async def waits(_: Line) -> None:
+    async def waits(_: HardwareChannel) -> None:
         await asyncio.to_thread(block)
 
     with working(waits):
@@ -232,30 +232,30 @@ def test_a_call_that_blocks_holds_up_no_end() -> None:
 
 
 @pytest.mark.parametrize("fails", [False, True])
-def test_what_comes_of_a_call_that_blocks_is_the_caller_s(fails: bool) -> None:
-    """Its result, or its error."""
+def test_the_result_of_a_blocking_call_goes_to_its_caller(fails: bool) -> None:
+    """The caller gets the return value or the exception."""
 
     def look() -> bool:
         if fails:
             raise OSError("no such host")
         return True
 
-    async def asks(line: Line) -> None:
+    async def asks(channel: HardwareChannel) -> None:
         try:
-            line.tell(on=await asyncio.to_thread(look))
+            channel.update(on=await asyncio.to_thread(look))
         except OSError as error:
             raise Unreachable("plug", "there", str(error)) from error
-        await line.wanted()
+        await channel.next_setting()
 
     with working(asks) as made:
-        reading = until(made, lambda r: r.reachable is not None, "what came of it")
+        reading = until(made, lambda r: r.reachable is not None, "the result")
         assert (reading.on, reading.fault) == ((None, "there: no such host") if fails else (True, None))
 
 
 @given(st.floats(0.1, 1000), st.floats(0, 1000))
-def test_a_dead_man_s_switch_is_not_delayed_by_waiting(seconds: float, waited: float) -> None:
-    """What was asked for so long ago has so much less time, and when none is left it is off."""
-    found = shorten(Setting(on=True, off_after_seconds=seconds), uptime() - waited)
+def test_waiting_does_not_delay_the_off_timer(seconds: float, waited: float) -> None:
+    """The waiting time of a setting is subtracted; when no time is left, the setting is off."""
+    found = subtract_wait(Setting(on=True, off_after_seconds=seconds), uptime() - waited)
     if seconds <= waited:
         assert found == OFF
     elif found.on:

@@ -1,4 +1,4 @@
-"""A command by MQTT: what is one, what is refused, and that a repetition is known as such."""
+"""A command by MQTT: valid and invalid payloads, and the detection of repetitions."""
 
 import json
 
@@ -14,8 +14,8 @@ from daemons.processes.bridge.commands import (
     REPETITION_SECONDS,
     UNACKNOWLEDGED_SECONDS,
     BrokerCommand,
-    FirstDeadlines,
     DuplicateFilter,
+    FirstDeadlines,
     parse_command,
     register,
 )
@@ -27,8 +27,8 @@ KINDS["broken"] = None  # type: ignore[assignment]
 
 def read(device: str, word: str | None, payload: str | bytes) -> BrokerCommand:
     """Parse a payload on a topic."""
-    said = payload if isinstance(payload, bytes) else payload.encode()
-    return parse_command(Address(device, word), said, KINDS)
+    raw = payload if isinstance(payload, bytes) else payload.encode()
+    return parse_command(Address(device, word), raw, KINDS)
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def read(device: str, word: str | None, payload: str | bytes) -> BrokerCommand:
     ],
 )
 def test_valid_payloads(device: str, word: str | None, payload: str, command: str, args: object) -> None:
-    """A payload is a word, the first argument of the command in the topic, or JSON."""
+    """A payload is a command, the first argument of the command in the topic, or JSON."""
     broker_command = read(device, word, payload)
     assert (broker_command.command, broker_command.args, broker_command.id) == (command, args, None)
 
@@ -107,7 +107,7 @@ def test_any_payload_is_a_command_or_is_rejected(device: str, word: str | None, 
 
 
 def test_a_repetition_keeps_the_first_deadline() -> None:
-    """A repetition keeps the first deadline, however late it is and whatever it contains."""
+    """A repetition has the first deadline, however late it arrives and whatever its payload."""
     ledger, until = register(
         FirstDeadlines(), "toaster", BrokerCommand(command="start", id="a", timeout_seconds=5), 100
     )
@@ -148,7 +148,7 @@ def doubt(*heard: tuple[str, float], lost: float, back: float) -> DuplicateFilte
 
 
 def test_a_command_from_just_before_the_loss_counts_as_repeated_once() -> None:
-    """A sender without an acknowledgement repeats it; a second equal command is a new one."""
+    """A sender without an acknowledgement repeats its command; a second equal command is a new one."""
     made = doubt(("on", 95), ("start", 100), lost=101, back=200)
     assert made.is_duplicate("start", 201)
     assert not made.is_duplicate("start", 202)
@@ -157,7 +157,7 @@ def test_a_command_from_just_before_the_loss_counts_as_repeated_once() -> None:
 
 
 def test_the_filter_works_for_a_short_time() -> None:
-    """A command long before the loss was acknowledged, and a sender repeats it soon or never."""
+    """A command long before the loss was acknowledged; a sender repeats a command soon or never."""
     assert not doubt(("a", 100), lost=100 + UNACKNOWLEDGED_SECONDS, back=200).is_duplicate("a", 201)
     assert not doubt(("a", 100), lost=101, back=200).is_duplicate("a", 200 + REPETITION_SECONDS)
     assert not doubt(lost=101, back=200).is_duplicate("a", 201)

@@ -1,4 +1,4 @@
-"""Home Assistant is hardware_fields what every kind is, in both forms, by its own documented keys."""
+"""Home Assistant gets the configuration of every kind, in both formats, with its documented keys."""
 
 import json
 from typing import Any
@@ -26,7 +26,7 @@ MAIN = {
     "light_switch": "light",
     "plug": "switch",
 }
-"""What each kind is there; the others are made of buttons and sensors."""
+"""The component of each kind; the other kinds have only buttons and sensors."""
 Found = dict[str, tuple[str, dict[str, Any]]]
 
 
@@ -35,7 +35,9 @@ def subject(word: str, **more: Any) -> BridgedDevice:
     about = {"abilities": ALL, "detects": more.pop("detects", None), "room": "Kitchen"}
     about |= more.pop("peer", {})
     peer = Peer(title=word.capitalize(), kind=word, **about)
-    return BridgedDevice(name=word, peer=peer, kind=loader.kind(word), **{"hardware_fields": FROM_HARDWARE, **more})
+    return BridgedDevice(
+        name=word, peer=peer, kind=loader.kind(word), **{"hardware_fields": FROM_HARDWARE, **more}
+    )
 
 
 def found(*bridged_devices: BridgedDevice, form: str = "device") -> Found:
@@ -50,11 +52,13 @@ def found(*bridged_devices: BridgedDevice, form: str = "device") -> Found:
 @pytest.mark.parametrize("accepts_commands", [True, False])
 @pytest.mark.parametrize("hardware_fields", [FROM_HARDWARE, frozenset[str]()], ids=["rich", "poor"])
 @pytest.mark.parametrize("word", WORDS)
-def test_every_kind_is_announced_as_home_assistant_wants_it(
+def test_the_configuration_of_every_kind_is_valid(
     word: str, hardware_fields: frozenset[str], accepts_commands: bool, form: str
 ) -> None:
     """With or without optional measurements and commands, no key is unknown or missing."""
-    entities = found(subject(word, hardware_fields=hardware_fields, accepts_commands=accepts_commands), form=form)
+    entities = found(
+        subject(word, hardware_fields=hardware_fields, accepts_commands=accepts_commands), form=form
+    )
     assert f"house-{word}-process" in entities
     if not accepts_commands:
         assert not {key for _, config in entities.values() for key in config if "command" in key}
@@ -62,14 +66,14 @@ def test_every_kind_is_announced_as_home_assistant_wants_it(
 
 
 @pytest.mark.parametrize("word", WORDS)
-def test_both_forms_say_the_same(word: str) -> None:
+def test_both_formats_have_the_same_entities(word: str) -> None:
     """Both forms have the same entities and ids, so one can replace the other."""
     one, other = (found(subject(word), form=form) for form in FORMS)
     assert one == other
 
 
 @pytest.mark.parametrize("word", MAIN)
-def test_a_device_is_what_it_is(word: str) -> None:
+def test_the_device_has_its_name_room_and_model(word: str) -> None:
     """The main entity has the right component, and the name of the device."""
     component, config = found(subject(word))[f"house-{word}-main"]
     assert component == MAIN[word]
@@ -77,7 +81,7 @@ def test_a_device_is_what_it_is(word: str) -> None:
 
 
 def test_nothing_is_shown_twice() -> None:
-    """No sensor or button repeats what the main entity shows or does."""
+    """No sensor or button repeats a value or a command of the main entity."""
     for word, gone in {
         "lamp": {"on", "off", "toggle", "status", "phase", "brightness_percent", "colour_temperature_kelvin"},
         "cover": {"open", "close", "stop", "set", "status", "phase", "position_percent"},
@@ -88,15 +92,15 @@ def test_nothing_is_shown_twice() -> None:
 
 
 def test_each_other_command_is_a_button() -> None:
-    """Each press has its own id, so that MQTT may deliver it twice."""
+    """Each press of a button has its own id, so MQTT may deliver it twice."""
     component, config = found(subject("toaster"))["house-toaster-start"]
     assert (component, config["command_topic"]) == ("button", "house/toaster/command/start")
-    said = homeassistant.render(config["command_template"])
-    assert json.loads(said)["id"].startswith("ha-")
+    rendered = homeassistant.render(config["command_template"])
+    assert json.loads(rendered)["id"].startswith("ha-")
     assert "house-lamp-toggle" not in found(subject("lamp"))
 
 
-def test_an_optional_measurement_is_announced_once_it_is_reported() -> None:
+def test_an_optional_measurement_is_announced_after_its_first_report() -> None:
     """A plug without a meter has no power; the progress of coffee is always announced."""
     assert "house-plug-power_watts" not in found(subject("plug", hardware_fields=frozenset()))
     assert "house-plug-power_watts" in found(subject("plug"))
@@ -109,13 +113,13 @@ def test_an_optional_measurement_is_announced_once_it_is_reported() -> None:
 def test_a_light_has_the_abilities_of_its_driver() -> None:
     """A light has brightness and colour if its driver and hardware have them."""
     keys = {"brightness_template", "color_temp_template"}
-    for abilities, hardware_fields, expected in (
+    for abilities, from_hardware, expected in (
         (("switch",), FROM_HARDWARE, set()),
         (("dim", "switch"), FROM_HARDWARE, {"brightness_template"}),
         (("dim", "switch", "tint"), frozenset[str](), {"brightness_template"}),
         (("dim", "switch", "tint"), FROM_HARDWARE, keys),
     ):
-        made = subject("lamp", hardware_fields=hardware_fields, peer={"abilities": abilities})
+        made = subject("lamp", hardware_fields=from_hardware, peer={"abilities": abilities})
         assert keys & found(made)["house-lamp-main"][1].keys() == expected
 
 
@@ -132,12 +136,12 @@ def test_a_light_has_the_abilities_of_its_driver() -> None:
 def test_a_light_command_has_only_the_changed_values(
     values: dict[str, int], attributes: dict[str, int], args: tuple[int | None, int | None]
 ) -> None:
-    """A plain on has no value; a moved slider leaves the other value as it is."""
+    """A plain on has no value; a slider sends only its own value."""
     template = found(subject("lamp"))["house-lamp-main"][1]["command_on_template"]
-    said = json.loads(homeassistant.render(template, b"", attributes, **values))
-    asked = said["args"]
-    assert said["command"] == "on"
-    assert (asked["brightness_percent"], asked["colour_temperature_kelvin"]) == args
+    rendered = json.loads(homeassistant.render(template, b"", attributes, **values))
+    rendered_args = rendered["args"]
+    assert rendered["command"] == "on"
+    assert (rendered_args["brightness_percent"], rendered_args["colour_temperature_kelvin"]) == args
 
 
 @pytest.mark.parametrize("percent", range(1, 101))
@@ -168,7 +172,7 @@ def state_of(**fields: Any) -> bytes:
         ("turning", 40.0, "open"),
     ],
 )
-def test_a_cover_is_where_it_is(phase: str, position: float | None, shown: str) -> None:
+def test_a_cover_has_its_position(phase: str, position: float | None, shown: str) -> None:
     """States have Home Assistant's words; an unknown state is empty."""
     _, config = found(subject("cover"))["house-cover-main"]
     state = state_of(phase=phase, position_percent=position)
@@ -178,7 +182,7 @@ def test_a_cover_is_where_it_is(phase: str, position: float | None, shown: str) 
 
 
 def test_a_heater_is_a_climate() -> None:
-    """Frost protection counts as off, also while it heats; the limits are those of the kind."""
+    """Frost protection counts as off, also while the heater heats; the limits are those of the kind."""
     _, config = found(subject("heater"))["house-heater-main"]
     assert (config["min_temp"], config["max_temp"], config["modes"]) == (5, 30, ["off", "heat"])
     for enabled, status, mode, action in (
@@ -205,7 +209,7 @@ def render_value(template: str, value: str) -> str:
     ("detects", "class_"),
     [("motion", "motion"), ("water", "moisture"), ("opening", "opening"), ("ghosts", None)],
 )
-def test_a_sensor_is_what_it_detects(detects: str, class_: str | None) -> None:
+def test_the_device_class_of_a_sensor_is_its_detection(detects: str, class_: str | None) -> None:
     """The device class is Home Assistant's, and an unknown state is not "off"."""
     component, config = found(subject("sensor", detects=detects))["house-sensor-status"]
     assert (component, config.get("device_class")) == ("binary_sensor", class_)
@@ -221,8 +225,8 @@ def test_a_button_is_an_event() -> None:
     assert config["state_topic"] == "house/button/event"
 
 
-def test_a_device_is_there_as_long_as_bridge_and_device_are() -> None:
-    """Process and reachability stay available, because they show what is wrong."""
+def test_a_device_is_available_while_bridge_and_device_are() -> None:
+    """Process and reachability stay available, because they show the reason."""
     entities = found(subject("lamp"))
     both = [{"topic": "house/bridge/availability"}, {"topic": "house/lamp/availability"}]
     assert entities["house-lamp-main"][1]["availability"] == both
@@ -239,17 +243,17 @@ def test_a_device_is_there_as_long_as_bridge_and_device_are() -> None:
 @pytest.mark.parametrize("form", FORMS)
 def test_devices_are_grouped(form: str) -> None:
     """Devices have a room, a model and a version; without a configured room they have none."""
-    said = discovery_messages(
+    messages = discovery_messages(
         form, "ha", [subject("lamp"), subject("plug", peer={"room": "House"})], TOPICS, "My house"
     )
-    devices = {payload["device"]["identifiers"][0]: payload["device"] for payload in said.values()}
+    devices = {payload["device"]["identifiers"][0]: payload["device"] for payload in messages.values()}
     assert devices.keys() == {"house-bridge", "house-lamp", "house-plug"}
     assert devices["house-bridge"]["name"] == "My house"
     assert devices["house-lamp"]["via_device"] == "house-bridge"
     assert devices["house-lamp"]["suggested_area"] == "Kitchen"
     assert devices["house-lamp"]["model"] == "Lamp"
     assert "suggested_area" not in devices["house-plug"]
-    assert {node_of_topic(topic, "ha") for topic in said} == devices.keys()
+    assert {node_of_topic(topic, "ha") for topic in messages} == devices.keys()
 
 
 def test_discovery_can_be_off() -> None:
@@ -304,11 +308,11 @@ def test_every_template_reads_every_state(word: str) -> None:
         for component, config in found(
             subject(word, detects="motion" if word == "sensor" else None)
         ).values():
-            said = state_of(**state)
+            payload = state_of(**state)
             for key, template in config.items():
                 if not key.endswith("_template") or "command" in key:
                     continue
-                shown = homeassistant.render(template, said)
+                shown = homeassistant.render(template, payload)
                 assert "value_json" not in shown
                 if component == "binary_sensor" and key == "value_template":
                     assert shown in (config["payload_on"], config["payload_off"], "None")

@@ -1,13 +1,18 @@
-"""The outbox: of each topic the latest, what happened soon or never, and nothing queues up."""
+"""The outbox: the latest message of each topic, events with an age limit, and no queue of old states."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemons.processes.bridge.outbox import MAX_EVENTS, STALE_EVENT_SECONDS, BrokerMessage, Outbox
+from daemons.processes.bridge.outbox import BrokerMessage, Outbox
+
+MAX_EVENTS = 200
+"""The most events that wait for the broker."""
+STALE_EVENT_SECONDS = 5.0
+"""An event that could not be sent for longer is dropped (docs/bridge.md)."""
 
 
 def test_only_the_latest_message_of_a_topic_is_sent() -> None:
-    """A slow broker gets the present state, and no old ones."""
+    """A slow broker gets only the present state."""
     outbox = Outbox()
     for number in range(1000):
         outbox.retain("a", str(number).encode())
@@ -49,8 +54,8 @@ def test_an_event_is_sent_soon_or_never() -> None:
     outbox.send_event("e", b"old", 0)
     outbox.send_event("e", b"one", 10)
     outbox.send_event("e", b"one", 10)
-    said = outbox.take(STALE_EVENT_SECONDS + 1, 2)
-    assert said == [BrokerMessage("e", b"one", retain=False)] * 2
+    sent = outbox.take(STALE_EVENT_SECONDS + 1, 2)
+    assert sent == [BrokerMessage("e", b"one", retain=False)] * 2
     assert outbox.take(10, 20) == [BrokerMessage("a", b"1", retain=True)]
     for number in range(MAX_EVENTS + 5):
         outbox.send_event("e", str(number).encode(), 10)
@@ -58,7 +63,7 @@ def test_an_event_is_sent_soon_or_never() -> None:
 
 
 def test_each_change_wakes_the_session() -> None:
-    """Every change wakes it, and nothing else does."""
+    """Every change calls `wake`; an unchanged message does not."""
     outbox, woken = Outbox(), []
     outbox.wake = lambda: woken.append(1)
     outbox.retain("a", b"1")
@@ -89,11 +94,11 @@ def test_a_broker_that_receives_all_has_the_present_messages(steps: list[tuple[s
             outbox.clear(topic)
         elif step == "renew":
             broker.update(outbox.take_all())
-            # What was dropped meanwhile the announcement clears, which knows what was said before.
+            # The announcement after a renewal clears the retained messages that were dropped meanwhile.
             broker = {key: value for key, value in broker.items() if key in outbox.retained()}
         else:
-            for said in outbox.take(0, 100):
-                broker.pop(said.topic, None)
-                if said.payload:
-                    broker[said.topic] = said.payload
+            for sent in outbox.take(0, 100):
+                broker.pop(sent.topic, None)
+                if sent.payload:
+                    broker[sent.topic] = sent.payload
     assert broker == outbox.retained()

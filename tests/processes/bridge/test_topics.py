@@ -1,4 +1,4 @@
-"""The topics of a house: each is read as it is made, and none is another house's."""
+"""The topics of a house: each topic is parsed as it was built, and no house accepts those of another."""
 
 import re
 
@@ -14,7 +14,7 @@ words = st.from_regex(re.compile(r"[a-z_]{1,20}"), fullmatch=True)
 
 
 @given(prefix=prefixes, device=names, word=st.none() | words)
-def test_a_command_is_read_as_it_is_addressed(prefix: str, device: str, word: str | None) -> None:
+def test_the_topic_of_a_command_is_parsed(prefix: str, device: str, word: str | None) -> None:
     """A command topic is parsed back to its device and command, with any prefix."""
     topics = Topics(prefix)
     topic = topics.command(device, word)
@@ -45,7 +45,12 @@ def test_no_two_devices_of_any_two_houses_share_a_name(one: tuple[str, str], oth
 def test_the_bridge_s_own_topics_are_no_commands() -> None:
     """The topics that the bridge publishes on do not match its command filter."""
     topics = Topics("house")
-    said = [topics.state("lamp"), topics.availability("lamp"), topics.presence("lamp"), topics.event("lamp")]
-    said += [topics.receipt("lamp"), topics.receipt(), topics.availability()]
-    assert [topics.read(topic) for topic in said] == [None] * len(said)
-    assert len(set(said)) == len(said)
+    published = [
+        topics.state("lamp"),
+        topics.availability("lamp"),
+        topics.presence("lamp"),
+        topics.event("lamp"),
+    ]
+    published += [topics.receipt("lamp"), topics.receipt(), topics.availability()]
+    assert [topics.read(topic) for topic in published] == [None] * len(published)
+    assert len(set(published)) == len(published)

@@ -1,4 +1,4 @@
-"""One appliance as a whole: each press counts once whatever is killed, and what its state says of changes."""
+"""One appliance as a whole: each press counts once across kills, and the state has the changes."""
 
 from typing import Any
 
@@ -97,18 +97,18 @@ class Presses(RuleBasedStateMachine):
 
     @rule()
     def kill(self) -> None:
-        """The process is killed while it is idle."""
+        """Kill the process while it is idle."""
         self.simulator.running = None
 
     @precondition(lambda self: not self.simulator.running)
     @rule(actions=actions)
     def restart(self, actions: int) -> None:
-        """The process starts again, and may be killed while it starts."""
+        """Start the process again, and perhaps kill it during the start."""
         self.simulator.restart(actions)
 
     @invariant()
     def each_press_counts_once(self) -> None:
-        """Each press that was received has counted once, and the relay is as that many presses leave it."""
+        """Each received press has counted once, and the relay has the state after that many presses."""
         if self.simulator.running:
             assert self.simulator.field("presses") == self.counted
             assert self.simulator.relay.is_on == bool(self.counted % 2)
@@ -120,7 +120,7 @@ TestAPressCountsOnceWhateverIsKilled.settings = settings(
 )
 
 
-# What the state says of changes
+# Changes in the state
 
 
 def test_a_first_state_has_no_change_times() -> None:
@@ -144,8 +144,18 @@ def test_each_field_has_the_time_at_which_it_took_its_value() -> None:
     assert simulator.appliance.since == NOW + 20
 
 
+def test_the_change_of_a_command_is_remembered_before_the_hardware_acts() -> None:
+    """The memory that is written before the setting is sent has the new state and its cause already."""
+    lamp = factories.appliance(factories.device("lamp"), "lamp")
+    lamp.start(Reading(on=False), NOW, NOW)
+    lamp.handle_command(Command(id="c1", command="on", deadline=NOW + 20), NOW + 10, NOW + 10)
+    memory = lamp.memory
+    assert (memory.last_state["status"], memory.last_state_cause) == (True, "c1")
+    assert memory.change_times["status"] == NOW + 10
+
+
 def test_a_measurement_is_no_change() -> None:
-    """Watts that come and go are in the state, but have no change time."""
+    """A changed power is in the state, but has no change time."""
     lamp = factories.appliance(factories.device("lamp"), "lamp")
     lamp.start(Reading(on=False), NOW, NOW)
     lamp.on_reading(Reading(on=False, power_watts=0.4), NOW + 1, NOW + 1)
@@ -154,7 +164,7 @@ def test_a_measurement_is_no_change() -> None:
 
 
 def test_a_restart_is_no_change() -> None:
-    """A device that comes back has the change times of its last process."""
+    """A restarted device publishes the change times of its last process."""
     simulator = CrashSimulator("lamp")
     simulator.now += 10
     simulator.command("on")
@@ -178,7 +188,7 @@ def test_the_past_has_the_latest_eight_states_with_their_causes() -> None:
 
 
 def test_each_new_phase_is_logged_with_its_cause() -> None:
-    """The first phase after a start is not logged, for it is no change."""
+    """The first phase after a start is not a change, so it is not logged."""
     simulator = CrashSimulator("lamp")
     assert simulator.log() == ""
     simulator.command("on", "c1")
@@ -187,7 +197,7 @@ def test_each_new_phase_is_logged_with_its_cause() -> None:
 
 
 def test_the_memory_is_replaced_and_never_changed_in_place() -> None:
-    """The journal is written when the memory differs from the written one, which must not change with it."""
+    """The journal compares the memory with the written one, which must therefore stay unchanged."""
     simulator = CrashSimulator("light_switch", when=[{**PRESS, "do": "press"}])
     before, written = simulator.appliance.memory, simulator.disk
     assert simulator.appliance.memory == before

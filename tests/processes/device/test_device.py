@@ -1,4 +1,4 @@
-"""The memory that a device goes on with, what is prepared before the fork, and the log of the process."""
+"""The restored memory of a device, the preparation before a fork, and the log."""
 
 import logging
 import time
@@ -31,8 +31,8 @@ LAST = DeviceMemory(
 )
 
 
-def test_a_device_goes_on_with_its_memory() -> None:
-    """The memory of its kind, its cause and its clock go on. Only its boot is new."""
+def test_a_device_resumes_its_memory() -> None:
+    """The memory of the machine, the cause and the clock continue. Only the boot is new."""
     memory, clock = resume_memory(LAST, RUN, LAMP, "lamp", LOG)
     assert (memory.machine, memory.cause, memory.created_at) == (LAST.machine, "a1", factories.START_TIME)
     assert memory.life == RUN
@@ -40,7 +40,7 @@ def test_a_device_goes_on_with_its_memory() -> None:
 
 
 def test_a_new_device_starts_with_an_empty_memory() -> None:
-    """It starts off, and ignores everything that happened before."""
+    """A new device is off, and ignores all earlier events."""
     memory, _clock = resume_memory(None, RUN, LAMP, "lamp", LOG)
     assert msgspec.json.decode(memory.machine, type=LAMP.memory_type) == LAMP.memory_type()
     assert memory.created_at == pytest.approx(time.time(), abs=5)
@@ -48,7 +48,7 @@ def test_a_new_device_starts_with_an_empty_memory() -> None:
 
 
 def test_another_kind_under_the_same_name_starts_anew() -> None:
-    """A lamp that becomes a toaster remembers nothing of the lamp."""
+    """A lamp that becomes a toaster starts with the empty memory of a toaster."""
     memory, _clock = resume_memory(LAST, RUN, factories.machine("toaster"), "toaster", LOG)
     assert memory.kind == "toaster"
     assert memory.cause is None
@@ -56,7 +56,7 @@ def test_another_kind_under_the_same_name_starts_anew() -> None:
 
 
 def test_a_memory_that_cannot_be_read_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    """A kind whose memory has another form now starts off, and the log says so."""
+    """The device starts off if the memory of its kind has another format, and the log reports it."""
     old = msgspec.structs.replace(LAST, machine=msgspec.Raw(b'{"on": "yes"}'))
     memory, _clock = resume_memory(old, RUN, LAMP, "lamp", LOG)
     assert msgspec.json.decode(memory.machine, type=LAMP.memory_type) == LAMP.memory_type()
@@ -82,5 +82,5 @@ def test_all_types_of_a_kind_are_prepared_before_the_fork(word: str, monkeypatch
 
 @pytest.mark.parametrize("word", sorted(set(loader.available("kinds")) - set(factories.machine_kinds())))
 def test_a_kind_without_hardware_needs_no_preparation(word: str) -> None:
-    """The fork server prepares all kinds, and goes on with one that has no device process."""
+    """The fork server calls the preparation for every kind, also for one without a device process."""
     warm_up(word)

@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from daemons.bus.message import Command
 from daemons.config.sun import SunCalendar
-from daemons.kinds import Press, Reading, Setting
+from daemons.kinds import ButtonPress, Reading, Setting
 from daemons.processes.device.appliance import Appliance
 from tests.support import factories
 from tests.support.crash_simulator import NEVER, CrashSimulator
@@ -22,6 +22,14 @@ def make(kind: str, **table: Any) -> Appliance:
     """Return an appliance whose hardware is off and whose process has just started."""
     made = factories.appliance(factories.device(kind, **table), kind)
     made.start(Reading(on=False), NOW, NOW)
+    return made
+
+
+def make_confirmed(kind: str) -> Appliance:
+    """Return an appliance whose hardware has confirmed that it is off."""
+    made = make(kind)
+    assert made.next_setting(NOW) == Setting(on=False)
+    made.on_reading(Reading(on=False), NOW, NOW)
     return made
 
 
@@ -73,7 +81,7 @@ class Heating(RuleBasedStateMachine):
     @precondition(lambda self: self.simulator.running)
     @rule(on=st.booleans(), actions=st.just(NEVER) | st.integers(1, 4))
     def switch_manually(self, on: bool, actions: int) -> None:
-        """The hardware is switched manually. The process notices; it may be killed once, and starts again."""
+        """Switch the hardware manually. The process may be killed once before it has handled this."""
         self.simulator.relay.switch_manually(on, self.simulator.now)
         with self.simulator.killed_after(actions):
             self.simulator.poll()
@@ -92,13 +100,13 @@ class Heating(RuleBasedStateMachine):
 
     @rule()
     def kill(self) -> None:
-        """The process is killed while it is idle."""
+        """Kill the process while it is idle."""
         self.simulator.running = None
 
     @precondition(lambda self: not self.simulator.running)
     @rule(actions=actions)
     def restart(self, actions: int) -> None:
-        """The process starts again, and may be killed while it starts."""
+        """Start the process again, and perhaps kill it during the start."""
         self.simulator.restart(actions)
 
     @invariant()
@@ -108,7 +116,7 @@ class Heating(RuleBasedStateMachine):
         assert self.simulator.relay.longest_on_seconds <= self.simulator.device.options.max_on_seconds + 0.01
 
     def teardown(self) -> None:
-        """In the end it is off, whatever has happened."""
+        """Check that the relay is off in the end."""
         if not hasattr(self, "simulator"):
             return
         if not self.simulator.running:
@@ -124,8 +132,8 @@ TestHeatingAppliancesGoOffWhateverIsKilled.settings = settings(
 )
 
 
-def test_a_heating_appliance_gets_a_timer_of_its_own() -> None:
-    """The setting of an appliance that heats ends by itself. The setting of any other does not."""
+def test_a_heating_appliance_sets_the_hardware_timer() -> None:
+    """The setting of an appliance that heats has an off time. The setting of any other has none."""
     toaster, lamp = make("toaster"), make("lamp")
     command(toaster, "start")
     assert toaster.next_setting(NOW) == Setting(on=True, off_after_seconds=360.0)
@@ -145,7 +153,7 @@ def test_a_toaster_that_was_switched_on_manually_gets_its_timer() -> None:
 
 
 def test_a_kill_before_the_timer_is_set_does_not_lose_the_timer() -> None:
-    """A process that was killed between its memory and its setting sets the timer when it starts again."""
+    """A process that is killed after saving its memory sets the timer when it starts again."""
     simulator = CrashSimulator("toaster")
     simulator.relay.switch_manually(True, simulator.now)
     with simulator.killed_after(1):
@@ -158,7 +166,7 @@ def test_a_kill_before_the_timer_is_set_does_not_lose_the_timer() -> None:
     assert simulator.relay.longest_on_seconds == pytest.approx(360)
 
 
-def test_a_toaster_that_comes_on_late_gets_its_timer_again() -> None:
+def test_a_toaster_that_switches_on_late_gets_its_timer_again() -> None:
     """After a setting that did not arrive, a manual switch has no timer: the setting is sent once more."""
     simulator = CrashSimulator("toaster")
     simulator.relay.is_broken = True
@@ -177,7 +185,7 @@ def test_a_toaster_that_comes_on_late_gets_its_timer_again() -> None:
 def test_a_heating_appliance_that_is_on_within_half_a_second_was_switched_on_by_us(
     late_seconds: float, is_sent_again: bool
 ) -> None:
-    """A setting that is reached later is sent again, for it may have been a manual switch."""
+    """A setting that is reached later is sent again, because a person may have switched the hardware."""
     toaster = make("toaster")
     command(toaster, "start")
     assert toaster.next_setting(NOW)
@@ -185,8 +193,8 @@ def test_a_heating_appliance_that_is_on_within_half_a_second_was_switched_on_by_
     assert (toaster.next_setting(NOW + 1) is not None) == is_sent_again
 
 
-def test_it_goes_off_at_max_on_although_its_phases_go_on() -> None:
-    """Coffee that is made again while it is kept warm does not extend the time that the plate is on."""
+def test_it_goes_off_at_max_on_although_its_phases_continue() -> None:
+    """Another pot of coffee during the warm phase does not extend the time for which the plate is on."""
     simulator = CrashSimulator("coffee_maker", max_on="30m")
     simulator.command("start", "c1")
     simulator.wait(1400)
@@ -253,9 +261,9 @@ def test_a_manual_change_of_brightness_is_adopted() -> None:
     assert "was changed at the hardware" in [line.text for line in lamp.log_lines]
 
 
-def test_the_driver_may_know_the_cause_of_a_manual_switch() -> None:
-    """A hardware timer that switches off names the command that set it."""
-    lamp = make("lamp")
+def test_the_driver_may_report_the_cause_of_a_manual_switch() -> None:
+    """A hardware timer that switches reports the command that set it."""
+    lamp = make_confirmed("lamp")
     lamp.on_reading(Reading(on=True, cause="c7"), NOW + 1, NOW + 1)
     assert lamp.memory.cause == "c7"
 
@@ -276,10 +284,8 @@ def test_hardware_that_does_not_switch_on_is_a_fault_and_counts_as_off() -> None
 
 
 def test_hardware_that_did_not_switch_on_in_time_gets_one_more_off() -> None:
-    """The first setting may still arrive, so off is sent although the hardware reports that it is off."""
-    lamp = make("lamp")
-    lamp.next_setting(NOW)
-    lamp.on_reading(Reading(on=False), NOW, NOW)
+    """The first setting may still arrive, so off is sent although the hardware reports off."""
+    lamp = make_confirmed("lamp")
     command(lamp, "on")
     assert lamp.next_setting(NOW) == Setting(on=True, brightness_percent=100)
     lamp.on_reading(Reading(on=False), NOW + 5, NOW + 5)
@@ -287,7 +293,7 @@ def test_hardware_that_did_not_switch_on_in_time_gets_one_more_off() -> None:
     assert lamp.next_setting(NOW + 5) == Setting(on=False)
     lamp.on_reading(Reading(on=False), NOW + 6, NOW + 6)
     assert lamp.next_setting(NOW + 6) is None
-    # That off is reached says nothing of a hardware that does not switch on.
+    # Reaching off does not show that the hardware can switch on.
     assert lamp.state(NOW + 6)["fault"] == "did not switch on within 5 s"
 
 
@@ -303,8 +309,8 @@ def test_a_fault_ends_when_the_hardware_follows_again() -> None:
     assert (simulator.field("fault"), simulator.field("status")) == (None, True)
 
 
-def test_hardware_that_does_not_switch_off_gets_its_setting_again_and_again() -> None:
-    """Off is never given up: it is sent every five seconds. The fault is logged once."""
+def test_hardware_that_does_not_switch_off_gets_its_setting_repeatedly() -> None:
+    """Off is sent every five seconds without end. The fault is logged once."""
     toaster = factories.appliance(factories.device("toaster"), "toaster")
     stuck = Reading(on=True)
     toaster.on_reading(stuck, NOW, NOW)
@@ -320,8 +326,8 @@ def test_hardware_that_does_not_switch_off_gets_its_setting_again_and_again() ->
     assert [line.text for line in toaster.log_lines].count("did not switch off within 5 s") == 1
 
 
-def test_hardware_that_takes_only_a_part_of_a_setting_is_adopted() -> None:
-    """A bulb that is on, but not as bright as desired, is shown as it is after five seconds."""
+def test_hardware_that_applies_only_a_part_of_a_setting_is_adopted() -> None:
+    """A bulb that is on, but too dim, is published with its own brightness after five seconds."""
     lamp = make("lamp")
     command(lamp, "on", brightness_percent=100)
     lamp.next_setting(NOW)
@@ -336,7 +342,7 @@ def test_hardware_that_takes_only_a_part_of_a_setting_is_adopted() -> None:
 
 
 def test_a_fault_of_the_hardware_is_shown_and_logged_once() -> None:
-    """A fault that the driver reports stands in the state, and once in the log."""
+    """A fault of the driver is in the state, and once in the log."""
     lamp = factories.appliance(factories.device("lamp"), "lamp")
     for _ in range(3):
         lamp.on_reading(Reading(on=False, fault="it smokes"), NOW, NOW)
@@ -362,7 +368,7 @@ LOST = Reading(reachable=False, fault="10.0.0.7: no answer within 5 s", losses=1
 
 
 def test_on_is_rejected_once_the_hardware_was_unreachable_for_a_while_and_off_never_is() -> None:
-    """A lamp must not switch on whenever its plug comes back. It must switch off as soon as it can."""
+    """A lamp must not switch on when its plug returns much later. It must switch off as soon as possible."""
     lamp = make("lamp")
     lamp.on_reading(LOST, NOW, NOW)
     outcomes = []
@@ -380,7 +386,7 @@ def test_a_command_that_changes_nothing_is_applied_while_the_hardware_is_unreach
     assert command(lamp, "on", NOW + 60, "c2") is None
 
 
-def test_it_shows_since_when_its_hardware_is_unreachable_also_after_a_restart() -> None:
+def test_it_publishes_since_when_its_hardware_is_unreachable_across_restarts() -> None:
     """The time is remembered. When the hardware is reachable again, there is none."""
     lamp = make("lamp")
     lamp.on_reading(LOST, NOW + 7, NOW + 7)
@@ -410,7 +416,7 @@ def test_hardware_that_was_never_reachable_and_never_used_has_no_second_fault() 
 
 
 def test_unreachable_hardware_is_neither_confirmed_nor_adopted() -> None:
-    """A reading that the driver remembers from before the loss says nothing about the present."""
+    """A reading from before the loss says nothing about the present."""
     lamp = make("lamp")
     command(lamp, "on")
     lamp.next_setting(NOW)
@@ -450,9 +456,11 @@ def test_a_loss_is_counted_once() -> None:
 
 
 def test_two_presses_in_one_reading_are_two_changes() -> None:
-    """Each press has a change time and a cause of its own."""
+    """Each press has its own change time and its own cause."""
     button = make("button")
-    button.on_reading(Reading(presses=(Press("single", "p1"), Press("double", "p2"))), NOW + 1, NOW + 1)
+    button.on_reading(
+        Reading(presses=(ButtonPress("single", "p1"), ButtonPress("double", "p2"))), NOW + 1, NOW + 1
+    )
     assert (button.state(NOW + 1)["presses"], button.state(NOW + 1)["phase"]) == (2, "idle")
     moments = {moment.cause: moment for moment in button.memory.past if moment.state["phase"] != "idle"}
     assert (moments["p1"].state["phase"], moments["p2"].state["phase"]) == ("single", "double")
@@ -460,8 +468,8 @@ def test_two_presses_in_one_reading_are_two_changes() -> None:
     assert moments["p2"].turned["phase"] == pytest.approx(NOW + 1.001, abs=1e-6)
 
 
-def test_a_device_that_drives_nothing_sends_no_setting() -> None:
-    """A sensor's hardware is only read, and is confirmed as soon as it is reachable."""
+def test_a_device_without_outputs_sends_no_setting() -> None:
+    """The hardware of a sensor is only read, and is confirmed as soon as it is reachable."""
     sensor = make("sensor", detects="motion")
     assert sensor.next_setting(NOW) is None
     sensor.on_reading(Reading(on=True, at=NOW + 1), NOW + 1, NOW + 1)
@@ -494,11 +502,11 @@ def test_a_source_has_ten_seconds_after_a_start() -> None:
     assert simulator.field("temperature_celsius") is None
 
 
-# What survives a kill, and what a start does
+# Recovery after a kill, and the state after a start
 
 
 def test_a_brightness_that_was_not_sent_before_a_kill_is_sent_after_it() -> None:
-    """A lamp that was killed between its memory and its setting is dimmed when it starts again."""
+    """A lamp that is killed after saving its memory is dimmed when it starts again."""
     simulator = CrashSimulator("lamp")
     simulator.command("on", "c1", brightness_percent=100)
     with simulator.killed_after(1):
@@ -511,8 +519,8 @@ def test_a_brightness_that_was_not_sent_before_a_kill_is_sent_after_it() -> None
 
 @pytest.mark.parametrize("was_on", [True, False])
 @pytest.mark.parametrize(("restore", "expected"), [("last", None), ("off", False), ("on", True)])
-def test_a_lamp_starts_as_its_configuration_says(restore: str, expected: bool | None, was_on: bool) -> None:
-    """After a restart a lamp is as it was, or off, or on, also if it was switched manually meanwhile."""
+def test_a_lamp_starts_with_its_configured_state(restore: str, expected: bool | None, was_on: bool) -> None:
+    """After a restart a lamp has its last state, or is off, or on, even after a manual switch."""
     simulator = CrashSimulator("lamp", restore=restore)
     simulator.command("on" if was_on else "off")
     simulator.restart()
@@ -529,7 +537,7 @@ def test_a_lamp_starts_as_its_configuration_says(restore: str, expected: bool | 
 
 
 def test_a_confirmed_lamp_that_is_off_is_idle() -> None:
-    """It has no deadline, and a reading without news needs no work."""
+    """The device has no deadline, and an unchanged reading needs no work."""
     lamp = make("lamp")
     assert not lamp.is_idle  # not confirmed yet
     lamp.next_setting(NOW)
@@ -542,16 +550,14 @@ def test_a_confirmed_lamp_that_is_off_is_idle() -> None:
     [Reading(on=True), Reading(on=False, reachable=False, losses=1), Reading(on=False, reachable=None)],
 )
 def test_a_lamp_that_is_on_or_unreachable_is_not_idle(reading: Reading) -> None:
-    """Its measurements may change, or its hardware may come back."""
-    lamp = make("lamp")
-    lamp.next_setting(NOW)
-    lamp.on_reading(Reading(on=False), NOW, NOW)
+    """Its measurements may change, or its hardware may return."""
+    lamp = make_confirmed("lamp")
     lamp.on_reading(reading, NOW + 1, NOW + 1)
     assert not lamp.is_idle
 
 
 def test_an_appliance_that_waits_for_its_hardware_is_not_idle() -> None:
-    """It polls again when the setting should have been reached."""
+    """The device polls again when the setting should have been reached."""
     lamp = make("lamp")
     command(lamp, "on")
     lamp.next_setting(NOW)
@@ -573,4 +579,6 @@ def test_a_reading_that_differs_only_in_its_time_is_unchanged() -> None:
     lamp.on_reading(Reading(on=False, power_watts=0.4, at=NOW), NOW, NOW)
     assert lamp.is_unchanged(Reading(on=False, power_watts=0.4, at=NOW + 9))
     assert not lamp.is_unchanged(Reading(on=False, power_watts=0.5, at=NOW))
-    assert not lamp.is_unchanged(Reading(on=False, power_watts=0.4, at=NOW, presses=(Press("single", "p1"),)))
+    assert not lamp.is_unchanged(
+        Reading(on=False, power_watts=0.4, at=NOW, presses=(ButtonPress("single", "p1"),))
+    )

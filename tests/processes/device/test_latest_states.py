@@ -1,4 +1,4 @@
-"""The latest state of each subscribed device, and when it counts as unknown."""
+"""The latest state of each subscribed device, and the time until it is unknown."""
 
 import pytest
 
@@ -25,7 +25,7 @@ def test_a_state_is_known_for_ten_seconds(age_seconds: float, is_known: bool) ->
 
 
 def test_a_heartbeat_keeps_a_state_known() -> None:
-    """A device publishes its state only when it changes. In between, its heartbeats count."""
+    """A device publishes its state only when it changes. In between, heartbeats are enough."""
     states = make_states()
     states.on_state(factories.state("room", celsius=20.0), NOW)
     states.on_heartbeat("room", NOW + 9)
@@ -42,7 +42,7 @@ def test_a_heartbeat_without_a_state_is_ignored() -> None:
 
 
 def test_a_device_has_ten_seconds_for_its_first_state() -> None:
-    """Until then nothing is decided without it."""
+    """Until then no rule decides without the state."""
     states = make_states()
     assert not states.is_settled("room", NOW + 9.9)
     assert states.is_settled("room", NOW + 10)

@@ -32,8 +32,8 @@ ON_DISK = {
 }
 
 
-def test_the_memory_keeps_its_names_on_disk() -> None:
-    """Each field of the memory is written under the name that the first version gave it."""
+def test_the_names_on_disk_are_stable() -> None:
+    """Each field of the memory has the name of the first version on disk."""
     memory = DeviceMemory(
         kind="lamp",
         machine=msgspec.Raw(b'{"on": true}'),

@@ -20,7 +20,7 @@ def make_command(id_: str, deadline: float = NOW + 10) -> Command:
 
 
 def make_requests(*, applied: int = 0, rejected: int = 0) -> Requests:
-    """Return requests that remember so many receipts; the rejected ones came first."""
+    """Return requests with a number of remembered receipts; the rejected ones are the oldest."""
     requests = Requests("lamp", {})
     for number in range(rejected):
         requests.close(make_command(f"rejected{number}"), NOW, "it is already on")
@@ -50,7 +50,7 @@ def test_a_receipt_has_its_command_its_device_and_its_outcome() -> None:
 
 
 def test_a_repeated_command_gets_its_first_receipt_also_past_its_deadline() -> None:
-    """As long as the receipt is remembered, it is the answer."""
+    """The remembered receipt is the answer, even after the deadline."""
     requests = Requests("lamp", {})
     receipt = requests.close(make_command("c1"), NOW)
     assert requests.answer(make_command("c1"), NOW + 1) == receipt
@@ -59,7 +59,7 @@ def test_a_repeated_command_gets_its_first_receipt_also_past_its_deadline() -> N
 
 @pytest.mark.parametrize(("deadline", "is_expired"), [(NOW - 1, True), (NOW, True), (NOW + 0.1, False)])
 def test_a_command_expires_at_its_deadline(deadline: float, is_expired: bool) -> None:
-    """At its deadline a command is not carried out any more, and nothing is remembered of it."""
+    """At its deadline a command is no longer carried out, and its receipt is not remembered."""
     requests = Requests("lamp", {})
     receipt = requests.answer(make_command("c1", deadline), NOW)
     assert (receipt is not None and receipt.outcome == "expired") == is_expired
@@ -81,7 +81,7 @@ def test_receipts_past_their_deadline_are_forgotten_first() -> None:
 
 
 def test_rejected_commands_are_forgotten_before_a_command_is_refused() -> None:
-    """With 200 receipts, the rejected ones make room. The applied ones are all kept."""
+    """With 200 receipts, rejected ones are dropped first. All applied ones are remembered."""
     requests = make_requests(rejected=1, applied=MAX_COMMANDS - 1)
     assert requests.answer(make_command("new"), NOW) is None
     requests.close(make_command("new"), NOW)
@@ -142,7 +142,7 @@ def test_a_repeated_command_gets_its_first_receipt_also_after_a_restart() -> Non
 
 
 def test_a_command_past_its_deadline_is_expired() -> None:
-    """It is not carried out, and the receipt says how late it was."""
+    """The command is not carried out, and the receipt has the delay."""
     simulator = CrashSimulator("light_switch")
     receipt = simulator.handle_command(Command(id="c1", command="press", deadline=simulator.now - 2))
     assert (receipt.outcome, receipt.reason) == ("expired", "its deadline passed 2.0 s ago")
@@ -184,7 +184,7 @@ def test_a_flood_of_commands_is_rejected_until_deadlines_pass() -> None:
         ("off", {"x": 1}, "x: unknown key; allowed: none"),
     ],
 )
-def test_a_wrong_command_is_rejected_with_what_is_allowed(word: str, args: dict[str, Any], why: str) -> None:
+def test_a_wrong_command_is_rejected_with_a_hint(word: str, args: dict[str, Any], why: str) -> None:
     """An unknown command or argument, or a value out of bounds, changes nothing."""
     simulator = CrashSimulator("lamp")
     receipt = simulator.command(word, **args)
@@ -194,7 +194,7 @@ def test_a_wrong_command_is_rejected_with_what_is_allowed(word: str, args: dict[
 
 
 def test_a_rejection_by_the_kind_is_the_reason_in_the_receipt() -> None:
-    """A toaster that toasts already rejects a start, and the log has it."""
+    """A toaster that already toasts rejects a start, and the rejection is logged."""
     simulator = CrashSimulator("toaster")
     simulator.command("start", "c1")
     receipt = simulator.command("start", "c2")
@@ -204,7 +204,7 @@ def test_a_rejection_by_the_kind_is_the_reason_in_the_receipt() -> None:
 
 
 def test_a_command_after_a_long_stop_meets_the_present_state() -> None:
-    """A process that was stopped lets the elapsed time act before it handles a command."""
+    """A process that was stopped advances its time before it handles a command."""
     simulator = CrashSimulator("toaster")
     simulator.command("start", "c1")
     simulator.now += 1000  # the process was stopped: no timer ran

@@ -37,7 +37,7 @@ def context(wall: float, **fields: Any) -> RuleContext:
 def decide(
     rule: Rule, published: State, state: RuleState = NEW, wall: float | None = None, **fields: Any
 ) -> Decision:
-    """Decide on a state that arrives at `wall`, or else at the moment that it was published."""
+    """Decide on a state that arrives at `wall`, or by default at the time of its publication."""
     zone: tzinfo = fields.pop("zone", BERLIN)
     wall = published.at if wall is None else wall
     return rule_decision.on_state(rule, state, published, context(wall, calendar=SunCalendar(zone), **fields))
@@ -54,19 +54,19 @@ def pressed_at(moment: datetime) -> State:
 
 
 def stored(state: RuleState) -> RuleState:
-    """Return a rule's state after it was written to the journal and read again."""
+    """Return a rule's state after writing it to the journal and reading it again."""
     return msgspec.json.decode(msgspec.json.encode(state), type=RuleState)
 
 
 def acted(state: RuleState) -> RuleState:
-    """Return a rule's state after it acted when it was due."""
+    """Return a rule's state after the rule acted at its due time."""
     return msgspec.structs.replace(state, fired_at=state.due_at, due_at=None)
 
 
 # Changes of another device
 
 
-def test_a_press_acts_at_once_and_keeps_its_cause() -> None:
+def test_a_press_acts_at_once_and_is_the_cause() -> None:
     """A rule without a delay is due at the moment of the change, with the cause of the press."""
     state, refusal = decide(make_rule(), PRESSED)
     assert (state.due_at, state.cause, refusal) == (PRESSED.at, "a1", None)
@@ -92,7 +92,7 @@ def test_a_rule_acts_once_for_each_change(changes: list[tuple[int, bool]]) -> No
 
 
 def test_another_value_is_ignored_without_a_log_line() -> None:
-    """A state without the value that the rule waits for changes nothing, and gives no reason."""
+    """A state without the value of the trigger changes nothing, and has no reason."""
     assert decide(make_rule(), factories.state(status=False, turned=START + 100)) == (NEW, None)
     assert decide(make_rule(), factories.state(phase="on", turned=START + 100)) == (NEW, None)
 
@@ -125,14 +125,14 @@ def test_a_change_before_the_device_was_created_never_acts() -> None:
 
 
 def test_a_rule_that_handled_a_change_is_no_longer_new() -> None:
-    """The time at which a rule was added is forgotten once it has handled a change."""
+    """The time at which a rule was added is dropped after its first change."""
     state = decide(make_rule(), PRESSED, RuleState(added_at=START)).state
     assert (state.handled_until, state.added_at) == (PRESSED.at, None)
 
 
 @pytest.mark.parametrize(("late", "expected"), [(0, True), (60, True), (61, False), (-30, True)])
 def test_a_press_acts_within_its_grace(late: float, expected: bool) -> None:
-    """A device that comes back acts on a change within its grace. After that it gives the reason."""
+    """A device that restarts acts on a change within its grace. After that, the decision has a reason."""
     state, refusal = decide(make_rule(), PRESSED, wall=PRESSED.at + late)
     assert (state.due_at is not None) == expected
     assert state.handled_until == PRESSED.at
@@ -167,7 +167,7 @@ def test_a_window_may_go_past_midnight(hour: int, expected: bool) -> None:
     assert acts(make_rule(between=["22:00", "06:00"]), pressed_at(moment)) == expected
 
 
-def test_a_press_outside_the_window_gives_the_reason() -> None:
+def test_a_press_outside_the_window_has_a_reason() -> None:
     """The reason has the local time and the window."""
     noon = pressed_at(datetime(2026, 7, 1, 12, 0, tzinfo=BERLIN))
     _, refusal = decide(make_rule(between=["22:00", "06:00"]), noon)
@@ -182,7 +182,7 @@ def test_a_rule_acts_on_its_days(day: int) -> None:
 
 
 def test_after_midnight_a_window_belongs_to_the_day_before() -> None:
-    """A window of Friday night goes on into Saturday morning. Saturday's begins in the evening."""
+    """The window of Friday night includes Saturday morning. That of Saturday begins in the evening."""
     friday = make_rule(between=["22:00", "06:00"], days=["fri"])
     saturday_morning = pressed_at(datetime(2026, 7, 11, 1, 0, tzinfo=BERLIN))
     assert acts(friday, saturday_morning)
@@ -198,7 +198,7 @@ def test_a_refused_day_is_the_day_of_the_window() -> None:
     assert refusal == "fri is not one of its days"
 
 
-def test_the_hour_that_spring_leaves_out_never_comes() -> None:
+def test_the_hour_that_spring_skips_never_occurs() -> None:
     """On the day on which summer time begins, 03:00 follows 01:59, so no press is at 02:30."""
     night = make_rule(between=["02:00", "03:00"])
     before = datetime(2026, 3, 29, 0, 59, tzinfo=UTC)
@@ -208,7 +208,7 @@ def test_the_hour_that_spring_leaves_out_never_comes() -> None:
 
 
 def test_the_hour_that_autumn_repeats_counts_both_times() -> None:
-    """On the day on which summer time ends, 02:30 comes twice. Each is a moment of its own."""
+    """On the day on which summer time ends, 02:30 occurs twice, at two different times."""
     night = make_rule(between=["02:00", "03:00"], days=["sun"])
     first, second = (pressed_at(datetime(2026, 10, 25, hour, 30, tzinfo=UTC)) for hour in (0, 1))
     state, _ = decide(night, first)
@@ -220,7 +220,7 @@ def test_the_hour_that_autumn_repeats_counts_both_times() -> None:
 
 
 def test_a_cooldown_counts_from_the_last_action() -> None:
-    """Within its cooldown a rule does not act, and gives the reason. After it, it acts."""
+    """Within its cooldown a rule does not act, and the decision has a reason. After it, the rule acts."""
     calm = make_rule(cooldown="10m")
     state, refusal = decide(calm, PRESSED, RuleState(handled_until=START, fired_at=PRESSED.at - 599))
     assert state.due_at is None
@@ -248,7 +248,7 @@ def test_a_delay_counts_from_now_for_a_press_in_the_future() -> None:
     assert decide(make_rule(delay="10s"), PRESSED, wall=PRESSED.at - 30).state.due_at == PRESSED.at - 20
 
 
-def test_a_rule_that_waits_for_its_delay_ignores_a_second_press() -> None:
+def test_a_rule_with_a_running_delay_ignores_a_second_press() -> None:
     """A press during the delay neither restarts the delay nor acts after it."""
     state, _ = decide(make_rule(delay="10s"), PRESSED)
     second = factories.state(status=True, turned=PRESSED.at + 5)
@@ -323,7 +323,7 @@ def test_a_limit_acts_when_it_is_crossed() -> None:
     ("limit", "side"), [({"above": {"celsius": 25}}, 1), ({"below": {"celsius": 25}}, -1)]
 )
 def test_the_limit_itself_is_not_beyond_it(limit: dict[str, Any], side: int) -> None:
-    """A value at the limit has not crossed it; the next one behind it has."""
+    """A value at the limit has not crossed it; a value just beyond the limit has."""
     rule = convert({"device": "room", "do": "on", **limit}, Rule)
     within = RuleState(is_beyond=False)
     assert measure(rule, within, 25, NOON) == within
@@ -335,7 +335,7 @@ def test_the_limit_itself_is_not_beyond_it(limit: dict[str, Any], side: int) -> 
 def test_a_limit_is_crossed_again_only_from_behind_its_hysteresis(
     values: list[int | None], hysteresis: int, above: bool
 ) -> None:
-    """Between two actions lies a value that is back by the hysteresis, whatever was unknown between them."""
+    """The value must return by the hysteresis between two actions, also if it was unknown meanwhile."""
     keys: dict[str, Any] = {} if above else {"below": {"celsius": 25}}
     rule = make_limit(hysteresis=hysteresis, **keys)
     state = NEW
@@ -367,7 +367,7 @@ def test_an_unknown_value_cancels_a_running_for(unknown: dict[str, Any] | None) 
 
 
 def test_an_unknown_value_does_not_cancel_a_delay() -> None:
-    """A rule with `delay` acts on the crossing, whatever the value is afterwards."""
+    """A rule with `delay` acts on the crossing, regardless of later values."""
     slow = make_limit(delay="5m")
     waiting = measure(slow, RuleState(is_beyond=False), 26, NOON)
     assert waiting.due_at == NOON + 300
@@ -378,7 +378,7 @@ def test_an_unknown_value_does_not_cancel_a_delay() -> None:
 # for
 
 
-def test_a_value_that_goes_back_cancels_a_running_for() -> None:
+def test_a_value_that_returns_cancels_a_running_for() -> None:
     """A measurement that is back by the hysteresis, or a device that changes again, cancels the action."""
     long = make_limit(**{"for": "5m"}, hysteresis=1)
     waiting = measure(long, RuleState(is_beyond=False), 26, NOON)
@@ -391,7 +391,7 @@ def test_a_value_that_goes_back_cancels_a_running_for() -> None:
     assert (cancelled.due_at, cancelled.cause) == (None, None)
 
 
-def test_a_value_that_lasted_for_long_enough_acts_although_it_is_over() -> None:
+def test_a_value_that_lasted_long_enough_acts_although_it_is_over() -> None:
     """A device that was away when the value changed back acts within its grace."""
     door = make_rule(**{"for": "5m"})
     waiting, _ = decide(door, PRESSED, wall=PRESSED.at + 320)
@@ -421,8 +421,8 @@ def make_morning(**keys: Any) -> Rule:
 
 @settings(max_examples=50)
 @given(st.lists(st.integers(-3 * 3600, 3 * 3600), max_size=40))
-def test_a_time_of_day_acts_once_whatever_the_clock_does(offsets: list[int]) -> None:
-    """However the wall clock is set around it, also over restarts, a time of day acts at most once."""
+def test_a_time_of_day_acts_once_for_any_changes_of_the_clock(offsets: list[int]) -> None:
+    """A time of day acts at most once, for any changes of the wall clock and any restarts."""
     state, actions = RuleState(handled_until=HALF_PAST_SIX - DAY_SECONDS), 0
     for offset in offsets:
         state = rule_decision.check_time(make_morning(), state, context(HALF_PAST_SIX + offset)).state
@@ -447,7 +447,7 @@ def test_a_time_of_day_has_the_same_cause_in_all_devices() -> None:
 
 
 def test_a_time_of_day_on_another_day_is_not_logged() -> None:
-    """A rule for Saturdays does not log each Wednesday, but it has handled that morning."""
+    """A rule for Saturdays does not log each Wednesday, but its time on Wednesdays counts as handled."""
     decision = rule_decision.check_time(
         make_morning(days=["sat"]), RuleState(added_at=0.0), context(HALF_PAST_SIX + 1)
     )
@@ -455,7 +455,7 @@ def test_a_time_of_day_on_another_day_is_not_logged() -> None:
 
 
 def test_a_missed_time_of_day_is_logged() -> None:
-    """A device that was away for longer than its grace does not start, and gives the reason."""
+    """A device that was down for longer than its grace does not act, and the decision has a reason."""
     decision = rule_decision.check_time(make_morning(), NEW, context(HALF_PAST_SIX + 61))
     assert decision.refusal == "that was 61 s ago, and the grace is 60 s"
 
@@ -498,7 +498,7 @@ CONDITIONS = [{"device": "door", "is": {"phase": "closed"}}, {"device": "room", 
     ],
 )
 def test_all_conditions_must_be_met(door: Any, room: Any, expected: bool | None, reason: str) -> None:
-    """A condition that is not met decides. Otherwise one that is unknown leaves the decision open."""
+    """One unmet condition decides. Otherwise an unknown condition leaves the decision open."""
     rule = make_rule(only_if=CONDITIONS)
     result = rule_decision.check_conditions(rule, {"door": door, "room": room}.__getitem__)
     assert result.is_met is expected
@@ -507,7 +507,7 @@ def test_all_conditions_must_be_met(door: Any, room: Any, expected: bool | None,
 
 
 def test_a_rule_with_for_needs_its_device() -> None:
-    """While the device is silent, it is unknown whether its value has lasted."""
+    """While the device is silent, the duration of its value is unknown."""
     result = rule_decision.check_conditions(make_rule(**{"for": "5m"}), {"switch": None}.__getitem__)
     assert result == (None, "switch is silent")
     assert rule_decision.check_conditions(make_rule(), {"switch": None}.__getitem__).is_met

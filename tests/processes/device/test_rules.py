@@ -1,4 +1,4 @@
-"""The rules of one appliance: which act, when, and what survives a kill or an edited configuration."""
+"""The rules of one appliance: actions, times, and recovery after a kill or a changed configuration."""
 
 from datetime import datetime
 from typing import Any
@@ -33,7 +33,7 @@ def lamp(**rule: Any) -> CrashSimulator:
 # Changes of another device
 
 
-def test_a_press_is_the_cause_of_what_it_starts() -> None:
+def test_a_press_is_the_cause_of_its_consequences() -> None:
     """The cause of the press is the cause of the new state."""
     simulator = CrashSimulator("toaster", when=[{**PRESS, "do": "start"}])
     simulator.on_state(press(NOW + 5, cause="p7"))
@@ -41,7 +41,7 @@ def test_a_press_is_the_cause_of_what_it_starts() -> None:
 
 
 def test_a_state_of_another_device_starts_nothing() -> None:
-    """A rule goes by the device that it names."""
+    """A rule acts only on states of its own device."""
     simulator = CrashSimulator("toaster", when=[{**PRESS, "do": "start"}])
     simulator.on_state(factories.state("other", status=True, turned=NOW + 5))
     assert simulator.field("phase") == "idle"
@@ -63,11 +63,11 @@ def test_past_states_act_in_their_order_and_once() -> None:
     follower.on_state(published)
     follower.on_state(published)
     assert (follower.field("status"), follower.field("starts")) == (True, 1)
-    assert follower.appliance.memory.cause == "p1"  # the third press found it on
+    assert follower.appliance.memory.cause == "p1"  # at the third press the lamp was already on
 
 
 def test_a_past_state_may_cancel_a_for() -> None:
-    """A value that lasted too short a time does not act, though all of it is replayed after the fact."""
+    """A value that lasted too short a time does not act, although all its states are replayed at once."""
     for lasted, expected in ((29, False), (30, True)):
         simulator = lamp(**PRESS, do="on", **{"for": "30s"})
         opened = Moment(state={"status": True}, turned={"status": NOW + 1}, cause="p1")
@@ -88,7 +88,7 @@ def test_a_past_state_does_not_hide_a_time_of_day() -> None:
 
 
 def test_a_press_past_its_grace_is_logged_and_does_not_act() -> None:
-    """A device does not make up for a press that it missed for too long, and the log has the reason."""
+    """A device does not act on a press after its grace, and logs the reason."""
     simulator = CrashSimulator("toaster", grace="10s", when=[{**PRESS, "do": "start"}])
     simulator.now += 100
     simulator.on_state(press(simulator.now - 11))
@@ -164,7 +164,7 @@ def test_an_action_clears_its_schedule() -> None:
 
 
 def test_a_delay_that_ended_long_ago_does_not_act() -> None:
-    """A device that was dead past the delay and the grace does not act, and the log says so."""
+    """A device that was down past the delay and the grace does not act, and logs the reason."""
     simulator = CrashSimulator("light_switch", grace="10s", when=[{**PRESS, "do": "press", "delay": "30s"}])
     simulator.now += 1
     simulator.on_state(press(simulator.now))
@@ -203,7 +203,7 @@ def test_rules_that_differ_only_in_their_hours_both_count() -> None:
 
 
 def test_an_edited_rule_does_not_act_on_a_change_that_the_old_one_handled() -> None:
-    """An edited rule is a new rule. A new rule handles only what happens after it was added."""
+    """An edited rule is a new rule: it handles only changes after its addition."""
     simulator = CrashSimulator("toaster", when=[{**PRESS, "do": "start"}])
     simulator.now += 5
     pressed = press(simulator.now)
@@ -227,8 +227,8 @@ def test_a_removed_rule_is_forgotten() -> None:
     assert list(simulator.appliance.memory.rule_states) == [rule_key(simulator.device.rules[0])]
 
 
-def test_a_rule_keeps_its_state_when_another_is_added_before_it() -> None:
-    """After an edited configuration a device does not act again on a change that it handled."""
+def test_the_state_of_a_rule_survives_the_addition_of_another() -> None:
+    """After a change of the configuration, a device does not repeat its last action."""
     simulator = CrashSimulator("light_switch", when=[{**PRESS, "do": "press"}])
     simulator.now += 5
     simulator.on_state(press(simulator.now))
@@ -253,7 +253,7 @@ def test_the_key_of_a_rule_is_the_same_as_in_the_first_version() -> None:
 
 @pytest.mark.parametrize("actions", range(8))
 def test_a_limit_acts_once_whenever_the_process_is_killed(actions: int) -> None:
-    """No kill between the crossed limit and the light loses the action or repeats it."""
+    """A kill between the crossed limit and the light neither loses nor repeats the action."""
     simulator = lamp(**WARM)
     simulator.on_state(factories.state("room", celsius=20.0))
     with simulator.killed_after(actions):
@@ -276,7 +276,7 @@ def test_a_limit_has_the_measurement_as_its_cause() -> None:
     assert simulator.appliance.memory.cause == "c9"
 
 
-def test_a_for_goes_on_over_a_kill() -> None:
+def test_a_for_continues_after_a_kill() -> None:
     """The time that the process was dead counts. The device has ten seconds for its first state."""
     simulator = lamp(**WARM, **{"for": "30s"})
     simulator.on_state(factories.state("room", celsius=20.0))
@@ -345,7 +345,7 @@ def test_a_condition_that_is_not_met_is_logged() -> None:
 
 
 def test_an_unknown_condition_is_waited_for_within_the_grace() -> None:
-    """A press is not lost while the sensor restarts. It does not act an hour later either."""
+    """A press waits while the sensor restarts, but not for an hour."""
     for seconds, expected in ((30, True), (61, False)):
         simulator = lamp(**DARK)
         simulator.on_state(press(simulator.now))
@@ -370,8 +370,8 @@ def test_a_condition_may_be_about_the_device_itself() -> None:
     assert not simulator.relay.is_on
 
 
-def test_a_rule_sees_what_the_rule_before_it_did() -> None:
-    """The condition of the second rule goes by the state after the first one has acted."""
+def test_a_rule_sees_the_action_of_the_rule_before() -> None:
+    """The condition of the second rule uses the state after the action of the first."""
     is_on = [{"device": "lamp", "is": {"phase": "on"}}]
     dim = {**PRESS, "do": "on", "with": {"brightness_percent": 20}, "only_if": is_on}
     simulator = CrashSimulator("lamp", when=[{**PRESS, "do": "on"}, dim])

@@ -53,7 +53,7 @@ def under_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AccessUnderTe
 
 
 def test_a_new_key_is_accepted_at_once(under_test: AccessUnderTest) -> None:
-    """The user id has the number of the connection and the name of the key; it has the rights of the key."""
+    """The user id has the connection number and the name of the key; the client has the rights of the key."""
     public_key = under_test.make_key("laptop", hear=["toaster/"])
     assert len(under_test.access.keys) == 0
     assert under_test.access.authenticate(public_key, "10.0.0.9") == "1 laptop"

@@ -14,7 +14,7 @@ from tests.support import factories
 
 
 class CurveServer:
-    """A CURVE server with an authenticator, and the keys that it knows."""
+    """A CURVE server with an authenticator, and its known keys."""
 
     def __init__(self) -> None:
         self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
@@ -66,8 +66,8 @@ def server() -> Iterator[CurveServer]:
     made.close()
 
 
-def test_the_user_id_comes_with_each_frame_of_the_connection(server: CurveServer) -> None:
-    """It belongs to the key, so no client can use the name of another."""
+def test_each_frame_of_a_connection_has_the_user_id(server: CurveServer) -> None:
+    """The user id belongs to the key, so no client can use the name of another."""
     pair = new_key_pair()
     server.user_ids[pair.public_key] = "7 bob"
     made = server.connect(pair)
@@ -88,8 +88,8 @@ def test_the_user_id_comes_with_each_frame_of_the_connection(server: CurveServer
     )
 
 
-def test_an_unknown_key_is_accepted_as_soon_as_it_is_known(server: CurveServer) -> None:
-    """It gets no reply until then: after a refusal, libzmq would never retry."""
+def test_an_unknown_key_is_accepted_as_soon_as_it_is_added(server: CurveServer) -> None:
+    """An unknown key gets no reply until then: after a refusal, libzmq would never retry."""
     pair = new_key_pair()
     server.connect(pair)
     factories.wait_until(lambda: server.receive() is None and len(server.requests) >= 2, "a second try")
@@ -100,7 +100,7 @@ def test_an_unknown_key_is_accepted_as_soon_as_it_is_known(server: CurveServer) 
 
 
 def test_a_public_key_without_its_secret_key_is_no_request(server: CurveServer) -> None:
-    """The handshake fails before the authenticator is asked."""
+    """The handshake fails before the authenticator gets a request."""
     pair = new_key_pair()
     server.user_ids[pair.public_key] = "9 thief"
     made = server.connect(KeyPair(public_key=pair.public_key, secret_key=new_key_pair().secret_key))

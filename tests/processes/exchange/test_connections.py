@@ -50,7 +50,7 @@ def tcp() -> Iterator[list[TcpConnection]]:
 
 @pytest.fixture
 def connections() -> Connections:
-    """Create the connections with a clock that stands still."""
+    """Create the connections with a clock that the test moves."""
     return Connections(LOG, lambda: 100.0)
 
 
@@ -69,7 +69,7 @@ def subscribe(connections: Connections, id_: ConnectionId, prefix: bytes = b"x/"
 
 
 class Frame:
-    """The properties of a frame that libzmq knows."""
+    """The properties of a frame in libzmq."""
 
     def __init__(self, id_: ConnectionId) -> None:
         self._properties: dict[Any, Any] = {
@@ -182,10 +182,10 @@ def test_subscriptions_are_counted_over_all_connections_of_a_key(
     assert connections.admit("b")
 
 
-def test_ending_an_unknown_subscription_makes_no_room(
+def test_ending_an_unknown_subscription_does_not_free_a_place(
     connections: Connections, tcp: list[TcpConnection]
 ) -> None:
-    """It is not counted."""
+    """The end of an unknown subscription is not counted."""
     one = admit(connections, "a", tcp[0])
     for _ in range(3):
         assert connections.count_subscription(one, begins=False, prefix=b"y" * 200)
@@ -195,7 +195,7 @@ def test_ending_an_unknown_subscription_makes_no_room(
 
 
 def test_connections_that_have_ended_are_not_counted(connections: Connections) -> None:
-    """A client may connect and leave as often as it likes."""
+    """A client may connect and disconnect any number of times."""
     for _ in range(MAX_CONNECTIONS + 20):
         connection = TcpConnection()
         assert subscribe(connections, admit(connections, "a", connection))
@@ -230,7 +230,7 @@ def test_too_many_new_connections_are_not_admitted(
 def test_a_key_that_sends_too_much_is_blocked_for_ten_seconds(
     tcp: list[TcpConnection], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It may send 2,000 messages at once; the messages of other keys are accepted meanwhile."""
+    """The limit is 2,000 messages at once; the messages of other keys are accepted meanwhile."""
     now = 100.0
     connections = Connections(LOG, lambda: now)
     one = admit(connections, "a", tcp[0])

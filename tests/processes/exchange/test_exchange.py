@@ -24,24 +24,24 @@ from tests.support.exchange_client import (
     run_program,
     wait_for_log,
 )
-from tests.support.house import Ear, Household, eventually
+from tests.support.house import Listener, TemporaryHouse, eventually
 
 DEVICES = ("bathroom_light", "coffee_maker", "kitchen_lamp", "mirror", "toaster")
 
 
 @pytest.fixture
-def client(exchange_house: Household) -> Iterator[ExchangeClient]:
+def client(exchange_house: TemporaryHouse) -> Iterator[ExchangeClient]:
     """Connect a client to the local gateway."""
     with connect_client(exchange_house.run) as made:
         yield made
 
 
 ESCAPES = "broken\x1b]0;mine\x07\x1b[2J\r\nshed_lamp status=False"
-"""A terminal would rename its window, clear it, and show a line that is forged."""
+"""A terminal would set its title, clear its screen, and show a forged line."""
 
 
-def status_of(exchange_house: Household, name: str) -> dict[str, Any]:
-    """Return what the mirror knows of a device."""
+def status_of(exchange_house: TemporaryHouse, name: str) -> dict[str, Any]:
+    """Return the mirror's status of a device."""
 
     def answered() -> Any:
         found = exchange_house.status()
@@ -51,27 +51,32 @@ def status_of(exchange_house: Household, name: str) -> dict[str, Any]:
     return found
 
 
-def is_life(life: str) -> Callable[[Ear], bool]:
+def is_life(life: str) -> Callable[[Listener], bool]:
     """Return a condition: the exchange reports this life of the garden lamp."""
-    return lambda ear: "garden_lamp" in ear.reports and ear.reports["garden_lamp"].life == life
+    return lambda listener: "garden_lamp" in listener.reports and listener.reports["garden_lamp"].life == life
 
 
-def times_on(exchange_house: Household, name: str) -> int:
+def is_caused_by(listener: Listener, id_: str) -> bool:
+    """Return whether the latest state of the kitchen lamp was caused by a press with this id."""
+    return listener.states["kitchen_lamp"].cause == id_
+
+
+def times_on(exchange_house: TemporaryHouse, name: str) -> int:
     """Return how often a device's hardware was switched on."""
-    return [switching.what for switching in exchange_house.witness(name)].count("on")
+    return [switching.what for switching in exchange_house.switchings(name)].count("on")
 
 
 # Subscribing
 
 
 def test_a_plain_script_receives_the_whole_house_and_a_late_one_does_so_at_once(
-    exchange_house: Household,
+    exchange_house: TemporaryHouse,
 ) -> None:
-    """The documented program gets every state and every report; one that starts later misses none."""
+    """The documented program receives every state and every report, even if it starts late."""
     with run_program(exchange_house, documented_program("hear.py")) as first:
         read_until(first, "toaster/heartbeat")
         receipt = exchange_house.send("bathroom_light", "press")
-        # Retained messages, which each new subscription brings again, come between.
+        # A new subscription also receives the retained messages again.
         while (
             json.loads(read_until(first, "bathroom_light/state").partition(" ")[2])["cause"] != receipt["id"]
         ):
@@ -100,22 +105,21 @@ def test_a_subscription_brings_only_topics_with_its_prefix(client: ExchangeClien
 # Being a device
 
 
-def test_a_plain_script_is_a_device_whose_state_drives_a_rule(exchange_house: Household) -> None:
+def test_a_plain_script_is_a_device_whose_state_drives_a_rule(exchange_house: TemporaryHouse) -> None:
     """The kitchen lamp follows its state, the mirror shows it, and commands reach it.
-
-    When the program falls silent, the device is offline; when the program is back, it is live again.
+    While the program is silent, the device is offline; after it reports again, the device is live.
     """
     exchange_house.send("kitchen_lamp", "off")
     before = times_on(exchange_house, "kitchen_lamp")
-    with exchange_house.ear("garden_lamp", "kitchen_lamp", "exchange") as ear:
+    with exchange_house.listen("garden_lamp", "kitchen_lamp", "exchange") as listener:
         with run_program(exchange_house, documented_program("garden_lamp.py")):
-            ear.until(lambda ear: ear.shows("garden_lamp", status=False))
+            listener.wait_for(lambda listener: listener.has_state("garden_lamp", status=False))
             eventually(lambda: status_of(exchange_house, "garden_lamp")["presence"] == "live")
             eventually(lambda: exchange_house.send("garden_lamp", "on")["outcome"] == "applied")
-            ear.until(lambda ear: ear.shows("garden_lamp", status=True))
-            ear.until(lambda ear: ear.shows("kitchen_lamp", status=True))
+            listener.wait_for(lambda listener: listener.has_state("garden_lamp", status=True))
+            listener.wait_for(lambda listener: listener.has_state("kitchen_lamp", status=True))
             assert times_on(exchange_house, "kitchen_lamp") == before + 1
-        ear.until(is_life("offline"))
+        listener.wait_for(is_life("offline"))
         found = status_of(exchange_house, "garden_lamp")
         assert found["presence"] == "offline"
         assert "its program has reported nothing for 2 s" in found["reason"]
@@ -124,67 +128,73 @@ def test_a_plain_script_is_a_device_whose_state_drives_a_rule(exchange_house: Ho
             topics = {receive_message(listening)[0] for _ in range(2)}
             assert topics == {"toaster/state", "exchange/process/garden_lamp"}
         with run_program(exchange_house, documented_program("garden_lamp.py")):
-            ear.until(lambda ear: is_life("running")(ear) and ear.shows("garden_lamp", status=False))
+            listener.wait_for(
+                lambda listener: (
+                    is_life("running")(listener) and listener.has_state("garden_lamp", status=False)
+                )
+            )
             eventually(lambda: status_of(exchange_house, "garden_lamp")["presence"] == "live")
 
 
 def test_a_repeated_state_acts_once_over_kills_of_the_exchange(
-    exchange_house: Household, client: ExchangeClient
+    exchange_house: TemporaryHouse, client: ExchangeClient
 ) -> None:
     """The program reports off, and then on again and again; the rule acts once."""
     exchange_house.send("kitchen_lamp", "off")
     before = times_on(exchange_house, "kitchen_lamp")
-    with exchange_house.ear("garden_lamp", "kitchen_lamp", "exchange") as ear:
+    with exchange_house.listen("garden_lamp", "kitchen_lamp", "exchange") as listener:
 
         def report_until_published(on: bool) -> None:
-            boot = ear.until(lambda ear: "exchange" in ear.beats).beats["exchange"].boot
+            boot = (
+                listener.wait_for(lambda listener: "exchange" in listener.heartbeats)
+                .heartbeats["exchange"]
+                .boot
+            )
 
-            def is_published(ear: Ear) -> bool:
+            def is_published(listener: Listener) -> bool:
                 client.report("garden_lamp", lamp_state(on))
-                state = ear.states.get("garden_lamp")
+                state = listener.states.get("garden_lamp")
                 return state is not None and state.state["status"] is on and state.boot >= boot
 
-            ear.until(is_published)
+            listener.wait_for(is_published)
 
         report_until_published(on=False)
         report_until_published(on=True)
-        ear.until(lambda ear: ear.shows("kitchen_lamp", status=True))
-        turned = ear.states["garden_lamp"].turned
+        listener.wait_for(lambda listener: listener.has_state("kitchen_lamp", status=True))
+        turned = listener.states["garden_lamp"].turned
         exchange_house.send("kitchen_lamp", "off")
         for _ in range(3):
-            ear.kill("exchange")
+            listener.kill("exchange")
             report_until_published(on=True)
-            assert ear.states["garden_lamp"].turned == turned
-        beat = ear.beats["kitchen_lamp"].at  # it has received all that, and must not act again
-        ear.until(lambda ear: ear.beats["kitchen_lamp"].at > beat + 1)
-        assert ear.shows("kitchen_lamp", status=False)
+            assert listener.states["garden_lamp"].turned == turned
+        beat = listener.heartbeats["kitchen_lamp"].at  # everything has arrived
+        listener.wait_for(lambda listener: listener.heartbeats["kitchen_lamp"].at > beat + 1)
+        assert listener.has_state("kitchen_lamp", status=False)
     assert times_on(exchange_house, "kitchen_lamp") == before + 1
 
 
-def test_of_states_that_come_too_quickly_the_latest_counts(
-    exchange_house: Household, client: ExchangeClient
-) -> None:
+def test_of_frequent_states_the_latest_counts(exchange_house: TemporaryHouse, client: ExchangeClient) -> None:
     """At most one state in 50 ms is published, and the last one always is."""
     restart_exchange(exchange_house)
-    with exchange_house.ear("shed_lamp", "exchange") as ear:
+    with exchange_house.listen("shed_lamp", "exchange") as listener:
         began = time.monotonic()
         client.report("shed_lamp", {**lamp_state(True), "brightness_percent": 1})
         for number in range(2, 101):
             client.report("shed_lamp", {**lamp_state(True), "brightness_percent": number})
-            time.sleep(0.004)  # some within the interval, some after it
-        ear.until(lambda ear: ear.shows("shed_lamp", brightness_percent=100))
-        assert ear.states["shed_lamp"].seq <= (time.monotonic() - began) / 0.05 + 2
-        at = ear.states["shed_lamp"].at
+            time.sleep(0.004)  # some messages within the interval, some after it
+        listener.wait_for(lambda listener: listener.has_state("shed_lamp", brightness_percent=100))
+        assert listener.states["shed_lamp"].seq <= (time.monotonic() - began) / 0.05 + 2
+        at = listener.states["shed_lamp"].at
 
-        def time_has_passed(ear: Ear) -> bool:
-            """Return whether a later heartbeat, or the report that the device is offline, has come."""
-            beat, report = ear.beats.get("shed_lamp"), ear.reports.get("shed_lamp")
+        def time_has_passed(listener: Listener) -> bool:
+            """Return whether a later heartbeat, or the report that the device is offline, has arrived."""
+            beat, report = listener.heartbeats.get("shed_lamp"), listener.reports.get("shed_lamp")
             return bool(
                 (beat and beat.at > at + 0.5) or (report and report.life == "offline" and report.since > at)
             )
 
-        ear.until(time_has_passed)
-        assert ear.shows("shed_lamp", brightness_percent=100)
+        listener.wait_for(time_has_passed)
+        assert listener.has_state("shed_lamp", brightness_percent=100)
 
 
 @pytest.mark.parametrize(
@@ -198,9 +208,9 @@ def test_of_states_that_come_too_quickly_the_latest_counts(
     ids=["no JSON", "unknown field", "wrong type", "no status"],
 )
 def test_a_malformed_state_is_dropped_and_logged(
-    exchange_house: Household, client: ExchangeClient, report: bytes, error: str
+    exchange_house: TemporaryHouse, client: ExchangeClient, report: bytes, error: str
 ) -> None:
-    """The device keeps its state, and the log has the reason."""
+    """The state of the device stays, and the log has the reason."""
     restart_exchange(exchange_house)
     before = status_of(exchange_house, "shed_lamp")["state"]
     client.report("shed_lamp", report)
@@ -209,9 +219,9 @@ def test_a_malformed_state_is_dropped_and_logged(
 
 
 def test_a_program_cannot_report_the_state_of_a_device_with_a_process(
-    exchange_house: Household, client: ExchangeClient
+    exchange_house: TemporaryHouse, client: ExchangeClient
 ) -> None:
-    """The report is dropped, and the toaster keeps its state."""
+    """The report is dropped, and the state of the toaster stays."""
     restart_exchange(exchange_house)
     client.report("toaster", {"status": True})
     wait_for_log(exchange_house, "'toaster' is not a device with driver")
@@ -221,8 +231,10 @@ def test_a_program_cannot_report_the_state_of_a_device_with_a_process(
 # Commands
 
 
-def test_each_command_is_passed_on_and_answered(exchange_house: Household, client: ExchangeClient) -> None:
-    """The receipt says applied, rejected by the device or the exchange, or expired; with the reason."""
+def test_each_command_is_passed_on_and_answered(
+    exchange_house: TemporaryHouse, client: ExchangeClient
+) -> None:
+    """The outcome is applied, expired, or rejected with a reason, by the device or the exchange."""
     restart_exchange(exchange_house)
     eventually(lambda: status_of(exchange_house, "toaster")["state"]["phase"] != "toasting")
     if status_of(exchange_house, "bathroom_light")["state"]["status"]:
@@ -230,8 +242,12 @@ def test_each_command_is_passed_on_and_answered(exchange_house: Household, clien
     pressed = client.command("bathroom_light", "press")
     assert pressed is not None
     assert (pressed["outcome"], pressed["device"]) == ("applied", "bathroom_light")
-    with exchange_house.ear("toaster") as ear:
-        ear.until(lambda ear: "toaster" in ear.states and ear.states["toaster"].cause == pressed["id"])
+    with exchange_house.listen("toaster") as listener:
+        listener.wait_for(
+            lambda listener: (
+                "toaster" in listener.states and listener.states["toaster"].cause == pressed["id"]
+            )
+        )
 
     def too_late() -> dict[str, Any] | None:
         """Return the toaster's own receipt, for which the exchange does not wait long."""
@@ -255,7 +271,7 @@ def test_each_command_is_passed_on_and_answered(exchange_house: Household, clien
 
 
 def test_a_repeated_command_is_carried_out_once_and_gets_its_first_receipt(
-    exchange_house: Household, client: ExchangeClient
+    exchange_house: TemporaryHouse, client: ExchangeClient
 ) -> None:
     """Also after the exchange was killed."""
     was = status_of(exchange_house, "bathroom_light")["state"]["status"]
@@ -263,16 +279,16 @@ def test_a_repeated_command_is_carried_out_once_and_gets_its_first_receipt(
     first = client.send(command)
     assert first is not None
     assert client.send(command) == first
-    with exchange_house.ear("exchange") as ear:
-        ear.kill("exchange")
+    with exchange_house.listen("exchange") as listener:
+        listener.kill("exchange")
     assert client.send(command) == first
     assert status_of(exchange_house, "bathroom_light")["state"]["status"] is not was
 
 
 def test_a_stopped_device_leaves_its_command_unanswered_and_delays_no_other(
-    exchange_house: Household, client: ExchangeClient
+    exchange_house: TemporaryHouse, client: ExchangeClient
 ) -> None:
-    """The receipt comes at the deadline; the device does not carry the command out when it goes on."""
+    """The receipt arrives at the deadline; the device drops the command when it continues."""
     eventually(lambda: status_of(exchange_house, "toaster")["state"]["phase"] != "toasting")
     before = times_on(exchange_house, "toaster")
     pid = exchange_house.kill("toaster", signal.SIGSTOP)
@@ -299,7 +315,7 @@ def test_a_stopped_device_leaves_its_command_unanswered_and_delays_no_other(
 
 
 def test_a_hung_device_gets_at_most_a_hundred_commands(
-    exchange_house: Household, client: ExchangeClient
+    exchange_house: TemporaryHouse, client: ExchangeClient
 ) -> None:
     """Later commands are rejected at once, and other devices are not affected."""
     pid = exchange_house.kill("toaster", signal.SIGSTOP)
@@ -361,9 +377,9 @@ SERVE = {
 
 
 def test_a_command_of_a_foreign_device_reaches_its_program_once(
-    exchange_house: Household, client: ExchangeClient
+    exchange_house: TemporaryHouse, client: ExchangeClient
 ) -> None:
-    """Repeated from two clients, before and after its receipt, it gets the same receipt."""
+    """Two clients repeat a command, before and after its receipt; both get the same receipt."""
     server = Server(client)
     assert server.serve()["outcome"] == "applied"
     one, two = client.socket(zmq.DEALER, 2), client.socket(zmq.DEALER, 2)
@@ -397,7 +413,7 @@ def test_a_command_of_a_foreign_device_reaches_its_program_once(
 
 
 def test_a_silent_program_leaves_its_command_unanswered(
-    exchange_house: Household, client: ExchangeClient
+    exchange_house: TemporaryHouse, client: ExchangeClient
 ) -> None:
     """A receipt for no command is dropped and logged."""
     restart_exchange(exchange_house)
@@ -411,7 +427,7 @@ def test_a_silent_program_leaves_its_command_unanswered(
 
 
 def test_escape_sequences_of_a_program_reach_no_terminal(
-    exchange_house: Household, client: ExchangeClient
+    exchange_house: TemporaryHouse, client: ExchangeClient
 ) -> None:
     """Those in a fault, or in the reason of a receipt, are printed without their control characters."""
     restart_exchange(exchange_house)
@@ -419,14 +435,14 @@ def test_escape_sequences_of_a_program_reach_no_terminal(
     server.serve()
     with exchange_house.house_running("watch", "shed_lamp") as watching:
         assert watching.stdout is not None
-        with exchange_house.ear("shed_lamp") as ear:
+        with exchange_house.listen("shed_lamp") as listener:
 
-            def is_published(ear: Ear, fault: str) -> bool:
+            def is_published(listener: Listener, fault: str) -> bool:
                 client.report("shed_lamp", {**lamp_state(True), "fault": fault})
-                return ear.shows("shed_lamp", fault=fault)
+                return listener.has_state("shed_lamp", fault=fault)
 
             for fault in ("dim", ESCAPES):  # the first state is no change, and is not logged
-                ear.until(partial(is_published, fault=fault))
+                listener.wait_for(partial(is_published, fault=fault))
         printed = [read_until(watching, "shed_lamp status=True phase=on fault=broken")]
     eventually(lambda: "\x1b]0;mine" in exchange_house.log("mirror"))
     with exchange_house.house_running("send", "shed_lamp", "off") as sending:
@@ -445,38 +461,40 @@ def test_escape_sequences_of_a_program_reach_no_terminal(
 
 
 def test_devices_are_not_affected_when_the_exchange_is_killed_under_load(
-    exchange_house: Household, client: ExchangeClient
+    exchange_house: TemporaryHouse, client: ExchangeClient
 ) -> None:
     """No device restarts, and presses reach the appliances; each new exchange serves its clients again."""
     generator = random.Random(11)  # noqa: S311
     causes = set()
-    with exchange_house.ear(*DEVICES, "exchange") as ear:
-        ear.until(
-            lambda ear: all(name in ear.beats and name in ear.states for name in (*DEVICES, "exchange"))
+    with exchange_house.listen(*DEVICES, "exchange") as listener:
+        listener.wait_for(
+            lambda listener: all(
+                name in listener.heartbeats and name in listener.states for name in (*DEVICES, "exchange")
+            )
         )
-        pids = {name: ear.beats[name].pid for name in DEVICES}
-        restarts = {name: ear.beats[name].restarts for name in DEVICES}
-        listener = client.subscribe("kitchen_lamp/")
+        pids = {name: listener.heartbeats[name].pid for name in DEVICES}
+        restarts = {name: listener.heartbeats[name].restarts for name in DEVICES}
+        subscriber = client.subscribe("kitchen_lamp/")
         for _ in range(6):
             for _ in range(generator.randrange(200)):  # some of these messages are under way at the kill
                 client.report("shed_lamp", lamp_state(generator.random() < 0.5))
-                listener.subscribe("kitchen_lamp/")
-            ear.until(lambda ear: "status" in ear.states["bathroom_light"].state)
-            if ear.states["bathroom_light"].state["status"]:
+                subscriber.subscribe("kitchen_lamp/")
+            listener.wait_for(lambda listener: "status" in listener.states["bathroom_light"].state)
+            if listener.states["bathroom_light"].state["status"]:
                 exchange_house.send("bathroom_light", "press")
             exchange_house.send("kitchen_lamp", "off")
-            boot = ear.beats["exchange"].boot
-            os.kill(ear.beats["exchange"].pid, signal.SIGKILL)
+            boot = listener.heartbeats["exchange"].boot
+            os.kill(listener.heartbeats["exchange"].pid, signal.SIGKILL)
             pressed = exchange_house.send("bathroom_light", "press")
             assert pressed["outcome"] == "applied"
             causes.add(pressed["id"])
-            ear.until(lambda ear, id_=pressed["id"]: ear.states["kitchen_lamp"].cause == id_)  # type: ignore[misc]
-            ear.until(lambda ear, boot=boot: ear.beats["exchange"].boot > boot)  # type: ignore[misc]
+            listener.wait_for(partial(is_caused_by, id_=pressed["id"]))
+            listener.wait_for(lambda listener, boot=boot: listener.heartbeats["exchange"].boot > boot)  # type: ignore[misc]
             answer = client.command("kitchen_lamp", "on", args={"brightness_percent": 10})
             assert answer is not None
             assert answer["outcome"] == "applied"
-            while receive_message(listener)[1].get("cause") != answer["id"]:
+            while receive_message(subscriber)[1].get("cause") != answer["id"]:
                 pass
-        assert {name: ear.beats[name].pid for name in DEVICES} == pids
-        assert {name: ear.beats[name].restarts for name in DEVICES} == restarts
+        assert {name: listener.heartbeats[name].pid for name in DEVICES} == pids
+        assert {name: listener.heartbeats[name].restarts for name in DEVICES} == restarts
     assert len(causes) == 6

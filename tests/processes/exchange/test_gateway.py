@@ -1,4 +1,4 @@
-"""A gateway with fake sockets: which messages of a client it accepts, by the client's rights."""
+"""A gateway with fake sockets: the messages that it accepts depend on the rights of the client."""
 
 import json
 import logging
@@ -31,7 +31,7 @@ RIGHTS = {
 
 
 class FakeSocket:
-    """A socket whose incoming messages a test sets, and that records what the gateway sends."""
+    """A socket whose incoming messages a test sets, and that records the sent messages."""
 
     def __init__(self) -> None:
         self.incoming: list[list[bytes]] = []
@@ -64,7 +64,7 @@ class FakeFrame:
         self._client = client
 
     def get(self, name: Any) -> Any:
-        """Return a property that libzmq knows of a frame."""
+        """Return a property of a frame, as libzmq does."""
         return f"1 {self._client}" if name == "User-Id" else -1
 
 
@@ -119,7 +119,7 @@ def start(id_: str = "a") -> bytes:
 
 
 def test_a_subscription_is_narrowed_to_the_rights_of_the_client(remote: GatewayUnderTest) -> None:
-    """A wider prefix becomes those that are allowed; an ended subscription is narrowed in the same way."""
+    """A wider prefix becomes the allowed ones; the end of a subscription is narrowed in the same way."""
     remote.subscribe("gardener", b"\1")
     assert remote.publisher.subscribed == [b"garden_lamp/", b"garden_door/"]
     remote.subscribe("gardener", b"\1garden_lamp/state")
@@ -130,7 +130,7 @@ def test_a_subscription_is_narrowed_to_the_rights_of_the_client(remote: GatewayU
 
 
 def test_a_subscription_without_a_right_is_dropped(remote: GatewayUnderTest) -> None:
-    """It is logged; its end is not."""
+    """The subscription is logged; its end is not."""
     remote.subscribe("gardener", b"\1toaster/")
     remote.subscribe("none", b"\1")
     assert not remote.publisher.subscribed
@@ -201,7 +201,7 @@ def test_ending_a_subscription_brings_no_retained_messages(remote: GatewayUnderT
 
 
 def test_a_client_reports_the_states_of_its_own_devices(remote: GatewayUnderTest) -> None:
-    """The gateway passes on client, device and payload; it does not read the payload."""
+    """The gateway passes on client, device and payload, without parsing the payload."""
     assert remote.report("gardener", b"garden_lamp/state", b"payload") == [
         ("gardener", "garden_lamp", b"payload")
     ]
@@ -221,7 +221,7 @@ def test_a_client_reports_the_states_of_its_own_devices(remote: GatewayUnderTest
     ],
 )
 def test_other_reports_are_dropped(remote: GatewayUnderTest, client: str, frames: tuple[bytes, ...]) -> None:
-    """A report of another device, or one that is no state."""
+    """A report of another device is dropped, and so is an invalid one."""
     assert remote.report(client, *frames) == []
     assert remote.dropped.total == 1
 
@@ -230,7 +230,7 @@ def test_other_reports_are_dropped(remote: GatewayUnderTest, client: str, frames
 
 
 @pytest.mark.parametrize("frames", [(start(),), (b"", start())], ids=["DEALER", "REQ"])
-def test_a_command_comes_with_its_client_and_its_envelope(
+def test_a_command_is_passed_on_with_its_client_and_its_envelope(
     remote: GatewayUnderTest, frames: tuple[bytes, ...]
 ) -> None:
     """The envelope leads back to the client, with the empty frame that a REQ socket expects."""
@@ -241,8 +241,8 @@ def test_a_command_comes_with_its_client_and_its_envelope(
     assert (received.command.id, received.command.device) == ("a", "toaster")
 
 
-def test_a_receipt_of_a_program_is_told_from_a_command(remote: GatewayUnderTest) -> None:
-    """It has an outcome."""
+def test_a_receipt_of_a_program_is_distinguished_from_a_command(remote: GatewayUnderTest) -> None:
+    """A receipt has an outcome."""
     receipt = Receipt(id="a", device="garden_lamp", outcome="applied", at=1.0)
     (received,) = remote.command("gardener", encode(receipt))
     assert isinstance(received, ReceivedReceipt)
@@ -273,7 +273,7 @@ def test_a_remote_key_may_send_a_hundred_commands_at_once() -> None:
 
 
 def test_every_client_of_the_local_gateway_is_the_owner() -> None:
-    """It may do everything."""
+    """The owner has all rights."""
     local = GatewayUnderTest(is_remote=False)
     (received,) = local.command("none", start())
     assert (received.client, received.rights) == ("the owner", OWNER_RIGHTS)
@@ -309,7 +309,7 @@ def test_the_sockets_of_the_remote_gateway_are_bounded() -> None:
         assert [socket.get(zmq.ZAP_DOMAIN) for socket in sockets] == [b"house"] * 3
 
 
-def test_a_taken_port_closes_the_sockets_and_names_the_endpoint() -> None:
+def test_a_port_in_use_closes_the_sockets_and_names_the_endpoint() -> None:
     """So the gateway can be opened again later."""
     with factories.zmq_context() as context:
         port = free_port(3)
@@ -323,7 +323,7 @@ def test_a_taken_port_closes_the_sockets_and_names_the_endpoint() -> None:
 
 
 def can_open(context: Any, port: int, pair: KeyPair) -> bool:
-    """Return whether the gateway can be opened; a closed socket gives back its port a little later."""
+    """Return whether the gateway can be opened; a closed socket releases its port a little later."""
     try:
         open_remote(context, "exchange", "127.0.0.1", port, pair)
     except DeviceError:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import zmq
+from msgspec.structs import replace
 
 from daemons.bus import message
 from daemons.bus.keys import new_key_pair
@@ -28,7 +29,7 @@ STALE_SECONDS = 0.3
 
 
 class FakeExchange:
-    """The exchange of the other host: it publishes and replies what a test wants, by its own clock."""
+    """The exchange of the other host: it publishes and replies as the test says, by its own clock."""
 
     def __init__(self, process: Process) -> None:
         self.ahead_seconds = 0.0
@@ -114,7 +115,7 @@ class FakeExchange:
 
 
 class LinkUnderTest:
-    """A link to a fake exchange, and what the link has passed on."""
+    """A link to a fake exchange, and the messages that the link has passed on."""
 
     def __init__(self, process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
         self.process = process
@@ -124,7 +125,7 @@ class LinkUnderTest:
         """When each press was, in the time of this host."""
         self.known: set[float] = set()
         self.changes: list[bool] = []
-        """Whether the link was open, at each change that it reported."""
+        """Whether the link was open, at each change of the link."""
         self.skipped_seconds = 0.0
         monkeypatch.setattr(host_link, "uptime", lambda: uptime() + self.skipped_seconds)
         host = Host(address="127.0.0.1", port=self.exchange.port, public_key=self.exchange.pair.public_key)
@@ -151,7 +152,7 @@ class LinkUnderTest:
         return isinstance(received, State) and not set(received.turned.values()) <= self.known
 
     def until(self, met: Callable[[], Any], what: str) -> None:
-        """Run the loop until a condition holds."""
+        """Run the loop until a condition is met."""
         factories.run_until(self.process.loop, met, what)
 
     def run_for(self, seconds: float) -> None:
@@ -168,7 +169,7 @@ class LinkUnderTest:
         self.run_for(STALE_SECONDS)
 
     def cut(self) -> None:
-        """Skip so much time without a reply that the link is cut."""
+        """Advance the clock without a reply until the link is cut."""
         self.exchange.replies = False
         self.skipped_seconds += 3.0
         self.link._check_link()
@@ -184,8 +185,8 @@ def link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LinkUnderT
 
 
 @pytest.mark.parametrize("ahead_seconds", [0.0, STEP_SECONDS, -STEP_SECONDS])
-def test_a_remote_press_keeps_its_age(link: LinkUnderTest, ahead_seconds: float) -> None:
-    """A press of seven seconds ago there is one of seven seconds ago here, whatever that clock shows."""
+def test_a_remote_press_has_its_real_age(link: LinkUnderTest, ahead_seconds: float) -> None:
+    """A press of seven seconds ago there is seven seconds old here, whatever the other clock shows."""
     link.exchange.ahead_seconds = ahead_seconds
     link.open()
     link.exchange.publish(link.exchange.pressed(1, link.exchange.now - 7))
@@ -233,7 +234,7 @@ def test_a_clock_request_that_was_not_applied_opens_no_link(link: LinkUnderTest)
 
 
 def test_a_reply_after_ten_seconds_is_ignored(link: LinkUnderTest) -> None:
-    """It would say little about the clock, and does not open the link."""
+    """A late reply is inaccurate, and does not open the link."""
     link.exchange.replies = False
     link.until(lambda: link.exchange._unanswered, "a clock request")
     link.skipped_seconds += 10.0
@@ -264,6 +265,35 @@ def test_known_changes_do_not_wait_for_the_clock(link: LinkUnderTest) -> None:
     link.silence()
     link.exchange.publish(link.exchange.heartbeat(1))
     link.until(lambda: len(link.received) == 2, "the heartbeat")
+
+
+@pytest.mark.parametrize(("age_seconds", "waits"), [(0.4, False), (-0.4, False), (0.6, True), (-0.6, True)])
+def test_a_new_change_waits_only_if_its_message_looks_half_a_second_off(
+    link: LinkUnderTest, monkeypatch: pytest.MonkeyPatch, age_seconds: float, waits: bool
+) -> None:
+    """With a fresh reply of the clock, other messages are passed on at once."""
+    monkeypatch.setattr(host_link, "uptime", lambda: 1000.0)
+    link.link._clock.update(1000.0, 5000.0, 1000.0)
+    state = replace(link.exchange.pressed(1, 4000.0), at=5000.0 - age_seconds)
+    assert link.link._needs_clock(state) is waits
+
+
+@pytest.mark.parametrize(("age_seconds", "waits"), [(0.2, False), (0.3, True)])
+def test_a_reply_of_the_clock_is_used_for_a_quarter_of_a_second(
+    link: LinkUnderTest, monkeypatch: pytest.MonkeyPatch, age_seconds: float, waits: bool
+) -> None:
+    """For new changes and for commands; later ones wait for the next reply."""
+    link.open()
+    link.exchange.replies = False
+    monkeypatch.setattr(host_link, "uptime", lambda: 1000.0 + age_seconds)
+    link.link._deferred.clear()
+    link.link._clock.update(1000.0, 5000.0, 1000.0)
+    state = replace(link.exchange.pressed(1, 4000.0), at=5000.0 + age_seconds)
+    assert link.link._needs_clock(state) is waits
+    sent: list[Command] = []
+    monkeypatch.setattr(link.link._commands, "send", sent.append)
+    link.link.send_command(new_command("on", 60), "lamp", lambda _: None)
+    assert ("on" in [command.command for command in sent]) is not waits
 
 
 def test_a_deadline_is_as_far_ahead_there_as_here(link: LinkUnderTest) -> None:
@@ -361,7 +391,7 @@ def test_a_hundred_commands_of_one_device_may_wait_for_their_receipts(link: Link
     assert [it.reason for it in receipts] == ["too many commands wait for kitchen"]
 
 
-def test_the_clock_is_asked_at_once_for_an_action_that_waits_for_it(link: LinkUnderTest) -> None:
+def test_the_time_is_requested_at_once_for_an_action_that_waits_for_it(link: LinkUnderTest) -> None:
     """Not only with the request of every second; a reply that is older than the action is not enough."""
     link.open()
     link.silence()
@@ -408,6 +438,7 @@ def test_reports_of_the_remote_steward_are_passed_on_and_those_of_its_exchange_a
     link.exchange.publish(link.exchange.pressed(1, now))
     link.until(lambda: link.pressed, "the press")
     assert [(type(it), it.device) for it in link.received] == [(Report, "lamp"), (State, "lamp")]
+    assert link.link._dropped.total == 0
 
 
 def test_malformed_messages_and_foreign_devices_are_dropped(link: LinkUnderTest) -> None:
@@ -416,13 +447,15 @@ def test_malformed_messages_and_foreign_devices_are_dropped(link: LinkUnderTest)
     link.exchange.publish_frames(b"lamp/state")
     link.exchange.publish_frames(b"lamp/state", b"{")
     link.exchange.publish_frames(b"lamp/state", message.encode(Command(id="a", command="on", deadline=1)))
-    link.exchange._publisher.send_multipart(
-        [b"lamp/state", message.encode(link.exchange.pressed(1, link.exchange.now, device="toaster"))]
-    )
+    toaster = link.exchange.pressed(1, link.exchange.now, device="toaster")
+    link.exchange.publish_frames(b"lamp/state", message.encode(toaster))
+    link.link._subscriber.subscribe("toaster/")
+    link.until(lambda: b"toaster/" in link.exchange.subscriptions, "the subscription")
+    link.exchange.publish(toaster)
     link.exchange.publish(link.exchange.pressed(1, link.exchange.now))
     link.until(lambda: link.pressed, "the press")
     assert len(link.received) == 1
-    assert link.link._dropped.total == 4
+    assert link.link._dropped.total == 5
 
 
 def test_commands_are_not_queued_without_a_connection(

@@ -1,4 +1,4 @@
-"""The memory of the exchange: it is read from the journals of earlier versions."""
+"""The memory of the exchange: the journals of earlier versions can be read."""
 
 from typing import Any
 

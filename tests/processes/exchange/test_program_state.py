@@ -1,4 +1,4 @@
-"""Reports of a program: each gives a state of the house, or an error that names the field."""
+"""Reports of a program: each report becomes a state of the house, or an error that names the field."""
 
 import json
 import re
@@ -10,10 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daemons.bus import message
-from daemons.bus.message import MAX_PAST, State, update_change_times
+from daemons.bus.message import State, update_change_times
 from daemons.config import loader
 from daemons.errors import MessageError
 from daemons.processes.exchange.program_state import ProgramMemory, ReportedState, StateTracker
+
+MAX_PAST = 8
+"""How many changes back a state reaches (docs/wire.md)."""
 
 LAMP = StateTracker(loader.kind("lamp"))
 KINDS = ("lamp", "sensor", "toaster", "button", "heater", "cover")
@@ -48,7 +51,7 @@ def state_of(memory: ProgramMemory, reported: ReportedState) -> State:
         st.sampled_from(["state", "cause", "at"]), st.dictionaries(names, scalars) | scalars
     ).map(lambda report: json.dumps(report).encode()),
 )
-def test_any_report_gives_a_state_that_decodes_or_an_error(kind: str, payload: bytes) -> None:
+def test_any_report_becomes_a_valid_state_or_an_error(kind: str, payload: bytes) -> None:
     """No other error is ever raised."""
     tracker = StateTracker(loader.kind(kind))
     try:
@@ -114,7 +117,7 @@ def test_the_first_report_is_no_change() -> None:
 
 
 def test_the_past_has_the_eight_latest_moments_with_their_causes() -> None:
-    """Each moment is what the device showed before a change."""
+    """Each moment is the state before a change."""
     memory = None
     for number in range(12):
         report = {"state": {"status": number % 2 == 0}, "cause": f"c{number}"}

@@ -20,7 +20,7 @@ ON, OFF = b'{"state": {"status": true}}', b'{"state": {"status": false}}'
 
 
 class FakeProxy:
-    """A proxy that records what the device publishes."""
+    """A proxy that records the published messages of the device."""
 
     def __init__(self, name: str, *_: Any) -> None:
         self.name = name
@@ -54,7 +54,7 @@ class FakeProcess:
 
 
 class FakeGateway:
-    """A gateway that records what it sends to programs."""
+    """A gateway that records the messages to programs."""
 
     def __init__(self) -> None:
         self.sent: list[dict[str, Any]] = []
@@ -110,7 +110,7 @@ class DevicesUnderTest:
         return [it.seq for it in self.proxy.published if isinstance(it, Heartbeat)]
 
     def serve(self, client: str = "bob") -> None:
-        """Let a client receive the commands of the lamp."""
+        """Send `serve` for the lamp as a client."""
         self.devices.serve(client, LAMP, self.gateway, [b"route"])
 
     def command(self, command: Command) -> None:
@@ -118,7 +118,7 @@ class DevicesUnderTest:
         self.devices.send_command(LAMP, command, self.receipts.append)
 
     def answer(self, id_: str, client: str = "bob", **more: Any) -> bool:
-        """Give the program's receipt for a command."""
+        """Send the receipt of a program for a command."""
         found = {"id": id_, "device": LAMP, "outcome": "applied", "at": 1.0, **more}
         return self.devices.on_receipt(client, Receipt(**found))
 
@@ -130,7 +130,7 @@ def lamp(monkeypatch: pytest.MonkeyPatch) -> DevicesUnderTest:
 
 
 def test_a_report_is_published_as_a_state_of_the_house(lamp: DevicesUnderTest) -> None:
-    """It has the exchange's boot and a number of its own; the first one brings a heartbeat at once."""
+    """The state has the exchange's boot and its own number; the first report also causes a heartbeat."""
     lamp.report(ON)
     assert lamp.heartbeats() == [1]
     lamp.advance(0.06)
@@ -165,7 +165,7 @@ def test_of_reports_within_50_ms_the_first_and_the_last_are_published(lamp: Devi
     assert lamp.states() == [False, True]
 
 
-def test_a_malformed_report_is_dropped_and_is_no_sign_of_life(lamp: DevicesUnderTest) -> None:
+def test_a_malformed_report_is_dropped_and_does_not_keep_the_device_live(lamp: DevicesUnderTest) -> None:
     """The client and the device are logged."""
     lamp.report(ON)
     lamp.advance(1.5)
@@ -177,7 +177,7 @@ def test_a_malformed_report_is_dropped_and_is_no_sign_of_life(lamp: DevicesUnder
 
 
 def test_a_silent_program_makes_its_device_offline(lamp: DevicesUnderTest) -> None:
-    """Its heartbeats end, its state is not retained, and the next report makes it live again."""
+    """Heartbeats end, the state is not retained, and the next report makes the device live again."""
     lamp.report(ON)
     lamp.advance(1)
     lamp.advance(1)
@@ -193,7 +193,7 @@ def test_a_silent_program_makes_its_device_offline(lamp: DevicesUnderTest) -> No
 
 
 def test_a_program_that_never_reported_is_offline_after_its_time(lamp: DevicesUnderTest) -> None:
-    """Until then it is not known."""
+    """Until then its presence is unknown."""
     lamp.advance(2)
     assert not lamp.process.reports
     lamp.advance(1)
@@ -214,7 +214,7 @@ def test_a_known_state_that_is_reported_again_after_a_restart_is_no_change(
 
 
 def test_a_command_reaches_the_program_once(lamp: DevicesUnderTest) -> None:
-    """Repeated before its receipt or after it, it gets the same receipt."""
+    """A repeated command gets the same receipt, before and after the first one."""
     lamp.serve()
     command = new_command("on", 60)
     lamp.command(command)
@@ -245,7 +245,7 @@ def test_commands_need_a_program_that_serves(lamp: DevicesUnderTest) -> None:
 
 
 def test_an_expired_command_is_not_sent(lamp: DevicesUnderTest) -> None:
-    """Its receipt says that it has expired."""
+    """The receipt has the outcome `expired`."""
     lamp.serve()
     lamp.command(new_command("on", -1))
     assert not lamp.gateway.sent
@@ -270,7 +270,7 @@ def test_at_most_two_hundred_commands_are_remembered_until_their_deadlines(
 
 
 def test_the_hundred_and_first_unanswered_command_is_rejected(lamp: DevicesUnderTest) -> None:
-    """A program that never answers holds no more than a hundred commands."""
+    """At most a hundred commands wait for a program that never answers."""
     lamp.serve()
     for _ in range(101):
         lamp.command(new_command("on", 60))
@@ -278,7 +278,7 @@ def test_the_hundred_and_first_unanswered_command_is_rejected(lamp: DevicesUnder
     assert [it.reason for it in lamp.receipts] == ["too many commands wait for garden_lamp"]
 
 
-def test_only_the_program_that_was_sent_a_command_may_answer_it(lamp: DevicesUnderTest) -> None:
+def test_only_the_addressed_program_may_answer_a_command(lamp: DevicesUnderTest) -> None:
     """Receipts of other clients, of other commands and of other devices are not accepted."""
     command = new_command("on", 60)
     assert not lamp.answer(command.id)

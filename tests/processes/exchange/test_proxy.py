@@ -1,4 +1,4 @@
-"""A device proxy: other processes see it as the device itself."""
+"""A device proxy: to other processes it is equal to the device."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -43,7 +43,7 @@ def state(seq: int) -> State:
 
 
 def receive(process: Process, subscriber: Subscriber, number: int) -> list[State]:
-    """Receive so many states."""
+    """Receive a number of states."""
     received: list[State] = []
 
     def met() -> bool:
@@ -94,8 +94,8 @@ def test_a_heartbeat_whose_state_is_missing_causes_one_new_subscription() -> Non
         assert received <= 3
 
 
-def test_each_command_gets_its_own_receipt_whenever_that_comes() -> None:
-    """The proxy keeps the way back to each client; later commands may be answered first."""
+def test_each_command_gets_its_own_receipt_at_any_time() -> None:
+    """The proxy stores the envelope of each client; later commands may be answered first."""
     pending: list[tuple[Command, OnReceipt]] = []
     with (
         factories.process() as process,
@@ -115,7 +115,7 @@ def test_each_command_gets_its_own_receipt_whenever_that_comes() -> None:
 
 
 def test_a_command_whose_deadline_is_too_far_ahead_is_rejected() -> None:
-    """The proxy keeps the rule of every device: at most 300 s."""
+    """The limit is that of every device: 300 s."""
     with factories.process() as process, toaster_proxy(process, lambda *_: pytest.fail("it was passed on")):
         socket = open_socket(process.context, zmq.DEALER)
         socket.connect(command_endpoint("toaster"))
@@ -128,7 +128,7 @@ def test_a_command_whose_deadline_is_too_far_ahead_is_rejected() -> None:
 
 
 def test_a_device_and_its_proxy_never_run_together() -> None:
-    """Each holds the lock of the name."""
+    """Both hold the lock of the same name."""
     lock = NameLock("toaster")
     with factories.process() as process:
         with pytest.raises(AlreadyRunning):

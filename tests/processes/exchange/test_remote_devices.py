@@ -1,4 +1,4 @@
-"""Devices of other hosts, with fake links and proxies: what is published here, and what a cut does."""
+"""Devices of other hosts, with fake links and proxies: published messages, and the effect of a cut."""
 
 import time
 from typing import Any
@@ -23,7 +23,7 @@ HOSTS = {
 
 
 class FakeProxy:
-    """A proxy that records what the device publishes."""
+    """A proxy that records the published messages of the device."""
 
     def __init__(self, name: str, *_: Any) -> None:
         self.name = name
@@ -148,7 +148,7 @@ def test_a_state_is_published_in_the_time_of_this_host(remote: RemoteUnderTest) 
 
 
 def test_an_old_state_waits_for_a_heartbeat(remote: RemoteUnderTest) -> None:
-    """Three seconds after it was written, it may be the last word of a device that has died since."""
+    """A state that is three seconds old may be the last state of a device that has ended since."""
     remote.kitchen.receive(state(3.5))
     assert not remote.oven.published
     remote.kitchen.receive(heartbeat())
@@ -168,8 +168,8 @@ def test_an_old_state_is_published_at_once_while_the_device_is_live(remote: Remo
     assert len(remote.oven.published) == 2
 
 
-def test_an_old_heartbeat_is_no_sign_of_life(remote: RemoteUnderTest) -> None:
-    """It is retained at the other host, and may come with each new subscription."""
+def test_an_old_heartbeat_does_not_keep_a_device_live(remote: RemoteUnderTest) -> None:
+    """The heartbeat is retained at the other host, and may arrive with each new subscription."""
     remote.kitchen.receive(heartbeat(3.5))
     assert not remote.oven.published
     assert not remote.process.reports
@@ -214,7 +214,7 @@ def test_a_cut_makes_the_devices_of_that_host_offline(remote: RemoteUnderTest) -
 
 
 def test_an_old_state_from_before_a_cut_is_not_published_after_it(remote: RemoteUnderTest) -> None:
-    """The first heartbeat after the cut does not bring it back."""
+    """The first heartbeat after the cut does not publish it again."""
     remote.kitchen.receive(state(3.5))
     remote.kitchen.set_open(False)
     remote.kitchen.set_open(True)
@@ -222,7 +222,7 @@ def test_an_old_state_from_before_a_cut_is_not_published_after_it(remote: Remote
     assert [type(it) for it in remote.oven.published] == [Heartbeat]
 
 
-def test_translations_of_the_run_before_are_kept_for_the_same_host(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_translations_of_the_last_run_are_used_for_the_same_host(monkeypatch: pytest.MonkeyPatch) -> None:
     """A device that has moved to another host gets new ones."""
     memories = {
         "oven": TranslationMemory("kitchen", ((1.0, 2.0),), (3, 4)),
@@ -242,7 +242,7 @@ def test_commands_go_over_the_link_to_the_host_of_the_device(remote: RemoteUnder
 
 
 def test_cut_links_and_other_configurations_are_faults(remote: RemoteUnderTest) -> None:
-    """Each fault names the host, and what to do."""
+    """Each fault names the host, and the remedy."""
     remote.kitchen.is_open = True
     assert remote.remote.faults("same") == ["attic cannot be reached (10.0.0.2:8070)"]
     remote.links["attic"].is_open = True

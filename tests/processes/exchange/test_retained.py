@@ -1,4 +1,4 @@
-"""The retained messages: what new subscribers get, and whether messages were lost."""
+"""The retained messages: the messages for new subscribers, and the detection of lost ones."""
 
 import pytest
 
@@ -24,7 +24,7 @@ def offline(at: float) -> Report:
 
 
 def test_the_latest_message_of_each_topic_is_retained_except_heartbeats() -> None:
-    """An old heartbeat would look like a new sign of life."""
+    """An old heartbeat would look like a new one."""
     retained = RetainedMessages()
     for seq in (1, 2):
         assert not add(retained, factories.state("lamp", seq=seq, status=seq == 2))
@@ -46,13 +46,13 @@ def test_the_latest_message_of_each_topic_is_retained_except_heartbeats() -> Non
     ids=["the latest", "an older one", "a lost one", "a lost boot", "an ended boot"],
 )
 def test_a_heartbeat_shows_whether_a_state_was_lost(received: Heartbeat, is_missed: bool) -> None:
-    """It carries the number of its device's latest state."""
+    """A heartbeat has the number of its device's latest state."""
     retained = RetainedMessages()
     add(retained, factories.state("lamp", seq=3, status=True))
     assert add(retained, received) is is_missed
 
 
-def test_a_lost_report_is_noticed_although_a_later_one_came() -> None:
+def test_a_lost_report_is_detected_although_a_later_one_arrived() -> None:
     """Each report is on another process."""
     retained = RetainedMessages()
     for seq in (1, 3):
@@ -61,8 +61,8 @@ def test_a_lost_report_is_noticed_although_a_later_one_came() -> None:
     assert not add(retained, Heartbeat(device="steward", boot=1, seq=3, at=3.0, pid=1))
 
 
-def test_a_lost_state_is_no_gap_when_a_later_one_came() -> None:
-    """A state carries everything that the one before it carried."""
+def test_a_lost_state_is_no_gap_if_a_later_one_arrived() -> None:
+    """A state contains everything that the one before contained."""
     retained = RetainedMessages()
     for seq in (1, 3):
         add(retained, factories.state("lamp", seq=seq, status=True))
@@ -78,7 +78,7 @@ def test_a_repeated_heartbeat_requests_a_state_only_once() -> None:
 
 
 def test_the_state_of_an_offline_device_is_dropped() -> None:
-    """It may be out of date; a state that is newer than the report is retained."""
+    """The state may be out of date; a state that is newer than the report is retained."""
     retained = RetainedMessages()
     add(retained, factories.state("lamp", status=True))
     add(retained, factories.state("toaster", status=True))
@@ -92,8 +92,8 @@ def test_the_state_of_an_offline_device_is_dropped() -> None:
     assert b"lamp/state" in retained.messages
 
 
-def test_the_state_of_a_device_with_another_life_is_kept() -> None:
-    """Only `offline` says that the state may be out of date."""
+def test_the_state_of_a_device_with_another_life_is_retained() -> None:
+    """Only `offline` means that the state may be out of date."""
     retained = RetainedMessages()
     add(retained, factories.state("lamp", status=True))
     at = 2 * factories.START_TIME
@@ -102,8 +102,8 @@ def test_the_state_of_a_device_with_another_life_is_kept() -> None:
 
 
 @pytest.mark.parametrize("payload", [b"", b"{}", b"[]", b'{"boot": 1}', b"\xff", b'{"boot": "1", "seq": 1}'])
-def test_a_payload_that_is_no_message_is_refused(payload: bytes) -> None:
-    """New subscribers do not get it."""
+def test_an_invalid_payload_is_refused(payload: bytes) -> None:
+    """New subscribers do not receive the payload."""
     retained = RetainedMessages()
     with pytest.raises(MessageError):
         retained.add(b"lamp/state", payload)

@@ -1,4 +1,4 @@
-"""The router of commands, with fake destinations: where each command goes, and which are rejected."""
+"""The router of commands, with fake destinations: the destination of each command, and rejections."""
 
 import logging
 import time
@@ -27,7 +27,7 @@ class FakeLink:
         self.sent: list[tuple[str, str]] = []
 
     def send_command(self, command: Command, device: str, _: Any) -> None:
-        """Record a command, and the device that gets it."""
+        """Record a command, and the device that receives it."""
         self.sent.append((device, command.command))
 
 
@@ -64,7 +64,7 @@ class FakeAdmin:
 
 
 class RouterUnderTest:
-    """A router with fake destinations, and the receipts that it gave."""
+    """A router with fake destinations, and its receipts."""
 
     def __init__(self) -> None:
         self.foreign, self.link, self.admin = FakeForeignDevices(), FakeLink(), FakeAdmin()
@@ -100,7 +100,7 @@ class RouterUnderTest:
         seconds: float = 5.0,
         args: dict[str, Scalar] | None = None,
     ) -> Receipt | None:
-        """Route a command, and return its receipt; None when it was passed on."""
+        """Route a command, and return its receipt, or None if the command was passed on."""
         command = Command(
             id="a", device=device, command=name, deadline=time.time() + seconds, args=args or {}
         )
@@ -123,7 +123,7 @@ def router() -> RouterUnderTest:
     return RouterUnderTest()
 
 
-def test_a_command_goes_to_where_its_device_runs(router: RouterUnderTest) -> None:
+def test_a_command_is_routed_to_its_device(router: RouterUnderTest) -> None:
     """A process of this host, a program, or another host; none of them is waited for."""
     for device in ("toaster", "steward", "garden_lamp", "oven"):
         assert router.route("start", device) is None
@@ -133,7 +133,7 @@ def test_a_command_goes_to_where_its_device_runs(router: RouterUnderTest) -> Non
 
 
 def test_an_unknown_device_is_rejected_with_the_nearest_name(router: RouterUnderTest) -> None:
-    """The reason suggests it."""
+    """The reason suggests the nearest name."""
     reason = router.rejection("start", "toster")
     assert "there is no device 'toster'" in reason
     assert "did you mean 'toaster'?" in reason
@@ -162,14 +162,14 @@ def test_commands_of_another_host_are_not_sent_to_a_third(router: RouterUnderTes
 
 
 def test_every_client_may_ask_for_the_time(router: RouterUnderTest) -> None:
-    """The receipt has the time and what another host needs to use it; the deadline does not matter."""
+    """The receipt has the time and the data to convert it; the deadline is ignored."""
     receipt = router.route("clock", rights=Rights(), seconds=-5)
     assert receipt is not None
     assert (receipt.outcome, receipt.device, receipt.result) == ("applied", "exchange", {"host": "hall"})
     assert receipt.at == pytest.approx(time.time(), abs=5)
 
 
-def test_a_program_serves_a_foreign_device_that_it_may_report(router: RouterUnderTest) -> None:
+def test_a_program_serves_a_foreign_device_if_its_rights_allow(router: RouterUnderTest) -> None:
     """No other client gets the commands of a device."""
     gardener = Rights(say=("garden_lamp/", "toaster/"))
     for device, rights in (("garden_lamp", Rights()), ("toaster", gardener)):
@@ -182,7 +182,7 @@ def test_a_program_serves_a_foreign_device_that_it_may_report(router: RouterUnde
     assert router.foreign.served == [("bob", "garden_lamp")]
 
 
-def test_administration_needs_a_right_of_its_own(router: RouterUnderTest) -> None:
+def test_administration_needs_its_own_right(router: RouterUnderTest) -> None:
     """A key that may command every device may not restart one."""
     args: dict[str, Scalar] = {"device": "toaster"}
     everything = Rights(command=("*",))
@@ -192,27 +192,27 @@ def test_administration_needs_a_right_of_its_own(router: RouterUnderTest) -> Non
     assert (receipt.outcome, receipt.result) == ("applied", {"lines": ["is up"]})
 
 
-def test_administration_of_a_remote_device_goes_to_the_exchange_of_its_host(router: RouterUnderTest) -> None:
-    """The exchange there carries it out."""
+def test_administration_of_a_remote_device_is_routed_to_its_host(router: RouterUnderTest) -> None:
+    """The exchange of that host carries out the command."""
     assert router.route("logs", args={"device": "oven"}) is None
     assert router.link.sent == [("exchange", "logs")]
 
 
 def test_administration_after_the_deadline_is_not_carried_out(router: RouterUnderTest) -> None:
-    """A restart that comes late may not be wanted any more."""
+    """A late restart may no longer be useful."""
     receipt = router.route("restart", seconds=-1, args={"device": "toaster"})
     assert receipt is not None
     assert (receipt.outcome, receipt.device) == ("expired", "exchange")
 
 
 def test_errors_of_administration_are_the_reason_of_the_rejection(router: RouterUnderTest) -> None:
-    """Those of its arguments, and those of carrying it out."""
+    """The reason is the error of the arguments, or the error of the action."""
     assert router.rejection("restart") == "restart: the argument `device` is missing"
     router.admin.result = Rejected("toaster did not become ready")
     assert router.rejection("restart", args={"device": "toaster"}) == "toaster did not become ready"
 
 
-def test_an_unknown_command_is_rejected_with_those_that_exist(router: RouterUnderTest) -> None:
+def test_an_unknown_command_is_rejected_with_the_known_ones(router: RouterUnderTest) -> None:
     """The reason lists them."""
     assert router.rejection("dance", "exchange") == (
         "exchange has no command 'dance'; allowed: clock, serve, restart, start, stop, logs"

@@ -1,6 +1,5 @@
-"""The mirror's sentence, and the lines with which it logs changes."""
+"""The mirror's sentence, and its log lines about changes."""
 
-from collections.abc import Collection
 from typing import Any
 
 import pytest
@@ -8,25 +7,26 @@ from msgspec import Struct
 
 from daemons.bus.message import Published, Report, State
 from daemons.bus.presence import PresenceTable
+from daemons.config import loader
 from daemons.processes.mirror.summary import Summary, describe_change
 from tests.support import factories
 
 TITLES = {"coffee_maker": "Coffee maker", "toaster": "Toaster", "lamp": "Lamp"}
+KINDS = {"coffee_maker": "coffee_maker", "toaster": "toaster", "lamp": "plug"}
 
 
 class MirrorStub:
     """The presence table and the summary of a mirror."""
 
-    def __init__(
-        self, titles: dict[str, str], products: dict[str, str] | None = None, mirrors: Collection[str] = ()
-    ) -> None:
+    def __init__(self, titles: dict[str, str], kinds: dict[str, str] | None = None) -> None:
         self._table = PresenceTable(titles, stale_seconds=3.0, offline_seconds=10.0)
-        self._summary = Summary(self._table, titles, products, mirrors)
+        loaded = {name: loader.kind(kind) for name, kind in (kinds or KINDS).items()}
+        self._summary = Summary(self._table, titles, loaded)
         self.state = self._summary.state
         self.meal = self._summary.meal
 
     def on_message(self, message: Published, now: float) -> None:
-        """Store a message, and note it in the summary if it is a state."""
+        """Store a message, and pass it to the summary if it is a state."""
         self._table.on_message(message, now)
         if isinstance(message, State):
             self._summary.on_state(message)
@@ -61,7 +61,7 @@ def test_the_sentence_names_each_part_of_a_meal(mirror: MirrorStub) -> None:
     mirror.on_message(cooking("toaster", phase="toasting", remaining_seconds=65.4), 0.0)
     mirror.on_message(cooking("coffee_maker", phase="ready"), 0.0)
     state = mirror.state(0.0)
-    assert state.message == "Coffee maker is ready · Toaster in 1:06"
+    assert state.message == "Coffee is ready · toast in 1:06"
     assert (state.phase, state.status, state.ready) == ("preparing", True, False)
 
 
@@ -86,7 +86,7 @@ def test_a_part_with_a_fault_stays_in_the_sentence(mirror: MirrorStub) -> None:
     """A toaster that cannot toast is shown with its fault."""
     mirror.on_message(cooking("toaster", phase="idle", fault="did not switch on"), 0.0)
     mirror.on_message(cooking("coffee_maker", phase="ready"), 0.0)
-    assert mirror.state(0.0).message == "Coffee maker is ready · Toaster: did not switch on"
+    assert mirror.state(0.0).message == "Coffee is ready · Toaster: did not switch on"
 
 
 @pytest.mark.parametrize("phase", ["on", "off", "standby"])
@@ -109,17 +109,16 @@ def test_a_finished_plug_is_not_called_breakfast(mirror: MirrorStub) -> None:
 
 def test_a_part_is_named_by_its_product() -> None:
     """The sentence names the coffee, not the coffee maker."""
-    mirror = MirrorStub(TITLES, {"coffee_maker": "coffee", "toaster": "toast"})
+    mirror = MirrorStub(TITLES)
     mirror.on_message(cooking("coffee_maker", phase="brewing", remaining_seconds=100.0), 0.0)
     mirror.on_message(cooking("toaster", phase="ready"), 0.0)
     assert mirror.state(0.0).message == "Coffee in 1:40 · toast is ready"
 
 
 def test_devices_with_the_same_product_are_named_by_their_titles() -> None:
-    """With two toasters, "toast is ready" would not say which one; the coffee keeps its name."""
+    """With two toasters, "toast is ready" would be ambiguous; the coffee maker has its product name."""
     titles = {**TITLES, "second_toaster": "Second toaster"}
-    products = {"coffee_maker": "coffee", "toaster": "toast", "second_toaster": "toast"}
-    mirror = MirrorStub(titles, products)
+    mirror = MirrorStub(titles, {**KINDS, "second_toaster": "toaster"})
     mirror.on_message(cooking("coffee_maker", phase="ready"), 0.0)
     mirror.on_message(cooking("second_toaster", phase="toasting", remaining_seconds=9.0), 0.0)
     mirror.on_message(cooking("toaster", phase="ready"), 0.0)
@@ -135,7 +134,7 @@ def test_a_part_without_a_remaining_time_is_shown_by_its_phase(mirror: MirrorStu
 @pytest.mark.parametrize("life", ["restarting", "failed", "stopped"])
 def test_a_part_without_a_process_is_named_by_its_title(life: str) -> None:
     """Its last state may be wrong by now, so the device is named and not its product."""
-    mirror = MirrorStub({**TITLES, "steward": "Steward"}, {"toaster": "toast"})
+    mirror = MirrorStub({**TITLES, "steward": "Steward"})
     mirror.on_message(factories.state("steward"), 0.0)
     mirror.on_message(cooking("toaster", phase="toasting", remaining_seconds=65.0), 0.0)
     assert mirror.state(0.0).message == "Toast in 1:05"
@@ -151,8 +150,8 @@ def test_a_silent_part_is_shown_as_stale(mirror: MirrorStub) -> None:
 
 
 def test_another_mirror_is_no_part_of_a_meal() -> None:
-    """Another mirror shows the same sentence; it neither gets ready nor keeps the meal waiting."""
-    mirror = MirrorStub({"toaster": "Toaster", "wall": "Wall"}, {"toaster": "Toast"}, ["wall"])
+    """Another mirror shows the same sentence; it neither gets ready nor delays the meal."""
+    mirror = MirrorStub({"toaster": "Toaster", "wall": "Wall"}, {"toaster": "toaster", "wall": "mirror"})
     mirror.on_message(cooking("wall", phase="preparing"), 0.0)
     assert mirror.state(0.0).message == "All is quiet."
     mirror.on_message(cooking("toaster", phase="ready"), 0.0)

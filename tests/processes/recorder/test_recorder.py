@@ -1,4 +1,4 @@
-"""The recorder in real houses: nothing is missing or double, and a bad disk delays no process."""
+"""The recorder in real houses: no change is missing or recorded twice, and a bad disk delays no process."""
 
 import json
 import logging
@@ -10,7 +10,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -25,13 +24,16 @@ from daemons.config.house import load_house
 from daemons.config.roster import Peer
 from daemons.errors import HistoryError
 from daemons.processes.process import Process, ProcessRun
-from daemons.processes.recorder.recorder import MAX_WAITING_ROWS, Recorder
+from daemons.processes.recorder.recorder import Recorder
 from daemons.runtime.clock import uptime
 from daemons.runtime.log import Log
 from daemons.storage.history import PATH, read
 from daemons.storage.lock import NameLock
 from tests.support import factories
-from tests.support.house import BREAKFAST, Ear, Household, eventually
+from tests.support.house import BREAKFAST, HouseFactory, Listener, TemporaryHouse, eventually
+
+MAX_WAITING_ROWS = 5000
+"""The most rows that wait for a disk that cannot be written."""
 
 LAMPS = """\
 [house]
@@ -55,8 +57,8 @@ NOW = 1_795_000_000.0
 HEAVY = ("asyncio", "click", "rich", "http", "aiohttp", "tomli", "supervisor", "difflib", "xmlrpc", "email")
 
 
-def history(house: Household, *names: str) -> dict[str, Any]:
-    """Read the last minutes of some devices; nothing while there is no history."""
+def history(house: TemporaryHouse, *names: str) -> dict[str, Any]:
+    """Read the last minutes of some devices; empty while there is no history."""
     now = time.time()
     try:
         return read(house.run / PATH, names, now - 600, now, 300)["devices"]  # type: ignore[no-any-return]
@@ -64,8 +66,8 @@ def history(house: Household, *names: str) -> dict[str, Any]:
         return {name: {"stretches": [], "measurements": {}, "processes": []} for name in names}
 
 
-def changes(house: Household, name: str) -> list[tuple[float, str, str | None]]:
-    """Return each recorded change of a device: its time, its state, its cause."""
+def changes(house: TemporaryHouse, name: str) -> list[tuple[float, str, str | None]]:
+    """Return each recorded change of a device: time, state and cause."""
     with closing(sqlite3.connect(f"file:{house.run / PATH}?mode=ro", uri=True)) as db:
         query = (
             "SELECT at, state, cause FROM change JOIN device ON id = change.device WHERE name = ? ORDER BY at"
@@ -73,33 +75,32 @@ def changes(house: Household, name: str) -> list[tuple[float, str, str | None]]:
         return db.execute(query, (name,)).fetchall()
 
 
-def shows(ear: Ear, phase: str) -> bool:
+def shows(listener: Listener, phase: str) -> bool:
     """Return whether the latest state of the recorder has a phase."""
-    return ear.shows("recorder", phase=phase)
+    return listener.has_state("recorder", phase=phase)
 
 
 def press(context: "zmq.Context[zmq.Socket[bytes]]", number: int) -> str:
-    """Press the switch, inside the run directory, and give the id of it."""
-    wish = Command(id=f"press-{number}", command="press", deadline=time.time() + 10)
-    assert send_command(context, "switch", wish).outcome == "applied"
-    return wish.id
+    """Press the switch, inside the run directory, and return the id of the command."""
+    command = Command(id=f"press-{number}", command="press", deadline=time.time() + 10)
+    assert send_command(context, "switch", command).outcome == "applied"
+    return command.id
 
 
-def heard(ear: Ear) -> int:
-    """Return how often the switch was pressed, by its latest state."""
-    return int(ear.states["switch"].state["presses"] or 0)
+def press_count(listener: Listener) -> int:
+    """Return how often the switch was pressed, according to its latest state."""
+    return int(listener.states["switch"].state["presses"] or 0)
 
 
-def written(house: Household, *names: str) -> bool:
+def written(house: TemporaryHouse, *names: str) -> bool:
     """Return whether at least one change of each of these devices was recorded."""
     return all(found["stretches"] for found in history(house, *names).values())
 
 
-def storm(ends: threading.Event) -> int:
-    """Press the switch until told to stop, ten times a second, and say how often.
-
-    So fast that a recorder is always in the middle of it, and slow enough for its restart: a state
-    remembers eight changes.
+def press_repeatedly(ends: threading.Event) -> int:
+    """Press the switch ten times a second until the event is set, and return the number of presses.
+    A recorder that is killed at any time misses some presses; until its restart, they are fewer than the
+    eight past changes in a state.
     """
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     number = 0
@@ -110,15 +111,17 @@ def storm(ends: threading.Event) -> int:
     return number
 
 
-def test_a_press_is_recorded_with_all_that_it_led_to(breakfast: Household) -> None:
-    """The switch, the coffee, the toast and the mirror, each with the press as its cause."""
+def test_a_press_is_recorded_with_its_consequences(breakfast: TemporaryHouse) -> None:
+    """The press is the recorded cause of the switch, the coffee, the toast and the mirror."""
     names = ("bathroom_light", "coffee_maker", "toaster", "mirror")
     eventually(lambda: written(breakfast, *names))
     id_ = breakfast.send("bathroom_light", "press")["id"]
     phases = {"bathroom_light": "on", "coffee_maker": "ready", "toaster": "ready", "mirror": "ready"}
-    with breakfast.ear(*names) as ear:
-        ear.until(lambda ear: all(ear.shows(name, phase=phase) for name, phase in phases.items()))
-        moments = {name: ear.states[name].since for name in names}
+    with breakfast.listen(*names) as listener:
+        listener.wait_for(
+            lambda listener: all(listener.has_state(name, phase=phase) for name, phase in phases.items())
+        )
+        moments = {name: listener.states[name].since for name in names}
 
     def recorded() -> Any:
         found = history(breakfast, *names)
@@ -132,7 +135,7 @@ def test_a_press_is_recorded_with_all_that_it_led_to(breakfast: Household) -> No
     toast = [stretch["state"]["phase"] for stretch in found["toaster"]["stretches"]]
     assert toast == ["idle", "toasting", "ready"]
 
-    def is_cold() -> Any:  # what it drew before the press may have come and gone unheard
+    def is_cold() -> Any:  # the power before the press may not be recorded
         watts = history(breakfast, "toaster")["toaster"]["measurements"]["power_watts"]
         return len(watts) > 1 and watts[-1][1:] == [0.0, 0.0, 0.0]
 
@@ -140,40 +143,44 @@ def test_a_press_is_recorded_with_all_that_it_led_to(breakfast: Household) -> No
     assert set(found["toaster"]["measurements"]) == {"power_watts"}, "what follows from the phase is not kept"
 
 
-def test_killed_in_a_storm_of_presses_it_misses_none_and_has_none_twice(
-    household: Callable[..., Household],
+def test_kills_during_many_presses_lose_and_repeat_no_change(
+    make_house: HouseFactory,
 ) -> None:
-    """Whatever the switch and the lamp went through is there once, in order, with its own cause."""
-    house = household(LAMPS)
+    """Each change of the switch and of the lamp is recorded once, in order, with its own cause."""
+    house = make_house(LAMPS)
     house.house("up")
     eventually(lambda: written(house, "switch", "lamp"))
     ends = threading.Event()
-    with house.ear("recorder", "switch") as ear, ThreadPoolExecutor() as pool:
-        presses = pool.submit(storm, ends)
+    with house.listen("recorder", "switch") as listener, ThreadPoolExecutor() as pool:
+        presses = pool.submit(press_repeatedly, ends)
         try:
             for kill in range(1, 9):
-                ear.until(lambda ear, least=9 * kill: ear.shows("switch") and heard(ear) >= least)  # type: ignore[misc]
-                ear.kill("recorder")
+                listener.wait_for(
+                    lambda listener, least=9 * kill: (  # type: ignore[misc]
+                        listener.has_state("switch") and press_count(listener) >= least
+                    )
+                )
+                listener.kill("recorder")
         finally:
             ends.set()
-        wanted = presses.result()
-    for name in ("switch", "lamp"):  # a recorder that has just started hears one before the other
-        eventually(lambda name=name: len(changes(house, name)) > wanted)  # type: ignore[misc]
+        pressed = presses.result()
+    for name in ("switch", "lamp"):  # a new recorder receives one device before the other
+        eventually(lambda name=name: len(changes(house, name)) > pressed)  # type: ignore[misc]
     for name, field in (("switch", "presses"), ("lamp", "starts")):
         found = changes(house, name)[1:]
-        assert [cause for _, _, cause in found] == [f"press-{number + 1}" for number in range(wanted)]
-        assert [json.loads(state)["status"] for _, state, _ in found] == [n % 2 == 0 for n in range(wanted)]
+        assert [cause for _, _, cause in found] == [f"press-{number + 1}" for number in range(pressed)]
+        assert [json.loads(state)["status"] for _, state, _ in found] == [n % 2 == 0 for n in range(pressed)]
         counted = [json.loads(state)[field] for _, state, _ in found]
         assert counted == sorted(counted)
 
 
-def test_what_changed_while_it_was_away_is_filled_in(household: Callable[..., Household]) -> None:
-    """A recorder that was stopped for a while learns of up to eight changes from the states' past."""
-    house = household(LAMPS)
+def test_changes_while_the_recorder_was_stopped_are_recorded_later(make_house: HouseFactory) -> None:
+    """The recorder reads up to eight missed changes from the past of a state."""
+    house = make_house(LAMPS)
     house.house("up")
     house.house("stop", "recorder")
-    with house.ear("switch") as ear:
-        ear.until(lambda ear: ear.shows("switch"))
+    with house.listen("switch") as listener:
+        listener.wait_for(lambda listener: listener.has_state("switch"))
         context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         ids = [press(context, number) for number in range(6)]
         context.destroy(linger=0)
@@ -182,43 +189,45 @@ def test_what_changed_while_it_was_away_is_filled_in(household: Callable[..., Ho
         eventually(lambda name=name: [cause for _, _, cause in changes(house, name)][-6:] == ids)  # type: ignore[misc]
 
 
-def test_the_death_of_a_process_is_recorded_with_its_reason(breakfast: Household) -> None:
-    """And its successor with its PID."""
+def test_the_death_of_a_process_is_recorded_with_its_reason(breakfast: TemporaryHouse) -> None:
+    """The new process is recorded with its PID."""
 
     def recorded() -> Any:
         return history(breakfast, "toaster")["toaster"]["processes"]
 
     eventually(lambda: recorded() and recorded()[-1]["life"] == "running")
     before = breakfast.kill("toaster")
-    with breakfast.ear("toaster") as ear:
-        after = ear.until(lambda ear: "toaster" in ear.beats and ear.beats["toaster"].pid != before)
-        pid = after.beats["toaster"].pid
+    with breakfast.listen("toaster") as listener:
+        after = listener.wait_for(
+            lambda listener: "toaster" in listener.heartbeats and listener.heartbeats["toaster"].pid != before
+        )
+        pid = after.heartbeats["toaster"].pid
     eventually(lambda: (recorded()[-1]["pid"], recorded()[-1]["life"]) == (pid, "running"))
     events = recorded()
     assert events[-1]["reason"] == "terminated by SIGKILL"
     assert [event["pid"] for event in events if event["life"] == "running"] == [before, pid]
 
 
-def test_it_says_how_it_stands_and_takes_no_orders(breakfast: Household) -> None:
-    """As the steward does."""
-    with breakfast.ear("recorder") as ear:
-        state = ear.until(lambda ear: shows(ear, "recording")).states["recorder"].state
+def test_the_recorder_publishes_its_status_and_rejects_commands(breakfast: TemporaryHouse) -> None:
+    """The rejection refers to `house history`."""
+    with breakfast.listen("recorder") as listener:
+        state = listener.wait_for(lambda listener: shows(listener, "recording")).states["recorder"].state
     assert (state["status"], state["fault"], state["dropped_rows"]) == (True, None, 0)
     assert isinstance(state["size_bytes"], int)
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     here = Path.cwd()
     os.chdir(breakfast.run)
     try:
-        wish = Command(id="x", command="forget", deadline=time.time() + 5)
-        receipt = send_command(context, "recorder", wish)
+        command = Command(id="x", command="forget", deadline=time.time() + 5)
+        receipt = send_command(context, "recorder", command)
     finally:
         os.chdir(here)
         context.destroy(linger=0)
     assert (receipt.outcome, "house history" in (receipt.reason or "")) == ("rejected", True)
 
 
-def test_a_damaged_file_is_set_aside_and_told_and_the_house_works_on(breakfast: Household) -> None:
-    """Found at the start; the new file begins with what every device is now."""
+def test_a_damaged_file_is_set_aside_and_reported(breakfast: TemporaryHouse) -> None:
+    """The damage is found at the start; the new file begins with the present state of every device."""
     eventually(lambda: written(breakfast, "bathroom_light"))
     breakfast.send("bathroom_light", "press")
     eventually(lambda: len(history(breakfast, "bathroom_light")["bathroom_light"]["stretches"]) == 2)
@@ -238,8 +247,8 @@ def test_a_damaged_file_is_set_aside_and_told_and_the_house_works_on(breakfast: 
     assert breakfast.send("kitchen_lamp", "toggle")["outcome"] == "applied"
 
 
-def test_a_file_that_is_taken_away_while_it_writes_is_begun_anew(breakfast: Household) -> None:
-    """With what every device is now, and what they remember of their past."""
+def test_a_deleted_file_is_created_again(breakfast: TemporaryHouse) -> None:
+    """The new file begins with the present states, and with the past changes in them."""
     eventually(lambda: history(breakfast, "toaster")["toaster"]["stretches"])
     for file in (breakfast.run / PATH).parent.iterdir():
         file.unlink(missing_ok=True)
@@ -249,20 +258,26 @@ def test_a_file_that_is_taken_away_while_it_writes_is_begun_anew(breakfast: Hous
     assert (breakfast.log("recorder")).count("cannot record: ") == 1
 
 
-def test_a_full_disk_holds_up_nobody_and_what_waited_is_written_in_the_end(breakfast: Household) -> None:
-    """It is told once, tried again each second, and no change is lost to it."""
-    with breakfast.ear("recorder", "kitchen_lamp") as ear:
-        pid = ear.until(lambda ear: shows(ear, "recording") and "recorder" in ear.beats).beats["recorder"].pid
+def test_a_full_disk_delays_no_process_and_all_changes_are_written_later(breakfast: TemporaryHouse) -> None:
+    """The fault is logged once, writing is retried every second, and no change is lost."""
+    with breakfast.listen("recorder", "kitchen_lamp") as listener:
+        pid = (
+            listener.wait_for(
+                lambda listener: shows(listener, "recording") and "recorder" in listener.heartbeats
+            )
+            .heartbeats["recorder"]
+            .pid
+        )
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
         first = breakfast.send("kitchen_lamp", "toggle")["id"]
-        ear.until(lambda ear: shows(ear, "waiting"))
-        assert ear.states["recorder"].state["fault"]
+        listener.wait_for(lambda listener: shows(listener, "waiting"))
+        assert listener.states["recorder"].state["fault"]
         second = breakfast.send("kitchen_lamp", "toggle")["id"]
-        beat = ear.beats["recorder"].at
-        ear.until(lambda ear: ear.beats["recorder"].at > beat + 2)
-        assert ear.beats["recorder"].pid == pid
+        beat = listener.heartbeats["recorder"].at
+        listener.wait_for(lambda listener: listener.heartbeats["recorder"].at > beat + 2)
+        assert listener.heartbeats["recorder"].pid == pid
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-        ear.until(lambda ear: shows(ear, "recording"))
+        listener.wait_for(lambda listener: shows(listener, "recording"))
     causes = [cause for _, _, cause in changes(breakfast, "kitchen_lamp")]
     assert causes[-2:] == [first, second]
     eventually(lambda: "records again; nothing was lost" in breakfast.log("recorder"))
@@ -270,9 +285,9 @@ def test_a_full_disk_holds_up_nobody_and_what_waited_is_written_in_the_end(break
     assert (log.count("cannot record: "), log.count("records again; nothing was lost")) == (1, 1)
 
 
-def test_a_house_may_keep_no_history(household: Callable[..., Household]) -> None:
-    """Then there is no recorder and no file, and `house history` says why."""
-    house = household(f"[recorder]\nenabled = false\n{BREAKFAST}")
+def test_a_house_can_disable_the_recorder(make_house: HouseFactory) -> None:
+    """There is no recorder process and no file; `house history` reports it."""
+    house = make_house(f"[recorder]\nenabled = false\n{BREAKFAST}")
     house.house("up")
     assert "recorder" not in house.status()["services"]
     assert not (house.run / PATH).exists()
@@ -281,21 +296,21 @@ def test_a_house_may_keep_no_history(household: Callable[..., Household]) -> Non
     assert "keeps no history" in done.stderr
 
 
-def test_history_is_told_in_words_in_json_and_as_a_table(breakfast: Household) -> None:
-    """What `house history` prints, and how it says what it does not understand."""
+def test_history_is_printed_as_text_json_and_csv(breakfast: TemporaryHouse) -> None:
+    """`house history` prints all formats, and reports an invalid time."""
     names = ("kitchen_lamp", "bathroom_light")
     eventually(lambda: written(breakfast, *names))
     id_ = breakfast.send("bathroom_light", "press")["id"]
     for name in names:
         eventually(lambda name=name: len(history(breakfast, name)[name]["stretches"]) == 2)  # type: ignore[misc]
-    told = breakfast.house("history", "kitchen_lamp", "bathroom_light").stdout
-    assert re.search(r"kitchen_lamp  \S+  \S+ s so far  on  Bathroom light on at [0-9:]{8}\n", told)
-    assert f"command {id_}" in told
+    text = breakfast.house("history", "kitchen_lamp", "bathroom_light").stdout
+    assert re.search(r"kitchen_lamp  \S+  \S+ s so far  on  Bathroom light on at [0-9:]{8}\n", text)
+    assert f"command {id_}" in text
     found = json.loads(breakfast.house("history", "--json", "--since", "1h").stdout)
     assert found["devices"].keys() == load_house(breakfast.config).devices.keys()
     assert found["causes"][id_]["device"] == "bathroom_light"
 
-    def measured() -> Any:  # a measurement is written after the change that it came with
+    def measured() -> Any:  # a measurement is written after the change that it arrived with
         table = breakfast.house("history", "kitchen_lamp", "--csv").stdout
         return "power_watts_mean" in table.splitlines()[0] and table
 
@@ -305,9 +320,9 @@ def test_history_is_told_in_words_in_json_and_as_a_table(breakfast: Household) -
     assert "--since: 'soon' is no time; allowed: how long ago" in wrong.stderr
 
 
-def test_it_loads_only_what_it_needs(household: Callable[..., Household]) -> None:
-    """SQLite, and nothing heavy."""
-    house = household()
+def test_the_recorder_loads_few_modules(make_house: HouseFactory) -> None:
+    """The recorder loads SQLite, and none of the heavy modules."""
+    house = make_house()
     slices = load_house(house.config).slices()
     for folder in ("devices", "bus", "lock", "journal"):
         (house.run / folder).mkdir(parents=True)
@@ -324,10 +339,10 @@ def test_it_loads_only_what_it_needs(household: Callable[..., Household]) -> Non
     assert not {module for module in loaded if module.partition(".")[0] in HEAVY}
 
 
-def test_what_waits_is_bounded_and_what_was_dropped_is_told(
+def test_waiting_rows_are_limited_and_dropped_rows_are_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Memory does not grow with the time that a disk is full: the oldest rows go, and are counted."""
+    """While a disk is full, memory stays bounded: the oldest rows are dropped and counted."""
     factories.enter_run_directory(tmp_path, monkeypatch)
     log = Log(logging.getLogger("test_recorder"))
     peers = {"lamp": Peer("Lamp", "House", "lamp")}
@@ -356,10 +371,10 @@ def test_what_waits_is_bounded_and_what_was_dropped_is_told(
     assert kept <= MAX_WAITING_ROWS
 
 
-def test_a_measurement_is_written_once_a_second_at_the_most(
+def test_a_measurement_is_written_at_most_once_a_second(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The latest of that second, and none when it is what it was."""
+    """Only the latest value of a second is written, and only if it has changed."""
     factories.enter_run_directory(tmp_path, monkeypatch)
     log = Log(logging.getLogger("test_recorder"))
     with Process(RECORDER, ProcessRun(1, 1, 0), NameLock(RECORDER), log, uptime) as process:
@@ -369,8 +384,8 @@ def test_a_measurement_is_written_once_a_second_at_the_most(
                 recorder._add_rows(
                     factories.state("lamp", turned=NOW, status=True, phase="on", power_watts=value)
                 )
-            heard = [sample.at for sample in recorder._samples.values()]
-            assert len(heard) == (second in (0, 3))
+            waiting = [sample.at for sample in recorder._samples.values()]
+            assert len(waiting) == (second in (0, 3))
             recorder.on_timer()
         recorder.close()
 
@@ -378,7 +393,7 @@ def test_a_measurement_is_written_once_a_second_at_the_most(
 def test_damage_to_a_file_in_use_is_found_within_the_hour(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What SQLite holds in memory hides it, so the file is opened anew each hour, and examined."""
+    """The cache of SQLite hides the damage, so the file is reopened and checked each hour."""
     factories.enter_run_directory(tmp_path, monkeypatch)
     log = Log(logging.getLogger("test_recorder"))
     with Process(RECORDER, ProcessRun(1, 1, 0), NameLock(RECORDER), log, uptime) as process:

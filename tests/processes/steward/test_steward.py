@@ -1,4 +1,4 @@
-"""The steward: which processes it kills, holds back and starts again, and what it reports."""
+"""The steward: the processes that it kills, stops and starts again, and its reports."""
 
 import json
 import logging
@@ -23,13 +23,12 @@ from daemons.runtime.log import Log
 from daemons.storage.journal import Journal
 from daemons.storage.paths import stopped_path
 from tests.support import factories
-from tests.support.house import BREAKFAST, Household, eventually
+from tests.support.house import BREAKFAST, HouseFactory, TemporaryHouse, eventually
 
-Houses = Callable[..., Household]
 NAMES = ("bathroom_light", "coffee_maker", "kitchen_lamp", "mirror", "toaster")
 QUICK = BREAKFAST.replace('watchdog = "60s"', 'watchdog = "1s"')
 CALM = BREAKFAST.replace('watchdog = "60s"', 'watchdog = "2s"')
-"""A watchdog so long that a busy machine kills nothing."""
+"""A watchdog that is long enough for a busy machine."""
 WATCHDOG = 3.0
 
 
@@ -50,7 +49,7 @@ class World:
         self.supervisord_log = ""
         self.refusal: SupervisorError | None = None
         self.elsewhere: dict[str, int] = {}
-        """By name, the PID that supervisord reports, where it differs."""
+        """The PID that supervisord reports, by name, if it differs."""
         self._later: list[tuple[float, Callable[[], None]]] = []
         self._events: list[tuple[str, dict[str, str]]] = []
         self._beats: list[Heartbeat] = []
@@ -105,7 +104,7 @@ class World:
         """Return the PIDs that were killed."""
         return [pid for pid, number in self.signals if number == signal.SIGKILL]
 
-    # What the steward sees of it
+    # The steward's view of the process
 
     @property
     def loop(self) -> "World":
@@ -191,14 +190,14 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
 
 
 def test_while_every_process_beats_nothing_is_done(world: World) -> None:
-    """For an hour every process beats; none is asked, killed or started."""
+    """For an hour every process sends heartbeats; no process is queried, killed or started."""
     world.advance(3600)
     assert (world.signals, world.calls, world.asked) == ([], [], [])
     assert {report.life for report in world.reports.values()} == {"running"}
 
 
-def test_a_process_that_hangs_is_asked_then_writes_its_stacks_and_is_killed(world: World) -> None:
-    """Half of the watchdog's time passes, then it is asked; no other process is touched."""
+def test_a_process_that_hangs_is_queried_logs_its_stacks_and_is_killed(world: World) -> None:
+    """The process is queried after half of the watchdog's time; no other process is affected."""
     world.advance(1.25, silent=["toaster"])
     assert world.asked == []
     world.advance(1.5, silent=["toaster"])
@@ -211,7 +210,7 @@ def test_a_process_that_hangs_is_asked_then_writes_its_stacks_and_is_killed(worl
 
 
 def test_a_process_that_hung_is_not_held_back(world: World) -> None:
-    """It is restarted at once, however often it hangs, and the reason is reported."""
+    """A process that hung is restarted at once, however often it hangs, and the reason is reported."""
     for _ in range(5):
         world.advance(4, silent=["toaster"])
         assert world.killed[-1] == world.pids["toaster"]
@@ -276,7 +275,7 @@ def test_the_steward_s_own_absence_counts_as_no_silence(
     assert world.signals == []
 
 
-def test_the_steward_s_memory_outlives_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_memory_of_the_steward_survives_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """The number of crashes and the time of the next attempt are in its journal."""
     for _ in range(4):
         world.crash("toaster")
@@ -286,8 +285,8 @@ def test_the_steward_s_memory_outlives_it(world: World, monkeypatch: pytest.Monk
     assert (watched.crashes, watched.life, watched.retry_at) == (4, "failed", world.time + 1)
 
 
-def test_a_crash_loop_is_held_back_and_tried_again(world: World) -> None:
-    """The third crash in a row stops it; after the pause it is started, and its recovery is logged."""
+def test_a_crash_loop_is_held_back_and_retried(world: World) -> None:
+    """The third crash in a row stops the process; after the pause it starts, and its recovery is logged."""
     world.crash("toaster")
     world.crash("toaster")
     assert world.calls == []
@@ -307,8 +306,8 @@ def test_a_crash_loop_is_held_back_and_tried_again(world: World) -> None:
 
 
 @pytest.mark.parametrize(("fault_code", "again"), [(60, 0), (6, 1)], ids=["already started", "shutting down"])
-def test_a_start_that_supervisord_refuses_is_tried_again(world: World, fault_code: int, again: int) -> None:
-    """If supervisord refuses because the process already runs, it is not tried again."""
+def test_a_start_that_supervisord_refuses_is_retried(world: World, fault_code: int, again: int) -> None:
+    """If supervisord refuses because the process already runs, the start is not retried."""
     for _ in range(3):
         world.crash("toaster")
     world.send_event("toaster", "STOPPED")
@@ -318,8 +317,8 @@ def test_a_start_that_supervisord_refuses_is_tried_again(world: World, fault_cod
     assert world.calls.count(("startProcess", "toaster")) == 1 + again
 
 
-def test_a_fatal_process_is_tried_again(world: World) -> None:
-    """supervisord gives up a process that it cannot start; the steward tries again, with growing pauses."""
+def test_a_fatal_process_is_retried(world: World) -> None:
+    """supervisord gives up a process that cannot start; the steward retries with growing pauses."""
     for _ in range(3):
         world.send_event("toaster", "FATAL")
     assert world.reports["toaster"].reason == "it cannot be started at all"
@@ -329,14 +328,14 @@ def test_a_fatal_process_is_tried_again(world: World) -> None:
 
 @pytest.mark.parametrize("reason", ["terminated by SIGKILL", "terminated by SIGTERM"])
 def test_a_process_that_was_killed_is_not_held_back(world: World, reason: str) -> None:
-    """supervisord restarts it at once, however often it is killed."""
+    """supervisord restarts a killed process at once, however often it is killed."""
     for _ in range(10):
         world.crash("toaster", reason)
     assert (world.calls, world.reports["toaster"].life) == ([], "restarting")
 
 
-def test_a_process_that_was_stopped_by_hand_stays_stopped(world: World) -> None:
-    """It stays stopped if supervisord stopped it, and also if it ended because of its stop mark."""
+def test_a_process_that_a_person_stopped_stays_stopped(world: World) -> None:
+    """The process stays stopped if supervisord stopped it, or if it ended because of its stop mark."""
     world.send_event("toaster", "STOPPED")
     stopped_path("kitchen_lamp").touch()
     world.send_event("kitchen_lamp", "EXITED", world.pids["kitchen_lamp"])
@@ -357,7 +356,7 @@ def test_a_removed_device_is_forgotten(world: World) -> None:
 
 
 def test_the_steward_ends_with_supervisord(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It ends when its standard input is closed."""
+    """The steward ends when its standard input is closed."""
     monkeypatch.setattr(world, "receive", lambda: None)
     world.made.on_supervisor_event()
     assert world.calls == [("end", "the loss of supervisord")]
@@ -373,51 +372,51 @@ def test_it_rejects_every_command(world: World) -> None:
 # In a real house
 
 
-def test_most_devices_frozen_for_less_than_three_watchdogs_are_not_killed(household: Houses) -> None:
+def test_most_devices_frozen_for_less_than_three_watchdogs_are_not_killed(make_house: HouseFactory) -> None:
     """Four of six are stopped (SIGSTOP) for twice the watchdog's time; all keep their PIDs."""
-    house = household(CALM)
+    house = make_house(CALM)
     house.house("up")
-    with house.ear(*NAMES, "steward") as ear:
-        ear.until(lambda ear: len(ear.beats) == 6)
-        before = {name: beat.pid for name, beat in ear.beats.items()}
+    with house.listen(*NAMES, "steward") as listener:
+        listener.wait_for(lambda listener: len(listener.heartbeats) == 6)
+        before = {name: beat.pid for name, beat in listener.heartbeats.items()}
         for name in NAMES[:4]:
             os.kill(before[name], signal.SIGSTOP)
-        time.sleep(4)  # twice the watchdog's time, and no longer, whatever is heard meanwhile
+        time.sleep(4)  # twice the watchdog's time, and no longer
         for name in NAMES[:4]:
             os.kill(before[name], signal.SIGCONT)
-        ear.beats.clear()
+        listener.heartbeats.clear()
         thawed = time.monotonic()
-        ear.until(lambda ear: len(ear.beats) == 6 and time.monotonic() - thawed > 1)
-        assert {name: beat.pid for name, beat in ear.beats.items()} == before
+        listener.wait_for(lambda listener: len(listener.heartbeats) == 6 and time.monotonic() - thawed > 1)
+        assert {name: beat.pid for name, beat in listener.heartbeats.items()} == before
     assert "hangs" not in house.log("steward")
 
 
-def test_a_steward_that_was_frozen_or_killed_kills_no_process(household: Houses) -> None:
-    """It is stopped for three watchdogs, then killed while a lamp is frozen: all PIDs stay the same."""
-    house = household(CALM)
+def test_a_steward_that_was_frozen_or_killed_kills_no_process(make_house: HouseFactory) -> None:
+    """The steward is stopped for three watchdogs, then killed while a lamp is stopped: all PIDs stay."""
+    house = make_house(CALM)
     house.house("up")
-    with house.ear(*NAMES, "steward") as ear:
-        ear.until(lambda ear: len(ear.beats) == 6)
-        before = {name: ear.beats[name].pid for name in NAMES}
-        pid, boot = ear.beats["steward"].pid, ear.beats["steward"].boot
+    with house.listen(*NAMES, "steward") as listener:
+        listener.wait_for(lambda listener: len(listener.heartbeats) == 6)
+        before = {name: listener.heartbeats[name].pid for name in NAMES}
+        pid, boot = listener.heartbeats["steward"].pid, listener.heartbeats["steward"].boot
         os.kill(pid, signal.SIGSTOP)
         frozen = time.monotonic()
-        ear.until(lambda _: time.monotonic() - frozen > 6)
+        listener.wait_for(lambda _: time.monotonic() - frozen > 6)
         os.kill(pid, signal.SIGCONT)
         eventually(lambda: "stood still for" in house.log("steward"))
         os.kill(before["kitchen_lamp"], signal.SIGSTOP)
         os.kill(pid, signal.SIGKILL)
-        ear.until(lambda ear: ear.beats["steward"].boot > boot)
+        listener.wait_for(lambda listener: listener.heartbeats["steward"].boot > boot)
         os.kill(before["kitchen_lamp"], signal.SIGCONT)
-        ear.beats.clear()
+        listener.heartbeats.clear()
         thawed = time.monotonic()
-        ear.until(lambda ear: len(ear.beats) == 6 and time.monotonic() - thawed > 0.5)
-        assert {name: ear.beats[name].pid for name in NAMES} == before
+        listener.wait_for(lambda listener: len(listener.heartbeats) == 6 and time.monotonic() - thawed > 0.5)
+        assert {name: listener.heartbeats[name].pid for name in NAMES} == before
     assert "hangs" not in house.log("steward")
 
 
 @contextmanager
-def plain_subscriber(house: Household, topic: bytes) -> Iterator[Callable[[], dict[str, Any]]]:
+def plain_subscriber(house: TemporaryHouse, topic: bytes) -> Iterator[Callable[[], dict[str, Any]]]:
     """Subscribe to the steward in plain pyzmq; yield a function that waits for the next message."""
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     try:
@@ -437,7 +436,7 @@ def plain_subscriber(house: Household, topic: bytes) -> Iterator[Callable[[], di
         context.destroy(linger=0)
 
 
-def test_a_plain_subscriber_receives_each_death_and_restart(breakfast: Household) -> None:
+def test_a_plain_subscriber_receives_each_death_and_restart(breakfast: TemporaryHouse) -> None:
     """The topic steward/process/NAME carries the present report and each later one of that process."""
     pid = breakfast.pids()["toaster"]
     with plain_subscriber(breakfast, b"steward/process/toaster") as hear:
@@ -466,7 +465,7 @@ def test_a_reused_pid_is_not_killed(world: World) -> None:
 
 
 def test_a_process_that_left_the_house_is_forgotten(world: World) -> None:
-    """A remembered process that supervisord does not know is dropped."""
+    """A remembered process that is unknown to supervisord is dropped."""
     del world.pids["toaster"]
     world.steward()
     world.advance(60)

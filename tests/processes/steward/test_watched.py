@@ -26,7 +26,7 @@ def running(now: float = 1000.0) -> WatchedProcess:
 
 
 def crash(watched: WatchedProcess, times: int, now: float) -> bool:
-    """Start and crash it so many times in a row; return whether it is held back then."""
+    """Start and crash the process a number of times; return whether it is then held back."""
     held = False
     for pid in range(100, 100 + times):
         watched.retry_at = None
@@ -37,7 +37,7 @@ def crash(watched: WatchedProcess, times: int, now: float) -> bool:
 
 @given(st.integers(1, 50))
 def test_a_killed_process_is_never_held_back(times: int) -> None:
-    """However often it is killed, and whatever it did before, supervisord's restart is enough."""
+    """The restart by supervisord is enough, however often the process is killed."""
     watched = running()
     crash(watched, QUICK_TRIES, 1000.0)
     for pid in range(2, 2 + times):
@@ -47,7 +47,7 @@ def test_a_killed_process_is_never_held_back(times: int) -> None:
 
 
 def test_the_third_crash_in_a_row_is_held_back() -> None:
-    """The first two are left to supervisord; from the third one on it counts as failed, with the reason."""
+    """supervisord restarts after the first two; after the third, the process has failed, with a reason."""
     watched = running()
     assert not crash(watched, QUICK_TRIES, 1000.0)
     assert watched.life == "restarting"
@@ -84,7 +84,7 @@ def test_a_long_run_resets_the_count_of_crashes() -> None:
 
 
 def test_the_first_heartbeat_after_a_failure_is_a_recovery() -> None:
-    """It is reported once; a further heartbeat, or one without a failure before it, is not."""
+    """A recovery is reported once; a further heartbeat, or one without a failure before it, is none."""
     watched = running()
     assert not watched.on_heartbeat(1, 1000.0)
     crash(watched, QUICK_TRIES + 1, 1000.0)
@@ -98,15 +98,15 @@ def test_the_first_heartbeat_after_a_failure_is_a_recovery() -> None:
 
 
 def test_a_heartbeat_of_an_earlier_process_is_ignored() -> None:
-    """The last heartbeat of a predecessor is no sign of life of its successor."""
+    """The last heartbeat of a predecessor does not show that its successor is alive."""
     watched = running()
     watched.on_start(2, 1001.0)
     assert not watched.on_heartbeat(1, 1001.5)
     assert (watched.heard, watched.is_heard, watched.life) == (1001.0, False, "restarting")
 
 
-def test_a_process_that_is_held_back_is_started_at_its_time() -> None:
-    """Until then nothing is done, however long it is silent."""
+def test_a_process_that_is_held_back_is_started_when_its_pause_ends() -> None:
+    """Until then the steward does nothing, however long the process is silent."""
     watched = running()
     crash(watched, QUICK_TRIES + 1, 1000.0)
     assert watched.next_action(1000.49, WATCHDOG) is None
@@ -118,7 +118,7 @@ def test_a_process_that_is_held_back_is_started_at_its_time() -> None:
 
 
 def test_a_stopped_process_stays_stopped() -> None:
-    """It does not count as silent, it is neither killed nor started, and its crashes are forgotten."""
+    """The process is not silent, is neither killed nor started, and its crashes are dropped."""
     watched = running()
     crash(watched, QUICK_TRIES, 1000.0)
     watched.on_start(7, 1000.0)
@@ -128,7 +128,7 @@ def test_a_stopped_process_stays_stopped() -> None:
 
 
 def test_being_held_back_is_not_being_stopped() -> None:
-    """The steward itself stops a process that fails, and still starts it again later."""
+    """The steward stops a process that fails, and still starts it again later."""
     watched = running()
     crash(watched, QUICK_TRIES + 1, 1000.0)
     watched.on_stop()
@@ -136,8 +136,8 @@ def test_being_held_back_is_not_being_stopped() -> None:
     assert watched.next_action(1000.5, WATCHDOG) == "start"
 
 
-def test_a_start_by_hand_ends_the_pause() -> None:
-    """A start after the reported stop comes from a person, so the pause ends."""
+def test_a_manual_start_ends_the_pause() -> None:
+    """A start after the reported stop was requested by a person, so the pause ends."""
     watched = running()
     crash(watched, QUICK_TRIES + 8, 1000.0)
     watched.on_stop()
@@ -146,8 +146,8 @@ def test_a_start_by_hand_ends_the_pause() -> None:
     assert (watched.life, watched.retry_at) == ("running", None)
 
 
-def test_a_silent_process_is_asked_first_and_then_killed() -> None:
-    """It is asked after half of the watchdog's time, several times, and killed after all of it."""
+def test_a_silent_process_is_queried_first_and_then_killed() -> None:
+    """The process is queried several times after half of the watchdog's time, and killed after all of it."""
     watched = running(1000.0)
     assert watched.next_action(1001.4, WATCHDOG) is None
     assert watched.next_action(1001.5, WATCHDOG) == "ask"
@@ -166,7 +166,7 @@ def test_an_answer_starts_the_watchdog_anew() -> None:
 
 
 def test_the_first_heartbeat_may_take_three_times_as_long() -> None:
-    """A start takes longer: imports, a slow disk, hardware that must be found."""
+    """A start takes longer: imports, a slow disk, a search for hardware."""
     watched = WatchedProcess("toaster")
     watched.on_start(1, 1000.0)
     assert watched.next_action(1000.0 + START_FACTOR * WATCHDOG - 0.1, WATCHDOG) == "ask"
@@ -184,7 +184,7 @@ def test_a_standstill_of_the_machine_is_forgiven() -> None:
 
 
 class WatchedProcessMachine(RuleBasedStateMachine):
-    """All that can happen to a process, in any order, against the few rules that must always hold."""
+    """All events of a process, in any order, against the rules that must always be true."""
 
     def __init__(self) -> None:
         super().__init__()

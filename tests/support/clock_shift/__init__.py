@@ -1,8 +1,7 @@
-"""A clock on the wall that a test can set: the folder of this file, on PYTHONPATH, gives it to a process.
-
-It changes what Python's `time` tells, which is all that the processes of the house know of the time of
-day; how long something takes, they see as it is. The kernel has no clock of the day for each host, and
-what fakes one below Python (libfaketime) breaks Python's own sleep.
+"""A wall clock that a test can set. A process uses it if the folder of this file is on its PYTHONPATH.
+It changes Python's `time.time`, the only source of the time of day for the processes of the house. The
+monotonic clock stays as it is. The kernel has no wall clock per host, and libfaketime, which fakes the
+clock below Python, breaks Python's own sleep.
 """
 
 import mmap
@@ -10,14 +9,14 @@ import struct
 from pathlib import Path
 
 VARIABLE = "WALL_CLOCK"
-"""Names the file in which it stands by how many seconds the clock is fast."""
+"""Names the file that contains the shift of the clock, in seconds."""
 
 
 class WallClock:
-    """One host's clock, that is wrong."""
+    """The shifted clock of one host."""
 
     def __init__(self, file: Path, seconds: float) -> None:
-        """Let it be fast by so many seconds; negative is slow."""
+        """Shift the clock by so many seconds; a negative shift makes it slow."""
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(struct.pack("d", seconds))
         self.seconds = seconds
@@ -26,6 +25,6 @@ class WallClock:
             self._shared = mmap.mmap(opened.fileno(), 8)
 
     def set(self, seconds: float) -> None:
-        """Step: be fast by so many seconds from now on, in every process that is told the time by it."""
+        """Step the clock: shift it by this time from now on, in every process that uses it."""
         struct.pack_into("d", self._shared, 0, seconds)
         self.seconds = seconds

@@ -1,4 +1,4 @@
-"""Python runs this file as it starts, where its folder is on PYTHONPATH: it sets the clock on the wall."""
+"""Python runs this file at its start if its folder is on PYTHONPATH: it shifts the wall clock."""
 
 import mmap
 import os

@@ -1,1 +1,1 @@
-"""Emulated hardware, one file for each driver: real sockets, real bytes."""
+"""Emulated hardware, one file for each driver, on real sockets."""

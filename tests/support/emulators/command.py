@@ -1,4 +1,4 @@
-"""Hardware behind programs: three names of one shell script, and a folder that is the relay."""
+"""Hardware behind programs: one shell script with three arguments, and a folder with the relay."""
 
 import threading
 from pathlib import Path
@@ -20,12 +20,12 @@ esac
 """
 
 
-class Programs(Emulator):
-    """A fan that somebody has written programs for."""
+class FanPrograms(Emulator):
+    """A fan that programs control."""
 
     driver: ClassVar[str] = "command"
-    lacks = frozenset({"it_wants_a_password", "it_refuses_a_wrong_password"})
-    meters = True
+    unsupported_tests = frozenset({"a_password_is_accepted", "a_wrong_password_is_refused"})
+    has_meter = True
 
     def __init__(self, folder: Path, *, password: str | None = None) -> None:
         self._files = folder / "fan"
@@ -38,7 +38,7 @@ class Programs(Emulator):
 
     @property
     def on(self) -> bool:
-        """Where its relay stands: the programs move it."""
+        """Whether the relay is on; the programs switch it."""
         return (self._files / "on").exists()
 
     @on.setter
@@ -47,7 +47,7 @@ class Programs(Emulator):
 
     @property
     def switchings(self) -> list[bool]:
-        """Every time its relay moved."""
+        """Each switching of the relay."""
         path = self._files / "switchings"
         return [line == "on" for line in path.read_text().splitlines()] if path.exists() else []
 
@@ -56,44 +56,44 @@ class Programs(Emulator):
         (self._files / "switchings").unlink(missing_ok=True)
 
     def options(self) -> dict[str, Any]:
-        """Give the driver's table."""
+        """Return the driver's table."""
         words = {word: [str(self._script), word] for word in ("on", "off", "read")}
         return {**words, "timeout": "4s", "poll": "200ms"}
 
-    def plug_in(self) -> None:
-        """Be there."""
+    def open(self) -> None:
+        """Make the programs work."""
         self._set("plugged", there=True)
 
-    def unplug(self) -> None:
-        """Be gone: every program fails."""
+    def stop(self) -> None:
+        """Make every program fail."""
         self._set("plugged", there=False)
 
-    def move(self, on: bool) -> None:
-        """Move the relay, and write it down."""
+    def switch_relay(self, on: bool) -> None:
+        """Switch the relay, and record it."""
         with self._turn:
             if on != self.on:
                 self.on = on
                 with (self._files / "switchings").open("a") as file:
                     file.write("on\n" if on else "off\n")
 
-    def hand(self, on: bool) -> None:
-        """Be switched by hand."""
-        self.move(on)
+    def switch_by_hand(self, on: bool) -> None:
+        """Switch manually."""
+        self.switch_relay(on)
 
     def hang(self) -> None:
-        """Let every program take for ever."""
+        """Make every program hang."""
         self._set("hang", there=True)
 
-    def slow(self, seconds: float) -> None:
-        """Let every program take its time."""
+    def slow_down(self, seconds: float) -> None:
+        """Make every program slow."""
         (self._files / "slow").write_text(str(seconds))
 
     def garble(self) -> None:
-        """Let every program print nonsense."""
+        """Make every program print garbage."""
         self._set("garbage", there=True)
 
     def recover(self) -> None:
-        """Work again."""
+        """End all faults."""
         for name in ("hang", "slow", "garbage"):
             self._set(name, there=False)
 

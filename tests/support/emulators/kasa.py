@@ -1,6 +1,5 @@
-"""A Kasa HS110 (hardware 2, firmware 1.5.6) with a meter and a countdown, as it talks on port 9999.
-
-With an account it talks KLAP instead, as an HS100 of hardware 4.1 does from firmware 1.1.0 on.
+"""A Kasa HS110 (hardware 2, firmware 1.5.6) with a meter and a countdown, by its protocol on port 9999.
+With an account it uses KLAP instead, as an HS100 of hardware 4.1 does from firmware 1.1.0 on.
 """
 
 import json
@@ -17,10 +16,10 @@ from tests.support.ports import free_port
 
 USERNAME = "someone@example.com"
 FIRST_KEY = 171
-"""What the first byte of every message is mixed with; each further one with the one before it."""
+"""The first byte of every message is combined with this key by XOR, each further byte with the one before."""
 
 
-def mix(plain: bytes) -> bytes:
+def encrypt(plain: bytes) -> bytes:
     """Encode a message."""
     key, found = FIRST_KEY, bytearray()
     for byte in plain:
@@ -29,7 +28,7 @@ def mix(plain: bytes) -> bytes:
     return bytes(found)
 
 
-def unmix(mixed: bytes) -> bytes:
+def decrypt(mixed: bytes) -> bytes:
     """Decode a message."""
     key, found = FIRST_KEY, bytearray()
     for byte in mixed:
@@ -39,11 +38,11 @@ def unmix(mixed: bytes) -> bytes:
 
 
 class KasaPlug(Emulator):
-    """A plug of the older sort; with a password, one of those that were taught to ask for the account."""
+    """A plug of the older type; with a password, a plug whose firmware requires the account."""
 
     driver: ClassVar[str] = "kasa"
-    arms = True
-    meters = True
+    has_timer = True
+    has_meter = True
 
     def __init__(self, folder: Path, *, password: str | None = None) -> None:
         super().__init__(folder, password=password)
@@ -60,14 +59,14 @@ class KasaPlug(Emulator):
         self._lag_seconds = 0.0
 
     def options(self) -> dict[str, Any]:
-        """Give the driver's table."""
+        """Return the driver's table."""
         account = {"username": USERNAME} if self.password else {}
         return {"address": f"127.0.0.1:{self.port}", "poll": "200ms", **account}
 
-    def plug_in(self) -> None:
-        """Listen."""
+    def open(self) -> None:
+        """Listen on the port."""
         if self.password:
-            self._klap = KlapServer(self.port, USERNAME, self.password, self.answer)
+            self._klap = KlapServer(self.port, USERNAME, self.password, self.reply)
             return
         self._server = socket.create_server(("127.0.0.1", self.port))
         self._start(self._accept, self._server)
@@ -82,21 +81,21 @@ class KasaPlug(Emulator):
             while True:
                 client, _ = server.accept()
                 self._clients.add(client)
-                self._start(self._talk, client)
+                self._start(self._serve_client, client)
 
-    def _talk(self, client: socket.socket) -> None:
+    def _serve_client(self, client: socket.socket) -> None:
         with suppress(OSError, struct.error, ValueError), client:
             while True:
                 (length,) = struct.unpack(">I", client.recv(4, socket.MSG_WAITALL))
-                asked = json.loads(unmix(client.recv(length, socket.MSG_WAITALL)))
+                request = json.loads(decrypt(client.recv(length, socket.MSG_WAITALL)))
                 self._hung.wait()
                 self._lag.wait(self._lag_seconds)
-                told = b"I am a teapot" if self._garbles else json.dumps(self.answer(asked)).encode()
-                client.sendall(struct.pack(">I", len(told)) + mix(told))
+                reply_ = b"I am a teapot" if self._garbles else json.dumps(self.reply(request)).encode()
+                client.sendall(struct.pack(">I", len(reply_)) + encrypt(reply_))
         self._clients.discard(client)
 
-    def unplug(self) -> None:
-        """Be gone, connections and all."""
+    def stop(self) -> None:
+        """Stop, and close all connections."""
         server, self._server = self._server, None
         klap, self._klap = self._klap, None
         if klap:
@@ -113,12 +112,12 @@ class KasaPlug(Emulator):
         self._threads.clear()
         self._disarm()
 
-    def answer(self, asked: dict[str, dict[str, Any]]) -> dict[str, Any]:
-        """Answer a question, as it is told in JSON."""
-        asked.pop("context", None)
+    def reply(self, request: dict[str, dict[str, Any]]) -> dict[str, Any]:
+        """Answer a decoded JSON request."""
+        request.pop("context", None)
         return {
             module: {command: self._do(module, command, args or {}) for command, args in commands.items()}
-            for module, commands in asked.items()
+            for module, commands in request.items()
         }
 
     def _do(self, module: str, command: str, args: dict[str, Any]) -> dict[str, Any]:
@@ -126,7 +125,7 @@ class KasaPlug(Emulator):
             case "system", "get_sysinfo":
                 return self._sysinfo()
             case "system", "set_relay_state":
-                self.move(bool(args["state"]))
+                self.switch_relay(bool(args["state"]))
             case "emeter", "get_realtime":
                 watts = self.power_watts if self.on else 0.0
                 return {
@@ -157,7 +156,7 @@ class KasaPlug(Emulator):
 
     def _arm(self, seconds: float, on: bool) -> None:
         self.armed_seconds = seconds
-        self._timer = threading.Timer(seconds, self.move, (on,))
+        self._timer = threading.Timer(seconds, self.switch_relay, (on,))
         self._timer.daemon = True
         self._timer.start()
 
@@ -177,24 +176,24 @@ class KasaPlug(Emulator):
             "next_action": {"type": -1}, "ntc_state": 0, "err_code": 0,
         }  # fmt: skip
 
-    def hand(self, on: bool) -> None:
-        """Be switched by its button."""
-        self.move(on)
+    def switch_by_hand(self, on: bool) -> None:
+        """Switch by the plug's button."""
+        self.switch_relay(on)
 
     def hang(self) -> None:
-        """Take connections and questions, and say nothing."""
+        """Accept connections and requests, and answer nothing."""
         self._hung.clear()
 
-    def slow(self, seconds: float) -> None:
-        """Answer so late."""
+    def slow_down(self, seconds: float) -> None:
+        """Delay every answer."""
         self._lag_seconds = seconds
 
     def garble(self) -> None:
-        """Answer garbage."""
+        """Answer every request with garbage."""
         self._garbles = True
 
     def recover(self) -> None:
-        """Work again."""
+        """End all faults."""
         self._garbles = False
         self._lag_seconds = 0.0
         self._hung.set()

@@ -1,4 +1,4 @@
-"""A Tasmota plug with a meter, as firmware 13.1 talks."""
+"""A Tasmota plug with a meter, with the topics of firmware 13.1."""
 
 import json
 from typing import Any, ClassVar
@@ -13,26 +13,26 @@ class TasmotaPlug(MqttPlug):
 
     driver: ClassVar[str] = "mqtt_tasmota"
     pulse = 0
-    """Its PulseTime, which outlives its power."""
+    """Its PulseTime, which survives a power cut."""
 
     def options(self) -> dict[str, Any]:
-        """Give the driver's table."""
+        """Return the driver's table."""
         return {**super().options(), "topic": TOPIC}
 
     @property
     def will(self) -> tuple[str, str, str]:
-        """Give its presence."""
+        """Return the topic and payloads of its availability."""
         return f"tele/{TOPIC}/LWT", "Online", "Offline"
 
     @property
-    def listens(self) -> str:
-        """Give its orders' topics."""
+    def subscription(self) -> str:
+        """Return the topics of its commands."""
         return f"cmnd/{TOPIC}/+"
 
-    def order(self, topic: str, said: str) -> None:
-        """Take a command, or several behind a Backlog."""
+    def on_message(self, topic: str, payload: str) -> None:
+        """Handle a command, or several after a Backlog."""
         word = topic.rpartition("/")[2]
-        parts = said.split("; ") if word.startswith("Backlog") else [f"{word} {said}"]
+        parts = payload.split("; ") if word.startswith("Backlog") else [f"{word} {payload}"]
         for part in parts:
             self._command(*part.partition(" ")[::2])
 
@@ -40,30 +40,30 @@ class TasmotaPlug(MqttPlug):
         match word.lower():
             case "power1" | "power":
                 if value:
-                    self.move(value == "ON")
+                    self.switch_relay(value == "ON")
                     self.armed_seconds = self._pulse_seconds() if self.on and self.pulse else None
-                self._tell_power()
+                self._publish_power()
             case "pulsetime1" | "pulsetime":
                 self.pulse = int(value) if value else self.pulse
-                told = {"Set": self.pulse, "Remaining": self.pulse if self.on else 0}
-                self._result({"PulseTime1": told})
+                reply_ = {"Set": self.pulse, "Remaining": self.pulse if self.on else 0}
+                self._result({"PulseTime1": reply_})
             case "state":
                 self._result({"Time": "2026-11-24T06:30:00", "Uptime": "1T02:03:04", "POWER": self._word})
             case "status":
                 sensor = {"Time": "2026-11-24T06:30:00", "ENERGY": self._energy}
-                self.say(f"stat/{TOPIC}/STATUS{value}", json.dumps({"StatusSNS": sensor}))
+                self.publish(f"stat/{TOPIC}/STATUS{value}", json.dumps({"StatusSNS": sensor}))
             case _:
                 self._result({"Command": "Unknown"})
 
-    def hand(self, on: bool) -> None:
-        """Be switched by its button, and tell."""
-        self.move(on)
-        self._tell_power()
+    def switch_by_hand(self, on: bool) -> None:
+        """Switch by the plug's button, and report it."""
+        self.switch_relay(on)
+        self._publish_power()
 
     def announce(self) -> None:
-        """Tell its state, as at every start."""
+        """Publish the state, as at every start."""
         state = {"Time": "2026-11-24T06:30:00", "POWER": self._word}
-        self.say(f"tele/{TOPIC}/STATE", json.dumps(state))
+        self.publish(f"tele/{TOPIC}/STATE", json.dumps(state))
 
     @property
     def _word(self) -> str:
@@ -76,10 +76,10 @@ class TasmotaPlug(MqttPlug):
     def _pulse_seconds(self) -> float:
         return self.pulse / 10 if self.pulse < 112 else self.pulse - 100.0
 
-    def _tell_power(self) -> None:
+    def _publish_power(self) -> None:
         self._result({"POWER": self._word})
-        self.say(f"stat/{TOPIC}/POWER", self._word)
-        self.say(f"tele/{TOPIC}/SENSOR", json.dumps({"ENERGY": self._energy}))
+        self.publish(f"stat/{TOPIC}/POWER", self._word)
+        self.publish(f"tele/{TOPIC}/SENSOR", json.dumps({"ENERGY": self._energy}))
 
-    def _result(self, said: dict[str, Any]) -> None:
-        self.say(f"stat/{TOPIC}/RESULT", json.dumps(said))
+    def _result(self, payload: dict[str, Any]) -> None:
+        self.publish(f"stat/{TOPIC}/RESULT", json.dumps(payload))

@@ -1,4 +1,4 @@
-"""A Zigbee plug with a meter behind Zigbee2MQTT 2.x, as that talks for it."""
+"""A Zigbee plug with a meter behind Zigbee2MQTT 2.x."""
 
 import json
 from typing import Any, ClassVar
@@ -9,46 +9,46 @@ NAME = "kitchen/kettle plug"
 
 
 class ZigbeePlug(MqttPlug):
-    """A Zigbee plug, and the Zigbee2MQTT in front of it."""
+    """A Zigbee plug and its Zigbee2MQTT."""
 
     driver: ClassVar[str] = "mqtt_zigbee2mqtt"
 
     def options(self) -> dict[str, Any]:
-        """Give the driver's table."""
+        """Return the driver's table."""
         return {**super().options(), "device": NAME}
 
     @property
     def will(self) -> tuple[str, str, str]:
-        """Give its presence."""
+        """Return the topic and payloads of its availability."""
         return f"zigbee2mqtt/{NAME}/availability", '{"state":"online"}', '{"state":"offline"}'
 
     @property
-    def listens(self) -> str:
-        """Give its orders' topics."""
+    def subscription(self) -> str:
+        """Return the topics of its commands."""
         return f"zigbee2mqtt/{NAME}/+"
 
-    def order(self, topic: str, said: str) -> None:
-        """Take an order or a question."""
+    def on_message(self, topic: str, payload: str) -> None:
+        """Handle a command or a request."""
         match topic.rpartition("/")[2]:
             case "set":
-                asked = json.loads(said)
-                self.move(asked["state"] == "ON")
-                self.armed_seconds = asked.get("on_time") if self.on else None
-                self._tell()
+                request = json.loads(payload)
+                self.switch_relay(request["state"] == "ON")
+                self.armed_seconds = request.get("on_time") if self.on else None
+                self._publish_state()
             case "get":
-                self._tell()
+                self._publish_state()
 
-    def hand(self, on: bool) -> None:
-        """Be switched by its button, and tell."""
-        self.move(on)
-        self._tell()
+    def switch_by_hand(self, on: bool) -> None:
+        """Switch by the plug's button, and report it."""
+        self.switch_relay(on)
+        self._publish_state()
 
     def announce(self) -> None:
-        """Say that the bridge is there, and what was known last."""
-        self.say("zigbee2mqtt/bridge/state", '{"state":"online"}', retain=True)
-        self._tell()
+        """Publish that the bridge is online, and the last known state."""
+        self.publish("zigbee2mqtt/bridge/state", '{"state":"online"}', retain=True)
+        self._publish_state()
 
-    def _tell(self) -> None:
+    def _publish_state(self) -> None:
         power = self.power_watts if self.on else 0
-        told = {"state": "ON" if self.on else "OFF", "power": power, "energy": 12.34, "linkquality": 120}
-        self.say(f"zigbee2mqtt/{NAME}", json.dumps(told))
+        reply_ = {"state": "ON" if self.on else "OFF", "power": power, "energy": 12.34, "linkquality": 120}
+        self.publish(f"zigbee2mqtt/{NAME}", json.dumps(reply_))

@@ -1,4 +1,4 @@
-"""A Shelly Plus Plug S (generation 2, firmware 1.4), as it talks by RPC over a WebSocket."""
+"""A Shelly Plus Plug S (generation 2, firmware 1.4), by its RPC over a WebSocket."""
 
 import asyncio
 import hashlib
@@ -20,8 +20,8 @@ class ShellyPlug(Emulator):
     """A Shelly plug with a meter and a timer, served from a thread."""
 
     driver: ClassVar[str] = "shelly"
-    arms = True
-    meters = True
+    has_timer = True
+    has_meter = True
 
     def __init__(self, folder: Path, *, password: str | None = None) -> None:
         super().__init__(folder, password=password)
@@ -30,7 +30,7 @@ class ShellyPlug(Emulator):
         self.errors: list[str] = []
         self.position = 50
         self.calls: list[tuple[str, dict[str, Any]]] = []
-        """Every request that it has carried out."""
+        """Every request that was carried out."""
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._end = asyncio.Event()
@@ -41,11 +41,11 @@ class ShellyPlug(Emulator):
         self._lag_seconds = 0.0
 
     def options(self) -> dict[str, Any]:
-        """Give the driver's table."""
+        """Return the driver's table."""
         return {"address": f"127.0.0.1:{self.port}"}
 
-    def plug_in(self) -> None:
-        """Listen."""
+    def open(self) -> None:
+        """Listen on the port."""
         ready = threading.Event()
         self._thread = threading.Thread(target=asyncio.run, args=(self._serve(ready),), daemon=True)
         self._thread.start()
@@ -65,8 +65,8 @@ class ShellyPlug(Emulator):
                 client._req.transport.abort()
         await runner.cleanup()
 
-    def unplug(self) -> None:
-        """Be gone, connections and all."""
+    def stop(self) -> None:
+        """Stop, and close all connections."""
         loop, self._loop = self._loop, None
         if loop and self._thread:
             loop.call_soon_threadsafe(self._end.set)
@@ -114,14 +114,14 @@ class ShellyPlug(Emulator):
     def _is_known(self, auth: dict[str, Any] | None) -> bool:
         if not auth or auth["nonce"] != self.nonce:
             return False
-        secret = hashlib.sha256(f"admin:{REALM}:{self.password}".encode()).hexdigest()
-        proof = f"{secret}:{auth['nonce']}:1:{auth['cnonce']}:auth:{HA2}"
+        user_hash = hashlib.sha256(f"admin:{REALM}:{self.password}".encode()).hexdigest()
+        proof = f"{user_hash}:{auth['nonce']}:1:{auth['cnonce']}:auth:{HA2}"
         return bool(auth["response"] == hashlib.sha256(proof.encode()).hexdigest())
 
     def _do(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
         if method == "Switch.Set":
             was_on = self.on
-            self.move(params["on"])
+            self.switch_relay(params["on"])
             self._arm(params.get("toggle_after"))
             return {"was_on": was_on}
         return self.status()
@@ -135,11 +135,11 @@ class ShellyPlug(Emulator):
             self._timer = self._loop.call_later(seconds, self._flip)
 
     def _flip(self) -> None:
-        self.move(not self.on)
+        self.switch_relay(not self.on)
         self.notify()
 
     def status(self) -> dict[str, Any]:
-        """Give the status of its switch."""
+        """Return the status of its switch."""
         timer = {} if self._timer is None else {"timer_started_at": 1.0, "timer_duration": self.armed_seconds}
         errors = {"errors": self.errors} if self.errors else {}
         return {
@@ -148,41 +148,41 @@ class ShellyPlug(Emulator):
         }  # fmt: skip
 
     def notify(self, params: dict[str, Any] | None = None, method: str = "NotifyStatus") -> None:
-        """Tell everybody who has a connection."""
-        told = params or {"switch:0": self.status()}
-        frame = {"src": REALM, "dst": "house", "method": method, "params": {"ts": 1.0, **told}}
+        """Send a notification to every connection."""
+        reply_ = params or {"switch:0": self.status()}
+        frame = {"src": REALM, "dst": "house", "method": method, "params": {"ts": 1.0, **reply_}}
 
-        async def tell() -> None:
+        async def send_to_all() -> None:
             for client in list(self._clients):
                 if not self._hangs:
                     await client.send_json(frame)
 
-        self._run(lambda: asyncio.ensure_future(tell()))
+        self._run(lambda: asyncio.ensure_future(send_to_all()))
 
-    def hand(self, on: bool) -> None:
-        """Be switched by its button, and tell."""
-        self.move(on)
+    def switch_by_hand(self, on: bool) -> None:
+        """Switch by the plug's button, and report it."""
+        self.switch_relay(on)
         self.notify()
 
     def hang(self) -> None:
-        """Say nothing, not even that it is there."""
+        """Send nothing at all."""
         self._hangs = True
 
-    def slow(self, seconds: float) -> None:
-        """Answer so late."""
+    def slow_down(self, seconds: float) -> None:
+        """Delay every answer."""
         self._lag_seconds = seconds
 
     def garble(self) -> None:
-        """Answer garbage."""
+        """Answer every request with garbage."""
         self._garbles = True
 
     def recover(self) -> None:
-        """Work again."""
+        """End all faults."""
         self._hangs = self._garbles = False
         self._lag_seconds = 0.0
 
     def reboot(self, on: bool) -> None:
-        """Lose its timer, too."""
+        """Lose the timer, too."""
         if self._timer:
             self._run(self._timer.cancel)
         super().reboot(on)

@@ -8,6 +8,7 @@ from msgspec.structs import asdict, replace
 
 from daemons.bus.status import ProcessStatus
 from daemons.config.loader import kind_or_none
+from daemons.kinds import Kind
 from daemons.processes.mirror.page import PageContext
 from daemons.processes.mirror.page.changes import StatusChange
 from daemons.processes.mirror.page.schemas import DeviceDocument, DeviceInfo, HouseDocument, HouseInfo
@@ -36,9 +37,11 @@ class DocumentEncoder:
                 host=peer.host,
                 elsewhere=context.is_elsewhere(name),
                 hears=tuple(peer.subscriptions),
-                commands=describe_commands(peer.kind),
+                commands=describe_commands(kind),
+                primary_commands=kind.primary_commands if kind else (),
             )
             for name, peer in context.peers.items()
+            for kind in [kind_or_none(peer.kind)]
         }
 
     def house(self, names: frozenset[str] | None = None) -> tuple[int, bytes]:
@@ -135,9 +138,8 @@ def current_status(context: PageContext, change: StatusChange) -> ProcessStatus:
     return replace(change.status, age_seconds=round(max(0.0, uptime() - heard_at), 3))
 
 
-def describe_commands(kind_name: str) -> dict[str, dict[str, str]]:
+def describe_commands(kind: type[Kind] | None) -> dict[str, dict[str, str]]:
     """Return each command of a kind with its arguments, and in words which values they allow."""
-    kind = kind_or_none(kind_name)
     return {
         command.__name__.lower(): {
             field.encode_name: describe_type(field.type) for field in msgspec.structs.fields(command)

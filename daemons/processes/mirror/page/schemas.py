@@ -9,13 +9,14 @@ from msgspec import UNSET, Meta, Struct, UnsetType, defstruct, field
 from msgspec.structs import fields
 
 from daemons.bus.status import Fields, Natural, ProcessStatus, UnixSeconds
+from daemons.kinds import PrimaryCommand
 
 Point = tuple[float, float, float, float]
 """The time (Unix seconds), the lowest, the mean and the highest value."""
 
 
 class DeviceInfo(Struct, frozen=True, kw_only=True):
-    """What the configuration says of a device."""
+    """The configured properties of a device."""
 
     name: str
     room: str
@@ -28,13 +29,15 @@ class DeviceInfo(Struct, frozen=True, kw_only=True):
     """The devices that it subscribes to."""
     commands: dict[str, dict[str, str]]
     """By command: its arguments, and in words which values each of them allows."""
+    primary_commands: tuple[PrimaryCommand, ...]
+    """The commands of its main button; the first that applies to the state is sent."""
 
 
 # msgspec cannot inherit from two structs, and the keys of DeviceInfo come first in the document.
 DeviceDocument = defstruct(
     "DeviceDocument",
     [(each.name, each.type) for type_ in (DeviceInfo, ProcessStatus) for each in fields(type_)],
-    namespace={"__doc__": "A device: what the configuration says of it, and its status."},
+    namespace={"__doc__": "A device: its configured properties, and its status."},
     module=__name__,
     frozen=True,
     kw_only=True,
@@ -42,7 +45,7 @@ DeviceDocument = defstruct(
 
 
 class HouseInfo(Struct, frozen=True, kw_only=True):
-    """What the configuration says of the house."""
+    """The configured properties of the house."""
 
     name: str
     timezone: str
@@ -96,7 +99,7 @@ class ProcessEvent(Struct, frozen=True, kw_only=True):
 
 
 class DeviceHistory(Struct, frozen=True, kw_only=True):
-    """What happened to one device."""
+    """The history of one device."""
 
     stretches: tuple[Stretch, ...]
     measurements: dict[str, tuple[Point, ...]]
@@ -112,7 +115,7 @@ class FirstChange(Struct, frozen=True, kw_only=True):
 
 
 class HistoryDocument(Struct, frozen=True, kw_only=True):
-    """What happened in a span of time; `house history` prints the same."""
+    """The history of a span of time; `house history` prints the same."""
 
     since: UnixSeconds
     until: UnixSeconds

@@ -1,4 +1,4 @@
-"""The clock of another host: its times are converted by its offset, and corrected when it was set."""
+"""The clock of another host: its times are converted by its offset, and corrected after a step."""
 
 import math
 
@@ -28,7 +28,7 @@ def test_a_time_before_1970_becomes_zero() -> None:
 
 
 def test_a_time_of_an_earlier_period_is_corrected_first() -> None:
-    """The other clock was 900 s behind when it wrote the time."""
+    """The other clock was 900 s slow when it wrote the time."""
     clock = clock_ahead(1000)
     clock.set_periods([{"begin": 50, "end": 95, "ahead": -900}])
     assert clock.to_local(90, steady=12, wall=50_000) == 49_988
@@ -46,6 +46,6 @@ def test_malformed_periods_change_nothing(malformed: object) -> None:
 
 
 def test_before_the_first_reply_the_age_is_infinite() -> None:
-    """So the clock is asked before the first time is converted."""
+    """The link therefore asks for the time before it converts the first one."""
     assert HostClock().age_seconds(5) == math.inf
     assert clock_ahead(1000).age_seconds(15) == 5

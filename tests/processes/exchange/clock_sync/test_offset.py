@@ -24,7 +24,7 @@ FLOAT_SECONDS = 1e-6
 def test_the_error_is_within_the_bounds_of_each_reply(
     ahead: float, drift: float, replies: list[tuple[float, float, float]]
 ) -> None:
-    """For all delays, and however the clocks drift: an earlier reply loses only what drift costs."""
+    """For any delays and drifts, the bounds are right; an earlier reply only loses accuracy by drift."""
     offset, now = ClockOffset(), 1e6
     bounds: list[float] = []
     last_sent = 0.0
@@ -45,7 +45,7 @@ def test_the_error_is_within_the_bounds_of_each_reply(
 def test_the_next_reply_shows_that_the_clock_was_set(
     step: float, there: float, back: float, there_later: float, back_later: float
 ) -> None:
-    """By however much it was set: the error is then at most the travel time of that reply."""
+    """After a step of any size, the error is at most the travel time of the next reply."""
     offset = ClockOffset()
     offset.update(0, there + 1000, there + back)
     sent = there + back + 1
@@ -55,7 +55,7 @@ def test_the_next_reply_shows_that_the_clock_was_set(
     assert abs(offset.seconds - (answered - remote)) <= there_later + back_later + FLOAT_SECONDS
 
 
-def test_a_quick_reply_stays_worth_more_than_slow_ones() -> None:
+def test_a_quick_reply_stays_more_accurate_than_slow_ones() -> None:
     """A slow reply does not widen the bounds of a quick one before it."""
     offset = ClockOffset()
     offset.update(0, 100.0005, 0.001)
@@ -85,7 +85,7 @@ def test_the_bounds_of_an_old_reply_widen_no_faster_than_clocks_drift(delays: tu
 
 
 def test_the_age_is_that_of_the_last_reply() -> None:
-    """It counts from when the reply arrived; without a reply it is infinite."""
+    """The age counts from the arrival of the reply; without a reply it is infinite."""
     offset = ClockOffset()
     assert offset.age_seconds(5) == math.inf
     offset.update(5, 100, 7)

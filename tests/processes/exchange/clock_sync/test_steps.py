@@ -1,4 +1,4 @@
-"""A clock that was set: the times which it showed before are corrected to those of its present time."""
+"""A clock that was set: times from before the step are corrected to the present time of the clock."""
 
 import msgspec
 import pytest
@@ -41,7 +41,7 @@ def test_a_step_of_a_second_ends_a_period(step_seconds: float) -> None:
 
 
 def test_another_start_of_the_machine_begins_a_new_history() -> None:
-    """The steady seconds begin anew, and it is not known what the clock did meanwhile."""
+    """The steady seconds begin again, and the steps of the clock before the start are unknown."""
     history = history_of((1000, 10), (5000, 20))
     assert update_history(history, "b", 6000, 5).earlier == ()
 
@@ -63,7 +63,7 @@ def test_the_history_is_saved_and_sent_by_stable_names() -> None:
 
 
 @given(st.floats(1.5, 1e6), AGES, AGES)
-def test_a_press_before_the_clock_was_set_forward_keeps_its_age(
+def test_a_press_before_the_clock_was_set_forward_has_its_real_age(
     step: float, age_when_set: float, since: float
 ) -> None:
     """So a press in a kitchen that had no network still counts within its grace."""
@@ -75,10 +75,10 @@ def test_a_press_before_the_clock_was_set_forward_keeps_its_age(
 
 
 @given(st.floats(1.5, 1e4), AGES, AGES)
-def test_a_press_in_a_future_that_was_set_back_keeps_its_age(
+def test_a_press_before_the_clock_was_set_back_has_its_real_age(
     step: float, age_when_set: float, since: float
 ) -> None:
-    """This holds as long as the clock has not shown that time a second time."""
+    """This is true until the clock shows that time a second time."""
     history = history_of((1e6, 0.0), (1e6 + 20_000, 20_000), (1e6 + 20_001 - step, 20_001))
     pressed = 1e6 + 20_000 - age_when_set
     remote_now = 1e6 + 20_001 - step + since
@@ -106,7 +106,7 @@ def test_a_press_of_a_middle_period_is_corrected_by_that_period() -> None:
         assert correct(moment, relative_periods(history), 9000) == pytest.approx(corrected)
 
 
-def test_a_time_that_was_shown_twice_is_taken_as_the_later_one() -> None:
+def test_a_time_that_was_shown_twice_is_the_later_one() -> None:
     """A clock that is set back passes some times again."""
     history = history_of((1000, 0), (950, 100), (5000, 200))
     assert correct(1020, relative_periods(history), 5000) == pytest.approx(4970)
@@ -115,13 +115,13 @@ def test_a_time_that_was_shown_twice_is_taken_as_the_later_one() -> None:
 @pytest.mark.parametrize(("late_seconds", "is_corrected"), [(1.4, False), (1.6, True)])
 def test_a_step_may_be_noticed_a_second_and_a_half_late(late_seconds: float, is_corrected: bool) -> None:
     """The clock is checked once a second, so a time just before the step may be of the present clock."""
-    history = history_of((1000, 0), (950, 100))  # set back; noticed when it shows 950
+    history = history_of((1000, 0), (950, 100))  # set back; the step is detected when the clock shows 950
     moment = 950 - late_seconds
     assert (correct(moment, (ClockPeriod(900, 1100, 150),), 960) != moment) is is_corrected
     assert history.current.begin == 950
 
 
 def test_a_time_before_the_machine_started_is_not_corrected() -> None:
-    """It is not known by which clock it was written."""
+    """The clock that wrote the time is unknown."""
     history = history_of((1e6, 0.0), (2e6, 10.0))
     assert correct(5e5, relative_periods(history), 2e6) == 5e5

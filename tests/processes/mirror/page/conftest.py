@@ -5,16 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.house import Household, eventually
+from tests.support.house import TemporaryHouse, eventually
 from tests.support.page_client import http_request, page_url
 from tests.support.reaper import kill_all, processes_of
 
 
 @pytest.fixture(scope="session")
-def shared(tmp_path_factory: pytest.TempPathFactory, guard: Callable[[Path], None]) -> Iterator[Household]:
+def shared(
+    tmp_path_factory: pytest.TempPathFactory, register_cleanup: Callable[[Path], None]
+) -> Iterator[TemporaryHouse]:
     """Start a breakfast house that many tests share: one for each process of the test run."""
-    house = Household(tmp_path_factory.mktemp("shared"))
-    guard(house.run)
+    house = TemporaryHouse(tmp_path_factory.mktemp("shared"))
+    register_cleanup(house.run)
     try:
         house.house("up")
         yield house
@@ -25,7 +27,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory, guard: Callable[[Path], Non
 
 
 @pytest.fixture(scope="session")
-def url(shared: Household) -> str:
+def url(shared: TemporaryHouse) -> str:
     """Return the URL of its page, once the mirror has a state and a heartbeat of every process."""
     found = page_url(shared)
 

@@ -176,7 +176,7 @@ def test_an_empty_file_is_no_token(run: Path, content: str) -> None:
 
 
 def test_a_token_file_may_end_with_a_newline(run: Path) -> None:
-    """Editors add it."""
+    """Editors add a newline."""
     TOKEN_PATH.write_text("abc\n")
     assert AccessPolicy("0.0.0.0", ()).is_authorized("Bearer abc", None)  # noqa: S104
 

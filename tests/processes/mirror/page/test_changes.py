@@ -1,4 +1,4 @@
-"""The log of changes: each reader that keeps up gets every change once and in order."""
+"""The log of changes: a reader that keeps up receives every change once and in order."""
 
 from threading import Thread
 
@@ -58,8 +58,8 @@ def test_a_number_in_the_future_is_refused() -> None:
     assert log.after(10**30) is None
 
 
-def test_the_latest_change_of_a_process_is_kept() -> None:
-    """It stays known, however many changes of others follow."""
+def test_the_latest_change_of_a_process_is_stored() -> None:
+    """The change stays in the log, however many changes of other processes follow."""
     log = ChangeLog(capacity=2)
     append(log, "lamp", *["toaster"] * 5)
     number, latest = log.latest()
@@ -70,7 +70,7 @@ def test_the_latest_change_of_a_process_is_kept() -> None:
 
 
 def test_a_returned_list_does_not_change_any_more() -> None:
-    """Later changes do not alter a list that a slow client holds."""
+    """Later changes do not alter a list that a slow client still uses."""
     log = ChangeLog(capacity=3)
     append(log, "lamp")
     changes, (_, latest) = log.after(0), log.latest()
@@ -150,7 +150,7 @@ TestReading.settings = settings(max_examples=50, stateful_step_count=30, deadlin
 
 
 def test_one_thread_can_append_while_another_reads() -> None:
-    """The reader gets each change once and in order, or a snapshot when it has fallen behind."""
+    """The reader receives each change once and in order, or a snapshot if it has fallen behind."""
     log, count = ChangeLog(capacity=50), 30_000
     writer = Thread(target=append, args=(log, *(DEVICES * (count // 3))))
     writer.start()

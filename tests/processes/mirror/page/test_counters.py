@@ -1,4 +1,4 @@
-"""The counters: how often something happened, and how long it took."""
+"""The counters: the number of events, and their durations."""
 
 import pytest
 from hypothesis import given
@@ -23,7 +23,7 @@ def test_a_duration_is_counted_in_its_bucket(seconds: float, bucket: int) -> Non
 
 @given(st.lists(st.floats(-1, 20)))
 def test_every_duration_is_counted_once(seconds: list[float]) -> None:
-    """The buckets up to a limit hold as many durations as there are up to that limit."""
+    """The buckets up to a limit contain the number of durations up to that limit."""
     histogram = Histogram()
     for each in seconds:
         histogram.add(each)
@@ -34,7 +34,7 @@ def test_every_duration_is_counted_once(seconds: list[float]) -> None:
 
 
 def test_new_counters_are_zero() -> None:
-    """Each device and outcome has a histogram of its own."""
+    """Each device and outcome has its own histogram."""
     counters = Counters()
     assert (counters.skipped_changes, counters.clients, counters.messages.total()) == (0, 0, 0)
     counters.count_command("toaster", "applied", 0.1)

@@ -16,6 +16,8 @@ from tests.support.house import PROJECT
 from tests.support.page_server import BOOT, PEERS, PageStub
 
 DOCUMENT = (PROJECT / "docs" / "page.md").read_text()
+CONFIGURED = ("name", "room", "kind", "host", "elsewhere", "hears", "commands", "primary_commands")
+"""The fields of a device that its configuration decides, in the order of docs/page.md."""
 
 
 @pytest.fixture
@@ -61,11 +63,11 @@ def test_a_status_has_exactly_the_documented_fields(documents: DocumentEncoder) 
     for status in document["services"].values():
         assert status.keys() == fields
     for device in document["devices"].values():
-        assert device.keys() == fields | {"name", "room", "kind", "host", "elsewhere", "hears", "commands"}
+        assert device.keys() == fields | {*CONFIGURED}
 
 
 def test_the_house_document_is_complete(documents: DocumentEncoder, stub: PageStub) -> None:
-    """It has the settings, the devices in the order of the configuration, the services and the sentence."""
+    """The document has the settings, the devices in configuration order, the services and the sentence."""
     document = house(documents)
     assert document["type"] == "house"
     assert document["cursor"] == f"{BOOT}-{stub.changes.number}"
@@ -78,6 +80,10 @@ def test_the_house_document_is_complete(documents: DocumentEncoder, stub: PageSt
     assert [toaster[key] for key in ("name", "room", "kind")] == ["Toaster", "Kitchen", "toaster"]
     assert toaster["hears"] == ["switch"]
     assert toaster["commands"] == {"start": {"browning": "a whole number from 1 to 7"}, "stop": {}}
+    assert toaster["primary_commands"] == [
+        {"command": "stop", "label": "Stop", "when": {"status": [True]}},
+        {"command": "start", "label": "Start", "when": {}},
+    ]
     assert toaster["state"] == {"status": False, "phase": "idle", "power_watts": 1.5}
     assert (toaster["presence"], toaster["pid"], toaster["restarts"]) == ("live", 2**22 + 1, 3)
 
@@ -86,13 +92,13 @@ def test_the_keys_of_the_house_document_keep_their_order(documents: DocumentEnco
     """The house and its devices have their keys in the order of docs/page.md, the configuration first."""
     document = house(documents)
     assert list(document) == ["type", "cursor", "at", "house", "mirror", "message", "devices", "services"]
-    keys = ["name", "room", "kind", "host", "elsewhere", "hears", "commands", *documented_fields()]
+    keys = [*CONFIGURED, *documented_fields()]
     assert all(list(device) == keys for device in document["devices"].values())
     assert all(list(service) == documented_fields() for service in document["services"].values())
 
 
 def test_the_house_document_can_be_filtered(documents: DocumentEncoder) -> None:
-    """It has only the devices and services that the filter names."""
+    """The document has only the devices and services in the filter."""
     document = house(documents, "lamp", "steward")
     assert (list(document["devices"]), list(document["services"])) == (["lamp"], ["steward"])
     document = house(documents, "lamp")
@@ -115,7 +121,7 @@ def test_a_device_document_equals_its_part_of_the_house(documents: DocumentEncod
 
 
 def test_a_change_has_the_whole_status(documents: DocumentEncoder, stub: PageStub) -> None:
-    """It also has its cursor, its device, its origin, and how many changes it replaces."""
+    """The message also has its cursor, its device, its origin, and the number of replaced changes."""
     stub.publish_state("lamp", status=True)
     change = last_change(stub)
     document = json.loads(documents.change(change, missed=3))
@@ -159,12 +165,12 @@ def test_a_beat_has_the_age_of_every_process(documents: DocumentEncoder, stub: P
 
 
 def test_a_process_without_a_message_has_no_age() -> None:
-    """A beat has no entry for it."""
+    """The message `beat` has no entry for the process."""
     assert json.loads(DocumentEncoder(PageStub().context).beat(None, None))["ages"] == {"mirror": 0.0}
 
 
 def test_every_command_of_a_kind_is_listed(documents: DocumentEncoder) -> None:
-    """With its arguments and what they allow; a mirror has no command."""
+    """Each command has its arguments and their limits; a mirror has no command."""
     devices = house(documents)["devices"]
     assert devices["mirror"]["commands"] == {}
     assert devices["lamp"]["commands"].keys() == {"on", "off", "toggle"}
@@ -176,7 +182,7 @@ def test_every_command_of_a_kind_is_listed(documents: DocumentEncoder) -> None:
 
 @given(st.integers(0, 2**53))
 def test_a_cursor_can_be_parsed(number: int) -> None:
-    """Every number comes back."""
+    """The parsed number is the original number."""
     documents = DocumentEncoder(PageStub().context)
     assert documents.parse_cursor(documents.cursor(number)) == number
 

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from daemons.processes.mirror.page.auth import COOKIE_NAME, make_token
-from tests.support.house import Household, eventually
+from tests.support.house import TemporaryHouse, eventually
 from tests.support.page_client import SMALL_HOUSE, HttpResponse, http_post, http_request, page_url
 from tests.support.page_server import PageStub, serve_page
 from tests.support.stub_device import receipt as stub_receipt
@@ -30,7 +30,7 @@ PATHS = (
 
 
 @contextmanager
-def stopped_process(house: Household, name: str) -> Iterator[None]:
+def stopped_process(house: TemporaryHouse, name: str) -> Iterator[None]:
     """Suspend a process during the block."""
     pid = house.kill(name, signal.SIGSTOP)
     try:
@@ -86,7 +86,7 @@ def test_a_device_is_served(url: str) -> None:
     assert (alone["name"], alone["boot"]) == ("Smart mirror", whole["boot"])
 
 
-def test_a_command_is_answered_with_its_receipt(shared: Household, url: str) -> None:
+def test_a_command_is_answered_with_its_receipt(shared: TemporaryHouse, url: str) -> None:
     """With a body or without; the hardware switches, and the mirror gets the new state."""
     response = http_post(url, "/api/devices/kitchen_lamp/off")
     assert response.status == 200
@@ -103,19 +103,19 @@ def test_a_command_is_answered_with_its_receipt(shared: Household, url: str) -> 
         lambda: http_request(url, "/api/devices/kitchen_lamp").json["state"]["brightness_percent"] == 37
     )
     assert http_request(url, "/api/devices/kitchen_lamp").json["cause"] == "thirty-seven"
-    assert shared.witness("kitchen_lamp")[-1].what == "on"
+    assert shared.switchings("kitchen_lamp")[-1].what == "on"
 
 
-def test_a_repeated_id_is_carried_out_once(shared: Household, url: str) -> None:
+def test_a_repeated_id_is_carried_out_once(shared: TemporaryHouse, url: str) -> None:
     """The second request gets the receipt of the first."""
-    before = len(shared.witness("kitchen_lamp"))
+    before = len(shared.switchings("kitchen_lamp"))
     first, second = (
         http_post(url, "/api/devices/kitchen_lamp/toggle", {"id": "only-once"}).json for _ in range(2)
     )
     assert first.pop("took_seconds") >= 0
     assert second.pop("took_seconds") >= 0
     assert first == second
-    assert len(shared.witness("kitchen_lamp")) == before + 1
+    assert len(shared.switchings("kitchen_lamp")) == before + 1
 
 
 def test_a_rejected_command_is_a_conflict(url: str) -> None:
@@ -140,9 +140,9 @@ async def test_an_expired_command_is_a_conflict(run: Path) -> None:
     assert (response.status, response.json["outcome"]) == (409, "expired")
 
 
-def test_a_silent_device_is_a_gateway_timeout(shared: Household, url: str) -> None:
+def test_a_silent_device_is_a_gateway_timeout(shared: TemporaryHouse, url: str) -> None:
     """Status 504 after the requested time, and the lamp does not carry out the command later."""
-    before = len(shared.witness("kitchen_lamp"))
+    before = len(shared.switchings("kitchen_lamp"))
     with stopped_process(shared, "kitchen_lamp"):
         response = http_post(url, "/api/devices/kitchen_lamp/toggle", {"timeout_seconds": 0.2, "id": "late"})
         assert (response.status, response.json["outcome"]) == (504, "unanswered")
@@ -150,11 +150,11 @@ def test_a_silent_device_is_a_gateway_timeout(shared: Household, url: str) -> No
         assert response.json["took_seconds"] >= 0.2
         assert http_post(url, "/api/devices/toaster/stop").status == 200
     assert http_post(url, "/api/devices/kitchen_lamp/fly").status == 409
-    assert len(shared.witness("kitchen_lamp")) == before
+    assert len(shared.switchings("kitchen_lamp")) == before
 
 
 def test_the_history_is_served(url: str) -> None:
-    """Of all devices, or of those that the query names; a command appears once it is recorded."""
+    """The history has all devices, or those in the query; a command appears once it is recorded."""
     http_post(url, "/api/devices/kitchen_lamp/toggle", {"id": "for-the-record"})
     document: Any = eventually(
         lambda: (
@@ -187,9 +187,9 @@ def test_an_invalid_history_query_is_refused(url: str, query: str) -> None:
     assert response.reason
 
 
-def test_there_is_no_history_without_a_recorder(household: Any) -> None:
+def test_there_is_no_history_without_a_recorder(make_house: Any) -> None:
     """Status 503, and every other route works; a lamp and a mirror are a whole house."""
-    house = household(SMALL_HOUSE.replace("port = 0", 'port = 0\nhosts = ["house.example"]'))
+    house = make_house(SMALL_HOUSE.replace("port = 0", 'port = 0\nhosts = ["house.example"]'))
     house.house("up")
     url = page_url(house)
     response = http_request(url, "/api/history")
@@ -216,14 +216,14 @@ async def test_a_page_is_unhealthy_when_its_mirror_hangs(run: Path) -> None:
 
 
 async def test_a_device_without_a_status_is_unavailable(run: Path) -> None:
-    """Status 503: the device exists, but nothing is known of it."""
+    """Status 503: the device exists, but its status is unknown."""
     async with serve_page(stub := PageStub()):
         response = await request(stub, "/api/devices/lamp")
     assert (response.status, response.reason) == (503, "nothing is known of lamp yet")
 
 
 def test_head_is_get_without_the_body(url: str) -> None:
-    """A client can check whether the page is there."""
+    """A client can check whether the page is served."""
     response = http_request(url, "/api/house", "HEAD")
     assert (response.status, response.body, response.headers.get_content_type()) == (
         200,
@@ -248,7 +248,7 @@ def test_head_is_get_without_the_body(url: str) -> None:
     ],
 )  # fmt: skip
 def test_an_unknown_path_or_name_is_refused(url: str, path: str, status: int) -> None:
-    """Each error is JSON with a word and a reason."""
+    """Each error is JSON with a code and a reason."""
     response = http_request(url, path)
     assert response.status == status
     assert response.reason
@@ -281,20 +281,20 @@ def test_a_wrong_method_is_refused(url: str, path: str, method: str, allowed: se
         b'{"args": {"a": "\\ud800"}}', b'{"args": ' + b'{"a": ' * 2000,
     ],
 )  # fmt: skip
-def test_an_invalid_body_is_refused(shared: Household, url: str, body: bytes) -> None:
+def test_an_invalid_body_is_refused(shared: TemporaryHouse, url: str, body: bytes) -> None:
     """Status 400 with the reason in one line, and no command is sent."""
-    before = len(shared.witness("kitchen_lamp"))
+    before = len(shared.switchings("kitchen_lamp"))
     response = http_request(
         url, "/api/devices/kitchen_lamp/toggle", "POST", body, Content_Type="application/json"
     )
     assert response.status == 400
     assert "\n" not in response.reason
-    assert len(shared.witness("kitchen_lamp")) == before
+    assert len(shared.switchings("kitchen_lamp")) == before
 
 
 @pytest.mark.parametrize("word", ["a%20b", "%C3%BC", "x" * 65, "%0a", "%00"])
 def test_an_impossible_command_name_is_refused(url: str, word: str) -> None:
-    """Status 400: no device could have it."""
+    """Status 400: no device can have the command."""
     assert http_request(url, f"/api/devices/toaster/{word}", "POST").status == 400
 
 
@@ -314,13 +314,13 @@ def test_a_body_over_16_kib_is_refused(url: str) -> None:
 @pytest.mark.parametrize(
     "kind", [None, "text/plain", "text/plain; application/json", FORM, "multipart/form-data"]
 )
-def test_a_body_that_is_not_json_is_refused(shared: Household, url: str, kind: str | None) -> None:
+def test_a_body_that_is_not_json_is_refused(shared: TemporaryHouse, url: str, kind: str | None) -> None:
     """Status 415: a form of another site cannot send a command."""
-    before = len(shared.witness("kitchen_lamp"))
+    before = len(shared.switchings("kitchen_lamp"))
     more: dict[str, Any] = {"Content_Type": kind} if kind else {}
     response = http_request(url, "/api/devices/kitchen_lamp/toggle", "POST", b"{}", **more)
     assert (response.status, response.reason) == (415, "the body must be application/json")
-    assert len(shared.witness("kitchen_lamp")) == before
+    assert len(shared.switchings("kitchen_lamp")) == before
 
 
 def test_a_sender_of_too_many_commands_has_to_wait(url: str) -> None:
@@ -388,13 +388,13 @@ def test_a_foreign_host_name_in_the_request_line_is_refused(url: str) -> None:
 @pytest.mark.parametrize(
     "origin", ["http://evil.example", "null", "http://localhost:1", "http://localhost.evil.example"]
 )
-def test_another_site_is_refused(shared: Household, url: str, origin: str) -> None:
-    """It can neither read nor send a command."""
-    before = len(shared.witness("kitchen_lamp"))
+def test_another_site_is_refused(shared: TemporaryHouse, url: str, origin: str) -> None:
+    """Another site can neither read nor send a command."""
+    before = len(shared.switchings("kitchen_lamp"))
     assert http_request(url, "/api/house", Origin=origin).status == 403
     response = http_post(url, "/api/devices/kitchen_lamp/toggle", Origin=origin)
     assert (response.status, response.reason) == (403, "another site made this request")
-    assert len(shared.witness("kitchen_lamp")) == before
+    assert len(shared.switchings("kitchen_lamp")) == before
     assert http_request(url, "/login", "POST", b"token=x", Content_Type=FORM, Origin=origin).status == 403
 
 
@@ -440,7 +440,7 @@ def test_an_unchanged_file_is_not_sent_again(url: str) -> None:
     ],
 )  # fmt: skip
 def test_no_path_leads_out_of_the_folder(url: str, path: str) -> None:
-    """However it is written: status 403 or 404, without any content or list of files."""
+    """Any spelling of such a path has status 403 or 404, without any content or list of files."""
     response = http_request(url, path)
     assert response.status in {403, 404}
     assert not response.body or response.reason
@@ -520,7 +520,7 @@ async def test_the_token_gives_a_cookie_that_authorizes(token: str) -> None:
         assert (response.status, response.headers["Location"]) == (303, "/")
         cookie, *rest = response.headers["Set-Cookie"].split("; ")
         assert {"HttpOnly", "SameSite=Strict", "Path=/"} <= set(rest)
-        assert "Secure" not in rest  # over plain HTTP a browser would not send it
+        assert "Secure" not in rest  # over plain HTTP a browser would not send a secure cookie
         assert cookie.startswith(f"{COOKIE_NAME}=")
         assert token not in cookie
         assert (await request(stub, "/", Cookie=cookie)).status == 200
@@ -549,7 +549,7 @@ async def test_sign_in_attempts_are_limited(token: str) -> None:
 
 
 async def test_an_internal_error_is_reported_and_logged(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Status 500 as JSON; the traceback is in the log only, and the page goes on."""
+    """Status 500 as JSON; only the log has the traceback, and the page continues."""
     async with page() as stub:
         monkeypatch.setattr(type(stub.changes), "latest", lambda _: 1 / 0)
         response = await request(stub, "/api/house")
@@ -597,7 +597,7 @@ def test_a_body_with_a_broken_encoding_is_refused(url: str, coding: str) -> None
     ],
 )
 def test_a_broken_form_is_refused(url: str, kind: str, body: bytes, source: str) -> None:
-    """Any client can send one without a token, so it is not logged."""
+    """Any client can send a broken form without a token, so it is not logged."""
     assert http_request(url, "/login", "POST", body, Content_Type=kind, source=source).status in {303, 400}
 
 
@@ -608,5 +608,5 @@ def test_a_history_begins_at_1970_at_the_earliest(url: str) -> None:
 
 @pytest.mark.parametrize("path", ["/page/nothing.js", "/page/a/b.js"])
 def test_a_missing_file_has_a_reason(url: str, path: str) -> None:
-    """It is an error like any other."""
+    """A missing file is an error in the usual format."""
     assert http_request(url, path).reason

@@ -6,13 +6,12 @@ import signal
 import socket
 import ssl
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from daemons.supervision.supervisord import ended
-from tests.support.house import Household, eventually
+from tests.support.house import HouseFactory, eventually
 from tests.support.page_client import (
     SMALL_HOUSE,
     http_post,
@@ -22,27 +21,25 @@ from tests.support.page_client import (
     page_url,
 )
 
-HouseFactory = Callable[..., Household]
 
-
-def test_a_port_in_use_is_reported_and_bound_when_it_is_free(household: HouseFactory) -> None:
+def test_a_port_in_use_is_reported_and_bound_once_it_is_free(make_house: HouseFactory) -> None:
     """The house starts all the same, and the page is served once the port is free."""
     with socket.create_server(("127.0.0.1", 0)) as holder:
         port = holder.getsockname()[1]
-        house = household(SMALL_HOUSE.replace("port = 0", f"port = {port}"))
+        house = make_house(SMALL_HOUSE.replace("port = 0", f"port = {port}"))
         house.house("up")
         assert re.search(r"page cannot be served: .*Address already in use; see `port`", page_fault(house))
         assert house.send("lamp", "on")["outcome"] == "applied"
         assert house.status()["mirror"] == {"url": None}
     assert page_url(house) == f"http://127.0.0.1:{port}/"
     assert http_request(page_url(house), "healthz").status == 200
-    with house.ear("mirror") as ear:
-        ear.until(lambda ear: ear.shows("mirror", fault=None))
+    with house.listen("mirror") as listener:
+        listener.wait_for(lambda listener: listener.has_state("mirror", fault=None))
 
 
-async def test_a_killed_mirror_uses_the_same_port_again(household: HouseFactory) -> None:
+async def test_a_killed_mirror_uses_the_same_port_again(make_house: HouseFactory) -> None:
     """Port 0 is a free port that stays the same; a client can reconnect and gets the whole house."""
-    house = household(SMALL_HOUSE)
+    house = make_house(SMALL_HOUSE)
     house.house("up")
     url = page_url(house)
     assert house.status()["mirror"]["url"] == url
@@ -60,9 +57,9 @@ async def test_a_killed_mirror_uses_the_same_port_again(household: HouseFactory)
     eventually(lambda: (http_request(url, "api/devices/lamp").json["state"] or {}).get("status") is True)
 
 
-def test_another_free_port_is_used_when_the_last_is_in_use(household: HouseFactory) -> None:
-    """Another program bound it while the mirror was stopped."""
-    house = household(SMALL_HOUSE)
+def test_another_free_port_is_used_when_the_last_is_in_use(make_house: HouseFactory) -> None:
+    """Another program bound the last port while the mirror was stopped."""
+    house = make_house(SMALL_HOUSE)
     house.house("up")
     first = page_url(house)
     house.house("stop", "mirror")
@@ -73,9 +70,9 @@ def test_another_free_port_is_used_when_the_last_is_in_use(household: HouseFacto
     assert http_request(second, "healthz").status == 200
 
 
-def test_beyond_loopback_the_page_waits_for_a_token(household: HouseFactory) -> None:
-    """Without a token it is not served, and the fault says why; once there is a token, it is served."""
-    house = household(SMALL_HOUSE.replace("port = 0", 'port = 0\naddress = "0.0.0.0"'))
+def test_beyond_loopback_the_page_waits_for_a_token(make_house: HouseFactory) -> None:
+    """Without a token the page is not served, and the fault has the reason; with a token it is served."""
+    house = make_house(SMALL_HOUSE.replace("port = 0", 'port = 0\naddress = "0.0.0.0"'))
     house.house("up")
     fault = page_fault(house)
     assert "page cannot be served: 0.0.0.0 can be reached from other machines, and there is no token" in fault
@@ -107,11 +104,11 @@ def test_beyond_loopback_the_page_waits_for_a_token(household: HouseFactory) -> 
     assert http_request(url, "api/house", Authorization=f"Bearer {newer}").status == 401
 
 
-def test_a_certificate_makes_the_page_https(household: HouseFactory, tmp_path: Path) -> None:
-    """With both files the page speaks HTTPS only; a missing file is reported as a fault."""
+def test_a_certificate_makes_the_page_https(make_house: HouseFactory, tmp_path: Path) -> None:
+    """With both files the page uses HTTPS only; a missing file is reported as a fault."""
     files = {"certificate": tmp_path / "page.crt", "private_key": tmp_path / "page.key"}
     keys = "".join(f'\n{key} = "{path}"' for key, path in files.items())
-    house = household(SMALL_HOUSE.replace("port = 0", "port = 0" + keys))
+    house = make_house(SMALL_HOUSE.replace("port = 0", "port = 0" + keys))
     house.house("up")
     missing = r"page cannot be served: .*No such file or directory; see `certificate` and `private_key`"
     assert re.search(missing, page_fault(house))
@@ -134,9 +131,9 @@ def test_a_certificate_makes_the_page_https(household: HouseFactory, tmp_path: P
         http_request(url.replace("https", "http"), "/healthz")
 
 
-def test_a_house_stops_while_clients_are_connected(household: HouseFactory) -> None:
+def test_a_house_stops_while_clients_are_connected(make_house: HouseFactory) -> None:
     """The page ends with the mirror, quickly and without an error in the log."""
-    house = household(SMALL_HOUSE)
+    house = make_house(SMALL_HOUSE)
     house.house("up")
     where = page_url(house).removeprefix("http://").rstrip("/").split(":")
     clients = [socket.create_connection((where[0], int(where[1]))) for _ in range(5)]

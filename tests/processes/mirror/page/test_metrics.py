@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from daemons.processes.mirror.page import metrics
 from daemons.processes.mirror.page.counters import Histogram
-from tests.support.house import Household, eventually
+from tests.support.house import TemporaryHouse, eventually
 from tests.support.page_client import http_post, http_request, live_client
 from tests.support.page_server import PageStub, serve_page
 
@@ -67,7 +67,7 @@ def test_every_family_is_documented(url: str) -> None:
         assert family.documentation.endswith(".")
 
 
-def test_counters_only_grow(shared: Household, url: str) -> None:
+def test_counters_only_grow(shared: TemporaryHouse, url: str) -> None:
     """They grow with each received message and each command, and never shrink."""
     before = scrape(url)
     for _ in range(3):
@@ -146,7 +146,7 @@ def test_a_process_without_a_message_has_a_great_age() -> None:
 
 @pytest.mark.parametrize("seconds", [[], [0.0005], [0.0005, 0.3, 100.0, 100.0]])
 def test_the_buckets_are_cumulative(seconds: list[float]) -> None:
-    """Each bucket holds the durations of all lower buckets, too; the last one holds all."""
+    """Each bucket includes the durations of all lower buckets; the last bucket has all durations."""
     histogram = Histogram()
     for each in seconds:
         histogram.add(each)

@@ -19,7 +19,7 @@ NOT_DESCRIBED = {
     ("GET", "/login"),
     ("POST", "/login"),
     ("GET", "/page/{name}"),
-    ("GET", "/metrics"),  # Prometheus knows its own format
+    ("GET", "/metrics"),  # the format of Prometheus is documented elsewhere
     ("GET", "/api/live"),  # OpenAPI cannot describe a WebSocket
     ("GET", "/api/openapi.json"),
 }
@@ -30,7 +30,7 @@ COUNT = {"type": "integer", "minimum": 0}
 
 
 async def test_it_names_every_route(run: Path) -> None:
-    """The routes and methods are exactly those of the application; HEAD comes with GET."""
+    """The routes and methods are exactly those of the application; HEAD is implied by GET."""
     async with serve_page(PageStub()) as app:
         routes = {
             (route.method, route.resource.canonical)
@@ -99,7 +99,7 @@ def test_the_other_documents_are_described_strictly() -> None:
     assert {"from", "to", "state", "cause"} == set(SCHEMAS["Stretch"]["required"])
 
 
-def test_a_command_request_is_described_as_it_is_read() -> None:
+def test_a_command_request_is_described_as_it_is_parsed() -> None:
     """The same fields and limits, and no further field."""
     schema = SCHEMAS["CommandRequest"]
     assert schema["properties"].keys() == {"args", "id", "timeout_seconds"}

@@ -14,7 +14,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 
 from daemons.processes.mirror.page import http
-from tests.support.house import BREAKFAST, PATIENCE, Household, eventually
+from tests.support.house import BREAKFAST, TIMEOUT_SECONDS, HouseFactory, TemporaryHouse, eventually
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 CHROMIUM_OPTIONS = (
@@ -40,7 +40,7 @@ pytestmark = [
     pytest.mark.xdist_group("browser"),  # one Chromium is enough for two cores
     pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium; on Debian: sudo apt install chromium"),
 ]
-expect.set_options(timeout=PATIENCE * 1000)
+expect.set_options(timeout=TIMEOUT_SECONDS * 1000)
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ def window(chromium: Browser) -> Iterator[Callable[..., Page]]:
         context = chromium.new_context(viewport=size, timezone_id="America/New_York", **options)
         opened.append(context)
         page = context.new_page()
-        page.set_default_timeout(PATIENCE * 1000)
+        page.set_default_timeout(TIMEOUT_SECONDS * 1000)
         page.on("pageerror", lambda error: console_errors.append(str(error)))
         page.on("console", lambda entry: console_errors.extend([entry.text] if entry.type == "error" else []))
         page.goto(url)
@@ -82,15 +82,15 @@ def window(chromium: Browser) -> Iterator[Callable[..., Page]]:
     assert not [text for text in console_errors if not any(word in text for word in lost)]
 
 
-def page_url(house: Household) -> str:
-    """Return the URL of a house's page, as soon as it is served."""
+def page_url(house: TemporaryHouse) -> str:
+    """Return the URL of a house's page as soon as it is served."""
     return str(eventually(lambda: house.status()["mirror"]["url"]))
 
 
 @pytest.fixture
-def slow(household: Callable[..., Household]) -> Household:
-    """Start the breakfast house at a pace for watching: coffee takes twenty seconds, toast ten."""
-    house = household(BREAKFAST.replace("speed = 60", "speed = 12"))
+def slow(make_house: HouseFactory) -> TemporaryHouse:
+    """Start the breakfast house at a visible speed: coffee takes twenty seconds, toast ten."""
+    house = make_house(BREAKFAST.replace("speed = 60", "speed = 12"))
     house.house("up")
     return house
 
@@ -106,7 +106,7 @@ def wait_until_live(page: Page) -> None:
     expect(page.locator("house-card[data-presence=live]")).to_have_count(4)
 
 
-def test_a_press_on_the_page_makes_breakfast(slow: Household, window: Callable[..., Page]) -> None:
+def test_a_press_on_the_page_makes_breakfast(slow: TemporaryHouse, window: Callable[..., Page]) -> None:
     """A press on the light starts coffee and toast; cards and sentence show their progress."""
     page = window(page_url(slow))
     wait_until_live(page)
@@ -125,7 +125,7 @@ def test_a_press_on_the_page_makes_breakfast(slow: Household, window: Callable[.
     assert starts == 1, "one press starts the toaster once"
 
 
-def test_an_appliance_is_started_and_stopped(slow: Household, window: Callable[..., Page]) -> None:
+def test_an_appliance_is_started_and_stopped(slow: TemporaryHouse, window: Callable[..., Page]) -> None:
     """With the keyboard alone, while a second window shows the same."""
     page, other = window(page_url(slow)), window(page_url(slow), PHONE)
     wait_until_live(page)
@@ -136,18 +136,18 @@ def test_an_appliance_is_started_and_stopped(slow: Household, window: Callable[.
     for shown in (page, other):
         expect(card(shown, "toaster")).to_have_attribute("data-phase", "toasting")
     stop = card(page, "toaster").locator("[data-command=stop]")
-    expect(stop).to_be_focused()  # the button has another label, and keeps the focus
-    expect(card(page, "toaster").locator(".receipt")).to_contain_text("applied")  # it accepts the next one
+    expect(stop).to_be_focused()  # the button has another label, and the same focus
+    expect(card(page, "toaster").locator(".receipt")).to_contain_text("applied")  # ready again
     page.keyboard.press("Space")
     for shown in (page, other):
         expect(card(shown, "toaster")).to_have_attribute("data-phase", "idle")
 
 
-def test_a_rejection_has_a_reason(slow: Household, window: Callable[..., Page]) -> None:
-    """A command that comes too late gets the device's reason."""
+def test_a_rejection_has_a_reason(slow: TemporaryHouse, window: Callable[..., Page]) -> None:
+    """A command that does not fit the state has the device's reason."""
     page = window(page_url(slow))
     wait_until_live(page)
-    # Quicker than a person: the page still offers to start what has been started.
+    # The command arrives before the page has shown the new state.
     page.evaluate("""async () => {
       const { house } = await import('/page/house.js');
       await house.command('toaster', 'start');
@@ -158,9 +158,9 @@ def test_a_rejection_has_a_reason(slow: Household, window: Callable[..., Page]) 
 
 
 def test_a_killed_device_is_shown_restarting_and_live_again(
-    slow: Household, window: Callable[..., Page]
+    slow: TemporaryHouse, window: Callable[..., Page]
 ) -> None:
-    """However short it was; its work goes on, and no other device is affected."""
+    """Even a short end is shown; the work continues, and no other device is affected."""
     page = window(page_url(slow))
     wait_until_live(page)
     page.evaluate(RECORD)
@@ -176,9 +176,9 @@ def test_a_killed_device_is_shown_restarting_and_live_again(
     }
 
 
-def test_a_failed_device_shows_its_reason(household: Callable[..., Household], window: Any) -> None:
-    """The reason, the last lines of its log on demand, and the next attempt; then it is live again."""
-    house = household()
+def test_a_failed_device_shows_its_reason(make_house: HouseFactory, window: Any) -> None:
+    """The page shows the reason, the log lines on demand, and the next attempt; then the device is live."""
+    house = make_house()
     house.house("up")
     page = window(page_url(house))
     wait_until_live(page)
@@ -186,7 +186,7 @@ def test_a_failed_device_shows_its_reason(household: Callable[..., Household], w
     pid = house.pids()["toaster"]
     hardware.rename(kept)
     hardware.write_text("no folder")
-    with suppress(ProcessLookupError):  # it may have ended by itself
+    with suppress(ProcessLookupError):  # the process may have ended already
         os.kill(pid, signal.SIGKILL)
     toaster = card(page, "toaster")
     expect(toaster).to_have_attribute("data-presence", "failed")
@@ -199,7 +199,7 @@ def test_a_failed_device_shows_its_reason(household: Callable[..., Household], w
     expect(toaster).to_have_attribute("data-presence", "live")
 
 
-def test_a_stopped_device_is_shown_as_stopped(breakfast: Household, window: Any) -> None:
+def test_a_stopped_device_is_shown_as_stopped(breakfast: TemporaryHouse, window: Any) -> None:
     """In words, not by colour alone."""
     page = window(page_url(breakfast))
     wait_until_live(page)
@@ -210,8 +210,10 @@ def test_a_stopped_device_is_shown_as_stopped(breakfast: Household, window: Any)
     expect(card(page, "toaster")).to_have_attribute("data-presence", "live")
 
 
-def test_the_page_reconnects_to_a_restarted_mirror(breakfast: Household, window: Callable[..., Page]) -> None:
-    """It shows the loss at once, reconnects without a reload, and shows what happened meanwhile."""
+def test_the_page_reconnects_to_a_restarted_mirror(
+    breakfast: TemporaryHouse, window: Callable[..., Page]
+) -> None:
+    """The page shows the loss at once, reconnects without a reload, and shows the later changes."""
     page = window(page_url(breakfast))
     wait_until_live(page)
     page.evaluate(RECORD)
@@ -224,8 +226,8 @@ def test_the_page_reconnects_to_a_restarted_mirror(breakfast: Household, window:
     assert page.evaluate("window.isTheSamePage")
 
 
-def test_a_silent_mirror_counts_as_lost(breakfast: Household, window: Callable[..., Page]) -> None:
-    """An open connection is not enough; while the mirror is silent, no device is shown as live."""
+def test_a_silent_mirror_counts_as_lost(breakfast: TemporaryHouse, window: Callable[..., Page]) -> None:
+    """An open connection is not enough: while the mirror is silent, no device is shown as live."""
     page = window(page_url(breakfast))
     wait_until_live(page)
     pid = breakfast.kill("mirror", signal.SIGSTOP)
@@ -239,7 +241,9 @@ def test_a_silent_mirror_counts_as_lost(breakfast: Household, window: Callable[.
     expect(page.locator("house-banner")).to_be_hidden()
 
 
-def test_the_house_view_draws_all_subscriptions(breakfast: Household, window: Callable[..., Page]) -> None:
+def test_the_house_view_draws_all_subscriptions(
+    breakfast: TemporaryHouse, window: Callable[..., Page]
+) -> None:
     """The house view has every process with its PID, and draws the switch's three subscribers."""
     page = window(f"{page_url(breakfast)}#house")
     status = breakfast.status()
@@ -251,11 +255,11 @@ def test_the_house_view_draws_all_subscriptions(breakfast: Household, window: Ca
         expect(page.locator("house-drawing")).to_contain_text(text)
 
 
-def test_the_history_names_the_press(breakfast: Household, window: Callable[..., Page]) -> None:
-    """A stretch has its phase, and the press that caused it."""
+def test_the_history_names_the_press(breakfast: TemporaryHouse, window: Callable[..., Page]) -> None:
+    """A period has its phase, and the press that caused it."""
     breakfast.send("bathroom_light", "press")
-    with breakfast.ear("toaster") as ear:
-        ear.until(lambda ear: ear.shows("toaster", phase="ready"))
+    with breakfast.listen("toaster") as listener:
+        listener.wait_for(lambda listener: listener.has_state("toaster", phase="ready"))
     page = window(f"{page_url(breakfast)}#history")
     history = page.locator("house-history")
     history.locator("summary").first.click()
@@ -263,7 +267,7 @@ def test_the_history_names_the_press(breakfast: Household, window: Callable[...,
     expect(history).to_contain_text(re.compile(r"Bathroom light turned on at \d\d:\d\d:\d\d"))
 
 
-def test_the_page_shows_the_time_of_the_house(breakfast: Household, window: Callable[..., Page]) -> None:
+def test_the_page_shows_the_time_of_the_house(breakfast: TemporaryHouse, window: Callable[..., Page]) -> None:
     """Time and date are in the timezone and locale of the house, wherever the browser is."""
     breakfast.config.write_text(BREAKFAST.replace("[house]", '[house]\nlocale = "de-DE"'))
     breakfast.house("reload")
@@ -274,10 +278,10 @@ def test_the_page_shows_the_time_of_the_house(breakfast: Household, window: Call
     assert texts[0] in texts[1]
 
 
-def test_a_name_is_shown_as_text(household: Callable[..., Household], window: Any) -> None:
-    """A name with markup in it is shown as it is written, in every view."""
+def test_a_name_is_shown_as_text(make_house: HouseFactory, window: Any) -> None:
+    """A name with markup is shown as text in every view."""
     name = "<img src=x onerror=alert(1)>"
-    house = household(BREAKFAST.replace("browning = 3", f"browning = 3\nname = {name!r}"))
+    house = make_house(BREAKFAST.replace("browning = 3", f"browning = 3\nname = {name!r}"))
     house.house("up")
     page = window(page_url(house))
     wait_until_live(page)
@@ -287,8 +291,8 @@ def test_a_name_is_shown_as_text(household: Callable[..., Household], window: An
     assert page.locator("main img").count() == 0
 
 
-def test_a_browser_signs_in_once(breakfast: Household, window: Callable[..., Page]) -> None:
-    """A wrong token is refused in words, the right one opens the page, and the cookie keeps it open."""
+def test_a_browser_signs_in_once(breakfast: TemporaryHouse, window: Callable[..., Page]) -> None:
+    """A wrong token is refused with a message, the right token opens the page, and the cookie is stored."""
     token = breakfast.house("token").stdout.strip()
     page = window(page_url(breakfast))
     expect(page).to_have_url(re.compile("/login$"))
@@ -308,7 +312,7 @@ def test_a_browser_signs_in_once(breakfast: Household, window: Callable[..., Pag
 @pytest.mark.parametrize("scheme", ["dark", "light"])
 @pytest.mark.parametrize("size", [WALL, PHONE], ids=["wall", "phone"])
 def test_the_page_is_accessible(
-    breakfast: Household, window: Callable[..., Page], scheme: str, size: dict[str, int]
+    breakfast: TemporaryHouse, window: Callable[..., Page], scheme: str, size: dict[str, int]
 ) -> None:
     """Axe finds no violation in any view, also with a stopped device; nothing is wider than its window."""
     breakfast.send("bathroom_light", "press")
@@ -324,8 +328,8 @@ def test_the_page_is_accessible(
         assert wide <= 0, view
 
 
-def test_the_page_is_small(breakfast: Household, window: Callable[..., Page], chromium: Browser) -> None:
-    """All loaded files are under 200 kB together, and come from the mirror."""
+def test_the_page_is_small(breakfast: TemporaryHouse, window: Callable[..., Page], chromium: Browser) -> None:
+    """All loaded files are smaller than 200 kB together, and are served by the mirror."""
     loaded: dict[str, int] = {}
     page = chromium.new_context().new_page()
     page.on("response", lambda answer: loaded.update({answer.url: len(answer.body())}))
@@ -337,7 +341,7 @@ def test_the_page_is_small(breakfast: Household, window: Callable[..., Page], ch
     assert sum(loaded.values()) < MAX_BYTES
 
 
-def test_every_file_of_the_page_is_served(breakfast: Household, chromium: Browser) -> None:
+def test_every_file_of_the_page_is_served(breakfast: TemporaryHouse, chromium: Browser) -> None:
     """Each file in the folder is served, with a type that browsers accept."""
     context = chromium.new_context()
     folder = Path(http.__file__).parent / "static"
@@ -348,7 +352,7 @@ def test_every_file_of_the_page_is_served(breakfast: Household, chromium: Browse
     context.close()
 
 
-def test_a_wall_display_stays_black(breakfast: Household, window: Callable[..., Page]) -> None:
+def test_a_wall_display_stays_black(breakfast: TemporaryHouse, window: Callable[..., Page]) -> None:
     """With glass=black in the address, also in a browser that reports a light scheme."""
     page = window(f"{page_url(breakfast)}?glass=black", color_scheme="light")
     wait_until_live(page)

@@ -1,4 +1,4 @@
-"""The page's thread as the mirror sees it: it beats, hangs, fails and ends, and the mirror goes on."""
+"""The page's thread and the mirror: the page sends beats, hangs, fails and ends, and the mirror goes on."""
 
 import os
 import select
@@ -13,11 +13,9 @@ from daemons.processes.mirror.page.server import PageServer
 from daemons.runtime import background
 from daemons.runtime.clock import uptime
 from tests.support import factories
-from tests.support.house import Household
+from tests.support.house import HouseFactory
 from tests.support.page_client import SMALL_HOUSE, http_request, page_fault, page_url
 from tests.support.page_server import PageStub
-
-HouseFactory = Callable[..., Household]
 
 
 def is_wakeup_due(server: PageServer) -> bool:
@@ -41,7 +39,7 @@ def block(event: Event) -> None:
 
 
 def test_a_page_that_beats_is_alive() -> None:
-    """However long it runs."""
+    """The page is alive, however long it runs."""
     server = serve(lambda _: None)
     for _ in range(10 * 6):
         server.beat()
@@ -61,14 +59,14 @@ def test_a_page_hangs_after_six_checks_without_a_beat() -> None:
 
 
 def test_a_page_that_has_not_started_does_not_hang() -> None:
-    """The mirror starts it after its first messages."""
+    """The mirror starts the page after its first messages."""
     server = PageServer(PageStub().context, 0, lambda _: None)
     assert all(server.check_alive() for _ in range(10 * 6))
     server.end()
 
 
 def test_a_page_that_fails_is_reported_and_does_not_hang() -> None:
-    """The mirror goes on without it, and publishes a fault of limited length."""
+    """The mirror continues without the page, and publishes a fault of limited length."""
 
     def fail(_: PageServer) -> None:
         raise ModuleNotFoundError("No module named 'aiohttp'" + "!" * 5000)
@@ -80,12 +78,12 @@ def test_a_page_that_fails_is_reported_and_does_not_hang() -> None:
     assert server.url is None
     factories.wait_until(lambda: is_wakeup_due(server), "the wake-up")
     server.end()
-    server._thread.join()  # it has reported the fault, and is about to end
+    server._thread.join()  # the thread has reported the fault and ends soon
     assert all(server.check_alive() for _ in range(10 * 6))
 
 
 def test_a_repeated_report_does_not_wake_the_mirror() -> None:
-    """Only a new URL or fault wakes it."""
+    """Only a new URL or fault wakes the mirror."""
     server = PageServer(PageStub().context, 0, lambda _: None)
     assert not is_wakeup_due(server)
     server.report(None, "no port")
@@ -101,8 +99,8 @@ def test_a_repeated_report_does_not_wake_the_mirror() -> None:
     assert (server.url, server.fault) == ("http://127.0.0.1:1/", None)
 
 
-def test_the_end_stops_the_page_and_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The thread says how to stop it; an event loop that has ended already is no error."""
+def test_the_end_stops_the_page_and_waits_for_its_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread registers how to stop it; an event loop that has already ended is no error."""
     monkeypatch.setattr(background, "JOIN_SECONDS", 60.0)
     done = Event()
 
@@ -136,7 +134,7 @@ def test_the_end_does_not_wait_for_a_page_that_hangs() -> None:
 
 
 def test_the_end_does_not_wait_for_a_page_that_still_loads(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It has not said yet how to stop it, and a mirror that is restarted must be back at once."""
+    """The thread has not registered how to stop it, and a restarted mirror must not wait."""
     monkeypatch.setattr(background, "JOIN_SECONDS", 60.0)
     loading = Event()
     server = serve(lambda _: block(loading))
@@ -147,7 +145,7 @@ def test_the_end_does_not_wait_for_a_page_that_still_loads(monkeypatch: pytest.M
     server._thread.join()
 
 
-def test_the_page_knows_whether_the_mirror_is_alive() -> None:
+def test_the_page_checks_whether_the_mirror_is_alive() -> None:
     """For six seconds after the mirror's last check."""
     server = PageServer(PageStub().context, 0, lambda _: None)
     server.check_alive()
@@ -158,42 +156,42 @@ def test_the_page_knows_whether_the_mirror_is_alive() -> None:
 # Real houses
 
 
-def test_a_page_that_hangs_ends_the_process_and_comes_back(household: HouseFactory) -> None:
+def test_a_page_that_hangs_ends_the_process_and_is_served_again(make_house: HouseFactory) -> None:
     """Its thread blocks on reading the token; the mirror notices, ends, and is started again."""
-    house = household(SMALL_HOUSE)
+    house = make_house(SMALL_HOUSE)
     house.house("up")
     url = page_url(house)
-    with house.ear("mirror") as ear:
-        ear.until(lambda ear: "mirror" in ear.beats)
-        before = ear.beats["mirror"]
-        os.mkfifo(house.run / "token")  # opening it to read blocks until another process opens it to write
+    with house.listen("mirror") as listener:
+        listener.wait_for(lambda listener: "mirror" in listener.heartbeats)
+        before = listener.heartbeats["mirror"]
+        os.mkfifo(house.run / "token")  # reading blocks until there is a writer
         where = url.removeprefix("http://").rstrip("/").split(":")
         with socket.create_connection((where[0], int(where[1]))) as connection:
             connection.sendall(b"GET /api/house HTTP/1.1\r\nHost: localhost\r\n\r\n")
-            ear.until(lambda _: "its page hangs" in house.log("mirror"))
+            listener.wait_for(lambda _: "its page hangs" in house.log("mirror"))
             (house.run / "token").unlink()
-            ear.until(lambda ear: ear.beats["mirror"].boot > before.boot)
+            listener.wait_for(lambda listener: listener.heartbeats["mirror"].boot > before.boot)
     assert "its page hangs" in house.log("mirror")
     assert page_url(house) == url
     assert http_request(url, "healthz").status == 200
 
 
-def test_a_page_that_cannot_be_loaded_is_a_fault_and_the_mirror_goes_on(
-    household: HouseFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_page_that_cannot_be_loaded_is_a_fault_and_the_mirror_continues(
+    make_house: HouseFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without aiohttp there is no page; the mirror publishes the fault, and does all else."""
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "aiohttp.py").write_text("raise ImportError('there is no aiohttp today')\n")
     path = os.pathsep.join(filter(None, [str(tmp_path / "broken"), os.environ.get("PYTHONPATH")]))
     monkeypatch.setenv("PYTHONPATH", path)
-    house = household(SMALL_HOUSE)
+    house = make_house(SMALL_HOUSE)
     house.house("up")
     assert "page cannot be served: ImportError: there is no aiohttp today" in page_fault(house)
     assert house.send("lamp", "on")["outcome"] == "applied"
-    with house.ear("mirror") as ear:
-        beat = ear.until(lambda ear: "mirror" in ear.beats).beats["mirror"]
-        ear.until(lambda ear: ear.beats["mirror"].at > beat.at)
-        assert ear.beats["mirror"].pid == beat.pid
+    with house.listen("mirror") as listener:
+        beat = listener.wait_for(lambda listener: "mirror" in listener.heartbeats).heartbeats["mirror"]
+        listener.wait_for(lambda listener: listener.heartbeats["mirror"].at > beat.at)
+        assert listener.heartbeats["mirror"].pid == beat.pid
     found = house.status()
     assert found["mirror"] == {"url": None}
     assert found["devices"]["lamp"]["state"]["status"] is True

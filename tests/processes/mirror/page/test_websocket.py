@@ -1,4 +1,4 @@
-"""The WebSocket as docs/page.md describes it, used with a library that is not ours."""
+"""The WebSocket as docs/page.md describes it, used with a foreign library."""
 
 import asyncio
 import itertools
@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -19,13 +19,16 @@ from urllib.parse import urlsplit
 
 import pytest
 import zmq
+
+pytest.importorskip("websockets", reason="it is the other library that these tests use")
+
 from websockets.exceptions import ConnectionClosed, ConnectionClosedError, InvalidStatus
 
 from daemons.bus import message
 from daemons.bus.message import Heartbeat, State
 from daemons.processes.mirror.page import websocket
 from daemons.processes.mirror.page.memory_use import memory_use
-from tests.support.house import PATIENCE, PROJECT, Household
+from tests.support.house import PROJECT, TIMEOUT_SECONDS, HouseFactory, TemporaryHouse
 from tests.support.page_client import (
     SMALL_HOUSE,
     LiveClient,
@@ -39,7 +42,6 @@ from tests.support.page_client import (
 from tests.support.page_server import BOOT, PageStub, serve_page
 from tests.support.stub_device import stub_device
 
-HouseFactory = Callable[..., Household]
 DEVICES = {"bathroom_light", "mirror", "coffee_maker", "toaster", "kitchen_lamp"}
 
 
@@ -63,7 +65,7 @@ def is_change_by(messages: LiveMessage, id_: str) -> bool:
 
 
 async def receive_until_change(client: LiveClient, id_: str) -> list[LiveMessage]:
-    """Return all messages up to the change that a command caused; it may come before the receipt."""
+    """Return all messages up to the change that a command caused; the change may precede the receipt."""
     found, client.unread = client.unread, []
     if not any(is_change_by(messages, id_) for messages in found):
         found += await client.receive_until(lambda messages: is_change_by(messages, id_))
@@ -74,7 +76,7 @@ async def receive_until_change(client: LiveClient, id_: str) -> list[LiveMessage
 
 
 async def test_the_first_message_is_the_house(url: str) -> None:
-    """It is the same document as over HTTP."""
+    """The document is the same as over HTTP."""
     async with live_client(url) as client:
         document = await client.receive()
     same = http_request(url, "/api/house").json
@@ -152,7 +154,7 @@ async def test_all_clients_get_the_same_changes(url: str) -> None:
 
 
 async def test_a_beat_is_sent_every_second(url: str) -> None:
-    """It has the age of every process, and in every fifth beat the memory."""
+    """The message has the age of every process, and every fifth one the memory."""
     async with live_client(url) as client:
         await client.receive("house")
         beats = [await client.receive("beat") for _ in range(6)]
@@ -164,8 +166,8 @@ async def test_a_beat_is_sent_every_second(url: str) -> None:
     assert all(1 << 20 < size < 1 << 30 for size in measured.values())
 
 
-async def test_an_age_grows_while_a_device_is_silent(shared: Household, url: str) -> None:
-    """A silent device becomes stale without a message of its own, and then live again."""
+async def test_an_age_grows_while_a_device_is_silent(shared: TemporaryHouse, url: str) -> None:
+    """A silent device becomes stale without a message, and then live again."""
     async with live_client(url, "?device=kitchen_lamp") as client:
         await client.receive("house")
         pid = shared.kill("kitchen_lamp", signal.SIGSTOP)
@@ -245,7 +247,7 @@ async def test_an_unknown_name_in_a_filter_is_refused(url: str, query: str) -> N
 
 
 async def test_a_command_gets_its_receipt(url: str) -> None:
-    """It has the id that the client gave, or a new one."""
+    """The receipt has the id of the client, or a new one."""
     async with live_client(url) as client:
         receipt = await client.send_command("kitchen_lamp", "on", args={"brightness_percent": 50}, id="fifty")
         assert receipt.keys() == {"type", "id", "device", "outcome", "at", "took_seconds"}
@@ -255,18 +257,18 @@ async def test_a_command_gets_its_receipt(url: str) -> None:
             "kitchen_lamp",
             "applied",
         ]
-        assert 0 < receipt["took_seconds"] < PATIENCE
+        assert 0 < receipt["took_seconds"] < TIMEOUT_SECONDS
         assert len((await client.send_command("kitchen_lamp", "on"))["id"]) > 5
 
 
-async def test_a_repeated_id_is_carried_out_once(shared: Household, url: str) -> None:
+async def test_a_repeated_id_is_carried_out_once(shared: TemporaryHouse, url: str) -> None:
     """Also over another connection."""
-    before = len(shared.witness("kitchen_lamp"))
+    before = len(shared.switchings("kitchen_lamp"))
     async with live_client(url) as one, live_client(url) as two:
         first = await one.send_command("kitchen_lamp", "toggle", id="done-once")
         second = await two.send_command("kitchen_lamp", "toggle", id="done-once")
     assert {**first, "took_seconds": 0} == {**second, "took_seconds": 0}
-    assert len(shared.witness("kitchen_lamp")) == before + 1
+    assert len(shared.switchings("kitchen_lamp")) == before + 1
 
 
 async def test_a_rejection_has_a_reason(url: str) -> None:
@@ -279,8 +281,8 @@ async def test_a_rejection_has_a_reason(url: str) -> None:
         assert error == {"type": "error", "reason": "there is no device 'stranger'", "id": "for-a-stranger"}
 
 
-async def test_a_silent_device_is_unanswered(shared: Household, url: str) -> None:
-    """The receipt comes after the requested time; other devices answer meanwhile."""
+async def test_a_silent_device_is_unanswered(shared: TemporaryHouse, url: str) -> None:
+    """The receipt arrives after the requested time; other devices answer meanwhile."""
     pid = shared.kill("kitchen_lamp", signal.SIGSTOP)
     try:
         async with live_client(url) as client:
@@ -304,7 +306,7 @@ async def test_pings_are_answered(url: str) -> None:
         pong = await client.receive("pong")
         assert pong.keys() == {"type", "at"}
         assert pong["at"] == pytest.approx(time.time(), abs=60)
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             await (await client.socket.ping(b"abc"))
 
 
@@ -376,9 +378,9 @@ async def test_a_message_over_16_kib_closes_the_connection(url: str) -> None:
     assert closed.value.rcvd.code == 1009
 
 
-async def test_messages_above_the_rate_are_ignored(shared: Household, url: str) -> None:
+async def test_messages_above_the_rate_are_ignored(shared: TemporaryHouse, url: str) -> None:
     """Of a hundred toggles at once about forty are carried out, each once; the others get an error."""
-    before = len(shared.witness("kitchen_lamp"))
+    before = len(shared.switchings("kitchen_lamp"))
     async with live_client(url) as client:
         await client.receive("house")
         for number in range(100):
@@ -395,7 +397,7 @@ async def test_messages_above_the_rate_are_ignored(shared: Household, url: str) 
         assert len(done) + len(refused) == 100
         assert len(done) >= 40
         assert any("20 messages a second" in answer["reason"] for answer in refused)
-        assert len(shared.witness("kitchen_lamp")) == before + len(done)
+        assert len(shared.switchings("kitchen_lamp")) == before + len(done)
         while (await client.send_command("toaster", "stop"))["type"] == "error":  # the rate recovers
             await client.receive("beat")
 
@@ -403,7 +405,7 @@ async def test_messages_above_the_rate_are_ignored(shared: Household, url: str) 
 # Reconnecting
 
 
-async def test_a_client_that_reconnects_gets_what_it_missed(url: str) -> None:
+async def test_a_client_that_reconnects_receives_the_missed_changes(url: str) -> None:
     """No house, nothing twice, nothing left out: the same as for a client that stayed connected."""
     async with live_client(url) as other:
         await other.receive("house")
@@ -416,7 +418,7 @@ async def test_a_client_that_reconnects_gets_what_it_missed(url: str) -> None:
         ids = await toggle(other, 15)
         messages = await receive_until_change(
             other, ids[-1]
-        )  # the change may come before the receipt or after it
+        )  # the change may arrive before or after the receipt
         last = [number for number, each in enumerate(messages) if is_change_by(each, ids[-1])]
         messages = (
             messages[: last[0] + 1]
@@ -493,8 +495,8 @@ async def test_an_unusable_cursor_gets_the_house(url: str, after: str) -> None:
 # Killed devices
 
 
-async def test_a_killed_device_is_shown_restarting(shared: Household, url: str) -> None:
-    """Then it is live again as another process, with a later boot."""
+async def test_a_killed_device_is_shown_restarting(shared: TemporaryHouse, url: str) -> None:
+    """The device is then live again as another process, with a later boot."""
     async with live_client(url, "?device=toaster") as client:
         before = (await client.receive("house"))["devices"]["toaster"]
         os.kill(before["pid"], signal.SIGKILL)
@@ -574,7 +576,7 @@ async def test_a_foreign_host_name_is_refused(url: str) -> None:
 
 async def wait_for_clients(stub: PageStub, clients: int) -> None:
     """Wait until the page has this number of clients."""
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(TIMEOUT_SECONDS):
         while stub.counters.clients != clients:  # noqa: ASYNC110  the count has no event
             await asyncio.sleep(0)
 
@@ -608,7 +610,7 @@ async def test_a_client_that_does_not_read_is_disconnected(
         stuck = await slow_client(stub.url, stack)
         await wait_for_clients(stub, 2)
         sent = 0
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             while stub.counters.clients > 1:
                 sent += 1
                 stub.publish_state("lamp", text="x" * 900, number=sent)
@@ -643,7 +645,7 @@ async def test_forty_commands_may_be_pending(run: Path, monkeypatch: pytest.Monk
 
 
 async def test_a_disconnected_client_is_forgotten(run: Path) -> None:
-    """Its commands are cancelled, it is not counted any more, and nothing is logged."""
+    """Its commands are cancelled, the client is no longer counted, and nothing is logged."""
     stub = PageStub()
     async with serve_page(stub) as page:
         async with live_client(stub.url) as client:
@@ -673,7 +675,7 @@ async def slow_client(url: str, stack: AsyncExitStack) -> LiveClient:
 
 
 async def test_a_slow_client_gets_the_latest_change_of_each_device(run: Path) -> None:
-    """`missed` adds up to what was left out, and the last changes are the true state."""
+    """`missed` is the number of skipped changes, and the last changes are the true state."""
     stub = PageStub()
     async with serve_page(stub), AsyncExitStack() as stack:
         slow = await slow_client(stub.url, stack)
@@ -718,7 +720,7 @@ async def test_a_client_behind_the_change_log_gets_the_house(run: Path) -> None:
 
 
 class FakeDevice:
-    """Publishes in the place of a stopped device whatever the test wants the mirror to receive."""
+    """A replacement for a stopped device: it publishes any message for the mirror."""
 
     def __init__(self, publisher: "zmq.Socket[bytes]", name: str) -> None:
         self._publisher = publisher
@@ -751,7 +753,7 @@ class FakeDevice:
 
 
 @contextmanager
-def fake_device(house: Household, name: str) -> Iterator[FakeDevice]:
+def fake_device(house: TemporaryHouse, name: str) -> Iterator[FakeDevice]:
     """Stop a device of a real house and take its place."""
     house.house("stop", name)
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
@@ -762,7 +764,7 @@ def fake_device(house: Household, name: str) -> Iterator[FakeDevice]:
             os.chdir(house.run)
             publisher.bind(f"ipc://bus/{name}.publish")
             os.chdir(here)
-            assert publisher.poll(int(PATIENCE * 1000)), "the mirror subscribes"
+            assert publisher.poll(int(TIMEOUT_SECONDS * 1000)), "the mirror subscribes"
             yield FakeDevice(publisher, name)
     finally:
         context.destroy(linger=0)
@@ -775,9 +777,9 @@ async def receive_number(client: LiveClient, number: int) -> list[LiveMessage]:
     )
 
 
-async def test_a_slow_client_delays_no_other_and_costs_no_memory(household: HouseFactory) -> None:
-    """Fifty clients stay current while one does not read; in the end it has the same state."""
-    house = household(SMALL_HOUSE)
+async def test_a_slow_client_delays_no_other_and_costs_no_memory(make_house: HouseFactory) -> None:
+    """Fifty clients stay current while one client does not read; in the end all have the same state."""
+    house = make_house(SMALL_HOUSE)
     house.house("up")
     url = page_url(house)
     with fake_device(house, "lamp") as lamp:
@@ -825,7 +827,7 @@ async def test_a_slow_client_delays_no_other_and_costs_no_memory(household: Hous
 
 
 async def test_a_cursor_with_very_many_digits_gets_the_house(url: str) -> None:
-    """It is refused without being converted."""
+    """The cursor is refused without being converted."""
     boot, _ = parse_cursor(http_request(url, "/api/house").json["cursor"])
     async with asyncio.timeout(5), live_client(url, f"?after={boot}-{'9' * 5000}") as client:
         assert (await client.receive())["type"] == "house"
@@ -846,7 +848,7 @@ async def test_an_error_has_the_id_of_the_command_above_the_rate(url: str) -> No
 
 
 async def test_a_binary_frame_is_refused(url: str) -> None:
-    """Whatever its content."""
+    """The content of the frame does not matter."""
     async with live_client(url) as client:
         await client.socket.send(b'{"type": "ping"}')
         assert (await client.receive("pong", "error"))["type"] == "error"
@@ -868,7 +870,7 @@ async def test_a_client_a_thousand_changes_behind_gets_them_all(run: Path) -> No
     assert numbers == list(range(1000))
 
 
-async def test_commands_of_one_client_keep_their_order(shared: Household, url: str) -> None:
+async def test_commands_of_one_client_keep_their_order(shared: TemporaryHouse, url: str) -> None:
     """The device carries them out in the order of sending."""
     async with live_client(url) as client:
         for turn in range(5):
@@ -879,6 +881,6 @@ async def test_commands_of_one_client_keep_their_order(shared: Household, url: s
                 )
             for _ in ids:
                 assert (await client.receive("receipt"))["outcome"] == "applied"
-            done = [line.cause for line in shared.witness("kitchen_lamp")][-15:]
+            done = [line.cause for line in shared.switchings("kitchen_lamp")][-15:]
             assert done == ids
             await asyncio.sleep(1)

@@ -9,20 +9,18 @@ import { house } from "./house.js";
  * @returns {{word: string, label: string} | null}
  */
 export function action(process) {
-  const { commands, state } = process;
-  const on = Boolean(state?.status);
-  // What a press does depends on the state, so without a live state the label is only "Press".
-  if (commands.single) return { word: "single", label: "Press" };
-  if (commands.open && commands.close && !on) {
-    return state?.phase === "open" ? { word: "close", label: "Close" } : { word: "open", label: "Open" };
+  const choices = process.primary_commands;
+  let choice = choices.find(({ when }) => applies(when, process.state));
+  // Without a live state, the effect of a command may be the opposite. Then the label promises none.
+  if (choice && house.presence(process) !== "live") {
+    choice = choices.find(({ command, when }) => command === choice.command && applies(when, null)) ?? choice;
   }
-  if (commands.set?.celsius) return ["off", "frost"].includes(state?.phase) ? { word: "on", label: "Turn on" } : { word: "off", label: "Turn off" };
-  if (commands.press) return { word: "press", label: house.presence(process) !== "live" ? "Press" : on ? "Turn off" : "Turn on" };
-  if (on && commands.stop) return { word: "stop", label: "Stop" };
-  if (commands.start) return { word: "start", label: "Start" };
-  if (on && commands.off) return { word: "off", label: "Turn off" };
-  if (commands.on) return { word: "on", label: "Turn on" };
-  return commands.toggle ? { word: "toggle", label: "Switch" } : null;
+  return choice ? { word: choice.command, label: choice.label } : null;
+}
+
+/** Return whether each field in `when` has one of its values; an absent field counts as null. */
+function applies(when, state) {
+  return Object.entries(when).every(([field, values]) => values.includes(state?.[field] ?? null));
 }
 
 export class Button {

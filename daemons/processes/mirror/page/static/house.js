@@ -15,6 +15,7 @@ import { Link } from "./link.js";
  * @property {boolean} elsewhere whether it has no process on the mirror's own host
  * @property {string[]} hears
  * @property {Record<string, Record<string, string>>} commands
+ * @property {{command: string, label: string, when: Record<string, any[]>}[]} primary_commands of its main button
  * @property {string} presence
  * @property {number | null} presence_since
  * @property {Record<string, any> | null} state
@@ -153,7 +154,7 @@ class House extends EventTarget {
 /** @returns {Process} */
 function process(id, status, at) {
   const title = id.charAt(0).toUpperCase() + id.slice(1).replaceAll("_", " ");
-  const unknown = { name: title, room: "", kind: null, hears: [], commands: {}, memory: null };
+  const unknown = { name: title, room: "", kind: null, hears: [], commands: {}, primary_commands: [], memory: null };
   return { id, ...unknown, ...status, heard: arrival(at, status.age_seconds) };
 }
 
