@@ -232,3 +232,34 @@ def test_a_type_is_described_in_words(type_: object, words: str) -> None:
 def test_a_checked_value_is_converted_without_problems() -> None:
     """A device reads its slice, which was checked before, in one call."""
     assert convert({"mode": "bottom"}, Oven).mode == "bottom"
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("06:30", 6.5 * 3600),
+        ("sunset", 18 * 3600),
+        ("sunset-30m", 17.5 * 3600),
+        ("sunrise+1h", 7 * 3600),
+        ("noon-12h", 0),
+    ],
+)
+def test_a_time_of_day_has_its_seconds_after_midnight(text: str, seconds: float) -> None:
+    """A time of the sun counts as it is at an equinox, with its offset."""
+    assert TimeOfDay.parse(text).usual == seconds
+
+
+@pytest.mark.parametrize("text", ["sunset-13h", "sunrise+12h1m"])
+def test_an_offset_of_more_than_twelve_hours_is_refused(text: str) -> None:
+    """The time would belong to another day."""
+    with pytest.raises(ValueError, match="at most 12h"):
+        TimeOfDay.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(10**18, str(10**18)), (1 << 63, str(1 << 63)), (1 << 64, hex(1 << 64)), (-(1 << 64), hex(-(1 << 64)))],
+)
+def test_a_number_of_more_than_64_bits_is_printed_in_hexadecimal(value: int, text: str) -> None:
+    """Python refuses to print thousands of decimal digits."""
+    assert format_toml(value) == text

@@ -29,7 +29,7 @@ def parse_argument(text: str) -> tuple[str, Any]:
 
 
 def is_json(value: Any) -> bool:
-    """Return whether JSON has this value too; it has no dates and no times."""
+    """Return whether JSON can represent a value; it has no dates and no times."""
     if isinstance(value, list):
         return all(map(is_json, value))
     if isinstance(value, dict):

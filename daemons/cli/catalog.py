@@ -1,8 +1,9 @@
-"""The catalog of kinds and drivers, read from their own files: what `house kinds` and `house drivers` print.
+"""The catalog of kinds and drivers: reads their files, and prints `house kinds` and `house drivers`.
 
 usage: python -m daemons.cli.catalog docs/configuration.md
 
-This rewrites each table between `<!-- generated: kind NAME -->` (or `driver NAME`) and `<!-- end -->`.
+The command rewrites each table between `<!-- generated: kind NAME -->` (or `driver NAME`) and
+`<!-- end -->`.
 """
 
 import ast
@@ -27,7 +28,7 @@ MARKED = re.compile(r"(<!-- generated: (kind|driver) (\w+) -->\n).*?(?=<!-- end 
 
 
 def print_catalog(folder: str, name: str | None, as_json: bool) -> None:
-    """Print all words of "kinds" or "drivers", or one of them with a table of its options."""
+    """Print all entries of the folder "kinds" or "drivers", or one entry with a table of its options."""
     words = loader.available(folder)
     if name is not None and name not in words:
         raise click.UsageError(f"there is no {folder[:-1]} {name!r}; {suggest(name, words)}")
@@ -89,9 +90,10 @@ def field_docstrings(type_: type[msgspec.Struct]) -> dict[str, str]:
 
 
 def needed_extra(word: str) -> str | None:
-    """Return the command that installs what a driver needs, or None if it needs nothing more.
+    """Return the command that installs the libraries of a driver, or None if it needs none.
 
-    The imports at the top of the driver's file are read, and those of our modules that it imports.
+    The function reads the imports at the top of the driver's file, and those of our modules that it
+    imports.
     """
     pending, seen = [f"daemons.drivers.{word}"], set()
     while pending:
@@ -127,7 +129,7 @@ def top_imports(file: Path) -> list[str]:
 
 
 def format_seconds(seconds: float) -> str:
-    """Return a duration as the configuration has it, in the largest unit that needs no fraction."""
+    """Return a duration in the format of the configuration, in the largest unit without a fraction."""
     for unit, size in (("h", 3600), ("m", 60), ("s", 1)):
         if seconds >= size and seconds % size == 0:
             return f"{seconds // size:g}{unit}"
@@ -148,7 +150,7 @@ def option_rows(options: dict[str, dict[str, Any]]) -> list[tuple[str, str, str,
 
 
 def takes_text(about: dict[str, Any]) -> str:
-    """Return which values an option takes, with short words for a duration and a length."""
+    """Return the allowed values of an option, with short words for a duration and a length."""
     text = str(about["allowed"]).replace(Seconds.allowed, "a duration")
     return text.replace("text of 0 to ", "text of at most ")
 
@@ -161,7 +163,7 @@ def default_text(about: dict[str, Any]) -> str:
 
 
 def print_entry(entry: dict[str, Any]) -> None:
-    """Print a kind or driver as one of many: its summary, and a line for each option."""
+    """Print the short form of a kind or driver: its summary, and a line for each option."""
     click.echo(f"{click.style(entry['word'], bold=True)}  {entry['summary']}")
     if entry["options"] is None:
         click.secho(f"    {entry['problem']}", fg="yellow")
@@ -213,7 +215,7 @@ def markdown_table(options: dict[str, dict[str, Any]]) -> str:
 
 
 def update_tables(text: str) -> str:
-    """Return a page with its generated tables up to date; raises HouseError for a broken file."""
+    """Return a page with its generated tables up to date; raises HouseError if a file is broken."""
 
     def replacement(found: re.Match[str]) -> str:
         word = found[3]

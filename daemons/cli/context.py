@@ -1,4 +1,4 @@
-"""What the verbs share: the house of a command, its status, common options, and how lines look."""
+"""Shared code of the verbs: the house of a command, its status, common options, and line formats."""
 
 import itertools
 import os
@@ -34,10 +34,10 @@ search_timeout_option = click.option(
 
 
 class VerbGroup(click.Group):
-    """A group of verbs that prints our errors as messages, one problem a line, without a traceback."""
+    """A group of verbs that prints a HouseError as a message, one problem a line, without a traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a verb; an error of ours becomes an exit status."""
+        """Run a verb; a HouseError becomes a message and an exit status."""
         try:
             return super().invoke(ctx)
         except errors.NoAnswer as error:
@@ -56,7 +56,7 @@ class VerbGroup(click.Group):
 
 
 def print_error(error: errors.HouseError) -> None:
-    """Print an error on standard error, without control characters that a device may have sent."""
+    """Print an error on standard error, without the control characters in it."""
     click.secho("\n".join(map(printable, str(error).split("\n"))), fg="red", err=True)
 
 
@@ -67,14 +67,16 @@ class Context:
         self.config = config.absolute()
         self.run = run.absolute()
         self._host = host
-        if own := os.environ.get("HOUSE_SUPERVISORD"):
-            os.environ["HOUSE_SUPERVISORD"] = str(Path(own).absolute())  # the working directory will change
+        if program := os.environ.get("HOUSE_SUPERVISORD"):
+            os.environ["HOUSE_SUPERVISORD"] = str(
+                Path(program).absolute()
+            )  # the working directory changes later
 
     def load_house(self) -> Any:
-        """Read the configuration, for this host if it is known.
+        """Read the configuration, for this host if its name is known.
 
-        Raises ConfigurationError if the file is wrong, and UsageError if `--host` names a host of a house
-        without hosts.
+        Raises ConfigurationError if the file has mistakes, and UsageError if `--host` is given but the
+        house has no hosts.
         """
         from daemons.config.house import load_house
 
@@ -84,7 +86,7 @@ class Context:
         return house
 
     def load_own_house(self) -> Any:
-        """Read the configuration of this host; raises UsageError if it is unknown which host this is."""
+        """Read the configuration of this host; raises UsageError if the host has no name yet."""
         house = self.load_house()
         if house.hosts and house.host is None:
             raise click.UsageError(
@@ -98,9 +100,9 @@ class Context:
         paths.enter(self.run)
 
     def enter_and_read_roster(self) -> Any:
-        """Enter the run directory and return the roster.
+        """Enter the run directory and return the installed roster.
 
-        It is the installed roster, or before the first `up` that of the configuration.
+        Before the first `up`, return the roster of the configuration.
         """
         from daemons.supervision import install
 
@@ -108,9 +110,10 @@ class Context:
         return install.installed_roster() if install.INSTALLED.exists() else self.load_house().roster
 
     def select_names(self, roster: Any, names: tuple[str, ...], *more: str) -> list[str]:
-        """Return the given names, or all known names if none is given; raises UsageError for an unknown one.
+        """Return the given names, or all known names if none is given.
 
-        Known are the devices of the roster and the processes in `more`.
+        The known names are the devices of the roster and the processes in `more`. Raises UsageError for
+        an unknown name.
         """
         known = [*roster.peers, *more]
         for name in names:
@@ -138,7 +141,7 @@ def status_source(context: Context) -> Iterator[tuple[Any, Callable[[], dict[str
 
 @contextmanager
 def quiet_exit() -> Iterator[None]:
-    """Suppress the traceback of Ctrl-C, and of a pipe that its reader has closed."""
+    """Suppress the traceback of Ctrl-C, and of a pipe that the reader has closed."""
     try:
         yield
     except KeyboardInterrupt:
@@ -149,7 +152,7 @@ def quiet_exit() -> Iterator[None]:
 
 @contextmanager
 def progress_counter(what: str) -> Iterator[Callable[[int, int], None]]:
-    """Yield a function that shows on a terminal how many devices are done, of how many."""
+    """Yield a function that shows the number of finished devices and the total, if stderr is a terminal."""
     is_terminal = sys.stderr.isatty()
 
     def show_progress(done: int, total: int) -> None:
@@ -165,7 +168,7 @@ def progress_counter(what: str) -> Iterator[Callable[[int, int], None]]:
 
 @contextmanager
 def search_notice(seconds: float) -> Iterator[None]:
-    """Show on a terminal how long a search takes, until the search ends."""
+    """Show the duration of a search while it runs, if standard error is a terminal."""
     is_terminal = sys.stderr.isatty()
     if is_terminal:
         click.echo(f"Searching for {seconds:g} s ...", nl=False, err=True)
@@ -189,7 +192,7 @@ def house_timezone(roster: Any) -> Any:
 
 
 def name_styler(names: list[str]) -> Callable[[str], str]:
-    """Return a function that pads a name and gives each name a colour of its own."""
+    """Return a function that pads a name and colours it; each name has another colour."""
     width = max(map(len, names), default=0)
     colours = dict(zip(sorted(names), itertools.cycle(COLOURS), strict=False))
     return lambda name: click.style(name.ljust(width), fg=colours[name])
@@ -208,5 +211,5 @@ def colour_by_level(text: str) -> str:
 
 
 def format_clock_time(at: float) -> str:
-    """Return the local time of a moment (Unix seconds), to the millisecond."""
+    """Return the local time of a timestamp (Unix seconds), to the millisecond."""
     return time.strftime("%H:%M:%S", time.localtime(at)) + f".{int(at % 1 * 1000):03}"

@@ -1,4 +1,4 @@
-"""Hardware on the local network: every driver searches at the same time, and what is found is told."""
+"""Finds hardware on the local network: all drivers search at the same time."""
 
 import asyncio
 from collections.abc import Iterable
@@ -25,26 +25,27 @@ CREDENTIAL_OPTIONS = {"username", "password_file"}
 """Options that identify the client, and not the device."""
 NOTHING_FOUND_TEXT = """\
 Nothing was found within {seconds:g} s. What to try:
-- Is it on, and on the same network as this machine? A guest network or another subnet keeps searches out.
-- `--timeout 15`: some answer late.
-- Tasmota and Zigbee2MQTT are asked at the brokers that the configuration names; where it names none,
-  at this machine's own.
-- A firewall must let multicast DNS (UDP 5353) in, for Shelly and ESPHome.
-What is not found can be configured all the same: `house drivers` lists how."""
+- Check that the device is on, and on the same network as this machine. A search does not reach a guest
+  network or another subnet.
+- Add `--timeout 15`: some devices answer late.
+- Tasmota and Zigbee2MQTT devices are found through the brokers in the configuration. Without one there,
+  the search uses the broker on this machine.
+- For Shelly and ESPHome, a firewall must allow incoming multicast DNS (UDP 5353).
+You can also configure a device that is not found: `house drivers` lists the options."""
 
 
 class DiscoveredDevice(Struct, frozen=True):
-    """Something that was found, as this house sees it."""
+    """A found device, compared with the configuration of the house."""
 
     found: Found
     name: str | None
-    """What it can be called in the configuration; nothing where no driver reaches it."""
+    """A free name for the device in the configuration; None if no driver supports it."""
     used_by: tuple[str, ...] = ()
-    """The devices that it already is."""
+    """The configured devices that use this hardware already."""
 
     @property
     def is_new(self) -> bool:
-        """Whether it can be written into the configuration."""
+        """Whether the device can be added to the configuration."""
         return self.name is not None and not self.used_by
 
 
@@ -56,9 +57,9 @@ def can_search(word: str) -> bool:
 def search(
     words: Iterable[str], house: House | None, seconds: float, *, strict: bool
 ) -> tuple[list[DiscoveredDevice], list[str]]:
-    """Search with these drivers for so many seconds; return what they found, and why some failed.
+    """Search with these drivers for `seconds`; return the found devices, and a text for each failure.
 
-    When strict, a driver that cannot search is an error.
+    With `strict`, ESPHome is not searched, and a failure raises HouseError.
     """
     searches: dict[str, Any] = {}
     failures: dict[str, str] = {}
@@ -91,10 +92,10 @@ async def _gather(searches: Iterable[Any]) -> list[Any]:
 
 
 async def search_esphome(seconds: float) -> list[Found]:
-    """Find devices with ESPHome, which no driver reaches by their own protocol."""
+    """Find ESPHome devices; no driver supports their native protocol."""
     from daemons.drivers.transports import mdns
 
-    note = "no driver for ESPHome: have it speak MQTT, or use `command`"
+    note = "no driver for ESPHome; enable MQTT on the device, or use the driver `command`"
     return [
         Found(
             title=service.properties.get("friendly_name") or service.name,
@@ -114,34 +115,34 @@ def known_options(word: str, house: House | None) -> list[Any]:
 
 
 def match_with_house(found: Iterable[Found], house: House | None) -> list[DiscoveredDevice]:
-    """See what was found against the house: which device it is, or what it could be called."""
-    taken = set(house.devices) if house else set()
+    """Compare found hardware with the house: return each with the devices that use it, or a free name."""
+    used_names = set(house.devices) if house else set()
     seen = []
     for one in sorted((sanitize(one) for one in found), key=lambda one: (one.driver or "~", one.address)):
         if one.driver is None:
             seen.append(DiscoveredDevice(one, None))
             continue
-        name = name_for(one.title, one.kind, taken)
+        name = name_for(one.title, one.kind, used_names)
         table = {"kind": one.kind, "driver": one.driver, one.driver: one.options}
         problems: list[Problem] = []
         if build(name, table, (), problems) is None or problems:
-            why = problems[0].text if problems else "it has no place in a configuration"
+            why = problems[0].text if problems else "it cannot be configured"
             seen.append(DiscoveredDevice(replace(one, driver=None, note=sanitize_text(why)), None))
             continue
         users = tuple(devices_using(one, house))
         if not users:
-            taken.add(name)
+            used_names.add(name)
         seen.append(DiscoveredDevice(one, name, users))
     return seen
 
 
 def devices_using(found: Found, house: House | None) -> list[str]:
-    """Name the devices of the house that are this piece of hardware."""
+    """Return the names of the configured devices that use this hardware."""
     driver = loader.driver(str(found.driver))
     options = parse_table(found.options, driver.options_type, (), [])
     keys = found.options.keys() - CREDENTIAL_OPTIONS
     fields = [f.name for f in msgspec.structs.fields(driver.options_type) if f.encode_name in keys]
-    fields += ["endpoint"] if hasattr(options, "endpoint") else []  # of a broker, which may be the usual one
+    fields += ["endpoint"] if hasattr(options, "endpoint") else []  # the broker, which may be the default one
     return [
         name
         for name, device in (house.devices if house else {}).items()
@@ -151,7 +152,7 @@ def devices_using(found: Found, house: House | None) -> list[str]:
 
 
 def sanitize(found: Found) -> Found:
-    """Return a found device without characters that control a terminal or break a file."""
+    """Return a found device whose texts have no control characters."""
     texts = {
         key: sanitize_text(getattr(found, key)) for key in ("title", "address", "model", "firmware", "note")
     }
@@ -159,26 +160,26 @@ def sanitize(found: Found) -> Found:
 
 
 def sanitize_text(text: str) -> str:
-    """Leave what can be printed in a line."""
+    """Return a text as one printable line of at most 200 characters."""
     return str(printable(text)).strip()[:200]
 
 
-def format_table(sighting: DiscoveredDevice, name: str | None = None) -> str:
+def format_table(discovered: DiscoveredDevice, name: str | None = None) -> str:
     """Return the configuration table of a found device."""
-    found = sighting.found
+    found = discovered.found
     keys = {"kind": encode(found.kind), "driver": encode(found.driver)}
     keys |= {f"{found.driver}.{key}": encode(value) for key, value in found.options.items()}
-    return device_table(name or str(sighting.name), keys, found.note)
+    return device_table(name or str(discovered.name), keys, found.note)
 
 
-def to_builtins(sighting: DiscoveredDevice) -> dict[str, Any]:
+def to_builtins(discovered: DiscoveredDevice) -> dict[str, Any]:
     """Return a found device as plain values for JSON."""
-    texts = msgspec.to_builtins(sighting.found)
-    return {**texts, "name": sighting.name, "used_by": list(sighting.used_by)}
+    texts = msgspec.to_builtins(discovered.found)
+    return {**texts, "name": discovered.name, "used_by": list(discovered.used_by)}
 
 
 def print_devices(seen: list[DiscoveredDevice], console: Console) -> None:
-    """Draw what was found, and the notes below; a column in which nothing stands is left out."""
+    """Print a table of the found devices, with the notes below; an empty column is left out."""
     rows = [
         {
             "Title": one.found.title,

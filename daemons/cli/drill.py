@@ -1,7 +1,7 @@
-"""Break a running house on purpose, again and again, and see whether it keeps its promises.
+"""Injects faults into a running house, and checks whether the house keeps its promises.
 
-Each round makes the house calm, presses a switch, and meanwhile kills, freezes, restarts,
-reloads and floods processes at random. The same seed repeats the same round.
+Each round switches everything off and presses a switch. Around the press, the round kills, freezes,
+restarts or floods processes at random, or reloads the house. The same seed repeats the same rounds.
 """
 
 import logging
@@ -33,25 +33,26 @@ from daemons.supervision import operations
 from daemons.supervision.supervisord import Supervisor
 
 PATIENCE_SECONDS = 5.0
+"""How long the drill waits for a receipt or for a condition."""
 RESEND_SECONDS = 0.25
-"""How soon a command without an answer is sent again, with the same id."""
+"""After this time without a receipt, the command is sent again with the same id."""
 POLL_SECONDS = 0.005
-"""How often a condition is checked while nothing arrives."""
+"""The interval between two checks of a condition while no message arrives."""
 FAULTS = {"kill": 10, "freeze": 4, "restart": 2, "flood": 2, "reload": 1, "hang": 0.3}
-"""How often each fault is drawn."""
+"""The relative probability of each fault."""
 LONGEST_WATCHDOG_SECONDS = 10.0
-"""Above this, no process is made to hang: it would take too long until that is seen."""
+"""With a longer watchdog, the drill injects no hang: its detection would take too long."""
 
 
 class HardwareLog:
-    """What simulated hardware has recorded of itself; each read continues where the last one ended."""
+    """The recorded switchings of simulated hardware; each read continues where the last one ended."""
 
     def __init__(self, names: list[str]) -> None:
         self.lines: dict[str, list[Switching]] = {name: [] for name in names}
         self._offsets = dict.fromkeys(names, 0)
 
     def read(self, name: str) -> list[Switching]:
-        """Return every switching of a device until now."""
+        """Return all switchings of a device until now."""
         path = Path("hardware") / name / "switchings.jsonl"
         if path.exists():
             new, self._offsets[name] = read_switchings(path, self._offsets[name])
@@ -63,10 +64,10 @@ class Drill:
     """One drill in one running house."""
 
     def __init__(self, house: House, run: Path, seed: int) -> None:
-        """Listen to everybody; HouseError when there is no switch to press."""
+        """Subscribe to every process that is not stopped; raises HouseError without a switch to press."""
         self._house = house
         self._run = run
-        self._random = random.Random(seed)  # noqa: S311  it shall be repeatable
+        self._random = random.Random(seed)  # noqa: S311  the seed must repeat the drill
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._supervisor = Supervisor()
         self._names = [name for name in house.slices() if not stopped_path(name).exists()]
@@ -85,21 +86,24 @@ class Drill:
             for fault, often in FAULTS.items()
             if fault != "hang" or watchdog <= LONGEST_WATCHDOG_SECONDS
         }
-        # A process that hangs before its first word has more time than others.
+        # The steward waits longer for the first heartbeat of a process.
         self._hang_limit = BACK_SECONDS + watchdog * START_FACTOR
         self._report = DrillReport(seed=seed)
         self._hardware_log = HardwareLog(list(house.devices))
         self._reloaded = False
         if not self._triggered_devices:
-            raise HouseError("a drill needs a switch that something listens to, and this house has none")
+            raise HouseError("a drill needs a switch that triggers another device, and this house has none")
 
     def run(self, seconds: float, progress: Callable[[float], None]) -> DrillReport:
-        """Drill for so long; the house is left as it was found, calm."""
+        """Drill for `seconds`; restore the configuration at the end, with everything off.
+
+        Raises NotUp if the house is not up, and DeviceError if a process does not recover.
+        """
         began, wall = time.monotonic(), time.time()
         for name, device in self._house.devices.items():
             if getattr(device.options, "max_on_seconds", None) is not None:
                 self._report.hot[name] = OnTime(0.0, device.options.max_on_seconds)
-        self._supervisor.processes()  # a house that is not up says so
+        self._supervisor.processes()  # raises NotUp if the house is not up
         try:
             self._wait(lambda: all(name in self._beats for name in self._names), PATIENCE_SECONDS)
             while (spent := time.monotonic() - began) < seconds:
@@ -117,7 +121,7 @@ class Drill:
         return self._report
 
     def _round(self) -> None:
-        """Press once, with up to three faults around it."""
+        """Press one switch, with up to three faults around the press."""
         self._switch_all_off()
         switch = self._random.choice(sorted(self._triggered_devices))
         faults = sorted(
@@ -128,15 +132,15 @@ class Drill:
             for _ in range(self._random.randrange(4))
         )
         before = {name: self._beats[name].pid for name in self._names}
-        touched: set[str] = set()
+        affected: set[str] = set()
         for _, fault in [found for found in faults if found[0] < 0]:
-            touched |= self._inject_fault(fault)
+            affected |= self._inject_fault(fault)
         command = new_command("on", PATIENCE_SECONDS)
         connection = self._send(switch, command)
         pressed = time.monotonic()
         for offset, fault in [found for found in faults if found[0] >= 0]:
             self._wait(lambda at=pressed + offset: time.monotonic() >= at, PATIENCE_SECONDS)  # type: ignore[misc]
-            touched |= self._inject_fault(fault)
+            affected |= self._inject_fault(fault)
         receipt = self._receive(command, connection)
         press = DrillPress(
             command.id, receipt.outcome if receipt else "unanswered", self._triggered_devices[switch]
@@ -155,11 +159,11 @@ class Drill:
             self._check_shown_states()
         after = {name: self._beats[name].pid for name in self._names}
         for name in self._names:
-            if before[name] != after[name] and name not in touched:
-                self._report.broken.append(f"{name} is another process, although nothing had touched it")
+            if before[name] != after[name] and name not in affected:
+                self._report.broken.append(f"{name} has a new process, although no fault affected it")
 
     def _switch_all_off(self) -> None:
-        """Wait until all hardware reports that it is off, and every process lives."""
+        """Wait for every process, and switch off all hardware that is on."""
         for name in self._names:
             self._wait_until_back(name)
         for name, device in self._house.devices.items():
@@ -170,7 +174,10 @@ class Drill:
                 self._send_and_wait(name, off)
 
     def _inject_fault(self, fault: str) -> set[str]:
-        """Do one harm to one process; return the processes that it may touch, once they are back."""
+        """Inject a fault into one process, and wait for its recovery.
+
+        Return the processes that the fault may restart.
+        """
         name = self._random.choice(self._names)
         boot, pid = self._beats[name].boot, self._beats[name].pid
         began = time.monotonic()
@@ -230,7 +237,7 @@ class Drill:
         return {change.name for change in changes}
 
     def _flood(self, name: str) -> None:
-        """Throw what is no message at one device's sockets."""
+        """Send invalid messages to the sockets of one device."""
         dealer = connect_commands(self._context, command_endpoint(name))
         for _ in range(50):
             parts = [
@@ -240,16 +247,16 @@ class Drill:
             dealer.send_multipart(parts, zmq.NOBLOCK)
         dealer.close()
         for path in (Path("bus") / f"{name}.command", Path("bus") / f"{name}.publish"):
-            with socket.socket(socket.AF_UNIX) as stranger:
+            with socket.socket(socket.AF_UNIX) as client:
                 try:
-                    stranger.connect(str(path))
-                    stranger.sendall(self._random.randbytes(300))
+                    client.connect(str(path))
+                    client.sendall(self._random.randbytes(300))
                 except OSError:
-                    continue  # it is being restarted at this moment
+                    continue  # the process restarts at this moment
         self._report.recoveries.setdefault("flood", []).append(0.0)
 
     def _check_shown_states(self) -> None:
-        """See whether what is shown as live is what the hardware is, as soon as all have been heard."""
+        """Check that the published state of each device agrees with its hardware."""
         for name, device in self._house.devices.items():
             if name not in self._names or device.driver is None:
                 continue
@@ -262,9 +269,11 @@ class Drill:
 
             if self._wait(agrees, PATIENCE_SECONDS) is None:
                 self._report.live_but_wrong += 1
-                self._report.broken.append(f"{name} is shown as live, and the hardware is not what it says")
+                self._report.broken.append(
+                    f"{name} is shown as live, but its state differs from its hardware"
+                )
 
-    # How
+    # Helpers
 
     def _wait_until_back(self, name: str) -> None:
         if (
@@ -283,7 +292,7 @@ class Drill:
         return self._receive(command, self._send(name, command))
 
     def _send(self, name: str, command: Command) -> BlockingConnection:
-        """Send a command, and return the connection on which its receipt comes."""
+        """Send a command; return the connection that receives its receipt."""
         connection = BlockingConnection(
             lambda: connect_commands(self._context, command_endpoint(name)),
             lambda error: self._report.broken.append(f"{name} sent an invalid receipt: {error}"),
@@ -292,7 +301,7 @@ class Drill:
         return connection
 
     def _receive(self, command: Command, connection: BlockingConnection) -> Receipt | None:
-        """Wait for a receipt; without one, send the command again, as it has the same id."""
+        """Wait for a receipt; while none arrives, send the command again with the same id."""
         end = time.monotonic() + PATIENCE_SECONDS
         receipt = None
         while receipt is None and time.monotonic() < end:
@@ -304,10 +313,13 @@ class Drill:
         self._report.add_receipt(receipt.outcome if receipt else "unanswered")
         return receipt
 
-    def _wait(self, holds: Callable[[], Any], seconds: float) -> float | None:
-        """Receive messages until a condition holds; return the seconds that took, or None if it never did."""
+    def _wait(self, condition: Callable[[], Any], seconds: float) -> float | None:
+        """Receive messages until a condition is true.
+
+        Return the elapsed seconds, or None if the condition was not true within `seconds`.
+        """
         began = time.monotonic()
-        if holds():
+        if condition():
             return 0.0
         for messages in self._subscriber.receive_until(began + seconds, POLL_SECONDS):
             for message in messages:
@@ -315,13 +327,16 @@ class Drill:
                     self._states[message.device] = message
                 elif isinstance(message, Heartbeat):
                     self._beats[message.device] = message
-            if holds():
+            if condition():
                 return time.monotonic() - began
         return None
 
 
 def triggered_devices(house: House, switch: str) -> tuple[str, ...]:
-    """Name what goes on when a switch goes on: the devices whose rules say so, whatever the hour."""
+    """Return the switch and the devices that its press switches on, or nothing if there are none.
+
+    A rule with a time window, weekdays, a cooldown or a delay does not count.
+    """
     device = house.devices.get(switch)
     if device is None or "on" not in {word.__name__.lower() for word in device.kind.commands}:
         return ()
@@ -338,5 +353,5 @@ def triggered_devices(house: House, switch: str) -> tuple[str, ...]:
 
 
 def real_hardware(house: House) -> list[str]:
-    """Name the devices behind which something in the real world moves."""
+    """Return the names of the devices with real hardware."""
     return [name for name, device in house.devices.items() if device.driver and device.driver.real]

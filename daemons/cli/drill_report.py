@@ -1,6 +1,6 @@
-"""What a drill found: figures, and which promises they break. Pure.
+"""The report of a drill: figures, and the broken promises. Pure.
 
-Its judge of what happened is the hardware's own record (drivers/simulated), not the devices' words.
+The report counts the switchings that the simulated hardware has recorded, not the states of the devices.
 """
 
 from collections.abc import Iterable
@@ -12,12 +12,13 @@ from msgspec import Struct, field
 from daemons.drivers.simulated import Switching
 
 BACK_SECONDS = 5.0
-"""A process that is not back after this time counts as lost."""
+"""A process that has sent no heartbeat after this time counts as lost."""
 HOT_TOLERANCE_SECONDS = 1.0
+"""How much longer than `max_on` hardware may be on, because clocks and timers are inexact."""
 
 
 class DrillPress(Struct, frozen=True):
-    """One press: its id, whether it got its receipt, and who should have acted on it."""
+    """One press: its command id, the outcome of its receipt, and the devices that must act on it."""
 
     id: str
     receipt: str
@@ -25,31 +26,34 @@ class DrillPress(Struct, frozen=True):
 
 
 class OnTime(Struct, frozen=True):
-    """The longest time that something hot was on, and the longest it may be."""
+    """The longest time that a heating device was on, and its limit `max_on`."""
 
     longest_seconds: float
     max_on_seconds: float
 
 
 class DrillReport(Struct, kw_only=True):
-    """All that a drill found."""
+    """The results of one drill."""
 
     seed: int
     seconds: float = 0.0
     recoveries: dict[str, list[float]] = field(default_factory=dict)
-    """Of each sort of fault, the seconds until the device was heard again, one for each."""
+    """For each kind of fault, the seconds until the device had recovered, one value for each fault."""
     commands: dict[str, int] = field(default_factory=dict)
-    """How many commands got which receipt."""
+    """The number of commands by the outcome of their receipt."""
     presses: int = 0
+    """The number of presses that were applied."""
     once: int = 0
-    """How often an appliance acted once on a press that had its receipt; and twice or more; and never."""
+    """How often an appliance acted exactly once on an applied press."""
     twice: int = 0
+    """How often an appliance acted more than once on an applied press."""
     never: int = 0
+    """How often an appliance did not act on an applied press."""
     hot: dict[str, OnTime] = field(default_factory=dict)
     live_but_wrong: int = 0
-    """How often the mirror showed something as live that the hardware was not."""
+    """How often a live device published another state than that of its hardware."""
     broken: list[str] = field(default_factory=list)
-    """Each promise that was broken, in a sentence."""
+    """One sentence for each broken promise."""
 
     @property
     def is_kept(self) -> bool:
@@ -59,20 +63,26 @@ class DrillReport(Struct, kw_only=True):
     def add_recovery(
         self, fault: str, device: str, seconds: float | None, limit: float = BACK_SECONDS
     ) -> None:
-        """Note how long a device was away after a fault; nothing for one that was not back in time."""
+        """Record how long a device needed to recover from a fault.
+
+        If `seconds` is None, the device did not recover within `limit` seconds: a broken promise.
+        """
         if seconds is None:
             self.broken.append(f"{device} was not back {limit:g} s after: {fault}")
             return
         self.recoveries.setdefault(fault, []).append(seconds)
 
     def add_receipt(self, outcome: str) -> None:
-        """Note what came of a command."""
+        """Count the outcome of a command."""
         self.commands[outcome] = self.commands.get(outcome, 0) + 1
 
     def evaluate(
         self, presses: Iterable[DrillPress], hardware_log: dict[str, list[Switching]], since: float
     ) -> None:
-        """Count from the record what the presses led to, and how long hot things were on."""
+        """Count how the appliances acted on the presses, and how long heating devices were on.
+
+        Switchings that ended before `since` (Unix seconds) do not count as on time.
+        """
         for press in presses:
             if press.receipt != "applied":
                 continue
@@ -94,7 +104,10 @@ class DrillReport(Struct, kw_only=True):
 
 
 def longest_on(lines: list[Switching], since: float) -> float:
-    """Return the longest time, in seconds, that hardware was on after `since`, with its own timer."""
+    """Return the longest time in seconds that hardware was on, as limited by its own timer.
+
+    Only an interval that ended after `since` counts.
+    """
     longest, on_at, off_at = 0.0, None, None
     for line in lines:
         if on_at is not None and not line.on:
@@ -105,12 +118,12 @@ def longest_on(lines: list[Switching], since: float) -> float:
             on_at = line.at if on_at is None else on_at
             off_at = line.off_at
     if on_at is not None:
-        longest = max(longest, (off_at or float("inf")) - on_at)  # on it stays
+        longest = max(longest, (off_at or float("inf")) - on_at)  # without a timer it stays on
     return longest
 
 
 def percentile(values: list[float], share: float) -> float:
-    """Return the value that this share of the values does not exceed (nearest rank)."""
+    """Return the percentile of the values by the nearest-rank method; `share` is between 0 and 1."""
     return sorted(values)[max(0, ceil(len(values) * share) - 1)]
 
 

@@ -14,11 +14,11 @@ from daemons.values import suggest
 @click.command()
 @click.option("--driver", help="Search with this driver only.  [default: with all of them]")
 @search_timeout_option
-@click.option("--toml", "as_toml", is_flag=True, help="Tables for the configuration, ready to be pasted.")
+@click.option("--toml", "as_toml", is_flag=True, help="Print tables to paste into the configuration.")
 @json_option
 @click.pass_obj
 def discover(context: Context, driver: str | None, timeout: float, as_toml: bool, as_json: bool) -> None:
-    """Search the local network for hardware that the house can use."""
+    """Search the local network for hardware that the house can control."""
     from rich.console import Console
 
     from daemons.cli import discover as discover_
@@ -35,16 +35,16 @@ def discover(context: Context, driver: str | None, timeout: float, as_toml: bool
         if number := sum(one.is_new for one in seen):
             click.echo(
                 f"{number} new; `house add --found` writes {'them' if number > 1 else 'it'} into "
-                f"{context.config}, `house discover --toml` prints what that would be."
+                f"{context.config}, `house discover --toml` prints the tables."
             )
     if as_toml and not any(one.is_new for one in seen):
-        click.echo("Nothing was found that is not in the configuration already.", err=True)
+        click.echo("No new hardware was found.", err=True)
 
 
 @click.command()
 @click.argument("name", required=False)
 @click.argument("keys", nargs=-1, metavar="[KEY=VALUE]...")
-@click.option("--found", "search", is_flag=True, help="Add all that `house discover` finds and is new.")
+@click.option("--found", "search", is_flag=True, help="Add all new hardware that `house discover` finds.")
 @click.option("--driver", help="With --found: search with this driver only.")
 @search_timeout_option
 @click.pass_obj
@@ -60,13 +60,13 @@ def add(
 
     For example: house add kettle kind=plug driver=shelly shelly.address=192.168.1.7
 
-    A VALUE that is TOML is what TOML says, anything else is text. Comments and layout stay as they are;
-    what `house check` would refuse is not written.
+    A VALUE in TOML keeps its type. Any other VALUE is text. Comments and layout of the file do not
+    change. If `house check` would report a problem, nothing is written.
     """
     from daemons.config import editor
 
     if (name is None) != search:
-        raise click.UsageError("say either NAME and its keys, or --found")
+        raise click.UsageError("pass either NAME and its keys, or --found")
     if name is not None:
         read = [parse_argument(text) for text in keys]
         if twice := {key for key, _ in read if [other for other, _ in read].count(key) > 1}:
@@ -78,7 +78,7 @@ def add(
         new = [one for one in search_hardware(context, driver, timeout, whole=True) if one.is_new]
         tables = {str(one.name): format_table(one) for one in new}
         if not tables:
-            click.echo("Nothing was found that is not in the configuration already; nothing was written.")
+            click.echo("No new hardware was found; nothing was written.")
             return
         for one in new:
             if one.found.note:
@@ -93,7 +93,7 @@ def add(
 
 
 def search_hardware(context: Context, driver: str | None, seconds: float, *, whole: bool = False) -> Any:
-    """Search, and say on standard error what was passed over; `whole`: the configuration must be right."""
+    """Search, and print the failures on standard error; with `whole`, the configuration must be valid."""
     from daemons.cli import discover
     from daemons.config import loader
 
@@ -102,7 +102,9 @@ def search_hardware(context: Context, driver: str | None, seconds: float, *, who
         if driver not in words:
             raise click.UsageError(f"there is no driver {driver!r}; {suggest(driver, words)}")
         if not discover.can_search(driver):
-            raise click.UsageError(f"the driver {driver!r} cannot search; what it reaches is yours to know")
+            raise click.UsageError(
+                f"the driver {driver!r} cannot search; write its devices into the file yourself"
+            )
         words = [driver]
     house = None
     try:
@@ -111,27 +113,28 @@ def search_hardware(context: Context, driver: str | None, seconds: float, *, who
         if whole:
             raise
         click.secho(
-            f"{context.config} cannot be used (`house check` says why); what it holds is not known.",
+            f"{context.config} has mistakes (`house check` lists them), so its devices are unknown here.",
             fg="yellow",
             err=True,
         )
     with search_notice(seconds):
         seen, failures = discover.search(words, house, seconds, strict=driver is not None)
     for failure in failures:
-        click.secho(f"Passed over {failure}", fg="yellow", err=True)
+        click.secho(f"Skipped {failure}", fg="yellow", err=True)
     return seen
 
 
 @click.command(name="try")
 @click.argument("name")
-@click.option("--yes", is_flag=True, help="Also what heats or moves; be there.")
+@click.option("--yes", is_flag=True, help="Also test a device that heats or moves; stay nearby.")
 @click.pass_obj
 @click.pass_context
 def try_(ctx: click.Context, context: Context, name: str, yes: bool) -> None:
-    """Read a device's hardware, switch it on and off again, and say what worked.
+    """Test a device's hardware: read it, switch it on and off again, and print each result.
 
-    Its process must not run. What drives nothing is only read, or waited for to be pressed.
-    Exit status: 0 all worked, 1 something did not.
+    The device's process must not run. A sensor is only read; for a button, the test waits for a press.
+
+    Exit status: 0 all steps worked, 1 a step failed.
     """
     from daemons.cli.trial import REPORT_SECONDS, HardwareTest
 
@@ -142,7 +145,7 @@ def try_(ctx: click.Context, context: Context, name: str, yes: bool) -> None:
     except errors.Rejected as error:
         raise click.UsageError(str(error)) from error
     if trial.risk and not yes:
-        raise click.UsageError(f"{name}: {trial.risk}; be there, and say --yes")
+        raise click.UsageError(f"{name}: {trial.risk}; stay nearby, and add --yes")
     context.enter_run_directory()
     worked = True
     try:

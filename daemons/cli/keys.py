@@ -14,7 +14,7 @@ from daemons.values import suggest
 @click.option("--remove", is_flag=True, help="Remove the token; the page is then served on loopback only.")
 @click.pass_obj
 def token(context: Context, remove: bool) -> None:
-    """Make the token that the mirror's page asks for; the previous token no longer works."""
+    """Make the token for the mirror's page; the previous token no longer works."""
     from daemons.processes.mirror.page import auth
 
     context.enter_run_directory()
@@ -28,16 +28,19 @@ def token(context: Context, remove: bool) -> None:
 
 @click.group()
 def keys() -> None:
-    """Manage the keys of programs: what each may receive, report and command."""
+    """Manage the keys of programs: what each program may receive, publish and command."""
 
 
 @keys.command("make")
 @click.argument("name")
 @click.option(
-    "--hear", multiple=True, metavar="TOPIC", help='Topics that it receives: "*" for all, or "toaster/".'
+    "--hear",
+    multiple=True,
+    metavar="TOPIC",
+    help='Topics that the program receives: "*" for all, or "toaster/".',
 )
-@click.option("--say", multiple=True, metavar="DEVICE/", help="Devices whose state it publishes.")
-@click.option("--command", multiple=True, metavar="DEVICE/", help="Devices that it may command.")
+@click.option("--say", multiple=True, metavar="DEVICE/", help="Devices whose state the program publishes.")
+@click.option("--command", multiple=True, metavar="DEVICE/", help="Devices that the program may command.")
 @click.option("--to", type=click.Path(path_type=Path), help="The file for the key.  [default: NAME.key]")
 @click.pass_obj
 def keys_make(
@@ -52,15 +55,15 @@ def keys_make(
     from daemons.bus import keys as keyring
     from daemons.bus.endpoints import tcp_endpoint
 
-    to = (to or Path(f"{name}.key")).absolute()
+    path = (to or Path(f"{name}.key")).absolute()
     house = context.load_house()
     context.enter_run_directory()
     endpoint = tcp_endpoint(*house.gateway) if house.gateway else None
     try:
-        key = keyring.make_key(name, endpoint, to, hear=hear, say=say, command=command)
+        key = keyring.make_key(name, endpoint, path, hear=hear, say=say, command=command)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    click.echo(f"{to} is the key of {name}, which {key}; keep it secret.")
+    click.echo(f"{path} is the key of {name}, which {key}; keep it secret.")
     roster = house.roster
     foreign = [name for name, peer in roster.peers.items() if peer.every_seconds is not None]
     for option, prefixes, known in (
@@ -69,9 +72,9 @@ def keys_make(
         ("command", key.command, list(roster.peers)),
     ):
         for prefix in prefixes:
-            if prefix != "*" and (word := prefix.partition("/")[0]) not in known:
+            if prefix != "*" and (target := prefix.partition("/")[0]) not in known:
                 what = 'no device with driver = "foreign"' if option == "say" else "no process of this house"
-                click.secho(f"--{option} {prefix}: {word} is {what}; {suggest(word, known)}", fg="yellow")
+                click.secho(f"--{option} {prefix}: {target} is {what}; {suggest(target, known)}", fg="yellow")
     if endpoint is None:
         click.secho("[exchange] has no address, so no program can connect over the network yet.", fg="yellow")
 

@@ -13,7 +13,7 @@ from daemons import errors
 from daemons.cli.context import Context, count_devices, json_option, progress_counter, timeout_option
 
 PAGE_SECONDS = 5.0
-"""How long `up` waits for the mirror's page after all devices are ready."""
+"""How long `up` waits for the mirror's page once all devices are ready."""
 
 
 @click.command()
@@ -83,7 +83,7 @@ def select_stoppable(context: Context, names: tuple[str, ...]) -> list[str]:
 @click.argument("names", nargs=-1, required=True)
 @click.pass_obj
 def stop(context: Context, names: tuple[str, ...]) -> None:
-    """Stop devices until you start them again, also over `down`, `up` and reboots."""
+    """Stop devices until you start them again, also after `down`, `up` and reboots."""
     from daemons.supervision import operations
 
     selected = select_stoppable(context, names)
@@ -139,7 +139,7 @@ def plan(context: Context, as_json: bool) -> None:
 @timeout_option
 @click.pass_obj
 def reload(context: Context, timeout: float) -> None:
-    """Apply the configuration to the running house; only what changed is restarted."""
+    """Apply the configuration to the running house; only changed processes are restarted."""
     from daemons.supervision import operations
 
     house = context.load_own_house()

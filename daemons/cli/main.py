@@ -34,7 +34,7 @@ from daemons.cli.context import Context, VerbGroup
     "--host",
     envvar="HOUSE_HOST",
     show_envvar=True,
-    help="Which host of the house this is; needed once, at the first `up`.",
+    help="The name of this host in the configuration; needed only at the first `up`.",
 )
 @click.version_option(__version__, prog_name="house")
 @click.pass_context
@@ -66,7 +66,7 @@ for verb in (
     hardware.try_,
     hardware.kinds,
     hardware.drivers,
-):  # `house --help` lists the verbs in this order: that of a day
+):  # `house --help` lists the verbs in this order, the order of their use
     main.add_command(verb)
 
 

@@ -1,4 +1,4 @@
-"""The logs of processes on other hosts, read through the exchange of this host."""
+"""Reads the logs of processes on other hosts through the exchange of this host."""
 
 from collections.abc import Iterable, Iterator
 from types import TracebackType
@@ -14,11 +14,11 @@ from daemons.supervision.logs import Line
 
 ANSWER_SECONDS = 3.0
 MAX_LINES = 500
-"""The most lines of one log that are requested at once."""
+"""The maximum number of lines in one request for a log."""
 
 
 class RemoteLogs:
-    """Reads several logs; a log that cannot be read yields one line with the reason."""
+    """Reads several logs; while a log cannot be read, it yields one line with the reason."""
 
     def __init__(self, names: Iterable[str]) -> None:
         self._cursors: dict[str, str | None] = dict.fromkeys(names)

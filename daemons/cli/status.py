@@ -1,4 +1,4 @@
-"""The house as it stands now, seen from outside: what the mirror knows, and what supervisord knows."""
+"""The current status of a house, as JSON: combines the data of the mirror and of supervisord."""
 
 import logging
 import os
@@ -24,8 +24,9 @@ from daemons.supervision.supervisord import Supervisor
 
 MIRROR_SECONDS = 1.0
 LISTEN_SECONDS = 0.3
-"""How long to listen to the devices themselves when the mirror does not answer."""
+"""How long to receive messages of the devices if the mirror does not answer."""
 LONGEST_IPC_PATH = 107
+"""The longest path of a Unix socket, in bytes (unix(7))."""
 
 Context = zmq.Context[zmq.Socket[bytes]]
 
@@ -35,31 +36,33 @@ def house_status(roster: Roster, run: Path, context: Context, supervisor: Superv
     try:
         processes = supervisor.processes()
     except NotUp:
-        processes, known, message = {}, nothing_known(roster), None
+        processes, known, message = {}, unknown_status(roster), None
     else:
-        known, message = knowledge(roster, context)
+        known, message = query_status(roster, context)
     return {
         "house": roster.settings.name,
         "at": time.time(),
         "up": bool(processes),
         "message": message,
-        "mirror": {"url": address(roster, known) if processes else None},
+        "mirror": {"url": page_url(roster, known) if processes else None},
         "devices": {
             name: {
                 "name": peer.title,
                 "room": peer.room,
                 "kind": peer.kind,
                 "host": peer.host,
-                **standing(name, processes.get(name), known[name], run, roster.is_elsewhere(name)),
+                **process_status(name, processes.get(name), known[name], run, roster.is_elsewhere(name)),
             }
             for name, peer in roster.peers.items()
         },
-        "services": {name: standing(name, processes.get(name), known[name], run) for name in roster.services},
+        "services": {
+            name: process_status(name, processes.get(name), known[name], run) for name in roster.services
+        },
         "host": roster.host,
     }
 
 
-def address(roster: Roster, known: dict[str, ProcessStatus]) -> str | None:
+def page_url(roster: Roster, known: dict[str, ProcessStatus]) -> str | None:
     """Return the URL of the first mirror's page, or None."""
     for name in mirrors(roster):
         if url := (known[name].state or {}).get("url"):
@@ -67,18 +70,18 @@ def address(roster: Roster, known: dict[str, ProcessStatus]) -> str | None:
     return None
 
 
-def standing(
+def process_status(
     name: str, info: dict[str, Any] | None, known: ProcessStatus, run: Path, elsewhere: bool = False
 ) -> dict[str, Any]:
-    """Return the status of one process and its endpoints; of one on another host, by its messages."""
-    by_hand = info is not None and not info["pid"] and stopped_path(name).exists()
-    found = known.presence if elsewhere else "stopped" if by_hand else presence(info, known)
-    same = ("state", "cause", "since", "age_seconds", "reason", "last_lines", "retry_at")
+    """Return the status of one process and its endpoints; with `elsewhere`, from its messages alone."""
+    is_stopped = info is not None and not info["pid"] and stopped_path(name).exists()
+    found = known.presence if elsewhere else "stopped" if is_stopped else presence(info, known)
+    copied = ("state", "cause", "since", "age_seconds", "reason", "last_lines", "retry_at")
     return {
         "process": distant(known) if elsewhere else process(info, known),
         "presence": found,
         "presence_since": known.presence_since if found == known.presence else None,
-        **{key: getattr(known, key) for key in same},
+        **{key: getattr(known, key) for key in copied},
         "endpoints": {
             "publish": absolute(publish_endpoint(name), run),
             "command": absolute(command_endpoint(name), run),
@@ -86,21 +89,24 @@ def standing(
     }
 
 
-def fresh_table(names: list[str]) -> PresenceTable:
+def empty_table(names: list[str]) -> PresenceTable:
     """Return an empty table with the limits that a mirror has by default."""
     options = Options()
     return PresenceTable(names, options.stale_seconds, options.offline_seconds)
 
 
-def nothing_known(roster: Roster) -> dict[str, ProcessStatus]:
+def unknown_status(roster: Roster) -> dict[str, ProcessStatus]:
     """Return the status of each process before any message has arrived."""
     names = [*roster.peers, *roster.services]
-    table = fresh_table(names)
+    table = empty_table(names)
     return {name: table.status(name, uptime()) for name in names}
 
 
-def knowledge(roster: Roster, context: Context) -> tuple[dict[str, ProcessStatus], str | None]:
-    """Return the status of each process and the mirror's sentence, from the mirror or by listening."""
+def query_status(roster: Roster, context: Context) -> tuple[dict[str, ProcessStatus], str | None]:
+    """Return the status of each process, and the mirror's message.
+
+    If no mirror answers, the status comes from the messages of the processes.
+    """
     found = mirrors(roster)
     for name in found:
         try:
@@ -108,19 +114,19 @@ def knowledge(roster: Roster, context: Context) -> tuple[dict[str, ProcessStatus
         except NoAnswer:
             continue
         if answer is None:
-            continue  # at the last moment it says that it is too late
+            continue  # the mirror rejected the command because its deadline had passed
         try:
             received = msgspec.convert(answer["devices"], dict[str, ProcessStatus])
         except msgspec.ValidationError:
-            continue  # a mirror of another version
-        return {**nothing_known(roster), **received}, answer["message"]
-    silent = "The mirror does not answer; this is what the devices say themselves."
-    return listen([*roster.peers, *roster.services], context), silent if found else None
+            continue  # the mirror has another version
+        return {**unknown_status(roster), **received}, answer["message"]
+    message = "The mirror does not answer; this status is from the devices."
+    return receive_status([*roster.peers, *roster.services], context), message if found else None
 
 
-def listen(names: list[str], context: Context) -> dict[str, ProcessStatus]:
-    """Subscribe to every process for a moment: each one sends its state to a new subscriber."""
-    table = fresh_table(names)
+def receive_status(names: list[str], context: Context) -> dict[str, ProcessStatus]:
+    """Subscribe to every process for a moment: each process sends its state to a new subscriber."""
+    table = empty_table(names)
     subscriber = Subscriber(context, names, logging.getLogger("house"))
     for messages in subscriber.receive_until(time.monotonic() + LISTEN_SECONDS):
         for message in messages:
@@ -130,7 +136,7 @@ def listen(names: list[str], context: Context) -> dict[str, ProcessStatus]:
 
 
 def process(info: dict[str, Any] | None, known: ProcessStatus) -> dict[str, Any]:
-    """Return the state of a process in the words of supervisord."""
+    """Return the state of a process as supervisord names it."""
     if info is None:
         return {"state": "STOPPED", "pid": None, "restarts": 0, "uptime_seconds": 0}
     return {
@@ -142,19 +148,19 @@ def process(info: dict[str, Any] | None, known: ProcessStatus) -> dict[str, Any]
 
 
 def distant(known: ProcessStatus) -> dict[str, Any]:
-    """Return the state of a process on another host, by its messages."""
-    lives = known.presence in ("live", "stale")
-    started = known.started_at if lives and known.pid else None
+    """Return the state of a process on another host, from its messages."""
+    is_alive = known.presence in ("live", "stale")
+    started = known.started_at if is_alive and known.pid else None
     return {
         "state": "ELSEWHERE",
-        "pid": known.pid if lives else None,
+        "pid": known.pid if is_alive else None,
         "restarts": known.restarts or 0,
         "uptime_seconds": max(0, int(time.time() - started)) if started else 0,
     }
 
 
 def presence(info: dict[str, Any] | None, known: ProcessStatus) -> str:
-    """Return the presence of a process, from supervisord and its messages."""
+    """Return the presence of a process, from supervisord's state and from its messages."""
     if info is None:
         return "offline"
     if known.presence in ("failed", "stopped"):
@@ -169,6 +175,6 @@ def presence(info: dict[str, Any] | None, known: ProcessStatus) -> str:
 
 
 def absolute(endpoint: str, run: Path) -> str:
-    """Return an absolute endpoint; one that is too long stays relative to the run directory."""
+    """Return an absolute endpoint; an endpoint that is too long stays relative to the run directory."""
     path = os.path.join(run, endpoint.removeprefix("ipc://"))  # noqa: PTH118
     return f"ipc://{path}" if len(os.fsencode(path)) <= LONGEST_IPC_PATH else endpoint

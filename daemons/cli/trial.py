@@ -1,7 +1,7 @@
-"""A trial of one device's hardware, without its process: read, switched on, and off again.
+"""A test of one device's hardware without its process: reads it, and switches it on and off again.
 
-It goes off by itself after `DEAD_MAN_SECONDS`, where the hardware has a timer of its own; whatever goes
-wrong here, it is switched off.
+If the hardware has its own timer, the timer switches it off after `OFF_TIMER_SECONDS`. After an error or
+Ctrl-C, the test switches the hardware off.
 """
 
 import time
@@ -20,32 +20,32 @@ from daemons.runtime.clock import Clock
 from daemons.storage.lock import NameLock
 
 PATIENCE_SECONDS = 10.0
-"""How long the hardware may take for each step."""
+"""The maximum time for each step, in seconds."""
 OFF_TIMER_SECONDS = 10.0
+"""The hardware's own timer is set to this time while the test has it on."""
 METER_SECONDS = 3.0
-"""How long a meter may take to tell."""
+"""How long the test waits for the first power value."""
 REPORT_SECONDS = 15.0
-"""How long it is waited for a press, or for a measurement."""
+"""How long the test waits for a press, or for a measurement of a sensor."""
 POLL_SECONDS = 0.5
 Fields = tuple[tuple[str, str], ...]
-"""Fields of a Reading, each with its unit for people."""
-DRIVEN: Fields = (
+"""Fields of a Reading, each with the unit that is printed."""
+SWITCHED_FIELDS: Fields = (
     ("power_watts", " W"),
     ("brightness_percent", "% bright"),
     ("colour_temperature_kelvin", " K"),
     ("position_percent", "% open"),
 )
-BATTERY: Fields = (("battery_percent", "% battery"),)
-SENSED: Fields = (
+BATTERY_FIELDS: Fields = (("battery_percent", "% battery"),)
+SENSOR_FIELDS: Fields = (
     ("temperature_celsius", " °C"),
     ("humidity_percent", "% humidity"),
     ("battery_percent", "% battery"),
 )
-"""The same of what only tells."""
 
 
 class TestStep(Struct, frozen=True):
-    """One step of a trial, and what came of it."""
+    """One step of a test, and its result."""
 
     what: str
     worked: bool
@@ -54,10 +54,10 @@ class TestStep(Struct, frozen=True):
 
 
 class HardwareTest:
-    """One trial; a context manager, which holds the device's name meanwhile."""
+    """One test of a device's hardware; as a context manager, it holds the lock of the device's name."""
 
     def __init__(self, device: Device) -> None:
-        """Rejected when it drives no hardware."""
+        """Create the test; raises Rejected if the device drives no hardware."""
         if device.driver is None or not issubclass(device.kind, Machine):
             raise Rejected(f"{device.name} drives no hardware")
         self._driver = device.driver(device.name, device.driver_options)
@@ -67,24 +67,24 @@ class HardwareTest:
         self._poller = zmq.Poller()
         self._presses: list[str] = []
         self._is_switched = False
-        """Whether it was switched on here, and not seen off since."""
+        """Whether the test has switched the hardware on, and no reading has shown it off since."""
         self._left_state = "nothing was switched"
 
     @property
     def risk(self) -> str | None:
-        """Return the risk of a test during which a person must be present; None if there is none."""
+        """Return why a person must be present during the test, or None."""
         if "move" in self._machine.needs:
             return "it moves"
         return "it heats" if self._machine.heats else None
 
     def __enter__(self) -> Self:
-        """Reach for the hardware; HouseError when its process runs."""
+        """Lock the name and open the driver; raises HouseError if the device's process runs."""
         try:
             self._lock = NameLock(self._name)
         except AlreadyRunning as error:
             why = f"its process runs (PID {error.pid})" if error.pid else "its process runs"
             raise HouseError(
-                f"{self._name}: {why}, and no two may switch it; `house stop {self._name}` first, "
+                f"{self._name}: {why}, and only one process may switch it; `house stop {self._name}` first, "
                 f"and `house start {self._name}` after"
             ) from error
         self._driver.open(self._machine.power_profile(), self._now())
@@ -93,7 +93,7 @@ class HardwareTest:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Leave nothing on that was off, whatever has happened."""
+        """Switch off what the test has switched on, also after an error."""
         try:
             if self._is_switched:
                 with suppress(KeyboardInterrupt):
@@ -104,26 +104,27 @@ class HardwareTest:
 
     @property
     def waits_for_press(self) -> bool:
-        """Whether a person has to press it."""
+        """Whether a person must press the device."""
         return "press" in self._machine.needs
 
     @property
     def how_to_press(self) -> str:
-        """Return how to press the button, if not by hand."""
+        """Return how to press a simulated button; empty for a real one."""
         if self._driver.real:
             return ""
         return f" (simulated: add a line to {Path('hardware', self._name, 'presses.jsonl').absolute()})"
 
     def outcome(self, worked: bool) -> str:
-        """Return the result in a sentence, and the final state of the hardware."""
+        """Return a sentence with the result and the final state of the hardware."""
         if self._is_switched:
-            return f"it was not seen to go off; see to it (its own timer may, after {OFF_TIMER_SECONDS:g} s)."
+            after = f"{OFF_TIMER_SECONDS:g} s"
+            return f"it did not report off; switch it off yourself (its own timer may, after {after})."
         if not self._machine.drives:
             return "all worked." if worked else "not all worked."
         return f"{'all worked' if worked else 'not all worked'}; {self._left_state}."
 
     def steps(self) -> Iterator[TestStep]:
-        """Try one thing after the other, until one does not work."""
+        """Run and yield each step; stop after the first one that fails."""
         first, step = self._wait_for("answers", lambda r: r.reachable and self._is_known(r), PATIENCE_SECONDS)
         yield step
         if not step.worked:
@@ -144,7 +145,7 @@ class HardwareTest:
             return
         if direction is None:
             _, step = self._wait_for("has a meter", lambda r: r.power_watts is not None, METER_SECONDS)
-            yield step if step.worked else TestStep("has no meter, or it says nothing", worked=True)
+            yield step if step.worked else TestStep("has no meter, or no reading", worked=True)
         step = self._switch(Setting(on=False))
         yield step
         if step.worked and first.on and direction is None:
@@ -161,7 +162,7 @@ class HardwareTest:
             yield step
 
     def _switch(self, setting: Setting, what: str | None = None) -> TestStep:
-        """Switch it, and wait until it has said so itself."""
+        """Switch the hardware, and wait until a reading confirms the setting."""
         self._is_switched = self._is_switched or setting.on
         self._driver.set(setting, "trial", self._now())
         met = lambda r: bool(r.reachable) and setting.is_met_by(r)  # noqa: E731
@@ -170,30 +171,30 @@ class HardwareTest:
             self._is_switched = False
             self._left_state = "it was left off"
             if "move" in self._machine.needs:
-                self._left_state = "it was stopped, and stands where it came to"
+                self._left_state = "it was stopped where it was"
         return step
 
     def _wait_for_report(self) -> TestStep:
-        """Wait for what only tells to tell something."""
+        """Wait for a press of a button, or for a measurement of a sensor."""
         if "press" in self._machine.needs:
             _, step = self._wait_for("is pressed", lambda _: self._presses, REPORT_SECONDS)
             return TestStep(
                 step.what, step.worked, step.milliseconds, ", ".join(self._presses) or step.detail
             )
         _, step = self._wait_for(
-            "tells", lambda r: format_measurements(r, SENSED) or r.on is not None, REPORT_SECONDS
+            "reports", lambda r: format_measurements(r, SENSOR_FIELDS) or r.on is not None, REPORT_SECONDS
         )
         if step.worked:
             return step
         return TestStep(
-            step.what, worked=False, detail=f"{step.detail}; what sleeps on a battery may take longer"
+            step.what, worked=False, detail=f"{step.detail}; a sensor on a battery may take longer"
         )
 
     def _is_known(self, reading: Reading) -> bool:
         return reading.on is not None or not self._machine.drives
 
     def _wait_for(self, what: str, met: Callable[[Reading], Any], seconds: float) -> tuple[Reading, TestStep]:
-        """Read until a reading is as wanted, or for so long."""
+        """Read until `met` accepts a reading, or until `seconds` have passed."""
         began = time.monotonic()
         while True:
             reading = self._driver.read(self._now())
@@ -206,7 +207,7 @@ class HardwareTest:
             if spent >= seconds:
                 why = (
                     reading.fault
-                    or f"not within {seconds:g} s; it said: {self._describe(reading) or 'nothing'}"
+                    or f"not within {seconds:g} s; last reading: {self._describe(reading) or 'none'}"
                 )
                 return reading, TestStep(what, worked=False, milliseconds=spent * 1000, detail=why)
             due = self._driver.due(self._now())
@@ -216,17 +217,17 @@ class HardwareTest:
             self._poller.poll(int(pause * 1000) + 1)
 
     def _describe(self, reading: Reading) -> str:
-        """Return a reading in one line."""
-        fields, words = SENSED, ("detects nothing", "detects")
+        """Return the measurements and the fault of a reading in one line."""
+        fields, words = SENSOR_FIELDS, ("detects nothing", "detects")
         if self._machine.drives:
-            fields, words = DRIVEN, ("off", "on")
+            fields, words = SWITCHED_FIELDS, ("off", "on")
         elif self.waits_for_press:
-            fields, words = BATTERY, ("", "")
+            fields, words = BATTERY_FIELDS, ("", "")
         on = "" if reading.on is None else words[reading.on]
         return ", ".join(filter(None, [on, *format_measurements(reading, fields), reading.fault]))
 
 
 def format_measurements(reading: Reading, fields: Fields) -> list[str]:
     """Return the measurements of a reading, each with its unit."""
-    detail = [(getattr(reading, name), unit) for name, unit in fields]
-    return [f"{value:g}{unit}" for value, unit in detail if value is not None]
+    values = [(getattr(reading, name), unit) for name, unit in fields]
+    return [f"{value:g}{unit}" for value, unit in values if value is not None]

@@ -104,7 +104,7 @@ def send(
     try:
         message.decode_command(message.encode(request))
     except errors.MessageError as error:
-        raise click.UsageError(f"that is no command: {error}") from error
+        raise click.UsageError(f"not a valid command: {error}") from error
     zmq_context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     try:
         receipt = send_command(zmq_context, name, request)
@@ -131,7 +131,7 @@ def send(
 @json_option
 @click.pass_obj
 def watch(context: Context, names: tuple[str, ...], as_json: bool) -> None:
-    """Show the messages of the devices live, one a line, until Ctrl-C."""
+    """Show the messages of the devices live, one on each line, until Ctrl-C."""
     import zmq
 
     from daemons.bus.message import STEWARD, Report, State, encode, topic
@@ -166,11 +166,14 @@ def watch(context: Context, names: tuple[str, ...], as_json: bool) -> None:
 @click.argument("names", nargs=-1)
 @click.option("-n", "--lines", default=20, show_default=True, help="How many past lines to show first.")
 @click.option(
-    "--follow/--no-follow", "-f", default=True, help="Continue until Ctrl-C, or end.  [default: follow]"
+    "--follow/--no-follow", "-f", default=True, help="Show new lines until Ctrl-C, or end.  [default: follow]"
 )
 @click.pass_obj
 def logs(context: Context, names: tuple[str, ...], lines: int, follow: bool) -> None:
-    """Show the logs of the devices as one, over restarts; supervisord's own only if it is named."""
+    """Show the logs of the devices, merged by time.
+
+    The log of supervisord is shown only if you name it.
+    """
     from daemons.cli.remote_logs import RemoteLogs
     from daemons.supervision import install
     from daemons.supervision import logs as log_files
@@ -206,11 +209,13 @@ def logs(context: Context, names: tuple[str, ...], lines: int, follow: bool) -> 
     metavar="WHEN",
     help='How long ago ("90s", "2h", "7d"), or a date and time in the house\'s timezone.',
 )
-@click.option("--csv", "as_csv", is_flag=True, help="Print a table (RFC 4180): one row a phase or a value.")
+@click.option(
+    "--csv", "as_csv", is_flag=True, help="Print a table (RFC 4180) with a row for each phase and each value."
+)
 @json_option
 @click.pass_obj
 def history(context: Context, names: tuple[str, ...], since: str, as_csv: bool, as_json: bool) -> None:
-    """Show what the devices did, since when, and why."""
+    """Show the past phases of the devices, with times and causes."""
     from daemons.bus.message import RECORDER
     from daemons.storage import history as history_file
 

@@ -1,4 +1,4 @@
-"""A device that a program serves itself: its state goes out, and its commands come in. No I/O."""
+"""A device that a program serves: builds its messages, and decodes its commands. No I/O."""
 
 import time
 from collections.abc import Callable
@@ -12,15 +12,15 @@ from daemons.bus.requests.protocol import new_id
 from daemons.errors import MessageError
 
 SERVE_SECONDS = 3.0
-"""How often a program tells the exchange that it serves its device."""
+"""The interval at which a program registers its device at the exchange."""
 READY_SECONDS = 2.0
-"""How long the first state waits for the connection; after that it may be lost."""
+"""How long the first state waits for the connection; after this time it may be lost."""
 MAX_HANDLED = 1000
-"""So many commands of one device are remembered, to recognise repeated ones."""
+"""The number of remembered commands of one device, to detect repeated ones."""
 
 
 class IncomingCommand:
-    """A command for a device that the program serves; `reply` answers it."""
+    """A command for a device that the program serves; `reply` sends its receipt."""
 
     def __init__(self, command: Command, reply: Callable[[str, str, str | None], Any]) -> None:
         self.id = command.id
@@ -30,23 +30,23 @@ class IncomingCommand:
         self._reply = reply
 
     def reply(self, outcome: str = "applied", reason: str | None = None) -> Any:
-        """Reply with "applied", or with "rejected" and a reason; under asyncio, await this."""
+        """Send the receipt: "applied", or "rejected" with a reason; under asyncio, await the result."""
         return self._reply(self.id, outcome, reason)
 
 
 class ServedDevice:
-    """Passes each command for one device once; a repeated command gets its first reply again."""
+    """Returns each command for one device once; a repeated command gets the first reply again."""
 
     def __init__(self, device: str) -> None:
         self.resend: list[bytes] = []
-        """Replies to repeated commands, which the caller must send."""
+        """Replies to repeated commands; the caller must send them."""
         self._device = device
         self._replies: dict[str, bytes | None] = {}
-        """The reply to each command by its id; None while the program has not replied."""
+        """The reply to each command by its id; None until the program has replied."""
         self._registered_at = float("-inf")
 
     def registration(self) -> bytes | None:
-        """Return the message that tells the exchange that this program serves the device, when it is due."""
+        """Return the message that registers the device at the exchange, or None if it is not due yet."""
         now = time.monotonic()
         if now - self._registered_at < SERVE_SECONDS:
             return None
@@ -55,9 +55,10 @@ class ServedDevice:
         return message.encode(Command(id=new_id(), command="serve", deadline=0.0, device=EXCHANGE, args=args))
 
     def on_message(self, payload: bytes) -> Command | None:
-        """Return a new command; None for other messages.
+        """Return a new command, or None for any other message.
 
-        PermissionError when the exchange has rejected the registration.
+        A repeated command adds its reply to `resend`. Raises PermissionError if the exchange has rejected
+        the registration.
         """
         try:
             received = message.decode_command_or_receipt(payload)
@@ -77,7 +78,7 @@ class ServedDevice:
         return received
 
     def reply(self, id_: str, outcome: str, reason: str | None) -> bytes:
-        """Return the reply to a command, and remember it."""
+        """Return the encoded receipt of a command, and store it for repetitions of the command."""
         receipt = {"id": id_, "device": self._device, "outcome": outcome, "at": time.time(), "reason": reason}
         reply = self._replies[id_] = msgspec.json.encode(receipt)
         return reply

@@ -1,4 +1,4 @@
-"""One device of the configuration: its table, checked and typed."""
+"""One device of the configuration: checks its table and converts it to typed values."""
 
 from contextlib import suppress
 from types import UnionType
@@ -19,7 +19,7 @@ from daemons.values import Problem, describe_type, format_toml, is_array_of_tabl
 
 
 class Device(Struct, frozen=True, kw_only=True):
-    """One table [devices.NAME], with classes instead of words, and typed values."""
+    """One table [devices.NAME], with the classes of its kind and driver, and typed values."""
 
     name: str
     title: str
@@ -35,20 +35,20 @@ class Device(Struct, frozen=True, kw_only=True):
 
     @property
     def subscriptions(self) -> frozenset[str]:
-        """Name the devices that it listens to: those of its rules, and its sources."""
+        """Return the devices to which this device subscribes: those of its rules, and its sources."""
         found = set(self.kind.sources(self.options)).union(*(rule.subscriptions for rule in self.rules))
         return frozenset(found - {self.name})
 
     @property
     def uses_sun(self) -> bool:
-        """Whether one of its rules goes by the sun."""
+        """Whether one of its rules uses the times of the sun."""
         return any(rule.uses_sun for rule in self.rules)
 
 
 def build(name: str, table: Any, where: Where, problems: list[Problem]) -> Device | None:
-    """Return the device of a table; add each problem to `problems`, and then return None.
+    """Return the device of a table, or None after problems that leave it unusable.
 
-    `where` is the path of the table in the file.
+    Each problem is added to `problems`. `where` is the path of the table in the file.
     """
     if not isinstance(table, dict):
         problems.append(Problem(where, f"expected a table, found {format_toml(table)}"))
@@ -107,7 +107,7 @@ def build(name: str, table: Any, where: Where, problems: list[Problem]) -> Devic
 
 
 def able(kind: type[Machine[Any, Any]]) -> str:
-    """Return the loadable drivers that a kind can use, joined by commas."""
+    """Return the words of the loadable drivers that a kind can use, joined by commas."""
     found = []
     for word in loader.available("drivers"):
         with suppress(HouseError):
@@ -117,7 +117,7 @@ def able(kind: type[Machine[Any, Any]]) -> str:
 
 
 def _class(folder: str, word: Any, where: Where, problems: list[Problem]) -> Any:
-    """Return the class of a word, or add a problem; a missing word is reported by the caller."""
+    """Return the class of a word, or add a problem; the caller reports a missing word."""
     if not isinstance(word, str):
         return None
     try:
@@ -133,7 +133,10 @@ def _class(folder: str, word: Any, where: Where, problems: list[Problem]) -> Any
 def _options(
     own: dict[str, Any], kind: type[Kind], where: Where, problems: list[Problem], more: set[str]
 ) -> Any:
-    """Return the options of the kind; the problem of an unknown key lists all allowed keys."""
+    """Return the options of the kind, or None after a problem.
+
+    For an unknown key, the problem lists the keys of the kind and the keys in `more`.
+    """
     allowed = set(kind.options_type.__struct_encode_fields__)
     before = len(problems)
     for key in [key for key in own if key not in allowed]:
@@ -150,7 +153,7 @@ def _rules(raw: Any, kind: type[Kind], where: Where, problems: list[Problem]) ->
         here = (*where, "when", index)
         conditions = table.get("only_if")
         before = len(problems)
-        if is_array_of_tables(conditions):  # each one by itself, so that a problem names it
+        if is_array_of_tables(conditions):  # each is parsed separately, so that a problem contains its number
             for number, condition in enumerate(conditions):
                 parse_table(condition, Condition, (*here, "only_if", number), problems)
             if len(problems) > before:
@@ -167,7 +170,7 @@ def _rules(raw: Any, kind: type[Kind], where: Where, problems: list[Problem]) ->
 
 
 def check_turns(turns: dict[str, Any], kind: type[Kind], where: Where, problems: list[Problem]) -> None:
-    """Check the fields and values of `turns` or `is` against what a kind can show."""
+    """Check the fields and values of `turns` or `is` against the state of a kind."""
     fields = {name: type_ for name, type_ in kind.fields().items() if name not in kind.measurements()}
     for key, value in turns.items():
         if key in kind.measurements():
@@ -198,6 +201,6 @@ def check_limit(limit: dict[str, Any], kind: type[Kind], where: Where, problems:
 
 
 def is_number(type_: Any) -> bool:
-    """Return whether the type of a field is a number, also if it may be unknown."""
+    """Return whether the type of a field is a number, or a number or None."""
     parts = get_args(type_) if get_origin(type_) is UnionType else (type_,)
     return any(part in (int, float) for part in parts)

@@ -1,4 +1,4 @@
-"""Loads the class of a kind or a driver by its word in the configuration; the only dynamic import."""
+"""Imports the class of a kind or driver by its word in the configuration; the only dynamic import."""
 
 import importlib
 import re
@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).parent.parent
 
 
 def kind_or_none(word: object) -> type[Kind] | None:
-    """Return the class of a kind, or None if there is no such kind or its file is broken."""
+    """Return the class of a kind, or None if the kind is unknown or its file is broken."""
     try:
         return kind(word) if isinstance(word, str) else None
     except HouseError:
@@ -24,8 +24,11 @@ def kind_or_none(word: object) -> type[Kind] | None:
 
 
 def available(folder: str) -> dict[str, str]:
-    """Return each word of "kinds" or "drivers" with the first line of its file, without an import."""
-    import ast  # noqa: PLC0415  a device process never needs it
+    """Return the words of "kinds" or "drivers", each with the first line of its module docstring.
+
+    The files are parsed and not imported.
+    """
+    import ast  # noqa: PLC0415  a device process does not need this module
 
     found = {}
     for file in sorted((PACKAGE / folder).glob("[a-z]*.py")):
@@ -48,14 +51,14 @@ def driver(word: str) -> type[Driver]:  # type: ignore[type-arg]
 
 
 def missing_library(module: str) -> str | None:
-    """Return a text if a module is not installed, with the command that installs it; otherwise None."""
-    from importlib import util  # noqa: PLC0415  only the check of a whole configuration needs it
+    """Return None if a module is installed; otherwise a text with the command that installs it."""
+    from importlib import util  # noqa: PLC0415  only the check of a whole configuration needs this
 
     return None if util.find_spec(module) else missing_module_text(ModuleNotFoundError(name=module))
 
 
 def missing_module_text(error: ModuleNotFoundError) -> str:
-    """Return which package is missing, and the command that installs it if an extra of ours has it."""
+    """Return a text with the missing package, and the command that installs it if an extra contains it."""
     module = error.name or ""
     extra, package = extra_of(module.partition(".")[0])
     if extra is None:
@@ -64,8 +67,12 @@ def missing_module_text(error: ModuleNotFoundError) -> str:
 
 
 def extra_of(module: str) -> tuple[str | None, str]:
-    """Return the extra that installs a module, and its package; one of the two has the module's name."""
-    from importlib import metadata  # noqa: PLC0415  only an error needs it
+    """Return the extra that installs a module, and the package of the module.
+
+    An extra is found if its name, or the name of its package, equals that of the module. Otherwise the
+    result is None and the module itself.
+    """
+    from importlib import metadata  # noqa: PLC0415  only an error text needs this
 
     with suppress(metadata.PackageNotFoundError):
         for line in metadata.requires("house-daemons") or ():
@@ -82,7 +89,10 @@ def run_function(word: str) -> Callable[[Any], None]:
 
 
 def _load(folder: str, word: str, contract: type[C]) -> type[C]:
-    """Import daemons/FOLDER/WORD.py and return its class, whose name is the word in CamelCase."""
+    """Import daemons/FOLDER/WORD.py and return its class; the class name is the word in CamelCase.
+
+    Raises HouseError if the file or the class is missing, or if the import fails.
+    """
     name = "".join(part.capitalize() for part in word.split("_"))
     try:
         module = importlib.import_module(f"daemons.{folder}.{word}")

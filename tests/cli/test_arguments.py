@@ -103,7 +103,7 @@ def test_any_value_is_one_value(value: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["browning", "", "=", "=5", "brow ning=5", "a.=5"])
-def test_a_text_without_key_and_value_is_refused(text: str) -> None:
-    """The message contains the text as it was typed."""
+def test_a_text_without_key_and_value_is_rejected(text: str) -> None:
+    """The error contains the text."""
     with pytest.raises(click.UsageError, match=re.escape(f"{text!r} is not KEY=VALUE")):
         parse_argument(text)

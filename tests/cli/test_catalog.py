@@ -1,4 +1,4 @@
-"""The catalog of kinds and drivers: what can be configured, and what must be installed for it."""
+"""The catalog of kinds and drivers: their options, and the libraries that they need."""
 
 import json
 import sys
@@ -39,8 +39,8 @@ def house(*words: str) -> Result:
     return CliRunner().invoke(main, [*words], prog_name="house", env={"COLUMNS": "160"})
 
 
-def test_a_field_has_its_values_its_default_and_its_text() -> None:
-    """The key is the one in the file; the texts of the base class are there too."""
+def test_a_field_has_its_allowed_values_default_and_meaning() -> None:
+    """The keys are those of the file; the fields of the base class are included."""
     assert describe_fields(Example) == {
         "topic": {"allowed": "text", "meaning": "The topic."},
         "poll": {"allowed": Seconds.allowed, "default": "500ms"},
@@ -51,7 +51,7 @@ def test_a_field_has_its_values_its_default_and_its_text() -> None:
 
 @pytest.mark.parametrize("folder", ["kinds", "drivers"])
 def test_every_option_has_a_meaning(folder: str) -> None:
-    """No option of a kind or driver is without a text below its field."""
+    """Each option of each kind and driver has a docstring below its field."""
     for word in loader.available(folder):
         found = loader.kind(word) if folder == "kinds" else loader.driver(word)
         for key, about in describe_fields(found.options_type).items():
@@ -62,8 +62,8 @@ def test_every_option_has_a_meaning(folder: str) -> None:
     ("seconds", "text"),
     [(0, "0s"), (0.03, "30ms"), (1, "1s"), (90, "90s"), (60, "1m"), (1200, "20m"), (7200, "2h")],
 )
-def test_a_duration_is_in_the_largest_unit_that_needs_no_fraction(seconds: float, text: str) -> None:
-    """The text is a duration of the configuration."""
+def test_a_duration_has_the_largest_unit_without_a_fraction(seconds: float, text: str) -> None:
+    """The configuration parses the text to the same duration."""
     assert format_seconds(seconds) == text
     assert Seconds.parse(text) == seconds
 
@@ -82,7 +82,7 @@ def test_a_duration_is_in_the_largest_unit_that_needs_no_fraction(seconds: float
     ],
 )
 def test_a_driver_names_the_extra_that_it_needs(word: str, command: str | None) -> None:
-    """The extra is known from the imports, so also while the library is missing."""
+    """The extra is found from the imports, even if the library is missing."""
     assert needed_extra(word) == command
 
 
@@ -106,7 +106,7 @@ def base_install(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("base_install")
 def test_without_any_extra_every_driver_is_listed_with_what_it_needs() -> None:
-    """Exit status 0: a driver whose library is missing has the command that installs it."""
+    """The exit status is 0, and a driver without its library has the command that installs it."""
     done = house("drivers")
     assert done.exit_code == 0, done.output
     for word, summary in loader.available("drivers").items():
@@ -136,14 +136,14 @@ def test_one_kind_or_driver_is_a_table_of_its_options(verb: str, word: str, key:
     assert entry["options"][key]["meaning"]
 
 
-def test_a_kind_without_options_says_so() -> None:
-    """There is no empty table."""
+def test_a_kind_without_options_has_a_text() -> None:
+    """The text replaces an empty table."""
     assert "It has no options." in house("kinds", "button").stdout
 
 
 @pytest.mark.parametrize("verb", ["kinds", "drivers"])
 def test_an_unknown_word_is_a_mistake_with_the_nearest_word(verb: str) -> None:
-    """Exit status 2."""
+    """The exit status is 2."""
     word = {"kinds": "toster", "drivers": "shely"}[verb]
     done = house(verb, word)
     assert (done.exit_code, f"there is no {verb[:-1]} {word!r}; did you mean" in done.stderr) == (2, True)

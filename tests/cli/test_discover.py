@@ -1,4 +1,4 @@
-"""What is found on the network: by every driver at once, against real announcements on loopback."""
+"""`house discover`: all drivers search at once, here against real announcements on loopback."""
 
 import json
 import socket
@@ -44,7 +44,7 @@ ZIGBEE: list[dict[str, Any]] = [
     },
 ]
 SECONDS = 6
-"""Long enough for a question that is asked again."""
+"""Long enough for a repeated mDNS query."""
 
 
 @contextmanager
@@ -71,8 +71,11 @@ def broker(tmp_path: Path) -> Iterator[Mosquitto]:
         client = paho.Client(CallbackAPIVersion.VERSION2)
         client.connect("127.0.0.1", made.port)
         client.loop_start()
-        for topic, said in (("tasmota/discovery/A4/config", TASMOTA), ("zigbee2mqtt/bridge/devices", ZIGBEE)):
-            client.publish(topic, json.dumps(said), 1, retain=True).wait_for_publish(20)
+        for topic, payload in (
+            ("tasmota/discovery/A4/config", TASMOTA),
+            ("zigbee2mqtt/bridge/devices", ZIGBEE),
+        ):
+            client.publish(topic, json.dumps(payload), 1, retain=True).wait_for_publish(20)
         client.disconnect()
         client.loop_stop()
         yield made
@@ -86,7 +89,7 @@ def house(folder: Path, text: str, *words: str) -> Result:
 
 
 def with_broker(port: int) -> str:
-    """Return a house that has a device at the broker for each driver."""
+    """Return a configuration with a device of each MQTT driver at the broker."""
     at = f'topic = "one", port = {port}'
     return (
         f'{BREAKFAST}\n[devices.a]\nkind = "plug"\ndriver = "mqtt_tasmota"\nmqtt_tasmota = {{ {at} }}\n'
@@ -99,10 +102,10 @@ def with_broker(port: int) -> str:
     ("driver", "kind", "model"),
     [("mqtt_tasmota", "plug", "Sonoff S31"), ("mqtt_zigbee2mqtt", "cover", "Tuya TS130F")],
 )
-def test_what_a_broker_knows_is_found_and_can_be_pasted(
+def test_a_device_at_a_broker_is_found_with_a_valid_table(
     broker: Mosquitto, tmp_path: Path, driver: str, kind: str, model: str
 ) -> None:
-    """At the broker that the configuration names; with the table behind it the house is right."""
+    """The broker of the configuration is used; the printed table makes a valid configuration."""
     text = with_broker(broker.port)
     words = ("discover", "--driver", driver, "--timeout", str(SECONDS))
     (found,) = json.loads(house(tmp_path, text, *words, "--json").stdout)
@@ -116,7 +119,7 @@ def test_what_a_broker_knows_is_found_and_can_be_pasted(
 
 
 def test_a_shelly_is_found_by_its_announcement(tmp_path: Path) -> None:
-    """Over a real multicast on loopback; the device that it already is, is named."""
+    """The announcement is real multicast on loopback; the configured device is named."""
     text = BREAKFAST + '\n[devices.kettle]\nkind = "plug"\ndriver = "shelly"\nshelly.address = "127.0.0.1"\n'
     words = {"gen": "2", "app": "PlusPlugS", "ver": "1.4.4"}
     with announced("_shelly._tcp.local.", "shellyplusplugs-a8", 80, words):
@@ -126,8 +129,8 @@ def test_a_shelly_is_found_by_its_announcement(tmp_path: Path) -> None:
     assert found["used_by"] == ["kettle"]
 
 
-def test_esphome_is_shown_as_what_nothing_reaches() -> None:
-    """With what to do instead; and it is not written anywhere."""
+def test_an_esphome_device_is_listed_without_a_driver() -> None:
+    """The device has a note with an alternative, and is never added."""
     with announced("_esphomelib._tcp.local.", "fan", 6053, {"friendly_name": "Fan", "board": "esp32dev"}):
         (seen,), failures = discover.search([], None, SECONDS, strict=False)
     assert (seen.found.title, seen.found.address, seen.found.driver) == ("Fan", "127.0.0.1", None)
@@ -136,17 +139,17 @@ def test_esphome_is_shown_as_what_nothing_reaches() -> None:
     assert not failures
 
 
-# What the searches give is told
+# With fake searches
 
 
 @pytest.fixture
 def searches(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Make drivers find a given list, or raise an error."""
-    told: dict[str, Any] = {"shelly": []}
+    results: dict[str, Any] = {"shelly": []}
 
     def searching(word: str) -> Any:
         async def search(_cls: object, seconds: float, known: object) -> list[Found]:
-            found = told.get(word, [])
+            found = results.get(word, [])
             if isinstance(found, Exception):
                 raise found
             return list(found)
@@ -160,7 +163,7 @@ def searches(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         return []
 
     monkeypatch.setattr(mdns, "browse", browse)
-    return told
+    return results
 
 
 def plug(title: str = "Kettle", **changes: Any) -> Found:
@@ -170,20 +173,20 @@ def plug(title: str = "Kettle", **changes: Any) -> Found:
 
 
 def test_a_search_that_fails_does_not_fail_the_others(tmp_path: Path, searches: dict[str, Any]) -> None:
-    """It is told on standard error; alone it is an error."""
+    """The failure is on standard error; if only this driver searches, the command fails."""
     searches |= {"shelly": [plug()], "kasa": OSError("no network"), "mqtt_tasmota": ValueError("oh")}
     done = house(tmp_path, BREAKFAST, "discover", "--timeout", "0.1", "--json")
     assert [found["name"] for found in json.loads(done.stdout)] == ["kettle"]
-    assert "Passed over kasa: its search has failed: no network" in done.stderr
-    assert "Passed over mqtt_tasmota: its search has failed: oh" in done.stderr
-    one_verb_at_a_time = house(tmp_path, BREAKFAST, "discover", "--driver", "kasa", "--timeout", "0.1")
-    assert (one_verb_at_a_time.exit_code, "no network" in one_verb_at_a_time.stderr) == (1, True)
+    assert "Skipped kasa: its search has failed: no network" in done.stderr
+    assert "Skipped mqtt_tasmota: its search has failed: oh" in done.stderr
+    single = house(tmp_path, BREAKFAST, "discover", "--driver", "kasa", "--timeout", "0.1")
+    assert (single.exit_code, "no network" in single.stderr) == (1, True)
 
 
-def test_a_library_that_is_missing_is_told_with_what_installs_it(
+def test_a_missing_library_is_reported_with_the_command_that_installs_it(
     tmp_path: Path, searches: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As the driver is loaded, or only when it searches; one line for those that lack the same."""
+    """The library is missing at the import or at the search; drivers with one reason share a line."""
     for module in ("kasa", "zeroconf"):
         monkeypatch.setitem(sys.modules, module, None)
     for module in ("daemons.drivers.kasa", "daemons.drivers.transports.mdns"):
@@ -192,16 +195,14 @@ def test_a_library_that_is_missing_is_told_with_what_installs_it(
     searches["shelly"] = ModuleNotFoundError(name="zeroconf")
     done = house(tmp_path, BREAKFAST, "discover", "--timeout", "0.1")
     lines = done.stderr.splitlines()
-    assert (
-        "Passed over kasa: needs python-kasa, which is not installed; `make extra EXTRA=kasa`" in done.stderr
-    )
-    assert any(line.startswith("Passed over shelly, ESPHome: needs zeroconf") for line in lines)
-    one_verb_at_a_time = house(tmp_path, BREAKFAST, "discover", "--driver", "kasa")
-    assert (one_verb_at_a_time.exit_code, "make extra EXTRA=kasa" in one_verb_at_a_time.stderr) == (1, True)
+    assert "Skipped kasa: needs python-kasa, which is not installed; `make extra EXTRA=kasa`" in done.stderr
+    assert any(line.startswith("Skipped shelly, ESPHome: needs zeroconf") for line in lines)
+    single = house(tmp_path, BREAKFAST, "discover", "--driver", "kasa")
+    assert (single.exit_code, "make extra EXTRA=kasa" in single.stderr) == (1, True)
 
 
-def test_nothing_found_says_what_to_try(tmp_path: Path, searches: dict[str, Any]) -> None:
-    """It is no error; as JSON it is an empty list, as TOML nothing at all."""
+def test_nothing_found_prints_hints(tmp_path: Path, searches: dict[str, Any]) -> None:
+    """The exit status is 0; JSON is an empty list, and TOML is empty."""
     done = house(tmp_path, BREAKFAST, "discover", "--timeout", "0.1")
     assert done.exit_code == 0
     assert done.stdout.startswith("Nothing was found within 0.1 s. What to try:")
@@ -209,8 +210,8 @@ def test_nothing_found_says_what_to_try(tmp_path: Path, searches: dict[str, Any]
     assert house(tmp_path, BREAKFAST, "discover", "--timeout", "0.1", "--toml").stdout == ""
 
 
-def test_the_table_names_all_of_it(tmp_path: Path, searches: dict[str, Any]) -> None:
-    """And what writes it down; a stranger's brackets and escapes do nothing to the terminal."""
+def test_the_printed_table_has_every_field(tmp_path: Path, searches: dict[str, Any]) -> None:
+    """The command that adds it is printed; markup and control sequences of a device have no effect."""
     searches["shelly"] = [plug("[red]Kettle\x1b[2J", model="PlusPlugS", note="wants a password\nowner=evil")]
     done = house(tmp_path, BREAKFAST, "discover", "--timeout", "0.1")
     for word in ("[red]Kettle", "PlusPlugS", "10.0.0.7", "plug", "shelly", "house add --found"):
@@ -220,8 +221,8 @@ def test_the_table_names_all_of_it(tmp_path: Path, searches: dict[str, Any]) -> 
     assert tomli.loads(printed)["devices"].popitem()[1].keys() == {"kind", "driver", "shelly"}
 
 
-def test_a_found_device_is_written_once(tmp_path: Path, searches: dict[str, Any]) -> None:
-    """`add --found` writes what is new behind what is there, and the second time nothing."""
+def test_a_found_device_is_added_once(tmp_path: Path, searches: dict[str, Any]) -> None:
+    """`add --found` appends the new devices; the second time it writes nothing."""
     searches["shelly"] = [plug("Toaster"), plug("Toaster", address="b", options={"address": "b"})]
     done = house(tmp_path, BREAKFAST, "add", "--found", "--timeout", "0.1")
     text = (tmp_path / "house.toml").read_text()
@@ -234,41 +235,43 @@ def test_a_found_device_is_written_once(tmp_path: Path, searches: dict[str, Any]
     assert (tmp_path / "house.toml").read_text() == text
 
 
-def test_what_no_configuration_can_hold_is_only_shown(searches: dict[str, Any]) -> None:
-    """With what is wrong with it, instead of a table that `house check` refuses."""
+def test_a_device_with_invalid_options_is_only_listed(searches: dict[str, Any]) -> None:
+    """The device has the problem as its note, and no table is printed."""
     searches["shelly"] = [plug(options={"address": "a b"})]
     (seen,) = discover.match_with_house(searches["shelly"], None)
     assert (seen.found.driver, seen.name) == (None, None)
     assert '"a b" is not allowed' in seen.found.note
 
 
-def test_a_broken_configuration_hinders_no_search(tmp_path: Path, searches: dict[str, Any]) -> None:
-    """It is told, and the search goes on; but nothing is added to it."""
+def test_a_broken_configuration_does_not_prevent_a_search(tmp_path: Path, searches: dict[str, Any]) -> None:
+    """A warning is printed and the search runs, but nothing is added to the file."""
     searches["shelly"] = [plug()]
     done = house(tmp_path, "[", "discover", "--timeout", "0.1", "--json")
     assert (done.exit_code, len(json.loads(done.stdout))) == (0, 1)
-    assert "`house check` says why" in done.stderr
+    assert "`house check` lists them" in done.stderr
     assert house(tmp_path, "[", "add", "--found", "--timeout", "0.1").exit_code == 2
     assert (tmp_path / "house.toml").read_text() == "["
 
 
-@pytest.mark.parametrize(("driver", "said"), [("shely", "did you mean 'shelly'"), ("gpio", "cannot search")])
-def test_a_driver_that_cannot_search_is_a_mistake(tmp_path: Path, driver: str, said: str) -> None:
-    """Also one that there is not."""
+@pytest.mark.parametrize(
+    ("driver", "message"), [("shely", "did you mean 'shelly'"), ("gpio", "cannot search")]
+)
+def test_a_driver_that_cannot_search_is_a_mistake(tmp_path: Path, driver: str, message: str) -> None:
+    """The exit status is 2, also for an unknown driver."""
     done = house(tmp_path, BREAKFAST, "discover", "--driver", driver)
-    assert (done.exit_code, said in done.stderr) == (2, True)
+    assert (done.exit_code, message in done.stderr) == (2, True)
 
 
-def test_each_driver_that_reaches_a_network_can_search() -> None:
-    """And the test above stands for the others."""
+def test_each_network_driver_can_search() -> None:
+    """These drivers can search, and no others."""
     assert Shelly.discover is not None
     able = {word for word in loader.available("drivers") if discover.can_search(word)}
     assert able == {"kasa", "mqtt_tasmota", "mqtt_zigbee2mqtt", "shelly"}
 
 
 @given(st.text(max_size=60), st.text(max_size=60))
-def test_whatever_calls_itself_what_its_table_is_toml(title: str, note: str) -> None:
-    """Names, notes and texts of strangers cannot break out of it."""
+def test_the_table_of_any_name_is_valid_toml(title: str, note: str) -> None:
+    """The name and the note of a device cannot add anything else to its table."""
     (seen,) = discover.match_with_house([plug(title, note=note)], None)
     table = tomli.loads(discover.format_table(seen))["devices"]
     assert table == {seen.name: {"kind": "plug", "driver": "shelly", "shelly": {"address": "10.0.0.7"}}}

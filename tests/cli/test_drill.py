@@ -1,4 +1,4 @@
-"""A drill: it breaks a real house on purpose, and its verdict is to be trusted, also when it is bad."""
+"""A drill of a real house: its report is correct, for kept and for broken promises."""
 
 import json
 from pathlib import Path
@@ -17,7 +17,7 @@ from tests.support import factories
 from tests.support.house import BREAKFAST, HouseFactory, eventually
 
 WATCHED = BREAKFAST.replace('watchdog = "60s"', 'watchdog = "3s"')
-"""A drill may have a process hang, and waits until that is seen."""
+"""The breakfast house with a watchdog that is short enough for the fault "hang"."""
 
 
 class Plug(Simulated):
@@ -39,8 +39,8 @@ def made(folder: Path, text: str) -> House:
     return load_house(file)
 
 
-def test_a_short_drill_keeps_every_promise_and_leaves_the_house_as_it_was(make_house: HouseFactory) -> None:
-    """Twelve seconds of kills, freezes, reloads and floods: every promise is kept, the house calm again."""
+def test_a_short_drill_keeps_every_promise_and_restores_the_house(make_house: HouseFactory) -> None:
+    """After twelve seconds of faults, every promise is kept and the configuration is unchanged."""
     breakfast = make_house(WATCHED)
     breakfast.house("up")
     done = breakfast.house("drill", "--minutes", "0.2", "--seed", "5", "--json", check=False)
@@ -64,8 +64,8 @@ def test_a_short_drill_keeps_every_promise_and_leaves_the_house_as_it_was(make_h
     eventually(lambda: {of["presence"] for of in breakfast.status()["devices"].values()} == {"live"})
 
 
-def test_a_drill_of_a_house_that_breaks_its_promises_fails_and_says_which(make_house: HouseFactory) -> None:
-    """A toaster that never switches acts on no press: exit status 1, and a sentence that blames it alone."""
+def test_a_drill_reports_the_broken_promises_of_a_house(make_house: HouseFactory) -> None:
+    """A toaster that never switches acts on no press: the exit status is 1, and each sentence names it."""
     house = make_house(WATCHED.replace("browning = 3", 'browning = 3\nsimulated.fault = "disagree"'))
     house.house("up")
     done = house.house("drill", "--minutes", "0.05", "--seed", "1", "--json", check=False)
@@ -76,34 +76,34 @@ def test_a_drill_of_a_house_that_breaks_its_promises_fails_and_says_which(make_h
     assert all("toaster" in sentence for sentence in found["broken"])
 
 
-def test_a_drill_of_a_house_that_is_not_up_says_so(make_house: HouseFactory) -> None:
-    """There is nothing to break, and that is told at once."""
+def test_a_drill_of_a_house_that_is_not_up_fails(make_house: HouseFactory) -> None:
+    """The exit status is 1, with an error at once."""
     done = make_house().house("drill", "--minutes", "0.05", check=False)
     assert done.returncode == 1
     assert "the house is not up" in done.stderr
 
 
-def test_a_drill_without_a_switch_says_so(make_house: HouseFactory) -> None:
-    """Promises about presses cannot be seen without anybody to press."""
+def test_a_drill_without_a_switch_fails(make_house: HouseFactory) -> None:
+    """Without a switch that triggers a device, no promise can be checked."""
     house = make_house('[devices.lamp]\nkind = "lamp"\ndriver = "simulated"\n')
     house.house("up")
     done = house.house("drill", "--minutes", "0.05", check=False)
-    assert (done.returncode, "needs a switch that something listens to" in done.stderr) == (1, True)
+    assert (done.returncode, "needs a switch that triggers another device" in done.stderr) == (1, True)
 
 
-def test_real_hardware_is_what_its_driver_says(house: House) -> None:
-    """What only exists on paper is not; a mirror, which drives nothing, is not either."""
+def test_real_hardware_lists_the_devices_with_a_real_driver(house: House) -> None:
+    """Simulated hardware is not real; a mirror has no driver, so it is not listed."""
     assert real_hardware(house) == []
     for name in ("toaster", "kitchen_lamp"):
         house.devices[name] = msgspec.structs.replace(house.devices[name], driver=Plug)
     assert real_hardware(house) == ["toaster", "kitchen_lamp"]
 
 
-@pytest.mark.parametrize("told", [False, True])
-def test_a_house_with_real_hardware_is_drilled_only_when_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, told: bool
+@pytest.mark.parametrize("allowed", [False, True])
+def test_a_drill_of_real_hardware_needs_the_option(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, allowed: bool
 ) -> None:
-    """The refusal names what would be switched and the option that allows it, and nothing is touched."""
+    """The error names the devices and the option that allows the drill, and nothing is switched."""
     factories.enter_run_directory(tmp_path, monkeypatch)
     replace_file(install.INSTALLED, BREAKFAST.encode())
     monkeypatch.setattr(drill, "real_hardware", lambda _: ["toaster", "kettle"])
@@ -117,16 +117,16 @@ def test_a_house_with_real_hardware_is_drilled_only_when_told(
         raise Drilled
 
     monkeypatch.setattr(drill, "Drill", begin)
-    words = ["--run", str(tmp_path), "drill", "--seed", "7", *(["--yes-real-hardware"] if told else [])]
+    words = ["--run", str(tmp_path), "drill", "--seed", "7", *(["--yes-real-hardware"] if allowed else [])]
     done = CliRunner().invoke(main.main, words)
-    assert began == ([7] if told else [])
-    if not told:
+    assert began == ([7] if allowed else [])
+    if not allowed:
         assert done.exit_code == 2
         assert "toaster, kettle would be switched on for real; --yes-real-hardware allows it" in done.stderr
 
 
-def test_who_listens_to_a_switch_is_read_from_the_rules(house: House) -> None:
-    """The switch itself acts, too; a device without a press command or without listeners is not pressed."""
+def test_the_triggered_devices_are_read_from_the_rules(house: House) -> None:
+    """The switch itself is included; a device that triggers no other device has no result."""
     assert set(triggered_devices(house, "bathroom_light")) == {
         "bathroom_light",
         "coffee_maker",
@@ -140,8 +140,8 @@ def test_who_listens_to_a_switch_is_read_from_the_rules(house: House) -> None:
 @pytest.mark.parametrize(
     "more", ['between = ["06:00", "09:30"]', 'days = ["mon"]', 'cooldown = "5s"', 'delay = "1s"']
 )
-def test_who_need_not_act_at_once_is_not_judged_by_it(tmp_path: Path, more: str) -> None:
-    """A rule for certain hours, or one that rests or waits, promises nothing for this moment."""
+def test_a_conditional_or_delayed_rule_does_not_count(tmp_path: Path, more: str) -> None:
+    """A rule with a time window, weekdays, a cooldown or a delay is not expected to act at once."""
     rule = 'device = "bathroom_light"\nturns = { status = true }\ndo = "on"'
     assert rule.replace('do = "on"', "") in BREAKFAST
     house = made(tmp_path, BREAKFAST.replace(rule, f"{rule}\n{more}"))
@@ -149,10 +149,10 @@ def test_who_need_not_act_at_once_is_not_judged_by_it(tmp_path: Path, more: str)
     assert "toaster" in triggered_devices(house, "bathroom_light")
 
 
-def test_the_witness_is_read_on_from_where_it_was_read_to(
+def test_the_hardware_log_continues_where_the_last_read_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every line once, in order; hardware that has not switched yet has none."""
+    """Each read adds only new lines, in order; hardware that was never switched has none."""
     factories.enter_run_directory(tmp_path, monkeypatch)
     hardware_log = HardwareLog(["toaster"])
     assert hardware_log.read("toaster") == []

@@ -1,4 +1,4 @@
-"""What a drill found: counted from the hardware's record, and told in sentences."""
+"""The report of a drill: counts from the recorded switchings, and a sentence for each broken promise."""
 
 import json
 
@@ -21,12 +21,12 @@ Lines = list[Switching]
 
 
 def on(at: float, cause: str | None = None, off_at: float | None = None) -> Switching:
-    """Return the line of a switching on."""
+    """Return a recorded switching on."""
     return Switching(at, "on", on=True, cause=cause, off_at=off_at)
 
 
 def off(at: float, cause: str | None = None) -> Switching:
-    """Return the line of a switching off."""
+    """Return a recorded switching off."""
     return Switching(at, "off", on=False, cause=cause)
 
 
@@ -42,10 +42,10 @@ def off(at: float, cause: str | None = None) -> Switching:
         ([on(1, "p"), on(2, "p"), on(3, "p")], (0, 1, 0), "toaster acted 3 times on press p"),
     ],
 )
-def test_a_press_is_counted_from_the_record(
+def test_a_press_is_counted_from_the_recorded_switchings(
     lines: Lines, counted: tuple[int, int, int], sentence: str | None
 ) -> None:
-    """Once is kept; twice or never is broken, with the appliance, the number and the press in a sentence."""
+    """Two actions or none break the promise; the sentence has the appliance, the number and the press."""
     report = DrillReport(seed=1)
     report.evaluate([DrillPress("p", "applied", ("toaster",))], {"toaster": lines}, 0)
     assert (report.presses, report.once, report.twice, report.never) == (1, *counted)
@@ -54,15 +54,15 @@ def test_a_press_is_counted_from_the_record(
 
 
 @pytest.mark.parametrize("receipt", ["rejected", "expired", "unanswered"])
-def test_a_press_without_its_receipt_promises_nothing(receipt: str) -> None:
-    """It is not counted, whatever came of it."""
+def test_a_press_that_was_not_applied_is_not_counted(receipt: str) -> None:
+    """The press is not counted, even if the appliance acted twice."""
     report = DrillReport(seed=1)
     report.evaluate([DrillPress("p", receipt, ("toaster",))], {"toaster": [on(1, "p"), on(2, "p")]}, 0)
     assert (report.presses, report.is_kept) == (0, True)
 
 
-def test_every_listener_of_every_press_is_judged_by_itself() -> None:
-    """Two presses on two appliances are four deeds, and each is found wherever it stands."""
+def test_each_appliance_is_counted_for_each_press() -> None:
+    """Two presses on two appliances are four actions, and each action is counted."""
     presses = [
         DrillPress("p", "applied", ("lamp", "toaster")),
         DrillPress("q", "applied", ("lamp", "toaster")),
@@ -89,28 +89,28 @@ def test_every_listener_of_every_press_is_judged_by_itself() -> None:
         ([on(10), Switching(12, "dim", on=True, brightness_percent=9), off(15)], 0, 5),
     ],
 )
-def test_the_longest_time_that_something_was_on(lines: Lines, since: float, seconds: float) -> None:
-    """Only what ended after the drill began counts; its own timer ends a stretch, and can be armed anew."""
+def test_longest_on_returns_the_longest_interval(lines: Lines, since: float, seconds: float) -> None:
+    """Only an interval that ended after `since` counts; the timer ends it, and can be set again."""
     assert longest_on(lines, since) == seconds
 
 
-def test_what_never_went_off_is_not_overlooked() -> None:
-    """A record that ends with something hot being on, and no timer to end it, is a broken promise."""
+def test_hardware_that_stays_on_breaks_the_promise() -> None:
+    """If a heating device is on at the end and has no timer, the promise is broken."""
     report = DrillReport(seed=1, hot={"toaster": OnTime(0.0, 6.0)})
     report.evaluate([], {"toaster": [on(10)]}, 0)
     assert not report.is_kept
 
 
-def test_what_was_on_for_too_long_is_told() -> None:
-    """The sentence has how long it was and how long it may be; a moment more is the clocks' noise."""
+def test_hardware_that_was_on_for_too_long_is_reported() -> None:
+    """The sentence has the duration and the limit; up to one second more is tolerated."""
     report = DrillReport(seed=1, hot={"toaster": OnTime(0.0, 6.0), "coffee_maker": OnTime(0.0, 6.0)})
     report.evaluate([], {"toaster": [on(10), off(16.9)], "coffee_maker": [on(10), off(17.1)]}, 0)
     assert report.broken == ["coffee_maker was on for 7.1 s, and max_on is 6 s"]
     assert report.hot == {"toaster": OnTime(6.9, 6.0), "coffee_maker": OnTime(7.1, 6.0)}
 
 
-def test_who_is_not_back_after_a_fault_is_told() -> None:
-    """The sentence names device and fault; the time of each recovery is recorded."""
+def test_a_device_that_does_not_recover_is_reported() -> None:
+    """The sentence has the device and the fault; each recovery time is recorded."""
     report = DrillReport(seed=1)
     report.add_recovery("kill", "toaster", 0.02)
     report.add_recovery("kill", "kitchen_lamp", 0.03)
@@ -124,21 +124,19 @@ def test_who_is_not_back_after_a_fault_is_told() -> None:
     ("values", "share", "expected"),
     [([7], 0.5, 7), ([7], 0.99, 7), ([2, 1], 0.5, 1), ([1, 2, 3], 0.5, 2), ([4, 3, 2, 1], 0.5, 2)],
 )
-def test_a_percentile_by_hand(values: list[float], share: float, expected: float) -> None:
+def test_percentiles_of_known_values(values: list[float], share: float, expected: float) -> None:
     """Half of four values do not exceed the second one."""
     assert percentile(values, share) == expected
 
 
-def test_the_99th_of_a_hundred_is_not_the_greatest() -> None:
-    """99 of 100 values do not exceed the 99th, so that is p99, and the one outlier is max."""
+def test_the_99th_percentile_of_a_hundred_values_is_not_the_maximum() -> None:
+    """99 of 100 values do not exceed the 99th value, so p99 is this value and not the maximum."""
     assert percentile([float(number) for number in range(1, 101)], 0.99) == 99
 
 
 @given(st.lists(st.floats(0, 100), min_size=1), st.sampled_from([0.5, 0.9, 0.99, 1.0]))
-def test_a_percentile_is_the_least_value_that_the_share_does_not_exceed(
-    values: list[float], share: float
-) -> None:
-    """It is one of the values; that share of them is no greater, and with any smaller value less than it."""
+def test_a_percentile_is_the_least_value_that_reaches_the_share(values: list[float], share: float) -> None:
+    """The percentile is one of the values; no smaller value reaches the share."""
     found = percentile(values, share)
     assert found in values
     assert sum(value <= found for value in values) >= share * len(values)
@@ -146,7 +144,7 @@ def test_a_percentile_is_the_least_value_that_the_share_does_not_exceed(
 
 
 def test_the_figures_are_json_with_every_fault_press_and_command() -> None:
-    """Times are in milliseconds; what was not done is not there; what broke stands in its sentence."""
+    """Times are in milliseconds; only injected faults are listed; broken promises are sentences."""
     report = DrillReport(seed=5, seconds=61.23, hot={"toaster": OnTime(0.0, 360.0)})
     for seconds in (0.010, 0.020, 0.030):
         report.add_recovery("kill", "toaster", seconds)
@@ -169,7 +167,7 @@ def test_the_figures_are_json_with_every_fault_press_and_command() -> None:
     }
 
 
-def test_a_drill_in_which_nothing_happened_has_figures_too() -> None:
-    """Without faults and presses every promise is kept, and no division by zero happens."""
+def test_a_drill_without_faults_and_presses_has_figures() -> None:
+    """Without faults and presses, every promise is kept and no error occurs."""
     found = figures(DrillReport(seed=0))
     assert (found["kept"], found["faults"], found["commands"], found["hot"]) == (True, {}, {}, {})

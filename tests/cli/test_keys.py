@@ -1,4 +1,4 @@
-"""`house keys`: made, listed and revoked as a person does it, with mistakes. No house is up here."""
+"""`house keys`: keys are made, listed and revoked, and mistakes are reported. No house is up here."""
 
 import json
 import re
@@ -27,7 +27,7 @@ def keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Keys:
     (tmp_path / "house.toml").write_text(exchange_toml(8070))
 
     def run(*words: str) -> Result:
-        monkeypatch.chdir(tmp_path)  # it works in the run directory
+        monkeypatch.chdir(tmp_path)  # the command changes to the run directory
         options = ["--config", str(tmp_path / "house.toml"), "--run", str(tmp_path / "run")]
         return CliRunner().invoke(main, [*options, "keys", *words], prog_name="house")
 
@@ -35,7 +35,7 @@ def keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Keys:
 
 
 def test_a_key_is_made_listed_and_revoked(keys: Keys, tmp_path: Path) -> None:
-    """With its rights in words, and in JSON; its file is where the person stands, and their own."""
+    """The rights are printed as text and as JSON; the file is in the working directory and private."""
     assert "No program may connect" in keys("list").stdout
     made = keys("make", "laptop", "--hear", "*", "--command", "toaster", "--command", "kitchen_lamp/")
     assert (made.exit_code, made.stderr) == (0, "")
@@ -43,9 +43,9 @@ def test_a_key_is_made_listed_and_revoked(keys: Keys, tmp_path: Path) -> None:
     rights = "hears *; commands toaster/, kitchen_lamp/"
     assert made.stdout == f"{path} is the key of laptop, which {rights}; keep it secret.\n"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    given = read_credentials(path)
-    assert given.address == "tcp://127.0.0.1:8070"
-    assert given.server_key == keys("own").stdout.strip()
+    credentials = read_credentials(path)
+    assert credentials.address == "tcp://127.0.0.1:8070"
+    assert credentials.server_key == keys("own").stdout.strip()
     assert keys("list").stdout == f"laptop  {rights}\n"
     found = json.loads(keys("list", "--json").stdout)["keys"]["laptop"]
     assert found == {
@@ -53,14 +53,14 @@ def test_a_key_is_made_listed_and_revoked(keys: Keys, tmp_path: Path) -> None:
         "say": [],
         "command": ["toaster/", "kitchen_lamp/"],
         "manages": False,
-        "public_key": given.public_key,
+        "public_key": credentials.public_key,
     }
     assert keys("revoke", "laptop").stdout == "The key of laptop is revoked.\n"
     assert "No program may connect" in keys("list").stdout
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["make"], "Missing argument 'NAME'"),
         (["make", "Laptop"], "'Laptop' is not a key name"),
@@ -69,17 +69,17 @@ def test_a_key_is_made_listed_and_revoked(keys: Keys, tmp_path: Path) -> None:
         (["mak", "x"], "Did you mean 'make'?"),
     ],
 )
-def test_a_mistake_is_told_with_what_is_right(keys: Keys, words: list[str], said: str) -> None:
-    """Exit status 2, on standard error, and nothing is made."""
+def test_a_mistake_is_reported_with_the_allowed_values(keys: Keys, words: list[str], message: str) -> None:
+    """The exit status is 2, the message is on standard error, and no key is made."""
     keys("make", "laptop")
     done = keys(*words)
     assert (done.exit_code, done.stdout) == (2, "")
-    assert said in re.sub(r"\s+", " ", done.stderr)
+    assert message in re.sub(r"\s+", " ", done.stderr)
     assert list(json.loads(keys("list", "--json").stdout)["keys"]) == ["laptop"]
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (
             ["--hear", "tosater/"],
@@ -92,29 +92,31 @@ def test_a_mistake_is_told_with_what_is_right(keys: Keys, words: list[str], said
         ),
     ],
 )
-def test_a_right_that_reaches_nothing_is_made_with_a_warning(keys: Keys, words: list[str], said: str) -> None:
-    """The device may come later; more likely it is a slip."""
+def test_a_right_without_a_matching_process_is_made_with_a_warning(
+    keys: Keys, words: list[str], message: str
+) -> None:
+    """The device may be added later, so the key is made."""
     done = keys("make", "laptop", *words)
     assert done.exit_code == 0
-    assert said in done.stdout
+    assert message in done.stdout
 
 
 def test_a_file_that_cannot_be_written_leaves_no_key(keys: Keys) -> None:
-    """No program could connect with it."""
+    """The key is not listed, because no program has it."""
     done = keys("make", "laptop", "--to", "/nonexistent/laptop.key")
     assert done.exit_code == 1
     assert "/nonexistent/laptop.key cannot be written" in done.stderr
     assert "No program may connect" in keys("list").stdout
 
 
-def test_a_house_without_a_far_door_says_so(keys: Keys, tmp_path: Path) -> None:
-    """The key is made all the same."""
+def test_a_key_for_a_house_without_an_exchange_address_has_a_warning(keys: Keys, tmp_path: Path) -> None:
+    """The key is made, with a warning."""
     (tmp_path / "house.toml").write_text(BREAKFAST)
     assert "[exchange] has no address, so no program can connect" in keys("make", "laptop").stdout
 
 
-def test_a_key_that_others_can_read_is_told_when_keys_are_listed(keys: Keys, tmp_path: Path) -> None:
-    """No program can connect with it."""
+def test_a_key_that_others_can_read_is_reported_by_list(keys: Keys, tmp_path: Path) -> None:
+    """The exchange ignores this key, so a warning has the command that corrects its mode."""
     keys("make", "laptop")
     (tmp_path / "run" / "keys" / "clients" / "laptop.toml").chmod(0o644)
     done = keys("list")
@@ -123,7 +125,7 @@ def test_a_key_that_others_can_read_is_told_when_keys_are_listed(keys: Keys, tmp
 
 
 @pytest.mark.parametrize(
-    ("table", "said"),
+    ("table", "message"),
     [
         ('[exchange]\naddress = "tcp://1.2.3.4:80"', "[exchange]: address must be one of this machine"),
         ('[exchange]\naddress = "kitchen.local"', "[exchange]: address must be one of this machine"),
@@ -140,27 +142,27 @@ def test_a_key_that_others_can_read_is_told_when_keys_are_listed(keys: Keys, tmp
         ('[devices.x]\nkind = "mirror"\ndriver = "foreign"', "a mirror drives no hardware"),
     ],
 )
-def test_a_mistake_about_the_door_is_told_by_check(tmp_path: Path, table: str, said: str) -> None:
-    """With its table and key."""
+def test_a_mistake_about_the_exchange_is_reported(tmp_path: Path, table: str, message: str) -> None:
+    """The error has the table and the key."""
     file = tmp_path / "house.toml"
     file.write_text(f"{BREAKFAST}\n{table}\n")
     with pytest.raises(ConfigurationError) as caught:
         load_house(file)
-    assert said in str(caught.value).replace("] address must", "]: address must")
+    assert message in str(caught.value).replace("] address must", "]: address must")
 
 
 @pytest.mark.parametrize(
-    ("address", "front"),
+    ("address", "endpoint"),
     [
         ("127.0.0.1", "tcp://127.0.0.1:8070"),
         ("::1", "tcp://[::1]:8070"),
         ("fe80::1%eth0", "tcp://[fe80::1%eth0]:8070"),
     ],
 )
-def test_where_the_house_is_reached_is_an_endpoint(tmp_path: Path, address: str, front: str) -> None:
-    """An address of IPv6 has brackets there."""
+def test_the_gateway_address_becomes_an_endpoint(tmp_path: Path, address: str, endpoint: str) -> None:
+    """In an endpoint, an IPv6 address has brackets."""
     file = tmp_path / "house.toml"
     file.write_text(f'{BREAKFAST}\n[exchange]\naddress = "{address}"\n')
     gateway = load_house(file).gateway
     assert gateway is not None
-    assert tcp_endpoint(*gateway) == front
+    assert tcp_endpoint(*gateway) == endpoint

@@ -1,4 +1,4 @@
-"""The command line: its verbs, its mistakes, and what it prints for programs. No house is up here."""
+"""The command line: its verbs, its errors, and its JSON output. No house is up here."""
 
 import json
 import re
@@ -57,8 +57,8 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
 
 
 @pytest.mark.parametrize("words", [[], ["--help"], ["-h"]])
-def test_house_alone_and_with_help_lists_every_verb_with_a_line(words: list[str]) -> None:
-    """In the order of a day; each with a sentence that says what it does."""
+def test_help_lists_every_verb_with_a_summary(words: list[str]) -> None:
+    """The verbs are listed in the order of their use, each with a summary."""
     done = CliRunner().invoke(main, words, prog_name="house")
     listed = re.findall(r"^  (\w+)  +(\S.+)$", done.output.partition("Commands:")[2], re.MULTILINE)
     assert [verb for verb, _ in listed] == VERBS
@@ -66,23 +66,23 @@ def test_house_alone_and_with_help_lists_every_verb_with_a_line(words: list[str]
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_every_verb_explains_itself(verb: str) -> None:
-    """Its own help says what it does, and what its options are."""
+def test_every_verb_has_help(verb: str) -> None:
+    """The help of a verb has its usage and its options."""
     done = CliRunner().invoke(main, [verb, "--help"], prog_name="house")
     assert done.exit_code == 0
     assert done.output.startswith(f"Usage: house {verb}")
     assert "--help" in done.output
 
 
-def test_the_version_is_the_projects() -> None:
-    """`house --version` says which one this is."""
+def test_version_prints_the_version() -> None:
+    """`house --version` prints the version of the package."""
     assert (
         CliRunner().invoke(main, ["--version"], prog_name="house").output == f"house, version {__version__}\n"
     )
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["chek"], "Did you mean 'check'?"),
         (["restart"], "Missing argument"),
@@ -108,20 +108,18 @@ def test_the_version_is_the_projects() -> None:
         (["status", "--jason"], "Did you mean '--json'?"),
     ],
 )
-def test_a_mistake_in_the_command_line_is_told_with_the_nearest_word(
-    house: House, words: list[str], said: str
+def test_a_mistake_in_the_command_line_has_the_nearest_word(
+    house: House, words: list[str], message: str
 ) -> None:
-    """Exit status 2, on standard error, and no traceback."""
+    """The exit status is 2, and the message is on standard error."""
     done = house(*words)
     assert (done.exit_code, done.stdout) == (2, "")
-    assert said in re.sub(r"\s+", " ", done.stderr)
+    assert message in re.sub(r"\s+", " ", done.stderr)
 
 
 @pytest.mark.parametrize("verb", ["up", "status", "mirror", "watch", "plan", "reload", "check", "drill"])
-def test_a_verb_that_needs_the_configuration_says_what_is_wrong_with_it(
-    house: House, tmp_path: Path, verb: str
-) -> None:
-    """Exit status 2, with file and line; a file that is not there is named."""
+def test_a_verb_reports_a_mistake_in_the_configuration(house: House, tmp_path: Path, verb: str) -> None:
+    """The exit status is 2, and the error has the file and the line, or the missing file."""
     (tmp_path / "house.toml").write_text(BREAKFAST.replace("browning = 3", "browning = 30"))
     line = BREAKFAST.splitlines().index("browning = 3") + 1
     done = house(verb)
@@ -137,32 +135,32 @@ def test_a_verb_that_needs_the_configuration_says_what_is_wrong_with_it(
     [["restart", "toaster"], ["stop", "toaster"], ["start", "toaster"], ["reload"]],
     ids=lambda words: words[0],
 )
-def test_a_house_that_is_not_up_is_told_with_what_starts_it(house: House, words: list[str]) -> None:
-    """Exit status 1, and one line."""
+def test_a_verb_for_a_running_house_fails_if_the_house_is_not_up(house: House, words: list[str]) -> None:
+    """The exit status is 1, and the error is one line."""
     done = house(*words)
     assert (done.exit_code, done.stdout) == (1, "")
     assert done.stderr == "the house is not up; `house up` (or `make up`) starts it\n"
 
 
-def test_a_verb_that_failed_has_noted_nothing(house: House, tmp_path: Path) -> None:
-    """A device that could not be stopped is not remembered as stopped by hand."""
+def test_a_failed_stop_stores_nothing(house: House, tmp_path: Path) -> None:
+    """After a failed `stop`, the device is not stored as stopped."""
     house("stop", "toaster")
     assert list((tmp_path / "run" / "stopped").iterdir()) == []
 
 
-def test_a_run_directory_that_cannot_be_is_told(house: House, tmp_path: Path) -> None:
-    """Exit status 1, with the path and why."""
+def test_an_unusable_run_directory_is_reported(house: House, tmp_path: Path) -> None:
+    """The exit status is 1, and the error has the path."""
     (tmp_path / "run").write_text("in the way")
     done = house("status")
     assert done.exit_code == 1
     assert f"the run directory {tmp_path}/run cannot be used" in done.stderr
 
 
-# What is printed for programs
+# Output for programs
 
 
 def test_check_prints_every_problem_as_json(house: House, tmp_path: Path) -> None:
-    """Each with file, line, table, key and what is allowed; exit status 2."""
+    """Each problem has file, line, table, key and the allowed values; the exit status is 2."""
     bad = tmp_path / "bad.toml"
     bad.write_text(BREAKFAST.replace("browning = 3", "browning = 9\ncolour = 1").replace('"lamp"', '"lmp"'))
     done = house("check", "--json", str(bad))
@@ -180,10 +178,8 @@ def test_check_prints_every_problem_as_json(house: House, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("text", ["what is this", "", "\0", "[devices.a]\nkind = 'lamp'\n[devices.a]", None])
-def test_check_of_what_is_no_configuration_is_json_as_well(
-    house: House, tmp_path: Path, text: str | None
-) -> None:
-    """Not TOML, empty, or not there at all: exit status 2, and at least one problem."""
+def test_check_of_an_unreadable_file_is_json(house: House, tmp_path: Path, text: str | None) -> None:
+    """If the file is not TOML, empty or missing, there is at least one problem, and the status is 2."""
     bad = tmp_path / "bad.toml"
     if text is not None:
         bad.write_text(text)
@@ -192,8 +188,8 @@ def test_check_of_what_is_no_configuration_is_json_as_well(
     assert (done.exit_code, found["ok"], bool(found["problems"])) == (2, False, True)
 
 
-def test_check_of_a_good_file_says_so(house: House, tmp_path: Path) -> None:
-    """For a person with the number of devices, for a program as JSON; nothing is made for it."""
+def test_check_of_a_valid_file_reports_no_problem(house: House, tmp_path: Path) -> None:
+    """The text has the number of devices, and JSON has no problems; no run directory is created."""
     assert house("check").stdout == f"{tmp_path}/house.toml: 5 devices, no problem.\n"
     done = house("check", "--json")
     assert json.loads(done.stdout) == {"file": f"{tmp_path}/house.toml", "ok": True, "problems": []}
@@ -202,8 +198,8 @@ def test_check_of_a_good_file_says_so(house: House, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("folder", ["kinds", "drivers"])
-def test_the_catalogue_is_json_with_every_word(house: House, folder: str) -> None:
-    """Each with its sentence and its options; a kind with its commands and what it shows, too."""
+def test_the_catalog_has_every_word_as_json(house: House, folder: str) -> None:
+    """Each entry has its summary and options; a kind also has its commands and its state."""
     listed = json.loads(house(folder, "--json").stdout)[folder]
     assert {entry["word"]: entry["summary"] for entry in listed} == loader.available(folder)
     for entry in listed:
@@ -216,8 +212,8 @@ def test_the_catalogue_is_json_with_every_word(house: House, folder: str) -> Non
             assert f"    {key} = " in text
 
 
-def test_what_a_toaster_takes_is_in_the_catalogue(house: House) -> None:
-    """Its options and its commands with their arguments."""
+def test_the_catalog_has_the_options_and_commands_of_a_toaster(house: House) -> None:
+    """The entry has the options, and the commands with their arguments."""
     listed = json.loads(house("kinds", "--json").stdout)["kinds"]
     toaster = next(entry for entry in listed if entry["word"] == "toaster")
     assert toaster["options"].keys() == {"browning", "ready_for", "max_on"}
@@ -226,8 +222,8 @@ def test_what_a_toaster_takes_is_in_the_catalogue(house: House) -> None:
     assert {"status", "phase", "ready", "progress_percent"} <= set(toaster["state"])
 
 
-def test_the_status_of_a_house_that_is_not_up_is_a_status(house: House) -> None:
-    """Nothing is live, and that is no error."""
+def test_the_status_of_a_house_that_is_not_up_is_valid(house: House) -> None:
+    """Every device is offline, and the command does not fail."""
     found = json.loads(house("status", "--json").stdout)
     assert not found["up"]
     assert {device["presence"] for device in found["devices"].values()} == {"offline"}
@@ -241,16 +237,16 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[Command]:
     """Return the commands that were sent; each one is applied."""
     found: list[Command] = []
 
-    def ask(_context: object, device: str, command: Command) -> Receipt:
+    def send_command(_context: object, device: str, command: Command) -> Receipt:
         found.append(command)
         return Receipt(id=command.id, device=device, outcome="applied", at=0.0)
 
-    monkeypatch.setattr(blocking, "send_command", ask)
+    monkeypatch.setattr(blocking, "send_command", send_command)
     return found
 
 
 def test_send_sends_the_command_with_its_arguments(house: House, sent: list[Command]) -> None:
-    """One command, with a new id each time; the receipt says it was applied, and tells the id."""
+    """Each command has a new id; the output has the outcome and the id of the receipt."""
     first = house("send", "toaster", "start", "browning=5", "note=well done")
     second = house("send", "toaster", "start", "--json")
     assert [(command.command, command.args) for command in sent] == [
@@ -263,9 +259,9 @@ def test_send_sends_the_command_with_its_arguments(house: House, sent: list[Comm
 
 
 @pytest.mark.parametrize("words", [["sta rt"], [""], ["ü"], ["x" * 65], ["start", "brow ning=5"]])
-def test_what_can_be_no_command_is_refused_before_it_is_sent(
+def test_an_invalid_command_is_rejected_before_it_is_sent(
     house: House, sent: list[Command], words: list[str]
 ) -> None:
-    """The error says that it is no command, and not that a device does not answer."""
+    """The exit status is 2, and no command is sent."""
     done = house("send", "toaster", *words)
     assert (done.exit_code, sent) == (2, [])

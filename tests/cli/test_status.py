@@ -1,4 +1,4 @@
-"""How far what is known can be trusted, in one word; and endpoints that work from anywhere."""
+"""The status of a process from supervisord and its messages; and absolute endpoints."""
 
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,12 @@ KNOWN = replace(UNKNOWN, presence="live", pid=42, restarts=3)
 
 
 def info(statename: str = "RUNNING", pid: int = 42) -> dict[str, Any]:
-    """Return the information of supervisord about a process."""
+    """Return supervisord's information about a process."""
     return {"statename": statename, "pid": pid, "now": 130, "start": 100}
 
 
 @pytest.mark.parametrize(
-    ("said", "known", "word"),
+    ("info_", "known", "expected"),
     [
         (None, {}, "offline"),
         (info("STOPPED", 0), {}, "stopped"),
@@ -39,34 +39,34 @@ def info(statename: str = "RUNNING", pid: int = 42) -> dict[str, Any]:
         (info(), {"presence": "offline", "pid": None}, "offline"),
     ],
 )
-def test_a_presence_never_shows_the_dead_as_live(
-    said: dict[str, Any] | None, known: dict[str, Any], word: str
+def test_a_process_that_does_not_run_is_never_live(
+    info_: dict[str, Any] | None, known: dict[str, Any], expected: str
 ) -> None:
-    """Live is only what runs, and was heard from that very process."""
-    assert presence(said, replace(KNOWN, **known)) == word
+    """A process is live only if it runs and its own messages have arrived."""
+    assert presence(info_, replace(KNOWN, **known)) == expected
 
 
-def test_a_process_is_told_in_supervisord_s_words() -> None:
-    """State, PID, restarts and seconds up; one that is not up has neither PID nor seconds."""
+def test_the_process_has_supervisord_s_state() -> None:
+    """A process has a state, a PID, restarts and an uptime; without a PID the uptime is zero."""
     assert process(info(), KNOWN) == {"state": "RUNNING", "pid": 42, "restarts": 3, "uptime_seconds": 30}
     gone = process(info("FATAL", 0), KNOWN)
     assert (gone["state"], gone["pid"], gone["uptime_seconds"]) == ("FATAL", None, 0)
     assert process(None, KNOWN)["state"] == "STOPPED"
 
 
-def test_a_clock_that_was_set_back_gives_no_negative_time() -> None:
-    """A process that seems to have started in the future is up for no time."""
+def test_the_uptime_is_never_negative() -> None:
+    """If the start time is in the future, the uptime is zero."""
     assert process({**info(), "start": 200}, KNOWN)["uptime_seconds"] == 0
 
 
-def test_an_endpoint_works_from_anywhere() -> None:
-    """An endpoint is given with its whole path, where that fits."""
+def test_an_endpoint_is_absolute() -> None:
+    """An endpoint has its absolute path if the path is short enough."""
     assert absolute("ipc://bus/lamp.publish", Path("/home/a/run")) == "ipc:///home/a/run/bus/lamp.publish"
 
 
 @pytest.mark.parametrize("letter", ["x", "ü"])
-def test_an_endpoint_that_does_not_fit_stays_relative(letter: str) -> None:
-    """A path longer than 107 bytes, not letters, is given as it works inside the run directory."""
+def test_an_endpoint_with_a_long_path_stays_relative(letter: str) -> None:
+    """A path of more than 107 bytes, not characters, stays relative to the run directory."""
     short = absolute("ipc://bus/lamp.publish", Path("/" + "x" * 88))
     assert len(short.removeprefix("ipc://").encode()) <= 107
     assert short != "ipc://bus/lamp.publish"
@@ -75,6 +75,6 @@ def test_an_endpoint_that_does_not_fit_stays_relative(letter: str) -> None:
 
 
 def test_two_commands_never_share_an_id() -> None:
-    """Each wish is one of its own, however fast they come."""
+    """A thousand commands have a thousand ids."""
     ids = {new_command("press", 1.0).id for _ in range(1000)}
     assert len(ids) == 1000

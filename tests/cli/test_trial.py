@@ -1,4 +1,4 @@
-"""A trial of real bytes: switched on and off again, and never left on."""
+"""`house try` on emulated and simulated hardware: it is switched on and off, and never left on."""
 
 import re
 import signal
@@ -36,15 +36,15 @@ def attempt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Try:
 
 @pytest.mark.parametrize("word", [word for word in EMULATORS if word != "kasa"])
 @pytest.mark.parametrize("on", [False, True])
-def test_hardware_is_switched_on_and_off_and_left_as_it_was(
+def test_hardware_is_switched_on_and_off_and_restored(
     attempt: Try, tmp_path: Path, word: str, on: bool
 ) -> None:
-    """With its own timer armed meanwhile, where it has one; each step is told."""
+    """While it is on, its own timer runs if it has one; each step is printed."""
     plug = emulator(word)(tmp_path)
     if on:
-        plug.switch_relay(on=True)  # before it is there, so that it never says anything else
+        plug.switch_relay(on=True)  # before it starts, so that it never reports another state
     with plug:
-        armed = arming(plug)
+        armed = record_timer(plug)
         done = attempt("plug", word, table(plug.options()))
         assert (done.exit_code, plug.on) == (0, on), done.output
         assert plug.switchings == ([True, False, True] if on else [True, False])
@@ -58,24 +58,24 @@ def test_hardware_is_switched_on_and_off_and_left_as_it_was(
     assert done.stdout.endswith(f"it: all worked; it was left {'on, as it was found' if on else 'off'}.\n")
 
 
-def arming(plug: Emulator) -> list[float | None]:
-    """Note every time that its own timer is set to."""
+def record_timer(plug: Emulator) -> list[float | None]:
+    """Record each value to which the hardware's own timer is set."""
     armed: list[float | None] = []
 
-    class Noting(type(plug)):  # type: ignore[misc]
+    class Recording(type(plug)):  # type: ignore[misc]
         def __setattr__(self, name: str, value: float | None) -> None:
             if name == "armed_seconds":
                 armed.append(value)
             super().__setattr__(name, value)
 
-    plug.__class__ = Noting
+    plug.__class__ = Recording
     return armed
 
 
-def test_what_cannot_be_reached_is_told(
+def test_unreachable_hardware_fails_the_first_step(
     attempt: Try, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With where and why; nothing was switched."""
+    """The step has the address and the reason, and nothing is switched."""
     monkeypatch.setattr(trial, "PATIENCE_SECONDS", 1.0)
     plug = emulator("shelly")(tmp_path)
     done = attempt("plug", "shelly", table(plug.options()))
@@ -85,8 +85,10 @@ def test_what_cannot_be_reached_is_told(
 
 
 @pytest.mark.parametrize("fault", ["disagree", "fail", "hang"])
-def test_what_does_not_follow_is_told(attempt: Try, monkeypatch: pytest.MonkeyPatch, fault: str) -> None:
-    """And it is asked to go off."""
+def test_hardware_that_does_not_follow_fails_the_step(
+    attempt: Try, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    """The exit status is 1, and the failed step is printed."""
     monkeypatch.setattr(trial, "PATIENCE_SECONDS", 0.3)
     done = attempt("plug", "simulated", f'{{ fault = "{fault}" }}')
     assert done.exit_code == 1
@@ -94,16 +96,16 @@ def test_what_does_not_follow_is_told(attempt: Try, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize(("kind", "why"), [("toaster", "it heats"), ("cover", "it moves")])
-def test_what_heats_or_moves_asks_for_a_yes(attempt: Try, tmp_path: Path, kind: str, why: str) -> None:
-    """Before anything is touched."""
+def test_a_device_that_heats_or_moves_needs_yes(attempt: Try, tmp_path: Path, kind: str, why: str) -> None:
+    """Without --yes nothing is switched, and not even the run directory is created."""
     done = attempt(kind, "simulated")
     assert (done.exit_code, why in done.stderr, (tmp_path / "run").exists()) == (2, True, False)
     done = attempt(kind, "simulated", "{}", "--yes")
     assert (done.exit_code, "✓ goes off" in done.stdout) == (0, True)
 
 
-def test_a_device_whose_process_runs_is_left_to_it(attempt: Try, tmp_path: Path) -> None:
-    """Two that switch one thing would fight; it says what to do."""
+def test_a_device_with_a_running_process_is_refused(attempt: Try, tmp_path: Path) -> None:
+    """The error contains the command that stops the process; afterwards the test runs."""
     attempt("lamp", "simulated")
     lock = NameLock("it")
     try:
@@ -116,14 +118,14 @@ def test_a_device_whose_process_runs_is_left_to_it(attempt: Try, tmp_path: Path)
 
 
 def test_a_sensor_is_only_read(attempt: Try, tmp_path: Path) -> None:
-    """What it measures is told; nothing is switched."""
+    """Its measurements are printed, and nothing is switched."""
     done = attempt("sensor", "simulated", "{ temperature_celsius = 4.5 }")
     assert (done.exit_code, "4.5 °C" in done.stdout) == (0, True)
     assert not (tmp_path / "run" / "hardware" / "it" / "switchings.jsonl").exists()
 
 
-def test_a_button_waits_for_a_finger(make_house: HouseFactory) -> None:
-    """It says for how long, and tells the press."""
+def test_a_button_waits_for_a_press(make_house: HouseFactory) -> None:
+    """The timeout is printed first, and the press as soon as it happens."""
     house = make_house('[devices.it]\nkind = "button"\ndriver = "simulated"\n')
     with subprocess.Popen(
         [*HOUSE, "try", "it"], env=house.environment, stdout=subprocess.PIPE, text=True
@@ -138,23 +140,23 @@ def test_a_button_waits_for_a_finger(make_house: HouseFactory) -> None:
         assert process.wait(TIMEOUT_SECONDS) == 0
 
 
-def test_a_button_that_nobody_presses_has_not_worked(attempt: Try, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Exit status 1."""
+def test_a_button_without_a_press_fails(attempt: Try, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The exit status is 1."""
     monkeypatch.setattr(trial, "REPORT_SECONDS", 0.2)
     done = attempt("button", "simulated")
     assert (done.exit_code, "✗ is pressed" in done.stdout) == (1, True)
 
 
-def test_a_mirror_has_nothing_to_try(tmp_path: Path) -> None:
-    """It is a mistake in the command line."""
+def test_a_mirror_cannot_be_tested(tmp_path: Path) -> None:
+    """The exit status is 2, as for any mistake in the command line."""
     file = tmp_path / "house.toml"
     file.write_text('[devices.it]\nkind = "mirror"\n')
     done = CliRunner().invoke(main, ["--config", str(file), "--run", str(tmp_path / "run"), "try", "it"])
     assert (done.exit_code, "drives no hardware" in done.stderr) == (2, True)
 
 
-def test_ctrl_c_switches_it_off(make_house: HouseFactory, tmp_path: Path) -> None:
-    """Pressed while it is on and slow to say more."""
+def test_ctrl_c_switches_the_hardware_off(make_house: HouseFactory, tmp_path: Path) -> None:
+    """Ctrl-C is pressed while the hardware is on and answers slowly."""
     with emulator("shelly")(tmp_path) as plug:
         options = table(plug.options())
         house = make_house(f'[devices.it]\nkind = "plug"\ndriver = "shelly"\nshelly = {options}\n')
@@ -168,7 +170,7 @@ def test_ctrl_c_switches_it_off(make_house: HouseFactory, tmp_path: Path) -> Non
         ) as process:
             eventually(lambda: plug.on)
             process.send_signal(signal.SIGINT)
-            _, said = process.communicate(timeout=TIMEOUT_SECONDS)
+            _, printed = process.communicate(timeout=TIMEOUT_SECONDS)
         assert (process.returncode, plug.on, plug.switchings) == (1, False, [True, False])
-    assert "Traceback" not in said
-    assert "it: not all worked; it was left off." in said
+    assert "Traceback" not in printed
+    assert "it: not all worked; it was left off." in printed

@@ -110,8 +110,8 @@ def test_a_symbolic_link_stays_and_its_target_keeps_its_mode(tmp_path: Path, fil
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ((), "say either NAME and its keys, or --found"),
-        (("pot", "--found"), "say either NAME and its keys, or --found"),
+        ((), "pass either NAME and its keys, or --found"),
+        (("pot", "--found"), "pass either NAME and its keys, or --found"),
         (("pot", "kind"), "'kind' is not KEY=VALUE"),
         (("pot", "kind=plug", "kind=lamp"), "'kind' is given twice"),
     ],

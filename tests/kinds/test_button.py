@@ -2,7 +2,7 @@
 
 import pytest
 
-from daemons.kinds import TOUCHES, ButtonPress, Reading, Touch
+from daemons.kinds import TOUCHES, ButtonPress, Reading, Setting, Touch
 from daemons.kinds.button import Button, ButtonMemory, Double, Options
 from tests.support import factories
 from tests.support.crash_simulator import CrashSimulator
@@ -73,3 +73,10 @@ def test_a_lamp_acts_on_each_press_that_its_rule_names() -> None:
         lamp.on_state(received)
         shown.append(lamp.field("status"))
     assert shown == [False, True, False]
+
+
+def test_a_button_switches_nothing() -> None:
+    """It desires no setting that is on, and simulated hardware draws no power for it."""
+    button = Button(Options())
+    assert button.desired_setting(button.press(ButtonMemory(), "single", 5.0)) == Setting(on=False)
+    assert button.power_profile() == ((1.0, 0.0),)

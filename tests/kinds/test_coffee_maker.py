@@ -107,3 +107,20 @@ def test_any_allowed_times_can_be_published(raw: dict[str, Any]) -> None:
     for now in (0.0, 0.5, 30.0, 90.0, 500.0):
         maker.state(heating, ON, now)
         maker.state(maker.advance(heating, now), ON, now)
+
+
+def test_its_power_follows_its_phases() -> None:
+    """Simulated hardware draws 1100 W for a minute, 650 W for three, and then 60 W."""
+    assert MAKER.power_profile() == ((60.0, 1100.0), (180.0, 650.0), (1.0, 60.0))
+    fast = CoffeeMaker(Options(), 15.0)
+    assert fast.power_profile() == ((4.0, 1100.0), (12.0, 650.0), (1.0, 60.0))
+
+
+def test_faster_hardware_has_the_same_progress_in_less_time() -> None:
+    """At 15 times the speed, the whole work takes 16 s."""
+    fast = CoffeeMaker(Options(), 15.0)
+    memory = fast.handle_command(CoffeeMakerMemory(), Start(), 0.0)
+    shown = fast.state(memory, ON, 0.0)
+    assert (shown.progress_percent, shown.remaining_seconds) == (0.0, 16.0)
+    shown = fast.state(fast.advance(memory, 8.0), ON, 8.0)
+    assert (shown.progress_percent, shown.remaining_seconds) == (50.0, 8.0)

@@ -127,3 +127,38 @@ def test_it_never_reverses_at_once_and_always_stops(history: list[tuple[float, o
         last = (setting.direction, now) if setting.direction else last
     memory, _ = after_move(cover, memory, now)
     assert cover.desired_setting(memory) == Setting(on=False)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "is_allowed"), [(0.5, False), (1, True), (600, True), (601, False), (0, False)]
+)
+def test_a_move_takes_from_one_second_to_ten_minutes(seconds: float, is_allowed: bool) -> None:
+    """Another `open_time` or `close_time` is refused."""
+    for name in ("open_seconds", "close_seconds"):
+        if is_allowed:
+            Options(**{name: Seconds(seconds)})
+        else:
+            with pytest.raises(ValueError, match="open_time and close_time must be from 1s to 10m"):
+                Options(**{name: Seconds(seconds)})
+
+
+def test_the_remaining_time_of_a_move_is_published() -> None:
+    """It counts down from the whole move, also if the clock was before its begin; at rest there is none."""
+    cover = Cover(OPTIONS)
+    memory = cover.handle_command(CoverMemory(0.0), Set(position_percent=50), 100)
+    remaining = [cover.state(memory, Reading(), now).remaining_seconds for now in (90, 100, 104, 120)]
+    assert remaining == [10.0, 10.0, 6.0, 0.0]
+    assert cover.state(CoverMemory(), Reading(), 100).remaining_seconds is None
+
+
+@pytest.mark.parametrize(
+    ("command", "seconds", "position"),
+    [(Open(), 19.9, None), (Open(), 20.0, 100.0), (Close(), 9.9, None), (Close(), 10.0, 0.0)],
+)
+def test_a_whole_move_from_an_unknown_position_ends_at_its_end(
+    command: Open | Close, seconds: float, position: float | None
+) -> None:
+    """A cover that was stopped after its full time is at the end; after less, its position stays unknown."""
+    cover = Cover(OPTIONS)
+    memory = cover.handle_command(cover.handle_command(CoverMemory(), command, 100), Stop(), 100 + seconds)
+    assert memory.position_percent == position

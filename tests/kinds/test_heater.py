@@ -172,3 +172,16 @@ class Room(RuleBasedStateMachine):
 
 TestRoom = Room.TestCase
 TestRoom.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+
+
+def test_only_a_temperature_that_stays_away_is_a_fault() -> None:
+    """Before the first temperature, and with one, there is no fault of the source."""
+    heater = Heater(OPTIONS)
+    assert heater.state(HeaterMemory(), Reading(), 0).fault is None
+    memory = with_temperature(heater, heater.handle_command(HeaterMemory(), On(), 0), 10.0, 1)
+    assert heater.state(memory, Reading(), 1).fault is None
+
+
+def test_its_power_is_constant() -> None:
+    """Simulated hardware draws 1500 W."""
+    assert Heater(OPTIONS).power_profile() == ((1.0, 1500.0),)

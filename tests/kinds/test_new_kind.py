@@ -10,7 +10,7 @@ import pytest
 
 from daemons import kinds
 from daemons.bus.presence import PresenceTable
-from daemons.cli.terminal.view import View, Wish
+from daemons.cli.terminal.view import KeyAction, View
 from daemons.config import loader
 from daemons.config.roster import Peer
 from daemons.kinds import Kind
@@ -99,7 +99,7 @@ def test_enter_in_the_terminal_sends_its_primary_command(
     view.kinds = {"novelty": kind}
     state = {"status": False, "phase": phase} if phase else None
     devices = {"novelty": {"name": "Novelty", "room": "Kitchen", "state": state}}
-    assert view.press("enter", devices, 0.0) == Wish("send", "novelty", command)
+    assert view.press("enter", devices, 0.0) == KeyAction("send", "novelty", command)
 
 
 def test_the_page_gets_its_primary_commands(kind: type[Kind], monkeypatch: pytest.MonkeyPatch) -> None:

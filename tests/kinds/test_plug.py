@@ -183,3 +183,20 @@ def test_thresholds_that_make_no_sense_are_refused(options: dict[str, float], me
     """The options raise ValueError, which `house check` prints."""
     with pytest.raises(ValueError, match=message):
         Options(**options)  # type: ignore[arg-type]
+
+
+def test_its_power_is_that_of_a_kettle_or_of_one_wash() -> None:
+    """Simulated hardware draws 1000 W; with thresholds, twice the upper one, and then half the lower one."""
+    assert Plug(Options()).power_profile() == ((1.0, 1000.0),)
+    wash = Plug(Options(running_above_watts=10.0, finished_below_watts=4.0))
+    (seconds, running), last = wash.power_profile()
+    assert (running, last) == (20.0, (1.0, 2.0))
+    assert seconds > 0
+
+
+def test_a_power_at_the_lower_threshold_is_not_low() -> None:
+    """The time of low power begins below the threshold."""
+    plug = Plug(Options(running_above_watts=10.0, finished_below_watts=4.0))
+    memory = with_power(plug, PlugMemory(phase="on"), 12.0, 1.0)
+    assert with_power(plug, memory, 4.0, 2.0).low_since is None
+    assert with_power(plug, memory, 3.9, 2.0).low_since == 2.0

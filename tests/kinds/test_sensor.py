@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from daemons.kinds import Reading
+from daemons.kinds import Reading, Setting
 from daemons.kinds.sensor import Options, Sensor, SensorMemory
 from daemons.values import Seconds
 from tests.support.crash_simulator import CrashSimulator
@@ -141,3 +141,17 @@ def test_it_shows_a_young_value_and_hides_an_old_one(history: list[tuple[float, 
         elif pause < 60 - 60 / 20:
             assert shown.phase == "measuring"
             assert shown.temperature_celsius == (celsius if celsius is None else round(celsius, 1))
+
+
+def test_a_sensor_switches_nothing() -> None:
+    """It desires no setting that is on, and simulated hardware draws no power for it."""
+    sensor = Sensor(Options())
+    assert sensor.desired_setting(SensorMemory(detected=True)) == Setting(on=False)
+    assert sensor.power_profile() == ((1.0, 0.0),)
+
+
+def test_the_time_of_the_first_reading_is_stored_at_once() -> None:
+    """A reading soon after the boot of the machine has an age too."""
+    sensor = Sensor(Options())
+    memory = sensor.update_measurements(SensorMemory(), report(1.0, battery_percent=50), 1.0)
+    assert memory.heard_at == 1.0

@@ -81,3 +81,22 @@ def test_the_lever_starts_and_stops_it() -> None:
     assert TOASTER.adopt(pushed, OFF, 60.0) == ToasterMemory(starts=1)
     ready = TOASTER.advance(TOASTING, 1130.0)
     assert TOASTER.adopt(ready, OFF, 1140.0) == ready
+
+
+def test_a_level_that_takes_just_as_long_as_max_on_is_allowed() -> None:
+    """Level 5 takes 200 s."""
+    short = Toaster(Options(max_on_seconds=Seconds(200)))
+    assert short.handle_command(ToasterMemory(), Start(browning=5), 0.0).until == 200
+
+
+def test_the_remaining_time_is_rounded_to_a_tenth() -> None:
+    """A clock that went back does not make it longer than the whole toast."""
+    assert TOASTER.state(TOASTING, ON, 1030.04).remaining_seconds == 90.0
+    shown = TOASTER.state(TOASTING, ON, 990.0)
+    assert (shown.progress_percent, shown.remaining_seconds) == (0.0, 120.0)
+    assert TOASTER.state(TOASTING, ON, 1000.36).progress_percent == 0.3
+
+
+def test_its_power_is_constant() -> None:
+    """Simulated hardware draws 850 W."""
+    assert TOASTER.power_profile() == ((1.0, 850.0),)

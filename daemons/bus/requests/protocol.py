@@ -1,4 +1,4 @@
-"""The request/reply protocol: a command goes out, and the receipt with its id comes back. No I/O."""
+"""The request/reply protocol: a command is sent, and a receipt with the same id is received. No I/O."""
 
 import os
 import time
@@ -18,7 +18,7 @@ MAX_REASON_CHARACTERS = 1000
 
 
 class CommandRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a client may add to a command; every field has a default."""
+    """The optional fields of a command that a client sends."""
 
     args: Annotated[dict[Identifier, Scalar], Meta(max_length=20)] = {}
     id: Identifier | None = None
@@ -40,24 +40,24 @@ def new_command(
 ) -> Command:
     """Return a command whose deadline is `timeout_seconds` from now, or at `deadline` (Unix seconds).
 
-    It gets a new id unless it has one.
+    The command gets a new id unless `id_` is given.
     """
     deadline = time.time() + timeout_seconds if deadline is None else deadline
     return Command(id=id_ or new_id(), command=name, deadline=deadline, args=args or {}, device=device)
 
 
 def request_frames(command: Command) -> list[bytes]:
-    """Return a command as a DEALER sends it: after an empty frame, as from a REQ."""
+    """Return the frames of a command for a DEALER socket: an empty frame comes first, as from a REQ."""
     return [b"", message.encode(command)]
 
 
 def decode_reply(frames: Sequence[bytes]) -> Receipt:
-    """Decode the receipt that a DEALER has received; MessageError when it is not a receipt."""
+    """Decode the receipt that a DEALER socket has received; raises MessageError for other messages."""
     return message.decode_receipt(frames[-1])
 
 
 def no_answer(device: str, timeout_seconds: float) -> NoAnswer:
-    """Return the error for a device of this host that sent no receipt in time."""
+    """Return the error for a device of this host that has sent no receipt within `timeout_seconds`."""
     return NoAnswer(
         device,
         round(timeout_seconds, 1),
@@ -66,32 +66,32 @@ def no_answer(device: str, timeout_seconds: float) -> NoAnswer:
 
 
 def unknown_device(command: Command, device: str, known: Iterable[str]) -> Receipt:
-    """Return the rejection of a command to a device that does not exist, with the nearest known name."""
+    """Return the rejection of a command to an unknown device, with the nearest known name."""
     return rejection(command, device, f"there is no device {device!r}; {suggest(device, sorted(known))}")
 
 
 def rejection(command: Command, device: str, reason: str) -> Receipt:
-    """Return the receipt of a command that is not passed on to its device."""
+    """Return the receipt of a command that is not forwarded to its device."""
     reason = reason[:MAX_REASON_CHARACTERS]
     return Receipt(id=command.id, device=device, outcome="rejected", at=time.time(), reason=reason)
 
 
 class PendingRequests(Generic[T]):
-    """The requests that wait for a receipt, by command id. Two clients may send the same id at once."""
+    """The requests that wait for a receipt, by command id. Two clients may use the same id at once."""
 
     def __init__(self) -> None:
         self._waiting: dict[str, list[T]] = {}
 
     def __len__(self) -> int:
-        """Return how many requests wait."""
+        """Return the number of waiting requests."""
         return sum(len(waiting) for waiting in self._waiting.values())
 
     def add(self, id_: str, waiting: T) -> None:
-        """Add a request; `waiting` is what the caller needs to pass on its receipt."""
+        """Add a request; `waiting` is any value by which the caller finds the recipient of the receipt."""
         self._waiting.setdefault(id_, []).append(waiting)
 
     def remove(self, id_: str, waiting: T) -> None:
-        """Remove a request; one that is gone already changes nothing."""
+        """Remove a request; an unknown request is ignored."""
         found = self._waiting.get(id_, [])
         if waiting in found:
             found.remove(waiting)
@@ -99,5 +99,5 @@ class PendingRequests(Generic[T]):
             self._waiting.pop(id_, None)
 
     def matching(self, receipt: Receipt) -> tuple[T, ...]:
-        """Return the requests that wait for a receipt."""
+        """Return the requests that wait for this receipt."""
         return tuple(self._waiting.get(receipt.id, ()))

@@ -1,1 +1,1 @@
-"""How the house looks in a terminal, and what a person's keys do there."""
+"""The terminal screens of the house, and the keys of its live view."""

@@ -9,7 +9,7 @@ from daemons.cli.terminal.plot import iso_time
 
 
 def format_history(history: dict[str, Any], zone: tzinfo) -> str:
-    """Return the history as CSV (RFC 4180): a line for each stretch and each point of a measurement."""
+    """Return the history as CSV (RFC 4180): a row for each stretch and each measured point."""
     devices = history["devices"].values()
     fields = sorted(
         {field for found in devices for stretch in found["stretches"] for field in stretch["state"]}
@@ -22,8 +22,10 @@ def format_history(history: dict[str, Any], zone: tzinfo) -> str:
         for stretch in found["stretches"]:
             rows.append({**row(name, stretch["from"], stretch["to"], zone), "cause": stretch["cause"]})
             rows[-1].update({key: plain_value(value) for key, value in stretch["state"].items()})
-        for quantity, told in found["measurements"].items():
-            for point, to in zip(told, [*(point[0] for point in told[1:]), history["until"]], strict=True):
+        for quantity, points in found["measurements"].items():
+            for point, to in zip(
+                points, [*(point[0] for point in points[1:]), history["until"]], strict=True
+            ):
                 values = {f"{quantity}_{end}": value for end, value in zip(ends, point[1:], strict=True)}
                 rows.append({**row(name, point[0], to, zone), **values})
     out = StringIO()
@@ -34,11 +36,11 @@ def format_history(history: dict[str, Any], zone: tzinfo) -> str:
 
 
 def row(name: str, at: float, to: float | None, zone: tzinfo) -> dict[str, Any]:
-    """Return the fields of each line of the table."""
-    lasts = None if to is None else round(to - at, 3)
-    return {"device": name, "from": iso_time(at, zone), "to": iso_time(to, zone), "lasted_seconds": lasts}
+    """Return the columns that every row has."""
+    seconds = None if to is None else round(to - at, 3)
+    return {"device": name, "from": iso_time(at, zone), "to": iso_time(to, zone), "lasted_seconds": seconds}
 
 
 def plain_value(value: Any) -> Any:
-    """Return a value as JSON writes it, which spreadsheets read as well."""
+    """Return a boolean as "true" or "false"; other values stay as they are."""
     return str(value).lower() if isinstance(value, bool) else value

@@ -1,4 +1,4 @@
-"""The report of a drill in a terminal."""
+"""Draws the report of a drill in a terminal."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from rich.text import Text
 
 
 def drill_report(found: dict[str, Any]) -> RenderableType:
-    """Draw what a drill found."""
+    """Draw the figures of a drill, which `figures` in drill_report.py returns."""
     faults = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim")
     for title in ("Fault", "Times", "Back p50", "p99", "max"):
         faults.add_column(title, justify="left" if title == "Fault" else "right")
@@ -26,13 +26,13 @@ def drill_report(found: dict[str, Any]) -> RenderableType:
     commands = ", ".join(f"{number} {outcome}" for outcome, number in sorted(found["commands"].items()))
     lines = [
         f"Presses with a receipt: {presses['with_receipt']}",
-        f"Acted on by the appliances: once {once}, twice {twice}, never {never}",
+        f"Actions of the appliances: once {once}, twice {twice}, never {never}",
         f"Commands: {commands}",
-        f"Shown as live and wrong: {found['live_but_wrong']}",
+        f"Live with a wrong state: {found['live_but_wrong']}",
     ]
     for name, hot in found["hot"].items():
         longest, allowed = hot["longest_on_seconds"], hot["max_on_seconds"]
-        lines.append(f"{name}: on for {longest:.1f} s at the most, of {allowed:.0f} s allowed")
+        lines.append(f"{name}: on for {longest:.1f} s at most, {allowed:.0f} s allowed")
     kept = Text(
         f"Every promise was kept, for {found['seconds']:.0f} s (seed {found['seed']}).", style="bold green"
     )

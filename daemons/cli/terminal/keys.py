@@ -1,6 +1,6 @@
-"""The keys of a terminal as words, as they are pressed, and not as lines.
+"""Reads single keys from a terminal, as words such as "up".
 
-Ctrl-C and Ctrl-Z stay what they are everywhere: signals.
+Ctrl-C and Ctrl-Z still send their signals.
 """
 
 import os
@@ -12,11 +12,11 @@ from contextlib import suppress
 WORDS = {b"\x1b": "escape", b"\n": "enter", b"\r": "enter", b" ": "space", b"\x04": "end"}
 ARROWS = {b"A": "up", b"B": "down", b"H": "first", b"F": "last"}
 KEY = re.compile(rb"\x1b(?:\[([\d;]*)([@-~])|O(.)|\[[\d;]*\Z|O\Z)?|[\x00-\x7f]")
-"""What one key sends (ECMA-48, 5.4); the last two are the beginnings of one whose rest is still to come."""
+"""The bytes of one key (ECMA-48, 5.4). The last two alternatives match an incomplete sequence."""
 
 
 def decode(data: bytes) -> tuple[list[str], bytes]:
-    """Return the known keys in the bytes of a terminal, and an incomplete rest."""
+    """Return the known keys in the bytes of a terminal, and the bytes of an incomplete sequence."""
     keys = []
     for found in KEY.finditer(data):
         sent, final = found[0], found[2] or found[3]
@@ -32,10 +32,10 @@ def decode(data: bytes) -> tuple[list[str], bytes]:
 
 
 class Keyboard:
-    """Takes keys from a terminal, between `enter` and `leave`."""
+    """Reads keys from a terminal, between `enter` and `leave`."""
 
     def __init__(self, file: int) -> None:
-        """Remember how the terminal is; termios.error when the file is none."""
+        """Store the modes of the terminal; raises termios.error if the file is not a terminal."""
         self.file = file
         self._before = termios.tcgetattr(file)
         self._rest = b""
@@ -44,7 +44,7 @@ class Keyboard:
         """Switch to single keys without echo; raises OSError if the terminal is gone."""
         try:
             modes = termios.tcgetattr(self.file)
-            modes[0] = modes[0] & ~termios.IXON | termios.ICRNL  # Ctrl-S shall not freeze the view
+            modes[0] = modes[0] & ~termios.IXON | termios.ICRNL  # Ctrl-S must not freeze the view
             modes[3] = modes[3] & ~(termios.ICANON | termios.ECHO) | termios.ISIG
             modes[6][termios.VMIN], modes[6][termios.VTIME] = 1, 0
             termios.tcsetattr(self.file, termios.TCSANOW, modes)
@@ -52,14 +52,16 @@ class Keyboard:
             raise OSError(*error.args) from error
 
     def leave(self) -> None:
-        """Restore the terminal, if it still exists and no shell has done so."""
-        handler = signal.signal(signal.SIGTTOU, signal.SIG_IGN)  # else we would be stopped here
+        """Restore the modes of the terminal, if it still exists and no shell has taken it back."""
+        handler = signal.signal(
+            signal.SIGTTOU, signal.SIG_IGN
+        )  # otherwise a process in the background stops here
         with suppress(OSError, termios.error):
-            if self._is_ours():
+            if self._is_foreground():
                 termios.tcsetattr(self.file, termios.TCSANOW, self._before)
         signal.signal(signal.SIGTTOU, handler)
 
-    def _is_ours(self) -> bool:
+    def _is_foreground(self) -> bool:
         """Return whether this process is in the foreground of the terminal."""
         try:
             return os.tcgetpgrp(self.file) == os.getpgrp()
@@ -67,7 +69,7 @@ class Keyboard:
             return True
 
     def read(self) -> list[str]:
-        """Return the pressed keys; "end" if the terminal is gone."""
+        """Return the pressed keys, or "end" if the terminal is gone."""
         try:
             data = os.read(self.file, 1024)
         except OSError:

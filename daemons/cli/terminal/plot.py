@@ -1,4 +1,4 @@
-"""How a history looks in a terminal: made of the document of docs/page.md alone."""
+"""Draws a history in a terminal, from the JSON document that docs/page.md describes."""
 
 from collections.abc import Iterator
 from datetime import datetime, tzinfo
@@ -14,23 +14,24 @@ from rich.text import Text
 from daemons.values import printable
 
 AT_REST = ("─", "dim")
+"""The mark and the style of a phase at rest."""
 AT_WORK = (("█", "yellow"), ("▓", "green"), ("▒", "cyan"), ("░", "magenta"))
-"""How a phase is drawn; the marks differ as well, for who sees no colours."""
+"""The marks and styles of the other phases; the marks differ too, because colours alone are not enough."""
 BLOCKS = " ▁▂▃▄▅▆▇█"
 ROWS = 3
-"""How many lines a measurement is high."""
+"""The height of the graph of a measurement, in lines."""
 GUTTER = 10
-"""How wide the scale beside a drawing is."""
+"""The width of the scale to the left of a graph, in characters."""
 MOST_LINES = 40
-"""How many stretches are listed of each device in a terminal; the latest."""
-WORDS = {
+"""In a terminal, only so many of the last stretches of a device are listed."""
+CAUSE_TEXTS = {
     "hardware": "by hand",
     "restore": "by `restore`, at a start",
     "max_on": "cut off by max_on",
     "off_timer": "by the hardware's own timer",
 }
 TICKS = ((3 * 86400, "%a %d %b"), (12 * 3600, "%a %H:%M"), (600, "%H:%M"), (0, "%H:%M:%S"))
-"""How finely a moment is told along the drawing, by the length of the range."""
+"""The format of the times below a graph, by the shortest range in seconds that uses it."""
 
 
 def screen(history: dict[str, Any], titles: dict[str, str], zone: tzinfo, width: int) -> RenderableType:
@@ -42,7 +43,7 @@ def screen(history: dict[str, Any], titles: dict[str, str], zone: tzinfo, width:
 def device(
     history: dict[str, Any], name: str, titles: dict[str, str], zone: tzinfo, width: int
 ) -> RenderableType:
-    """Draw one: its phases, its measurements, and what it did and why."""
+    """Draw one device: its phases, its measurements, its stretches, and the events of its process."""
     found = history["devices"][name]
     head = Table.grid(expand=True)
     head.add_column()
@@ -60,36 +61,36 @@ def device(
         parts.append(stretches(history, name, titles, zone))
     if found["processes"]:
         parts.append(processes(history, found["processes"], zone))
-    if len(parts) == 2:  # noqa: PLR2004  the head alone
-        parts.append(Text("Nothing is recorded of it in this time.", style="dim"))
+    if len(parts) == 2:  # noqa: PLR2004  the title alone
+        parts.append(Text("Nothing was recorded in this time.", style="dim"))
     return Group(*parts)
 
 
 def phase_marks(found: list[dict[str, Any]]) -> dict[str, tuple[str, str]]:
     """Return the mark of each phase: a line for phases at rest, a block for the others."""
     marks = cycle(AT_WORK)
-    given: dict[str, tuple[str, str]] = {}
+    chosen: dict[str, tuple[str, str]] = {}
     for stretch in found:
-        if phase(stretch) not in given:
-            given[phase(stretch)] = next(marks) if activity(stretch) else AT_REST
-    return given
+        if phase(stretch) not in chosen:
+            chosen[phase(stretch)] = next(marks) if activity(stretch) else AT_REST
+    return chosen
 
 
 def phase(stretch: dict[str, Any]) -> str:
-    """Name what a device was."""
+    """Return the name of the phase of a stretch."""
     return str(stretch["state"].get("phase", "?"))
 
 
 def activity(stretch: dict[str, Any]) -> int:
-    """Return how active a phase is: working, ready or at rest."""
+    """Return 2 for a working phase, 1 for a ready one, 0 for a phase at rest."""
     return 2 if stretch["state"].get("status") else 1 if stretch["state"].get("ready") else 0
 
 
 def phases(history: dict[str, Any], found: list[dict[str, Any]], columns: int) -> list[Text]:
-    """Draw what was when; what is not at rest is seen however short it was."""
+    """Draw the phases over time; a phase that is not at rest is drawn even if it was short."""
     marks = phase_marks(found)
-    at_work = {phase(stretch): activity(stretch) for stretch in found}
-    lasted = [dict[str, float]() for _ in range(columns)]
+    activities = {phase(stretch): activity(stretch) for stretch in found}
+    seconds = [dict[str, float]() for _ in range(columns)]
     step = (history["until"] - history["since"]) / columns
     for stretch in found:
         begin = max(stretch["from"], history["since"]) - history["since"]
@@ -97,16 +98,16 @@ def phases(history: dict[str, Any], found: list[dict[str, Any]], columns: int) -
         first = min(int(begin / step), columns - 1)
         for column in range(first, min(max(first + 1, int(end / step)), columns)):
             part = max(0.0, min(end, (column + 1) * step) - max(begin, column * step))
-            lasted[column][phase(stretch)] = lasted[column].get(phase(stretch), 0.0) + part
+            seconds[column][phase(stretch)] = seconds[column].get(phase(stretch), 0.0) + part
     bar = Text(" " * GUTTER)
-    for inside in lasted:
-        longest = max(inside, key=lambda name: (at_work[name], inside[name]), default=None)
+    for inside in seconds:
+        longest = max(inside, key=lambda name: (activities[name], inside[name]), default=None)
         bar.append(*(marks[longest] if longest is not None else (" ", "")))
     return [bar]
 
 
 def scale(history: dict[str, Any], zone: tzinfo, columns: int) -> Text:
-    """Write moments under a drawing."""
+    """Draw the times below a graph."""
     since, length = history["since"], history["until"] - history["since"]
     form = next(form for least, form in TICKS if length >= least)
     line = " " * GUTTER
@@ -122,21 +123,21 @@ def scale(history: dict[str, Any], zone: tzinfo, columns: int) -> Text:
 
 def legend(history: dict[str, Any], found: list[dict[str, Any]]) -> Text:
     """Return the legend: the mark of each phase, and its total time."""
-    lasted: dict[str, float] = {}
+    seconds: dict[str, float] = {}
     for stretch in found:
         begin = max(stretch["from"], history["since"])
         end = min(stretch["to"] or history["until"], history["until"])
-        lasted[phase(stretch)] = lasted.get(phase(stretch), 0) + end - begin
+        seconds[phase(stretch)] = seconds.get(phase(stretch), 0) + end - begin
     text = Text(" " * GUTTER)
     for name, (mark, style) in phase_marks(found).items():
         text.append(mark, style)
         text.append(f" {name} ")
-        text.append(f"{length(lasted[name])}   ", "dim")
+        text.append(f"{length(seconds[name])}   ", "dim")
     return text
 
 
 def plot(history: dict[str, Any], name: str, points: list[list[float]], columns: int) -> list[Text]:
-    """Draw a measurement, of each column the highest, over a scale that begins at zero or below."""
+    """Draw a measurement over a scale that includes zero; each column shows its highest value."""
     step = (history["until"] - history["since"]) / columns
     values: list[float | None] = [None] * columns
     for (at, _, _, high), to in zip(
@@ -154,8 +155,8 @@ def plot(history: dict[str, Any], name: str, points: list[list[float]], columns:
     ]
     quantity, _, unit = name.rpartition("_") if "_" in name else (name, "", "")
     mean = average(history, points)
-    what = quantity.replace("_", " ").capitalize()
-    title = f"{what}: {number(low)} to {number(high)} {unit}, {number(mean)} on average"
+    quantity = quantity.replace("_", " ").capitalize()
+    title = f"{quantity}: {number(low)} to {number(high)} {unit}, {number(mean)} on average"
     lines = [Text(" " * GUTTER + title, style="dim")]
     for row in reversed(range(ROWS)):
         label = number(low) if row == 0 else number(high) if row == ROWS - 1 and high > low else ""
@@ -167,7 +168,7 @@ def plot(history: dict[str, Any], name: str, points: list[list[float]], columns:
 
 
 def average(history: dict[str, Any], points: list[list[float]]) -> float:
-    """Return the mean of a measurement over the time in which it is known."""
+    """Return the mean of a measurement, weighted by time, from its first point."""
     ends = [*(point[0] for point in points[1:]), history["until"]]
     lengths = [to - point[0] for point, to in zip(points, ends, strict=True)]
     total = sum(lengths)
@@ -175,7 +176,7 @@ def average(history: dict[str, Any], points: list[list[float]]) -> float:
 
 
 def stretches(history: dict[str, Any], name: str, titles: dict[str, str], zone: tzinfo) -> RenderableType:
-    """List what a device was, since when, how long and why."""
+    """Draw a table of the stretches of a device: start, duration, phase, and cause or fault."""
     found = history["devices"][name]["stretches"]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim")
     table.add_column("From", no_wrap=True, style="dim")
@@ -200,10 +201,10 @@ def stretches(history: dict[str, Any], name: str, titles: dict[str, str], zone: 
 
 
 def processes(history: dict[str, Any], found: list[dict[str, Any]], zone: tzinfo) -> RenderableType:
-    """List what became of the process."""
+    """Draw a table of the events of the process."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim")
-    for title in ("At", "Process", "PID", "Died of"):
-        table.add_column(title, no_wrap=title != "Died of", style="dim" if title == "At" else "")
+    for title in ("At", "Process", "PID", "Reason"):
+        table.add_column(title, no_wrap=title != "Reason", style="dim" if title == "At" else "")
     for event in found[-MOST_LINES:]:
         style = {"running": "green", "failed": "bold red"}.get(event["life"], "yellow")
         pid = str(event["pid"] or "")
@@ -225,11 +226,11 @@ def cause_text(
         return ""
     first = history["causes"].get(cause)
     if first is None:
-        return WORDS.get(cause, cause)
+        return CAUSE_TEXTS.get(cause, cause)
     if (first["device"], first["at"]) == (name, stretch["from"]):
         return f"command {cause}"
-    who, what = titles.get(first["device"], first["device"]), first["phase"] or "changed"
-    return f"{who} {what} at {when(first['at'], stretch['from'], zone)}"
+    title, change = titles.get(first["device"], first["device"]), first["phase"] or "changed"
+    return f"{title} {change} at {when(first['at'], stretch['from'], zone)}"
 
 
 def lasted(history: dict[str, Any], stretch: dict[str, Any]) -> str:
@@ -249,23 +250,23 @@ def length(seconds: float) -> str:
 
 
 def day(at: float, zone: tzinfo) -> str:
-    """Return a time with its seconds."""
+    """Return a local time with weekday, date and seconds."""
     return f"{datetime.fromtimestamp(at, zone):%a %d %b %H:%M:%S}"
 
 
 def when(at: float, beside: float, zone: tzinfo) -> str:
-    """Return a time next to another one; on the same day, without the day."""
-    points, other = day(at, zone), day(beside, zone)
-    return points[-8:] if points[:-8] == other[:-8] else points
+    """Return a local time; if it is on the same day as the time `beside`, without the day."""
+    text, other = day(at, zone), day(beside, zone)
+    return text[-8:] if text[:-8] == other[:-8] else text
 
 
 def number(value: float) -> str:
-    """Return a value in few characters."""
+    """Return a value with about three digits."""
     return f"{value:.0f}" if abs(value) >= 100 or value == round(value) else f"{value:.3g}"  # noqa: PLR2004
 
 
 def plain_lines(history: dict[str, Any], titles: dict[str, str], zone: tzinfo) -> Iterator[str]:
-    """Return a line for each stretch and each event, for a pipe or a file."""
+    """Yield a plain line for each stretch and each event, in the order of time."""
     for name, found in history["devices"].items():
         lines = [
             (
@@ -284,12 +285,12 @@ def plain_lines(history: dict[str, Any], titles: dict[str, str], zone: tzinfo) -
 
 
 def iso_time(at: float | None, zone: tzinfo) -> str:
-    """Return a time in ISO 8601; empty for None."""
+    """Return a time in ISO 8601 with milliseconds; empty for None."""
     return datetime.fromtimestamp(at, zone).isoformat(timespec="milliseconds") if at is not None else ""
 
 
 def print_history(history: dict[str, Any], titles: dict[str, str], zone: tzinfo, console: Console) -> None:
-    """Print a history."""
+    """Print a history: drawn in a terminal, as plain lines elsewhere."""
     history = printable(history)
     if console.is_terminal:
         console.print(screen(history, titles, zone, console.width))

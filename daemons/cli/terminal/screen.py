@@ -1,4 +1,4 @@
-"""How the house looks in a terminal: one screen, made of the status document, and of what the person does."""
+"""Draws the house in a terminal, from the status document and the state of the view."""
 
 import time
 from datetime import datetime, tzinfo
@@ -12,7 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from daemons.cli.terminal.presses import WORDS, Press
+from daemons.cli.terminal.presses import CAUSE_TEXTS, Press
 from daemons.cli.terminal.view import KEYS, View, by_room
 from daemons.values import printable
 
@@ -24,18 +24,21 @@ PRESENCE = {
     "offline": ("○", "red"),
     "failed": ("✖", "bold red"),
 }
-"""How each presence is marked; the word stands beside the mark, for who sees no colours."""
+"""The mark and the style of each presence; its name is shown too, because colours alone are not enough."""
 WITH_REASON = ("failed", "restarting")
-"""The presences whose reason is shown."""
+"""The presences that are shown with their reason."""
 BAR_WIDTH, SHORT_BAR_WIDTH = 14, 8
 COLUMNS_FOR_AGE, COLUMNS_FOR_BAR, COLUMNS_FOR_POWER, COLUMNS_FOR_PROCESS = 67, 78, 84, 104
-"""In a narrower terminal, these columns are left out."""
+"""The terminal width from which each of these columns is shown."""
 LONG = 12
-"""What is wrong with a device is told in its line, as far as it goes, and in full below when it is longer."""
+"""A fault or reason of more characters is cut in its row, and shown in full below the devices."""
 SHORT_PANEL, LONG_PANEL = 4, 7
-"""How many lines are kept for what stands below the devices, where the terminal is high enough for it."""
+"""How many lines the panel below the devices gets, if the terminal is high enough."""
 LOW, LOWEST = 20, 12
-"""A terminal lower than this has its lines for the devices first, and lower than that for them alone."""
+"""In a terminal with fewer than `LOW` lines, devices come before the panel.
+
+With fewer than `LOWEST` lines, faults are not shown below the devices.
+"""
 
 
 def screen(status: dict[str, Any], zone: tzinfo, width: int) -> RenderableType:
@@ -43,11 +46,11 @@ def screen(status: dict[str, Any], zone: tzinfo, width: int) -> RenderableType:
     status = printable(status)
     found = status["devices"]
     table = devices(found, by_room(found), width)
-    return Group(*head(status, zone), table, *troubles(status))
+    return Group(*head(status, zone), table, *faults(status))
 
 
 def head(status: dict[str, Any], zone: tzinfo) -> list[RenderableType]:
-    """Draw whose house it is and what time, and how it stands in a sentence."""
+    """Draw the name of the house, the time, and the message of the mirror."""
     top = Table.grid(expand=True)
     top.add_column(no_wrap=True)
     top.add_column(justify="right", no_wrap=True)
@@ -59,25 +62,25 @@ def head(status: dict[str, Any], zone: tzinfo) -> list[RenderableType]:
     return [top, Padding(Text(message, style="bold cyan"), (1, 0))]
 
 
-def troubles(status: dict[str, Any]) -> list[RenderableType]:
-    """Return the services that do not run, and the whole fault of each device."""
+def faults(status: dict[str, Any]) -> list[RenderableType]:
+    """Draw the services that are not live or have a fault, and the long faults of the devices."""
     services = status["services"] if status["up"] else {}
     lines = []
     for name, service in services.items():
         if service["presence"] != "live":
             lines.append(Text(f"The {name} is {service['presence']}.", style="yellow"))
-        elif complaint := (service["state"] or {}).get("fault"):
-            lines.append(Text(f"The {name}: {complaint}.", style="yellow"))
+        elif fault := (service["state"] or {}).get("fault"):
+            lines.append(Text(f"The {name}: {fault}.", style="yellow"))
     for device in status["devices"].values():
         fault = (device["state"] or {}).get("fault") if device["presence"] == "live" else None
-        told = reason(device) if device["presence"] == "failed" else Text(str(fault or ""), "red")
-        if len(told) > LONG:
-            lines.append(Text(f"{device['name']}: ").append(told))
+        text = reason(device) if device["presence"] == "failed" else Text(str(fault or ""), "red")
+        if len(text) > LONG:
+            lines.append(Text(f"{device['name']}: ").append(text))
     return [Padding(Group(*lines), (1, 0, 0, 0))] if lines else []
 
 
 def devices(found: dict[str, Any], names: list[str], width: int, selected: str = "") -> Table:
-    """Draw a line for each of these devices; a room is named once, and what is selected is marked."""
+    """Draw a row for each of these devices; a room is named once, and the selected device is marked."""
     table = Table(box=box.SIMPLE_HEAD, expand=True, pad_edge=False, show_edge=False, header_style="dim")
     table.add_column(" Room", no_wrap=True)
     table.add_column("Device", no_wrap=True)
@@ -104,15 +107,15 @@ def devices(found: dict[str, Any], names: list[str], width: int, selected: str =
                 "" if device["room"] == room else device["room"], "not bold dim default"
             ),
             Text(device["name"], style="reverse" if marked else "" if live else "dim"),
-            in_a_line(
+            one_line(
                 reason(device)
                 if device["presence"] in WITH_REASON
                 else phase(state, live=live, whole=not bar),
             ),
-            Text(f"{mark} {device['presence']}{how_long(device)}", style=style),
+            Text(f"{mark} {device['presence']}{absence_text(device)}", style=style),
         ]
         if has_detail:
-            more = progress(state, bar) or (in_a_line(Text(detail(state))) if bar else "")
+            more = progress(state, bar) or (one_line(Text(detail(state))) if bar else "")
             cells.insert(-1, more if live else "")
         if width >= COLUMNS_FOR_POWER:
             cells.insert(-1, power(state) if live else "")
@@ -125,14 +128,14 @@ def devices(found: dict[str, Any], names: list[str], width: int, selected: str =
     return table
 
 
-def in_a_line(text: Text) -> Text:
-    """Return a text that is cut to its column."""
+def one_line(text: Text) -> Text:
+    """Return the text, cut to its column instead of wrapped."""
     text.no_wrap, text.overflow = True, "ellipsis"
     return text
 
 
-def how_long(device: dict[str, Any]) -> str:
-    """Return for how long a device is absent; for a silent one its age shows this already."""
+def absence_text(device: dict[str, Any]) -> str:
+    """Return how long a device has had its presence, or nothing if its age shows this already."""
     since = device.get("presence_since")
     if since is None or device["presence"] in ("live", "stale", "offline"):
         return ""
@@ -140,7 +143,7 @@ def how_long(device: dict[str, Any]) -> str:
 
 
 def phase(state: dict[str, Any], *, live: bool, whole: bool = True) -> Text:
-    """Return the last known activity of a device and its fault; with `whole`, in detail."""
+    """Return the phase or the fault of a device; with `whole`, with its measurements and settings."""
     if not live:
         return Text(f"was {state['phase']}" if "phase" in state else "", style="dim")
     more = detail(state) if whole else ""
@@ -148,38 +151,38 @@ def phase(state: dict[str, Any], *, live: bool, whole: bool = True) -> Text:
         return Text(" ".join(filter(None, ("unreachable", more))), style="red")
     if state.get("fault"):
         return Text(str(state["fault"]), style="red")
-    lively = "bold green" if state.get("ready") else "bold yellow" if state.get("status") else ""
-    return Text(str(state.get("phase", "")), lively).append(f"  {more}" if more else "", "not bold default")
+    style = "bold green" if state.get("ready") else "bold yellow" if state.get("status") else ""
+    return Text(str(state.get("phase", "")), style).append(f"  {more}" if more else "", "not bold default")
 
 
 def detail(state: dict[str, Any]) -> str:
-    """Return since when hardware is unreachable; otherwise its measurements and settings."""
+    """Return how long hardware has been unreachable; otherwise its measurements and settings."""
     if state.get("reachable") is False:
         since = state.get("unreachable_since")
         return f"for {span(max(0.0, time.time() - since))}" if since is not None else ""
-    warm, kept = state.get("temperature_celsius"), state.get("target_celsius")
-    bright, damp = state.get("brightness_percent"), state.get("humidity_percent")
-    celsius = f"{warm:.1f}" if warm is not None else ""
-    if kept is not None:
-        celsius += f"{' ' if celsius else ''}to {kept:g}"
+    celsius, target = state.get("temperature_celsius"), state.get("target_celsius")
+    brightness, humidity = state.get("brightness_percent"), state.get("humidity_percent")
+    temperature = f"{celsius:.1f}" if celsius is not None else ""
+    if target is not None:
+        temperature += f"{' ' if temperature else ''}to {target:g}"
     parts = [
-        f"{celsius} °C" if celsius else "",
-        f"{damp:.0f} %" if damp is not None else "",
+        f"{temperature} °C" if temperature else "",
+        f"{humidity:.0f} %" if humidity is not None else "",
         f"{state['position_percent']:.0f} % open" if state.get("position_percent") is not None else "",
-        f"at {bright} %" if bright is not None and state.get("status") else "",
+        f"at {brightness} %" if brightness is not None and state.get("status") else "",
     ]
     return "  ".join(filter(None, parts))
 
 
 def reason(device: dict[str, Any]) -> Text:
-    """Return why a device is absent, and when it is started again."""
+    """Return why a device is absent, and the time until its next start."""
     wait = device["retry_at"] and max(0.0, device["retry_at"] - time.time())
     again = f", next try in {span(wait)}" if wait is not None else ""
     return Text(f"{device['reason'] or ''}{again}", style="red" if device["presence"] == "failed" else "dim")
 
 
 def progress(state: dict[str, Any], width: int) -> RenderableType:
-    """Draw how far something is as a bar so long, and as a number."""
+    """Draw the progress of a device as a bar of this width and a number; without a width, as a number."""
     if "progress_percent" not in state:
         return ""
     percent = 100.0 if state.get("ready") else state["progress_percent"]
@@ -193,7 +196,7 @@ def progress(state: dict[str, Any], width: int) -> RenderableType:
 
 
 def power(state: dict[str, Any]) -> str:
-    """Return the power."""
+    """Return the power in watts, or nothing if it is unknown."""
     watts = state.get("power_watts")
     return f"{watts:.0f} W" if watts is not None else ""
 
@@ -214,7 +217,7 @@ def span(seconds: float) -> str:
 
 
 def process(found: dict[str, Any], host: str | None) -> Text:
-    """Return the state of its process, or its host."""
+    """Return the PID, uptime and restarts of a process; for a process elsewhere, its host."""
     if found["state"] == "ELSEWHERE":
         return Text(f"on {host}" if host else "a program", style="dim")
     if not found["pid"]:
@@ -224,66 +227,73 @@ def process(found: dict[str, Any], host: str | None) -> Text:
 
 
 def frame(
-    status: dict[str, Any], zone: tzinfo, console: Console, view: View, lately: list[Press], log: list[str]
+    status: dict[str, Any],
+    zone: tzinfo,
+    console: Console,
+    view: View,
+    last_presses: list[Press],
+    log: list[str],
 ) -> list[str]:
-    """Draw what a person looks at, in exactly as many lines as the terminal has.
+    """Draw the live view, in exactly as many lines as the terminal has.
 
-    Devices that do not fit are left out around the selected one; the parts below get the rest.
+    If not all devices fit, only those around the selected one are shown. The panel gets the rest.
     """
     height = console.height
     found = status["devices"]
     selected = view.choose(found)
-    top = written(console, *head(status, zone))
-    wrong = written(console, *troubles(status))[: height // 4] if height >= LOWEST else []
-    foot = [*wrong, *written(console, *footer(status, view, zone, console.width))]
+    top = render_lines(console, *head(status, zone))
+    fault_lines = render_lines(console, *faults(status))[: height // 4] if height >= LOWEST else []
+    foot = [*fault_lines, *render_lines(console, *footer(status, view, zone, console.width))]
     panel = {
-        "presses": presses(lately, found, zone),
+        "presses": presses(last_presses, found, zone),
         "log": tail(log, selected),
         "keys": keys(status["mirror"]["url"] or ""),
     }[view.panel]
-    kept = min(len(panel) + 1, SHORT_PANEL if view.panel == "presses" else LONG_PANEL) if height >= LOW else 0
+    reserved = (
+        min(len(panel) + 1, SHORT_PANEL if view.panel == "presses" else LONG_PANEL) if height >= LOW else 0
+    )
     room = height - len(top) - len(foot)
-    table = fitting(console, found, selected, room - kept)
+    table = fitting_devices(console, found, selected, room - reserved)
     left = max(0, room - len(table))
     if view.panel == "log" and panel:
-        title, *lines = written(console, *panel)
+        title, *lines = render_lines(console, *panel)
         below = [title, *lines[max(0, len(lines) - left + 2) :]] if left > 2 else []  # noqa: PLR2004
     else:
-        below = written(console, *panel)
+        below = render_lines(console, *panel)
     below = ["", *below][:left]
     lines = [*top, *table, *below, *[""] * (left - len(below)), *foot]
     return lines[:height] if len(foot) > height else [*lines[: height - len(foot)], *foot]
 
 
-def written(console: Console, *drawn: RenderableType) -> list[str]:
-    """Return the drawn lines with their terminal codes."""
+def render_lines(console: Console, *drawn: RenderableType) -> list[str]:
+    """Render to lines with terminal control sequences."""
     with console.capture() as capture:
-        console.print(Group(*drawn))  # in a group each stays as it is; several texts would become one
+        console.print(Group(*drawn))  # without the group, Rich would join several texts
     return capture.get().splitlines()
 
 
-def fitting(console: Console, found: dict[str, Any], selected: str, room: int) -> list[str]:
-    """Draw as many devices as there is room for, the selected one among them."""
+def fitting_devices(console: Console, found: dict[str, Any], selected: str, room: int) -> list[str]:
+    """Draw as many devices as fit in `room` lines, always with the selected one."""
     names = by_room(found)
     number = max(1, min(len(names), room))
     while True:
         first = max(0, min(names.index(selected) - number // 2, len(names) - number)) if selected else 0
         table = devices(found, names[first : first + number], console.width, selected)
-        lines = written(console, table)
+        lines = render_lines(console, table)
         hidden = len(names) - number
         if hidden:
-            lines += written(console, Text(f"  and {hidden} more: ↑ ↓", style="dim"))
+            lines += render_lines(console, Text(f"  and {hidden} more: ↑ ↓", style="dim"))
         if len(lines) <= room or number <= 1:
             return lines
         number -= max(1, min(len(lines) - room, number - 1))
 
 
-def presses(lately: list[Press], found: dict[str, Any], zone: tzinfo) -> list[RenderableType]:
-    """Draw the last presses, and what followed each one."""
-    return [pressed(press, found, zone) for press in lately]
+def presses(last_presses: list[Press], found: dict[str, Any], zone: tzinfo) -> list[RenderableType]:
+    """Draw the last presses, each with the devices that followed."""
+    return [press_line(press, found, zone) for press in last_presses]
 
 
-def pressed(press: Press, found: dict[str, Any], zone: tzinfo) -> Text:
+def press_line(press: Press, found: dict[str, Any], zone: tzinfo) -> Text:
     """Draw one press: its time, its device, and the devices that followed."""
     at, device, phase, cause = press.first
 
@@ -294,14 +304,14 @@ def pressed(press: Press, found: dict[str, Any], zone: tzinfo) -> Text:
         f"  {datetime.fromtimestamp(at, zone):%H:%M:%S}  ", style="dim", no_wrap=True, overflow="ellipsis"
     )
     text.append(f"{title(device)} {phase}", "not dim")
-    text.append(f" ({WORDS[cause]})" if cause in WORDS else "")
+    text.append(f" ({CAUSE_TEXTS[cause]})" if cause in CAUSE_TEXTS else "")
     if press.followers:
         text.append(" → ").append(", ".join(map(title, press.followers)), "not dim")
     return text
 
 
 def tail(log: list[str], name: str) -> list[RenderableType]:
-    """Show the end of a device's log."""
+    """Draw the end of a device's log."""
     title = Text(f"  The log of {name}", style="dim")
     lines = [
         Text(f"  {printable(line)}", no_wrap=True, overflow="ellipsis") for line in log or ["(it is empty)"]
@@ -319,23 +329,23 @@ def keys(url: str) -> list[RenderableType]:
 
 
 def footer(status: dict[str, Any], view: View, zone: tzinfo, width: int) -> list[RenderableType]:
-    """Draw the result of the last key, the keys, and the URL of the page if it fits."""
+    """Draw the notice, the keys, and the URL of the page if it fits."""
     notice = view.notice(time.time())
-    said = Text(no_wrap=True, overflow="ellipsis")
+    notice_text = Text(no_wrap=True, overflow="ellipsis")
     if notice:
-        said.append(f"{datetime.fromtimestamp(notice.at, zone):%H:%M:%S}  ", "dim")
-        said.append(printable(notice.text), notice.style)
+        notice_text.append(f"{datetime.fromtimestamp(notice.at, zone):%H:%M:%S}  ", "dim")
+        notice_text.append(printable(notice.text), notice.style)
     action = view.action(status["devices"])
     words = ["↑ ↓ select", f"⏎ {action}" if action else "", "r restart", "l log", "? keys", "q end"]
     hint = "  ".join(word for word in words if word) if view.has_keys else "Ctrl-C ends"
     url = status["mirror"]["url"] or ""
     left = width - cell_len(hint) - cell_len(url)
     bottom = hint + " " * left + url if left > 1 else hint
-    return [said, Text(bottom, "dim", no_wrap=True, overflow="ellipsis")]
+    return [notice_text, Text(bottom, "dim", no_wrap=True, overflow="ellipsis")]
 
 
 def plain_status(status: dict[str, Any]) -> str:
-    """Return the house in plain lines, for a pipe or a file."""
+    """Return the house as plain text, for a pipe or a file: a line for each device."""
     status = printable(status)
     lines = [
         f"{status['house']}: {status['message'] or 'up'}" if status["up"] else f"{status['house']}: not up"
@@ -355,7 +365,7 @@ def plain_status(status: dict[str, Any]) -> str:
 
 
 def print_status(status: dict[str, Any], zone: tzinfo, console: Console) -> None:
-    """Print the house once."""
+    """Print the house once: drawn in a terminal, as plain text elsewhere."""
     if console.is_terminal:
         console.print(screen(status, zone, console.width))
     else:

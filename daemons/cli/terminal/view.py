@@ -1,11 +1,11 @@
-"""What a person looks at, and what each key means there. Pure: it does nothing, it gives the wish."""
+"""The state of the live view, and the meaning of each key. Pure: a key returns an action to execute."""
 
 from typing import Any, Literal, NamedTuple
 
 from daemons.kinds import Kind
 
 ARMED_SECONDS = 5.0
-"""How long the first `r` is remembered, before it is a first one again."""
+"""How long the first `r` waits for the second one, in seconds."""
 KEYS = (
     ("↑ ↓  j k  1-9", "select a device"),
     ("Enter, space", "press, or start and stop"),
@@ -18,8 +18,8 @@ KEYS = (
 Panel = Literal["presses", "log", "keys"]
 
 
-class Wish(NamedTuple):
-    """What a key asks for: a command, a restart, or the end."""
+class KeyAction(NamedTuple):
+    """The action of a key: send a command, restart a process, or end the view."""
 
     what: Literal["send", "restart", "end"]
     device: str = ""
@@ -27,7 +27,7 @@ class Wish(NamedTuple):
 
 
 class Notice(NamedTuple):
-    """What became of a wish, and when; `style` is how it is written."""
+    """A message about an action, with its time (Unix seconds) and its text style."""
 
     at: float
     text: str
@@ -35,12 +35,12 @@ class Notice(NamedTuple):
 
 
 def by_room(devices: dict[str, Any]) -> list[str]:
-    """Name the devices in the order in which they are shown."""
+    """Return the names of the devices in the order of display."""
     return sorted(devices, key=lambda name: str(devices[name]["room"]))
 
 
 class View:
-    """What is selected, what is shown beside the devices, and what happened last."""
+    """The selected device, the panel below the devices, and the last notice."""
 
     def __init__(self) -> None:
         self.selected = ""
@@ -50,10 +50,10 @@ class View:
         self.has_keys = True
         self._notice: Notice | None = None
         self._armed: tuple[str, float] | None = None
-        """Which device `r` was pressed for, and when."""
+        """The device for which `r` was pressed, and when; None if no question is open."""
 
-    def tell(self, at: float, text: str, style: str = "") -> None:
-        """Show what became of something; the first line of it."""
+    def set_notice(self, at: float, text: str, style: str = "") -> None:
+        """Show the first line of a text as the notice; this cancels the question of a restart."""
         self._armed = None
         self._notice = Notice(at, text.partition("\n")[0], style)
 
@@ -70,40 +70,40 @@ class View:
         return self.selected
 
     def action(self, devices: dict[str, Any]) -> str | None:
-        """Return the command of the Enter key."""
+        """Return the command that Enter sends to the selected device, or None."""
         name = self.choose(devices)
         return self.kinds[name].primary_command(devices[name]["state"]) if name in self.kinds else None
 
-    def press(self, key: str, devices: dict[str, Any], now: float) -> Wish | None:
+    def press(self, key: str, devices: dict[str, Any], now: float) -> KeyAction | None:
         """Handle a key; return the requested action, or None."""
-        name, self._armed, armed = self.choose(devices), None, self._armed
+        name, armed, self._armed = self.choose(devices), self._armed, None
         if armed:
             self._notice = None
         if key in ("q", "end"):
-            return Wish("end")
+            return KeyAction("end")
         if key in ("?", "l", "escape"):
-            wanted: Panel = {"?": "keys", "l": "log"}.get(key, "presses")  # type: ignore[assignment]
-            self.panel = "presses" if wanted == self.panel else wanted
+            panel: Panel = {"?": "keys", "l": "log"}.get(key, "presses")  # type: ignore[assignment]
+            self.panel = "presses" if panel == self.panel else panel
         elif not name:
             return None
         elif key in ("enter", "space"):
-            word = self.action(devices)
-            if word:
-                return Wish("send", name, word)
-            self.tell(now, f"{devices[name]['name']} takes no command.")
+            command = self.action(devices)
+            if command:
+                return KeyAction("send", name, command)
+            self.set_notice(now, f"{devices[name]['name']} takes no command.")
         elif key == "r":
             if armed and armed[0] == name and now - armed[1] <= ARMED_SECONDS:
-                return Wish("restart", name)
-            self.tell(now, f"Restart {devices[name]['name']}? r again does.", "yellow")
+                return KeyAction("restart", name)
+            self.set_notice(now, f"Restart {devices[name]['name']}? Press r again.", "yellow")
             self._armed = name, now
         else:
             self._move(key, by_room(devices))
         return None
 
     def _move(self, key: str, names: list[str]) -> None:
-        here, last = names.index(self.selected), len(names) - 1
-        steps = {"up": here - 1, "k": here - 1, "down": here + 1, "j": here + 1, "first": 0, "last": last}
-        if key in steps:
-            self.selected = names[min(max(0, steps[key]), last)]
+        row, last = names.index(self.selected), len(names) - 1
+        rows = {"up": row - 1, "k": row - 1, "down": row + 1, "j": row + 1, "first": 0, "last": last}
+        if key in rows:
+            self.selected = names[min(max(0, rows[key]), last)]
         elif key.isdigit() and 0 < int(key) <= len(names):
             self.selected = names[int(key) - 1]

@@ -1,8 +1,8 @@
-"""The live view: it hears the house, takes keys, does what they ask for, and shows what came of it.
+"""The live view: receives the messages of the house, reads keys, executes their actions, and draws.
 
-One loop waits for all of that, and draws only when something has changed, or a second has passed.
-What may take its time, such as a restart or a mirror that does not answer, is an errand: it is
-run in a thread of its own, and the view goes on.
+One loop waits for messages, keys and timers. It draws after a change, and at least once a second. Work
+that may block, such as a restart or a request to the mirror, runs in a background thread, so that the
+view stays responsive.
 """
 
 import errno
@@ -26,7 +26,7 @@ from daemons.bus.sockets import Subscriber
 from daemons.cli.terminal.keys import Keyboard
 from daemons.cli.terminal.presses import Presses
 from daemons.cli.terminal.screen import frame
-from daemons.cli.terminal.view import View, Wish
+from daemons.cli.terminal.view import KeyAction, View
 from daemons.cli.terminal.window import Window
 from daemons.config.loader import kind_or_none
 from daemons.config.roster import Roster
@@ -39,47 +39,47 @@ from daemons.supervision.logs import last_lines
 from daemons.values import printable
 
 CHANGE_SECONDS = 0.02
-"""How soon a change is drawn: with what comes along with it."""
-MEASURE_SECONDS = 0.25
-"""How soon a mere measurement is."""
-LEAST_SECONDS = 0.1
-"""How long there is between two looks at the house, whatever happens in it."""
+"""The delay after a change before the status is read, so that related changes are drawn together."""
+MEASUREMENT_SECONDS = 0.25
+"""The same delay after a new state in which only measurements have changed."""
+MIN_REFRESH_SECONDS = 0.1
+"""The minimum time between two reads of the status."""
 PATIENCE_SECONDS = 2.0
-"""How long a command waits for its receipt, as `house send` does."""
+"""How long a command waits for its receipt, as in `house send`."""
 READY_SECONDS = 10.0
-"""How long a restarted device may take, as with `house restart`."""
+"""How long a restarted device may take until it is ready, as in `house restart`."""
 PRESSES, LINES = 20, 40
-"""How many presses and log lines are had ready, for the highest of terminals."""
+"""The maximum number of presses and of log lines that are drawn."""
 
-Asking = Callable[[], AbstractContextManager[tuple[Roster, Callable[[], dict[str, Any]]]]]
+StatusSource = Callable[[], AbstractContextManager[tuple[Roster, Callable[[], dict[str, Any]]]]]
 
 
 class Viewer:
     """Shows a house in a terminal until a person ends it."""
 
-    def __init__(self, console: Console, asking: Asking) -> None:
-        """`asking` gives the roster, and a function that gives the status (console.asking)."""
+    def __init__(self, console: Console, status_source: StatusSource) -> None:
+        """`status_source` yields the roster, and a function that returns the status (see context.py)."""
         self._console = console
-        self._asking = asking
+        self._status_source = status_source
         self._view = View()
         self._presses = Presses({})
         self._status: dict[str, Any] = {"devices": {}}
         self._busy: set[str] = set()
-        """The devices that have a command under way."""
+        """The devices that have not answered a command yet."""
         self._restarting: str | None = None
-        self._sinces: dict[str, tuple[int, float]] = {}
-        """What life and change of each device was heard last."""
-        self._next: Timer | None = None
-        """When the house is looked at next."""
-        self._is_looking = self._is_late = False
-        self._looked = 0.0
+        self._last_changes: dict[str, tuple[int, float]] = {}
+        """The last received boot number and change time of each device."""
+        self._next_refresh: Timer | None = None
+        """The timer of the next read of the status."""
+        self._is_refreshing = self._is_refresh_due = False
+        self._refreshed_at = 0.0
         self._installed: object = ()
-        """Which configuration the house was found to have, in the end."""
-        self._names: set[str] = set()
-        """The processes that the view subscribes to."""
+        """The version of the installed roster that was loaded last."""
+        self._subscribed: set[str] = set()
+        """The processes to which the view subscribes."""
 
     def run(self) -> None:
-        """Show it; a signal that ends the view is passed on when the terminal is as it was."""
+        """Run until a key or a signal ends the view; raise the signal again once the terminal is restored."""
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._house = ExitStack()
         self._window = window(self._console)
@@ -87,11 +87,11 @@ class Viewer:
         try:
             with loop, JobPool(loop) as self._jobs, handling(self._signals()), self._window:
                 self._subscriber = Subscriber(self._context, (), logging.getLogger("house"))
-                loop.watch(self._subscriber.socket, self._hear)
+                loop.watch(self._subscriber.socket, self._on_messages)
                 if self._window.keyboard:
-                    loop.watch(self._window.keyboard.file, self._take_keys)
+                    loop.watch(self._window.keyboard.file, self._on_keys)
                 self._view.has_keys = self._window.keyboard is not None
-                loop.every(1.0, self._turn)
+                loop.every(1.0, self._on_tick)
                 loop.run()
         except OSError as error:
             if error.errno != errno.EIO:
@@ -108,163 +108,167 @@ class Viewer:
             signal.SIGHUP: lambda *_: self._loop.stop("SIGHUP"),
             signal.SIGQUIT: lambda *_: self._loop.stop("SIGQUIT"),
             signal.SIGTSTP: lambda *_: self._window.suspend(),
-            signal.SIGCONT: lambda *_: self._again(),
+            signal.SIGCONT: lambda *_: self._on_continue(),
             signal.SIGWINCH: lambda *_: self._loop.at(0, lambda: self._draw(anew=True)),
         }
 
-    def _again(self) -> None:
-        """Go on after we were stopped, by whomever; a terminal that is closed sends this as well."""
+    def _on_continue(self) -> None:
+        """Acquire the terminal after SIGCONT; a terminal that closes sends this signal as well."""
         if self._loop.stop_reason is None:
-            self._window.take()
+            self._window.acquire()
         self._loop.at(0, lambda: self._draw(anew=True))
 
-    def _turn(self) -> None:
-        """Once a second: see whether it is still the same house, and how it is."""
+    def _on_tick(self) -> None:
+        """Load the roster if it has changed, and read the status; runs once a second."""
         installed = stamp(install.INSTALLED)
-        if installed != self._installed and (installed or not self._installed) and not self._is_looking:
+        if installed != self._installed and (installed or not self._installed) and not self._is_refreshing:
             self._installed = installed
-            self._move_in()
+            self._load_roster()
         self._subscriber.reconnect_silent()
-        self._soon(0)
+        self._refresh_within(0)
 
-    def _move_in(self) -> None:
-        """Learn who lives in the house, now and whenever it was reloaded."""
+    def _load_roster(self) -> None:
+        """Load the roster, and subscribe to its processes."""
         self._house.close()
-        self._roster, self._ask = self._house.enter_context(self._asking())
+        self._roster, self._get_status = self._house.enter_context(self._status_source())
         peers = self._roster.peers
         kinds = {name: kind_or_none(peer.kind) for name, peer in peers.items()}
         self._view.kinds = {name: kind for name, kind in kinds.items() if kind}
-        self._presses.hears = {
+        self._presses.subscriptions = {
             name: peers[name].subscriptions for name, kind in self._view.kinds.items() if kind.commands
         }
-        wanted = {*peers, *self._roster.services}
-        for name in wanted:
+        processes = {*peers, *self._roster.services}
+        for name in processes:
             self._subscriber.add(name)
-        for name in self._names - wanted:
+        for name in self._subscribed - processes:
             self._subscriber.remove(name)
-        self._names = wanted
+        self._subscribed = processes
 
-    def _hear(self) -> None:
-        """Hear the house: a change is drawn at once, a measurement soon, a sign of life by the second."""
-        for heard in self._subscriber.receive():
-            if isinstance(heard, Report):
-                self._soon(CHANGE_SECONDS)
+    def _on_messages(self) -> None:
+        """Receive messages: a change is drawn at once, a measurement soon, a heartbeat within a second."""
+        for message in self._subscriber.receive():
+            if isinstance(message, Report):
+                self._refresh_within(CHANGE_SECONDS)
                 continue
-            since = heard.since if isinstance(heard, State) else self._sinces.get(heard.device, (0, 0.0))[1]
-            if isinstance(heard, State):
-                self._presses.hear(heard)
-                self._soon(MEASURE_SECONDS)
-            if self._sinces.get(heard.device) != (heard.boot, since):
-                self._sinces[heard.device] = heard.boot, since
-                self._soon(CHANGE_SECONDS)
+            since = (
+                message.since
+                if isinstance(message, State)
+                else self._last_changes.get(message.device, (0, 0.0))[1]
+            )
+            if isinstance(message, State):
+                self._presses.on_state(message)
+                self._refresh_within(MEASUREMENT_SECONDS)
+            if self._last_changes.get(message.device) != (message.boot, since):
+                self._last_changes[message.device] = message.boot, since
+                self._refresh_within(CHANGE_SECONDS)
 
-    def _soon(self, seconds: float) -> None:
-        """Look at the house in so many seconds, or sooner; but not all the time."""
-        when = max(self._loop.now() + seconds, self._looked + LEAST_SECONDS)
-        if self._next and self._next.when <= when:
+    def _refresh_within(self, seconds: float) -> None:
+        """Read the status within `seconds`, but not more often than every MIN_REFRESH_SECONDS."""
+        when = max(self._loop.now() + seconds, self._refreshed_at + MIN_REFRESH_SECONDS)
+        if self._next_refresh and self._next_refresh.when <= when:
             return
-        if self._next:
-            self._next.cancel()
-        self._next = self._loop.at(when, self._look)
+        if self._next_refresh:
+            self._next_refresh.cancel()
+        self._next_refresh = self._loop.at(when, self._refresh)
 
-    def _look(self) -> None:
-        """Ask how the house is; while an answer is awaited, the next question waits."""
-        self._next = None
-        if self._is_looking:
-            self._is_late = True
+    def _refresh(self) -> None:
+        """Read the status in a background thread; if a read is running already, read again after it."""
+        self._next_refresh = None
+        if self._is_refreshing:
+            self._is_refresh_due = True
             return
-        self._is_looking, self._is_late, self._looked = True, False, self._loop.now()
-        self._jobs.submit(self._ask, self._see)
+        self._is_refreshing, self._is_refresh_due, self._refreshed_at = True, False, self._loop.now()
+        self._jobs.submit(self._get_status, self._on_status)
 
-    def _see(self, answer: "Future[Any]") -> None:
-        """Show the answer."""
-        self._is_looking = False
+    def _on_status(self, answer: "Future[Any]") -> None:
+        """Store the status that a background thread has read, and draw it."""
+        self._is_refreshing = False
         try:
             self._status = printable(answer.result())
         except HouseError as error:
-            self._tell(str(error), "red")
-        if self._is_late:
-            self._soon(0)
+            self._show_notice(str(error), "red")
+        if self._is_refresh_due:
+            self._refresh_within(0)
         self._draw()
 
     def _draw(self, *, anew: bool = False) -> None:
         if "at" not in self._status:
-            return  # nothing is known yet
-        view, lately = self._view, self._presses.latest(PRESSES)
+            return  # no status has been read yet
+        view, last_presses = self._view, self._presses.latest(PRESSES)
         log = last_lines(view.choose(self._status["devices"]), LINES) if view.panel == "log" else []
         timezone = zone(self._roster.settings.timezone)
-        self._window.paint(frame(self._status, timezone, self._console, view, lately, log), anew=anew)
+        self._window.paint(frame(self._status, timezone, self._console, view, last_presses, log), anew=anew)
 
-    def _take_keys(self) -> None:
-        """Do what the keys ask for."""
+    def _on_keys(self) -> None:
+        """Read the pressed keys, and execute their actions."""
         keyboard = self._window.keyboard
         for key in keyboard.read() if keyboard else ():
-            wish = self._view.press(key, self._status["devices"], time.time())
-            if wish:
-                {"end": self._end, "send": self._send, "restart": self._restart}[wish.what](wish)
+            action = self._view.press(key, self._status["devices"], time.time())
+            if action:
+                {"end": self._end, "send": self._send, "restart": self._restart}[action.what](action)
         self._draw()
 
-    def _end(self, wish: Wish) -> None:
+    def _end(self, action: KeyAction) -> None:
         self._loop.stop("a key")
 
-    def _send(self, wish: Wish) -> None:
-        """Send a command; a device that has not answered the last one gets no other."""
-        if wish.device in self._busy:
+    def _send(self, action: KeyAction) -> None:
+        """Send a command, unless the device has not answered the last one yet."""
+        if action.device in self._busy:
             return
-        self._busy.add(wish.device)
-        said = f"{self._title(wish.device)}: {wish.command}"
-        self._tell(f"{said} …", "dim")
+        self._busy.add(action.device)
+        label = f"{self._title(action.device)}: {action.command}"
+        self._show_notice(f"{label} …", "dim")
 
-        def answered(answer: "Future[Receipt]") -> None:
-            self._busy.discard(wish.device)
+        def on_answer(answer: "Future[Receipt]") -> None:
+            self._busy.discard(action.device)
             try:
                 receipt = answer.result()
             except NoAnswer:
-                self._tell(f"{said}: no answer within {PATIENCE_SECONDS:g} s", "red")
+                self._show_notice(f"{label}: no answer within {PATIENCE_SECONDS:g} s", "red")
             except HouseError as error:
-                self._tell(f"{said}: {error}", "red")
+                self._show_notice(f"{label}: {error}", "red")
             else:
                 why = f": {receipt.reason}" if receipt.reason else ""
-                self._tell(
-                    f"{said} {receipt.outcome}{why}", "green" if receipt.outcome == "applied" else "red"
+                self._show_notice(
+                    f"{label} {receipt.outcome}{why}", "green" if receipt.outcome == "applied" else "red"
                 )
-            self._soon(CHANGE_SECONDS)
+            self._refresh_within(CHANGE_SECONDS)
 
         self._jobs.submit(
-            lambda: send_command(self._context, wish.device, new_command(wish.command, PATIENCE_SECONDS)),
-            answered,
+            lambda: send_command(self._context, action.device, new_command(action.command, PATIENCE_SECONDS)),
+            on_answer,
         )
 
-    def _restart(self, wish: Wish) -> None:
-        """Restart a process, one at a time."""
-        title = self._title(wish.device)
+    def _restart(self, action: KeyAction) -> None:
+        """Restart a process; only one restart runs at a time."""
+        title = self._title(action.device)
         if self._restarting:
-            self._tell(f"{self._restarting} is still being restarted.", "yellow")
+            self._show_notice(f"{self._restarting} is still being restarted.", "yellow")
             return
         self._restarting = title
-        self._tell(f"Restarting {title} …", "dim")
+        self._show_notice(f"Restarting {title} …", "dim")
 
         def work() -> float:
             began = time.monotonic()
-            operations.restart([wish.device], READY_SECONDS, lambda *_: None)
+            operations.restart([action.device], READY_SECONDS, lambda *_: None)
             return time.monotonic() - began
 
         def done(answer: "Future[float]") -> None:
             self._restarting = None
             try:
-                self._tell(f"{title}: restarted in {answer.result():.2f} s", "green")
+                self._show_notice(f"{title}: restarted in {answer.result():.2f} s", "green")
             except AlreadyRunning as error:
-                self._tell(
+                self._show_notice(
                     f"{title}: not restarted; another command (PID {error.pid}) is changing the house", "red"
                 )
             except HouseError as error:
-                self._tell(f"{title}: not restarted; {error}", "red")
-            self._soon(CHANGE_SECONDS)
+                self._show_notice(f"{title}: not restarted; {error}", "red")
+            self._refresh_within(CHANGE_SECONDS)
 
         self._jobs.submit(work, done)
 
-    def _tell(self, text: str, style: str) -> None:
-        self._view.tell(time.time(), text, style)
+    def _show_notice(self, text: str, style: str) -> None:
+        self._view.set_notice(time.time(), text, style)
         self._draw()
 
     def _title(self, name: str) -> str:
@@ -272,7 +276,7 @@ class Viewer:
 
 
 def window(console: Console) -> Window:
-    """Return the terminal as a window, with its keyboard if there is one."""
+    """Return a window on standard output, with a keyboard if standard input is a terminal."""
     keyboard = Keyboard(sys.stdin.fileno()) if sys.stdin and sys.stdin.isatty() else None
     return Window(sys.stdout.fileno(), console.encoding, keyboard)
 

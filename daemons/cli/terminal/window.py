@@ -1,6 +1,6 @@
-"""A whole terminal, borrowed: taken when we enter, and given back as it was, however we leave.
+"""A full-screen view in a terminal; the terminal is restored when the view ends, also after an error.
 
-Only lines that have changed are written, all of them at once, so that nothing flickers.
+Only changed lines are written, in one write, so that the screen does not flicker.
 """
 
 import os
@@ -11,14 +11,14 @@ from typing import Self
 from daemons.cli.terminal.keys import Keyboard
 
 ENTER = "\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[2J"
-"""Another screen, no cursor, no line wrapped (xterm's control sequences)."""
+"""Switch to the alternate screen, hide the cursor, turn off line wrapping (xterm control sequences)."""
 LEAVE = "\x1b[?2026l\x1b[0m\x1b[?7h\x1b[?25h\x1b[?1049l"
 BEGIN, END = "\x1b[?2026h", "\x1b[?2026l"
-"""A terminal that knows these shows what stands between them in one piece; any other passes over them."""
+"""The start and the end of a synchronized update; a terminal without this mode ignores them."""
 
 
 class Window:
-    """Paints lines on a terminal, and lends its keyboard."""
+    """Paints lines on a terminal; `keyboard` reads its keys."""
 
     def __init__(self, file: int, encoding: str, keyboard: Keyboard | None) -> None:
         self.keyboard = keyboard
@@ -28,21 +28,21 @@ class Window:
 
     def __enter__(self) -> Self:
         """Switch the terminal to the view."""
-        self.take()
+        self.acquire()
         return self
 
     def __exit__(self, *_: object) -> None:
         """Restore the terminal."""
-        self.give_back()
+        self.release()
 
-    def take(self) -> None:
+    def acquire(self) -> None:
         """Switch the terminal to the view, also again after another program used it."""
         if self.keyboard:
             self.keyboard.enter()
         self._shown = []
         self._write(ENTER)
 
-    def give_back(self) -> None:
+    def release(self) -> None:
         """Restore the terminal, if it still exists."""
         with suppress(OSError):
             self._write(LEAVE)
@@ -50,7 +50,10 @@ class Window:
             self.keyboard.leave()
 
     def paint(self, lines: list[str], *, anew: bool = False) -> None:
-        """Show these lines, from the top; OSError when the terminal has gone."""
+        """Show these lines from the top; with `anew`, write all of them.
+
+        Raises OSError if the terminal is gone.
+        """
         if anew or len(lines) != len(self._shown):
             self._shown = []
         before: list[str | None] = [*self._shown] or [None] * len(lines)
@@ -65,12 +68,12 @@ class Window:
         self._shown = lines
 
     def suspend(self) -> None:
-        """Stop as Ctrl-Z does, and take the terminal again when we go on."""
-        self.give_back()
+        """Stop this process as Ctrl-Z does, and acquire the terminal when the process continues."""
+        self.release()
         handler = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
-        signal.raise_signal(signal.SIGTSTP)  # to this thread, so that it stops here and nowhere else
+        signal.raise_signal(signal.SIGTSTP)  # raised in this thread, so that it stops exactly here
         signal.signal(signal.SIGTSTP, handler)
-        self.take()
+        self.acquire()
 
     def _write(self, text: str) -> None:
         data = text.encode(self._encoding, "replace")

@@ -1,8 +1,8 @@
 """Sessions with the broker: sends the outbox, and receives commands.
 
-The heavy libraries (asyncio, MQTT) are loaded here, in the background thread. Each session is clean:
-the broker remembers nothing of the last one. So everything is published again, and commands that were
-sent in between are not received later.
+The heavy libraries (asyncio, MQTT) are loaded here, in the background thread. Each session is clean: the
+broker keeps nothing of the last session. So each session publishes everything again, and commands that
+were sent between two sessions are lost.
 """
 
 import asyncio
@@ -43,51 +43,58 @@ from daemons.runtime.clock import uptime
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 10.0
 """The first and the longest pause between two attempts."""
 GOOD_SECONDS = 10.0
-"""After a session that has lasted so long, the pauses begin with the first one again."""
+"""After a session of at least this duration, the pauses start again with the first one."""
 BEAT_SECONDS = 0.5
+"""The interval between two heartbeats of the thread."""
 STANDSTILL_SECONDS = 5.0
-"""If a beat is so late, the process stood still, and the age of waiting messages is unknown."""
+"""If a heartbeat is late by more than this time, the process stood still.
+
+The age of waiting messages is unknown then.
+"""
 MAX_IN_FLIGHT = 20
-"""How many messages are sent to the broker without an acknowledgement."""
+"""The maximum number of messages to the broker that wait for an acknowledgement."""
 MAX_UNANSWERED = 100
-"""How many commands wait for a receipt."""
+"""The maximum number of commands that wait for a receipt."""
 SHORTEST_WAIT_SECONDS = 2.0
 """The shortest wait for a receipt, also after the deadline: the command may have arrived in time."""
 OFFLINE_SECONDS = 0.3
+"""How long the last message of a session, "offline", may take."""
 BIRTH_SECONDS = 2.0
-"""The answer to a starting Home Assistant is sent within this time, at random."""
+"""Home Assistant has started: the discovery messages follow at a random moment within this time."""
 RETAINED = "it is retained, so its age is unknown; publish it without retain"
 REPEATED = "an equal command arrived just before the broker was lost; give each command an id"
 MIGRATION_SECONDS = 1.0
-"""The pause for each step of the migration between the forms of discovery."""
-DEADLINE_PASSED = "the bridge stood still, so the age of this command is unknown; give commands a deadline"
+"""The pause after each step of the migration between the two formats of discovery."""
+AGE_UNKNOWN = "the bridge stood still, so the age of this command is unknown; give commands a deadline"
 
 
 def run(thread: SessionThread) -> None:
-    """Hold sessions in this thread until it is stopped."""
+    """Run sessions in this thread until the thread is stopped."""
     with suppress(asyncio.CancelledError):
         asyncio.run(hold_sessions(thread))
 
 
 async def hold_sessions(thread: SessionThread) -> None:
-    """Hold one session after the other."""
+    """Run one session after the other, and the background tasks of the session."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None  # noqa: S101  for the type checker
-    loop.set_default_executor(DaemonThreadExecutor())  # a silent broker must not delay the end
+    loop.set_default_executor(
+        DaemonThreadExecutor()
+    )  # a broker that does not answer must not delay the end of the process
     thread.stop_thread = partial(loop.call_soon_threadsafe, task.cancel)
     session = BrokerSession(thread)
     thread.outbox.wake = partial(wake, loop, session)
-    beside = [asyncio.create_task(session.watch()), asyncio.create_task(session.secure())]
+    background_tasks = [asyncio.create_task(session.watch()), asyncio.create_task(session.secure())]
     try:
         await session.run()
     finally:
-        for task in beside:
+        for task in background_tasks:
             task.cancel()
         session.end()
 
 
 def wake(loop: asyncio.AbstractEventLoop, session: "BrokerSession") -> None:
-    """Wake the session from any other thread."""
+    """Wake the session from another thread."""
     with suppress(RuntimeError):  # the event loop has ended
         loop.call_soon_threadsafe(session.wake)
 
@@ -125,7 +132,7 @@ class BrokerSession:
         self._command_client.close()
 
     async def watch(self) -> None:
-        """Beat, and detect that the process stood still."""
+        """Send heartbeats, and detect that the process stood still."""
         while True:
             self._thread.beat()
             before = uptime()
@@ -134,7 +141,7 @@ class BrokerSession:
                 self._standstill.set()
 
     async def secure(self) -> None:
-        """Force the journal to the disk after each change, in another thread: a busy disk takes its time."""
+        """Force the journal to the disk after each change; in another thread, because a disk may be slow."""
         while True:
             await self._changed.wait()
             self._changed.clear()
@@ -142,12 +149,12 @@ class BrokerSession:
             await asyncio.sleep(1.0)
 
     async def run(self) -> None:
-        """Hold one session after the other, with growing pauses while none succeeds."""
+        """Run one session after the other, with growing pauses while none succeeds."""
         failures, failure = 0, ""
         while True:
             began = uptime()
             try:
-                await self._hold_session()
+                await self._run_session()
             except Unreachable as error:
                 why = str(error).removeprefix(f"{BRIDGE}: ")
             except Exception as error:
@@ -163,16 +170,18 @@ class BrokerSession:
                 with_jitter(backoff_seconds(failures, FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS))
             )
 
-    async def _hold_session(self) -> None:
-        """Hold one session until it ends; raises Unreachable with the reason."""
+    async def _run_session(self) -> None:
+        """Run one session until it ends; raises Unreachable with the reason."""
         topics, bridging = self._topics, self._bridging
-        heard = [topics.availability()]
-        heard += [topics.commands] if bridging.commands else []
-        heard += [f"{bridging.discovery_prefix}/status"] if bridging.discovery != "off" else []
-        # The client id is always the same. So the broker ends the last session first, and publishes its
-        # will before any message of this one.
+        subscriptions = [topics.availability()]
+        subscriptions += [topics.commands] if bridging.commands else []
+        subscriptions += [f"{bridging.discovery_prefix}/status"] if bridging.discovery != "off" else []
+        # The client id never changes. So the broker first ends the previous session, and publishes the will
+        # of that session before any message of the new one.
         will = aiomqtt.Will(topics.availability(), OFFLINE, QOS, retain=True)
-        async with mqtt.mqtt_session(BRIDGE, bridging, heard, identifier=topics.node(), will=will) as client:
+        async with mqtt.mqtt_session(
+            BRIDGE, bridging, subscriptions, identifier=topics.node(), will=will
+        ) as client:
             client.pending_calls_threshold = 2 * MAX_IN_FLIGHT + MAX_UNANSWERED
             self._standstill.clear()
             self._duplicates.on_broker_back(uptime())
@@ -203,28 +212,28 @@ class BrokerSession:
     async def _publish_offline(self, client: aiomqtt.Client) -> None:
         """Publish that the bridge is offline: after a clean end the broker does not publish the will."""
         with suppress(aiomqtt.MqttError):
-            messages = OFFLINE.encode()
+            payload = OFFLINE.encode()
             await client.publish(
-                self._topics.availability(), messages, QOS, retain=True, timeout=OFFLINE_SECONDS
+                self._topics.availability(), payload, QOS, retain=True, timeout=OFFLINE_SECONDS
             )
 
     # To the broker
 
     async def _announce(self, client: aiomqtt.Client) -> None:
         """Publish all retained messages, and clear those that are no longer needed."""
-        standing = self._outbox.take_all()
+        retained = self._outbox.take_all()
         bridge = self._topics.availability()
-        stale = [topic for topic in self._memory.topics if topic not in standing and topic != bridge]
-        ours = {*standing, bridge}
+        stale = [topic for topic in self._memory.topics if topic not in retained and topic != bridge]
+        ours = {*retained, bridge}
         self._remember(topics=tuple(sorted(ours.union(stale))))  # before the first publication
-        moving = [topic for topic in stale if self._has_changed_form(topic, standing)]
-        if moving:  # Home Assistant must release the old form first, and so keeps the settings
+        moving = [topic for topic in stale if self._has_changed_format(topic, retained)]
+        if moving:  # Home Assistant keeps the settings only if it has released the old format first
             await self._publish(client, [BrokerMessage(topic, MIGRATION, retain=True) for topic in moving])
             await asyncio.sleep(MIGRATION_SECONDS)
             await self._publish(client, [BrokerMessage(topic, b"", retain=True) for topic in moving])
             await asyncio.sleep(MIGRATION_SECONDS)
         await self._publish(
-            client, [BrokerMessage(topic, text, retain=True) for topic, text in standing.items()]
+            client, [BrokerMessage(topic, payload, retain=True) for topic, payload in retained.items()]
         )
         await self._publish(
             client, [BrokerMessage(topic, b"", retain=True) for topic in stale if topic not in moving]
@@ -232,27 +241,27 @@ class BrokerSession:
         await self._publish(client, [BrokerMessage(bridge, ONLINE.encode(), retain=True)])
         self._remember(topics=tuple(sorted(ours)))
 
-    def _has_changed_form(self, topic: str, standing: dict[str, bytes]) -> bool:
-        """Return whether the device of a discovery topic is announced in the other form now."""
+    def _has_changed_format(self, topic: str, retained: dict[str, bytes]) -> bool:
+        """Return whether the device of a discovery topic is now announced in the other format."""
         prefix = self._bridging.discovery_prefix
         node = node_of_topic(topic, prefix)
-        nodes = {node_of_topic(other, prefix): other for other in standing}
+        nodes = {node_of_topic(other, prefix): other for other in retained}
         other = nodes.get(node) if node else None
-        is_device = f"{prefix}/device/"
-        return other is not None and topic.startswith(is_device) != other.startswith(is_device)
+        device_prefix = f"{prefix}/device/"
+        return other is not None and topic.startswith(device_prefix) != other.startswith(device_prefix)
 
     async def _send_outbox(self, client: aiomqtt.Client) -> None:
-        """Publish the messages of the outbox as they appear."""
+        """Publish the messages of the outbox, whenever there are some."""
         while True:
             await self._wakeup.wait()
             self._wakeup.clear()
             while messages := self._outbox.take(uptime(), MAX_IN_FLIGHT):
-                here = {one.topic for one in messages if one.retain and one.payload}
-                if not here <= set(self._memory.topics):
-                    self._remember(topics=tuple(sorted(here.union(self._memory.topics))))
+                added = {one.topic for one in messages if one.retain and one.payload}
+                if not added <= set(self._memory.topics):
+                    self._remember(topics=tuple(sorted(added.union(self._memory.topics))))
                 await self._publish(client, messages)
-                if gone := {one.topic for one in messages if not one.payload}:
-                    self._remember(topics=tuple(t for t in self._memory.topics if t not in gone))
+                if cleared := {one.topic for one in messages if not one.payload}:
+                    self._remember(topics=tuple(t for t in self._memory.topics if t not in cleared))
 
     async def _publish(self, client: aiomqtt.Client, messages: list[BrokerMessage]) -> None:
         """Publish messages, several at once; the messages of one topic stay in order."""
@@ -260,12 +269,12 @@ class BrokerSession:
             part = messages[start : start + MAX_IN_FLIGHT]
             await asyncio.gather(*(self._publish_one(client, one) for one in part))
 
-    async def _publish_one(self, client: aiomqtt.Client, messages: BrokerMessage) -> None:
+    async def _publish_one(self, client: aiomqtt.Client, message: BrokerMessage) -> None:
         await client.publish(
-            messages.topic, messages.payload, QOS, retain=messages.retain, timeout=ANSWER_SECONDS
+            message.topic, message.payload, QOS, retain=message.retain, timeout=ANSWER_SECONDS
         )
         self._thread.sent_messages += 1
-        self._thread.sent_bytes += len(messages.topic) + len(messages.payload)
+        self._thread.sent_bytes += len(message.topic) + len(message.payload)
 
     def _remember(self, **changes: Any) -> None:
         memory = structs.replace(self._memory, **changes)
@@ -293,17 +302,16 @@ class BrokerSession:
         """Publish the discovery messages again for a Home Assistant that has just started."""
         await asyncio.sleep(random.uniform(0.1, BIRTH_SECONDS))  # noqa: S311  not a secret
         prefix = f"{self._bridging.discovery_prefix}/"
-        standing = self._outbox.retained()
-        found = [
-            BrokerMessage(topic, text, retain=True)
-            for topic, text in standing.items()
+        discovery_messages = [
+            BrokerMessage(topic, payload, retain=True)
+            for topic, payload in self._outbox.retained().items()
             if topic.startswith(prefix)
         ]
         with suppress(aiomqtt.MqttError):  # the next session publishes everything
-            await self._publish(client, found)
+            await self._publish(client, discovery_messages)
 
     def _handle_command(self, client: aiomqtt.Client, message: aiomqtt.Message) -> None:
-        """Forward a command, or reject it; each one gets a receipt."""
+        """Forward a command, or reject it; each command gets a receipt."""
         topic, payload = str(message.topic), bytes(message.payload)
         address = self._topics.read(topic)
         self._thread.commands += 1
@@ -323,7 +331,7 @@ class BrokerSession:
             self._reject(client, address, broker_command, outcome="rejected", reason=text)
             return
         if self._standstill.is_set() and broker_command.deadline is None:
-            self._reject(client, address, broker_command, outcome="expired", reason=DEADLINE_PASSED)
+            self._reject(client, address, broker_command, outcome="expired", reason=AGE_UNKNOWN)
             return
         if broker_command.id is None and message.qos and broker_command.command not in SAFE_COMMANDS:
             key = f"{topic} {hashlib.sha256(payload).hexdigest()}"
@@ -357,9 +365,9 @@ class BrokerSession:
         id_ = {"id": broker_command.id} if broker_command and broker_command.id else {}
         word = (broker_command and broker_command.command) or (address and address.word)
         self._dropped.add(f"{device}/command", receipt["reason"])
-        told = {**id_, "command": word, "device": device, **receipt, "at": time.time()}
+        full_receipt = {**id_, "command": word, "device": device, **receipt, "at": time.time()}
         if len(self._tasks) < 2 * MAX_UNANSWERED:
-            self._start_task(self._send_receipt(client, device, told))
+            self._start_task(self._send_receipt(client, device, full_receipt))
 
     async def _send_receipt(self, client: aiomqtt.Client, device: str, receipt: dict[str, Any]) -> None:
         with suppress(aiomqtt.MqttError):  # the sender may repeat the command with its id

@@ -1,4 +1,4 @@
-"""The background thread that holds the session with the broker, and its status."""
+"""The background thread that runs the sessions with the broker, and the status of the session."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -16,17 +16,18 @@ from daemons.storage.journal import Journal
 
 
 class SessionMemory(Struct, frozen=True, kw_only=True):
-    """What the thread remembers across a crash."""
+    """The data that the thread keeps across a crash."""
 
     place: str = ""
-    """The address of the broker that the topics belong to."""
+    """The address of the broker to which `topics` belongs."""
     topics: tuple[str, ...] = ()
     """The topics on which the broker may hold a retained message of this house."""
     ledger: FirstDeadlines = FirstDeadlines()
+    """The first deadline of each command id."""
 
 
 class SessionThread(BackgroundThread):
-    """Holds sessions with the broker, beside the loop of the bridge; both use the outbox."""
+    """Runs the sessions with the broker, in parallel to the loop of the bridge; both use the outbox."""
 
     def __init__(
         self,
@@ -34,9 +35,9 @@ class SessionThread(BackgroundThread):
         kinds: Mapping[str, type[Kind] | None],
         journal: Journal[SessionMemory],
         log: "logging.LoggerAdapter[logging.Logger]",
-        hold_sessions: "Callable[[SessionThread], None]",
+        run_sessions: "Callable[[SessionThread], None]",
     ) -> None:
-        """Create the thread; `hold_sessions` runs in it until it is stopped."""
+        """Create the thread; it calls `run_sessions`, which returns when the thread is stopped."""
         super().__init__("broker session")
         self.bridging = bridging
         self.topics = Topics(bridging.prefix)
@@ -47,22 +48,22 @@ class SessionThread(BackgroundThread):
         self.is_connected = False
         self.sent_messages = self.sent_bytes = self.commands = 0
         """Counts since the start: messages and bytes sent to the broker, and commands received from it."""
-        self._hold_sessions = hold_sessions
+        self._run_sessions = run_sessions
 
     # In the thread
 
     def work(self) -> None:
-        """Hold sessions until the thread is stopped."""
-        self._hold_sessions(self)
+        """Run sessions until the thread is stopped."""
+        self._run_sessions(self)
 
     def report(self, *, is_connected: bool, fault: str | None) -> None:
-        """Report whether there is a session, and why not."""
+        """Publish whether a session exists, and the fault if none exists."""
         if (is_connected, fault) != (self.is_connected, self.fault):
             self.is_connected, self.fault = is_connected, fault
             self.wake_owner()
 
     def on_error(self, error: Exception) -> None:
-        """Report that no session will follow."""
+        """Log an unexpected error, and report it as the fault; no session follows."""
         if isinstance(error, ModuleNotFoundError):
             text = f"the bridge {missing_module_text(error)}"
         else:

@@ -1,7 +1,7 @@
 """A proxy for a device that runs elsewhere: binds the publish and command sockets under the device's name.
 
-So no other process needs to know where the device runs. The proxy also holds the lock of the name: a
-device that moves to this host must not start beside its proxy.
+So other processes connect as if the device ran here. The proxy also holds the lock of the name, so that
+the device cannot start on this host while its proxy exists.
 """
 
 import time
@@ -21,9 +21,9 @@ class DeviceProxy:
     """The sockets and the lock of one device that runs elsewhere."""
 
     def __init__(self, name: str, process: Process, on_command: OnCommand) -> None:
-        """Bind the sockets; `on_command` gets each command, and the callback for its receipt.
+        """Bind the sockets; `on_command` receives each command, and the callback for its receipt.
 
-        AlreadyRunning when a process of this host holds the name.
+        Raises AlreadyRunning if a process of this host holds the lock of the name.
         """
         self.name = name
         self._lock = NameLock(name)
@@ -38,11 +38,11 @@ class DeviceProxy:
         self._publisher.publish(message)
 
     def clear_retained(self) -> None:
-        """Clear the retained messages: they may be out of date."""
+        """Clear the retained messages, because they may be out of date."""
         self._publisher.clear_retained()
 
     def release(self) -> None:
-        """Release the lock of the name; to be called when the sockets are closed."""
+        """Release the lock of the name; call this after the sockets are closed."""
         self._lock.release()
 
     def _on_commands(self) -> None:

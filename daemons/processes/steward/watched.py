@@ -1,6 +1,6 @@
-"""One watched process: what the steward knows about it, and what to do next. Pure.
+"""The steward's record of one process, and the choice of the next action for the process. Pure.
 
-All times are steady seconds that run while the machine sleeps (clock_gettime(2), CLOCK_BOOTTIME).
+All times are monotonic seconds that include sleep (clock_gettime(2), CLOCK_BOOTTIME).
 """
 
 from typing import Literal
@@ -10,53 +10,53 @@ from msgspec import Struct
 from daemons.runtime.backoff import backoff_seconds
 
 QUICK_TRIES = 2
-"""After so many crashes in a row, supervisord's own restart is still enough."""
+"""For up to so many crashes in a row, supervisord restarts the process at once."""
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.5, 60.0
-"""After that, the pause before each restart doubles from the first value up to the second one."""
+"""After more crashes, the pause before each restart doubles from the first value to the second one."""
 STEADY_SECONDS = 10.0
-"""A process that has lived so long has recovered."""
+"""A process that has run for this time has recovered; its crashes no longer count."""
 START_FACTOR = 3.0
-"""The first heartbeat of a process may take so many times longer than the later ones."""
+"""The allowed silence before the first heartbeat of a process, as a multiple of the later one."""
 
 Life = Literal["running", "restarting", "failed", "stopped"]
 Action = Literal["ask", "kill", "start"]
 
 
 class WatchedProcess(Struct):
-    """What the steward knows about one process, and remembers across its own death."""
+    """The data about one process that the steward stores in its journal, so that they survive a crash."""
 
     name: str
     life: Life = "restarting"
     pid: int | None = None
     born: float = 0.0
-    """When the present process was started."""
+    """When the current process was started."""
     heard: float = 0.0
     """When the latest heartbeat arrived."""
     is_heard: bool = False
-    """Whether any heartbeat of the present process has arrived."""
+    """Whether a heartbeat of the current process has arrived."""
     asked: float = 0.0
-    """When the steward last subscribed again, to request a sign of life."""
+    """When the steward last renewed its subscription, to request a heartbeat."""
     crashes: int = 0
-    """How many times in a row it has crashed."""
+    """The number of crashes in a row."""
     reason: str | None = None
-    """Why it ended last."""
+    """The reason of the last end of the process."""
     retry_at: float | None = None
-    """When the steward starts it again, while it is held back."""
+    """When the steward starts the process again; None if the process is not held back."""
     is_held: bool = False
-    """Whether supervisord has reported that it is stopped, because the steward holds it back."""
+    """Whether supervisord has confirmed the stop of a process that the steward holds back."""
 
     def on_start(self, pid: int, now: float) -> None:
-        """Note that supervisord has started the process."""
+        """Record that supervisord has started the process."""
         if pid == self.pid:
             return
         if self.is_held:
-            self.retry_at, self.is_held = None, False  # a person started it before the next attempt
+            self.retry_at, self.is_held = None, False  # a person started the process before the next attempt
         self.pid, self.born, self.heard, self.is_heard = pid, now, now, False
         if self.life != "failed":
             self.life = "restarting"
 
     def on_heartbeat(self, pid: int, now: float) -> bool:
-        """Note a heartbeat; return True if the process has recovered from failing."""
+        """Record a heartbeat; return True if the process was "failed" until now."""
         if pid != self.pid or self.retry_at is not None:
             return False
         recovered = self.life == "failed"
@@ -66,10 +66,10 @@ class WatchedProcess(Struct):
         return recovered
 
     def on_death(self, reason: str, *, crashed: bool, now: float) -> bool:
-        """Note that the process has ended unasked; return True if it must be held back for a while.
+        """Record an unrequested end of the process; return True if it must be held back for a while.
 
-        `crashed` is False if it was killed from outside. Then supervisord restarts it at once, however
-        often that happens.
+        `crashed` is False if another process killed it. In this case supervisord always restarts it at
+        once.
         """
         if now - self.born >= STEADY_SECONDS:
             self.crashes = 0
@@ -84,14 +84,14 @@ class WatchedProcess(Struct):
         return True
 
     def on_stop(self) -> None:
-        """Note that supervisord has stopped the process on request."""
+        """Record that supervisord has stopped the process on request."""
         self.pid = None
         self.is_held = self.retry_at is not None
         if not self.is_held:
             self.life, self.crashes = "stopped", 0
 
     def forgive_silence(self, now: float) -> None:
-        """Start the measure of its silence anew: for a while no heartbeat could arrive."""
+        """Restart the measurement of the silence, because no heartbeat could arrive for a while."""
         self.heard = max(self.heard, now)
 
     def silent_seconds(self, now: float) -> float:
@@ -102,7 +102,7 @@ class WatchedProcess(Struct):
         return silence if self.is_heard else silence / START_FACTOR
 
     def next_action(self, now: float, watchdog: float) -> Action | None:
-        """Return what to do now: start it, request a sign of life, kill it, or None.
+        """Return the next action: "start", "ask" (request a heartbeat), "kill", or None.
 
         `watchdog` is the allowed silence in seconds.
         """

@@ -1,4 +1,4 @@
-"""Keys: what a terminal sends as words, however it arrives, and a terminal that is as it was afterwards."""
+"""The keyboard: decodes the bytes of a terminal into keys, and restores the terminal afterwards."""
 
 import os
 import pty
@@ -33,14 +33,14 @@ from daemons.cli.terminal.keys import Keyboard, decode
         (b"", []),
     ],
 )
-def test_what_a_terminal_sends_is_keys(sent: bytes, keys: list[str]) -> None:
-    """Arrows in both of their modes; keys that are unknown do nothing, and none of their letters count."""
+def test_the_bytes_of_a_terminal_are_decoded_into_keys(sent: bytes, keys: list[str]) -> None:
+    """Arrow keys are decoded in both modes; an unknown sequence is ignored as a whole."""
     assert decode(sent) == (keys, b"")
 
 
 @pytest.mark.parametrize("sent", [b"\x1b[", b"\x1b[1;5", b"\x1bO"])
-def test_a_key_that_has_come_in_part_waits_for_its_rest(sent: bytes) -> None:
-    """It is not taken for an Escape and letters."""
+def test_an_incomplete_sequence_is_kept_until_its_rest_arrives(sent: bytes) -> None:
+    """The incomplete sequence is not decoded as Escape and letters."""
     assert decode(b"j" + sent) == (["j"], sent)
     assert decode(sent + b"A") == (["up"], b"")
 
@@ -54,8 +54,8 @@ def terminal() -> Iterator[tuple[int, int]]:
         os.close(end)
 
 
-def test_keys_come_at_once_and_are_not_echoed(terminal: tuple[int, int]) -> None:
-    """Without an Enter; a key that comes in two parts is one."""
+def test_keys_arrive_at_once_and_are_not_echoed(terminal: tuple[int, int]) -> None:
+    """No Enter is needed, and a sequence in two parts is one key."""
     person, program = terminal
     keyboard = Keyboard(program)
     keyboard.enter()
@@ -68,10 +68,10 @@ def test_keys_come_at_once_and_are_not_echoed(terminal: tuple[int, int]) -> None
         os.read(person, 100)  # nothing was echoed
 
 
-def test_the_terminal_is_as_it_was_afterwards(terminal: tuple[int, int]) -> None:
-    """Also when it was entered twice; and Ctrl-C and Ctrl-Z stay signals meanwhile."""
+def test_leave_restores_the_modes_of_the_terminal(terminal: tuple[int, int]) -> None:
+    """The modes are restored after `enter` was called twice; Ctrl-C and Ctrl-Z stay signals meanwhile."""
     before = termios.tcgetattr(terminal[1])
-    before[3] &= ~termios.ISIG  # as a program that was here before us may have left it
+    before[3] &= ~termios.ISIG  # as an earlier program may have left the terminal
     termios.tcsetattr(terminal[1], termios.TCSANOW, before)
     keyboard = Keyboard(terminal[1])
     keyboard.enter()
@@ -83,8 +83,8 @@ def test_the_terminal_is_as_it_was_afterwards(terminal: tuple[int, int]) -> None
     assert termios.tcgetattr(terminal[1]) == before
 
 
-def test_a_terminal_that_has_gone_ends_it() -> None:
-    """The terminal is gone, so the keyboard ends."""
+def test_a_closed_terminal_is_an_end_key() -> None:
+    """`read` returns "end", and `leave` does not fail."""
     person, program = pty.openpty()
     keyboard = Keyboard(program)
     os.close(person)

@@ -1,4 +1,4 @@
-"""A history in a terminal: what was short is seen, every mark has its word, and every cause."""
+"""A history in a terminal: short phases are visible, and every mark and cause has a text."""
 
 import csv
 from io import StringIO
@@ -44,7 +44,7 @@ def history(**changes: Any) -> dict[str, Any]:
     }
     causes = {
         "press": {"device": "switch", "at": SINCE + 3599.9, "phase": "on"},
-        "told": {"device": "toaster", "at": SINCE + 10, "phase": "toasting"},
+        "own": {"device": "toaster", "at": SINCE + 10, "phase": "toasting"},
     }
     return {
         "since": SINCE,
@@ -55,8 +55,8 @@ def history(**changes: Any) -> dict[str, Any]:
     }
 
 
-def test_no_terminal_obeys_what_a_device_complained_of() -> None:
-    """Its fault is shown without what would be an escape sequence."""
+def test_a_fault_is_shown_without_control_characters() -> None:
+    """A fault is shown without its control characters."""
     fault = stretch(0, None, "idle", None, fault="a\x1b]0;b\x07c")
     text = drawn(history(stretches=[fault]))
     assert "a ]0;b c" in text
@@ -65,7 +65,7 @@ def test_no_terminal_obeys_what_a_device_complained_of() -> None:
 
 
 def drawn(found: dict[str, Any], width: int = 100) -> str:
-    """Draw it for a terminal of this width."""
+    """Draw a history for a terminal of this width."""
     out = StringIO()
     console = Console(file=out, width=width, force_terminal=True, color_system=None)
     plot.print_history(found, TITLES, factories.UTC, console)
@@ -74,45 +74,45 @@ def drawn(found: dict[str, Any], width: int = 100) -> str:
 
 @pytest.mark.parametrize("width", [40, 80, 110, 200])
 def test_no_line_is_wider_than_the_terminal(width: int) -> None:
-    """At any width there are a name, a scale and a legend."""
+    """At every width, there are a title, a scale and a legend."""
     lines = drawn(history(), width).splitlines()
     assert max(map(len, lines)) <= width
     assert lines[0].startswith("Toaster")
     assert any("06:00" in line for line in lines)
 
 
-def test_what_was_short_is_seen() -> None:
-    """Five seconds of toasting in two hours have their mark, beside ready, between idle and idle."""
+def test_a_short_phase_is_visible() -> None:
+    """Five seconds of toasting in two hours have a mark."""
     bar = drawn(history()).splitlines()[2].strip()
     assert bar.strip("─") == "█▓▓▓▓"
     assert bar.startswith("─" * 40)
     assert bar.endswith("─" * 35)
 
 
-def test_every_mark_has_its_word_and_how_long_it_was() -> None:
-    """Only as much of a stretch counts as lies in the range."""
+def test_the_legend_has_every_mark_with_its_phase_and_duration() -> None:
+    """Only the part of a stretch within the range counts."""
     assert "─ idle 1 h 53 min   █ toasting 5.0 s   ▓ ready 6 min 35 s" in drawn(history())
 
 
-def test_a_measurement_is_drawn_over_its_scale() -> None:
-    """With its highest value, its unit and its mean."""
-    told = drawn(history())
-    assert "Power: 0 to 850 watts, 0.59 on average" in told
-    assert " 850 ┤" in told
-    assert " 0 ┤▁▁▁" in told
+def test_a_measurement_is_drawn_with_its_scale() -> None:
+    """The graph has the highest value, the unit and the mean."""
+    text = drawn(history())
+    assert "Power: 0 to 850 watts, 0.59 on average" in text
+    assert " 850 ┤" in text
+    assert " 0 ┤▁▁▁" in text
 
 
 def test_a_measurement_that_never_changed_has_one_number_on_its_scale() -> None:
-    """Nothing is drawn between zero and zero."""
-    told = drawn(history(measurements={"power_watts": [[SINCE, 0.0, 0.0, 0.0]]}))
-    assert told.count("┤") == 1
+    """A range from zero to zero has one label."""
+    text = drawn(history(measurements={"power_watts": [[SINCE, 0.0, 0.0, 0.0]]}))
+    assert text.count("┤") == 1
 
 
 @pytest.mark.parametrize(
     ("cause", "words"),
     [
         ("press", "Bathroom light on at 06:59:59"),
-        ("told", "command told"),
+        ("own", "command own"),
         ("hardware", "by hand"),
         ("max_on", "cut off by max_on"),
         ("off_timer", "by the hardware's own timer"),
@@ -121,8 +121,8 @@ def test_a_measurement_that_never_changed_has_one_number_on_its_scale() -> None:
         (None, ""),
     ],
 )
-def test_each_cause_is_told_in_words(cause: str | None, words: str) -> None:
-    """A press by the switch and its moment, a command by its id, what is no id in plain words."""
+def test_each_cause_has_a_text(cause: str | None, words: str) -> None:
+    """A press has the switch and its time, a command has its id, and other causes have a text."""
     found = history(stretches=[stretch(10, None, "toasting", cause)])
     assert (
         plot.cause_text(found, "toaster", stretch(10, None, "toasting", cause), TITLES, factories.UTC)
@@ -131,42 +131,42 @@ def test_each_cause_is_told_in_words(cause: str | None, words: str) -> None:
     assert words in drawn(found)
 
 
-def test_a_moment_of_another_day_is_told_with_its_day() -> None:
-    """And one of the same day without."""
-    told = drawn(history())
-    assert "Mon" in plot.day(SINCE - 90_000, factories.UTC) or plot.day(SINCE - 90_000, factories.UTC) in told
-    assert plot.day(SINCE - 90_000, factories.UTC) in told
-    assert "\n 07:00:05 " in told
+def test_a_time_on_another_day_has_its_date() -> None:
+    """A time on the same day has no date."""
+    text = drawn(history())
+    assert "Mon" in plot.day(SINCE - 90_000, factories.UTC) or plot.day(SINCE - 90_000, factories.UTC) in text
+    assert plot.day(SINCE - 90_000, factories.UTC) in text
+    assert "\n 07:00:05 " in text
 
 
-def test_a_fault_stands_in_the_place_of_the_cause() -> None:
-    """It is what a person wants to know of that time."""
+def test_a_fault_replaces_the_cause() -> None:
+    """In the row of a stretch with a fault, the fault replaces the cause."""
     assert "did not switch on" in drawn(
         history(stretches=[stretch(1, None, "idle", "x", fault="did not switch on")])
     )
 
 
-def test_the_end_of_a_process_is_told_with_its_reason() -> None:
-    """Below what the device did."""
+def test_the_end_of_a_process_is_shown_with_its_reason() -> None:
+    """The reason is in the table of the process."""
     assert "terminated by SIGKILL" in drawn(history())
 
 
-def test_a_device_of_which_nothing_is_known_says_so() -> None:
-    """No empty axes."""
-    told = drawn(history(stretches=[], measurements={}, processes=[]))
-    assert "Nothing is recorded of it in this time." in told
-    assert "┤" not in told
+def test_a_device_without_history_has_a_text() -> None:
+    """A text is shown instead of empty graphs."""
+    text = drawn(history(stretches=[], measurements={}, processes=[]))
+    assert "Nothing was recorded in this time." in text
+    assert "┤" not in text
 
 
-def test_of_very_many_stretches_the_latest_are_listed() -> None:
-    """And it is said where the others are."""
+def test_only_the_last_forty_stretches_are_listed() -> None:
+    """A note has the number of the others, and the options that print them."""
     found = [stretch(index, index + 1, "toasting" if index % 2 else "idle", None) for index in range(100)]
-    told = drawn(history(stretches=found))
-    assert "60 earlier ones are not listed; --json and --csv have them." in told
+    text = drawn(history(stretches=found))
+    assert "60 earlier ones are not listed; --json and --csv have them." in text
 
 
-def test_for_a_pipe_each_stretch_and_event_is_a_line() -> None:
-    """In the order of time, with whole moments."""
+def test_a_pipe_gets_a_line_for_each_stretch_and_event() -> None:
+    """The lines are in the order of time, with complete timestamps."""
     out = StringIO()
     plot.print_history(history(), TITLES, factories.UTC, Console(file=out, width=40))
     lines = out.getvalue().splitlines()
@@ -175,8 +175,8 @@ def test_for_a_pipe_each_stretch_and_event_is_a_line() -> None:
     assert lines[-1].endswith("process  restarting  terminated by SIGKILL")
 
 
-def test_the_table_is_one_that_spreadsheets_read() -> None:
-    """RFC 4180: a head, CRLF, and every line as long as the head; what lasts has no end."""
+def test_the_csv_table_follows_rfc_4180() -> None:
+    """The table follows RFC 4180; a stretch that still lasts has no end."""
     text = csv_table.format_history(history(), factories.UTC)
     assert text.count("\r\n") == text.count("\n") == 8
     rows = list(csv.DictReader(StringIO(text)))
@@ -198,6 +198,6 @@ def test_the_table_is_one_that_spreadsheets_read() -> None:
         (90000, "1 d 1 h"),
     ],
 )
-def test_a_length_is_told_in_its_two_largest_units(seconds: float, words: str) -> None:
-    """No more of them than a person reads."""
+def test_a_duration_has_its_two_largest_units(seconds: float, words: str) -> None:
+    """Smaller units are left out."""
     assert plot.length(seconds) == words

@@ -1,4 +1,4 @@
-"""The house in a terminal: words for every presence, at any width, and plain lines for a pipe."""
+"""The house in a terminal: every presence at every width, and plain lines for a pipe."""
 
 import time
 from io import StringIO
@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from daemons.cli.terminal import screen as terminal
-from daemons.cli.terminal.presses import Press, Turn
+from daemons.cli.terminal.presses import Change, Press
 from daemons.cli.terminal.view import View
 from daemons.config import loader
 from tests.support import factories
@@ -77,28 +77,28 @@ def drawn(width: int, house: dict[str, Any]) -> str:
     return out.getvalue()
 
 
-def test_these_are_all_the_presences_that_there_are() -> None:
-    """A presence that is added is drawn in these tests as well."""
+def test_every_presence_has_a_test_state() -> None:
+    """This fails if a presence is added that these tests do not draw."""
     assert STATES.keys() == terminal.PRESENCE.keys()
 
 
 @pytest.mark.parametrize("word", STATES)
-def test_each_presence_is_told_in_a_word(word: str) -> None:
-    """The word stands beside the mark, for who sees no colours."""
+def test_each_presence_is_shown_as_a_word(word: str) -> None:
+    """The presence is a word next to its mark, because colours alone are not enough."""
     (line,) = [line for line in drawn(130, status()).splitlines() if f"A {word} one  " in line]
     assert f"{terminal.PRESENCE[word][0]} {word}" in line
 
 
-def test_a_screen_tells_what_each_device_does() -> None:
-    """Phase, progress, power, age and process stand in the device's line."""
+def test_a_screen_shows_the_activity_of_each_device() -> None:
+    """A row has phase, progress, power, age and process."""
     text = drawn(130, status())
     for words in ("heating", "42%", "1100 W", "0.3 s", "42 · 2 h · 2×", "keeps crashing", "never", "stopped"):
         assert words in text
     assert "All is quiet." in text
 
 
-def test_a_fault_of_the_hardware_is_told_in_words() -> None:
-    """A device that lives and cannot work says why."""
+def test_a_fault_of_the_hardware_is_shown() -> None:
+    """A live device with a fault shows the fault."""
     house = status()
     house["devices"]["device_live"]["state"] = STATES["failed"]
     assert "did not switch on within 5 s" in drawn(130, house)
@@ -127,27 +127,27 @@ def test_a_fault_of_the_hardware_is_told_in_words() -> None:
         ({"phase": "on", "reachable": False, "unreachable_since": None}, "unreachable"),
     ],
 )
-def test_what_is_measured_is_told_and_what_is_lost(
+def test_measurements_and_unreachable_hardware_are_shown(
     state: dict[str, Any], words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Beside its phase; of hardware that does not answer, only since when."""
+    """Measurements are next to the phase; for unreachable hardware, the duration is shown instead."""
     monkeypatch.setattr(time, "time", lambda: factories.START_TIME)
     assert str(terminal.phase(state, live=True)) == words
 
 
 @pytest.mark.parametrize("width", [78, 84, 110])
-def test_what_is_measured_has_room_beside_the_phase(width: int) -> None:
-    """In the column that is another device's progress, and whole also where that is narrow."""
+def test_measurements_fit_next_to_the_phase(width: int) -> None:
+    """Measurements are in the detail column, and are not cut in a narrow terminal."""
     house = status()
-    told = {"temperature_celsius": 21.5, "target_celsius": 20.0, "position_percent": None}
-    house["devices"]["device_live"]["state"] = {"phase": "heating", "status": True, **told}
+    measured = {"temperature_celsius": 21.5, "target_celsius": 20.0, "position_percent": None}
+    house["devices"]["device_live"]["state"] = {"phase": "heating", "status": True, **measured}
     (line,) = [line for line in drawn(width, house).splitlines() if "A live one" in line]
     assert "heating" in line
     assert "21.5 to 20 °C" in line
 
 
-def test_a_narrow_screen_keeps_no_room_for_progress_that_nobody_makes() -> None:
-    """So there is more for what is measured."""
+def test_a_narrow_screen_has_no_progress_column_without_progress() -> None:
+    """Without a progress, the column is left out, and measurements have more space."""
     house = status()
     assert "Done" in drawn(70, house)
     for device in house["devices"].values():
@@ -156,21 +156,21 @@ def test_a_narrow_screen_keeps_no_room_for_progress_that_nobody_makes() -> None:
     assert "clear  21.5 °C" in drawn(70, house)
 
 
-def test_a_process_of_the_house_that_is_away_is_told() -> None:
-    """A steward that is not at work is a line below the devices, and one that is says nothing."""
+def test_a_service_that_is_not_live_is_shown() -> None:
+    """A steward that is offline has a line below the devices; a live steward has none."""
     assert "The steward is offline." in drawn(100, status(services={"steward": service("offline")}))
     assert "The steward" not in drawn(100, status(services={"steward": service("live")}))
 
 
-def test_what_a_process_of_the_house_complains_of_is_told() -> None:
-    """The exchange that cannot reach another host says which."""
-    complaint = service("live", fault="kitchen cannot be reached (10.0.0.2:8070)")
-    shown = drawn(100, status(services={"exchange": complaint}))
+def test_the_fault_of_a_service_is_shown() -> None:
+    """The line has the fault of the exchange."""
+    exchange = service("live", fault="kitchen cannot be reached (10.0.0.2:8070)")
+    shown = drawn(100, status(services={"exchange": exchange}))
     assert "The exchange: kitchen cannot be reached (10.0.0.2:8070)." in shown
 
 
-def test_what_runs_elsewhere_is_told_with_its_host() -> None:
-    """In the place of a process that is not here."""
+def test_a_device_on_another_host_is_shown_with_its_host() -> None:
+    """The host is shown instead of the process."""
     house = status()
     house["devices"]["device_live"] |= {"host": "kitchen", "process": {"state": "ELSEWHERE", "pid": 7}}
     assert "on kitchen" in drawn(130, house)
@@ -181,36 +181,36 @@ def service(presence: str, **state: object) -> dict[str, object]:
     return {"presence": presence, "state": {"fault": None, **state}}
 
 
-def test_ready_is_all_of_it() -> None:
-    """What is ready has its whole bar, though nothing is being made any more."""
+def test_a_ready_device_has_a_full_bar() -> None:
+    """A ready device has a full bar, although it has no progress."""
     house = status()
     house["devices"]["device_live"]["state"] = STATES["restarting"]
     assert "100%" in drawn(130, house)
 
 
 @pytest.mark.parametrize("width", [1, 2, 5, 10, 20, 40, 60, 80, 83, 84, 103, 104, 200])
-def test_no_width_breaks_the_screen(width: int) -> None:
-    """A terminal however narrow gets lines that fit it."""
+def test_the_screen_fits_any_width(width: int) -> None:
+    """No line is wider than the terminal."""
     for line in drawn(width, status()).splitlines():
         assert len(line.rstrip()) <= width
 
 
-def test_at_eighty_columns_every_device_and_its_presence_is_there() -> None:
-    """The usual terminal shows what matters most whole."""
+def test_eighty_columns_show_every_device_with_its_presence() -> None:
+    """In a terminal of 80 columns, the names and presences are complete."""
     text = drawn(80, status())
     for word in STATES:
         assert f"A {word} one" in text
         assert f"{terminal.PRESENCE[word][0]} {word}" in text
 
 
-def test_a_house_that_is_down_says_how_to_start_it() -> None:
-    """Who looks at a house that is not up is told what starts it."""
+def test_a_house_that_is_down_shows_the_command_that_starts_it() -> None:
+    """The message has the command that starts the house."""
     assert "make up" in drawn(100, status(up=False))
     assert terminal.plain_status(status(up=False)).startswith("Home: not up")
 
 
-def test_plain_output_is_one_line_a_device() -> None:
-    """A pipe gets the house's sentence, then a line for each device, without colours or drawings."""
+def test_plain_output_has_one_line_for_each_device() -> None:
+    """The first line has the message of the house; each device follows in one line without colours."""
     lines = terminal.plain_status(status()).splitlines()
     assert lines[0] == "Home: All is quiet."
     assert lines[1] == "device_live  live  heating  42%  pid=42  restarts=2  age=0.3s"
@@ -219,8 +219,8 @@ def test_plain_output_is_one_line_a_device() -> None:
     assert len(lines) == 1 + len(STATES)
 
 
-def test_who_pipes_it_gets_the_plain_lines() -> None:
-    """Where the output is no terminal, the same lines are printed, and none is broken."""
+def test_a_pipe_gets_the_plain_lines() -> None:
+    """If the output is not a terminal, plain lines are printed and never wrapped."""
     out = StringIO()
     terminal.print_status(status(), factories.UTC, Console(file=out, width=20))
     assert out.getvalue() == terminal.plain_status(status()) + "\n"
@@ -230,13 +230,13 @@ def test_who_pipes_it_gets_the_plain_lines() -> None:
     ("seconds", "text"),
     [(0, "0 s"), (119, "119 s"), (120, "2 min"), (7199, "119 min"), (7200, "2 h"), (172800, "2 d")],
 )
-def test_a_length_of_time_is_told_in_its_largest_unit(seconds: float, text: str) -> None:
-    """Two of a unit are needed to use it."""
+def test_a_duration_is_shown_in_its_largest_unit(seconds: float, text: str) -> None:
+    """A unit is used from two of it upwards."""
     assert terminal.span(seconds) == text
 
 
 def test_markup_in_a_name_is_text() -> None:
-    """A name or message with brackets in it is shown as it is."""
+    """Brackets in a name or message are shown unchanged."""
     house = status(house="[bold]Home[/]", message="[red]x[/nothing]")
     house["devices"]["device_live"]["name"] = "[/]"
     house["devices"]["device_live"]["room"] = "[/b]"
@@ -249,15 +249,17 @@ def test_markup_in_a_name_is_text() -> None:
 # The interactive view
 
 
-LATELY = [Press(Turn(factories.START_TIME, "device_live", "on", "a"), ("device_stale", "device_failed"))]
+LAST_PRESSES = [
+    Press(Change(factories.START_TIME, "device_live", "on", "a"), ("device_stale", "device_failed"))
+]
 
 
 def framed(
     width: int, height: int, view: View | None = None, log: tuple[str, ...] = (), **changes: Any
 ) -> list[str]:
-    """Draw a frame; give its lines without styles."""
+    """Draw a frame; return its lines without styles."""
     console = Console(file=StringIO(), width=width, height=height, force_terminal=True)
-    lines = terminal.frame(status(**changes), factories.UTC, console, view or View(), LATELY, [*log])
+    lines = terminal.frame(status(**changes), factories.UTC, console, view or View(), LAST_PRESSES, [*log])
     return [Text.from_ansi(line).plain for line in lines]
 
 
@@ -265,11 +267,11 @@ def framed(
 @pytest.mark.parametrize(
     "size", [(1, 1), (5, 2), (20, 5), (40, 8), (60, 20), (80, 24), (110, 30), (300, 100)], ids=str
 )
-def test_a_frame_fills_the_terminal_and_no_more(size: tuple[int, int], panel: Any) -> None:
-    """Exactly as many lines as there are, none wider than there is room."""
+def test_a_frame_fills_the_terminal_exactly(size: tuple[int, int], panel: Any) -> None:
+    """The frame has exactly the lines of the terminal, and none is too wide."""
     view = View()
     view.panel = panel
-    view.tell(factories.START_TIME, "something that was told " * 9)
+    view.set_notice(factories.START_TIME, "the text of a notice " * 9)
     lines = framed(
         *size, view, ("a line of the log " * 9,) * 50, services={"steward": {"presence": "failed"}}
     )
@@ -279,8 +281,8 @@ def test_a_frame_fills_the_terminal_and_no_more(size: tuple[int, int], panel: An
 
 @pytest.mark.parametrize("word", STATES)
 @pytest.mark.parametrize("height", [10, 12, 24])
-def test_the_selected_device_is_always_seen(word: str, height: int) -> None:
-    """However low the terminal: what does not fit is left out around it, and it is said how many."""
+def test_the_selected_device_is_always_visible(word: str, height: int) -> None:
+    """If not all devices fit, only those around the selected one are shown, with the number of the others."""
     view = View()
     view.selected = f"device_{word}"
     lines = framed(80, height, view)
@@ -292,8 +294,8 @@ def test_the_selected_device_is_always_seen(word: str, height: int) -> None:
     assert height < 24 or shown == len(STATES)
 
 
-def test_a_great_house_leaves_room_for_presses_and_for_devices() -> None:
-    """However many devices there are, and however many of them fail, something of all is seen."""
+def test_a_house_with_many_devices_leaves_space_for_presses() -> None:
+    """With fifty failed devices, presses, devices and faults are all visible."""
     failed = status()["devices"]["device_failed"]
     lines = framed(80, 24, devices={f"device_{number}": failed for number in range(50)})
     assert "  13:46:40  device_live on → device_stale, device_failed" in [line.rstrip() for line in lines]
@@ -301,15 +303,15 @@ def test_a_great_house_leaves_room_for_presses_and_for_devices() -> None:
     assert 1 < sum("A failed one: keeps crashing" in line for line in lines) < 6
 
 
-def test_presses_are_told_with_what_followed() -> None:
-    """When, what it was, and who followed, by their names for people."""
+def test_presses_are_shown_with_their_followers() -> None:
+    """A line has the time, the device and the followers, with their titles."""
     assert "  13:46:40  A live one on → A stale one, A failed one" in [
         line.rstrip() for line in framed(100, 30)
     ]
 
 
 def test_the_end_of_the_log_is_shown() -> None:
-    """As much as there is room for; what a terminal would obey is not in it."""
+    """The last lines that fit are shown, without control characters."""
     view = View()
     view.panel = "log"
     lines = [line.rstrip() for line in framed(80, 24, view, (*map(str, range(40)), "\x1b[2Jred\x07"))]
@@ -320,8 +322,8 @@ def test_the_end_of_the_log_is_shown() -> None:
     assert "  1" not in lines
 
 
-def test_the_page_s_address_stands_below_where_there_is_room() -> None:
-    """In the last line; where there is none for it, it is told with the keys."""
+def test_the_page_s_url_is_in_the_last_line_if_it_fits() -> None:
+    """The URL is in the last line; in a narrow terminal, it is only in the help."""
     assert framed(110, 24)[-1].rstrip().endswith("http://127.0.0.1:8060/")
     view = View()
     assert "http" not in "".join(framed(60, 24, view))
@@ -330,8 +332,8 @@ def test_the_page_s_address_stands_below_where_there_is_room() -> None:
     assert "http" not in "".join(framed(110, 24, mirror={"url": None}))
 
 
-def test_what_enter_does_stands_below() -> None:
-    """The command of the selected device, and none where it takes none."""
+def test_the_last_line_has_the_command_of_enter() -> None:
+    """The last line has the command of the selected device, if the device has one."""
     view = View()
     view.kinds = {"device_offline": loader.kind("light_switch")}
     assert "⏎ press" in framed(80, 24, view)[-1]
@@ -339,8 +341,8 @@ def test_what_enter_does_stands_below() -> None:
     assert "⏎" not in framed(80, 24, view)[-1]
 
 
-def test_a_long_reason_is_told_in_full_below() -> None:
-    """In the device's line it is cut; a short one stands there alone."""
+def test_a_long_fault_is_shown_in_full_below_the_devices() -> None:
+    """A long fault is cut in the row and repeated below; a short one is only in the row."""
     house = status()
     why = "cannot be served: the address is in use already, by a program that does not say which it is"
     house["devices"]["device_live"]["state"] = {"phase": "quiet", "fault": why}
@@ -352,8 +354,8 @@ def test_a_long_reason_is_told_in_full_below() -> None:
     assert drawn(80, house).count("no bread") == 1
 
 
-def test_how_long_a_device_has_not_been_there_is_told() -> None:
-    """Where it is known; of a silent one the age says it."""
+def test_the_duration_of_an_absence_is_shown() -> None:
+    """The duration follows the presence; for a stale device, the age shows it already."""
     house = status()
     for word in ("failed", "stale"):
         house["devices"][f"device_{word}"]["presence_since"] = time.time() - 125

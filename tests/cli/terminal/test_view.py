@@ -1,14 +1,14 @@
-"""The view: what a key selects, shows and asks for, without a terminal and without a house."""
+"""The view: what each key selects, shows and triggers, without a terminal and without a house."""
 
 from typing import Any
 
 import pytest
 
-from daemons.cli.terminal.view import View, Wish, by_room
+from daemons.cli.terminal.view import KeyAction, View, by_room
 from daemons.config import loader
 
 ARMED_SECONDS = 5.0
-"""How long a key waits for its confirmation."""
+"""How long the first `r` waits for the second one."""
 
 NOW = 1000.0
 
@@ -24,16 +24,16 @@ def house() -> dict[str, Any]:
 
 @pytest.fixture
 def view() -> View:
-    """Return a view that knows the kind of each device."""
+    """Return a view with the kind of each device."""
     made = View()
     made.kinds = {kind: loader.kind(kind) for kind in house()}
     return made
 
 
-def type_(view: View, *keys: str, now: float = NOW, devices: dict[str, Any] | None = None) -> list[Wish]:
-    """Press keys; give what they ask for."""
-    wishes = [view.press(key, devices or house(), now) for key in keys]
-    return [wish for wish in wishes if wish]
+def type_(view: View, *keys: str, now: float = NOW, devices: dict[str, Any] | None = None) -> list[KeyAction]:
+    """Press keys; return their actions."""
+    actions = [view.press(key, devices or house(), now) for key in keys]
+    return [action for action in actions if action]
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def enter(kind: str, state: dict[str, Any] | None) -> str | None:
 
 
 def test_enter_starts_a_device_without_a_known_state() -> None:
-    """A device that has published nothing does not count as running."""
+    """A device that has published no state does not count as running."""
     assert enter("toaster", None) == "start"
 
 
@@ -88,8 +88,8 @@ def test_enter_uses_the_phase_where_status_is_not_enough(kind: str, phase: str, 
     assert enter(kind, {"phase": phase, "status": phase in ("heating", "frost")}) == word
 
 
-def test_rows_stand_by_room() -> None:
-    """Rooms by the alphabet, and in a room the order of the configuration."""
+def test_rows_are_sorted_by_room() -> None:
+    """Rooms are in alphabetical order; within a room, the order is that of the configuration."""
     assert by_room(house()) == ["light_switch", "mirror", "lamp", "toaster"]
 
 
@@ -111,48 +111,48 @@ def test_rows_stand_by_room() -> None:
     ],
 )
 def test_keys_select_a_row(view: View, keys: tuple[str, ...], selected: str) -> None:
-    """Arrows, j and k, and numbers; beyond the first and the last there is nothing."""
+    """Arrows, j, k and numbers move the selection, which stops at the first and last row."""
     assert type_(view, *keys) == []
     assert view.choose(house()) == selected
 
 
 @pytest.mark.parametrize("key", ["enter", "space"])
-def test_enter_and_space_send_the_command_of_the_selected_one(view: View, key: str) -> None:
-    """Each time anew."""
+def test_enter_and_space_send_the_command_of_the_selected_device(view: View, key: str) -> None:
+    """The command depends on the selected device."""
     assert type_(view, key, "4", key) == [
-        Wish("send", "light_switch", "press"),
-        Wish("send", "toaster", "start"),
+        KeyAction("send", "light_switch", "press"),
+        KeyAction("send", "toaster", "start"),
     ]
 
 
-def test_what_takes_no_command_says_so(view: View) -> None:
-    """The mirror only shows."""
+def test_enter_on_a_device_without_commands_shows_a_notice(view: View) -> None:
+    """A mirror has no commands, so a notice is shown."""
     assert type_(view, "2", "enter") == []
     notice = view.notice(NOW)
     assert notice is not None
     assert notice.text == "Mirror takes no command."
 
 
-def test_a_restart_is_asked_for_twice(view: View) -> None:
-    """The first `r` asks back, the second does it, and a third is a first one again."""
+def test_a_restart_needs_r_twice(view: View) -> None:
+    """The first `r` asks, the second one restarts, and the third one asks again."""
     assert type_(view, "4", "r") == []
     notice = view.notice(NOW)
     assert notice is not None
-    assert notice.text == "Restart Toaster? r again does."
-    assert type_(view, "r") == [Wish("restart", "toaster")]
+    assert notice.text == "Restart Toaster? Press r again."
+    assert type_(view, "r") == [KeyAction("restart", "toaster")]
     assert type_(view, "r") == []
 
 
 @pytest.mark.parametrize("between", ["j", "l", "?", "x", "enter"])
-def test_any_other_key_in_between_calls_the_restart_off(view: View, between: str) -> None:
-    """A second `r` that was not meant to be one restarts nothing, and the question is gone."""
-    wishes = type_(view, "r", between)
+def test_another_key_in_between_cancels_the_restart(view: View, between: str) -> None:
+    """After another key, the question is gone, and the next `r` does not restart."""
+    actions = type_(view, "r", between)
     assert view.notice(NOW) is None
-    assert Wish("restart", "light_switch") not in wishes + type_(view, "r")
+    assert KeyAction("restart", "light_switch") not in actions + type_(view, "r")
 
 
-def test_a_question_that_nobody_answered_is_forgotten(view: View) -> None:
-    """An `r` much later is a first one."""
+def test_an_unanswered_question_expires(view: View) -> None:
+    """After five seconds, the next `r` asks again."""
     type_(view, "r")
     late = NOW + ARMED_SECONDS + 1
     assert view.notice(late) is None
@@ -161,29 +161,29 @@ def test_a_question_that_nobody_answered_is_forgotten(view: View) -> None:
 
 
 def test_a_second_r_never_restarts_another_device(view: View) -> None:
-    """The one that was asked about has gone in between, and the first one is selected instead."""
+    """If the device disappears after the first `r`, the second one does not restart another device."""
     type_(view, "4", "r")
     devices = house()
     del devices["toaster"]
     assert type_(view, "r", devices=devices) == []
 
 
-def test_news_do_not_confirm_a_restart(view: View) -> None:
-    """What becomes of something else, told between the two, hides the question; so it is off."""
+def test_a_notice_cancels_the_question_of_a_restart(view: View) -> None:
+    """A notice between the two keys replaces the question, so the second `r` asks again."""
     type_(view, "r")
-    view.tell(NOW, "Toaster: start applied")
+    view.set_notice(NOW, "Toaster: start applied")
     assert type_(view, "r") == []
 
 
 @pytest.mark.parametrize("key", ["q", "end"])
-def test_q_ends(view: View, key: str) -> None:
-    """Also while nothing is known of the house yet."""
-    assert type_(view, key) == [Wish("end")]
-    assert View().press(key, {}, NOW) == Wish("end")
+def test_q_ends_the_view(view: View, key: str) -> None:
+    """The key works even before the first status."""
+    assert type_(view, key) == [KeyAction("end")]
+    assert View().press(key, {}, NOW) == KeyAction("end")
 
 
 def test_l_and_the_question_mark_show_and_hide(view: View) -> None:
-    """Each shows its panel, or hides it when it is there; Escape hides both."""
+    """Each key shows its panel, or hides it if it is shown; Escape hides both."""
     panels = []
     for key in ("l", "l", "?", "l", "?", "escape", "escape"):
         type_(view, key)
@@ -192,21 +192,21 @@ def test_l_and_the_question_mark_show_and_hide(view: View) -> None:
 
 
 @pytest.mark.parametrize("key", ["enter", "r", "j", "l", "1", "x"])
-def test_a_house_without_devices_is_no_mistake(view: View, key: str) -> None:
-    """Nothing is selected, and nothing can be asked for."""
+def test_a_house_without_devices_accepts_every_key(view: View, key: str) -> None:
+    """No key has an action, and none fails."""
     assert View().press(key, {}, NOW) is None
     assert View().action({}) is None
 
 
-def test_a_device_that_is_no_more_is_not_selected(view: View) -> None:
-    """After a reload the first one is."""
+def test_a_removed_device_is_not_selected(view: View) -> None:
+    """After a reload without this device, the first device is selected."""
     type_(view, "4")
     devices = house()
     del devices["toaster"]
     assert view.choose(devices) == "light_switch"
 
 
-def test_only_the_first_line_of_news_is_told(view: View) -> None:
-    """There is one line for it; the log has the rest."""
-    view.tell(NOW, "toaster: fails again and again. Its log ends:\n    no bread", "red")
+def test_a_notice_is_the_first_line_of_a_text(view: View) -> None:
+    """The notice has one line; the log has the rest."""
+    view.set_notice(NOW, "toaster: fails again and again. Its log ends:\n    no bread", "red")
     assert view.notice(NOW) == (NOW, "toaster: fails again and again. Its log ends:", "red")

@@ -1,4 +1,4 @@
-"""`house mirror` in a real terminal, of a real house: what is seen, what keys do, and how it ends."""
+"""`house mirror` in a real terminal with a real house: the display, the keys, and the end."""
 
 import os
 import signal
@@ -13,11 +13,11 @@ from tests.support.house import BREAKFAST, HouseFactory, TemporaryHouse
 from tests.support.pty_terminal import glass
 
 HINT = "⏎ press"
-"""Stands below as soon as the house is seen, for the light switch is selected first."""
+"""The last line contains this once the house is drawn, because the light switch is selected first."""
 
 
-def test_a_key_presses_the_switch_and_breakfast_is_made(breakfast: TemporaryHouse) -> None:
-    """The receipt is told, and what followed; the same truth as everywhere, until all is ready."""
+def test_enter_presses_the_switch_and_shows_the_followers(breakfast: TemporaryHouse) -> None:
+    """The receipt and the followers are shown, and the phases until breakfast is ready."""
     with glass(breakfast) as view:
         view.until(HINT, "All is quiet.", "▸Bathroom   Bathroom light").press("\n")
         view.until("Bathroom light: press applied", "brewing")
@@ -28,8 +28,8 @@ def test_a_key_presses_the_switch_and_breakfast_is_made(breakfast: TemporaryHous
         assert "● live" in view.line("Toaster          ready")
 
 
-def test_what_a_device_refuses_is_told_with_the_reason(breakfast: TemporaryHouse) -> None:
-    """A rejected command leaves the view as it is, with a line below."""
+def test_a_command_without_effect_shows_a_notice(breakfast: TemporaryHouse) -> None:
+    """A device without commands, or without an answer, has a notice in the view."""
     with glass(breakfast) as view:
         view.until(HINT).press("2\n")
         view.until("Smart mirror takes no command.")
@@ -39,11 +39,11 @@ def test_what_a_device_refuses_is_told_with_the_reason(breakfast: TemporaryHouse
         os.kill(pid, signal.SIGCONT)
 
 
-def test_r_twice_restarts_a_process_and_the_view_goes_on(breakfast: TemporaryHouse) -> None:
-    """The first `r` only asks. While a frozen process is brought down, keys still work; then it is told."""
+def test_r_twice_restarts_a_process_while_the_view_continues(breakfast: TemporaryHouse) -> None:
+    """The first `r` only asks. Keys still work while the restart runs; its result is a notice."""
     before = breakfast.pids()
     with glass(breakfast) as view:
-        view.until(HINT).press("4r").until("Restart Toaster? r again does.")
+        view.until(HINT).press("4r").until("Restart Toaster? Press r again.")
         assert breakfast.pids() == before
         breakfast.kill("toaster", signal.SIGSTOP)
         view.press("4rr").until("Restarting Toaster …")
@@ -54,8 +54,8 @@ def test_r_twice_restarts_a_process_and_the_view_goes_on(breakfast: TemporaryHou
     assert {name for name in before if before[name] != after[name]} == {"toaster"}
 
 
-def test_a_restart_under_way_is_finished_when_the_view_ends(breakfast: TemporaryHouse) -> None:
-    """Closing the window does not leave a device stopped."""
+def test_a_running_restart_finishes_after_the_view_has_ended(breakfast: TemporaryHouse) -> None:
+    """After the view has ended, the device runs again."""
     old = breakfast.kill("toaster", signal.SIGSTOP)
     with glass(breakfast) as view:
         view.until(HINT).press("4rr").until("Restarting Toaster …").press("q")
@@ -63,8 +63,8 @@ def test_a_restart_under_way_is_finished_when_the_view_ends(breakfast: Temporary
     assert breakfast.pids()["toaster"] not in (old, None)
 
 
-def test_another_command_in_the_house_is_told(breakfast: TemporaryHouse) -> None:
-    """Two do not change one house at a time; the view says so, and tries nothing."""
+def test_a_restart_during_another_command_is_refused(breakfast: TemporaryHouse) -> None:
+    """Only one command changes a house at a time; the view shows a notice and restarts nothing."""
     before = breakfast.pids()
     breakfast.kill("kitchen_lamp", signal.SIGSTOP)
     with glass(breakfast) as view:
@@ -77,7 +77,7 @@ def test_another_command_in_the_house_is_told(breakfast: TemporaryHouse) -> None
 
 
 def test_l_shows_the_log_and_the_question_mark_the_keys(breakfast: TemporaryHouse) -> None:
-    """Of the device that is selected; where the terminal is low, too."""
+    """The log is that of the selected device, also in a terminal of 24 lines."""
     with glass(breakfast, columns=80, rows=24) as view:
         view.until(HINT).press("4l").until("The log of toaster", "toaster: is up (PID")
         view.press("k").until("The log of coffee_maker", "coffee_maker: is up (PID", without="toaster: is up")
@@ -85,8 +85,8 @@ def test_l_shows_the_log_and_the_question_mark_the_keys(breakfast: TemporaryHous
         view.press("?").until(without="restart the device's process")
 
 
-def test_it_follows_the_house_down_and_up_and_through_a_reload(breakfast: TemporaryHouse) -> None:
-    """It says so, reconnects by itself, and shows new devices; keys work again."""
+def test_the_view_follows_down_up_and_reload(breakfast: TemporaryHouse) -> None:
+    """The view shows that the house is down, reconnects, and shows a new device; keys work again."""
     with glass(breakfast) as view:
         view.until(HINT)
         breakfast.house("down")
@@ -98,8 +98,8 @@ def test_it_follows_the_house_down_and_up_and_through_a_reload(breakfast: Tempor
         view.until("Kettle").press("3\n").until("Kettle: start applied")
 
 
-def test_a_mirror_that_hangs_holds_up_no_key(breakfast: TemporaryHouse) -> None:
-    """It is told, the devices are asked themselves, and a key is followed while the mirror is waited for."""
+def test_a_hanging_mirror_delays_no_key(breakfast: TemporaryHouse) -> None:
+    """The view shows the states of the devices, and reacts to keys while it waits for the mirror."""
     with glass(breakfast) as view:
         view.until(HINT)
         pid = breakfast.kill("mirror", signal.SIGSTOP)
@@ -109,8 +109,8 @@ def test_a_mirror_that_hangs_holds_up_no_key(breakfast: TemporaryHouse) -> None:
             began = time.monotonic()
             view.press(key).until(row)
             took.append(time.monotonic() - began)
-            time.sleep(0.1)  # at several moments of the second in which the mirror is waited for
-        assert statistics.median(took) < 0.5  # to wait for the mirror is more than a second, each time
+            time.sleep(0.1)  # at several moments of the second in which the view waits for the mirror
+        assert statistics.median(took) < 0.5  # with a wait for the mirror, each would be more than a second
         os.kill(pid, signal.SIGCONT)
         view.until("All is quiet.")
 
@@ -125,10 +125,10 @@ def test_a_mirror_that_hangs_holds_up_no_key(breakfast: TemporaryHouse) -> None:
         (signal.SIGHUP, -signal.SIGHUP),
     ],
 )
-def test_the_terminal_is_as_it_was_however_the_view_ends(
+def test_the_terminal_is_restored_at_every_end_of_the_view(
     make_house: HouseFactory, ending: str | signal.Signals, status: int
 ) -> None:
-    """Its modes, its screen and its cursor; a signal that ends it is passed on. The house need not be up."""
+    """Modes, screen and cursor are restored; a signal that ends the view is raised again."""
     with glass(make_house()) as view:
         before = termios.tcgetattr(view.program)
         view.until("The house is not up")
@@ -144,8 +144,8 @@ def test_the_terminal_is_as_it_was_however_the_view_ends(
         assert not view.other_screen
 
 
-def test_ctrl_z_gives_the_terminal_back_until_it_goes_on(make_house: HouseFactory) -> None:
-    """The shell has its terminal meanwhile; afterwards all is drawn anew, and keys work."""
+def test_ctrl_z_releases_the_terminal_until_the_view_continues(make_house: HouseFactory) -> None:
+    """The shell has the terminal meanwhile; afterwards everything is drawn again, and keys work."""
     with glass(make_house(), in_shell=True) as view:
         view.until("The house is not up").press("\x1a")
         view.until("stopped, and the terminal is as it was", without="The house is not up")
@@ -157,8 +157,8 @@ def test_ctrl_z_gives_the_terminal_back_until_it_goes_on(make_house: HouseFactor
         assert not view.other_screen
 
 
-def test_who_was_stopped_by_another_hand_draws_anew(make_house: HouseFactory) -> None:
-    """A SIGSTOP cannot be caught; what the terminal went through meanwhile is not known."""
+def test_the_view_draws_everything_again_after_sigstop(make_house: HouseFactory) -> None:
+    """SIGSTOP cannot be caught, and another program may have used the terminal meanwhile."""
     with glass(make_house()) as view:
         view.until("The house is not up")
         view.process.send_signal(signal.SIGSTOP)
@@ -169,8 +169,8 @@ def test_who_was_stopped_by_another_hand_draws_anew(make_house: HouseFactory) ->
         assert ENTER.encode() in view.sent
 
 
-def test_a_terminal_that_changes_its_size_is_filled_anew(make_house: HouseFactory) -> None:
-    """The columns that there is room for are there."""
+def test_a_resized_terminal_is_drawn_again(make_house: HouseFactory) -> None:
+    """The shown columns depend on the new width."""
     with glass(make_house(), columns=110) as view:
         view.until("Process", "Power", "Heard")
         view.resize(60, 20)
@@ -180,8 +180,8 @@ def test_a_terminal_that_changes_its_size_is_filled_anew(make_house: HouseFactor
         view.until("Process", "Power", "Heard", "Detail")
 
 
-def test_a_terminal_that_is_closed_ends_it(make_house: HouseFactory) -> None:
-    """No process remains after the terminal is gone."""
+def test_a_closed_terminal_ends_the_view(make_house: HouseFactory) -> None:
+    """The process ends when the terminal is closed."""
     with glass(make_house()) as view:
         view.until("The house is not up")
         os.close(view.keyboard)
@@ -190,16 +190,16 @@ def test_a_terminal_that_is_closed_ends_it(make_house: HouseFactory) -> None:
         assert view.process.wait(10) in (0, -signal.SIGHUP)
 
 
-def test_without_a_keyboard_it_still_shows(make_house: HouseFactory) -> None:
-    """Only Ctrl-C is told, for nothing else would be heard."""
+def test_the_view_works_without_a_keyboard(make_house: HouseFactory) -> None:
+    """The last line has only Ctrl-C, because no other key is read."""
     with glass(make_house(), keys=False) as view:
         view.until("The house is not up", "Ctrl-C ends", without="q end")
         view.process.send_signal(signal.SIGINT)
         assert view.end() == 0
 
 
-def test_a_terminal_that_can_do_nothing_gets_plain_lines(make_house: HouseFactory) -> None:
-    """TERM=dumb: as in a pipe, and no control sequence at all."""
+def test_a_dumb_terminal_gets_plain_lines(make_house: HouseFactory) -> None:
+    """With TERM=dumb, the output has no control sequence."""
     with glass(make_house(), TERM="dumb") as view:
         view.until("Breakfast house: not up", "toaster  offline")
         assert b"\x1b" not in view.sent

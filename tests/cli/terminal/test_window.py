@@ -1,4 +1,4 @@
-"""A window: only what has changed is written, and the terminal is given back however it is left."""
+"""A window: only changed lines are written, and the terminal is restored at every end."""
 
 import os
 import pty
@@ -13,7 +13,7 @@ from daemons.cli.terminal.window import BEGIN, END, ENTER, LEAVE, Window
 
 
 class Terminal:
-    """A terminal that a test looks at."""
+    """A pseudo-terminal with a window, whose output a test reads."""
 
     def __init__(self) -> None:
         self.person, self.program = pty.openpty()
@@ -37,8 +37,8 @@ def terminal() -> Iterator[Terminal]:
     os.close(made.program)
 
 
-def test_a_window_is_taken_and_given_back(terminal: Terminal) -> None:
-    """Another screen without a cursor, and then the one that was, with its modes."""
+def test_a_window_switches_the_terminal_and_restores_it(terminal: Terminal) -> None:
+    """The alternate screen is shown inside, and screen and modes are restored afterwards."""
     before = termios.tcgetattr(terminal.program)
     with terminal.window:
         assert terminal.written() == ENTER
@@ -47,8 +47,8 @@ def test_a_window_is_taken_and_given_back(terminal: Terminal) -> None:
     assert termios.tcgetattr(terminal.program) == before
 
 
-def test_what_goes_wrong_inside_leaves_the_terminal_as_it_was(terminal: Terminal) -> None:
-    """The error is told on the person's own screen, where it can be read."""
+def test_an_error_inside_restores_the_terminal(terminal: Terminal) -> None:
+    """The terminal is restored before the error is printed."""
     before = termios.tcgetattr(terminal.program)
     with pytest.raises(ZeroDivisionError), terminal.window:
         raise ZeroDivisionError
@@ -56,8 +56,8 @@ def test_what_goes_wrong_inside_leaves_the_terminal_as_it_was(terminal: Terminal
     assert termios.tcgetattr(terminal.program) == before
 
 
-def test_only_lines_that_have_changed_are_written(terminal: Terminal) -> None:
-    """All at once, each in its place; nothing at all when nothing has changed."""
+def test_only_changed_lines_are_written(terminal: Terminal) -> None:
+    """Changed lines are written at once, each at its row; without a change, nothing is written."""
     with terminal.window as window:
         window.paint(["one", "two", "three"])
         assert [int(row) for row in re.findall(r"\[(\d+);1H", terminal.written())] == [1, 2, 3]
@@ -67,8 +67,8 @@ def test_only_lines_that_have_changed_are_written(terminal: Terminal) -> None:
         assert terminal.written() == ""
 
 
-def test_another_size_or_another_program_paints_all_anew(terminal: Terminal) -> None:
-    """What the screen holds then is not known; it is cleared."""
+def test_another_size_or_another_program_repaints_everything(terminal: Terminal) -> None:
+    """The content of the screen is unknown then, so the screen is cleared."""
     with terminal.window as window:
         window.paint(["one", "two"])
         terminal.written()
@@ -78,14 +78,14 @@ def test_another_size_or_another_program_paints_all_anew(terminal: Terminal) -> 
         assert "one" in written
         window.paint(["one", "two", "three"], anew=True)
         assert "one" in terminal.written()
-        window.take()
+        window.acquire()
         terminal.written()
         window.paint(["one", "two", "three"])
         assert "one" in terminal.written()
 
 
-def test_a_letter_that_the_terminal_has_not_is_replaced() -> None:
-    """A terminal without Unicode gets a question mark, not a traceback."""
+def test_a_character_outside_the_encoding_is_replaced() -> None:
+    """A terminal without Unicode shows a question mark."""
     person, program = pty.openpty()
     Window(program, "ascii", None).paint(["● live"])
     assert b"? live" in os.read(person, 100)
@@ -93,8 +93,8 @@ def test_a_letter_that_the_terminal_has_not_is_replaced() -> None:
     os.close(program)
 
 
-def test_a_terminal_that_has_gone_is_left_quietly() -> None:
-    """There is nothing to give back; who paints is told."""
+def test_a_closed_terminal_is_left_without_an_error() -> None:
+    """`paint` raises OSError, and the end of the window does not."""
     person, program = pty.openpty()
     window = Window(program, "utf-8", Keyboard(program))
     with window:
