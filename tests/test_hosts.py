@@ -70,8 +70,8 @@ def test_each_press_counts_once(hosts: Make, name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "hall", "kitchen"),
     [
-        ("step_forward_while_cut", -240.0, 180.0),
-        ("step_back_while_cut", 240.0, -180.0),
+        pytest.param("step_forward_while_cut", -240.0, 180.0, marks=pytest.mark.long),
+        pytest.param("step_back_while_cut", 240.0, -180.0, marks=pytest.mark.long),
         ("steps_while_up", -240.0, 180.0),
     ],
 )
@@ -121,7 +121,7 @@ def test_a_cut_during_toasting_toasts_once(hosts: Make) -> None:
         assert at.hosts.count_starts("kitchen", "toaster") == {press: 1}
 
 
-@pytest.mark.parametrize("gone", ["hall", "kitchen"])
+@pytest.mark.parametrize("gone", [pytest.param("hall", marks=pytest.mark.long), "kitchen"])
 def test_a_host_resumes_after_a_power_failure(hosts: Make, gone: str) -> None:
     """Presses before and during the power failure count once."""
     made = hosts()

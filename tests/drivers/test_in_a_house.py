@@ -14,6 +14,9 @@ from tests.support.house import HouseFactory, Listener, TemporaryHouse, eventual
 LOSS_SECONDS = 60.0
 """The longest time, in seconds, until silent hardware is reported as unreachable."""
 MAX_ON = 4
+FAST = ("shelly", "command")
+"""The emulators of the tests below in the normal run; the others run with `make test-long`."""
+FAST_OR_LONG = [name if name in FAST else pytest.param(name, marks=pytest.mark.long) for name in EMULATORS]
 
 
 @pytest.fixture(params=EMULATORS)
@@ -89,6 +92,7 @@ def test_a_plug_is_switched_and_read(make_house: HouseFactory, plug: Emulator) -
         assert "Traceback" not in house.log("iron")
 
 
+@pytest.mark.parametrize("plug", FAST_OR_LONG, indirect=True)
 def test_a_hanging_plug_blocks_no_process(make_house: HouseFactory, plug: Emulator) -> None:
     """The device answers commands, sends heartbeats and reports `unreachable_since`.
     The watchdog does not restart its process.
@@ -154,6 +158,7 @@ def test_the_state_after_a_reboot_is_reported(make_house: HouseFactory, plug: Em
             eventually(lambda: plug.armed_seconds)
 
 
+@pytest.mark.parametrize("plug", FAST_OR_LONG, indirect=True)
 def test_a_slow_plug_that_sends_garbage_for_a_while(make_house: HouseFactory, plug: Emulator) -> None:
     """A slow answer is not a loss, and garbage ends no process."""
     house = make_house(toml(plug))

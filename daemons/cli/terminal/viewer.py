@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from pathlib import Path
 from typing import Any
 
 import zmq
@@ -73,7 +72,7 @@ class Viewer:
         """The timer of the next read of the status."""
         self._is_refreshing = self._is_refresh_due = False
         self._refreshed_at = 0.0
-        self._installed: object = ()
+        self._installed: str | None = None
         """The version of the installed roster that was loaded last."""
         self._subscribed: set[str] = set()
         """The processes to which the view subscribes."""
@@ -120,7 +119,7 @@ class Viewer:
 
     def _on_tick(self) -> None:
         """Load the roster if it has changed, and read the status; runs once a second."""
-        installed = stamp(install.INSTALLED)
+        installed = install.INSTALLED_FINGERPRINT.read()
         if installed != self._installed and (installed or not self._installed) and not self._is_refreshing:
             self._installed = installed
             self._load_roster()
@@ -279,15 +278,6 @@ def window(console: Console) -> Window:
     """Return a window on standard output, with a keyboard if standard input is a terminal."""
     keyboard = Keyboard(sys.stdin.fileno()) if sys.stdin and sys.stdin.isatty() else None
     return Window(sys.stdout.fileno(), console.encoding, keyboard)
-
-
-def stamp(path: Path) -> object:
-    """Return the version of a file; None if it does not exist."""
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_ino, status.st_mtime_ns
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from daemons.bus.requests.aio import AsyncCommandClient
 from daemons.bus.requests.protocol import CommandRequest
 from daemons.drivers.transports import mqtt
 from daemons.drivers.transports.mqtt import ANSWER_SECONDS, QOS
+from daemons.drivers.transports.tasks import run_until_first_ends
 from daemons.drivers.transports.worker import DaemonThreadExecutor
 from daemons.errors import Rejected, Unreachable
 from daemons.processes.bridge.commands import (
@@ -188,26 +189,13 @@ class BrokerSession:
             try:
                 await self._announce(client)
                 self._thread.report(is_connected=True, fault=None)
-                await self._run_until_first_ends(
+                await run_until_first_ends(
                     self._receive(client), self._send_outbox(client), self._standstill.wait()
                 )
             finally:
                 await self._publish_offline(client)
             # Only a standstill ends the session without an error.
             raise aiomqtt.MqttError("the bridge stood still; a new session follows")
-
-    async def _run_until_first_ends(self, *works: Coroutine[Any, Any, Any]) -> None:
-        """Run coroutines until the first one ends, and cancel the others."""
-        tasks = [asyncio.create_task(work) for work in works]
-        try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                await task
-        finally:
-            for task in tasks:
-                task.cancel()
-                with suppress(asyncio.CancelledError, aiomqtt.MqttError, OSError):
-                    await task
 
     async def _publish_offline(self, client: aiomqtt.Client) -> None:
         """Publish that the bridge is offline: after a clean end the broker does not publish the will."""

@@ -140,7 +140,7 @@ negative_data_rejection.expected-statuses = ["400", "401", "403", "404", "409", 
 """
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.long
 def test_the_page_behaves_as_described(url: str, tmp_path: Path) -> None:
     """Schemathesis sends requests that the description allows, and others; all its checks are on."""
     (tmp_path / "schemathesis.toml").write_text(CONFIGURATION)
