@@ -1,12 +1,22 @@
 """Converts times of day to moments: those of the clock, and those of the sun. Pure."""
 
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from functools import cache
+from functools import cache, cached_property
+from typing import TYPE_CHECKING
 
 from daemons.values import TimeOfDay
 
+if TYPE_CHECKING:
+    from astral import Observer
+
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 ONE_DAY = timedelta(days=1)
+EVENINGS = ("sunset", "dusk")
+ELEVATIONS = {"dawn": -6.0, "sunrise": -0.833, "sunset": -0.833, "dusk": -6.0}
+"""The elevation of the sun's centre in degrees. At sunrise and sunset the upper edge of the sun is at the
+horizon: 0.833 degrees are its radius and the usual refraction. Dawn and dusk are those of civil twilight."""
+PRECISION_SECONDS = 0.5
+GOLDEN_RATIO = (5**0.5 - 1) / 2
 
 
 class SunCalendar:
@@ -38,7 +48,7 @@ class SunCalendar:
     def latest_moment(self, when: TimeOfDay, wall: float) -> float | None:
         """Return the latest moment of a time of day that is not after `wall`, both in Unix seconds."""
         today = self.local_time(wall).date()
-        moments = [self.moment(when, today + n * ONE_DAY) for n in (-1, 0, 1)]
+        moments = [self.moment(when, today + n * ONE_DAY) for n in (-2, -1, 0, 1)]
         return max((moment for moment in moments if moment is not None and moment <= wall), default=None)
 
     def window_day(self, moment: float, start: TimeOfDay, end: TimeOfDay) -> date | None:
@@ -55,7 +65,7 @@ class SunCalendar:
             if is_overnight:
                 return today if now >= start else today - ONE_DAY if now < end else None
             return today if start <= now < end else None
-        for day in (today - ONE_DAY, today, today + ONE_DAY):
+        for day in (today - 2 * ONE_DAY, today - ONE_DAY, today, today + ONE_DAY):
             began = self.moment(start, day)
             ended = self.moment(end, day + ONE_DAY if is_overnight else day)
             if began is not None and ended is not None and began <= moment < ended:
@@ -63,31 +73,64 @@ class SunCalendar:
         return None
 
     def _sun_moment(self, word: str, day: date) -> float | None:
-        """Return the moment (Unix seconds) of a time of the sun, or None if it has none that day.
+        """Return the moment (Unix seconds) of a time of the sun, or None if the day has none.
 
-        astral searches within days of UTC. Where a time of the sun falls on midnight UTC, one day a year
-        may have two sunrises by UTC, and astral finds only the other one. That day gets the mean of its
-        neighbours. It is right to some seconds, since the sun's times change by nearly the same each day.
+        The noon of a day is the one nearest to 12:00 local time. Its sunrise and its dawn are the last ones
+        before this noon, its sunset and its dusk the next ones after it: where the sun sets after
+        midnight, that is still the sunset of the day before. So each event belongs to one day.
         """
-        moment, is_missed = self._astral_moment(word, day)
-        if is_missed:
-            before, after = (self._astral_moment(word, day + n * ONE_DAY)[0] for n in (-1, 1))
-            if before is not None and after is not None:
-                return (before + after) / 2
-        return moment
+        noon = self._noon(day)
+        if word == "noon":
+            return noon
+        other = self._noon(day + (ONE_DAY if word in EVENINGS else -ONE_DAY))
+        return self._crossing(noon, other, ELEVATIONS[word])
 
-    def _astral_moment(self, word: str, day: date) -> tuple[float | None, bool]:
-        """Return the moment that astral finds, or None; and whether there is one that it does not find."""
-        from astral import Observer, sun  # noqa: PLC0415  only devices that use the sun load it
+    def _noon(self, day: date) -> float:
+        """Return the moment at which the sun crosses the meridian on a local day."""
+        from astral import sun  # noqa: PLC0415  only devices that use the sun load it
+
+        local_noon = datetime.combine(day, time(12), self.zone).astimezone(UTC)
+        found = [sun.noon(self._observer, local_noon.date() + n * ONE_DAY).timestamp() for n in (-1, 0, 1)]
+        return min(found, key=lambda noon: abs(noon - local_noon.timestamp()))
+
+    def _crossing(self, noon: float, other_noon: float, elevation: float) -> float | None:
+        """Return the moment at which the sun crosses an elevation (degrees), or None if it does not.
+
+        Between two noons the sun goes down to its lowest point and up again. The crossing is between `noon`
+        and the lowest point. The other half belongs to the event of the other day.
+        """
+        above, below = noon, self._lowest(noon, other_noon)
+        if not self._elevation(above) >= elevation > self._elevation(below):
+            return None
+        while abs(above - below) > PRECISION_SECONDS:
+            middle = (above + below) / 2
+            above, below = (middle, below) if self._elevation(middle) >= elevation else (above, middle)
+        return above
+
+    def _lowest(self, begin: float, end: float) -> float:
+        """Return the moment between two moments at which the sun is lowest, by a golden-section search."""
+        while abs(end - begin) > PRECISION_SECONDS:
+            first, second = end - (end - begin) * GOLDEN_RATIO, begin + (end - begin) * GOLDEN_RATIO
+            if self._elevation(first) < self._elevation(second):
+                end = second
+            else:
+                begin = first
+        return (begin + end) / 2
+
+    def _elevation(self, moment: float) -> float:
+        """Return the elevation of the sun's centre in degrees, without refraction."""
+        from astral import sun  # noqa: PLC0415  as above
+
+        return sun.elevation(self._observer, datetime.fromtimestamp(moment, UTC), with_refraction=False)
+
+    @cached_property
+    def _observer(self) -> "Observer":
+        from astral import Observer  # noqa: PLC0415  as above
 
         latitude, longitude = self._position
         if latitude is None or longitude is None:
             raise ValueError("without latitude and longitude there is no sun")
-        try:
-            found: datetime = getattr(sun, word)(Observer(latitude, longitude), day, tzinfo=self.zone)
-        except ValueError as error:  # any other text means that the sun does not rise, or does not set
-            return None, str(error).startswith("Unable to find")
-        return found.astimezone(UTC).timestamp(), False
+        return Observer(latitude, longitude)
 
 
 def weekday(day: date) -> str:

@@ -1,5 +1,7 @@
 """Times of day as moments: those of the clock over changes of summer time, those of the sun at any place."""
 
+import bisect
+import itertools
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -45,30 +47,105 @@ def test_an_offset_counts_from_the_sun() -> None:
     assert at(BERLIN, "sunset+1h", SUMMER) == at(BERLIN, "sunset", SUMMER) + HOUR
 
 
-def test_a_time_that_the_library_finds_is_returned_unchanged() -> None:
-    """Only a day that the library misses gets the mean of its neighbours."""
-    observer, day = Observer(69.65, 18.96), date(2026, 5, 1)
-    expected = sun.sunset(observer, day, tzinfo=TROMSO.zone).timestamp()
-    assert at(TROMSO, "sunset", day) == expected
-    before, after = (at(TROMSO, "sunset", day + timedelta(days=n)) for n in (-1, 1))
-    assert (before + after) / 2 != expected
+@pytest.mark.parametrize("word", ["dawn", "sunrise", "noon", "sunset", "dusk"])
+def test_the_times_are_those_of_the_library(word: str) -> None:
+    """Where no event is near midnight, astral's own times differ by less than 40 s."""
+    observer = Observer(52.52, 13.405)
+    for number in range(0, 365, 7):
+        day = date(2026, 1, 1) + timedelta(days=number)
+        found = getattr(sun, word)(observer, day, tzinfo=BERLIN.zone)
+        assert abs(at(BERLIN, word, day) - found.timestamp()) < 40
 
 
 @pytest.mark.parametrize(
-    ("word", "day", "latitude", "hours"),
+    ("zone", "latitude", "longitude", "word", "day"),
     [
-        ("sunrise", date(2022, 3, 24), 28.480839475135113, 6),
-        ("sunrise", date(2026, 2, 2), 35.63981702366971, 7),
-        ("dawn", date(2021, 11, 8), -43.83169203427595, 4),
-        ("dawn", date(2023, 9, 29), -51.806780632219386, 5),
+        ("Atlantic/Reykjavik", 64.15, -21.94, "sunset", date(2027, 6, 17)),
+        ("Europe/Oslo", 59.91, 10.75, "dusk", date(2027, 6, 6)),
+        ("Europe/Helsinki", 60.17, 24.94, "dusk", date(2027, 6, 1)),
+        ("America/Anchorage", 61.22, -149.9, "sunset", date(2027, 6, 20)),
     ],
 )
-def test_a_sunrise_at_midnight_utc_is_found(word: str, day: date, latitude: float, hours: int) -> None:
-    """A day whose time the library does not find gets a time that fits those of its neighbours."""
-    calendar = SunCalendar(ZoneInfo(f"Etc/GMT-{hours}"), latitude, hours * 15.0)
-    before, found, after = (at(calendar, word, day + timedelta(days=n)) for n in (-1, 0, 1))
-    assert abs(found - before - 24 * HOUR) < 240
-    assert abs(after - found - 24 * HOUR) < 240
+def test_an_event_after_midnight_belongs_to_the_evening_before(
+    zone: str, latitude: float, longitude: float, word: str, day: date
+) -> None:
+    """Around midsummer, no evening is without its event, and none has it at noon."""
+    calendar = SunCalendar(ZoneInfo(zone), latitude, longitude)
+    for number in range(-20, 20):
+        evening = day + timedelta(days=number)
+        moment = calendar.moment(of(word), evening)
+        if moment is not None:
+            local = calendar.local_time(moment)
+            assert (evening, 21) <= (local.date(), local.hour) or local.date() == evening + timedelta(days=1)
+            assert local.hour >= 21 or local.hour < 3
+
+
+def test_an_event_two_days_ago_can_be_the_latest() -> None:
+    """A sunset after midnight with an offset of many hours belongs to the day before yesterday."""
+    calendar = SunCalendar(ZoneInfo("Atlantic/Reykjavik"), 64.15, -21.94)
+    moment = at(calendar, "sunset+12h", date(2027, 6, 16))
+    assert calendar.local_time(moment).date() == date(2027, 6, 17)
+    assert calendar.latest_moment(of("sunset+12h"), moment + 22 * HOUR) == moment
+    assert calendar.window_day(moment + 22 * HOUR, of("sunset+12h"), of("sunset+10h")) == date(2027, 6, 16)
+
+
+PLACES = [
+    ("Europe/Berlin", 52.52, 13.405),
+    ("Atlantic/Reykjavik", 64.15, -21.94),
+    ("Europe/Oslo", 59.91, 10.75),
+    ("Europe/Oslo", 60.39, 5.32),
+    ("Europe/Oslo", 69.65, 18.96),
+    ("Europe/Helsinki", 60.17, 24.94),
+    ("Europe/Tallinn", 59.44, 24.75),
+    ("America/Anchorage", 61.22, -149.9),
+    ("America/Nuuk", 64.18, -51.72),
+    ("Arctic/Longyearbyen", 78.22, 15.65),
+    ("Pacific/Kiritimati", 1.87, -157.4),
+    ("Pacific/Pago_Pago", -14.28, -170.7),
+    ("Pacific/Auckland", -36.85, 174.76),
+    ("Pacific/Chatham", -43.95, -176.55),
+    ("Asia/Kolkata", 19.08, 72.88),
+    ("Asia/Urumqi", 43.83, 87.62),
+    ("Australia/Adelaide", -34.93, 138.6),
+    ("America/Argentina/Ushuaia", -54.8, -68.3),
+    ("Africa/Nairobi", -1.29, 36.82),
+    ("America/Los_Angeles", 34.05, -118.24),
+    ("Antarctica/McMurdo", -77.85, 166.67),
+]
+RISING = {"sunrise": -0.833, "dawn": -6.0}
+SETTING = {"sunset": -0.833, "dusk": -6.0}
+
+
+@pytest.mark.parametrize(
+    ("zone", "latitude", "longitude"),
+    [pytest.param(*place, marks=() if place == PLACES[1] else pytest.mark.long) for place in PLACES],
+)
+def test_each_event_is_found_once_and_none_is_invented(zone: str, latitude: float, longitude: float) -> None:
+    """Over three years, the events are the crossings of the sun's elevation, and each belongs to one day."""
+    calendar = SunCalendar(ZoneInfo(zone), latitude, longitude)
+    observer = Observer(latitude, longitude)
+
+    def elevation(moment: float) -> float:
+        return sun.elevation(observer, datetime.fromtimestamp(moment, UTC), with_refraction=False)
+
+    first, number = date(2026, 1, 1), 3 * 365
+    begin = datetime.combine(first, time(12), calendar.zone).timestamp()
+    samples = [(begin + n * 1200.0, elevation(begin + n * 1200.0)) for n in range(number * 72)]
+    for words, sign in ((RISING, 1), (SETTING, -1)):
+        for word, limit in words.items():
+            found = [calendar.moment(of(word), first + timedelta(days=n)) for n in range(-1, number + 1)]
+            events = [moment for moment in found if moment is not None]
+            assert events == sorted(set(events))
+            for moment in events:  # none is invented
+                assert sign * (elevation(moment - 60) - limit) < 0 < sign * (elevation(moment + 60) - limit)
+            crossings = [
+                (before, after)
+                for (before, low), (after, high) in itertools.pairwise(samples)
+                if sign * (low - limit) < 0 <= sign * (high - limit)
+            ]
+            for before, after in crossings:  # none is missed
+                index = bisect.bisect_left(events, before - 1)
+                assert events[index] <= after + 1, (word, before)
 
 
 @settings(max_examples=100)
