@@ -22,6 +22,8 @@ Path = tuple[str | int, ...]
 
 KeyText = Annotated[str, Meta(pattern=r"^[0-9a-zA-Z.\-:+=^!/*?&<>()\[\]{}@%$#]{40}\Z")]
 """One half of a CURVE key pair: 32 bytes in 40 characters (Z85, rfc.zeromq.org/spec/32)."""
+LONGEST_DAYS = 36500
+"""A hundred years: a moment so far away still has a date (`datetime` ends at the year 9999)."""
 UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -34,9 +36,14 @@ class Seconds(float):
         pairs = re.findall(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)", text) if isinstance(text, str) else []
         if not pairs or "".join(n + unit for n, unit in pairs) != text:
             raise ValueError(cls.allowed)
-        return cls(sum(float(number) * UNITS[unit] for number, unit in pairs))
+        seconds = sum(float(number) * UNITS[unit] for number, unit in pairs)
+        if seconds > LONGEST_DAYS * UNITS["d"]:
+            raise ValueError(cls.allowed)
+        return cls(seconds)
 
-    allowed = 'a duration with its unit, such as "500ms", "90s", "4m" or "1h30m"'
+    allowed = (
+        f'a duration with its unit, such as "500ms", "90s", "4m" or "1h30m", of at most "{LONGEST_DAYS}d"'
+    )
 
 
 SUN = {"dawn": "05:30", "sunrise": "06:00", "noon": "12:00", "sunset": "18:00", "dusk": "18:30"}
