@@ -1,8 +1,8 @@
-"""How an appliance is reached. One file a driver, and its file name is its word in the configuration.
+"""Drivers connect appliances. Each driver is one file, and its file name is its word in the configuration.
 
-A driver is asked for a Setting and tells Readings: what the hardware really is. It never
-blocks; one that has to wait for a network is a Remote, and does that in a thread of its own.
-The first line of the file is its entry in `house drivers`.
+A driver applies a Setting to the hardware and returns Readings, which report the hardware's actual
+state. A driver never blocks. A driver that must wait for a network is a Remote, and waits in a separate
+thread. The first line of the file is the driver's entry in `house drivers`.
 """
 
 from abc import ABC, abstractmethod
@@ -20,79 +20,82 @@ O = TypeVar("O", bound=Struct)  # noqa: E741  O for Options
 
 
 class Driver(ABC, Generic[O]):
-    """The way to one appliance."""
+    """The connection to one appliance."""
 
     options_type: ClassVar[type[Struct]]
     abilities: ClassVar[frozenset[Ability]] = frozenset({"switch"})
-    """What it can, where the hardware can it too."""
+    """The abilities of the driver. A device has only those that its hardware also supports."""
     real: ClassVar[bool] = True
-    """Whether something in the real world moves."""
+    """Whether the driver controls physical hardware."""
     runs_here: ClassVar[bool] = True
-    """Whether a process of the house runs the device; otherwise a program of your own does."""
+    """Whether a process of the house runs the device. If not, your own program runs it."""
     speed: float = 1.0
-    """How many times faster than usual this hardware works; only a simulated one is not at 1."""
+    """How many times faster than usual this hardware works; always 1 for real hardware."""
     socket: Any = None
-    """What the device's loop watches: when it can be read, there is a new reading."""
+    """The socket that the device's loop watches: when it is readable, there is a new reading. May be None."""
 
     def __init__(self, device: str, options: O) -> None:
-        """`device` is the name it has in the configuration."""
+        """`device` is the device's name in the configuration."""
         self.device = device
         self.options = options
 
     def open(self, power_profile: tuple[Load, ...], now: float) -> None:
-        """Begin; `loads` is what the appliance draws, for hardware that only exists on paper."""
+        """Start the driver. Called once, before every other method.
+
+        `power_profile` is the power that the appliance draws over time. Only simulated hardware uses it.
+        """
 
     @abstractmethod
     def set(self, setting: Setting, cause: str | None, now: float) -> None:
-        """Ask the hardware; what it then does is told by `read`."""
+        """Send a setting to the hardware; `read` returns the result."""
 
     @abstractmethod
     def read(self, now: float) -> Reading:
         """Return the latest reading of the hardware."""
 
     def due(self, now: float) -> float | None:
-        """Return when `read` may return something new; None if the socket signals it."""
+        """Return when `read` may return a new reading; None if the socket signals it."""
 
     def close(self) -> None:
         """Release everything."""
 
     @classmethod
     async def discover(cls, seconds: float, known: Sequence[O]) -> list["Found"]:  # noqa: ARG003
-        """Look for such hardware on the local network, for so long; `known` are options already in use."""
+        """Search the local network for hardware for `seconds`; `known` holds the options already in use."""
         return []
 
 
 class Found(Struct, frozen=True, kw_only=True):
-    """A piece of hardware that was found on the local network."""
+    """Hardware that was found on the local network."""
 
     title: str
-    """What it calls itself."""
+    """The name that the hardware reports."""
     address: str
-    """Where it is: host, host:port, or a topic of a broker."""
+    """Its address: host, host:port, or a broker and a topic."""
     model: str = ""
     firmware: str = ""
     kind: str = "plug"
-    """What it can probably be, in a configuration."""
+    """The kind that it probably has in a configuration."""
     driver: str | None = None
-    """The driver that reaches it; nothing for what House has none for."""
+    """The driver for it; None if House has no driver for it."""
     options: dict[str, Any] = {}
-    """The driver's options for it, as they are written."""
+    """The driver's options for it, as they are written in the configuration."""
     note: str = ""
-    """What else has to be known or done."""
+    """A hint for the user, for example an account that the hardware requires."""
 
 
 class Remote(Driver[O]):
-    """A driver that waits for a network, in a thread with an event loop of its own (`worker`)."""
+    """A driver that waits for a network, in a thread with its own event loop (`transports/worker.py`)."""
 
     def open(self, power_profile: tuple[Load, ...], now: float) -> None:
-        """Begin to reach for the hardware."""
+        """Start the thread that connects to the hardware."""
         from daemons.drivers.transports.worker import Worker  # noqa: PLC0415  a simulated device never loads asyncio
 
         self._worker = Worker(self.device, self.run)
         self.socket = self._worker.socket
 
     def set(self, setting: Setting, cause: str | None, now: float) -> None:
-        """Want it; it is carried out as soon as the hardware can be reached."""
+        """Request a setting; the thread applies it as soon as the hardware is reachable."""
         self._worker.request(setting)
 
     def read(self, now: float) -> Reading:
@@ -100,13 +103,13 @@ class Remote(Driver[O]):
         return self._worker.read(now)
 
     def close(self) -> None:
-        """End the thread."""
+        """Stop the thread."""
         self._worker.close()
 
     @abstractmethod
     async def run(self, channel: "HardwareChannel") -> None:
-        """Hold one connection: tell `channel` what the hardware is, carry out what it wants.
+        """Keep one connection: report readings to `channel`, and apply the settings it returns.
 
-        Raise Unreachable when there is no connection, or no more: it is called again, after a
-        pause that grows. Whatever waits for the hardware has a time limit.
+        Raises Unreachable if the connection fails or is lost. The worker then calls this method again,
+        after a pause that grows. Each wait for the hardware must have a time limit.
         """

@@ -1,10 +1,11 @@
-"""A person's own programs for on, off and read: the way to whatever no other driver reaches.
+"""Your own programs for on, off and read, for hardware that no other driver supports.
 
-A program is started directly, without a shell, in the run directory. What is asked of it stands
-in its environment: HOUSE_DEVICE, HOUSE_ON (1 or 0), and where they are asked HOUSE_BRIGHTNESS_PERCENT,
-HOUSE_COLOUR_TEMPERATURE_KELVIN, HOUSE_DIRECTION and HOUSE_OFF_AFTER_SECONDS. Exit status 0 says that
-it was done. `read` prints on, off, or a JSON object with fields of `Told`; without it, what was last
-done is taken for what is. A program that takes longer than `timeout` is killed, with what it started.
+A program is started directly, without a shell, in the run directory. Its environment contains
+HOUSE_DEVICE and, for a setting, HOUSE_ON (1 or 0). If the setting has these values, the environment
+also contains HOUSE_BRIGHTNESS_PERCENT, HOUSE_COLOUR_TEMPERATURE_KELVIN, HOUSE_DIRECTION and
+HOUSE_OFF_AFTER_SECONDS. Exit status 0 means success. `read` prints on, off, or a JSON object with fields
+of `ReadOutput`. Without `read`, the last command counts as the state. A program that takes longer than
+`timeout` is killed, with all processes it started.
 """
 
 import asyncio
@@ -28,13 +29,13 @@ Program = Annotated[tuple[Annotated[str, Meta(min_length=1)], ...], Meta(min_len
 """The program and its arguments."""
 Percent = Annotated[int, Meta(ge=0, le=100)]
 MAX_OUTPUT_BYTES = 64 * 1024
-"""How much a program may print."""
+"""The maximum output of a program."""
 MAX_TEXT_LENGTH = 200
-"""How many characters of a complaint are told."""
+"""The maximum length of a fault, in characters."""
 
 
 class Options(Struct, frozen=True, kw_only=True):
-    """What can be set."""
+    """The options of a device with your own programs."""
 
     on: Program
     """The program that switches on, and its arguments."""
@@ -50,13 +51,13 @@ class Options(Struct, frozen=True, kw_only=True):
     """How often `read` runs, `"100ms"` or longer."""
 
     def __post_init__(self) -> None:
-        """Refuse a program that may take no time, and reading without pause."""
+        """Raise ValueError if `timeout` or `poll` is too short."""
         if self.timeout_seconds <= 0 or self.poll_seconds < 0.1:  # noqa: PLR2004
             raise ValueError("timeout must be longer than 0s, and poll 100ms or longer")
 
 
 class ReadOutput(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What `read` may print, as JSON."""
+    """The JSON object that `read` may print."""
 
     on: bool | None = None
     power_watts: float | None = None
@@ -72,13 +73,13 @@ class ReadOutput(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=
 
 
 class Command(Remote[Options]):
-    """A person's own programs for on, off and read: the way to whatever no other driver reaches."""
+    """Your own programs for on, off and read, for hardware that no other driver supports."""
 
     options_type = Options
     abilities: ClassVar[frozenset[Ability]] = frozenset({"switch", "dim", "tint", "move", "sense"})
 
     async def run(self, channel: "HardwareChannel") -> None:
-        """Read now and then, and run the program for each wish."""
+        """Read the state at intervals, and run a program for each setting."""
         await self._read(channel)
         while True:
             setting = None
@@ -93,7 +94,7 @@ class Command(Remote[Options]):
             await self._read(channel)
 
     async def _read(self, channel: "HardwareChannel") -> None:
-        """Ask the program what is; without one it can be reached, and more is not known."""
+        """Run `read` and report its output. Without `read`, report only that the hardware is reachable."""
         if self.options.read is None:
             channel.update()
             return
@@ -106,7 +107,7 @@ class Command(Remote[Options]):
         channel.update(**msgspec.to_builtins(output))
 
     async def _run_program(self, program: Program, more: dict[str, str]) -> bytes:
-        """Run a program to its end, and give what it printed; Unreachable when it cannot be run, or fails."""
+        """Run a program and return its output; raises Unreachable if it cannot be started or fails."""
         name = program[0]
         try:
             process = await asyncio.create_subprocess_exec(
@@ -120,10 +121,10 @@ class Command(Remote[Options]):
         except (OSError, ValueError) as error:
             why = error.strerror if isinstance(error, OSError) else str(error)
             raise Unreachable(self.device, name, f"cannot be started: {why}") from error
-        streams = [asyncio.create_task(read_all(stream)) for stream in (process.stdout, process.stderr)]
+        readers = [asyncio.create_task(read_all(stream)) for stream in (process.stdout, process.stderr)]
         try:
             async with asyncio.timeout(self.options.timeout_seconds):
-                printed, error_output = await asyncio.gather(*streams)
+                printed, error_output = await asyncio.gather(*readers)
                 status = await process.wait()
         except TimeoutError as error:
             why = f"took longer than {self.options.timeout_seconds:g} s, and was killed"
@@ -131,13 +132,13 @@ class Command(Remote[Options]):
         except OverflowError as error:
             raise Unreachable(self.device, name, f"{error}, and was killed") from error
         finally:
-            for reading in streams:
-                reading.cancel()
-            await asyncio.gather(*streams, return_exceptions=True)
+            for reader in readers:
+                reader.cancel()
+            await asyncio.gather(*readers, return_exceptions=True)
             if process.returncode is None:
                 with suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)  # it leads a session, so this is all of it
-                # asyncio counts it as ended once its pipes are read to their end.
+                    os.killpg(process.pid, signal.SIGKILL)  # its session, with all its children
+                # asyncio reports the end of a process only after its pipes are read to the end.
                 await asyncio.gather(discard_rest(process.stdout), discard_rest(process.stderr))
                 await process.wait()
         if status != 0:
@@ -149,22 +150,22 @@ class Command(Remote[Options]):
 
 
 def environment(device: str, setting: Setting) -> dict[str, str]:
-    """Return the environment of a program."""
+    """Return the environment variables for a setting."""
     values = msgspec.to_builtins(setting)
     found = {f"HOUSE_{key.upper()}": f"{value}" for key, value in values.items() if value is not None}
     return {**found, "HOUSE_DEVICE": device, "HOUSE_ON": "1" if setting.on else "0"}
 
 
 def parse(printed: bytes) -> ReadOutput:
-    """Read what `read` printed; ValueError or MsgspecError when it is none of what it may print."""
-    word = printed.strip()
-    if word.lower() in (b"on", b"off"):
-        return ReadOutput(on=word.lower() == b"on")
-    return msgspec.json.decode(word, type=ReadOutput)
+    """Parse the output of `read`; raises ValueError or MsgspecError if the output is not valid."""
+    text = printed.strip()
+    if text.lower() in (b"on", b"off"):
+        return ReadOutput(on=text.lower() == b"on")
+    return msgspec.json.decode(text, type=ReadOutput)
 
 
 async def read_all(stream: asyncio.StreamReader | None) -> bytes:
-    """Read a stream to its end; OverflowError when that is too far."""
+    """Read a stream to its end; raises OverflowError after more than MAX_OUTPUT_BYTES."""
     found = bytearray()
     while stream and (chunk := await stream.read(MAX_OUTPUT_BYTES)):
         found += chunk
@@ -174,13 +175,13 @@ async def read_all(stream: asyncio.StreamReader | None) -> bytes:
 
 
 async def discard_rest(stream: asyncio.StreamReader | None) -> None:
-    """Read away what is left of a stream."""
+    """Read a stream to its end, and discard the data."""
     while stream and await stream.read(MAX_OUTPUT_BYTES):
         pass
 
 
 def last_line(printed: bytes) -> str:
-    """Return the last printed line, cut for a fault."""
+    """Return the last printed line, shortened to the maximum length of a fault."""
     lines = printed.decode(errors="replace").strip().splitlines() or [""]
     last = str(printable(lines[-1]))
     return last if len(last) <= MAX_TEXT_LENGTH else last[: MAX_TEXT_LENGTH - 3] + "..."

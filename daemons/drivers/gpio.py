@@ -1,10 +1,10 @@
-"""Relays and buttons on the pins of a Raspberry Pi, by gpiozero.
+"""Relays and buttons on the pins of a Raspberry Pi, through gpiozero.
 
-Pins are Broadcom numbers, as gpiozero counts them. Taking a pin as an output gives it a level, so
-which relay is on is written down, in `hardware/NAME/pins.json`, and the next life of the process
-takes its pin with that level; without such a note, and after a start of the machine, every relay is
-off. A pin has no timer of its own: what is on stays on when the whole machine hangs. What heats
-belongs behind hardware that can go off by itself.
+Pins have Broadcom numbers, as in gpiozero. Opening a pin as an output sets its level. So the driver
+stores in `hardware/NAME/pins.json` which relay is on, and a restarted process opens each pin with the
+stored level. Without this file, and after a reboot of the machine, every relay is off. A pin has no
+timer: a relay stays on if the machine hangs. Do not use this driver for heating appliances; use
+hardware with a timer.
 """
 
 import atexit
@@ -25,17 +25,17 @@ from daemons.runtime.clock import boot_id, uptime
 from daemons.storage.paths import replace_file
 from daemons.values import Seconds
 
-# gpiozero ends by making every pin an input, which would drop a relay whenever its process restarts.
-atexit.unregister(gpiozero.devices._shutdown)  # noqa: SLF001  it offers no other way
+# At exit gpiozero makes every pin an input. This would switch a relay off at each restart of its process.
+atexit.unregister(gpiozero.devices._shutdown)  # noqa: SLF001  gpiozero has no public way
 
 Pin = Annotated[int, Meta(ge=0, le=27)]
 RELAYS = ("relay", "opens", "closes")
 RETRY_SECONDS = 5.0
-"""How long until pins that could not be had are tried again."""
+"""The pause before pins that could not be opened are tried again."""
 
 
 class Options(Struct, frozen=True, kw_only=True):
-    """What can be set."""
+    """The options of relays and buttons on pins."""
 
     relay: Pin | None = None
     """The pin of the relay."""
@@ -50,14 +50,14 @@ class Options(Struct, frozen=True, kw_only=True):
     pull: Literal["up", "down"] = "up"
     """The level of the button's pin while the button is not pressed."""
     debounce_seconds: Seconds = field(name="debounce", default=Seconds(0.03))
-    """A change that comes sooner than this after the last one is ignored."""
+    """A change is ignored if it follows the last one within this time."""
     double_seconds: Seconds = field(name="double", default=Seconds(0))
     """Two presses within this time are a double press. A single press is then reported this much later."""
     long_seconds: Seconds = field(name="long", default=Seconds(0))
-    """A press that lasts this long is a long press. With `"0s"` there are none."""
+    """A press that lasts this long is a long press. With `"0s"`, there are no long presses."""
 
     def __post_init__(self) -> None:
-        """Refuse pins that do nothing, half a cover, and a pin for two things."""
+        """Raise ValueError if there is no pin, half a cover, or a pin with two uses."""
         pins = [pin for pin in (self.relay, self.opens, self.closes, self.button) if pin is not None]
         if not pins:
             raise ValueError("there is no pin; name one as relay, as button, or as opens and closes")
@@ -66,32 +66,32 @@ class Options(Struct, frozen=True, kw_only=True):
         ):
             raise ValueError("a cover has opens and closes, and no relay")
         if len(set(pins)) < len(pins):
-            raise ValueError("one pin cannot be two things")
+            raise ValueError("one pin cannot have two uses")
 
 
 class SavedRelay(Struct, frozen=True):
-    """Which relay was switched on last, and in which start of the machine."""
+    """The relay that is on, and the boot of the machine in which it was switched on."""
 
     boot_id: str = msgspec.field(name="machine")
     on: str | None = None
 
 
 class Relay(gpiozero.OutputDevice):  # type: ignore[misc]  # the library has no types
-    """An output that keeps its level when it is let go of: gpiozero would make its pin an input."""
+    """An output that keeps its level when it is deleted: gpiozero would make its pin an input."""
 
     def __del__(self) -> None:
         """Do nothing."""
 
 
 class PressDetector:
-    """Tells single, double and long presses apart. Pure: it is told when the button went down and up."""
+    """Detects single, double and long presses from the changes of a button. Pure: it has no clock."""
 
     def __init__(self, double_seconds: float, long_seconds: float) -> None:
         self._double, self._long = double_seconds, long_seconds
         self._down: float | None = None
-        """Since when it is down, as long as that may become something."""
+        """When the button went down; None if it is up, or if its press is reported already."""
         self._single: float | None = None
-        """When a press has ended that may still become a double one."""
+        """When the last press ended, while it may still become a double press."""
 
     def change(self, down: bool, at: float) -> list[Touch]:
         """Handle a change of the button; return the presses that are complete."""
@@ -102,7 +102,7 @@ class PressDetector:
             self._down = at
             return found
         if self._down is None:
-            return found  # it was long and is reported, or its beginning was missed
+            return found  # the long press is reported already, or its start was missed
         self._down = None
         if self._single is not None:
             self._single = None
@@ -131,39 +131,39 @@ class PressDetector:
 
 
 class Gpio(Driver[Options]):
-    """Relays and buttons on the pins of a Raspberry Pi, by gpiozero."""
+    """Relays and buttons on the pins of a Raspberry Pi, through gpiozero."""
 
     options_type = Options
     abilities: ClassVar[frozenset[Ability]] = frozenset({"switch", "move", "press"})
 
     def open(self, power_profile: tuple[Load, ...], now: float) -> None:
-        """Open the pins without changing them."""
+        """Open the pins; each relay keeps its state after a restart of the process."""
         self.socket = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._detector = PressDetector(self.options.double_seconds, self.options.long_seconds)
         self._changes: list[tuple[bool, float]] = []
         self._names = [name for name in RELAYS if getattr(self.options, name) is not None]
         self._relays: dict[str, Relay] = {}
-        """Those that could be taken: all, or after a fault none."""
+        """The opened relays: all of them, or none after a fault."""
         self._button: Any = None
         self._requested_on: bool | None = None
         self._fault: str | None = None
         self._set_fault: str | None = None
-        """Why the last order was not carried out, where that is not the pins' fault."""
+        """Why the last setting was not applied, if the pins are not the cause."""
         self._retry_at = now
         self._path = Path("hardware") / self.device / "pins.json"
         self._saved: str | None = ""
-        """Which relay the note says is on, as far as this life knows; "" stands for not at all."""
+        """The stored relay: None if no relay is on, "" if this process has stored nothing yet."""
         self._open_pins(now)
 
     def set(self, setting: Setting, cause: str | None, now: float) -> None:
-        """Switch; of a cover's two relays never both are on."""
+        """Switch the relays; the two relays of a cover are never on together."""
         if not self._names:
-            self._requested_on = setting.on  # a button alone switches nothing: it is as it was told
+            self._requested_on = setting.on  # a button alone switches nothing, so the setting is the state
             return
         name = {None: "relay", "open": "opens", "close": "closes"}[setting.direction] if setting.on else None
         try:
             self._save(name)
-        except StorageError as error:  # what would be off after a restart does not go on
+        except StorageError as error:  # a relay whose state is not stored is not switched
             self._set_fault = str(error)
             return
         self._set_fault = None
@@ -173,11 +173,11 @@ class Gpio(Driver[Options]):
                     relay.off()
             if name in self._relays:
                 self._relays[name].on()
-        except Exception as error:  # noqa: BLE001  each of gpiozero's pin libraries has errors of its own
+        except Exception as error:  # noqa: BLE001  each of gpiozero's pin libraries has its own errors
             self._on_pin_error(error, now)
 
     def read(self, now: float) -> Reading:
-        """Read the pins back."""
+        """Return the levels of the pins and the new presses."""
         with suppress(BlockingIOError):
             os.eventfd_read(self.socket)
         if self._fault and now >= self._retry_at:
@@ -188,7 +188,7 @@ class Gpio(Driver[Options]):
         while self._changes:
             touches += self._detector.change(*self._changes.pop(0))
         touches += self._detector.advance(uptime())
-        presses = tuple(ButtonPress(what, os.urandom(5).hex()) for what in touches)
+        presses = tuple(ButtonPress(touch, os.urandom(5).hex()) for touch in touches)
         try:
             on = [name for name, relay in self._relays.items() if relay.value]
         except Exception as error:  # noqa: BLE001  as above
@@ -203,21 +203,21 @@ class Gpio(Driver[Options]):
         )
 
     def due(self, now: float) -> float | None:
-        """Look when a press has become one sort or the other, and when pins may be free again."""
+        """Return when a press is decided; after a fault, return when the pins are tried again."""
         if self._fault:
             return self._retry_at
         due = self._detector.due()
         return None if due is None else now + max(0.001, due - uptime())
 
     def close(self) -> None:
-        """Close the button; the relays keep their state, also after the end of the process."""
+        """Close the button. The relays keep their state, also after the end of the process."""
         if self._button:
             self._button.close()
         self._relays, self._button = {}, None
         os.close(self.socket)
 
     def _open_pins(self, now: float) -> None:
-        """Open the pins; a failure becomes a fault, and is tried again."""
+        """Open the pins; a failure becomes a fault, and the pins are tried again later."""
         options = self.options
         try:
             on = self._read_saved()
@@ -238,7 +238,7 @@ class Gpio(Driver[Options]):
             self._fault = None
 
     def _read_saved(self) -> str | None:
-        """Return the last state of the relay; None without a note from this boot of the machine."""
+        """Return the stored relay that is on; None if the file is missing or from an earlier boot."""
         try:
             found = msgspec.json.decode(self._path.read_bytes(), type=SavedRelay)
         except (OSError, msgspec.MsgspecError):
@@ -246,7 +246,10 @@ class Gpio(Driver[Options]):
         return found.on if found.boot_id == boot_id() else None
 
     def _save(self, on: str | None) -> None:
-        """Note which relay is on, or PlaceError; off is no note, which a full disk can hold too."""
+        """Store which relay is on; raises StorageError if this fails.
+
+        If all relays are off, the file is removed. A removal succeeds on a full disk too.
+        """
         if on == self._saved:
             return
         if on is None:
@@ -259,12 +262,12 @@ class Gpio(Driver[Options]):
         self._saved = on
 
     def _on_pin_error(self, error: Exception, now: float) -> None:
-        """See that the pins are not ours; when they are again, each gets the level that is wanted then."""
+        """Record that the pins cannot be used; the next attempt opens them with the stored levels."""
         self._relays = {}
         self._fault = f"the pins cannot be used: {error or type(error).__name__}"
         self._retry_at = now + RETRY_SECONDS
 
     def _on_button_change(self, down: bool) -> None:
-        """Record a change of the button; gpiozero calls this in its own thread."""
+        """Record a change of the button; gpiozero calls this method in its own thread."""
         self._changes.append((down, uptime()))
         os.eventfd_write(self.socket, 1)

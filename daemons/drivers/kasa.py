@@ -1,9 +1,9 @@
-"""TP-Link's Kasa and Tapo plugs and strips, by python-kasa.
+"""TP-Link's Kasa and Tapo plugs and strips, through python-kasa.
 
-They do not tell of themselves, so they are asked every `poll`. Older ones (Kasa) speak to anybody
-on the network; newer ones, and every Tapo, want the TP-Link account they were set up with. A
-timer of their own they have as a countdown (older ones, by the second) or as auto-off (newer ones,
-by the minute); a strip's outlets share theirs, so there none is set.
+These devices send no notifications, so the driver polls them every `poll`. Older devices (Kasa) answer
+any client on the network. Newer devices, and every Tapo, require the TP-Link account with which they
+were set up. The timer in the device is a countdown (older devices, in seconds) or auto-off (newer
+devices, in minutes). The outlets of a strip share one timer, so the driver sets no timer there.
 """
 
 import asyncio
@@ -34,11 +34,11 @@ ANSWER_SECONDS = 5.0
 """How long the plug may take to answer."""
 LIGHTS = (DeviceType.Bulb, DeviceType.LightStrip, DeviceType.Dimmer)
 broadcast, broadcast_port = "255.255.255.255", None
-"""Where a search asks: everybody, unless a test says otherwise."""
+"""The target of a search: the broadcast address and the usual port, unless a test replaces them."""
 
 
 class Options(Struct, frozen=True, kw_only=True):
-    """What can be set."""
+    """The options of a Kasa or Tapo device."""
 
     address: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]+(:[0-9]{1,5})?\Z")]
     """A host or IPv4 address, with `:port` if the port is not the usual one."""
@@ -47,24 +47,24 @@ class Options(Struct, frozen=True, kw_only=True):
     password_file: SecretFile | None = None
     """The file with the password of that account, an absolute path."""
     outlet: Annotated[int, Meta(ge=1, le=16)] | None = None
-    """For a strip: the number of the outlet. The outlets of a strip have no timer of their own."""
+    """For a strip: the number of the outlet. The driver cannot set a timer for one outlet."""
     poll_seconds: Seconds = field(name="poll", default=Seconds(2))
     """How often the driver polls it, `"100ms"` or longer."""
 
     def __post_init__(self) -> None:
-        """Refuse to ask without pause."""
+        """Raise ValueError if the polling interval is too short."""
         if self.poll_seconds < 0.1:  # noqa: PLR2004
             raise ValueError("poll must be 100ms or longer")
 
 
 class Kasa(Remote[Options]):
-    """TP-Link's Kasa and Tapo plugs and strips, by python-kasa."""
+    """TP-Link's Kasa and Tapo plugs and strips, through python-kasa."""
 
     options_type = Options
     abilities: ClassVar[frozenset[Ability]] = frozenset({"switch"})
 
     async def run(self, channel: "HardwareChannel") -> None:
-        """Ask now and then, and carry out each wish at once."""
+        """Poll the device, and apply each setting at once."""
         async with self._translate_errors(), self._connected() as device:
             outlet, fault = self._find_outlet(device), None
             while True:
@@ -89,11 +89,11 @@ class Kasa(Remote[Options]):
             if options.username and password:
                 known = Credentials(options.username, password)
                 found = None
-                with suppress(TimeoutError):  # one of the many ways to talk that it tries may hang
+                with suppress(TimeoutError):  # one of the protocols that the library tries may hang
                     async with asyncio.timeout(2 * ANSWER_SECONDS):
                         found = await Discover.try_connect_all(host, port=number, credentials=known)
                 if found is None:
-                    why = "it speaks no protocol that is known, or refuses the account or its password"
+                    why = "it supports no known protocol, or refuses the account or its password"
                     raise Unreachable(self.device, options.address, why)
             else:
                 config = DeviceConfig(host, timeout=int(ANSWER_SECONDS), port_override=number)
@@ -108,7 +108,7 @@ class Kasa(Remote[Options]):
 
     @asynccontextmanager
     async def _translate_errors(self) -> "AsyncIterator[None]":
-        """Turn what the library raises into Unreachable."""
+        """Convert each error of the library to Unreachable."""
         address = self.options.address
         try:
             yield
@@ -132,7 +132,7 @@ class Kasa(Remote[Options]):
 
     @classmethod
     async def discover(cls, seconds: float, known: Sequence[Options]) -> list[Found]:  # noqa: ARG003
-        """Ask everybody on the network."""
+        """Search for devices with a broadcast on the network."""
         found: list[Found] = []
 
         async def on_discovered(device: Device) -> None:
@@ -150,12 +150,12 @@ class Kasa(Remote[Options]):
 
 
 def to_found(device: Device) -> Found:
-    """Return the options for a device that answered; one that needs an account reports little."""
-    is_closed = not device.config.connection_type.device_family.value.startswith("IOT")
+    """Return the options for a device that answered. A device that requires an account reports little."""
+    needs_account = not device.config.connection_type.device_family.value.startswith("IOT")
     port = device.config.port_override
     address = device.host + (f":{port}" if port else "")
     options: dict[str, Any] = {"address": address}
-    if is_closed:
+    if needs_account:
         options |= {"username": "you@example.com", "password_file": "/path/to/its/password"}
     return Found(
         title=device.alias or device.model,
@@ -165,12 +165,12 @@ def to_found(device: Device) -> Found:
         kind="lamp" if device.device_type in LIGHTS else "plug",
         driver="kasa",
         options=options,
-        note="wants its TP-Link account" if is_closed else "",
+        note="requires its TP-Link account" if needs_account else "",
     )
 
 
 def parse_status(outlet: Device) -> dict[str, Any]:
-    """Read what was last told of a plug or outlet into the fields of a Reading."""
+    """Return the last polled state of a plug or outlet, as fields of a Reading."""
     found: dict[str, Any] = {"on": outlet.is_on}
     meter = outlet.modules.get(Module.Energy)
     if meter is not None:
@@ -181,19 +181,19 @@ def parse_status(outlet: Device) -> dict[str, Any]:
 
 
 async def switch(device: Device, outlet: Device, setting: Setting) -> bool:
-    """Switch; false when it was to be on with a timer of its own, and that could not be armed."""
+    """Switch an outlet; return False if the setting needs the plug's timer, and it cannot be armed."""
     if not setting.on:
         await outlet.turn_off()
         await arm(device, None)
         return True
-    is_armed = await arm(device, setting.off_after_seconds)  # before, so that it is never on without it
+    is_armed = await arm(device, setting.off_after_seconds)  # first: never on without its timer
     await outlet.turn_on()
     return is_armed or setting.off_after_seconds is None
 
 
 async def arm(device: Device, seconds: float | None) -> bool:
-    """Set the plug's own timer in seconds, or clear it; return False if it has none."""
-    if isinstance(device, IotPlug):  # the library has no countdown for plugs, which have one
+    """Arm the plug's timer, or clear it if `seconds` is None; return False if the plug has no timer."""
+    if isinstance(device, IotPlug):  # the library does not offer the countdown of plugs
         await device.protocol.query({"count_down": {"delete_all_rules": {}}})
         if seconds is None:
             return True

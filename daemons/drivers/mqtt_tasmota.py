@@ -1,10 +1,10 @@
-"""Plugs and bulbs with the Tasmota firmware, by an MQTT broker.
+"""Plugs and bulbs with the Tasmota firmware, through an MQTT broker.
 
-Tasmota takes commands on cmnd/TOPIC/..., says what came of them on stat/TOPIC/..., and what it
-measures on tele/TOPIC/..., where its last will stands as well (tasmota.github.io/docs/MQTT). Its
-PulseTime is a timer of its own that switches off: 1 to 111 are tenths of a second, from 112 on they
-are seconds and 100 more (tasmota.github.io/docs/Commands). It is kept in the plug, so it also ends
-what a hand switches on.
+Tasmota receives commands on cmnd/TOPIC/... and publishes their results on stat/TOPIC/.... It publishes
+measurements and its last will on tele/TOPIC/... (tasmota.github.io/docs/MQTT). PulseTime is a timer in
+the plug that switches it off. The values 1 to 111 are tenths of a second. Values from 112 are seconds
+plus 100 (tasmota.github.io/docs/Commands). The plug stores PulseTime, so the timer also applies after
+a manual switch.
 """
 
 from collections.abc import Sequence
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 SHORTEST_PULSE_SECONDS, LONGEST_PULSE_SECONDS = 0.1, 64800.0
 MOST_TENTHS = 111
-"""The greatest PulseTime that is tenths of a second: 11.1 s."""
+"""The greatest PulseTime in tenths of a second: 11.1 s."""
 MIRED = 1_000_000
-"""Mireds times kelvins."""
+"""The product of a colour temperature in mireds and the same in kelvins."""
 
 
 class Options(Broker, frozen=True, kw_only=True):
-    """What can be set."""
+    """The options of a plug with Tasmota."""
 
     topic: Topic
     """The plug's own topic, as its web page shows it under MQTT, without `cmnd/`."""
@@ -40,13 +40,13 @@ class Options(Broker, frozen=True, kw_only=True):
 
 
 class MqttTasmota(Remote[Options]):
-    """Plugs and bulbs with the Tasmota firmware, by an MQTT broker."""
+    """Plugs and bulbs with the Tasmota firmware, through an MQTT broker."""
 
     options_type = Options
     abilities: ClassVar[frozenset[Ability]] = frozenset({"switch", "dim", "tint"})
 
     async def run(self, channel: "HardwareChannel") -> None:
-        """Hold a session with the broker, and talk to the plug through it."""
+        """Open a session with the broker, and control the plug through it."""
         topic = self.options.topic
         topics = [f"stat/{topic}/#", f"tele/{topic}/#"]
         async with mqtt.mqtt_session(self.device, self.options, topics) as client:
@@ -54,7 +54,7 @@ class MqttTasmota(Remote[Options]):
 
     @classmethod
     async def discover(cls, seconds: float, known: Sequence[Options]) -> list[Found]:
-        """Read what plugs have told their brokers of themselves (SetOption19 0, the usual)."""
+        """Read the announcements that plugs retain at their brokers (SetOption19 0, the default)."""
         found = []
         for broker in mqtt_device.known_brokers(known):
             for _, payload in await mqtt.retained("discover", broker, "tasmota/discovery/+/config", seconds):
@@ -62,7 +62,7 @@ class MqttTasmota(Remote[Options]):
                     plug = msgspec.json.decode(payload, type=PlugAnnouncement)
                 except msgspec.MsgspecError:
                     continue
-                relays = [index + 1 for index, sort in enumerate(plug.rl) if sort]
+                relays = [index + 1 for index, type_ in enumerate(plug.rl) if type_]
                 for relay in relays:
                     options = {**mqtt_device.broker_options(broker), "topic": plug.t}
                     if len(relays) > 1:
@@ -83,11 +83,11 @@ class MqttTasmota(Remote[Options]):
 
 
 LIGHT = 2
-"""How an announcement tells a light from a relay, which is 1."""
+"""The type of a light in an announcement; a relay has the type 1."""
 
 
 class PlugAnnouncement(msgspec.Struct, frozen=True):
-    """What a plug tells of itself; its names are Tasmota's."""
+    """The announcement of a plug; the names of the fields are Tasmota's."""
 
     t: Topic
     dn: str = ""
@@ -98,7 +98,7 @@ class PlugAnnouncement(msgspec.Struct, frozen=True):
 
 
 class TasmotaDevice(MqttDevice):
-    """One relay of a plug, as it talks on its topics."""
+    """One relay of a plug: parses the messages on its topics, and encodes commands."""
 
     def __init__(self, channel: "HardwareChannel", topic: str, relay: int) -> None:
         super().__init__(channel)
@@ -107,20 +107,20 @@ class TasmotaDevice(MqttDevice):
         self._names = (f"POWER{relay}", "POWER") if relay == 1 else (f"POWER{relay}",)
         self._reported = Reading(reachable=None)
         self._pulse_time: int | None = None
-        """Its timer, as it said itself."""
+        """The timer that the plug reported last."""
 
     @property
     def name(self) -> str:
-        """What it is called."""
+        """The plug's topic."""
         return self._topic
 
     def read_messages(self) -> list[Message]:
-        """Ask for its relay, its timer and its meter."""
+        """Request the state of the relay, the timer and the meter."""
         requests = (f"PulseTime{self._relay}", ""), ("State", ""), ("Status", "10")
-        return [(f"cmnd/{self._topic}/{word}", value) for word, value in requests]
+        return [(f"cmnd/{self._topic}/{command}", value) for command, value in requests]
 
     def set_messages(self, setting: Setting) -> list[Message]:
-        """Switch; its own timer is set before, so that it is never on without it."""
+        """Return a command that sets the timer, then switches. So the relay is never on without its timer."""
         commands = []
         if setting.on:
             commands.append(f"PulseTime{self._relay} {pulse_time(setting.off_after_seconds)}")
@@ -138,12 +138,12 @@ class TasmotaDevice(MqttDevice):
         return armed and setting.is_met_by(self._reported)
 
     def on_message(self, topic: str, payload: str, *, retained: bool) -> None:
-        """Handle its last will, its results and its measurements."""
+        """Handle the plug's last will, results and measurements."""
         word = topic.removeprefix(f"stat/{self._topic}/").removeprefix(f"tele/{self._topic}/")
         if word == "LWT":
             self._on_will(payload)
         elif retained:
-            return  # what the broker has kept may be of another day
+            return  # a retained message may be out of date
         elif word in self._names:
             self._update(on=parse_power(payload))
         elif word in ("STATE", "RESULT", "SENSOR") or word.startswith("STATUS"):
@@ -151,7 +151,7 @@ class TasmotaDevice(MqttDevice):
 
     def _on_will(self, payload: str) -> None:
         if payload not in ("Online", "Offline"):
-            raise ValueError("a last will is Online or Offline")
+            raise ValueError("a last will must be Online or Offline")
         self.set_online(payload == "Online")
 
     def _on_json(self, payload: str) -> None:
@@ -176,7 +176,7 @@ class TasmotaDevice(MqttDevice):
             self._update(**changes)
 
     def _parse_energy(self, energy: dict[str, Any]) -> dict[str, float]:
-        """Read a meter: watts, and kilowatt-hours in all."""
+        """Parse a meter: the power in watts, and the total energy in kilowatt-hours."""
         found = {}
         for name, word, factor in (("power_watts", "Power", 1), ("energy_watt_hours", "Total", 1000)):
             value = energy.get(word)
@@ -187,7 +187,7 @@ class TasmotaDevice(MqttDevice):
         return found
 
     def _update(self, **changes: Any) -> None:
-        """Pass on a reading; a message proves that the plug is online, whatever its last will is."""
+        """Report a reading. The message proves that the plug is online, even if its last will is Offline."""
         self.is_online = True
         self._reported = msgspec.structs.replace(self._reported, **changes)
         if self._reported.on is not None:
@@ -196,14 +196,14 @@ class TasmotaDevice(MqttDevice):
 
 
 def parse_power(payload: str) -> bool:
-    """Read a relay's state; ValueError when it is none."""
+    """Parse a relay's state; raises ValueError if the payload is not a state."""
     if payload not in ("ON", "OFF"):
-        raise ValueError(f"a relay is ON or OFF, not {payload[:20]!r}")
+        raise ValueError(f"a relay must be ON or OFF, not {payload[:20]!r}")
     return payload == "ON"
 
 
 def pulse_time(seconds: float | None) -> int:
-    """Return the PulseTime for a duration, rounded up; 0 for never."""
+    """Return the PulseTime for a duration in seconds, rounded up; 0 (no timer) for None."""
     if seconds is None:
         return 0
     seconds = min(max(seconds, SHORTEST_PULSE_SECONDS), LONGEST_PULSE_SECONDS)

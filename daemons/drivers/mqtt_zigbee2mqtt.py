@@ -1,10 +1,10 @@
-"""What Zigbee2MQTT brings to an MQTT broker: plugs, bulbs, covers, sensors and buttons.
+"""Devices that Zigbee2MQTT connects to an MQTT broker: plugs, bulbs, covers, sensors and buttons.
 
-A device says what it is on BASE/NAME, takes orders on BASE/NAME/set and questions on
-BASE/NAME/get, and is there or not by BASE/NAME/availability; Zigbee2MQTT itself is by
-BASE/bridge/state (zigbee2mqtt.io/guide/usage/mqtt_topics_and_messages.html). `on_time` is the timer
-of Zigbee's On With Timed Off. Few covers say whether they move: one does from the order until
-it stands at an end, is told to stop, or its time is over.
+A device publishes its state on BASE/NAME and its availability on BASE/NAME/availability. It receives
+settings on BASE/NAME/set and requests for its state on BASE/NAME/get. Zigbee2MQTT publishes its own
+availability on BASE/bridge/state (zigbee2mqtt.io/guide/usage/mqtt_topics_and_messages.html).
+`on_time` is the timer of Zigbee's On With Timed Off. Few covers report whether they move. So a cover
+counts as moving from the command until it reaches an end, is stopped, or its time is over.
 """
 
 from collections.abc import Sequence
@@ -25,19 +25,19 @@ if TYPE_CHECKING:
 
 MOST_BRIGHT = 254
 MIRED = 1_000_000
-"""Mireds times kelvins."""
+"""The product of a colour temperature in mireds and the same in kelvins."""
 TOUCHES: dict[str, Touch] = {
     **dict.fromkeys(("single", "on", "off", "toggle", "press", "click"), "single"),
     "double": "double",
     **dict.fromkeys(("long", "hold", "on_hold", "off_hold"), "long"),
 }
-"""The words of `action` that are presses; a release, or a turn of a knob, is none."""
+"""The values of `action` that are presses. A release or a turn of a knob is not a press."""
 DETECTED = {"occupancy": True, "contact": False, "water_leak": True, "smoke": True, "vibration": True}
-"""What detects, and with which value: a contact that is closed detects nothing."""
+"""The fields of detectors, each with the value of a detection. A closed contact is no detection."""
 
 
 class Options(Broker, frozen=True, kw_only=True):
-    """What can be set."""
+    """The options of a device of Zigbee2MQTT."""
 
     device: Topic
     """The friendly name of the device in Zigbee2MQTT."""
@@ -50,13 +50,13 @@ class Options(Broker, frozen=True, kw_only=True):
 
 
 class MqttZigbee2mqtt(Remote[Options]):
-    """What Zigbee2MQTT brings to an MQTT broker: plugs, bulbs, covers, sensors and buttons."""
+    """Devices that Zigbee2MQTT connects to an MQTT broker: plugs, bulbs, covers, sensors and buttons."""
 
     options_type = Options
     abilities: ClassVar[frozenset[Ability]] = frozenset({"switch", "dim", "tint", "move", "press", "sense"})
 
     async def run(self, channel: "HardwareChannel") -> None:
-        """Hold a session with the broker, and talk to the device through it."""
+        """Open a session with the broker, and control the device through it."""
         base, name = self.options.topic, self.options.device
         topics = [
             f"{base}/{name}",
@@ -69,7 +69,7 @@ class MqttZigbee2mqtt(Remote[Options]):
 
     @classmethod
     async def discover(cls, seconds: float, known: Sequence[Options]) -> list[Found]:
-        """Read the list of devices that Zigbee2MQTT keeps at its broker."""
+        """Read the list of devices that Zigbee2MQTT retains at its broker."""
         found = []
         for broker in mqtt_device.known_brokers(known):
             bases = {options.topic for options in known if options.endpoint == broker.endpoint} or {
@@ -86,7 +86,7 @@ class MqttZigbee2mqtt(Remote[Options]):
 
 
 class Definition(Struct, frozen=True):
-    """What Zigbee2MQTT knows of a model; its names are Zigbee2MQTT's."""
+    """The description of a model; the names of the fields are Zigbee2MQTT's."""
 
     model: str = ""
     vendor: str = ""
@@ -94,7 +94,7 @@ class Definition(Struct, frozen=True):
 
 
 class DeviceEntry(Struct, frozen=True):
-    """One device of the list; its names are Zigbee2MQTT's."""
+    """One device of the list; the names of the fields are Zigbee2MQTT's."""
 
     friendly_name: str
     definition: Definition | None = None
@@ -104,10 +104,10 @@ class DeviceEntry(Struct, frozen=True):
 def to_found(entry: DeviceEntry, broker: Broker, base: str) -> Found:
     """Return the options for a device of the list."""
     definition = entry.definition or Definition()
-    words = {str(part.get("type")) for part in definition.exposes}
-    words |= {str(part.get("property") or part.get("name")) for part in definition.exposes}
+    features = {str(part.get("type")) for part in definition.exposes}
+    features |= {str(part.get("property") or part.get("name")) for part in definition.exposes}
     kinds = {"light": "lamp", "cover": "cover", "switch": "plug", "action": "button"}
-    kind = next((kinds[word] for word in kinds if word in words), "sensor")
+    kind = next((kinds[feature] for feature in kinds if feature in features), "sensor")
     options: dict[str, Any] = {**mqtt_device.broker_options(broker), "device": entry.friendly_name}
     options |= {"topic": base} if base != "zigbee2mqtt" else {}
     options |= {"switches": False} if kind in ("button", "sensor") else {}
@@ -123,7 +123,7 @@ def to_found(entry: DeviceEntry, broker: Broker, base: str) -> Found:
 
 
 class Zigbee2mqttDevice(MqttDevice):
-    """One device, as it talks on its topics."""
+    """One device: parses the messages on its topics, and encodes settings."""
 
     def __init__(self, channel: "HardwareChannel", options: Options) -> None:
         super().__init__(channel)
@@ -131,19 +131,19 @@ class Zigbee2mqttDevice(MqttDevice):
         self._topic = f"{options.topic}/{options.device}"
         self._reported = Reading(reachable=None)
         self._direction: Direction | None = None
-        """Which way its cover moves."""
+        """The direction in which the cover moves; None while it does not move."""
         self._move_ends_at = 0.0
-        """When that is over at the latest, in seconds of uptime."""
+        """The latest end of the move, in seconds of uptime."""
         self._is_bridge_online = True
         self._is_device_online: bool | None = None
 
     @property
     def name(self) -> str:
-        """What it is called."""
+        """The device's topic."""
         return self._topic
 
     def read_messages(self) -> list[Message]:
-        """Ask for its state; what sleeps on a battery answers nothing, and is there all the same."""
+        """Request the state. A device without a switch may sleep: report it as reachable."""
         if not self._options.switches:
             self.reports += 1
             self.channel.update()
@@ -151,7 +151,7 @@ class Zigbee2mqttDevice(MqttDevice):
         return [(f"{self._topic}/get", '{"state": ""}')]
 
     def set_messages(self, setting: Setting) -> list[Message]:
-        """Switch, dim or move; its own timer is part of the order."""
+        """Return a message that switches, dims or moves; it also sets the device's timer."""
         if not self._options.switches:
             self._reported = Reading(on=setting.on)
             self.reports += 1
@@ -174,13 +174,13 @@ class Zigbee2mqttDevice(MqttDevice):
 
     def has_reached(self, setting: Setting) -> bool:
         """Return whether the device has confirmed the setting."""
-        done = setting.is_met_by(self._reported)
-        if done and not self._options.switches:
+        is_met = setting.is_met_by(self._reported)
+        if is_met and not self._options.switches:
             self.channel.update(on=setting.on)
-        return done
+        return is_met
 
     def on_message(self, topic: str, payload: str, *, retained: bool) -> None:
-        """Handle its state, its availability and its presses."""
+        """Handle the device's state, availability and presses."""
         if topic in (f"{self._topic}/availability", f"{self._options.topic}/bridge/state"):
             self._on_availability(parse_availability(payload), topic.endswith("/availability"))
         elif topic == f"{self._topic}/action":
@@ -224,22 +224,22 @@ class Zigbee2mqttDevice(MqttDevice):
         if "position_percent" in changes or state in ("OPEN", "CLOSE", "STOP"):
             changes |= self._cover_changes(found, changes.get("position_percent"))
         if not changes or (retained and self._options.switches):
-            return  # a switch tells its own when it is asked; a sensor's last word is all there may be
+            return  # a retained state counts only for a sensor, which may not report for hours
         self._reported = msgspec.structs.replace(self._reported, **changes)
         self.reports += 1
         self.channel.update(**changes)
 
     def _cover_changes(self, found: dict[str, Any], position: int | None) -> dict[str, Any]:
-        """Return whether a cover moves, if it reports this."""
+        """Return whether the cover moves, and in which direction, as fields of a Reading."""
         at_end = position is not None and position == {"open": 100, "close": 0, None: -1}[self._direction]
-        stands = found.get("moving") in (False, "STOP") or found.get("state") == "STOP"
-        if at_end or stands or uptime() > self._move_ends_at:
+        has_stopped = found.get("moving") in (False, "STOP") or found.get("state") == "STOP"
+        if at_end or has_stopped or uptime() > self._move_ends_at:
             self._direction = None
         return {"on": self._direction is not None, "direction": self._direction}
 
 
 WHOLE = 0
-"""Stands for a factor where a value is a whole percent."""
+"""Marks a value that is rounded to a whole percent, in place of a factor."""
 NUMBERS = (
     ("power_watts", "power", 1),
     ("energy_watt_hours", "energy", 1000),
@@ -248,14 +248,14 @@ NUMBERS = (
     ("battery_percent", "battery", WHOLE),
     ("position_percent", "position", WHOLE),
 )
-"""A field of a Reading, the word for it, and what to multiply that by."""
+"""A field of a Reading, the field of Zigbee2MQTT, and the factor between them."""
 
 
 def parse_availability(payload: str) -> bool:
-    """Read a presence, in the plain form or in JSON; ValueError when it is neither."""
-    word: Any = payload
+    """Parse an availability, plain or in JSON; raises ValueError if the payload is not valid."""
+    state: Any = payload
     if payload.startswith("{"):
-        word = msgspec.json.decode(payload, type=dict[str, Any]).get("state")
-    if word not in ("online", "offline"):
-        raise ValueError("a presence is online or offline")
-    return bool(word == "online")
+        state = msgspec.json.decode(payload, type=dict[str, Any]).get("state")
+    if state not in ("online", "offline"):
+        raise ValueError("an availability must be online or offline")
+    return bool(state == "online")

@@ -1,9 +1,9 @@
-"""Shelly plugs, relays, dimmers and covers of the second generation and newer, by their own RPC.
+"""Shelly plugs, relays, dimmers and covers of the second generation and newer, through their RPC.
 
-One WebSocket carries requests, answers and the device's own notifications (JSON-RPC,
-shelly-api-docs.shelly.cloud/gen2/General/RPCProtocol). With a password each request carries a
+One WebSocket carries requests, answers and the device's notifications (JSON-RPC,
+shelly-api-docs.shelly.cloud/gen2/General/RPCProtocol). With a password, each request carries a
 digest (SHA-256, after RFC 7616, with a fixed method and path; .../General/Authentication).
-`toggle_after` is the device's own timer, which switches off again whatever becomes of us.
+`toggle_after` is a timer in the device. It switches the device off even if House has stopped.
 """
 
 import asyncio
@@ -30,15 +30,15 @@ if TYPE_CHECKING:
 ANSWER_SECONDS = 5.0
 """How long the device may take to answer."""
 POLL_SECONDS = 60.0
-"""How often it is asked for all that it is, besides."""
+"""How often the whole status is requested, in addition to the notifications."""
 HEARTBEAT_SECONDS = 10.0
-"""How often a silent connection is tried; a device that does not answer within half of it is lost."""
+"""How often a silent connection is tested. A device that does not answer within half of it is lost."""
 LONGEST_FRAME_BYTES = 256 * 1024
 USER = "admin"
-"""The one user that such a device has."""
+"""The only user of a Shelly."""
 UNAUTHORIZED = 401
 HA2 = hashlib.sha256(b"dummy_method:dummy_uri").hexdigest()
-"""RPC has neither method nor path; these words stand for them."""
+"""The hash of a fixed method and path, because the RPC has neither."""
 TOUCHES: dict[str, Touch] = {"single_push": "single", "double_push": "double", "long_push": "long"}
 FAULTS = {
     "overpower": "it draws more power than it may",
@@ -51,7 +51,7 @@ SERVICE = "_shelly._tcp.local."
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """What can be set."""
+    """The options of a Shelly."""
 
     address: Annotated[str, Meta(pattern=r"^(\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?\Z")]
     """A host or IP address, with `:port` if the port is not 80."""
@@ -66,13 +66,13 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Shelly(Remote[Options]):
-    """Shelly plugs, relays, dimmers and covers of the second generation and newer, by their own RPC."""
+    """Shelly plugs, relays, dimmers and covers of the second generation and newer, through their RPC."""
 
     options_type = Options
     abilities: ClassVar[frozenset[Ability]] = frozenset({"switch", "dim", "move", "press"})
 
     async def run(self, channel: "HardwareChannel") -> None:
-        """Hold one WebSocket, and talk through it."""
+        """Connect a WebSocket, and use it until it is lost."""
         address = self.options.address
         password = read_secret(self.device, self.options.password_file)
         try:
@@ -84,9 +84,9 @@ class Shelly(Remote[Options]):
             ):
                 await RpcConnection(self.device, self.options, socket, password, channel).run()
         except aiohttp.WSServerHandshakeError as error:
-            why = f"it does not speak Shelly's RPC (HTTP {error.status}); the first generation does not"
+            why = f"it does not support Shelly's RPC (HTTP {error.status}); the first generation has no RPC"
             raise Unreachable(self.device, address, why) from error
-        except aiohttp.ClientConnectorError as error:  # whose own text tells of sockets, not of the network
+        except aiohttp.ClientConnectorError as error:  # its text describes sockets, not the network
             code = error.os_error.errno
             raise Unreachable(self.device, address, os.strerror(code) if code else str(error)) from error
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
@@ -95,7 +95,7 @@ class Shelly(Remote[Options]):
 
     @classmethod
     async def discover(cls, seconds: float, known: Sequence[Options]) -> list[Found]:  # noqa: ARG003
-        """Ask for Shelly's own service by mDNS; what is of the first generation is told as such."""
+        """Search for Shelly's service with mDNS; a note marks devices of the first generation."""
         from daemons.drivers.transports import mdns  # noqa: PLC0415  only a search needs it
 
         return [to_found(service) for service in await mdns.browse(SERVICE, seconds)]
@@ -118,12 +118,12 @@ def to_found(service: Any) -> Found:
         kind={"cover": "cover", "light": "lamp"}.get(component, "plug"),
         driver="shelly" if is_new else None,
         options=options if is_new else {},
-        note="" if is_new else "its first generation has no RPC; MQTT or `command` reaches it",
+        note="" if is_new else "the first generation has no RPC; use MQTT or `command`",
     )
 
 
 class RpcConnection:
-    """One connection: requests and their answers, and what the device tells by itself."""
+    """One connection: sends requests, and receives their answers and the device's notifications."""
 
     def __init__(
         self,
@@ -146,11 +146,11 @@ class RpcConnection:
         self._name = options.component.capitalize()
 
     async def run(self) -> None:
-        """Talk until the connection is lost."""
+        """Apply settings and handle messages until the connection is lost."""
         await run_until_first_ends(self._control(), self._receive())
 
     async def _control(self) -> None:
-        """Ask what it is, then carry out what is wanted; each time it says itself what it is then."""
+        """Request the status, then apply each setting and request the resulting status."""
         await self._poll(None)
         while True:
             setting = None
@@ -165,22 +165,22 @@ class RpcConnection:
         changes = parse_status(self._options, status)
         self._fault = None
         self._remember_fault(status)
-        wants_timer = setting and setting.on and setting.off_after_seconds and self._name != "Cover"
-        if wants_timer and not status.get("timer_duration"):
+        needs_timer = setting and setting.on and setting.off_after_seconds and self._name != "Cover"
+        if needs_timer and not status.get("timer_duration"):
             changes.setdefault("fault", "its own timer was not armed")
         self._channel.update(**changes)
 
     def _remember_fault(self, status: dict[str, Any]) -> None:
-        """Remember what it complains of: a notification tells only what is new."""
+        """Store the device's fault, because a notification contains only changed fields."""
         if "errors" in status:
             self._fault = parse_status(self._options, status).get("fault")
 
     async def _call(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
-        """Ask, and give the answer; a device that wants to know the password is told once more."""
+        """Send a request and return its result. If the device demands a digest, send it again with one."""
         response = await self._request(method, params)
         if response.get("error", {}).get("code") == UNAUTHORIZED:
             if self._password is None:
-                raise self._unreachable("it wants a password: name its file as shelly.password_file")
+                raise self._unreachable("it requires a password: name its file as shelly.password_file")
             self._auth = self._answer_challenge(response["error"])
             response = await self._request(method, params)
             if response.get("error", {}).get("code") == UNAUTHORIZED:
@@ -208,18 +208,18 @@ class RpcConnection:
         try:
             challenge = msgspec.json.decode(error.get("message", ""), type=Challenge)
         except (msgspec.MsgspecError, TypeError) as problem:
-            raise self._unreachable("it wants a password in a way that is not known") from problem
+            raise self._unreachable("its authentication challenge is not supported") from problem
         return digest(challenge, self._password or "", secrets.randbelow(10**9))
 
     async def _receive(self) -> None:
         """Handle answers and notifications; anything else ends the connection."""
         async for message in self._socket:
             if message.type is not aiohttp.WSMsgType.TEXT:
-                raise self._unreachable("it said what is no text")
+                raise self._unreachable("it sent a frame that is not text")
             try:
                 frame = msgspec.json.decode(message.data, type=dict[str, Any])
             except msgspec.MsgspecError as error:
-                raise self._unreachable(f"it said what is no JSON object: {error}") from error
+                raise self._unreachable(f"it sent a frame that is not a JSON object: {error}") from error
             if "method" in frame:
                 self._on_notification(frame)
             elif (reply := self._pending.get(frame.get("id", 0))) and not reply.done():
@@ -244,7 +244,7 @@ class RpcConnection:
 
 
 class Challenge(msgspec.Struct, frozen=True):
-    """How a device asks for the password."""
+    """The device's challenge for the digest."""
 
     realm: str
     nonce: int
@@ -253,7 +253,7 @@ class Challenge(msgspec.Struct, frozen=True):
 
 
 def digest(challenge: Challenge, password: str, cnonce: int) -> dict[str, Any]:
-    """Return the digest that proves the password without sending it."""
+    """Return the digest, which proves the password without sending it."""
     realm, nonce = challenge.realm, challenge.nonce
     secret = hashlib.sha256(f"{USER}:{realm}:{password}".encode()).hexdigest()
     proof = f"{secret}:{nonce}:{challenge.nc}:{cnonce}:auth:{HA2}"
@@ -268,7 +268,7 @@ def digest(challenge: Challenge, password: str, cnonce: int) -> dict[str, Any]:
 
 
 def set_request(options: Options, setting: Setting) -> tuple[str, dict[str, Any]]:
-    """Return the request for a setting."""
+    """Return the method and the parameters of the request for a setting."""
     params: dict[str, Any] = {"id": options.channel}
     if options.component == "cover":
         if not setting.on:
@@ -287,7 +287,7 @@ def set_request(options: Options, setting: Setting) -> tuple[str, dict[str, Any]
 
 
 def parse_status(options: Options, status: dict[str, Any]) -> dict[str, Any]:
-    """Read a status, whole or the changed part of one, into the fields of a Reading."""
+    """Parse a status, whole or in part, and return the fields of a Reading that it contains."""
     found: dict[str, Any] = {}
     if options.component == "cover":
         if (state := status.get("state")) is not None:
@@ -305,5 +305,5 @@ def parse_status(options: Options, status: dict[str, Any]) -> dict[str, Any]:
     if isinstance(energy, dict) and isinstance(total := energy.get("total"), int | float):
         found["energy_watt_hours"] = float(total)
     if isinstance(errors := status.get("errors"), list):
-        found["fault"] = "; ".join(FAULTS.get(word, str(word)) for word in errors)[:300] or None
+        found["fault"] = "; ".join(FAULTS.get(error, str(error)) for error in errors)[:300] or None
     return found

@@ -1,14 +1,13 @@
-"""Hardware on paper: switches, warms up and draws power like the real thing, and can be told to misbehave.
+"""Simulated hardware: switches, warms up and draws power like real hardware, and can simulate faults.
 
-Real hardware outlives the process that drives it, and so does this one. It stands in
-`run/hardware/NAME`:
+Real hardware keeps its state when its process ends, and simulated hardware does the same. Its files are
+in `run/hardware/NAME`:
 
-- `switchings.jsonl`, one line for every switching, added by one write. The last line is the
-  relay; all lines together are the witness of what happened, apart from anything that the
-  devices say.
-- `presses.jsonl`, one line for every press of its button, added by a hand; `presses.taken` is
-  how far they have been told.
-- `measured.json`, written by a hand: what it measures, where that is not as its options say.
+- `switchings.jsonl` has one line for each switching, added by one write. The last line is the state of
+  the relay. All lines together are a record that is independent of the published states.
+- `presses.jsonl` has one line for each press of the button. A person or a test adds the lines.
+  `presses.taken` stores the offset up to which they were read.
+- `measured.json` overrides the measurements in the options. A person or a test writes it.
 """
 
 import os
@@ -33,23 +32,23 @@ Percent = Annotated[float, Meta(ge=0, le=100)]
 WholePercent = Annotated[int, Meta(ge=0, le=100)]
 
 POLL_SECONDS = 1.0
-"""How soon a hand at the hardware is noticed, at the latest."""
+"""The longest delay until a change by a person or another process is noticed."""
 FileStats = tuple[os.stat_result | None, ...]
 SETTLED_SECONDS = 1.0
-"""A file that was last written so long ago shows by its mark whether it is written again."""
+"""The age from which a file's size and time show reliably whether it was written again."""
 MAX_PRESS_AGE_SECONDS = 60.0
-"""A press that was not read for longer than this is dropped."""
+"""A press that is older than this when it is read is dropped."""
 
 
 class Options(Struct, frozen=True, kw_only=True):
-    """What can be set."""
+    """The options of simulated hardware."""
 
     speed: Annotated[float, Meta(ge=1, le=10_000)] = 1.0
     """How many times faster than usual the appliance works."""
     fault: Literal["none", "slow", "fail", "hang", "disagree"] = "none"
-    """How it misbehaves."""
+    """The simulated fault."""
     lag_seconds: Seconds = field(name="lag", default=Seconds(2))
-    """How late it switches with `fault = "slow"`."""
+    """The delay of each switching with `fault = "slow"`."""
     temperature_celsius: Celsius = 21.0
     """The temperature it measures, in °C."""
     humidity_percent: Percent = 45.0
@@ -62,7 +61,7 @@ Action = Literal["on", "off", "dim", "turn", "arm"]
 
 
 class Switching(Struct, frozen=True, omit_defaults=True):
-    """One line: what the relay has been since `at`, and why."""
+    """One line of `switchings.jsonl`: the state of the relay since `at`, and its cause."""
 
     at: float
     what: Action
@@ -72,16 +71,16 @@ class Switching(Struct, frozen=True, omit_defaults=True):
     colour_temperature_kelvin: int | None = None
     direction: Direction | None = None
     off_at: float | None = None
-    """When its own timer switches it off, whatever has become of the process."""
+    """When the hardware's timer switches it off, even if the process does not run."""
     energy_watt_hours: float = 0.0
-    """What the meter had counted by then."""
+    """The reading of the meter at that time."""
 
 
 class SimulatedRelay:
-    """The hardware itself: a relay with a meter and a timer of its own."""
+    """A simulated relay with a meter and a timer."""
 
     def __init__(self, folder: Path, power_profile: tuple[Load, ...]) -> None:
-        """Find it as it is; a folder that does not exist yet is a relay that is off."""
+        """Open the relay in `folder`. If the folder does not exist, create it; the relay is then off."""
         folder.mkdir(parents=True, exist_ok=True)
         self._path = folder / "switchings.jsonl"
         self._power_profile = power_profile
@@ -90,7 +89,7 @@ class SimulatedRelay:
         self._on_since = 0.0
 
     def poll(self, now: float) -> Switching:
-        """Return the last switching, also one of its own timer."""
+        """Return the last switching; first switch off if the relay's timer has expired."""
         self._refresh()
         last = self._last
         if last.on and last.off_at is not None and now >= last.off_at:
@@ -98,15 +97,15 @@ class SimulatedRelay:
         return self._last
 
     def switch(self, setting: Setting, cause: str | None, now: float) -> None:
-        """Do as told; what already is so leaves no line."""
+        """Apply a setting; if the relay already has it, add no line."""
         last = self.poll(now)
         off_at = now + setting.off_after_seconds if setting.on and setting.off_after_seconds else None
-        poll = (setting.brightness_percent, setting.colour_temperature_kelvin)
+        light = (setting.brightness_percent, setting.colour_temperature_kelvin)
         if setting.on != last.on:
             what: Action = "on" if setting.on else "off"
         elif setting.on and setting.direction != last.direction:
             what = "turn"
-        elif setting.on and poll != (last.brightness_percent, last.colour_temperature_kelvin):
+        elif setting.on and light != (last.brightness_percent, last.colour_temperature_kelvin):
             what = "dim"
         elif abs((off_at or 0.0) - (last.off_at or 0.0)) > 1:
             what = "arm"
@@ -126,7 +125,7 @@ class SimulatedRelay:
         return self._power_profile[-1][1] * self._dim_factor
 
     def energy(self, now: float) -> float:
-        """Return the energy that it has drawn in its life, in watt-hours."""
+        """Return the total energy that the relay has drawn, in watt-hours."""
         if not self._last.on:
             return self._last.energy_watt_hours
         return (
@@ -148,9 +147,9 @@ class SimulatedRelay:
         return watt_seconds / 3600
 
     def _refresh(self) -> None:
-        """Read what has been added, by us, another process or a hand."""
+        """Read the lines that this process, another process or a person has added."""
         try:
-            if self._offset and self._path.stat().st_size == self._offset:  # not opened for nothing
+            if self._offset and self._path.stat().st_size == self._offset:  # no new line
                 return
             lines, self._offset = read_switchings(self._path, self._offset)
         except FileNotFoundError:
@@ -182,14 +181,11 @@ class SimulatedRelay:
         try:
             size = os.fstat(file).st_size
             if size and os.pread(file, 1, size - 1) != b"\n":
-                text = b"\n" + text  # behind a line that a full disk has torn
+                text = b"\n" + text  # the last line is incomplete after a full disk
             written = os.write(file, text)
         finally:
             os.close(file)
-        if (size, written) == (
-            self._offset,
-            len(text),
-        ):  # no other process has added a line, so it need not be read
+        if (size, written) == (self._offset, len(text)):  # no other process has added a line
             self._apply(line)
             self._offset += written
         else:
@@ -197,17 +193,17 @@ class SimulatedRelay:
 
 
 class PressRecord(Struct, frozen=True):
-    """One line: when a hand pressed the button, and how."""
+    """One line of `presses.jsonl`: the time and the type of a press."""
 
     at: float
     what: Touch
 
 
 class SimulatedButton:
-    """The button of the hardware: each press is taken once, over every restart."""
+    """The button of the hardware. Each press is read once, also over restarts."""
 
     def __init__(self, folder: Path) -> None:
-        """Go on from what was taken last; where that cannot be read, from what is young enough."""
+        """Continue at the stored offset. If it cannot be read, read all presses that are recent enough."""
         self._path = folder / "presses.jsonl"
         self._position_path = folder / "presses.taken"
         try:
@@ -216,10 +212,10 @@ class SimulatedButton:
             self._offset = 0
 
     def read_presses(self, now: float) -> tuple[ButtonPress, ...]:
-        """Return the presses that were not read yet; raises StorageError if this cannot be recorded.
+        """Return the presses that were not read yet; raises StorageError if the offset cannot be stored.
 
-        It is written down first. So a press whose process is killed at that very moment is lost,
-        as one by radio would be, rather than done twice.
+        The offset is stored before the presses are returned. So a process that is killed at that moment
+        loses a press, as with a radio button, and never handles a press twice.
         """
         try:
             size = self._path.stat().st_size
@@ -227,17 +223,17 @@ class SimulatedButton:
             return ()
         if size == self._offset:
             return ()
-        began = self._offset if self._offset <= size else 0  # a smaller file is another one
+        began = self._offset if self._offset <= size else 0  # a smaller file is a new file
         found, offset = read_lines(self._path, PressRecord, began)
         if offset != self._offset:
             replace_file(self._position_path, str(offset).encode())
             self._offset = offset
         recent = [pressed.what for pressed in found if now - pressed.at < MAX_PRESS_AGE_SECONDS]
-        return tuple(ButtonPress(what, os.urandom(5).hex()) for what in recent)
+        return tuple(ButtonPress(touch, os.urandom(5).hex()) for touch in recent)
 
 
 class Measurements(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What it measures; nothing stands for what it does not tell."""
+    """The measurements of the hardware; None for one that it does not report."""
 
     temperature_celsius: Celsius | None = None
     humidity_percent: Percent | None = None
@@ -245,31 +241,31 @@ class Measurements(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 DECODER = msgspec.json.Decoder(dict[str, int | float | None])
-msgspec.convert({}, Measurements)  # works the type out now, before prefork forks
+msgspec.convert({}, Measurements)  # builds the type's decoder now, before prefork forks
 
 
 class SimulatedSensor:
-    """What the hardware measures: what its options say, but for what a hand has written."""
+    """The simulated sensor: the measurements in the options, overridden by `measured.json`."""
 
     def __init__(self, folder: Path, options: Options) -> None:
         self._path = folder / "measured.json"
-        self._usual = {name: getattr(options, name) for name in Measurements.__struct_fields__}
+        self._defaults = {name: getattr(options, name) for name in Measurements.__struct_fields__}
         self.last = Measurements()
-        """What it measured when it last made sense."""
+        """The last valid measurements."""
         self.at: float | None = None
-        """When that was."""
+        """When they were read."""
         self.fault: str | None = None
 
     def poll(self, now: float) -> None:
-        """Measure; what makes no sense is a fault, and what was measured last stays."""
+        """Read the measurements. If the file is not valid, set a fault and keep the last measurements."""
         written = b"{}"
         try:
             with suppress(FileNotFoundError):
                 written = self._path.read_bytes().strip()
             if not written:
-                return  # another process is about to write it
+                return  # another process is writing the file
             changed = DECODER.decode(written)
-            self.last = msgspec.convert({**self._usual, **changed}, Measurements)
+            self.last = msgspec.convert({**self._defaults, **changed}, Measurements)
         except (OSError, msgspec.MsgspecError) as error:
             self.fault = f"{self._path} cannot be read: {error}"
         else:
@@ -277,21 +273,21 @@ class SimulatedSensor:
 
 
 def read_switchings(path: Path, offset: int = 0) -> tuple[list[Switching], int]:
-    """Read the witness: every switching, oldest first, and the offset to go on from."""
+    """Return every switching from `offset`, oldest first, and the offset for the next call."""
     return read_lines(path, Switching, offset)
 
 
 def read_lines(path: Path, type_: type[T], offset: int = 0) -> tuple[list[T], int]:
-    """Read what each line says, oldest first, and the offset to go on from.
+    """Return the decoded lines from `offset`, oldest first, and the offset for the next call.
 
-    A line torn by a full disk is passed over; OSError when the file cannot be read.
+    A line that a full disk has cut off is skipped. Raises OSError if the file cannot be read.
     """
     found = []
     with path.open("rb") as file:
         file.seek(offset)
         for line in file:
             if not line.endswith(b"\n"):
-                break  # torn, or still being written
+                break  # incomplete, or still being written
             offset += len(line)
             try:
                 found.append(msgspec.json.decode(line, type=type_))
@@ -303,13 +299,13 @@ def read_lines(path: Path, type_: type[T], offset: int = 0) -> tuple[list[T], in
 def file_stat(path: str) -> os.stat_result | None:
     """Return the size and time of a file; None if it does not exist."""
     try:
-        return os.stat(path)  # noqa: PTH116  with each look of an idle device
+        return os.stat(path)  # noqa: PTH116  faster; each poll of an idle device calls it
     except OSError:
         return None
 
 
 class Simulated(Driver[Options]):
-    """Hardware on paper: switches, warms up and draws power, and can be told to misbehave."""
+    """Simulated hardware: switches, warms up and draws power, and can simulate faults."""
 
     options_type = Options
     abilities: ClassVar[frozenset[Ability]] = frozenset(get_args(Ability))
@@ -322,10 +318,10 @@ class Simulated(Driver[Options]):
         self._fault: str | None = None
         self._hung: Reading | None = None
         self._idle: tuple[FileStats, Reading] | None = None
-        """What was read last, and what the files were like, as long as nothing goes on."""
+        """The state of the files and the last reading, while the hardware is idle."""
 
     def open(self, power_profile: tuple[Load, ...], now: float) -> None:
-        """Stand before the hardware, as it was left."""
+        """Open the hardware's files; the hardware keeps its state from the last process."""
         folder = Path("hardware") / self.device
         self._relay = SimulatedRelay(folder, power_profile)
         self._relay.poll(now)
@@ -334,7 +330,7 @@ class Simulated(Driver[Options]):
         self._files = [str(folder / name) for name in ("switchings.jsonl", "presses.jsonl", "measured.json")]
 
     def set(self, setting: Setting, cause: str | None, now: float) -> None:
-        """Switch, or misbehave as told."""
+        """Switch, or simulate the fault in the options."""
         self._idle = None
         match self.options.fault:
             case "none":
@@ -349,7 +345,7 @@ class Simulated(Driver[Options]):
                 pass
 
     def read(self, now: float) -> Reading:
-        """Read the relay, the meter, what it measures, and its button."""
+        """Return the state of the relay, the meter, the sensor and the button."""
         if self._hung:
             return self._hung
         stats = tuple(map(file_stat, self._files))
@@ -360,9 +356,9 @@ class Simulated(Driver[Options]):
             reading = replace(reading, presses=self._button.read_presses(now))
         except StorageError as error:
             reading = replace(reading, fault=reading.fault or str(error))
-        # A file that was written a moment ago may be again, and look the same.
-        old = all(stat is None or time.time() - stat.st_mtime > SETTLED_SECONDS for stat in stats)
-        is_quiet = old and not (reading.on or reading.fault or reading.presses or self._delayed)
+        # A second write within the resolution of the clock leaves the same size and time.
+        is_settled = all(stat is None or time.time() - stat.st_mtime > SETTLED_SECONDS for stat in stats)
+        is_quiet = is_settled and not (reading.on or reading.fault or reading.presses or self._delayed)
         self._idle = (stats, reading) if is_quiet else None
         return reading
 
@@ -388,7 +384,7 @@ class Simulated(Driver[Options]):
         )
 
     def _switch(self, setting: Setting, cause: str | None, now: float) -> None:
-        """Switch; a record that cannot be written is hardware that does not move."""
+        """Switch the relay. If the record cannot be written, the relay does not move: set a fault."""
         try:
             self._relay.switch(setting, cause, now)
         except OSError as error:
@@ -397,5 +393,5 @@ class Simulated(Driver[Options]):
             self._fault = None
 
     def due(self, now: float) -> float:
-        """Look again soon: a hand may have been at it."""
+        """Return the next poll: a person or another process may change the files."""
         return min(now + POLL_SECONDS, self._delayed[0] if self._delayed else now + POLL_SECONDS)

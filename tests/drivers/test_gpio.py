@@ -244,7 +244,7 @@ def test_a_button_without_a_relay_confirms_every_setting() -> None:
     ("table", "message"),
     [
         ({}, "there is no pin"),
-        ({"relay": 4, "button": 4}, "one pin cannot be two things"),
+        ({"relay": 4, "button": 4}, "one pin cannot have two uses"),
         ({"opens": 4}, "a cover has opens and closes"),
         ({"opens": 4, "closes": 5, "relay": 6}, "and no relay"),
         ({"relay": 28}, "28 is not allowed; relay takes a whole number from 0 to 27"),

@@ -87,5 +87,5 @@ def test_a_search_returns_a_tapo_plug_without_its_account(
     assert [one.title for one in found] == titles
     for one in found:
         assert one.options.keys() == {"address", "username", "password_file"}
-        assert (one.address, one.kind, one.note) == (host, "plug", "wants its TP-Link account")
+        assert (one.address, one.kind, one.note) == (host, "plug", "requires its TP-Link account")
         assert parse_table(one.options, kasa.Options, (), [])

@@ -1,1 +1,1 @@
-"""What several drivers share: the worker thread, MQTT, mDNS and secrets."""
+"""Code that several drivers share: the worker thread, MQTT, mDNS and secrets."""

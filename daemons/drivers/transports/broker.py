@@ -1,4 +1,4 @@
-"""How an MQTT broker is reached, and what the bridge says there: the keys that a person sets."""
+"""The options for an MQTT broker: its address, the login and TLS."""
 
 from typing import Annotated
 
@@ -8,7 +8,7 @@ from daemons.drivers.transports.secret import SecretFile
 
 
 class Broker(Struct, frozen=True, kw_only=True):
-    """How a broker is reached; part of the options of whatever goes by one."""
+    """The connection to a broker; the base of the options of every MQTT driver."""
 
     broker: Annotated[str, Meta(min_length=1, max_length=253)] = "127.0.0.1"
     """The host of the broker."""
@@ -21,9 +21,9 @@ class Broker(Struct, frozen=True, kw_only=True):
     tls: bool = False
     """Whether to use TLS, usually on port 8883."""
     certificate_authority: SecretFile | None = None
-    """A file (PEM) with the authorities to trust, with TLS. By default the machine's own list counts."""
+    """A file (PEM) with the authorities to trust, with TLS. The default is the list of the machine."""
 
     @property
     def endpoint(self) -> str:
-        """Name where it is."""
+        """Return the broker's address as `host:port`."""
         return f"{self.broker}:{self.port}"

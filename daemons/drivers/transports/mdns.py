@@ -1,4 +1,4 @@
-"""Services that announce themselves on the local network, by multicast DNS (RFC 6762, RFC 6763)."""
+"""Search for services on the local network with multicast DNS (RFC 6762, RFC 6763)."""
 
 import asyncio
 from contextlib import suppress
@@ -10,21 +10,24 @@ from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZerocon
 
 HTTP_PORT = 80
 interfaces: Any = InterfaceChoice.All
-"""Where is asked: everywhere, unless a test says otherwise."""
+"""The network interfaces of a search: all, unless a test replaces them."""
 
 
 class MdnsService(Struct, frozen=True):
-    """One that has announced itself."""
+    """A service that was announced on the local network."""
 
     name: str
     address: str
-    """Its IP address, with :port where that is not 80."""
+    """Its IP address, with `:port` if the port is not 80."""
     properties: dict[str, str]
-    """What it tells of itself."""
+    """The properties in its announcement (the TXT record)."""
 
 
 async def browse(type_: str, seconds: float) -> list[MdnsService]:
-    """Return the announcements of a service type within a time, by name; raises OSError without a network."""
+    """Return the services of a type that answer within `seconds`, sorted by name.
+
+    Raises OSError without a network.
+    """
     names: set[str] = set()
 
     def on_change(*, name: str, state_change: ServiceStateChange, **_: object) -> None:
@@ -45,7 +48,7 @@ async def browse(type_: str, seconds: float) -> list[MdnsService]:
 
 
 def parse_service(info: AsyncServiceInfo, type_: str) -> MdnsService | None:
-    """Read an announcement; nothing when it names no address."""
+    """Parse an announcement; return None if it contains no address."""
     addresses = info.parsed_addresses()
     if not addresses:
         return None

@@ -1,7 +1,7 @@
-"""A session with a broker (MQTT 3.1.1), and a conversation through it with what stands behind it.
+"""Sessions with an MQTT broker (MQTT 3.1.1).
 
-A broker may be there while the hardware is not, so two things can be lost. The session ends with
-the broker; while only the hardware is lost the session is held, for its first word comes by it.
+The broker may be reachable while the hardware is not. If the broker is lost, the session ends. If only
+the hardware is lost, the session stays open, because the hardware's next message arrives through it.
 """
 
 import asyncio
@@ -19,15 +19,15 @@ from daemons.errors import Unreachable
 
 CONNECT_SECONDS = 5.0
 KEEPALIVE_SECONDS = 10
-"""How often a silent session is tried; a broker that says nothing for half as long again is lost."""
+"""How often a silent session is tested. A broker that is silent for 1.5 times this period is lost."""
 ANSWER_SECONDS = 5.0
-"""How long hardware behind the broker may take to say what it is, or what it did."""
+"""How long hardware behind the broker may take to report its state or to confirm a setting."""
 NO_DELAY = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-"""Without it the second of two messages waits some 40 ms for the first one's acknowledgement."""
+"""Without this option, the second of two messages waits about 40 ms for the acknowledgement of the first."""
 QOS = 1
-"""At least once: what is asked for may come twice, and is the same twice."""
+"""Delivery at least once: a message may arrive twice, and the second one changes nothing."""
 LOST = "Disconnected during message iteration"
-"""The library's words."""
+"""The error text of the library after a lost connection."""
 REFUSED = ("not auth", "bad user name or password", "bad username or password")
 
 
@@ -42,7 +42,8 @@ async def mqtt_session(
 ) -> AsyncIterator[aiomqtt.Client]:
     """Open a session that is subscribed to the topics; raises Unreachable if it fails or is lost.
 
-    The broker keeps nothing of it (a clean session): what is said while it is away is not heard later.
+    The broker stores nothing for the session (a clean session). So messages that are published while
+    the session is closed are not delivered later.
     """
     try:
         client = aiomqtt.Client(
@@ -69,7 +70,7 @@ async def mqtt_session(
 
 
 def describe_error(error: Exception) -> str:
-    """Return the fault of a session."""
+    """Return the fault text for an error of a session."""
     text = str(error) or type(error).__name__
     if "CERTIFICATE_VERIFY_FAILED" in text:
         why = text.partition("certificate verify failed: ")[2].partition(" (_ssl")[0]
@@ -82,7 +83,7 @@ def describe_error(error: Exception) -> str:
 
 
 async def retained(device: str, broker: Broker, topic: str, seconds: float) -> list[tuple[str, bytes]]:
-    """Return the retained messages of these topics within a time; empty without a broker."""
+    """Return the retained messages that arrive within `seconds`; empty if the broker is unreachable."""
     found: list[tuple[str, bytes]] = []
     with suppress(TimeoutError, Unreachable):
         async with asyncio.timeout(seconds), mqtt_session(device, broker, [topic]) as client:

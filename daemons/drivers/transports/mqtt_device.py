@@ -1,4 +1,4 @@
-"""A device behind an MQTT broker: asks its state, sends it settings, and notes when it is offline."""
+"""A device behind an MQTT broker: requests its state, sends settings, and records when it is offline."""
 
 import asyncio
 from abc import ABC, abstractmethod
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from daemons.drivers.transports.worker import HardwareChannel
 
 RETRY_SECONDS = 5.0
-"""How long until silent hardware is asked again."""
+"""The pause until the state of silent hardware is requested again."""
 
 
 Topic = Annotated[str, Meta(pattern=r"^[^+#\x00$][^+#\x00]*\Z", max_length=200)]
@@ -26,37 +26,37 @@ Topic = Annotated[str, Meta(pattern=r"^[^+#\x00$][^+#\x00]*\Z", max_length=200)]
 
 
 Message = tuple[str, str]
-"""A topic, and what is said there."""
+"""A topic and a payload."""
 
 
 class MqttDevice(ABC):
-    """What stands behind the broker: what it says, and how it is asked and told."""
+    """A device behind a broker: parses its messages, and encodes requests and settings for it."""
 
     def __init__(self, channel: "HardwareChannel") -> None:
         self.channel = channel
         self.is_online: bool | None = None
-        """Whether the broker says that it is there; nothing: it does not say."""
+        """Whether the device is online, as the broker reports; None if there is no report."""
         self.disconnects = 0
-        """How often it went away."""
+        """How often the device went offline."""
         self.reports = 0
-        """How often it has said what it is."""
+        """How often the device has reported its state."""
         self.error: str | None = None
-        """What was wrong with its last word."""
+        """The problem with its last message; None if that message was valid."""
         self.changed = asyncio.Event()
-        """Something was heard."""
+        """Set after each message."""
 
     def set_online(self, is_online: bool | None) -> None:
-        """Handle the broker's report of its availability."""
+        """Record whether the device is online, as the broker reports it."""
         self.disconnects += is_online is False and self.is_online is not False
         self.is_online = is_online
 
     @abstractmethod
     def on_message(self, topic: str, payload: str, *, retained: bool) -> None:
-        """Handle a message; raises ValueError if it is not valid."""
+        """Handle a message; raises ValueError if the message is not valid."""
 
     @abstractmethod
     def read_messages(self) -> list[Message]:
-        """Return the messages that request its state."""
+        """Return the messages that request the device's state."""
 
     @abstractmethod
     def set_messages(self, setting: "Setting") -> list[Message]:
@@ -64,16 +64,16 @@ class MqttDevice(ABC):
 
     @abstractmethod
     def has_reached(self, setting: "Setting") -> bool:
-        """Return whether its latest message confirms a setting."""
+        """Return whether the device's latest message confirms a setting."""
 
     @property
     @abstractmethod
     def name(self) -> str:
-        """What it is called at the broker."""
+        """The name of the device at the broker."""
 
 
 async def run_device(client: aiomqtt.Client, device: MqttDevice) -> None:
-    """Keep up a conversation for as long as the session lasts."""
+    """Handle messages and apply settings until the session ends."""
     await run_until_first_ends(_receive(client, device), _control(client, device))
 
 
@@ -84,7 +84,7 @@ async def _receive(client: aiomqtt.Client, device: MqttDevice) -> None:
             device.on_message(str(message.topic), payload.decode(), retained=message.retain)
             device.error = None
         except ValueError as error:
-            device.error = f"said on {message.topic} what makes no sense: {error}"[:300]
+            device.error = f"sent an invalid message on {message.topic}: {error}"[:300]
         device.changed.set()
 
 
@@ -95,14 +95,14 @@ async def _control(client: aiomqtt.Client, device: MqttDevice) -> None:
             await _apply_settings(client, device)
             continue
         device.channel.unreachable(f"{device.name}: {_reason(device)}")
-        if was_online is not True:  # its first word, or the broker's that it is back, comes by this session
+        if was_online is not True:  # the device may report through this session before the pause is over
             await _wait_until(device, lambda: device.is_online is True, RETRY_SECONDS)
         else:
             await asyncio.sleep(RETRY_SECONDS)
 
 
 async def _request_state(client: aiomqtt.Client, device: MqttDevice) -> bool:
-    """Ask what it is; false when it is offline, or says nothing."""
+    """Request the device's state; return False if it is offline or does not answer."""
     before = device.reports
     if device.is_online is not False:
         await _publish(client, device.read_messages())
@@ -113,7 +113,7 @@ async def _request_state(client: aiomqtt.Client, device: MqttDevice) -> bool:
 
 
 async def _apply_settings(client: aiomqtt.Client, device: MqttDevice) -> None:
-    """Apply each setting until the device stops answering, or was offline."""
+    """Apply each setting until the device does not confirm one or goes offline."""
     disconnects = device.disconnects
     while (setting := await _next_setting(device, disconnects)) is not None:
         before = device.reports
@@ -121,7 +121,7 @@ async def _apply_settings(client: aiomqtt.Client, device: MqttDevice) -> None:
         if not await _wait_until(device, _reached(device, setting, before), ANSWER_SECONDS):
             device.channel.unreachable(f"{device.name}: {_reason(device)}")  # the setting is sent again later
             return
-    device.channel.unreachable(f"{device.name}: it went offline, says the broker")
+    device.channel.unreachable(f"{device.name}: it went offline, as the broker reports")
 
 
 def _reached(device: MqttDevice, setting: "Setting", before: int) -> Callable[[], bool]:
@@ -129,17 +129,17 @@ def _reached(device: MqttDevice, setting: "Setting", before: int) -> Callable[[]
 
 
 async def _next_setting(device: MqttDevice, disconnects: int) -> "Setting | None":
-    """Wait for a wish; nothing when it goes offline before that, however shortly."""
-    works: tuple[Coroutine[Any, Any, Setting | bool], ...] = (
+    """Wait for the next setting; return None if the device goes offline first, even for a moment."""
+    waits: tuple[Coroutine[Any, Any, Setting | bool], ...] = (
         device.channel.next_setting(),
         _wait_until(device, lambda: device.disconnects > disconnects),
     )
-    first = await run_until_first_ends(*works)
+    first = await run_until_first_ends(*waits)
     return first if isinstance(first, Setting) else None
 
 
 async def _wait_until(device: MqttDevice, met: Callable[[], bool], seconds: float | None = None) -> bool:
-    """Wait until something is so by what was heard; false when it is not so in time."""
+    """Wait until the device's messages meet a condition; return False if they do not within `seconds`."""
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             while not met():
@@ -156,18 +156,18 @@ async def _publish(client: aiomqtt.Client, messages: list[Message]) -> None:
 def _reason(device: MqttDevice) -> str:
     """Return why the device counts as unreachable."""
     if device.is_online is False:
-        return "it is offline, says the broker"
+        return "it is offline, as the broker reports"
     return device.error or f"no answer within {ANSWER_SECONDS:g} s"
 
 
 def known_brokers(known: Sequence[Broker]) -> list[Broker]:
-    """Return each broker in the options of drivers once; without one, the broker of this machine."""
+    """Return each broker in the options of drivers once; without options, the broker of this machine."""
     found = {broker.endpoint: broker for broker in known} or {"": Broker()}
     return list(found.values())
 
 
 def broker_options(broker: Broker) -> dict[str, object]:
-    """Return the keys of a driver's table for this broker."""
-    usual = Broker()
+    """Return the configuration keys for this broker, without those that have their default."""
+    default = Broker()
     keys = ("broker", "port", "username", "password_file", "tls", "certificate_authority")
-    return {key: getattr(broker, key) for key in keys if getattr(broker, key) != getattr(usual, key)}
+    return {key: getattr(broker, key) for key in keys if getattr(broker, key) != getattr(default, key)}

@@ -1,4 +1,4 @@
-"""A password of a device: from a file of its own or from the environment, never from the configuration."""
+"""Passwords of devices: read from a file or from the environment, never from the configuration."""
 
 import os
 import stat
@@ -10,18 +10,18 @@ from msgspec import Meta
 from daemons.errors import StorageError
 
 SecretFile = Annotated[str, Meta(pattern=r"^/.")]
-"""How an option names such a file: an absolute path."""
+"""The type of an option that names a password file: an absolute path."""
 
 
 def variable(device: str) -> str:
-    """Name the variable of the environment that can hold a device's password."""
+    """Return the name of the environment variable for a device's password."""
     return f"HOUSE_PASSWORD_{device.upper()}"
 
 
 def read_secret(device: str, file: str | None) -> str | None:
     """Return the password of a device, from its file's first line or from the environment; None without one.
 
-    PlaceError when the file cannot be read, is empty, or can be read by others than its owner.
+    Raises StorageError if the file cannot be read, is empty, or is readable for other users.
     """
     if file is None:
         return os.environ.get(variable(device)) or None
@@ -34,7 +34,7 @@ def read_secret(device: str, file: str | None) -> str | None:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise StorageError(f"the password file {path} cannot be read: {why}") from error
     if stat.S_IMODE(mode) & 0o077:
-        raise StorageError(f"the password file {path} can be read by others; `chmod 600 {path}` mends that")
+        raise StorageError(f"the password file {path} can be read by others; run `chmod 600 {path}`")
     if not line:
         raise StorageError(f"the password file {path} is empty; its first line is the password")
     return line

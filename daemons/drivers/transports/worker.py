@@ -1,8 +1,8 @@
-"""A thread with an event loop of its own, for a driver that waits for a network.
+"""A thread with its own event loop, for a driver that waits for a network.
 
-A plug that hangs must not hang its device. So the device's loop and the thread share just two
-things, each whole and always the latest: the Setting that is wanted, and the Reading that the
-hardware gave last. Neither side ever waits for the other, and nothing queues up.
+A plug that hangs must not block its device process. So the device's loop and the thread share only the
+latest requested Setting and the latest Reading. Neither side waits for the other. Settings and readings
+do not queue up: a new one replaces the last. Only button presses are collected until they are read.
 """
 
 import asyncio
@@ -25,14 +25,14 @@ from daemons.runtime.clock import uptime
 
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 10.0
-"""Between two attempts to reach the hardware; each pause is up to twice the last, and never the same."""
+"""The longest pause between two connection attempts. Each pause is up to twice the last, with jitter."""
 MIN_PAUSE_SECONDS = 0.5
-"""A new wish is worth an attempt at once, but not oftener than this."""
+"""The shortest pause, also if a new setting triggers an immediate attempt."""
 STOP_SECONDS = 2.0
 
 
 class HardwareChannel:
-    """The thread's end: what is wanted of the hardware, and what it says."""
+    """Passes settings from the device's loop to the thread, and readings from the thread to the loop."""
 
     def __init__(self, event_fd: int) -> None:
         self._event_fd = event_fd
@@ -42,26 +42,26 @@ class HardwareChannel:
         self._has_reported = False
         self._presses: list[ButtonPress] = []
         self._pending: tuple[Setting, float] | None = None
-        """The latest wish that was not carried out yet, and when it was made (seconds of uptime)."""
+        """The latest setting that was not applied yet, and when it was requested (seconds of uptime)."""
         self._is_in_progress = False
-        """Whether a connection is being held."""
+        """Whether the driver is applying the pending setting."""
         self._wakeup = asyncio.Event()
 
     # For the driver, in the thread
 
     async def next_setting(self) -> Setting:
-        """Wait for what the hardware shall do next; asking again says that the last one was carried out.
+        """Wait for the next setting. A new call confirms that the last setting was applied.
 
-        So first report the result of the hardware; until then no reading counts as
-        what it was for what a hand has done.
+        So first read the hardware and call `update`. Until the new call, `read` returns an unknown `on`,
+        and the device cannot mistake a reading for a manual switch.
 
-        Only the latest counts. What was not carried out when the line broke is wanted again on
-        the next one, with so much less time until it goes off by itself.
+        Only the latest setting is returned. If the connection is lost before a setting was applied, the
+        next connection gets the setting again. Its `off_after_seconds` is then shorter by the time passed.
         """
         with self._lock:
             if self._is_in_progress:
                 self._pending, self._is_in_progress = None, False
-                os.eventfd_write(self._event_fd, 1)  # what it was told to be is known only now
+                os.eventfd_write(self._event_fd, 1)  # `on` is known again from now on
         while True:
             self._wakeup.clear()
             with self._lock:
@@ -71,9 +71,9 @@ class HardwareChannel:
             await self._wakeup.wait()
 
     def update(self, **changes: Any) -> None:
-        """Update the known fields of the reading; the others keep their values.
+        """Update some fields of the reading; the others keep their values.
 
-        It is reachable by that, and what was complained of is over unless `fault` is told again.
+        The hardware then counts as reachable. The last fault is cleared unless `fault` is given again.
         """
         with self._lock:
             self._reading = replace(self._reading, **{"reachable": True, "fault": None, **changes})
@@ -90,7 +90,7 @@ class HardwareChannel:
     # For the worker
 
     def unreachable(self, why: str) -> None:
-        """Report that the hardware does not answer; the known values stay."""
+        """Report that the hardware does not answer; the other fields of the reading keep their values."""
         with self._lock:
             self._reading = replace(
                 self._reading, reachable=False, fault=why, losses=self._reading.losses + 1
@@ -102,18 +102,18 @@ class HardwareChannel:
     def has_reported(self) -> bool:
         """Return whether the hardware has reported anything since the last call."""
         with self._lock:
-            told, self._has_reported = self._has_reported, False
-        return told
+            reported, self._has_reported = self._has_reported, False
+        return reported
 
     async def wait_for_setting(self, seconds: float) -> None:
-        """Wait so long, or until something new is wanted since it was lost."""
+        """Wait for `seconds`, or until a new setting is requested."""
         with suppress(TimeoutError):
             await asyncio.wait_for(self._wakeup.wait(), seconds)
 
     # For the device's loop
 
     def request(self, setting: Setting) -> None:
-        """Want something of the hardware; what was wanted before is not wanted any more."""
+        """Request a setting; it replaces the last one."""
         with self._lock:
             self._pending, self._is_in_progress = (setting, uptime()), False
 
@@ -126,14 +126,14 @@ class HardwareChannel:
         with self._lock:
             if self._is_new:
                 self._reading, self._is_new = replace(self._reading, at=now), False
-            on = self._reading.on if self._pending is None else None  # what is under way is not known
+            on = self._reading.on if self._pending is None else None  # unknown while a setting is pending
             reading = replace(self._reading, on=on, presses=tuple(self._presses))
             self._presses.clear()
         return reading
 
 
 def subtract_wait(setting: Setting, requested_at: float) -> Setting:
-    """Return a setting with the time that is left until the hardware switches off by itself."""
+    """Return a setting with `off_after_seconds` reduced by the time since the request."""
     if setting.off_after_seconds is None:
         return setting
     left = setting.off_after_seconds - (uptime() - requested_at)
@@ -141,19 +141,19 @@ def subtract_wait(setting: Setting, requested_at: float) -> Setting:
 
 
 class DaemonThreadExecutor(ThreadPoolExecutor):
-    """A thread for each blocking call, such as a name lookup; the end does not wait for it.
+    """Runs each blocking call, for example a name lookup, in a daemon thread.
 
-    asyncio's own would hold up the end of a worker, and of its process, until the last call is over.
+    The executor of asyncio would delay the end of a worker, and of its process, until the last call ends.
     """
 
-    def submit(self, call: Callable[..., Any], /, *args: Any, **more: Any) -> "Future[Any]":
-        """Make a call in a thread of its own."""
+    def submit(self, call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
+        """Run a call in a new thread."""
         future: Future[Any] = Future()
-        Thread(target=self._run, args=(future, partial(call, *args, **more)), daemon=True).start()
+        Thread(target=self._run, args=(future, partial(call, *args, **kwargs)), daemon=True).start()
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Do not wait for the threads."""
+        """Return at once, without a wait for the threads."""
 
     @staticmethod
     def _run(future: "Future[Any]", call: Callable[[], Any]) -> None:
@@ -165,12 +165,15 @@ class DaemonThreadExecutor(ThreadPoolExecutor):
 
 
 class Worker:
-    """Runs one driver's connection, again and again, until it is closed."""
+    """Runs one driver's connection, and connects again after each loss, until it is closed."""
 
     def __init__(self, device: str, run_connection: Callable[[HardwareChannel], Awaitable[None]]) -> None:
-        """`attend` holds one connection: it raises Unreachable when that cannot be had or is lost."""
+        """Start the thread.
+
+        `run_connection` keeps one connection. It raises Unreachable if the connection fails or is lost.
+        """
         self.socket = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        """Can be read when there is a new reading."""
+        """The eventfd that is readable when there is a new reading."""
         self._device = device
         self._run_connection = run_connection
         self._channel = HardwareChannel(self.socket)
@@ -182,19 +185,19 @@ class Worker:
         self._thread.start()
 
     def request(self, setting: Setting) -> None:
-        """Want something of the hardware."""
+        """Request a setting."""
         self._channel.request(setting)
         with suppress(RuntimeError):  # the thread has ended
             self._loop.call_soon_threadsafe(self._channel.wake)
 
     def read(self, now: float) -> Reading:
-        """Return the latest reading."""
+        """Return the latest reading, and reset the socket."""
         with suppress(BlockingIOError):
             os.eventfd_read(self.socket)
         return self._channel.read(now)
 
     def close(self) -> None:
-        """End the thread; one that does not end is left to the end of the process."""
+        """Stop the thread. If it does not stop in time, it ends with the process."""
         with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._cancel)
         self._thread.join(STOP_SECONDS)
@@ -223,14 +226,14 @@ class Worker:
             await self._channel.wait_for_setting(with_jitter(pause))
 
     async def _run_once(self) -> str:
-        """Hold one connection to its end, and say why it has ended."""
+        """Run one connection until it ends, and return the reason for its end."""
         try:
             await self._run_connection(self._channel)
-        except HouseError as error:  # Unreachable, or what it needs is not there
+        except HouseError as error:  # Unreachable, or a missing password file
             return str(error).removeprefix(f"{self._device}: ")
         except Exception as error:
             why = f"its driver has failed: {type(error).__name__}: {error}"
-            if why != self._failure:  # the same one fails again and again
+            if why != self._failure:  # log a repeated failure only once
                 logging.getLogger(self._device).exception("its driver has failed")
             self._failure = why
             return why

@@ -34,7 +34,7 @@ def test_without_a_file_the_environment_is_used(monkeypatch: pytest.MonkeyPatch)
 def test_a_file_that_others_can_read_is_refused(file: Path, mode: int) -> None:
     """The error has the command that fixes the mode, and not the password."""
     file.chmod(mode)
-    with pytest.raises(StorageError, match=rf"can be read by others; `chmod 600 {file}`") as caught:
+    with pytest.raises(StorageError, match=rf"can be read by others; run `chmod 600 {file}`") as caught:
         read_secret("plug", str(file))
     assert "sesame" not in str(caught.value)
 
