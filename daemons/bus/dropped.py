@@ -14,8 +14,10 @@ class DroppedLog:
     MAX_SOURCES = 1000
     """With more sources, the one that was logged longest ago is forgotten."""
 
-    def __init__(self, log: Logger) -> None:
+    def __init__(self, log: Logger, text: str = "dropped a bad message on %s: %s%s") -> None:
+        """Log to `log`; `text` has places for the source, the reason and the number of unlogged ones."""
         self._log = log
+        self._text = text
         self._windows: dict[str, tuple[float, int]] = {}
         """For each source, when its window began (monotonic seconds), and how many were dropped in it."""
         self.total = 0
@@ -29,7 +31,7 @@ class DroppedLog:
             self._windows[source] = (began, number + 1)
             return
         more = f" (and {number - 1} before it)" if number > 1 else ""
-        self._log.warning("dropped a bad message on %s: %s%s", source, why, more)
+        self._log.warning(self._text, source, why, more)
         self._windows.pop(source, None)
         self._windows[source] = (now, 1)  # the dictionary is in the order of logging
         if len(self._windows) > self.MAX_SOURCES:

@@ -19,7 +19,7 @@ def token(context: Context, remove: bool) -> None:
 
     context.enter_run_directory()
     if remove:
-        auth.TOKEN_PATH.unlink(missing_ok=True)
+        auth.remove_token()
         click.echo("The token was removed.")
         return
     click.echo(auth.make_token())

@@ -20,7 +20,7 @@ def fingerprint(content: bytes) -> str:
 
 
 INSTALLED_FINGERPRINT = ChangedFile(INSTALLED, fingerprint, "")
-"""The fingerprint of the installed configuration; empty where nothing is installed."""
+"""The fingerprint of the installed configuration; empty if nothing is installed."""
 
 
 def installed_house() -> House:

@@ -4,8 +4,10 @@ import asyncio
 import http.client
 import json
 import ssl
+import subprocess
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -115,6 +117,19 @@ def page_fault(house: TemporaryHouse) -> str:
         )
         assert listener.states["mirror"].state["url"] is None
         return str(listener.states["mirror"].state["fault"])
+
+
+def make_certificate(certificate: Path, private_key: Path) -> None:
+    """Write a certificate for this machine, which no authority has signed, and its key."""
+    subprocess.run(
+        [  # noqa: S607
+            "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+            "-days", "1", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
+            "-keyout", private_key, "-out", certificate,
+        ],
+        check=True,
+        capture_output=True,
+    )  # fmt: skip
 
 
 class LiveClient:

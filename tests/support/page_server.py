@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-from aiohttp import web as aiohttp_web
 from msgspec.structs import replace
 
 from daemons.bus.message import Heartbeat
@@ -20,7 +19,7 @@ from daemons.processes.mirror.page.auth import AccessPolicy
 from daemons.processes.mirror.page.changes import ChangeLog
 from daemons.processes.mirror.page.counters import Counters
 from daemons.processes.mirror.page.http import PageApp
-from daemons.processes.mirror.page.listener import listen
+from daemons.processes.mirror.page.listener import listen, make_http_server
 from daemons.processes.mirror.page.server import PageServer
 from daemons.runtime.clock import uptime
 from daemons.runtime.log import open_log
@@ -82,20 +81,20 @@ class PageStub:
 
 
 @asynccontextmanager
-async def serve_page(stub: PageStub) -> AsyncIterator[PageApp]:
+async def serve_page(stub: PageStub, max_connections: int = 100) -> AsyncIterator[PageApp]:
     """Serve the page of a stub on a free port, in this loop."""
-    app = PageApp(stub.server, stub.policy)
-    runner = aiohttp_web.AppRunner(app.app, access_log=None, shutdown_timeout=0)
-    await runner.setup()
-    sending = asyncio.create_task(app.websocket.run())
+    app = PageApp(stub.server, stub.policy, max_connections)
+    http_server = await make_http_server(app)
+    tasks = [asyncio.create_task(app.websocket.run())]
     try:
-        await listen(runner, stub.server)
+        tasks.append(await listen(app, http_server, stub.server))
         assert stub.server.url is not None
         stub.url = stub.server.url
         yield app
     finally:
-        sending.cancel()
-        with suppress(asyncio.CancelledError):
-            await sending
-        await runner.cleanup()
+        for task in tasks:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+        await http_server.shutdown(0)
         app.command_client.close()

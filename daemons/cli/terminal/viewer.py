@@ -119,7 +119,7 @@ class Viewer:
 
     def _on_tick(self) -> None:
         """Load the roster if it has changed, and read the status; runs once a second."""
-        installed = install.INSTALLED_FINGERPRINT.read()
+        installed = install.INSTALLED_FINGERPRINT.read_or_last()
         if installed != self._installed and (installed or not self._installed) and not self._is_refreshing:
             self._installed = installed
             self._load_roster()

@@ -195,7 +195,7 @@ class Exchange:
     def _clock_result(self) -> dict[str, Any]:
         """Return what another host needs beside the time: host, configuration and clock periods."""
         periods = msgspec.to_builtins(relative_periods(self._check_clock()))
-        return {"host": self._host, "configuration": self._fingerprint.read(), "set": periods}
+        return {"host": self._host, "configuration": self._fingerprint.read_or_last(), "set": periods}
 
     def _check_clock(self) -> ClockHistory:
         """Return the history of this host's clock, which is saved when the clock was set."""
@@ -218,7 +218,7 @@ class Exchange:
 
     def _state(self) -> dict[str, Scalar]:
         links = self._remote.links.values()
-        faults = self._remote.faults(self._fingerprint.read())
+        faults = self._remote.faults(self._fingerprint.read_or_last())
         faults += [self._open_error] if self._open_error else []
         return {
             "status": True,

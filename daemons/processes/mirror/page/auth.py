@@ -12,6 +12,7 @@ from hashlib import sha256
 from ipaddress import ip_address
 from pathlib import Path
 
+from daemons.errors import StorageError
 from daemons.storage.changed_file import ChangedFile
 from daemons.storage.paths import replace_file
 
@@ -27,6 +28,14 @@ def make_token() -> str:
     return token
 
 
+def remove_token() -> None:
+    """Delete the token's file; raises StorageError if that is not possible."""
+    try:
+        TOKEN_PATH.unlink(missing_ok=True)
+    except OSError as error:
+        raise StorageError(f"{TOKEN_PATH.absolute()} cannot be deleted: {error.strerror}") from error
+
+
 class AccessPolicy:
     """Decides which requests the page accepts."""
 
@@ -34,11 +43,14 @@ class AccessPolicy:
         """`hosts` are the accepted host names, besides localhost and IP addresses."""
         self._is_open = is_loopback(address)
         self._hosts = {"localhost", *hosts}
-        self._token = ChangedFile(TOKEN_PATH, lambda content: content.decode().strip() or None, None)
+        self._token = ChangedFile[str | None](TOKEN_PATH, parse_token, None)
 
     @property
     def token(self) -> str | None:
-        """Return the token, or None; a new token is valid at once."""
+        """Return the token, or None if there is no file; a new token is valid at once.
+
+        Raises StorageError if there is a file and it has no token that can be read.
+        """
         return self._token.read()
 
     @property
@@ -51,28 +63,57 @@ class AccessPolicy:
         name = hostname(host or "")
         return name in self._hosts or is_address(name)
 
-    def is_same_origin(self, origin: str | None, host: str | None) -> bool:
-        """Return whether a request comes from this page, or from a client that is not a browser."""
-        return origin is None or origin.partition("://")[2] == host
-
     def is_authorized(self, authorization: str | None, cookie: str | None) -> bool:
         """Return whether a request has the token or its cookie, if one is needed."""
         token = self.token
         if token is None:
             return self._is_open
-        scheme, _, given = (authorization or "").partition(" ")
-        if scheme.lower() == "bearer":
-            return self.is_valid_token(given)
-        return hmac.compare_digest((cookie or "").encode(), cookie_value(token).encode())
+        given = bearer_token(authorization)
+        if given is not None:
+            return is_equal(given, token)
+        return is_equal(cookie or "", cookie_value(token))
 
     def is_valid_token(self, given: str) -> bool:
-        """Return whether this is the token; the time that takes reveals nothing of the token."""
-        return self.token is not None and hmac.compare_digest(given.strip().encode(), self.token.encode())
+        """Return whether this is the token."""
+        token = self.token
+        return token is not None and is_equal(given.strip(), token)
 
     @property
     def cookie(self) -> str:
         """Return the value of the cookie for a browser that sent the token; it does not reveal the token."""
         return cookie_value(self.token or "")
+
+
+def parse_token(content: bytes) -> str:
+    """Return the token in its file; raises ValueError for a file without one."""
+    token = content.decode().strip()
+    if not token:
+        raise ValueError("it is empty")
+    return token
+
+
+def bearer_token(authorization: str | None) -> str | None:
+    """Return the token in an Authorization header; None without one."""
+    scheme, _, given = (authorization or "").partition(" ")
+    return given.strip() if scheme.lower() == "bearer" else None
+
+
+def is_equal(given: str, right: str) -> bool:
+    """Return whether two texts are the same; the time that this takes reveals nothing of the right one.
+
+    A text may have lone surrogates: bytes that are not UTF-8 become surrogates in a header.
+    """
+    return hmac.compare_digest(given.encode(errors="surrogatepass"), right.encode())
+
+
+def is_same_origin(origin: str | None, host: str | None, *, is_https: bool) -> bool:
+    """Return whether a request comes from the page itself, or from a client that is not a browser.
+
+    A reverse proxy may receive HTTPS and send HTTP to the page. So an origin with https is accepted also
+    if the page is served over HTTP. An origin with http is not accepted by a page that is served over HTTPS.
+    """
+    schemes = ("https",) if is_https else ("https", "http")
+    return origin is None or origin in [f"{scheme}://{host}" for scheme in schemes]
 
 
 def cookie_value(token: str) -> str:

@@ -15,11 +15,13 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler
 
+from daemons.bus.dropped import DroppedLog
 from daemons.bus.message import Identifier
 from daemons.bus.requests.aio import AsyncCommandClient
 from daemons.bus.requests.protocol import CommandRequest
-from daemons.errors import HistoryError
-from daemons.processes.mirror.page.auth import COOKIE_NAME, AccessPolicy
+from daemons.errors import HistoryError, StorageError
+from daemons.processes.mirror.page.auth import COOKIE_NAME, AccessPolicy, bearer_token, is_same_origin
+from daemons.processes.mirror.page.connections import ConnectionLimit
 from daemons.processes.mirror.page.documents import DocumentEncoder, encode
 from daemons.processes.mirror.page.memory_use import memory_use
 from daemons.processes.mirror.page.openapi import describe_api
@@ -28,7 +30,7 @@ from daemons.processes.mirror.page.schemas import HealthDocument
 from daemons.processes.mirror.page.server import PageServer
 from daemons.processes.mirror.page.websocket import MAX_MESSAGE_BYTES, WebSocketServer
 from daemons.runtime.clock import uptime
-from daemons.runtime.rate_limit import TokenBuckets
+from daemons.runtime.rate_limit import TokenBucket, TokenBuckets
 from daemons.values import Seconds
 
 ASSETS = Path(__file__).parent / "static"
@@ -43,15 +45,20 @@ PUBLIC_PATHS = ("/login", "/healthz")
 class PageApp:
     """The aiohttp application with all routes."""
 
-    def __init__(self, server: PageServer, policy: AccessPolicy) -> None:
+    def __init__(self, server: PageServer, policy: AccessPolicy, max_connections: int) -> None:
         self._server = server
         self._context = server.context
         self._policy = policy
+        self.problems = DroppedLog(self._context.log, "%s %s%s")
+        """Problems that a stranger can cause: each is logged once a minute."""
+        self.connections = ConnectionLimit(max_connections, self.problems)
         self._documents = DocumentEncoder(self._context)
         self.command_client = AsyncCommandClient(self._context.counters.count_command)
-        self.websocket = WebSocketServer(server, self._documents, self.command_client)
+        self.websocket = WebSocketServer(server, self._documents, self.command_client, policy)
         self._command_limit = TokenBuckets(20, 40)
         self._login_limit = TokenBuckets(0.2, 5)
+        self._wrong_token_limit = TokenBuckets(0.2, 5)
+        self._traceback_limit = TokenBucket(1 / 60, 5)
         self.app = web.Application(client_max_size=MAX_MESSAGE_BYTES, middlewares=[self._guard])
         self.app.on_response_prepare.append(add_headers)
         self.app.add_routes(
@@ -77,16 +84,21 @@ class PageApp:
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Check the access rights of a request, and turn every error into an ErrorDocument."""
         try:
-            self._check_access(request)
-            return await handler(request)
+            with self.connections.in_use(request):
+                self._check_access(request)
+                return await handler(request)
+        except StorageError as error:
+            self.problems.add("the page", f"cannot decide who has access: {error}")
+            return error_response(503, "the token cannot be read; the mirror's log has the reason")
         except web.HTTPException as error:
             if error.status < HTTPStatus.BAD_REQUEST:
                 raise
             return error_response(error.status, error.reason, error.headers)
-        except (asyncio.CancelledError, ConnectionError):
-            raise
+        except ConnectionError:  # aiohttp would log it; the response is never sent
+            return error_response(400, "the connection was lost")
         except Exception:
-            self._context.log.exception("%s %s failed", request.method, request.path)
+            if self._traceback_limit.allow():
+                self._context.log.exception("%s %s failed", request.method, request.path)
             return error_response(500, "internal error; the mirror's log has the traceback")
 
     def _check_access(self, request: web.Request) -> None:
@@ -95,17 +107,31 @@ class PageApp:
             raise web.HTTPForbidden(
                 reason="the page does not accept this host name; `hosts` of the mirror may allow it"
             )
-        if not policy.is_same_origin(request.headers.get("Origin"), host):
+        if not is_same_origin(request.headers.get("Origin"), host, is_https=request.secure):
             raise web.HTTPForbidden(reason="another site made this request")
         if request.path in PUBLIC_PATHS or request.path.startswith("/page/"):
             return
-        cookie = request.cookies.get(COOKIE_NAME)
-        if not policy.is_authorized(request.headers.get("Authorization"), cookie):
+        cookie, authorization = request.cookies.get(COOKIE_NAME), request.headers.get("Authorization")
+        if not policy.is_authorized(authorization, cookie):
+            if bearer_token(authorization) is not None:
+                self._count_wrong_token(request)
             if request.path == "/":
                 raise web.HTTPSeeOther("/login")
             raise web.HTTPUnauthorized(
                 reason="a token is needed; `house token` makes one", headers={"WWW-Authenticate": "Bearer"}
             )
+
+    def _count_wrong_token(self, request: web.Request) -> None:
+        """Log a wrong token of a program; raise HTTPTooManyRequests if its address sends too many.
+
+        The right token is accepted all the same: programs behind one address do not lock each other out.
+        """
+        self._log_wrong_token(request)
+        if not self._wrong_token_limit.allow(request.remote or ""):
+            raise too_many_attempts()
+
+    def _log_wrong_token(self, request: web.Request) -> None:
+        self.problems.add(str(request.remote), "sent a wrong token")
 
     async def _login_page(self, _: web.Request) -> web.StreamResponse:
         return web.FileResponse(ASSETS / "login.html")
@@ -113,15 +139,14 @@ class PageApp:
     async def _login(self, request: web.Request) -> web.StreamResponse:
         """Send the cookie to a browser that sends the token."""
         if not self._login_limit.allow(request.remote or ""):
-            raise web.HTTPTooManyRequests(
-                reason="too many attempts; try again later", headers={"Retry-After": "5"}
-            )
+            raise too_many_attempts()
         try:
-            token = str((await request.post()).get("token", ""))
+            with self.connections.waiting(request):
+                token = str((await request.post()).get("token", ""))
         except (web.RequestPayloadError, HttpProcessingError, ValueError, LookupError) as error:
             reject(error)
         if not self._policy.is_valid_token(token):
-            self._context.log.warning("%s sent a wrong token", request.remote)
+            self._log_wrong_token(request)
             return web.Response(status=HTTPStatus.SEE_OTHER, headers={"Location": "/login?wrong"})
         response = web.Response(status=HTTPStatus.SEE_OTHER, headers={"Location": "/"})
         response.set_cookie(
@@ -163,7 +188,8 @@ class PageApp:
                 reason="more than 20 commands a second", headers={"Retry-After": "1"}
             )
         try:
-            body = await request.read()
+            with self.connections.waiting(request):
+                body = await request.read()
         except web.RequestPayloadError as error:
             reject(error)
         if body and request.content_type != "application/json":
@@ -222,6 +248,11 @@ class PageApp:
         if name not in self._context.peers:
             raise web.HTTPNotFound(reason=f"there is no device {name!r}")
         return name
+
+
+def too_many_attempts() -> web.HTTPTooManyRequests:
+    """Return the error for an address that sends too many tokens."""
+    return web.HTTPTooManyRequests(reason="too many attempts; try again later", headers={"Retry-After": "5"})
 
 
 def parse_time(text: str, now: float) -> float:

@@ -4,24 +4,34 @@ This file loads aiohttp and asyncio, so only the page's own thread imports it.
 """
 
 import asyncio
+import logging
 import os
 import resource
 import socket
 import ssl
 from contextlib import suppress
 from functools import partial
+from typing import cast
 
 from aiohttp import web
 
+from daemons.bus.dropped import DroppedLog
+from daemons.errors import StorageError
 from daemons.kinds.mirror import Options
 from daemons.processes.mirror.page.auth import AccessPolicy, is_address
 from daemons.processes.mirror.page.http import PageApp
+from daemons.processes.mirror.page.responses import require_utf_8
 from daemons.processes.mirror.page.server import PageServer
 
 RETRY_SECONDS = 1.0
 """The pause before the next attempt to bind the port."""
 BACKLOG = 1024
 MAX_OPEN_FILES = 4096
+FILES_PER_CONNECTION = 2
+"""The page's connections may take one of so many files: the others are for the bus and for the disk."""
+MAX_LINE_LENGTH = 300
+LIBRARIES = ("aiohttp.server", "asyncio")
+"""The loggers to which the libraries of the page write."""
 
 
 def run(server: PageServer) -> None:
@@ -39,25 +49,25 @@ async def serve(server: PageServer) -> None:
     server.stop_thread = partial(loop.call_soon_threadsafe, stopped.set)
     options, log = server.context.options, server.context.log
     policy = AccessPolicy(options.address, {*options.hosts, *machine_names()})
-    app = PageApp(server, policy)
-    # There is no access log: the devices log the commands that they carry out.
-    runner = web.AppRunner(app.app, access_log=None, shutdown_timeout=0, keepalive_timeout=30)
-    await runner.setup()
+    open_files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    app = PageApp(server, policy, open_files // FILES_PER_CONNECTION)
+    log_libraries(app.problems)
+    http_server = await make_http_server(app)
     sending = asyncio.create_task(app.websocket.run())
     try:
         while not stopped.is_set():
-            site = None
+            accepting = None
             try:
                 if policy.is_locked:
-                    raise OSError(
-                        f"{options.address} can be reached from other machines, and there is no token"
+                    raise StorageError(
+                        f"{options.address} can be reached from other machines, and there is no token; "
+                        "`house token` makes one"
                     )
-                site = await listen(runner, server)
-            except (OSError, ssl.SSLError) as error:
-                reason = fault_reason(error, options, locked=policy.is_locked)
-                server.report(None, f"its page cannot be served: {reason}")
+                accepting = await listen(app, http_server, server)
+            except OSError as error:
+                server.report(None, f"its page cannot be served: {fault_reason(error, options)}")
             with suppress(TimeoutError):
-                async with asyncio.timeout(None if site else RETRY_SECONDS):
+                async with asyncio.timeout(None if accepting else RETRY_SECONDS):
                     await stopped.wait()
     finally:
         sending.cancel()
@@ -65,19 +75,31 @@ async def serve(server: PageServer) -> None:
         log.debug("the page has ended")
 
 
-async def listen(runner: web.AppRunner, server: PageServer) -> web.SockSite:
-    """Listen on the port, and report the URL; raises OSError when that is not possible."""
+async def make_http_server(app: PageApp) -> web.Server:
+    """Return aiohttp's server, which makes one protocol object for each connection."""
+    # There is no access log: the devices log the commands that they carry out.
+    runner = web.AppRunner(app.app, access_log=None, shutdown_timeout=0, keepalive_timeout=30)
+    await runner.setup()
+    server = cast(web.Server, runner.server)  # None only before `setup`
+    server.request_handler = require_utf_8(server.request_handler)
+    return server
+
+
+async def listen(app: PageApp, http_server: web.Server, server: PageServer) -> asyncio.Task[None]:
+    """Listen on the port, and report the URL; raises OSError when that is not possible.
+
+    The returned task accepts the connections until it is cancelled.
+    """
     options = server.context.options
     context = None
     if options.certificate and options.private_key:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(options.certificate, options.private_key)
     sock = bind(options, server.port)
-    site = web.SockSite(runner, sock, ssl_context=context, backlog=BACKLOG)
-    await site.start()
+    accepting = asyncio.create_task(app.connections.accept(sock, http_server, context))
     server.port = sock.getsockname()[1]
     server.report(f"{'https' if context else 'http'}://{url_host(options.address)}:{server.port}/", None)
-    return site
+    return accepting
 
 
 def bind(options: Options, port: int) -> socket.socket:
@@ -89,17 +111,44 @@ def bind(options: Options, port: int) -> socket.socket:
         options.address, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )[0]
     try:
-        return socket.create_server(address[:2], family=family, backlog=BACKLOG)
+        sock = socket.create_server(address[:2], family=family, backlog=BACKLOG)
     except OSError:
         if options.port:
             raise
-        return socket.create_server((address[0], 0), family=family, backlog=BACKLOG)
+        sock = socket.create_server((address[0], 0), family=family, backlog=BACKLOG)
+    sock.setblocking(False)
+    return sock
 
 
-def fault_reason(error: OSError, options: Options, *, locked: bool) -> str:
+class LibraryHandler(logging.Handler):
+    """Logs what the libraries log: one line a minute for each of them, without a traceback.
+
+    A client causes most of these errors, for example by a request that is not HTTP.
+    """
+
+    def __init__(self, problems: DroppedLog) -> None:
+        super().__init__(logging.WARNING)
+        self._problems = problems
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Log a record with the name and the text of its error."""
+        error = record.exc_info[1] if record.exc_info else None
+        why = f": {type(error).__name__}: {error}" if error else ""
+        self._problems.add(record.name, f"reports: {record.getMessage()}{why}"[:MAX_LINE_LENGTH])
+
+
+def log_libraries(problems: DroppedLog) -> None:
+    """Send the log of the libraries to the log of the mirror."""
+    for name in LIBRARIES:
+        logger = logging.getLogger(name)
+        logger.handlers[:] = [LibraryHandler(problems)]
+        logger.propagate = False
+
+
+def fault_reason(error: OSError, options: Options) -> str:
     """Return why the page cannot be served, and what a person can do about it."""
-    if locked:
-        return f"{error}; `house token` makes one"
+    if isinstance(error, StorageError):
+        return str(error)
     reason = os.strerror(error.errno) if error.errno and not isinstance(error, ssl.SSLError) else str(error)
     if isinstance(error, ssl.SSLError | FileNotFoundError):
         return f"{reason}; see `certificate` and `private_key` of the mirror"

@@ -1,6 +1,6 @@
 """Builds the HTTP responses of the page: JSON documents, errors, and the headers of every response."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import NoReturn
 
@@ -9,6 +9,7 @@ from aiohttp import web
 from daemons.processes.mirror.page.documents import encode
 from daemons.processes.mirror.page.schemas import ErrorDocument
 
+BaseHandler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 ERROR_HEADERS = ("Allow", "Retry-After", "WWW-Authenticate")
 """The headers of an error that its response keeps."""
 SECURITY_HEADERS = {
@@ -23,7 +24,23 @@ SECURITY_HEADERS = {
 }
 
 
-async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
+def require_utf_8(handler: BaseHandler) -> BaseHandler:
+    """Return a handler that refuses requests whose headers are not UTF-8, before aiohttp reads them."""
+
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        try:
+            for _, value in request.raw_headers:
+                value.decode()
+        except UnicodeDecodeError:
+            response = error_response(HTTPStatus.BAD_REQUEST, "a header is not valid UTF-8")
+            await add_headers(request, response)
+            return response
+        return await handler(request)
+
+    return handle
+
+
+async def add_headers(request: web.BaseRequest, response: web.StreamResponse) -> None:
     """Add the headers that every response has: what a browser must not do with it, and how to cache it."""
     response.headers.update(SECURITY_HEADERS)
     # A status is old a moment later. A file of the page is revalidated, and is mostly unchanged.

@@ -17,6 +17,8 @@ from msgspec import Struct
 from daemons.bus.message import DeviceName, Identifier, Scalar, readable_id
 from daemons.bus.requests.aio import AsyncCommandClient
 from daemons.bus.requests.protocol import CommandRequest, Seconds
+from daemons.errors import StorageError
+from daemons.processes.mirror.page.auth import AccessPolicy
 from daemons.processes.mirror.page.changes import StatusChange
 from daemons.processes.mirror.page.documents import DocumentEncoder, encode
 from daemons.processes.mirror.page.memory_use import memory_use
@@ -33,6 +35,8 @@ MAX_PENDING_COMMANDS = 40
 """How many commands of one client may wait for their receipts at once."""
 MESSAGES_PER_SECOND, MESSAGE_BURST = 20, 40
 SEND_TIMEOUT_SECONDS = 30.0
+CLOSE_TIMEOUT_SECONDS = 2.0
+"""How long a client may take to close its connection after the token has changed."""
 BEATS_PER_PING = 15
 BEATS_PER_MEMORY = 5
 """Every so many beats, the beat contains the memory of the processes."""
@@ -55,11 +59,23 @@ class PingMessage(Struct, frozen=True, forbid_unknown_fields=True, tag="ping"):
 _decode = msgspec.json.Decoder(CommandMessage | PingMessage).decode
 
 
+class Unreadable:
+    """The type of UNREADABLE."""
+
+
+UNREADABLE = Unreadable()
+"""In place of the token while its file cannot be read."""
+
+
 class WebSocketClient:
     """One connected browser or program."""
 
-    def __init__(self, socket: web.WebSocketResponse, names: frozenset[str] | None) -> None:
+    def __init__(
+        self, socket: web.WebSocketResponse, names: frozenset[str] | None, token: str | None
+    ) -> None:
         self.socket = socket
+        self.token = token
+        """The page's token when the client connected; with another one, the client must connect again."""
         self.names = names
         """The processes that it wants; None for all."""
         self.number: int | None = None
@@ -83,12 +99,19 @@ class WebSocketServer:
     """Serves all WebSocket clients."""
 
     def __init__(
-        self, server: PageServer, documents: DocumentEncoder, command_client: AsyncCommandClient
+        self,
+        server: PageServer,
+        documents: DocumentEncoder,
+        command_client: AsyncCommandClient,
+        policy: AccessPolicy,
     ) -> None:
         self._server = server
         self._context = server.context
         self._documents = documents
         self._command_client = command_client
+        self._policy = policy
+        self._token: str | Unreadable | None = None
+        """The token at the last wake-up: it is read once for all clients."""
         self._clients: set[WebSocketClient] = set()
         self._encoded: dict[int, bytes] = {}
         """The latest changes, encoded once for all clients."""
@@ -101,6 +124,7 @@ class WebSocketServer:
         self._context.changes.on_append = self._on_append
         while True:
             self._beats += 1
+            self._token = self._read_token()
             self._server.beat()
             memory = None
             if self._clients and self._beats % BEATS_PER_MEMORY == 1:
@@ -119,9 +143,10 @@ class WebSocketServer:
         if len(self._clients) >= MAX_CLIENTS:
             raise web.HTTPServiceUnavailable(reason=f"{MAX_CLIENTS} clients are connected already")
         names = self._parse_filter(request)
+        token = self._token = self._policy.token
         socket = web.WebSocketResponse(max_msg_size=MAX_MESSAGE_BYTES, compress=False, timeout=1.0)
         await socket.prepare(request)
-        client = WebSocketClient(socket, names)
+        client = WebSocketClient(socket, names, token)
         if after := request.query.get("after"):
             number = self._documents.parse_cursor(after)
             if number is not None and self._context.changes.after(number) is not None:
@@ -155,6 +180,7 @@ class WebSocketServer:
 
     def _wake_clients(self) -> None:
         self._is_wake_scheduled = False
+        self._token = self._read_token()
         self._encoded.clear()
         for client in self._clients:
             client.wake.set()
@@ -165,6 +191,10 @@ class WebSocketServer:
             while True:
                 await client.wake.wait()
                 client.wake.clear()
+                if client.token != self._token:
+                    async with asyncio.timeout(CLOSE_TIMEOUT_SECONDS):
+                        await self._dismiss(client)
+                    return
                 for content in self._unsent(client):
                     async with asyncio.timeout(SEND_TIMEOUT_SECONDS):
                         await client.socket.send_frame(content, WSMsgType.TEXT)
@@ -213,6 +243,19 @@ class WebSocketServer:
             self._encoded[change.number] = self._documents.change(change)
         return self._encoded[change.number]
 
+    # The token
+
+    def _read_token(self) -> "str | Unreadable | None":
+        """Return the present token, or UNREADABLE, which differs from the token of every client."""
+        try:
+            return self._policy.token
+        except StorageError:
+            return UNREADABLE
+
+    async def _dismiss(self, client: WebSocketClient) -> None:
+        """Close the connection of a client that connected with another token."""
+        await client.socket.close(code=WSCloseCode.POLICY_VIOLATION, message=b"the token has changed")
+
     # Messages from clients
 
     def _parse_filter(self, request: web.Request) -> frozenset[str] | None:
@@ -232,6 +275,9 @@ class WebSocketServer:
     async def _on_message(self, client: WebSocketClient, frame: WSMessage) -> bool:
         """Handle a message of a client; return False if the connection must end."""
         if frame.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
+            return False
+        if client.token != self._read_token():
+            await self._dismiss(client)
             return False
         text = frame.data if frame.type is WSMsgType.TEXT else ""
         if not client.rate.allow():

@@ -7,14 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from daemons.errors import StorageError
 from daemons.processes.mirror.page.auth import (
     TOKEN_PATH,
     AccessPolicy,
+    bearer_token,
     cookie_value,
     hostname,
     is_address,
+    is_equal,
     is_loopback,
+    is_same_origin,
     make_token,
+    remove_token,
 )
 
 POLICY = AccessPolicy("127.0.0.1", {"house.example", "kitchen"})
@@ -58,7 +63,14 @@ def test_any_host_header_is_decided(host: str) -> None:
     [
         (None, "localhost:8060", True),  # no browser, or a page of the same site
         ("http://localhost:8060", "localhost:8060", True),
-        ("https://house.example", "house.example", True),
+        ("https://house.example", "house.example", True),  # a reverse proxy receives HTTPS
+        ("ftp://localhost:8060", "localhost:8060", False),
+        ("file://localhost:8060", "localhost:8060", False),
+        ("chrome-extension://localhost:8060", "localhost:8060", False),
+        ("ws://localhost:8060", "localhost:8060", False),
+        ("xhttp://localhost:8060", "localhost:8060", False),
+        ("://localhost:8060", "localhost:8060", False),
+        ("http://http://localhost:8060", "localhost:8060", False),
         ("http://[::1]:8060", "[::1]:8060", True),
         ("http://evil.example", "localhost:8060", False),
         ("http://localhost:9999", "localhost:8060", False),
@@ -71,8 +83,15 @@ def test_any_host_header_is_decided(host: str) -> None:
     ],
 )
 def test_only_the_page_itself_is_the_same_origin(origin: str | None, host: str, *, is_same: bool) -> None:
-    """An origin is the same only with the same name and the same port."""
-    assert POLICY.is_same_origin(origin, host) is is_same
+    """An origin is the same only with the scheme of a page, the same name and the same port."""
+    assert is_same_origin(origin, host, is_https=False) is is_same
+
+
+def test_a_page_over_https_refuses_an_origin_over_http() -> None:
+    """Any machine on the way can write a page that comes over HTTP."""
+    assert is_same_origin("https://house.example", "house.example", is_https=True)
+    assert is_same_origin(None, "house.example", is_https=True)
+    assert not is_same_origin("http://house.example", "house.example", is_https=True)
 
 
 @pytest.mark.parametrize(
@@ -166,13 +185,70 @@ def test_a_removed_token_locks_the_page(run: Path) -> None:
     assert not policy.is_authorized(None, cookie)
 
 
-@pytest.mark.parametrize("content", ["", "\n", "   \n"])
-def test_an_empty_file_is_no_token(run: Path, content: str) -> None:
-    """An empty token file authorizes no request."""
-    TOKEN_PATH.write_text(content)
-    policy = AccessPolicy("0.0.0.0", ())  # noqa: S104
-    assert policy.is_locked
-    assert not policy.is_authorized("Bearer ", None)
+def make_unreadable(token: Path, reason: str) -> None:
+    """Put something in the place of the token that cannot be read as one."""
+    match reason:
+        case "Is a directory":
+            token.mkdir()
+        case "No such file or directory":
+            token.symlink_to("gone")
+        case "Too many levels of symbolic links":
+            token.symlink_to("token")
+        case "it is empty":
+            token.write_text(" \n")
+        case _:
+            token.write_bytes(b"\xff\xfe")
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0"])  # noqa: S104
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "Is a directory", "No such file or directory", "Too many levels of symbolic links", "it is empty",
+        "can't decode byte 0xff",
+    ],
+)  # fmt: skip
+def test_a_token_that_cannot_be_read_is_not_a_missing_token(run: Path, address: str, reason: str) -> None:
+    """No request is accepted, on loopback neither: only without a file there is no token."""
+    make_unreadable(TOKEN_PATH, reason)
+    policy = AccessPolicy(address, ())
+    for authorization in (None, "Bearer ", "Bearer x"):
+        with pytest.raises(StorageError, match=rf"/token cannot be read: .*{reason}"):
+            policy.is_authorized(authorization, None)
+    with pytest.raises(StorageError):
+        policy.is_valid_token("")
+
+
+def test_a_token_that_cannot_be_read_any_more_is_not_valid_any_more(run: Path) -> None:
+    """The token that was read last is not used instead; when the file is readable again, it is."""
+    policy, token = AccessPolicy("127.0.0.1", ()), make_token()
+    assert policy.is_authorized(f"Bearer {token}", None)
+    TOKEN_PATH.rename("kept")
+    TOKEN_PATH.mkdir()
+    with pytest.raises(StorageError):
+        policy.is_authorized(f"Bearer {token}", None)
+    TOKEN_PATH.rmdir()
+    Path("kept").rename(TOKEN_PATH)
+    assert policy.is_authorized(f"Bearer {token}", None)
+    assert not policy.is_authorized(None, None)
+
+
+def test_a_token_that_cannot_be_removed_is_an_error(run: Path) -> None:
+    """`house token --remove` says which file it is."""
+    TOKEN_PATH.mkdir()
+    with pytest.raises(StorageError, match="/token cannot be deleted: Is a directory"):
+        remove_token()
+    TOKEN_PATH.rmdir()
+    remove_token()
+
+
+@given(st.text(st.characters(), max_size=20), st.text(st.characters(), max_size=20))
+def test_any_credentials_are_decided(authorization: str, cookie: str) -> None:
+    """A header that was not UTF-8 has lone surrogates; it is a wrong token, and no error."""
+    assert not is_equal(authorization, "token")
+    assert not is_equal(cookie, cookie_value("token"))
+    assert bearer_token(authorization) is None or authorization[:6].lower() == "bearer"
+    assert bearer_token(f"bearer {cookie}") == cookie.strip()
 
 
 def test_a_token_file_may_end_with_a_newline(run: Path) -> None:

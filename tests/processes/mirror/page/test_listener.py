@@ -5,7 +5,6 @@ import re
 import signal
 import socket
 import ssl
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from tests.support.page_client import (
     http_post,
     http_request,
     live_client,
+    make_certificate,
     page_fault,
     page_url,
 )
@@ -112,15 +112,7 @@ def test_a_certificate_makes_the_page_https(make_house: HouseFactory, tmp_path: 
     house.house("up")
     missing = r"page cannot be served: .*No such file or directory; see `certificate` and `private_key`"
     assert re.search(missing, page_fault(house))
-    subprocess.run(
-        [  # noqa: S607
-            "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-            "-days", "1", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
-            "-keyout", files["private_key"], "-out", files["certificate"],
-        ],
-        check=True,
-        capture_output=True,
-    )  # fmt: skip
+    make_certificate(files["certificate"], files["private_key"])
     url = page_url(house)
     assert url.startswith("https://127.0.0.1:")
     trusting = ssl.create_default_context(cafile=str(files["certificate"]))

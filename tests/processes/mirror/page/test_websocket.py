@@ -27,6 +27,7 @@ from websockets.exceptions import ConnectionClosed, ConnectionClosedError, Inval
 from daemons.bus import message
 from daemons.bus.message import Heartbeat, State
 from daemons.processes.mirror.page import websocket
+from daemons.processes.mirror.page.auth import TOKEN_PATH, make_token, remove_token
 from daemons.processes.mirror.page.memory_use import memory_use
 from tests.support.house import PROJECT, TIMEOUT_SECONDS, HouseFactory, TemporaryHouse
 from tests.support.page_client import (
@@ -560,6 +561,56 @@ async def test_another_site_is_refused(url: str, origin: str) -> None:
     assert refused.value.response.status_code == 403
     async with live_client(url, origin=url.rstrip("/")) as client:
         await client.receive("house")
+
+
+@pytest.mark.parametrize("change", ["a new token", "the first token", "no token", "an unreadable token"])
+async def test_a_client_of_an_earlier_token_is_disconnected(run: Path, change: str) -> None:
+    """Its next command is not sent, it receives no later state, and it cannot connect again."""
+    token = make_token() if change != "the first token" else None
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    stub = PageStub()
+    async with serve_page(stub), stub_device("toaster", lambda _: []) as commands, AsyncExitStack() as stack:
+        commanding, listening = [
+            await stack.enter_async_context(live_client(stub.url, additional_headers=headers))
+            for _ in range(2)
+        ]
+        for client in (commanding, listening):
+            await client.receive("house")
+        match change:
+            case "no token":
+                remove_token()
+            case "an unreadable token":
+                TOKEN_PATH.unlink()
+                TOKEN_PATH.mkdir()
+            case _:
+                make_token()
+        await commanding.send(type="command", device="toaster", command="stop")
+        stub.publish_state("lamp", text="secret")
+        for client in (commanding, listening):
+            received: list[LiveMessage] = []
+            with pytest.raises(ConnectionClosed) as closed:
+                await client.receive_until(received.append)
+            assert "secret" not in json.dumps(received)
+            assert closed.value.rcvd is not None
+            assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1008, "the token has changed")
+        if change in ("a new token", "the first token"):
+            with pytest.raises(InvalidStatus) as refused:
+                async with live_client(stub.url, additional_headers=headers):
+                    pass
+            assert refused.value.response.status_code == 401
+        await wait_for_clients(stub, 0)
+    assert not commands
+
+
+async def test_a_silent_client_of_an_earlier_token_is_disconnected(run: Path) -> None:
+    """A client that neither commands nor receives a change is disconnected by the next beat."""
+    stub = PageStub()
+    async with serve_page(stub), live_client(stub.url) as client:
+        await client.receive("house")
+        make_token()
+        await wait_for_clients(stub, 0)
+        with pytest.raises(ConnectionClosed):
+            await client.receive_until(lambda _: False)
 
 
 async def test_a_foreign_host_name_is_refused(url: str) -> None:
