@@ -2,21 +2,25 @@
 
 import os
 import sys
+from pathlib import Path
 
 import setproctitle
 
 from daemons.config import loader
 from daemons.config.slice import read_slice
 from daemons.errors import DeviceError, HouseError
-from daemons.storage.paths import STOPPED_BY_HAND, stopped_path
+from daemons.runtime.log import escape_standard_streams
+from daemons.storage.paths import STOPPED_BY_HAND, check_owner, stopped_path
 
 
 def start(name: str) -> None:
     """Run the process of a name until it is stopped; raises SystemExit with the reason if it cannot run."""
     setproctitle.setproctitle(f"house: {name}")  # the name in `ps` and `top`
     os.umask(0o077)
+    escape_standard_streams()
     try:
         os.chdir(os.environ.get("HOUSE_RUN", "run"))
+        check_owner(Path())
         if stopped_path(name).exists():
             print(f"{name} was stopped by hand; `house start {name}` starts it")  # noqa: T201
             sys.exit(STOPPED_BY_HAND)

@@ -16,7 +16,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "kinds": {"bus.message", "values", "errors"},
     "drivers": {"kinds", "values", "storage", "runtime", "errors"},
     "config": {"drivers", "kinds", "bus.message", "storage", "values", "errors"},
-    "supervision": {"config", "bus", "storage", "errors"},
+    "supervision": {"config", "bus", "storage", "runtime", "errors"},
     "processes": {
         "supervision", "config", "drivers", "kinds", "bus", "storage", "runtime", "values", "errors",
     },
@@ -82,11 +82,12 @@ def test_a_process_imports_no_other_process(file: Path) -> None:
 
 
 def test_only_main_and_cli_are_above_all_packages() -> None:
-    """The package itself imports nothing of ours; `python -m daemons` needs the configuration only."""
+    """The package itself imports nothing of ours; `python -m daemons` needs no role and no bus."""
     assert not imports(Path("__init__.py"))
     assert {name.partition(".")[0] for name in imports(Path("__main__.py"))} <= {
         "config",
         "errors",
+        "runtime",
         "storage",
     }
 

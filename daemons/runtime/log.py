@@ -3,7 +3,7 @@
 import logging
 import sys
 from collections.abc import MutableMapping
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 FORMAT = "%(asctime)s.%(msecs)03d %(levelname)-7s %(name)s: %(message)s%(tail)s"
 
@@ -14,6 +14,44 @@ logging._srcfile = None  # noqa: SLF001  its documented name
 logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 
 
+def escape(text: str) -> str:
+    r"""Return a text whose control characters are escaped, as in \x1b; its line breaks stay.
+
+    A terminal obeys the control characters in a file that it shows, for example with `tail`.
+    """
+    return "\n".join(line if line.isprintable() else escape_line(line) for line in text.split("\n"))
+
+
+def escape_line(line: str) -> str:
+    """Return a line with every character escaped that is not printable, also a lone surrogate."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
+
+
+class EscapedStream:
+    """A text stream that escapes control characters; everything else is that of the stream behind it."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write a text with its control characters escaped."""
+        self._stream.write(escape(text))
+        return len(text)
+
+    def __getattr__(self, name: str) -> Any:
+        """Return an attribute of the stream behind it."""
+        return getattr(self._stream, name)
+
+
+def escape_standard_streams() -> None:
+    """Escape the control characters in everything that this process prints, its tracebacks included.
+
+    supervisord writes both streams to the log of the process.
+    """
+    sys.stdout = cast(TextIO, EscapedStream(sys.stdout))
+    sys.stderr = cast(TextIO, EscapedStream(sys.stderr))
+
+
 class Formatter(logging.Formatter):
     """Appends the cause of an event, if it has one, as ` [cause]`."""
 
@@ -21,11 +59,11 @@ class Formatter(logging.Formatter):
         """Return the record as one line, followed by its traceback, if it has one."""
         cause = getattr(record, "cause", None)
         record.tail = f" [{cause}]" if cause else ""
-        return super().format(record)
+        return escape(super().format(record))
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  logging's name
         """Return the message with its line breaks escaped, so that it cannot look like other lines."""
-        return super().formatMessage(record).replace("\n", "\\n").replace("\r", "\\r")
+        return super().formatMessage(record).replace("\n", "\\n")
 
 
 FORMATTER = Formatter(FORMAT, "%Y-%m-%d %H:%M:%S")

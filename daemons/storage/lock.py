@@ -15,9 +15,9 @@ class NameLock:
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            pid = int(os.pread(self._file, 20, 0) or b"0")
+            pid = os.pread(self._file, 20, 0)
             os.close(self._file)
-            raise AlreadyRunning(name, pid) from None
+            raise AlreadyRunning(name, int(pid) if pid.isdigit() else 0) from None
         os.ftruncate(self._file, 0)
         os.pwrite(self._file, str(os.getpid()).encode(), 0)
 

@@ -44,25 +44,61 @@ def stopped_path(name: str) -> Path:
 
 
 def this_host(run: Path = Path()) -> str | None:
-    """Return the name of this host; None in a house of one host, or before its first `up`."""
-    file = run / HOST_FILE
-    return file.read_text().strip() or None if file.exists() else None
+    """Return the name of this host; None in a house of one host, or before its first `up`.
+
+    Raises StorageError if the run directory cannot be read, for example if it belongs to another user.
+    """
+    try:
+        return (run / HOST_FILE).read_text().strip() or None
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise StorageError(f"{(run / HOST_FILE).absolute()} cannot be read: {error.strerror}") from error
 
 
 def enter(run: Path) -> None:
     """Create the run directory, private to its owner, and change into it.
 
-    Raises StorageError with the path that cannot be used, and the reason.
+    Raises StorageError with the path that cannot be used, and the reason. A directory of another user is
+    left as it is.
     """
     check_path(run)
     try:
         run.mkdir(mode=0o700, parents=True, exist_ok=True)
+        check_owner(run)
         run.chmod(0o700)
         os.chdir(run)
         for folder in FOLDERS:
             Path(folder).mkdir(mode=0o700, exist_ok=True)
+            check_owner(Path(folder))
+    except StorageError:
+        raise
     except OSError as error:
         raise StorageError(f"the run directory {run} cannot be used: {error.strerror}") from error
+
+
+def check_owner(folder: Path) -> None:
+    """Check that a folder belongs to the user of this process.
+
+    For root this is no matter of course: root can use every folder. It would leave files that their owner
+    cannot use, and it would trust files that another user wrote. Raises StorageError with both users.
+    """
+    owner, own = folder.stat().st_uid, os.geteuid()
+    if owner != own:
+        raise StorageError(
+            f"{folder.absolute()} belongs to {user_name(owner)}, and this process runs as {user_name(own)}; "
+            f"run House as {user_name(owner)}, or choose another run directory with --run or HOUSE_RUN"
+        )
+
+
+def user_name(uid: int) -> str:
+    """Return the name of a user, or its number if it has no name."""
+    import pwd  # noqa: PLC0415  only an error needs it
+
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"user {uid}"
 
 
 def check_path(path: Path) -> None:

@@ -30,6 +30,7 @@ from supervisor import events
 from supervisor.options import VERSION
 
 from daemons.config import loader
+from daemons.runtime.log import escape
 from daemons.storage.paths import interpreter
 
 SUPPORTED_VERSIONS = ("4.3.0",)
@@ -122,7 +123,7 @@ def warm_up(warn: Callable[[str], None]) -> None:
         try:
             importlib.import_module(name)
         except Exception:  # noqa: BLE001  a broken file concerns its own devices only
-            warn(f"prefork cannot import {name}: {traceback.format_exc(limit=-1)}")
+            warn(escape(f"prefork cannot import {name}: {traceback.format_exc(limit=-1)}"))
     for name in kinds:
         with suppress(Exception):  # a broken file was reported above
             importlib.import_module("daemons.processes.device.device").warm_up(name.rpartition(".")[2])

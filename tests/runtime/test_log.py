@@ -2,12 +2,14 @@
 
 import logging
 import re
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from daemons.runtime.log import FORMAT, Formatter, open_log
+from daemons.runtime.log import FORMAT, Formatter, escape, open_log
 
 
 def line(text: str, cause: str | None = None) -> str:
@@ -41,9 +43,53 @@ def test_a_log_that_is_opened_twice_writes_each_line_once(capsys: pytest.Capture
 @settings(max_examples=50)
 @given(st.text(max_size=50))
 def test_no_text_breaks_the_line(text: str) -> None:
-    """A message with any characters stays one line."""
-    assert "\n" not in line(text)
-    assert "\r" not in line(text)
+    """A message with any characters stays one line of printable characters."""
+    assert line(text).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("\x1b[31mred\x1b[0m", r"\x1b[31mred\x1b[0m"), ("bell\x07", r"bell\x07"), ("a\rb\tc", r"a\rb\tc"),
+        ("\x9b31m", r"\x9b31m"), ("\u202etxt", r"\u202etxt"), ("\u2028", r"\u2028"), ("\udcff", r"\udcff"),
+        ("Küche 21 °C 💡", "Küche 21 °C 💡"), (r"C:\new", r"C:\new"),
+    ],
+)  # fmt: skip
+def test_control_characters_are_escaped(text: str, shown: str) -> None:
+    """A terminal that shows the file obeys none of them; ordinary text of any language stays."""
+    assert line(text).endswith(f"lamp: {shown}")
+    assert escape(f"{text}\n{text}\n") == f"{shown}\n{shown}\n"
+
+
+def test_the_text_of_an_exception_is_escaped() -> None:
+    """The traceback of an exception whose text came from outside has no control characters."""
+    try:
+        raise ValueError("\x1b]0;title\x07")
+    except ValueError as error:
+        information = (ValueError, error, error.__traceback__)
+    record = logging.LogRecord("lamp", logging.ERROR, "", 0, "fails", None, information)
+    assert Formatter(FORMAT).format(record).endswith("\nValueError: \\x1b]0;title\\x07")
+
+
+def test_all_that_a_process_prints_is_escaped() -> None:
+    """Also what Python itself prints: a traceback, a warning, and the text of an exit."""
+    program = """if True:
+        import sys, warnings
+        from daemons.runtime.log import escape_standard_streams
+        escape_standard_streams()
+        print("out \\x1b[31m", "é")
+        warnings.warn("warning \\x1b[32m")
+        sys.excepthook(*[(type(e), e, None) for e in [ValueError("error \\x1b[33m")]][0])
+        sys.exit("exit \\x1b[34m \\udcff")
+    """
+    done = subprocess.run(
+        [sys.executable, "-X", "utf8", "-c", program], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stdout == "out \\x1b[31m é\n"
+    for shown in ("warning \\x1b[32m", "error \\x1b[33m\n", "exit \\x1b[34m \\udcff\n"):
+        assert shown in done.stderr
+    assert all(text.isprintable() for text in done.stderr.splitlines())
 
 
 def test_a_text_that_looks_like_a_traceback_cannot_forge_a_line() -> None:

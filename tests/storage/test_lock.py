@@ -39,6 +39,17 @@ def test_a_locked_name_names_its_holder_and_is_free_after_its_death(
     NameLock("lamp").release()
 
 
+def test_a_lock_file_without_a_pid_names_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The holder may be about to write its PID, and a damaged disk may hold anything."""
+    factories.enter_run_directory(tmp_path, monkeypatch)
+    lock = NameLock("lamp")
+    for content in ("", "x", "-1", "\0\0"):
+        Path("lock/lamp").write_text(content)
+        with pytest.raises(AlreadyRunning, match="another process already runs"):
+            NameLock("lamp")
+    lock.release()
+
+
 def test_a_released_lock_can_be_acquired_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A release frees the name at once, and does not concern other names."""
     factories.enter_run_directory(tmp_path, monkeypatch)

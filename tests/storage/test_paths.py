@@ -1,5 +1,8 @@
 """The run directory: it is private, and its files are replaced as a whole."""
 
+import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -29,6 +32,71 @@ def test_a_run_directory_that_is_a_file_is_an_error(tmp_path: Path, monkeypatch:
     (tmp_path / "run").write_text("")
     with pytest.raises(StorageError, match=r"the run directory .*run cannot be used: "):
         paths.enter(tmp_path / "run")
+
+
+def test_a_run_directory_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also for root, which could use it: the error names both users, and nothing is changed."""
+    monkeypatch.chdir(tmp_path)
+    run = tmp_path / "run"
+    run.mkdir(mode=0o755)
+    own = run.stat().st_uid
+    monkeypatch.setattr("os.geteuid", lambda: own + 4_000_000)
+    with pytest.raises(StorageError) as refused:
+        paths.enter(run)
+    user = paths.user_name(own)
+    assert str(refused.value) == (
+        f"{run} belongs to {user}, and this process runs as user {own + 4_000_000}; "
+        f"run House as {user}, or choose another run directory with --run or HOUSE_RUN"
+    )
+    assert Path.cwd() == tmp_path
+    assert run.stat().st_mode & 0o777 == 0o755
+    assert list(run.iterdir()) == []
+
+
+def test_a_folder_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An earlier start by root may have left folders that the owner of the house cannot use."""
+    if os.geteuid():
+        pytest.skip("only root can give a folder to another user")
+    monkeypatch.chdir(tmp_path)
+    paths.enter(tmp_path / "run")
+    os.chown(tmp_path / "run" / "keys", 4_000_000, -1)
+    with pytest.raises(
+        StorageError, match=r"run/keys belongs to user 4000000, and this process runs as root"
+    ):
+        paths.enter(tmp_path / "run")
+
+
+@pytest.mark.parametrize("words", [["-m", "daemons.cli.main", "status"], ["-m", "daemons", "lamp"]])
+def test_root_does_not_use_the_house_of_another_user(tmp_path: Path, words: list[str]) -> None:
+    """Neither a verb nor a process: each ends with the reason, and leaves no file behind."""
+    if os.geteuid():
+        pytest.skip("only root can give a folder to another user")
+    run = tmp_path / "run"
+    run.mkdir(mode=0o700)
+    os.chown(run, 4_000_000, 4_000_000)
+    done = subprocess.run(
+        [sys.executable, *words],
+        env={**os.environ, "HOUSE_RUN": str(run), "HOUSE_CONFIG": str(tmp_path / "house.toml")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert f"{run} belongs to user 4000000, and this process runs as root; run House as" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(run.iterdir()) == []
+    assert run.stat().st_uid == 4_000_000
+
+
+def test_the_name_of_this_host_is_missing_or_unreadable(tmp_path: Path) -> None:
+    """Without a file there is no name; a file that cannot be read is an error."""
+    assert paths.this_host(tmp_path / "gone") is None
+    (tmp_path / "host").write_text("cellar\n")
+    assert paths.this_host(tmp_path) == "cellar"
+    (tmp_path / "host").unlink()
+    (tmp_path / "host").mkdir()
+    with pytest.raises(StorageError, match="host cannot be read: Is a directory"):
+        paths.this_host(tmp_path)
 
 
 @pytest.mark.parametrize("character", list("\"';#*?[]\\%\n\t"))

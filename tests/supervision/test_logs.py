@@ -7,6 +7,7 @@ import pytest
 
 from daemons.supervision.logs import Follower, Line, follow, last_lines, log_path, merge_lines
 from tests.support import factories
+from tests.support.house import HouseFactory, eventually
 
 LAMP = Path("log/lamp.log")
 # The generator runs until the process ends, which closes the files.
@@ -118,6 +119,30 @@ def test_invalid_utf_8_is_shown() -> None:
     LAMP.write_bytes(b"caf\xe9\n")
     assert texts(follower) == ["caf\ufffd"]
     assert last_lines("lamp", 5) == ["caf\ufffd"]
+
+
+@pytest.mark.parametrize("prefork", [True, False], ids=["prefork", "execve"])
+def test_no_control_character_reaches_a_log_file(make_house: HouseFactory, *, prefork: bool) -> None:
+    """Here, the fault of a driver names a program with an escape sequence."""
+    house = make_house(
+        """
+        [house]
+        [recorder]
+        enabled = false
+        [devices.pump]
+        kind = "plug"
+        driver = "command"
+        command.on = ["/nowhere/\\u001b[31mred\\u0007"]
+        command.off = ["/nowhere/\\u001b[31mred\\u0007"]
+        """,
+        prefork=prefork,
+    )
+    house.house("up", check=False)
+    house.house("send", "pump", "on", check=False)
+    eventually(lambda: "red" in house.log("pump"))
+    house.house("down")
+    for path in (house.run / "log").iterdir():
+        assert not set(path.read_bytes()) & {*range(10), *range(11, 32), 127}, path
 
 
 def test_several_logs_are_followed_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
