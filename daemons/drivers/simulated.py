@@ -377,6 +377,7 @@ class Simulated(Driver[Options]):
             brightness_percent=last.brightness_percent,
             colour_temperature_kelvin=last.colour_temperature_kelvin,
             direction=last.direction,
+            off_after_seconds=last.off_at - now if last.on and last.off_at is not None else None,
             cause=last.cause,
             fault="; ".join(faults) or None,
             at=self._sensor.at,

@@ -113,6 +113,8 @@ class Reading(Struct, frozen=True, kw_only=True):
     """Whether the hardware answers; None while this is not known yet."""
     losses: int = 0
     """How often the connection was lost until now. It may have been lost between two readings."""
+    off_after_seconds: float | None = None
+    """How long until the hardware's own running timer switches it off; None if it reports no timer."""
     at: float | None = None
     """When the hardware last reported anything, in the device's steady seconds."""
     presses: tuple[ButtonPress, ...] = ()
@@ -250,6 +252,13 @@ class Machine(Kind, Generic[O, M]):
 
         Called after a manual switch, or when the hardware did not reach the desired setting.
         """
+
+    def resume(self, memory: M, now: float) -> M:
+        """Return the memory after a restart, in which all that was not seen meanwhile is unknown.
+
+        Called once, before `advance`.
+        """
+        return memory
 
     def update_measurements(self, memory: M, reading: Reading, now: float) -> M:
         """Return the memory with the values of a reading. Called with every reading, before `adopt`."""

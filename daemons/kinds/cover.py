@@ -115,6 +115,15 @@ class Cover(Machine[Options, CoverMemory]):
                 return self._start_move(memory, command.position_percent, now)
         return self._stop(memory, now)
 
+    def resume(self, memory: CoverMemory, now: float) -> CoverMemory:
+        """Count a move as long as the motor ran: without this process, until its own timer ended."""
+        if memory.direction is None or memory.until is None or now <= memory.until:
+            return memory
+        stopped = self._stop(memory, min(now, memory.until + OVERRUN_SECONDS))
+        if memory.position_percent is None and memory.goal_percent not in (None, 0, 100):
+            return self._start_move(stopped, memory.goal_percent, now)  # the move was to find the position
+        return stopped
+
     def advance(self, memory: CoverMemory, now: float) -> CoverMemory:
         """End a move when its time has passed; begin one when the motor has rested."""
         while memory.until is not None and now >= memory.until:

@@ -104,6 +104,10 @@ class Plug(Machine[Options, PlugMemory]):
         on = memory.phase == "off" if isinstance(command, Toggle) else isinstance(command, On)
         return self._switch(memory, on)
 
+    def resume(self, memory: PlugMemory, now: float) -> PlugMemory:
+        """Begin the time of low power anew: the power may have risen and fallen again unseen."""
+        return replace(memory, low_since=None)
+
     def advance(self, memory: PlugMemory, now: float) -> PlugMemory:
         """Finish when the power was low for long enough; go to standby when `ready_for` has passed."""
         if memory.phase == "running" and memory.low_since is not None:

@@ -46,7 +46,9 @@ class Journal(Generic[M]):
         self._number = 0
         self._unforced: bytes | None = None
         """The latest page, until it has been forced to the disk."""
-        self._cannot_save = self._cannot_force = False
+        self.error: str | None = None
+        """Why the latest memory is not in its file; None while it is."""
+        self._cannot_force = False
 
     def load(self) -> M | None:
         """Return the newest memory, or None; a file that cannot be read is set aside and logged."""
@@ -73,22 +75,24 @@ class Journal(Generic[M]):
         return memory
 
     def save(self, memory: M) -> None:
-        """Write the memory, before the device acts on it; a full disk is logged once, and work goes on."""
+        """Write the memory, before the device acts on it. A failure is logged once, and stands in `error`."""
         raw, number = msgspec.json.encode(memory), self._number + 1
         self._unforced = msgspec.json.encode(Page(VERSION, msgspec.Raw(raw), number, crc32(raw)))
         try:
             overwrite_file(self._paths[number % 2], self._unforced)
         except StorageError as error:
-            if not self._cannot_save:
+            if self.error is None:
                 self._log.error("a crash now would forget the latest: %s", error)
-            self._cannot_save = True  # the next page goes to the same file: the other one is whole
+            self.error = str(error)  # the next page goes to the same file: the other one is whole
         else:
-            self._cannot_save, self._number = False, number
+            if self.error is not None:
+                self._log.info("the memory can be written again")
+            self.error, self._number = None, number
 
     def secure(self) -> None:
         """Force the latest page to the disk, against a power cut; without a new page it does nothing."""
         page = self._unforced
-        if page is None or self._cannot_save:
+        if page is None or self.error is not None:
             return
         new = self._safe_path.with_suffix(".new")
         try:

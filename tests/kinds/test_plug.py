@@ -101,24 +101,6 @@ def test_an_unreachable_plug_has_not_finished() -> None:
     assert plug.next_deadline(with_power(plug, lost, 1, 5000)) == 5180
 
 
-def test_the_time_of_low_power_survives_a_restart() -> None:
-    """A washing machine that ends while the process is dead has finished after the restart."""
-    simulator = CrashSimulator("plug", running_above_watts=20, finished_below_watts=5)
-    simulator.command("on")
-    for watts in (2000.0, 1.0):
-        simulator.now += 1
-        simulator.appliance.on_reading(Reading(on=True, power_watts=watts), simulator.now, simulator.now)
-        simulator.apply()
-    simulator.running = None
-    simulator.now += 200
-    simulator.restart()
-    assert (simulator.field("phase"), simulator.field("ready"), simulator.field("status")) == (
-        "finished",
-        True,
-        True,
-    )
-
-
 def test_a_simulated_wash_runs_and_ends() -> None:
     """A simulated plug with thresholds finishes, and sooner at a higher speed."""
     fast = Plug(WASHER, speed=15)

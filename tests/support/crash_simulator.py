@@ -72,6 +72,8 @@ class CrashSimulator:
         self.relay = Relay(factories.START_TIME)
         self.now = factories.START_TIME
         self.writes = 0
+        self.disk_error: str | None = None
+        """Why nothing can be written to the disk; None while it can."""
         self.actions_left = NEVER
         self.running: Appliance | None = factories.appliance(self.device, kind)
         """The appliance, or None while its process is dead."""
@@ -109,8 +111,11 @@ class CrashSimulator:
         """Write the memory and send the setting until none is left, as `DeviceRunner` does."""
         for _ in range(10):
             self._count_action()
-            self.disk = msgspec.json.encode(self.appliance.memory)
-            self.writes += 1
+            if self.disk_error is None:
+                self.disk = msgspec.json.encode(self.appliance.memory)
+                self.writes += 1
+            if self.appliance.set_storage_error(self.disk_error, self.now, self.now):
+                continue
             setting = self.appliance.next_setting(self.now)
             if setting is None:
                 return
@@ -134,7 +139,7 @@ class CrashSimulator:
         """Receive a command, and return its receipt after everything is carried out."""
         receipt = self.appliance.handle_command(command, self.now, self.now)
         self.apply()
-        return receipt
+        return self.appliance.receipt(command.id) or receipt
 
     def command(self, word: str, id_: str = "c1", **args: Any) -> Receipt:
         """Receive a command with a deadline in 10 s."""

@@ -85,8 +85,10 @@ def machine_kinds() -> list[str]:
     return [word for word in loader.available("kinds") if issubclass(loader.kind(word), Machine)]
 
 
-def memory(of: Machine[Any, Any], kind: str, now: float = START_TIME) -> DeviceMemory:
-    """Return the memory of a new appliance, written at `now` (steady seconds)."""
+def memory(
+    of: Machine[Any, Any], kind: str, now: float = START_TIME, *, is_new: bool = False
+) -> DeviceMemory:
+    """Return a memory without history, written at `now` (steady seconds)."""
     return DeviceMemory(
         kind=kind,
         machine=msgspec.Raw(msgspec.json.encode(of.memory_type())),
@@ -94,6 +96,7 @@ def memory(of: Machine[Any, Any], kind: str, now: float = START_TIME) -> DeviceM
         written_at=now,
         created_at=START_TIME,
         life=ProcessRun(1, 1, 0),
+        is_new=is_new,
     )
 
 

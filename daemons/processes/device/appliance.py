@@ -38,6 +38,7 @@ class Appliance:
         self._history = StateHistory(
             memory.last_state, memory.change_times, memory.last_state_cause, memory.past
         )
+        self._written_history = self._history
         self._sources = machine.sources(machine.options)
         self._measurements = machine.measurements()
         self._peers = LatestStates()
@@ -54,6 +55,7 @@ class Appliance:
             self._memory,
             machine=self._hardware.encoded_memory,
             cause=self._hardware.cause,
+            is_new=self._hardware.is_new,
             confirmed=self._hardware.is_confirmed,
             off_deadline=self._hardware.off_deadline,
             rule_states=self._rules.states,
@@ -68,6 +70,7 @@ class Appliance:
         """Start, or go on after a crash: let the elapsed time act, then read the hardware."""
         self._peers.start(now)
         self._rules.start(now)
+        self._hardware.resume(now)
         self.advance(now, wall)
         self._hardware.restore(now)
         self.on_reading(reading, now, wall)
@@ -131,6 +134,29 @@ class Appliance:
             self._hardware.update_sources(self._source_states(now), now)
         self._hardware.check_deadlines(now)
         self._record_change(now, wall)
+
+    def set_storage_error(self, error: str | None, now: float, wall: float) -> bool:
+        """Note why the memory is not written, or None if it is; return whether a decision was taken back.
+
+        A command whose decision is taken back is rejected, also in its receipt.
+        """
+        if error is None:
+            self._written_history = self._history
+            self._hardware.set_storage_error(None)
+            return False
+        lines = len(self.log_lines)
+        cause = self._hardware.set_storage_error(error)
+        if cause is None:
+            return False
+        self._history = self._written_history
+        del self.log_lines[:lines]
+        self._requests.reject(cause, wall, self._hardware.storage_error or "")
+        self._record_change(now, wall)
+        return True
+
+    def receipt(self, id_: str) -> Receipt | None:
+        """Return the receipt of a command that was answered, or None."""
+        return self._requests.receipt(id_)
 
     def next_setting(self, now: float) -> Setting | None:
         """Return the setting to send to the hardware now, and count it as sent; None if there is none."""

@@ -97,6 +97,7 @@ def resume_memory(
         written_at=clock.now(),
         created_at=time.time(),
         life=run,
+        is_new=True,
     )
     return fresh, clock
 
@@ -151,7 +152,7 @@ class DeviceRunner:
         """Return the receipt of a command. By then the memory is written and the setting is sent."""
         receipt = self._appliance.handle_command(command, self._now(), time.time())
         self._apply()
-        return receipt
+        return self._appliance.receipt(command.id) or receipt
 
     def poll(self) -> None:
         """Read the hardware and advance time."""
@@ -171,7 +172,8 @@ class DeviceRunner:
         """
         while True:
             memory = self._appliance.memory
-            self._write(memory)
+            if not self._write(memory):
+                continue  # a decision was taken back
             setting = self._appliance.next_setting(self._now())
             if setting is None:
                 break
@@ -185,11 +187,13 @@ class DeviceRunner:
         self._is_idle = self._appliance.is_idle
         self._set_timer(self._appliance.next_deadline())
 
-    def _write(self, memory: DeviceMemory) -> None:
-        """Write a changed memory to the journal."""
-        if memory != self._written:
+    def _write(self, memory: DeviceMemory) -> bool:
+        """Write a changed memory to the journal; return False if that fails and a decision was taken back."""
+        if memory != self._written or self._journal.error is not None:
             self._written = memory
             self._journal.save(msgspec.structs.replace(memory, written_at=self._now()))
+            return not self._appliance.set_storage_error(self._journal.error, self._now(), time.time())
+        return True
 
     def _publish(self, memory: DeviceMemory) -> None:
         """Publish a changed state at once, and changed measurements at most once per refresh."""

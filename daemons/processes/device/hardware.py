@@ -58,11 +58,22 @@ class Hardware:
         self._sent: SentSetting | None = None
         self._sends_off = False
         """Whether off must be sent once more, although the hardware reports that it is off."""
+        self.is_new = memory.is_new and machine.drives
+        self._has_reading = False
+        """Whether this process has read a known state of the hardware."""
+        self._storage_error: str | None = None
+        self._before_on: tuple[Any, ...] | None = None
+        """The decision that a setting which switches on has replaced, until the memory is written."""
+
+    def resume(self, now: float) -> None:
+        """Go on after a restart: what could not be seen meanwhile is unknown."""
+        self._set_memory(self._machine.resume(self._memory, now), self.cause, now, is_report=True)
 
     def restore(self, now: float) -> None:
         """Set what the configuration's `restore` demands of a device that starts."""
         if self._restore == "last":
             return
+        self.is_new = False
         wanted = Reading(on=self._restore == "on")
         if self._desired.on != wanted.on:
             self._set_memory(self._machine.adopt(self._memory, wanted, now), "restore", now)
@@ -79,8 +90,12 @@ class Hardware:
             raise Rejected("; ".join(texts))
         memory = self._machine.handle_command(self._memory, command, now)
         desired = self._machine.desired_setting(memory)
-        if self._is_lost(now) and desired.on and desired != self._desired:
-            raise Rejected(f"its hardware cannot be reached: {self._reading.fault}")
+        if desired.on and desired != self._desired:
+            if self._is_lost(now):
+                raise Rejected(f"its hardware cannot be reached: {self._reading.fault}")
+            if self._storage_error:
+                raise Rejected(self._storage_error)
+        self.is_new = False
         self._set_memory(memory, cause, now)
 
     def on_reading(self, reading: Reading, now: float) -> None:
@@ -106,7 +121,16 @@ class Hardware:
         self._set_memory(self._machine.update_measurements(self._memory, reading, now), cause, now)
         if reading.on is None or not self.is_reachable or not self._machine.drives:
             return  # the state of the hardware is unknown
-        if self._desired.is_met_by(reading):
+        is_first, self._has_reading = not self._has_reading, True
+        if is_first and reading.on and self._machine.heats and self.off_deadline is None:
+            self._resume_heat(reading, now)
+        elif self.is_new:
+            self.is_new = False
+            if not self._desired.is_met_by(reading):
+                memory = self._machine.adopt(self._memory, reading, now)
+                self._set_memory(memory, reading.cause, now, is_report=True)
+            self.is_confirmed = True
+        elif self._desired.is_met_by(reading):
             # Only a setting that this process sent is confirmed: the last one may have ended before it sent.
             if not self.is_confirmed and self._sent:
                 self._confirm(self._sent, reading, now)
@@ -132,7 +156,8 @@ class Hardware:
 
     def next_setting(self, now: float) -> Setting | None:
         """Return the setting to send to the hardware now; None if it is confirmed or was sent already."""
-        if not self._machine.drives:
+        self._before_on = None  # the memory is written by now
+        if not self._machine.drives or self.is_new:
             return None
         desired = self._desired
         is_sent = self._sent is not None and self._sent.setting == desired
@@ -152,10 +177,33 @@ class Hardware:
             deadlines.append(self._sent.sent_at + CONFIRM_SECONDS)
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
+    def set_storage_error(self, error: str | None) -> str | None:
+        """Note whether the memory can be written, and take back a decision to switch on that was not.
+
+        After a crash, the next process would know nothing of it: neither the command that it carried out,
+        nor when a heating appliance goes off. Returns the cause of the decision that was taken back.
+        """
+        self._storage_error = error and f"its memory cannot be written: {error}"
+        if error is None or self._before_on is None:
+            return None
+        cause = self.cause
+        self._memory, self.encoded_memory, self.cause, self.off_deadline, self.is_confirmed, self._sent = (
+            self._before_on
+        )
+        self._before_on = None
+        self._log("warning", f"does not switch on: {self._storage_error}", cause)
+        return cause or ""
+
+    @property
+    def storage_error(self) -> str | None:
+        """Why no command that switches on is carried out; None if the memory can be written."""
+        return self._storage_error
+
     def is_idle(self) -> bool:
         """Return whether the hardware is off, as desired, and nothing changes by time alone."""
         return (
             self._machine.drives
+            and self._storage_error is None
             and self.is_confirmed
             and self._reading.reachable is True
             and not self._reading.on
@@ -169,7 +217,9 @@ class Hardware:
 
     def state(self, unreachable_since: float | None, now: float) -> dict[str, Any]:
         """Return the fields to publish; `unreachable_since` is in Unix seconds."""
-        faults = dict.fromkeys(fault for fault in (self._fault, self._reading.fault) if fault)
+        faults = dict.fromkeys(
+            fault for fault in (self._storage_error, self._fault, self._reading.fault) if fault
+        )
         reading = replace(self._reading, fault="; ".join(faults) or None)
         fields: dict[str, Any] = msgspec.to_builtins(self._machine.state(self._memory, reading, now))
         link = HardwareLink(
@@ -193,13 +243,27 @@ class Hardware:
         """Return whether the hardware is unreachable for long enough to reject commands that switch on."""
         return self._unreachable_since is not None and now - self._unreachable_since >= CONFIRM_SECONDS
 
-    def _set_memory(self, memory: Any, cause: str | None, now: float) -> None:
-        """Store a new memory of the kind's state machine, and set the off deadline that follows from it."""
+    def _set_memory(self, memory: Any, cause: str | None, now: float, *, is_report: bool = False) -> None:
+        """Store a new memory of the kind's state machine, and set the off deadline that follows from it.
+
+        While the memory cannot be written, a decision to switch on is dropped. With `is_report`, the memory
+        follows the hardware, and nothing is decided.
+        """
         if memory == self._memory:
             return
-        before = self._desired
+        before, desired = self._desired, self._machine.desired_setting(memory)
+        if desired.on and desired != before and not is_report:
+            if self._storage_error:
+                return
+            self._before_on = self._before_on or (
+                self._memory,
+                self.encoded_memory,
+                self.cause,
+                self.off_deadline,
+                self.is_confirmed,
+                self._sent,
+            )
         self._memory = memory
-        desired = self._desired
         if desired != before:
             self._sent = None
             self.is_confirmed = False
@@ -242,9 +306,28 @@ class Hardware:
             is_same = reading.on == self._desired.on
             how = "changed" if is_same else f"switched {'on' if reading.on else 'off'}"
             self._log("info", f"was {how} at the hardware", reading.cause)
-        self._set_memory(memory, reading.cause or "hardware", now)
+        self._set_memory(memory, reading.cause or "hardware", now, is_report=True)
         # A heating appliance that is on gets a setting, with its own timer. Any other is left as it is.
         self.is_confirmed = not (self._machine.heats and self._desired.on)
+
+    def _resume_heat(self, reading: Reading, now: float) -> None:
+        """Handle heat that was on when this process started, and of whose beginning it knows nothing.
+
+        Only the hardware's own timer can tell when it ends. Without one, it ends now: each restart would
+        otherwise begin `max_on` anew.
+        """
+        self.is_new = False
+        if reading.off_after_seconds is None:
+            self._log("warning", "was on at the start, and it is not known since when: it goes off", None)
+            self._set_memory(self._machine.adopt(self._memory, Reading(on=False), now), "max_on", now)
+            self.is_confirmed = False
+            return
+        self._set_memory(
+            self._machine.adopt(self._memory, reading, now), reading.cause or "hardware", now, is_report=True
+        )
+        longest = self._machine.options.max_on_seconds
+        self.off_deadline = now + min(reading.off_after_seconds, longest)
+        self.is_confirmed = reading.off_after_seconds <= longest
 
     def _give_up(self, now: float) -> None:
         """Stop waiting for hardware that did not follow: adopt it if it is off, send again if it is on."""

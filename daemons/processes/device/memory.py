@@ -22,6 +22,8 @@ class DeviceMemory(Struct, frozen=True, kw_only=True):
     created_at: float = field(name="born")
     """When this memory was created (Unix seconds). The device ignores everything that happened before."""
     life: ProcessRun
+    is_new: bool = field(name="new", default=False)
+    """Whether the device has neither switched its hardware nor read it: it adopts the first known state."""
     cause: str | None = None
     last_state: dict[str, Scalar] = field(name="shown", default_factory=dict)
     """The fields that were published last, without measurements."""

@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from msgspec.structs import replace
+
 from daemons.bus.message import Command, Receipt, deadline_error
 from daemons.bus.requests.ledger import CommandLedger, LedgerEntry
 
@@ -39,6 +41,16 @@ class Requests:
         receipt = self._receipt(command, "applied" if rejection is None else "rejected", wall, rejection)
         self._ledger.add(command, wall, receipt)
         return receipt
+
+    def receipt(self, id_: str) -> Receipt | None:
+        """Return the receipt of a command id, or None."""
+        return self._ledger.receipt(id_)
+
+    def reject(self, id_: str, wall: float, reason: str) -> None:
+        """Change the receipt of a command that was not carried out after all; other ids have no effect."""
+        if (first := self._ledger.receipt(id_)) is not None:
+            reason = reason[:MAX_REASON_CHARACTERS]
+            self._ledger.set_receipt(replace(first, outcome="rejected", at=wall, reason=reason))
 
     def _receipt(
         self,
