@@ -5,6 +5,7 @@ Most tests run twice: with devices that the prefork plugin forks, and with stock
 import json
 import os
 import random
+import resource
 import signal
 import socket
 import time
@@ -166,6 +167,27 @@ def test_a_press_before_a_crash_of_the_whole_house_is_not_repeated(house: Tempor
         listener.wait_for(lambda listener: listener.has_state("toaster", status=False, starts=1))
     for name in ("coffee_maker", "toaster"):
         assert [line.what for line in house.switchings(name)].count("on") == 1
+
+
+def test_a_device_whose_disk_is_full_switches_nothing_on(breakfast: TemporaryHouse) -> None:
+    """Commands are rejected with the reason, also after a kill; the fault ends with the fault of the disk."""
+    with breakfast.listen("toaster") as listener:
+        listener.wait_for(lambda listener: {"toaster"} <= listener.states.keys() & listener.heartbeats.keys())
+        pid = listener.heartbeats["toaster"].pid
+        unlimited = resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+        first = breakfast.send("toaster", "start", "browning=1")
+        assert first["outcome"] == "rejected"
+        assert "its memory cannot be written" in first["reason"]
+        listener.wait_for(
+            lambda listener: "cannot be written" in str(listener.states["toaster"].state["fault"])
+        )
+        assert "cannot be written" in json.dumps(device_status(breakfast, "toaster"))
+        assert breakfast.send("toaster", "start", "browning=1")["outcome"] == "rejected"
+        assert breakfast.send("toaster", "stop")["outcome"] == "applied"
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, unlimited)
+        listener.wait_for(lambda listener: listener.has_state("toaster", fault=None))
+        assert breakfast.send("toaster", "start", "browning=1")["outcome"] == "applied"
+    assert [line.what for line in breakfast.switchings("toaster")] == ["on"]
 
 
 # 4 Appliances that heat go off

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 ANSWER_SECONDS = 5.0
 """How long the plug may take to answer."""
+SWITCH_SECONDS = 3 * ANSWER_SECONDS
+"""How long the plug may take to switch: it answers up to three requests."""
 LIGHTS = (DeviceType.Bulb, DeviceType.LightStrip, DeviceType.Dimmer)
 broadcast, broadcast_port = "255.255.255.255", None
 """The target of a search: the broadcast address and the usual port, unless a test replaces them."""
@@ -67,6 +69,10 @@ class Kasa(Remote[Options]):
         """Poll the device, and apply each setting at once."""
         async with self._translate_errors(), self._connected() as device:
             outlet, fault = self._find_outlet(device), None
+            async with asyncio.timeout(2 * ANSWER_SECONDS):
+                await device.update()
+                timer = await remaining_seconds(device)
+            channel.update(**parse_status(outlet), off_after_seconds=timer)
             while True:
                 async with asyncio.timeout(ANSWER_SECONDS):
                     await device.update()
@@ -75,8 +81,9 @@ class Kasa(Remote[Options]):
                 with suppress(TimeoutError):
                     setting = await asyncio.wait_for(channel.next_setting(), self.options.poll_seconds)
                 if setting is not None:
-                    async with asyncio.timeout(ANSWER_SECONDS):
+                    async with asyncio.timeout(SWITCH_SECONDS):
                         is_armed = await switch(device, outlet, setting)
+                    channel.confirm(on=setting.on)
                     fault = None if is_armed else "its own timer cannot be armed"
 
     @asynccontextmanager
@@ -205,3 +212,18 @@ async def arm(device: Device, seconds: float | None) -> bool:
         await auto_off.call("set_auto_off_config", {"enable": seconds is not None, "delay_min": minutes})
         return True
     return False
+
+
+async def remaining_seconds(device: Device) -> float | None:
+    """Return how long the plug's own running timer takes to end; None if it has none that runs."""
+    if isinstance(device, IotPlug):
+        response = await device.protocol.query({"count_down": {"get_rules": {}}})
+        rules = response.get("count_down", {}).get("rule_list") or response.get("count_down", {}).get(
+            "get_rules", {}
+        ).get("rule_list", [])
+        left = [rule.get("remain") for rule in rules if rule.get("enable") and not rule.get("act")]
+        return min((float(seconds) for seconds in left if isinstance(seconds, int | float)), default=None)
+    auto_off = None if device.children else device.modules.get(Module.AutoOff)
+    if auto_off is None or not auto_off.is_timer_active or auto_off.auto_off_at is None:
+        return None
+    return max(0.0, float((auto_off.auto_off_at - device.time).total_seconds()))

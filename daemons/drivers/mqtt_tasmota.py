@@ -161,6 +161,9 @@ class TasmotaDevice(MqttDevice):
         timer = found.get(f"PulseTime{self._relay}")
         if isinstance(timer, dict) and isinstance(timer.get("Set"), int):
             self._pulse_time = timer["Set"]
+            left = timer.get("Remaining")
+            left_seconds = pulse_seconds(left) if isinstance(left, int) else None
+            self._reported = msgspec.structs.replace(self._reported, off_after_seconds=left_seconds)
         changes: dict[str, Any] = {}
         for name in self._names:
             if isinstance(found.get(name), str):
@@ -192,7 +195,8 @@ class TasmotaDevice(MqttDevice):
         self._reported = msgspec.structs.replace(self._reported, **changes)
         if self._reported.on is not None:
             self.reports += 1
-            self.channel.update(**{"on": self._reported.on, **changes})
+            known = {"on": self._reported.on, "off_after_seconds": self._reported.off_after_seconds}
+            self.channel.update(**{**known, **changes})
 
 
 def parse_power(payload: str) -> bool:
@@ -209,3 +213,10 @@ def pulse_time(seconds: float | None) -> int:
     seconds = min(max(seconds, SHORTEST_PULSE_SECONDS), LONGEST_PULSE_SECONDS)
     tenths = ceil(round(seconds * 10, 6))
     return tenths if tenths <= MOST_TENTHS else ceil(round(seconds, 6)) + 100
+
+
+def pulse_seconds(pulse: int) -> float | None:
+    """Return the duration of a PulseTime in seconds; None for 0 (no timer)."""
+    if pulse <= 0:
+        return None
+    return pulse / 10 if pulse <= MOST_TENTHS else float(pulse - 100)

@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 import os
 import secrets
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
@@ -31,6 +32,8 @@ ANSWER_SECONDS = 5.0
 """How long the device may take to answer."""
 POLL_SECONDS = 60.0
 """How often the whole status is requested, in addition to the notifications."""
+CLOCK_TOLERANCE_SECONDS = 5.0
+"""How far the clock of a device may be ahead of ours."""
 HEARTBEAT_SECONDS = 10.0
 """How often a silent connection is tested. A device that does not answer within half of it is lost."""
 LONGEST_FRAME_BYTES = 256 * 1024
@@ -158,6 +161,8 @@ class RpcConnection:
                 setting = await asyncio.wait_for(self._channel.next_setting(), POLL_SECONDS)
             if setting is not None:
                 await self._call(*set_request(self._options, setting))
+                if self._name != "Cover":  # a cover accepts the move, and reports it when it begins
+                    self._channel.confirm(on=setting.on)
             await self._poll(setting)
 
     async def _poll(self, setting: Setting | None) -> None:
@@ -286,6 +291,18 @@ def set_request(options: Options, setting: Setting) -> tuple[str, dict[str, Any]
     return "Switch.Set", params
 
 
+def remaining_seconds(status: dict[str, Any]) -> float | None:
+    """Return how long the device's running timer takes to end, by this machine's clock; None without one.
+
+    A device whose clock is wrong reports a beginning that cannot be: then the timer counts as unknown.
+    """
+    started, seconds = status.get("timer_started_at"), status.get("timer_duration")
+    if not isinstance(started, int | float) or not isinstance(seconds, int | float):
+        return None
+    left = float(started + seconds - time.time())
+    return left if 0 < left <= seconds + CLOCK_TOLERANCE_SECONDS else None
+
+
 def parse_status(options: Options, status: dict[str, Any]) -> dict[str, Any]:
     """Parse a status, whole or in part, and return the fields of a Reading that it contains."""
     found: dict[str, Any] = {}
@@ -297,6 +314,7 @@ def parse_status(options: Options, status: dict[str, Any]) -> dict[str, Any]:
             found["position_percent"] = min(100, max(0, round(position)))
     elif isinstance(status.get("output"), bool):
         found["on"] = status["output"]
+        found["off_after_seconds"] = remaining_seconds(status) if status["output"] else None
     if isinstance(bright := status.get("brightness"), int | float):
         found["brightness_percent"] = round(bright)
     if isinstance(watts := status.get("apower"), int | float):

@@ -113,6 +113,8 @@ class Reading(Struct, frozen=True, kw_only=True):
     """Whether the hardware answers; None while this is not known yet."""
     losses: int = 0
     """How often the connection was lost until now. It may have been lost between two readings."""
+    is_pending: bool = False
+    """Whether the driver still applies the last setting, within its own time limit."""
     off_after_seconds: float | None = None
     """How long until the hardware's own running timer switches it off; None if it reports no timer."""
     at: float | None = None

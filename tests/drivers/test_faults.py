@@ -255,6 +255,35 @@ def test_slow_hardware_is_reachable(plug: Emulator) -> None:
         assert plug.switchings == [True]
 
 
+SLOW_SECONDS = {"shelly": 2.6, "kasa": 1.5, "command": 1.0, "mqtt_tasmota": 3.0, "mqtt_zigbee2mqtt": 3.0}
+"""Answers that each take this long are within the time limits of the driver."""
+
+
+def test_a_setting_is_pending_until_slow_hardware_has_answered(plug: Emulator) -> None:
+    """The driver reports no state before the answer, and does not take the hardware for lost."""
+    with running_driver(plug.driver, plug.options()) as harness:
+        harness.wait_for_on(on=False)
+        plug.slow_down(SLOW_SECONDS[plug.driver])
+        harness.set(on=True, off_after_seconds=600.0 if plug.has_timer else None)
+        harness.wait_until(lambda r: r.is_pending, "a pending setting")
+        reading = harness.wait_until(lambda r: not r.is_pending, "the answer", 60.0)
+        assert (reading.on, reading.reachable, reading.losses) == (True, True, 0)
+        assert plug.switchings == [True]
+
+
+@pytest.mark.parametrize("word", ["shelly", "kasa", "mqtt_tasmota"])
+def test_a_running_timer_is_read(word: str, tmp_path: Path) -> None:
+    """A driver that connects to hardware whose own timer runs reports the rest of it."""
+    with emulator(word)(tmp_path) as plug:
+        with running_driver(word, plug.options()) as harness:
+            harness.wait_for_on(on=False)
+            harness.set(on=True, off_after_seconds=600.0)
+            harness.wait_for_on(on=True)
+        with running_driver(word, plug.options()) as harness:
+            reading = harness.wait_for_on(on=True)
+            assert reading.off_after_seconds == pytest.approx(600, abs=30)
+
+
 def test_garbage_is_a_fault(plug: Emulator) -> None:
     """Garbage ends only the connection. It is reported as a fault until the hardware sends valid messages."""
     with running_driver(plug.driver, plug.options()) as harness:

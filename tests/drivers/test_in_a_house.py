@@ -210,3 +210,18 @@ def test_a_frozen_process_drops_an_expired_command(make_house: HouseFactory, plu
         listener.wait_for(lambda listener: "iron" in listener.heartbeats)
         assert house.send("iron", "off")["outcome"] == "applied"
         assert plug.switchings == []
+
+
+@pytest.mark.parametrize(("plug", "lag"), [("shelly", 2.6), ("kasa", 1.8)], indirect=["plug"])
+def test_slow_hardware_stays_as_it_was_switched(make_house: HouseFactory, plug: Emulator, lag: float) -> None:
+    """Two or three answers together take longer than five seconds; nothing is switched back meanwhile."""
+    house = make_house(toml(plug))
+    with running_house(house) as listener:
+        wait_for_state(listener, on=False)
+        plug.slow_down(lag)
+        for on in (True, False):
+            house.send("iron", "on" if on else "off")
+            wait_for_state(listener, on=on)
+            time.sleep(7)  # time that passes is what this is about
+        assert plug.switchings == [True, False]
+    assert "did not switch" not in house.log("iron")

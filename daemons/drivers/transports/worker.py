@@ -80,6 +80,16 @@ class HardwareChannel:
             self._is_new = self._has_reported = True
         os.eventfd_write(self._event_fd, 1)
 
+    def confirm(self, *, on: bool) -> None:
+        """Report that the hardware itself has accepted the setting that `next_setting` returned.
+
+        The acknowledgement of a broker, or of anything else between driver and hardware, does not count.
+        """
+        with self._lock:
+            if self._is_in_progress:  # otherwise a newer setting was requested meanwhile
+                self._pending, self._is_in_progress = None, False
+        self.update(on=on)
+
     def press(self, touch: Touch) -> None:
         """Report a press of the hardware's button."""
         with self._lock:
@@ -127,7 +137,9 @@ class HardwareChannel:
             if self._is_new:
                 self._reading, self._is_new = replace(self._reading, at=now), False
             on = self._reading.on if self._pending is None else None  # unknown while a setting is pending
-            reading = replace(self._reading, on=on, presses=tuple(self._presses))
+            # The driver limits the time of each exchange: it applies the setting, or finds the hardware lost.
+            is_pending = self._pending is not None and self._reading.reachable is True
+            reading = replace(self._reading, on=on, is_pending=is_pending, presses=tuple(self._presses))
             self._presses.clear()
         return reading
 

@@ -20,7 +20,8 @@ from daemons.processes.device.memory import DeviceMemory
 from daemons.values import Problem, parse_table
 
 CONFIRM_SECONDS = 5.0
-"""How long the hardware may take to reach the desired setting."""
+"""How long the hardware may take to reach the desired setting. A driver that still applies the setting may
+take longer: as long as its own time limits allow."""
 IMMEDIATE_SECONDS = 0.5
 """A setting that is reached later than this may have been reached by a manual switch."""
 
@@ -122,7 +123,8 @@ class Hardware:
         if reading.on is None or not self.is_reachable or not self._machine.drives:
             return  # the state of the hardware is unknown
         is_first, self._has_reading = not self._has_reading, True
-        if is_first and reading.on and self._machine.heats and self.off_deadline is None:
+        is_unexpected = reading.on and not self._desired.on and (self.is_confirmed or self.is_new)
+        if is_first and is_unexpected and self._machine.heats:
             self._resume_heat(reading, now)
         elif self.is_new:
             self.is_new = False
@@ -151,7 +153,8 @@ class Hardware:
         if self.off_deadline is not None and now >= self.off_deadline:
             self._log("warning", "has been on as long as max_on allows, and goes off", self.cause)
             self._set_memory(self._machine.adopt(self._memory, Reading(on=False), now), "max_on", now)
-        if self._sent and not self.is_confirmed and now >= self._sent.sent_at + CONFIRM_SECONDS:
+        confirm_deadline = self._confirm_deadline()
+        if confirm_deadline is not None and now >= confirm_deadline:
             self._give_up(now)
 
     def next_setting(self, now: float) -> Setting | None:
@@ -172,9 +175,7 @@ class Hardware:
     def next_deadline(self) -> float | None:
         """Return when time makes a difference next, in steady seconds."""
         kind = None if self._is_waiting_for_heat else self._machine.next_deadline(self._memory)
-        deadlines = [self.off_deadline, kind]
-        if self._sent and not self.is_confirmed:
-            deadlines.append(self._sent.sent_at + CONFIRM_SECONDS)
+        deadlines = (self.off_deadline, kind, self._confirm_deadline())
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
     def set_storage_error(self, error: str | None) -> str | None:
@@ -238,6 +239,12 @@ class Hardware:
         """Whether an appliance that heats may still be off: then its phases must not advance."""
         heats = self._machine.heats and self._desired.on
         return heats and not self.is_confirmed and self._sent is not None
+
+    def _confirm_deadline(self) -> float | None:
+        """Return until when a sent setting must be confirmed; None while the driver still applies it."""
+        if self._sent is None or self.is_confirmed or self._reading.is_pending:
+            return None
+        return self._sent.sent_at + CONFIRM_SECONDS
 
     def _is_lost(self, now: float) -> bool:
         """Return whether the hardware is unreachable for long enough to reject commands that switch on."""

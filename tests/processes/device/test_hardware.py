@@ -283,6 +283,28 @@ def test_hardware_that_does_not_switch_on_is_a_fault_and_counts_as_off() -> None
     assert "error: did not switch on within 5 s [c1]" in simulator.log()
 
 
+@pytest.mark.parametrize("on", [True, False])
+def test_a_driver_that_still_applies_a_setting_is_waited_for(on: bool) -> None:
+    """Nothing else is sent after five seconds, and there is no fault; the answer confirms the setting."""
+    made = make_confirmed("plug")
+    if not on:
+        command(made, "on", NOW, "c0")
+        made.next_setting(NOW)
+        made.on_reading(Reading(on=True), NOW, NOW)
+    command(made, "on" if on else "off", NOW + 1, "c1")
+    sent = made.next_setting(NOW + 1)
+    assert sent is not None
+    assert sent.on is on
+    for now in (NOW + 2, NOW + 6, NOW + 12):
+        made.on_reading(Reading(is_pending=True), now, now)
+        made.advance(now, now)
+        assert made.next_setting(now) is None
+        assert (made.state(now)["status"], made.state(now)["fault"]) == (on, None)
+        assert made.next_deadline() is None
+    made.on_reading(Reading(on=on), NOW + 13, NOW + 13)
+    assert made.state(NOW + 13)["confirmed"] is True
+
+
 def test_hardware_that_did_not_switch_on_in_time_gets_one_more_off() -> None:
     """The first setting may still arrive, so off is sent although the hardware reports off."""
     lamp = make_confirmed("lamp")

@@ -6,6 +6,7 @@ import json
 import socket
 import struct
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
@@ -52,6 +53,7 @@ class KasaPlug(Emulator):
         self._clients: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
         self._timer: threading.Timer | None = None
+        self._ends_at = 0.0
         self._hung = threading.Event()
         self._hung.set()
         self._garbles = False
@@ -146,6 +148,10 @@ class KasaPlug(Emulator):
             case "count_down", "add_rule":
                 self._arm(args["delay"], bool(args["act"]))
                 return {"id": "7C90AC51", "err_code": 0}
+            case "count_down", "get_rules" if self._timer is not None:
+                left = round(self._ends_at - time.monotonic())
+                rule = {"id": "7C90AC51", "enable": 1, "act": 0, "delay": self.armed_seconds, "remain": left}
+                return {"rule_list": [rule], "err_code": 0}
             case "count_down" | "schedule" | "anti_theft", "get_rules":
                 return {"rule_list": [], "err_code": 0}
             case "cnCloud", "get_info":
@@ -155,7 +161,7 @@ class KasaPlug(Emulator):
         return {"err_code": 0}
 
     def _arm(self, seconds: float, on: bool) -> None:
-        self.armed_seconds = seconds
+        self.armed_seconds, self._ends_at = seconds, time.monotonic() + seconds
         self._timer = threading.Timer(seconds, self.switch_relay, (on,))
         self._timer.daemon = True
         self._timer.start()

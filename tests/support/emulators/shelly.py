@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import json
 import threading
+import time
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -36,6 +37,7 @@ class ShellyPlug(Emulator):
         self._end = asyncio.Event()
         self._clients: set[web.WebSocketResponse] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._armed_at = 0.0
         self._hangs = False
         self._garbles = False
         self._lag_seconds = 0.0
@@ -129,7 +131,7 @@ class ShellyPlug(Emulator):
     def _arm(self, seconds: float | None) -> None:
         if self._timer:
             self._timer.cancel()
-        self.armed_seconds = seconds
+        self.armed_seconds, self._armed_at = seconds, time.time()
         self._timer = None
         if seconds is not None and self._loop:
             self._timer = self._loop.call_later(seconds, self._flip)
@@ -140,7 +142,11 @@ class ShellyPlug(Emulator):
 
     def status(self) -> dict[str, Any]:
         """Return the status of its switch."""
-        timer = {} if self._timer is None else {"timer_started_at": 1.0, "timer_duration": self.armed_seconds}
+        timer = (
+            {}
+            if self._timer is None
+            else {"timer_started_at": self._armed_at, "timer_duration": self.armed_seconds}
+        )
         errors = {"errors": self.errors} if self.errors else {}
         return {
             "id": 0, "source": "init", "output": self.on, "apower": self.power_watts if self.on else 0.0,
