@@ -62,6 +62,33 @@ def test_an_event_is_sent_soon_or_never() -> None:
     assert outbox.take(10, 10_000)[0].payload == b"5"
 
 
+def test_an_event_of_just_five_seconds_is_too_old() -> None:
+    """At exactly five seconds it is dropped."""
+    outbox = Outbox()
+    outbox.send_event("e", b"1", 10)
+    outbox.send_event("e", b"2", 10.1)
+    assert [message.payload for message in outbox.take(15.0, 20)] == [b"2"]
+
+
+def test_no_more_than_asked_for_is_taken() -> None:
+    """Events and retained messages count together; the rest follows."""
+    outbox = Outbox()
+    for number in range(3):
+        outbox.send_event("e", str(number).encode(), 0)
+        outbox.retain(str(number), b"x")
+    assert [len(outbox.take(0, 2)) for _ in range(4)] == [2, 2, 2, 0]
+
+
+def test_topics_are_sent_in_the_order_of_their_latest_changes() -> None:
+    """A topic that changes again, or is removed, goes behind the others."""
+    outbox = Outbox()
+    for topic in ("a", "b", "c"):
+        outbox.retain(topic, b"1")
+    outbox.retain("a", b"2")
+    outbox.clear("b")
+    assert [message.topic for message in outbox.take(0, 20)] == ["c", "a", "b"]
+
+
 def test_each_change_wakes_the_session() -> None:
     """Every change calls `wake`; an unchanged message does not."""
     outbox, woken = Outbox(), []
