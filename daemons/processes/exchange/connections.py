@@ -5,11 +5,10 @@ But each frame names the file descriptor that it came by (ZMQ_SRCFD, zmq_msg_get
 connection is shut down, it ends as if the client had closed it: at once, and its queues are freed.
 """
 
-import os
 import socket
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 import zmq
@@ -138,14 +137,29 @@ class Connections:
 
 def peer_address(descriptor: int) -> Any:
     """Return the address of the other end of a TCP connection; None when the descriptor is no open one."""
-    with suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as connection:
-        if connection.family in (socket.AF_INET, socket.AF_INET6):
-            return connection.getpeername()
+    with suppress(OSError), tcp_connection(descriptor) as connection:
+        return connection.getpeername()
     return None
 
 
 def close_socket(descriptor: int) -> None:
     """Shut down a TCP connection; nothing happens when it has ended, or when the descriptor is none."""
-    with suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as connection:
-        if connection.family in (socket.AF_INET, socket.AF_INET6):
-            connection.shutdown(socket.SHUT_RDWR)
+    with suppress(OSError), tcp_connection(descriptor) as connection:
+        connection.shutdown(socket.SHUT_RDWR)
+
+
+@contextmanager
+def tcp_connection(descriptor: int) -> Iterator[socket.socket]:
+    """Use a connection that belongs to libzmq; OSError when the descriptor is no TCP connection.
+
+    The descriptor is not copied: there may be no free one.
+    """
+    if descriptor < 0:
+        raise OSError(f"{descriptor} is no descriptor")
+    connection = socket.socket(fileno=descriptor)
+    try:
+        if connection.family not in (socket.AF_INET, socket.AF_INET6):
+            raise OSError(f"{descriptor} is no TCP connection")
+        yield connection
+    finally:
+        connection.detach()

@@ -19,9 +19,10 @@ KEY_BYTES, OVERHEAD_BYTES = 65_536, 32
 class TcpConnection:
     """A TCP connection into this process."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: str = "127.0.0.1") -> None:
+        """Connect from an address of loopback."""
         with socket.create_server(("127.0.0.1", 0)) as server:
-            self.far = socket.create_connection(server.getsockname())
+            self.far = socket.create_connection(server.getsockname(), source_address=(host, 0))
             self.near, _ = server.accept()
         self.far.setblocking(False)
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import socket
 import statistics
@@ -454,14 +455,67 @@ def test_malformed_and_half_open_connections_affect_no_other_client(
             eventually(lambda: all(is_ended(made) for made in opened))
 
 
+def test_many_connections_without_a_key_leave_files_to_the_exchange(make_house: HouseFactory) -> None:
+    """Of 1,300 connections at a limit of 1,024 files, at most 20 stay; a key is admitted meanwhile."""
+    port = free_port(3)
+    with soft_file_limit(1024):
+        house = make_house(exchange_toml(port))
+        house.house("up")
+    path = make_key(house, "friend", command="*")
+    pid = house.process("exchange")
+    with ExitStack() as stack:
+        opened = []
+        for number in range(1300):
+            made = stack.enter_context(socket.create_connection(("127.0.0.1", port + number % 3)))
+            made.setblocking(False)
+            opened.append(made)
+        late = make_key(house, "late", command="*")
+        for file in (path, late):
+            assert can_connect(file)
+        eventually(lambda: sum(not is_ended(made) for made in opened) <= 20)
+        assert len(list(Path(f"/proc/{pid}/fd").iterdir())) < 200
+    assert house.process("exchange") == pid
+    assert "more than 20 connections without a key from" in house.log("exchange")
+
+
+@contextmanager
+def soft_file_limit(files: int) -> Iterator[None]:
+    """Lower the limit on open files, which the processes that start meanwhile inherit."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_a_full_file_table_does_not_end_the_exchange(exchange_house: TemporaryHouse) -> None:
+    """While the exchange can open no file, it keeps its keys and its connections."""
+    pid = restart_exchange(exchange_house)
+    with temporary_client(exchange_house, "steady", command="*") as (client, _):
+        before = round_trip_seconds(client, 3)
+        limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        used = {int(path.name) for path in Path(f"/proc/{pid}/fd").iterdir()}
+        lowest_free = min({*range(len(used) + 1)} - used)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (lowest_free, limits[1]))
+        try:
+            wait_for_log(exchange_house, "Too many open files")
+            assert is_bearable(before, round_trip_seconds(client, 3))
+        finally:
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
+    assert exchange_house.process("exchange") == pid
+
+
 def is_ended(made: socket.socket) -> bool:
     """Return whether the other side has closed a connection."""
     try:
-        return not made.recv(65536)
+        while made.recv(65536):
+            pass
     except BlockingIOError:
         return False
     except OSError:
         return True
+    return True
 
 
 def test_a_port_in_use_leaves_the_local_gateway_and_a_fault(
