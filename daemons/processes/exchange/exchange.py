@@ -67,7 +67,7 @@ class Exchange:
         self._host = slice_.host
         self._retained = RetainedMessages()
         self._fingerprint = INSTALLED_FINGERPRINT
-        self._connections = Connections(process.log)
+        self._connections = Connections(process.log, self._now, memory.blocked, self._save_blocked)
         self._handshakes = PendingHandshakes(self._dropped, raise_file_limit())
         self._access = AccessControl(slice_.hosts, self._connections, self._dropped, process.log)
         kinds = foreign_kinds(slice_)
@@ -235,6 +235,10 @@ class Exchange:
             **{f"{link.name}_reached": link.is_open for link in links},
             "fault": "; ".join(faults) or None,
         }
+
+    def _save_blocked(self) -> None:
+        self._memory = msgspec.structs.replace(self._memory, blocked=self._connections.blocked_until)
+        self._save()
 
     def _save(self) -> None:
         """Write the memory to the journal, before a message that depends on it is published."""

@@ -24,7 +24,10 @@ MAX_PENDING_OF_ADDRESS = 20
 BYTES_WITHOUT_KEY = 64 + 170
 """What a CURVE server sends before it accepts a key: the greeting, and the command WELCOME."""
 RESERVED_FILES = 100
-"""So many descriptors are left to the rest of the process."""
+"""So many descriptors are left to the rest of the process.
+
+Without a free one, libzmq ends the process at the next connection to a Unix socket (libzmq 4.3.5).
+"""
 BURST = 1000
 """The most events that are read before other sockets and timers are served."""
 ACKED_OFFSET, ACKED_FORMAT = 120, "Q"
@@ -67,7 +70,8 @@ class PendingHandshakes:
             return
         self._peers[descriptor] = peer
         of_address = [known for known, other in self._peers.items() if other[0] == address]
-        self._shut_oldest(of_address, MAX_PENDING_OF_ADDRESS, f"without a key from {address}")
+        name = address.removeprefix("::ffff:")  # IPv4 by an IPv6 socket
+        self._shut_oldest(of_address, MAX_PENDING_OF_ADDRESS, f"without a key from {name}")
         self._shut_oldest(list(self._peers), MAX_PENDING, "without a key")
 
     def forget_completed(self) -> None:

@@ -47,7 +47,7 @@ def test_the_oldest_of_more_than_twenty_connections_of_one_address_is_closed(
     for _ in range(25):
         accept(handshakes, tcp)
     assert [it.is_ended for it in tcp] == [False] + [True] * 5 + [False] * 20
-    assert "more than 20 connections without a key from 127.0.0.1; the oldest ends" in caplog.text
+    assert "more than 20 connections without a key from 127.0.0.1; the oldest is closed" in caplog.text
 
 
 def test_the_oldest_of_more_than_two_hundred_connections_is_closed(
