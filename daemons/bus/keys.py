@@ -121,7 +121,10 @@ def own_key_pair() -> KeyPair:
 
 
 class Keyring:
-    """The client keys; the files are read again after one of them has changed."""
+    """The client keys; the files are read again after one of them has changed.
+
+    A key stays valid while its file exists and cannot be read, as with a failing disk.
+    """
 
     def __init__(self, on_invalid: Callable[[str, object], None]) -> None:
         """`on_invalid` gets the name and the error of each file that is not a key."""
@@ -131,20 +134,46 @@ class Keyring:
 
     def read(self) -> dict[str, ClientKey]:
         """Return every key by its name."""
-        files = []
-        for path in sorted(CLIENTS.iterdir()):
-            with suppress(FileNotFoundError):  # the key was revoked at this moment
-                status = path.stat()
-                files.append((path.name, status.st_ino, status.st_ctime_ns))
-        if files != self._files:
-            self._files, self._keys = files, read_keys(self._on_invalid)
+        try:
+            files = [(path.name, it.st_ino, it.st_ctime_ns) for path, it in _key_files()]
+            if files != self._files:
+                unread = self._read_files()
+                self._files = None if unread else files  # the next call tries again
+        except StorageError as error:
+            self._on_invalid("the keys", error)
         return self._keys
 
+    def _read_files(self) -> set[str]:
+        """Read every file; return the names of those that cannot be read, whose keys stay as they were."""
+        failures: dict[str, StorageError] = {}
+        found = read_keys(failures.__setitem__)
+        for name, error in failures.items():
+            self._on_invalid(name, error)
+        unread = {name for name, error in failures.items() if isinstance(error.__cause__, OSError)}
+        self._keys = {name: key for name, key in self._keys.items() if name in unread} | found
+        return unread
 
-def read_keys(on_invalid: Callable[[str, object], None]) -> dict[str, ClientKey]:
-    """Return every key by its name; `on_invalid` gets the name and the error of a file that is not a key."""
+
+def _key_files() -> list[tuple[Path, os.stat_result]]:
+    """Return the files of the client keys; StorageError when their folder cannot be read."""
+    files = []
+    try:
+        with suppress(FileNotFoundError):  # without the folder there are no keys
+            for path in sorted(CLIENTS.iterdir()):
+                with suppress(FileNotFoundError):  # the key was revoked at this moment
+                    files.append((path, path.stat()))
+    except OSError as error:
+        raise StorageError(f"{CLIENTS.absolute()}: the keys cannot be read: {error.strerror}") from error
+    return [file for file in files if file[0].suffix == ".toml"]
+
+
+def read_keys(on_invalid: Callable[[str, StorageError], None]) -> dict[str, ClientKey]:
+    """Return every key by its name; StorageError when their folder cannot be read.
+
+    `on_invalid` gets the name and the error of a file that is not a key.
+    """
     found = {}
-    for path in sorted(CLIENTS.glob("*.toml")):
+    for path, _ in _key_files():
         try:
             found[path.stem] = _read(path, ClientKey)
         except StorageError as error:

@@ -22,6 +22,13 @@ TICK_SECONDS = 1e-6
 
 MAX_FRAME_BYTES = 1 << 20
 """No socket accepts a longer frame."""
+MAX_PUBLISHED_BYTES = 64 * 1024
+"""The longest payload of a published message. A longer one is refused before it is parsed."""
+MAX_COMMAND_BYTES = 16 * 1024
+"""The longest payload of a command. A longer one is refused before it is parsed."""
+MAX_FIELDS = 500
+"""The most fields of a state."""
+MAX_ARGUMENTS = 20
 
 MAX_DEADLINE_SECONDS = 300.0
 """How far in the future the deadline of a command may lie: until then its device remembers the receipt."""
@@ -33,20 +40,23 @@ MAX_PAST = 8
 Text = Annotated[str, Meta(max_length=1000)]
 Identifier = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[!-~]+\Z")]
 Field = Annotated[str, Meta(min_length=1, max_length=64)]
-"""The name of a field of a state: an Identifier, but `decode` checks its characters, and each name only once.
+"""The name of a field or an argument: an Identifier, but its characters are checked after the decoding.
 
-To match every name with a pattern took four fifths of the time in which a state is decoded.
+A pattern is matched before the number of names is known, so that a long frame costs much time. Also, to
+match every name took four fifths of the time in which a state is decoded; `decode` checks each name once.
 """
 Count = Annotated[int, Meta(ge=0, lt=1 << 53)]
 Unix = Annotated[float, Meta(ge=0, lt=1e11)]
 Scalar = bool | int | float | Text | None
+Fields = Annotated[dict[Field, Scalar], Meta(max_length=MAX_FIELDS)]
+ChangeTimes = Annotated[dict[Field, Unix], Meta(max_length=MAX_FIELDS)]
 
 
 class Moment(Struct, frozen=True, kw_only=True):
     """A past state of a device, before a change: its fields without the measurements."""
 
-    state: dict[Field, Scalar]
-    turned: dict[Field, Unix] = {}
+    state: Fields
+    turned: ChangeTimes = {}
     cause: Identifier | None = None
 
 
@@ -65,8 +75,8 @@ class State(Struct, frozen=True, kw_only=True):
     seq: Count
     at: Unix
     since: Unix
-    state: dict[Field, Scalar]
-    turned: dict[Field, Unix] = {}
+    state: Fields
+    turned: ChangeTimes = {}
     cause: Identifier | None = None
     past: Annotated[tuple[Moment, ...], Meta(max_length=MAX_PAST)] = ()
 
@@ -120,7 +130,7 @@ class Command(Struct, frozen=True, kw_only=True, omit_defaults=True):
     id: Identifier
     command: Identifier
     deadline: Unix
-    args: Annotated[dict[Identifier, Scalar], Meta(max_length=20)] = {}
+    args: Annotated[dict[Field, Scalar], Meta(max_length=MAX_ARGUMENTS)] = {}
     device: DeviceName | None = None
     """The device that the command is for, if it is sent to the exchange, which passes it on."""
 
@@ -129,6 +139,12 @@ class IdOnly(Struct):
     """The only field that a rejection of a faulty command needs."""
 
     id: Identifier
+
+
+class OutcomeOnly(Struct):
+    """The field by which a receipt differs from a command."""
+
+    outcome: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
 class Receipt(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -154,7 +170,7 @@ _decoders: dict[bytes, msgspec.json.Decoder[Any]] = {
 }
 _command = msgspec.json.Decoder(Command)
 _id_only = msgspec.json.Decoder(IdOnly)
-_raw_fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_outcome_only = msgspec.json.Decoder(OutcomeOnly)
 _receipt = msgspec.json.Decoder(Receipt)
 encode = msgspec.json.Encoder().encode
 """Return the JSON payload of any message."""
@@ -199,7 +215,7 @@ def decode(frames: Sequence[bytes]) -> Published:
     decoder = _decoders.get(frames[0].partition(b"/")[2].partition(b"/")[0])
     if decoder is None:
         raise MessageError("its topic is neither NAME/state, NAME/heartbeat nor REPORTER/process/NAME")
-    message: Published = _decode(decoder, frames[1])
+    message: Published = _decode(decoder, frames[1], MAX_PUBLISHED_BYTES)
     if topic(message) != frames[0]:
         raise MessageError(f"its topic and its device ({message.device}) differ")
     if isinstance(message, State):
@@ -215,17 +231,21 @@ def decode(frames: Sequence[bytes]) -> Published:
 def _check_field_names(names: Iterable[str]) -> None:
     """Check names of fields that are not known yet; MessageError when one is not valid."""
     for name in names:
-        if not re.fullmatch(r"[!-~]+", name):
-            raise MessageError(
-                f"{name!a} is not a field name; allowed: printable ASCII characters without spaces"
-            )
+        _check_name(name, "a field name")
         if len(_known_fields) < MAX_KNOWN_FIELDS:
             _known_fields.add(name)
 
 
+def _check_name(name: str, what: str) -> None:
+    if not re.fullmatch(r"[!-~]+", name):
+        raise MessageError(f"{name!a} is not {what}; allowed: printable ASCII characters without spaces")
+
+
 def decode_command(payload: bytes) -> Command:
     """Decode the payload of a command; MessageError when it breaks a rule."""
-    command: Command = _decode(_command, payload)
+    command: Command = _decode(_command, payload, MAX_COMMAND_BYTES)
+    for name in command.args:
+        _check_name(name, "the name of an argument")
     return command
 
 
@@ -245,13 +265,13 @@ def decode_receipt(payload: bytes) -> Receipt:
 
 def decode_command_or_receipt(payload: bytes) -> Command | Receipt:
     """Decode a payload where both may arrive; MessageError when it breaks a rule."""
-    is_receipt = "outcome" in _decode(_raw_fields, payload)  # a command has none
-    return decode_receipt(payload) if is_receipt else decode_command(payload)
+    is_command = _decode(_outcome_only, payload).outcome is msgspec.UNSET
+    return decode_command(payload) if is_command else decode_receipt(payload)
 
 
-def _decode(decoder: msgspec.json.Decoder[Any], payload: bytes) -> Any:
-    if len(payload) > MAX_FRAME_BYTES:
-        raise MessageError(f"{len(payload)} bytes; at most {MAX_FRAME_BYTES} are allowed")
+def _decode(decoder: msgspec.json.Decoder[Any], payload: bytes, most_bytes: int = MAX_FRAME_BYTES) -> Any:
+    if len(payload) > most_bytes:
+        raise MessageError(f"{len(payload)} bytes; at most {most_bytes} are allowed")
     try:
         return decoder.decode(payload)
     except msgspec.MsgspecError as error:

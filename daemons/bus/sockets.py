@@ -19,12 +19,16 @@ from daemons.bus.message import Command, Published, Receipt
 from daemons.bus.sequence import MessageFilter
 from daemons.errors import DeviceError, MessageError
 
-BURST = 1000
-"""The most messages that are read from one socket before other sockets and timers are served."""
+BURST, BURST_SECONDS = 1000, 0.1
+"""The most messages of one socket, and the most time for them, before other sockets and timers are served."""
 
 MAX_SUBSCRIPTION_BYTES = 256
 """A longer subscription is not accepted: libzmq keeps each one for as long as its sender is connected."""
 MORE = int(zmq.SNDMORE)
+MAX_COMMAND_FRAME_BYTES = 64 * 1024
+"""No command socket accepts a longer frame. A payload above MAX_COMMAND_BYTES still gets a receipt."""
+MAX_UNREAD_COMMANDS = 200
+"""Unread messages of one client of a command socket; with the limit above, this bounds their memory."""
 RECONNECT_SECONDS = 2.0
 """After this silence of a publisher, its subscriber connects again."""
 
@@ -80,11 +84,17 @@ def bind(socket: Socket, device: str, endpoint: str) -> None:
 
 
 def drain(socket: Socket) -> Iterator[list[bytes]]:
-    """Yield the waiting messages of a socket, at most BURST of them."""
+    """Yield the waiting messages of a socket, at most BURST of them, and for at most BURST_SECONDS.
+
+    The time includes that in which the caller handles the messages.
+    """
+    end = time.monotonic() + BURST_SECONDS
     for _ in range(BURST):
         try:
             yield socket.recv_multipart(zmq.NOBLOCK)
         except zmq.Again:
+            return
+        if time.monotonic() >= end:
             return
 
 
@@ -216,6 +226,8 @@ class CommandServer:
     def __init__(self, context: Context, device: str, log: Logger) -> None:
         """Bind the socket; DeviceError when its endpoint is taken."""
         self.socket = open_socket(context, zmq.ROUTER)
+        self.socket.set(zmq.MAXMSGSIZE, MAX_COMMAND_FRAME_BYTES)
+        self.socket.set(zmq.RCVHWM, MAX_UNREAD_COMMANDS)
         bind(self.socket, device, command_endpoint(device))
         self._device = device
         self.dropped = DroppedLog(log)

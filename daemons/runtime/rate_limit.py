@@ -11,14 +11,14 @@ class TokenBucket:
         self._per_second, self._at_once, self._now = per_second, at_once, now
         self._left, self._last = at_once, now()
 
-    def allow(self) -> bool:
-        """Return whether one more action is within the limit; if it is, count it."""
+    def allow(self, cost: float = 1.0) -> bool:
+        """Return whether one more action is within the limit; if it is, count it, with its cost."""
         now = self._now()
         self._left = min(self._at_once, self._left + (now - self._last) * self._per_second)
         self._last = now
-        if self._left < 1:
+        if self._left < cost:
             return False
-        self._left -= 1
+        self._left -= cost
         return True
 
 
@@ -31,10 +31,10 @@ class TokenBuckets:
         self._per_second, self._at_once = per_second, at_once
         self._buckets: dict[str, TokenBucket] = {}
 
-    def allow(self, sender: str) -> bool:
+    def allow(self, sender: str, cost: float = 1.0) -> bool:
         """Return whether one more action of a sender is within its limit; if it is, count it."""
         bucket = self._buckets.pop(sender, None) or TokenBucket(self._per_second, self._at_once)
         self._buckets[sender] = bucket  # a dict keeps insertion order: the last one is the latest
         if len(self._buckets) > self.MAX_SENDERS:
             del self._buckets[next(iter(self._buckets))]
-        return bucket.allow()
+        return bucket.allow(cost)

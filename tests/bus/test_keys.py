@@ -1,7 +1,9 @@
 """Keys and their rights; a file that is not a key admits no client."""
 
+import errno
 import logging
 import os
+import shutil
 import stat
 from pathlib import Path
 
@@ -182,6 +184,40 @@ def test_a_keyring_reads_its_files_again_after_a_change_only(
         assert list(ring.read()) == ["laptop"]
     os.unlink(CLIENTS / "laptop.toml")  # noqa: PTH108
     assert ring.read() == {}
+
+
+@pytest.mark.parametrize("call", ["iterdir", "stat", "read_text"])
+def test_a_key_stays_valid_while_its_file_cannot_be_read(
+    errors: Errors, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    """Too many open files or a failing disk revoke no key; the files are read again afterwards."""
+    ring = Keyring(lambda name, why: errors.append((name, str(why))))
+    make_credentials("laptop", tmp_path / "laptop.key", hear=["*"])
+    make_credentials("leaving", tmp_path / "leaving.key")
+    assert list(ring.read()) == ["laptop", "leaving"]
+    make_credentials("laptop", tmp_path / "laptop.key", hear=["toaster/"])
+    revoke_key("leaving")
+
+    def fail(path: Path, *args: object, **more: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, call, fail)
+        for _ in range(2):
+            assert ring.read()["laptop"].hear == ("*",)
+    assert "Too many open files" in errors[-1][1]
+    read = ring.read()
+    assert (list(read), read["laptop"].hear) == (["laptop"], ("toaster/",))
+
+
+def test_without_the_folder_of_the_keys_there_are_none(errors: Errors, tmp_path: Path) -> None:
+    """The folder may be removed to revoke all keys."""
+    ring = Keyring(lambda name, why: errors.append((name, str(why))))
+    make_credentials("laptop", tmp_path / "laptop.key", hear=["*"])
+    assert list(ring.read()) == ["laptop"]
+    shutil.rmtree(CLIENTS)
+    assert ring.read() == {}
+    assert errors == []
 
 
 topics = st.text("abt/_", max_size=6)

@@ -1,5 +1,7 @@
 """The frames: an encoded message can be decoded, and anything else is refused with a reason."""
 
+import time
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -168,6 +170,15 @@ def test_a_command_that_breaks_a_rule_is_refused(body: bytes) -> None:
         message.decode_command(body)
 
 
+@pytest.mark.parametrize("name", ["a b", "a\n", "ä", "", "x" * 65])
+def test_a_bad_name_of_an_argument_is_refused(name: str) -> None:
+    """A name is 1 to 64 printable ASCII characters, without spaces; a command has at most 20 of them."""
+    with pytest.raises(MessageError, match=r"name of an argument|length"):
+        message.decode_command(payload(COMMAND, args={"level": 1, name: 1}))
+    with pytest.raises(MessageError, match="length <= 20"):
+        message.decode_command(payload(COMMAND, args={f"a{number}": 1 for number in range(21)}))
+
+
 NO_FIELDS = ("a b", "a\n", "\x1b[2J", "ä", "a\0", "", "x" * 65)
 
 
@@ -189,7 +200,7 @@ def test_the_number_of_remembered_field_names_is_bounded(monkeypatch: pytest.Mon
     monkeypatch.setattr(message, "_known_fields", set())
     for number in range(1000):
         message.decode([b"lamp/state", payload(STATE, state={f"f{number}": 1, f"g{number}": 1})])
-    message.decode([b"lamp/state", payload(STATE, state={f"h{number}": 1 for number in range(5000)})])
+    message.decode([b"lamp/state", payload(STATE, state={f"h{number}": 1 for number in range(500)})])
     assert len(message._known_fields) == 1000
     with pytest.raises(MessageError, match="is not a field name"):
         message.decode([b"lamp/state", payload(STATE, state={"f 1": 1})])
@@ -211,9 +222,63 @@ def test_deep_json_is_refused() -> None:
 
 def test_a_payload_above_the_limit_is_refused() -> None:
     """A payload that is too long is refused by its length, even if its content is valid."""
+    for read in (message.decode_command, message.decode_command_or_receipt):
+        with pytest.raises(MessageError, match="16385 bytes; at most 16384 are allowed"):
+            read(payload(COMMAND).ljust(16_385))
+    assert message.decode_command(payload(COMMAND).ljust(16_384)).id == "a1"
+    with pytest.raises(MessageError, match="65537 bytes; at most 65536 are allowed"):
+        message.decode([b"lamp/state", payload(STATE).ljust(65_537)])
+    assert message.decode([b"lamp/state", payload(STATE).ljust(65_536)]).device == "lamp"
+    receipt = {"id": "a1", "device": "mirror", "outcome": "applied", "at": 1.0}
     with pytest.raises(MessageError, match="1048577 bytes; at most 1048576 are allowed"):
-        message.decode_command(payload(COMMAND).ljust(1_048_577))
-    assert message.decode_command(payload(COMMAND).ljust(1_048_576)).id == "a1"
+        message.decode_receipt(payload(receipt).ljust(1_048_577))
+    assert message.decode_receipt(payload(receipt).ljust(1_048_576)).id == "a1"
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"state": {f"f{number}": 1 for number in range(501)}}, "length <= 500"),
+        ({"turned": {f"f{number}": 1 for number in range(501)}}, "length <= 500"),
+        ({"past": [{"state": {f"f{number}": 1 for number in range(501)}}]}, "length <= 500"),
+    ],
+)
+def test_a_state_with_too_many_fields_is_refused(changes: dict[str, Any], why: str) -> None:
+    """A state has at most 500 fields, and so has each past state."""
+    with pytest.raises(MessageError, match=why):
+        message.decode([b"lamp/state", payload(STATE, **changes)])
+
+
+@pytest.mark.parametrize("size", [2_000, 6_000, 110_000])
+def test_a_payload_of_many_names_costs_little_time(size: int) -> None:
+    """The names are not matched with a pattern before their number is known.
+
+    The time is compared with that of a scan of the JSON that keeps nothing.
+    """
+    names = {f"{number:x}": 0 for number in range(size)}
+    frame = payload(COMMAND, args=names)
+
+    def read() -> None:
+        for decode in (message.decode_command_or_receipt, message.decode_command):
+            with pytest.raises(MessageError):
+                decode(frame)
+        with pytest.raises(MessageError):
+            message.decode([b"lamp/state", payload_of_state])
+        assert message.readable_id(frame) == "a1"
+
+    payload_of_state = payload(STATE, state=names)
+    scan = msgspec.json.Decoder(message.IdOnly)
+    assert least_seconds(read) < 50 * least_seconds(lambda: scan.decode(frame)) + 0.001
+
+
+def least_seconds(work: Callable[[], object]) -> float:
+    """Return the least processor time of five runs."""
+    times = []
+    for _ in range(5):
+        began = time.thread_time()
+        work()
+        times.append(time.thread_time() - began)
+    return min(times)
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,12 @@ import logging
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import zmq
 
-from daemons.bus import message
+from daemons.bus import message, sockets
 from daemons.bus.endpoints import command_endpoint, publish_endpoint
 from daemons.bus.message import Command, Heartbeat, Published, Receipt, Report, State
 from daemons.bus.sockets import CommandServer, Publisher, Subscriber, drain, poll_until
@@ -280,10 +281,24 @@ def test_a_frame_above_the_limit_does_not_arrive(context: Context) -> None:
     giant, client = context.socket(zmq.DEALER), context.socket(zmq.DEALER)
     giant.connect(command_endpoint("lamp"))
     command = message.encode(Command(id="giant", command="on", deadline=5.0))
-    giant.send(command.ljust((1 << 20) + 1))
+    giant.send(command.ljust(65_537))
     client.connect(command_endpoint("lamp"))
     client.send(message.encode(Command(id="a1", command="on", deadline=5.0)))
     assert answer_one(server).id == "a1"
+
+
+def test_a_command_that_is_too_long_is_rejected(context: Context) -> None:
+    """Up to 64 KiB, its sender gets a receipt with the limit."""
+    server = CommandServer(context, "lamp", LOG)
+    client = context.socket(zmq.DEALER)
+    client.connect(command_endpoint("lamp"))
+    client.send(message.encode(Command(id="long", command="on", deadline=5.0)).ljust(65_536))
+    assert server.socket.poll(5000)
+    assert list(server.receive()) == []
+    assert client.poll(5000)
+    receipt = message.decode_receipt(client.recv())
+    assert (receipt.id, receipt.outcome) == ("long", "rejected")
+    assert receipt.reason == "65536 bytes; at most 16384 are allowed"
 
 
 def test_a_client_that_has_gone_does_not_stop_the_server(context: Context) -> None:
@@ -310,6 +325,27 @@ def test_a_flood_does_not_starve_other_sockets(context: Context) -> None:
     for _ in range(2500):
         out.send(b"x")
     assert [len(list(drain(into))) for _ in range(4)] == [1000, 1000, 500, 0]
+
+
+def test_messages_that_take_long_do_not_starve_other_sockets(
+    context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One call ends after a tenth of a second, whatever each message takes; the next call goes on."""
+    clock = [100.0]
+    monkeypatch.setattr(sockets, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    out, into = context.socket(zmq.PUSH), context.socket(zmq.PULL)
+    into.bind("inproc://flood")
+    out.connect("inproc://flood")
+    for _ in range(10):
+        out.send(b"x")
+    handled = []
+    for _ in range(3):
+        count = 0
+        for _ in drain(into):
+            count += 1
+            clock[0] += 0.03
+        handled.append(count)
+    assert handled == [4, 4, 2]
 
 
 def test_a_command_with_a_mistake_is_rejected_with_the_reason(context: Context) -> None:

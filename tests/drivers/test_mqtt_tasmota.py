@@ -15,6 +15,7 @@ from daemons.kinds import Reading, Setting
 from tests.drivers.test_faults import running_driver
 from tests.support.emulators.mqtt_tasmota import TasmotaPlug
 from tests.support.listening_channel import RecordingChannel
+from tests.support.mosquitto import Mosquitto
 
 LONGEST_PULSE_SECONDS = 64800.0
 """The longest timer of a Tasmota plug: 18 hours."""
@@ -101,6 +102,21 @@ def test_an_invalid_relay_state_is_refused(payload: str) -> None:
     """parse_power raises ValueError for any payload except ON and OFF."""
     with pytest.raises(ValueError, match="ON or OFF"):
         parse_power(payload)
+
+
+@pytest.mark.parametrize(
+    ("driver", "topic"), [("mqtt_tasmota", "stat/t/#"), ("mqtt_zigbee2mqtt", "zigbee2mqtt/t")]
+)
+def test_a_refused_subscription_is_reported(tmp_path: Path, driver: str, topic: str) -> None:
+    """The hardware counts as unreachable, and the fault names the topic filter that the broker refuses."""
+    options = {"mqtt_tasmota": {"topic": "t"}, "mqtt_zigbee2mqtt": {"device": "t"}}[driver]
+    with (
+        Mosquitto(tmp_path / "broker", subscriptions=[]) as broker,
+        running_driver(driver, {"port": broker.port, **options}) as harness,
+    ):
+        harness.wait_until(
+            lambda r: r.reachable is False and f"subscribe to {topic}" in str(r.fault), "the fault", 60.0
+        )
 
 
 def test_a_lost_broker_is_reported_and_reconnected(tmp_path: Path) -> None:

@@ -58,6 +58,15 @@ def flood_commands() -> None:
         send(socket, [b"", command % (os.urandom(5).hex().encode(), int(time.time()) + 250)])
 
 
+def flood_names() -> None:
+    """Send commands of 49 KB that have thousands of arguments."""
+    socket = connect(zmq.DEALER, 2)
+    arguments = b",".join(b'"%d":0' % number for number in range(5000))
+    while time.monotonic() < end:
+        command = b'{"id":"%s","device":"toaster","command":"fly","deadline":0,"args":{%s}}'
+        send(socket, [b"", command % (os.urandom(5).hex().encode(), arguments)])
+
+
 def send_oversized() -> None:
     """Send messages above the size limit on each socket."""
     sockets = [connect(kind, number) for number, kind in enumerate((zmq.XSUB, zmq.XPUB, zmq.DEALER))]

@@ -1,11 +1,13 @@
 """A real mosquitto on a free port of loopback, for tests: with a password or TLS, killed and started."""
 
+import json
 import os
 import shutil
 import signal
 import socket
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
@@ -16,6 +18,8 @@ from tests.support.ports import free_port
 TIMEOUT_SECONDS = 20.0
 SEARCH = f"{os.environ.get('PATH', '')}:/usr/sbin"
 USER = "house"
+ACL_PLUGIN = "mosquitto_dynamic_security.so"
+"""The plugin of mosquitto that refuses a SUBSCRIBE. Its plain access list accepts it and delivers nothing."""
 
 
 def make_certificate(folder: Path, name: str) -> Path:
@@ -46,8 +50,20 @@ def make_certificate(folder: Path, name: str) -> Path:
 class Mosquitto:
     """One broker; a context manager."""
 
-    def __init__(self, folder: Path, *, password: str | None = None, tls: bool = False) -> None:
-        """Create a broker; with a password it accepts only the user `house`, with TLS no plain connection."""
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        password: str | None = None,
+        tls: bool = False,
+        acl: str | None = None,
+        subscriptions: Sequence[str] | None = None,
+    ) -> None:
+        """Create a broker; with a password it accepts only the user `house`, with TLS no plain connection.
+
+        `acl` is the content of its access list. With `subscriptions`, it refuses each SUBSCRIBE to another
+        topic filter.
+        """
         program = shutil.which("mosquitto", path=SEARCH)
         if program is None:
             pytest.skip("there is no mosquitto here; on Debian: apt install mosquitto")
@@ -70,12 +86,41 @@ class Mosquitto:
             ]
             subprocess.run(command, check=True, capture_output=True, timeout=30)
             lines += [f"password_file {users}"]
+        self._acl = folder / "acl"
+        if acl is not None:
+            self._acl.write_text(acl)
+            lines += [f"acl_file {self._acl}"]
+        if subscriptions is not None:
+            lines += self._refuse_subscriptions(folder / "roles.json", subscriptions)
         if tls:
             self.authority = make_certificate(folder, "broker")
             lines += [f"certfile {self.authority}", f"keyfile {self.authority.with_suffix('.key')}"]
         if os.getuid() == 0:
             lines += ["user root"]  # otherwise mosquitto drops root, and cannot read the test's folder
         self._conf.write_text("\n".join([*lines, "set_tcp_nodelay true", ""]))
+
+    @staticmethod
+    def _refuse_subscriptions(file: Path, subscriptions: Sequence[str]) -> list[str]:
+        """Return the configuration of a broker that accepts only these subscriptions."""
+        plugin = next(Path("/usr/lib").glob(f"*/{ACL_PLUGIN}"), None)
+        if plugin is None:
+            pytest.skip(f"this mosquitto has no {ACL_PLUGIN}")
+        acls = [{"acltype": "subscribeLiteral", "topic": topic, "allow": True} for topic in subscriptions]
+        usual = {"publishClientSend": True, "publishClientReceive": True, "unsubscribe": True}
+        roles = {
+            "defaultACLAccess": {**usual, "subscribe": False},
+            "anonymousGroup": "all",
+            "groups": [{"groupname": "all", "roles": [{"rolename": "all"}]}],
+            "roles": [{"rolename": "all", "acls": acls}],
+            "clients": [],
+        }
+        file.write_text(json.dumps(roles))
+        return [f"plugin {plugin}", f"plugin_opt_config_file {file}"]
+
+    def set_acl(self, acl: str) -> None:
+        """Replace the access list of the running broker."""
+        self._acl.write_text(acl)
+        self.send(signal.SIGHUP)
 
     def start(self) -> None:
         """Start the broker, and wait until it listens."""

@@ -28,6 +28,8 @@ QOS = 1
 """Delivery at least once: a message may arrive twice, and the second one changes nothing."""
 LOST = "Disconnected during message iteration"
 """The error text of the library after a lost connection."""
+REFUSED_SUBSCRIPTION = 0x80
+"""This answer to a SUBSCRIBE, or a greater one, means that the broker refuses it."""
 REFUSED = ("not auth", "bad user name or password", "bad username or password")
 
 
@@ -41,6 +43,8 @@ async def mqtt_session(
     will: aiomqtt.Will | None = None,
 ) -> AsyncIterator[aiomqtt.Client]:
     """Open a session that is subscribed to the topics; raises Unreachable if it fails or is lost.
+
+    A broker that refuses one of the subscriptions counts as unreachable.
 
     The broker stores nothing for the session (a clean session). So messages that are published while
     the session is closed are not delivered later.
@@ -63,10 +67,17 @@ async def mqtt_session(
         )
         async with client:
             for topic in topics:
-                await client.subscribe(topic, QOS)
+                await _subscribe(client, device, topic)
             yield client
     except (aiomqtt.MqttError, OSError, ssl.SSLError, ValueError) as error:
         raise Unreachable(device, f"broker {broker.endpoint}", describe_error(error)) from error
+
+
+async def _subscribe(client: aiomqtt.Client, device: str, topic: str) -> None:
+    """Subscribe to a topic; MqttError when the broker refuses it."""
+    for answer in await client.subscribe(topic, QOS):
+        if (answer if isinstance(answer, int) else answer.value) >= REFUSED_SUBSCRIPTION:
+            raise aiomqtt.MqttError(f"the broker does not let the {device} subscribe to {topic}")
 
 
 def describe_error(error: Exception) -> str:

@@ -7,6 +7,7 @@ were sent between two sessions are lost.
 
 import asyncio
 import hashlib
+import os
 import random
 import time
 from collections.abc import Coroutine
@@ -60,6 +61,10 @@ SHORTEST_WAIT_SECONDS = 2.0
 """The shortest wait for a receipt, also after the deadline: the command may have arrived in time."""
 OFFLINE_SECONDS = 0.3
 """How long the last message of a session, "offline", may take."""
+ECHO_SECONDS = 5.0
+"""A message of the bridge to itself must come back within this time."""
+ECHO_INTERVAL_SECONDS = 60.0
+"""The interval between two of these messages."""
 BIRTH_SECONDS = 2.0
 """Home Assistant has started: the discovery messages follow at a random moment within this time."""
 RETAINED = "it is retained, so its age is unknown; publish it without retain"
@@ -121,6 +126,9 @@ class BrokerSession:
         self._changed = asyncio.Event()
         self._standstill = asyncio.Event()
         self._duplicates = DuplicateFilter()
+        self._echo = b""
+        """The payload of the latest message to itself."""
+        self._echo_received = asyncio.Event()
 
     def wake(self) -> None:
         """Check the outbox soon."""
@@ -187,10 +195,8 @@ class BrokerSession:
             self._standstill.clear()
             self._duplicates.on_broker_back(uptime())
             try:
-                await self._announce(client)
-                self._thread.report(is_connected=True, fault=None)
                 await run_until_first_ends(
-                    self._receive(client), self._send_outbox(client), self._standstill.wait()
+                    self._receive(client), self._publish_house(client), self._standstill.wait()
                 )
             finally:
                 await self._publish_offline(client)
@@ -204,6 +210,45 @@ class BrokerSession:
             await client.publish(
                 self._topics.availability(), payload, QOS, retain=True, timeout=OFFLINE_SECONDS
             )
+
+    async def _publish_house(self, client: aiomqtt.Client) -> None:
+        """Publish the house, and check again and again that commands would arrive."""
+        if not self._bridging.commands:
+            await self._announce_and_send(client)
+            return
+        await self._check_echo(client)
+        await run_until_first_ends(self._announce_and_send(client), self._repeat_echo(client))
+
+    async def _announce_and_send(self, client: aiomqtt.Client) -> None:
+        await self._announce(client)
+        self._thread.report(is_connected=True, fault=None)
+        await self._send_outbox(client)
+
+    # To itself
+
+    async def _repeat_echo(self, client: aiomqtt.Client) -> None:
+        while True:
+            await asyncio.sleep(ECHO_INTERVAL_SECONDS)
+            await self._check_echo(client)
+
+    async def _check_echo(self, client: aiomqtt.Client) -> None:
+        """Send a message to the bridge itself; MqttError when it does not come back.
+
+        A broker may accept a subscription or a message, and deliver nothing: many apply their access list
+        without a word.
+        """
+        topic, commands = self._topics.echo, self._topics.commands
+        self._echo = os.urandom(8).hex().encode()
+        self._echo_received.clear()
+        await client.publish(topic, self._echo, QOS, timeout=ANSWER_SECONDS)
+        try:
+            async with asyncio.timeout(ECHO_SECONDS):
+                await self._echo_received.wait()
+        except TimeoutError as error:
+            raise aiomqtt.MqttError(
+                f"no message comes back from {topic} within {ECHO_SECONDS:g} s; the broker's access list "
+                f"must let the bridge publish there, and subscribe to {commands}"
+            ) from error
 
     # To the broker
 
@@ -283,6 +328,8 @@ class BrokerSession:
             elif topic == status:
                 if payload == ONLINE.encode() and not message.retain:
                     self._start_task(self._answer_birth(client))
+            elif topic == self._topics.echo and payload == self._echo:
+                self._echo_received.set()
             else:
                 self._handle_command(client, message)
 

@@ -54,6 +54,11 @@ class Topics:
         """The topic filter of all commands."""
         return f"{self._prefix}/+/command/#"
 
+    @property
+    def echo(self) -> str:
+        """The topic on which the bridge sends messages to itself; it matches the filter of all commands."""
+        return self.command(BRIDGE, "echo")
+
     def read(self, topic: str) -> Address | None:
         """Parse a command topic; return None for any other topic."""
         if not topic.startswith(f"{self._prefix}/"):

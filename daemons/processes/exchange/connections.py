@@ -5,17 +5,16 @@ But each frame names the file descriptor that it came by (ZMQ_SRCFD, zmq_msg_get
 connection is shut down, it ends as if the client had closed it: at once, and its queues are freed.
 """
 
-import os
 import socket
-import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 import zmq
 from msgspec import Struct, field
 
 from daemons.bus.dropped import DroppedLog, Logger
+from daemons.runtime.clock import uptime
 from daemons.runtime.rate_limit import TokenBuckets
 
 MAX_CONNECTIONS = 50
@@ -23,8 +22,8 @@ MAX_CONNECTIONS = 50
 MAX_KEY_SUBSCRIPTION_BYTES = 64 * 1024
 """Bytes of all subscriptions of one key; each subscription counts OVERHEAD_BYTES more than its prefix."""
 OVERHEAD_BYTES = 32
-FRAMES_PER_SECOND, FRAMES_AT_ONCE = 500, 2000
-"""Messages of one key, on all its connections. A key that sends more is blocked for a while."""
+PROCESSOR_SECONDS_PER_SECOND, PROCESSOR_SECONDS_AT_ONCE = 0.2, 0.5
+"""Processor time for the messages of one key, on all its connections. A key that takes more is blocked."""
 CONNECTS_PER_SECOND, CONNECTS_AT_ONCE = 10, 150
 """New connections of one key."""
 BLOCK_SECONDS = 10.0
@@ -52,21 +51,38 @@ class SubscribedConnection(Struct):
 class Connections:
     """Tracks the connections, and closes those of a key that uses too much or was revoked."""
 
-    def __init__(self, log: Logger, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        log: Logger,
+        now: Callable[[], float] = uptime,
+        blocked_until: Mapping[str, float] | None = None,
+        on_block: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`now` returns steady seconds. `blocked_until` is that of the last run, or None.
+
+        `on_block` is called when `blocked_until` has changed.
+        """
         self._log = log
         self._dropped = DroppedLog(log)
         self._now = now
         self._last_number = 0
         self._closed_up_to: dict[str, int] = {}
         """For each disconnected client, the number of the latest connection at that time."""
-        self._blocked_until: dict[str, float] = {}
+        self._on_block = on_block
+        self.blocked_until: dict[str, float] = {}
+        """When each blocked client may connect again, in steady seconds."""
+        for client, until in (blocked_until or {}).items():
+            left = min(until - now(), BLOCK_SECONDS)  # it is longer only after the machine was restarted
+            if left > 0:
+                self.blocked_until[client] = now() + left
+                self._log.warning("%s stays blocked for %.1f s", client, left)
         self._subscribed: dict[int, SubscribedConnection] = {}
-        self._frames = TokenBuckets(FRAMES_PER_SECOND, FRAMES_AT_ONCE)
+        self._processor_time = TokenBuckets(PROCESSOR_SECONDS_PER_SECOND, PROCESSOR_SECONDS_AT_ONCE)
         self._connects = TokenBuckets(CONNECTS_PER_SECOND, CONNECTS_AT_ONCE)
 
     def admit(self, client: str) -> str | None:
         """Return the user id of a new connection; None when the client may not connect now."""
-        if self._now() < self._blocked_until.get(client, 0.0):
+        if self._now() < self.blocked_until.get(client, 0.0):
             return None
         if not self._connects.allow(client):
             self._dropped.add(client, f"more than {CONNECTS_PER_SECOND} new connections a second")
@@ -84,10 +100,14 @@ class Connections:
         if connection.number <= self._closed_up_to.get(client, 0):
             close_socket(connection.descriptor)
             return None
-        if not self._frames.allow(client):
-            self._block(connection, f"it sends more than {FRAMES_PER_SECOND} messages a second")
-            return None
         return connection
+
+    def count_time(self, connection: ConnectionId, seconds: float) -> None:
+        """Count the processor time that a message has taken; block a client whose messages take too much."""
+        is_closed = connection.number <= self._closed_up_to.get(connection.client, 0)
+        if not is_closed and not self._processor_time.allow(connection.client, seconds):
+            percent = round(100 * PROCESSOR_SECONDS_PER_SECOND)
+            self._block(connection, f"its messages take more than {percent} % of the processor time")
 
     def count_subscription(self, connection: ConnectionId, begins: bool, prefix: bytes) -> bool:
         """Count a subscription that begins or ends; return False when the client has too many.
@@ -125,7 +145,10 @@ class Connections:
     def _block(self, connection: ConnectionId, reason: str) -> None:
         """Close all connections of a client, and accept no new one for a while."""
         self._log.warning("%s is blocked for %g s: %s", connection.client, BLOCK_SECONDS, reason)
-        self._blocked_until[connection.client] = self._now() + BLOCK_SECONDS
+        now = self._now()
+        self.blocked_until = {client: until for client, until in self.blocked_until.items() if until > now}
+        self.blocked_until[connection.client] = now + BLOCK_SECONDS
+        self._on_block()
         self.disconnect(connection.client)
         close_socket(connection.descriptor)
 
@@ -138,14 +161,29 @@ class Connections:
 
 def peer_address(descriptor: int) -> Any:
     """Return the address of the other end of a TCP connection; None when the descriptor is no open one."""
-    with suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as connection:
-        if connection.family in (socket.AF_INET, socket.AF_INET6):
-            return connection.getpeername()
+    with suppress(OSError), tcp_connection(descriptor) as connection:
+        return connection.getpeername()
     return None
 
 
 def close_socket(descriptor: int) -> None:
     """Shut down a TCP connection; nothing happens when it has ended, or when the descriptor is none."""
-    with suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as connection:
-        if connection.family in (socket.AF_INET, socket.AF_INET6):
-            connection.shutdown(socket.SHUT_RDWR)
+    with suppress(OSError), tcp_connection(descriptor) as connection:
+        connection.shutdown(socket.SHUT_RDWR)
+
+
+@contextmanager
+def tcp_connection(descriptor: int) -> Iterator[socket.socket]:
+    """Use a connection that belongs to libzmq; OSError when the descriptor is no TCP connection.
+
+    The descriptor is not copied: there may be no free one.
+    """
+    if descriptor < 0:
+        raise OSError(f"{descriptor} is no descriptor")
+    connection = socket.socket(fileno=descriptor)
+    try:
+        if connection.family not in (socket.AF_INET, socket.AF_INET6):
+            raise OSError(f"{descriptor} is no TCP connection")
+        yield connection
+    finally:
+        connection.detach()

@@ -25,6 +25,7 @@ from daemons.processes.exchange.authenticator import Authenticator
 from daemons.processes.exchange.clock_sync.steps import ClockHistory, relative_periods, update_history
 from daemons.processes.exchange.connections import Connections
 from daemons.processes.exchange.gateway import Gateway, ReceivedReceipt, open_local, open_remote
+from daemons.processes.exchange.handshakes import PendingHandshakes
 from daemons.processes.exchange.memory import ExchangeMemory
 from daemons.processes.exchange.programs import ForeignDevices, foreign_kinds
 from daemons.processes.exchange.remote_admin import RemoteAdmin
@@ -33,6 +34,7 @@ from daemons.processes.exchange.retained import RetainedMessages
 from daemons.processes.exchange.router import CommandRouter
 from daemons.processes.process import Process, Startup
 from daemons.runtime.clock import boot_id, uptime
+from daemons.runtime.file_limit import raise_file_limit
 from daemons.storage.journal import Journal
 from daemons.supervision.install import INSTALLED_FINGERPRINT
 
@@ -65,7 +67,8 @@ class Exchange:
         self._host = slice_.host
         self._retained = RetainedMessages()
         self._fingerprint = INSTALLED_FINGERPRINT
-        self._connections = Connections(process.log)
+        self._connections = Connections(process.log, self._now, memory.blocked, self._save_blocked)
+        self._handshakes = PendingHandshakes(self._dropped, raise_file_limit())
         self._access = AccessControl(slice_.hosts, self._connections, self._dropped, process.log)
         kinds = foreign_kinds(slice_)
         self._foreign = ForeignDevices(
@@ -136,6 +139,9 @@ class Exchange:
         self._open_error = None
         self._gateways.append(Gateway(sockets, self._dropped, self._access.rights_of, self._connections))
         self._watch(self._gateways[-1])
+        for listener in sockets:
+            monitor = self._handshakes.monitor(listener)
+            process.loop.watch(monitor, partial(self._handshakes.receive, monitor))
         self._endpoint = tcp_endpoint(*self._address)
         process.log.info("listens at %s for %d keys", self._endpoint, len(self._access.keys))
 
@@ -187,6 +193,7 @@ class Exchange:
         self._subscriber.reconnect_silent()
         self._check_clock()
         self._access.refresh()
+        self._handshakes.forget_completed()
         self._open_remote()
         self._publish_state()
 
@@ -228,6 +235,10 @@ class Exchange:
             **{f"{link.name}_reached": link.is_open for link in links},
             "fault": "; ".join(faults) or None,
         }
+
+    def _save_blocked(self) -> None:
+        self._memory = msgspec.structs.replace(self._memory, blocked=self._connections.blocked_until)
+        self._save()
 
     def _save(self) -> None:
         """Write the memory to the journal, before a message that depends on it is published."""

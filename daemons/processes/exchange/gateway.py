@@ -9,6 +9,7 @@ gateway are known by their keys, and each frame carries the name of the key. A m
 of its key do not allow is refused here and goes no further.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any, NamedTuple
@@ -22,6 +23,7 @@ from daemons.bus.keys import OWNER_RIGHTS, KeyPair, Rights
 from daemons.bus.message import Command, Receipt
 from daemons.bus.sockets import (
     BURST,
+    BURST_SECONDS,
     MAX_SUBSCRIPTION_BYTES,
     Context,
     Socket,
@@ -228,15 +230,24 @@ class Gateway:
         return self._connections.count_subscription(connection, begins, prefix)
 
     def _receive(self, socket: Socket) -> Iterator[ReceivedFrames]:
+        """Yield the messages that have arrived, at most BURST of them, and for at most BURST_SECONDS.
+
+        The processor time that a message takes until the next one is read is counted for its client.
+        """
+        end = time.monotonic() + BURST_SECONDS
         for _ in range(BURST):
+            if time.monotonic() >= end:
+                return
+            began = time.thread_time()
             try:
                 frames: Any = socket.recv_multipart(zmq.NOBLOCK, copy=False)
             except zmq.Again:
                 return
-            parse_table = [frame.bytes for frame in frames]
+            contents = [frame.bytes for frame in frames]
             if self._connections is None or self._rights_of is None:
-                yield ReceivedFrames(OWNER_NAME, OWNER_RIGHTS, parse_table, None)
+                yield ReceivedFrames(OWNER_NAME, OWNER_RIGHTS, contents, None)
             elif connection := self._connections.identify(frames[-1]):
                 yield ReceivedFrames(
-                    connection.client, self._rights_of(connection.client), parse_table, connection
+                    connection.client, self._rights_of(connection.client), contents, connection
                 )
+                self._connections.count_time(connection, time.thread_time() - began)

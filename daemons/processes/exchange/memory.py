@@ -19,3 +19,5 @@ class ExchangeMemory(Struct, frozen=True, kw_only=True):
     state: dict[str, Scalar] = field(default_factory=dict, name="shown")
     """The latest state of the exchange itself."""
     turned: dict[str, float] = {}
+    blocked: dict[str, float] = {}
+    """When each blocked client may connect again, in seconds since the start of the machine."""

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from daemons.bus.message import MAX_FRAME_BYTES, Identifier, Moment, Scalar
+from daemons.bus.message import MAX_PUBLISHED_BYTES, Fields, Identifier, Moment, Scalar
 from daemons.bus.state_history import StateHistory
 from daemons.errors import MessageError
 from daemons.kinds import Kind
@@ -23,7 +23,7 @@ MAX_INTEGER = 1 << 53
 class ReportedState(Struct, frozen=True):
     """The JSON object that a program reports. Other keys in it are ignored."""
 
-    state: dict[Identifier, Scalar]
+    state: Fields
     cause: Identifier | None = None
 
 
@@ -61,8 +61,10 @@ class StateTracker:
 
     def decode(self, payload: bytes) -> ReportedState:
         """Parse a report; MessageError names the field that a device of this kind cannot have."""
+        if len(payload) > MAX_PUBLISHED_BYTES:
+            raise MessageError(f"{len(payload)} bytes; at most {MAX_PUBLISHED_BYTES} are allowed")
         try:
-            reported = _decoder.decode(payload[:MAX_FRAME_BYTES])
+            reported = _decoder.decode(payload)
         except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
             raise MessageError(f"not a state: {error}") from error
         for name, value in reported.state.items():

@@ -328,6 +328,61 @@ def test_a_broker_that_hangs_delays_nothing(
     mqtt_client.wait_for(lambda: mqtt_client.is_online(BRIDGE) and mqtt_client.shows("lamp", status=True))
 
 
+def test_a_refused_subscription_is_reported(make_house: HouseFactory, tmp_path: Path) -> None:
+    """The bridge is not connected while the broker refuses the filter of the commands."""
+    with Mosquitto(tmp_path / "broker", subscriptions=["house/bridge/availability"]) as broker:
+        house = make_house(toml(broker.port))
+        house.house("up")
+        with house.listen(BRIDGE) as listener:
+            listener.wait_for(
+                lambda listener: waits(
+                    listener, "the broker does not let the bridge subscribe to house/+/command/#"
+                )
+            )
+            assert "has a session" not in house.log(BRIDGE)
+
+
+READ_ALL = "topic read #\n"
+
+
+@pytest.mark.parametrize(
+    "acl",
+    ["topic write #\ntopic read house/bridge/availability\n", f"{READ_ALL}topic write house/+/state\n"],
+    ids=["commands are not delivered", "messages are not accepted"],
+)
+def test_an_access_list_that_drops_messages_is_reported(
+    make_house: HouseFactory, tmp_path: Path, acl: str
+) -> None:
+    """The broker accepts the subscription and the message, and delivers nothing. Once it does, all works."""
+    with Mosquitto(tmp_path / "broker", acl=acl) as broker:
+        house = make_house(toml(broker.port))
+        house.house("up")
+        with house.listen(BRIDGE) as listener:
+            listener.wait_for(
+                lambda listener: waits(
+                    listener, "no message comes back from house/bridge/command/echo within 5 s"
+                )
+            )
+            assert "has a session" not in house.log(BRIDGE)
+            broker.set_acl("topic readwrite #\n")
+            listener.wait_for(connected)
+        with record_broker(broker.port) as mqtt_client:
+            mqtt_client.wait_for(lambda: mqtt_client.is_online(BRIDGE) and mqtt_client.is_online("lamp"))
+            assert mqtt_client.send_command("house/lamp/command", "ON")["outcome"] == "applied"
+
+
+def test_an_access_list_that_does_not_allow_commands_suffices_without_them(
+    make_house: HouseFactory, tmp_path: Path
+) -> None:
+    """With `commands = false` the bridge sends no message to itself."""
+    acl = "topic write #\ntopic read house/bridge/availability\n"
+    with Mosquitto(tmp_path / "broker", acl=acl) as broker:
+        house = make_house(toml(broker.port, commands=False, discovery="off"))
+        house.house("up")
+        with house.listen(BRIDGE) as listener:
+            listener.wait_for(connected)
+
+
 def test_a_corrected_password_is_used(make_house: HouseFactory, tmp_path: Path) -> None:
     """A wrong password is reported; the right one in its file is used without a restart."""
     secret = tmp_path / "password"
@@ -438,7 +493,10 @@ def test_topics_that_are_no_longer_used_are_cleared(
     mqtt_client.wait_for(
         lambda: mqtt_client.is_online("lamp", prefix="home/one") and mqtt_client.is_online(BRIDGE, "home/one")
     )
-    mqtt_client.wait_for(lambda: not {topic for topic in mqtt_client.retained if topic.startswith("house/")})
+    echo = {"house/bridge/command/echo"}  # not retained
+    mqtt_client.wait_for(
+        lambda: {topic for topic in mqtt_client.retained if topic.startswith("house/")} <= echo
+    )
     assert "homeassistant/light/home-one-lamp/main/config" in mqtt_client.retained
     assert "homeassistant/light/house-lamp/main/config" not in mqtt_client.retained
 

@@ -29,6 +29,7 @@ JOURNAL: dict[str, Any] = {
     },
     "shown": {"status": True, "fault": None},
     "turned": {"fault": 9.0},
+    "blocked": {"laptop": 11.0},
 }
 
 
@@ -49,4 +50,5 @@ def test_every_field_of_a_journal_is_read_and_written_under_its_name() -> None:
         earlier=(ClockPeriod(1.0, 2.0, -3.0),),
     )
     assert (memory.state, memory.turned) == ({"status": True, "fault": None}, {"fault": 9.0})
+    assert memory.blocked == {"laptop": 11.0}
     assert msgspec.json.decode(msgspec.json.encode(memory)) == JOURNAL

@@ -12,6 +12,8 @@ do not change with it.
 
 DRIFT = 1e-4
 """Seconds that two clocks may drift apart in a second: twice 50 parts in a million."""
+ROUNDING_SECONDS = 1e-6
+"""Bounds that miss each other by less do so by rounding: a Unix time has a precision of 0.2 µs."""
 
 
 class ClockOffset:
@@ -29,8 +31,8 @@ class ClockOffset:
             # The reply before was written at an unknown time after it was requested.
             drift = (received - self._sent) * DRIFT
             both = max(low, self._low - drift), min(high, self._high + drift)
-            if both[0] <= both[1]:
-                low, high = both
+            if both[0] <= both[1] + ROUNDING_SECONDS:
+                low, high = sorted(both)
         self._low, self._high, self._sent, self._updated = low, high, sent, received
 
     def age_seconds(self, steady: float) -> float:

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from daemons.processes.exchange.clock_sync.offset import ClockOffset
@@ -21,6 +21,7 @@ FLOAT_SECONDS = 1e-6
     st.floats(-DRIFT, DRIFT),
     st.lists(st.tuples(SECONDS, DELAY, DELAY), min_size=1, max_size=20),
 )
+@example(ahead=0.0, drift=DRIFT, replies=[(0.0, 0.0, 0.0), (0.0, 2.0, 0.0)])
 def test_the_error_is_within_the_bounds_of_each_reply(
     ahead: float, drift: float, replies: list[tuple[float, float, float]]
 ) -> None:
