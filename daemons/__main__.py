@@ -8,7 +8,7 @@ import setproctitle
 from daemons.config import loader
 from daemons.config.slice import read_slice
 from daemons.errors import DeviceError, HouseError
-from daemons.storage.paths import STOPPED_BY_HAND, stopped_path
+from daemons.storage.paths import STOPPED_BY_HAND, make_folders, stopped_path
 
 
 def start(name: str) -> None:
@@ -17,6 +17,7 @@ def start(name: str) -> None:
     os.umask(0o077)
     try:
         os.chdir(os.environ.get("HOUSE_RUN", "run"))
+        make_folders()
         if stopped_path(name).exists():
             print(f"{name} was stopped by hand; `house start {name}` starts it")  # noqa: T201
             sys.exit(STOPPED_BY_HAND)

@@ -20,7 +20,7 @@ from daemons.config.house import House
 from daemons.config.plan import ProcessChange, make_plan
 from daemons.config.slice import Slice, read_slice
 from daemons.errors import HouseError, NotReady, NotUp, SupervisorError
-from daemons.storage.lock import NameLock
+from daemons.storage.lock import NameLock, read_pid
 from daemons.storage.paths import replace_file, stopped_path
 from daemons.supervision.install import (
     INSTALLED,
@@ -197,7 +197,7 @@ def kill_orphans() -> None:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
-            pid = int(os.pread(file, 20, 0) or b"0")
+            pid = read_pid(file)
             title = Path(f"/proc/{pid}/cmdline")
             if title.exists() and title.read_bytes().startswith(f"house: {path.name}".encode()):
                 with ended(pid) as wait:
