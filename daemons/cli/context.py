@@ -127,12 +127,12 @@ def status_source(context: Context) -> Iterator[tuple[Any, Callable[[], dict[str
     """Yield the roster, and a function that returns the status of the house as JSON."""
     import zmq
 
-    from daemons.cli.status import house_status
+    from daemons.cli.status import SUPERVISORD_SECONDS, house_status
     from daemons.supervision.supervisord import Supervisor
 
     roster = context.enter_and_read_roster()
     zmq_context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-    supervisor = Supervisor()
+    supervisor = Supervisor(SUPERVISORD_SECONDS)
     try:
         yield roster, lambda: house_status(roster, context.run, zmq_context, supervisor)
     finally:

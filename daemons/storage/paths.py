@@ -110,6 +110,34 @@ def describe(error: OSError, what: str) -> str:
     return f"{what}: {error.strerror}" + (f"; {remedy}" if remedy else "")
 
 
+LEAST_FREE_BYTES = 1 << 20
+"""With less free space than this, a disk counts as full."""
+
+
+def write_fault() -> str | None:
+    """Return why the run directory, which is the working directory, cannot be written; None if it can.
+
+    Nothing is written for this.
+    """
+    for folder in (Path(), Path("journal"), Path("log")):
+        try:
+            disk = os.statvfs(folder)
+        except OSError as error:
+            return describe(error, f"{folder.absolute()} cannot be used")
+        number = 0
+        if disk.f_flag & os.ST_RDONLY:
+            number = errno.EROFS
+        elif not os.access(folder, os.W_OK):
+            number = errno.EACCES
+        elif disk.f_blocks and (disk.f_bfree if os.geteuid() == 0 else disk.f_bavail) * disk.f_frsize < (
+            LEAST_FREE_BYTES
+        ):
+            number = errno.ENOSPC
+        if number:
+            return describe(OSError(number, os.strerror(number)), f"{folder.absolute()} cannot be written")
+    return None
+
+
 def open_file(path: Path, flags: int, mode: int = 0o600) -> int:
     """Open a file, and first create its folder if that is a missing folder of the run directory."""
     try:
