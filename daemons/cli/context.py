@@ -34,10 +34,13 @@ search_timeout_option = click.option(
 
 
 class VerbGroup(click.Group):
-    """A group of verbs that prints a HouseError as a message, one problem a line, without a traceback."""
+    """A group of verbs that prints a HouseError as a message, one problem a line, without a traceback.
+
+    The same holds for an error of a file that no other code has translated.
+    """
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a verb; a HouseError becomes a message and an exit status."""
+        """Run a verb; an error becomes a message and an exit status."""
         try:
             return super().invoke(ctx)
         except errors.NoAnswer as error:
@@ -48,6 +51,12 @@ class VerbGroup(click.Group):
             ctx.exit(2)
         except errors.HouseError as error:
             print_error(error)
+            ctx.exit(1)
+        except OSError as error:
+            if not error.filename:
+                raise  # such as a closed pipe, which click handles
+            text = paths.describe(error, f"{Path(os.fsdecode(error.filename)).absolute()} cannot be used")
+            print_error(errors.StorageError(text))
             ctx.exit(1)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
