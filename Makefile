@@ -6,52 +6,66 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 HOUSE = $(VENV)/bin/house
 PIP = $(VENV)/bin/python -m pip --disable-pip-version-check
 
+NEEDS_PYTHON = @test -n "$(PYTHON)" || { echo "House needs Python 3.11 or newer, and finds none; PYTHON=... names one."; \
+	exit 1; }
+NOTICE = @test ! pyproject.toml -nt $(VENV)/installed || \
+	echo "pyproject.toml has changed since $(VENV) was set up; \`make upgrade\` installs what it lists now."
+
 .DEFAULT_GOAL := help
-.PHONY: help up press mirror logs status restart reload down extra test test-long test-all check bench bench-full pictures clean
+.PHONY: help up press mirror logs status restart reload down upgrade extra test test-long test-all check bench bench-full pictures clean
 
 help:  ## Print the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
-up: $(VENV)/installed  ## Start the house, and wait until every device is ready; of several hosts: make up HOST=kitchen
+up: | $(VENV)/installed  ## Start the house, and wait until every device is ready; of several hosts: make up HOST=kitchen
+	$(NOTICE)
 	@$(HOUSE) $(if $(HOST),--host $(HOST)) up
 
-press: $(VENV)/installed  ## Press the bathroom light; breakfast is made
+press: | environment  ## Press the bathroom light; breakfast is made
 	@$(HOUSE) send bathroom_light press
 
-mirror: $(VENV)/installed  ## Show the house live, until Ctrl-C
+mirror: | environment  ## Show the house live, until Ctrl-C
 	@$(HOUSE) mirror
 
-logs: $(VENV)/installed  ## Follow all logs, or one: make logs DEVICE=toaster
+logs: | environment  ## Follow all logs, or one: make logs DEVICE=toaster
 	@$(HOUSE) logs $(DEVICE)
 
-status: $(VENV)/installed  ## Show every device once
+status: | environment  ## Show every device once
 	@$(HOUSE) status
 
-restart: $(VENV)/installed  ## Restart a device: make restart DEVICE=toaster
+restart: | environment  ## Restart a device: make restart DEVICE=toaster
 	@$(HOUSE) restart $(or $(DEVICE),$(error say which one: make restart DEVICE=toaster))
 
-reload: $(VENV)/installed  ## Apply an edited config/house.toml; only what changed is touched
+reload: | environment  ## Apply an edited config/house.toml; only what changed is touched
 	@$(HOUSE) reload
 
-down: $(VENV)/installed  ## End the house
+down: | environment  ## End the house
 	@$(HOUSE) down
 
-extra: $(VENV)/installed  ## Install what a driver needs: make extra EXTRA=kasa
+upgrade:  ## Install what pyproject.toml lists now; a house that runs is not affected until its next start
+	$(NEEDS_PYTHON)
+	@.ci/venv "$(PYTHON)" "$(VENV)"
+	@echo "$(VENV) is up to date; a house that runs uses it after \`make down\` and \`make up\`."
+
+extra: | environment  ## Install what a driver needs: make extra EXTRA=kasa
 	$(PIP) install --editable '.[$(or $(EXTRA),$(error say which one: make extra EXTRA=mqtt, kasa, gpio or discover))]'
 
-test: $(VENV)/installed-test  ## Run the tests
+test: | $(VENV)/installed-test  ## Run the tests
+	$(NOTICE)
 	@.ci/debian chromium chromium "the tests in a browser are left out"
 	@.ci/debian mosquitto mosquitto "the tests with a real broker are left out"
 	@.ci/debian ip iproute2 "the tests with several hosts are left out"
 	$(VENV)/bin/python -m pytest -n 4 --dist loadgroup $(TESTS)
 
-test-long: $(VENV)/installed-test  ## Run the tests that take longer than `make test` may
+test-long: | $(VENV)/installed-test  ## Run the tests that take longer than `make test` may
+	$(NOTICE)
 	$(VENV)/bin/python -m pytest -n 4 --dist loadgroup -m long --timeout 900 $(TESTS)
 
 test-all:  ## Run all tests on every CPython from 3.11 on that is found
 	@.ci/each-python $(MAKE) test
 
-check: $(VENV)/installed-check  ## Lint, and check the types
+check: | $(VENV)/installed-check  ## Lint, and check the types
+	$(NOTICE)
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
@@ -63,28 +77,30 @@ bench-full: peers  ## More of everything, and what takes long, an hour's soak to
 	$(VENV)/bin/python -m bench --full --document
 
 .PHONY: peers
-peers: $(VENV)/installed-bench
+peers: | $(VENV)/installed-bench
 	@.ci/debian mosquitto mosquitto "it is not measured"
 	@.ci/debian redis-server redis-server "it is not measured"
 	@.ci/debian nats-server nats-server "it is not measured"
 	@.ci/debian chromium chromium "no pixels are measured"
 
-pictures: $(VENV)/installed-test  ## Take the README's pictures anew, from a real page
+pictures: | $(VENV)/installed-test  ## Take the README's pictures anew, from a real page
 	@.ci/debian chromium chromium "there are no pictures"
 	$(VENV)/bin/python docs/pictures.py
 
 clean:  ## Remove what was set up; the configuration and the house's run directory stay
-	rm -rf .venv .venv-* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv.* .venv-* .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-$(VENV)/installed: pyproject.toml
-	@test -n "$(PYTHON)" || { echo "House needs Python 3.11 or newer, and finds none; PYTHON=... names one."; exit 1; }
+# Nothing is installed but here, on first use, and by `make upgrade`: a changed pyproject.toml alone changes nothing.
+.PHONY: environment
+environment:
+	@test -e $(VENV)/installed || { echo "House is not set up in $(VENV) yet; \`make up\` does this once."; exit 1; }
+
+$(VENV)/installed:
+	$(NEEDS_PYTHON)
 	@echo "Setting up $(VENV); this is done once."
 	@.ci/venv "$(PYTHON)" "$(VENV)"
-	@$(PIP) install --progress-bar on --editable .
-	@$(VENV)/bin/python -m compileall -q daemons
-	@touch $@
 
-$(VENV)/installed-%: $(VENV)/installed
+$(VENV)/installed-%: | $(VENV)/installed
 	@echo "Installing what \`make $*\` needs; this is done once."
 	@$(PIP) install --quiet --editable '.[test,$*]'
 	@touch $@

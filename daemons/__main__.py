@@ -10,7 +10,7 @@ from daemons.config import loader
 from daemons.config.slice import read_slice
 from daemons.errors import DeviceError, HouseError
 from daemons.runtime.log import escape_standard_streams
-from daemons.storage.paths import STOPPED_BY_HAND, check_owner, stopped_path
+from daemons.storage.paths import STOPPED_BY_HAND, check_owner, make_folders, stopped_path
 
 
 def start(name: str) -> None:
@@ -21,6 +21,7 @@ def start(name: str) -> None:
     try:
         os.chdir(os.environ.get("HOUSE_RUN", "run"))
         check_owner(Path())
+        make_folders()
         if stopped_path(name).exists():
             print(f"{name} was stopped by hand; `house start {name}` starts it")  # noqa: T201
             sys.exit(STOPPED_BY_HAND)

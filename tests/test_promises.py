@@ -6,6 +6,7 @@ import json
 import os
 import random
 import resource
+import re
 import signal
 import socket
 import time
@@ -70,6 +71,44 @@ def test_a_hundred_kills_change_no_other_pid(make_house: HouseFactory) -> None:
             pids[name] = listener.heartbeats[name].pid
             assert {other: listener.heartbeats[other].pid for other in DEVICES} == pids
     assert house.pids() == pids
+
+
+def fill_pipe(pid: int) -> None:
+    """Fill the pipe to which a process logs."""
+    pipe = os.open(f"/proc/{pid}/fd/1", os.O_WRONLY | os.O_NONBLOCK)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(pipe, b"filler\n" * 9)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(pipe, b"\n")
+    os.close(pipe)
+
+
+def test_a_supervisord_that_hangs_delays_no_device(house: TemporaryHouse) -> None:
+    """With supervisord stopped and the pipe of a device full, the device carries out each command.
+    The status shows every device live, and names supervisord.
+    """
+    supervisord = int((house.run / "supervisord.pid").read_text())
+    lamp = house.pids()["kitchen_lamp"]
+    os.kill(supervisord, signal.SIGSTOP)
+    try:
+        fill_pipe(lamp)
+        assert [house.send("kitchen_lamp", "toggle")["outcome"] for _ in range(2)] == ["applied"] * 2
+        found = house.status()
+    finally:
+        os.kill(supervisord, signal.SIGCONT)
+    assert {device["presence"] for device in found["devices"].values()} == {"live"}
+    assert {device["process"]["state"] for device in found["devices"].values()} == {"UNKNOWN"}
+    assert found["services"]["steward"]["presence"] == "live"
+    assert found["up"]
+    (warning,) = found["warnings"]
+    assert warning.startswith("supervisord has not answered getAllProcessInfo within 3 s; ")
+    assert f"`kill -9 {supervisord}`, then `house up`" in warning
+    eventually(lambda: house.status()["warnings"] == [])
+    house.send("kitchen_lamp", "toggle")
+    eventually(lambda: re.search(r"\d+ lines of this log were lost", house.log("kitchen_lamp")))
+    assert "stood still" not in house.log("steward")
 
 
 # 2 A killed process is back at once

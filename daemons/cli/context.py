@@ -34,10 +34,13 @@ search_timeout_option = click.option(
 
 
 class VerbGroup(click.Group):
-    """A group of verbs that prints a HouseError as a message, one problem a line, without a traceback."""
+    """A group of verbs that prints a HouseError as a message, one problem a line, without a traceback.
+
+    The same holds for an error of a file that no other code has translated.
+    """
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a verb; a HouseError becomes a message and an exit status."""
+        """Run a verb; an error becomes a message and an exit status."""
         try:
             return super().invoke(ctx)
         except errors.NoAnswer as error:
@@ -48,6 +51,12 @@ class VerbGroup(click.Group):
             ctx.exit(2)
         except errors.HouseError as error:
             print_error(error)
+            ctx.exit(1)
+        except OSError as error:
+            if not error.filename:
+                raise  # such as a closed pipe, which click handles
+            text = paths.describe(error, f"{Path(os.fsdecode(error.filename)).absolute()} cannot be used")
+            print_error(errors.StorageError(text))
             ctx.exit(1)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -127,12 +136,12 @@ def status_source(context: Context) -> Iterator[tuple[Any, Callable[[], dict[str
     """Yield the roster, and a function that returns the status of the house as JSON."""
     import zmq
 
-    from daemons.cli.status import house_status
+    from daemons.cli.status import SUPERVISORD_SECONDS, house_status
     from daemons.supervision.supervisord import Supervisor
 
     roster = context.enter_and_read_roster()
     zmq_context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-    supervisor = Supervisor()
+    supervisor = Supervisor(SUPERVISORD_SECONDS)
     try:
         yield roster, lambda: house_status(roster, context.run, zmq_context, supervisor)
     finally:

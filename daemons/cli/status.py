@@ -16,12 +16,14 @@ from daemons.bus.requests.protocol import new_command
 from daemons.bus.sockets import Subscriber
 from daemons.bus.status import ProcessStatus
 from daemons.config.roster import Roster, mirrors
-from daemons.errors import NoAnswer, NotUp
+from daemons.errors import NoAnswer, NotUp, SupervisorError
 from daemons.kinds.mirror import Options
 from daemons.runtime.clock import uptime
-from daemons.storage.paths import stopped_path
-from daemons.supervision.supervisord import Supervisor
+from daemons.storage.paths import stopped_path, write_fault
+from daemons.supervision.supervisord import Supervisor, written_pid
 
+SUPERVISORD_SECONDS = 3.0
+"""How long supervisord may take to list its processes; after that, the devices are asked alone."""
 MIRROR_SECONDS = 1.0
 LISTEN_SECONDS = 0.3
 """How long to receive messages of the devices if the mirror does not answer."""
@@ -29,37 +31,50 @@ LONGEST_IPC_PATH = 107
 """The longest path of a Unix socket, in bytes (unix(7))."""
 
 Context = zmq.Context[zmq.Socket[bytes]]
+Processes = dict[str, dict[str, Any]]
+"""The information of supervisord about each process, by name; empty if it does not run."""
 
 
 def house_status(roster: Roster, run: Path, context: Context, supervisor: Supervisor) -> dict[str, Any]:
     """Return the whole status as one JSON document, which docs/json.md describes."""
-    try:
-        processes = supervisor.processes()
-    except NotUp:
-        processes, known, message = {}, unknown_status(roster), None
-    else:
-        known, message = query_status(roster, context)
+    processes, warnings = list_processes(supervisor)
+    if fault := write_fault():
+        warnings.insert(0, f"{fault}. Until then, what happens now may be forgotten at a restart.")
+    known, message = (unknown_status(roster), None) if processes == {} else query_status(roster, context)
+    is_up = processes != {}
     return {
         "house": roster.settings.name,
         "at": time.time(),
-        "up": bool(processes),
+        "up": is_up,
+        "warnings": warnings,
         "message": message,
-        "mirror": {"url": page_url(roster, known) if processes else None},
+        "mirror": {"url": page_url(roster, known) if is_up else None},
         "devices": {
             name: {
                 "name": peer.title,
                 "room": peer.room,
                 "kind": peer.kind,
                 "host": peer.host,
-                **process_status(name, processes.get(name), known[name], run, roster.is_elsewhere(name)),
+                **process_status(name, processes, known[name], run, roster.is_elsewhere(name)),
             }
             for name, peer in roster.peers.items()
         },
-        "services": {
-            name: process_status(name, processes.get(name), known[name], run) for name in roster.services
-        },
+        "services": {name: process_status(name, processes, known[name], run) for name in roster.services},
         "host": roster.host,
     }
+
+
+def list_processes(supervisor: Supervisor) -> tuple[Processes | None, list[str]]:
+    """Return what supervisord reports about its processes, and warnings; None if it does not answer."""
+    try:
+        return supervisor.processes(), []
+    except NotUp:
+        return {}, []
+    except SupervisorError as error:
+        pid = written_pid()
+        end = f"`kill -9 {pid}`" if pid else "end its process"
+        text = f"{error}. Meanwhile the devices work, but a process that ends is not restarted."
+        return None, [f"{text} If it stays so, {end}, then `house up`."]
 
 
 def page_url(roster: Roster, known: dict[str, ProcessStatus]) -> str | None:
@@ -71,14 +86,28 @@ def page_url(roster: Roster, known: dict[str, ProcessStatus]) -> str | None:
 
 
 def process_status(
-    name: str, info: dict[str, Any] | None, known: ProcessStatus, run: Path, elsewhere: bool = False
+    name: str, processes: Processes | None, known: ProcessStatus, run: Path, elsewhere: bool = False
 ) -> dict[str, Any]:
-    """Return the status of one process and its endpoints; with `elsewhere`, from its messages alone."""
+    """Return the status of one process and its endpoints.
+
+    With `elsewhere`, and without an answer of supervisord, it comes from the messages of the process alone.
+    """
+    if elsewhere or processes is None:
+        of_process = own_process("ELSEWHERE" if elsewhere else "UNKNOWN", known)
+        return join_status(name, known.presence, of_process, known, run)
+    info = processes.get(name)
     is_stopped = info is not None and not info["pid"] and stopped_path(name).exists()
-    found = known.presence if elsewhere else "stopped" if is_stopped else presence(info, known)
+    found = "stopped" if is_stopped else presence(info, known)
+    return join_status(name, found, process(info, known), known, run)
+
+
+def join_status(
+    name: str, found: str, of_process: dict[str, Any], known: ProcessStatus, run: Path
+) -> dict[str, Any]:
+    """Return the status of one process as a part of the document."""
     copied = ("state", "cause", "since", "age_seconds", "reason", "last_lines", "retry_at")
     return {
-        "process": distant(known) if elsewhere else process(info, known),
+        "process": of_process,
         "presence": found,
         "presence_since": known.presence_since if found == known.presence else None,
         **{key: getattr(known, key) for key in copied},
@@ -147,12 +176,12 @@ def process(info: dict[str, Any] | None, known: ProcessStatus) -> dict[str, Any]
     }
 
 
-def distant(known: ProcessStatus) -> dict[str, Any]:
-    """Return the state of a process on another host, from its messages."""
+def own_process(state: str, known: ProcessStatus) -> dict[str, Any]:
+    """Return the state of a process from its own messages, under a word for what supervisord says of it."""
     is_alive = known.presence in ("live", "stale")
     started = known.started_at if is_alive and known.pid else None
     return {
-        "state": "ELSEWHERE",
+        "state": state,
         "pid": known.pid if is_alive else None,
         "restarts": known.restarts or 0,
         "uptime_seconds": max(0, int(time.time() - started)) if started else 0,

@@ -47,10 +47,11 @@ def slice_path(name: str) -> Path:
 
 
 def read_slice(name: str) -> Slice:
-    """Read this process's slice; PlaceError when there is none."""
+    """Read this process's slice; StorageError when there is none."""
     try:
         return msgspec.json.decode(slice_path(name).read_bytes(), type=Slice)
     except (OSError, msgspec.MsgspecError) as error:
         raise StorageError(
-            f"{slice_path(name).absolute()} cannot be read ({error}); `house up` writes it"
+            f"{slice_path(name).absolute()} cannot be read ({error}); `house reload` writes it again, "
+            "or `house up` if the house is down"
         ) from error

@@ -16,8 +16,9 @@ MAX_THREADS = 8
 class JobPool:
     """Runs jobs in threads, and calls back in the loop; a context manager."""
 
-    def __init__(self, loop: Loop) -> None:
-        self._pool = ThreadPoolExecutor(MAX_THREADS)
+    def __init__(self, loop: Loop, threads: int = MAX_THREADS) -> None:
+        """Run up to `threads` jobs at the same time."""
+        self._pool = ThreadPoolExecutor(threads)
         self._done: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._out, self._in = os.pipe()
         loop.watch(self._out, self._run_callback)

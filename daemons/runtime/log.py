@@ -1,6 +1,12 @@
-"""The log format: one event, one line, with time, level, device, text and the cause of the event."""
+"""The log format: one event, one line, with time, level, device, text and the cause of the event.
+
+A process of the house logs to a pipe, which supervisord reads. If supervisord does not read, the pipe is full
+after 64 kB. A line then does not wait: it is lost and counted.
+"""
 
 import logging
+import os
+import stat
 import sys
 from collections.abc import MutableMapping
 from typing import Any, TextIO, cast
@@ -78,12 +84,62 @@ class Log(logging.LoggerAdapter[logging.Logger]):
         return msg, kwargs
 
 
+class PipeHandler(logging.Handler):
+    """Writes lines to a pipe without waiting; reports how many lines were lost as soon as one fits again."""
+
+    def __init__(self, pipe: int) -> None:
+        """Write to a file descriptor, which becomes non-blocking."""
+        super().__init__()
+        os.set_blocking(pipe, False)
+        self._pipe = pipe
+        self._rest = b""
+        """The end of a line that the pipe accepted only in part."""
+        self._lost = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a record, or count it as lost. Without a reader it is lost too."""
+        line = self._encode(record)
+        try:
+            self._rest = self._write(self._rest)
+            if self._rest:
+                self._lost += 1
+                return
+            if self._lost:
+                line = self._notice() + line
+            self._rest, self._lost = self._write(line), 0
+        except OSError:
+            self._lost += 1
+
+    def _write(self, text: bytes) -> bytes:
+        """Write a text, and return the part that did not fit; raises BlockingIOError if nothing fits."""
+        return text[os.write(self._pipe, text) :] if text else text
+
+    def _notice(self) -> bytes:
+        """Return the line that reports the lost ones."""
+        lines = "1 line" if self._lost == 1 else f"{self._lost} lines"
+        text = f"{lines} of this log were lost: supervisord did not read them"
+        return self._encode(logging.LogRecord("log", logging.WARNING, "", 0, text, None, None))
+
+    def _encode(self, record: logging.LogRecord) -> bytes:
+        return f"{self.format(record)}\n".encode(errors="backslashreplace")
+
+
+def make_handler(stream: TextIO) -> logging.Handler:
+    """Return a handler that never waits if the stream is a pipe, else one that writes to the stream."""
+    try:
+        file = stream.fileno()
+        is_pipe = stat.S_ISFIFO(os.fstat(file).st_mode)
+    except OSError:  # a stream of a test has no file descriptor
+        is_pipe = False
+    return PipeHandler(file) if is_pipe else logging.StreamHandler(stream)
+
+
 def open_log(name: str, stream: TextIO | None = None) -> Log:
     """Return a log under a name; it writes to standard output, or to `stream`.
 
     supervisord stores what is written to standard output, and limits its size.
     """
-    handler = logging.StreamHandler(stream or sys.stdout)
+    handler = make_handler(stream or sys.stdout)
     handler.setFormatter(FORMATTER)
     logger = logging.getLogger(name)
     logger.handlers[:] = [handler]

@@ -46,35 +46,109 @@ def stopped_path(name: str) -> Path:
 def this_host(run: Path = Path()) -> str | None:
     """Return the name of this host; None in a house of one host, or before its first `up`.
 
-    Raises StorageError if the run directory cannot be read, for example if it belongs to another user.
+    Raises StorageError if the file cannot be read.
     """
+    file = run / HOST_FILE
     try:
-        return (run / HOST_FILE).read_text().strip() or None
+        return file.read_text().strip() or None
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise StorageError(f"{(run / HOST_FILE).absolute()} cannot be read: {error.strerror}") from error
+        raise StorageError(describe(error, f"{file.absolute()} cannot be read")) from error
+    except UnicodeDecodeError as error:
+        text = f"{file.absolute()} holds no name of a host; `house --host NAME up` writes it"
+        raise StorageError(text) from error
 
 
 def enter(run: Path) -> None:
     """Create the run directory, private to its owner, and change into it.
 
     Raises StorageError with the path that cannot be used, and the reason. A directory of another user is
-    left as it is.
+    left as it is. A disk that is full or read-only is no obstacle to a directory that exists.
     """
     check_path(run)
     try:
         run.mkdir(mode=0o700, parents=True, exist_ok=True)
         check_owner(run)
-        run.chmod(0o700)
+        if run.stat().st_mode & 0o777 != 0o700:  # noqa: PLR2004
+            run.chmod(0o700)
         os.chdir(run)
-        for folder in FOLDERS:
-            Path(folder).mkdir(mode=0o700, exist_ok=True)
-            check_owner(Path(folder))
-    except StorageError:
-        raise
     except OSError as error:
-        raise StorageError(f"the run directory {run} cannot be used: {error.strerror}") from error
+        raise StorageError(describe(error, f"the run directory {run} cannot be used")) from error
+    make_folders()
+
+
+def make_folders() -> None:
+    """Create the folders that are missing in the run directory, which is the working directory.
+
+    A folder that cannot be created now is reported by the first file that needs it. Raises StorageError for a
+    file that is in the place of a folder.
+    """
+    for folder in map(Path, FOLDERS):
+        try:
+            folder.mkdir(mode=0o700, exist_ok=True)
+            check_owner(folder)
+        except FileExistsError as error:
+            text = f"{folder.absolute()} is a file, and House needs a folder there; remove it"
+            raise StorageError(text) from error
+        except OSError:
+            continue
+
+
+REMEDIES = {
+    errno.ENOSPC: "free some space",
+    errno.EDQUOT: "free some space",
+    errno.EROFS: "the disk is read-only: repair it, or mount it writable",
+    errno.EACCES: "it belongs to another user: `chown` gives it to yours",
+    errno.EPERM: "it belongs to another user: `chown` gives it to yours",
+    errno.EISDIR: "it is a folder: remove it",
+}
+"""What to do about an error of the operating system, by its number."""
+
+
+def describe(error: OSError, what: str) -> str:
+    """Return one line about an error: what cannot be done, the reason, and the remedy if there is one."""
+    remedy = REMEDIES.get(error.errno or 0)
+    return f"{what}: {error.strerror}" + (f"; {remedy}" if remedy else "")
+
+
+LEAST_FREE_BYTES = 1 << 20
+"""With less free space than this, a disk counts as full."""
+
+
+def write_fault() -> str | None:
+    """Return why the run directory, which is the working directory, cannot be written; None if it can.
+
+    Nothing is written for this.
+    """
+    for folder in (Path(), Path("journal"), Path("log")):
+        try:
+            disk = os.statvfs(folder)
+        except OSError as error:
+            return describe(error, f"{folder.absolute()} cannot be used")
+        number = 0
+        if disk.f_flag & os.ST_RDONLY:
+            number = errno.EROFS
+        elif not os.access(folder, os.W_OK):
+            number = errno.EACCES
+        elif disk.f_blocks and (disk.f_bfree if os.geteuid() == 0 else disk.f_bavail) * disk.f_frsize < (
+            LEAST_FREE_BYTES
+        ):
+            number = errno.ENOSPC
+        if number:
+            return describe(OSError(number, os.strerror(number)), f"{folder.absolute()} cannot be written")
+    return None
+
+
+def open_file(path: Path, flags: int, mode: int = 0o600) -> int:
+    """Open a file, and first create its folder if that is a missing folder of the run directory."""
+    try:
+        return os.open(path, flags | os.O_CLOEXEC, mode)
+    except FileNotFoundError:
+        if str(path.parent) not in FOLDERS:
+            raise
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return os.open(path, flags | os.O_CLOEXEC, mode)
 
 
 def check_owner(folder: Path) -> None:
@@ -120,7 +194,7 @@ def replace_file(path: Path, content: bytes, mode: int = 0o600) -> None:
     """
     new = path.with_name(f"{path.name}.{os.getpid()}.new")
     try:
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+        descriptor = open_file(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
         with os.fdopen(descriptor, "wb") as file:
             os.fchmod(descriptor, mode)  # independent of the umask
             file.write(content)
@@ -128,7 +202,7 @@ def replace_file(path: Path, content: bytes, mode: int = 0o600) -> None:
     except OSError as error:
         with suppress(OSError):
             new.unlink()
-        raise StorageError(f"{path.absolute()} cannot be written: {error.strerror}") from error
+        raise StorageError(describe(error, f"{path.absolute()} cannot be written")) from error
 
 
 def overwrite_file(path: Path, content: bytes) -> None:
@@ -137,13 +211,14 @@ def overwrite_file(path: Path, content: bytes) -> None:
     Raises StorageError if the file cannot be written.
     """
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
+        descriptor = open_file(path, os.O_WRONLY | os.O_CREAT)
         try:
             written = os.pwrite(descriptor, content, 0)
             os.ftruncate(descriptor, written)
         finally:
             os.close(descriptor)
     except OSError as error:
-        raise StorageError(f"{path.absolute()} cannot be written: {error.strerror}") from error
+        raise StorageError(describe(error, f"{path.absolute()} cannot be written")) from error
     if written < len(content):
-        raise StorageError(f"{path.absolute()} cannot be written: {os.strerror(errno.ENOSPC)}")
+        full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        raise StorageError(describe(full, f"{path.absolute()} cannot be written"))

@@ -1,11 +1,14 @@
 """Writes a configuration into the run directory, reads it, and puts the previous one back."""
 
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from daemons.config.house import House, load_house, parse
 from daemons.config.roster import Roster, make_roster
 from daemons.config.slice import slice_path
+from daemons.errors import ConfigurationError, StorageError
 from daemons.storage.changed_file import ChangedFile
 from daemons.storage.paths import HOST_FILE, replace_file, this_host
 from daemons.supervision.programs import render
@@ -24,13 +27,45 @@ INSTALLED_FINGERPRINT = ChangedFile(INSTALLED, fingerprint, "")
 
 
 def installed_house() -> House:
-    """Return the installed configuration, independent of the file that a person edits."""
-    return load_house(INSTALLED, host=this_host())
+    """Return the installed configuration, independent of the file that a person edits.
+
+    Raises StorageError if it is damaged, or of another version.
+    """
+    with translate_errors():
+        return load_house(INSTALLED, host=this_host())
 
 
 def installed_roster() -> Roster:
-    """Return the roster of the installed configuration, as it is on this host."""
-    return make_roster(parse(INSTALLED)[1], this_host())
+    """Return the roster of the installed configuration, as it is on this host.
+
+    Raises StorageError if it is damaged, or of another version.
+    """
+    with translate_errors():
+        raw = parse(INSTALLED)[1]
+        if not raw.get("devices"):
+            raise ConfigurationError(["it has no devices"])
+        host = this_host()
+        if host is not None and host not in raw.get("hosts", {}):
+            raise StorageError(
+                f"{HOST_FILE.absolute()} names {host!r}, which is no host of this house; "
+                "`house --host NAME up` or `house --host NAME reload` writes it"
+            )
+        return make_roster(raw, host)
+
+
+@contextmanager
+def translate_errors() -> Iterator[None]:
+    """Raise StorageError for an installed configuration that is not valid: no person edits it."""
+    try:
+        yield
+    except StorageError:
+        raise
+    except (ConfigurationError, ValueError, TypeError, LookupError, AttributeError) as error:
+        problems = error.problems if isinstance(error, ConfigurationError) else [error]
+        raise StorageError(
+            f"{INSTALLED.absolute()} is damaged, or of another version ({problems[0]}); "
+            "`house reload` writes it again, or `house up` if the house is down"
+        ) from error
 
 
 def program_path(name: str) -> Path:
@@ -47,8 +82,8 @@ def installed_files() -> list[Path]:
 def install(house: House, run: Path) -> None:
     """Write the slice and the program of each process, and delete those of removed devices."""
     slices = house.slices()
-    replace_file(INSTALLED, house.text.encode())
-    replace_file(HOST_FILE, (house.host or "").encode())
+    write_if_changed(INSTALLED, house.text.encode())
+    write_if_changed(HOST_FILE, (house.host or "").encode())
     for name, slice_ in slices.items():
         write_if_changed(slice_path(name), slice_.encode())
         write_if_changed(program_path(name), render(slice_, run).encode())
@@ -58,7 +93,10 @@ def install(house: House, run: Path) -> None:
 
 
 def write_if_changed(path: Path, content: bytes) -> None:
-    """Write a file if its content differs: replacing a file takes up to a millisecond on ext4."""
+    """Write a file if its content differs.
+
+    So a start on a full disk succeeds, if nothing has changed. To replace a file takes a millisecond on ext4.
+    """
     if not path.is_file() or path.read_bytes() != content:
         replace_file(path, content)
 
@@ -71,9 +109,9 @@ def forget_stops(house: House) -> None:
 
 
 def restore_files(previous: dict[Path, bytes]) -> None:
-    """Restore the previously installed files."""
-    for path, content in previous.items():
-        replace_file(path, content)
+    """Restore the previously installed files; first delete the added ones, which frees their space."""
     for path in installed_files():
         if path not in previous:
             path.unlink()
+    for path, content in previous.items():
+        write_if_changed(path, content)

@@ -4,8 +4,9 @@ import itertools
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 POLL_SECONDS = 0.1
 TURNS_FOR_MORE = 5
@@ -30,9 +31,9 @@ def last_lines(name: str, number: int) -> list[str]:
     lines: list[bytes] = []
     # A log that was just rotated is short; the previous one has the other lines.
     for path in (log_path(name), log_path(name).with_suffix(".log.1")):
-        if len(lines) >= number or not path.exists():
+        if len(lines) >= number:
             break
-        with path.open("rb") as file:
+        with suppress(FileNotFoundError), path.open("rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - BLOCK))
             lines = file.read().splitlines() + lines
     return [line.decode(errors="replace") for line in lines[-number:]]
@@ -60,9 +61,10 @@ class Follower:
         """Start at the present end of the log."""
         self.name = name
         self._path = log_path(name)
-        self._file = self._path.open("rb") if self._path.exists() else None
+        self._file: BinaryIO | None = None
         self._rest = b""
-        if self._file:
+        with suppress(FileNotFoundError):
+            self._file = self._path.open("rb")
             self._file.seek(0, os.SEEK_END)
 
     def lines(self) -> Iterator[Line]:
@@ -82,7 +84,9 @@ class Follower:
         yield from self._read()
         if self._file:
             self._file.close()
-        self._file = self._path.open("rb")
+            self._file = None
+        with suppress(FileNotFoundError):
+            self._file = self._path.open("rb")
         yield from self._read()
 
     def _read(self) -> Iterator[Line]:

@@ -19,8 +19,8 @@ from daemons.bus.requests.protocol import new_command
 from daemons.config.house import House
 from daemons.config.plan import ProcessChange, make_plan
 from daemons.config.slice import Slice, read_slice
-from daemons.errors import HouseError, NotReady, NotUp, SupervisorError
-from daemons.storage.lock import NameLock
+from daemons.errors import HouseError, NotReady, NotUp, StorageError, SupervisorError
+from daemons.storage.lock import NameLock, read_pid
 from daemons.storage.paths import replace_file, stopped_path
 from daemons.supervision.install import (
     INSTALLED,
@@ -156,7 +156,7 @@ def plan(house: House, run: Path) -> list[ProcessChange]:
 def reload(house: House, run: Path, timeout_seconds: float, progress: Progress) -> list[ProcessChange]:
     """Apply the plan; if a device does not become ready, restore the previous configuration.
 
-    Raises NotReady or SupervisorError after the previous configuration runs again.
+    Raises NotReady, SupervisorError or StorageError after the previous configuration runs again.
     """
     supervisor = Supervisor()
     with one_verb_at_a_time():
@@ -164,9 +164,9 @@ def reload(house: House, run: Path, timeout_seconds: float, progress: Progress) 
             raise NotUp
         changes = plan(house, run)
         previous = {path: path.read_bytes() for path in installed_files()}
-        install(house, run)
         began = time.time()  # a device that fails quickly has failed before the wait begins
         try:
+            install(house, run)
             supervisor.update()
             wait_ready(
                 [change.name for change in changes if change.action != "stop"],
@@ -175,7 +175,7 @@ def reload(house: House, run: Path, timeout_seconds: float, progress: Progress) 
                 progress,
                 began,
             )
-        except (NotReady, SupervisorError) as error:
+        except (NotReady, SupervisorError, StorageError) as error:
             restore_files(previous)
             supervisor.update()
             wait_ready(
@@ -197,7 +197,7 @@ def kill_orphans() -> None:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
-            pid = int(os.pread(file, 20, 0) or b"0")
+            pid = read_pid(file)
             title = Path(f"/proc/{pid}/cmdline")
             if title.exists() and title.read_bytes().startswith(f"house: {path.name}".encode()):
                 with ended(pid) as wait:

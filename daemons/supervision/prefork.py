@@ -32,9 +32,8 @@ from supervisor.options import VERSION
 from daemons.config import loader
 from daemons.runtime.log import escape
 from daemons.storage.paths import interpreter
+from daemons.supervision.log_file import SUPPORTED_VERSIONS
 
-SUPPORTED_VERSIONS = ("4.3.0",)
-"""The versions of supervisor whose internals this file was written for and tested with."""
 OURS = "daemons"
 WARM_MODULES = (
     "daemons.__main__",

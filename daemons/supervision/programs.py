@@ -92,8 +92,10 @@ def configuration(run: Path) -> Path:
     text = source.read_text()
     text = text.replace(f"%(here)s/run/{SOCKET}", str(sock)).replace("%(here)s/run", str(run))
     text = text.replace("files=run/programs", "files=programs")
-    replace_file(run / "supervisord.conf", text.encode())
-    return run / "supervisord.conf"
+    made = run / "supervisord.conf"
+    if not made.is_file() or made.read_text() != text:
+        replace_file(made, text.encode())
+    return made
 
 
 def launch(configuration: Path) -> None:

@@ -26,7 +26,7 @@ ALIVE = ("STARTING", "RUNNING", "BACKOFF")
 """The states, in supervisord's words, of a process that runs or that it is about to start again."""
 RESTART_SECONDS = 2
 """So long after the end of a process, supervisord does not restart it any more."""
-CALL_SECONDS = 10
+CALL_SECONDS = 10.0
 """How long supervisord may take to answer a call."""
 ALREADY_STARTED, NOT_RUNNING = 60, 70
 """Fault codes of its XML-RPC interface (supervisor.xmlrpc.Faults)."""
@@ -36,23 +36,29 @@ class _Connection(http.client.HTTPConnection):
     def connect(self) -> None:
         """Connect relative to the run directory, where the path is short."""
         self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(CALL_SECONDS)
+        self.sock.settimeout(self.timeout)
         self.sock.connect(SOCKET)
 
 
 class _Transport(xmlrpc.client.Transport):
+    def __init__(self, call_seconds: float) -> None:
+        super().__init__()
+        self._call_seconds = call_seconds
+
     def make_connection(self, host: Any) -> http.client.HTTPConnection:
         """Return the one connection, which is kept open."""
         if self._connection[1] is None:
-            self._connection = host, _Connection("localhost")
+            self._connection = host, _Connection("localhost", timeout=self._call_seconds)
         return self._connection[1]  # type: ignore[return-value]
 
 
 class Supervisor:
     """The supervisord of the current run directory."""
 
-    def __init__(self) -> None:
-        self._transport = _Transport()
+    def __init__(self, call_seconds: float = CALL_SECONDS) -> None:
+        """Wait up to `call_seconds` for the answer to each call."""
+        self._call_seconds = call_seconds
+        self._transport = _Transport(call_seconds)
         self._api: Any = xmlrpc.client.ServerProxy("http://house", transport=self._transport).supervisor
 
     def call(self, method: str, *args: Any) -> Any:
@@ -70,8 +76,10 @@ class Supervisor:
             raise NotUp from error
         except TimeoutError as error:
             self.close()
-            text = f"supervisord has not answered {method} within {CALL_SECONDS} s; it may be busy: try again"
-            raise SupervisorError(text) from error
+            raise SupervisorError(
+                f"supervisord has not answered {method} within {self._call_seconds:g} s; it may be busy: try "
+                "again"
+            ) from error
         except (OSError, http.client.HTTPException) as error:
             self.close()
             raise SupervisorError(f"the connection to supervisord broke during {method}: {error}") from error
@@ -132,7 +140,7 @@ class Supervisor:
 
     def shutdown(self) -> None:
         """Stop all processes and supervisord, and wait until it has ended."""
-        pid = int(Path(PIDFILE).read_text())
+        pid = self.call("getPID")
         self.stop(list(self.processes()))
         with ended(pid) as wait:
             self.call("shutdown")
@@ -145,6 +153,14 @@ class Supervisor:
             yield self.processes()
             time.sleep(0.002)
         raise SupervisorError(failure)
+
+
+def written_pid() -> int | None:
+    """Return the PID that supervisord has written; None if there is none to be read."""
+    try:
+        return int(Path(PIDFILE).read_text())
+    except (OSError, ValueError):
+        return None
 
 
 def has_ended(info: dict[str, Any]) -> bool:

@@ -120,7 +120,7 @@ def test_an_unreadable_slice_is_an_error(
     factories.enter_run_directory(tmp_path, monkeypatch)
     if content is not None:
         replace_file(slice_path("lamp"), content)
-    with pytest.raises(StorageError, match=r"devices/lamp.json cannot be read .*`house up` writes it"):
+    with pytest.raises(StorageError, match=r"devices/lamp.json cannot be read .*`house reload` writes it"):
         read_slice("lamp")
 
 

@@ -1,6 +1,7 @@
-"""One event is one line, with its cause."""
+"""One event is one line, with its cause, and no line waits for its reader."""
 
 import logging
+import os
 import re
 import subprocess
 import sys
@@ -108,3 +109,48 @@ def test_a_traceback_stays_readable() -> None:
     assert first.endswith("fails\\nbadly")
     assert rest[0] == "Traceback (most recent call last):"
     assert rest[-1] == "ValueError: broken"
+
+
+def test_a_line_never_waits_for_a_reader() -> None:
+    """A full pipe loses lines, counts them, and says so with the first line that it accepts again."""
+    out, into = os.pipe()
+    with os.fdopen(into, "w") as stream, os.fdopen(out, "rb") as reader:
+        log = open_log("pipe_of_test_log", stream)
+        for number in range(2000):  # a pipe holds 65,536 bytes
+            log.info("line %04d %s", number, "." * 40)
+        read = os.read(reader.fileno(), 1 << 20).decode().splitlines()
+        log.info("after")
+        notice, after = os.read(reader.fileno(), 1 << 20).decode().splitlines()[-2:]
+    assert 100 < len(read) < 1000
+    assert [int(line.split(" line ")[1][:4]) for line in read] == list(range(len(read)))
+    assert notice.endswith(
+        f" WARNING log: {2000 - len(read)} lines of this log were lost: supervisord did not read them"
+    )
+    assert after.endswith("pipe_of_test_log: after")
+
+
+def test_a_line_that_fits_only_in_part_is_completed_later() -> None:
+    """A line longer than the space in the pipe is not torn: its rest comes before the next line."""
+    out, into = os.pipe()
+    with os.fdopen(into, "w") as stream, os.fdopen(out, "rb") as reader:
+        log = open_log("parts_of_test_log", stream)
+        log.info("%s", "x" * 150_000)
+        log.info("lost")
+        text = os.read(reader.fileno(), 1 << 20)
+        log.info("lost as well")
+        text += os.read(reader.fileno(), 1 << 20)
+        log.info("after")
+        lines = (text + os.read(reader.fileno(), 1 << 20)).decode().splitlines()
+    assert [line.partition(": ")[2] for line in lines] == [
+        "x" * 150_000,
+        "2 lines of this log were lost: supervisord did not read them",
+        "after",
+    ]
+
+
+def test_a_pipe_without_a_reader_raises_nothing() -> None:
+    """A process that outlives its supervisord for a moment goes on without its log."""
+    out, into = os.pipe()
+    os.close(out)
+    with os.fdopen(into, "w") as stream:
+        open_log("gone_of_test_log", stream).info("lost")

@@ -1,7 +1,6 @@
 """The journal on a disk that tears files, is full, or fails."""
 
 import logging
-import shutil
 from binascii import crc32
 from pathlib import Path
 from typing import Any
@@ -177,10 +176,9 @@ def test_a_failure_that_returns_is_logged_again(caplog: pytest.LogCaptureFixture
     """Each new failure is logged once."""
     one = journal()
     for _ in range(2):
-        shutil.rmtree("journal")
-        one.save(Memory(1))
-        one.save(Memory(2))
-        Path("journal").mkdir()
+        with factories.full_disk():
+            one.save(Memory(1))
+            one.save(Memory(2))
         one.save(Memory(3))
     assert len(caplog.records) == 2
 

@@ -1,5 +1,6 @@
 """The lock of a name: one process holds it, and the end of the process releases it."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from daemons.errors import AlreadyRunning
+from daemons.errors import AlreadyRunning, StorageError
 from daemons.storage.lock import NameLock
 from tests.support import factories
 
@@ -60,3 +61,43 @@ def test_a_released_lock_can_be_acquired_again(tmp_path: Path, monkeypatch: pyte
     first.release()
     NameLock("lamp").release()
     other.release()
+
+
+@pytest.mark.parametrize("content", [b"", b"4194304", b"no number"])
+def test_a_full_disk_does_not_prevent_a_lock(run: Path, content: bytes) -> None:
+    """An existing lock file is locked although no PID can be written; its holder is then not known."""
+    Path("lock/lamp").write_bytes(content)
+    with factories.full_disk():
+        lock = NameLock("lamp")
+    with pytest.raises(AlreadyRunning) as raised:
+        NameLock("lamp")
+    assert raised.value.pid == 0
+    lock.release()
+
+
+def test_a_read_only_lock_file_is_locked(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a read-only disk a lock file can be opened for reading only, and locks all the same."""
+    Path("lock/lamp").write_bytes(b"")
+    real = os.open
+
+    def open_read_only(path: Path, flags: int, mode: int = 0) -> int:
+        if flags & os.O_RDWR:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+        return real(path, flags, mode)
+
+    monkeypatch.setattr(os, "open", open_read_only)
+    lock = NameLock("lamp")
+    with pytest.raises(AlreadyRunning):
+        NameLock("lamp")
+    lock.release()
+    with pytest.raises(
+        StorageError, match=r"lock/lamp2 cannot be locked: Read-only file system; the disk is"
+    ):
+        NameLock("lamp2")
+
+
+def test_a_lock_folder_that_is_gone_is_made_again(run: Path) -> None:
+    """A missing folder of the run directory is created again."""
+    Path("lock").rmdir()
+    NameLock("lamp").release()
+    assert Path("lock").stat().st_mode & 0o777 == 0o700

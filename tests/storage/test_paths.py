@@ -1,5 +1,6 @@
 """The run directory: it is private, and its files are replaced as a whole."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -151,3 +152,80 @@ def test_a_folder_that_is_a_file_is_an_error_as_well(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match="cannot be written"):
         replace_file(tmp_path / "file" / "page", b"x")
+
+
+def test_a_folder_of_the_run_directory_that_is_gone_is_made_again(run: Path) -> None:
+    """Whatever is written into a folder of the run directory creates that folder if it is missing."""
+    for folder, write in {"journal": paths.overwrite_file, "stopped": replace_file}.items():
+        Path(folder).rmdir()
+        write(Path(folder) / "lamp", b"x")
+        assert (Path(folder) / "lamp").read_bytes() == b"x"
+        assert Path(folder).stat().st_mode & 0o777 == 0o700
+
+
+def test_a_directory_that_exists_is_entered_on_a_read_only_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Entering a run directory that is private already changes nothing; missing folders are no obstacle."""
+    run = tmp_path / "run"
+    monkeypatch.chdir(tmp_path)
+    paths.enter(run)
+    (run / "log").rmdir()
+    monkeypatch.chdir(tmp_path)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(os, "chmod", refuse)
+    real = Path.mkdir
+    monkeypatch.setattr(
+        Path, "mkdir", lambda path, **how: real(path, **how) if path.exists() else refuse(path)
+    )
+    paths.enter(run)
+    assert Path.cwd() == run
+
+
+def test_a_file_in_the_place_of_a_folder_is_named_with_the_remedy(run: Path) -> None:
+    """The error names the path, and says that the file must be removed."""
+    Path("journal").rmdir()
+    Path("journal").write_text("")
+    with pytest.raises(
+        StorageError, match=f"{run}/journal is a file, and House needs a folder there; remove"
+    ):
+        paths.enter(run)
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (errno.ENOSPC, "it fails: No space left on device; free some space"),
+        (
+            errno.EROFS,
+            "it fails: Read-only file system; the disk is read-only: repair it, or mount it writable",
+        ),
+        (errno.EACCES, "it fails: Permission denied; it belongs to another user: `chown` gives it to yours"),
+        (errno.EIO, "it fails: Input/output error"),
+    ],
+)
+def test_an_error_of_the_disk_has_its_remedy(number: int, text: str) -> None:
+    """The line about an error has the reason, and what to do."""
+    assert paths.describe(OSError(number, os.strerror(number)), "it fails") == text
+
+
+@pytest.mark.parametrize(("content", "expected"), [(None, None), (b"", None), (b"kitchen\n", "kitchen")])
+def test_the_name_of_this_host_is_read(tmp_path: Path, content: bytes | None, expected: str | None) -> None:
+    """A missing or empty file is a house of one host."""
+    if content is not None:
+        (tmp_path / "host").write_bytes(content)
+    assert paths.this_host(tmp_path) == expected
+
+
+def test_a_damaged_name_of_this_host_is_reported(tmp_path: Path) -> None:
+    """The error names the file and the remedy."""
+    (tmp_path / "host").write_bytes(b"\xff")
+    with pytest.raises(StorageError, match="/host holds no name of a host; `house --host NAME up`"):
+        paths.this_host(tmp_path)
+    (tmp_path / "host").unlink()
+    (tmp_path / "host").mkdir()
+    with pytest.raises(StorageError, match="/host cannot be read: Is a directory; it is a folder: remove it"):
+        paths.this_host(tmp_path)

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from daemons.errors import NotUp, SupervisorError
-from daemons.supervision import supervisord
 from daemons.supervision.supervisord import Supervisor
 
 FAULT = b"""<?xml version='1.0'?><methodResponse><fault><value><struct>
@@ -88,11 +87,9 @@ def test_a_fault_has_its_code(run: Path, client: Supervisor) -> None:
     assert not isinstance(raised.value, NotUp)
 
 
-def test_a_timeout_is_not_reported_as_not_up(
-    run: Path, client: Supervisor, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_timeout_is_not_reported_as_not_up(run: Path) -> None:
     """A supervisord that does not answer is running: the error reports it, and `is_up` raises it, too."""
-    monkeypatch.setattr(supervisord, "CALL_SECONDS", 0.1)
+    client = Supervisor(0.1)
     with listening(never_answer):
         with pytest.raises(SupervisorError, match=r"has not answered getState within 0\.1 s") as raised:
             client.is_up()

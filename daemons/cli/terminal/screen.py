@@ -59,7 +59,8 @@ def head(status: dict[str, Any], zone: tzinfo) -> list[RenderableType]:
     message = status["message"] or ""
     if not status["up"]:
         message = "The house is not up; `make up` starts it."
-    return [top, Padding(Text(message, style="bold cyan"), (1, 0))]
+    warnings = [Text(warning, style="bold red") for warning in status["warnings"]]
+    return [top, *warnings, Padding(Text(message, style="bold cyan"), (1, 0))]
 
 
 def faults(status: dict[str, Any]) -> list[RenderableType]:
@@ -348,7 +349,8 @@ def plain_status(status: dict[str, Any]) -> str:
     """Return the house as plain text, for a pipe or a file: a line for each device."""
     status = printable(status)
     lines = [
-        f"{status['house']}: {status['message'] or 'up'}" if status["up"] else f"{status['house']}: not up"
+        *status["warnings"],
+        f"{status['house']}: {status['message'] or 'up'}" if status["up"] else f"{status['house']}: not up",
     ]
     for name, device in status["devices"].items():
         state = device["state"] or {}

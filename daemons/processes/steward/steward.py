@@ -12,6 +12,8 @@ import re
 import signal
 import sys
 import time
+from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Any
 
 from msgspec import Struct, field
@@ -23,6 +25,7 @@ from daemons.errors import SupervisorError
 from daemons.processes.process import Process, ProcessRun, Startup
 from daemons.processes.steward.watched import FIRST_WAIT_SECONDS, WatchedProcess
 from daemons.runtime.clock import boot_id
+from daemons.runtime.jobs import JobPool
 from daemons.storage.journal import Journal
 from daemons.storage.paths import stopped_path
 from daemons.supervision.events import EventListener
@@ -35,6 +38,10 @@ STANDSTILL_SECONDS = 1.5
 STACKS_SECONDS = 0.3
 """How long a process that hangs may take to write its stacks, before it is killed."""
 LAST_LINES = 5
+LOG_LINES = 100
+"""How many of the last lines of supervisord's log are searched for the reason of an end."""
+RESUME_SECONDS = 1.0
+"""How long the steward waits before it asks again for all processes."""
 EXITED = re.compile(r"exited: (\S+) \((.*?)(?:; (?:not )?expected)?\)$", re.MULTILINE)
 FROM_OUTSIDE = ("terminated by SIGKILL", "terminated by SIGTERM", "terminated by SIGINT", "it hung")
 """Reasons of an end that came from outside the process."""
@@ -77,10 +84,14 @@ class Steward:
         """By name, why a process was killed that supervisord has not yet reported as ended."""
         self._subscriber = Subscriber(process.context, [], process.log)
         self._supervisor = Supervisor()
+        self._jobs = JobPool(process.loop, threads=1)
+        self._pending: set[tuple[object, ...]] = set()
+        """The calls of supervisord that have not been answered yet."""
         self._listener = EventListener()
         self._last_tick = self._now()
         self._lenient_until = self._last_tick
-        process.loop.watch(0, self.on_supervisor_event)
+        for watched in known:
+            watched.forgive_silence(self._last_tick)  # no heartbeat could be received before this start
         process.loop.watch(self._subscriber.socket, self.on_message)
         process.loop.every(1.0, self._subscriber.reconnect_silent)
         process.publish({"status": True, "phase": "watching"}, time.time(), {}, None)
@@ -150,14 +161,23 @@ class Steward:
                 case "kill":
                     self._end_hang(watched, now)
                 case "start":
-                    self._start(watched, now)
+                    self._start(watched)
         self._report_changes()
 
     # Actions
 
     def _resume(self) -> None:
+        """Ask supervisord for its processes; its events are handled after its answer."""
+        self._ask(self._on_processes, "getAllProcessInfo")
+
+    def _on_processes(self, answer: Any) -> None:
         """Compare the memory with supervisord's processes: much may have happened since the last run."""
-        processes = self._call_supervisord("getAllProcessInfo") or []
+        if isinstance(answer, SupervisorError):
+            self._log.warning("%s", answer)
+            self._process.loop.at(self._now() + RESUME_SECONDS, self._resume)
+            return
+        self._process.loop.watch(0, self.on_supervisor_event)
+        processes: list[dict[str, Any]] = answer
         names = {info["name"] for info in processes}
         self._watched = {name: watched for name, watched in self._watched.items() if name in names}
         for info in processes:
@@ -198,8 +218,8 @@ class Steward:
 
     def _why(self, name: str) -> str:
         """Return why a process ended, from supervisord's log; its events do not contain it."""
-        text = self._call_supervisord("readLog", -8192, 0)
-        found = [reason for process, reason in EXITED.findall(text or "") if process == name]
+        text = "\n".join(last_lines("supervisord", LOG_LINES))
+        found = [reason for process, reason in EXITED.findall(text) if process == name]
         return found[-1] if found else "reason unknown"
 
     def _hold(self, watched: WatchedProcess, now: float) -> None:
@@ -208,36 +228,44 @@ class Steward:
         self._log.error(
             "%s fails, %d times in a row; the next try is in %.1f s", watched.name, watched.crashes, wait
         )
-        try:
-            self._supervisor.call("stopProcess", watched.name, False)
-        except SupervisorError as error:
-            if error.fault_code != NOT_RUNNING:  # otherwise it has just died once more, and an event follows
-                self._log.warning("%s", error)
 
-    def _start(self, watched: WatchedProcess, now: float) -> None:
+        def on_answer(answer: Any) -> None:
+            # A process that does not run has just died once more, and an event follows.
+            if isinstance(answer, SupervisorError) and answer.fault_code != NOT_RUNNING:
+                self._log.warning("%s", answer)
+
+        self._ask(on_answer, "stopProcess", watched.name, False)
+
+    def _start(self, watched: WatchedProcess) -> None:
         """Start a process that was held back."""
         watched.retry_at = None
-        try:
-            self._supervisor.call("startProcess", watched.name, False)
-        except SupervisorError as error:
-            if error.fault_code != ALREADY_STARTED:
-                self._log.warning("%s", error)
-                watched.retry_at = now + FIRST_WAIT_SECONDS
+
+        def on_answer(answer: Any) -> None:
+            if isinstance(answer, SupervisorError) and answer.fault_code != ALREADY_STARTED:
+                self._log.warning("%s", answer)
+                watched.retry_at = self._now() + FIRST_WAIT_SECONDS
+
+        self._ask(on_answer, "startProcess", watched.name, False)
 
     def _end_hang(self, watched: WatchedProcess, now: float) -> None:
         """Make a process that hangs write its stacks, and kill it; supervisord restarts it."""
-        pid = watched.pid
-        info = self._call_supervisord("getProcessInfo", watched.name)
-        if not info or info["pid"] != pid:
-            watched.forgive_silence(now)  # the PID belongs to another process by now
-            return
-        self._log.error(
-            "%s (PID %s) hangs: silent for %.1f s; it is killed", watched.name, pid, now - watched.heard
-        )
+        pid, silent_seconds = watched.pid, now - watched.heard
         watched.forgive_silence(now)
-        signal_process(pid, signal.SIGUSR1)
-        # A process that is stopped (SIGSTOP) cannot write its stacks; it is killed all the same.
-        self._process.loop.at(now + STACKS_SECONDS, lambda: self._kill(watched, pid))
+
+        def on_answer(answer: Any) -> None:
+            if isinstance(answer, SupervisorError):
+                self._log.warning("%s", answer)  # a supervisord that hangs could not restart the process
+                return
+            if answer["pid"] != pid or watched.pid != pid:
+                return  # the PID belongs to another process by now
+            self._log.error(
+                "%s (PID %s) hangs: silent for %.1f s; it is killed", watched.name, pid, silent_seconds
+            )
+            signal_process(pid, signal.SIGUSR1)
+            # A process that is stopped (SIGSTOP) cannot write its stacks; it is killed all the same.
+            self._process.loop.at(self._now() + STACKS_SECONDS, lambda: self._kill(watched, pid))
+
+        self._ask(on_answer, "getProcessInfo", watched.name)
 
     def _kill(self, watched: WatchedProcess, pid: int | None) -> None:
         if watched.pid == pid:
@@ -249,13 +277,25 @@ class Steward:
         self._watched.pop(name, None)
         self._reported.pop(name, None)
 
-    def _call_supervisord(self, method: str, *args: object) -> Any:
-        """Call a method of supervisord; log an error, and return None for it."""
-        try:
-            return self._supervisor.call(method, *args)
-        except SupervisorError as error:
-            self._log.warning("%s", error)
-            return None
+    def _ask(self, on_answer: Callable[[Any], None], method: str, *args: object) -> None:
+        """Call a method of supervisord in a thread; `on_answer` gets the result, or the SupervisorError.
+
+        The loop never waits for supervisord. A call that is not answered yet is not repeated.
+        """
+        question = (method, *args)
+        if question in self._pending:
+            return
+        self._pending.add(question)
+
+        def on_done(future: Future[Any]) -> None:
+            self._pending.discard(question)
+            error = future.exception()
+            if error is not None and not isinstance(error, SupervisorError):
+                raise error
+            on_answer(error or future.result())
+            self._report_changes()
+
+        self._jobs.submit(lambda: self._supervisor.call(method, *args), on_done)
 
     def _report_changes(self) -> None:
         """Publish a report about each process that has changed, and save the memory."""

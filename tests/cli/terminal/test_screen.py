@@ -62,6 +62,7 @@ def status(**changes: Any) -> dict[str, Any]:
         "services": {},
         "at": factories.START_TIME,
         "up": True,
+        "warnings": [],
         "message": "All is quiet.",
         "mirror": {"url": "http://127.0.0.1:8060/"},
         "devices": devices,

@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -22,6 +23,7 @@ from daemons.processes.steward.watched import WatchedProcess
 from daemons.runtime.log import Log
 from daemons.storage.journal import Journal
 from daemons.storage.paths import stopped_path
+from daemons.supervision.logs import log_path
 from tests.support import factories
 from tests.support.house import BREAKFAST, HouseFactory, TemporaryHouse, eventually
 
@@ -46,8 +48,10 @@ class World:
         self.reports: dict[str, Report] = {}
         self.asked: list[str] = []
         self.pids: dict[str, int] = {name: 100 + index for index, name in enumerate(NAMES)}
-        self.supervisord_log = ""
+        self.is_supervisord_hung = False
+        self._unanswered: list[Callable[[], None]] = []
         self.refusal: SupervisorError | None = None
+        self.list_refusal: SupervisorError | None = None
         self.elsewhere: dict[str, int] = {}
         """The PID that supervisord reports, by name, if it differs."""
         self._later: list[tuple[float, Callable[[], None]]] = []
@@ -56,6 +60,7 @@ class World:
         monkeypatch.setattr(steward, "EventListener", lambda: self)
         monkeypatch.setattr(steward, "Subscriber", lambda *_: self)
         monkeypatch.setattr(steward, "Supervisor", lambda: self)
+        monkeypatch.setattr(steward, "JobPool", lambda *_, **__: self)
         monkeypatch.setattr(steward, "signal_process", lambda pid, number: self.signals.append((pid, number)))
         factories.enter_run_directory(run, monkeypatch)
 
@@ -96,7 +101,8 @@ class World:
         """Report that a process was started and has crashed."""
         pid = self.pids[name] = self.pids[name] + 100
         self.send_event(name, "RUNNING", pid)
-        self.supervisord_log += f"2026-11-23 07:00:00,000 INFO exited: {name} ({reason}; not expected)\n"
+        with log_path("supervisord").open("a") as file:
+            file.write(f"2026-11-23 07:00:00,000 INFO exited: {name} ({reason}; not expected)\n")
         self.send_event(name, "EXITED", pid)
 
     @property
@@ -166,14 +172,33 @@ class World:
         self._events, self._beats = [], []
         return found
 
+    def submit(self, job: Callable[[], Any], on_done: Callable[[Future[Any]], None]) -> None:
+        future: Future[Any] = Future()
+        try:
+            future.set_result(job())
+        except SupervisorError as error:
+            future.set_exception(error)
+        if self.is_supervisord_hung:
+            self._unanswered.append(lambda: on_done(future))
+        else:
+            on_done(future)
+
+    def answer(self) -> int:
+        """Answer all calls that a hanging supervisord has not answered, and return their number."""
+        answers, self._unanswered = self._unanswered, []
+        self.is_supervisord_hung = False
+        for answer in answers:
+            answer()
+        return len(answers)
+
     def call(self, method: str, *args: Any) -> Any:
         if method == "getProcessInfo":
             return {"name": args[0], "pid": (self.elsewhere or self.pids)[args[0]]}
         if method == "getAllProcessInfo":
+            if self.list_refusal:
+                raise self.list_refusal
             running = [{"name": name, "pid": pid, "statename": "RUNNING"} for name, pid in self.pids.items()]
             return [*running, {"name": "steward", "pid": os.getpid(), "statename": "RUNNING"}]
-        if method == "readLog":
-            return self.supervisord_log
         self.calls.append((method, args[0]))
         if self.refusal:
             raise self.refusal
@@ -207,6 +232,42 @@ def test_a_process_that_hangs_is_queried_logs_its_stacks_and_is_killed(world: Wo
     assert world.signals == [(world.pids["toaster"], signal.SIGUSR1)]
     world.advance(0.5, silent=["toaster"])
     assert world.signals[1:] == [(world.pids["toaster"], signal.SIGKILL)]
+
+
+def test_a_supervisord_that_does_not_answer_is_asked_once_for_each_process(world: World) -> None:
+    """The steward goes on without the answer, and kills no process before it."""
+    world.is_supervisord_hung = True
+    world.advance(60, silent=["toaster"])
+    assert world.signals == []
+    assert not any("stood still" in line for line in world.lines)
+    assert world.answer() == 1
+    world.advance(0.5, silent=["toaster"])
+    assert world.killed == [world.pids["toaster"]]
+
+
+def test_an_answer_about_a_process_that_was_replaced_kills_no_process(world: World) -> None:
+    """While supervisord did not answer, the process ended; its successor is left alone."""
+    world.is_supervisord_hung = True
+    world.advance(3, silent=["toaster"])
+    world.crash("toaster", "terminated by SIGKILL")
+    world.pids["toaster"] += 1000
+    world.send_event("toaster", "RUNNING", world.pids["toaster"])
+    world.answer()
+    world.advance(1)
+    assert world.signals == []
+
+
+def test_a_steward_that_starts_waits_for_supervisord(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A refused first call is repeated each second, and meanwhile the remembered processes are not judged."""
+    world = World(tmp_path, monkeypatch)
+    world.list_refusal = SupervisorError("supervisord has not answered")
+    known = [WatchedProcess(name, life="running", pid=pid, is_heard=True) for name, pid in world.pids.items()]
+    world.steward(known).tick()
+    assert world.lines == ["supervisord has not answered"]
+    world.list_refusal = None
+    world.pids["lamp"] = 4242
+    world.advance(1.25)
+    assert world.reports["lamp"].life == "running"
 
 
 def test_a_process_that_hung_is_not_held_back(world: World) -> None:

@@ -1,0 +1,165 @@
+"""The environment of the project: only the first `make up` and `make upgrade` install anything."""
+
+import mmap
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support.house import PROJECT
+
+PYTHON = """#!/bin/sh
+# A Python that creates an environment with itself in it, and writes down what pip is asked to install.
+case "$*" in
+*"-m venv"*)
+	mkdir -p "$4/bin" && cp "$0" "$4/bin/python" && printf '#!/bin/sh\\necho "house $*"\\n' >"$4/bin/house"
+	chmod +x "$4/bin/house" ;;
+*pip*) echo "$*" >>"$PIP_LOG"; exit "${PIP_STATUS:-0}" ;;
+*"import kasa"*) exit 0 ;;
+*import*) exit 1 ;;
+esac
+"""
+VERBS = ("press", "mirror", "logs", "status", "restart DEVICE=toaster", "reload", "down")
+Make = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """Return a copy of what `make` needs, and a Python that installs nothing."""
+    folder = tmp_path / "project"
+    shutil.copytree(PROJECT / ".ci", folder / ".ci")
+    for name in ("Makefile", "pyproject.toml"):
+        shutil.copy(PROJECT / name, folder)
+    python = folder / "python"
+    python.write_text(PYTHON)
+    python.chmod(0o755)
+    return folder
+
+
+@pytest.fixture
+def make(project: Path) -> Make:
+    """Return a function that runs `make` in the copy."""
+
+    def run(*words: str, pip_status: int = 0) -> "subprocess.CompletedProcess[str]":
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("MAKE")}
+        environment |= {"PIP_LOG": str(project / "pip.log"), "PIP_STATUS": str(pip_status)}
+        return subprocess.run(
+            ["make", "--no-print-directory", f"PYTHON={project}/python", *words],  # noqa: S607
+            cwd=project,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    return run
+
+
+def installs(project: Path) -> list[str]:
+    """Return what pip was asked to install."""
+    log = project / "pip.log"
+    return [line.split()[-1] for line in log.read_text().splitlines()] if log.exists() else []
+
+
+def environments(project: Path) -> list[str]:
+    """Return the names of all environments beside the link to the present one."""
+    return sorted(path.name for path in project.glob(".venv.*"))
+
+
+def change_pyproject(project: Path) -> None:
+    """Make pyproject.toml newer than the environment, as `git pull` does."""
+    installed = (project / ".venv" / "installed").stat().st_mtime
+    os.utime(project / "pyproject.toml", (installed + 10, installed + 10))
+
+
+def test_only_the_first_up_installs(project: Path, make: Make) -> None:
+    """The first `make up` sets up the environment. Later no verb does, also if pyproject.toml has changed."""
+    done = make("up")
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "house up")
+    assert installs(project) == ["."]
+    present = (project / ".venv").readlink()
+    change_pyproject(project)
+    for words in VERBS:
+        done = make(*words.split(), pip_status=1)
+        verb = {"press": "send bathroom_light press"}.get(words, words.replace("DEVICE=", ""))
+        assert (done.returncode, done.stdout.strip()) == (0, f"house {verb}")
+    done = make("up", pip_status=1)
+    assert done.stdout.splitlines() == [
+        "pyproject.toml has changed since .venv was set up; `make upgrade` installs what it lists now.",
+        "house up",
+    ]
+    assert installs(project) == ["."]
+    assert (project / ".venv").readlink() == present
+
+
+@pytest.mark.parametrize("verb", [*VERBS, "extra EXTRA=kasa"])
+def test_no_other_verb_installs_without_an_environment(project: Path, make: Make, verb: str) -> None:
+    """Each verb says that `make up` comes first, and changes nothing."""
+    done = make(*verb.split())
+    assert done.returncode != 0
+    assert done.stdout == "House is not set up in .venv yet; `make up` does this once.\n"
+    assert installs(project) == []
+    assert not (project / ".venv").exists()
+
+
+def test_a_first_up_that_fails_leaves_nothing(project: Path, make: Make) -> None:
+    """Without a network the first `make up` fails, and the next one begins anew."""
+    assert make("up", pip_status=1).returncode != 0
+    assert environments(project) == []
+    assert not os.path.lexists(project / ".venv")
+    assert make("up").returncode == 0
+
+
+def test_an_upgrade_that_fails_changes_nothing(project: Path, make: Make) -> None:
+    """The present environment stays, whole and in its place, and no part of the new one is left."""
+    make("up")
+    present = (project / ".venv").readlink()
+    done = make("upgrade", pip_status=1)
+    assert done.returncode != 0
+    assert "Nothing was changed in .venv." in done.stderr
+    assert (project / ".venv").readlink() == present
+    assert environments(project) == [str(present)]
+    assert make("status").stdout == "house status\n"
+
+
+def test_an_upgrade_replaces_the_environment_and_keeps_its_extras(project: Path, make: Make) -> None:
+    """The new environment has the libraries of the drivers and of the tests; an unused old one is removed."""
+    make("up")
+    present = (project / ".venv").readlink()
+    (project / ".venv" / "installed-check").touch()
+    change_pyproject(project)
+    assert make("upgrade").returncode == 0
+    assert installs(project) == [".", ".[kasa,test,check]"]
+    new = (project / ".venv").readlink()
+    assert new != present
+    assert environments(project) == [str(new)]
+    assert (project / ".venv" / "installed-check").exists()
+
+
+def test_the_environment_of_a_running_house_stays(project: Path, make: Make) -> None:
+    """An environment with a library that a process has loaded is removed by a later upgrade."""
+    make("up")
+    present = (project / ".venv").readlink()
+    library = project / ".venv" / "library.so"
+    library.write_bytes(b"x" * 4096)
+    with library.open("rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ):
+        assert make("upgrade").returncode == 0
+        new = (project / ".venv").readlink()
+        assert environments(project) == sorted([str(present), str(new)])
+    make("upgrade")
+    assert environments(project) == [str((project / ".venv").readlink())]
+
+
+def test_an_environment_that_is_a_folder_is_replaced(project: Path, make: Make) -> None:
+    """Earlier versions of House created a folder; the first upgrade makes a link of it."""
+    make("up")
+    folder = (project / ".venv").readlink()
+    (project / ".venv").unlink()
+    (project / folder).rename(project / ".venv")
+    assert make("upgrade").returncode == 0
+    assert (project / ".venv").is_symlink()
+    assert environments(project) == [str((project / ".venv").readlink())]
