@@ -5,8 +5,8 @@ Most tests run twice: with devices that the prefork plugin forks, and with stock
 import json
 import os
 import random
-import resource
 import re
+import resource
 import signal
 import socket
 import time

@@ -88,6 +88,8 @@ def make_folders() -> None:
         try:
             folder.mkdir(mode=0o700, exist_ok=True)
             check_owner(folder)
+        except StorageError:
+            raise
         except FileExistsError as error:
             text = f"{folder.absolute()} is a file, and House needs a folder there; remove it"
             raise StorageError(text) from error
