@@ -1,5 +1,6 @@
 """A house on a machine that is short of processors: the steward kills no process that only waits for one."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -32,10 +33,18 @@ def busy_loops(number: int) -> Iterator[None]:
 @pytest.mark.long
 @pytest.mark.timeout(900)
 def test_two_hundred_devices_beside_sixteen_busy_loops(make_house: HouseFactory) -> None:
-    """The house comes up and goes down; no process counts as hung."""
+    """The house comes up, a drill keeps every promise, and the house goes down; no process counts as hung."""
     house = make_house(CROWDED)
     with busy_loops(BUSY_LOOPS):
         house.house("up", timeout_seconds=300)
         assert "hangs" not in house.log("steward")
+        done = house.house(
+            "drill", "--minutes", "1", "--seed", "22", "--json", check=False, timeout_seconds=600
+        )
+        found = json.loads(done.stdout)
+        assert found["broken"] == []
+        assert found["presses"]["with_receipt"] >= 1
+        hangs = house.log("steward").count("hangs: silent")
+        assert hangs <= found["faults"].get("hang", {"number": 0})["number"]
         assert house.house("down", timeout_seconds=300).stdout == "The house is down.\n"
         eventually(lambda: not any(house.process(name) for name in NAMES))
