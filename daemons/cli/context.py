@@ -22,7 +22,10 @@ json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON document; docs/json.md describes it."
 )
 timeout_option = click.option(
-    "--timeout", default=10.0, show_default=True, help="Seconds until a device must be ready."
+    "--timeout",
+    default=10.0,
+    show_default=True,
+    help="Seconds without progress until a verb gives up.",
 )
 search_timeout_option = click.option(
     "--timeout",

@@ -180,6 +180,7 @@ def check(ctx: click.Context, context: Context, file: Path | None, as_json: bool
 @click.option("--minutes", type=click.FloatRange(0.05, 24 * 60), default=1.0, show_default=True)
 @click.option("--seed", type=int, help="Repeat the drill of this seed.  [default: a new one each time]")
 @click.option("--yes-real-hardware", is_flag=True, help="Allow a drill that switches real hardware.")
+@click.option("--list", "list_faults", is_flag=True, help="Print the faults, and change nothing.")
 @json_option
 @click.pass_obj
 @click.pass_context
@@ -189,14 +190,23 @@ def drill(
     minutes: float,
     seed: int | None,
     yes_real_hardware: bool,
+    list_faults: bool,
     as_json: bool,
 ) -> None:
     """Break the running house at random, and check that it keeps its promises.
 
-    The drill kills, freezes and restarts processes, reloads the house, and floods sockets.
+    The drill kills, freezes, starves and restarts processes, reloads the house, fills disks, makes
+    simulated hardware slow or mute, and floods sockets. `--list` prints all faults.
 
     Exit status: 0 every promise was kept, 1 a promise was broken.
     """
+    from daemons.cli.drill_faults import FAULTS
+
+    if list_faults:
+        effects = {name: fault.effect for name, fault in FAULTS.items()}
+        lines = [f"{name:8} {effect}" for name, effect in effects.items()]
+        click.echo(json.dumps(effects, indent=2) if as_json else "\n".join(lines))
+        return
     from rich.console import Console
     from rich.progress import Progress
 

@@ -6,18 +6,21 @@ also contains HOUSE_BRIGHTNESS_PERCENT, HOUSE_COLOUR_TEMPERATURE_KELVIN, HOUSE_D
 HOUSE_OFF_AFTER_SECONDS. Exit status 0 means success. `read` prints on, off, or a JSON object with fields
 of `ReadOutput`. Without `read`, the last command counts as the state. A program that takes longer than
 `timeout` is killed, with all processes it started.
+A program ends with its device. A device ends what is left of the last program before it starts another.
 """
 
 import asyncio
 import os
 import signal
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import msgspec
 from msgspec import Meta, Struct, field
 
 from daemons.drivers import Remote
+from daemons.drivers.transports.program import MARK, ProgramRecord, die_with, end_marked, new_mark
 from daemons.errors import Unreachable
 from daemons.kinds import Ability, Direction, Setting
 from daemons.values import Seconds, printable
@@ -80,6 +83,7 @@ class Command(Remote[Options]):
 
     async def run(self, channel: "HardwareChannel") -> None:
         """Read the state at intervals, and run a program for each setting."""
+        self._end_leftover()
         await self._read(channel)
         while True:
             setting = None
@@ -87,7 +91,13 @@ class Command(Remote[Options]):
                 setting = await asyncio.wait_for(channel.next_setting(), self.options.poll_seconds)
             if setting is not None:
                 program = self.options.on if setting.on else self.options.off
-                await self._run_program(program, environment(self.device, setting))
+                mark = new_mark()
+                record = ProgramRecord(self.device)
+                record.begin(mark)  # a program that only reads is not recorded: it switches nothing
+                try:
+                    await self._run_program(program, environment(self.device, setting), mark)
+                finally:
+                    record.end()
                 if self.options.read is None:
                     channel.update(on=setting.on)
                     continue
@@ -98,7 +108,7 @@ class Command(Remote[Options]):
         if self.options.read is None:
             channel.update()
             return
-        printed = await self._run_program(self.options.read, {"HOUSE_DEVICE": self.device})
+        printed = await self._run_program(self.options.read, {"HOUSE_DEVICE": self.device}, new_mark())
         try:
             output = parse(printed)
         except (ValueError, msgspec.MsgspecError) as error:
@@ -106,17 +116,25 @@ class Command(Remote[Options]):
             raise Unreachable(self.device, self.options.read[0], why) from error
         channel.update(**msgspec.to_builtins(output))
 
-    async def _run_program(self, program: Program, more: dict[str, str]) -> bytes:
+    def _end_leftover(self) -> None:
+        """End what is left of the program that ran when the last process of this device ended."""
+        if left := ProgramRecord(self.device).end_leftover():
+            pids = ", ".join(map(str, left))
+            why = f"an earlier run of it does not end (PID {pids}), so no program is started"
+            raise Unreachable(self.device, self.options.on[0], why)
+
+    async def _run_program(self, program: Program, more: dict[str, str], mark: str) -> bytes:
         """Run a program and return its output; raises Unreachable if it cannot be started or fails."""
         name = program[0]
         try:
             process = await asyncio.create_subprocess_exec(
                 *program,
-                env={**os.environ, **more},
+                env={**os.environ, **more, MARK: mark},
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
                 start_new_session=True,
+                preexec_fn=partial(die_with, os.getpid()),
             )
         except (OSError, ValueError) as error:
             why = error.strerror if isinstance(error, OSError) else str(error)
@@ -138,6 +156,7 @@ class Command(Remote[Options]):
             if process.returncode is None:
                 with suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)  # its session, with all its children
+                end_marked(mark)  # a process in a session of its own would hold the pipes open
                 # asyncio reports the end of a process only after its pipes are read to the end.
                 await asyncio.gather(discard_rest(process.stdout), discard_rest(process.stderr))
                 await process.wait()

@@ -35,6 +35,8 @@ from daemons.supervision.ready import Progress, wait_ready
 from daemons.supervision.supervisord import Supervisor, ended, kill
 
 STOP_TIMEOUT_SECONDS = 20.0
+ORPHAN_SECONDS = 5.0
+"""How long a killed process may take to end."""
 
 
 @contextmanager
@@ -59,25 +61,39 @@ def up(house: House, run: Path, timeout_seconds: float, progress: Progress) -> b
     with one_verb_at_a_time():
         was_up = supervisor.is_up()
         if not was_up:
-            kill_orphans()
+            _, left = kill_orphans()
+            if left:
+                raise SupervisorError(left_over(left))
             install(house, run)
             forget_stops(house)
             # Some machines write no .pyc files by themselves. Without them a start takes five times
             # as long.
             compileall.compile_dir(Path(__file__).parent.parent, quiet=2)
             launch(configuration(run))
-        wait_ready(supervisor.processes(), supervisor, timeout_seconds, progress)
+        # A busy supervisord takes long to list its processes, so they are read from the installed programs.
+        names = sorted(path.stem for path in Path("programs").glob("*.conf"))
+        wait_ready(names, supervisor, timeout_seconds, progress)
     return not was_up
 
 
 def down() -> bool:
-    """Stop the house; return False if it was not up."""
+    """Stop the house; return False if no process of it ran.
+
+    Raises SupervisorError with the processes that are left, whatever the reason.
+    """
     supervisor = Supervisor()
     with one_verb_at_a_time():
-        if not supervisor.is_up():
-            return False
-        supervisor.shutdown()
-    return True
+        was_up, failure = supervisor.is_up(), None
+        if was_up:
+            try:
+                supervisor.shutdown()
+            except SupervisorError as error:
+                failure = error
+        killed, left = kill_orphans()
+        if failure or left:
+            why = [str(failure)] if failure else []
+            raise SupervisorError("; ".join([*why, *([left_over(left)] if left else [])]))
+    return was_up or killed
 
 
 def restart(names: list[str], timeout_seconds: float, progress: Progress) -> None:
@@ -190,8 +206,12 @@ def reload(house: House, run: Path, timeout_seconds: float, progress: Progress) 
     return changes
 
 
-def kill_orphans() -> None:
-    """Kill the processes of a house whose supervisord was killed, before a new one starts."""
+def kill_orphans() -> tuple[bool, dict[str, int]]:
+    """Kill the processes of a house whose supervisord has ended; wait for their end.
+
+    Return whether there was any, and the PIDs of those that did not end, by name.
+    """
+    killed, left = False, {}
     for path in Path("lock").iterdir():
         file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
@@ -200,8 +220,17 @@ def kill_orphans() -> None:
             pid = read_pid(file)
             title = Path(f"/proc/{pid}/cmdline")
             if title.exists() and title.read_bytes().startswith(f"house: {path.name}".encode()):
+                killed = True
                 with ended(pid) as wait:
                     kill(pid)
-                    wait(5)
+                    if not wait(ORPHAN_SECONDS):
+                        left[path.name] = pid
         finally:
             os.close(file)
+    return killed, left
+
+
+def left_over(pids: dict[str, int]) -> str:
+    """Return the sentence about processes that cannot be ended."""
+    names = ", ".join(f"{name} (PID {pid})" for name, pid in sorted(pids.items()))
+    return f"these processes are left and do not end: {names}"

@@ -26,6 +26,9 @@ ALIVE = ("STARTING", "RUNNING", "BACKOFF")
 """The states, in supervisord's words, of a process that runs or that it is about to start again."""
 RESTART_SECONDS = 2
 """So long after the end of a process, supervisord does not restart it any more."""
+PATIENCE_SECONDS = STOP_SECONDS + 10
+"""So long after the last process has ended, those that are left count as not ending."""
+POLL_SECONDS = 0.002
 CALL_SECONDS = 10.0
 """How long supervisord may take to answer a call."""
 ALREADY_STARTED, NOT_RUNNING = 60, 70
@@ -104,18 +107,28 @@ class Supervisor:
         """Stop these processes at the same time, and wait until they have ended.
 
         A process that crashes again and again has no PID between two runs, and must be stopped too.
+        Raises SupervisorError with the names of those that are left, once none has ended for a while.
         """
         known = self.processes()
         names = [name for name in names if name in known]
         requested: set[tuple[str, int]] = set()
-        for processes in self._poll_processes(STOP_SECONDS + 10, f"{', '.join(names)} did not end"):
+        left, fewest = names, len(names) + 1
+        end = 0.0
+        while left:
+            began = time.monotonic()
+            processes = self.processes()
             for name in names:
                 run = (name, processes[name]["pid"])
                 if processes[name]["statename"] in ALIVE and run not in requested:
                     requested.add(run)
                     self._stop(name)
-            if all(has_ended(processes[name]) for name in names):
-                return
+            left = [name for name in names if not has_ended(processes[name])]
+            now = time.monotonic()
+            if len(left) < fewest:
+                fewest, end = len(left), now + PATIENCE_SECONDS
+            elif now > end:
+                raise SupervisorError(f"{', '.join(left)} did not end within {PATIENCE_SECONDS} s")
+            time.sleep(max(POLL_SECONDS, now - began))  # leaves a busy supervisord half of the time
 
     def _stop(self, name: str) -> None:
         try:
@@ -139,20 +152,20 @@ class Supervisor:
             self.call("addProcessGroup", name)
 
     def shutdown(self) -> None:
-        """Stop all processes and supervisord, and wait until it has ended."""
+        """Stop all processes and supervisord, and wait until it has ended.
+
+        Raises SupervisorError if a process or supervisord does not end; supervisord is told to end anyway.
+        """
         pid = self.call("getPID")
-        self.stop(list(self.processes()))
+        failure: SupervisorError | None = None
+        try:
+            self.stop(list(self.processes()))
+        except SupervisorError as error:
+            failure = error
         with ended(pid) as wait:
             self.call("shutdown")
-            if not wait(STOP_SECONDS + 10):
-                raise SupervisorError(f"supervisord (PID {pid}) does not end")
-
-    def _poll_processes(self, seconds: float, failure: str) -> Iterator[dict[str, dict[str, Any]]]:
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            yield self.processes()
-            time.sleep(0.002)
-        raise SupervisorError(failure)
+            if not wait(PATIENCE_SECONDS):
+                raise failure or SupervisorError(f"supervisord (PID {pid}) does not end")
 
 
 def written_pid() -> int | None:

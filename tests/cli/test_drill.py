@@ -1,14 +1,22 @@
 """A drill of a real house: its report is correct, for kept and for broken promises."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 from click.testing import CliRunner
 
+from daemons.bus.message import Heartbeat
 from daemons.cli import drill, main
-from daemons.cli.drill import HardwareLog, real_hardware, triggered_devices
+from daemons.cli.drill import Drill, HardwareLog, real_hardware, triggered_devices
+from daemons.cli.drill_faults import BusyLoops, FullDisks, doors
 from daemons.config.house import House, load_house
 from daemons.drivers.simulated import Simulated
 from daemons.storage.paths import replace_file
@@ -48,13 +56,16 @@ def test_a_short_drill_keeps_every_promise_and_restores_the_house(make_house: Ho
     assert found["broken"] == []
     assert (done.returncode, found["kept"], found["seed"], found["live_but_wrong"]) == (0, True, 5, 0)
     assert found["seconds"] >= 12
-    assert found["faults"].keys() <= {"kill", "freeze", "restart", "flood", "reload", "hang"}
+    assert found["faults"].keys() <= {
+        "kill", "freeze", "hang", "restart", "reload", "flood", "full", "slow", "mute", "starve",
+    }  # fmt: skip
     for fault in found["faults"].values():
         assert fault["number"] >= 1
         assert 0 <= fault["p50_ms"] <= fault["p99_ms"] <= fault["max_ms"]
     presses = found["presses"]
     assert presses["with_receipt"] >= 5
-    assert presses["acted_once"] == 4 * presses["with_receipt"]
+    excused = sum(found["faults"].get(fault, {"number": 0})["number"] for fault in ("full", "mute"))
+    assert 4 * (presses["with_receipt"] - excused) <= presses["acted_once"] <= 4 * presses["with_receipt"]
     assert (presses["acted_twice"], presses["acted_never"]) == (0, 0)
     assert found["commands"].keys() == {"applied"} or "rejected" in found["commands"]
     assert found["hot"].keys() == {"coffee_maker", "toaster"}
@@ -74,6 +85,88 @@ def test_a_drill_reports_the_broken_promises_of_a_house(make_house: HouseFactory
     assert found["presses"]["acted_never"] == found["presses"]["with_receipt"] >= 1
     assert any(sentence.startswith("toaster acted 0 times on press ") for sentence in found["broken"])
     assert all("toaster" in sentence for sentence in found["broken"])
+
+
+def test_the_list_of_faults_changes_nothing(tmp_path: Path) -> None:
+    """`house drill --list` needs no house; each fault stands on one line with its effect."""
+    words = ["--run", str(tmp_path / "run"), "drill", "--list"]
+    lines = CliRunner().invoke(main.main, words).stdout.splitlines()
+    assert lines[0] == "kill     The process gets SIGKILL."
+    names = ["kill", "freeze", "hang", "restart", "reload", "flood", "full", "slow", "mute", "starve"]
+    assert [line.split()[0] for line in lines] == names
+    assert list(json.loads(CliRunner().invoke(main.main, [*words, "--json"]).stdout)) == names
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_victim_between_two_lives_is_awaited() -> None:
+    """The process of the last heartbeat has ended; the signal goes to the next process of the device."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        ended.wait()
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]) as running:
+
+        class Waiting(Drill):
+            def __init__(self) -> None:
+                self._hang_limit = 20.0
+                self._beats = {"toaster": Heartbeat(device="toaster", boot=1, seq=1, at=0, pid=ended.pid)}
+
+            def _wait(self, condition: Callable[[], Any], seconds: float) -> float | None:
+                assert not condition()
+                self._beats["toaster"] = Heartbeat(device="toaster", boot=2, seq=1, at=0, pid=running.pid)
+                assert condition()
+                return 0.1
+
+        assert Waiting()._signal("toaster", signal.SIGKILL).boot == 2
+        assert running.wait() == -signal.SIGKILL
+
+
+def test_a_full_disk_fails_a_write_to_an_open_file(tmp_path: Path) -> None:
+    """The fault acts on a file that was opened before; afterwards the process can write again."""
+    code = (
+        "import sys\nfile = open(sys.argv[1], 'wb', buffering=0)\n"
+        "for _ in sys.stdin:\n"
+        "    try:\n        file.write(b'x')\n        print('written', flush=True)\n"
+        "    except OSError as error:\n        print(error.strerror, flush=True)\n"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "journal")]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        disks, answers = FullDisks(), []
+        for fault in ("none", "full", "over"):
+            if fault == "full":
+                disks.fill(process.pid)
+            elif fault == "over":
+                disks.clear()
+            process.stdin.write("\n")
+            answers.append(process.stdout.readline().strip())
+    assert answers == ["written", "File too large", "written"]
+
+
+def test_busy_loops_end_with_the_drill() -> None:
+    """The loops run until they are stopped; a second start adds none."""
+    loops = BusyLoops()
+    loops.start()
+    started = list(loops._loops)
+    loops.start()
+    try:
+        assert loops._loops == started
+        assert len(started) == 8 * (os.cpu_count() or 1)
+        assert all(loop.poll() is None for loop in started)
+    finally:
+        loops.stop()
+    assert [loop.returncode for loop in started] == [-signal.SIGKILL] * len(started)
+
+
+def test_the_doors_of_a_process() -> None:
+    """Each process has two sockets; the mirror has its page too, and the exchange its three ports."""
+    bus = [Path("bus/mirror.command"), Path("bus/mirror.publish")]
+    assert doors("mirror", {}, None) == bus
+    assert doors("mirror", {"url": "http://127.0.0.1:8080/"}, None) == [*bus, ("127.0.0.1", 8080)]
+    assert doors("mirror", {"url": "http://[::1]:8080"}, ("10.0.0.2", 7000))[2:] == [
+        ("::1", 8080), ("10.0.0.2", 7000), ("10.0.0.2", 7001), ("10.0.0.2", 7002),
+    ]  # fmt: skip
 
 
 def test_a_drill_of_a_house_that_is_not_up_fails(make_house: HouseFactory) -> None:

@@ -53,6 +53,20 @@ def test_a_press_is_counted_from_the_recorded_switchings(
     assert report.is_kept == (sentence is None)
 
 
+@pytest.mark.parametrize(
+    ("lines", "counted", "is_kept"),
+    [([], (0, 0, 0), True), ([on(1, "p")], (1, 0, 0), True), ([on(1, "p"), on(2, "p")], (0, 1, 0), False)],
+)
+def test_a_device_with_a_fault_may_act_once_or_not_at_all(
+    lines: Lines, counted: tuple[int, int, int], is_kept: bool
+) -> None:
+    """A device that a fault kept from acting breaks the promise only if it acts twice."""
+    report = DrillReport(seed=1)
+    report.evaluate([DrillPress("p", "applied", ("toaster",), ("toaster",))], {"toaster": lines}, 0)
+    assert (report.once, report.twice, report.never) == counted
+    assert report.is_kept == is_kept
+
+
 @pytest.mark.parametrize("receipt", ["rejected", "expired", "unanswered"])
 def test_a_press_that_was_not_applied_is_not_counted(receipt: str) -> None:
     """The press is not counted, even if the appliance acted twice."""

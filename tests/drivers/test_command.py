@@ -1,5 +1,7 @@
 """The driver `command`: environment, parsed output, faults, and the timeout of a program."""
 
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,9 +18,11 @@ from daemons.drivers.command import (
     last_line,
     parse,
 )
+from daemons.drivers.transports import program
+from daemons.drivers.transports.program import ProgramRecord
 from daemons.kinds import Setting
 from tests.drivers.test_faults import running_driver
-from tests.support.house import eventually
+from tests.support.house import HouseFactory, eventually
 
 TRUE = ["true"]
 
@@ -159,3 +163,101 @@ def test_a_sensor_is_polled(tmp_path: Path) -> None:
         new.write_text('{"temperature_celsius": 21.5}')
         new.replace(value)
         harness.wait_until(lambda r: r.temperature_celsius == 21.5, "21.5 °C")
+
+
+def test_a_timeout_ends_a_process_in_a_session_of_its_own(tmp_path: Path) -> None:
+    """The process is not in the group of its program; it is found by its mark, and holds up nothing."""
+    pids = tmp_path / "pids"
+    on = script(tmp_path, f"setsid sh -c 'echo $$ > \"{pids}\"; sleep 600' & wait; sleep 600")
+    assert "took longer than 3 s, and was killed" in lost({"on": on, "timeout": "3s"})
+    eventually(is_gone(int(pids.read_text())))
+
+
+def test_a_process_that_a_finished_program_has_left_is_not_ended(tmp_path: Path) -> None:
+    """A program may start a player and end; a new process of the device does not end the player."""
+    pids = tmp_path / "pids"
+    on = script(tmp_path, f'sleep 600 > /dev/null 2>&1 & echo $! > "{pids}"')
+    for _ in range(2):
+        with running_driver("command", {"on": on if not pids.exists() else TRUE, "off": TRUE}) as harness:
+            harness.set(on=True)
+            harness.wait_for_on(on=True)
+    pid = int(pids.read_text())
+    assert not is_gone(pid)()
+    os.kill(pid, signal.SIGKILL)
+
+
+SWITCHES_LATE = """cd "{folder}"
+case $HOUSE_ON in
+1) echo $$ >> programs
+   sh -c 'echo $$ >> programs; while [ ! -e go ]; do sleep 0.1; done; echo on >> relay' ;;
+0) echo off >> relay ;;
+esac"""
+"""A program with a child that switches on once the test allows it."""
+
+
+def fan_house(program: list[str]) -> str:
+    """Return a house with one fan whose program is given."""
+    return (
+        '[house]\nname = "House"\nwatchdog = "60s"\n[devices.fan]\nkind = "plug"\ndriver = "command"\n'
+        f'command.on = ["{program[0]}"]\ncommand.off = ["{program[0]}"]\ncommand.timeout = "60s"\n'
+    )
+
+
+def recorded_pids(file: Path, number: int) -> list[int]:
+    """Wait until a file has so many PIDs, and return them."""
+    eventually(lambda: file.exists() and len(file.read_text().splitlines()) >= number)
+    return [int(line) for line in file.read_text().splitlines()]
+
+
+def test_a_program_ends_when_its_device_is_killed(make_house: HouseFactory, tmp_path: Path) -> None:
+    """The device is killed (SIGKILL) while its program and a child of it wait to switch on: both end.
+
+    The successor runs the program again, because the command was written down before the first run.
+    """
+    fan = script(tmp_path, SWITCHES_LATE.format(folder=tmp_path))
+    house = make_house(fan_house(fan))
+    house.house("up")
+    with house.house_running("send", "fan", "on"):
+        old = recorded_pids(tmp_path / "programs", 2)
+        first = house.process("fan")
+        assert first
+        os.kill(first, signal.SIGKILL)
+        for pid in old:
+            eventually(is_gone(pid))
+        eventually(lambda: house.process("fan") not in (None, first))
+    new = recorded_pids(tmp_path / "programs", 4)
+    assert not set(old) & set(new[2:])
+    (tmp_path / "go").touch()
+    eventually((tmp_path / "relay").exists)
+    eventually(lambda: house.status()["devices"]["fan"]["state"]["confirmed"])
+    assert (tmp_path / "relay").read_text().count("on") == 1
+    assert house.status()["devices"]["fan"]["state"]["status"] is True
+
+
+def test_a_program_ends_when_the_whole_house_is_killed(make_house: HouseFactory, tmp_path: Path) -> None:
+    """supervisord is killed (SIGKILL) while a program runs; the program ends without a successor."""
+    fan = script(tmp_path, SWITCHES_LATE.format(folder=tmp_path))
+    house = make_house(fan_house(fan))
+    house.house("up")
+    with house.house_running("send", "fan", "on"):
+        leader, _ = recorded_pids(tmp_path / "programs", 2)
+        os.kill(int((house.run / "supervisord.pid").read_text()), signal.SIGKILL)
+        eventually(is_gone(leader))
+    house.house("up")
+    (tmp_path / "go").touch()
+    eventually(lambda: house.status()["devices"]["fan"]["state"]["confirmed"])
+    assert (tmp_path / "relay").read_text().count("on") <= 1
+
+
+def test_a_process_that_does_not_end_keeps_every_program_from_starting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The fault has the PID, and no program runs beside the one that is left."""
+    record = ProgramRecord("plug")
+    record.begin("abc")
+    monkeypatch.setattr(program, "end_marked", lambda _: [42])
+    ran = tmp_path / "ran"
+    on = script(tmp_path, f'touch "{ran}"')
+    fault = lost({"on": on})
+    assert fault == f"{on[0]}: an earlier run of it does not end (PID 42), so no program is started"
+    assert not ran.exists()

@@ -1,16 +1,21 @@
 """Waiting for devices: which ones count as ready, and which ones as failed."""
 
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import zmq
 
 from daemons.bus.message import STEWARD, Heartbeat, Published, Report
-from daemons.bus.sockets import Publisher
-from daemons.errors import NotReady
+from daemons.bus.sockets import Publisher, Subscriber
+from daemons.errors import NotReady, SupervisorError
+from daemons.supervision import operations, ready
 from daemons.supervision.ready import wait_ready
 from daemons.supervision.supervisord import Supervisor
 
@@ -27,7 +32,21 @@ class Supervised(Supervisor):
     def call(self, method: str, *args: Any) -> Any:
         """Return an answer to any call."""
         self._answer()
-        return [{"name": "lamp", "pid": PID}]
+        return [{"name": name, "pid": PID} for name in ("lamp", "second_lamp", "third_lamp")]
+
+
+def answer_all(publishers: list[Publisher]) -> None:
+    """Answer the subscriptions to each publisher."""
+    for publisher in publishers:
+        publisher.answer_subscriptions()
+
+
+class FakeTime:
+    """A clock of `wait_ready` that only the test turns."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 0.0
+        monkeypatch.setattr(ready, "time", SimpleNamespace(monotonic=lambda: self.now, time=time.time))
 
 
 @pytest.fixture
@@ -81,3 +100,99 @@ def test_a_process_is_ready_if_its_heartbeat_is_from_the_running_process(
         with pytest.raises(NotReady):
             wait_ready(["lamp"], supervisor, 0.5, lambda *done: progress.append(done))
         assert set(progress) == {(0, 1)}
+
+
+def test_the_timeout_begins_anew_with_each_ready_device(
+    publish: Callable[[str, Published], Publisher], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three lamps are ready 8 s after one another; with a timeout of 10 s, all of them are awaited."""
+    clock = FakeTime(monkeypatch)
+    names = ["lamp", "second_lamp", "third_lamp"]
+    made: list[Publisher] = []
+
+    def progress(done: int, _of: int) -> None:
+        if done == len(made) < 3:
+            clock.now += 8
+            name = names[len(made)]
+            made.append(publish(name, Heartbeat(device=name, boot=1, seq=0, at=1.0, pid=PID)))
+
+    supervisor = Supervised(lambda: answer_all(made))
+    wait_ready(names, supervisor, 10, progress)
+    assert clock.now == 24
+
+
+def test_a_start_is_progress(
+    publish: Callable[[str, Published], Publisher], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The steward reports the lamp's start 8 s after the call; 8 s later the lamp is ready, within 10 s."""
+    clock = FakeTime(monkeypatch)
+    started = Report(device="lamp", boot=1, seq=1, at=time.time() + 60, life="restarting", since=1.0, pid=PID)
+    made: list[Publisher] = []
+    received: list[Published] = []
+
+    class RecordingSubscriber(Subscriber):
+        def receive(self) -> Iterator[Published]:
+            for message in super().receive():
+                received.append(message)
+                yield message
+
+    monkeypatch.setattr(ready, "Subscriber", RecordingSubscriber)
+
+    def progress(_done: int, _of: int) -> None:
+        if not made:
+            clock.now = 8
+            made.append(publish(STEWARD, started))
+        elif len(made) == 1 and received == [started] and clock.now == 8:
+            clock.now = 8.5  # this call has seen the report, the next one counts from here
+        elif len(made) == 1 and received == [started]:
+            clock.now = 16
+            made.append(publish("lamp", Heartbeat(device="lamp", boot=1, seq=0, at=1.0, pid=PID)))
+
+    supervisor = Supervised(lambda: answer_all(made))
+    wait_ready(["lamp"], supervisor, 10, progress)
+    assert clock.now == 16
+
+
+def test_a_supervisord_that_is_too_busy_to_answer_is_awaited(
+    publish: Callable[[str, Published], Publisher],
+) -> None:
+    """One call gets no answer in time; the next ones do. A refused call is an error at once."""
+    lamp = publish("lamp", Heartbeat(device="lamp", boot=1, seq=0, at=1.0, pid=PID))
+    failures = [SupervisorError("supervisord has not answered getAllProcessInfo within 10 s")]
+
+    def answer() -> None:
+        lamp.answer_subscriptions()
+        if failures:
+            raise failures.pop()
+
+    wait_ready(["lamp"], Supervised(answer), 60, lambda *_: None)
+    failures.append(SupervisorError("supervisord refuses getAllProcessInfo: SHUTDOWN_STATE", 6))
+    with pytest.raises(SupervisorError, match="SHUTDOWN_STATE"):
+        wait_ready(["lamp"], Supervised(answer), 60, lambda *_: None)
+
+
+def test_a_process_that_survives_its_supervisord_is_killed(run: Path) -> None:
+    """`down` kills it although supervisord has ended; if it cannot be killed, it is named with its PID."""
+    assert operations.down() is False
+    code = (
+        "import fcntl, os, sys, time, setproctitle\n"
+        "file = os.open('lock/lamp', os.O_RDWR | os.O_CREAT)\n"
+        "fcntl.flock(file, fcntl.LOCK_EX)\n"
+        "os.write(file, str(os.getpid()).encode())\n"
+        "setproctitle.setproctitle('house: lamp')\n"
+        "print('locked', flush=True)\n"
+        "time.sleep(600)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "locked\n"
+        assert operations.down() is True
+        assert process.wait() == -signal.SIGKILL
+
+
+def test_what_down_cannot_end_is_named(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error has the name and the PID of each process that is left."""
+    monkeypatch.setattr(operations, "kill_orphans", lambda: (True, {"toaster": 42, "lamp": 7}))
+    with pytest.raises(SupervisorError) as raised:
+        operations.down()
+    assert str(raised.value) == "these processes are left and do not end: lamp (PID 7), toaster (PID 42)"

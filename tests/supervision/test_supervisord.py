@@ -1,14 +1,18 @@
 """The XML-RPC client of supervisord: faults have codes, and only a missing supervisord is "not up"."""
 
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from daemons.errors import NotUp, SupervisorError
+from daemons.supervision import supervisord
 from daemons.supervision.supervisord import Supervisor
 
 FAULT = b"""<?xml version='1.0'?><methodResponse><fault><value><struct>
@@ -52,7 +56,9 @@ def listening(serve: Callable[[socket.socket], None]) -> Iterator[None]:
 
 def answer_with_a_fault(connection: socket.socket) -> None:
     """Answer one call with the fault NOT_RUNNING."""
-    connection.recv(65536)
+    call = b""
+    while not call.rstrip().endswith(b"</methodCall>"):
+        call += connection.recv(65536)
     head = f"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: {len(FAULT)}\r\n\r\n"
     connection.sendall(head.encode() + FAULT)
 
@@ -102,3 +108,66 @@ def test_a_broken_connection_is_not_reported_as_not_up(run: Path, client: Superv
         with pytest.raises(SupervisorError, match="the connection to supervisord broke") as raised:
             client.call("getState")
         assert not isinstance(raised.value, NotUp)
+
+
+class SlowSupervisor(Supervisor):
+    """A fake supervisord whose processes end one by one, each after a number of calls."""
+
+    def __init__(self, ends_after: dict[str, int]) -> None:
+        super().__init__()
+        self.ends_after = ends_after
+        self.polls = 0
+        self.stopped: list[str] = []
+
+    def call(self, method: str, *args: object) -> Any:
+        """Answer the calls of `stop` and `shutdown`."""
+        if method == "getAllProcessInfo":
+            self.polls += 1
+            return [
+                {"name": name, "pid": 7, "statename": "STOPPED" if self.polls > polls else "STOPPING"}
+                if name in self.stopped
+                else {"name": name, "pid": 7, "statename": "RUNNING"}
+                for name, polls in self.ends_after.items()
+            ]
+        if method == "stopProcess":
+            self.stopped.append(str(args[0]))
+        return True
+
+
+def test_a_stop_waits_as_long_as_processes_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Five processes end one after another; together they take longer than the patience for one."""
+    monkeypatch.setattr(supervisord, "PATIENCE_SECONDS", 0.3)
+    monkeypatch.setattr(supervisord, "POLL_SECONDS", 0.05)
+    slow = SlowSupervisor({f"lamp_{index}": 3 + 3 * index for index in range(5)})
+    slow.stop(list(slow.ends_after))
+    assert slow.polls >= 16
+    assert slow.stopped == ["lamp_0", "lamp_1", "lamp_2", "lamp_3", "lamp_4"]
+
+
+def test_a_stop_that_fails_names_what_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the process that does not end is named."""
+    monkeypatch.setattr(supervisord, "PATIENCE_SECONDS", 0.2)
+    slow = SlowSupervisor({"lamp": 3, "toaster": 10**9})
+    with pytest.raises(SupervisorError) as raised:
+        slow.stop(["lamp", "toaster"])
+    assert str(raised.value) == "toaster did not end within 0.2 s"
+
+
+def test_a_shutdown_ends_supervisord_although_a_process_is_left(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """supervisord is told to end; if it ends, and kills what is left, there is no error."""
+    monkeypatch.setattr(supervisord, "PATIENCE_SECONDS", 0.2)
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+
+    class Ending(SlowSupervisor):
+        def call(self, method: str, *args: object) -> Any:
+            if method == "getPID":
+                return child.pid
+            if method == "shutdown":
+                child.kill()
+                child.wait()
+            return super().call(method, *args)
+
+    Ending({"toaster": 10**9}).shutdown()
+    assert child.returncode == -9

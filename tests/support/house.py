@@ -75,13 +75,20 @@ class TemporaryHouse:
         files = {f"HOUSE_{key}": str(path) for key, path in own.items()}
         return {**os.environ, **files, "NO_COLOR": "1", **self.extra_environment}
 
-    def house(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    def house(
+        self, *words: str, check: bool = True, timeout_seconds: float = 60.0
+    ) -> subprocess.CompletedProcess[str]:
         """Run a `house` command to its end; a verb that waits for devices gets a long timeout."""
         has_timeout = words[0] not in READY_VERBS or "--timeout" in words
         timeout = () if has_timeout else ("--timeout", f"{TIMEOUT_SECONDS:g}")
         command = [*self.command_prefix, *HOUSE, *words, *timeout]
         done = subprocess.run(
-            command, env=self.environment, capture_output=True, text=True, timeout=60, check=False
+            command,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=timeout_seconds,
+            check=False,
         )
         if check and done.returncode != 0:
             raise AssertionError(f"house {' '.join(words)}: {done.returncode}\n{done.stdout}{done.stderr}")

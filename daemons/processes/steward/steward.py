@@ -5,6 +5,9 @@ to the heartbeat of every process. supervisord restarts a process that dies. The
 rest. A process that hangs is killed, after it has written its Python stacks to its log. A process
 that crashes again and again is restarted after a pause that grows, and the reason is reported. After
 its own death the steward continues from its journal and from what supervisord reports.
+
+A process that waits for a processor does not hang. So this time does not count as silence, and while
+the machine is short of processors, at most one process is killed in the time of a watchdog.
 """
 
 import os
@@ -23,9 +26,10 @@ from daemons.bus.sockets import Subscriber
 from daemons.config.slice import Slice
 from daemons.errors import SupervisorError
 from daemons.processes.process import Process, ProcessRun, Startup
-from daemons.processes.steward.watched import FIRST_WAIT_SECONDS, WatchedProcess
+from daemons.processes.steward.watched import FIRST_WAIT_SECONDS, STARVED_SHARE, WatchedProcess
 from daemons.runtime.clock import boot_id
 from daemons.runtime.jobs import JobPool
+from daemons.runtime.processor import waited_seconds
 from daemons.storage.journal import Journal
 from daemons.storage.paths import stopped_path
 from daemons.supervision.events import EventListener
@@ -35,6 +39,8 @@ from daemons.supervision.supervisord import ALREADY_STARTED, NOT_RUNNING, Superv
 TICK_SECONDS = 0.25
 STANDSTILL_SECONDS = 1.5
 """If a tick is so late, the machine slept or was overloaded, and no process is to blame."""
+RESUME_SECONDS = 1.0
+"""The pause before supervisord is asked again for its processes, if it did not answer."""
 STACKS_SECONDS = 0.3
 """How long a process that hangs may take to write its stacks, before it is killed."""
 LAST_LINES = 5
@@ -80,6 +86,11 @@ class Steward:
         self._now = process.loop.now
         self._watched = {watched.name: watched for watched in known}
         self._reported: dict[str, Report] = {}
+        self._changed: set[str] = set()
+        """The processes that may need a new report."""
+        self._awaited: set[str] = set()
+        """The processes whose first heartbeat has not arrived."""
+        self._is_unsaved = False
         self._hung: dict[str, str] = {}
         """By name, why a process was killed that supervisord has not yet reported as ended."""
         self._subscriber = Subscriber(process.context, [], process.log)
@@ -89,7 +100,8 @@ class Steward:
         """The calls of supervisord that have not been answered yet."""
         self._listener = EventListener()
         self._last_tick = self._now()
-        self._lenient_until = self._last_tick
+        self._lenient_until = self._pressed_until = self._next_kill = self._last_tick
+        self._waited = waited_seconds(os.getpid()) or 0.0
         for watched in known:
             watched.forgive_silence(self._last_tick)  # no heartbeat could be received before this start
         process.loop.watch(self._subscriber.socket, self.on_message)
@@ -109,27 +121,40 @@ class Steward:
         if events is None:
             self._process.loop.stop("the loss of supervisord")
             return
+        held: list[WatchedProcess] = []
         for name, about in events:
             if name.startswith("PROCESS_STATE_") and about["processname"] != STEWARD:
-                self._on_process_state(
+                watched, must_hold = self._on_process_state(
                     about["processname"], name.removeprefix("PROCESS_STATE_"), int(about.get("pid", 0))
                 )
+                self._note_change(watched)
+                if must_hold:
+                    held.append(watched)
             elif name == "PROCESS_GROUP_REMOVED":
                 self._forget(about["groupname"])
         self._report_changes()
+        if held:
+            self._save()  # a steward that forgets why a process is stopped would never start it again
+        for watched in held:
+            self._hold(watched, self._now())
 
     def on_message(self) -> None:
         """Handle heartbeats; if no process is awaited, in batches of a quarter of a second."""
         self._receive_heartbeats()
         self._report_changes()
-        if all(watched.is_heard for watched in self._watched.values() if watched.pid):
+        if not self._awaited:
             self._process.loop.pause(self._subscriber.socket, self._process.loop.next_tick(TICK_SECONDS))
 
     def _receive_heartbeats(self) -> None:
         for message in self._subscriber.receive():
             watched = self._watched.get(message.device)
-            if watched and isinstance(message, Heartbeat) and watched.on_heartbeat(message.pid, self._now()):
+            if not watched or not isinstance(message, Heartbeat):
+                continue
+            life = watched.life
+            if watched.on_heartbeat(message.pid, self._now()):
                 self._log.info("%s has recovered, after: %s", watched.name, watched.reason)
+            if watched.life != life or watched.name in self._awaited:
+                self._note_change(watched)
 
     def tick(self) -> None:
         """Check which processes are silent, and which ones it is time to start again."""
@@ -141,28 +166,55 @@ class Steward:
             )
             for watched in self._watched.values():
                 watched.forgive_silence(now)
+        silent = self._silent_processes(now)
+        self._judge_load(silent, now)
         self._last_tick = now
-        silent = [
-            watched for watched in self._watched.values() if watched.silent_seconds(now) >= self._watchdog / 2
-        ]
-        # If most processes are silent at once, the machine is overloaded: the steward waits longer, but
-        # not for ever. It goes on waiting for a while, because they do not all recover at the same time.
-        if len(silent) > max(1, len(self._watched) // 2):
-            self._lenient_until = now + self._watchdog
         watchdog = self._watchdog * (3 if now < self._lenient_until else 1)
+        hanging = []
         for watched in list(self._watched.values()):
             if watched.retry_at is not None and stopped_path(watched.name).exists():
                 watched.retry_at = None  # a person has stopped it in the meantime
                 watched.on_stop()
+                self._note_change(watched)
             match watched.next_action(now, watchdog):
                 case "ask":
                     self._subscriber.resubscribe(watched.name)
                     self._process.loop.watch(self._subscriber.socket, self.on_message)
                 case "kill":
-                    self._end_hang(watched, now)
+                    hanging.append(watched)
                 case "start":
                     self._start(watched)
+        if now < self._pressed_until:  # each kill makes a busy machine busier
+            longest = sorted(hanging, key=lambda watched: watched.heard)[:1]
+            hanging = longest if now >= self._next_kill else []
+        for watched in hanging:
+            self._next_kill = now + self._watchdog
+            self._end_hang(watched, now)
         self._report_changes()
+        if self._is_unsaved:
+            self._save()
+
+    def _silent_processes(self, now: float) -> list[WatchedProcess]:
+        """Return the silent processes, after a reading of how long each waited for a processor."""
+        half = self._watchdog / 2
+        silent = [watched for watched in self._watched.values() if watched.silent_seconds(now) >= half]
+        for watched in silent:
+            waited = waited_seconds(watched.pid) if watched.pid else None
+            if waited is not None:
+                watched.on_wait(waited, now)
+        return silent
+
+    def _judge_load(self, silent: list[WatchedProcess], now: float) -> None:
+        """Judge whether the machine is short of processors; the judgement holds for one watchdog."""
+        waited = waited_seconds(os.getpid()) or 0.0
+        is_slow = waited - self._waited > STARVED_SHARE * max(TICK_SECONDS, now - self._last_tick)
+        self._waited = waited
+        # If most processes are silent at once, the machine is overloaded: the steward waits longer, but
+        # not for ever. It goes on waiting for a while, because they do not all recover at the same time.
+        if len(silent) > max(1, len(self._watched) // 2):
+            self._lenient_until, is_slow = now + self._watchdog, True
+        if is_slow or any(watched.is_starved(now) for watched in silent):
+            self._pressed_until = now + self._watchdog
 
     # Actions
 
@@ -188,16 +240,20 @@ class Steward:
             watched.forgive_silence(self._now())  # no heartbeat could be received before this start
             if info["pid"]:
                 watched.on_start(info["pid"], self._now())
-                continue
-            watched.pid = None
-            if info["statename"] == "FATAL":
-                watched.retry_at = self._now()
-            elif info["statename"] in ("STOPPED", "EXITED") and watched.retry_at is None:
-                watched.on_stop()
+            else:
+                watched.pid = None
+                if info["statename"] == "FATAL":
+                    watched.retry_at = self._now()
+                elif info["statename"] in ("STOPPED", "EXITED") and watched.retry_at is None:
+                    watched.on_stop()
+            self._note_change(watched)
         self._report_changes()
 
-    def _on_process_state(self, name: str, state: str, pid: int) -> None:
-        """Handle a new state of one process; `state` is supervisord's word for it."""
+    def _on_process_state(self, name: str, state: str, pid: int) -> tuple[WatchedProcess, bool]:
+        """Handle a new state of one process; return the process, and whether it must be held back.
+
+        `state` is supervisord's word for it.
+        """
         self._subscriber.add(name)
         watched = self._watched.setdefault(name, WatchedProcess(name))
         now = self._now()
@@ -211,10 +267,10 @@ class Steward:
             self._log.warning("%s (PID %d) has ended: %s", name, pid, reason)
             # A process that SIGTERM ended exits with 0. If it never sent a heartbeat, it ended by itself.
             outside = reason.startswith(FROM_OUTSIDE) or (reason == "exit status 0" and watched.is_heard)
-            if watched.on_death(reason, crashed=not outside, now=now):
-                self._hold(watched, now)
-        elif state == "FATAL" and watched.on_death("it cannot be started at all", crashed=True, now=now):
-            self._hold(watched, now)
+            return watched, watched.on_death(reason, crashed=not outside, now=now)
+        elif state == "FATAL":
+            return watched, watched.on_death("it cannot be started at all", crashed=True, now=now)
+        return watched, False
 
     def _why(self, name: str) -> str:
         """Return why a process ended, from supervisord's log; its events do not contain it."""
@@ -239,6 +295,7 @@ class Steward:
     def _start(self, watched: WatchedProcess) -> None:
         """Start a process that was held back."""
         watched.retry_at = None
+        self._note_change(watched)
 
         def on_answer(answer: Any) -> None:
             if isinstance(answer, SupervisorError) and answer.fault_code != ALREADY_STARTED:
@@ -249,6 +306,8 @@ class Steward:
 
     def _end_hang(self, watched: WatchedProcess, now: float) -> None:
         """Make a process that hangs write its stacks, and kill it; supervisord restarts it."""
+        if ("getProcessInfo", watched.name) in self._pending:
+            return  # the last question about this process has no answer yet
         pid, silent_seconds = watched.pid, now - watched.heard
         watched.forgive_silence(now)
 
@@ -258,17 +317,24 @@ class Steward:
                 return
             if answer["pid"] != pid or watched.pid != pid:
                 return  # the PID belongs to another process by now
+            if watched.heard > now:
+                return  # a heartbeat has arrived while supervisord was asked
             self._log.error(
                 "%s (PID %s) hangs: silent for %.1f s; it is killed", watched.name, pid, silent_seconds
             )
+            judged_at = self._now()
+            watched.forgive_silence(judged_at)
             signal_process(pid, signal.SIGUSR1)
             # A process that is stopped (SIGSTOP) cannot write its stacks; it is killed all the same.
-            self._process.loop.at(self._now() + STACKS_SECONDS, lambda: self._kill(watched, pid))
+            self._process.loop.at(judged_at + STACKS_SECONDS, lambda: self._kill(watched, pid, judged_at))
 
         self._ask(on_answer, "getProcessInfo", watched.name)
 
-    def _kill(self, watched: WatchedProcess, pid: int | None) -> None:
-        if watched.pid == pid:
+    def _kill(self, watched: WatchedProcess, pid: int | None, judged_at: float) -> None:
+        self._receive_heartbeats()
+        if watched.pid == pid and watched.heard > judged_at:
+            self._log.info("%s (PID %s) does not hang: its heartbeat has arrived", watched.name, pid)
+        elif watched.pid == pid:
             self._hung[watched.name] = f"it hung: silent for more than {self._watchdog:g} s"
             signal_process(pid, signal.SIGKILL)
 
@@ -276,6 +342,9 @@ class Steward:
         self._subscriber.remove(name)
         self._watched.pop(name, None)
         self._reported.pop(name, None)
+        self._changed.discard(name)
+        self._awaited.discard(name)
+        self._is_unsaved = True
 
     def _ask(self, on_answer: Callable[[Any], None], method: str, *args: object) -> None:
         """Call a method of supervisord in a thread; `on_answer` gets the result, or the SupervisorError.
@@ -297,18 +366,25 @@ class Steward:
 
         self._jobs.submit(lambda: self._supervisor.call(method, *args), on_done)
 
+    def _note_change(self, watched: WatchedProcess) -> None:
+        """Note that a process may need a new report, and whether its first heartbeat is missing."""
+        self._changed.add(watched.name)
+        if watched.pid and not watched.is_heard:
+            self._awaited.add(watched.name)
+        else:
+            self._awaited.discard(watched.name)
+
     def _report_changes(self) -> None:
-        """Publish a report about each process that has changed, and save the memory."""
-        changed = False
-        for watched in self._watched.values():
-            before = self._reported.get(watched.name)
+        """Publish a report about each process that has changed; the next tick saves the memory."""
+        for name in sorted(self._changed):
+            watched, before = self._watched[name], self._reported.get(name)
             if before and (before.life, before.pid, before.reason) == (
                 watched.life,
                 watched.pid,
                 watched.reason,
             ):
                 continue
-            changed = True
+            self._is_unsaved = True
             self._reported[watched.name] = self._process.report(
                 watched.name,
                 life=watched.life,
@@ -322,11 +398,15 @@ class Steward:
                 if watched.retry_at is not None
                 else None,
             )
-        if changed:
-            watched_processes = list(self._watched.values())
-            self._journal.save(
-                StewardMemory(life=self._process.life, boot_id=boot_id(), watched_processes=watched_processes)
-            )
+        self._changed.clear()
+
+    def _save(self) -> None:
+        """Write all watched processes to the journal: once a tick, however many of them have changed."""
+        self._is_unsaved = False
+        watched_processes = list(self._watched.values())
+        self._journal.save(
+            StewardMemory(life=self._process.life, boot_id=boot_id(), watched_processes=watched_processes)
+        )
 
 
 def signal_process(pid: int | None, number: signal.Signals) -> None:

@@ -17,6 +17,8 @@ STEADY_SECONDS = 10.0
 """A process that has run for this time has recovered; its crashes no longer count."""
 START_FACTOR = 3.0
 """The allowed silence before the first heartbeat of a process, as a multiple of the later one."""
+STARVED_SHARE = 0.1
+"""A process is short of a processor if it waits for one for more than this share of the time."""
 
 Life = Literal["running", "restarting", "failed", "stopped"]
 Action = Literal["ask", "kill", "start"]
@@ -44,6 +46,12 @@ class WatchedProcess(Struct):
     """When the steward starts the process again; None if the process is not held back."""
     is_held: bool = False
     """Whether supervisord has confirmed the stop of a process that the steward holds back."""
+    starved: float = 0.0
+    """For how many seconds of its silence the process waited for a processor."""
+    waited: float | None = None
+    """The seconds that it has waited for a processor in its life, as last read in this silence."""
+    waited_at: float = 0.0
+    """When that was read."""
 
     def on_start(self, pid: int, now: float) -> None:
         """Record that supervisord has started the process."""
@@ -52,6 +60,7 @@ class WatchedProcess(Struct):
         if self.is_held:
             self.retry_at, self.is_held = None, False  # a person started the process before the next attempt
         self.pid, self.born, self.heard, self.is_heard = pid, now, now, False
+        self.starved, self.waited, self.waited_at = 0.0, 0.0, now
         if self.life != "failed":
             self.life = "restarting"
 
@@ -61,6 +70,7 @@ class WatchedProcess(Struct):
             return False
         recovered = self.life == "failed"
         self.heard, self.is_heard, self.life = now, True, "running"
+        self.starved, self.waited = 0.0, None
         if now - self.born >= STEADY_SECONDS:
             self.crashes = 0
         return recovered
@@ -93,12 +103,29 @@ class WatchedProcess(Struct):
     def forgive_silence(self, now: float) -> None:
         """Restart the measurement of the silence, because no heartbeat could arrive for a while."""
         self.heard = max(self.heard, now)
+        self.starved, self.waited = 0.0, None
+
+    def on_wait(self, waited: float, now: float) -> None:
+        """Record how many seconds the threads of a silent process have waited for a processor in their life.
+
+        Threads wait side by side, so at most the time since the last reading counts.
+        """
+        if self.waited is not None:
+            self.starved += min(max(0.0, waited - self.waited), now - self.waited_at)
+        self.waited, self.waited_at = waited, now
+
+    def is_starved(self, now: float) -> bool:
+        """Return whether a silent process waited for a processor for a good part of its silence."""
+        return self.starved > STARVED_SHARE * (now - self.heard)
 
     def silent_seconds(self, now: float) -> float:
-        """Return for how many seconds an expected heartbeat has been missing."""
+        """Return for how many seconds an expected heartbeat has been missing.
+
+        The time does not count in which the process waited for a processor: it could not do anything then.
+        """
         if self.pid is None or self.life == "stopped" or self.retry_at is not None:
             return 0.0
-        silence = now - self.heard
+        silence = max(0.0, now - self.heard - self.starved)
         return silence if self.is_heard else silence / START_FACTOR
 
     def next_action(self, now: float, watchdog: float) -> Action | None:

@@ -40,18 +40,22 @@ WATCHDOG = 3.0
 class World:
     """Fakes of all that surrounds a steward: clock, loop, bus, supervisord and processes."""
 
-    def __init__(self, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, run: Path, monkeypatch: pytest.MonkeyPatch, names: Iterable[str] = NAMES) -> None:
         self.time = 1000.0
+        self.waits: dict[int, float] = {}
+        """The seconds for which a process has waited for a processor, by PID."""
         self.signals: list[tuple[int, signal.Signals]] = []
         self.calls: list[tuple[str, str]] = []
         self.lines: list[str] = []
         self.reports: dict[str, Report] = {}
         self.asked: list[str] = []
-        self.pids: dict[str, int] = {name: 100 + index for index, name in enumerate(NAMES)}
+        self.pids: dict[str, int] = {name: 100 + index for index, name in enumerate(names)}
         self.is_supervisord_hung = False
         self._unanswered: list[Callable[[], None]] = []
         self.refusal: SupervisorError | None = None
         self.list_refusal: SupervisorError | None = None
+        self.unanswered = 0
+        """How many of the next calls for all processes get no answer."""
         self.elsewhere: dict[str, int] = {}
         """The PID that supervisord reports, by name, if it differs."""
         self._later: list[tuple[float, Callable[[], None]]] = []
@@ -62,6 +66,7 @@ class World:
         monkeypatch.setattr(steward, "Supervisor", lambda: self)
         monkeypatch.setattr(steward, "JobPool", lambda *_, **__: self)
         monkeypatch.setattr(steward, "signal_process", lambda pid, number: self.signals.append((pid, number)))
+        monkeypatch.setattr(steward, "waited_seconds", lambda pid: self.waits.get(pid, 0.0))
         factories.enter_run_directory(run, monkeypatch)
 
     def steward(self, known: Iterable[WatchedProcess] = ()) -> Steward:
@@ -75,11 +80,18 @@ class World:
         self.made = Steward(cast("Process", self), journal, list(known), WATCHDOG)
         return self.made
 
-    def advance(self, seconds: float, *, silent: Iterable[str] = (), step: float = 0.25) -> None:
-        """Advance the time tick by tick; all processes beat, except the silent ones."""
+    def advance(
+        self, seconds: float, *, silent: Iterable[str] = (), step: float = 0.25, waiting: float = 0.0
+    ) -> None:
+        """Advance the time tick by tick; all processes beat, except the silent ones.
+
+        A silent process waits for a processor during the share `waiting` of the time.
+        """
         end = self.time + seconds
         while self.time < end - 1e-9:
             self.time += step
+            for name in silent:
+                self.waits[self.pids[name]] = self.waits.get(self.pids[name], 0.0) + waiting * step
             self._beats = [
                 Heartbeat(device=name, boot=1, seq=1, at=0, pid=pid)
                 for name, pid in self.pids.items()
@@ -194,6 +206,9 @@ class World:
     def call(self, method: str, *args: Any) -> Any:
         if method == "getProcessInfo":
             return {"name": args[0], "pid": (self.elsewhere or self.pids)[args[0]]}
+        if method == "getAllProcessInfo" and self.unanswered:
+            self.unanswered -= 1
+            raise SupervisorError("supervisord has not answered getAllProcessInfo within 10 s")
         if method == "getAllProcessInfo":
             if self.list_refusal:
                 raise self.list_refusal
@@ -318,9 +333,85 @@ def test_the_last_of_many_to_beat_again_is_not_killed(world: World) -> None:
 
 
 def test_the_wait_for_an_overloaded_machine_ends(world: World) -> None:
-    """If most processes hang, they are killed after three times the watchdog's time."""
+    """If most processes hang, one is killed after three times the watchdog's time, the others 3 s later."""
     world.advance(9.5, silent=NAMES[:3])
+    assert world.killed == [world.pids[name] for name in NAMES[:1]]
+    world.advance(3, silent=NAMES[1:3])
     assert world.killed == [world.pids[name] for name in NAMES[:3]]
+
+
+def test_a_starved_process_is_not_killed(world: World) -> None:
+    """A process that waits for a processor all the time is silent for a minute, and is not killed."""
+    world.advance(60, silent=["toaster"], waiting=1.0)
+    assert world.signals == []
+    world.advance(1)
+    assert world.signals == []
+
+
+def test_a_process_that_hangs_on_a_busy_machine_is_killed(world: World) -> None:
+    """A process that gets a tenth of a processor and does not beat with it is killed in the end."""
+    world.advance(14, silent=["toaster"], waiting=0.9)
+    assert world.signals == []
+    world.advance(5, silent=["toaster"], waiting=0.9)
+    assert world.killed == [world.pids["toaster"]]
+
+
+@pytest.mark.parametrize("is_busy", [False, True])
+def test_on_a_busy_machine_one_process_is_killed_in_a_watchdog(world: World, *, is_busy: bool) -> None:
+    """Two processes hang. If the steward itself waits for a processor, the second is killed 3 s later."""
+    for step in range(16):
+        world.waits[os.getpid()] = 0.1 * step * is_busy
+        world.advance(0.25, silent=NAMES[:2])
+    assert world.killed == [world.pids[name] for name in NAMES[: 1 if is_busy else 2]]
+    for step in range(16, 28):
+        world.waits[os.getpid()] = 0.1 * step * is_busy
+        world.advance(0.25, silent=NAMES[1:2])
+    assert world.killed[:2] == [world.pids[name] for name in NAMES[:2]]
+
+
+def test_a_process_that_beats_just_before_it_is_killed_is_not_killed(world: World) -> None:
+    """A heartbeat after SIGUSR1 shows that the process does not hang."""
+    world.advance(3, silent=["toaster"])
+    assert world.signals == [(world.pids["toaster"], signal.SIGUSR1)]
+    world.advance(1)
+    assert world.killed == []
+    assert any("toaster (PID 104) does not hang" in line for line in world.lines)
+
+
+@pytest.mark.parametrize("number", [50, 200])
+def test_the_cost_of_a_start_grows_with_the_number_of_devices(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """All devices start within a tick: one write to the journal; only a tick visits all devices."""
+    names = [f"lamp_{index}" for index in range(number)]
+    world = World(tmp_path, monkeypatch, names)
+    made = world.steward()
+    world.advance(0.5)
+    written: list[int] = []
+    monkeypatch.setattr(
+        world.made._journal, "save", lambda memory: written.append(len(memory.watched_processes))
+    )
+    made._watched = visited = CountingDict(made._watched)
+    for index, name in enumerate(names):
+        world.pids[name] = 1000 + index
+        world.send_event(name, "RUNNING", 1000 + index)
+        world._beats = [Heartbeat(device=name, boot=1, seq=1, at=0, pid=1000 + index)]
+        made.on_message()
+    assert written == []
+    assert visited.walks == 0
+    world.advance(1)
+    assert written == [number]
+    assert {report.life for report in world.reports.values()} == {"running"}
+
+
+class CountingDict(dict[str, WatchedProcess]):
+    """A dictionary that counts how often all of it is visited."""
+
+    walks = 0
+
+    def values(self) -> Any:
+        self.walks += 1
+        return super().values()
 
 
 def test_the_steward_s_own_absence_counts_as_no_silence(
@@ -334,6 +425,20 @@ def test_the_steward_s_own_absence_counts_as_no_silence(
     world.steward(known).tick()
     world.advance(2, silent=["toaster"])
     assert world.signals == []
+
+
+def test_a_steward_that_gets_no_answer_at_its_start_asks_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """supervisord is too busy for the first two calls; then every process is watched."""
+    world = World(tmp_path, monkeypatch)
+    world.unanswered = 2
+    world.steward()
+    assert world.reports == {}
+    world.advance(3)
+    assert world.reports.keys() == set(NAMES)
+    world.advance(4, silent=["toaster"])
+    assert world.killed == [world.pids["toaster"]]
 
 
 def test_the_memory_of_the_steward_survives_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -531,3 +636,13 @@ def test_a_process_that_left_the_house_is_forgotten(world: World) -> None:
     world.steward()
     world.advance(60)
     assert world.signals == []
+
+
+def test_debug(world: World) -> None:
+    world.is_supervisord_hung = True
+    world.advance(60, silent=["toaster"])
+    print(world.lines, world.signals, world.calls)
+    world.answer()
+    world.advance(0.5, silent=["toaster"])
+    print(world.lines, world.signals, world.calls)
+    assert 0

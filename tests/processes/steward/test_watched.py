@@ -173,6 +173,29 @@ def test_the_first_heartbeat_may_take_three_times_as_long() -> None:
     assert watched.next_action(1000.0 + START_FACTOR * WATCHDOG, WATCHDOG) == "kill"
 
 
+def test_the_wait_for_a_processor_does_not_count_as_silence() -> None:
+    """Of ten seconds of silence the process waited eight for a processor: two seconds count."""
+    watched = running(1000.0)
+    watched.on_wait(50.0, 1001.5)  # the first reading in a silence: the waits before it do not count
+    assert watched.silent_seconds(1001.5) == 1.5
+    watched.on_wait(58.0, 1010.0)
+    assert watched.silent_seconds(1010.0) == 2.0
+    assert watched.is_starved(1010.0)
+    watched.on_wait(90.0, 1011.0)  # four threads waited side by side for one second
+    assert watched.silent_seconds(1011.0) == 2.0
+    watched.on_heartbeat(1, 1012.0)
+    assert watched.silent_seconds(1015.0) == 3.0
+    assert not watched.is_starved(1015.0)
+
+
+def test_a_new_process_has_not_waited_before_its_start() -> None:
+    """All the time that a new process has waited for a processor counts from its start."""
+    watched = WatchedProcess("toaster")
+    watched.on_start(7, 1000.0)
+    watched.on_wait(12.0, 1015.0)
+    assert watched.silent_seconds(1015.0) == 1.0
+
+
 def test_a_standstill_of_the_machine_is_forgiven() -> None:
     """A process has all of its time again, and a later heartbeat is not forgotten."""
     watched = running(1000.0)

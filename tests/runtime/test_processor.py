@@ -1,0 +1,44 @@
+"""The time that a process waited for a processor, as the kernel counts it."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+
+from daemons.runtime.processor import waited_seconds
+from tests.support.house import eventually
+
+BUSY = "while True: pass"
+
+
+def has_waited(pid: int) -> Callable[[], bool]:
+    """Return a function that returns whether a process has waited for 0.3 s."""
+    return lambda: (waited_seconds(pid) or 0.0) > 0.3
+
+
+def test_two_busy_processes_on_one_processor_wait_for_each_other() -> None:
+    """Each gets half of the processor, so each waits; a process that does not exist has no value."""
+    processor = min(os.sched_getaffinity(0))
+    started = [
+        subprocess.Popen([sys.executable, "-c", f"import os; os.sched_setaffinity(0, [{processor}])\n{BUSY}"])
+        for _ in range(2)
+    ]
+    try:
+        for process in started:
+            eventually(has_waited(process.pid))
+    finally:
+        for process in started:
+            process.kill()
+            process.wait()
+    assert waited_seconds(started[0].pid) is None
+
+
+def test_a_process_that_sleeps_does_not_wait_for_a_processor() -> None:
+    """Most of this test's own time is sleep, which is not counted."""
+    process = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE)
+    try:
+        eventually(lambda: waited_seconds(process.pid) is not None)
+        assert (waited_seconds(process.pid) or 0.0) >= 0.0
+    finally:
+        process.kill()
+        process.communicate()
