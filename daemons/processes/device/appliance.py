@@ -16,14 +16,14 @@ from daemons.bus.state_history import StateHistory
 from daemons.config.device import Device
 from daemons.config.rule import StateFields
 from daemons.config.sun import SunCalendar
-from daemons.errors import Rejected
+from daemons.errors import Rejected, RejectedForNow
 from daemons.kinds import Machine, Reading, Setting
 from daemons.processes.device.hardware import Hardware
 from daemons.processes.device.latest_states import LatestStates
 from daemons.processes.device.log_line import Level, LogLine
 from daemons.processes.device.memory import DeviceMemory
 from daemons.processes.device.requests import Requests
-from daemons.processes.device.rules import Rules
+from daemons.processes.device.rules import Action, Rules
 
 
 class Appliance:
@@ -43,7 +43,14 @@ class Appliance:
         self._peers = LatestStates()
         self._requests = Requests(device.name, memory.receipts)
         self._rules = Rules(
-            device, memory.rule_states, memory.created_at, calendar, self._peers, self.latest, self._log
+            device,
+            memory.rule_states,
+            memory.last_order,
+            memory.created_at,
+            calendar,
+            self._peers,
+            self.latest,
+            self._log,
         )
         self._hardware = Hardware(device, machine, memory, self._log)
 
@@ -57,6 +64,7 @@ class Appliance:
             confirmed=self._hardware.is_confirmed,
             off_deadline=self._hardware.off_deadline,
             rule_states=self._rules.states,
+            last_order=self._rules.last_order,
             receipts=self._requests.receipts,
             last_state=self._history.fields,
             last_state_cause=self._history.cause,
@@ -73,17 +81,14 @@ class Appliance:
         self.on_reading(reading, now, wall)
 
     def on_state(self, state: State, now: float, wall: float) -> None:
-        """Handle the state of another device: first its past states in their order, then itself."""
-        self._peers.on_state(state, now)
-        for moment in state.past:
-            self._rules.on_state(state.device, moment, now, wall)
-            self.advance(now, wall, is_past=True)
-        self._rules.on_state(state.device, state, now, wall)
+        """Handle the state of another device, and its past states."""
+        self._peers.on_state(state, now, wall - state.at)
+        self._rules.hear(state, now, wall)
         self.advance(now, wall)
 
-    def on_heartbeat(self, device: str, now: float) -> None:
-        """Handle the heartbeat of another device."""
-        self._peers.on_heartbeat(device, now)
+    def on_heartbeat(self, device: str, now: float, age_seconds: float = 0.0) -> None:
+        """Handle the heartbeat of another device; `age_seconds` is how long ago it was sent."""
+        self._peers.on_heartbeat(device, now, age_seconds)
 
     def handle_command(self, command: Command, now: float, wall: float) -> Receipt:
         """Carry out a command once, and return its receipt; a repeated id gets the first receipt again."""
@@ -96,6 +101,8 @@ class Appliance:
         except Rejected as error:
             rejection = str(error)
             self._log("warning", f"rejects {command.command}: {error}", command.id)
+        else:
+            self._rules.on_command(command.command, command.args, now)
         receipt = self._requests.close(command, wall, rejection)
         self._record_change(now, wall)
         return receipt
@@ -112,20 +119,12 @@ class Appliance:
         self._hardware.compare(now)
         self._record_change(now, wall)
 
-    def advance(self, now: float, wall: float, *, is_past: bool = False) -> None:
-        """Advance time.
-
-        With `is_past`, rules with `for` do not act: a later replayed state may cancel them.
-        """
-        if not is_past:
-            self._rules.check(now, wall)
-        for key, rule, cause in self._rules.due(now, is_past=is_past):
-            try:
-                self._hardware.handle_command(rule.do, rule.with_, cause, now)
-            except Rejected as error:
-                self._rules.log_refusal("info", rule, str(error), cause)
-            else:
-                self._rules.fired(key, now)
+    def advance(self, now: float, wall: float) -> None:
+        """Advance time: let the rules act in the order of their moments, then the hardware."""
+        for action in self._rules.run(now, wall):
+            self._carry_out(action, now)
+            self._hardware.advance(now)
+            self._record_change(now, wall)
         self._hardware.advance(now)
         if self._sources:
             self._hardware.update_sources(self._source_states(now), now)
@@ -162,6 +161,17 @@ class Appliance:
     def since(self) -> float:
         """When (Unix seconds) any field that is not a measurement last changed."""
         return self._history.since(self._memory.created_at)
+
+    def _carry_out(self, action: Action, now: float) -> None:
+        """Carry out the command of a rule; if it is refused only for now, the rule waits."""
+        try:
+            self._hardware.handle_command(action.rule.do, action.rule.with_, action.cause, now)
+        except RejectedForNow as error:
+            self._rules.postpone(action, str(error))
+        except Rejected as error:
+            self._rules.log_refusal("info", action.rule, str(error), action.cause)
+        else:
+            self._rules.fired(action)
 
     def _source_states(self, now: float) -> dict[str, StateFields | None]:
         """Return the states of the devices that the kind needs; None for a silent one.

@@ -145,7 +145,7 @@ class DeviceRunner:
                 self._appliance.on_state(message, self._now(), time.time())
                 self._apply()
             elif isinstance(message, Heartbeat):
-                self._appliance.on_heartbeat(message.device, self._now())
+                self._appliance.on_heartbeat(message.device, self._now(), time.time() - message.at)
 
     def handle_command(self, command: Command) -> Receipt:
         """Return the receipt of a command. By then the memory is written and the setting is sent."""

@@ -13,7 +13,7 @@ from msgspec.structs import asdict, replace
 
 from daemons.config.device import Device
 from daemons.config.rule import StateFields
-from daemons.errors import Rejected
+from daemons.errors import Rejected, RejectedForNow
 from daemons.kinds import ButtonPress, HardwareLink, Machine, Reading, Setting
 from daemons.processes.device.log_line import Log
 from daemons.processes.device.memory import DeviceMemory
@@ -80,7 +80,7 @@ class Hardware:
         memory = self._machine.handle_command(self._memory, command, now)
         desired = self._machine.desired_setting(memory)
         if self._is_lost(now) and desired.on and desired != self._desired:
-            raise Rejected(f"its hardware cannot be reached: {self._reading.fault}")
+            raise RejectedForNow(f"its hardware cannot be reached: {self._reading.fault}")
         self._set_memory(memory, cause, now)
 
     def on_reading(self, reading: Reading, now: float) -> None:

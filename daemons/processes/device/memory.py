@@ -6,6 +6,7 @@ from msgspec import Struct, field
 from daemons.bus.message import Moment, Scalar
 from daemons.bus.requests.ledger import LedgerEntry
 from daemons.processes.device.rule_decision import RuleState
+from daemons.processes.device.rules import Order
 from daemons.processes.process import ProcessRun
 from daemons.runtime.clock import Anchor
 
@@ -36,5 +37,7 @@ class DeviceMemory(Struct, frozen=True, kw_only=True):
     """When a heating appliance is switched off whatever happens, in the device's steady seconds."""
     rule_states: dict[str, RuleState] = field(name="marks", default_factory=dict)
     """The state of each rule, by `rules.rule_key`."""
+    last_order: Order | None = None
+    """The latest command that a rule or a client gave."""
     receipts: dict[str, LedgerEntry] = {}
     """The receipts of the latest commands, by command id."""

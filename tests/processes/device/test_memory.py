@@ -6,6 +6,7 @@ from daemons.bus.message import Moment, Receipt
 from daemons.bus.requests.ledger import LedgerEntry
 from daemons.processes.device.memory import DeviceMemory
 from daemons.processes.device.rule_decision import RuleState
+from daemons.processes.device.rules import Order
 from daemons.processes.process import ProcessRun
 from daemons.runtime.clock import Anchor
 
@@ -24,8 +25,18 @@ ON_DISK = {
     "confirmed": True,
     "hot_until": 9.0,
     "marks": {
-        "{}": {"turned": 1.0, "fired": 2.0, "due": 3.0, "cause": "p1", "since": None, "beyond": False},
+        "{}": {
+            "turned": 1.0,
+            "fired": 2.0,
+            "due": 3.0,
+            "cause": "p1",
+            "since": None,
+            "beyond": False,
+            "handled_at": 1.5,
+            "interrupted": False,
+        },
     },
+    "last_order": {"moment": 8.5, "do": "on", "with_": {}, "lasted": None},
     "receipts": {
         "c1": {"deadline": 8.0, "receipt": {"id": "c1", "device": "lamp", "outcome": "applied", "at": 4.0}},
     },
@@ -49,8 +60,11 @@ def test_the_names_on_disk_are_stable() -> None:
         confirmed=True,
         off_deadline=9.0,
         rule_states={
-            "{}": RuleState(handled_until=1.0, fired_at=2.0, due_at=3.0, cause="p1", is_beyond=False),
+            "{}": RuleState(
+                handled_until=1.0, fired_at=2.0, due_at=3.0, cause="p1", is_beyond=False, handled_at=1.5
+            ),
         },
+        last_order=Order(8.5, "on"),
         receipts={
             "c1": LedgerEntry(8.0, Receipt(id="c1", device="lamp", outcome="applied", at=4.0)),
         },
