@@ -13,6 +13,7 @@
     │   ├── NotReady          its process was started and did not become ready
     │   └── Unreachable       its hardware does not answer, or not as it should
     ├── Rejected              a command that a device refuses, with the reason
+    │   └── RejectedForNow    the refusal may end by itself: a rule tries again within its grace
     └── MessageError          a frame from outside that is no valid message
 
 Each one is also the builtin that a caller would look for (ValueError, OSError, TimeoutError).
@@ -99,6 +100,10 @@ class Unreachable(DeviceError, ConnectionError):
 
 class Rejected(HouseError, ValueError):
     """A device refuses a command; the text is the reason in its receipt."""
+
+
+class RejectedForNow(Rejected):
+    """A device refuses a command, but may carry it out later, for example when its hardware is back."""
 
 
 class MessageError(HouseError, ValueError):

@@ -26,6 +26,11 @@ PRINTED = [
     (errors.Unreachable("kettle", "192.168.1.7:80", "no answer within 5 s"), ConnectionError,
      "kettle: 192.168.1.7:80: no answer within 5 s"),
     (errors.Rejected("it is already toasting"), ValueError, "it is already toasting"),
+    (
+        errors.RejectedForNow("its hardware cannot be reached"),
+        ValueError,
+        "its hardware cannot be reached",
+    ),
     (errors.MessageError("3 frames where a message has 2"), ValueError, "3 frames where a message has 2"),
 ]  # fmt: skip
 

@@ -229,6 +229,52 @@ def test_a_device_whose_disk_is_full_switches_nothing_on(breakfast: TemporaryHou
     assert [line.what for line in breakfast.switchings("toaster")] == ["on"]
 
 
+MOTION = """
+[devices.motion]
+kind = "light_switch"
+driver = "simulated"
+[devices.hall]
+kind = "lamp"
+driver = "simulated"
+[[devices.hall.when]]
+device = "motion"
+turns = { status = true }
+do = "on"
+[[devices.hall.when]]
+device = "motion"
+turns = { status = false }
+for = "500ms"
+do = "off"
+[devices.mirror]
+kind = "mirror"
+port = 0
+"""
+
+
+def test_a_motion_light_is_on_while_motion_lasts_although_its_process_was_away(
+    make_house: HouseFactory,
+) -> None:
+    """While the lamp is stopped, motion ends for long enough, and comes back."""
+    house = make_house(MOTION)
+    house.house("up")
+    house.send("motion", "press")
+    with house.listen("hall") as listener:
+        listener.wait_for(lambda listener: listener.has_state("hall", status=True))
+    house.house("stop", "hall")
+    house.send("motion", "press")
+    quiet_at = time.monotonic()
+    with house.listen("motion") as listener:
+        listener.wait_for(lambda _: time.monotonic() - quiet_at > 0.6)
+    receipt = house.send("motion", "press")
+    house.house("start", "hall")
+    with house.listen("hall") as listener:
+        listener.wait_for(
+            lambda listener: "hall" in listener.states and listener.states["hall"].cause == receipt["id"]
+        )
+        assert listener.has_state("hall", status=True)
+    assert house.switchings("hall")[-1].what == "on"
+
+
 # 4 Appliances that heat go off
 
 

@@ -16,14 +16,14 @@ from daemons.bus.state_history import StateHistory
 from daemons.config.device import Device
 from daemons.config.rule import StateFields
 from daemons.config.sun import SunCalendar
-from daemons.errors import Rejected
+from daemons.errors import Rejected, RejectedForNow
 from daemons.kinds import Machine, Reading, Setting
 from daemons.processes.device.hardware import Hardware
 from daemons.processes.device.latest_states import LatestStates
 from daemons.processes.device.log_line import Level, LogLine
 from daemons.processes.device.memory import DeviceMemory
 from daemons.processes.device.requests import Requests
-from daemons.processes.device.rules import Rules
+from daemons.processes.device.rules import Action, Rules
 
 
 class Appliance:
@@ -36,15 +36,29 @@ class Appliance:
         self.log_lines: list[LogLine] = []
         self._memory = memory
         self._history = StateHistory(
-            memory.last_state, memory.change_times, memory.last_state_cause, memory.past
+            memory.last_state,
+            memory.change_times,
+            memory.last_state_cause,
+            memory.past,
+            memory.known_fields,
+            memory.changed_at,
+            memory.clock_offset,
         )
         self._written_history = self._history
         self._sources = machine.sources(machine.options)
         self._measurements = machine.measurements()
+        self._unknown_phases = machine.unknown_phases
         self._peers = LatestStates()
         self._requests = Requests(device.name, memory.receipts)
         self._rules = Rules(
-            device, memory.rule_states, memory.created_at, calendar, self._peers, self.latest, self._log
+            device,
+            memory.rule_states,
+            memory.last_order,
+            memory.created_at,
+            calendar,
+            self._peers,
+            self.latest,
+            self._log,
         )
         self._hardware = Hardware(device, machine, memory, self._log)
 
@@ -59,11 +73,15 @@ class Appliance:
             confirmed=self._hardware.is_confirmed,
             off_deadline=self._hardware.off_deadline,
             rule_states=self._rules.states,
+            last_order=self._rules.last_order,
             receipts=self._requests.receipts,
             last_state=self._history.fields,
             last_state_cause=self._history.cause,
             change_times=self._history.change_times,
             past=self._history.past,
+            known_fields=self._history.known_fields,
+            changed_at=self._history.changed_at,
+            clock_offset=self._history.clock_offset,
         )
 
     def start(self, reading: Reading, now: float, wall: float) -> None:
@@ -76,17 +94,14 @@ class Appliance:
         self.on_reading(reading, now, wall)
 
     def on_state(self, state: State, now: float, wall: float) -> None:
-        """Handle the state of another device: first its past states in their order, then itself."""
-        self._peers.on_state(state, now)
-        for moment in state.past:
-            self._rules.on_state(state.device, moment, now, wall)
-            self.advance(now, wall, is_past=True)
-        self._rules.on_state(state.device, state, now, wall)
+        """Handle the state of another device, and its past states."""
+        self._peers.on_state(state, now, wall - state.at)
+        self._rules.hear(state, now, wall)
         self.advance(now, wall)
 
-    def on_heartbeat(self, device: str, now: float) -> None:
-        """Handle the heartbeat of another device."""
-        self._peers.on_heartbeat(device, now)
+    def on_heartbeat(self, device: str, now: float, age_seconds: float = 0.0) -> None:
+        """Handle the heartbeat of another device; `age_seconds` is how long ago it was sent."""
+        self._peers.on_heartbeat(device, now, age_seconds)
 
     def handle_command(self, command: Command, now: float, wall: float) -> Receipt:
         """Carry out a command once, and return its receipt; a repeated id gets the first receipt again."""
@@ -99,6 +114,8 @@ class Appliance:
         except Rejected as error:
             rejection = str(error)
             self._log("warning", f"rejects {command.command}: {error}", command.id)
+        else:
+            self._rules.on_command(command.command, command.args, now)
         receipt = self._requests.close(command, wall, rejection)
         self._record_change(now, wall)
         return receipt
@@ -115,20 +132,12 @@ class Appliance:
         self._hardware.compare(now)
         self._record_change(now, wall)
 
-    def advance(self, now: float, wall: float, *, is_past: bool = False) -> None:
-        """Advance time.
-
-        With `is_past`, rules with `for` do not act: a later replayed state may cancel them.
-        """
-        if not is_past:
-            self._rules.check(now, wall)
-        for key, rule, cause in self._rules.due(now, is_past=is_past):
-            try:
-                self._hardware.handle_command(rule.do, rule.with_, cause, now)
-            except Rejected as error:
-                self._rules.log_refusal("info", rule, str(error), cause)
-            else:
-                self._rules.fired(key, now)
+    def advance(self, now: float, wall: float) -> None:
+        """Advance time: let the rules act in the order of their moments, then the hardware."""
+        for action in self._rules.run(now, wall):
+            self._carry_out(action, now)
+            self._hardware.advance(now)
+            self._record_change(now, wall)
         self._hardware.advance(now)
         if self._sources:
             self._hardware.update_sources(self._source_states(now), now)
@@ -172,9 +181,10 @@ class Appliance:
         """Whether nothing changes by time alone: the hardware is off, as desired, and no rule uses time."""
         return not self._sources and self._rules.is_idle() and self._hardware.is_idle()
 
-    def is_unchanged(self, reading: Reading) -> bool:
-        """Return whether a reading has nothing new."""
-        return self._hardware.is_unchanged(reading)
+    def is_unchanged(self, reading: Reading, now: float, wall: float) -> bool:
+        """Return whether a reading has nothing new, and the wall clock was not set back."""
+        is_clock_set = self._history.corrected(wall, wall - now) is not self._history
+        return not is_clock_set and self._hardware.is_unchanged(reading)
 
     def state(self, now: float) -> dict[str, Any]:
         """Return the fields to publish."""
@@ -188,6 +198,17 @@ class Appliance:
     def since(self) -> float:
         """When (Unix seconds) any field that is not a measurement last changed."""
         return self._history.since(self._memory.created_at)
+
+    def _carry_out(self, action: Action, now: float) -> None:
+        """Carry out the command of a rule; if it is refused only for now, the rule waits."""
+        try:
+            self._hardware.handle_command(action.rule.do, action.rule.with_, action.cause, now)
+        except RejectedForNow as error:
+            self._rules.postpone(action, str(error))
+        except Rejected as error:
+            self._rules.log_refusal("info", action.rule, str(error), action.cause)
+        else:
+            self._rules.fired(action)
 
     def _source_states(self, now: float) -> dict[str, StateFields | None]:
         """Return the states of the devices that the kind needs; None for a silent one.
@@ -205,7 +226,9 @@ class Appliance:
         """Record which fields, but for measurements, have changed since the last call."""
         cause, last = self._hardware.cause, self._history.fields
         fields = {name: value for name, value in self.state(now).items() if name not in self._measurements}
-        self._history = self._history.after(fields, cause, wall)
+        self._history = self._history.after(
+            fields, cause, wall, unknown_phases=self._unknown_phases, clock_offset=wall - now
+        )
         if "phase" in last and last["phase"] != fields["phase"]:
             self._log("info", f"is {fields['phase']}", cause)
 

@@ -13,7 +13,7 @@ from msgspec.structs import asdict, replace
 
 from daemons.config.device import Device
 from daemons.config.rule import StateFields
-from daemons.errors import Rejected
+from daemons.errors import Rejected, RejectedForNow
 from daemons.kinds import ButtonPress, HardwareLink, Machine, Reading, Setting
 from daemons.processes.device.log_line import Log
 from daemons.processes.device.memory import DeviceMemory
@@ -93,9 +93,9 @@ class Hardware:
         desired = self._machine.desired_setting(memory)
         if desired.on and desired != self._desired:
             if self._is_lost(now):
-                raise Rejected(f"its hardware cannot be reached: {self._reading.fault}")
+                raise RejectedForNow(f"its hardware cannot be reached: {self._reading.fault}")
             if self._storage_error:
-                raise Rejected(self._storage_error)
+                raise RejectedForNow(self._storage_error)
         self.is_new = False
         self._set_memory(memory, cause, now)
 

@@ -1,5 +1,7 @@
 """The latest state of each device that an appliance subscribes to. Pure."""
 
+from typing import NamedTuple
+
 from daemons.bus.message import State
 from daemons.config.rule import StateFields
 
@@ -7,35 +9,53 @@ SILENT_SECONDS = 10.0
 """After this long without a message, the state of another device counts as unknown."""
 
 
+class Peer(NamedTuple):
+    """A subscribed device: its latest state, and its latest message of any type."""
+
+    state: State
+    received_at: float
+    """When the latest message arrived, in steady seconds."""
+    known_until: float
+    """When the latest message was sent, in steady seconds: all changes before that are known."""
+
+
 class LatestStates:
     """The latest state of each subscribed device, and when its last message arrived."""
 
     def __init__(self) -> None:
-        self._states: dict[str, tuple[State, float]] = {}
+        self._peers: dict[str, Peer] = {}
         self._started_at = 0.0
 
     def start(self, now: float) -> None:
         """Start the time that a device has for its first message, in steady seconds."""
         self._started_at = now
 
-    def on_state(self, state: State, now: float) -> None:
-        """Store a state."""
-        self._states[state.device] = state, now
+    def on_state(self, state: State, now: float, age_seconds: float = 0.0) -> None:
+        """Store a state; `age_seconds` is how long ago it was sent."""
+        self._peers[state.device] = Peer(state, now, now - max(0.0, age_seconds))
 
-    def on_heartbeat(self, device: str, now: float) -> None:
+    def on_heartbeat(self, device: str, now: float, age_seconds: float = 0.0) -> None:
         """Store when a device was alive; a heartbeat before the first state counts for nothing."""
-        if device in self._states:
-            self._states[device] = self._states[device][0], now
+        if device in self._peers:
+            self._peers[device] = Peer(self._peers[device].state, now, now - max(0.0, age_seconds))
 
     def get(self, device: str, now: float) -> StateFields | None:
         """Return the fields of the latest state, or None if the device is silent."""
-        state, received_at = self._states.get(device, (None, 0.0))
-        return state.state if state and now - received_at < SILENT_SECONDS else None
+        peer = self._peers.get(device)
+        return peer.state.state if peer and now - peer.received_at < SILENT_SECONDS else None
 
     def cause(self, device: str) -> str | None:
         """Return the cause of the latest state, also if the device is silent."""
-        return self._states[device][0].cause if device in self._states else None
+        return self._peers[device].state.cause if device in self._peers else None
+
+    def is_known_at(self, device: str, moment: float) -> bool:
+        """Return whether all changes of a device before a moment (steady seconds) are known.
+
+        A device answers a new subscription with its current state, so after a start any message is enough.
+        """
+        peer = self._peers.get(device)
+        return peer is not None and (moment <= self._started_at or peer.known_until >= moment)
 
     def is_settled(self, device: str, now: float) -> bool:
         """Return whether a device has published a state since the start, or has had its time to do so."""
-        return device in self._states or now - self._started_at >= SILENT_SECONDS
+        return device in self._peers or now - self._started_at >= SILENT_SECONDS

@@ -6,6 +6,7 @@ from msgspec import Struct, field
 from daemons.bus.message import Moment, Scalar
 from daemons.bus.requests.ledger import LedgerEntry
 from daemons.processes.device.rule_decision import RuleState
+from daemons.processes.device.rules import Order
 from daemons.processes.process import ProcessRun
 from daemons.runtime.clock import Anchor
 
@@ -32,11 +33,19 @@ class DeviceMemory(Struct, frozen=True, kw_only=True):
     """For each field of the last state, when (Unix seconds) it took its value."""
     past: tuple[Moment, ...] = ()
     """The latest states before the last one, oldest first."""
+    known_fields: dict[str, Scalar] = field(name="known", default_factory=dict)
+    """While the phase is an unknown one: the fields before, as they were published."""
+    changed_at: float | None = field(name="changed", default=None)
+    """When (Unix seconds) any field of the last state changed."""
+    clock_offset: float | None = field(name="offset", default=None)
+    """The wall clock less the steady clock at the latest change."""
     confirmed: bool = False
     """Whether the hardware once matched the desired setting: if it differs now, it was switched manually."""
     off_deadline: float | None = field(name="hot_until", default=None)
     """When a heating appliance is switched off whatever happens, in the device's steady seconds."""
     rule_states: dict[str, RuleState] = field(name="marks", default_factory=dict)
     """The state of each rule, by `rules.rule_key`."""
+    last_order: Order | None = None
+    """The latest command that a rule or a client gave."""
     receipts: dict[str, LedgerEntry] = {}
     """The receipts of the latest commands, by command id."""

@@ -1,7 +1,8 @@
 """When one rule acts: on a published state, on a measurement or at a time of day. Pure.
 
 Each function takes the state of the rule and returns its new state. A rule that is to act gets a
-`due_at`. `rules` runs it at that time, if its conditions are met then.
+`due_at`: the moment at which a device that was never away acts, also if that moment is past. `rules`
+runs all due rules in the order of these moments, if their conditions are met then.
 """
 
 from collections.abc import Callable
@@ -15,6 +16,8 @@ from daemons.config.rule import Rule, StateFields, known_value
 from daemons.config.sun import SunCalendar, weekday
 
 DAY_SECONDS = 86400.0
+CLOCK_STEP_SECONDS = 1.0
+"""A wall clock that went back by less was not set; only its pace was corrected."""
 
 
 class RuleState(Struct, frozen=True):
@@ -31,6 +34,10 @@ class RuleState(Struct, frozen=True):
     """When this rule was added, in the device's steady seconds; None once a change was handled."""
     is_beyond: bool | None = field(name="beyond", default=None)
     """Whether the measurement was beyond the limit when it was last known; None before that."""
+    handled_at: float | None = None
+    """When the change was handled, in the device's steady seconds: it happened no later than that."""
+    is_interrupted: bool = field(name="interrupted", default=False)
+    """Whether a running `for` ended because the hardware was lost; it begins anew when that is back."""
 
 
 class RuleContext(Struct, frozen=True, kw_only=True):
@@ -45,6 +52,13 @@ class RuleContext(Struct, frozen=True, kw_only=True):
     grace_seconds: float
     """How late a rule may still act."""
     calendar: SunCalendar
+
+    def steady(self, moment: float) -> float:
+        """Return a moment (Unix seconds) in steady seconds.
+
+        A moment in the future is now: its publisher's clock was wrong.
+        """
+        return self.now - max(0.0, self.wall - moment)
 
 
 class Decision(NamedTuple):
@@ -65,15 +79,48 @@ def on_state(rule: Rule, state: RuleState, published: State | Moment, context: R
     """Decide on a state that another device published."""
     turns = rule.turns or {}
     changed_at = max(published.turned.get(name, 0.0) for name in turns)
-    if changed_at <= _handled_until(state, context):
+    is_lost = bool(rule.for_seconds) and is_unreachable(published.state, turns)
+    if is_lost and state.due_at is not None:
+        lost_at = context.steady(published.turned.get("reachable", context.wall))
+        if lost_at < state.due_at:  # what followed is unknown
+            state = replace(state, due_at=None, cause=None, is_interrupted=True)
+    elif state.is_interrupted and not is_lost:
+        state = replace(state, is_interrupted=False)
+        changed_at = max(changed_at, published.turned.get("reachable", 0.0))
+    if not is_new(state, changed_at, context):
         return Decision(state)
     if any(published.state.get(name) != value for name, value in turns.items()):
-        ended_at = context.now - (context.wall - changed_at)
-        if rule.for_seconds and state.due_at is not None and ended_at < state.due_at:
+        state = replace(state, is_interrupted=False)
+        if rule.for_seconds and state.due_at is not None and context.steady(changed_at) < state.due_at:
             return Decision(replace(state, due_at=None, cause=None))  # the value did not last for long enough
         return Decision(state)
-    state = replace(state, handled_until=changed_at, added_at=None)
+    state = replace(state, handled_until=changed_at, handled_at=context.now, added_at=None)
+    if is_lost:
+        return Decision(replace(state, is_interrupted=True))
     return _schedule(rule, state, changed_at, published.cause, context)
+
+
+def is_new(state: RuleState, changed_at: float, context: RuleContext) -> bool:
+    """Return whether a change (Unix seconds of its publisher) was not handled yet.
+
+    A change is new if it is later than the last one that was handled. If the wall clock was set back
+    since, a change is also new if it is later than the real moment at which that one was handled.
+    """
+    last = _handled_until(state, context)
+    if changed_at > last:
+        return True
+    if state.handled_until is None or state.handled_at is None:
+        return False
+    handled = context.wall - (context.now - state.handled_at)
+    return last - handled >= CLOCK_STEP_SECONDS and handled < changed_at <= context.wall
+
+
+def concerns(rule: Rule, state: RuleState, published: State | Moment, context: RuleContext) -> bool:
+    """Return whether a published state may make a rule act, or may end its `for`."""
+    turns = rule.turns or {}
+    if not is_new(state, max(published.turned.get(name, 0.0) for name in turns), context):
+        return bool(rule.for_seconds) and (state.due_at is not None or state.is_interrupted)
+    return state.due_at is not None or all(published.state.get(name) == turns[name] for name in turns)
 
 
 def on_measurement(
@@ -81,19 +128,20 @@ def on_measurement(
 ) -> Decision:
     """Decide on the measurements of another device; `fields` is None if that device is silent.
 
-    The rule acts when the value crosses the limit, not while the value stays beyond it. An unknown
-    value cancels a running `for`, and changes nothing else.
+    The rule acts when the value crosses the limit, not while the value stays beyond it. A crossing
+    during the cooldown acts at its end, if the value has not returned by then. An unknown value
+    cancels a running `for` and such a wait, and changes nothing else.
     """
     name, limit = rule.limit or ("", 0.0)
     value = known_value(fields, name)
     if not isinstance(value, int | float):
-        if rule.for_seconds and state.due_at is not None:
+        if must_last(rule, state):
             return Decision(replace(state, due_at=None, cause=None, is_beyond=False))
         return Decision(state)
     sign = 1 if rule.above else -1
     if state.is_beyond:
         if sign * value <= sign * limit - rule.hysteresis:
-            due_at = None if rule.for_seconds else state.due_at
+            due_at = None if must_last(rule, state) else state.due_at
             return Decision(replace(state, is_beyond=False, due_at=due_at))
         return Decision(state)
     is_beyond = sign * value > sign * limit
@@ -118,11 +166,30 @@ def check_time(rule: Rule, state: RuleState, context: RuleContext) -> Decision:
     return _schedule(rule, state, moment, f"{int(moment):010x}", context)
 
 
-def check_conditions(rule: Rule, latest: Callable[[str], StateFields | None]) -> ConditionResult:
+def is_unreachable(fields: StateFields, turns: StateFields) -> bool:
+    """Return whether a device cannot reach its hardware, unless that is what the rule waits for."""
+    return fields.get("reachable") is False and "reachable" not in turns
+
+
+def must_last(rule: Rule, state: RuleState) -> bool:
+    """Return whether a rule waits, and the value that it waits for must last until it acts."""
+    if state.due_at is None:
+        return False
+    is_resting = state.fired_at is not None and state.due_at == state.fired_at + rule.cooldown_seconds
+    return bool(rule.for_seconds or (rule.limit and rule.cooldown_seconds and is_resting))
+
+
+def check_conditions(
+    rule: Rule, state: RuleState, latest: Callable[[str], StateFields | None]
+) -> ConditionResult:
     """Check all conditions of a rule that is due; `latest` returns None for a silent device."""
     result = ConditionResult(True)
-    if rule.for_seconds and rule.device and latest(rule.device) is None:
-        result = ConditionResult(None, f"{rule.device} is silent")
+    if rule.device and must_last(rule, state):
+        fields = latest(rule.device)
+        if fields is None:
+            result = ConditionResult(None, f"{rule.device} is silent")
+        elif is_unreachable(fields, rule.turns or {}):
+            result = ConditionResult(None, f"the hardware of {rule.device} cannot be reached")
     for condition in rule.only_if:
         is_met = condition.holds(latest(condition.device))
         if is_met is False:
@@ -151,19 +218,23 @@ def _schedule(
     rule: Rule, state: RuleState, moment: float, cause: str | None, context: RuleContext
 ) -> Decision:
     """Schedule a rule for a moment (Unix seconds) that matches, unless there is a reason not to act."""
-    moment += rule.for_seconds
-    late_seconds = context.wall - moment
-    if late_seconds > context.grace_seconds:
+    began_at = context.steady(moment)
+    due_at = began_at + rule.for_seconds + rule.delay_seconds
+    counts_at = context.wall - (context.now - began_at) + rule.for_seconds
+    lasts = bool(rule.for_seconds or rule.limit)
+    since_acted_seconds = None if state.fired_at is None else abs(began_at - state.fired_at)
+    is_resting = since_acted_seconds is not None and since_acted_seconds < rule.cooldown_seconds
+    if lasts and is_resting and state.fired_at is not None:  # it acts at the end of its cooldown
+        due_at = max(due_at, state.fired_at + rule.cooldown_seconds)
+        counts_at = max(counts_at, context.wall - (context.now - due_at))
+    if (late_seconds := context.now - due_at) > context.grace_seconds:
         grace = f"the grace is {context.grace_seconds:g} s"
         return Decision(state, f"that was {late_seconds:.0f} s ago, and {grace}")
-    if reason := outside_schedule(rule, moment, context.calendar):
+    if reason := outside_schedule(rule, counts_at, context.calendar):
         return Decision(state, reason)
-    if state.due_at is not None:
+    if state.due_at is not None and state.due_at > began_at:
         return Decision(state, "it is already waiting for its delay")
-    if state.fired_at is not None and 0 <= context.now - state.fired_at < rule.cooldown_seconds:
+    if is_resting and not lasts:
         cooldown = f"its cooldown is {rule.cooldown_seconds:g} s"
-        return Decision(state, f"it acted {context.now - state.fired_at:.0f} s ago, and {cooldown}")
-    if rule.for_seconds:  # also if this lies in the past: a later replayed state may cancel it
-        return Decision(replace(state, due_at=context.now - late_seconds, cause=cause))
-    due_at = context.now + max(0.0, rule.delay_seconds - max(0.0, late_seconds))
+        return Decision(state, f"it acted {since_acted_seconds:.0f} s ago, and {cooldown}")
     return Decision(replace(state, due_at=due_at, cause=cause))

@@ -1,8 +1,15 @@
-"""The rules of one appliance: their states, and which of them act now. Pure."""
+"""The rules of one appliance: their states, and which of them act now. Pure.
 
-from collections.abc import Callable, Iterator
+A device that was away learns of many moments at once, and of those of one device before those of
+another. It acts on them in the order in which they happened. So a moment that was missed waits until
+the other devices were heard, or until `CATCH_UP_SECONDS` are over.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 import msgspec
+from msgspec import Struct
 from msgspec.structs import replace
 
 from daemons.bus.message import Moment, State
@@ -17,6 +24,7 @@ from daemons.processes.device.rule_decision import (
     RuleState,
     check_conditions,
     check_time,
+    concerns,
     on_measurement,
     on_state,
 )
@@ -24,6 +32,43 @@ from daemons.values import enc_hook
 
 Latest = Callable[[str, float], StateFields | None]
 """Returns the latest fields of a device at a steady time, or None if that device is silent."""
+
+LIVE_SECONDS = 1.0
+"""A moment that is younger is acted on at once. An older one was missed, and others may have been too."""
+CATCH_UP_SECONDS = 2.0
+"""How long a missed moment waits for the states of other devices, which may have earlier moments."""
+
+
+class Order(Struct, frozen=True):
+    """The latest command that was carried out; an earlier moment that is learned late acts no more."""
+
+    moment: float
+    """When it took effect, in the device's steady seconds."""
+    do: str
+    with_: dict[str, Any] = {}
+    lasted: str | None = None
+    """The device whose state lasted for the `for` of the rule. Its later word may show that it did not."""
+
+
+class News(NamedTuple):
+    """A state of another device that the rules have not handled yet."""
+
+    changed_at: float
+    """When it changed (Unix seconds)."""
+    device: str
+    published: State | Moment
+
+
+class Action(NamedTuple):
+    """A rule that acts now."""
+
+    key: str
+    rule: Rule
+    due_at: float
+    """When it became due, in the device's steady seconds."""
+    moment: float
+    """When it takes effect: `due_at`, or now if it had to wait for a condition or for the hardware."""
+    cause: str | None
 
 
 class Rules:
@@ -33,6 +78,7 @@ class Rules:
         self,
         device: Device,
         states: dict[str, RuleState],
+        last_order: Order | None,
         created_at: float,
         calendar: SunCalendar,
         peers: LatestStates,
@@ -40,6 +86,7 @@ class Rules:
         log: Log,
     ) -> None:
         self.states = states
+        self.last_order = last_order
         self.uses_time = any(rule.at or rule.limit for rule in device.rules)
         """Whether the time of day, or the silence of another device, makes a difference to a rule."""
         self._rules = {rule_key(rule): rule for rule in device.rules}
@@ -49,25 +96,51 @@ class Rules:
         self._peers = peers
         self._latest = latest
         self._log = log
-        self._blocked: set[str] = set()
-        """The due rules that do not act yet, because a condition is unknown."""
+        self._started_at = 0.0
+        self._turning: dict[str, list[str]] = {}
+        """By device, the keys of the rules that wait for its changes."""
+        for key, rule in self._rules.items():
+            if rule.device and rule.turns:
+                self._turning.setdefault(rule.device, []).append(key)
+        self._news: list[News] = []
+        """In the order in which they changed, those of one device."""
+        self._blocked: dict[str, str] = {}
+        """The due rules that cannot act yet, each with the reason."""
+        self._caught_up_at: float | None = None
+        """Until when (steady seconds) a missed moment waits for other devices; None if none waits."""
 
     def start(self, now: float) -> None:
         """Forget removed rules. A rule that is new, or was edited, handles only what happens from now on."""
+        self._started_at = now
         states = {key: self.states.get(key) or RuleState(added_at=now) for key in self._rules}
+        for key, state in states.items():
+            if state.handled_until is not None and state.handled_at is None and self._rules[key].turns:
+                states[key] = replace(state, handled_at=now)  # an earlier version did not store it
         if states != self.states:
             self.states = states
 
-    def on_state(self, device: str, published: State | Moment, now: float, wall: float) -> None:
-        """Evaluate the rules that wait for a change of another device."""
-        for key, rule in self._rules.items():
-            if rule.device == device and rule.turns:
-                state = self._state(key)
-                decision = on_state(rule, state, published, self._context(state, now, wall))
-                self._store(key, decision, published.cause)
+    def hear(self, state: State, now: float, wall: float) -> None:
+        """Store the changes of another device that rules wait for; `run` handles them."""
+        if state.device not in self._turning:
+            return
+        rules = [(self._rules[key], self._state(key)) for key in self._turning[state.device]]
+        contexts = [self._context(rule_state, now, wall) for _, rule_state in rules]
+        news: list[News] = []
+        changed_at = 0.0
+        moments: tuple[State | Moment, ...] = (*state.past, state)
+        for published in moments:
+            changed_at = max(changed_at, *published.turned.values(), 0.0)
+            if news or any(
+                concerns(rule, rule_state, published, context)
+                for (rule, rule_state), context in zip(rules, contexts, strict=True)
+            ):
+                news.append(News(changed_at, state.device, published))
+        first_at = news[0].changed_at if news else changed_at
+        kept = [old for old in self._news if old.device != state.device or old.changed_at < first_at]
+        self._news = kept + news
 
     def check(self, now: float, wall: float) -> None:
-        """Evaluate the rules that wait for a time of day or for a measurement."""
+        """Schedule the rules that wait for a time of day or for a measurement."""
         for key, rule in self._rules.items():
             state = self._state(key)
             if rule.at is not None:
@@ -78,34 +151,51 @@ class Rules:
                 decision = on_measurement(rule, state, fields, cause, self._context(state, now, wall))
                 self._store(key, decision, cause)
 
-    def due(self, now: float, *, is_past: bool) -> Iterator[tuple[str, Rule, str | None]]:
-        """Yield key, rule and cause of each rule that acts now; the caller runs it before the next.
+    def run(self, now: float, wall: float) -> Iterator[Action]:
+        """Yield each rule that acts now; the caller carries it out before the next.
 
-        With `is_past`, rules with `for` do not act: a later replayed state may cancel them.
+        All that happened since the last call is handled in the order of its moments, also if it is
+        learned in another order.
         """
-        for key, rule in self._rules.items():
-            state = self.states.get(key)
-            if not state or state.due_at is None or now < state.due_at or (is_past and rule.for_seconds):
-                continue
-            late_seconds = now - state.due_at
-            conditions = check_conditions(rule, lambda device: self._latest(device, now))
-            is_late = late_seconds > self._grace_seconds
-            if conditions.is_met is None and not is_late:
-                self._blocked.add(key)
-                continue
-            self._blocked.discard(key)
-            self._set_state(key, replace(state, due_at=None, cause=None))
-            if is_late:
-                text = f"it is {late_seconds:.0f} s late" + (conditions.reason and f", {conditions.reason}")
-                self.log_refusal("warning", rule, text, state.cause)
-            elif conditions.is_met:
-                yield key, rule, state.cause
-            else:
-                self.log_refusal("info", rule, conditions.reason, state.cause)
+        self.check(now, wall)
+        tried: set[str] = set()
+        while True:
+            key = self._next_due(tried, now)
+            due_at = None if key is None else self.states[key].due_at
+            news = min(self._news, key=lambda news: news.changed_at, default=None)
+            news_at = None if news is None else now - max(0.0, wall - news.changed_at)
+            moment = min((at for at in (due_at, news_at) if at is not None), default=None)
+            if moment is None:
+                break
+            if self._must_wait(moment, now):
+                return
+            if key is not None and moment == due_at:
+                tried.add(key)
+                if action := self._check_due(key, now):
+                    yield action
+            elif news is not None:
+                self._news.remove(news)
+                self._handle(news, now, wall)
+                tried.clear()
+        self._caught_up_at = None
 
-    def fired(self, key: str, now: float) -> None:
-        """Store when a rule acted, for its cooldown."""
-        self._set_state(key, replace(self.states[key], fired_at=now))
+    def fired(self, action: Action) -> None:
+        """Store when a rule acted: for its cooldown, and for earlier moments that are learned later."""
+        rule = action.rule
+        self._set_state(action.key, replace(self.states[action.key], fired_at=action.moment))
+        lasted = rule.device if rule.for_seconds else None
+        self._note(Order(action.moment, rule.do, rule.with_, lasted))
+
+    def on_command(self, do: str, with_: Mapping[str, Any], now: float) -> None:
+        """Note a command that was carried out: earlier moments that are learned later do not undo it."""
+        if self._rules:
+            self._note(Order(now, do, dict(with_)))
+
+    def postpone(self, action: Action, reason: str) -> None:
+        """Schedule again a rule that cannot act yet: it waits within its grace."""
+        state = replace(self.states[action.key], due_at=action.due_at, cause=action.cause)
+        self._set_state(action.key, state)
+        self._blocked[action.key] = reason
 
     def log_refusal(self, level: Level, rule: Rule, reason: str, cause: str | None) -> None:
         """Log why a rule did not act."""
@@ -114,14 +204,80 @@ class Rules:
     def next_deadline(self) -> float | None:
         """Return when the next rule acts, in steady seconds; None if none is scheduled.
 
-        A rule that waits for an unknown condition has none: it is evaluated at each message and poll.
+        A rule that is due and cannot act has none: it is evaluated at each message and poll.
         """
+        if self._caught_up_at is not None:
+            return self._caught_up_at
         due = (state.due_at for key, state in self.states.items() if key not in self._blocked)
         return min((due_at for due_at in due if due_at is not None), default=None)
 
     def is_idle(self) -> bool:
         """Return whether no rule can act by the mere passing of time."""
         return not self.uses_time and not self._blocked and self.next_deadline() is None
+
+    def _next_due(self, tried: set[str], now: float) -> str | None:
+        """Return the key of the rule that became due first; None if none is due that was not tried yet."""
+        due = [
+            (state.due_at, key)
+            for key in self._rules
+            if key not in tried and (state := self._state(key)).due_at is not None and state.due_at <= now
+        ]
+        return min(due, key=lambda entry: entry[0], default=(0.0, None))[1]
+
+    def _check_due(self, key: str, now: float) -> Action | None:
+        """Return the action of a rule that is due; None if it cannot act yet, or does not act at all."""
+        rule, state = self._rules[key], self.states[key]
+        if state.due_at is None:
+            return None
+        late_seconds = now - state.due_at
+        conditions = check_conditions(rule, state, lambda device: self._latest(device, now))
+        is_late = late_seconds > self._grace_seconds
+        if conditions.is_met is None and not is_late:
+            self._blocked[key] = conditions.reason
+            return None
+        blocked = self._blocked.pop(key, None)
+        self._set_state(key, replace(state, due_at=None, cause=None))
+        action = Action(key, rule, state.due_at, state.due_at if blocked is None else now, state.cause)
+        if is_late:
+            reason = conditions.reason or blocked
+            text = f"it is {late_seconds:.0f} s late" + (f", {reason}" if reason else "")
+            self.log_refusal("warning", rule, text, state.cause)
+        elif not conditions.is_met:
+            self.log_refusal("info", rule, conditions.reason, state.cause)
+        elif (order := self.last_order) and not self._is_live(state.due_at, now) and is_undone(action, order):
+            self._set_state(key, replace(self.states[key], fired_at=state.due_at))
+            self.log_refusal("info", rule, f"{order.do} came after it", state.cause)
+        else:
+            return action
+        return None
+
+    def _handle(self, news: News, now: float, wall: float) -> None:
+        """Decide on one state of a device for all rules that wait for it."""
+        for key in self._turning[news.device]:
+            state = self._state(key)
+            decision = on_state(self._rules[key], state, news.published, self._context(state, now, wall))
+            self._store(key, decision, news.published.cause)
+
+    def _is_live(self, moment: float, now: float) -> bool:
+        return moment >= self._started_at and now - moment < LIVE_SECONDS
+
+    def _must_wait(self, moment: float, now: float) -> bool:
+        """Return whether a missed moment waits for the states of devices that may have earlier ones.
+
+        It waits at most for half of what is left of its grace.
+        """
+        if self._is_live(moment, now) or all(
+            self._peers.is_known_at(device, moment) for device in self._turning
+        ):
+            return False
+        if self._caught_up_at is None:
+            left_seconds = moment + self._grace_seconds - now
+            self._caught_up_at = now + min(CATCH_UP_SECONDS, left_seconds / 2)
+        return now < self._caught_up_at
+
+    def _note(self, order: Order) -> None:
+        if self.last_order is None or order.moment >= self.last_order.moment:
+            self.last_order = order
 
     def _state(self, key: str) -> RuleState:
         return self.states.get(key, RuleState())
@@ -146,6 +302,13 @@ class Rules:
             grace_seconds=self._grace_seconds,
             calendar=self._calendar,
         )
+
+
+def is_undone(action: Action, order: Order) -> bool:
+    """Return whether another command that took effect later leaves nothing of an action."""
+    is_earlier = action.due_at < order.moment
+    is_other = (action.rule.do, action.rule.with_) != (order.do, order.with_)
+    return is_earlier and is_other and (order.lasted is None or order.lasted != action.rule.device)
 
 
 def rule_key(rule: Rule) -> str:

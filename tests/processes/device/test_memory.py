@@ -6,6 +6,7 @@ from daemons.bus.message import Moment, Receipt
 from daemons.bus.requests.ledger import LedgerEntry
 from daemons.processes.device.memory import DeviceMemory
 from daemons.processes.device.rule_decision import RuleState
+from daemons.processes.device.rules import Order
 from daemons.processes.process import ProcessRun
 from daemons.runtime.clock import Anchor
 
@@ -22,11 +23,24 @@ ON_DISK = {
     "shown_cause": "c1",
     "turned": {"status": 2.0},
     "past": [{"state": {"status": False}, "turned": {}, "cause": None}],
+    "known": {"status": True},
+    "changed": 2.5,
+    "offset": 0.5,
     "confirmed": True,
     "hot_until": 9.0,
     "marks": {
-        "{}": {"turned": 1.0, "fired": 2.0, "due": 3.0, "cause": "p1", "since": None, "beyond": False},
+        "{}": {
+            "turned": 1.0,
+            "fired": 2.0,
+            "due": 3.0,
+            "cause": "p1",
+            "since": None,
+            "beyond": False,
+            "handled_at": 1.5,
+            "interrupted": False,
+        },
     },
+    "last_order": {"moment": 8.5, "do": "on", "with_": {}, "lasted": None},
     "receipts": {
         "c1": {"deadline": 8.0, "receipt": {"id": "c1", "device": "lamp", "outcome": "applied", "at": 4.0}},
     },
@@ -48,11 +62,17 @@ def test_the_names_on_disk_are_stable() -> None:
         last_state_cause="c1",
         change_times={"status": 2.0},
         past=(Moment(state={"status": False}),),
+        known_fields={"status": True},
+        changed_at=2.5,
+        clock_offset=0.5,
         confirmed=True,
         off_deadline=9.0,
         rule_states={
-            "{}": RuleState(handled_until=1.0, fired_at=2.0, due_at=3.0, cause="p1", is_beyond=False),
+            "{}": RuleState(
+                handled_until=1.0, fired_at=2.0, due_at=3.0, cause="p1", is_beyond=False, handled_at=1.5
+            ),
         },
+        last_order=Order(8.5, "on"),
         receipts={
             "c1": LedgerEntry(8.0, Receipt(id="c1", device="lamp", outcome="applied", at=4.0)),
         },

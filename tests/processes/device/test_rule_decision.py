@@ -240,7 +240,7 @@ def test_a_delay_counts_from_the_press() -> None:
     slow = make_rule(delay="10s")
     assert decide(slow, PRESSED).state.due_at == PRESSED.at + 10
     assert decide(slow, PRESSED, wall=PRESSED.at + 4).state.due_at == PRESSED.at + 10
-    assert decide(slow, PRESSED, wall=PRESSED.at + 30).state.due_at == PRESSED.at + 30
+    assert decide(slow, PRESSED, wall=PRESSED.at + 30).state.due_at == PRESSED.at + 10
 
 
 def test_a_delay_counts_from_now_for_a_press_in_the_future() -> None:
@@ -500,7 +500,7 @@ CONDITIONS = [{"device": "door", "is": {"phase": "closed"}}, {"device": "room", 
 def test_all_conditions_must_be_met(door: Any, room: Any, expected: bool | None, reason: str) -> None:
     """One unmet condition decides. Otherwise an unknown condition leaves the decision open."""
     rule = make_rule(only_if=CONDITIONS)
-    result = rule_decision.check_conditions(rule, {"door": door, "room": room}.__getitem__)
+    result = rule_decision.check_conditions(rule, NEW, {"door": door, "room": room}.__getitem__)
     assert result.is_met is expected
     assert result.reason.startswith(reason)
     assert bool(result.reason) == bool(reason)
@@ -508,6 +508,10 @@ def test_all_conditions_must_be_met(door: Any, room: Any, expected: bool | None,
 
 def test_a_rule_with_for_needs_its_device() -> None:
     """While the device is silent, the duration of its value is unknown."""
-    result = rule_decision.check_conditions(make_rule(**{"for": "5m"}), {"switch": None}.__getitem__)
+    long, waiting = make_rule(**{"for": "5m"}), RuleState(due_at=NOON)
+    result = rule_decision.check_conditions(long, waiting, {"switch": None}.__getitem__)
     assert result == (None, "switch is silent")
-    assert rule_decision.check_conditions(make_rule(), {"switch": None}.__getitem__).is_met
+    lost = {"switch": {"status": True, "reachable": False}}.__getitem__
+    result = rule_decision.check_conditions(long, waiting, lost)
+    assert result == (None, "the hardware of switch cannot be reached")
+    assert rule_decision.check_conditions(make_rule(), waiting, {"switch": None}.__getitem__).is_met

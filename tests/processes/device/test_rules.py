@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from daemons.bus.message import Moment, State
+from daemons.bus.message import Command, Moment, State
 from daemons.kinds import Reading
 from daemons.processes.device.rules import rule_key
 from tests.support import factories
@@ -55,7 +55,7 @@ def test_past_states_act_in_their_order_and_once() -> None:
         switch.command("press", f"p{second}")
     memory = switch.appliance.memory
     published = State(
-        device="switch", boot=1, seq=1, at=NOW, since=NOW, state=memory.last_state,
+        device="switch", boot=1, seq=1, at=NOW + 3, since=NOW + 3, state=memory.last_state,
         turned=memory.change_times, cause=memory.cause, past=memory.past,
     )  # fmt: skip
     assert [moment.cause for moment in published.past] == [None, "p1", "p2"]
@@ -130,6 +130,291 @@ def test_a_wall_clock_that_was_set_back_blocks_no_rule() -> None:
     toaster.start(Reading(on=False), NOW, NOW + 3600)
     toaster.on_state(press(NOW + 10), NOW + 11, NOW + 11)
     assert toaster.state(NOW + 11)["starts"] == 1
+
+
+# Hardware that cannot be reached
+
+
+def test_a_rule_waits_for_its_hardware_within_the_grace() -> None:
+    """The bulb is lost for 15 s, and the press comes meanwhile. The bulb goes on when it is back."""
+    for back, expected in ((7, True), (61, False)):
+        simulator = lamp(**PRESS, do="on")
+        lose_hardware(simulator)
+        simulator.now += 8
+        simulator.on_state(press(simulator.now))
+        assert not simulator.field("status")
+        assert not simulator.appliance.is_idle
+        simulator.now += back
+        simulator.poll()
+        simulator.poll()
+        assert simulator.relay.is_on == expected
+        assert ("it is 61 s late, its hardware cannot be reached" in simulator.log()) != expected
+
+
+def test_a_rule_that_waits_for_its_hardware_yields_to_a_later_command() -> None:
+    """The light is switched off before the bulb is back, so it does not go on."""
+    simulator = lamp(**PRESS, do="on")
+    lose_hardware(simulator)
+    simulator.now += 8
+    simulator.on_state(press(simulator.now))
+    simulator.now += 2
+    simulator.command("off")
+    simulator.now += 5
+    simulator.poll()
+    simulator.poll()
+    assert not simulator.relay.is_on
+    assert "info: no on for switch: off came after it [p1]" in simulator.log()
+
+
+def test_the_latest_moment_is_acted_on_when_the_hardware_is_back() -> None:
+    """Two presses come while the bulb is lost. The first is past its grace when the bulb is back."""
+    simulator = lamp(**PRESS, do="on")
+    lose_hardware(simulator)
+    simulator.now += 8
+    simulator.on_state(press(simulator.now))
+    simulator.now += 45
+    simulator.on_state(press(simulator.now, cause="p2"))
+    simulator.now += 20
+    simulator.poll()
+    simulator.poll()
+    assert (simulator.relay.is_on, simulator.appliance.memory.cause) == (True, "p2")
+
+
+def lose_hardware(simulator: CrashSimulator) -> None:
+    """Report to the device that its hardware does not answer; its next poll finds it again."""
+    simulator.appliance.on_reading(Reading(reachable=False), simulator.now, simulator.now)
+    simulator.apply()
+
+
+@pytest.mark.parametrize(("back", "acts_at"), [(20, 50), (29, 59)])
+def test_a_for_begins_anew_when_the_hardware_of_its_device_is_back(back: int, acts_at: int) -> None:
+    """The state of the door is unknown while its hardware cannot be reached."""
+    simulator = lamp(**PRESS, do="on", **{"for": "30s"})
+    began = simulator.now
+    turned = {"status": began}
+    opened = msgspec.structs.replace(press(began), state={"status": True, "reachable": True}, turned=turned)
+    simulator.on_state(opened)
+    for at, reachable in ((10, False), (back, True)):
+        simulator.now = began + at
+        simulator.on_state(msgspec.structs.replace(
+            opened, at=simulator.now, state={"status": True, "reachable": reachable},
+            turned={**turned, "reachable": simulator.now},
+        ))  # fmt: skip
+        simulator.restart()
+    while simulator.now < began + acts_at:
+        assert not simulator.relay.is_on
+        simulator.now += 1
+        simulator.appliance.on_heartbeat("switch", simulator.now)
+        simulator.on_state(msgspec.structs.replace(
+            opened, at=simulator.now, state={"status": True, "reachable": True},
+            turned={**turned, "reachable": began + back},
+        ))  # fmt: skip
+        simulator.poll()
+    assert simulator.relay.is_on
+
+
+def test_a_for_is_not_met_by_a_device_that_cannot_reach_its_hardware() -> None:
+    """A door that opened and was then lost is not open for half a minute. A rule that acted acts no more."""
+    simulator = lamp(**PRESS, do="toggle", **{"for": "30s"})
+    began = simulator.now
+    opened = msgspec.structs.replace(press(began), state={"status": True, "reachable": True})
+    simulator.on_state(opened)
+    simulator.now += 29
+    lost = {"status": True, "reachable": False}
+    turned = {"status": began, "reachable": began + 29}
+    simulator.on_state(msgspec.structs.replace(opened, at=simulator.now, state=lost, turned=turned))
+    simulator.wait(5)
+    assert not simulator.relay.is_on
+    back = msgspec.structs.replace(
+        opened, state={"status": True, "reachable": True}, turned={"status": began, "reachable": began + 35}
+    )
+    simulator.now = began + 66
+    simulator.on_state(msgspec.structs.replace(back, at=simulator.now))
+    assert simulator.relay.is_on
+    for at, reachable in ((70, False), (75, True), (110, True)):
+        simulator.now = began + at
+        turned = {"status": began, "reachable": began + min(at, 75)}
+        state = {"status": True, "reachable": reachable}
+        simulator.on_state(msgspec.structs.replace(opened, at=simulator.now, state=state, turned=turned))
+        simulator.poll()
+    assert simulator.relay.is_on
+
+
+# Cooldown
+
+
+def test_a_crossing_in_the_cooldown_acts_when_that_is_over() -> None:
+    """The air conditioner goes on at 33 degrees, though it went on less than ten minutes before."""
+    simulator = lamp(**WARM, cooldown="10m")
+    simulator.on_state(factories.state("room", celsius=20.0))
+    simulator.on_state(factories.state("room", celsius=26.0))
+    began = simulator.now
+    assert simulator.relay.is_on
+    simulator.command("off")
+    simulator.now += 100
+    simulator.on_state(factories.state("room", celsius=20.0))
+    simulator.on_state(factories.state("room", celsius=33.0))
+    while simulator.now < began + 600:
+        assert not simulator.relay.is_on
+        simulator.now += 5
+        simulator.appliance.on_heartbeat("room", simulator.now)
+        simulator.poll()
+    assert simulator.relay.is_on
+
+
+@pytest.mark.parametrize("celsius", [20.0, None])
+def test_a_crossing_in_the_cooldown_does_not_act_if_it_is_over_before(celsius: float | None) -> None:
+    """It is cool again, or unknown, when the cooldown ends. Also over a restart."""
+    simulator = lamp(**WARM, cooldown="10m")
+    for degrees in (20.0, 26.0):
+        simulator.on_state(factories.state("room", celsius=degrees))
+    simulator.command("off")
+    simulator.now += 100
+    for degrees in (20.0, 33.0):
+        simulator.on_state(factories.state("room", celsius=degrees))
+    simulator.restart()
+    simulator.now += 100
+    simulator.on_state(factories.state("room", celsius=celsius))
+    simulator.wait(600)
+    assert not simulator.relay.is_on
+
+
+@pytest.mark.parametrize(("closed_after", "expected"), [(None, True), (560, False), (599, False)])
+def test_a_duration_in_the_cooldown_acts_when_that_is_over(closed_after: int | None, expected: bool) -> None:
+    """A door that is open for 30 s acts at the end of the cooldown, if it is still open then."""
+    simulator = lamp(**PRESS, do="on", cooldown="10m", **{"for": "30s"})
+    began = simulator.now
+    history = [(0, True), (40, False), (50, True)] + ([(closed_after, False)] if closed_after else [])
+    for second in range(631):
+        simulator.now = began + second
+        for at, status in history:
+            if at == second:
+                simulator.on_state(press(simulator.now, status=status))
+        simulator.appliance.on_heartbeat("switch", simulator.now)
+        simulator.poll()
+        if second == 35:
+            assert simulator.relay.is_on
+            simulator.command("off")
+        assert second <= 35 or second >= 630 or not simulator.relay.is_on
+    assert simulator.relay.is_on == expected
+
+
+# A wall clock that is set
+
+YEARS = 30 * 365 * 86400.0
+
+
+class Clocked:
+    """A switch and a lamp that follows it, on one host whose wall clock is set."""
+
+    def __init__(self, **rule: Any) -> None:
+        self.ahead, self.now = 0.0, NOW
+        self.switch = factories.appliance(factories.device("light_switch"), "light_switch")
+        self.lamp = factories.appliance(
+            factories.device("lamp", when=[{**PRESS, "do": "toggle", **rule}]), "lamp"
+        )
+        self.switch.start(Reading(on=False), NOW, self.wall)
+        self.lamp.start(Reading(on=False), NOW, self.wall)
+        self.publish()
+
+    @property
+    def wall(self) -> float:
+        return self.now + self.ahead
+
+    @property
+    def starts(self) -> int:
+        """How often the lamp went on."""
+        return int(self.lamp.state(self.now)["starts"])
+
+    def wait(self, seconds: float) -> None:
+        """Poll both once a second."""
+        for _ in range(int(seconds)):
+            self.now += 1
+            self.switch.advance(self.now, self.wall)
+            self.lamp.on_heartbeat("switch", self.now)
+            self.lamp.advance(self.now, self.wall)
+
+    def press(self, id_: str) -> None:
+        """Press the switch, and let the lamp receive its state after a millisecond."""
+        command = Command(id=id_, command="press", deadline=self.wall + 10)
+        assert self.switch.handle_command(command, self.now, self.wall).outcome == "applied"
+        self.now += 0.001
+        self.publish()
+
+    def publish(self) -> None:
+        """Send the state of the switch to the lamp, twice."""
+        memory = self.switch.memory
+        published = State(
+            device="switch", boot=1, seq=1, at=self.wall, since=self.wall, state=memory.last_state,
+            turned=memory.change_times, cause=memory.cause, past=memory.past,
+        )  # fmt: skip
+        for _ in range(2):
+            self.lamp.on_state(published, self.now, self.wall)
+
+
+@pytest.mark.parametrize("ahead", [3600.0, YEARS])
+def test_a_press_under_a_wrong_clock_breaks_no_rule(ahead: float) -> None:
+    """After the clock was put right, the next press acts, in its real hours, and no press acts twice."""
+    minute = datetime.fromtimestamp(NOW, factories.UTC)
+    between = [minute.strftime("%H:%M"), minute.replace(hour=minute.hour + 1).strftime("%H:%M")]
+    house = Clocked(between=between)
+    house.ahead = ahead + 7200  # outside of the hours
+    house.press("p1")
+    assert house.starts == 0
+    house.wait(5)
+    house.ahead = 0
+    house.wait(5)
+    house.publish()
+    assert house.starts == 0
+    house.press("p2")
+    house.press("p3")
+    assert house.starts == 1
+    house.wait(100)
+    house.publish()
+    assert house.starts == 1
+
+
+def test_a_press_that_was_handled_is_not_repeated_when_the_clock_is_put_right() -> None:
+    """The lamp receives the same press again, with its time put right."""
+    for pause in (0, 1, 30):
+        house = Clocked()
+        house.ahead = YEARS
+        house.press("p1")
+        house.wait(pause)
+        house.ahead = 0
+        house.publish()
+        house.wait(1)
+        house.publish()
+        house.wait(100)
+        house.publish()
+        assert house.starts == 1
+
+
+def test_a_for_is_called_off_after_the_clock_was_set_back() -> None:
+    """The door opens, the clock goes back by an hour, the door is closed: no siren."""
+    house = Clocked(**{"for": "30s"})
+    house.press("p1")
+    house.wait(10)
+    house.ahead = -3600
+    house.wait(5)
+    house.press("p2")
+    house.wait(100)
+    assert house.starts == 0
+    house.press("p3")
+    house.wait(29)
+    assert house.starts == 0
+    house.wait(2)
+    assert house.starts == 1
+
+
+def test_a_for_begins_on_time_after_the_clock_was_set_back() -> None:
+    """The publisher does not put its times right: a time in the future counts as now."""
+    simulator = lamp(**PRESS, do="on", **{"for": "30s"})
+    simulator.on_state(msgspec.structs.replace(press(simulator.now + 3600), at=simulator.now))
+    began = simulator.now
+    assert simulator.appliance.next_deadline() == began + 30
+    simulator.on_state(msgspec.structs.replace(press(simulator.now + 3601, status=False), at=simulator.now))
+    assert simulator.appliance.next_deadline() is None
 
 
 # Delays

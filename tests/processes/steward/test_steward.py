@@ -636,13 +636,3 @@ def test_a_process_that_left_the_house_is_forgotten(world: World) -> None:
     world.steward()
     world.advance(60)
     assert world.signals == []
-
-
-def test_debug(world: World) -> None:
-    world.is_supervisord_hung = True
-    world.advance(60, silent=["toaster"])
-    print(world.lines, world.signals, world.calls)
-    world.answer()
-    world.advance(0.5, silent=["toaster"])
-    print(world.lines, world.signals, world.calls)
-    assert 0
