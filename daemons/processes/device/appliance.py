@@ -88,7 +88,7 @@ class Appliance:
     def handle_command(self, command: Command, now: float, wall: float) -> Receipt:
         """Carry out a command once, and return its receipt; a repeated id gets the first receipt again."""
         self.advance(now, wall)
-        if receipt := self._requests.answer(command, wall):
+        if receipt := self._requests.answer(command, now, wall):
             return receipt
         rejection = None
         try:
@@ -96,7 +96,7 @@ class Appliance:
         except Rejected as error:
             rejection = str(error)
             self._log("warning", f"rejects {command.command}: {error}", command.id)
-        receipt = self._requests.close(command, wall, rejection)
+        receipt = self._requests.close(command, now, wall, rejection)
         self._record_change(now, wall)
         return receipt
 

@@ -5,6 +5,7 @@ clock below Python, breaks Python's own sleep.
 """
 
 import mmap
+import os
 import struct
 from pathlib import Path
 
@@ -20,7 +21,8 @@ class WallClock:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(struct.pack("d", seconds))
         self.seconds = seconds
-        self.environment = {"PYTHONPATH": str(Path(__file__).parent), VARIABLE: str(file)}
+        path = filter(None, (str(Path(__file__).parent), os.environ.get("PYTHONPATH")))
+        self.environment = {"PYTHONPATH": os.pathsep.join(path), VARIABLE: str(file)}
         with file.open("r+b") as opened:
             self._shared = mmap.mmap(opened.fileno(), 8)
 
