@@ -25,6 +25,8 @@ from daemons.processes.device.memory import DeviceMemory
 from daemons.processes.device.requests import Requests
 from daemons.processes.device.rules import Rules
 
+CLOCK_FAULT = "its rules with times of day wait: the clock of this machine is not known to be right yet"
+
 
 class Appliance:
     """Decides for one device, and adds to `log_lines` what is worth a line in the log."""
@@ -73,8 +75,24 @@ class Appliance:
         self.on_reading(reading, now, wall)
 
     def on_state(self, state: State, now: float, wall: float) -> None:
-        """Handle the state of another device: first its past states in their order, then itself."""
+        """Handle the state of another device."""
         self._peers.on_state(state, now)
+        self._evaluate(state, now, wall)
+
+    def wait_for_clock(self) -> None:
+        """Let the rules with times of day wait until the wall clock is known to be right."""
+        self._rules.is_clock_right = False
+        self._log("warning", CLOCK_FAULT, None)
+
+    def trust_clock(self, now: float, wall: float) -> None:
+        """Let the rules with times of day go on; they learn of the states that arrived meanwhile."""
+        self._rules.is_clock_right = True
+        self._log("info", "the clock of this machine counts as right now", None)
+        for state in self._peers.states():
+            self._evaluate(state, now, wall)
+
+    def _evaluate(self, state: State, now: float, wall: float) -> None:
+        """Evaluate the rules for the state of another device: first its past states, then itself."""
         for moment in state.past:
             self._rules.on_state(state.device, moment, now, wall)
             self.advance(now, wall, is_past=True)
@@ -152,7 +170,10 @@ class Appliance:
 
     def state(self, now: float) -> dict[str, Any]:
         """Return the fields to publish."""
-        return self._hardware.state(self._history.change_times.get("reachable"), now)
+        fields = self._hardware.state(self._history.change_times.get("reachable"), now)
+        if not self._rules.is_clock_right:
+            fields["fault"] = "; ".join(filter(None, (fields["fault"], CLOCK_FAULT)))
+        return fields
 
     def latest(self, device: str, now: float) -> StateFields | None:
         """Return the latest fields of a device, this one included; None if the device is silent."""

@@ -32,6 +32,10 @@ class LatestStates:
         state, received_at = self._states.get(device, (None, 0.0))
         return state.state if state and now - received_at < SILENT_SECONDS else None
 
+    def states(self) -> list[State]:
+        """Return the latest state of each device that has published one."""
+        return [state for state, _ in self._states.values()]
+
     def cause(self, device: str) -> str | None:
         """Return the cause of the latest state, also if the device is silent."""
         return self._states[device][0].cause if device in self._states else None

@@ -42,6 +42,8 @@ class Rules:
         self.states = states
         self.uses_time = any(rule.at or rule.limit for rule in device.rules)
         """Whether the time of day, or the silence of another device, makes a difference to a rule."""
+        self.is_clock_right = True
+        """Whether the wall clock is known to be right; rules with times of day wait for it."""
         self._rules = {rule_key(rule): rule for rule in device.rules}
         self._grace_seconds = device.grace_seconds
         self._created_at = created_at
@@ -61,7 +63,7 @@ class Rules:
     def on_state(self, device: str, published: State | Moment, now: float, wall: float) -> None:
         """Evaluate the rules that wait for a change of another device."""
         for key, rule in self._rules.items():
-            if rule.device == device and rule.turns:
+            if rule.device == device and rule.turns and not self._waits(rule):
                 state = self._state(key)
                 decision = on_state(rule, state, published, self._context(state, now, wall))
                 self._store(key, decision, published.cause)
@@ -69,6 +71,8 @@ class Rules:
     def check(self, now: float, wall: float) -> None:
         """Evaluate the rules that wait for a time of day or for a measurement."""
         for key, rule in self._rules.items():
+            if self._waits(rule):
+                continue
             state = self._state(key)
             if rule.at is not None:
                 self._store(key, check_time(rule, state, self._context(state, now, wall)), None)
@@ -122,6 +126,9 @@ class Rules:
     def is_idle(self) -> bool:
         """Return whether no rule can act by the mere passing of time."""
         return not self.uses_time and not self._blocked and self.next_deadline() is None
+
+    def _waits(self, rule: Rule) -> bool:
+        return rule.uses_clock and not self.is_clock_right
 
     def _state(self, key: str) -> RuleState:
         return self.states.get(key, RuleState())

@@ -24,7 +24,16 @@ ON_DISK = {
     "confirmed": True,
     "hot_until": 9.0,
     "marks": {
-        "{}": {"turned": 1.0, "fired": 2.0, "due": 3.0, "cause": "p1", "since": None, "beyond": False},
+        "{}": {
+            "turned": 1.0,
+            "fired": 2.0,
+            "due": 3.0,
+            "cause": "p1",
+            "since": None,
+            "beyond": False,
+            "moments": [1.0],
+            "missed": None,
+        },
     },
     "receipts": {
         "c1": {"deadline": 8.0, "receipt": {"id": "c1", "device": "lamp", "outcome": "applied", "at": 4.0}},
@@ -49,7 +58,9 @@ def test_the_names_on_disk_are_stable() -> None:
         confirmed=True,
         off_deadline=9.0,
         rule_states={
-            "{}": RuleState(handled_until=1.0, fired_at=2.0, due_at=3.0, cause="p1", is_beyond=False),
+            "{}": RuleState(
+                handled_until=1.0, fired_at=2.0, due_at=3.0, cause="p1", is_beyond=False, moments=(1.0,)
+            ),
         },
         receipts={
             "c1": LedgerEntry(8.0, Receipt(id="c1", device="lamp", outcome="applied", at=4.0)),

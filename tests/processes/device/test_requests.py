@@ -214,7 +214,7 @@ def test_a_command_after_a_long_stop_meets_the_present_state() -> None:
 
 
 def test_an_id_is_carried_out_once_although_the_wall_clock_jumps() -> None:
-    """The clock goes 400 s ahead, another command comes, and the clock goes back: the id keeps its receipt."""
+    """The clock goes 400 s ahead, another command comes, and the clock goes back: the receipt stays."""
     switch = factories.appliance(factories.device("light_switch"), "light_switch")
     switch.start(Reading(on=False), NOW, NOW)
     press = Command(id="c1", command="press", deadline=NOW + 10)
