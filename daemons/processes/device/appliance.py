@@ -80,12 +80,12 @@ class Appliance:
         self._evaluate(state, now, wall)
 
     def wait_for_clock(self) -> None:
-        """Let the rules with times of day wait until the wall clock is known to be right."""
+        """Hold the rules with times of day back until the wall clock is known to be right."""
         self._rules.is_clock_right = False
         self._log("warning", CLOCK_FAULT, None)
 
     def trust_clock(self, now: float, wall: float) -> None:
-        """Let the rules with times of day go on; they learn of the states that arrived meanwhile."""
+        """Release the rules with times of day; they learn of the states that arrived meanwhile."""
         self._rules.is_clock_right = True
         self._log("info", "the clock of this machine counts as right now", None)
         for state in self._peers.states():

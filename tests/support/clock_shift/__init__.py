@@ -34,5 +34,5 @@ class WallClock:
         self.seconds = seconds
 
     def trust(self, is_right: bool = True) -> None:
-        """Let the clock count as right from now on, or as not known to be right."""
+        """Set whether the clock counts as right from now on."""
         struct.pack_into("d", self._shared, 8, is_right)
