@@ -130,6 +130,7 @@ PLAUSIBLE: dict[str, tuple[float, float]] = {
     "humidity_percent": (0, 100),
     "battery_percent": (0, 100),
     "progress_percent": (0, 100),
+    "remaining_seconds": (0, 1e9),
 }
 """For each measurement, the lowest and the highest value that it can have in a house. A value outside comes
 from a broken sensor, and counts as unknown."""
@@ -213,6 +214,8 @@ class Kind(ABC):
     """The phases in which its work "has finished" in the mirror's sentence, and not "is ready"."""
     unknown_phases: ClassVar[tuple[str, ...]] = ()
     """The phases in which `status` does not count, because the true state is unknown."""
+    momentary_phases: ClassVar[tuple[str, ...]] = ()
+    """The phases that end as soon as they are published. No `for` and no condition can hold in one."""
     entity_class: ClassVar[EntityClass | None] = None
     """Its main entity in Home Assistant; None if it has only buttons and sensors there."""
     detections: ClassVar[dict[str, str | None]] = {}
@@ -238,6 +241,11 @@ class Kind(ABC):
     @classmethod
     def sources(cls, options: Any) -> dict[str, str]:  # noqa: ARG003  most kinds use no other device
         """Return the devices whose states it uses with these options, each with the field that it needs."""
+        return {}
+
+    @classmethod
+    def possible_values(cls, options: Any) -> dict[str, tuple[Scalar, ...]]:  # noqa: ARG003  as above
+        """Return all values of those fields that cannot have every value of their type with these options."""
         return {}
 
     @classmethod
