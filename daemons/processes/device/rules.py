@@ -2,12 +2,11 @@
 
 from collections.abc import Callable, Iterator
 
-import msgspec
 from msgspec.structs import replace
 
 from daemons.bus.message import Moment, State
 from daemons.config.device import Device
-from daemons.config.rule import Rule, StateFields
+from daemons.config.rule import Rule, StateFields, rule_key
 from daemons.config.sun import SunCalendar
 from daemons.processes.device.latest_states import LatestStates
 from daemons.processes.device.log_line import Level, Log
@@ -20,7 +19,6 @@ from daemons.processes.device.rule_decision import (
     on_measurement,
     on_state,
 )
-from daemons.values import enc_hook
 
 Latest = Callable[[str, float], StateFields | None]
 """Returns the latest fields of a device at a steady time, or None if that device is silent."""
@@ -153,8 +151,3 @@ class Rules:
             grace_seconds=self._grace_seconds,
             calendar=self._calendar,
         )
-
-
-def rule_key(rule: Rule) -> str:
-    """Return the key of a rule's state: the whole rule as JSON, so that an edit of another rule keeps it."""
-    return msgspec.json.encode(rule, order="sorted", enc_hook=enc_hook).decode()
