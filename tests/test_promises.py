@@ -455,6 +455,27 @@ def test_plan_shows_what_reload_does(breakfast: TemporaryHouse) -> None:
     assert "Nothing would change" in breakfast.house("plan").stdout
 
 
+def test_plan_names_what_a_changed_rule_has_begun(make_house: HouseFactory) -> None:
+    """The lamp waits for the end of a delay; a plan that changes this rule says that it is dropped."""
+    rule = '[[devices.lamp.when]]\ndevice = "hall"\nturns = { status = true }\ndelay = "%s"\ndo = "on"\n'
+    other = '[[devices.lamp.when]]\nat = "%s"\ndo = "off"\n'
+    devices = "".join(
+        f'[devices.{name}]\nkind = "{kind}"\ndriver = "simulated"\n'
+        for name, kind in (("hall", "light_switch"), ("lamp", "lamp"))
+    )
+    house = make_house(devices + other % "03:00" + rule % "1h")
+    house.house("up")
+    house.send("hall", "on")
+    journal = house.run / "journal"
+    eventually(lambda: any(b'"due":1' in path.read_bytes() for path in journal.glob("lamp.*.json")))
+    house.config.write_text(devices + other % "04:00" + rule % "1h")
+    assert "dropped" not in house.house("plan", "--json").stdout
+    house.config.write_text(devices + other % "03:00" + rule % "2h")
+    (change,) = json.loads(house.house("plan", "--json").stdout)["changes"]
+    assert change["dropped"] == ["when[1]: its running delay is dropped, and no on follows"]
+    assert "    when[1]: its running delay is dropped, and no on follows" in house.house("plan").stdout
+
+
 @pytest.mark.long
 def test_a_reload_with_a_device_that_does_not_become_ready_is_rolled_back(
     breakfast: TemporaryHouse, monkeypatch: pytest.MonkeyPatch

@@ -131,6 +131,8 @@ def plan(context: Context, as_json: bool) -> None:
                 click.style(format_value(found.new), fg="green"),
             )
             click.echo(f"    {found.key}: {old} → {new}")
+        for text in change.dropped:
+            click.secho(f"    {text}", fg="yellow")
     if not changes:
         click.echo("Nothing would change.")
 

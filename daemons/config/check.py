@@ -8,6 +8,7 @@ from msgspec import structs
 from daemons.bus.message import BRIDGE, EXCHANGE, NAME, RECORDER, STEWARD
 from daemons.config.device import Device, build, check_limit, check_turns
 from daemons.config.loader import kind_or_none, missing_library
+from daemons.config.rule_check import check_possible, rules_of
 from daemons.config.tables import Bridging, Front, Host, Recording, Settings, zone
 from daemons.values import Path as Where
 from daemons.values import Problem, format_toml, parse_table, suggest
@@ -71,13 +72,13 @@ def check(
                 text = f"there is no host {format_toml(device.host)}; {suggest(device.host, hosts)}"
                 problems.append(Problem(("devices", name, "host"), text))
     _check_rules(tables, problems)
+    check_possible(tables, devices, problems)
     if settings and settings.latitude is None:
-        for name, device in devices.items():
-            for index, rule in enumerate(device.rules):
-                if rule.uses_sun:
-                    key = "at" if rule.at is not None and rule.at.sun else "between"
-                    text = "a time of the sun needs latitude and longitude in [house]"
-                    problems.append(Problem(("devices", name, "when", index, key), text))
+        for where, rule in rules_of(tables):
+            if rule.uses_sun:
+                key = "at" if rule.at is not None and rule.at.sun else "between"
+                text = "a time of the sun needs latitude and longitude in [house]"
+                problems.append(Problem((*where, key), text))
     if problems or settings is None:
         return None
     return settings, devices, hosts

@@ -6,7 +6,9 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
+from daemons.config.rule import Rule, rule_key
 from daemons.config.slice import Slice
+from daemons.values import parse_table
 
 
 class Difference(Struct, frozen=True):
@@ -17,12 +19,14 @@ class Difference(Struct, frozen=True):
     new: Any
 
 
-class ProcessChange(Struct, frozen=True):
+class ProcessChange(Struct, frozen=True, omit_defaults=True):
     """What a reload does to one process."""
 
     name: str
     action: Literal["start", "stop", "restart"]
     differences: tuple[Difference, ...]
+    dropped: tuple[str, ...] = ()
+    """What its changed or removed rules have begun, and the reload drops, one sentence each."""
 
 
 def make_plan(
@@ -49,6 +53,26 @@ def make_plan(
                 )
             )
     return plan
+
+
+def begun_rules(old: Slice, new: Slice, begun: set[str]) -> Iterator[str]:
+    """Yield a sentence for each rule that waits for its `for` or `delay`, and is not in the new slice.
+
+    `begun` has the keys of the rules that wait. A changed rule is a new rule, and begins anew.
+    """
+    kept = {rule_key(rule) for _, rule in rules_of(new)}
+    for index, rule in rules_of(old):
+        if (key := rule_key(rule)) in begun and key not in kept:
+            word = "for" if rule.for_seconds else "delay"
+            yield f"when[{index}]: its running {word} is dropped, and no {rule.do} follows"
+
+
+def rules_of(slice_: Slice) -> Iterator[tuple[int, Rule]]:
+    """Yield each rule of a slice with its index. A slice of another version may have invalid ones."""
+    rules = slice_.table.get("when", [])
+    for index, raw in enumerate(rules if isinstance(rules, list) else []):
+        if rule := parse_table(raw, Rule, (), []):
+            yield index, rule
 
 
 def differ(old: Slice | None, new: Slice | None) -> Iterator[Difference]:

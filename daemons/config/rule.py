@@ -13,10 +13,11 @@ A rule waits for one of three things, and acts once on each moment of it:
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
+import msgspec
 from msgspec import Meta, Struct, field
 
 from daemons.bus.message import Scalar
-from daemons.values import Seconds, TimeOfDay, format_toml
+from daemons.values import Seconds, TimeOfDay, enc_hook, format_toml
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 Values = Annotated[dict[str, Scalar], Meta(min_length=1)]
@@ -122,6 +123,11 @@ class Rule(Struct, frozen=True, kw_only=True, omit_defaults=True):
     def uses_sun(self) -> bool:
         """Whether the rule needs the times of the sun."""
         return any(time.sun is not None for time in (self.at, *(self.between or ())) if time is not None)
+
+
+def rule_key(rule: Rule) -> str:
+    """Return the key of a rule's state: the whole rule as JSON, so that an edit of another rule keeps it."""
+    return msgspec.json.encode(rule, order="sorted", enc_hook=enc_hook).decode()
 
 
 def known_value(fields: StateFields | None, name: str) -> Scalar:

@@ -51,14 +51,31 @@ class SunCalendar:
         moments = [self.moment(when, today + n * ONE_DAY) for n in (-2, -1, 0, 1)]
         return max((moment for moment in moments if moment is not None and moment <= wall), default=None)
 
-    def window_day(self, moment: float, start: TimeOfDay, end: TimeOfDay) -> date | None:
+    def scheduled_time(self, when: TimeOfDay, moment: float) -> datetime:
+        """Return the local date and time for which a moment of `when` stands.
+
+        A clock time that is skipped when the clocks are set forward comes later, in some places on the
+        next day. It still stands for the day and the time on which it was due.
+        """
+        local = self.local_time(moment)
+        if when.sun is None:
+            for day in (local.date(), local.date() - ONE_DAY):
+                if self.moment(when, day) == moment:
+                    return datetime.combine(day, time.fromisoformat(when))
+        return local
+
+    def window_day(
+        self, moment: float, start: TimeOfDay, end: TimeOfDay, local: datetime | None = None
+    ) -> date | None:
         """Return the day of the window [start, end) that a moment lies in, or None if it lies outside.
+
+        `local` is the local time for which the moment stands, if that is not its own.
 
         A window may go past midnight; its day is the one on which it begins. For a window with a time of
         the sun, the sun's times at an equinox decide whether it goes past midnight. So a window from
         sunset to 22:00 does not last for nearly a whole day where the sun sets at 22:10: it is empty.
         """
-        local = self.local_time(moment)
+        local = local or self.local_time(moment)
         today, is_overnight = local.date(), end.usual < start.usual
         if start.sun is None and end.sun is None:  # by the local time alone, also on a day of a clock change
             now = TimeOfDay.of(local.time())

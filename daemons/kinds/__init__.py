@@ -20,6 +20,7 @@ from functools import cache
 from typing import Any, ClassVar, Generic, Literal, TypeVar, get_args
 
 from msgspec import Struct, structs
+from msgspec.structs import replace
 
 from daemons.bus.message import Scalar
 
@@ -123,6 +124,52 @@ class Reading(Struct, frozen=True, kw_only=True):
     """The presses of its button since the last reading."""
 
 
+PLAUSIBLE: dict[str, tuple[float, float]] = {
+    "power_watts": (-100_000, 100_000),  # negative: a solar plant that feeds power in
+    "energy_watt_hours": (-1e9, 1e9),
+    "brightness_percent": (0, 100),
+    "colour_temperature_kelvin": (500, 40_000),
+    "position_percent": (0, 100),
+    "temperature_celsius": (-100, 1500),  # from a deep freezer to the inside of a stove
+    "humidity_percent": (0, 100),
+    "battery_percent": (0, 100),
+    "progress_percent": (0, 100),
+    "remaining_seconds": (0, 1e9),
+}
+"""For each measurement, the lowest and the highest value that it can have in a house. A value outside comes
+from a broken sensor, and counts as unknown."""
+ROOM_CELSIUS = (-40.0, 60.0)
+"""The temperatures that a room can have. What heats a room refuses all others."""
+
+
+def is_plausible(name: str, value: object) -> bool:
+    """Return whether a field can have a value; a field that is not in PLAUSIBLE can have any."""
+    if name not in PLAUSIBLE or isinstance(value, bool) or not isinstance(value, int | float):
+        return True
+    low, high = PLAUSIBLE[name]
+    return low <= value <= high  # false for NaN
+
+
+def without_implausible(reading: Reading) -> Reading:
+    """Return a reading whose implausible values are unknown (None); its fault names them."""
+    refused = [name for name in PLAUSIBLE if not is_plausible(name, getattr(reading, name, None))]
+    if not refused:
+        return reading
+    return replace(reading, **dict.fromkeys(refused), fault=add_implausible(reading.fault, refused))
+
+
+def add_implausible(fault: str | None, refused: list[str]) -> str:
+    """Return a fault that names refused measurements. It has no value: a broken sensor always has another."""
+    texts = [f"its {name} is not {range_text(name)}, and counts as unknown" for name in refused]
+    return "; ".join([fault, *texts] if fault else texts)
+
+
+def range_text(name: str) -> str:
+    """Return the plausible range of a measurement."""
+    low, high = PLAUSIBLE[name]
+    return f"from {low:.0f} to {high:.0f}"
+
+
 class HardwareLink(Struct, frozen=True, kw_only=True):
     """The fields about the connection to the hardware; the device adds them to the State of its kind."""
 
@@ -171,6 +218,8 @@ class Kind(ABC):
     """The phases in which its work "has finished" in the mirror's sentence, and not "is ready"."""
     unknown_phases: ClassVar[tuple[str, ...]] = ()
     """The phases in which `status` does not count, because the true state is unknown."""
+    momentary_phases: ClassVar[tuple[str, ...]] = ()
+    """The phases that end as soon as they are published. No `for` and no condition can hold in one."""
     entity_class: ClassVar[EntityClass | None] = None
     """Its main entity in Home Assistant; None if it has only buttons and sensors there."""
     detections: ClassVar[dict[str, str | None]] = {}
@@ -196,6 +245,11 @@ class Kind(ABC):
     @classmethod
     def sources(cls, options: Any) -> dict[str, str]:  # noqa: ARG003  most kinds use no other device
         """Return the devices whose states it uses with these options, each with the field that it needs."""
+        return {}
+
+    @classmethod
+    def possible_values(cls, options: Any) -> dict[str, tuple[Scalar, ...]]:  # noqa: ARG003  as above
+        """Return all values of those fields that cannot have every value of their type with these options."""
         return {}
 
     @classmethod

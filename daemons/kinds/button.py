@@ -8,7 +8,8 @@ from typing import Literal
 
 from msgspec import Struct
 
-from daemons.kinds import Ability, Load, Machine, PrimaryCommand, Reading, Setting, Touch
+from daemons.bus.message import Scalar
+from daemons.kinds import TOUCHES, Ability, Load, Machine, PrimaryCommand, Reading, Setting, Touch
 
 
 class Options(Struct, frozen=True):
@@ -66,7 +67,13 @@ class Button(Machine[Options, ButtonMemory]):
     state_type = State
     commands = (Single, Double, Long)
     primary_commands = (PrimaryCommand("single", "Press"),)
+    momentary_phases = TOUCHES
     entity_class = "event"
+
+    @classmethod
+    def possible_values(cls, options: Options) -> dict[str, tuple[Scalar, ...]]:  # noqa: ARG003  the same with all options
+        """Return that a button is never on, and draws no power that it knows."""
+        return {"status": (False,), "power_watts": (None,)}
 
     def handle_command(
         self, memory: ButtonMemory, command: Single | Double | Long, now: float

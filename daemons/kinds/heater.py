@@ -13,13 +13,11 @@ from msgspec import Meta, Struct, field
 from msgspec.structs import replace
 
 from daemons.bus.message import Scalar
-from daemons.kinds import Load, Machine, PrimaryCommand, Reading, Setting
+from daemons.kinds import ROOM_CELSIUS, Load, Machine, PrimaryCommand, Reading, Setting
 from daemons.values import Seconds
 
 Celsius = Annotated[float, Meta(ge=5, le=30)]
 Phase = Literal["off", "idle", "heating", "frost", "resting", "blind"]
-PLAUSIBLE_CELSIUS = (-40.0, 60.0)
-"""The temperatures that a room can have; a value outside comes from a broken sensor."""
 
 
 class Options(Struct, frozen=True, kw_only=True):
@@ -209,7 +207,7 @@ class Heater(Machine[Options, HeaterMemory]):
 
     def _set_temperature(self, memory: HeaterMemory, celsius: float | None, now: float) -> HeaterMemory:
         """Store the temperature, rounded to a tenth of a degree, or since when it is unknown."""
-        low, high = PLAUSIBLE_CELSIUS
+        low, high = ROOM_CELSIUS
         if celsius is None or not low <= celsius <= high:
             blind_since = now if memory.blind_since is None else memory.blind_since
             return self.advance(replace(memory, temperature_celsius=None, blind_since=blind_since), now)

@@ -8,6 +8,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
+from daemons.bus.message import Scalar
 from daemons.kinds import Load, Machine, PrimaryCommand, Reading, Setting
 
 Percent = Annotated[int, Meta(ge=1, le=100)]
@@ -79,6 +80,11 @@ class Lamp(Machine[Options, LampMemory]):
         PrimaryCommand("on", "Turn on"),
     )
     entity_class = "light"
+
+    @classmethod
+    def possible_values(cls, options: Options) -> dict[str, tuple[Scalar, ...]]:  # noqa: ARG003  the same with all options
+        """Return its phases."""
+        return {"phase": ("on", "off")}
 
     def handle_command(self, memory: LampMemory, command: On | Off | Toggle, now: float) -> LampMemory:
         """Switch, dim or tint."""

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from daemons.bus.message import Scalar
 from daemons.kinds import Load, Machine, PrimaryCommand, Reading, Setting, Touch
 
 
@@ -59,6 +60,11 @@ class LightSwitch(Machine[Options, LightSwitchMemory]):
         PrimaryCommand("press", "Press"),
     )
     entity_class = "light"
+
+    @classmethod
+    def possible_values(cls, options: Options) -> dict[str, tuple[Scalar, ...]]:  # noqa: ARG003  the same with all options
+        """Return its phases."""
+        return {"phase": ("on", "off")}
 
     def handle_command(
         self, memory: LightSwitchMemory, command: Press | On | Off, now: float

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct, field
 from msgspec.structs import replace
 
+from daemons.bus.message import Scalar
 from daemons.kinds import Load, Machine, PrimaryCommand, Reading, Setting
 from daemons.values import Seconds
 
@@ -98,6 +99,13 @@ class Plug(Machine[Options, PlugMemory]):
     resting_phases = ("off", "on", "standby")
     finished_phases = ("finished",)
     entity_class = "switch"
+
+    @classmethod
+    def possible_values(cls, options: Options) -> dict[str, tuple[Scalar, ...]]:
+        """Return its phases: without thresholds it is only on or off, and never ready."""
+        if options.running_above_watts is None:
+            return {"phase": ("off", "on"), "ready": (False,)}
+        return {"phase": ("off", "standby", "running", "finished")}
 
     def handle_command(self, memory: PlugMemory, command: On | Off | Toggle, now: float) -> PlugMemory:
         """Switch; on for a plug that is on changes nothing, and off likewise."""

@@ -9,6 +9,7 @@ from typing import Literal
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from daemons.bus.message import Scalar
 from daemons.kinds import Ability, Load, Machine, Reading, Setting
 from daemons.values import Seconds
 
@@ -81,6 +82,13 @@ class Sensor(Machine[Options, SensorMemory]):
     def detects(cls, options: Options) -> str | None:
         """Return the detection of the options."""
         return None if options.detects == "nothing" else options.detects
+
+    @classmethod
+    def possible_values(cls, options: Options) -> dict[str, tuple[Scalar, ...]]:
+        """Return the phases of its detection. Without one, its status is always false."""
+        phases = dict.fromkeys((*cls.unknown_phases, *PHASES[options.detects]))
+        status = (False,) if options.detects == "nothing" else (False, True)
+        return {"phase": tuple(phases), "status": status, "power_watts": (None,)}
 
     def handle_command(self, memory: SensorMemory, command: Struct, now: float) -> SensorMemory:
         """Return the memory unchanged: it has no commands."""

@@ -111,3 +111,18 @@ class Journal(Generic[M]):
             self._cannot_force = False
             if self._unforced is page:  # otherwise another thread has saved a newer one
                 self._unforced = None
+
+
+def peek(name: str, type_: type[M]) -> M | None:
+    """Return the newest memory of a process that may be running, or None; nothing is set aside or logged."""
+    number = -1
+    memory: M | None = None
+    for path in Path("journal").glob(f"{name}.*.json"):
+        try:
+            page = msgspec.json.decode(path.read_bytes(), type=Page)
+            if page.version == VERSION and page.check == crc32(page.memory) and page.number > number:
+                memory = msgspec.json.decode(page.memory, type=type_)
+                number = page.number
+        except (OSError, ValueError, RecursionError, msgspec.MsgspecError):
+            continue
+    return memory

@@ -73,6 +73,8 @@ def enter(run: Path) -> None:
         if run.stat().st_mode & 0o777 != 0o700:  # noqa: PLR2004
             run.chmod(0o700)
         os.chdir(run)
+    except StorageError:
+        raise
     except OSError as error:
         raise StorageError(describe(error, f"the run directory {run} cannot be used")) from error
     make_folders()

@@ -12,16 +12,18 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import zmq
+from msgspec.structs import replace
 
 from daemons.bus.message import EXCHANGE
 from daemons.bus.requests.blocking import send_command
 from daemons.bus.requests.protocol import new_command
 from daemons.config.house import House
-from daemons.config.plan import ProcessChange, make_plan
+from daemons.config.plan import ProcessChange, begun_rules, make_plan
 from daemons.config.slice import Slice, read_slice
 from daemons.errors import HouseError, NotReady, NotUp, StorageError, SupervisorError
 from daemons.storage.lock import NameLock, read_pid
 from daemons.storage.paths import replace_file, stopped_path
+from daemons.supervision.begun import begun
 from daemons.supervision.install import (
     INSTALLED,
     forget_stops,
@@ -166,7 +168,15 @@ def plan(house: House, run: Path) -> list[ProcessChange]:
             )  # written by another version: everything differs
     programs = {name: render(slice_, run).encode() for name, slice_ in written.items()}
     relaunched = {name for name, program in programs.items() if installed.get(name) != program}
-    return make_plan(running, written, relaunched=relaunched)
+    changes = make_plan(running, written, relaunched=relaunched)
+    return [
+        replace(
+            change, dropped=tuple(begun_rules(running[change.name], written[change.name], begun(change.name)))
+        )
+        if change.action == "restart"
+        else change
+        for change in changes
+    ]
 
 
 def reload(house: House, run: Path, timeout_seconds: float, progress: Progress) -> list[ProcessChange]:

@@ -5,9 +5,11 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemons.config.plan import Difference, ProcessChange, differ, make_plan
+from daemons.config.plan import Difference, ProcessChange, begun_rules, differ, make_plan
 from daemons.config.roster import Peer
+from daemons.config.rule import Rule, rule_key
 from daemons.config.slice import Slice
+from daemons.values import convert
 
 KEYS = st.sampled_from(["browning", "kind", "simulated", "when", "turns", "days"])
 SCALARS = st.booleans() | st.integers(0, 3) | st.sampled_from(["on", "off", ""])
@@ -138,3 +140,22 @@ def test_a_plan_names_each_process_at_most_once_and_every_one_that_changes(
         elif name in relaunched or found(running[name], written[name]):
             assert plan.pop(name) == "restart"
     assert not plan
+
+
+def test_a_changed_rule_that_had_begun_something_is_named() -> None:
+    """Rules that only move, or that wait for nothing, are not named."""
+    press = {"device": "switch", "turns": {"status": True}}
+    waits, lasts, kept, idle = (
+        {**press, "do": "on", "delay": "5m"},
+        {**press, "do": "off", "for": "1h"},
+        {**press, "do": "toggle", "delay": "5m"},
+        {"at": "06:30", "do": "on"},
+    )
+    begun = {rule_key(convert(rule, Rule)) for rule in (waits, lasts, kept)}
+    old = part(when=[waits, lasts, kept, idle, {"of": "another version"}])
+    new = part(when=[kept, {**waits, "delay": "6m"}])
+    assert list(begun_rules(old, new, begun)) == [
+        "when[0]: its running delay is dropped, and no on follows",
+        "when[1]: its running for is dropped, and no off follows",
+    ]
+    assert list(begun_rules(old, old, begun)) == []

@@ -214,6 +214,8 @@ def check_state(machine: Machine[Any, Any], shown: Struct) -> None:
             assert 0 <= value <= 100, name
         if name.endswith("_seconds") and value is not None:
             assert value >= 0, name
+    for name, possible in machine.possible_values(machine.options).items():
+        assert state[name] in possible, name
     assert isinstance(state["fault"], str | None)  # a kind may add its own fault
 
 
@@ -357,7 +359,7 @@ def test_a_kind_declares_only_existing_phases(word: str) -> None:
     if isinstance(info, inspect.LiteralType):
         declared = {*kind.finished_phases, *kind.unknown_phases}
         declared |= set() if kind.resting_phases is Kind.resting_phases else {*kind.resting_phases}
-        assert declared <= set(info.values)
+        assert declared | {*kind.momentary_phases} <= set(info.values)
         assert set(info.values) & set(kind.resting_phases), "no phase is at rest"
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from msgspec import Struct
 
 from daemons.runtime.log import Log
-from daemons.storage.journal import VERSION, Journal, Page
+from daemons.storage.journal import VERSION, Journal, Page, peek
 from tests.support import factories
 
 FILE, OTHER, SAFE = (Path(f"journal/lamp.{which}.json") for which in ("1", "0", "safe"))
@@ -209,3 +209,20 @@ def test_a_failed_copy_is_retried(caplog: pytest.LogCaptureFixture) -> None:
     one.secure()
     copy: Any = msgspec.json.decode(SAFE.read_bytes())
     assert copy["memory"]["presses"] == 6
+
+
+def test_a_peek_returns_the_newest_memory_and_changes_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    """A torn file is skipped, and neither set aside nor logged: the running process writes it again."""
+    assert peek("lamp", Memory) is None
+    one = journal()
+    one.save(Memory(1))
+    one.secure()
+    assert peek("lamp", Memory) == Memory(1)
+    one.save(Memory(2))
+    assert peek("lamp", Memory) == Memory(2)
+    newest = next(path for path in (FILE, OTHER) if b'"presses":2' in path.read_bytes())
+    newest.write_bytes(newest.read_bytes()[:-3])
+    before = {path.name: path.read_bytes() for path in Path("journal").iterdir()}
+    assert peek("lamp", Memory) == Memory(1)
+    assert {path.name: path.read_bytes() for path in Path("journal").iterdir()} == before
+    assert not caplog.records

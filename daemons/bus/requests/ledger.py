@@ -2,9 +2,12 @@
 
 A command may be repeated until its deadline. So an id and its receipt are remembered until then, and a
 repetition gets the first receipt. After the deadline a repetition expires by itself.
+
+A deadline is in Unix seconds, and the wall clock may jump. So the ledger counts the time that was left until
+the deadline when the command arrived, in the steady seconds of its process.
 """
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from daemons.bus.message import Command, Receipt
@@ -14,9 +17,10 @@ MAX_COMMANDS = 200
 
 
 class LedgerEntry(Struct, frozen=True):
-    """One command: its deadline (Unix seconds), and its receipt once it has one."""
+    """One command, and its receipt once it has one."""
 
-    deadline: float
+    until: float = field(name="deadline")
+    """When it may be forgotten, in steady seconds; field names on disk never change."""
     receipt: Receipt | None = None
 
 
@@ -35,12 +39,16 @@ class CommandLedger:
         return entry.receipt if entry else None
 
     def has_room(self, now: float) -> bool:
-        """Return whether one more command can be remembered at `now` (Unix seconds)."""
+        """Return whether one more command can be remembered at `now` (steady seconds)."""
         return len(self._open(now)) < MAX_COMMANDS
 
-    def add(self, command: Command, now: float, receipt: Receipt | None = None) -> None:
-        """Remember a command; forget those whose deadlines have passed."""
-        self.entries = {**self._open(now), command.id: LedgerEntry(command.deadline, receipt)}
+    def add(self, command: Command, now: float, wall: float, receipt: Receipt | None = None) -> None:
+        """Remember a command that arrives at `now` (steady seconds) and `wall` (Unix seconds).
+
+        The commands whose time has passed are forgotten.
+        """
+        until = now + command.deadline - wall
+        self.entries = {**self._open(now), command.id: LedgerEntry(until, receipt)}
 
     def set_receipt(self, receipt: Receipt) -> bool:
         """Store the receipt of a remembered command; return False for an unknown id."""
@@ -51,11 +59,11 @@ class CommandLedger:
         return True
 
     def _open(self, now: float) -> dict[str, LedgerEntry]:
-        """Return the entries before their deadlines; of too many, not those that were rejected.
+        """Return the entries whose time has not passed; of too many, not those that were rejected.
 
         A rejected command changed nothing: a repetition is rejected again, or does no harm.
         """
-        kept = {id_: entry for id_, entry in self.entries.items() if entry.deadline > now}
+        kept = {id_: entry for id_, entry in self.entries.items() if entry.until > now}
         if len(kept) >= MAX_COMMANDS:
             kept = {
                 id_: entry

@@ -108,32 +108,36 @@ class FirstDeadlines(Struct, frozen=True, kw_only=True):
     """The first deadline of each command id; written to the journal before a command is forwarded.
 
     Unlike bus/requests/ledger.py it holds no receipts, and it keeps ids beyond their deadlines: MQTT may
-    repeat a message at any later time.
+    repeat a message at any later time. The deadlines are in steady seconds, so that a command whose time has
+    passed stays expired when the wall clock is set back.
     """
 
     deadlines: dict[str, float] = {}
-    """By device and id, the deadline (Unix seconds) of a command; the oldest first."""
+    """By device and id, the deadline of a command in steady seconds; the oldest first."""
 
 
 def register(
-    ledger: FirstDeadlines, device: str, broker_command: BrokerCommand, now: float
+    ledger: FirstDeadlines, device: str, broker_command: BrokerCommand, now: float, wall: float
 ) -> tuple[FirstDeadlines, float]:
-    """Register a command; return the ledger and the deadline, which a repetition does not change."""
-    until = min(
-        now + broker_command.timeout_seconds,
-        now + broker_command.timeout_seconds if broker_command.deadline is None else broker_command.deadline,
-    )
+    """Register a command that arrives at `now` (steady seconds) and `wall` (Unix seconds).
+
+    Return the ledger, and how many seconds are left until the deadline. A repetition does not change the
+    deadline.
+    """
+    left_seconds = broker_command.timeout_seconds
+    if broker_command.deadline is not None:
+        left_seconds = min(left_seconds, broker_command.deadline - wall)
     if broker_command.id is None:
-        return ledger, until
+        return ledger, left_seconds
     key = f"{device} {broker_command.id}"
     if key in ledger.deadlines:
-        return ledger, ledger.deadlines[key]
+        return ledger, ledger.deadlines[key] - now
     kept = (
         dict(list(ledger.deadlines.items())[1 - MAX_IDS :])
         if len(ledger.deadlines) >= MAX_IDS
         else ledger.deadlines
     )
-    return structs.replace(ledger, deadlines={**kept, key: until}), until
+    return structs.replace(ledger, deadlines={**kept, key: now + left_seconds}), left_seconds
 
 
 class DuplicateFilter:

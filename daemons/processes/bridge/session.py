@@ -114,10 +114,12 @@ class BrokerSession:
         self._topics = thread.topics
         self._outbox = thread.outbox
         memory = thread.journal.load() or SessionMemory()
-        self._memory = (
-            memory
-            if memory.place == self._bridging.endpoint
-            else SessionMemory(place=self._bridging.endpoint, ledger=memory.ledger)
+        self._clock = memory.clock()
+        self._memory = SessionMemory(
+            place=self._bridging.endpoint,
+            topics=memory.topics if memory.place == self._bridging.endpoint else (),
+            ledger=memory.ledger,
+            anchor=self._clock.anchor,
         )
         self._command_client = AsyncCommandClient()
         self._dropped = DroppedLog(thread.log)
@@ -374,9 +376,10 @@ class BrokerSession:
                 self._reject(client, address, broker_command, outcome="rejected", reason=REPEATED)
                 return
             self._duplicates.record(key, uptime())
-        ledger, until = register(self._memory.ledger, address.device, broker_command, time.time())
+        now, wall = self._clock.now(), time.time()
+        ledger, left_seconds = register(self._memory.ledger, address.device, broker_command, now, wall)
         self._remember(ledger=ledger)
-        self._start_task(self._forward(client, address, broker_command, until))
+        self._start_task(self._forward(client, address, broker_command, wall + left_seconds))
 
     async def _forward(
         self, client: aiomqtt.Client, address: Address, broker_command: BrokerCommand, until: float

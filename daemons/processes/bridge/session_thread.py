@@ -12,6 +12,7 @@ from daemons.processes.bridge.commands import FirstDeadlines
 from daemons.processes.bridge.outbox import Outbox
 from daemons.processes.bridge.topics import Topics
 from daemons.runtime.background import BackgroundThread
+from daemons.runtime.clock import Anchor, Clock
 from daemons.storage.journal import Journal
 
 
@@ -24,6 +25,15 @@ class SessionMemory(Struct, frozen=True, kw_only=True):
     """The topics on which the broker may hold a retained message of this house."""
     ledger: FirstDeadlines = FirstDeadlines()
     """The first deadline of each command id."""
+    anchor: Anchor | None = None
+    """The anchor of the clock that counts these deadlines; None for a memory of an earlier version."""
+
+    def clock(self) -> Clock:
+        """Return the clock that goes on from the anchor.
+
+        After a restart of the machine it begins at the latest deadline or later: each id stays expired.
+        """
+        return Clock(self.anchor, max(self.ledger.deadlines.values(), default=0.0))
 
 
 class SessionThread(BackgroundThread):

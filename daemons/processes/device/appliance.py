@@ -25,6 +25,8 @@ from daemons.processes.device.memory import DeviceMemory
 from daemons.processes.device.requests import Requests
 from daemons.processes.device.rules import Action, Rules
 
+CLOCK_FAULT = "its rules with times of day wait: the clock of this machine is not known to be right yet"
+
 
 class Appliance:
     """Decides for one device, and adds to `log_lines` what is worth a line in the log."""
@@ -99,6 +101,19 @@ class Appliance:
         self._rules.hear(state, now, wall)
         self.advance(now, wall)
 
+    def wait_for_clock(self) -> None:
+        """Hold the rules with times of day back until the wall clock is known to be right."""
+        self._rules.is_clock_right = False
+        self._log("warning", CLOCK_FAULT, None)
+
+    def trust_clock(self, now: float, wall: float) -> None:
+        """Release the rules with times of day; they learn of the states that arrived meanwhile."""
+        self._rules.is_clock_right = True
+        self._log("info", "the clock of this machine counts as right now", None)
+        for state in self._peers.states():
+            self._rules.hear(state, now, wall)
+        self.advance(now, wall)
+
     def on_heartbeat(self, device: str, now: float, age_seconds: float = 0.0) -> None:
         """Handle the heartbeat of another device; `age_seconds` is how long ago it was sent."""
         self._peers.on_heartbeat(device, now, age_seconds)
@@ -106,7 +121,7 @@ class Appliance:
     def handle_command(self, command: Command, now: float, wall: float) -> Receipt:
         """Carry out a command once, and return its receipt; a repeated id gets the first receipt again."""
         self.advance(now, wall)
-        if receipt := self._requests.answer(command, wall):
+        if receipt := self._requests.answer(command, now, wall):
             return receipt
         rejection = None
         try:
@@ -116,7 +131,7 @@ class Appliance:
             self._log("warning", f"rejects {command.command}: {error}", command.id)
         else:
             self._rules.on_command(command.command, command.args, now)
-        receipt = self._requests.close(command, wall, rejection)
+        receipt = self._requests.close(command, now, wall, rejection)
         self._record_change(now, wall)
         return receipt
 
@@ -188,7 +203,10 @@ class Appliance:
 
     def state(self, now: float) -> dict[str, Any]:
         """Return the fields to publish."""
-        return self._hardware.state(self._history.change_times.get("reachable"), now)
+        fields = self._hardware.state(self._history.change_times.get("reachable"), now)
+        if not self._rules.is_clock_right:
+            fields["fault"] = "; ".join(filter(None, (fields["fault"], CLOCK_FAULT)))
+        return fields
 
     def latest(self, device: str, now: float) -> StateFields | None:
         """Return the latest fields of a device, this one included; None if the device is silent."""

@@ -7,6 +7,7 @@ the hardware, publish the state.
 
 import logging
 import time
+from collections.abc import Callable
 from datetime import UTC
 from typing import Any
 
@@ -32,6 +33,8 @@ REFRESH_SECONDS = 0.5
 """How often the hardware is polled, and measurements are published, while the device is not idle."""
 IDLE_SECONDS = BEAT_SECONDS
 """How often the hardware of an idle device is polled. It is that of the heartbeat: one wake-up does both."""
+CLOCK_SECONDS = 1.0
+"""How often a device with times of day asks whether the clock is right, until it is."""
 UTC_CALENDAR = SunCalendar(UTC)
 """The calendar of a device without times of day. It spares the process the file of the house's timezone."""
 LOG_LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
@@ -56,7 +59,7 @@ def run(slice_: Slice) -> None:
         uses_clock = any(rule.uses_clock for rule in device.rules)
         calendar = slice_.settings.calendar if uses_clock else UTC_CALENDAR
         appliance = Appliance(device, machine, memory, calendar)
-        runner = DeviceRunner(device, appliance, driver, start.journal, process)
+        runner = DeviceRunner(device, appliance, driver, start.journal, process, clock_check(uses_clock))
         runner.start()
         process.run(runner.handle_command)
     driver.close()
@@ -102,6 +105,20 @@ def resume_memory(
     return fresh, clock
 
 
+def always_right() -> bool:
+    """Return True: a device without times of day needs no right clock."""
+    return True
+
+
+def clock_check(uses_clock: bool) -> Callable[[], bool]:
+    """Return the function that says whether the wall clock is known to be right."""
+    if not uses_clock:
+        return always_right
+    from daemons.runtime import clock_trust  # noqa: PLC0415  only devices with times of day load it
+
+    return clock_trust.is_clock_right
+
+
 class DeviceRunner:
     """Carries out what the appliance decides."""
 
@@ -112,11 +129,14 @@ class DeviceRunner:
         driver: Driver[Any],
         journal: Journal[DeviceMemory],
         process: Process,
+        is_clock_right: Callable[[], bool] = always_right,
     ) -> None:
+        """Create the runner; `is_clock_right` returns whether the wall clock is known to be right."""
         self._appliance = appliance
         self._driver = driver
         self._journal = journal
         self._process = process
+        self._is_clock_right = is_clock_right
         self._now = process.loop.now
         self._written: DeviceMemory | None = None
         self._published: dict[str, Any] = {}
@@ -131,6 +151,9 @@ class DeviceRunner:
     def start(self) -> None:
         """Go on from the memory and from the state of the hardware, and watch all inputs."""
         now = self._now()
+        if not self._is_clock_right():
+            self._appliance.wait_for_clock()
+            self._process.loop.at(now + CLOCK_SECONDS, self._check_clock)
         self._appliance.start(self._driver.read(now), now, time.time())
         self._apply()
         if self._subscriber:
@@ -138,6 +161,14 @@ class DeviceRunner:
             self._process.loop.every(1.0, self._subscriber.reconnect_silent)
         if self._driver.socket is not None:
             self._process.loop.watch(self._driver.socket, self.poll)
+
+    def _check_clock(self) -> None:
+        """Ask again and again whether the wall clock is right, until it is."""
+        if self._is_clock_right():
+            self._appliance.trust_clock(self._now(), time.time())
+            self._apply()
+        else:
+            self._process.loop.at(self._now() + CLOCK_SECONDS, self._check_clock)
 
     def receive(self) -> None:
         """Receive the messages of the subscribed devices."""

@@ -14,7 +14,7 @@ from msgspec.structs import asdict, replace
 from daemons.config.device import Device
 from daemons.config.rule import StateFields
 from daemons.errors import Rejected, RejectedForNow
-from daemons.kinds import ButtonPress, HardwareLink, Machine, Reading, Setting
+from daemons.kinds import ButtonPress, HardwareLink, Machine, Reading, Setting, without_implausible
 from daemons.processes.device.log_line import Log
 from daemons.processes.device.memory import DeviceMemory
 from daemons.values import Problem, parse_table
@@ -100,7 +100,8 @@ class Hardware:
         self._set_memory(memory, cause, now)
 
     def on_reading(self, reading: Reading, now: float) -> None:
-        """Store a reading, but not its presses. `compare` acts on it."""
+        """Store a reading, but not its presses and no implausible value. `compare` acts on it."""
+        reading = without_implausible(reading)
         if reading.fault and reading.fault != self._reading.fault:
             self._log("error", reading.fault, self.cause)
         self._update_reachable(reading, now)
@@ -214,7 +215,7 @@ class Hardware:
 
     def is_unchanged(self, reading: Reading) -> bool:
         """Return whether a reading equals the latest one but for its time."""
-        return reading == replace(self._reading, at=reading.at)
+        return without_implausible(reading) == replace(self._reading, at=reading.at)
 
     def state(self, unreachable_since: float | None, now: float) -> dict[str, Any]:
         """Return the fields to publish; `unreachable_since` is in Unix seconds."""

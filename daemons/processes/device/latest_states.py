@@ -44,6 +44,10 @@ class LatestStates:
         peer = self._peers.get(device)
         return peer.state.state if peer and now - peer.received_at < SILENT_SECONDS else None
 
+    def states(self) -> list[State]:
+        """Return the latest state of each device that has published one."""
+        return [peer.state for peer in self._peers.values()]
+
     def cause(self, device: str) -> str | None:
         """Return the cause of the latest state, also if the device is silent."""
         return self._peers[device].state.cause if device in self._peers else None

@@ -1,4 +1,7 @@
-"""The commands of one appliance: each id is carried out once, and each command gets a receipt. Pure."""
+"""The commands of one appliance: each id is carried out once, and each command gets a receipt. Pure.
+
+Each time is given twice: `now` in the device's steady seconds, `wall` in Unix seconds.
+"""
 
 from typing import Literal
 
@@ -23,7 +26,7 @@ class Requests:
         """The entries of the ledger; a new dict after each change."""
         return self._ledger.entries
 
-    def answer(self, command: Command, wall: float) -> Receipt | None:
+    def answer(self, command: Command, now: float, wall: float) -> Receipt | None:
         """Return the receipt of a command that must not be carried out; None for one that must."""
         if (first := self._ledger.receipt(command.id)) is not None:
             return first
@@ -32,14 +35,14 @@ class Requests:
             return self._receipt(command, "expired", wall, f"its deadline passed {late_seconds:.1f} s ago")
         if reason := deadline_error(command, wall):
             return self._receipt(command, "rejected", wall, reason)
-        if not self._ledger.has_room(wall):
+        if not self._ledger.has_room(now):
             return self._receipt(command, "rejected", wall, "too many commands within their deadlines")
         return None
 
-    def close(self, command: Command, wall: float, rejection: str | None = None) -> Receipt:
+    def close(self, command: Command, now: float, wall: float, rejection: str | None = None) -> Receipt:
         """Remember and return the receipt of a command that was carried out, or rejected with a reason."""
         receipt = self._receipt(command, "applied" if rejection is None else "rejected", wall, rejection)
-        self._ledger.add(command, wall, receipt)
+        self._ledger.add(command, now, wall, receipt)
         return receipt
 
     def receipt(self, id_: str) -> Receipt | None:

@@ -15,9 +15,10 @@ from daemons.bus.message import Moment, State
 from daemons.config.rule import Rule, StateFields, known_value
 from daemons.config.sun import SunCalendar, weekday
 
-DAY_SECONDS = 86400.0
 CLOCK_STEP_SECONDS = 1.0
 """A wall clock that went back by less was not set; only its pace was corrected."""
+MAX_MOMENTS = 8
+"""How many moments of a time of day a rule remembers."""
 
 
 class RuleState(Struct, frozen=True):
@@ -38,6 +39,10 @@ class RuleState(Struct, frozen=True):
     """When the change was handled, in the device's steady seconds: it happened no later than that."""
     is_interrupted: bool = field(name="interrupted", default=False)
     """Whether a running `for` ended because the hardware was lost; it begins anew when that is back."""
+    moments: tuple[float, ...] = ()
+    """The latest moments of a time of day on which it acted (Unix seconds), newest first."""
+    missed_at: float | None = field(name="missed", default=None)
+    """The moment of a time of day that was found too late last (Unix seconds)."""
 
 
 class RuleContext(Struct, frozen=True, kw_only=True):
@@ -51,6 +56,8 @@ class RuleContext(Struct, frozen=True, kw_only=True):
     """A rule that has handled nothing yet ignores all changes up to this time (Unix seconds)."""
     grace_seconds: float
     """How late a rule may still act."""
+    is_clock_right: bool = True
+    """Whether the wall clock is known to be right; before that no time of day comes."""
     calendar: SunCalendar
 
     def steady(self, moment: float) -> float:
@@ -151,18 +158,29 @@ def on_measurement(
 
 
 def check_time(rule: Rule, state: RuleState, context: RuleContext) -> Decision:
-    """Decide whether the time of day of a rule has come; a moment has the same cause in all devices."""
-    if rule.at is None:
+    """Decide whether the time of day of a rule has come; a moment has the same cause in all devices.
+
+    The rule acts on each moment once. The moments themselves are remembered, and not only the latest: a
+    clock that was ahead for a while has passed moments that really come later. A moment that was found too
+    late is acted on if the clock is set back to it.
+    """
+    if rule.at is None or not context.is_clock_right:
         return Decision(state)
-    if state.handled_until is not None and state.handled_until > context.wall + DAY_SECONDS:
-        # The wall clock was wrong when this was handled.
-        return Decision(replace(state, handled_until=context.wall))
     moment = context.calendar.latest_moment(rule.at, context.wall)
-    if moment is None or moment <= _handled_until(state, context):
+    if moment is None or moment in state.moments or moment == state.handled_until:
         return Decision(state)
-    state = replace(state, handled_until=moment, added_at=None)
+    if state.handled_until is None and moment <= context.ignore_until:
+        return Decision(state)
     if outside_schedule(rule, moment, context.calendar):
         return Decision(state)  # without a refusal: a rule for Saturdays would log one on every other day
+    is_late = context.wall - moment > context.grace_seconds
+    if is_late and (moment == state.missed_at or moment < _handled_until(state, context)):
+        return Decision(state)  # it was logged, or lies before a moment that was handled
+    if is_late:
+        state = replace(state, missed_at=moment)
+    else:
+        moments = (moment, *state.moments)[:MAX_MOMENTS]
+        state = replace(state, handled_until=moment, moments=moments, added_at=None)
     return _schedule(rule, state, moment, f"{int(moment):010x}", context)
 
 
@@ -201,8 +219,8 @@ def check_conditions(
 
 def outside_schedule(rule: Rule, moment: float, calendar: SunCalendar) -> str | None:
     """Return why a moment (Unix seconds) lies outside the hours and days of a rule, else None."""
-    local = calendar.local_time(moment)
-    day = calendar.window_day(moment, *rule.between) if rule.between else local.date()
+    local = calendar.scheduled_time(rule.at, moment) if rule.at else calendar.local_time(moment)
+    day = calendar.window_day(moment, *rule.between, local=local) if rule.between else local.date()
     if rule.between and day is None:
         return f"{local:%H:%M} is not between {rule.between[0]} and {rule.between[1]}"
     if rule.days is not None and day is not None and weekday(day) not in rule.days:

@@ -8,13 +8,12 @@ the other devices were heard, or until `CATCH_UP_SECONDS` are over.
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
 from daemons.bus.message import Moment, State
 from daemons.config.device import Device
-from daemons.config.rule import Rule, StateFields
+from daemons.config.rule import Rule, StateFields, rule_key
 from daemons.config.sun import SunCalendar
 from daemons.processes.device.latest_states import LatestStates
 from daemons.processes.device.log_line import Level, Log
@@ -28,7 +27,6 @@ from daemons.processes.device.rule_decision import (
     on_measurement,
     on_state,
 )
-from daemons.values import enc_hook
 
 Latest = Callable[[str, float], StateFields | None]
 """Returns the latest fields of a device at a steady time, or None if that device is silent."""
@@ -89,6 +87,8 @@ class Rules:
         self.last_order = last_order
         self.uses_time = any(rule.at or rule.limit for rule in device.rules)
         """Whether the time of day, or the silence of another device, makes a difference to a rule."""
+        self.is_clock_right = True
+        """Whether the wall clock is known to be right; rules with times of day wait for it."""
         self._rules = {rule_key(rule): rule for rule in device.rules}
         self._grace_seconds = device.grace_seconds
         self._created_at = created_at
@@ -142,6 +142,8 @@ class Rules:
     def check(self, now: float, wall: float) -> None:
         """Schedule the rules that wait for a time of day or for a measurement."""
         for key, rule in self._rules.items():
+            if self._waits(rule):
+                continue
             state = self._state(key)
             if rule.at is not None:
                 self._store(key, check_time(rule, state, self._context(state, now, wall)), None)
@@ -215,6 +217,9 @@ class Rules:
         """Return whether no rule can act by the mere passing of time."""
         return not self.uses_time and not self._blocked and self.next_deadline() is None
 
+    def _waits(self, rule: Rule) -> bool:
+        return rule.uses_clock and not self.is_clock_right
+
     def _next_due(self, tried: set[str], now: float) -> str | None:
         """Return the key of the rule that became due first; None if none is due that was not tried yet."""
         due = [
@@ -254,6 +259,8 @@ class Rules:
     def _handle(self, news: News, now: float, wall: float) -> None:
         """Decide on one state of a device for all rules that wait for it."""
         for key in self._turning[news.device]:
+            if self._waits(self._rules[key]):
+                continue
             state = self._state(key)
             decision = on_state(self._rules[key], state, news.published, self._context(state, now, wall))
             self._store(key, decision, news.published.cause)
@@ -309,8 +316,3 @@ def is_undone(action: Action, order: Order) -> bool:
     is_earlier = action.due_at < order.moment
     is_other = (action.rule.do, action.rule.with_) != (order.do, order.with_)
     return is_earlier and is_other and (order.lasted is None or order.lasted != action.rule.device)
-
-
-def rule_key(rule: Rule) -> str:
-    """Return the key of a rule's state: the whole rule as JSON, so that an edit of another rule keeps it."""
-    return msgspec.json.encode(rule, order="sorted", enc_hook=enc_hook).decode()

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from daemons.bus.message import MAX_PUBLISHED_BYTES, Fields, Identifier, Moment, Scalar
 from daemons.bus.state_history import StateHistory
 from daemons.errors import MessageError
-from daemons.kinds import Kind
+from daemons.kinds import Kind, add_implausible, is_plausible, range_text
 from daemons.values import describe_type, format_toml, suggest
 
 MAX_INTEGER = 1 << 53
@@ -65,7 +65,10 @@ class StateTracker:
         self._unknown_phases = kind.unknown_phases
 
     def decode(self, payload: bytes) -> ReportedState:
-        """Parse a report; MessageError names the field that a device of this kind cannot have."""
+        """Parse a report; MessageError names the field that a device of this kind cannot have.
+
+        An implausible measurement becomes unknown (None), with a fault.
+        """
         if len(payload) > MAX_PUBLISHED_BYTES:
             raise MessageError(f"{len(payload)} bytes; at most {MAX_PUBLISHED_BYTES} are allowed")
         try:
@@ -86,7 +89,21 @@ class StateTracker:
                 ) from error
         if "status" not in reported.state:
             raise MessageError("the state has no `status`; every device has one: true while it is working")
-        return reported
+        refused = [name for name, value in reported.state.items() if not is_plausible(name, value)]
+        return self._without(refused, reported) if refused else reported
+
+    def _without(self, refused: list[str], reported: ReportedState) -> ReportedState:
+        """Return a report without its refused values; MessageError for a field that cannot be unknown."""
+        state = reported.state | dict.fromkeys(refused)
+        for name in refused:
+            try:
+                msgspec.convert(None, self._fields[name])
+            except msgspec.ValidationError as error:
+                value = format_toml(reported.state[name])
+                raise MessageError(f"{name}: {value} is not {range_text(name)}") from error
+        fault = state.get("fault")
+        state["fault"] = add_implausible(fault if isinstance(fault, str) else None, refused)
+        return replace(reported, state=state)
 
     def update(self, memory: ProgramMemory | None, reported: ReportedState, at: float) -> ProgramMemory:
         """Return the memory after a report at `at` (Unix seconds); the same object unless a field changed.

@@ -117,12 +117,12 @@ class ForeignDevices:
         elif not is_known and receiver is None:
             reason = f"no program takes commands for {name} now; a program has to send `serve` first"
             on_receipt(rejected(command, reason))
-        elif not is_known and not device.ledger.has_room(now):
+        elif not is_known and not device.ledger.has_room(uptime()):
             on_receipt(rejected(command, "too many commands within their deadlines"))
         elif not self._pending.add(name, command, on_receipt):
             on_receipt(rejected(command, f"too many commands wait for {name}"))
         elif not is_known and receiver is not None:
-            device.ledger.add(command, now)
+            device.ledger.add(command, uptime(), now)
             receiver.gateway.send(receiver.envelope, message.encode(replace(command, device=name)))
 
     def on_receipt(self, client: str, receipt: Receipt) -> bool:

@@ -109,32 +109,34 @@ def test_any_payload_is_a_command_or_is_rejected(device: str, word: str | None, 
 def test_a_repetition_keeps_the_first_deadline() -> None:
     """A repetition has the first deadline, however late it arrives and whatever its payload."""
     ledger, until = register(
-        FirstDeadlines(), "toaster", BrokerCommand(command="start", id="a", timeout_seconds=5), 100
+        FirstDeadlines(), "toaster", BrokerCommand(command="start", id="a", timeout_seconds=5), 100, 1100
     )
-    assert until == 105
+    assert until == 5
     for now in (101, 104, 106, 10_000):
         later = BrokerCommand(command="start", id="a", timeout_seconds=60, deadline=now + 60)
-        again, same = register(ledger, "toaster", later, now)
-        assert (again, same) == (ledger, 105)
-    assert register(ledger, "lamp", BrokerCommand(command="on", id="a"), 200)[1] == 205  # an id is a device's
+        for wall in (now + 1000, now, now + 1e9):  # the wall clock may be set
+            assert register(ledger, "toaster", later, now, wall) == (ledger, 105 - now)
+    assert (
+        register(ledger, "lamp", BrokerCommand(command="on", id="a"), 200, 1)[1] == 5
+    )  # an id is a device's
 
 
-@pytest.mark.parametrize(("deadline", "until"), [(None, 105), (102, 102), (90, 90), (10_000, 105)])
+@pytest.mark.parametrize(("deadline", "until"), [(None, 5), (102, 2), (90, -10), (10_000, 5)])
 def test_a_deadline_and_a_timeout_count_both(deadline: float | None, until: float) -> None:
     """The earlier one of deadline and timeout counts."""
     broker_command = BrokerCommand(command="start", id="a", timeout_seconds=5, deadline=deadline)
-    assert register(FirstDeadlines(), "toaster", broker_command, 100)[1] == until
+    assert register(FirstDeadlines(), "toaster", broker_command, 7, 100)[1] == until
 
 
 def test_ids_are_remembered_within_bounds() -> None:
     """The oldest id is forgotten first; a command without an id is not remembered."""
     ledger = FirstDeadlines()
     for number in range(MAX_IDS + 10):
-        ledger, _ = register(ledger, "toaster", BrokerCommand(command="start", id=str(number)), number)
+        ledger, _ = register(ledger, "toaster", BrokerCommand(command="start", id=str(number)), number, 0)
     assert len(ledger.deadlines) == MAX_IDS
     assert "toaster 9" not in ledger.deadlines
     assert f"toaster {MAX_IDS + 9}" in ledger.deadlines
-    assert register(ledger, "toaster", BrokerCommand(command="start"), 0)[0] == ledger
+    assert register(ledger, "toaster", BrokerCommand(command="start"), 0, 0)[0] == ledger
 
 
 def doubt(*heard: tuple[str, float], lost: float, back: float) -> DuplicateFilter:

@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from daemons.bus.message import Command
 from daemons.config.sun import SunCalendar
-from daemons.kinds import ButtonPress, Reading, Setting
+from daemons.kinds import ButtonPress, Reading, Setting, without_implausible
 from daemons.processes.device.appliance import Appliance
 from tests.support import factories
 from tests.support.crash_simulator import NEVER, CrashSimulator
@@ -604,3 +604,58 @@ def test_a_reading_that_differs_only_in_its_time_is_unchanged() -> None:
     assert not lamp.is_unchanged(
         Reading(on=False, power_watts=0.4, at=NOW, presses=(ButtonPress("single", "p1"),)), NOW, NOW
     )
+
+
+# Measurements
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("temperature_celsius", 1e308, "its temperature_celsius is not from -100 to 1500"),
+        ("temperature_celsius", -127.0, "its temperature_celsius is not from -100 to 1500"),
+        ("humidity_percent", 500.0, "its humidity_percent is not from 0 to 100"),
+        ("humidity_percent", float("nan"), "its humidity_percent is not from 0 to 100"),
+        ("battery_percent", 255, "its battery_percent is not from 0 to 100"),
+    ],
+)
+def test_an_implausible_measurement_is_unknown_with_a_fault(name: str, value: float, text: str) -> None:
+    """A broken sensor shows no value, and its other values stay. The next plausible value ends the fault."""
+    sensor = make("sensor")
+    values: dict[str, Any] = {"temperature_celsius": 21.0, "humidity_percent": 45.0, "battery_percent": 90}
+    broken = Reading(on=None, at=NOW + 1, **{**values, name: value})
+    sensor.on_reading(broken, NOW + 1, NOW + 1)
+    state = sensor.state(NOW + 1)
+    assert {key: state[key] for key in values} == {**values, name: None}
+    assert state["fault"] == f"{text}, and counts as unknown"
+    assert sensor.is_unchanged(broken, NOW + 1, NOW + 1)
+    sensor.on_reading(Reading(on=None, at=NOW + 2, **values), NOW + 2, NOW + 2)
+    state = sensor.state(NOW + 2)
+    assert {key: state[key] for key in (*values, "fault")} == {**values, "fault": None}
+
+
+def test_a_plug_does_not_run_by_an_implausible_power() -> None:
+    """The meter reports more than any house has; the appliance is not taken to run."""
+    plug = make("plug", running_above_watts=10, finished_below_watts=5)
+    plug.on_reading(Reading(on=True), NOW, NOW)
+    plug.handle_command(Command(id="c1", command="on", deadline=NOW + 9), NOW, NOW)
+    plug.on_reading(Reading(on=True, power_watts=4e8, fault="it smokes"), NOW + 1, NOW + 1)
+    state = plug.state(NOW + 1)
+    assert (state["phase"], state["power_watts"]) == ("standby", None)
+    assert state["fault"] == (
+        "it smokes; its power_watts is not from -100000 to 100000, and counts as unknown"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("temperature_celsius", -100.0), ("temperature_celsius", 1500.0), ("humidity_percent", 0.0),
+        ("humidity_percent", 100.0), ("power_watts", -100_000.0), ("energy_watt_hours", 1e9),
+        ("brightness_percent", 100), ("colour_temperature_kelvin", 500), ("position_percent", 0),
+    ],
+)  # fmt: skip
+def test_the_ends_of_a_range_are_plausible(name: str, value: float) -> None:
+    """A value at the end of its range is believed."""
+    reading = Reading(on=True, **{name: value})  # type: ignore[arg-type]
+    assert without_implausible(reading) == reading

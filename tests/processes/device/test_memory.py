@@ -38,6 +38,8 @@ ON_DISK = {
             "beyond": False,
             "handled_at": 1.5,
             "interrupted": False,
+            "moments": [1.0],
+            "missed": None,
         },
     },
     "last_order": {"moment": 8.5, "do": "on", "with_": {}, "lasted": None},
@@ -69,7 +71,13 @@ def test_the_names_on_disk_are_stable() -> None:
         off_deadline=9.0,
         rule_states={
             "{}": RuleState(
-                handled_until=1.0, fired_at=2.0, due_at=3.0, cause="p1", is_beyond=False, handled_at=1.5
+                handled_until=1.0,
+                fired_at=2.0,
+                due_at=3.0,
+                cause="p1",
+                is_beyond=False,
+                handled_at=1.5,
+                moments=(1.0,),
             ),
         },
         last_order=Order(8.5, "on"),

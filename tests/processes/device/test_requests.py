@@ -6,6 +6,7 @@ import pytest
 
 from daemons.bus.message import Command, Receipt
 from daemons.bus.requests.ledger import LedgerEntry
+from daemons.kinds import Reading
 from daemons.processes.device.requests import Requests
 from tests.support import factories
 from tests.support.crash_simulator import CrashSimulator
@@ -23,9 +24,9 @@ def make_requests(*, applied: int = 0, rejected: int = 0) -> Requests:
     """Return requests with a number of remembered receipts; the rejected ones are the oldest."""
     requests = Requests("lamp", {})
     for number in range(rejected):
-        requests.close(make_command(f"rejected{number}"), NOW, "it is already on")
+        requests.close(make_command(f"rejected{number}"), NOW, NOW, "it is already on")
     for number in range(applied):
-        requests.close(make_command(f"applied{number}"), NOW)
+        requests.close(make_command(f"applied{number}"), NOW, NOW)
     return requests
 
 
@@ -34,60 +35,60 @@ def make_requests(*, applied: int = 0, rejected: int = 0) -> Requests:
 
 def test_a_new_command_has_no_answer_yet() -> None:
     """A command with a new id, within its deadline, must be carried out."""
-    assert Requests("lamp", {}).answer(make_command("c1"), NOW) is None
+    assert Requests("lamp", {}).answer(make_command("c1"), NOW, NOW) is None
 
 
 def test_a_receipt_has_its_command_its_device_and_its_outcome() -> None:
     """A command that was carried out is applied. One with a reason is rejected."""
     requests = Requests("lamp", {})
-    assert requests.close(make_command("c1"), NOW) == Receipt(
+    assert requests.close(make_command("c1"), NOW, NOW) == Receipt(
         id="c1", device="lamp", outcome="applied", at=NOW
     )
-    assert requests.close(make_command("c2"), NOW, "it is on") == Receipt(
+    assert requests.close(make_command("c2"), NOW, NOW, "it is on") == Receipt(
         id="c2", device="lamp", outcome="rejected", at=NOW, reason="it is on"
     )
-    assert requests.close(make_command("c3"), NOW, "").outcome == "rejected"
+    assert requests.close(make_command("c3"), NOW, NOW, "").outcome == "rejected"
 
 
 def test_a_repeated_command_gets_its_first_receipt_also_past_its_deadline() -> None:
     """The remembered receipt is the answer, even after the deadline."""
     requests = Requests("lamp", {})
-    receipt = requests.close(make_command("c1"), NOW)
-    assert requests.answer(make_command("c1"), NOW + 1) == receipt
-    assert requests.answer(make_command("c1"), NOW + 11) == receipt
+    receipt = requests.close(make_command("c1"), NOW, NOW)
+    assert requests.answer(make_command("c1"), NOW + 1, NOW + 1) == receipt
+    assert requests.answer(make_command("c1"), NOW + 11, NOW + 11) == receipt
 
 
 @pytest.mark.parametrize(("deadline", "is_expired"), [(NOW - 1, True), (NOW, True), (NOW + 0.1, False)])
 def test_a_command_expires_at_its_deadline(deadline: float, is_expired: bool) -> None:
     """At its deadline a command is no longer carried out, and its receipt is not remembered."""
     requests = Requests("lamp", {})
-    receipt = requests.answer(make_command("c1", deadline), NOW)
+    receipt = requests.answer(make_command("c1", deadline), NOW, NOW)
     assert (receipt is not None and receipt.outcome == "expired") == is_expired
     assert requests.receipts == {}
 
 
 def test_a_long_reason_is_cut() -> None:
     """A receipt has at most 1,000 characters of a reason."""
-    assert Requests("lamp", {}).close(make_command("c1"), NOW, "x" * 2000).reason == "x" * 1000
+    assert Requests("lamp", {}).close(make_command("c1"), NOW, NOW, "x" * 2000).reason == "x" * 1000
 
 
 def test_receipts_past_their_deadline_are_forgotten_first() -> None:
     """A new receipt removes those whose command can no longer be repeated."""
     requests = Requests("lamp", {})
-    requests.close(make_command("old", NOW + 1), NOW)
-    requests.close(make_command("open", NOW + 5), NOW)
-    requests.close(make_command("new", NOW + 10), NOW + 1)
+    requests.close(make_command("old", NOW + 1), NOW, NOW)
+    requests.close(make_command("open", NOW + 5), NOW, NOW)
+    requests.close(make_command("new", NOW + 10), NOW + 1, NOW + 1)
     assert list(requests.receipts) == ["open", "new"]
 
 
 def test_rejected_commands_are_forgotten_before_a_command_is_refused() -> None:
     """With 200 receipts, rejected ones are dropped first. All applied ones are remembered."""
     requests = make_requests(rejected=1, applied=MAX_COMMANDS - 1)
-    assert requests.answer(make_command("new"), NOW) is None
-    requests.close(make_command("new"), NOW)
+    assert requests.answer(make_command("new"), NOW, NOW) is None
+    requests.close(make_command("new"), NOW, NOW)
     assert "rejected0" not in requests.receipts
     assert len(requests.receipts) == MAX_COMMANDS
-    repeated = requests.answer(make_command("applied0"), NOW)
+    repeated = requests.answer(make_command("applied0"), NOW, NOW)
     assert repeated is not None
     assert repeated.outcome == "applied"
 
@@ -95,25 +96,25 @@ def test_rejected_commands_are_forgotten_before_a_command_is_refused() -> None:
 def test_rejected_commands_are_remembered_while_there_is_room() -> None:
     """With fewer than 200 receipts, a repeated command that was rejected gets its first receipt."""
     requests = make_requests(rejected=1, applied=MAX_COMMANDS - 2)
-    requests.close(make_command("new"), NOW)
+    requests.close(make_command("new"), NOW, NOW)
     assert "rejected0" in requests.receipts
 
 
 def test_a_command_is_refused_when_all_receipts_are_needed() -> None:
     """With 200 applied commands within their deadlines, a new one is rejected, and not remembered."""
     requests = make_requests(applied=MAX_COMMANDS)
-    receipt = requests.answer(make_command("new"), NOW)
+    receipt = requests.answer(make_command("new"), NOW, NOW)
     assert receipt is not None
     assert (receipt.outcome, receipt.reason) == ("rejected", "too many commands within their deadlines")
     assert "new" not in requests.receipts
-    assert requests.answer(make_command("new", NOW + 20), NOW + 10) is None
+    assert requests.answer(make_command("new", NOW + 20), NOW + 10, NOW + 10) is None
 
 
 def test_receipts_are_replaced_and_never_changed_in_place() -> None:
     """The memory that was written last must not change with the next receipt."""
     requests = Requests("lamp", {})
     before = requests.receipts
-    requests.close(make_command("c1"), NOW)
+    requests.close(make_command("c1"), NOW, NOW)
     assert before == {}
     assert set(requests.receipts) == {"c1"}
     assert isinstance(requests.receipts["c1"], LedgerEntry)
@@ -210,3 +211,15 @@ def test_a_command_after_a_long_stop_meets_the_present_state() -> None:
     simulator.now += 1000  # the process was stopped: no timer ran
     assert simulator.command("start", "c2").outcome == "applied"
     assert simulator.field("starts") == 2
+
+
+def test_an_id_is_carried_out_once_although_the_wall_clock_jumps() -> None:
+    """The clock goes 400 s ahead, another command comes, and the clock goes back: the receipt stays."""
+    switch = factories.appliance(factories.device("light_switch"), "light_switch")
+    switch.start(Reading(on=False), NOW, NOW)
+    press = Command(id="c1", command="press", deadline=NOW + 10)
+    first = switch.handle_command(press, NOW + 1, NOW + 1)
+    ahead = Command(id="c2", command="on", deadline=NOW + 412)
+    assert switch.handle_command(ahead, NOW + 2, NOW + 402).outcome == "applied"
+    assert switch.handle_command(press, NOW + 3, NOW + 3) == first
+    assert switch.state(NOW + 3)["presses"] == 1

@@ -428,8 +428,7 @@ def test_a_time_of_day_acts_once_for_any_changes_of_the_clock(offsets: list[int]
         state = rule_decision.check_time(make_morning(), state, context(HALF_PAST_SIX + offset)).state
         actions += state.due_at is not None
         state = stored(acted(state))
-    first = next((offset for offset in offsets if offset >= 0), None)
-    assert actions == (first is not None and first <= 60)
+    assert actions == any(0 <= offset <= 60 for offset in offsets)
 
 
 def test_a_time_of_day_has_the_same_cause_in_all_devices() -> None:
@@ -447,36 +446,89 @@ def test_a_time_of_day_has_the_same_cause_in_all_devices() -> None:
 
 
 def test_a_time_of_day_on_another_day_is_not_logged() -> None:
-    """A rule for Saturdays does not log each Wednesday, but its time on Wednesdays counts as handled."""
-    decision = rule_decision.check_time(
-        make_morning(days=["sat"]), RuleState(added_at=0.0), context(HALF_PAST_SIX + 1)
-    )
-    assert decision == (RuleState(handled_until=HALF_PAST_SIX), None)
+    """A rule for Saturdays neither logs nor remembers each Wednesday."""
+    state = RuleState(added_at=0.0)
+    decision = rule_decision.check_time(make_morning(days=["sat"]), state, context(HALF_PAST_SIX + 1))
+    assert decision == (state, None)
 
 
-def test_a_missed_time_of_day_is_logged() -> None:
+def test_a_missed_time_of_day_is_logged_once() -> None:
     """A device that was down for longer than its grace does not act, and the decision has a reason."""
     decision = rule_decision.check_time(make_morning(), NEW, context(HALF_PAST_SIX + 61))
     assert decision.refusal == "that was 61 s ago, and the grace is 60 s"
+    again = rule_decision.check_time(make_morning(), stored(decision.state), context(HALF_PAST_SIX + 70))
+    assert again == (decision.state, None)
 
 
-def test_a_clock_that_ran_ahead_by_days_does_not_block_a_rule() -> None:
-    """A moment that was handled more than a day in the future is forgotten, and nothing acts at once."""
-    ahead = RuleState(handled_until=HALF_PAST_SIX + 40 * DAY_SECONDS)
-    state = rule_decision.check_time(make_morning(), ahead, context(HALF_PAST_SIX + 1)).state
-    assert (state.handled_until, state.due_at) == (HALF_PAST_SIX + 1, None)
-    next_day = context(HALF_PAST_SIX + DAY_SECONDS + 1)
-    assert rule_decision.check_time(make_morning(), state, next_day).state.due_at is not None
+@pytest.mark.parametrize("ahead_seconds", [5400, 86_400, 40 * 86_400, 86_400 * 365 * 30])
+def test_a_clock_that_was_ahead_swallows_no_time_of_day(ahead_seconds: float) -> None:
+    """At 05:30 the clock shows a later time for some seconds. At the real 06:30 the rule acts, and once."""
+    rule, state = make_morning(), RuleState(handled_until=HALF_PAST_SIX - DAY_SECONDS)
+    half_past_five, actions = HALF_PAST_SIX - 3600, []
+    for wall in (
+        half_past_five, half_past_five + ahead_seconds, half_past_five + 3, HALF_PAST_SIX - 1,
+        HALF_PAST_SIX + 0.4, HALF_PAST_SIX + 1, HALF_PAST_SIX + 30,
+    ):  # fmt: skip
+        state = rule_decision.check_time(rule, state, context(wall, now=half_past_five)).state
+        if state.due_at is not None:
+            actions.append(wall)
+        state = stored(acted(state))
+    assert actions == [HALF_PAST_SIX + 0.4]
 
 
-@pytest.mark.parametrize(("ahead_seconds", "is_kept"), [(DAY_SECONDS, True), (DAY_SECONDS + 0.5, False)])
-def test_a_clock_that_is_set_back_by_less_than_a_day_repeats_no_time_of_day(
-    ahead_seconds: float, is_kept: bool
-) -> None:
-    """A moment that was handled up to a day in the future is not handled again."""
-    ahead = RuleState(handled_until=NOON + ahead_seconds)
-    state = rule_decision.check_time(make_morning(), ahead, context(NOON)).state
-    assert (state == ahead) == is_kept
+def test_a_moment_that_acted_while_the_clock_was_ahead_acts_once() -> None:
+    """The clock shows 06:30 an hour early, and then goes back. The rule acted, and does not act again."""
+    state = rule_decision.check_time(make_morning(), NEW, context(HALF_PAST_SIX + 1)).state
+    state = stored(acted(state))
+    for wall in (HALF_PAST_SIX - 3600, HALF_PAST_SIX, HALF_PAST_SIX + 59):
+        assert rule_decision.check_time(make_morning(), state, context(wall)) == (state, None)
+    tomorrow = rule_decision.check_time(make_morning(), state, context(HALF_PAST_SIX + DAY_SECONDS))
+    assert tomorrow.state.due_at is not None
+
+
+def test_a_clock_that_goes_back_by_days_repeats_no_time_of_day() -> None:
+    """A rule remembers the moments of the last eight days on which it acted."""
+    state = RuleState(handled_until=HALF_PAST_SIX - DAY_SECONDS)
+    for day in range(8):
+        state = rule_decision.check_time(
+            make_morning(), state, context(HALF_PAST_SIX + day * DAY_SECONDS)
+        ).state
+        assert state.due_at is not None
+        state = stored(acted(state))
+    for day in range(8):
+        wall = HALF_PAST_SIX + day * DAY_SECONDS + 1
+        assert rule_decision.check_time(make_morning(), state, context(wall)) == (state, None)
+
+
+def test_no_time_of_day_comes_before_the_clock_is_right() -> None:
+    """Nothing is handled meanwhile; a moment that just passed acts when the clock is known to be right."""
+    waiting = context(HALF_PAST_SIX + 1, is_clock_right=False)
+    state = RuleState(handled_until=HALF_PAST_SIX - DAY_SECONDS)
+    assert rule_decision.check_time(make_morning(), state, waiting) == (state, None)
+    decision = rule_decision.check_time(make_morning(), state, context(HALF_PAST_SIX + 20))
+    assert decision.state.due_at == HALF_PAST_SIX
+
+
+NUUK = SunCalendar(ZoneInfo("America/Nuuk"))
+SKIPPED = datetime(2027, 3, 28, 1, 30, tzinfo=UTC).timestamp()
+"""Saturday, 2027-03-27 23:30 in Nuuk: the clocks go from 23:00 to Sunday 00:00, so it comes at 00:30."""
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        ({}, True), ({"days": ["sat"]}, True), ({"days": ["sun"]}, False),
+        ({"between": ["23:00", "23:59"]}, True), ({"between": ["00:00", "06:00"]}, False),
+        ({"between": ["22:00", "01:00"], "days": ["sat"]}, True),
+        ({"between": ["22:00", "01:00"], "days": ["sun"]}, False),
+    ],
+)  # fmt: skip
+def test_a_time_that_spring_skips_keeps_its_day(keys: dict[str, Any], expected: bool) -> None:
+    """In Nuuk, summer time begins on Saturday evening: 23:30 comes on Sunday, and counts for Saturday."""
+    rule, state = make_morning(**{**keys, "at": "23:30"}), RuleState(handled_until=SKIPPED - DAY_SECONDS)
+    assert NUUK.local_time(SKIPPED).strftime("%a %H:%M") == "Sun 00:30"
+    decision = rule_decision.check_time(rule, state, context(SKIPPED + 1, calendar=NUUK))
+    assert (decision.state.due_at is not None) == expected
 
 
 # Conditions

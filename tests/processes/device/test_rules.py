@@ -7,8 +7,8 @@ import msgspec
 import pytest
 
 from daemons.bus.message import Command, Moment, State
+from daemons.config.rule import rule_key
 from daemons.kinds import Reading
-from daemons.processes.device.rules import rule_key
 from tests.support import factories
 from tests.support.crash_simulator import CrashSimulator
 

@@ -170,3 +170,21 @@ def test_a_sensor_that_comes_back_from_stale_has_not_turned() -> None:
         memory = msgspec.json.decode(msgspec.json.encode(memory), type=ProgramMemory)
     assert memory is not None
     assert (memory.turned, memory.since) == ({}, 4.0)
+
+
+def test_an_implausible_measurement_of_a_program_is_unknown_with_a_fault() -> None:
+    """Its other fields are published; the fault follows that of the program itself."""
+    tracker = StateTracker(loader.kind("sensor"))
+    payload = b'{"state": {"status": false, "humidity_percent": 500, "temperature_celsius": 20.5}}'
+    assert tracker.decode(payload).state == {
+        "status": False,
+        "humidity_percent": None,
+        "temperature_celsius": 20.5,
+        "fault": "its humidity_percent is not from 0 to 100, and counts as unknown",
+    }
+
+
+def test_an_implausible_value_that_cannot_be_unknown_is_refused() -> None:
+    """A lamp has a brightness at all times, so the whole report is refused."""
+    with pytest.raises(MessageError, match="brightness_percent: 500 is not from 0 to 100"):
+        LAMP.decode(b'{"state": {"status": true, "brightness_percent": 500}}')

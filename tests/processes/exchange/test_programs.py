@@ -263,8 +263,13 @@ def test_at_most_two_hundred_commands_are_remembered_until_their_deadlines(
         lamp.answer(command.id)
     assert len(lamp.gateway.sent) == 200
     assert lamp.receipts[-1].reason == "too many commands within their deadlines"
-    now = time.time()
-    monkeypatch.setattr(time, "time", lambda: now + 61)
+    wall, steady = time.time(), lamp.process.now
+    with monkeypatch.context() as patch:
+        patch.setattr(time, "time", lambda: wall + 61)  # a step of the wall clock makes no room
+        lamp.command(new_command("on", 60))
+    assert len(lamp.gateway.sent) == 200
+    lamp.process.now = steady + 61
+    lamp.serve()
     lamp.command(new_command("on", 60))
     assert len(lamp.gateway.sent) == 201
 

@@ -1,0 +1,176 @@
+"""Finds rules that can never act: with values that a field never has, or with parts that contradict. Pure."""
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from daemons.bus.message import Scalar
+from daemons.config.device import Device
+from daemons.config.rule import Condition, Rule
+from daemons.kinds import PLAUSIBLE, Kind, is_plausible, range_text
+from daemons.values import Path as Where
+from daemons.values import Problem, TimeOfDay, format_toml, parse_table
+
+DAY_SECONDS = 86_400
+
+
+def rules_of(tables: dict[str, Any]) -> Iterator[tuple[Where, Rule]]:
+    """Yield each rule that can be parsed, with its path in the file."""
+    for name, table in tables.items():
+        rules = table.get("when") if isinstance(table, dict) else None
+        for index, raw in enumerate(rules if isinstance(rules, list) else []):
+            if rule := parse_table(raw, Rule, (), []):
+                yield ("devices", name, "when", index), rule
+
+
+def check_possible(tables: dict[str, Any], devices: Mapping[str, Device], problems: list[Problem]) -> None:
+    """Add a problem for each part because of which a rule can never act; skip rules with other problems."""
+    known = {problem.path[:4] for problem in problems}
+    for where, rule in rules_of(tables):
+        if where not in known:
+            problems += [Problem((*where, *path), text) for path, text in impossible_parts(rule, devices)]
+
+
+def impossible_parts(rule: Rule, devices: Mapping[str, Device]) -> Iterator[tuple[Where, str]]:
+    """Yield each part of a rule because of which it never acts: its path in the rule, and the reason."""
+    if rule.at and rule.between and is_outside(rule.at, *rule.between):
+        start, end = rule.between
+        yield (
+            ("at",),
+            f"{format_toml(str(rule.at))} is never between {start} and {end}, so the rule never acts",
+        )
+    heard = devices.get(rule.device or "")
+    if heard:
+        yield from _impossible_values(heard, rule.turns, ("turns",), must_turn=True)
+        yield from _impossible_limits(heard, rule)
+        phase = (rule.turns or {}).get("phase")
+        if rule.for_seconds and runs_here(heard) and phase in heard.kind.momentary_phases:
+            yield ("for",), f"the phase {format_toml(phase)} ends at once, so it never lasts; use delay"
+    for number, condition in enumerate(rule.only_if):
+        if asked := devices.get(condition.device):
+            yield from _impossible_condition(asked, condition, ("only_if", number))
+    yield from _contradictions(rule)
+
+
+def is_outside(at: TimeOfDay, start: TimeOfDay, end: TimeOfDay) -> bool:
+    """Return whether a time never lies in the window [start, end); False if that depends on the season."""
+    if not all(0 <= when.usual < DAY_SECONDS for when in (at, start, end)):
+        return False
+    is_overnight = end.usual < start.usual
+    if at.sun == start.sun == end.sun:
+        is_after, is_before = at.usual >= start.usual, at.usual < end.usual
+        return not (is_after or is_before if is_overnight else is_after and is_before)
+    return not is_overnight and (
+        (at.sun == start.sun and at.usual < start.usual) or (at.sun == end.sun and at.usual >= end.usual)
+    )
+
+
+def runs_here(device: Device) -> bool:
+    """Return whether a process of the house runs the device. A program of your own may show other phases."""
+    return device.driver is None or device.driver.runs_here
+
+
+def possible_values(device: Device, name: str) -> tuple[Scalar, ...] | None:
+    """Return all values that a field of a device can have, or None if its type alone decides."""
+    return device.kind.possible_values(device.options).get(name) if runs_here(device) else None
+
+
+def value_range(kind: type[Kind], name: str) -> tuple[float, float]:
+    """Return the lowest and the highest value of a number in a state; counts are never negative."""
+    is_count = kind.fields().get(name) in (int, int | None)
+    return PLAUSIBLE.get(name, (0, math.inf) if is_count else (-math.inf, math.inf))
+
+
+def _impossible_values(
+    device: Device, values: Mapping[str, Scalar] | None, where: Where, *, must_turn: bool = False
+) -> Iterator[tuple[Where, str]]:
+    """Yield each value that a field never has, or with `must_turn` never turns to."""
+    for name, value in (values or {}).items():
+        possible = possible_values(device, name)
+        low, _ = value_range(device.kind, name)
+        if possible is not None and value not in possible:
+            allowed = ", ".join(map(format_toml, possible))
+            text = f"{name} of {device.name} is never {format_toml(value)} with its options"
+            yield (*where, name), f"{text}; allowed: {allowed}"
+        elif must_turn and possible is not None and len(possible) == 1:
+            yield (*where, name), f"{name} of {device.name} is always {format_toml(value)}, and never turns"
+        elif not is_plausible(name, value):
+            yield (*where, name), f"{format_toml(value)} is not {range_text(name)}"
+        elif isinstance(value, int) and value < low:
+            yield (*where, name), f"{format_toml(value)} is below {low:g}"
+
+
+def _impossible_limit(
+    device: Device, above: Mapping[str, float] | None, below: Mapping[str, float] | None, where: Where
+) -> Iterator[tuple[Where, str]]:
+    """Yield a limit that the measurement never is beyond."""
+    for word, limits in (("above", above), ("below", below)):
+        for name, limit in (limits or {}).items():
+            low, high = value_range(device.kind, name)
+            if possible_values(device, name) == (None,):
+                yield (*where, word, name), f"{device.name} never reports it"
+            elif limit >= high if word == "above" else limit <= low:
+                end = f"at most {high:.0f}" if word == "above" else f"at least {low:.0f}"
+                yield (*where, word, name), f"{name} is never {word} {format_toml(limit)}: it is {end}"
+
+
+def _impossible_limits(device: Device, rule: Rule) -> Iterator[tuple[Where, str]]:
+    """Yield a limit that is never crossed, or a hysteresis behind which the measurement never returns."""
+    found = list(_impossible_limit(device, rule.above, rule.below, ()))
+    yield from found
+    if rule.limit and not found:
+        name, limit = rule.limit
+        low, high = value_range(device.kind, name)
+        back = limit - rule.hysteresis if rule.above else limit + rule.hysteresis
+        if not low <= back <= high:
+            yield ("hysteresis",), f"{name} never goes back to {back:g}, so the rule acts only once"
+
+
+def _impossible_condition(device: Device, condition: Condition, where: Where) -> Iterator[tuple[Where, str]]:
+    """Yield each part of a condition that is never met."""
+    yield from _impossible_values(device, condition.is_, (*where, "is"))
+    yield from _impossible_limit(device, condition.above, condition.below, where)
+    phase = (condition.is_ or {}).get("phase")
+    if runs_here(device) and phase in device.kind.momentary_phases:
+        yield (*where, "is", "phase"), f"the phase {format_toml(phase)} ends at once, so it never holds"
+
+
+class Demand(Struct):
+    """What a rule demands of one field: values it must have, and limits between which it must lie."""
+
+    values: list[Scalar]
+    above: float = -math.inf
+    below: float = math.inf
+
+    def can_be_met(self) -> bool:
+        """Return whether a value can meet all demands."""
+        numbers = [value for value in self.values if isinstance(value, int | float)]
+        return (
+            all(value == self.values[0] for value in self.values)
+            and self.above < self.below
+            and all(self.above < number < self.below for number in numbers)
+        )
+
+
+def _contradictions(rule: Rule) -> Iterator[tuple[Where, str]]:
+    """Yield each condition that cannot be met together with the ones before it, or with the moment itself.
+
+    After a delay the other device may have another state than at the moment.
+    """
+    demands: dict[tuple[str, str], Demand] = {}
+    parts: list[tuple[Where, str, Condition | Rule]] = []
+    if rule.device and not rule.delay_seconds:
+        parts.append(((), rule.device, rule))
+    parts += [(("only_if", number), one.device, one) for number, one in enumerate(rule.only_if)]
+    for where, device, part in parts:
+        values = part.turns if isinstance(part, Rule) else part.is_
+        for name in {**(values or {}), **(part.above or {}), **(part.below or {})}:
+            demand = demands.setdefault((device, name), Demand([]))
+            if values and name in values:
+                demand.values.append(values[name])
+            demand.above = max(demand.above, (part.above or {}).get(name, -math.inf))
+            demand.below = min(demand.below, (part.below or {}).get(name, math.inf))
+            if not demand.can_be_met():
+                yield where, f"{name} of {device} can never meet this together with the rest of the rule"

@@ -1,0 +1,23 @@
+"""What the rules of a running device have begun, as its journal has it; nothing is changed."""
+
+from msgspec import Struct
+
+from daemons.storage.journal import peek
+
+
+class BegunRule(Struct):
+    """The part of a rule's state that says whether it waits for its time."""
+
+    due: float | None = None
+
+
+class RuleMemory(Struct):
+    """The rules' part of a device's memory (`processes/device/memory.py`)."""
+
+    marks: dict[str, BegunRule] = {}
+
+
+def begun(name: str) -> set[str]:
+    """Return the keys of the rules of a device that wait for their `for` or `delay`."""
+    memory = peek(name, RuleMemory)
+    return {key for key, rule in memory.marks.items() if rule.due is not None} if memory else set()
