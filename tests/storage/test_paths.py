@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -229,3 +230,40 @@ def test_a_damaged_name_of_this_host_is_reported(tmp_path: Path) -> None:
     (tmp_path / "host").mkdir()
     with pytest.raises(StorageError, match="/host cannot be read: Is a directory; it is a folder: remove it"):
         paths.this_host(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("flags", "free_blocks", "may_write", "text"),
+    [
+        (0, 256, True, None),
+        (0, 255, True, "No space left on device; free some space"),
+        (
+            os.ST_RDONLY,
+            256,
+            True,
+            "Read-only file system; the disk is read-only: repair it, or mount it writable",
+        ),
+        (0, 256, False, "Permission denied; it belongs to another user: `chown` gives it to yours"),
+    ],
+)
+def test_a_disk_that_cannot_be_written_is_noticed_without_a_write(
+    run: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    flags: int,
+    free_blocks: int,
+    may_write: bool,
+    text: str | None,
+) -> None:
+    """With less than 1 MB free, read-only, or of another user: the reason and the remedy are returned."""
+    disk = SimpleNamespace(
+        f_flag=flags, f_frsize=4096, f_blocks=1000, f_bfree=free_blocks, f_bavail=free_blocks
+    )
+    monkeypatch.setattr(os, "statvfs", lambda _: disk)
+    monkeypatch.setattr(os, "access", lambda *_: may_write)
+    assert paths.write_fault() == (text and f"{run} cannot be written: {text}")
+
+
+def test_a_folder_that_is_gone_is_no_disk_to_write(run: Path) -> None:
+    """The folder is named."""
+    Path("log").rmdir()
+    assert paths.write_fault() == f"{run}/log cannot be used: No such file or directory"
