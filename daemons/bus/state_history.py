@@ -1,11 +1,15 @@
 """The published state of one device over time: its fields, when each changed, and the states before. Pure."""
 
+from collections.abc import Collection
 from typing import Self
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from daemons.bus.message import MAX_PAST, Moment, Scalar, update_change_times
+from daemons.bus.message import MAX_PAST, TICK_SECONDS, Moment, Scalar, update_change_times
+
+CLOCK_STEP_SECONDS = 1.0
+"""A wall clock that went back by less was not set; only its pace was corrected."""
 
 
 class StateHistory(Struct, frozen=True):
@@ -13,24 +17,111 @@ class StateHistory(Struct, frozen=True):
 
     fields: dict[str, Scalar] = {}
     change_times: dict[str, float] = {}
-    """For each field, when (Unix seconds) it took its value; a first value has no such time."""
+    """For each field, when (Unix seconds) it took its value.
+
+    A first value has no such time, nor has a value that is known again and did not change meanwhile.
+    """
     cause: str | None = None
     past: tuple[Moment, ...] = ()
     """The states before, oldest first."""
+    known_fields: dict[str, Scalar] = {}
+    """While the phase is an unknown one: the state before. Empty otherwise."""
+    changed_at: float | None = None
+    """When (Unix seconds) the state changed, if a field then got no time; None: see `change_times`."""
+    clock_offset: float | None = None
+    """The wall clock less the steady clock at the latest change; None: unknown."""
 
-    def after(self, fields: dict[str, Scalar], cause: str | None, at: float) -> Self:
-        """Return the history after a state at `at` (Unix seconds); the same object if no field changed."""
+    def after(
+        self,
+        fields: dict[str, Scalar],
+        cause: str | None,
+        at: float,
+        *,
+        unknown_phases: Collection[Scalar] = (),
+        clock_offset: float | None = None,
+    ) -> Self:
+        """Return the history after a state at `at` (Unix seconds); the same object if nothing changed.
+
+        `clock_offset` is the wall clock less the steady clock.
+        """
+        before = self.corrected(at, clock_offset)
         if fields == self.fields:
-            return self
-        before = Moment(state=self.fields, turned=self.change_times, cause=self.cause)
+            return before
+        at = max([at, *(when + TICK_SECONDS for when in before.times())])
+        is_unknown = fields.get("phase") in unknown_phases
+        known = self.known_fields if self.fields.get("phase") in unknown_phases else self.fields
+        times = update_change_times(self.fields, fields, before.change_times, at)
+        silent = {
+            name
+            for name in times
+            if self.fields.get(name) != fields[name]
+            and (
+                (
+                    is_unknown_field(name, self.fields, unknown_phases)
+                    and _is_same(name, known, fields, is_unknown)
+                )
+                or (name != "phase" and is_unknown_field(name, fields, unknown_phases))
+            )
+        }
+        moment = Moment(state=self.fields, turned=before.change_times, cause=self.cause)
         return replace(
-            self,
+            before,
             fields=fields,
-            change_times=update_change_times(self.fields, fields, self.change_times, at),
+            change_times={name: when for name, when in times.items() if name not in silent},
             cause=cause,
-            past=(*self.past, before)[-MAX_PAST:] if self.fields else (),
+            past=(*before.past, moment)[-MAX_PAST:] if self.fields else (),
+            known_fields=known if is_unknown else {},
+            changed_at=at if silent else None,
+            clock_offset=before.clock_offset if clock_offset is None else clock_offset,
         )
 
     def since(self, first_at: float) -> float:
         """Return when the state last changed (Unix seconds), or `first_at` if it never changed."""
-        return max(self.change_times.values(), default=first_at)
+        return max(self.times(), default=first_at)
+
+    def times(self) -> list[float]:
+        """Return the times of all changes that are known."""
+        return [*self.change_times.values(), *([] if self.changed_at is None else [self.changed_at])]
+
+    def corrected(self, at: float, clock_offset: float | None) -> Self:
+        """Return the history with its times in the future put right, if the wall clock was set back.
+
+        The steady clock tells by how much, and the order of the times stays. It is the same object if
+        nothing is to be put right.
+        """
+        if clock_offset is None or self.clock_offset is None:
+            return self
+        back_seconds = self.clock_offset - clock_offset
+        if back_seconds < CLOCK_STEP_SECONDS:
+            return self
+        found = {*self.times(), *(when for moment in self.past for when in moment.turned.values())}
+        if max(found, default=0.0) <= at:
+            return self
+        corrected: dict[float, float] = {}
+        latest = at
+        for when in sorted(found, reverse=True):
+            latest = corrected[when] = max(0.0, min(when - back_seconds if when > at else when, latest))
+            latest -= TICK_SECONDS
+
+        def correct(times: dict[str, float]) -> dict[str, float]:
+            return {name: corrected[when] for name, when in times.items()}
+
+        return replace(
+            self,
+            change_times=correct(self.change_times),
+            past=tuple(replace(moment, turned=correct(moment.turned)) for moment in self.past),
+            changed_at=None if self.changed_at is None else corrected[self.changed_at],
+            clock_offset=clock_offset,
+        )
+
+
+def is_unknown_field(name: str, fields: dict[str, Scalar], unknown_phases: Collection[Scalar]) -> bool:
+    """Return whether a field has no true value: its device is in an unknown phase."""
+    if fields.get("phase") not in unknown_phases:
+        return False
+    return name in {"phase", "status"} or (fields.get(name) is None and name != "fault")
+
+
+def _is_same(name: str, known: dict[str, Scalar], fields: dict[str, Scalar], is_unknown: bool) -> bool:
+    """Return whether a field that was unknown has its value of before again, or its first one."""
+    return not is_unknown and (name not in known or known[name] == fields[name])

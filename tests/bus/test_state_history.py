@@ -3,6 +3,8 @@
 from daemons.bus.message import Scalar
 from daemons.bus.state_history import StateHistory
 
+UNKNOWN = ("unknown", "stale")
+
 OFF: dict[str, Scalar] = {"status": False, "phase": "off"}
 ON: dict[str, Scalar] = {"status": True, "phase": "on"}
 
@@ -37,3 +39,91 @@ def test_the_eight_previous_states_are_stored() -> None:
     for number in range(21):
         history = history.after({"starts": number}, str(number), 100.0 + number)
     assert [moment.state["starts"] for moment in history.past] == [12, 13, 14, 15, 16, 17, 18, 19]
+
+
+def after_phases(*phases: str) -> StateHistory:
+    """Return the history of a door sensor after these phases, a hundred seconds each."""
+    history = StateHistory()
+    for number, phase in enumerate(phases):
+        fields: dict[str, Scalar] = {
+            "phase": phase,
+            "status": phase == "open",
+            "battery_percent": None if phase in UNKNOWN else 90,
+            "fault": None,
+        }
+        history = history.after(fields, "hardware", 100.0 * number, unknown_phases=UNKNOWN)
+    return history
+
+
+def test_a_first_word_is_no_change() -> None:
+    """A sensor that reports for the first time was open before."""
+    history = after_phases("unknown", "open")
+    assert history.change_times == {}
+    assert history.since(90.0) == 100.0
+
+
+def test_a_value_that_is_known_again_did_not_change() -> None:
+    """A door that is still open after a silence did not open. Since when it is shown is the return."""
+    history = after_phases("closed", "open", "stale", "open")
+    assert history.change_times == {}
+    assert [moment.turned.get("phase") for moment in history.past] == [None, 100.0, 200.0]
+    assert history.since(90.0) == 300.0
+
+
+def test_a_value_that_differs_after_a_silence_did_change() -> None:
+    """A door that was closed before a silence, and is open after it, has opened."""
+    history = after_phases("unknown", "closed", "stale", "unknown", "open")
+    assert history.change_times == {"phase": 400.0, "status": 400.0}
+
+
+def test_a_silence_is_a_change_of_the_phase_alone() -> None:
+    """A rule may wait for `stale`. That the status is false is not known, so it has no time."""
+    history = after_phases("closed", "open", "stale")
+    assert history.change_times == {"phase": 200.0}
+    assert after_phases("closed", "stale", "closed", "open").change_times == {"phase": 300.0, "status": 300.0}
+
+
+def test_a_fault_during_a_silence_is_a_change() -> None:
+    """Only the values of the sensor are unknown, and not what the device says about itself."""
+    history = after_phases("closed", "stale")
+    faulty = {**history.fields, "fault": "battery"}
+    history = history.after(faulty, None, 300.0, unknown_phases=UNKNOWN)
+    assert history.change_times == {"phase": 100.0, "fault": 300.0}
+    history = history.after({**faulty, "fault": None}, None, 400.0, unknown_phases=UNKNOWN)
+    assert history.change_times == {"phase": 100.0, "fault": 400.0}
+
+
+YEARS = 30 * 365 * 86400.0
+
+
+def test_times_in_the_future_are_put_right_when_the_clock_is() -> None:
+    """A clock was thirty years ahead during two changes. Their order and their real times stay."""
+    history = StateHistory().after(OFF, None, 100.0, clock_offset=0.0)
+    history = history.after(ON, "a", YEARS + 200.0, clock_offset=YEARS)
+    history = history.after(OFF, "b", YEARS + 300.0, clock_offset=YEARS)
+    again = history.after(OFF, "b", 400.0, clock_offset=0.0)
+    assert again.change_times == {"status": 300.0, "phase": 300.0}
+    assert [moment.turned.get("phase") for moment in again.past] == [None, 200.0]
+    assert again.after(OFF, "b", 401.0, clock_offset=0.0) is again
+    later = again.after(ON, "c", 500.0, clock_offset=0.0)
+    assert later.change_times == {"status": 500.0, "phase": 500.0}
+
+
+def test_a_clock_that_was_set_back_leaves_the_order() -> None:
+    """After an hour back, a change has its real time, and every earlier one an earlier time."""
+    history = StateHistory().after(OFF, None, 100.0, clock_offset=0.0)
+    for at in (3000.0, 4000.0, 5000.0):
+        history = history.after(ON if history.fields == OFF else OFF, None, at, clock_offset=0.0)
+    history = history.after(OFF, None, 1405.0, clock_offset=-3600.0)
+    times = [*(moment.turned["phase"] for moment in history.past[1:]), history.change_times["phase"]]
+    assert times[2:] == [1400.0, 1405.0]
+    assert times == sorted(set(times))
+
+
+def test_a_clock_that_is_slowed_down_changes_no_time() -> None:
+    """Half a second back is not worth another time: a change that was handled has still the same one."""
+    history = StateHistory().after(OFF, None, 100.0, clock_offset=0.0)
+    history = history.after(ON, None, 200.0, clock_offset=0.0)
+    assert history.after(ON, None, 199.6, clock_offset=-0.5) is history
+    later = history.after(OFF, None, 199.7, clock_offset=-0.5)
+    assert 200.0 < later.change_times["phase"] < 200.1

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from daemons.bus.message import State
 from daemons.kinds import Reading, Setting
 from daemons.kinds.sensor import Options, Sensor, SensorMemory
 from daemons.values import Seconds
@@ -116,6 +117,36 @@ def test_a_detection_is_a_change_that_rules_can_wait_for() -> None:
         simulator.now,
         "hardware",
     )
+
+
+@pytest.mark.parametrize(
+    ("reported", "expected"), [([True], 0), ([True, True], 0), ([False, True], 1), ([True, False, True], 1)]
+)
+def test_a_sensor_that_reports_every_65_minutes_turns_only_when_its_value_does(
+    reported: list[bool], expected: int
+) -> None:
+    """Between two reports it is stale. An alarm sounds if the door was closed before, also over a restart."""
+    door = CrashSimulator("sensor", detects="opening")
+    rule = {"device": "sensor", "turns": {"phase": "open"}, "do": "press"}
+    siren = CrashSimulator("light_switch", when=[rule, {**rule, "turns": {"status": True}}])
+    for on in reported:
+        for now in (door.now + 3600, door.now + 3900):
+            door.now = siren.now = now
+            door.poll() if door.now % 3900 == 3600 else None
+            memory = door.appliance.memory
+            siren.on_state(State(
+                device="sensor", boot=1, seq=1, at=now, since=now, state=memory.last_state,
+                turned=memory.change_times, cause=memory.cause, past=memory.past,
+            ))  # fmt: skip
+            door.restart()
+        door.appliance.on_reading(report(door.now, on=on), door.now, door.now)
+        door.apply()
+        memory = door.appliance.memory
+        siren.on_state(State(
+            device="sensor", boot=1, seq=1, at=door.now, since=door.now, state=memory.last_state,
+            turned=memory.change_times, cause=memory.cause, past=memory.past,
+        ))  # fmt: skip
+    assert siren.field("presses") == 2 * expected
 
 
 reports = st.tuples(st.floats(0, 100), st.floats(0, 100), st.none() | st.floats(-20, 40))

@@ -36,10 +36,17 @@ class Appliance:
         self.log_lines: list[LogLine] = []
         self._memory = memory
         self._history = StateHistory(
-            memory.last_state, memory.change_times, memory.last_state_cause, memory.past
+            memory.last_state,
+            memory.change_times,
+            memory.last_state_cause,
+            memory.past,
+            memory.known_fields,
+            memory.changed_at,
+            memory.clock_offset,
         )
         self._sources = machine.sources(machine.options)
         self._measurements = machine.measurements()
+        self._unknown_phases = machine.unknown_phases
         self._peers = LatestStates()
         self._requests = Requests(device.name, memory.receipts)
         self._rules = Rules(
@@ -70,6 +77,9 @@ class Appliance:
             last_state_cause=self._history.cause,
             change_times=self._history.change_times,
             past=self._history.past,
+            known_fields=self._history.known_fields,
+            changed_at=self._history.changed_at,
+            clock_offset=self._history.clock_offset,
         )
 
     def start(self, reading: Reading, now: float, wall: float) -> None:
@@ -145,9 +155,10 @@ class Appliance:
         """Whether nothing changes by time alone: the hardware is off, as desired, and no rule uses time."""
         return not self._sources and self._rules.is_idle() and self._hardware.is_idle()
 
-    def is_unchanged(self, reading: Reading) -> bool:
-        """Return whether a reading has nothing new."""
-        return self._hardware.is_unchanged(reading)
+    def is_unchanged(self, reading: Reading, now: float, wall: float) -> bool:
+        """Return whether a reading has nothing new, and the wall clock was not set back."""
+        is_clock_set = self._history.corrected(wall, wall - now) is not self._history
+        return not is_clock_set and self._hardware.is_unchanged(reading)
 
     def state(self, now: float) -> dict[str, Any]:
         """Return the fields to publish."""
@@ -189,7 +200,9 @@ class Appliance:
         """Record which fields, but for measurements, have changed since the last call."""
         cause, last = self._hardware.cause, self._history.fields
         fields = {name: value for name, value in self.state(now).items() if name not in self._measurements}
-        self._history = self._history.after(fields, cause, wall)
+        self._history = self._history.after(
+            fields, cause, wall, unknown_phases=self._unknown_phases, clock_offset=wall - now
+        )
         if "phase" in last and last["phase"] != fields["phase"]:
             self._log("info", f"is {fields['phase']}", cause)
 

@@ -119,7 +119,7 @@ class DeviceRunner:
         self._now = process.loop.now
         self._written: DeviceMemory | None = None
         self._published: dict[str, Any] = {}
-        self._published_changes: tuple[dict[str, Any], str | None, bool] | None = None
+        self._published_changes: tuple[dict[str, Any], dict[str, float], str | None, bool] | None = None
         """What is published as soon as it changes: all but the measurements."""
         self._published_at = 0.0
         self._timer: Timer | None = None
@@ -157,7 +157,7 @@ class DeviceRunner:
         """Read the hardware and advance time."""
         now = self._now()
         reading = self._driver.read(now)
-        if self._is_idle and self._appliance.is_unchanged(reading):
+        if self._is_idle and self._appliance.is_unchanged(reading, now, time.time()):
             self._set_timer(None)
             return
         self._appliance.advance(now, time.time())
@@ -195,7 +195,7 @@ class DeviceRunner:
         """Publish a changed state at once, and changed measurements at most once per refresh."""
         now = self._now()
         state = self._appliance.state(now)
-        changes = (memory.last_state, memory.cause, state["confirmed"])
+        changes = (memory.last_state, memory.change_times, memory.cause, state["confirmed"])
         is_changed = self._published_changes is None or changes != self._published_changes
         if not is_changed and now - self._published_at < REFRESH_SECONDS:
             return

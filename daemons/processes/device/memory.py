@@ -31,6 +31,12 @@ class DeviceMemory(Struct, frozen=True, kw_only=True):
     """For each field of the last state, when (Unix seconds) it took its value."""
     past: tuple[Moment, ...] = ()
     """The latest states before the last one, oldest first."""
+    known_fields: dict[str, Scalar] = field(name="known", default_factory=dict)
+    """While the phase is an unknown one: the fields before, as they were published."""
+    changed_at: float | None = field(name="changed", default=None)
+    """When (Unix seconds) any field of the last state changed."""
+    clock_offset: float | None = field(name="offset", default=None)
+    """The wall clock less the steady clock at the latest change."""
     confirmed: bool = False
     """Whether the hardware once matched the desired setting: if it differs now, it was switched manually."""
     off_deadline: float | None = field(name="hot_until", default=None)

@@ -37,6 +37,10 @@ class ProgramMemory(Struct, frozen=True, kw_only=True):
     turned: dict[str, float] = {}
     cause: str | None = None
     past: tuple[Moment, ...] = ()
+    known: dict[str, Scalar] = {}
+    """While the phase is an unknown one: the fields before."""
+    changed: float | None = None
+    """When the state changed, if a field then got no time of change."""
 
     @property
     def since(self) -> float:
@@ -46,7 +50,7 @@ class ProgramMemory(Struct, frozen=True, kw_only=True):
     @property
     def history(self) -> StateHistory:
         """Return the state and the states before it."""
-        return StateHistory(self.state, self.turned, self.cause, self.past)
+        return StateHistory(self.state, self.turned, self.cause, self.past, self.known, self.changed)
 
 
 _decoder = msgspec.json.Decoder(ReportedState)
@@ -58,6 +62,7 @@ class StateTracker:
     def __init__(self, kind: type[Kind]) -> None:
         self._fields = kind.fields()
         self._measured = kind.measurements()
+        self._unknown_phases = kind.unknown_phases
 
     def decode(self, payload: bytes) -> ReportedState:
         """Parse a report; MessageError names the field that a device of this kind cannot have."""
@@ -92,11 +97,13 @@ class StateTracker:
         }
         if state == memory.state:
             return memory
-        history = memory.history.after(state, reported.cause, at)
+        history = memory.history.after(state, reported.cause, at, unknown_phases=self._unknown_phases)
         return replace(
             memory,
             state=state,
             turned=history.change_times,
             cause=history.cause,
             past=history.past,
+            known=history.known_fields,
+            changed=history.changed_at,
         )

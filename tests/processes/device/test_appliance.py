@@ -207,3 +207,19 @@ def test_the_memory_is_replaced_and_never_changed_in_place() -> None:
     assert simulator.appliance.memory != before
     assert before.receipts == {}
     assert simulator.disk != written
+
+
+def test_an_idle_device_puts_its_times_right_when_the_clock_is_set_back() -> None:
+    """Another device that was away must not take an old press for a new one."""
+    years = 30 * 365 * 86400.0
+    lamp = CrashSimulator("lamp").appliance
+    now = factories.START_TIME + 10
+    lamp.handle_command(Command(id="c1", command="on", deadline=now + years + 5), now, now + years)
+    lamp.next_setting(now)
+    lamp.on_reading(Reading(on=True), now, now + years)
+    assert lamp.memory.change_times["status"] == now + years
+    assert lamp.is_unchanged(Reading(on=True), now + 1, now + 1 + years)
+    assert not lamp.is_unchanged(Reading(on=True), now + 2, now + 2)
+    lamp.on_reading(Reading(on=True), now + 2, now + 2)
+    assert lamp.memory.change_times["status"] == now
+    assert lamp.is_unchanged(Reading(on=True), now + 3, now + 3)

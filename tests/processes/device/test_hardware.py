@@ -577,8 +577,8 @@ def test_a_reading_that_differs_only_in_its_time_is_unchanged() -> None:
     """Any other difference is news."""
     lamp = make("lamp")
     lamp.on_reading(Reading(on=False, power_watts=0.4, at=NOW), NOW, NOW)
-    assert lamp.is_unchanged(Reading(on=False, power_watts=0.4, at=NOW + 9))
-    assert not lamp.is_unchanged(Reading(on=False, power_watts=0.5, at=NOW))
+    assert lamp.is_unchanged(Reading(on=False, power_watts=0.4, at=NOW + 9), NOW, NOW)
+    assert not lamp.is_unchanged(Reading(on=False, power_watts=0.5, at=NOW), NOW, NOW)
     assert not lamp.is_unchanged(
-        Reading(on=False, power_watts=0.4, at=NOW, presses=(ButtonPress("single", "p1"),))
+        Reading(on=False, power_watts=0.4, at=NOW, presses=(ButtonPress("single", "p1"),)), NOW, NOW
     )

@@ -22,6 +22,9 @@ ON_DISK = {
     "shown_cause": "c1",
     "turned": {"status": 2.0},
     "past": [{"state": {"status": False}, "turned": {}, "cause": None}],
+    "known": {"status": True},
+    "changed": 2.5,
+    "offset": 0.5,
     "confirmed": True,
     "hot_until": 9.0,
     "marks": {
@@ -57,6 +60,9 @@ def test_the_names_on_disk_are_stable() -> None:
         last_state_cause="c1",
         change_times={"status": 2.0},
         past=(Moment(state={"status": False}),),
+        known_fields={"status": True},
+        changed_at=2.5,
+        clock_offset=0.5,
         confirmed=True,
         off_deadline=9.0,
         rule_states={

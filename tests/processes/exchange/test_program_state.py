@@ -155,4 +155,18 @@ def test_the_memory_is_saved_under_stable_names() -> None:
         "turned": {},
         "cause": None,
         "past": [],
+        "known": {},
+        "changed": None,
     }
+
+
+def test_a_sensor_that_comes_back_from_stale_has_not_turned() -> None:
+    """A program reports a door that is open, stale, and open again: only `stale` is a change."""
+    door = StateTracker(loader.kind("sensor"))
+    memory = None
+    for at, phase in ((1.0, "closed"), (2.0, "open"), (3.0, "stale"), (4.0, "open")):
+        report = {"state": {"status": phase == "open", "phase": phase}}
+        memory = door.update(memory, door.decode(json.dumps(report).encode()), at)
+        memory = msgspec.json.decode(msgspec.json.encode(memory), type=ProgramMemory)
+    assert memory is not None
+    assert (memory.turned, memory.since) == ({}, 4.0)
