@@ -19,6 +19,8 @@ JOURNAL: dict[str, Any] = {
             "turned": {"status": 7.0},
             "cause": "c1",
             "past": [{"state": {"status": False}, "turned": {}, "cause": None}],
+            "known": {},
+            "changed": None,
         }
     },
     "echoes": {"oven": {"host": "kitchen", "times": [[1.0, 2.0]], "boot": [3, 4]}},
