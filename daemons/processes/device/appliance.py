@@ -50,7 +50,12 @@ class Appliance:
         self._sources = machine.sources(machine.options)
         self._measurements = machine.measurements()
         self._unknown_phases = machine.unknown_phases
-        self._peers = LatestStates()
+        self._measured = {
+            *self._sources,
+            *(rule.device for rule in device.rules if rule.device and rule.limit),
+        }
+        """The devices of whose measurements this one makes use."""
+        self._peers = LatestStates(memory.silent_since)
         self._requests = Requests(device.name, memory.receipts)
         self._rules = Rules(
             device,
@@ -76,6 +81,7 @@ class Appliance:
             off_deadline=self._hardware.off_deadline,
             rule_states=self._rules.states,
             last_order=self._rules.last_order,
+            silent_since=self._peers.silent_since,
             receipts=self._requests.receipts,
             last_state=self._history.fields,
             last_state_cause=self._history.cause,
@@ -88,7 +94,7 @@ class Appliance:
 
     def start(self, reading: Reading, now: float, wall: float) -> None:
         """Start, or go on after a crash: let the elapsed time act, then read the hardware."""
-        self._peers.start(now)
+        self._peers.start(now, self._measured)
         self._rules.start(now)
         self._hardware.resume(now)
         self.advance(now, wall)
@@ -149,6 +155,7 @@ class Appliance:
 
     def advance(self, now: float, wall: float) -> None:
         """Advance time: let the rules act in the order of their moments, then the hardware."""
+        self._peers.advance(now, self._measured)
         for action in self._rules.run(now, wall):
             self._carry_out(action, now)
             self._hardware.advance(now)

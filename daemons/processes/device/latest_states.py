@@ -1,5 +1,6 @@
 """The latest state of each device that an appliance subscribes to. Pure."""
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 from daemons.bus.message import State
@@ -20,24 +21,47 @@ class Peer(NamedTuple):
 
 
 class LatestStates:
-    """The latest state of each subscribed device, and when its last message arrived."""
+    """The latest state of each subscribed device, and when its last message arrived.
 
-    def __init__(self) -> None:
+    `silent_since` is replaced and never changed in place. It is remembered across restarts: otherwise a
+    device whose process dies again and again would wait for a dead sensor for ever.
+    """
+
+    def __init__(self, silent_since: dict[str, float] | None = None) -> None:
+        self.silent_since = silent_since or {}
+        """For each measured device that is silent now, since when, in steady seconds."""
         self._peers: dict[str, Peer] = {}
         self._started_at = 0.0
 
-    def start(self, now: float) -> None:
-        """Start the time that a device has for its first message, in steady seconds."""
+    def start(self, now: float, measured: Collection[str] = ()) -> None:
+        """Start the time that a device has for its first message, in steady seconds.
+
+        `measured` are the devices whose silence is remembered.
+        """
         self._started_at = now
+        self.silent_since = {device: self.silent_since.get(device, now) for device in measured}
 
     def on_state(self, state: State, now: float, age_seconds: float = 0.0) -> None:
         """Store a state; `age_seconds` is how long ago it was sent."""
         self._peers[state.device] = Peer(state, now, now - max(0.0, age_seconds))
+        self._end_silence(state.device)
 
     def on_heartbeat(self, device: str, now: float, age_seconds: float = 0.0) -> None:
         """Store when a device was alive; a heartbeat before the first state counts for nothing."""
         if device in self._peers:
             self._peers[device] = Peer(self._peers[device].state, now, now - max(0.0, age_seconds))
+            self._end_silence(device)
+
+    def advance(self, now: float, measured: Collection[str]) -> None:
+        """Store since when a measured device is silent, once as its silence begins."""
+        for device in measured:
+            peer = self._peers.get(device)
+            if peer and device not in self.silent_since and now - peer.received_at >= SILENT_SECONDS:
+                self.silent_since = {**self.silent_since, device: peer.received_at}
+
+    def _end_silence(self, device: str) -> None:
+        if device in self.silent_since:
+            self.silent_since = {name: at for name, at in self.silent_since.items() if name != device}
 
     def get(self, device: str, now: float) -> StateFields | None:
         """Return the fields of the latest state, or None if the device is silent."""
@@ -62,4 +86,5 @@ class LatestStates:
 
     def is_settled(self, device: str, now: float) -> bool:
         """Return whether a device has published a state since the start, or has had its time to do so."""
-        return device in self._peers or now - self._started_at >= SILENT_SECONDS
+        since = self.silent_since.get(device, self._started_at)
+        return device in self._peers or now - since >= SILENT_SECONDS

@@ -47,5 +47,7 @@ class DeviceMemory(Struct, frozen=True, kw_only=True):
     """The state of each rule, by `rules.rule_key`."""
     last_order: Order | None = None
     """The latest command that a rule or a client gave."""
+    silent_since: dict[str, float] = {}
+    """For each measured device that is silent, since when, in the device's steady seconds."""
     receipts: dict[str, LedgerEntry] = {}
     """The receipts of the latest commands, by command id."""

@@ -42,6 +42,7 @@ ON_DISK = {
             "missed": None,
         },
     },
+    "silent_since": {"garden": 7.0},
     "last_order": {"moment": 8.5, "do": "on", "with_": {}, "lasted": None},
     "receipts": {
         "c1": {"deadline": 8.0, "receipt": {"id": "c1", "device": "lamp", "outcome": "applied", "at": 4.0}},
@@ -81,6 +82,7 @@ def test_the_names_on_disk_are_stable() -> None:
             ),
         },
         last_order=Order(8.5, "on"),
+        silent_since={"garden": 7.0},
         receipts={
             "c1": LedgerEntry(8.0, Receipt(id="c1", device="lamp", outcome="applied", at=4.0)),
         },

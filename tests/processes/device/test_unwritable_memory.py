@@ -209,3 +209,32 @@ def test_a_cover_counts_the_run_of_its_motor(away_seconds: float, position: floa
     simulator.now += 10 + away_seconds
     simulator.restart()
     assert simulator.field("position_percent") == position
+
+
+def test_kills_do_not_hide_that_a_source_is_silent() -> None:
+    """A heater whose process dies every nine seconds stops ten seconds later than without kills, at most."""
+    simulator = CrashSimulator("heater", source="thermometer")
+    simulator.on_state(factories.state("thermometer", turned=NOW, temperature_celsius=15.0))
+    simulator.command("on")
+    assert simulator.relay.is_on
+    writes = simulator.writes
+    for _ in range(10):
+        for _ in range(9):
+            simulator.wait(1)
+        simulator.running = None
+        simulator.restart()
+    assert not simulator.relay.is_on
+    assert simulator.field("fault") == "there is no temperature from thermometer"
+    assert simulator.relay.longest_on_seconds <= 80
+    assert simulator.writes - writes < 120
+
+
+def test_a_source_that_is_heard_again_is_not_silent() -> None:
+    """The next silence begins anew, and is remembered once."""
+    simulator = CrashSimulator("heater", source="thermometer")
+    simulator.on_state(factories.state("thermometer", turned=NOW, temperature_celsius=15.0))
+    assert simulator.appliance.memory.silent_since == {}
+    simulator.wait(11)
+    assert simulator.appliance.memory.silent_since == {"thermometer": NOW}
+    simulator.on_state(factories.state("thermometer", seq=2, turned=NOW, temperature_celsius=15.0))
+    assert simulator.appliance.memory.silent_since == {}
