@@ -39,7 +39,8 @@ def open_lock(path: Path) -> int:
             return open_file(path, os.O_RDWR | os.O_CREAT)
         except OSError:
             with suppress(OSError):
-                return open_file(path, os.O_RDONLY)
+                if path.is_file():
+                    return open_file(path, os.O_RDONLY)
             raise
     except OSError as error:
         raise StorageError(describe(error, f"{path.absolute()} cannot be locked")) from error

@@ -222,7 +222,7 @@ def kill_orphans() -> tuple[bool, dict[str, int]]:
     Return whether there was any, and the PIDs of those that did not end, by name.
     """
     killed, left = False, {}
-    for path in Path("lock").iterdir():
+    for path in filter(Path.is_file, Path("lock").iterdir()):
         file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)

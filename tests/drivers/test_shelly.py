@@ -130,9 +130,17 @@ def test_the_request_for_a_setting(
 @pytest.mark.parametrize(
     ("component", "status", "expected"),
     [
-        ("switch", {"output": True, "apower": 7}, {"on": True, "power_watts": 7.0}),
+        (
+            "switch",
+            {"output": True, "apower": 7},
+            {"on": True, "power_watts": 7.0, "off_after_seconds": None},
+        ),
         ("switch", {"aenergy": {"total": 12.5}}, {"energy_watt_hours": 12.5}),
-        ("light", {"output": False, "brightness": 30}, {"on": False, "brightness_percent": 30}),
+        (
+            "light",
+            {"output": False, "brightness": 30},
+            {"on": False, "brightness_percent": 30, "off_after_seconds": None},
+        ),
         (
             "cover",
             {"state": "opening", "current_pos": 40},

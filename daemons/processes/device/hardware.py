@@ -272,6 +272,7 @@ class Hardware:
                 self._sent,
             )
         self._memory = memory
+        self.is_new = self.is_new and (is_report or desired == before)
         if desired != before:
             self._sent = None
             self.is_confirmed = False

@@ -37,6 +37,8 @@ class StateTranslator:
 
     def __init__(self, memory: TranslationMemory) -> None:
         self.memory = memory
+        self._last: State | None = None
+        """The latest state as it was received."""
         self._is_after_cut = True
         """Whether no message was received since the link was opened: then any boot may be the present one."""
 
@@ -63,6 +65,9 @@ class StateTranslator:
         two changes, on either host, the second change does not get a time before the first.
         """
         known = dict(self.memory.times)
+        if self._last:
+            known |= corrected_times(self._last, state, known)
+        self._last = state
         translate_errors: dict[float, float] = {}
         last = 0.0
         for moment in sorted(change_times(state)):
@@ -125,3 +130,29 @@ class StateTranslator:
 def change_times(state: State) -> set[float]:
     """Return the times that rules act on."""
     return {*state.turned.values(), *(moment for before in state.past for moment in before.turned.values())}
+
+
+def corrected_times(last: State, state: State, known: dict[float, float]) -> dict[float, float]:
+    """Return the translations of times that a device has corrected after its clock was set back.
+
+    The changes are the same as in its last state, and keep their translations: a rule has acted on them. They
+    are recognized by their order, their causes and their values.
+    """
+    before, after = moments(last), moments(state)
+    for skip in range(len(before)):
+        shared = before[skip:]
+        pairs = list(zip(shared, after, strict=False))
+        if len(pairs) == len(shared) and all(old[:2] == new[:2] for old, new in pairs):
+            return {
+                new[2][name]: known[when]
+                for old, new in pairs
+                for name, when in old[2].items()
+                if when in known and new[2][name] not in known and new[2][name] < when
+            }
+    return {}
+
+
+def moments(state: State) -> list[tuple[str | None, dict[str, Scalar], dict[str, float]]]:
+    """Return the cause, the values with a change time, and these times, of each state from the oldest on."""
+    steps: list[State | Moment] = [*state.past, state]
+    return [(step.cause, {name: step.state.get(name) for name in step.turned}, step.turned) for step in steps]

@@ -256,3 +256,25 @@ def test_only_changes_that_a_device_still_reports_are_remembered() -> None:
         translator.translate_state(lamp_turned(float(second)), same, 1e9)
     assert len(translator.memory.times) == 1
     assert translator.memory.times[0] == pytest.approx((99, 99))
+
+
+def test_times_that_a_device_has_put_right_keep_their_translations() -> None:
+    """The other host's clock was set back by 600 s; the device corrects its times, and is pressed again."""
+
+    def published(*times: float) -> State:
+        steps = [
+            Moment(state={"presses": number}, turned={"presses": at} if number else {}, cause=f"p{number}")
+            for number, at in enumerate((0.0, *times))
+        ]
+        last = steps.pop()
+        return State(
+            device="lamp", boot=1, seq=len(times), at=times[-1], since=times[-1],
+            state=last.state, turned=last.turned, cause=last.cause, past=tuple(steps),
+        )  # fmt: skip
+
+    translator = StateTranslator(TranslationMemory("hall"))
+    first = translator.translate_state(published(1000.0, 1001.0), lambda moment: moment + 50, 1100.0)
+    second = translator.translate_state(published(400.0, 401.0, 405.0), lambda moment: moment + 650.2, 1100.0)
+    assert first.turned == {"presses": 1051.0}
+    assert [moment.turned.get("presses") for moment in second.past] == [None, 1050.0, 1051.0]
+    assert second.turned == {"presses": pytest.approx(1055.2)}
