@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from daemons.bus.message import Command
 from daemons.bus.requests.blocking import send_command
 from tests.support import factories
@@ -71,6 +73,7 @@ do = "on"
 WAITS = "its rules with times of day wait: the clock of this machine is not known to be right yet"
 
 
+@pytest.mark.long
 def test_no_time_of_day_comes_before_the_clock_is_right(make_house: HouseFactory, tmp_path: Path) -> None:
     """After a restart, the clock may be wrong. The rules wait, and then act once, over kills and steps."""
     today = time.time() // 60 * 60 + 7200

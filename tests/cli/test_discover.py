@@ -100,7 +100,10 @@ def with_broker(port: int) -> str:
 
 @pytest.mark.parametrize(
     ("driver", "kind", "model"),
-    [("mqtt_tasmota", "plug", "Sonoff S31"), ("mqtt_zigbee2mqtt", "cover", "Tuya TS130F")],
+    [
+        ("mqtt_tasmota", "plug", "Sonoff S31"),
+        pytest.param("mqtt_zigbee2mqtt", "cover", "Tuya TS130F", marks=pytest.mark.long),
+    ],
 )
 def test_a_device_at_a_broker_is_found_with_a_valid_table(
     broker: Mosquitto, tmp_path: Path, driver: str, kind: str, model: str

@@ -323,6 +323,7 @@ def test_a_wall_button_switches_the_light_of_its_device(make_house: Any, board: 
         assert len(causes) == 3
 
 
+@pytest.mark.long
 def test_occupied_pins_are_waited_for(make_house: Any, board: Board) -> None:
     """Another process may occupy the pins at the start or later.
     The process stays alive, answers commands, and applies the latest setting when the pins are free.

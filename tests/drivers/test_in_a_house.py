@@ -118,6 +118,7 @@ def test_a_hanging_plug_blocks_no_process(make_house: HouseFactory, plug: Emulat
         assert listener.states["iron"].state["unreachable_since"] is None
 
 
+@pytest.mark.parametrize("plug", FAST_OR_LONG, indirect=True)
 def test_a_plug_with_max_on_goes_off_while_it_is_unreachable(
     make_house: HouseFactory, plug: Emulator
 ) -> None:
@@ -212,7 +213,9 @@ def test_a_frozen_process_drops_an_expired_command(make_house: HouseFactory, plu
         assert plug.switchings == []
 
 
-@pytest.mark.parametrize(("plug", "lag"), [("shelly", 2.6), ("kasa", 1.8)], indirect=["plug"])
+@pytest.mark.parametrize(
+    ("plug", "lag"), [("shelly", 2.6), pytest.param("kasa", 1.8, marks=pytest.mark.long)], indirect=["plug"]
+)
 def test_slow_hardware_stays_as_it_was_switched(make_house: HouseFactory, plug: Emulator, lag: float) -> None:
     """Two or three answers together take longer than five seconds; nothing is switched back meanwhile."""
     house = make_house(toml(plug))

@@ -115,6 +115,7 @@ async def test_a_client_that_leaves_during_its_request_is_not_logged(
     assert caplog.text == ""
 
 
+@pytest.mark.long
 def test_a_page_without_a_free_file_answers_and_logs_one_line(make_house: HouseFactory) -> None:
     """A real mirror whose files run out closes idle connections, and its process goes on."""
     house = make_house(SMALL_HOUSE)
