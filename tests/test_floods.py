@@ -63,7 +63,7 @@ def check(house: TemporaryHouse) -> None:
     assert "hung" not in house.log("steward")
 
 
-@pytest.mark.parametrize("size_kilobytes", [60, 990])
+@pytest.mark.parametrize("size_kilobytes", [pytest.param(60, marks=pytest.mark.long), 990])
 def test_large_commands_do_not_starve_a_device(make_house: HouseFactory, size_kilobytes: int) -> None:
     """The device sends its heartbeats and obeys its rules, while its command socket is flooded."""
     house = make_house(BREAKFAST)
@@ -76,7 +76,7 @@ def test_large_commands_do_not_starve_a_device(make_house: HouseFactory, size_ki
     check(house)
 
 
-@pytest.mark.parametrize("size_kilobytes", [60, 990])
+@pytest.mark.parametrize("size_kilobytes", [pytest.param(60, marks=pytest.mark.long), 990])
 def test_large_states_do_not_starve_their_subscribers(make_house: HouseFactory, size_kilobytes: int) -> None:
     """A publisher floods the bus in the place of the switch that the others listen to."""
     house = make_house(BREAKFAST)

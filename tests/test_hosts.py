@@ -71,7 +71,7 @@ def test_each_press_counts_once(hosts: Make, name: str) -> None:
     ("name", "hall", "kitchen"),
     [
         pytest.param("step_forward_while_cut", -240.0, 180.0, marks=pytest.mark.long),
-        ("step_back_while_cut", 240.0, -180.0),
+        pytest.param("step_back_while_cut", 240.0, -180.0, marks=pytest.mark.long),
         pytest.param("steps_while_up", -240.0, 180.0, marks=pytest.mark.long),
     ],
 )
@@ -108,6 +108,7 @@ def test_each_host_works_alone_and_shows_the_other_as_offline(hosts: Make) -> No
         at.hall.until(lambda hall: hall.shows("exchange", phase="open", fault=None))
 
 
+@pytest.mark.long
 def test_a_cut_during_toasting_toasts_once(hosts: Make) -> None:
     """The toaster finishes on time; after the cut, the hall knows that the toast is ready."""
     with two_hosts_up(hosts(TWO.replace("speed = 60", "speed = 20"))) as at:
@@ -121,7 +122,8 @@ def test_a_cut_during_toasting_toasts_once(hosts: Make) -> None:
         assert at.hosts.count_starts("kitchen", "toaster") == {press: 1}
 
 
-@pytest.mark.parametrize("gone", [pytest.param("hall", marks=pytest.mark.long), "kitchen"])
+@pytest.mark.parametrize("gone", ["hall", "kitchen"])
+@pytest.mark.long
 def test_a_host_resumes_after_a_power_failure(hosts: Make, gone: str) -> None:
     """Presses before and during the power failure count once."""
     made = hosts()

@@ -75,6 +75,7 @@ def test_a_short_drill_keeps_every_promise_and_restores_the_house(make_house: Ho
     eventually(lambda: {of["presence"] for of in breakfast.status()["devices"].values()} == {"live"})
 
 
+@pytest.mark.long
 def test_a_drill_reports_the_broken_promises_of_a_house(make_house: HouseFactory) -> None:
     """A toaster that never switches acts on no press: the exit status is 1, and each sentence names it."""
     house = make_house(WATCHED.replace("browning = 3", 'browning = 3\nsimulated.fault = "disagree"'))

@@ -310,7 +310,7 @@ def test_a_browser_signs_in_once(breakfast: TemporaryHouse, window: Callable[...
 
 
 @pytest.mark.parametrize("scheme", ["dark", "light"])
-@pytest.mark.parametrize("size", [WALL, PHONE], ids=["wall", "phone"])
+@pytest.mark.parametrize("size", [WALL, pytest.param(PHONE, marks=pytest.mark.long)], ids=["wall", "phone"])
 def test_the_page_is_accessible(
     breakfast: TemporaryHouse, window: Callable[..., Page], scheme: str, size: dict[str, int]
 ) -> None:

@@ -890,6 +890,7 @@ async def test_an_error_has_the_id_of_the_invalid_command(url: str) -> None:
         assert (await client.send_command("toaster", "stop", args={"a": []}, id="mine"))["id"] == "mine"
 
 
+@pytest.mark.long
 async def test_an_error_has_the_id_of_the_command_above_the_rate(url: str) -> None:
     """The client learns which of its commands was ignored."""
     async with live_client(url) as client:
