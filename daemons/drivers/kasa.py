@@ -218,9 +218,7 @@ async def remaining_seconds(device: Device) -> float | None:
     """Return how long the plug's own running timer takes to end; None if it has none that runs."""
     if isinstance(device, IotPlug):
         response = await device.protocol.query({"count_down": {"get_rules": {}}})
-        rules = response.get("count_down", {}).get("rule_list") or response.get("count_down", {}).get(
-            "get_rules", {}
-        ).get("rule_list", [])
+        rules = response.get("count_down", {}).get("get_rules", {}).get("rule_list", [])
         left = [rule.get("remain") for rule in rules if rule.get("enable") and not rule.get("act")]
         return min((float(seconds) for seconds in left if isinstance(seconds, int | float)), default=None)
     auto_off = None if device.children else device.modules.get(Module.AutoOff)

@@ -62,7 +62,10 @@ class Hardware:
         self.is_new = memory.is_new and machine.drives
         self._has_reading = False
         """Whether this process has read a known state of the hardware."""
-        self._storage_error: str | None = None
+        self.storage_error: str | None = None
+        """Why nothing is switched on; None while the memory can be written."""
+        self._drops_decisions = False
+        """Whether a decision to switch on was dropped for that reason; its deadline may be in the past."""
         self._before_on: tuple[Any, ...] | None = None
         """The decision that a setting which switches on has replaced, until the memory is written."""
 
@@ -94,8 +97,8 @@ class Hardware:
         if desired.on and desired != self._desired:
             if self._is_lost(now):
                 raise RejectedForNow(f"its hardware cannot be reached: {self._reading.fault}")
-            if self._storage_error:
-                raise RejectedForNow(self._storage_error)
+            if self.storage_error:
+                raise RejectedForNow(self.storage_error)
         self.is_new = False
         self._set_memory(memory, cause, now)
 
@@ -175,7 +178,8 @@ class Hardware:
 
     def next_deadline(self) -> float | None:
         """Return when time makes a difference next, in steady seconds."""
-        kind = None if self._is_waiting_for_heat else self._machine.next_deadline(self._memory)
+        is_held = self._is_waiting_for_heat or self._drops_decisions
+        kind = None if is_held else self._machine.next_deadline(self._memory)
         deadlines = (self.off_deadline, kind, self._confirm_deadline())
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
@@ -185,7 +189,8 @@ class Hardware:
         After a crash, the next process would know nothing of it: neither the command that it carried out,
         nor when a heating appliance goes off. Returns the cause of the decision that was taken back.
         """
-        self._storage_error = error and f"its memory cannot be written: {error}"
+        self.storage_error = error and f"its memory cannot be written: {error}"
+        self._drops_decisions = self._drops_decisions and error is not None
         if error is None or self._before_on is None:
             return None
         cause = self.cause
@@ -193,19 +198,14 @@ class Hardware:
             self._before_on
         )
         self._before_on = None
-        self._log("warning", f"does not switch on: {self._storage_error}", cause)
+        self._log("warning", f"does not switch on: {self.storage_error}", cause)
         return cause or ""
-
-    @property
-    def storage_error(self) -> str | None:
-        """Why no command that switches on is carried out; None if the memory can be written."""
-        return self._storage_error
 
     def is_idle(self) -> bool:
         """Return whether the hardware is off, as desired, and nothing changes by time alone."""
         return (
             self._machine.drives
-            and self._storage_error is None
+            and self.storage_error is None
             and self.is_confirmed
             and self._reading.reachable is True
             and not self._reading.on
@@ -220,7 +220,7 @@ class Hardware:
     def state(self, unreachable_since: float | None, now: float) -> dict[str, Any]:
         """Return the fields to publish; `unreachable_since` is in Unix seconds."""
         faults = dict.fromkeys(
-            fault for fault in (self._storage_error, self._fault, self._reading.fault) if fault
+            fault for fault in (self.storage_error, self._fault, self._reading.fault) if fault
         )
         reading = replace(self._reading, fault="; ".join(faults) or None)
         fields: dict[str, Any] = msgspec.to_builtins(self._machine.state(self._memory, reading, now))
@@ -261,7 +261,8 @@ class Hardware:
             return
         before, desired = self._desired, self._machine.desired_setting(memory)
         if desired.on and desired != before and not is_report:
-            if self._storage_error:
+            if self.storage_error:
+                self._drops_decisions = True
                 return
             self._before_on = self._before_on or (
                 self._memory,
@@ -271,6 +272,7 @@ class Hardware:
                 self.is_confirmed,
                 self._sent,
             )
+        self._drops_decisions = False
         self._memory = memory
         self.is_new = self.is_new and (is_report or desired == before)
         if desired != before:

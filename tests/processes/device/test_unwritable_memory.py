@@ -116,6 +116,22 @@ def test_kills_never_lengthen_the_heat(period_seconds: float) -> None:
     assert simulator.relay.longest_on_seconds <= 3 + period_seconds
 
 
+@pytest.mark.parametrize("command", ["close", "open"])
+def test_a_move_that_may_not_begin_keeps_the_process_idle(command: str) -> None:
+    """A cover reverses after a rest. It has no deadline in the past, and moves when the disk is back."""
+    simulator = CrashSimulator("cover", open_time="20s", close_time="20s")
+    simulator.command("open" if command == "close" else "close", "c1")
+    simulator.wait(5)
+    simulator.command(command, "c2")
+    simulator.disk_error = FULL
+    simulator.wait(10)
+    assert (simulator.relay.is_on, simulator.field("fault")) == (False, REASON)
+    simulator.disk_error = None
+    simulator.wait(1)
+    simulator.wait(1)
+    assert (simulator.relay.is_on, simulator.field("fault")) == (True, None)
+
+
 # Heat of unknown age
 
 
