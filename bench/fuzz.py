@@ -47,7 +47,7 @@ from daemons.bus.dropped import DroppedLog
 from daemons.bus.message import STEWARD, Command, Heartbeat, Receipt, State
 from daemons.bus.requests.protocol import new_command
 from daemons.bus.sockets import Context, Socket, Subscriber, drain, open_socket
-from daemons.cli.drill import HardwareLog
+from daemons.cli.drill_monitor import HardwareLog
 from daemons.config.house import load_house
 from daemons.errors import HouseError, MessageError
 from daemons.processes.mirror.page.memory_use import memory_use

@@ -1,7 +1,7 @@
 """The faults of a drill: what each one does, how often it is chosen, and the parts that outlast a moment.
 
-A fault of a moment (`kill`, `freeze`) is injected by the drill itself. The faults here last until the
-end of their round: busy loops, a disk on which nothing can be written, hardware that misbehaves.
+drill_injector.py injects them. What lasts until the end of a round stands here: busy loops, a disk on
+which nothing can be written, hardware that misbehaves.
 """
 
 import os
@@ -9,6 +9,8 @@ import resource
 import socket
 import subprocess
 import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
@@ -35,6 +37,7 @@ FAULTS = {
     "reload": Fault(1, "A reload gives one device another display name."),
     "flood": Fault(2, "Every door of the process receives invalid messages, frames and connections."),
     "full": Fault(1, "The process can write nothing, as on a full disk, until the end of the round."),
+    "readonly": Fault(1, "The process is killed; the next one can write nothing until the end of the round."),
     "slow": Fault(0.5, "Simulated hardware switches one second late, until the end of the round."),
     "mute": Fault(0.5, "Simulated hardware neither obeys nor reports, until the end of the round."),
     "starve": Fault(0.5, "Eight busy loops a processor run until the end of the round."),
@@ -65,30 +68,36 @@ class BusyLoops:
             process.wait()
 
 
-class FullDisks:
+class UnwritableDisks:
     """Processes that can write to no file: each write fails, also to a file that is open (setrlimit(2)).
 
-    The kernel refuses a write beyond the limit for the size of a file. A new process has no such limit.
+    The kernel refuses a write beyond the limit for the size of a file. A process inherits the limit from
+    the process that starts it, so without another one it has the limit of supervisord.
     """
 
-    def __init__(self) -> None:
-        self._limits: dict[int, tuple[int, int]] = {}
-        """By PID, the limits before."""
+    def __init__(self, supervisord: int) -> None:
+        """`supervisord` is the PID of the process that starts the others."""
+        self._supervisord = supervisord
+        self._limits = resource.prlimit(supervisord, resource.RLIMIT_FSIZE)
 
-    def fill(self, pid: int) -> None:
-        """Make every write of a process fail; raises ProcessLookupError if it has ended."""
-        soft, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
-        self._limits.setdefault(pid, (soft, hard))
-        resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, hard))
+    def forbid(self, pid: int) -> None:
+        """Make every write of a process fail, until `clear`; raises ProcessLookupError if it has ended."""
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, self._limits[1]))
 
-    def clear(self) -> None:
-        """Restore the limits of the processes that still run."""
-        while self._limits:
-            pid, limits = self._limits.popitem()
-            try:
-                resource.prlimit(pid, resource.RLIMIT_FSIZE, limits)
-            except ProcessLookupError:
-                continue
+    @contextmanager
+    def forbid_new(self) -> Iterator[None]:
+        """Make every write fail of the processes that supervisord starts in the meantime, until `clear`."""
+        self.forbid(self._supervisord)
+        try:
+            yield
+        finally:
+            self.clear([self._supervisord])
+
+    def clear(self, pids: Iterable[int]) -> None:
+        """Restore the limit of these processes."""
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                resource.prlimit(pid, resource.RLIMIT_FSIZE, self._limits)
 
 
 def doors(name: str, state: dict[str, Any], gateway: tuple[str, int] | None) -> list[Path | tuple[str, int]]:

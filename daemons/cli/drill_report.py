@@ -91,6 +91,7 @@ class DrillReport(Struct, kw_only=True):
         """
         for press in presses:
             if press.receipt != "applied":
+                self._evaluate_refused(press, hardware_log)
                 continue
             self.presses += 1
             for name in press.triggered_devices:
@@ -108,6 +109,16 @@ class DrillReport(Struct, kw_only=True):
                 self.broken.append(
                     f"{name} was on for {longest:.1f} s, and max_on is {hot.max_on_seconds:g} s"
                 )
+
+    def _evaluate_refused(self, press: DrillPress, hardware_log: dict[str, list[Switching]]) -> None:
+        """Check that no appliance acted on a press that was not applied; without a receipt, it may have."""
+        if press.receipt == "unanswered":
+            return
+        self.broken += [
+            f"{name} acted on press {press.id}, which was {press.receipt}"
+            for name in press.triggered_devices
+            if any(line.what == "on" and line.cause == press.id for line in hardware_log[name])
+        ]
 
 
 def longest_on(lines: list[Switching], since: float) -> float:

@@ -15,8 +15,9 @@ from click.testing import CliRunner
 
 from daemons.bus.message import Heartbeat
 from daemons.cli import drill, main
-from daemons.cli.drill import Drill, HardwareLog, real_hardware, triggered_devices
-from daemons.cli.drill_faults import BusyLoops, FullDisks, doors
+from daemons.cli.drill import real_hardware, triggered_devices
+from daemons.cli.drill_faults import BusyLoops, UnwritableDisks, doors
+from daemons.cli.drill_monitor import DrillMonitor, HardwareLog
 from daemons.config.house import House, load_house
 from daemons.drivers.simulated import Simulated
 from daemons.storage.paths import replace_file
@@ -57,14 +58,16 @@ def test_a_short_drill_keeps_every_promise_and_restores_the_house(make_house: Ho
     assert (done.returncode, found["kept"], found["seed"], found["live_but_wrong"]) == (0, True, 5, 0)
     assert found["seconds"] >= 12
     assert found["faults"].keys() <= {
-        "kill", "freeze", "hang", "restart", "reload", "flood", "full", "slow", "mute", "starve",
+        "kill", "freeze", "hang", "restart", "reload", "flood", "full", "readonly", "slow", "mute", "starve",
     }  # fmt: skip
     for fault in found["faults"].values():
         assert fault["number"] >= 1
         assert 0 <= fault["p50_ms"] <= fault["p99_ms"] <= fault["max_ms"]
     presses = found["presses"]
     assert presses["with_receipt"] >= 5
-    excused = sum(found["faults"].get(fault, {"number": 0})["number"] for fault in ("full", "mute"))
+    excused = sum(
+        found["faults"].get(fault, {"number": 0})["number"] for fault in ("full", "readonly", "mute")
+    )
     assert 4 * (presses["with_receipt"] - excused) <= presses["acted_once"] <= 4 * presses["with_receipt"]
     assert (presses["acted_twice"], presses["acted_never"]) == (0, 0)
     assert found["commands"].keys() == {"applied"} or "rejected" in found["commands"]
@@ -93,7 +96,9 @@ def test_the_list_of_faults_changes_nothing(tmp_path: Path) -> None:
     words = ["--run", str(tmp_path / "run"), "drill", "--list"]
     lines = CliRunner().invoke(main.main, words).stdout.splitlines()
     assert lines[0] == "kill     The process gets SIGKILL."
-    names = ["kill", "freeze", "hang", "restart", "reload", "flood", "full", "slow", "mute", "starve"]
+    names = [
+        "kill", "freeze", "hang", "restart", "reload", "flood", "full", "readonly", "slow", "mute", "starve",
+    ]  # fmt: skip
     assert [line.split()[0] for line in lines] == names
     assert list(json.loads(CliRunner().invoke(main.main, [*words, "--json"]).stdout)) == names
     assert not (tmp_path / "run").exists()
@@ -105,18 +110,18 @@ def test_a_victim_between_two_lives_is_awaited() -> None:
         ended.wait()
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]) as running:
 
-        class Waiting(Drill):
+        class Waiting(DrillMonitor):
             def __init__(self) -> None:
-                self._hang_limit = 20.0
-                self._beats = {"toaster": Heartbeat(device="toaster", boot=1, seq=1, at=0, pid=ended.pid)}
+                self.hang_limit = 20.0
+                self.beats = {"toaster": Heartbeat(device="toaster", boot=1, seq=1, at=0, pid=ended.pid)}
 
-            def _wait(self, condition: Callable[[], Any], seconds: float) -> float | None:
+            def wait(self, condition: Callable[[], Any], seconds: float = 0) -> float | None:
                 assert not condition()
-                self._beats["toaster"] = Heartbeat(device="toaster", boot=2, seq=1, at=0, pid=running.pid)
+                self.beats["toaster"] = Heartbeat(device="toaster", boot=2, seq=1, at=0, pid=running.pid)
                 assert condition()
                 return 0.1
 
-        assert Waiting()._signal("toaster", signal.SIGKILL).boot == 2
+        assert Waiting().signal("toaster", signal.SIGKILL).boot == 2
         assert running.wait() == -signal.SIGKILL
 
 
@@ -134,12 +139,12 @@ def test_a_full_disk_fails_a_write_to_an_open_file(tmp_path: Path) -> None:
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
-        disks, answers = FullDisks(), []
+        disks, answers = UnwritableDisks(os.getpid()), []
         for fault in ("none", "full", "over"):
             if fault == "full":
-                disks.fill(process.pid)
+                disks.forbid(process.pid)
             elif fault == "over":
-                disks.clear()
+                disks.clear([process.pid])
             process.stdin.write("\n")
             answers.append(process.stdout.readline().strip())
     assert answers == ["written", "File too large", "written"]

@@ -69,10 +69,22 @@ def test_a_device_with_a_fault_may_act_once_or_not_at_all(
 
 @pytest.mark.parametrize("receipt", ["rejected", "expired", "unanswered"])
 def test_a_press_that_was_not_applied_is_not_counted(receipt: str) -> None:
-    """The press is not counted, even if the appliance acted twice."""
+    """Neither the press nor an action is counted."""
     report = DrillReport(seed=1)
-    report.evaluate([DrillPress("p", receipt, ("toaster",))], {"toaster": [on(1, "p"), on(2, "p")]}, 0)
-    assert (report.presses, report.is_kept) == (0, True)
+    report.evaluate([DrillPress("p", receipt, ("toaster",))], {"toaster": [on(1, "q"), off(2, "p")]}, 0)
+    assert (report.presses, report.once, report.is_kept) == (0, 0, True)
+
+
+@pytest.mark.parametrize(
+    ("receipt", "is_kept"), [("rejected", False), ("expired", False), ("unanswered", True)]
+)
+def test_no_appliance_may_act_on_a_refused_press(receipt: str, is_kept: bool) -> None:
+    """Without a receipt it is unknown whether the press counts, so an appliance may act on it."""
+    report = DrillReport(seed=1)
+    report.evaluate([DrillPress("p", receipt, ("toaster",))], {"toaster": [on(1, "p")]}, 0)
+    assert report.is_kept == is_kept
+    if not is_kept:
+        assert report.broken == [f"toaster acted on press p, which was {receipt}"]
 
 
 def test_each_appliance_is_counted_for_each_press() -> None:
