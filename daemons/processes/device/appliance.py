@@ -44,7 +44,7 @@ class Appliance:
             memory.past,
             memory.known_fields,
             memory.changed_at,
-            memory.clock_offset,
+            memory.clock_offsets,
         )
         self._written_history = self._history
         self._sources = machine.sources(machine.options)
@@ -89,7 +89,7 @@ class Appliance:
             past=self._history.past,
             known_fields=self._history.known_fields,
             changed_at=self._history.changed_at,
-            clock_offset=self._history.clock_offset,
+            clock_offsets=self._history.clock_offsets,
         )
 
     def start(self, reading: Reading, now: float, wall: float) -> None:
