@@ -207,6 +207,9 @@ class Kind(ABC):
     state_type: ClassVar[type[Struct]]
     commands: ClassVar[tuple[type[Struct], ...]] = ()
     """Its commands: the class's name in lower case is the word, its fields are the arguments."""
+    off_commands: ClassVar[tuple[str, ...]] = ("off", "stop")
+    """Those of its commands that only switch off or stop. A device carries them out also while its memory
+    cannot be written."""
     primary_commands: ClassVar[tuple[PrimaryCommand, ...]] = ()
     """The commands of the device's main button on the page and in the terminal. The first that applies to
     the state is sent. Without any, the device has no such button."""

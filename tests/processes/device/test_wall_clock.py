@@ -29,7 +29,7 @@ YEARS = 30 * 365 * 86400.0
 class Clocked:
     """A switch and a lamp that follows it, on one host whose wall clock is set."""
 
-    def __init__(self, *, is_program: bool = False, **rule: Any) -> None:
+    def __init__(self, is_program: bool = False, **rule: Any) -> None:
         """With `is_program`, the switch keeps the time of a change from a clock that was wrong."""
         self.ahead, self.now = 0.0, NOW
         self._history = StateHistory() if is_program else None
@@ -120,7 +120,7 @@ def test_a_press_that_was_handled_is_not_repeated_when_the_clock_is_put_right() 
 
 def test_a_for_is_called_off_after_the_clock_was_set_back() -> None:
     """The door opens, the clock goes back by an hour, the door is closed: no siren."""
-    house = Clocked(**{"for": "30s"})
+    house = Clocked(False, **{"for": "30s"})
     house.press("p1")
     house.wait(10)
     house.ahead = -3600
