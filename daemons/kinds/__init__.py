@@ -251,9 +251,12 @@ class Kind(ABC):
         return {}
 
     @classmethod
-    def possible_values(cls, options: Any) -> dict[str, tuple[Scalar, ...]]:  # noqa: ARG003  as above
-        """Return all values of those fields that cannot have every value of their type with these options."""
-        return {}
+    def possible_states(cls, options: Any) -> tuple[dict[str, Scalar], ...]:  # noqa: ARG003  as above
+        """Return all combinations of values that some fields can have with these options.
+
+        A field that a combination leaves out can then have every value of its type.
+        """
+        return ({},)
 
     @classmethod
     def detects(cls, options: Any) -> str | None:  # noqa: ARG003  most kinds detect nothing
