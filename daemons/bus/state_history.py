@@ -1,6 +1,7 @@
 """The published state of one device over time: its fields, when each changed, and the states before. Pure."""
 
 from collections.abc import Collection
+from math import inf
 from typing import Self
 
 from msgspec import Struct
@@ -10,6 +11,8 @@ from daemons.bus.message import MAX_PAST, TICK_SECONDS, Moment, Scalar, update_c
 
 CLOCK_STEP_SECONDS = 1.0
 """A wall clock that went back by less was not set; only its pace was corrected."""
+OFFSET_PRECISION_SECONDS = 0.01
+"""Two clocks are not read at the same instant, so a smaller change of their offset is none."""
 
 
 class StateHistory(Struct, frozen=True):
@@ -28,8 +31,8 @@ class StateHistory(Struct, frozen=True):
     """While the phase is an unknown one: the state before. Empty otherwise."""
     changed_at: float | None = None
     """When (Unix seconds) the state changed, if a field then got no time; None: see `change_times`."""
-    clock_offset: float | None = None
-    """The wall clock less the steady clock at the latest change; None: unknown."""
+    clock_offsets: tuple[tuple[float, float], ...] = ()
+    """The wall clock less the steady clock, each with the time of the first change under it, oldest first."""
 
     def after(
         self,
@@ -64,7 +67,7 @@ class StateHistory(Struct, frozen=True):
             )
         }
         moment = Moment(state=self.fields, turned=before.change_times, cause=self.cause)
-        return replace(
+        changed = replace(
             before,
             fields=fields,
             change_times={name: when for name, when in times.items() if name not in silent},
@@ -72,35 +75,40 @@ class StateHistory(Struct, frozen=True):
             past=(*before.past, moment)[-MAX_PAST:] if self.fields else (),
             known_fields=known if is_unknown else {},
             changed_at=at if silent else None,
-            clock_offset=before.clock_offset if clock_offset is None else clock_offset,
         )
+        offsets = before.clock_offsets
+        if clock_offset is None:
+            return changed
+        if not offsets or abs(clock_offset - offsets[-1][1]) >= OFFSET_PRECISION_SECONDS:
+            offsets = (*offsets, (at, clock_offset))
+        oldest = min(changed.all_times(), default=at)
+        forgotten = sum(first <= oldest for first, _ in offsets[1:])
+        return replace(changed, clock_offsets=offsets[forgotten:])
 
     def since(self, first_at: float) -> float:
         """Return when the state last changed (Unix seconds), or `first_at` if it never changed."""
         return max(self.times(), default=first_at)
 
     def times(self) -> list[float]:
-        """Return the times of all changes that are known."""
+        """Return the times of all changes that led to the present state."""
         return [*self.change_times.values(), *([] if self.changed_at is None else [self.changed_at])]
 
     def corrected(self, at: float, clock_offset: float | None) -> Self:
-        """Return the history with its times in the future put right, if the wall clock was set back.
+        """Return the history with its times put right, if the wall clock was set back since a change.
 
         The steady clock tells by how much, and the order of the times stays. It is the same object if
         nothing is to be put right.
         """
-        if clock_offset is None or self.clock_offset is None:
+        ahead = max((offset for _, offset in self.clock_offsets), default=None)
+        if clock_offset is None or ahead is None or ahead - clock_offset < CLOCK_STEP_SECONDS:
             return self
-        back_seconds = self.clock_offset - clock_offset
-        if back_seconds < CLOCK_STEP_SECONDS:
-            return self
-        found = {*self.times(), *(when for moment in self.past for when in moment.turned.values())}
-        if max(found, default=0.0) <= at:
-            return self
+        found = self.all_times() | {first for first, _ in self.clock_offsets}
         corrected: dict[float, float] = {}
         latest = at
         for when in sorted(found, reverse=True):
-            latest = corrected[when] = max(0.0, min(when - back_seconds if when > at else when, latest))
+            offset = next((offset for first, offset in reversed(self.clock_offsets) if first <= when), -inf)
+            real = when - max(0.0, offset - clock_offset)
+            latest = corrected[when] = max(0.0, min(real, latest))
             latest -= TICK_SECONDS
 
         def correct(times: dict[str, float]) -> dict[str, float]:
@@ -111,8 +119,14 @@ class StateHistory(Struct, frozen=True):
             change_times=correct(self.change_times),
             past=tuple(replace(moment, turned=correct(moment.turned)) for moment in self.past),
             changed_at=None if self.changed_at is None else corrected[self.changed_at],
-            clock_offset=clock_offset,
+            clock_offsets=tuple(
+                (corrected[first], min(offset, clock_offset)) for first, offset in self.clock_offsets
+            ),
         )
+
+    def all_times(self) -> set[float]:
+        """Return the times of all changes that are known, also of the states before."""
+        return {*self.times(), *(when for moment in self.past for when in moment.turned.values())}
 
 
 def is_unknown_field(name: str, fields: dict[str, Scalar], unknown_phases: Collection[Scalar]) -> bool:

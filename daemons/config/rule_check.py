@@ -9,11 +9,13 @@ from msgspec import Struct
 from daemons.bus.message import Scalar
 from daemons.config.device import Device
 from daemons.config.rule import Condition, Rule
-from daemons.kinds import PLAUSIBLE, Kind, is_plausible, range_text
+from daemons.kinds import PLAUSIBLE, is_plausible, range_text
 from daemons.values import Path as Where
 from daemons.values import Problem, TimeOfDay, format_toml, parse_table
 
 DAY_SECONDS = 86_400
+COUNTS = ("starts", "presses")
+"""The fields that count from 0."""
 
 
 def rules_of(tables: dict[str, Any]) -> Iterator[tuple[Where, Rule]]:
@@ -33,8 +35,16 @@ def check_possible(tables: dict[str, Any], devices: Mapping[str, Device], proble
             problems += [Problem((*where, *path), text) for path, text in impossible_parts(rule, devices)]
 
 
-def impossible_parts(rule: Rule, devices: Mapping[str, Device]) -> Iterator[tuple[Where, str]]:
-    """Yield each part of a rule because of which it never acts: its path in the rule, and the reason."""
+def impossible_parts(rule: Rule, devices: Mapping[str, Device]) -> list[tuple[Where, str]]:
+    """Return each part of a rule because of which it never acts: its path in the rule, and the reason.
+
+    Parts that contradict each other are looked for only if each part can be met.
+    """
+    return [*_impossible_parts(rule, devices)] or [*_contradictions(rule, devices)]
+
+
+def _impossible_parts(rule: Rule, devices: Mapping[str, Device]) -> Iterator[tuple[Where, str]]:
+    """Yield each part of a rule that is never met."""
     if rule.at and rule.between and is_outside(rule.at, *rule.between):
         start, end = rule.between
         yield (
@@ -48,10 +58,11 @@ def impossible_parts(rule: Rule, devices: Mapping[str, Device]) -> Iterator[tupl
         phase = (rule.turns or {}).get("phase")
         if rule.for_seconds and runs_here(heard) and phase in heard.kind.momentary_phases:
             yield ("for",), f"the phase {format_toml(phase)} ends at once, so it never lasts; use delay"
+        elif (longest := longest_seconds(heard, rule.turns)) and rule.for_seconds > longest:
+            yield ("for",), f"{heard.name} is never on for longer than its max_on, {longest:g} s"
     for number, condition in enumerate(rule.only_if):
         if asked := devices.get(condition.device):
             yield from _impossible_condition(asked, condition, ("only_if", number))
-    yield from _contradictions(rule)
 
 
 def is_outside(at: TimeOfDay, start: TimeOfDay, end: TimeOfDay) -> bool:
@@ -72,15 +83,34 @@ def runs_here(device: Device) -> bool:
     return device.driver is None or device.driver.runs_here
 
 
+def possible_states(device: Device, values: Mapping[str, Scalar]) -> list[dict[str, Scalar]]:
+    """Return the combinations of values that a device can have together with `values`."""
+    states = device.kind.possible_states(device.options) if runs_here(device) else ({},)
+    return [
+        state for state in states if all(state.get(name, value) == value for name, value in values.items())
+    ]
+
+
 def possible_values(device: Device, name: str) -> tuple[Scalar, ...] | None:
     """Return all values that a field of a device can have, or None if its type alone decides."""
-    return device.kind.possible_values(device.options).get(name) if runs_here(device) else None
+    states = possible_states(device, {})
+    return (
+        tuple(dict.fromkeys(state[name] for state in states))
+        if all(name in state for state in states)
+        else None
+    )
 
 
-def value_range(kind: type[Kind], name: str) -> tuple[float, float]:
+def longest_seconds(device: Device, turns: Mapping[str, Scalar] | None) -> float | None:
+    """Return for how long a device can have these values: one that heats is on for at most `max_on`."""
+    longest: float | None = getattr(device.options, "max_on_seconds", None)
+    states = possible_states(device, turns or {})
+    return longest if turns and all(state.get("status") is True for state in states) else None
+
+
+def value_range(name: str) -> tuple[float, float]:
     """Return the lowest and the highest value of a number in a state; counts are never negative."""
-    is_count = kind.fields().get(name) in (int, int | None)
-    return PLAUSIBLE.get(name, (0, math.inf) if is_count else (-math.inf, math.inf))
+    return PLAUSIBLE.get(name, (0, math.inf) if name in COUNTS else (-math.inf, math.inf))
 
 
 def _impossible_values(
@@ -89,7 +119,7 @@ def _impossible_values(
     """Yield each value that a field never has, or with `must_turn` never turns to."""
     for name, value in (values or {}).items():
         possible = possible_values(device, name)
-        low, _ = value_range(device.kind, name)
+        low, _ = value_range(name)
         if possible is not None and value not in possible:
             allowed = ", ".join(map(format_toml, possible))
             text = f"{name} of {device.name} is never {format_toml(value)} with its options"
@@ -100,6 +130,8 @@ def _impossible_values(
             yield (*where, name), f"{format_toml(value)} is not {range_text(name)}"
         elif isinstance(value, int) and value < low:
             yield (*where, name), f"{format_toml(value)} is below {low:g}"
+        elif must_turn and name in COUNTS and value == 0 and runs_here(device):
+            yield (*where, name), f"{name} counts up from 0, and never turns to it"
 
 
 def _impossible_limit(
@@ -108,7 +140,7 @@ def _impossible_limit(
     """Yield a limit that the measurement never is beyond."""
     for word, limits in (("above", above), ("below", below)):
         for name, limit in (limits or {}).items():
-            low, high = value_range(device.kind, name)
+            low, high = value_range(name)
             if possible_values(device, name) == (None,):
                 yield (*where, word, name), f"{device.name} never reports it"
             elif limit >= high if word == "above" else limit <= low:
@@ -122,7 +154,7 @@ def _impossible_limits(device: Device, rule: Rule) -> Iterator[tuple[Where, str]
     yield from found
     if rule.limit and not found:
         name, limit = rule.limit
-        low, high = value_range(device.kind, name)
+        low, high = value_range(name)
         back = limit - rule.hysteresis if rule.above else limit + rule.hysteresis
         if not low <= back <= high:
             yield ("hysteresis",), f"{name} never goes back to {back:g}, so the rule acts only once"
@@ -154,7 +186,7 @@ class Demand(Struct):
         )
 
 
-def _contradictions(rule: Rule) -> Iterator[tuple[Where, str]]:
+def _contradictions(rule: Rule, devices: Mapping[str, Device]) -> Iterator[tuple[Where, str]]:
     """Yield each condition that cannot be met together with the ones before it, or with the moment itself.
 
     After a delay the other device may have another state than at the moment.
@@ -162,15 +194,25 @@ def _contradictions(rule: Rule) -> Iterator[tuple[Where, str]]:
     demands: dict[tuple[str, str], Demand] = {}
     parts: list[tuple[Where, str, Condition | Rule]] = []
     if rule.device and not rule.delay_seconds:
-        parts.append(((), rule.device, rule))
+        parts.append(((("turns",) if rule.turns else ()), rule.device, rule))
     parts += [(("only_if", number), one.device, one) for number, one in enumerate(rule.only_if)]
     for where, device, part in parts:
         values = part.turns if isinstance(part, Rule) else part.is_
+        # While a rule waits, a measurement may go back behind its limit by less than its hysteresis.
+        back = rule.hysteresis if part is rule and (rule.for_seconds or rule.cooldown_seconds) else 0.0
         for name in {**(values or {}), **(part.above or {}), **(part.below or {})}:
             demand = demands.setdefault((device, name), Demand([]))
             if values and name in values:
                 demand.values.append(values[name])
-            demand.above = max(demand.above, (part.above or {}).get(name, -math.inf))
-            demand.below = min(demand.below, (part.below or {}).get(name, math.inf))
+            demand.above = max(demand.above, (part.above or {}).get(name, -math.inf) - back)
+            demand.below = min(demand.below, (part.below or {}).get(name, math.inf) + back)
             if not demand.can_be_met():
                 yield where, f"{name} of {device} can never meet this together with the rest of the rule"
+                return
+        known = {
+            name: demand.values[0] for (of, name), demand in demands.items() if of == device and demand.values
+        }
+        if device in devices and not possible_states(devices[device], known):
+            text = format_toml(known)
+            yield where, f"{device} can never meet this together with the rest of the rule: {text}"
+            return

@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import cache, cached_property
+from math import floor
 from typing import TYPE_CHECKING
 
 from daemons.values import TimeOfDay
@@ -11,6 +12,9 @@ if TYPE_CHECKING:
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 ONE_DAY = timedelta(days=1)
+DAY_SECONDS = 86_400
+SECONDS_PER_DEGREE = 240
+"""How much later the mean noon is one degree farther west."""
 EVENINGS = ("sunset", "dusk")
 ELEVATIONS = {"dawn": -6.0, "sunrise": -0.833, "sunset": -0.833, "dusk": -6.0}
 """The elevation of the sun's centre in degrees. At sunrise and sunset the upper edge of the sun is at the
@@ -103,12 +107,22 @@ class SunCalendar:
         return self._crossing(noon, other, ELEVATIONS[word])
 
     def _noon(self, day: date) -> float:
-        """Return the moment at which the sun crosses the meridian on a local day."""
+        """Return the moment at which the sun crosses the meridian on a local day.
+
+        It is the true noon nearest to that mean noon of the place which is nearest to 12:00. True noons come
+        up to 17 minutes early or late. Where they come at midnight, because the clock has the time of another
+        place, two days would have the same one.
+        """
         from astral import sun  # noqa: PLC0415  only devices that use the sun load it
 
-        local_noon = datetime.combine(day, time(12), self.zone).astimezone(UTC)
-        found = [sun.noon(self._observer, local_noon.date() + n * ONE_DAY).timestamp() for n in (-1, 0, 1)]
-        return min(found, key=lambda noon: abs(noon - local_noon.timestamp()))
+        local_noon = datetime.combine(day, time(12), self.zone).timestamp()
+        first = DAY_SECONDS / 2 - self._observer.longitude * SECONDS_PER_DEGREE
+        mean = first + DAY_SECONDS * floor((local_noon - first) / DAY_SECONDS + 0.5)
+        found = [
+            sun.noon(self._observer, datetime.fromtimestamp(mean, UTC).date() + n * ONE_DAY).timestamp()
+            for n in (-1, 0, 1)
+        ]
+        return min(found, key=lambda noon: abs(noon - mean))
 
     def _crossing(self, noon: float, other_noon: float, elevation: float) -> float | None:
         """Return the moment at which the sun crosses an elevation (degrees), or None if it does not.

@@ -207,6 +207,9 @@ class Kind(ABC):
     state_type: ClassVar[type[Struct]]
     commands: ClassVar[tuple[type[Struct], ...]] = ()
     """Its commands: the class's name in lower case is the word, its fields are the arguments."""
+    off_commands: ClassVar[tuple[str, ...]] = ("off", "stop")
+    """Those of its commands that only switch off or stop. A device carries them out also while its memory
+    cannot be written."""
     primary_commands: ClassVar[tuple[PrimaryCommand, ...]] = ()
     """The commands of the device's main button on the page and in the terminal. The first that applies to
     the state is sent. Without any, the device has no such button."""
@@ -248,9 +251,12 @@ class Kind(ABC):
         return {}
 
     @classmethod
-    def possible_values(cls, options: Any) -> dict[str, tuple[Scalar, ...]]:  # noqa: ARG003  as above
-        """Return all values of those fields that cannot have every value of their type with these options."""
-        return {}
+    def possible_states(cls, options: Any) -> tuple[dict[str, Scalar], ...]:  # noqa: ARG003  as above
+        """Return all combinations of values that some fields can have with these options.
+
+        A field that a combination leaves out can then have every value of its type.
+        """
+        return ({},)
 
     @classmethod
     def detects(cls, options: Any) -> str | None:  # noqa: ARG003  most kinds detect nothing

@@ -71,9 +71,13 @@ class Button(Machine[Options, ButtonMemory]):
     entity_class = "event"
 
     @classmethod
-    def possible_values(cls, options: Options) -> dict[str, tuple[Scalar, ...]]:  # noqa: ARG003  the same with all options
+    def possible_states(cls, options: Options) -> tuple[dict[str, Scalar], ...]:  # noqa: ARG003  the same with all options
         """Return that a button is never on, and draws no power that it knows."""
-        return {"status": (False,), "power_watts": (None,)}
+        always: dict[str, Scalar] = {"status": False, "power_watts": None}
+        return (
+            {"phase": "idle", **always},
+            *({"phase": touch, "last": touch, **always} for touch in TOUCHES),
+        )
 
     def handle_command(
         self, memory: ButtonMemory, command: Single | Double | Long, now: float

@@ -4,6 +4,7 @@ from typing import Literal
 
 from msgspec import Struct, field
 
+from daemons.bus.message import Scalar
 from daemons.errors import Rejected
 from daemons.kinds import Load, Machine, PrimaryCommand, Reading, Setting
 from daemons.values import Seconds
@@ -78,6 +79,16 @@ class CoffeeMaker(Machine[Options, CoffeeMakerMemory]):
         PrimaryCommand("stop", "Stop", when={"status": (True,)}),
         PrimaryCommand("start", "Start"),
     )
+
+    @classmethod
+    def possible_states(cls, options: Options) -> tuple[dict[str, Scalar], ...]:  # noqa: ARG003  the same with all options
+        """Return its phases."""
+        return (
+            {"phase": "idle", "status": False, "ready": False},
+            {"phase": "heating", "status": True, "ready": False},
+            {"phase": "brewing", "status": True, "ready": False},
+            {"phase": "ready", "status": True, "ready": True},
+        )
 
     def handle_command(
         self, memory: CoffeeMakerMemory, command: Start | Stop, now: float

@@ -5,11 +5,12 @@ process is killed during a move, the move continues to its goal after the restar
 longest time of each move in advance.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from msgspec import Meta, Struct, field
 from msgspec.structs import replace
 
+from daemons.bus.message import Scalar
 from daemons.kinds import Ability, Direction, Load, Machine, PrimaryCommand, Reading, Setting
 from daemons.values import Seconds
 
@@ -100,6 +101,11 @@ class Cover(Machine[Options, CoverMemory]):
     )
     resting_phases = ("unknown", "open", "closed", "between")
     entity_class = "cover"
+
+    @classmethod
+    def possible_states(cls, options: Options) -> tuple[dict[str, Scalar], ...]:  # noqa: ARG003  the same with all options
+        """Return its phases: it moves in two of them."""
+        return tuple({"phase": phase, "status": phase in ("opening", "closing")} for phase in get_args(Phase))
 
     def handle_command(
         self, memory: CoverMemory, command: Open | Close | Stop | Set, now: float

@@ -115,6 +115,18 @@ class Heater(Machine[Options, HeaterMemory]):
         """Return the device that measures the temperature, if it is another one."""
         return {options.source: "temperature_celsius"} if options.source else {}
 
+    @classmethod
+    def possible_states(cls, options: Any) -> tuple[dict[str, Scalar], ...]:  # noqa: ARG003  the same with all options
+        """Return its phases."""
+        return (
+            {"phase": "off", "status": False, "enabled": False},
+            {"phase": "idle", "status": False, "enabled": True},
+            {"phase": "heating", "status": True, "enabled": True},
+            {"phase": "frost", "status": True, "enabled": False},
+            {"phase": "resting", "status": False},
+            {"phase": "blind", "status": False},
+        )
+
     def handle_command(self, memory: HeaterMemory, command: On | Off | Set, now: float) -> HeaterMemory:
         """Change the target, or switch on or off; a rest continues."""
         if isinstance(command, Set):

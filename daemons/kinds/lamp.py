@@ -82,9 +82,9 @@ class Lamp(Machine[Options, LampMemory]):
     entity_class = "light"
 
     @classmethod
-    def possible_values(cls, options: Options) -> dict[str, tuple[Scalar, ...]]:  # noqa: ARG003  the same with all options
+    def possible_states(cls, options: Options) -> tuple[dict[str, Scalar], ...]:  # noqa: ARG003  the same with all options
         """Return its phases."""
-        return {"phase": ("on", "off")}
+        return ({"phase": "on", "status": True}, {"phase": "off", "status": False})
 
     def handle_command(self, memory: LampMemory, command: On | Off | Toggle, now: float) -> LampMemory:
         """Switch, dim or tint."""

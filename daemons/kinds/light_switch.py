@@ -62,9 +62,9 @@ class LightSwitch(Machine[Options, LightSwitchMemory]):
     entity_class = "light"
 
     @classmethod
-    def possible_values(cls, options: Options) -> dict[str, tuple[Scalar, ...]]:  # noqa: ARG003  the same with all options
+    def possible_states(cls, options: Options) -> tuple[dict[str, Scalar], ...]:  # noqa: ARG003  the same with all options
         """Return its phases."""
-        return {"phase": ("on", "off")}
+        return ({"phase": "on", "status": True}, {"phase": "off", "status": False})
 
     def handle_command(
         self, memory: LightSwitchMemory, command: Press | On | Off, now: float

@@ -101,11 +101,16 @@ class Plug(Machine[Options, PlugMemory]):
     entity_class = "switch"
 
     @classmethod
-    def possible_values(cls, options: Options) -> dict[str, tuple[Scalar, ...]]:
+    def possible_states(cls, options: Options) -> tuple[dict[str, Scalar], ...]:
         """Return its phases: without thresholds it is only on or off, and never ready."""
-        if options.running_above_watts is None:
-            return {"phase": ("off", "on"), "ready": (False,)}
-        return {"phase": ("off", "standby", "running", "finished")}
+        phases = (
+            ("off", "on")
+            if options.running_above_watts is None
+            else ("off", "standby", "running", "finished")
+        )
+        return tuple(
+            {"phase": phase, "status": phase != "off", "ready": phase == "finished"} for phase in phases
+        )
 
     def handle_command(self, memory: PlugMemory, command: On | Off | Toggle, now: float) -> PlugMemory:
         """Switch; on for a plug that is on changes nothing, and off likewise."""

@@ -84,11 +84,11 @@ class Sensor(Machine[Options, SensorMemory]):
         return None if options.detects == "nothing" else options.detects
 
     @classmethod
-    def possible_values(cls, options: Options) -> dict[str, tuple[Scalar, ...]]:
+    def possible_states(cls, options: Options) -> tuple[dict[str, Scalar], ...]:
         """Return the phases of its detection. Without one, its status is always false."""
         phases = dict.fromkeys((*cls.unknown_phases, *PHASES[options.detects]))
-        status = (False,) if options.detects == "nothing" else (False, True)
-        return {"phase": tuple(phases), "status": status, "power_watts": (None,)}
+        detecting = None if options.detects == "nothing" else PHASES[options.detects][1]
+        return tuple({"phase": phase, "status": phase == detecting, "power_watts": None} for phase in phases)
 
     def handle_command(self, memory: SensorMemory, command: Struct, now: float) -> SensorMemory:
         """Return the memory unchanged: it has no commands."""

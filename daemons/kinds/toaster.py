@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
+from daemons.bus.message import Scalar
 from daemons.errors import Rejected
 from daemons.kinds import Load, Machine, PrimaryCommand, Reading, Setting
 from daemons.values import Seconds
@@ -80,6 +81,15 @@ class Toaster(Machine[Options, ToasterMemory]):
         PrimaryCommand("stop", "Stop", when={"status": (True,)}),
         PrimaryCommand("start", "Start"),
     )
+
+    @classmethod
+    def possible_states(cls, options: Options) -> tuple[dict[str, Scalar], ...]:  # noqa: ARG003  the same with all options
+        """Return its phases."""
+        return (
+            {"phase": "idle", "status": False, "ready": False},
+            {"phase": "toasting", "status": True, "ready": False},
+            {"phase": "ready", "status": False, "ready": True},
+        )
 
     def handle_command(self, memory: ToasterMemory, command: Start | Stop, now: float) -> ToasterMemory:
         """Start or pop; raise Rejected for a start while it toasts, or for a level above `max_on`."""

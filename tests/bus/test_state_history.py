@@ -120,6 +120,27 @@ def test_a_clock_that_was_set_back_leaves_the_order() -> None:
     assert times == sorted(set(times))
 
 
+def test_a_time_is_put_right_by_the_clock_that_it_is_of() -> None:
+    """A change before the clock went ahead keeps its time; a later one gets its real time."""
+    history = StateHistory().after(OFF, None, 100.0, clock_offset=0.0)
+    history = history.after(ON, "a", 200.0, clock_offset=0.0)
+    history = history.after(OFF, "b", 303.0, clock_offset=3.0)
+    again = history.after(OFF, "b", 500.0, clock_offset=0.0)
+    assert again.change_times == {"status": 300.0, "phase": 300.0}
+    assert again.past[-1].turned == {"status": 200.0, "phase": 200.0}
+    assert again.after(OFF, "b", 501.0, clock_offset=0.0) is again
+    earlier = again.after(OFF, "b", 400.0, clock_offset=-100.0)
+    assert (earlier.change_times["phase"], earlier.past[-1].turned["phase"]) == (200.0, 100.0)
+
+
+def test_the_offsets_of_forgotten_changes_are_forgotten() -> None:
+    """A clock that is set again and again does not make the memory grow."""
+    history = StateHistory()
+    for number in range(100):
+        history = history.after({"starts": number}, None, 100.0 * number, clock_offset=float(number))
+    assert len(history.clock_offsets) <= 10
+
+
 def test_a_clock_that_is_slowed_down_changes_no_time() -> None:
     """Half a second back is not worth another time: a change that was handled has still the same one."""
     history = StateHistory().after(OFF, None, 100.0, clock_offset=0.0)

@@ -31,6 +31,10 @@ finished_below_watts = 5
 [devices.kettle]
 kind = "plug"
 driver = "simulated"
+[devices.iron]
+kind = "plug"
+driver = "simulated"
+max_on = "5m"
 [devices.dimmer]
 kind = "lamp"
 driver = "simulated"
@@ -72,6 +76,7 @@ def problems(folder: Path, rule: str) -> list[tuple[str | None, str]]:
         (PRESS + 'for = "2s"', "for", 'the phase "single" ends at once'),
         (DOOR + 'only_if = [{ device = "remote", is = { phase = "long" } }]',
          "only_if.0.is.phase", 'the phase "long" ends at once'),
+        ('device = "iron"\nturns = { status = true }\nfor = "10m"', "for", "never on for longer"),
         # values that a field never has with these options
         ('device = "door"\nturns = { phase = "motion" }', "turns.phase",
          'phase of door is never "motion" with its options; allowed: "unknown", "stale", "closed", "open"'),
@@ -98,6 +103,7 @@ def problems(folder: Path, rule: str) -> list[tuple[str | None, str]]:
          "only_if.0.above.temperature_celsius", "it is at most 1500"),
         (HUMID + "hysteresis = 71", "hysteresis", "humidity_percent never goes back to -1"),
         ('device = "climate"\nbelow = { humidity_percent = 40 }\nhysteresis = 61', "hysteresis", "to 101"),
+        ('device = "remote"\nturns = { presses = 0 }', "turns.presses", "counts up from 0"),
         # times
         ('at = "05:59"\nbetween = ["06:00", "22:00"]', "at", '"05:59" is never between 06:00 and 22:00'),
         ('at = "22:00"\nbetween = ["06:00", "22:00"]', "at", "so the rule never acts"),
@@ -105,6 +111,11 @@ def problems(folder: Path, rule: str) -> list[tuple[str | None, str]]:
         ('at = "sunset"\nbetween = ["06:00", "sunset"]', "at", "so the rule never acts"),
         ('at = "sunrise-10m"\nbetween = ["sunrise", "sunset"]', "at", "so the rule never acts"),
         # contradictions
+        ('device = "door"\nturns = { phase = "closed", status = true }', "turns", "door can never meet this"),
+        ('device = "washer"\nturns = { phase = "running", ready = true }', "turns", "washer can never meet"),
+        (DOOR + 'only_if = [{ device = "door", is = { status = false } }]', "only_if.0", "door can never"),
+        (conditions('device = "dimmer", is = { phase = "on" }', 'device = "dimmer", is = { status = false }'),
+         "only_if.1", 'together with the rest of the rule: { phase = "on", status = false }'),
         (DOOR + CLOSED, "only_if.0", "phase of door can never meet this together with the rest of the rule"),
         (DOOR + 'for = "5m"\n' + CLOSED, "only_if.0", "phase of door"),
         (HUMID + 'only_if = [{ device = "climate", below = { humidity_percent = 60 } }]', "only_if.0",
@@ -137,6 +148,11 @@ def test_a_rule_that_can_never_act_is_refused(tmp_path: Path, rule: str, key: st
         'device = "own"\nturns = { phase = "smoke" }',
         'device = "climate"\nabove = { humidity_percent = 99.9 }\nhysteresis = 99.9',
         'device = "kettle"\nbelow = { power_watts = 0 }',
+        'device = "iron"\nturns = { status = true }\nfor = "5m"',
+        'device = "iron"\nturns = { status = false }\nfor = "1h"',
+        'device = "own"\nturns = { phase = "open", status = false }',
+        HUMID + 'hysteresis = 20\nfor = "5m"\n'
+        'only_if = [{ device = "climate", below = { humidity_percent = 60 } }]',
         'device = "washer"\nturns = { ready = false }',
         'at = "06:00"\nbetween = ["06:00", "22:00"]',
         'at = "23:00"\nbetween = ["22:00", "06:00"]',

@@ -89,6 +89,15 @@ def test_an_event_two_days_ago_can_be_the_latest() -> None:
     assert calendar.window_day(moment + 22 * HOUR, of("sunset+12h"), of("sunset+10h")) == date(2027, 6, 16)
 
 
+@pytest.mark.parametrize("longitude", [178.02, 180.0, -180.0, -176.5])
+def test_a_clock_of_another_place_has_each_noon_once(longitude: float) -> None:
+    """Where the sun's noon is at midnight of the clock, as with UTC in Gisborne, no noon is lost."""
+    calendar = SunCalendar(ZoneInfo("UTC"), -38.66, longitude)
+    noons = [at(calendar, "noon", SUMMER + timedelta(days=n)) for n in range(366)]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(noons)]
+    assert 86_300 < min(gaps) <= max(gaps) < 86_500
+
+
 PLACES = [
     ("Europe/Berlin", 52.52, 13.405),
     ("Atlantic/Reykjavik", 64.15, -21.94),
@@ -111,6 +120,8 @@ PLACES = [
     ("Africa/Nairobi", -1.29, 36.82),
     ("America/Los_Angeles", 34.05, -118.24),
     ("Antarctica/McMurdo", -77.85, 166.67),
+    ("UTC", 66.0, 179.9),
+    ("UTC", -38.66, -176.5),
 ]
 RISING = {"sunrise": -0.833, "dawn": -6.0}
 SETTING = {"sunset": -0.833, "dusk": -6.0}

@@ -228,3 +228,21 @@ def test_slow_hardware_stays_as_it_was_switched(make_house: HouseFactory, plug: 
             time.sleep(7)  # time that passes is what this is about
         assert plug.switchings == [True, False]
     assert "did not switch" not in house.log("iron")
+
+
+def test_a_new_device_leaves_hardware_on_that_is_on(make_house: HouseFactory, plug: Emulator) -> None:
+    """At its first start, after its kind was changed, and after a kill, it sends nothing."""
+    plug.switch_by_hand(on=True)
+    before = list(plug.switchings)
+    house = make_house(toml(plug))
+    with running_house(house) as listener:
+        wait_for_state(listener, on=True)
+        listener.kill("iron")
+        wait_for_state(listener, on=True)
+        boot = listener.states["iron"].boot
+        text = house.config.read_text()
+        house.config.write_text(text.replace('kind = "plug"', 'kind = "light_switch"'))
+        house.house("reload")
+        listener.wait_for(lambda listener: listener.states["iron"].boot > boot, LOSS_SECONDS)
+        wait_for_state(listener, on=True)
+        assert plug.switchings == before

@@ -44,7 +44,7 @@ class Appliance:
             memory.past,
             memory.known_fields,
             memory.changed_at,
-            memory.clock_offset,
+            memory.clock_offsets,
         )
         self._written_history = self._history
         self._sources = machine.sources(machine.options)
@@ -68,6 +68,8 @@ class Appliance:
             self._log,
         )
         self._hardware = Hardware(device, machine, memory, self._log)
+        self._unwritten_actions: list[Action] = []
+        """The actions of rules that are taken back if the memory cannot be written."""
 
     @property
     def memory(self) -> DeviceMemory:
@@ -89,7 +91,7 @@ class Appliance:
             past=self._history.past,
             known_fields=self._history.known_fields,
             changed_at=self._history.changed_at,
-            clock_offset=self._history.clock_offset,
+            clock_offsets=self._history.clock_offsets,
         )
 
     def start(self, reading: Reading, now: float, wall: float) -> None:
@@ -169,10 +171,11 @@ class Appliance:
     def set_storage_error(self, error: str | None, now: float, wall: float) -> bool:
         """Note why the memory is not written, or None if it is; return whether a decision was taken back.
 
-        A command whose decision is taken back is rejected, also in its receipt.
+        A command whose decision is taken back is rejected, also in its receipt. A rule waits.
         """
         if error is None:
             self._written_history = self._history
+            self._unwritten_actions.clear()
             self._hardware.set_storage_error(None)
             return False
         lines = len(self.log_lines)
@@ -181,7 +184,11 @@ class Appliance:
             return False
         self._history = self._written_history
         del self.log_lines[:lines]
-        self._requests.reject(cause, wall, self._hardware.storage_error or "")
+        reason = self._hardware.storage_error or ""
+        self._requests.reject(cause, wall, reason)
+        for action in self._unwritten_actions:
+            self._rules.postpone(action, reason)
+        self._unwritten_actions.clear()
         self._record_change(now, wall)
         return True
 
@@ -234,6 +241,8 @@ class Appliance:
             self._rules.log_refusal("info", action.rule, str(error), action.cause)
         else:
             self._rules.fired(action)
+            if self._hardware.is_unwritten:
+                self._unwritten_actions.append(action)
 
     def _source_states(self, now: float) -> dict[str, StateFields | None]:
         """Return the states of the devices that the kind needs; None for a silent one.

@@ -63,11 +63,11 @@ class Hardware:
         self._has_reading = False
         """Whether this process has read a known state of the hardware."""
         self.storage_error: str | None = None
-        """Why nothing is switched on; None while the memory can be written."""
+        """Why nothing but off is carried out; None while the memory can be written."""
         self._drops_decisions = False
         """Whether a decision to switch on was dropped for that reason; its deadline may be in the past."""
-        self._before_on: tuple[Any, ...] | None = None
-        """The decision that a setting which switches on has replaced, until the memory is written."""
+        self._before: tuple[Any, ...] | None = None
+        """What a decision that must not be forgotten has replaced, until the memory is written."""
 
     def resume(self, now: float) -> None:
         """Go on after a restart: what could not be seen meanwhile is unknown."""
@@ -94,13 +94,13 @@ class Hardware:
             raise Rejected("; ".join(texts))
         memory = self._machine.handle_command(self._memory, command, now)
         desired = self._machine.desired_setting(memory)
-        if desired.on and desired != self._desired:
-            if self._is_lost(now):
-                raise RejectedForNow(f"its hardware cannot be reached: {self._reading.fault}")
-            if self.storage_error:
-                raise RejectedForNow(self.storage_error)
+        if desired.on and desired != self._desired and self._is_lost(now):
+            raise RejectedForNow(f"its hardware cannot be reached: {self._reading.fault}")
+        is_off = self._is_off_command(word, memory)
+        if self.storage_error and memory != self._memory and not is_off:
+            raise RejectedForNow(self.storage_error)
         self.is_new = False
-        self._set_memory(memory, cause, now)
+        self._set_memory(memory, cause, now, must_be_written=not is_off)
 
     def on_reading(self, reading: Reading, now: float) -> None:
         """Store a reading, but not its presses and no implausible value. `compare` acts on it."""
@@ -163,7 +163,7 @@ class Hardware:
 
     def next_setting(self, now: float) -> Setting | None:
         """Return the setting to send to the hardware now; None if it is confirmed or was sent already."""
-        self._before_on = None  # the memory is written by now
+        self._before = None  # the memory is written by now
         if not self._machine.drives or self.is_new:
             return None
         desired = self._desired
@@ -184,21 +184,21 @@ class Hardware:
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
     def set_storage_error(self, error: str | None) -> str | None:
-        """Note whether the memory can be written, and take back a decision to switch on that was not.
+        """Note whether the memory can be written, and take back a decision that was not, unless it is off.
 
         After a crash, the next process would know nothing of it: neither the command that it carried out,
         nor when a heating appliance goes off. Returns the cause of the decision that was taken back.
         """
         self.storage_error = error and f"its memory cannot be written: {error}"
         self._drops_decisions = self._drops_decisions and error is not None
-        if error is None or self._before_on is None:
+        if error is None or self._before is None:
             return None
         cause = self.cause
         self._memory, self.encoded_memory, self.cause, self.off_deadline, self.is_confirmed, self._sent = (
-            self._before_on
+            self._before
         )
-        self._before_on = None
-        self._log("warning", f"does not switch on: {self.storage_error}", cause)
+        self._before = None
+        self._log("warning", f"takes back what it decided: {self.storage_error}", cause)
         return cause or ""
 
     def is_idle(self) -> bool:
@@ -232,6 +232,11 @@ class Hardware:
         return fields | asdict(link)
 
     @property
+    def is_unwritten(self) -> bool:
+        """Whether a decision is taken back if the memory cannot be written now."""
+        return self._before is not None
+
+    @property
     def _desired(self) -> Setting:
         return self._machine.desired_setting(self._memory)
 
@@ -251,20 +256,37 @@ class Hardware:
         """Return whether the hardware is unreachable for long enough to reject commands that switch on."""
         return self._unreachable_since is not None and now - self._unreachable_since >= CONFIRM_SECONDS
 
-    def _set_memory(self, memory: Any, cause: str | None, now: float, *, is_report: bool = False) -> None:
+    def _is_off_command(self, word: str, memory: Any) -> bool:
+        """Return whether a command that leads to `memory` only switches off, and begins nothing later."""
+        if word in self._machine.off_commands:
+            return True
+        is_off = self._desired.on and not self._machine.desired_setting(memory).on
+        return is_off and self._machine.next_deadline(memory) is None
+
+    def _set_memory(
+        self,
+        memory: Any,
+        cause: str | None,
+        now: float,
+        *,
+        is_report: bool = False,
+        must_be_written: bool = False,
+    ) -> None:
         """Store a new memory of the kind's state machine, and set the off deadline that follows from it.
 
         While the memory cannot be written, a decision to switch on is dropped. With `is_report`, the memory
-        follows the hardware, and nothing is decided.
+        follows the hardware, and nothing is decided. With `must_be_written`, the decision counts only once
+        the memory is written, as each decision to switch on does.
         """
         if memory == self._memory:
             return
         before, desired = self._desired, self._machine.desired_setting(memory)
-        if desired.on and desired != before and not is_report:
-            if self.storage_error:
-                self._drops_decisions = True
-                return
-            self._before_on = self._before_on or (
+        switches_on = desired.on and desired != before and not is_report
+        if switches_on and self.storage_error:
+            self._drops_decisions = True
+            return
+        if switches_on or must_be_written:
+            self._before = self._before or (
                 self._memory,
                 self.encoded_memory,
                 self.cause,

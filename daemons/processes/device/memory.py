@@ -37,8 +37,8 @@ class DeviceMemory(Struct, frozen=True, kw_only=True):
     """While the phase is an unknown one: the fields before, as they were published."""
     changed_at: float | None = field(name="changed", default=None)
     """When (Unix seconds) any field of the last state changed."""
-    clock_offset: float | None = field(name="offset", default=None)
-    """The wall clock less the steady clock at the latest change."""
+    clock_offsets: tuple[tuple[float, float], ...] = field(name="offsets", default=())
+    """The wall clock less the steady clock, each with the time of the first change under it."""
     confirmed: bool = False
     """Whether the hardware once matched the desired setting: if it differs now, it was switched manually."""
     off_deadline: float | None = field(name="hot_until", default=None)

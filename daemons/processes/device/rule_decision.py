@@ -12,13 +12,14 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from daemons.bus.message import Moment, State
+from daemons.bus.state_history import CLOCK_STEP_SECONDS
 from daemons.config.rule import Rule, StateFields, known_value
 from daemons.config.sun import SunCalendar, weekday
 
-CLOCK_STEP_SECONDS = 1.0
-"""A wall clock that went back by less was not set; only its pace was corrected."""
+JITTER_SECONDS = 0.2
+"""How long a busy machine may take between the readings of its two clocks."""
 MAX_MOMENTS = 8
-"""How many moments of a time of day a rule remembers."""
+"""How many moments a rule remembers; a state lists no more changes."""
 
 
 class RuleState(Struct, frozen=True):
@@ -40,7 +41,7 @@ class RuleState(Struct, frozen=True):
     is_interrupted: bool = field(name="interrupted", default=False)
     """Whether a running `for` ended because the hardware was lost; it begins anew when that is back."""
     moments: tuple[float, ...] = ()
-    """The latest moments of a time of day on which it acted (Unix seconds), newest first."""
+    """The latest changes, or moments of a time of day, that it handled (Unix seconds), newest first."""
     missed_at: float | None = field(name="missed", default=None)
     """The moment of a time of day that was found too late last (Unix seconds)."""
 
@@ -101,7 +102,8 @@ def on_state(rule: Rule, state: RuleState, published: State | Moment, context: R
         if rule.for_seconds and state.due_at is not None and context.steady(changed_at) < state.due_at:
             return Decision(replace(state, due_at=None, cause=None))  # the value did not last for long enough
         return Decision(state)
-    state = replace(state, handled_until=changed_at, handled_at=context.now, added_at=None)
+    moments = (changed_at, *state.moments)[:MAX_MOMENTS]
+    state = replace(state, handled_until=changed_at, handled_at=context.now, moments=moments, added_at=None)
     if is_lost:
         return Decision(replace(state, is_interrupted=True))
     return _schedule(rule, state, changed_at, published.cause, context)
@@ -111,15 +113,16 @@ def is_new(state: RuleState, changed_at: float, context: RuleContext) -> bool:
     """Return whether a change (Unix seconds of its publisher) was not handled yet.
 
     A change is new if it is later than the last one that was handled. If the wall clock was set back
-    since, a change is also new if it is later than the real moment at which that one was handled.
+    since, a change is also new if it is later than the real moment at which that one was handled. But a
+    program may publish an earlier change again with its wrong time, so a time that was handled is never new.
     """
     last = _handled_until(state, context)
     if changed_at > last:
         return True
-    if state.handled_until is None or state.handled_at is None:
+    if state.handled_until is None or state.handled_at is None or changed_at in state.moments:
         return False
     handled = context.wall - (context.now - state.handled_at)
-    return last - handled >= CLOCK_STEP_SECONDS and handled < changed_at <= context.wall
+    return last - handled >= CLOCK_STEP_SECONDS and handled + JITTER_SECONDS < changed_at <= context.wall
 
 
 def concerns(rule: Rule, state: RuleState, published: State | Moment, context: RuleContext) -> bool:

@@ -25,7 +25,7 @@ ON_DISK = {
     "past": [{"state": {"status": False}, "turned": {}, "cause": None}],
     "known": {"status": True},
     "changed": 2.5,
-    "offset": 0.5,
+    "offsets": [[2.0, 0.5]],
     "confirmed": True,
     "hot_until": 9.0,
     "marks": {
@@ -67,7 +67,7 @@ def test_the_names_on_disk_are_stable() -> None:
         past=(Moment(state={"status": False}),),
         known_fields={"status": True},
         changed_at=2.5,
-        clock_offset=0.5,
+        clock_offsets=((2.0, 0.5),),
         confirmed=True,
         off_deadline=9.0,
         rule_states={

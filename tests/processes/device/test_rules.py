@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from daemons.bus.message import Command, Moment, State
+from daemons.bus.message import Moment, State
 from daemons.config.rule import rule_key
 from daemons.kinds import Reading
 from tests.support import factories
@@ -297,124 +297,6 @@ def test_a_duration_in_the_cooldown_acts_when_that_is_over(closed_after: int | N
             simulator.command("off")
         assert second <= 35 or second >= 630 or not simulator.relay.is_on
     assert simulator.relay.is_on == expected
-
-
-# A wall clock that is set
-
-YEARS = 30 * 365 * 86400.0
-
-
-class Clocked:
-    """A switch and a lamp that follows it, on one host whose wall clock is set."""
-
-    def __init__(self, **rule: Any) -> None:
-        self.ahead, self.now = 0.0, NOW
-        self.switch = factories.appliance(factories.device("light_switch"), "light_switch")
-        self.lamp = factories.appliance(
-            factories.device("lamp", when=[{**PRESS, "do": "toggle", **rule}]), "lamp"
-        )
-        self.switch.start(Reading(on=False), NOW, self.wall)
-        self.lamp.start(Reading(on=False), NOW, self.wall)
-        self.publish()
-
-    @property
-    def wall(self) -> float:
-        return self.now + self.ahead
-
-    @property
-    def starts(self) -> int:
-        """How often the lamp went on."""
-        return int(self.lamp.state(self.now)["starts"])
-
-    def wait(self, seconds: float) -> None:
-        """Poll both once a second."""
-        for _ in range(int(seconds)):
-            self.now += 1
-            self.switch.advance(self.now, self.wall)
-            self.lamp.on_heartbeat("switch", self.now)
-            self.lamp.advance(self.now, self.wall)
-
-    def press(self, id_: str) -> None:
-        """Press the switch, and let the lamp receive its state after a millisecond."""
-        command = Command(id=id_, command="press", deadline=self.wall + 10)
-        assert self.switch.handle_command(command, self.now, self.wall).outcome == "applied"
-        self.now += 0.001
-        self.publish()
-
-    def publish(self) -> None:
-        """Send the state of the switch to the lamp, twice."""
-        memory = self.switch.memory
-        published = State(
-            device="switch", boot=1, seq=1, at=self.wall, since=self.wall, state=memory.last_state,
-            turned=memory.change_times, cause=memory.cause, past=memory.past,
-        )  # fmt: skip
-        for _ in range(2):
-            self.lamp.on_state(published, self.now, self.wall)
-
-
-@pytest.mark.parametrize("ahead", [3600.0, YEARS])
-def test_a_press_under_a_wrong_clock_breaks_no_rule(ahead: float) -> None:
-    """After the clock was put right, the next press acts, in its real hours, and no press acts twice."""
-    minute = datetime.fromtimestamp(NOW, factories.UTC)
-    between = [minute.strftime("%H:%M"), minute.replace(hour=minute.hour + 1).strftime("%H:%M")]
-    house = Clocked(between=between)
-    house.ahead = ahead + 7200  # outside of the hours
-    house.press("p1")
-    assert house.starts == 0
-    house.wait(5)
-    house.ahead = 0
-    house.wait(5)
-    house.publish()
-    assert house.starts == 0
-    house.press("p2")
-    house.press("p3")
-    assert house.starts == 1
-    house.wait(100)
-    house.publish()
-    assert house.starts == 1
-
-
-def test_a_press_that_was_handled_is_not_repeated_when_the_clock_is_put_right() -> None:
-    """The lamp receives the same press again, with its time put right."""
-    for pause in (0, 1, 30):
-        house = Clocked()
-        house.ahead = YEARS
-        house.press("p1")
-        house.wait(pause)
-        house.ahead = 0
-        house.publish()
-        house.wait(1)
-        house.publish()
-        house.wait(100)
-        house.publish()
-        assert house.starts == 1
-
-
-def test_a_for_is_called_off_after_the_clock_was_set_back() -> None:
-    """The door opens, the clock goes back by an hour, the door is closed: no siren."""
-    house = Clocked(**{"for": "30s"})
-    house.press("p1")
-    house.wait(10)
-    house.ahead = -3600
-    house.wait(5)
-    house.press("p2")
-    house.wait(100)
-    assert house.starts == 0
-    house.press("p3")
-    house.wait(29)
-    assert house.starts == 0
-    house.wait(2)
-    assert house.starts == 1
-
-
-def test_a_for_begins_on_time_after_the_clock_was_set_back() -> None:
-    """The publisher does not put its times right: a time in the future counts as now."""
-    simulator = lamp(**PRESS, do="on", **{"for": "30s"})
-    simulator.on_state(msgspec.structs.replace(press(simulator.now + 3600), at=simulator.now))
-    began = simulator.now
-    assert simulator.appliance.next_deadline() == began + 30
-    simulator.on_state(msgspec.structs.replace(press(simulator.now + 3601, status=False), at=simulator.now))
-    assert simulator.appliance.next_deadline() is None
 
 
 # Delays

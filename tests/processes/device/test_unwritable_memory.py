@@ -89,6 +89,65 @@ def test_heat_goes_off_at_its_time_without_a_writable_disk() -> None:
     assert (simulator.relay.is_on, simulator.field("phase")) == (False, "ready")
 
 
+@pytest.mark.parametrize("is_known", [False, True])
+@pytest.mark.parametrize(
+    ("kind", "before", "word"),
+    [
+        ("button", None, "single"),
+        ("coffee_maker", "start", "start"),
+        ("heater", None, "on"),
+        ("cover", "open", "close"),
+    ],
+)
+def test_a_command_that_would_be_forgotten_is_rejected(
+    kind: str, before: str | None, word: str, is_known: bool
+) -> None:
+    """After a kill the same id would act again, or the command would be lost."""
+    simulator = CrashSimulator(kind)
+    if before:
+        simulator.command(before, "c0")
+        simulator.wait(250 if kind == "coffee_maker" else 5)
+    state, phase = simulator.appliance.memory.machine, simulator.field("phase")
+    simulator.disk_error = FULL
+    if is_known:
+        simulator.poll()
+    assert simulator.command(word, "c1").reason == REASON
+    assert (simulator.appliance.memory.machine, simulator.field("phase")) == (state, phase)
+    simulator.disk_error = None
+    simulator.poll()
+    assert simulator.command(word, "c2").outcome == "applied"
+
+
+def test_a_cover_stops_without_a_writable_disk() -> None:
+    """Also while its motor rests before the next move, which then does not begin."""
+    simulator = CrashSimulator("cover", open_time="20s", close_time="20s")
+    simulator.command("open", "c1")
+    simulator.wait(5)
+    simulator.command("close", "c2")
+    simulator.disk_error = FULL
+    simulator.wait(0.1)
+    assert simulator.field("phase") == "turning"
+    assert simulator.command("stop", "c3").outcome == "applied"
+    simulator.disk_error = None
+    simulator.wait(30)
+    assert not simulator.relay.is_on
+
+
+def test_a_rule_that_was_taken_back_acts_when_the_disk_is_well() -> None:
+    """Within its grace, and once."""
+    rule = {"device": "switch", "turns": {"status": True}, "do": "toggle"}
+    simulator = CrashSimulator("lamp", when=[rule])
+    simulator.disk_error = FULL
+    simulator.now += 1
+    simulator.on_state(factories.state("switch", turned=simulator.now, cause="p1", status=True))
+    simulator.wait(5)
+    assert not simulator.relay.is_on
+    simulator.disk_error = None
+    for _ in range(5):
+        simulator.wait(1)
+    assert (simulator.relay.is_on, simulator.field("starts")) == (True, 1)
+
+
 def test_a_rule_does_not_switch_on_without_a_writable_disk() -> None:
     """The press is not carried out, neither now nor after a restart, and the log has the reason."""
     rule = {"device": "switch", "turns": {"status": True}, "do": "start"}
