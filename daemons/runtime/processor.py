@@ -1,4 +1,4 @@
-"""How long a process waited for a processor, as the scheduler counts it (proc(5), schedstat)."""
+"""What a process waits for, as the kernel tells it: a processor, or a disk (proc(5), schedstat and stat)."""
 
 from pathlib import Path
 
@@ -17,3 +17,18 @@ def waited_seconds(pid: int) -> float | None:
     except (OSError, IndexError, ValueError):
         return None
     return total / NANOSECONDS
+
+
+def waits_for_disk(pid: int) -> bool:
+    """Return whether a thread of a process is in a wait that nothing can interrupt (state D).
+
+    It waits for a disk, or for memory that is read back from one. The kernel counts this time only on request
+    (delayacct), so the state is what can be read.
+    """
+    try:
+        return any(
+            (thread / "stat").read_bytes().rpartition(b")")[2].split()[0] == b"D"
+            for thread in Path(f"/proc/{pid}/task").iterdir()
+        )
+    except (OSError, IndexError):
+        return False

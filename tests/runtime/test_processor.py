@@ -1,14 +1,21 @@
-"""The time that a process waited for a processor, as the kernel counts it."""
+"""What a real process waits for: a processor, a disk, or neither."""
 
 import os
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
-from daemons.runtime.processor import waited_seconds
+from daemons.runtime.processor import waited_seconds, waits_for_disk
 from tests.support.house import eventually
 
 BUSY = "while True: pass"
+BLOCKED = """
+import os, sys
+opened = (os.POSIX_SPAWN_OPEN, 0, sys.argv[1], os.O_RDONLY, 0)
+os.posix_spawn(sys.executable, [sys.executable, "--version"], {}, file_actions=[opened])
+"""
+"""The child opens a FIFO without a writer. Until it runs its program, the kernel keeps the parent in D."""
 
 
 def has_waited(pid: int) -> Callable[[], bool]:
@@ -42,3 +49,19 @@ def test_a_process_that_sleeps_does_not_wait_for_a_processor() -> None:
     finally:
         process.kill()
         process.communicate()
+
+
+def test_a_process_in_an_uninterruptible_wait_counts_as_waiting_for_a_disk(tmp_path: Path) -> None:
+    """It does so only as long as the wait lasts; a process that sleeps, or has ended, does not."""
+    fifo = tmp_path / "a ) D b"
+    os.mkfifo(fifo)
+    process = subprocess.Popen([sys.executable, "-c", BLOCKED, fifo], stdout=subprocess.DEVNULL)
+    try:
+        eventually(lambda: waits_for_disk(process.pid))
+        fifo.write_bytes(b"")
+        assert process.wait(30) == 0
+    finally:
+        process.kill()
+        process.wait()
+    assert not waits_for_disk(process.pid)
+    assert not waits_for_disk(os.getpid())

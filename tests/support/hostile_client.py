@@ -16,17 +16,18 @@ import zmq
 STATE = b'{"state": {"status": true, "phase": "on"}}'
 key = tomllib.loads(Path(sys.argv[1]).read_text())
 attack, seconds = sys.argv[2], float(sys.argv[3])
+LONG_MESSAGE_FRAMES = 150_000
 context: Any = zmq.Context()
 end = time.monotonic() + seconds
 
 
-def connect(kind: int, number: int) -> Any:
+def connect(kind: int, number: int, reconnect_milliseconds: int = 10) -> Any:
     """Connect to one of the three sockets of the gateway."""
     socket = context.socket(kind)
     socket.set(zmq.LINGER, 0)
     socket.set(zmq.SNDHWM, 100_000)
     socket.set(zmq.RCVHWM, 1)
-    socket.set(zmq.RECONNECT_IVL, 10)
+    socket.set(zmq.RECONNECT_IVL, reconnect_milliseconds)
     socket.curve_serverkey = key["server_key"].encode()
     socket.curve_publickey, socket.curve_secretkey = key["public_key"].encode(), key["secret_key"].encode()
     base, _, port = key["address"].rpartition(":")
@@ -93,6 +94,41 @@ def read_nothing() -> None:
     while time.monotonic() < end:
         socket.subscribe("")
         time.sleep(0.01)
+
+
+def endless_subscription() -> None:
+    """Send one message of very many frames to the socket for subscriptions."""
+    send_endless(connect(zmq.XSUB, 0))
+
+
+def endless_state() -> None:
+    """Send one message of very many frames to the socket for states."""
+    socket = connect(zmq.XPUB, 1)
+    socket.poll(5000)
+    send_endless(socket)
+
+
+def endless_command() -> None:
+    """Send one message of very many frames to the socket for commands."""
+    send_endless(connect(zmq.DEALER, 2))
+
+
+def send_endless(socket: Any) -> None:
+    """Send messages of 150 MB; this program's own library sends a message only when it is whole."""
+    frame = b"\1" + b"x" * 900
+    while time.monotonic() < end:
+        for _ in range(LONG_MESSAGE_FRAMES):
+            socket.send(frame, zmq.SNDMORE)
+        socket.send(frame)
+
+
+def hold_connections() -> None:
+    """Open connections to the socket for commands, fewer a second than a key may, and use none of them."""
+    sockets: list[Any] = []
+    while time.monotonic() < end:
+        if len(sockets) < 300:
+            sockets.append(connect(zmq.DEALER, 2, reconnect_milliseconds=-1))
+        time.sleep(0.01 if len(sockets) < 100 else 0.12)
 
 
 sent = 0

@@ -57,10 +57,12 @@ class Connections:
         now: Callable[[], float] = uptime,
         blocked_until: Mapping[str, float] | None = None,
         on_block: Callable[[], None] = lambda: None,
+        on_message: Callable[[int], None] = lambda _: None,
     ) -> None:
         """`now` returns steady seconds. `blocked_until` is that of the last run, or None.
 
-        `on_block` is called when `blocked_until` has changed.
+        `on_block` is called when `blocked_until` has changed, and `on_message` with the descriptor of each
+        message.
         """
         self._log = log
         self._dropped = DroppedLog(log)
@@ -68,7 +70,7 @@ class Connections:
         self._last_number = 0
         self._closed_up_to: dict[str, int] = {}
         """For each disconnected client, the number of the latest connection at that time."""
-        self._on_block = on_block
+        self._on_block, self._on_message = on_block, on_message
         self.blocked_until: dict[str, float] = {}
         """When each blocked client may connect again, in steady seconds."""
         for client, until in (blocked_until or {}).items():
@@ -97,6 +99,7 @@ class Connections:
         except zmq.ZMQError:
             return None  # libzmq itself unsubscribes for a connection that has ended
         connection = ConnectionId(int(number), client, int(frame.get(zmq.SRCFD)))
+        self._on_message(connection.descriptor)
         if connection.number <= self._closed_up_to.get(client, 0):
             close_socket(connection.descriptor)
             return None

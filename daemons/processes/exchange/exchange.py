@@ -20,12 +20,12 @@ from daemons.bus.sockets import Subscriber
 from daemons.bus.state_history import StateHistory
 from daemons.config.slice import Slice
 from daemons.errors import DeviceError
+from daemons.processes.exchange.accepted import CHECK_SECONDS, AcceptedConnections
 from daemons.processes.exchange.access import AccessControl
 from daemons.processes.exchange.authenticator import Authenticator
 from daemons.processes.exchange.clock_sync.steps import ClockHistory, relative_periods, update_history
 from daemons.processes.exchange.connections import Connections
 from daemons.processes.exchange.gateway import Gateway, ReceivedReceipt, open_local, open_remote
-from daemons.processes.exchange.handshakes import PendingHandshakes
 from daemons.processes.exchange.memory import ExchangeMemory
 from daemons.processes.exchange.programs import ForeignDevices, foreign_kinds
 from daemons.processes.exchange.remote_admin import RemoteAdmin
@@ -67,8 +67,10 @@ class Exchange:
         self._host = slice_.host
         self._retained = RetainedMessages()
         self._fingerprint = INSTALLED_FINGERPRINT
-        self._connections = Connections(process.log, self._now, memory.blocked, self._save_blocked)
-        self._handshakes = PendingHandshakes(self._dropped, raise_file_limit())
+        self._accepted = AcceptedConnections(self._dropped, raise_file_limit(), self._now)
+        self._connections = Connections(
+            process.log, self._now, memory.blocked, self._save_blocked, self._accepted.on_message
+        )
         self._access = AccessControl(slice_.hosts, self._connections, self._dropped, process.log)
         kinds = foreign_kinds(slice_)
         self._foreign = ForeignDevices(
@@ -140,8 +142,9 @@ class Exchange:
         self._gateways.append(Gateway(sockets, self._dropped, self._access.rights_of, self._connections))
         self._watch(self._gateways[-1])
         for listener in sockets:
-            monitor = self._handshakes.monitor(listener)
-            process.loop.watch(monitor, partial(self._handshakes.receive, monitor))
+            monitor = self._accepted.monitor(listener)
+            process.loop.watch(monitor, partial(self._accepted.receive, monitor))
+        process.loop.every(CHECK_SECONDS, self._accepted.check)
         self._endpoint = tcp_endpoint(*self._address)
         process.log.info("listens at %s for %d keys", self._endpoint, len(self._access.keys))
 
@@ -193,7 +196,6 @@ class Exchange:
         self._subscriber.reconnect_silent()
         self._check_clock()
         self._access.refresh()
-        self._handshakes.forget_completed()
         self._open_remote()
         self._publish_state()
 

@@ -46,6 +46,8 @@ MAX_HANDSHAKE_BYTES = 1024
 QUEUE = 100
 """Unread messages of one remote client; with MAX_MESSAGE_BYTES, this bounds the memory that a flood takes."""
 COMMANDS_PER_SECOND, COMMANDS_AT_ONCE = 50, 100
+MAX_FRAMES = 4
+"""No message of a client has more frames; what follows in a longer message is read and not kept."""
 OWNER_NAME = "the owner"
 Envelope = list[bytes]
 
@@ -240,7 +242,7 @@ class Gateway:
                 return
             began = time.thread_time()
             try:
-                frames: Any = socket.recv_multipart(zmq.NOBLOCK, copy=False)
+                frames = receive_frames(socket)
             except zmq.Again:
                 return
             contents = [frame.bytes for frame in frames]
@@ -251,3 +253,14 @@ class Gateway:
                     connection.client, self._rights_of(connection.client), contents, connection
                 )
                 self._connections.count_time(connection, time.thread_time() - began)
+
+
+def receive_frames(socket: Any) -> list[zmq.Frame]:
+    """Receive a message, and return at most its first MAX_FRAMES frames; zmq.Again if none has arrived."""
+    frames = [socket.recv(zmq.NOBLOCK, copy=False)]
+    frame = frames[0]
+    while frame.more:
+        frame = socket.recv(copy=False)
+        if len(frames) < MAX_FRAMES:
+            frames.append(frame)
+    return frames

@@ -29,7 +29,7 @@ from daemons.processes.process import Process, ProcessRun, Startup
 from daemons.processes.steward.watched import FIRST_WAIT_SECONDS, STARVED_SHARE, WatchedProcess
 from daemons.runtime.clock import boot_id
 from daemons.runtime.jobs import JobPool
-from daemons.runtime.processor import waited_seconds
+from daemons.runtime.processor import waited_seconds, waits_for_disk
 from daemons.storage.journal import Journal
 from daemons.storage.paths import stopped_path
 from daemons.supervision.events import EventListener
@@ -195,13 +195,13 @@ class Steward:
             self._save()
 
     def _silent_processes(self, now: float) -> list[WatchedProcess]:
-        """Return the silent processes, after a reading of how long each waited for a processor."""
+        """Return the silent processes, after a reading of what each waited for."""
         half = self._watchdog / 2
         silent = [watched for watched in self._watched.values() if watched.silent_seconds(now) >= half]
         for watched in silent:
             waited = waited_seconds(watched.pid) if watched.pid else None
-            if waited is not None:
-                watched.on_wait(waited, now)
+            if watched.pid and waited is not None:
+                watched.on_wait(waited, now, for_disk=waits_for_disk(watched.pid))
         return silent
 
     def _judge_load(self, silent: list[WatchedProcess], now: float) -> None:

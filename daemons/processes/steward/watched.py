@@ -18,7 +18,7 @@ STEADY_SECONDS = 10.0
 START_FACTOR = 3.0
 """The allowed silence before the first heartbeat of a process, as a multiple of the later one."""
 STARVED_SHARE = 0.1
-"""A process is short of a processor if it waits for one for more than this share of the time."""
+"""A process is starved if it waits for a processor or a disk for more than this share of the time."""
 
 Life = Literal["running", "restarting", "failed", "stopped"]
 Action = Literal["ask", "kill", "start"]
@@ -47,7 +47,7 @@ class WatchedProcess(Struct):
     is_held: bool = False
     """Whether supervisord has confirmed the stop of a process that the steward holds back."""
     starved: float = 0.0
-    """For how many seconds of its silence the process waited for a processor."""
+    """For how many seconds of its silence the process waited for a processor or a disk."""
     waited: float | None = None
     """The seconds that it has waited for a processor in its life, as last read in this silence."""
     waited_at: float = 0.0
@@ -105,23 +105,26 @@ class WatchedProcess(Struct):
         self.heard = max(self.heard, now)
         self.starved, self.waited = 0.0, None
 
-    def on_wait(self, waited: float, now: float) -> None:
+    def on_wait(self, waited: float, now: float, *, for_disk: bool = False) -> None:
         """Record how many seconds the threads of a silent process have waited for a processor in their life.
 
-        Threads wait side by side, so at most the time since the last reading counts.
+        Threads wait side by side, so at most the time since the last reading counts. If a thread waits for a
+        disk now (`for_disk`), all of this time counts.
         """
         if self.waited is not None:
-            self.starved += min(max(0.0, waited - self.waited), now - self.waited_at)
+            passed = now - self.waited_at
+            self.starved += passed if for_disk else min(max(0.0, waited - self.waited), passed)
         self.waited, self.waited_at = waited, now
 
     def is_starved(self, now: float) -> bool:
-        """Return whether a silent process waited for a processor for a good part of its silence."""
+        """Return whether a silent process waited for a processor or a disk for a good part of its silence."""
         return self.starved > STARVED_SHARE * (now - self.heard)
 
     def silent_seconds(self, now: float) -> float:
         """Return for how many seconds an expected heartbeat has been missing.
 
-        The time does not count in which the process waited for a processor: it could not do anything then.
+        The time does not count in which the process waited for a processor or a disk: it could do nothing
+        then, and after a kill its successor would wait, too.
         """
         if self.pid is None or self.life == "stopped" or self.retry_at is not None:
             return 0.0

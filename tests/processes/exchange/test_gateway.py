@@ -43,11 +43,14 @@ class FakeSocket:
         self.client = "all"
         self.error: zmq.ZMQError | None = None
 
-    def recv_multipart(self, *_: Any, **__: Any) -> list[Any]:
-        """Return the next message, as frames of the client's connection."""
+    def recv(self, *_: Any, **__: Any) -> "FakeFrame":
+        """Return the next frame of the client's connection."""
         if not self.incoming:
             raise zmq.Again
-        return [FakeFrame(frame, self.client) for frame in self.incoming.pop(0)]
+        data, *rest = self.incoming.pop(0)
+        if rest:
+            self.incoming.insert(0, rest)
+        return FakeFrame(data, self.client, bool(rest))
 
     def send_multipart(self, frames: Any, *_: Any) -> None:
         """Record a message."""
@@ -59,8 +62,8 @@ class FakeSocket:
 class FakeFrame:
     """A frame of connection 1 of a client."""
 
-    def __init__(self, data: bytes, client: str) -> None:
-        self.bytes = data
+    def __init__(self, data: bytes, client: str, more: bool) -> None:
+        self.bytes, self.more = data, more
         self._client = client
 
     def get(self, name: Any) -> Any:

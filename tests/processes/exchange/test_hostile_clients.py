@@ -396,6 +396,62 @@ def test_a_flooding_client_is_blocked_and_others_are_served_as_before(
         )
 
 
+@pytest.mark.parametrize(
+    "attack",
+    [
+        "endless_command",
+        pytest.param("endless_state", marks=pytest.mark.long),
+        pytest.param("endless_subscription", marks=pytest.mark.long),
+    ],
+)
+def test_a_message_without_an_end_takes_bounded_memory(
+    exchange_house: TemporaryHouse, friend: ExchangeClient, attack: str
+) -> None:
+    """A key without rights sends messages of 150 MB; its connections are closed, and no other one is."""
+    pid = restart_exchange(exchange_house)
+    before = round_trip_seconds(friend, 30)
+    memory = most = pss_kilobytes(pid)
+    during = []
+    with (
+        temporary_client(exchange_house, f"hostile_{attack}") as (_, path),
+        hostile_client(path, attack, 6) as attacker,
+    ):
+        while attacker.poll() is None:
+            during.append(round_trip_seconds(friend, 3))
+            most = max(most, pss_kilobytes(pid))
+    assert "a message without an end from 127.0.0.1" in exchange_house.log("exchange")
+    assert is_bearable(before, statistics.median(during)), (before, during)
+    assert most - memory < 80 * MEGABYTES, (memory, most)
+    assert exchange_house.process("exchange") == pid
+
+
+def established(port: int) -> int:
+    """Return how many connections to a port are open at both ends."""
+    lines = (Path("/proc/net/tcp").read_text() + Path("/proc/net/tcp6").read_text()).splitlines()
+    return sum(
+        line.split()[1].endswith(f":{port:04X}") and line.split()[3] == "01" for line in lines if ":" in line
+    )
+
+
+@pytest.mark.long
+@pytest.mark.timeout(120)
+def test_idle_connections_of_a_key_are_bounded(
+    exchange_house: TemporaryHouse, friend: ExchangeClient
+) -> None:
+    """A key without rights opens 300 connections; 200 of one address stay."""
+    restart_exchange(exchange_house)
+    port = int(friend.route.gateway.commands.rpartition(":")[2])
+    numbers = []
+    with (
+        temporary_client(exchange_house, "holder") as (_, path),
+        hostile_client(path, "hold_connections", 30) as attacker,
+    ):
+        while attacker.poll() is None:
+            numbers.append(established(port))
+            assert round_trip_seconds(friend, 1) < TIMEOUT_SECONDS
+    assert 195 <= statistics.median(numbers[-20:]) <= 200
+
+
 def test_a_blocked_client_stays_blocked_when_the_exchange_is_killed(exchange_house: TemporaryHouse) -> None:
     """The exchange remembers which keys are blocked."""
     restart_exchange(exchange_house)

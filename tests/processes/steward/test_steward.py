@@ -56,6 +56,8 @@ class World:
         self.list_refusal: SupervisorError | None = None
         self.unanswered = 0
         """How many of the next calls for all processes get no answer."""
+        self.blocked: set[int] = set()
+        """The PIDs of the processes that wait for a disk."""
         self.elsewhere: dict[str, int] = {}
         """The PID that supervisord reports, by name, if it differs."""
         self._later: list[tuple[float, Callable[[], None]]] = []
@@ -67,6 +69,7 @@ class World:
         monkeypatch.setattr(steward, "JobPool", lambda *_, **__: self)
         monkeypatch.setattr(steward, "signal_process", lambda pid, number: self.signals.append((pid, number)))
         monkeypatch.setattr(steward, "waited_seconds", lambda pid: self.waits.get(pid, 0.0))
+        monkeypatch.setattr(steward, "waits_for_disk", self.blocked.__contains__)
         factories.enter_run_directory(run, monkeypatch)
 
     def steward(self, known: Iterable[WatchedProcess] = ()) -> Steward:
@@ -346,6 +349,16 @@ def test_a_starved_process_is_not_killed(world: World) -> None:
     assert world.signals == []
     world.advance(1)
     assert world.signals == []
+
+
+def test_a_process_that_waits_for_a_disk_is_not_killed(world: World) -> None:
+    """Its disk stalls for half a minute. If it hangs after that, it is killed."""
+    world.blocked.add(world.pids["toaster"])
+    world.advance(30, silent=["toaster"])
+    assert world.signals == []
+    world.blocked.clear()
+    world.advance(3, silent=["toaster"])
+    assert world.killed == [world.pids["toaster"]]
 
 
 def test_a_process_that_hangs_on_a_busy_machine_is_killed(world: World) -> None:

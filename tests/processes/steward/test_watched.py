@@ -188,6 +188,18 @@ def test_the_wait_for_a_processor_does_not_count_as_silence() -> None:
     assert not watched.is_starved(1015.0)
 
 
+def test_the_wait_for_a_disk_does_not_count_as_silence() -> None:
+    """A process that waits for a disk at a reading has waited since the reading before."""
+    watched = running(1000.0)
+    watched.on_wait(0.0, 1001.5, for_disk=True)
+    assert watched.silent_seconds(1001.5) == 1.5
+    watched.on_wait(0.0, 1009.5, for_disk=True)
+    assert watched.silent_seconds(1009.5) == 1.5
+    assert watched.is_starved(1009.5)
+    watched.on_wait(0.0, 1010.0)
+    assert watched.silent_seconds(1010.0) == 2.0
+
+
 def test_a_new_process_has_not_waited_before_its_start() -> None:
     """All the time that a new process has waited for a processor counts from its start."""
     watched = WatchedProcess("toaster")
