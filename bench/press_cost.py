@@ -28,7 +28,7 @@ from daemons.config.slice import Slice
 from daemons.drivers.simulated import Simulated
 from daemons.processes.device import device
 from daemons.processes.device.appliance import Appliance
-from daemons.processes.device.device import DeviceRunner
+from daemons.processes.device.runner import DeviceRunner
 from daemons.processes.process import Process
 from daemons.storage import paths
 from daemons.storage.journal import Journal

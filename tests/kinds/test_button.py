@@ -28,8 +28,7 @@ def test_two_presses_in_one_reading_are_two_moments() -> None:
     """Each has its own cause, they stay in order, and both are over."""
     simulator = CrashSimulator("button")
     presses = (ButtonPress("single", "p1"), ButtonPress("single", "p2"))
-    simulator.appliance.on_reading(Reading(presses=presses), simulator.now, simulator.now)
-    simulator.apply()
+    simulator.on_reading(Reading(presses=presses))
     memory = simulator.appliance.memory
     singles = [moment for moment in memory.past if moment.state["phase"] == "single"]
     assert [moment.cause for moment in singles] == ["p1", "p2"]
@@ -46,7 +45,6 @@ def test_a_button_that_was_pressed_and_killed_is_idle() -> None:
             simulator.command("single")
         simulator.now += 1
         simulator.restart()
-        simulator.apply()
         assert simulator.field("phase") == "idle"
         assert simulator.field("presses") == (1 if left else 0)
         simulator.running = None
@@ -62,8 +60,7 @@ def test_a_lamp_acts_on_each_press_that_its_rule_names() -> None:
     for touch, id_ in (("single", "p1"), ("double", "p2"), ("double", "p3")):
         button.now += 1
         lamp.now = button.now
-        button.appliance.on_reading(Reading(presses=(ButtonPress(touch, id_),)), button.now, button.now)  # type: ignore[arg-type]
-        button.apply()
+        button.on_reading(Reading(presses=(ButtonPress(touch, id_),)))  # type: ignore[arg-type]
         memory = button.appliance.memory
         received = factories.state("button", turned=button.now)
         received = type(received)(

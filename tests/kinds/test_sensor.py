@@ -90,10 +90,7 @@ def test_an_unchanged_reading_is_not_written_each_time() -> None:
 def test_the_age_of_a_value_survives_a_restart() -> None:
     """After a restart the value is published at once, and becomes stale at the same time as without one."""
     simulator = CrashSimulator("sensor", stale_after="10m")
-    simulator.appliance.on_reading(
-        report(simulator.now, temperature_celsius=21.0), simulator.now, simulator.now
-    )
-    simulator.apply()
+    simulator.on_reading(report(simulator.now, temperature_celsius=21.0))
     simulator.running = None
     simulator.now += 300
     simulator.restart()
@@ -109,8 +106,7 @@ def test_a_detection_is_a_change_that_rules_can_wait_for() -> None:
     simulator = CrashSimulator("sensor", detects="motion")
     for on in (False, True):
         simulator.now += 1
-        simulator.appliance.on_reading(report(simulator.now, on=on), simulator.now, simulator.now)
-        simulator.apply()
+        simulator.on_reading(report(simulator.now, on=on))
     memory = simulator.appliance.memory
     assert (memory.last_state["phase"], memory.change_times["phase"], memory.cause) == (
         "motion",
@@ -139,8 +135,7 @@ def test_a_sensor_that_reports_every_65_minutes_turns_only_when_its_value_does(
                 turned=memory.change_times, cause=memory.cause, past=memory.past,
             ))  # fmt: skip
             door.restart()
-        door.appliance.on_reading(report(door.now, on=on), door.now, door.now)
-        door.apply()
+        door.on_reading(report(door.now, on=on))
         memory = door.appliance.memory
         siren.on_state(State(
             device="sensor", boot=1, seq=1, at=door.now, since=door.now, state=memory.last_state,

@@ -1,17 +1,20 @@
 """A device whose process a test can kill between any two of its actions; disk and hardware survive."""
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from unittest.mock import patch
 
 import msgspec
 
-from daemons.bus.message import Command, Receipt, State
+from daemons.bus.message import Command, Moment, Receipt, State
 from daemons.config.device import Device
 from daemons.config.sun import SunCalendar
 from daemons.kinds import Reading, Setting
 from daemons.processes.device.appliance import Appliance
 from daemons.processes.device.memory import DeviceMemory
+from daemons.processes.device.runner import DeviceRunner
 from tests.support import factories
 
 NEVER = 10**6
@@ -63,23 +66,122 @@ class Killed(Exception):
     """The process is killed between two actions."""
 
 
+class SimulatedTimer:
+    """One call in the future of a simulated process."""
+
+    def __init__(self, when: float, handler: Callable[[], None]) -> None:
+        self.when = when
+        self.handler = handler
+        self.is_cancelled = False
+
+    def cancel(self) -> None:
+        """Prevent the call."""
+        self.is_cancelled = True
+
+
+class SimulatedProcess:
+    """What the runner needs of its process: loop, bus, journal, driver and log. Its actions are counted."""
+
+    socket = None
+
+    def __init__(self, simulator: "CrashSimulator") -> None:
+        self.simulator = simulator
+        self.error: str | None = None
+        self.timers: list[SimulatedTimer] = []
+
+    def now(self) -> float:
+        """Return the time of the simulator."""
+        return self.simulator.now
+
+    def at(self, when: float, handler: Callable[[], None]) -> SimulatedTimer:
+        """Call the handler at a time; only `run_due` does it."""
+        self.timers.append(SimulatedTimer(when, handler))
+        return self.timers[-1]
+
+    def next_tick(self, seconds: float) -> float:
+        """Return a time that never comes: the simulator polls by itself."""
+        return float("inf")
+
+    def run_due(self) -> None:
+        """Call what is due, as the loop does after each event."""
+        for timer in self.timers:
+            if not timer.is_cancelled and timer.when <= self.simulator.now:
+                timer.cancel()
+                timer.handler()
+        self.timers = [timer for timer in self.timers if not timer.is_cancelled]
+
+    def save(self, memory: DeviceMemory) -> None:
+        """Write the memory to the simulated disk, unless it fails."""
+        self.simulator.count_action()
+        self.error = self.simulator.disk_error
+        if self.error is None:
+            self.simulator.disk = msgspec.json.encode(memory)
+            self.simulator.writes += 1
+
+    def publish(
+        self,
+        state: dict[str, Any],
+        since: float,
+        turned: dict[str, float],
+        cause: str | None,
+        past: tuple[Moment, ...],
+    ) -> None:
+        """Keep a published state."""
+        self.simulator.count_action()
+        self.simulator.published.append(state | {"cause": cause})
+
+    def log(self, level: int, text: str, *, cause: str | None) -> None:
+        """Keep a line of the log."""
+        self.simulator.log_lines.append(f"{logging.getLevelName(level).lower()}: {text} [{cause}]")
+
+    def read(self, now: float) -> Reading:
+        """Return a reading of the relay."""
+        return self.simulator.relay.read(now)
+
+    def set(self, setting: Setting, cause: str | None, now: float) -> None:
+        """Set the relay."""
+        self.simulator.count_action()
+        self.simulator.relay.set(setting, now)
+        self.simulator.count_action()
+
+    def due(self, now: float) -> float | None:
+        """Return None: the relay never changes by itself but by its timer."""
+        return None
+
+
 class CrashSimulator:
-    """An appliance, its disk and its hardware. It acts in the order of the process: write, send, read."""
+    """An appliance with its runner, its disk and its hardware. A test can kill it between two actions."""
 
     def __init__(self, kind: str, **table: Any) -> None:
         self.kind = kind
         self.device: Device = factories.device(kind, **table)
         self.relay = Relay(factories.START_TIME)
         self.now = factories.START_TIME
+        self.disk = b""
+        """The memory that was written last."""
         self.writes = 0
+        self.published: list[dict[str, Any]] = []
+        self.log_lines: list[str] = []
         self.disk_error: str | None = None
         """Why nothing can be written to the disk; None while it can."""
         self.actions_left = NEVER
-        self.running: Appliance | None = factories.appliance(self.device, kind)
+        self.running: Appliance | None = None
         """The appliance, or None while its process is dead."""
-        self.disk = msgspec.json.encode(self.running.memory)
-        self.running.start(self.relay.read(self.now), self.now, self.now)
-        self.apply()
+        self._start(factories.appliance(self.device, kind))
+
+    def _start(self, appliance: Appliance) -> None:
+        self.running = appliance
+        self.process = SimulatedProcess(self)
+        self.runner = DeviceRunner(
+            appliance,
+            self.process,  # type: ignore[arg-type]
+            self.process,
+            self.process,
+            self.process,
+            lambda: self.now,
+            self.process,  # type: ignore[arg-type]
+        )
+        self.runner.start(lambda: True)
 
     @property
     def appliance(self) -> Appliance:
@@ -89,7 +191,7 @@ class CrashSimulator:
 
     @contextmanager
     def killed_after(self, actions: int = NEVER) -> Iterator[None]:
-        """Kill the process after this number of actions on its disk and its hardware."""
+        """Kill the process after this number of its actions: write, publish, set."""
         self.actions_left = actions
         try:
             yield
@@ -98,58 +200,44 @@ class CrashSimulator:
         finally:
             self.actions_left = NEVER
 
+    def count_action(self) -> None:
+        """Count an action; raises Killed when no more are left."""
+        if self.actions_left == 0:
+            raise Killed
+        self.actions_left -= 1
+
     def restart(self, actions: int = NEVER) -> None:
         """Start the process again with the memory on its disk, and kill it after this number of actions."""
         with self.killed_after(actions):
             memory = msgspec.json.decode(self.disk, type=DeviceMemory)
             machine = type(factories.machine(self.kind))(self.device.options)
-            self.running = Appliance(self.device, machine, memory, SunCalendar(factories.UTC))
-            self.running.start(self.relay.read(self.now), self.now, self.now)
-            self.apply()
-
-    def apply(self) -> None:
-        """Write the memory and send the setting until none is left, as `DeviceRunner` does."""
-        for _ in range(10):
-            self._count_action()
-            if self.disk_error is None:
-                self.disk = msgspec.json.encode(self.appliance.memory)
-                self.writes += 1
-            if self.appliance.set_storage_error(self.disk_error, self.now, self.now):
-                continue
-            setting = self.appliance.next_setting(self.now)
-            if setting is None:
-                return
-            self._count_action()
-            self.relay.set(setting, self.now)
-            self._count_action()
-            self.appliance.on_reading(self.relay.read(self.now), self.now, self.now)
-        raise AssertionError("it sends settings to the hardware for ever")
-
-    def _count_action(self) -> None:
-        if self.actions_left == 0:
-            raise Killed
-        self.actions_left -= 1
+            self._start(Appliance(self.device, machine, memory, SunCalendar(factories.UTC)))
 
     def on_state(self, state: State) -> None:
         """Receive the state of another device."""
-        self.appliance.on_state(state, self.now, self.now)
-        self.apply()
+        self.runner.receive(state)
+        self.process.run_due()
 
     def handle_command(self, command: Command) -> Receipt:
         """Receive a command, and return its receipt after everything is carried out."""
-        receipt = self.appliance.handle_command(command, self.now, self.now)
-        self.apply()
-        return self.appliance.receipt(command.id) or receipt
+        receipt = self.runner.handle_command(command)
+        self.process.run_due()
+        return receipt
 
     def command(self, word: str, id_: str = "c1", **args: Any) -> Receipt:
         """Receive a command with a deadline in 10 s."""
         return self.handle_command(Command(id=id_, command=word, deadline=self.now + 10, args=args))
 
+    def on_reading(self, reading: Reading) -> None:
+        """Receive a reading of other hardware than the relay."""
+        with patch.object(self.relay, "read", lambda _now: reading):
+            self.runner.poll()
+        self.process.run_due()
+
     def poll(self) -> None:
         """Advance time and read the hardware."""
-        self.appliance.advance(self.now, self.now)
-        self.appliance.on_reading(self.relay.read(self.now), self.now, self.now)
-        self.apply()
+        self.runner.poll()
+        self.process.run_due()
 
     def wait(self, seconds: float) -> None:
         """Pass time; a running process polls at each of its deadlines."""
@@ -172,4 +260,4 @@ class CrashSimulator:
 
     def log(self) -> str:
         """Return the lines of the log."""
-        return "\n".join(f"{line.level}: {line.text} [{line.cause}]" for line in self.appliance.log_lines)
+        return "\n".join(self.log_lines)

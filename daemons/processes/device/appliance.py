@@ -1,8 +1,8 @@
 """All decisions of one appliance: its requests, its rules and its hardware. Pure.
 
 Each method takes an event and its time. Afterwards `memory`, `next_setting`, `state` and
-`next_deadline` say what follows. `device` carries that out, in this order: write the memory, send
-the setting, publish the state, set the timer.
+`next_deadline` say what follows. `runner` carries that out, in this order: write the memory, publish
+the state, send the setting, set the timer.
 
 Each time is given twice: `now` in the device's steady seconds, `wall` in Unix seconds.
 """
@@ -80,6 +80,7 @@ class Appliance:
             cause=self._hardware.cause,
             is_new=self._hardware.is_new,
             confirmed=self._hardware.is_confirmed,
+            unsent_since=self._hardware.unsent_since,
             off_deadline=self._hardware.off_deadline,
             rule_states=self._rules.states,
             last_order=self._rules.last_order,
@@ -204,6 +205,16 @@ class Appliance:
         """Return when time makes a difference next, in steady seconds; None if never."""
         deadlines = (self._hardware.next_deadline(), self._rules.next_deadline())
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
+
+    @property
+    def cause(self) -> str | None:
+        """The id of the press or command that the latest decision follows from."""
+        return self._hardware.cause
+
+    @property
+    def heats(self) -> bool:
+        """Whether it can start a fire: then its hardware is set without delay."""
+        return self._hardware.heats
 
     @property
     def is_idle(self) -> bool:

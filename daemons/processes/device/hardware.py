@@ -42,10 +42,15 @@ class Hardware:
         self.cause = memory.cause
         self.is_confirmed = memory.confirmed
         self.off_deadline = memory.off_deadline
+        self.unsent_since = memory.unsent_since
+        """Since when a decision waits to be sent to the hardware, in steady seconds; None if none waits."""
         self.encoded_memory = memory.machine
         """The memory of the kind's state machine, as JSON."""
         self.is_reachable = memory.last_state.get("reachable", True) is not False
+        self.heats = machine.heats
+        """Whether it can start a fire."""
         self._restore = device.restore
+        self._grace_seconds = device.grace_seconds
         self._machine = machine
         self._memory = msgspec.json.decode(memory.machine, type=machine.memory_type)
         self._commands = {command.__name__.lower(): command for command in machine.commands}
@@ -70,12 +75,22 @@ class Hardware:
         """What a decision that must not be forgotten has replaced, until the memory is written."""
 
     def resume(self, now: float) -> None:
-        """Go on after a restart: what could not be seen meanwhile is unknown."""
+        """Go on after a restart: what could not be seen meanwhile is unknown.
+
+        A decision that the last process did not send to the hardware is sent now. But after its grace,
+        nothing starts to heat.
+        """
+        if self.unsent_since is not None and self.heats and self._desired.on:
+            late_seconds = now - self.unsent_since
+            if late_seconds > self._grace_seconds:
+                self._log("warning", f"does not switch on: it is {late_seconds:.0f} s late", self.cause)
+                self.unsent_since, self.is_new = None, True
         self._set_memory(self._machine.resume(self._memory, now), self.cause, now, is_report=True)
 
     def restore(self, now: float) -> None:
         """Set what the configuration's `restore` demands of a device that starts."""
-        if self._restore == "last":
+        is_unsent = self.unsent_since is not None and now - self.unsent_since <= self._grace_seconds
+        if self._restore == "last" or is_unsent:
             return
         self.is_new = False
         wanted = Reading(on=self._restore == "on")
@@ -128,7 +143,7 @@ class Hardware:
             return  # the state of the hardware is unknown
         is_first, self._has_reading = not self._has_reading, True
         is_unexpected = reading.on and not self._desired.on and (self.is_confirmed or self.is_new)
-        if is_first and is_unexpected and self._machine.heats:
+        if is_first and is_unexpected and self.heats:
             self._resume_heat(reading, now)
         elif self.is_new:
             self.is_new = False
@@ -166,6 +181,7 @@ class Hardware:
         self._before = None  # the memory is written by now
         if not self._machine.drives or self.is_new:
             return None
+        self.unsent_since = None
         desired = self._desired
         is_sent = self._sent is not None and self._sent.setting == desired
         if (self.is_confirmed or is_sent) and not self._sends_off:
@@ -194,9 +210,15 @@ class Hardware:
         if error is None or self._before is None:
             return None
         cause = self.cause
-        self._memory, self.encoded_memory, self.cause, self.off_deadline, self.is_confirmed, self._sent = (
-            self._before
-        )
+        (
+            self._memory,
+            self.encoded_memory,
+            self.cause,
+            self.off_deadline,
+            self.unsent_since,
+            self.is_confirmed,
+            self._sent,
+        ) = self._before
         self._before = None
         self._log("warning", f"takes back what it decided: {self.storage_error}", cause)
         return cause or ""
@@ -243,8 +265,9 @@ class Hardware:
     @property
     def _is_waiting_for_heat(self) -> bool:
         """Whether an appliance that heats may still be off: then its phases must not advance."""
-        heats = self._machine.heats and self._desired.on
-        return heats and not self.is_confirmed and self._sent is not None
+        heats = self.heats and self._desired.on
+        is_waiting = self._sent is not None or self.unsent_since is not None
+        return heats and not self.is_confirmed and is_waiting
 
     def _confirm_deadline(self) -> float | None:
         """Return until when a sent setting must be confirmed; None while the driver still applies it."""
@@ -291,6 +314,7 @@ class Hardware:
                 self.encoded_memory,
                 self.cause,
                 self.off_deadline,
+                self.unsent_since,
                 self.is_confirmed,
                 self._sent,
             )
@@ -300,9 +324,10 @@ class Hardware:
         if desired != before:
             self._sent = None
             self.is_confirmed = False
+            self.unsent_since = None if is_report else now
         if not desired.on:
             self.off_deadline = None
-        elif self._machine.heats and self.off_deadline is None:
+        elif self.heats and self.off_deadline is None:
             self.off_deadline = now + self._machine.options.max_on_seconds
         self.cause = cause
         self.encoded_memory = msgspec.Raw(msgspec.json.encode(memory))
@@ -320,14 +345,14 @@ class Hardware:
         self._unreachable_since = None if reading.reachable else now
         if reading.reachable:
             self._log("info", "its hardware can be reached again", None)
-            if self._machine.heats and self._desired.on:  # then the setting is sent again, with its timer
+            if self.heats and self._desired.on:  # then the setting is sent again, with its timer
                 self._sent = None
                 self.is_confirmed = self.is_confirmed and reading.on is False
 
     def _confirm(self, sent: SentSetting, reading: Reading, now: float) -> None:
         """Confirm a sent setting. A late one that heats is sent once more: a manual switch sets no timer."""
         is_late = now - sent.sent_at > IMMEDIATE_SECONDS
-        self.is_confirmed = not (is_late and reading.on and self._machine.heats)
+        self.is_confirmed = not (is_late and reading.on and self.heats)
         if sent.clears_fault:
             self._fault = None
         self._sent = None
@@ -341,7 +366,7 @@ class Hardware:
             self._log("info", f"was {how} at the hardware", reading.cause)
         self._set_memory(memory, reading.cause or "hardware", now, is_report=True)
         # A heating appliance that is on gets a setting, with its own timer. Any other is left as it is.
-        self.is_confirmed = not (self._machine.heats and self._desired.on)
+        self.is_confirmed = not (self.heats and self._desired.on)
 
     def _resume_heat(self, reading: Reading, now: float) -> None:
         """Handle heat that was on when this process started, and of whose beginning it knows nothing.

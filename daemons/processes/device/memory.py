@@ -41,6 +41,8 @@ class DeviceMemory(Struct, frozen=True, kw_only=True):
     """The wall clock less the steady clock, each with the time of the first change under it."""
     confirmed: bool = False
     """Whether the hardware once matched the desired setting: if it differs now, it was switched manually."""
+    unsent_since: float | None = field(name="unsent", default=None)
+    """Since when a decision waits to be sent to the hardware, in the device's steady seconds."""
     off_deadline: float | None = field(name="hot_until", default=None)
     """When a heating appliance is switched off whatever happens, in the device's steady seconds."""
     rule_states: dict[str, RuleState] = field(name="marks", default_factory=dict)

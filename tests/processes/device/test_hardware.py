@@ -469,8 +469,7 @@ def test_a_loss_is_counted_once() -> None:
     simulator.command("start")
     for _ in range(2):
         simulator.now += 1
-        simulator.appliance.on_reading(Reading(on=True, losses=1), simulator.now, simulator.now)
-        simulator.appliance.next_setting(simulator.now)
+        simulator.on_reading(Reading(on=True, losses=1))
     assert simulator.log().count("its hardware can be reached again") == 1
 
 

@@ -27,6 +27,7 @@ ON_DISK = {
     "changed": 2.5,
     "offsets": [[2.0, 0.5]],
     "confirmed": True,
+    "unsent": 8.75,
     "hot_until": 9.0,
     "marks": {
         "{}": {
@@ -69,6 +70,7 @@ def test_the_names_on_disk_are_stable() -> None:
         changed_at=2.5,
         clock_offsets=((2.0, 0.5),),
         confirmed=True,
+        unsent_since=8.75,
         off_deadline=9.0,
         rule_states={
             "{}": RuleState(

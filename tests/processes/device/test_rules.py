@@ -182,8 +182,7 @@ def test_the_latest_moment_is_acted_on_when_the_hardware_is_back() -> None:
 
 def lose_hardware(simulator: CrashSimulator) -> None:
     """Report to the device that its hardware does not answer; its next poll finds it again."""
-    simulator.appliance.on_reading(Reading(reachable=False), simulator.now, simulator.now)
-    simulator.apply()
+    simulator.on_reading(Reading(reachable=False))
 
 
 @pytest.mark.parametrize(("back", "acts_at"), [(20, 50), (29, 59)])

@@ -263,8 +263,7 @@ def test_a_washing_machine_that_was_not_watched_has_not_finished() -> None:
     simulator.command("on")
     for watts in (2000.0, 1.0):
         simulator.now += 1
-        simulator.appliance.on_reading(Reading(on=True, power_watts=watts), simulator.now, simulator.now)
-        simulator.apply()
+        simulator.on_reading(Reading(on=True, power_watts=watts))
     simulator.running = None
     simulator.now += 1000
     simulator.restart()
