@@ -139,6 +139,8 @@ class DeviceRunner:
         self._is_clock_right = is_clock_right
         self._now = process.loop.now
         self._written: DeviceMemory | None = None
+        self._is_unwritable = False
+        """Whether the appliance was last told that its memory cannot be written."""
         self._published: dict[str, Any] = {}
         self._published_changes: tuple[dict[str, Any], dict[str, float], str | None, bool] | None = None
         """What is published as soon as it changes: all but the measurements."""
@@ -189,7 +191,8 @@ class DeviceRunner:
         """Read the hardware and advance time."""
         now = self._now()
         reading = self._driver.read(now)
-        if self._is_idle and self._appliance.is_unchanged(reading, now, time.time()):
+        is_writable = self._journal.error is None
+        if self._is_idle and is_writable and self._appliance.is_unchanged(reading, now, time.time()):
             self._set_timer(None)
             return
         self._appliance.advance(now, time.time())
@@ -219,12 +222,22 @@ class DeviceRunner:
         self._set_timer(self._appliance.next_deadline())
 
     def _write(self, memory: DeviceMemory) -> bool:
-        """Write a changed memory to the journal; return False if that fails and a decision was taken back."""
-        if memory != self._written or self._journal.error is not None:
+        """Write a changed memory to the journal; return False if that fails and a decision was taken back.
+
+        A decision that must be taken back anyway, because the journal has failed in between, is not written.
+        """
+        if self._journal.error is not None and self._take_back():
+            return False
+        if memory != self._written or self._is_unwritable:
             self._written = memory
             self._journal.save(msgspec.structs.replace(memory, written_at=self._now()))
-            return not self._appliance.set_storage_error(self._journal.error, self._now(), time.time())
+            return not self._take_back()
         return True
+
+    def _take_back(self) -> bool:
+        """Report to the appliance whether its memory is written; return whether a decision was taken back."""
+        self._is_unwritable = self._journal.error is not None
+        return self._appliance.set_storage_error(self._journal.error, self._now(), time.time())
 
     def _publish(self, memory: DeviceMemory) -> None:
         """Publish a changed state at once, and changed measurements at most once per refresh."""
