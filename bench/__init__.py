@@ -11,6 +11,7 @@
     publisher_load.py  many publishers as load for a mirror; page_clients.py many clients of its page
     heartbeat_processes.py  processes that publish only heartbeats: the lower limit at rest
     press_cost.py      the cost of a press inside one process
+    journal_cost.py    the cost of a save of the journal, beside that of files opened anew
     report.py          figures by round, as JSON; table.py, plot.py and document.py show them
     compare.py         compares two reports and lists what got slower beyond the noise
     fleet.py           the cost of many houses for one broker; shelly_library.py compares two libraries

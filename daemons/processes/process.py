@@ -74,7 +74,7 @@ class Startup(Generic[M]):
 
     def process(self, now: Callable[[], float] = uptime) -> "Process":
         """Return the process, whose loop counts in the seconds that `now` returns."""
-        return Process(self.name, self.run, self._lock, self.log, now, self.journal.secure)
+        return Process(self.name, self.run, self._lock, self.log, now, self.journal)
 
 
 class Process:
@@ -87,16 +87,16 @@ class Process:
         lock: NameLock,
         log: Log,
         now: Callable[[], float],
-        secure: Callable[[], None] | None = None,
+        journal: Journal[Any] | None = None,
     ) -> None:
-        """Create the process; `secure` forces its journal to the disk, once a second and at the end."""
+        """Create the process; it forces the journal to the disk, once a second and at the end."""
         self.name = name
         self.log = log
         self.loop = Loop(now)
         self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self.life = life
         self._lock = lock
-        self._secure = secure
+        self._journal = journal
         self.seq = 0
         """The number of the latest message."""
 
@@ -128,8 +128,8 @@ class Process:
             self.loop.watch(self.server.socket, answer_commands)
         self.loop.watch(self._publisher.socket, self._publisher.answer_subscriptions)
         self.loop.every(BEAT_SECONDS, self._beat)
-        if self._secure:
-            self.loop.every(BEAT_SECONDS, self._secure)
+        if self._journal:
+            self.loop.every(BEAT_SECONDS, self._journal.secure)
         self.log.info("is up (PID %d, restarts %d)", os.getpid(), self.life.restarts)
         reason = self.loop.run()
         self.log.info("ends, by %s", reason)
@@ -195,7 +195,8 @@ class Process:
     ) -> None:
         """Force the journal to the disk, close the sockets, and release the name last of all."""
         self.loop.__exit__(kind, error, traceback)
-        if self._secure:
-            self._secure()
+        if self._journal:
+            self._journal.secure()
+            self._journal.close()
         self.context.destroy()
         self._lock.release()

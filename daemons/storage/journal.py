@@ -1,116 +1,144 @@
-"""The journal: what one device remembers across a crash, in two small JSON files written in turn.
+"""The journal: what one process remembers across a crash, in four small files that stay open.
 
-Each file has a number, and a checksum of its content. A kill at any instruction leaves the newer file
-whole, or torn; if it is torn, the older one counts. So no file is renamed, which on ext4 takes ten
-times as long as writing it. A power cut can tear both files, because neither is forced to the disk.
-So once a second a third copy is forced to the disk, and reading falls back to it. A file that cannot
-be read is set aside and logged. The device continues with the others, or in its safe state.
+Each file is one page with one record. Each save overwrites the older one of two pages. So a kill at any
+instruction leaves the new record whole, or the one before. A file that cannot be read is set aside and
+logged, and the newest of the other files counts.
+
+A power cut can tear both pages, because neither is forced to the disk. So once a second a copy is written
+to the older one of two more pages, and is forced to the disk.
 """
 
 import logging
-import os
-from binascii import crc32
 from pathlib import Path
+from threading import Lock
 from typing import Any, Generic, TypeVar
 
 import msgspec
 from msgspec import Struct
 
 from daemons.errors import StorageError
-from daemons.storage.paths import overwrite_file
+from daemons.storage.page_file import PageFile
+from daemons.storage.page_pair import PagePair
+from daemons.storage.record import decode, encode
 
 M = TypeVar("M", bound=Struct)
-VERSION = 2
-
-
-class Page(Struct, frozen=True):
-    """The whole content of one file."""
-
-    version: int
-    """The version of the format."""
-    memory: msgspec.Raw
-    number: int = 0
-    """The number of this write; the file with the highest number is the newest."""
-    check: int = 0
-    """The CRC-32 of the memory as it is written."""
 
 
 class Journal(Generic[M]):
-    """The memory of one device on the disk."""
+    """The memory of one process on the disk. One thread may save while another one forces."""
 
     def __init__(self, name: str, type_: type[M], log: logging.LoggerAdapter[Any]) -> None:
-        self._paths = [Path("journal") / f"{name}.{number}.json" for number in range(2)]
-        self._safe_path = Path("journal") / f"{name}.safe.json"
+        first, second, safe, safe2 = (
+            Path("journal") / f"{name}.{which}.json" for which in ("0", "1", "safe", "safe2")
+        )
+        self._saved = PagePair(first, second)
+        self._safe = PagePair(safe, safe2)
         self._type = type_
         self._log = log
+        self._lock = Lock()
         self._number = 0
-        self._unforced: bytes | None = None
-        """The latest page, until it has been forced to the disk."""
-        self.error: str | None = None
-        """Why the latest memory is not in its file; None while it is."""
-        self._cannot_force = False
+        """The number of the newest record."""
+        self._memory: bytes | None = None
+        """The latest memory, as JSON; None before the first save."""
+        self._is_safe = False
+        """Whether the latest memory has been forced to the disk."""
+        self._unsure: PageFile | None = None
+        """The copy that the last process wrote, perhaps without having forced it."""
+        self._write_error: str | None = None
+        self._force_error: str | None = None
+
+    @property
+    def error(self) -> str | None:
+        """Why a crash or a power cut now would forget the latest memory; None if neither would."""
+        return self._write_error or self._force_error
 
     def load(self) -> M | None:
         """Return the newest memory, or None; a file that cannot be read is set aside and logged."""
-        memory: M | None = None
-        for path in (*self._paths, self._safe_path):
+        newest: M | None = None
+        for pair in (self._saved, self._safe):
+            best = 0
+            for page in pair.pages:
+                if (found := self._read(page.path)) is None or found[0] <= best:
+                    continue
+                best, memory = found
+                pair.set_newest(page)
+                if best > self._number:
+                    self._number, newest = best, memory
+        self._unsure = self._safe.newest
+        return newest
+
+    def _read(self, path: Path) -> tuple[int, M] | None:
+        """Return the number and the memory of a file, or None; set it aside if it cannot be read."""
+        try:
+            record = decode(path.read_bytes())
+            return record.number, msgspec.json.decode(record.memory, type=self._type)
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, RecursionError, msgspec.MsgspecError) as error:
+            aside = path.with_suffix(".damaged")
             try:
-                page = msgspec.json.decode(path.read_bytes(), type=Page)
-                if page.version != VERSION:
-                    raise ValueError(f"it is of version {page.version}, this house reads {VERSION}")
-                if page.check != crc32(page.memory):
-                    raise ValueError("it is torn")
-                if page.number > self._number:
-                    memory = msgspec.json.decode(page.memory, type=self._type)
-                    self._number = page.number
-            except FileNotFoundError:
-                continue
-            except (OSError, ValueError, RecursionError, msgspec.MsgspecError) as error:
-                aside = path.with_suffix(".damaged")
-                try:
-                    path.replace(aside)
-                except OSError:
-                    aside = path
-                self._log.error("%s cannot be read and was set aside as %s: %s", path, aside.name, error)
-        return memory
+                path.replace(aside)
+            except OSError:
+                aside = path
+            self._log.error("%s cannot be read and was set aside as %s: %s", path, aside.name, error)
+            return None
 
     def save(self, memory: M) -> None:
-        """Write the memory, before the device acts on it. A failure is logged once, and stands in `error`."""
-        raw, number = msgspec.json.encode(memory), self._number + 1
-        self._unforced = msgspec.json.encode(Page(VERSION, msgspec.Raw(raw), number, crc32(raw)))
-        try:
-            overwrite_file(self._paths[number % 2], self._unforced)
-        except StorageError as error:
-            if self.error is None:
-                self._log.error("a crash now would forget the latest: %s", error)
-            self.error = str(error)  # the next page goes to the same file: the other one is whole
-        else:
-            if self.error is not None:
-                self._log.info("the memory can be written again")
-            self.error, self._number = None, number
+        """Write the memory, before the process acts on it. A failure is logged once, and is in `error`."""
+        with self._lock:
+            self._memory = msgspec.json.encode(memory)
+            self._write(self._memory)
 
     def secure(self) -> None:
-        """Force the latest page to the disk, against a power cut; without a new page it does nothing."""
-        page = self._unforced
-        if page is None or self.error is not None:
-            return
-        new = self._safe_path.with_suffix(".new")
+        """Force the latest memory to the disk, against a power cut; if that is done, do nothing.
+
+        Another thread may save meanwhile. After a failure, and if the files are no longer in their place, the
+        memory is written again. So a disk that works again is noticed without a save.
+        """
+        with self._lock:
+            if self._memory is None:
+                return
+            if self.error is not None or not self._saved.newest.is_in_place:
+                self._write(self._memory)
+            if self._write_error is not None or (self._is_safe and self._safe.newest.is_in_place):
+                return
+            number, memory, self._is_safe, failure = self._number, self._memory, True, None
         try:
-            with new.open("wb") as file:
-                file.write(page)
-                file.flush()
-                os.fsync(file.fileno())
-            new.replace(self._safe_path)
-        except OSError as error:
-            if not self._cannot_force:
-                self._log.error(
-                    "a power cut now would forget the latest: %s: %s", self._safe_path, error.strerror
-                )
-            self._cannot_force = True
+            if self._unsure is not None and self._unsure.path.exists():
+                self._unsure.force()
+            self._unsure = None
+            self._safe.next.write(*encode(number, memory))
+            self._safe.next.force()
+            self._safe.set_newest(self._safe.next)
+        except StorageError as error:
+            failure = str(error)
+        with self._lock:
+            self._force_error = self._note("a power cut", self._force_error, failure)
+
+    def close(self) -> None:
+        """Close the files; what was saved stays."""
+        self._saved.close()
+        self._safe.close()
+
+    def _write(self, memory: bytes) -> None:
+        number, failure = self._number + 1, None
+        try:
+            self._saved.next.write(*encode(number, memory))
+        except StorageError as error:
+            failure = str(error)
         else:
-            self._cannot_force = False
-            if self._unforced is page:  # otherwise another thread has saved a newer one
-                self._unforced = None
+            self._saved.set_newest(self._saved.next)
+            self._number = number
+        self._is_safe = False
+        self._write_error = self._note("a crash", self._write_error, failure)
+
+    def _note(self, what: str, before: str | None, now: str | None) -> str | None:
+        """Return the present failure; log when one begins and when it ends."""
+        if before is None and now is not None:
+            self._log.error("%s now would forget the latest: %s", what, now)
+        elif before is not None and now is None:
+            self._log.info("the memory can be written again")
+        return now
 
 
 def peek(name: str, type_: type[M]) -> M | None:
@@ -119,10 +147,10 @@ def peek(name: str, type_: type[M]) -> M | None:
     memory: M | None = None
     for path in Path("journal").glob(f"{name}.*.json"):
         try:
-            page = msgspec.json.decode(path.read_bytes(), type=Page)
-            if page.version == VERSION and page.check == crc32(page.memory) and page.number > number:
-                memory = msgspec.json.decode(page.memory, type=type_)
-                number = page.number
+            record = decode(path.read_bytes())
+            if record.number > number:
+                memory = msgspec.json.decode(record.memory, type=type_)
+                number = record.number
         except (OSError, ValueError, RecursionError, msgspec.MsgspecError):
             continue
     return memory

@@ -217,12 +217,16 @@ def overwrite_file(path: Path, content: bytes) -> None:
     try:
         descriptor = open_file(path, os.O_WRONLY | os.O_CREAT)
         try:
-            written = os.pwrite(descriptor, content, 0)
-            os.ftruncate(descriptor, written)
+            write_all(descriptor, content)
+            os.ftruncate(descriptor, len(content))
         finally:
             os.close(descriptor)
     except OSError as error:
         raise StorageError(describe(error, f"{path.absolute()} cannot be written")) from error
-    if written < len(content):
-        full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        raise StorageError(describe(full, f"{path.absolute()} cannot be written"))
+
+
+def write_all(descriptor: int, content: bytes) -> None:
+    """Write the beginning of a file. If only a part fits on the disk, the next attempt raises the reason."""
+    written = 0
+    while written < len(content):
+        written += os.pwrite(descriptor, content[written:], written)

@@ -100,6 +100,8 @@ class DeviceRunner:
         self._wall = wall
         self._log = log
         self._written: DeviceMemory | None = None
+        self._is_unwritable = False
+        """Whether the appliance was last told that its memory cannot be written."""
         self._published: dict[str, Any] = {}
         self._published_changes: tuple[dict[str, Any], dict[str, float], str | None, bool] | None = None
         """What is published as soon as it changes: all but the measurements."""
@@ -144,7 +146,8 @@ class DeviceRunner:
         self.finish()
         now, wall = self._now(), self._wall()
         reading = self._driver.read(now)
-        if self._is_idle and self._appliance.is_unchanged(reading, now, wall):
+        is_writable = self._journal.error is None
+        if self._is_idle and is_writable and self._appliance.is_unchanged(reading, now, wall):
             self._set_poll_timer(None)
             return
         self._appliance.advance(now, wall)
@@ -178,13 +181,27 @@ class DeviceRunner:
     def _write_and_publish(self) -> None:
         """Write a changed memory, and publish a changed state. A failed write may take a decision back."""
         memory = self._appliance.memory
-        while memory != self._written or self._journal.error is not None:
-            self._written = memory
-            self._journal.save(replace(memory, written_at=self._now()))
-            if not self._appliance.set_storage_error(self._journal.error, self._now(), self._wall()):
-                break
+        while not self._write(memory):
             memory = self._appliance.memory
         self._publish(memory)
+
+    def _write(self, memory: DeviceMemory) -> bool:
+        """Write a changed memory to the journal; return False if that fails and a decision was taken back.
+
+        A decision that must be taken back anyway, because the journal has failed in between, is not written.
+        """
+        if self._journal.error is not None and self._take_back():
+            return False
+        if memory != self._written or self._is_unwritable:
+            self._written = memory
+            self._journal.save(replace(memory, written_at=self._now()))
+            return not self._take_back()
+        return True
+
+    def _take_back(self) -> bool:
+        """Report to the appliance whether its memory is written; return whether a decision was taken back."""
+        self._is_unwritable = self._journal.error is not None
+        return self._appliance.set_storage_error(self._journal.error, self._now(), self._wall())
 
     def _publish(self, memory: DeviceMemory) -> None:
         """Publish a changed state at once, and changed measurements at most once per refresh."""
