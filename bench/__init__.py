@@ -5,7 +5,8 @@
     python -m bench press cost only these; files are written only with --json or --document
 
     measurements/      one measurement a file; found by its file name, there is no list to edit
-    peers/             other systems that carry a press from a switch to a mirror, one a file
+    peers/             other systems that carry a press from a switch to a mirror, one a file; some keep
+                       every message until it is handled
     house.py           a temporary house for a measurement; observers.py reads its states
     peer_system.py     the server and the processes of one peer; peer_roles.py is the work of each process
     publisher_load.py  many publishers as load for a mirror; page_clients.py many clients of its page
