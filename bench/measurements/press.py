@@ -184,10 +184,17 @@ class HouseUnderTest:
 
     def press(self) -> Press:
         """Press, and wait for the mirror's state; then restore the state before."""
+        return self.restore(*self.press_once())
+
+    def press_once(self) -> tuple[str, float, float]:
+        """Press, and wait for the mirror's state; return the press's id, its time, and that of the state."""
         for _ in self._states.drain():
             pass
         id_, sent = self._house.do("switch", "press")
-        mirror = self._states.until(lambda state: state.cause == id_).at
+        return id_, sent, self._states.until(lambda state: state.cause == id_).at
+
+    def restore(self, id_: str, sent: float, mirror: float) -> Press:
+        """Restore the state before a press, and return its times."""
         known = self._mirror.until(lambda answer: answer["toaster"]["cause"] == id_)
         self._house.do("toaster", "stop")
         self._house.do("switch", "off")

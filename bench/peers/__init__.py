@@ -62,7 +62,7 @@ class Peer(ABC):
 
     @abstractmethod
     def run(self, role: Role) -> None:
-        """Let the role handle every message, without end, and publish the results."""
+        """Receive without end, hand each message to the role, and publish what it returns."""
 
     @abstractmethod
     def connect(self) -> None:
