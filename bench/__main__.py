@@ -73,14 +73,10 @@ def existing_report(folder: Path) -> Report:
 
 def run(word: str, one: Measurement, scale: Scale, report: Report) -> bool:
     """Run one measurement and print its tables; return False if it failed. The others run all the same."""
-    print(f"Measuring: {word}", file=sys.stderr, flush=True)
+    described = machine.describe(Path(tempfile.gettempdir()))
+    print(f"Measuring: {word}, on {document.interpreter(described)}", file=sys.stderr, flush=True)
     began, failed = time.monotonic(), False
-    how = Run(
-        section=word,
-        machine=machine.describe(Path(tempfile.gettempdir())),
-        scale=scale,
-        began_at=time.time(),
-    )
+    how = Run(section=word, machine=described, scale=scale, began_at=time.time())
     report.runs.append(how)
     try:
         one.measure(scale, Sheet(report, word))

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from bench import plot
+from bench.machine import Machine
 from bench.measurements import Measurement, measurements
 from bench.report import Report, Run, read
 from bench.table import Table, evaluate, grid, markdown
@@ -86,8 +87,13 @@ def describe(report: Report) -> str:
     libraries = ", ".join(f"{name} {number}" for name, number in m.libraries.items())
     return (
         f"The machine: {m.processor}, {m.cores} cores, {m.memory_mb:,} MB, {m.kernel}, {m.filesystem}; "
-        f"{m.python}, libzmq {m.libzmq}, {libraries}."
+        f"{interpreter(m)}, libzmq {m.libzmq}, {libraries}."
     )
+
+
+def interpreter(machine: Machine) -> str:
+    """Return the interpreter, and how it was built."""
+    return f"{machine.python} ({machine.build})" if machine.build else machine.python
 
 
 def when(run: Run, report: Report) -> str:
@@ -99,7 +105,7 @@ def when(run: Run, report: Report) -> str:
     how = ", with `--full`" if run.scale == "full" else ""
     told = f"Measured on {day} in {took}{how}, after a load of {m.load}"
     if last and msgspec.structs.replace(m, load=0.0) != msgspec.structs.replace(last.machine, load=0.0):
-        told += f", on {m.processor}, {m.cores} cores, {m.python}, libzmq {m.libzmq}"
+        told += f", on {m.processor}, {m.cores} cores, {interpreter(m)}, libzmq {m.libzmq}"
     return f"{told}."
 
 

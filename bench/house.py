@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -42,10 +42,22 @@ SUPERVISORCTL = [sys.executable, "-P", "-m", "supervisor.supervisorctl", "-c", "
 class House:
     """A running house in a temporary folder; a context manager that leaves nothing behind."""
 
-    def __init__(self, toml: str, *, stock: bool = False, below: str | None = None) -> None:
-        """Stock is supervisord without the prefork plugin's section; the folder is made in `below`."""
+    def __init__(
+        self,
+        toml: str,
+        *,
+        stock: bool = False,
+        below: str | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """Stock is supervisord without the prefork plugin's section; the folder is made in `below`.
+
+        `environment` is added to that of its processes.
+        """
         self._folder = tempfile.TemporaryDirectory(prefix="bench", dir=below)
-        self.temporary_house = TemporaryHouse(Path(self._folder.name), toml, prefork=not stock)
+        self.temporary_house = TemporaryHouse(
+            Path(self._folder.name), toml, prefork=not stock, environment=environment
+        )
         self.run = self.temporary_house.run
         self.context: Context = zmq.Context()
         self._command_sockets: dict[str, Socket] = {}

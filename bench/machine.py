@@ -3,14 +3,20 @@
 import os
 import platform
 import sys
+import sysconfig
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import zmq
 from msgspec import Struct
 
 LIBRARIES = ("house-daemons", "pyzmq", "msgspec", "aiohttp", "supervisor", "paho-mqtt", "redis", "nats-py")
 """The libraries whose versions are part of the description."""
+BUILD_FLAGS = ("CONFIG_ARGS", "CFLAGS", "PY_CFLAGS_NODIST", "PY_CORE_CFLAGS", "PY_LDFLAGS_NODIST")
+"""The variables of sysconfig with the flags that were used. Others name flags that could be used."""
+PGO_FLAGS = ("--enable-optimizations", "-fprofile-use", "-fprofile-instr-use")
+DEBIAN_FOLDER = "build-shared"
 
 
 class Machine(Struct, kw_only=True, frozen=True):
@@ -21,6 +27,8 @@ class Machine(Struct, kw_only=True, frozen=True):
     memory_mb: int
     kernel: str
     python: str
+    build: str = ""
+    """How the interpreter was built; empty if it is not known."""
     libzmq: str
     libraries: dict[str, str]
     filesystem: str
@@ -43,11 +51,26 @@ def describe(folder: Path) -> Machine:
         memory_mb=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 20,
         kernel=f"{platform.system()} {platform.release().partition('-')[0]}",
         python=f"{platform.python_implementation()} {sys.version.split()[0]}",
+        build=interpreter_build(sysconfig.get_config_vars()),
         libzmq=zmq.zmq_version(),
         libraries=libraries,
         filesystem=filesystem(folder.resolve(), Path("/proc/mounts").read_text()),
         load=round(os.getloadavg()[0], 2),
     )
+
+
+def interpreter_build(variables: dict[str, Any]) -> str:
+    """Return whether an interpreter was built with profile-guided optimization (PGO), from its build flags.
+
+    Debian's packages are built with it, but record the flags of another build beside it. They are
+    recognized by the name of that build's folder.
+    """
+    flags = " ".join(str(variables.get(name) or "") for name in BUILD_FLAGS)
+    if any(flag in flags for flag in PGO_FLAGS):
+        return "with PGO"
+    if Path(str(variables.get("abs_builddir"))).name == DEBIAN_FOLDER:
+        return "Debian's build, with PGO"
+    return "without PGO"
 
 
 def processor(cpuinfo: str) -> str:

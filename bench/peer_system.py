@@ -1,6 +1,8 @@
 """The processes of one peer: a switch, some appliances and a mirror, forked from one warm process.
 
-usage: python -m bench.peer_system PEER FOLDER PORT APPLIANCES PUBLISHERS
+usage: python -m bench.peer_system PEER FOLDER PORT APPLIANCES PUBLISHERS [PROCESS...]
+
+Without names of processes, all are forked.
 """
 
 import os
@@ -9,7 +11,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -17,7 +18,19 @@ from typing import Any, Self
 
 from bench import peers
 from bench.house import kill_all, kill_at_exit
-from bench.peer_roles import MIRROR, PRESS, PROBE, SWITCH, Appliance, Mirror, Switch, decode, encode, topic
+from bench.peer_roles import (
+    MIRROR,
+    PRESS,
+    PROBE,
+    SWITCH,
+    Appliance,
+    Mirror,
+    Role,
+    Switch,
+    decode,
+    encode,
+    topic,
+)
 from bench.peers import PATIENCE, Peer, PeerError, serving
 
 FIRST_PRESS_SECONDS = 0.25
@@ -87,14 +100,9 @@ class PeerSystem:
     def _request(self, where: str, patience: float) -> tuple[float, dict[str, Any]] | None:
         self._count += 1
         id_ = f"{self._count:010}"
-        sent = self._client.request(where, encode({"id": id_, "command": "press", "args": {}}), patience)
-        while sent is not None:
-            began, payload = sent
-            answer: dict[str, Any] = decode(payload)
-            if answer["cause"] == id_:
-                return began, answer
-            sent = None  # the answer belongs to an earlier press
-        return None
+        command = encode({"id": id_, "command": "press", "args": {}})
+        answer = self._client.request(where, command, id_.encode(), patience)
+        return (answer[0], decode(answer[1])) if answer else None
 
 
 def kill_group(process: "subprocess.Popen[bytes]") -> None:
@@ -103,30 +111,34 @@ def kill_group(process: "subprocess.Popen[bytes]") -> None:
     process.wait()
 
 
-def main() -> None:
-    """Fork all processes, and wait for the end."""
-    word, folder = sys.argv[1], Path(sys.argv[2])
-    port, appliances, publishers = (int(number) for number in sys.argv[3:])
-    peer = peers.find(word)
-
-    def fork(name: str, topics: tuple[str, ...], handle: Callable[[str, bytes], Any]) -> None:
-        if os.fork() == 0:
-            run_role(peer(folder, port, name, topics), handle)
-
+def roles(appliances: int, publishers: int) -> dict[str, tuple[Role, tuple[str, ...]]]:
+    """Return the role of each process, and the topics that it receives."""
+    found: dict[str, tuple[Role, tuple[str, ...]]] = {}
     if appliances:
-        fork("switch", (PRESS,), Switch().handle)
+        found["switch"] = Switch(), (PRESS,)
     for index in range(appliances):
-        fork(f"lamp_{index}", (SWITCH,), Appliance(index).handle)
-    topics_of_mirror = [SWITCH] if appliances else []
-    topics_of_mirror += [topic(index) for index in range(appliances or publishers)]
-    fork("mirror", (PROBE, *topics_of_mirror), Mirror(appliances).handle)
+        found[f"lamp_{index}"] = Appliance(index), (SWITCH,)
+    states = [SWITCH] if appliances else []
+    states += [topic(index) for index in range(appliances or publishers)]
+    found["mirror"] = Mirror(appliances), (PROBE, *states)
+    return found
+
+
+def main() -> None:
+    """Fork the processes, and wait for the end."""
+    word, folder = sys.argv[1], Path(sys.argv[2])
+    port, appliances, publishers = (int(number) for number in sys.argv[3:6])
+    peer = peers.find(word)
+    for name, (role, topics) in roles(appliances, publishers).items():
+        if (not sys.argv[6:] or name in sys.argv[6:]) and os.fork() == 0:
+            run_role(peer(folder, port, name, topics), role)
     signal.pause()
 
 
-def run_role(peer: Peer, handle: Callable[[str, bytes], Any]) -> None:
+def run_role(peer: Peer, role: Role) -> None:
     """Run one role until its process group is killed."""
     try:
-        peer.run(handle)
+        peer.run(role)
     finally:
         os._exit(1)
 

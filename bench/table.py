@@ -28,6 +28,8 @@ class Aim(NamedTuple):
     limit: float
     over: tuple[str, str] | None = None
     """The row and the column of the divisor."""
+    fastest: tuple[str, ...] = ()
+    """Rows of the same column; the lowest of them is the divisor."""
     beside: str | None = None
     """The row of the lower limit, which is shown if the aim is not reached."""
 
@@ -153,7 +155,10 @@ def evaluate(report: Report, section: str, aim: Aim) -> AimResult:
     """Return whether an aim was reached, and the value."""
     figure = report.figure(section, aim.table, aim.row, aim.column)
     over = report.figure(section, aim.table, *aim.over) if aim.over else None
-    if figure is None or (aim.over and over is None):
+    rivals = [report.figure(section, aim.table, row, aim.column) for row in aim.fastest]
+    if aim.fastest:
+        over = min(filter(None, rivals), key=lambda rival: rival.median, default=None)
+    if figure is None or (over is None and (aim.over or aim.fastest)):
         return AimResult(aim, None, "")
     if over is None:
         is_reached, found = figure.median <= aim.limit, measured(figure)
@@ -162,7 +167,8 @@ def evaluate(report: Report, section: str, aim: Aim) -> AimResult:
             found += f" (beside {limit.row.rpartition(', ')[0] or limit.row}: {measured(limit)})"
         return AimResult(aim, is_reached, found)
     times = statistics.median(ratios(figure, over))
-    return AimResult(aim, times <= aim.limit, amount(times))
+    found = f"{amount(times)} times {over.row}" if aim.fastest else amount(times)
+    return AimResult(aim, times <= aim.limit, found)
 
 
 def plain(lines: list[list[str]]) -> str:

@@ -1,14 +1,15 @@
 """Other systems that carry a press from a switch to a mirror: their contract, and how they are found.
 
 A peer is one file with one class. It describes one process of the system, with the library and the options
-that its users would choose for speed, and the server in the middle, if there is one.
+that its users would choose for speed, and the server in the middle, if there is one. Some peers keep every
+message until it is handled. The docstring of each of them says what then survives a kill, and what does not.
 """
 
 import socket
 import subprocess
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec
@@ -17,11 +18,9 @@ from pkgutil import iter_modules
 from shutil import which
 from typing import ClassVar
 
-from bench.peer_roles import Message
+from bench.peer_roles import Message, Role
 from tests.support.ports import free_port
 
-Handler = Callable[[str, bytes], Iterable[Message]]
-"""Handles a received message and returns the messages to publish."""
 PATIENCE = 20.0
 PATH = "/usr/local/bin:/usr/bin:/usr/sbin:/opt/homebrew/bin"
 
@@ -62,16 +61,19 @@ class Peer(ABC):
         return []
 
     @abstractmethod
-    def run(self, handle: Handler) -> None:
-        """Handle every message, without end, and publish the results."""
+    def run(self, role: Role) -> None:
+        """Receive without end, hand each message to the role, and publish what it returns."""
 
     @abstractmethod
     def connect(self) -> None:
         """Connect as a client, to request and to publish."""
 
     @abstractmethod
-    def request(self, topic: str, payload: bytes, patience: float) -> tuple[float, bytes] | None:
-        """Send one message; return the time just before, and the first message received, or None."""
+    def request(self, topic: str, payload: bytes, mark: bytes, patience: float) -> tuple[float, bytes] | None:
+        """Send one message; return the time just before, and the first answer that contains `mark`.
+
+        Return None if there is no answer.
+        """
 
     @abstractmethod
     def publish_many(self, messages: Iterable[Message], *, paced: bool) -> None:

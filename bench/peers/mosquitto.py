@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar
 
-from bench.peer_roles import Message
-from bench.peers import Handler, Peer
+from bench.peer_roles import Message, Role
+from bench.peers import Peer
 
 BATCH = 20
 """After this many messages of a load, paho's loop runs."""
@@ -23,21 +23,26 @@ class Mosquitto(Peer):
     qos: ClassVar[int] = 0
 
     @classmethod
-    def command(cls, folder: Path, port: int) -> list[str]:
-        """Return the command of a broker with open access and unlimited queues."""
+    def lines(cls, folder: Path, port: int) -> list[str]:  # noqa: ARG003
+        """Return the configuration of a broker with open access and unlimited queues."""
         lines = [f"listener {port} 127.0.0.1", "allow_anonymous true", "set_tcp_nodelay true"]
-        lines += ["max_queued_messages 0", "max_inflight_messages 0"]
+        return [*lines, "max_queued_messages 0", "max_inflight_messages 0"]
+
+    @classmethod
+    def command(cls, folder: Path, port: int) -> list[str]:
+        """Return the command of the broker."""
+        lines = cls.lines(folder, port)
         if os.getuid() == 0:
             lines += ["user root"]  # else it changes to a user that cannot read this folder
         conf = folder / "mosquitto.conf"
         conf.write_text("\n".join([*lines, ""]))
         return ["mosquitto", "-c", str(conf)]
 
-    def run(self, handle: Handler) -> None:
+    def run(self, role: Role) -> None:
         """Run paho's own loop, which calls back."""
 
         def on_message(client: Any, _: Any, message: Any) -> None:
-            for topic, payload in handle(message.topic, message.payload):
+            for topic, payload in role.handle(message.topic, message.payload):
                 client.publish(topic, payload, self.qos)
 
         self._client = self._make(on_message)
@@ -51,15 +56,18 @@ class Mosquitto(Peer):
         while not self._client.is_connected() and time.monotonic() < end:
             self._client.loop(0.05)
 
-    def request(self, topic: str, payload: bytes, patience: float) -> tuple[float, bytes] | None:
-        """Publish, and run paho's loop until a message arrives."""
+    def request(self, topic: str, payload: bytes, mark: bytes, patience: float) -> tuple[float, bytes] | None:
+        """Publish, and run paho's loop until the answer arrives."""
         self._client.loop(0)
-        self._received.clear()  # a late answer to an earlier request
+        self._received.clear()  # late answers to earlier requests
         began, end = time.time(), time.monotonic() + patience
         self._client.publish(topic, payload, self.qos)
-        while not self._received and time.monotonic() < end:
+        while time.monotonic() < end:
+            for received in self._received:
+                if mark in received:
+                    return began, received
             self._client.loop(0.1)
-        return (began, self._received[0]) if self._received else None
+        return None
 
     def publish_many(self, messages: Iterable[Message], *, paced: bool) -> None:
         """Publish, and run paho's loop in between."""
@@ -75,10 +83,14 @@ class Mosquitto(Peer):
         self._client.disconnect()
         self._client.loop(0.01)
 
+    def _session(self) -> dict[str, Any]:
+        """Return the options of a session that ends with its process."""
+        return {"client_id": f"{self.name}-{os.getpid()}"}
+
     def _make(self, on_message: Any) -> Any:
         from paho.mqtt import client as paho  # noqa: PLC0415  without paho the others can be measured
 
-        client = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id=f"{self.name}-{os.getpid()}")
+        client = paho.Client(paho.CallbackAPIVersion.VERSION2, **self._session())
         client.max_inflight_messages_set(0)
         client.on_message = on_message
         client.on_connect = lambda client, *_: [client.subscribe(topic, self.qos) for topic in self.topics]

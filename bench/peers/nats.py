@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from bench.peer_roles import Message
-from bench.peers import Handler, Peer
+from bench.peer_roles import Message, Role
+from bench.peers import Peer
 
 BATCH = 50
 """After this many messages of a load, the library's loop runs."""
@@ -25,14 +25,14 @@ class Nats(Peer):
         """Return the command that starts a server."""
         return ["nats-server", "-a", "127.0.0.1", "-p", str(port)]
 
-    def run(self, handle: Handler) -> None:
+    def run(self, role: Role) -> None:
         """Handle messages without end."""
 
         async def work() -> None:
             client = await self._connect()
 
             async def on_message(message: Any) -> None:
-                for topic, payload in handle(message.subject.replace(".", "/"), message.data):
+                for topic, payload in role.handle(message.subject.replace(".", "/"), message.data):
                     await client.publish(topic.replace("/", "."), payload)
 
             for topic in self.topics:
@@ -58,18 +58,18 @@ class Nats(Peer):
 
         self._client = self._loop.run_until_complete(begin())
 
-    def request(self, topic: str, payload: bytes, patience: float) -> tuple[float, bytes] | None:
+    def request(self, topic: str, payload: bytes, mark: bytes, patience: float) -> tuple[float, bytes] | None:
         """Publish, and wait; the time starts when the loop already runs."""
 
         async def work() -> tuple[float, bytes] | None:
-            while not self._received.empty():
-                self._received.get_nowait()
             await asyncio.sleep(0)
             began = time.time()
-            await self._client.publish(topic.replace("/", "."), payload)
+            await self._send(topic, payload)
             try:
                 async with asyncio.timeout(patience):
-                    return began, await self._received.get()
+                    while mark not in (received := await self._received.get()):
+                        pass  # a late answer to an earlier request
+                    return began, received
             except TimeoutError:
                 return None
 
@@ -80,7 +80,7 @@ class Nats(Peer):
 
         async def work() -> None:
             for number, (topic, payload) in enumerate(messages):
-                await self._client.publish(topic.replace("/", "."), payload)
+                await self._send(topic, payload)
                 if paced or number % BATCH == 0:
                     await asyncio.sleep(0)
             await self._client.flush()
@@ -91,6 +91,10 @@ class Nats(Peer):
         """Disconnect."""
         self._loop.run_until_complete(self._client.close())
         self._loop.close()
+
+    async def _send(self, topic: str, payload: bytes) -> None:
+        """Publish."""
+        await self._client.publish(topic.replace("/", "."), payload)
 
     async def _connect(self) -> Any:
         import nats  # noqa: PLC0415  without nats the others can be measured

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 
 import zmq
 
-from bench.peer_roles import Message
-from bench.peers import Handler, Peer
+from bench.peer_roles import Message, Role
+from bench.peers import Peer
 
 
 class Pyzmq(Peer):
@@ -14,7 +14,7 @@ class Pyzmq(Peer):
 
     module = "zmq"
 
-    def run(self, handle: Handler) -> None:
+    def run(self, role: Role) -> None:
         """Poll, receive, and publish the results."""
         self._open()
         poller = zmq.Poller()
@@ -29,7 +29,7 @@ class Pyzmq(Peer):
                     except zmq.Again:
                         break
                     received = self._command_topic if router else frames[0].decode()
-                    self.send(handle(received, frames[-1]))
+                    self.send(role.handle(received, frames[-1]))
 
     def send(self, messages: Iterable[Message]) -> None:
         """Publish."""
@@ -65,8 +65,8 @@ class Pyzmq(Peer):
         self._command_sockets: dict[str, zmq.Socket[bytes]] = {}
         self._publishers: dict[str, zmq.Socket[bytes]] = {}
 
-    def request(self, topic: str, payload: bytes, patience: float) -> tuple[float, bytes] | None:
-        """Send a command, and wait for the mirror's message."""
+    def request(self, topic: str, payload: bytes, mark: bytes, patience: float) -> tuple[float, bytes] | None:
+        """Send a command, and wait for the mirror's answer."""
         name = topic.partition("/")[0]
         if name not in self._command_sockets:
             self._command_sockets[name] = self._socket(zmq.DEALER)
@@ -75,9 +75,13 @@ class Pyzmq(Peer):
             self._subscriber.recv_multipart()  # a late answer to an earlier request
         began = time.time()
         self._command_sockets[name].send(payload)
-        if not self._subscriber.poll(int(patience * 1000)):
-            return None
-        return began, self._subscriber.recv_multipart()[-1]
+        end = time.monotonic() + patience
+        while (left := end - time.monotonic()) > 0:
+            if self._subscriber.poll(int(left * 1000) + 1):
+                received = self._subscriber.recv_multipart()[-1]
+                if mark in received:
+                    return began, received
+        return None
 
     def bind(self, topics: Iterable[str]) -> None:
         """Bind a publisher for each of these topics."""

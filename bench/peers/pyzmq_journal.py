@@ -7,8 +7,7 @@ simulated hardware adds a line to its log. So three files are written here; none
 from collections.abc import Iterable
 from pathlib import Path
 
-from bench.peer_roles import Message
-from bench.peers import Handler
+from bench.peer_roles import Message, Role
 from bench.peers.pyzmq import Pyzmq
 from daemons.storage.paths import replace_file
 
@@ -19,22 +18,22 @@ CONTENT = b"x" * 2000
 class PyzmqJournal(Pyzmq):
     """Bare pyzmq with a journal."""
 
-    def run(self, handle: Handler) -> None:
-        """Write the files before each message is published."""
+    def run(self, role: Role) -> None:
+        """Write into a folder of the journals."""
         folder = self.folder / "journal"
         folder.mkdir(exist_ok=True)
-        journal, log = folder / self.name, folder / f"{self.name}.log"
+        self._journal, self._log = folder / self.name, folder / f"{self.name}.log"
+        super().run(role)
 
-        def write_first(topic: str, payload: bytes) -> Iterable[Message]:
-            published = list(handle(topic, payload))
-            if published and self.name != "mirror":
-                replace_file(journal, CONTENT)
-                add_line(log)
-            if published:
-                replace_file(journal, CONTENT)
-            return published
-
-        super().run(write_first)
+    def send(self, messages: Iterable[Message]) -> None:
+        """Write the files before each message is published."""
+        published = list(messages)
+        if published and self.name != "mirror":
+            replace_file(self._journal, CONTENT)
+            add_line(self._log)
+        if published:
+            replace_file(self._journal, CONTENT)
+        super().send(published)
 
 
 def add_line(log: Path) -> None:

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from bench.peer_roles import Message
-from bench.peers import Handler, Peer
+from bench.peer_roles import Message, Role
+from bench.peers import Peer
 
 BATCH = 100
 """The number of messages of a load in one pipeline."""
@@ -25,12 +25,12 @@ class Redis(Peer):
         own = ["--bind", "127.0.0.1", "--port", str(port), "--dir", str(folder)]
         return ["redis-server", *own, "--save", "", "--appendonly", "no", "--daemonize", "no"]
 
-    def run(self, handle: Handler) -> None:
+    def run(self, role: Role) -> None:
         """Handle messages without end."""
         self.connect()
         for received in self._subscriber.listen():
             if received["type"] == "message":
-                for topic, payload in handle(received["channel"].decode(), received["data"]):
+                for topic, payload in role.handle(received["channel"].decode(), received["data"]):
                     self._client.publish(topic, payload)
 
     def connect(self) -> None:
@@ -42,15 +42,15 @@ class Redis(Peer):
         if self.topics:
             self._subscriber.subscribe(*self.topics)
 
-    def request(self, topic: str, payload: bytes, patience: float) -> tuple[float, bytes] | None:
-        """Publish, and wait for a message."""
+    def request(self, topic: str, payload: bytes, mark: bytes, patience: float) -> tuple[float, bytes] | None:
+        """Publish, and wait for the answer."""
         while self._subscriber.get_message(timeout=0):
             pass  # a late answer to an earlier request
         began, end = time.time(), time.monotonic() + patience
         self._client.publish(topic, payload)
         while (left := end - time.monotonic()) > 0:
             received = self._subscriber.get_message(timeout=left)
-            if received and received["type"] == "message":
+            if received and received["type"] == "message" and mark in received["data"]:
                 return began, received["data"]
         return None
 

@@ -52,6 +52,14 @@ def test_a_section_of_another_machine_or_scale_is_marked() -> None:
     assert "in 62 min, with `--full`, after a load of 0.5, on Abacus, 2 cores, CPython 3.11" in text
 
 
+def test_the_interpreter_is_named_with_its_build() -> None:
+    """Older data do not contain the build."""
+    report = bench_reports.report(House=[4.0])
+    assert "CPython 3.11, libzmq" in document.text(report, KNOWN, {})
+    report.runs[0].machine = msgspec.structs.replace(bench_reports.MACHINE, build="with PGO")
+    assert "CPython 3.11 (with PGO), libzmq" in document.text(report, KNOWN, {})
+
+
 def test_without_a_run_a_section_is_marked_as_not_measured() -> None:
     """An empty report makes a document, too."""
     assert "Nothing has been measured yet." in document.text(Report(), KNOWN, {})

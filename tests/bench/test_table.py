@@ -101,6 +101,15 @@ def test_an_aim_is_reached_or_not_or_was_not_measured() -> None:
     )
 
 
+def test_an_aim_compares_with_the_fastest_of_several_rows() -> None:
+    """Rows that were not measured do not count, and the result names the fastest row."""
+    aim = Aim("at most the fastest", bench_reports.TITLE, "House", "p50", 1, fastest=("a", "b", "c"))
+    report = bench_reports.report(House=[3.0, 3.0], a=[4.0, 4.0], b=[2.0, 2.0])
+    assert evaluate(report, "speed", aim).text == "not reached, 1.50 times b"
+    assert evaluate(bench_reports.report(House=[3.0]), "speed", aim).text == "not measured"
+    assert evaluate(bench_reports.report(a=[3.0]), "speed", aim).text == "not measured"
+
+
 def test_a_missed_aim_is_shown_with_its_limit() -> None:
     """The lower limit is shown if it was measured."""
     aim = Aim("under 1 ms", bench_reports.TITLE, "House", "p50", 1, beside="limit")
