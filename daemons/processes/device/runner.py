@@ -70,8 +70,9 @@ class Bus(Protocol):
 class MemoryFile(Protocol):
     """Stores the memory of the device across a crash."""
 
-    error: str | None
-    """Why the latest memory is not stored; None while it is."""
+    @property
+    def error(self) -> str | None:
+        """Why the latest memory is not stored; None while it is."""
 
     def save(self, memory: DeviceMemory) -> None:
         """Store a memory; a failure stands in `error`."""

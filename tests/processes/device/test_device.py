@@ -17,8 +17,9 @@ from daemons.config.rule import Rule
 from daemons.config.slice import Slice
 from daemons.kinds import Machine
 from daemons.processes.device import device
-from daemons.processes.device.device import DeviceRunner, resume_memory, warm_up
+from daemons.processes.device.device import resume_memory, warm_up
 from daemons.processes.device.memory import DeviceMemory
+from daemons.processes.device.runner import DeviceRunner
 from daemons.processes.process import Process, ProcessRun
 from daemons.runtime.clock import Anchor, boot_id
 from daemons.runtime.log import Log
@@ -106,9 +107,9 @@ def test_a_memory_that_cannot_be_forced_to_the_disk_switches_nothing_on(
     runners: list[DeviceRunner] = []
     start, force = DeviceRunner.start, os.fdatasync
 
-    def note_start(runner: DeviceRunner) -> None:
+    def note_start(runner: DeviceRunner, is_clock_right: Callable[[], bool]) -> None:
         runners.append(runner)
-        start(runner)
+        start(runner, is_clock_right)
 
     monkeypatch.setattr(DeviceRunner, "start", note_start)
 
@@ -139,6 +140,7 @@ def test_a_memory_that_cannot_be_forced_to_the_disk_switches_nothing_on(
         monkeypatch.setattr(os, "fdatasync", force)
         journal.secure()
         runner.poll()
+        runner.finish()
         assert fault() is None
         assert runner._is_idle
         monkeypatch.setattr(os, "fdatasync", fail)
