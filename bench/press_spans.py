@@ -82,6 +82,17 @@ def work(traced: Traced, spans: dict[str, list[Span]]) -> dict[str, float]:
     return found
 
 
+def calls(traced: Traced, spans: dict[str, list[Span]]) -> dict[str, float]:
+    """Return by stage of each process how often more than the rest a press entered it."""
+    found: dict[str, float] = defaultdict(float)
+    for sign, (began, ended) in ((1, traced.pressed), (-1, traced.rested)):
+        for name, recorded in spans.items():
+            for span in recorded:
+                if began <= span.began < ended:
+                    found[f"{name}: {span.stage}"] += sign
+    return found
+
+
 def stages_in(spans: list[Span], began: int, ended: int) -> dict[str, int]:
     """Return the time of each stage of a process in a window, and of what no stage contains."""
     found: dict[str, int] = defaultdict(int)

@@ -145,6 +145,10 @@ class Sheet:
         """Return a figure of this section, if it was measured."""
         return self._report.figure(self._section, table, row, column)
 
+    def table_figures(self, table: str) -> list[Figure]:
+        """Return the figures of a table of this section."""
+        return self._report.table_figures(self._section, table)
+
     def note(self, text: str) -> None:
         """Add a note."""
         self._report.notes.append(Note(self._section, text))

@@ -9,10 +9,14 @@ process before until the poller returns. The stages of the process follow, until
 what no stage contains: sockets, timers, the loop. Times are medians, so their sum is near the whole.
 
 *The work of a press* has the time of all stages in all processes, in a window of 100 ms that begins with the
-press. Much of it comes after the mirror's sentence. *By process* is what the kernel counts in the same
-window: processor time, how long ready threads waited for a processor, waits (voluntary context switches),
-preemptions X, it counts all system calls, in a
-second run, because each process is slow meanwhile.
+press, and how often a stage is entered from another one. Much of it comes after the mirror's sentence. *By
+process* is what the kernel counts around the same window: processor time, how long ready threads waited for a
+processor, waits (voluntary context switches), preemptions (involuntary ones), and system calls that read or
+write, as means. The same count without a press has been subtracted. Work that follows later is in neither
+table: once a second, the journals are forced to the disk, and the recorder writes.
+
+If strace is installed, it counts all system calls, in a second run. They include the way back to the state
+before the press. Each process is slow meanwhile.
 """
 
 import statistics
@@ -24,7 +28,7 @@ from typing import NamedTuple
 from bench import process_counters, system_calls
 from bench.house import House
 from bench.measurements.press import TOML, HouseUnderTest
-from bench.press_spans import ROUTE, Traced, Window, way, work
+from bench.press_spans import ROUTE, Traced, Window, calls, way, work
 from bench.process_counters import Counters
 from bench.report import Scale, Sheet
 from bench.stage_hooks import environment, read_spans
@@ -35,6 +39,8 @@ SECTION = Section(13, "Inside a press", (Table(WAY), Table(WORK), Table(COST)))
 WINDOW_SECONDS = 0.1
 REST_SECONDS = 0.15
 """The pause before a window, after the state before the press has been restored."""
+COUNTED_SECONDS = 0.02
+"""The pause after the counters have been read, which takes some work."""
 WHOLE, PLAIN = "the whole press", "the whole press, without the hooks"
 ALL = "all processes"
 UNITS = {"processor_us": "µs", "other_threads_us": "µs", "queued_us": "µs"}
@@ -63,13 +69,13 @@ class HookedHouse:
 
     def press(self) -> Traced:
         """Count and press, restore the state before, then count without a press."""
-        before, began = self._count(), time.monotonic_ns()
+        before, began = self._count(), rest_after_counting()
         sent = self._under_test.press_once()
         pressed = sleep_until_end(began)
         after = self._count()
         press = self._under_test.restore(*sent)
         time.sleep(REST_SECONDS)
-        calm, rest_began = self._count(), time.monotonic_ns()
+        calm, rest_began = self._count(), rest_after_counting()
         rested = sleep_until_end(rest_began)
         costs = {
             name: after[name].grown_since(before[name]).grown_since(count.grown_since(calm[name]))
@@ -79,6 +85,12 @@ class HookedHouse:
 
     def _count(self) -> dict[str, Counters]:
         return {name: process_counters.read(pid) for name, pid in self.pids.items()}
+
+
+def rest_after_counting() -> int:
+    """Wait until the processors are at rest again, and return the time."""
+    time.sleep(COUNTED_SECONDS)
+    return time.monotonic_ns()
 
 
 def sleep_until_end(began: int) -> Window:
@@ -101,7 +113,7 @@ def measure(scale: Scale, sheet: Sheet) -> None:
                 traced.append(hooked.press())
                 time.sleep(REST_SECONDS)
                 times.append(plain.press())
-            calls = count_system_calls(plain, plain_house.pids(), amount.presses)
+            counts = count_system_calls(plain, plain_house.pids(), amount.presses)
         spans = read_spans(spans_folder)
     parts = [slice(start, start + amount.presses) for start in range(0, len(traced), amount.presses)]
     rounds = [traced[part] for part in parts]
@@ -110,9 +122,12 @@ def measure(scale: Scale, sheet: Sheet) -> None:
         for part in parts:
             took = statistics.median(1e6 * (press.mirror - press.sent) for press in presses[part])
             sheet.add(WAY, row, "time", took, "µs")
-    add_medians(sheet, WORK, [[work(one, spans) for one in found] for found in rounds], by_time=True)
+    works = [[work(one, spans) for one in found] for found in rounds]
+    add_medians(sheet, WORK, works, by_time=True)
+    for found in rounds:
+        add_calls(sheet, [calls(one, spans) for one in found])
     add_costs(sheet, rounds)
-    add_system_calls(sheet, calls)
+    add_system_calls(sheet, counts)
     sheet.note(f"{len(traced)} presses, in {amount.rounds} rounds.")
 
 
@@ -133,6 +148,14 @@ def add_medians(sheet: Sheet, table: str, rounds: list[list[dict[str, float]]], 
         if max(found) >= LEAST_US:
             for median in found:
                 sheet.add(table, row, "time", median, "µs")
+
+
+def add_calls(sheet: Sheet, presses: list[dict[str, float]]) -> None:
+    """Add to a round of the work how often a press enters each stage."""
+    for figure in sheet.table_figures(WORK):
+        if figure.column == "time" and not figure.row.endswith(": other"):
+            entered = statistics.median(one.get(figure.row, 0.0) for one in presses)
+            sheet.add(WORK, figure.row, "calls", max(0.0, entered), "")
 
 
 def add_costs(sheet: Sheet, rounds: list[list[Traced]]) -> None:
@@ -175,7 +198,7 @@ def add_system_calls(sheet: Sheet, found: dict[str, dict[str, float]]) -> None:
     """Add the number of system calls of a press, and a note with their names."""
     if not found:
         sheet.note("System calls were not counted: there is no strace, or it may not trace the processes.")
-    for name, calls in found.items():
-        often = sorted(calls, key=lambda call: -calls[call])[:SHOWN_CALLS]
-        sheet.add(COST, name, "system calls", max(0.0, sum(calls.values())), "")
-        sheet.note(f"System calls of {name}: {', '.join(f'{call} {calls[call]:.0f}' for call in often)}.")
+    for name, numbers in found.items():
+        often = sorted(numbers, key=lambda call: -numbers[call])[:SHOWN_CALLS]
+        sheet.add(COST, name, "system calls", max(0.0, sum(numbers.values())), "")
+        sheet.note(f"System calls of {name}: {', '.join(f'{call} {numbers[call]:.0f}' for call in often)}.")

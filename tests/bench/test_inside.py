@@ -11,7 +11,7 @@ import pytest
 
 from bench import process_counters, system_calls
 from bench.measurements.press import Press
-from bench.press_spans import Traced, stages_in, way, work
+from bench.press_spans import Traced, calls, stages_in, way, work
 from bench.stage_hooks import PUBLISH, STAGES, WAIT, Recorder, Span, owner_and_names
 
 US = 1000
@@ -42,7 +42,7 @@ def test_a_stage_is_timed_without_the_stages_in_it() -> None:
             inner()
 
     recorder.timed("outer", work_inside)()
-    first, second = recorder.spans
+    first, second = (Span(*fields) for fields in recorder.spans)
     assert (first.stage, second.stage) == ("inner", "outer")
     assert second.own == second.ended - second.began - (first.ended - first.began)
     assert second.began <= first.began <= first.ended <= second.ended
@@ -104,6 +104,8 @@ def test_the_work_of_a_press_includes_what_follows_and_not_the_rest() -> None:
     }
     spans = {"switch": [*SPANS["switch"], span("log", 2100, 2110)]}
     assert work(traced(), spans)["switch: log"] == 20
+    assert calls(traced(), spans)["switch: log"] == 0
+    assert calls(traced(), spans)["switch: journal"] == 1
 
 
 def test_the_kernel_counts_the_work_of_a_process() -> None:
