@@ -144,9 +144,10 @@ def test_the_system_calls_of_a_process_are_counted(tmp_path: Path) -> None:
         assert process.stdin
         assert process.stdout
         with system_calls.counted({"cat": process.pid}, tmp_path) as calls:
-            process.stdin.write(b"x\n")
-            process.stdin.flush()
-            assert process.stdout.readline() == b"x\n"
+            for line in (b"a\n", b"b\n"):  # a call is counted when it returns: the first one has by the second
+                process.stdin.write(line)
+                process.stdin.flush()
+                assert process.stdout.readline() == line
         if not calls:
             pytest.skip("strace may not trace another process here")
         assert calls["cat"]["write"] >= 1
