@@ -4,7 +4,6 @@ VENV ?= .venv
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 HOUSE = $(VENV)/bin/house
-PIP = $(VENV)/bin/python -m pip --disable-pip-version-check
 
 NEEDS_PYTHON = @test -n "$(PYTHON)" || { echo "House needs Python 3.11 or newer, and finds none; PYTHON=... names one."; \
 	exit 1; }
@@ -45,10 +44,10 @@ down: | environment  ## End the house
 upgrade:  ## Install what pyproject.toml lists now; a house that runs is not affected until its next start
 	$(NEEDS_PYTHON)
 	@.ci/venv "$(PYTHON)" "$(VENV)"
-	@echo "$(VENV) is up to date; a house that runs uses it after \`make down\` and \`make up\`."
+	@echo "$(VENV) is up to date."
 
 extra: | environment  ## Install what a driver needs: make extra EXTRA=kasa
-	$(PIP) install --editable '.[$(or $(EXTRA),$(error say which one: make extra EXTRA=mqtt, kasa, gpio or discover))]'
+	@.ci/venv "$(PYTHON)" "$(VENV)" $(or $(EXTRA),$(error say which one: make extra EXTRA=mqtt, kasa, gpio or discover))
 
 test: | $(VENV)/installed-test  ## Run the tests
 	$(NOTICE)
@@ -90,7 +89,8 @@ pictures: | $(VENV)/installed-test  ## Take the README's pictures anew, from a r
 clean:  ## Remove what was set up; the configuration and the house's run directory stay
 	rm -rf .venv .venv.* .venv-* .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-# Nothing is installed but here, on first use, and by `make upgrade`: a changed pyproject.toml alone changes nothing.
+# Nothing is installed but here, on first use, by `make upgrade` and `make extra`: a changed pyproject.toml alone
+# changes nothing. An environment that a running house uses is never changed: a new one takes its place.
 .PHONY: environment
 environment:
 	@test -e $(VENV)/installed || { echo "House is not set up in $(VENV) yet; \`make up\` does this once."; exit 1; }
@@ -102,5 +102,5 @@ $(VENV)/installed:
 
 $(VENV)/installed-%: | $(VENV)/installed
 	@echo "Installing what \`make $*\` needs; this is done once."
-	@$(PIP) install --quiet --editable '.[test,$*]'
+	@.ci/venv "$(PYTHON)" "$(VENV)" test,$*
 	@touch $@

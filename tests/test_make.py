@@ -1,10 +1,11 @@
-"""The environment of the project: only the first `make up` and `make upgrade` install anything."""
+"""The environment of the project: what installs into it, and that a running house keeps its own."""
 
 import mmap
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,15 @@ def installs(project: Path) -> list[str]:
 def environments(project: Path) -> list[str]:
     """Return the names of all environments beside the link to the present one."""
     return sorted(path.name for path in project.glob(".venv.*"))
+
+
+@contextmanager
+def used_environment(project: Path) -> Iterator[None]:
+    """Load a library of the present environment, as the processes of a running house do."""
+    library = project / ".venv" / "library.so"
+    library.write_bytes(b"x" * 4096)
+    with library.open("rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ):
+        yield
 
 
 def change_pyproject(project: Path) -> None:
@@ -144,14 +154,53 @@ def test_the_environment_of_a_running_house_stays(project: Path, make: Make) -> 
     """An environment with a library that a process has loaded is removed by a later upgrade."""
     make("up")
     present = (project / ".venv").readlink()
-    library = project / ".venv" / "library.so"
-    library.write_bytes(b"x" * 4096)
-    with library.open("rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ):
+    with used_environment(project):
         assert make("upgrade").returncode == 0
         new = (project / ".venv").readlink()
         assert environments(project) == sorted([str(present), str(new)])
     make("upgrade")
     assert environments(project) == [str((project / ".venv").readlink())]
+
+
+ADDITIONS = [("extra EXTRA=mqtt", "mqtt"), ("check", "test,check"), ("test", "test,test")]
+"""Verbs that install on first use, and the extras that each installs."""
+
+
+@pytest.mark.parametrize(("verb", "extras"), ADDITIONS)
+def test_an_unused_environment_is_extended_in_place(
+    project: Path, make: Make, verb: str, extras: str
+) -> None:
+    """A second installation of everything would take longer; a second time installs nothing."""
+    make("up")
+    present = (project / ".venv").readlink()
+    make(*verb.split())
+    assert installs(project) == [".", f".[{extras}]"]
+    assert (project / ".venv").readlink() == present
+    if "extra" not in verb:
+        make(*verb.split())
+        assert len(installs(project)) == 2
+
+
+@pytest.mark.parametrize(("verb", "extras"), ADDITIONS)
+def test_a_used_environment_is_replaced_and_not_changed(
+    project: Path, make: Make, verb: str, extras: str
+) -> None:
+    """The new environment also has what the present one has; the present one stays for its house."""
+    make("up")
+    present = (project / ".venv").readlink()
+    with used_environment(project):
+        before = sorted((project / present).rglob("*"))
+        assert make(*verb.split(), pip_status=1).returncode != 0
+        assert (project / ".venv").readlink() == present
+        assert "A house that runs uses the new .venv after `make down`" in make(*verb.split()).stdout
+        assert sorted((project / present).rglob("*")) == before
+    new = (project / ".venv").readlink()
+    assert new != present
+    assert installs(project)[1:] == [f".[kasa,{extras}]"] * 2
+    assert make("status").stdout == "house status\n"
+    assert (project / new / "installed").exists()
+    if "extra" not in verb:
+        assert (project / new / f"installed-{verb}").exists()
 
 
 def test_an_environment_that_is_a_folder_is_replaced(project: Path, make: Make) -> None:
