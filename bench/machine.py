@@ -11,7 +11,10 @@ from typing import Any
 import zmq
 from msgspec import Struct
 
-LIBRARIES = ("house-daemons", "pyzmq", "msgspec", "aiohttp", "supervisor", "paho-mqtt", "redis", "nats-py")
+LIBRARIES = (
+    *("house-daemons", "pyzmq", "msgspec", "h11", "wsproto", "supervisor"),
+    *("paho-mqtt", "redis", "nats-py"),
+)
 """The libraries whose versions are part of the description."""
 BUILD_FLAGS = ("CONFIG_ARGS", "CFLAGS", "PY_CFLAGS_NODIST", "PY_CORE_CFLAGS", "PY_LDFLAGS_NODIST")
 """The variables of sysconfig with the flags that were used. Others name flags that could be used."""

@@ -15,13 +15,13 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-import aiohttp
 import msgspec
 from msgspec import Meta
 
 from daemons.drivers import Found, Remote
 from daemons.drivers.transports.secret import SecretFile, read_secret
 from daemons.drivers.transports.tasks import run_until_first_ends
+from daemons.drivers.transports.websocket import HandshakeRefused, WebSocket, connect
 from daemons.errors import Unreachable
 from daemons.kinds import Ability, Setting, Touch
 
@@ -79,22 +79,17 @@ class Shelly(Remote[Options]):
         address = self.options.address
         password = read_secret(self.device, self.options.password_file)
         try:
-            async with (
-                aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(ANSWER_SECONDS)) as session,
-                session.ws_connect(
-                    f"ws://{address}/rpc", heartbeat=HEARTBEAT_SECONDS, max_msg_size=LONGEST_FRAME_BYTES
-                ) as socket,
-            ):
+            async with connect(
+                address, "/rpc", ANSWER_SECONDS, LONGEST_FRAME_BYTES, HEARTBEAT_SECONDS
+            ) as socket:
                 await RpcConnection(self.device, self.options, socket, password, channel).run()
-        except aiohttp.WSServerHandshakeError as error:
+        except HandshakeRefused as error:
             why = f"it does not support Shelly's RPC (HTTP {error.status}); the first generation has no RPC"
             raise Unreachable(self.device, address, why) from error
-        except aiohttp.ClientConnectorError as error:  # its text describes sockets, not the network
-            code = error.os_error.errno
-            raise Unreachable(self.device, address, os.strerror(code) if code else str(error)) from error
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            why = f"no answer within {ANSWER_SECONDS:g} s" if isinstance(error, TimeoutError) else str(error)
-            raise Unreachable(self.device, address, why or type(error).__name__) from error
+        except TimeoutError as error:
+            raise Unreachable(self.device, address, f"no answer within {ANSWER_SECONDS:g} s") from error
+        except OSError as error:
+            raise Unreachable(self.device, address, reason(error)) from error
 
     @classmethod
     async def discover(cls, seconds: float, known: Sequence[Options]) -> list[Found]:  # noqa: ARG003
@@ -102,6 +97,13 @@ class Shelly(Remote[Options]):
         from daemons.drivers.transports import mdns  # noqa: PLC0415  only a search needs it
 
         return [to_found(service) for service in await mdns.browse(SERVICE, seconds)]
+
+
+def reason(error: OSError) -> str:
+    """Return why a device cannot be connected; the text of a system error would describe sockets."""
+    if error.errno is not None and error.errno > 0:
+        return os.strerror(error.errno)
+    return error.strerror or str(error) or type(error).__name__
 
 
 def to_found(service: Any) -> Found:
@@ -132,7 +134,7 @@ class RpcConnection:
         self,
         device: str,
         options: Options,
-        socket: aiohttp.ClientWebSocketResponse,
+        socket: WebSocket,
         password: str | None,
         channel: "HardwareChannel",
     ) -> None:
@@ -203,7 +205,7 @@ class RpcConnection:
         reply = self._pending[self._last_id] = asyncio.get_running_loop().create_future()
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                await self._socket.send_str(msgspec.json.encode(frame).decode())
+                await self._socket.send(msgspec.json.encode(frame).decode())
                 response: dict[str, Any] = await reply
                 return response
         finally:
@@ -218,11 +220,11 @@ class RpcConnection:
 
     async def _receive(self) -> None:
         """Handle answers and notifications; anything else ends the connection."""
-        async for message in self._socket:
-            if message.type is not aiohttp.WSMsgType.TEXT:
+        while (message := await self._socket.receive()) is not None:
+            if isinstance(message, bytes):
                 raise self._unreachable("it sent a frame that is not text")
             try:
-                frame = msgspec.json.decode(message.data, type=dict[str, Any])
+                frame = msgspec.json.decode(message, type=dict[str, Any])
             except msgspec.MsgspecError as error:
                 raise self._unreachable(f"it sent a frame that is not a JSON object: {error}") from error
             if "method" in frame:

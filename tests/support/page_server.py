@@ -19,7 +19,7 @@ from daemons.processes.mirror.page.auth import AccessPolicy
 from daemons.processes.mirror.page.changes import ChangeLog
 from daemons.processes.mirror.page.counters import Counters
 from daemons.processes.mirror.page.http import PageApp
-from daemons.processes.mirror.page.listener import listen, make_http_server
+from daemons.processes.mirror.page.listener import listen
 from daemons.processes.mirror.page.server import PageServer
 from daemons.runtime.clock import uptime
 from daemons.runtime.log import open_log
@@ -84,10 +84,9 @@ class PageStub:
 async def serve_page(stub: PageStub, max_connections: int = 100) -> AsyncIterator[PageApp]:
     """Serve the page of a stub on a free port, in this loop."""
     app = PageApp(stub.server, stub.policy, max_connections)
-    http_server = await make_http_server(app)
     tasks = [asyncio.create_task(app.websocket.run())]
     try:
-        tasks.append(await listen(app, http_server, stub.server))
+        tasks.append(await listen(app, stub.server))
         assert stub.server.url is not None
         stub.url = stub.server.url
         yield app
@@ -96,5 +95,4 @@ async def serve_page(stub: PageStub, max_connections: int = 100) -> AsyncIterato
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
-        await http_server.shutdown(0)
         app.command_client.close()

@@ -89,10 +89,7 @@ def run(slice_: Slice) -> None:
 
 
 def serve_page(server: PageServer) -> None:
-    """Serve the page in its own thread, which is the only one that waits for aiohttp to load."""
-    # At import, aiohttp's client reads every certificate authority of the system. That costs 2 MB and
-    # 0.1 s, for connections that a server never makes.
-    os.environ["SSL_CERT_FILE"] = os.devnull
+    """Serve the page in its own thread, which is the only one that waits for asyncio to load."""
     from daemons.processes.mirror.page import listener  # noqa: PLC0415
 
     listener.run(server)

@@ -13,8 +13,6 @@ import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from aiohttp import web
-
 from daemons.bus.dropped import DroppedLog
 
 HANDSHAKE_SECONDS = 10.0
@@ -60,22 +58,22 @@ class ConnectionLimit:
                 await asyncio.sleep(0)  # under a flood, the requests have their turn as well
 
     @contextmanager
-    def in_use(self, request: web.Request) -> Iterator[None]:
-        """Count the connection of a request as in use during the block."""
-        self._move(request, self._idle, self._in_use)
+    def in_use(self, transport: asyncio.BaseTransport) -> Iterator[None]:
+        """Count a connection as in use during the block."""
+        self._move(transport, self._idle, self._in_use)
         try:
             yield
         finally:
-            self._move(request, self._in_use, self._idle)
+            self._move(transport, self._in_use, self._idle)
 
     @contextmanager
-    def waiting(self, request: web.Request) -> Iterator[None]:
-        """Count the connection of a request as idle during the block, which waits for the client."""
-        self._move(request, self._in_use, self._idle)
+    def waiting(self, transport: asyncio.BaseTransport) -> Iterator[None]:
+        """Count a connection as idle during the block, which waits for the client."""
+        self._move(transport, self._in_use, self._idle)
         try:
             yield
         finally:
-            self._move(request, self._idle, self._in_use)
+            self._move(transport, self._idle, self._in_use)
 
     async def _connect(
         self,
@@ -109,11 +107,13 @@ class ConnectionLimit:
                 connection.shutdown(socket.SHUT_RDWR)  # asyncio notices this, and closes the connection
 
     def _move(
-        self, request: web.Request, source: dict[int, socket.socket], target: dict[int, socket.socket]
+        self,
+        transport: asyncio.BaseTransport,
+        source: dict[int, socket.socket],
+        target: dict[int, socket.socket],
     ) -> None:
-        """Move the connection of a request; a connection that was closed meanwhile is in neither."""
-        transport = request.transport
-        descriptor = transport.get_extra_info("socket").fileno() if transport else -1
+        """Move a connection; one that was closed meanwhile is in neither."""
+        descriptor = transport.get_extra_info("socket").fileno()
         connection = source.pop(descriptor, None)
         if connection is not None:
             target[descriptor] = connection

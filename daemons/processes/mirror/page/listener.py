@@ -1,6 +1,6 @@
 """Serves the page on its address: binds the port, and tries again while that is not possible.
 
-This file loads aiohttp and asyncio, so only the page's own thread imports it.
+This file loads h11, wsproto and asyncio, so only the page's own thread imports it.
 """
 
 import asyncio
@@ -11,16 +11,13 @@ import socket
 import ssl
 from contextlib import suppress
 from functools import partial
-from typing import cast
-
-from aiohttp import web
 
 from daemons.bus.dropped import DroppedLog
 from daemons.errors import StorageError
 from daemons.kinds.mirror import Options
 from daemons.processes.mirror.page.auth import AccessPolicy, is_address
 from daemons.processes.mirror.page.http import PageApp
-from daemons.processes.mirror.page.responses import require_utf_8
+from daemons.processes.mirror.page.http_connection import make_protocol
 from daemons.processes.mirror.page.server import PageServer
 
 RETRY_SECONDS = 1.0
@@ -30,8 +27,6 @@ MAX_OPEN_FILES = 4096
 FILES_PER_CONNECTION = 2
 """The page's connections may take one of so many files: the others are for the bus and for the disk."""
 MAX_LINE_LENGTH = 300
-LIBRARIES = ("aiohttp.server", "asyncio")
-"""The loggers to which the libraries of the page write."""
 
 
 def run(server: PageServer) -> None:
@@ -51,8 +46,7 @@ async def serve(server: PageServer) -> None:
     policy = AccessPolicy(options.address, {*options.hosts, *machine_names()})
     open_files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     app = PageApp(server, policy, open_files // FILES_PER_CONNECTION)
-    log_libraries(app.problems)
-    http_server = await make_http_server(app)
+    log_asyncio(app.problems)
     sending = asyncio.create_task(app.websocket.run())
     try:
         while not stopped.is_set():
@@ -63,7 +57,7 @@ async def serve(server: PageServer) -> None:
                         f"{options.address} can be reached from other machines, and there is no token; "
                         "`house token` makes one"
                     )
-                accepting = await listen(app, http_server, server)
+                accepting = await listen(app, server)
             except OSError as error:
                 server.report(None, f"its page cannot be served: {fault_reason(error, options)}")
             with suppress(TimeoutError):
@@ -75,17 +69,7 @@ async def serve(server: PageServer) -> None:
         log.debug("the page has ended")
 
 
-async def make_http_server(app: PageApp) -> web.Server:
-    """Return aiohttp's server, which makes one protocol object for each connection."""
-    # There is no access log: the devices log the commands that they carry out.
-    runner = web.AppRunner(app.app, access_log=None, shutdown_timeout=0, keepalive_timeout=30)
-    await runner.setup()
-    server = cast(web.Server, runner.server)  # None only before `setup`
-    server.request_handler = require_utf_8(server.request_handler)
-    return server
-
-
-async def listen(app: PageApp, http_server: web.Server, server: PageServer) -> asyncio.Task[None]:
+async def listen(app: PageApp, server: PageServer) -> asyncio.Task[None]:
     """Listen on the port, and report the URL; raises OSError when that is not possible.
 
     The returned task accepts the connections until it is cancelled.
@@ -96,7 +80,7 @@ async def listen(app: PageApp, http_server: web.Server, server: PageServer) -> a
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(options.certificate, options.private_key)
     sock = bind(options, server.port)
-    accepting = asyncio.create_task(app.connections.accept(sock, http_server, context))
+    accepting = asyncio.create_task(app.connections.accept(sock, partial(make_protocol, app.handle), context))
     server.port = sock.getsockname()[1]
     server.report(f"{'https' if context else 'http'}://{url_host(options.address)}:{server.port}/", None)
     return accepting
@@ -120,10 +104,10 @@ def bind(options: Options, port: int) -> socket.socket:
     return sock
 
 
-class LibraryHandler(logging.Handler):
-    """Logs what the libraries log: one line a minute for each of them, without a traceback.
+class AsyncioHandler(logging.Handler):
+    """Logs what asyncio logs: one line a minute, without a traceback.
 
-    A client causes most of these errors, for example by a request that is not HTTP.
+    A client causes most of these errors, for example by a broken TLS handshake.
     """
 
     def __init__(self, problems: DroppedLog) -> None:
@@ -137,12 +121,11 @@ class LibraryHandler(logging.Handler):
         self._problems.add(record.name, f"reports: {record.getMessage()}{why}"[:MAX_LINE_LENGTH])
 
 
-def log_libraries(problems: DroppedLog) -> None:
-    """Send the log of the libraries to the log of the mirror."""
-    for name in LIBRARIES:
-        logger = logging.getLogger(name)
-        logger.handlers[:] = [LibraryHandler(problems)]
-        logger.propagate = False
+def log_asyncio(problems: DroppedLog) -> None:
+    """Send the log of asyncio to the log of the mirror."""
+    logger = logging.getLogger("asyncio")
+    logger.handlers[:] = [AsyncioHandler(problems)]
+    logger.propagate = False
 
 
 def fault_reason(error: OSError, options: Options) -> str:

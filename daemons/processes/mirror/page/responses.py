@@ -1,17 +1,23 @@
-"""Builds the HTTP responses of the page: JSON documents, errors, and the headers of every response."""
+"""Builds the HTTP responses of the page: JSON documents, errors, files, and the headers of every response."""
 
-from collections.abc import Awaitable, Callable, Mapping
+import time
+from collections.abc import Mapping
 from http import HTTPStatus
+from pathlib import Path
 from typing import NoReturn
 
-from aiohttp import web
+from msgspec import Struct
 
 from daemons.processes.mirror.page.documents import encode
 from daemons.processes.mirror.page.schemas import ErrorDocument
 
-BaseHandler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
-ERROR_HEADERS = ("Allow", "Retry-After", "WWW-Authenticate")
-"""The headers of an error that its response keeps."""
+CONTENT_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".webmanifest": "application/manifest+json",
+}
 SECURITY_HEADERS = {
     "Server": "House",
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
@@ -24,42 +30,59 @@ SECURITY_HEADERS = {
 }
 
 
-def require_utf_8(handler: BaseHandler) -> BaseHandler:
-    """Return a handler that refuses requests whose headers are not UTF-8, before aiohttp reads them."""
+class Response(Struct, kw_only=True):
+    """A response to one request."""
 
-    async def handle(request: web.BaseRequest) -> web.StreamResponse:
-        try:
-            for _, value in request.raw_headers:
-                value.decode()
-        except UnicodeDecodeError:
-            response = error_response(HTTPStatus.BAD_REQUEST, "a header is not valid UTF-8")
-            await add_headers(request, response)
-            return response
-        return await handler(request)
-
-    return handle
+    status: int = HTTPStatus.OK
+    headers: dict[str, str] = {}
+    body: bytes = b""
 
 
-async def add_headers(request: web.BaseRequest, response: web.StreamResponse) -> None:
-    """Add the headers that every response has: what a browser must not do with it, and how to cache it."""
-    response.headers.update(SECURITY_HEADERS)
+class HttpError(Exception):
+    """The response to a request is an ErrorDocument with this status and reason."""
+
+    def __init__(self, status: int, reason: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+        self.headers = headers or {}
+
+    def response(self) -> Response:
+        """Return the response with the ErrorDocument."""
+        word = HTTPStatus(self.status).phrase.lower().replace(" ", "_")
+        response = json_response(encode(ErrorDocument(error=word, reason=self.reason)), self.status)
+        response.headers.update(self.headers)
+        return response
+
+
+def common_headers(path: str) -> dict[str, str]:
+    """Return the headers of every response: what a browser must not do with it, and how to cache it."""
     # A status is old a moment later. A file of the page is revalidated, and is mostly unchanged.
-    response.headers["Cache-Control"] = "no-store" if request.path.startswith("/api/") else "no-cache"
+    cache = "no-store" if path.startswith("/api/") else "no-cache"
+    date = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime())
+    return {**SECURITY_HEADERS, "Cache-Control": cache, "Date": date}
 
 
-def json_response(content: bytes, status: int = HTTPStatus.OK) -> web.Response:
+def json_response(content: bytes, status: int = HTTPStatus.OK) -> Response:
     """Return a response with encoded JSON."""
-    return web.Response(body=content, status=status, content_type="application/json", charset="utf-8")
+    return Response(status=status, headers={"Content-Type": "application/json; charset=utf-8"}, body=content)
 
 
-def error_response(status: int, reason: str, headers: Mapping[str, str] | None = None) -> web.Response:
-    """Return a response with an ErrorDocument."""
-    word = HTTPStatus(status).phrase.lower().replace(" ", "_")
-    response = json_response(encode(ErrorDocument(error=word, reason=reason)), status)
-    response.headers.update({key: value for key, value in (headers or {}).items() if key in ERROR_HEADERS})
-    return response
+def redirect(path: str) -> Response:
+    """Return a response that sends a browser to another path."""
+    return Response(status=HTTPStatus.SEE_OTHER, headers={"Location": path})
+
+
+def file_response(file: Path, known: str) -> Response:
+    """Return a response with a file, or without it if `known`, an If-None-Match header, has its version."""
+    status = file.stat()
+    headers = {"ETag": f'"{status.st_mtime_ns:x}-{status.st_size:x}"'}
+    if headers["ETag"] in known:
+        return Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
+    headers["Content-Type"] = CONTENT_TYPES[file.suffix]
+    return Response(headers=headers, body=file.read_bytes())
 
 
 def reject(error: Exception) -> NoReturn:
-    """Raise HTTPBadRequest with the text of an error that a client caused."""
-    raise web.HTTPBadRequest(reason=" ".join(str(error).split())) from error
+    """Raise an HttpError with the text of an error that a client caused."""
+    raise HttpError(HTTPStatus.BAD_REQUEST, " ".join(str(error).split())) from error

@@ -1,4 +1,4 @@
-"""The background thread that serves the mirror's page with aiohttp, and its address or fault."""
+"""The background thread that serves the mirror's page, and its address or fault."""
 
 from collections.abc import Callable
 

@@ -9,25 +9,26 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
+from http import HTTPStatus
 
 import msgspec
-from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 from msgspec import Struct
 
 from daemons.bus.message import DeviceName, Identifier, Scalar, readable_id
 from daemons.bus.requests.aio import AsyncCommandClient
 from daemons.bus.requests.protocol import CommandRequest, Seconds
+from daemons.drivers.transports.websocket import WebSocket
 from daemons.errors import StorageError
 from daemons.processes.mirror.page.auth import AccessPolicy
 from daemons.processes.mirror.page.changes import StatusChange
 from daemons.processes.mirror.page.documents import DocumentEncoder, encode
 from daemons.processes.mirror.page.memory_use import memory_use
+from daemons.processes.mirror.page.request import Request
+from daemons.processes.mirror.page.responses import HttpError
 from daemons.processes.mirror.page.server import PageServer
 from daemons.runtime.rate_limit import TokenBucket
 
 MAX_CLIENTS = 1000
-MAX_MESSAGE_BYTES = 16 * 1024
-"""The longest message from a client, and the longest body of an HTTP request."""
 MAX_CHANGES_BEHIND = 256
 """A client that is further behind gets only the latest change of each process."""
 MAX_BAD_MESSAGES = 10
@@ -35,8 +36,8 @@ MAX_PENDING_COMMANDS = 40
 """How many commands of one client may wait for their receipts at once."""
 MESSAGES_PER_SECOND, MESSAGE_BURST = 20, 40
 SEND_TIMEOUT_SECONDS = 30.0
-CLOSE_TIMEOUT_SECONDS = 2.0
-"""How long a client may take to close its connection after the token has changed."""
+POLICY_VIOLATION = 1008
+"""A close code (RFC 6455)."""
 BEATS_PER_PING = 15
 BEATS_PER_MEMORY = 5
 """Every so many beats, the beat contains the memory of the processes."""
@@ -70,9 +71,7 @@ UNREADABLE = Unreadable()
 class WebSocketClient:
     """One connected browser or program."""
 
-    def __init__(
-        self, socket: web.WebSocketResponse, names: frozenset[str] | None, token: str | None
-    ) -> None:
+    def __init__(self, socket: WebSocket, names: frozenset[str] | None, token: str | None) -> None:
         self.socket = socket
         self.token = token
         """The page's token when the client connected; with another one, the client must connect again."""
@@ -138,36 +137,32 @@ class WebSocketServer:
                 client.wake.set()
             await asyncio.sleep(1.0)
 
-    async def serve(self, request: web.Request) -> web.StreamResponse:
-        """Handle one WebSocket from its first message to its last."""
+    async def serve(self, request: Request) -> None:
+        """Handle one WebSocket from its first message to its last; raises HttpError if it is refused."""
         if len(self._clients) >= MAX_CLIENTS:
-            raise web.HTTPServiceUnavailable(reason=f"{MAX_CLIENTS} clients are connected already")
+            reason = f"{MAX_CLIENTS} clients are connected already"
+            raise HttpError(HTTPStatus.SERVICE_UNAVAILABLE, reason)
         names = self._parse_filter(request)
         token = self._token = self._policy.token
-        socket = web.WebSocketResponse(max_msg_size=MAX_MESSAGE_BYTES, compress=False, timeout=1.0)
-        await socket.prepare(request)
-        client = WebSocketClient(socket, names, token)
+        client = WebSocketClient(await request.open_websocket(), names, token)
         if after := request.query.get("after"):
-            number = self._documents.parse_cursor(after)
+            number = self._documents.parse_cursor(after[0])
             if number is not None and self._context.changes.after(number) is not None:
                 client.number = number
-        client.beat = self._documents.beat(
-            names, None
-        )  # the first message for a client without missed changes
+        # The first message for a client that has missed no change.
+        client.beat = self._documents.beat(names, None)
         client.wake.set()
         self._clients.add(client)
         self._context.counters.clients = len(self._clients)
-        sending = self._loop.create_task(self._send_changes(client, request))
+        sending = self._loop.create_task(self._send_changes(client))
         try:
-            async for frame in socket:
-                if not await self._on_message(client, frame):
-                    break
+            while (content := await client.socket.receive()) is not None:
+                await self._on_message(client, content)
         finally:
             self._clients.discard(client)
             self._context.counters.clients = len(self._clients)
             for task in (sending, *client.tasks):
                 task.cancel()
-        return socket
 
     # Messages to clients
 
@@ -185,25 +180,25 @@ class WebSocketServer:
         for client in self._clients:
             client.wake.set()
 
-    async def _send_changes(self, client: WebSocketClient, request: web.Request) -> None:
+    async def _send_changes(self, client: WebSocketClient) -> None:
         """Send to a client what it has not been sent, until the connection ends or a send times out."""
         try:
             while True:
                 await client.wake.wait()
                 client.wake.clear()
                 if client.token != self._token:
-                    async with asyncio.timeout(CLOSE_TIMEOUT_SECONDS):
-                        await self._dismiss(client)
+                    await self._dismiss(client)
                     return
                 for content in self._unsent(client):
                     async with asyncio.timeout(SEND_TIMEOUT_SECONDS):
-                        await client.socket.send_frame(content, WSMsgType.TEXT)
+                        await client.socket.send(content.decode())
                 if not client.is_pinged:
                     client.is_pinged = True
                     await client.socket.ping()
-        except (ConnectionError, TimeoutError, RuntimeError):
-            if request.transport is not None:
-                request.transport.abort()
+        except ConnectionError:
+            return
+        except TimeoutError:
+            client.socket.abort()
 
     def _unsent(self, client: WebSocketClient) -> Iterator[bytes]:
         """Yield the messages that a client has not been sent; each is encoded when it is yielded."""
@@ -254,36 +249,34 @@ class WebSocketServer:
 
     async def _dismiss(self, client: WebSocketClient) -> None:
         """Close the connection of a client that connected with another token."""
-        await client.socket.close(code=WSCloseCode.POLICY_VIOLATION, message=b"the token has changed")
+        await client.socket.close(POLICY_VIOLATION, "the token has changed")
 
     # Messages from clients
 
-    def _parse_filter(self, request: web.Request) -> frozenset[str] | None:
-        """Return the processes that the query asks for, or None for all; raises HTTPNotFound."""
+    def _parse_filter(self, request: Request) -> frozenset[str] | None:
+        """Return the processes that the query asks for, or None for all; raises HttpError."""
         peers = self._context.peers
-        devices, rooms = request.query.getall("device", []), request.query.getall("room", [])
+        devices, rooms = request.query.get("device", []), request.query.get("room", [])
         if not devices and not rooms:
             return None
         for name in devices:
             if name not in peers and name not in self._context.services:
-                raise web.HTTPNotFound(reason=f"there is no device {name!r}")
+                raise HttpError(HTTPStatus.NOT_FOUND, f"there is no device {name!r}")
         for room in rooms:
             if room not in {peer.room for peer in peers.values()}:
-                raise web.HTTPNotFound(reason=f"there is no room {room!r}")
+                raise HttpError(HTTPStatus.NOT_FOUND, f"there is no room {room!r}")
         return frozenset([*devices, *(name for name, peer in peers.items() if peer.room in rooms)])
 
-    async def _on_message(self, client: WebSocketClient, frame: WSMessage) -> bool:
-        """Handle a message of a client; return False if the connection must end."""
-        if frame.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
-            return False
+    async def _on_message(self, client: WebSocketClient, content: str | bytes) -> None:
+        """Handle a message of a client."""
         if client.token != self._read_token():
             await self._dismiss(client)
-            return False
-        text = frame.data if frame.type is WSMsgType.TEXT else ""
+            return
+        text = content if isinstance(content, str) else ""
         if not client.rate.allow():
             reason = f"more than {MESSAGES_PER_SECOND} messages a second; this message was ignored"
             await self._send_error(client, reason, readable_id(text.encode(errors="replace")))
-            return True
+            return
         try:
             if not text:
                 raise msgspec.ValidationError("expected text")
@@ -293,11 +286,10 @@ class WebSocketServer:
             id_ = readable_id(text.encode(errors="replace"))
             await self._send_error(client, f"not a valid message: {error}", id_)
             if client.bad_messages >= MAX_BAD_MESSAGES:
-                await client.socket.close(code=WSCloseCode.POLICY_VIOLATION, message=b"too many bad messages")
-                return False
-            return True
+                await client.socket.close(POLICY_VIOLATION, "too many bad messages")
+            return
         if isinstance(message, PingMessage):
-            await client.socket.send_frame(self._documents.pong(), WSMsgType.TEXT)
+            await self._send(client, self._documents.pong())
         elif message.device not in self._context.peers:
             await self._send_error(client, f"there is no device {message.device!r}", message.id)
         elif len(client.tasks) >= MAX_PENDING_COMMANDS:
@@ -307,16 +299,16 @@ class WebSocketServer:
             task = self._loop.create_task(self._send_command(client, message))
             client.tasks.add(task)
             task.add_done_callback(client.tasks.discard)
-        return True
 
     async def _send_command(self, client: WebSocketClient, message: CommandMessage) -> None:
         request = CommandRequest(args=message.args, id=message.id, timeout_seconds=message.timeout_seconds)
         receipt = await self._command_client.send(message.device, message.command, request)
-        with suppress(ConnectionError):
-            await client.socket.send_frame(encode({"type": "receipt", **receipt}), WSMsgType.TEXT)
+        await self._send(client, encode({"type": "receipt", **receipt}))
 
     async def _send_error(self, client: WebSocketClient, reason: str, id_: str | None = None) -> None:
         more = {"id": id_} if id_ else {}
-        content = encode({"type": "error", "reason": reason, **more})
-        with suppress(ConnectionError):
-            await client.socket.send_frame(content, WSMsgType.TEXT)
+        await self._send(client, encode({"type": "error", "reason": reason, **more}))
+
+    async def _send(self, client: WebSocketClient, content: bytes) -> None:
+        with suppress(ConnectionError):  # `receive` notices the end
+            await client.socket.send(content.decode())

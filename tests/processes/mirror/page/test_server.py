@@ -69,11 +69,11 @@ def test_a_page_that_fails_is_reported_and_does_not_hang() -> None:
     """The mirror continues without the page, and publishes a fault of limited length."""
 
     def fail(_: PageServer) -> None:
-        raise ModuleNotFoundError("No module named 'aiohttp'" + "!" * 5000)
+        raise ModuleNotFoundError("No module named 'h11'" + "!" * 5000)
 
     server = serve(fail)
     factories.wait_until(lambda: server.fault is not None, "the fault")
-    assert "page cannot be served: ModuleNotFoundError: No module named 'aiohttp'" in str(server.fault)
+    assert "page cannot be served: ModuleNotFoundError: No module named 'h11'" in str(server.fault)
     assert len(str(server.fault)) <= 1000
     assert server.url is None
     factories.wait_until(lambda: is_wakeup_due(server), "the wake-up")
@@ -179,14 +179,14 @@ def test_a_page_that_hangs_ends_the_process_and_is_served_again(make_house: Hous
 def test_a_page_that_cannot_be_loaded_is_a_fault_and_the_mirror_continues(
     make_house: HouseFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without aiohttp there is no page; the mirror publishes the fault, and does all else."""
+    """Without h11 there is no page; the mirror publishes the fault, and does all else."""
     (tmp_path / "broken").mkdir()
-    (tmp_path / "broken" / "aiohttp.py").write_text("raise ImportError('there is no aiohttp today')\n")
+    (tmp_path / "broken" / "h11.py").write_text("raise ImportError('there is no h11 today')\n")
     path = os.pathsep.join(filter(None, [str(tmp_path / "broken"), os.environ.get("PYTHONPATH")]))
     monkeypatch.setenv("PYTHONPATH", path)
     house = make_house(SMALL_HOUSE)
     house.house("up")
-    assert "page cannot be served: ImportError: there is no aiohttp today" in page_fault(house)
+    assert "page cannot be served: ImportError: there is no h11 today" in page_fault(house)
     assert house.send("lamp", "on")["outcome"] == "applied"
     with house.listen("mirror") as listener:
         beat = listener.wait_for(lambda listener: "mirror" in listener.heartbeats).heartbeats["mirror"]
