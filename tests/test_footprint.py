@@ -1,11 +1,13 @@
-"""The modules that a simulated device process loads."""
+"""The modules that a simulated device process loads, and its memory."""
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from daemons.config.house import load_house
+from daemons.supervision import immortal
 from tests.support.house import BREAKFAST, HouseFactory
 
 HEAVY = (
@@ -57,3 +59,14 @@ def test_a_device_process_loads_few_modules(make_house: HouseFactory, name: str)
     # The mirror needs every kind for its sentence; a device loads only its own kind.
     known = {peer.kind for peer in slices[name].peers.values()} | {slices[name].table["kind"]}
     assert kinds == {f"daemons.kinds.{kind}" for kind in known}
+
+
+def test_a_device_process_has_little_memory_of_its_own(make_house: HouseFactory) -> None:
+    """A device that has worked writes to at most 4 MB of its memory, or 7.5 MB without immortal objects."""
+    house = make_house(BREAKFAST)
+    house.house("up")
+    for word in ("on", "off", "on"):
+        assert house.send("kitchen_lamp", word)["outcome"] == "applied"
+    rollup = Path(f"/proc/{house.process('kitchen_lamp')}/smaps_rollup").read_text()
+    private = int(rollup.partition("\nPrivate_Dirty:")[2].split(maxsplit=1)[0]) * 1024
+    assert private < (4e6 if immortal.refusal() is None else 7.5e6)

@@ -144,7 +144,10 @@ def test_the_system_calls_of_a_process_are_counted(tmp_path: Path) -> None:
         assert process.stdin
         assert process.stdout
         with system_calls.counted({"cat": process.pid}, tmp_path) as calls:
-            for line in (b"a\n", b"b\n"):  # a call is counted when it returns: the first one has by the second
+            for line in (
+                b"a\n",
+                b"b\n",
+            ):  # the first call has returned by the second
                 process.stdin.write(line)
                 process.stdin.flush()
                 assert process.stdout.readline() == line

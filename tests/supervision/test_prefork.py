@@ -17,7 +17,7 @@ from supervisor import events
 
 from daemons.config.house import load_house
 from daemons.storage.paths import FOLDERS
-from daemons.supervision import prefork
+from daemons.supervision import immortal, prefork
 from daemons.supervision.supervisord import ended
 from tests.support.house import PROJECT, TIMEOUT_SECONDS, HouseFactory, TemporaryHouse, eventually
 from tests.support.reaper import kill_all
@@ -95,6 +95,7 @@ def look():
         "recursion limit": sys.getrecursionlimit(),
         "garbage collection": [gc.isenabled(), gc.get_threshold(), gc.get_debug()],
         "only in one": [random.random(), os.getpid(), gc.get_freeze_count()],
+        "immortal": sys.getrefcount(sys.modules) == sys.getrefcount(None),
     }
 '''
 ALIKE = (
@@ -207,7 +208,7 @@ def test_a_forked_device_is_like_a_started_one(lives: Lives, what: str) -> None:
 
 def test_the_probe_reports_all_compared_properties(lives: Lives) -> None:
     """Every compared value exists, and those known in advance are right."""
-    assert lives.forked.keys() == {*ALIKE, "only in one"}
+    assert lives.forked.keys() == {*ALIKE, "only in one", "immortal"}
     assert lives.forked["title"] == "house: probe"
     assert lives.forked["arguments"] == ["__main__.py", "probe"]
     assert lives.forked["environment"]["SUPERVISOR_PROCESS_NAME"] == "probe"
@@ -232,6 +233,16 @@ def test_a_broken_kind_does_not_affect_the_others(lives: Lives) -> None:
     """The house starts, and the log of supervisord names the broken file and the error."""
     assert "prefork cannot import daemons.kinds.broken" in lives.supervisord_log
     assert "SyntaxError" in lives.supervisord_log
+
+
+def test_forked_devices_share_their_objects_or_the_log_gives_the_reason(lives: Lives) -> None:
+    """With CPython 3.12 and 3.13 what was forked is immortal. With another, the log has one line about it."""
+    reason = immortal.refusal()
+    assert lives.forked["immortal"] == lives.sibling["immortal"] == (reason is None)
+    assert not lives.started["immortal"]
+    lines = [line for line in lives.supervisord_log.splitlines() if "2 to 3 MB more memory" in line]
+    assert len(lines) == (reason is not None)
+    assert all(line.endswith(f": {reason}") for line in lines)
 
 
 # The end of a process
@@ -357,7 +368,7 @@ def test_exit_handlers_of_a_device_run(end: Callable[[str], tuple[End, End]]) ->
 GARBAGE = """
 import gc, os, sys
 from types import SimpleNamespace
-from daemons.supervision import prefork
+from daemons.supervision import immortal, prefork
 from daemons.storage.paths import interpreter
 
 class Holder:

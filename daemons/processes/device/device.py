@@ -12,7 +12,6 @@ import msgspec
 
 from daemons.bus.sockets import Subscriber
 from daemons.config.device import Device, build
-from daemons.config.rule import Rule
 from daemons.config.slice import Slice
 from daemons.config.sun import SunCalendar
 from daemons.drivers import Driver
@@ -68,19 +67,6 @@ def watch_inputs(device: Device, driver: Driver[Any], runner: DeviceRunner, proc
         process.loop.every(1.0, subscriber.reconnect_silent)
     if driver.socket is not None:
         process.loop.watch(driver.socket, runner.poll)
-
-
-def warm_up(kind: str) -> None:
-    """Prepare in the parent process, before the fork, what is the same in each device of a kind.
-
-    msgspec analyses the annotations of a type at its first use. That takes a millisecond, and writes
-    to a twentieth of a device's memory, which the forked processes then no longer share.
-    """
-    device = build(kind, {"kind": kind, "driver": "simulated"}, (), [])
-    if device and issubclass(device.kind, Machine):
-        device.kind.measurements()
-        for type_ in (Slice, DeviceMemory, Rule, device.kind.memory_type, *device.kind.commands):
-            msgspec.json.Decoder(type_)
 
 
 def resume_memory(

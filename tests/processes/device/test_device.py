@@ -1,4 +1,4 @@
-"""The restored memory of a device, the preparation before a fork, and the log."""
+"""The restored memory of a device."""
 
 import errno
 import logging
@@ -11,13 +11,9 @@ import msgspec
 import pytest
 
 from daemons.bus.message import Command, Receipt
-from daemons.config import loader
 from daemons.config.house import load_house
-from daemons.config.rule import Rule
-from daemons.config.slice import Slice
-from daemons.kinds import Machine
 from daemons.processes.device import device
-from daemons.processes.device.device import resume_memory, warm_up
+from daemons.processes.device.device import resume_memory
 from daemons.processes.device.memory import DeviceMemory
 from daemons.processes.device.runner import DeviceRunner
 from daemons.processes.process import Process, ProcessRun
@@ -71,29 +67,6 @@ def test_a_memory_that_cannot_be_read_is_logged(caplog: pytest.LogCaptureFixture
     memory, _clock = resume_memory(old, RUN, LAMP, "lamp", LOG)
     assert msgspec.json.decode(memory.machine, type=LAMP.memory_type) == LAMP.memory_type()
     assert "cannot read its memory of an earlier version of lamp, and starts anew" in caplog.text
-
-
-@pytest.mark.parametrize("word", factories.machine_kinds())
-def test_all_types_of_a_kind_are_prepared_before_the_fork(word: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each type that a device decodes is analysed once, in the process that is forked."""
-    prepared: list[object] = []
-    decoder = msgspec.json.Decoder
-
-    def record(type_: object) -> object:
-        prepared.append(type_)
-        return decoder(type_)
-
-    monkeypatch.setattr(msgspec.json, "Decoder", record)
-    warm_up(word)
-    kind = loader.kind(word)
-    assert issubclass(kind, Machine)
-    assert {Slice, DeviceMemory, Rule, kind.memory_type, *kind.commands} <= set(prepared)
-
-
-@pytest.mark.parametrize("word", sorted(set(loader.available("kinds")) - set(factories.machine_kinds())))
-def test_a_kind_without_hardware_needs_no_preparation(word: str) -> None:
-    """The fork server calls the preparation for every kind, also for one without a device process."""
-    warm_up(word)
 
 
 def test_a_memory_that_cannot_be_forced_to_the_disk_switches_nothing_on(
