@@ -28,7 +28,7 @@ from bench.fuzz.commands import Commands
 from bench.fuzz.door import Door
 from bench.fuzz.gateway import Gateway
 from bench.fuzz.hardware import Hardware
-from bench.fuzz.impostor import Impostor
+from bench.fuzz.impostor import VICTIMS, Impostor
 from bench.fuzz.junk import Junk
 from bench.fuzz.page_http import PageHttp
 from bench.fuzz.page_socket import PageSocket
@@ -69,10 +69,11 @@ class Fuzz:
         """Send junk for a time, and return what changed."""
         began = time.monotonic()
         self._prepare()
-        before = self.watch.visible_state()
+        before, dead = self.watch.visible_state(), self.watch.deaths()
         self._impostor.publish(seconds / 10, self._rate)
         self._warm_up()
-        memory, boots, dead = self._memory(), self.watch.boots(), self.watch.deaths()
+        memory, boots = self._memory(), self.watch.boots()
+        dead |= {name: number for name, number in self.watch.deaths().items() if name in VICTIMS}
         self._send_random(seconds * 9 / 10)
         end_memory, died = self._memory(), self.watch.deaths() - dead
         restarted = {name for name, boot in self.watch.boots().items() if boot != boots[name]}

@@ -123,7 +123,7 @@ class Broker(Door):
             return random.choice(TASMOTA_TOPICS)
         if process == ZIGBEE:
             return random.choice(ZIGBEE_TOPICS)
-        device = random.choice([*self.target.devices, "nobody", "bridge"])
+        device = random.choice([*self.target.devices, "stranger", "bridge"])
         word = random.choice(["", "/fly", "/echo", f"/{self.junk.identifier()}"])
         return f"house/{device}/command{word}"
 

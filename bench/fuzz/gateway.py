@@ -46,7 +46,7 @@ class Gateway(Door):
             "states of other devices": self._forged_states,
             "wrong commands": self._commands,
             "commands without the right": self._forbidden,
-            "receipts that nobody waits for": self._receipts,
+            "receipts without a command": self._receipts,
             "many names": self._names,
             "subscriptions": self._subscriptions,
             "floods": self._flood,
@@ -157,7 +157,7 @@ class Gateway(Door):
     def _forbidden(self, client: str) -> None:
         """Send commands that are valid, to devices that this client may not command, or that do not exist."""
         known = [name for name in self.target.devices if name != "kitchen_lamp"]
-        devices = ["nobody", "Toaster", "exchange "] if client == OWNER else [*known, "steward", "exchange"]
+        devices = ["stranger", "Toaster", "exchange "] if client == OWNER else [*known, "steward", "exchange"]
         messages = []
         for _ in range(15):
             device = self.junk.random.choice(devices)
@@ -183,7 +183,7 @@ class Gateway(Door):
             }
             payload = self.junk.random.choice([json.dumps(fields).encode(), self.junk.wrong_fields(fields)])
             messages.append([b"", payload[:60_000]])
-        self._burst(client, COMMANDS, "receipts that nobody waits for", messages)
+        self._burst(client, COMMANDS, "receipts without a command", messages)
 
     def _names(self, client: str) -> None:
         names = self.junk.names(self.junk.random.choice([20, 21, 600, 3500]))

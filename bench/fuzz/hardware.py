@@ -128,7 +128,7 @@ class Hardware(Door):
         self._commands.check(name, "notifications")
 
     def _other_protocol(self, name: str) -> None:
-        """Let another server listen at the hardware's port: wrong lengths, endless bytes."""
+        """Start another server at the hardware's port: it sends wrong lengths and endless bytes."""
         plug = self.target.plugs[name]
         port = getattr(plug, "port", None)
         if port is not None and name not in self._impostors:

@@ -21,6 +21,8 @@ from daemons.errors import MessageError
 DOOR = "the bus, as an impostor"
 APPLIANCE = "toaster"
 """It follows the switch, and must remember after each restart what it acted on."""
+VICTIMS = (SWITCH, APPLIANCE)
+"""The impostor stops the one and kills the other."""
 
 
 class Impostor:

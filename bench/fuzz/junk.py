@@ -86,7 +86,7 @@ class Junk:
         return {f"name_{index}": index for index in range(number)}
 
     def text_payload(self) -> bytes:
-        """Return a payload that is no JSON object that anybody expects."""
+        """Return a payload that is no JSON object of any protocol."""
         match self.random.randrange(6):
             case 0:
                 return b"\xff" + self.noise()

@@ -203,7 +203,7 @@ class PageHttp(Door):
         """Send commands with a valid token: to unknown devices, with unknown words, and with wrong bodies."""
         random, made = self.junk.random, []
         for _ in range(10):
-            device = random.choice([*self.target.devices, "nobody", "steward"])
+            device = random.choice([*self.target.devices, "stranger", "steward"])
             word = random.choice([self.junk.identifier(), "%20", "%ff", "x" * 65])
             body = self.junk.text_payload()
             if random.random() < 0.5:
@@ -271,7 +271,7 @@ class PageHttp(Door):
         self._burst("wrong sign-ins", made)
 
     def _mutations(self, address: str) -> None:
-        good = self.request("POST", "/api/devices/nobody/fly", json.dumps({"args": {"a": 1}}).encode())
+        good = self.request("POST", "/api/devices/stranger/fly", json.dumps({"args": {"a": 1}}).encode())
         self._burst("mutated requests", [self.junk.mutate(good) for _ in range(20)])
 
     def _pipelines(self, address: str) -> None:
@@ -287,7 +287,7 @@ class PageHttp(Door):
 
     def _unfinished(self, address: str) -> None:
         """Begin requests, and leave their connections open."""
-        good = self.request("POST", "/api/devices/nobody/fly", b"x" * 1000)
+        good = self.request("POST", "/api/devices/stranger/fly", b"x" * 1000)
         for _ in range(self.junk.random.choice([10, OPEN_CONNECTIONS])):
             with suppress(OSError):
                 client = self.connect()

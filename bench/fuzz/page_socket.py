@@ -27,7 +27,7 @@ WRONG_HANDSHAKES = (
 )  # fmt: skip
 QUERIES = (
     "",
-    "?device=nobody",
+    "?device=stranger",
     "?room=%ff",
     "?after=x",
     "?after=1-2-3",
@@ -185,7 +185,7 @@ class PageSocket(Door):
                 "args": {},
             }
             if random.random() < 0.3:
-                command["device"] = random.choice(["nobody", "", "x" * 500, "steward", "\ud800"])
+                command["device"] = random.choice(["stranger", "", "x" * 500, "steward", "\ud800"])
                 made.append(frame(json.dumps(command).encode()))
             elif random.random() < 0.3:
                 made.append(
@@ -196,7 +196,7 @@ class PageSocket(Door):
         self._burst("wrong commands", made)
 
     def _mutations(self, address: str) -> None:
-        good = json.dumps({"type": "command", "device": "nobody", "command": "fly", "id": "x"}).encode()
+        good = json.dumps({"type": "command", "device": "stranger", "command": "fly", "id": "x"}).encode()
         self._burst("mutated messages", [frame(self.junk.mutate(good)) for _ in range(12)])
 
     def _flood(self, address: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from msgspec import Struct
 
 from bench.fuzz.tally import Tally
-from bench.fuzz.watch import DROPPED, log_lines
+from bench.fuzz.watch import DROPPED, SUPERVISORD, log_lines
 from daemons.bus.dropped import DroppedLog
 
 HEADS = ("died", "boots", "states", "PSS MB", "at end", "growth", "dropped", "lines", "other lines")
@@ -79,6 +79,9 @@ def process_row(name: str, findings: Findings, max_growth: float) -> list[str]:
         broken.append(f"{name} changed: {before} became {after}")
     if end - memory > max_growth:
         broken.append(f"{name} grew by {end - memory:.1f} MB; at most {max_growth:g} MB is allowed")
+    tracebacks = text.count("Traceback (most recent call last)")
+    if tracebacks and name != SUPERVISORD:  # supervisord logs one for each wrong request of its owner
+        broken.append(f"{name} logged {tracebacks} tracebacks")
     windows = math.ceil(findings.seconds / DroppedLog.WINDOW_SECONDS) + text.count(": is up (PID ")
     for source, times in Counter(source for source, _ in drops).items():
         if times > windows:

@@ -27,7 +27,7 @@ SAFE_METHODS = (
 )  # fmt: skip
 """With arguments of junk, none of these changes anything."""
 WRONG: tuple[Any, ...] = (
-    "nobody",
+    "stranger",
     "",
     "x:y:z",
     "toaster:x",
@@ -117,7 +117,7 @@ class Supervisord(Door):
             b"PUT /RPC2 HTTP/1.1",
             b"POST /RPC2 HTTP/1.1\r\nContent-Length: -5", b"POST /RPC2 HTTP/1.1\r\nContent-Length: x",
             b"GET /%",
-            b"POST /RPC2 HTTP/1.1\r\nTransfer-Encoding: chunked", b"GET /logtail/nobody HTTP/1.1",
+            b"POST /RPC2 HTTP/1.1\r\nTransfer-Encoding: chunked", b"GET /logtail/stranger HTTP/1.1",
             b"GET /\xff HTTP/1.1",
             b"GET /" + b"x" * 30_000 + b" HTTP/1.1", b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 2000,
             b"OPTIONS * HTTP/1.1",
@@ -135,7 +135,7 @@ class Supervisord(Door):
         self._send("wrong calls", made)
 
     def _mutations(self, address: str) -> None:
-        good = xmlrpc.client.dumps(("nobody", 1, 2), "supervisor.tailProcessStdoutLog").encode()
+        good = xmlrpc.client.dumps(("stranger", 1, 2), "supervisor.tailProcessStdoutLog").encode()
         self._send("mutated calls", [self._post(self.junk.mutate(good)) for _ in range(5)])
 
     def _documents(self, address: str) -> None:

@@ -184,7 +184,7 @@ class ShellyPlug(Emulator):
         self._garbage = garbage or (lambda: b'{"id": 1, "result": I am a teapot')
 
     def send_garbage(self, frames: list[bytes]) -> None:
-        """Send frames that nobody has asked for to every connection."""
+        """Send frames without a request to every connection."""
 
         async def send_to_all() -> None:
             with suppress(ConnectionError):
