@@ -19,7 +19,7 @@
     report.py          figures by round, as JSON; table.py, plot.py and document.py show them
     compare.py         compares two reports and lists what got slower beyond the noise
     fleet.py           the cost of many houses for one broker; shelly_library.py compares two libraries
-    fuzz.py            sends invalid messages to a house and checks that it still answers
+    fuzz/              sends invalid messages to every door of a house and checks that it still answers
 
 Subjects are interleaved where possible: each round measures all of them, so that all have the same
 machine. A figure is the median over the rounds, with the lowest and the highest round beside it.

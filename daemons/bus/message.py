@@ -160,6 +160,8 @@ class Receipt(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 Published = State | Heartbeat | Report
+NO_TOPIC = "its topic is neither NAME/state, NAME/heartbeat nor REPORTER/process/NAME"
+_topic = re.compile(rf"{NAME.pattern}/(state|heartbeat|process/{NAME.pattern})".encode())
 MAX_KNOWN_FIELDS = 1000
 """So many checked field names are remembered. Others are checked each time, so that memory stays bounded."""
 _known_fields: set[str] = set()
@@ -203,6 +205,12 @@ def topic(message: Published) -> bytes:
     return f"{message.device}/{'state' if isinstance(message, State) else 'heartbeat'}".encode()
 
 
+def check_topic(topic: bytes) -> None:
+    """Check the first frame of a message; MessageError when it is no topic of the house."""
+    if not _topic.fullmatch(topic):
+        raise MessageError(NO_TOPIC)
+
+
 def publisher(message: Published) -> str:
     """Return the name of the process that published a message."""
     return message.by if isinstance(message, Report) else message.device
@@ -214,8 +222,8 @@ def decode(frames: Sequence[bytes]) -> Published:
         raise MessageError(f"{len(frames)} frames; a message has 2")
     decoder = _decoders.get(frames[0].partition(b"/")[2].partition(b"/")[0])
     if decoder is None:
-        raise MessageError("its topic is neither NAME/state, NAME/heartbeat nor REPORTER/process/NAME")
-    message: Published = _decode(decoder, frames[1], MAX_PUBLISHED_BYTES)
+        raise MessageError(NO_TOPIC)
+    message: Published = decode_payload(decoder, frames[1], MAX_PUBLISHED_BYTES)
     if topic(message) != frames[0]:
         raise MessageError(f"its topic and its device ({message.device}) differ")
     if isinstance(message, State):
@@ -243,7 +251,7 @@ def _check_name(name: str, what: str) -> None:
 
 def decode_command(payload: bytes) -> Command:
     """Decode the payload of a command; MessageError when it breaks a rule."""
-    command: Command = _decode(_command, payload, MAX_COMMAND_BYTES)
+    command: Command = decode_payload(_command, payload, MAX_COMMAND_BYTES)
     for name in command.args:
         _check_name(name, "the name of an argument")
     return command
@@ -252,24 +260,27 @@ def decode_command(payload: bytes) -> Command:
 def readable_id(payload: bytes) -> str | None:
     """Return the id of a faulty command, so that its sender gets a rejection; None without a valid id."""
     try:
-        return str(_decode(_id_only, payload).id)
+        return str(decode_payload(_id_only, payload).id)
     except MessageError:
         return None
 
 
 def decode_receipt(payload: bytes) -> Receipt:
     """Decode the payload of a receipt; MessageError when it breaks a rule."""
-    receipt: Receipt = _decode(_receipt, payload)
+    receipt: Receipt = decode_payload(_receipt, payload)
     return receipt
 
 
 def decode_command_or_receipt(payload: bytes) -> Command | Receipt:
     """Decode a payload where both may arrive; MessageError when it breaks a rule."""
-    is_command = _decode(_outcome_only, payload).outcome is msgspec.UNSET
+    is_command = decode_payload(_outcome_only, payload).outcome is msgspec.UNSET
     return decode_command(payload) if is_command else decode_receipt(payload)
 
 
-def _decode(decoder: msgspec.json.Decoder[Any], payload: bytes, most_bytes: int = MAX_FRAME_BYTES) -> Any:
+def decode_payload(
+    decoder: msgspec.json.Decoder[Any], payload: bytes, most_bytes: int = MAX_FRAME_BYTES
+) -> Any:
+    """Decode a payload of at most `most_bytes`; MessageError when it is longer or does not match."""
     if len(payload) > most_bytes:
         raise MessageError(f"{len(payload)} bytes; at most {most_bytes} are allowed")
     try:

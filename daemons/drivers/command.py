@@ -111,7 +111,7 @@ class Command(Remote[Options]):
         printed = await self._run_program(self.options.read, {"HOUSE_DEVICE": self.device}, new_mark())
         try:
             output = parse(printed)
-        except (ValueError, msgspec.MsgspecError) as error:
+        except (ValueError, RecursionError, msgspec.MsgspecError) as error:
             why = f"printed {last_line(printed)!r}, which is neither on nor off nor a JSON object: {error}"
             raise Unreachable(self.device, self.options.read[0], why) from error
         channel.update(**msgspec.to_builtins(output))

@@ -14,8 +14,9 @@ from math import ceil
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import kasa
-from kasa import Credentials, Device, DeviceConfig, DeviceType, Discover, Module
+from kasa import Credentials, Device, DeviceConfig, DeviceType, Discover, Module, device_factory
 from kasa.iot import IotPlug
+from kasa.transports import XorTransport
 from msgspec import Meta, Struct, field
 
 from daemons.drivers import Found, Remote
@@ -34,6 +35,7 @@ ANSWER_SECONDS = 5.0
 """How long the plug may take to answer."""
 SWITCH_SECONDS = 3 * ANSWER_SECONDS
 """How long the plug may take to switch: it answers up to three requests."""
+LONGEST_ANSWER_BYTES = 256 * 1024
 LIGHTS = (DeviceType.Bulb, DeviceType.LightStrip, DeviceType.Dimmer)
 broadcast, broadcast_port = "255.255.255.255", None
 """The target of a search: the broadcast address and the usual port, unless a test replaces them."""
@@ -124,9 +126,11 @@ class Kasa(Remote[Options]):
         except TimeoutError as error:
             why = f"no answer within {ANSWER_SECONDS:g} s"
             raise Unreachable(self.device, address, why) from error
-        except (kasa.KasaException, OSError, ValueError, KeyError) as error:
-            why = str(error) or type(error).__name__
-            raise Unreachable(self.device, address, why[:300]) from error
+        except (kasa.KasaException, OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+            why = (
+                str(error) or type(error).__name__
+            )  # the library reads fields without a check of their types
+            raise Unreachable(self.device, address, why) from error
 
     def _find_outlet(self, device: Device) -> Device:
         number = self.options.outlet
@@ -154,6 +158,31 @@ class Kasa(Remote[Options]):
         for device in devices.values():
             await device.disconnect()
         return found
+
+
+class BoundedReader:
+    """Reads answers of an older device; it refuses an answer that is announced as too long."""
+
+    def __init__(self, reader: asyncio.StreamReader) -> None:
+        self._reader = reader
+
+    async def readexactly(self, size: int) -> bytes:
+        """Read so many bytes; raises ValueError if they are too many."""
+        if size > LONGEST_ANSWER_BYTES:
+            raise ValueError(f"it announces an answer of {size} bytes")
+        return await self._reader.readexactly(size)
+
+
+class BoundedTransport(XorTransport):
+    """The library's transport for older devices, which itself reads answers of up to 4 GB."""
+
+    async def _connect(self, timeout: int) -> None:  # noqa: ASYNC109  the library's parameter
+        await super()._connect(timeout)
+        if isinstance(self.reader, asyncio.StreamReader):
+            self.reader = BoundedReader(self.reader)  # type: ignore[assignment]
+
+
+device_factory.XorTransport = BoundedTransport  # type: ignore[attr-defined]
 
 
 def to_found(device: Device) -> Found:

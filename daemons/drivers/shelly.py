@@ -144,7 +144,7 @@ class RpcConnection:
         self._password = password
         self._channel = channel
         self._last_id = 0
-        self._pending: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self._pending: dict[int, asyncio.Future[RpcFrame]] = {}
         self._auth: dict[str, Any] | None = None
         self._fault: str | None = None
         self._component = f"{options.component}:{options.channel}"
@@ -185,19 +185,18 @@ class RpcConnection:
     async def _call(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
         """Send a request and return its result. If the device demands a digest, send it again with one."""
         response = await self._request(method, params)
-        if response.get("error", {}).get("code") == UNAUTHORIZED:
+        if response.error and response.error.code == UNAUTHORIZED:
             if self._password is None:
                 raise self._unreachable("it requires a password: name its file as shelly.password_file")
-            self._auth = self._answer_challenge(response["error"])
+            self._auth = self._answer_challenge(response.error)
             response = await self._request(method, params)
-            if response.get("error", {}).get("code") == UNAUTHORIZED:
+            if response.error and response.error.code == UNAUTHORIZED:
                 raise self._unreachable("it refuses the password")
-        if error := response.get("error"):
-            raise self._unreachable(f"it refuses {method}: {error.get('message', error)}"[:300])
-        result = response.get("result")
-        return result if isinstance(result, dict) else {}
+        if error := response.error:
+            raise self._unreachable(f"it refuses {method}: {error.message or error.code}")
+        return response.result if isinstance(response.result, dict) else {}
 
-    async def _request(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
+    async def _request(self, method: str, params: dict[str, Any]) -> "RpcFrame":
         self._last_id += 1
         frame: dict[str, Any] = {"id": self._last_id, "src": f"house-{self._device}", "method": method}
         frame |= {"params": params} if params else {}
@@ -206,15 +205,15 @@ class RpcConnection:
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 await self._socket.send(msgspec.json.encode(frame).decode())
-                response: dict[str, Any] = await reply
+                response: RpcFrame = await reply
                 return response
         finally:
             self._pending.pop(frame["id"], None)
 
-    def _answer_challenge(self, error: dict[str, Any]) -> dict[str, Any]:
+    def _answer_challenge(self, error: "RpcError") -> dict[str, Any]:
         try:
-            challenge = msgspec.json.decode(error.get("message", ""), type=Challenge)
-        except (msgspec.MsgspecError, TypeError) as problem:
+            challenge = msgspec.json.decode(error.message, type=Challenge)
+        except (msgspec.MsgspecError, RecursionError) as problem:
             raise self._unreachable("its authentication challenge is not supported") from problem
         return digest(challenge, self._password or "", secrets.randbelow(10**9))
 
@@ -224,30 +223,49 @@ class RpcConnection:
             if isinstance(message, bytes):
                 raise self._unreachable("it sent a frame that is not text")
             try:
-                frame = msgspec.json.decode(message, type=dict[str, Any])
-            except msgspec.MsgspecError as error:
-                raise self._unreachable(f"it sent a frame that is not a JSON object: {error}") from error
-            if "method" in frame:
+                frame = msgspec.json.decode(message, type=RpcFrame)
+            except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
+                raise self._unreachable(f"it sent a frame that is not one of its RPC: {error}") from error
+            if frame.method is not None:
                 self._on_notification(frame)
-            elif (reply := self._pending.get(frame.get("id", 0))) and not reply.done():
+            elif (reply := self._pending.get(frame.id)) and not reply.done():
                 reply.set_result(frame)
         raise self._unreachable("it has ended the connection")
 
-    def _on_notification(self, frame: dict[str, Any]) -> None:
-        params = frame.get("params")
-        if not isinstance(params, dict):
+    def _on_notification(self, frame: "RpcFrame") -> None:
+        params = frame.params
+        if params is None:
             return
         status = params.get(self._component)
-        if frame["method"] in ("NotifyStatus", "NotifyFullStatus") and isinstance(status, dict):
+        if frame.method in ("NotifyStatus", "NotifyFullStatus") and isinstance(status, dict):
             self._channel.update(**{"fault": self._fault, **parse_status(self._options, status)})
             self._remember_fault(status)
-        if frame["method"] == "NotifyEvent" and self._options.input is not None:
-            for event in params.get("events") or ():
-                if event.get("component") == f"input:{self._options.input}" and event.get("event") in TOUCHES:
-                    self._channel.press(TOUCHES[event["event"]])
+        if frame.method == "NotifyEvent" and self._options.input is not None:
+            events = params.get("events")
+            for event in events if isinstance(events, list) else ():
+                touch = touch_of(event, f"input:{self._options.input}")
+                if touch is not None:
+                    self._channel.press(touch)
 
     def _unreachable(self, why: str) -> Unreachable:
         return Unreachable(self._device, self._options.address, why)
+
+
+class RpcError(msgspec.Struct, frozen=True):
+    """Why the device refuses a request."""
+
+    code: int = 0
+    message: str = ""
+
+
+class RpcFrame(msgspec.Struct, frozen=True):
+    """A frame from the device: the answer to a request, or a notification, which has a method."""
+
+    id: int = 0
+    method: str | None = None
+    params: dict[str, Any] | None = None
+    result: Any = None
+    error: RpcError | None = None
 
 
 class Challenge(msgspec.Struct, frozen=True):
@@ -293,6 +311,13 @@ def set_request(options: Options, setting: Setting) -> tuple[str, dict[str, Any]
     return "Switch.Set", params
 
 
+def touch_of(event: Any, component: str) -> Touch | None:
+    """Return the touch that an event of a notification reports; None if it is of another component."""
+    if not isinstance(event, dict) or event.get("component") != component:
+        return None
+    return TOUCHES.get(str(event.get("event")))
+
+
 def remaining_seconds(status: dict[str, Any]) -> float | None:
     """Return how long the device's running timer takes to end, by this machine's clock; None without one.
 
@@ -325,5 +350,5 @@ def parse_status(options: Options, status: dict[str, Any]) -> dict[str, Any]:
     if isinstance(energy, dict) and isinstance(total := energy.get("total"), int | float):
         found["energy_watt_hours"] = float(total)
     if isinstance(errors := status.get("errors"), list):
-        found["fault"] = "; ".join(FAULTS.get(error, str(error)) for error in errors)[:300] or None
+        found["fault"] = "; ".join(FAULTS.get(str(error), str(error)) for error in errors) or None
     return found

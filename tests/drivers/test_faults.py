@@ -295,6 +295,34 @@ def test_garbage_is_a_fault(plug: Emulator) -> None:
         assert harness.wait_for_on(on=True).fault is None
 
 
+JUNK = {
+    "deep": b"[" * 5000,
+    "deep object": b'{"a":' * 5000,
+    "long": b"x" * 60_000,
+    "wrong answer": b'{"id": [], "result": 1, "error": [], "system": {"get_sysinfo": [1]}, "on": {}}',
+    "wrong error": b'{"id": 1, "error": {"code": {}, "message": []}}',
+    "wrong events": b'{"method": "NotifyEvent", "params": {"events": 1, "switch:0": {"errors": [{}]}}}',
+    "large number": b'{"id": 1, "result": {"output": true, "apower": 1' + b"0" * 400 + b"}}",
+}
+"""What hardware never sends: each one is a fault of the hardware, and none is one of the driver."""
+
+
+@pytest.mark.parametrize("junk", JUNK.values(), ids=JUNK)
+def test_junk_is_a_fault_of_the_hardware(
+    plug: Emulator, junk: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The fault says what the hardware sent. It is short enough for a state, and nothing is in the log."""
+    with running_driver(plug.driver, plug.options()) as harness:
+        harness.wait_for_on(on=False)
+        plug.garble(lambda: junk)
+        harness.set(on=True)
+        reading = harness.wait_until(lambda r: r.fault is not None, "a fault", 60.0)
+        assert len(str(reading.fault)) <= 300
+        assert "its driver has failed" not in str(reading.fault) + caplog.text
+        plug.recover()
+        assert harness.wait_for_on(on=True).fault is None
+
+
 def test_a_password_is_accepted(plug: Emulator, tmp_path: Path) -> None:
     """The driver connects with the right password. The configuration names the file, not the password."""
     plug.stop()

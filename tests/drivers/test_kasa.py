@@ -16,6 +16,7 @@ pytest.importorskip("kasa", reason="needs the extra kasa")
 
 from daemons.drivers import kasa
 from daemons.values import Problem, parse_table
+from tests.drivers.test_faults import running_driver
 from tests.support.emulators.kasa import KasaPlug, decrypt, encrypt
 
 TAPO_PORT = 20002
@@ -89,3 +90,15 @@ def test_a_search_returns_a_tapo_plug_without_its_account(
         assert one.options.keys() == {"address", "username", "password_file"}
         assert (one.address, one.kind, one.note) == (host, "plug", "requires its TP-Link account")
         assert parse_table(one.options, kasa.Options, (), [])
+
+
+def test_an_answer_that_is_announced_as_too_long_is_not_read(tmp_path: Path) -> None:
+    """The length is the first field of an answer. The plug is unreachable at once, with that reason."""
+    with KasaPlug(tmp_path) as plug, running_driver("kasa", plug.options()) as harness:
+        harness.wait_for_on(on=False)
+        plug.garble(lambda: bytes(kasa.LONGEST_ANSWER_BYTES + 1))
+        reading = harness.wait_until(lambda r: r.fault is not None, "a fault", 60.0)
+        assert reading.reachable is False
+        assert "announces an answer of 262145 bytes" in str(reading.fault)
+        plug.recover()
+        assert harness.wait_for_on(on=False).fault is None

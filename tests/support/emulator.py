@@ -4,12 +4,15 @@ import importlib
 import json
 import threading
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from tests.support.libraries import skip_without_library
 
 PASSWORD = "open sesame"  # noqa: S105  it opens nothing
+Garbage = Callable[[], bytes]
+"""Makes one answer that is garbage."""
 
 EMULATORS = sorted(path.stem for path in (Path(__file__).parent / "emulators").glob("[a-z]*.py"))
 """The names of the drivers that have an emulator."""
@@ -78,8 +81,8 @@ class Emulator(ABC):
         """Delay every answer by this time, until `recover`."""
 
     @abstractmethod
-    def garble(self) -> None:
-        """Answer every request with garbage, until `recover`."""
+    def garble(self, garbage: Garbage | None = None) -> None:
+        """Answer every request with garbage, of this kind or of a usual one, until `recover`."""
 
     @abstractmethod
     def recover(self) -> None:

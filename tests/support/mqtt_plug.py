@@ -8,7 +8,7 @@ from typing import Any, Self
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
-from tests.support.emulator import Emulator
+from tests.support.emulator import Emulator, Garbage
 from tests.support.mosquitto import USER, Mosquitto
 
 GARBAGE = b"\xff\xfe{ I am a teapot"
@@ -26,7 +26,7 @@ class MqttPlug(Emulator):
         self._client: paho.Client | None = None
         self._timers: list[threading.Timer] = []
         self._hangs = False
-        self._garbles = False
+        self._garbage: Garbage | None = None
         self._lag_seconds = 0.0
 
     @property
@@ -84,8 +84,8 @@ class MqttPlug(Emulator):
         client = self._client
         if client is None or self._hangs:
             return
-        if self._garbles and not retain:
-            payload = GARBAGE
+        if self._garbage and not retain:
+            payload = self._garbage()
         if not self._lag_seconds:
             client.publish(topic, payload, 1, retain=retain)
             return
@@ -96,7 +96,7 @@ class MqttPlug(Emulator):
 
     def _on_message(self, message: paho.MQTTMessage) -> None:
         if not self._hangs:
-            self.on_message(message.topic, message.payload.decode())
+            self.on_message(message.topic, message.payload.decode(errors="replace"))
 
     def hang(self) -> None:
         """Handle no message and publish none; the connection stays open."""
@@ -106,13 +106,13 @@ class MqttPlug(Emulator):
         """Delay every published message."""
         self._lag_seconds = seconds
 
-    def garble(self) -> None:
+    def garble(self, garbage: Garbage | None = None) -> None:
         """Publish garbage instead of every message."""
-        self._garbles = True
+        self._garbage = garbage or (lambda: GARBAGE)
 
     def recover(self) -> None:
         """End all faults."""
-        self._hangs = self._garbles = False
+        self._hangs, self._garbage = False, None
         self._lag_seconds = 0.0
 
     def __enter__(self) -> Self:

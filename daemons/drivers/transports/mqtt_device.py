@@ -83,8 +83,8 @@ async def _receive(client: aiomqtt.Client, device: MqttDevice) -> None:
             payload = bytes(message.payload) if isinstance(message.payload, bytes | bytearray) else b""
             device.on_message(str(message.topic), payload.decode(), retained=message.retain)
             device.error = None
-        except ValueError as error:
-            device.error = f"sent an invalid message on {message.topic}: {error}"[:300]
+        except (ValueError, RecursionError) as error:
+            device.error = f"sent an invalid message on {message.topic}: {error}"
         device.changed.set()
 
 

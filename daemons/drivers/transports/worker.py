@@ -29,6 +29,8 @@ LONGEST_PAUSE_SECONDS = 10.0
 MIN_PAUSE_SECONDS = 0.5
 """The shortest pause, also if a new setting triggers an immediate attempt."""
 STOP_SECONDS = 2.0
+MAX_FAULT_LENGTH = 300
+"""A longer fault is cut. It may quote what the hardware has sent, and it becomes a part of the state."""
 
 
 class HardwareChannel:
@@ -75,8 +77,9 @@ class HardwareChannel:
 
         The hardware then counts as reachable. The last fault is cleared unless `fault` is given again.
         """
+        fault = cut_fault(changes.pop("fault", None))
         with self._lock:
-            self._reading = replace(self._reading, **{"reachable": True, "fault": None, **changes})
+            self._reading = replace(self._reading, **{"reachable": True, **changes, "fault": fault})
             self._is_new = self._has_reported = True
         os.eventfd_write(self._event_fd, 1)
 
@@ -103,7 +106,7 @@ class HardwareChannel:
         """Report that the hardware does not answer; the other fields of the reading keep their values."""
         with self._lock:
             self._reading = replace(
-                self._reading, reachable=False, fault=why, losses=self._reading.losses + 1
+                self._reading, reachable=False, fault=cut_fault(why), losses=self._reading.losses + 1
             )
             self._is_in_progress = False
         self._wakeup.clear()
@@ -142,6 +145,11 @@ class HardwareChannel:
             reading = replace(self._reading, on=on, is_pending=is_pending, presses=tuple(self._presses))
             self._presses.clear()
         return reading
+
+
+def cut_fault(fault: str | None) -> str | None:
+    """Return a fault that is not too long for a state."""
+    return fault if fault is None or len(fault) <= MAX_FAULT_LENGTH else f"{fault[: MAX_FAULT_LENGTH - 3]}..."
 
 
 def subtract_wait(setting: Setting, requested_at: float) -> Setting:

@@ -5,8 +5,8 @@ from collections import defaultdict
 import msgspec
 from msgspec import Struct
 
+from daemons.bus import message
 from daemons.bus.sequence import SequenceTracker
-from daemons.errors import MessageError
 
 
 class MessageHeader(Struct):
@@ -34,12 +34,10 @@ class RetainedMessages:
     def add(self, topic: bytes, payload: bytes) -> bool:
         """Retain a message; return True when its publisher must send its current messages again.
 
-        MessageError when the payload is not a message.
+        MessageError when it is not a message of the house.
         """
-        try:
-            header = _decoder.decode(payload)
-        except msgspec.MsgspecError as error:
-            raise MessageError(str(error)) from error
+        message.check_topic(topic)
+        header: MessageHeader = message.decode_payload(_decoder, payload, message.MAX_PUBLISHED_BYTES)
         name = topic.partition(b"/")[0]
         if topic.endswith(b"/heartbeat"):
             is_new = self._heartbeats.get(name) != payload  # each new subscription brings the same one again

@@ -17,7 +17,7 @@ from websockets.asyncio.server import serve as serve_foreign
 from websockets.exceptions import ConnectionClosed
 from wsproto import ConnectionType, WSConnection
 from wsproto.connection import Connection
-from wsproto.events import BytesMessage, CloseConnection, Event, Ping, Pong, TextMessage
+from wsproto.events import AcceptConnection, BytesMessage, CloseConnection, Event, Ping, Pong, TextMessage
 
 from daemons.drivers.transports import websocket
 from daemons.drivers.transports.websocket import HandshakeRefused, WebSocket, accept, connect
@@ -72,7 +72,7 @@ async def echo(server: ServerConnection) -> None:
     assert server.request
     assert server.request.path == "/rpc"
     async for message in server:
-        await server.send([message[:1], message[1:]])  # type: ignore[list-item]
+        await server.send([message[:1], message[1:]])
 
 
 async def test_a_client_sends_and_receives_messages() -> None:
@@ -130,7 +130,7 @@ async def test_a_silent_server_is_pinged_and_then_lost() -> None:
         protocol = WSConnection(ConnectionType.SERVER)
         protocol.receive_data(await reader.readuntil(b"\r\n\r\n"))
         next(protocol.events())
-        writer.write(protocol.send(websocket.AcceptConnection()))
+        writer.write(protocol.send(AcceptConnection()))
 
     async with foreign_server(wait) as address, connected(address, 0.05) as socket:
         with pytest.raises(TimeoutError):

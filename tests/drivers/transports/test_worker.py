@@ -263,3 +263,19 @@ def test_waiting_does_not_delay_the_off_timer(seconds: float, waited: float) -> 
         assert found.off_after_seconds <= seconds - waited
     else:
         assert seconds - waited < 1
+
+
+@pytest.mark.parametrize("is_lost", [True, False])
+def test_a_long_fault_is_cut(is_lost: bool) -> None:
+    """A library may quote all that the hardware has sent, and a state with a long text is refused."""
+
+    async def quotes(channel: HardwareChannel) -> None:
+        if is_lost:
+            raise Unreachable("plug", "192.0.2.1", "x" * 1_000_000)
+        channel.update(on=True, fault="x" * 1_000_000)
+        await channel.next_setting()
+
+    with working(quotes) as made:
+        reading = until(made, lambda r: r.fault is not None, "a fault")
+        assert str(reading.fault).endswith("xxx...")
+        assert len(str(reading.fault)) == 300

@@ -108,3 +108,22 @@ def test_an_invalid_payload_is_refused(payload: bytes) -> None:
     with pytest.raises(MessageError):
         retained.add(b"lamp/state", payload)
     assert not retained.messages
+
+
+@pytest.mark.parametrize(
+    ("topic", "payload"),
+    [
+        (b"lamp/state", b'{"boot":1,"seq":1,"more":' + b"[" * 5000),
+        (b"lamp/state", b'{"boot":1,"seq":1,"more":"' + b"x" * 65_536 + b'"}'),
+        (b"lamp/state", b'{"boot":1,"seq":1,"life":"\xff"}'),
+        (b"lamp/other", b'{"boot":1,"seq":1}'),
+        (b"lamp/process/\xff", b'{"boot":1,"seq":1}'),
+    ],
+    ids=["deep JSON", "too long", "not UTF-8", "an unknown topic", "a topic that is not ASCII"],
+)
+def test_what_is_no_message_is_refused(topic: bytes, payload: bytes) -> None:
+    """Nothing of it is retained."""
+    retained = RetainedMessages()
+    with pytest.raises(MessageError):
+        retained.add(topic, payload)
+    assert not retained.messages

@@ -4,14 +4,14 @@ import threading
 from pathlib import Path
 from typing import Any, ClassVar
 
-from tests.support.emulator import Emulator
+from tests.support.emulator import Emulator, Garbage
 
 SCRIPT = """#!/bin/sh
 cd "$(dirname "$0")" || exit 1
 [ -e hang ] && exec sleep 600
 [ -e slow ] && sleep "$(cat slow)"
 [ -e plugged ] || { echo "no route to the fan" >&2; exit 7; }
-[ -e garbage ] && { printf 'I am a \\377 teapot'; exit 0; }
+[ -e garbage ] && { cat garbage; exit 0; }
 case "$1" in
 read) if [ -e on ]; then echo '{"on": true, "power_watts": 1000}'; else echo off; fi ;;
 on) [ -e on ] || { : > on; echo on >> switchings; } ;;
@@ -88,9 +88,9 @@ class FanPrograms(Emulator):
         """Make every program slow."""
         (self._files / "slow").write_text(str(seconds))
 
-    def garble(self) -> None:
-        """Make every program print garbage."""
-        self._set("garbage", there=True)
+    def garble(self, garbage: Garbage | None = None) -> None:
+        """Make every program print garbage, the same until the next call."""
+        (self._files / "garbage").write_bytes(garbage() if garbage else b"I am a \xff teapot")
 
     def recover(self) -> None:
         """End all faults."""

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
-from tests.support.emulator import Emulator
+from tests.support.emulator import Emulator, Garbage
 from tests.support.klap import KlapServer
 from tests.support.ports import free_port
 
@@ -56,7 +56,7 @@ class KasaPlug(Emulator):
         self._ends_at = 0.0
         self._hung = threading.Event()
         self._hung.set()
-        self._garbles = False
+        self._garbage: Garbage | None = None
         self._lag = threading.Event()
         self._lag_seconds = 0.0
 
@@ -92,7 +92,8 @@ class KasaPlug(Emulator):
                 request = json.loads(decrypt(client.recv(length, socket.MSG_WAITALL)))
                 self._hung.wait()
                 self._lag.wait(self._lag_seconds)
-                reply_ = b"I am a teapot" if self._garbles else json.dumps(self.reply(request)).encode()
+                garbage = self._garbage
+                reply_ = garbage() if garbage else json.dumps(self.reply(request)).encode()
                 client.sendall(struct.pack(">I", len(reply_)) + encrypt(reply_))
         self._clients.discard(client)
 
@@ -194,12 +195,12 @@ class KasaPlug(Emulator):
         """Delay every answer."""
         self._lag_seconds = seconds
 
-    def garble(self) -> None:
+    def garble(self, garbage: Garbage | None = None) -> None:
         """Answer every request with garbage."""
-        self._garbles = True
+        self._garbage = garbage or (lambda: b"I am a teapot")
 
     def recover(self) -> None:
         """End all faults."""
-        self._garbles = False
+        self._garbage = None
         self._lag_seconds = 0.0
         self._hung.set()

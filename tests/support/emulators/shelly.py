@@ -5,12 +5,13 @@ import hashlib
 import json
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
 from aiohttp import WSMsgType, web
 
-from tests.support.emulator import Emulator
+from tests.support.emulator import Emulator, Garbage
 from tests.support.ports import free_port
 
 REALM = "shellyplusplugs-a8032ab12345"
@@ -39,7 +40,7 @@ class ShellyPlug(Emulator):
         self._timer: asyncio.TimerHandle | None = None
         self._armed_at = 0.0
         self._hangs = False
-        self._garbles = False
+        self._garbage: Garbage | None = None
         self._lag_seconds = 0.0
 
     def options(self) -> dict[str, Any]:
@@ -97,8 +98,8 @@ class ShellyPlug(Emulator):
         return client
 
     async def _answer(self, client: web.WebSocketResponse, frame: dict[str, Any]) -> None:
-        if self._garbles:
-            await client.send_str('{"id": 1, "result": I am a teapot')
+        if self._garbage:
+            await client.send_frame(self._garbage(), WSMsgType.TEXT)
             return
         head = {"id": frame["id"], "src": REALM, "dst": frame["src"]}
         if self.password is not None and not self._is_known(frame.get("auth")):
@@ -178,13 +179,24 @@ class ShellyPlug(Emulator):
         """Delay every answer."""
         self._lag_seconds = seconds
 
-    def garble(self) -> None:
+    def garble(self, garbage: Garbage | None = None) -> None:
         """Answer every request with garbage."""
-        self._garbles = True
+        self._garbage = garbage or (lambda: b'{"id": 1, "result": I am a teapot')
+
+    def send_garbage(self, frames: list[bytes]) -> None:
+        """Send frames without a request to every connection."""
+
+        async def send_to_all() -> None:
+            with suppress(ConnectionError):
+                for client in list(self._clients):
+                    for frame in frames:
+                        await client.send_frame(frame, WSMsgType.TEXT)
+
+        self._run(lambda: asyncio.ensure_future(send_to_all()))
 
     def recover(self) -> None:
         """End all faults."""
-        self._hangs = self._garbles = False
+        self._hangs, self._garbage = False, None
         self._lag_seconds = 0.0
 
     def reboot(self, on: bool) -> None:
