@@ -10,7 +10,8 @@ import resource
 import signal
 import socket
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -104,11 +105,55 @@ def test_a_supervisord_that_hangs_delays_no_device(house: TemporaryHouse) -> Non
     assert found["up"]
     (warning,) = found["warnings"]
     assert warning.startswith("supervisord has not answered getAllProcessInfo within 3 s; ")
-    assert f"`kill -9 {supervisord}`, then `house up`" in warning
+    assert "If it stays so, `house down` ends it, and `house up` starts it anew." in warning
     eventually(lambda: house.status()["warnings"] == [])
     house.send("kitchen_lamp", "toggle")
     eventually(lambda: re.search(r"\d+ lines of this log were lost", house.log("kitchen_lamp")))
     assert "stood still" not in house.log("steward")
+
+
+@contextmanager
+def hung_supervisord(house: TemporaryHouse) -> Iterator[int]:
+    """Stop supervisord by SIGSTOP, and yield its PID."""
+    pid = int((house.run / "supervisord.pid").read_text())
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield pid
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
+
+
+def test_down_ends_a_house_whose_supervisord_hangs(house: TemporaryHouse) -> None:
+    """Nothing is left, and the next `up` starts the house as usual."""
+    pids = [*house.pids().values(), house.process("steward")]
+    with hung_supervisord(house) as supervisord:
+        assert house.house("down").stdout == (
+            f"The house is down. supervisord (PID {supervisord}) did not end by itself and was killed.\n"
+        )
+    eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in [*pids, supervisord]))
+    assert house.house("down").stdout == "The house was not up; nothing was done.\n"
+    house.house("up")
+    assert house.house("down").stdout == "The house is down.\n"
+
+
+@pytest.mark.long
+@pytest.mark.timeout(180)
+def test_each_verb_ends_with_one_line_while_supervisord_hangs(make_house: HouseFactory) -> None:
+    """A verb that needs supervisord says what to do, and changes nothing; the others work."""
+    house = make_house()
+    house.house("up")
+    house.house("stop", "toaster")
+    with hung_supervisord(house):
+        for words in (["up"], ["reload"], *([verb, "toaster"] for verb in ("restart", "start", "stop"))):
+            done = house.house(*words, check=False, timeout_seconds=25)
+            (line,) = done.stderr.splitlines()
+            assert done.returncode == 1
+            assert line.startswith("supervisord has not answered ")
+            assert line.endswith("If it stays so, `house down` ends it, and `house up` starts it anew")
+        for words in (["status"], ["plan"], ["logs", "--no-follow"]):
+            assert house.house(*words, timeout_seconds=15).stderr == ""
+    assert (house.run / "stopped" / "toaster").exists()
 
 
 # 2 A killed process is back at once

@@ -52,7 +52,7 @@ def down(context: Context) -> None:
     from daemons.supervision import operations
 
     context.enter_run_directory()
-    click.echo("The house is down." if operations.down() else "The house was not up; nothing was done.")
+    click.echo(operations.down() or "The house was not up; nothing was done.")
 
 
 @click.command()

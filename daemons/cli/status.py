@@ -20,7 +20,7 @@ from daemons.errors import NoAnswer, NotUp, SupervisorError
 from daemons.kinds.mirror import Options
 from daemons.runtime.clock import uptime
 from daemons.storage.paths import stopped_path, write_fault
-from daemons.supervision.supervisord import Supervisor, written_pid
+from daemons.supervision.supervisord import Supervisor
 
 SUPERVISORD_SECONDS = 3.0
 """How long supervisord may take to list its processes; after that, the devices are asked alone."""
@@ -71,10 +71,7 @@ def list_processes(supervisor: Supervisor) -> tuple[Processes | None, list[str]]
     except NotUp:
         return {}, []
     except SupervisorError as error:
-        pid = written_pid()
-        end = f"`kill -9 {pid}`" if pid else "end its process"
-        text = f"{error}. Meanwhile the devices work, but a process that ends is not restarted."
-        return None, [f"{text} If it stays so, {end}, then `house up`."]
+        return None, [f"{error}. Meanwhile the devices work, but a process that ends is not restarted."]
 
 
 def page_url(roster: Roster, known: dict[str, ProcessStatus]) -> str | None:

@@ -34,7 +34,7 @@ from daemons.supervision.install import (
 )
 from daemons.supervision.programs import configuration, launch, render
 from daemons.supervision.ready import Progress, wait_ready
-from daemons.supervision.supervisord import Supervisor, ended, kill
+from daemons.supervision.supervisord import Supervisor, ended, kill, running_pid
 
 STOP_TIMEOUT_SECONDS = 20.0
 ORPHAN_SECONDS = 5.0
@@ -78,24 +78,31 @@ def up(house: House, run: Path, timeout_seconds: float, progress: Progress) -> b
     return not was_up
 
 
-def down() -> bool:
-    """Stop the house; return False if no process of it ran.
+def down() -> str | None:
+    """Stop the house; return a sentence on how it ended, or None if no process of it ran.
 
-    Raises SupervisorError with the processes that are left, whatever the reason.
+    A supervisord that does not answer or does not end is killed, and so are the processes that it leaves.
+    Raises SupervisorError with the processes that cannot be ended.
     """
     supervisor = Supervisor()
+    ended_how, left = "The house is down.", {}
     with one_verb_at_a_time():
-        was_up, failure = supervisor.is_up(), None
-        if was_up:
-            try:
+        try:
+            was_up = supervisor.is_up()
+            if was_up:
                 supervisor.shutdown()
-            except SupervisorError as error:
-                failure = error
-        killed, left = kill_orphans()
-        if failure or left:
-            why = [str(failure)] if failure else []
-            raise SupervisorError("; ".join([*why, *([left_over(left)] if left else [])]))
-    return was_up or killed
+        except SupervisorError:
+            was_up = True
+            if pid := running_pid():
+                ended_how = f"{ended_how} supervisord (PID {pid}) did not end by itself and was killed."
+                left = {} if kill_and_wait(pid) else {"supervisord": pid}
+            elif supervisor.is_up():
+                raise  # it runs, and nothing tells under which PID
+        killed, orphans = kill_orphans()
+        left |= orphans
+        if left:
+            raise SupervisorError(left_over(left))
+    return ended_how if was_up or killed else None
 
 
 def restart(names: list[str], timeout_seconds: float, progress: Progress) -> None:
@@ -103,6 +110,7 @@ def restart(names: list[str], timeout_seconds: float, progress: Progress) -> Non
     supervisor = Supervisor()
     names = run_on_other_hosts("restart", names, timeout_seconds)
     with one_verb_at_a_time():
+        supervisor.processes()  # raises an error before a stop mark is removed
         for name in names:
             stopped_path(name).unlink(missing_ok=True)
         supervisor.stop(names)
@@ -231,16 +239,21 @@ def kill_orphans() -> tuple[bool, dict[str, int]]:
             title = Path(f"/proc/{pid}/cmdline")
             if title.exists() and title.read_bytes().startswith(f"house: {path.name}".encode()):
                 killed = True
-                with ended(pid) as wait:
-                    kill(pid)
-                    if not wait(ORPHAN_SECONDS):
-                        left[path.name] = pid
+                if not kill_and_wait(pid):
+                    left[path.name] = pid
         finally:
             os.close(file)
     return killed, left
 
 
+def kill_and_wait(pid: int) -> bool:
+    """Kill a process that is no child of this one; return whether it has ended within ORPHAN_SECONDS."""
+    with ended(pid) as wait:
+        kill(pid)
+        return bool(wait(ORPHAN_SECONDS))
+
+
 def left_over(pids: dict[str, int]) -> str:
     """Return the sentence about processes that cannot be ended."""
     names = ", ".join(f"{name} (PID {pid})" for name, pid in sorted(pids.items()))
-    return f"these processes are left and do not end: {names}"
+    return f"these processes are left and do not end, not even by SIGKILL: {names}; `house down` tries again"

@@ -81,7 +81,7 @@ class Supervisor:
             self.close()
             raise SupervisorError(
                 f"supervisord has not answered {method} within {self._call_seconds:g} s; it may be busy: try "
-                "again"
+                "again. If it stays so, `house down` ends it, and `house up` starts it anew"
             ) from error
         except (OSError, http.client.HTTPException) as error:
             self.close()
@@ -168,10 +168,16 @@ class Supervisor:
                 raise failure or SupervisorError(f"supervisord (PID {pid}) does not end")
 
 
-def written_pid() -> int | None:
-    """Return the PID that supervisord has written; None if there is none to be read."""
+def running_pid() -> int | None:
+    """Return the PID of the supervisord of this run directory, also if it does not answer; None without one.
+
+    The file can be older than the process that has this PID now.
+    """
     try:
-        return int(Path(PIDFILE).read_text())
+        pid = int(Path(PIDFILE).read_text())
+        about = Path(f"/proc/{pid}")
+        is_ours = about.joinpath("cwd").readlink() == Path.cwd()
+        return pid if is_ours and b"supervisord" in about.joinpath("cmdline").read_bytes() else None
     except (OSError, ValueError):
         return None
 

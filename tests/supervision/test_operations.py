@@ -173,7 +173,7 @@ def test_a_supervisord_that_is_too_busy_to_answer_is_awaited(
 
 def test_a_process_that_survives_its_supervisord_is_killed(run: Path) -> None:
     """`down` kills it although supervisord has ended; if it cannot be killed, it is named with its PID."""
-    assert operations.down() is False
+    assert operations.down() is None
     code = (
         "import fcntl, os, sys, time, setproctitle\n"
         "file = os.open('lock/lamp', os.O_RDWR | os.O_CREAT)\n"
@@ -186,7 +186,7 @@ def test_a_process_that_survives_its_supervisord_is_killed(run: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "locked\n"
-        assert operations.down() is True
+        assert operations.down() == "The house is down."
         assert process.wait() == -signal.SIGKILL
 
 
@@ -195,4 +195,7 @@ def test_what_down_cannot_end_is_named(run: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(operations, "kill_orphans", lambda: (True, {"toaster": 42, "lamp": 7}))
     with pytest.raises(SupervisorError) as raised:
         operations.down()
-    assert str(raised.value) == "these processes are left and do not end: lamp (PID 7), toaster (PID 42)"
+    assert str(raised.value) == (
+        "these processes are left and do not end, not even by SIGKILL: lamp (PID 7), toaster (PID 42); "
+        "`house down` tries again"
+    )
