@@ -10,7 +10,7 @@
     peer_system.py     the server and the processes of one peer; peer_roles.py is the work of each process
     publisher_load.py  many publishers as load for a mirror; page_clients.py many clients of its page
     heartbeat_processes.py  processes that publish only heartbeats: the lower limit at rest
-    press_cost.py      the cost of a press inside one process
+    press_cost.py      the cost of a press inside one process; inside.py its steps, calls and profile
     report.py          figures by round, as JSON; table.py, plot.py and document.py show them
     compare.py         compares two reports and lists what got slower beyond the noise
     fleet.py           the cost of many houses for one broker; shelly_library.py compares two libraries
