@@ -28,7 +28,7 @@ from typing import Any
 import msgspec
 
 from daemons.bus import message
-from daemons.bus.message import Command, Published, State
+from daemons.bus.message import Command, KnownMoments, Published, State
 from daemons.bus.sequence import MessageFilter
 from daemons.config.device import build
 from daemons.config.house import load_house
@@ -86,6 +86,19 @@ def ignore_gap(_: str) -> None:
     """Do nothing: here no message is lost."""
 
 
+class Reader:
+    """What a subscriber does with each message that arrives."""
+
+    def __init__(self) -> None:
+        self._filter = MessageFilter(ignore_gap)
+        self._known: KnownMoments = {}
+
+    def decode(self, frames: list[bytes]) -> Published | None:
+        """Return a message, or None if it is not new."""
+        received = message.decode(frames, self._known)
+        return received if self._filter.is_new(frames[0], received) else None
+
+
 class Rehearsed:
     """One device of the house with its hardware, and with what its process does around the decisions."""
 
@@ -107,7 +120,7 @@ class Rehearsed:
         )
         self.appliance = Appliance(device, machine, memory, UTC_CALENDAR)
         self.published: list[list[bytes]] = []
-        self._filter = MessageFilter(ignore_gap)
+        self._reader = Reader()
         self._written: DeviceMemory | None = None
         self._shown: Any = None
         self._seq = 0
@@ -130,7 +143,7 @@ class Rehearsed:
 
     def receive(self, frames: list[bytes], now: float, watch: Stopwatch) -> None:
         """Decode and handle a state."""
-        received = decode(frames, self._filter)
+        received = self._reader.decode(frames)
         watch.lap("decode")
         if isinstance(received, State):
             self.appliance.on_state(received, now, START + now)
@@ -188,15 +201,7 @@ class Rehearsed:
         self.on = setting.on
 
 
-def decode(frames: list[bytes], known: MessageFilter) -> Published | None:
-    """Do what a subscriber does with each message."""
-    received = message.decode(frames)
-    return received if known.is_new(frames[0], received) else None
-
-
-def press(
-    switch: Rehearsed, follower: Rehearsed, reader: MessageFilter, number: int, watches: Watches
-) -> None:
+def press(switch: Rehearsed, follower: Rehearsed, reader: Reader, number: int, watches: Watches) -> None:
     """Press the switch once, and pass its states on."""
     now = number * PRESS_SECONDS
     payload = message.encode(Command(id=f"press-{number:06}", command="press", deadline=START + now + 5))
@@ -208,7 +213,7 @@ def press(
         with watches[part].running():
             follower.receive(frames, now, watches[part])
         with watches[READS].running():
-            decode(frames, reader)
+            reader.decode(frames)
             watches[READS].lap("decode")
     for seconds in (10.0, 20.0, 30.0, 50.0):  # the coffee gets ready, and stands
         follower.poll(now + seconds)
@@ -216,7 +221,7 @@ def press(
 
 def press_all(presses: int, profiles: dict[str, cProfile.Profile]) -> dict[str, Times]:
     """Press this often, and return the seconds of each step by part."""
-    switch, follower, reader = Rehearsed(SWITCH), Rehearsed(FOLLOWER), MessageFilter(ignore_gap)
+    switch, follower, reader = Rehearsed(SWITCH), Rehearsed(FOLLOWER), Reader()
     times: dict[str, Times] = {part: defaultdict(list) for part in PARTS}
     for number in range(1, WARM_UP_PRESSES + presses + 1):
         is_warm = number > WARM_UP_PRESSES
