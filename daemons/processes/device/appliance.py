@@ -47,6 +47,8 @@ class Appliance:
             memory.clock_offset,
         )
         self._written_history = self._history
+        self._recorded: tuple[Any, ...] | None = None
+        """What the fields of the history follow from; None: not known."""
         self._sources = machine.sources(machine.options)
         self._measurements = machine.measurements()
         self._unknown_phases = machine.unknown_phases
@@ -179,7 +181,7 @@ class Appliance:
         cause = self._hardware.set_storage_error(error)
         if cause is None:
             return False
-        self._history = self._written_history
+        self._history, self._recorded = self._written_history, None
         del self.log_lines[:lines]
         self._requests.reject(cause, wall, self._hardware.storage_error or "")
         self._record_change(now, wall)
@@ -249,6 +251,11 @@ class Appliance:
 
     def _record_change(self, now: float, wall: float) -> None:
         """Record which fields, but for measurements, have changed since the last call."""
+        follows_from = (*self._hardware.fields_follow_from, self._rules.is_clock_right)
+        if follows_from == self._recorded:
+            self._history = self._history.corrected(wall, wall - now)
+            return
+        self._recorded = follows_from
         cause, last = self._hardware.cause, self._history.fields
         fields = {name: value for name, value in self.state(now).items() if name not in self._measurements}
         self._history = self._history.after(
