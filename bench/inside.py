@@ -28,7 +28,7 @@ from typing import Any
 import msgspec
 
 from daemons.bus import message
-from daemons.bus.message import Command, KnownMoments, Published, State
+from daemons.bus.message import Command, EncodedState, KnownMoments, Published, State
 from daemons.bus.sequence import MessageFilter
 from daemons.config.device import build
 from daemons.config.house import load_house
@@ -173,7 +173,7 @@ class Rehearsed:
         if shown != self._shown:
             self._shown = shown
             self._seq += 1
-            made = State(
+            made = EncodedState(
                 device=self.name,
                 boot=1,
                 seq=self._seq,
@@ -182,7 +182,7 @@ class Rehearsed:
                 state=state,
                 turned=memory.change_times,
                 cause=memory.cause,
-                past=memory.past,
+                past=memory.encoded_past,
             )
             self.published.append([message.topic(made), message.encode(made)])
         watch.lap("publish")

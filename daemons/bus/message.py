@@ -6,7 +6,7 @@ the same for programs that use none of this code.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -251,6 +251,11 @@ def decode_moment(encoded: bytes | msgspec.Raw) -> Moment:
     moment: Moment = _decode(_moment, encoded, MAX_PUBLISHED_BYTES)
     _check_field_names(moment)
     return moment
+
+
+def decode_moments(encoded: Iterable[msgspec.Raw]) -> tuple[Moment, ...]:
+    """Decode past states; MessageError when one breaks a rule."""
+    return tuple(map(decode_moment, encoded))
 
 
 def _decode_past(encoded: EncodedState, known: KnownMoments) -> State:

@@ -3,10 +3,18 @@
 from collections.abc import Collection
 from typing import Self
 
-from msgspec import Struct
+from msgspec import Raw, Struct
 from msgspec.structs import replace
 
-from daemons.bus.message import MAX_PAST, TICK_SECONDS, Moment, Scalar, update_change_times
+from daemons.bus.message import (
+    MAX_PAST,
+    TICK_SECONDS,
+    Moment,
+    Scalar,
+    decode_moments,
+    encode_moment,
+    update_change_times,
+)
 
 CLOCK_STEP_SECONDS = 1.0
 """A wall clock that went back by less was not set; only its pace was corrected."""
@@ -22,14 +30,19 @@ class StateHistory(Struct, frozen=True):
     A first value has no such time, nor has a value that is known again and did not change meanwhile.
     """
     cause: str | None = None
-    past: tuple[Moment, ...] = ()
-    """The states before, oldest first."""
+    encoded_past: tuple[Raw, ...] = ()
+    """The states before, oldest first, each as JSON: the journal and the messages need nothing else."""
     known_fields: dict[str, Scalar] = {}
     """While the phase is an unknown one: the state before. Empty otherwise."""
     changed_at: float | None = None
     """When (Unix seconds) the state changed, if a field then got no time; None: see `change_times`."""
     clock_offset: float | None = None
     """The wall clock less the steady clock at the latest change; None: unknown."""
+
+    @property
+    def past(self) -> tuple[Moment, ...]:
+        """The states before, oldest first."""
+        return decode_moments(self.encoded_past)
 
     def after(
         self,
@@ -63,13 +76,13 @@ class StateHistory(Struct, frozen=True):
                 or (name != "phase" and is_unknown_field(name, fields, unknown_phases))
             )
         }
-        moment = Moment(state=self.fields, turned=before.change_times, cause=self.cause)
+        moment = encode_moment(Moment(state=self.fields, turned=before.change_times, cause=self.cause))
         return replace(
             before,
             fields=fields,
             change_times={name: when for name, when in times.items() if name not in silent},
             cause=cause,
-            past=(*before.past, moment)[-MAX_PAST:] if self.fields else (),
+            encoded_past=(*before.encoded_past, moment)[-MAX_PAST:] if self.fields else (),
             known_fields=known if is_unknown else {},
             changed_at=at if silent else None,
             clock_offset=before.clock_offset if clock_offset is None else clock_offset,
@@ -94,7 +107,8 @@ class StateHistory(Struct, frozen=True):
         back_seconds = self.clock_offset - clock_offset
         if back_seconds < CLOCK_STEP_SECONDS:
             return self
-        found = {*self.times(), *(when for moment in self.past for when in moment.turned.values())}
+        past = self.past
+        found = {*self.times(), *(when for moment in past for when in moment.turned.values())}
         if max(found, default=0.0) <= at:
             return self
         corrected: dict[float, float] = {}
@@ -109,7 +123,9 @@ class StateHistory(Struct, frozen=True):
         return replace(
             self,
             change_times=correct(self.change_times),
-            past=tuple(replace(moment, turned=correct(moment.turned)) for moment in self.past),
+            encoded_past=tuple(
+                encode_moment(replace(moment, turned=correct(moment.turned))) for moment in past
+            ),
             changed_at=None if self.changed_at is None else corrected[self.changed_at],
             clock_offset=clock_offset,
         )

@@ -236,7 +236,7 @@ class DeviceRunner:
             return
         if is_changed or state != self._published:
             self._published, self._published_changes, self._published_at = state, changes, now
-            past, change_times = memory.past, memory.change_times
+            past, change_times = memory.encoded_past, memory.change_times
             self._process.publish(state, self._appliance.since, change_times, memory.cause, past)
 
     def _set_timer(self, deadline: float | None) -> None:
