@@ -89,13 +89,14 @@ def ignore_gap(_: str) -> None:
 class Reader:
     """What a subscriber does with each message that arrives."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, with_past: bool = True) -> None:
         self._filter = MessageFilter(ignore_gap)
+        self._with_past = with_past
         self._known: KnownMoments = {}
 
     def decode(self, frames: list[bytes]) -> Published | None:
         """Return a message, or None if it is not new."""
-        received = message.decode(frames, self._known)
+        received = message.decode(frames, self._known, with_past=self._with_past)
         return received if self._filter.is_new(frames[0], received) else None
 
 
@@ -221,7 +222,7 @@ def press(switch: Rehearsed, follower: Rehearsed, reader: Reader, number: int, w
 
 def press_all(presses: int, profiles: dict[str, cProfile.Profile]) -> dict[str, Times]:
     """Press this often, and return the seconds of each step by part."""
-    switch, follower, reader = Rehearsed(SWITCH), Rehearsed(FOLLOWER), Reader()
+    switch, follower, reader = Rehearsed(SWITCH), Rehearsed(FOLLOWER), Reader(with_past=False)
     times: dict[str, Times] = {part: defaultdict(list) for part in PARTS}
     for number in range(1, WARM_UP_PRESSES + presses + 1):
         is_warm = number > WARM_UP_PRESSES

@@ -222,10 +222,13 @@ def publisher(message: Published) -> str:
     return message.by if isinstance(message, Report) else message.device
 
 
-def decode(frames: Sequence[bytes], known: KnownMoments | None = None) -> Published:
+def decode(
+    frames: Sequence[bytes], known: KnownMoments | None = None, *, with_past: bool = True
+) -> Published:
     """Decode the two frames of a published message; MessageError when they break a rule.
 
-    A past state that is `known` is not decoded again, and stays the same object.
+    A past state that is `known` is not decoded again, and stays the same object. Without `with_past`, the
+    past states are left out unchecked.
     """
     if len(frames) != 2:  # noqa: PLR2004
         raise MessageError(f"{len(frames)} frames; a message has 2")
@@ -237,7 +240,18 @@ def decode(frames: Sequence[bytes], known: KnownMoments | None = None) -> Publis
         raise MessageError(f"its topic and its device ({message.device}) differ")
     if isinstance(message, EncodedState):
         _check_field_names(message)
-        return _decode_past(message, {} if known is None else known)
+        past = _decode_past(message, {} if known is None else known) if with_past else ()
+        return State(
+            device=message.device,
+            boot=message.boot,
+            seq=message.seq,
+            at=message.at,
+            since=message.since,
+            state=message.state,
+            turned=message.turned,
+            cause=message.cause,
+            past=past,
+        )
     return message
 
 
@@ -258,22 +272,12 @@ def decode_moments(encoded: Iterable[msgspec.Raw]) -> tuple[Moment, ...]:
     return tuple(map(decode_moment, encoded))
 
 
-def _decode_past(encoded: EncodedState, known: KnownMoments) -> State:
+def _decode_past(encoded: EncodedState, known: KnownMoments) -> tuple[Moment, ...]:
     """Decode the past states that are not known yet, and know all of them from now on."""
     before, payloads = known.get(encoded.device, {}), [bytes(item) for item in encoded.past]
     moments = {payload: before.get(payload) or decode_moment(payload) for payload in payloads}
     known[encoded.device] = moments
-    return State(
-        device=encoded.device,
-        boot=encoded.boot,
-        seq=encoded.seq,
-        at=encoded.at,
-        since=encoded.since,
-        state=encoded.state,
-        turned=encoded.turned,
-        cause=encoded.cause,
-        past=tuple([moments[payload] for payload in payloads]),
-    )
+    return tuple([moments[payload] for payload in payloads])
 
 
 def _check_field_names(message: StateHead | Moment) -> None:

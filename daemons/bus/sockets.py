@@ -143,8 +143,12 @@ class Publisher:
 class Subscriber:
     """Receives from the processes it names: each message once, in order, and no bad frame."""
 
-    def __init__(self, context: Context, names: Iterable[str], log: Logger) -> None:
+    def __init__(
+        self, context: Context, names: Iterable[str], log: Logger, *, with_past: bool = True
+    ) -> None:
+        """Subscribe to the processes `names`; without `with_past`, a state has no past states."""
         self.socket = open_socket(context, zmq.SUB)
+        self._with_past = with_past
         self.dropped = DroppedLog(log)
         self._filter = MessageFilter(self.resubscribe)
         self._known_moments: KnownMoments = {}
@@ -188,7 +192,7 @@ class Subscriber:
         """Yield the new messages that have arrived."""
         for frames in self.receive_frames():
             try:
-                received = message.decode(frames, self._known_moments)
+                received = message.decode(frames, self._known_moments, with_past=self._with_past)
             except MessageError as error:
                 self.dropped.add("the bus", error)
                 continue

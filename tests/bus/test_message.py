@@ -335,6 +335,18 @@ def test_a_bad_past_state_is_refused_beside_known_ones_and_each_time() -> None:
     assert len(known["lamp"]) == 1
 
 
+def test_a_reader_without_past_states_checks_all_else() -> None:
+    """It leaves the past states out, also bad ones, and refuses a bad state as every reader does."""
+    body = payload(STATE, state={"starts": 1}, past=[past_state(1), {"state": []}])
+    decoded = message.decode([b"lamp/state", body], with_past=False)
+    assert isinstance(decoded, State)
+    assert (decoded.state, decoded.past) == ({"starts": 1}, ())
+    refused: list[dict[str, Any]] = [{"state": {"a b": 1}}, {"seq": -1}, {"past": [{}] * 9}, {"past": {}}]
+    for changes in refused:
+        with pytest.raises(MessageError):
+            message.decode([b"lamp/state", payload(STATE, **changes)], with_past=False)
+
+
 def test_a_repeated_past_state_stays_repeated() -> None:
     """Two equal past states of one message are two."""
     decoded = message.decode([b"lamp/state", payload(STATE, past=[past_state(1)] * 2)], {})
