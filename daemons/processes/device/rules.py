@@ -173,12 +173,12 @@ class Rules:
         tried: set[str] = set()
         while True:
             key = self._next_due(tried, now)
+            if key is None and not self._news:
+                break
             due_at = None if key is None else self.states[key].due_at
             news = min(self._news, key=lambda news: news.changed_at, default=None)
             news_at = None if news is None else now - max(0.0, wall - news.changed_at)
-            moment = min((at for at in (due_at, news_at) if at is not None), default=None)
-            if moment is None:
-                break
+            moment = min(at for at in (due_at, news_at) if at is not None)
             if self._must_wait(moment, now):
                 return
             if key is not None and moment == due_at:
