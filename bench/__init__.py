@@ -12,7 +12,7 @@
     peer_system.py     the server and the processes of one peer; peer_roles.py is the work of each process
     publisher_load.py  many publishers as load for a mirror; page_clients.py many clients of its page
     heartbeat_processes.py  processes that publish only heartbeats: the lower limit at rest
-    press_cost.py      the cost of a press inside one process
+    press_cost.py      the cost of a press inside one process; press_profile.py its steps, calls and profile
     journal_cost.py    the cost of a save of the journal, beside that of files opened anew
     stage_hooks/       records the stages of each process of a house; press_spans.py finds a press in them
     process_counters.py  what the kernel counts for each process; system_calls.py counts with strace

@@ -60,15 +60,8 @@ class Moment(Struct, frozen=True, kw_only=True):
     cause: Identifier | None = None
 
 
-class State(Struct, frozen=True, kw_only=True):
-    """The whole current state of a device, so that one message is enough.
-
-    `boot` grows with every start of the process, and `seq` counts its states from 1. `turned` has the
-    time (Unix seconds) at which a field took its present value. A measurement is not in it, nor is a
-    field that still has its first value. `since` is the latest of these times. `cause` is the id of
-    the press or command that led to the state, "hardware" for a switch at the appliance, or None.
-    `past` has the latest past states, oldest first: a subscriber that was away sees a press that is over.
-    """
+class StateHead(Struct, frozen=True, kw_only=True):
+    """A state of a device without its past. `State` explains the fields."""
 
     device: DeviceName
     boot: Count
@@ -78,7 +71,25 @@ class State(Struct, frozen=True, kw_only=True):
     state: Fields
     turned: ChangeTimes = {}
     cause: Identifier | None = None
+
+
+class State(StateHead, frozen=True, kw_only=True):
+    """The whole current state of a device, so that one message is enough.
+
+    `boot` grows with every start of the process, and `seq` counts its states from 1. `turned` has the
+    time (Unix seconds) at which a field took its present value. A measurement is not in it, nor is a
+    field that still has its first value. `since` is the latest of these times. `cause` is the id of
+    the press or command that led to the state, "hardware" for a switch at the appliance, or None.
+    `past` has the latest past states, oldest first: a subscriber that was away sees a press that is over.
+    """
+
     past: Annotated[tuple[Moment, ...], Meta(max_length=MAX_PAST)] = ()
+
+
+class EncodedState(StateHead, frozen=True, kw_only=True):
+    """The same message with its past states as JSON, so that each is encoded and decoded only once."""
+
+    past: Annotated[tuple[msgspec.Raw, ...], Meta(max_length=MAX_PAST)] = ()
 
 
 class Heartbeat(Struct, frozen=True, kw_only=True):
@@ -162,14 +173,17 @@ class Receipt(Struct, frozen=True, kw_only=True, omit_defaults=True):
 Published = State | Heartbeat | Report
 NO_TOPIC = "its topic is neither NAME/state, NAME/heartbeat nor REPORTER/process/NAME"
 _topic = re.compile(rf"{NAME.pattern}/(state|heartbeat|process/{NAME.pattern})".encode())
+KnownMoments = dict[str, dict[bytes, Moment]]
+"""By device, the past states of its latest message, by their JSON. A receiver keeps them for `decode`."""
 MAX_KNOWN_FIELDS = 1000
 """So many checked field names are remembered. Others are checked each time, so that memory stays bounded."""
 _known_fields: set[str] = set()
 _decoders: dict[bytes, msgspec.json.Decoder[Any]] = {
-    b"state": msgspec.json.Decoder(State),
+    b"state": msgspec.json.Decoder(EncodedState),
     b"heartbeat": msgspec.json.Decoder(Heartbeat),
     b"process": msgspec.json.Decoder(Report),
 }
+_moment = msgspec.json.Decoder(Moment)
 _command = msgspec.json.Decoder(Command)
 _id_only = msgspec.json.Decoder(IdOnly)
 _outcome_only = msgspec.json.Decoder(OutcomeOnly)
@@ -198,11 +212,11 @@ def deadline_error(command: Command, wall: float) -> str | None:
     return None
 
 
-def topic(message: Published) -> bytes:
+def topic(message: Published | EncodedState) -> bytes:
     """Return the topic of a published message, its first frame."""
     if isinstance(message, Report):
         return f"{message.by}/process/{message.device}".encode()
-    return f"{message.device}/{'state' if isinstance(message, State) else 'heartbeat'}".encode()
+    return f"{message.device}/{'state' if isinstance(message, StateHead) else 'heartbeat'}".encode()
 
 
 def check_topic(topic: bytes) -> None:
@@ -216,32 +230,73 @@ def publisher(message: Published) -> str:
     return message.by if isinstance(message, Report) else message.device
 
 
-def decode(frames: Sequence[bytes]) -> Published:
-    """Decode the two frames of a published message; MessageError when they break a rule."""
+def decode(
+    frames: Sequence[bytes], known: KnownMoments | None = None, *, with_past: bool = True
+) -> Published:
+    """Decode the two frames of a published message; MessageError when they break a rule.
+
+    A past state that is `known` is not decoded again, and stays the same object. Without `with_past`, the
+    past states are left out unchecked.
+    """
     if len(frames) != 2:  # noqa: PLR2004
         raise MessageError(f"{len(frames)} frames; a message has 2")
     decoder = _decoders.get(frames[0].partition(b"/")[2].partition(b"/")[0])
     if decoder is None:
         raise MessageError(NO_TOPIC)
-    message: Published = decode_payload(decoder, frames[1], MAX_PUBLISHED_BYTES)
+    message: Heartbeat | Report | EncodedState = decode_payload(decoder, frames[1], MAX_PUBLISHED_BYTES)
     if topic(message) != frames[0]:
         raise MessageError(f"its topic and its device ({message.device}) differ")
-    if isinstance(message, State):
-        for fields in (message.state, message.turned):
-            if not fields.keys() <= _known_fields:
-                _check_field_names(fields)
-        for moment in message.past:
-            if not (moment.state.keys() <= _known_fields and moment.turned.keys() <= _known_fields):
-                _check_field_names((*moment.state, *moment.turned))
+    if isinstance(message, EncodedState):
+        _check_field_names(message)
+        past = _decode_past(message, {} if known is None else known) if with_past else ()
+        return State(
+            device=message.device,
+            boot=message.boot,
+            seq=message.seq,
+            at=message.at,
+            since=message.since,
+            state=message.state,
+            turned=message.turned,
+            cause=message.cause,
+            past=past,
+        )
     return message
 
 
-def _check_field_names(names: Iterable[str]) -> None:
-    """Check names of fields that are not known yet; MessageError when one is not valid."""
-    for name in names:
-        _check_name(name, "a field name")
-        if len(_known_fields) < MAX_KNOWN_FIELDS:
-            _known_fields.add(name)
+def encode_moment(moment: Moment) -> msgspec.Raw:
+    """Return a past state as JSON."""
+    return msgspec.Raw(encode(moment))
+
+
+def decode_moment(encoded: bytes | msgspec.Raw) -> Moment:
+    """Decode a past state; MessageError when it breaks a rule."""
+    moment: Moment = decode_payload(_moment, encoded, MAX_PUBLISHED_BYTES)
+    _check_field_names(moment)
+    return moment
+
+
+def decode_moments(encoded: Iterable[msgspec.Raw]) -> tuple[Moment, ...]:
+    """Decode past states; MessageError when one breaks a rule."""
+    return tuple(map(decode_moment, encoded))
+
+
+def _decode_past(encoded: EncodedState, known: KnownMoments) -> tuple[Moment, ...]:
+    """Decode the past states that are not known yet, and know all of them from now on."""
+    before, payloads = known.get(encoded.device, {}), [bytes(item) for item in encoded.past]
+    moments = {payload: before.get(payload) or decode_moment(payload) for payload in payloads}
+    known[encoded.device] = moments
+    return tuple([moments[payload] for payload in payloads])
+
+
+def _check_field_names(message: StateHead | Moment) -> None:
+    """Check the names of fields that are not known yet; MessageError when one is not valid."""
+    for fields in (message.state, message.turned):
+        if fields.keys() <= _known_fields:
+            continue
+        for name in fields:
+            _check_name(name, "a field name")
+            if len(_known_fields) < MAX_KNOWN_FIELDS:
+                _known_fields.add(name)
 
 
 def _check_name(name: str, what: str) -> None:
@@ -278,7 +333,7 @@ def decode_command_or_receipt(payload: bytes) -> Command | Receipt:
 
 
 def decode_payload(
-    decoder: msgspec.json.Decoder[Any], payload: bytes, most_bytes: int = MAX_FRAME_BYTES
+    decoder: msgspec.json.Decoder[Any], payload: bytes | msgspec.Raw, most_bytes: int = MAX_FRAME_BYTES
 ) -> Any:
     """Decode a payload of at most `most_bytes`; MessageError when it is longer or does not match."""
     if len(payload) > most_bytes:

@@ -15,7 +15,7 @@ import zmq
 from daemons.bus import message
 from daemons.bus.dropped import DroppedLog, Logger
 from daemons.bus.endpoints import command_endpoint, publish_endpoint
-from daemons.bus.message import Command, Published, Receipt
+from daemons.bus.message import Command, EncodedState, KnownMoments, Published, Receipt
 from daemons.bus.sequence import MessageFilter
 from daemons.errors import DeviceError, MessageError
 
@@ -117,7 +117,7 @@ class Publisher:
         bind(self.socket, name, publish_endpoint(name))
         self._retained: dict[bytes, bytes] = {}
 
-    def publish(self, message_: Published) -> None:
+    def publish(self, message_: Published | EncodedState) -> None:
         """Send a message, and retain it as the current one of its topic."""
         topic = message.topic(message_)
         payload = self._retained[topic] = message.encode(message_)
@@ -143,10 +143,15 @@ class Publisher:
 class Subscriber:
     """Receives from the processes it names: each message once, in order, and no bad frame."""
 
-    def __init__(self, context: Context, names: Iterable[str], log: Logger) -> None:
+    def __init__(
+        self, context: Context, names: Iterable[str], log: Logger, *, with_past: bool = True
+    ) -> None:
+        """Subscribe to the processes `names`; without `with_past`, a state has no past states."""
         self.socket = open_socket(context, zmq.SUB)
+        self._with_past = with_past
         self.dropped = DroppedLog(log)
         self._filter = MessageFilter(self.resubscribe)
+        self._known_moments: KnownMoments = {}
         self._active_at: dict[str, float] = {}
         """When (monotonic seconds) each publisher last sent a message, or was connected to."""
         for name in names:
@@ -163,6 +168,7 @@ class Subscriber:
         """Disconnect from a process; an unknown name changes nothing."""
         if self._active_at.pop(name, None) is not None:
             self._filter.remove(name)
+            self._known_moments.pop(name, None)
             self.socket.disconnect(publish_endpoint(name))
 
     def reconnect_silent(self) -> None:
@@ -186,7 +192,7 @@ class Subscriber:
         """Yield the new messages that have arrived."""
         for frames in self.receive_frames():
             try:
-                received = message.decode(frames)
+                received = message.decode(frames, self._known_moments, with_past=self._with_past)
             except MessageError as error:
                 self.dropped.add("the bus", error)
                 continue

@@ -4,10 +4,18 @@ from collections.abc import Collection
 from math import inf
 from typing import Self
 
-from msgspec import Struct
+from msgspec import Raw, Struct
 from msgspec.structs import replace
 
-from daemons.bus.message import MAX_PAST, TICK_SECONDS, Moment, Scalar, update_change_times
+from daemons.bus.message import (
+    MAX_PAST,
+    TICK_SECONDS,
+    Moment,
+    Scalar,
+    decode_moments,
+    encode_moment,
+    update_change_times,
+)
 
 CLOCK_STEP_SECONDS = 1.0
 """A wall clock that went back by less was not set; only its pace was corrected."""
@@ -25,14 +33,19 @@ class StateHistory(Struct, frozen=True):
     A first value has no such time, nor has a value that is known again and did not change meanwhile.
     """
     cause: str | None = None
-    past: tuple[Moment, ...] = ()
-    """The states before, oldest first."""
+    encoded_past: tuple[Raw, ...] = ()
+    """The states before, oldest first, each as JSON: the journal and the messages need nothing else."""
     known_fields: dict[str, Scalar] = {}
     """While the phase is an unknown one: the state before. Empty otherwise."""
     changed_at: float | None = None
     """When (Unix seconds) the state changed, if a field then got no time; None: see `change_times`."""
     clock_offsets: tuple[tuple[float, float], ...] = ()
     """The wall clock less the steady clock, each with the time of the first change under it, oldest first."""
+
+    @property
+    def past(self) -> tuple[Moment, ...]:
+        """The states before, oldest first."""
+        return decode_moments(self.encoded_past)
 
     def after(
         self,
@@ -66,13 +79,13 @@ class StateHistory(Struct, frozen=True):
                 or (name != "phase" and is_unknown_field(name, fields, unknown_phases))
             )
         }
-        moment = Moment(state=self.fields, turned=before.change_times, cause=self.cause)
+        moment = encode_moment(Moment(state=self.fields, turned=before.change_times, cause=self.cause))
         changed = replace(
             before,
             fields=fields,
             change_times={name: when for name, when in times.items() if name not in silent},
             cause=cause,
-            past=(*before.past, moment)[-MAX_PAST:] if self.fields else (),
+            encoded_past=(*before.encoded_past, moment)[-MAX_PAST:] if self.fields else (),
             known_fields=known if is_unknown else {},
             changed_at=at if silent else None,
         )
@@ -81,9 +94,10 @@ class StateHistory(Struct, frozen=True):
             return changed
         if not offsets or abs(clock_offset - offsets[-1][1]) >= OFFSET_PRECISION_SECONDS:
             offsets = (*offsets, (at, clock_offset))
-        oldest = min(changed.all_times(), default=at)
-        forgotten = sum(first <= oldest for first, _ in offsets[1:])
-        return replace(changed, clock_offsets=offsets[forgotten:])
+        if len(offsets) > 1:
+            oldest = min(changed.all_times(), default=at)
+            offsets = offsets[sum(first <= oldest for first, _ in offsets[1:]) :]
+        return changed if offsets is before.clock_offsets else replace(changed, clock_offsets=offsets)
 
     def since(self, first_at: float) -> float:
         """Return when the state last changed (Unix seconds), or `first_at` if it never changed."""
@@ -117,7 +131,9 @@ class StateHistory(Struct, frozen=True):
         return replace(
             self,
             change_times=correct(self.change_times),
-            past=tuple(replace(moment, turned=correct(moment.turned)) for moment in self.past),
+            encoded_past=tuple(
+                encode_moment(replace(moment, turned=correct(moment.turned))) for moment in self.past
+            ),
             changed_at=None if self.changed_at is None else corrected[self.changed_at],
             clock_offsets=tuple(
                 (corrected[first], min(offset, clock_offset)) for first, offset in self.clock_offsets

@@ -152,7 +152,11 @@ def is_plausible(name: str, value: object) -> bool:
 
 def without_implausible(reading: Reading) -> Reading:
     """Return a reading whose implausible values are unknown (None); its fault names them."""
-    refused = [name for name in PLAUSIBLE if not is_plausible(name, getattr(reading, name, None))]
+    refused = [
+        name
+        for name in PLAUSIBLE
+        if (value := getattr(reading, name, None)) is not None and not is_plausible(name, value)
+    ]
     if not refused:
         return reading
     return replace(reading, **dict.fromkeys(refused), fault=add_implausible(reading.fault, refused))
@@ -347,7 +351,7 @@ class Machine(Kind, Generic[O, M]):
 
     @abstractmethod
     def state(self, memory: M, reading: Reading, now: float) -> Struct:
-        """Return the State."""
+        """Return the State. As time passes, only its measurements change without a new memory or reading."""
 
     @abstractmethod
     def power_profile(self) -> tuple[Load, ...]:

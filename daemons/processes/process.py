@@ -14,9 +14,9 @@ from types import TracebackType
 from typing import Any, Generic, Protocol, Self, TextIO, TypeVar
 
 import zmq
-from msgspec import Struct
+from msgspec import Raw, Struct
 
-from daemons.bus.message import Command, Heartbeat, Moment, Receipt, Report, State
+from daemons.bus.message import Command, EncodedState, Heartbeat, Receipt, Report
 from daemons.bus.sockets import CommandServer, Publisher
 from daemons.runtime.clock import uptime
 from daemons.runtime.log import Log, open_log
@@ -140,12 +140,12 @@ class Process:
         since: float,
         turned: dict[str, float],
         cause: str | None,
-        past: tuple[Moment, ...] = (),
+        past: tuple[Raw, ...] = (),
     ) -> None:
-        """Publish the state of this process."""
+        """Publish the state of this process; `past` has its past states as JSON."""
         self.seq += 1
         self._publisher.publish(
-            State(
+            EncodedState(
                 device=self.name,
                 boot=self.life.boot,
                 seq=self.seq,

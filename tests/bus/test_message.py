@@ -1,5 +1,6 @@
 """The frames: an encoded message can be decoded, and anything else is refused with a reason."""
 
+import operator
 import time
 from collections.abc import Callable
 from typing import Any
@@ -294,3 +295,60 @@ def test_a_newline_at_the_end_of_a_name_is_refused(topic: bytes, changes: dict[s
 def test_an_unknown_key_is_ignored() -> None:
     """A newer sender may use keys that this version ignores."""
     assert message.decode([b"lamp/state", payload(STATE, novelty=1)]).device == "lamp"
+
+
+def past_state(number: int) -> dict[str, Any]:
+    """Return a past state as it is on the wire."""
+    return {"state": {"starts": number}, "turned": {"starts": float(number)}, "cause": f"c{number}"}
+
+
+def test_a_known_past_state_is_not_decoded_again() -> None:
+    """The past states that two messages share are the same objects; of older ones none is kept."""
+    known: message.KnownMoments = {}
+    received: list[State] = []
+    for last in (8, 9):
+        body = payload(STATE, past=[past_state(number) for number in range(last - 7, last + 1)])
+        decoded = message.decode([b"lamp/state", body], known)
+        assert isinstance(decoded, State)
+        assert decoded == message.decode([b"lamp/state", body])
+        received.append(decoded)
+    assert all(map(operator.is_, received[0].past[1:], received[1].past[:-1]))
+    assert len(known["lamp"]) == 8
+
+
+def test_a_bad_past_state_is_refused_beside_known_ones_and_each_time() -> None:
+    """Known past states hide no bad one; a refused message adds nothing that is known."""
+    known: message.KnownMoments = {}
+    message.decode([b"lamp/state", payload(STATE, past=[past_state(1)])], known)
+    refused: list[Any] = [{"state": {"a b": 1}}, {"state": []}, {"turned": {}}, {"state": {}, "cause": ""}, 5]
+    for bad in refused:
+        for _ in range(2):
+            with pytest.raises(MessageError):
+                message.decode([b"lamp/state", payload(STATE, past=[past_state(1), bad])], known)
+    for bad_bytes in (b'{"state":{"a":"\xff"}}', b'{"state":{"a":1}', b'{"state":{"a":1}}}'):
+        body = payload(STATE, past=[past_state(1), msgspec.Raw(bad_bytes)])
+        with pytest.raises(MessageError):
+            message.decode([b"lamp/state", body], known)
+    with pytest.raises(MessageError, match="differ"):
+        message.decode([b"lamp/state", payload(STATE, device="toaster", past=[past_state(2)])], known)
+    assert [*known] == ["lamp"]
+    assert len(known["lamp"]) == 1
+
+
+def test_a_reader_without_past_states_checks_all_else() -> None:
+    """It leaves the past states out, also bad ones, and refuses a bad state as every reader does."""
+    body = payload(STATE, state={"starts": 1}, past=[past_state(1), {"state": []}])
+    decoded = message.decode([b"lamp/state", body], with_past=False)
+    assert isinstance(decoded, State)
+    assert (decoded.state, decoded.past) == ({"starts": 1}, ())
+    refused: list[dict[str, Any]] = [{"state": {"a b": 1}}, {"seq": -1}, {"past": [{}] * 9}, {"past": {}}]
+    for changes in refused:
+        with pytest.raises(MessageError):
+            message.decode([b"lamp/state", payload(STATE, **changes)], with_past=False)
+
+
+def test_a_repeated_past_state_stays_repeated() -> None:
+    """Two equal past states of one message are two."""
+    decoded = message.decode([b"lamp/state", payload(STATE, past=[past_state(1)] * 2)], {})
+    assert isinstance(decoded, State)
+    assert len(decoded.past) == 2

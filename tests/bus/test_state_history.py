@@ -1,5 +1,9 @@
 """The history of a device's published states: change times, causes and the states before."""
 
+import operator
+
+import msgspec
+
 from daemons.bus.message import Scalar
 from daemons.bus.state_history import StateHistory
 
@@ -148,3 +152,14 @@ def test_a_clock_that_is_slowed_down_changes_no_time() -> None:
     assert history.after(ON, None, 199.6, clock_offset=-0.5) is history
     later = history.after(OFF, None, 199.7, clock_offset=-0.5)
     assert 200.0 < later.change_times["phase"] < 200.1
+
+
+def test_a_past_state_is_encoded_once() -> None:
+    """Each later history has the same bytes, also after the journal was written and read."""
+    history = StateHistory()
+    for number in range(4):
+        history = history.after({"phase": "off", "starts": number}, "a", 100.0 + number)
+    later = history.after({"phase": "off", "starts": 9}, "b", 200.0)
+    assert all(map(operator.is_, history.encoded_past, later.encoded_past))
+    read = msgspec.json.decode(msgspec.json.encode(later), type=StateHistory)
+    assert (read, read.past) == (later, later.past)

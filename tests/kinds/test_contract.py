@@ -196,12 +196,21 @@ def check(machine: Machine[Any, Any], memory: Any, now: float) -> None:
     assert machine.desired_setting(memory) == machine.desired_setting(memory)
     for reading in (Reading(on=False), Reading(reachable=None)):
         check_state(machine, machine.state(memory, reading, now))
+        assert turning_fields(machine, memory, reading, now) == turning_fields(
+            machine, memory, reading, now + 1000
+        ), "more than its measurements changes by time alone"
     passed = machine.advance(memory, now)
     assert machine.advance(passed, now) == passed, "time that has passed passes again"
     due = machine.next_deadline(passed)
     assert due is None or due > now
     if due is not None:
         assert machine.advance(passed, (now + due) / 2) in (passed, machine.advance(passed, due))
+
+
+def turning_fields(machine: Machine[Any, Any], memory: Any, reading: Reading, now: float) -> dict[str, Any]:
+    """Return the fields of a state that are no measurements."""
+    state = msgspec.to_builtins(machine.state(memory, reading, now))
+    return {name: value for name, value in state.items() if name not in machine.measurements()}
 
 
 def check_state(machine: Machine[Any, Any], shown: Struct) -> None:

@@ -8,7 +8,7 @@ from unittest.mock import patch
 
 import msgspec
 
-from daemons.bus.message import Command, Moment, Receipt, State
+from daemons.bus.message import Command, Receipt, State
 from daemons.config.device import Device
 from daemons.config.sun import SunCalendar
 from daemons.kinds import Reading, Setting
@@ -124,7 +124,7 @@ class SimulatedProcess:
         since: float,
         turned: dict[str, float],
         cause: str | None,
-        past: tuple[Moment, ...],
+        past: tuple[msgspec.Raw, ...],
     ) -> None:
         """Keep a published state."""
         self.simulator.count_action()

@@ -41,12 +41,14 @@ class Appliance:
             memory.last_state,
             memory.change_times,
             memory.last_state_cause,
-            memory.past,
+            memory.encoded_past,
             memory.known_fields,
             memory.changed_at,
             memory.clock_offsets,
         )
         self._written_history = self._history
+        self._recorded: tuple[Any, ...] | None = None
+        """What the fields of the history follow from; None: not known."""
         self._sources = machine.sources(machine.options)
         self._measurements = machine.measurements()
         self._unknown_phases = machine.unknown_phases
@@ -89,7 +91,7 @@ class Appliance:
             last_state=self._history.fields,
             last_state_cause=self._history.cause,
             change_times=self._history.change_times,
-            past=self._history.past,
+            encoded_past=self._history.encoded_past,
             known_fields=self._history.known_fields,
             changed_at=self._history.changed_at,
             clock_offsets=self._history.clock_offsets,
@@ -183,7 +185,7 @@ class Appliance:
         cause = self._hardware.set_storage_error(error)
         if cause is None:
             return False
-        self._history = self._written_history
+        self._history, self._recorded = self._written_history, None
         del self.log_lines[:lines]
         reason = self._hardware.storage_error or ""
         self._requests.reject(cause, wall, reason)
@@ -269,6 +271,11 @@ class Appliance:
 
     def _record_change(self, now: float, wall: float) -> None:
         """Record which fields, but for measurements, have changed since the last call."""
+        follows_from = (*self._hardware.fields_follow_from, self._rules.is_clock_right)
+        if follows_from == self._recorded:
+            self._history = self._history.corrected(wall, wall - now)
+            return
+        self._recorded = follows_from
         cause, last = self._hardware.cause, self._history.fields
         fields = {name: value for name, value in self.state(now).items() if name not in self._measurements}
         self._history = self._history.after(

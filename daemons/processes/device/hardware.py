@@ -239,12 +239,16 @@ class Hardware:
         """Return whether a reading equals the latest one but for its time."""
         return without_implausible(reading) == replace(self._reading, at=reading.at)
 
+    @property
+    def fields_follow_from(self) -> tuple[Any, ...]:
+        """What the published fields follow from; measurements also change by time alone."""
+        return self._memory, self._reading, self._fault, self.storage_error, self.is_reachable
+
     def state(self, unreachable_since: float | None, now: float) -> dict[str, Any]:
         """Return the fields to publish; `unreachable_since` is in Unix seconds."""
-        faults = dict.fromkeys(
-            fault for fault in (self.storage_error, self._fault, self._reading.fault) if fault
-        )
-        reading = replace(self._reading, fault="; ".join(faults) or None)
+        faults = [fault for fault in (self.storage_error, self._fault, self._reading.fault) if fault]
+        fault = "; ".join(dict.fromkeys(faults)) or None
+        reading = self._reading if fault == self._reading.fault else replace(self._reading, fault=fault)
         fields: dict[str, Any] = msgspec.to_builtins(self._machine.state(self._memory, reading, now))
         link = HardwareLink(
             confirmed=(self.is_confirmed or not self._machine.drives) and self._reading.reachable is True,

@@ -3,7 +3,7 @@
 import msgspec
 from msgspec import Struct, field
 
-from daemons.bus.message import Moment, Scalar
+from daemons.bus.message import Moment, Scalar, decode_moments
 from daemons.bus.requests.ledger import LedgerEntry
 from daemons.processes.device.rule_decision import RuleState
 from daemons.processes.device.rules import Order
@@ -31,8 +31,8 @@ class DeviceMemory(Struct, frozen=True, kw_only=True):
     last_state_cause: str | None = field(name="shown_cause", default=None)
     change_times: dict[str, float] = field(name="turned", default_factory=dict)
     """For each field of the last state, when (Unix seconds) it took its value."""
-    past: tuple[Moment, ...] = ()
-    """The latest states before the last one, oldest first."""
+    encoded_past: tuple[msgspec.Raw, ...] = field(name="past", default=())
+    """The latest states before the last one, oldest first, each as JSON."""
     known_fields: dict[str, Scalar] = field(name="known", default_factory=dict)
     """While the phase is an unknown one: the fields before, as they were published."""
     changed_at: float | None = field(name="changed", default=None)
@@ -53,3 +53,8 @@ class DeviceMemory(Struct, frozen=True, kw_only=True):
     """For each measured device that is silent, since when, in the device's steady seconds."""
     receipts: dict[str, LedgerEntry] = {}
     """The receipts of the latest commands, by command id."""
+
+    @property
+    def past(self) -> tuple[Moment, ...]:
+        """The latest states before the last one, oldest first."""
+        return decode_moments(self.encoded_past)

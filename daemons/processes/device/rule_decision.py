@@ -89,8 +89,9 @@ def on_state(rule: Rule, state: RuleState, published: State | Moment, context: R
     changed_at = max(published.turned.get(name, 0.0) for name in turns)
     is_lost = bool(rule.for_seconds) and is_unreachable(published.state, turns)
     if is_lost and state.due_at is not None:
-        lost_at = context.steady(published.turned.get("reachable", context.wall))
-        if lost_at < state.due_at:  # what followed is unknown
+        lost_at = published.turned.get("reachable", context.wall)
+        # What followed is unknown. An outage before the `for` began is over: it is only repeated in the past.
+        if is_new(state, lost_at, context) and context.steady(lost_at) < state.due_at:
             state = replace(state, due_at=None, cause=None, is_interrupted=True)
     elif state.is_interrupted and not is_lost:
         state = replace(state, is_interrupted=False)

@@ -12,6 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from daemons.bus.message import Moment, State
+from daemons.bus.state_history import CLOCK_STEP_SECONDS
 from daemons.config.device import Device
 from daemons.config.rule import Rule, StateFields, rule_key
 from daemons.config.sun import SunCalendar
@@ -55,6 +56,14 @@ class News(NamedTuple):
     """When it changed (Unix seconds)."""
     device: str
     published: State | Moment
+
+
+class Heard(NamedTuple):
+    """The past states that came with the latest message of a device: they need not be handled again."""
+
+    past: tuple[Moment, ...]
+    clock_offset: float
+    """The wall clock less the steady clock when that message arrived."""
 
 
 class Action(NamedTuple):
@@ -104,6 +113,7 @@ class Rules:
                 self._turning.setdefault(rule.device, []).append(key)
         self._news: list[News] = []
         """In the order in which they changed, those of one device."""
+        self._heard: dict[str, Heard] = {}
         self._blocked: dict[str, str] = {}
         """The due rules that cannot act yet, each with the reason."""
         self._caught_up_at: float | None = None
@@ -127,7 +137,7 @@ class Rules:
         contexts = [self._context(rule_state, now, wall) for _, rule_state in rules]
         news: list[News] = []
         changed_at = 0.0
-        moments: tuple[State | Moment, ...] = (*state.past, state)
+        moments: tuple[State | Moment, ...] = (*self._new_moments(state, wall - now), state)
         for published in moments:
             changed_at = max(changed_at, *published.turned.values(), 0.0)
             if news or any(
@@ -163,12 +173,12 @@ class Rules:
         tried: set[str] = set()
         while True:
             key = self._next_due(tried, now)
+            if key is None and not self._news:
+                break
             due_at = None if key is None else self.states[key].due_at
             news = min(self._news, key=lambda news: news.changed_at, default=None)
             news_at = None if news is None else now - max(0.0, wall - news.changed_at)
-            moment = min((at for at in (due_at, news_at) if at is not None), default=None)
-            if moment is None:
-                break
+            moment = min(at for at in (due_at, news_at) if at is not None)
             if self._must_wait(moment, now):
                 return
             if key is not None and moment == due_at:
@@ -216,6 +226,23 @@ class Rules:
     def is_idle(self) -> bool:
         """Return whether no rule can act by the mere passing of time."""
         return not self.uses_time and not self._blocked and self.next_deadline() is None
+
+    def _new_moments(self, state: State, clock_offset: float) -> list[Moment]:
+        """Return the past states that were not handled yet.
+
+        After a step of the clock all count as new: which change is new depends on the time of day.
+        """
+        heard = self._heard.pop(state.device, None)
+        if self.is_clock_right:
+            self._heard[state.device] = Heard(state.past, clock_offset)
+        if (
+            heard is None
+            or abs(clock_offset - heard.clock_offset) >= CLOCK_STEP_SECONDS
+            or any(news.device == state.device for news in self._news)
+        ):
+            return [*state.past]
+        handled = {id(moment) for moment in heard.past}  # a subscriber keeps the objects of known moments
+        return [moment for moment in state.past if id(moment) not in handled]
 
     def _waits(self, rule: Rule) -> bool:
         return rule.uses_clock and not self.is_clock_right

@@ -16,9 +16,10 @@ import logging
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from msgspec import Raw
 from msgspec.structs import replace
 
-from daemons.bus.message import Command, Heartbeat, Moment, Receipt, Report, State
+from daemons.bus.message import Command, Heartbeat, Receipt, Report, State
 from daemons.drivers import Driver
 from daemons.processes.device.appliance import Appliance
 from daemons.processes.device.memory import DeviceMemory
@@ -62,7 +63,7 @@ class Bus(Protocol):
         since: float,
         turned: dict[str, float],
         cause: str | None,
-        past: tuple[Moment, ...],
+        past: tuple[Raw, ...],
     ) -> None:
         """Publish a state; the arguments are those fields of `State`."""
 
@@ -215,7 +216,7 @@ class DeviceRunner:
         if is_changed or state != self._published:
             self._published, self._published_changes, self._published_at = state, changes, now
             since, times = self._appliance.since, memory.change_times
-            self._bus.publish(state, since, times, memory.cause, memory.past)
+            self._bus.publish(state, since, times, memory.cause, memory.encoded_past)
 
     def _check_clock_later(self, is_clock_right: Callable[[], bool]) -> None:
         """Ask again and again whether the wall clock is right, until it is."""

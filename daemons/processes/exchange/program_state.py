@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from daemons.bus.message import MAX_PUBLISHED_BYTES, Fields, Identifier, Moment, Scalar
+from daemons.bus.message import MAX_PUBLISHED_BYTES, Fields, Identifier, Moment, Scalar, decode_moments
 from daemons.bus.state_history import StateHistory
 from daemons.errors import MessageError
 from daemons.kinds import Kind, add_implausible, is_plausible, range_text
@@ -36,11 +36,17 @@ class ProgramMemory(Struct, frozen=True, kw_only=True):
     """The latest fields, without measurements."""
     turned: dict[str, float] = {}
     cause: str | None = None
-    past: tuple[Moment, ...] = ()
+    encoded_past: tuple[msgspec.Raw, ...] = field(default=(), name="past")
+    """The states before, oldest first, each as JSON."""
     known: dict[str, Scalar] = {}
     """While the phase is an unknown one: the fields before."""
     changed: float | None = None
     """When the state changed, if a field then got no time of change."""
+
+    @property
+    def past(self) -> tuple[Moment, ...]:
+        """The states before, oldest first."""
+        return decode_moments(self.encoded_past)
 
     @property
     def since(self) -> float:
@@ -50,7 +56,7 @@ class ProgramMemory(Struct, frozen=True, kw_only=True):
     @property
     def history(self) -> StateHistory:
         """Return the state and the states before it."""
-        return StateHistory(self.state, self.turned, self.cause, self.past, self.known, self.changed)
+        return StateHistory(self.state, self.turned, self.cause, self.encoded_past, self.known, self.changed)
 
 
 _decoder = msgspec.json.Decoder(ReportedState)
@@ -122,7 +128,7 @@ class StateTracker:
             state=state,
             turned=history.change_times,
             cause=history.cause,
-            past=history.past,
+            encoded_past=history.encoded_past,
             known=history.known_fields,
             changed=history.changed_at,
         )

@@ -11,7 +11,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from daemons.bus import message
-from daemons.bus.message import Command, Heartbeat, Receipt, State
+from daemons.bus.message import Command, EncodedState, Heartbeat, Receipt
 from daemons.bus.requests.ledger import CommandLedger
 from daemons.bus.requests.loop import OnReceipt, PendingReceipts
 from daemons.config.loader import kind_or_none
@@ -173,7 +173,7 @@ class ForeignDevices:
         self, name: str, device: ForeignDevice, reported: ReportedState, memory: ProgramMemory
     ) -> None:
         device.seq += 1
-        state = State(
+        state = EncodedState(
             device=name,
             boot=self._process.life.boot,
             seq=device.seq,
@@ -182,7 +182,7 @@ class ForeignDevices:
             state=reported.state,
             turned=memory.turned,
             cause=memory.cause,
-            past=memory.past,
+            past=memory.encoded_past,
         )
         device.proxy.publish(state)
         if device.seq == 1:

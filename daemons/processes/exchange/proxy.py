@@ -7,7 +7,7 @@ the device cannot start on this host while its proxy exists.
 import time
 from collections.abc import Callable
 
-from daemons.bus.message import Command, Published, deadline_error
+from daemons.bus.message import Command, EncodedState, Published, deadline_error
 from daemons.bus.requests.loop import OnReceipt
 from daemons.bus.sockets import CommandServer, Publisher, Request
 from daemons.processes.exchange.receipts import rejected_id
@@ -33,7 +33,7 @@ class DeviceProxy:
         process.loop.watch(self._publisher.socket, self._publisher.answer_subscriptions)
         process.loop.watch(self._server.socket, self._on_commands)
 
-    def publish(self, message: Published) -> None:
+    def publish(self, message: Published | EncodedState) -> None:
         """Publish a message of the device."""
         self._publisher.publish(message)
 

@@ -122,7 +122,7 @@ class MirrorRunner:
         """The lines to log, each with its cause: publishing does not wait for the log."""
         self._known: dict[str, tuple[Any, ...]] = {}
         """By process: what the last change in the log had beside the state, to notice when that changes."""
-        self._subscriber = Subscriber(process.context, self._table.entries, process.log)
+        self._subscriber = Subscriber(process.context, self._table.entries, process.log, with_past=False)
         loop = process.loop
         loop.watch(self._subscriber.socket, self.receive)
         loop.watch(server.wakeup_fd, self._on_server_report)

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from daemons.bus.message import Moment, Receipt
+from daemons.bus.message import Moment, Receipt, encode_moment
 from daemons.bus.requests.ledger import LedgerEntry
 from daemons.processes.device.memory import DeviceMemory
 from daemons.processes.device.rule_decision import RuleState
@@ -65,7 +65,7 @@ def test_the_names_on_disk_are_stable() -> None:
         last_state={"status": True},
         last_state_cause="c1",
         change_times={"status": 2.0},
-        past=(Moment(state={"status": False}),),
+        encoded_past=(encode_moment(Moment(state={"status": False})),),
         known_fields={"status": True},
         changed_at=2.5,
         clock_offsets=((2.0, 0.5),),

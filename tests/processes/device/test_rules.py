@@ -77,6 +77,31 @@ def test_a_past_state_may_cancel_a_for() -> None:
         assert simulator.relay.is_on == expected
 
 
+@pytest.mark.parametrize("restarts", [False, True])
+def test_an_outage_before_a_for_began_does_not_end_it(restarts: bool) -> None:
+    """The sensor was lost, is back, and then turns: a later message repeats the outage in its past."""
+    simulator = lamp(**PRESS, do="on", **{"for": "30s"})
+    lost = Moment(state={"status": False, "reachable": False}, turned={"reachable": NOW + 2})
+    back = Moment(state={"status": False, "reachable": True}, turned={"reachable": NOW + 4})
+    turned = msgspec.structs.replace(
+        factories.state(status=True, reachable=True, turned=NOW + 6, cause="p1"),
+        turned={"reachable": NOW + 4, "status": NOW + 6},
+        past=(lost, back),
+    )
+    simulator.now = NOW + 6
+    simulator.on_state(turned)
+    simulator.now = NOW + 8
+    if restarts:
+        simulator.restart()
+    repeated = (msgspec.structs.replace(lost), msgspec.structs.replace(back))  # as they are decoded anew
+    simulator.on_state(msgspec.structs.replace(turned, past=repeated))
+    simulator.wait(27)
+    assert not simulator.relay.is_on
+    simulator.appliance.on_heartbeat("switch", simulator.now)
+    simulator.wait(1)
+    assert simulator.relay.is_on
+
+
 def test_a_past_state_does_not_hide_a_time_of_day() -> None:
     """Times of day and limits are checked for the present only, not for each replayed state."""
     simulator = lamp(**WARM)

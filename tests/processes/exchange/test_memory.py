@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from daemons.bus.message import Moment
+from daemons.bus.message import Moment, encode_moment
 from daemons.processes.exchange.clock_sync.steps import ClockHistory, ClockPeriod
 from daemons.processes.exchange.clock_sync.translate import TranslationMemory
 from daemons.processes.exchange.memory import ExchangeMemory
@@ -43,7 +43,7 @@ def test_every_field_of_a_journal_is_read_and_written_under_its_name() -> None:
         state={"status": True},
         turned={"status": 7.0},
         cause="c1",
-        past=(Moment(state={"status": False}),),
+        encoded_past=(encode_moment(Moment(state={"status": False})),),
     )
     assert memory.translations["oven"] == TranslationMemory("kitchen", ((1.0, 2.0),), (3, 4))
     assert memory.clock == ClockHistory(

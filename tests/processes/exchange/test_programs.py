@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from daemons.bus.message import Command, Heartbeat, Published, Receipt, State
+from daemons.bus import message
+from daemons.bus.message import Command, EncodedState, Heartbeat, Published, Receipt, State
 from daemons.bus.requests.protocol import new_command
 from daemons.config import loader
 from daemons.processes.exchange import programs
@@ -27,9 +28,9 @@ class FakeProxy:
         self.published: list[Published] = []
         self.cleared = 0
 
-    def publish(self, message: Published) -> None:
-        """Record a message."""
-        self.published.append(message)
+    def publish(self, sent: Published | EncodedState) -> None:
+        """Record a message as a subscriber decodes it."""
+        self.published.append(message.decode([message.topic(sent), message.encode(sent)]))
 
     def clear_retained(self) -> None:
         """Count a call."""
