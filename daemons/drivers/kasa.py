@@ -182,7 +182,7 @@ class BoundedTransport(XorTransport):
             self.reader = BoundedReader(self.reader)  # type: ignore[assignment]
 
 
-device_factory.XorTransport = BoundedTransport  # type: ignore[misc]
+device_factory.XorTransport = BoundedTransport  # type: ignore[attr-defined]
 
 
 def to_found(device: Device) -> Found:
