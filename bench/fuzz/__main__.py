@@ -4,8 +4,9 @@ usage: python -m bench.fuzz [--seconds 60] [--seed 1] [--rate 2000] [--growth 8]
 
 The house has a page with a token, an exchange with keys, emulated hardware, and, if mosquitto is installed,
 a bridge and MQTT devices. For the first tenth of the time, an impostor holds the switch's publish socket.
-Then each kind of junk is sent once to each address of each door, and at random for the rest of the time. After each burst, a request that changes nothing must be answered. At the end the impostor
-publishes states that are too long.
+Then each kind of junk is sent once to each address of each door, and at random for the rest of the time.
+After each burst, a request that changes nothing must be answered. At the end the impostor publishes states
+that are too long.
 
 The output lists the frames by door and kind, and the answers. For each process it lists: deaths, new boots,
 changes of its state or of its hardware's log, its memory at half of the time and at the end (proportional
