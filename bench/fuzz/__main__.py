@@ -4,13 +4,13 @@ usage: python -m bench.fuzz [--seconds 60] [--seed 1] [--rate 2000] [--growth 8]
 
 The house has a page with a token, an exchange with keys, emulated hardware, and, if mosquitto is installed,
 a bridge and MQTT devices. For the first tenth of the time, an impostor holds the switch's publish socket.
-Then each kind of junk is sent once to each address of each door as a warm-up, and at random for the rest of
-the time. After each burst, a request that changes nothing must be answered. At the end the impostor
-publishes states that are too long.
+Then each kind of junk is sent once to each address of each door, and at random for the rest of the time.
+After each burst, a request that changes nothing must be answered. At the end the impostor publishes states
+that are too long.
 
 The output lists the frames by door and kind, and the answers. For each process it lists: deaths, new boots,
-changes of its state or of its hardware's log, its memory after the warm-up and at the end (proportional set
-size in MB, proc(5): Pss), the messages its log reports as dropped, the number of these log lines, and its
+changes of its state or of its hardware's log, its memory at half of the time and at the end (proportional
+set size in MB, proc(5): Pss), the messages its log reports as dropped, the number of these log lines, and its
 other log lines.
 
 The exit status is 1 if a process died, changed, did not answer, grew by more than --growth MB, or logged
@@ -72,9 +72,11 @@ class Fuzz:
         before, dead = self.watch.visible_state(), self.watch.deaths()
         self._impostor.publish(seconds / 10, self._rate)
         self._warm_up()
-        memory, boots = self._memory(), self.watch.boots()
+        boots = self.watch.boots()
         dead |= {name: number for name, number in self.watch.deaths().items() if name in VICTIMS}
-        self._send_random(seconds * 9 / 10)
+        self._send_random(seconds * 4 / 10)
+        memory = self._memory()
+        self._send_random(seconds * 5 / 10)
         end_memory, died = self._memory(), self.watch.deaths() - dead
         restarted = {name for name, boot in self.watch.boots().items() if boot != boots[name]}
         after = self.watch.visible_state()

@@ -18,7 +18,7 @@ BRIDGE, TASMOTA, ZIGBEE = "bridge", "mqtt_tasmota", "mqtt_zigbee2mqtt"
 PROBED = "kitchen_lamp"
 MAX_PAYLOAD_BYTES = 16 * 1024
 """The longest command of the bridge."""
-COMMAND: dict[str, Any] = {"command": "toggle", "deadline": 1, "id": "fuzz", "args": {}}
+COMMAND: dict[str, Any] = {"command": "fly", "deadline": 1, "id": "fuzz", "args": {}}
 TASMOTA_TOPICS = tuple(
     f"{kind}/{TOPIC}/{last}"
     for kind, last in (

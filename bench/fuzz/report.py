@@ -21,7 +21,7 @@ class Findings(Struct):
     """The visible state of each process."""
     after: dict[str, Any]
     memory: dict[str, float]
-    """The memory of each process in MB, after the warm-up."""
+    """The memory of each process in MB at half of the time, when each has loaded what it needs."""
     end_memory: dict[str, float]
     died: Counter[str]
     restarted: set[str]

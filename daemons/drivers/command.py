@@ -59,6 +59,16 @@ class Options(Struct, frozen=True, kw_only=True):
             raise ValueError("timeout must be longer than 0s, and poll 100ms or longer")
 
 
+MEASUREMENTS = (
+    "power_watts",
+    "energy_watt_hours",
+    "temperature_celsius",
+    "humidity_percent",
+    "battery_percent",
+)
+"""A measurement that the program does not print is unknown; its last value may be wrong by now."""
+
+
 class ReadOutput(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """The JSON object that `read` may print."""
 
@@ -114,7 +124,7 @@ class Command(Remote[Options]):
         except (ValueError, RecursionError, msgspec.MsgspecError) as error:
             why = f"printed {last_line(printed)!r}, which is neither on nor off nor a JSON object: {error}"
             raise Unreachable(self.device, self.options.read[0], why) from error
-        channel.update(**msgspec.to_builtins(output))
+        channel.update(**{**dict.fromkeys(MEASUREMENTS), **msgspec.to_builtins(output)})
 
     def _end_leftover(self) -> None:
         """End what is left of the program that ran when the last process of this device ended."""

@@ -165,6 +165,17 @@ def test_a_sensor_is_polled(tmp_path: Path) -> None:
         harness.wait_until(lambda r: r.temperature_celsius == 21.5, "21.5 °C")
 
 
+def test_a_measurement_that_is_no_longer_printed_is_unknown(tmp_path: Path) -> None:
+    """The last value would be shown as the present one."""
+    output = tmp_path / "output"
+    output.write_text('{"on": true, "power_watts": 1000}')
+    options = {"on": TRUE, "off": TRUE, "read": ["/bin/cat", str(output)], "poll": "100ms"}
+    with running_driver("command", options) as harness:
+        harness.wait_until(lambda r: r.power_watts == 1000, "its power")
+        output.write_text("on")
+        assert harness.wait_until(lambda r: r.power_watts is None, "no power").on is True
+
+
 def test_a_timeout_ends_a_process_in_a_session_of_its_own(tmp_path: Path) -> None:
     """The process is not in the group of its program; it is found by its mark, and holds up nothing."""
     pids = tmp_path / "pids"
