@@ -56,7 +56,6 @@ class PageApp:
         self.command_client = AsyncCommandClient(self._context.counters.count_command)
         self.websocket = WebSocketServer(server, self._documents, self.command_client, policy)
         self._command_limit = TokenBuckets(20, 40)
-        self._login_limit = TokenBuckets(0.2, 5)
         self._wrong_token_limit = TokenBuckets(0.2, 5)
         self._traceback_limit = TokenBucket(1 / 60, 5)
         self.app = web.Application(client_max_size=MAX_MESSAGE_BYTES, middlewares=[self._guard])
@@ -122,31 +121,27 @@ class PageApp:
             )
 
     def _count_wrong_token(self, request: web.Request) -> None:
-        """Log a wrong token of a program; raise HTTPTooManyRequests if its address sends too many.
+        """Log a wrong token; raise HTTPTooManyRequests if its address sends too many.
 
-        The right token is accepted all the same: programs behind one address do not lock each other out.
+        The right token is accepted all the same: it cannot be guessed, and behind a proxy all clients have
+        one address.
         """
-        self._log_wrong_token(request)
+        self.problems.add(str(request.remote), "sent a wrong token")
         if not self._wrong_token_limit.allow(request.remote or ""):
             raise too_many_attempts()
-
-    def _log_wrong_token(self, request: web.Request) -> None:
-        self.problems.add(str(request.remote), "sent a wrong token")
 
     async def _login_page(self, _: web.Request) -> web.StreamResponse:
         return web.FileResponse(ASSETS / "login.html")
 
     async def _login(self, request: web.Request) -> web.StreamResponse:
         """Send the cookie to a browser that sends the token."""
-        if not self._login_limit.allow(request.remote or ""):
-            raise too_many_attempts()
         try:
             with self.connections.waiting(request):
                 token = str((await request.post()).get("token", ""))
         except (web.RequestPayloadError, HttpProcessingError, ValueError, LookupError) as error:
             reject(error)
         if not self._policy.is_valid_token(token):
-            self._log_wrong_token(request)
+            self._count_wrong_token(request)
             return web.Response(status=HTTPStatus.SEE_OTHER, headers={"Location": "/login?wrong"})
         response = web.Response(status=HTTPStatus.SEE_OTHER, headers={"Location": "/"})
         response.set_cookie(
