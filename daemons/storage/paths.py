@@ -70,8 +70,15 @@ def enter(run: Path) -> None:
     try:
         run.mkdir(mode=0o700, parents=True, exist_ok=True)
         check_owner(run)
-        if run.stat().st_mode & 0o777 != 0o700:  # noqa: PLR2004
+        mode = run.stat().st_mode & 0o777
+        if mode != 0o700:  # noqa: PLR2004
             run.chmod(0o700)
+        if mode & 0o022:
+            try:
+                check_contents(run)
+            except StorageError:
+                run.chmod(mode)  # so that the next attempt checks it again
+                raise
         os.chdir(run)
     except StorageError:
         raise
@@ -167,6 +174,21 @@ def check_owner(folder: Path) -> None:
             f"{folder.absolute()} belongs to {user_name(owner)}, and this process runs as {user_name(own)}; "
             f"run House as {user_name(owner)}, or choose another run directory with --run or HOUSE_RUN"
         )
+
+
+def check_contents(run: Path) -> None:
+    """Check that no file in a directory that others could write into belongs to another user.
+
+    Such a file may be a key or a token of theirs. In a private directory, no other user can add one.
+    Raises StorageError with the file and its owner.
+    """
+    for path in run.rglob("*"):
+        owner = path.lstat().st_uid
+        if owner != os.geteuid():
+            raise StorageError(
+                f"{path.absolute()} belongs to {user_name(owner)}, and until now other users could write "
+                f"into {run}; remove the file, or `chown` it to yours if you trust it"
+            )
 
 
 def user_name(uid: int) -> str:

@@ -68,6 +68,31 @@ def test_a_folder_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest
         paths.enter(tmp_path / "run")
 
 
+def test_a_planted_file_in_a_directory_that_was_open_to_others_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error names the file. Without the file, the directory is used, and is private from then on."""
+    if os.geteuid():
+        pytest.skip("only root can give a file to another user")
+    monkeypatch.chdir(tmp_path)
+    run = tmp_path / "run"
+    (run / "keys" / "clients").mkdir(parents=True)
+    planted = run / "keys" / "clients" / "friend.toml"
+    planted.symlink_to("/etc/hostname")
+    os.chown(planted, 4_000_000, -1, follow_symlinks=False)
+    run.chmod(0o777)
+    with pytest.raises(StorageError) as refused:
+        paths.enter(run)
+    assert str(refused.value) == (
+        f"{planted} belongs to user 4000000, and until now other users could write into {run}; "
+        "remove the file, or `chown` it to yours if you trust it"
+    )
+    assert run.stat().st_mode & 0o777 == 0o777
+    planted.unlink()
+    paths.enter(run)
+    assert run.stat().st_mode & 0o777 == 0o700
+
+
 @pytest.mark.parametrize("words", [["-m", "daemons.cli.main", "status"], ["-m", "daemons", "lamp"]])
 def test_root_does_not_use_the_house_of_another_user(tmp_path: Path, words: list[str]) -> None:
     """Neither a verb nor a process: each ends with the reason, and leaves no file behind."""

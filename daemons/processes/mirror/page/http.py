@@ -64,7 +64,6 @@ class PageApp:
         self.command_client = AsyncCommandClient(self._context.counters.count_command)
         self.websocket = WebSocketServer(server, self._documents, self.command_client, policy)
         self._command_limit = TokenBuckets(20, 40)
-        self._login_limit = TokenBuckets(0.2, 5)
         self._wrong_token_limit = TokenBuckets(0.2, 5)
         self._traceback_limit = TokenBucket(1 / 60, 5)
         self.routes = (
@@ -118,35 +117,34 @@ class PageApp:
             raise HttpError(HTTPStatus.UNAUTHORIZED, reason, {"WWW-Authenticate": "Bearer"})
 
     def _is_authorized(self, request: Request) -> bool:
-        """Return whether a request has the token.
-
-        Log a wrong token of a program; raise HttpError if its address sends too many. The right token is
-        accepted all the same: programs behind one address do not lock each other out.
-        """
+        """Return whether a request has the token; count a wrong one of a program."""
         authorization = request.headers.get("authorization")
         if self._policy.is_authorized(authorization, request.cookie(COOKIE_NAME)):
             return True
         if bearer_token(authorization) is not None:
-            self._log_wrong_token(request)
-            if not self._wrong_token_limit.allow(request.remote):
-                raise too_many_attempts()
+            self._count_wrong_token(request)
         return False
 
-    def _log_wrong_token(self, request: Request) -> None:
+    def _count_wrong_token(self, request: Request) -> None:
+        """Log a wrong token; raise HttpError if its address sends too many.
+
+        The right token is accepted all the same: it cannot be guessed, and behind a proxy all clients have
+        one address.
+        """
         self.problems.add(request.remote, "sent a wrong token")
+        if not self._wrong_token_limit.allow(request.remote):
+            raise too_many_attempts()
 
     async def _login_page(self, request: Request) -> Response:
         return send_file("login.html", request)
 
     async def _login(self, request: Request) -> Response:
         """Send the cookie to a browser that sends the token."""
-        if not self._login_limit.allow(request.remote):
-            raise too_many_attempts()
         with self.connections.waiting(request.transport):
             body = await request.read()
         fields = parse_qs(body.decode(errors="replace")) if request.content_type == FORM else {}
         if not self._policy.is_valid_token(fields.get("token", [""])[0]):
-            self._log_wrong_token(request)
+            self._count_wrong_token(request)
             return redirect("/login?wrong")
         response = redirect("/")
         cookie = (

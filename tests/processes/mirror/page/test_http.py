@@ -536,7 +536,7 @@ async def test_the_token_gives_a_cookie_that_authorizes(token: str) -> None:
 
 
 async def test_sign_in_attempts_are_limited(token: str) -> None:
-    """After five attempts from one address even the right token has to wait; other addresses do not."""
+    """After five wrong tokens from one address, status 429; the right token is accepted all the same."""
     async with page() as stub:
         answers = [await sign_in(stub, "wrong", "127.0.0.4") for _ in range(12)]
         refused = [response for response in answers if response.status == 429]
@@ -544,7 +544,7 @@ async def test_sign_in_attempts_are_limited(token: str) -> None:
         assert len(refused) >= 5
         assert refused[0].headers["Retry-After"] == "5"
         assert refused[0].reason
-        assert (await sign_in(stub, token, "127.0.0.4")).status == 429
+        assert (await sign_in(stub, token, "127.0.0.4")).headers["Location"] == "/"
         assert (await sign_in(stub, token, "127.0.0.5")).headers["Location"] == "/"
 
 
