@@ -9,7 +9,10 @@ from pathlib import Path
 import zmq
 from msgspec import Struct
 
-LIBRARIES = ("house-daemons", "pyzmq", "msgspec", "aiohttp", "supervisor", "paho-mqtt", "redis", "nats-py")
+LIBRARIES = (
+    *("house-daemons", "pyzmq", "msgspec", "h11", "wsproto", "supervisor"),
+    *("paho-mqtt", "redis", "nats-py"),
+)
 """The libraries whose versions are part of the description."""
 
 

@@ -1,4 +1,4 @@
-"""Compares the library aioshelly with the shelly driver (aiohttp and the documented digest), side by side.
+"""Compares the library aioshelly with the shelly driver (wsproto and the documented digest), side by side.
 
 usage: python -m bench.shelly_library [--number 10] [--switchings 100]
 
@@ -145,7 +145,7 @@ def main() -> None:
         python = f"{folder}/venv/bin/python"
         subprocess.run([sys.executable, "-m", "venv", f"{folder}/venv"], check=True)
         pip = [python, "-m", "pip", "--disable-pip-version-check"]
-        numbers = {"our driver": packages(pip, "aiohttp"), "aioshelly": packages(pip, "aioshelly")}
+        numbers = {"our driver": packages(pip, "wsproto"), "aioshelly": packages(pip, "aioshelly")}
         subprocess.run([*pip, "install", "--quiet", "aioshelly", str(PROJECT)], check=True)
         address = plug.options()["address"]
         for sort in SORTS:  # once for the .pyc files

@@ -54,7 +54,7 @@ turns = { status = false }
 do = "off"
 """
 NOW = 1_795_000_000.0
-HEAVY = ("asyncio", "click", "rich", "http", "aiohttp", "tomli", "supervisor", "difflib", "xmlrpc", "email")
+HEAVY = ("asyncio", "click", "rich", "http", "h11", "tomli", "supervisor", "difflib", "xmlrpc", "email")
 
 
 def history(house: TemporaryHouse, *names: str) -> dict[str, Any]:

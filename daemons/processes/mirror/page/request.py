@@ -52,7 +52,7 @@ class Request:
         return None
 
     def _parse_target(self, target: str) -> None:
-        """Take path and query from the target; a proxy's form of it names the host too (RFC 9112)."""
+        """Set path and query from the target; in the form for proxies, it names the host too (RFC 9112)."""
         if not target.startswith("/"):
             scheme, _, rest = target.partition("://")
             if scheme.lower() not in ("http", "https"):
