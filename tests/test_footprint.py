@@ -61,7 +61,7 @@ def test_a_device_process_loads_few_modules(make_house: HouseFactory, name: str)
 
 
 def test_a_device_process_has_little_memory_of_its_own(make_house: HouseFactory) -> None:
-    """With CPython 3.12 and 3.13, a device that has worked writes to at most 4 MB of its memory, with another to 7.5 MB."""
+    """A device that has worked has written to at most 4 MB of its memory; to 7.5 MB if objects are mortal."""
     house = make_house(BREAKFAST)
     house.house("up")
     for word in ("on", "off", "on"):
