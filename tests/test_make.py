@@ -229,7 +229,7 @@ def test_make_chooses_the_python_that_costs_least(
 
 
 def test_the_choice_knows_the_versions_that_share_objects() -> None:
-    """The versions of daemons/supervision/immortal.py are tried first, the newest of them before the others."""
+    """The versions of daemons/supervision/immortal.py are tried first, and the newest before the others."""
     words = (PROJECT / ".ci" / "python").read_text().partition("for version in ")[2].split()
     newest_first = [f"{major}.{minor}" for major, minor in reversed(immortal.SUPPORTED_VERSIONS)]
     assert words[: len(newest_first)] == newest_first
