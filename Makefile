@@ -1,8 +1,7 @@
 # The verbs of the house. Each is one `house` command; `make` alone prints them.
 
 VENV ?= .venv
-PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
-	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+PYTHON ?= $(shell .ci/python)
 HOUSE = $(VENV)/bin/house
 
 NEEDS_PYTHON = @test -n "$(PYTHON)" || { echo "House needs Python 3.11 or newer, and finds none; PYTHON=... names one."; \

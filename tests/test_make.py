@@ -4,17 +4,20 @@ import mmap
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from daemons.supervision import immortal
 from tests.support.house import PROJECT
 
 PYTHON = """#!/bin/sh
 # A Python that creates an environment with itself in it, and writes down what pip is asked to install.
 case "$*" in
+*immortal*) exec "$REAL_PYTHON" "$@" ;;
 *"-m venv"*)
 	mkdir -p "$4/bin" && cp "$0" "$4/bin/python" && printf '#!/bin/sh\\necho "house $*"\\n' >"$4/bin/house"
 	chmod +x "$4/bin/house" ;;
@@ -47,6 +50,7 @@ def make(project: Path) -> Make:
     def run(*words: str, pip_status: int = 0) -> "subprocess.CompletedProcess[str]":
         environment = {key: value for key, value in os.environ.items() if not key.startswith("MAKE")}
         environment |= {"PIP_LOG": str(project / "pip.log"), "PIP_STATUS": str(pip_status)}
+        environment |= {"REAL_PYTHON": sys.executable, "PYTHONPATH": str(PROJECT)}
         return subprocess.run(
             ["make", "--no-print-directory", f"PYTHON={project}/python", *words],  # noqa: S607
             cwd=project,
@@ -212,3 +216,69 @@ def test_an_environment_that_is_a_folder_is_replaced(project: Path, make: Make) 
     assert make("upgrade").returncode == 0
     assert (project / ".venv").is_symlink()
     assert environments(project) == [str((project / ".venv").readlink())]
+
+
+def test_only_the_set_up_names_a_python_that_costs_memory(make: Make) -> None:
+    """If this Python costs memory, the first `make up` and each `make upgrade` print one line about it."""
+    reason = immortal.refusal()
+    line = f"Each process takes 2 to 3 MB more memory with this Python: {reason}."
+    expected = [] if reason is None else [line]
+    for verb, is_set_up in (("up", True), ("up", False), ("upgrade", True)):
+        found = [found for found in make(verb).stdout.splitlines() if "more memory" in found]
+        assert found == (expected if is_set_up else [])
+
+
+# The choice of a Python
+
+OLD = "exit 1"
+SHIM = "echo 'pyenv: not found' >&2; exit 127"
+USUAL = "exit 0"
+PYENV = "versions/3.13.0/bin/python3"
+WITHOUT_VENV = 'case "$*" in *ensurepip*) exit 1 ;; esac'
+
+
+@pytest.mark.parametrize(
+    ("found", "chosen"),
+    [
+        ({"python3": USUAL}, "python3"),
+        ({"python3": OLD, "python3.11": USUAL}, "python3.11"),
+        ({"python3": USUAL, "python3.12": USUAL, "python3.14": USUAL}, "python3.12"),
+        ({"python3": USUAL, "python3.13": SHIM, "python3.12": SHIM, "python3.14": USUAL}, "python3.14"),
+        ({"python3": USUAL, "python3.13": WITHOUT_VENV}, "python3"),
+        ({"python3": WITHOUT_VENV, "python3.13": WITHOUT_VENV}, "python3.13"),
+        (
+            {"python3": USUAL, "python3.13": SHIM, "versions/3.13.0/bin/python3": USUAL},
+            "versions/3.13.0/bin/python3",
+        ),
+        ({"python3": USUAL, "versions/3.10.1/bin/python3": USUAL}, "python3"),
+        ({"python3": OLD, "python3.13": SHIM}, None),
+        ({f"python{version}": USUAL for version in ("3", "3.11", "3.12", "3.13", "3.14")}, "python3.13"),
+    ],
+)
+def test_make_chooses_the_python_that_costs_least(
+    tmp_path: Path, found: dict[str, str], chosen: str | None
+) -> None:
+    """The newest version that shares objects comes first, if it runs and can make an environment."""
+    for name, script in found.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+    done = subprocess.run(
+        ["/bin/sh", PROJECT / ".ci" / "python"],
+        env={"PATH": str(tmp_path), "PYENV_ROOT": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    words = done.stdout.split()
+    if chosen and "/" in chosen:
+        chosen = str(tmp_path / chosen)
+    assert (words, done.stderr) == ([chosen] if chosen else [], "")
+
+
+def test_the_choice_knows_the_versions_that_share_objects() -> None:
+    """The versions of daemons/supervision/immortal.py are tried first, and the newest before the others."""
+    words = (PROJECT / ".ci" / "python").read_text().partition("for version in ")[2].split()
+    newest_first = [f"{major}.{minor}" for major, minor in reversed(immortal.SUPPORTED_VERSIONS)]
+    assert words[: len(newest_first)] == newest_first

@@ -93,7 +93,7 @@ class Rehearsal:
         self._apply()
 
     def _advance(self) -> None:
-        """Let a second pass, and read the hardware."""
+        """Advance time by a second, and read the hardware."""
         self._seq, self._now, self._wall = self._seq + 1, self._now + 1, self._wall + 1
         self._reading = replace(self._reading, at=self._now)
         self._appliance.is_unchanged(self._reading, self._now, self._wall)
