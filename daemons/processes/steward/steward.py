@@ -46,8 +46,6 @@ STACKS_SECONDS = 0.3
 LAST_LINES = 5
 LOG_LINES = 100
 """How many of the last lines of supervisord's log are searched for the reason of an end."""
-RESUME_SECONDS = 1.0
-"""How long the steward waits before it asks again for all processes."""
 EXITED = re.compile(r"exited: (\S+) \((.*?)(?:; (?:not )?expected)?\)$", re.MULTILINE)
 FROM_OUTSIDE = ("terminated by SIGKILL", "terminated by SIGTERM", "terminated by SIGINT", "it hung")
 """Reasons of an end that came from outside the process."""
@@ -93,7 +91,7 @@ class Steward:
         self._is_unsaved = False
         self._hung: dict[str, str] = {}
         """By name, why a process was killed that supervisord has not yet reported as ended."""
-        self._subscriber = Subscriber(process.context, [], process.log)
+        self._subscriber = Subscriber(process.context, [], process.log, heartbeats_only=True)
         self._supervisor = Supervisor()
         self._jobs = JobPool(process.loop, threads=1)
         self._pending: set[tuple[object, ...]] = set()

@@ -64,7 +64,7 @@ class World:
         self._events: list[tuple[str, dict[str, str]]] = []
         self._beats: list[Heartbeat] = []
         monkeypatch.setattr(steward, "EventListener", lambda: self)
-        monkeypatch.setattr(steward, "Subscriber", lambda *_: self)
+        monkeypatch.setattr(steward, "Subscriber", lambda *_, **__: self)
         monkeypatch.setattr(steward, "Supervisor", lambda: self)
         monkeypatch.setattr(steward, "JobPool", lambda *_, **__: self)
         monkeypatch.setattr(steward, "signal_process", lambda pid, number: self.signals.append((pid, number)))
