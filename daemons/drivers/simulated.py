@@ -4,7 +4,8 @@ Real hardware keeps its state when its process ends, and simulated hardware does
 in `run/hardware/NAME`:
 
 - `switchings.jsonl` has one line for each switching, added by one write. The last line is the state of
-  the relay. All lines together are a record that is independent of the published states.
+  the relay, also if another program added it. All lines together are a record that is independent of the
+  published states.
 - `presses.jsonl` has one line for each press of the button. A person or a test adds the lines.
   `presses.taken` stores the offset up to which they were read.
 - `measured.json` overrides the measurements in the options. A person or a test writes it.
@@ -23,6 +24,7 @@ from msgspec.structs import asdict, replace
 from daemons.drivers import Driver
 from daemons.errors import StorageError
 from daemons.kinds import Ability, ButtonPress, Direction, Load, Reading, Setting, Touch
+from daemons.storage.line_file import LineFile, read_lines
 from daemons.storage.paths import replace_file
 from daemons.values import Seconds
 
@@ -82,15 +84,17 @@ class SimulatedRelay:
     def __init__(self, folder: Path, power_profile: tuple[Load, ...]) -> None:
         """Open the relay in `folder`. If the folder does not exist, create it; the relay is then off."""
         folder.mkdir(parents=True, exist_ok=True)
-        self._path = folder / "switchings.jsonl"
+        self._file = LineFile(folder / "switchings.jsonl", Switching)
         self._power_profile = power_profile
-        self._offset = 0
         self._last = Switching(0.0, "off", on=False)
         self._on_since = 0.0
 
-    def poll(self, now: float) -> Switching:
-        """Return the last switching; first switch off if the relay's timer has expired."""
-        self._refresh()
+    def poll(self, now: float, found: os.stat_result | None) -> Switching:
+        """Return the last switching; first switch off if the relay's timer has expired.
+
+        `found` is the present status of its file.
+        """
+        self._read_lines(found)
         last = self._last
         if last.on and last.off_at is not None and now >= last.off_at:
             self._add(last.off_at, "off", Setting(on=False), "off_timer")
@@ -98,7 +102,7 @@ class SimulatedRelay:
 
     def switch(self, setting: Setting, cause: str | None, now: float) -> None:
         """Apply a setting; if the relay already has it, add no line."""
-        last = self.poll(now)
+        last = self.poll(now, self.file_stat())
         off_at = now + setting.off_after_seconds if setting.on and setting.off_after_seconds else None
         light = (setting.brightness_percent, setting.colour_temperature_kelvin)
         if setting.on != last.on:
@@ -146,14 +150,22 @@ class SimulatedRelay:
             left -= stretch
         return watt_seconds / 3600
 
-    def _refresh(self) -> None:
-        """Read the lines that this process, another process or a person has added."""
+    def file_stat(self) -> os.stat_result | None:
+        """Return the present status of its file; None if there is none."""
+        return file_stat(self._file.path)
+
+    def close(self) -> None:
+        """Close its file; the hardware stays as it is."""
+        self._file.close()
+
+    def _read_lines(self, found: os.stat_result | None) -> None:
+        """Apply the lines that another process or a person has added. Without a file, the relay stays."""
         try:
-            if self._offset and self._path.stat().st_size == self._offset:  # no new line
-                return
-            lines, self._offset = read_switchings(self._path, self._offset)
+            lines, is_other = self._file.read_new(found)
         except FileNotFoundError:
             return
+        if is_other and lines:
+            self._last = Switching(0.0, "off", on=False)
         for line in lines:
             self._apply(line)
 
@@ -176,20 +188,10 @@ class SimulatedRelay:
             off_at,
             round(self.energy(at), 4),
         )
-        text = msgspec.json.encode(line) + b"\n"
-        file = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
-        try:
-            size = os.fstat(file).st_size
-            if size and os.pread(file, 1, size - 1) != b"\n":
-                text = b"\n" + text  # the last line is incomplete after a full disk
-            written = os.write(file, text)
-        finally:
-            os.close(file)
-        if (size, written) == (self._offset, len(text)):  # no other process has added a line
+        if self._file.append(line):
             self._apply(line)
-            self._offset += written
         else:
-            self._refresh()
+            self._read_lines(self.file_stat())
 
 
 class PressRecord(Struct, frozen=True):
@@ -211,19 +213,16 @@ class SimulatedButton:
         except (OSError, ValueError):
             self._offset = 0
 
-    def read_presses(self, now: float) -> tuple[ButtonPress, ...]:
+    def read_presses(self, now: float, found: os.stat_result | None) -> tuple[ButtonPress, ...]:
         """Return the presses that were not read yet; raises StorageError if the offset cannot be stored.
 
+        `found` is the present status of its file; None if there is none.
         The offset is stored before the presses are returned. So a process that is killed at that moment
         loses a press, as with a radio button, and never handles a press twice.
         """
-        try:
-            size = self._path.stat().st_size
-        except FileNotFoundError:
+        if found is None or found.st_size == self._offset:
             return ()
-        if size == self._offset:
-            return ()
-        began = self._offset if self._offset <= size else 0  # a smaller file is a new file
+        began = self._offset if self._offset <= found.st_size else 0  # a smaller file is a new file
         found, offset = read_lines(self._path, PressRecord, began)
         if offset != self._offset:
             replace_file(self._position_path, str(offset).encode())
@@ -250,14 +249,25 @@ class SimulatedSensor:
     def __init__(self, folder: Path, options: Options) -> None:
         self._path = folder / "measured.json"
         self._defaults = {name: getattr(options, name) for name in Measurements.__struct_fields__}
+        self._is_read = False
+        """Whether `last` is what the file contains, in its version `_version`."""
+        self._version: tuple[int, int, int] | None = None
         self.last = Measurements()
         """The last valid measurements."""
         self.at: float | None = None
         """When they were read."""
         self.fault: str | None = None
 
-    def poll(self, now: float) -> None:
-        """Read the measurements. If the file is not valid, set a fault and keep the last measurements."""
+    def poll(self, now: float, found: os.stat_result | None) -> None:
+        """Read the measurements. If the file is not valid, set a fault and keep the last measurements.
+
+        `found` is the present status of the file; None if there is none. The file is read if it has changed.
+        """
+        version = found and (found.st_ino, found.st_size, found.st_mtime_ns)
+        if self._is_read and version == self._version:
+            self.at = now
+            return
+        self._is_read = False
         written = b"{}"
         try:
             with suppress(FileNotFoundError):
@@ -270,6 +280,7 @@ class SimulatedSensor:
             self.fault = f"{self._path} cannot be read: {error}"
         else:
             self.at, self.fault = now, None
+            self._version, self._is_read = version, is_settled(found)
 
 
 def read_switchings(path: Path, offset: int = 0) -> tuple[list[Switching], int]:
@@ -277,31 +288,17 @@ def read_switchings(path: Path, offset: int = 0) -> tuple[list[Switching], int]:
     return read_lines(path, Switching, offset)
 
 
-def read_lines(path: Path, type_: type[T], offset: int = 0) -> tuple[list[T], int]:
-    """Return the decoded lines from `offset`, oldest first, and the offset for the next call.
-
-    A line that a full disk has cut off is skipped. Raises OSError if the file cannot be read.
-    """
-    found = []
-    with path.open("rb") as file:
-        file.seek(offset)
-        for line in file:
-            if not line.endswith(b"\n"):
-                break  # incomplete, or still being written
-            offset += len(line)
-            try:
-                found.append(msgspec.json.decode(line, type=type_))
-            except msgspec.MsgspecError:
-                continue
-    return found, offset
-
-
-def file_stat(path: str) -> os.stat_result | None:
+def file_stat(path: Path | str) -> os.stat_result | None:
     """Return the size and time of a file; None if it does not exist."""
     try:
         return os.stat(path)  # noqa: PTH116  faster; each poll of an idle device calls it
     except OSError:
         return None
+
+
+def is_settled(found: os.stat_result | None) -> bool:
+    """Return whether another write would show: within the clock's resolution it leaves the same time."""
+    return found is None or time.time() - found.st_mtime > SETTLED_SECONDS
 
 
 class Simulated(Driver[Options]):
@@ -324,7 +321,7 @@ class Simulated(Driver[Options]):
         """Open the hardware's files; the hardware keeps its state from the last process."""
         folder = Path("hardware") / self.device
         self._relay = SimulatedRelay(folder, power_profile)
-        self._relay.poll(now)
+        self._relay.poll(now, self._relay.file_stat())
         self._button = SimulatedButton(folder)
         self._sensor = SimulatedSensor(folder, self.options)
         self._files = [str(folder / name) for name in ("switchings.jsonl", "presses.jsonl", "measured.json")]
@@ -340,7 +337,7 @@ class Simulated(Driver[Options]):
             case "fail":
                 self._fault = "the hardware refuses to switch"
             case "hang":
-                self._hung = self._hung or self._read_hardware(now)
+                self._hung = self._hung or self._read_hardware(now, self._stat_files())
             case "disagree":
                 pass
 
@@ -348,27 +345,31 @@ class Simulated(Driver[Options]):
         """Return the state of the relay, the meter, the sensor and the button."""
         if self._hung:
             return self._hung
-        stats = tuple(map(file_stat, self._files))
+        stats = self._stat_files()
         if self._idle and self._idle[0] == stats:
             return replace(self._idle[1], at=now)
-        reading = self._read_hardware(now)
+        reading = self._read_hardware(now, stats)
         try:
-            reading = replace(reading, presses=self._button.read_presses(now))
+            if presses := self._button.read_presses(now, stats[1]):
+                reading = replace(reading, presses=presses)
         except StorageError as error:
             reading = replace(reading, fault=reading.fault or str(error))
-        # A second write within the resolution of the clock leaves the same size and time.
-        is_settled = all(stat is None or time.time() - stat.st_mtime > SETTLED_SECONDS for stat in stats)
-        is_quiet = is_settled and not (reading.on or reading.fault or reading.presses or self._delayed)
-        self._idle = (stats, reading) if is_quiet else None
+        is_quiet = not (reading.on or reading.fault or reading.presses or self._delayed)
+        self._idle = (stats, reading) if is_quiet and all(map(is_settled, stats)) else None
         return reading
 
-    def _read_hardware(self, now: float) -> Reading:
+    def _stat_files(self) -> FileStats:
+        return tuple(map(file_stat, self._files))
+
+    def _read_hardware(self, now: float, stats: FileStats) -> Reading:
+        switchings, _, measured = stats
         if self._delayed and now >= self._delayed[0]:
             _, setting, cause = self._delayed
             self._delayed = None
             self._switch(setting, cause, now)
-        last = self._relay.poll(now)
-        self._sensor.poll(now)
+            switchings = self._relay.file_stat()
+        last = self._relay.poll(now, switchings)
+        self._sensor.poll(now, measured)
         faults = [fault for fault in (self._fault, self._sensor.fault) if fault]
         return Reading(
             on=last.on,
@@ -396,3 +397,7 @@ class Simulated(Driver[Options]):
     def due(self, now: float) -> float:
         """Return the next poll: a person or another process may change the files."""
         return min(now + POLL_SECONDS, self._delayed[0] if self._delayed else now + POLL_SECONDS)
+
+    def close(self) -> None:
+        """Close the hardware's files; the hardware stays as it is."""
+        self._relay.close()

@@ -363,6 +363,23 @@ def test_a_command_with_a_mistake_is_rejected_with_the_reason(context: Context) 
     assert server.dropped.total == 1
 
 
+def test_a_subscriber_of_heartbeats_gets_no_state_and_subscribes_once(context: Context) -> None:
+    """A state does not reach it, and the seq of a heartbeat does not make it subscribe again."""
+    publisher = raw_publisher(context)
+    subscriber = Subscriber(context, ["lamp"], LOG, heartbeats_only=True)
+    assert subscription(publisher) == b"\x01lamp/heartbeat"
+    received: list[Published] = []
+    for seq in (1, 2, 3):
+        publisher.send_multipart(frames(state(seq)))
+        publisher.send_multipart(frames(beat(seq)))
+        assert subscriber.socket.poll(10_000), "no heartbeat has come"
+        received += subscriber.receive()
+    assert received == [beat(1), beat(2), beat(3)]
+    subscriber.resubscribe("lamp")
+    assert subscription(publisher) == b"\x01lamp/heartbeat"
+    assert not publisher.poll(0), "a second subscription has come"
+
+
 def test_batches_are_yielded_until_the_end(context: Context) -> None:
     """With an interval, idle times yield empty batches; without one, only the last batch is empty."""
     publisher = Publisher(context, "lamp")

@@ -138,6 +138,99 @@ def test_a_manual_switch_is_read() -> None:
     assert driver.due(NOW) <= NOW + 1
 
 
+def foreign_line(*, on: bool) -> bytes:
+    """Return a line as another program adds it."""
+    return f'{{"at": {NOW}, "what": "{"on" if on else "off"}", "on": {str(on).lower()}}}\n'.encode()
+
+
+def replace_lines(content: bytes) -> None:
+    """Replace the record by another file, as an editor does."""
+    new = SWITCHINGS.with_suffix(".new")
+    new.write_bytes(content)
+    new.replace(SWITCHINGS)
+
+
+def test_a_line_of_another_process_counts_before_the_next_switching() -> None:
+    """A relay that another process has switched on is not switched on again."""
+    driver = opened()
+    driver.set(ON, "a1", NOW)
+    driver.set(OFF, "a2", NOW + 1)
+    opened().set(ON, "b1", NOW + 2)
+    driver.set(ON, "a3", NOW + 3)
+    assert [line.cause for line in lines()] == ["a1", "a2", "b1"]
+
+
+@pytest.mark.parametrize("on", [True, False])
+def test_a_line_that_comes_between_is_read(monkeypatch: pytest.MonkeyPatch, *, on: bool) -> None:
+    """Another process adds a line after this one has looked at the file, and before it adds its own."""
+    driver, write = opened(), os.write
+    driver.set(ON, "a1", NOW)
+
+    def write_second(descriptor: int, text: bytes) -> int:
+        with SWITCHINGS.open("ab") as file:
+            file.write(foreign_line(on=on))
+        return write(descriptor, text)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "write", write_second)
+        driver.set(OFF, "a2", NOW + 1)
+    assert not driver.read(NOW + 1).on
+    driver.set(ON, "a3", NOW + 2)
+    assert driver.read(NOW + 2).on
+    assert [line.cause for line in lines()] == ["a1", None, "a2", "a3"]
+
+
+def test_the_record_stays_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A switching opens and reads no file: it adds its line by one write."""
+    driver = opened()
+    driver.set(ON, "a1", NOW)
+    assert driver.read(NOW).on
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "open", None)
+        patched.setattr(Path, "open", None)
+        patched.setattr(Path, "read_bytes", None)
+        driver.set(OFF, "a2", NOW + 1)
+        assert not driver.read(NOW + 1).on
+    assert [line.cause for line in lines()] == ["a1", "a2"]
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["set", "add", "replace"]), st.booleans())
+        | st.tuples(st.just("cut"), st.integers(0, 5))
+        | st.just(("remove", 0)),
+        max_size=12,
+    )
+)
+def test_the_relay_is_in_the_state_of_the_last_line(steps: list[tuple[str, int]]) -> None:
+    """Others may add lines, and remove, replace or cut the file. Without a line, the relay stays as it is."""
+    SWITCHINGS.unlink(missing_ok=True)
+    driver, is_on = opened(), False
+    for step, value in steps:
+        kept = SWITCHINGS.read_bytes().splitlines(keepends=True) if SWITCHINGS.exists() else []
+        match step:
+            case "set":
+                driver.set(ON if value else OFF, "a1", NOW)
+            case "add":
+                with SWITCHINGS.open("ab") as file:
+                    file.write(foreign_line(on=bool(value)))
+            case "replace":
+                replace_lines(foreign_line(on=bool(value)))
+            case "cut" if kept:
+                os.truncate(SWITCHINGS, sum(map(len, kept[:value])))
+            case "remove":
+                SWITCHINGS.unlink(missing_ok=True)
+        if step in ("set", "add", "replace"):
+            is_on = bool(value)
+        elif step == "cut" and kept[:value]:
+            is_on = lines()[-1].on
+        assert driver.read(NOW).on == is_on
+        if step == "set" and SWITCHINGS.exists() and lines():
+            assert lines()[-1].on == is_on
+    driver.close()
+
+
 @pytest.mark.parametrize("torn", [b"nonsense\n", b"\xff\n", b"{}\n", b"[" * 5000 + b"\n", b"\n"])
 def test_a_broken_line_is_skipped(torn: bytes) -> None:
     """A line that cannot be parsed hides neither earlier nor later lines."""
@@ -225,6 +318,7 @@ def test_the_energy_never_decreases(steps: list[tuple[float, Setting, bool]]) ->
     for seconds, setting, restarted in steps:
         now += seconds
         if restarted:
+            driver.close()
             driver = opened(now, KETTLE)
         driver.set(setting, None, now)
         assert driver.read(now).on == setting.on

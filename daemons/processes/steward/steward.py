@@ -26,6 +26,7 @@ from daemons.bus.sockets import Subscriber
 from daemons.config.slice import Slice
 from daemons.errors import SupervisorError
 from daemons.processes.process import Process, ProcessRun, Startup
+from daemons.processes.steward.schedule import Schedule
 from daemons.processes.steward.watched import FIRST_WAIT_SECONDS, STARVED_SHARE, WatchedProcess
 from daemons.runtime.clock import boot_id
 from daemons.runtime.jobs import JobPool
@@ -46,8 +47,6 @@ STACKS_SECONDS = 0.3
 LAST_LINES = 5
 LOG_LINES = 100
 """How many of the last lines of supervisord's log are searched for the reason of an end."""
-RESUME_SECONDS = 1.0
-"""How long the steward waits before it asks again for all processes."""
 EXITED = re.compile(r"exited: (\S+) \((.*?)(?:; (?:not )?expected)?\)$", re.MULTILINE)
 FROM_OUTSIDE = ("terminated by SIGKILL", "terminated by SIGTERM", "terminated by SIGINT", "it hung")
 """Reasons of an end that came from outside the process."""
@@ -90,10 +89,14 @@ class Steward:
         """The processes that may need a new report."""
         self._awaited: set[str] = set()
         """The processes whose first heartbeat has not arrived."""
+        self._schedule = Schedule()
+        """When each process is due, if no heartbeat arrives until then."""
+        self._remembered = {watched.name: watched.remembered() for watched in known}
+        """By name, what the journal must contain."""
         self._is_unsaved = False
         self._hung: dict[str, str] = {}
         """By name, why a process was killed that supervisord has not yet reported as ended."""
-        self._subscriber = Subscriber(process.context, [], process.log, with_past=False)
+        self._subscriber = Subscriber(process.context, [], process.log, heartbeats_only=True)
         self._supervisor = Supervisor()
         self._jobs = JobPool(process.loop, threads=1)
         self._pending: set[tuple[object, ...]] = set()
@@ -166,12 +169,13 @@ class Steward:
             )
             for watched in self._watched.values():
                 watched.forgive_silence(now)
-        silent = self._silent_processes(now)
+        due = [self._watched[name] for name in self._schedule.pop_due(now)]
+        silent = self._silent_processes(due, now)
         self._judge_load(silent, now)
         self._last_tick = now
         watchdog = self._watchdog * (3 if now < self._lenient_until else 1)
         hanging = []
-        for watched in list(self._watched.values()):
+        for watched in due:
             if watched.retry_at is not None and stopped_path(watched.name).exists():
                 watched.retry_at = None  # a person has stopped it in the meantime
                 watched.on_stop()
@@ -184,6 +188,7 @@ class Steward:
                     hanging.append(watched)
                 case "start":
                     self._start(watched)
+            self._schedule.set(watched.name, watched.due_at(self._watchdog))
         if now < self._pressed_until:  # each kill makes a busy machine busier
             longest = sorted(hanging, key=lambda watched: watched.heard)[:1]
             hanging = longest if now >= self._next_kill else []
@@ -194,10 +199,10 @@ class Steward:
         if self._is_unsaved:
             self._save()
 
-    def _silent_processes(self, now: float) -> list[WatchedProcess]:
-        """Return the silent processes, after a reading of what each waited for."""
+    def _silent_processes(self, due: list[WatchedProcess], now: float) -> list[WatchedProcess]:
+        """Return the silent ones of the due processes, after a reading of what each waited for."""
         half = self._watchdog / 2
-        silent = [watched for watched in self._watched.values() if watched.silent_seconds(now) >= half]
+        silent = [watched for watched in due if watched.silent_seconds(now) >= half]
         for watched in silent:
             waited = waited_seconds(watched.pid) if watched.pid else None
             if watched.pid and waited is not None:
@@ -232,6 +237,8 @@ class Steward:
         processes: list[dict[str, Any]] = answer
         names = {info["name"] for info in processes}
         self._watched = {name: watched for name, watched in self._watched.items() if name in names}
+        self._remembered = {name: found for name, found in self._remembered.items() if name in names}
+        self._is_unsaved = True
         for info in processes:
             if (name := info["name"]) == STEWARD:
                 continue
@@ -301,6 +308,7 @@ class Steward:
             if isinstance(answer, SupervisorError) and answer.fault_code != ALREADY_STARTED:
                 self._log.warning("%s", answer)
                 watched.retry_at = self._now() + FIRST_WAIT_SECONDS
+                self._note_change(watched)
 
         self._ask(on_answer, "startProcess", watched.name, False)
 
@@ -344,6 +352,8 @@ class Steward:
         self._reported.pop(name, None)
         self._changed.discard(name)
         self._awaited.discard(name)
+        self._schedule.set(name, None)
+        self._remembered.pop(name, None)
         self._is_unsaved = True
 
     def _ask(self, on_answer: Callable[[Any], None], method: str, *args: object) -> None:
@@ -367,8 +377,9 @@ class Steward:
         self._jobs.submit(lambda: self._supervisor.call(method, *args), on_done)
 
     def _note_change(self, watched: WatchedProcess) -> None:
-        """Note that a process may need a new report, and whether its first heartbeat is missing."""
+        """Note that a process may need a new report, is due at another time, or has no heartbeat yet."""
         self._changed.add(watched.name)
+        self._schedule.set(watched.name, watched.due_at(self._watchdog))
         if watched.pid and not watched.is_heard:
             self._awaited.add(watched.name)
         else:
@@ -378,13 +389,14 @@ class Steward:
         """Publish a report about each process that has changed; the next tick saves the memory."""
         for name in sorted(self._changed):
             watched, before = self._watched[name], self._reported.get(name)
+            if (remembered := watched.remembered()) != self._remembered.get(name):
+                self._remembered[name], self._is_unsaved = remembered, True
             if before and (before.life, before.pid, before.reason) == (
                 watched.life,
                 watched.pid,
                 watched.reason,
             ):
                 continue
-            self._is_unsaved = True
             self._reported[watched.name] = self._process.report(
                 watched.name,
                 life=watched.life,
@@ -401,9 +413,9 @@ class Steward:
         self._changed.clear()
 
     def _save(self) -> None:
-        """Write all watched processes to the journal: once a tick, however many of them have changed."""
+        """Write what must survive to the journal: once a tick, however many processes have changed."""
         self._is_unsaved = False
-        watched_processes = list(self._watched.values())
+        watched_processes = list(self._remembered.values())
         self._journal.save(
             StewardMemory(life=self._process.life, boot_id=boot_id(), watched_processes=watched_processes)
         )

@@ -6,6 +6,7 @@ All times are monotonic seconds that include sleep (clock_gettime(2), CLOCK_BOOT
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from daemons.runtime.backoff import backoff_seconds
 
@@ -24,7 +25,7 @@ Life = Literal["running", "restarting", "failed", "stopped"]
 Action = Literal["ask", "kill", "start"]
 
 
-class WatchedProcess(Struct):
+class WatchedProcess(Struct, omit_defaults=True):
     """The data about one process that the steward stores in its journal, so that they survive a crash."""
 
     name: str
@@ -52,6 +53,10 @@ class WatchedProcess(Struct):
     """The seconds that it has waited for a processor in its life, as last read in this silence."""
     waited_at: float = 0.0
     """When that was read."""
+
+    def remembered(self) -> "WatchedProcess":
+        """Return a copy with what must survive a crash: a new steward measures every silence anew."""
+        return replace(self, heard=0.0, asked=0.0, starved=0.0, waited=None, waited_at=0.0)
 
     def on_start(self, pid: int, now: float) -> None:
         """Record that supervisord has started the process."""
@@ -130,6 +135,14 @@ class WatchedProcess(Struct):
             return 0.0
         silence = max(0.0, now - self.heard - self.starved)
         return silence if self.is_heard else silence / START_FACTOR
+
+    def due_at(self, watchdog: float) -> float | None:
+        """Return when the process must be looked at, if no heartbeat arrives until then; None for never."""
+        if self.retry_at is not None:
+            return 0.0  # at each tick: a person may stop the process meanwhile
+        if self.pid is None or self.life == "stopped":
+            return None
+        return self.heard + watchdog / 2 * (1.0 if self.is_heard else START_FACTOR)
 
     def next_action(self, now: float, watchdog: float) -> Action | None:
         """Return the next action: "start", "ask" (request a heartbeat), "kill", or None.

@@ -64,7 +64,7 @@ class World:
         self._events: list[tuple[str, dict[str, str]]] = []
         self._beats: list[Heartbeat] = []
         monkeypatch.setattr(steward, "EventListener", lambda: self)
-        monkeypatch.setattr(steward, "Subscriber", lambda *_: self)
+        monkeypatch.setattr(steward, "Subscriber", lambda *_, **__: self)
         monkeypatch.setattr(steward, "Supervisor", lambda: self)
         monkeypatch.setattr(steward, "JobPool", lambda *_, **__: self)
         monkeypatch.setattr(steward, "signal_process", lambda pid, number: self.signals.append((pid, number)))
@@ -417,6 +417,27 @@ def test_the_cost_of_a_start_grows_with_the_number_of_devices(
     assert {report.life for report in world.reports.values()} == {"running"}
 
 
+def test_a_tick_visits_the_processes_that_are_due(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that beats is visited once in half a watchdog, and the journal is not written."""
+    world = World(tmp_path, monkeypatch, [f"lamp_{index}" for index in range(40)])
+    world.steward()
+    world.advance(1)
+    written: list[object] = []
+    monkeypatch.setattr(world.made._journal, "save", written.append)
+    world.made._watched = visited = CountingDict(world.made._watched)
+    looks: list[str] = []
+    look = WatchedProcess.next_action
+    monkeypatch.setattr(
+        WatchedProcess, "next_action", lambda self, *args: looks.append(self.name) or look(self, *args)
+    )
+    world.advance(WATCHDOG * 5)
+    assert (written, visited.walks) == ([], 0)
+    assert set(looks) == set(world.pids)
+    assert len(looks) <= 40 * 10
+    world.advance(WATCHDOG + 1, silent=["lamp_7"])
+    assert world.killed == [world.pids["lamp_7"]]
+
+
 class CountingDict(dict[str, WatchedProcess]):
     """A dictionary that counts how often all of it is visited."""
 
@@ -462,6 +483,23 @@ def test_the_memory_of_the_steward_survives_it(world: World, monkeypatch: pytest
     assert memory is not None
     watched = next(watched for watched in memory.watched_processes if watched.name == "toaster")
     assert (watched.crashes, watched.life, watched.retry_at) == (4, "failed", world.time + 1)
+
+
+def test_a_steward_that_gets_no_answer_keeps_its_memory(world: World) -> None:
+    """It may be killed before supervisord answers; the next steward still knows of the crashes."""
+    for _ in range(3):
+        world.crash("toaster")
+    journal = Journal("steward", StewardMemory, world.log)
+    before = journal.load()
+    assert before is not None
+    known = [watched.remembered() for watched in before.watched_processes]
+    world.unanswered = 1000
+    world.steward(before.watched_processes)
+    world.advance(3)
+    after = Journal("steward", StewardMemory, world.log).load()
+    assert after is not None
+    assert after.watched_processes == known
+    assert {watched.name for watched in known} == set(NAMES)
 
 
 def test_a_crash_loop_is_held_back_and_retried(world: World) -> None:
