@@ -1,7 +1,9 @@
 """The log format: one event, one line, with time, level, device, text and the cause of the event.
 
-A process of the house logs to a pipe, which supervisord reads. If supervisord does not read, the pipe is full
-after 64 kB. A line then does not wait: it is lost and counted.
+A process of the house appends each line to its file. What else it prints, such as a traceback, goes to a
+pipe, which supervisord reads and appends to the same file. Without the logs plugin of supervisord all lines
+go to that pipe. If supervisord does not read, the pipe is full after 64 kB. A line then does not wait: it is
+lost and counted.
 """
 
 import logging
@@ -11,6 +13,10 @@ import sys
 from collections.abc import MutableMapping
 from typing import Any, TextIO, cast
 
+from daemons.runtime.rotating_file import BACKUPS, MAX_BYTES, RotatingFile, log_path
+
+APPENDS_VARIABLE = "HOUSE_APPENDS_LOG"
+"""The environment variable with which the logs plugin lets a process append to its log and rotate it."""
 FORMAT = "%(asctime)s.%(msecs)03d %(levelname)-7s %(name)s: %(message)s%(tail)s"
 
 
@@ -84,13 +90,37 @@ class Log(logging.LoggerAdapter[logging.Logger]):
         return msg, kwargs
 
 
-class PipeHandler(logging.Handler):
+class LineHandler(logging.Handler):
+    """Writes each record as one line."""
+
+    def encode(self, record: logging.LogRecord) -> bytes:
+        """Return a record as a line."""
+        return f"{self.format(record)}\n".encode(errors="backslashreplace")
+
+    def warning(self, text: str) -> bytes:
+        """Return a warning about the log itself as a line."""
+        return self.encode(logging.LogRecord("log", logging.WARNING, "", 0, text, None, None))
+
+
+class FileHandler(LineHandler):
+    """Appends lines to the log of a process and rotates it; reports how many lines could not be written."""
+
+    def __init__(self, name: str) -> None:
+        """Write to the log of a name in the run directory, which is the working directory."""
+        super().__init__()
+        self._file = RotatingFile(log_path(name), MAX_BYTES, BACKUPS, self.warning)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a record, or count its lines as lost."""
+        self._file.append(self.encode(record))
+
+
+class PipeHandler(LineHandler):
     """Writes lines to a pipe without waiting; reports how many lines were lost as soon as one fits again."""
 
     def __init__(self, pipe: int) -> None:
-        """Write to a file descriptor, which becomes non-blocking."""
+        """Write to a file descriptor that is not blocking."""
         super().__init__()
-        os.set_blocking(pipe, False)
         self._pipe = pipe
         self._rest = b""
         """The end of a line that the pipe accepted only in part."""
@@ -98,7 +128,7 @@ class PipeHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record, or count it as lost. Without a reader it is lost too."""
-        line = self._encode(record)
+        line = self.encode(record)
         try:
             self._rest = self._write(self._rest)
             if self._rest:
@@ -117,29 +147,28 @@ class PipeHandler(logging.Handler):
     def _notice(self) -> bytes:
         """Return the line that reports the lost ones."""
         lines = "1 line" if self._lost == 1 else f"{self._lost} lines"
-        text = f"{lines} of this log were lost: supervisord did not read them"
-        return self._encode(logging.LogRecord("log", logging.WARNING, "", 0, text, None, None))
-
-    def _encode(self, record: logging.LogRecord) -> bytes:
-        return f"{self.format(record)}\n".encode(errors="backslashreplace")
+        return self.warning(f"{lines} of this log were lost: supervisord did not read them")
 
 
-def make_handler(stream: TextIO) -> logging.Handler:
+def make_handler(name: str, stream: TextIO) -> logging.Handler:
     """Return a handler that never waits if the stream is a pipe, else one that writes to the stream."""
     try:
         file = stream.fileno()
         is_pipe = stat.S_ISFIFO(os.fstat(file).st_mode)
     except OSError:  # a stream of a test has no file descriptor
         is_pipe = False
-    return PipeHandler(file) if is_pipe else logging.StreamHandler(stream)
+    if not is_pipe:
+        return logging.StreamHandler(stream)
+    os.set_blocking(file, False)  # also for a traceback, or a library that prints
+    return FileHandler(name) if os.environ.get(APPENDS_VARIABLE) else PipeHandler(file)
 
 
 def open_log(name: str, stream: TextIO | None = None) -> Log:
     """Return a log under a name; it writes to standard output, or to `stream`.
 
-    supervisord stores what is written to standard output, and limits its size.
+    In a house with the logs plugin it appends to the file that supervisord stores the stream in.
     """
-    handler = make_handler(stream or sys.stdout)
+    handler = make_handler(name, stream or sys.stdout)
     handler.setFormatter(FORMATTER)
     logger = logging.getLogger(name)
     logger.handlers[:] = [handler]

@@ -8,6 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from daemons.runtime.rotating_file import log_path
+
 POLL_SECONDS = 0.1
 TURNS_FOR_MORE = 5
 """How many polls of the local logs happen for one poll of the remote ones."""
@@ -19,11 +21,6 @@ class Line(NamedTuple):
 
     name: str
     text: str
-
-
-def log_path(name: str) -> Path:
-    """Return the path of the log of a process, relative to the run directory."""
-    return Path("log") / f"{name}.log"
 
 
 def last_lines(name: str, number: int) -> list[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from daemons.bus.message import STEWARD
 from daemons.config.slice import Slice
 from daemons.errors import SupervisorError
+from daemons.runtime.rotating_file import BACKUPS, MAX_BYTES, log_path
 from daemons.storage.paths import STOPPED_BY_HAND, check_path, interpreter, replace_file
 
 SOCKET = "supervisord.sock"
@@ -36,9 +37,9 @@ stopsignal=TERM
 stopwaitsecs={stop_seconds}
 stopasgroup=true
 killasgroup=true
-{log}_logfile={run}/log/{name}.log
-{log}_logfile_maxbytes=1MB
-{log}_logfile_backups=2
+{log}_logfile={run}/{log_path}
+{log}_logfile_maxbytes={max_bytes}
+{log}_logfile_backups={backups}
 """
 
 
@@ -62,10 +63,13 @@ def render(slice_: Slice, run: Path) -> str:
         log="stderr" if steward else "stdout",
         stopped=STOPPED_BY_HAND,
         name=slice_.name,
+        log_path=log_path(slice_.name),
         python=shlex.quote(str(python)),
         run=run,
         digest=hashlib.sha256(slice_.encode()).hexdigest()[:16],
         stop_seconds=STOP_SECONDS,
+        max_bytes=MAX_BYTES,
+        backups=BACKUPS,
     )
     return text + (STEWARD_PROGRAM if steward else DEVICE_PROGRAM)
 

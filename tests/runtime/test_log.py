@@ -5,12 +5,15 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from daemons.runtime.log import FORMAT, Formatter, escape, open_log
+from daemons.runtime.log import APPENDS_VARIABLE, FORMAT, Formatter, escape, open_log
+from daemons.runtime.rotating_file import log_path
+from tests.support import factories
 
 
 def line(text: str, cause: str | None = None) -> str:
@@ -154,3 +157,40 @@ def test_a_pipe_without_a_reader_raises_nothing() -> None:
     os.close(out)
     with os.fdopen(into, "w") as stream:
         open_log("gone_of_test_log", stream).info("lost")
+
+
+def test_a_process_of_a_house_appends_its_lines_to_its_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the logs plugin no line goes to the pipe; lines that cannot be written are counted."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(APPENDS_VARIABLE, "1")
+    out, into = os.pipe()
+    with os.fdopen(out, "rb") as reader, os.fdopen(into, "w") as stream:
+        log = open_log("file_of_test_log", stream)
+        log.info("is %s", "on", cause="a1b2")
+        with factories.full_disk():
+            log.info("lost")
+            log.info("lost")
+        log.info("bad \udcff")
+        assert not os.get_blocking(into)  # a library that prints does not wait for supervisord
+        stream.close()
+        assert reader.read() == b""
+    lines = log_path("file_of_test_log").read_text().splitlines()
+    texts = [line.split(" ", 2)[2] for line in lines]
+    assert texts == [
+        "INFO    file_of_test_log: is on [a1b2]",
+        "WARNING log: 2 lines of this log could not be written: File too large",
+        r"INFO    file_of_test_log: bad \udcff",
+    ]
+
+
+def test_a_process_whose_output_is_no_pipe_writes_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A process that a person starts in a terminal shows its lines there."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(APPENDS_VARIABLE, "1")
+    open_log("terminal_of_test_log").info("is up")
+    assert capsys.readouterr().out.endswith("terminal_of_test_log: is up\n")
+    assert not list(tmp_path.iterdir())

@@ -4,12 +4,15 @@ import os
 import re
 import resource
 import shutil
+import signal
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from supervisor import loggers
 
+from daemons.runtime.log import APPENDS_VARIABLE
+from daemons.runtime.rotating_file import RotatingFile
 from daemons.supervision import log_file
 from daemons.supervision.log_file import LogFile, make_log_files
 from tests.support import factories
@@ -146,6 +149,7 @@ def options(path: Path) -> SimpleNamespace:
 def test_the_plugin_replaces_supervisord_s_own_log(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The log goes on in the same file, in the same format; each later log is of the new class."""
     monkeypatch.setattr(loggers, "RotatingFileHandler", loggers.RotatingFileHandler)
+    monkeypatch.setattr(os, "environ", dict(os.environ))
     made = options(path)
     made.logger.info("before")
     interface = make_log_files(SimpleNamespace(options=made))
@@ -153,6 +157,7 @@ def test_the_plugin_replaces_supervisord_s_own_log(path: Path, monkeypatch: pyte
     made.logger.info("after %(what)s", what="all \udc80")
     assert path.read_text() == "INFO before\nINFO after all \\udc80\n"
     assert loggers.RotatingFileHandler is LogFile
+    assert os.environ[APPENDS_VARIABLE] == "1"
 
 
 def test_an_unsupported_supervisor_keeps_its_logs(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,9 +168,63 @@ def test_an_unsupported_supervisor_keeps_its_logs(path: Path, monkeypatch: pytes
     made.logger.close()
     assert path.read_text() == "WARN logs supports supervisor 4.3.0, this is 9.9.9: it does nothing\n"
     assert loggers.RotatingFileHandler is not LogFile
+    assert APPENDS_VARIABLE not in os.environ
+
+
+def test_a_log_that_another_process_has_rotated_goes_on_in_the_new_file(path: Path) -> None:
+    """A process rotates its own log; what supervisord reads from its pipe then goes to the new file."""
+    log = LogFile(str(path), maxBytes=1000, backupCount=2)
+    write(log, b"a traceback\n")
+    own = RotatingFile(path, 10, 2, str.encode)
+    own.append(b"a line\n")
+    own.append(b"next\n")
+    own.close()
+    write(log, b"another one\n")
+    log.close()
+    assert path.read_text() == "next\nanother one\n"
+    assert path.with_suffix(".log.1").read_text() == "a traceback\na line\n"
 
 
 # In a house
+
+
+PLUGINS = pytest.mark.parametrize(
+    "missing", ["", "prefork", "logs", "prefork|logs"], ids=["all", "execve", "no-logs", "stock"]
+)
+
+
+@PLUGINS
+def test_all_that_a_process_writes_is_in_its_log(make_house: HouseFactory, missing: str) -> None:
+    """With or without plugins the log has the lines of the process, and the stacks that it prints.
+
+    With the logs plugin a process writes its own lines, and rotates the log, also while supervisord hangs.
+    """
+    house = make_house()
+    conf, sections = house.supervisord.read_text(), rf"\[rpcinterface:({missing or 'x'})\]\n.*\n"
+    house.supervisord.write_text(re.sub(sections, "", conf))
+    house.house("up")
+    supervisord = int((house.run / "supervisord.pid").read_text())
+    path = house.run / "log" / "toaster.log"
+    if "logs" not in missing:
+        with path.open("ab") as file:
+            file.write(b"x" * (1 << 20))
+        os.kill(supervisord, signal.SIGSTOP)
+    try:
+        house.send("toaster", "start")
+        eventually(
+            lambda: (
+                "is toasting" in path.with_suffix(".log.1" if "logs" not in missing else ".log").read_text()
+            )
+        )
+    finally:
+        os.kill(supervisord, signal.SIGCONT)
+    house.kill("toaster", signal.SIGUSR1)
+    eventually(lambda: "most recent call first" in house.log("toaster"))
+    printed = house.house("logs", "toaster", "--no-follow", "-n", "200").stdout
+    assert "is toasting" in printed
+    assert "most recent call first" in printed
+    house.house("down")
+    assert "ends, by SIGTERM" in house.log("toaster")
 
 
 @pytest.mark.parametrize("prefork", [True, False], ids=["prefork", "execve"])

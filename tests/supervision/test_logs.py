@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from daemons.supervision.logs import Follower, Line, follow, last_lines, log_path, merge_lines
+from daemons.runtime.rotating_file import log_path
+from daemons.supervision.logs import Follower, Line, follow, last_lines, merge_lines
 from tests.support import factories
 from tests.support.house import HouseFactory, eventually
 

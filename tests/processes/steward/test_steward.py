@@ -21,9 +21,9 @@ from daemons.processes.steward import steward
 from daemons.processes.steward.steward import Steward, StewardMemory
 from daemons.processes.steward.watched import WatchedProcess
 from daemons.runtime.log import Log
+from daemons.runtime.rotating_file import log_path
 from daemons.storage.journal import Journal
 from daemons.storage.paths import stopped_path
-from daemons.supervision.logs import log_path
 from tests.support import factories
 from tests.support.house import BREAKFAST, HouseFactory, TemporaryHouse, eventually
 
