@@ -160,6 +160,8 @@ class WebSocketServer:
                 await self._on_message(client, content)
         finally:
             self._clients.discard(client)
+            if not self._clients:
+                self._encoded.clear()  # no change wakes this loop now
             self._context.counters.clients = len(self._clients)
             for task in (sending, *client.tasks):
                 task.cancel()
@@ -167,8 +169,12 @@ class WebSocketServer:
     # Messages to clients
 
     def _on_append(self) -> None:
-        """Wake the page's loop from the mirror's thread, once for many changes."""
-        if not self._is_wake_scheduled:
+        """Wake the page's loop from the mirror's thread, once for many changes; without a client, not at all.
+
+        A client is added before it reads the ChangeLog, and this is called after each change. So a client that
+        is not seen here reads the change by itself.
+        """
+        if self._clients and not self._is_wake_scheduled:
             self._is_wake_scheduled = True
             with suppress(RuntimeError):  # the page's loop has ended
                 self._loop.call_soon_threadsafe(self._wake_clients)

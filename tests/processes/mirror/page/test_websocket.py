@@ -708,6 +708,37 @@ async def test_a_disconnected_client_is_forgotten(run: Path) -> None:
     assert stub.log_output.getvalue() == ""
 
 
+async def test_a_change_wakes_the_page_only_for_a_client(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A later client gets the house with all changes, and then each further change with the next number."""
+    stub = PageStub()
+    stub.publish_all()
+    async with serve_page(stub) as page:
+        await wait_for_clients(stub, 0)
+        wakes: list[int] = []
+        wake = page.websocket._wake_clients
+        monkeypatch.setattr(
+            page.websocket, "_wake_clients", lambda: (wakes.append(stub.changes.number), wake())
+        )
+        for number in range(20):
+            stub.publish_state("lamp", number=number)
+            await asyncio.sleep(0)
+        assert wakes == []
+        async with live_client(stub.url) as client:
+            house = await client.receive("house")
+            assert house["devices"]["lamp"]["state"]["number"] == 19
+            cursor = parse_cursor(house["cursor"])[1]
+            assert cursor == stub.changes.number
+            stub.publish_state("lamp", number=20)
+            change = await client.receive("change")
+            assert (parse_cursor(change["cursor"])[1], change["now"]["state"]["number"]) == (cursor + 1, 20)
+            assert wakes == [cursor + 1]
+        await wait_for_clients(stub, 0)
+        stub.publish_state("lamp", number=21)
+        await asyncio.sleep(0)
+        assert wakes == [cursor + 1]
+        assert not page.websocket._encoded
+
+
 # Slow clients
 
 
