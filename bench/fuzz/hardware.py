@@ -13,6 +13,7 @@ from bench.fuzz.commands import Commands
 from bench.fuzz.door import Door, Kinds
 from tests.support.emulator import Garbage
 from tests.support.emulators.shelly import ShellyPlug
+from tests.support.mqtt_plug import MqttPlug
 
 FAULT_SECONDS = 8.0
 """How long hardware sends junk, until it is sound for a while."""
@@ -84,6 +85,8 @@ class Hardware(Door):
             server.close()
             plug.open()
         plug.recover()
+        if isinstance(plug, MqttPlug):
+            plug.announce()  # its last message may have been junk, and it reports only changes
 
     def _counted(self, kind: str, make: Garbage) -> Garbage:
         """Return a source of junk that counts; hardware calls it from its own threads."""
