@@ -11,6 +11,7 @@ import os
 import stat
 import sys
 from collections.abc import MutableMapping
+from contextlib import suppress
 from typing import Any, TextIO, cast
 
 from daemons.runtime.rotating_file import BACKUPS, MAX_BYTES, RotatingFile, log_path
@@ -90,32 +91,7 @@ class Log(logging.LoggerAdapter[logging.Logger]):
         return msg, kwargs
 
 
-class LineHandler(logging.Handler):
-    """Writes each record as one line."""
-
-    def encode(self, record: logging.LogRecord) -> bytes:
-        """Return a record as a line."""
-        return f"{self.format(record)}\n".encode(errors="backslashreplace")
-
-    def warning(self, text: str) -> bytes:
-        """Return a warning about the log itself as a line."""
-        return self.encode(logging.LogRecord("log", logging.WARNING, "", 0, text, None, None))
-
-
-class FileHandler(LineHandler):
-    """Appends lines to the log of a process and rotates it; reports how many lines could not be written."""
-
-    def __init__(self, name: str) -> None:
-        """Write to the log of a name in the run directory, which is the working directory."""
-        super().__init__()
-        self._file = RotatingFile(log_path(name), MAX_BYTES, BACKUPS, self.warning)
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Write a record, or count its lines as lost."""
-        self._file.append(self.encode(record))
-
-
-class PipeHandler(LineHandler):
+class PipeHandler(logging.Handler):
     """Writes lines to a pipe without waiting; reports how many lines were lost as soon as one fits again."""
 
     def __init__(self, pipe: int) -> None:
@@ -123,12 +99,12 @@ class PipeHandler(LineHandler):
         super().__init__()
         self._pipe = pipe
         self._rest = b""
-        """The end of a line that the pipe accepted only in part."""
+        """The end of a line that was written only in part."""
         self._lost = 0
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record, or count it as lost. Without a reader it is lost too."""
-        line = self.encode(record)
+        line = self._encode(record)
         try:
             self._rest = self._write(self._rest)
             if self._rest:
@@ -147,7 +123,35 @@ class PipeHandler(LineHandler):
     def _notice(self) -> bytes:
         """Return the line that reports the lost ones."""
         lines = "1 line" if self._lost == 1 else f"{self._lost} lines"
-        return self.warning(f"{lines} of this log were lost: supervisord did not read them")
+        text = f"{lines} of this log were lost: supervisord did not read them"
+        return self._encode(logging.LogRecord("log", logging.WARNING, "", 0, text, None, None))
+
+    def _encode(self, record: logging.LogRecord) -> bytes:
+        return f"{self.format(record)}\n".encode(errors="backslashreplace")
+
+
+class FileHandler(PipeHandler):
+    """Appends lines to the log of a process and rotates it.
+
+    A line that cannot be written goes to the pipe: supervisord writes it, or counts it.
+    """
+
+    def __init__(self, name: str, pipe: int) -> None:
+        """Write to the log of a name in the run directory, which is the working directory."""
+        super().__init__(pipe)
+        self._file = RotatingFile(log_path(name), MAX_BYTES, BACKUPS)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a record to the file, or to the pipe while that is due the rest of another one."""
+        if self._rest or self._lost:
+            super().emit(record)
+            return
+        try:
+            self._file.write(self._encode(record))
+        except OSError:
+            self._rest = self._file.rest
+            with suppress(OSError):
+                self._rest = self._write(self._rest)
 
 
 def make_handler(name: str, stream: TextIO) -> logging.Handler:
@@ -160,7 +164,7 @@ def make_handler(name: str, stream: TextIO) -> logging.Handler:
     if not is_pipe:
         return logging.StreamHandler(stream)
     os.set_blocking(file, False)  # also for a traceback, or a library that prints
-    return FileHandler(name) if os.environ.get(APPENDS_VARIABLE) else PipeHandler(file)
+    return FileHandler(name, file) if os.environ.get(APPENDS_VARIABLE) else PipeHandler(file)
 
 
 def open_log(name: str, stream: TextIO | None = None) -> Log:

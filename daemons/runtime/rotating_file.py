@@ -1,4 +1,4 @@
-"""A log file that several processes append to and rotate; no fault of the file raises an error.
+"""A log file that several processes append to and rotate.
 
 A line is one write to a descriptor with O_APPEND, so lines of several processes never mix. Before each write
 the path is compared with the open file. If another process has renamed or deleted the file, the line goes to
@@ -7,7 +7,6 @@ the new one.
 
 import fcntl
 import os
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,40 +21,31 @@ def log_path(name: str) -> Path:
 
 
 class RotatingFile:
-    """Appends lines to a file, and counts the lines that cannot be written."""
+    """Appends lines to a file; an error leaves it ready for the next line."""
 
-    def __init__(self, path: Path, max_bytes: int, backups: int, report: Callable[[str], bytes]) -> None:
-        """Keep the path and the limits; the file is opened for the first line.
-
-        `report` makes a line of a text; it is used to report lost lines. With 0 bytes there is no limit.
-        """
+    def __init__(self, path: Path, max_bytes: int, backups: int) -> None:
+        """Keep the path and the limits; the first line opens the file. With 0 bytes there is no limit."""
         self._path = path
         self._name = str(path)
         self._max_bytes, self._backups = max_bytes, backups
-        self._report = report
         self._file: int | None = None
         self._identity = (0, 0)
         """The device and the inode of the open file."""
-        self._lost = 0
-        """How many lines could not be written since the last one that was."""
-        self._reason: str | None = None
-        self._is_torn = False
-        """Whether the last line was written only in part."""
+        self.rest = b""
+        """What could not be written of the last text."""
 
-    def append(self, text: bytes) -> None:
-        """Write one or more lines; count them if that fails."""
+    def write(self, text: bytes) -> None:
+        """Append a text; raises OSError if it, or a part of it, cannot be written: `rest` is that part."""
+        self.rest = text
         try:
             file, size = self._open()
-            if self._lost:
-                self._write(file, self._notice())
-                self._lost = 0
-            self._write(file, text)
-            if self._max_bytes and size + len(text) >= self._max_bytes:
-                self._rotate(file)
-        except OSError as error:
-            self._lost += max(1, text.count(b"\n"))
-            self._reason = error.strerror
+            while self.rest:
+                self.rest = self.rest[os.write(file, self.rest) :]
+        except OSError:
             self.close()
+            raise
+        if self._max_bytes and size + len(text) >= self._max_bytes:
+            self._rotate(file)
 
     def close(self) -> None:
         """Close the file; the next line opens it again."""
@@ -69,19 +59,6 @@ class RotatingFile:
         self.close()
         with suppress(OSError):
             self._path.unlink()
-
-    def _notice(self) -> bytes:
-        """Return the line that reports the lost ones."""
-        lines = "1 line" if self._lost == 1 else f"{self._lost} lines"
-        line = self._report(f"{lines} of this log could not be written: {self._reason}")
-        return (b"\n" if self._is_torn else b"") + line
-
-    def _write(self, file: int, text: bytes) -> None:
-        """Write the whole text; raises OSError if a part of it cannot be written."""
-        while text:
-            written = os.write(file, text)
-            self._is_torn = text[written - 1 : written] != b"\n"
-            text = text[written:]
 
     def _open(self) -> tuple[int, int]:
         """Return the open file and its size; if its path has another file by now, or none, open that one."""

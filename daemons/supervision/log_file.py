@@ -63,11 +63,24 @@ class LogFile(loggers.Handler):  # type: ignore[misc]
     ) -> None:
         """Keep the path and the limits; the file is opened for the first line."""
         super().__init__()
-        self._file = RotatingFile(Path(filename), maxBytes, backupCount, warning)
+        self._file = RotatingFile(Path(filename), maxBytes, backupCount)
+        self._lost = 0
+        """How many lines could not be written since the last one that was."""
+        self._reason: str | None = None
+        self._is_torn = False
+        """Whether the last line was written only in part."""
 
     def emit(self, record: Any) -> None:
         """Write a record; count its lines if that fails."""
-        self._file.append(self._encode(record))
+        text = self._encode(record)
+        try:
+            if self._lost:
+                self._write(self._notice())
+                self._lost = 0
+            self._write(text)
+        except OSError as error:
+            self._lost += max(1, text.count(b"\n"))
+            self._reason = error.strerror
 
     def flush(self) -> None:
         """Do nothing: no line is buffered."""
@@ -91,7 +104,17 @@ class LogFile(loggers.Handler):  # type: ignore[misc]
         text: str = self.fmt % record.asdict()
         return text.encode(errors="backslashreplace")
 
+    def _notice(self) -> bytes:
+        """Return the line that reports the lost ones."""
+        stamp = time.strftime("%Y-%m-%d %H:%M:%S")
+        lines = "1 line" if self._lost == 1 else f"{self._lost} lines"
+        text = f"{stamp},000 WARN {lines} of this log could not be written: {self._reason}\n"
+        return (b"\n" if self._is_torn else b"") + text.encode()
 
-def warning(text: str) -> bytes:
-    """Return a text as a line in the format of supervisord's own log."""
-    return f"{time.strftime('%Y-%m-%d %H:%M:%S')},000 WARN {text}\n".encode()
+    def _write(self, text: bytes) -> None:
+        try:
+            self._file.write(text)
+        finally:
+            written = text.removesuffix(self._file.rest)
+            if written:
+                self._is_torn = not written.endswith(b"\n")

@@ -16,11 +16,11 @@ WRITER = """if True:
     from pathlib import Path
     from daemons.runtime.rotating_file import RotatingFile
 
-    file = RotatingFile(Path("lamp.log"), 2000, 500, str.encode)
+    file = RotatingFile(Path("lamp.log"), 2000, 500)
     print("ready", flush=True)
     sys.stdin.readline()
     for number in range(3000):
-        file.append(b"%s line %d\\n" % (sys.argv[1].encode(), number))
+        file.write(b"%s line %d\\n" % (sys.argv[1].encode(), number))
 """
 KILLED = """if True:
     import fcntl, os, sys
@@ -41,11 +41,11 @@ KILLED = """if True:
 
         setattr(owner, name, counted)
 
-    file = RotatingFile(Path("lamp.log"), 20, 2, str.encode)
-    file.append(b"new 1\\n")
+    file = RotatingFile(Path("lamp.log"), 20, 2)
+    file.write(b"new 1\\n")
     for owner, name in ((os, "write"), (fcntl, "flock"), (Path, "replace"), (os, "close"), (os, "open")):
         die_at_step(owner, name)
-    file.append(b"new 2 and the limit\\n")
+    file.write(b"new 2 and the limit\\n")
     os._exit(0)
 """
 
@@ -96,8 +96,8 @@ def test_a_kill_at_any_step_of_a_rotation_loses_no_line(tmp_path: Path, step: in
     assert writer.returncode == (9 if step < 6 else 0)
     expected = {"old 1", "new 1"} | ({"new 2 and the limit"} if step else set())
     assert expected <= set(all_lines(tmp_path))
-    file = RotatingFile(tmp_path / "lamp.log", 20, 2, str.encode)
-    file.append(b"next\n")
+    file = RotatingFile(tmp_path / "lamp.log", 20, 2)
+    file.write(b"next\n")
     file.close()
     found = all_lines(tmp_path)
     assert expected | {"next"} <= set(found)
@@ -123,11 +123,11 @@ def test_a_rotation_by_another_process_between_two_steps(
 ) -> None:
     """A line that was on its way to the renamed file is kept there; the next one goes to the new file."""
     path = tmp_path / "lamp.log"
-    file = RotatingFile(path, 20, 2, str.encode)
-    file.append(b"1\n")
+    file = RotatingFile(path, 20, 2)
+    file.write(b"1\n")
     replace_at(path, monkeypatch)()
-    file.append(b"2 and more than the limit\n")
-    file.append(b"3\n")
+    file.write(b"2 and more than the limit\n")
+    file.write(b"3\n")
     file.close()
     assert path.read_text() == "other\n3\n"
     assert Path(f"{path}.1").read_text() == "1\n2 and more than the limit\n"

@@ -175,9 +175,9 @@ def test_a_log_that_another_process_has_rotated_goes_on_in_the_new_file(path: Pa
     """A process rotates its own log; what supervisord reads from its pipe then goes to the new file."""
     log = LogFile(str(path), maxBytes=1000, backupCount=2)
     write(log, b"a traceback\n")
-    own = RotatingFile(path, 10, 2, str.encode)
-    own.append(b"a line\n")
-    own.append(b"next\n")
+    own = RotatingFile(path, 10, 2)
+    own.write(b"a line\n")
+    own.write(b"next\n")
     own.close()
     write(log, b"another one\n")
     log.close()
