@@ -93,7 +93,7 @@ class Steward:
         self._is_unsaved = False
         self._hung: dict[str, str] = {}
         """By name, why a process was killed that supervisord has not yet reported as ended."""
-        self._subscriber = Subscriber(process.context, [], process.log, with_past=False)
+        self._subscriber = Subscriber(process.context, [], process.log)
         self._supervisor = Supervisor()
         self._jobs = JobPool(process.loop, threads=1)
         self._pending: set[tuple[object, ...]] = set()
