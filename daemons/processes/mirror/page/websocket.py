@@ -176,8 +176,8 @@ class WebSocketServer:
     def _on_append(self) -> None:
         """Wake the page's loop from the mirror's thread, once for many changes; without a client, not at all.
 
-        A client is added before it reads the ChangeLog, and this is called after each change. So a client that
-        is not seen here reads the change by itself.
+        A client is added before it reads the ChangeLog, and this is called after each change. So a client
+        that is not seen here reads the change by itself.
         """
         if self._clients and not self._is_wake_scheduled:
             self._is_wake_scheduled = True
