@@ -223,11 +223,11 @@ class SimulatedButton:
         if found is None or found.st_size == self._offset:
             return ()
         began = self._offset if self._offset <= found.st_size else 0  # a smaller file is a new file
-        found, offset = read_lines(self._path, PressRecord, began)
+        records, offset = read_lines(self._path, PressRecord, began)
         if offset != self._offset:
             replace_file(self._position_path, str(offset).encode())
             self._offset = offset
-        recent = [pressed.what for pressed in found if now - pressed.at < MAX_PRESS_AGE_SECONDS]
+        recent = [pressed.what for pressed in records if now - pressed.at < MAX_PRESS_AGE_SECONDS]
         return tuple(ButtonPress(touch, os.urandom(5).hex()) for touch in recent)
 
 

@@ -163,6 +163,8 @@ class Listener:
     def __init__(self, subscriber: Subscriber) -> None:
         self._subscriber = subscriber
         self.states: dict[str, State] = {}
+        self.all_states: list[State] = []
+        """All states of all processes, in the order of their arrival."""
         self.heartbeats: dict[str, Heartbeat] = {}
         self.reports: dict[str, Report] = {}
 
@@ -178,6 +180,7 @@ class Listener:
             for message in self._subscriber.receive():
                 if isinstance(message, State):
                     self.states[message.device] = message
+                    self.all_states.append(message)
                 elif isinstance(message, Heartbeat):
                     self.heartbeats[message.device] = message
                 else:

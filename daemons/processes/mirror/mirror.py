@@ -8,7 +8,7 @@ import os
 import time
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import asdict, replace
 
 from daemons.bus.message import Command, Published, Receipt, Scalar, State
@@ -30,6 +30,8 @@ from daemons.storage.journal import Journal
 
 POLL_SECONDS = 0.5
 """How often the presence of every process is checked: a silent process becomes stale without a message."""
+SETTLE_SECONDS = 0.5
+"""After a restart during a meal, the mirror waits this long for the states of all processes."""
 PAGE_DELAY_SECONDS = 0.05
 """The page starts this long after the process: the first messages are handled first."""
 
@@ -38,11 +40,14 @@ class MirrorMemory(Struct, frozen=True, kw_only=True):
     """What the mirror remembers across a crash."""
 
     life: ProcessRun
+    created_at: float = field(name="born", default_factory=time.time)
+    """When this memory was created (Unix seconds)."""
     announced: str | None = None
     """The press whose meal was logged as ready, so that it is logged once."""
     shown: dict[str, Scalar] = {}
     """The published state, without its measurements."""
     turned: dict[str, float] = {}
+    """When (Unix seconds) each published field took its value."""
     cause: str | None = None
     port: int = 0
     """The port on which the page was served last."""
@@ -118,8 +123,11 @@ class MirrorRunner:
         self._process = process
         self._now = process.loop.now
         self._published: MirrorState | None = None
+        is_meal = memory.shown.get("phase", "quiet") not in Mirror.resting_phases
+        self._settled_at = self._now() + SETTLE_SECONDS if is_meal else 0.0
+        """Until then nothing is published, if a process is not heard yet: the meal is not known."""
         self._log_lines: list[tuple[str, str | None]] = []
-        """The lines to log, each with its cause: publishing does not wait for the log."""
+        """The lines to log, each with its cause."""
         self._known: dict[str, tuple[Any, ...]] = {}
         """By process: what the last change in the log had beside the state, to notice when that changes."""
         self._subscriber = Subscriber(process.context, self._table.entries, process.log, with_past=False)
@@ -133,7 +141,7 @@ class MirrorRunner:
         self._journal.save(memory)
 
     def receive(self) -> None:
-        """Handle the messages that have arrived."""
+        """Handle the messages that have arrived; publishing does not wait for the log."""
         for message in self._subscriber.receive():
             before = self._table.on_message(message, self._now())
             if isinstance(message, State):
@@ -150,7 +158,7 @@ class MirrorRunner:
             # Publish first: as soon as the page's thread is woken, it competes for the interpreter.
             self._publish(message.cause)
             self._append(message.device, is_own_state=True)
-            self._write_log()
+        self._write_log()
 
     def poll(self) -> None:
         """Notice the changes that come from silence."""
@@ -176,7 +184,7 @@ class MirrorRunner:
     @property
     def _since(self) -> float:
         """Return when the state last changed, in Unix seconds."""
-        return max(self._memory.turned.values(), default=self._memory.life.boot / 1000)
+        return max(self._memory.turned.values(), default=self._memory.created_at)
 
     def _own_status(self) -> ProcessStatus:
         life = self._process.life
@@ -249,16 +257,27 @@ class MirrorRunner:
             self._process.log.info(line, cause=cause)
         self._log_lines.clear()
 
+    def _is_settled(self) -> bool:
+        """Return whether the meal is known: every process is heard, or the time for it has passed."""
+        if self._settled_at and (
+            self._now() >= self._settled_at or all(entry.state for entry in self._table.entries.values())
+        ):
+            self._settled_at = 0.0
+        return not self._settled_at
+
     def _publish(self, cause: str | None) -> None:
         """Publish the mirror's state if it has changed; log once that a meal is ready."""
         state, memory = self._state(), self._memory
-        if state == self._published:
+        if state == self._published or not self._is_settled():
             return
         fields = {name: value for name, value in asdict(state).items() if name not in Mirror.measurements()}
+        if not (state.url or state.fault):  # the page has just begun: where it is served is not known yet
+            fields |= {name: memory.shown.get(name) for name in ("url", "fault")}
         if fields != memory.shown:
-            history = StateHistory(memory.shown, memory.turned, memory.cause).after(
-                fields, cause, time.time()
-            )
+            at = time.time()
+            if fields["phase"] != memory.shown.get("phase"):
+                at = min(at, self._summary.phase_at(state.phase) or at)
+            history = StateHistory(memory.shown, memory.turned, memory.cause).after(fields, cause, at)
             memory = replace(memory, shown=fields, turned=history.change_times, cause=cause)
         if state.ready and self._summary.meal()[0].cause != memory.announced:
             memory = replace(memory, announced=self._summary.meal()[0].cause)

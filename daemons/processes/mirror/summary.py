@@ -32,6 +32,8 @@ class Summary:
         self._meal = meal
         self._active: dict[str, State] = {}
         """The appliances that work or are ready. Kept here because each new state needs it."""
+        self._rested_at: dict[str, float] = {}
+        """When (Unix seconds) each other appliance took its phase."""
         products = {name: kind.makes for name, kind in kinds.items() if kind and kind.makes}
         made = list(products.values())
         self._products = {name: product for name, product in products.items() if made.count(product) == 1}
@@ -44,6 +46,8 @@ class Summary:
             self._active[state.device] = state
         else:
             self._active.pop(state.device, None)
+            if "ready" in state.state:
+                self._rested_at[state.device] = state.turned.get("phase", state.since)
 
     def active(self) -> list[State]:
         """Return the states of the appliances that work or are ready, sorted by name."""
@@ -56,6 +60,15 @@ class Summary:
             return []
         latest = max(active, key=lambda s: (s.turned.get("starts", 0.0), s.since)).cause
         return [state for state in active if state.cause == latest]
+
+    def phase_at(self, phase: str) -> float | None:
+        """Return when (Unix seconds) this phase was reached, by the appliances' times; None without them."""
+        meal = self.meal()
+        if phase == "ready":
+            return max((state.turned.get("ready", state.since) for state in meal), default=None)
+        if phase == "preparing":
+            return min((state.turned.get("starts", state.since) for state in meal), default=None)
+        return max(self._rested_at.values(), default=None)
 
     def state(self, now: float) -> MirrorState:
         """Return the mirror's state at `now` (the seconds of the presence table)."""

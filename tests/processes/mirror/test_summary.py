@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from msgspec import Struct
+from msgspec.structs import replace
 
 from daemons.bus.message import Published, Report, State
 from daemons.bus.presence import PresenceTable
@@ -24,6 +25,7 @@ class MirrorStub:
         self._summary = Summary(self._table, titles, loaded)
         self.state = self._summary.state
         self.meal = self._summary.meal
+        self.phase_at = self._summary.phase_at
 
     def on_message(self, message: Published, now: float) -> None:
         """Store a message, and pass it to the summary if it is a state."""
@@ -54,6 +56,19 @@ def test_the_sentence_is_quiet_while_no_appliance_works(mirror: MirrorStub) -> N
     mirror.on_message(cooking("toaster", phase="idle"), 0.0)
     state = mirror.state(0.0)
     assert (state.message, state.phase, state.status) == ("All is quiet.", "quiet", False)
+
+
+@pytest.mark.parametrize("order", [("toaster", "coffee_maker"), ("coffee_maker", "toaster")])
+def test_the_time_of_a_phase_is_that_of_the_appliances(mirror: MirrorStub, order: tuple[str, str]) -> None:
+    """A meal begins with its first appliance, and is ready with its last one; so is the rest after it."""
+    assert mirror.phase_at("quiet") is None
+    for later, (phase, field) in enumerate([("heating", "starts"), ("ready", "ready"), ("idle", "phase")]):
+        times = {"toaster": 20.0 + 10 * later, "coffee_maker": 21.0 + 10 * later}
+        for device in order:
+            state = cooking(device, phase=phase)
+            mirror.on_message(replace(state, turned={field: times[device]}), 0.0)
+        expected = min(times.values()) if phase == "heating" else max(times.values())
+        assert mirror.phase_at(mirror.state(0.0).phase) == expected
 
 
 def test_the_sentence_names_each_part_of_a_meal(mirror: MirrorStub) -> None:

@@ -427,9 +427,12 @@ def test_a_tick_visits_the_processes_that_are_due(tmp_path: Path, monkeypatch: p
     world.made._watched = visited = CountingDict(world.made._watched)
     looks: list[str] = []
     look = WatchedProcess.next_action
-    monkeypatch.setattr(
-        WatchedProcess, "next_action", lambda self, *args: looks.append(self.name) or look(self, *args)
-    )
+
+    def count_look(watched: WatchedProcess, now: float, watchdog: float) -> Any:
+        looks.append(watched.name)
+        return look(watched, now, watchdog)
+
+    monkeypatch.setattr(WatchedProcess, "next_action", count_look)
     world.advance(WATCHDOG * 5)
     assert (written, visited.walks) == ([], 0)
     assert set(looks) == set(world.pids)

@@ -716,9 +716,12 @@ async def test_a_change_wakes_the_page_only_for_a_client(run: Path, monkeypatch:
         await wait_for_clients(stub, 0)
         wakes: list[int] = []
         wake = page.websocket._wake_clients
-        monkeypatch.setattr(
-            page.websocket, "_wake_clients", lambda: (wakes.append(stub.changes.number), wake())
-        )
+
+        def count_wake() -> None:
+            wakes.append(stub.changes.number)
+            wake()
+
+        monkeypatch.setattr(page.websocket, "_wake_clients", count_wake)
         for number in range(20):
             stub.publish_state("lamp", number=number)
             await asyncio.sleep(0)
