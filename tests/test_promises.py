@@ -345,7 +345,7 @@ def test_a_deadline_survives_a_crash(house: TemporaryHouse) -> None:
     house.send("toaster", "start", "browning=7")
     with house.listen("toaster") as listener:
         listener.kill("toaster")
-        listener.wait_for(lambda listener: listener.has_state("toaster", ready=True))
+        listener.wait_for(lambda listener: listener.has_state("toaster", ready=True, confirmed=True))
     on, off = house.switchings("toaster")
     assert off.at - on.at == pytest.approx(7 * 40 / 60, abs=1.5)
 

@@ -15,8 +15,10 @@ from typing import Any
 
 import zmq
 
-from daemons.bus.message import Heartbeat, Report, State
-from daemons.bus.sockets import Subscriber
+from daemons.bus.endpoints import command_endpoint
+from daemons.bus.message import Command, Heartbeat, Report, State
+from daemons.bus.requests.blocking import BlockingConnection
+from daemons.bus.sockets import Subscriber, connect_commands
 from daemons.drivers.simulated import Switching, read_switchings
 
 HOUSE = [sys.executable, "-m", "daemons.cli.main"]
@@ -38,6 +40,8 @@ TIMEOUT_SECONDS = 30.0
 READY_VERBS = ("up", "reload", "restart", "start")
 """The verbs of `house` that wait until the devices are ready."""
 SEND_TIMEOUT_SECONDS = 20.0
+FINISH_SECONDS = 1.0
+"""How long a device may take to set its hardware; one that is stopped does not answer."""
 
 
 class TemporaryHouse:
@@ -137,8 +141,24 @@ class TemporaryHouse:
 
     def switchings(self, name: str) -> list[Switching]:
         """Return each switching of a device, as its simulated hardware recorded it."""
+        self._finish(name)
         path = self.run / "hardware" / name / "switchings.jsonl"
         return read_switchings(path)[0] if path.exists() else []
+
+    def _finish(self, name: str) -> None:
+        """Wait until a device that answers has set its hardware.
+
+        A receipt is sent before that. But the hardware is set before the next command is handled, here one
+        with a past deadline, which changes nothing.
+        """
+        if self.process(name) is None:
+            return
+        command = Command(id=os.urandom(5).hex(), command="finish", deadline=1.0)
+        with self.listen(), zmq.Context() as context:
+            connection = BlockingConnection(lambda: connect_commands(context, command_endpoint(name)))
+            connection.send(command)
+            connection.receive(command.id, time.monotonic() + FINISH_SECONDS)
+            connection.close()
 
     def log(self, name: str) -> str:
         """Return the log of a process."""
