@@ -71,7 +71,8 @@ class Journal(Generic[M]):
         """Return the number and the memory of a file, or None; set it aside if it cannot be read."""
         try:
             record = decode(path.read_bytes())
-            return record.number, msgspec.json.decode(record.memory, type=self._type)
+            memory = bytes(record.memory)  # a copy: its Raw parts would keep the whole page
+            return record.number, msgspec.json.decode(memory, type=self._type)
         except FileNotFoundError:
             return None
         except (OSError, ValueError, RecursionError, msgspec.MsgspecError) as error:

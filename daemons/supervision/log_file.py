@@ -33,11 +33,12 @@ def make_log_files(supervisord: Any, **_: Any) -> LogInterface:
     if VERSION not in SUPPORTED_VERSIONS:
         warn(f"logs supports supervisor {', '.join(SUPPORTED_VERSIONS)}, this is {VERSION}: it does nothing")
         return LogInterface()
-    logger.handlers[:] = [
-        replacement(handler) if isinstance(handler, loggers.RotatingFileHandler) else handler
-        for handler in logger.handlers
-    ]
-    loggers.RotatingFileHandler = LogFile
+    if loggers.RotatingFileHandler is not LogFile:  # else supervisord has restarted itself
+        logger.handlers[:] = [
+            replacement(handler) if isinstance(handler, loggers.RotatingFileHandler) else handler
+            for handler in logger.handlers
+        ]
+        loggers.RotatingFileHandler = LogFile
     os.environ[APPENDS_VARIABLE] = "1"
     return LogInterface()
 
@@ -88,6 +89,10 @@ class LogFile(loggers.Handler):  # type: ignore[misc]
     def close(self) -> None:
         """Close the file; the next line opens it again."""
         self._file.close()
+
+    def __del__(self) -> None:
+        """Close the file: supervisord opens a log for each run of a process, and drops it at the end."""
+        self.close()
 
     def reopen(self) -> None:
         """Open the path again for the next line, on supervisord's request."""

@@ -146,6 +146,31 @@ def options(path: Path) -> SimpleNamespace:
     return SimpleNamespace(logger=logger)
 
 
+def open_files(pid: int | str, path: Path) -> int:
+    """Return how often a process has opened a path."""
+    return [file.readlink() for file in Path(f"/proc/{pid}/fd").iterdir() if file.is_symlink()].count(path)
+
+
+def test_a_log_that_is_dropped_is_closed(path: Path) -> None:
+    """supervisord does not close the log of a process that has ended: it drops it."""
+    log = LogFile(str(path))
+    write(log, b"the last line\n")
+    assert open_files("self", path) == 1
+    del log
+    assert open_files("self", path) == 0
+
+
+def test_a_restarted_process_leaves_no_open_log(make_house: HouseFactory) -> None:
+    """After many restarts of a device, supervisord has its log open once."""
+    house = make_house('[devices.lamp]\nkind = "lamp"\ndriver = "simulated"\n')
+    house.house("up")
+    supervisord = int((house.run / "supervisord.pid").read_text())
+    with house.listen("lamp") as listener:
+        for _ in range(5):
+            listener.kill("lamp")
+    assert eventually(lambda: open_files(supervisord, house.run / "log" / "lamp.log") == 1)
+
+
 def test_the_plugin_replaces_supervisord_s_own_log(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The log goes on in the same file, in the same format; each later log is of the new class."""
     monkeypatch.setattr(loggers, "RotatingFileHandler", loggers.RotatingFileHandler)

@@ -19,7 +19,7 @@ from daemons.config.house import load_house
 from daemons.storage.paths import FOLDERS
 from daemons.supervision import immortal, prefork
 from daemons.supervision.supervisord import ended
-from tests.support.house import PROJECT, TIMEOUT_SECONDS, HouseFactory, TemporaryHouse, eventually
+from tests.support.house import PROJECT, TIMEOUT_SECONDS, HouseFactory, Listener, TemporaryHouse, eventually
 from tests.support.reaper import kill_all
 
 PROBES = """
@@ -525,6 +525,26 @@ def test_no_stuck_device_is_left_when_supervisord_is_killed(
             if not wait(0):
                 os.kill(pid, signal.SIGKILL)
     assert live_one() != pid
+
+
+def test_supervisord_can_restart_itself(make_house: HouseFactory) -> None:
+    """After SIGHUP (`supervisorctl reload`) the same supervisord runs every process anew."""
+    house = make_house('[devices.toaster]\nkind = "toaster"\ndriver = "simulated"\n')
+    house.house("up")
+    supervisord = int((house.run / "supervisord.pid").read_text())
+    seen: set[int] = set()
+
+    def are_new(listener: Listener) -> bool:
+        pids = {beat.pid for beat in listener.heartbeats.values()}
+        return len(pids) == len(("toaster", "steward")) and not pids & seen
+
+    with house.listen("toaster", "steward") as listener:
+        listener.wait_for(are_new)
+        for _ in range(2):
+            seen |= {beat.pid for beat in listener.heartbeats.values()}
+            os.kill(supervisord, signal.SIGHUP)
+            listener.wait_for(are_new)
+    assert int((house.run / "supervisord.pid").read_text()) == supervisord
 
 
 def test_an_unsupported_supervisor_is_left_unchanged(
