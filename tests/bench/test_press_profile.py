@@ -9,8 +9,8 @@ from bench import press_profile
 
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     """Run the program, and return its output."""
-    monkeypatch.setattr(inside, "PROFILED_PRESSES", 4)
-    monkeypatch.setattr(sys, "argv", ["inside", "--presses", "6", *arguments])
+    monkeypatch.setattr(press_profile, "PROFILED_PRESSES", 4)
+    monkeypatch.setattr(sys, "argv", ["press_profile", "--presses", "6", *arguments])
     press_profile.main()
     return capsys.readouterr().out
 

@@ -161,14 +161,14 @@ def test_a_log_that_is_dropped_is_closed(path: Path) -> None:
 
 
 def test_a_restarted_process_leaves_no_open_log(make_house: HouseFactory) -> None:
-    """After many restarts of a device, supervisord has its log open once."""
+    """After many restarts of a device, supervisord has its log open at most once."""
     house = make_house('[devices.lamp]\nkind = "lamp"\ndriver = "simulated"\n')
     house.house("up")
     supervisord = int((house.run / "supervisord.pid").read_text())
     with house.listen("lamp") as listener:
         for _ in range(5):
             listener.kill("lamp")
-    assert eventually(lambda: open_files(supervisord, house.run / "log" / "lamp.log") == 1)
+    assert eventually(lambda: open_files(supervisord, house.run / "log" / "lamp.log") <= 1)
 
 
 def test_the_plugin_replaces_supervisord_s_own_log(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
