@@ -38,6 +38,10 @@ class Response(Struct, kw_only=True):
     body: bytes = b""
 
 
+NAMES: dict[int, str] = {HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "content_too_large"}
+"""The errors whose phrase Python 3.13 has changed to the one of RFC 9110."""
+
+
 class HttpError(Exception):
     """The response to a request is an ErrorDocument with this status and reason."""
 
@@ -49,7 +53,7 @@ class HttpError(Exception):
 
     def response(self) -> Response:
         """Return the response with the ErrorDocument."""
-        word = HTTPStatus(self.status).phrase.lower().replace(" ", "_")
+        word = NAMES.get(self.status) or HTTPStatus(self.status).phrase.lower().replace(" ", "_")
         response = json_response(encode(ErrorDocument(error=word, reason=self.reason)), self.status)
         response.headers.update(self.headers)
         return response

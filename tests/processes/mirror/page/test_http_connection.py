@@ -121,7 +121,7 @@ async def test_a_body_that_is_too_long_is_refused_readably(run: Path, length: st
         client.writer.write(POST + length.encode() + b"\r\n\r\n")
         client.writer.write(b"2dc6c0\r\n" * ("chunked" in length) + b"x" * 3_000_000)
         status, _, body = await client.receive()
-        assert (status, json.loads(body)["error"]) == (413, "request_entity_too_large")
+        assert (status, json.loads(body)["error"]) == (413, "content_too_large")
 
 
 @pytest.mark.parametrize(
