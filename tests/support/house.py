@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -154,11 +154,13 @@ class TemporaryHouse:
         if self.process(name) is None:
             return
         command = Command(id=os.urandom(5).hex(), command="finish", deadline=1.0)
-        with self.listen(), zmq.Context() as context:
+        context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        with chdir(self.run):
             connection = BlockingConnection(lambda: connect_commands(context, command_endpoint(name)))
             connection.send(command)
             connection.receive(command.id, time.monotonic() + FINISH_SECONDS)
-            connection.close()
+        connection.close()
+        context.term()
 
     def log(self, name: str) -> str:
         """Return the log of a process."""
