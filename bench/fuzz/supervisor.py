@@ -1,6 +1,8 @@
 """supervisord: its socket in the run directory, and the pipes through which processes log.
 
-Only the owner of the house can reach them.
+Only the owner of the house can reach them, and supervisord does not limit what one request of the owner
+costs. So XML whose entities expand is not sent: each such request leaves 45 MB to supervisord's garbage
+collector, and how many of them wait for it is left to chance.
 """
 
 import os
@@ -45,11 +47,6 @@ LINES = (
     b"\0" * 100, b"\r\n" * 50,
     b"x" * 4000, b"1970-01-01 00:00:00,000 ERROR x\n",
 )  # fmt: skip
-BOMB = (
-    '<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "xxxxxxxxxx">'
-    + "".join(f'<!ENTITY {b} "{f"&{a};" * 10}">' for a, b in zip("abcdefgh", "bcdefghi", strict=True))
-    + "]><methodCall><methodName>&i;</methodName></methodCall>"
-)
 
 
 class Supervisord(Door):
@@ -141,7 +138,7 @@ class Supervisord(Door):
     def _documents(self, address: str) -> None:
         depth = self.junk.random.choice([100, 5000])
         documents = (
-            BOMB.encode(), b"<array><data><value>" * depth,
+            b"<array><data><value>" * depth,
             b"<methodCall><methodName>x</methodName><params>" * 2, b"<" * depth,
             b"\xff" * 1000, b"<methodCall/>", b"<value><int>" + b"9" * 5000, b"x" * (1 << 18),
         )  # fmt: skip
