@@ -35,6 +35,18 @@ class SentSetting(NamedTuple):
     """Whether its confirmation shows that the hardware follows again."""
 
 
+class Decided(NamedTuple):
+    """What a decision changes, and what is set back when the decision is taken back."""
+
+    memory: Any
+    encoded_memory: msgspec.Raw
+    cause: str | None
+    off_deadline: float | None
+    unsent_since: float | None
+    is_confirmed: bool
+    sent: SentSetting | None
+
+
 class Hardware:
     """The desired setting, the latest reading, and whether they match."""
 
@@ -71,7 +83,7 @@ class Hardware:
         """Why nothing but off is carried out; None while the memory can be written."""
         self._drops_decisions = False
         """Whether a decision to switch on was dropped for that reason; its deadline may be in the past."""
-        self._before: tuple[Any, ...] | None = None
+        self._before: Decided | None = None
         """What a decision that must not be forgotten has replaced, until the memory is written."""
 
     def resume(self, now: float) -> None:
@@ -209,17 +221,10 @@ class Hardware:
         self._drops_decisions = self._drops_decisions and error is not None
         if error is None or self._before is None:
             return None
-        cause = self.cause
-        (
-            self._memory,
-            self.encoded_memory,
-            self.cause,
-            self.off_deadline,
-            self.unsent_since,
-            self.is_confirmed,
-            self._sent,
-        ) = self._before
-        self._before = None
+        cause, before, self._before = self.cause, self._before, None
+        self._memory, self.encoded_memory, self.cause = before.memory, before.encoded_memory, before.cause
+        self.off_deadline, self.unsent_since = before.off_deadline, before.unsent_since
+        self.is_confirmed, self._sent = before.is_confirmed, before.sent
         self._log("warning", f"takes back what it decided: {self.storage_error}", cause)
         return cause or ""
 
@@ -261,6 +266,18 @@ class Hardware:
     def is_unwritten(self) -> bool:
         """Whether a decision is taken back if the memory cannot be written now."""
         return self._before is not None
+
+    @property
+    def _decided(self) -> Decided:
+        return Decided(
+            memory=self._memory,
+            encoded_memory=self.encoded_memory,
+            cause=self.cause,
+            off_deadline=self.off_deadline,
+            unsent_since=self.unsent_since,
+            is_confirmed=self.is_confirmed,
+            sent=self._sent,
+        )
 
     @property
     def _desired(self) -> Setting:
@@ -313,15 +330,7 @@ class Hardware:
             self._drops_decisions = True
             return
         if switches_on or must_be_written:
-            self._before = self._before or (
-                self._memory,
-                self.encoded_memory,
-                self.cause,
-                self.off_deadline,
-                self.unsent_since,
-                self.is_confirmed,
-                self._sent,
-            )
+            self._before = self._before or self._decided
         self._drops_decisions = False
         self._memory = memory
         self.is_new = self.is_new and (is_report or desired == before)

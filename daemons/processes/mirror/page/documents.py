@@ -94,8 +94,8 @@ class DocumentEncoder:
         entries, now = self._context.table.entries, uptime()
         ages = {
             name: round(now - entry.heard_at, 3)
-            for name, entry in entries.items()
-            if entry.heard_at and (names is None or name in names)
+            for name in (entries if names is None else names)
+            if (entry := entries.get(name)) and entry.heard_at
         }
         if names is None or self._context.mirror in names:
             ages[self._context.mirror] = 0.0

@@ -21,6 +21,7 @@ from daemons.errors import HistoryError, StorageError
 from daemons.processes.mirror.page.auth import COOKIE_NAME, AccessPolicy, bearer_token, is_same_origin
 from daemons.processes.mirror.page.connections import ConnectionLimit
 from daemons.processes.mirror.page.documents import DocumentEncoder, encode
+from daemons.processes.mirror.page.history_reader import HistoryReader
 from daemons.processes.mirror.page.memory_use import memory_use
 from daemons.processes.mirror.page.request import Request
 from daemons.processes.mirror.page.responses import (
@@ -37,6 +38,7 @@ from daemons.processes.mirror.page.server import PageServer
 from daemons.processes.mirror.page.websocket import WebSocketServer
 from daemons.runtime.clock import uptime
 from daemons.runtime.rate_limit import TokenBucket, TokenBuckets
+from daemons.storage.history_program import HistoryQuery
 from daemons.values import Seconds
 
 ASSETS = Path(__file__).parent / "static"
@@ -63,6 +65,7 @@ class PageApp:
         self._documents = DocumentEncoder(self._context)
         self.command_client = AsyncCommandClient(self._context.counters.count_command)
         self.websocket = WebSocketServer(server, self._documents, self.command_client, policy)
+        self._history_reader = HistoryReader()
         self._command_limit = TokenBuckets(20, 40)
         self._wrong_token_limit = TokenBuckets(0.2, 5)
         self._traceback_limit = TokenBucket(1 / 60, 5)
@@ -200,8 +203,6 @@ class PageApp:
 
     async def _history(self, request: Request) -> Response:
         """Answer with what the recorder has recorded."""
-        from daemons.storage import history  # noqa: PLC0415  loaded at the first request
-
         names = request.query.get("device", [])
         for name in names:
             if name not in self._context.peers:
@@ -209,21 +210,20 @@ class PageApp:
         if unknown := request.query.keys() - {"device", "since", "until", "points"}:
             raise HttpError(HTTPStatus.BAD_REQUEST, f"unknown parameter {min(unknown)!r}")
         now = time.time()
-        query = {key: values[0] for key, values in request.query.items()}
-        since = parse_time(query.get("since", "1h"), now)
-        until = parse_time(query["until"], now) if "until" in query else now
-        points = query.get("points", "300")
+        first = {key: values[0] for key, values in request.query.items()}
+        since = parse_time(first.get("since", "1h"), now)
+        until = parse_time(first["until"], now) if "until" in first else now
+        points = first.get("points", "300")
         if not (points.isascii() and points.isdecimal() and len(points) < 5 and int(points) in POINTS):  # noqa: PLR2004
             raise HttpError(HTTPStatus.BAD_REQUEST, "points must be a whole number from 10 to 2000")
         if not since < until:
             raise HttpError(HTTPStatus.BAD_REQUEST, "since must be earlier than until")
+        chosen = tuple(names or self._context.peers)
+        query = HistoryQuery(names=chosen, since=since, until=until, points=int(points))
         try:
-            found = await asyncio.to_thread(
-                history.read, history.PATH, names or list(self._context.peers), since, until, int(points)
-            )
+            return json_response(await self._history_reader.read(query))
         except HistoryError as error:
             raise HttpError(HTTPStatus.SERVICE_UNAVAILABLE, str(error)) from error
-        return json_response(encode(found))
 
     async def _openapi(self, _: Request) -> Response:
         from daemons.processes.mirror.page.openapi import describe_api  # noqa: PLC0415  at the first request

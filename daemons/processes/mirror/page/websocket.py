@@ -128,11 +128,9 @@ class WebSocketServer:
             memory = None
             if self._clients and self._beats % BEATS_PER_MEMORY == 1:
                 memory = await asyncio.to_thread(memory_use, self._context.pids())
-            unfiltered = self._documents.beat(None, memory) if self._clients else b""
+            beats = {names: self._documents.beat(names, memory) for names in self._filters()}
             for client in self._clients:
-                client.beat = (
-                    unfiltered if client.names is None else self._documents.beat(client.names, memory)
-                )
+                client.beat = beats[client.names]
                 client.is_pinged = client.is_pinged and self._beats % BEATS_PER_PING != 0
                 client.wake.set()
             await asyncio.sleep(1.0)
@@ -167,6 +165,10 @@ class WebSocketServer:
                 task.cancel()
 
     # Messages to clients
+
+    def _filters(self) -> set[frozenset[str] | None]:
+        """Return the filters of all clients: those with the same filter are sent the same beat."""
+        return {client.names for client in self._clients}
 
     def _on_append(self) -> None:
         """Wake the page's loop from the mirror's thread, once for many changes; without a client, not at all.
