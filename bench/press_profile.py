@@ -36,7 +36,7 @@ from daemons.kinds import Machine, Reading, Setting
 from daemons.processes.device.appliance import Appliance
 from daemons.processes.device.device import UTC_CALENDAR
 from daemons.processes.device.memory import DeviceMemory
-from daemons.processes.process import ProcessRun
+from daemons.processes.process_run import ProcessRun
 from daemons.runtime.clock import Anchor
 
 CONFIG = Path(__file__).parent.parent / "config" / "house.toml"

@@ -17,7 +17,8 @@ from daemons.bus.requests.blocking import BlockingConnection
 from daemons.bus.requests.protocol import new_command
 from daemons.bus.sockets import Subscriber, connect_commands
 from daemons.cli.drill_report import DrillReport
-from daemons.drivers.simulated import Switching, read_switchings
+from daemons.drivers.physics.relay import Switching
+from daemons.drivers.simulated import read_switchings
 from daemons.errors import DeviceError
 
 PATIENCE_SECONDS = 20.0

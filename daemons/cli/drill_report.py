@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from daemons.drivers.simulated import Switching
+from daemons.drivers.physics.relay import Switching
 
 BACK_SECONDS = 20.0
 """A process that has sent no heartbeat after this time counts as lost."""

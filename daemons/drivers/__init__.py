@@ -45,6 +45,9 @@ class Driver(ABC, Generic[O]):
         `power_profile` is the power that the appliance draws over time. Only simulated hardware uses it.
         """
 
+    def skip_presses(self, until: int) -> None:
+        """Count the presses up to `Reading.presses_until` as handled. Called once, after `open`."""
+
     @abstractmethod
     def set(self, setting: Setting, cause: str | None, now: float) -> None:
         """Send a setting to the hardware; `read` returns the result."""

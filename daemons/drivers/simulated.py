@@ -6,8 +6,8 @@ in `run/hardware/NAME`:
 - `switchings.jsonl` has one line for each switching, added by one write. The last line is the state of
   the relay, also if another program added it. All lines together are a record that is independent of the
   published states.
-- `presses.jsonl` has one line for each press of the button. A person or a test adds the lines.
-  `presses.taken` stores the offset up to which they were read.
+- `presses.jsonl` has one line for each press of the button. A person or a test adds the lines. The device
+  remembers how much of it was read, together with what the presses did.
 - `measured.json` overrides the measurements in the options. A person or a test writes it.
 """
 
@@ -22,10 +22,9 @@ from msgspec import Meta, Struct, field
 from msgspec.structs import asdict, replace
 
 from daemons.drivers import Driver
-from daemons.errors import StorageError
-from daemons.kinds import Ability, ButtonPress, Direction, Load, Reading, Setting, Touch
+from daemons.drivers.physics.relay import Relay, Switching
+from daemons.kinds import Ability, ButtonPress, Load, Reading, Setting, Touch
 from daemons.storage.line_file import LineFile, read_lines
-from daemons.storage.paths import replace_file
 from daemons.values import Seconds
 
 T = TypeVar("T")
@@ -59,96 +58,29 @@ class Options(Struct, frozen=True, kw_only=True):
     """The charge of its battery, in percent."""
 
 
-Action = Literal["on", "off", "dim", "turn", "arm"]
-
-
-class Switching(Struct, frozen=True, omit_defaults=True):
-    """One line of `switchings.jsonl`: the state of the relay since `at`, and its cause."""
-
-    at: float
-    what: Action
-    on: bool
-    cause: str | None = None
-    brightness_percent: int | None = None
-    colour_temperature_kelvin: int | None = None
-    direction: Direction | None = None
-    off_at: float | None = None
-    """When the hardware's timer switches it off, even if the process does not run."""
-    energy_watt_hours: float = 0.0
-    """The reading of the meter at that time."""
-
-
 class SimulatedRelay:
-    """A simulated relay with a meter and a timer."""
+    """A simulated relay whose switchings are the lines of a file."""
 
     def __init__(self, folder: Path, power_profile: tuple[Load, ...]) -> None:
         """Open the relay in `folder`. If the folder does not exist, create it; the relay is then off."""
         folder.mkdir(parents=True, exist_ok=True)
         self._file = LineFile(folder / "switchings.jsonl", Switching)
-        self._power_profile = power_profile
-        self._last = Switching(0.0, "off", on=False)
-        self._on_since = 0.0
+        self._relay = Relay(power_profile)
 
-    def poll(self, now: float, found: os.stat_result | None) -> Switching:
-        """Return the last switching; first switch off if the relay's timer has expired.
+    def poll(self, now: float, found: os.stat_result | None) -> Relay:
+        """Return the relay; first switch it off if its timer has expired.
 
         `found` is the present status of its file.
         """
         self._read_lines(found)
-        last = self._last
-        if last.on and last.off_at is not None and now >= last.off_at:
-            self._add(last.off_at, "off", Setting(on=False), "off_timer")
-        return self._last
+        if expired := self._relay.expired(now):
+            self._add(expired)
+        return self._relay
 
     def switch(self, setting: Setting, cause: str | None, now: float) -> None:
         """Apply a setting; if the relay already has it, add no line."""
-        last = self.poll(now, self.file_stat())
-        off_at = now + setting.off_after_seconds if setting.on and setting.off_after_seconds else None
-        light = (setting.brightness_percent, setting.colour_temperature_kelvin)
-        if setting.on != last.on:
-            what: Action = "on" if setting.on else "off"
-        elif setting.on and setting.direction != last.direction:
-            what = "turn"
-        elif setting.on and light != (last.brightness_percent, last.colour_temperature_kelvin):
-            what = "dim"
-        elif abs((off_at or 0.0) - (last.off_at or 0.0)) > 1:
-            what = "arm"
-        else:
-            return
-        self._add(now, what, setting, cause, off_at)
-
-    def watts(self, now: float) -> float:
-        """Return the present power in watts."""
-        if not self._last.on:
-            return 0.0
-        left = now - self._on_since
-        for seconds, watts in self._power_profile[:-1]:
-            if left < seconds:
-                return watts * self._dim_factor
-            left -= seconds
-        return self._power_profile[-1][1] * self._dim_factor
-
-    def energy(self, now: float) -> float:
-        """Return the total energy that the relay has drawn, in watt-hours."""
-        if not self._last.on:
-            return self._last.energy_watt_hours
-        return (
-            self._last.energy_watt_hours
-            + (self._energy_until(now) - self._energy_until(self._last.at)) * self._dim_factor
-        )
-
-    @property
-    def _dim_factor(self) -> float:
-        return (self._last.brightness_percent or 100) / 100
-
-    def _energy_until(self, until: float) -> float:
-        left, watt_seconds = max(0.0, until - self._on_since), 0.0
-        for index, (seconds, watts) in enumerate(self._power_profile):
-            last = index == len(self._power_profile) - 1
-            stretch = left if last else min(left, seconds)
-            watt_seconds += stretch * watts
-            left -= stretch
-        return watt_seconds / 3600
+        if switching := self.poll(now, self.file_stat()).switching(setting, cause, now):
+            self._add(switching)
 
     def file_stat(self) -> os.stat_result | None:
         """Return the present status of its file; None if there is none."""
@@ -165,31 +97,13 @@ class SimulatedRelay:
         except FileNotFoundError:
             return
         if is_other and lines:
-            self._last = Switching(0.0, "off", on=False)
+            self._relay.reset()
         for line in lines:
-            self._apply(line)
+            self._relay.apply(line)
 
-    def _apply(self, line: Switching) -> None:
-        if line.on and not self._last.on:
-            self._on_since = line.at
-        self._last = line
-
-    def _add(
-        self, at: float, what: Action, setting: Setting, cause: str | None, off_at: float | None = None
-    ) -> None:
-        line = Switching(
-            at,
-            what,
-            setting.on,
-            cause,
-            setting.brightness_percent,
-            setting.colour_temperature_kelvin,
-            setting.direction,
-            off_at,
-            round(self.energy(at), 4),
-        )
-        if self._file.append(line):
-            self._apply(line)
+    def _add(self, switching: Switching) -> None:
+        if self._file.append(switching):
+            self._relay.apply(switching)
         else:
             self._read_lines(self.file_stat())
 
@@ -202,31 +116,23 @@ class PressRecord(Struct, frozen=True):
 
 
 class SimulatedButton:
-    """The button of the hardware. Each press is read once, also over restarts."""
+    """The button of the hardware. Each press is read once."""
 
     def __init__(self, folder: Path) -> None:
-        """Continue at the stored offset. If it cannot be read, read all presses that are recent enough."""
+        """Read all presses that are recent enough, until `offset` is set."""
         self._path = folder / "presses.jsonl"
-        self._position_path = folder / "presses.taken"
-        try:
-            self._offset = int(self._position_path.read_bytes())
-        except (OSError, ValueError):
-            self._offset = 0
+        self.offset = 0
+        """How much of the file was read, in bytes. The device remembers it across restarts."""
 
     def read_presses(self, now: float, found: os.stat_result | None) -> tuple[ButtonPress, ...]:
-        """Return the presses that were not read yet; raises StorageError if the offset cannot be stored.
+        """Return the presses that were not read yet.
 
         `found` is the present status of its file; None if there is none.
-        The offset is stored before the presses are returned. So a process that is killed at that moment
-        loses a press, as with a radio button, and never handles a press twice.
         """
-        if found is None or found.st_size == self._offset:
+        if found is None or found.st_size == self.offset:
             return ()
-        began = self._offset if self._offset <= found.st_size else 0  # a smaller file is a new file
-        records, offset = read_lines(self._path, PressRecord, began)
-        if offset != self._offset:
-            replace_file(self._position_path, str(offset).encode())
-            self._offset = offset
+        began = self.offset if self.offset <= found.st_size else 0  # a smaller file is a new file
+        records, self.offset = read_lines(self._path, PressRecord, began)
         recent = [pressed.what for pressed in records if now - pressed.at < MAX_PRESS_AGE_SECONDS]
         return tuple(ButtonPress(touch, os.urandom(5).hex()) for touch in recent)
 
@@ -326,6 +232,10 @@ class Simulated(Driver[Options]):
         self._sensor = SimulatedSensor(folder, self.options)
         self._files = [str(folder / name) for name in ("switchings.jsonl", "presses.jsonl", "measured.json")]
 
+    def skip_presses(self, until: int) -> None:
+        """Go on after the presses that the last process handled."""
+        self._button.offset = until
+
     def set(self, setting: Setting, cause: str | None, now: float) -> None:
         """Switch, or simulate the fault in the options."""
         self._idle = None
@@ -349,11 +259,8 @@ class Simulated(Driver[Options]):
         if self._idle and self._idle[0] == stats:
             return replace(self._idle[1], at=now)
         reading = self._read_hardware(now, stats)
-        try:
-            if presses := self._button.read_presses(now, stats[1]):
-                reading = replace(reading, presses=presses)
-        except StorageError as error:
-            reading = replace(reading, fault=reading.fault or str(error))
+        presses = self._button.read_presses(now, stats[1])
+        reading = replace(reading, presses=presses, presses_until=self._button.offset)
         is_quiet = not (reading.on or reading.fault or reading.presses or self._delayed)
         self._idle = (stats, reading) if is_quiet and all(map(is_settled, stats)) else None
         return reading
@@ -368,18 +275,11 @@ class Simulated(Driver[Options]):
             self._delayed = None
             self._switch(setting, cause, now)
             switchings = self._relay.file_stat()
-        last = self._relay.poll(now, switchings)
+        relay = self._relay.poll(now, switchings)
         self._sensor.poll(now, measured)
         faults = [fault for fault in (self._fault, self._sensor.fault) if fault]
-        return Reading(
-            on=last.on,
-            power_watts=self._relay.watts(now),
-            energy_watt_hours=round(self._relay.energy(now), 3),
-            brightness_percent=last.brightness_percent,
-            colour_temperature_kelvin=last.colour_temperature_kelvin,
-            direction=last.direction,
-            off_after_seconds=last.off_at - now if last.on and last.off_at is not None else None,
-            cause=last.cause,
+        return replace(
+            relay.reading(now),
             fault="; ".join(faults) or None,
             at=self._sensor.at,
             **asdict(self._sensor.last),

@@ -122,6 +122,9 @@ class Reading(Struct, frozen=True, kw_only=True):
     """When the hardware last reported anything, in the device's steady seconds."""
     presses: tuple[ButtonPress, ...] = ()
     """The presses of its button since the last reading."""
+    presses_until: int | None = None
+    """How much of the record of presses was read, for hardware that has one: a device remembers it together
+    with what these presses did, so that each press counts once, also if its process is killed."""
 
 
 PLAUSIBLE: dict[str, tuple[float, float]] = {

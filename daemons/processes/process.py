@@ -14,10 +14,11 @@ from types import TracebackType
 from typing import Any, Generic, Protocol, Self, TextIO, TypeVar
 
 import zmq
-from msgspec import Raw, Struct
+from msgspec import Raw
 
 from daemons.bus.message import Command, EncodedState, Heartbeat, Receipt, Report
 from daemons.bus.sockets import CommandServer, Publisher
+from daemons.processes.process_run import ProcessRun, next_run
 from daemons.runtime.clock import uptime
 from daemons.runtime.log import Log, open_log
 from daemons.runtime.loop import Loop
@@ -27,26 +28,6 @@ from daemons.storage.lock import NameLock
 DEADLINE_PASSED = "its deadline has passed"
 BEAT_SECONDS = 1.0
 """The period of the heartbeat, and of forcing the journal to the disk."""
-
-
-class ProcessRun(Struct, frozen=True):
-    """One run of a process; the next run continues its numbers."""
-
-    boot: int
-    """Milliseconds since 1970 at the start; at least one more than the boot of the last run."""
-    supervisor: int
-    """The PID of the parent process."""
-    restarts: int
-    """How often the same parent process has restarted it."""
-
-
-def next_run(last: ProcessRun | None) -> ProcessRun:
-    """Return the run that follows the last one, or a first run."""
-    boot, supervisor = int(time.time() * 1000), os.getppid()
-    if last is None:
-        return ProcessRun(boot, supervisor, 0)
-    restarts = last.restarts + 1 if last.supervisor == supervisor else 0
-    return ProcessRun(max(boot, last.boot + 1), supervisor, restarts)
 
 
 class Memory(Protocol):

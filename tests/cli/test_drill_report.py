@@ -15,7 +15,7 @@ from daemons.cli.drill_report import (
     longest_on,
     percentile,
 )
-from daemons.drivers.simulated import Switching
+from daemons.drivers.physics.relay import Switching
 
 Lines = list[Switching]
 

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from daemons.processes.process import ProcessRun, next_run
+from daemons.processes.process_run import ProcessRun, next_run
 
 
 def test_a_first_run_begins_with_the_present() -> None:

@@ -7,11 +7,12 @@ from typing import Any
 from unittest.mock import patch
 
 import msgspec
+from msgspec.structs import replace
 
 from daemons.bus.message import Command, Receipt, State
 from daemons.config.device import Device
 from daemons.config.sun import SunCalendar
-from daemons.kinds import Reading, Setting
+from daemons.kinds import ButtonPress, Reading, Setting
 from daemons.processes.device.appliance import Appliance
 from daemons.processes.device.memory import DeviceMemory
 from daemons.processes.device.runner import DeviceRunner
@@ -28,6 +29,8 @@ class Relay:
         self.is_on = False
         self.is_broken = False
         self.brightness_percent: int | None = None
+        self.presses = 0
+        """How often its button was pressed."""
         self.longest_on_seconds = 0.0
         self._switched_at = now
         self._off_at: float | None = None
@@ -38,7 +41,7 @@ class Relay:
             self._switch(on=False, now=self._off_at)
         if self.is_on:
             self.longest_on_seconds = max(self.longest_on_seconds, now - self._switched_at)
-        return Reading(on=self.is_on)
+        return Reading(on=self.is_on, presses_until=self.presses)
 
     def set(self, setting: Setting, now: float) -> None:
         """Apply a setting; a broken relay does not switch on."""
@@ -87,6 +90,7 @@ class SimulatedProcess:
     def __init__(self, simulator: "CrashSimulator") -> None:
         self.simulator = simulator
         self.error: str | None = None
+        self.presses_read = 0
         self.timers: list[SimulatedTimer] = []
 
     def now(self) -> float:
@@ -135,8 +139,13 @@ class SimulatedProcess:
         self.simulator.log_lines.append(f"{logging.getLevelName(level).lower()}: {text} [{cause}]")
 
     def read(self, now: float) -> Reading:
-        """Return a reading of the relay."""
-        return self.simulator.relay.read(now)
+        """Return a reading of the relay, with the presses since the last one."""
+        reading = self.simulator.relay.read(now)
+        if reading.presses_until is None or reading.presses_until == self.presses_read:
+            return reading
+        new = range(self.presses_read, reading.presses_until)
+        self.presses_read = reading.presses_until
+        return replace(reading, presses=tuple(ButtonPress("single", f"p{number}") for number in new))
 
     def set(self, setting: Setting, cause: str | None, now: float) -> None:
         """Set the relay."""
@@ -172,6 +181,7 @@ class CrashSimulator:
     def _start(self, appliance: Appliance) -> None:
         self.running = appliance
         self.process = SimulatedProcess(self)
+        self.process.presses_read = appliance.memory.presses_until or 0
         self.runner = DeviceRunner(
             appliance,
             self.process,  # type: ignore[arg-type]

@@ -19,7 +19,8 @@ from daemons.config.sun import SunCalendar
 from daemons.kinds import Machine
 from daemons.processes.device.appliance import Appliance
 from daemons.processes.device.memory import DeviceMemory
-from daemons.processes.process import Process, ProcessRun
+from daemons.processes.process import Process
+from daemons.processes.process_run import ProcessRun
 from daemons.runtime.clock import Anchor, uptime
 from daemons.runtime.log import open_log
 from daemons.runtime.loop import Loop

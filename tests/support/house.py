@@ -19,7 +19,8 @@ from daemons.bus.endpoints import command_endpoint
 from daemons.bus.message import Command, Heartbeat, Report, State
 from daemons.bus.requests.blocking import BlockingConnection
 from daemons.bus.sockets import Subscriber, connect_commands
-from daemons.drivers.simulated import Switching, read_switchings
+from daemons.drivers.physics.relay import Switching
+from daemons.drivers.simulated import read_switchings
 
 HOUSE = [sys.executable, "-m", "daemons.cli.main"]
 PROJECT = Path(__file__).parent.parent.parent

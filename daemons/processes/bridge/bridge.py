@@ -24,7 +24,8 @@ from daemons.processes.bridge.entities import BridgedDevice
 from daemons.processes.bridge.outbox import STALE_EVENT_SECONDS
 from daemons.processes.bridge.session_thread import SessionMemory, SessionThread
 from daemons.processes.bridge.topics import OFFLINE, ONLINE
-from daemons.processes.process import Process, ProcessRun, Startup
+from daemons.processes.process import Process, Startup
+from daemons.processes.process_run import ProcessRun
 from daemons.storage.journal import Journal
 from daemons.values import convert
 

@@ -84,6 +84,7 @@ class Appliance:
             confirmed=self._hardware.is_confirmed,
             unsent_since=self._hardware.unsent_since,
             off_deadline=self._hardware.off_deadline,
+            presses_until=self._hardware.presses_until,
             rule_states=self._rules.states,
             last_order=self._rules.last_order,
             silent_since=self._peers.silent_since,

@@ -8,8 +8,6 @@ from collections.abc import Callable
 from datetime import UTC
 from typing import Any
 
-import msgspec
-
 from daemons.bus.sockets import Subscriber
 from daemons.config.device import Device, build
 from daemons.config.slice import Slice
@@ -17,11 +15,10 @@ from daemons.config.sun import SunCalendar
 from daemons.drivers import Driver
 from daemons.kinds import Machine
 from daemons.processes.device.appliance import Appliance
-from daemons.processes.device.memory import DeviceMemory
+from daemons.processes.device.memory import DeviceMemory, resume_memory
 from daemons.processes.device.runner import DeviceRunner
-from daemons.processes.process import Process, ProcessRun, Startup
+from daemons.processes.process import Process, Startup
 from daemons.runtime.clock import Clock
-from daemons.runtime.log import Log
 
 UTC_CALENDAR = SunCalendar(UTC)
 """The calendar of a device without times of day. It spares the process the file of the house's timezone."""
@@ -40,9 +37,21 @@ def run(slice_: Slice) -> None:
     start = Startup(device.name, DeviceMemory)
     driver = device.driver(device.name, device.driver_options)
     machine = device.kind(device.options, driver.speed)
-    memory, clock = resume_memory(start.last, start.run, machine, str(slice_.table["kind"]), start.log)
+    clock = Clock(start.last.anchor, start.last.written_at) if start.last else Clock()
+    memory = resume_memory(
+        start.last,
+        start.run,
+        machine,
+        str(slice_.table["kind"]),
+        clock.anchor,
+        clock.now(),
+        time.time(),
+        start.log,
+    )
     with start.process(clock.now) as process:
         driver.open(machine.power_profile(), clock.now())
+        if memory.presses_until is not None:
+            driver.skip_presses(memory.presses_until)
         uses_clock = any(rule.uses_clock for rule in device.rules)
         calendar = slice_.settings.calendar if uses_clock else UTC_CALENDAR
         appliance = Appliance(device, machine, memory, calendar)
@@ -67,33 +76,6 @@ def watch_inputs(device: Device, driver: Driver[Any], runner: DeviceRunner, proc
         process.loop.every(1.0, subscriber.reconnect_silent)
     if driver.socket is not None:
         process.loop.watch(driver.socket, runner.poll)
-
-
-def resume_memory(
-    last: DeviceMemory | None, run: ProcessRun, machine: Machine[Any, Any], kind: str, log: Log
-) -> tuple[DeviceMemory, Clock]:
-    """Return the memory to go on with, and the clock that its steady seconds are of.
-
-    Without a last memory, or with one that cannot be used, the device starts with an empty memory.
-    """
-    clock = Clock(last.anchor, last.written_at) if last else Clock()
-    if last is not None and last.kind == kind:
-        try:
-            msgspec.json.decode(last.machine, type=machine.memory_type)
-        except msgspec.MsgspecError as error:
-            log.error("cannot read its memory of an earlier version of %s, and starts anew: %s", kind, error)
-        else:
-            return msgspec.structs.replace(last, life=run, anchor=clock.anchor), clock
-    fresh = DeviceMemory(
-        kind=kind,
-        machine=msgspec.Raw(msgspec.json.encode(machine.memory_type())),
-        anchor=clock.anchor,
-        written_at=clock.now(),
-        created_at=time.time(),
-        life=run,
-        is_new=True,
-    )
-    return fresh, clock
 
 
 def always_right() -> bool:

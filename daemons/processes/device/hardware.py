@@ -59,6 +59,8 @@ class Hardware:
         self.encoded_memory = memory.machine
         """The memory of the kind's state machine, as JSON."""
         self.is_reachable = memory.last_state.get("reachable", True) is not False
+        self.presses_until = memory.presses_until
+        """How much of the record of presses was handled."""
         self.heats = machine.heats
         """Whether it can start a fire."""
         self._restore = device.restore
@@ -136,6 +138,8 @@ class Hardware:
             self._log("error", reading.fault, self.cause)
         self._update_reachable(reading, now)
         self._reading = replace(reading, presses=())
+        if reading.presses:
+            self.presses_until = reading.presses_until
 
     def press(self, press: ButtonPress, now: float) -> None:
         """Handle a press of the hardware's own button; `end_press` must follow."""

@@ -1,13 +1,18 @@
 """What one appliance remembers across a crash; the journal stores it. Field names on disk never change."""
 
+import logging
+from typing import Any
+
 import msgspec
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from daemons.bus.message import Moment, Scalar, decode_moments
 from daemons.bus.requests.ledger import LedgerEntry
+from daemons.kinds import Machine
 from daemons.processes.device.rule_decision import RuleState
 from daemons.processes.device.rules import Order
-from daemons.processes.process import ProcessRun
+from daemons.processes.process_run import ProcessRun
 from daemons.runtime.clock import Anchor
 
 
@@ -49,6 +54,8 @@ class DeviceMemory(Struct, frozen=True, kw_only=True):
     """The state of each rule, by `rules.rule_key`."""
     last_order: Order | None = None
     """The latest command that a rule or a client gave."""
+    presses_until: int | None = None
+    """How much of the record of its button's presses was handled, for hardware that has one."""
     silent_since: dict[str, float] = {}
     """For each measured device that is silent, since when, in the device's steady seconds."""
     receipts: dict[str, LedgerEntry] = {}
@@ -58,3 +65,35 @@ class DeviceMemory(Struct, frozen=True, kw_only=True):
     def past(self) -> tuple[Moment, ...]:
         """The latest states before the last one, oldest first."""
         return decode_moments(self.encoded_past)
+
+
+def resume_memory(
+    last: DeviceMemory | None,
+    run: ProcessRun,
+    machine: Machine[Any, Any],
+    kind: str,
+    anchor: Anchor,
+    now: float,
+    wall: float,
+    log: "logging.LoggerAdapter[Any]",
+) -> DeviceMemory:
+    """Return the memory to go on with: the last one, or an empty one if it cannot be used.
+
+    `now` is the time in the steady seconds of `anchor`, `wall` in Unix seconds.
+    """
+    if last is not None and last.kind == kind:
+        try:
+            msgspec.json.decode(last.machine, type=machine.memory_type)
+        except msgspec.MsgspecError as error:
+            log.error("cannot read its memory of an earlier version of %s, and starts anew: %s", kind, error)
+        else:
+            return replace(last, life=run, anchor=anchor)
+    return DeviceMemory(
+        kind=kind,
+        machine=msgspec.Raw(msgspec.json.encode(machine.memory_type())),
+        anchor=anchor,
+        written_at=now,
+        created_at=wall,
+        life=run,
+        is_new=True,
+    )

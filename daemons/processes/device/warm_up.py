@@ -19,9 +19,10 @@ from daemons.config.rule import Rule
 from daemons.config.slice import Slice
 from daemons.kinds import Machine, Reading
 from daemons.processes.device.appliance import Appliance
-from daemons.processes.device.device import UTC_CALENDAR, resume_memory
-from daemons.processes.device.memory import DeviceMemory
-from daemons.processes.process import next_run
+from daemons.processes.device.device import UTC_CALENDAR
+from daemons.processes.device.memory import DeviceMemory, resume_memory
+from daemons.processes.process_run import next_run
+from daemons.runtime.clock import Clock
 from daemons.runtime.log import Log
 
 ROUNDS = 4
@@ -52,9 +53,9 @@ def rehearse() -> None:
     if device is None or not issubclass(device.kind, Machine):
         return  # its file is broken
     machine = device.kind(device.options, 1.0)
-    log = Log(logging.getLogger("rehearsal"))
-    memory, clock = resume_memory(None, next_run(None), machine, "lamp", log)
-    rehearsal = Rehearsal(Appliance(device, machine, memory, UTC_CALENDAR), clock.now(), time.time())
+    log, clock, wall = Log(logging.getLogger("rehearsal")), Clock(), time.time()
+    memory = resume_memory(None, next_run(None), machine, "lamp", clock.anchor, clock.now(), wall, log)
+    rehearsal = Rehearsal(Appliance(device, machine, memory, UTC_CALENDAR), clock.now(), wall)
     for _ in range(ROUNDS):
         for word in ("on", "off", "toggle"):
             rehearsal.send(word)

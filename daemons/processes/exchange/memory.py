@@ -6,7 +6,7 @@ from daemons.bus.message import Scalar
 from daemons.processes.exchange.clock_sync.steps import ClockHistory
 from daemons.processes.exchange.clock_sync.translate import TranslationMemory
 from daemons.processes.exchange.program_state import ProgramMemory
-from daemons.processes.process import ProcessRun
+from daemons.processes.process_run import ProcessRun
 
 
 class ExchangeMemory(Struct, frozen=True, kw_only=True):

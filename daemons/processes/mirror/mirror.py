@@ -25,7 +25,8 @@ from daemons.processes.mirror.page.changes import ChangeLog
 from daemons.processes.mirror.page.counters import Counters
 from daemons.processes.mirror.page.server import PageServer
 from daemons.processes.mirror.summary import Summary, describe_change
-from daemons.processes.process import Process, ProcessRun, Startup
+from daemons.processes.process import Process, Startup
+from daemons.processes.process_run import ProcessRun
 from daemons.storage.journal import Journal
 
 POLL_SECONDS = 0.5

@@ -19,7 +19,8 @@ from daemons.config.roster import Peer
 from daemons.config.slice import Slice
 from daemons.config.tables import Recording
 from daemons.errors import DamagedHistory, HistoryError
-from daemons.processes.process import Process, ProcessRun, Startup
+from daemons.processes.process import Process, Startup
+from daemons.processes.process_run import ProcessRun
 from daemons.storage.history import PATH
 from daemons.storage.history_writer import Change, Event, HistoryWriter, Row, Sample, set_aside
 from daemons.values import convert

@@ -25,7 +25,8 @@ from daemons.bus.message import STEWARD, Command, Heartbeat, Receipt, Report
 from daemons.bus.sockets import Subscriber
 from daemons.config.slice import Slice
 from daemons.errors import SupervisorError
-from daemons.processes.process import Process, ProcessRun, Startup
+from daemons.processes.process import Process, Startup
+from daemons.processes.process_run import ProcessRun
 from daemons.processes.steward.schedule import Schedule
 from daemons.processes.steward.watched import FIRST_WAIT_SECONDS, STARVED_SHARE, WatchedProcess
 from daemons.runtime.clock import boot_id

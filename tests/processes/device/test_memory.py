@@ -1,15 +1,34 @@
 """The memory of an appliance on disk: a later version must read what an earlier one wrote."""
 
+import logging
+
 import msgspec
+import pytest
 
 from daemons.bus.message import Moment, Receipt, encode_moment
 from daemons.bus.requests.ledger import LedgerEntry
-from daemons.processes.device.memory import DeviceMemory
+from daemons.processes.device.memory import DeviceMemory, resume_memory
 from daemons.processes.device.rule_decision import RuleState
 from daemons.processes.device.rules import Order
-from daemons.processes.process import ProcessRun
+from daemons.processes.process_run import ProcessRun
 from daemons.runtime.clock import Anchor
+from daemons.runtime.log import Log
+from tests.support import factories
 
+LOG = Log(logging.getLogger("test_memory"))
+LAMP = factories.machine("lamp")
+RUN = ProcessRun(8, 1, 1)
+ANCHOR = Anchor("a start of the machine", 123.0)
+NOW, WALL = 6.0, factories.START_TIME + 6.0
+LAST = DeviceMemory(
+    kind="lamp",
+    machine=msgspec.Raw(b'{"on": true}'),
+    anchor=ANCHOR,
+    written_at=5.0,
+    created_at=factories.START_TIME,
+    life=ProcessRun(7, 1, 0),
+    cause="a1",
+)
 ON_DISK = {
     "kind": "lamp",
     "machine": {"on": True},
@@ -29,6 +48,7 @@ ON_DISK = {
     "confirmed": True,
     "unsent": 8.75,
     "hot_until": 9.0,
+    "presses_until": 12,
     "marks": {
         "{}": {
             "turned": 1.0,
@@ -72,6 +92,7 @@ def test_the_names_on_disk_are_stable() -> None:
         confirmed=True,
         unsent_since=8.75,
         off_deadline=9.0,
+        presses_until=12,
         rule_states={
             "{}": RuleState(
                 handled_until=1.0,
@@ -101,3 +122,35 @@ def test_a_memory_without_later_fields_is_read() -> None:
     assert (memory.last_state, memory.change_times, memory.past) == ({}, {}, ())
     assert (memory.rule_states, memory.receipts) == ({}, {})
     assert (memory.cause, memory.confirmed, memory.off_deadline) == (None, False, None)
+
+
+def test_a_device_resumes_its_memory() -> None:
+    """The memory of the machine, the cause and the clock continue. Only the boot is new."""
+    memory = resume_memory(LAST, RUN, LAMP, "lamp", ANCHOR, NOW, WALL, LOG)
+    assert (memory.machine, memory.cause, memory.created_at) == (LAST.machine, "a1", factories.START_TIME)
+    assert memory.life == RUN
+    assert memory.anchor == ANCHOR
+
+
+def test_a_new_device_starts_with_an_empty_memory() -> None:
+    """A new device is off, and ignores all earlier events."""
+    memory = resume_memory(None, RUN, LAMP, "lamp", ANCHOR, NOW, WALL, LOG)
+    assert msgspec.json.decode(memory.machine, type=LAMP.memory_type) == LAMP.memory_type()
+    assert memory.created_at == WALL
+    assert (memory.rule_states, memory.receipts, memory.cause) == ({}, {}, None)
+
+
+def test_another_kind_under_the_same_name_starts_anew() -> None:
+    """A lamp that becomes a toaster starts with the empty memory of a toaster."""
+    memory = resume_memory(LAST, RUN, factories.machine("toaster"), "toaster", ANCHOR, NOW, WALL, LOG)
+    assert memory.kind == "toaster"
+    assert memory.cause is None
+    assert memory.life == RUN
+
+
+def test_a_memory_that_cannot_be_read_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """The device starts off if the memory of its kind has another format, and the log reports it."""
+    old = msgspec.structs.replace(LAST, machine=msgspec.Raw(b'{"on": "yes"}'))
+    memory = resume_memory(old, RUN, LAMP, "lamp", ANCHOR, NOW, WALL, LOG)
+    assert msgspec.json.decode(memory.machine, type=LAMP.memory_type) == LAMP.memory_type()
+    assert "cannot read its memory of an earlier version of lamp, and starts anew" in caplog.text

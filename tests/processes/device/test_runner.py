@@ -88,6 +88,24 @@ def test_a_press_with_a_receipt_is_carried_out_once_after_any_kill(
     assert simulator.field("status") == simulator.relay.is_on
 
 
+@pytest.mark.parametrize("actions", range(8))
+def test_a_press_of_the_button_counts_once_after_any_kill(actions: int) -> None:
+    """The place read up to is written together with what the press did: neither stands without the other."""
+    switch = CrashSimulator("light_switch")
+    switch.relay.presses = 1
+    with switch.killed_after(actions):
+        switch.poll()
+    if switch.running is None:
+        switch.restart()
+    switch.poll()
+    assert switch.field("status") is True
+    switch.restart()
+    assert switch.field("status") is True
+    switch.relay.presses = 2
+    switch.poll()
+    assert switch.field("status") is False
+
+
 @pytest.mark.parametrize(("away_seconds", "is_on"), [(59, True), (61, False)])
 def test_what_heats_does_not_begin_after_its_grace(away_seconds: float, is_on: bool) -> None:
     """The process was killed before it set the hardware, and nothing ran for a while."""

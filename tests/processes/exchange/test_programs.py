@@ -13,7 +13,7 @@ from daemons.config import loader
 from daemons.processes.exchange import programs
 from daemons.processes.exchange.program_state import ProgramMemory
 from daemons.processes.exchange.programs import ForeignDevices
-from daemons.processes.process import ProcessRun
+from daemons.processes.process_run import ProcessRun
 from daemons.runtime.loop import Loop
 
 LAMP = "garden_lamp"

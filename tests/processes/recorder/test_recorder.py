@@ -23,7 +23,8 @@ from daemons.bus.requests.blocking import send_command
 from daemons.config.house import load_house
 from daemons.config.roster import Peer
 from daemons.errors import HistoryError
-from daemons.processes.process import Process, ProcessRun
+from daemons.processes.process import Process
+from daemons.processes.process_run import ProcessRun
 from daemons.processes.recorder.recorder import Recorder
 from daemons.runtime.clock import uptime
 from daemons.runtime.log import Log

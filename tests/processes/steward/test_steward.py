@@ -16,7 +16,8 @@ import zmq
 
 from daemons.bus.message import Command, Heartbeat, Receipt, Report
 from daemons.errors import SupervisorError
-from daemons.processes.process import Process, ProcessRun
+from daemons.processes.process import Process
+from daemons.processes.process_run import ProcessRun
 from daemons.processes.steward import steward
 from daemons.processes.steward.steward import Steward, StewardMemory
 from daemons.processes.steward.watched import WatchedProcess
