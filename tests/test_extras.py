@@ -36,6 +36,7 @@ def test_house_drivers_lists_every_driver_and_its_library(bare_house: TemporaryH
         assert library in printed
 
 
+@pytest.mark.long
 def test_the_verbs_need_no_extra(bare_house: TemporaryHouse) -> None:
     """A simulated house starts, carries out a command, and stops."""
     for verb in ("check", "kinds", "plan", "up", "status", "history", "reload"):

@@ -76,6 +76,7 @@ def test_large_commands_do_not_starve_a_device(make_house: HouseFactory, size_ki
     check(house)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("size_kilobytes", [pytest.param(60, marks=pytest.mark.long), 990])
 def test_large_states_do_not_starve_their_subscribers(make_house: HouseFactory, size_kilobytes: int) -> None:
     """A publisher floods the bus in the place of the switch that the others listen to."""

@@ -82,6 +82,7 @@ def test_no_host_trusts_the_clock_of_the_other(hosts: Make, name: str, hall: flo
     assert outcome.is_right, outcome
 
 
+@pytest.mark.long
 def test_each_host_works_alone_and_shows_the_other_as_offline(hosts: Make) -> None:
     """During a cut, presses act on their own host, and commands to the other are rejected at once."""
     with two_hosts_up(hosts()) as at:
@@ -196,6 +197,7 @@ def test_a_third_host_receives_from_both_others(hosts: Make) -> None:
         attic.until(lambda attic: attic.shows("attic_lamp", status=True))
 
 
+@pytest.mark.long
 def test_a_device_moves_to_another_host(hosts: Make) -> None:
     """A reload on each host moves the device; its rules still work, although the new clock is slow."""
     made = hosts(clocks={"hall": 0.0, "kitchen": -240.0})

@@ -16,6 +16,7 @@ from tests.support.house import BREAKFAST, HouseFactory, Listener, TemporaryHous
 
 COOKS = ("coffee_maker", "toaster")
 DEVICES = ("bathroom_light", "coffee_maker", "kitchen_lamp", "mirror", "toaster")
+SOME_DEVICES = ("coffee_maker", "mirror")
 PROCESSES = ("bathroom_light", "coffee_maker", "kitchen_lamp", "mirror", "recorder", "steward", "toaster")
 
 
@@ -42,6 +43,7 @@ def test_one_press_makes_breakfast_and_the_mirror_announces_it(breakfast: Tempor
     eventually(lambda: receipt["id"] in breakfast.log("toaster"))
 
 
+@pytest.mark.long
 def test_second_press_turns_the_light_off_and_makes_no_second_breakfast(breakfast: TemporaryHouse) -> None:
     """A rule acts only on the change that it names, and the lamp has a second rule for off."""
     with breakfast.listen("bathroom_light", "kitchen_lamp", "toaster") as listener:
@@ -56,6 +58,7 @@ def test_second_press_turns_the_light_off_and_makes_no_second_breakfast(breakfas
         listener.wait_for(lambda listener: listener.has_state("toaster", ready=True, starts=1))
 
 
+@pytest.mark.long
 def test_two_mirrors_show_the_same_message(make_house: HouseFactory) -> None:
     """A mirror neither waits for another mirror, nor shows one as an appliance that gets ready."""
     house = make_house(BREAKFAST + '\n[devices.hall_mirror]\nkind = "mirror"\nport = 0\n')
@@ -85,7 +88,13 @@ def is_complete(listener: Listener, name: str) -> bool:
     return name in listener.states and listener.states[name].state.get("url", "") is not None
 
 
-@pytest.mark.parametrize("victim", DEVICES)
+@pytest.mark.parametrize(
+    "victim",
+    [
+        *SOME_DEVICES,
+        *(pytest.param(name, marks=pytest.mark.long) for name in sorted({*DEVICES} - {*SOME_DEVICES})),
+    ],
+)
 def test_killing_one_process_leaves_every_other_pid(breakfast: TemporaryHouse, victim: str) -> None:
     """The killed process is replaced by a new one with the same state; no other process changes."""
     before = breakfast.pids()
@@ -119,6 +128,7 @@ def test_restart_replaces_one_process_and_preserves_its_state(breakfast: Tempora
     assert [line.what for line in breakfast.switchings("kitchen_lamp")] == ["on"]
 
 
+@pytest.mark.long
 def test_a_second_up_is_harmless_and_reports_it(breakfast: TemporaryHouse) -> None:
     """The second `up` changes nothing."""
     before = breakfast.pids()
@@ -126,6 +136,7 @@ def test_a_second_up_is_harmless_and_reports_it(breakfast: TemporaryHouse) -> No
     assert breakfast.pids() == before
 
 
+@pytest.mark.long
 def test_two_houses_run_side_by_side(make_house: HouseFactory) -> None:
     """Each run directory is a separate house: a press in one has no effect in the other."""
     one, other = make_house(folder="one"), make_house(folder="other")
@@ -140,6 +151,7 @@ def test_two_houses_run_side_by_side(make_house: HouseFactory) -> None:
     eventually(lambda: is_live(other))
 
 
+@pytest.mark.long
 def test_a_long_path_with_spaces_is_no_obstacle(make_house: HouseFactory) -> None:
     """A run directory works even if its path is longer than the path of a socket may be."""
     house = make_house(folder="a house with spaces/" + "quite/" * 20 + "deep")
@@ -233,6 +245,7 @@ def test_logs_follow_every_process_across_a_restart(breakfast: TemporaryHouse) -
         assert any(re.match(r"bathroom_light .* is on \[\w+\]", line) for line in lines)
 
 
+@pytest.mark.long
 def test_watch_prints_one_line_per_message(breakfast: TemporaryHouse) -> None:
     """With --json, each line is one document with its topic."""
     with breakfast.house_running("watch", "toaster", "--json") as process:
@@ -253,6 +266,7 @@ def test_status_asks_the_devices_when_the_mirror_does_not_answer(breakfast: Temp
     assert "mirror does not answer" in found["message"]
 
 
+@pytest.mark.long
 def test_a_silent_device_is_shown_stale_then_offline(make_house: HouseFactory) -> None:
     """A silent device is not shown as live."""
     house = make_house(
@@ -318,6 +332,7 @@ def test_stock_supervisorctl_works_on_the_house(breakfast: TemporaryHouse) -> No
     assert {name for name in DEVICES if before[name] != after[name]} == {"toaster"}
 
 
+@pytest.mark.long
 def test_the_programs_of_docs_wire_work(breakfast: TemporaryHouse) -> None:
     """The programs in docs/wire.md import nothing of the house. They receive states and send a command."""
     text = (Path(__file__).parent.parent / "docs" / "wire.md").read_text()

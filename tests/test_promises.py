@@ -1,5 +1,6 @@
 """The promises, each with a fault caused on purpose: real processes are killed, stopped or misled.
-Most tests run twice: with devices that the prefork plugin forks, and with stock supervisord's execve.
+Most tests run twice: with devices that the prefork plugin forks, and, in `make test-long`, with stock
+supervisord's execve.
 """
 
 import json
@@ -24,7 +25,7 @@ DEVICES = ("bathroom_light", "coffee_maker", "kitchen_lamp", "mirror", "toaster"
 QUICK = BREAKFAST.replace('watchdog = "60s"', 'watchdog = "1s"')
 
 
-@pytest.fixture(params=["prefork", "execve"])
+@pytest.fixture(params=["prefork", pytest.param("execve", marks=pytest.mark.long)])
 def house(request: pytest.FixtureRequest, make_house: HouseFactory) -> TemporaryHouse:
     """Start the breakfast house, with and without prefork."""
     made = make_house(prefork=request.param == "prefork")
@@ -125,6 +126,7 @@ def hung_supervisord(house: TemporaryHouse) -> Iterator[int]:
             os.kill(pid, signal.SIGCONT)
 
 
+@pytest.mark.long
 def test_down_ends_a_house_whose_supervisord_hangs(house: TemporaryHouse) -> None:
     """Nothing is left, and the next `up` starts the house as usual."""
     pids = [*house.pids().values(), house.process("steward")]
@@ -368,6 +370,7 @@ def test_a_hanging_device_is_killed_and_restarted_with_a_reason(make_house: Hous
     assert "toaster (PID" in house.log("steward")
 
 
+@pytest.mark.long
 def test_a_device_that_blocks_in_its_own_code_logs_its_stacks(
     make_house: HouseFactory, tmp_path: Path
 ) -> None:
@@ -424,6 +427,7 @@ def test_a_killed_steward_is_back_and_watches_on(make_house: HouseFactory) -> No
         listener.wait_for(lambda listener: listener.heartbeats["toaster"].boot > boots["toaster"])
 
 
+@pytest.mark.long
 def test_a_device_that_was_stopped_by_a_person_stays_stopped(house: TemporaryHouse) -> None:
     """It stays stopped across `down` and `up`, until it is started by `house start`."""
     house.house("stop", "toaster")
@@ -501,6 +505,7 @@ def test_plan_shows_what_reload_does(breakfast: TemporaryHouse) -> None:
     assert "Nothing would change" in breakfast.house("plan").stdout
 
 
+@pytest.mark.long
 def test_plan_names_what_a_changed_rule_has_begun(make_house: HouseFactory) -> None:
     """The lamp waits for the end of a delay; a plan that changes this rule says that it is dropped."""
     rule = '[[devices.lamp.when]]\ndevice = "hall"\nturns = { status = true }\ndelay = "%s"\ndo = "on"\n'
@@ -581,6 +586,7 @@ def test_garbage_on_every_socket_changes_nothing(breakfast: TemporaryHouse) -> N
         assert breakfast.log(name).count("dropped a bad message on the command socket") == 1
 
 
+@pytest.mark.long
 def test_a_second_process_for_a_name_names_the_first_one(breakfast: TemporaryHouse) -> None:
     """One device has one process."""
     import subprocess  # noqa: PLC0415
@@ -632,6 +638,7 @@ port = 0
 """
 
 
+@pytest.mark.long
 def test_a_rule_on_a_measurement_acts_once_when_all_processes_are_killed(make_house: HouseFactory) -> None:
     """All processes are killed while the humidity must stay above the limit: the fan goes on once."""
     house = make_house(CLIMATE)

@@ -1,7 +1,7 @@
 """The program that reads the history for the page: `python -m daemons.storage.history_program QUERY`.
 
-A year of fifty devices takes half a minute of processor time. In a process of its own it delays nobody
-else, and the others go first (nice(2)).
+A year of fifty devices takes half a minute of processor time. In a process of its own it delays no
+other, and the others go first (nice(2)).
 
 QUERY is a HistoryQuery as JSON; the working directory is the run directory. The output is the history, as
 docs/page.md describes it. The exit status is NO_HISTORY if it cannot be read; then the error output says

@@ -58,6 +58,7 @@ def test_the_kettle_and_the_led_can_be_configured(checkout: Path) -> None:
     assert re.sub(r"^    ", "", sample[0], flags=re.MULTILINE) in listed
 
 
+@pytest.mark.long
 def test_the_kettle_passes_its_test_and_the_contract(checkout: Path) -> None:
     """Both run in the copy, where the kettle is one of the kinds."""
     meaning = "tests/cli/test_catalog.py::test_every_option_has_a_meaning"

@@ -245,6 +245,7 @@ def test_a_program_ends_when_its_device_is_killed(make_house: HouseFactory, tmp_
     assert house.status()["devices"]["fan"]["state"]["status"] is True
 
 
+@pytest.mark.long
 def test_a_program_ends_when_the_whole_house_is_killed(make_house: HouseFactory, tmp_path: Path) -> None:
     """supervisord is killed (SIGKILL) while a program runs; the program ends without a successor."""
     fan = script(tmp_path, SWITCHES_LATE.format(folder=tmp_path))

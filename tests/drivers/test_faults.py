@@ -307,6 +307,11 @@ JUNK = {
 """What hardware never sends: each one is a fault of the hardware, and none is one of the driver."""
 
 
+@pytest.mark.parametrize(
+    "plug",
+    [pytest.param(name, marks=pytest.mark.long if name.startswith("mqtt") else ()) for name in EMULATORS],
+    indirect=True,
+)
 @pytest.mark.parametrize("junk", JUNK.values(), ids=JUNK)
 def test_junk_is_a_fault_of_the_hardware(
     plug: Emulator, junk: bytes, caplog: pytest.LogCaptureFixture
@@ -361,6 +366,11 @@ def test_a_reboot_while_on(plug: Emulator) -> None:
         harness.wait_for_on(on=True)
 
 
+@pytest.mark.parametrize(
+    "plug",
+    ["shelly", *(pytest.param(name, marks=pytest.mark.long) for name in EMULATORS if name != "shelly")],
+    indirect=True,
+)
 def test_an_owner_can_test_their_own_hardware(plug: Emulator) -> None:
     """test_hardware.py passes with an emulator, and switches hardware that was on back on."""
     plug.switch_by_hand(on=True)

@@ -19,7 +19,7 @@ FAST = ("shelly", "command")
 FAST_OR_LONG = [name if name in FAST else pytest.param(name, marks=pytest.mark.long) for name in EMULATORS]
 
 
-@pytest.fixture(params=EMULATORS)
+@pytest.fixture(params=FAST_OR_LONG)
 def plug(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Emulator]:
     """Yield each emulator until the test ends; the house may end a moment later."""
     with emulator(request.param)(tmp_path) as made:
@@ -92,7 +92,6 @@ def test_a_plug_is_switched_and_read(make_house: HouseFactory, plug: Emulator) -
         assert "Traceback" not in house.log("iron")
 
 
-@pytest.mark.parametrize("plug", FAST_OR_LONG, indirect=True)
 def test_a_hanging_plug_blocks_no_process(make_house: HouseFactory, plug: Emulator) -> None:
     """The device answers commands, sends heartbeats and reports `unreachable_since`.
     The watchdog does not restart its process.
@@ -118,7 +117,6 @@ def test_a_hanging_plug_blocks_no_process(make_house: HouseFactory, plug: Emulat
         assert listener.states["iron"].state["unreachable_since"] is None
 
 
-@pytest.mark.parametrize("plug", FAST_OR_LONG, indirect=True)
 def test_a_plug_with_max_on_goes_off_while_it_is_unreachable(
     make_house: HouseFactory, plug: Emulator
 ) -> None:
@@ -159,7 +157,6 @@ def test_the_state_after_a_reboot_is_reported(make_house: HouseFactory, plug: Em
             eventually(lambda: plug.armed_seconds)
 
 
-@pytest.mark.parametrize("plug", FAST_OR_LONG, indirect=True)
 def test_a_slow_plug_that_sends_garbage_for_a_while(make_house: HouseFactory, plug: Emulator) -> None:
     """A slow answer is not a loss, and garbage ends no process."""
     house = make_house(toml(plug))
@@ -178,6 +175,7 @@ def test_a_slow_plug_that_sends_garbage_for_a_while(make_house: HouseFactory, pl
         assert listener.heartbeats["iron"].pid == pid
 
 
+@pytest.mark.long
 def test_a_corrected_password_is_used_without_a_restart(
     make_house: HouseFactory, plug: Emulator, tmp_path: Path
 ) -> None:
@@ -213,6 +211,7 @@ def test_a_frozen_process_drops_an_expired_command(make_house: HouseFactory, plu
         assert plug.switchings == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("plug", "lag"), [("shelly", 2.6), pytest.param("kasa", 1.8, marks=pytest.mark.long)], indirect=["plug"]
 )

@@ -214,7 +214,17 @@ def test_a_log_that_another_process_has_rotated_goes_on_in_the_new_file(path: Pa
 
 
 PLUGINS = pytest.mark.parametrize(
-    "missing", ["", "prefork", "logs", "prefork|logs"], ids=["all", "execve", "no-logs", "stock"]
+    "missing",
+    [
+        pytest.param("", id="all"),
+        pytest.param("prefork", id="execve", marks=pytest.mark.long),
+        pytest.param("logs", id="no-logs"),
+        pytest.param("prefork|logs", id="stock", marks=pytest.mark.long),
+    ],
+)
+FORKED_OR_NOT = pytest.mark.parametrize(
+    "prefork",
+    [pytest.param(True, id="prefork"), pytest.param(False, id="execve", marks=pytest.mark.long)],
 )
 
 
@@ -252,7 +262,7 @@ def test_all_that_a_process_writes_is_in_its_log(make_house: HouseFactory, missi
     assert "ends, by SIGTERM" in house.log("toaster")
 
 
-@pytest.mark.parametrize("prefork", [True, False], ids=["prefork", "execve"])
+@FORKED_OR_NOT
 def test_a_log_folder_that_is_gone_at_a_rotation_ends_no_process(
     make_house: HouseFactory, prefork: bool
 ) -> None:
@@ -275,7 +285,7 @@ def test_a_log_folder_that_is_gone_at_a_rotation_ends_no_process(
     assert {name for name in before if before[name] != after[name]} == {"toaster"}
 
 
-@pytest.mark.parametrize("prefork", [True, False], ids=["prefork", "execve"])
+@FORKED_OR_NOT
 def test_a_full_disk_ends_no_process_and_the_lost_lines_are_reported(
     make_house: HouseFactory, prefork: bool
 ) -> None:

@@ -175,6 +175,10 @@ class Lives(NamedTuple):
     """Of the house with the prefork."""
 
 
+ONE_WORKER = pytest.mark.xdist_group("lives")
+"""The two houses are started once."""
+
+
 @pytest.fixture(scope="module")
 def lives(tmp_path_factory: pytest.TempPathFactory, register_cleanup: Callable[[Path], None]) -> Lives:
     """Run a house in both ways, from a copy of the source with a broken kind."""
@@ -200,12 +204,14 @@ def lives(tmp_path_factory: pytest.TempPathFactory, register_cleanup: Callable[[
     return Lives(found[True]["probe"], found[True]["other_probe"], found[False]["probe"], log)
 
 
+@ONE_WORKER
 @pytest.mark.parametrize("what", ALIKE)
 def test_a_forked_device_is_like_a_started_one(lives: Lives, what: str) -> None:
     """A forked device differs in no property from a device that execve started."""
     assert lives.forked[what] == lives.started[what]
 
 
+@ONE_WORKER
 def test_the_probe_reports_all_compared_properties(lives: Lives) -> None:
     """Every compared value exists, and those known in advance are right."""
     assert lives.forked.keys() == {*ALIKE, "only in one", "immortal"}
@@ -218,23 +224,27 @@ def test_the_probe_reports_all_compared_properties(lives: Lives) -> None:
     assert lives.forked["wake-up file descriptor"] == -1
 
 
+@ONE_WORKER
 def test_the_two_houses_use_fork_and_execve(lives: Lives) -> None:
     """Only a forked device has frozen objects, so the comparison is between the two ways."""
     assert lives.forked["only in one"][2] > 10_000
     assert lives.started["only in one"][2] < 1_000  # from CPython 3.12 on, some are from the start
 
 
+@ONE_WORKER
 def test_siblings_do_not_share_their_chance(lives: Lives) -> None:
     """Two devices forked from one parent draw different random numbers."""
     assert lives.forked["only in one"][0] != lives.sibling["only in one"][0]
 
 
+@ONE_WORKER
 def test_a_broken_kind_does_not_affect_the_others(lives: Lives) -> None:
     """The house starts, and the log of supervisord names the broken file and the error."""
     assert "prefork cannot import daemons.kinds.broken" in lives.supervisord_log
     assert "SyntaxError" in lives.supervisord_log
 
 
+@ONE_WORKER
 def test_forked_devices_share_their_objects_or_the_log_gives_the_reason(lives: Lives) -> None:
     """With CPython 3.12 and 3.13 what was forked is immortal. With another, the log has one line about it."""
     reason = immortal.refusal()

@@ -251,7 +251,9 @@ class Steward:
             else:
                 watched.pid = None
                 if info["statename"] == "FATAL":
-                    watched.retry_at = self._now()
+                    watched.retry_at, watched.is_held = self._now(), True
+                elif watched.retry_at is not None:
+                    watched.is_held = True
                 elif info["statename"] in ("STOPPED", "EXITED") and watched.retry_at is None:
                     watched.on_stop()
             self._note_change(watched)
@@ -277,7 +279,9 @@ class Steward:
             outside = reason.startswith(FROM_OUTSIDE) or (reason == "exit status 0" and watched.is_heard)
             return watched, watched.on_death(reason, crashed=not outside, now=now)
         elif state == "FATAL":
-            return watched, watched.on_death("it cannot be started at all", crashed=True, now=now)
+            must_hold = watched.on_death("it cannot be started at all", crashed=True, now=now)
+            watched.is_held = must_hold  # supervisord does not start it again, so there is nothing to stop
+            return watched, must_hold
         return watched, False
 
     def _why(self, name: str) -> str:
@@ -308,7 +312,7 @@ class Steward:
         def on_answer(answer: Any) -> None:
             if isinstance(answer, SupervisorError) and answer.fault_code != ALREADY_STARTED:
                 self._log.warning("%s", answer)
-                watched.retry_at = self._now() + FIRST_WAIT_SECONDS
+                watched.retry_at, watched.is_held = self._now() + FIRST_WAIT_SECONDS, True
                 self._note_change(watched)
 
         self._ask(on_answer, "startProcess", watched.name, False)

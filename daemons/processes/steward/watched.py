@@ -16,6 +16,9 @@ FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.5, 60.0
 """After more crashes, the pause before each restart doubles from the first value to the second one."""
 STEADY_SECONDS = 10.0
 """A process that has run for this time has recovered; its crashes no longer count."""
+UNCONFIRMED_SECONDS = 15.0
+"""So long the next attempt waits for supervisord to confirm that the process is stopped. A process that is
+started before would seem to be stopped by a person when the confirmation arrives."""
 START_FACTOR = 3.0
 """The allowed silence before the first heartbeat of a process, as a multiple of the later one."""
 STARVED_SHARE = 0.1
@@ -88,7 +91,7 @@ class WatchedProcess(Struct, omit_defaults=True):
         """
         if now - self.born >= STEADY_SECONDS:
             self.crashes = 0
-        self.pid, self.reason = None, reason
+        self.pid, self.reason, self.is_held = None, reason, False
         self.crashes += crashed
         if not crashed or self.crashes <= QUICK_TRIES:
             self.life = "restarting"
@@ -150,7 +153,8 @@ class WatchedProcess(Struct, omit_defaults=True):
         `watchdog` is the allowed silence in seconds.
         """
         if self.retry_at is not None:
-            return "start" if now >= self.retry_at else None
+            earliest = self.retry_at if self.is_held else self.retry_at + UNCONFIRMED_SECONDS
+            return "start" if now >= earliest else None
         silence = self.silent_seconds(now)
         if silence >= watchdog:
             return "kill"

@@ -54,6 +54,7 @@ def test_r_twice_restarts_a_process_while_the_view_continues(breakfast: Temporar
     assert {name for name in before if before[name] != after[name]} == {"toaster"}
 
 
+@pytest.mark.long
 def test_a_running_restart_finishes_after_the_view_has_ended(breakfast: TemporaryHouse) -> None:
     """After the view has ended, the device runs again."""
     old = breakfast.kill("toaster", signal.SIGSTOP)
@@ -63,6 +64,7 @@ def test_a_running_restart_finishes_after_the_view_has_ended(breakfast: Temporar
     assert breakfast.pids()["toaster"] not in (old, None)
 
 
+@pytest.mark.long
 def test_a_restart_during_another_command_is_refused(breakfast: TemporaryHouse) -> None:
     """Only one command changes a house at a time; the view shows a notice and restarts nothing."""
     before = breakfast.pids()
@@ -85,6 +87,7 @@ def test_l_shows_the_log_and_the_question_mark_the_keys(breakfast: TemporaryHous
         view.press("?").until(without="restart the device's process")
 
 
+@pytest.mark.long
 def test_the_view_follows_down_up_and_reload(breakfast: TemporaryHouse) -> None:
     """The view shows that the house is down, reconnects, and shows a new device; keys work again."""
     with glass(breakfast) as view:
@@ -98,6 +101,7 @@ def test_the_view_follows_down_up_and_reload(breakfast: TemporaryHouse) -> None:
         view.until("Kettle").press("3\n").until("Kettle: start applied")
 
 
+@pytest.mark.long
 def test_a_hanging_mirror_delays_no_key(breakfast: TemporaryHouse) -> None:
     """The view shows the states of the devices, and reacts to keys while it waits for the mirror."""
     with glass(breakfast) as view:

@@ -164,6 +164,7 @@ def test_a_retained_or_repeated_command_is_not_carried_out_again(
     assert [switching.on for switching in house.switchings("toaster")] == [True, False, True, False]
 
 
+@pytest.mark.long
 def test_a_late_command_is_not_carried_out(house: TemporaryHouse, mqtt_client: MqttRecorder) -> None:
     """A command after its deadline expires, also if it waited while the bridge was stopped."""
     late = mqtt_client.send_command("house/lamp/command", {"command": "on", "deadline": time.time() - 1})
@@ -195,6 +196,7 @@ def test_a_dead_bridge_makes_everything_unavailable(house: TemporaryHouse, mqtt_
         )
 
 
+@pytest.mark.long
 def test_a_stopped_device_is_unavailable(house: TemporaryHouse, mqtt_client: MqttRecorder) -> None:
     """A stopped device is offline; a killed device is back too soon to become offline."""
     with house.listen("lamp") as listener:
@@ -213,6 +215,7 @@ def test_a_stopped_device_is_unavailable(house: TemporaryHouse, mqtt_client: Mqt
     mqtt_client.wait_for(lambda: mqtt_client.is_online("lamp"))
 
 
+@pytest.mark.long
 def test_unreachable_hardware_is_unavailable(
     make_house: HouseFactory, broker: Mosquitto, mqtt_client: MqttRecorder
 ) -> None:
@@ -307,6 +310,7 @@ def test_the_bridge_waits_for_a_missing_broker(make_house: HouseFactory, broker:
     assert "Traceback" not in house.log(BRIDGE)
 
 
+@pytest.mark.long
 def test_a_broker_that_hangs_delays_nothing(
     house: TemporaryHouse, broker: Mosquitto, mqtt_client: MqttRecorder
 ) -> None:
@@ -467,6 +471,7 @@ def test_a_command_that_is_delivered_twice_counts_once(
     assert [switching.on for switching in house.switchings("toaster")] == [True, False, True]
 
 
+@pytest.mark.long
 def test_topics_that_are_no_longer_used_are_cleared(
     house: TemporaryHouse, broker: Mosquitto, mqtt_client: MqttRecorder
 ) -> None:
@@ -501,6 +506,7 @@ def test_topics_that_are_no_longer_used_are_cleared(
     assert "homeassistant/light/house-lamp/main/config" not in mqtt_client.retained
 
 
+@pytest.mark.long
 def test_a_bridge_without_commands_only_publishes(
     make_house: HouseFactory, broker: Mosquitto, mqtt_client: MqttRecorder
 ) -> None:

@@ -105,6 +105,7 @@ def test_a_subscription_brings_only_topics_with_its_prefix(client: ExchangeClien
 # Being a device
 
 
+@pytest.mark.long
 def test_a_plain_script_is_a_device_whose_state_drives_a_rule(exchange_house: TemporaryHouse) -> None:
     """The kitchen lamp follows its state, the mirror shows it, and commands reach it.
     While the program is silent, the device is offline; after it reports again, the device is live.
@@ -285,6 +286,7 @@ def test_a_repeated_command_is_carried_out_once_and_gets_its_first_receipt(
     assert status_of(exchange_house, "bathroom_light")["state"]["status"] is not was
 
 
+@pytest.mark.long
 def test_a_stopped_device_leaves_its_command_unanswered_and_delays_no_other(
     exchange_house: TemporaryHouse, client: ExchangeClient
 ) -> None:

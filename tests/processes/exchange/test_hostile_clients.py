@@ -526,6 +526,7 @@ def test_malformed_and_half_open_connections_affect_no_other_client(
             eventually(lambda: all(is_ended(made) for made in opened))
 
 
+@pytest.mark.long
 def test_many_connections_without_a_key_leave_files_to_the_exchange(make_house: HouseFactory) -> None:
     """Of 1,300 connections at a limit of 1,024 files, at most 20 stay; a key is admitted meanwhile."""
     port = free_port(3)

@@ -175,6 +175,7 @@ def test_kills_during_many_presses_lose_and_repeat_no_change(
         assert counted == sorted(counted)
 
 
+@pytest.mark.long
 def test_changes_while_the_recorder_was_stopped_are_recorded_later(make_house: HouseFactory) -> None:
     """The recorder reads up to eight missed changes from the past of a state."""
     house = make_house(LAMPS)
@@ -190,6 +191,7 @@ def test_changes_while_the_recorder_was_stopped_are_recorded_later(make_house: H
         eventually(lambda name=name: [cause for _, _, cause in changes(house, name)][-6:] == ids)  # type: ignore[misc]
 
 
+@pytest.mark.long
 def test_the_death_of_a_process_is_recorded_with_its_reason(breakfast: TemporaryHouse) -> None:
     """The new process is recorded with its PID."""
 
@@ -227,6 +229,7 @@ def test_the_recorder_publishes_its_status_and_rejects_commands(breakfast: Tempo
     assert (receipt.outcome, "house history" in (receipt.reason or "")) == ("rejected", True)
 
 
+@pytest.mark.long
 def test_a_damaged_file_is_set_aside_and_reported(breakfast: TemporaryHouse) -> None:
     """The damage is found at the start; the new file begins with the present state of every device."""
     eventually(lambda: written(breakfast, "bathroom_light"))
@@ -248,6 +251,7 @@ def test_a_damaged_file_is_set_aside_and_reported(breakfast: TemporaryHouse) -> 
     assert breakfast.send("kitchen_lamp", "toggle")["outcome"] == "applied"
 
 
+@pytest.mark.long
 def test_a_deleted_file_is_created_again(breakfast: TemporaryHouse) -> None:
     """The new file begins with the present states, and with the past changes in them."""
     eventually(lambda: history(breakfast, "toaster")["toaster"]["stretches"])
@@ -286,6 +290,7 @@ def test_a_full_disk_delays_no_process_and_all_changes_are_written_later(breakfa
     assert (log.count("cannot record: "), log.count("records again; nothing was lost")) == (1, 1)
 
 
+@pytest.mark.long
 def test_a_house_can_disable_the_recorder(make_house: HouseFactory) -> None:
     """There is no recorder process and no file; `house history` reports it."""
     house = make_house(f"[recorder]\nenabled = false\n{BREAKFAST}")

@@ -526,6 +526,18 @@ def test_a_crash_loop_is_held_back_and_retried(world: World) -> None:
     assert any("toaster has recovered, after: terminated by SIGSEGV" in line for line in world.lines)
 
 
+def test_a_slow_stop_is_not_that_of_a_person(world: World) -> None:
+    """supervisord confirms the stop after the pause has ended; the process is started all the same."""
+    for _ in range(3):
+        world.crash("toaster")
+    world.advance(2.0, silent=["toaster"])
+    assert world.calls == [("stopProcess", "toaster")]
+    world.send_event("toaster", "STOPPED")
+    world.advance(0.5, silent=["toaster"])
+    assert world.calls[1:] == [("startProcess", "toaster")]
+    assert world.reports["toaster"].life == "failed"
+
+
 @pytest.mark.parametrize(("fault_code", "again"), [(60, 0), (6, 1)], ids=["already started", "shutting down"])
 def test_a_start_that_supervisord_refuses_is_retried(world: World, fault_code: int, again: int) -> None:
     """If supervisord refuses because the process already runs, the start is not retried."""

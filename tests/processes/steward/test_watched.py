@@ -10,6 +10,7 @@ from daemons.processes.steward.watched import (
     QUICK_TRIES,
     START_FACTOR,
     STEADY_SECONDS,
+    UNCONFIRMED_SECONDS,
     WatchedProcess,
 )
 
@@ -109,12 +110,30 @@ def test_a_process_that_is_held_back_is_started_when_its_pause_ends() -> None:
     """Until then the steward does nothing, however long the process is silent."""
     watched = running()
     crash(watched, QUICK_TRIES + 1, 1000.0)
+    watched.on_stop()
     assert watched.next_action(1000.49, WATCHDOG) is None
     assert watched.silent_seconds(1e6) == 0
     assert watched.next_action(1000.5, WATCHDOG) == "start"
     assert watched.next_action(2000.0, WATCHDOG) == "start", (
         "one that could not be started yet is tried again"
     )
+
+
+def test_a_process_that_does_not_stop_in_time_is_started_after_its_stop() -> None:
+    """On a busy machine its stop takes longer than its pause; it must not look like that of a person."""
+    watched = running()
+    crash(watched, QUICK_TRIES + 1, 1000.0)
+    assert watched.next_action(1010.0, WATCHDOG) is None
+    watched.on_stop()
+    assert watched.next_action(1010.0, WATCHDOG) == "start"
+    assert watched.life == "failed"
+
+
+def test_a_stop_that_is_never_confirmed_does_not_hold_a_process_for_ever() -> None:
+    """The event may be lost with a steward that was killed."""
+    watched = running()
+    crash(watched, QUICK_TRIES + 1, 1000.0)
+    assert watched.next_action(1000.5 + UNCONFIRMED_SECONDS, WATCHDOG) == "start"
 
 
 def test_a_stopped_process_stays_stopped() -> None:

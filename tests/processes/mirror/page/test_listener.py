@@ -22,6 +22,7 @@ from tests.support.page_client import (
 )
 
 
+@pytest.mark.long
 def test_a_port_in_use_is_reported_and_bound_once_it_is_free(make_house: HouseFactory) -> None:
     """The house starts all the same, and the page is served once the port is free."""
     with socket.create_server(("127.0.0.1", 0)) as holder:
@@ -57,6 +58,7 @@ async def test_a_killed_mirror_uses_the_same_port_again(make_house: HouseFactory
     eventually(lambda: (http_request(url, "api/devices/lamp").json["state"] or {}).get("status") is True)
 
 
+@pytest.mark.long
 def test_another_free_port_is_used_when_the_last_is_in_use(make_house: HouseFactory) -> None:
     """Another program bound the last port while the mirror was stopped."""
     house = make_house(SMALL_HOUSE)

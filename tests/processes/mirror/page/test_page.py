@@ -125,6 +125,7 @@ def test_a_press_on_the_page_makes_breakfast(slow: TemporaryHouse, window: Calla
     assert starts == 1, "one press starts the toaster once"
 
 
+@pytest.mark.long
 def test_an_appliance_is_started_and_stopped(slow: TemporaryHouse, window: Callable[..., Page]) -> None:
     """With the keyboard alone, while a second window shows the same."""
     page, other = window(page_url(slow)), window(page_url(slow), PHONE)
@@ -176,6 +177,7 @@ def test_a_killed_device_is_shown_restarting_and_live_again(
     }
 
 
+@pytest.mark.long
 def test_a_failed_device_shows_its_reason(make_house: HouseFactory, window: Any) -> None:
     """The page shows the reason, the log lines on demand, and the next attempt; then the device is live."""
     house = make_house()
@@ -199,6 +201,7 @@ def test_a_failed_device_shows_its_reason(make_house: HouseFactory, window: Any)
     expect(toaster).to_have_attribute("data-presence", "live")
 
 
+@pytest.mark.long
 def test_a_stopped_device_is_shown_as_stopped(breakfast: TemporaryHouse, window: Any) -> None:
     """In words, not by colour alone."""
     page = window(page_url(breakfast))
@@ -226,6 +229,7 @@ def test_the_page_reconnects_to_a_restarted_mirror(
     assert page.evaluate("window.isTheSamePage")
 
 
+@pytest.mark.long
 def test_a_silent_mirror_counts_as_lost(breakfast: TemporaryHouse, window: Callable[..., Page]) -> None:
     """An open connection is not enough: while the mirror is silent, no device is shown as live."""
     page = window(page_url(breakfast))
@@ -241,6 +245,7 @@ def test_a_silent_mirror_counts_as_lost(breakfast: TemporaryHouse, window: Calla
     expect(page.locator("house-banner")).to_be_hidden()
 
 
+@pytest.mark.long
 def test_the_house_view_draws_all_subscriptions(
     breakfast: TemporaryHouse, window: Callable[..., Page]
 ) -> None:
@@ -255,6 +260,7 @@ def test_the_house_view_draws_all_subscriptions(
         expect(page.locator("house-drawing")).to_contain_text(text)
 
 
+@pytest.mark.long
 def test_the_history_names_the_press(breakfast: TemporaryHouse, window: Callable[..., Page]) -> None:
     """A period has its phase, and the press that caused it."""
     breakfast.send("bathroom_light", "press")
@@ -267,6 +273,7 @@ def test_the_history_names_the_press(breakfast: TemporaryHouse, window: Callable
     expect(history).to_contain_text(re.compile(r"Bathroom light turned on at \d\d:\d\d:\d\d"))
 
 
+@pytest.mark.long
 def test_the_page_shows_the_time_of_the_house(breakfast: TemporaryHouse, window: Callable[..., Page]) -> None:
     """Time and date are in the timezone and locale of the house, wherever the browser is."""
     breakfast.config.write_text(BREAKFAST.replace("[house]", '[house]\nlocale = "de-DE"'))
@@ -278,6 +285,7 @@ def test_the_page_shows_the_time_of_the_house(breakfast: TemporaryHouse, window:
     assert texts[0] in texts[1]
 
 
+@pytest.mark.long
 def test_a_name_is_shown_as_text(make_house: HouseFactory, window: Any) -> None:
     """A name with markup is shown as text in every view."""
     name = "<img src=x onerror=alert(1)>"
@@ -341,6 +349,7 @@ def test_the_page_is_small(breakfast: TemporaryHouse, window: Callable[..., Page
     assert sum(loaded.values()) < MAX_BYTES
 
 
+@pytest.mark.long
 def test_every_file_of_the_page_is_served(breakfast: TemporaryHouse, chromium: Browser) -> None:
     """Each file in the folder is served, with a type that browsers accept."""
     context = chromium.new_context()
@@ -352,6 +361,7 @@ def test_every_file_of_the_page_is_served(breakfast: TemporaryHouse, chromium: B
     context.close()
 
 
+@pytest.mark.long
 def test_a_wall_display_stays_black(breakfast: TemporaryHouse, window: Callable[..., Page]) -> None:
     """With glass=black in the address, also in a browser that reports a light scheme."""
     page = window(f"{page_url(breakfast)}?glass=black", color_scheme="light")

@@ -862,6 +862,7 @@ async def receive_number(client: LiveClient, number: int) -> list[LiveMessage]:
     )
 
 
+@pytest.mark.long
 async def test_a_slow_client_delays_no_other_and_costs_no_memory(make_house: HouseFactory) -> None:
     """Fifty clients stay current while one client does not read; in the end all have the same state."""
     house = make_house(SMALL_HOUSE)
