@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import time
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, ClassVar, Self, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
@@ -27,7 +27,19 @@ LONGEST_DAYS = 36500
 UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
-class Seconds(float):
+class Parsed:
+    """A value that is written as text in the configuration."""
+
+    allowed: ClassVar[str]
+    """In words, which texts are allowed."""
+
+    @classmethod
+    def parse(cls, text: object) -> Self:
+        """Parse a text; raises ValueError, which says what is allowed, for anything else."""
+        raise NotImplementedError
+
+
+class Seconds(float, Parsed):
     """A duration in seconds; written as a string with a unit: "1.5s", "90s", "4h", "1m30s"."""
 
     @classmethod
@@ -50,7 +62,7 @@ SUN = {"dawn": "05:30", "sunrise": "06:00", "noon": "12:00", "sunset": "18:00", 
 """The times of the sun, each with its approximate local time at an equinox."""
 
 
-class TimeOfDay(str):
+class TimeOfDay(str, Parsed):
     """A local time such as "06:30", or a time of the sun such as "sunset-30m"."""
 
     __slots__ = ()
@@ -103,7 +115,7 @@ class Problem(Struct, frozen=True):
 
 def dec_hook(type_: type, raw: object) -> object:
     """Decode the types of this file for msgspec."""
-    if type_ is Seconds or type_ is TimeOfDay:
+    if issubclass(type_, Parsed):
         return type_.parse(raw)
     raise NotImplementedError(type_)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from daemons import __version__
-from daemons.cli import hardware, keys, lifecycle, watch
+from daemons.cli import hardware, keys, lifecycle, rehearse, watch
 from daemons.cli.context import Context, VerbGroup
 
 
@@ -61,6 +61,7 @@ for verb in (
     lifecycle.reload,
     lifecycle.drill,
     lifecycle.check,
+    rehearse.test,
     hardware.discover,
     hardware.add,
     hardware.try_,

@@ -55,6 +55,16 @@ class SunCalendar:
         moments = [self.moment(when, today + n * ONE_DAY) for n in (-2, -1, 0, 1)]
         return max((moment for moment in moments if moment is not None and moment <= wall), default=None)
 
+    def next_moment(self, when: TimeOfDay, wall: float) -> float:
+        """Return the next moment of a time of day after `wall`, both in Unix seconds.
+
+        If the sun has no such time in the next days, the result is a day later: until then there is none.
+        """
+        today = self.local_time(wall).date()
+        moments = [self.moment(when, today + n * ONE_DAY) for n in (-2, -1, 0, 1, 2)]
+        later = (moment for moment in moments if moment is not None and moment > wall)
+        return min(later, default=wall + DAY_SECONDS)
+
     def scheduled_time(self, when: TimeOfDay, moment: float) -> datetime:
         """Return the local date and time for which a moment of `when` stands.
 

@@ -38,7 +38,7 @@ class Relay:
     def __init__(self, power_profile: tuple[Load, ...]) -> None:
         """Create a relay that is off. `power_profile` is what the appliance draws while it is on."""
         self.last = NEVER_SWITCHED
-        self._power_profile = power_profile
+        self.power_profile = power_profile
         self._on_since = 0.0
 
     def apply(self, switching: Switching) -> None:
@@ -94,11 +94,11 @@ class Relay:
         if not self.last.on:
             return 0.0
         left = now - self._on_since
-        for seconds, watts in self._power_profile[:-1]:
+        for seconds, watts in self.power_profile[:-1]:
             if left < seconds:
                 return watts * self._dim_factor
             left -= seconds
-        return self._power_profile[-1][1] * self._dim_factor
+        return self.power_profile[-1][1] * self._dim_factor
 
     def energy(self, now: float) -> float:
         """Return the total energy that the relay has drawn, in watt-hours."""
@@ -119,7 +119,7 @@ class Relay:
         if self.last.off_at is not None:
             yield self.last.off_at
         at = self._on_since
-        for seconds, _ in self._power_profile[:-1]:
+        for seconds, _ in self.power_profile[:-1]:
             at += seconds
             yield at
 
@@ -144,8 +144,8 @@ class Relay:
 
     def _energy_until(self, until: float) -> float:
         left, watt_seconds = max(0.0, until - self._on_since), 0.0
-        for index, (seconds, watts) in enumerate(self._power_profile):
-            last = index == len(self._power_profile) - 1
+        for index, (seconds, watts) in enumerate(self.power_profile):
+            last = index == len(self.power_profile) - 1
             stretch = left if last else min(left, seconds)
             watt_seconds += stretch * watts
             left -= stretch

@@ -225,9 +225,12 @@ class Appliance:
         return not self._sources and self._rules.is_idle() and self._hardware.is_idle()
 
     def is_unchanged(self, reading: Reading, now: float, wall: float) -> bool:
-        """Return whether a reading has nothing new, and the wall clock was not set back."""
-        is_clock_set = self._history.corrected(wall, wall - now) is not self._history
-        return not is_clock_set and self._hardware.is_unchanged(reading)
+        """Return whether a reading is not new, no deadline has passed, and the wall clock was not set."""
+        deadline = self.next_deadline()
+        if (deadline is not None and now >= deadline) or self._rules.is_clock_moved(now, wall):
+            return False
+        is_set_back = self._history.corrected(wall, wall - now) is not self._history
+        return not is_set_back and self._hardware.is_unchanged(reading)
 
     def state(self, now: float) -> dict[str, Any]:
         """Return the fields to publish."""

@@ -34,6 +34,8 @@ Latest = Callable[[str, float], StateFields | None]
 
 LIVE_SECONDS = 1.0
 """A moment that is younger is acted on at once. An older one was missed, and others may have been too."""
+GRACE_STEP_SECONDS = 0.001
+"""The grace has surely passed so much later."""
 CATCH_UP_SECONDS = 2.0
 """How long a missed moment waits for the states of other devices, which may have earlier moments."""
 
@@ -94,8 +96,8 @@ class Rules:
     ) -> None:
         self.states = states
         self.last_order = last_order
-        self.uses_time = any(rule.at or rule.limit for rule in device.rules)
-        """Whether the time of day, or the silence of another device, makes a difference to a rule."""
+        self.uses_silence = any(rule.limit for rule in device.rules)
+        """Whether the silence of another device makes a difference to a rule."""
         self.is_clock_right = True
         """Whether the wall clock is known to be right; rules with times of day wait for it."""
         self._rules = {rule_key(rule): rule for rule in device.rules}
@@ -116,6 +118,11 @@ class Rules:
         self._heard: dict[str, Heard] = {}
         self._blocked: dict[str, str] = {}
         """The due rules that cannot act yet, each with the reason."""
+        self._times = [rule.at for rule in device.rules if rule.at is not None]
+        self._next_time: float | None = None
+        """When (steady seconds) the next time of day of a rule comes; None: that was not calculated yet."""
+        self._clock_offset = 0.0
+        """The wall clock less the steady clock when it was calculated."""
         self._caught_up_at: float | None = None
         """Until when (steady seconds) a missed moment waits for other devices; None if none waits."""
 
@@ -151,12 +158,14 @@ class Rules:
 
     def check(self, now: float, wall: float) -> None:
         """Schedule the rules that wait for a time of day or for a measurement."""
+        is_time = self._is_time(now, wall)
         for key, rule in self._rules.items():
             if self._waits(rule):
                 continue
             state = self._state(key)
             if rule.at is not None:
-                self._store(key, check_time(rule, state, self._context(state, now, wall)), None)
+                if is_time:
+                    self._store(key, check_time(rule, state, self._context(state, now, wall)), None)
             elif rule.limit and rule.device and self._peers.is_settled(rule.device, now):
                 cause = self._peers.cause(rule.device)
                 fields = self._latest(rule.device, now)
@@ -214,18 +223,42 @@ class Rules:
         self._log(level, f"no {rule.do} for {rule.source}: {reason}", cause)
 
     def next_deadline(self) -> float | None:
-        """Return when the next rule acts, in steady seconds; None if none is scheduled.
+        """Return when time makes a difference to a rule next, in steady seconds; None if it never does.
 
-        A rule that is due and cannot act has none: it is evaluated at each message and poll.
+        A rule that is due and cannot act is evaluated at each message and poll, until its grace is over.
         """
+        deadlines = [self._next_action()]
+        if self.is_clock_right:
+            deadlines.append(self._next_time)
+        for key in self._blocked:
+            due_at = self._state(key).due_at
+            deadlines.append(None if due_at is None else due_at + self._grace_seconds + GRACE_STEP_SECONDS)
+        return min((deadline for deadline in deadlines if deadline is not None), default=None)
+
+    def is_idle(self) -> bool:
+        """Return whether no rule waits for anything but a time of day, or a change of another device."""
+        return not self.uses_silence and not self._blocked and self._next_action() is None
+
+    def is_clock_moved(self, now: float, wall: float) -> bool:
+        """Return whether the wall clock was set since the next time of day was calculated."""
+        return bool(self._times) and abs(wall - now - self._clock_offset) >= CLOCK_STEP_SECONDS
+
+    def _next_action(self) -> float | None:
+        """Return when a scheduled rule acts, or a missed moment has waited for long enough."""
         if self._caught_up_at is not None:
             return self._caught_up_at
         due = (state.due_at for key, state in self.states.items() if key not in self._blocked)
         return min((due_at for due_at in due if due_at is not None), default=None)
 
-    def is_idle(self) -> bool:
-        """Return whether no rule can act by the mere passing of time."""
-        return not self.uses_time and not self._blocked and self.next_deadline() is None
+    def _is_time(self, now: float, wall: float) -> bool:
+        """Return whether a time of day may have come since the last call; if so, calculate the next one."""
+        if not self._times or not self.is_clock_right:
+            return False
+        if self._next_time is not None and now < self._next_time and not self.is_clock_moved(now, wall):
+            return False
+        moments = [self._calendar.next_moment(time, wall) for time in self._times]
+        self._next_time, self._clock_offset = now + (min(moments) - wall), wall - now
+        return True
 
     def _new_moments(self, state: State, clock_offset: float) -> list[Moment]:
         """Return the past states that were not handled yet.

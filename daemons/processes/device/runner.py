@@ -108,6 +108,8 @@ class DeviceRunner:
         self._published_changes: tuple[dict[str, Any], dict[str, float], str | None, bool] | None = None
         """What is published as soon as it changes: all but the measurements."""
         self._published_at = 0.0
+        self._refresh_at: float | None = None
+        """When measurements are published that changed too soon after the last message; None if none did."""
         self._poll_timer: Timer | None = None
         self._unfinished: Timer | None = None
         """The call that finishes the latest event; None if it is finished."""
@@ -150,7 +152,7 @@ class DeviceRunner:
         reading = self._driver.read(now)
         is_writable = self._journal.error is None
         if self._is_idle and is_writable and self._appliance.is_unchanged(reading, now, wall):
-            self._set_poll_timer(None)
+            self._set_poll_timer(self._appliance.next_deadline())
             return
         self._appliance.advance(now, wall)
         self._appliance.on_reading(reading, now, wall)
@@ -211,7 +213,10 @@ class DeviceRunner:
         state = self._appliance.state(now)
         changes = (memory.last_state, memory.change_times, memory.cause, state["confirmed"])
         is_changed = self._published_changes is None or changes != self._published_changes
+        self._refresh_at = None
         if not is_changed and now - self._published_at < REFRESH_SECONDS:
+            if state != self._published:
+                self._refresh_at = self._published_at + REFRESH_SECONDS
             return
         if is_changed or state != self._published:
             self._published, self._published_changes, self._published_at = state, changes, now
@@ -234,7 +239,7 @@ class DeviceRunner:
     def _set_poll_timer(self, deadline: float | None) -> None:
         """Poll again at a deadline (steady seconds), and after a while anyway, to notice a manual switch."""
         refresh = self._loop.next_tick(IDLE_SECONDS if self._is_idle else REFRESH_SECONDS)
-        times = (refresh, deadline, self._driver.due(self._now()))
+        times = (refresh, deadline, self._driver.due(self._now()), self._refresh_at)
         if self._poll_timer:
             self._poll_timer.cancel()
         self._poll_timer = self._loop.at(min(at for at in times if at is not None), self.poll)

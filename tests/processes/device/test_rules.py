@@ -540,7 +540,8 @@ def test_an_unknown_condition_is_waited_for_within_the_grace() -> None:
     for seconds, expected in ((30, True), (61, False)):
         simulator = lamp(**DARK)
         simulator.on_state(press(simulator.now))
-        assert simulator.appliance.next_deadline() is None  # each message and each poll checks it again
+        # Each message and each poll checks it again, until its grace is over.
+        assert simulator.appliance.next_deadline() == pytest.approx(simulator.now + 60, abs=0.01)
         assert not simulator.appliance.is_idle
         simulator.now += seconds
         simulator.poll()

@@ -1,0 +1,242 @@
+"""One device of a rehearsal: its hardware and its journal outlive its process, which may be killed.
+
+The process is that of the real house: the same appliance and the same runner. Only what surrounds them is
+rehearsed: loop, bus, journal, driver and clock.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec import Raw
+
+from daemons.bus.message import Command, Moment, Receipt, State, decode_moment
+from daemons.config.device import Device
+from daemons.config.sun import SunCalendar
+from daemons.kinds import Machine, Reading, Setting
+from daemons.processes.device.appliance import Appliance
+from daemons.processes.device.latest_states import SILENT_SECONDS
+from daemons.processes.device.memory import DeviceMemory, resume_memory
+from daemons.processes.device.runner import IDLE_SECONDS, DeviceRunner
+from daemons.processes.process_run import ProcessRun
+from daemons.rehearsal.hardware import RehearsedHardware
+from daemons.rehearsal.timeline import Event
+from daemons.runtime.clock import Anchor
+
+if TYPE_CHECKING:
+    from daemons.rehearsal.mirror import RehearsedMirror
+    from daemons.rehearsal.world import World
+
+ANCHOR = Anchor("rehearsal", 0.0)
+NEVER = float("inf")
+TICK_SECONDS = 1.0
+"""How often a device publishes measurements that change all the time, if another device needs them."""
+MOMENT = 0.001
+"""A time limit has surely passed so much later, although it is a sum of floating-point numbers."""
+
+
+class Killed(Exception):
+    """The process is killed between two of its steps."""
+
+
+class RehearsedDevice:
+    """One device: its process, and what outlives it."""
+
+    def __init__(self, world: "World", device: Device, kind: str, hardware: RehearsedHardware) -> None:
+        self.name = device.name
+        self.device = device
+        self.hardware = hardware
+        self.sources: list[RehearsedDevice | RehearsedMirror] = []
+        """The devices to which it subscribes."""
+        self.subscribers: list[RehearsedDevice] = []
+        self.life = 0
+        """A number that grows with each start and each end of the process."""
+        self.latest: State | None = None
+        """The state that was published last."""
+        self.appliance: Appliance | None = None
+        """The appliance of the running process; None while none runs."""
+        self.is_ticking = False
+        """Whether another device needs measurements of this one that change all the time."""
+        self.is_stopped = False
+        """Whether a person has stopped it."""
+        self.steps = 0
+        """How many steps (write, publish, set) its processes have made."""
+        self.steps_left: int | None = None
+        """After how many more steps the process is killed; None: it is not."""
+        self._world = world
+        self._kind = kind
+        uses_clock = any(rule.uses_clock for rule in device.rules)
+        self._calendar = world.calendar if uses_clock else SunCalendar(world.calendar.zone)
+        self._journal = b""
+        self._runner: DeviceRunner | None = None
+        self._starts = 0
+        self._seq = 0
+        self._moments: dict[bytes, Moment] = {}
+
+    # The process
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether its process runs."""
+        return self.appliance is not None
+
+    def start(self) -> None:
+        """Start its process, which goes on from the journal."""
+        if self.appliance is not None or self.is_stopped:
+            return
+        world, now = self._world, self._world.now
+        machine_type: Any = self.device.kind
+        machine: Machine[Any, Any] = machine_type(self.device.options, self.hardware.speed)
+        last = msgspec.json.decode(self._journal, type=DeviceMemory) if self._journal else None
+        run = ProcessRun(int(world.start * 1000) + self._starts, 1, self._starts)
+        log = world.log(self.name)
+        memory = resume_memory(last, run, machine, self._kind, ANCHOR, now, world.wall, log)
+        self.life, self._starts, self._seq = self.life + 1, self._starts + 1, 0
+        self.hardware.open(machine.power_profile(), now)
+        if memory.presses_until is not None:
+            self.hardware.skip_presses(memory.presses_until)
+        self.appliance = Appliance(self.device, machine, memory, self._calendar)
+        process: Any = RehearsedProcess(self, world)
+        runner = DeviceRunner(
+            self.appliance, process, process, process, process, lambda: self._world.wall, log
+        )
+        self._runner = runner
+        self._call(lambda: runner.start(lambda: True))
+        world.on_start(self)
+        if self.sources:  # those that it has not heard by then count as silent
+            world.at(now + SILENT_SECONDS + MOMENT, self.poll)
+
+    def kill(self) -> None:
+        """End its process at once. What is in the journal stays."""
+        if self.appliance is not None:
+            self.appliance = self._runner = self.steps_left = None
+            self.life += 1
+            self._world.on_death(self)
+
+    def stop(self) -> None:
+        """Let its process finish what it has begun, and end it until a person starts it."""
+        self.is_stopped = True
+        if runner := self._runner:
+            self._call(runner.finish)
+        self.kill()
+
+    def poll(self) -> None:
+        """Let the process read its hardware."""
+        if runner := self._runner:
+            self._call(runner.poll)
+
+    def receive(self, state: State) -> None:
+        """Let the process handle the state of another device."""
+        if runner := self._runner:
+            self._call(lambda: runner.receive(state))
+
+    def handle_command(self, command: Command) -> Receipt | None:
+        """Return the receipt of a command; None if no process answers."""
+        found: list[Receipt] = []
+        if runner := self._runner:
+            self._call(lambda: found.append(runner.handle_command(command)))
+        return found[0] if found else None
+
+    def call_later(self, when: float, handler: Callable[[], None]) -> Event:
+        """Let the process call a handler at a time, if it still runs then."""
+        life = self.life
+
+        def call() -> None:
+            if self.life == life:
+                self._call(handler)
+
+        return self._world.at(when, call)
+
+    def _call(self, act: Callable[[], object]) -> None:
+        """Let the process handle an event, with the heartbeats that its sources have sent until then."""
+        if self.appliance is None:
+            return
+        for source in self.sources:
+            if source.is_alive and self._world.is_linked(source, self):
+                self.appliance.on_heartbeat(source.name, self._world.now)
+        try:
+            act()
+        except Killed:
+            self.kill()
+
+    # What the process does
+
+    def write(self, memory: DeviceMemory) -> None:
+        """Store the memory in the journal."""
+        self._count_step()
+        self._journal = msgspec.json.encode(memory)
+
+    def set(self, setting: Setting, cause: str | None, now: float) -> None:
+        """Set the hardware."""
+        self._count_step()
+        self.hardware.set(setting, cause, now)
+
+    def publish(
+        self,
+        state: dict[str, Any],
+        since: float,
+        turned: dict[str, float],
+        cause: str | None,
+        past: tuple[Raw, ...],
+    ) -> None:
+        """Publish a state for the devices that subscribe to it."""
+        self._count_step()
+        self._seq += 1
+        before, self.latest = (
+            self.latest,
+            State(
+                device=self.name,
+                boot=self._starts,
+                seq=self._seq,
+                at=self._world.wall,
+                since=since,
+                state=state,
+                turned=turned,
+                cause=cause,
+                past=self._decode(past) if self.subscribers else (),
+            ),
+        )
+        self._world.on_publish(self, before, self.latest)
+
+    def _count_step(self) -> None:
+        """Count a step of the process; raises Killed if it is killed before it."""
+        if self.steps_left is not None:
+            if self.steps_left == 0:
+                raise Killed
+            self.steps_left -= 1
+        self.steps += 1
+
+    def _decode(self, past: tuple[Raw, ...]) -> tuple[Moment, ...]:
+        """Decode past states. A subscriber compares the objects, so each is made once."""
+        payloads = [bytes(item) for item in past]
+        self._moments = {item: self._moments.get(item) or decode_moment(Raw(item)) for item in payloads}
+        return tuple(self._moments[item] for item in payloads)
+
+
+class RehearsedProcess:
+    """What the runner needs of its process: loop, bus, journal and driver."""
+
+    error = None
+    """Why the memory cannot be written: the disk of a rehearsal never fails."""
+
+    def __init__(self, owner: RehearsedDevice, world: "World") -> None:
+        self._owner, self._world = owner, world
+        self.publish, self.save, self.set = owner.publish, owner.write, owner.set
+        self.at = owner.call_later
+
+    def now(self) -> float:
+        """Return the time, in the device's steady seconds."""
+        return self._world.now
+
+    def next_tick(self, seconds: float) -> float:
+        """Return when the hardware is read although nothing is known to change; usually never."""
+        is_working = seconds < IDLE_SECONDS
+        return self._world.now + TICK_SECONDS if is_working and self._owner.is_ticking else NEVER
+
+    def read(self, now: float) -> Reading:
+        """Read the hardware."""
+        return self._owner.hardware.read(now)
+
+    def due(self, now: float) -> float | None:
+        """Return when the hardware changes by itself."""
+        return self._owner.hardware.due(now)

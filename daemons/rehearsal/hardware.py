@@ -1,0 +1,123 @@
+"""The hardware of one device in a rehearsal. It outlives the device's process, as real hardware does."""
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from daemons.drivers import Driver
+from daemons.drivers.physics.relay import Relay, Switching
+from daemons.kinds import ButtonPress, Load, Reading, Setting, Touch
+
+LOST = "the rehearsal has cut its connection"
+
+
+class NoOptions(Struct, frozen=True):
+    """The options of rehearsed hardware: there are none."""
+
+
+class RehearsedHardware(Driver[NoOptions]):
+    """A relay, a button and a sensor. A connection to them may be lost."""
+
+    options_type = NoOptions
+    real = False
+
+    def __init__(self, device: str, speed: float, measured: dict[str, float]) -> None:
+        """`speed` is how many times faster than usual it works; `measured` is what its sensor measures."""
+        super().__init__(device, NoOptions())
+        self.speed = speed
+        self.measured = dict(measured)
+        self.switchings: list[Switching] = []
+        self._relay = Relay(((0.0, 0.0),))
+        self._presses: list[ButtonPress] = []
+        self._read_until = 0
+        """How many presses the process has read."""
+        self._losses = 0
+        self._is_lost = False
+        self._unsent: tuple[Setting, str | None, float] | None = None
+        """The setting that could not be sent, its cause, and since when it waits."""
+        self._last_reading = Reading(reachable=None)
+
+    # What the process calls
+
+    def open(self, power_profile: tuple[Load, ...], now: float) -> None:
+        """Begin a new process, which has read no press."""
+        self._relay.power_profile = power_profile
+        self._read_until, self._unsent = 0, None
+        self._advance(now)
+
+    def skip_presses(self, until: int) -> None:
+        """Go on after the presses that the last process handled."""
+        self._read_until = until
+
+    def set(self, setting: Setting, cause: str | None, now: float) -> None:
+        """Apply a setting; without a connection it waits."""
+        if self._is_lost:
+            self._unsent = (setting, cause, now)
+        else:
+            self._switch(setting, cause, now)
+
+    def read(self, now: float) -> Reading:
+        """Return the latest reading."""
+        if self._is_lost:
+            return replace(self._last_reading, reachable=False, fault=LOST, losses=self._losses)
+        self._advance(now)
+        presses = tuple(self._presses[self._read_until :])
+        self._read_until = len(self._presses)
+        reading = replace(
+            self._relay.reading(now),
+            losses=self._losses,
+            at=now,
+            presses_until=self._read_until,
+            **self.measured,
+        )
+        self._last_reading = reading
+        return replace(reading, presses=presses) if presses else reading
+
+    def due(self, now: float) -> float | None:
+        """Return when the relay's timer expires, or the power of the appliance changes."""
+        return None if self._is_lost else self._relay.next_change(now)
+
+    # What happens to it
+
+    @property
+    def is_on(self) -> bool:
+        """Whether the relay is on now."""
+        return self._relay.last.on
+
+    def press(self, touch: Touch, id_: str) -> None:
+        """Press its button."""
+        self._presses.append(ButtonPress(touch, id_))
+
+    def switch_by_hand(self, now: float, *, on: bool) -> None:
+        """Switch it at the appliance, or let a detector detect."""
+        self._advance(now)
+        if on != self._relay.last.on:
+            self._switch(Setting(on), None, now)
+
+    def lose(self, now: float) -> None:
+        """Cut its connection."""
+        if not self._is_lost:
+            self.read(now)
+            self._is_lost, self._losses = True, self._losses + 1
+
+    def restore(self, now: float) -> None:
+        """Restore its connection; a setting that waited is applied."""
+        self._is_lost = False
+        if self._unsent is not None:
+            (setting, cause, since), self._unsent = self._unsent, None
+            if setting.off_after_seconds is not None:
+                left = setting.off_after_seconds - (now - since)
+                setting = replace(setting, off_after_seconds=left) if left > 0 else Setting(on=False)
+            self._switch(setting, cause, now)
+
+    def _advance(self, now: float) -> None:
+        if expired := self._relay.expired(now):
+            self._apply(expired)
+
+    def _switch(self, setting: Setting, cause: str | None, now: float) -> None:
+        self._advance(now)
+        if switching := self._relay.switching(setting, cause, now):
+            self._apply(switching)
+
+    def _apply(self, switching: Switching) -> None:
+        self._relay.apply(switching)
+        self.switchings.append(switching)

@@ -1,0 +1,91 @@
+"""The mirror of a rehearsal: it makes the sentence from the states of all devices, and publishes it."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from msgspec.structs import asdict
+
+from daemons.bus.message import State
+from daemons.bus.presence import PresenceTable
+from daemons.bus.state_history import StateHistory
+from daemons.bus.status import Presence
+from daemons.config.device import Device
+from daemons.kinds import Kind
+from daemons.kinds.mirror import Mirror
+from daemons.processes.mirror.summary import Summary
+
+if TYPE_CHECKING:
+    from daemons.rehearsal.device import RehearsedDevice
+    from daemons.rehearsal.world import World
+
+
+class RehearsedPresence(PresenceTable):
+    """The presence of each device: heartbeats are not sent one by one."""
+
+    def __init__(self, names: list[str], stale_seconds: float, offline_seconds: float) -> None:
+        super().__init__(names, stale_seconds, offline_seconds)
+        self._limits = (stale_seconds, offline_seconds)
+        self.silent_since: dict[str, float] = {}
+
+    def presence(self, name: str, now: float) -> Presence:
+        """Return whether the values of a device are still current."""
+        if self.entries[name].state is None:
+            return "offline"
+        since = self.silent_since.get(name)
+        stale, offline = self._limits
+        if since is None or now - since < stale:
+            return "live"
+        return "stale" if now - since < offline else "offline"
+
+
+class RehearsedMirror:
+    """One mirror of the house. Its process is never killed: nothing depends on its memory."""
+
+    is_alive = True
+
+    def __init__(
+        self, world: "World", device: Device, titles: dict[str, str], kinds: Mapping[str, type[Kind]]
+    ) -> None:
+        self.name = device.name
+        self.subscribers: list[RehearsedDevice] = []
+        self.latest: State | None = None
+        """The state that was published last."""
+        options = device.options
+        self.presence = RehearsedPresence([*titles], options.stale_seconds, options.offline_seconds)
+        self._world = world
+        self._summary = Summary(self.presence, titles, kinds, options.meal)
+        self._history = StateHistory()
+        self._seq = 0
+
+    @property
+    def message(self) -> str:
+        """The sentence that it shows now."""
+        return self._summary.state(self._world.now).message
+
+    def receive(self, state: State) -> None:
+        """Handle the state of a device, and publish the mirror's own state if it has changed."""
+        self.presence.on_message(state, self._world.now)
+        self._summary.on_state(state)
+        found = self._summary.state(self._world.now)
+        fields = {name: value for name, value in asdict(found).items() if name not in Mirror.measurements()}
+        wall = self._world.wall
+        at = min(wall, self._summary.phase_at(found.phase) or wall)
+        before, self._history = self._history, self._history.after(fields, state.cause, at)
+        if self._history is before:
+            return
+        self._seq += 1
+        last, self.latest = (
+            self.latest,
+            State(
+                device=self.name,
+                boot=1,
+                seq=self._seq,
+                at=wall,
+                since=self._history.since(wall),
+                state=asdict(found),
+                turned=self._history.change_times,
+                cause=self._history.cause,
+                past=self._history.past if self.subscribers else (),
+            ),
+        )
+        self._world.on_publish(self, last, self.latest)

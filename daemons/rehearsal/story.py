@@ -1,0 +1,316 @@
+"""Stories: what happens in a house, and what is expected of it. Pure, but for the reading of the file.
+
+A story file stands beside the configuration of the house: `config/house.test.toml`. It is checked like the
+house itself: each mistake has its file, line and remedy.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta, tzinfo
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from msgspec import Meta, Struct, field
+
+from daemons.config.device import Device, check_limit, check_turns
+from daemons.config.house import House, parse
+from daemons.config.location import Lines
+from daemons.config.rule import Condition, Values
+from daemons.errors import ConfigurationError
+from daemons.kinds import Machine, Touch, is_plausible, range_text
+from daemons.values import Parsed, Problem, Seconds, format_toml, parse_table, suggest
+from daemons.values import Path as Where
+
+PATTERN = re.compile(r"(?:(\d{4}-\d\d-\d\d) )?([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?")
+LONGEST_DAYS = 1100
+"""The longest story lasts for three years."""
+MEASURABLE = ("temperature_celsius", "humidity_percent", "battery_percent")
+"""What the hardware of a rehearsal measures."""
+
+
+class Moment(str, Parsed):
+    """A local time, of each day of a story ("06:30") or of one day ("2026-03-29 06:30:15")."""
+
+    __slots__ = ()
+    allowed = 'a time such as "06:30" or "06:30:15", or a date and time such as "2026-03-29 06:30"'
+
+    @classmethod
+    def parse(cls, text: object) -> Self:
+        """Parse a moment; raises ValueError for anything else."""
+        if not isinstance(text, str) or not (found := PATTERN.fullmatch(text)):
+            raise ValueError(cls.allowed)
+        if found[1]:
+            date.fromisoformat(found[1])
+        return cls(text)
+
+    @property
+    def day(self) -> date | None:
+        """The date of a moment of one day."""
+        return date.fromisoformat(self[:10]) if " " in self else None
+
+    def on(self, day: date, zone: tzinfo) -> float:
+        """Return the moment on a day, in Unix seconds; a time that is skipped comes as much later."""
+        clock = self.rpartition(" ")[2]
+        return datetime.fromisoformat(f"{day} {clock}").replace(tzinfo=zone).timestamp()
+
+
+class StartMoment(Moment):
+    """A date and time at which a story begins or ends."""
+
+    allowed = 'a date and time such as "2026-03-29 06:30"'
+
+    @classmethod
+    def parse(cls, text: object) -> Self:
+        """Parse a date and time; raises ValueError for anything else."""
+        if Moment.parse(text).day is None:
+            raise ValueError(cls.allowed)
+        return cls(text)
+
+    def unix(self, zone: tzinfo) -> float:
+        """Return the moment in Unix seconds."""
+        return self.on(date.fromisoformat(self[:10]), zone)
+
+
+class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One thing that happens: one entry of a story's `do`."""
+
+    at: Moment
+    device: str | None = None
+    press: Touch | None = None
+    send: str | None = None
+    with_: dict[str, Any] = field(name="with", default_factory=dict)
+    hand: Literal["on", "off"] | None = None
+    detects: bool | None = None
+    measures: Annotated[dict[str, float], Meta(min_length=1)] | None = None
+    kill: Literal[True] | None = None
+    stop: Literal[True] | None = None
+    start: Literal[True] | None = None
+    unreachable: Seconds | None = None
+    cut: Seconds | None = None
+    clock: Annotated[str, Meta(pattern=r"^[+-][0-9a-z.]+\Z")] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a step that does nothing, or two things."""
+        if len(self.verbs()) != 1:
+            raise ValueError(f"a step takes one of {', '.join(VERBS)}")
+        if (self.device is None) != (self.clock is not None):
+            raise ValueError("the clock is that of the whole house; every other step needs its device")
+        if self.with_ and self.send is None:
+            raise ValueError("with goes with send")
+
+    def verbs(self) -> list[str]:
+        """Return what the step does."""
+        return [verb for verb in VERBS if getattr(self, verb) is not None]
+
+    def __str__(self) -> str:
+        (verb,) = self.verbs()
+        value = getattr(self, verb)
+        words = {True: "", False: " no more"}.get(value) if isinstance(value, bool) else f" {value}"
+        return f"{self.device or 'house'} {verb}{words}"
+
+
+VERBS = (
+    "press", "send", "hand", "detects", "measures", "kill", "stop", "start", "unreachable", "cut", "clock",
+)  # fmt: skip
+
+
+class Expectation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is expected of one device: one entry of a story's `expect`.
+
+    `is`, `above` and `below` are tested at the time `at`, or `within` a duration after the first step (after
+    `after`, if that is given), or at the end. `turns` counts how often the values come.
+    """
+
+    device: str
+    is_: Values | None = field(name="is", default=None)
+    above: dict[str, float] | None = None
+    below: dict[str, float] | None = None
+    turns: Values | None = None
+    times: Annotated[int, Meta(ge=0)] | None = None
+    at: Moment | None = None
+    within: Seconds | None = None
+    after: Moment | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse an expectation without a test, or with parts that do not belong together."""
+        if (self.is_, self.above, self.below, self.turns).count(None) != 3:  # noqa: PLR2004
+            raise ValueError("an expectation takes one of is, above, below and turns")
+        if (self.turns is None) != (self.times is None):
+            raise ValueError("turns and times go together: how often shall it turn?")
+        if self.turns is not None and (self.at or self.within is not None):
+            raise ValueError("turns counts over the whole story; at and within go with is, above and below")
+        if self.at is not None and self.within is not None:
+            raise ValueError("at and within do not go together")
+        if self.after is not None and self.within is None:
+            raise ValueError("after goes with within")
+
+    @property
+    def condition(self) -> Condition | None:
+        """The condition that shall hold; None for an expectation that counts."""
+        if self.turns is not None:
+            return None
+        return Condition(device=self.device, is_=self.is_, above=self.above, below=self.below)
+
+    def __str__(self) -> str:
+        if self.turns is not None:
+            return f"{self.device} turns {format_toml(self.turns)} {self.times} times"
+        when = (
+            f" at {self.at}" if self.at else f" within {self.within:g} s" if self.within is not None else ""
+        )
+        return f"{self.condition}{when}"
+
+
+class Always(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What holds in every story and on every random day: the conditions of `never` never hold together."""
+
+    title: Annotated[str, Meta(min_length=1)]
+    never: Annotated[tuple[Condition, ...], Meta(min_length=1)]
+    for_seconds: Seconds = field(name="for", default=Seconds(0))
+    """So long they may hold."""
+
+
+class Story(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One story."""
+
+    title: Annotated[str, Meta(min_length=1)]
+    from_: StartMoment = field(name="from")
+    until: StartMoment
+    do: tuple[Step, ...] = ()
+    expect: tuple[Expectation, ...] = ()
+    seeds: Annotated[int, Meta(ge=0, le=1000)] = 0
+    """With how many random orders of arrival the story is told again."""
+
+    def moments(self, at: Moment, zone: tzinfo) -> Iterator[float]:
+        """Yield each moment of a time within the story, in Unix seconds."""
+        begin, end = self.from_.unix(zone), self.until.unix(zone)
+        first = datetime.fromtimestamp(begin, zone).date()
+        days = [at.day] if at.day else [first + timedelta(days=n) for n in range(LONGEST_DAYS + 2)]
+        for day in days:
+            moment = at.on(day, zone)
+            if moment > end:
+                return
+            if moment >= begin:
+                yield moment
+
+
+class StoryFile(Struct, frozen=True):
+    """The stories of one file, and what must always hold."""
+
+    always: tuple[Always, ...]
+    stories: tuple[Story, ...]
+
+
+def load_stories(path: Path, house: House, text: str | None = None) -> StoryFile:
+    """Load and check a story file; raises ConfigurationError with every problem."""
+    text, raw = parse(path, text)
+    problems: list[Problem] = []
+    for key in raw.keys() - {"always", "story"}:
+        problems.append(Problem((key,), f"unknown table; {suggest(key, ['always', 'story'])}"))
+    always = [one for _, one in tables(raw, "always", Always, problems)]
+    stories = list(tables(raw, "story", Story, problems))
+    for index, one in tables(raw, "always", Always, []):
+        for number, condition in enumerate(one.never):
+            check_condition(condition, house, ("always", index, "never", number), problems)
+    for index, story in stories:
+        check_story(story, house, ("story", index), problems)
+    if problems:
+        lines = Lines(text)
+        found = [lines.locate(str(path), problem) for problem in problems]
+        raise ConfigurationError(sorted(found, key=lambda location: location.line))
+    return StoryFile(tuple(always), tuple(story for _, story in stories))
+
+
+def tables(raw: dict[str, Any], word: str, type_: Any, problems: list[Problem]) -> Iterator[tuple[int, Any]]:
+    """Yield the number and the typed value of each table of one name that can be parsed."""
+    found = raw.get(word, [])
+    if not isinstance(found, list):
+        problems.append(Problem((word,), f"expected tables [[{word}]], found {format_toml(found)}"))
+        return
+    for index, table in enumerate(found):
+        made = parse_table(table, type_, (word, index), problems)
+        if made is not None:
+            yield index, made
+
+
+def check_story(story: Story, house: House, where: Where, problems: list[Problem]) -> None:
+    """Check the times of a story, its steps and its expectations against the house."""
+    zone = house.settings.calendar.zone
+    days = (story.until.unix(zone) - story.from_.unix(zone)) / 86_400
+    if not 0 < days <= LONGEST_DAYS:
+        text = f"must be later than from, and at most {LONGEST_DAYS} days"
+        problems.append(Problem((*where, "until"), text))
+        return
+    for number, step in enumerate(story.do):
+        check_step(step, house, (*where, "do", number), problems)
+        if not any(story.moments(step.at, zone)):
+            problems.append(Problem((*where, "do", number, "at"), f"{step.at} is not within the story"))
+    for number, expected in enumerate(story.expect):
+        path = (*where, "expect", number)
+        if (device := find_device(expected.device, house, path, problems)) and expected.turns:
+            check_turns(expected.turns, device.kind, (*path, "turns"), problems)
+        if expected.condition:
+            check_condition(expected.condition, house, path, problems, is_known=True)
+        for key in ("at", "after"):
+            at = getattr(expected, key)
+            if at is not None and not any(story.moments(at, zone)):
+                problems.append(Problem((*path, key), f"{at} is not within the story"))
+
+
+def check_step(step: Step, house: House, where: Where, problems: list[Problem]) -> None:
+    """Check that the device of a step exists, and that this can happen to it."""
+    if step.clock is not None:
+        try:
+            clock_step(step.clock)
+        except ValueError as error:
+            problems.append(Problem((*where, "clock"), f"takes + or - and {error}"))
+    if step.device is None:
+        return
+    device = find_device(step.device, house, where, problems)
+    if device is None:
+        return
+    if not issubclass(device.kind, Machine):
+        kind = house.table(device.name)["kind"]
+        problems.append(Problem((*where, "device"), f"a {kind} has no hardware, and nothing happens to it"))
+        return
+    commands = {command.__name__.lower(): command for command in device.kind.commands}
+    if step.send is not None and step.send not in commands:
+        text = f"it has no command {format_toml(step.send)}; {suggest(step.send, list(commands))}"
+        problems.append(Problem((*where, "send"), text))
+    elif step.send is not None:
+        parse_table(step.with_, commands[step.send], (*where, "with"), problems)
+    if step.detects is not None and device.kind.detects(device.options) is None:
+        problems.append(Problem((*where, "detects"), f"{device.name} detects nothing; use hand or measures"))
+    for name, value in (step.measures or {}).items():
+        if name not in MEASURABLE:
+            text = f"cannot be measured in a rehearsal; {suggest(name, MEASURABLE)}"
+            problems.append(Problem((*where, "measures", name), text))
+        elif not is_plausible(name, value):
+            problems.append(Problem((*where, "measures", name), f"{value:g} is not {range_text(name)}"))
+
+
+def check_condition(
+    condition: Condition, house: House, where: Where, problems: list[Problem], *, is_known: bool = False
+) -> None:
+    """Check the device of a condition and its fields; with `is_known` the device was checked already."""
+    device = find_device(condition.device, house, where, [] if is_known else problems)
+    if device is None:
+        return
+    if condition.is_:
+        measured = {name: value for name, value in condition.is_.items() if name != "message"}
+        check_turns(measured, device.kind, (*where, "is"), problems)
+    for key, limit in (("above", condition.above), ("below", condition.below)):
+        if limit:
+            check_limit(limit, device.kind, (*where, key), problems)
+
+
+def find_device(name: str, house: House, where: Where, problems: list[Problem]) -> Device | None:
+    """Return a device of the house, or add a problem."""
+    if name not in house.devices:
+        text = f"there is no device {format_toml(name)}; {suggest(name, house.devices)}"
+        problems.append(Problem((*where, "device"), text))
+    return house.devices.get(name)
+
+
+def clock_step(text: str) -> float:
+    """Return the seconds of a clock step such as "+1h"; raises ValueError, which says what is allowed."""
+    return (-1 if text[0] == "-" else 1) * Seconds.parse(text[1:])
