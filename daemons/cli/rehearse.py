@@ -1,6 +1,7 @@
 """The verb that rehearses a house: test."""
 
 import time
+from collections.abc import Callable, Iterable
 from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,33 @@ import msgspec
 
 from daemons import errors
 from daemons.cli.context import Context, json_option
+from daemons.values import Seconds
 
 TRACE_LINES = 12
-"""How many changes around a failure are printed."""
+"""How many changes before a failure are printed."""
+SHOWN_FAULTS = 3
+"""How many faults with which a story does not hold are printed."""
+
+
+class Duration(click.ParamType[Seconds]):
+    """A duration such as 90s or 1m."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Seconds:
+        """Return the seconds."""
+        try:
+            return value if isinstance(value, Seconds) else Seconds.parse(value)
+        except ValueError as error:
+            self.fail(f"{value!r} is not {error}", param, ctx)
 
 
 @click.command()
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--faults", "with_faults", is_flag=True, help="Tell each story again with every fault.")
+@click.option("--random", "duration", type=Duration(), help="Test random days for so long, such as 1m.")
+@click.option("--seed", type=int, default=1, show_default=True, help="The first random day.")
+@click.option("--only", metavar="TITLE", help="Only the story or the [[always]] with this title.")
 @click.option("--trace", is_flag=True, help="Print every change of every story.")
 @click.option("--junit", type=click.Path(path_type=Path), metavar="FILE", help="Write a JUnit report, too.")
 @json_option
@@ -26,6 +47,10 @@ def test(
     ctx: click.Context,
     context: Context,
     files: tuple[Path, ...],
+    with_faults: bool,
+    duration: Seconds | None,
+    seed: int,
+    only: str | None,
     trace: bool,
     junit: Path | None,
     as_json: bool,
@@ -34,28 +59,17 @@ def test(
 
     Without FILES, the stories are those beside the configuration: house.test.toml for house.toml.
     """
-    from daemons.rehearsal.story import load_stories
-
     house = context.load_house()
-    chosen = files or (context.config.with_suffix(".test.toml"),)
-    problems: list[Any] = []
-    loaded = []
-    for path in chosen:
-        try:
-            loaded.append(load_stories(path, house))
-        except errors.ConfigurationError as error:
-            problems += error.problems
-    if problems:
-        raise errors.ConfigurationError(problems)
-    always = [one for file in loaded for one in file.always]
-    results = []
+    always, stories = load(house, files or (context.config.with_suffix(".test.toml"),), only)
     zone = house.settings.calendar.zone
-    for file in loaded:
-        for story in file.stories:
-            result = tell(story, house, always)
-            results.append(result)
-            if not as_json:
-                print_result(result, zone, trace=trace)
+    if duration is not None:
+        ctx.exit(0 if test_random_days(house, always, duration, seed, zone, as_json=as_json) else 1)
+    results = []
+    for story in stories:
+        result = tell(story, house, always, with_faults=with_faults)
+        results.append(result)
+        if not as_json:
+            print_result(result, zone, trace=trace)
     if junit is not None:
         from daemons.cli.junit import junit_report
 
@@ -70,36 +84,112 @@ def test(
     ctx.exit(1 if failed else 0)
 
 
-def tell(story: Any, house: Any, always: list[Any]) -> dict[str, Any]:
-    """Play a story, and with each of its seeds; return its result as a document for JSON."""
+def load(house: Any, files: Iterable[Path], only: str | None) -> tuple[list[Any], list[Any]]:
+    """Return what must always hold, and the stories; raises ConfigurationError with all mistakes."""
+    from daemons.rehearsal.story import load_stories
+
+    problems: list[Any] = []
+    loaded = []
+    for path in files:
+        try:
+            loaded.append(load_stories(path, house))
+        except errors.ConfigurationError as error:
+            problems += error.problems
+    if problems:
+        raise errors.ConfigurationError(problems)
+    always: list[Any] = [one for file in loaded for one in file.always]
+    stories: list[Any] = [story for file in loaded for story in file.stories]
+    if only is None:
+        return always, stories
+    chosen = [story for story in stories if story.title == only]
+    kept: list[Any] = [one for one in always if one.title == only]
+    if not chosen and not kept:
+        titles = ", ".join(repr(one.title) for one in (*always, *stories))
+        raise click.UsageError(f"there is no {only!r}; there are {titles or 'no stories'}")
+    return kept or always, chosen
+
+
+def tell(story: Any, house: Any, always: list[Any], *, with_faults: bool) -> dict[str, Any]:
+    """Play a story, with its seeds and with faults; return its result as a document for JSON."""
+    from daemons.rehearsal import faults
     from daemons.rehearsal.player import play
 
     began = time.perf_counter()
     outcome = play(story, house, always)
-    differing = [
-        seed for seed in range(story.seeds) if play(story, house, always, seed=seed).holds != outcome.holds
-    ]
+    seeds = range(story.seeds)
+    differing = [seed for seed in seeds if play(story, house, always, seed=seed).holds != outcome.holds]
+    played, broken = 0, list[Any]()
+    if with_faults and outcome.holds:
+        played, broken = faults.play_with_faults(story, house, always, lambda: None)
     return {
         "title": story.title,
-        "holds": outcome.holds and not differing,
+        "holds": outcome.holds and not differing and not broken,
         "seconds": round(time.perf_counter() - began, 6),
         "failures": outcome.failures,
         "depends_on_seeds": differing,
+        "faults": played,
+        "broken_by": broken,
         "changes": outcome.changes,
     }
+
+
+def test_random_days(
+    house: Any, always: list[Any], duration: float, seed: int, zone: tzinfo, *, as_json: bool
+) -> bool:
+    """Play random days for so many seconds; return whether all that must hold has held."""
+    from daemons.rehearsal import random_days
+
+    if not always:
+        raise click.UsageError("random days test what must always hold, and there is no [[always]] yet")
+    end = time.monotonic() + duration
+    days, found = random_days.search(house, always, seed, before(end))
+    story = random_days.as_toml(found.story) if found else None
+    if as_json:
+        document = {"ok": found is None, "days": days, "seed": found.seed if found else None, "story": story}
+        click.echo(msgspec.json.encode(document))
+    elif found is None:
+        click.echo(f"{days} random days, and all that must hold has held.")
+    else:
+        click.echo(f"Random day {found.seed} does not hold; this is its shortest story:\n\n{story}\n")
+        print_failures(found.outcome.failures, zone)
+        print_changes(around(found.outcome.changes, found.outcome.failures), zone)
+    return found is None
+
+
+def before(end: float) -> Callable[[], bool]:
+    """Return a function that says whether a time of the monotonic clock lies ahead."""
+    return lambda: time.monotonic() < end
 
 
 def print_result(result: dict[str, Any], zone: tzinfo, *, trace: bool) -> None:
     """Print a line about a story; if it does not hold, also what was expected and what was."""
     mark = click.style("holds", fg="green") if result["holds"] else click.style("fails", fg="red", bold=True)
-    click.echo(f"{mark}  {result['title']}  ({result['seconds'] * 1000:.0f} ms)")
-    for failure in result["failures"]:
-        click.echo(f"    expected  {failure.expected}")
-        click.echo(f"    but       {failure.found}, at {clock_time(failure.wall, zone)}")
+    broken, played = result["broken_by"], result["faults"]
+    faults = f"; {played - len(broken)} of {played} with a fault" if played else ""
+    click.echo(f"{mark}  {result['title']}  ({result['seconds'] * 1000:.0f} ms{faults})")
+    print_failures(result["failures"], zone)
     if seeds := result["depends_on_seeds"]:
         click.secho(f"    It depends on the order in which messages arrive: seeds {seeds}", fg="yellow")
-    shown = result["changes"] if trace else around(result["changes"], result["failures"])
-    for change in shown:
+    for one in broken[:SHOWN_FAULTS]:
+        click.echo(f"    when {one.fault}:")
+        print_failures(one.outcome.failures, zone)
+        print_changes(around(one.outcome.changes, one.outcome.failures), zone)
+    if len(broken) > SHOWN_FAULTS:
+        click.echo(f"    and {len(broken) - SHOWN_FAULTS} more")
+    failures = result["failures"]
+    print_changes(result["changes"] if trace else around(result["changes"], failures), zone)
+
+
+def print_failures(failures: Any, zone: tzinfo) -> None:
+    """Print what was expected, and what was."""
+    for failure in failures:
+        click.echo(f"    expected  {failure.expected}")
+        click.echo(f"    but       {failure.found}, at {clock_time(failure.wall, zone)}")
+
+
+def print_changes(changes: Any, zone: tzinfo) -> None:
+    """Print changes, one a line."""
+    for change in changes:
         fields = " ".join(f"{name}={value}" for name, value in change.fields.items() if value is not None)
         cause = f" [{change.cause}]" if change.cause else ""
         click.echo(f"      {clock_time(change.wall, zone)}  {change.device}  {fields}{cause}")
@@ -109,8 +199,8 @@ def around(changes: Any, failures: Any) -> list[Any]:
     """Return the last changes before each failure."""
     found: list[Any] = []
     for failure in failures:
-        before = [change for change in changes if change.wall <= failure.wall]
-        found += [change for change in before[-TRACE_LINES:] if change not in found]
+        earlier = [change for change in changes if change.wall <= failure.wall]
+        found += [change for change in earlier[-TRACE_LINES:] if change not in found]
     return found
 
 

@@ -1,0 +1,105 @@
+"""The faults with which `house test --faults` tells each story again."""
+
+from collections.abc import Callable, Iterable, Iterator
+
+from msgspec import Struct
+
+from daemons.config.house import House
+from daemons.rehearsal.player import Outcome, play
+from daemons.rehearsal.story import Always, Story
+from daemons.rehearsal.world import World
+
+AWAY_SECONDS = 30.0
+"""How long a link is cut, or hardware is lost."""
+CLOCK_STEP_SECONDS = 30.0
+JUST_BEFORE_SECONDS = 0.01
+
+
+class Fault(Struct, frozen=True):
+    """One fault in a story."""
+
+    text: str
+    """What happens, in words."""
+    arrange: Callable[[World], None]
+    """Lets it happen; called before the story begins."""
+
+
+class Broken(Struct, frozen=True):
+    """A story that does not hold with a fault."""
+
+    fault: str
+    outcome: Outcome
+
+
+def faults_of(story: Story, house: House) -> Iterator[Fault]:
+    """Yield all faults of a story: each process killed at each of its steps, and others at each change."""
+    worlds: list[World] = []
+    outcome = play(story, house, (), arrange=worlds.append)
+    (world,) = worlds
+    for name, device in world.devices.items():
+        for step in range(device.steps):
+            yield kill_at(name, step)
+    moments = sorted({change.at for change in outcome.changes if change.at > world.start})
+    for moment in moments:
+        at, when = moment - JUST_BEFORE_SECONDS, world.calendar.local_time(moment)
+        for name, device in world.devices.items():
+            if device.sources or device.subscribers:
+                yield cut_at(name, at, f"{when:%H:%M:%S}")
+            yield lost_at(name, at, f"{when:%H:%M:%S}")
+        for seconds in (CLOCK_STEP_SECONDS, -CLOCK_STEP_SECONDS):
+            yield step_at(seconds, at, f"{when:%H:%M:%S}")
+
+
+def kill_at(name: str, step: int) -> Fault:
+    """Return the fault that kills a process before one of its steps: write, publish or set."""
+
+    def arrange(world: World) -> None:
+        world.devices[name].steps_left = step
+
+    return Fault(f"{name} is killed before its step {step + 1}", arrange)
+
+
+def cut_at(name: str, at: float, when: str) -> Fault:
+    """Return the fault that cuts a device off from all others."""
+    return later(
+        f"{name} is cut off for {AWAY_SECONDS:g} s at {when}",
+        at,
+        lambda world: world.cut([name], AWAY_SECONDS),
+    )
+
+
+def lost_at(name: str, at: float, when: str) -> Fault:
+    """Return the fault that takes the hardware from a device."""
+    return later(
+        f"the hardware of {name} is lost for {AWAY_SECONDS:g} s at {when}",
+        at,
+        lambda world: world.lose_hardware(name, AWAY_SECONDS),
+    )
+
+
+def step_at(seconds: float, at: float, when: str) -> Fault:
+    """Return the fault that sets the clock of the house."""
+    return later(f"the clock is set by {seconds:+g} s at {when}", at, lambda world: world.step_clock(seconds))
+
+
+def later(text: str, at: float, act: Callable[[World], None]) -> Fault:
+    """Return a fault that happens at a time, in steady seconds."""
+
+    def arrange(world: World) -> None:
+        world.at(at, lambda: act(world))
+
+    return Fault(text, arrange)
+
+
+def play_with_faults(
+    story: Story, house: House, always: Iterable[Always], on_played: Callable[[], None]
+) -> tuple[int, list[Broken]]:
+    """Play a story once with each fault; return how often, and the ones that do not hold."""
+    always, played, broken = tuple(always), 0, []
+    for fault in faults_of(story, house):
+        outcome = play(story, house, always, arrange=fault.arrange)
+        played += 1
+        on_played()
+        if not outcome.holds:
+            broken.append(Broken(fault.text, outcome))
+    return played, broken

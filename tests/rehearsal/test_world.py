@@ -1,0 +1,198 @@
+"""A rehearsed house: it decides as the real one, loses nothing to kills, and is the same each time."""
+
+import msgspec
+import pytest
+
+from daemons.rehearsal.world import World
+from tests.rehearsal.conftest import MOTION, MakeWorld
+
+HEATER = """
+[devices.room]
+kind = "sensor"
+driver = "simulated"
+
+[devices.radiator]
+kind = "heater"
+driver = "simulated"
+source = "room"
+
+[devices.fan]
+kind = "plug"
+driver = "simulated"
+
+[[devices.fan.when]]
+device = "room"
+above = { temperature_celsius = 26 }
+do = "on"
+"""
+TIMETABLE = """
+[house]
+timezone = "Europe/Berlin"
+latitude = 52.52
+longitude = 13.4
+
+[devices.porch]
+kind = "lamp"
+driver = "simulated"
+
+[[devices.porch.when]]
+at = "sunset"
+do = "on"
+
+[[devices.porch.when]]
+at = "23:00"
+do = "off"
+"""
+WINTER = 1_795_647_600.0
+"""00:00 on 26 November 2026 in Berlin."""
+
+
+def turns(world: World, device: str, **fields: object) -> int:
+    """Return how often a device turned to some values."""
+    return sum(
+        change.device == device and fields.items() <= change.fields.items() for change in world.changes
+    )
+
+
+def test_a_press_makes_breakfast(make_world: MakeWorld) -> None:
+    """All changes have the id of the press as their cause, and the mirror tells when it is ready."""
+    world = make_world()
+    before = len(world.changes)
+    id_ = world.press("bathroom_light")
+    world.run(world.now + 0.1)
+    assert "Coffee in" in world.message()
+    world.run(world.now + 20)
+    assert world.message() == "Breakfast is ready."
+    assert {change.cause for change in world.changes[before:]} == {id_}
+    assert turns(world, "toaster", status=True) == turns(world, "coffee_maker", status=True) == 1
+
+
+def test_two_rehearsals_are_the_same(make_world: MakeWorld) -> None:
+    """Byte by byte, also with random orders of arrival; another seed gives other times."""
+
+    def tell(seed: int) -> bytes:
+        world = make_world(seed=seed, latency_seconds=(0.0, 0.5))
+        world.press("bathroom_light")
+        world.run(world.now + 5)
+        world.kill("toaster")
+        world.run(world.now + 60)
+        return msgspec.json.encode([world.changes, world.log_lines])
+
+    assert tell(1) == tell(1) != tell(2)
+
+
+@pytest.mark.parametrize("victim", ["bathroom_light", "coffee_maker", "toaster", "kitchen_lamp"])
+def test_no_kill_loses_or_repeats_anything(make_world: MakeWorld, victim: str) -> None:
+    """A process is killed before each of its steps; the changes are those without a kill."""
+    plain = make_world()
+    began = plain.devices[victim].steps
+    plain.press("bathroom_light")
+    plain.run(plain.now + 60)
+
+    assert plain.devices[victim].steps > began
+    for step in range(plain.devices[victim].steps - began):
+        world = make_world()
+        world.devices[victim].steps_left = step
+        world.press("bathroom_light")
+        world.run(world.now + 60)
+        assert world.devices[victim].life == 3, "it was killed, and started again"
+        assert world.message() == plain.message()
+        for name in ("toaster", "coffee_maker", "kitchen_lamp"):
+            assert turns(world, name, status=True) == 1, (victim, step, name)
+
+
+def test_a_silent_source_is_noticed(make_world: MakeWorld) -> None:
+    """The heater stops a while after its sensor fell silent, and heats again when it is back."""
+    world = make_world(HEATER)
+    world.measure("room", {"temperature_celsius": 15.0})
+    world.send("radiator", "on")
+    world.run(world.now + 1)
+    assert world.devices["radiator"].hardware.is_on
+    world.stop("room")
+    world.run(world.now + 60)
+    assert world.devices["radiator"].hardware.is_on
+    world.run(world.now + 20)
+    assert not world.devices["radiator"].hardware.is_on
+    world.start_device("room")
+    world.run(world.now + 1)
+    assert world.devices["radiator"].hardware.is_on
+
+
+def test_a_measurement_crosses_a_limit(make_world: MakeWorld) -> None:
+    """Also if it changes twice within the time in which a device publishes measurements once."""
+    world = make_world(HEATER)
+    world.measure("room", {"temperature_celsius": 25.0})
+    world.measure("room", {"temperature_celsius": 27.0})
+    world.run(world.now + 1)
+    assert world.devices["fan"].hardware.is_on
+
+
+def test_times_of_day_come_by_themselves(make_world: MakeWorld) -> None:
+    """Each once a day, over a change of the clocks and a year; the processes sleep in between."""
+    world = make_world(TIMETABLE, start=WINTER)
+    world.run(WINTER + 366 * 86400)
+    assert turns(world, "porch", status=True, phase="on") == 366
+    assert turns(world, "porch", status=False, phase="off") == 366 + 1  # the first is its state at the start
+    assert world.devices["porch"].steps < 366 * 2 * 6
+
+
+def test_a_clock_step_moves_times_of_day(make_world: MakeWorld) -> None:
+    """Forward: what was passed within the grace comes at once. Back: nothing comes twice."""
+    world = make_world(TIMETABLE, start=WINTER)
+    world.run(WINTER + 22.99 * 3600)
+    assert world.devices["porch"].hardware.is_on
+    world.step_clock(60)
+    world.run(world.now + 0.1)
+    assert not world.devices["porch"].hardware.is_on
+    world.step_clock(-120)
+    world.run(world.now + 300)
+    assert turns(world, "porch", phase="off") == 2
+
+
+def test_a_motion_light_is_on_while_motion_lasts(make_world: MakeWorld) -> None:
+    """Its process is away while "clear" expires and motion comes back."""
+    world = make_world(MOTION)
+    world.switch_by_hand("hall_motion", on=True)
+    world.run(world.now + 5)
+    world.switch_by_hand("hall_motion", on=False)
+    world.run(world.now + 4)
+    world.stop("hall_lamp")
+    world.run(world.now + 4)
+    world.switch_by_hand("hall_motion", on=True)
+    world.run(world.now + 4)
+    world.start_device("hall_lamp")
+    world.run(world.now + 10)
+    assert world.devices["hall_lamp"].hardware.is_on
+
+
+def test_a_cut_link_delays_what_happens(make_world: MakeWorld) -> None:
+    """Within the grace the device follows when the link is back; the mirror shows the device silent."""
+    world = make_world(MOTION)
+    world.cut(["hall_lamp"], 30)
+    world.switch_by_hand("hall_motion", on=True)
+    world.run(world.now + 29)
+    assert not world.devices["hall_lamp"].hardware.is_on
+    world.run(world.now + 2)
+    assert world.devices["hall_lamp"].hardware.is_on
+
+
+def test_lost_hardware_is_shown_and_set_later(make_world: MakeWorld) -> None:
+    """A lamp is switched off while its hardware cannot be reached."""
+    world = make_world(MOTION)
+    world.send("hall_lamp", "on")
+    world.run(world.now + 1)
+    world.lose_hardware("hall_lamp", 60)
+    assert (world.state("hall_lamp") or {})["reachable"] is False
+    world.send("hall_lamp", "off")
+    world.run(world.now + 50)
+    assert world.devices["hall_lamp"].hardware.is_on
+    world.run(world.now + 15)
+    assert not world.devices["hall_lamp"].hardware.is_on
+
+
+def test_a_killed_device_is_no_source_of_messages(make_world: MakeWorld) -> None:
+    """A stopped process answers no command, and has no state."""
+    world = make_world(MOTION)
+    world.stop("hall_lamp")
+    assert world.send("hall_lamp", "on") is None
+    assert world.state("hall_lamp") is None
