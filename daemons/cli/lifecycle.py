@@ -106,12 +106,18 @@ def start(context: Context, names: tuple[str, ...], timeout: float) -> None:
 
 
 @click.command()
+@click.option("--tomorrow", is_flag=True, help="Show what the next day brings by itself instead.")
 @json_option
 @click.pass_obj
-def plan(context: Context, as_json: bool) -> None:
+def plan(context: Context, tomorrow: bool, as_json: bool) -> None:
     """Show what `reload` would do, and why; nothing is changed."""
     from daemons.supervision import operations
 
+    if tomorrow:
+        from daemons.cli.rehearse import print_tomorrow
+
+        print_tomorrow(context.load_house(), as_json=as_json)
+        return
     house = context.load_own_house()
     context.enter_run_directory()
     changes = operations.plan(house, context.run)

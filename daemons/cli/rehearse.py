@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Callable, Iterable
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
+from datetime import time as dt_time
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from daemons.values import Seconds
 
 TRACE_LINES = 12
 """How many changes before a failure are printed."""
+START_SECONDS = 1.0
+"""How long before the next day all processes start."""
 SHOWN_FAULTS = 3
 """How many faults with which a story does not hold are printed."""
 
@@ -154,6 +157,29 @@ def test_random_days(
         print_failures(found.outcome.failures, zone)
         print_changes(around(found.outcome.changes, found.outcome.failures), zone)
     return found is None
+
+
+def print_tomorrow(house: Any, *, as_json: bool) -> None:
+    """Print what the next day brings by itself: it begins with all devices off."""
+    from daemons.rehearsal.world import World
+
+    zone = house.settings.calendar.zone
+    day = datetime.now(zone).date() + timedelta(days=1)
+    start, end = (datetime.combine(day + timedelta(days=n), dt_time(0), zone).timestamp() for n in (0, 1))
+    world = World(house, start - START_SECONDS)
+    world.begin()
+    world.run(start)
+    count = len(world.changes)
+    world.run(end)
+    changes = [change for change in world.changes[count:] if "phase" in change.fields]
+    if as_json:
+        click.echo(msgspec.json.encode({"day": str(day), "changes": changes}))
+        return
+    for change in changes:
+        at = datetime.fromtimestamp(change.wall, zone)
+        click.echo(f"{at:%H:%M}  {change.device}  {change.fields['phase']}")
+    if not changes:
+        click.echo(f"On {day:%A, %d %B}, nothing happens by itself.")
 
 
 def before(end: float) -> Callable[[], bool]:

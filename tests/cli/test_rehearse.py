@@ -1,0 +1,102 @@
+"""`house test`: its output, its exit status, and its reports."""
+
+import json
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+from click.testing import CliRunner, Result
+
+from daemons.cli.main import main
+
+CONFIG = Path(__file__).parent.parent.parent / "config" / "house.toml"
+FAILS = """
+[[story]]
+title = "toast without a press"
+from = "2026-11-26 06:00"
+until = "2026-11-26 07:00"
+expect = [{ device = "toaster", is = { status = true }, at = "06:30" }]
+"""
+ALWAYS = """
+[[always]]
+title = "no light"
+never = [{ device = "bathroom_light", is = { status = true } }]
+"""
+
+
+@pytest.fixture
+def stories(tmp_path: Path) -> Path:
+    """Return the path of a story file that fails."""
+    path = tmp_path / "fails.toml"
+    path.write_text(FAILS)
+    return path
+
+
+def run(*words: str) -> Result:
+    """Run `house test` on the breakfast house."""
+    return CliRunner().invoke(main, ["--config", str(CONFIG), "test", *words], catch_exceptions=False)
+
+
+def test_the_stories_of_the_house_hold() -> None:
+    """Those beside the configuration, one a line."""
+    result = run()
+    assert result.exit_code == 0
+    assert result.output.count("holds  ") == 3
+    assert result.output.endswith("3 of 3 stories hold.\n")
+
+
+def test_a_story_that_fails_is_told(stories: Path) -> None:
+    """What was expected, what was, and what happened before; the exit status is 1."""
+    result = run(str(stories))
+    assert result.exit_code == 1
+    assert "expected  toaster is { status = true } at 06:30" in result.output
+    assert "but       status was false, at Thu 2026-11-26 06:30:00" in result.output
+    assert "0 of 1 stories hold." in result.output
+
+
+def test_a_mistake_has_exit_status_2(stories: Path) -> None:
+    """With file, line and remedy."""
+    stories.write_text(FAILS.replace("toaster", "toster"))
+    result = run(str(stories))
+    assert result.exit_code == 2
+    assert "fails.toml:6: [story]" in result.output
+    assert 'did you mean "toaster"?' in result.output
+
+
+def test_the_result_is_json_and_junit(stories: Path, tmp_path: Path) -> None:
+    """For programs, and for continuous integration."""
+    report = tmp_path / "report.xml"
+    document = json.loads(run(str(stories), "--json", "--junit", str(report)).output)
+    assert document["ok"] is False
+    (story,) = document["stories"]
+    assert (story["title"], story["holds"]) == ("toast without a press", False)
+    assert story["failures"][0]["found"] == "status was false"
+    suite = ET.fromstring(report.read_text())  # noqa: S314  it was written here
+    assert (suite.get("tests"), suite.get("failures")) == ("1", "1")
+    assert suite.find("testcase/failure") is not None
+
+
+def test_one_story_can_be_chosen() -> None:
+    """By its title; an unknown title names the known ones."""
+    assert "1 of 1 stories hold." in run("--only", "one press makes breakfast").output
+    result = run("--only", "x")
+    assert result.exit_code == 2
+    assert "one press makes breakfast" in result.output
+
+
+def test_random_days_find_a_fault(tmp_path: Path) -> None:
+    """The shortest story is printed as TOML."""
+    path = tmp_path / "always.toml"
+    path.write_text(ALWAYS)
+    result = run(str(path), "--random", "20s", "--seed", "3")
+    assert result.exit_code == 1
+    assert "[[story]]" in result.output
+    assert 'device = "bathroom_light"' in result.output
+    assert run(str(path), "--random", "soon").exit_code == 2
+
+
+def test_every_change_can_be_printed() -> None:
+    """With its time, its device and its cause."""
+    result = run("--only", "one press makes breakfast", "--trace")
+    line = "Thu 2026-11-26 06:30:00  toaster  status=True phase=toasting starts=1 [0000000001]"
+    assert line in result.output

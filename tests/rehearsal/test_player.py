@@ -1,0 +1,123 @@
+"""Playing stories: what holds, what does not, and what is told of it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from daemons.config.house import House, load_house
+from daemons.rehearsal import faults
+from daemons.rehearsal.player import Outcome, play
+from daemons.rehearsal.story import load_stories
+from tests.rehearsal.conftest import BREAKFAST, MOTION
+
+MakeHouse = Callable[[str], House]
+HEAD = """
+[[story]]
+title = "a story"
+from = "2026-11-26 06:00"
+until = "2026-11-26 07:00"
+"""
+PRESS = 'do = [{ at = "06:30", device = "bathroom_light", press = "single" }]\n'
+
+
+def tell(text: str, house: House | None = None, **how: object) -> Outcome:
+    """Play the one story of a file."""
+    house = house or load_house(BREAKFAST)
+    found = load_stories(Path("x"), house, text)
+    return play(found.stories[0], house, found.always, **how)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("expected", "failures"),
+    [
+        ('{ device = "mirror", is = { phase = "ready" }, within = "17s" }', []),
+        ('{ device = "mirror", is = { phase = "ready" }, within = "15s" }', ['phase was "preparing"']),
+        ('{ device = "toaster", is = { status = true }, at = "06:30:05" }', []),
+        ('{ device = "toaster", is = { status = true }, at = "06:30:10" }', ["status was false"]),
+        ('{ device = "toaster", turns = { status = true }, times = 1 }', []),
+        ('{ device = "toaster", turns = { status = true }, times = 2 }', ["1 times"]),
+        ('{ device = "toaster", turns = { status = false }, times = 1 }', []),
+        ('{ device = "kitchen_lamp", is = { status = true } }', []),
+        ('{ device = "coffee_maker", is = { ready = true } }', ["ready was false"]),
+        ('{ device = "coffee_maker", above = { power_watts = 100 }, at = "06:30:03" }', []),
+        (
+            '{ device = "coffee_maker", below = { power_watts = 100 }, at = "06:30:03" }',
+            ["power_watts"],
+        ),
+        ('{ device = "toaster", is = { ready = true }, within = "9s", after = "06:30" }', []),
+    ],
+)
+def test_an_expectation_holds_or_not(expected: str, failures: list[str]) -> None:
+    """What was instead is told, with its time."""
+    outcome = tell(f"{HEAD}{PRESS}expect = [{expected}]")
+    assert len(outcome.failures) == len(failures)
+    for failure, text in zip(outcome.failures, failures, strict=True):
+        assert text in failure.found
+        assert expected.split('"')[1] in failure.expected
+
+
+def test_what_must_always_hold_is_watched() -> None:
+    """For the time that is allowed, and only once for each story."""
+    never = 'never = [{ device = "toaster", is = { status = true } }]'
+    for seconds, count in ((7, 1), (9, 0)):
+        always = f'[[always]]\ntitle = "no toast"\nfor = "{seconds}s"\n{never}'
+        failures = tell(f"{HEAD}{PRESS}{always}").failures
+        assert [failure.expected for failure in failures] == ["always: no toast"] * count
+
+
+def test_a_device_that_does_not_run_is_told() -> None:
+    """It is stopped, and shows nothing."""
+    steps = 'do = [{ at = "06:10", device = "toaster", stop = true }]'
+    expect = 'expect = [{ device = "toaster", is = { status = false } }]'
+    (failure,) = tell(f"{HEAD}{steps}\n{expect}").failures
+    assert failure.found == "it does not run"
+
+
+def test_every_verb_does_something(make_house: MakeHouse) -> None:
+    """The motion light follows the sensor through all that can happen to it."""
+    steps = [
+        'at = "06:01", device = "hall_motion", detects = true',
+        'at = "06:02", device = "hall_lamp", hand = "off"',
+        'at = "06:03", device = "hall_lamp", send = "on"',
+        'at = "06:04", device = "hall_lamp", kill = true',
+        'at = "06:05", device = "hall_lamp", stop = true',
+        'at = "06:06", device = "hall_lamp", start = true',
+        'at = "06:07", device = "hall_lamp", unreachable = "10s"',
+        'at = "06:08", device = "hall_lamp", cut = "10s"',
+        'at = "06:09", clock = "-30s"',
+        'at = "06:10", device = "hall_motion", measures = { battery_percent = 50 }',
+        'at = "06:11", device = "hall_motion", detects = false',
+    ]
+    expect = [
+        'device = "hall_lamp", turns = { phase = "on" }, times = 2',
+        'device = "hall_lamp", turns = { reachable = false }, times = 1',
+        'device = "hall_lamp", turns = { status = false }, times = 2',
+        'device = "hall_lamp", is = { status = true }, at = "06:11:05"',
+        'device = "hall_motion", below = { battery_percent = 51 }',
+    ]
+    text = f"{HEAD}do = [{', '.join(f'{{ {step} }}' for step in steps)}]\n"
+    text += f"expect = [{', '.join(f'{{ {one} }}' for one in expect)}]"
+    assert tell(text, make_house(MOTION)).failures == ()
+
+
+def test_a_story_holds_with_every_fault() -> None:
+    """Each process is killed before each of its steps; a fault that breaks the story is told."""
+    house = load_house(BREAKFAST)
+    expected = '{ device = "toaster", turns = { status = true }, times = 1 }'
+    (story,) = load_stories(Path("x"), house, f"{HEAD}{PRESS}expect = [{expected}]").stories
+    kills = [fault for fault in faults.faults_of(story, house) if "killed" in fault.text]
+    assert len(kills) > 40
+    for fault in kills:
+        assert play(story, house, (), arrange=fault.arrange).holds, fault.text
+
+
+def test_a_fault_that_breaks_a_story_is_found() -> None:
+    """Who expects breakfast within 20 seconds gets none while the switch is cut off."""
+    house = load_house(BREAKFAST)
+    expected = '{ device = "mirror", is = { phase = "ready" }, within = "20s" }'
+    (story,) = load_stories(Path("x"), house, f"{HEAD}{PRESS}expect = [{expected}]").stories
+    played, broken = faults.play_with_faults(story, house, (), lambda: None)
+    assert 0 < len(broken) < played
+    assert any("bathroom_light is cut off for 30 s at 06:30:00" in one.fault for one in broken)
+    assert not any("killed" in one.fault for one in broken)
