@@ -7,12 +7,21 @@ other.
 
 import os
 import threading
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import suppress
 
+from daemons.runtime.processor import waited_seconds
+
 HUNG_AFTER_SECONDS = 6
 """After so many seconds without a beat, the thread counts as hung."""
+BUSY_SHARE = 0.25
+"""The process is busy if it waits for a processor, or its loop works, for more than this share of the time.
+Then the thread cannot beat in time: on a busy machine it may take a minute to load its libraries."""
+BUSY_SECOND = 0.1
+"""A second in which the process is busy counts as so much: a thread that hangs is still found."""
+SHORTEST_JUDGED_SECONDS = 0.5
 NEVER_HUNG = -(10**9)
 """The count of seconds after an error: a thread that has ended is not hung."""
 JOIN_SECONDS = 0.5
@@ -29,7 +38,9 @@ class BackgroundThread(ABC):
         """A file descriptor that is readable when the thread has something new for the loop."""
         self.stop_thread: Callable[[], object] | None = None
         """Stops the thread's work. The thread sets it as soon as it has loaded what it needs."""
-        self._seconds_without_beat = 0
+        self._seconds_without_beat = 0.0
+        self._checked = (time.monotonic(), 0.0, 0.0)
+        """At the last check: the time, and how long the process had waited and its loop had worked."""
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
@@ -47,8 +58,15 @@ class BackgroundThread(ABC):
         The loop calls this once a second. The calls are counted, and no clock is read: when the whole
         process was held up, the thread was not to blame.
         """
-        self._seconds_without_beat += 1
+        self._seconds_without_beat += BUSY_SECOND if self._was_busy() else 1.0
         return self._seconds_without_beat <= HUNG_AFTER_SECONDS or not self._thread.ident
+
+    def _was_busy(self) -> bool:
+        """Return whether the process was busy since the last check."""
+        before = self._checked
+        self._checked = (time.monotonic(), waited_seconds(os.getpid()) or 0.0, time.thread_time())
+        passed, waited, worked = (now - then for now, then in zip(self._checked, before, strict=True))
+        return passed >= SHORTEST_JUDGED_SECONDS and waited + worked > BUSY_SHARE * passed
 
     def end(self) -> None:
         """Stop the thread; one that still loads, or does not stop, ends with the process."""
@@ -70,7 +88,7 @@ class BackgroundThread(ABC):
 
     def beat(self) -> None:
         """Report that the thread is alive."""
-        self._seconds_without_beat = 0
+        self._seconds_without_beat = 0.0
 
     def wake_owner(self) -> None:
         """Wake the loop of the process, because there is something new for it."""

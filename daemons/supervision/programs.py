@@ -46,7 +46,7 @@ killasgroup=true
 DEVICE_PROGRAM = "redirect_stderr=true\n"
 
 
-STEWARD_PROGRAM = "stdout_logfile=NONE\nevents=PROCESS_STATE,PROCESS_GROUP_REMOVED\nbuffer_size=1000\n"
+STEWARD_PROGRAM = "stdout_logfile=NONE\nevents=PROCESS_STATE,PROCESS_GROUP_REMOVED\nbuffer_size=10000\n"
 """The steward is supervisord's event listener: its standard output is protocol, so it logs to stderr."""
 
 

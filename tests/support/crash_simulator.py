@@ -15,7 +15,7 @@ from daemons.config.sun import SunCalendar
 from daemons.kinds import ButtonPress, Reading, Setting
 from daemons.processes.device.appliance import Appliance
 from daemons.processes.device.memory import DeviceMemory
-from daemons.processes.device.runner import DeviceRunner
+from daemons.processes.device.runner import PUT_OFF_SECONDS, DeviceRunner
 from tests.support import factories
 
 NEVER = 10**6
@@ -107,9 +107,9 @@ class SimulatedProcess:
         return float("inf")
 
     def run_due(self) -> None:
-        """Call what is due, as the loop does after each event."""
+        """Call what is due, as the loop does after each event, and what was put off for a moment."""
         for timer in self.timers:
-            if not timer.is_cancelled and timer.when <= self.simulator.now:
+            if not timer.is_cancelled and timer.when <= self.simulator.now + PUT_OFF_SECONDS:
                 timer.cancel()
                 timer.handler()
         self.timers = [timer for timer in self.timers if not timer.is_cancelled]

@@ -103,12 +103,18 @@ class TemporaryHouse:
     def house_running(self, *words: str) -> Iterator["subprocess.Popen[str]"]:
         """Run a `house` command until the end of the block, and interrupt it then."""
         command = [*self.command_prefix, *HOUSE, *words]
-        process = subprocess.Popen(command, env=self.environment, stdout=subprocess.PIPE, text=True)
+        environment = {**self.environment, "PYTHONFAULTHANDLER": "1"}
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
         try:
             yield process
         finally:
             process.send_signal(signal.SIGINT)
-            process.communicate(timeout=TIMEOUT_SECONDS)
+            try:
+                process.communicate(timeout=TIMEOUT_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.send_signal(signal.SIGABRT)  # it writes its stacks, and ends
+                process.wait(TIMEOUT_SECONDS)
+                raise
 
     def status(self) -> dict[str, Any]:
         """Return the document that `house status --json` prints."""

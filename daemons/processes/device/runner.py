@@ -28,6 +28,8 @@ REFRESH_SECONDS = 0.5
 """How often the hardware is polled, and measurements are published, while the device is not idle."""
 IDLE_SECONDS = 1.0
 """How often the hardware of an idle device is polled. It is that of the heartbeat: one wake-up does both."""
+PUT_OFF_SECONDS = 0.002
+"""How long the hardware waits after a message, unless it heats: the processes that follow go first."""
 CLOCK_SECONDS = 1.0
 """How often a device with times of day asks whether the clock is right, until it is."""
 LOG_LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
@@ -176,9 +178,9 @@ class DeviceRunner:
         self._set_poll_timer(self._appliance.next_deadline())
 
     def _apply(self) -> None:
-        """Write the memory and publish the state; finish after that, but what heats at once."""
+        """Write the memory and publish the state; finish a moment later, but what heats at once."""
         self._write_and_publish()
-        self._unfinished = self._loop.at(self._now(), self.finish)
+        self._unfinished = self._loop.at(self._now() + PUT_OFF_SECONDS, self.finish)
         if self._appliance.heats:
             self.finish()
 
