@@ -27,8 +27,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "bus", "runtime", "values", "errors",
     },
     "cli": {
-        "rehearsal", "processes", "supervision", "config", "drivers", "kinds", "client", "bus", "storage", "runtime",
-        "values", "errors",
+        "rehearsal", "processes", "supervision", "config", "drivers", "kinds", "client", "bus", "storage",
+        "runtime", "values", "errors",
     },
 }  # fmt: skip
 """Each package from the bottom up, and the packages that it may import; `a.b` means only that part."""

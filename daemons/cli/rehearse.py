@@ -37,7 +37,7 @@ class Duration(click.ParamType[Seconds]):
 
 @click.command()
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--faults", "with_faults", is_flag=True, help="Tell each story again with every fault.")
+@click.option("--faults", "with_faults", is_flag=True, help="Play each story again with every fault.")
 @click.option("--random", "duration", type=Duration(), help="Test random days for so long, such as 1m.")
 @click.option("--seed", type=int, default=1, show_default=True, help="The first random day.")
 @click.option("--only", metavar="TITLE", help="Only the story or the [[always]] with this title.")
@@ -58,12 +58,16 @@ def test(
     junit: Path | None,
     as_json: bool,
 ) -> None:
-    """Tell stories to the house in virtual time; exit status 1 if one does not hold, 2 for a mistake.
+    """Play stories of the house in virtual time; exit status 1 if one does not hold, 2 for a mistake.
 
     Without FILES, the stories are those beside the configuration: house.test.toml for house.toml.
     """
     house = context.load_house()
-    always, stories = load(house, files or (context.config.with_suffix(".test.toml"),), only)
+    own = context.config.with_suffix(".test.toml")
+    if not files and not own.exists():
+        click.echo(f"There is no story yet: {own} does not exist. docs/rehearsal.md shows how to write one.")
+        return
+    always, stories = load(house, files or (own,), only)
     zone = house.settings.calendar.zone
     if duration is not None:
         ctx.exit(0 if test_random_days(house, always, duration, seed, zone, as_json=as_json) else 1)
@@ -80,8 +84,6 @@ def test(
     failed = sum(not result["holds"] for result in results)
     if as_json:
         click.echo(msgspec.json.encode({"ok": not failed, "stories": results}))
-    elif not results:
-        click.echo("There is no story yet; docs/rehearsal.md shows how to write one.")
     else:
         click.echo(f"{len(results) - failed} of {len(results)} stories hold.")
     ctx.exit(1 if failed else 0)

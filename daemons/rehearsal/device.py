@@ -114,19 +114,19 @@ class RehearsedDevice:
             self._world.on_death(self)
 
     def stop(self) -> None:
-        """Let its process finish what it has begun, and end it until a person starts it."""
+        """Stop the device: its process finishes what it has begun, and ends until a person starts it."""
         self.is_stopped = True
         if runner := self._runner:
             self._call(runner.finish)
         self.kill()
 
     def poll(self) -> None:
-        """Let the process read its hardware."""
+        """Read the hardware, in the process."""
         if runner := self._runner:
             self._call(runner.poll)
 
     def receive(self, state: State) -> None:
-        """Let the process handle the state of another device."""
+        """Handle the state of another device, in the process."""
         if runner := self._runner:
             self._call(lambda: runner.receive(state))
 
@@ -138,7 +138,7 @@ class RehearsedDevice:
         return found[0] if found else None
 
     def call_later(self, when: float, handler: Callable[[], None]) -> Event:
-        """Let the process call a handler at a time, if it still runs then."""
+        """Call a handler of the process at a time, if it still runs then."""
         life = self.life
 
         def call() -> None:
@@ -148,7 +148,7 @@ class RehearsedDevice:
         return self._world.at(when, call)
 
     def _call(self, act: Callable[[], object]) -> None:
-        """Let the process handle an event, with the heartbeats that its sources have sent until then."""
+        """Handle an event in the process, with the heartbeats that its sources have sent until then."""
         if self.appliance is None:
             return
         for source in self.sources:

@@ -21,7 +21,7 @@ class Fault(Struct, frozen=True):
     text: str
     """What happens, in words."""
     arrange: Callable[[World], None]
-    """Lets it happen; called before the story begins."""
+    """Arranges it; called before the story begins."""
 
 
 class Broken(Struct, frozen=True):

@@ -72,7 +72,7 @@ def play(
 
 
 def happen(world: World, step: Step) -> None:
-    """Let one step of a story happen."""
+    """Carry out one step of a story."""
     name = step.device or ""
     if step.press is not None:
         world.press(name, step.press)

@@ -76,11 +76,11 @@ class Rehearsal:
         return self.world.changes
 
     def wait(self, duration: str) -> None:
-        """Let a duration such as "90s" or "3m" pass; raises ValueError for anything else."""
+        """Wait for a duration such as "90s" or "3m"; raises ValueError for anything else."""
         self.world.run(self.world.now + Seconds.parse(duration))
 
     def wait_until(self, moment: str) -> None:
-        """Let time pass until a local date and time; raises ValueError for anything else."""
+        """Wait until a local date and time; raises ValueError for anything else."""
         self.world.run(StartMoment.parse(moment).unix(self.world.calendar.zone))
 
     def press(self, device: str, touch: Touch = "single") -> None:
@@ -100,7 +100,7 @@ class Rehearsal:
         self._settle()
 
     def measure(self, device: str, **values: float) -> None:
-        """Let a device measure other values, such as `temperature_celsius=17.5`."""
+        """Change what a device measures, such as `temperature_celsius=17.5`."""
         self.world.measure(device, values)
         self._settle()
 
@@ -131,5 +131,5 @@ class Rehearsal:
         self._settle()
 
     def _settle(self) -> None:
-        """Let everything happen that happens at once."""
+        """Run everything that happens at once."""
         self.world.run(self.world.now)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from msgspec import Meta, Struct, field
+from msgspec.structs import replace
 
 from daemons.config.device import Device, check_limit, check_turns
 from daemons.config.house import House, parse
@@ -164,7 +165,7 @@ class Always(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What holds in every story and on every random day: the conditions of `never` never hold together."""
 
     title: Annotated[str, Meta(min_length=1)]
-    never: Annotated[tuple[Condition, ...], Meta(min_length=1)]
+    never: tuple[Condition, ...] = ()
     for_seconds: Seconds = field(name="for", default=Seconds(0))
     """So long they may hold."""
 
@@ -191,6 +192,10 @@ class Story(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
                 return
             if moment >= begin:
                 yield moment
+
+
+ENTRIES: dict[str, Any] = {"do": Step, "expect": Expectation, "never": Condition}
+"""The keys with lists of tables, and the type of their entries."""
 
 
 class StoryFile(Struct, frozen=True):
@@ -227,9 +232,33 @@ def tables(raw: dict[str, Any], word: str, type_: Any, problems: list[Problem]) 
         problems.append(Problem((word,), f"expected tables [[{word}]], found {format_toml(found)}"))
         return
     for index, table in enumerate(found):
-        made = parse_table(table, type_, (word, index), problems)
+        made = parse_entry(table, type_, (word, index), problems)
         if made is not None:
             yield index, made
+
+
+def parse_entry(table: Any, type_: Any, where: Where, problems: list[Problem]) -> Any:
+    """Return the typed value of a table; the tables in its lists are parsed one by one."""
+    if not isinstance(table, dict):
+        return parse_table(table, type_, where, problems)
+    before = len(problems)
+    lists = {key: table[key] for key in ENTRIES if isinstance(table.get(key), list)}
+    plain = {key: value for key, value in table.items() if key not in lists}
+    made: Any = parse_table(plain, type_, where, problems)
+    known = type_.__struct_encode_fields__
+    problems += [
+        Problem((*where, key), f"unknown key; {suggest(key, known)}") for key in lists if key not in known
+    ]
+    parsed = {
+        key: tuple(
+            parse_table(entry, ENTRIES[key], (*where, key, number), problems)
+            for number, entry in enumerate(found)
+        )
+        for key, found in lists.items()
+    }
+    if type_ is Always and not parsed.get("never"):
+        problems.append(Problem((*where, "never"), "takes the conditions that must never hold together"))
+    return None if len(problems) > before else replace(made, **parsed)
 
 
 def check_story(story: Story, house: House, where: Where, problems: list[Problem]) -> None:

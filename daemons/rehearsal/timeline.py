@@ -35,7 +35,7 @@ class Timeline:
         return event
 
     def run(self, until: float) -> None:
-        """Let time pass until the given time, with everything that is due up to then."""
+        """Advance to the given time, through everything that is due up to then."""
         while self._queue and self._queue[0][0] <= until:
             when, _, event = heapq.heappop(self._queue)
             handler, event.handler = event.handler, None

@@ -114,7 +114,7 @@ class World:
         return self._timeline.at(when, handler)
 
     def run(self, until: float) -> None:
-        """Let time pass until the given time (steady seconds)."""
+        """Advance to the given time (steady seconds)."""
         self._timeline.run(until)
 
     # What happens
@@ -144,7 +144,7 @@ class World:
         self.devices[name].poll()
 
     def measure(self, name: str, values: dict[str, float]) -> None:
-        """Let the hardware of a device measure other values."""
+        """Change what the hardware of a device measures."""
         self.devices[name].hardware.measured.update(values)
         self.devices[name].poll()
 
@@ -261,7 +261,7 @@ class World:
     # The bus
 
     def _connect(self, kinds: dict[str, type[Kind]]) -> None:
-        """Let each device know its sources and its subscribers."""
+        """Connect each device with its sources and its subscribers."""
         publishers: dict[str, Publisher] = {**self.devices, **self.mirrors}
         for device in self.devices.values():
             for name in sorted(device.device.subscriptions & publishers.keys()):
@@ -304,7 +304,7 @@ class World:
             self._deliver(source.latest, source, subscriber)
 
     def _on_silence(self, source: Publisher, subscriber: RehearsedDevice) -> None:
-        """Let a subscriber notice the silence of a source once it has lasted for long enough."""
+        """Poll a subscriber when the silence of a source has lasted for long enough."""
         if subscriber.appliance is not None:
             subscriber.appliance.on_heartbeat(source.name, self.now)
         self.at(self.now + SILENT_SECONDS + MOMENT, subscriber.poll)

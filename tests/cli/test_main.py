@@ -34,6 +34,7 @@ VERBS = [
     "reload",
     "drill",
     "check",
+    "test",
     "discover",
     "add",
     "try",

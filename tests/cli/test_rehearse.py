@@ -60,7 +60,7 @@ def test_a_mistake_has_exit_status_2(stories: Path) -> None:
     result = run(str(stories))
     assert result.exit_code == 2
     assert "fails.toml:6: [story]" in result.output
-    assert 'did you mean "toaster"?' in result.output
+    assert "did you mean 'toaster'?" in result.output
 
 
 def test_the_result_is_json_and_junit(stories: Path, tmp_path: Path) -> None:
@@ -74,6 +74,15 @@ def test_the_result_is_json_and_junit(stories: Path, tmp_path: Path) -> None:
     suite = ET.fromstring(report.read_text())  # noqa: S314  it was written here
     assert (suite.get("tests"), suite.get("failures")) == ("1", "1")
     assert suite.find("testcase/failure") is not None
+
+
+def test_a_house_without_stories_has_none(tmp_path: Path) -> None:
+    """The file that is looked for is named, and the page that explains it."""
+    (tmp_path / "house.toml").write_text(CONFIG.read_text())
+    result = CliRunner().invoke(main, ["--config", str(tmp_path / "house.toml"), "test"])
+    assert result.exit_code == 0
+    assert "There is no story yet" in result.output
+    assert str(tmp_path / "house.test.toml") in result.output
 
 
 def test_one_story_can_be_chosen() -> None:

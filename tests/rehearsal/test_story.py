@@ -102,7 +102,7 @@ def test_all_mistakes_of_a_file_are_reported() -> None:
 def test_the_devices_of_always_are_checked() -> None:
     """Its conditions are those of a rule."""
     text = '[[always]]\ntitle = "x"\nnever = [{ device = "toster", is = { status = true } }]'
-    assert 'there is no device "toster"; did you mean "toaster"?' in problem(text)
+    assert "there is no device \"toster\"; did you mean 'toaster'?" in problem(text)
 
 
 def test_a_file_that_is_missing_is_named() -> None:

@@ -42,7 +42,7 @@ class Relay:
         self._on_since = 0.0
 
     def apply(self, switching: Switching) -> None:
-        """Take the state of a switching."""
+        """Apply a switching."""
         if switching.on and not self.last.on:
             self._on_since = switching.at
         self.last = switching
