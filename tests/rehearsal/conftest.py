@@ -38,7 +38,7 @@ MakeWorld = Callable[..., World]
 
 
 @pytest.fixture
-def make_house(tmp_path: Path) -> Callable[[str], House]:
+def house_of(tmp_path: Path) -> Callable[[str], House]:
     """Return a function that loads a house from its text."""
 
     def make(text: str) -> House:
@@ -48,11 +48,11 @@ def make_house(tmp_path: Path) -> Callable[[str], House]:
 
 
 @pytest.fixture
-def make_world(make_house: Callable[[str], House]) -> MakeWorld:
+def make_world(house_of: Callable[[str], House]) -> MakeWorld:
     """Return a function that rehearses a house from its text; its processes have started."""
 
     def make(text: str = BREAKFAST.read_text(), *, start: float = START, **how: object) -> World:
-        world = World(make_house(text), start, **how)  # type: ignore[arg-type]
+        world = World(house_of(text), start, **how)  # type: ignore[arg-type]
         world.begin()
         world.run(world.now + 1)
         return world

@@ -11,7 +11,7 @@ from daemons.rehearsal.player import Outcome, play
 from daemons.rehearsal.story import load_stories
 from tests.rehearsal.conftest import BREAKFAST, MOTION
 
-MakeHouse = Callable[[str], House]
+HouseOf = Callable[[str], House]
 HEAD = """
 [[story]]
 title = "a story"
@@ -74,7 +74,7 @@ def test_a_device_that_does_not_run_is_told() -> None:
     assert failure.found == "it does not run"
 
 
-def test_every_verb_does_something(make_house: MakeHouse) -> None:
+def test_every_verb_does_something(house_of: HouseOf) -> None:
     """The motion light follows the sensor through all that can happen to it."""
     steps = [
         'at = "06:01", device = "hall_motion", detects = true',
@@ -98,7 +98,7 @@ def test_every_verb_does_something(make_house: MakeHouse) -> None:
     ]
     text = f"{HEAD}do = [{', '.join(f'{{ {step} }}' for step in steps)}]\n"
     text += f"expect = [{', '.join(f'{{ {one} }}' for one in expect)}]"
-    assert tell(text, make_house(MOTION)).failures == ()
+    assert tell(text, house_of(MOTION)).failures == ()
 
 
 def test_a_story_holds_with_every_fault() -> None:

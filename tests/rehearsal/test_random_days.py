@@ -9,7 +9,7 @@ from daemons.rehearsal.random_days import as_toml, depends_on, random_day, searc
 from daemons.rehearsal.story import StoryFile, load_stories
 from tests.rehearsal.conftest import MOTION
 
-MakeHouse = Callable[[str], House]
+HouseOf = Callable[[str], House]
 WRONG = MOTION.replace('do = "off"', 'do = "on"')
 """The lamp never goes off by itself."""
 ALWAYS = """
@@ -34,16 +34,16 @@ def days(number: int) -> Callable[[], bool]:
     return lambda: next(left, False)
 
 
-def test_a_seed_is_a_day(make_house: MakeHouse) -> None:
+def test_a_seed_is_a_day(house_of: HouseOf) -> None:
     """The same seed gives the same day, another one another day."""
-    house = make_house(MOTION)
+    house = house_of(MOTION)
     names = ["hall_motion", "hall_lamp"]
     assert random_day(house, names, 7) == random_day(house, names, 7) != random_day(house, names, 8)
 
 
-def test_a_fault_is_found_and_its_story_is_short(make_house: MakeHouse) -> None:
+def test_a_fault_is_found_and_its_story_is_short(house_of: HouseOf) -> None:
     """What is printed can be pasted into the file, and fails there again."""
-    house = make_house(WRONG)
+    house = house_of(WRONG)
     always = load(house).always
     _, found = search(house, always, 1, days(50))
     assert found is not None
@@ -53,16 +53,16 @@ def test_a_fault_is_found_and_its_story_is_short(make_house: MakeHouse) -> None:
     assert [failure.expected for failure in outcome.failures] == ["always: the lamp does not burn all day"]
 
 
-def test_a_right_house_passes(make_house: MakeHouse) -> None:
+def test_a_right_house_passes(house_of: HouseOf) -> None:
     """No lamp burns for a whole day."""
-    house = make_house(MOTION)
+    house = house_of(MOTION)
     always = load(house, ALWAYS.replace('"3h"', '"24h"')).always
     number, found = search(house, always, 1, days(20))
     assert (number, found) == (20, None)
 
 
-def test_only_what_matters_is_rehearsed(make_house: MakeHouse) -> None:
+def test_only_what_matters_is_rehearsed(house_of: HouseOf) -> None:
     """The devices of the conditions, and those on which they depend."""
     more = '[devices.attic]\nkind = "lamp"\ndriver = "simulated"\n'
-    house = make_house(MOTION + more)
+    house = house_of(MOTION + more)
     assert depends_on(house, load(house).always) == {"hall_lamp", "hall_motion"}

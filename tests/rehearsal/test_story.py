@@ -12,7 +12,7 @@ from daemons.errors import ConfigurationError
 from daemons.rehearsal.story import Moment, StartMoment, Story, StoryFile, clock_step, load_stories
 from tests.rehearsal.conftest import BREAKFAST
 
-MakeHouse = Callable[[str], House]
+HouseOf = Callable[[str], House]
 STORY = """
 [[story]]
 title = "a story"
