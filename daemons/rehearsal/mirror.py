@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from daemons.rehearsal.device import RehearsedDevice
     from daemons.rehearsal.world import World
 
+MEASUREMENTS = Mirror.measurements()
+
 
 class RehearsedPresence(PresenceTable):
     """The presence of each device: heartbeats are not sent one by one."""
@@ -67,7 +69,7 @@ class RehearsedMirror:
         self.presence.on_message(state, self._world.now)
         self._summary.on_state(state)
         found = self._summary.state(self._world.now)
-        fields = {name: value for name, value in asdict(found).items() if name not in Mirror.measurements()}
+        fields = {name: value for name, value in asdict(found).items() if name not in MEASUREMENTS}
         wall = self._world.wall
         at = min(wall, self._summary.phase_at(found.phase) or wall)
         before, self._history = self._history, self._history.after(fields, state.cause, at)

@@ -85,6 +85,7 @@ class World:
         chosen = {name: one for name, one in house.devices.items() if only is None or name in only}
         kinds = {name: one.kind for name, one in chosen.items()}
         titles = {name: one.title for name, one in chosen.items()}
+        self._measurements = {name: kind.measurements() for name, kind in kinds.items()}
         self.devices = {
             name: RehearsedDevice(self, one, str(house.table(name)["kind"]), make_hardware(one))
             for name, one in chosen.items()
@@ -313,7 +314,7 @@ class World:
         if before is not None and before.turned == state.turned and before.boot == state.boot:
             return
         old = before.state if before else {}
-        measurements = self.house.devices[publisher.name].kind.measurements()
+        measurements = self._measurements[publisher.name]
         fields = {
             name: value
             for name, value in state.state.items()
