@@ -145,12 +145,19 @@ def plan(context: Context, tomorrow: bool, as_json: bool) -> None:
 
 @click.command()
 @timeout_option
+@click.option("--untested", is_flag=True, help="Reload also if a story of the house does not hold.")
 @click.pass_obj
-def reload(context: Context, timeout: float) -> None:
-    """Apply the configuration to the running house; only changed processes are restarted."""
+def reload(context: Context, timeout: float, untested: bool) -> None:
+    """Apply the configuration to the running house; only changed processes are restarted.
+
+    If the house has stories (`house test`), they are played first.
+    """
+    from daemons.cli.rehearse import refuse_failing_stories
     from daemons.supervision import operations
 
     house = context.load_own_house()
+    if not untested:
+        refuse_failing_stories(house, context.config)
     context.enter_run_directory()
     with progress_counter("ready") as progress:
         changes = operations.reload(house, context.run, timeout, progress)

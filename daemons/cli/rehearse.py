@@ -63,7 +63,7 @@ def test(
     Without FILES, the stories are those beside the configuration: house.test.toml for house.toml.
     """
     house = context.load_house()
-    own = context.config.with_suffix(".test.toml")
+    own = story_file(context.config)
     if not files and not own.exists():
         click.echo(f"There is no story yet: {own} does not exist. docs/rehearsal.md shows how to write one.")
         return
@@ -87,6 +87,36 @@ def test(
     else:
         click.echo(f"{len(results) - failed} of {len(results)} stories hold.")
     ctx.exit(1 if failed else 0)
+
+
+def refuse_failing_stories(house: Any, config: Path) -> None:
+    """Play the stories beside a configuration; raise HouseError if one does not hold.
+
+    Raises ConfigurationError if their file has mistakes. A house without stories passes.
+    """
+    own = story_file(config)
+    if not own.exists():
+        return
+    from daemons.rehearsal.player import play
+
+    always, stories = load(house, [own], None)
+    zone = house.settings.calendar.zone
+    texts = [
+        f"{story.title!r} does not hold: expected {failure.expected}, but {failure.found}, at "
+        f"{clock_time(failure.wall, zone)}"
+        for story in stories
+        for failure in play(story, house, always).failures[:1]
+    ]
+    if texts:
+        advice = (
+            "nothing was changed; `house test` shows more, `house reload --untested` reloads all the same"
+        )
+        raise errors.HouseError("\n".join([*texts, advice]))
+
+
+def story_file(config: Path) -> Path:
+    """Return the path of the stories beside a configuration."""
+    return config.with_suffix(".test.toml")
 
 
 def load(house: Any, files: Iterable[Path], only: str | None) -> tuple[list[Any], list[Any]]:
