@@ -577,9 +577,26 @@ def test_a_rule_sees_the_action_of_the_rule_before() -> None:
     [
         ({**PRESS, "do": "on"}, True),
         (WARM, False),
-        ({"at": "06:30", "do": "on"}, False),
+        ({"at": "06:30", "do": "on"}, True),
     ],
 )
-def test_a_device_whose_rules_use_time_is_never_idle(rule: dict[str, Any], is_idle: bool) -> None:
-    """A rule with a time of day or with a limit is evaluated at each poll."""
+def test_a_device_with_a_limit_in_a_rule_is_never_idle(rule: dict[str, Any], is_idle: bool) -> None:
+    """A rule with a limit is evaluated at each poll: the other device may fall silent."""
     assert lamp(**rule).appliance.is_idle == is_idle
+
+
+def test_a_device_with_a_time_of_day_sleeps_until_then() -> None:
+    """The next time is its deadline. If the clock is set meanwhile, it is calculated anew."""
+    simulator = lamp(at="06:30", do="on")
+    appliance, now = simulator.appliance, simulator.now
+    deadline = appliance.next_deadline()
+    assert deadline is not None
+    assert datetime.fromtimestamp(deadline, factories.UTC).strftime("%H:%M:%S") == "06:30:00"
+    assert 0 < deadline - now <= 86400
+    reading = simulator.relay.read(now)
+    assert appliance.is_unchanged(reading, now + 1, now + 1)
+    assert not appliance.is_unchanged(reading, now + 1, now + 1 + 3600)
+    assert not appliance.is_unchanged(reading, deadline, deadline)
+    simulator.wait(deadline - now)
+    assert simulator.relay.is_on
+    assert appliance.next_deadline() == deadline + 86400
