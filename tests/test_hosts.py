@@ -48,18 +48,8 @@ def test_a_press_on_one_host_makes_toast_on_the_other(hosts: Make) -> None:
         eventually(lambda name=name: presences(made[name]) == {"live"})  # type: ignore[misc]
 
 
-FAST = "cut"
-"""The fault that the normal run tests; `make test-long` tests all others."""
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=() if name == FAST else pytest.mark.long)
-        for name in FAULTS
-        if name != "quiet"
-    ],
-)
+@pytest.mark.long
+@pytest.mark.parametrize("name", [name for name in FAULTS if name != "quiet"])
 def test_each_press_counts_once(hosts: Make, name: str) -> None:
     """For every fault of the link, a press counts once within its grace, and never after it."""
     with two_hosts_up(hosts()) as at:

@@ -177,6 +177,7 @@ def test_a_device_that_does_not_become_ready_is_named_with_the_reason(
     assert "nor are" not in done.stderr
 
 
+@pytest.mark.long
 def test_the_exit_status_of_send_is_the_outcome(make_house: HouseFactory) -> None:
     """0: applied, 2: unknown device, 3: rejected, 4: no answer within the deadline."""
     breakfast = make_house(BREAKFAST.replace("speed = 60", "speed = 1"))
@@ -302,6 +303,7 @@ def test_down_ends_every_process(breakfast: TemporaryHouse) -> None:
     assert not breakfast.status()["up"]
 
 
+@pytest.mark.long
 def test_no_process_survives_supervisord(breakfast: TemporaryHouse) -> None:
     """Every device ends when supervisord is killed, and `up` then starts a new house."""
     pids = breakfast.pids().values()
@@ -313,6 +315,7 @@ def test_no_process_survives_supervisord(breakfast: TemporaryHouse) -> None:
     eventually(lambda: is_live(breakfast))
 
 
+@pytest.mark.long
 def test_stock_supervisorctl_works_on_the_house(breakfast: TemporaryHouse) -> None:
     """`status`, `tail` and `restart` of the stock tool work as usual."""
 

@@ -42,6 +42,7 @@ def device_status(house: TemporaryHouse, name: str) -> dict[str, object]:
 # 1 No other process is affected
 
 
+@pytest.mark.long
 def test_a_frozen_process_delays_no_other(house: TemporaryHouse) -> None:
     """While the mirror and the lamp are stopped (SIGSTOP), a press still makes breakfast."""
     frozen = [house.kill(name, signal.SIGSTOP) for name in ("mirror", "kitchen_lamp")]
@@ -86,6 +87,7 @@ def fill_pipe(pid: int) -> None:
     os.close(pipe)
 
 
+@pytest.mark.long
 def test_a_supervisord_that_hangs_delays_no_device(house: TemporaryHouse) -> None:
     """With supervisord stopped and the pipe of a device full, the device carries out and logs each command.
     The status shows every device live, and names supervisord.
@@ -204,6 +206,7 @@ def test_an_appliance_acts_on_a_press_within_its_grace_after_it_was_stopped(hous
         assert listener.states["toaster"].cause == receipt["id"]
 
 
+@pytest.mark.long
 def test_a_press_that_was_reversed_while_an_appliance_was_stopped_counts(house: TemporaryHouse) -> None:
     """The light went on and off while the toaster was stopped; the toaster starts once."""
     house.house("stop", "toaster")
@@ -233,6 +236,7 @@ def test_an_appliance_does_not_act_after_its_grace_and_logs_it(
     assert house.switchings("toaster") == []
 
 
+@pytest.mark.long
 def test_a_press_before_a_crash_of_the_whole_house_is_not_repeated(house: TemporaryHouse) -> None:
     """All processes are killed after breakfast began; the next `up` resumes and starts nothing twice."""
     house.send("bathroom_light", "press")
@@ -490,6 +494,7 @@ def raw_command(house: TemporaryHouse, name: str, command: dict[str, object]) ->
 # 7 A bad configuration never touches the running house
 
 
+@pytest.mark.long
 def test_plan_shows_what_reload_does(breakfast: TemporaryHouse) -> None:
     """The plan names the device, the action and the values, and changes nothing."""
     before = breakfast.pids()

@@ -34,6 +34,7 @@ def fill(house: TemporaryHouse) -> None:
     assert "No space left on device" in done.stderr
 
 
+@pytest.mark.long
 @pytest.mark.skipif(missing_for_small_disk() is not None, reason=str(missing_for_small_disk()))
 def test_every_verb_that_need_not_write_works_on_a_full_disk(
     make_house: HouseFactory, tmp_path: Path

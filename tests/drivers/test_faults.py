@@ -108,7 +108,13 @@ def running_driver(word: str, options: dict[str, Any]) -> Iterator[DriverHarness
     assert harness.slowest < NEVER_LONGER_SECONDS
 
 
-@pytest.fixture(params=EMULATORS)
+FAST_OR_LONG = [
+    pytest.param(name, marks=pytest.mark.long if name.startswith("mqtt") else ()) for name in EMULATORS
+]
+"""In the normal run, MQTT hardware is tested by the files of its drivers: each fault takes six seconds."""
+
+
+@pytest.fixture(params=FAST_OR_LONG)
 def plug(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Emulator]:
     """Yield each emulator that supports the fault in the name of the test."""
     kind = emulator(request.param)
@@ -307,11 +313,6 @@ JUNK = {
 """What hardware never sends: each one is a fault of the hardware, and none is one of the driver."""
 
 
-@pytest.mark.parametrize(
-    "plug",
-    [pytest.param(name, marks=pytest.mark.long if name.startswith("mqtt") else ()) for name in EMULATORS],
-    indirect=True,
-)
 @pytest.mark.parametrize("junk", JUNK.values(), ids=JUNK)
 def test_junk_is_a_fault_of_the_hardware(
     plug: Emulator, junk: bytes, caplog: pytest.LogCaptureFixture

@@ -455,6 +455,7 @@ def test_other_programs_are_executed_as_usual(command: list[str]) -> None:
 # The source
 
 
+@pytest.mark.long
 def test_a_device_restarted_after_its_source_changed_runs_the_new_source(
     make_house: HouseFactory, project: Project
 ) -> None:

@@ -263,6 +263,7 @@ def test_a_deleted_file_is_created_again(breakfast: TemporaryHouse) -> None:
     assert (breakfast.log("recorder")).count("cannot record: ") == 1
 
 
+@pytest.mark.long
 def test_a_full_disk_delays_no_process_and_all_changes_are_written_later(breakfast: TemporaryHouse) -> None:
     """The fault is logged once, writing is retried every second, and no change is lost."""
     with breakfast.listen("recorder", "kitchen_lamp") as listener:

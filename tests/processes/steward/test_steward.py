@@ -605,6 +605,7 @@ def test_it_rejects_every_command(world: World) -> None:
 # In a real house
 
 
+@pytest.mark.long
 def test_most_devices_frozen_for_less_than_three_watchdogs_are_not_killed(make_house: HouseFactory) -> None:
     """Four of six are stopped (SIGSTOP) for twice the watchdog's time; all keep their PIDs."""
     house = make_house(CALM)

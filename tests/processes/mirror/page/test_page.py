@@ -144,6 +144,7 @@ def test_an_appliance_is_started_and_stopped(slow: TemporaryHouse, window: Calla
         expect(card(shown, "toaster")).to_have_attribute("data-phase", "idle")
 
 
+@pytest.mark.long
 def test_a_rejection_has_a_reason(slow: TemporaryHouse, window: Callable[..., Page]) -> None:
     """A command that does not fit the state has the device's reason."""
     page = window(page_url(slow))
@@ -213,6 +214,7 @@ def test_a_stopped_device_is_shown_as_stopped(breakfast: TemporaryHouse, window:
     expect(card(page, "toaster")).to_have_attribute("data-presence", "live")
 
 
+@pytest.mark.long
 def test_the_page_reconnects_to_a_restarted_mirror(
     breakfast: TemporaryHouse, window: Callable[..., Page]
 ) -> None:
@@ -317,7 +319,7 @@ def test_a_browser_signs_in_once(breakfast: TemporaryHouse, window: Callable[...
     assert "house" not in page.evaluate("document.cookie"), "no script can read it"
 
 
-@pytest.mark.parametrize("scheme", ["dark", "light"])
+@pytest.mark.parametrize("scheme", ["dark", pytest.param("light", marks=pytest.mark.long)])
 @pytest.mark.parametrize("size", [WALL, pytest.param(PHONE, marks=pytest.mark.long)], ids=["wall", "phone"])
 def test_the_page_is_accessible(
     breakfast: TemporaryHouse, window: Callable[..., Page], scheme: str, size: dict[str, int]

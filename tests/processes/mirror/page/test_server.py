@@ -156,6 +156,7 @@ def test_the_page_checks_whether_the_mirror_is_alive() -> None:
 # Real houses
 
 
+@pytest.mark.long
 def test_a_page_that_hangs_ends_the_process_and_is_served_again(make_house: HouseFactory) -> None:
     """Its thread blocks on reading the token; the mirror notices, ends, and is started again."""
     house = make_house(SMALL_HOUSE)

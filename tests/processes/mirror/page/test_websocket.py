@@ -649,6 +649,7 @@ async def test_the_number_of_clients_is_limited(run: Path, monkeypatch: pytest.M
             await client.receive("house")
 
 
+@pytest.mark.long
 async def test_a_client_that_does_not_read_is_disconnected(
     run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
