@@ -230,7 +230,7 @@ class Rules:
         deadlines = [self._next_action()]
         if self.is_clock_right:
             deadlines.append(self._next_time)
-        for key in self._blocked:
+        for key in self._blocked if self._caught_up_at is None else ():
             due_at = self._state(key).due_at
             deadlines.append(None if due_at is None else due_at + self._grace_seconds + GRACE_STEP_SECONDS)
         return min((deadline for deadline in deadlines if deadline is not None), default=None)

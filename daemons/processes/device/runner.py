@@ -153,7 +153,9 @@ class DeviceRunner:
         now, wall = self._now(), self._wall()
         reading = self._driver.read(now)
         is_writable = self._journal.error is None
-        if self._is_idle and is_writable and self._appliance.is_unchanged(reading, now, wall):
+        is_published = self._refresh_at is None
+        is_still = self._is_idle and is_writable and is_published
+        if is_still and self._appliance.is_unchanged(reading, now, wall):
             self._set_poll_timer(self._appliance.next_deadline())
             return
         self._appliance.advance(now, wall)

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from daemons.bus.message import Command, Receipt
-from daemons.kinds import Setting
+from daemons.kinds import Reading, Setting
 from tests.support.crash_simulator import CrashSimulator
 
 HEATING, OTHER = "toaster", "lamp"
@@ -141,6 +141,24 @@ def test_a_switch_that_was_not_carried_out_is_so_however_late(away_seconds: floa
     toaster.now += away_seconds
     toaster.restart()
     assert not toaster.relay.is_on
+
+
+def test_a_measurement_that_changes_too_soon_is_published_once_and_later() -> None:
+    """Then the device sleeps again: a deadline that stays in the past would occupy the processor."""
+    lamp = CrashSimulator(OTHER)
+    lamp.now += 10
+    lamp.on_reading(Reading(on=False, power_watts=1.0))
+    lamp.now += 0.1
+    lamp.on_reading(Reading(on=False, power_watts=2.0))
+    assert lamp.published[-1]["power_watts"] == 1.0
+    waiting = [timer.when for timer in lamp.process.timers]
+    assert min(waiting) == pytest.approx(lamp.now + 0.4)
+    lamp.now += 0.4
+    lamp.on_reading(Reading(on=False, power_watts=2.0))
+    assert lamp.published[-1]["power_watts"] == 2.0
+    for _ in range(3):
+        lamp.on_reading(Reading(on=False, power_watts=2.0))
+        assert all(timer.when > lamp.now for timer in lamp.process.timers)
 
 
 def test_nothing_waits_when_nothing_is_to_be_set() -> None:
