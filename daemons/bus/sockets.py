@@ -8,6 +8,7 @@ detects a lost message subscribes again, and has the current state after one rou
 
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import zmq
@@ -67,12 +68,24 @@ def open_tcp_socket(context: Context, kind: int) -> Socket:
 def connect_commands(context: Any, endpoint: str) -> Any:
     """Open a DEALER socket to a command endpoint; its class is that of the context's sockets.
 
-    A command that was not sent when the socket is closed is dropped: it must not arrive later.
+    Close it with `close_commands`: a command that was not sent by then must not arrive later.
     """
     socket = open_socket(context, zmq.DEALER)
     socket.set(zmq.LINGER, 0)
     socket.connect(endpoint)
     return socket
+
+
+def close_commands(socket: Any) -> None:
+    """Close a connected DEALER socket, and drop its unsent commands at once.
+
+    `close` alone leaves this to libzmq's reaper thread. On a busy machine that thread runs late; by
+    then the I/O thread may have connected to a device that has just started, and sent them.
+    """
+    socket.set(zmq.LINGER, 0)
+    with suppress(zmq.ZMQError):  # it is not connected any more
+        socket.disconnect(socket.get(zmq.LAST_ENDPOINT))
+    socket.close()
 
 
 def bind(socket: Socket, device: str, endpoint: str) -> None:

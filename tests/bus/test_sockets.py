@@ -1,8 +1,12 @@
 """The publisher, the subscriber and the command server, with real sockets."""
 
 import logging
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,9 +16,18 @@ import zmq
 from daemons.bus import message, sockets
 from daemons.bus.endpoints import command_endpoint, publish_endpoint
 from daemons.bus.message import Command, Heartbeat, Published, Receipt, Report, State
-from daemons.bus.sockets import CommandServer, Publisher, Subscriber, drain, poll_until
+from daemons.bus.sockets import (
+    CommandServer,
+    Publisher,
+    Subscriber,
+    close_commands,
+    connect_commands,
+    drain,
+    poll_until,
+)
 from daemons.errors import DeviceError
 from tests.support import factories
+from tests.support.house import eventually
 
 Context = zmq.Context[zmq.Socket[bytes]]
 LOG = logging.getLogger("test_bus")
@@ -412,3 +425,47 @@ def test_waiting_for_a_socket_ends_with_the_time(context: Context) -> None:
     out.send(b"x")
     assert poll_until(into, time.monotonic() + 10)
     assert not poll_until(into, end)
+
+
+def reapers() -> set[int]:
+    """Return the threads of this process that close the sockets of its contexts."""
+    found = set()
+    for task in Path("/proc/self/task").iterdir():
+        with suppress(OSError):  # it ended meanwhile
+            if (task / "comm").read_text().strip() == "ZMQbg/Reaper":
+                found.add(int(task.name))
+    return found
+
+
+@contextmanager
+def starved(thread: int) -> Iterator[None]:
+    """Leave a thread of this process hardly any processor time."""
+    processor = min(os.sched_getaffinity(0))
+    os.sched_setaffinity(thread, {processor})
+    os.sched_setscheduler(thread, os.SCHED_IDLE, os.sched_param(0))
+    busy = f"import os\nos.sched_setaffinity(0, {{{processor}}})\nprint(flush=True)\nwhile True: pass"
+    with ExitStack() as processes:
+        for _ in range(4):
+            process = processes.enter_context(
+                subprocess.Popen([sys.executable, "-c", busy], stdout=subprocess.PIPE)
+            )
+            processes.callback(process.kill)
+            assert process.stdout
+            process.stdout.readline()
+        yield
+
+
+def test_a_dropped_command_is_not_sent_while_libzmq_is_slow_to_close_its_socket(run: Path) -> None:
+    """The thread that closes sockets gets no processor; a device that starts then receives nothing."""
+    with zmq.Context() as client, zmq.Context() as other:
+        others = reapers()
+        dropped = connect_commands(client, command_endpoint("lamp"))
+        dropped.send_multipart([b"", b"dropped"])
+        (reaper,) = eventually(lambda: reapers() - others)  # a new thread sets its name itself
+        with starved(reaper):
+            close_commands(dropped)
+            device = other.socket(zmq.ROUTER)
+            device.bind(command_endpoint("lamp"))
+            received = device.poll(300)
+        device.close(linger=0)
+    assert not received

@@ -18,7 +18,7 @@ from daemons.bus.requests.protocol import (
     new_command,
     request_frames,
 )
-from daemons.bus.sockets import connect_commands
+from daemons.bus.sockets import close_commands, connect_commands
 from daemons.errors import MessageError
 
 
@@ -70,7 +70,7 @@ class AsyncConnection:
         if self._reader:
             self._reader.cancel()
             self._reader = None
-            self._socket.close(linger=0)
+            close_commands(self._socket)
 
 
 class AsyncCommandClient:

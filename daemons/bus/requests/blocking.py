@@ -6,7 +6,7 @@ from collections.abc import Callable
 from daemons.bus.endpoints import command_endpoint
 from daemons.bus.message import Command, Receipt
 from daemons.bus.requests.protocol import decode_reply, no_answer, request_frames
-from daemons.bus.sockets import Context, Socket, connect_commands, poll_until
+from daemons.bus.sockets import Context, Socket, close_commands, connect_commands, poll_until
 from daemons.errors import MessageError
 
 
@@ -53,7 +53,7 @@ class BlockingConnection:
 
     def close(self) -> None:
         """Close the socket; unsent commands are dropped."""
-        self._socket.close(linger=0)
+        close_commands(self._socket)
 
 
 def send_command(context: Context, device: str, command: Command) -> Receipt:

@@ -10,7 +10,7 @@ import zmq
 from daemons.bus.endpoints import command_endpoint
 from daemons.bus.message import Command, Receipt
 from daemons.bus.requests.protocol import PendingRequests, decode_reply, rejection, request_frames
-from daemons.bus.sockets import Context, Socket, connect_commands, drain
+from daemons.bus.sockets import Context, Socket, close_commands, connect_commands, drain
 from daemons.errors import MessageError
 
 OnReceipt = Callable[[Receipt], None]
@@ -115,7 +115,7 @@ class LoopConnection:
     def close(self) -> None:
         """Close the socket; unsent commands are dropped."""
         self._loop.unwatch(self.socket)
-        self.socket.close(linger=0)
+        close_commands(self.socket)
 
     def _on_readable(self) -> None:
         for frames in drain(self.socket):
