@@ -5,7 +5,7 @@ import inspect
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,19 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     wanted = inspect.signature(pyfuncitem.obj).parameters
     asyncio.run(pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in wanted}))
     return True
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Add the ends of the logs of its houses to the report of a test that fails."""
+    report = yield
+    if report.failed:
+        for house in getattr(item, "funcargs", {}).values():
+            if isinstance(house, TemporaryHouse):
+                report.sections.append((f"logs in {house.run}", house.last_log_lines()))
+    return report
 
 
 @pytest.fixture(scope="session")

@@ -155,7 +155,7 @@ def tell(story: Any, house: Any, always: list[Any], *, with_faults: bool) -> dic
     differing = [seed for seed in seeds if play(story, house, always, seed=seed).holds != outcome.holds]
     played, broken = 0, list[Any]()
     if with_faults and outcome.holds:
-        played, broken = faults.play_with_faults(story, house, always, lambda: None)
+        played, broken = faults.play_with_faults(story, house, always)
     return {
         "title": story.title,
         "holds": outcome.holds and not differing and not broken,

@@ -329,6 +329,14 @@ class Machine(Kind, Generic[O, M]):
         """
         return memory
 
+    def begin_again(self, memory: M, reading: Reading, now: float) -> M:
+        """Return the memory after a start that waited until its hardware can be reached.
+
+        Times that were counted from the start are counted from `now`. `reading` is the first one since. It is
+        unknown whether the hardware was on meanwhile.
+        """
+        return memory
+
     def update_measurements(self, memory: M, reading: Reading, now: float) -> M:
         """Return the memory with the values of a reading. Called with every reading, before `adopt`."""
         return memory

@@ -3,6 +3,7 @@
 from typing import Literal
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from daemons.bus.message import Scalar
 from daemons.errors import Rejected
@@ -116,6 +117,12 @@ class CoffeeMaker(Machine[Options, CoffeeMakerMemory]):
         if reading.on and memory.phase == "idle":
             return self._heat(memory, now)
         return memory if reading.on else CoffeeMakerMemory(starts=memory.starts)
+
+    def begin_again(self, memory: CoffeeMakerMemory, reading: Reading, now: float) -> CoffeeMakerMemory:
+        """Begin the phase anew."""
+        if memory.until is None:
+            return memory
+        return replace(memory, began=now, until=now + memory.until - memory.began)
 
     def next_deadline(self, memory: CoffeeMakerMemory) -> float | None:
         """Return the end of the phase."""

@@ -149,6 +149,15 @@ class Cover(Machine[Options, CoverMemory]):
             return memory
         return self._run_motor(replace(memory, goal_percent=0 if reading.direction == "close" else 100), now)
 
+    def begin_again(self, memory: CoverMemory, reading: Reading, now: float) -> CoverMemory:
+        """Move to the goal from where it stands: that is unknown, unless the hardware reports it."""
+        if memory.direction is None or memory.goal_percent is None:
+            return memory
+        stood = CoverMemory(
+            reading.position_percent, goal_percent=memory.goal_percent, starts=memory.starts - 1
+        )
+        return self._run_motor(stood, now)
+
     def update_measurements(self, memory: CoverMemory, reading: Reading, now: float) -> CoverMemory:
         """Store the position that the hardware reports while it stands."""
         reported = reading.position_percent

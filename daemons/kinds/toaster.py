@@ -3,6 +3,7 @@
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
+from msgspec.structs import replace
 
 from daemons.bus.message import Scalar
 from daemons.errors import Rejected
@@ -119,6 +120,12 @@ class Toaster(Machine[Options, ToasterMemory]):
         if not reading.on and memory.phase == "toasting":
             return ToasterMemory(starts=memory.starts)
         return memory
+
+    def begin_again(self, memory: ToasterMemory, reading: Reading, now: float) -> ToasterMemory:
+        """Begin the phase anew."""
+        if memory.until is None:
+            return memory
+        return replace(memory, began=now, until=now + memory.until - memory.began)
 
     def next_deadline(self, memory: ToasterMemory) -> float | None:
         """Return the end of the phase."""

@@ -22,6 +22,8 @@ class Fault(Struct, frozen=True):
     """What happens, in words."""
     arrange: Callable[[World], None]
     """Arranges it; called before the story begins."""
+    delay_seconds: float = 0.0
+    """What it may delay, without any loss."""
 
 
 class Broken(Struct, frozen=True):
@@ -65,6 +67,7 @@ def cut_at(name: str, at: float, when: str) -> Fault:
         f"{name} is cut off for {AWAY_SECONDS:g} s at {when}",
         at,
         lambda world: world.cut([name], AWAY_SECONDS),
+        AWAY_SECONDS,
     )
 
 
@@ -74,6 +77,7 @@ def lost_at(name: str, at: float, when: str) -> Fault:
         f"the hardware of {name} is lost for {AWAY_SECONDS:g} s at {when}",
         at,
         lambda world: world.lose_hardware(name, AWAY_SECONDS),
+        AWAY_SECONDS,
     )
 
 
@@ -82,24 +86,21 @@ def step_at(seconds: float, at: float, when: str) -> Fault:
     return later(f"the clock is set by {seconds:+g} s at {when}", at, lambda world: world.step_clock(seconds))
 
 
-def later(text: str, at: float, act: Callable[[World], None]) -> Fault:
-    """Return a fault that happens at a time, in steady seconds."""
+def later(text: str, at: float, act: Callable[[World], None], delay_seconds: float = 0.0) -> Fault:
+    """Return a fault that happens at a time, in steady seconds, and may delay what follows."""
 
     def arrange(world: World) -> None:
         world.at(at, lambda: act(world))
 
-    return Fault(text, arrange)
+    return Fault(text, arrange, delay_seconds)
 
 
-def play_with_faults(
-    story: Story, house: House, always: Iterable[Always], on_played: Callable[[], None]
-) -> tuple[int, list[Broken]]:
+def play_with_faults(story: Story, house: House, always: Iterable[Always]) -> tuple[int, list[Broken]]:
     """Play a story once with each fault; return how often, and the ones that do not hold."""
     always, played, broken = tuple(always), 0, []
     for fault in faults_of(story, house):
-        outcome = play(story, house, always, arrange=fault.arrange)
+        outcome = play(story, house, always, arrange=fault.arrange, delay_seconds=fault.delay_seconds)
         played += 1
-        on_played()
         if not outcome.holds:
             broken.append(Broken(fault.text, outcome))
     return played, broken

@@ -7,7 +7,7 @@ from msgspec import Struct
 from daemons.bus.message import State
 from daemons.config.house import House
 from daemons.config.rule import Condition, StateFields
-from daemons.rehearsal.story import Always, Expectation, Step, Story, clock_step
+from daemons.rehearsal.story import Always, Expectation, Step, Story, clock_step, format_times
 from daemons.rehearsal.world import Change, World
 from daemons.values import format_toml
 
@@ -48,17 +48,19 @@ def play(
     *,
     seed: int | None = None,
     arrange: Arrange | None = None,
+    delay_seconds: float = 0.0,
     only: Iterable[str] | None = None,
 ) -> Outcome:
     """Play a story. With a `seed`, each message takes a random time of some milliseconds.
 
-    `arrange` is called before anything happens. With `only`, the house has no other devices.
+    `arrange` is called before anything happens. What is expected within a time has `delay_seconds` more.
+    With `only`, the house has no other devices.
     """
     zone = house.settings.calendar.zone
     start = story.from_.unix(zone)
     latency = (0.0, 0.0) if seed is None else LATENCY_SECONDS
     world = World(house, start, only=only, seed=seed or 0, latency_seconds=latency)
-    judge = Judge(world, story, always)
+    judge = Judge(world, story, always, delay_seconds)
     if arrange is not None:
         arrange(world)
     world.begin()
@@ -101,14 +103,15 @@ def happen(world: World, step: Step) -> None:
 class Judge:
     """Compares what happens with what is expected."""
 
-    def __init__(self, world: World, story: Story, always: Iterable[Always]) -> None:
+    def __init__(self, world: World, story: Story, always: Iterable[Always], delay_seconds: float) -> None:
         self.failures: list[Failure] = []
         self._world = world
+        self._delay_seconds = delay_seconds
         self._story = story
         self._waiting: list[Expectation] = []
         """The expectations that may still come true."""
         self._counts: list[tuple[Expectation, Counter]] = []
-        self._watches = [Watch(self, one) for one in always if known(one.never, world)]
+        self._watches = [Watch(world, one, self) for one in always if known(one.never, world)]
         world.on_state = self._on_state
 
     def expect(self, story: Story) -> None:
@@ -133,7 +136,7 @@ class Judge:
                 self._test(expected)
         for expected, counter in self._counts:
             if counter.count != expected.times:
-                self.fail(str(expected), f"{counter.count} times")
+                self.fail(str(expected), format_times(counter.count))
         for watch in self._watches:
             watch.check()
 
@@ -166,7 +169,7 @@ class Judge:
                 self._waiting.remove(expected)
                 self._test(expected)
 
-        self._world.at(self._world.now + expected.within, end)
+        self._world.at(self._world.now + expected.within + self._delay_seconds, end)
 
     def _test(self, expected: Expectation) -> None:
         """Judge a condition now."""
@@ -209,15 +212,15 @@ class Counter:
 class Watch:
     """Watches the conditions of one Always: they must not hold together for longer than allowed."""
 
-    def __init__(self, judge: Judge, always: Always) -> None:
+    def __init__(self, world: World, always: Always, judge: Judge) -> None:
         self.devices = {condition.device for condition in always.never}
-        self._judge, self._always = judge, always
+        self._world, self._always, self._judge = world, always, judge
         self._since: float | None = None
         self._has_failed = False
 
     def check(self) -> None:
         """Note since when the conditions hold, and fail if that is too long."""
-        world = self._judge._world  # noqa: SLF001  they are one thing in two parts
+        world = self._world
         if not all(self._judge.holds(condition) for condition in self._always.never):
             self._since = None
             return

@@ -154,7 +154,7 @@ class Expectation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     def __str__(self) -> str:
         if self.turns is not None:
-            return f"{self.device} turns {format_toml(self.turns)} {self.times} times"
+            return f"{self.device} turns {format_toml(self.turns)} {format_times(self.times or 0)}"
         when = (
             f" at {self.at}" if self.at else f" within {self.within:g} s" if self.within is not None else ""
         )
@@ -259,6 +259,11 @@ def parse_entry(table: Any, type_: Any, where: Where, problems: list[Problem]) -
     if type_ is Always and not parsed.get("never"):
         problems.append(Problem((*where, "never"), "takes the conditions that must never hold together"))
     return None if len(problems) > before else replace(made, **parsed)
+
+
+def format_times(number: int) -> str:
+    """Return how often something happens, in words."""
+    return "once" if number == 1 else f"{number} times"
 
 
 def check_story(story: Story, house: House, where: Where, problems: list[Problem]) -> None:

@@ -173,6 +173,12 @@ class TemporaryHouse:
         """Return the log of a process."""
         return (self.run / "log" / f"{name}.log").read_text()
 
+    def last_log_lines(self, number: int = 20) -> str:
+        """Return the last lines of the logs of the house's own processes."""
+        logs = [self.run / "log" / f"{name}.log" for name in ("supervisord", "steward", "exchange")]
+        found = [(log.name, log.read_text(errors="replace").splitlines()) for log in logs if log.exists()]
+        return "\n".join(f"{name}: {line}" for name, lines in found for line in lines[-number:])
+
     @contextmanager
     def listen(self, *names: str) -> Iterator["Listener"]:
         """Subscribe to processes; meanwhile the run directory is the working directory."""

@@ -31,6 +31,7 @@ class SentSetting(NamedTuple):
 
     setting: Setting
     sent_at: float
+    decided_at: float
     clears_fault: bool
     """Whether its confirmation shows that the hardware follows again."""
 
@@ -55,7 +56,7 @@ class Hardware:
         self.is_confirmed = memory.confirmed
         self.off_deadline = memory.off_deadline
         self.unsent_since = memory.unsent_since
-        """Since when a decision waits to be sent to the hardware, in steady seconds; None if none waits."""
+        """Since when a decision waits for hardware that can be reached, in steady seconds; None if none."""
         self.encoded_memory = memory.machine
         """The memory of the kind's state machine, as JSON."""
         self.is_reachable = memory.last_state.get("reachable", True) is not False
@@ -94,11 +95,12 @@ class Hardware:
         A decision that the last process did not send to the hardware is sent now. But after its grace,
         nothing starts to heat.
         """
-        if self.unsent_since is not None and self.heats and self._desired.on:
+        if self.unsent_since is not None and self._desired.on:
             late_seconds = now - self.unsent_since
-            if late_seconds > self._grace_seconds:
-                self._log("warning", f"does not switch on: it is {late_seconds:.0f} s late", self.cause)
-                self.unsent_since, self.is_new = None, True
+            if not self.heats or late_seconds <= self._grace_seconds:
+                return  # it has not begun, so nothing went on meanwhile
+            self._log("warning", f"does not switch on: it is {late_seconds:.0f} s late", self.cause)
+            self.unsent_since, self.is_new = None, True
         self._set_memory(self._machine.resume(self._memory, now), self.cause, now, is_report=True)
 
     def restore(self, now: float) -> None:
@@ -136,8 +138,10 @@ class Hardware:
         reading = without_implausible(reading)
         if reading.fault and reading.fault != self._reading.fault:
             self._log("error", reading.fault, self.cause)
-        self._update_reachable(reading, now)
+        is_back = self._update_reachable(reading, now)
         self._reading = replace(reading, presses=())
+        if self.is_reachable and (is_back or reading.on is False):
+            self._begin_again(now)
         if reading.presses:
             self.presses_until = reading.presses_until
 
@@ -176,7 +180,7 @@ class Hardware:
 
     def advance(self, now: float) -> None:
         """Advance the time of the kind's state machine."""
-        if not self._is_waiting_for_heat:
+        if not self._is_waiting:
             self._set_memory(self._machine.advance(self._memory, now), self.cause, now)
 
     def update_sources(self, states: Mapping[str, StateFields | None], now: float) -> None:
@@ -197,12 +201,14 @@ class Hardware:
         self._before = None  # the memory is written by now
         if not self._machine.drives or self.is_new:
             return None
-        self.unsent_since = None
+        decided_at = now if self.unsent_since is None else self.unsent_since
         desired = self._desired
+        if self.is_reachable or not desired.on:
+            self.unsent_since = None
         is_sent = self._sent is not None and self._sent.setting == desired
         if (self.is_confirmed or is_sent) and not self._sends_off:
             return None
-        self._sent = SentSetting(desired, now, clears_fault=not self._sends_off)
+        self._sent = SentSetting(desired, now, decided_at, clears_fault=not self._sends_off)
         self._sends_off = False
         if self.off_deadline is not None and desired.on:
             return replace(desired, off_after_seconds=self.off_deadline - now)
@@ -210,7 +216,7 @@ class Hardware:
 
     def next_deadline(self) -> float | None:
         """Return when time makes a difference next, in steady seconds."""
-        is_held = self._is_waiting_for_heat or self._drops_decisions
+        is_held = self._is_waiting or self._drops_decisions
         kind = None if is_held else self._machine.next_deadline(self._memory)
         deadlines = (self.off_deadline, kind, self._confirm_deadline())
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
@@ -288,17 +294,24 @@ class Hardware:
         return self._machine.desired_setting(self._memory)
 
     @property
-    def _is_waiting_for_heat(self) -> bool:
-        """Whether an appliance that heats may still be off: then its phases must not advance."""
-        heats = self.heats and self._desired.on
-        is_waiting = self._sent is not None or self.unsent_since is not None
-        return heats and not self.is_confirmed and is_waiting
+    def _is_waiting(self) -> bool:
+        """Whether hardware that shall be on may still be off: then the kind's phases must not advance.
+
+        Hardware that can be reached and does not heat switches at once.
+        """
+        may_be_off = self.unsent_since is not None or (self.heats and self._sent is not None)
+        return self._desired.on and not self.is_confirmed and may_be_off
 
     def _confirm_deadline(self) -> float | None:
-        """Return until when a sent setting must be confirmed; None while the driver still applies it."""
-        if self._sent is None or self.is_confirmed or self._reading.is_pending:
+        """Return until when a setting must be confirmed; None while the driver still applies it.
+
+        Hardware that shall be on and cannot be reached has as long as a rule may be late.
+        """
+        if self.is_confirmed or self._reading.is_pending:
             return None
-        return self._sent.sent_at + CONFIRM_SECONDS
+        if self.unsent_since is not None and self._desired.on and not self.is_reachable:
+            return self.unsent_since + max(CONFIRM_SECONDS, self._grace_seconds)
+        return None if self._sent is None else self._sent.sent_at + CONFIRM_SECONDS
 
     def _is_lost(self, now: float) -> bool:
         """Return whether the hardware is unreachable for long enough to reject commands that switch on."""
@@ -349,15 +362,20 @@ class Hardware:
         self.cause = cause
         self.encoded_memory = msgspec.Raw(msgspec.json.encode(memory))
 
-    def _update_reachable(self, reading: Reading, now: float) -> None:
-        """Note whether the hardware answers. After it was lost, its own timer may be gone."""
+    def _update_reachable(self, reading: Reading, now: float) -> bool:
+        """Note whether the hardware answers; return whether it does so again after a loss.
+
+        Its own timer may then be gone. A setting that was under way may not have arrived: it waits again.
+        """
         was_lost = reading.reachable is True and reading.losses != self._losses
+        if (was_lost or reading.reachable is False) and self._sent and self._desired.on:
+            self.unsent_since = self._sent.decided_at
         if reading.reachable is True:
             self._losses = reading.losses
         if reading.reachable is None or (reading.reachable == self.is_reachable and not was_lost):
             if reading.reachable is False and self._unreachable_since is None:
                 self._unreachable_since = now  # it was already unreachable before this process started
-            return
+            return False
         self.is_reachable = reading.reachable
         self._unreachable_since = None if reading.reachable else now
         if reading.reachable:
@@ -365,6 +383,22 @@ class Hardware:
             if self.heats and self._desired.on:  # then the setting is sent again, with its timer
                 self._sent = None
                 self.is_confirmed = self.is_confirmed and reading.on is False
+        return reading.reachable
+
+    def _begin_again(self, now: float) -> None:
+        """Begin now what waited for the hardware: it is unknown whether that was on meanwhile.
+
+        The phases count from here. How long an appliance may be on counts from here only if it is off.
+        """
+        since = self.unsent_since
+        if since is None or not self._desired.on or now - since <= IMMEDIATE_SECONDS:
+            return
+        self._set_memory(self._machine.begin_again(self._memory, self._reading, now), self.cause, now)
+        self.unsent_since = since
+        if self._desired.off_after_seconds is not None or not self._desired.is_met_by(self._reading):
+            self._sent = None
+        if self.off_deadline is not None and self._reading.on is False:
+            self.off_deadline = now + self._machine.options.max_on_seconds
 
     def _confirm(self, sent: SentSetting, reading: Reading, now: float) -> None:
         """Confirm a sent setting. A late one that heats is sent once more: a manual switch sets no timer."""
@@ -414,7 +448,8 @@ class Hardware:
             return
         if self.cause is None and not self.is_reachable:
             return  # no command was ever sent: that the hardware is unreachable says enough
-        fault = f"did not switch {'on' if desired.on else 'off'} within {CONFIRM_SECONDS:g} s"
+        seconds = CONFIRM_SECONDS if self.unsent_since is None else now - self.unsent_since
+        fault = f"did not switch {'on' if desired.on else 'off'} within {seconds:.0f} s"
         if fault != self._fault:
             self._log("error", fault, self.cause)
         self._fault = fault

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from msgspec.structs import replace
 
 from daemons.bus.message import Command
 from daemons.config.sun import SunCalendar
@@ -401,11 +402,12 @@ def test_on_is_rejected_once_the_hardware_was_unreachable_for_a_while_and_off_ne
 
 
 def test_a_command_that_changes_nothing_is_applied_while_the_hardware_is_unreachable() -> None:
-    """A lamp that is desired to be on already accepts another on."""
+    """A lamp that is desired to be on already accepts another on, until its grace is over."""
     lamp = make("lamp")
     command(lamp, "on")
     lamp.on_reading(LOST, NOW + 1, NOW + 1)
-    assert command(lamp, "on", NOW + 60, "c2") is None
+    assert command(lamp, "on", NOW + 59, "c2") is None
+    assert command(lamp, "on", NOW + 60, "c3") == f"its hardware cannot be reached: {LOST.fault}"
 
 
 def test_it_publishes_since_when_its_hardware_is_unreachable_across_restarts() -> None:
@@ -448,6 +450,153 @@ def test_unreachable_hardware_is_neither_confirmed_nor_adopted() -> None:
     assert lamp.memory.confirmed
     lamp.on_reading(Reading(on=False, reachable=False, losses=2), NOW + 3, NOW + 3)
     assert lamp.state(NOW + 3)["status"] is True
+
+
+class LostRelay:
+    """A device whose relay is out of reach at times."""
+
+    def __init__(self, kind: str, **table: Any) -> None:
+        self.simulator = CrashSimulator(kind, **table)
+        self.losses = 0
+        self.lost_until: float | None = None
+        read, set_ = self.simulator.relay.read, self.simulator.relay.set
+        self.simulator.relay.read = lambda now: self._read(read(now), now)  # type: ignore[method-assign]
+        self.simulator.relay.set = lambda setting, now: None if self._is_lost(now) else set_(setting, now)  # type: ignore[method-assign]
+
+    def _is_lost(self, now: float) -> bool:
+        return self.lost_until is not None and now < self.lost_until
+
+    def _read(self, reading: Reading, now: float) -> Reading:
+        if self._is_lost(now):
+            return replace(LOST, losses=self.losses, presses_until=reading.presses_until)
+        return replace(reading, losses=self.losses)
+
+    def lose(self, seconds: float) -> None:
+        """Put the relay out of reach from now on, for this time; the device has not noticed yet."""
+        self.losses += 1
+        self.lost_until = self.simulator.now + seconds
+
+
+HARDWARE_COMES_BACK = [
+    ("lamp", "on", {}, "on"),
+    ("plug", "on", {}, "on"),
+    ("plug", "on", {"max_on": "20s"}, "on"),
+    ("coffee_maker", "start", {"heat": "5s", "brew": "5s"}, "heating"),
+    ("toaster", "start", {}, "toasting"),
+]
+
+
+@pytest.mark.parametrize("kills", [False, True], ids=["runs", "killed"])
+@pytest.mark.parametrize(("kind", "word", "table", "phase"), HARDWARE_COMES_BACK)
+def test_what_was_to_go_on_goes_on_when_its_hardware_is_back_within_the_grace(
+    kind: str, word: str, table: dict[str, Any], phase: str, kills: bool
+) -> None:
+    """It was lost just before, which its driver could not know yet. Its times count from when it is on."""
+    device = LostRelay(kind, **table)
+    simulator = device.simulator
+    back = 15.0 if "max_on" in table else 40.0
+    device.lose(back)
+    assert simulator.command(word).outcome == "applied"
+    simulator.wait(7)
+    assert (simulator.field("phase"), simulator.field("confirmed")) == (phase, False)
+    assert simulator.field("fault") == LOST.fault
+    if kills:
+        simulator.restart()
+    simulator.wait(back - 7.1)
+    assert not simulator.relay.is_on
+    simulator.wait(0.2)
+    assert simulator.relay.is_on
+    simulator.wait(4)
+    assert (simulator.field("phase"), simulator.field("confirmed")) == (phase, True)
+    assert simulator.field("fault") is None
+    simulator.wait(5000)
+    if kind != "lamp" and (kind, table) != ("plug", {}):
+        assert not simulator.relay.is_on
+        assert simulator.relay.longest_on_seconds <= simulator.device.options.max_on_seconds + 0.01
+
+
+@pytest.mark.parametrize("kills", [False, True], ids=["runs", "killed"])
+@pytest.mark.parametrize(("kind", "word", "table", "phase"), HARDWARE_COMES_BACK)
+def test_what_was_to_go_on_stays_off_when_its_hardware_is_back_after_the_grace(
+    kind: str, word: str, table: dict[str, Any], phase: str, kills: bool
+) -> None:
+    """The fault tells how long it waited. Kills do not make it wait for longer."""
+    device = LostRelay(kind, **table)
+    simulator = device.simulator
+    device.lose(70)
+    simulator.command(word)
+    for _ in range(12):
+        if kills:
+            simulator.restart()
+        simulator.wait(5)
+    simulator.wait(1)
+    assert simulator.field("status") is False
+    waited = 20 if "max_on" in table else 60
+    if waited == simulator.device.grace_seconds:
+        assert simulator.field("fault") == f"did not switch on within {waited} s; {LOST.fault}"
+    simulator.wait(30)
+    assert (simulator.relay.is_on, simulator.field("confirmed")) == (False, True)
+
+
+def test_a_setting_that_a_short_loss_took_is_sent_again() -> None:
+    """The loss is over before a reading shows it; the hardware is off, and goes on."""
+    lamp = make_confirmed("lamp")
+    command(lamp, "on")
+    assert lamp.next_setting(NOW) is not None
+    lamp.on_reading(Reading(on=False, losses=1), NOW + 1, NOW + 1)
+    assert lamp.next_setting(NOW + 1) == Setting(on=True, brightness_percent=100)
+    lamp.on_reading(Reading(on=False, losses=1), NOW + 2, NOW + 2)
+    assert lamp.next_setting(NOW + 2) is None
+
+
+def test_hardware_that_refuses_and_is_lost_again_and_again_is_given_up() -> None:
+    """It gets the time of one grace in all, and not that of one more after each loss."""
+    lamp = make_confirmed("lamp")
+    command(lamp, "on")
+    for second in range(70):
+        now = NOW + second
+        lamp.advance(now, now)
+        lamp.on_reading(Reading(on=False, reachable=second % 4 != 0, losses=1 + second // 4), now, now)
+        lamp.next_setting(now)
+    assert lamp.state(NOW + 70)["status"] is False
+
+
+def test_off_for_hardware_that_is_lost_is_sent_when_it_is_back_however_late() -> None:
+    """No grace ends it."""
+    device = LostRelay("lamp")
+    simulator = device.simulator
+    simulator.command("on", "c1")
+    device.lose(500)
+    simulator.command("off", "c2")
+    simulator.wait(499)
+    assert simulator.relay.is_on
+    simulator.wait(7)
+    assert not simulator.relay.is_on
+
+
+@pytest.mark.parametrize("reported", [None, 30])
+@pytest.mark.parametrize("is_on", [False, True], ids=["stands", "moves"])
+def test_a_cover_whose_hardware_was_lost_moves_from_where_it_is(reported: int | None, is_on: bool) -> None:
+    """The lost setting may have moved it: without a report, it runs as long as the whole way takes."""
+    cover = make("cover", open_time="20s", close_time="20s")
+    command(cover, "open", NOW, "c1")
+    assert cover.next_setting(NOW) is not None
+    cover.on_reading(LOST, NOW + 1, NOW + 1)
+    for second in range(2, 30):
+        cover.advance(NOW + second, NOW + second)
+        cover.on_reading(LOST, NOW + second, NOW + second)
+        assert cover.next_setting(NOW + second) is None
+        assert cover.state(NOW + second)["phase"] == "opening"
+    back = Reading(on=is_on, direction="open", losses=1, position_percent=reported)
+    cover.on_reading(back, NOW + 30, NOW + 30)
+    setting = cover.next_setting(NOW + 30)
+    assert setting is not None
+    assert (setting.on, setting.direction) == (True, "open")
+    moving = Reading(on=True, direction="open", losses=1)
+    cover.on_reading(moving, NOW + 30, NOW + 30)
+    end = NOW + 30 + (20 if reported is None else 14) + 2.5
+    cover.advance(end, end)
+    assert (cover.state(end)["phase"], cover.state(end)["position_percent"]) == ("open", 100)
 
 
 @pytest.mark.parametrize(("kind", "is_sent"), [("toaster", True), ("lamp", False)])
