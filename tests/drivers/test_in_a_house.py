@@ -140,6 +140,25 @@ def test_a_plug_with_max_on_goes_off_while_it_is_unreachable(
         assert plug.switchings == [True, False]
 
 
+@pytest.mark.long
+def test_a_plug_that_was_lost_just_before_goes_on_when_it_is_back(
+    make_house: HouseFactory, plug: Emulator
+) -> None:
+    """It is away for longer than the time in which hardware must switch, and for less than the grace."""
+    house = make_house(toml(plug))
+    with running_house(house) as listener:
+        wait_for_state(listener, on=False)
+        plug.stop()
+        assert house.send("iron", "on")["outcome"] == "applied"
+        listener.wait_for(lambda listener: listener.has_state("iron", reachable=False), LOSS_SECONDS)
+        since = listener.states["iron"].state["unreachable_since"]
+        listener.wait_for(lambda listener: listener.heartbeats["iron"].at > since + 8)
+        assert listener.has_state("iron", status=True, confirmed=False, reachable=False)
+        plug.open()
+        wait_for_state(listener, on=True)
+        assert listener.states["iron"].state["fault"] is None
+
+
 def test_the_state_after_a_reboot_is_reported(make_house: HouseFactory, plug: Emulator) -> None:
     """The device reports off after the first reboot and on after the second, and arms the timer again."""
     house = make_house(toml(plug, 'max_on = "1h"'))
