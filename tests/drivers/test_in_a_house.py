@@ -151,7 +151,7 @@ def test_a_plug_that_was_lost_just_before_goes_on_when_it_is_back(
         plug.stop()
         assert house.send("iron", "on")["outcome"] == "applied"
         listener.wait_for(lambda listener: listener.has_state("iron", reachable=False), LOSS_SECONDS)
-        since = listener.states["iron"].state["unreachable_since"]
+        since = listener.heartbeats["iron"].at
         listener.wait_for(lambda listener: listener.heartbeats["iron"].at > since + 8)
         assert listener.has_state("iron", status=True, confirmed=False, reachable=False)
         plug.open()
