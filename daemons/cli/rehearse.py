@@ -67,13 +67,13 @@ def test(
     if not files and not own.exists():
         click.echo(f"There is no story yet: {own} does not exist. docs/rehearsal.md shows how to write one.")
         return
-    always, stories = load(house, files or (own,), only)
+    always, stories, rooms = load(house, files or (own,), only)
     zone = house.settings.calendar.zone
     if duration is not None:
-        ctx.exit(0 if test_random_days(house, always, duration, seed, zone, as_json=as_json) else 1)
+        ctx.exit(0 if test_random_days(house, always, rooms, duration, seed, zone, as_json=as_json) else 1)
     results = []
     for story in stories:
-        result = tell(story, house, always, with_faults=with_faults)
+        result = tell(story, house, always, rooms, with_faults=with_faults)
         results.append(result)
         if not as_json:
             print_result(result, zone, trace=trace)
@@ -99,13 +99,13 @@ def refuse_failing_stories(house: Any, config: Path) -> None:
         return
     from daemons.rehearsal.player import play
 
-    always, stories = load(house, [own], None)
+    always, stories, rooms = load(house, [own], None)
     zone = house.settings.calendar.zone
     texts = [
         f"{story.title!r} does not hold: expected {failure.expected}, but {failure.found}, at "
         f"{clock_time(failure.wall, zone)}"
         for story in stories
-        for failure in play(story, house, always).failures[:1]
+        for failure in play(story, house, always, rooms=rooms).failures[:1]
     ]
     if texts:
         advice = (
@@ -119,8 +119,11 @@ def story_file(config: Path) -> Path:
     return config.with_suffix(".test.toml")
 
 
-def load(house: Any, files: Iterable[Path], only: str | None) -> tuple[list[Any], list[Any]]:
-    """Return what must always hold, and the stories; raises ConfigurationError with all mistakes."""
+def load(house: Any, files: Iterable[Path], only: str | None) -> tuple[list[Any], list[Any], list[Any]]:
+    """Return what must always hold, the stories, and the rooms of all files.
+
+    Raises ConfigurationError with all mistakes.
+    """
     from daemons.rehearsal.story import load_stories
 
     problems: list[Any] = []
@@ -134,28 +137,32 @@ def load(house: Any, files: Iterable[Path], only: str | None) -> tuple[list[Any]
         raise errors.ConfigurationError(problems)
     always: list[Any] = [one for file in loaded for one in file.always]
     stories: list[Any] = [story for file in loaded for story in file.stories]
+    rooms: list[Any] = [room for file in loaded for room in file.rooms]
     if only is None:
-        return always, stories
+        return always, stories, rooms
     chosen = [story for story in stories if story.title == only]
     kept: list[Any] = [one for one in always if one.title == only]
     if not chosen and not kept:
         titles = ", ".join(repr(one.title) for one in (*always, *stories))
         raise click.UsageError(f"there is no {only!r}; there are {titles or 'no stories'}")
-    return kept or always, chosen
+    return kept or always, chosen, rooms
 
 
-def tell(story: Any, house: Any, always: list[Any], *, with_faults: bool) -> dict[str, Any]:
+def tell(story: Any, house: Any, always: list[Any], rooms: list[Any], *, with_faults: bool) -> dict[str, Any]:
     """Play a story, with its seeds and with faults; return its result as a document for JSON."""
     from daemons.rehearsal import faults
     from daemons.rehearsal.player import play
 
     began = time.perf_counter()
-    outcome = play(story, house, always)
-    seeds = range(story.seeds)
-    differing = [seed for seed in seeds if play(story, house, always, seed=seed).holds != outcome.holds]
+    outcome = play(story, house, always, rooms=rooms)
+    differing = [
+        seed
+        for seed in range(story.seeds)
+        if play(story, house, always, seed=seed, rooms=rooms).holds != outcome.holds
+    ]
     played, broken = 0, list[Any]()
     if with_faults and outcome.holds:
-        played, broken = faults.play_with_faults(story, house, always)
+        played, broken = faults.play_with_faults(story, house, always, rooms)
     return {
         "title": story.title,
         "holds": outcome.holds and not differing and not broken,
@@ -169,7 +176,14 @@ def tell(story: Any, house: Any, always: list[Any], *, with_faults: bool) -> dic
 
 
 def test_random_days(
-    house: Any, always: list[Any], duration: float, seed: int, zone: tzinfo, *, as_json: bool
+    house: Any,
+    always: list[Any],
+    rooms: list[Any],
+    duration: float,
+    seed: int,
+    zone: tzinfo,
+    *,
+    as_json: bool,
 ) -> bool:
     """Play random days for so many seconds; return whether all that must hold has held."""
     from daemons.rehearsal import random_days
@@ -177,7 +191,7 @@ def test_random_days(
     if not always:
         raise click.UsageError("random days test what must always hold, and there is no [[always]] yet")
     end = time.monotonic() + duration
-    days, found = random_days.search(house, always, seed, before(end))
+    days, found = random_days.search(house, always, seed, before(end), rooms)
     story = random_days.as_toml(found.story) if found else None
     if as_json:
         document = {"ok": found is None, "days": days, "seed": found.seed if found else None, "story": story}

@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from daemons.config.house import House
 from daemons.rehearsal.player import Outcome, play
+from daemons.rehearsal.room import Room
 from daemons.rehearsal.story import Always, Story
 from daemons.rehearsal.world import World
 
@@ -33,10 +34,10 @@ class Broken(Struct, frozen=True):
     outcome: Outcome
 
 
-def faults_of(story: Story, house: House) -> Iterator[Fault]:
+def faults_of(story: Story, house: House, rooms: Iterable[Room] = ()) -> Iterator[Fault]:
     """Yield all faults of a story: each process killed at each of its steps, and others at each change."""
     worlds: list[World] = []
-    outcome = play(story, house, (), arrange=worlds.append)
+    outcome = play(story, house, (), arrange=worlds.append, rooms=rooms)
     (world,) = worlds
     for name, device in world.devices.items():
         for step in range(device.steps):
@@ -95,11 +96,20 @@ def later(text: str, at: float, act: Callable[[World], None], delay_seconds: flo
     return Fault(text, arrange, delay_seconds)
 
 
-def play_with_faults(story: Story, house: House, always: Iterable[Always]) -> tuple[int, list[Broken]]:
+def play_with_faults(
+    story: Story, house: House, always: Iterable[Always], rooms: Iterable[Room] = ()
+) -> tuple[int, list[Broken]]:
     """Play a story once with each fault; return how often, and the ones that do not hold."""
-    always, played, broken = tuple(always), 0, []
-    for fault in faults_of(story, house):
-        outcome = play(story, house, always, arrange=fault.arrange, delay_seconds=fault.delay_seconds)
+    always, rooms, played, broken = tuple(always), tuple(rooms), 0, []
+    for fault in faults_of(story, house, rooms):
+        outcome = play(
+            story,
+            house,
+            always,
+            arrange=fault.arrange,
+            rooms=rooms,
+            delay_seconds=fault.delay_seconds,
+        )
         played += 1
         if not outcome.holds:
             broken.append(Broken(fault.text, outcome))

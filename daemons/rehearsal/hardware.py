@@ -83,6 +83,11 @@ class RehearsedHardware(Driver[NoOptions]):
         """Whether the relay is on now."""
         return self._relay.last.on
 
+    def is_on_at(self, now: float) -> bool:
+        """Return whether the relay is on, also if its timer has expired while nothing has read it."""
+        self._advance(now)
+        return self.is_on
+
     def press(self, touch: Touch, id_: str) -> None:
         """Press its button."""
         self._presses.append(ButtonPress(touch, id_))

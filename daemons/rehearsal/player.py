@@ -7,6 +7,7 @@ from msgspec import Struct
 from daemons.bus.message import State
 from daemons.config.house import House
 from daemons.config.rule import Condition, StateFields
+from daemons.rehearsal.room import Room
 from daemons.rehearsal.story import Always, Expectation, Step, Story, clock_step, format_times
 from daemons.rehearsal.world import Change, World
 from daemons.values import format_toml
@@ -48,6 +49,7 @@ def play(
     *,
     seed: int | None = None,
     arrange: Arrange | None = None,
+    rooms: Iterable[Room] = (),
     delay_seconds: float = 0.0,
     only: Iterable[str] | None = None,
 ) -> Outcome:
@@ -64,6 +66,8 @@ def play(
     if arrange is not None:
         arrange(world)
     world.begin()
+    for room in rooms:
+        world.add_room(room)
     for step in story.do:
         for moment in story.moments(step.at, zone):
             world.at(moment, lambda step=step: happen(world, step))  # type: ignore[misc]

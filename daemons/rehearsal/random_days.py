@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from msgspec import Struct
@@ -12,6 +13,7 @@ from daemons.config.device import Device
 from daemons.config.house import House
 from daemons.kinds import TOUCHES, Machine
 from daemons.rehearsal.player import Outcome, play
+from daemons.rehearsal.room import Room
 from daemons.rehearsal.story import Always, Moment, StartMoment, Step, Story
 from daemons.values import Seconds, format_toml
 
@@ -30,8 +32,9 @@ class Found(Struct, frozen=True):
     outcome: Outcome
 
 
-def depends_on(house: House, always: Iterable[Always]) -> set[str]:
+def depends_on(house: House, always: Iterable[Always], rooms: Iterable[Room]) -> set[str]:
     """Return the devices of some conditions, with all devices on which these depend."""
+    heaters = {room.sensor: room.heater for room in rooms}
     found: set[str] = set()
     queue = [condition.device for one in always for condition in one.never]
     while queue:
@@ -39,6 +42,7 @@ def depends_on(house: House, always: Iterable[Always]) -> set[str]:
         if name not in found:
             found.add(name)
             queue += house.devices[name].subscriptions
+            queue += [heaters[name]] if name in heaters else []
     mirrors = {name for name, device in house.devices.items() if device.kind.role == "mirror"}
     return set(house.devices) if found & mirrors else found
 
@@ -89,21 +93,26 @@ def words(kind: Any) -> set[str]:
 
 
 def search(
-    house: House, always: Sequence[Always], seed: int, may_go_on: Callable[[], bool]
+    house: House,
+    always: Sequence[Always],
+    seed: int,
+    may_go_on: Callable[[], bool],
+    rooms: Sequence[Room] = (),
 ) -> tuple[int, Found | None]:
     """Play random days until one fails; return the number of days, and the shortest story of the failure."""
-    names = depends_on(house, always)
+    names = depends_on(house, always, rooms)
+    play_day = partial(play, house=house, always=always, only=names, rooms=rooms)
     days = 0
     while may_go_on():
         story = random_day(house, names, seed + days)
-        outcome = play(story, house, always, only=names)
+        outcome = play_day(story)
         days += 1
         if not outcome.holds:
-            return days, shrink(Found(seed + days - 1, story, outcome), house, always, names)
+            return days, shrink(Found(seed + days - 1, story, outcome), play_day)
     return days, None
 
 
-def shrink(found: Found, house: House, always: Sequence[Always], names: set[str]) -> Found:
+def shrink(found: Found, play_day: Callable[[Story], Outcome]) -> Found:
     """Leave out steps as long as the same thing fails (delta debugging)."""
     expected = found.outcome.failures[0].expected
     size = max(1, len(found.story.do) // 2)
@@ -112,7 +121,7 @@ def shrink(found: Found, house: House, always: Sequence[Always], names: set[str]
         while index < len(found.story.do):
             shorter = found.story.do[:index] + found.story.do[index + size :]
             story = replace(found.story, do=shorter)
-            outcome = play(story, house, always, only=names)
+            outcome = play_day(story)
             if any(failure.expected == expected for failure in outcome.failures):
                 found = replace(found, story=story, outcome=outcome)
             else:

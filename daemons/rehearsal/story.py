@@ -19,6 +19,7 @@ from daemons.config.location import Lines
 from daemons.config.rule import Condition, Values
 from daemons.errors import ConfigurationError
 from daemons.kinds import Machine, Touch, is_plausible, range_text
+from daemons.rehearsal.room import Room
 from daemons.values import Parsed, Problem, Seconds, format_toml, parse_table, suggest
 from daemons.values import Path as Where
 
@@ -199,18 +200,20 @@ ENTRIES: dict[str, Any] = {"do": Step, "expect": Expectation, "never": Condition
 
 
 class StoryFile(Struct, frozen=True):
-    """The stories of one file, and what must always hold."""
+    """The stories of one file, what must always hold, and the rooms of the house."""
 
     always: tuple[Always, ...]
     stories: tuple[Story, ...]
+    rooms: tuple[Room, ...]
 
 
 def load_stories(path: Path, house: House, text: str | None = None) -> StoryFile:
     """Load and check a story file; raises ConfigurationError with every problem."""
     text, raw = parse(path, text)
     problems: list[Problem] = []
-    for key in raw.keys() - {"always", "story"}:
-        problems.append(Problem((key,), f"unknown table; {suggest(key, ['always', 'story'])}"))
+    known = ("always", "story", "rooms")
+    for key in raw.keys() - known:
+        problems.append(Problem((key,), f"unknown table; {suggest(key, known)}"))
     always = [one for _, one in tables(raw, "always", Always, problems)]
     stories = list(tables(raw, "story", Story, problems))
     for index, one in tables(raw, "always", Always, []):
@@ -218,11 +221,44 @@ def load_stories(path: Path, house: House, text: str | None = None) -> StoryFile
             check_condition(condition, house, ("always", index, "never", number), problems)
     for index, story in stories:
         check_story(story, house, ("story", index), problems)
+    rooms = list(load_rooms(raw.get("rooms", {}), house, problems))
     if problems:
         lines = Lines(text)
         found = [lines.locate(str(path), problem) for problem in problems]
         raise ConfigurationError(sorted(found, key=lambda location: location.line))
-    return StoryFile(tuple(always), tuple(story for _, story in stories))
+    return StoryFile(tuple(always), tuple(story for _, story in stories), tuple(rooms))
+
+
+def load_rooms(raw: Any, house: House, problems: list[Problem]) -> Iterator[Room]:
+    """Yield each room whose table can be parsed, and check its devices."""
+    if not isinstance(raw, dict):
+        problems.append(Problem(("rooms",), f"expected tables [rooms.NAME], found {format_toml(raw)}"))
+        return
+    for name, table in raw.items():
+        room = parse_table(table, Room, ("rooms", name), problems)
+        if room is None:
+            continue
+        yield room
+        for key in ("sensor", "heater"):
+            path, device_name = ("rooms", name, key), getattr(room, key)
+            device = house.devices.get(device_name)
+            if device is None:
+                text = f"there is no device {format_toml(device_name)}; {suggest(device_name, house.devices)}"
+                problems.append(Problem(path, text))
+            elif key == "sensor" and not measures_temperature(device):
+                problems.append(Problem(path, f"{device_name} measures no temperature"))
+            elif key == "heater" and not switches(device):
+                problems.append(Problem(path, f"{device_name} switches nothing on"))
+
+
+def measures_temperature(device: Device) -> bool:
+    """Return whether the hardware of a device measures a temperature."""
+    return issubclass(device.kind, Machine) and "temperature_celsius" in device.kind.fields()
+
+
+def switches(device: Device) -> bool:
+    """Return whether the hardware of a device can be switched on."""
+    return issubclass(device.kind, Machine) and device.kind.drives
 
 
 def tables(raw: dict[str, Any], word: str, type_: Any, problems: list[Problem]) -> Iterator[tuple[int, Any]]:

@@ -21,6 +21,7 @@ from daemons.processes.device.latest_states import SILENT_SECONDS
 from daemons.rehearsal.device import MOMENT, RehearsedDevice
 from daemons.rehearsal.hardware import RehearsedHardware
 from daemons.rehearsal.mirror import RehearsedMirror
+from daemons.rehearsal.room import Air, Room
 from daemons.rehearsal.timeline import Event, Timeline
 
 RESTART_SECONDS = 0.03
@@ -117,6 +118,11 @@ class World:
     def run(self, until: float) -> None:
         """Advance to the given time (steady seconds)."""
         self._timeline.run(until)
+
+    def add_room(self, room: Room) -> None:
+        """Let a heater warm a room from now on; nothing happens if the house has no such devices."""
+        if room.sensor in self.devices and room.heater in self.devices:
+            Air(self, room)
 
     # What happens
 

@@ -65,4 +65,4 @@ def test_only_what_matters_is_rehearsed(house_of: HouseOf) -> None:
     """The devices of the conditions, and those on which they depend."""
     more = '[devices.attic]\nkind = "lamp"\ndriver = "simulated"\n'
     house = house_of(MOTION + more)
-    assert depends_on(house, load(house).always) == {"hall_lamp", "hall_motion"}
+    assert depends_on(house, load(house).always, ()) == {"hall_lamp", "hall_motion"}
