@@ -92,6 +92,17 @@ class EncodedState(StateHead, frozen=True, kw_only=True):
     past: Annotated[tuple[msgspec.Raw, ...], Meta(max_length=MAX_PAST)] = ()
 
 
+class StateContent(Struct, frozen=True):
+    """What a process says in a state; `State` explains the fields, and the process adds the others."""
+
+    state: dict[str, Any]
+    since: float
+    turned: dict[str, float] = {}
+    cause: str | None = None
+    past: tuple[msgspec.Raw, ...] = ()
+    """The past states as JSON."""
+
+
 class Heartbeat(Struct, frozen=True, kw_only=True):
     """A heartbeat, once a second; its `seq` is that of the latest message, so that a lost one is noticed."""
 

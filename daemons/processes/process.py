@@ -14,9 +14,8 @@ from types import TracebackType
 from typing import Any, Generic, Protocol, Self, TextIO, TypeVar
 
 import zmq
-from msgspec import Raw
 
-from daemons.bus.message import Command, EncodedState, Heartbeat, Receipt, Report
+from daemons.bus.message import Command, EncodedState, Heartbeat, Receipt, Report, StateContent
 from daemons.bus.sockets import CommandServer, Publisher
 from daemons.processes.process_run import ProcessRun, next_run
 from daemons.runtime.clock import uptime
@@ -115,15 +114,8 @@ class Process:
         reason = self.loop.run()
         self.log.info("ends, by %s", reason)
 
-    def publish(
-        self,
-        state: dict[str, Any],
-        since: float,
-        turned: dict[str, float],
-        cause: str | None,
-        past: tuple[Raw, ...] = (),
-    ) -> None:
-        """Publish the state of this process; `past` has its past states as JSON."""
+    def publish(self, content: StateContent) -> None:
+        """Publish the state of this process."""
         self.seq += 1
         self._publisher.publish(
             EncodedState(
@@ -131,11 +123,11 @@ class Process:
                 boot=self.life.boot,
                 seq=self.seq,
                 at=time.time(),
-                since=since,
-                state=state,
-                turned=turned,
-                cause=cause,
-                past=past,
+                since=content.since,
+                state=content.state,
+                turned=content.turned,
+                cause=content.cause,
+                past=content.past,
             )
         )
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import Raw
 
-from daemons.bus.message import Command, Moment, Receipt, State, decode_moment
+from daemons.bus.message import Command, Moment, Receipt, State, StateContent, decode_moment
 from daemons.config.device import Device
 from daemons.config.sun import SunCalendar
 from daemons.kinds import Machine, Reading, Setting
@@ -171,14 +171,7 @@ class RehearsedDevice:
         self._count_step()
         self.hardware.set(setting, cause, now)
 
-    def publish(
-        self,
-        state: dict[str, Any],
-        since: float,
-        turned: dict[str, float],
-        cause: str | None,
-        past: tuple[Raw, ...],
-    ) -> None:
+    def publish(self, content: StateContent) -> None:
         """Publish a state for the devices that subscribe to it."""
         self._count_step()
         self._seq += 1
@@ -189,11 +182,11 @@ class RehearsedDevice:
                 boot=self._starts,
                 seq=self._seq,
                 at=self._world.wall,
-                since=since,
-                state=state,
-                turned=turned,
-                cause=cause,
-                past=self._decode(past) if self.subscribers else (),
+                since=content.since,
+                state=content.state,
+                turned=content.turned,
+                cause=content.cause,
+                past=self._decode(content.past) if self.subscribers else (),
             ),
         )
         self._world.on_publish(self, before, self.latest)

@@ -120,7 +120,7 @@ class World:
         self._timeline.run(until)
 
     def add_room(self, room: Room) -> None:
-        """Let a heater warm a room from now on; nothing happens if the house has no such devices."""
+        """Warm a room by its heater from now on; nothing happens if the house has no such devices."""
         if room.sensor in self.devices and room.heater in self.devices:
             Air(self, room)
 

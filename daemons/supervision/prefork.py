@@ -129,7 +129,7 @@ def warm_up(warn: Callable[[str], None]) -> None:
         with suppress(Exception):  # a broken file was reported above
             device.warm_up(name.rpartition(".")[2])
     with suppress(Exception):
-        device.rehearse()
+        device.run_trial()
     setproctitle.getproctitle()  # locates the process title while the environment is still in place
     share_memory(warn)
 

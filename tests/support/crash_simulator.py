@@ -9,7 +9,7 @@ from unittest.mock import patch
 import msgspec
 from msgspec.structs import replace
 
-from daemons.bus.message import Command, Receipt, State
+from daemons.bus.message import Command, Receipt, State, StateContent
 from daemons.config.device import Device
 from daemons.config.sun import SunCalendar
 from daemons.kinds import ButtonPress, Reading, Setting
@@ -122,17 +122,10 @@ class SimulatedProcess:
             self.simulator.disk = msgspec.json.encode(memory)
             self.simulator.writes += 1
 
-    def publish(
-        self,
-        state: dict[str, Any],
-        since: float,
-        turned: dict[str, float],
-        cause: str | None,
-        past: tuple[msgspec.Raw, ...],
-    ) -> None:
+    def publish(self, content: StateContent) -> None:
         """Keep a published state."""
         self.simulator.count_action()
-        self.simulator.published.append(state | {"cause": cause})
+        self.simulator.published.append(content.state | {"cause": content.cause})
 
     def log(self, level: int, text: str, *, cause: str | None) -> None:
         """Keep a line of the log."""

@@ -11,7 +11,7 @@ from typing import Any
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from daemons.bus.message import BRIDGE, Command, Moment, Receipt, State, encode
+from daemons.bus.message import BRIDGE, Command, Moment, Receipt, State, StateContent, encode
 from daemons.bus.presence import PresenceTable
 from daemons.bus.sockets import Subscriber
 from daemons.config.loader import kind_or_none
@@ -248,4 +248,4 @@ class Bridge:
         ):
             self._since = time.time() if turned else self._since
             self._shown, self._counted_at = {**shown, **counts}, now
-            self._process.publish(self._shown, self._since, {}, None)
+            self._process.publish(StateContent(self._shown, self._since))

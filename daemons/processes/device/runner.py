@@ -16,10 +16,9 @@ import logging
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from msgspec import Raw
 from msgspec.structs import replace
 
-from daemons.bus.message import Command, Heartbeat, Receipt, Report, State
+from daemons.bus.message import Command, Heartbeat, Receipt, Report, State, StateContent
 from daemons.drivers import Driver
 from daemons.processes.device.appliance import Appliance
 from daemons.processes.device.memory import DeviceMemory
@@ -59,15 +58,8 @@ class RunnerLoop(Protocol):
 class Bus(Protocol):
     """Publishes states for other processes."""
 
-    def publish(
-        self,
-        state: dict[str, Any],
-        since: float,
-        turned: dict[str, float],
-        cause: str | None,
-        past: tuple[Raw, ...],
-    ) -> None:
-        """Publish a state; the arguments are those fields of `State`."""
+    def publish(self, content: StateContent) -> None:
+        """Publish a state."""
 
 
 class MemoryFile(Protocol):
@@ -225,7 +217,7 @@ class DeviceRunner:
         if is_changed or state != self._published:
             self._published, self._published_changes, self._published_at = state, changes, now
             since, times = self._appliance.since, memory.change_times
-            self._bus.publish(state, since, times, memory.cause, memory.encoded_past)
+            self._bus.publish(StateContent(state, since, times, memory.cause, memory.encoded_past))
 
     def _check_clock_later(self, is_clock_right: Callable[[], bool]) -> None:
         """Ask again and again whether the wall clock is right, until it is."""

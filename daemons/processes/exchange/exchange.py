@@ -14,7 +14,7 @@ import msgspec
 
 from daemons.bus.dropped import DroppedLog
 from daemons.bus.endpoints import tcp_endpoint
-from daemons.bus.message import EXCHANGE, Scalar
+from daemons.bus.message import EXCHANGE, Scalar, StateContent
 from daemons.bus.requests.loop import LoopCommandClient
 from daemons.bus.sockets import Subscriber
 from daemons.bus.state_history import StateHistory
@@ -223,7 +223,7 @@ class Exchange:
             turned = history.change_times
             self._memory = msgspec.structs.replace(self._memory, state=state, turned=turned)
             self._save()
-            self._process.publish(state, history.since(self._memory.life.boot / 1000), turned, None)
+            self._process.publish(StateContent(state, history.since(self._memory.life.boot / 1000), turned))
 
     def _state(self) -> dict[str, Scalar]:
         links = self._remote.links.values()

@@ -11,7 +11,7 @@ from typing import Any
 from msgspec import Struct, field
 from msgspec.structs import asdict, replace
 
-from daemons.bus.message import Command, Published, Receipt, Scalar, State
+from daemons.bus.message import Command, Published, Receipt, Scalar, State, StateContent
 from daemons.bus.presence import PresenceTable
 from daemons.bus.sockets import Subscriber
 from daemons.bus.state_history import StateHistory
@@ -285,6 +285,6 @@ class MirrorRunner:
             self._log_lines.append((state.message, memory.announced))
         self._save(memory)
         self._published = state
-        self._process.publish(asdict(state), self._since, memory.turned, memory.cause)
+        self._process.publish(StateContent(asdict(state), self._since, memory.turned, memory.cause))
         status, now = self._own_status(), self._now()
         self._changes.append(self._process.name, status, now, is_own_state=True)

@@ -12,7 +12,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from daemons.bus.message import RECORDER, STEWARD, Command, Receipt, Report, State
+from daemons.bus.message import RECORDER, STEWARD, Command, Receipt, Report, State, StateContent
 from daemons.bus.sockets import Subscriber
 from daemons.config.loader import kind_or_none
 from daemons.config.roster import Peer
@@ -231,4 +231,4 @@ class Recorder:
                 "dropped_rows": self._dropped,
             }
             self._published_at = now
-            self._process.publish(self._published, self._since, {}, None)
+            self._process.publish(StateContent(self._published, self._since))

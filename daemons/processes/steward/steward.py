@@ -21,7 +21,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from daemons.bus.message import STEWARD, Command, Heartbeat, Receipt, Report
+from daemons.bus.message import STEWARD, Command, Heartbeat, Receipt, Report, StateContent
 from daemons.bus.sockets import Subscriber
 from daemons.config.slice import Slice
 from daemons.errors import SupervisorError
@@ -110,7 +110,7 @@ class Steward:
             watched.forgive_silence(self._last_tick)  # no heartbeat could be received before this start
         process.loop.watch(self._subscriber.socket, self.on_message)
         process.loop.every(1.0, self._subscriber.reconnect_silent)
-        process.publish({"status": True, "phase": "watching"}, time.time(), {}, None)
+        process.publish(StateContent({"status": True, "phase": "watching"}, time.time()))
         self._resume()
 
     def handle_command(self, command: Command) -> Receipt:

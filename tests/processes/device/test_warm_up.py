@@ -13,7 +13,7 @@ from daemons.config.slice import Slice
 from daemons.kinds import Machine, Setting
 from daemons.processes.device.appliance import Appliance
 from daemons.processes.device.memory import DeviceMemory
-from daemons.processes.device.warm_up import ROUNDS, rehearse, warm_up
+from daemons.processes.device.warm_up import ROUNDS, run_trial, warm_up
 from tests.support import factories
 
 
@@ -40,8 +40,8 @@ def test_a_kind_without_hardware_needs_no_preparation(word: str) -> None:
     warm_up(word)
 
 
-def test_the_rehearsed_lamp_follows_every_event(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The rehearsal runs commands and rules: in each round the lamp is switched on and off twice."""
+def test_the_lamp_of_the_trial_run_follows_every_event(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It runs commands and rules: in each round the lamp is switched on and off twice."""
     switched: list[bool] = []
     next_setting = Appliance.next_setting
 
@@ -51,14 +51,14 @@ def test_the_rehearsed_lamp_follows_every_event(monkeypatch: pytest.MonkeyPatch)
         return setting
 
     monkeypatch.setattr(Appliance, "next_setting", record)
-    rehearse()
+    run_trial()
     # A round is on, off, toggle (on), the switch on (no change), and the switch off.
     assert switched == [True, False] * 2 * ROUNDS
 
 
-REHEARSE = """
+TRIAL = """
 import os, sys, zmq
-from daemons.processes.device.warm_up import rehearse
+from daemons.processes.device.warm_up import run_trial
 def refuse(event, args):
     changes_file = event == "open" and args[2] & (os.O_WRONLY | os.O_RDWR)  # it reads the id of the boot
     if changes_file or event in ("os.mkdir", "os.rename", "os.remove", "os.fork", "socket.__new__"):
@@ -66,16 +66,16 @@ def refuse(event, args):
 made, files = [], os.listdir("/proc/self/fd")
 zmq.Context.__init__ = lambda *args, **kwargs: made.append(args)
 sys.addaudithook(refuse)
-rehearse()
+run_trial()
 assert not made
 assert os.listdir("/proc/self/fd") == files
 """
 
 
-def test_the_rehearsal_leaves_nothing(tmp_path: Path) -> None:
+def test_the_trial_run_leaves_nothing(tmp_path: Path) -> None:
     """It runs inside supervisord: it writes no file, opens no socket, creates no context."""
     done = subprocess.run(
-        [sys.executable, "-c", REHEARSE],
+        [sys.executable, "-c", TRIAL],
         cwd=tmp_path,
         capture_output=True,
         text=True,
