@@ -16,7 +16,7 @@ from tests.rehearsal.conftest import MOTION, START
 from tests.support.house import BREAKFAST, HouseFactory, Listener, TemporaryHouse
 
 Phase = tuple[object, object, object]
-"""A phase of a device, its status, and the number of its cause in the order of their first appearance."""
+"""A phase of a device, its status, and its cause. An id is its number in the order of appearance."""
 
 
 class Player(Protocol):
@@ -163,7 +163,7 @@ def motion(player: Player) -> None:
 
 def phases(states: list[State]) -> dict[str, list[Phase]]:
     """Return the phases of each device, each with its status and its cause."""
-    numbers: dict[object, int] = {None: 0, "hardware": 1}
+    numbers: dict[object, object] = {None: None, "hardware": "hardware", "max_on": "max_on"}
     found: dict[str, list[Phase]] = {}
     for state in states:
         cause = numbers.setdefault(state.cause, len(numbers))
