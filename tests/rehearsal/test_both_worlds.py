@@ -48,81 +48,106 @@ class Player(Protocol):
 
 
 class Real:
-    """The real house: its processes, its sockets, its disk."""
+    """The real house: its processes, its sockets, its disk. It notes when each action takes effect."""
 
     def __init__(self, house: TemporaryHouse, listener: Listener) -> None:
         self._house, self._listener = house, listener
+        self._began = time.time()
+        self.times: list[float] = []
+        """The moment of each action, in seconds since the beginning; the last one is the end."""
+
+    def _note(self, at: float | None = None) -> None:
+        self.times.append((time.time() if at is None else at) - self._began)
 
     def send(self, device: str, command: str) -> str:
-        return str(self._house.send(device, command)["outcome"])
+        receipt = self._house.send(device, command)
+        self._note(receipt["at"])
+        return str(receipt["outcome"])
 
     def kill(self, device: str) -> None:
+        self._note()
         self._listener.kill(device)
 
     def switch_by_hand(self, device: str, *, on: bool) -> None:
-        line = {"at": time.time(), "what": "on" if on else "off", "on": on}
+        at = time.time()
+        changes = self._listener.states[device].state["status"] is not on
+        line = {"at": at, "what": "on" if on else "off", "on": on}
         with (self._house.run / "hardware" / device / "switchings.jsonl").open("a") as file:
             file.write(json.dumps(line) + "\n")
+        if changes:
+            self.wait_for(device, status=on)
+            at = self._listener.states[device].at
+        self._note(at)
 
     def measure(self, device: str, **values: float) -> None:
         path = self._house.run / "hardware" / device / "measured.json"
         path.with_suffix(".new").write_text(json.dumps(values))
         path.with_suffix(".new").rename(path)
+        self.wait_for(device, **values)
+        self._note(self._listener.states[device].at)
 
     def stop(self, device: str) -> None:
         self._house.house("stop", device)
+        self._note()
 
     def start(self, device: str) -> None:
         boot = self._listener.states[device].boot
         self._house.house("start", device)
         self._listener.wait_for(lambda listener: listener.states[device].boot > boot)
+        self._note(self._listener.states[device].at)
 
     def wait(self, seconds: float) -> None:
         self._listener.heartbeats.clear()
         end = time.time() + seconds
         self._listener.wait_for(lambda listener: any(beat.at > end for beat in listener.heartbeats.values()))
+        self._note()
 
     def wait_for(self, device: str, **fields: object) -> None:
         self._listener.wait_for(lambda listener: listener.has_state(device, **fields))
 
 
 class Rehearsed:
-    """The rehearsal of the same house."""
+    """The rehearsal of the same house: each action is at the time at which it was in the real one."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, world: World, times: list[float]) -> None:
+        self._world, self._times, self._began = world, iter(times), world.now
+
+    def _run(self) -> None:
+        """Go on until the moment of the next action."""
+        self._world.run(max(self._world.now, self._began + next(self._times)))
 
     def send(self, device: str, command: str) -> str:
+        self._run()
         receipt = self._world.send(device, command)
         assert receipt is not None
-        self._world.run(self._world.now + 0.1)
         return receipt.outcome
 
     def kill(self, device: str) -> None:
+        self._run()
         self._world.kill(device)
-        self._world.run(self._world.now + 0.1)
 
     def switch_by_hand(self, device: str, *, on: bool) -> None:
+        self._run()
         self._world.switch_by_hand(device, on=on)
-        self._world.run(self._world.now + 0.1)
 
     def measure(self, device: str, **values: float) -> None:
+        self._run()
         self._world.measure(device, values)
-        self._world.run(self._world.now + 0.1)
 
     def stop(self, device: str) -> None:
+        self._run()
         self._world.stop(device)
-        self._world.run(self._world.now + 0.1)
 
     def start(self, device: str) -> None:
+        self._run()
         self._world.start_device(device)
-        self._world.run(self._world.now + 0.1)
 
     def wait(self, seconds: float) -> None:
-        self._world.run(self._world.now + seconds)
+        self._run()
 
     def wait_for(self, device: str, **fields: object) -> None:
         for _ in range(3000):
+            self._world.run(self._world.now)
             found = self._world.state(device) or {}
             if fields.items() <= found.items():
                 return
@@ -351,12 +376,16 @@ def check_both_worlds(house: TemporaryHouse, script: Callable[[Player], object])
     names = [name for name, device in rehearsed.devices.items() if device.kind.role == "device"]
     with house.listen(*names) as listener:
         listener.wait_for(lambda listener: listener.states.keys() == listener.heartbeats.keys() == {*names})
-        outcomes = script(Real(house, listener))
+        player = Real(house, listener)
+        outcomes = script(player)
+        player.wait(QUIET_SECONDS)
         real = phases(listener.all_states)
     world = World(rehearsed, START)
     states: list[State] = []
     world.on_state = lambda name, _before, state: states.append(state) if name in names else None
     world.begin()
     world.run(START + 1)
-    assert script(Rehearsed(world)) == outcomes
+    replayed = Rehearsed(world, player.times)
+    assert script(replayed) == outcomes
+    replayed.wait(QUIET_SECONDS)
     assert phases(states) == real
