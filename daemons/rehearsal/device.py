@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import Raw
+from msgspec.structs import replace
 
 from daemons.bus.message import Command, Moment, Receipt, State, StateContent, decode_moment
 from daemons.config.device import Device
@@ -31,6 +32,8 @@ ANCHOR = Anchor("rehearsal", 0.0)
 NEVER = float("inf")
 TICK_SECONDS = 1.0
 """How often a device publishes measurements that change all the time, if another device needs them."""
+STALE_MARGIN_SECONDS = 0.1
+"""How long before its values are too old a sensor is read again."""
 MOMENT = 0.001
 """A time limit has surely passed so much later, although it is a sum of floating-point numbers."""
 
@@ -55,6 +58,8 @@ class RehearsedDevice:
         """The state that was published last."""
         self.appliance: Appliance | None = None
         """The appliance of the running process; None while none runs."""
+        self.unheard: set[str] = set()
+        """The sources that have not sent their state since their link was healed: a heartbeat comes later."""
         self.is_ticking = False
         """Whether another device needs measurements of this one that change all the time."""
         self.is_stopped = False
@@ -92,6 +97,7 @@ class RehearsedDevice:
         log = world.log(self.name)
         memory = resume_memory(last, run, machine, self._kind, ANCHOR, now, world.wall, log)
         self.life, self._starts, self._seq = self.life + 1, self._starts + 1, 0
+        self.unheard.clear()
         self.hardware.open(machine.power_profile(), now)
         if memory.presses_until is not None:
             self.hardware.skip_presses(memory.presses_until)
@@ -127,8 +133,14 @@ class RehearsedDevice:
 
     def receive(self, state: State) -> None:
         """Handle the state of another device, in the process."""
+        self.unheard.discard(state.device)
         if runner := self._runner:
             self._call(lambda: runner.receive(state))
+
+    def stale_at(self) -> float | None:
+        """Return when the values of a sensor are too old; None for any other device."""
+        has_values = "stale" in self.device.kind.unknown_phases
+        return self.appliance.next_deadline() if has_values and self.appliance else None
 
     def handle_command(self, command: Command) -> Receipt | None:
         """Return the receipt of a command; None if no process answers."""
@@ -152,7 +164,8 @@ class RehearsedDevice:
         if self.appliance is None:
             return
         for source in self.sources:
-            if source.is_alive and self._world.is_linked(source, self):
+            is_heard = source.name not in self.unheard and self._world.is_linked(source, self)
+            if source.is_alive and is_heard:
                 self.appliance.on_heartbeat(source.name, self._world.now)
         try:
             act()
@@ -214,6 +227,9 @@ class RehearsedProcess:
 
     def __init__(self, owner: RehearsedDevice, world: "World") -> None:
         self._owner, self._world = owner, world
+        self._last_reading: Reading | None = None
+        self._is_news = False
+        """Whether the last reading was a new one: then the next poll of the real house may act on it."""
         self.publish, self.save, self.set = owner.publish, owner.write, owner.set
         self.at = owner.call_later
 
@@ -222,13 +238,27 @@ class RehearsedProcess:
         return self._world.now
 
     def next_tick(self, seconds: float) -> float:
-        """Return when the hardware is read although nothing is known to change; usually never."""
+        """Return when the hardware is read although nothing is known to change; usually never.
+
+        After a new reading it is read once more, as a real device does: for example, a rule that waits for
+        its hardware acts at the first poll after the hardware is back. A sensor is read before it is stale.
+        """
+        now = self._world.now
+        if self._is_news:
+            return now + seconds
+        stale_at = self._owner.stale_at()
+        if stale_at is not None and stale_at - STALE_MARGIN_SECONDS > now:
+            return stale_at - STALE_MARGIN_SECONDS
         is_working = seconds < IDLE_SECONDS
-        return self._world.now + TICK_SECONDS if is_working and self._owner.is_ticking else NEVER
+        return now + TICK_SECONDS if is_working and self._owner.is_ticking else NEVER
 
     def read(self, now: float) -> Reading:
         """Read the hardware."""
-        return self._owner.hardware.read(now)
+        reading = self._owner.hardware.read(now)
+        lasting = replace(reading, at=None, energy_watt_hours=None, off_after_seconds=None)
+        self._is_news = lasting != self._last_reading
+        self._last_reading = lasting
+        return reading
 
     def due(self, now: float) -> float | None:
         """Return when the hardware changes by itself."""

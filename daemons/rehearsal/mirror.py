@@ -71,7 +71,7 @@ class RehearsedMirror:
         found = self._summary.state(self._world.now)
         fields = {name: value for name, value in asdict(found).items() if name not in MEASUREMENTS}
         wall = self._world.wall
-        at = min(wall, self._summary.phase_at(found.phase) or wall)
+        at = self._summary.changed_at(found.phase, self._history.change_times.get("phase"), wall)
         before, self._history = self._history, self._history.after(fields, state.cause, at)
         if self._history is before:
             return

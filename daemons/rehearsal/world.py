@@ -83,6 +83,9 @@ class World:
         self._ids = 0
         self._cut: set[str] = set()
         """The devices and hosts whose connection is cut."""
+        self._cut_until: dict[str, float] = {}
+        self._lost_until: dict[str, float] = {}
+        """By device, until when its hardware is lost, in steady seconds."""
         chosen = {name: one for name, one in house.devices.items() if only is None or name in only}
         kinds = {name: one.kind for name, one in chosen.items()}
         titles = {name: one.title for name, one in chosen.items()}
@@ -169,33 +172,44 @@ class World:
         self.devices[name].start()
 
     def lose_hardware(self, name: str, seconds: float) -> None:
-        """Cut the connection between a device and its hardware for some seconds."""
+        """Cut the connection between a device and its hardware for some seconds.
+
+        If it is cut already, it comes back when both times are over.
+        """
         device = self.devices[name]
         device.hardware.lose(self.now)
         device.poll()
+        until = self._lost_until[name] = max(self.now + seconds, self._lost_until.get(name, 0.0))
 
         def restore() -> None:
-            device.hardware.restore(self.now)
-            device.poll()
+            if self._lost_until[name] == until:
+                device.hardware.restore(self.now)
+                device.poll()
 
-        self.at(self.now + seconds, restore)
+        self.at(until, restore)
 
     def cut(self, names: Iterable[str], seconds: float) -> None:
-        """Cut devices off from all others, or hosts from all other hosts, for some seconds."""
-        cut = set(names) - self._cut
+        """Cut devices off from all others, or hosts from all other hosts, for some seconds.
+
+        One that is cut off already comes back when both times are over.
+        """
+        cut, until = set(names), self.now + seconds
         links = {pair for pair in self._links() if self.is_linked(*pair)}
         self._cut |= cut
+        for name in cut:
+            self._cut_until[name] = max(until, self._cut_until.get(name, 0.0))
         for source, subscriber in links - {pair for pair in self._links() if self.is_linked(*pair)}:
             self._on_silence(source, subscriber)
 
         def heal() -> None:
             before = {pair for pair in self._links() if self.is_linked(*pair)}
-            self._cut -= cut
+            self._cut -= {name for name in cut if self._cut_until[name] <= until}
             for source, subscriber in self._links():
                 if (source, subscriber) not in before and self.is_linked(source, subscriber):
+                    subscriber.unheard.add(source.name)
                     self._send_latest(source, subscriber)
 
-        self.at(self.now + seconds, heal)
+        self.at(until, heal)
 
     def step_clock(self, seconds: float) -> None:
         """Set the clock of the house forward, or back."""

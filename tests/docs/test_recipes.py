@@ -13,7 +13,7 @@ BLOCK = re.compile(r"^### ([^\n]+)$|^```toml\n(.*?)^```$", re.MULTILINE | re.DOT
 
 
 def read_recipes(text: str) -> dict[str, list[str]]:
-    """Return the TOML blocks under each `###` heading of the page."""
+    """Return the TOML blocks under each `###` heading of the page; under "" those before the first."""
     recipes: dict[str, list[str]] = {}
     heading = ""
     for found in BLOCK.finditer(text):
@@ -26,6 +26,8 @@ def read_recipes(text: str) -> dict[str, list[str]]:
 
 
 RECIPES = read_recipes(PAGE.read_text())
+EXAMPLES = RECIPES.pop("")
+"""The blocks before the first recipe: a story."""
 
 
 def test_the_page_has_recipes() -> None:

@@ -196,3 +196,75 @@ def test_a_killed_device_is_no_source_of_messages(make_world: MakeWorld) -> None
     world.stop("hall_lamp")
     assert world.send("hall_lamp", "on") is None
     assert world.state("hall_lamp") is None
+
+
+def test_a_rule_acts_when_its_hardware_is_back(make_world: MakeWorld) -> None:
+    """The lamp's hardware was lost for a while when motion began. The next poll after its return acts."""
+    world = make_world(MOTION)
+    world.lose_hardware("hall_lamp", 20)
+    world.run(world.now + 10)
+    world.switch_by_hand("hall_motion", on=True)
+    world.run(world.now + 5)
+    assert not world.devices["hall_lamp"].hardware.is_on
+    world.run(world.now + 6)
+    assert world.devices["hall_lamp"].hardware.is_on
+
+
+def test_a_sensor_that_nothing_happens_to_is_never_stale(make_world: MakeWorld) -> None:
+    """It is read again before its values are too old. Its next detection is its only change."""
+    world = make_world(MOTION)
+    world.run(world.now + 7200)
+    world.switch_by_hand("hall_motion", on=True)
+    world.run(world.now + 1)
+    latest = world.devices["hall_motion"].latest
+    assert latest is not None
+    assert [moment.state["phase"] for moment in latest.past] == ["unknown", "clear"]
+    assert latest.turned["phase"] == latest.at
+
+
+def test_of_two_losses_and_cuts_at_one_time_the_longer_counts(make_world: MakeWorld) -> None:
+    """The end of the shorter one ends nothing, also if it began later."""
+    world = make_world(MOTION)
+    for seconds in (60, 10):
+        world.lose_hardware("hall_lamp", seconds)
+        world.cut(["hall_motion"], seconds)
+    motion, lamp = world.devices["hall_motion"], world.devices["hall_lamp"]
+    for seconds, is_over in ((30, False), (31, True)):
+        world.run(world.now + seconds)
+        assert lamp.latest is not None
+        assert (lamp.latest.state["reachable"], world.is_linked(motion, lamp)) == (is_over, is_over)
+
+
+WINDOW = """
+[devices.climate]
+kind = "sensor"
+driver = "simulated"
+
+[devices.window]
+kind = "sensor"
+driver = "simulated"
+detects = "opening"
+
+[devices.heater]
+kind = "heater"
+driver = "simulated"
+source = "climate"
+
+[[devices.heater.when]]
+device = "window"
+turns = { phase = "open" }
+for = "30s"
+do = "on"
+"""
+
+
+def test_a_healed_link_brings_the_state_before_a_heartbeat(make_world: MakeWorld) -> None:
+    """The window was open for ten seconds. The message of the other sensor does not make it open again."""
+    world = make_world(WINDOW)
+    world.switch_by_hand("window", on=True)
+    world.run(world.now + 9)
+    world.cut(["heater"], 30)
+    world.run(world.now + 1)
+    world.switch_by_hand("window", on=False)
+    world.run(world.now + 100)
+    assert [change.fields["enabled"] for change in world.changes if "enabled" in change.fields] == [False]

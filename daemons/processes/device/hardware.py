@@ -77,6 +77,8 @@ class Hardware:
         """When this process found the hardware unreachable, in steady seconds."""
         self._fault: str | None = None
         self._sent: SentSetting | None = None
+        self._given_up_since: float | None = None
+        """The `unsent_since` of a setting that was given up while the hardware could not be reached."""
         self._sends_off = False
         """Whether off must be sent once more, although the hardware reports that it is off."""
         self.is_new = memory.is_new and machine.drives
@@ -310,6 +312,8 @@ class Hardware:
         if self.is_confirmed or self._reading.is_pending:
             return None
         if self.unsent_since is not None and self._desired.on and not self.is_reachable:
+            if self._given_up_since == self.unsent_since:
+                return None  # nothing more is to be done until it can be reached
             return self.unsent_since + max(CONFIRM_SECONDS, self._grace_seconds)
         return None if self._sent is None else self._sent.sent_at + CONFIRM_SECONDS
 
@@ -441,6 +445,7 @@ class Hardware:
     def _give_up(self, now: float) -> None:
         """Stop waiting for hardware that did not follow: adopt it if it is off, send again if it is on."""
         desired, self._sent = self._desired, None
+        self._given_up_since = self.unsent_since
         if self._reading.on == desired.on and self.is_reachable:
             self._log("warning", "the hardware accepted only a part of the setting", self.cause)
             self._set_memory(self._machine.adopt(self._memory, self._reading, now), self.cause, now)

@@ -277,7 +277,7 @@ class MirrorRunner:
         if fields != memory.shown:
             at = time.time()
             if fields["phase"] != memory.shown.get("phase"):
-                at = min(at, self._summary.phase_at(state.phase) or at)
+                at = self._summary.changed_at(state.phase, memory.turned.get("phase"), at)
             history = StateHistory(memory.shown, memory.turned, memory.cause).after(fields, cause, at)
             memory = replace(memory, shown=fields, turned=history.change_times, cause=cause)
         if state.ready and self._summary.meal()[0].cause != memory.announced:

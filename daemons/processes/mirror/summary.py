@@ -70,6 +70,15 @@ class Summary:
             return min((state.turned.get("starts", state.since) for state in meal), default=None)
         return max(self._rested_at.values(), default=None)
 
+    def changed_at(self, phase: str, last_at: float | None, wall: float) -> float:
+        """Return when (Unix seconds) this phase was reached, if the phase before was reached at `last_at`.
+
+        That is a time of the appliances. If it is no later than `last_at`, the house was in this phase
+        before and is in it again, for example after a fault: then it is `wall`, the present.
+        """
+        at = self.phase_at(phase)
+        return wall if at is None or (last_at is not None and at <= last_at) else min(wall, at)
+
     def state(self, now: float) -> MirrorState:
         """Return the mirror's state at `now` (the seconds of the presence table)."""
         meal = self.meal()

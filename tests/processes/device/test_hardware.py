@@ -561,6 +561,25 @@ def test_hardware_that_refuses_and_is_lost_again_and_again_is_given_up() -> None
     assert lamp.state(NOW + 70)["status"] is False
 
 
+def test_a_setting_for_hardware_that_is_on_and_lost_is_given_up_once() -> None:
+    """After its grace, the device has nothing to do until the hardware is back. Then it sends the setting."""
+    lamp = make_confirmed("lamp")
+    command(lamp, "on")
+    lamp.next_setting(NOW)
+    lamp.on_reading(Reading(on=True), NOW, NOW)
+    command(lamp, "on", NOW + 1, "c2", brightness_percent=30)
+    lost = Reading(on=True, reachable=False, fault="no answer", losses=1)
+    for second in range(1, 70):
+        lamp.on_reading(lost, NOW + second, NOW + second)
+        lamp.next_setting(NOW + second)
+        lamp.advance(NOW + second, NOW + second)
+    deadline = lamp.next_deadline()
+    assert deadline is None or deadline > NOW + 70
+    assert [line.text for line in lamp.log_lines].count("did not switch on within 60 s") == 1
+    lamp.on_reading(Reading(on=True, brightness_percent=100, losses=1), NOW + 70, NOW + 70)
+    assert lamp.next_setting(NOW + 70) == Setting(on=True, brightness_percent=30)
+
+
 def test_off_for_hardware_that_is_lost_is_sent_when_it_is_back_however_late() -> None:
     """No grace ends it."""
     device = LostRelay("lamp")

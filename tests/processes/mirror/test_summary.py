@@ -26,6 +26,7 @@ class MirrorStub:
         self.state = self._summary.state
         self.meal = self._summary.meal
         self.phase_at = self._summary.phase_at
+        self.changed_at = self._summary.changed_at
 
     def on_message(self, message: Published, now: float) -> None:
         """Store a message, and pass it to the summary if it is a state."""
@@ -69,6 +70,19 @@ def test_the_time_of_a_phase_is_that_of_the_appliances(mirror: MirrorStub, order
             mirror.on_message(replace(state, turned={field: times[device]}), 0.0)
         expected = min(times.values()) if phase == "heating" else max(times.values())
         assert mirror.phase_at(mirror.state(0.0).phase) == expected
+
+
+def test_a_fault_of_a_meal_that_was_ready_is_a_change_of_the_present(mirror: MirrorStub) -> None:
+    """The meal began and was ready before: those times are not the ones at which it is not ready any more."""
+    ready = {"starts": 20.0, "phase": 30.0, "ready": 30.0}
+    for device in ("coffee_maker", "toaster"):
+        mirror.on_message(replace(cooking(device, phase="ready"), turned=ready), 0.0)
+    assert mirror.changed_at("ready", last_at=20.0, wall=31.0) == 30.0
+    broken = cooking("toaster", phase="idle", fault="does not answer")
+    mirror.on_message(replace(broken, turned={**ready, "phase": 60.0, "ready": 60.0, "fault": 100.0}), 0.0)
+    assert mirror.state(0.0).phase == "preparing"
+    assert mirror.changed_at("preparing", last_at=30.0, wall=100.1) == 100.1
+    assert mirror.changed_at("preparing", last_at=None, wall=100.1) == 20.0
 
 
 def test_the_sentence_names_each_part_of_a_meal(mirror: MirrorStub) -> None:
