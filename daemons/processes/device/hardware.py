@@ -77,8 +77,6 @@ class Hardware:
         """When this process found the hardware unreachable, in steady seconds."""
         self._fault: str | None = None
         self._sent: SentSetting | None = None
-        self._given_up_since: float | None = None
-        """The `unsent_since` of a setting that was given up while the hardware could not be reached."""
         self._sends_off = False
         """Whether off must be sent once more, although the hardware reports that it is off."""
         self.is_new = memory.is_new and machine.drives
@@ -312,8 +310,6 @@ class Hardware:
         if self.is_confirmed or self._reading.is_pending:
             return None
         if self.unsent_since is not None and self._desired.on and not self.is_reachable:
-            if self._given_up_since == self.unsent_since:
-                return None  # nothing more is to be done until it can be reached
             return self.unsent_since + max(CONFIRM_SECONDS, self._grace_seconds)
         return None if self._sent is None else self._sent.sent_at + CONFIRM_SECONDS
 
@@ -444,8 +440,8 @@ class Hardware:
 
     def _give_up(self, now: float) -> None:
         """Stop waiting for hardware that did not follow: adopt it if it is off, send again if it is on."""
-        desired, self._sent = self._desired, None
-        self._given_up_since = self.unsent_since
+        desired, waits_since = self._desired, self.unsent_since
+        self._sent = self.unsent_since = None
         if self._reading.on == desired.on and self.is_reachable:
             self._log("warning", "the hardware accepted only a part of the setting", self.cause)
             self._set_memory(self._machine.adopt(self._memory, self._reading, now), self.cause, now)
@@ -453,7 +449,7 @@ class Hardware:
             return
         if self.cause is None and not self.is_reachable:
             return  # no command was ever sent: that the hardware is unreachable says enough
-        seconds = CONFIRM_SECONDS if self.unsent_since is None else now - self.unsent_since
+        seconds = CONFIRM_SECONDS if waits_since is None else now - waits_since
         fault = f"did not switch {'on' if desired.on else 'off'} within {seconds:.0f} s"
         if fault != self._fault:
             self._log("error", fault, self.cause)
