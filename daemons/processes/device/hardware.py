@@ -17,6 +17,7 @@ from daemons.errors import Rejected, RejectedForNow
 from daemons.kinds import ButtonPress, HardwareLink, Machine, Reading, Setting, without_implausible
 from daemons.processes.device.log_line import Log
 from daemons.processes.device.memory import DeviceMemory
+from daemons.processes.device.reachability import Reachability
 from daemons.values import Problem, parse_table
 
 CONFIRM_SECONDS = 5.0
@@ -59,7 +60,6 @@ class Hardware:
         """Since when a decision waits for hardware that can be reached, in steady seconds; None if none."""
         self.encoded_memory = memory.machine
         """The memory of the kind's state machine, as JSON."""
-        self.is_reachable = memory.last_state.get("reachable", True) is not False
         self.presses_until = memory.presses_until
         """How much of the record of presses was handled."""
         self.heats = machine.heats
@@ -71,10 +71,8 @@ class Hardware:
         self._commands = {command.__name__.lower(): command for command in machine.commands}
         self._log = log
         self._reading = Reading(reachable=None)
-        self._losses = 0
-        """How often the hardware had been lost when it was last reachable."""
-        self._unreachable_since: float | None = None
-        """When this process found the hardware unreachable, in steady seconds."""
+        was_reachable = memory.last_state.get("reachable", True) is not False
+        self._reachability = Reachability(was_reachable=was_reachable)
         self._fault: str | None = None
         self._sent: SentSetting | None = None
         self._sends_off = False
@@ -125,7 +123,7 @@ class Hardware:
             raise Rejected("; ".join(texts))
         memory = self._machine.handle_command(self._memory, command, now)
         desired = self._machine.desired_setting(memory)
-        if desired.on and desired != self._desired and self._is_lost(now):
+        if desired.on and desired != self._desired and self._reachability.is_lost(now):
             raise RejectedForNow(f"its hardware cannot be reached: {self._reading.fault}")
         is_off = self._is_off_command(word, memory)
         if self.storage_error and memory != self._memory and not is_off:
@@ -138,9 +136,13 @@ class Hardware:
         reading = without_implausible(reading)
         if reading.fault and reading.fault != self._reading.fault:
             self._log("error", reading.fault, self.cause)
-        is_back = self._update_reachable(reading, now)
+        news = self._reachability.update(reading, now)
         self._reading = replace(reading, presses=())
-        if self.is_reachable and (is_back or reading.on is False):
+        if news and self._sent and self._desired.on:  # it may not have arrived
+            self.unsent_since = self._sent.decided_at
+        if news == "back":
+            self._resend_after_loss()
+        if self._is_reachable and (news == "back" or reading.on is False):
             self._begin_again(now)
         if reading.presses:
             self.presses_until = reading.presses_until
@@ -159,7 +161,7 @@ class Hardware:
         cause = self.cause if self._machine.drives else "hardware"
         reading = self._reading
         self._set_memory(self._machine.update_measurements(self._memory, reading, now), cause, now)
-        if reading.on is None or not self.is_reachable or not self._machine.drives:
+        if reading.on is None or not self._is_reachable or not self._machine.drives:
             return  # the state of the hardware is unknown
         is_first, self._has_reading = not self._has_reading, True
         is_unexpected = reading.on and not self._desired.on and (self.is_confirmed or self.is_new)
@@ -203,7 +205,7 @@ class Hardware:
             return None
         decided_at = now if self.unsent_since is None else self.unsent_since
         desired = self._desired
-        if self.is_reachable or not desired.on:
+        if self._is_reachable or not desired.on:
             self.unsent_since = None
         is_sent = self._sent is not None and self._sent.setting == desired
         if (self.is_confirmed or is_sent) and not self._sends_off:
@@ -257,7 +259,7 @@ class Hardware:
     @property
     def fields_follow_from(self) -> tuple[Any, ...]:
         """What the published fields follow from; measurements also change by time alone."""
-        return self._memory, self._reading, self._fault, self.storage_error, self.is_reachable
+        return self._memory, self._reading, self._fault, self.storage_error, self._is_reachable
 
     def state(self, unreachable_since: float | None, now: float) -> dict[str, Any]:
         """Return the fields to publish; `unreachable_since` is in Unix seconds."""
@@ -267,8 +269,8 @@ class Hardware:
         fields: dict[str, Any] = msgspec.to_builtins(self._machine.state(self._memory, reading, now))
         link = HardwareLink(
             confirmed=(self.is_confirmed or not self._machine.drives) and self._reading.reachable is True,
-            reachable=self.is_reachable,
-            unreachable_since=None if self.is_reachable else unreachable_since,
+            reachable=self._is_reachable,
+            unreachable_since=None if self._is_reachable else unreachable_since,
         )
         return fields | asdict(link)
 
@@ -290,6 +292,10 @@ class Hardware:
         )
 
     @property
+    def _is_reachable(self) -> bool:
+        return self._reachability.is_reachable
+
+    @property
     def _desired(self) -> Setting:
         return self._machine.desired_setting(self._memory)
 
@@ -309,13 +315,9 @@ class Hardware:
         """
         if self.is_confirmed or self._reading.is_pending:
             return None
-        if self.unsent_since is not None and self._desired.on and not self.is_reachable:
+        if self.unsent_since is not None and self._desired.on and not self._is_reachable:
             return self.unsent_since + max(CONFIRM_SECONDS, self._grace_seconds)
         return None if self._sent is None else self._sent.sent_at + CONFIRM_SECONDS
-
-    def _is_lost(self, now: float) -> bool:
-        """Return whether the hardware is unreachable for long enough to reject commands that switch on."""
-        return self._unreachable_since is not None and now - self._unreachable_since >= CONFIRM_SECONDS
 
     def _is_off_command(self, word: str, memory: Any) -> bool:
         """Return whether a command that leads to `memory` only switches off, and begins nothing later."""
@@ -362,28 +364,12 @@ class Hardware:
         self.cause = cause
         self.encoded_memory = msgspec.Raw(msgspec.json.encode(memory))
 
-    def _update_reachable(self, reading: Reading, now: float) -> bool:
-        """Note whether the hardware answers; return whether it does so again after a loss.
-
-        Its own timer may then be gone. A setting that was under way may not have arrived: it waits again.
-        """
-        was_lost = reading.reachable is True and reading.losses != self._losses
-        if (was_lost or reading.reachable is False) and self._sent and self._desired.on:
-            self.unsent_since = self._sent.decided_at
-        if reading.reachable is True:
-            self._losses = reading.losses
-        if reading.reachable is None or (reading.reachable == self.is_reachable and not was_lost):
-            if reading.reachable is False and self._unreachable_since is None:
-                self._unreachable_since = now  # it was already unreachable before this process started
-            return False
-        self.is_reachable = reading.reachable
-        self._unreachable_since = None if reading.reachable else now
-        if reading.reachable:
-            self._log("info", "its hardware can be reached again", None)
-            if self.heats and self._desired.on:  # then the setting is sent again, with its timer
-                self._sent = None
-                self.is_confirmed = self.is_confirmed and reading.on is False
-        return reading.reachable
+    def _resend_after_loss(self) -> None:
+        """Send what heats once more: the hardware's own timer may be gone."""
+        self._log("info", "its hardware can be reached again", None)
+        if self.heats and self._desired.on:
+            self._sent = None
+            self.is_confirmed = self.is_confirmed and self._reading.on is False
 
     def _begin_again(self, now: float) -> None:
         """Begin now what waited for the hardware: it is unknown whether that was on meanwhile.
@@ -442,12 +428,12 @@ class Hardware:
         """Stop waiting for hardware that did not follow: adopt it if it is off, send again if it is on."""
         desired, waits_since = self._desired, self.unsent_since
         self._sent = self.unsent_since = None
-        if self._reading.on == desired.on and self.is_reachable:
+        if self._reading.on == desired.on and self._is_reachable:
             self._log("warning", "the hardware accepted only a part of the setting", self.cause)
             self._set_memory(self._machine.adopt(self._memory, self._reading, now), self.cause, now)
             self.is_confirmed = True
             return
-        if self.cause is None and not self.is_reachable:
+        if self.cause is None and not self._is_reachable:
             return  # no command was ever sent: that the hardware is unreachable says enough
         seconds = CONFIRM_SECONDS if waits_since is None else now - waits_since
         fault = f"did not switch {'on' if desired.on else 'off'} within {seconds:.0f} s"
