@@ -124,7 +124,7 @@ def load(house: Any, files: Iterable[Path], only: str | None) -> tuple[list[Any]
 
     Raises ConfigurationError with all mistakes.
     """
-    from daemons.rehearsal.story import load_stories
+    from daemons.rehearsal.story_file import load_stories
 
     problems: list[Any] = []
     loaded = []

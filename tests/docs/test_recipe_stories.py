@@ -19,7 +19,7 @@ from daemons.config.house import House, load_house
 from daemons.errors import ConfigurationError
 from daemons.rehearsal.faults import play_with_faults
 from daemons.rehearsal.player import play
-from daemons.rehearsal.story import StoryFile, load_stories
+from daemons.rehearsal.story_file import StoryFile, load_stories
 from tests.docs.test_recipes import EXAMPLES, PAGE, RECIPES
 from tests.support.house import PROJECT
 

@@ -6,7 +6,8 @@ import pytest
 
 from daemons.config.house import load_house
 from daemons.rehearsal.player import play
-from daemons.rehearsal.story import Story, load_stories
+from daemons.rehearsal.story import Story
+from daemons.rehearsal.story_file import load_stories
 
 FOLDER = Path(__file__).parent / "faults"
 HOUSES = {path: load_house(path) for path in FOLDER.glob("[a-z]*.toml") if ".test" not in path.name}

@@ -8,7 +8,7 @@ import pytest
 from daemons.config.house import House, load_house
 from daemons.rehearsal import faults
 from daemons.rehearsal.player import Outcome, play
-from daemons.rehearsal.story import load_stories
+from daemons.rehearsal.story_file import load_stories
 from tests.rehearsal.conftest import BREAKFAST, MOTION
 
 HouseOf = Callable[[str], House]

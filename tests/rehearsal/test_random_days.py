@@ -6,7 +6,7 @@ from pathlib import Path
 from daemons.config.house import House
 from daemons.rehearsal.player import play
 from daemons.rehearsal.random_days import as_toml, depends_on, random_day, search
-from daemons.rehearsal.story import StoryFile, load_stories
+from daemons.rehearsal.story_file import StoryFile, load_stories
 from tests.rehearsal.conftest import MOTION
 
 HouseOf = Callable[[str], House]

@@ -12,7 +12,7 @@ from daemons.config.house import House
 from daemons.errors import ConfigurationError
 from daemons.rehearsal.player import play
 from daemons.rehearsal.room import Rate, Room, temperature_after
-from daemons.rehearsal.story import load_stories
+from daemons.rehearsal.story_file import load_stories
 from daemons.rehearsal.world import World
 from daemons.values import Seconds
 from tests.rehearsal.conftest import START
