@@ -115,9 +115,9 @@ class RehearsedDevice:
     def kill(self) -> None:
         """End its process at once. What is in the journal stays."""
         if self.appliance is not None:
+            self._world.on_death(self)
             self.appliance = self._runner = self.steps_left = None
             self.life += 1
-            self._world.on_death(self)
 
     def stop(self) -> None:
         """Stop the device: its process finishes what it has begun, and ends until a person starts it."""

@@ -1,5 +1,7 @@
 """The hardware of one device in a rehearsal. It outlives the device's process, as real hardware does."""
 
+from collections.abc import Mapping
+
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -97,6 +99,10 @@ class RehearsedHardware(Driver[NoOptions]):
         self._advance(now)
         if on != self._relay.last.on:
             self._switch(Setting(on), None, now)
+
+    def measure(self, values: Mapping[str, float]) -> None:
+        """Change what its sensor measures; a whole number stays one."""
+        self.measured |= {name: type(self.measured[name])(value) for name, value in values.items()}
 
     def lose(self, now: float) -> None:
         """Cut its connection."""

@@ -155,7 +155,7 @@ class World:
 
     def measure(self, name: str, values: dict[str, float]) -> None:
         """Change what the hardware of a device measures."""
-        self.devices[name].hardware.measured.update(values)
+        self.devices[name].hardware.measure(values)
         self.devices[name].poll()
 
     def kill(self, name: str) -> None:
@@ -326,7 +326,7 @@ class World:
 
     def _on_silence(self, source: Publisher, subscriber: RehearsedDevice) -> None:
         """Poll a subscriber when the silence of a source has lasted for long enough."""
-        if subscriber.appliance is not None:
+        if subscriber.appliance is not None and source.is_alive:
             subscriber.appliance.on_heartbeat(source.name, self.now)
         self.at(self.now + SILENT_SECONDS + MOMENT, subscriber.poll)
 

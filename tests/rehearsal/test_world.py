@@ -127,6 +127,39 @@ def test_a_measurement_crosses_a_limit(make_world: MakeWorld) -> None:
     assert world.devices["fan"].hardware.is_on
 
 
+def test_a_sensor_at_rest_is_not_stale(make_world: MakeWorld) -> None:
+    """It reports again and again, as each driver does. Lost hardware reports nothing."""
+    world = make_world(MOTION)
+    world.run(world.now + 86400)
+    assert turns(world, "hall_motion", phase="stale") == 0
+    assert not any("stale" in text for _, _, text in world.log_lines)
+    world.lose_hardware("hall_motion", 7200)
+    world.run(world.now + 3601)
+    assert turns(world, "hall_motion", phase="stale") == 1
+
+
+def test_a_whole_number_is_measured_as_one(make_world: MakeWorld) -> None:
+    """The memory of a sensor can be read after a crash, also if a story has 62.0 percent."""
+    world = make_world(MOTION)
+    world.measure("hall_motion", {"battery_percent": 62.0})
+    world.kill("hall_motion")
+    world.run(world.now + 1)
+    assert not any("memory" in text for _, _, text in world.log_lines)
+
+
+def test_a_cut_gives_a_dead_source_no_heartbeat(make_world: MakeWorld) -> None:
+    """The heater stops a minute after its sensor fell silent, although a link is cut in that time."""
+    world = make_world(HEATER)
+    world.measure("room", {"temperature_celsius": 15.0})
+    world.send("radiator", "on")
+    world.run(world.now + 1)
+    world.stop("room")
+    world.run(world.now + 65)
+    world.cut(["radiator"], 60)
+    world.run(world.now + 10)
+    assert not world.devices["radiator"].hardware.is_on
+
+
 def test_times_of_day_come_by_themselves(make_world: MakeWorld) -> None:
     """Each once a day, over a change of the clocks and a year; the processes sleep in between."""
     world = make_world(TIMETABLE, start=WINTER)
