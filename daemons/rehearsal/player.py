@@ -115,7 +115,9 @@ class Judge:
         self._waiting: list[Expectation] = []
         """The expectations that may still come true."""
         self._counts: list[tuple[Expectation, Counter]] = []
-        self._watches = [Watch(world, one, self) for one in always if known(one.never, world)]
+        self._watches = [
+            Watch(world, one, self) for one in always if known(one.never, world)
+        ]
         world.on_state = self._on_state
 
     def expect(self, story: Story) -> None:
@@ -194,7 +196,7 @@ class Judge:
                 counter.on_state(before, state)
         for watch in self._watches:
             if name in watch.devices:
-                watch.check()
+                watch.on_state(name, before, state)
 
 
 class Counter:
@@ -221,6 +223,13 @@ class Watch:
         self._world, self._always, self._judge = world, always, judge
         self._since: float | None = None
         self._has_failed = False
+
+    def on_state(self, name: str, before: State | None, state: State) -> None:
+        """Handle a state. A value that has come anew in between, as with a press, has not lasted."""
+        fields = {field for one in self._always.never if one.device == name for field in one.is_ or ()}
+        if before is not None and any(before.turned.get(one) != state.turned.get(one) for one in fields):
+            self._since = None
+        self.check()
 
     def check(self) -> None:
         """Note since when the conditions hold, and fail if that is too long."""

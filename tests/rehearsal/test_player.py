@@ -66,6 +66,25 @@ def test_what_must_always_hold_is_watched() -> None:
         assert [failure.expected for failure in failures] == ["always: no toast"] * count
 
 
+def test_a_value_that_came_again_has_not_lasted() -> None:
+    """A press turns the button's phase to single and at once back to idle."""
+    text = """
+[devices.button]
+kind = "button"
+driver = "simulated"
+"""
+    always = """
+[[always]]
+title = "a press comes all the time"
+never = [{ device = "button", is = { phase = "idle" } }]
+for = "25m"
+"""
+    house = load_house(Path("x"), text)
+    presses = [f'{{ at = "06:{minute}", device = "button", press = "single" }}' for minute in (20, 40)]
+    assert tell(f"{HEAD}do = [{', '.join(presses)}]\n{always}", house).failures == ()
+    assert tell(f"{HEAD}do = [{presses[0]}]\n{always}", house).failures != ()
+
+
 def test_a_device_that_does_not_run_is_told() -> None:
     """It is stopped, and shows nothing."""
     steps = 'do = [{ at = "06:10", device = "toaster", stop = true }]'
