@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 ANCHOR = Anchor("rehearsal", 0.0)
 NEVER = float("inf")
+RESTART_SECONDS = 0.03
+"""How long a killed process is away: the median of the benchmark of recovery."""
 TICK_SECONDS = 1.0
 """How often a device publishes measurements that change all the time, if another device needs them."""
 STALE_MARGIN_SECONDS = 0.1
@@ -112,10 +114,10 @@ class RehearsedDevice:
         if self.sources:  # those that it has not heard by then count as silent
             world.at(now + SILENT_SECONDS + MOMENT, self.poll)
 
-    def kill(self) -> None:
-        """End its process at once. What is in the journal stays."""
+    def kill(self, away_seconds: float = RESTART_SECONDS) -> None:
+        """End its process at once, and start it again later. What is in the journal stays."""
         if self.appliance is not None:
-            self._world.on_death(self)
+            self._world.on_death(self, away_seconds)
             self.appliance = self._runner = self.steps_left = None
             self.life += 1
 

@@ -92,6 +92,8 @@ def happen(world: World, step: Step) -> None:
         world.measure(name, step.measures)
     elif step.kill:
         world.kill(name)
+    elif step.dead is not None:
+        world.kill(name, step.dead)
     elif step.stop:
         world.stop(name)
     elif step.start:
@@ -116,7 +118,7 @@ class Judge:
         """The expectations that may still come true."""
         self._counts: list[tuple[Expectation, Counter]] = []
         self._watches = [
-            Watch(world, one, self) for one in always if known(one.never, world)
+            Watch(world, one, self) for one in always if one.concerns(story) and known(one.never, world)
         ]
         world.on_state = self._on_state
 

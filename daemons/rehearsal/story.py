@@ -71,6 +71,7 @@ class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     detects: bool | None = None
     measures: Annotated[dict[str, float], Meta(min_length=1)] | None = None
     kill: Literal[True] | None = None
+    dead: Seconds | None = None
     stop: Literal[True] | None = None
     start: Literal[True] | None = None
     unreachable: Seconds | None = None
@@ -98,8 +99,11 @@ class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 VERBS = (
-    "press", "send", "hand", "detects", "measures", "kill", "stop", "start", "unreachable", "cut", "clock",
+    "press", "send", "hand", "detects", "measures", "kill", "dead", "stop", "start", "unreachable", "cut",
+    "clock",
 )  # fmt: skip
+SWITCHING = ("press", "send", "hand")
+"""The verbs with which a person switches a device."""
 
 
 class Expectation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -155,6 +159,14 @@ class Always(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     never: tuple[Condition, ...] = ()
     for_seconds: Seconds = field(name="for", default=Seconds(0))
     """So long they may hold."""
+    untouched: tuple[str, ...] = ()
+    """It holds in the stories in which no person switches these devices: no press, command or hand."""
+
+    def concerns(self, story: "Story") -> bool:
+        """Return whether it must hold in a story."""
+        return not any(
+            step.device in self.untouched and set(step.verbs()) & {*SWITCHING} for step in story.do
+        )
 
 
 class Story(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

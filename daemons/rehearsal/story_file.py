@@ -47,6 +47,8 @@ def load_stories(path: Path, house: House, text: str | None = None) -> StoryFile
     for index, one in tables(raw, "always", Always, []):
         for number, condition in enumerate(one.never):
             check_condition(condition, house, ("always", index, "never", number), problems)
+        for number, name in enumerate(one.untouched):
+            find_device(name, house, ("always", index, "untouched", number), problems)
     for index, story in stories:
         check_story(story, house, ("story", index), problems)
     rooms = list(load_rooms(raw.get("rooms", {}), house, problems))

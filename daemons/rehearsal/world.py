@@ -18,14 +18,12 @@ from daemons.config.house import House
 from daemons.config.rule import Condition, Rule
 from daemons.kinds import Kind, Machine, Touch
 from daemons.processes.device.latest_states import SILENT_SECONDS
-from daemons.rehearsal.device import MOMENT, RehearsedDevice
+from daemons.rehearsal.device import MOMENT, RESTART_SECONDS, RehearsedDevice
 from daemons.rehearsal.hardware import RehearsedHardware
 from daemons.rehearsal.mirror import RehearsedMirror
 from daemons.rehearsal.room import Air, Room
 from daemons.rehearsal.timeline import Event, Timeline
 
-RESTART_SECONDS = 0.03
-"""How long a killed process is away: the median of the benchmark of recovery."""
 DEADLINE_SECONDS = 5.0
 """How long a command may take."""
 CONTINUOUS = frozenset({"energy_watt_hours", "remaining_seconds", "progress_percent", "position_percent"})
@@ -158,9 +156,9 @@ class World:
         self.devices[name].hardware.measure(values)
         self.devices[name].poll()
 
-    def kill(self, name: str) -> None:
-        """Kill the process of a device; it is started again as supervisord does."""
-        self.devices[name].kill()
+    def kill(self, name: str, away_seconds: float = RESTART_SECONDS) -> None:
+        """Kill the process of a device; it is started again as supervisord does, or after a longer time."""
+        self.devices[name].kill(away_seconds)
 
     def stop(self, name: str) -> None:
         """Stop a device, until it is started."""
@@ -263,7 +261,7 @@ class World:
         self._note(publisher, before, state)
         self.on_state(publisher.name, before, state)
 
-    def on_death(self, device: RehearsedDevice) -> None:
+    def on_death(self, device: RehearsedDevice, away_seconds: float) -> None:
         """Start a process again that was killed; the others notice its silence."""
         for mirror in self.mirrors.values():
             mirror.presence.silent_since[device.name] = self.now
@@ -271,7 +269,7 @@ class World:
             if self.is_linked(device, subscriber):
                 self._on_silence(device, subscriber)
         if not device.is_stopped:
-            self.at(self.now + RESTART_SECONDS, device.start)
+            self.at(self.now + away_seconds, device.start)
 
     def on_start(self, device: RehearsedDevice) -> None:
         """Send a process that has started the states of its sources, as each subscription does."""

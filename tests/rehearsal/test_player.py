@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from daemons.config.house import House, load_house
+from daemons.errors import ConfigurationError
 from daemons.rehearsal import faults
 from daemons.rehearsal.player import Outcome, play
 from daemons.rehearsal.story_file import load_stories
@@ -66,6 +67,37 @@ def test_what_must_always_hold_is_watched() -> None:
         assert [failure.expected for failure in failures] == ["always: no toast"] * count
 
 
+BURNS = """
+[[always]]
+title = "the lamp does not burn"
+never = [{ device = "hall_lamp", is = { status = true } }]
+for = "10m"
+"""
+
+
+@pytest.mark.parametrize(
+    ("step", "untouched", "fails"),
+    [
+        ('device = "hall_lamp", hand = "on"', "", True),
+        ('device = "hall_lamp", hand = "on"', 'untouched = ["hall_lamp"]', False),
+        ('device = "hall_lamp", send = "on"', 'untouched = ["hall_lamp"]', False),
+        ('device = "hall_motion", detects = true', 'untouched = ["hall_lamp"]', True),
+    ],
+)
+def test_an_always_may_be_about_untouched_devices(
+    house_of: HouseOf, step: str, untouched: str, fails: bool
+) -> None:
+    """What a person switches by hand breaks no such rule."""
+    text = f'{HEAD}do = [{{ at = "06:10", {step} }}]\n{BURNS}{untouched}\n'
+    assert bool(tell(text, house_of(MOTION)).failures) == fails
+
+
+def test_an_unknown_untouched_device_is_refused(house_of: HouseOf) -> None:
+    """The name is checked as any other."""
+    with pytest.raises(ConfigurationError, match="there is no device"):
+        load_stories(Path("x"), house_of(MOTION), f'{BURNS}untouched = ["hall_lmp"]\n')
+
+
 def test_a_value_that_came_again_has_not_lasted() -> None:
     """A press turns the button's phase to single and at once back to idle."""
     text = """
@@ -104,6 +136,7 @@ def test_every_verb_does_something(house_of: HouseOf) -> None:
         'at = "06:06", device = "hall_lamp", start = true',
         'at = "06:07", device = "hall_lamp", unreachable = "10s"',
         'at = "06:08", device = "hall_lamp", cut = "10s"',
+        'at = "06:08:20", device = "hall_motion", dead = "10s"',
         'at = "06:09", clock = "-30s"',
         'at = "06:10", device = "hall_motion", measures = { battery_percent = 50 }',
         'at = "06:11", device = "hall_motion", detects = false',

@@ -43,6 +43,13 @@ do = "on"
 at = "23:00"
 do = "off"
 """
+WASHER = """
+[devices.washer]
+kind = "plug"
+driver = "simulated"
+running_above_watts = 10
+finished_below_watts = 5
+"""
 WINTER = 1_795_647_600.0
 """00:00 on 26 November 2026 in Berlin."""
 
@@ -125,6 +132,19 @@ def test_a_measurement_crosses_a_limit(make_world: MakeWorld) -> None:
     world.measure("room", {"temperature_celsius": 27.0})
     world.run(world.now + 1)
     assert world.devices["fan"].hardware.is_on
+
+
+def test_a_washing_machine_runs_that_was_switched_on_by_hand(make_world: MakeWorld) -> None:
+    """Its process reads the power at the next poll, also if that is the first one after a crash."""
+    world = make_world(WASHER)
+    world.switch_by_hand("washer", on=True)
+    world.run(world.now + 1)
+    assert (world.state("washer") or {})["phase"] == "running"
+    world.switch_by_hand("washer", on=False)
+    world.kill("washer", 20)
+    world.switch_by_hand("washer", on=True)
+    world.run(world.now + 22)
+    assert (world.state("washer") or {})["phase"] == "running"
 
 
 def test_a_sensor_at_rest_is_not_stale(make_world: MakeWorld) -> None:
