@@ -4,15 +4,15 @@ import random
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from daemons.config.device import Device
 from daemons.config.house import House
-from daemons.kinds import TOUCHES, Machine
+from daemons.kinds import Machine
 from daemons.rehearsal.player import Outcome, play
+from daemons.rehearsal.random_events import find_limits, random_clock_step, random_event
 from daemons.rehearsal.room import Room
 from daemons.rehearsal.story import Always, Moment, StartMoment, Step, Story
 from daemons.values import Seconds, format_toml
@@ -20,7 +20,12 @@ from daemons.values import Seconds, format_toml
 STEPS_PER_DAY = (5, 60)
 SHORT_GAPS = (1, 120)
 """The seconds between two steps of a burst: most faults need events that follow each other closely."""
-AWAY_SECONDS = (1, 90)
+LONG_GAPS = (120, 7200)
+HALF = 0.5
+BURST = 0.7
+"""The share of steps that follow the step before closely, at its device or at a neighbour of it."""
+CLOCK = 0.02
+"""The share of steps that set the clock."""
 FIRST_DAY = datetime(2026, 1, 1)  # noqa: DTZ001  it is a local time of the house
 
 
@@ -47,18 +52,31 @@ def depends_on(house: House, always: Iterable[Always], rooms: Iterable[Room]) ->
     return set(house.devices) if found & mirrors else found
 
 
-def random_day(house: House, names: Iterable[str], seed: int) -> Story:
-    """Return a day with random events of some devices; the same seed gives the same day."""
+def random_day(house: House, names: Iterable[str], seed: int, always: Iterable[Always] = ()) -> Story:
+    """Return a day with random events of some devices; the same seed gives the same day.
+
+    On every second day, no person switches what must be `untouched`.
+    """
     chance = random.Random(seed)  # noqa: S311  it must be repeatable
+    always = tuple(always)
     begin = FIRST_DAY + timedelta(days=chance.randrange(730))
+    untouched = {name for one in always for name in one.untouched} if chance.random() < HALF else set[str]()
     devices = [house.devices[name] for name in sorted(names) if issubclass(house.devices[name].kind, Machine)]
-    at, steps = begin, list[Step]()
+    limits, near = find_limits(house, always), find_neighbours(devices)
+    at, steps, last = begin, list[Step](), None
     for _ in range(chance.randint(*STEPS_PER_DAY) if devices else 0):
-        is_burst = chance.random() < 0.7  # noqa: PLR2004
-        at += timedelta(seconds=chance.randint(*SHORT_GAPS) if is_burst else chance.randint(120, 7200))
+        is_burst = chance.random() < BURST
+        at += timedelta(seconds=chance.randint(*SHORT_GAPS) if is_burst else chance.randint(*LONG_GAPS))
         if at >= begin + timedelta(days=1):
             break
-        steps.append(random_step(chance.choice(devices), f"{at:%Y-%m-%d %H:%M:%S}", chance))
+        when = Moment(f"{at:%Y-%m-%d %H:%M:%S}")
+        if chance.random() < CLOCK:
+            steps.append(Step(at=when, **random_clock_step(chance)))
+            continue
+        device = chance.choice(near[last.name] if last and is_burst else devices)
+        event = random_event(device, limits, chance, is_touched=device.name not in untouched)
+        steps.append(Step(at=when, device=device.name, **event))
+        last = device
     end = begin + timedelta(days=1)
     return Story(
         title=f"random day {seed}",
@@ -68,28 +86,16 @@ def random_day(house: House, names: Iterable[str], seed: int) -> Story:
     )
 
 
-def random_step(device: Device, at: str, chance: random.Random) -> Step:
-    """Return something that can happen to a device."""
-    kind: Any = device.kind
-    seconds = Seconds(chance.randint(*AWAY_SECONDS))
-    choices: list[dict[str, Any]] = [{"kill": True}, {"cut": seconds}, {"unreachable": seconds}]
-    if kind.detects(device.options):
-        choices += [{"detects": chance.random() < 0.5}] * 6  # noqa: PLR2004
-    if "press" in kind.needs:
-        choices += [{"press": chance.choice(TOUCHES)}] * 6
-    if "sense" in kind.needs and not kind.detects(device.options):
-        choices += [{"measures": {"temperature_celsius": float(chance.randint(-10, 35))}}] * 6
-    if kind.drives:
-        choices += [{"hand": chance.choice(("on", "off"))}] * 2
-    simple = [word for word in ("on", "off", "start", "stop", "toggle", "press") if word in words(kind)]
-    if simple:
-        choices += [{"send": chance.choice(simple)}] * 3
-    return Step(at=Moment(at), device=device.name, **chance.choice(choices))
-
-
-def words(kind: Any) -> set[str]:
-    """Return the words of a kind's commands."""
-    return {command.__name__.lower() for command in kind.commands}
+def find_neighbours(devices: Sequence[Device]) -> dict[str, list[Device]]:
+    """Return for each device itself, those on which it depends, and those that depend on it."""
+    return {
+        one.name: [
+            other
+            for other in devices
+            if one is other or other.name in one.subscriptions or one.name in other.subscriptions
+        ]
+        for one in devices
+    }
 
 
 def search(
@@ -99,12 +105,16 @@ def search(
     may_go_on: Callable[[], bool],
     rooms: Sequence[Room] = (),
 ) -> tuple[int, Found | None]:
-    """Play random days until one fails; return the number of days, and the shortest story of the failure."""
-    names = depends_on(house, always, rooms)
-    play_day = partial(play, house=house, always=always, only=names, rooms=rooms)
+    """Play random days until one fails; return the number of days, and the shortest story of the failure.
+
+    Each day is about one of `always`: only the devices on which it depends take part.
+    """
+    clusters = [depends_on(house, [one], rooms) for one in always]
     days = 0
     while may_go_on():
-        story = random_day(house, names, seed + days)
+        names = clusters[(seed + days) % len(clusters)]
+        play_day = partial(play, house=house, always=always, only=names, rooms=rooms)
+        story = random_day(house, names, seed + days, always)
         outcome = play_day(story)
         days += 1
         if not outcome.holds:

@@ -1,0 +1,150 @@
+"""What can happen to one device on a random day. It follows from what its kind declares.
+
+The commands and their arguments come from `commands`, and the fields that its hardware measures from its
+state. Measurements lie near the values with which the rules of the house compare them.
+"""
+
+import random
+from collections.abc import Iterable
+from functools import cache
+from typing import Any
+
+from msgspec import Struct, inspect
+from msgspec.structs import asdict
+
+from daemons.config.device import Device
+from daemons.config.house import House
+from daemons.config.rule import Condition, Rule
+from daemons.kinds import PLAUSIBLE, ROOM_CELSIUS, TOUCHES, Machine
+from daemons.rehearsal.story import Always
+from daemons.rehearsal.story_file import MEASURABLE
+from daemons.values import Seconds
+
+Limits = dict[tuple[str, str], set[float]]
+"""By device and measured field, the values with which the house compares it."""
+Event = dict[str, Any]
+"""The keys of a Step, but for `at` and `device`."""
+AWAY_SECONDS = (1, 90)
+CLOCK_STEP_SECONDS = (1, 30)
+"""A clock step is shorter than the usual grace: a longer one may cost a time of day."""
+RANGES = PLAUSIBLE | {"temperature_celsius": ROOM_CELSIUS}
+NEAR = (-3.0, -1.0, -0.1, 0.0, 0.1, 1.0, 3.0)
+"""How far a measurement lies from a limit."""
+OFTEN = 6
+"""How often a detection, a press or a measurement that matters happens, for each kill."""
+
+
+def find_limits(house: House, always: Iterable[Always]) -> Limits:
+    """Return the limits of all rules and conditions, and the temperatures that thermostats keep."""
+    found: Limits = {}
+    tests: list[Rule | Condition] = [condition for one in always for condition in one.never]
+    for device in house.devices.values():
+        for rule in device.rules:
+            tests += [rule, *rule.only_if]
+        compared = [*device.kind.sources(device.options).items()]
+        compared += [(device.name, field) for field in measured_fields(device)]
+        arguments = [asdict(device.options), *(rule.with_ for rule in device.rules)]
+        for name, field in compared:
+            found.setdefault((name, field), set()).update(
+                value
+                for values in arguments
+                for key, value in values.items()
+                if unit(key) == unit(field) and isinstance(value, int | float)
+            )
+    for test in tests:
+        for field, limit in (test.above or test.below or {}).items():
+            back = getattr(test, "hysteresis", 0.0)
+            found.setdefault((test.device or "", field), set()).update({limit, limit - back, limit + back})
+    return found
+
+
+def unit(name: str) -> str:
+    """Return the unit of a field: the end of its name."""
+    return name.rpartition("_")[2]
+
+
+def measured_fields(device: Device) -> list[str]:
+    """Return the fields that the hardware of a device measures in a rehearsal, and that it uses."""
+    from_others = device.kind.sources(device.options).values()
+    return [name for name in MEASURABLE if name in device.kind.fields() and name not in from_others]
+
+
+def random_event(device: Device, limits: Limits, chance: random.Random, *, is_touched: bool) -> Event:
+    """Return something that can happen to a device; unless `is_touched`, no person switches it."""
+    kind: Any = device.kind
+    choices: list[tuple[str, int]] = [("kill", 1), ("dead", 1), ("cut", 1), ("unreachable", 1)]
+    if kind.detects(device.options):
+        choices.append(("detects", OFTEN))
+    for field in measured_fields(device):
+        choices.append((field, OFTEN if limits.get((device.name, field)) else 1))
+    if is_touched and kind.press is not Machine.press:
+        choices.append(("press", OFTEN))
+    if is_touched and kind.drives:
+        choices.append(("hand", 2))
+    if is_touched and kind.commands:
+        choices.append(("send", 3))
+    ((verb,),) = [chance.choices([one for one, _ in choices], [weight for _, weight in choices])]
+    match verb:
+        case "kill":
+            return {"kill": True}
+        case "dead" | "cut" | "unreachable":
+            return {verb: Seconds(chance.randint(*AWAY_SECONDS))}
+        case "detects":
+            return {"detects": chance.random() < 0.5}  # noqa: PLR2004
+        case "press":
+            return {"press": chance.choice(TOUCHES)}
+        case "hand":
+            return {"hand": chance.choice(("on", "off"))}
+        case "send":
+            command = chance.choice(kind.commands)
+            return {"send": command.__name__.lower(), "with_": random_arguments(command, chance)}
+    return {"measures": {verb: random_measurement(device, verb, limits, chance)}}
+
+
+def random_clock_step(chance: random.Random) -> Event:
+    """Return a step of the clock of the house."""
+    return {"clock": f"{chance.choice('+-')}{chance.randint(*CLOCK_STEP_SECONDS)}s"}
+
+
+def random_measurement(device: Device, field: str, limits: Limits, chance: random.Random) -> float:
+    """Return a value of a measurement, mostly near a limit of the house."""
+    low, high = RANGES[field]
+    near = sorted(limits.get((device.name, field), ()))
+    if near and chance.random() < 0.8:  # noqa: PLR2004
+        value = min(high, max(low, chance.choice(near) + chance.choice(NEAR)))
+    else:
+        value = chance.uniform(low, high)
+    return float(round(value)) if device.kind.fields()[field] == int | None else round(value, 1)
+
+
+def random_arguments(command: type[Struct], chance: random.Random) -> dict[str, Any]:
+    """Return arguments of a command; an argument that is optional is left out at times."""
+    return {
+        field.encode_name: random_value(field.type, chance)
+        for field in fields_of(command)
+        if field.required or chance.random() < 0.5  # noqa: PLR2004
+    }
+
+
+@cache
+def fields_of(command: type[Struct]) -> tuple[inspect.Field, ...]:
+    """Return the arguments of a command with their types."""
+    described = inspect.type_info(command)
+    return described.fields if isinstance(described, inspect.StructType) else ()
+
+
+def random_value(type_: inspect.Type, chance: random.Random) -> Any:
+    """Return a value of a type; raises TypeError for a type that no command of House has."""
+    match type_:
+        case inspect.UnionType():
+            values = [one for one in type_.types if not isinstance(one, inspect.NoneType)]
+            return random_value(chance.choice(values), chance)
+        case inspect.IntType():
+            return chance.randint(int(type_.ge or 0), 100 if type_.le is None else int(type_.le))
+        case inspect.FloatType():
+            return round(chance.uniform(type_.ge or 0.0, 100.0 if type_.le is None else type_.le), 1)
+        case inspect.BoolType():
+            return chance.random() < 0.5  # noqa: PLR2004
+        case inspect.LiteralType():
+            return chance.choice(type_.values)
+    raise TypeError(f"random days cannot choose a value of {type_}")
