@@ -88,14 +88,16 @@ def on_state(rule: Rule, state: RuleState, published: State | Moment, context: R
     turns = rule.turns or {}
     changed_at = max(published.turned.get(name, 0.0) for name in turns)
     is_lost = bool(rule.for_seconds) and is_unreachable(published.state, turns)
+    returned_at = published.turned.get("reachable", 0.0)
+    """When the hardware was reachable again; a state from before its loss is repeated in the past."""
     if is_lost and state.due_at is not None:
         lost_at = published.turned.get("reachable", context.wall)
         # What followed is unknown. An outage before the `for` began is over: it is only repeated in the past.
         if is_new(state, lost_at, context) and context.steady(lost_at) < state.due_at:
             state = replace(state, due_at=None, cause=None, is_interrupted=True)
-    elif state.is_interrupted and not is_lost:
+    elif state.is_interrupted and not is_lost and is_new(state, returned_at, context):
         state = replace(state, is_interrupted=False)
-        changed_at = max(changed_at, published.turned.get("reachable", 0.0))
+        changed_at = max(changed_at, returned_at)
     if not is_new(state, changed_at, context):
         return Decision(state)
     if any(published.state.get(name) != value for name, value in turns.items()):

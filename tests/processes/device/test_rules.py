@@ -237,6 +237,32 @@ def test_a_for_begins_anew_when_the_hardware_of_its_device_is_back(back: int, ac
     assert simulator.relay.is_on
 
 
+def test_a_for_begins_anew_although_this_device_restarted_while_the_other_was_lost() -> None:
+    """The states before the loss come again after the restart. They do not end the loss."""
+    simulator = lamp(**PRESS, do="on", **{"for": "30s"})
+    began = simulator.now
+    door: dict[str, Any] = {"status": True, "reachable": True}
+    opened = msgspec.structs.replace(press(began), state=door)
+    lost = msgspec.structs.replace(
+        opened, at=began + 10, turned={"status": began, "reachable": began + 10},
+        state={**door, "reachable": False}, past=(Moment(state=door, turned={"status": began}),),
+    )  # fmt: skip
+    back = msgspec.structs.replace(
+        lost, at=began + 20, state=door, turned={"status": began, "reachable": began + 20},
+        past=(*lost.past, Moment(state=lost.state, turned=lost.turned)),
+    )  # fmt: skip
+    simulator.on_state(opened)
+    simulator.now = began + 10
+    simulator.on_state(lost)
+    simulator.restart()
+    simulator.on_state(lost)
+    simulator.now = began + 20
+    simulator.on_state(back)
+    simulator.now = began + 51
+    simulator.on_state(msgspec.structs.replace(back, at=simulator.now))
+    assert simulator.relay.is_on
+
+
 def test_a_for_is_not_met_by_a_device_that_cannot_reach_its_hardware() -> None:
     """A door that opened and was then lost is not open for half a minute. A rule that acted acts no more."""
     simulator = lamp(**PRESS, do="toggle", **{"for": "30s"})
