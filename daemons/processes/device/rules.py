@@ -356,6 +356,9 @@ class Rules:
         """Store the new state of a rule, and log why it does not act."""
         if decision.refusal:
             self.log_refusal("info", self._rules[key], decision.refusal, cause)
+        before = self._state(key)
+        if decision.state.due_at != before.due_at:
+            self._blocked.pop(key, None)  # what waited is over, and time makes a difference again
         if decision.state != self.states.get(key):
             self._set_state(key, decision.state)
 

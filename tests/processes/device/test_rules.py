@@ -263,6 +263,19 @@ def test_a_for_begins_anew_although_this_device_restarted_while_the_other_was_lo
     assert simulator.relay.is_on
 
 
+def test_a_wait_that_is_over_blocks_no_deadline() -> None:
+    """The bulb is lost when it is warm for long enough, and it gets cool. The next wait has its deadline."""
+    simulator = lamp(**WARM, **{"for": "30s"})
+    for celsius in (20.0, 26.0):
+        simulator.on_state(factories.state("room", celsius=celsius))
+    lose_hardware(simulator)
+    simulator.now += 31
+    simulator.on_state(factories.state("room", celsius=26.0))
+    for celsius in (20.0, 26.0):
+        simulator.on_state(factories.state("room", celsius=celsius))
+    assert simulator.appliance.next_deadline() == simulator.now + 30
+
+
 def test_a_for_is_not_met_by_a_device_that_cannot_reach_its_hardware() -> None:
     """A door that opened and was then lost is not open for half a minute. A rule that acted acts no more."""
     simulator = lamp(**PRESS, do="toggle", **{"for": "30s"})
