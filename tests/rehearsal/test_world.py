@@ -147,6 +147,33 @@ def test_a_washing_machine_runs_that_was_switched_on_by_hand(make_world: MakeWor
     assert (world.state("washer") or {})["phase"] == "running"
 
 
+def test_a_lamp_that_is_lost_while_it_is_dimmed_stays_as_it_was(make_world: MakeWorld) -> None:
+    """After its grace it no longer waits, and it does not try again and again without a pause."""
+    world = make_world(MOTION)
+    world.send("hall_lamp", "on")
+    world.run(world.now + 10)
+    world.lose_hardware("hall_lamp", 300)
+    world.send("hall_lamp", "on", {"brightness_percent": 20})
+    before = world.devices["hall_lamp"].steps
+    world.run(world.now + 310)
+    assert world.devices["hall_lamp"].steps - before < 20
+    assert (world.state("hall_lamp") or {})["status"] is world.devices["hall_lamp"].hardware.is_on is True
+
+
+def test_an_off_that_did_not_arrive_lengthens_no_heat(make_world: MakeWorld) -> None:
+    """The heater wants to stop and to go on while its hardware is lost: that heats all the time."""
+    world = make_world(HEATER.replace('source = "room"', 'source = "room"\nmax_on = "1h"'))
+    world.measure("room", {"temperature_celsius": 3.0})
+    world.run(world.now + 1800)
+    world.lose_hardware("radiator", 120)
+    world.measure("room", {"temperature_celsius": 9.0})
+    world.run(world.now + 10)
+    assert (world.state("radiator") or {})["status"] is False
+    world.measure("room", {"temperature_celsius": 3.0})
+    world.run(world.now + 1800)
+    assert not world.devices["radiator"].hardware.is_on
+
+
 def test_a_sensor_at_rest_is_not_stale(make_world: MakeWorld) -> None:
     """It reports again and again, as each driver does. Lost hardware reports nothing."""
     world = make_world(MOTION)

@@ -157,7 +157,15 @@ class Hardware:
         self._set_memory(self._machine.advance(self._memory, now), press.id, now)
 
     def compare(self, now: float) -> None:
-        """Compare the latest reading with the desired setting: confirm it, or adopt a manual switch."""
+        """Compare the latest reading with the desired setting: confirm it, or adopt a manual switch.
+
+        The off deadline holds until the hardware is off: a decision to switch off may not have reached it.
+        """
+        self._compare(now)
+        if self._reading.on is False and self._is_reachable and not self._desired.on:
+            self.off_deadline = None
+
+    def _compare(self, now: float) -> None:
         cause = self.cause if self._machine.drives else "hardware"
         reading = self._reading
         self._set_memory(self._machine.update_measurements(self._memory, reading, now), cause, now)
@@ -191,7 +199,7 @@ class Hardware:
 
     def check_deadlines(self, now: float) -> None:
         """Switch off at the off deadline, and stop waiting for a setting that is not confirmed in time."""
-        if self.off_deadline is not None and now >= self.off_deadline:
+        if self._desired.on and self.off_deadline is not None and now >= self.off_deadline:
             self._log("warning", "has been on as long as max_on allows, and goes off", self.cause)
             self._set_memory(self._machine.adopt(self._memory, Reading(on=False), now), "max_on", now)
         confirm_deadline = self._confirm_deadline()
@@ -220,7 +228,8 @@ class Hardware:
         """Return when time makes a difference next, in steady seconds."""
         is_held = self._is_waiting or self._drops_decisions
         kind = None if is_held else self._machine.next_deadline(self._memory)
-        deadlines = (self.off_deadline, kind, self._confirm_deadline())
+        off_deadline = self.off_deadline if self._desired.on else None
+        deadlines = (off_deadline, kind, self._confirm_deadline())
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
     def set_storage_error(self, error: str | None) -> str | None:
@@ -357,9 +366,7 @@ class Hardware:
             self._sent = None
             self.is_confirmed = False
             self.unsent_since = None if is_report else now
-        if not desired.on:
-            self.off_deadline = None
-        elif self.heats and self.off_deadline is None:
+        if desired.on and self.heats and self.off_deadline is None:
             self.off_deadline = now + self._machine.options.max_on_seconds
         self.cause = cause
         self.encoded_memory = msgspec.Raw(msgspec.json.encode(memory))
