@@ -1,8 +1,9 @@
 """The recorder: writes the history of the house, for the page's timeline and for `house history`.
 
-It subscribes to every process. It commits a change or an event as soon as its message arrives. The
-`past` of the next state contains the changes that the recorder missed. A full disk or a damaged file
-is reported, and delays no other process.
+It subscribes to every process. It reads its messages, and commits what they tell, four times a second,
+and not when they arrive: then the processes that act on them need the processors. The `past` of the next
+state contains the changes that the recorder missed. A full disk or a damaged file is reported, and
+delays no other process.
 """
 
 import time
@@ -27,7 +28,7 @@ from daemons.values import convert
 
 WRITE_SECONDS = 1.0
 BATCH_SECONDS = 0.25
-"""How often it reads its subscriptions: a wake-up for each heartbeat would be most of its work."""
+"""How often it reads its subscriptions: a wake-up for each message would be most of its work."""
 MAX_WAITING_ROWS = 5000
 """How many rows wait while nothing can be written; then the oldest are dropped."""
 SIZE_SECONDS = 10.0
@@ -81,7 +82,7 @@ class Recorder:
         self._published: dict[str, Any] = {}
         self._published_at = float("-inf")
         self._subscriber = Subscriber(process.context, [*peers, STEWARD], process.log)
-        process.loop.watch(self._subscriber.socket, self.on_message)
+        process.loop.every(BATCH_SECONDS, self.on_batch)
         process.loop.every(1.0, self._subscriber.reconnect_silent)
         process.loop.every(WRITE_SECONDS, self.on_timer)
         self._attempt(self._write)
@@ -90,15 +91,14 @@ class Recorder:
         """Reject every command."""
         return self._process.refuse(command, "it takes no commands; `house history` reads what it wrote")
 
-    def on_message(self) -> None:
-        """Handle the messages of the house, and write changes and events at once."""
+    def on_batch(self) -> None:
+        """Handle the messages that have arrived, and write changes and events."""
         for heard in self._subscriber.receive():
             if isinstance(heard, Report) or (isinstance(heard, State) and heard.device in self._measured):
                 self._latest[f"{type(heard).__name__} {heard.device}"] = heard
                 self._add_rows(heard)
         if self._fault is None and self._rows:
             self._attempt(self._write)
-        self._process.loop.pause(self._subscriber.socket, self._process.loop.next_tick(BATCH_SECONDS))
 
     def on_timer(self) -> None:
         """Write the samples of the last second, or try again, and tidy the file; once a second."""
@@ -109,7 +109,8 @@ class Recorder:
         self._attempt(self._keep)
 
     def close(self) -> None:
-        """Write the waiting rows, and close the file."""
+        """Write what has arrived, and close the file."""
+        self.on_batch()
         self.on_timer()
         if self._writer:
             self._writer.close()
