@@ -53,7 +53,7 @@ def _impossible_parts(rule: Rule, devices: Mapping[str, Device]) -> Iterator[tup
         )
     heard = devices.get(rule.device or "")
     if heard:
-        yield from _impossible_values(heard, rule.turns, ("turns",), must_turn=True)
+        yield from impossible_values(heard, rule.turns, ("turns",), must_turn=True)
         yield from _impossible_limits(heard, rule)
         phase = (rule.turns or {}).get("phase")
         if rule.for_seconds and runs_here(heard) and phase in heard.kind.momentary_phases:
@@ -62,7 +62,7 @@ def _impossible_parts(rule: Rule, devices: Mapping[str, Device]) -> Iterator[tup
             yield ("for",), f"{heard.name} is never on for longer than its max_on, {longest:g} s"
     for number, condition in enumerate(rule.only_if):
         if asked := devices.get(condition.device):
-            yield from _impossible_condition(asked, condition, ("only_if", number))
+            yield from impossible_condition(asked, condition, ("only_if", number))
 
 
 def is_outside(at: TimeOfDay, start: TimeOfDay, end: TimeOfDay) -> bool:
@@ -113,7 +113,7 @@ def value_range(name: str) -> tuple[float, float]:
     return PLAUSIBLE.get(name, (0, math.inf) if name in COUNTS else (-math.inf, math.inf))
 
 
-def _impossible_values(
+def impossible_values(
     device: Device, values: Mapping[str, Scalar] | None, where: Where, *, must_turn: bool = False
 ) -> Iterator[tuple[Where, str]]:
     """Yield each value that a field never has, or with `must_turn` never turns to."""
@@ -160,9 +160,9 @@ def _impossible_limits(device: Device, rule: Rule) -> Iterator[tuple[Where, str]
             yield ("hysteresis",), f"{name} never goes back to {back:g}, so the rule acts only once"
 
 
-def _impossible_condition(device: Device, condition: Condition, where: Where) -> Iterator[tuple[Where, str]]:
+def impossible_condition(device: Device, condition: Condition, where: Where) -> Iterator[tuple[Where, str]]:
     """Yield each part of a condition that is never met."""
-    yield from _impossible_values(device, condition.is_, (*where, "is"))
+    yield from impossible_values(device, condition.is_, (*where, "is"))
     yield from _impossible_limit(device, condition.above, condition.below, where)
     phase = (condition.is_ or {}).get("phase")
     if runs_here(device) and phase in device.kind.momentary_phases:

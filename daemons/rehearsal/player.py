@@ -8,7 +8,7 @@ from daemons.bus.message import State
 from daemons.config.house import House
 from daemons.config.rule import Condition, StateFields
 from daemons.rehearsal.room import Room
-from daemons.rehearsal.story import Always, Expectation, Step, Story, clock_step, format_times
+from daemons.rehearsal.story import Always, Expectation, Step, Story, format_times
 from daemons.rehearsal.world import Change, World
 from daemons.values import format_toml
 
@@ -103,7 +103,7 @@ def happen(world: World, step: Step) -> None:
     elif step.cut is not None:
         world.cut([name], step.cut)
     elif step.clock is not None:
-        world.step_clock(clock_step(step.clock))
+        world.step_clock(step.clock.seconds)
 
 
 class Judge:

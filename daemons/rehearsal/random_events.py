@@ -16,7 +16,7 @@ from daemons.config.device import Device
 from daemons.config.house import House
 from daemons.config.rule import Condition, Rule
 from daemons.kinds import PLAUSIBLE, ROOM_CELSIUS, TOUCHES, Machine
-from daemons.rehearsal.story import Always
+from daemons.rehearsal.story import Always, ClockStep
 from daemons.rehearsal.story_file import MEASURABLE
 from daemons.values import Seconds
 
@@ -103,7 +103,7 @@ def random_event(device: Device, limits: Limits, chance: random.Random, *, is_to
 
 def random_clock_step(chance: random.Random) -> Event:
     """Return a step of the clock of the house."""
-    return {"clock": f"{chance.choice('+-')}{chance.randint(*CLOCK_STEP_SECONDS)}s"}
+    return {"clock": ClockStep(f"{chance.choice('+-')}{chance.randint(*CLOCK_STEP_SECONDS)}s")}
 
 
 def random_measurement(device: Device, field: str, limits: Limits, chance: random.Random) -> float:

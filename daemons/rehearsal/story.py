@@ -59,6 +59,29 @@ class StartMoment(Moment):
         return self.on(date.fromisoformat(self[:10]), zone)
 
 
+class ClockStep(str, Parsed):
+    """A step of the clock: a duration with its sign."""
+
+    __slots__ = ()
+    allowed = 'a step of the clock, such as "+1h" or "-30s"'
+
+    @classmethod
+    def parse(cls, text: object) -> Self:
+        """Parse a step; raises ValueError for anything else."""
+        if not isinstance(text, str) or text[:1] not in ("+", "-"):
+            raise ValueError(cls.allowed)
+        try:
+            Seconds.parse(text[1:])
+        except ValueError:
+            raise ValueError(cls.allowed) from None
+        return cls(text)
+
+    @property
+    def seconds(self) -> float:
+        """The step in seconds."""
+        return (-1 if self[0] == "-" else 1) * Seconds.parse(self[1:])
+
+
 class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One thing that happens: one entry of a story's `do`."""
 
@@ -76,14 +99,16 @@ class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     start: Literal[True] | None = None
     unreachable: Seconds | None = None
     cut: Seconds | None = None
-    clock: Annotated[str, Meta(pattern=r"^[+-][0-9a-z.]+\Z")] | None = None
+    clock: ClockStep | None = None
 
     def __post_init__(self) -> None:
         """Refuse a step that does nothing, or two things."""
         if len(self.verbs()) != 1:
             raise ValueError(f"a step takes one of {', '.join(VERBS)}")
-        if (self.device is None) != (self.clock is not None):
-            raise ValueError("the clock is that of the whole house; every other step needs its device")
+        if self.clock is not None and self.device is not None:
+            raise ValueError("the clock is that of the whole house; leave out device")
+        if self.clock is None and self.device is None:
+            raise ValueError("the key 'device' is missing: to which device does it happen?")
         if self.with_ and self.send is None:
             raise ValueError("with goes with send")
 
@@ -196,8 +221,3 @@ class Story(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 def format_times(number: int) -> str:
     """Return how often something happens, in words."""
     return "once" if number == 1 else f"{number} times"
-
-
-def clock_step(text: str) -> float:
-    """Return the seconds of a clock step such as "+1h"; raises ValueError, which says what is allowed."""
-    return (-1 if text[0] == "-" else 1) * Seconds.parse(text[1:])

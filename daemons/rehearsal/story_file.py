@@ -14,10 +14,11 @@ from daemons.config.device import Device, check_limit, check_turns
 from daemons.config.house import House, parse
 from daemons.config.location import Lines
 from daemons.config.rule import Condition
+from daemons.config.rule_check import impossible_condition, impossible_values
 from daemons.errors import ConfigurationError
 from daemons.kinds import Machine, is_plausible, range_text
 from daemons.rehearsal.room import Room
-from daemons.rehearsal.story import LONGEST_DAYS, Always, Expectation, Step, Story, clock_step
+from daemons.rehearsal.story import LONGEST_DAYS, Always, Expectation, Step, Story
 from daemons.values import Path as Where
 from daemons.values import Problem, format_toml, parse_table, suggest
 
@@ -47,10 +48,16 @@ def load_stories(path: Path, house: House, text: str | None = None) -> StoryFile
     for index, one in tables(raw, "always", Always, []):
         for number, condition in enumerate(one.never):
             check_condition(condition, house, ("always", index, "never", number), problems)
-        for number, name in enumerate(one.untouched):
-            find_device(name, house, ("always", index, "untouched", number), problems)
+        for name in one.untouched:
+            if name not in house.devices:
+                why = f"there is no device {format_toml(name)}; {suggest(name, house.devices)}"
+                problems.append(Problem(("always", index, "untouched"), why))
+    titles: set[str] = set()
     for index, story in stories:
         check_story(story, house, ("story", index), problems)
+        if story.title in titles:
+            problems.append(Problem(("story", index, "title"), "another story has this title"))
+        titles.add(story.title)
     rooms = list(load_rooms(raw.get("rooms", {}), house, problems))
     if problems:
         lines = Lines(text)
@@ -64,31 +71,34 @@ def load_rooms(raw: Any, house: House, problems: list[Problem]) -> Iterator[Room
     if not isinstance(raw, dict):
         problems.append(Problem(("rooms",), f"expected tables [rooms.NAME], found {format_toml(raw)}"))
         return
+    sensors: set[str] = set()
     for name, table in raw.items():
         room = parse_table(table, Room, ("rooms", name), problems)
         if room is None:
             continue
         yield room
-        for key in ("sensor", "heater"):
-            path, device_name = ("rooms", name, key), getattr(room, key)
-            device = house.devices.get(device_name)
-            if device is None:
-                text = f"there is no device {format_toml(device_name)}; {suggest(device_name, house.devices)}"
-                problems.append(Problem(path, text))
-            elif key == "sensor" and not measures_temperature(device):
-                problems.append(Problem(path, f"{device_name} measures no temperature"))
-            elif key == "heater" and not switches(device):
-                problems.append(Problem(path, f"{device_name} switches nothing on"))
+        found = next(mistakes_of(room, house), None)
+        if found is None and room.sensor in sensors:
+            found = "sensor", "it is the sensor of another room"
+        if found:
+            problems.append(Problem(("rooms", name, found[0]), found[1]))
+        sensors.add(room.sensor)
 
 
-def measures_temperature(device: Device) -> bool:
-    """Return whether the hardware of a device measures a temperature."""
-    return issubclass(device.kind, Machine) and "temperature_celsius" in device.kind.fields()
-
-
-def switches(device: Device) -> bool:
-    """Return whether the hardware of a device can be switched on."""
-    return issubclass(device.kind, Machine) and device.kind.drives
+def mistakes_of(room: Room, house: House) -> Iterator[tuple[str, str]]:
+    """Yield each mistake of a room: the key, and what is wrong."""
+    for key, name in (("sensor", room.sensor), ("heater", room.heater)):
+        if name not in house.devices:
+            yield key, f"there is no device {format_toml(name)}; {suggest(name, house.devices)}"
+    sensor, heater = house.devices.get(room.sensor), house.devices.get(room.heater)
+    if sensor and not (issubclass(sensor.kind, Machine) and "temperature_celsius" in sensor.kind.fields()):
+        yield "sensor", f"{sensor.name} measures no temperature"
+    if heater and heater.kind.entity_class not in ("climate", "switch"):
+        yield "heater", f"{heater.name} warms no room; a heater or a plug does"
+    if heater and heater.kind.entity_class == "climate":
+        source = next(iter(heater.kind.sources(heater.options)), heater.name)
+        if source != room.sensor:
+            yield "heater", f"{heater.name} goes by the temperature of {source}, and not of {room.sensor}"
 
 
 def tables(raw: dict[str, Any], word: str, type_: Any, problems: list[Problem]) -> Iterator[tuple[int, Any]]:
@@ -142,7 +152,11 @@ def check_story(story: Story, house: House, where: Where, problems: list[Problem
     for number, expected in enumerate(story.expect):
         path = (*where, "expect", number)
         if (device := find_device(expected.device, house, path, problems)) and expected.turns:
+            before = len(problems)
             check_turns(expected.turns, device.kind, (*path, "turns"), problems)
+            if len(problems) == before:
+                never = impossible_values(device, expected.turns, (*path, "turns"))
+                problems += [Problem(part, text) for part, text in never]
         if expected.condition:
             check_condition(expected.condition, house, path, problems, is_known=True)
         for key in ("at", "after"):
@@ -153,11 +167,6 @@ def check_story(story: Story, house: House, where: Where, problems: list[Problem
 
 def check_step(step: Step, house: House, where: Where, problems: list[Problem]) -> None:
     """Check that the device of a step exists, and that this can happen to it."""
-    if step.clock is not None:
-        try:
-            clock_step(step.clock)
-        except ValueError as error:
-            problems.append(Problem((*where, "clock"), f"takes + or - and {error}"))
     if step.device is None:
         return
     device = find_device(step.device, house, where, problems)
@@ -165,7 +174,8 @@ def check_step(step: Step, house: House, where: Where, problems: list[Problem]) 
         return
     if not issubclass(device.kind, Machine):
         kind = house.table(device.name)["kind"]
-        problems.append(Problem((*where, "device"), f"a {kind} has no hardware, and nothing happens to it"))
+        text = f"nothing can happen to a {kind}: it has no hardware, and its process is not rehearsed"
+        problems.append(Problem((*where, "device"), text))
         return
     commands = {command.__name__.lower(): command for command in device.kind.commands}
     if step.send is not None and step.send not in commands:
@@ -173,6 +183,11 @@ def check_step(step: Step, house: House, where: Where, problems: list[Problem]) 
         problems.append(Problem((*where, "send"), text))
     elif step.send is not None:
         parse_table(step.with_, commands[step.send], (*where, "with"), problems)
+    if step.press is not None and device.kind.press is Machine.press:
+        problems.append(Problem((*where, "press"), f"{device.name} has no button; use send or hand"))
+    if step.hand is not None and not device.kind.drives:
+        text = f"{device.name} cannot be switched; use detects, measures or press"
+        problems.append(Problem((*where, "hand"), text))
     if step.detects is not None and device.kind.detects(device.options) is None:
         problems.append(Problem((*where, "detects"), f"{device.name} detects nothing; use hand or measures"))
     for name, value in (step.measures or {}).items():
@@ -187,15 +202,19 @@ def check_condition(
     condition: Condition, house: House, where: Where, problems: list[Problem], *, is_known: bool = False
 ) -> None:
     """Check the device of a condition and its fields; with `is_known` the device was checked already."""
+    before = len(problems)
     device = find_device(condition.device, house, where, [] if is_known else problems)
     if device is None:
         return
     if condition.is_:
         measured = {name: value for name, value in condition.is_.items() if name != "message"}
         check_turns(measured, device.kind, (*where, "is"), problems)
+        condition = replace(condition, is_=measured)
     for key, limit in (("above", condition.above), ("below", condition.below)):
         if limit:
             check_limit(limit, device.kind, (*where, key), problems)
+    if len(problems) == before:
+        problems += [Problem(path, text) for path, text in impossible_condition(device, condition, where)]
 
 
 def find_device(name: str, house: House, where: Where, problems: list[Problem]) -> Device | None:

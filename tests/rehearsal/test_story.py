@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from daemons.rehearsal.story import Moment, StartMoment, Story, clock_step
+from daemons.rehearsal.story import ClockStep, Moment, StartMoment, Story
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -25,4 +25,4 @@ def test_a_time_without_a_date_is_each_day() -> None:
 @pytest.mark.parametrize(("text", "seconds"), [("+1h", 3600), ("-90s", -90), ("+1m30s", 90)])
 def test_a_clock_step_has_a_sign(text: str, seconds: float) -> None:
     """Forward or back."""
-    assert clock_step(text) == seconds
+    assert ClockStep.parse(text).seconds == seconds

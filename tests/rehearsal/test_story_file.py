@@ -44,13 +44,13 @@ def problem(text: str) -> str:
         ("do = [{ at = '06:30', device = 'toster', kill = true }]", 'there is no device "toster"'),
         ("do = [{ at = '06:30', device = 'toaster' }]", "a step takes one of press, send, hand"),
         ("do = [{ at = '06:30', device = 'toaster', kill = true, stop = true }]", "a step takes one"),
-        ("do = [{ at = '06:30', kill = true }]", "every other step needs its device"),
+        ("do = [{ at = '06:30', kill = true }]", "the key 'device' is missing"),
         (
             "do = [{ at = '06:30', device = 'toaster', clock = '+1h' }]",
             "the clock is that of the whole house",
         ),
-        ("do = [{ at = '06:30', clock = '+1x' }]", "takes + or - and a duration"),
-        ("do = [{ at = '06:30', device = 'mirror', kill = true }]", "a mirror has no hardware"),
+        ("do = [{ at = '06:30', clock = '+1x' }]", 'takes a step of the clock, such as "+1h"'),
+        ("do = [{ at = '06:30', device = 'mirror', kill = true }]", "nothing can happen to a mirror"),
         ("do = [{ at = '06:30', device = 'toaster', send = 'strat' }]", 'it has no command "strat"'),
         ("do = [{ at = '06:30', device = 'toaster', send = 'start', with = { browning = 9 } }]", "1 to 7"),
         ("do = [{ at = '06:30', device = 'toaster', kill = true, with = { a = 1 } }]", "with goes with send"),
@@ -60,6 +60,13 @@ def problem(text: str) -> str:
             "do = [{ at = '06:30', device = 'toaster', measures = { battery_percent = 101 } }]",
             "from 0 to 100",
         ),
+        ("do = [{ at = '06:30', device = 'kitchen_lamp', press = 'single' }]", "kitchen_lamp has no button"),
+        (
+            "expect = [{ device = 'toaster', is = { phase = 'tosting' } }]",
+            'is never "tosting" with its options',
+        ),
+        ("expect = [{ device = 'kitchen_lamp', turns = { phase = 'x' }, times = 1 }]", 'is never "x"'),
+        ("expect = [{ device = 'toaster', above = { power_watts = 100001 } }]", "is never above 100001"),
         ("expect = [{ device = 'toaster' }]", "an expectation takes one of is, above, below and turns"),
         ("expect = [{ device = 'toster', is = { status = true } }]", 'there is no device "toster"'),
         ("expect = [{ device = 'toaster', is = { sttus = true } }]", "unknown field"),
@@ -102,6 +109,11 @@ def test_the_devices_of_always_are_checked() -> None:
     """Its conditions are those of a rule."""
     text = '[[always]]\ntitle = "x"\nnever = [{ device = "toster", is = { status = true } }]'
     assert "there is no device \"toster\"; did you mean 'toaster'?" in problem(text)
+
+
+def test_two_stories_have_two_titles() -> None:
+    """`--only` selects a story by its title."""
+    assert "another story has this title" in problem(STORY + STORY)
 
 
 def test_a_file_that_is_missing_is_named() -> None:

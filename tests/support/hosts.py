@@ -148,26 +148,32 @@ class HostMonitor:
     """The messages on one host, as `house watch --json` prints them there."""
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
+        """Take over the output of the process: nothing else may read it."""
         self.states: dict[str, dict[str, Any]] = {}
         """The latest state of each device; `received` is its arrival time in monotonic seconds."""
         self.reports: dict[str, dict[str, Any]] = {}
         """The latest report on each process, by the steward or the exchange."""
         self.beats: dict[str, dict[str, Any]] = {}
         self.all: list[dict[str, Any]] = []
-        self._process = process
+        self._output, process.stdout = process.stdout, None
         self._changed = threading.Condition()
         threading.Thread(target=self._read, daemon=True).start()
 
     def _read(self) -> None:
-        for line in self._process.stdout or ():
-            received = {"received": time.monotonic(), **json.loads(line)}
-            kind = received["topic"].split("/")[1]
-            table = {"state": self.states, "process": self.reports}.get(kind, self.beats)
-            with self._changed:
-                table[received["device"]] = received
-                if table is not self.beats:
-                    self.all.append(received)
-                self._changed.notify_all()
+        assert self._output is not None
+        with self._output:
+            for line in self._output:
+                self._handle(line)
+
+    def _handle(self, line: str) -> None:
+        received = {"received": time.monotonic(), **json.loads(line)}
+        kind = received["topic"].split("/")[1]
+        table = {"state": self.states, "process": self.reports}.get(kind, self.beats)
+        with self._changed:
+            table[received["device"]] = received
+            if table is not self.beats:
+                self.all.append(received)
+            self._changed.notify_all()
 
     def until(self, holds: Callable[["HostMonitor"], Any], patience: float = TIMEOUT_SECONDS) -> float:
         """Wait until a condition is met, and return the elapsed seconds; fail after `patience` seconds."""
