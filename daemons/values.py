@@ -58,6 +58,14 @@ class Seconds(float, Parsed):
     )
 
 
+def format_seconds(seconds: float) -> str:
+    """Return a duration in the format of the configuration, in the largest unit without a fraction."""
+    for unit, size in (("h", 3600), ("m", 60), ("s", 1)):
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds // size:g}{unit}"
+    return f"{seconds * 1000:g}ms" if seconds else "0s"
+
+
 SUN = {"dawn": "05:30", "sunrise": "06:00", "noon": "12:00", "sunset": "18:00", "dusk": "18:30"}
 """The times of the sun, each with its approximate local time at an equinox."""
 

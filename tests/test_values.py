@@ -15,6 +15,7 @@ from daemons.values import (
     TimeOfDay,
     convert,
     describe_type,
+    format_seconds,
     format_toml,
     parse_table,
     printable,
@@ -87,6 +88,16 @@ def test_a_duration_of_one_unit_is_its_number_times_the_unit(number: int, unit: 
     """Every whole number of a unit is read exactly."""
     size = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}[unit]
     assert Seconds.parse(f"{number}{unit}") == pytest.approx(number * size)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0s"), (0.03, "30ms"), (1, "1s"), (90, "90s"), (60, "1m"), (1200, "20m"), (7200, "2h")],
+)
+def test_a_duration_has_the_largest_unit_without_a_fraction(seconds: float, text: str) -> None:
+    """The configuration parses the text to the same duration."""
+    assert format_seconds(seconds) == text
+    assert Seconds.parse(text) == seconds
 
 
 @settings(max_examples=50)

@@ -21,7 +21,7 @@ import msgspec
 from daemons.config import loader
 from daemons.drivers import Driver
 from daemons.errors import HouseError
-from daemons.values import Seconds, describe_type, format_toml, suggest
+from daemons.values import Seconds, describe_type, format_seconds, format_toml, suggest
 
 COLUMNS = ("option", "takes", "default", "meaning")
 MARKED = re.compile(r"(<!-- generated: (kind|driver) (\w+) -->\n).*?(?=<!-- end -->)", re.DOTALL)
@@ -126,14 +126,6 @@ def top_imports(file: Path) -> list[str]:
             case ast.ImportFrom(module=str(module), names=names):
                 found += [module, *(f"{module}.{alias.name}" for alias in names)]
     return found
-
-
-def format_seconds(seconds: float) -> str:
-    """Return a duration in the format of the configuration, in the largest unit without a fraction."""
-    for unit, size in (("h", 3600), ("m", 60), ("s", 1)):
-        if seconds >= size and seconds % size == 0:
-            return f"{seconds // size:g}{unit}"
-    return f"{seconds * 1000:g}ms" if seconds else "0s"
 
 
 def option_rows(options: dict[str, dict[str, Any]]) -> list[tuple[str, str, str, str]]:

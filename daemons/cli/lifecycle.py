@@ -116,7 +116,7 @@ def plan(context: Context, tomorrow: bool, as_json: bool) -> None:
     if tomorrow:
         from daemons.cli.rehearse import print_tomorrow
 
-        print_tomorrow(context.load_house(), as_json=as_json)
+        print_tomorrow(context.load_house(), context.config, as_json=as_json)
         return
     house = context.load_own_house()
     context.enter_run_directory()

@@ -14,6 +14,8 @@ from daemons import errors
 from daemons.cli.context import Context, json_option
 from daemons.values import Seconds
 
+INTERRUPTED = 130
+"""The exit status after Ctrl-C, as of a shell."""
 TRACE_LINES = 12
 """How many changes before a failure are printed."""
 START_SECONDS = 1.0
@@ -62,6 +64,7 @@ def test(
 
     Without FILES, the stories are those beside the configuration: house.test.toml for house.toml.
     """
+    check_options(ctx, duration, others={"--faults": with_faults, "--trace": trace, "--junit": junit})
     house = context.load_house()
     own = story_file(context.config)
     if not files and not own.exists():
@@ -69,14 +72,20 @@ def test(
         return
     always, stories, rooms = load(house, files or (own,), only)
     zone = house.settings.calendar.zone
-    if duration is not None:
-        ctx.exit(0 if test_random_days(house, always, rooms, duration, seed, zone, as_json=as_json) else 1)
     results = []
-    for story in stories:
-        result = tell(story, house, always, rooms, with_faults=with_faults)
-        results.append(result)
-        if not as_json:
-            print_result(result, zone, trace=trace)
+    try:
+        if duration is not None:
+            ctx.exit(
+                0 if test_random_days(house, always, rooms, duration, seed, zone, as_json=as_json) else 1
+            )
+        for story in stories:
+            result = tell(story, house, always, rooms, with_faults=with_faults)
+            results.append(result)
+            if not as_json:
+                print_result(result, zone, trace=trace)
+    except KeyboardInterrupt:
+        click.echo("Stopped.", err=True)
+        ctx.exit(INTERRUPTED)
     if junit is not None:
         from daemons.cli.junit import junit_report
 
@@ -87,6 +96,14 @@ def test(
     else:
         click.echo(f"{len(results) - failed} of {len(results)} stories hold.")
     ctx.exit(1 if failed else 0)
+
+
+def check_options(ctx: click.Context, duration: Seconds | None, others: dict[str, Any]) -> None:
+    """Raise UsageError for options that do not go together: random days play no stories."""
+    if duration is None and ctx.get_parameter_source("seed") is click.core.ParameterSource.COMMANDLINE:
+        raise click.UsageError("--seed is the first of the random days, and goes with --random")
+    for name in (name for name, value in others.items() if value and duration is not None):
+        raise click.UsageError(f"{name} goes with stories, and --random plays none of them")
 
 
 def refuse_failing_stories(house: Any, config: Path) -> None:
@@ -205,8 +222,11 @@ def test_random_days(
     return found is None
 
 
-def print_tomorrow(house: Any, *, as_json: bool) -> None:
-    """Print what the next day brings by itself: it begins with all devices off."""
+def print_tomorrow(house: Any, config: Path, *, as_json: bool) -> None:
+    """Print what the next day brings by itself: it begins with all devices off.
+
+    The rooms are those of the stories beside the configuration.
+    """
     from daemons.rehearsal.world import World
 
     zone = house.settings.calendar.zone
@@ -214,6 +234,9 @@ def print_tomorrow(house: Any, *, as_json: bool) -> None:
     start, end = (datetime.combine(day + timedelta(days=n), dt_time(0), zone).timestamp() for n in (0, 1))
     world = World(house, start - START_SECONDS)
     world.begin()
+    own = story_file(config)
+    for room in load(house, [own], None)[2] if own.exists() else ():
+        world.add_room(room)
     world.run(start)
     count = len(world.changes)
     world.run(end)
@@ -221,11 +244,13 @@ def print_tomorrow(house: Any, *, as_json: bool) -> None:
     if as_json:
         click.echo(msgspec.json.encode({"day": str(day), "changes": changes}))
         return
+    if not changes:
+        click.echo(f"On {day:%A, %d %B}, nothing happens by itself.")
+        return
+    click.echo(f"{day:%A, %d %B}, if all devices are off at midnight:")
     for change in changes:
         at = datetime.fromtimestamp(change.wall, zone)
         click.echo(f"{at:%H:%M}  {change.device}  {change.fields['phase']}")
-    if not changes:
-        click.echo(f"On {day:%A, %d %B}, nothing happens by itself.")
 
 
 def before(end: float) -> Callable[[], bool]:
@@ -241,7 +266,10 @@ def print_result(result: dict[str, Any], zone: tzinfo, *, trace: bool) -> None:
     click.echo(f"{mark}  {result['title']}  ({result['seconds'] * 1000:.0f} ms{faults})")
     print_failures(result["failures"], zone)
     if seeds := result["depends_on_seeds"]:
-        click.secho(f"    It depends on the order in which messages arrive: seeds {seeds}", fg="yellow")
+        click.secho(
+            f"    It depends on the order of messages: with seeds {seeds} the result is another one",
+            fg="yellow",
+        )
     for one in broken[:SHOWN_FAULTS]:
         click.echo(f"    when {one.fault}:")
         print_failures(one.outcome.failures, zone)
@@ -270,8 +298,9 @@ def print_changes(changes: Any, zone: tzinfo) -> None:
 def around(changes: Any, failures: Any) -> list[Any]:
     """Return the last changes before each failure."""
     found: list[Any] = []
+    start = changes[0].at if changes else 0.0  # what each device shows at its start tells nothing
     for failure in failures:
-        earlier = [change for change in changes if change.wall <= failure.wall]
+        earlier = [change for change in changes if start < change.at and change.wall <= failure.wall]
         found += [change for change in earlier[-TRACE_LINES:] if change not in found]
     return found
 

@@ -10,7 +10,7 @@ from daemons.config.rule import Condition, StateFields
 from daemons.rehearsal.room import Room
 from daemons.rehearsal.story import Always, Expectation, Step, Story, format_times
 from daemons.rehearsal.world import Change, World
-from daemons.values import format_toml
+from daemons.values import format_seconds, format_toml
 
 LATENCY_SECONDS = (0.0, 0.05)
 """How long a message takes in a story with random orders of arrival."""
@@ -246,7 +246,7 @@ class Watch:
         if not self._has_failed and world.now - self._since >= self._always.for_seconds:
             self._has_failed = True
             conditions = " and ".join(map(str, self._always.never))
-            lasting = f" for {self._always.for_seconds:g} s" if self._always.for_seconds else ""
+            lasting = f" for {format_seconds(self._always.for_seconds)}" if self._always.for_seconds else ""
             self._judge.fail(f"always: {self._always.title}", f"{conditions}{lasting}")
 
 

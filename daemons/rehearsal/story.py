@@ -9,7 +9,7 @@ from msgspec import Meta, Struct, field
 
 from daemons.config.rule import Condition, Values
 from daemons.kinds import Touch
-from daemons.values import Parsed, Seconds, format_toml
+from daemons.values import Parsed, Seconds, format_seconds, format_toml
 
 PATTERN = re.compile(r"(?:(\d{4}-\d\d-\d\d) )?([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?")
 LONGEST_DAYS = 1100
@@ -172,7 +172,11 @@ class Expectation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         if self.turns is not None:
             return f"{self.device} turns {format_toml(self.turns)} {format_times(self.times or 0)}"
         when = (
-            f" at {self.at}" if self.at else f" within {self.within:g} s" if self.within is not None else ""
+            f" at {self.at}"
+            if self.at
+            else f" within {format_seconds(self.within)}"
+            if self.within is not None
+            else ""
         )
         return f"{self.condition}{when}"
 

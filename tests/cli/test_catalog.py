@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from daemons.cli import catalog
-from daemons.cli.catalog import describe_fields, format_seconds, needed_extra
+from daemons.cli.catalog import describe_fields, needed_extra
 from daemons.cli.main import main
 from daemons.config import loader
 from daemons.drivers import transports
@@ -56,16 +56,6 @@ def test_every_option_has_a_meaning(folder: str) -> None:
         found = loader.kind(word) if folder == "kinds" else loader.driver(word)
         for key, about in describe_fields(found.options_type).items():
             assert about.get("meaning"), f"{word}.{key}"
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0, "0s"), (0.03, "30ms"), (1, "1s"), (90, "90s"), (60, "1m"), (1200, "20m"), (7200, "2h")],
-)
-def test_a_duration_has_the_largest_unit_without_a_fraction(seconds: float, text: str) -> None:
-    """The configuration parses the text to the same duration."""
-    assert format_seconds(seconds) == text
-    assert Seconds.parse(text) == seconds
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """`house test`: its output, its exit status, and its reports."""
 
 import json
+import re
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -91,6 +92,64 @@ def test_one_story_can_be_chosen() -> None:
     result = run("--only", "x")
     assert result.exit_code == 2
     assert "one press makes breakfast" in result.output
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (["--seed", "3"], "--seed is the first of the random days"),
+        (["--random", "1s", "--faults"], "--faults goes with stories"),
+        (["--random", "1s", "--trace"], "--trace goes with stories"),
+        (["--random", "1s", "--junit", "r.xml"], "--junit goes with stories"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(options: list[str], why: str) -> None:
+    """None of them is ignored."""
+    result = run(*options)
+    assert result.exit_code == 2
+    assert why in result.output
+
+
+def test_ctrl_c_has_its_own_exit_status(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A story that does not hold has another one."""
+
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("daemons.cli.rehearse.tell", interrupt)
+    result = run()
+    assert (result.exit_code, result.output) == (130, "Stopped.\n")
+
+
+HEATED = """
+[devices.climate]
+kind = "sensor"
+driver = "simulated"
+simulated.temperature_celsius = 17
+
+[devices.heater]
+kind = "heater"
+driver = "simulated"
+source = "climate"
+
+[[devices.heater.when]]
+at = "06:00"
+do = "on"
+"""
+ROOM = '[rooms.hall]\nsensor = "climate"\nheater = "heater"\nloses = "20h"\ngains = "3/h"\n'
+
+
+def test_the_next_day_has_the_rooms_of_the_stories(tmp_path: Path) -> None:
+    """The heater stops when the room is warm; without the room, its time limit stops it."""
+    (tmp_path / "house.toml").write_text(HEATED)
+    plan = ["--config", str(tmp_path / "house.toml"), "plan", "--tomorrow"]
+    cold = CliRunner().invoke(main, plan).output
+    assert re.match(r"\w+day, \d\d? \w+, if all devices are off at midnight:\n06:00  heater  heating\n", cold)
+    assert "10:00  heater  resting" in cold
+    (tmp_path / "house.test.toml").write_text(ROOM)
+    warm = CliRunner().invoke(main, plan).output
+    assert "heater  idle" in warm
+    assert "resting" not in warm
 
 
 def test_random_days_find_a_fault(tmp_path: Path) -> None:
