@@ -62,8 +62,8 @@ def problem(text: str) -> str:
         ),
         ("do = [{ at = '06:30', device = 'kitchen_lamp', press = 'single' }]", "kitchen_lamp has no button"),
         (
-            "expect = [{ device = 'toaster', is = { phase = 'tosting' } }]",
-            'is never "tosting" with its options',
+            "expect = [{ device = 'kitchen_lamp', is = { phase = 'onn' } }]",
+            'is never "onn" with its options',
         ),
         ("expect = [{ device = 'kitchen_lamp', turns = { phase = 'x' }, times = 1 }]", 'is never "x"'),
         ("expect = [{ device = 'toaster', above = { power_watts = 100001 } }]", "is never above 100001"),

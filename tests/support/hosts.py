@@ -148,7 +148,7 @@ class HostMonitor:
     """The messages on one host, as `house watch --json` prints them there."""
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
-        """Take over the output of the process: nothing else may read it."""
+        """Read the output of the process, which nothing else may read."""
         self.states: dict[str, dict[str, Any]] = {}
         """The latest state of each device; `received` is its arrival time in monotonic seconds."""
         self.reports: dict[str, dict[str, Any]] = {}
