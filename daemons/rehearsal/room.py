@@ -6,9 +6,9 @@ outside. `loses` is its time constant: without heating, 63 % (1 - 1/e) of the di
 
 import math
 import re
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from daemons.values import Parsed, Seconds
 
@@ -44,7 +44,7 @@ class Room(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     loses: Seconds
     gains: Rate
     """By how much the heater alone warms the room."""
-    outside: float = 5.0
+    outside: Annotated[float, Meta(ge=-90, le=60)] = 5.0
     """The temperature outside, in °C."""
 
     def __post_init__(self) -> None:

@@ -150,6 +150,7 @@ def test_a_room_of_other_devices_is_left_out(house_of: Callable[[str], House]) -
         ),
         ('sensor = "climate"', 'sensor = "lamp"', "lamp measures no temperature"),
         ('gains = "3/h"', 'gains = "3/h"\ncolor = 3', "color"),
+        ('gains = "3/h"', 'gains = "3/h"\noutside = 1e9', "outside takes a number from -90 to 60"),
         ("[rooms.bedroom]", "[[rooms]]", "expected tables [rooms.NAME]"),
     ],
 )
