@@ -62,6 +62,7 @@ def build(name: str, table: Any, where: Where, problems: list[Problem]) -> Devic
         return None
     driver = driver_options = None
     if kind.role == "device":
+        word = word or kind.default_driver
         if word is None:
             listed = ", ".join(loader.available("drivers"))
             problems.append(Problem(where, f"the key 'driver' is missing; allowed: {listed}"))
@@ -76,7 +77,10 @@ def build(name: str, table: Any, where: Where, problems: list[Problem]) -> Devic
             text = f"a {table['kind']} drives no hardware and has no rules; it takes no {key}"
             problems.append(Problem((*where, key), text))
     options = _options(own, kind, where, problems, {*known, str(word)} if driver else known)
-    if driver and issubclass(kind, Machine) and not kind.needs & driver.abilities:
+    if driver and issubclass(kind, Machine) and not kind.needs:
+        for key in [key for key in ("driver", "restore") if key in table and driver.runs_here]:
+            problems.append(Problem((*where, key), f"a {table['kind']} has no hardware; it takes no {key}"))
+    elif driver and issubclass(kind, Machine) and not kind.needs & driver.abilities:
         can = ", ".join(sorted(kind.needs))
         text = f"the driver {format_toml(word)} cannot {can}, which a {table['kind']} needs"
         text += f"; allowed: {able(kind)}"

@@ -210,6 +210,8 @@ class Kind(ABC):
 
     role: ClassVar[str] = "device"
     """The process that runs it: `run` of daemons/processes/ROLE/ROLE.py."""
+    default_driver: ClassVar[str | None] = None
+    """The driver of a device whose configuration names none; None if it must name one."""
     options_type: ClassVar[type[Struct]]
     state_type: ClassVar[type[Struct]]
     commands: ClassVar[tuple[type[Struct], ...]] = ()
@@ -283,7 +285,7 @@ class Machine(Kind, Generic[O, M]):
     drives: ClassVar[bool] = True
     """Whether it switches anything; a button or a sensor only reports."""
     needs: ClassVar[frozenset[Ability]] = frozenset({"switch"})
-    """The abilities of a driver; at least one of them is needed."""
+    """The abilities of a driver; at least one of them is needed. A kind without hardware needs none."""
     memory_type: ClassVar[type[Struct]]
 
     def __init__(self, options: O, speed: float = 1.0) -> None:
@@ -300,12 +302,13 @@ class Machine(Kind, Generic[O, M]):
     @cache
     def fields(cls) -> dict[str, Any]:
         """Return the type of each field of the published state, with those of HardwareLink."""
-        return super().fields() | {field.encode_name: field.type for field in structs.fields(HardwareLink)}
+        link = structs.fields(HardwareLink) if cls.needs else ()
+        return super().fields() | {field.encode_name: field.type for field in link}
 
     @classmethod
     def measurements(cls) -> frozenset[str]:
         """Return the fields that are measurements. `confirmed` is one of them, so no rule waits for it."""
-        return super().measurements() | {"confirmed"}
+        return super().measurements() | ({"confirmed"} if cls.needs else frozenset())
 
     @abstractmethod
     def handle_command(self, memory: M, command: Any, now: float) -> M:
@@ -367,3 +370,23 @@ class Machine(Kind, Generic[O, M]):
     @abstractmethod
     def power_profile(self) -> tuple[Load, ...]:
         """Return the power of such an appliance over time after it is switched on; the last phase lasts."""
+
+
+class Virtual(Machine[O, M]):
+    """A kind without hardware: a value that people and rules set, or that follows from other devices."""
+
+    default_driver = "virtual"
+    drives = False
+    needs = frozenset()
+
+    def adopt(self, memory: M, reading: Reading, now: float) -> M:
+        """Change nothing: there is no hardware."""
+        return memory
+
+    def desired_setting(self, memory: M) -> Setting:
+        """Return off: it switches nothing."""
+        return Setting(on=False)
+
+    def power_profile(self) -> tuple[Load, ...]:
+        """Return a power of zero."""
+        return ((1.0, 0.0),)

@@ -68,7 +68,9 @@ def zmq_context() -> Iterator[zmq.Context[zmq.Socket[bytes]]]:
 def device(kind: str, **table: Any) -> house.Device:
     """Return a simulated device of a kind, from a table of the configuration."""
     problems: list[Problem] = []
-    made = house.build(kind, {"kind": kind, "driver": "simulated", **table}, ("devices", kind), problems)
+    found = loader.kind_or_none(kind)
+    driver = {} if found and found.default_driver else {"driver": "simulated"}
+    made = house.build(kind, {"kind": kind, **driver, **table}, ("devices", kind), problems)
     assert made is not None, problems
     assert not problems
     return made

@@ -276,6 +276,8 @@ class Hardware:
         fault = "; ".join(dict.fromkeys(faults)) or None
         reading = self._reading if fault == self._reading.fault else replace(self._reading, fault=fault)
         fields: dict[str, Any] = msgspec.to_builtins(self._machine.state(self._memory, reading, now))
+        if not self._machine.needs:
+            return fields
         link = HardwareLink(
             confirmed=(self.is_confirmed or not self._machine.drives) and self._reading.reachable is True,
             reachable=self._is_reachable,
