@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from daemons.bus.origin import Origin, Reason, Who
 from daemons.errors import MessageError
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
@@ -58,6 +59,8 @@ class Moment(Struct, frozen=True, kw_only=True):
     state: Fields
     turned: ChangeTimes = {}
     cause: Identifier | None = None
+    reason: Reason | None = None
+    origin: Origin | None = None
 
 
 class StateHead(Struct, frozen=True, kw_only=True):
@@ -71,6 +74,8 @@ class StateHead(Struct, frozen=True, kw_only=True):
     state: Fields
     turned: ChangeTimes = {}
     cause: Identifier | None = None
+    reason: Reason | None = None
+    origin: Origin | None = None
 
 
 class State(StateHead, frozen=True, kw_only=True):
@@ -80,6 +85,7 @@ class State(StateHead, frozen=True, kw_only=True):
     time (Unix seconds) at which a field took its present value. A measurement is not in it, nor is a
     field that still has its first value. `since` is the latest of these times. `cause` is the id of
     the press or command that led to the state, "hardware" for a switch at the appliance, or None.
+    `reason` is what led to the state directly, and `origin` is the beginning of the chain.
     `past` has the latest past states, oldest first: a subscriber that was away sees a press that is over.
     """
 
@@ -101,6 +107,8 @@ class StateContent(Struct, frozen=True):
     cause: str | None = None
     past: tuple[msgspec.Raw, ...] = ()
     """The past states as JSON."""
+    reason: Reason | None = None
+    origin: Origin | None = None
 
 
 class Heartbeat(Struct, frozen=True, kw_only=True):
@@ -155,6 +163,8 @@ class Command(Struct, frozen=True, kw_only=True, omit_defaults=True):
     args: Annotated[dict[Field, Scalar], Meta(max_length=MAX_ARGUMENTS)] = {}
     device: DeviceName | None = None
     """The device that the command is for, if it is sent to the exchange, which passes it on."""
+    who: Who | None = None
+    """The sender, such as "page" or "key:phone". The exchange sets it for a client from the network."""
 
 
 class IdOnly(Struct):
@@ -269,6 +279,8 @@ def decode(
             state=message.state,
             turned=message.turned,
             cause=message.cause,
+            reason=message.reason,
+            origin=message.origin,
             past=past,
         )
     return message

@@ -16,6 +16,7 @@ from daemons.bus.message import (
     encode_moment,
     update_change_times,
 )
+from daemons.bus.origin import Origin, Reason
 
 CLOCK_STEP_SECONDS = 1.0
 """A wall clock that went back by less was not set; only its pace was corrected."""
@@ -41,6 +42,10 @@ class StateHistory(Struct, frozen=True):
     """When (Unix seconds) the state changed, if a field then got no time; None: see `change_times`."""
     clock_offsets: tuple[tuple[float, float], ...] = ()
     """The wall clock less the steady clock, each with the time of the first change under it, oldest first."""
+    reason: Reason | None = None
+    """The reason of the latest state."""
+    origin: Origin | None = None
+    """The beginning of the chain that led to the latest state."""
 
     @property
     def past(self) -> tuple[Moment, ...]:
@@ -55,6 +60,8 @@ class StateHistory(Struct, frozen=True):
         *,
         unknown_phases: Collection[Scalar] = (),
         clock_offset: float | None = None,
+        reason: Reason | None = None,
+        origin: Origin | None = None,
     ) -> Self:
         """Return the history after a state at `at` (Unix seconds); the same object if nothing changed.
 
@@ -79,12 +86,22 @@ class StateHistory(Struct, frozen=True):
                 or (name != "phase" and is_unknown_field(name, fields, unknown_phases))
             )
         }
-        moment = encode_moment(Moment(state=self.fields, turned=before.change_times, cause=self.cause))
+        moment = encode_moment(
+            Moment(
+                state=self.fields,
+                turned=before.change_times,
+                cause=self.cause,
+                reason=self.reason,
+                origin=before.origin,
+            )
+        )
         changed = replace(
             before,
             fields=fields,
             change_times={name: when for name, when in times.items() if name not in silent},
             cause=cause,
+            reason=reason,
+            origin=origin,
             encoded_past=(*before.encoded_past, moment)[-MAX_PAST:] if self.fields else (),
             known_fields=known if is_unknown else {},
             changed_at=at if silent else None,
@@ -135,6 +152,7 @@ class StateHistory(Struct, frozen=True):
                 encode_moment(replace(moment, turned=correct(moment.turned))) for moment in self.past
             ),
             changed_at=None if self.changed_at is None else corrected[self.changed_at],
+            origin=self.origin and replace(self.origin, at=min(self.origin.at, at)),
             clock_offsets=tuple(
                 (corrected[first], min(offset, clock_offset)) for first, offset in self.clock_offsets
             ),

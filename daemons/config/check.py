@@ -1,13 +1,14 @@
 """The checks of a whole configuration: tables, names, and what devices need from each other."""
 
-from collections.abc import Iterator
 from typing import Any
 
 from msgspec import structs
 
 from daemons.bus.message import BRIDGE, EXCHANGE, NAME, RECORDER, STEWARD
-from daemons.config.device import Device, build, check_limit, check_turns
+from daemons.config.circles import with_circles
+from daemons.config.device import Device, build, check_limit, check_turns, turning_problem
 from daemons.config.loader import kind_or_none, missing_library
+from daemons.config.rule import CONDITION_KEYS
 from daemons.config.rule_check import check_possible, rules_of
 from daemons.config.tables import Bridging, Front, Host, Recording, Settings, zone
 from daemons.values import Path as Where
@@ -73,6 +74,7 @@ def check(
                 problems.append(Problem(("devices", name, "host"), text))
     _check_rules(tables, problems)
     check_possible(tables, devices, problems)
+    devices = with_circles(devices, problems)
     if settings and settings.latitude is None:
         for where, rule in rules_of(tables):
             if rule.uses_sun:
@@ -107,7 +109,6 @@ def _check_rules(tables: dict[str, Any], problems: list[Problem]) -> None:
 
     It reads the parsed tables, so that a problem in a device does not hide those in its rules.
     """
-    listens_to: dict[str, dict[str, int]] = {}
     for name, table in tables.items():
         rules = table.get("when") if isinstance(table, dict) else None
         for index, rule in enumerate(rules if isinstance(rules, list) else []):
@@ -115,19 +116,13 @@ def _check_rules(tables: dict[str, Any], problems: list[Problem]) -> None:
                 continue  # the parser of the rule has reported it
             where: Where = ("devices", name, "when", index)
             _check_source_fields(rule, tables, where, problems)
-            if isinstance(heard := rule.get("device"), str) and heard in tables:
-                listens_to.setdefault(name, {}).setdefault(heard, index)
-            conditions = rule.get("only_if")
-            for number, condition in enumerate(conditions if isinstance(conditions, list) else []):
-                if isinstance(condition, dict):
-                    _check_source_fields(condition, tables, (*where, "only_if", number), problems)
+            for key in CONDITION_KEYS:
+                conditions = rule.get(key)
+                for number, condition in enumerate(conditions if isinstance(conditions, list) else []):
+                    if isinstance(condition, dict):
+                        _check_source_fields(condition, tables, (*where, key, number), problems)
     for name, table in tables.items():
         _check_sources(name, table, tables, problems)
-    for circle in circles(listens_to):
-        first = circle[0]
-        where = ("devices", first, "when", listens_to[first][circle[1]], "device")
-        text = "devices that start each other never stop: " + " listens to ".join(circle)
-        problems.append(Problem(where, text))
 
 
 def _check_source_fields(
@@ -150,6 +145,16 @@ def _check_source_fields(
     ):
         if kind and isinstance(values := raw.get(key), dict):
             checks(values, kind, (*where, key), problems)
+    followed = raw.get("follow")
+    for name in followed if kind and isinstance(followed, list) else []:
+        if kind and isinstance(name, str) and (why := turning_problem(name, kind)):
+            problems.append(Problem((*where, "follow"), f"{name}: {why}"))
+    origins = raw.get("by", [])
+    for origin in [origins] if isinstance(origins, str) else origins if isinstance(origins, list) else []:
+        word, _, who = str(origin).partition(":")
+        if word == "rule" and who and who not in tables:
+            problem = f"there is no device {format_toml(who)}; {suggest(who, tables)}"
+            problems.append(Problem((*where, "by"), problem))
 
 
 def _check_sources(name: str, table: Any, tables: dict[str, Any], problems: list[Problem]) -> None:
@@ -170,19 +175,3 @@ def _check_sources(name: str, table: Any, tables: dict[str, Any], problems: list
         if heard and needed not in heard.fields():
             text = f"{format_toml(source)} is a {tables[source]['kind']}, which has no field {needed}"
             problems.append(Problem(where, text))
-
-
-def circles(listens_to: dict[str, dict[str, int]]) -> Iterator[list[str]]:
-    """Yield each circle of devices that start each other, once, as a list from a device back to itself."""
-    done: set[str] = set()
-
-    def visit(name: str, path: list[str]) -> Iterator[list[str]]:
-        if name in path:
-            yield [*path[path.index(name) :], name]
-        elif name not in done:
-            for other in listens_to.get(name, {}):
-                yield from visit(other, [*path, name])
-            done.add(name)
-
-    for name in listens_to:
-        yield from visit(name, [])

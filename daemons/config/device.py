@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from daemons.config import loader
 from daemons.config.roster import default_title
-from daemons.config.rule import Condition, Rule
+from daemons.config.rule import CONDITION_KEYS, Condition, Rule
 from daemons.config.tables import Common
 from daemons.drivers import Driver
 from daemons.errors import HouseError
@@ -30,8 +30,12 @@ class Device(Struct, frozen=True, kw_only=True):
     driver_options: Any
     grace_seconds: float
     restore: Literal["last", "off", "on"]
+    off_after_seconds: float | None
+    """How long after each switching on the device goes off by itself; None: it stays on."""
     host: str | None
     rules: tuple[Rule, ...]
+    circular_rules: frozenset[int] = frozenset()
+    """The indices of those rules that are in a circle of devices that follow each other."""
 
     @property
     def subscriptions(self) -> frozenset[str]:
@@ -92,6 +96,9 @@ def build(name: str, table: Any, where: Where, problems: list[Problem]) -> Devic
     if common and common.restore == "on" and getattr(options, "max_on_seconds", None) is not None:
         text = 'a restart never switches on a heating device; allowed: "last" or "off"'
         problems.append(Problem((*where, "restore"), text))
+    if common and common.off_after_seconds and not switches(kind):
+        text = f"a {table['kind']} is not switched on and off by a command; it takes no off_after"
+        problems.append(Problem((*where, "off_after"), text))
     rules = _rules(common.when if common else (), kind, where, problems)
     if common is None or options is None or (driver is None) != (kind.role != "device"):
         return None
@@ -105,9 +112,16 @@ def build(name: str, table: Any, where: Where, problems: list[Problem]) -> Devic
         driver_options=driver_options,
         grace_seconds=common.grace_seconds,
         restore=common.restore,
+        off_after_seconds=common.off_after_seconds,
         host=common.host,
         rules=rules,
     )
+
+
+def switches(kind: type[Kind]) -> bool:
+    """Return whether commands switch the hardware of a kind on and off, and it stays like that."""
+    is_driving = issubclass(kind, Machine) and kind.drives
+    return is_driving and {"on", "off"} <= {effect.command for effect in kind.effects}
 
 
 def able(kind: type[Machine[Any, Any]]) -> str:
@@ -155,17 +169,23 @@ def _rules(raw: Any, kind: type[Kind], where: Where, problems: list[Problem]) ->
     commands = {command.__name__.lower(): command for command in kind.commands}
     for index, table in enumerate(raw):
         here = (*where, "when", index)
-        conditions = table.get("only_if")
         before = len(problems)
-        if is_array_of_tables(conditions):  # each is parsed separately, so that a problem contains its number
-            for number, condition in enumerate(conditions):
-                parse_table(condition, Condition, (*here, "only_if", number), problems)
-            if len(problems) > before:
-                table = {key: value for key, value in table.items() if key != "only_if"}  # noqa: PLW2901
-        rule = parse_table(table, Rule, here, problems)
+        for key in CONDITION_KEYS:
+            conditions = table.get(key)
+            if not is_array_of_tables(conditions):
+                continue
+            known = len(problems)
+            for number, condition in enumerate(conditions):  # so that a problem contains its number
+                parse_table(condition, Condition, (*here, key, number), problems)
+            if len(problems) > known:
+                table = {name: value for name, value in table.items() if name != key}  # noqa: PLW2901
+        is_broken = len(problems) > before and "all" in raw[index] and "all" not in table
+        rule = None if is_broken else parse_table(table, Rule, here, problems)
         if rule is None:
             continue
-        if rule.do not in commands:
+        if rule.follow:
+            problems += [Problem((*here, "follow"), text) for text in follow_problems(rule.follow, kind)]
+        elif rule.do not in commands:
             problems.append(Problem((*here, "do"), f"{format_toml(rule.do)}: {suggest(rule.do, commands)}"))
         else:
             parse_table(rule.with_, commands[rule.do], (*here, "with"), problems)
@@ -173,23 +193,53 @@ def _rules(raw: Any, kind: type[Kind], where: Where, problems: list[Problem]) ->
     return tuple(rules)
 
 
+def follow_problems(follow: tuple[str, ...], kind: type[Kind]) -> list[str]:
+    """Return why a device of a kind cannot copy some fields."""
+    word = kind.__module__.rpartition(".")[2]
+    if not kind.effects:
+        return [f"a {word} can copy nothing; allowed: a rule with turns and do"]
+    known = {name for effect in kind.effects for name in effect.sets}
+    needed = set.intersection(*(set(effect.sets) for effect in kind.effects))
+    for command in kind.commands:
+        if command.__name__.lower() in {effect.command for effect in kind.effects}:
+            known |= {field.encode_name for field in msgspec.structs.fields(command)}
+    texts = [
+        f"a {word} cannot copy {format_toml(name)}; {suggest(name, sorted(known))}"
+        for name in follow
+        if name not in known
+    ]
+    if not texts and (missing := sorted(needed - set(follow))):
+        texts.append(f"a {word} copies its other fields only together with {format_toml(missing[0])}")
+    return texts
+
+
 def check_turns(turns: dict[str, Any], kind: type[Kind], where: Where, problems: list[Problem]) -> None:
     """Check the fields and values of `turns` or `is` against the state of a kind."""
-    fields = {name: type_ for name, type_ in kind.fields().items() if name not in kind.measurements()}
+    fields = kind.fields()
     for key, value in turns.items():
-        if key in kind.measurements():
-            text = f"is a measurement and has no change to wait for; allowed: {', '.join(sorted(fields))}"
-            text += "; use above or below for a measurement"
+        if text := turning_problem(key, kind):
             problems.append(Problem((*where, key), text))
             continue
-        if key not in fields:
-            problems.append(Problem((*where, key), f"unknown field; {suggest(key, fields)}"))
-            continue
-        try:
-            msgspec.convert(value, fields[key])
-        except msgspec.ValidationError:
-            text = f"{format_toml(value)} is not a value of {key}; allowed: {describe_type(fields[key])}"
-            problems.append(Problem((*where, key), text))
+        values = [value]
+        if isinstance(value, dict):  # from one value to another
+            values = [value[word] for word in ("from", "to") if word in value]
+        for one in values:
+            try:
+                msgspec.convert(one, fields[key])
+            except msgspec.ValidationError:
+                text = f"{format_toml(one)} is not a value of {key}; allowed: {describe_type(fields[key])}"
+                problems.append(Problem((*where, key), text))
+
+
+def turning_problem(name: str, kind: type[Kind]) -> str | None:
+    """Return why a field of a kind has no changes to wait for; None if it has."""
+    fields = {field: type_ for field, type_ in kind.fields().items() if field not in kind.measurements()}
+    if name in kind.measurements():
+        return (
+            f"is a measurement and has no change to wait for; allowed: {', '.join(sorted(fields))}"
+            "; use above or below for a measurement"
+        )
+    return None if name in fields else f"unknown field; {suggest(name, fields)}"
 
 
 def check_limit(limit: dict[str, Any], kind: type[Kind], where: Where, problems: list[Problem]) -> None:

@@ -8,6 +8,7 @@ from msgspec import Struct, field
 
 from daemons.bus.message import BRIDGE, EXCHANGE, RECORDER, STEWARD
 from daemons.config import loader
+from daemons.config.rule import CONDITION_KEYS
 from daemons.config.tables import DEFAULT_ROOM, FOREIGN, Recording, Settings
 from daemons.values import convert
 
@@ -80,7 +81,11 @@ def make_roster(raw: dict[str, Any], host: str | None = None) -> Roster:
 
 def subscriptions(table: dict[str, Any]) -> tuple[str, ...]:
     """Return the devices that the rules and options of a checked table name."""
-    rules = [part for rule in table.get("when", ()) for part in (rule, *rule.get("only_if", ()))]
+    rules = [
+        part
+        for rule in table.get("when", ())
+        for part in (rule, *(one for key in CONDITION_KEYS for one in rule.get(key, ())))
+    ]
     found = dict.fromkeys(part["device"] for part in rules if "device" in part)
     kind = loader.kind_or_none(table["kind"])
     if kind:

@@ -53,16 +53,17 @@ def _impossible_parts(rule: Rule, devices: Mapping[str, Device]) -> Iterator[tup
         )
     heard = devices.get(rule.device or "")
     if heard:
-        yield from impossible_values(heard, rule.turns, ("turns",), must_turn=True)
+        yield from impossible_values(heard, rule.wanted, ("turns",), must_turn=True)
+        yield from impossible_values(heard, rule.former, ("turns",))
         yield from _impossible_limits(heard, rule)
-        phase = (rule.turns or {}).get("phase")
+        phase = rule.wanted.get("phase")
         if rule.for_seconds and runs_here(heard) and phase in heard.kind.momentary_phases:
             yield ("for",), f"the phase {format_toml(phase)} ends at once, so it never lasts; use delay"
-        elif (longest := longest_seconds(heard, rule.turns)) and rule.for_seconds > longest:
-            yield ("for",), f"{heard.name} is never on for longer than its max_on, {longest:g} s"
-    for number, condition in enumerate(rule.only_if):
-        if asked := devices.get(condition.device):
-            yield from impossible_condition(asked, condition, ("only_if", number))
+        elif (longest := longest_seconds(heard, rule.wanted)) and rule.for_seconds > longest[0]:
+            yield ("for",), f"{heard.name} is never on for longer than its {longest[1]}, {longest[0]:g} s"
+    for (key, number), condition in rule.conditions():
+        if (asked := devices.get(condition.device)) and key != "none":
+            yield from impossible_condition(asked, condition, (key, number))
 
 
 def is_outside(at: TimeOfDay, start: TimeOfDay, end: TimeOfDay) -> bool:
@@ -101,11 +102,17 @@ def possible_values(device: Device, name: str) -> tuple[Scalar, ...] | None:
     )
 
 
-def longest_seconds(device: Device, turns: Mapping[str, Scalar] | None) -> float | None:
-    """Return for how long a device can have these values: one that heats is on for at most `max_on`."""
-    longest: float | None = getattr(device.options, "max_on_seconds", None)
-    states = possible_states(device, turns or {})
-    return longest if turns and all(state.get("status") is True for state in states) else None
+def longest_seconds(device: Device, values: Mapping[str, Scalar]) -> tuple[float, str] | None:
+    """Return for how long a device can have these values, and the option that says so; None: for ever.
+
+    A device is on for at most its `max_on` and its `off_after`.
+    """
+    limits = [(getattr(device.options, "max_on_seconds", None), "max_on")]
+    limits.append((device.off_after_seconds, "off_after"))
+    states = possible_states(device, values)
+    if not values or any(state.get("status") is not True for state in states):
+        return None
+    return min(((seconds, word) for seconds, word in limits if seconds is not None), default=None)
 
 
 def value_range(name: str) -> tuple[float, float]:
@@ -167,6 +174,8 @@ def impossible_condition(device: Device, condition: Condition, where: Where) -> 
     phase = (condition.is_ or {}).get("phase")
     if runs_here(device) and phase in device.kind.momentary_phases:
         yield (*where, "is", "phase"), f"the phase {format_toml(phase)} ends at once, so it never holds"
+    elif (longest := longest_seconds(device, condition.is_ or {})) and condition.for_seconds > longest[0]:
+        yield (*where, "for"), f"{device.name} is never on for longer than its {longest[1]}, {longest[0]:g} s"
 
 
 class Demand(Struct):
@@ -195,9 +204,10 @@ def _contradictions(rule: Rule, devices: Mapping[str, Device]) -> Iterator[tuple
     parts: list[tuple[Where, str, Condition | Rule]] = []
     if rule.device and not rule.delay_seconds:
         parts.append(((("turns",) if rule.turns else ()), rule.device, rule))
-    parts += [(("only_if", number), one.device, one) for number, one in enumerate(rule.only_if)]
+    all_of = ("only_if",) if rule.delay_seconds else ("only_if", "all")
+    parts += [(path, one.device, one) for path, one in rule.conditions() if path[0] in all_of]
     for where, device, part in parts:
-        values = part.turns if isinstance(part, Rule) else part.is_
+        values = part.wanted if isinstance(part, Rule) else part.is_
         # While a rule waits, a measurement may go back behind its limit by less than its hysteresis.
         back = rule.hysteresis if part is rule and (rule.for_seconds or rule.cooldown_seconds) else 0.0
         for name in {**(values or {}), **(part.above or {}), **(part.below or {})}:

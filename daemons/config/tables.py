@@ -129,6 +129,8 @@ class Common(Struct, frozen=True, kw_only=True):
     room: Title = DEFAULT_ROOM
     grace_seconds: Seconds = field(name="grace", default=Seconds(60))
     restore: Literal["last", "off", "on"] = "last"
+    off_after_seconds: Seconds | None = field(name="off_after", default=None)
+    """How long after each switching on the device goes off by itself; None: it stays on."""
     host: str | None = None
     when: tuple[dict[str, Any], ...] = ()
 
@@ -136,6 +138,8 @@ class Common(Struct, frozen=True, kw_only=True):
         """Check that the grace is longer than nothing."""
         if self.grace_seconds <= 0:
             raise ValueError("grace must be longer than 0s")
+        if self.off_after_seconds is not None and self.off_after_seconds <= 0:
+            raise ValueError("off_after must be longer than 0s; leave it out for no limit")
 
 
 def zone(timezone: str) -> ZoneInfo:

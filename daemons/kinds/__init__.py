@@ -205,6 +205,13 @@ class PrimaryCommand(Struct, frozen=True):
         return all(state.get(field) in values for field, values in self.when.items())
 
 
+class Effect(Struct, frozen=True):
+    """A command that sets fields of the state. An argument with the name of a field sets that field too."""
+
+    command: str
+    sets: dict[str, Scalar] = {}
+
+
 class Kind(ABC):
     """A word that `kind` may have in the configuration, and its declarations."""
 
@@ -219,6 +226,8 @@ class Kind(ABC):
     off_commands: ClassVar[tuple[str, ...]] = ("off", "stop")
     """Those of its commands that only switch off or stop. A device carries them out also while its memory
     cannot be written."""
+    effects: ClassVar[tuple["Effect", ...]] = ()
+    """Its commands that set fields of the state at once, for as long as nothing else happens."""
     primary_commands: ClassVar[tuple[PrimaryCommand, ...]] = ()
     """The commands of the device's main button on the page and in the terminal. The first that applies to
     the state is sent. Without any, the device has no such button."""
@@ -242,6 +251,26 @@ class Kind(ABC):
         """Return the command of the main button for a state, or None if the kind has none for it."""
         found = (choice.command for choice in cls.primary_commands if choice.applies_to(state or {}))
         return next(found, None)
+
+    @classmethod
+    def command_to(cls, fields: Mapping[str, Scalar]) -> tuple[str, dict[str, Scalar]] | None:
+        """Return the command that sets these fields, with its arguments; None if there is none.
+
+        A field that the command has no argument for is left out.
+        """
+        for effect in cls.effects:
+            command = next(one for one in cls.commands if one.__name__.lower() == effect.command)
+            names = {field.encode_name for field in structs.fields(command)} & fields.keys()
+            values = {name: fields[name] for name in names if fields[name] is not None}
+            is_met = all(name in fields and fields[name] == value for name, value in effect.sets.items())
+            if is_met and (effect.sets or values):
+                return effect.command, values
+        return None
+
+    @classmethod
+    def effect_of(cls, command: str) -> dict[str, Scalar]:
+        """Return the fields that a command sets with their values; empty if that is not known."""
+        return next((effect.sets for effect in cls.effects if effect.command == command), {})
 
     @classmethod
     @cache  # msgspec reads the annotations anew each time, and prefork does it once for all devices

@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from daemons.bus.message import Scalar
-from daemons.kinds import Load, Machine, PrimaryCommand, Reading, Setting
+from daemons.kinds import Effect, Load, Machine, PrimaryCommand, Reading, Setting
 
 Percent = Annotated[int, Meta(ge=1, le=100)]
 Kelvin = Annotated[int, Meta(ge=1000, le=10_000)]
@@ -75,6 +75,7 @@ class Lamp(Machine[Options, LampMemory]):
     memory_type = LampMemory
     state_type = State
     commands = (On, Off, Toggle)
+    effects = (Effect("on", {"status": True}), Effect("off", {"status": False}))
     primary_commands = (
         PrimaryCommand("off", "Turn off", when={"status": (True,)}),
         PrimaryCommand("on", "Turn on"),

@@ -127,6 +127,8 @@ class Process:
                 state=content.state,
                 turned=content.turned,
                 cause=content.cause,
+                reason=content.reason,
+                origin=content.origin,
                 past=content.past,
             )
         )

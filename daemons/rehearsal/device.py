@@ -201,6 +201,8 @@ class RehearsedDevice:
                 state=content.state,
                 turned=content.turned,
                 cause=content.cause,
+                reason=content.reason,
+                origin=content.origin,
                 past=self._decode(content.past) if self.subscribers else (),
             ),
         )

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from daemons.bus.message import State
 from daemons.config.house import House
@@ -154,14 +155,14 @@ class Judge:
 
     def holds(self, condition: Condition) -> bool:
         """Return whether a condition is known to hold now."""
-        return condition.holds(self._fields(condition.device)) is True
+        return condition.holds(self._world.latest(condition.device), self._world.wall) is True
 
     def is_as_expected(self, condition: Condition) -> bool:
         """Return whether a device shows what is expected, also while its hardware cannot be reached."""
-        fields = self._fields(condition.device)
-        if fields is not None and "reachable" not in (condition.is_ or {}):
-            fields = {**fields, "reachable": True}
-        return condition.holds(fields) is True
+        latest = self._world.latest(condition.device)
+        if latest is not None and "reachable" not in (condition.is_ or {}):
+            latest = replace(latest, state={**latest.state, "reachable": True})
+        return condition.holds(latest, self._world.wall) is True
 
     def _fields(self, device: str) -> StateFields | None:
         return self._world.state(device)

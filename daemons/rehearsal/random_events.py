@@ -40,7 +40,7 @@ def find_limits(house: House, always: Iterable[Always]) -> Limits:
     tests: list[Rule | Condition] = [condition for one in always for condition in one.never]
     for device in house.devices.values():
         for rule in device.rules:
-            tests += [rule, *rule.only_if]
+            tests += [rule, *(one for _, one in rule.conditions())]
         compared = [*device.kind.sources(device.options).items()]
         compared += [(device.name, field) for field in measured_fields(device)]
         arguments = [asdict(device.options), *(rule.with_ for rule in device.rules)]

@@ -142,6 +142,8 @@ class Expectation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     is_: Values | None = field(name="is", default=None)
     above: dict[str, float] | None = None
     below: dict[str, float] | None = None
+    by: str | tuple[str, ...] | None = None
+    """What led to the state, as in a condition of a rule."""
     turns: Values | None = None
     times: Annotated[int, Meta(ge=0)] | None = None
     at: Moment | None = None
@@ -152,6 +154,8 @@ class Expectation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         """Refuse an expectation without a test, or with parts that do not belong together."""
         if (self.is_, self.above, self.below, self.turns).count(None) != 3:  # noqa: PLR2004
             raise ValueError("an expectation takes one of is, above, below and turns")
+        if self.by is not None and self.turns is not None:
+            raise ValueError("by goes with is, above and below")
         if (self.turns is None) != (self.times is None):
             raise ValueError("turns and times go together: how often shall it turn?")
         if self.turns is not None and (self.at or self.within is not None):
@@ -166,7 +170,7 @@ class Expectation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         """The condition that shall hold; None for an expectation that counts."""
         if self.turns is not None:
             return None
-        return Condition(device=self.device, is_=self.is_, above=self.above, below=self.below)
+        return Condition(device=self.device, is_=self.is_, above=self.above, below=self.below, by=self.by)
 
     def __str__(self) -> str:
         if self.turns is not None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from daemons.bus.message import Command, Receipt, Scalar, State
+from daemons.bus.message import Command, Moment, Receipt, Scalar, State
 from daemons.config.device import Device
 from daemons.config.house import House
 from daemons.config.rule import Condition, Rule
@@ -229,6 +229,13 @@ class World:
         appliance = self.devices[name].appliance
         return appliance.state(self.now) if appliance else None
 
+    def latest(self, name: str) -> State | Moment | None:
+        """Return the state of a device as it is now; None while it does not run."""
+        if name in self.mirrors:
+            return self.mirrors[name].latest
+        appliance = self.devices[name].appliance
+        return appliance.latest(name, self.now) if appliance else None
+
     # For the devices
 
     def new_id(self) -> str:
@@ -295,7 +302,7 @@ class World:
         for device in self.devices.values():
             yield from kinds[device.name].sources(device.device.options).items()
             for rule in device.device.rules:
-                tests: tuple[Rule | Condition, ...] = (rule, *rule.only_if)
+                tests: tuple[Rule | Condition, ...] = (rule, *(one for _, one in rule.conditions()))
                 for test in tests:
                     if name := limited_field(test):
                         yield test.device or "", name

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from daemons.bus.message import Moment
 from daemons.config.rule import Condition, Rule, known_value
 from daemons.values import convert
 
@@ -108,7 +109,8 @@ def test_a_condition_is_met_not_met_or_unknown(
     keys: dict[str, Any], fields: dict[str, Any] | None, expected: bool | None
 ) -> None:
     """The limit itself is neither above nor below. A wrong value decides, also if another is unknown."""
-    assert convert({"device": "room", **keys}, Condition).holds(fields) is expected
+    known = None if fields is None else Moment(state=fields)
+    assert convert({"device": "room", **keys}, Condition).holds(known, 0.0) is expected
 
 
 def test_a_condition_is_printed_as_in_the_configuration() -> None:

@@ -32,13 +32,15 @@ class Relay:
         self.presses = 0
         """How often its button was pressed."""
         self.longest_on_seconds = 0.0
+        self.switchings = 0
+        """How often it went on or off."""
         self._switched_at = now
-        self._off_at: float | None = None
+        self.off_at: float | None = None
 
     def read(self, now: float) -> Reading:
         """Return a reading: whether the relay is on now."""
-        if self.is_on and self._off_at is not None and now >= self._off_at:
-            self._switch(on=False, now=self._off_at)
+        if self.is_on and self.off_at is not None and now >= self.off_at:
+            self._switch(on=False, now=self.off_at)
         if self.is_on:
             self.longest_on_seconds = max(self.longest_on_seconds, now - self._switched_at)
         return Reading(on=self.is_on, presses_until=self.presses)
@@ -50,19 +52,20 @@ class Relay:
             return
         self._switch(setting.on, now)
         self.brightness_percent = setting.brightness_percent
-        self._off_at = None if setting.off_after_seconds is None else now + setting.off_after_seconds
+        self.off_at = None if setting.off_after_seconds is None else now + setting.off_after_seconds
 
     def switch_manually(self, on: bool, now: float) -> None:
         """Switch manually, which sets no timer; a broken relay does not switch on."""
         if self.read(now).on != on and not (on and self.is_broken):
             self._switch(on, now)
-            self._off_at = None
+            self.off_at = None
 
     def _switch(self, on: bool, now: float) -> None:
         if on != self.is_on:
             if self.is_on:
                 self.longest_on_seconds = max(self.longest_on_seconds, now - self._switched_at)
             self.is_on, self._switched_at = on, now
+            self.switchings += 1
 
 
 class Killed(Exception):
@@ -109,7 +112,9 @@ class SimulatedProcess:
     def run_due(self) -> None:
         """Call what is due, as the loop does after each event, and what was put off for a moment."""
         for timer in self.timers:
-            if not timer.is_cancelled and timer.when <= self.simulator.now + PUT_OFF_SECONDS:
+            is_put_off = timer.handler == self.simulator.runner.finish
+            latest = self.simulator.now + (PUT_OFF_SECONDS if is_put_off else 0.0)
+            if not timer.is_cancelled and timer.when <= latest:
                 timer.cancel()
                 timer.handler()
         self.timers = [timer for timer in self.timers if not timer.is_cancelled]
@@ -154,11 +159,14 @@ class SimulatedProcess:
 class CrashSimulator:
     """An appliance with its runner, its disk and its hardware. A test can kill it between two actions."""
 
-    def __init__(self, kind: str, **table: Any) -> None:
+    def __init__(self, kind: str, device: Device | None = None, **table: Any) -> None:
+        """`table` is the table of the device in the configuration, unless a device is handed in."""
         self.kind = kind
-        self.device: Device = factories.device(kind, **table)
+        self.device = device or factories.device(kind, **table)
         self.relay = Relay(factories.START_TIME)
         self.now = factories.START_TIME
+        self.wall_offset = 0.0
+        """The wall clock less `now`."""
         self.disk = b""
         """The memory that was written last."""
         self.writes = 0
@@ -181,7 +189,7 @@ class CrashSimulator:
             self.process,
             self.process,
             self.process,
-            lambda: self.now,
+            lambda: self.now + self.wall_offset,
             self.process,  # type: ignore[arg-type]
         )
         self.runner.start(lambda: True)

@@ -9,9 +9,10 @@ Each time is given twice: `now` in the device's steady seconds, `wall` in Unix s
 
 from typing import Any
 
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
-from daemons.bus.message import Command, Receipt, State
+from daemons.bus.message import Command, Moment, Receipt, State
+from daemons.bus.origin import Cause, Origin, Reason
 from daemons.bus.state_history import StateHistory
 from daemons.config.device import Device
 from daemons.config.rule import StateFields
@@ -45,6 +46,8 @@ class Appliance:
             memory.known_fields,
             memory.changed_at,
             memory.clock_offsets,
+            memory.last_state_reason,
+            memory.last_state_origin,
         )
         self._written_history = self._history
         self._recorded: tuple[Any, ...] | None = None
@@ -55,8 +58,10 @@ class Appliance:
         self._measured = {
             *self._sources,
             *(rule.device for rule in device.rules if rule.device and rule.limit),
-        }
+            *(condition.device for rule in device.rules for condition in rule.all or ()),
+        } - {device.name}
         """The devices of whose measurements this one makes use."""
+        self._hears_itself = any(rule.device == device.name and rule.turning for rule in device.rules)
         self._peers = LatestStates(memory.silent_since)
         self._requests = Requests(device.name, memory.receipts)
         self._rules = Rules(
@@ -79,11 +84,14 @@ class Appliance:
         return replace(
             self._memory,
             machine=self._hardware.encoded_memory,
-            cause=self._hardware.cause,
+            cause=self._hardware.cause.id,
+            reason=self._hardware.cause.reason,
+            origin=self._hardware.cause.origin,
             is_new=self._hardware.is_new,
             confirmed=self._hardware.is_confirmed,
             unsent_since=self._hardware.unsent_since,
             off_deadline=self._hardware.off_deadline,
+            auto_off_at=self._hardware.auto_off_at,
             presses_until=self._hardware.presses_until,
             rule_states=self._rules.states,
             last_order=self._rules.last_order,
@@ -91,6 +99,8 @@ class Appliance:
             receipts=self._requests.receipts,
             last_state=self._history.fields,
             last_state_cause=self._history.cause,
+            last_state_reason=self._history.reason,
+            last_state_origin=self._history.origin,
             change_times=self._history.change_times,
             encoded_past=self._history.encoded_past,
             known_fields=self._history.known_fields,
@@ -105,6 +115,7 @@ class Appliance:
         self._hardware.resume(now)
         self.advance(now, wall)
         self._hardware.restore(now)
+        self._hear_itself(now, wall)
         self.on_reading(reading, now, wall)
 
     def on_state(self, state: State, now: float, wall: float) -> None:
@@ -136,8 +147,10 @@ class Appliance:
         if receipt := self._requests.answer(command, now, wall):
             return receipt
         rejection = None
+        reason = Reason("command", command.who)
+        cause = Cause(command.id, reason, Origin(command.id, wall, "command", self.name, command.who))
         try:
-            self._hardware.handle_command(command.command, command.args, command.id, now)
+            self._hardware.handle_command(command.command, command.args, cause, now)
         except Rejected as error:
             rejection = str(error)
             self._log("warning", f"rejects {command.command}: {error}", command.id)
@@ -145,6 +158,7 @@ class Appliance:
             self._rules.on_command(command.command, command.args, now)
         receipt = self._requests.close(command, now, wall, rejection)
         self._record_change(now, wall)
+        self._run_own_rules(now, wall)
         return receipt
 
     def on_reading(self, reading: Reading, now: float, wall: float) -> None:
@@ -158,12 +172,13 @@ class Appliance:
             self._record_change(now, press_wall)
         self._hardware.compare(now)
         self._record_change(now, wall)
+        self._run_own_rules(now, wall)
 
     def advance(self, now: float, wall: float) -> None:
         """Advance time: let the rules act in the order of their moments, then the hardware."""
         self._peers.advance(now, self._measured)
         for action in self._rules.run(now, wall):
-            self._carry_out(action, now)
+            self._carry_out(action, now, wall)
             self._hardware.advance(now)
             self._record_change(now, wall)
         self._hardware.advance(now)
@@ -171,6 +186,26 @@ class Appliance:
             self._hardware.update_sources(self._source_states(now), now)
         self._hardware.check_deadlines(now)
         self._record_change(now, wall)
+        self._run_own_rules(now, wall)
+
+    def _run_own_rules(self, now: float, wall: float) -> None:
+        """Act on the own changes that a rule waits for."""
+        if not self._rules.has_news:
+            return
+        for action in self._rules.run(now, wall):
+            self._carry_out(action, now, wall)
+            self._hardware.advance(now)
+            self._record_change(now, wall)
+
+    def _hear_itself(self, now: float, wall: float) -> None:
+        """Pass the own state to the rules that wait for its changes."""
+        if not self._hears_itself:
+            return
+        own = self._own_moment(now)
+        own_state = State(
+            device=self.name, boot=0, seq=0, at=wall, since=self.since, past=self._history.past, **asdict(own)
+        )
+        self._rules.hear(own_state, now, wall)
 
     def set_storage_error(self, error: str | None, now: float, wall: float) -> bool:
         """Note why the memory is not written, or None if it is; return whether a decision was taken back.
@@ -212,7 +247,7 @@ class Appliance:
     @property
     def cause(self) -> str | None:
         """The id of the press or command that the latest decision follows from."""
-        return self._hardware.cause
+        return self._hardware.cause.id
 
     @property
     def heats(self) -> bool:
@@ -239,19 +274,36 @@ class Appliance:
             fields["fault"] = "; ".join(filter(None, (fields["fault"], CLOCK_FAULT)))
         return fields
 
-    def latest(self, device: str, now: float) -> StateFields | None:
-        """Return the latest fields of a device, this one included; None if the device is silent."""
-        return self.state(now) if device == self.name else self._peers.get(device, now)
+    def latest(self, device: str, now: float) -> State | Moment | None:
+        """Return the latest state of a device, this one included; None if the device is silent."""
+        return self._own_moment(now) if device == self.name else self._peers.state(device, now)
+
+    def _own_moment(self, now: float) -> Moment:
+        reason, origin = self.published_reason
+        cause, times = self._hardware.cause.id, self._history.change_times
+        return Moment(state=self.state(now), turned=times, cause=cause, reason=reason, origin=origin)
+
+    @property
+    def published_reason(self) -> tuple[Reason | None, Origin | None]:
+        """The reason and the origin of the state to publish.
+
+        The origin of a chain that begins at this device is known since the last change of the state.
+        """
+        cause = self._hardware.cause
+        if cause.origin is not None:
+            return cause.reason, cause.origin
+        return self._history.reason, self._history.origin
 
     @property
     def since(self) -> float:
         """When (Unix seconds) any field that is not a measurement last changed."""
         return self._history.since(self._memory.created_at)
 
-    def _carry_out(self, action: Action, now: float) -> None:
+    def _carry_out(self, action: Action, now: float, wall: float) -> None:
         """Carry out the command of a rule; if it is refused only for now, the rule waits."""
+        cause = Cause(action.cause, action.reason, action.origin)
         try:
-            self._hardware.handle_command(action.rule.do, action.rule.with_, action.cause, now)
+            self._hardware.handle_command(action.do, action.with_, cause.begun(self.name, wall), now)
         except RejectedForNow as error:
             self._rules.postpone(action, str(error))
         except Rejected as error:
@@ -266,7 +318,10 @@ class Appliance:
 
         A device that may still publish its first state is left out.
         """
-        found = {device: self.latest(device, now) for device in self._sources}
+        found = {
+            device: self.state(now) if device == self.name else self._peers.get(device, now)
+            for device in self._sources
+        }
         return {
             device: fields
             for device, fields in found.items()
@@ -280,13 +335,25 @@ class Appliance:
             self._history = self._history.corrected(wall, wall - now)
             return
         self._recorded = follows_from
-        cause, last = self._hardware.cause, self._history.fields
+        cause, last = self._hardware.cause.begun(self.name, wall), self._history.fields
         fields = {name: value for name, value in self.state(now).items() if name not in self._measurements}
-        self._history = self._history.after(
-            fields, cause, wall, unknown_phases=self._unknown_phases, clock_offset=wall - now
+        before, self._history = (
+            self._history,
+            self._history.after(
+                fields,
+                cause.id,
+                wall,
+                unknown_phases=self._unknown_phases,
+                clock_offset=wall - now,
+                reason=cause.reason,
+                origin=cause.origin,
+            ),
         )
+        if self._history.fields is not before.fields:
+            self._hardware.cause = cause
+            self._hear_itself(now, wall)
         if "phase" in last and last["phase"] != fields["phase"]:
-            self._log("info", f"is {fields['phase']}", cause)
+            self._log("info", f"is {fields['phase']}", cause.id)
 
     def _log(self, level: Level, text: str, cause: str | None) -> None:
         self.log_lines.append(LogLine(level, text, cause))

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec.structs import asdict, replace
 
+from daemons.bus.origin import Cause, Reason
 from daemons.config.device import Device
 from daemons.config.rule import StateFields
 from daemons.errors import Rejected, RejectedForNow
@@ -23,6 +24,13 @@ from daemons.values import Problem, parse_table
 CONFIRM_SECONDS = 5.0
 """How long the hardware may take to reach the desired setting. A driver that still applies the setting may
 take longer: as long as its own time limits allow."""
+BY_HAND = Cause("hardware", Reason("hand"))
+SENSED = Cause("hardware", Reason("sensor"))
+RESTORED = Cause("restore", Reason("restart", "restore"))
+AUTO_OFF = Cause("off_after", Reason("limit", "off_after"))
+TOO_LONG = Cause("max_on", Reason("limit", "max_on"))
+EARLY_SECONDS = 1.5
+"""So much earlier than its deadline the hardware's own timer may end: it may count whole seconds."""
 IMMEDIATE_SECONDS = 0.5
 """A setting that is reached later than this may have been reached by a manual switch."""
 
@@ -42,8 +50,9 @@ class Decided(NamedTuple):
 
     memory: Any
     encoded_memory: msgspec.Raw
-    cause: str | None
+    cause: Cause
     off_deadline: float | None
+    auto_off_at: float | None
     unsent_since: float | None
     is_confirmed: bool
     sent: SentSetting | None
@@ -53,9 +62,12 @@ class Hardware:
     """The desired setting, the latest reading, and whether they match."""
 
     def __init__(self, device: Device, machine: Machine[Any, Any], memory: DeviceMemory, log: Log) -> None:
-        self.cause = memory.cause
+        self.cause = Cause(memory.cause, memory.reason, memory.origin)
         self.is_confirmed = memory.confirmed
         self.off_deadline = memory.off_deadline
+        self.auto_off_at = memory.auto_off_at
+        """When the device goes off by its `off_after`, in steady seconds; None: it does not."""
+        self._off_after_seconds = device.off_after_seconds
         self.unsent_since = memory.unsent_since
         """Since when a decision waits for hardware that can be reached, in steady seconds; None if none."""
         self.encoded_memory = memory.machine
@@ -97,7 +109,7 @@ class Hardware:
             late_seconds = now - self.unsent_since
             if not self.heats or late_seconds <= self._grace_seconds:
                 return  # it has not begun, so nothing went on meanwhile
-            self._log("warning", f"does not switch on: it is {late_seconds:.0f} s late", self.cause)
+            self._log("warning", f"does not switch on: it is {late_seconds:.0f} s late", self.cause.id)
             self.unsent_since, self.is_new = None, True
         self._set_memory(self._machine.resume(self._memory, now), self.cause, now, is_report=True)
 
@@ -109,10 +121,10 @@ class Hardware:
         self.is_new = False
         wanted = Reading(on=self._restore == "on")
         if self._desired.on != wanted.on:
-            self._set_memory(self._machine.adopt(self._memory, wanted, now), "restore", now)
+            self._set_memory(self._machine.adopt(self._memory, wanted, now), RESTORED, now)
         self.is_confirmed = False  # a difference is no manual switch: the desired setting is sent
 
-    def handle_command(self, word: str, args: dict[str, Any], cause: str | None, now: float) -> None:
+    def handle_command(self, word: str, args: dict[str, Any], cause: Cause, now: float) -> None:
         """Carry out a command of the kind, or raise Rejected with the reason."""
         if word not in self._commands:
             raise Rejected(f"it has no command {word!r}; allowed: {', '.join(self._commands)}")
@@ -129,13 +141,17 @@ class Hardware:
         if self.storage_error and memory != self._memory and not is_off:
             raise RejectedForNow(self.storage_error)
         self.is_new = False
+        is_again = desired.on and self._desired.on and self._off_after_seconds is not None
         self._set_memory(memory, cause, now, must_be_written=not is_off)
+        if is_again:
+            self._begin_auto_off(now)
+            self._sent, self.is_confirmed = None, False  # the hardware's own timer begins anew too
 
     def on_reading(self, reading: Reading, now: float) -> None:
         """Store a reading, but not its presses and no implausible value. `compare` acts on it."""
         reading = without_implausible(reading)
         if reading.fault and reading.fault != self._reading.fault:
-            self._log("error", reading.fault, self.cause)
+            self._log("error", reading.fault, self.cause.id)
         news = self._reachability.update(reading, now)
         self._reading = replace(reading, presses=())
         if news and self._sent and self._desired.on:  # it may not have arrived
@@ -150,11 +166,13 @@ class Hardware:
     def press(self, press: ButtonPress, now: float) -> None:
         """Handle a press of the hardware's own button; `end_press` must follow."""
         self._log("info", f"{press.what} press at the hardware", press.id)
-        self._set_memory(self._machine.press(self._memory, press.what, now), press.id, now)
+        cause = Cause(press.id, Reason("press"))
+        self._set_memory(self._machine.press(self._memory, press.what, now), cause, now)
 
     def end_press(self, press: ButtonPress, now: float) -> None:
         """Advance time after a press, so that a press without a duration ends before the next one."""
-        self._set_memory(self._machine.advance(self._memory, now), press.id, now)
+        cause = Cause(press.id, Reason("press"))
+        self._set_memory(self._machine.advance(self._memory, now), cause, now)
 
     def compare(self, now: float) -> None:
         """Compare the latest reading with the desired setting: confirm it, or adopt a manual switch.
@@ -166,7 +184,7 @@ class Hardware:
             self.off_deadline = None
 
     def _compare(self, now: float) -> None:
-        cause = self.cause if self._machine.drives else "hardware"
+        cause = self.cause if self._machine.drives or not self._machine.needs else SENSED
         reading = self._reading
         self._set_memory(self._machine.update_measurements(self._memory, reading, now), cause, now)
         if reading.on is None or not self._is_reachable or not self._machine.drives:
@@ -179,7 +197,7 @@ class Hardware:
             self.is_new = False
             if not self._desired.is_met_by(reading):
                 memory = self._machine.adopt(self._memory, reading, now)
-                self._set_memory(memory, reading.cause, now, is_report=True)
+                self._set_memory(memory, Cause(reading.cause, Reason("restart")), now, is_report=True)
             self.is_confirmed = True
         elif self._desired.is_met_by(reading):
             # Only a setting that this process sent is confirmed: the last one may have ended before it sent.
@@ -195,13 +213,20 @@ class Hardware:
 
     def update_sources(self, states: Mapping[str, StateFields | None], now: float) -> None:
         """Pass the states of the devices that the kind subscribes to; None for a silent device."""
-        self._set_memory(self._machine.update_sources(self._memory, states, now), self.cause, now)
+        memory, cause = self._machine.update_sources(self._memory, states, now), self.cause
+        if memory != self._memory and (
+            not self._machine.drives or self._machine.desired_setting(memory).on != self._desired.on
+        ):
+            cause = replace(SENSED, id=cause.id) if self._machine.drives else SENSED
+        self._set_memory(memory, cause, now)
 
     def check_deadlines(self, now: float) -> None:
-        """Switch off at the off deadline, and stop waiting for a setting that is not confirmed in time."""
+        """Switch off at a deadline, and stop waiting for a setting that is not confirmed in time."""
+        if self._desired.on and self.auto_off_at is not None and now >= self.auto_off_at:
+            self._set_memory(self._machine.adopt(self._memory, Reading(on=False), now), AUTO_OFF, now)
         if self._desired.on and self.off_deadline is not None and now >= self.off_deadline:
-            self._log("warning", "has been on as long as max_on allows, and goes off", self.cause)
-            self._set_memory(self._machine.adopt(self._memory, Reading(on=False), now), "max_on", now)
+            self._log("warning", "has been on as long as max_on allows, and goes off", self.cause.id)
+            self._set_memory(self._machine.adopt(self._memory, Reading(on=False), now), TOO_LONG, now)
         confirm_deadline = self._confirm_deadline()
         if confirm_deadline is not None and now >= confirm_deadline:
             self._give_up(now)
@@ -220,16 +245,17 @@ class Hardware:
             return None
         self._sent = SentSetting(desired, now, decided_at, clears_fault=not self._sends_off)
         self._sends_off = False
-        if self.off_deadline is not None and desired.on:
-            return replace(desired, off_after_seconds=self.off_deadline - now)
+        off_at = min(filter(None, (self.off_deadline, self.auto_off_at)), default=None)
+        if off_at is not None and desired.on:
+            return replace(desired, off_after_seconds=off_at - now)
         return desired
 
     def next_deadline(self) -> float | None:
         """Return when time makes a difference next, in steady seconds."""
         is_held = self._is_waiting or self._drops_decisions
         kind = None if is_held else self._machine.next_deadline(self._memory)
-        off_deadline = self.off_deadline if self._desired.on else None
-        deadlines = (off_deadline, kind, self._confirm_deadline())
+        off_deadlines = (self.off_deadline, self.auto_off_at) if self._desired.on else ()
+        deadlines = (*off_deadlines, kind, self._confirm_deadline())
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
     def set_storage_error(self, error: str | None) -> str | None:
@@ -245,9 +271,10 @@ class Hardware:
         cause, before, self._before = self.cause, self._before, None
         self._memory, self.encoded_memory, self.cause = before.memory, before.encoded_memory, before.cause
         self.off_deadline, self.unsent_since = before.off_deadline, before.unsent_since
+        self.auto_off_at = before.auto_off_at
         self.is_confirmed, self._sent = before.is_confirmed, before.sent
-        self._log("warning", f"takes back what it decided: {self.storage_error}", cause)
-        return cause or ""
+        self._log("warning", f"takes back what it decided: {self.storage_error}", cause.id)
+        return cause.id or ""
 
     def is_idle(self) -> bool:
         """Return whether the hardware is off, as desired, and nothing changes by time alone."""
@@ -297,6 +324,7 @@ class Hardware:
             encoded_memory=self.encoded_memory,
             cause=self.cause,
             off_deadline=self.off_deadline,
+            auto_off_at=self.auto_off_at,
             unsent_since=self.unsent_since,
             is_confirmed=self.is_confirmed,
             sent=self._sent,
@@ -340,7 +368,7 @@ class Hardware:
     def _set_memory(
         self,
         memory: Any,
-        cause: str | None,
+        cause: Cause,
         now: float,
         *,
         is_report: bool = False,
@@ -368,10 +396,17 @@ class Hardware:
             self._sent = None
             self.is_confirmed = False
             self.unsent_since = None if is_report else now
+        if desired.on is not before.on:
+            self._begin_auto_off(now)
         if desired.on and self.heats and self.off_deadline is None:
             self.off_deadline = now + self._machine.options.max_on_seconds
         self.cause = cause
         self.encoded_memory = msgspec.Raw(msgspec.json.encode(memory))
+
+    def _begin_auto_off(self, now: float) -> None:
+        """Begin `off_after` anew if the device is on."""
+        seconds = self._off_after_seconds if self._desired.on else None
+        self.auto_off_at = None if seconds is None else now + seconds
 
     def _resend_after_loss(self) -> None:
         """Send what heats once more: the hardware's own timer may be gone."""
@@ -392,6 +427,8 @@ class Hardware:
         self.unsent_since = since
         if self._desired.off_after_seconds is not None or not self._desired.is_met_by(self._reading):
             self._sent = None
+        if self._reading.on is False:
+            self._begin_auto_off(now)
         if self.off_deadline is not None and self._reading.on is False:
             self.off_deadline = now + self._machine.options.max_on_seconds
 
@@ -410,7 +447,9 @@ class Hardware:
             is_same = reading.on == self._desired.on
             how = "changed" if is_same else f"switched {'on' if reading.on else 'off'}"
             self._log("info", f"was {how} at the hardware", reading.cause)
-        self._set_memory(memory, reading.cause or "hardware", now, is_report=True)
+        is_due = self.auto_off_at is not None and now >= self.auto_off_at - EARLY_SECONDS
+        cause = AUTO_OFF if is_due and not reading.on else cause_of(reading)  # its own timer has the same end
+        self._set_memory(memory, cause, now, is_report=True)
         # A heating appliance that is on gets a setting, with its own timer. Any other is left as it is.
         self.is_confirmed = not (self.heats and self._desired.on)
 
@@ -423,11 +462,11 @@ class Hardware:
         self.is_new = False
         if reading.off_after_seconds is None:
             self._log("warning", "was on at the start, and it is not known since when: it goes off", None)
-            self._set_memory(self._machine.adopt(self._memory, Reading(on=False), now), "max_on", now)
+            self._set_memory(self._machine.adopt(self._memory, Reading(on=False), now), TOO_LONG, now)
             self.is_confirmed = False
             return
         self._set_memory(
-            self._machine.adopt(self._memory, reading, now), reading.cause or "hardware", now, is_report=True
+            self._machine.adopt(self._memory, reading, now), cause_of(reading), now, is_report=True
         )
         longest = self._machine.options.max_on_seconds
         self.off_deadline = now + min(reading.off_after_seconds, longest)
@@ -438,17 +477,22 @@ class Hardware:
         desired, waits_since = self._desired, self.unsent_since
         self._sent = self.unsent_since = None
         if self._reading.on == desired.on and self._is_reachable:
-            self._log("warning", "the hardware accepted only a part of the setting", self.cause)
+            self._log("warning", "the hardware accepted only a part of the setting", self.cause.id)
             self._set_memory(self._machine.adopt(self._memory, self._reading, now), self.cause, now)
             self.is_confirmed = True
             return
-        if self.cause is None and not self._is_reachable:
+        if self.cause.id is None and not self._is_reachable:
             return  # no command was ever sent: that the hardware is unreachable says enough
         seconds = CONFIRM_SECONDS if waits_since is None else now - waits_since
         fault = f"did not switch {'on' if desired.on else 'off'} within {seconds:.0f} s"
         if fault != self._fault:
-            self._log("error", fault, self.cause)
+            self._log("error", fault, self.cause.id)
         self._fault = fault
         if desired.on and not self._reading.on:
             self._set_memory(self._machine.adopt(self._memory, Reading(on=False), now), self.cause, now)
             self._sends_off = True  # the setting may still arrive late
+
+
+def cause_of(reading: Reading) -> Cause:
+    """Return the cause of a switch that the hardware reports: a hand, unless the driver knows its cause."""
+    return BY_HAND if reading.cause is None else replace(BY_HAND, id=reading.cause)

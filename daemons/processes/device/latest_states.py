@@ -65,8 +65,13 @@ class LatestStates:
 
     def get(self, device: str, now: float) -> StateFields | None:
         """Return the fields of the latest state, or None if the device is silent."""
+        state = self.state(device, now)
+        return state.state if state else None
+
+    def state(self, device: str, now: float) -> State | None:
+        """Return the latest state, or None if the device is silent."""
         peer = self._peers.get(device)
-        return peer.state.state if peer and now - peer.received_at < SILENT_SECONDS else None
+        return peer.state if peer and now - peer.received_at < SILENT_SECONDS else None
 
     def states(self) -> list[State]:
         """Return the latest state of each device that has published one."""

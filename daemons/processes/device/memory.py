@@ -8,6 +8,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from daemons.bus.message import Moment, Scalar, decode_moments
+from daemons.bus.origin import Origin, Reason
 from daemons.bus.requests.ledger import LedgerEntry
 from daemons.kinds import Machine
 from daemons.processes.device.rule_decision import RuleState
@@ -31,9 +32,14 @@ class DeviceMemory(Struct, frozen=True, kw_only=True):
     is_new: bool = field(name="new", default=False)
     """Whether the device has neither switched its hardware nor read it: it adopts the first known state."""
     cause: str | None = None
+    reason: Reason | None = None
+    origin: Origin | None = None
+    """The beginning of the chain that led to the latest decision; None: it is that of the last state."""
     last_state: dict[str, Scalar] = field(name="shown", default_factory=dict)
     """The fields that were published last, without measurements."""
     last_state_cause: str | None = field(name="shown_cause", default=None)
+    last_state_reason: Reason | None = field(name="shown_reason", default=None)
+    last_state_origin: Origin | None = field(name="shown_origin", default=None)
     change_times: dict[str, float] = field(name="turned", default_factory=dict)
     """For each field of the last state, when (Unix seconds) it took its value."""
     encoded_past: tuple[msgspec.Raw, ...] = field(name="past", default=())
@@ -50,6 +56,8 @@ class DeviceMemory(Struct, frozen=True, kw_only=True):
     """Since when a decision waits to be sent to the hardware, in the device's steady seconds."""
     off_deadline: float | None = field(name="hot_until", default=None)
     """When a heating appliance is switched off whatever happens, in the device's steady seconds."""
+    auto_off_at: float | None = field(name="off_at", default=None)
+    """When the device goes off by its `off_after`, in the device's steady seconds."""
     rule_states: dict[str, RuleState] = field(name="marks", default_factory=dict)
     """The state of each rule, by `rules.rule_key`."""
     last_order: Order | None = None

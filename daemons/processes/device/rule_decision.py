@@ -5,24 +5,49 @@ Each function takes the state of the rule and returns its new state. A rule that
 runs all due rules in the order of these moments, if their conditions are met then.
 """
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from daemons.bus.message import Moment, State
+from daemons.bus.origin import Origin, is_later_chain, new_origin_id
 from daemons.bus.state_history import CLOCK_STEP_SECONDS
-from daemons.config.rule import Rule, StateFields, known_value
+from daemons.config.rule import Condition, Known, Rule, StateFields, known_value
 from daemons.config.sun import SunCalendar, weekday
 
 JITTER_SECONDS = 0.2
 """How long a busy machine may take between the readings of its two clocks."""
 MAX_MOMENTS = 8
 """How many moments a rule remembers; a state lists no more changes."""
+MAX_WAITING = 8
+"""How many moments of a rule with `mode = "queued"` wait at once, beside the first."""
 
 
-class RuleState(Struct, frozen=True):
+class Trigger(NamedTuple):
+    """What makes a rule act: the moment, and where its chain began."""
+
+    moment: float
+    """When it happened (Unix seconds)."""
+    cause: str
+    origin: Origin
+
+
+class Waiting(Struct, frozen=True, omit_defaults=True):
+    """A moment of a rule that has its time still before it."""
+
+    due_at: float = field(name="due")
+    """When the rule acts, in the device's steady seconds."""
+    cause: str | None = None
+    origin: Origin | None = None
+    moment: float | None = None
+    """The moment on which it acts (Unix seconds)."""
+    follows: dict[str, Any] | None = None
+    """For a rule with `follow`: the values that it copies."""
+
+
+class RuleState(Struct, frozen=True, omit_defaults=True):
     """What a rule remembers: which change it handled last, and when it acts next."""
 
     handled_until: float | None = field(name="turned", default=None)
@@ -32,6 +57,14 @@ class RuleState(Struct, frozen=True):
     due_at: float | None = field(name="due", default=None)
     """When this rule acts, in the device's steady seconds; None while nothing is scheduled."""
     cause: str | None = None
+    origin: Origin | None = None
+    """The beginning of the chain on which it acts."""
+    moment: float | None = None
+    """The moment on which it acts (Unix seconds)."""
+    follows: dict[str, Any] | None = None
+    """For a rule with `follow`: the values that it copies."""
+    waiting: tuple[Waiting, ...] = ()
+    """With `mode = "queued"`: further moments on which it acts later, in their order."""
     added_at: float | None = field(name="since", default=None)
     """When this rule was added, in the device's steady seconds; None once a change was handled."""
     is_beyond: bool | None = field(name="beyond", default=None)
@@ -44,6 +77,28 @@ class RuleState(Struct, frozen=True):
     """The latest changes, or moments of a time of day, that it handled (Unix seconds), newest first."""
     missed_at: float | None = field(name="missed", default=None)
     """The moment of a time of day that was found too late last (Unix seconds)."""
+
+    def without_due(self) -> "RuleState":
+        """Return the state after its moment; the next one that waits comes."""
+        if self.waiting:
+            return self.with_due(self.waiting[0], self.waiting[1:])
+        return replace(self, due_at=None, cause=None, origin=None, moment=None, follows=None)
+
+    def with_due(self, due: Waiting, waiting: tuple[Waiting, ...] = ()) -> "RuleState":
+        """Return the state with a moment on which the rule acts, and those after it."""
+        return replace(
+            self,
+            due_at=due.due_at,
+            cause=due.cause,
+            origin=due.origin,
+            moment=due.moment,
+            follows=due.follows,
+            waiting=waiting,
+        )
+
+    def cancelled(self) -> "RuleState":
+        """Return the state without any moment on which the rule acts."""
+        return replace(self, waiting=()).without_due()
 
 
 class RuleContext(Struct, frozen=True, kw_only=True):
@@ -60,6 +115,9 @@ class RuleContext(Struct, frozen=True, kw_only=True):
     is_clock_right: bool = True
     """Whether the wall clock is known to be right; before that no time of day comes."""
     calendar: SunCalendar
+    own_origin: Origin | None = None
+    """For a rule in a circle of devices that follow each other: where the latest change of the own device
+    began. Only a chain that began later counts."""
 
     def steady(self, moment: float) -> float:
         """Return a moment (Unix seconds) in steady seconds.
@@ -83,33 +141,73 @@ class ConditionResult(NamedTuple):
     reason: str = ""
 
 
-def on_state(rule: Rule, state: RuleState, published: State | Moment, context: RuleContext) -> Decision:
-    """Decide on a state that another device published."""
-    turns = rule.turns or {}
-    changed_at = max(published.turned.get(name, 0.0) for name in turns)
-    is_lost = bool(rule.for_seconds) and is_unreachable(published.state, turns)
+def on_state(
+    rule: Rule,
+    state: RuleState,
+    published: State | Moment,
+    context: RuleContext,
+    earlier: Sequence[Moment] = (),
+) -> Decision:
+    """Decide on a state that a device published; `earlier` are its states before, oldest first."""
+    changed_at = max(published.turned.get(name, 0.0) for name in rule.turning)
+    is_lost = bool(rule.for_seconds) and is_unreachable(published.state, rule)
     returned_at = published.turned.get("reachable", 0.0)
     """When the hardware was reachable again; a state from before its loss is repeated in the past."""
     if is_lost and state.due_at is not None:
         lost_at = published.turned.get("reachable", context.wall)
         # What followed is unknown. An outage before the `for` began is over: it is only repeated in the past.
         if is_new(state, lost_at, context) and context.steady(lost_at) < state.due_at:
-            state = replace(state, due_at=None, cause=None, is_interrupted=True)
+            state = replace(state.cancelled(), is_interrupted=True)
     elif state.is_interrupted and not is_lost and is_new(state, returned_at, context):
         state = replace(state, is_interrupted=False)
         changed_at = max(changed_at, returned_at)
     if not is_new(state, changed_at, context):
         return Decision(state)
-    if any(published.state.get(name) != value for name, value in turns.items()):
+    if not has_turned(rule, published, earlier):
         state = replace(state, is_interrupted=False)
         if rule.for_seconds and state.due_at is not None and context.steady(changed_at) < state.due_at:
-            return Decision(replace(state, due_at=None, cause=None))  # the value did not last for long enough
+            return Decision(state.cancelled())  # the value did not last for long enough
         return Decision(state)
     moments = (changed_at, *state.moments)[:MAX_MOMENTS]
     state = replace(state, handled_until=changed_at, handled_at=context.now, moments=moments, added_at=None)
     if is_lost:
         return Decision(replace(state, is_interrupted=True))
-    return _schedule(rule, state, changed_at, published.cause, context)
+    follows = {name: published.state.get(name) for name in rule.follow} if rule.follow else None
+    trigger = trigger_of(rule.device or "", published, changed_at)
+    return _schedule(rule, state, trigger, context, follows)
+
+
+def trigger_of(device: str, published: Known | State | Moment, changed_at: float) -> Trigger:
+    """Return a change of a device (Unix seconds) as a trigger; without an origin, it begins with it."""
+    cause: str | None = getattr(published, "cause", None)
+    origin: Origin | None = getattr(published, "origin", None)
+    if origin is None:
+        id_ = cause or new_origin_id(device, changed_at)
+        origin = Origin(id_, changed_at, "program", device)
+    return Trigger(changed_at, cause or origin.id, origin)
+
+
+def has_turned(rule: Rule, published: State | Moment, earlier: Sequence[Moment]) -> bool:
+    """Return whether a state has the values that a rule waits for, and took them from those it names.
+
+    A value before the oldest known state is unknown, and equals none.
+    """
+    fields = published.state
+    if any(fields.get(name) != value for name, value in rule.wanted.items()):
+        return False
+    return all(
+        former_value(name, published, earlier) == (True, value) and fields.get(name) != value
+        for name, value in rule.former.items()
+    )
+
+
+def former_value(name: str, published: State | Moment, earlier: Sequence[Moment]) -> tuple[bool, Any]:
+    """Return whether the value is known that a field had before its present one, and that value."""
+    present = published.state.get(name)
+    for moment in reversed(earlier):
+        if name in moment.state and moment.state[name] != present:
+            return True, moment.state[name]
+    return False, None
 
 
 def is_new(state: RuleState, changed_at: float, context: RuleContext) -> bool:
@@ -130,16 +228,16 @@ def is_new(state: RuleState, changed_at: float, context: RuleContext) -> bool:
 
 def concerns(rule: Rule, state: RuleState, published: State | Moment, context: RuleContext) -> bool:
     """Return whether a published state may make a rule act, or may end its `for`."""
-    turns = rule.turns or {}
-    if not is_new(state, max(published.turned.get(name, 0.0) for name in turns), context):
+    if not is_new(state, max(published.turned.get(name, 0.0) for name in rule.turning), context):
         return bool(rule.for_seconds) and (state.due_at is not None or state.is_interrupted)
-    return state.due_at is not None or all(published.state.get(name) == turns[name] for name in turns)
+    wanted = rule.wanted
+    return state.due_at is not None or all(published.state.get(name) == wanted[name] for name in wanted)
 
 
 def on_measurement(
     rule: Rule, state: RuleState, fields: StateFields | None, cause: str | None, context: RuleContext
 ) -> Decision:
-    """Decide on the measurements of another device; `fields` is None if that device is silent.
+    """Decide on the measurements of a device; `fields` is None if that device is silent.
 
     The rule acts when the value crosses the limit, not while the value stays beyond it. A crossing
     during the cooldown acts at its end, if the value has not returned by then. An unknown value
@@ -149,18 +247,56 @@ def on_measurement(
     value = known_value(fields, name)
     if not isinstance(value, int | float):
         if must_last(rule, state):
-            return Decision(replace(state, due_at=None, cause=None, is_beyond=False))
+            return Decision(replace(state.cancelled(), is_beyond=False))
         return Decision(state)
     sign = 1 if rule.above else -1
     if state.is_beyond:
         if sign * value <= sign * limit - rule.hysteresis:
-            due_at = None if must_last(rule, state) else state.due_at
-            return Decision(replace(state, is_beyond=False, due_at=due_at))
+            state = state.cancelled() if must_last(rule, state) else state
+            return Decision(replace(state, is_beyond=False))
         return Decision(state)
     is_beyond = sign * value > sign * limit
     if state.is_beyond is None or not is_beyond:  # the first known value has not crossed the limit
         return Decision(state if state.is_beyond == is_beyond else replace(state, is_beyond=is_beyond))
-    return _schedule(rule, replace(state, is_beyond=True), context.wall, cause, context)
+    origin = Origin(new_origin_id(rule.device or "", context.wall), context.wall, "sensor", rule.device)
+    trigger = Trigger(context.wall, cause or origin.id, origin)
+    return _schedule(rule, replace(state, is_beyond=True), trigger, context)
+
+
+def on_conditions(
+    rule: Rule, state: RuleState, latest: Callable[[str], Known | None], context: RuleContext
+) -> Decision:
+    """Decide on the conditions of a rule with `all`.
+
+    The rule acts when they begin to hold together. If the values of all of them have a time of change, they
+    began at the latest of these. An unknown condition ends a running `for`, and changes nothing else.
+    """
+    known = [(condition, latest(condition.device)) for condition in rule.all or ()]
+    results = [condition.holds(found, context.wall) for condition, found in known]
+    if False in results or None in results:
+        if must_last(rule, state):
+            return Decision(replace(state.cancelled(), is_beyond=False))
+        return Decision(replace(state, is_beyond=False) if False in results else state)
+    if state.is_beyond is not False:  # the first known values have not begun to hold
+        return Decision(state if state.is_beyond else replace(state, is_beyond=True))
+    trigger = _latest_change(known, context.wall)
+    return _schedule(rule, replace(state, is_beyond=True), trigger, context)
+
+
+def _latest_change(known: Sequence[tuple[Condition, Known | None]], wall: float) -> Trigger:
+    """Return the change by which conditions began to hold; a measurement counts as changed at `wall`."""
+    changes = [
+        (max((found.turned.get(name, 0.0) for name in condition.is_), default=0.0), condition, found)
+        if condition.is_
+        else (wall, condition, found)
+        for condition, found in known
+        if found is not None
+    ]
+    changed_at, condition, found = max(changes, key=lambda change: change[0])
+    if condition.is_ and changed_at:
+        return trigger_of(condition.device, found, min(changed_at, wall))
+    origin = Origin(new_origin_id(condition.device, wall), wall, "sensor", condition.device)
+    return Trigger(wall, origin.id, origin)
 
 
 def check_time(rule: Rule, state: RuleState, context: RuleContext) -> Decision:
@@ -187,12 +323,13 @@ def check_time(rule: Rule, state: RuleState, context: RuleContext) -> Decision:
     else:
         moments = (moment, *state.moments)[:MAX_MOMENTS]
         state = replace(state, handled_until=moment, moments=moments, added_at=None)
-    return _schedule(rule, state, moment, f"{int(moment):010x}", context)
+    cause = f"{int(moment):010x}"
+    return _schedule(rule, state, Trigger(moment, cause, Origin(cause, moment, "clock")), context)
 
 
-def is_unreachable(fields: StateFields, turns: StateFields) -> bool:
+def is_unreachable(fields: StateFields, rule: Rule) -> bool:
     """Return whether a device cannot reach its hardware, unless that is what the rule waits for."""
-    return fields.get("reachable") is False and "reachable" not in turns
+    return fields.get("reachable") is False and "reachable" not in rule.turning
 
 
 def must_last(rule: Rule, state: RuleState) -> bool:
@@ -200,26 +337,39 @@ def must_last(rule: Rule, state: RuleState) -> bool:
     if state.due_at is None:
         return False
     is_resting = state.fired_at is not None and state.due_at == state.fired_at + rule.cooldown_seconds
-    return bool(rule.for_seconds or (rule.limit and rule.cooldown_seconds and is_resting))
+    lasts = rule.limit or rule.all
+    return bool(rule.for_seconds or (lasts and rule.cooldown_seconds and is_resting))
 
 
 def check_conditions(
-    rule: Rule, state: RuleState, latest: Callable[[str], StateFields | None]
+    rule: Rule, state: RuleState, latest: Callable[[str], Known | None], wall: float
 ) -> ConditionResult:
     """Check all conditions of a rule that is due; `latest` returns None for a silent device."""
     result = ConditionResult(True)
     if rule.device and must_last(rule, state):
-        fields = latest(rule.device)
-        if fields is None:
+        known = latest(rule.device)
+        if known is None:
             result = ConditionResult(None, f"{rule.device} is silent")
-        elif is_unreachable(fields, rule.turns or {}):
+        elif is_unreachable(known.state, rule):
             result = ConditionResult(None, f"the hardware of {rule.device} cannot be reached")
     for condition in rule.only_if:
-        is_met = condition.holds(latest(condition.device))
+        is_met = condition.holds(latest(condition.device), wall)
         if is_met is False:
             return ConditionResult(False, f"condition not met: {condition}")
         if is_met is None:
             result = ConditionResult(None, f"condition unknown: {condition}")
+    for condition in rule.none:
+        is_met = condition.holds(latest(condition.device), wall)
+        if is_met:
+            return ConditionResult(False, f"condition of none is met: {condition}")
+        if is_met is None:
+            result = ConditionResult(None, f"condition unknown: {condition}")
+    alternatives = [condition.holds(latest(condition.device), wall) for condition in rule.any]
+    if rule.any and True not in alternatives:
+        texts = ", ".join(map(str, rule.any))
+        if None not in alternatives:
+            return ConditionResult(False, f"no condition of any is met: {texts}")
+        result = ConditionResult(None, f"conditions of any unknown: {texts}")
     return result
 
 
@@ -239,13 +389,18 @@ def _handled_until(state: RuleState, context: RuleContext) -> float:
 
 
 def _schedule(
-    rule: Rule, state: RuleState, moment: float, cause: str | None, context: RuleContext
+    rule: Rule,
+    state: RuleState,
+    trigger: Trigger,
+    context: RuleContext,
+    follows: dict[str, Any] | None = None,
 ) -> Decision:
-    """Schedule a rule for a moment (Unix seconds) that matches, unless there is a reason not to act."""
-    began_at = context.steady(moment)
-    due_at = began_at + rule.for_seconds + rule.delay_seconds
+    """Schedule a rule for a moment that matches, unless there is a reason not to act."""
+    began_at = context.steady(trigger.moment)
+    wait_seconds = rule.for_seconds + rule.delay_seconds
+    due_at = began_at + wait_seconds
     counts_at = context.wall - (context.now - began_at) + rule.for_seconds
-    lasts = bool(rule.for_seconds or rule.limit)
+    lasts = bool(rule.for_seconds or rule.limit or rule.all)
     since_acted_seconds = None if state.fired_at is None else abs(began_at - state.fired_at)
     is_resting = since_acted_seconds is not None and since_acted_seconds < rule.cooldown_seconds
     if lasts and is_resting and state.fired_at is not None:  # it acts at the end of its cooldown
@@ -256,9 +411,20 @@ def _schedule(
         return Decision(state, f"that was {late_seconds:.0f} s ago, and {grace}")
     if reason := outside_schedule(rule, counts_at, context.calendar):
         return Decision(state, reason)
-    if state.due_at is not None and state.due_at > began_at:
-        return Decision(state, "it is already waiting for its delay")
+    if not is_later_chain(trigger.origin, context.own_origin, context.wall):
+        return Decision(state)  # without a refusal: the chain comes back from a device that follows
+    is_waiting = state.due_at is not None and state.due_at > began_at
+    if is_waiting and rule.mode == "single":
+        return Decision(state, f"it is already waiting for its {'for' if rule.for_seconds else 'delay'}")
+    if is_waiting and rule.mode == "queued" and len(state.waiting) >= MAX_WAITING:
+        return Decision(state, f"{MAX_WAITING + 1} moments already wait")
     if is_resting and not lasts:
         cooldown = f"its cooldown is {rule.cooldown_seconds:g} s"
         return Decision(state, f"it acted {since_acted_seconds:.0f} s ago, and {cooldown}")
-    return Decision(replace(state, due_at=due_at, cause=cause))
+    origin = trigger.origin
+    if wait_seconds:  # what follows later is a chain of its own
+        origin = replace(origin, id=f"{origin.id[:62]}+", at=context.wall - (context.now - due_at))
+    due = Waiting(due_at, trigger.cause, origin, trigger.moment, follows)
+    if is_waiting and rule.mode == "queued":
+        return Decision(replace(state, waiting=(*state.waiting, due)))
+    return Decision(state.with_due(due, state.waiting))

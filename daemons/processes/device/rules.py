@@ -12,9 +12,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from daemons.bus.message import Moment, State
+from daemons.bus.origin import By, Origin, Reason, is_later_chain
 from daemons.bus.state_history import CLOCK_STEP_SECONDS
 from daemons.config.device import Device
-from daemons.config.rule import Rule, StateFields, rule_key
+from daemons.config.rule import Rule, rule_key
 from daemons.config.sun import SunCalendar
 from daemons.processes.device.latest_states import LatestStates
 from daemons.processes.device.log_line import Level, Log
@@ -22,15 +23,17 @@ from daemons.processes.device.rule_decision import (
     Decision,
     RuleContext,
     RuleState,
+    Waiting,
     check_conditions,
     check_time,
     concerns,
+    on_conditions,
     on_measurement,
     on_state,
 )
 
-Latest = Callable[[str, float], StateFields | None]
-"""Returns the latest fields of a device at a steady time, or None if that device is silent."""
+Latest = Callable[[str, float], State | Moment | None]
+"""Returns the latest state of a device at a steady time, or None if that device is silent."""
 
 LIVE_SECONDS = 1.0
 """A moment that is younger is acted on at once. An older one was missed, and others may have been too."""
@@ -40,7 +43,7 @@ CATCH_UP_SECONDS = 2.0
 """How long a missed moment waits for the states of other devices, which may have earlier moments."""
 
 
-class Order(Struct, frozen=True):
+class Order(Struct, frozen=True, omit_defaults=True):
     """The latest command that was carried out; an earlier moment that is learned late acts no more."""
 
     moment: float
@@ -58,6 +61,8 @@ class News(NamedTuple):
     """When it changed (Unix seconds)."""
     device: str
     published: State | Moment
+    earlier: tuple[Moment, ...]
+    """The states of the device before this one, oldest first."""
 
 
 class Heard(NamedTuple):
@@ -78,6 +83,10 @@ class Action(NamedTuple):
     moment: float
     """When it takes effect: `due_at`, or now if it had to wait for a condition or for the hardware."""
     cause: str | None
+    do: str
+    with_: dict[str, Any]
+    reason: Reason
+    origin: Origin | None
 
 
 class Rules:
@@ -96,11 +105,16 @@ class Rules:
     ) -> None:
         self.states = states
         self.last_order = last_order
-        self.uses_silence = any(rule.limit for rule in device.rules)
+        self.uses_silence = any(rule.limit or rule.all for rule in device.rules)
         """Whether the silence of another device makes a difference to a rule."""
         self.is_clock_right = True
         """Whether the wall clock is known to be right; rules with times of day wait for it."""
+        self._name = device.name
+        self._kind = device.kind
         self._rules = {rule_key(rule): rule for rule in device.rules}
+        self._numbers = {rule_key(rule): number for number, rule in enumerate(device.rules, 1)}
+        self._circular = {rule_key(device.rules[index]) for index in device.circular_rules}
+        """The keys of the rules in a circle of devices that follow each other."""
         self._grace_seconds = device.grace_seconds
         self._created_at = created_at
         self._calendar = calendar
@@ -111,7 +125,7 @@ class Rules:
         self._turning: dict[str, list[str]] = {}
         """By device, the keys of the rules that wait for its changes."""
         for key, rule in self._rules.items():
-            if rule.device and rule.turns:
+            if rule.device and rule.turning:
                 self._turning.setdefault(rule.device, []).append(key)
         self._news: list[News] = []
         """In the order in which they changed, those of one device."""
@@ -131,7 +145,7 @@ class Rules:
         self._started_at = now
         states = {key: self.states.get(key) or RuleState(added_at=now) for key in self._rules}
         for key, state in states.items():
-            if state.handled_until is not None and state.handled_at is None and self._rules[key].turns:
+            if state.handled_until is not None and state.handled_at is None and self._rules[key].turning:
                 states[key] = replace(state, handled_at=now)  # an earlier version did not store it
         if states != self.states:
             self.states = states
@@ -145,16 +159,22 @@ class Rules:
         news: list[News] = []
         changed_at = 0.0
         moments: tuple[State | Moment, ...] = (*self._new_moments(state, wall - now), state)
-        for published in moments:
+        first = len(state.past) + 1 - len(moments)
+        for index, published in enumerate(moments, first):
             changed_at = max(changed_at, *published.turned.values(), 0.0)
             if news or any(
                 concerns(rule, rule_state, published, context)
                 for (rule, rule_state), context in zip(rules, contexts, strict=True)
             ):
-                news.append(News(changed_at, state.device, published))
+                news.append(News(changed_at, state.device, published, state.past[:index]))
         first_at = news[0].changed_at if news else changed_at
         kept = [old for old in self._news if old.device != state.device or old.changed_at < first_at]
         self._news = kept + news
+
+    @property
+    def has_news(self) -> bool:
+        """Whether a change is not handled yet."""
+        return bool(self._news)
 
     def check(self, now: float, wall: float) -> None:
         """Schedule the rules that wait for a time of day or for a measurement."""
@@ -166,11 +186,16 @@ class Rules:
             if rule.at is not None:
                 if is_time:
                     self._store(key, check_time(rule, state, self._context(state, now, wall)), None)
-            elif rule.limit and rule.device and self._peers.is_settled(rule.device, now):
-                cause = self._peers.cause(rule.device)
-                fields = self._latest(rule.device, now)
+            elif rule.limit and rule.device and self._is_settled(rule.device, now):
+                latest = self._latest(rule.device, now)
+                cause = latest.cause if latest else self._peers.cause(rule.device)
+                fields = latest.state if latest else None
                 decision = on_measurement(rule, state, fields, cause, self._context(state, now, wall))
                 self._store(key, decision, cause)
+            elif rule.all and all(self._is_settled(condition.device, now) for condition in rule.all):
+                context = self._context(state, now, wall)
+                decision = on_conditions(rule, state, lambda device: self._latest(device, now), context)
+                self._store(key, decision, decision.state.cause)
 
     def run(self, now: float, wall: float) -> Iterator[Action]:
         """Yield each rule that acts now; the caller carries it out before the next.
@@ -192,7 +217,7 @@ class Rules:
                 return
             if key is not None and moment == due_at:
                 tried.add(key)
-                if action := self._check_due(key, now):
+                if action := self._check_due(key, now, wall):
                     yield action
             elif news is not None:
                 self._news.remove(news)
@@ -205,7 +230,7 @@ class Rules:
         rule = action.rule
         self._set_state(action.key, replace(self.states[action.key], fired_at=action.moment))
         lasted = rule.device if rule.for_seconds else None
-        self._note(Order(action.moment, rule.do, rule.with_, lasted))
+        self._note(Order(action.moment, action.do, action.with_, lasted))
 
     def on_command(self, do: str, with_: Mapping[str, Any], now: float) -> None:
         """Note a command that was carried out: earlier moments that are learned later do not undo it."""
@@ -214,13 +239,16 @@ class Rules:
 
     def postpone(self, action: Action, reason: str) -> None:
         """Schedule again a rule that cannot act yet: it waits within its grace."""
-        state = replace(self.states[action.key], due_at=action.due_at, cause=action.cause)
-        self._set_state(action.key, state)
+        state = self.states[action.key]
+        waiting = state.waiting if state.due_at is None else (_due(state), *state.waiting)
+        follows = action.with_ if action.rule.follow else None
+        due = Waiting(action.due_at, action.cause, action.origin, action.reason.at, follows)
+        self._set_state(action.key, state.with_due(due, waiting))
         self._blocked[action.key] = reason
 
     def log_refusal(self, level: Level, rule: Rule, reason: str, cause: str | None) -> None:
         """Log why a rule did not act."""
-        self._log(level, f"no {rule.do} for {rule.source}: {reason}", cause)
+        self._log(level, f"no {rule.do or 'copy'} for {rule.source}: {reason}", cause)
 
     def next_deadline(self) -> float | None:
         """Return when time makes a difference to a rule next, in steady seconds; None if it never does.
@@ -289,32 +317,51 @@ class Rules:
         ]
         return min(due, key=lambda entry: entry[0], default=(0.0, None))[1]
 
-    def _check_due(self, key: str, now: float) -> Action | None:
+    def _check_due(self, key: str, now: float, wall: float) -> Action | None:
         """Return the action of a rule that is due; None if it cannot act yet, or does not act at all."""
         rule, state = self._rules[key], self.states[key]
         if state.due_at is None:
             return None
         late_seconds = now - state.due_at
-        conditions = check_conditions(rule, state, lambda device: self._latest(device, now))
+        conditions = check_conditions(rule, state, lambda device: self._latest(device, now), wall)
         is_late = late_seconds > self._grace_seconds
         if conditions.is_met is None and not is_late:
             self._blocked[key] = conditions.reason
             return None
         blocked = self._blocked.pop(key, None)
-        self._set_state(key, replace(state, due_at=None, cause=None))
-        action = Action(key, rule, state.due_at, state.due_at if blocked is None else now, state.cause)
+        self._set_state(key, state.without_due())
+        action = self._action(key, state, state.due_at if blocked is None else now)
         if is_late:
             reason = conditions.reason or blocked
             text = f"it is {late_seconds:.0f} s late" + (f", {reason}" if reason else "")
             self.log_refusal("warning", rule, text, state.cause)
         elif not conditions.is_met:
             self.log_refusal("info", rule, conditions.reason, state.cause)
-        elif (order := self.last_order) and self._is_undone(action, order, now, waited=blocked is not None):
+        elif key in self._circular and not is_later_chain(state.origin, self._own_origin(now), wall):
+            self.log_refusal("info", rule, "a later change came after it", state.cause)
+        elif (
+            key not in self._circular
+            and (order := self.last_order)
+            and self._is_undone(action, order, now, waited=blocked is not None)
+        ):
             self._set_state(key, replace(self.states[key], fired_at=state.due_at))
             self.log_refusal("info", rule, f"{order.do} came after it", state.cause)
+        elif not action.do:
+            self.log_refusal("info", rule, "no command leads to these values", state.cause)
         else:
             return action
         return None
+
+    def _action(self, key: str, state: RuleState, moment: float) -> Action:
+        """Return what a rule does that is due, and takes effect at `moment` (steady seconds)."""
+        rule = self._rules[key]
+        do, with_ = rule.do, rule.with_
+        if rule.follow:
+            do, with_ = self._kind.command_to(state.follows or {}) or ("", {})
+        by: By = "clock" if rule.at else "rule"
+        source = rule.device or (state.origin.device if state.origin and rule.all else None)
+        reason = Reason(by, source, self._numbers[key], state.moment)
+        return Action(key, rule, state.due_at or moment, moment, state.cause, do, with_, reason, state.origin)
 
     def _handle(self, news: News, now: float, wall: float) -> None:
         """Decide on one state of a device for all rules that wait for it."""
@@ -322,7 +369,10 @@ class Rules:
             if self._waits(self._rules[key]):
                 continue
             state = self._state(key)
-            decision = on_state(self._rules[key], state, news.published, self._context(state, now, wall))
+            context = self._context(state, now, wall)
+            if key in self._circular:
+                context = replace(context, own_origin=self._own_origin(now))
+            decision = on_state(self._rules[key], state, news.published, context, news.earlier)
             self._store(key, decision, news.published.cause)
 
     def _is_undone(self, action: Action, order: Order, now: float, *, waited: bool) -> bool:
@@ -333,7 +383,7 @@ class Rules:
         if not waited and self._is_live(action.due_at, now):
             return False
         is_earlier = action.due_at <= order.moment if waited else action.due_at < order.moment
-        is_other = (action.rule.do, action.rule.with_) != (order.do, order.with_)
+        is_other = (action.do, action.with_) != (order.do, order.with_)
         return is_earlier and is_other and (order.lasted is None or order.lasted != action.rule.device)
 
     def _is_live(self, moment: float, now: float) -> bool:
@@ -345,13 +395,21 @@ class Rules:
         It waits at most for half of what is left of its grace.
         """
         if self._is_live(moment, now) or all(
-            self._peers.is_known_at(device, moment) for device in self._turning
+            device == self._name or self._peers.is_known_at(device, moment) for device in self._turning
         ):
             return False
         if self._caught_up_at is None:
             left_seconds = moment + self._grace_seconds - now
             self._caught_up_at = now + min(CATCH_UP_SECONDS, left_seconds / 2)
         return now < self._caught_up_at
+
+    def _is_settled(self, device: str, now: float) -> bool:
+        return device == self._name or self._peers.is_settled(device, now)
+
+    def _own_origin(self, now: float) -> Origin | None:
+        """Return where the latest change of the own device began."""
+        own = self._latest(self._name, now)
+        return own.origin if own else None
 
     def _note(self, order: Order) -> None:
         if self.last_order is None or order.moment >= self.last_order.moment:
@@ -383,3 +441,8 @@ class Rules:
             grace_seconds=self._grace_seconds,
             calendar=self._calendar,
         )
+
+
+def _due(state: RuleState) -> Waiting:
+    """Return the moment on which a rule acts next."""
+    return Waiting(state.due_at or 0.0, state.cause, state.origin, state.moment, state.follows)

@@ -219,7 +219,9 @@ class DeviceRunner:
         if is_changed or state != self._published:
             self._published, self._published_changes, self._published_at = state, changes, now
             since, times = self._appliance.since, memory.change_times
-            self._bus.publish(StateContent(state, since, times, memory.cause, memory.encoded_past))
+            reason, origin = self._appliance.published_reason
+            past = memory.encoded_past
+            self._bus.publish(StateContent(state, since, times, memory.cause, past, reason, origin))
 
     def _check_clock_later(self, is_clock_right: Callable[[], bool]) -> None:
         """Ask again and again whether the wall clock is right, until it is."""

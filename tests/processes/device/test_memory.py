@@ -6,9 +6,10 @@ import msgspec
 import pytest
 
 from daemons.bus.message import Moment, Receipt, encode_moment
+from daemons.bus.origin import Origin, Reason
 from daemons.bus.requests.ledger import LedgerEntry
 from daemons.processes.device.memory import DeviceMemory, resume_memory
-from daemons.processes.device.rule_decision import RuleState
+from daemons.processes.device.rule_decision import RuleState, Waiting
 from daemons.processes.device.rules import Order
 from daemons.processes.process_run import ProcessRun
 from daemons.runtime.clock import Anchor
@@ -38,16 +39,21 @@ ON_DISK = {
     "life": {"boot": 7, "supervisor": 1, "restarts": 0},
     "new": True,
     "cause": "c1",
+    "reason": {"by": "rule", "who": "switch", "rule": 1, "at": 1.0},
+    "origin": {"id": "p1", "at": 1.0, "by": "press", "device": "switch"},
     "shown": {"status": True},
     "shown_cause": "c1",
+    "shown_reason": {"by": "hand"},
+    "shown_origin": {"id": "h1", "at": 1.0, "by": "hand", "who": "x"},
     "turned": {"status": 2.0},
-    "past": [{"state": {"status": False}, "turned": {}, "cause": None}],
+    "past": [{"state": {"status": False}, "turned": {}, "cause": None, "reason": None, "origin": None}],
     "known": {"status": True},
     "changed": 2.5,
     "offsets": [[2.0, 0.5]],
     "confirmed": True,
     "unsent": 8.75,
     "hot_until": 9.0,
+    "off_at": 9.5,
     "presses_until": 12,
     "marks": {
         "{}": {
@@ -55,16 +61,20 @@ ON_DISK = {
             "fired": 2.0,
             "due": 3.0,
             "cause": "p1",
-            "since": None,
+            "origin": {"id": "p1", "at": 1.0, "by": "clock"},
+            "moment": 1.0,
+            "follows": {"status": True},
+            "waiting": [{"due": 4.0, "cause": "p2"}],
+            "since": 1.0,
             "beyond": False,
             "handled_at": 1.5,
-            "interrupted": False,
+            "interrupted": True,
             "moments": [1.0],
-            "missed": None,
+            "missed": 0.5,
         },
     },
     "silent_since": {"garden": 7.0},
-    "last_order": {"moment": 8.5, "do": "on", "with_": {}, "lasted": None},
+    "last_order": {"moment": 8.5, "do": "on"},
     "receipts": {
         "c1": {"deadline": 8.0, "receipt": {"id": "c1", "device": "lamp", "outcome": "applied", "at": 4.0}},
     },
@@ -82,8 +92,12 @@ def test_the_names_on_disk_are_stable() -> None:
         life=ProcessRun(7, 1, 0),
         is_new=True,
         cause="c1",
+        reason=Reason("rule", "switch", 1, 1.0),
+        origin=Origin("p1", 1.0, "press", "switch"),
         last_state={"status": True},
         last_state_cause="c1",
+        last_state_reason=Reason("hand"),
+        last_state_origin=Origin("h1", 1.0, "hand", who="x"),
         change_times={"status": 2.0},
         encoded_past=(encode_moment(Moment(state={"status": False})),),
         known_fields={"status": True},
@@ -92,6 +106,7 @@ def test_the_names_on_disk_are_stable() -> None:
         confirmed=True,
         unsent_since=8.75,
         off_deadline=9.0,
+        auto_off_at=9.5,
         presses_until=12,
         rule_states={
             "{}": RuleState(
@@ -99,9 +114,16 @@ def test_the_names_on_disk_are_stable() -> None:
                 fired_at=2.0,
                 due_at=3.0,
                 cause="p1",
+                origin=Origin("p1", 1.0, "clock"),
+                moment=1.0,
+                follows={"status": True},
+                waiting=(Waiting(4.0, "p2"),),
+                added_at=1.0,
                 is_beyond=False,
                 handled_at=1.5,
+                is_interrupted=True,
                 moments=(1.0,),
+                missed_at=0.5,
             ),
         },
         last_order=Order(8.5, "on"),

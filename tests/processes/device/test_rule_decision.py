@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from daemons.bus.message import State
+from daemons.bus.message import Moment, State
 from daemons.config.rule import Rule
 from daemons.config.sun import DAYS, SunCalendar
 from daemons.processes.device import rule_decision
@@ -533,6 +533,12 @@ def test_a_time_that_spring_skips_keeps_its_day(keys: dict[str, Any], expected: 
 
 # Conditions
 
+
+def moment(fields: dict[str, Any] | None) -> Moment | None:
+    """Return the state of a device with some fields; None for a device that is silent."""
+    return None if fields is None else Moment(state=fields)
+
+
 CONDITIONS = [{"device": "door", "is": {"phase": "closed"}}, {"device": "room", "below": {"celsius": 20}}]
 
 
@@ -552,7 +558,8 @@ CONDITIONS = [{"device": "door", "is": {"phase": "closed"}}, {"device": "room", 
 def test_all_conditions_must_be_met(door: Any, room: Any, expected: bool | None, reason: str) -> None:
     """One unmet condition decides. Otherwise an unknown condition leaves the decision open."""
     rule = make_rule(only_if=CONDITIONS)
-    result = rule_decision.check_conditions(rule, NEW, {"door": door, "room": room}.__getitem__)
+    states = {"door": moment(door), "room": moment(room)}
+    result = rule_decision.check_conditions(rule, NEW, states.__getitem__, NOON)
     assert result.is_met is expected
     assert result.reason.startswith(reason)
     assert bool(result.reason) == bool(reason)
@@ -561,9 +568,9 @@ def test_all_conditions_must_be_met(door: Any, room: Any, expected: bool | None,
 def test_a_rule_with_for_needs_its_device() -> None:
     """While the device is silent, the duration of its value is unknown."""
     long, waiting = make_rule(**{"for": "5m"}), RuleState(due_at=NOON)
-    result = rule_decision.check_conditions(long, waiting, {"switch": None}.__getitem__)
+    result = rule_decision.check_conditions(long, waiting, {"switch": None}.__getitem__, NOON)
     assert result == (None, "switch is silent")
-    lost = {"switch": {"status": True, "reachable": False}}.__getitem__
-    result = rule_decision.check_conditions(long, waiting, lost)
+    lost = {"switch": moment({"status": True, "reachable": False})}.__getitem__
+    result = rule_decision.check_conditions(long, waiting, lost, NOON)
     assert result == (None, "the hardware of switch cannot be reached")
-    assert rule_decision.check_conditions(make_rule(), waiting, {"switch": None}.__getitem__).is_met
+    assert rule_decision.check_conditions(make_rule(), waiting, {"switch": None}.__getitem__, NOON).is_met

@@ -656,3 +656,298 @@ def test_a_device_with_a_time_of_day_sleeps_until_then() -> None:
     simulator.wait(deadline - now)
     assert simulator.relay.is_on
     assert appliance.next_deadline() == deadline + 86400
+
+
+# A moment while the rule waits
+
+
+PRESSED: dict[str, Any] = {"device": "button", "turns": {"phase": "single"}}
+
+
+def button(at: float, seq: int = 1) -> State:
+    """Return the state of a button that was pressed at a time (Unix seconds)."""
+    return factories.state("button", seq=seq, phase="single", turned=at, cause=f"p{seq}")
+
+
+@pytest.mark.parametrize(("mode", "off_at"), [("single", 305), ("restart", 365), ("queued", 305)])
+def test_a_new_press_during_the_delay(mode: str, off_at: float) -> None:
+    """Two presses, a minute apart: the wait goes on, starts again, or a second one waits as well."""
+    stairs = [{**PRESSED, "do": "on"}, {**PRESSED, "do": "off", "delay": "5m", "mode": mode}]
+    simulator = CrashSimulator("lamp", when=stairs)
+    for seq, second in enumerate((5, 65), 1):
+        simulator.now = NOW + second
+        simulator.on_state(button(simulator.now, seq))
+    simulator.restart()
+    simulator.wait(NOW + off_at - 1 - simulator.now)
+    assert simulator.field("status")
+    simulator.wait(2)
+    assert not simulator.field("status")
+
+
+def test_queued_moments_act_each_at_its_time_also_after_a_kill() -> None:
+    """Three presses within two seconds start the toaster three times, each ten minutes after its press."""
+    rule = {**PRESSED, "do": "toggle", "delay": "10m", "mode": "queued"}
+    simulator = CrashSimulator("lamp", when=[rule])
+    for seq in (1, 2, 3):
+        simulator.now = NOW + seq
+        simulator.on_state(button(simulator.now, seq))
+        simulator.restart()
+    for seq in (1, 2, 3):
+        simulator.wait(NOW + 600 + seq + 0.5 - simulator.now)
+        assert (simulator.field("starts"), simulator.appliance.memory.cause) == ((seq + 1) // 2, f"p{seq}")
+    simulator.wait(3600)
+    assert simulator.field("starts") == 2
+
+
+def test_of_queued_moments_only_a_few_wait() -> None:
+    """Nine wait at once; a tenth press is refused with the reason."""
+    simulator = lamp(**PRESSED, do="toggle", delay="10m", mode="queued")
+    for seq in range(1, 11):
+        simulator.now += 1
+        simulator.on_state(button(simulator.now, seq))
+    assert simulator.log().count("9 moments already wait") == 1
+
+
+# From one value to another
+
+
+def door(*phases: str, seq: int = 1) -> State:
+    """Return the state of a door that has had these phases, one a second; the last one is its present one."""
+    moments = [
+        Moment(state={"phase": phase}, turned={"phase": NOW + second}) for second, phase in enumerate(phases)
+    ]
+    state = factories.state("door", seq=seq, phase=phases[-1], turned=NOW + len(phases) - 1)
+    return replace(state, past=tuple(moments[:-1]))
+
+
+@pytest.mark.parametrize(
+    ("turn", "phases", "is_on"),
+    [
+        ({"from": "closed", "to": "open"}, ["closed", "open"], True),
+        ({"from": "stale", "to": "open"}, ["closed", "open"], False),
+        ({"from": "closed", "to": "open"}, ["closed", "stale", "open"], False),
+        ({"from": "closed"}, ["closed", "stale"], True),
+        ({"from": "closed"}, ["open", "closed"], False),
+        ({"to": "open"}, ["stale", "open"], True),
+        ({"from": "closed", "to": "open"}, ["open"], False),
+    ],
+)
+def test_a_rule_waits_for_a_change_from_one_value_to_another(
+    turn: dict[str, str], phases: list[str], is_on: bool
+) -> None:
+    """The value before the oldest known state is unknown, and equals none."""
+    simulator = CrashSimulator("lamp", when=[{"device": "door", "turns": {"phase": turn}, "do": "on"}])
+    simulator.now = NOW + len(phases) - 1
+    simulator.on_state(door(*phases))
+    assert simulator.field("status") is is_on
+
+
+# Conditions
+
+
+@pytest.mark.parametrize(
+    ("keys", "lux", "guests", "is_on"),
+    [
+        ({"any": ["dark", "guests"]}, 5, False, True),
+        ({"any": ["dark", "guests"]}, 50, True, True),
+        ({"any": ["dark", "guests"]}, 50, False, False),
+        ({"any": ["dark", "guests"]}, None, True, True),
+        ({"none": ["dark", "guests"]}, 50, False, True),
+        ({"none": ["dark", "guests"]}, 5, False, False),
+        ({"none": ["dark", "guests"]}, 50, True, False),
+        ({"only_if": ["dark"], "none": ["guests"]}, 5, False, True),
+        ({"only_if": ["dark"], "none": ["guests"]}, 5, True, False),
+        ({"only_if": ["dark"], "any": ["guests"]}, 5, True, True),
+    ],
+)
+def test_conditions_of_any_and_none(
+    keys: dict[str, list[str]], lux: float | None, guests: bool, is_on: bool
+) -> None:
+    """At least one condition of `any` must be met, and no condition of `none`."""
+    words = {
+        "dark": {"device": "room", "below": {"lux": 10}},
+        "guests": {"device": "guests", "is": {"status": True}},
+    }
+    lists = {key: [words[name] for name in names] for key, names in keys.items()}
+    simulator = lamp(**PRESS, do="on", **lists)
+    simulator.on_state(factories.state("room", lux=lux))
+    simulator.on_state(factories.state("guests", status=guests))
+    simulator.on_state(press(simulator.now))
+    assert simulator.field("status") is is_on
+
+
+def test_an_unknown_condition_of_none_waits() -> None:
+    """The rule acts within its grace, as soon as the condition is known."""
+    simulator = lamp(**PRESS, do="on", none=[{"device": "guests", "is": {"status": True}}])
+    simulator.on_state(press(simulator.now))
+    assert not simulator.field("status")
+    simulator.now += 5
+    simulator.on_state(factories.state("guests", status=False))
+    assert simulator.field("status")
+
+
+@pytest.mark.parametrize(("lasted", "is_on"), [(599, False), (600, True)])
+def test_a_condition_that_must_have_lasted(lasted: float, is_on: bool) -> None:
+    """The window has been open for ten minutes when the switch is pressed."""
+    condition = {"device": "window", "is": {"status": True}, "for": "10m"}
+    simulator = lamp(**PRESS, do="on", only_if=[condition])
+    simulator.on_state(factories.state("window", status=True, turned=simulator.now))
+    simulator.now += lasted
+    simulator.on_state(factories.state("window", seq=2, status=True, turned=simulator.now - lasted))
+    simulator.on_state(press(simulator.now))
+    assert simulator.field("status") is is_on
+
+
+BOTH: dict[str, Any] = {
+    "all": [
+        {"device": "window", "is": {"status": True}},
+        {"device": "heater", "is": {"status": True}},
+    ],
+    "for": "10m",
+    "do": "on",
+}
+
+
+class BothHouse:
+    """A lamp that waits until a window is open and a heater is on, both for ten minutes."""
+
+    def __init__(self) -> None:
+        self.lamp = CrashSimulator("lamp", when=[BOTH])
+        self.seq = 1
+        self.values = {"window": (False, NOW), "heater": (False, NOW)}
+        for name in self.values:
+            self.turn(name, False)
+
+    def turn(self, name: str, value: bool) -> None:
+        """Publish a change."""
+        self.values[name] = (value, self.lamp.now)
+        self.send(name)
+
+    def send(self, name: str) -> None:
+        """Publish the state."""
+        self.seq += 1
+        value, at = self.values[name]
+        self.lamp.on_state(factories.state(name, seq=self.seq, status=value, turned=at))
+
+    def wait(self, seconds: float) -> None:
+        """Pass time; both devices are alive."""
+        for _ in range(int(seconds)):
+            self.lamp.now += 1
+            for name in self.values:
+                self.send(name)
+            self.lamp.poll()
+
+
+def test_conditions_that_begin_to_hold_together_make_a_rule_act() -> None:
+    """Ten minutes after the second of the two, also over a kill; and once."""
+    house = BothHouse()
+    house.turn("window", True)
+    house.wait(300)
+    house.turn("heater", True)
+    house.wait(300)
+    house.lamp.restart()
+    house.wait(299)
+    assert not house.lamp.field("status")
+    house.wait(2)
+    assert house.lamp.field("status")
+    house.lamp.command("off")
+    house.wait(900)
+    assert not house.lamp.field("status")
+
+
+def test_a_conjunction_that_ends_early_does_not_act() -> None:
+    """The window is closed after nine minutes; when it is open again, ten minutes begin anew."""
+    house = BothHouse()
+    house.turn("heater", True)
+    house.turn("window", True)
+    house.wait(540)
+    house.turn("window", False)
+    house.wait(10)
+    house.turn("window", True)
+    house.wait(590)
+    assert not house.lamp.field("status")
+    house.wait(12)
+    assert house.lamp.field("status")
+
+
+def test_a_device_that_was_silent_tells_that_its_value_has_lasted() -> None:
+    """The heater is silent meanwhile; its state names when it went on. The ten minutes count from there."""
+    house = BothHouse()
+    house.turn("heater", True)
+    house.turn("window", True)
+    house.wait(580)
+    for _ in range(15):
+        house.lamp.now += 1
+        house.send("window")
+        house.lamp.poll()
+    assert house.lamp.appliance.latest("heater", house.lamp.now) is None
+    house.wait(4)
+    assert not house.lamp.field("status")
+    house.wait(2)
+    assert house.lamp.field("status")
+
+
+def test_a_conjunction_acts_on_nothing_while_a_device_is_silent() -> None:
+    """It is not known whether the heater is still on after the ten minutes."""
+    house = BothHouse()
+    house.turn("heater", True)
+    house.turn("window", True)
+    house.wait(580)
+    for _ in range(60):
+        house.lamp.now += 1
+        house.send("window")
+        house.lamp.poll()
+    assert not house.lamp.field("status")
+
+
+def test_conditions_that_hold_at_the_first_start_do_not_act() -> None:
+    """A new rule acts when they begin to hold, as a limit must be crossed."""
+    simulator = CrashSimulator("lamp", when=[{**BOTH, "for": "1s"}])
+    for name in ("window", "heater"):
+        simulator.on_state(factories.state(name, status=True, turned=NOW))
+    simulator.wait(5)
+    assert not simulator.field("status")
+
+
+# A device that hears itself
+
+
+SELF_OFF: dict[str, Any] = {"device": "lamp", "turns": {"status": True}, "for": "5m", "do": "off"}
+
+
+@pytest.mark.parametrize("kills", [False, True])
+@pytest.mark.parametrize("how", ["command", "hand", "rule"])
+def test_a_lamp_goes_off_some_time_after_it_went_on(how: str, kills: bool) -> None:
+    """It hears its own state, whoever switches it on; and again after the next time."""
+    simulator = CrashSimulator("lamp", when=[SELF_OFF, {**PRESS, "do": "on"}])
+    for seq in (1, 2):
+        simulator.now += 10
+        if how == "command":
+            simulator.command("on", f"c{seq}")
+        elif how == "hand":
+            simulator.relay.switch_manually(True, simulator.now)
+            simulator.poll()
+        else:
+            simulator.on_state(replace(press(simulator.now), seq=seq))
+        assert simulator.relay.is_on
+        for _ in range(2):
+            simulator.wait(149)
+            if kills:
+                simulator.restart()
+        assert simulator.relay.is_on
+        simulator.wait(3)
+        assert not simulator.relay.is_on
+
+
+def test_a_lamp_that_went_off_in_between_begins_anew() -> None:
+    """The five minutes count from the latest time at which it went on."""
+    simulator = CrashSimulator("lamp", when=[SELF_OFF])
+    simulator.command("on", "c1")
+    simulator.wait(200)
+    simulator.command("off", "c2")
+    simulator.wait(50)
+    simulator.command("on", "c3")
+    simulator.wait(299)
+    assert simulator.relay.is_on
+    simulator.wait(2)
+    assert not simulator.relay.is_on

@@ -18,7 +18,9 @@ JOURNAL: dict[str, Any] = {
             "shown": {"status": True},
             "turned": {"status": 7.0},
             "cause": "c1",
-            "past": [{"state": {"status": False}, "turned": {}, "cause": None}],
+            "past": [
+                {"state": {"status": False}, "turned": {}, "cause": None, "reason": None, "origin": None}
+            ],
             "known": {},
             "changed": None,
         }
