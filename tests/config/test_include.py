@@ -4,12 +4,15 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from daemons.config import files
 from daemons.config.house import House, load_house
 from daemons.config.include import find
 from daemons.config.location import Location
 from daemons.errors import ConfigurationError
+from daemons.values import format_toml
 
 MAIN = """\
 include = ["rooms/*.toml"]
@@ -68,6 +71,12 @@ def test_the_devices_of_all_files_are_one_house(tmp_path: Path) -> None:
     assert [*house.files.included] == ["rooms/a.toml", "rooms/b.toml"]
     assert house.devices["kitchen_lamp"].subscriptions == {"switch"}
     assert house.slices()["kitchen_lamp"].table["when"][0]["do"] == "on"
+
+
+def test_all_devices_may_stand_in_included_files(tmp_path: Path) -> None:
+    """Then the main file has the tables of the whole house only."""
+    main = MAIN.partition("[devices")[0]
+    assert [*load(tmp_path, {"house.toml": main, "rooms/a.toml": lamp("hall")}).devices] == ["hall"]
 
 
 def lamp(name: str) -> str:
@@ -312,6 +321,32 @@ def test_a_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "rooms" / os.fsdecode(b"caf\xe9.toml")).write_text(LAMP)
     found = mistake(tmp_path, {"house.toml": MAIN})
     assert "finds 'rooms/caf\\udce9.toml'; the name must be printable text" in found
+
+
+parts = st.sampled_from(
+    ["rooms", "*", "**", "..", ".", "", "a", "[", "[a-z]", "?", ".toml", "*.toml", "a.toml", "~"]
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(parts, max_size=4).map("/".join) | st.text(max_size=8), st.text() | st.just(LAMP))
+def test_no_pattern_and_no_included_file_raise_anything_else(tmp_path: Path, pattern: str, text: str) -> None:
+    """Any pattern and any text become a house, or mistakes of a file inside the folder."""
+    write(tmp_path, {"house.toml": MAIN.partition("\n")[2], "outside/a.toml": lamp("outside")})
+    folder = tmp_path / "inside"
+    main = f"include = [{format_toml(pattern, 1000)}]\n{MAIN.partition(chr(10))[2]}"
+    write(folder, {"house.toml": main})
+    (folder / "rooms").mkdir(exist_ok=True)
+    (folder / "rooms" / "a.toml").write_bytes(text.encode(errors="replace"))
+    found: list[Location] = []
+    devices: set[str] = set()
+    try:
+        devices = set(load_house(folder / "house.toml").devices)
+    except ConfigurationError as error:
+        found = list(error.problems)
+    assert all(Path(one.file).is_relative_to(folder) for one in found)
+    assert devices in (set(), {"switch", "kitchen_lamp"})
+    assert bool(found) != bool(devices)
 
 
 def test_an_include_below_a_table_is_explained(tmp_path: Path) -> None:
