@@ -242,7 +242,8 @@ def test_two_different_configurations_are_a_fault(hosts: Make) -> None:
     with two_hosts_up(hosts()) as at:
         at.hosts.write(TWO.replace("speed = 60", "speed = 50"), "hall")
         at.hosts["hall"].house("reload")
-        fault = "{} runs another configuration; copy house.toml there, and `house reload`"
+        fault = "{} runs another configuration; copy house.toml and the files it includes there, "
+        fault += "and `house reload`"
         at.hall.until(lambda hall: hall.shows("exchange", fault=fault.format("kitchen")))
         at.kitchen.until(lambda kitchen: kitchen.shows("exchange", fault=fault.format("hall")))
         at.press()

@@ -234,6 +234,84 @@ def test_a_broken_configuration_changes_nothing(breakfast: TemporaryHouse) -> No
         listener.wait_for(lambda listener: listener.states["toaster"].boot > boot)
 
 
+ROOM = """\
+[devices.hall_lamp]
+kind = "lamp"
+
+[[devices.hall_lamp.when]]
+device = "bathroom_light"
+turns = { status = true }
+do = "on"
+"""
+
+
+def test_a_half_edited_included_file_changes_nothing(make_house: HouseFactory) -> None:
+    """No verb touches the running house, its devices restart without the files, and then all is applied."""
+    house = make_house(
+        'include = ["rooms/*.toml"]\n[defaults.kinds.lamp]\ndriver = "simulated"\n'
+        f"brightness_percent = 40\n{BREAKFAST}"
+    )
+    room = house.config.parent / "rooms" / "hall.toml"
+    room.parent.mkdir()
+    room.write_text(ROOM)
+    house.house("up")
+    before = house.pids()
+    assert "hall_lamp" in before
+    for verb, text, line, words in (
+        ("check", ROOM.replace('"on"', '"onn"'), 7, "do: "),
+        ("plan", ROOM + '[devices.toaster]\nkind = "toaster"\n', 8, "stands already in"),
+        ("reload", "", 1, "there is no device"),
+        ("reload", ROOM[: ROOM.index("turns") + 9], 6, "[TOML]"),
+        ("up", ROOM[: ROOM.index("turns") + 9], 6, "[TOML]"),
+    ):
+        room.write_text(text)
+        done = house.house(verb, check=False)
+        assert done.returncode == 2
+        assert re.search(rf"^{room}:{line}: .*{re.escape(words)}", done.stderr, re.MULTILINE)
+    with house.listen("hall_lamp") as listener:
+        listener.kill("hall_lamp")
+        listener.wait_for(lambda listener: listener.has_state("hall_lamp", status=False))
+        house.send("bathroom_light", "press")
+        listener.wait_for(
+            lambda listener: listener.has_state("hall_lamp", status=True, brightness_percent=40)
+        )
+    after = house.pids()
+    assert {name for name in before if before[name] != after[name]} == {"hall_lamp"}
+    room.write_text(ROOM.replace("true", "false"))
+    plan = house.house("plan").stdout
+    assert plan == ("restart hall_lamp\n    when[0].turns.status: true → false  (rooms/hall.toml:6)\n")
+    assert "Restarted: hall_lamp." in house.house("reload").stdout
+    room.rename(room.with_name("entry.toml"))
+    assert "Nothing would change" in house.house("plan").stdout
+
+
+@pytest.mark.long
+def test_a_reload_that_fails_puts_back_the_devices_of_all_files(
+    make_house: HouseFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A device of a new file does not become ready: the changed device of another file is as before."""
+    house = make_house(f'include = ["rooms/*.toml"]\n{BREAKFAST}')
+    room = house.config.parent / "rooms" / "hall.toml"
+    room.parent.mkdir()
+    room.write_text(ROOM.replace('"lamp"', '"lamp"\ndriver = "simulated"'))
+    house.house("up")
+    installed = (house.run / "house.toml").read_bytes()
+    before = room.read_text()
+    room.write_text(before.replace("true", "false"))
+    attic = '[devices.attic_lamp]\nkind = "lamp"\ndriver = "simulated"\n'
+    room.with_name("attic.toml").write_text(attic)
+    monkeypatch.chdir(house.run)
+    lock = NameLock("attic_lamp")
+    done = house.house("reload", "--timeout", "40", check=False)  # it fails long before
+    lock.release()
+    assert (done.returncode, "attic_lamp: fails again and again" in done.stderr) == (1, True)
+    assert (house.run / "house.toml").read_bytes() == installed
+    room.write_text(before)
+    room.with_name("attic.toml").unlink()
+    assert "Nothing would change" in house.house("plan").stdout
+    assert "attic_lamp" not in house.pids()
+
+
 def test_logs_follow_every_process_across_a_restart(breakfast: TemporaryHouse) -> None:
     """Each line is labelled. The lines of a new process follow those of its predecessor."""
     with breakfast.house_running("logs", "toaster", "bathroom_light") as process:

@@ -9,6 +9,7 @@ from random import Random
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from daemons.bus.message import EXCHANGE, STEWARD
 from daemons.cli.drill_faults import FAULTS, HARDWARE_FAULTS, BusyLoops, UnwritableDisks, doors, flood_door
@@ -130,8 +131,7 @@ class FaultInjector:
         if checked is None:
             return set()
         settings, devices, hosts = checked
-        text, host = self._house.text, self._house.host
-        other = House(settings=settings, devices=devices, hosts=hosts, raw=raw, text=text, host=host)
+        other = replace(self._house, settings=settings, devices=devices, hosts=hosts, raw=raw)
         began = time.monotonic()
         self._has_reloaded = True
         boots = {name: beat.boot for name, beat in self._monitor.beats.items()}

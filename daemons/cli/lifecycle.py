@@ -116,11 +116,16 @@ def plan(context: Context, tomorrow: bool, as_json: bool) -> None:
     if tomorrow:
         from daemons.cli.rehearse import print_tomorrow
 
-        print_tomorrow(context.load_house(), context.config, as_json=as_json)
+        print_tomorrow(context.load_house(), as_json=as_json)
         return
     house = context.load_own_house()
     context.enter_run_directory()
     changes = operations.plan(house, context.run)
+    if house.files.included:
+        from daemons.config.plan import with_places
+
+        place = house.locator().place
+        changes = [with_places(change, place) for change in changes]
     if as_json:
         click.echo(msgspec.json.encode({"changes": changes}))
         return
@@ -129,14 +134,17 @@ def plan(context: Context, tomorrow: bool, as_json: bool) -> None:
     def format_value(value: Any) -> str:
         return "nothing" if value is None else encode(value)
 
+    def format_place(place: str | None) -> str:
+        return click.style(f"  ({place})", dim=True) if place else ""
+
     for change in changes:
-        click.secho(f"{change.action} {change.name}", bold=True)
+        click.echo(click.style(f"{change.action} {change.name}", bold=True) + format_place(change.place))
         for found in change.differences:
             old, new = (
                 click.style(format_value(found.old), fg="red"),
                 click.style(format_value(found.new), fg="green"),
             )
-            click.echo(f"    {found.key}: {old} → {new}")
+            click.echo(f"    {found.key}: {old} → {new}{format_place(found.place)}")
         for text in change.dropped:
             click.secho(f"    {text}", fg="yellow")
     if not changes:
@@ -157,7 +165,7 @@ def reload(context: Context, timeout: float, untested: bool) -> None:
 
     house = context.load_own_house()
     if not untested:
-        refuse_failing_stories(house, context.config)
+        refuse_failing_stories(house)
     context.enter_run_directory()
     with progress_counter("ready") as progress:
         changes = operations.reload(house, context.run, timeout, progress)
@@ -188,7 +196,8 @@ def check(ctx: click.Context, context: Context, file: Path | None, as_json: bool
             msgspec.json.encode({"file": str(context.config), "ok": not problems, "problems": problems})
         )
         ctx.exit(2 if problems else 0)
-    click.echo(f"{context.config}: {count_devices(house.devices)}, no problem.")
+    files = f" in {len(house.files.included) + 1} files" if house.files.included else ""
+    click.echo(f"{context.config}: {count_devices(house.devices)}{files}, no problem.")
 
 
 @click.command()

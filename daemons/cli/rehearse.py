@@ -62,15 +62,19 @@ def test(
 ) -> None:
     """Play stories of the house in virtual time; exit status 1 if one does not hold, 2 for a mistake.
 
-    Without FILES, the stories are those beside the configuration: house.test.toml for house.toml.
+    Without FILES, the stories are those beside the configuration: house.test.toml for house.toml. A file
+    that it includes may have stories beside it, too.
     """
     check_options(ctx, duration, others={"--faults": with_faults, "--trace": trace, "--junit": junit})
     house = context.load_house()
-    own = story_file(context.config)
-    if not files and not own.exists():
-        click.echo(f"There is no story yet: {own} does not exist. docs/rehearsal.md shows how to write one.")
+    own = story_files(house)
+    if not files and not own:
+        missing = story_file(context.config)
+        click.echo(
+            f"There is no story yet: {missing} does not exist. docs/rehearsal.md shows how to write one."
+        )
         return
-    always, stories, rooms = load(house, files or (own,), only)
+    always, stories, rooms = load(house, files or own, only)
     zone = house.settings.calendar.zone
     results = []
     try:
@@ -106,17 +110,17 @@ def check_options(ctx: click.Context, duration: Seconds | None, others: dict[str
         raise click.UsageError(f"{name} goes with stories, and --random plays none of them")
 
 
-def refuse_failing_stories(house: Any, config: Path) -> None:
+def refuse_failing_stories(house: Any) -> None:
     """Play the stories beside a configuration; raise HouseError if one does not hold.
 
-    Raises ConfigurationError if their file has mistakes. A house without stories passes.
+    Raises ConfigurationError if their files have mistakes. A house without stories passes.
     """
-    own = story_file(config)
-    if not own.exists():
+    own = story_files(house)
+    if not own:
         return
     from daemons.rehearsal.player import play
 
-    always, stories, rooms = load(house, [own], None)
+    always, stories, rooms = load(house, own, None)
     zone = house.settings.calendar.zone
     texts = [
         f"{story.title!r} does not hold: expected {failure.expected}, but {failure.found}, at "
@@ -132,8 +136,13 @@ def refuse_failing_stories(house: Any, config: Path) -> None:
 
 
 def story_file(config: Path) -> Path:
-    """Return the path of the stories beside a configuration."""
+    """Return the path of the stories beside a file of the configuration."""
     return config.with_suffix(".test.toml")
+
+
+def story_files(house: Any) -> list[Path]:
+    """Return the files with stories that stand beside the files of the configuration."""
+    return [path for path in (story_file(file.path) for file in house.files) if path.exists()]
 
 
 def load(house: Any, files: Iterable[Path], only: str | None) -> tuple[list[Any], list[Any], list[Any]]:
@@ -222,7 +231,7 @@ def test_random_days(
     return found is None
 
 
-def print_tomorrow(house: Any, config: Path, *, as_json: bool) -> None:
+def print_tomorrow(house: Any, *, as_json: bool) -> None:
     """Print what the next day brings by itself: it begins with all devices off.
 
     The rooms are those of the stories beside the configuration.
@@ -234,8 +243,7 @@ def print_tomorrow(house: Any, config: Path, *, as_json: bool) -> None:
     start, end = (datetime.combine(day + timedelta(days=n), dt_time(0), zone).timestamp() for n in (0, 1))
     world = World(house, start - START_SECONDS)
     world.begin()
-    own = story_file(config)
-    for room in load(house, [own], None)[2] if own.exists() else ():
+    for room in load(house, story_files(house), None)[2]:
         world.add_room(room)
     world.run(start)
     count = len(world.changes)

@@ -14,7 +14,7 @@ from daemons.config.tables import Bridging, Front, Host, Recording, Settings, zo
 from daemons.values import Path as Where
 from daemons.values import Problem, format_toml, parse_table, suggest
 
-TABLES = ["house", "recorder", "bridge", "exchange", "hosts", "devices"]
+TABLES = ["include", "house", "recorder", "bridge", "exchange", "hosts", "defaults", "devices"]
 
 
 RESERVED = {"house", "supervisord", STEWARD, RECORDER, EXCHANGE, BRIDGE}

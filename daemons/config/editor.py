@@ -9,10 +9,11 @@ from typing import Any
 import tomlkit
 
 from daemons.config.check import RESERVED
-from daemons.config.house import load_house, parse
-from daemons.config.location import Lines, Location
+from daemons.config.files import Locator, devices_of, read_files
+from daemons.config.house import load_house
 from daemons.errors import ConfigurationError, StorageError
 from daemons.storage.paths import replace_file
+from daemons.values import Problem
 
 MAX_NAME_LENGTH = 40
 
@@ -20,19 +21,15 @@ MAX_NAME_LENGTH = 40
 def add(path: Path, tables: Mapping[str, str]) -> None:
     """Append tables (by device name, as `device_table` returns them) to the file, all or none.
 
-    Raises ConfigurationError if a name is taken or if the changed file would not be valid, and
-    StorageError if the file cannot be written.
+    The files that it includes stay as they are. Raises ConfigurationError if a name is taken or if the
+    changed file would not be valid, and StorageError if the file cannot be written.
     """
-    text, raw = parse(path)
-    there = raw.get("devices", {})
-    if taken := [name for name in tables if isinstance(there, dict) and name in there]:
-        lines, why = Lines(text), "a device of this name exists already; choose another name"
-        raise ConfigurationError(
-            [
-                Location(str(path), lines.line(("devices", name)), f"devices.{name}", None, why)
-                for name in taken
-            ]
-        )
+    files = read_files(path)
+    if taken := [name for name in tables if any(name in devices_of(file) for file in files)]:
+        why = "a device of this name exists already; choose another name"
+        problems = [Problem(("devices", name), why) for name in taken]
+        raise ConfigurationError(Locator(files, {}).locate(problems))
+    text = files.main.text
     end = "\r\n" if "\r\n" in text else "\n"
     parts = [text if text.endswith("\n") or not text else text + end]
     parts += [end + table.replace("\n", end) for table in tables.values()]

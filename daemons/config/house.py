@@ -1,16 +1,16 @@
-"""Loads config/house.toml: returns a House, or every problem with file, line, table, key and remedy."""
+"""Loads a configuration with all its files: returns a House, or every problem with its place and remedy."""
 
 from pathlib import Path
 from socket import gethostname
 from typing import Any
 
-import tomli
 from msgspec import Struct
 
 from daemons.bus.message import BRIDGE, EXCHANGE, RECORDER, STEWARD
 from daemons.config.check import check
+from daemons.config.defaults import Inherited, blame, check_defaults
 from daemons.config.device import Device
-from daemons.config.location import Lines, Location
+from daemons.config.files import Files, Locator, read_files
 from daemons.config.roster import Peer, Roster, make_roster
 from daemons.config.slice import Slice
 from daemons.config.tables import Front, Host, Settings
@@ -30,15 +30,19 @@ class House(Struct, frozen=True, kw_only=True):
     devices: dict[str, Device]
     hosts: dict[str, Host]
     raw: dict[str, Any]
-    text: str
-    """The text of the file."""
+    """The tables of all files, with the defaults in each device."""
+    files: Files
     host: str | None = None
     """The name of this host, in a house of several hosts."""
 
     def table(self, name: str) -> dict[str, Any]:
-        """Return the table of a device as it was written."""
+        """Return the table of a device, with its defaults."""
         found: dict[str, Any] = self.raw["devices"][name]
         return found
+
+    def locator(self) -> Locator:
+        """Return what finds the file and the line of a value."""
+        return Locator(self.files, self.files.merged()[1])
 
     @property
     def gateway(self) -> tuple[str, int] | None:
@@ -137,49 +141,37 @@ def bridged(device: Device, kind: str) -> Peer:
 
 
 def load_house(path: Path, text: str | None = None, host: str | None = None) -> House:
-    """Load and check a configuration; raises ConfigurationError with every problem.
+    """Load and check a configuration with all its files; raises ConfigurationError with every problem.
 
     With `text`, check this text instead of the content of the file. `host` is the name of this host.
     """
-    text, raw = parse(path, text)
+    return make_house(read_files(path, text), host)
+
+
+def make_house(files: Files, host: str | None = None) -> House:
+    """Check the files of a configuration; raises ConfigurationError with every problem."""
+    raw, inherited = files.merged()
     problems: list[Problem] = []
+    if "defaults" in files.main.raw:
+        check_defaults(files.main.raw["defaults"], problems)
     checked = check(raw, problems)
+    locator = Locator(files, inherited)
     if problems or checked is None:
-        lines = Lines(text)
-        found = [lines.locate(str(path), problem) for problem in problems]
-        raise ConfigurationError(sorted(found, key=lambda location: location.line))
+        raise ConfigurationError(locator.locate([explain(problem, raw, inherited) for problem in problems]))
     settings, devices, hosts = checked
     if not hosts:
         host = None
     elif host is not None and host not in hosts:
-        where = Location(
-            str(path),
-            Lines(text).line(("hosts",)),
-            "hosts",
-            None,
-            f"there is no host {format_toml(host)}; {suggest(host, hosts)}",
-        )
-        raise ConfigurationError([where])
-    return House(settings=settings, devices=devices, hosts=hosts, raw=raw, text=text, host=host)
+        text = f"there is no host {format_toml(host)}; {suggest(host, hosts)}"
+        raise ConfigurationError(locator.locate([Problem(("hosts",), text)]))
+    return House(settings=settings, devices=devices, hosts=hosts, raw=raw, files=files, host=host)
 
 
-def parse(path: Path, text: str | None = None) -> tuple[str, dict[str, Any]]:
-    """Return the text of a TOML file, and its parsed content; raises ConfigurationError if that fails."""
-    try:
-        text = path.read_bytes().decode() if text is None else text
-        raw = tomli.loads(text)
-    except tomli.TOMLDecodeError as error:
-        location = Location(str(path), error.lineno, "TOML", None, f"{error.msg} (column {error.colno})")
-        raise ConfigurationError([location]) from error
-    except (ValueError, RecursionError) as error:
-        what = (
-            "is not UTF-8"
-            if isinstance(error, UnicodeDecodeError)
-            else "contains a number or a nesting that is too large"
-        )
-        raise ConfigurationError([Location(str(path), 1, "TOML", None, what)]) from error
-    except OSError as error:
-        raise ConfigurationError(
-            [Location(str(path), 1, "TOML", None, f"cannot be read: {error.strerror}")]
-        ) from error
-    return text, raw
+def explain(problem: Problem, raw: dict[str, Any], inherited: dict[str, Inherited]) -> Problem:
+    """Return a problem at the default that causes it, or with the reason that a key is unknown."""
+    path = problem.path
+    if path[-1] == "include" and len(path) > 1 and problem.text.startswith("unknown key"):
+        return Problem(path, "include stands at the top of the file, above the first table")
+    if path[0] == "devices" and len(path) > 1 and (defaults := inherited.get(str(path[1]))):
+        return blame(problem, raw["devices"][path[1]], defaults)
+    return problem

@@ -61,8 +61,10 @@ class Lines:
     def locate(self, file: str, problem: Problem) -> Location:
         """Return the position of a problem: the innermost table with a header, and the key in it."""
         words = [str(part) for part in problem.path]
-        depth = 2 if words[0] in ("devices", "hosts") else 1
-        if words[2:3] == ["when"]:
+        depth = {"devices": 2, "hosts": 2, "defaults": 3}.get(words[0], 1)
+        if words[0] == "include":
+            table, key = "include", ""  # a key at the top, and no table
+        elif words[2:3] == ["when"]:
             table, key = ".".join(words[:3]), ".".join(words[4:])
         else:
             table, key = ".".join(words[:depth]), ".".join(words[depth:])

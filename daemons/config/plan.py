@@ -1,22 +1,28 @@
 """The plan of a reload: which processes it starts, stops and restarts, and why. Pure."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
+from daemons.bus.message import BRIDGE, EXCHANGE, RECORDER
 from daemons.config.rule import Rule, rule_key
 from daemons.config.slice import Slice
+from daemons.values import Path as Where
 from daemons.values import parse_table
 
 
-class Difference(Struct, frozen=True):
+class Difference(Struct, frozen=True, omit_defaults=True):
     """One value that differs; on a side where it is missing, it is None."""
 
     key: str
     old: Any
     new: Any
+    place: str | None = None
+    """The file and the line of the key, such as `rooms/kitchen.toml:4`, in a house of several files."""
 
 
 class ProcessChange(Struct, frozen=True, omit_defaults=True):
@@ -27,6 +33,8 @@ class ProcessChange(Struct, frozen=True, omit_defaults=True):
     differences: tuple[Difference, ...]
     dropped: tuple[str, ...] = ()
     """What its changed or removed rules have begun, and the reload drops, one sentence each."""
+    place: str | None = None
+    """The file and the line of the device that is started, in a house of several files."""
 
 
 def make_plan(
@@ -53,6 +61,32 @@ def make_plan(
                 )
             )
     return plan
+
+
+def with_places(change: ProcessChange, place: Callable[[Where], str]) -> ProcessChange:
+    """Return a change with the place of each of its keys; `place` returns that of a path.
+
+    A device that is started has one place, and one that is stopped has none any more.
+    """
+    if change.action == "start":
+        return replace(change, place=place(("devices", change.name)))
+    if change.action == "stop":
+        return change
+    differences = tuple(
+        replace(found, place=place(path)) if (path := path_of(change.name, found.key)) else found
+        for found in change.differences
+    )
+    return replace(change, differences=differences)
+
+
+def path_of(name: str, key: str) -> Where | None:
+    """Return the path of a key of a process in the configuration; None for a key that no file has."""
+    parts = [int(number) if number else word for word, number in re.findall(r"([^.\[\]]+)|\[(\d+)\]", key)]
+    if not parts or parts[0] in ("peers", "program"):
+        return None
+    if parts[0] == "house":
+        return tuple(parts)
+    return (name, *parts) if name in (RECORDER, EXCHANGE, BRIDGE) else ("devices", name, *parts)
 
 
 def begun_rules(old: Slice, new: Slice, begun: set[str]) -> Iterator[str]:

@@ -11,7 +11,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from daemons.config.device import Device, check_limit, check_turns
-from daemons.config.house import House, parse
+from daemons.config.files import parse
+from daemons.config.house import House
 from daemons.config.location import Lines
 from daemons.config.rule import Condition
 from daemons.config.rule_check import impossible_condition, impossible_values

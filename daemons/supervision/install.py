@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from daemons.config.house import House, load_house, parse
+from daemons.config.files import pack, unpack
+from daemons.config.house import House, make_house
 from daemons.config.roster import Roster, make_roster
 from daemons.config.slice import slice_path
 from daemons.errors import ConfigurationError, StorageError
@@ -14,7 +15,11 @@ from daemons.storage.paths import HOST_FILE, replace_file, this_host
 from daemons.supervision.programs import render
 
 INSTALLED = Path("house.toml")
-"""The installed configuration, in the run directory: the one that the running house was started from."""
+"""The installed configuration, in the run directory: the one that the running house was started from.
+
+It is one file also if the configuration has several, so that a kill never leaves files that do not belong
+together.
+"""
 
 
 def fingerprint(content: bytes) -> str:
@@ -32,7 +37,7 @@ def installed_house() -> House:
     Raises StorageError if it is damaged, or of another version.
     """
     with translate_errors():
-        return load_house(INSTALLED, host=this_host())
+        return make_house(unpack(INSTALLED), this_host())
 
 
 def installed_roster() -> Roster:
@@ -41,7 +46,7 @@ def installed_roster() -> Roster:
     Raises StorageError if it is damaged, or of another version.
     """
     with translate_errors():
-        raw = parse(INSTALLED)[1]
+        raw, _ = unpack(INSTALLED).merged()
         if not raw.get("devices"):
             raise ConfigurationError(["it has no devices"])
         host = this_host()
@@ -82,7 +87,7 @@ def installed_files() -> list[Path]:
 def install(house: House, run: Path) -> None:
     """Write the slice and the program of each process, and delete those of removed devices."""
     slices = house.slices()
-    write_if_changed(INSTALLED, house.text.encode())
+    write_if_changed(INSTALLED, pack(house.files).encode())
     write_if_changed(HOST_FILE, (house.host or "").encode())
     for name, slice_ in slices.items():
         write_if_changed(slice_path(name), slice_.encode())

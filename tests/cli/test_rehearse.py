@@ -86,6 +86,24 @@ def test_a_house_without_stories_has_none(tmp_path: Path) -> None:
     assert str(tmp_path / "house.test.toml") in result.output
 
 
+def test_a_file_that_the_house_includes_has_stories_beside_it(tmp_path: Path) -> None:
+    """`test` plays them with the others, `reload` refuses one that fails, and a mistake has its file."""
+    (tmp_path / "rooms").mkdir()
+    (tmp_path / "house.toml").write_text(f'include = ["rooms/*.toml"]\n{CONFIG.read_text()}')
+    (tmp_path / "house.test.toml").write_text(CONFIG.with_suffix(".test.toml").read_text())
+    (tmp_path / "rooms" / "hall.toml").write_text('[devices.hall]\nkind = "lamp"\ndriver = "simulated"\n')
+    story = tmp_path / "rooms" / "hall.test.toml"
+    story.write_text(FAILS)
+    options = ["--config", str(tmp_path / "house.toml"), "--run", str(tmp_path / "run")]
+    result = CliRunner().invoke(main, [*options, "test"])
+    assert result.exit_code == 1
+    assert "toast without a press" in result.output
+    assert "one press makes breakfast" in result.output
+    assert "'toast without a press' does not hold" in CliRunner().invoke(main, [*options, "reload"]).output
+    story.write_text(FAILS.replace("toaster", "toster"))
+    assert "rooms/hall.test.toml:6: [story]" in CliRunner().invoke(main, [*options, "test"]).output
+
+
 def test_one_story_can_be_chosen() -> None:
     """By its title; an unknown title names the known ones."""
     assert "1 of 1 stories hold." in run("--only", "one press makes breakfast").output

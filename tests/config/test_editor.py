@@ -86,6 +86,22 @@ def test_an_existing_name_is_refused_with_its_line(file: Path) -> None:
     assert file.read_text() == BREAKFAST
 
 
+def test_a_device_is_added_to_the_main_file(file: Path) -> None:
+    """Included files stay as they are, and a name in one of them is taken, with its place."""
+    room = file.parent / "rooms" / "hall.toml"
+    room.parent.mkdir()
+    room.write_text('# the hall\n[devices.hall]\nkind = "lamp"\ndriver = "simulated"\n')
+    file.write_text(f'include = ["rooms/*.toml"]\n{BREAKFAST}')
+    before = room.read_text()
+    assert add(file, *KETTLE).exit_code == 0
+    assert load_house(file).devices.keys() >= {"hall", "kettle", "toaster"}
+    assert "[devices.kettle]" in file.read_text()
+    done = add(file, "hall", "kind=mirror")
+    assert done.exit_code == 2
+    assert f"{room}:2: [devices.hall] a device of this name exists already" in done.stderr
+    assert room.read_text() == before
+
+
 @pytest.mark.parametrize("text", ["[devices.toa", BREAKFAST.replace("browning = 3", "browning = 30"), None])
 def test_a_file_that_cannot_be_used_is_left_alone(file: Path, text: str | None) -> None:
     """For a half-edited, wrong or missing file the problem is reported, and nothing is written."""

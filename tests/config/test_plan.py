@@ -1,11 +1,13 @@
 """The plan of a reload: which processes start, stop and restart, and because of which values."""
 
+from pathlib import Path
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemons.config.plan import Difference, ProcessChange, begun_rules, differ, make_plan
+from daemons.config.house import load_house
+from daemons.config.plan import Difference, ProcessChange, begun_rules, differ, make_plan, with_places
 from daemons.config.roster import Peer
 from daemons.config.rule import Rule, rule_key
 from daemons.config.slice import Slice
@@ -159,3 +161,33 @@ def test_a_changed_rule_that_had_begun_something_is_named() -> None:
         "when[1]: its running for is dropped, and no off follows",
     ]
     assert list(begun_rules(old, old, begun)) == []
+
+
+def test_each_changed_key_has_the_file_and_line_in_which_it_stands(tmp_path: Path) -> None:
+    """A default stands in the main file; a fact about another device stands in no file."""
+    (tmp_path / "rooms").mkdir()
+    (tmp_path / "house.toml").write_text(
+        'include = ["rooms/*.toml"]\n[house]\ntimezone = "UTC"\n[recorder]\nkeep = "2h"\n'
+        '[defaults.kinds.lamp]\ndriver = "simulated"\nbrightness_percent = 40\n'
+        '[devices.button]\nkind = "button"\ndriver = "simulated"\n'
+    )
+    (tmp_path / "rooms" / "hall.toml").write_text(
+        '[devices.hall]\nkind = "lamp"\nroom = "Hall"\n'
+        '[[devices.hall.when]]\nat = "06:00"\ndo = "on"\n'
+        '[[devices.hall.when]]\ndevice = "button"\nturns = { phase = "single" }\ndo = "on"\n'
+    )
+    place = load_house(tmp_path / "house.toml").locator().place
+
+    def places(name: str, *keys: str) -> list[str | None]:
+        change = ProcessChange(name, "restart", tuple(Difference(key, 1, 2) for key in keys))
+        return [one.place for one in with_places(change, place).differences]
+
+    assert places("hall", "room", "when[1].turns.phase", "when[0].do") == [
+        "rooms/hall.toml:3", "rooms/hall.toml:9", "rooms/hall.toml:6",
+    ]  # fmt: skip
+    assert places("hall", "brightness_percent", "driver") == ["house.toml:8", "house.toml:7"]
+    assert places("hall", "house.timezone", "removed") == ["house.toml:3", "rooms/hall.toml:1"]
+    assert places("recorder", "keep", "peers.hall.kind") == ["house.toml:5", None]
+    assert places("hall", "program") == [None]
+    started, stopped = (with_places(ProcessChange("hall", action, ()), place) for action in ("start", "stop"))
+    assert (started.place, stopped.place) == ("rooms/hall.toml:1", None)

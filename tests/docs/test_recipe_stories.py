@@ -8,6 +8,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import pytest
@@ -15,12 +16,12 @@ import tomlkit
 from click.testing import CliRunner
 
 from daemons.cli.main import main
-from daemons.config.house import House, load_house
+from daemons.config.house import House
 from daemons.errors import ConfigurationError
 from daemons.rehearsal.faults import play_with_faults
 from daemons.rehearsal.player import play
 from daemons.rehearsal.story_file import StoryFile, load_stories
-from tests.docs.test_recipes import EXAMPLES, PAGE, RECIPES
+from tests.docs.test_recipes import EXAMPLES, PAGE, RECIPES, load_recipe
 from tests.support.house import PROJECT
 
 FOLDER = Path(__file__).parent / "recipes"
@@ -82,6 +83,7 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
         Limit(r".*(freezer|red_lamp) .* at (10:30|13:00):00", UNKNOWN),
     ),
     "door_left_open": (Limit(r"the hardware of cellar_door .* at 10:10:00", WAITS_ANEW),),
+    "defaults_for_all_lamps": (Limit(r"the hardware of (hall|stairs)_motion .* at 18:[12]4:00", WAITS_ANEW),),
 }
 """By recipe, the faults that break a story."""
 
@@ -94,9 +96,10 @@ def file_name(heading: str) -> str:
 NAMES = {file_name(heading): heading for heading in RECIPES}
 
 
-def load(name: str, text: str | None = None) -> tuple[House, StoryFile]:
-    """Load a recipe and its stories; `text` is a changed recipe."""
-    house = load_house(Path(f"{name}.toml"), RECIPES[NAMES[name]][0] if text is None else text)
+def load(name: str, blocks: list[str] | None = None) -> tuple[House, StoryFile]:
+    """Load a recipe and its stories; `blocks` are the files of a changed recipe."""
+    with TemporaryDirectory() as folder:
+        house = load_recipe(RECIPES[NAMES[name]] if blocks is None else blocks, Path(folder))
     return house, load_stories(FOLDER / f"{name}.test.toml", house)
 
 
@@ -168,8 +171,16 @@ SAME = {"kind", "driver", "name", "room", "simulated", "detects", "when"}
 """The keys of a device without which it is another device, or looks different."""
 
 
-def without_one_key(text: str) -> Iterator[tuple[str, str]]:
+def without_one_key(blocks: list[str]) -> Iterator[tuple[str, list[str]]]:
     """Yield each recipe that lacks one rule, or one key of a rule or of a device, and what it lacks."""
+    for number, block in enumerate(blocks):
+        comment = block.partition("\n")[0] + "\n" if number else ""
+        for lacking, text in without_one_key_of(block):
+            yield lacking, [*blocks[:number], comment + text, *blocks[number + 1 :]]
+
+
+def without_one_key_of(text: str) -> Iterator[tuple[str, str]]:
+    """Yield each text of a file that lacks one rule, or one key, and what it lacks."""
 
     def changed(path: tuple[Any, ...]) -> str:
         raw: Any = tomllib.loads(text)
@@ -187,6 +198,9 @@ def without_one_key(text: str) -> Iterator[tuple[str, str]]:
             for key in rule:
                 path = ("devices", device, "when", number, key)
                 yield f"{device}.when[{number}].{key}", changed(path)
+    for kind, table in tomllib.loads(text).get("defaults", {}).get("kinds", {}).items():
+        for key in table.keys() - SAME:
+            yield f"defaults.{kind}.{key}", changed(("defaults", "kinds", kind, key))
 
 
 UNNOTICED = {
@@ -203,9 +217,9 @@ UNNOTICED = {
 def test_a_story_fails_without_any_part_of_its_recipe(name: str) -> None:
     """Each rule and each key of the recipe matters to a story, but for those that no story can show."""
     unnoticed = []
-    for lacking, text in without_one_key(RECIPES[NAMES[name]][0]):
+    for lacking, blocks in without_one_key(RECIPES[NAMES[name]]):
         try:
-            house, file = load(name, text)
+            house, file = load(name, blocks)
         except ConfigurationError:
             continue
         if not failures(house, file):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from daemons.config.house import load_house
+from daemons.config.house import House, load_house
 from tests.support.house import PROJECT
 
 PAGE = PROJECT / "docs" / "recipes.md"
@@ -28,6 +28,21 @@ def read_recipes(text: str) -> dict[str, list[str]]:
 RECIPES = read_recipes(PAGE.read_text())
 EXAMPLES = RECIPES.pop("")
 """The blocks before the first recipe: a story."""
+NAMED = re.compile(r"# (rooms/[a-z_]+\.toml)\n")
+"""The first line of a block that is an included file."""
+
+
+def load_recipe(blocks: list[str], folder: Path) -> House:
+    """Load a recipe from a folder: its first block is the main file, and each other one says its name."""
+    file = folder / "house.toml"
+    file.write_text(blocks[0])
+    for block in blocks[1:]:
+        found = NAMED.match(block)
+        assert found, block
+        path = folder / found[1]
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(block)
+    return load_house(file)
 
 
 def test_the_page_has_recipes() -> None:
@@ -38,11 +53,8 @@ def test_the_page_has_recipes() -> None:
 
 @pytest.mark.parametrize("heading", RECIPES)
 def test_a_recipe_is_a_house_that_acts(heading: str, tmp_path: Path) -> None:
-    """Each heading has one block: a checked, simulated house with at least one rule or one `max_on`."""
-    (block,) = RECIPES[heading]
-    file = tmp_path / "house.toml"
-    file.write_text(block)
-    house = load_house(file)
+    """Each heading is a checked, simulated house with at least one rule or one `max_on`."""
+    house = load_recipe(RECIPES[heading], tmp_path)
     assert "house" in house.raw
     devices = house.devices.values()
     assert any(device.rules or "max_on" in house.table(device.name) for device in devices)

@@ -83,7 +83,8 @@ class RemoteDevices:
         links = self.links.values()
         cut = [f"{link.name} cannot be reached ({link.address})" for link in links if not link.is_open]
         return cut + [
-            f"{link.name} runs another configuration; copy house.toml there, and `house reload`"
+            f"{link.name} runs another configuration; copy house.toml and the files it includes there, "
+            "and `house reload`"
             for link in links
             if link.is_open and link.remote_status.get("configuration") != configuration
         ]

@@ -248,7 +248,8 @@ def test_cut_links_and_other_configurations_are_faults(remote: RemoteUnderTest) 
     remote.links["attic"].is_open = True
     assert remote.remote.faults("same") == []
     assert remote.remote.faults("other") == [
-        f"{name} runs another configuration; copy house.toml there, and `house reload`"
+        f"{name} runs another configuration; copy house.toml and the files it includes there, "
+        "and `house reload`"
         for name in ("kitchen", "attic")
     ]
 
