@@ -1,6 +1,7 @@
 """Plays a story in a rehearsed house, and finds out whether what it expects holds."""
 
 from collections.abc import Callable, Iterable
+from datetime import tzinfo
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -9,6 +10,7 @@ from daemons.bus.message import State
 from daemons.config.house import House
 from daemons.config.rule import Condition, StateFields
 from daemons.rehearsal.room import Room
+from daemons.rehearsal.stage import Stage
 from daemons.rehearsal.story import Always, Expectation, Step, Story, format_times
 from daemons.rehearsal.world import Change, World
 from daemons.values import format_seconds, format_toml
@@ -60,25 +62,30 @@ def play(
     With `only`, the house has no other devices.
     """
     zone = house.settings.calendar.zone
-    start = story.from_.unix(zone)
     latency = (0.0, 0.0) if seed is None else LATENCY_SECONDS
-    world = World(house, start, only=only, seed=seed or 0, latency_seconds=latency)
-    judge = Judge(world, story, always, delay_seconds)
+    world = World(house, story.from_.unix(zone), only=only, seed=seed or 0, latency_seconds=latency)
+    judge = Judge(world, zone, story, always, delay_seconds)
     if arrange is not None:
         arrange(world)
     world.begin()
     for room in rooms:
         world.add_room(room)
+    failures = tell(story, world, zone, judge)
+    return Outcome(story.title, failures, tuple(world.changes))
+
+
+def tell(story: Story, world: Stage, zone: tzinfo, judge: "Judge") -> tuple[Failure, ...]:
+    """Carry out the steps of a story in a house that has begun, and return what does not hold."""
     for step in story.do:
         for moment in story.moments(step.at, zone):
             world.at(moment, lambda step=step: happen(world, step))  # type: ignore[misc]
     judge.expect(story)
     world.run(story.until.unix(zone))
     judge.finish()
-    return Outcome(story.title, tuple(judge.failures), tuple(world.changes))
+    return tuple(judge.failures)
 
 
-def happen(world: World, step: Step) -> None:
+def happen(world: Stage, step: Step) -> None:
     """Carry out one step of a story."""
     name = step.device or ""
     if step.press is not None:
@@ -110,9 +117,12 @@ def happen(world: World, step: Step) -> None:
 class Judge:
     """Compares what happens with what is expected."""
 
-    def __init__(self, world: World, story: Story, always: Iterable[Always], delay_seconds: float) -> None:
+    def __init__(
+        self, world: Stage, zone: tzinfo, story: Story, always: Iterable[Always], delay_seconds: float
+    ) -> None:
         self.failures: list[Failure] = []
         self._world = world
+        self._zone = zone
         self._delay_seconds = delay_seconds
         self._story = story
         self._waiting: list[Expectation] = []
@@ -125,8 +135,8 @@ class Judge:
 
     def expect(self, story: Story) -> None:
         """Set the times at which the expectations are judged."""
-        zone = self._world.calendar.zone
-        first = min((min(story.moments(step.at, zone)) for step in story.do), default=self._world.start)
+        zone, start = self._zone, story.from_.unix(self._zone)
+        first = min((min(story.moments(step.at, zone)) for step in story.do), default=start)
         for expected in story.expect:
             if expected.turns is not None:
                 self._counts.append((expected, Counter(expected)))
@@ -221,7 +231,7 @@ class Counter:
 class Watch:
     """Watches the conditions of one Always: they must not hold together for longer than allowed."""
 
-    def __init__(self, world: World, always: Always, judge: Judge) -> None:
+    def __init__(self, world: Stage, always: Always, judge: Judge) -> None:
         self.devices = {condition.device for condition in always.never}
         self._world, self._always, self._judge = world, always, judge
         self._since: float | None = None
@@ -251,8 +261,8 @@ class Watch:
             self._judge.fail(f"always: {self._always.title}", f"{conditions}{lasting}")
 
 
-def known(conditions: Iterable[Condition], world: World) -> bool:
-    """Return whether all devices of some conditions are in the rehearsed house."""
+def known(conditions: Iterable[Condition], world: Stage) -> bool:
+    """Return whether all devices of some conditions are in the house of the story."""
     return all(
         condition.device in world.devices or condition.device in world.mirrors for condition in conditions
     )

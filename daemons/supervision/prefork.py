@@ -41,6 +41,7 @@ WARM_MODULES = (
     "daemons.processes.device.device",
     "daemons.processes.mirror.mirror",
     "daemons.processes.steward.steward",
+    "daemons.processes.recorder.recorder",
     "daemons.drivers.simulated",
 )
 """The modules imported before the fork. Heavy libraries are imported after it, where they are used."""

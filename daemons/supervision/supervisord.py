@@ -159,6 +159,7 @@ class Supervisor:
         pid = self.call("getPID")
         failure: SupervisorError | None = None
         try:
+            self.call("stopAllProcesses", False)  # one call is faster; `stop` waits, and stops what is left
             self.stop(list(self.processes()))
         except SupervisorError as error:
             failure = error

@@ -210,17 +210,23 @@ class Listener:
         end = time.monotonic() + timeout_seconds
         while not met(self):
             left = end - time.monotonic()
-            if left <= 0 or not self._subscriber.socket.poll(int(left * 1000) + 1):
+            if left <= 0 or not self.receive(left):
                 raise AssertionError(f"not within {timeout_seconds:g} s; received {self.states}")
-            for message in self._subscriber.receive():
-                if isinstance(message, State):
-                    self.states[message.device] = message
-                    self.all_states.append(message)
-                elif isinstance(message, Heartbeat):
-                    self.heartbeats[message.device] = message
-                else:
-                    self.reports[message.device] = message
         return self
+
+    def receive(self, seconds: float) -> bool:
+        """Receive the messages that are there, or the next one within a time; return False without any."""
+        if not self._subscriber.socket.poll(int(seconds * 1000) + 1):
+            return False
+        for message in self._subscriber.receive():
+            if isinstance(message, State):
+                self.states[message.device] = message
+                self.all_states.append(message)
+            elif isinstance(message, Heartbeat):
+                self.heartbeats[message.device] = message
+            else:
+                self.reports[message.device] = message
+        return True
 
     def kill(self, name: str) -> float:
         """Kill a process, and return the seconds until its successor sent a state and a heartbeat."""

@@ -57,23 +57,29 @@ def test_the_lamp_of_the_trial_run_follows_every_event(monkeypatch: pytest.Monke
 
 
 TRIAL = """
-import os, sys, zmq
+import os, sys, tempfile, zmq
 from daemons.processes.device.warm_up import run_trial
 def refuse(event, args):
     changes_file = event == "open" and args[2] & (os.O_WRONLY | os.O_RDWR)  # it reads the id of the boot
-    if changes_file or event in ("os.mkdir", "os.rename", "os.remove", "os.fork", "socket.__new__"):
+    if changes_file and not os.path.realpath(args[0]).startswith(folders[0] + "/"):
         raise AssertionError(f"{event} {args}")
-made, files = [], os.listdir("/proc/self/fd")
+    if event in ("os.fork", "socket.__new__"):
+        raise AssertionError(f"{event} {args}")
+tempfile.gettempdir()  # tries a file, once
+made, folders, files = [], [], os.listdir("/proc/self/fd")
 zmq.Context.__init__ = lambda *args, **kwargs: made.append(args)
+make = tempfile.mkdtemp
+tempfile.mkdtemp = lambda *args: folders.append(make(*args)) or folders[-1]
 sys.addaudithook(refuse)
 run_trial()
 assert not made
 assert os.listdir("/proc/self/fd") == files
+assert len(folders) == 1 and not os.path.exists(folders[0])
 """
 
 
 def test_the_trial_run_leaves_nothing(tmp_path: Path) -> None:
-    """It runs inside supervisord: it writes no file, opens no socket, creates no context."""
+    """It runs inside supervisord: it removes its only folder, opens no socket, creates no context."""
     done = subprocess.run(
         [sys.executable, "-c", TRIAL],
         cwd=tmp_path,
