@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterable
 from typing import Any, Protocol
 
-from daemons.bus.message import State
+from daemons.bus.message import Moment, State
 from daemons.config.rule import StateFields
 from daemons.kinds import Touch
 
@@ -38,6 +38,9 @@ class Stage(Protocol):
 
     def state(self, name: str) -> StateFields | None:
         """Return the fields of a device as they are now; None while it does not run."""
+
+    def latest(self, name: str) -> State | Moment | None:
+        """Return the state of a device as it is now, with its reason; None while it does not run."""
 
     def press(self, name: str, touch: Touch) -> object:
         """Press the button of a device."""

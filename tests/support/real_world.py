@@ -136,6 +136,10 @@ class RealWorld:
         """Return the fields that a device has published last; None while it does not run."""
         return self._latest[name].state if name in self._latest else None
 
+    def latest(self, name: str) -> State | None:
+        """Return the state that a device has published last; None while it does not run."""
+        return self._latest.get(name)
+
     def press(self, name: str, touch: Touch) -> None:
         """Press the button of simulated hardware."""
         self._write(name, "presses.jsonl", {"at": self.now, "what": touch})

@@ -918,7 +918,7 @@ SELF_OFF: dict[str, Any] = {"device": "lamp", "turns": {"status": True}, "for": 
 @pytest.mark.parametrize("kills", [False, True])
 @pytest.mark.parametrize("how", ["command", "hand", "rule"])
 def test_a_lamp_goes_off_some_time_after_it_went_on(how: str, kills: bool) -> None:
-    """It hears its own state, whoever switches it on; and again after the next time."""
+    """It hears its own state, whatever switches it on; and again after the next time."""
     simulator = CrashSimulator("lamp", when=[SELF_OFF, {**PRESS, "do": "on"}])
     for seq in (1, 2):
         simulator.now += 10
