@@ -407,7 +407,7 @@ class Server:
         return Reading(outcome=self.outcome)
 
     def set(self, setting: Setting, now: float) -> None:
-        """Take, refuse or drop a message."""
+        """Handle a message as the mood says."""
         message = setting.message
         if message is None:
             return

@@ -127,6 +127,8 @@ async def read_response(reader: asyncio.StreamReader, connection: h11.Connection
         match event:
             case h11.NEED_DATA if received < MAX_ANSWER_BYTES:
                 data = await reader.read(READ_BYTES)
+                if not data and status is None:
+                    raise BadResponse("it ended the connection without an answer")
                 received += len(data)
                 connection.receive_data(data)
             case h11.Response():
@@ -136,7 +138,7 @@ async def read_response(reader: asyncio.StreamReader, connection: h11.Connection
             case h11.InformationalResponse():
                 continue
             case _ if status is None:
-                raise BadResponse("it ended the connection without an answer")
+                raise BadResponse("it sent too much, and no answer")
             case _:
                 return Response(status, bytes(body))
 
