@@ -43,7 +43,7 @@ class Options(Struct, frozen=True, kw_only=True):
     """The file with a token for the header `Authorization: Bearer`, an absolute path."""
     text_key: Key = "text"
     """The key of the text in the JSON object; Discord calls it `content`."""
-    add: dict[Key, str | bool | int | float] = {}
+    add: dict[Key, str | bool | int | float] | None = None
     """More keys of the JSON object, each with its value; Telegram needs `chat_id`."""
     certificate_authority: SecretFile | None = None
     """A file (PEM) with the authorities to trust, an absolute path. The default is the machine's list."""
@@ -112,5 +112,5 @@ def content(device: str, options: Options, message: Message) -> dict[str, Any]:
         "urgent": message.urgent,
         "repeat": message.is_repeat,
         options.text_key: message.text,
-        **options.add,
+        **(options.add or {}),
     }
