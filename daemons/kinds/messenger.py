@@ -234,10 +234,11 @@ class Messenger(Machine[Options, MessengerMemory]):
         return memory
 
     def resume(self, memory: MessengerMemory, now: float) -> MessengerMemory:
-        """Count the outcome of an attempt that was under way as unknown."""
+        """Count the outcome of an attempt that was under way as unknown. The pauses begin anew."""
+        memory = replace(memory, failures=0, retry_at=now)
         if memory.attempt is not None:
             memory = self._fail(memory, now, "its process ended before the outcome was known", uncertain=True)
-        return replace(memory, retry_at=max(memory.retry_at, now)) if memory.queue else memory
+        return memory
 
     def update_measurements(self, memory: MessengerMemory, reading: Reading, now: float) -> MessengerMemory:
         """Apply the outcome of an attempt.

@@ -173,6 +173,20 @@ def test_a_kill_during_an_attempt_leaves_its_outcome_unknown() -> None:
     assert second.attempt != first.attempt
 
 
+def test_a_restart_ends_the_pause() -> None:
+    """A person who has corrected a password restarts the device, and need not wait for five minutes."""
+    phone = Phone()
+    phone.send("hello")
+    for _ in range(8):
+        phone.wait_for_attempt()
+        phone.answer("refused_for_now", "bad password")
+    phone.wait(1)
+    assert phone.message is None
+    phone.kill()
+    assert phone.message is not None
+    assert not phone.message.is_repeat
+
+
 def test_an_attempt_without_an_outcome_lapses() -> None:
     """A driver that hangs is given up after two minutes, and the outcome is unknown."""
     phone = Phone()
