@@ -309,7 +309,7 @@ class Rules:
             self.log_refusal("warning", rule, text, state.cause)
         elif not conditions.is_met:
             self.log_refusal("info", rule, conditions.reason, state.cause)
-        elif (order := self.last_order) and not self._is_live(state.due_at, now) and is_undone(action, order):
+        elif (order := self.last_order) and self._is_undone(action, order, now, waited=blocked is not None):
             self._set_state(key, replace(self.states[key], fired_at=state.due_at))
             self.log_refusal("info", rule, f"{order.do} came after it", state.cause)
         else:
@@ -324,6 +324,17 @@ class Rules:
             state = self._state(key)
             decision = on_state(self._rules[key], state, news.published, self._context(state, now, wall))
             self._store(key, decision, news.published.cause)
+
+    def _is_undone(self, action: Action, order: Order, now: float, *, waited: bool) -> bool:
+        """Return whether another command that took effect later leaves nothing of an action.
+
+        An action that had to wait was tried before, so a command at the same moment came after it.
+        """
+        if not waited and self._is_live(action.due_at, now):
+            return False
+        is_earlier = action.due_at <= order.moment if waited else action.due_at < order.moment
+        is_other = (action.rule.do, action.rule.with_) != (order.do, order.with_)
+        return is_earlier and is_other and (order.lasted is None or order.lasted != action.rule.device)
 
     def _is_live(self, moment: float, now: float) -> bool:
         return moment >= self._started_at and now - moment < LIVE_SECONDS
@@ -372,10 +383,3 @@ class Rules:
             grace_seconds=self._grace_seconds,
             calendar=self._calendar,
         )
-
-
-def is_undone(action: Action, order: Order) -> bool:
-    """Return whether another command that took effect later leaves nothing of an action."""
-    is_earlier = action.due_at < order.moment
-    is_other = (action.rule.do, action.rule.with_) != (order.do, order.with_)
-    return is_earlier and is_other and (order.lasted is None or order.lasted != action.rule.device)

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from daemons.bus.message import Moment, State
 from daemons.config.rule import rule_key
@@ -176,19 +177,35 @@ def test_a_rule_waits_for_its_hardware_within_the_grace() -> None:
         assert ("it is 61 s late, its hardware cannot be reached" in simulator.log()) != expected
 
 
-def test_a_rule_that_waits_for_its_hardware_yields_to_a_later_command() -> None:
+@pytest.mark.parametrize(("later", "back"), [(2, 5), (0.3, 0.3), (0, 0.3), (0, 5)])
+def test_a_rule_that_waits_for_its_hardware_yields_to_a_later_command(later: float, back: float) -> None:
     """The light is switched off before the bulb is back, so it does not go on."""
     simulator = lamp(**PRESS, do="on")
     lose_hardware(simulator)
     simulator.now += 8
     simulator.on_state(press(simulator.now))
-    simulator.now += 2
+    simulator.now += later
     simulator.command("off")
-    simulator.now += 5
+    simulator.now += back
     simulator.poll()
     simulator.poll()
     assert not simulator.relay.is_on
     assert "info: no on for switch: off came after it [p1]" in simulator.log()
+
+
+def test_two_moments_in_one_message_have_their_order_also_while_the_hardware_is_lost() -> None:
+    """Coffee was ready and is not any more, both at the start of the process: the lamp stays off."""
+    rules = [{**PRESS, "do": "on"}, {"device": "switch", "turns": {"status": False}, "do": "off"}]
+    simulator = CrashSimulator("lamp", when=rules)
+    simulator.now += 1
+    lose_hardware(simulator)
+    simulator.now += 8
+    ready = Moment(state={"status": True}, turned={"status": simulator.now}, cause="p1")
+    simulator.on_state(replace(press(simulator.now + 1e-6, status=False), past=(ready,)))
+    simulator.now += 30
+    simulator.poll()
+    simulator.poll()
+    assert not simulator.relay.is_on
 
 
 def test_the_latest_moment_is_acted_on_when_the_hardware_is_back() -> None:
