@@ -153,6 +153,11 @@ class Send(Struct, frozen=True, kw_only=True):
     expires: Seconds | None = None
     """How long it is valid; by default as long as the option `expires` says."""
 
+    def __post_init__(self) -> None:
+        """Raise ValueError if it would expire at once."""
+        if self.expires is not None and self.expires < SHORTEST_SECONDS:
+            raise ValueError("expires must be 10s or longer")
+
 
 class Acknowledge(Struct, frozen=True, kw_only=True):
     """Stop the repetition of one urgent message, or of all that were delivered."""
@@ -333,8 +338,6 @@ class Messenger(Machine[Options, MessengerMemory]):
         if not text:
             raise Rejected("the text is empty")
         valid_seconds = self.options.expires_seconds if command.expires is None else command.expires
-        if valid_seconds < SHORTEST_SECONDS:
-            raise Rejected("expires must be 10s or longer")
         if len(memory.queue) >= MAX_MESSAGES:
             if not (place := self._place_for(command, memory)):
                 raise RejectedForNow(

@@ -99,13 +99,21 @@ def machines(word: str) -> st.SearchStrategy[Machine[Any, Any]]:
     return st.builds(make, raw, st.sampled_from([0.1, 1.0, 15.0, 10_000.0]))
 
 
-def commands(kind: type[Kind]) -> st.SearchStrategy[Struct]:
-    """Return a strategy for any command of a kind, with any arguments."""
+def make_command(command: type[Struct], raw: dict[str, Any]) -> Struct | None:
+    """Return a command with these arguments; None if `house check` refuses them."""
+    try:
+        return convert(raw, command)
+    except msgspec.ValidationError:
+        return None
+
+
+def commands(kind: type[Kind]) -> st.SearchStrategy[Struct | None]:
+    """Return a strategy for any command of a kind, with any arguments; None for one that is refused."""
     return st.one_of(
         *(
             st.fixed_dictionaries(
                 {f.encode_name: values(f.type) for f in msgspec.structs.fields(command)}
-            ).map(partial(convert, type_=command))
+            ).map(partial(make_command, command))
             for command in kind.commands
         )
     )

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from msgspec.structs import replace
 
+from daemons.config import device
 from daemons.errors import Rejected, RejectedForNow
 from daemons.kinds import Message, Outcome, Reading, Result, Setting
 from daemons.kinds.messenger import (
@@ -24,7 +25,7 @@ from daemons.kinds.messenger import (
 )
 from daemons.processes.device.memory import DeviceMemory
 from daemons.storage.page_file import PAGE_BYTES
-from daemons.values import Seconds
+from daemons.values import Problem, Seconds
 from tests.support.crash_simulator import CrashSimulator
 
 START = 1_000_000.0
@@ -360,6 +361,15 @@ def test_control_characters_become_spaces() -> None:
     assert (message.text, message.title) == ("a [2Jb \nc", "x  Bcc: me@example.org")
     with pytest.raises(Rejected, match="the text is empty"):
         phone.send("\x00 \n")
+
+
+def test_a_rule_whose_message_expires_at_once_is_refused() -> None:
+    """`house check` has the reason."""
+    problems: list[Problem] = []
+    rule = {"at": "07:00", "do": "send", "with": {"text": "hello", "expires": "1s"}}
+    table = {"kind": "messenger", "driver": "simulated", "when": [rule]}
+    device.build("phone", table, ("devices", "phone"), problems)
+    assert [problem.text for problem in problems] == ["expires must be 10s or longer"]
 
 
 @pytest.mark.parametrize("key", ["expires", "repeat"])

@@ -93,11 +93,12 @@ async def post(
     try:
         connection = h11.Connection(h11.CLIENT)
         host = f"[{url.host}]" if ":" in url.host else url.host
+        host += "" if url.port == (443 if url.is_secure else 80) else f":{url.port}"
         request = h11.Request(
             method="POST",
             target=url.target,
             headers=[
-                ("Host", f"{host}:{url.port}"),
+                ("Host", host),
                 ("User-Agent", "house"),
                 ("Content-Length", str(len(body))),
                 ("Connection", "close"),
