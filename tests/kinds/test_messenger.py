@@ -403,6 +403,22 @@ def test_the_memory_that_is_not_written_takes_the_message_back() -> None:
     assert not server.attempts
 
 
+def test_a_message_is_given_to_the_driver_once_and_withdrawn_after_its_acknowledgement() -> None:
+    """Polls do not send it again. A reminder that waits in the driver is not sent after the acknowledgement."""
+    house = CrashSimulator("messenger", repeat_every="10m")
+    server = Server()
+    house.relay = server  # type: ignore[assignment]
+    house.command("send", text="fire", urgent=True)
+    server.mood = "silent"
+    house.wait(10 * MINUTE)
+    for _ in range(5):
+        house.poll()
+    assert [message.attempt for message in server.attempts] == [1, 2]
+    before = server.withdrawals
+    house.command("acknowledge", id_="c2")
+    assert server.withdrawals == before + 1
+
+
 def test_an_outage_does_not_reject_a_message() -> None:
     """It is queued, also while the server is known to be lost."""
     house = CrashSimulator("messenger")
@@ -421,6 +437,8 @@ class Server:
     def __init__(self) -> None:
         self.attempts: list[Message] = []
         self.taken: list[Message] = []
+        self.withdrawals = 0
+        """How often a message was withdrawn from the driver."""
         self.refused: set[str] = set()
         """The texts that it refused for ever."""
         self.mood: Result | str = "taken"
@@ -434,6 +452,7 @@ class Server:
         """Handle a message as the mood says."""
         message = setting.message
         if message is None:
+            self.withdrawals += 1
             return
         self.attempts.append(message)
         if self.mood in ("taken", "unknown", "lost answer"):
