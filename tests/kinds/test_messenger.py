@@ -404,7 +404,7 @@ def test_the_memory_that_is_not_written_takes_the_message_back() -> None:
 
 
 def test_a_message_is_given_to_the_driver_once_and_withdrawn_after_its_acknowledgement() -> None:
-    """Polls do not send it again. A reminder that waits in the driver is not sent after the acknowledgement."""
+    """Polls do not send it again. After the acknowledgement, a reminder does not leave the driver."""
     house = CrashSimulator("messenger", repeat_every="10m")
     server = Server()
     house.relay = server  # type: ignore[assignment]
