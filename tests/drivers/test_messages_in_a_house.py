@@ -22,6 +22,9 @@ LOSS_SECONDS = 60.0
 def toml(driver: str, options: dict[str, Any]) -> str:
     """Return a house with a messenger, and a lamp that no fault of the messenger may affect."""
     return f"""
+[house]
+watchdog = "60s"
+
 [recorder]
 enabled = false
 
