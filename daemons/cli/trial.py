@@ -4,6 +4,7 @@ If the hardware has its own timer, the timer switches it off after `OFF_TIMER_SE
 Ctrl-C, the test switches the hardware off.
 """
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -12,10 +13,11 @@ from typing import Any, Self
 
 import zmq
 from msgspec import Struct
+from msgspec.structs import replace
 
 from daemons.config.device import Device
 from daemons.errors import AlreadyRunning, HouseError, Rejected
-from daemons.kinds import Machine, Reading, Setting
+from daemons.kinds import Machine, Message, Reading, Setting
 from daemons.runtime.clock import Clock
 from daemons.storage.lock import NameLock
 
@@ -27,6 +29,9 @@ METER_SECONDS = 3.0
 """How long the test waits for the first power value."""
 REPORT_SECONDS = 15.0
 """How long the test waits for a press, or for a measurement of a sensor."""
+MESSAGE_SECONDS = 65.0
+"""How long the test waits for the outcome of a message. A driver takes at most 60 s."""
+TEST_MESSAGE = "This is a test message of your house."
 POLL_SECONDS = 0.5
 Fields = tuple[tuple[str, str], ...]
 """Fields of a Reading, each with the unit that is printed."""
@@ -129,6 +134,9 @@ class HardwareTest:
         yield step
         if not step.worked:
             return
+        if "notify" in self._machine.needs:
+            yield self._deliver_message()
+            return
         if not self._machine.drives:
             yield self._wait_for_report()
             return
@@ -173,6 +181,18 @@ class HardwareTest:
             if "move" in self._machine.needs:
                 self._left_state = "it was stopped where it was"
         return step
+
+    def _deliver_message(self) -> TestStep:
+        """Deliver a test message, and wait for its outcome."""
+        message = Message(key=f"trial-{os.urandom(5).hex()}", attempt=1, text=TEST_MESSAGE, title="Test")
+        self._driver.set(Setting(on=False, message=message), "trial", self._now())
+        reading, step = self._wait_for(
+            "delivers a test message", lambda r: r.outcome and r.outcome.key == message.key, MESSAGE_SECONDS
+        )
+        outcome = reading.outcome
+        if not step.worked or outcome is None:
+            return step
+        return replace(step, worked=outcome.result == "taken", detail=outcome.text)
 
     def _wait_for_report(self) -> TestStep:
         """Wait for a press of a button, or for a measurement of a sensor."""
@@ -219,6 +239,8 @@ class HardwareTest:
     def _describe(self, reading: Reading) -> str:
         """Return the measurements and the fault of a reading in one line."""
         fields, words = SENSOR_FIELDS, ("detects nothing", "detects")
+        if "notify" in self._machine.needs:
+            return reading.fault or ""
         if self._machine.drives:
             fields, words = SWITCHED_FIELDS, ("off", "on")
         elif self.waits_for_press:

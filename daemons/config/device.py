@@ -13,7 +13,7 @@ from daemons.config.rule import CONDITION_KEYS, Condition, Rule
 from daemons.config.tables import Common
 from daemons.drivers import Driver
 from daemons.errors import HouseError
-from daemons.kinds import Kind, Machine
+from daemons.kinds import Ability, Kind, Machine
 from daemons.values import Path as Where
 from daemons.values import Problem, describe_type, format_toml, is_array_of_tables, parse_table, suggest
 
@@ -84,7 +84,7 @@ def build(name: str, table: Any, where: Where, problems: list[Problem]) -> Devic
     if driver and issubclass(kind, Machine) and not kind.needs:
         for key in [key for key in ("driver", "restore") if key in table and driver.runs_here]:
             problems.append(Problem((*where, key), f"a {table['kind']} has no hardware; it takes no {key}"))
-    elif driver and issubclass(kind, Machine) and not kind.needs & driver.abilities:
+    elif driver and issubclass(kind, Machine) and not kind.needs & abilities(driver, driver_options):
         can = ", ".join(sorted(kind.needs))
         text = f"the driver {format_toml(word)} cannot {can}, which a {table['kind']} needs"
         text += f"; allowed: {able(kind)}"
@@ -122,6 +122,11 @@ def switches(kind: type[Kind]) -> bool:
     """Return whether commands switch the hardware of a kind on and off, and it stays like that."""
     is_driving = issubclass(kind, Machine) and kind.drives
     return is_driving and {"on", "off"} <= {effect.command for effect in kind.effects}
+
+
+def abilities(driver: type[Driver[Any]], options: Any) -> frozenset[Ability]:
+    """Return the abilities of a driver with its options, or without any if they have a problem."""
+    return driver.abilities if options is None else driver.abilities_with(options)
 
 
 def able(kind: type[Machine[Any, Any]]) -> str:

@@ -39,6 +39,11 @@ class Driver(ABC, Generic[O]):
         self.device = device
         self.options = options
 
+    @classmethod
+    def abilities_with(cls, options: O) -> frozenset[Ability]:  # noqa: ARG003  most drivers have all of them
+        """Return which of the `abilities` the driver has with these options."""
+        return cls.abilities
+
     def open(self, power_profile: tuple[Load, ...], now: float) -> None:
         """Start the driver. Called once, before every other method.
 

@@ -1,4 +1,4 @@
-"""Your own programs for on, off and read, for hardware that no other driver supports.
+"""Your own programs for on, off and read, for hardware that no other driver supports, or for messages.
 
 A program is started directly, without a shell, in the run directory. Its environment contains
 HOUSE_DEVICE and, for a setting, HOUSE_ON (1 or 0). If the setting has these values, the environment
@@ -6,6 +6,9 @@ also contains HOUSE_BRIGHTNESS_PERCENT, HOUSE_COLOUR_TEMPERATURE_KELVIN, HOUSE_D
 HOUSE_OFF_AFTER_SECONDS. Exit status 0 means success. `read` prints on, off, or a JSON object with fields
 of `ReadOutput`. Without `read`, the last command counts as the state. A program that takes longer than
 `timeout` is killed, with all processes it started.
+For a messenger, `send` is the program that delivers one message. Its environment contains HOUSE_TEXT,
+HOUSE_TITLE, HOUSE_KEY, HOUSE_URGENT and HOUSE_REPEAT (1 or 0). Exit status 0 means that the message is
+delivered, and 65 that it can never be. Any other status means that it is not delivered yet.
 A program ends with its device. A device ends what is left of the last program before it starts another.
 """
 
@@ -20,9 +23,10 @@ import msgspec
 from msgspec import Meta, Struct, field
 
 from daemons.drivers import Remote
+from daemons.drivers.transports.delivery import Answer, Progress, check_timeout, deliver_messages
 from daemons.drivers.transports.program import MARK, ProgramRecord, die_with, end_marked, new_mark
 from daemons.errors import Unreachable
-from daemons.kinds import Ability, Direction, Setting
+from daemons.kinds import Ability, Direction, Message, Setting
 from daemons.values import Seconds, printable
 
 if TYPE_CHECKING:
@@ -31,6 +35,9 @@ if TYPE_CHECKING:
 Program = Annotated[tuple[Annotated[str, Meta(min_length=1)], ...], Meta(min_length=1)]
 """The program and its arguments."""
 Percent = Annotated[int, Meta(ge=0, le=100)]
+NOTIFY = frozenset[Ability]({"notify"})
+NEVER = 65
+"""The exit status for a message that can never be delivered (EX_DATAERR of sysexits.h)."""
 MAX_OUTPUT_BYTES = 64 * 1024
 """The maximum output of a program."""
 MAX_TEXT_LENGTH = 200
@@ -40,10 +47,12 @@ MAX_TEXT_LENGTH = 200
 class Options(Struct, frozen=True, kw_only=True):
     """The options of a device with your own programs."""
 
-    on: Program
+    on: Program | None = None
     """The program that switches on, and its arguments."""
-    off: Program
+    off: Program | None = None
     """The program that switches off, and its arguments."""
+    send: Program | None = None
+    """For a messenger, instead of `on` and `off`: the program that delivers a message, and its arguments."""
     read: Program | None = None
     """The program that prints the present state, and its arguments. Without it, the last command counts as
     the state."""
@@ -54,7 +63,11 @@ class Options(Struct, frozen=True, kw_only=True):
     """How often `read` runs, `"100ms"` or longer."""
 
     def __post_init__(self) -> None:
-        """Raise ValueError if `timeout` or `poll` is too short."""
+        """Raise ValueError if a program is missing, or if `timeout` or `poll` is too short."""
+        if (self.on is None or self.off is None) if self.send is None else self.on or self.off or self.read:
+            raise ValueError("either both on and off, or send alone, must name a program")
+        if self.send is not None:
+            check_timeout(self.timeout_seconds)
         if self.timeout_seconds <= 0 or self.poll_seconds < 0.1:  # noqa: PLR2004
             raise ValueError("timeout must be longer than 0s, and poll 100ms or longer")
 
@@ -85,33 +98,68 @@ class ReadOutput(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=
     fault: Annotated[str, Meta(max_length=MAX_TEXT_LENGTH)] | None = None
 
 
+class ProgramFailed(Unreachable):
+    """A program has ended with another status than 0."""
+
+    def __init__(self, device: str, address: str, text: str, status: int) -> None:
+        self.status = status
+        super().__init__(device, address, text)
+
+
+class ProgramKilled(Unreachable):
+    """A program took too long or printed too much."""
+
+
 class Command(Remote[Options]):
-    """Your own programs for on, off and read, for hardware that no other driver supports."""
+    """Your own programs for on, off and read, for hardware that no other driver supports, or for messages."""
 
     options_type = Options
-    abilities: ClassVar[frozenset[Ability]] = frozenset({"switch", "dim", "tint", "move", "sense"})
+    abilities: ClassVar[frozenset[Ability]] = frozenset({"switch", "dim", "tint", "move", "sense", "notify"})
+
+    @classmethod
+    def abilities_with(cls, options: Options) -> frozenset[Ability]:
+        """Return what the programs can do."""
+        return NOTIFY if options.send else cls.abilities - NOTIFY
 
     async def run(self, channel: "HardwareChannel") -> None:
-        """Read the state at intervals, and run a program for each setting."""
+        """Read the state at intervals, and run a program for each setting or message."""
         self._end_leftover()
+        if self.options.send is not None:
+            await deliver_messages(self.device, channel, self.options.send[0], None, self._deliver)
         await self._read(channel)
         while True:
             setting = None
             with suppress(TimeoutError):
                 setting = await asyncio.wait_for(channel.next_setting(), self.options.poll_seconds)
             if setting is not None:
-                program = self.options.on if setting.on else self.options.off
-                mark = new_mark()
-                record = ProgramRecord(self.device)
-                record.begin(mark)  # a program that only reads is not recorded: it switches nothing
-                try:
-                    await self._run_program(program, environment(self.device, setting), mark)
-                finally:
-                    record.end()
+                program = (self.options.on if setting.on else self.options.off) or ()
+                await self._run_recorded(program, environment(self.device, setting))
                 if self.options.read is None:
                     channel.update(on=setting.on)
                     continue
             await self._read(channel)
+
+    async def _run_recorded(self, program: Program, more: dict[str, str]) -> None:
+        """Run a program that changes something. A program that only reads is not recorded."""
+        mark = new_mark()
+        record = ProgramRecord(self.device)
+        record.begin(mark)
+        try:
+            await self._run_program(program, more, mark)
+        finally:
+            record.end()
+
+    async def _deliver(self, message: Message, progress: Progress) -> Answer:
+        """Run `send` for one message."""
+        try:
+            await self._run_recorded(self.options.send or (), message_environment(self.device, message))
+        except ProgramFailed as error:
+            return Answer("refused" if error.status == NEVER else "refused_for_now", why(error))
+        except ProgramKilled as error:
+            return Answer("unknown", f"{why(error)}; it is not known whether it sent the message")
+        except Unreachable as error:  # it cannot be started
+            return Answer("refused_for_now", why(error), reachable=False)
+        return Answer("taken")
 
     async def _read(self, channel: "HardwareChannel") -> None:
         """Run `read` and report its output. Without `read`, report only that the hardware is reachable."""
@@ -131,7 +179,7 @@ class Command(Remote[Options]):
         if left := ProgramRecord(self.device).end_leftover():
             pids = ", ".join(map(str, left))
             why = f"an earlier run of it does not end (PID {pids}), so no program is started"
-            raise Unreachable(self.device, self.options.on[0], why)
+            raise Unreachable(self.device, (self.options.on or self.options.send or ("",))[0], why)
 
     async def _run_program(self, program: Program, more: dict[str, str], mark: str) -> bytes:
         """Run a program and return its output; raises Unreachable if it cannot be started or fails."""
@@ -156,9 +204,9 @@ class Command(Remote[Options]):
                 status = await process.wait()
         except TimeoutError as error:
             why = f"took longer than {self.options.timeout_seconds:g} s, and was killed"
-            raise Unreachable(self.device, name, why) from error
+            raise ProgramKilled(self.device, name, why) from error
         except OverflowError as error:
-            raise Unreachable(self.device, name, f"{error}, and was killed") from error
+            raise ProgramKilled(self.device, name, f"{error}, and was killed") from error
         finally:
             for reader in readers:
                 reader.cancel()
@@ -174,15 +222,32 @@ class Command(Remote[Options]):
             why = f"ended with status {status}" + (
                 f": {last_line(error_output)}" if error_output.strip() else ""
             )
-            raise Unreachable(self.device, name, why)
+            raise ProgramFailed(self.device, name, why, status)
         return printed
 
 
 def environment(device: str, setting: Setting) -> dict[str, str]:
     """Return the environment variables for a setting."""
-    values = msgspec.to_builtins(setting)
+    values = {key: value for key, value in msgspec.to_builtins(setting).items() if key != "message"}
     found = {f"HOUSE_{key.upper()}": f"{value}" for key, value in values.items() if value is not None}
     return {**found, "HOUSE_DEVICE": device, "HOUSE_ON": "1" if setting.on else "0"}
+
+
+def message_environment(device: str, message: Message) -> dict[str, str]:
+    """Return the environment variables for a message."""
+    return {
+        "HOUSE_DEVICE": device,
+        "HOUSE_KEY": message.key,
+        "HOUSE_TEXT": message.text,
+        "HOUSE_TITLE": message.title or "",
+        "HOUSE_URGENT": "1" if message.urgent else "0",
+        "HOUSE_REPEAT": "1" if message.is_repeat else "0",
+    }
+
+
+def why(error: Unreachable) -> str:
+    """Return the reason of an error without the names of the device and the program."""
+    return str(error).partition(f"{error.address}: ")[2]
 
 
 def parse(printed: bytes) -> ReadOutput:

@@ -9,6 +9,8 @@ in `run/hardware/NAME`:
 - `presses.jsonl` has one line for each press of the button. A person or a test adds the lines. The device
   remembers how much of it was read, together with what the presses did.
 - `measured.json` overrides the measurements in the options. A person or a test writes it.
+- `messages.jsonl` has one line for each attempt of a messenger to deliver a message, with its result.
+- `answer.json` decides the result of the next attempts, such as "refused". A person or a test writes it.
 """
 
 import os
@@ -23,7 +25,7 @@ from msgspec.structs import asdict, replace
 
 from daemons.drivers import Driver
 from daemons.drivers.physics.relay import Relay, Switching
-from daemons.kinds import Ability, ButtonPress, Load, Reading, Setting, Touch
+from daemons.kinds import Ability, ButtonPress, Load, Message, Outcome, Reading, Result, Setting, Touch
 from daemons.storage.line_file import LineFile, read_lines
 from daemons.values import Seconds
 
@@ -34,6 +36,8 @@ WholePercent = Annotated[int, Meta(ge=0, le=100)]
 
 POLL_SECONDS = 1.0
 """The longest delay until a change by a person or another process is noticed."""
+SimulatedResult = Result | Literal["hang"]
+"""What the simulated server does with a message."""
 FileStats = tuple[os.stat_result | None, ...]
 SETTLED_SECONDS = 1.0
 """The age from which a file's size and time show reliably whether it was written again."""
@@ -47,7 +51,8 @@ class Options(Struct, frozen=True, kw_only=True):
     speed: Annotated[float, Meta(ge=1, le=10_000)] = 1.0
     """How many times faster than usual the appliance works."""
     fault: Literal["none", "slow", "fail", "hang", "disagree"] = "none"
-    """The simulated fault."""
+    """The simulated fault. Messages are then taken late (`"slow"`), refused for now (`"fail"`), never
+    answered (`"hang"`), or taken without a report of it (`"disagree"`)."""
     lag_seconds: Seconds = field(name="lag", default=Seconds(2))
     """The delay of each switching with `fault = "slow"`."""
     temperature_celsius: Celsius = 21.0
@@ -189,6 +194,68 @@ class SimulatedSensor:
             self._version, self._is_read = version, is_settled(found)
 
 
+class MessageRecord(Struct, frozen=True):
+    """One line of `messages.jsonl`: one attempt to deliver a message."""
+
+    at: float
+    message: Message
+    result: SimulatedResult
+
+
+class SimulatedServer:
+    """The server of a messenger. It has one answer for all messages, until another one is chosen."""
+
+    def __init__(self, folder: Path, options: Options) -> None:
+        self._file = LineFile(folder / "messages.jsonl", MessageRecord)
+        self._answer = folder / "answer.json"
+        self._options = options
+        self._due: tuple[float, Outcome] | None = None
+        """The outcome that comes later, and when."""
+        self._outcome: Outcome | None = None
+
+    def take(self, message: Message, now: float) -> None:
+        """Record a message with its result; the outcome follows, perhaps later."""
+        result = self._result()
+        delay_seconds = self._options.lag_seconds if self._options.fault == "slow" else 0.0
+        try:
+            self._file.append(MessageRecord(now, message, result))
+        except OSError as error:
+            text = f"its record {self._file.path} cannot be written: {error.strerror}"
+            result, delay_seconds = "refused_for_now", 0.0
+        else:
+            text = "" if result == "taken" else f"the simulated server says: {result}"
+        self._due = None
+        if result != "hang":
+            self._due = (now + delay_seconds, Outcome(message.key, message.attempt, result, text))
+
+    def outcome(self, now: float) -> Outcome | None:
+        """Return the latest outcome."""
+        if self._due is not None and now >= self._due[0]:
+            self._outcome, self._due = self._due[1], None
+        return self._outcome
+
+    @property
+    def due(self) -> float | None:
+        """When the next outcome comes; None if none does."""
+        return None if self._due is None else self._due[0]
+
+    def close(self) -> None:
+        """Close the record."""
+        self._file.close()
+
+    def _result(self) -> SimulatedResult:
+        """Return the result that the file or the options demand."""
+        with suppress(OSError, msgspec.MsgspecError):
+            found: SimulatedResult = msgspec.json.decode(self._answer.read_bytes(), type=SimulatedResult)
+            return found
+        faults: dict[str, SimulatedResult] = {
+            "fail": "refused_for_now",
+            "hang": "hang",
+            "disagree": "unknown",
+        }
+        return faults.get(self._options.fault, "taken")
+
+
 def read_switchings(path: Path, offset: int = 0) -> tuple[list[Switching], int]:
     """Return every switching from `offset`, oldest first, and the offset for the next call."""
     return read_lines(path, Switching, offset)
@@ -220,6 +287,8 @@ class Simulated(Driver[Options]):
         self._delayed: tuple[float, Setting, str | None] | None = None
         self._fault: str | None = None
         self._hung: Reading | None = None
+        self._server: SimulatedServer | None = None
+        """The server of a messenger, from its first message on."""
         self._idle: tuple[FileStats, Reading] | None = None
         """The state of the files and the last reading, while the hardware is idle."""
 
@@ -239,6 +308,13 @@ class Simulated(Driver[Options]):
     def set(self, setting: Setting, cause: str | None, now: float) -> None:
         """Switch, or simulate the fault in the options."""
         self._idle = None
+        if setting.message is not None:
+            folder = Path("hardware") / self.device
+            self._server = self._server or SimulatedServer(folder, self.options)
+            self._server.take(setting.message, now)
+            return
+        if self._server is not None:
+            return  # nothing is switched by a messenger
         match self.options.fault:
             case "none":
                 self._switch(setting, cause, now)
@@ -261,7 +337,8 @@ class Simulated(Driver[Options]):
         reading = self._read_hardware(now, stats)
         presses = self._button.read_presses(now, stats[1])
         reading = replace(reading, presses=presses, presses_until=self._button.offset)
-        is_quiet = not (reading.on or reading.fault or reading.presses or self._delayed)
+        is_waited_for = self._delayed or (self._server and self._server.due is not None)
+        is_quiet = not (reading.on or reading.fault or reading.presses or is_waited_for)
         self._idle = (stats, reading) if is_quiet and all(map(is_settled, stats)) else None
         return reading
 
@@ -282,6 +359,7 @@ class Simulated(Driver[Options]):
             relay.reading(now),
             fault="; ".join(faults) or None,
             at=self._sensor.at,
+            outcome=self._server and self._server.outcome(now),
             **asdict(self._sensor.last),
         )
 
@@ -296,8 +374,12 @@ class Simulated(Driver[Options]):
 
     def due(self, now: float) -> float:
         """Return the next poll: a person or another process may change the files."""
-        return min(now + POLL_SECONDS, self._delayed[0] if self._delayed else now + POLL_SECONDS)
+        delayed = self._delayed[0] if self._delayed else None
+        times = (now + POLL_SECONDS, delayed, self._server.due if self._server else None)
+        return min(at for at in times if at is not None)
 
     def close(self) -> None:
         """Close the hardware's files; the hardware stays as it is."""
         self._relay.close()
+        if self._server is not None:
+            self._server.close()

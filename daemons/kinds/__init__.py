@@ -26,15 +26,15 @@ from daemons.bus.message import Scalar
 
 # Words
 
-Ability = Literal["switch", "dim", "tint", "move", "press", "sense"]
+Ability = Literal["switch", "dim", "tint", "move", "press", "sense", "notify"]
 """An ability of a driver: switch on and off, dim, change the colour temperature of white light, move in
-both directions, report presses of a button, report measurements."""
+both directions, report presses of a button, report measurements, deliver messages to people."""
 ABILITIES: tuple[Ability, ...] = get_args(Ability)
 Touch = Literal["single", "double", "long"]
 """The way in which a button is pressed."""
 TOUCHES: tuple[Touch, ...] = get_args(Touch)
 Direction = Literal["open", "close"]
-EntityClass = Literal["climate", "cover", "event", "light", "switch"]
+EntityClass = Literal["climate", "cover", "event", "light", "notify", "switch"]
 """A component of Home Assistant that can be the main entity of a device."""
 Load = tuple[float, float]
 """A phase of an appliance's work after it is switched on: its length in seconds, and its power in watts."""
@@ -45,6 +45,21 @@ BRIGHTNESS_TOLERANCE_PERCENT = 1
 """Bulbs have 254 steps of brightness, so the reported brightness may differ a little from the setting."""
 COLOUR_TOLERANCE = 0.05
 """A share of the colour temperature: bulbs use mireds, and round them."""
+
+
+class Message(Struct, frozen=True, kw_only=True):
+    """One attempt to deliver a message to a person."""
+
+    key: str
+    """The identity of the message: the same for each attempt, also after a restart. It has letters, digits
+    and hyphens."""
+    attempt: int
+    """The number of the attempt. No other attempt of the device has it."""
+    text: str
+    title: str | None = None
+    urgent: bool = False
+    is_repeat: bool = False
+    """Whether an earlier attempt may have delivered the message."""
 
 
 class Setting(Struct, frozen=True):
@@ -59,6 +74,8 @@ class Setting(Struct, frozen=True):
     """The direction of a move; None for hardware that does not move."""
     off_after_seconds: float | None = None
     """A dead man's switch: the hardware goes off by itself after this time. None: it stays on."""
+    message: Message | None = None
+    """The message to deliver now. None withdraws one that is not on its way yet."""
 
     def is_met_by(self, reading: "Reading") -> bool:
         """Return whether the hardware has this setting; a value that it does not report counts as met."""
@@ -88,6 +105,21 @@ class ButtonPress(Struct, frozen=True):
     what: Touch
     id: str
     """The cause of every change that follows from the press."""
+
+
+Result = Literal["taken", "refused", "refused_for_now", "unknown"]
+"""What became of a message: the server took it, refuses it for ever, did not take it this time, or it is not
+known whether the server took it."""
+
+
+class Outcome(Struct, frozen=True):
+    """The outcome of one attempt to deliver a message."""
+
+    key: str
+    attempt: int
+    result: Result
+    text: str = ""
+    """The reason, for a person; empty if the message was taken."""
 
 
 class Reading(Struct, frozen=True, kw_only=True):
@@ -125,6 +157,8 @@ class Reading(Struct, frozen=True, kw_only=True):
     presses_until: int | None = None
     """How much of the record of presses was read, for hardware that has one: a device remembers it together
     with what these presses did, so that each press counts once, also if its process is killed."""
+    outcome: Outcome | None = None
+    """The outcome of the latest attempt to deliver a message."""
 
 
 PLAUSIBLE: dict[str, tuple[float, float]] = {

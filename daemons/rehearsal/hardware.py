@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from daemons.drivers import Driver
 from daemons.drivers.physics.relay import Relay, Switching
-from daemons.kinds import ButtonPress, Load, Reading, Setting, Touch
+from daemons.kinds import ButtonPress, Load, Message, Outcome, Reading, Setting, Touch
 
 LOST = "the rehearsal has cut its connection"
 
@@ -37,13 +37,17 @@ class RehearsedHardware(Driver[NoOptions]):
         self._unsent: tuple[Setting, str | None, float] | None = None
         """The setting that could not be sent, its cause, and since when it waits."""
         self._last_reading = Reading(reachable=None)
+        self.messages: list[Message] = []
+        """The messages that it has delivered, repeats included."""
+        self._outcome: Outcome | None = None
+        """The outcome of the last message, for the process that sent it."""
 
     # What the process calls
 
     def open(self, power_profile: tuple[Load, ...], now: float) -> None:
         """Begin a new process, which has read no press."""
         self._relay.power_profile = power_profile
-        self._read_until, self._unsent = 0, None
+        self._read_until, self._unsent, self._outcome = 0, None, None
         self._advance(now)
 
     def skip_presses(self, until: int) -> None:
@@ -51,8 +55,13 @@ class RehearsedHardware(Driver[NoOptions]):
         self._read_until = until
 
     def set(self, setting: Setting, cause: str | None, now: float) -> None:
-        """Apply a setting; without a connection it waits."""
-        if self._is_lost:
+        """Apply a setting; without a connection it waits, and a message is refused for now."""
+        if message := setting.message:
+            self._outcome = Outcome(message.key, message.attempt, "refused_for_now", LOST)
+            if not self._is_lost:
+                self.messages.append(message)
+                self._outcome = Outcome(message.key, message.attempt, "taken")
+        elif self._is_lost:
             self._unsent = (setting, cause, now)
         else:
             self._switch(setting, cause, now)
@@ -60,7 +69,9 @@ class RehearsedHardware(Driver[NoOptions]):
     def read(self, now: float) -> Reading:
         """Return the latest reading."""
         if self._is_lost:
-            return replace(self._last_reading, reachable=False, fault=LOST, losses=self._losses)
+            return replace(
+                self._last_reading, reachable=False, fault=LOST, losses=self._losses, outcome=self._outcome
+            )
         self._advance(now)
         presses = tuple(self._presses[self._read_until :])
         self._read_until = len(self._presses)
@@ -69,6 +80,7 @@ class RehearsedHardware(Driver[NoOptions]):
             losses=self._losses,
             at=now,
             presses_until=self._read_until,
+            outcome=self._outcome,
             **self.measured,
         )
         self._last_reading = reading

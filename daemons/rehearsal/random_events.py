@@ -25,6 +25,8 @@ Limits = dict[tuple[str, str], set[float]]
 Event = dict[str, Any]
 """The keys of a Step, but for `at` and `device`."""
 AWAY_SECONDS = (1, 90)
+DURATION_SECONDS = (60, 7200)
+"""How long an argument of a command lasts that is a duration."""
 CLOCK_STEP_SECONDS = (1, 30)
 """A clock step is shorter than the usual grace: a longer one may cost a time of day."""
 RANGES = PLAUSIBLE | {"temperature_celsius": ROOM_CELSIUS}
@@ -147,4 +149,8 @@ def random_value(type_: inspect.Type, chance: random.Random) -> Any:
             return chance.random() < 0.5  # noqa: PLR2004
         case inspect.LiteralType():
             return chance.choice(type_.values)
+        case inspect.StrType():
+            return f"text {chance.randint(1, 1000)}"[: type_.max_length]
+        case inspect.CustomType(cls=cls) if cls is Seconds:
+            return f"{chance.randint(*DURATION_SECONDS)}s"
     raise TypeError(f"random days cannot choose a value of {type_}")

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 from daemons.bus.message import Heartbeat
 from daemons.cli import drill, main
-from daemons.cli.drill import real_hardware, triggered_devices
+from daemons.cli.drill import has_relay, real_hardware, triggered_devices
 from daemons.cli.drill_faults import BusyLoops, UnwritableDisks, doors
 from daemons.cli.drill_monitor import DrillMonitor, HardwareLog
 from daemons.config.house import House, load_house
@@ -222,6 +222,14 @@ def test_a_drill_of_real_hardware_needs_the_option(
     if not allowed:
         assert done.exit_code == 2
         assert "toaster, kettle would be switched on for real; --yes-real-hardware allows it" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"), [("lamp", True), ("sensor", True), ("flag", False), ("messenger", False)]
+)
+def test_only_a_relay_or_a_detector_is_compared_with_its_state(kind: str, expected: bool) -> None:
+    """The status of a messenger says that messages wait, and that of a flag what a person has set."""
+    assert has_relay(factories.device(kind)) is expected
 
 
 def test_the_triggered_devices_are_read_from_the_rules(house: House) -> None:

@@ -124,6 +124,17 @@ def test_a_sensor_is_only_read(attempt: Try, tmp_path: Path) -> None:
     assert not (tmp_path / "run" / "hardware" / "it" / "switchings.jsonl").exists()
 
 
+@pytest.mark.parametrize(("fault", "words"), [("none", "all worked"), ("fail", "refused_for_now")])
+def test_a_messenger_delivers_a_test_message(attempt: Try, tmp_path: Path, fault: str, words: str) -> None:
+    """The server gets one message, and the test fails if it does not take it."""
+    done = attempt("messenger", "simulated", f'{{ fault = "{fault}" }}')
+    assert done.exit_code == (0 if fault == "none" else 1)
+    assert "delivers a test message" in done.stdout
+    assert words in done.stdout + done.stderr
+    record = (tmp_path / "run" / "hardware" / "it" / "messages.jsonl").read_text()
+    assert record.count("This is a test message of your house.") == 1
+
+
 def test_a_button_waits_for_a_press(make_house: HouseFactory) -> None:
     """The timeout is printed first, and the press as soon as it happens."""
     house = make_house('[devices.it]\nkind = "button"\ndriver = "simulated"\n')

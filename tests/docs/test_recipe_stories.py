@@ -82,6 +82,7 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
         Limit(r"freezer is killed .*", RESTORE),
         Limit(r".*(freezer|red_lamp) .* at (10:30|13:00):00", UNKNOWN),
     ),
+    "tell_me_when_the_freezer_is_warm": (Limit(r"the hardware of freezer_climate .* at 03:10:00", UNKNOWN),),
     "door_left_open": (Limit(r"the hardware of cellar_door .* at 10:10:00", WAITS_ANEW),),
     "defaults_for_all_lamps": (Limit(r"the hardware of (hall|stairs)_motion .* at 18:[12]4:00", WAITS_ANEW),),
 }

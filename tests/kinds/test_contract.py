@@ -1,6 +1,7 @@
 """The contract of every kind: the tests run for each file in daemons/kinds/."""
 
-from typing import Any
+from functools import partial
+from typing import Any, get_args
 
 import msgspec
 import pytest
@@ -12,7 +13,7 @@ from msgspec.structs import replace
 from daemons.bus.message import Scalar
 from daemons.config import loader
 from daemons.errors import Rejected
-from daemons.kinds import TOUCHES, HardwareLink, Kind, Machine, Reading, Setting
+from daemons.kinds import TOUCHES, HardwareLink, Kind, Machine, Outcome, Reading, Result, Setting
 from daemons.values import Seconds, convert
 from tests.support import factories
 
@@ -37,6 +38,13 @@ readings = st.builds(
     reachable=st.none() | st.booleans(),
     cause=st.none() | st.just("a1"),
     fault=st.none() | st.just("it smokes"),
+    outcome=st.none()
+    | st.builds(
+        Outcome,
+        key=st.just(f"{int(START * 1000):x}-1"),
+        attempt=st.integers(1, 3),
+        result=st.sampled_from(get_args(Result)),
+    ),
 )
 
 
@@ -65,6 +73,8 @@ def _values(info: Any) -> st.SearchStrategy[Any]:
             return st.sampled_from(info.values)
         case inspect.CustomType(cls=cls) if cls is Seconds:
             return st.sampled_from(["1ms", "1s", "90s", "5m", "4h"])
+        case inspect.StrType():
+            return st.text(min_size=info.min_length or 0, max_size=5)
         case _:
             return st.text(max_size=5)
 
@@ -89,11 +99,21 @@ def machines(word: str) -> st.SearchStrategy[Machine[Any, Any]]:
     return st.builds(make, raw, st.sampled_from([0.1, 1.0, 15.0, 10_000.0]))
 
 
-def commands(kind: type[Kind]) -> st.SearchStrategy[Struct]:
-    """Return a strategy for any command of a kind, with any arguments."""
+def make_command(command: type[Struct], raw: dict[str, Any]) -> Struct | None:
+    """Return a command with these arguments; None if `house check` refuses them."""
+    try:
+        return convert(raw, command)
+    except msgspec.ValidationError:
+        return None
+
+
+def commands(kind: type[Kind]) -> st.SearchStrategy[Struct | None]:
+    """Return a strategy for any command of a kind, with any arguments; None for one that is refused."""
     return st.one_of(
         *(
-            st.builds(command, **{f.name: values(f.type) for f in msgspec.structs.fields(command)})
+            st.fixed_dictionaries(
+                {f.encode_name: values(f.type) for f in msgspec.structs.fields(command)}
+            ).map(partial(make_command, command))
             for command in kind.commands
         )
     )
@@ -344,6 +364,7 @@ MAIN_ENTITY = {
     "cover": ({"open", "close"}, {"phase"}),
     "event": (set[str](), {"phase"}),
     "light": ({"on", "off"}, {"status"}),
+    "notify": ({"send"}, set[str]()),
     "switch": ({"on", "off"}, {"status"}),
 }
 """The commands and the fields that Home Assistant's main entity of each class needs."""

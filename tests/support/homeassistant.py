@@ -32,6 +32,7 @@ REQUIRED: dict[str, set[str]] = {
     "cover": set(),
     "climate": set(),
     "button": {"command_topic"},
+    "notify": {"command_topic"},
     "event": {"state_topic", "event_types"},
     "sensor": {"state_topic"},
     "binary_sensor": {"state_topic"},
@@ -59,6 +60,7 @@ OPTIONAL: dict[str, set[str]] = {
     | {"current_temperature_topic", "current_temperature_template", "action_topic", "action_template"}
     | {"temperature_unit", "precision", "temp_step", "min_temp", "max_temp"},
     "button": {"command_template"},
+    "notify": {"command_template"},
     "event": {"value_template"},
     "sensor": {"value_template", "unit_of_measurement", "state_class", "options"},
     "binary_sensor": {"value_template", "payload_on", "payload_off"},

@@ -68,6 +68,7 @@ REQUIRED: dict[EntityClass, tuple[set[str], set[str]]] = {
     "cover": ({"open", "close"}, {"phase"}),
     "event": (set(), {"phase"}),
     "light": ({"on", "off"}, {"status"}),
+    "notify": ({"send"}, set()),
     "switch": ({"on", "off"}, {"status"}),
 }
 """The commands and the fields that the main entity of each class needs."""
@@ -142,6 +143,7 @@ class EntityBuilder:
             "cover": self._cover,
             "event": self._event,
             "light": self._light,
+            "notify": self._notify,
             "switch": self._switch,
         }[class_]()
 
@@ -222,6 +224,13 @@ class EntityBuilder:
         types = [touch for touch in literals(self._fields["phase"]) if touch in TOUCHES]
         self._take("status", "phase", "last")
         return self._entity("event", MAIN, None, state_topic=topic, event_types=types, device_class="button")
+
+    def _notify(self) -> Entity:
+        # Each message has its own id, so that one that MQTT delivers twice is queued once.
+        template = "{{ {'id': 'ha-%.6f' % as_timestamp(now()), 'args': {'text': value}} | to_json }}"
+        topic = self._topics.command(self._subject.name, "send")
+        self._take("send")
+        return self._entity("notify", MAIN, None, command_topic=topic, command_template=template)
 
     # Buttons and sensors
 

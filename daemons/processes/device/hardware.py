@@ -15,7 +15,7 @@ from daemons.bus.origin import Cause, Reason
 from daemons.config.device import Device
 from daemons.config.rule import StateFields
 from daemons.errors import Rejected, RejectedForNow
-from daemons.kinds import ButtonPress, HardwareLink, Machine, Reading, Setting, without_implausible
+from daemons.kinds import ButtonPress, HardwareLink, Machine, Message, Reading, Setting, without_implausible
 from daemons.processes.device.log_line import Log
 from daemons.processes.device.memory import DeviceMemory
 from daemons.processes.device.reachability import Reachability
@@ -87,6 +87,8 @@ class Hardware:
         self._reachability = Reachability(was_reachable=was_reachable)
         self._fault: str | None = None
         self._sent: SentSetting | None = None
+        self._sent_message: Message | None = None
+        """The message that the driver is to deliver."""
         self._sends_off = False
         """Whether off must be sent once more, although the hardware reports that it is off."""
         self.is_new = memory.is_new and machine.drives
@@ -234,7 +236,9 @@ class Hardware:
     def next_setting(self, now: float) -> Setting | None:
         """Return the setting to send to the hardware now; None if it is confirmed or was sent already."""
         self._before = None  # the memory is written by now
-        if not self._machine.drives or self.is_new:
+        if not self._machine.drives:
+            return self._next_message()
+        if self.is_new:
             return None
         decided_at = now if self.unsent_since is None else self.unsent_since
         desired = self._desired
@@ -248,6 +252,14 @@ class Hardware:
         off_at = min(filter(None, (self.off_deadline, self.auto_off_at)), default=None)
         if off_at is not None and desired.on:
             return replace(desired, off_after_seconds=off_at - now)
+        return desired
+
+    def _next_message(self) -> Setting | None:
+        """Return the setting with a new message, or the one that withdraws the last; None if it was sent."""
+        desired = self._desired
+        if desired.message == self._sent_message:
+            return None
+        self._sent_message = desired.message
         return desired
 
     def next_deadline(self) -> float | None:

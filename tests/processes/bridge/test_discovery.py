@@ -9,9 +9,10 @@ from daemons.bus.status import PRESENCES
 from daemons.config import loader
 from daemons.config.roster import Peer
 from daemons.kinds import Kind
+from daemons.processes.bridge.commands import parse_command
 from daemons.processes.bridge.discovery import discovery_messages, hardware_fields, node_of_topic
 from daemons.processes.bridge.entities import FROM_HARDWARE, BridgedDevice
-from daemons.processes.bridge.topics import Topics
+from daemons.processes.bridge.topics import Address, Topics
 from tests.support import homeassistant
 
 TOPICS = Topics("house")
@@ -24,6 +25,7 @@ MAIN = {
     "heater": "climate",
     "lamp": "light",
     "light_switch": "light",
+    "messenger": "notify",
     "plug": "switch",
 }
 """The component of each kind; the other kinds have only buttons and sensors."""
@@ -87,6 +89,7 @@ def test_nothing_is_shown_twice() -> None:
         "cover": {"open", "close", "stop", "set", "status", "phase", "position_percent"},
         "heater": {"on", "off", "set", "status", "enabled", "target_celsius", "temperature_celsius"},
         "button": {"status", "phase", "last", "power_watts"},
+        "messenger": {"send"},
     }.items():
         assert not {f"house-{word}-{key}" for key in gone} & found(subject(word)).keys()
 
@@ -98,6 +101,17 @@ def test_each_other_command_is_a_button() -> None:
     rendered = homeassistant.render(config["command_template"])
     assert json.loads(rendered)["id"].startswith("ha-")
     assert "house-lamp-toggle" not in found(subject("lamp"))
+
+
+def test_a_message_of_home_assistant_is_queued_once() -> None:
+    """The text becomes the argument of `send`; each message has its own id, so MQTT may deliver it twice."""
+    config = found(subject("messenger"))["house-messenger-main"][1]
+    assert config["command_topic"] == "house/messenger/command/send"
+    template = homeassistant.environment().from_string(config["command_template"])
+    payload = template.render({"value": 'the "door" is open'})
+    sent = parse_command(Address("messenger", "send"), payload.encode(), {"messenger": None})
+    assert (sent.command, sent.args) == ("send", {"text": 'the "door" is open'})
+    assert str(sent.id).startswith("ha-")
 
 
 def test_an_optional_measurement_is_announced_after_its_first_report() -> None:

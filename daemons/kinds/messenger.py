@@ -1,0 +1,507 @@
+"""A messenger: tells people what happens in the house, and keeps each message until it is delivered.
+
+A message waits in a queue that survives outages, kills and restarts. Messages go out one at a time, in the
+order in which they came, but urgent ones before the others. If it is not known whether the last attempt
+delivered a message, it is sent again under the same key, and its text says so. An urgent message is
+repeated until a person acknowledges it.
+"""
+
+import re
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct, field
+from msgspec.structs import replace
+
+from daemons.bus.message import Scalar
+from daemons.errors import Rejected, RejectedForNow
+from daemons.kinds import Ability, Load, Machine, Message, PrimaryCommand, Reading, Setting
+from daemons.values import Seconds
+
+MAX_MESSAGES = 32
+"""How many messages the queue holds. With texts of 500 characters, it takes about 20 KB of the journal."""
+MAX_TEXT, MAX_TITLE, MAX_REASON = 500, 100, 300
+"""The longest text, title and reason of a refusal, in characters."""
+MAX_REPEATED = 8
+"""How many delivered urgent messages are repeated; with one more, the oldest is no longer repeated."""
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 5.0, 300.0
+"""The pause after an attempt that failed. It is twice the last one, up to the longest."""
+ANSWER_SECONDS = 120.0
+"""After this time without an outcome, the outcome of an attempt is unknown. It is longer than a driver's own
+time limit."""
+SHORTEST_SECONDS = 10.0
+"""The shortest `repeat_every` and `expires`."""
+AGE_STEP_SECONDS = 60.0
+"""The age of the oldest message changes in such steps, so that a long outage causes few publications."""
+CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+"""The characters that become spaces: they would control a terminal, or end a header of a mail."""
+
+Phase = Literal["idle", "sending", "waiting", "unacknowledged"]
+
+
+class Options(Struct, frozen=True, kw_only=True):
+    """The options of a messenger."""
+
+    expires_seconds: Seconds = field(name="expires", default=Seconds(86400))
+    """How long a message is valid, if `send` does not say so, `"10s"` or longer. Then it is dropped."""
+    late_seconds: Seconds = field(name="late_after", default=Seconds(300))
+    """A message that is sent later than this says in its text how late it is."""
+    repeat_seconds: Seconds = field(name="repeat_every", default=Seconds(1800))
+    """How often an urgent message is repeated until it is acknowledged, `"10s"` or longer."""
+
+    def __post_init__(self) -> None:
+        """Raise ValueError if a message would expire or be repeated at once."""
+        if self.expires_seconds < SHORTEST_SECONDS or self.repeat_seconds < SHORTEST_SECONDS:
+            raise ValueError("expires and repeat_every must be 10s or longer")
+
+
+class QueuedMessage(Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """One message of the queue. All times are in the device's steady seconds."""
+
+    id: str
+    text: str
+    title: str | None = None
+    urgent: bool = False
+    queued_at: float
+    expires_at: float
+    tries: int = 0
+    """How many attempts have begun since it was queued or told last."""
+    is_uncertain: bool = False
+    """Whether one of these attempts may have delivered it."""
+    told: int = 0
+    """How often it was delivered; only an urgent message stays in the queue after that."""
+    told_at: float = 0.0
+
+    @property
+    def key(self) -> str:
+        """The identity of its next delivery; each reminder has its own."""
+        return f"{self.id}-{self.told}" if self.told else self.id
+
+
+class Attempt(Struct, frozen=True):
+    """The attempt that is under way."""
+
+    id: str
+    number: int
+    began_at: float
+
+
+class MessengerMemory(Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """The memory of a messenger."""
+
+    queue: tuple[QueuedMessage, ...] = ()
+    """The messages that wait, and the urgent ones that are not acknowledged yet; the oldest first."""
+    attempt: Attempt | None = None
+    attempts: int = 0
+    """How many attempts have begun in its life."""
+    number: int = 0
+    """How many messages were queued in its life."""
+    failures: int = 0
+    """How many attempts have failed since the last success."""
+    retry_at: float = 0.0
+    """No attempt begins before this time."""
+    muted_until: float | None = None
+    problem: str | None = None
+    """Why the latest attempt failed; None after a success."""
+    delivered: int = 0
+    lost: int = 0
+    last_delivered_id: str | None = None
+    last_delivered_text: str | None = None
+    last_refusal: str | None = None
+
+
+class State(Struct, frozen=True, kw_only=True):
+    """The published state of a messenger."""
+
+    status: bool
+    """Whether a message waits for its delivery, or is being sent."""
+    phase: Phase
+    waiting: int
+    """How many messages wait for their delivery, the one that is being sent included."""
+    oldest_seconds: float | None
+    """The age of the oldest of them, in whole minutes; None if none waits."""
+    oldest_id: str | None
+    """The id of the oldest of them."""
+    acknowledged: bool
+    """Whether no delivered urgent message waits for an acknowledgement."""
+    unacknowledged: int
+    """How many delivered urgent messages wait for an acknowledgement."""
+    unacknowledged_id: str | None
+    """The id of the oldest of them."""
+    muted: bool
+    """Whether messages that are not urgent are held back."""
+    delivered: int
+    """How many messages were delivered in its life, reminders included."""
+    last_delivered_id: str | None
+    """The id of the last one. `turned` of the state says when it was delivered."""
+    last_delivered_text: str | None
+    """Its text, without what the messenger has added."""
+    lost: int
+    """How many messages were not delivered in its life: they were refused, have expired, or made room."""
+    last_refusal: str | None
+    """The id of the last one, and the reason."""
+    fault: str | None = None
+    """Why the latest attempt has failed."""
+
+
+class Send(Struct, frozen=True, kw_only=True):
+    """Queue a message; it is sent as soon as possible."""
+
+    text: Annotated[str, Meta(min_length=1, max_length=MAX_TEXT)]
+    title: Annotated[str, Meta(max_length=MAX_TITLE)] | None = None
+    urgent: bool = False
+    """Whether it is sent while the messenger is muted, and is repeated until it is acknowledged."""
+    expires: Seconds | None = None
+    """How long it is valid; by default as long as the option `expires` says."""
+
+    def __post_init__(self) -> None:
+        """Raise ValueError if it would expire at once."""
+        if self.expires is not None and self.expires < SHORTEST_SECONDS:
+            raise ValueError("expires must be 10s or longer")
+
+
+class Acknowledge(Struct, frozen=True, kw_only=True):
+    """Stop the repetition of one urgent message, or of all that were delivered."""
+
+    id: Annotated[str, Meta(max_length=64)] | None = None
+    """The id of the message; by default all."""
+
+
+class Cancel(Struct, frozen=True, kw_only=True):
+    """Drop one message that waits, or all; one that is being sent is not dropped."""
+
+    id: Annotated[str, Meta(max_length=64)] | None = None
+    """The id of the message; by default all."""
+
+
+class Mute(Struct, frozen=True, kw_only=True):
+    """Hold back the messages that are not urgent, until `unmute` or until the time is over."""
+
+    for_seconds: Seconds = field(name="for", default=Seconds(9 * 3600))
+    """For how long."""
+
+
+class Unmute(Struct, frozen=True):
+    """Send what was held back."""
+
+
+class Messenger(Machine[Options, MessengerMemory]):
+    """A messenger: tells people what happens in the house, and keeps each message until it is delivered."""
+
+    drives = False
+    needs = frozenset[Ability]({"notify"})
+    options_type = Options
+    memory_type = MessengerMemory
+    state_type = State
+    commands = (Send, Acknowledge, Cancel, Mute, Unmute)
+    off_commands = ()
+    primary_commands = (
+        PrimaryCommand("acknowledge", "Seen", when={"acknowledged": (False,)}),
+        PrimaryCommand("unmute", "Unmute", when={"muted": (True,)}),
+        PrimaryCommand("mute", "Mute"),
+    )
+    resting_phases = ("idle",)
+    entity_class = "notify"
+
+    @classmethod
+    def possible_states(cls, options: Options) -> tuple[dict[str, Scalar], ...]:  # noqa: ARG003  the same with all options
+        """Return its phases."""
+        return (
+            {"phase": "idle", "status": False, "waiting": 0, "acknowledged": True},
+            {"phase": "unacknowledged", "status": False, "waiting": 0, "acknowledged": False},
+            {"phase": "waiting", "status": True},
+            {"phase": "sending", "status": True},
+        )
+
+    def handle_command(self, memory: MessengerMemory, command: Struct, now: float) -> MessengerMemory:
+        """Queue or drop messages, or mute; raise Rejected with the reason for a refusal."""
+        memory = self.advance(memory, now)
+        match command:
+            case Send():
+                memory = self._queue(memory, command, now)
+            case Acknowledge():
+                memory = self._acknowledge(memory, command.id)
+            case Cancel():
+                memory = self._cancel(memory, command.id)
+            case Mute():
+                memory = replace(memory, muted_until=now + command.for_seconds)
+            case Unmute():
+                memory = replace(memory, muted_until=None)
+        return self._begin(memory, now)
+
+    def advance(self, memory: MessengerMemory, now: float) -> MessengerMemory:
+        """Begin attempts, drop messages that have expired, and stop waiting for an outcome."""
+        while (due := self.next_deadline(memory)) is not None and due <= now:
+            memory = self._step(memory, due)
+        return memory
+
+    def adopt(self, memory: MessengerMemory, reading: Reading, now: float) -> MessengerMemory:
+        """Change nothing: there is nothing to switch by hand."""
+        return memory
+
+    def resume(self, memory: MessengerMemory, now: float) -> MessengerMemory:
+        """Count the outcome of an attempt that was under way as unknown. The pauses begin anew."""
+        memory = replace(memory, failures=0, retry_at=now)
+        if memory.attempt is not None:
+            memory = self._fail(memory, now, "its process ended before the outcome was known", uncertain=True)
+        return memory
+
+    def update_measurements(self, memory: MessengerMemory, reading: Reading, now: float) -> MessengerMemory:
+        """Apply the outcome of an attempt.
+
+        A late "taken" of an earlier attempt counts too: it is the same message.
+        """
+        outcome = reading.outcome
+        found = outcome and next((one for one in memory.queue if one.key == outcome.key), None)
+        if outcome is None or not found:
+            return memory
+        attempt = memory.attempt
+        if outcome.result == "taken":
+            return self._begin(self._deliver(memory, found, now), now)
+        if attempt is None or (attempt.id, attempt.number) != (found.id, outcome.attempt):
+            return memory
+        reason = CONTROL.sub(" ", outcome.text)[:MAX_REASON] or outcome.result
+        if outcome.result == "refused":
+            memory = replace(memory, attempt=None, failures=0, retry_at=now, problem=reason)
+            return self._begin(self._drop(memory, found, reason), now)
+        return self._fail(memory, now, reason, uncertain=outcome.result == "unknown")
+
+    def next_deadline(self, memory: MessengerMemory) -> float | None:
+        """Return when the next attempt begins or lapses, or the next message expires."""
+        attempt = memory.attempt
+        times = [one.expires_at for one in memory.queue if attempt is None or one.id != attempt.id]
+        if memory.muted_until is not None:
+            times.append(memory.muted_until)
+        if attempt is not None:
+            times.append(attempt.began_at + ANSWER_SECONDS)
+        elif self._next_waiting(memory) is not None:
+            times.append(memory.retry_at)
+        elif (reminder := self._next_reminder(memory)) is not None:
+            times.append(max(memory.retry_at, reminder.told_at + self.options.repeat_seconds))
+        return min(times, default=None)
+
+    def desired_setting(self, memory: MessengerMemory) -> Setting:
+        """Return the message that is to be delivered now."""
+        attempt = memory.attempt
+        found = attempt and next((one for one in memory.queue if one.id == attempt.id), None)
+        if attempt is None or not found:
+            return Setting(on=False)
+        return Setting(
+            on=False,
+            message=Message(
+                key=found.key,
+                attempt=attempt.number,
+                text=self._wording(found, attempt.began_at),
+                title=found.title,
+                urgent=found.urgent,
+                is_repeat=found.is_uncertain,
+            ),
+        )
+
+    def state(self, memory: MessengerMemory, reading: Reading, now: float) -> State:
+        """Return what waits, and what was delivered last."""
+        waiting = [one for one in memory.queue if not one.told]
+        told = [one for one in memory.queue if one.told]
+        if memory.attempt is not None:
+            phase: Phase = "sending"
+        elif waiting:
+            phase = "waiting"
+        else:
+            phase = "unacknowledged" if told else "idle"
+        age = now - waiting[0].queued_at if waiting else 0.0
+        return State(
+            status=phase in ("sending", "waiting"),
+            phase=phase,
+            waiting=len(waiting),
+            oldest_seconds=max(0.0, age // AGE_STEP_SECONDS * AGE_STEP_SECONDS) if waiting else None,
+            oldest_id=waiting[0].id if waiting else None,
+            acknowledged=not told,
+            unacknowledged=len(told),
+            unacknowledged_id=told[0].id if told else None,
+            muted=memory.muted_until is not None,
+            delivered=memory.delivered,
+            last_delivered_id=memory.last_delivered_id,
+            last_delivered_text=memory.last_delivered_text,
+            lost=memory.lost,
+            last_refusal=memory.last_refusal,
+            fault=reading.fault or memory.problem,
+        )
+
+    def power_profile(self) -> tuple[Load, ...]:
+        """Return a power of zero."""
+        return ((1.0, 0.0),)
+
+    # The commands
+
+    def _queue(self, memory: MessengerMemory, command: Send, now: float) -> MessengerMemory:
+        """Add a message. If the queue is full, an urgent one takes the place of the oldest that is not."""
+        text = CONTROL.sub(" ", command.text).strip()
+        if not text:
+            raise Rejected("the text is empty")
+        valid_seconds = self.options.expires_seconds if command.expires is None else command.expires
+        if len(memory.queue) >= MAX_MESSAGES:
+            if not (place := self._place_for(command, memory)):
+                raise RejectedForNow(
+                    f"its queue is full: {MAX_MESSAGES} messages wait; `cancel` drops those that wait"
+                )
+            memory = self._drop(memory, place, "an urgent message took its place in the full queue")
+        number = memory.number + 1
+        message = QueuedMessage(
+            id=f"{int(now * 1000):x}-{number}",
+            text=text,
+            title=CONTROL.sub(" ", (command.title or "").replace("\n", " ")).strip() or None,
+            urgent=command.urgent,
+            queued_at=now,
+            expires_at=now + valid_seconds,
+        )
+        return replace(memory, queue=(*memory.queue, message), number=number)
+
+    @staticmethod
+    def _place_for(command: Send, memory: MessengerMemory) -> QueuedMessage | None:
+        """Return the oldest message that is not urgent and is not being sent, if the new one is urgent."""
+        sent = memory.attempt.id if memory.attempt else None
+        found = (one for one in memory.queue if not one.urgent and one.id != sent)
+        return next(found, None) if command.urgent else None
+
+    @staticmethod
+    def _acknowledge(memory: MessengerMemory, id_: str | None) -> MessengerMemory:
+        seen = {
+            one.id
+            for one in memory.queue
+            if (one.told and id_ in (None, one.id)) or (one.is_uncertain and id_ == one.id)
+        }
+        if not seen:
+            raise Rejected("no delivered urgent message waits for an acknowledgement" + of(id_))
+        return without(memory, seen)
+
+    @staticmethod
+    def _cancel(memory: MessengerMemory, id_: str | None) -> MessengerMemory:
+        sent = memory.attempt.id if memory.attempt else None
+        dropped = {
+            one.id for one in memory.queue if not one.told and one.id != sent and id_ in (None, one.id)
+        }
+        if not dropped:
+            raise Rejected("no message waits that can be dropped" + of(id_))
+        return without(memory, dropped)
+
+    # What time does
+
+    def _step(self, memory: MessengerMemory, now: float) -> MessengerMemory:
+        """Return the memory after what is due at a deadline."""
+        attempt = memory.attempt
+        for one in memory.queue:
+            if one.expires_at <= now and (attempt is None or one.id != attempt.id):
+                doubt = "; it is not known whether it arrived" if one.is_uncertain else ""
+                memory = self._drop(memory, one, f"expired after {one.tries} attempts{doubt}")
+        if attempt is not None and attempt.began_at + ANSWER_SECONDS <= now:
+            memory = self._fail(memory, now, f"no outcome within {ANSWER_SECONDS:g} s", uncertain=True)
+        if memory.muted_until is not None and memory.muted_until <= now:
+            memory = replace(memory, muted_until=None)
+        return self._begin(memory, now)
+
+    def _begin(self, memory: MessengerMemory, now: float) -> MessengerMemory:
+        """Begin the next attempt, if one is due and none is under way."""
+        if memory.attempt is not None or now < memory.retry_at:
+            return memory
+        found = self._next_waiting(memory)
+        if found is None:
+            found = self._next_reminder(memory)
+            if found is None or now < found.told_at + self.options.repeat_seconds:
+                return memory
+        number = memory.attempts + 1
+        memory = with_message(memory, replace(found, tries=found.tries + 1))
+        return replace(memory, attempts=number, attempt=Attempt(found.id, number, now))
+
+    @staticmethod
+    def _next_waiting(memory: MessengerMemory) -> QueuedMessage | None:
+        """Return the oldest urgent message that waits, or else the oldest message that is not held back."""
+        waiting = [one for one in memory.queue if not one.told]
+        urgent = next((one for one in waiting if one.urgent), None)
+        if urgent is None and memory.muted_until is None:
+            return next(iter(waiting), None)
+        return urgent
+
+    @staticmethod
+    def _next_reminder(memory: MessengerMemory) -> QueuedMessage | None:
+        """Return the delivered message whose reminder is due first."""
+        return min((one for one in memory.queue if one.told), key=lambda one: one.told_at, default=None)
+
+    # The outcome
+
+    def _deliver(self, memory: MessengerMemory, message: QueuedMessage, now: float) -> MessengerMemory:
+        """Note that a message was delivered; an urgent one is repeated from now on."""
+        if memory.attempt is not None and memory.attempt.id == message.id:
+            memory = replace(memory, attempt=None)
+        memory = replace(
+            memory,
+            failures=0,
+            retry_at=now,
+            problem=None,
+            delivered=memory.delivered + 1,
+            last_delivered_id=message.id,
+            last_delivered_text=message.text,
+        )
+        if not message.urgent or message.expires_at <= now:
+            return without(memory, {message.id})
+        memory = with_message(
+            memory, replace(message, told=message.told + 1, told_at=now, tries=0, is_uncertain=False)
+        )
+        told = sorted((one for one in memory.queue if one.told), key=lambda one: one.queued_at)
+        return without(memory, {one.id for one in told[:-MAX_REPEATED]})
+
+    @staticmethod
+    def _fail(memory: MessengerMemory, now: float, reason: str, *, uncertain: bool) -> MessengerMemory:
+        """Note that an attempt did not deliver its message, or perhaps did; the next one waits."""
+        attempt = memory.attempt
+        found = attempt and next((one for one in memory.queue if one.id == attempt.id), None)
+        if found:
+            memory = with_message(memory, replace(found, is_uncertain=found.is_uncertain or uncertain))
+        pause = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** min(memory.failures, 10))
+        return replace(
+            memory, attempt=None, failures=memory.failures + 1, retry_at=now + pause, problem=reason
+        )
+
+    @staticmethod
+    def _drop(memory: MessengerMemory, message: QueuedMessage, reason: str) -> MessengerMemory:
+        """Remove a message for ever. One that was delivered before is not lost."""
+        memory = without(memory, {message.id})
+        if message.told:
+            return memory
+        return replace(memory, lost=memory.lost + 1, last_refusal=f"{message.id}: {reason}")
+
+    def _wording(self, message: QueuedMessage, now: float) -> str:
+        """Return the text, with what its reader must know about the delivery."""
+        notes = []
+        late_seconds = now - message.queued_at
+        if message.told:
+            notes.append(f"Reminder {message.told}: it is not acknowledged yet.")
+        elif late_seconds > self.options.late_seconds:
+            notes.append(f"This comes {in_words(late_seconds)} late.")
+        if message.is_uncertain:
+            notes.append("You may have this already.")
+        return "\n\n".join(filter(None, (message.text, " ".join(notes))))
+
+
+def with_message(memory: MessengerMemory, message: QueuedMessage) -> MessengerMemory:
+    """Return the memory with a new version of a message."""
+    return replace(memory, queue=tuple(message if one.id == message.id else one for one in memory.queue))
+
+
+def without(memory: MessengerMemory, ids: set[str]) -> MessengerMemory:
+    """Return the memory without some messages; an attempt for one of them is withdrawn."""
+    memory = replace(memory, queue=tuple(one for one in memory.queue if one.id not in ids))
+    is_withdrawn = memory.attempt is not None and memory.attempt.id in ids
+    return replace(memory, attempt=None) if is_withdrawn else memory
+
+
+def of(id_: str | None) -> str:
+    """Return the end of a sentence about one message, or about all."""
+    return f" under the id {id_!r}" if id_ is not None else ""
+
+
+def in_words(seconds: float) -> str:
+    """Return a duration for a person."""
+    minutes = round(seconds / 60)
+    if minutes < 1:
+        return f"{seconds:.0f} s"
+    hours, minutes = divmod(minutes, 60)
+    return " ".join(filter(None, (f"{hours} h" if hours else "", f"{minutes} min" if minutes else "")))
