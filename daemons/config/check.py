@@ -123,6 +123,10 @@ def _check_rules(tables: dict[str, Any], problems: list[Problem]) -> None:
                     _check_source_fields(condition, tables, (*where, "only_if", number), problems)
     for name, table in tables.items():
         _check_sources(name, table, tables, problems)
+    for circle in circles({name: dict.fromkeys(meter_sources(table), 0) for name, table in tables.items()}):
+        text = "meters that measure each other never stop counting: " + " measures ".join(circle)
+        if len(circle) > 2:  # noqa: PLR2004  a device that is its own source was reported already
+            problems.append(Problem(("devices", circle[0]), text))
     for circle in circles(listens_to):
         first = circle[0]
         where = ("devices", first, "when", listens_to[first][circle[1]], "device")
@@ -152,6 +156,17 @@ def _check_source_fields(
             checks(values, kind, (*where, key), problems)
 
 
+def meter_sources(table: Any) -> tuple[str, ...]:
+    """Return the devices whose energy a device without hardware adds up to its own."""
+    kind = kind_or_none(table.get("kind")) if isinstance(table, dict) else None
+    if kind is None:
+        return ()
+    options = {f.encode_name for f in structs.fields(kind.options_type)} & table.keys()
+    typed = parse_table({key: table[key] for key in options}, kind.options_type, (), [])
+    needed = kind.sources(typed) if typed else {}
+    return tuple(source for source, field in needed.items() if field == "energy_watt_hours")
+
+
 def _check_sources(name: str, table: Any, tables: dict[str, Any], problems: list[Problem]) -> None:
     """Check that the devices in the options of a kind exist, and have the fields that it needs."""
     kind = kind_or_none(table.get("kind")) if isinstance(table, dict) else None
@@ -160,7 +175,11 @@ def _check_sources(name: str, table: Any, tables: dict[str, Any], problems: list
     options = {f.encode_name for f in structs.fields(kind.options_type)} & table.keys()
     typed = parse_table({key: table[key] for key in options}, kind.options_type, (), [])
     for source, needed in (kind.sources(typed) if typed else {}).items():
-        where = ("devices", name, next(key for key in options if table[key] == source))
+        key = next(key for key in sorted(options) if source in (table[key], *_names(table[key])))
+        where = ("devices", name, key)
+        if source == name:
+            problems.append(Problem(where, f"{format_toml(name)} cannot be its own source"))
+            continue
         if source not in tables:
             problems.append(
                 Problem(where, f"there is no device {format_toml(source)}; {suggest(source, tables)}")
@@ -170,6 +189,11 @@ def _check_sources(name: str, table: Any, tables: dict[str, Any], problems: list
         if heard and needed not in heard.fields():
             text = f"{format_toml(source)} is a {tables[source]['kind']}, which has no field {needed}"
             problems.append(Problem(where, text))
+
+
+def _names(value: Any) -> list[Any]:
+    """Return the names in an option that has several."""
+    return value if isinstance(value, list) else []
 
 
 def circles(listens_to: dict[str, dict[str, int]]) -> Iterator[list[str]]:
