@@ -5,9 +5,9 @@ counted as unmeasured time. It keeps its values over every restart, and a kill l
 """
 
 from calendar import monthrange
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
@@ -175,6 +175,8 @@ class Meter(Virtual[Options, MeterMemory]):
     resting_phases = ("measuring", "incomplete", "waiting")
     uses_clock = True
     unrecorded = UNRECORDED
+    _shown: tuple[Ledger | None, tuple[date, float] | None, dict[str, Any]] = None, None, {}
+    """The latest fields of the periods, and what they follow from: they are asked for several times."""
 
     @classmethod
     def sources(cls, options: Options) -> dict[str, str]:
@@ -305,10 +307,13 @@ class Meter(Virtual[Options, MeterMemory]):
         if memory.offset is None or memory.started_wall is None:
             return found
         today = self._prices.day(now + memory.offset)
+        ledger, key, shown = self._shown
+        if ledger is memory.ledger and key == (today, memory.started_wall):
+            return shown
         first = min(self._prices.day(memory.started_wall), today)
         known = amounts(memory.ledger, self._prices)
         fees = Fees(self.options.base_fee_per_month, first)
-        for word, period, end in self._spans(today):
+        for word, period, end in spans(today):
             amount = known.get(period, Amount())
             if end < first:
                 continue  # it had not begun yet
@@ -321,22 +326,18 @@ class Meter(Virtual[Options, MeterMemory]):
                 found[f"{word}_unmeasured_seconds"] = float(round(amount.unmeasured_seconds))
         if self.options.has_price:
             found["total_cost"] = round(total_cost(memory.ledger) + fees.between(first, today), 2)
+        self._shown = memory.ledger, (today, memory.started_wall), found
         return found
 
-    @staticmethod
-    def _spans(today: date) -> Iterator[tuple[str, str, date]]:
-        """Yield the word, the name and the last day, until today, of each period."""
-        monday = today - timedelta(days=today.weekday())
-        ends = (
-            today - timedelta(days=1),
-            monday - timedelta(days=1),
-            today.replace(day=1) - timedelta(days=1),
-        )
-        last_year = today.replace(month=1, day=1) - timedelta(days=1)
-        for word, period in zip(WORDS, periods(today), strict=True):
-            yield word, period, today
-        for word, period, end in zip(LAST_WORDS, last_periods(today), (*ends, last_year), strict=True):
-            yield word, period, end
+
+@lru_cache(maxsize=2)
+def spans(today: date) -> tuple[tuple[str, str, date], ...]:
+    """Return the word, the name and the last day, until today, of each period."""
+    monday = today - timedelta(days=today.weekday())
+    first = today.replace(day=1)
+    ends = [day - timedelta(days=1) for day in (today, monday, first, first.replace(month=1))]
+    this = [(word, period, today) for word, period in zip(WORDS, periods(today), strict=True)]
+    return (*this, *zip(LAST_WORDS, last_periods(today), ends, strict=True))
 
 
 def begun(memory: MeterMemory) -> list[tuple[str, bool, float | None]]:
@@ -354,6 +355,8 @@ class Fees(Struct, frozen=True):
     def of(self, period: str, end: date) -> float:
         """Return the fee of a period until its last day."""
         word = period.partition(" ")[0]
+        if not self.per_month:
+            return 0.0
         begins = {
             "day": end,
             "week": end - timedelta(days=end.weekday()),

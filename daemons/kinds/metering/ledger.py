@@ -6,6 +6,7 @@ totals of their day, week, month and year, and no clock changes these.
 """
 
 from datetime import date, timedelta
+from functools import lru_cache
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -125,6 +126,7 @@ def total_cost(ledger: Ledger) -> float:
     return ledger.cost + sum(one.amount.cost for one in ledger.stretches)
 
 
+@lru_cache(maxsize=16)
 def periods(day: date) -> tuple[str, str, str, str]:
     """Return the names of the periods to which a day belongs: day, week, month and year."""
     year, week, _ = day.isocalendar()
