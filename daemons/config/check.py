@@ -7,6 +7,7 @@ from msgspec import structs
 
 from daemons.bus.message import BRIDGE, EXCHANGE, NAME, RECORDER, STEWARD
 from daemons.config.device import Device, build, check_limit, check_turns
+from daemons.config.holiday import country_problem
 from daemons.config.loader import kind_or_none, missing_library
 from daemons.config.rule_check import check_possible, rules_of
 from daemons.config.tables import Bridging, Front, Host, Recording, Settings, zone
@@ -79,9 +80,22 @@ def check(
                 key = "at" if rule.at is not None and rule.at.sun else "between"
                 text = "a time of the sun needs latitude and longitude in [house]"
                 problems.append(Problem((*where, key), text))
+    if settings:
+        _check_holidays(settings, tables, problems)
     if problems or settings is None:
         return None
     return settings, devices, hosts
+
+
+def _check_holidays(settings: Settings, tables: dict[str, Any], problems: list[Problem]) -> None:
+    """Check the country, its region and their library, if a rule uses holidays."""
+    using = [(where, rule) for where, rule in rules_of(tables) if rule.uses_holidays]
+    if settings.country is None:
+        for where, rule in using:
+            key = "days" if rule.holidays is None else "holidays"
+            problems.append(Problem((*where, key), 'holidays need a country in [house], such as "DE"'))
+    elif using and (found := country_problem(settings.country, settings.region)):
+        problems.append(Problem(("house", found[0]), found[1]))
 
 
 def _hosts(tables: Any, problems: list[Problem]) -> dict[str, Host]:

@@ -7,19 +7,19 @@ A rule waits for one of three things, and acts once on each moment of it:
   that time, and not by the message: when the same state is received again, after a restart of either
   side, the rule does not act again;
 - a measurement of another device that crosses a limit (`above`, `below`);
-- a time of day (`at`).
+- a time of day (`at`), or a moment at regular intervals (`every`).
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta, Struct, field
 
 from daemons.bus.message import Scalar
+from daemons.config.schedule import CalendarDate, Day, Interval, Month, RandomOffset, Schedule, every_text
 from daemons.values import Seconds, TimeOfDay, enc_hook, format_toml
 
-Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 Values = Annotated[dict[str, Scalar], Meta(min_length=1)]
 Limit = Annotated[dict[str, float], Meta(min_length=1, max_length=1)]
 StateFields = Mapping[str, Scalar]
@@ -70,11 +70,18 @@ class Rule(Struct, frozen=True, kw_only=True, omit_defaults=True):
     above: Limit | None = None
     below: Limit | None = None
     at: TimeOfDay | None = None
+    every: Interval | None = None
     do: str
     with_: dict[str, Any] = field(name="with", default_factory=dict)
     only_if: tuple[Condition, ...] = ()
     between: tuple[TimeOfDay, TimeOfDay] | None = None
     days: Annotated[tuple[Day, ...], Meta(min_length=1)] | None = None
+    months: Annotated[tuple[Month, ...], Meta(min_length=1)] | None = None
+    dates: Annotated[tuple[CalendarDate, ...], Meta(min_length=1)] | None = None
+    holidays: bool | None = None
+    """True: only on holidays. False: never on holidays."""
+    random_offset: RandomOffset | None = None
+    """By how much the moment of `at` comes earlier or later at most."""
     hysteresis: Annotated[float, Meta(ge=0)] = 0.0
     """How far a measurement must return behind its limit before it can cross the limit again."""
     for_seconds: Seconds = field(name="for", default=Seconds(0))
@@ -84,15 +91,18 @@ class Rule(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     def __post_init__(self) -> None:
         """Refuse a rule that waits for nothing, or for two things, or that can never act."""
-        if (self.turns, self.above, self.below, self.at).count(None) != 3:  # noqa: PLR2004
-            raise ValueError("a rule waits for one of turns, above, below and at")
-        if self.at is None and self.device is None:
+        if (self.turns, self.above, self.below, self.at, self.every).count(None) != 4:  # noqa: PLR2004
+            raise ValueError("a rule waits for one of turns, above, below, at and every")
+        word = "at" if self.every is None else "every"
+        if not self.is_timed and self.device is None:
             raise ValueError("the key 'device' is missing: which device turns, or measures?")
-        if self.at is not None and self.device is not None:
-            raise ValueError("a rule with at has no device; a condition on a device goes into only_if")
+        if self.is_timed and self.device is not None:
+            raise ValueError(f"a rule with {word} has no device; a condition on a device goes into only_if")
+        if self.random_offset is not None and self.at is None:
+            raise ValueError("random_offset goes with at")
         if self.hysteresis and self.limit is None:
             raise ValueError("hysteresis goes with above or below")
-        if self.for_seconds and self.at is not None:
+        if self.for_seconds and self.is_timed:
             raise ValueError("for goes with turns, above or below")
         if self.for_seconds and self.delay_seconds:
             raise ValueError("for and delay do not go together; for is a delay that can be cancelled")
@@ -112,12 +122,30 @@ class Rule(Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def source(self) -> str:
         """What the rule waits for, for the log: a device or a time of day."""
-        return self.device or str(self.at)
+        return self.device or (str(self.at) if self.every is None else every_text(self.every))
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether the rule waits for a time."""
+        return self.at is not None or self.every is not None
+
+    @property
+    def schedule(self) -> Schedule:
+        """The moments of a rule that waits for a time."""
+        key = "" if self.random_offset is None else rule_key(self)
+        return Schedule(self.at, self.every, self.random_offset, key)
 
     @property
     def uses_clock(self) -> bool:
-        """Whether the rule needs the time of day or the day of the week."""
-        return bool(self.at or self.between or self.days)
+        """Whether the rule needs the time of day or the date."""
+        return bool(self.is_timed or self.between or self.days or self.months or self.dates) or (
+            self.holidays is not None
+        )
+
+    @property
+    def uses_holidays(self) -> bool:
+        """Whether the rule needs the holidays."""
+        return self.holidays is not None or "holiday" in (self.days or ())
 
     @property
     def uses_sun(self) -> bool:

@@ -67,7 +67,7 @@ class World:
         """
         self.house = house
         self.start = start
-        self.calendar = house.settings.calendar
+        self.calendar = house.calendar
         self.changes: list[Change] = []
         """All changes, in the order in which they were published."""
         self.log_lines: list[tuple[float, str, str]] = []

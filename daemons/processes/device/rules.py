@@ -118,7 +118,7 @@ class Rules:
         self._heard: dict[str, Heard] = {}
         self._blocked: dict[str, str] = {}
         """The due rules that cannot act yet, each with the reason."""
-        self._times = [rule.at for rule in device.rules if rule.at is not None]
+        self._times = [rule.schedule for rule in device.rules if rule.is_timed]
         self._next_time: float | None = None
         """When (steady seconds) the next time of day of a rule comes; None: that was not calculated yet."""
         self._clock_offset = 0.0
@@ -163,7 +163,7 @@ class Rules:
             if self._waits(rule):
                 continue
             state = self._state(key)
-            if rule.at is not None:
+            if rule.is_timed:
                 if is_time:
                     self._store(key, check_time(rule, state, self._context(state, now, wall)), None)
             elif rule.limit and rule.device and self._peers.is_settled(rule.device, now):
@@ -256,7 +256,7 @@ class Rules:
             return False
         if self._next_time is not None and now < self._next_time and not self.is_clock_moved(now, wall):
             return False
-        moments = [self._calendar.next_moment(time, wall) for time in self._times]
+        moments = [schedule.next_moment(self._calendar, wall) for schedule in self._times]
         self._next_time, self._clock_offset = now + (min(moments) - wall), wall - now
         return True
 
