@@ -15,7 +15,7 @@ AWAY_SECONDS = 30.0
 """How long a link is cut, or hardware is lost."""
 CLOCK_STEP_SECONDS = 30.0
 JUST_BEFORE_SECONDS = 0.01
-MOST_METERED_KILLS = 25
+MOST_METERED_KILLS = 15
 """A meter and its sources publish all the time: each is killed at about so many of its steps."""
 
 

@@ -67,7 +67,6 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
         Limit(r"(coffee_maker|toaster) is cut off for 30 s at 07:00:00", MEAL),
         Limit(r"the hardware of toaster .* at 07:00:48", FAULTY),
     ),
-    "the_whole_house": (Limit(r"coffee_maker is killed .*", FOUND_ON),),
     "plug_off_after_a_while": (
         Limit(r"iron is killed .*", RESTORE),
         Limit(r"the hardware of iron .* at 10:00:00", LATER),
