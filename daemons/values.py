@@ -281,5 +281,9 @@ def _describe(info: Any) -> str:
             return "tables, each with a header [[...]]"
         case inspect.VarTupleType() | inspect.ListType():
             return "a list, each " + _describe(info.item_type)
+        case inspect.StructType():
+            return "a table with " + ", ".join(
+                f.encode_name + ("" if f.required else " (optional)") for f in info.fields
+            )
         case _:
             return "a table"

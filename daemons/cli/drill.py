@@ -173,7 +173,7 @@ def triggered_devices(house: House, switch: str) -> tuple[str, ...]:
         if rule.device == switch
         and rule.turns == {"status": True}
         and rule.do in ("on", "start")
-        and not (rule.between or rule.days or rule.cooldown_seconds or rule.delay_seconds)
+        and not (rule.uses_clock or rule.cooldown_seconds or rule.delay_seconds)
     ]
     return (switch, *found) if found else ()
 

@@ -1,5 +1,6 @@
 """The checks of a whole configuration: tables, names, and what devices need from each other."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from msgspec import structs
@@ -7,6 +8,7 @@ from msgspec import structs
 from daemons.bus.message import BRIDGE, EXCHANGE, NAME, RECORDER, STEWARD
 from daemons.config.circles import with_circles
 from daemons.config.device import Device, build, check_limit, check_turns, turning_problem
+from daemons.config.holiday import country_problem
 from daemons.config.loader import kind_or_none, missing_library
 from daemons.config.rule import CONDITION_KEYS
 from daemons.config.rule_check import check_possible, rules_of
@@ -81,9 +83,22 @@ def check(
                 key = "at" if rule.at is not None and rule.at.sun else "between"
                 text = "a time of the sun needs latitude and longitude in [house]"
                 problems.append(Problem((*where, key), text))
+    if settings:
+        _check_holidays(settings, tables, problems)
     if problems or settings is None:
         return None
     return settings, devices, hosts
+
+
+def _check_holidays(settings: Settings, tables: dict[str, Any], problems: list[Problem]) -> None:
+    """Check the country, its region and their library, if a rule uses holidays."""
+    using = [(where, rule) for where, rule in rules_of(tables) if rule.uses_holidays]
+    if settings.country is None:
+        for where, rule in using:
+            key = "days" if rule.holidays is None else "holidays"
+            problems.append(Problem((*where, key), 'holidays need a country in [house], such as "DE"'))
+    elif using and (found := country_problem(settings.country, settings.region)):
+        problems.append(Problem(("house", found[0]), found[1]))
 
 
 def _hosts(tables: Any, problems: list[Problem]) -> dict[str, Host]:
@@ -123,6 +138,10 @@ def _check_rules(tables: dict[str, Any], problems: list[Problem]) -> None:
                         _check_source_fields(condition, tables, (*where, key, number), problems)
     for name, table in tables.items():
         _check_sources(name, table, tables, problems)
+    for circle in circles({name: dict.fromkeys(meter_sources(table), 0) for name, table in tables.items()}):
+        text = "meters that measure each other never stop counting: " + " measures ".join(circle)
+        if len(circle) > 2:  # noqa: PLR2004  a device that is its own source was reported already
+            problems.append(Problem(("devices", circle[0]), text))
 
 
 def _check_source_fields(
@@ -157,6 +176,17 @@ def _check_source_fields(
             problems.append(Problem((*where, "by"), problem))
 
 
+def meter_sources(table: Any) -> tuple[str, ...]:
+    """Return the devices whose energy a device without hardware adds up to its own."""
+    kind = kind_or_none(table.get("kind")) if isinstance(table, dict) else None
+    if kind is None:
+        return ()
+    options = {f.encode_name for f in structs.fields(kind.options_type)} & table.keys()
+    typed = parse_table({key: table[key] for key in options}, kind.options_type, (), [])
+    needed = kind.sources(typed) if typed else {}
+    return tuple(source for source, field in needed.items() if field == "energy_watt_hours")
+
+
 def _check_sources(name: str, table: Any, tables: dict[str, Any], problems: list[Problem]) -> None:
     """Check that the devices in the options of a kind exist, and have the fields that it needs."""
     kind = kind_or_none(table.get("kind")) if isinstance(table, dict) else None
@@ -165,7 +195,11 @@ def _check_sources(name: str, table: Any, tables: dict[str, Any], problems: list
     options = {f.encode_name for f in structs.fields(kind.options_type)} & table.keys()
     typed = parse_table({key: table[key] for key in options}, kind.options_type, (), [])
     for source, needed in (kind.sources(typed) if typed else {}).items():
-        where = ("devices", name, next(key for key in options if table[key] == source))
+        key = next(key for key in sorted(options) if source in (table[key], *_names(table[key])))
+        where = ("devices", name, key)
+        if source == name:
+            problems.append(Problem(where, f"{format_toml(name)} cannot be its own source"))
+            continue
         if source not in tables:
             problems.append(
                 Problem(where, f"there is no device {format_toml(source)}; {suggest(source, tables)}")
@@ -175,3 +209,24 @@ def _check_sources(name: str, table: Any, tables: dict[str, Any], problems: list
         if heard and needed not in heard.fields():
             text = f"{format_toml(source)} is a {tables[source]['kind']}, which has no field {needed}"
             problems.append(Problem(where, text))
+
+
+def _names(value: Any) -> list[Any]:
+    """Return the names in an option that has several."""
+    return value if isinstance(value, list) else []
+
+
+def circles(listens_to: dict[str, dict[str, int]]) -> Iterator[list[str]]:
+    """Yield each circle of devices that start each other, once, as a list from a device back to itself."""
+    done: set[str] = set()
+
+    def visit(name: str, path: list[str]) -> Iterator[list[str]]:
+        if name in path:
+            yield [*path[path.index(name) :], name]
+        elif name not in done:
+            for other in listens_to.get(name, {}):
+                yield from visit(other, [*path, name])
+            done.add(name)
+
+    for name in listens_to:
+        yield from visit(name, [])

@@ -44,6 +44,16 @@ class Device(Struct, frozen=True, kw_only=True):
         return frozenset(found - {self.name})
 
     @property
+    def uses_clock(self) -> bool:
+        """Whether its kind or one of its rules uses the wall clock."""
+        return any(rule.uses_clock for rule in self.rules) or getattr(self.kind, "uses_clock", False)
+
+    @property
+    def uses_holidays(self) -> bool:
+        """Whether one of its rules uses the holidays."""
+        return any(rule.uses_holidays for rule in self.rules)
+
+    @property
     def uses_sun(self) -> bool:
         """Whether one of its rules uses the times of the sun."""
         return any(rule.uses_sun for rule in self.rules)

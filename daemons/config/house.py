@@ -11,8 +11,10 @@ from daemons.config.check import check
 from daemons.config.defaults import Inherited, blame, check_defaults
 from daemons.config.device import Device
 from daemons.config.files import Files, Locator, read_files
+from daemons.config.holiday import holiday_dates
 from daemons.config.roster import Peer, Roster, make_roster
 from daemons.config.slice import Slice
+from daemons.config.sun import SunCalendar
 from daemons.config.tables import Front, Host, Settings
 from daemons.errors import ConfigurationError
 from daemons.values import Problem, convert, format_toml, suggest
@@ -20,6 +22,8 @@ from daemons.values import Problem, convert, format_toml, suggest
 DEVICE_KEYS, MIRROR_KEYS, STEWARD_KEYS = {"timezone"}, {"name", "timezone", "locale"}, {"watchdog"}
 BRIDGE_KEYS = {"name"}
 SUN_KEYS = {"latitude", "longitude"}
+HOLIDAYS = "holidays"
+"""The key of a slice with the dates of the holidays; a person writes country and region."""
 """The keys of [house] that each process depends on: a new name restarts only the mirror."""
 
 
@@ -66,6 +70,21 @@ class House(Struct, frozen=True, kw_only=True):
         """The roster of the house, on this host."""
         return make_roster(self.raw, self.host)
 
+    @property
+    def holidays(self) -> tuple[str, ...]:
+        """The holidays as ISO dates, if a rule uses them."""
+        country = self.settings.country
+        if country is None or not any(device.uses_holidays for device in self.devices.values()):
+            return ()
+        return holiday_dates(country, self.settings.region)
+
+    @property
+    def calendar(self) -> SunCalendar:
+        """The calendar of the house's place, with the holidays if a rule uses them."""
+        calendar = self.settings.calendar
+        calendar.holidays = frozenset(self.holidays)
+        return calendar
+
     def slices(self) -> dict[str, Slice]:
         """Return the slice of each process of this host; it has only what the process depends on."""
         house = self.raw.get("house", {})
@@ -76,9 +95,10 @@ class House(Struct, frozen=True, kw_only=True):
                 continue
             hears_all = device.kind.role != "device"
             keys = (MIRROR_KEYS if hears_all else DEVICE_KEYS) | (SUN_KEYS if device.uses_sun else set())
+            dates = {HOLIDAYS: list(self.holidays)} if device.uses_holidays else {}
             slices[name] = Slice(
                 name=name,
-                house={key: house[key] for key in keys & house.keys()},
+                house={key: house[key] for key in keys & house.keys()} | dates,
                 table={key: value for key, value in self.table(name).items() if key != "host"},
                 peers=roster.peers if hears_all else {},
                 services=roster.services if hears_all else (),
@@ -137,6 +157,7 @@ def bridged(device: Device, kind: str) -> Peer:
         kind,
         abilities=tuple(abilities),
         detects=device.kind.detects(device.options),
+        units=device.kind.units(device.options),
     )
 
 

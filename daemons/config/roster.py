@@ -34,6 +34,8 @@ class Peer(Struct, frozen=True, omit_defaults=True):
     """The abilities of its driver; set for the bridge only."""
     detects: str | None = None
     """What its status detects; set for the bridge only."""
+    units: dict[str, str] = {}
+    """The unit of each field for which its options decide it; set for the bridge only."""
 
 
 class Roster(Struct, frozen=True, kw_only=True):

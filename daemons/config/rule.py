@@ -8,7 +8,7 @@ A rule waits for one of five things, and acts once on each moment of it:
   side, the rule does not act again;
 - any change of some fields, which the device then copies (`follow`);
 - a measurement of a device that crosses a limit (`above`, `below`);
-- a time of day (`at`);
+- a time of day (`at`), or a moment at regular intervals (`every`);
 - several conditions that begin to hold together (`all`).
 """
 
@@ -20,9 +20,9 @@ from msgspec import Meta, Struct, field
 
 from daemons.bus.message import Scalar
 from daemons.bus.origin import BYS, Reason
+from daemons.config.schedule import CalendarDate, Day, Interval, Month, RandomOffset, Schedule, every_text
 from daemons.values import Seconds, TimeOfDay, enc_hook, format_toml, suggest
 
-Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 Values = Annotated[dict[str, Scalar], Meta(min_length=1)]
 Limit = Annotated[dict[str, float], Meta(min_length=1, max_length=1)]
 StateFields = Mapping[str, Scalar]
@@ -158,6 +158,7 @@ class Rule(Struct, frozen=True, kw_only=True, omit_defaults=True):
     above: Limit | None = None
     below: Limit | None = None
     at: TimeOfDay | None = None
+    every: Interval | None = None
     all: Annotated[tuple[Condition, ...], Meta(min_length=1)] | None = None
     """The conditions that must begin to hold together."""
     do: str = ""
@@ -170,6 +171,12 @@ class Rule(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The conditions of which none may be met when the rule acts."""
     between: tuple[TimeOfDay, TimeOfDay] | None = None
     days: Annotated[tuple[Day, ...], Meta(min_length=1)] | None = None
+    months: Annotated[tuple[Month, ...], Meta(min_length=1)] | None = None
+    dates: Annotated[tuple[CalendarDate, ...], Meta(min_length=1)] | None = None
+    holidays: bool | None = None
+    """True: only on holidays. False: never on holidays."""
+    random_offset: RandomOffset | None = None
+    """By how much the moment of `at` comes earlier or later at most."""
     hysteresis: Annotated[float, Meta(ge=0)] = 0.0
     """How far a measurement must return behind its limit before it can cross the limit again."""
     for_seconds: Seconds = field(name="for", default=Seconds(0))
@@ -182,16 +189,20 @@ class Rule(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     def __post_init__(self) -> None:
         """Refuse a rule that waits for nothing, or for two things, or that can never act."""
-        if (self.turns, self.follow, self.above, self.below, self.at, self.all).count(None) != 5:  # noqa: PLR2004
-            raise ValueError("a rule waits for one of turns, follow, above, below, at and all")
+        triggers = (self.turns, self.follow, self.above, self.below, self.at, self.every, self.all)
+        if triggers.count(None) != len(triggers) - 1:
+            raise ValueError("a rule waits for one of turns, follow, above, below, at, every and all")
         if (self.follow is None) == (not self.do):
             raise ValueError("the key 'do' is missing" if self.follow is None else "follow takes no do")
         if self.follow and self.with_:
             raise ValueError("follow takes no with: its fields are the arguments")
-        if self.at is None and self.all is None and self.device is None:
+        word = "at" if self.every is None else "every"
+        if not self.is_timed and self.all is None and self.device is None:
             raise ValueError("the key 'device' is missing: which device turns, or measures?")
-        if self.at is not None and self.device is not None:
-            raise ValueError("a rule with at has no device; a condition on a device goes into only_if")
+        if self.is_timed and self.device is not None:
+            raise ValueError(f"a rule with {word} has no device; a condition on a device goes into only_if")
+        if self.random_offset is not None and self.at is None:
+            raise ValueError("random_offset goes with at")
         if self.all is not None and self.device is not None:
             raise ValueError("a rule with all has no device of its own; each condition names one")
         if any(condition.for_seconds for condition in self.all or ()):
@@ -200,7 +211,7 @@ class Rule(Struct, frozen=True, kw_only=True, omit_defaults=True):
             raise ValueError("mode goes with delay or for")
         if self.hysteresis and self.limit is None:
             raise ValueError("hysteresis goes with above or below")
-        if self.for_seconds and (self.at is not None or self.follow):
+        if self.for_seconds and (self.is_timed or self.follow):
             raise ValueError("for goes with turns, above, below or all")
         if self.for_seconds and self.delay_seconds:
             raise ValueError("for and delay do not go together; for is a delay that can be cancelled")
@@ -250,12 +261,32 @@ class Rule(Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def source(self) -> str:
         """What the rule waits for, for the log: a device, a time of day or its conditions."""
-        return self.device or (str(self.at) if self.at else " and ".join(map(str, self.all or ())))
+        if self.all:
+            return " and ".join(map(str, self.all))
+        return self.device or (str(self.at) if self.every is None else every_text(self.every))
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether the rule waits for a time."""
+        return self.at is not None or self.every is not None
+
+    @property
+    def schedule(self) -> Schedule:
+        """The moments of a rule that waits for a time."""
+        key = "" if self.random_offset is None else rule_key(self)
+        return Schedule(self.at, self.every, self.random_offset, key)
 
     @property
     def uses_clock(self) -> bool:
-        """Whether the rule needs the time of day or the day of the week."""
-        return bool(self.at or self.between or self.days)
+        """Whether the rule needs the time of day or the date."""
+        return bool(self.is_timed or self.between or self.days or self.months or self.dates) or (
+            self.holidays is not None
+        )
+
+    @property
+    def uses_holidays(self) -> bool:
+        """Whether the rule needs the holidays."""
+        return self.holidays is not None or "holiday" in (self.days or ())
 
     @property
     def uses_sun(self) -> bool:

@@ -9,6 +9,8 @@ from msgspec import Struct
 from daemons.bus.message import Scalar
 from daemons.config.device import Device
 from daemons.config.rule import Condition, Rule
+from daemons.config.schedule import MONTHS, moments_of_day
+from daemons.config.sun import weekday
 from daemons.kinds import PLAUSIBLE, is_plausible, range_text
 from daemons.values import Path as Where
 from daemons.values import Problem, TimeOfDay, format_toml, parse_table
@@ -51,6 +53,7 @@ def _impossible_parts(rule: Rule, devices: Mapping[str, Device]) -> Iterator[tup
             ("at",),
             f"{format_toml(str(rule.at))} is never between {start} and {end}, so the rule never acts",
         )
+    yield from impossible_days(rule)
     heard = devices.get(rule.device or "")
     if heard:
         yield from impossible_values(heard, rule.wanted, ("turns",), must_turn=True)
@@ -64,6 +67,22 @@ def _impossible_parts(rule: Rule, devices: Mapping[str, Device]) -> Iterator[tup
     for (key, number), condition in rule.conditions():
         if (asked := devices.get(condition.device)) and key != "none":
             yield from impossible_condition(asked, condition, (key, number))
+
+
+def impossible_days(rule: Rule) -> Iterator[tuple[Where, str]]:
+    """Yield each part of a rule because of which no day, or no moment of a day, fits."""
+    if rule.every and rule.between and all(time.sun is None for time in rule.between):
+        start, end = rule.between
+        if all(is_outside(moment, start, end) for moment in moments_of_day(rule.every)):
+            yield ("every",), f"no moment of it lies between {start} and {end}; it counts from midnight"
+    for number, one in enumerate(rule.dates or ()):
+        month = MONTHS[one.day.month - 1]
+        if rule.months is not None and month not in rule.months:
+            yield ("dates", number), f"{one} is in {month}, which is not one of its months"
+        elif one.has_year and rule.days and not {weekday(one.day), "holiday"} & {*rule.days}:
+            yield ("dates", number), f"{one} is a {weekday(one.day)}, which is not one of its days"
+    if rule.days is not None and set(rule.days) == {"holiday"} and rule.holidays is False:
+        yield ("holidays",), "its only days are holidays, so the rule never acts"
 
 
 def is_outside(at: TimeOfDay, start: TimeOfDay, end: TimeOfDay) -> bool:

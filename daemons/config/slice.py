@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from daemons.config.roster import Peer
+from daemons.config.sun import SunCalendar
 from daemons.config.tables import Host, Settings
 from daemons.errors import StorageError
 from daemons.values import convert
@@ -35,6 +36,13 @@ class Slice(Struct, frozen=True, kw_only=True):
     def settings(self) -> Settings:
         """The table [house], typed."""
         return convert(self.house, Settings)
+
+    @property
+    def calendar(self) -> SunCalendar:
+        """The calendar of the house's place, with the holidays if the process needs them."""
+        calendar = self.settings.calendar
+        calendar.holidays = frozenset(self.house.get("holidays", ()))
+        return calendar
 
     def encode(self) -> bytes:
         """Return the slice as JSON."""

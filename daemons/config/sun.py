@@ -29,6 +29,8 @@ class SunCalendar:
     def __init__(self, zone: tzinfo, latitude: float | None = None, longitude: float | None = None) -> None:
         """`latitude` and `longitude` are in degrees; north and east are positive."""
         self.zone = zone
+        self.holidays: frozenset[str] = frozenset()
+        """The holidays of the place, as ISO dates."""
         self._position = (latitude, longitude)
         self._cached_sun_moment = cache(self._sun_moment)
 

@@ -60,6 +60,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     """Degrees north; south is negative."""
     longitude: Annotated[float, Meta(ge=-180, le=180)] | None = None
     """Degrees east; west is negative."""
+    country: Annotated[str, Meta(min_length=1, max_length=10)] | None = None
+    """The country whose holidays count: a code such as "DE" (ISO 3166-1)."""
+    region: Annotated[str, Meta(min_length=1, max_length=60)] | None = None
+    """The region of the country, such as "BY", whose holidays count too."""
     watchdog_seconds: Seconds = field(name="watchdog", default=Seconds(3))
     """How long a process may send no heartbeat before the steward kills and restarts it."""
 
@@ -69,6 +73,8 @@ class Settings(Struct, frozen=True, kw_only=True):
             raise ValueError("watchdog must be 1s or longer, because a heartbeat comes once a second")
         if (self.latitude is None) != (self.longitude is None):
             raise ValueError("latitude and longitude are needed together")
+        if self.region is not None and self.country is None:
+            raise ValueError("region needs a country")
 
     @property
     def calendar(self) -> SunCalendar:

@@ -16,6 +16,7 @@ decisions (Machine).
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from datetime import UTC, tzinfo
 from functools import cache
 from typing import Any, ClassVar, Generic, Literal, TypeVar, get_args
 
@@ -222,6 +223,13 @@ class HardwareLink(Struct, frozen=True, kw_only=True):
     """Since when the hardware does not answer, in Unix seconds; None while it answers."""
 
 
+class HardwareMeter(Struct, frozen=True, kw_only=True):
+    """The field about the meter of the hardware; the device adds it to the State of its kind."""
+
+    energy_watt_hours: float | None
+    """The count of its meter, to the watt-hour; None if the hardware reports none."""
+
+
 # The declarations
 
 
@@ -275,6 +283,8 @@ class Kind(ABC):
     """The phases in which `status` does not count, because the true state is unknown."""
     momentary_phases: ClassVar[tuple[str, ...]] = ()
     """The phases that end as soon as they are published. No `for` and no condition can hold in one."""
+    unrecorded: ClassVar[frozenset[str]] = frozenset()
+    """The measurements that follow from others over time: the history does not record them."""
     entity_class: ClassVar[EntityClass | None] = None
     """Its main entity in Home Assistant; None if it has only buttons and sensors there."""
     detections: ClassVar[dict[str, str | None]] = {}
@@ -331,6 +341,11 @@ class Kind(ABC):
         return ({},)
 
     @classmethod
+    def units(cls, options: Any) -> dict[str, str]:  # noqa: ARG003  most fields have their unit in their name
+        """Return the unit of each field for which the options decide it, such as a currency."""
+        return {}
+
+    @classmethod
     def detects(cls, options: Any) -> str | None:  # noqa: ARG003  most kinds detect nothing
         """Return which of the `detections` its `status` reports; None if `status` reports its own work."""
         return None
@@ -350,6 +365,10 @@ class Machine(Kind, Generic[O, M]):
     needs: ClassVar[frozenset[Ability]] = frozenset({"switch"})
     """The abilities of a driver; at least one of them is needed. A kind without hardware needs none."""
     memory_type: ClassVar[type[Struct]]
+    uses_clock: ClassVar[bool] = False
+    """Whether it needs the wall clock: then it gets `zone`, and `update_clock` is called."""
+    zone: tzinfo = UTC
+    """The timezone of the house."""
 
     def __init__(self, options: O, speed: float = 1.0) -> None:
         """Keep the options; `speed` is how many times faster than usual simulated hardware works."""
@@ -364,9 +383,10 @@ class Machine(Kind, Generic[O, M]):
     @classmethod
     @cache
     def fields(cls) -> dict[str, Any]:
-        """Return the type of each field of the published state, with those of HardwareLink."""
-        link = structs.fields(HardwareLink) if cls.needs else ()
-        return super().fields() | {field.encode_name: field.type for field in link}
+        """Return the type of each field of the published state, with those that the device adds."""
+        own = super().fields()
+        added = (*structs.fields(HardwareMeter), *structs.fields(HardwareLink)) if cls.needs else ()
+        return own | {f.encode_name: f.type for f in added if f.encode_name not in own}
 
     @classmethod
     def measurements(cls) -> frozenset[str]:
@@ -417,6 +437,20 @@ class Machine(Kind, Generic[O, M]):
         `states` leaves out a device that has sent nothing yet and is not late.
         """
         return memory
+
+    def update_clock(self, memory: M, offset: float | None, now: float) -> M:
+        """Return the memory with the wall clock less the steady clock, in seconds.
+
+        Called often, also if nothing changed. `offset` is None until the wall clock is known to be right.
+        """
+        return memory
+
+    def is_worth_writing(self, written: M, memory: M) -> bool:
+        """Return whether a new memory is written to the journal; `written` is what was written last.
+
+        A kill loses what was not written, so it must be possible to learn or to miss it again.
+        """
+        return True
 
     @abstractmethod
     def next_deadline(self, memory: M) -> float | None:

@@ -33,7 +33,9 @@ NEVER = float("inf")
 RESTART_SECONDS = 0.03
 """How long a killed process is away: the median of the benchmark of recovery."""
 TICK_SECONDS = 1.0
-"""How often a device publishes measurements that change all the time, if another device needs them."""
+"""How often a device publishes measurements that change all the time, if a rule needs them."""
+METER_SECONDS = 30.0
+"""How often a device publishes its energy, if only a meter needs it, and how often a meter counts."""
 STALE_MARGIN_SECONDS = 0.1
 """How long before its values are too old a sensor is read again."""
 MOMENT = 0.001
@@ -62,8 +64,8 @@ class RehearsedDevice:
         """The appliance of the running process; None while none runs."""
         self.unheard: set[str] = set()
         """The sources that have not sent their state since their link was healed: a heartbeat comes later."""
-        self.is_ticking = False
-        """Whether another device needs measurements of this one that change all the time."""
+        self.tick_seconds = NEVER
+        """How often it publishes measurements that change all the time: others need them."""
         self.is_stopped = False
         """Whether a person has stopped it."""
         self.steps = 0
@@ -254,7 +256,7 @@ class RehearsedProcess:
         if stale_at is not None and stale_at - STALE_MARGIN_SECONDS > now:
             return stale_at - STALE_MARGIN_SECONDS
         is_working = seconds < IDLE_SECONDS
-        return now + TICK_SECONDS if is_working and self._owner.is_ticking else NEVER
+        return now + self._owner.tick_seconds if is_working else NEVER
 
     def read(self, now: float) -> Reading:
         """Read the hardware."""

@@ -18,7 +18,7 @@ from daemons.config.house import House
 from daemons.config.rule import Condition, Rule
 from daemons.kinds import Kind, Machine, Touch
 from daemons.processes.device.latest_states import SILENT_SECONDS
-from daemons.rehearsal.device import MOMENT, RESTART_SECONDS, RehearsedDevice
+from daemons.rehearsal.device import METER_SECONDS, MOMENT, RESTART_SECONDS, TICK_SECONDS, RehearsedDevice
 from daemons.rehearsal.hardware import RehearsedHardware
 from daemons.rehearsal.mirror import RehearsedMirror
 from daemons.rehearsal.room import Air, Room
@@ -67,7 +67,7 @@ class World:
         """
         self.house = house
         self.start = start
-        self.calendar = house.settings.calendar
+        self.calendar = house.calendar
         self.changes: list[Change] = []
         """All changes, in the order in which they were published."""
         self.log_lines: list[tuple[float, str, str]] = []
@@ -295,12 +295,23 @@ class World:
                 publishers[name].subscribers.append(device)
         for name, field in self._needed_measurements(kinds):
             if name in self.devices and field in CONTINUOUS:
-                self.devices[name].is_ticking = True
+                self.devices[name].tick_seconds = TICK_SECONDS
+        for device in self.devices.values():
+            for name, _ in self._metered(device, kinds, meters=True):
+                for ticking in (device, *([self.devices[name]] if name in self.devices else ())):
+                    ticking.tick_seconds = min(METER_SECONDS, ticking.tick_seconds)
+
+    def _metered(
+        self, device: RehearsedDevice, kinds: dict[str, type[Kind]], *, meters: bool
+    ) -> Iterable[tuple[str, str]]:
+        """Yield the sources of a device with their fields: those that it meters, or the others."""
+        needed = kinds[device.name].sources(device.device.options)
+        return [item for item in needed.items() if (item[1] == "energy_watt_hours") is meters]
 
     def _needed_measurements(self, kinds: dict[str, type[Kind]]) -> Iterable[tuple[str, str]]:
         """Yield the devices, and those of their fields, that others compare with limits."""
         for device in self.devices.values():
-            yield from kinds[device.name].sources(device.device.options).items()
+            yield from self._metered(device, kinds, meters=False)
             for rule in device.device.rules:
                 tests: tuple[Rule | Condition, ...] = (rule, *(one for _, one in rule.conditions()))
                 for test in tests:

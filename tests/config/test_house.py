@@ -160,7 +160,14 @@ MISTAKES: list[tuple[str, str, int, str, str | None, list[str]]] = [
     ('"start"', '"start"\ndays = ["mo"]', 17, RULE, "days", ["a list, each one of", '"mon"']),
     ('"start"', '"start"\ncooldown = 5', 17, RULE, "cooldown", ["a duration with its unit"]),
     ('"start"', '"start"\ndelay = "-5s"', 17, RULE, "delay", ["a duration with its unit"]),
-    ('"start"', '"start"\nunless = true', 17, RULE, "unless", ["unknown key", "between, days, hysteresis"]),
+    (
+        '"start"',
+        '"start"\nunless = true',
+        17,
+        RULE,
+        "unless",
+        ["unknown key", "between, days, months, dates, holidays, random_offset, hysteresis"],
+    ),
 ]
 
 
@@ -203,7 +210,7 @@ only_if = [
         ('"06:30"', '"sunset-30"', 10, "at", "takes a time of day"),
         ('at = "06:30"', 'device = "room"\nabove = { humid = 3 }', 11, "above.humid", "'humidity_percent'"),
         ('at = "06:30"', 'device = "room"\nabove = { phase = 3 }', 11, "above.phase", "is not a number"),
-        ('at = "06:30"', 'device = "room"', 9, None, "one of turns, follow, above, below, at and all"),
+        ('at = "06:30"', 'device = "room"', 9, None, "one of turns, follow, above, below, at, every and all"),
         ('"room", below', '"rom", below', 12, "only_if.0.device", "did you mean 'room'?"),
         ("temperature_celsius", "celsius", 12, "only_if.0.below.celsius", "'temperature_celsius'"),
         ("below", "belo", 12, "only_if.0.belo", "did you mean 'below'?"),

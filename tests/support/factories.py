@@ -30,6 +30,8 @@ from daemons.values import Problem
 
 TIMEOUT_SECONDS = 10.0
 UTC = tables.zone("UTC")
+REQUIRED: dict[str, dict[str, Any]] = {"meter": {"source": "plug"}}
+"""By kind, the options without which there is no such device."""
 START_TIME = 1_000_000.0
 """When the memory of each device in the tests was created (Unix seconds)."""
 
@@ -70,7 +72,8 @@ def device(kind: str, **table: Any) -> house.Device:
     problems: list[Problem] = []
     found = loader.kind_or_none(kind)
     driver = {} if found and found.default_driver else {"driver": "simulated"}
-    made = house.build(kind, {"kind": kind, **driver, **table}, ("devices", kind), problems)
+    needed = {key: value for key, value in REQUIRED.get(kind, {}).items() if key + "s" not in table}
+    made = house.build(kind, {"kind": kind, **driver, **needed, **table}, ("devices", kind), problems)
     assert made is not None, problems
     assert not problems
     return made

@@ -79,12 +79,16 @@ UNITS = {
     "atmospheric_pressure": "hPa",
     "data_size": "B",
 }
-STATE_CLASSES = {"energy": {"total", "total_increasing"}}
+ENERGY_UNITS = {"Wh", "kWh"}
+STATE_CLASSES: dict[str, set[str | None]] = {
+    "energy": {"total", "total_increasing", None},
+    "monetary": {"total", None},
+}
 """The state classes of a device class; every other device class allows only `measurement`."""
 DEVICE_CLASSES = {
     "binary_sensor": {"connectivity", "problem", "motion", "opening", "moisture", "smoke", "gas"},
     "event": {"button", "doorbell", "motion"},
-    "sensor": {*UNITS, "enum"},
+    "sensor": {*UNITS, "enum", "monetary"},
 }
 DEVICE = {"identifiers", "name", "manufacturer", "model", "sw_version", "suggested_area", "via_device"}
 
@@ -162,8 +166,11 @@ def _sensor(config: dict[str, Any], class_: str | None) -> None:
         assert config["options"]
         assert unit is None
         assert state_class is None
+    if class_ == "monetary":
+        assert re.fullmatch("[A-Z]{3}", unit or "")
+        assert state_class in STATE_CLASSES[class_]
     if class_ in UNITS:
-        assert unit == UNITS[class_]
+        assert unit in ENERGY_UNITS if class_ == "energy" else unit == UNITS[class_]
         assert state_class in STATE_CLASSES.get(class_, {"measurement"})
 
 

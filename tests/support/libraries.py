@@ -7,7 +7,7 @@ import pytest
 from daemons.config import loader
 from daemons.errors import HouseError
 
-EXTRAS = ("aiomqtt", "paho", "kasa", "gpiozero", "zeroconf")
+EXTRAS = ("aiomqtt", "paho", "kasa", "gpiozero", "zeroconf", "holidays")
 """The packages that the extras of the drivers install; a house runs without all of them."""
 
 

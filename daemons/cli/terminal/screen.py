@@ -171,8 +171,18 @@ def detail(state: dict[str, Any]) -> str:
         f"{humidity:.0f} %" if humidity is not None else "",
         f"{state['position_percent']:.0f} % open" if state.get("position_percent") is not None else "",
         f"at {brightness} %" if brightness is not None and state.get("status") else "",
+        today(state),
     ]
     return "  ".join(filter(None, parts))
+
+
+def today(state: dict[str, Any]) -> str:
+    """Return the energy and the cost of a meter today."""
+    used, cost = state.get("today_kwh"), state.get("today_cost")
+    if used is None:
+        return ""
+    money = f", {' '.join(filter(None, (f'{cost:.2f}', state.get('currency'))))}" if cost is not None else ""
+    return f"{used:.2f} kWh{money} today"
 
 
 def reason(device: dict[str, Any]) -> Text:

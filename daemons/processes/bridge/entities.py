@@ -7,6 +7,7 @@ becomes an entity once the hardware has reported it.
 The keys are Home Assistant's (home-assistant.io/integrations, the page of each component with mqtt).
 """
 
+import re
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
@@ -49,6 +50,7 @@ class Unit(NamedTuple):
 
 UNITS = {
     "watt_hours": Unit("Wh", "energy", "total_increasing"),
+    "kwh": Unit("kWh", "energy", "total_increasing"),
     "watts": Unit("W", "power"),
     "volts": Unit("V", "voltage"),
     "amperes": Unit("A", "current"),
@@ -63,6 +65,10 @@ UNITS = {
 }
 CLASSES = {"battery_percent": "battery", "humidity_percent": "humidity"}
 """The fields whose device class is not the one of their unit."""
+CURRENCY = re.compile(r"[A-Z]{3}")
+"""A currency as Home Assistant knows it (ISO 4217)."""
+PAST = ("yesterday_", "last_")
+"""The beginnings of the names of sums that are over: their statistics would say nothing."""
 REQUIRED: dict[EntityClass, tuple[set[str], set[str]]] = {
     "climate": ({"on", "off", "set"}, {"target_celsius", "enabled", "status"}),
     "cover": ({"open", "close"}, {"phase"}),
@@ -248,7 +254,8 @@ class EntityBuilder:
             )
         if name == "fault":
             return self._problem()
-        if name in LINK or (name == "power_watts" and not self._drives):
+        is_empty = name == "power_watts" and not self._drives and needs_hardware(self._subject.kind)
+        if name in LINK or is_empty or (name.endswith("_cost") and name not in self._subject.peer.units):
             return None
         if name == "status":
             return self._status()
@@ -290,6 +297,8 @@ class EntityBuilder:
     def _number(self, name: str) -> Entity:
         end = next((end for end in UNITS if name == end or name.endswith(f"_{end}")), None)
         template = shown("{}", name)
+        if symbol := self._subject.peer.units.get(name):
+            return self._money(name, symbol, template)
         if end is None:  # a count
             more = {"state_class": "measurement", "entity_category": "diagnostic"}
             return self._reporting("sensor", name, words(name), value_template=template, **more)
@@ -301,8 +310,17 @@ class EntityBuilder:
             words(name.removesuffix(end).strip("_") or end),
             value_template=template,
             unit_of_measurement=unit.symbol,
-            state_class=unit.state_class,
+            **({} if name.startswith(PAST) else {"state_class": unit.state_class}),
             **({"device_class": class_} if class_ else {}),
+        )
+
+    def _money(self, name: str, symbol: str, template: str) -> Entity:
+        # For money, Home Assistant allows only "total": the class of a sum that never begins anew.
+        more = {"device_class": "monetary"} if CURRENCY.fullmatch(symbol) else {}
+        if name.startswith("total_"):
+            more["state_class"] = "total"
+        return self._reporting(
+            "sensor", name, words(name), value_template=template, unit_of_measurement=symbol, **more
         )
 
     def _choice(self, name: str, options: list[str], *, nothing: bool) -> Entity:
@@ -370,6 +388,11 @@ class EntityBuilder:
 def shown(expression: str, *fields: str) -> str:
     """Return a template over fields of the state; each {} in the expression is one field."""
     return f"{{{{ {expression.format(*(f'value_json.state.{field}' for field in fields))} }}}}"
+
+
+def needs_hardware(kind: type[Kind]) -> bool:
+    """Return whether a kind has hardware."""
+    return bool(getattr(kind, "needs", True))
 
 
 def words(name: str) -> str:

@@ -55,6 +55,9 @@ class Appliance:
         self._sources = machine.sources(machine.options)
         self._measurements = machine.measurements()
         self._unknown_phases = machine.unknown_phases
+        self._uses_clock = machine.uses_clock
+        if machine.uses_clock:
+            machine.zone = calendar.zone
         self._measured = {
             *self._sources,
             *(rule.device for rule in device.rules if rule.device and rule.limit),
@@ -177,6 +180,8 @@ class Appliance:
     def advance(self, now: float, wall: float) -> None:
         """Advance time: let the rules act in the order of their moments, then the hardware."""
         self._peers.advance(now, self._measured)
+        if self._uses_clock:
+            self._hardware.update_clock(wall - now if self._rules.is_clock_right else None, now)
         for action in self._rules.run(now, wall):
             self._carry_out(action, now, wall)
             self._hardware.advance(now)

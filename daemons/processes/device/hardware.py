@@ -15,7 +15,16 @@ from daemons.bus.origin import Cause, Reason
 from daemons.config.device import Device
 from daemons.config.rule import StateFields
 from daemons.errors import Rejected, RejectedForNow
-from daemons.kinds import ButtonPress, HardwareLink, Machine, Message, Reading, Setting, without_implausible
+from daemons.kinds import (
+    ButtonPress,
+    HardwareLink,
+    HardwareMeter,
+    Machine,
+    Message,
+    Reading,
+    Setting,
+    without_implausible,
+)
 from daemons.processes.device.log_line import Log
 from daemons.processes.device.memory import DeviceMemory
 from daemons.processes.device.reachability import Reachability
@@ -50,6 +59,7 @@ class Decided(NamedTuple):
 
     memory: Any
     encoded_memory: msgspec.Raw
+    encoded_from: Any
     cause: Cause
     off_deadline: float | None
     auto_off_at: float | None
@@ -80,6 +90,8 @@ class Hardware:
         self._grace_seconds = device.grace_seconds
         self._machine = machine
         self._memory = msgspec.json.decode(memory.machine, type=machine.memory_type)
+        self._encoded_from = self._memory
+        """The memory that `encoded_memory` has."""
         self._commands = {command.__name__.lower(): command for command in machine.commands}
         self._log = log
         self._reading = Reading(reachable=None)
@@ -222,6 +234,10 @@ class Hardware:
             cause = replace(SENSED, id=cause.id) if self._machine.drives else SENSED
         self._set_memory(memory, cause, now)
 
+    def update_clock(self, offset: float | None, now: float) -> None:
+        """Pass the wall clock less the steady clock; None until the wall clock is known to be right."""
+        self._set_memory(self._machine.update_clock(self._memory, offset, now), self.cause, now)
+
     def check_deadlines(self, now: float) -> None:
         """Switch off at a deadline, and stop waiting for a setting that is not confirmed in time."""
         if self._desired.on and self.auto_off_at is not None and now >= self.auto_off_at:
@@ -282,6 +298,7 @@ class Hardware:
             return None
         cause, before, self._before = self.cause, self._before, None
         self._memory, self.encoded_memory, self.cause = before.memory, before.encoded_memory, before.cause
+        self._encoded_from = before.encoded_from
         self.off_deadline, self.unsent_since = before.off_deadline, before.unsent_since
         self.auto_off_at = before.auto_off_at
         self.is_confirmed, self._sent = before.is_confirmed, before.sent
@@ -322,7 +339,9 @@ class Hardware:
             reachable=self._is_reachable,
             unreachable_since=None if self._is_reachable else unreachable_since,
         )
-        return fields | asdict(link)
+        energy = self._reading.energy_watt_hours
+        meter = HardwareMeter(energy_watt_hours=None if energy is None else float(round(energy)))
+        return {**fields, **{k: v for k, v in asdict(meter).items() if k not in fields}, **asdict(link)}
 
     @property
     def is_unwritten(self) -> bool:
@@ -334,6 +353,7 @@ class Hardware:
         return Decided(
             memory=self._memory,
             encoded_memory=self.encoded_memory,
+            encoded_from=self._encoded_from,
             cause=self.cause,
             off_deadline=self.off_deadline,
             auto_off_at=self.auto_off_at,
@@ -413,7 +433,9 @@ class Hardware:
         if desired.on and self.heats and self.off_deadline is None:
             self.off_deadline = now + self._machine.options.max_on_seconds
         self.cause = cause
-        self.encoded_memory = msgspec.Raw(msgspec.json.encode(memory))
+        if self._machine.is_worth_writing(self._encoded_from, memory):
+            self._encoded_from = memory
+            self.encoded_memory = msgspec.Raw(msgspec.json.encode(memory))
 
     def _begin_auto_off(self, now: float) -> None:
         """Begin `off_after` anew if the device is on."""

@@ -15,7 +15,8 @@ from daemons.bus.message import Moment, State
 from daemons.bus.origin import Origin, is_later_chain, new_origin_id
 from daemons.bus.state_history import CLOCK_STEP_SECONDS
 from daemons.config.rule import Condition, Known, Rule, StateFields, known_value
-from daemons.config.sun import SunCalendar, weekday
+from daemons.config.schedule import wrong_day
+from daemons.config.sun import SunCalendar
 
 JITTER_SECONDS = 0.2
 """How long a busy machine may take between the readings of its two clocks."""
@@ -306,9 +307,9 @@ def check_time(rule: Rule, state: RuleState, context: RuleContext) -> Decision:
     clock that was ahead for a while has passed moments that really come later. A moment that was found too
     late is acted on if the clock is set back to it.
     """
-    if rule.at is None or not context.is_clock_right:
+    if not rule.is_timed or not context.is_clock_right:
         return Decision(state)
-    moment = context.calendar.latest_moment(rule.at, context.wall)
+    moment = rule.schedule.latest_moment(context.calendar, context.wall)
     if moment is None or moment in state.moments or moment == state.handled_until:
         return Decision(state)
     if state.handled_until is None and moment <= context.ignore_until:
@@ -375,13 +376,13 @@ def check_conditions(
 
 def outside_schedule(rule: Rule, moment: float, calendar: SunCalendar) -> str | None:
     """Return why a moment (Unix seconds) lies outside the hours and days of a rule, else None."""
-    local = calendar.scheduled_time(rule.at, moment) if rule.at else calendar.local_time(moment)
+    local = rule.schedule.scheduled_time(calendar, moment)
     day = calendar.window_day(moment, *rule.between, local=local) if rule.between else local.date()
     if rule.between and day is None:
         return f"{local:%H:%M} is not between {rule.between[0]} and {rule.between[1]}"
-    if rule.days is not None and day is not None and weekday(day) not in rule.days:
-        return f"{weekday(day)} is not one of its days"
-    return None
+    if day is None:
+        return None
+    return wrong_day(day, rule.days, rule.months, rule.dates, rule.holidays, calendar.holidays)
 
 
 def _handled_until(state: RuleState, context: RuleContext) -> float:

@@ -132,7 +132,7 @@ class Rules:
         self._heard: dict[str, Heard] = {}
         self._blocked: dict[str, str] = {}
         """The due rules that cannot act yet, each with the reason."""
-        self._times = [rule.at for rule in device.rules if rule.at is not None]
+        self._times = [rule.schedule for rule in device.rules if rule.is_timed]
         self._next_time: float | None = None
         """When (steady seconds) the next time of day of a rule comes; None: that was not calculated yet."""
         self._clock_offset = 0.0
@@ -183,7 +183,7 @@ class Rules:
             if self._waits(rule):
                 continue
             state = self._state(key)
-            if rule.at is not None:
+            if rule.is_timed:
                 if is_time:
                     self._store(key, check_time(rule, state, self._context(state, now, wall)), None)
             elif rule.limit and rule.device and self._is_settled(rule.device, now):
@@ -284,7 +284,7 @@ class Rules:
             return False
         if self._next_time is not None and now < self._next_time and not self.is_clock_moved(now, wall):
             return False
-        moments = [self._calendar.next_moment(time, wall) for time in self._times]
+        moments = [schedule.next_moment(self._calendar, wall) for schedule in self._times]
         self._next_time, self._clock_offset = now + (min(moments) - wall), wall - now
         return True
 
@@ -358,7 +358,7 @@ class Rules:
         do, with_ = rule.do, rule.with_
         if rule.follow:
             do, with_ = self._kind.command_to(state.follows or {}) or ("", {})
-        by: By = "clock" if rule.at else "rule"
+        by: By = "clock" if rule.is_timed else "rule"
         source = rule.device or (state.origin.device if state.origin and rule.all else None)
         reason = Reason(by, source, self._numbers[key], state.moment)
         return Action(key, rule, state.due_at or moment, moment, state.cause, do, with_, reason, state.origin)

@@ -18,6 +18,7 @@ from daemons.bus import message
 from daemons.bus.message import Command, EncodedState, Heartbeat, Published, Report, State, StateContent
 from daemons.bus.sequence import MessageFilter
 from daemons.config.device import Device, build
+from daemons.config.loader import kind_or_none
 from daemons.config.rule import Rule
 from daemons.config.slice import Slice
 from daemons.drivers import Driver
@@ -44,10 +45,11 @@ def warm_up(kind: str) -> None:
     msgspec analyses the annotations of a type at its first use. That takes a millisecond, and writes
     to a twentieth of a device's memory, which the forked processes then no longer share.
     """
-    device = build(kind, {"kind": kind, "driver": "simulated"}, (), [])
-    if device and issubclass(device.kind, Machine):
-        device.kind.measurements()
-        for type_ in (Slice, DeviceMemory, Rule, device.kind.memory_type, *device.kind.commands):
+    build(kind, {"kind": kind, "driver": "simulated"}, (), [])  # a kind that needs an option makes no device
+    found = kind_or_none(kind)
+    if found and issubclass(found, Machine):
+        found.measurements()
+        for type_ in (Slice, DeviceMemory, Rule, found.memory_type, *found.commands):
             msgspec.json.Decoder(type_)
 
 

@@ -64,6 +64,9 @@ class Recorder:
         self._measured = {
             name: kind.measurements() if kind else frozenset[str]() for name, kind in kinds.items()
         }
+        self._unrecorded = {
+            name: DERIVED | kind.unrecorded if kind else DERIVED for name, kind in kinds.items()
+        }
         self._keep_seconds = keep_seconds
         self._process = process
         self._latest: dict[str, State | Report] = {}
@@ -134,7 +137,7 @@ class Recorder:
             if change.at not in known:
                 self._put(change)
         self._known[name] = {change.at for change in changes}
-        for field in measured - DERIVED:
+        for field in measured - self._unrecorded[name]:
             value, key = heard.state.get(field), (name, field)
             if not isinstance(value, int | float):
                 continue

@@ -118,6 +118,11 @@ def test_a_fault_of_the_hardware_is_shown() -> None:
         ),
         ({"phase": "blind", "temperature_celsius": None, "target_celsius": 20}, "blind  to 20 °C"),
         ({"phase": "between", "position_percent": 40}, "between  40 % open"),
+        (
+            {"phase": "measuring", "today_kwh": 1.254, "today_cost": 0.426, "currency": "EUR"},
+            "measuring  1.25 kWh, 0.43 EUR today",
+        ),
+        ({"phase": "measuring", "today_kwh": 1.254, "today_cost": None}, "measuring  1.25 kWh today"),
         ({"phase": "on", "status": True, "brightness_percent": 30}, "on  at 30 %"),
         ({"phase": "off", "status": False, "brightness_percent": 30}, "off"),
         ({"phase": "measuring", "temperature_celsius": None, "humidity_percent": None}, "measuring"),

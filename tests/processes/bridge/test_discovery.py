@@ -124,6 +124,34 @@ def test_an_optional_measurement_is_announced_after_its_first_report() -> None:
     assert hardware_fields({"power_watts": 0.0, "energy_watt_hours": None, "status": True}) == {"power_watts"}
 
 
+def test_every_device_with_a_counter_has_an_energy_sensor() -> None:
+    """A heater on a metering plug counts in the energy dashboard, as a plug does."""
+    for word in ("heater", "lamp", "coffee_maker", "plug"):
+        _, config = found(subject(word))[f"house-{word}-energy_watt_hours"]
+        assert (config["device_class"], config["state_class"]) == ("energy", "total_increasing")
+
+
+def test_a_meter_has_energy_and_money() -> None:
+    """A sum that is over has no statistics; money has its currency, and without one no entity."""
+    entities = found(subject("meter", peer={"units": {"today_cost": "EUR", "total_cost": "EUR"}}))
+    shown = {
+        name: tuple(
+            entities[f"house-meter-{name}"][1].get(key)
+            for key in ("device_class", "state_class", "unit_of_measurement")
+        )
+        for name in ("today_kwh", "last_week_kwh", "energy_watt_hours", "today_cost", "total_cost")
+    }
+    assert shown == {
+        "today_kwh": ("energy", "total_increasing", "kWh"),
+        "last_week_kwh": ("energy", None, "kWh"),
+        "energy_watt_hours": ("energy", "total_increasing", "Wh"),
+        "today_cost": ("monetary", None, "EUR"),
+        "total_cost": ("monetary", "total", "EUR"),
+    }
+    assert "house-meter-power_watts" in entities
+    assert not [key for key in found(subject("meter")) if key.endswith("_cost")]
+
+
 def test_a_light_has_the_abilities_of_its_driver() -> None:
     """A light has brightness and colour if its driver and hardware have them."""
     keys = {"brightness_template", "color_temp_template"}

@@ -141,7 +141,8 @@ def test_a_press_is_recorded_with_its_consequences(breakfast: TemporaryHouse) ->
         return len(watts) > 1 and watts[-1][1:] == [0.0, 0.0, 0.0]
 
     eventually(is_cold)
-    assert set(found["toaster"]["measurements"]) == {"power_watts"}, "what follows from the phase is not kept"
+    kept = set(found["toaster"]["measurements"])
+    assert kept == {"power_watts", "energy_watt_hours"}, "what follows from the phase is not kept"
 
 
 def test_kills_during_many_presses_lose_and_repeat_no_change(

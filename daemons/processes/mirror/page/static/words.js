@@ -50,14 +50,20 @@ export function phase(process) {
   return [status && bright != null ? `${word} at ${bright} %` : word, ...measured(process.state)].join(" · ");
 }
 
-/** Return measurements and targets, each with its unit: "21.5 °C", "set to 20.0 °C", "48 %", "40 % open". */
+/**
+ * Return measurements and targets, each with its unit: "21.5 °C", "set to 20.0 °C", "48 %", "40 % open",
+ * "1.25 kWh today", "0.43 EUR today".
+ */
 function measured(state) {
   const { temperature_celsius: warm, target_celsius: kept, humidity_percent: damp, position_percent: open } = state;
+  const { today_kwh: used, today_cost: cost, currency } = state;
   return [
     warm != null && `${house.calendar.tenth(warm)} °C`,
     kept != null && `set to ${house.calendar.tenth(kept)} °C`,
     damp != null && `${house.calendar.number(damp)} %`,
     open != null && open > 0 && open < 100 && `${house.calendar.number(open)} % open`,
+    used != null && `${house.calendar.number(Math.round(used * 100) / 100)} kWh today`,
+    cost != null && `${house.calendar.number(Math.round(cost * 100) / 100)} ${currency ?? ""} today`.replace("  ", " "),
   ].filter(Boolean);
 }
 
