@@ -18,6 +18,7 @@ TABLES = ["house", "recorder", "bridge", "exchange", "hosts", "devices"]
 
 RESERVED = {"house", "supervisord", STEWARD, RECORDER, EXCHANGE, BRIDGE}
 """The names of the processes that are no devices; no device may have one of them."""
+NEEDS_POSITION = "a time of the sun needs latitude and longitude in [house]"
 NAME_RULE = "allowed: a-z, 0-9 and _, a letter first, 40 characters at most"
 
 
@@ -73,12 +74,15 @@ def check(
                 problems.append(Problem(("devices", name, "host"), text))
     _check_rules(tables, problems)
     check_possible(tables, devices, problems)
+    _check_use_of_sources(devices, problems)
     if settings and settings.latitude is None:
         for where, rule in rules_of(tables):
             if rule.uses_sun:
                 key = "at" if rule.at is not None and rule.at.sun else "between"
-                text = "a time of the sun needs latitude and longitude in [house]"
-                problems.append(Problem((*where, key), text))
+                problems.append(Problem((*where, key), NEEDS_POSITION))
+        for name, device in devices.items():
+            if any(entry.at.sun for entry in device.kind.timetable(device.options)):
+                problems.append(Problem(("devices", name), NEEDS_POSITION))
     if problems or settings is None:
         return None
     return settings, devices, hosts
@@ -160,7 +164,7 @@ def _check_sources(name: str, table: Any, tables: dict[str, Any], problems: list
     options = {f.encode_name for f in structs.fields(kind.options_type)} & table.keys()
     typed = parse_table({key: table[key] for key in options}, kind.options_type, (), [])
     for source, needed in (kind.sources(typed) if typed else {}).items():
-        where = ("devices", name, next(key for key in options if table[key] == source))
+        where = ("devices", name, _key_of(source, {key: table[key] for key in options}))
         if source not in tables:
             problems.append(
                 Problem(where, f"there is no device {format_toml(source)}; {suggest(source, tables)}")
@@ -170,6 +174,26 @@ def _check_sources(name: str, table: Any, tables: dict[str, Any], problems: list
         if heard and needed not in heard.fields():
             text = f"{format_toml(source)} is a {tables[source]['kind']}, which has no field {needed}"
             problems.append(Problem(where, text))
+
+
+def _key_of(source: str, options: dict[str, Any]) -> str:
+    """Return the option that names a device, alone or in a list."""
+    return next(
+        key
+        for key, value in options.items()
+        if value == source or (isinstance(value, list) and source in value)
+    )
+
+
+def _check_use_of_sources(devices: dict[str, Device], problems: list[Problem]) -> None:
+    """Check that each kind can use the devices in its options in the way that it does."""
+    for name, device in devices.items():
+        sources = device.kind.sources(device.options)
+        found = {
+            source: (devices[source].kind, devices[source].options) for source in sources.keys() & devices
+        }
+        for key, text in device.kind.refused_sources(device.options, found):
+            problems.append(Problem(("devices", name, key), text))
 
 
 def circles(listens_to: dict[str, dict[str, int]]) -> Iterator[list[str]]:

@@ -33,6 +33,8 @@ class Peer(Struct, frozen=True, omit_defaults=True):
     """The abilities of its driver; set for the bridge only."""
     detects: str | None = None
     """What its status detects; set for the bridge only."""
+    cools: bool = False
+    """Whether it cools a room; set for the bridge only."""
 
 
 class Roster(Struct, frozen=True, kw_only=True):

@@ -11,15 +11,14 @@ A rule waits for one of three things, and acts once on each moment of it:
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta, Struct, field
 
 from daemons.bus.message import Scalar
-from daemons.values import Seconds, TimeOfDay, enc_hook, format_toml
+from daemons.values import Day, Seconds, TimeOfDay, enc_hook, format_toml
 
-Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 Values = Annotated[dict[str, Scalar], Meta(min_length=1)]
 Limit = Annotated[dict[str, float], Meta(min_length=1, max_length=1)]
 StateFields = Mapping[str, Scalar]

@@ -24,6 +24,7 @@ from daemons.processes.device.log_line import Level, LogLine
 from daemons.processes.device.memory import DeviceMemory
 from daemons.processes.device.requests import Requests
 from daemons.processes.device.rules import Action, Rules
+from daemons.processes.device.timetable import Timetable
 
 CLOCK_FAULT = "its rules with times of day wait: the clock of this machine is not known to be right yet"
 
@@ -70,6 +71,7 @@ class Appliance:
             self._log,
         )
         self._hardware = Hardware(device, machine, memory, self._log)
+        self._timetable = Timetable(machine.timetable(machine.options), calendar)
         self._unwritten_actions: list[Action] = []
         """The actions of rules that are taken back if the memory cannot be written."""
 
@@ -162,6 +164,7 @@ class Appliance:
     def advance(self, now: float, wall: float) -> None:
         """Advance time: let the rules act in the order of their moments, then the hardware."""
         self._peers.advance(now, self._measured)
+        self._follow_timetable(now, wall)
         for action in self._rules.run(now, wall):
             self._carry_out(action, now)
             self._hardware.advance(now)
@@ -206,7 +209,9 @@ class Appliance:
 
     def next_deadline(self) -> float | None:
         """Return when time makes a difference next, in steady seconds; None if never."""
-        deadlines = (self._hardware.next_deadline(), self._rules.next_deadline())
+        deadlines = [self._hardware.next_deadline(), self._rules.next_deadline()]
+        if self._rules.is_clock_right:
+            deadlines.append(self._timetable.next_deadline())
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
     @property
@@ -229,6 +234,8 @@ class Appliance:
         deadline = self.next_deadline()
         if (deadline is not None and now >= deadline) or self._rules.is_clock_moved(now, wall):
             return False
+        if self._rules.is_clock_right and self._timetable.is_moved(wall):
+            return False
         is_set_back = self._history.corrected(wall, wall - now) is not self._history
         return not is_set_back and self._hardware.is_unchanged(reading)
 
@@ -247,6 +254,11 @@ class Appliance:
     def since(self) -> float:
         """When (Unix seconds) any field that is not a measurement last changed."""
         return self._history.since(self._memory.created_at)
+
+    def _follow_timetable(self, now: float, wall: float) -> None:
+        """Report to the kind which entry of its timetable is in force, if the wall clock is right."""
+        if self._rules.is_clock_right and (entry := self._timetable.in_force(now, wall)):
+            self._hardware.update_timetable(entry.number, entry.began_at, now)
 
     def _carry_out(self, action: Action, now: float) -> None:
         """Carry out the command of a rule; if it is refused only for now, the rule waits."""

@@ -197,6 +197,11 @@ class Hardware:
         """Pass the states of the devices that the kind subscribes to; None for a silent device."""
         self._set_memory(self._machine.update_sources(self._memory, states, now), self.cause, now)
 
+    def update_timetable(self, index: int, began_at: float, now: float) -> None:
+        """Pass the entry of the kind's timetable that is in force since `began_at` (Unix seconds)."""
+        memory = self._machine.update_timetable(self._memory, index, began_at, now)
+        self._set_memory(memory, f"{int(began_at):010x}", now)
+
     def check_deadlines(self, now: float) -> None:
         """Switch off at the off deadline, and stop waiting for a setting that is not confirmed in time."""
         if self._desired.on and self.off_deadline is not None and now >= self.off_deadline:
