@@ -31,8 +31,9 @@ Ability = Literal["switch", "dim", "tint", "move", "press", "sense"]
 """An ability of a driver: switch on and off, dim, change the colour temperature of white light, move in
 both directions, report presses of a button, report measurements."""
 ABILITIES: tuple[Ability, ...] = get_args(Ability)
-Touch = Literal["single", "double", "long"]
-"""The way in which a button is pressed."""
+Touch = Literal["single", "double", "triple", "long", "hold", "release"]
+"""The way in which a button is pressed. A long press is reported while the button is still down. Some
+hardware then repeats that it is held (`hold`), and reports when it is let go (`release`)."""
 TOUCHES: tuple[Touch, ...] = get_args(Touch)
 Direction = Literal["open", "close"]
 EntityClass = Literal["climate", "cover", "event", "light", "switch"]

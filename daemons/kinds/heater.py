@@ -382,7 +382,9 @@ class Heater(Machine[Options, HeaterMemory]):
         return (memory.heating_since or 0.0) + self.options.min_on_seconds
 
     def _blind_end(self, memory: HeaterMemory) -> float | None:
-        return None if memory.blind_since is None else memory.blind_since + self.options.blind_seconds
+        if memory.blind_since is None:
+            return None
+        return max(memory.blind_since + self.options.blind_seconds, memory.heating_since or 0.0)
 
     def _start(self, memory: HeaterMemory, now: float) -> HeaterMemory:
         return replace(memory, heating=True, heating_since=now, starts=memory.starts + 1)

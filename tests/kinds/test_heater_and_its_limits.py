@@ -166,6 +166,8 @@ class RoomModel(RuleBasedStateMachine):
         self.rests_until = 0.0 if on else self.rests_until
         adopted = self.heater.adopt(self.memory, Reading(on=on), self.now)
         self.store(self.heater.advance(adopted, self.now), "hand")
+        if on and not self.on:  # it was blind, and has stopped at once
+            self.stopped_at = self.now
 
     @rule()
     def begin_the_next_entry(self) -> None:

@@ -231,7 +231,7 @@ def test_the_device_class_of_a_sensor_is_its_detection(detects: str, class_: str
 def test_a_button_is_an_event() -> None:
     """The event has the possible presses, on a topic without retain."""
     _, config = found(subject("button"))["house-button-main"]
-    assert config["event_types"] == ["single", "double", "long"]
+    assert config["event_types"] == ["single", "double", "triple", "long", "hold", "release"]
     assert config["state_topic"] == "house/button/event"
 
 
