@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import time
-from typing import Annotated, Any, ClassVar, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
@@ -113,6 +113,9 @@ class TimeOfDay(str, Parsed):
         return cls(moment.strftime("%H:%M"))
 
 
+Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+
+
 class Problem(Struct, frozen=True):
     """One problem in the configuration."""
 
@@ -214,6 +217,8 @@ def _format(raw: object) -> str:
             return msgspec.json.encode(raw).decode().replace("\x7f", "\\u007f")  # JSON escapes as TOML does
         case list() | tuple():
             return "[" + ", ".join(map(_format, raw)) + "]"
+        case dict() if not raw:
+            return "{}"
         case dict():
             return (
                 "{ "
@@ -279,11 +284,16 @@ def _describe(info: Any) -> str:
             return f"[first, second], each {_describe(info.item_types[0])}"
         case inspect.VarTupleType(item_type=inspect.DictType()):
             return "tables, each with a header [[...]]"
+        case inspect.VarTupleType(item_type=inspect.StructType(fields=fields)):
+            described = (f"{field.encode_name} ({_describe(field.type)})" for field in fields)
+            return "a list of tables, each with " + ", ".join(described)
         case inspect.VarTupleType() | inspect.ListType():
             return "a list, each " + _describe(info.item_type)
         case inspect.StructType():
             return "a table with " + ", ".join(
                 f.encode_name + ("" if f.required else " (optional)") for f in info.fields
             )
+        case inspect.DictType(value_type=inspect.FloatType(ge=float() | int())):
+            return "a table, each value " + _describe(info.value_type)
         case _:
             return "a table"

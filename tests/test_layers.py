@@ -17,7 +17,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "client": {"bus", "errors"},
     "kinds": {"bus.message", "values", "errors"},
     "drivers": {"kinds", "values", "storage", "runtime", "errors"},
-    "config": {"drivers", "kinds", "bus.message", "storage", "values", "errors"},
+    "config": {"drivers", "kinds", "bus.message", "bus.origin", "storage", "values", "errors"},
     "supervision": {"config", "bus", "storage", "runtime", "errors"},
     "processes": {
         "supervision", "config", "drivers", "kinds", "bus", "storage", "runtime", "values", "errors",

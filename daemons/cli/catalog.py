@@ -65,8 +65,8 @@ def describe_fields(type_: type[msgspec.Struct]) -> dict[str, dict[str, Any]]:
     described = {}
     for field in msgspec.structs.fields(type_):
         about: dict[str, Any] = {"allowed": describe_type(field.type)}
-        if not field.required and field.default is not msgspec.NODEFAULT:
-            default = field.default
+        if not field.required:
+            default = field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
             about["default"] = format_seconds(default) if isinstance(default, Seconds) else default
         if field.name in meanings:
             about["meaning"] = meanings[field.name]

@@ -21,6 +21,7 @@ TABLES = ["include", "house", "recorder", "bridge", "exchange", "hosts", "defaul
 
 RESERVED = {"house", "supervisord", STEWARD, RECORDER, EXCHANGE, BRIDGE}
 """The names of the processes that are no devices; no device may have one of them."""
+NEEDS_POSITION = "a time of the sun needs latitude and longitude in [house]"
 NAME_RULE = "allowed: a-z, 0-9 and _, a letter first, 40 characters at most"
 
 
@@ -77,12 +78,15 @@ def check(
     _check_rules(tables, problems)
     check_possible(tables, devices, problems)
     devices = with_circles(devices, problems)
+    _check_use_of_sources(devices, problems)
     if settings and settings.latitude is None:
         for where, rule in rules_of(tables):
             if rule.uses_sun:
                 key = "at" if rule.at is not None and rule.at.sun else "between"
-                text = "a time of the sun needs latitude and longitude in [house]"
-                problems.append(Problem((*where, key), text))
+                problems.append(Problem((*where, key), NEEDS_POSITION))
+        for name, device in devices.items():
+            if any(entry.at.sun for entry in device.kind.timetable(device.options)):
+                problems.append(Problem(("devices", name), NEEDS_POSITION))
     if settings:
         _check_holidays(settings, tables, problems)
     if problems or settings is None:
@@ -195,8 +199,7 @@ def _check_sources(name: str, table: Any, tables: dict[str, Any], problems: list
     options = {f.encode_name for f in structs.fields(kind.options_type)} & table.keys()
     typed = parse_table({key: table[key] for key in options}, kind.options_type, (), [])
     for source, needed in (kind.sources(typed) if typed else {}).items():
-        key = next(key for key in sorted(options) if source in (table[key], *_names(table[key])))
-        where = ("devices", name, key)
+        where = ("devices", name, _key_of(source, {key: table[key] for key in options}))
         if source == name:
             problems.append(Problem(where, f"{format_toml(name)} cannot be its own source"))
             continue
@@ -211,9 +214,24 @@ def _check_sources(name: str, table: Any, tables: dict[str, Any], problems: list
             problems.append(Problem(where, text))
 
 
-def _names(value: Any) -> list[Any]:
-    """Return the names in an option that has several."""
-    return value if isinstance(value, list) else []
+def _key_of(source: str, options: dict[str, Any]) -> str:
+    """Return the option that names a device, alone or in a list."""
+    return next(
+        key
+        for key, value in options.items()
+        if value == source or (isinstance(value, list) and source in value)
+    )
+
+
+def _check_use_of_sources(devices: dict[str, Device], problems: list[Problem]) -> None:
+    """Check that each kind can use the devices in its options in the way that it does."""
+    for name, device in devices.items():
+        sources = device.kind.sources(device.options)
+        found = {
+            source: (devices[source].kind, devices[source].options) for source in sources.keys() & devices
+        }
+        for key, text in device.kind.refused_sources(device.options, found):
+            problems.append(Problem(("devices", name, key), text))
 
 
 def circles(listens_to: dict[str, dict[str, int]]) -> Iterator[list[str]]:

@@ -46,7 +46,9 @@ class Device(Struct, frozen=True, kw_only=True):
     @property
     def uses_clock(self) -> bool:
         """Whether its kind or one of its rules uses the wall clock."""
-        return any(rule.uses_clock for rule in self.rules) or getattr(self.kind, "uses_clock", False)
+        if any(rule.uses_clock for rule in self.rules) or self.kind.timetable(self.options):
+            return True
+        return bool(getattr(self.kind, "uses_clock", False))
 
     @property
     def uses_holidays(self) -> bool:
@@ -55,8 +57,9 @@ class Device(Struct, frozen=True, kw_only=True):
 
     @property
     def uses_sun(self) -> bool:
-        """Whether one of its rules uses the times of the sun."""
-        return any(rule.uses_sun for rule in self.rules)
+        """Whether one of its rules, or its timetable, uses the times of the sun."""
+        entries = self.kind.timetable(self.options)
+        return any(rule.uses_sun for rule in self.rules) or any(entry.at.sun for entry in entries)
 
 
 def build(name: str, table: Any, where: Where, problems: list[Problem]) -> Device | None:
@@ -174,8 +177,22 @@ def _options(
     before = len(problems)
     for key in [key for key in own if key not in allowed]:
         problems.append(Problem((*where, key), f"unknown key; {suggest(key, sorted(allowed | more))}"))
+    for field in msgspec.structs.fields(kind.options_type):
+        raw: Any = own.get(field.encode_name)
+        if is_array_of_tables(raw) and (type_ := struct_type(field.type)):
+            for number, table in enumerate(raw):  # each alone, so that a problem contains its number
+                parse_table(table, type_, (*where, field.encode_name, number), problems)
+    if len(problems) > before:
+        return None
     options = parse_table({key: own[key] for key in own.keys() & allowed}, kind.options_type, where, problems)
     return options if len(problems) == before else None
+
+
+def struct_type(type_: Any) -> type[Struct] | None:
+    """Return the type of the tables in an option that is a list of tables; None for any other option."""
+    found = next((part for part in get_args(type_) if get_origin(part) is tuple), type_)
+    item = next(iter(get_args(found)), None)
+    return item if isinstance(item, type) and issubclass(item, Struct) else None
 
 
 def _rules(raw: Any, kind: type[Kind], where: Where, problems: list[Problem]) -> tuple[Rule, ...]:

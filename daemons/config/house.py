@@ -100,6 +100,7 @@ class House(Struct, frozen=True, kw_only=True):
                 name=name,
                 house={key: house[key] for key in keys & house.keys()} | dates,
                 table={key: value for key, value in self.table(name).items() if key != "host"},
+                circular_rules=tuple(sorted(device.circular_rules)),
                 peers=roster.peers if hears_all else {},
                 services=roster.services if hears_all else (),
                 host=self.host if hears_all else None,
@@ -158,6 +159,7 @@ def bridged(device: Device, kind: str) -> Peer:
         abilities=tuple(abilities),
         detects=device.kind.detects(device.options),
         units=device.kind.units(device.options),
+        cools=device.kind.climate_mode(device.options) == "cool",
     )
 
 

@@ -36,6 +36,8 @@ class Peer(Struct, frozen=True, omit_defaults=True):
     """What its status detects; set for the bridge only."""
     units: dict[str, str] = {}
     """The unit of each field for which its options decide it; set for the bridge only."""
+    cools: bool = False
+    """Whether it cools a room; set for the bridge only."""
 
 
 class Roster(Struct, frozen=True, kw_only=True):

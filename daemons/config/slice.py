@@ -25,6 +25,8 @@ class Slice(Struct, frozen=True, kw_only=True):
     """The keys of [house] that this process depends on."""
     table: dict[str, Any]
     """Its own table: [devices.NAME], or [NAME] for a process that is no device."""
+    circular_rules: tuple[int, ...] = ()
+    """The indices of its rules that are in a circle of devices that follow each other."""
     peers: dict[str, Peer] = {}
     services: tuple[str, ...] = ()
     host: str | None = None

@@ -29,7 +29,11 @@ from daemons.values import Seconds
 atexit.unregister(gpiozero.devices._shutdown)  # noqa: SLF001  gpiozero has no public way
 
 Pin = Annotated[int, Meta(ge=0, le=27)]
+COUNTED: tuple[Touch, ...] = ("single", "double", "triple")
+"""The presses that follow each other, by their number."""
 RELAYS = ("relay", "opens", "closes")
+SHORTEST_HOLD_SECONDS = 0.1
+"""Each `hold` is a message to the whole house."""
 RETRY_SECONDS = 5.0
 """The pause before pins that could not be opened are tried again."""
 
@@ -53,8 +57,13 @@ class Options(Struct, frozen=True, kw_only=True):
     """A change is ignored if it follows the last one within this time."""
     double_seconds: Seconds = field(name="double", default=Seconds(0))
     """Two presses within this time are a double press. A single press is then reported this much later."""
+    triple: bool = False
+    """Whether three presses, each within `double` of the last, are a triple press. A double press is then
+    reported later, too."""
     long_seconds: Seconds = field(name="long", default=Seconds(0))
     """A press that lasts this long is a long press. With `"0s"`, there are no long presses."""
+    hold_seconds: Seconds = field(name="hold", default=Seconds(0))
+    """How often a long press reports `hold` while the button is down. With `"0s"`, it does not."""
 
     def __post_init__(self) -> None:
         """Raise ValueError if there is no pin, half a cover, or a pin with two uses."""
@@ -67,6 +76,12 @@ class Options(Struct, frozen=True, kw_only=True):
             raise ValueError("a cover has opens and closes, and no relay")
         if len(set(pins)) < len(pins):
             raise ValueError("one pin cannot have two uses")
+        if self.triple and not self.double_seconds:
+            raise ValueError("triple needs double: the longest time between two presses")
+        if self.hold_seconds and not self.long_seconds:
+            raise ValueError("hold needs long: the time after which the button counts as held")
+        if 0 < self.hold_seconds < SHORTEST_HOLD_SECONDS:
+            raise ValueError('hold must be "100ms" or longer')
 
 
 class SavedRelay(Struct, frozen=True):
@@ -84,14 +99,22 @@ class Relay(gpiozero.OutputDevice):  # type: ignore[misc]  # the library has no 
 
 
 class PressDetector:
-    """Detects single, double and long presses from the changes of a button. Pure: it has no clock."""
+    """Detects presses from the changes of a button. Pure: it has no clock."""
 
-    def __init__(self, double_seconds: float, long_seconds: float) -> None:
-        self._double, self._long = double_seconds, long_seconds
+    def __init__(
+        self, double_seconds: float, long_seconds: float, *, triple: bool = False, hold_seconds: float = 0.0
+    ) -> None:
+        self._double, self._long, self._hold = double_seconds, long_seconds, hold_seconds
+        self._most = 3 if triple else 2 if double_seconds else 1
+        """How many presses may follow each other."""
         self._down: float | None = None
         """When the button went down; None if it is up, or if its press is reported already."""
-        self._single: float | None = None
-        """When the last press ended, while it may still become a double press."""
+        self._held: float | None = None
+        """When a long press was reported last; None if the button is not held."""
+        self._ended: float | None = None
+        """When the last press ended, while another one may still follow."""
+        self._count = 0
+        """How many short presses have followed each other."""
 
     def change(self, down: bool, at: float) -> list[Touch]:
         """Handle a change of the button; return the presses that are complete."""
@@ -101,33 +124,41 @@ class PressDetector:
                 return [*found, "single"]
             self._down = at
             return found
+        if self._held is not None:
+            self._held = None
+            return [*found, "release"]
         if self._down is None:
-            return found  # the long press is reported already, or its start was missed
+            return found  # the start of the press was missed
         self._down = None
-        if self._single is not None:
-            self._single = None
-            return [*found, "double"]
-        if not self._double:
-            return [*found, "single"]
-        self._single = at
-        return found
+        self._count, self._ended = self._count + 1, at
+        return [*found, *self._finish()] if self._count == self._most else found
 
     def advance(self, now: float) -> list[Touch]:
         """Advance the time; return the presses that are complete."""
         found: list[Touch] = []
-        if self._long and self._down is not None and now - self._down >= self._long:
-            found += ["single", "long"] if self._single is not None else ["long"]
-            self._down = self._single = None
-        elif self._single is not None and self._down is None and now - self._single >= self._double:
-            found.append("single")
-            self._single = None
+        if self._down is not None and self._long and now - self._down >= self._long:
+            found += [*self._finish(), "long"]
+            self._held, self._down = self._down + self._long, None
+        elif self._ended is not None and self._down is None and now - self._ended >= self._double:
+            found += self._finish()
+        while self._held is not None and self._hold and now - self._held >= self._hold:
+            found.append("hold")
+            self._held += self._hold
         return found
 
     def due(self) -> float | None:
         """Return when the next press may be complete."""
         if self._down is not None:
             return self._down + self._long if self._long else None
-        return None if self._single is None else self._single + self._double
+        if self._held is not None:
+            return self._held + self._hold if self._hold else None
+        return None if self._ended is None else self._ended + self._double
+
+    def _finish(self) -> list[Touch]:
+        """Return the short presses that followed each other, as one press."""
+        found: list[Touch] = [COUNTED[self._count - 1]] if self._count else []
+        self._count, self._ended = 0, None
+        return found
 
 
 class Gpio(Driver[Options]):
@@ -139,7 +170,13 @@ class Gpio(Driver[Options]):
     def open(self, power_profile: tuple[Load, ...], now: float) -> None:
         """Open the pins; each relay keeps its state after a restart of the process."""
         self.socket = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._detector = PressDetector(self.options.double_seconds, self.options.long_seconds)
+        options = self.options
+        self._detector = PressDetector(
+            options.double_seconds,
+            options.long_seconds,
+            triple=options.triple,
+            hold_seconds=options.hold_seconds,
+        )
         self._changes: list[tuple[bool, float]] = []
         self._names = [name for name in RELAYS if getattr(self.options, name) is not None]
         self._relays: dict[str, Relay] = {}

@@ -17,8 +17,10 @@ from msgspec import Meta
 from daemons.drivers import Found, Remote
 from daemons.drivers.transports import mqtt, mqtt_device
 from daemons.drivers.transports.broker import Broker
+from daemons.drivers.transports.held_button import HeldButton
 from daemons.drivers.transports.mqtt_device import Message, MqttDevice, Topic
-from daemons.kinds import Ability, Reading, Setting
+from daemons.kinds import Ability, Reading, Setting, Touch
+from daemons.runtime.clock import uptime
 
 if TYPE_CHECKING:
     from daemons.drivers.transports.worker import HardwareChannel
@@ -26,6 +28,14 @@ if TYPE_CHECKING:
 SHORTEST_PULSE_SECONDS, LONGEST_PULSE_SECONDS = 0.1, 64800.0
 MOST_TENTHS = 111
 """The greatest PulseTime in tenths of a second: 11.1 s."""
+TOUCHES: dict[str, Touch] = {
+    "SINGLE": "single",
+    "DOUBLE": "double",
+    "TRIPLE": "triple",
+    "HOLD": "long",
+    "CLEAR": "release",
+}
+"""The actions of a button (tasmota.github.io/docs/Buttons-and-Switches)."""
 MIRED = 1_000_000
 """The product of a colour temperature in mireds and the same in kelvins."""
 
@@ -37,20 +47,22 @@ class Options(Broker, frozen=True, kw_only=True):
     """The plug's own topic, as its web page shows it under MQTT, without `cmnd/`."""
     relay: Annotated[int, Meta(ge=1, le=8)] = 1
     """The number of its relay."""
+    button: Annotated[int, Meta(ge=1, le=8)] | None = None
+    """The number of the button whose presses you want. Set SetOption73 to 1 in Tasmota."""
 
 
 class MqttTasmota(Remote[Options]):
     """Plugs and bulbs with the Tasmota firmware, through an MQTT broker."""
 
     options_type = Options
-    abilities: ClassVar[frozenset[Ability]] = frozenset({"switch", "dim", "tint"})
+    abilities: ClassVar[frozenset[Ability]] = frozenset({"switch", "dim", "tint", "press"})
 
     async def run(self, channel: "HardwareChannel") -> None:
         """Open a session with the broker, and control the plug through it."""
         topic = self.options.topic
         topics = [f"stat/{topic}/#", f"tele/{topic}/#"]
         async with mqtt.mqtt_session(self.device, self.options, topics) as client:
-            await mqtt_device.run_device(client, TasmotaDevice(channel, topic, self.options.relay))
+            await mqtt_device.run_device(client, TasmotaDevice(channel, self.options))
 
     @classmethod
     async def discover(cls, seconds: float, known: Sequence[Options]) -> list[Found]:
@@ -100,9 +112,12 @@ class PlugAnnouncement(msgspec.Struct, frozen=True):
 class TasmotaDevice(MqttDevice):
     """One relay of a plug: parses the messages on its topics, and encodes commands."""
 
-    def __init__(self, channel: "HardwareChannel", topic: str, relay: int) -> None:
+    def __init__(self, channel: "HardwareChannel", options: Options) -> None:
         super().__init__(channel)
-        self._topic = topic
+        relay = options.relay
+        self._topic = options.topic
+        self._button = options.button
+        self._held = HeldButton()
         self._relay = relay
         self._names = (f"POWER{relay}", "POWER") if relay == 1 else (f"POWER{relay}",)
         self._reported = Reading(reachable=None)
@@ -172,11 +187,23 @@ class TasmotaDevice(MqttDevice):
             changes["brightness_percent"] = found["Dimmer"]
         if isinstance(found.get("CT"), int) and found["CT"] > 0:
             changes["colour_temperature_kelvin"] = round(MIRED / found["CT"])
+        if isinstance(press := found.get(f"Button{self._button}"), dict):
+            self._on_action(press.get("Action"))
         energy = found.get("ENERGY")
         if isinstance(energy, dict):
             changes |= self._parse_energy(energy)
-        if changes or timer:
+        if changes or timer or self._button is not None:  # a device with only buttons reports no relay
             self._update(**changes)
+
+    def _on_action(self, action: Any) -> None:
+        """Report a press of the button, if the action is one."""
+        touch = TOUCHES.get(action) if isinstance(action, str) else None
+        if touch == "long":
+            touch = self._held.hold(uptime())
+        else:
+            self._held.let_go()
+        if touch is not None:
+            self.channel.press(touch)
 
     def _parse_energy(self, energy: dict[str, Any]) -> dict[str, float]:
         """Parse a meter: the power in watts, and the total energy in kilowatt-hours."""
@@ -193,7 +220,7 @@ class TasmotaDevice(MqttDevice):
         """Report a reading. The message proves that the plug is online, even if its last will is Offline."""
         self.is_online = True
         self._reported = msgspec.structs.replace(self._reported, **changes)
-        if self._reported.on is not None:
+        if self._reported.on is not None or self._button is not None:
             self.reports += 1
             known = {"on": self._reported.on, "off_after_seconds": self._reported.off_after_seconds}
             self.channel.update(**{**known, **changes})

@@ -16,6 +16,7 @@ from msgspec import Struct
 from daemons.drivers import Found, Remote
 from daemons.drivers.transports import mqtt, mqtt_device
 from daemons.drivers.transports.broker import Broker
+from daemons.drivers.transports.held_button import HeldButton
 from daemons.drivers.transports.mqtt_device import Message, MqttDevice, Topic
 from daemons.kinds import Ability, Direction, Reading, Setting, Touch
 from daemons.runtime.clock import uptime
@@ -26,12 +27,15 @@ if TYPE_CHECKING:
 MOST_BRIGHT = 254
 MIRED = 1_000_000
 """The product of a colour temperature in mireds and the same in kelvins."""
+RELEASES = ("release", "hold_release", "long_release", "on_hold_release", "off_hold_release")
 TOUCHES: dict[str, Touch] = {
     **dict.fromkeys(("single", "on", "off", "toggle", "press", "click"), "single"),
     "double": "double",
+    "triple": "triple",
     **dict.fromkeys(("long", "hold", "on_hold", "off_hold"), "long"),
+    **dict.fromkeys(RELEASES, "release"),
 }
-"""The values of `action` that are presses. A release or a turn of a knob is not a press."""
+"""The values of `action` that are presses. A turn of a knob, and the release of a short press, are not."""
 DETECTED = {"occupancy": True, "contact": False, "water_leak": True, "smoke": True, "vibration": True}
 """The fields of detectors, each with the value of a detection. A closed contact is no detection."""
 
@@ -134,6 +138,7 @@ class Zigbee2mqttDevice(MqttDevice):
         """The direction in which the cover moves; None while it does not move."""
         self._move_ends_at = 0.0
         """The latest end of the move, in seconds of uptime."""
+        self._held = HeldButton()
         self._is_bridge_online = True
         self._is_device_online: bool | None = None
 
@@ -202,6 +207,10 @@ class Zigbee2mqttDevice(MqttDevice):
             return
         prefix = f"{self._options.button}_" if self._options.button else ""
         if action.startswith(prefix) and (touch := TOUCHES.get(action.removeprefix(prefix))):
+            if touch == "long":
+                touch = self._held.hold(uptime())
+            else:
+                self._held.let_go()
             self.channel.press(touch)
 
     def _on_state(self, found: dict[str, Any], *, retained: bool) -> None:

@@ -42,7 +42,14 @@ USER = "admin"
 UNAUTHORIZED = 401
 HA2 = hashlib.sha256(b"dummy_method:dummy_uri").hexdigest()
 """The hash of a fixed method and path, because the RPC has neither."""
-TOUCHES: dict[str, Touch] = {"single_push": "single", "double_push": "double", "long_push": "long"}
+TOUCHES: dict[str, Touch] = {
+    "single_push": "single",
+    "double_push": "double",
+    "triple_push": "triple",
+    "long_push": "long",
+    "btn_up": "release",
+}
+"""The events of an input that are presses. `btn_up` follows each press, and counts after a long one only."""
 FAULTS = {
     "overpower": "it draws more power than it may",
     "overtemp": "it is too hot inside",
@@ -147,6 +154,8 @@ class RpcConnection:
         self._pending: dict[int, asyncio.Future[RpcFrame]] = {}
         self._auth: dict[str, Any] | None = None
         self._fault: str | None = None
+        self._is_held = False
+        """Whether the button of the input is held after a long press."""
         self._component = f"{options.component}:{options.channel}"
         self._name = options.component.capitalize()
 
@@ -244,8 +253,10 @@ class RpcConnection:
             events = params.get("events")
             for event in events if isinstance(events, list) else ():
                 touch = touch_of(event, f"input:{self._options.input}")
-                if touch is not None:
+                if touch is not None and (touch != "release" or self._is_held):
                     self._channel.press(touch)
+                if touch is not None:
+                    self._is_held = touch == "long"
 
     def _unreachable(self, why: str) -> Unreachable:
         return Unreachable(self._device, self._options.address, why)

@@ -15,15 +15,16 @@ decisions (Machine).
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, tzinfo
 from functools import cache
-from typing import Any, ClassVar, Generic, Literal, TypeVar, get_args
+from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar, get_args
 
-from msgspec import Struct, structs
+from msgspec import Meta, Struct, structs
 from msgspec.structs import replace
 
 from daemons.bus.message import Scalar
+from daemons.values import Day, TimeOfDay
 
 # Words
 
@@ -31,8 +32,9 @@ Ability = Literal["switch", "dim", "tint", "move", "press", "sense", "notify"]
 """An ability of a driver: switch on and off, dim, change the colour temperature of white light, move in
 both directions, report presses of a button, report measurements, deliver messages to people."""
 ABILITIES: tuple[Ability, ...] = get_args(Ability)
-Touch = Literal["single", "double", "long"]
-"""The way in which a button is pressed."""
+Touch = Literal["single", "double", "triple", "long", "hold", "release"]
+"""The way in which a button is pressed. A long press is reported while the button is still down. Some
+hardware then repeats that it is held (`hold`), and reports when it is let go (`release`)."""
 TOUCHES: tuple[Touch, ...] = get_args(Touch)
 Direction = Literal["open", "close"]
 EntityClass = Literal["climate", "cover", "event", "light", "notify", "switch"]
@@ -233,6 +235,15 @@ class HardwareMeter(Struct, frozen=True, kw_only=True):
 # The declarations
 
 
+class TimetableEntry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One entry of a week's timetable. It is in force until the next entry."""
+
+    days: Annotated[tuple[Day, ...], Meta(min_length=1)] | None = None
+    """The days on which it begins; None for every day."""
+    at: TimeOfDay
+    """When it begins."""
+
+
 class PrimaryCommand(Struct, frozen=True):
     """A command that a device's main button sends, and the states for which it applies."""
 
@@ -331,6 +342,28 @@ class Kind(ABC):
     def sources(cls, options: Any) -> dict[str, str]:  # noqa: ARG003  most kinds use no other device
         """Return the devices whose states it uses with these options, each with the field that it needs."""
         return {}
+
+    @classmethod
+    def refused_sources(
+        cls,
+        options: Any,  # noqa: ARG003  as above
+        found: Mapping[str, "tuple[type[Kind], Any]"],  # noqa: ARG003
+    ) -> Iterator[tuple[str, str]]:
+        """Yield each option that names a device that cannot be used in this way, with the reason.
+
+        `found` has the kind and the options of each of its `sources`.
+        """
+        yield from ()
+
+    @classmethod
+    def timetable(cls, options: Any) -> tuple[TimetableEntry, ...]:  # noqa: ARG003  most kinds have none
+        """Return its timetable. The device tells the machine which entry is in force."""
+        return ()
+
+    @classmethod
+    def climate_mode(cls, options: Any) -> Literal["heat", "cool"]:  # noqa: ARG003  only one kind can cool
+        """Return what an entity of the class "climate" does to its room while it works."""
+        return "heat"
 
     @classmethod
     def possible_states(cls, options: Any) -> tuple[dict[str, Scalar], ...]:  # noqa: ARG003  as above
@@ -451,6 +484,15 @@ class Machine(Kind, Generic[O, M]):
         A kill loses what was not written, so it must be possible to learn or to miss it again.
         """
         return True
+
+    def update_timetable(self, memory: M, index: int, began_at: float, now: float) -> M:
+        """Return the memory while an entry of its `timetable` is in force.
+
+        Called again and again. `began_at` is the moment of the entry in Unix seconds: after a step of the
+        wall clock, an earlier entry may be in force again. While the clock is not known to be right, this is
+        not called.
+        """
+        return memory
 
     @abstractmethod
     def next_deadline(self, memory: M) -> float | None:

@@ -1,4 +1,4 @@
-"""A button: single, double and long presses, for rules to act on.
+"""A button: single, double, triple and long presses, for rules to act on.
 
 A press is a moment: the phase becomes the way it was pressed, and at once "idle" again. A button
 switches nothing by itself.
@@ -11,6 +11,8 @@ from msgspec import Struct
 from daemons.bus.message import Scalar
 from daemons.kinds import TOUCHES, Ability, Load, Machine, PrimaryCommand, Reading, Setting, Touch
 
+Phase = Literal["idle", "single", "double", "triple", "long", "hold", "release"]
+
 
 class Options(Struct, frozen=True):
     """A button has no options."""
@@ -19,7 +21,7 @@ class Options(Struct, frozen=True):
 class ButtonMemory(Struct, frozen=True):
     """The memory of a button."""
 
-    phase: Literal["idle", "single", "double", "long"] = "idle"
+    phase: Phase = "idle"
     until: float | None = None
     """When the phase ends: as soon as it is published. None while idle."""
     last: Touch | None = None
@@ -31,7 +33,7 @@ class State(Struct, frozen=True, kw_only=True):
 
     status: bool = False
     """A button is never on."""
-    phase: Literal["idle", "single", "double", "long"]
+    phase: Phase
     """The way it is pressed; at once "idle" again."""
     last: Touch | None
     """The way it was pressed last; None before the first press."""
@@ -50,22 +52,42 @@ class Double(Struct, frozen=True):
     """Press the button twice, quickly."""
 
 
+class Triple(Struct, frozen=True):
+    """Press the button three times, quickly."""
+
+
 class Long(Struct, frozen=True):
     """Press the button and hold it."""
 
 
-TOUCH_OF_COMMAND: dict[type[Struct], Touch] = {Single: "single", Double: "double", Long: "long"}
+class Hold(Struct, frozen=True):
+    """Go on holding the button."""
+
+
+class Release(Struct, frozen=True):
+    """Release the button after a long press."""
+
+
+Command = Single | Double | Triple | Long | Hold | Release
+TOUCH_OF_COMMAND: dict[type[Struct], Touch] = {
+    Single: "single",
+    Double: "double",
+    Triple: "triple",
+    Long: "long",
+    Hold: "hold",
+    Release: "release",
+}
 
 
 class Button(Machine[Options, ButtonMemory]):
-    """A button: single, double and long presses, for rules to act on."""
+    """A button: single, double, triple and long presses, for rules to act on."""
 
     drives = False
     needs = frozenset[Ability]({"press"})
     options_type = Options
     memory_type = ButtonMemory
     state_type = State
-    commands = (Single, Double, Long)
+    commands = (Single, Double, Triple, Long, Hold, Release)
     primary_commands = (PrimaryCommand("single", "Press"),)
     momentary_phases = TOUCHES
     entity_class = "event"
@@ -79,9 +101,7 @@ class Button(Machine[Options, ButtonMemory]):
             *({"phase": touch, "last": touch, **always} for touch in TOUCHES),
         )
 
-    def handle_command(
-        self, memory: ButtonMemory, command: Single | Double | Long, now: float
-    ) -> ButtonMemory:
+    def handle_command(self, memory: ButtonMemory, command: Command, now: float) -> ButtonMemory:
         """Count the command as a press by hand."""
         return self.press(memory, TOUCH_OF_COMMAND[type(command)], now)
 

@@ -46,6 +46,7 @@ def find_limits(house: House, always: Iterable[Always]) -> Limits:
         compared = [*device.kind.sources(device.options).items()]
         compared += [(device.name, field) for field in measured_fields(device)]
         arguments = [asdict(device.options), *(rule.with_ for rule in device.rules)]
+        arguments += [asdict(entry) for entry in device.kind.timetable(device.options)]
         for name, field in compared:
             found.setdefault((name, field), set()).update(
                 value

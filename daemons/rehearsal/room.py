@@ -9,6 +9,7 @@ import re
 from typing import TYPE_CHECKING, Annotated, Self
 
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from daemons.values import Parsed, Seconds
 
@@ -40,10 +41,10 @@ class Room(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     sensor: str
     """The device that measures the temperature of the room."""
     heater: str
-    """The device that heats the room while its hardware is on."""
+    """The device that heats the room while its hardware is on; one that `cools` takes the heat away."""
     loses: Seconds
     gains: Rate
-    """By how much the heater alone warms the room."""
+    """By how much the heater alone warms the room, or cools it."""
     outside: Annotated[float, Meta(ge=-90, le=60)] = 5.0
     """The temperature outside, in °C."""
 
@@ -57,7 +58,9 @@ class Air:
     """The air of one room in a rehearsal. It begins as warm as the sensor measures."""
 
     def __init__(self, world: "World", room: Room) -> None:
-        self._world, self._room = world, room
+        heater = world.devices[room.heater].device
+        cools = heater.kind.climate_mode(heater.options) == "cool"
+        self._world, self._room = world, replace(room, gains=Rate(-room.gains)) if cools else room
         self._celsius = self._measured()
         self._shown = self._celsius
         world.at(world.now + STEP_SECONDS, self._step)

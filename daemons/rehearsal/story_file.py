@@ -97,7 +97,8 @@ def mistakes_of(room: Room, house: House) -> Iterator[tuple[str, str]]:
     if heater and heater.kind.entity_class not in ("climate", "switch"):
         yield "heater", f"{heater.name} warms no room; a heater or a plug does"
     if heater and heater.kind.entity_class == "climate":
-        source = next(iter(heater.kind.sources(heater.options)), heater.name)
+        sources = heater.kind.sources(heater.options).items()
+        source = next((name for name, field in sources if field == "temperature_celsius"), heater.name)
         if source != room.sensor:
             yield "heater", f"{heater.name} goes by the temperature of {source}, and not of {room.sensor}"
 

@@ -63,6 +63,10 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
     "open_window_stops_the_heating": (Limit(r"bedroom_heater is killed .*", FOUND_ON),),
     "warmer_light_in_the_evening": (Limit(r"living_lamp is killed .*", NO_ANSWER),),
     "heating_by_day_and_night": (Limit(r"living_heater is killed .*", NO_ANSWER),),
+    "dimmer_of_one_button": (Limit(r".*bedside_(button|lamp) .* at 21:[23]0:0\d", LATER),),
+    "thermostat_of_a_week": (Limit(r"living_heater is killed .*", NO_ANSWER),),
+    "open_window_pauses_a_thermostat": (Limit(r"bedroom_heater is killed .*", NO_ANSWER),),
+    "air_conditioner": (Limit(r"office_cooler is killed .*", NO_ANSWER),),
     "one_press_makes_breakfast": (Limit(r"toaster is killed .*", NO_ANSWER),),
     "breakfast_lamp": (
         Limit(r"(coffee_maker|toaster) is cut off for 30 s at 07:00:00", MEAL),

@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 pytest.importorskip("gpiozero", reason="needs the extra gpio")
 
 import gpiozero
+import msgspec
 from gpiozero.pins.mock import MockFactory
 
 from daemons.drivers import gpio
 from daemons.drivers.gpio import Gpio, Options, PressDetector
 from daemons.errors import StorageError
 from daemons.kinds import Reading, Setting, Touch
-from daemons.values import Problem, parse_table
+from daemons.values import Problem, convert, parse_table
 from tests.drivers.test_faults import DriverHarness, running_driver
 from tests.support import factories
 from tests.support.house import TemporaryHouse
@@ -141,6 +142,7 @@ def test_a_long_press_is_reported_while_the_button_is_down(pins: MockFactory) ->
         press(pins, 0)
         assert touched(harness, 1) == ["long"]
         press(pins, 1)
+        assert touched(harness, 1) == ["release"]
         press(pins, 0, 1, 0, 1)
         assert touched(harness, 1) == ["double"]
 
@@ -151,10 +153,10 @@ def test_a_long_press_is_reported_while_the_button_is_down(pins: MockFactory) ->
         (0.3, 0.5, [(0.0, True), (0.1, False)], ["single"]),
         (0.3, 0.5, [(0.0, True), (0.1, False), (0.3, True), (0.4, False)], ["double"]),
         (0.3, 0.5, [(0.0, True), (0.1, False), (0.5, True), (0.6, False)], ["single", "single"]),
-        (0.3, 0.5, [(0.0, True), (0.6, False)], ["long"]),
-        (0.3, 0.5, [(0.0, True), (0.1, False), (0.2, True), (0.8, False)], ["single", "long"]),
+        (0.3, 0.5, [(0.0, True), (0.6, False)], ["long", "release"]),
+        (0.3, 0.5, [(0.0, True), (0.1, False), (0.2, True), (0.8, False)], ["single", "long", "release"]),
         (0.0, 0.5, [(0.0, True), (0.1, False), (0.2, True), (0.3, False)], ["single", "single"]),
-        (0.0, 0.5, [(0.0, True), (0.6, False)], ["long"]),
+        (0.0, 0.5, [(0.0, True), (0.6, False)], ["long", "release"]),
         (0.3, 0.0, [(0.0, True), (9.0, False)], ["single"]),
         (0.3, 0.5, [(0.0, False)], []),
     ],
@@ -170,14 +172,68 @@ def test_a_press_is_classified_by_its_timing(
     assert touches.due() is None
 
 
+@pytest.mark.parametrize(
+    ("presses", "last", "expected"),
+    [
+        (1, 0.1, ["single"]),
+        (2, 0.1, ["double"]),
+        (3, 0.1, ["triple"]),
+        (4, 0.1, ["triple", "single"]),
+        (3, 0.9, ["double", "long", "release"]),
+    ],
+)
+def test_three_quick_presses_are_a_triple_press(presses: int, last: float, expected: list[Touch]) -> None:
+    """The last press may be a long one, which lasts 0.9 s."""
+    touches, found = PressDetector(0.3, 0.5, triple=True), []
+    for number in range(presses):
+        found += touches.change(down=True, at=number * 0.2)
+        is_last = number == presses - 1
+        found += touches.change(down=False, at=number * 0.2 + (last if is_last else 0.1))
+    assert found + touches.advance(100.0) == expected
+
+
+def test_a_button_that_is_held_reports_it_again_and_again() -> None:
+    """With `hold`, once in each period; the detector wakes at each."""
+    touches = PressDetector(0.0, 0.5, hold_seconds=0.25)
+    touches.change(down=True, at=10.0)
+    dues = []
+    found: list[Touch] = []
+    while (due := touches.due()) is not None and due <= 11.1:
+        dues.append(due)
+        found += touches.advance(due)
+    assert (found, dues) == (["long", "hold", "hold"], [10.5, 10.75, 11.0])
+    assert touches.change(down=False, at=11.1) == ["release"]
+    assert touches.due() is None
+
+
+@pytest.mark.parametrize(
+    ("keys", "text"),
+    [
+        ({"triple": True}, "triple needs double"),
+        ({"hold": "250ms"}, "hold needs long"),
+        ({"hold": "50ms", "long": "500ms"}, "hold must be"),
+    ],
+)
+def test_options_that_report_nothing_are_refused(keys: dict[str, Any], text: str) -> None:
+    """`house check` prints the reason."""
+    with pytest.raises(msgspec.ValidationError, match=text):
+        convert({"button": 4, **keys}, Options)
+
+
+NUMBERS = {"double": 2, "triple": 3, "hold": 0, "release": 0}
+"""How many presses a report stands for, if not one."""
+
+
 @given(
     st.lists(st.floats(0.001, 2), max_size=20),
     st.sampled_from([0.0, 0.3]),
     st.sampled_from([0.0, 0.5]),
+    st.booleans(),
 )
-def test_every_press_is_reported_once(gaps: list[float], double: float, long: float) -> None:
-    """For any timing, the number of reported presses is the number of actual ones; a double press is two."""
-    touches, now, found, down = PressDetector(double, long), 0.0, [], False
+def test_every_press_is_reported_once(gaps: list[float], double: float, long: float, more: bool) -> None:
+    """For any timing, the number of reported presses is that of the actual ones; a double press is two."""
+    made = PressDetector(double, long, triple=more and bool(double), hold_seconds=0.1 if more and long else 0)
+    touches, now, found, down = made, 0.0, [], False
     for gap in gaps:
         due = touches.due()
         if due is not None and due < now + gap:  # as the device's loop does
@@ -188,7 +244,8 @@ def test_every_press_is_reported_once(gaps: list[float], double: float, long: fl
         found += touches.advance(now + 10)
         found += touches.change(down=False, at=now + 10)
     found += touches.advance(now + 20)
-    assert sum(2 if touch == "double" else 1 for touch in found) == (len(gaps) + 1) // 2
+    assert sum(NUMBERS.get(touch, 1) for touch in found) == (len(gaps) + 1) // 2
+    assert found.count("release") == found.count("long")
 
 
 def test_pins_that_cannot_be_opened_are_a_fault_and_retried(

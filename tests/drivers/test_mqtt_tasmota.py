@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 pytest.importorskip("aiomqtt", reason="needs the extra mqtt")
 
-from daemons.drivers.mqtt_tasmota import TasmotaDevice, parse_power, pulse_time
+from daemons.drivers.mqtt_tasmota import Options, TasmotaDevice, parse_power, pulse_time
 from daemons.kinds import Reading, Setting
 from tests.drivers.test_faults import running_driver
 from tests.support.emulators.mqtt_tasmota import TasmotaPlug
@@ -26,10 +26,11 @@ TWO = {"ENERGY": {"Total": 3.5, "Power": [10, 20], "Voltage": 230}}
 """A meter with two channels."""
 
 
-def plug(relay: int = 1) -> tuple[TasmotaDevice, RecordingChannel]:
+def plug(relay: int = 1, button: int | None = None) -> tuple[TasmotaDevice, RecordingChannel]:
     """Return a device as the driver creates it, and a channel that records its readings."""
     channel = RecordingChannel()
-    return TasmotaDevice(channel, "t", relay), channel  # type: ignore[arg-type]
+    options = Options(topic="t", relay=relay, button=button)
+    return TasmotaDevice(channel, options), channel  # type: ignore[arg-type]
 
 
 @given(st.floats(0.1, LONGEST_PULSE_SECONDS))
@@ -65,6 +66,27 @@ def test_messages_of_another_relay_are_ignored() -> None:
     two.on_message("stat/t/POWER1", "ON", retained=False)
     two.on_message("stat/t/RESULT", '{"POWER1":"ON"}', retained=False)
     assert channel.reading == Reading(reachable=None)
+
+
+def test_the_actions_of_its_button_are_presses() -> None:
+    """Only those of the chosen button count, and no retained one. A button without a relay is reachable."""
+    one, channel = plug(button=2)
+    one.on_message("stat/t/RESULT", '{"Button2":{"Action":"SINGLE"}}', retained=True)
+    one.on_message("stat/t/RESULT", '{"Button1":{"Action":"SINGLE"}}', retained=False)
+    assert channel.touches == []
+    for action in ("SINGLE", "DOUBLE", "TRIPLE", "PENTA", "HOLD", "HOLD", "CLEAR", 7):
+        payload = json.dumps({"Button2": {"Action": action}})
+        one.on_message("stat/t/RESULT", payload, retained=False)
+    assert channel.touches == ["single", "double", "triple", "long", "hold", "release"]
+    assert channel.reading.reachable is True
+    assert one.reports > 0
+
+
+def test_without_a_button_no_action_is_a_press() -> None:
+    """A plug with a button of its own stays a plug."""
+    one, channel = plug()
+    one.on_message("stat/t/RESULT", '{"Button1":{"Action":"SINGLE"}}', retained=False)
+    assert channel.touches == []
 
 
 def test_retained_states_are_ignored() -> None:

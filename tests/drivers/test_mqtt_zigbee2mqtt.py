@@ -78,13 +78,15 @@ def test_measurements_are_converted_to_their_units() -> None:
     [
         (None, "single", ["single"]),
         (None, "double", ["double"]),
-        (None, "hold", ["long"]),
+        (None, "triple", ["triple"]),
+        (None, "release", ["release"]),
+        ("on", "on_hold_release", ["release"]),
+        ("on", "on_press_release", []),
         (None, "on", ["single"]),
         (None, "brightness_move_up", []),
         (None, "", []),
         ("1", "1_single", ["single"]),
         ("1", "2_single", []),
-        ("left", "left_long", ["long"]),
         (None, None, []),
     ],
 )
@@ -96,6 +98,22 @@ def test_an_action_is_a_press(button: str | None, action: str | None, expected: 
     assert channel.touches == expected
     remote.on_message("zigbee2mqtt/d/action", action or "", retained=False)
     assert channel.touches == expected * 2
+
+
+@pytest.mark.parametrize(
+    ("button", "held", "released"), [(None, "hold", "release"), ("left", "left_long", "left_long_release")]
+)
+def test_a_button_that_is_held_reports_one_long_press(
+    button: str | None, held: str, released: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its repetitions are `hold`. After its release, or a pause, the next one is a new long press."""
+    now = 100.0
+    monkeypatch.setattr("daemons.drivers.mqtt_zigbee2mqtt.uptime", lambda: now)
+    remote, channel = device(switches=False, button=button)
+    for action, seconds in ((held, 0.5), (held, 0.5), (released, 0.2), (held, 1.6), (held, 0.0)):
+        receive_state(remote, action=action)
+        now += seconds
+    assert channel.touches == ["long", "hold", "release", "long", "long"]
 
 
 def test_a_button_without_a_relay_confirms_every_setting() -> None:

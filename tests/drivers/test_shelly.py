@@ -87,6 +87,25 @@ def test_another_channel_is_ignored(tmp_path: Path) -> None:
         assert harness.reading.on is False
 
 
+def test_a_button_that_is_let_go_after_a_long_press_is_released(tmp_path: Path) -> None:
+    """A Shelly reports `btn_up` after each press: it counts after a long one only."""
+    with ShellyPlug(tmp_path) as plug, running_driver("shelly", {**plug.options(), "input": 0}) as harness:
+        harness.wait_for_on(on=False)
+        seen: dict[str, str] = {}
+        expected = ["single", "long", "release", "triple", "long", "release"]
+
+        def note(reading: Reading) -> bool:
+            seen.update((press.id, press.what) for press in reading.presses)
+            return len(seen) >= len(expected)
+
+        words = ["btn_down", "btn_up", "single_push", "btn_down", "long_push", "btn_up"]
+        words += ["triple_push", "btn_up", "long_push", "btn_up"]
+        events = [{"component": "input:0", "id": 0, "event": word, "ts": 1.0} for word in words]
+        plug.notify({"events": events}, "NotifyEvent")
+        harness.wait_until(note, "all presses")
+        assert [*seen.values()] == expected
+
+
 def touched(harness: DriverHarness) -> str:
     """Return the next press."""
     seen: list[str] = []

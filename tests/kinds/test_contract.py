@@ -14,7 +14,8 @@ from daemons.bus.message import Scalar
 from daemons.config import loader
 from daemons.errors import Rejected
 from daemons.kinds import TOUCHES, HardwareLink, Kind, Machine, Outcome, Reading, Result, Setting
-from daemons.values import Seconds, convert
+from daemons.processes.device.timetable import InForce
+from daemons.values import Seconds, TimeOfDay, convert
 from tests.support import factories
 
 KINDS = list(loader.available("kinds"))
@@ -50,7 +51,11 @@ readings = st.builds(
 
 def values(type_: Any) -> st.SearchStrategy[Any]:
     """Return a strategy for the values of an option or argument of this type."""
-    info = inspect.type_info(type_)
+    return values_of(inspect.type_info(type_))
+
+
+def values_of(info: inspect.Type) -> st.SearchStrategy[Any]:
+    """Return a strategy for the values of a type that is part of another one."""
     options = info.types if isinstance(info, inspect.UnionType) else (info,)
     return st.one_of(*map(_values, options))
 
@@ -71,6 +76,16 @@ def _values(info: Any) -> st.SearchStrategy[Any]:
             )
         case inspect.LiteralType():
             return st.sampled_from(info.values)
+        case inspect.VarTupleType(item_type=item):
+            return st.lists(values_of(item), max_size=3)
+        case inspect.DictType(key_type=key, value_type=value):
+            return st.dictionaries(values_of(key), values_of(value), max_size=3)
+        case inspect.StructType(fields=fields):
+            required = {field.encode_name: values_of(field.type) for field in fields if field.required}
+            optional = {field.encode_name: values_of(field.type) for field in fields if not field.required}
+            return st.fixed_dictionaries(required, optional=optional)
+        case inspect.CustomType(cls=cls) if cls is TimeOfDay:
+            return st.sampled_from(["00:00", "06:30", "sunset-30m"])
         case inspect.CustomType(cls=cls) if cls is Seconds:
             return st.sampled_from(["1ms", "1s", "90s", "5m", "4h"])
         case inspect.StrType():
@@ -131,6 +146,8 @@ def events(machine: Machine[Any, Any]) -> st.SearchStrategy[list[tuple[float, An
     """Return a strategy for a sequence of events, each with the seconds since the last one."""
     steps = st.sampled_from([0.0, 0.001, 0.5, 30.0, 60.0, 121.0, 3600.0]) | st.floats(0, MOST_SECONDS)
     event: st.SearchStrategy[Any] = readings | st.sampled_from(TOUCHES) | source_states(machine) | st.none()
+    if entries := machine.timetable(machine.options):
+        event = event | st.builds(InForce, st.integers(0, len(entries) - 1), st.floats(0, START))
     if machine.commands:
         event = event | commands(type(machine))
     return st.lists(st.tuples(steps, event), max_size=12)
@@ -144,6 +161,8 @@ def apply_event(machine: Machine[Any, Any], memory: Any, event: Any, now: float)
         event = replace(event, at=None if event.at is None else now - event.at)
         memory = machine.update_measurements(memory, event, now)
         return memory if event.on is None else machine.adopt(memory, event, now)
+    if isinstance(event, InForce):
+        return machine.update_timetable(memory, event.number, event.began_at, now)
     if isinstance(event, dict):
         return machine.update_sources(memory, event, now)
     if isinstance(event, str):

@@ -406,7 +406,7 @@ PRICED = f"{PLUG}price_per_kwh = 1\n"
         ),
         (
             PRICED + 'tariff = [{ between = ["06:00", "22:00"], price = 1 }]',
-            "each a table with between, price_per_kwh, days (optional)",
+            "tariff.0.price: unknown key",
         ),
         (
             PRICED + 'tariff = [{ between = ["06:00", "06:00"], price_per_kwh = 1 }]',

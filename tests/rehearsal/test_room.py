@@ -104,6 +104,26 @@ def test_a_heater_meets_its_own_warmth(house_of: Callable[[str], House]) -> None
     assert len(cold.failures) == 2, "without its room, the sensor measures 16 degrees all the time"
 
 
+def test_an_air_conditioner_takes_the_heat_away(house_of: Callable[[str], House]) -> None:
+    """The room gains heat from outside, and its air conditioner keeps it near the target."""
+    cooler = BEDROOM.replace("target_celsius = 20", "target_celsius = 24\ncools = true")
+    world = World(house_of(cooler), START)
+    world.begin()
+    world.add_room(Room(sensor="climate", heater="heater", loses=Seconds(36_000), gains=Rate(4), outside=35))
+    world.send("heater", "on")
+    world.run(START + 24 * 3600)
+    found = [state["temperature_celsius"] for state in [world.state("climate")] if state]
+    assert found == [pytest.approx(24.2, abs=0.6)]
+    cooling = [change for change in world.changes if change.fields.get("phase") == "cooling"]
+    assert len(cooling) > 5
+
+
+def test_the_windows_of_a_heater_are_not_its_thermometer(house_of: Callable[[str], House]) -> None:
+    """A room needs the sensor that the heater goes by, whatever else the heater listens to."""
+    aired = BEDROOM.replace('source = "climate"\ntarget', 'source = "climate"\nwindows = ["door"]\ntarget')
+    assert load_stories(Path("x"), house_of(aired), STORY).rooms
+
+
 def test_a_step_of_the_story_sets_the_temperature(house_of: Callable[[str], House]) -> None:
     """A window was open: the room goes on from the new temperature."""
     world = World(house_of(BEDROOM), START)

@@ -199,6 +199,7 @@ class EntityBuilder:
         (wish,) = structs.fields(self._commands["set"])
         low, high = bounds(wish.type)
         name, more = self._subject.name, {}
+        mode, action = ("cool", "cooling") if self._subject.peer.cools else ("heat", "heating")
         if "temperature_celsius" in self._subject.kind.fields():
             more["current_temperature_topic"] = self._state
             more["current_temperature_template"] = shown("{}", "temperature_celsius")
@@ -207,16 +208,18 @@ class EntityBuilder:
             "climate",
             MAIN,
             None,
-            modes=["off", "heat"],
+            modes=["off", mode],
             mode_state_topic=self._state,
-            mode_state_template=shown("'heat' if {} else 'off'", "enabled"),
+            mode_state_template=shown(f"'{mode}' if {{}} else 'off'", "enabled"),
             mode_command_topic=self._topics.command(name),
             mode_command_template="{{ 'off' if value == 'off' else 'on' }}",
             temperature_state_topic=self._state,
             temperature_state_template=shown("{}", "target_celsius"),
             temperature_command_topic=self._topics.command(name, "set"),
             action_topic=self._state,
-            action_template=shown("'heating' if {} else ('idle' if {} else 'off')", "status", "enabled"),
+            action_template=shown(
+                f"'{action}' if {{}} else ('idle' if {{}} else 'off')", "status", "enabled"
+            ),
             temperature_unit="C",
             precision=0.1,
             temp_step=TEMPERATURE_STEP,

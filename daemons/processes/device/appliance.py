@@ -25,6 +25,7 @@ from daemons.processes.device.log_line import Level, LogLine
 from daemons.processes.device.memory import DeviceMemory
 from daemons.processes.device.requests import Requests
 from daemons.processes.device.rules import Action, Rules
+from daemons.processes.device.timetable import Timetable
 
 CLOCK_FAULT = "its rules with times of day wait: the clock of this machine is not known to be right yet"
 
@@ -78,6 +79,7 @@ class Appliance:
             self._log,
         )
         self._hardware = Hardware(device, machine, memory, self._log)
+        self._timetable = Timetable(machine.timetable(machine.options), calendar)
         self._unwritten_actions: list[Action] = []
         """The actions of rules that are taken back if the memory cannot be written."""
 
@@ -182,6 +184,7 @@ class Appliance:
         self._peers.advance(now, self._measured)
         if self._uses_clock:
             self._hardware.update_clock(wall - now if self._rules.is_clock_right else None, now)
+        self._follow_timetable(now, wall)
         for action in self._rules.run(now, wall):
             self._carry_out(action, now, wall)
             self._hardware.advance(now)
@@ -246,7 +249,9 @@ class Appliance:
 
     def next_deadline(self) -> float | None:
         """Return when time makes a difference next, in steady seconds; None if never."""
-        deadlines = (self._hardware.next_deadline(), self._rules.next_deadline())
+        deadlines = [self._hardware.next_deadline(), self._rules.next_deadline()]
+        if self._rules.is_clock_right:
+            deadlines.append(self._timetable.next_deadline())
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
     @property
@@ -268,6 +273,8 @@ class Appliance:
         """Return whether a reading is not new, no deadline has passed, and the wall clock was not set."""
         deadline = self.next_deadline()
         if (deadline is not None and now >= deadline) or self._rules.is_clock_moved(now, wall):
+            return False
+        if self._rules.is_clock_right and self._timetable.is_moved(wall):
             return False
         is_set_back = self._history.corrected(wall, wall - now) is not self._history
         return not is_set_back and self._hardware.is_unchanged(reading)
@@ -303,6 +310,11 @@ class Appliance:
     def since(self) -> float:
         """When (Unix seconds) any field that is not a measurement last changed."""
         return self._history.since(self._memory.created_at)
+
+    def _follow_timetable(self, now: float, wall: float) -> None:
+        """Report to the kind which entry of its timetable is in force, if the wall clock is right."""
+        if self._rules.is_clock_right and (entry := self._timetable.in_force(now, wall)):
+            self._hardware.update_timetable(entry.number, entry.began_at, now)
 
     def _carry_out(self, action: Action, now: float, wall: float) -> None:
         """Carry out the command of a rule; if it is refused only for now, the rule waits."""

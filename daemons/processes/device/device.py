@@ -8,6 +8,8 @@ from collections.abc import Callable
 from datetime import UTC
 from typing import Any
 
+from msgspec.structs import replace
+
 from daemons.bus.sockets import Subscriber
 from daemons.config.device import Device, build
 from daemons.config.slice import Slice
@@ -30,6 +32,8 @@ def run(slice_: Slice) -> None:
     Raises TypeError for a slice that another version wrote.
     """
     device = build(slice_.name, slice_.table, (), [])
+    if device is not None:
+        device = replace(device, circular_rules=frozenset(slice_.circular_rules))
     if device is None or device.driver is None or not issubclass(device.kind, Machine):
         raise TypeError(
             f"{slice_.name}: its slice was written by another version; `house reload` writes it anew"

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec.structs import asdict, replace
 
-from daemons.bus.origin import Cause, Reason
+from daemons.bus.origin import Cause, Origin, Reason
 from daemons.config.device import Device
 from daemons.config.rule import StateFields
 from daemons.errors import Rejected, RejectedForNow
@@ -237,6 +237,13 @@ class Hardware:
     def update_clock(self, offset: float | None, now: float) -> None:
         """Pass the wall clock less the steady clock; None until the wall clock is known to be right."""
         self._set_memory(self._machine.update_clock(self._memory, offset, now), self.cause, now)
+
+    def update_timetable(self, index: int, began_at: float, now: float) -> None:
+        """Pass the entry of the kind's timetable that is in force since `began_at` (Unix seconds)."""
+        memory = self._machine.update_timetable(self._memory, index, began_at, now)
+        id_ = f"{int(began_at):010x}"
+        cause = Cause(id_, Reason("clock", at=began_at), Origin(id_, began_at, "clock"))
+        self._set_memory(memory, cause, now)
 
     def check_deadlines(self, now: float) -> None:
         """Switch off at a deadline, and stop waiting for a setting that is not confirmed in time."""

@@ -242,6 +242,16 @@ def test_a_heater_is_a_climate() -> None:
     assert rendered == {"off": "off", "heat": "on"}
 
 
+def test_a_heater_that_cools_is_a_climate_that_cools() -> None:
+    """Its modes are off and cool."""
+    _, config = found(subject("heater", peer={"cools": True}))["house-heater-main"]
+    assert config["modes"] == ["off", "cool"]
+    state = state_of(enabled=True, status=True, target_celsius=24, temperature_celsius=27.5)
+    assert homeassistant.render(config["mode_state_template"], state) == "cool"
+    assert homeassistant.render(config["action_template"], state) == "cooling"
+    assert render_value(config["mode_command_template"], "cool") == "on"
+
+
 def render_value(template: str, value: str) -> str:
     """Return a rendered command template."""
     return homeassistant.environment().from_string(template).render(value=value)
@@ -263,7 +273,7 @@ def test_the_device_class_of_a_sensor_is_its_detection(detects: str, class_: str
 def test_a_button_is_an_event() -> None:
     """The event has the possible presses, on a topic without retain."""
     _, config = found(subject("button"))["house-button-main"]
-    assert config["event_types"] == ["single", "double", "long"]
+    assert config["event_types"] == ["single", "double", "triple", "long", "hold", "release"]
     assert config["state_topic"] == "house/button/event"
 
 
