@@ -13,7 +13,7 @@ from daemons.config.rule import Condition, Rule
 from daemons.config.tables import Common
 from daemons.drivers import Driver
 from daemons.errors import HouseError
-from daemons.kinds import Kind, Machine
+from daemons.kinds import Control, Kind, Machine
 from daemons.values import Path as Where
 from daemons.values import Problem, describe_type, format_toml, is_array_of_tables, parse_table, suggest
 
@@ -38,6 +38,11 @@ class Device(Struct, frozen=True, kw_only=True):
         """Return the devices to which this device subscribes: those of its rules, and its sources."""
         found = set(self.kind.sources(self.options)).union(*(rule.subscriptions for rule in self.rules))
         return frozenset(found - {self.name})
+
+    @property
+    def uses_clock(self) -> bool:
+        """Whether one of its rules, or its kind, needs the time of day."""
+        return self.kind.uses_clock or any(rule.uses_clock for rule in self.rules)
 
     @property
     def uses_sun(self) -> bool:
@@ -92,7 +97,8 @@ def build(name: str, table: Any, where: Where, problems: list[Problem]) -> Devic
     if common and common.restore == "on" and getattr(options, "max_on_seconds", None) is not None:
         text = 'a restart never switches on a heating device; allowed: "last" or "off"'
         problems.append(Problem((*where, "restore"), text))
-    rules = _rules(common.when if common else (), kind, where, problems)
+    control = None if options is None else kind.control(options)
+    rules = _rules(common.when if common else (), kind, control, where, problems)
     if common is None or options is None or (driver is None) != (kind.role != "device"):
         return None
     return Device(
@@ -149,8 +155,10 @@ def _options(
     return options if len(problems) == before else None
 
 
-def _rules(raw: Any, kind: type[Kind], where: Where, problems: list[Problem]) -> tuple[Rule, ...]:
-    """Return the rules; check their actions against the commands of the kind."""
+def _rules(
+    raw: Any, kind: type[Kind], control: Control | None, where: Where, problems: list[Problem]
+) -> tuple[Rule, ...]:
+    """Return the rules; check their actions against the commands and the control of the kind."""
     rules = []
     commands = {command.__name__.lower(): command for command in kind.commands}
     for index, table in enumerate(raw):
@@ -169,6 +177,9 @@ def _rules(raw: Any, kind: type[Kind], where: Where, problems: list[Problem]) ->
             problems.append(Problem((*here, "do"), f"{format_toml(rule.do)}: {suggest(rule.do, commands)}"))
         else:
             parse_table(rule.with_, commands[rule.do], (*here, "with"), problems)
+            if control and control.command == rule.do and control.argument in rule.with_:
+                reason = control.refusal(rule.with_[control.argument])
+                problems += [Problem((*here, "with", control.argument), reason)] if reason else []
         rules.append(rule)
     return tuple(rules)
 

@@ -133,6 +133,7 @@ def bridged(device: Device, kind: str) -> Peer:
         kind,
         abilities=tuple(abilities),
         detects=device.kind.detects(device.options),
+        control=device.kind.control(device.options),
     )
 
 

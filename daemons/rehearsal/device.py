@@ -72,8 +72,7 @@ class RehearsedDevice:
         """After how many more steps the process is killed; None: it is not."""
         self._world = world
         self._kind = kind
-        uses_clock = any(rule.uses_clock for rule in device.rules)
-        self._calendar = world.calendar if uses_clock else SunCalendar(world.calendar.zone)
+        self._calendar = world.calendar if device.uses_clock else SunCalendar(world.calendar.zone)
         self._journal = b""
         self._runner: DeviceRunner | None = None
         self._starts = 0

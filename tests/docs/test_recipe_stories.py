@@ -62,6 +62,9 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
     "open_window_stops_the_heating": (Limit(r"bedroom_heater is killed .*", FOUND_ON),),
     "warmer_light_in_the_evening": (Limit(r"living_lamp is killed .*", NO_ANSWER),),
     "heating_by_day_and_night": (Limit(r"living_heater is killed .*", NO_ANSWER),),
+    "alarm_clock": (Limit(r"alarm_clock is killed .*", NO_ANSWER),),
+    "house_modes_with_a_button": (Limit(r"living_(heater|lamp) is killed .*", NO_ANSWER),),
+    "count_of_coffees": (Limit(r"coffee_maker is killed .*", NO_ANSWER),),
     "one_press_makes_breakfast": (Limit(r"toaster is killed .*", NO_ANSWER),),
     "breakfast_lamp": (
         Limit(r"(coffee_maker|toaster) is cut off for 30 s at 07:00:00", MEAL),

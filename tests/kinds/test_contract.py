@@ -1,5 +1,6 @@
 """The contract of every kind: the tests run for each file in daemons/kinds/."""
 
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -13,13 +14,20 @@ from daemons.bus.message import Scalar
 from daemons.config import loader
 from daemons.errors import Rejected
 from daemons.kinds import TOUCHES, HardwareLink, Kind, Machine, Reading, Setting
-from daemons.values import Seconds, convert
+from daemons.values import ClockTime, DayWords, Seconds, convert
 from tests.support import factories
 
 KINDS = list(loader.available("kinds"))
 MACHINES = factories.machine_kinds()
 START = 1_750_000_000.0
 MOST_SECONDS = 7 * 86400.0
+
+CUSTOM: dict[type, list[str]] = {
+    Seconds: ["1ms", "1s", "90s", "5m", "4h"],
+    ClockTime: ["00:00", "06:45", "23:59"],
+    DayWords: ["mon", "sat sun", "every day"],
+}
+"""Values of the types that are written as text."""
 
 readings = st.builds(
     Reading,
@@ -63,8 +71,8 @@ def _values(info: Any) -> st.SearchStrategy[Any]:
             )
         case inspect.LiteralType():
             return st.sampled_from(info.values)
-        case inspect.CustomType(cls=cls) if cls is Seconds:
-            return st.sampled_from(["1ms", "1s", "90s", "5m", "4h"])
+        case inspect.CustomType(cls=cls) if cls in CUSTOM:
+            return st.sampled_from(CUSTOM[cls])
         case _:
             return st.text(max_size=5)
 
@@ -93,7 +101,9 @@ def commands(kind: type[Kind]) -> st.SearchStrategy[Struct]:
     """Return a strategy for any command of a kind, with any arguments."""
     return st.one_of(
         *(
-            st.builds(command, **{f.name: values(f.type) for f in msgspec.structs.fields(command)})
+            st.fixed_dictionaries(
+                {f.encode_name: values(f.type) for f in msgspec.structs.fields(command)}
+            ).map(partial(convert, type_=command))
             for command in kind.commands
         )
     )
@@ -344,6 +354,8 @@ MAIN_ENTITY = {
     "cover": ({"open", "close"}, {"phase"}),
     "event": (set[str](), {"phase"}),
     "light": ({"on", "off"}, {"status"}),
+    "number": ({"set"}, set[str]()),
+    "select": ({"set"}, {"phase"}),
     "switch": ({"on", "off"}, {"status"}),
 }
 """The commands and the fields that Home Assistant's main entity of each class needs."""
@@ -355,7 +367,7 @@ def test_a_kind_with_commands_declares_its_primary_command(word: str) -> None:
     kind = loader.kind(word)
     commands = {command.__name__.lower(): command for command in kind.commands}
     assert bool(kind.primary_commands) == bool(commands)
-    for choice in kind.primary_commands:
+    for choice in (*kind.primary_commands, *kind.secondary_commands):
         assert not any(field.required for field in msgspec.structs.fields(commands[choice.command]))
         assert choice.when.keys() <= kind.fields().keys()
         assert choice.label
@@ -382,6 +394,27 @@ def test_a_kind_has_the_commands_and_fields_of_its_main_entity(word: str) -> Non
         commands, fields = MAIN_ENTITY[kind.entity_class]
         assert commands <= {command.__name__.lower() for command in kind.commands}
         assert fields <= kind.fields().keys()
+
+
+@pytest.mark.parametrize("word", MACHINES)
+@given(data=st.data())
+def test_a_control_sets_a_field_of_its_kind(word: str, data: st.DataObject) -> None:
+    """Command, argument and field exist, and the present value of a device is one that it accepts."""
+    machine = data.draw(machines(word), "machine")
+    control = machine.control(machine.options)
+    if control is None:
+        return
+    command = {command.__name__.lower(): command for command in machine.commands}[control.command]
+    assert control.argument in command.__struct_encode_fields__
+    state = msgspec.to_builtins(machine.state(machine.memory_type(), Reading(), START))
+    assert control.refusal(state[control.field]) is None
+    assert bool(control.choices) is (control.takes == "choice")
+    changed = machine.handle_command(
+        machine.memory_type(), convert({control.argument: state[control.field]}, command), START
+    )
+    assert (
+        msgspec.to_builtins(machine.state(changed, Reading(), START))[control.field] == state[control.field]
+    )
 
 
 @pytest.mark.parametrize("word", MACHINES)

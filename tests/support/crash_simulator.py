@@ -159,6 +159,8 @@ class CrashSimulator:
         self.device: Device = factories.device(kind, **table)
         self.relay = Relay(factories.START_TIME)
         self.now = factories.START_TIME
+        self.clock_offset = 0.0
+        """By how much the wall clock is ahead of the steady clock."""
         self.disk = b""
         """The memory that was written last."""
         self.writes = 0
@@ -181,7 +183,7 @@ class CrashSimulator:
             self.process,
             self.process,
             self.process,
-            lambda: self.now,
+            lambda: self.now + self.clock_offset,
             self.process,  # type: ignore[arg-type]
         )
         self.runner.start(lambda: True)
@@ -229,7 +231,9 @@ class CrashSimulator:
 
     def command(self, word: str, id_: str = "c1", **args: Any) -> Receipt:
         """Receive a command with a deadline in 10 s."""
-        return self.handle_command(Command(id=id_, command=word, deadline=self.now + 10, args=args))
+        return self.handle_command(
+            Command(id=id_, command=word, deadline=self.now + self.clock_offset + 10, args=args)
+        )
 
     def on_reading(self, reading: Reading) -> None:
         """Receive a reading of other hardware than the relay."""

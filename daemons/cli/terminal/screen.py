@@ -170,9 +170,17 @@ def detail(state: dict[str, Any]) -> str:
         f"{temperature} °C" if temperature else "",
         f"{humidity:.0f} %" if humidity is not None else "",
         f"{state['position_percent']:.0f} % open" if state.get("position_percent") is not None else "",
+        f"{state['value']:g} {state.get('unit') or ''}".strip() if is_number(state.get("value")) else "",
+        str(state["count"]) if is_number(state.get("count")) else "",
+        f"{state['time']} {state.get('days', '')}".strip() if isinstance(state.get("time"), str) else "",
         f"at {brightness} %" if brightness is not None and state.get("status") else "",
     ]
     return "  ".join(filter(None, parts))
+
+
+def is_number(value: object) -> bool:
+    """Return whether a field of a state is a number."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def reason(device: dict[str, Any]) -> Text:
@@ -337,7 +345,15 @@ def footer(status: dict[str, Any], view: View, zone: tzinfo, width: int) -> list
         notice_text.append(f"{datetime.fromtimestamp(notice.at, zone):%H:%M:%S}  ", "dim")
         notice_text.append(printable(notice.text), notice.style)
     action = view.action(status["devices"])
-    words = ["↑ ↓ select", f"⏎ {action}" if action else "", "r restart", "l log", "? keys", "q end"]
+    words = [
+        "↑ ↓ select",
+        f"⏎ {action}" if action else "",
+        "s set" if view.selected in view.controls else "",
+        "r restart",
+        "l log",
+        "? keys",
+        "q end",
+    ]
     hint = "  ".join(word for word in words if word) if view.has_keys else "Ctrl-C ends"
     url = status["mirror"]["url"] or ""
     left = width - cell_len(hint) - cell_len(url)

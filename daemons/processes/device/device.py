@@ -52,11 +52,10 @@ def run(slice_: Slice) -> None:
         driver.open(machine.power_profile(), clock.now())
         if memory.presses_until is not None:
             driver.skip_presses(memory.presses_until)
-        uses_clock = any(rule.uses_clock for rule in device.rules)
-        calendar = slice_.settings.calendar if uses_clock else UTC_CALENDAR
+        calendar = slice_.settings.calendar if device.uses_clock else UTC_CALENDAR
         appliance = Appliance(device, machine, memory, calendar)
         runner = DeviceRunner(appliance, driver, start.journal, process.loop, process, time.time, start.log)
-        runner.start(clock_check(uses_clock))
+        runner.start(clock_check(device.uses_clock))
         watch_inputs(device, driver, runner, process)
         process.run(runner.handle_command)
         runner.finish()

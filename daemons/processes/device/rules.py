@@ -101,6 +101,8 @@ class Rules:
         self.is_clock_right = True
         """Whether the wall clock is known to be right; rules with times of day wait for it."""
         self._rules = {rule_key(rule): rule for rule in device.rules}
+        self._own: tuple[Rule, ...] = ()
+        """The rules that the kind itself makes of its daily times."""
         self._grace_seconds = device.grace_seconds
         self._created_at = created_at
         self._calendar = calendar
@@ -135,6 +137,22 @@ class Rules:
                 states[key] = replace(state, handled_at=now)  # an earlier version did not store it
         if states != self.states:
             self.states = states
+
+    def set_own(self, own: tuple[Rule, ...]) -> None:
+        """Replace the rules that the kind makes of its daily times. `start` follows."""
+        self._rules = {key: rule for key, rule in self._rules.items() if rule not in self._own}
+        self._rules |= {rule_key(rule): rule for rule in own}
+        self._times = [rule.at for rule in self._rules.values() if rule.at is not None]
+        self._own, self._next_time = own, None
+
+    def change_own(self, own: tuple[Rule, ...], now: float, wall: float) -> None:
+        """Replace these rules while the device runs: a new time counts from now on."""
+        if own == self._own:
+            return
+        self.set_own(own)
+        self._blocked = {key: reason for key, reason in self._blocked.items() if key in self._rules}
+        self.states = {key: self.states.get(key) or RuleState(added_at=now) for key in self._rules}
+        self._is_time(now, wall)  # calculates the next one
 
     def hear(self, state: State, now: float, wall: float) -> None:
         """Store the changes of another device that rules wait for; `run` handles them."""

@@ -39,6 +39,8 @@ class DocumentEncoder:
                 hears=tuple(peer.subscriptions),
                 commands=describe_commands(kind),
                 primary_commands=kind.primary_commands if kind else (),
+                secondary_commands=kind.secondary_commands if kind else (),
+                control=peer.control,
             )
             for name, peer in context.peers.items()
             for kind in [kind_or_none(peer.kind)]

@@ -16,7 +16,10 @@ from tests.support.house import PROJECT
 from tests.support.page_server import BOOT, PEERS, PageStub
 
 DOCUMENT = (PROJECT / "docs" / "page.md").read_text()
-CONFIGURED = ("name", "room", "kind", "host", "elsewhere", "hears", "commands", "primary_commands")
+CONFIGURED = (
+    *("name", "room", "kind", "host", "elsewhere", "hears", "commands"),
+    *("primary_commands", "secondary_commands", "control"),
+)
 """The fields of a device that its configuration decides, in the order of docs/page.md."""
 
 
