@@ -89,7 +89,9 @@ class Command(Remote[Options]):
     """Your own programs for on, off and read, for hardware that no other driver supports."""
 
     options_type = Options
-    abilities: ClassVar[frozenset[Ability]] = frozenset({"switch", "dim", "tint", "move", "sense"})
+    abilities: ClassVar[frozenset[Ability]] = frozenset(
+        {"switch", "dim", "tint", "move", "sense", "presence"}
+    )
 
     async def run(self, channel: "HardwareChannel") -> None:
         """Read the state at intervals, and run a program for each setting."""

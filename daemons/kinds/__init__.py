@@ -27,15 +27,15 @@ from daemons.values import format_toml, suggest
 
 # Words
 
-Ability = Literal["switch", "dim", "tint", "move", "press", "sense"]
+Ability = Literal["switch", "dim", "tint", "move", "press", "sense", "presence"]
 """An ability of a driver: switch on and off, dim, change the colour temperature of white light, move in
-both directions, report presses of a button, report measurements."""
+both directions, report presses of a button, report measurements, report whether a person is there."""
 ABILITIES: tuple[Ability, ...] = get_args(Ability)
 Touch = Literal["single", "double", "long"]
 """The way in which a button is pressed."""
 TOUCHES: tuple[Touch, ...] = get_args(Touch)
 Direction = Literal["open", "close"]
-EntityClass = Literal["climate", "cover", "event", "light", "number", "select", "switch"]
+EntityClass = Literal["climate", "cover", "device_tracker", "event", "light", "number", "select", "switch"]
 """A component of Home Assistant that can be the main entity of a device."""
 Load = tuple[float, float]
 """A phase of an appliance's work after it is switched on: its length in seconds, and its power in watts."""

@@ -352,6 +352,7 @@ def test_a_fault_of_the_hardware_is_shown(word: str) -> None:
 MAIN_ENTITY = {
     "climate": ({"on", "off", "set"}, {"target_celsius", "enabled", "status"}),
     "cover": ({"open", "close"}, {"phase"}),
+    "device_tracker": (set[str](), {"phase", "status"}),
     "event": (set[str](), {"phase"}),
     "light": ({"on", "off"}, {"status"}),
     "number": ({"set"}, set[str]()),

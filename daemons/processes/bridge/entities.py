@@ -71,6 +71,7 @@ CLASSES = {"battery_percent": "battery", "humidity_percent": "humidity"}
 REQUIRED: dict[EntityClass, tuple[set[str], set[str]]] = {
     "climate": ({"on", "off", "set"}, {"target_celsius", "enabled", "status"}),
     "cover": ({"open", "close"}, {"phase"}),
+    "device_tracker": (set(), {"phase", "status"}),
     "event": (set(), {"phase"}),
     "light": ({"on", "off"}, {"status"}),
     "number": ({"set"}, set()),
@@ -149,6 +150,7 @@ class EntityBuilder:
         return {
             "climate": self._climate,
             "cover": self._cover,
+            "device_tracker": self._tracker,
             "event": self._event,
             "light": self._light,
             "number": self._controlled,
@@ -257,6 +259,11 @@ class EntityBuilder:
         self._take("status", "phase", "last")
         return self._entity("event", MAIN, None, state_topic=topic, event_types=types, device_class="button")
 
+    def _tracker(self) -> Entity:
+        self._take("status", "phase")
+        template = shown("{{'home': 'home', 'away': 'not_home'}}.get({}, 'None')", "phase")
+        return self._reporting("device_tracker", MAIN, None, value_template=template, source_type="router")
+
     # Buttons and sensors
 
     def _button(self, word: str) -> Entity:
@@ -273,7 +280,7 @@ class EntityBuilder:
             )
         if name == "fault":
             return self._problem()
-        if name in LINK or (name == "power_watts" and not self._drives):
+        if name in (*LINK, "since") or (name == "power_watts" and not self._drives):
             return None
         if name == "status":
             return self._status()

@@ -238,7 +238,7 @@ class Appliance:
         """Return the fields to publish."""
         fields = self._hardware.state(self._history.change_times.get("reachable"), now)
         if "since" in fields:  # a kind has no wall clock
-            fields["since"] = self._history.change_times.get("phase")
+            fields["since"] = self._history.change_times.get("phase", self._history.changed_at)
         if not self._rules.is_clock_right:
             fields["fault"] = "; ".join(filter(None, (fields["fault"], CLOCK_FAULT)))
         return fields

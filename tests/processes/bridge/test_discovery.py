@@ -31,6 +31,7 @@ MAIN = {
     "mode": "select",
     "moment": "switch",
     "number": "number",
+    "person": "device_tracker",
     "plug": "switch",
 }
 """The component of each kind; the other kinds have only buttons and sensors."""

@@ -59,13 +59,14 @@ function valueOf({ control, state }) {
 
 /** Return measurements and targets, each with its unit: "21.5 °C", "set to 20.0 °C", "48 %", "40 % open". */
 function measured(state) {
-  const { temperature_celsius: warm, target_celsius: kept, humidity_percent: damp, position_percent: open, days } = state;
+  const { temperature_celsius: warm, target_celsius: kept, humidity_percent: damp, position_percent: open, days, since } = state;
   return [
     warm != null && `${house.calendar.tenth(warm)} °C`,
     kept != null && `set to ${house.calendar.tenth(kept)} °C`,
     damp != null && `${house.calendar.number(damp)} %`,
     open != null && open > 0 && open < 100 && `${house.calendar.number(open)} % open`,
     days !== "every day" && days,
+    since != null && `since ${house.calendar.moment(since, house.now)}`,
   ].filter(Boolean);
 }
 
