@@ -75,7 +75,7 @@ class Person(Machine[Options, PersonMemory]):
 
     @classmethod
     def detects(cls, options: Options) -> str:  # noqa: ARG003  the same with all options
-        """Return that its status detects whether somebody is there."""
+        """Return that its status detects the presence of the person."""
         return PRESENCE
 
     @classmethod

@@ -67,7 +67,7 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
     "alarm_clock": (Limit(r"alarm_clock is killed .*", NO_ANSWER),),
     "house_modes_with_a_button": (Limit(r"living_(heater|lamp) is killed .*", NO_ANSWER),),
     "count_of_coffees": (Limit(r"coffee_maker is killed .*", NO_ANSWER),),
-    "somebody_comes_home": (
+    "a_person_comes_home": (
         Limit(r"anna is killed .*", COUNTED_ANEW),
         Limit(r"the hardware of anna .* at 12:0\d:00", SOURCE_LOST),
     ),

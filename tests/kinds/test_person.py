@@ -72,7 +72,7 @@ class AnsweringPhone(RuleBasedStateMachine):
         self.place = "unknown"
         self.seen: bool | None = None
         self.silent_seconds: float | None = None
-        """For how long the telephone has been silent; None if that makes nobody away."""
+        """For how long the telephone has been silent; None if the silence does not count."""
 
     def report(self, seen: bool | None) -> None:
         """Pass a reading, and follow it in the model."""
