@@ -259,7 +259,9 @@ def frame(
         "keys": keys(status["mirror"]["url"] or ""),
     }[view.panel]
     reserved = (
-        min(len(panel) + 1, SHORT_PANEL if view.panel == "presses" else LONG_PANEL) if height >= LOW else 0
+        min(len(panel) + 1, {"presses": SHORT_PANEL, "log": LONG_PANEL}.get(view.panel, height))
+        if height >= LOW
+        else 0
     )
     room = height - len(top) - len(foot)
     table = fitting_devices(console, found, selected, room - reserved)
