@@ -1,5 +1,6 @@
 """A moment: the alarm clock. It rings at its time, against a plain model with kills and clock steps."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,7 +9,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from daemons.config import device
+from daemons.config.house import load_house
+from daemons.rehearsal.player import play
+from daemons.rehearsal.story_file import load_stories
 from daemons.values import DAYS, Problem
+from tests.support import factories
 from tests.support.crash_simulator import CrashSimulator
 
 MONDAY = 950_400.0
@@ -46,6 +51,21 @@ def test_a_new_time_counts_at_once() -> None:
     assert (house.field("time"), house.field("status")) == ("20:15", True)
     house.wait(DAY)
     assert rings(house) == [at("20:15")]
+
+
+def test_a_time_that_has_just_passed_comes_tomorrow() -> None:
+    """The grace is for a process that was away, not for a person who sets the time too late."""
+    house = CrashSimulator("moment")
+    house.now = at("14:00") + 20
+    house.command("set", time="14:00")
+    house.wait(600)
+    assert rings(house) == []
+
+
+def test_its_process_needs_the_time_of_day() -> None:
+    """Without a rule of its own, it would have no timezone, and would not wait for the right clock."""
+    assert factories.device("moment").uses_clock
+    assert not factories.device("mode").uses_clock
 
 
 @pytest.mark.parametrize("word", ["off", "toggle"])
@@ -111,6 +131,63 @@ def test_a_wrong_time_is_refused(table: dict[str, Any], key: str) -> None:
     assert [problem.path for problem in problems] == [("devices", "alarm", key)]
     receipt = CrashSimulator("moment").command("set", time="6:45")
     assert receipt.reason == 'time: "6:45" is not allowed; time takes a time such as "06:45"'
+
+
+HOUSE = """
+[house]
+timezone = "Europe/Berlin"
+
+[devices.alarm_clock]
+kind = "moment"
+before = "10m"
+armed = true
+"""
+STORY = """
+[[story]]
+title = "the alarm clock"
+from = "{day} 00:10"
+until = "{day} 23:50"
+do = [
+  {{ at = "00:20", device = "alarm_clock", send = "set", with = {{ time = "{time}" }} }},
+  {steps}
+]
+expect = [
+  {{ device = "alarm_clock", turns = {{ phase = "due" }}, times = {times} }},
+]
+"""
+
+
+@pytest.mark.parametrize(
+    ("day", "time", "steps", "times"),
+    [
+        ("2026-03-28", "02:30", "", 1),
+        ("2026-03-29", "02:30", "", 1),  # 02:30 is left out
+        ("2026-10-25", "02:30", "", 1),  # 02:30 comes twice
+        ("2026-11-26", "12:00", '{ at = "11:00", clock = "+2h" }', 0),
+        ("2026-11-26", "12:00", '{ at = "11:59:30", clock = "+40s" }', 1),
+        ("2026-11-26", "12:00", '{ at = "12:00:30", clock = "-40s" }', 1),
+        ("2026-11-26", "12:00", '{ at = "14:00", clock = "-3h" }', 1),
+    ],
+)
+def test_clock_changes_and_clock_steps(tmp_path: Path, day: str, time: str, steps: str, times: int) -> None:
+    """It rings once on each day, and never long after its time."""
+    house = load_house(Path("house.toml"), HOUSE)
+    file = tmp_path / "house.test.toml"
+    file.write_text(STORY.format(day=day, time=time, steps=steps, times=times))
+    (story,) = load_stories(file, house).stories
+    assert not play(story, house, ()).failures
+
+
+def test_it_waits_until_the_clock_is_right() -> None:
+    """Before that its fault says so; then it rings for a time within its grace."""
+    house = CrashSimulator("moment", time="14:00", armed=True)
+    house.appliance.wait_for_clock()
+    house.wait(at("14:00") + 30 - house.now)
+    assert rings(house) == []
+    assert "the clock of this machine is not known to be right" in house.field("fault")
+    house.appliance.trust_clock(house.now, house.now)
+    house.poll()
+    assert rings(house) == [at("14:00")]
 
 
 class AlarmClock(RuleBasedStateMachine):
