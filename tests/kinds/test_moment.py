@@ -58,6 +58,7 @@ def test_a_time_that_has_just_passed_comes_tomorrow() -> None:
     house = CrashSimulator("moment")
     house.now = at("14:00") + 20
     house.command("set", time="14:00")
+    house.restart()
     house.wait(600)
     assert rings(house) == []
 
