@@ -66,6 +66,7 @@ def format_seconds(seconds: float) -> str:
     return f"{seconds * 1000:g}ms" if seconds else "0s"
 
 
+CLOCK_TIME = r"([01][0-9]|2[0-3]):[0-5][0-9]"
 SUN = {"dawn": "05:30", "sunrise": "06:00", "noon": "12:00", "sunset": "18:00", "dusk": "18:30"}
 """The times of the sun, each with its approximate local time at an equinox."""
 
@@ -80,7 +81,7 @@ class TimeOfDay(str, Parsed):
     def parse(cls, text: object) -> "TimeOfDay":
         """Parse a time of day; raises ValueError for anything else."""
         time = cls(text) if isinstance(text, str) else cls()
-        if time.sun is None and not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", time):
+        if time.sun is None and not re.fullmatch(CLOCK_TIME, time):
             raise ValueError(cls.allowed)
         if abs(time.offset_seconds) > 12 * 3600:
             raise ValueError("an offset from a time of the sun is at most 12h")
@@ -93,15 +94,20 @@ class TimeOfDay(str, Parsed):
         return word if word in SUN else None
 
     @property
+    def clock(self) -> str:
+        """The local time, without the offset that only the times of a device itself have."""
+        return self._parts()[0]
+
+    @property
     def offset_seconds(self) -> float:
-        """The offset from the time of the sun, in seconds; negative if it is earlier."""
+        """The offset in seconds; negative if it is earlier. The configuration has it with the sun only."""
         _, sign, offset = self._parts()
         return (-1 if sign == "-" else 1) * Seconds.parse(offset) if sign else 0.0
 
     @property
     def usual(self) -> float:
         """Seconds after midnight; a time of the sun counts as it is at an equinox."""
-        hours, _, minutes = SUN.get(self.sun or "", str(self)).partition(":")
+        hours, _, minutes = SUN.get(self.sun or "", self.clock).partition(":")
         return int(hours) * 3600 + int(minutes) * 60 + self.offset_seconds
 
     def _parts(self) -> tuple[str, str, str]:
@@ -114,6 +120,48 @@ class TimeOfDay(str, Parsed):
 
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+"""The days of the week, as the configuration has them."""
+
+
+class ClockTime(str, Parsed):
+    """A local time such as "06:45", and no time of the sun."""
+
+    __slots__ = ()
+    allowed = 'a time such as "06:45"'
+
+    @classmethod
+    def parse(cls, text: object) -> "ClockTime":
+        """Parse a time; raises ValueError for anything else."""
+        if not isinstance(text, str) or not re.fullmatch(CLOCK_TIME, text):
+            raise ValueError(cls.allowed)
+        return cls(text)
+
+
+class DayWords(str, Parsed):
+    """Days of the week in one text: "mon tue wed", or "every day"."""
+
+    __slots__ = ()
+    allowed = 'days such as "mon tue wed", or "every day"'
+
+    @classmethod
+    def parse(cls, text: object) -> "DayWords":
+        """Parse days; raises ValueError for anything else."""
+        if not isinstance(text, str) or not cls(text).days or not set(cls(text).days) <= {*DAYS}:
+            raise ValueError(cls.allowed)
+        return cls(text)
+
+    @property
+    def days(self) -> tuple[str, ...]:
+        """The days, in the order of the week; unknown words come last."""
+        words = DAYS if self == "every day" else self.replace(",", " ").split()
+        return tuple(sorted(set(words), key=lambda word: DAYS.index(word) if word in DAYS else len(DAYS)))
+
+    @classmethod
+    def of(cls, days: Sequence[str]) -> "DayWords":
+        """Return the text for some days."""
+        return cls("every day" if set(days) == {*DAYS} else " ".join(days))
 
 
 class Problem(Struct, frozen=True):
@@ -214,7 +262,9 @@ def _format(raw: object) -> str:
         case bool():
             return "true" if raw else "false"
         case str():
-            return msgspec.json.encode(raw).decode().replace("\x7f", "\\u007f")  # JSON escapes as TOML does
+            return (
+                msgspec.json.encode(str(raw)).decode().replace("\x7f", "\\u007f")
+            )  # JSON escapes as TOML does
         case list() | tuple():
             return "[" + ", ".join(map(_format, raw)) + "]"
         case dict() if not raw:

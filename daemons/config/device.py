@@ -13,7 +13,7 @@ from daemons.config.rule import CONDITION_KEYS, Condition, Rule
 from daemons.config.tables import Common
 from daemons.drivers import Driver
 from daemons.errors import HouseError
-from daemons.kinds import Ability, Kind, Machine
+from daemons.kinds import Ability, Control, Kind, Machine
 from daemons.values import Path as Where
 from daemons.values import Problem, describe_type, format_toml, is_array_of_tables, parse_table, suggest
 
@@ -48,7 +48,7 @@ class Device(Struct, frozen=True, kw_only=True):
         """Whether its kind or one of its rules uses the wall clock."""
         if any(rule.uses_clock for rule in self.rules) or self.kind.timetable(self.options):
             return True
-        return bool(getattr(self.kind, "uses_clock", False))
+        return self.kind.uses_clock
 
     @property
     def uses_holidays(self) -> bool:
@@ -112,7 +112,8 @@ def build(name: str, table: Any, where: Where, problems: list[Problem]) -> Devic
     if common and common.off_after_seconds and not switches(kind):
         text = f"a {table['kind']} is not switched on and off by a command; it takes no off_after"
         problems.append(Problem((*where, "off_after"), text))
-    rules = _rules(common.when if common else (), kind, where, problems)
+    control = None if options is None else kind.control(options)
+    rules = _rules(common.when if common else (), kind, control, where, problems)
     if common is None or options is None or (driver is None) != (kind.role != "device"):
         return None
     return Device(
@@ -195,8 +196,10 @@ def struct_type(type_: Any) -> type[Struct] | None:
     return item if isinstance(item, type) and issubclass(item, Struct) else None
 
 
-def _rules(raw: Any, kind: type[Kind], where: Where, problems: list[Problem]) -> tuple[Rule, ...]:
-    """Return the rules; check their actions against the commands of the kind."""
+def _rules(
+    raw: Any, kind: type[Kind], control: Control | None, where: Where, problems: list[Problem]
+) -> tuple[Rule, ...]:
+    """Return the rules; check their actions against the commands and the control of the kind."""
     rules = []
     commands = {command.__name__.lower(): command for command in kind.commands}
     for index, table in enumerate(raw):
@@ -221,6 +224,9 @@ def _rules(raw: Any, kind: type[Kind], where: Where, problems: list[Problem]) ->
             problems.append(Problem((*here, "do"), f"{format_toml(rule.do)}: {suggest(rule.do, commands)}"))
         else:
             parse_table(rule.with_, commands[rule.do], (*here, "with"), problems)
+            if control and control.command == rule.do and control.argument in rule.with_:
+                reason = control.refusal(rule.with_[control.argument])
+                problems += [Problem((*here, "with", control.argument), reason)] if reason else []
         rules.append(rule)
     return tuple(rules)
 

@@ -160,6 +160,7 @@ def bridged(device: Device, kind: str) -> Peer:
         detects=device.kind.detects(device.options),
         units=device.kind.units(device.options),
         cools=device.kind.climate_mode(device.options) == "cool",
+        control=device.kind.control(device.options),
     )
 
 

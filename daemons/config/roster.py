@@ -10,6 +10,7 @@ from daemons.bus.message import BRIDGE, EXCHANGE, RECORDER, STEWARD
 from daemons.config import loader
 from daemons.config.rule import CONDITION_KEYS
 from daemons.config.tables import DEFAULT_ROOM, FOREIGN, Recording, Settings
+from daemons.kinds import Control, Kind
 from daemons.values import convert
 
 
@@ -25,6 +26,9 @@ class Peer(Struct, frozen=True, omit_defaults=True):
     """The host of the device, in a house of several hosts."""
     every_seconds: float | None = None
     """For a program of your own: the longest pause between two of its states, in seconds."""
+
+    control: Control | None = None
+    """The input for its value, if it has one."""
 
     def is_elsewhere(self, host: str | None) -> bool:
         """Return whether the device has no process on a host."""
@@ -70,6 +74,7 @@ def make_roster(raw: dict[str, Any], host: str | None = None) -> Roster:
             subscriptions(table),
             table.get("host", first),
             silence_limit(table),
+            control(table),
         )
         for name, table in raw["devices"].items()
     }
@@ -92,11 +97,23 @@ def subscriptions(table: dict[str, Any]) -> tuple[str, ...]:
     ]
     found = dict.fromkeys(part["device"] for part in rules if "device" in part)
     kind = loader.kind_or_none(table["kind"])
-    if kind:
-        keys = {f.encode_name for f in msgspec.structs.fields(kind.options_type)} & table.keys()
-        with suppress(msgspec.ValidationError):  # written by another version
-            found |= kind.sources(convert({key: table[key] for key in keys}, kind.options_type))
+    if kind and (options := typed_options(kind, table)):
+        found |= kind.sources(options)
     return tuple(found)
+
+
+def control(table: dict[str, Any]) -> Control | None:
+    """Return the input for the value of a device, by its checked table."""
+    kind = loader.kind_or_none(table["kind"])
+    return kind.control(options) if kind and (options := typed_options(kind, table)) else None
+
+
+def typed_options(kind: type[Kind], table: dict[str, Any]) -> Any:
+    """Return the options of a kind in a checked table; None if another version wrote the table."""
+    keys = {f.encode_name for f in msgspec.structs.fields(kind.options_type)} & table.keys()
+    with suppress(msgspec.ValidationError):
+        return convert({key: table[key] for key in keys}, kind.options_type)
+    return None
 
 
 def silence_limit(table: dict[str, Any]) -> float | None:

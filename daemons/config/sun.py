@@ -5,12 +5,11 @@ from functools import cache, cached_property
 from math import floor
 from typing import TYPE_CHECKING
 
-from daemons.values import TimeOfDay
+from daemons.values import DAYS, TimeOfDay
 
 if TYPE_CHECKING:
     from astral import Observer
 
-DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 ONE_DAY = timedelta(days=1)
 DAY_SECONDS = 86_400
 SECONDS_PER_DEGREE = 240
@@ -47,9 +46,10 @@ class SunCalendar:
         Raises ValueError for a time of the sun if the position is unknown.
         """
         if when.sun is None:
-            return datetime.combine(day, time.fromisoformat(when), self.zone).timestamp()
-        moment = self._cached_sun_moment(when.sun, day)
-        return None if moment is None else moment + when.offset_seconds
+            moment = datetime.combine(day, time.fromisoformat(when.clock), self.zone).timestamp()
+            return moment + when.offset_seconds
+        found = self._cached_sun_moment(when.sun, day)
+        return None if found is None else found + when.offset_seconds
 
     def latest_moment(self, when: TimeOfDay, wall: float) -> float | None:
         """Return the latest moment of a time of day that is not after `wall`, both in Unix seconds."""
@@ -75,9 +75,9 @@ class SunCalendar:
         """
         local = self.local_time(moment)
         if when.sun is None:
-            for day in (local.date(), local.date() - ONE_DAY):
+            for day in (local.date(), local.date() - ONE_DAY, local.date() + ONE_DAY):
                 if self.moment(when, day) == moment:
-                    return datetime.combine(day, time.fromisoformat(when))
+                    return datetime.combine(day, time.fromisoformat(when.clock))
         return local
 
     def window_day(

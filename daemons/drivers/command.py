@@ -114,7 +114,9 @@ class Command(Remote[Options]):
     """Your own programs for on, off and read, for hardware that no other driver supports, or for messages."""
 
     options_type = Options
-    abilities: ClassVar[frozenset[Ability]] = frozenset({"switch", "dim", "tint", "move", "sense", "notify"})
+    abilities: ClassVar[frozenset[Ability]] = frozenset(
+        {"switch", "dim", "tint", "move", "sense", "presence", "notify"}
+    )
 
     @classmethod
     def abilities_with(cls, options: Options) -> frozenset[Ability]:

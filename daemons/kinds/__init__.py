@@ -24,20 +24,23 @@ from msgspec import Meta, Struct, structs
 from msgspec.structs import replace
 
 from daemons.bus.message import Scalar
-from daemons.values import Day, TimeOfDay
+from daemons.values import Day, TimeOfDay, format_toml, suggest
 
 # Words
 
-Ability = Literal["switch", "dim", "tint", "move", "press", "sense", "notify"]
+Ability = Literal["switch", "dim", "tint", "move", "press", "sense", "notify", "presence"]
 """An ability of a driver: switch on and off, dim, change the colour temperature of white light, move in
-both directions, report presses of a button, report measurements, deliver messages to people."""
+both directions, report presses of a button, report measurements, deliver messages to people, report
+whether a person is there."""
 ABILITIES: tuple[Ability, ...] = get_args(Ability)
 Touch = Literal["single", "double", "triple", "long", "hold", "release"]
 """The way in which a button is pressed. A long press is reported while the button is still down. Some
 hardware then repeats that it is held (`hold`), and reports when it is let go (`release`)."""
 TOUCHES: tuple[Touch, ...] = get_args(Touch)
 Direction = Literal["open", "close"]
-EntityClass = Literal["climate", "cover", "event", "light", "notify", "switch"]
+EntityClass = Literal[
+    "climate", "cover", "device_tracker", "event", "light", "notify", "number", "select", "switch"
+]
 """A component of Home Assistant that can be the main entity of a device."""
 Load = tuple[float, float]
 """A phase of an appliance's work after it is switched on: its length in seconds, and its power in watts."""
@@ -265,6 +268,46 @@ class Effect(Struct, frozen=True):
     sets: dict[str, Scalar] = {}
 
 
+class Control(Struct, frozen=True, kw_only=True):
+    """An input for one argument of a command: the page, the terminal and the bridge offer it."""
+
+    command: str
+    argument: str
+    field: str
+    """The field of the state with the present value."""
+    label: str
+    """The name of the value."""
+    takes: Literal["choice", "number", "time"]
+    """One of the `choices`, a number, or a time of day such as "06:45"."""
+    choices: tuple[str, ...] = ()
+    lowest: float | None = None
+    highest: float | None = None
+    step: float = 1.0
+    unit: str = ""
+
+    def refusal(self, value: object) -> str | None:
+        """Return why a value is refused, or None; its type was checked before."""
+        if self.takes == "choice" and value not in self.choices:
+            return f"{format_toml(value)} is none of its values; {suggest(value, self.choices)}"
+        if self.takes != "number" or isinstance(value, bool) or not isinstance(value, int | float):
+            return None
+        if self.lowest is not None and value < self.lowest:
+            return f"{value:g} is below its lowest value, {self.lowest:g}"
+        if self.highest is not None and value > self.highest:
+            return f"{value:g} is above its highest value, {self.highest:g}"
+        return None
+
+
+class DailyTime(Struct, frozen=True):
+    """A time of day at which a device sends itself a command, as a rule with `at` would."""
+
+    at: str
+    """A local time such as "06:45", or "06:45-10m" for ten minutes before it."""
+    command: str
+    days: tuple[str, ...]
+    """The days of the week of the local time, such as "mon"."""
+
+
 class Kind(ABC):
     """A word that `kind` may have in the configuration, and its declarations."""
 
@@ -284,6 +327,10 @@ class Kind(ABC):
     primary_commands: ClassVar[tuple[PrimaryCommand, ...]] = ()
     """The commands of the device's main button on the page and in the terminal. The first that applies to
     the state is sent. Without any, the device has no such button."""
+    secondary_commands: ClassVar[tuple[PrimaryCommand, ...]] = ()
+    """The same for a second, smaller button on the page, such as "Cancel"."""
+    uses_clock: ClassVar[bool] = False
+    """Whether it needs the wall clock: then it gets `zone`, and `update_clock` is called."""
     makes: ClassVar[str | None] = None
     """Its product, in a word, for the mirror's sentence; None if it makes nothing."""
     resting_phases: ClassVar[tuple[str, ...]] = ("idle", "off")
@@ -379,6 +426,11 @@ class Kind(ABC):
         return {}
 
     @classmethod
+    def control(cls, options: Any) -> Control | None:  # noqa: ARG003  most kinds have none
+        """Return the input for its value with these options, or None if it has none."""
+        return None
+
+    @classmethod
     def detects(cls, options: Any) -> str | None:  # noqa: ARG003  most kinds detect nothing
         """Return which of the `detections` its `status` reports; None if `status` reports its own work."""
         return None
@@ -398,8 +450,6 @@ class Machine(Kind, Generic[O, M]):
     needs: ClassVar[frozenset[Ability]] = frozenset({"switch"})
     """The abilities of a driver; at least one of them is needed. A kind without hardware needs none."""
     memory_type: ClassVar[type[Struct]]
-    uses_clock: ClassVar[bool] = False
-    """Whether it needs the wall clock: then it gets `zone`, and `update_clock` is called."""
     zone: tzinfo = UTC
     """The timezone of the house."""
 
@@ -493,6 +543,10 @@ class Machine(Kind, Generic[O, M]):
         not called.
         """
         return memory
+
+    def daily_times(self, memory: M) -> tuple[DailyTime, ...]:
+        """Return the times of day at which it sends itself a command. A kind with any has `uses_clock`."""
+        return ()
 
     @abstractmethod
     def next_deadline(self, memory: M) -> float | None:

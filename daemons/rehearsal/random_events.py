@@ -5,7 +5,7 @@ state. Measurements lie near the values with which the rules of the house compar
 """
 
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any
 
@@ -15,10 +15,10 @@ from msgspec.structs import asdict
 from daemons.config.device import Device
 from daemons.config.house import House
 from daemons.config.rule import Condition, Rule
-from daemons.kinds import PLAUSIBLE, ROOM_CELSIUS, TOUCHES, Machine
+from daemons.kinds import PLAUSIBLE, ROOM_CELSIUS, TOUCHES, Control, Machine
 from daemons.rehearsal.story import Always, ClockStep
 from daemons.rehearsal.story_file import MEASURABLE
-from daemons.values import Seconds
+from daemons.values import DAYS, ClockTime, DayWords, Seconds
 
 Limits = dict[tuple[str, str], set[float]]
 """By device and measured field, the values with which the house compares it."""
@@ -32,6 +32,14 @@ CLOCK_STEP_SECONDS = (1, 30)
 RANGES = PLAUSIBLE | {"temperature_celsius": ROOM_CELSIUS}
 NEAR = (-3.0, -1.0, -0.1, 0.0, 0.1, 1.0, 3.0)
 """How far a measurement lies from a limit."""
+MOST_STEPS = 1000
+"""How many steps above its lowest value a control is set at most."""
+TEXTS: dict[type, Callable[[random.Random], str]] = {
+    ClockTime: lambda chance: f"{chance.randint(0, 23):02}:{chance.randint(0, 59):02}",
+    DayWords: lambda chance: " ".join(chance.sample(DAYS, chance.randint(1, 7))),
+    Seconds: lambda chance: f"{chance.randint(1, 3600)}s",
+}
+"""For each type that is written as text, a function that returns a value."""
 OFTEN = 6
 """How often a detection, a press or a measurement that matters happens, for each kill."""
 
@@ -100,7 +108,8 @@ def random_event(device: Device, limits: Limits, chance: random.Random, *, is_to
             return {"hand": chance.choice(("on", "off"))}
         case "send":
             command = chance.choice(kind.commands)
-            return {"send": command.__name__.lower(), "with_": random_arguments(command, chance)}
+            control = kind.control(device.options)
+            return {"send": command.__name__.lower(), "with_": random_arguments(command, chance, control)}
     return {"measures": {verb: random_measurement(device, verb, limits, chance)}}
 
 
@@ -120,13 +129,26 @@ def random_measurement(device: Device, field: str, limits: Limits, chance: rando
     return float(round(value)) if device.kind.fields()[field] == int | None else round(value, 1)
 
 
-def random_arguments(command: type[Struct], chance: random.Random) -> dict[str, Any]:
-    """Return arguments of a command; an argument that is optional is left out at times."""
-    return {
+def random_arguments(
+    command: type[Struct], chance: random.Random, control: Control | None = None
+) -> dict[str, Any]:
+    """Return arguments of a command; an argument that is optional is left out at times.
+
+    Mostly, the argument of the device's control is one that it accepts.
+    """
+    found = {
         field.encode_name: random_value(field.type, chance)
         for field in fields_of(command)
         if field.required or chance.random() < 0.5  # noqa: PLR2004
     }
+    if control and control.argument in found and control.command == command.__name__.lower():
+        if control.choices:
+            found[control.argument] = chance.choice(control.choices)
+        elif control.lowest is not None and control.highest is not None:
+            steps = min((control.highest - control.lowest) // control.step, MOST_STEPS)
+            kept = type(found[control.argument])  # a count stays a whole number
+            found[control.argument] = kept(control.lowest + control.step * chance.randint(0, int(steps)))
+    return found
 
 
 @cache
@@ -152,6 +174,6 @@ def random_value(type_: inspect.Type, chance: random.Random) -> Any:
             return chance.choice(type_.values)
         case inspect.StrType():
             return f"text {chance.randint(1, 1000)}"[: type_.max_length]
-        case inspect.CustomType(cls=cls) if cls is Seconds:
-            return f"{chance.randint(*DURATION_SECONDS)}s"
+        case inspect.CustomType() if type_.cls in TEXTS:
+            return TEXTS[type_.cls](chance)
     raise TypeError(f"random days cannot choose a value of {type_}")

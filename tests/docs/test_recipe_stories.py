@@ -43,6 +43,8 @@ LOCAL_TIME = "The local time of the moment counts, in the house's `timezone`."
 FOUND_ON = "an appliance that heats, and is found on although the device knows nothing of it"
 RESTORE = "The device is switched off or on. Other devices see this like any other change."
 NO_ANSWER = 'After "no answer", it is unknown whether the command was carried out.'
+COUNTED_ANEW = "After a restart the silence is counted anew, because an answer may have been missed."
+SOURCE_LOST = "A silent source, or a network that cannot be reached, means `unknown` and not `away`."
 LATER = "What is lost for 30 s may happen so much later"
 UNDONE = "The press counts, but the hardware may not move for it."
 MEAL = "The meal consists of the appliances that the latest press started."
@@ -67,6 +69,13 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
     "thermostat_of_a_week": (Limit(r"living_heater is killed .*", NO_ANSWER),),
     "open_window_pauses_a_thermostat": (Limit(r"bedroom_heater is killed .*", NO_ANSWER),),
     "air_conditioner": (Limit(r"office_cooler is killed .*", NO_ANSWER),),
+    "alarm_clock": (Limit(r"alarm_clock is killed .*", NO_ANSWER),),
+    "house_modes_with_a_button": (Limit(r"living_(heater|lamp) is killed .*", NO_ANSWER),),
+    "count_of_coffees": (Limit(r"coffee_maker is killed .*", NO_ANSWER),),
+    "a_person_comes_home": (
+        Limit(r"anna is killed .*", COUNTED_ANEW),
+        Limit(r"the hardware of anna .* at 12:0\d:00", SOURCE_LOST),
+    ),
     "one_press_makes_breakfast": (Limit(r"toaster is killed .*", NO_ANSWER),),
     "breakfast_lamp": (
         Limit(r"(coffee_maker|toaster) is cut off for 30 s at 07:00:00", MEAL),

@@ -15,13 +15,21 @@ from daemons.config import loader
 from daemons.errors import Rejected
 from daemons.kinds import TOUCHES, HardwareLink, Kind, Machine, Outcome, Reading, Result, Setting
 from daemons.processes.device.timetable import InForce
-from daemons.values import Seconds, TimeOfDay, convert
+from daemons.values import ClockTime, DayWords, Seconds, TimeOfDay, convert
 from tests.support import factories
 
 KINDS = list(loader.available("kinds"))
 MACHINES = factories.machine_kinds()
 START = 1_750_000_000.0
 MOST_SECONDS = 7 * 86400.0
+
+CUSTOM: dict[type, list[str]] = {
+    Seconds: ["1ms", "1s", "90s", "5m", "4h"],
+    TimeOfDay: ["00:00", "06:30", "sunset-30m"],
+    ClockTime: ["00:00", "06:45", "23:59"],
+    DayWords: ["mon", "sat sun", "every day"],
+}
+"""Values of the types that are written as text."""
 
 readings = st.builds(
     Reading,
@@ -84,10 +92,8 @@ def _values(info: Any) -> st.SearchStrategy[Any]:
             required = {field.encode_name: values_of(field.type) for field in fields if field.required}
             optional = {field.encode_name: values_of(field.type) for field in fields if not field.required}
             return st.fixed_dictionaries(required, optional=optional)
-        case inspect.CustomType(cls=cls) if cls is TimeOfDay:
-            return st.sampled_from(["00:00", "06:30", "sunset-30m"])
-        case inspect.CustomType(cls=cls) if cls is Seconds:
-            return st.sampled_from(["1ms", "1s", "90s", "5m", "4h"])
+        case inspect.CustomType(cls=cls) if cls in CUSTOM:
+            return st.sampled_from(CUSTOM[cls])
         case inspect.StrType():
             return st.text(min_size=info.min_length or 0, max_size=5)
         case _:
@@ -381,9 +387,12 @@ def test_a_fault_of_the_hardware_is_shown(word: str) -> None:
 MAIN_ENTITY = {
     "climate": ({"on", "off", "set"}, {"target_celsius", "enabled", "status"}),
     "cover": ({"open", "close"}, {"phase"}),
+    "device_tracker": (set[str](), {"phase", "status"}),
     "event": (set[str](), {"phase"}),
     "light": ({"on", "off"}, {"status"}),
     "notify": ({"send"}, set[str]()),
+    "number": ({"set"}, set[str]()),
+    "select": ({"set"}, {"phase"}),
     "switch": ({"on", "off"}, {"status"}),
 }
 """The commands and the fields that Home Assistant's main entity of each class needs."""
@@ -395,7 +404,7 @@ def test_a_kind_with_commands_declares_its_primary_command(word: str) -> None:
     kind = loader.kind(word)
     commands = {command.__name__.lower(): command for command in kind.commands}
     assert bool(kind.primary_commands) == bool(commands)
-    for choice in kind.primary_commands:
+    for choice in (*kind.primary_commands, *kind.secondary_commands):
         assert not any(field.required for field in msgspec.structs.fields(commands[choice.command]))
         assert choice.when.keys() <= kind.fields().keys()
         assert choice.label
@@ -422,6 +431,27 @@ def test_a_kind_has_the_commands_and_fields_of_its_main_entity(word: str) -> Non
         commands, fields = MAIN_ENTITY[kind.entity_class]
         assert commands <= {command.__name__.lower() for command in kind.commands}
         assert fields <= kind.fields().keys()
+
+
+@pytest.mark.parametrize("word", MACHINES)
+@given(data=st.data())
+def test_a_control_sets_a_field_of_its_kind(word: str, data: st.DataObject) -> None:
+    """Command, argument and field exist, and the present value of a device is one that it accepts."""
+    machine = data.draw(machines(word), "machine")
+    control = machine.control(machine.options)
+    if control is None:
+        return
+    command = {command.__name__.lower(): command for command in machine.commands}[control.command]
+    assert control.argument in command.__struct_encode_fields__
+    state = msgspec.to_builtins(machine.state(machine.memory_type(), Reading(), START))
+    assert control.refusal(state[control.field]) is None
+    assert bool(control.choices) is (control.takes == "choice")
+    changed = machine.handle_command(
+        machine.memory_type(), convert({control.argument: state[control.field]}, command), START
+    )
+    assert (
+        msgspec.to_builtins(machine.state(changed, Reading(), START))[control.field] == state[control.field]
+    )
 
 
 @pytest.mark.parametrize("word", MACHINES)

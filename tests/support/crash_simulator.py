@@ -237,7 +237,9 @@ class CrashSimulator:
 
     def command(self, word: str, id_: str = "c1", **args: Any) -> Receipt:
         """Receive a command with a deadline in 10 s."""
-        return self.handle_command(Command(id=id_, command=word, deadline=self.now + 10, args=args))
+        return self.handle_command(
+            Command(id=id_, command=word, deadline=self.now + self.wall_offset + 10, args=args)
+        )
 
     def on_reading(self, reading: Reading) -> None:
         """Receive a reading of other hardware than the relay."""

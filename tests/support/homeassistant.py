@@ -34,6 +34,10 @@ REQUIRED: dict[str, set[str]] = {
     "button": {"command_topic"},
     "notify": {"command_topic"},
     "event": {"state_topic", "event_types"},
+    "device_tracker": {"state_topic"},
+    "number": {"command_topic"},
+    "select": {"command_topic", "options"},
+    "text": {"command_topic"},
     "sensor": {"state_topic"},
     "binary_sensor": {"state_topic"},
 }
@@ -62,6 +66,10 @@ OPTIONAL: dict[str, set[str]] = {
     "button": {"command_template"},
     "notify": {"command_template"},
     "event": {"value_template"},
+    "device_tracker": {"value_template", "source_type"},
+    "number": {"state_topic", "value_template", "min", "max", "step", "mode", "unit_of_measurement"},
+    "select": {"state_topic", "value_template", "command_template"},
+    "text": {"state_topic", "value_template", "command_template", "pattern"},
     "sensor": {"value_template", "unit_of_measurement", "state_class", "options"},
     "binary_sensor": {"value_template", "payload_on", "payload_off"},
 }
@@ -86,7 +94,7 @@ STATE_CLASSES: dict[str, set[str | None]] = {
 }
 """The state classes of a device class; every other device class allows only `measurement`."""
 DEVICE_CLASSES = {
-    "binary_sensor": {"connectivity", "problem", "motion", "opening", "moisture", "smoke", "gas"},
+    "binary_sensor": {"connectivity", "problem", "motion", "opening", "moisture", "smoke", "gas", "presence"},
     "event": {"button", "doorbell", "motion"},
     "sensor": {*UNITS, "enum", "monetary"},
 }
@@ -152,6 +160,12 @@ def _entity(component: str, config: dict[str, Any]) -> dict[str, Any]:
         assert set(config["modes"]) <= {"auto", "off", "cool", "heat", "dry", "fan_only"}
         assert config["min_temp"] < config["max_temp"]
         assert config["precision"] in (0.1, 0.5, 1.0)
+    if component == "number":
+        assert config["min"] < config["max"]
+        assert config["step"] >= 0.001
+        assert config["mode"] in ("auto", "box", "slider")
+    if component == "text":
+        re.compile(config["pattern"])
     if component == "cover":
         assert "set_position_topic" not in config or "position_topic" in config
     if component == "light":

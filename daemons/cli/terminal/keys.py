@@ -9,7 +9,16 @@ import signal
 import termios
 from contextlib import suppress
 
-WORDS = {b"\x1b": "escape", b"\n": "enter", b"\r": "enter", b" ": "space", b"\x04": "end"}
+WORDS = {
+    b"\x1b": "escape",
+    b"\n": "enter",
+    b"\r": "enter",
+    b" ": "space",
+    b"\x04": "end",
+    b"\x7f": "backspace",
+}
+SIGNS = (b"?", b":", b".", b"-", b"_")
+"""The keys beside letters and digits that have a meaning."""
 ARROWS = {b"A": "up", b"B": "down", b"H": "first", b"F": "last"}
 KEY = re.compile(rb"\x1b(?:\[([\d;]*)([@-~])|O(.)|\[[\d;]*\Z|O\Z)?|[\x00-\x7f]")
 """The bytes of one key (ECMA-48, 5.4). The last two alternatives match an incomplete sequence."""
@@ -26,7 +35,7 @@ def decode(data: bytes) -> tuple[list[str], bytes]:
             return keys, sent
         elif sent in WORDS:
             keys.append(WORDS[sent])
-        elif sent.isalnum() or sent == b"?":
+        elif sent.isalnum() or sent in SIGNS:
             keys.append(sent.decode())
     return keys, b""
 

@@ -170,6 +170,9 @@ def detail(state: dict[str, Any]) -> str:
         f"{temperature} °C" if temperature else "",
         f"{humidity:.0f} %" if humidity is not None else "",
         f"{state['position_percent']:.0f} % open" if state.get("position_percent") is not None else "",
+        f"{state['value']:g} {state.get('unit') or ''}".strip() if is_number(state.get("value")) else "",
+        str(state["count"]) if is_number(state.get("count")) else "",
+        f"{state['time']} {state.get('days', '')}".strip() if isinstance(state.get("time"), str) else "",
         f"at {brightness} %" if brightness is not None and state.get("status") else "",
         today(state),
     ]
@@ -183,6 +186,11 @@ def today(state: dict[str, Any]) -> str:
         return ""
     money = f", {' '.join(filter(None, (f'{cost:.2f}', state.get('currency'))))}" if cost is not None else ""
     return f"{used:.2f} kWh{money} today"
+
+
+def is_number(value: object) -> bool:
+    """Return whether a field of a state is a number."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def reason(device: dict[str, Any]) -> Text:
@@ -261,7 +269,9 @@ def frame(
         "keys": keys(status["mirror"]["url"] or ""),
     }[view.panel]
     reserved = (
-        min(len(panel) + 1, SHORT_PANEL if view.panel == "presses" else LONG_PANEL) if height >= LOW else 0
+        min(len(panel) + 1, {"presses": SHORT_PANEL, "log": LONG_PANEL}.get(view.panel, height))
+        if height >= LOW
+        else 0
     )
     room = height - len(top) - len(foot)
     table = fitting_devices(console, found, selected, room - reserved)
@@ -347,7 +357,15 @@ def footer(status: dict[str, Any], view: View, zone: tzinfo, width: int) -> list
         notice_text.append(f"{datetime.fromtimestamp(notice.at, zone):%H:%M:%S}  ", "dim")
         notice_text.append(printable(notice.text), notice.style)
     action = view.action(status["devices"])
-    words = ["↑ ↓ select", f"⏎ {action}" if action else "", "r restart", "l log", "? keys", "q end"]
+    words = [
+        "↑ ↓ select",
+        f"⏎ {action}" if action else "",
+        "s set" if view.selected in view.controls else "",
+        "r restart",
+        "l log",
+        "? keys",
+        "q end",
+    ]
     hint = "  ".join(word for word in words if word) if view.has_keys else "Ctrl-C ends"
     url = status["mirror"]["url"] or ""
     left = width - cell_len(hint) - cell_len(url)

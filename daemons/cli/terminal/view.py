@@ -2,13 +2,16 @@
 
 from typing import Any, Literal, NamedTuple
 
-from daemons.kinds import Kind
+from daemons.bus.message import Scalar
+from daemons.kinds import Control, Kind
 
 ARMED_SECONDS = 5.0
 """How long the first `r` waits for the second one, in seconds."""
 KEYS = (
     ("↑ ↓  j k  1-9", "select a device"),
     ("Enter, space", "press, or start and stop"),
+    ("x", "its second command, such as cancel"),
+    ("s", "type its value, such as a time"),
     ("r r", "restart the device's process"),
     ("l", "show or hide the end of its log"),
     ("?", "show or hide the keys"),
@@ -24,6 +27,9 @@ class KeyAction(NamedTuple):
     what: Literal["send", "restart", "end"]
     device: str = ""
     command: str = ""
+    argument: str | None = None
+    """The name of the command's argument; None without one."""
+    value: Scalar = None
 
 
 class Notice(NamedTuple):
@@ -39,6 +45,26 @@ def by_room(devices: dict[str, Any]) -> list[str]:
     return sorted(devices, key=lambda name: str(devices[name]["room"]))
 
 
+LONGEST_VALUE = 40
+
+
+def number(typed: str) -> int | float | None:
+    """Return a typed number, a whole one as such; None if it is none."""
+    try:
+        return int(typed) if typed.lstrip("-").isdecimal() else float(typed)
+    except ValueError:
+        return None
+
+
+def allowed(control: Control) -> str:
+    """Return in a few words what a control takes."""
+    if control.takes == "number" and control.lowest is not None and control.highest is not None:
+        return f"{control.lowest:g} to {control.highest:g} {control.unit}".strip()
+    return {"choice": ", ".join(control.choices), "time": 'such as "06:45"', "number": "a number"}[
+        control.takes
+    ]
+
+
 class View:
     """The selected device, the panel below the devices, and the last notice."""
 
@@ -47,10 +73,14 @@ class View:
         self.panel: Panel = "presses"
         self.kinds: dict[str, type[Kind]] = {}
         """The kind of each device, which declares its primary commands."""
+        self.controls: dict[str, Control] = {}
+        """By device, the input for its value."""
         self.has_keys = True
         self._notice: Notice | None = None
         self._armed: tuple[str, float] | None = None
         """The device for which `r` was pressed, and when; None if no question is open."""
+        self._typed: str | None = None
+        """What was typed for the value of the selected device; None if nothing is being typed."""
 
     def set_notice(self, at: float, text: str, style: str = "") -> None:
         """Show the first line of a text as the notice; this cancels the question of a restart."""
@@ -74,8 +104,18 @@ class View:
         name = self.choose(devices)
         return self.kinds[name].primary_command(devices[name]["state"]) if name in self.kinds else None
 
+    def second_action(self, devices: dict[str, Any]) -> str | None:
+        """Return the second command of the selected device for its state, or None."""
+        name = self.choose(devices)
+        kind = self.kinds.get(name)
+        choices = kind.secondary_commands if kind else ()
+        state = devices[name]["state"] or {} if name else {}
+        return next((choice.command for choice in choices if choice.applies_to(state)), None)
+
     def press(self, key: str, devices: dict[str, Any], now: float) -> KeyAction | None:
         """Handle a key; return the requested action, or None."""
+        if self._typed is not None:
+            return self._type(key, devices, now)
         name, armed, self._armed = self.choose(devices), self._armed, None
         if armed:
             self._notice = None
@@ -91,6 +131,16 @@ class View:
             if command:
                 return KeyAction("send", name, command)
             self.set_notice(now, f"{devices[name]['name']} takes no command.")
+        elif key == "x":
+            second = self.second_action(devices)
+            if second:
+                return KeyAction("send", name, second)
+            self.set_notice(now, f"{devices[name]['name']} has no second command at the moment.")
+        elif key == "s":
+            if name in self.controls:
+                self._show_typed("", devices, now)
+            else:
+                self.set_notice(now, f"{devices[name]['name']} has no value that can be typed.")
         elif key == "r":
             if armed and armed[0] == name and now - armed[1] <= ARMED_SECONDS:
                 return KeyAction("restart", name)
@@ -99,6 +149,33 @@ class View:
         else:
             self._move(key, by_room(devices))
         return None
+
+    def _type(self, key: str, devices: dict[str, Any], now: float) -> KeyAction | None:
+        """Handle a key while a value is being typed: Enter sends it, and Escape ends the input."""
+        name, typed = self.choose(devices), self._typed or ""
+        control = self.controls.get(name)
+        if key == "end":
+            return KeyAction("end")
+        if key == "enter" and typed and control:
+            self._typed = None
+            value = number(typed) if control.takes == "number" else typed
+            if value is not None:
+                return KeyAction("send", name, control.command, control.argument, value)
+            self.set_notice(now, f"{typed} is no number.", "red")
+        elif key in ("enter", "escape") or control is None:
+            self._typed, self._notice = None, None
+        else:
+            typed = typed[:-1] if key == "backspace" else typed + key if len(key) == 1 else typed
+            self._show_typed(typed[:LONGEST_VALUE], devices, now)
+        return None
+
+    def _show_typed(self, typed: str, devices: dict[str, Any], now: float) -> None:
+        """Show what was typed so far, with what is allowed."""
+        name = self.choose(devices)
+        control = self.controls[name]
+        text = f"{devices[name]['name']}, {control.label.lower()} ({allowed(control)}): {typed}_"
+        self.set_notice(now, text, "bold")
+        self._typed = typed
 
     def _move(self, key: str, names: list[str]) -> None:
         row, last = names.index(self.selected), len(names) - 1

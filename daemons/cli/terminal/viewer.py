@@ -133,6 +133,7 @@ class Viewer:
         peers = self._roster.peers
         kinds = {name: kind_or_none(peer.kind) for name, peer in peers.items()}
         self._view.kinds = {name: kind for name, kind in kinds.items() if kind}
+        self._view.controls = {name: peer.control for name, peer in peers.items() if peer.control}
         self._presses.subscriptions = {
             name: peers[name].subscriptions for name, kind in self._view.kinds.items() if kind.commands
         }
@@ -215,7 +216,9 @@ class Viewer:
         if action.device in self._busy:
             return
         self._busy.add(action.device)
-        label = f"{self._title(action.device)}: {action.command}"
+        args = {} if action.argument is None else {action.argument: action.value}
+        value = f" {action.value}" if args else ""
+        label = f"{self._title(action.device)}: {action.command}{value}"
         self._show_notice(f"{label} …", "dim")
 
         def on_answer(answer: "Future[Receipt]") -> None:
@@ -234,7 +237,9 @@ class Viewer:
             self._refresh_within(CHANGE_SECONDS)
 
         self._jobs.submit(
-            lambda: send_command(self._context, action.device, new_command(action.command, PATIENCE_SECONDS)),
+            lambda: send_command(
+                self._context, action.device, new_command(action.command, PATIENCE_SECONDS, args)
+            ),
             on_answer,
         )
 

@@ -15,8 +15,9 @@ from msgspec import Meta, Struct, structs
 
 from daemons.bus.status import PRESENCES
 from daemons.config.roster import Peer
-from daemons.kinds import TOUCHES, EntityClass, HardwareLink, Kind, Reading
+from daemons.kinds import TOUCHES, Control, EntityClass, HardwareLink, Kind, Reading
 from daemons.processes.bridge.topics import OFFLINE, ONLINE, Topics
+from daemons.values import CLOCK_TIME
 
 Config = dict[str, Any]
 QOS = 1
@@ -25,6 +26,10 @@ MAIN = "main"
 LONGEST_STATE = 255
 """Characters of a state in Home Assistant."""
 TEMPERATURE_STEP = 0.5
+LEAST_STEP = 0.001
+"""The least step of a number in Home Assistant."""
+SLIDER_STEPS = 200
+"""A number with more steps has a box instead of a slider."""
 MIRED = 1_000_000
 """Mireds times kelvins: every version uses mireds in the templates of a light."""
 
@@ -72,9 +77,12 @@ PAST = ("yesterday_", "last_")
 REQUIRED: dict[EntityClass, tuple[set[str], set[str]]] = {
     "climate": ({"on", "off", "set"}, {"target_celsius", "enabled", "status"}),
     "cover": ({"open", "close"}, {"phase"}),
+    "device_tracker": (set(), {"phase", "status"}),
     "event": (set(), {"phase"}),
     "light": ({"on", "off"}, {"status"}),
     "notify": ({"send"}, set()),
+    "number": ({"set"}, set()),
+    "select": ({"set"}, {"phase"}),
     "switch": ({"on", "off"}, {"status"}),
 }
 """The commands and the fields that the main entity of each class needs."""
@@ -129,6 +137,8 @@ class EntityBuilder:
         """Return all entities of the device."""
         main = self._main()
         found = [main] if main else []
+        if (control := self._subject.peer.control) and control.command in self._commands:
+            found.append(self._input(control, control.argument, control.label))
         found += [self._button(word) for word in self._commands]
         for name, type_ in self._fields.items():
             if (entity := self._shown(name, type_)) is not None:
@@ -147,11 +157,37 @@ class EntityBuilder:
         return {
             "climate": self._climate,
             "cover": self._cover,
+            "device_tracker": self._tracker,
             "event": self._event,
             "light": self._light,
             "notify": self._notify,
+            "number": self._controlled,
+            "select": self._controlled,
             "switch": self._switch,
         }[class_]()
+
+    def _controlled(self) -> Entity | None:
+        control = self._subject.peer.control
+        return self._input(control, MAIN, None) if control else None
+
+    def _input(self, control: Control, key: str, title: str | None) -> Entity:
+        """Return the input for the value of a device: a select, a number or a text."""
+        arguments = f"{{{{ {{'args': {{'{control.argument}': value}}}} | to_json }}}}"
+        topic = self._topics.command(self._subject.name, control.command)
+        template = shown("{}", control.field)
+        if control.takes == "number":
+            low, high = control.lowest or 0, 100 if control.highest is None else control.highest
+            is_wide = high - low > SLIDER_STEPS * control.step
+            unit = {"unit_of_measurement": control.unit} if control.unit else {}
+            more: Config = {"min": low, "max": high, "step": max(LEAST_STEP, control.step), **unit}
+            more |= {"mode": "box" if is_wide else "slider"}
+        else:
+            more = {"command_template": arguments}
+            # The platform "time" is too new: an older Home Assistant would refuse the whole device.
+            more |= {"options": list(control.choices)} if control.choices else {"pattern": CLOCK_TIME}
+        component = {"number": "number", "choice": "select", "time": "text"}[control.takes]
+        self._take(control.command, control.field, "unit")
+        return self._reporting(component, key, title, command_topic=topic, value_template=template, **more)
 
     def _switch(self) -> Entity:
         self._take("on", "off", "toggle", "status")
@@ -241,6 +277,11 @@ class EntityBuilder:
         self._take("send")
         return self._entity("notify", MAIN, None, command_topic=topic, command_template=template)
 
+    def _tracker(self) -> Entity:
+        self._take("status", "phase")
+        template = shown("{{'home': 'home', 'away': 'not_home'}}.get({}, 'None')", "phase")
+        return self._reporting("device_tracker", MAIN, None, value_template=template, source_type="router")
+
     # Buttons and sensors
 
     def _button(self, word: str) -> Entity:
@@ -258,13 +299,16 @@ class EntityBuilder:
         if name == "fault":
             return self._problem()
         is_empty = name == "power_watts" and not self._drives and needs_hardware(self._subject.kind)
-        if name in LINK or is_empty or (name.endswith("_cost") and name not in self._subject.peer.units):
+        is_unpriced = name.endswith("_cost") and name not in self._subject.peer.units
+        if name in (*LINK, "since") or is_empty or is_unpriced:
             return None
         if name == "status":
             return self._status()
         if plain == {bool}:
             return self._binary_sensor(name, words(name))
         if options := literals(type_):
+            if len(options) == 1 and not is_optional(type_):
+                return None  # it never changes
             return self._choice(name, options, nothing=is_optional(type_))
         if plain and plain <= {int, float}:
             return self._number(name)
@@ -370,7 +414,7 @@ class EntityBuilder:
         command = self._topics.command(self._subject.name)
         return self._entity(component, MAIN, None, command_topic=command, state_topic=self._state, **config)
 
-    def _reporting(self, component: str, key: str, title: str, **config: Any) -> Entity:
+    def _reporting(self, component: str, key: str, title: str | None, **config: Any) -> Entity:
         return self._entity(component, key, title, state_topic=self._state, **config)
 
     def _entity(self, component: str, key: str, title: str | None, **config: Any) -> Entity:

@@ -15,7 +15,7 @@ from daemons.bus.message import Command, Moment, Receipt, State
 from daemons.bus.origin import Cause, Origin, Reason
 from daemons.bus.state_history import StateHistory
 from daemons.config.device import Device
-from daemons.config.rule import StateFields
+from daemons.config.rule import Rule, StateFields
 from daemons.config.sun import SunCalendar
 from daemons.errors import Rejected, RejectedForNow
 from daemons.kinds import Machine, Reading, Setting
@@ -26,6 +26,7 @@ from daemons.processes.device.memory import DeviceMemory
 from daemons.processes.device.requests import Requests
 from daemons.processes.device.rules import Action, Rules
 from daemons.processes.device.timetable import Timetable
+from daemons.values import TimeOfDay
 
 CLOCK_FAULT = "its rules with times of day wait: the clock of this machine is not known to be right yet"
 
@@ -116,6 +117,7 @@ class Appliance:
     def start(self, reading: Reading, now: float, wall: float) -> None:
         """Start, or go on after a crash: let the elapsed time act, then read the hardware."""
         self._peers.start(now, self._measured)
+        self._rules.set_own(self._own_rules())
         self._rules.start(now)
         self._hardware.resume(now)
         self.advance(now, wall)
@@ -282,6 +284,8 @@ class Appliance:
     def state(self, now: float) -> dict[str, Any]:
         """Return the fields to publish."""
         fields = self._hardware.state(self._history.change_times.get("reachable"), now)
+        if "since" in fields:  # a kind has no wall clock
+            fields["since"] = self._history.change_times.get("phase", self._history.changed_at)
         if not self._rules.is_clock_right:
             fields["fault"] = "; ".join(filter(None, (fields["fault"], CLOCK_FAULT)))
         return fields
@@ -330,6 +334,13 @@ class Appliance:
             if self._hardware.is_unwritten:
                 self._unwritten_actions.append(action)
 
+    def _own_rules(self) -> tuple[Rule, ...]:
+        """Return a rule for each daily time of the kind."""
+        return tuple(
+            Rule(at=TimeOfDay(time.at), days=time.days, do=time.command)  # type: ignore[arg-type]
+            for time in self._hardware.daily_times()
+        )
+
     def _source_states(self, now: float) -> dict[str, StateFields | None]:
         """Return the states of the devices that the kind needs; None for a silent one.
 
@@ -352,6 +363,7 @@ class Appliance:
             self._history = self._history.corrected(wall, wall - now)
             return
         self._recorded = follows_from
+        self._rules.change_own(self._own_rules(), now, wall)
         cause, last = self._hardware.cause.begun(self.name, wall), self._history.fields
         fields = {name: value for name, value in self.state(now).items() if name not in self._measurements}
         before, self._history = (

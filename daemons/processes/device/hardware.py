@@ -17,6 +17,7 @@ from daemons.config.rule import StateFields
 from daemons.errors import Rejected, RejectedForNow
 from daemons.kinds import (
     ButtonPress,
+    DailyTime,
     HardwareLink,
     HardwareMeter,
     Machine,
@@ -224,6 +225,10 @@ class Hardware:
         """Advance the time of the kind's state machine."""
         if not self._is_waiting:
             self._set_memory(self._machine.advance(self._memory, now), self.cause, now)
+
+    def daily_times(self) -> tuple[DailyTime, ...]:
+        """Return the times of day at which the kind sends itself a command."""
+        return self._machine.daily_times(self._memory)
 
     def update_sources(self, states: Mapping[str, StateFields | None], now: float) -> None:
         """Pass the states of the devices that the kind subscribes to; None for a silent device."""

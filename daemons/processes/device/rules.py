@@ -115,6 +115,8 @@ class Rules:
         self._numbers = {rule_key(rule): number for number, rule in enumerate(device.rules, 1)}
         self._circular = {rule_key(device.rules[index]) for index in device.circular_rules}
         """The keys of the rules in a circle of devices that follow each other."""
+        self._own: tuple[Rule, ...] = ()
+        """The rules that the kind itself makes of its daily times."""
         self._grace_seconds = device.grace_seconds
         self._created_at = created_at
         self._calendar = calendar
@@ -149,6 +151,22 @@ class Rules:
                 states[key] = replace(state, handled_at=now)  # an earlier version did not store it
         if states != self.states:
             self.states = states
+
+    def set_own(self, own: tuple[Rule, ...]) -> None:
+        """Replace the rules that the kind makes of its daily times. `start` follows."""
+        self._rules = {key: rule for key, rule in self._rules.items() if rule not in self._own}
+        self._rules |= {rule_key(rule): rule for rule in own}
+        self._times = [rule.schedule for rule in self._rules.values() if rule.is_timed]
+        self._own, self._next_time = own, None
+
+    def change_own(self, own: tuple[Rule, ...], now: float, wall: float) -> None:
+        """Replace these rules while the device runs: a new time counts from now on."""
+        if own == self._own:
+            return
+        self.set_own(own)
+        self._blocked = {key: reason for key, reason in self._blocked.items() if key in self._rules}
+        self.states = {key: self.states.get(key) or RuleState(added_at=now) for key in self._rules}
+        self._is_time(now, wall)  # calculates the next one
 
     def hear(self, state: State, now: float, wall: float) -> None:
         """Store the changes of another device that rules wait for; `run` handles them."""
@@ -360,7 +378,7 @@ class Rules:
             do, with_ = self._kind.command_to(state.follows or {}) or ("", {})
         by: By = "clock" if rule.is_timed else "rule"
         source = rule.device or (state.origin.device if state.origin and rule.all else None)
-        reason = Reason(by, source, self._numbers[key], state.moment)
+        reason = Reason(by, source, self._numbers.get(key), state.moment)
         return Action(key, rule, state.due_at or moment, moment, state.cause, do, with_, reason, state.origin)
 
     def _handle(self, news: News, now: float, wall: float) -> None:

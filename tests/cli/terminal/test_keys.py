@@ -29,7 +29,8 @@ from daemons.cli.terminal.keys import Keyboard, decode
         (b"\x04", ["end"]),
         (b"\x1b[5~\x1b[3~\x1b[200~", []),
         ("ü€".encode(), []),
-        (b"\x00\x01\x7f-/", []),
+        (b"\x7f-:._", ["backspace", "-", ":", ".", "_"]),
+        (b"\x00\x01+/", []),
         (b"", []),
     ],
 )

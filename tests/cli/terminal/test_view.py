@@ -6,6 +6,7 @@ import pytest
 
 from daemons.cli.terminal.view import KeyAction, View, by_room
 from daemons.config import loader
+from daemons.values import convert
 
 ARMED_SECONDS = 5.0
 """How long the first `r` waits for the second one."""
@@ -143,7 +144,7 @@ def test_a_restart_needs_r_twice(view: View) -> None:
     assert type_(view, "r") == []
 
 
-@pytest.mark.parametrize("between", ["j", "l", "?", "x", "enter"])
+@pytest.mark.parametrize("between", ["j", "l", "?", "z", "enter"])
 def test_another_key_in_between_cancels_the_restart(view: View, between: str) -> None:
     """After another key, the question is gone, and the next `r` does not restart."""
     actions = type_(view, "r", between)
@@ -210,3 +211,67 @@ def test_a_notice_is_the_first_line_of_a_text(view: View) -> None:
     """The notice has one line; the log has the rest."""
     view.set_notice(NOW, "toaster: fails again and again. Its log ends:\n    no bread", "red")
     assert view.notice(NOW) == (NOW, "toaster: fails again and again. Its log ends:", "red")
+
+
+def with_control(
+    kind: str, options: dict[str, Any] | None = None, **state: Any
+) -> tuple[View, dict[str, Any]]:
+    """Return a view of one device of a kind that declares a control, and the device."""
+    view = View()
+    view.kinds = {kind: loader.kind(kind)}
+    control = view.kinds[kind].control(convert(options or {}, view.kinds[kind].options_type))
+    view.controls = {kind: control} if control else {}
+    return view, {kind: {"name": kind.capitalize(), "room": "House", "state": state}}
+
+
+@pytest.mark.parametrize(
+    ("kind", "keys", "action"),
+    [
+        ("moment", "07:45", KeyAction("send", "moment", "set", "time", "07:45")),
+        ("mode", "away", KeyAction("send", "mode", "set", "value", "away")),
+        ("number", "20.5", KeyAction("send", "number", "set", "value", 20.5)),
+        ("number", "-3", KeyAction("send", "number", "set", "value", -3)),
+        ("counter", "12", KeyAction("send", "counter", "set", "count", 12)),
+    ],
+)
+def test_a_value_is_typed_after_s(kind: str, keys: str, action: KeyAction) -> None:
+    """Enter sends what was typed; meanwhile the other keys have no meaning of their own."""
+    view, devices = with_control(kind)
+    assert type_(view, "s", *keys, devices=devices) == []
+    notice = view.notice(NOW)
+    assert notice is not None
+    assert notice.text.endswith(f": {keys}_")
+    assert type_(view, "enter", "q", devices=devices) == [action, KeyAction("end")]
+
+
+def test_a_typed_value_can_be_corrected_or_dropped() -> None:
+    """Backspace takes back one character; Escape, or Enter without a value, sends nothing."""
+    view, devices = with_control("mode")
+    keys = ("s", "a", "x", "backspace", "w", "a", "y", "enter")
+    assert [action.value for action in type_(view, *keys, devices=devices)] == ["away"]
+    assert type_(view, "s", "a", "escape", "s", "enter", devices=devices) == []
+    assert type_(view, "q", devices=devices) == [KeyAction("end")]
+
+
+def test_a_typed_text_is_no_number() -> None:
+    """The notice says so, and nothing is sent."""
+    view, devices = with_control("number")
+    assert type_(view, "s", "1", ".", ".", "enter", devices=devices) == []
+    notice = view.notice(NOW)
+    assert notice is not None
+    assert notice.text == "1.. is no number."
+
+
+def test_a_device_without_a_value_says_so(view: View) -> None:
+    """A lamp has its own button only."""
+    assert type_(view, "s") == []
+    notice = view.notice(NOW)
+    assert notice is not None
+    assert "no value" in notice.text
+
+
+@pytest.mark.parametrize(("phase", "actions"), [("running", ["cancel"]), ("idle", [])])
+def test_x_sends_the_second_command(phase: str, actions: list[str]) -> None:
+    """A timer that does not run cannot be cancelled."""
+    view, devices = with_control("timer", phase=phase)
+    assert [action.command for action in type_(view, "x", devices=devices)] == actions

@@ -1,6 +1,7 @@
 """Home Assistant gets the configuration of every kind, in both formats, with its documented keys."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from daemons.processes.bridge.commands import parse_command
 from daemons.processes.bridge.discovery import discovery_messages, hardware_fields, node_of_topic
 from daemons.processes.bridge.entities import FROM_HARDWARE, BridgedDevice
 from daemons.processes.bridge.topics import Address, Topics
+from daemons.values import convert
 from tests.support import homeassistant
 
 TOPICS = Topics("house")
@@ -21,11 +23,17 @@ FORMS = ("device", "component")
 WORDS = sorted(loader.available("kinds"))
 MAIN = {
     "button": "event",
+    "counter": "number",
     "cover": "cover",
+    "flag": "switch",
     "heater": "climate",
     "lamp": "light",
     "light_switch": "light",
     "messenger": "notify",
+    "mode": "select",
+    "moment": "switch",
+    "number": "number",
+    "person": "device_tracker",
     "plug": "switch",
 }
 """The component of each kind; the other kinds have only buttons and sensors."""
@@ -35,7 +43,8 @@ Found = dict[str, tuple[str, dict[str, Any]]]
 def subject(word: str, **more: Any) -> BridgedDevice:
     """Return a device of a kind whose hardware reports every optional measurement."""
     about = {"abilities": ALL, "detects": more.pop("detects", None), "room": "Kitchen"}
-    about |= more.pop("peer", {})
+    options = convert(more.pop("options", {}), loader.kind(word).options_type)
+    about |= {"control": loader.kind(word).control(options), **more.pop("peer", {})}
     peer = Peer(title=word.capitalize(), kind=word, **about)
     return BridgedDevice(
         name=word, peer=peer, kind=loader.kind(word), **{"hardware_fields": FROM_HARDWARE, **more}
@@ -90,6 +99,10 @@ def test_nothing_is_shown_twice() -> None:
         "heater": {"on", "off", "set", "status", "enabled", "target_celsius", "temperature_celsius"},
         "button": {"status", "phase", "last", "power_watts"},
         "messenger": {"send"},
+        "mode": {"set", "phase", "status"},
+        "number": {"set", "value", "unit", "phase", "status"},
+        "counter": {"set", "count", "status"},
+        "moment": {"set", "on", "off", "toggle", "status"},
     }.items():
         assert not {f"house-{word}-{key}" for key in gone} & found(subject(word)).keys()
 
@@ -277,6 +290,42 @@ def test_a_button_is_an_event() -> None:
     assert config["state_topic"] == "house/button/event"
 
 
+def test_a_mode_is_a_select() -> None:
+    """Its options are the values of this device; a choice that looks like JSON stays a text."""
+    options = {"values": ["home", "null"]}
+    _, config = found(subject("mode", options=options))["house-mode-main"]
+    assert (config["options"], config["command_topic"]) == (["home", "null"], "house/mode/command/set")
+    assert json.loads(render_value(config["command_template"], "null")) == {"args": {"value": "null"}}
+    assert homeassistant.render(config["value_template"], state_of(phase="home")) == "home"
+
+
+@pytest.mark.parametrize(("high", "mode"), [(30, "slider"), (3000, "box")])
+def test_a_number_has_the_limits_of_its_device(high: float, mode: str) -> None:
+    """Limits, step and unit are those of the configuration; many steps need a box."""
+    options = {"min": 5, "max": high, "step": 0.5, "unit": "°C"}
+    _, config = found(subject("number", options=options))["house-number-main"]
+    limits = (config["min"], config["max"], config["step"], config["unit_of_measurement"], config["mode"])
+    assert limits == (5, high, 0.5, "°C", mode)
+    assert homeassistant.render(config["value_template"], state_of(value=21.5)) == "21.5"
+
+
+def test_a_moment_is_a_switch_with_a_time() -> None:
+    """The text accepts clock times only; every version of Home Assistant has this platform."""
+    entities = found(subject("moment"))
+    assert entities["house-moment-main"][0] == "switch"
+    component, config = entities["house-moment-time"]
+    assert (component, config["name"]) == ("text", "Time")
+    assert re.fullmatch(config["pattern"], "06:45")
+    assert not re.fullmatch(config["pattern"], "6:45")
+    assert json.loads(render_value(config["command_template"], "06:45")) == {"args": {"time": "06:45"}}
+
+
+def test_without_commands_a_value_is_a_sensor() -> None:
+    """Nothing can be set, and the value is still there."""
+    assert found(subject("mode", accepts_commands=False))["house-mode-phase"][0] == "sensor"
+    assert found(subject("counter", accepts_commands=False))["house-counter-count"][0] == "sensor"
+
+
 def test_a_device_is_available_while_bridge_and_device_are() -> None:
     """Process and reachability stay available, because they show the reason."""
     entities = found(subject("lamp"))
@@ -383,7 +432,10 @@ def states(kind: type[Kind]) -> list[dict[str, Any]]:
     for name, type_ in kind.fields().items():
         plain = parts(type_)
         value: Any = "text"
-        if options := literals(type_):
+        options = literals(type_)
+        if (control := kind.control(kind.options_type())) and control.field == name and control.choices:
+            options = list(control.choices)
+        if options:
             value = options[-1]
         elif bool in plain:
             value = True

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from daemons.bus.message import Moment, State
 from daemons.config.rule import Rule
-from daemons.config.sun import DAYS, SunCalendar
+from daemons.config.sun import SunCalendar
 from daemons.processes.device import rule_decision
 from daemons.processes.device.rule_decision import Decision, RuleContext, RuleState
-from daemons.values import TimeOfDay, convert
+from daemons.values import DAYS, TimeOfDay, convert
 from tests.support import factories
 
 BERLIN = ZoneInfo("Europe/Berlin")

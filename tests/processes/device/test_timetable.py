@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemons.config.sun import DAYS, SunCalendar
+from daemons.config.sun import SunCalendar
 from daemons.config.tables import zone
 from daemons.kinds import TimetableEntry
 from daemons.processes.device.timetable import Timetable
-from daemons.values import convert
+from daemons.values import DAYS, convert
 
 BERLIN = zone("Europe/Berlin")
 CALENDAR = SunCalendar(BERLIN, 52.5, 13.4)

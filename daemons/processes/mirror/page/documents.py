@@ -8,12 +8,12 @@ from msgspec.structs import asdict, replace
 
 from daemons.bus.status import ProcessStatus
 from daemons.config.loader import kind_or_none
-from daemons.kinds import Kind
+from daemons.kinds import Control, Kind
 from daemons.processes.mirror.page import PageContext
 from daemons.processes.mirror.page.changes import StatusChange
 from daemons.processes.mirror.page.schemas import DeviceDocument, DeviceInfo, HouseDocument, HouseInfo
 from daemons.runtime.clock import uptime
-from daemons.values import describe_type
+from daemons.values import describe_type, format_toml
 
 encode = msgspec.json.Encoder().encode
 MAX_CURSOR_DIGITS = 16
@@ -37,8 +37,10 @@ class DocumentEncoder:
                 host=peer.host,
                 elsewhere=context.is_elsewhere(name),
                 hears=tuple(peer.subscriptions),
-                commands=describe_commands(kind),
+                commands=describe_commands(kind, peer.control),
                 primary_commands=kind.primary_commands if kind else (),
+                secondary_commands=kind.secondary_commands if kind else (),
+                control=peer.control,
             )
             for name, peer in context.peers.items()
             for kind in [kind_or_none(peer.kind)]
@@ -138,11 +140,14 @@ def current_status(context: PageContext, change: StatusChange) -> ProcessStatus:
     return replace(change.status, age_seconds=round(max(0.0, uptime() - heard_at), 3))
 
 
-def describe_commands(kind: type[Kind] | None) -> dict[str, dict[str, str]]:
+def describe_commands(kind: type[Kind] | None, control: Control | None) -> dict[str, dict[str, str]]:
     """Return each command of a kind with its arguments, and in words which values they allow."""
-    return {
+    found = {
         command.__name__.lower(): {
             field.encode_name: describe_type(field.type) for field in msgspec.structs.fields(command)
         }
         for command in (kind.commands if kind else ())
     }
+    if control and control.choices and control.command in found:
+        found[control.command][control.argument] = "one of " + ", ".join(map(format_toml, control.choices))
+    return found

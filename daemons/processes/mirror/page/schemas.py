@@ -9,7 +9,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType, defstruct, field
 from msgspec.structs import fields
 
 from daemons.bus.status import Fields, Natural, ProcessStatus, UnixSeconds
-from daemons.kinds import PrimaryCommand
+from daemons.kinds import Control, PrimaryCommand
 
 Point = tuple[float, float, float, float]
 """The time (Unix seconds), the lowest, the mean and the highest value."""
@@ -31,6 +31,10 @@ class DeviceInfo(Struct, frozen=True, kw_only=True):
     """By command: its arguments, and in words which values each of them allows."""
     primary_commands: tuple[PrimaryCommand, ...]
     """The commands of its main button; the first that applies to the state is sent."""
+    secondary_commands: tuple[PrimaryCommand, ...]
+    """The same for its second, smaller button."""
+    control: Control | None
+    """The input for its value; null if it has none."""
 
 
 # msgspec cannot inherit from two structs, and the keys of DeviceInfo come first in the document.

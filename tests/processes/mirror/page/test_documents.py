@@ -9,14 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from daemons.config import loader
 from daemons.processes.mirror.page.changes import StatusChange
-from daemons.processes.mirror.page.documents import DocumentEncoder
+from daemons.processes.mirror.page.documents import DocumentEncoder, describe_commands
 from daemons.runtime.clock import uptime
+from daemons.values import convert
 from tests.support.house import PROJECT
 from tests.support.page_server import BOOT, PEERS, PageStub
 
 DOCUMENT = (PROJECT / "docs" / "page.md").read_text()
-CONFIGURED = ("name", "room", "kind", "host", "elsewhere", "hears", "commands", "primary_commands")
+CONFIGURED = (
+    *("name", "room", "kind", "host", "elsewhere", "hears", "commands"),
+    *("primary_commands", "secondary_commands", "control"),
+)
 """The fields of a device that its configuration decides, in the order of docs/page.md."""
 
 
@@ -198,3 +203,11 @@ def test_a_cursor_of_another_run_is_refused(text: str) -> None:
 def test_a_cursor_needs_plain_digits(rest: str) -> None:
     """Other forms that Python reads as numbers are refused."""
     assert DocumentEncoder(PageStub().context).parse_cursor(f"{BOOT}-{rest}") is None
+
+
+def test_a_choice_lists_the_values_of_its_device() -> None:
+    """The kind alone does not know them."""
+    mode = loader.kind("mode")
+    control = mode.control(convert({"values": ["home", "away"]}, mode.options_type))
+    assert describe_commands(mode, control)["set"] == {"value": 'one of "home", "away"'}
+    assert describe_commands(None, None) == {}

@@ -372,3 +372,72 @@ def test_a_wall_display_stays_black(breakfast: TemporaryHouse, window: Callable[
     page.goto(page_url(breakfast))
     wait_until_live(page)
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+
+
+VALUES = """
+[devices.house_mode]
+kind = "mode"
+values = ["home", "away", "night"]
+
+[devices.warmth]
+kind = "number"
+min = 5
+max = 30
+step = 0.5
+unit = "°C"
+
+[devices.alarm_clock]
+kind = "moment"
+
+[devices.coffees]
+kind = "counter"
+
+[devices.eggs]
+kind = "timer"
+
+[devices.mirror]
+kind = "mirror"
+port = 0
+"""
+
+
+def test_values_are_set_on_the_page(make_house: HouseFactory, window: Callable[..., Page]) -> None:
+    """A choice, a slider, a time, a box and two buttons send their commands; the state follows."""
+    house = make_house(VALUES)
+    house.house("up")
+    page = window(page_url(house))
+    card(page, "house_mode").get_by_label("Mode").select_option("night")
+    expect(card(page, "house_mode")).to_have_attribute("data-phase", "night")
+    card(page, "warmth").get_by_label("Value").fill("21.5")
+    expect(card(page, "warmth").locator(".says")).to_contain_text("21.5 °C")
+    card(page, "warmth").locator("[data-command=decrease]").click()
+    expect(card(page, "warmth").locator(".says")).to_contain_text("21 °C")
+    time = card(page, "alarm_clock").get_by_label("Time")
+    time.fill("07:45")
+    time.press("Enter")
+    expect(card(page, "alarm_clock")).to_have_attribute("data-phase", "armed")
+    count = card(page, "coffees").get_by_label("Count")
+    count.fill("3")
+    count.press("Enter")
+    expect(card(page, "coffees").locator(".says")).to_have_text("3 ")
+    card(page, "coffees").locator("[data-command=increment]").click()
+    expect(count).to_have_value("4")
+    card(page, "eggs").locator("[data-command=start]").click()
+    card(page, "eggs").locator("[data-command=cancel]").click()
+    expect(card(page, "eggs")).to_have_attribute("data-phase", "idle")
+    states = {name: device["state"] for name, device in house.status()["devices"].items()}
+    assert (states["alarm_clock"]["time"], states["warmth"]["value"]) == ("07:45", 21)
+    assert (states["house_mode"]["phase"], states["coffees"]["count"]) == ("night", 4)
+    assert Axe().run(page).response["violations"] == []
+
+
+def test_a_refused_value_shows_the_reason(make_house: HouseFactory, window: Callable[..., Page]) -> None:
+    """The box returns to the present value."""
+    house = make_house(VALUES)
+    house.house("up")
+    page = window(page_url(house))
+    count = card(page, "coffees").get_by_label("Count")
+    count.fill("-5")
+    count.press("Enter")
+    expect(card(page, "coffees").locator(".receipt")).to_contain_text("below its lowest value, 0")
+    expect(count).to_have_value("0")

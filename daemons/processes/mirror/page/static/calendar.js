@@ -15,6 +15,7 @@ export class Calendar {
       hour: "numeric", minute: "numeric", second: "numeric",
     });
     this.#whole = new Intl.NumberFormat(this.locale, { maximumFractionDigits: 0 });
+    this.#precise = new Intl.NumberFormat(this.locale, { maximumFractionDigits: 6 });
     this.#tenth = new Intl.NumberFormat(this.locale, { maximumFractionDigits: 1 });
   }
 
@@ -25,6 +26,7 @@ export class Calendar {
   #fields;
   #whole;
   #tenth;
+  #precise;
 
   /** "07:02:11" */
   time(at) {
@@ -72,6 +74,11 @@ export class Calendar {
   /** "21.5" */
   tenth(value) {
     return this.#tenth.format(value);
+  }
+
+  /** "0.125" */
+  precise(value) {
+    return this.#precise.format(value);
   }
 
   #format(options) {

@@ -1,7 +1,7 @@
 // @ts-check
 /** The card of a device: its state, its presence, and its controls. */
 
-import { Button, Slider } from "./control.js";
+import { Button, Input, Slider } from "./control.js";
 import { announce, make, setText, setTextOrHide, set } from "./dom.js";
 import { house } from "./house.js";
 import { Mark } from "./mark.js";
@@ -12,6 +12,8 @@ const RECEIPT_SECONDS = 12;
 export class Card extends HTMLElement {
   #mark = new Mark();
   #button = new Button((name) => this.#command(name));
+  #second = new Button((name) => this.#command(name), "secondary_commands");
+  #input = new Input((name, args) => this.#command(name, args));
   #slider = new Slider((name, args) => this.#command(name, args));
   #name = make("h3", { class: "name" });
   #word = make("span", { class: "word" });
@@ -26,7 +28,8 @@ export class Card extends HTMLElement {
     if (this.firstChild) return;
     const says = make("p", { class: "says" }, this.#word, " ", this.#power);
     const body = make("div", { class: "body" }, this.#name, says, this.#note, this.#log);
-    this.append(this.#mark.element, body, this.#slider.element, this.#button.element, this.#receipt);
+    const controls = make("div", { class: "controls" }, this.#second.element, this.#button.element);
+    this.append(this.#mark.element, body, this.#slider.element, this.#input.element, controls, this.#receipt);
     this.update();
   }
 
@@ -52,6 +55,8 @@ export class Card extends HTMLElement {
     this.#log.hidden = presence !== "failed" || !device.last_lines?.length;
     if (!this.#log.hidden) setText(this.#lines, device.last_lines.join("\n"));
     this.#slider.show(device);
+    this.#input.show(device);
+    this.#second.show(device);
     this.#button.show(device);
   }
 

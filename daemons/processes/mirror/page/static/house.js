@@ -16,6 +16,8 @@ import { Link } from "./link.js";
  * @property {string[]} hears
  * @property {Record<string, Record<string, string>>} commands
  * @property {{command: string, label: string, when: Record<string, any[]>}[]} primary_commands of its main button
+ * @property {{command: string, label: string, when: Record<string, any[]>}[]} secondary_commands of its second button
+ * @property {Record<string, any> | null} control the input for its value
  * @property {string} presence
  * @property {number | null} presence_since
  * @property {Record<string, any> | null} state
@@ -154,7 +156,7 @@ class House extends EventTarget {
 /** @returns {Process} */
 function process(id, status, at) {
   const title = id.charAt(0).toUpperCase() + id.slice(1).replaceAll("_", " ");
-  const unknown = { name: title, room: "", kind: null, hears: [], commands: {}, primary_commands: [], memory: null };
+  const unknown = { name: title, room: "", kind: null, hears: [], commands: {}, primary_commands: [], secondary_commands: [], control: null, memory: null };
   return { id, ...unknown, ...status, heard: arrival(at, status.age_seconds) };
 }
 

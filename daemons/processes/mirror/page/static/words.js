@@ -44,10 +44,17 @@ export function bytes(value) {
 
 /** Return the phase of a device with its measurements, or null if it has no phase. */
 export function phase(process) {
+  if (process.control?.takes === "number") return valueOf(process);
   const { phase, status, brightness_percent: bright } = process.state ?? {};
   const word = phase ?? (status == null ? null : status ? "on" : "off");
   if (!word) return word;
   return [status && bright != null ? `${word} at ${bright} %` : word, ...measured(process.state)].join(" · ");
+}
+
+/** Return the value of a device that is a number, with its unit: "21.5 °C". */
+function valueOf({ control, state }) {
+  const value = state?.[control.field];
+  return value == null ? null : [house.calendar.precise(value), control.unit].filter(Boolean).join(" ");
 }
 
 /**
@@ -56,7 +63,7 @@ export function phase(process) {
  */
 function measured(state) {
   const { temperature_celsius: warm, target_celsius: kept, humidity_percent: damp, position_percent: open } = state;
-  const { today_kwh: used, today_cost: cost, currency } = state;
+  const { today_kwh: used, today_cost: cost, currency, days, since } = state;
   return [
     warm != null && `${house.calendar.tenth(warm)} °C`,
     kept != null && `set to ${house.calendar.tenth(kept)} °C`,
@@ -64,6 +71,8 @@ function measured(state) {
     open != null && open > 0 && open < 100 && `${house.calendar.number(open)} % open`,
     used != null && `${house.calendar.number(Math.round(used * 100) / 100)} kWh today`,
     cost != null && `${house.calendar.number(Math.round(cost * 100) / 100)} ${currency ?? ""} today`.replace("  ", " "),
+    days !== "every day" && days,
+    since != null && `since ${house.calendar.moment(since, house.now)}`,
   ].filter(Boolean);
 }
 
@@ -136,7 +145,8 @@ export function progress({ state, at }) {
   const left = state?.remaining_seconds;
   const done = state?.progress_percent;
   if (left == null && done == null) return null;
-  const gone = at == null ? 0 : Math.max(0, house.now - at);
+  const isPaused = state.phase === "paused";
+  const gone = at == null || isPaused ? 0 : Math.max(0, house.now - at);
   if (left == null) return { left: null, percent: done };
   const now = Math.max(0, left - gone);
   // The total time follows from the last state: its remaining time and its progress.
