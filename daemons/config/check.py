@@ -160,6 +160,8 @@ def _check_sources(name: str, table: Any, tables: dict[str, Any], problems: list
     options = {f.encode_name for f in structs.fields(kind.options_type)} & table.keys()
     typed = parse_table({key: table[key] for key in options}, kind.options_type, (), [])
     for source, needed in (kind.sources(typed) if typed else {}).items():
+        if kind.derived_options:
+            continue  # its members were checked as they were found
         where = ("devices", name, next(key for key in options if table[key] == source))
         if source not in tables:
             problems.append(

@@ -1,5 +1,6 @@
 """Loads config/house.toml: returns a House, or every problem with file, line, table, key and remedy."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from socket import gethostname
 from typing import Any
@@ -11,11 +12,13 @@ from daemons.bus.message import BRIDGE, EXCHANGE, RECORDER, STEWARD
 from daemons.config.check import check
 from daemons.config.device import Device
 from daemons.config.location import Lines, Location
+from daemons.config.members import expand
 from daemons.config.roster import Peer, Roster, make_roster
 from daemons.config.slice import Slice
 from daemons.config.tables import Front, Host, Settings
 from daemons.errors import ConfigurationError
-from daemons.values import Problem, convert, format_toml, suggest
+from daemons.kinds._members import MembersKind
+from daemons.values import convert, format_toml, suggest
 
 DEVICE_KEYS, MIRROR_KEYS, STEWARD_KEYS = {"timezone"}, {"name", "timezone", "locale"}, {"watchdog"}
 BRIDGE_KEYS = {"name"}
@@ -30,13 +33,14 @@ class House(Struct, frozen=True, kw_only=True):
     devices: dict[str, Device]
     hosts: dict[str, Host]
     raw: dict[str, Any]
+    """The tables, with what scenes and groups add to them."""
     text: str
     """The text of the file."""
     host: str | None = None
     """The name of this host, in a house of several hosts."""
 
     def table(self, name: str) -> dict[str, Any]:
-        """Return the table of a device as it was written."""
+        """Return the table of a device, with the rules that scenes and groups add."""
         found: dict[str, Any] = self.raw["devices"][name]
         return found
 
@@ -95,7 +99,7 @@ class House(Struct, frozen=True, kw_only=True):
                 table=self.raw[BRIDGE],
                 services=tuple(name for name in roster.services if name in (STEWARD, EXCHANGE)),
                 peers={
-                    name: bridged(device, str(self.table(name)["kind"]))
+                    name: bridged(device, str(self.table(name)["kind"]), self.devices)
                     for name, device in self.devices.items()
                 },
             )
@@ -124,15 +128,22 @@ class House(Struct, frozen=True, kw_only=True):
         )
 
 
-def bridged(device: Device, kind: str) -> Peer:
-    """Return what the bridge needs to know about a device."""
-    abilities = sorted(device.driver.abilities) if device.driver else ()
+def bridged(device: Device, kind: str, members: Mapping[str, Device]) -> Peer:
+    """Return what the bridge needs to know about a device; `members` are all devices by name."""
+    drivers = [device.driver]
+    if issubclass(device.kind, MembersKind):
+        drivers = [members[name].driver for name in device.kind.sources(device.options)]
+    abilities = [driver.abilities if driver else frozenset() for driver in drivers] or [frozenset()]
+    commands = device.kind.usable_commands(device.options)
+    entity = device.kind.main_entity(device.options)
     return Peer(
         device.title,
         device.room,
         kind,
-        abilities=tuple(abilities),
+        abilities=tuple(sorted(frozenset.intersection(*abilities))),
         detects=device.kind.detects(device.options),
+        commands=None if len(commands) == len(device.kind.commands) else commands,
+        entity=None if entity == device.kind.entity_class else entity,
     )
 
 
@@ -142,11 +153,13 @@ def load_house(path: Path, text: str | None = None, host: str | None = None) -> 
     With `text`, check this text instead of the content of the file. `host` is the name of this host.
     """
     text, raw = parse(path, text)
-    problems: list[Problem] = []
+    expansion = expand(raw)
+    raw, problems = expansion.raw, list(expansion.problems)
     checked = check(raw, problems)
     if problems or checked is None:
         lines = Lines(text)
-        found = [lines.locate(str(path), problem) for problem in problems]
+        located = [lines.locate(str(path), expansion.in_file(problem)) for problem in problems]
+        found = dict.fromkeys(located)  # the rules of one scene can have the same fault
         raise ConfigurationError(sorted(found, key=lambda location: location.line))
     settings, devices, hosts = checked
     if not hosts:

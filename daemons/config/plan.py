@@ -99,6 +99,8 @@ def _flatten(value: Any, path: str) -> Iterator[tuple[str, Any]]:
             yield from _flatten(inner, f"{path}{key}.")
     elif isinstance(value, list) and value and isinstance(value[0], dict):
         for index, inner in enumerate(value):
-            yield from _flatten(inner, f"{path[:-1]}[{index}].")
+            made_by = inner.get("made_by")
+            of = f" of {made_by}" if isinstance(made_by, str) else ""
+            yield from _flatten(inner, f"{path[:-1]}[{index}]{of}.")
     else:
         yield path[:-1], value

@@ -33,6 +33,10 @@ class Peer(Struct, frozen=True, omit_defaults=True):
     """The abilities of its driver; set for the bridge only."""
     detects: str | None = None
     """What its status detects; set for the bridge only."""
+    commands: tuple[str, ...] | None = None
+    """The commands that it can carry out, if these are not all of its kind; set for the bridge only."""
+    entity: str | None = None
+    """Its main entity, if that is not the one of its kind; set for the bridge only."""
 
 
 class Roster(Struct, frozen=True, kw_only=True):

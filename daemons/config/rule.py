@@ -81,6 +81,10 @@ class Rule(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How long the new value must last before the rule acts."""
     cooldown_seconds: Seconds = field(name="cooldown", default=Seconds(0))
     delay_seconds: Seconds = field(name="delay", default=Seconds(0))
+    made_by: str | None = None
+    """The scene or the group that has added the rule to this device; None for a rule of the file."""
+    command_from: str | None = None
+    """In such a rule: the field of `device` that can have another command than `do` and `with`."""
 
     def __post_init__(self) -> None:
         """Refuse a rule that waits for nothing, or for two things, or that can never act."""

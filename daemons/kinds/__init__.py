@@ -34,7 +34,7 @@ Touch = Literal["single", "double", "long"]
 """The way in which a button is pressed."""
 TOUCHES: tuple[Touch, ...] = get_args(Touch)
 Direction = Literal["open", "close"]
-EntityClass = Literal["climate", "cover", "event", "light", "switch"]
+EntityClass = Literal["climate", "cover", "event", "light", "scene", "switch"]
 """A component of Home Assistant that can be the main entity of a device."""
 Load = tuple[float, float]
 """A phase of an appliance's work after it is switched on: its length in seconds, and its power in watts."""
@@ -205,6 +205,18 @@ class PrimaryCommand(Struct, frozen=True):
         return all(state.get(field) in values for field, values in self.when.items())
 
 
+class Result(Struct, frozen=True, omit_defaults=True):
+    """The state to which a command leads. A scene compares the device with it, and undoes by it."""
+
+    command: str
+    state: dict[str, Scalar] = {}
+    """The values that fields of the state then have."""
+    arguments: dict[str, str] = {}
+    """By argument of the command, the field of the state that then has its value."""
+    restores: bool = True
+    """Whether an undo may send the command, to lead back to this state."""
+
+
 class Kind(ABC):
     """A word that `kind` may have in the configuration, and its declarations."""
 
@@ -222,6 +234,11 @@ class Kind(ABC):
     primary_commands: ClassVar[tuple[PrimaryCommand, ...]] = ()
     """The commands of the device's main button on the page and in the terminal. The first that applies to
     the state is sent. Without any, the device has no such button."""
+    results: ClassVar[tuple[Result, ...]] = ()
+    """The states to which its commands lead. A scene cannot check, nor undo, a command that is not among
+    them."""
+    derived_options: ClassVar[frozenset[str]] = frozenset()
+    """The options that no person writes: the check of the configuration adds them to the table."""
     makes: ClassVar[str | None] = None
     """Its product, in a word, for the mirror's sentence; None if it makes nothing."""
     resting_phases: ClassVar[tuple[str, ...]] = ("idle", "off")
@@ -266,6 +283,21 @@ class Kind(ABC):
         A field that a combination leaves out can then have every value of its type.
         """
         return ({},)
+
+    @classmethod
+    def main_entity(cls, options: Any) -> EntityClass | None:  # noqa: ARG003  most kinds have one for all options
+        """Return the class of its main entity in Home Assistant with these options."""
+        return cls.entity_class
+
+    @classmethod
+    def usable_commands(cls, options: Any) -> tuple[str, ...]:  # noqa: ARG003  most kinds carry out all of them
+        """Return the words of the commands that it can carry out with these options."""
+        return tuple(command.__name__.lower() for command in cls.commands)
+
+    @classmethod
+    def settle_seconds(cls, options: Any) -> float:  # noqa: ARG003  most kinds need no time
+        """Return how long it takes at most until its state shows the result of a command."""
+        return 0.0
 
     @classmethod
     def detects(cls, options: Any) -> str | None:  # noqa: ARG003  most kinds detect nothing

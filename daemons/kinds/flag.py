@@ -7,7 +7,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from daemons.bus.message import Scalar
-from daemons.kinds import PrimaryCommand, Reading, Virtual
+from daemons.kinds import PrimaryCommand, Reading, Result, Virtual
 
 
 class Options(Struct, frozen=True):
@@ -59,6 +59,7 @@ class Flag(Virtual[Options, FlagMemory]):
         PrimaryCommand("on", "Turn on"),
     )
     resting_phases = ("off", "on")
+    results = (Result("off", {"status": False}), Result("on", {"status": True}))
     entity_class = "switch"
 
     @classmethod

@@ -13,7 +13,7 @@ from msgspec import Meta, Struct, field
 from msgspec.structs import replace
 
 from daemons.bus.message import Scalar
-from daemons.kinds import ROOM_CELSIUS, Load, Machine, PrimaryCommand, Reading, Setting
+from daemons.kinds import ROOM_CELSIUS, Load, Machine, PrimaryCommand, Reading, Result, Setting
 from daemons.values import Seconds
 
 Celsius = Annotated[float, Meta(ge=5, le=30)]
@@ -108,6 +108,11 @@ class Heater(Machine[Options, HeaterMemory]):
         PrimaryCommand("off", "Turn off"),
     )
     resting_phases = ("off", "idle", "resting", "blind")
+    results = (
+        Result("off", {"enabled": False}),
+        Result("set", {"enabled": True}, {"celsius": "target_celsius"}),
+        Result("on", {"enabled": True}),
+    )
     entity_class = "climate"
 
     @classmethod

@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from daemons.bus.message import Scalar
-from daemons.kinds import Load, Machine, PrimaryCommand, Reading, Setting
+from daemons.kinds import Load, Machine, PrimaryCommand, Reading, Result, Setting
 
 Percent = Annotated[int, Meta(ge=1, le=100)]
 Kelvin = Annotated[int, Meta(ge=1000, le=10_000)]
@@ -78,6 +78,17 @@ class Lamp(Machine[Options, LampMemory]):
     primary_commands = (
         PrimaryCommand("off", "Turn off", when={"status": (True,)}),
         PrimaryCommand("on", "Turn on"),
+    )
+    results = (
+        Result("off", {"status": False}),
+        Result(
+            "on",
+            {"status": True},
+            {
+                "brightness_percent": "brightness_percent",
+                "colour_temperature_kelvin": "colour_temperature_kelvin",
+            },
+        ),
     )
     entity_class = "light"
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from daemons.bus.message import Scalar
-from daemons.kinds import Load, Machine, PrimaryCommand, Reading, Setting, Touch
+from daemons.kinds import Load, Machine, PrimaryCommand, Reading, Result, Setting, Touch
 
 
 class Options(Struct, frozen=True):
@@ -59,6 +59,7 @@ class LightSwitch(Machine[Options, LightSwitchMemory]):
         PrimaryCommand("press", "Turn on", when={"status": (False,)}),
         PrimaryCommand("press", "Press"),
     )
+    results = (Result("off", {"status": False}), Result("on", {"status": True}))
     entity_class = "light"
 
     @classmethod

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from daemons.config.house import House, load_house, parse
+from daemons.config.members import expand
 from daemons.config.roster import Roster, make_roster
 from daemons.config.slice import slice_path
 from daemons.errors import ConfigurationError, StorageError
@@ -41,7 +42,7 @@ def installed_roster() -> Roster:
     Raises StorageError if it is damaged, or of another version.
     """
     with translate_errors():
-        raw = parse(INSTALLED)[1]
+        raw = expand(parse(INSTALLED)[1]).raw
         if not raw.get("devices"):
             raise ConfigurationError(["it has no devices"])
         host = this_host()

@@ -340,6 +340,7 @@ def test_a_fault_of_the_hardware_is_shown(word: str) -> None:
 
 
 MAIN_ENTITY = {
+    "scene": ({"on"}, {"status"}),
     "climate": ({"on", "off", "set"}, {"target_celsius", "enabled", "status"}),
     "cover": ({"open", "close"}, {"phase"}),
     "event": (set[str](), {"phase"}),

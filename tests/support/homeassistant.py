@@ -33,6 +33,7 @@ REQUIRED: dict[str, set[str]] = {
     "climate": set(),
     "button": {"command_topic"},
     "event": {"state_topic", "event_types"},
+    "scene": {"command_topic"},
     "sensor": {"state_topic"},
     "binary_sensor": {"state_topic"},
 }
@@ -60,6 +61,7 @@ OPTIONAL: dict[str, set[str]] = {
     | {"temperature_unit", "precision", "temp_step", "min_temp", "max_temp"},
     "button": {"command_template"},
     "event": {"value_template"},
+    "scene": {"payload_on"},
     "sensor": {"value_template", "unit_of_measurement", "state_class", "options"},
     "binary_sensor": {"value_template", "payload_on", "payload_off"},
 }

@@ -6,7 +6,7 @@ runs all due rules in the order of these moments, if their conditions are met th
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -44,6 +44,8 @@ class RuleState(Struct, frozen=True):
     """The latest changes, or moments of a time of day, that it handled (Unix seconds), newest first."""
     missed_at: float | None = field(name="missed", default=None)
     """The moment of a time of day that was found too late last (Unix seconds)."""
+    command: tuple[str, dict[str, Any]] | None = None
+    """While it waits: the command that came with the change, if that is not the one of the rule."""
 
 
 class RuleContext(Struct, frozen=True, kw_only=True):

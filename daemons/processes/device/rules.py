@@ -18,6 +18,7 @@ from daemons.config.rule import Rule, StateFields, rule_key
 from daemons.config.sun import SunCalendar
 from daemons.processes.device.latest_states import LatestStates
 from daemons.processes.device.log_line import Level, Log
+from daemons.processes.device.orders import find_order
 from daemons.processes.device.rule_decision import (
     Decision,
     RuleContext,
@@ -101,6 +102,8 @@ class Rules:
         self.is_clock_right = True
         """Whether the wall clock is known to be right; rules with times of day wait for it."""
         self._rules = {rule_key(rule): rule for rule in device.rules}
+        self._name = device.name
+        self._commands = {command.__name__.lower(): command for command in device.kind.commands}
         self._grace_seconds = device.grace_seconds
         self._created_at = created_at
         self._calendar = calendar
@@ -294,6 +297,8 @@ class Rules:
         rule, state = self._rules[key], self.states[key]
         if state.due_at is None:
             return None
+        if state.command is not None:
+            rule = replace(rule, do=state.command[0], with_=state.command[1])
         late_seconds = now - state.due_at
         conditions = check_conditions(rule, state, lambda device: self._latest(device, now))
         is_late = late_seconds > self._grace_seconds
@@ -322,8 +327,23 @@ class Rules:
             if self._waits(self._rules[key]):
                 continue
             state = self._state(key)
-            decision = on_state(self._rules[key], state, news.published, self._context(state, now, wall))
+            rule = self._rules[key]
+            decision = on_state(rule, state, news.published, self._context(state, now, wall))
+            if rule.command_from is not None and decision.state.due_at not in (None, state.due_at):
+                decision = self._with_command(rule, state, decision, news.published.state)
             self._store(key, decision, news.published.cause)
+
+    def _with_command(
+        self, rule: Rule, before: RuleState, decision: Decision, fields: StateFields
+    ) -> Decision:
+        """Return a decision to act with the command that came with the change; not to act if none came."""
+        text = fields.get(rule.command_from or "")
+        if text is None:
+            return Decision(replace(decision.state, command=None))
+        command = find_order(text, self._name, self._commands)
+        if command is None:
+            return Decision(replace(decision.state, due_at=before.due_at, cause=before.cause))
+        return Decision(replace(decision.state, command=command))
 
     def _is_undone(self, action: Action, order: Order, now: float, *, waited: bool) -> bool:
         """Return whether another command that took effect later leaves nothing of an action.

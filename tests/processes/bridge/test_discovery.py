@@ -21,10 +21,13 @@ WORDS = sorted(loader.available("kinds"))
 MAIN = {
     "button": "event",
     "cover": "cover",
+    "flag": "switch",
+    "group": "switch",
     "heater": "climate",
     "lamp": "light",
     "light_switch": "light",
     "plug": "switch",
+    "scene": "scene",
 }
 """The component of each kind; the other kinds have only buttons and sensors."""
 Found = dict[str, tuple[str, dict[str, Any]]]
