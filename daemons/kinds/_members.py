@@ -79,8 +79,10 @@ class MembersMemory(Struct, frozen=True, omit_defaults=True):
     """What is asked of the members; None: nothing that is still compared."""
     text: str | None = None
     """The field `orders`."""
-    seen: dict[str, dict[str, Scalar] | None] = {}
-    """By member, those of its fields that matter, as they were heard last; None for a silent member."""
+    seen: dict[str, dict[str, Scalar]] = {}
+    """By member, those of its fields that matter, as they were heard last."""
+    silent: tuple[str, ...] = ()
+    """The members that are silent now."""
     before: dict[str, Order] = {}
     """By member, the command that leads back to its state from before the scene."""
     unknown: tuple[str, ...] = ()
@@ -181,14 +183,16 @@ class MembersKind(Virtual[O, M]):
 
     def update_sources(self, memory: M, states: Mapping[str, Fields | None], now: float) -> M:
         """Store the states of the members, and note which have done what was asked."""
-        seen = dict(memory.seen)
-        for name, state in states.items():
-            if name not in self.members:
+        seen, silent = dict(memory.seen), set(memory.silent)
+        for name in states.keys() & self.members.keys():
+            if (state := states[name]) is None:
+                silent.add(name)
                 continue
-            needed = fields_that_matter(self.members[name])
-            seen[name] = None if state is None else {key: state[key] for key in needed & state.keys()}
-        ordered = {name: seen[name] and dict(sorted(seen[name].items())) for name in sorted(seen)}  # type: ignore[union-attr]
-        return self._compare(replace(memory, seen=ordered))
+            silent.discard(name)
+            needed = fields_that_matter(self.members[name]) & state.keys()
+            seen[name] = {key: state[key] for key in sorted(needed)}
+        ordered = {name: seen[name] for name in sorted(seen)}
+        return self._compare(replace(memory, seen=ordered, silent=tuple(sorted(silent))))
 
     def advance(self, memory: M, now: float) -> M:
         """Ask again after the pause, and note when the members are late."""
@@ -207,6 +211,10 @@ class MembersKind(Virtual[O, M]):
         if memory.ask is not None:
             times += [memory.ask.until, memory.ask.settles_at]
         return min((at for at in times if at is not None), default=None)
+
+    def known(self, memory: M, name: str) -> Fields | None:
+        """Return the fields of a member, or None if it is silent or was not heard yet."""
+        return None if name in memory.silent else memory.seen.get(name)
 
     @property
     def members(self) -> dict[str, Member]:
@@ -230,7 +238,7 @@ class MembersKind(Virtual[O, M]):
 
     def is_done(self, memory: M, name: str) -> bool:
         """Return whether a member shows what was asked of it, and its hardware has confirmed it."""
-        seen, order = memory.seen.get(name), memory.ask.orders.get(name) if memory.ask else None
+        seen, order = self.known(memory, name), memory.ask.orders.get(name) if memory.ask else None
         if seen is None or order is None or name not in self.members:
             return False
         if seen.get("reachable") is False or seen.get("confirmed") is False:
@@ -253,9 +261,9 @@ class MembersKind(Virtual[O, M]):
         return {name: found[name] for name in ask.orders if name in found}
 
     def _reason(self, memory: M, name: str, *, was_done: bool, is_late: bool) -> str:
-        seen = memory.seen.get(name)
+        seen = self.known(memory, name)
         if seen is None:
-            return "is silent" if name in memory.seen else "has not answered yet"
+            return "is silent" if name in memory.silent else "has not answered yet"
         if seen.get("reachable") is False:
             return "cannot be reached"
         if was_done and seen.get("confirmed") is not False:
@@ -274,6 +282,6 @@ class MembersKind(Virtual[O, M]):
 
 
 def missing_text(missing: Mapping[str, str]) -> str | None:
-    """Return who is missing and why, in one line; None if nobody is."""
+    """Return the missing members and the reasons, in one line; None if no member is missing."""
     text = "; ".join(f"{name} {reason}" for name, reason in missing.items())
     return (text if len(text) <= LONGEST_TEXT else text[: LONGEST_TEXT - 3] + "...") or None

@@ -165,8 +165,7 @@ class Group(MembersKind[Options, GroupMemory]):
         """Ask the members; raise Rejected if one of them has no such command."""
         word = type(command).__name__.lower()
         if isinstance(command, Toggle):
-            is_any_on = any(self._is_on(memory.seen.get(name)) for name in self.members)
-            command, word = (Off(), "off") if is_any_on else (On(), "on")
+            command, word = (Off(), "off") if self._is_any_on(memory) else (On(), "on")
         if lacking := [name for name, member in self.members.items() if word not in member.orders]:
             raise Rejected(f"{', '.join(lacking[:5])} cannot {word}")
         orders = {name: member.orders[word] for name, member in self.members.items()}
@@ -187,7 +186,7 @@ class Group(MembersKind[Options, GroupMemory]):
 
     def state(self, memory: GroupMemory, reading: Reading, now: float) -> State:
         """Return what is on, and which members have followed the latest command."""
-        seen = {name: memory.seen.get(name) for name in self.members}
+        seen = {name: self.known(memory, name) for name in self.members}
         is_on = {name: self._is_on(fields) for name, fields in seen.items()}
         on = [name for name, value in is_on.items() if value]
         values = is_on.values()
@@ -198,7 +197,7 @@ class Group(MembersKind[Options, GroupMemory]):
             value for name in on if isinstance(value := (seen[name] or {}).get("brightness_percent"), int)
         ]
         missing = self.missing(memory, is_changed_missing=False)
-        away = [name for name, fields in seen.items() if is_away(fields) and name in memory.seen]
+        away = [name for name, fields in seen.items() if name in memory.silent or is_lost(fields)]
         return State(
             status=bool(on),
             phase=phase,
@@ -218,14 +217,21 @@ class Group(MembersKind[Options, GroupMemory]):
             fault=reading.fault,
         )
 
+    def _is_any_on(self, memory: GroupMemory) -> bool:
+        """Return whether any member is on. If none is known, what was heard of them last decides."""
+        known = [self._is_on(self.known(memory, name)) for name in self.members]
+        if all(is_on is None for is_on in known):
+            return any(memory.seen[name].get("status") for name in self.members if name in memory.seen)
+        return any(known)
+
     def _is_on(self, fields: Fields | None) -> bool | None:
         """Return whether a member is on, or None if that is not known."""
-        if is_away(fields) or fields is None or fields.get("phase") in ("unknown", "stale"):
+        if fields is None or is_lost(fields) or fields.get("phase") in ("unknown", "stale"):
             return None
         status = fields.get("status")
         return status if isinstance(status, bool) else None
 
 
-def is_away(fields: Fields | None) -> bool:
-    """Return whether a member is silent, or cannot reach its hardware."""
-    return fields is None or fields.get("reachable") is False
+def is_lost(fields: Fields | None) -> bool:
+    """Return whether a member cannot reach its hardware."""
+    return fields is not None and fields.get("reachable") is False

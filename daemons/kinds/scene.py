@@ -69,7 +69,7 @@ class On(Struct, frozen=True):
 
 
 class Undo(Struct, frozen=True):
-    """Give the members back the state that they had before."""
+    """Restore the state that the members had before."""
 
 
 class Scene(MembersKind[Options, SceneMemory]):
@@ -182,7 +182,7 @@ class Scene(MembersKind[Options, SceneMemory]):
         before: dict[str, Order] = {}
         for name, about in self.members.items():
             stays = is_on and name in memory.before and self.is_done(memory, name)
-            back = memory.before[name] if stays else order_back_to(memory.seen.get(name), about.results)
+            back = memory.before[name] if stays else order_back_to(self.known(memory, name), about.results)
             if back is not None:
                 before[name] = back
         return replace(memory, before=before, unknown=tuple(sorted(self.members.keys() - before.keys())))
@@ -198,4 +198,4 @@ class Scene(MembersKind[Options, SceneMemory]):
             return memory  # the members may not have answered yet
         if (memory.ask.orders.keys() & self.members.keys()) - set(memory.ask.confirmed):
             return memory
-        return SceneMemory(seen=memory.seen)
+        return SceneMemory(seen=memory.seen, silent=memory.silent)
