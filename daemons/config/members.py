@@ -71,7 +71,9 @@ class _Expander:
                 continue
             resolved = self._resolve(name, ())
             options = self._options(name, resolved=resolved)
-            tables[name] = {**tables[name], "resolved": msgspec.to_builtins(resolved)}
+            # A slice is JSON, so the table has what JSON has: lists and no tuples.
+            raw_members = msgspec.json.decode(msgspec.json.encode(resolved))
+            tables[name] = {**tables[name], "resolved": raw_members}
             if options is None:
                 continue
             self._check_commands(name, kind, options)

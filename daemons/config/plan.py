@@ -39,7 +39,7 @@ def make_plan(
     plan = []
     for name in sorted(running.keys() | written.keys()):
         old, new = running.get(name), written.get(name)
-        differences = tuple(differ(old, new))
+        differences = written_differences(tuple(differ(old, new)))
         if old is None:
             plan.append(ProcessChange(name, "start", differences))
         elif new is None:
@@ -53,6 +53,12 @@ def make_plan(
                 )
             )
     return plan
+
+
+def written_differences(differences: tuple[Difference, ...]) -> tuple[Difference, ...]:
+    """Return the differences without those in `resolved`, unless there are no others."""
+    written = tuple(found for found in differences if not found.key.startswith("resolved."))
+    return written or differences
 
 
 def begun_rules(old: Slice, new: Slice, begun: set[str]) -> Iterator[str]:

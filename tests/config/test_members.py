@@ -4,6 +4,7 @@ import string
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,6 +13,7 @@ from daemons.config.check import check
 from daemons.config.house import House, load_house
 from daemons.config.members import expand
 from daemons.config.plan import make_plan
+from daemons.config.slice import Slice
 from daemons.errors import ConfigurationError
 from daemons.values import Problem
 
@@ -121,6 +123,31 @@ def test_a_changed_scene_restarts_exactly_its_members() -> None:
     assert (difference.key, difference.old, difference.new) == (
         "when[0] of movie.with.brightness_percent", 30, 40,
     )  # fmt: skip
+
+
+def test_a_house_that_is_not_changed_restarts_nothing() -> None:
+    """The running slices were read from JSON."""
+    made = house(GROUP + 'of = "lamp"\n' + SCENE + 'sets = { hall_lamp = "on" }')
+    running = {
+        name: msgspec.json.decode(slice_.encode(), type=Slice) for name, slice_ in made.slices().items()
+    }
+    assert make_plan(running, made.slices(), relaunched=set()) == []
+
+
+def test_a_changed_scene_is_shown_as_it_is_written() -> None:
+    """The plan leaves out what House adds to it; a new member of a group is shown by that."""
+    before, after = (
+        house(SCENE + f"sets = {{ hall_lamp = {{ on = {{ brightness_percent = {bright} }} }} }}")
+        for bright in (30, 40)
+    )
+    plan = make_plan(before.slices(), after.slices(), relaunched=set())
+    assert [difference.key for difference in plan[1].differences] == ["sets.hall_lamp.on.brightness_percent"]
+    grown = house(GROUP + 'of = "lamp"\n[devices.new]\nkind = "lamp"\ndriver = "simulated"\n')
+    plan = make_plan(house(GROUP + 'of = "lamp"').slices(), grown.slices(), relaunched=set())
+    assert [(change.name, change.action) for change in plan if change.name in grown.devices] == [
+        ("lights", "restart"), ("new", "start"),
+    ]  # fmt: skip
+    assert all(one.key.startswith("resolved.new.") for one in plan[1].differences)
 
 
 def test_a_group_in_a_scene_stands_for_its_members_and_a_device_goes_before_its_group() -> None:
