@@ -143,7 +143,7 @@ def _options(
     """
     allowed = set(kind.options_type.__struct_encode_fields__)
     before = len(problems)
-    for key in [key for key in own if key not in allowed]:
+    for key in [key for key in own if key not in allowed | kind.derived_options]:
         known = sorted((allowed | more) - kind.derived_options)
         problems.append(Problem((*where, key), f"unknown key; {suggest(key, known)}"))
     options = parse_table({key: own[key] for key in own.keys() & allowed}, kind.options_type, where, problems)

@@ -12,7 +12,7 @@ from msgspec import Struct, structs
 from msgspec.structs import replace
 
 from daemons.config.loader import available, kind_or_none
-from daemons.config.tables import DEFAULT_ROOM, FOREIGN, Common
+from daemons.config.tables import DEFAULT_ROOM, FOREIGN, Common, Recording
 from daemons.kinds import Kind
 from daemons.kinds._members import CONFIRM_SECONDS, Member, MembersKind, Order
 from daemons.values import Path as Where
@@ -76,6 +76,8 @@ class _Expander:
             tables[name] = {**tables[name], "resolved": raw_members}
             if options is None:
                 continue
+            if kind.needs_history:
+                tables[name] |= self._recorded(name, kind, options, raw.get("recorder", {}))
             self._check_commands(name, kind, options)
             for member, rules in kind.member_rules(name, options).items():
                 own = tables[member].get("when", [])
@@ -205,6 +207,27 @@ class _Expander:
             entity=kind.main_entity(options),
         )
 
+    def _recorded(
+        self, name: str, kind: type[MembersKind[Any, Any]], options: Any, recorder: Any
+    ) -> dict[str, Any]:
+        """Return the table of the driver that reads the history; refuse a house that keeps too little."""
+        where = ("devices", name)
+        recording = parse_table(recorder, Recording, (), [])
+        if recording and not recording.enabled:
+            self._problem(where, "it repeats the history, and [recorder] has enabled = false; remove that")
+        elif recording and recording.keep_seconds <= options.after_seconds:
+            text = "the recorder does not keep the history for so long; make keep in [recorder] longer"
+            self._problem((*where, "after"), text)
+        for member in options.resolved:
+            table, of = self._tables[member], self._kinds[member]
+            if not any(one.restores for one in of.results) if of else False:
+                self._problem(where, f"{member} is a {table['kind']}, whose states cannot be repeated")
+            elif getattr(self._options(member), "max_on_seconds", None) is not None:
+                self._problem(where, f"{member} has a max_on: what heats is not repeated")
+        if refusal := kind.refusal(options.resolved):
+            self._problem(where, refusal)
+        return {"recorded": {"members": list(options.resolved), "after": f"{options.after_seconds:.3f}s"}}
+
     # Scenes
 
     def _members_of_scene(self, name: str, options: Any) -> dict[str, Member]:
@@ -296,7 +319,7 @@ class _Expander:
 
     def _is_group(self, name: str) -> bool:
         kind = self._kinds[name]
-        return self._has_members(name) and "members" in kind.options_type.__struct_fields__  # type: ignore[union-attr]
+        return kind is not None and issubclass(kind, MembersKind) and kind.is_group
 
     def _has_members(self, name: str) -> bool:
         kind = self._kinds[name]

@@ -120,6 +120,8 @@ class Reading(Struct, frozen=True, kw_only=True):
     """How long until the hardware's own running timer switches it off; None if it reports no timer."""
     at: float | None = None
     """When the hardware last reported anything, in the device's steady seconds."""
+    recorded: dict[str, dict[str, Scalar]] | None = None
+    """By device, what its recorded state was at an earlier time; None while that was not read."""
     presses: tuple[ButtonPress, ...] = ()
     """The presses of its button since the last reading."""
     presses_until: int | None = None

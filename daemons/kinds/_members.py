@@ -9,7 +9,7 @@ A command whose arguments are not fixed in the configuration is in the field `or
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import msgspec
 from msgspec import Struct, field
@@ -155,7 +155,11 @@ class MembersKind(Virtual[O, M]):
     """A kind that sends commands to its members, and compares their states with what it asked for."""
 
     derived_options = frozenset({"resolved"})
-    off_commands = ()
+    off_commands: ClassVar[tuple[str, ...]] = ()
+    is_group: ClassVar[bool] = False
+    """Whether it stands for its members where it is itself a member."""
+    needs_history: ClassVar[bool] = False
+    """Whether it repeats what the recorder has recorded."""
 
     @classmethod
     def resolved(cls, options: Any) -> dict[str, Member]:
@@ -180,6 +184,18 @@ class MembersKind(Virtual[O, M]):
                     rule | ({"command_from": "orders"} if order.takes else {})
                 )
         return rules
+
+    @classmethod
+    def refusal(cls, members: Mapping[str, Member]) -> str | None:
+        """Return why these members are too many, or None: the commands for all of them are one text."""
+        longest = {
+            name: [max(about.arguments, default="stop", key=len)]
+            + [100_000] * max(map(len, about.arguments.values()), default=0)
+            for name, about in members.items()
+        }
+        if len(encode_orders(longest)) <= LONGEST_TEXT:
+            return None
+        return f"{len(members)} devices are too many for one {cls.__name__.lower()}; make two"
 
     def update_sources(self, memory: M, states: Mapping[str, Fields | None], now: float) -> M:
         """Store the states of the members, and note which have done what was asked."""

@@ -122,6 +122,7 @@ class Group(MembersKind[Options, GroupMemory]):
     )
     resting_phases = ("off", "some", "on", "unknown")
     unknown_phases = ("unknown",)
+    is_group = True
     entity_class = "switch"
 
     @classmethod

@@ -14,7 +14,6 @@ from daemons.bus.message import Scalar
 from daemons.errors import Rejected
 from daemons.kinds import PrimaryCommand, Reading, Result
 from daemons.kinds._members import (
-    LONGEST_TEXT,
     Member,
     MembersKind,
     MembersMemory,
@@ -110,18 +109,6 @@ class Scene(MembersKind[Options, SceneMemory]):
             undo = {"made_by": name, "device": name, "turns": {"asked": "undo"}, "do": about.orders["on"].do}
             found[member].append(undo | {"command_from": "orders"})
         return found
-
-    @classmethod
-    def refusal(cls, members: Mapping[str, Member]) -> str | None:
-        """Return why these members are too many for one scene, or None: an undo is one text."""
-        longest = {
-            name: [max(about.arguments, default=about.orders["on"].do, key=len)]
-            + [100_000] * max(map(len, about.arguments.values()), default=0)
-            for name, about in members.items()
-        }
-        if len(encode_orders(longest)) <= LONGEST_TEXT:
-            return None
-        return f"{len(members)} devices are too many for one scene; make two, and a third one that sets both"
 
     def handle_command(self, memory: SceneMemory, command: On | Undo, now: float) -> SceneMemory:
         """Ask the members to carry their part out, or to go back."""

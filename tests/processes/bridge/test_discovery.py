@@ -29,6 +29,7 @@ MAIN = {
     "lamp": "light",
     "light_switch": "light",
     "plug": "switch",
+    "presence": "switch",
     "scene": "scene",
 }
 """The component of each kind; the other kinds have only buttons and sensors."""
