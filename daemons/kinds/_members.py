@@ -9,6 +9,7 @@ A command whose arguments are not fixed in the configuration is in the field `or
 """
 
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from typing import Any, ClassVar, TypeVar
 
 import msgspec
@@ -205,10 +206,10 @@ class MembersKind(Virtual[O, M]):
                 silent.add(name)
                 continue
             silent.discard(name)
-            needed = fields_that_matter(self.members[name]) & state.keys()
-            seen[name] = {key: state[key] for key in sorted(needed)}
-        ordered = {name: seen[name] for name in sorted(seen)}
-        return self._compare(replace(memory, seen=ordered, silent=tuple(sorted(silent))))
+            seen[name] = {key: state[key] for key in self._needed[name] if key in state}
+        if seen == memory.seen and silent == set(memory.silent):
+            return memory
+        return self._compare(replace(memory, seen=seen, silent=tuple(sorted(silent))))
 
     def advance(self, memory: M, now: float) -> M:
         """Ask again after the pause, and note when the members are late."""
@@ -231,6 +232,11 @@ class MembersKind(Virtual[O, M]):
     def known(self, memory: M, name: str) -> Fields | None:
         """Return the fields of a member, or None if it is silent or was not heard yet."""
         return None if name in memory.silent else memory.seen.get(name)
+
+    @cached_property
+    def _needed(self) -> dict[str, list[str]]:
+        """By member, the fields that matter."""
+        return {name: sorted(fields_that_matter(member)) for name, member in self.members.items()}
 
     @property
     def members(self) -> dict[str, Member]:
