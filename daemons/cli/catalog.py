@@ -21,6 +21,7 @@ import msgspec
 from daemons.config import loader
 from daemons.drivers import Driver
 from daemons.errors import HouseError
+from daemons.kinds import Kind
 from daemons.values import Seconds, describe_type, format_seconds, format_toml, suggest
 
 COLUMNS = ("option", "takes", "default", "meaning")
@@ -52,11 +53,17 @@ def describe_word(folder: str, word: str) -> dict[str, Any]:
     except HouseError as error:
         problem = str(error).removeprefix(f"daemons/{folder}/{word}.py ")
         return {**entry, "options": None, "problem": problem}
-    entry["options"] = describe_fields(found.options_type)
+    entry["options"] = describe_options(found)
     if not issubclass(found, Driver):
         entry["commands"] = {command.__name__.lower(): describe_fields(command) for command in found.commands}
         entry["state"] = [field.encode_name for field in msgspec.structs.fields(found.state_type)]
     return entry
+
+
+def describe_options(found: type[Kind] | type[Driver[Any]]) -> dict[str, dict[str, Any]]:
+    """Return the options of a kind or driver that a person can write, as `describe_fields` does."""
+    derived = found.derived_options if issubclass(found, Kind) else frozenset()
+    return {key: about for key, about in describe_fields(found.options_type).items() if key not in derived}
 
 
 def describe_fields(type_: type[msgspec.Struct]) -> dict[str, dict[str, Any]]:
@@ -211,8 +218,8 @@ def update_tables(text: str) -> str:
 
     def replacement(found: re.Match[str]) -> str:
         word = found[3]
-        type_ = (loader.kind(word) if found[2] == "kind" else loader.driver(word)).options_type
-        return found[1] + markdown_table(describe_fields(type_))
+        described = loader.kind(word) if found[2] == "kind" else loader.driver(word)
+        return found[1] + markdown_table(describe_options(described))
 
     return MARKED.sub(replacement, text)
 

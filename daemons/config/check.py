@@ -199,6 +199,8 @@ def _check_sources(name: str, table: Any, tables: dict[str, Any], problems: list
     options = {f.encode_name for f in structs.fields(kind.options_type)} & table.keys()
     typed = parse_table({key: table[key] for key in options}, kind.options_type, (), [])
     for source, needed in (kind.sources(typed) if typed else {}).items():
+        if kind.derived_options:
+            continue  # its members were checked as they were found
         where = ("devices", name, _key_of(source, {key: table[key] for key in options}))
         if source == name:
             problems.append(Problem(where, f"{format_toml(name)} cannot be its own source"))

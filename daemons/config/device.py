@@ -135,7 +135,7 @@ def build(name: str, table: Any, where: Where, problems: list[Problem]) -> Devic
 def switches(kind: type[Kind]) -> bool:
     """Return whether commands switch the hardware of a kind on and off, and it stays like that."""
     is_driving = issubclass(kind, Machine) and kind.drives
-    return is_driving and {"on", "off"} <= {effect.command for effect in kind.effects}
+    return is_driving and all(kind.effect_of(word).get("status") is (word == "on") for word in ("on", "off"))
 
 
 def abilities(driver: type[Driver[Any]], options: Any) -> frozenset[Ability]:
@@ -176,8 +176,9 @@ def _options(
     """
     allowed = set(kind.options_type.__struct_encode_fields__)
     before = len(problems)
-    for key in [key for key in own if key not in allowed]:
-        problems.append(Problem((*where, key), f"unknown key; {suggest(key, sorted(allowed | more))}"))
+    for key in [key for key in own if key not in allowed | kind.derived_options]:
+        known = sorted((allowed | more) - kind.derived_options)
+        problems.append(Problem((*where, key), f"unknown key; {suggest(key, known)}"))
     for field in msgspec.structs.fields(kind.options_type):
         raw: Any = own.get(field.encode_name)
         if is_array_of_tables(raw) and (type_ := struct_type(field.type)):
@@ -234,13 +235,11 @@ def _rules(
 def follow_problems(follow: tuple[str, ...], kind: type[Kind]) -> list[str]:
     """Return why a device of a kind cannot copy some fields."""
     word = kind.__module__.rpartition(".")[2]
-    if not kind.effects:
+    results = [result for result in kind.results if result.restores]
+    if not results:
         return [f"a {word} can copy nothing; allowed: a rule with turns and do"]
-    known = {name for effect in kind.effects for name in effect.sets}
-    needed = set.intersection(*(set(effect.sets) for effect in kind.effects))
-    for command in kind.commands:
-        if command.__name__.lower() in {effect.command for effect in kind.effects}:
-            known |= {field.encode_name for field in msgspec.structs.fields(command)}
+    known = {name for result in results for name in (*result.state, *result.arguments.values())}
+    needed = set.intersection(*(set(result.state) for result in results))
     texts = [
         f"a {word} cannot copy {format_toml(name)}; {suggest(name, sorted(known))}"
         for name in follow

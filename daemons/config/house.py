@@ -1,5 +1,6 @@
 """Loads a configuration with all its files: returns a House, or every problem with its place and remedy."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from socket import gethostname
 from typing import Any
@@ -12,11 +13,13 @@ from daemons.config.defaults import Inherited, blame, check_defaults
 from daemons.config.device import Device
 from daemons.config.files import Files, Locator, read_files
 from daemons.config.holiday import holiday_dates
+from daemons.config.members import expand
 from daemons.config.roster import Peer, Roster, make_roster
 from daemons.config.slice import Slice
 from daemons.config.sun import SunCalendar
 from daemons.config.tables import Front, Host, Settings
 from daemons.errors import ConfigurationError
+from daemons.kinds._members import MembersKind
 from daemons.values import Problem, convert, format_toml, suggest
 
 DEVICE_KEYS, MIRROR_KEYS, STEWARD_KEYS = {"timezone"}, {"name", "timezone", "locale"}, {"watchdog"}
@@ -34,13 +37,13 @@ class House(Struct, frozen=True, kw_only=True):
     devices: dict[str, Device]
     hosts: dict[str, Host]
     raw: dict[str, Any]
-    """The tables of all files, with the defaults in each device."""
+    """The tables of all files, with the defaults in each device, and what scenes and groups add to them."""
     files: Files
     host: str | None = None
     """The name of this host, in a house of several hosts."""
 
     def table(self, name: str) -> dict[str, Any]:
-        """Return the table of a device, with its defaults."""
+        """Return the table of a device, with its defaults and the rules that scenes and groups add."""
         found: dict[str, Any] = self.raw["devices"][name]
         return found
 
@@ -120,7 +123,7 @@ class House(Struct, frozen=True, kw_only=True):
                 table=self.raw[BRIDGE],
                 services=tuple(name for name in roster.services if name in (STEWARD, EXCHANGE)),
                 peers={
-                    name: bridged(device, str(self.table(name)["kind"]))
+                    name: bridged(device, str(self.table(name)["kind"]), self.devices)
                     for name, device in self.devices.items()
                 },
             )
@@ -149,18 +152,25 @@ class House(Struct, frozen=True, kw_only=True):
         )
 
 
-def bridged(device: Device, kind: str) -> Peer:
-    """Return what the bridge needs to know about a device."""
-    abilities = sorted(device.driver.abilities) if device.driver else ()
+def bridged(device: Device, kind: str, members: Mapping[str, Device]) -> Peer:
+    """Return what the bridge needs to know about a device; `members` are all devices by name."""
+    drivers = [device.driver]
+    if issubclass(device.kind, MembersKind):
+        drivers = [members[name].driver for name in device.kind.sources(device.options)]
+    abilities = [driver.abilities if driver else frozenset() for driver in drivers] or [frozenset()]
+    commands = device.kind.usable_commands(device.options)
+    entity = device.kind.main_entity(device.options)
     return Peer(
         device.title,
         device.room,
         kind,
-        abilities=tuple(abilities),
+        abilities=tuple(sorted(frozenset.intersection(*abilities))),
         detects=device.kind.detects(device.options),
         units=device.kind.units(device.options),
         cools=device.kind.climate_mode(device.options) == "cool",
         control=device.kind.control(device.options),
+        commands=None if len(commands) == len(device.kind.commands) else commands,
+        entity=None if entity == device.kind.entity_class else entity,
     )
 
 
@@ -175,13 +185,16 @@ def load_house(path: Path, text: str | None = None, host: str | None = None) -> 
 def make_house(files: Files, host: str | None = None) -> House:
     """Check the files of a configuration; raises ConfigurationError with every problem."""
     raw, inherited = files.merged()
-    problems: list[Problem] = []
+    expansion = expand(raw)
+    raw, problems = expansion.raw, list(expansion.problems)
     if "defaults" in files.main.raw:
         check_defaults(files.main.raw["defaults"], problems)
     checked = check(raw, problems)
     locator = Locator(files, inherited)
     if problems or checked is None:
-        raise ConfigurationError(locator.locate([explain(problem, raw, inherited) for problem in problems]))
+        found = [explain(expansion.in_file(problem), raw, inherited) for problem in problems]
+        located = dict.fromkeys(locator.locate(found))  # the rules of one scene can have the same fault
+        raise ConfigurationError(tuple(located))
     settings, devices, hosts = checked
     if not hosts:
         host = None

@@ -47,7 +47,7 @@ def make_plan(
     plan = []
     for name in sorted(running.keys() | written.keys()):
         old, new = running.get(name), written.get(name)
-        differences = tuple(differ(old, new))
+        differences = written_differences(tuple(differ(old, new)))
         if old is None:
             plan.append(ProcessChange(name, "start", differences))
         elif new is None:
@@ -87,6 +87,12 @@ def path_of(name: str, key: str) -> Where | None:
     if parts[0] == "house":
         return tuple(parts)
     return (name, *parts) if name in (RECORDER, EXCHANGE, BRIDGE) else ("devices", name, *parts)
+
+
+def written_differences(differences: tuple[Difference, ...]) -> tuple[Difference, ...]:
+    """Return the differences without those in `resolved`, unless there are no others."""
+    written = tuple(found for found in differences if not found.key.startswith("resolved."))
+    return written or differences
 
 
 def begun_rules(old: Slice, new: Slice, begun: set[str]) -> Iterator[str]:
@@ -133,6 +139,8 @@ def _flatten(value: Any, path: str) -> Iterator[tuple[str, Any]]:
             yield from _flatten(inner, f"{path}{key}.")
     elif isinstance(value, list) and value and isinstance(value[0], dict):
         for index, inner in enumerate(value):
-            yield from _flatten(inner, f"{path[:-1]}[{index}].")
+            made_by = inner.get("made_by")
+            of = f" of {made_by}" if isinstance(made_by, str) else ""
+            yield from _flatten(inner, f"{path[:-1]}[{index}]{of}.")
     else:
         yield path[:-1], value

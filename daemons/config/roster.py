@@ -42,6 +42,10 @@ class Peer(Struct, frozen=True, omit_defaults=True):
     """The unit of each field for which its options decide it; set for the bridge only."""
     cools: bool = False
     """Whether it cools a room; set for the bridge only."""
+    commands: tuple[str, ...] | None = None
+    """The commands that it can carry out, if these are not all of its kind; set for the bridge only."""
+    entity: str | None = None
+    """Its main entity, if that is not the one of its kind; set for the bridge only."""
 
 
 class Roster(Struct, frozen=True, kw_only=True):

@@ -186,6 +186,10 @@ class Rule(Struct, frozen=True, kw_only=True, omit_defaults=True):
     mode: Mode = "single"
     """What a new moment does while the rule waits for its `delay` or `for`: nothing, start the wait again, or
     wait as well."""
+    made_by: str | None = None
+    """The scene or the group that has added the rule to this device; None for a rule of the file."""
+    command_from: str | None = None
+    """In such a rule: the field of `device` that can have another command than `do` and `with`."""
 
     def __post_init__(self) -> None:
         """Refuse a rule that waits for nothing, or for two things, or that can never act."""

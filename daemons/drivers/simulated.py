@@ -25,7 +25,17 @@ from msgspec.structs import asdict, replace
 
 from daemons.drivers import Driver
 from daemons.drivers.physics.relay import Relay, Switching
-from daemons.kinds import Ability, ButtonPress, Load, Message, Outcome, Reading, Result, Setting, Touch
+from daemons.kinds import (
+    Ability,
+    ButtonPress,
+    DeliveryResult,
+    Load,
+    Message,
+    Outcome,
+    Reading,
+    Setting,
+    Touch,
+)
 from daemons.storage.line_file import LineFile, read_lines
 from daemons.values import Seconds
 
@@ -36,7 +46,7 @@ WholePercent = Annotated[int, Meta(ge=0, le=100)]
 
 POLL_SECONDS = 1.0
 """The longest delay until a change by a person or another process is noticed."""
-SimulatedResult = Result | Literal["hang"]
+SimulatedResult = DeliveryResult | Literal["hang"]
 """What the simulated server does with a message."""
 FileStats = tuple[os.stat_result | None, ...]
 SETTLED_SECONDS = 1.0

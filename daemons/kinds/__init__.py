@@ -39,7 +39,7 @@ hardware then repeats that it is held (`hold`), and reports when it is let go (`
 TOUCHES: tuple[Touch, ...] = get_args(Touch)
 Direction = Literal["open", "close"]
 EntityClass = Literal[
-    "climate", "cover", "device_tracker", "event", "light", "notify", "number", "select", "switch"
+    "climate", "cover", "device_tracker", "event", "light", "notify", "number", "scene", "select", "switch"
 ]
 """A component of Home Assistant that can be the main entity of a device."""
 Load = tuple[float, float]
@@ -113,7 +113,7 @@ class ButtonPress(Struct, frozen=True):
     """The cause of every change that follows from the press."""
 
 
-Result = Literal["taken", "refused", "refused_for_now", "unknown"]
+DeliveryResult = Literal["taken", "refused", "refused_for_now", "unknown"]
 """What became of a message: the server took it, refuses it for ever, did not take it this time, or it is not
 known whether the server took it."""
 
@@ -123,7 +123,7 @@ class Outcome(Struct, frozen=True):
 
     key: str
     attempt: int
-    result: Result
+    result: DeliveryResult
     text: str = ""
     """The reason, for a person; empty if the message was taken."""
 
@@ -158,6 +158,8 @@ class Reading(Struct, frozen=True, kw_only=True):
     """How long until the hardware's own running timer switches it off; None if it reports no timer."""
     at: float | None = None
     """When the hardware last reported anything, in the device's steady seconds."""
+    recorded: dict[str, dict[str, Scalar]] | None = None
+    """By device, what its recorded state was at an earlier time; None while that was not read."""
     presses: tuple[ButtonPress, ...] = ()
     """The presses of its button since the last reading."""
     presses_until: int | None = None
@@ -261,11 +263,19 @@ class PrimaryCommand(Struct, frozen=True):
         return all(state.get(field) in values for field, values in self.when.items())
 
 
-class Effect(Struct, frozen=True):
-    """A command that sets fields of the state. An argument with the name of a field sets that field too."""
+class Result(Struct, frozen=True, omit_defaults=True):
+    """The state to which a command leads, for as long as nothing else happens.
+
+    A scene compares the device with it, and undoes by it. A rule with `follow` copies by it.
+    """
 
     command: str
-    sets: dict[str, Scalar] = {}
+    state: dict[str, Scalar] = {}
+    """The values that fields of the state then have."""
+    arguments: dict[str, str] = {}
+    """By argument of the command, the field of the state that then has its value."""
+    restores: bool = True
+    """Whether an undo or a copy may send the command, to lead to this state."""
 
 
 class Control(Struct, frozen=True, kw_only=True):
@@ -322,8 +332,6 @@ class Kind(ABC):
     off_commands: ClassVar[tuple[str, ...]] = ("off", "stop")
     """Those of its commands that only switch off or stop. A device carries them out also while its memory
     cannot be written."""
-    effects: ClassVar[tuple["Effect", ...]] = ()
-    """Its commands that set fields of the state at once, for as long as nothing else happens."""
     primary_commands: ClassVar[tuple[PrimaryCommand, ...]] = ()
     """The commands of the device's main button on the page and in the terminal. The first that applies to
     the state is sent. Without any, the device has no such button."""
@@ -331,6 +339,11 @@ class Kind(ABC):
     """The same for a second, smaller button on the page, such as "Cancel"."""
     uses_clock: ClassVar[bool] = False
     """Whether it needs the wall clock: then it gets `zone`, and `update_clock` is called."""
+    results: ClassVar[tuple[Result, ...]] = ()
+    """The states to which its commands lead. A scene cannot check, nor undo, a command that is not among
+    them."""
+    derived_options: ClassVar[frozenset[str]] = frozenset()
+    """The options that no person writes: the check of the configuration adds them to the table."""
     makes: ClassVar[str | None] = None
     """Its product, in a word, for the mirror's sentence; None if it makes nothing."""
     resting_phases: ClassVar[tuple[str, ...]] = ("idle", "off")
@@ -360,19 +373,21 @@ class Kind(ABC):
 
         A field that the command has no argument for is left out.
         """
-        for effect in cls.effects:
-            command = next(one for one in cls.commands if one.__name__.lower() == effect.command)
-            names = {field.encode_name for field in structs.fields(command)} & fields.keys()
-            values = {name: fields[name] for name in names if fields[name] is not None}
-            is_met = all(name in fields and fields[name] == value for name, value in effect.sets.items())
-            if is_met and (effect.sets or values):
-                return effect.command, values
+        for result in cls.results:
+            values = {
+                argument: fields[field]
+                for argument, field in result.arguments.items()
+                if fields.get(field) is not None
+            }
+            is_met = all(name in fields and fields[name] == value for name, value in result.state.items())
+            if result.restores and is_met and (result.state or values):
+                return result.command, values
         return None
 
     @classmethod
     def effect_of(cls, command: str) -> dict[str, Scalar]:
         """Return the fields that a command sets with their values; empty if that is not known."""
-        return next((effect.sets for effect in cls.effects if effect.command == command), {})
+        return next((result.state for result in cls.results if result.command == command), {})
 
     @classmethod
     @cache  # msgspec reads the annotations anew each time, and prefork does it once for all devices
@@ -429,6 +444,21 @@ class Kind(ABC):
     def control(cls, options: Any) -> Control | None:  # noqa: ARG003  most kinds have none
         """Return the input for its value with these options, or None if it has none."""
         return None
+
+    @classmethod
+    def main_entity(cls, options: Any) -> EntityClass | None:  # noqa: ARG003  most kinds have one for all options
+        """Return the class of its main entity in Home Assistant with these options."""
+        return cls.entity_class
+
+    @classmethod
+    def usable_commands(cls, options: Any) -> tuple[str, ...]:  # noqa: ARG003  most kinds carry out all of them
+        """Return the words of the commands that it can carry out with these options."""
+        return tuple(command.__name__.lower() for command in cls.commands)
+
+    @classmethod
+    def settle_seconds(cls, options: Any) -> float:  # noqa: ARG003  most kinds need no time
+        """Return how long it takes at most until its state shows the result of a command."""
+        return 0.0
 
     @classmethod
     def detects(cls, options: Any) -> str | None:  # noqa: ARG003  most kinds detect nothing

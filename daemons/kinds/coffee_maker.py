@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from daemons.bus.message import Scalar
 from daemons.errors import Rejected
-from daemons.kinds import Effect, Load, Machine, PrimaryCommand, Reading, Setting
+from daemons.kinds import Load, Machine, PrimaryCommand, Reading, Result, Setting
 from daemons.values import Seconds
 
 
@@ -76,7 +76,7 @@ class CoffeeMaker(Machine[Options, CoffeeMakerMemory]):
     memory_type = CoffeeMakerMemory
     state_type = State
     commands = (Start, Stop)
-    effects = (Effect("stop", {"status": False}),)
+    results = (Result("stop", {"status": False}), Result("start", {"status": True}, restores=False))
     primary_commands = (
         PrimaryCommand("stop", "Stop", when={"status": (True,)}),
         PrimaryCommand("start", "Start"),

@@ -11,7 +11,7 @@ from msgspec import Meta, Struct, field
 from msgspec.structs import replace
 
 from daemons.bus.message import Scalar
-from daemons.kinds import Ability, Direction, Load, Machine, PrimaryCommand, Reading, Setting
+from daemons.kinds import Ability, Direction, Load, Machine, PrimaryCommand, Reading, Result, Setting
 from daemons.values import Seconds
 
 Percent = Annotated[int, Meta(ge=0, le=100)]
@@ -100,12 +100,22 @@ class Cover(Machine[Options, CoverMemory]):
         PrimaryCommand("open", "Open"),
     )
     resting_phases = ("unknown", "open", "closed", "between")
+    results = (
+        Result("close", {"position_percent": 0}),
+        Result("open", {"position_percent": 100}),
+        Result("set", {}, {"position_percent": "position_percent"}),
+    )
     entity_class = "cover"
 
     @classmethod
     def possible_states(cls, options: Options) -> tuple[dict[str, Scalar], ...]:  # noqa: ARG003  the same with all options
         """Return its phases: it moves in two of them."""
         return tuple({"phase": phase, "status": phase in ("opening", "closing")} for phase in get_args(Phase))
+
+    @classmethod
+    def settle_seconds(cls, options: Options) -> float:
+        """Return the time of a move to an end and back: the first one may have to find the position."""
+        return options.open_seconds + options.close_seconds + 2 * OVERRUN_SECONDS + TURN_SECONDS
 
     def handle_command(
         self, memory: CoverMemory, command: Open | Close | Stop | Set, now: float

@@ -7,7 +7,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from daemons.bus.message import Scalar
-from daemons.kinds import Effect, PrimaryCommand, Reading, Virtual
+from daemons.kinds import PrimaryCommand, Reading, Result, Virtual
 
 
 class Options(Struct, frozen=True):
@@ -54,12 +54,12 @@ class Flag(Virtual[Options, FlagMemory]):
     state_type = State
     commands = (On, Off, Toggle)
     off_commands = ()
-    effects = (Effect("on", {"status": True}), Effect("off", {"status": False}))
     primary_commands = (
         PrimaryCommand("off", "Turn off", when={"status": (True,)}),
         PrimaryCommand("on", "Turn on"),
     )
     resting_phases = ("off", "on")
+    results = (Result("off", {"status": False}), Result("on", {"status": True}))
     entity_class = "switch"
 
     @classmethod

@@ -15,7 +15,17 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from daemons.bus.message import Scalar
-from daemons.kinds import ROOM_CELSIUS, Kind, Load, Machine, PrimaryCommand, Reading, Setting, TimetableEntry
+from daemons.kinds import (
+    ROOM_CELSIUS,
+    Kind,
+    Load,
+    Machine,
+    PrimaryCommand,
+    Reading,
+    Result,
+    Setting,
+    TimetableEntry,
+)
 from daemons.kinds.climate.options import HIGHEST_CELSIUS, LOWEST_CELSIUS, Celsius, Entry, Options
 from daemons.kinds.climate.plan import Plan
 from daemons.kinds.climate.windows import Windows
@@ -93,6 +103,11 @@ class Heater(Machine[Options, HeaterMemory]):
         PrimaryCommand("off", "Turn off"),
     )
     resting_phases = ("off", "idle", "paused", "resting", "blind")
+    results = (
+        Result("off", {"enabled": False}),
+        Result("set", {"enabled": True}, {"celsius": "target_celsius"}),
+        Result("on", {"enabled": True}),
+    )
     entity_class = "climate"
 
     @classmethod

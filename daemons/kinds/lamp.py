@@ -10,7 +10,7 @@ from msgspec import Meta, Struct, field
 from msgspec.structs import replace
 
 from daemons.bus.message import Scalar
-from daemons.kinds import Effect, Load, Machine, PrimaryCommand, Reading, Setting
+from daemons.kinds import Load, Machine, PrimaryCommand, Reading, Result, Setting
 from daemons.values import Seconds
 
 Percent = Annotated[int, Meta(ge=1, le=100)]
@@ -140,10 +140,20 @@ class Lamp(Machine[Options, LampMemory]):
     memory_type = LampMemory
     state_type = State
     commands = (On, Off, Toggle, Brighter, Dimmer, Ramp, Stop, Cycle)
-    effects = (Effect("on", {"status": True}), Effect("off", {"status": False}))
     primary_commands = (
         PrimaryCommand("off", "Turn off", when={"status": (True,)}),
         PrimaryCommand("on", "Turn on"),
+    )
+    results = (
+        Result("off", {"status": False}),
+        Result(
+            "on",
+            {"status": True},
+            {
+                "brightness_percent": "brightness_percent",
+                "colour_temperature_kelvin": "colour_temperature_kelvin",
+            },
+        ),
     )
     entity_class = "light"
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from daemons.bus.message import Scalar
-from daemons.kinds import Effect, Load, Machine, PrimaryCommand, Reading, Setting, Touch
+from daemons.kinds import Load, Machine, PrimaryCommand, Reading, Result, Setting, Touch
 
 
 class Options(Struct, frozen=True):
@@ -54,12 +54,12 @@ class LightSwitch(Machine[Options, LightSwitchMemory]):
     memory_type = LightSwitchMemory
     state_type = State
     commands = (Press, On, Off)
-    effects = (Effect("on", {"status": True}), Effect("off", {"status": False}))
     primary_commands = (
         PrimaryCommand("press", "Turn off", when={"status": (True,)}),
         PrimaryCommand("press", "Turn on", when={"status": (False,)}),
         PrimaryCommand("press", "Press"),
     )
+    results = (Result("off", {"status": False}), Result("on", {"status": True}))
     entity_class = "light"
 
     @classmethod

@@ -10,7 +10,7 @@ from msgspec import Meta, Struct, field
 from msgspec.structs import replace
 
 from daemons.bus.message import Scalar
-from daemons.kinds import Effect, Load, Machine, PrimaryCommand, Reading, Setting
+from daemons.kinds import Load, Machine, PrimaryCommand, Reading, Result, Setting
 from daemons.values import Seconds
 
 Watts = Annotated[float, Meta(ge=0, le=100_000)]
@@ -92,13 +92,13 @@ class Plug(Machine[Options, PlugMemory]):
     memory_type = PlugMemory
     state_type = State
     commands = (On, Off, Toggle)
-    effects = (Effect("on", {"status": True}), Effect("off", {"status": False}))
     primary_commands = (
         PrimaryCommand("off", "Turn off", when={"status": (True,)}),
         PrimaryCommand("on", "Turn on"),
     )
     resting_phases = ("off", "on", "standby")
     finished_phases = ("finished",)
+    results = (Result("off", {"status": False}), Result("on", {"status": True}))
     entity_class = "switch"
 
     @classmethod

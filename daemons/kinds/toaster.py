@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from daemons.bus.message import Scalar
 from daemons.errors import Rejected
-from daemons.kinds import Effect, Load, Machine, PrimaryCommand, Reading, Setting
+from daemons.kinds import Load, Machine, PrimaryCommand, Reading, Result, Setting
 from daemons.values import Seconds
 
 Browning = Annotated[int, Meta(ge=1, le=7)]
@@ -78,7 +78,7 @@ class Toaster(Machine[Options, ToasterMemory]):
     memory_type = ToasterMemory
     state_type = State
     commands = (Start, Stop)
-    effects = (Effect("stop", {"status": False}),)
+    results = (Result("stop", {"status": False}), Result("start", {"status": True}, restores=False))
     primary_commands = (
         PrimaryCommand("stop", "Stop", when={"status": (True,)}),
         PrimaryCommand("start", "Start"),

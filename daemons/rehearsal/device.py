@@ -18,7 +18,7 @@ from daemons.kinds import Machine, Reading, Setting
 from daemons.processes.device.appliance import Appliance
 from daemons.processes.device.latest_states import SILENT_SECONDS
 from daemons.processes.device.memory import DeviceMemory, resume_memory
-from daemons.processes.device.runner import IDLE_SECONDS, DeviceRunner
+from daemons.processes.device.runner import IDLE_SECONDS, REFRESH_SECONDS, DeviceRunner
 from daemons.processes.process_run import ProcessRun
 from daemons.rehearsal.hardware import RehearsedHardware
 from daemons.rehearsal.timeline import Event
@@ -80,6 +80,9 @@ class RehearsedDevice:
         self._starts = 0
         self._seq = 0
         self._moments: dict[bytes, Moment] = {}
+        self._uses_states = bool(device.kind.sources(device.options))
+        """Whether its own state follows from the states of other devices."""
+        self._is_polled_soon = False
 
     # The process
 
@@ -139,6 +142,13 @@ class RehearsedDevice:
         self.unheard.discard(state.device)
         if runner := self._runner:
             self._call(lambda: runner.receive(state))
+            if self._uses_states and not self._is_polled_soon:  # a rule of its own may wait for what it shows
+                self._is_polled_soon = True
+                self._world.at(self._world.now + REFRESH_SECONDS, self._poll_after_state)
+
+    def _poll_after_state(self) -> None:
+        self._is_polled_soon = False
+        self.poll()
 
     def stale_at(self) -> float | None:
         """Return when the values of a sensor are too old; None for any other device."""

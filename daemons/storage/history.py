@@ -96,17 +96,24 @@ def read(path: Path, names: Iterable[str], since: float, until: float, most: int
         raise DamagedHistory(f"{error}; {ADVICE}") from error
 
 
+def states_at(path: Path, names: Iterable[str], at: float) -> dict[str, dict[str, Any]]:
+    """Return the recorded states of devices at a time (Unix seconds); one without a state then is left out.
+
+    Raises HistoryError if there is no history, or if it cannot be read.
+    """
+    if not path.exists():
+        raise HistoryError(NOTHING)
+    query = (
+        "SELECT state FROM change JOIN device ON id = device "
+        "WHERE name = ? AND at <= ? ORDER BY at DESC LIMIT 1"
+    )
+    with _snapshot(path) as db:
+        rows = {name: db.execute(query, (name, at)).fetchone() for name in names}
+    return {name: msgspec.json.decode(row[0]) for name, row in rows.items() if row is not None}
+
+
 def _read(path: Path, names: Iterable[str], since: float, until: float, most: int) -> dict[str, Any]:
-    with (
-        translate_errors(),
-        closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", timeout=BUSY_SECONDS, uri=True)) as db,
-    ):
-        db.execute("BEGIN")  # all queries see the same snapshot
-        (version,) = db.execute("PRAGMA user_version").fetchone()
-        if version == 0:
-            raise HistoryError(NOTHING)  # the recorder is creating it right now
-        if version != VERSION:
-            raise DamagedHistory(f"{path}: it is of version {version}, this house reads {VERSION}")
+    with _snapshot(path) as db:
         devices = {name: _device(db, name, since, until, most) for name in names}
         causes = {stretch["cause"] for found in devices.values() for stretch in found["stretches"]}
         return {
@@ -116,6 +123,22 @@ def _read(path: Path, names: Iterable[str], since: float, until: float, most: in
             "devices": devices,
             "causes": _causes(db, causes - {None, *NO_ID}),
         }
+
+
+@contextmanager
+def _snapshot(path: Path) -> Iterator[sqlite3.Connection]:
+    """Yield a connection whose queries all see the same state of the file; check its version."""
+    with (
+        translate_errors(),
+        closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", timeout=BUSY_SECONDS, uri=True)) as db,
+    ):
+        db.execute("BEGIN")
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+        if version == 0:
+            raise HistoryError(NOTHING)  # the recorder is creating it right now
+        if version != VERSION:
+            raise DamagedHistory(f"{path}: it is of version {version}, this house reads {VERSION}")
+        yield db
 
 
 def _device(db: sqlite3.Connection, name: str, since: float, until: float, most: int) -> dict[str, Any]:

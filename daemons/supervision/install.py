@@ -7,6 +7,7 @@ from pathlib import Path
 
 from daemons.config.files import pack, unpack
 from daemons.config.house import House, make_house
+from daemons.config.members import expand
 from daemons.config.roster import Roster, make_roster
 from daemons.config.slice import slice_path
 from daemons.errors import ConfigurationError, StorageError
@@ -46,7 +47,7 @@ def installed_roster() -> Roster:
     Raises StorageError if it is damaged, or of another version.
     """
     with translate_errors():
-        raw, _ = unpack(INSTALLED).merged()
+        raw = expand(unpack(INSTALLED).merged()[0]).raw
         if not raw.get("devices"):
             raise ConfigurationError(["it has no devices"])
         host = this_host()

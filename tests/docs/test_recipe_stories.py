@@ -50,7 +50,16 @@ UNDONE = "The press counts, but the hardware may not move for it."
 MEAL = "The meal consists of the appliances that the latest press started."
 FAULTY = "They are not idle, or have a fault."
 
+NOT_KNOWN = (
+    "A member that is silent, cannot be reached or has a stale value counts as unknown, and not as off."
+)
+
 LIMITS: dict[str, tuple[Limit, ...]] = {
+    "movie_evening": (Limit(r"living_(lamp|blind) is killed .*", NO_ANSWER),),
+    "kitchen_lamps_as_one": (Limit(r"the hardware of table_lamp .* at 18:50:00", NOT_KNOWN),),
+    "everything_off_when_the_last_person_leaves": (
+        Limit(r"(anna_home|ben_home|coffee_maker) is killed .*", NO_ANSWER),
+    ),
     "motion_light": (Limit(r"the hardware of hall_motion .* at 18:[23]5:00", WAITS_ANEW),),
     "dim_light_at_night": (
         Limit(r"the hardware of bath_motion .* at (10|01):05:00", WAITS_ANEW),

@@ -13,7 +13,16 @@ from msgspec.structs import replace
 from daemons.bus.message import Scalar
 from daemons.config import loader
 from daemons.errors import Rejected
-from daemons.kinds import TOUCHES, HardwareLink, Kind, Machine, Outcome, Reading, Result, Setting
+from daemons.kinds import (
+    TOUCHES,
+    DeliveryResult,
+    HardwareLink,
+    Kind,
+    Machine,
+    Outcome,
+    Reading,
+    Setting,
+)
 from daemons.processes.device.timetable import InForce
 from daemons.values import ClockTime, DayWords, Seconds, TimeOfDay, convert
 from tests.support import factories
@@ -52,7 +61,7 @@ readings = st.builds(
         Outcome,
         key=st.just(f"{int(START * 1000):x}-1"),
         attempt=st.integers(1, 3),
-        result=st.sampled_from(get_args(Result)),
+        result=st.sampled_from(get_args(DeliveryResult)),
     ),
 )
 
@@ -385,6 +394,7 @@ def test_a_fault_of_the_hardware_is_shown(word: str) -> None:
 
 
 MAIN_ENTITY = {
+    "scene": ({"on"}, {"status"}),
     "climate": ({"on", "off", "set"}, {"target_celsius", "enabled", "status"}),
     "cover": ({"open", "close"}, {"phase"}),
     "device_tracker": (set[str](), {"phase", "status"}),

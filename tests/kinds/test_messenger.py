@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from daemons.config import device
 from daemons.errors import Rejected, RejectedForNow
-from daemons.kinds import Message, Outcome, Reading, Result, Setting
+from daemons.kinds import DeliveryResult, Message, Outcome, Reading, Setting
 from daemons.kinds.messenger import (
     Acknowledge,
     Cancel,
@@ -67,7 +67,7 @@ class Phone:
         """The message that the driver is to deliver now."""
         return self.machine.desired_setting(self.memory).message
 
-    def answer(self, result: Result, text: str = "") -> Message:
+    def answer(self, result: DeliveryResult, text: str = "") -> Message:
         """Answer the present attempt as a server, and return its message."""
         message = self.message
         assert message is not None
@@ -441,7 +441,7 @@ class Server:
         """How often a message was withdrawn from the driver."""
         self.refused: set[str] = set()
         """The texts that it refused for ever."""
-        self.mood: Result | str = "taken"
+        self.mood: DeliveryResult | str = "taken"
         self.outcome: Outcome | None = None
 
     def read(self, now: float) -> Reading:

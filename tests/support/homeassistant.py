@@ -38,6 +38,7 @@ REQUIRED: dict[str, set[str]] = {
     "number": {"command_topic"},
     "select": {"command_topic", "options"},
     "text": {"command_topic"},
+    "scene": {"command_topic"},
     "sensor": {"state_topic"},
     "binary_sensor": {"state_topic"},
 }
@@ -70,6 +71,7 @@ OPTIONAL: dict[str, set[str]] = {
     "number": {"state_topic", "value_template", "min", "max", "step", "mode", "unit_of_measurement"},
     "select": {"state_topic", "value_template", "command_template"},
     "text": {"state_topic", "value_template", "command_template", "pattern"},
+    "scene": {"payload_on"},
     "sensor": {"value_template", "unit_of_measurement", "state_class", "options"},
     "binary_sensor": {"value_template", "payload_on", "payload_off"},
 }

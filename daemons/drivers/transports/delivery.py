@@ -13,7 +13,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
 from daemons.errors import HouseError, StorageError
-from daemons.kinds import Message, Outcome, Result
+from daemons.kinds import DeliveryResult, Message, Outcome
 from daemons.values import Seconds, printable
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ MAX_REASON = 200
 class Answer(NamedTuple):
     """The result of one attempt."""
 
-    result: Result
+    result: DeliveryResult
     text: str = ""
     """The reason, for a person; empty if nothing is wrong."""
     reachable: bool = True

@@ -83,6 +83,7 @@ REQUIRED: dict[EntityClass, tuple[set[str], set[str]]] = {
     "notify": ({"send"}, set()),
     "number": ({"set"}, set()),
     "select": ({"set"}, {"phase"}),
+    "scene": ({"on"}, {"status"}),
     "switch": ({"on", "off"}, {"status"}),
 }
 """The commands and the fields that the main entity of each class needs."""
@@ -126,6 +127,8 @@ class EntityBuilder:
         self._topics = topics
         self._state = topics.state(subject.name)
         self._commands = {c.__name__.lower(): c for c in kind.commands} if subject.accepts_commands else {}
+        if (usable := subject.peer.commands) is not None:
+            self._commands = {word: c for word, c in self._commands.items() if word in usable}
         self._fields = {
             name: type_
             for name, type_ in kind.fields().items()
@@ -148,7 +151,7 @@ class EntityBuilder:
     # The main entity
 
     def _main(self) -> Entity | None:
-        class_ = self._subject.kind.entity_class
+        class_: Any = self._subject.peer.entity or self._subject.kind.entity_class
         if class_ is None:
             return None
         commands, fields = REQUIRED[class_]
@@ -163,6 +166,7 @@ class EntityBuilder:
             "notify": self._notify,
             "number": self._controlled,
             "select": self._controlled,
+            "scene": self._scene,
             "switch": self._switch,
         }[class_]()
 
@@ -193,6 +197,12 @@ class EntityBuilder:
         self._take("on", "off", "toggle", "status")
         template = shown("'on' if {} else 'off'", "status")
         return self._commanded("switch", payload_on="on", payload_off="off", value_template=template)
+
+    def _scene(self) -> Entity:
+        # Home Assistant shows no state of a scene: the other fields are sensors.
+        self._take("on")
+        topic = self._topics.command(self._subject.name)
+        return self._entity("scene", MAIN, None, command_topic=topic, payload_on="on")
 
     def _light(self) -> Entity:
         settable = {field.encode_name for field in structs.fields(self._commands["on"])} & self._fields.keys()

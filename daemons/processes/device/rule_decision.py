@@ -78,12 +78,14 @@ class RuleState(Struct, frozen=True, omit_defaults=True):
     """The latest changes, or moments of a time of day, that it handled (Unix seconds), newest first."""
     missed_at: float | None = field(name="missed", default=None)
     """The moment of a time of day that was found too late last (Unix seconds)."""
+    command: tuple[str, dict[str, Any]] | None = None
+    """While it waits: the command that came with the change, if that is not the one of the rule."""
 
     def without_due(self) -> "RuleState":
         """Return the state after its moment; the next one that waits comes."""
         if self.waiting:
             return self.with_due(self.waiting[0], self.waiting[1:])
-        return replace(self, due_at=None, cause=None, origin=None, moment=None, follows=None)
+        return replace(self, due_at=None, cause=None, origin=None, moment=None, follows=None, command=None)
 
     def with_due(self, due: Waiting, waiting: tuple[Waiting, ...] = ()) -> "RuleState":
         """Return the state with a moment on which the rule acts, and those after it."""

@@ -15,10 +15,11 @@ from daemons.bus.message import Moment, State
 from daemons.bus.origin import By, Origin, Reason, is_later_chain
 from daemons.bus.state_history import CLOCK_STEP_SECONDS
 from daemons.config.device import Device
-from daemons.config.rule import Rule, rule_key
+from daemons.config.rule import Rule, StateFields, rule_key
 from daemons.config.sun import SunCalendar
 from daemons.processes.device.latest_states import LatestStates
 from daemons.processes.device.log_line import Level, Log
+from daemons.processes.device.orders import find_order
 from daemons.processes.device.rule_decision import (
     Decision,
     RuleContext,
@@ -117,6 +118,7 @@ class Rules:
         """The keys of the rules in a circle of devices that follow each other."""
         self._own: tuple[Rule, ...] = ()
         """The rules that the kind itself makes of its daily times."""
+        self._commands = {command.__name__.lower(): command for command in device.kind.commands}
         self._grace_seconds = device.grace_seconds
         self._created_at = created_at
         self._calendar = calendar
@@ -340,6 +342,8 @@ class Rules:
         rule, state = self._rules[key], self.states[key]
         if state.due_at is None:
             return None
+        if state.command is not None:
+            rule = replace(rule, do=state.command[0], with_=state.command[1])
         late_seconds = now - state.due_at
         conditions = check_conditions(rule, state, lambda device: self._latest(device, now), wall)
         is_late = late_seconds > self._grace_seconds
@@ -376,6 +380,8 @@ class Rules:
         do, with_ = rule.do, rule.with_
         if rule.follow:
             do, with_ = self._kind.command_to(state.follows or {}) or ("", {})
+        if state.command is not None:
+            do, with_ = state.command
         by: By = "clock" if rule.is_timed else "rule"
         source = rule.device or (state.origin.device if state.origin and rule.all else None)
         reason = Reason(by, source, self._numbers.get(key), state.moment)
@@ -387,11 +393,25 @@ class Rules:
             if self._waits(self._rules[key]):
                 continue
             state = self._state(key)
-            context = self._context(state, now, wall)
+            rule, context = self._rules[key], self._context(state, now, wall)
             if key in self._circular:
                 context = replace(context, own_origin=self._own_origin(now))
-            decision = on_state(self._rules[key], state, news.published, context, news.earlier)
+            decision = on_state(rule, state, news.published, context, news.earlier)
+            if rule.command_from is not None and decision.state.due_at not in (None, state.due_at):
+                decision = self._with_command(rule, state, decision, news.published.state)
             self._store(key, decision, news.published.cause)
+
+    def _with_command(
+        self, rule: Rule, before: RuleState, decision: Decision, fields: StateFields
+    ) -> Decision:
+        """Return a decision to act with the command that came with the change; not to act if none came."""
+        text = fields.get(rule.command_from or "")
+        if text is None:
+            return Decision(replace(decision.state, command=None))
+        command = find_order(text, self._name, self._commands)
+        if command is None:
+            return Decision(replace(decision.state, due_at=before.due_at, cause=before.cause))
+        return Decision(replace(decision.state, command=command))
 
     def _is_undone(self, action: Action, order: Order, now: float, *, waited: bool) -> bool:
         """Return whether another command that took effect later leaves nothing of an action.

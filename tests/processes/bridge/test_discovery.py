@@ -2,12 +2,14 @@
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from daemons.bus.status import PRESENCES
 from daemons.config import loader
+from daemons.config.house import load_house
 from daemons.config.roster import Peer
 from daemons.kinds import Kind
 from daemons.processes.bridge.commands import parse_command
@@ -26,6 +28,7 @@ MAIN = {
     "counter": "number",
     "cover": "cover",
     "flag": "switch",
+    "group": "switch",
     "heater": "climate",
     "lamp": "light",
     "light_switch": "light",
@@ -35,6 +38,8 @@ MAIN = {
     "number": "number",
     "person": "device_tracker",
     "plug": "switch",
+    "presence": "switch",
+    "scene": "scene",
 }
 """The component of each kind; the other kinds have only buttons and sensors."""
 Found = dict[str, tuple[str, dict[str, Any]]]
@@ -444,3 +449,49 @@ def states(kind: type[Kind]) -> list[dict[str, Any]]:
         most[name] = value
         least[name] = None if is_optional(type_) else (options[0] if options else value)
     return [least, most]
+
+
+BRIDGED = """\
+[bridge]
+broker = "localhost"
+[devices.window]
+kind = "sensor"
+driver = "simulated"
+[devices.plug]
+kind = "plug"
+driver = "simulated"
+[devices.lamp]
+kind = "lamp"
+driver = "simulated"
+[devices.lights]
+kind = "group"
+of = "lamp"
+[devices.mixed]
+kind = "group"
+members = ["plug", "lamp"]
+[devices.windows]
+kind = "group"
+members = ["window"]
+[devices.movie]
+kind = "scene"
+sets = { lamp = "on" }
+"""
+
+
+def test_a_group_is_what_its_members_are() -> None:
+    """A group of lamps is a light that can be dimmed; a group of sensors has no commands."""
+    house = load_house(Path("house.toml"), BRIDGED)
+    peers = house.slices()["bridge"].peers
+    devices = [
+        BridgedDevice(name=name, peer=peer, kind=loader.kind(peer.kind), hardware_fields=FROM_HARDWARE)
+        for name, peer in peers.items()
+    ]
+    entities = found(*devices)
+    components = {name: entities.get(f"house-{name}-main", ("",))[0] for name in peers}
+    assert components["lights"] == "light"
+    assert "brightness_template" in entities["house-lights-main"][1]
+    assert (components["mixed"], components["windows"], components["movie"]) == ("switch", "", "scene")
+    assert "house-windows-any_on" in entities
+    buttons = [key for key, (component, _) in entities.items() if component == "button"]
+    assert buttons == ["house-movie-undo"]
+    assert entities["house-movie-main"][1]["command_topic"] == "house/movie/command"
