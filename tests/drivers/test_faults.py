@@ -133,7 +133,7 @@ def test_every_driver_has_an_emulator() -> None:
     switching = {word: one for word, one in drivers.items() if one.abilities - {"notify", "presence"}}
     assert {word for word, one in switching.items() if one.real and one.runs_here} == {*EMULATORS, "gpio"}
     for word in drivers.keys() - switching.keys() - {"virtual", "recorded"}:
-        assert Path(f"tests/drivers/test_{word}.py").exists()
+        assert Path(__file__).with_name(f"test_{word}.py").exists(), word
 
 
 def test_a_plug_is_switched_on_and_off(plug: Emulator) -> None:
