@@ -17,7 +17,7 @@ By = Literal["press", "hand", "command", "rule", "clock", "sensor", "limit", "re
 - `rule`: a rule of the device that heard another device;
 - `clock`: a rule of the device with a time of day;
 - `sensor`: a measurement or a detection;
-- `limit`: a time limit of the device, such as `max_on`;
+- `limit`: a time limit of the device, such as `max_on`, or hardware that did not follow in time;
 - `restart`: the start of the process, as `restore` says;
 - `program`: a program of your own that reports a device.
 """
@@ -36,7 +36,7 @@ class Reason(Struct, frozen=True, omit_defaults=True):
     by: By
     who: Who | None = None
     """For a rule: the device that it heard. For a command: its sender, such as "page" or "key:phone". For a
-    limit or a restart: the option."""
+    limit or a restart: the option, or "hardware"."""
     rule: Annotated[int, Meta(ge=1)] | None = None
     """For a rule: its number among the rules of the device, from 1."""
     at: Unix | None = None

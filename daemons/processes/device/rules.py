@@ -88,6 +88,8 @@ class Action(NamedTuple):
     with_: dict[str, Any]
     reason: Reason
     origin: Origin | None
+    follows: dict[str, Any] | None = None
+    """For a rule with `follow`: the values that it copies."""
 
 
 class Rules:
@@ -112,6 +114,7 @@ class Rules:
         """Whether the wall clock is known to be right; rules with times of day wait for it."""
         self._name = device.name
         self._kind = device.kind
+        self._heats = getattr(device.options, "max_on_seconds", None) is not None
         self._rules = {rule_key(rule): rule for rule in device.rules}
         self._numbers = {rule_key(rule): number for number, rule in enumerate(device.rules, 1)}
         self._circular = {rule_key(device.rules[index]) for index in device.circular_rules}
@@ -261,8 +264,7 @@ class Rules:
         """Schedule again a rule that cannot act yet: it waits within its grace."""
         state = self.states[action.key]
         waiting = state.waiting if state.due_at is None else (_due(state), *state.waiting)
-        follows = action.with_ if action.rule.follow else None
-        due = Waiting(action.due_at, action.cause, action.origin, action.reason.at, follows)
+        due = Waiting(action.due_at, action.cause, action.origin, action.reason.at, action.follows)
         self._set_state(action.key, state.with_due(due, waiting))
         self._blocked[action.key] = reason
 
@@ -385,7 +387,8 @@ class Rules:
         by: By = "clock" if rule.is_timed else "rule"
         source = rule.device or (state.origin.device if state.origin and rule.all else None)
         reason = Reason(by, source, self._numbers.get(key), state.moment)
-        return Action(key, rule, state.due_at or moment, moment, state.cause, do, with_, reason, state.origin)
+        due_at = state.due_at or moment
+        return Action(key, rule, due_at, moment, state.cause, do, with_, reason, state.origin, state.follows)
 
     def _handle(self, news: News, now: float, wall: float) -> None:
         """Decide on one state of a device for all rules that wait for it."""
@@ -477,6 +480,7 @@ class Rules:
             wall=wall,
             ignore_until=ignore_until,
             grace_seconds=self._grace_seconds,
+            heats=self._heats,
             calendar=self._calendar,
         )
 
