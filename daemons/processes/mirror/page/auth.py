@@ -19,6 +19,8 @@ from daemons.storage.paths import replace_file
 TOKEN_PATH = Path("token")
 """The token's file, relative to the run directory."""
 COOKIE_NAME = "house"
+PAGE = "page"
+"""The sender of the commands from the page."""
 
 
 def make_token() -> str:

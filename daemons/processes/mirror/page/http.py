@@ -18,7 +18,7 @@ from daemons.bus.message import Identifier
 from daemons.bus.requests.aio import AsyncCommandClient
 from daemons.bus.requests.protocol import CommandRequest
 from daemons.errors import HistoryError, StorageError
-from daemons.processes.mirror.page.auth import COOKIE_NAME, AccessPolicy, bearer_token, is_same_origin
+from daemons.processes.mirror.page.auth import COOKIE_NAME, PAGE, AccessPolicy, bearer_token, is_same_origin
 from daemons.processes.mirror.page.connections import ConnectionLimit
 from daemons.processes.mirror.page.documents import DocumentEncoder, encode
 from daemons.processes.mirror.page.history_reader import HistoryReader
@@ -197,7 +197,7 @@ class PageApp:
             command_request = msgspec.json.decode(body, type=CommandRequest) if body else CommandRequest()
         except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
             reject(error)
-        receipt = await self.command_client.send(name, command, command_request)
+        receipt = await self.command_client.send(name, command, command_request, who=PAGE)
         status = {"applied": 200, "unanswered": 504}.get(receipt["outcome"], 409)
         return json_response(encode(receipt), status)
 

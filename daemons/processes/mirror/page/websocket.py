@@ -19,7 +19,7 @@ from daemons.bus.requests.aio import AsyncCommandClient
 from daemons.bus.requests.protocol import CommandRequest, Seconds
 from daemons.drivers.transports.websocket import WebSocket
 from daemons.errors import StorageError
-from daemons.processes.mirror.page.auth import AccessPolicy
+from daemons.processes.mirror.page.auth import PAGE, AccessPolicy
 from daemons.processes.mirror.page.changes import StatusChange
 from daemons.processes.mirror.page.documents import DocumentEncoder, encode
 from daemons.processes.mirror.page.memory_use import memory_use
@@ -310,7 +310,7 @@ class WebSocketServer:
 
     async def _send_command(self, client: WebSocketClient, message: CommandMessage) -> None:
         request = CommandRequest(args=message.args, id=message.id, timeout_seconds=message.timeout_seconds)
-        receipt = await self._command_client.send(message.device, message.command, request)
+        receipt = await self._command_client.send(message.device, message.command, request, who=PAGE)
         await self._send(client, encode({"type": "receipt", **receipt}))
 
     async def _send_error(self, client: WebSocketClient, reason: str, id_: str | None = None) -> None:
