@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from daemons import __version__
-from daemons.cli import hardware, keys, lifecycle, rehearse, watch
+from daemons.cli import hardware, keys, lifecycle, rehearse, token, watch
 from daemons.cli.context import Context, VerbGroup
 
 
@@ -55,7 +55,7 @@ for verb in (
     lifecycle.restart,
     lifecycle.stop,
     lifecycle.start,
-    keys.token,
+    token.token,
     keys.keys,
     lifecycle.plan,
     lifecycle.reload,

@@ -97,10 +97,10 @@ def send(
 
     from daemons.bus import message
     from daemons.bus.requests.blocking import send_command
-    from daemons.bus.requests.protocol import new_command
+    from daemons.bus.requests.protocol import TERMINAL, new_command
 
     context.select_names(context.enter_and_read_roster(), (name,))
-    request = new_command(command, timeout, dict(parse_argument(text) for text in args))
+    request = new_command(command, timeout, dict(parse_argument(text) for text in args), who=TERMINAL)
     try:
         message.decode_command(message.encode(request))
     except errors.MessageError as error:

@@ -26,7 +26,7 @@ TIME_PATTERN = r"^(([0-9]+(\.[0-9]+)?(ms|s|m|h|d))+|[0-9]{1,10}(\.[0-9]{1,9})?)$
 ERRORS = {
     400: "The request has a mistake.",
     401: "A token is needed.",
-    403: "The host name or the origin is not accepted.",
+    403: "The host name or the origin is not accepted, or the token gives no right to this.",
     404: "There is no such device.",
     413: "The body is too long.",
     415: "The body is not JSON.",
@@ -94,7 +94,11 @@ def describe_api(devices: list[str]) -> Schema:
         "components": {
             "schemas": SCHEMAS,
             "securitySchemes": {
-                "token": {"type": "http", "scheme": "bearer", "description": "From `house token`."}
+                "token": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "From `house token` or `house token make`.",
+                }
             },
         },
         "security": [{}, {"token": []}],

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from daemons.bus.origin import Reason
 from daemons.processes.mirror.page.auth import COOKIE_NAME, TOKEN_PATH, make_token
 from tests.support.house import TIMEOUT_SECONDS, TemporaryHouse, eventually
 from tests.support.page_client import SMALL_HOUSE, HttpResponse, http_post, http_request, page_url
@@ -104,6 +105,9 @@ def test_a_command_is_answered_with_its_receipt(shared: TemporaryHouse, url: str
     )
     assert http_request(url, "/api/devices/kitchen_lamp").json["cause"] == "thirty-seven"
     assert shared.switchings("kitchen_lamp")[-1].what == "on"
+    with shared.listen("kitchen_lamp") as listener:
+        listener.wait_for(lambda it: it.has_state("kitchen_lamp", brightness_percent=37))
+    assert listener.states["kitchen_lamp"].reason == Reason("command", "page")
 
 
 def test_a_repeated_id_is_carried_out_once(shared: TemporaryHouse, url: str) -> None:
