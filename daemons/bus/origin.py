@@ -19,7 +19,7 @@ By = Literal["press", "hand", "command", "rule", "clock", "sensor", "limit", "re
 - `sensor`: a measurement or a detection;
 - `limit`: a time limit of the device, such as `max_on`, or hardware that did not follow in time;
 - `restart`: the start of the process, as `restore` says;
-- `program`: a program of your own that reports a device.
+- `program`: a program of your own that reports a device, or the steward that reports a process.
 """
 BYS: tuple[By, ...] = get_args(By)
 Unix = Annotated[float, Meta(ge=0, lt=1e11)]

@@ -52,7 +52,10 @@ def rule_graph(devices: Mapping[str, Device]) -> Graph:
     listeners: dict[str, list[Node]] = {}
     for name, device in devices.items():
         for index, rule in enumerate(device.rules):
-            heard = [rule.device] if rule.device else [condition.device for condition in rule.all or ()]
+            conditions = [one for one in rule.all or () if one.presence is None]
+            heard = [rule.device] if rule.device else [condition.device for condition in conditions]
+            if rule.turning == ("reachable",):
+                continue  # no command makes hardware reachable, or unreachable
             for other in dict.fromkeys(heard):
                 listeners.setdefault(str(other), []).append((name, index))
     return {

@@ -13,6 +13,7 @@ from daemons.config.defaults import Inherited, blame, check_defaults
 from daemons.config.device import Device
 from daemons.config.files import Files, Locator, read_files
 from daemons.config.holiday import holiday_dates
+from daemons.config.house_rules import expand_house_rules
 from daemons.config.members import expand
 from daemons.config.roster import Peer, Roster, make_roster
 from daemons.config.slice import Slice
@@ -185,14 +186,16 @@ def load_house(path: Path, text: str | None = None, host: str | None = None) -> 
 def make_house(files: Files, host: str | None = None) -> House:
     """Check the files of a configuration; raises ConfigurationError with every problem."""
     raw, inherited = files.merged()
-    expansion = expand(raw)
-    raw, problems = expansion.raw, list(expansion.problems)
+    house_rules = expand_house_rules(raw)
+    expansion = expand(house_rules.raw)
+    raw, problems = expansion.raw, [*house_rules.problems, *expansion.problems]
     if "defaults" in files.main.raw:
         check_defaults(files.main.raw["defaults"], problems)
     checked = check(raw, problems)
     locator = Locator(files, inherited)
     if problems or checked is None:
-        found = [explain(expansion.in_file(problem), raw, inherited) for problem in problems]
+        in_file = [house_rules.in_file(expansion.in_file(problem)) for problem in problems]
+        found = [explain(problem, raw, inherited) for problem in in_file]
         located = dict.fromkeys(locator.locate(found))  # the rules of one scene can have the same fault
         raise ConfigurationError(tuple(located))
     settings, devices, hosts = checked

@@ -1,12 +1,13 @@
 """A rule of a device: one `[[devices.NAME.when]]` of the configuration. Pure.
 
-A rule waits for one of five things, and acts once on each moment of it:
+A rule waits for one of six things, and acts once on each moment of it:
 
 - a change of a device (`turns`). A state has, for each of its fields, the time at which that
   field took its value (`turned`; a field that still has its first value has none). The rule goes by
   that time, and not by the message: when the same state is received again, after a restart of either
   side, the rule does not act again;
 - any change of some fields, which the device then copies (`follow`);
+- a report about a process (`process` with `turns`), whose moment is the `since` of the report;
 - a measurement of a device that crosses a limit (`above`, `below`);
 - a time of day (`at`), or a moment at regular intervals (`every`);
 - several conditions that begin to hold together (`all`).
@@ -21,6 +22,7 @@ from msgspec import Meta, Struct, field
 from daemons.bus.message import Scalar
 from daemons.bus.origin import BYS, Reason
 from daemons.config.schedule import CalendarDate, Day, Interval, Month, RandomOffset, Schedule, every_text
+from daemons.config.text import placeholders
 from daemons.values import Seconds, TimeOfDay, enc_hook, format_toml, suggest
 
 Values = Annotated[dict[str, Scalar], Meta(min_length=1)]
@@ -74,6 +76,8 @@ class Condition(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, o
     is_: Values | None = field(name="is", default=None)
     above: Limit | None = None
     below: Limit | None = None
+    presence: Literal["live", "offline"] | None = None
+    """Whether the device is heard, and reaches its hardware."""
     by: str | tuple[str, ...] | None = None
     """What led to the state: a word of `bus.origin.By`, or a word and its sender, such as "rule:motion"."""
     for_seconds: Seconds = field(name="for", default=Seconds(0))
@@ -81,9 +85,11 @@ class Condition(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, o
 
     def __post_init__(self) -> None:
         """Refuse a condition without a test, or with several, and words that `by` never has."""
-        tests = 3 - (self.is_, self.above, self.below).count(None)
+        tests = 4 - (self.is_, self.above, self.below, self.presence).count(None)
         if tests > 1 or (tests == 0 and self.by is None):
-            raise ValueError("it takes one of is, above and below" + ("" if tests else ", or by"))
+            raise ValueError("it takes one of is, above, below and presence" + ("" if tests else ", or by"))
+        if self.presence == "offline" and self.by is not None:
+            raise ValueError("a device that is offline shows nothing that by could ask for")
         if self.for_seconds and self.is_ is None:
             raise ValueError("for goes with is; a measurement that lasts is a rule of its own")
         if self.by == ():
@@ -103,6 +109,8 @@ class Condition(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, o
         for word, values in (("is", self.is_), ("above", self.above), ("below", self.below)):
             if values is not None:
                 texts.append(f"{word} {format_toml(values)}")
+        if self.presence is not None:
+            texts.append(f"presence {self.presence}")
         if self.origins:
             texts.append(f"by {' or '.join(self.origins)}")
         if self.for_seconds:
@@ -114,6 +122,11 @@ class Condition(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, o
 
         `known` is None for a device that is silent.
         """
+        if self.presence is not None:
+            is_live = known is not None and known.state.get("reachable") is not False
+            if (self.presence == "live") is not is_live:
+                return False
+            return self._has_origin(known)
         tests = [self._has_values(known.state if known else None), self._has_origin(known)]
         if False in tests:
             return False
@@ -152,6 +165,10 @@ class Rule(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One rule, as the configuration has it."""
 
     device: str | None = None
+    process: str | None = None
+    """The process about which the steward, or the exchange, reports what the rule waits for."""
+    reporters: tuple[str, ...] = ()
+    """In such a rule: the processes that publish these reports."""
     turns: Turns | None = None
     follow: Annotated[tuple[str, ...], Meta(min_length=1)] | None = None
     """The fields of the device that this device copies: their values decide the command."""
@@ -201,7 +218,9 @@ class Rule(Struct, frozen=True, kw_only=True, omit_defaults=True):
         if self.follow and self.with_:
             raise ValueError("follow takes no with: its fields are the arguments")
         word = "at" if self.every is None else "every"
-        if not self.is_timed and self.all is None and self.device is None:
+        if self.process is not None and (self.device is not None or self.turns is None):
+            raise ValueError("process goes with turns, and not with device")
+        if not self.is_timed and self.all is None and self.heard is None:
             raise ValueError("the key 'device' is missing: which device turns, or measures?")
         if self.is_timed and self.device is not None:
             raise ValueError(f"a rule with {word} has no device; a condition on a device goes into only_if")
@@ -221,6 +240,23 @@ class Rule(Struct, frozen=True, kw_only=True, omit_defaults=True):
             raise ValueError("for and delay do not go together; for is a delay that can be cancelled")
         if self.between and self.between[0] == self.between[1]:
             raise ValueError("between has the same time twice; leave it out for all day")
+
+    @property
+    def heard(self) -> str | None:
+        """What the rule hears: a device, or the reports about a process."""
+        return self.device if self.process is None else process_key(self.process)
+
+    @property
+    def copied(self) -> tuple[str, ...]:
+        """The fields whose values the rule keeps while it waits: it copies them, or fills them into texts."""
+        return self.follow or (placeholders(self.with_) if self.has_text else ())
+
+    @property
+    def has_text(self) -> bool:
+        """Whether a text of the rule is filled in when it acts. The texts of scenes are sent as they are."""
+        return self.made_by is None and any(
+            isinstance(value, str) and ("{" in value or "}" in value) for value in self.with_.values()
+        )
 
     @property
     def limit(self) -> tuple[str, float] | None:
@@ -260,13 +296,15 @@ class Rule(Struct, frozen=True, kw_only=True, omit_defaults=True):
     def subscriptions(self) -> set[str]:
         """The names of the devices whose states the rule needs."""
         found = {condition.device for _, condition in self.conditions()}
-        return found | ({self.device} if self.device else set())
+        return found | ({self.device} if self.device else set()) | set(self.reporters)
 
     @property
     def source(self) -> str:
         """What the rule waits for, for the log: a device, a time of day or its conditions."""
         if self.all:
             return " and ".join(map(str, self.all))
+        if self.process is not None:
+            return f"the process {self.process}"
         return self.device or (str(self.at) if self.every is None else every_text(self.every))
 
     @property
@@ -296,6 +334,11 @@ class Rule(Struct, frozen=True, kw_only=True, omit_defaults=True):
     def uses_sun(self) -> bool:
         """Whether the rule needs the times of the sun."""
         return any(time.sun is not None for time in (self.at, *(self.between or ())) if time is not None)
+
+
+def process_key(name: str) -> str:
+    """Return under which name the rules know the reports about a process; no device has such a name."""
+    return f"process/{name}"
 
 
 def rule_key(rule: Rule) -> str:

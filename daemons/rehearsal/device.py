@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Raw
 from msgspec.structs import replace
 
-from daemons.bus.message import Command, Moment, Receipt, State, StateContent, decode_moment
+from daemons.bus.message import Command, Moment, Receipt, Report, State, StateContent, decode_moment
 from daemons.config.device import Device
 from daemons.config.sun import SunCalendar
 from daemons.kinds import Machine, Reading, Setting
@@ -145,6 +145,11 @@ class RehearsedDevice:
             if self._uses_states and not self._is_polled_soon:  # a rule of its own may wait for what it shows
                 self._is_polled_soon = True
                 self._world.at(self._world.now + REFRESH_SECONDS, self._poll_after_state)
+
+    def receive_report(self, report: Report) -> None:
+        """Handle a report about another process, in the process."""
+        if runner := self._runner:
+            self._call(lambda: runner.receive(report))
 
     def _poll_after_state(self) -> None:
         self._is_polled_soon = False

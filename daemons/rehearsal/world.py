@@ -12,7 +12,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from daemons.bus.message import Command, Moment, Receipt, Scalar, State
+from daemons.bus.message import Command, Moment, Receipt, Report, Scalar, State
 from daemons.config.device import Device
 from daemons.config.house import House
 from daemons.config.rule import Condition, Rule
@@ -30,6 +30,8 @@ CONTINUOUS = frozenset({"energy_watt_hours", "remaining_seconds", "progress_perc
 """The measurements that change all the time while a device works."""
 MEASURED = {"temperature_celsius": 21.0, "humidity_percent": 45.0, "battery_percent": 100}
 """What hardware measures until an event changes it."""
+FAILED_SECONDS = 1.0
+"""A process that is away for longer has failed. One that was only killed is back in a moment."""
 Publisher = RehearsedDevice | RehearsedMirror
 
 
@@ -79,6 +81,8 @@ class World:
         self._latency = latency_seconds
         self._clock_offset = 0.0
         self._ids = 0
+        self._reports: dict[str, Report] = {}
+        """By device, what the steward has reported about its process last."""
         self._cut: set[str] = set()
         """The devices and hosts whose connection is cut."""
         self._cut_until: dict[str, float] = {}
@@ -275,6 +279,12 @@ class World:
         for subscriber in device.subscribers:
             if self.is_linked(device, subscriber):
                 self._on_silence(device, subscriber)
+        if device.is_stopped:
+            self._report(device.name, "stopped", None)
+        elif away_seconds > FAILED_SECONDS:
+            self._report(device.name, "failed", "exit status 1")
+        else:
+            self._report(device.name, "restarting", "terminated by SIGKILL")
         if not device.is_stopped:
             self.at(self.now + away_seconds, device.start)
 
@@ -283,6 +293,9 @@ class World:
         for source in device.sources:
             if source.is_alive and self.is_linked(source, device):
                 self._send_latest(source, device)
+        for report in [*self._reports.values()]:
+            self._send_report(report, device)
+        self._report(device.name, "running", None)
 
     # The bus
 
@@ -345,6 +358,22 @@ class World:
         if subscriber.appliance is not None and source.is_alive:
             subscriber.appliance.on_heartbeat(source.name, self.now)
         self.at(self.now + SILENT_SECONDS + MOMENT, subscriber.poll)
+
+    def _report(self, name: str, life: Any, reason: str | None) -> None:
+        """Report about a process, as the steward does, to the devices with a rule on it."""
+        before = self._reports.get(name)
+        if before is not None and (before.life, before.reason) == (life, reason):
+            return
+        seq = before.seq + 1 if before else 1
+        report = self._reports[name] = Report(
+            device=name, boot=1, seq=seq, at=self.wall, life=life, since=self.wall, reason=reason
+        )
+        for device in self.devices.values():
+            self._send_report(report, device)
+
+    def _send_report(self, report: Report, device: RehearsedDevice) -> None:
+        if any(rule.process == report.device for rule in device.device.rules):
+            self.at(self.now, lambda: device.receive_report(report))
 
     def _note(self, publisher: Publisher, before: State | None, state: State) -> None:
         if before is not None and before.turned == state.turned and before.boot == state.boot:

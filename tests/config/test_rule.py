@@ -27,7 +27,7 @@ SUNSET: dict[str, Any] = {"do": "on", "at": "sunset"}
         ({"do": "on", "at": "06:30", "for": "1m"}, "for goes with"),
         ({**PRESS, "for": "1m", "delay": "1m"}, "do not go together"),
         ({**PRESS, "between": ["06:00", "06:00"]}, "the same time twice"),
-        ({**SUNSET, "only_if": [{"device": "a"}]}, "one of is, above and below"),
+        ({**SUNSET, "only_if": [{"device": "a"}]}, "one of is, above, below and presence"),
         ({**SUNSET, "only_if": [{"device": "a", "is": {"b": 1}, "above": {"c": 1}}]}, "one of is, above"),
     ],
 )

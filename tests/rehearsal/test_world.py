@@ -348,3 +348,42 @@ def test_a_healed_link_brings_the_state_before_a_heartbeat(make_world: MakeWorld
     world.switch_by_hand("window", on=False)
     world.run(world.now + 100)
     assert [change.fields["enabled"] for change in world.changes if "enabled" in change.fields] == [False]
+
+
+WATCH = """
+[devices.lamp]
+kind = "lamp"
+driver = "simulated"
+
+[devices.failures]
+kind = "counter"
+
+[[devices.failures.when]]
+process = "lamp"
+turns = { life = "failed" }
+do = "increment"
+
+[devices.stops]
+kind = "counter"
+
+[[devices.stops.when]]
+process = "lamp"
+turns = { life = "stopped" }
+do = "increment"
+"""
+
+
+def test_the_steward_of_a_rehearsal_reports_failures_and_stops(make_world: MakeWorld) -> None:
+    """A kill is no failure; a counter that is killed meanwhile counts each moment once."""
+    world = make_world(WATCH)
+    seconds = {"lamp": (0.03, 30.0), "failures": (0.03,), "stops": (5.0,)}
+    for name in ("lamp", "failures", "stops"):
+        for away_seconds in seconds[name]:
+            world.run(world.now + 60)
+            world.kill(name, away_seconds)
+    for act in (world.stop, world.start_device):
+        world.run(world.now + 60)
+        act("lamp")
+    world.run(world.now + 60)
+    counts = {name: (world.state(name) or {})["count"] for name in ("failures", "stops")}
+    assert counts == {"failures": 1, "stops": 1}

@@ -11,11 +11,11 @@ from typing import Any
 
 from msgspec.structs import asdict, replace
 
-from daemons.bus.message import Command, Moment, Receipt, State
-from daemons.bus.origin import Cause, Origin, Reason
+from daemons.bus.message import Command, Moment, Receipt, Report, State
+from daemons.bus.origin import Cause, Origin, Reason, new_origin_id
 from daemons.bus.state_history import StateHistory
 from daemons.config.device import Device
-from daemons.config.rule import Rule, StateFields
+from daemons.config.rule import Rule, StateFields, process_key
 from daemons.config.sun import SunCalendar
 from daemons.errors import Rejected, RejectedForNow
 from daemons.kinds import Machine, Reading, Setting
@@ -68,6 +68,8 @@ class Appliance:
         """The devices of whose measurements this one makes use."""
         self._hears_itself = any(rule.device == device.name and rule.turning for rule in device.rules)
         self._peers = LatestStates(memory.silent_since)
+        self._reports: dict[str, State] = {}
+        """By process, its latest report as a state, if a rule waits for it."""
         self._requests = Requests(device.name, memory.receipts)
         self._rules = Rules(
             device,
@@ -131,6 +133,25 @@ class Appliance:
         self._rules.hear(state, now, wall)
         self.advance(now, wall)
 
+    def on_report(self, report: Report, now: float, wall: float) -> None:
+        """Handle a report about a process, like a state whose fields have turned at its `since`."""
+        if not self._rules.hears(process_key(report.device)):
+            return
+        name = report.device
+        origin = Origin(new_origin_id(name, report.since), report.since, "program", name)
+        state = self._reports[name] = State(
+            device=process_key(name),
+            boot=report.boot,
+            seq=report.seq,
+            at=report.at,
+            since=report.since,
+            state={"life": report.life, "reason": report.reason},
+            turned={"life": report.since},
+            origin=origin,
+        )
+        self._rules.hear(state, now, wall)
+        self.advance(now, wall)
+
     def wait_for_clock(self) -> None:
         """Hold the rules with times of day back until the wall clock is known to be right."""
         self._rules.is_clock_right = False
@@ -140,7 +161,7 @@ class Appliance:
         """Release the rules with times of day; they learn of the states that arrived meanwhile."""
         self._rules.is_clock_right = True
         self._log("info", "the clock of this machine counts as right now", None)
-        for state in self._peers.states():
+        for state in (*self._peers.states(), *self._reports.values()):
             self._rules.hear(state, now, wall)
         self.advance(now, wall)
 

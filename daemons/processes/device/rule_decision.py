@@ -45,7 +45,7 @@ class Waiting(Struct, frozen=True, omit_defaults=True):
     moment: float | None = None
     """The moment on which it acts (Unix seconds)."""
     follows: dict[str, Any] | None = None
-    """For a rule with `follow`: the values that it copies."""
+    """The values that it copies, or fills into its texts."""
 
 
 class RuleState(Struct, frozen=True, omit_defaults=True):
@@ -63,7 +63,7 @@ class RuleState(Struct, frozen=True, omit_defaults=True):
     moment: float | None = None
     """The moment on which it acts (Unix seconds)."""
     follows: dict[str, Any] | None = None
-    """For a rule with `follow`: the values that it copies."""
+    """The values that it copies, or fills into its texts."""
     waiting: tuple[Waiting, ...] = ()
     """With `mode = "queued"`: further moments on which it acts later, in their order."""
     added_at: float | None = field(name="since", default=None)
@@ -177,10 +177,15 @@ def on_state(
     state = replace(state, handled_until=changed_at, handled_at=context.now, moments=moments, added_at=None)
     if is_lost:
         return Decision(replace(state, is_interrupted=True))
-    follows = {name: published.state.get(name) for name in rule.follow} if rule.follow else None
+    follows = copied_values(rule, published.state)
     trigger = trigger_of(rule.device or "", published, changed_at)
     is_lasting = bool(rule.follow) and isinstance(published, State) and not context.heats
     return _schedule(rule, state, trigger, context, follows, is_lasting=is_lasting)
+
+
+def copied_values(rule: Rule, fields: StateFields) -> dict[str, Any] | None:
+    """Return the values that a rule copies, or fills into its texts; None if there are none."""
+    return {name: fields.get(name) for name in rule.copied} or None
 
 
 def trigger_of(device: str, published: Known | State | Moment, changed_at: float) -> Trigger:
@@ -266,7 +271,8 @@ def on_measurement(
         return Decision(state if state.is_beyond == is_beyond else replace(state, is_beyond=is_beyond))
     origin = Origin(new_origin_id(rule.device or "", context.wall), context.wall, "sensor", rule.device)
     trigger = Trigger(context.wall, cause or origin.id, origin)
-    return _schedule(rule, replace(state, is_beyond=True), trigger, context)
+    follows = copied_values(rule, fields or {})
+    return _schedule(rule, replace(state, is_beyond=True), trigger, context, follows)
 
 
 def on_conditions(
@@ -290,16 +296,18 @@ def on_conditions(
 
 
 def _latest_change(known: Sequence[tuple[Condition, Known | None]], wall: float) -> Trigger:
-    """Return the change by which conditions began to hold; a measurement counts as changed at `wall`."""
+    """Return the change by which conditions began to hold.
+
+    A measurement, and a device that is silent, count as changed at `wall`.
+    """
     changes = [
         (max((found.turned.get(name, 0.0) for name in condition.is_), default=0.0), condition, found)
-        if condition.is_
+        if condition.is_ and found is not None
         else (wall, condition, found)
         for condition, found in known
-        if found is not None
     ]
     changed_at, condition, found = max(changes, key=lambda change: change[0])
-    if condition.is_ and changed_at:
+    if condition.is_ and changed_at and found is not None:
         return trigger_of(condition.device, found, min(changed_at, wall))
     origin = Origin(new_origin_id(condition.device, wall), wall, "sensor", condition.device)
     return Trigger(wall, origin.id, origin)

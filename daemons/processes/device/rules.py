@@ -17,6 +17,7 @@ from daemons.bus.state_history import CLOCK_STEP_SECONDS
 from daemons.config.device import Device
 from daemons.config.rule import Rule, StateFields, rule_key
 from daemons.config.sun import SunCalendar
+from daemons.config.text import filled
 from daemons.processes.device.latest_states import LatestStates
 from daemons.processes.device.log_line import Level, Log
 from daemons.processes.device.orders import find_order
@@ -89,7 +90,7 @@ class Action(NamedTuple):
     reason: Reason
     origin: Origin | None
     follows: dict[str, Any] | None = None
-    """For a rule with `follow`: the values that it copies."""
+    """The values that it copies, or has filled into its texts."""
 
 
 class Rules:
@@ -132,8 +133,8 @@ class Rules:
         self._turning: dict[str, list[str]] = {}
         """By device, the keys of the rules that wait for its changes."""
         for key, rule in self._rules.items():
-            if rule.device and rule.turning:
-                self._turning.setdefault(rule.device, []).append(key)
+            if rule.heard and rule.turning:
+                self._turning.setdefault(rule.heard, []).append(key)
         self._news: list[News] = []
         """In the order in which they changed, those of one device."""
         self._heard: dict[str, Heard] = {}
@@ -193,6 +194,10 @@ class Rules:
         first_at = news[0].changed_at if news else changed_at
         kept = [old for old in self._news if old.device != state.device or old.changed_at < first_at]
         self._news = kept + news
+
+    def hears(self, device: str) -> bool:
+        """Return whether a rule waits for changes of a device, or for reports about a process."""
+        return device in self._turning
 
     @property
     def has_news(self) -> bool:
@@ -385,10 +390,13 @@ class Rules:
         if state.command is not None:
             do, with_ = state.command
         by: By = "clock" if rule.is_timed else "rule"
-        source = rule.device or (state.origin.device if state.origin and rule.all else None)
+        if rule.has_text and do in self._commands:
+            with_ = filled(with_, state.follows or {}, self._commands[do])
+        source = rule.device or rule.process or (state.origin.device if state.origin and rule.all else None)
         reason = Reason(by, source, self._numbers.get(key), state.moment)
         due_at = state.due_at or moment
-        return Action(key, rule, due_at, moment, state.cause, do, with_, reason, state.origin, state.follows)
+        cause, follows = state.cause, state.follows
+        return Action(key, rule, due_at, moment, cause, do, with_, reason, state.origin, follows)
 
     def _handle(self, news: News, now: float, wall: float) -> None:
         """Decide on one state of a device for all rules that wait for it."""

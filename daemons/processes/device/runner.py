@@ -133,6 +133,10 @@ class DeviceRunner:
             self._apply()
         elif isinstance(message, Heartbeat):
             self._appliance.on_heartbeat(message.device, self._now(), self._wall() - message.at)
+        else:
+            self.finish()
+            self._appliance.on_report(message, self._now(), self._wall())
+            self._apply()
 
     def handle_command(self, command: Command) -> Receipt:
         """Return the receipt of a command. By then the memory is written and the state is published."""

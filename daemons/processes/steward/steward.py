@@ -394,6 +394,7 @@ class Steward:
         """Publish a report about each process that has changed; the next tick saves the memory."""
         for name in sorted(self._changed):
             watched, before = self._watched[name], self._reported.get(name)
+            since = watched.report_life(time.time())
             if (remembered := watched.remembered()) != self._remembered.get(name):
                 self._remembered[name], self._is_unsaved = remembered, True
             if before and (before.life, before.pid, before.reason) == (
@@ -402,10 +403,12 @@ class Steward:
                 watched.reason,
             ):
                 continue
+            if watched.life == "failed" and self._is_unsaved:
+                self._save()  # rules act once on `since`, also if this steward dies after the report
             self._reported[watched.name] = self._process.report(
                 watched.name,
                 life=watched.life,
-                since=before.since if before and before.life == watched.life else time.time(),
+                since=since,
                 pid=watched.pid,
                 reason=watched.reason,
                 lines=tuple(line[-200:] for line in last_lines(watched.name, LAST_LINES))

@@ -33,6 +33,10 @@ class WatchedProcess(Struct, omit_defaults=True):
 
     name: str
     life: Life = "restarting"
+    since: float = 0.0
+    """When (Unix seconds) the reported life began: a rule acts once on this moment, also after a restart."""
+    reported: Life | None = None
+    """The life that was reported last."""
     pid: int | None = None
     born: float = 0.0
     """When the current process was started."""
@@ -60,6 +64,12 @@ class WatchedProcess(Struct, omit_defaults=True):
     def remembered(self) -> "WatchedProcess":
         """Return a copy with what must survive a crash: a new steward measures every silence anew."""
         return replace(self, heard=0.0, asked=0.0, starved=0.0, waited=None, waited_at=0.0)
+
+    def report_life(self, wall: float) -> float:
+        """Return since when (Unix seconds) the process has the life that is reported now, at `wall`."""
+        if self.life != self.reported:
+            self.reported, self.since = self.life, wall
+        return self.since
 
     def on_start(self, pid: int, now: float) -> None:
         """Record that supervisord has started the process."""

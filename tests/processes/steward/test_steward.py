@@ -489,6 +489,28 @@ def test_the_memory_of_the_steward_survives_it(world: World, monkeypatch: pytest
     assert (watched.crashes, watched.life, watched.retry_at) == (4, "failed", world.time + 1)
 
 
+def test_a_new_steward_reports_the_same_moment(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rule acts once on the `since` of a failure. The steward may die right after its report."""
+    wall, report, found = [5000.0], world.report, dict[str, Any]()
+    monkeypatch.setattr("daemons.processes.steward.steward.time.time", lambda: wall[0])
+
+    def remember(name: str, **fields: Any) -> Report:
+        if fields["life"] == "failed":
+            found["memory"] = Journal("steward", StewardMemory, world.log).load()
+        return report(name, **fields)
+
+    monkeypatch.setattr(world, "report", remember)
+    for _ in range(3):
+        world.crash("toaster")
+    assert (world.reports["toaster"].life, world.reports["toaster"].since) == ("failed", 5000.0)
+    wall[0] += 100
+    known = found["memory"].watched_processes
+    world.reports.clear()
+    world.steward(known)
+    world.advance(1)
+    assert (world.reports["toaster"].life, world.reports["toaster"].since) == ("failed", 5000.0)
+
+
 def test_a_steward_that_gets_no_answer_keeps_its_memory(world: World) -> None:
     """It may be killed before supervisord answers; the next steward still knows of the crashes."""
     for _ in range(3):
