@@ -233,6 +233,25 @@ def cause_text(
     return f"{title} {change} at {when(first['at'], stretch['from'], zone)}"
 
 
+def reason_text(reason: dict[str, Any] | None) -> str:
+    """Return the reason of a change in the words of `--by`; empty if it is not known."""
+    if reason is None:
+        return ""
+    return f"{reason['by']}:{reason['who']}" if "who" in reason else str(reason["by"])
+
+
+def audit_lines(history: dict[str, Any], titles: dict[str, str], zone: tzinfo) -> Iterator[str]:
+    """Yield a line for each change of all devices, in the order of time: when, what, and its reason."""
+    changes = [
+        (stretch["from"], titles.get(name, name), phase(stretch), reason_text(stretch["reason"]))
+        for name, found in history["devices"].items()
+        for stretch in found["stretches"]
+    ]
+    width = max((len(title) for _, title, _, _ in changes), default=0)
+    for at, title, shown, reason in sorted(changes):
+        yield f"{day(at, zone)}  {title:<{width}}  {shown:<12}  {reason}"
+
+
 def lasted(history: dict[str, Any], stretch: dict[str, Any]) -> str:
     """Return how long a stretch lasted, or lasts so far."""
     if stretch["to"] is None:
