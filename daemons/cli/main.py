@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from daemons import __version__
-from daemons.cli import hardware, keys, lifecycle, rehearse, watch
+from daemons.cli import hardware, keys, lifecycle, rehearse, watch, why
 from daemons.cli.context import Context, VerbGroup
 
 
@@ -52,6 +52,7 @@ for verb in (
     watch.watch,
     watch.logs,
     watch.history,
+    why.why,
     lifecycle.restart,
     lifecycle.stop,
     lifecycle.start,

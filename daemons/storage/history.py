@@ -139,7 +139,7 @@ def states_at(path: Path, names: Iterable[str], at: float) -> dict[str, dict[str
         "SELECT state FROM change JOIN device ON id = device "
         "WHERE name = ? AND at <= ? ORDER BY at DESC LIMIT 1"
     )
-    with _snapshot(path) as db:
+    with snapshot(path) as db:
         rows = {name: db.execute(query, (name, at)).fetchone() for name in names}
     return {name: msgspec.json.decode(row[0]) for name, row in rows.items() if row is not None}
 
@@ -147,7 +147,7 @@ def states_at(path: Path, names: Iterable[str], at: float) -> dict[str, dict[str
 def _read(
     path: Path, names: Iterable[str], since: float, until: float, most: int, by: str | None
 ) -> dict[str, Any]:
-    with _snapshot(path) as db:
+    with snapshot(path) as db:
         devices = {name: _device(db, name, since, until, most, by) for name in names}
         causes = {stretch["cause"] for found in devices.values() for stretch in found["stretches"]}
         return {
@@ -160,7 +160,7 @@ def _read(
 
 
 @contextmanager
-def _snapshot(path: Path) -> Iterator[sqlite3.Connection]:
+def snapshot(path: Path) -> Iterator[sqlite3.Connection]:
     """Yield a connection whose queries all see the same state of the file; check its version."""
     with (
         translate_errors(),

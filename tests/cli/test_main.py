@@ -25,6 +25,7 @@ VERBS = [
     "watch",
     "logs",
     "history",
+    "why",
     "restart",
     "stop",
     "start",

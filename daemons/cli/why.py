@@ -1,0 +1,194 @@
+"""Verbs that explain a house: why."""
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import tzinfo
+from typing import Any
+
+import click
+import msgspec
+
+from daemons import errors
+from daemons.cli.context import Context, house_timezone, json_option, quiet_exit
+from daemons.values import format_toml, printable
+
+HEAR_SECONDS = 2.0
+"""How long the devices may take to publish their states, when there is no history."""
+DEED_TEXTS = {
+    "press": "{title} was pressed",
+    "hand": "{title} was switched by hand",
+    "command": "Command {who} to {title}",
+    "sensor": "{title}: {change}",
+    "limit": "{title} reached its {who}",
+    "restart": "The process of {title} started",
+    "program": "{title} reported {change}",
+    "clock": "The clock",
+}
+"""How a chain begins, by the reason of its first change."""
+
+
+@click.command()
+@click.argument("name")
+@click.option(
+    "--at",
+    default=None,
+    metavar="WHEN",
+    help='Explain the change before this time: how long ago ("90s", "2h"), or a date and time.',
+)
+@json_option
+@click.pass_obj
+def why(context: Context, name: str, at: str | None, as_json: bool) -> None:
+    """Explain the last change of a device: the chain from its beginning, with the rules.
+
+    It reads the history, also when the house is down. Without a history it asks the devices, which know
+    their latest changes.
+    """
+    from daemons.config.explanation import Explainer
+    from daemons.storage import history as history_file
+
+    house = installed_house(context)
+    context.select_names(house.roster, (name,))
+    zone, now = house_timezone(house.roster), time.time()
+    try:
+        until = now if at is None else history_file.parse_time(at, zone, now)
+    except ValueError as error:
+        raise click.UsageError(f"--at: {error}") from error
+    with past_changes(house) as past:
+        found = Explainer(house, past).explain(name, until)
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2))
+        return
+    if found is None:
+        raise errors.HistoryError(f"no change of {name} is known")
+    with quiet_exit():
+        for line in explanation_lines(found, zone):
+            click.echo(printable(line))
+
+
+def installed_house(context: Context) -> Any:
+    """Enter the run directory and return the installed house; before the first `up`, the one of the file."""
+    from daemons.supervision import install
+
+    context.enter_run_directory()
+    return install.installed_house() if install.INSTALLED.exists() else context.load_house()
+
+
+@contextmanager
+def past_changes(house: Any) -> Iterator[Any]:
+    """Yield the past of the house: from the history, or from the devices if the recorder is off."""
+    from daemons.bus.message import RECORDER
+    from daemons.config.explanation import HeardPast, RecordedPast
+    from daemons.storage import history as history_file
+    from daemons.storage.recorded_changes import open_changes
+
+    if RECORDER in house.roster.services or history_file.PATH.exists():
+        with open_changes(history_file.PATH) as recorded:
+            yield RecordedPast(recorded)
+    else:
+        yield HeardPast(hear_states(list(house.devices)))
+
+
+def hear_states(names: list[str]) -> list[Any]:
+    """Return the present state of each device that answers."""
+    import zmq
+
+    from daemons.bus.message import State
+    from daemons.bus.sockets import Subscriber
+
+    zmq_context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    subscriber = Subscriber(zmq_context, names, logging.getLogger("house"))
+    states: dict[str, State] = {}
+    try:
+        for messages in subscriber.receive_until(time.monotonic() + HEAR_SECONDS):
+            states |= {message.device: message for message in messages if isinstance(message, State)}
+            if states.keys() >= set(names):
+                break
+    finally:
+        zmq_context.destroy()
+    return list(states.values())
+
+
+def explanation_lines(found: Any, zone: tzinfo) -> Iterator[str]:
+    """Yield the lines of an explanation: the chain in one line, then each step with its rule."""
+    from daemons.cli.terminal.plot import when
+
+    steps = found.steps
+    last = steps[-1].at
+    yield " → ".join(chain_parts(found, zone))
+    for number, step in enumerate(steps, 1):
+        yield ""
+        yield f"{number}. {when(step.at, 0 if number == 1 else last, zone)}  {step.title}: {step.change}"
+        yield f"   {reason_line(step)}"
+        if step.rule:
+            yield f"   {step.rule.text}"
+            for condition in step.rule.conditions:
+                yield f"   {condition_line(condition, step.at, zone)}"
+        for at, text in step.later:
+            yield f"   then {text} at {when(at, last, zone)}"
+
+
+def chain_parts(found: Any, zone: tzinfo) -> Iterator[str]:
+    """Yield the parts of the chain, from its beginning."""
+    from daemons.cli.terminal.plot import when
+
+    last = found.steps[-1].at
+    first = found.steps[0]
+    if first.missing and first.origin:
+        origin = first.origin
+        begun = f" of {origin.device}" if origin.device else ""
+        yield f"a {origin.by}{begun} at {when(origin.at, last, zone)}, then steps that are not known"
+    elif first.reason is None:
+        yield f"{first.title}: {shown(first)} at {when(first.at, last, zone)}, for a reason that is not known"
+        if len(found.steps) == 1:
+            return
+    for index, step in enumerate(found.steps):
+        reason = step.reason
+        if index == 0 and not step.missing and reason:
+            moment = reason.at if reason.by == "clock" and reason.at else step.at
+            who = f"by {reason.who}" if reason.by == "command" and reason.who else reason.who or ""
+            deed = DEED_TEXTS[reason.by].format(title=step.title, who=who, change=shown(step))
+            yield f"{' '.join(deed.split())} at {when(moment, last, zone)}"
+            if reason.by == "sensor" and len(found.steps) > 1:
+                continue
+        if reason and reason.by in ("rule", "clock"):
+            yield rule_name(step)
+        if reason:
+            yield shown(step) if index + 1 == len(found.steps) else f"{step.title} {shown(step)}"
+
+
+def shown(step: Any) -> str:
+    """Return what a step ended with: its change, or the latest one that followed from it."""
+    return str(step.later[-1][1] if step.later else step.change)
+
+
+def rule_name(step: Any) -> str:
+    """Return the name of the rule of a step, with its file and line."""
+    reason, rule = step.reason, step.rule
+    if rule is None:
+        number = f"rule {reason.rule}" if reason.rule else "a daily time"
+        changed = ", which the configuration no longer has" if reason.rule else ""
+        return f"{number} of {step.title}{changed}"
+    made_by = f" made by {rule.made_by}" if rule.made_by else ""
+    return f"rule {rule.number} of {step.title}{made_by} ({rule.place})"
+
+
+def reason_line(step: Any) -> str:
+    """Return the reason of a step in a line."""
+    reason = step.reason
+    if reason is None:
+        return "the reason is not known"
+    if reason.by in ("rule", "clock"):
+        return f"by {rule_name(step)}"
+    return f"by {reason.by}{f' ({reason.who})' if reason.who else ''}"
+
+
+def condition_line(condition: Any, at: float, zone: tzinfo) -> str:
+    """Return a condition with the values that it had."""
+    from daemons.cli.terminal.plot import when
+
+    word = {True: "met", False: "not met", None: "not known"}[condition.met]
+    values = ", ".join(f"{name} was {format_toml(value)}" for name, value in condition.values.items())
+    since = f" since {when(condition.since, at, zone)}" if condition.since is not None else ""
+    return f"condition {condition.text}: {word}" + (f" ({values}{since})" if values else "")
