@@ -53,6 +53,7 @@ for verb in (
     watch.logs,
     watch.history,
     why.why,
+    why.rules,
     lifecycle.restart,
     lifecycle.stop,
     lifecycle.start,

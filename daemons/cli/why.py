@@ -1,5 +1,6 @@
-"""Verbs that explain a house: why."""
+"""Verbs that explain a house: why, rules."""
 
+import json
 import logging
 import time
 from collections.abc import Iterator
@@ -37,9 +38,15 @@ DEED_TEXTS = {
     metavar="WHEN",
     help='Explain the change before this time: how long ago ("90s", "2h"), or a date and time.',
 )
+@click.option(
+    "--not",
+    "is_not",
+    is_flag=True,
+    help="Show why rules of the device looked and did not act, the last times.",
+)
 @json_option
 @click.pass_obj
-def why(context: Context, name: str, at: str | None, as_json: bool) -> None:
+def why(context: Context, name: str, at: str | None, is_not: bool, as_json: bool) -> None:
     """Explain the last change of a device: the chain from its beginning, with the rules.
 
     It reads the history, also when the house is down. Without a history it asks the devices, which know
@@ -51,6 +58,9 @@ def why(context: Context, name: str, at: str | None, as_json: bool) -> None:
     house = installed_house(context)
     context.select_names(house.roster, (name,))
     zone, now = house_timezone(house.roster), time.time()
+    if is_not:
+        show_declined(house, name, zone, as_json)
+        return
     try:
         until = now if at is None else history_file.parse_time(at, zone, now)
     except ValueError as error:
@@ -192,3 +202,82 @@ def condition_line(condition: Any, at: float, zone: tzinfo) -> str:
     values = ", ".join(f"{name} was {format_toml(value)}" for name, value in condition.values.items())
     since = f" since {when(condition.since, at, zone)}" if condition.since is not None else ""
     return f"condition {condition.text}: {word}" + (f" ({values}{since})" if values else "")
+
+
+MOST_DECLINED = 20
+"""How many declined decisions `why --not` shows."""
+
+
+def show_declined(house: Any, name: str, zone: tzinfo, as_json: bool) -> None:
+    """Print why rules of a device did not act, oldest first."""
+    from daemons.cli.terminal.plot import day
+    from daemons.config.explanation import rule_places
+    from daemons.config.rule_text import rule_text
+    from daemons.storage.declined import read_declined
+
+    check_is_here(house, name)
+    device, place = house.devices[name], rule_places(house)
+    entries = []
+    for declined in read_declined(name)[-MOST_DECLINED:]:
+        entry: dict[str, Any] = msgspec.to_builtins(declined)
+        if declined.rule is not None and declined.rule <= len(device.rules):
+            rule = device.rules[declined.rule - 1]
+            entry |= {"place": place(device, declined.rule - 1), "text": rule_text(rule)}
+        entries.append(entry)
+    if as_json:
+        click.echo(json.dumps({"device": name, "declined": entries}, indent=2))
+        return
+    if not entries:
+        click.echo(f"No rule of {name} has looked and not acted.")
+    for entry in entries:
+        where = f"rule {entry['rule']}" if "rule" in entry else "a daily time"
+        where += f" ({entry['place']})" if "place" in entry else ""
+        click.echo(printable(f"{day(entry['at'], zone)}  {where}: {entry['reason']}"))
+
+
+def check_is_here(house: Any, name: str) -> None:
+    """Raise UsageError for a device whose process runs on another host, or that has none."""
+    if house.roster.is_elsewhere(name):
+        host = house.roster.peers[name].host
+        where = f"on the host {host}" if house.roster.is_distant(name) else "as a program of your own"
+        raise click.UsageError(f"{name} runs {where}; this host does not have its rules' decisions")
+
+
+@click.command()
+@click.argument("names", nargs=-1)
+@json_option
+@click.pass_obj
+def rules(context: Context, names: tuple[str, ...], as_json: bool) -> None:
+    """Show all rules in words: where they stand, when they acted or declined last, and when they are due."""
+    from daemons.cli.rule_list import rule_list
+
+    house = installed_house(context)
+    selected = context.select_names(house.roster, names)
+    entries = [entry for name in selected for entry in rule_list(house, name, time.time())]
+    if as_json:
+        click.echo(json.dumps(entries, indent=2))
+        return
+    zone = house_timezone(house.roster)
+    with quiet_exit():
+        for line in rule_lines(entries, zone):
+            click.echo(printable(line))
+
+
+def rule_lines(entries: list[dict[str, Any]], zone: tzinfo) -> Iterator[str]:
+    """Yield the lines of some rules."""
+    from daemons.cli.terminal.plot import day
+
+    if not entries:
+        yield "There are no rules."
+    for number, entry in enumerate(entries):
+        if number and entries[number - 1]["device"] != entry["device"]:
+            yield ""
+        made_by = f", made by {entry['made_by']}" if entry["made_by"] else ""
+        yield f"{entry['device']} rule {entry['number']} ({entry['place']}{made_by})"
+        yield f"  {entry['text']}"
+        texts = [f"acted {day(entry['fired_at'], zone)}" if entry["fired_at"] else "has not acted"]
+        if declined := entry["declined"]:
+            texts.append(f"declined {day(declined['at'], zone)}: {declined['reason']}")
+        if entry["due_at"]:
+            texts.append(f"due {day(entry['due_at'], zone)}")
+        yield f"  {'; '.join(texts) if entry['is_known'] else 'its device keeps its memory on another host'}"

@@ -61,7 +61,7 @@ class RecordedPast:
     """The past as the history has it."""
 
     def __init__(self, recorded: Any) -> None:
-        """Take a storage.recorded_changes.RecordedChanges."""
+        """Keep the reader of the history, a storage.recorded_changes.RecordedChanges."""
         self._recorded = recorded
 
     def changes(self, device: str, until: float, most: int) -> list[Change]:

@@ -26,6 +26,7 @@ VERBS = [
     "logs",
     "history",
     "why",
+    "rules",
     "restart",
     "stop",
     "start",
