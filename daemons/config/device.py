@@ -179,12 +179,13 @@ def _options(
     for key in [key for key in own if key not in allowed | kind.derived_options]:
         known = sorted((allowed | more) - kind.derived_options)
         problems.append(Problem((*where, key), f"unknown key; {suggest(key, known)}"))
+    known_problems = len(problems)
     for field in msgspec.structs.fields(kind.options_type):
         raw: Any = own.get(field.encode_name)
         if is_array_of_tables(raw) and (type_ := struct_type(field.type)):
             for number, table in enumerate(raw):  # each alone, so that a problem contains its number
                 parse_table(table, type_, (*where, field.encode_name, number), problems)
-    if len(problems) > before:
+    if len(problems) > known_problems:
         return None
     options = parse_table({key: own[key] for key in own.keys() & allowed}, kind.options_type, where, problems)
     return options if len(problems) == before else None
