@@ -211,28 +211,20 @@ MOST_DECLINED = 20
 def show_declined(house: Any, name: str, zone: tzinfo, as_json: bool) -> None:
     """Print why rules of a device did not act, oldest first."""
     from daemons.cli.terminal.plot import day
-    from daemons.config.explanation import rule_places
-    from daemons.config.rule_text import rule_text
-    from daemons.storage.declined import read_declined
+    from daemons.config.explanation import declined_rules
 
     check_is_here(house, name)
-    device, place = house.devices[name], rule_places(house)
-    entries = []
-    for declined in read_declined(name)[-MOST_DECLINED:]:
-        entry: dict[str, Any] = msgspec.to_builtins(declined)
-        if declined.rule is not None and declined.rule <= len(device.rules):
-            rule = device.rules[declined.rule - 1]
-            entry |= {"place": place(device, declined.rule - 1), "text": rule_text(rule)}
-        entries.append(entry)
+    found = declined_rules(house, name, MOST_DECLINED)
     if as_json:
-        click.echo(json.dumps({"device": name, "declined": entries}, indent=2))
+        document = msgspec.json.encode({"device": name, "declined": found})
+        click.echo(msgspec.json.format(document, indent=2))
         return
-    if not entries:
+    if not found:
         click.echo(f"No rule of {name} has looked and not acted.")
-    for entry in entries:
-        where = f"rule {entry['rule']}" if "rule" in entry else "a daily time"
-        where += f" ({entry['place']})" if "place" in entry else ""
-        click.echo(printable(f"{day(entry['at'], zone)}  {where}: {entry['reason']}"))
+    for one in found:
+        where = f"rule {one.rule}" if one.rule is not None else "a daily time"
+        where += f" ({one.place})" if one.place else ""
+        click.echo(printable(f"{day(one.at, zone)}  {where}: {one.reason}"))
 
 
 def check_is_here(house: Any, name: str) -> None:

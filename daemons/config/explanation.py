@@ -13,11 +13,13 @@ from msgspec import Struct
 from daemons.bus.message import Moment, Scalar, State
 from daemons.bus.origin import Origin, Reason
 from daemons.config.device import Device
+from daemons.config.explained import ConditionThen, DeclinedThen, Explanation, RuleThen, Step
 from daemons.config.house import House
 from daemons.config.members import expand
 from daemons.config.rule import Condition, Rule
 from daemons.config.rule_text import condition_text, rule_text
 from daemons.kinds import Kind
+from daemons.storage.declined import read_declined
 
 MOST_STEPS = 20
 """How many steps of a chain are shown at most."""
@@ -96,58 +98,6 @@ class HeardPast:
     def measured(self, device: str, name: str, at: float) -> float | None:
         """Return None: the states of the past have no measurements."""
         return None
-
-
-class ConditionThen(Struct, frozen=True, kw_only=True):
-    """A condition of a rule, and the values that it had when the rule acted."""
-
-    text: str
-    values: dict[str, Scalar]
-    """The values of its fields; one that is not known is missing."""
-    since: float | None
-    """Since when (Unix seconds) its values were as they were; None if that is not known."""
-    met: bool | None
-    """None if a value is not known."""
-
-
-class RuleThen(Struct, frozen=True, kw_only=True):
-    """A rule that acted."""
-
-    number: int
-    place: str
-    """The file and the line."""
-    text: str
-    made_by: str | None
-    """The scene or the group that made the rule; None for a rule of the file."""
-    conditions: tuple[ConditionThen, ...]
-
-
-class Step(Struct, frozen=True, kw_only=True):
-    """One change of a chain."""
-
-    device: str
-    title: str
-    at: float
-    change: str
-    """What changed, in words."""
-    reason: Reason | None
-    origin: Origin | None
-    cause: str | None
-    rule: RuleThen | None = None
-    """The rule that made the change, if the configuration still has it."""
-    later: tuple[tuple[float, str], ...] = ()
-    """What followed at the same device without a new reason: when and what."""
-    missing: bool = False
-    """Whether the change before this one is not known, although there was one."""
-
-
-class Explanation(Struct, frozen=True, kw_only=True):
-    """Why a device changed last."""
-
-    device: str
-    title: str
-    steps: tuple[Step, ...]
-    """The chain of changes from its beginning; the last one is that of the device."""
 
 
 class Explainer:
@@ -323,6 +273,25 @@ def rule_places(house: House) -> Callable[[Device, int], str]:
         return locator.place(origins.get((device.name, index), ("devices", device.name, "when", index)))
 
     return place
+
+
+def declined_rules(house: House, name: str, most: int) -> tuple[DeclinedThen, ...]:
+    """Return the last times that a rule of a device looked and did not act, oldest first."""
+    rules, place = house.devices[name].rules, rule_places(house)
+    found = []
+    for line in read_declined(name)[-most:]:
+        is_known = line.rule is not None and line.rule <= len(rules)
+        index = line.rule - 1 if line.rule is not None and is_known else None
+        entry = DeclinedThen(
+            at=line.at,
+            reason=line.reason,
+            rule=line.rule,
+            cause=line.cause,
+            place=None if index is None else place(house.devices[name], index),
+            text=None if index is None else rule_text(rules[index]),
+        )
+        found.append(entry)
+    return tuple(found)
 
 
 def _change(at: float, state: State | Moment) -> Change:
