@@ -97,7 +97,10 @@ def past_changes(house: Any) -> Iterator[Any]:
         with open_changes(history_file.PATH) as recorded:
             yield RecordedPast(recorded)
     else:
-        yield HeardPast(hear_states(list(house.devices)))
+        states = hear_states(list(house.devices))
+        if not states:
+            raise errors.HistoryError("this house keeps no history, and no device answers; is the house up?")
+        yield HeardPast(states)
 
 
 def hear_states(names: list[str]) -> list[Any]:

@@ -13,7 +13,7 @@ from daemons.cli.main import main
 from daemons.config.house import load_house
 from daemons.storage.history_writer import Change, HistoryWriter, Row, Sample
 from daemons.supervision.install import install
-from tests.support.house import TemporaryHouse, eventually
+from tests.support.house import HouseFactory, TemporaryHouse, eventually
 
 Why = Callable[..., Result]
 HOUSE = """\
@@ -240,6 +240,19 @@ def test_without_a_change_the_verb_says_so(why: Why) -> None:
     done = why("fan")
     assert (done.exit_code, done.output) == (1, "no change of fan is known\n")
     assert why("fam").exit_code == 2
+
+
+def test_without_a_recorder_the_devices_are_asked(make_house: HouseFactory) -> None:
+    """The present states have the chain; a house that is down has none."""
+    house = make_house(f"[recorder]\nenabled = false\n{HOUSE}")
+    house.house("up")
+    house.send("hall_lamp", "on")
+    assert house.house("why", "hall_lamp").stdout.startswith("Command to Hall lamp at ")
+    step = json.loads(house.house("why", "hall_lamp", "--json").stdout)["steps"][-1]
+    assert (step["change"], step["reason"]) == ("on", {"by": "command"})
+    house.house("down")
+    done = house.house("why", "hall_lamp", check=False)
+    assert (done.returncode, "no device answers" in done.stderr) == (1, True)
 
 
 def test_why_in_a_house_that_runs(breakfast: TemporaryHouse) -> None:

@@ -30,6 +30,12 @@ CAUSE_TEXTS = {
     "max_on": "cut off by max_on",
     "off_timer": "by the hardware's own timer",
 }
+REASON_TEXTS = {
+    "sensor": "by its own measurement",
+    "clock": "at a time of day",
+    "program": "by its program",
+}
+"""Reasons that tell more than the cause."""
 TICKS = ((3 * 86400, "%a %d %b"), (12 * 3600, "%a %H:%M"), (600, "%H:%M"), (0, "%H:%M:%S"))
 """The format of the times below a graph, by the shortest range in seconds that uses it."""
 
@@ -222,13 +228,18 @@ def cause_text(
 ) -> str:
     """Return the cause of a stretch in words."""
     cause: str | None = stretch["cause"]
+    reason = stretch.get("reason") or {}
     if cause is None:
         return ""
+    if reason.get("by") in REASON_TEXTS:
+        return REASON_TEXTS[reason["by"]]
     first = history["causes"].get(cause)
     if first is None:
         return CAUSE_TEXTS.get(cause, cause)
     if (first["device"], first["at"]) == (name, stretch["from"]):
-        return f"command {cause}"
+        if reason.get("by") == "rule":
+            return f"rule {reason['rule']} heard {titles.get(reason['who'], reason['who'])}"
+        return f"command {cause}" + (f" by {reason['who']}" if "who" in reason else "")
     title, change = titles.get(first["device"], first["device"]), first["phase"] or "changed"
     return f"{title} {change} at {when(first['at'], stretch['from'], zone)}"
 
