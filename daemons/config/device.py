@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from daemons.config import loader
 from daemons.config.roster import default_title
-from daemons.config.rule import CONDITION_KEYS, Condition, Rule
+from daemons.config.rule import CONDITION_KEYS, Condition, Rule, Turn
 from daemons.config.tables import Common
 from daemons.drivers import Driver
 from daemons.errors import HouseError
@@ -206,7 +206,6 @@ def _rules(
     commands = {command.__name__.lower(): command for command in kind.commands}
     for index, table in enumerate(raw):
         here = (*where, "when", index)
-        before = len(problems)
         for key in CONDITION_KEYS:
             conditions = table.get(key)
             if not is_array_of_tables(conditions):
@@ -216,8 +215,12 @@ def _rules(
                 parse_table(condition, Condition, (*here, key, number), problems)
             if len(problems) > known:
                 table = {name: value for name, value in table.items() if name != key}  # noqa: PLW2901
-        is_broken = len(problems) > before and "all" in raw[index] and "all" not in table
-        rule = None if is_broken else parse_table(table, Rule, here, problems)
+        turns, known = table.get("turns"), len(problems)
+        for name, value in turns.items() if isinstance(turns, dict) else ():
+            if isinstance(value, dict):
+                parse_table(value, Turn, (*here, "turns", name), problems)
+        has_trigger = len(problems) == known and ("all" in table or "all" not in raw[index])
+        rule = parse_table(table, Rule, here, problems) if has_trigger else None
         if rule is None:
             continue
         if rule.follow:
