@@ -21,7 +21,7 @@ from daemons.errors import Rejected, RejectedForNow
 from daemons.kinds import Machine, Reading, Setting
 from daemons.processes.device.hardware import Hardware
 from daemons.processes.device.latest_states import LatestStates
-from daemons.processes.device.log_line import Level, LogLine
+from daemons.processes.device.log_line import Level, LogLine, Refusal
 from daemons.processes.device.memory import DeviceMemory
 from daemons.processes.device.requests import Requests
 from daemons.processes.device.rules import Action, Rules
@@ -349,7 +349,7 @@ class Appliance:
         except RejectedForNow as error:
             self._rules.postpone(action, str(error))
         except Rejected as error:
-            self._rules.log_refusal("info", action.rule, str(error), action.cause)
+            self._rules.log_refusal("info", action.key, action.rule, str(error), action.cause)
         else:
             self._rules.fired(action)
             if self._hardware.is_unwritten:
@@ -405,5 +405,5 @@ class Appliance:
         if "phase" in last and last["phase"] != fields["phase"]:
             self._log("info", f"is {fields['phase']}", cause.id)
 
-    def _log(self, level: Level, text: str, cause: str | None) -> None:
-        self.log_lines.append(LogLine(level, text, cause))
+    def _log(self, level: Level, text: str, cause: str | None, refusal: Refusal | None = None) -> None:
+        self.log_lines.append(LogLine(level, text, cause, refusal))

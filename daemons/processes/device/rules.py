@@ -19,7 +19,7 @@ from daemons.config.rule import Rule, StateFields, rule_key
 from daemons.config.sun import SunCalendar
 from daemons.config.text import filled
 from daemons.processes.device.latest_states import LatestStates
-from daemons.processes.device.log_line import Level, Log
+from daemons.processes.device.log_line import Level, Log, Refusal
 from daemons.processes.device.orders import find_order
 from daemons.processes.device.rule_decision import (
     Decision,
@@ -273,9 +273,10 @@ class Rules:
         self._set_state(action.key, state.with_due(due, waiting))
         self._blocked[action.key] = reason
 
-    def log_refusal(self, level: Level, rule: Rule, reason: str, cause: str | None) -> None:
+    def log_refusal(self, level: Level, key: str, rule: Rule, reason: str, cause: str | None) -> None:
         """Log why a rule did not act."""
-        self._log(level, f"no {rule.do or 'copy'} for {rule.source}: {reason}", cause)
+        refusal = Refusal(self._numbers.get(key), reason)
+        self._log(level, f"no {rule.do or 'copy'} for {rule.source}: {reason}", cause, refusal)
 
     def next_deadline(self) -> float | None:
         """Return when time makes a difference to a rule next, in steady seconds; None if it never does.
@@ -363,20 +364,20 @@ class Rules:
         if is_late:
             reason = conditions.reason or blocked
             text = f"it is {late_seconds:.0f} s late" + (f", {reason}" if reason else "")
-            self.log_refusal("warning", rule, text, state.cause)
+            self.log_refusal("warning", key, rule, text, state.cause)
         elif not conditions.is_met:
-            self.log_refusal("info", rule, conditions.reason, state.cause)
+            self.log_refusal("info", key, rule, conditions.reason, state.cause)
         elif key in self._circular and not is_later_chain(state.origin, self._own_origin(now), wall):
-            self.log_refusal("info", rule, "a later change came after it", state.cause)
+            self.log_refusal("info", key, rule, "a later change came after it", state.cause)
         elif (
             key not in self._circular
             and (order := self.last_order)
             and self._is_undone(action, order, now, waited=blocked is not None)
         ):
             self._set_state(key, replace(self.states[key], fired_at=state.due_at))
-            self.log_refusal("info", rule, f"{order.do} came after it", state.cause)
+            self.log_refusal("info", key, rule, f"{order.do} came after it", state.cause)
         elif not action.do:
-            self.log_refusal("info", rule, "no command leads to these values", state.cause)
+            self.log_refusal("info", key, rule, "no command leads to these values", state.cause)
         else:
             return action
         return None
@@ -473,7 +474,7 @@ class Rules:
     def _store(self, key: str, decision: Decision, cause: str | None) -> None:
         """Store the new state of a rule, and log why it does not act."""
         if decision.refusal:
-            self.log_refusal("info", self._rules[key], decision.refusal, cause)
+            self.log_refusal("info", key, self._rules[key], decision.refusal, cause)
         before = self._state(key)
         if decision.state.due_at != before.due_at:
             self._blocked.pop(key, None)  # what waited is over, and time makes a difference again

@@ -27,7 +27,7 @@ from daemons.processes.mirror.page.auth import (
 )
 from daemons.processes.mirror.page.connections import ConnectionLimit
 from daemons.processes.mirror.page.documents import DocumentEncoder, encode
-from daemons.processes.mirror.page.history_reader import HistoryReader
+from daemons.processes.mirror.page.history_reader import HistoryReader, WhyQuery
 from daemons.processes.mirror.page.memory_use import memory_use
 from daemons.processes.mirror.page.request import Request
 from daemons.processes.mirror.page.responses import (
@@ -87,6 +87,7 @@ class PageApp:
             Route("GET", "/api/devices/{name}", self._device),
             Route("POST", "/api/devices/{name}/{command}", self._command),
             Route("GET", "/api/history", self._history),
+            Route("GET", "/api/why/{name}", self._why),
             Route("GET", "/api/openapi.json", self._openapi),
             Route("GET", "/metrics", self._metrics),
             Route("GET", "/healthz", self._health),
@@ -248,6 +249,20 @@ class PageApp:
         )
         try:
             return json_response(await self._history_reader.read(query))
+        except HistoryError as error:
+            raise HttpError(HTTPStatus.SERVICE_UNAVAILABLE, str(error)) from error
+
+    async def _why(self, request: Request) -> Response:
+        """Answer with the chain that led to the last change of a device, and with its declined rules."""
+        if not request.account.sees_everything:
+            raise forbidden(request, "may not ask why: the answer names other devices")
+        name = self._device_name(request)
+        if unknown := request.query.keys() - {"at"}:
+            raise HttpError(HTTPStatus.BAD_REQUEST, f"unknown parameter {min(unknown)!r}")
+        now = time.time()
+        at = parse_time(request.query["at"][0], now) if "at" in request.query else now
+        try:
+            return json_response(await self._history_reader.read(WhyQuery(name=name, at=at)))
         except HistoryError as error:
             raise HttpError(HTTPStatus.SERVICE_UNAVAILABLE, str(error)) from error
 

@@ -10,6 +10,7 @@ import msgspec
 
 from daemons import __version__
 from daemons.bus.requests.protocol import CommandRequest
+from daemons.config.explained import WhyDocument
 from daemons.processes.mirror.page.schemas import (
     DeviceDocument,
     ErrorDocument,
@@ -51,6 +52,7 @@ def make_schemas() -> Schema:
         CommandRequest,
         ReceiptDocument,
         HistoryDocument,
+        WhyDocument,
         ErrorDocument,
         HealthDocument,
     )
@@ -138,6 +140,13 @@ def describe_api(devices: list[str]) -> Schema:
                         },
                     ],
                     "responses": responses("HistoryDocument", 400, 404, 503),
+                }
+            },
+            "/api/why/{name}": {
+                "get": {
+                    "summary": "Explain the last change of a device",
+                    "parameters": [name, {"name": "at", "in": "query", "schema": past}],
+                    "responses": responses("WhyDocument", 400, 404, 503),
                 }
             },
             "/healthz": {
