@@ -88,6 +88,8 @@ class Action(NamedTuple):
     with_: dict[str, Any]
     reason: Reason
     origin: Origin | None
+    due: RuleState
+    """The state of the rule while it was due."""
 
 
 class Rules:
@@ -261,9 +263,9 @@ class Rules:
         """Schedule again a rule that cannot act yet: it waits within its grace."""
         state = self.states[action.key]
         waiting = state.waiting if state.due_at is None else (_due(state), *state.waiting)
-        follows = action.with_ if action.rule.follow else None
-        due = Waiting(action.due_at, action.cause, action.origin, action.reason.at, follows)
-        self._set_state(action.key, state.with_due(due, waiting))
+        due = Waiting(action.due_at, action.cause, action.origin, action.reason.at, action.due.follows)
+        state = replace(state.with_due(due, waiting), command=action.due.command)
+        self._set_state(action.key, state)
         self._blocked[action.key] = reason
 
     def log_refusal(self, level: Level, rule: Rule, reason: str, cause: str | None) -> None:
@@ -359,7 +361,7 @@ class Rules:
             self.log_refusal("warning", rule, text, state.cause)
         elif not conditions.is_met:
             self.log_refusal("info", rule, conditions.reason, state.cause)
-        elif key in self._circular and not is_later_chain(state.origin, self._own_origin(now), wall):
+        elif key in self._circular and not is_later_chain(state.origin, self._own_origin(now)):
             self.log_refusal("info", rule, "a later change came after it", state.cause)
         elif (
             key not in self._circular
@@ -385,7 +387,8 @@ class Rules:
         by: By = "clock" if rule.is_timed else "rule"
         source = rule.device or (state.origin.device if state.origin and rule.all else None)
         reason = Reason(by, source, self._numbers.get(key), state.moment)
-        return Action(key, rule, state.due_at or moment, moment, state.cause, do, with_, reason, state.origin)
+        due_at = state.due_at or moment
+        return Action(key, rule, due_at, moment, state.cause, do, with_, reason, state.origin, state)
 
     def _handle(self, news: News, now: float, wall: float) -> None:
         """Decide on one state of a device for all rules that wait for it."""
