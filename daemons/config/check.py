@@ -77,7 +77,8 @@ def check(
                 problems.append(Problem(("devices", name, "host"), text))
     _check_rules(tables, problems)
     check_possible(tables, devices, problems)
-    devices = with_circles(devices, problems)
+    if not problems:  # a rule that cannot be parsed is missing, and the numbers of others would be wrong
+        devices = with_circles(devices, problems)
     _check_use_of_sources(devices, problems)
     if settings and settings.latitude is None:
         for where, rule in rules_of(tables):

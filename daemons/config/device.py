@@ -179,12 +179,13 @@ def _options(
     for key in [key for key in own if key not in allowed | kind.derived_options]:
         known = sorted((allowed | more) - kind.derived_options)
         problems.append(Problem((*where, key), f"unknown key; {suggest(key, known)}"))
+    known_problems = len(problems)
     for field in msgspec.structs.fields(kind.options_type):
         raw: Any = own.get(field.encode_name)
         if is_array_of_tables(raw) and (type_ := struct_type(field.type)):
             for number, table in enumerate(raw):  # each alone, so that a problem contains its number
                 parse_table(table, type_, (*where, field.encode_name, number), problems)
-    if len(problems) > before:
+    if len(problems) > known_problems:
         return None
     options = parse_table({key: own[key] for key in own.keys() & allowed}, kind.options_type, where, problems)
     return options if len(problems) == before else None
@@ -205,7 +206,6 @@ def _rules(
     commands = {command.__name__.lower(): command for command in kind.commands}
     for index, table in enumerate(raw):
         here = (*where, "when", index)
-        before = len(problems)
         for key in CONDITION_KEYS:
             conditions = table.get(key)
             if not is_array_of_tables(conditions):
@@ -215,12 +215,12 @@ def _rules(
                 parse_table(condition, Condition, (*here, key, number), problems)
             if len(problems) > known:
                 table = {name: value for name, value in table.items() if name != key}  # noqa: PLW2901
-        is_broken = len(problems) > before and "all" in raw[index] and "all" not in table
-        turns = table.get("turns")
+        turns, known = table.get("turns"), len(problems)
         for name, value in turns.items() if isinstance(turns, dict) else ():
-            if isinstance(value, dict) and parse_table(value, Turn, (*here, "turns", name), problems) is None:
-                is_broken = True
-        rule = None if is_broken else parse_table(table, Rule, here, problems)
+            if isinstance(value, dict):
+                parse_table(value, Turn, (*here, "turns", name), problems)
+        has_trigger = len(problems) == known and ("all" in table or "all" not in raw[index])
+        rule = parse_table(table, Rule, here, problems) if has_trigger else None
         if rule is None:
             continue
         if rule.follow:

@@ -157,3 +157,36 @@ def test_a_circle_is_found_where_there_is_one(leads_to: dict[int, set[int]]) -> 
             assert all(
                 after in graph[before] for before, after in zip(circle, [*circle[1:], node], strict=True)
             )
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        ({"turns": {"phase": {"from": "of"}}}, 'phase of b is never "of" with its options'),
+        ({"turns": {"phase": {"form": "off"}}}, "unknown key; did you mean 'from'?"),
+        ({"turns": {"phase": {"from": "on", "to": "on"}}}, "from and to are the same value"),
+        ({"turns": {"status": True}, "mode": "restart"}, "mode goes with delay or for"),
+        ({"turns": {"status": True}, "only_if": [{"device": "b", "by": "ruel"}]}, "did you mean 'rule'?"),
+        ({"turns": {"status": True}, "none": [{"device": "b", "by": "rule:c"}]}, 'there is no device "c"'),
+        ({"turns": {"status": True}, "any": [{"device": "b"}]}, "it takes one of is, above and below, or by"),
+    ],
+)
+def test_a_mistake_in_a_rule_is_explained(tmp_path: Path, rule: dict[str, Any], expected: str) -> None:
+    """There is one problem, and it names what is wrong."""
+    assert expected in problem(tmp_path, {"a": [{"device": "b", "do": "on", **rule}], "b": []})
+
+
+@pytest.mark.parametrize(
+    ("follow", "expected"),
+    [
+        (["stats"], "a lamp cannot copy \"stats\"; did you mean 'status'?"),
+        (["brightness_percent"], 'a lamp copies its other fields only together with "status"'),
+    ],
+)
+def test_a_device_copies_only_what_its_commands_can_set(
+    tmp_path: Path, follow: list[str], expected: str
+) -> None:
+    """The problem names what it can copy."""
+    with pytest.raises(ConfigurationError) as raised:
+        house_of(tmp_path, {"a": [{"device": "b", "follow": follow}], "b": []})
+    assert expected in raised.value.problems[0].text

@@ -173,7 +173,7 @@ def test_a_group_in_a_scene_stands_for_its_members_and_a_device_goes_before_its_
         (
             SCENE + '[devices.movie.sets]\nkettle = "off"\nhall_lamp = "dim"\n',
             "hall_lamp = ",
-            '[devices.movie] sets.hall_lamp: "dim": allowed: on, off, toggle',
+            "[devices.movie] sets.hall_lamp: \"dim\": did you mean 'dimmer'?",
         ),
         (
             SCENE + "sets = { hall_lamp = { on = { brightness_percent = 300 } } }",

@@ -34,7 +34,7 @@ def test_a_device_is_named_by_an_address_or_a_table(text: str, expected: tuple[s
         ("tasmota=192.168.1.9", "topic"),
         ("kasa={ address = ", "'kasa={ address = ': Invalid value"),
         ('kasa={ addres = "k" }', "did you mean 'address'"),
-        ("command=192.168.1.9", "the key 'on' is missing"),
+        ("command=192.168.1.9", "address: unknown key; allowed: on, off, send"),
     ],
 )
 def test_an_invalid_device_is_refused_with_a_hint(text: str, message: str) -> None:

@@ -116,7 +116,9 @@ def machines(word: str) -> st.SearchStrategy[Machine[Any, Any]]:
     raw = st.fixed_dictionaries(
         {},
         optional={
-            field.encode_name: values(field.type) for field in msgspec.structs.fields(kind.options_type)
+            field.encode_name: values(field.type)
+            for field in msgspec.structs.fields(kind.options_type)
+            if field.encode_name not in kind.derived_options
         },
     )
 

@@ -53,6 +53,8 @@ class SentSetting(NamedTuple):
     decided_at: float
     clears_fault: bool
     """Whether its confirmation shows that the hardware follows again."""
+    was_seen_off: bool = False
+    """Whether the hardware was off after it: then a hand may switch it on, which sets no timer."""
 
 
 class Decided(NamedTuple):
@@ -220,6 +222,8 @@ class Hardware:
                 self._confirm(self._sent, reading, now)
         elif self.is_confirmed:
             self._adopt(reading, now)
+        elif self._sent and reading.on is False and not reading.is_pending:
+            self._sent = self._sent._replace(was_seen_off=True)
 
     def advance(self, now: float) -> None:
         """Advance the time of the kind's state machine."""
@@ -480,7 +484,7 @@ class Hardware:
 
     def _confirm(self, sent: SentSetting, reading: Reading, now: float) -> None:
         """Confirm a sent setting. A late one that heats is sent once more: a manual switch sets no timer."""
-        is_late = now - sent.sent_at > IMMEDIATE_SECONDS
+        is_late = now - sent.sent_at > IMMEDIATE_SECONDS or sent.was_seen_off
         self.is_confirmed = not (is_late and reading.on and self.heats)
         if sent.clears_fault:
             self._fault = None

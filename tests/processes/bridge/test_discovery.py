@@ -17,7 +17,7 @@ from daemons.processes.bridge.discovery import discovery_messages, hardware_fiel
 from daemons.processes.bridge.entities import FROM_HARDWARE, BridgedDevice
 from daemons.processes.bridge.topics import Address, Topics
 from daemons.values import convert
-from tests.support import homeassistant
+from tests.support import factories, homeassistant
 
 TOPICS = Topics("house")
 ALL = ("dim", "move", "press", "sense", "switch", "tint")
@@ -48,7 +48,7 @@ Found = dict[str, tuple[str, dict[str, Any]]]
 def subject(word: str, **more: Any) -> BridgedDevice:
     """Return a device of a kind whose hardware reports every optional measurement."""
     about = {"abilities": ALL, "detects": more.pop("detects", None), "room": "Kitchen"}
-    options = convert(more.pop("options", {}), loader.kind(word).options_type)
+    options = convert(more.pop("options", factories.REQUIRED.get(word, {})), loader.kind(word).options_type)
     about |= {"control": loader.kind(word).control(options), **more.pop("peer", {})}
     peer = Peer(title=word.capitalize(), kind=word, **about)
     return BridgedDevice(
@@ -434,11 +434,13 @@ def states(kind: type[Kind]) -> list[dict[str, Any]]:
 
     least: dict[str, Any] = {}
     most: dict[str, Any] = {}
+    word = kind.__module__.rpartition(".")[2]
+    control = kind.control(convert(factories.REQUIRED.get(word, {}), kind.options_type))
     for name, type_ in kind.fields().items():
         plain = parts(type_)
         value: Any = "text"
         options = literals(type_)
-        if (control := kind.control(kind.options_type())) and control.field == name and control.choices:
+        if control and control.field == name and control.choices:
             options = list(control.choices)
         if options:
             value = options[-1]
@@ -493,5 +495,6 @@ def test_a_group_is_what_its_members_are() -> None:
     assert (components["mixed"], components["windows"], components["movie"]) == ("switch", "", "scene")
     assert "house-windows-any_on" in entities
     buttons = [key for key, (component, _) in entities.items() if component == "button"]
-    assert buttons == ["house-movie-undo"]
+    of_groups = [key for key in buttons if not key.startswith(("house-lamp-", "house-other-"))]
+    assert of_groups == ["house-lights-stop", "house-movie-undo"]
     assert entities["house-movie-main"][1]["command_topic"] == "house/movie/command"

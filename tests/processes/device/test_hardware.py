@@ -194,6 +194,20 @@ def test_a_heating_appliance_that_is_on_within_half_a_second_was_switched_on_by_
     assert (toaster.next_setting(NOW + 1) is not None) == is_sent_again
 
 
+def test_heat_that_a_hand_switches_on_just_after_a_start_that_failed_gets_its_timer() -> None:
+    """The relay is off after the setting, and a hand switches it on; then the process dies for good."""
+    simulator = CrashSimulator("coffee_maker", max_on="40m")
+    simulator.relay.is_broken = True
+    simulator.command("start")
+    simulator.relay.is_broken = False
+    simulator.relay.switch_manually(True, simulator.now)
+    simulator.poll()
+    simulator.running = None
+    simulator.now += 5000
+    simulator.relay.read(simulator.now)
+    assert simulator.relay.longest_on_seconds == 2400
+
+
 def test_it_goes_off_at_max_on_although_its_phases_continue() -> None:
     """Another pot of coffee during the warm phase does not extend the time for which the plate is on."""
     simulator = CrashSimulator("coffee_maker", max_on="30m")

@@ -9,11 +9,15 @@ moves to this host, its next boot must be greater here as well.
 """
 
 from collections.abc import Callable
+from typing import TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from daemons.bus.message import TICK_SECONDS, Heartbeat, Moment, Scalar, State
+from daemons.bus.origin import Origin, Reason
+
+R = TypeVar("R", Reason | None, Origin | None)
 
 TIME_SUFFIXES = ("_at", "_since")
 """A field whose name ends with one of these holds a time."""
@@ -93,11 +97,19 @@ class StateTranslator:
         def translate_turned(turned: dict[str, float]) -> dict[str, float]:
             return {name: translate_time(moment) for name, moment in turned.items()}
 
+        def translate_at(found: R) -> R:
+            """Return a reason or an origin; its moment may be one of a third host."""
+            if found is None or found.at is None:
+                return found
+            return replace(found, at=translate_time(found.at))
+
         past = tuple(
             Moment(
                 state=translate_fields(before.state),
                 turned=translate_turned(before.turned),
                 cause=before.cause,
+                reason=translate_at(before.reason),
+                origin=translate_at(before.origin),
             )
             for before in state.past
         )
@@ -108,6 +120,8 @@ class StateTranslator:
             since=translate_time(state.since),
             state=translate_fields(state.state),
             turned=translate_turned(state.turned),
+            reason=translate_at(state.reason),
+            origin=translate_at(state.origin),
             past=past,
         )
 
@@ -129,7 +143,11 @@ class StateTranslator:
 
 def change_times(state: State) -> set[float]:
     """Return the times that rules act on."""
-    return {*state.turned.values(), *(moment for before in state.past for moment in before.turned.values())}
+    steps: list[State | Moment] = [*state.past, state]
+    begun = {
+        found.at for step in steps for found in (step.reason, step.origin) if found and found.at is not None
+    }
+    return begun | {moment for step in steps for moment in step.turned.values()}
 
 
 def corrected_times(last: State, state: State, known: dict[float, float]) -> dict[float, float]:

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from daemons.bus.message import Heartbeat, Moment, Scalar, State, update_change_times
+from daemons.bus.origin import Origin, Reason
 from daemons.processes.exchange.clock_sync.translate import StateTranslator, TranslationMemory
 
 MAX_PAST = 8
@@ -239,6 +240,22 @@ def test_only_fields_with_a_time_are_translated() -> None:
     translated = translator.translate_state(state, lambda moment: moment + 100, 1000)
     assert translated.state == {"ready_at": 120.0, "seen_at": None, "flat": 3.0, "fault_since": True}
     assert translated.past == (Moment(state={"open_since": 115.0}, turned={"status": 105.0}, cause="a"),)
+
+
+def test_a_reason_and_an_origin_are_translated_and_keep_their_translation() -> None:
+    """The clock of the other host drifts between two messages; the same origin has the same time here."""
+    reason, origin = Reason("rule", "switch", 1, 8.0), Origin("p1", 7.0, "press", "switch")
+    moment = Moment(state={"status": True}, turned={"status": 9}, reason=reason, origin=origin)
+    state = State(
+        device="lamp", boot=1, seq=1, at=10, since=9, state={"status": False}, turned={"status": 10},
+        reason=Reason("hand"), origin=Origin("lamp.1", 10.0, "hand", "lamp"), past=(moment,),
+    )  # fmt: skip
+    translator = StateTranslator(TranslationMemory("kitchen"))
+    for offset in (100.0, 100.5):
+        found = translator.translate_state(state, lambda at, offset=offset: at + offset, 1000)  # type: ignore[misc]
+        assert (found.reason, found.origin and found.origin.at) == (Reason("hand"), 110.0)
+        assert found.past[0].reason == Reason("rule", "switch", 1, 108.0)
+        assert found.past[0].origin == Origin("p1", 107.0, "press", "switch")
 
 
 def test_no_translated_time_is_negative() -> None:
