@@ -26,8 +26,6 @@ Unix = Annotated[float, Meta(ge=0, lt=1e11)]
 Id = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[!-~]+\Z")]
 Name = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,39}\Z")]
 Who = Annotated[str, Meta(min_length=1, max_length=64)]
-CLOCK_TOLERANCE_SECONDS = 1.0
-"""An origin that is later than the present by more than this has the time of a wrong clock."""
 
 
 class Reason(Struct, frozen=True, omit_defaults=True):
@@ -41,6 +39,9 @@ class Reason(Struct, frozen=True, omit_defaults=True):
     """For a rule: its number among the rules of the device, from 1."""
     at: Unix | None = None
     """For a rule: the moment on which it acted, in Unix seconds."""
+
+    def __str__(self) -> str:
+        return f"{self.by}:{self.who}" if self.who else self.by
 
 
 class Origin(Struct, frozen=True, omit_defaults=True):
@@ -84,16 +85,12 @@ def new_origin_id(device: str, at: float) -> str:
     return f"{device}.{int(at * 1000):x}"
 
 
-def is_later_chain(heard: Origin | None, own: Origin | None, wall: float) -> bool:
+def is_later_chain(heard: Origin | None, own: Origin | None) -> bool:
     """Return whether a chain began later than the chain of the own latest change; ids decide a tie.
 
-    Devices that follow each other act only on a later chain, so no chain returns to them. An own origin in
-    the future comes from a wrong clock, and counts as earlier. `wall` is in Unix seconds.
+    Devices that follow each other act only on a later chain, so no chain returns to them. The order is the
+    same in all devices: of two chains, never both are later than the other.
     """
     if heard is None or own is None:
         return True
-    if heard.id == own.id:
-        return False
-    if own.at > wall + CLOCK_TOLERANCE_SECONDS:
-        return True
-    return (heard.at, heard.id) > (own.at, own.id)
+    return heard.id != own.id and (heard.at, heard.id) > (own.at, own.id)

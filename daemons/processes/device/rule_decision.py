@@ -432,7 +432,7 @@ def _schedule(
         return Decision(state, f"that was {late_seconds:.0f} s ago, and {grace}")
     if reason := outside_schedule(rule, counts_at, context.calendar):
         return Decision(state, reason)
-    if not is_later_chain(trigger.origin, context.own_origin, context.wall):
+    if not is_later_chain(trigger.origin, context.own_origin):
         return Decision(state)  # without a refusal: the chain comes back from a device that follows
     is_waiting = state.due_at is not None and state.due_at > began_at
     if is_waiting and rule.mode == "single":

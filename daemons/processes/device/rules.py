@@ -89,8 +89,8 @@ class Action(NamedTuple):
     with_: dict[str, Any]
     reason: Reason
     origin: Origin | None
-    follows: dict[str, Any] | None = None
-    """The values that it copies, or has filled into its texts."""
+    due: RuleState
+    """The state of the rule while it was due."""
 
 
 class Rules:
@@ -269,8 +269,9 @@ class Rules:
         """Schedule again a rule that cannot act yet: it waits within its grace."""
         state = self.states[action.key]
         waiting = state.waiting if state.due_at is None else (_due(state), *state.waiting)
-        due = Waiting(action.due_at, action.cause, action.origin, action.reason.at, action.follows)
-        self._set_state(action.key, state.with_due(due, waiting))
+        due = Waiting(action.due_at, action.cause, action.origin, action.reason.at, action.due.follows)
+        state = replace(state.with_due(due, waiting), command=action.due.command)
+        self._set_state(action.key, state)
         self._blocked[action.key] = reason
 
     def log_refusal(self, level: Level, key: str, rule: Rule, reason: str, cause: str | None) -> None:
@@ -367,7 +368,7 @@ class Rules:
             self.log_refusal("warning", key, rule, text, state.cause)
         elif not conditions.is_met:
             self.log_refusal("info", key, rule, conditions.reason, state.cause)
-        elif key in self._circular and not is_later_chain(state.origin, self._own_origin(now), wall):
+        elif key in self._circular and not is_later_chain(state.origin, self._own_origin(now)):
             self.log_refusal("info", key, rule, "a later change came after it", state.cause)
         elif (
             key not in self._circular
@@ -396,8 +397,7 @@ class Rules:
         source = rule.device or rule.process or (state.origin.device if state.origin and rule.all else None)
         reason = Reason(by, source, self._numbers.get(key), state.moment)
         due_at = state.due_at or moment
-        cause, follows = state.cause, state.follows
-        return Action(key, rule, due_at, moment, cause, do, with_, reason, state.origin, follows)
+        return Action(key, rule, due_at, moment, state.cause, do, with_, reason, state.origin, state)
 
     def _handle(self, news: News, now: float, wall: float) -> None:
         """Decide on one state of a device for all rules that wait for it."""
