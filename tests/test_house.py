@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from daemons.bus.origin import Reason
 from daemons.storage.lock import NameLock
 from daemons.supervision.supervisord import ended
 from tests.support.house import BREAKFAST, HouseFactory, Listener, TemporaryHouse, eventually
@@ -194,6 +195,20 @@ def test_the_exit_status_of_send_is_the_outcome(make_house: HouseFactory) -> Non
     assert re.search(r"kitchen_lamp: no answer within 0\.\d s", silent.stderr)
     unknown = breakfast.house("send", "toster", "start", check=False)
     assert (unknown.returncode, "did you mean 'toaster'?" in unknown.stderr) == (2, True)
+
+
+def test_the_reason_of_a_state_names_the_terminal(breakfast: TemporaryHouse) -> None:
+    """It is in the origin as well, which the followers of the press share."""
+    with breakfast.listen("bathroom_light", "toaster") as listener:
+        pressed = breakfast.send("bathroom_light", "press")["id"]
+        listener.wait_for(
+            lambda it: {state.cause for state in it.states.values()} == {pressed} and "toaster" in it.states
+        )
+    light, toaster = (listener.states[name] for name in ("bathroom_light", "toaster"))
+    assert light.reason == Reason("command", "terminal")
+    assert light.origin == toaster.origin
+    assert toaster.origin is not None
+    assert toaster.origin.who == "terminal"
 
 
 def test_reload_affects_only_changed_processes(breakfast: TemporaryHouse) -> None:

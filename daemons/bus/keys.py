@@ -53,6 +53,10 @@ class Rights(Struct, frozen=True, kw_only=True):
             return [prefix]
         return [topics for topics in allowed if topics.startswith(prefix)]
 
+    def may_hear(self, device: str) -> bool:
+        """Return whether it may subscribe to all topics of a device."""
+        return _covers(self.hear, device)
+
     def may_publish(self, device: str) -> bool:
         """Return whether it may publish states of a device."""
         return _covers(self.say, device)
@@ -197,16 +201,7 @@ def make_key(name: str, address: str | None, to: Path, **rights: Sequence[str]) 
         raise ValueError(
             f"{name!r} is not a key name; allowed: a-z, 0-9 and _, at most 40 characters, first a letter"
         )
-    prefixes = {
-        right: tuple(prefix if prefix == "*" or "/" in prefix else f"{prefix}/" for prefix in allowed)
-        for right, allowed in rights.items()
-    }
-    for right, allowed in prefixes.items():
-        for prefix in allowed:
-            if not re.fullmatch(TOPIC_PREFIX, prefix):
-                raise ValueError(
-                    f'--{right} {prefix}: allowed are "*" and the beginning of topics, such as "toaster/"'
-                )
+    prefixes = {right: topic_prefixes(right, allowed) for right, allowed in rights.items()}
     own, pair = own_key_pair(), new_key_pair()
     key = msgspec.convert({**prefixes, "public_key": pair.public_key}, ClientKey)
     credentials = Credentials(
@@ -220,6 +215,20 @@ def make_key(name: str, address: str | None, to: Path, **rights: Sequence[str]) 
         CLIENTS / f"{name}.toml", to_toml(key)
     )  # last: without the program's file the key has no use
     return key
+
+
+def topic_prefixes(right: str, allowed: Sequence[str]) -> tuple[str, ...]:
+    """Return the topics of a right; a name without a slash stands for all topics of this device.
+
+    ValueError when one of them is not valid.
+    """
+    prefixes = tuple(prefix if prefix == "*" or "/" in prefix else f"{prefix}/" for prefix in allowed)
+    for prefix in prefixes:
+        if not re.fullmatch(TOPIC_PREFIX, prefix):
+            raise ValueError(
+                f'--{right} {prefix}: allowed are "*" and the beginning of topics, such as "toaster/"'
+            )
+    return prefixes
 
 
 def revoke_key(name: str) -> bool:

@@ -17,7 +17,7 @@ By = Literal["press", "hand", "command", "rule", "clock", "sensor", "limit", "re
 - `rule`: a rule of the device that heard another device;
 - `clock`: a rule of the device with a time of day;
 - `sensor`: a measurement or a detection;
-- `limit`: a time limit of the device, such as `max_on`;
+- `limit`: a time limit of the device, such as `max_on`, or hardware that did not follow in time;
 - `restart`: the start of the process, as `restore` says;
 - `program`: a program of your own that reports a device, or the steward that reports a process.
 """
@@ -26,8 +26,6 @@ Unix = Annotated[float, Meta(ge=0, lt=1e11)]
 Id = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[!-~]+\Z")]
 Name = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,39}\Z")]
 Who = Annotated[str, Meta(min_length=1, max_length=64)]
-CLOCK_TOLERANCE_SECONDS = 1.0
-"""An origin that is later than the present by more than this has the time of a wrong clock."""
 
 
 class Reason(Struct, frozen=True, omit_defaults=True):
@@ -36,11 +34,14 @@ class Reason(Struct, frozen=True, omit_defaults=True):
     by: By
     who: Who | None = None
     """For a rule: the device that it heard. For a command: its sender, such as "page" or "key:phone". For a
-    limit or a restart: the option."""
+    limit or a restart: the option, or "hardware"."""
     rule: Annotated[int, Meta(ge=1)] | None = None
     """For a rule: its number among the rules of the device, from 1."""
     at: Unix | None = None
     """For a rule: the moment on which it acted, in Unix seconds."""
+
+    def __str__(self) -> str:
+        return f"{self.by}:{self.who}" if self.who else self.by
 
 
 class Origin(Struct, frozen=True, omit_defaults=True):
@@ -84,16 +85,12 @@ def new_origin_id(device: str, at: float) -> str:
     return f"{device}.{int(at * 1000):x}"
 
 
-def is_later_chain(heard: Origin | None, own: Origin | None, wall: float) -> bool:
+def is_later_chain(heard: Origin | None, own: Origin | None) -> bool:
     """Return whether a chain began later than the chain of the own latest change; ids decide a tie.
 
-    Devices that follow each other act only on a later chain, so no chain returns to them. An own origin in
-    the future comes from a wrong clock, and counts as earlier. `wall` is in Unix seconds.
+    Devices that follow each other act only on a later chain, so no chain returns to them. The order is the
+    same in all devices: of two chains, never both are later than the other.
     """
     if heard is None or own is None:
         return True
-    if heard.id == own.id:
-        return False
-    if own.at > wall + CLOCK_TOLERANCE_SECONDS:
-        return True
-    return (heard.at, heard.id) > (own.at, own.id)
+    return heard.id != own.id and (heard.at, heard.id) > (own.at, own.id)

@@ -135,24 +135,33 @@ class StateHistory(Struct, frozen=True):
             return self
         found = self.all_times() | {first for first, _ in self.clock_offsets}
         corrected: dict[float, float] = {}
+
+        def real(when: float) -> float:
+            offset = next((offset for first, offset in reversed(self.clock_offsets) if first <= when), -inf)
+            return when - max(0.0, offset - clock_offset)
+
         latest = at
         for when in sorted(found, reverse=True):
-            offset = next((offset for first, offset in reversed(self.clock_offsets) if first <= when), -inf)
-            real = when - max(0.0, offset - clock_offset)
-            latest = corrected[when] = max(0.0, min(real, latest))
+            latest = corrected[when] = max(0.0, min(real(when), latest))
             latest -= TICK_SECONDS
 
         def correct(times: dict[str, float]) -> dict[str, float]:
             return {name: corrected[when] for name, when in times.items()}
 
+        def correct_origin(origin: Origin | None) -> Origin | None:
+            return origin and replace(origin, at=max(0.0, min(real(origin.at), at)))
+
         return replace(
             self,
             change_times=correct(self.change_times),
             encoded_past=tuple(
-                encode_moment(replace(moment, turned=correct(moment.turned))) for moment in self.past
+                encode_moment(
+                    replace(moment, turned=correct(moment.turned), origin=correct_origin(moment.origin))
+                )
+                for moment in self.past
             ),
             changed_at=None if self.changed_at is None else corrected[self.changed_at],
-            origin=self.origin and replace(self.origin, at=min(self.origin.at, at)),
+            origin=correct_origin(self.origin),
             clock_offsets=tuple(
                 (corrected[first], min(offset, clock_offset)) for first, offset in self.clock_offsets
             ),

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from daemons.bus.requests.protocol import new_command
+from daemons.bus.requests.protocol import TERMINAL, new_command
 from daemons.cli.drill_injector import FaultInjector
 from daemons.cli.drill_monitor import PATIENCE_SECONDS, DrillMonitor, HardwareLog
 from daemons.cli.drill_report import BACK_SECONDS, DrillPress, DrillReport, OnTime
@@ -84,7 +84,7 @@ class Drill:
         affected: set[str] = set()
         for _, fault in [found for found in faults if found[0] < 0]:
             affected |= self._injector.inject(fault)
-        command = new_command("on", PATIENCE_SECONDS)
+        command = new_command("on", PATIENCE_SECONDS, who=TERMINAL)
         connection = self._monitor.send(switch, command)
         pressed = time.monotonic()
         for offset, fault in [found for found in faults if found[0] >= 0]:

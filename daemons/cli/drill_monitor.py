@@ -14,7 +14,7 @@ import zmq
 from daemons.bus.endpoints import command_endpoint
 from daemons.bus.message import Command, Heartbeat, Receipt, State
 from daemons.bus.requests.blocking import BlockingConnection
-from daemons.bus.requests.protocol import new_command
+from daemons.bus.requests.protocol import TERMINAL, new_command
 from daemons.bus.sockets import Subscriber, connect_commands
 from daemons.cli.drill_report import DrillReport
 from daemons.drivers.physics.relay import Switching
@@ -161,7 +161,7 @@ class DrillMonitor:
 
     def send_and_wait(self, name: str, word: str) -> Receipt | None:
         """Send a command, and return its receipt."""
-        command = new_command(word, PATIENCE_SECONDS)
+        command = new_command(word, PATIENCE_SECONDS, who=TERMINAL)
         return self.receive(command, self.send(name, command))
 
     def send_invalid(self, name: str, messages: list[list[bytes]]) -> None:

@@ -1,4 +1,4 @@
-"""Verbs for access: the token of the mirror's page, and the keys of programs and hosts."""
+"""Verbs for the keys of programs and hosts."""
 
 import json
 from pathlib import Path
@@ -8,22 +8,6 @@ import msgspec
 
 from daemons.cli.context import Context, json_option
 from daemons.values import suggest
-
-
-@click.command()
-@click.option("--remove", is_flag=True, help="Remove the token; the page is then served on loopback only.")
-@click.pass_obj
-def token(context: Context, remove: bool) -> None:
-    """Make the token for the mirror's page; the previous token no longer works."""
-    from daemons.processes.mirror.page import auth
-
-    context.enter_run_directory()
-    if remove:
-        auth.remove_token()
-        click.echo("The token was removed.")
-        return
-    click.echo(auth.make_token())
-    click.secho("The page asks for it once in each browser. It is printed only now.", err=True)
 
 
 @click.group()

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from daemons import __version__
-from daemons.cli import hardware, keys, lifecycle, rehearse, watch
+from daemons.cli import hardware, keys, lifecycle, rehearse, token, watch, why
 from daemons.cli.context import Context, VerbGroup
 
 
@@ -52,10 +52,12 @@ for verb in (
     watch.watch,
     watch.logs,
     watch.history,
+    why.why,
+    why.rules,
     lifecycle.restart,
     lifecycle.stop,
     lifecycle.start,
-    keys.token,
+    token.token,
     keys.keys,
     lifecycle.plan,
     lifecycle.reload,

@@ -97,10 +97,10 @@ def send(
 
     from daemons.bus import message
     from daemons.bus.requests.blocking import send_command
-    from daemons.bus.requests.protocol import new_command
+    from daemons.bus.requests.protocol import TERMINAL, new_command
 
     context.select_names(context.enter_and_read_roster(), (name,))
-    request = new_command(command, timeout, dict(parse_argument(text) for text in args))
+    request = new_command(command, timeout, dict(parse_argument(text) for text in args), who=TERMINAL)
     try:
         message.decode_command(message.encode(request))
     except errors.MessageError as error:
@@ -212,9 +212,16 @@ def logs(context: Context, names: tuple[str, ...], lines: int, follow: bool) -> 
 @click.option(
     "--csv", "as_csv", is_flag=True, help="Print a table (RFC 4180) with a row for each phase and each value."
 )
+@click.option(
+    "--by",
+    metavar="REASON",
+    help='Show only the changes with this reason: "hand", "rule", "rule:hall_motion", "command:page".',
+)
 @json_option
 @click.pass_obj
-def history(context: Context, names: tuple[str, ...], since: str, as_csv: bool, as_json: bool) -> None:
+def history(
+    context: Context, names: tuple[str, ...], since: str, as_csv: bool, by: str | None, as_json: bool
+) -> None:
     """Show the past phases of the devices, with times and causes."""
     from daemons.bus.message import RECORDER
     from daemons.storage import history as history_file
@@ -231,7 +238,7 @@ def history(context: Context, names: tuple[str, ...], since: str, as_csv: bool, 
         raise errors.HistoryError(
             "this house keeps no history; in its configuration, [recorder] has enabled = false"
         )
-    found = history_file.read(history_file.PATH, selected, begin, now, history_file.MOST_POINTS)
+    found = history_file.read(history_file.PATH, selected, begin, now, history_file.MOST_POINTS, by)
     if as_json:
         click.echo(json.dumps(found, indent=2))
         return
@@ -245,4 +252,8 @@ def history(context: Context, names: tuple[str, ...], since: str, as_csv: bool, 
     titles = {name: name.capitalize() for name in roster.services}
     titles.update((name, peer.title) for name, peer in roster.peers.items())
     with quiet_exit():
+        if by is not None:
+            for line in plot.audit_lines(printable(found), titles, timezone):
+                click.echo(line)
+            return
         plot.print_history(found, titles, timezone, Console())

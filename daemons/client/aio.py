@@ -20,7 +20,7 @@ import zmq.asyncio
 
 from daemons.bus.message import Command, Receipt
 from daemons.bus.requests.aio import AsyncConnection
-from daemons.bus.requests.protocol import new_command, no_answer, unknown_device
+from daemons.bus.requests.protocol import check_sender, new_command, no_answer, unknown_device
 from daemons.client.changes import ChangeSubscription, StateChange
 from daemons.client.clock import HouseClock
 from daemons.client.house import MARGIN_SECONDS
@@ -31,9 +31,14 @@ from daemons.client.served import READY_SECONDS, SERVE_SECONDS, IncomingCommand,
 class House:
     """A house, seen by a program; an asynchronous context manager, for any number of tasks at once."""
 
-    def __init__(self, where: str | os.PathLike[str] = "run") -> None:
-        """`where` is the run directory or a key file; StorageError when it is neither."""
+    def __init__(self, where: str | os.PathLike[str] = "run", *, who: str = "program") -> None:
+        """`where` is the run directory or a key file; StorageError when it is neither.
+
+        `who` is the sender of the commands, as the reasons of states name it. With a key file, the house
+        sets it to the name of the key. ValueError when it is not valid.
+        """
         self._route = Route(where)
+        self._who = check_sender(who)
         self._context = zmq.asyncio.Context()
         self._clock = HouseClock()
         self._connections: dict[str, AsyncConnection] = {}
@@ -57,13 +62,15 @@ class House:
         """
         names = self._route.direct_names()
         if names:
-            return await self._send_direct(new_command(command, seconds, args), device, names, seconds)
+            return await self._send_direct(
+                new_command(command, seconds, args, who=self._who), device, names, seconds
+            )
         if self._route.credentials and self._clock.is_old:
             began = time.monotonic()
             reply = await self._send_gateway(self._clock.request(), seconds)
             self._clock.update(reply, time.monotonic() - began)
         deadline = self._clock.deadline(seconds)
-        sent = new_command(command, seconds, args, device=device, deadline=deadline)
+        sent = new_command(command, seconds, args, device=device, deadline=deadline, who=self._who)
         return await self._send_gateway(sent, seconds + MARGIN_SECONDS)
 
     async def say(self, device: str, state: dict[str, Any], cause: str | None = None) -> None:

@@ -10,7 +10,7 @@ import zmq
 
 from daemons.bus.message import Command, Receipt
 from daemons.bus.requests.blocking import BlockingConnection
-from daemons.bus.requests.protocol import new_command, no_answer, unknown_device
+from daemons.bus.requests.protocol import check_sender, new_command, no_answer, unknown_device
 from daemons.bus.sockets import poll_until
 from daemons.client.changes import ChangeSubscription, StateChange
 from daemons.client.clock import HouseClock
@@ -24,9 +24,14 @@ MARGIN_SECONDS = 0.5
 class House:
     """A house, seen by a program; a context manager. Not for use by several threads at once."""
 
-    def __init__(self, where: str | os.PathLike[str] = "run") -> None:
-        """`where` is the run directory or a key file; StorageError when it is neither."""
+    def __init__(self, where: str | os.PathLike[str] = "run", *, who: str = "program") -> None:
+        """`where` is the run directory or a key file; StorageError when it is neither.
+
+        `who` is the sender of the commands, as the reasons of states name it. With a key file, the house
+        sets it to the name of the key. ValueError when it is not valid.
+        """
         self._route = Route(where)
+        self._who = check_sender(who)
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._clock = HouseClock()
         self._connections: dict[str, BlockingConnection] = {}
@@ -56,13 +61,15 @@ class House:
         """
         names = self._route.direct_names()
         if names:
-            return self._send_direct(new_command(command, seconds, args), device, names, seconds)
+            return self._send_direct(
+                new_command(command, seconds, args, who=self._who), device, names, seconds
+            )
         if self._route.credentials and self._clock.is_old:
             began = time.monotonic()
             reply = self._send_gateway(self._clock.request(), seconds)
             self._clock.update(reply, time.monotonic() - began)
         deadline = self._clock.deadline(seconds)
-        sent = new_command(command, seconds, args, device=device, deadline=deadline)
+        sent = new_command(command, seconds, args, device=device, deadline=deadline, who=self._who)
         return self._send_gateway(sent, seconds + MARGIN_SECONDS)
 
     def say(self, device: str, state: dict[str, Any], cause: str | None = None) -> None:

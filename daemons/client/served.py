@@ -27,6 +27,8 @@ class IncomingCommand:
         self.device = str(command.device)
         self.command = command.command
         self.args: dict[str, Any] = dict(command.args)
+        self.who = command.who
+        """The sender, such as "terminal" or "page:anna"; None for a sender that did not name itself."""
         self._reply = reply
 
     def reply(self, outcome: str = "applied", reason: str | None = None) -> Any:

@@ -170,8 +170,10 @@ def _check_source_fields(
         if kind and isinstance(values := raw.get(key), dict):
             checks(values, kind, (*where, key), problems)
     followed = raw.get("follow")
-    for name in followed if kind and isinstance(followed, list) else []:
+    is_refused = any(problem.path == (*where, "follow") for problem in problems)
+    for name in followed if kind and not is_refused and isinstance(followed, list) else []:
         if kind and isinstance(name, str) and (why := turning_problem(name, kind)):
+            why = "is a measurement and cannot be copied" if name in kind.measurements() else why
             problems.append(Problem((*where, "follow"), f"{name}: {why}"))
     origins = raw.get("by", [])
     for origin in [origins] if isinstance(origins, str) else origins if isinstance(origins, list) else []:

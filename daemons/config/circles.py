@@ -26,8 +26,13 @@ def with_circles(devices: dict[str, Device], problems: list[Problem]) -> dict[st
     circular: dict[str, set[int]] = {}
     for circle in groups_of_circles(graph):
         foreign = [node for node in circle if not copies(devices[node[0]], _rule(devices, node))]
+        itself = [node for node in circle if _rule(devices, node).device == node[0]]
         if foreign:
             problems.append(_problem(find_circle(graph, min(foreign), set(circle)), devices))
+        elif itself:
+            name, index = itself[0]
+            text = f"{name} has this value already when its rule acts, so the rule changes nothing"
+            problems.append(Problem(("devices", name, "when", index, "device"), text))
         else:
             for name, index in circle:
                 circular.setdefault(name, set()).add(index)
@@ -70,13 +75,26 @@ def rule_graph(devices: Mapping[str, Device]) -> Graph:
 def leads_to(device: Device, rule: Rule, other: Rule) -> bool:
     """Return whether a rule of a device can make another rule act, which hears this device."""
     effect = lasting_effect(device, rule)
+    if effect and other.all:
+        held = {
+            name: value
+            for condition in other.all
+            if condition.device == device.name
+            for name, value in (condition.is_ or {}).items()
+        }
+        return can_have(device, effect, held)
     if not effect or not other.turns:
         return True
-    if any(effect.get(name, value) != value for name, value in other.wanted.items()):
+    if not can_have(device, effect, other.wanted):
         return False
-    if any(name in effect and effect[name] == value for name, value in other.former.items()):
+    return not any(name in effect and effect[name] == value for name, value in other.former.items())
+
+
+def can_have(device: Device, effect: Mapping[str, Scalar], values: Mapping[str, Scalar]) -> bool:
+    """Return whether a device can have these values after a command with this effect."""
+    if any(effect.get(name, value) != value for name, value in values.items()):
         return False
-    return bool(possible_states(device, {**effect, **other.wanted}))
+    return bool(possible_states(device, {**effect, **values}))
 
 
 def lasting_effect(device: Device, rule: Rule) -> dict[str, Scalar]:

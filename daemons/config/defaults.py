@@ -16,7 +16,7 @@ from daemons.values import Problem, format_toml, parse_table, suggest
 GROUPS = ("kinds", "drivers")
 OWN = ("kind", "name", "when")
 """The keys of a device that are different for each device, so that they have no default."""
-NOT_FOREIGN = ("grace", "restore")
+NOT_FOREIGN = ("grace", "restore", "off_after")
 """The keys that a device with a program of your own does not take."""
 Inherited = Mapping[Where, Where]
 """The keys of a device that are defaults: the path in its table, and the path of the default."""

@@ -108,14 +108,14 @@ def build(name: str, table: Any, where: Where, problems: list[Problem]) -> Devic
         text += f"; allowed: {able(kind)}"
         problems.append(Problem((*where, "driver"), text))
     if driver and not driver.runs_here:
-        for key in [key for key in ("grace", "restore", "when") if key in table]:
+        for key in [key for key in ("grace", "restore", "off_after", "when") if key in table]:
             text = f"your own program runs it; with driver = {format_toml(word)} it takes no {key}"
             problems.append(Problem((*where, key), text))
     if common and common.restore == "on" and getattr(options, "max_on_seconds", None) is not None:
         text = 'a restart never switches on a heating device; allowed: "last" or "off"'
         problems.append(Problem((*where, "restore"), text))
     if common and common.off_after_seconds and not switches(kind):
-        text = f"a {table['kind']} is not switched on and off by a command; it takes no off_after"
+        text = f"a {table['kind']} takes no off_after; only hardware that the commands on and off switch does"
         problems.append(Problem((*where, "off_after"), text))
     control = None if options is None else kind.control(options)
     rules = _rules(common.when if common else (), kind, control, where, problems)

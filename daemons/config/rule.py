@@ -20,7 +20,7 @@ import msgspec
 from msgspec import Meta, Struct, field
 
 from daemons.bus.message import Scalar
-from daemons.bus.origin import BYS, Reason
+from daemons.bus.origin import BYS, By, Reason
 from daemons.config.schedule import CalendarDate, Day, Interval, Month, RandomOffset, Schedule, every_text
 from daemons.config.text import placeholders
 from daemons.values import Seconds, TimeOfDay, enc_hook, format_toml, suggest
@@ -48,6 +48,13 @@ class Known(Protocol):
         """What led to the state."""
 
 
+SENDERS: dict[By, tuple[str, ...] | None] = {
+    "rule": None,
+    "command": None,
+    "limit": ("max_on", "off_after"),
+    "restart": ("restore",),
+}
+"""The words of `by` that can name a sender, with all senders, or None if there are many."""
 CONDITION_KEYS = ("only_if", "any", "none", "all")
 """The keys of a rule that have a list of conditions."""
 
@@ -95,9 +102,15 @@ class Condition(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, o
         if self.by == ():
             raise ValueError("by names nothing")
         for text in self.origins:
-            word = text.partition(":")[0]
+            word, colon, who = text.partition(":")
             if word not in BYS:
                 raise ValueError(f"by: {format_toml(text)}: {suggest(word, BYS)}")
+            if colon and word not in SENDERS:
+                raise ValueError(f"by: {format_toml(text)}: write only {format_toml(word)}")
+            if colon and not who:
+                raise ValueError(f"by: {format_toml(text)} names nothing after its colon")
+            if colon and (senders := SENDERS[word]) and who not in senders:
+                raise ValueError(f"by: {format_toml(text)}: {suggest(who, senders)}")
 
     @property
     def origins(self) -> tuple[str, ...]:
@@ -158,7 +171,7 @@ class Condition(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, o
         if known is None or known.reason is None:
             return None
         reason = known.reason
-        return reason.by in self.origins or f"{reason.by}:{reason.who}" in self.origins
+        return reason.by in self.origins or str(reason) in self.origins
 
 
 class Rule(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -190,6 +190,11 @@ def impossible_condition(device: Device, condition: Condition, where: Where) -> 
     """Yield each part of a condition that is never met."""
     yield from impossible_values(device, condition.is_, (*where, "is"))
     yield from _impossible_limit(device, condition.above, condition.below, where)
+    for origin in condition.origins:
+        word, _, who = origin.partition(":")
+        hears = any(rule.all or rule.device == who for rule in device.rules)
+        if word == "rule" and who and runs_here(device) and not hears:
+            yield (*where, "by"), f"no rule of {device.name} hears {who}, so this is never met"
     phase = (condition.is_ or {}).get("phase")
     if runs_here(device) and phase in device.kind.momentary_phases:
         yield (*where, "is", "phase"), f"the phase {format_toml(phase)} ends at once, so it never holds"

@@ -197,6 +197,10 @@ class Judge:
             fields = self._fields(expected.device)
             names = [*(condition.is_ or condition.above or condition.below or {})]
             found = "it does not run" if fields is None else describe(fields, names)
+            if fields is not None and condition.origins:
+                latest = self._world.latest(expected.device)
+                reason = latest.reason if latest else None
+                found = ", ".join(filter(None, [found, f"it was by {reason or 'nothing known'}"]))
             self.fail(str(expected), found)
 
     def _on_state(self, name: str, before: State | None, state: State) -> None:

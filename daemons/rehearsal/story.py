@@ -152,10 +152,12 @@ class Expectation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     def __post_init__(self) -> None:
         """Refuse an expectation without a test, or with parts that do not belong together."""
-        if (self.is_, self.above, self.below, self.turns).count(None) != 3:  # noqa: PLR2004
-            raise ValueError("an expectation takes one of is, above, below and turns")
+        tests = 4 - (self.is_, self.above, self.below, self.turns).count(None)
+        if tests > 1 or (tests == 0 and self.by is None):
+            word = "" if tests else ", or by"
+            raise ValueError(f"an expectation takes one of is, above, below and turns{word}")
         if self.by is not None and self.turns is not None:
-            raise ValueError("by goes with is, above and below")
+            raise ValueError("by goes with is, above and below, or stands alone")
         if (self.turns is None) != (self.times is None):
             raise ValueError("turns and times go together: how often shall it turn?")
         if self.turns is not None and (self.at or self.within is not None):
@@ -164,6 +166,7 @@ class Expectation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
             raise ValueError("at and within do not go together")
         if self.after is not None and self.within is None:
             raise ValueError("after goes with within")
+        _ = self.condition  # refuses words that `by` never has
 
     @property
     def condition(self) -> Condition | None:

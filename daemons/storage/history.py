@@ -19,7 +19,28 @@ from daemons.values import Seconds
 
 PATH = Path("history") / "history.db"
 """The path of the file, relative to the run directory."""
-VERSION = 1
+VERSION, OLD_VERSION = 2, 1
+"""The old version has no reasons and no origins."""
+REASON_COLUMNS = (("by", "by"), ("who", "who"), ("rule", "rule"), ("at", "moment"))
+ORIGIN_COLUMNS = (
+    ("id", "origin_id"),
+    ("at", "origin_at"),
+    ("by", "origin_by"),
+    ("device", "origin_device"),
+    ("who", "origin_who"),
+)
+"""For each field of a reason and of an origin, the column that has it."""
+CHANGE = (
+    "state, cause, by, who, rule, moment, "
+    "iif(origin_at IS NULL, NULL, ifnull(origin, cause)), origin_at, origin_by, origin_device, origin_who"
+)
+"""The columns of a change as `change_of` takes them."""
+OLD_CHANGE = (
+    "CREATE TEMP VIEW change AS SELECT *, NULL AS by, NULL AS who, NULL AS rule, NULL AS moment, "
+    "NULL AS origin, NULL AS origin_at, NULL AS origin_by, NULL AS origin_device, NULL AS origin_who "
+    "FROM main.change"
+)
+"""Shows the changes of the old version with the columns that it lacks."""
 BUSY_SECONDS = 1.0
 MOST_STRETCHES, MOST_EVENTS = 1000, 1000
 """How many stretches and process events of one device one answer contains at most."""
@@ -30,6 +51,13 @@ RANGE = (
     "ifnull((SELECT max(at) FROM {table} WHERE {key} = :id AND at <= :since), :since)"
 )
 """The rows of a range, and the last row before it, which held when the range began."""
+CHANGES_BY = (
+    "SELECT at FROM change WHERE device = :id AND at >= :since AND at < :until "
+    "AND (by = :by OR who = :by OR by || ':' || who = :by "
+    "OR substr(who, 1, length(:within)) = :within OR substr(by || ':' || who, 1, length(:within)) = :within) "
+    "ORDER BY at DESC LIMIT :most"
+)
+"""The changes with a reason, newest first; `within` is it with a colon, as "page" includes "page:anna"."""
 STEPS = f"""
     SELECT at, (CAST(at AS INTEGER) / {MINUTE_SECONDS} + 1) * {MINUTE_SECONDS}.0,
         low, mean, high, last {RANGE.format(table="minute", key="series")}
@@ -80,18 +108,22 @@ def parse_time(text: str, zone: tzinfo, now: float) -> float:
     return at
 
 
-def read(path: Path, names: Iterable[str], since: float, until: float, most: int) -> dict[str, Any]:
+def read(
+    path: Path, names: Iterable[str], since: float, until: float, most: int, by: str | None = None
+) -> dict[str, Any]:
     """Return what happened from `since` to `until` (Unix seconds), as docs/page.md describes it.
 
-    Each measurement has at most `most` points. Raises HistoryError if there is no history, or if it
-    cannot be read.
+    Each measurement has at most `most` points. With `by`, the answer has only the changes with this reason: a
+    word such as "rule", a word and its sender, such as "rule:hall_motion", or a sender.
+
+    Raises HistoryError if there is no history, or if it cannot be read.
     """
     if not (since < until and most > 0):
         raise ValueError("since must be earlier than until, and most must be 1 or more")
     if not path.exists():
         raise HistoryError(NOTHING)
     try:
-        return _read(path, names, since, until, most)
+        return _read(path, names, since, until, most, by)
     except DamagedHistory as error:
         raise DamagedHistory(f"{error}; {ADVICE}") from error
 
@@ -107,14 +139,16 @@ def states_at(path: Path, names: Iterable[str], at: float) -> dict[str, dict[str
         "SELECT state FROM change JOIN device ON id = device "
         "WHERE name = ? AND at <= ? ORDER BY at DESC LIMIT 1"
     )
-    with _snapshot(path) as db:
+    with snapshot(path) as db:
         rows = {name: db.execute(query, (name, at)).fetchone() for name in names}
     return {name: msgspec.json.decode(row[0]) for name, row in rows.items() if row is not None}
 
 
-def _read(path: Path, names: Iterable[str], since: float, until: float, most: int) -> dict[str, Any]:
-    with _snapshot(path) as db:
-        devices = {name: _device(db, name, since, until, most) for name in names}
+def _read(
+    path: Path, names: Iterable[str], since: float, until: float, most: int, by: str | None
+) -> dict[str, Any]:
+    with snapshot(path) as db:
+        devices = {name: _device(db, name, since, until, most, by) for name in names}
         causes = {stretch["cause"] for found in devices.values() for stretch in found["stretches"]}
         return {
             "since": since,
@@ -126,7 +160,7 @@ def _read(path: Path, names: Iterable[str], since: float, until: float, most: in
 
 
 @contextmanager
-def _snapshot(path: Path) -> Iterator[sqlite3.Connection]:
+def snapshot(path: Path) -> Iterator[sqlite3.Connection]:
     """Yield a connection whose queries all see the same state of the file; check its version."""
     with (
         translate_errors(),
@@ -136,15 +170,22 @@ def _snapshot(path: Path) -> Iterator[sqlite3.Connection]:
         (version,) = db.execute("PRAGMA user_version").fetchone()
         if version == 0:
             raise HistoryError(NOTHING)  # the recorder is creating it right now
-        if version != VERSION:
+        if version == OLD_VERSION:
+            db.execute(OLD_CHANGE)
+        elif version != VERSION:
             raise DamagedHistory(f"{path}: it is of version {version}, this house reads {VERSION}")
         yield db
 
 
-def _device(db: sqlite3.Connection, name: str, since: float, until: float, most: int) -> dict[str, Any]:
+def _device(
+    db: sqlite3.Connection, name: str, since: float, until: float, most: int, by: str | None
+) -> dict[str, Any]:
     row = db.execute("SELECT id FROM device WHERE name = ?", (name,)).fetchone()
     if row is None:
         return {"stretches": [], "measurements": {}, "processes": []}
+    if by is not None:
+        found = _stretches(db, row[0], since, until, by)
+        return {"stretches": found, "measurements": {}, "processes": []}
     events = db.execute(
         "SELECT at, life, pid, reason FROM process WHERE device = ? AND at BETWEEN ? AND ? "
         "ORDER BY at DESC LIMIT ?",
@@ -153,7 +194,7 @@ def _device(db: sqlite3.Connection, name: str, since: float, until: float, most:
     series = db.execute("SELECT name, id FROM series WHERE device = ? ORDER BY name", row)
     measured = {name: points(_steps(db, id_, since, until), since, until, most) for name, id_ in series}
     return {
-        "stretches": _stretches(db, row[0], since, until),
+        "stretches": _stretches(db, row[0], since, until, None),
         "measurements": {name: found for name, found in measured.items() if found},
         "processes": [
             dict(zip(("at", "life", "pid", "reason"), event, strict=True)) for event in reversed(events)
@@ -161,19 +202,51 @@ def _device(db: sqlite3.Connection, name: str, since: float, until: float, most:
     }
 
 
-def _stretches(db: sqlite3.Connection, device: int, since: float, until: float) -> list[dict[str, Any]]:
-    """Return the states of a device, beginning with the one that held at `since`."""
-    given = {"id": device, "since": since, "until": until}
-    rows = db.execute(f"SELECT at {RANGE.format(table='change', key='device')} ORDER BY at", given)
-    times = thin([at for (at,) in rows], until, MOST_STRETCHES)
+def _stretches(
+    db: sqlite3.Connection, device: int, since: float, until: float, by: str | None
+) -> list[dict[str, Any]]:
+    """Return the states of a device, beginning with the one that held at `since`.
+
+    With `by`, return the latest of those that began in the range and had this reason.
+    """
+    given: dict[str, Any] = {"id": device, "since": since, "until": until}
+    if by is None:
+        rows = db.execute(f"SELECT at {RANGE.format(table='change', key='device')} ORDER BY at", given)
+        times = thin([at for (at,) in rows], until, MOST_STRETCHES)
+    else:
+        given |= {"by": by, "within": f"{by}:", "most": MOST_STRETCHES}
+        times = [at for (at,) in db.execute(CHANGES_BY, given)][::-1]
+        return [_stretch(db, device, at, _next_change(db, device, at)) for at in times]
     query = "SELECT min(at) FROM change WHERE device = :id AND at >= :until"
     (after,) = db.execute(query, given).fetchone()
-    stretches = []
-    for at, to in zip(times, [*times[1:], after], strict=False):
-        query = "SELECT state, cause FROM change WHERE device = ? AND at = ?"
-        state, cause = db.execute(query, (device, at)).fetchone()
-        stretches.append({"from": at, "to": to, "state": msgspec.json.decode(state), "cause": cause})
-    return stretches
+    return [_stretch(db, device, at, to) for at, to in zip(times, [*times[1:], after], strict=False)]
+
+
+def _stretch(db: sqlite3.Connection, device: int, at: float, to: float | None) -> dict[str, Any]:
+    query = f"SELECT {CHANGE} FROM change WHERE device = ? AND at = ?"  # noqa: S608  a constant
+    return {"from": at, "to": to, **change_of(db.execute(query, (device, at)).fetchone())}
+
+
+def _next_change(db: sqlite3.Connection, device: int, at: float) -> float | None:
+    query = "SELECT min(at) FROM change WHERE device = ? AND at > ?"
+    found: float | None = db.execute(query, (device, at)).fetchone()[0]
+    return found
+
+
+def change_of(row: tuple[Any, ...]) -> dict[str, Any]:
+    """Return the state of a row with the columns CHANGE, with its cause, reason and origin."""
+    reason = {field: value for (field, _), value in zip(REASON_COLUMNS, row[2:6], strict=True)}
+    origin = {field: value for (field, _), value in zip(ORIGIN_COLUMNS, row[6:], strict=True)}
+    return {
+        "state": msgspec.json.decode(row[0]),
+        "cause": row[1],
+        "reason": _known(reason) if reason["by"] else None,
+        "origin": _known(origin) if origin["id"] else None,
+    }
+
+
+def _known(fields: dict[str, Any]) -> dict[str, Any]:
+    return {field: value for field, value in fields.items() if value is not None}
 
 
 def _steps(db: sqlite3.Connection, series: int, since: float, until: float) -> Iterator[Six]:

@@ -27,6 +27,8 @@ class HistoryQuery(msgspec.Struct, frozen=True, kw_only=True):
     since: float
     until: float
     points: int
+    visible: tuple[str, ...] | None = None
+    """The devices that causes may name; None for all."""
 
 
 def main() -> None:
@@ -38,6 +40,9 @@ def main() -> None:
     except HistoryError as error:
         sys.stderr.write(str(error))
         sys.exit(NO_HISTORY)
+    if query.visible is not None:
+        causes = found["causes"].items()
+        found["causes"] = {cause: first for cause, first in causes if first["device"] in query.visible}
     sys.stdout.buffer.write(msgspec.json.encode(found))
 
 

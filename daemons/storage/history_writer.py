@@ -7,7 +7,7 @@ one second at most. The journal works in the same two steps.
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,12 +15,22 @@ from typing import Any, NamedTuple
 import msgspec
 
 from daemons.errors import DamagedHistory, HistoryError
-from daemons.storage.history import BUSY_SECONDS, PATH, VERSION, translate_errors
+from daemons.storage.history import (
+    BUSY_SECONDS,
+    OLD_VERSION,
+    ORIGIN_COLUMNS,
+    PATH,
+    REASON_COLUMNS,
+    VERSION,
+    translate_errors,
+)
 from daemons.storage.series import fold, minute_of
 
 SCHEMA = """
     CREATE TABLE device (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
     CREATE TABLE change (device INTEGER, at REAL, state TEXT, cause TEXT,
+        by TEXT, who TEXT, rule INTEGER, moment REAL,
+        origin TEXT, origin_at REAL, origin_by TEXT, origin_device TEXT, origin_who TEXT,
         PRIMARY KEY (device, at)) WITHOUT ROWID;
     CREATE INDEX change_by_cause ON change (cause, at) WHERE cause IS NOT NULL;
     CREATE TABLE process (device INTEGER, at REAL, life TEXT, pid INTEGER, reason TEXT,
@@ -30,7 +40,23 @@ SCHEMA = """
     CREATE TABLE minute (series INTEGER, at REAL, low REAL, mean REAL, high REAL, last REAL,
         PRIMARY KEY (series, at)) WITHOUT ROWID;
 """
-"""A state is JSON, without the fields that are measurements. All times are Unix seconds."""
+"""A state is JSON, without the fields that are measurements. All times are Unix seconds.
+
+`by`, `who`, `rule` and `moment` are the reason of a change. `origin` is null if it equals the cause, as it
+does in most changes; without any origin, `origin_at` is null, too.
+"""
+UPGRADE = """
+    ALTER TABLE change ADD COLUMN by TEXT;
+    ALTER TABLE change ADD COLUMN who TEXT;
+    ALTER TABLE change ADD COLUMN rule INTEGER;
+    ALTER TABLE change ADD COLUMN moment REAL;
+    ALTER TABLE change ADD COLUMN origin TEXT;
+    ALTER TABLE change ADD COLUMN origin_at REAL;
+    ALTER TABLE change ADD COLUMN origin_by TEXT;
+    ALTER TABLE change ADD COLUMN origin_device TEXT;
+    ALTER TABLE change ADD COLUMN origin_who TEXT;
+"""
+"""Adds the columns that version 1 did not have. It takes no longer for a large file."""
 HOUR_SECONDS, DAY_SECONDS = 3600, 86400
 STEP_ROWS = 500
 """How many rows one step folds or deletes."""
@@ -53,6 +79,10 @@ class Change(NamedTuple):
     cause: str | None
     turned: bool = True
     """False for the first state of a device: the time of that change is not known."""
+    reason: Mapping[str, Any] | None = None
+    """The fields of `bus.origin.Reason`."""
+    origin: Mapping[str, Any] | None = None
+    """The fields of `bus.origin.Origin`."""
 
 
 class Sample(NamedTuple):
@@ -76,7 +106,9 @@ class Event(NamedTuple):
 
 Row = Change | Sample | Event
 INSERT: dict[type, str] = {
-    Change: "INSERT OR IGNORE INTO change SELECT :id, :at, :state, :cause WHERE :turned OR (:state, :cause) "
+    Change: "INSERT OR IGNORE INTO change SELECT :id, :at, :state, :cause, "
+    ":by, :who, :rule, :moment, nullif(:origin_id, :cause), :origin_at, :origin_by, :origin_device, "
+    ":origin_who WHERE :turned OR (:state, :cause) "
     "IS NOT (SELECT state, cause FROM change WHERE device = :id AND at <= :at ORDER BY at DESC LIMIT 1)",
     Sample: "INSERT OR IGNORE INTO sample SELECT :id, :at, :value WHERE :value "
     "IS NOT (SELECT value FROM sample WHERE series = :id AND at <= :at ORDER BY at DESC LIMIT 1)",
@@ -121,8 +153,10 @@ class HistoryWriter:
             self._db.execute(f"PRAGMA {key} = {value}")
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
         (tables,) = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        if version == VERSION:
+        if version in (VERSION, OLD_VERSION):
             self._check(path)
+            if version == OLD_VERSION:
+                self._db.executescript(f"BEGIN IMMEDIATE; {UPGRADE} PRAGMA user_version = {VERSION}; COMMIT")
             return False
         if version or tables:
             raise DamagedHistory(f"{path}: it is of version {version}, this house writes {VERSION}")
@@ -182,6 +216,9 @@ class HistoryWriter:
         given = {**row._asdict(), "id": device}
         if isinstance(row, Change):
             given["state"] = msgspec.json.encode(row.state).decode()
+            for fields, columns in ((row.reason, REASON_COLUMNS), (row.origin, ORIGIN_COLUMNS)):
+                given |= {column: (fields or {}).get(field) for field, column in columns}
+            del given["reason"], given["origin"]
         elif isinstance(row, Sample):
             given["id"] = self._id("series", device, row.name)
         self._db.execute(INSERT[type(row)], given)

@@ -3,8 +3,10 @@
 import operator
 
 import msgspec
+from msgspec.structs import replace
 
 from daemons.bus.message import Scalar
+from daemons.bus.origin import Origin, is_later_chain
 from daemons.bus.state_history import StateHistory
 
 UNKNOWN = ("unknown", "stale")
@@ -111,6 +113,18 @@ def test_times_in_the_future_are_put_right_when_the_clock_is() -> None:
     assert again.after(OFF, "b", 401.0, clock_offset=0.0) is again
     later = again.after(ON, "c", 500.0, clock_offset=0.0)
     assert later.change_times == {"status": 500.0, "phase": 500.0}
+
+
+def test_an_origin_in_the_future_is_put_right_as_the_changes_are() -> None:
+    """So chains keep their order: one from before the step stays earlier than one from after it."""
+    before, after = (Origin(id_, at, "command", "lamp") for id_, at in (("a", 602.0), ("b", 574.0)))
+    history = StateHistory().after(OFF, None, 100.0, clock_offset=0.0)
+    history = history.after(ON, "a", 602.0, clock_offset=0.0, origin=before)
+    history = history.after(OFF, "b", 574.0, clock_offset=-30.0, origin=after)
+    assert history.origin == after
+    (first,) = (moment.origin for moment in history.past if moment.origin)
+    assert first == replace(before, at=572.0)
+    assert is_later_chain(history.origin, first)
 
 
 def test_a_clock_that_was_set_back_leaves_the_order() -> None:

@@ -25,6 +25,8 @@ VERBS = [
     "watch",
     "logs",
     "history",
+    "why",
+    "rules",
     "restart",
     "stop",
     "start",

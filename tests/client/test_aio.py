@@ -66,9 +66,11 @@ async def test_a_client_survives_a_restart_of_the_exchange_and_of_a_device(acces
 async def test_a_program_serves_a_device(exchange_access: Access) -> None:
     """One task publishes its state and handles the commands that another task sends."""
     async with connect(exchange_access.where) as client:
+        senders: set[str | None] = set()
 
         async def serve() -> None:
             async for command in client.commands("shed_lamp"):
+                senders.add(command.who)
                 await client.say("shed_lamp", lamp_state(command.command == "on"), cause=command.id)
                 await command.reply()
 
@@ -86,6 +88,7 @@ async def test_a_program_serves_a_device(exchange_access: Access) -> None:
         receipt = await client.send("shed_lamp", "on")
         while receipt.outcome != "applied":  # the exchange does not know yet that it serves the device
             receipt = await client.send("shed_lamp", "on")
+        assert senders == {"program" if exchange_access.where.is_dir() else "key:client"}
         async for change in client.changes("shed_lamp"):
             if change.cause == receipt.id:
                 assert change.state["status"] is True

@@ -12,6 +12,7 @@ import pytest
 
 from daemons.bus.keys import read_credentials
 from daemons.bus.message import Receipt
+from daemons.bus.origin import Reason
 from daemons.client import House, StateChange
 from daemons.errors import DeviceError, NoAnswer
 from tests.client.conftest import Access
@@ -40,6 +41,29 @@ def test_a_command_gets_its_receipt(client: House) -> None:
     receipt = client.send("toster", "start")
     assert (receipt.outcome, receipt.device) == ("rejected", "toster")
     assert "there is no device 'toster'; did you mean 'toaster'?" in str(receipt.reason)
+
+
+@pytest.mark.parametrize(("options", "who"), [({}, "program"), ({"who": "lights.py"}, "lights.py")])
+def test_the_reason_of_a_state_names_the_program(access: Access, options: dict[str, str], who: str) -> None:
+    """A program in the run directory names itself; one with a key has the name of its key."""
+    if access.where.suffix == ".key":
+        who = "key:client"
+    with access.house.listen("kitchen_lamp") as listener, House(access.where, **options) as client:
+        sent = client.send("kitchen_lamp", "toggle")
+        listener.wait_for(
+            lambda it: "kitchen_lamp" in it.states and it.states["kitchen_lamp"].cause == sent.id
+        )
+    state = listener.states["kitchen_lamp"]
+    assert state.reason == Reason("command", who)
+    assert state.origin is not None
+    assert (state.origin.id, state.origin.who) == (sent.id, who)
+
+
+@pytest.mark.parametrize("who", ["", "a" * 65])
+def test_a_program_needs_a_valid_name(access: Access, who: str) -> None:
+    """The error says what is allowed."""
+    with pytest.raises(ValueError, match="allowed: text of 1 to 64 characters"):
+        House(access.where, who=who)
 
 
 def test_the_current_state_comes_first_and_then_each_change(access: Access, client: House) -> None:

@@ -2,7 +2,7 @@
 
 from daemons.bus import message
 from daemons.bus.message import Command
-from daemons.client.served import ServedDevice, state_frames
+from daemons.client.served import IncomingCommand, ServedDevice, state_frames
 
 
 def test_a_repeated_command_gets_its_first_reply_again() -> None:
@@ -24,6 +24,14 @@ def test_a_repeated_command_gets_its_first_reply_again() -> None:
     for number in range(1010):
         served.on_message(message.encode(Command(id=f"b{number}", command="on", deadline=1.0)))
     assert len(served._replies) == 1000
+
+
+def test_a_command_names_its_sender() -> None:
+    """The program may treat the commands of some senders in another way."""
+    command = Command(id="a", command="on", deadline=1.0, device="shed_lamp", who="page:anna")
+    received = ServedDevice("shed_lamp").on_message(message.encode(command))
+    assert received is not None
+    assert IncomingCommand(received, lambda *_: None).who == "page:anna"
 
 
 def test_a_state_has_its_topic_and_cause() -> None:

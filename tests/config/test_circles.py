@@ -91,6 +91,23 @@ def test_a_lamp_may_go_off_some_time_after_it_went_on(tmp_path: Path) -> None:
     assert not house.devices["a"].circular_rules
 
 
+@pytest.mark.parametrize("rule", [on("a"), off("a"), {"device": "a", **FOLLOW}])
+def test_a_device_that_copies_itself_is_refused(tmp_path: Path, rule: dict[str, Any]) -> None:
+    """It has that value already, so the rule never changes anything."""
+    assert problem(tmp_path, {"a": [rule]}).startswith("a has this value already")
+
+
+@pytest.mark.parametrize(("do", "is_allowed"), [("off", True), ("on", False)])
+def test_a_rule_with_all_may_ask_for_its_own_device(tmp_path: Path, do: str, is_allowed: bool) -> None:
+    """What it does must end one of its conditions, else it would act again and again."""
+    conditions = [{"device": "a", "is": {"status": True}}, {"device": "b", "is": {"status": True}}]
+    devices: dict[str, list[dict[str, Any]]] = {"a": [{"all": conditions, "for": "5m", "do": do}], "b": []}
+    if is_allowed:
+        assert not house_of(tmp_path, devices).devices["a"].circular_rules
+    else:
+        assert "listens to a" in problem(tmp_path, devices)
+
+
 def test_a_lamp_that_would_blink_is_refused(tmp_path: Path) -> None:
     """It goes off after a while, and on again after a while."""
     rules = [off("a", turns={"status": True}, **{"for": "5m"})]

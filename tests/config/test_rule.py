@@ -29,6 +29,11 @@ SUNSET: dict[str, Any] = {"do": "on", "at": "sunset"}
         ({**PRESS, "between": ["06:00", "06:00"]}, "the same time twice"),
         ({**SUNSET, "only_if": [{"device": "a"}]}, "one of is, above, below and presence"),
         ({**SUNSET, "only_if": [{"device": "a", "is": {"b": 1}, "above": {"c": 1}}]}, "one of is, above"),
+        ({**SUNSET, "only_if": [{"device": "a", "by": "rul"}]}, "did you mean 'rule'"),
+        ({**SUNSET, "only_if": [{"device": "a", "by": []}]}, "by names nothing"),
+        ({**SUNSET, "only_if": [{"device": "a", "by": "rule:"}]}, "nothing after its colon"),
+        ({**SUNSET, "only_if": [{"device": "a", "by": "clock:06:30"}]}, 'write only "clock"'),
+        ({**SUNSET, "only_if": [{"device": "a", "by": "limit:maxon"}]}, "did you mean 'max_on'"),
     ],
 )
 def test_a_rule_that_can_never_act_is_refused(keys: dict[str, Any], problem: str) -> None:

@@ -128,6 +128,11 @@ def problems(folder: Path, rule: str) -> list[tuple[str | None, str]]:
         (conditions('device = "dimmer", is = { brightness_percent = 30 }',
                     'device = "dimmer", above = { brightness_percent = 30 }'),
          "only_if.1", "brightness_percent of dimmer"),
+        ('device = "door"\nturns = { phase = { from = "open", to = "open" } }', "turns.phase", "same value"),
+        ('device = "door"\nturns = { phase = { form = "closed" } }', "turns.phase.form", "unknown key"),
+        ('device = "door"\nturns = { phase = {} }', "turns.phase", "it takes from, to or both"),
+        (conditions('device = "lamp", by = "rule:door"'), "only_if.0.by", "no rule of lamp hears door"),
+        (conditions('device = "dimmer", by = ["hand", "rule:door"]'), "only_if.0.by", "no rule of dimmer"),
     ],
 )  # fmt: skip
 def test_a_rule_that_can_never_act_is_refused(tmp_path: Path, rule: str, key: str, text: str) -> None:
@@ -160,6 +165,9 @@ def test_a_rule_that_can_never_act_is_refused(tmp_path: Path, rule: str, key: st
         'at = "21:30"\nbetween = ["sunset", "23:00"]',
         'at = "sunset+2h"\nbetween = ["sunset+1h", "sunset"]',
         'at = "sunset"\nbetween = ["sunrise", "sunset+1h"]',
+        DOOR + 'only_if = [{ device = "lamp", by = "rule:door" }]',
+        conditions('device = "dimmer", by = ["command:page", "limit:off_after", "rule"]'),
+        conditions('device = "own", by = "rule:door"'),
         conditions(
             'device = "climate", above = { temperature_celsius = 20 }',
             'device = "climate", below = { temperature_celsius = 25 }',
@@ -171,6 +179,41 @@ def test_a_rule_that_can_never_act_is_refused(tmp_path: Path, rule: str, key: st
 def test_a_rule_that_may_act_is_accepted(tmp_path: Path, rule: str) -> None:
     """A rule that acts seldom, or in some seasons only, is no mistake."""
     assert problems(tmp_path, rule) == []
+
+
+@pytest.mark.parametrize(
+    ("follow", "text"),
+    [
+        ('"stauts"', "a lamp cannot copy \"stauts\"; did you mean 'status'?"),
+        ('"brightness_percent"', 'only together with "status"'),
+        ('"status", "power_watts"', 'a lamp cannot copy "power_watts"'),
+        ('"status", "brightness_percent"', "brightness_percent: unknown field"),
+    ],
+)
+def test_a_field_that_cannot_be_copied_has_one_problem(tmp_path: Path, follow: str, text: str) -> None:
+    """The own kind must be able to take it; then the other device must have it."""
+    house = HOUSE.replace('do = "on"\n', f'device = "kettle"\nfollow = [{follow}]\n')
+    file = tmp_path / "house.toml"
+    file.write_text(house)
+    with pytest.raises(ConfigurationError) as raised:
+        load_house(file)
+    (problem,) = raised.value.problems
+    assert text in problem.text
+
+
+@pytest.mark.parametrize(
+    ("device", "text"),
+    [
+        ('kind = "toaster"\ndriver = "simulated"', "a toaster takes no off_after"),
+        ('kind = "flag"', "a flag takes no off_after"),
+        ('kind = "plug"\ndriver = "foreign"', "your own program runs it"),
+    ],
+)
+def test_off_after_is_for_what_on_and_off_switch(tmp_path: Path, device: str, text: str) -> None:
+    """Any other device has no time at which it went on, or is switched by something else."""
+    found = problems(tmp_path, f'at = "06:30"\n[devices.other]\n{device}\noff_after = "5m"\n')
+    assert [key for key, _ in found] == ["off_after"]
+    assert text in found[0][1]
 
 
 def test_a_rule_with_another_mistake_has_only_that_one(tmp_path: Path) -> None:

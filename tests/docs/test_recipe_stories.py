@@ -70,7 +70,17 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
     ),
     "light_at_night_only": (Limit(r"the hardware of front_door .* at 17:13:00", WAITS_ANEW),),
     "everything_off_with_one_press": (Limit(r"coffee_maker is killed .*", FOUND_ON),),
-    "staircase_light": (Limit(r"the hardware of stairs_button .* at 18:1[35]:00", WAITS_ANEW),),
+    "two_switches_for_one_lamp": (Limit(r"stairs_lamp is killed .*", NO_ANSWER),),
+    "two_lamps_as_one": (Limit(r"(left|right)_lamp is killed .*", NO_ANSWER),),
+    "switch_off_only_what_a_rule_switched_on": (
+        Limit(r"the hardware of hall_motion .* at 18:20:00", WAITS_ANEW),
+        Limit(r"hall_lamp is killed .*", NO_ANSWER),
+    ),
+    "a_light_unless_someone_sleeps": (
+        Limit(r"the hardware of landing_motion .* at 18:14:00", WAITS_ANEW),
+        Limit(r"(anna|baby)_sleeps is killed .*", NO_ANSWER),
+    ),
+    "window_open_while_the_heating_is_on": (Limit(r"bedroom_heater is killed .*", FOUND_ON),),
     "open_window_stops_the_heating": (Limit(r"bedroom_heater is killed .*", FOUND_ON),),
     "warmer_light_in_the_evening": (Limit(r"living_lamp is killed .*", NO_ANSWER),),
     "heating_by_day_and_night": (Limit(r"living_heater is killed .*", NO_ANSWER),),

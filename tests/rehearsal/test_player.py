@@ -47,6 +47,12 @@ def tell(text: str, house: House | None = None, **how: object) -> Outcome:
             ["power_watts"],
         ),
         ('{ device = "toaster", is = { ready = true }, within = "9s", after = "06:30" }', []),
+        ('{ device = "toaster", by = "rule:bathroom_light", at = "06:30:05" }', []),
+        (
+            '{ device = "toaster", is = { status = true }, by = ["hand", "command"], at = "06:30:05" }',
+            ["status was true, it was by rule:bathroom_light"],
+        ),
+        ('{ device = "kitchen_lamp", by = "hand", at = "06:29" }', ["it was by nothing known"]),
     ],
 )
 def test_an_expectation_holds_or_not(expected: str, failures: list[str]) -> None:

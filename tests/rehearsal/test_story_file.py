@@ -68,6 +68,12 @@ def problem(text: str) -> str:
         ("expect = [{ device = 'kitchen_lamp', turns = { phase = 'x' }, times = 1 }]", 'is never "x"'),
         ("expect = [{ device = 'toaster', above = { power_watts = 100001 } }]", "is never above 100001"),
         ("expect = [{ device = 'toaster' }]", "an expectation takes one of is, above, below and turns"),
+        ("expect = [{ device = 'toaster', by = 'rul' }]", "did you mean 'rule'"),
+        ("expect = [{ device = 'toaster', by = 'rule:mirror' }]", "no rule of toaster hears mirror"),
+        (
+            "expect = [{ device = 'toaster', by = 'rule', turns = { status = true }, times = 1 }]",
+            "by goes with is, above and below",
+        ),
         ("expect = [{ device = 'toster', is = { status = true } }]", 'there is no device "toster"'),
         ("expect = [{ device = 'toaster', is = { sttus = true } }]", "unknown field"),
         ("expect = [{ device = 'toaster', is = { status = 3 } }]", "3 is not a value of status"),

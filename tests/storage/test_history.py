@@ -26,6 +26,32 @@ LAMP = [
 ]
 
 
+RULE = {"by": "rule", "who": "switch", "rule": 2, "at": NOW - 5000.1}
+HAND = {"by": "hand"}
+PRESS = {"id": "a", "at": NOW - 5000.1, "by": "press", "device": "switch"}
+BY_PAGE = {"by": "command", "who": "page:anna"}
+REASONED = [
+    Change("lamp", NOW - 5000, ON, "a", True, RULE, PRESS),
+    Change("lamp", NOW - 1000, OFF, "hardware", True, HAND, {"id": "lamp.9", "at": NOW - 1000, "by": "hand"}),
+    Change("lamp", NOW - 500, ON, "b", True, BY_PAGE, {"id": "b", "at": NOW - 500, **BY_PAGE}),
+]
+VERSION_1 = """
+    CREATE TABLE device (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+    CREATE TABLE change (device INTEGER, at REAL, state TEXT, cause TEXT,
+        PRIMARY KEY (device, at)) WITHOUT ROWID;
+    CREATE INDEX change_by_cause ON change (cause, at) WHERE cause IS NOT NULL;
+    CREATE TABLE process (device INTEGER, at REAL, life TEXT, pid INTEGER, reason TEXT,
+        PRIMARY KEY (device, at)) WITHOUT ROWID;
+    CREATE TABLE series (id INTEGER PRIMARY KEY, device INTEGER, name TEXT, UNIQUE (device, name));
+    CREATE TABLE sample (series INTEGER, at REAL, value REAL, PRIMARY KEY (series, at)) WITHOUT ROWID;
+    CREATE TABLE minute (series INTEGER, at REAL, low REAL, mean REAL, high REAL, last REAL,
+        PRIMARY KEY (series, at)) WITHOUT ROWID;
+    INSERT INTO device VALUES (1, 'lamp');
+    INSERT INTO change VALUES (1, {at}, '{{"status":true,"phase":"on"}}', 'a');
+    PRAGMA user_version = 1;
+"""
+
+
 @pytest.fixture(autouse=True)
 def _run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
@@ -67,10 +93,11 @@ def test_only_the_owner_can_read_the_folder(writer: HistoryWriter) -> None:
 def test_stretches_cover_the_range_from_the_state_at_its_beginning(writer: HistoryWriter) -> None:
     """The first stretch has its true beginning, before the range; the last one has no end."""
     writer.write(LAMP)
+    unknown = {"reason": None, "origin": None}
     assert device_history()["stretches"] == [
-        {"from": NOW - 5000, "to": NOW - 1000, "state": ON, "cause": "a"},
-        {"from": NOW - 1000, "to": NOW - 500, "state": OFF, "cause": "b"},
-        {"from": NOW - 500, "to": None, "state": ON, "cause": "hardware"},
+        {"from": NOW - 5000, "to": NOW - 1000, "state": ON, "cause": "a", **unknown},
+        {"from": NOW - 1000, "to": NOW - 500, "state": OFF, "cause": "b", **unknown},
+        {"from": NOW - 500, "to": None, "state": ON, "cause": "hardware", **unknown},
     ]
 
 
@@ -135,6 +162,8 @@ rows = st.lists(
             st.integers(0, 9).map(float),
             st.sampled_from([ON, OFF]),
             st.none() | st.sampled_from("ab"),
+            reason=st.sampled_from([None, RULE, HAND]),
+            origin=st.sampled_from([None, PRESS]),
         ),
         st.builds(
             Sample, st.just("lamp"), st.just("power_watts"), st.integers(0, 9).map(float), st.floats(0, 9)
@@ -229,7 +258,8 @@ def test_old_rows_are_deleted_except_those_that_are_still_valid(writer: HistoryW
     tidy(writer, NOW, keep)
     found = tables()
     assert [len(found[name]) for name in ("change", "process", "sample", "minute")] == [2, 1, 0, 1]
-    assert device_history()["stretches"] == [{"from": old + 1999, "to": None, "state": ON, "cause": None}]
+    (stretch,) = device_history()["stretches"]
+    assert (stretch["from"], stretch["to"], stretch["state"]) == (old + 1999, None, ON)
     assert device_history()["measurements"]["power_watts"] == [[NOW - 3600, 1.0, 1.0, 1.0]]
     assert len(device_history("toaster")["stretches"]) == 1
 
@@ -284,6 +314,73 @@ def test_a_damaged_file_is_found_at_the_start() -> None:
         HistoryWriter()
     with pytest.raises(HistoryError, match="file is not a database"):
         device_history()
+
+
+def reasons_of(found: Any) -> list[tuple[Any, Any]]:
+    """Return the reason and the origin of each stretch."""
+    return [(stretch["reason"], stretch["origin"]) for stretch in found["stretches"]]
+
+
+def test_reason_and_origin_are_kept_with_each_change(writer: HistoryWriter) -> None:
+    """They come back as they were written; an origin whose id is the cause takes no space for it."""
+    writer.write(REASONED)
+    written = [(change.reason, change.origin) for change in REASONED]
+    assert reasons_of(device_history(since=NOW - 7000)) == written
+    with sqlite3.connect(PATH) as db:
+        kept = [origin for (origin,) in db.execute("SELECT origin FROM change ORDER BY at")]
+    db.close()
+    assert kept == [None, "lamp.9", None]
+
+
+@pytest.mark.parametrize(
+    ("by", "numbers"),
+    [
+        ("rule", [0]),
+        ("rule:switch", [0]),
+        ("switch", [0]),
+        ("hand", [1]),
+        ("command", [2]),
+        ("command:page", [2]),
+        ("command:page:anna", [2]),
+        ("page", [2]),
+        ("page:anna", [2]),
+        ("rule:swit", []),
+        ("pag", []),
+        ("page:ann", []),
+        ("clock", []),
+    ],
+)
+def test_changes_are_chosen_by_their_reason(writer: HistoryWriter, by: str, numbers: list[int]) -> None:
+    """A reason is a word, a word with its sender, or a sender; a part of a word is none."""
+    others: list[Row] = [Change("toaster", NOW - 400, ON, "c"), Sample("lamp", "power_watts", NOW - 9, 7.0)]
+    writer.write([*REASONED, *others])
+    found = read(PATH, ["lamp", "toaster"], NOW - 7000, NOW, 10, by)["devices"]
+    assert [stretch["from"] for stretch in found["lamp"]["stretches"]] == [REASONED[n].at for n in numbers]
+    assert found["toaster"]["stretches"] == []
+    assert found["lamp"]["measurements"] == {}
+
+
+def test_a_chosen_change_lasts_until_the_next_change_of_any_reason(writer: HistoryWriter) -> None:
+    """The end of a stretch is its real end, also if the next change has another reason."""
+    writer.write(REASONED)
+    (stretch,) = read(PATH, ["lamp"], NOW - 7000, NOW, 10, "rule")["devices"]["lamp"]["stretches"]
+    assert (stretch["from"], stretch["to"]) == (NOW - 5000, NOW - 1000)
+
+
+def test_a_history_of_version_1_is_read_and_continued() -> None:
+    """Its changes have neither reason nor origin; a reader reads it before the recorder has upgraded it."""
+    PATH.parent.mkdir()
+    db = sqlite3.connect(PATH)
+    db.executescript(VERSION_1.format(at=NOW - 6000))
+    db.close()
+    assert reasons_of(device_history(since=NOW - 7000)) == [(None, None)]
+    for _ in range(2):
+        writer = HistoryWriter()
+        assert not writer.is_new
+        writer.write(REASONED)
+        writer.close()
+    written = [(change.reason, change.origin) for change in REASONED]
+    assert reasons_of(device_history(since=NOW - 7000)) == [(None, None), *written]
 
 
 def test_a_file_of_another_version_is_not_touched() -> None:

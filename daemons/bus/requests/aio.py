@@ -86,14 +86,21 @@ class AsyncCommandClient:
         self._count = count
 
     async def send(
-        self, device: str, name: str, request: CommandRequest, deadline: float | None = None
+        self,
+        device: str,
+        name: str,
+        request: CommandRequest,
+        deadline: float | None = None,
+        who: str | None = None,
     ) -> dict[str, Any]:
         """Send a command and return its receipt; the outcome is "unanswered" when none comes in time.
 
         Commands to one device arrive in the order of the calls. `deadline` (Unix seconds) is that of
-        the command, if it is not the end of the wait for the receipt.
+        the command, if it is not the end of the wait for the receipt. `who` is its sender.
         """
-        command = new_command(name, request.timeout_seconds, request.args, request.id, deadline=deadline)
+        command = new_command(
+            name, request.timeout_seconds, request.args, request.id, deadline=deadline, who=who
+        )
         began = time.monotonic()
         receipt = await self._connection(device).request(command, request.timeout_seconds)
         took_seconds = time.monotonic() - began

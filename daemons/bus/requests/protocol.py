@@ -5,16 +5,20 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Generic, TypeVar
 
+import msgspec
 from msgspec import Meta, Struct
 
 from daemons.bus import message
 from daemons.bus.message import Command, DeviceName, Identifier, Receipt, Scalar
+from daemons.bus.origin import Who
 from daemons.errors import NoAnswer
 from daemons.values import suggest
 
 T = TypeVar("T")
 Seconds = Annotated[float, Meta(ge=0.01, le=60)]
 MAX_REASON_CHARACTERS = 1000
+TERMINAL = "terminal"
+"""The sender of the commands of the `house` verbs."""
 
 
 class CommandRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -37,13 +41,24 @@ def new_command(
     id_: str | None = None,
     device: DeviceName | None = None,
     deadline: float | None = None,
+    who: str | None = None,
 ) -> Command:
     """Return a command whose deadline is `timeout_seconds` from now, or at `deadline` (Unix seconds).
 
-    The command gets a new id unless `id_` is given.
+    The command gets a new id unless `id_` is given. `who` is its sender, such as "terminal".
     """
     deadline = time.time() + timeout_seconds if deadline is None else deadline
-    return Command(id=id_ or new_id(), command=name, deadline=deadline, args=args or {}, device=device)
+    return Command(
+        id=id_ or new_id(), command=name, deadline=deadline, args=args or {}, device=device, who=who
+    )
+
+
+def check_sender(who: str) -> str:
+    """Return the name of a sender; ValueError when it is not valid."""
+    try:
+        return msgspec.convert(who, Who)
+    except msgspec.ValidationError:
+        raise ValueError(f"who = {who!r:.80} is not a sender; allowed: text of 1 to 64 characters") from None
 
 
 def request_frames(command: Command) -> list[bytes]:

@@ -30,6 +30,12 @@ CAUSE_TEXTS = {
     "max_on": "cut off by max_on",
     "off_timer": "by the hardware's own timer",
 }
+REASON_TEXTS = {
+    "sensor": "by its own measurement",
+    "clock": "at a time of day",
+    "program": "by its program",
+}
+"""Reasons that tell more than the cause."""
 TICKS = ((3 * 86400, "%a %d %b"), (12 * 3600, "%a %H:%M"), (600, "%H:%M"), (0, "%H:%M:%S"))
 """The format of the times below a graph, by the shortest range in seconds that uses it."""
 
@@ -222,15 +228,39 @@ def cause_text(
 ) -> str:
     """Return the cause of a stretch in words."""
     cause: str | None = stretch["cause"]
+    reason = stretch.get("reason") or {}
     if cause is None:
         return ""
+    if reason.get("by") in REASON_TEXTS:
+        return REASON_TEXTS[reason["by"]]
     first = history["causes"].get(cause)
     if first is None:
         return CAUSE_TEXTS.get(cause, cause)
     if (first["device"], first["at"]) == (name, stretch["from"]):
-        return f"command {cause}"
+        if reason.get("by") == "rule":
+            return f"rule {reason['rule']} heard {titles.get(reason['who'], reason['who'])}"
+        return f"command {cause}" + (f" by {reason['who']}" if "who" in reason else "")
     title, change = titles.get(first["device"], first["device"]), first["phase"] or "changed"
     return f"{title} {change} at {when(first['at'], stretch['from'], zone)}"
+
+
+def reason_text(reason: dict[str, Any] | None) -> str:
+    """Return the reason of a change in the words of `--by`; empty if it is not known."""
+    if reason is None:
+        return ""
+    return f"{reason['by']}:{reason['who']}" if "who" in reason else str(reason["by"])
+
+
+def audit_lines(history: dict[str, Any], titles: dict[str, str], zone: tzinfo) -> Iterator[str]:
+    """Yield a line for each change of all devices, in the order of time: when, what, and its reason."""
+    changes = [
+        (stretch["from"], titles.get(name, name), phase(stretch), reason_text(stretch["reason"]))
+        for name, found in history["devices"].items()
+        for stretch in found["stretches"]
+    ]
+    width = max((len(title) for _, title, _, _ in changes), default=0)
+    for at, title, shown, reason in sorted(changes):
+        yield f"{day(at, zone)}  {title:<{width}}  {shown:<12}  {reason}"
 
 
 def lasted(history: dict[str, Any], stretch: dict[str, Any]) -> str:

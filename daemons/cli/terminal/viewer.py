@@ -20,7 +20,7 @@ from rich.console import Console
 
 from daemons.bus.message import Receipt, Report, State
 from daemons.bus.requests.blocking import send_command
-from daemons.bus.requests.protocol import new_command
+from daemons.bus.requests.protocol import TERMINAL, new_command
 from daemons.bus.sockets import Subscriber
 from daemons.cli.terminal.keys import Keyboard
 from daemons.cli.terminal.presses import Presses
@@ -238,7 +238,9 @@ class Viewer:
 
         self._jobs.submit(
             lambda: send_command(
-                self._context, action.device, new_command(action.command, PATIENCE_SECONDS, args)
+                self._context,
+                action.device,
+                new_command(action.command, PATIENCE_SECONDS, args, who=TERMINAL),
             ),
             on_answer,
         )

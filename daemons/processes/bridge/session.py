@@ -387,7 +387,7 @@ class BrokerSession:
         wait = min(max(until - time.time(), SHORTEST_WAIT_SECONDS), MAX_SECONDS)
         request = CommandRequest(args=broker_command.args, id=broker_command.id, timeout_seconds=wait)
         receipt = await self._command_client.send(
-            address.device, broker_command.command or "", request, until
+            address.device, broker_command.command or "", request, until, who=BRIDGE
         )
         await self._send_receipt(client, address.device, {"command": broker_command.command, **receipt})
 

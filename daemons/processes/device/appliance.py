@@ -21,7 +21,7 @@ from daemons.errors import Rejected, RejectedForNow
 from daemons.kinds import Machine, Reading, Setting
 from daemons.processes.device.hardware import Hardware
 from daemons.processes.device.latest_states import LatestStates
-from daemons.processes.device.log_line import Level, LogLine
+from daemons.processes.device.log_line import Level, LogLine, Refusal
 from daemons.processes.device.memory import DeviceMemory
 from daemons.processes.device.requests import Requests
 from daemons.processes.device.rules import Action, Rules
@@ -204,6 +204,7 @@ class Appliance:
 
     def advance(self, now: float, wall: float) -> None:
         """Advance time: let the rules act in the order of their moments, then the hardware."""
+        self._correct_times(now, wall)  # the rules compare origins with the own one
         self._peers.advance(now, self._measured)
         if self._uses_clock:
             self._hardware.update_clock(wall - now if self._rules.is_clock_right else None, now)
@@ -349,7 +350,7 @@ class Appliance:
         except RejectedForNow as error:
             self._rules.postpone(action, str(error))
         except Rejected as error:
-            self._rules.log_refusal("info", action.rule, str(error), action.cause)
+            self._rules.log_refusal("info", action.key, action.rule, str(error), action.cause)
         else:
             self._rules.fired(action)
             if self._hardware.is_unwritten:
@@ -380,8 +381,8 @@ class Appliance:
     def _record_change(self, now: float, wall: float) -> None:
         """Record which fields, but for measurements, have changed since the last call."""
         follows_from = (*self._hardware.fields_follow_from, self._rules.is_clock_right)
+        self._correct_times(now, wall)
         if follows_from == self._recorded:
-            self._history = self._history.corrected(wall, wall - now)
             return
         self._recorded = follows_from
         self._rules.change_own(self._own_rules(), now, wall)
@@ -405,5 +406,12 @@ class Appliance:
         if "phase" in last and last["phase"] != fields["phase"]:
             self._log("info", f"is {fields['phase']}", cause.id)
 
-    def _log(self, level: Level, text: str, cause: str | None) -> None:
-        self.log_lines.append(LogLine(level, text, cause))
+    def _correct_times(self, now: float, wall: float) -> None:
+        """Put the times of the changes right, and that of the origin, if the wall clock was set back."""
+        before, self._history = self._history, self._history.corrected(wall, wall - now)
+        cause, origin = self._hardware.cause, self._history.origin
+        if self._history is not before and cause.origin and origin and cause.origin.id == origin.id:
+            self._hardware.cause = Cause(cause.id, cause.reason, origin)
+
+    def _log(self, level: Level, text: str, cause: str | None, refusal: Refusal | None = None) -> None:
+        self.log_lines.append(LogLine(level, text, cause, refusal))

@@ -17,6 +17,7 @@ from daemons.config.sun import SunCalendar
 from daemons.drivers import Driver
 from daemons.kinds import Machine
 from daemons.processes.device.appliance import Appliance
+from daemons.processes.device.declined_rules import DeclinedRules
 from daemons.processes.device.memory import DeviceMemory, resume_memory
 from daemons.processes.device.runner import DeviceRunner
 from daemons.processes.process import Process, Startup
@@ -58,7 +59,16 @@ def run(slice_: Slice) -> None:
             driver.skip_presses(memory.presses_until)
         calendar = slice_.calendar if device.uses_clock else UTC_CALENDAR
         appliance = Appliance(device, machine, memory, calendar)
-        runner = DeviceRunner(appliance, driver, start.journal, process.loop, process, time.time, start.log)
+        runner = DeviceRunner(
+            appliance,
+            driver,
+            start.journal,
+            process.loop,
+            process,
+            time.time,
+            start.log,
+            DeclinedRules(device.name).keep,
+        )
         runner.start(clock_check(device.uses_clock))
         watch_inputs(device, driver, runner, process)
         process.run(runner.handle_command)

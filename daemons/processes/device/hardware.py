@@ -395,6 +395,11 @@ class Hardware:
         may_be_off = self.unsent_since is not None or (self.heats and self._sent is not None)
         return self._desired.on and not self.is_confirmed and may_be_off
 
+    @property
+    def _own_failure(self) -> Cause:
+        """The cause of what follows when the hardware does not follow: a chain that begins here."""
+        return Cause(self.cause.id, Reason("limit", "hardware"))
+
     def _confirm_deadline(self) -> float | None:
         """Return until when a setting must be confirmed; None while the driver still applies it.
 
@@ -528,7 +533,7 @@ class Hardware:
         self._sent = self.unsent_since = None
         if self._reading.on == desired.on and self._is_reachable:
             self._log("warning", "the hardware accepted only a part of the setting", self.cause.id)
-            self._set_memory(self._machine.adopt(self._memory, self._reading, now), self.cause, now)
+            self._set_memory(self._machine.adopt(self._memory, self._reading, now), self._own_failure, now)
             self.is_confirmed = True
             return
         if self.cause.id is None and not self._is_reachable:
@@ -539,7 +544,9 @@ class Hardware:
             self._log("error", fault, self.cause.id)
         self._fault = fault
         if desired.on and not self._reading.on:
-            self._set_memory(self._machine.adopt(self._memory, Reading(on=False), now), self.cause, now)
+            self._set_memory(
+                self._machine.adopt(self._memory, Reading(on=False), now), self._own_failure, now
+            )
             self._sends_off = True  # the setting may still arrive late
 
 

@@ -85,7 +85,7 @@ class RuleState(Struct, frozen=True, omit_defaults=True):
         """Return the state after its moment; the next one that waits comes."""
         if self.waiting:
             return self.with_due(self.waiting[0], self.waiting[1:])
-        return replace(self, due_at=None, cause=None, origin=None, moment=None, follows=None, command=None)
+        return replace(self, due_at=None, cause=None, origin=None, moment=None, follows=None)
 
     def with_due(self, due: Waiting, waiting: tuple[Waiting, ...] = ()) -> "RuleState":
         """Return the state with a moment on which the rule acts, and those after it."""
@@ -118,6 +118,8 @@ class RuleContext(Struct, frozen=True, kw_only=True):
     is_clock_right: bool = True
     """Whether the wall clock is known to be right; before that no time of day comes."""
     calendar: SunCalendar
+    heats: bool = False
+    """Whether the device can start a fire: then nothing is switched on because of something long ago."""
     own_origin: Origin | None = None
     """For a rule in a circle of devices that follow each other: where the latest change of the own device
     began. Only a chain that began later counts."""
@@ -177,7 +179,8 @@ def on_state(
         return Decision(replace(state, is_interrupted=True))
     follows = copied_values(rule, published.state)
     trigger = trigger_of(rule.device or "", published, changed_at)
-    return _schedule(rule, state, trigger, context, follows)
+    is_lasting = bool(rule.follow) and isinstance(published, State) and not context.heats
+    return _schedule(rule, state, trigger, context, follows, is_lasting=is_lasting)
 
 
 def copied_values(rule: Rule, fields: StateFields) -> dict[str, Any] | None:
@@ -405,8 +408,13 @@ def _schedule(
     trigger: Trigger,
     context: RuleContext,
     follows: dict[str, Any] | None = None,
+    *,
+    is_lasting: bool = False,
 ) -> Decision:
-    """Schedule a rule for a moment that matches, unless there is a reason not to act."""
+    """Schedule a rule for a moment that matches, unless there is a reason not to act.
+
+    With `is_lasting`, the moment began what still holds, so it counts however late it is learned.
+    """
     began_at = context.steady(trigger.moment)
     wait_seconds = rule.for_seconds + rule.delay_seconds
     due_at = began_at + wait_seconds
@@ -417,12 +425,14 @@ def _schedule(
     if lasts and is_resting and state.fired_at is not None:  # it acts at the end of its cooldown
         due_at = max(due_at, state.fired_at + rule.cooldown_seconds)
         counts_at = max(counts_at, context.wall - (context.now - due_at))
+    if is_lasting:
+        due_at = max(due_at, context.now - context.grace_seconds)
     if (late_seconds := context.now - due_at) > context.grace_seconds:
         grace = f"the grace is {context.grace_seconds:g} s"
         return Decision(state, f"that was {late_seconds:.0f} s ago, and {grace}")
     if reason := outside_schedule(rule, counts_at, context.calendar):
         return Decision(state, reason)
-    if not is_later_chain(trigger.origin, context.own_origin, context.wall):
+    if not is_later_chain(trigger.origin, context.own_origin):
         return Decision(state)  # without a refusal: the chain comes back from a device that follows
     is_waiting = state.due_at is not None and state.due_at > began_at
     if is_waiting and rule.mode == "single":

@@ -19,7 +19,7 @@ from daemons.config.rule import Rule, StateFields, rule_key
 from daemons.config.sun import SunCalendar
 from daemons.config.text import filled
 from daemons.processes.device.latest_states import LatestStates
-from daemons.processes.device.log_line import Level, Log
+from daemons.processes.device.log_line import Level, Log, Refusal
 from daemons.processes.device.orders import find_order
 from daemons.processes.device.rule_decision import (
     Decision,
@@ -89,8 +89,8 @@ class Action(NamedTuple):
     with_: dict[str, Any]
     reason: Reason
     origin: Origin | None
-    follows: dict[str, Any] | None = None
-    """The values that it copies, or has filled into its texts."""
+    due: RuleState
+    """The state of the rule while it was due."""
 
 
 class Rules:
@@ -115,6 +115,7 @@ class Rules:
         """Whether the wall clock is known to be right; rules with times of day wait for it."""
         self._name = device.name
         self._kind = device.kind
+        self._heats = getattr(device.options, "max_on_seconds", None) is not None
         self._rules = {rule_key(rule): rule for rule in device.rules}
         self._numbers = {rule_key(rule): number for number, rule in enumerate(device.rules, 1)}
         self._circular = {rule_key(device.rules[index]) for index in device.circular_rules}
@@ -268,13 +269,15 @@ class Rules:
         """Schedule again a rule that cannot act yet: it waits within its grace."""
         state = self.states[action.key]
         waiting = state.waiting if state.due_at is None else (_due(state), *state.waiting)
-        due = Waiting(action.due_at, action.cause, action.origin, action.reason.at, action.follows)
-        self._set_state(action.key, state.with_due(due, waiting))
+        due = Waiting(action.due_at, action.cause, action.origin, action.reason.at, action.due.follows)
+        state = replace(state.with_due(due, waiting), command=action.due.command)
+        self._set_state(action.key, state)
         self._blocked[action.key] = reason
 
-    def log_refusal(self, level: Level, rule: Rule, reason: str, cause: str | None) -> None:
+    def log_refusal(self, level: Level, key: str, rule: Rule, reason: str, cause: str | None) -> None:
         """Log why a rule did not act."""
-        self._log(level, f"no {rule.do or 'copy'} for {rule.source}: {reason}", cause)
+        refusal = Refusal(self._numbers.get(key), reason)
+        self._log(level, f"no {rule.do or 'copy'} for {rule.source}: {reason}", cause, refusal)
 
     def next_deadline(self) -> float | None:
         """Return when time makes a difference to a rule next, in steady seconds; None if it never does.
@@ -362,20 +365,20 @@ class Rules:
         if is_late:
             reason = conditions.reason or blocked
             text = f"it is {late_seconds:.0f} s late" + (f", {reason}" if reason else "")
-            self.log_refusal("warning", rule, text, state.cause)
+            self.log_refusal("warning", key, rule, text, state.cause)
         elif not conditions.is_met:
-            self.log_refusal("info", rule, conditions.reason, state.cause)
-        elif key in self._circular and not is_later_chain(state.origin, self._own_origin(now), wall):
-            self.log_refusal("info", rule, "a later change came after it", state.cause)
+            self.log_refusal("info", key, rule, conditions.reason, state.cause)
+        elif key in self._circular and not is_later_chain(state.origin, self._own_origin(now)):
+            self.log_refusal("info", key, rule, "a later change came after it", state.cause)
         elif (
             key not in self._circular
             and (order := self.last_order)
             and self._is_undone(action, order, now, waited=blocked is not None)
         ):
             self._set_state(key, replace(self.states[key], fired_at=state.due_at))
-            self.log_refusal("info", rule, f"{order.do} came after it", state.cause)
+            self.log_refusal("info", key, rule, f"{order.do} came after it", state.cause)
         elif not action.do:
-            self.log_refusal("info", rule, "no command leads to these values", state.cause)
+            self.log_refusal("info", key, rule, "no command leads to these values", state.cause)
         else:
             return action
         return None
@@ -394,8 +397,7 @@ class Rules:
         source = rule.device or rule.process or (state.origin.device if state.origin and rule.all else None)
         reason = Reason(by, source, self._numbers.get(key), state.moment)
         due_at = state.due_at or moment
-        cause, follows = state.cause, state.follows
-        return Action(key, rule, due_at, moment, cause, do, with_, reason, state.origin, follows)
+        return Action(key, rule, due_at, moment, state.cause, do, with_, reason, state.origin, state)
 
     def _handle(self, news: News, now: float, wall: float) -> None:
         """Decide on one state of a device for all rules that wait for it."""
@@ -472,7 +474,7 @@ class Rules:
     def _store(self, key: str, decision: Decision, cause: str | None) -> None:
         """Store the new state of a rule, and log why it does not act."""
         if decision.refusal:
-            self.log_refusal("info", self._rules[key], decision.refusal, cause)
+            self.log_refusal("info", key, self._rules[key], decision.refusal, cause)
         before = self._state(key)
         if decision.state.due_at != before.due_at:
             self._blocked.pop(key, None)  # what waited is over, and time makes a difference again
@@ -487,6 +489,7 @@ class Rules:
             wall=wall,
             ignore_until=ignore_until,
             grace_seconds=self._grace_seconds,
+            heats=self._heats,
             calendar=self._calendar,
         )
 

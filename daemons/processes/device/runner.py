@@ -21,6 +21,7 @@ from msgspec.structs import replace
 from daemons.bus.message import Command, Heartbeat, Receipt, Report, State, StateContent
 from daemons.drivers import Driver
 from daemons.processes.device.appliance import Appliance
+from daemons.processes.device.log_line import LogLine
 from daemons.processes.device.memory import DeviceMemory
 
 REFRESH_SECONDS = 0.5
@@ -85,8 +86,12 @@ class DeviceRunner:
         bus: Bus,
         wall: Callable[[], float],
         log: logging.LoggerAdapter[Any],
+        declined: Callable[[float, LogLine], None] | None = None,
     ) -> None:
-        """`wall` returns the wall clock in Unix seconds; `loop` has the device's steady clock."""
+        """`wall` returns the wall clock in Unix seconds; `loop` has the device's steady clock.
+
+        `declined` keeps, with its time, each log line about a rule that did not act.
+        """
         self._appliance = appliance
         self._driver = driver
         self._journal = journal
@@ -95,6 +100,7 @@ class DeviceRunner:
         self._now = loop.now
         self._wall = wall
         self._log = log
+        self._declined = declined
         self._written: DeviceMemory | None = None
         self._is_unwritable = False
         """Whether the appliance was last told that its memory cannot be written."""
@@ -173,6 +179,8 @@ class DeviceRunner:
             self._write_and_publish()
         for line in self._appliance.log_lines:
             self._log.log(LOG_LEVELS[line.level], line.text, cause=line.cause)
+            if line.refusal is not None and self._declined is not None:
+                self._declined(self._wall(), line)
         self._appliance.log_lines.clear()
         self._is_idle = self._appliance.is_idle
         self._set_poll_timer(self._appliance.next_deadline())

@@ -5,13 +5,15 @@ from collections.abc import Callable, Collection
 from functools import partial
 from typing import Any
 
+from msgspec.structs import replace
+
 from daemons.bus.dropped import DroppedLog
 from daemons.bus.message import EXCHANGE, Command, deadline_error
 from daemons.bus.requests.loop import LoopCommandClient, OnReceipt
 from daemons.bus.requests.protocol import unknown_device
 from daemons.errors import HouseError, Rejected
 from daemons.processes.exchange.access import HOST_PREFIX
-from daemons.processes.exchange.gateway import Gateway, ReceivedCommand
+from daemons.processes.exchange.gateway import OWNER_NAME, Gateway, ReceivedCommand
 from daemons.processes.exchange.programs import ForeignDevices
 from daemons.processes.exchange.receipts import applied, expired, rejected
 from daemons.processes.exchange.remote_admin import ADMIN_COMMANDS, RemoteAdmin
@@ -42,6 +44,7 @@ class CommandRouter:
 
     def route(self, gateway: Gateway, received: ReceivedCommand) -> None:
         """Pass a command on; the client gets its receipt later, whatever happens to the command."""
+        received = received._replace(command=with_sender(received))
         client, command = received.client, received.command
         device = command.device or EXCHANGE
         on_receipt = partial(gateway.reply, received.envelope)
@@ -106,3 +109,14 @@ class CommandRouter:
         """Reject a command that the client's rights do not allow, and log that."""
         self._dropped.add(client, f"it {reason}")
         on_receipt(rejected(command, f"{client} {reason}"))
+
+
+def with_sender(received: ReceivedCommand) -> Command:
+    """Return a command with its sender.
+
+    The owner's programs name themselves, and another host of this house passes the sender on. Any other
+    client is named by its key, whatever the command itself says.
+    """
+    if received.client == OWNER_NAME or received.client.startswith(HOST_PREFIX):
+        return received.command
+    return replace(received.command, who=f"key:{received.client}")

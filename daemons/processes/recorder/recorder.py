@@ -11,9 +11,10 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
-from daemons.bus.message import RECORDER, STEWARD, Command, Receipt, Report, State, StateContent
+from daemons.bus.message import RECORDER, STEWARD, Command, Moment, Receipt, Report, State, StateContent
 from daemons.bus.sockets import Subscriber
 from daemons.config.loader import kind_or_none
 from daemons.config.roster import Peer
@@ -127,11 +128,11 @@ class Recorder:
         fields = {field: value for field, value in heard.state.items() if field not in measured}
         # The first state of a device has no time of change.
         changes = [
-            Change(name, max(moment.turned.values()), moment.state, moment.cause)
+            Change(name, max(moment.turned.values()), moment.state, moment.cause, True, *reasons(moment))
             for moment in heard.past
             if moment.turned
         ]
-        changes.append(Change(name, heard.since, fields, heard.cause, turned=bool(heard.turned)))
+        changes.append(Change(name, heard.since, fields, heard.cause, bool(heard.turned), *reasons(heard)))
         known = self._known.get(name, set())
         for change in changes:
             if change.at not in known:
@@ -236,3 +237,8 @@ class Recorder:
             }
             self._published_at = now
             self._process.publish(StateContent(self._published, self._since))
+
+
+def reasons(state: State | Moment) -> tuple[Any, Any]:
+    """Return the reason and the origin of a state, with the fields that are known."""
+    return msgspec.to_builtins(state.reason), msgspec.to_builtins(state.origin)

@@ -28,18 +28,19 @@ async def command_client(
 
 
 async def test_a_command_is_sent_and_its_receipt_returned(run: Path) -> None:
-    """The command has the arguments, the id and the deadline of the request."""
+    """The command has the arguments, the id and the deadline of the request, and its sender."""
     request = CommandRequest(args={"browning": 3}, id="mine", timeout_seconds=20)
     async with (
         stub_device("toaster", receipt()) as received,
         command_client() as client,
     ):
         before = time.time()
-        result = await client.send("toaster", "start", request)
+        result = await client.send("toaster", "start", request, who="page")
     assert result.pop("took_seconds") >= 0
     assert result == {"id": "mine", "device": "toaster", "outcome": "applied", "at": 1.0}
     (command,) = received
     assert (command.id, command.command, command.args) == ("mine", "start", {"browning": 3})
+    assert command.who == "page"
     assert before + 20 <= command.deadline <= time.time() + 20
 
 

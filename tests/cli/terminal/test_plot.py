@@ -139,6 +139,50 @@ def test_a_time_on_another_day_has_its_date() -> None:
     assert "\n 07:00:05 " in text
 
 
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        ({"by": "sensor"}, "by its own measurement"),
+        ({"by": "clock", "rule": 1, "at": SINCE}, "at a time of day"),
+        ({"by": "program"}, "by its program"),
+        ({"by": "hand"}, "by hand"),
+        (None, "by hand"),
+    ],
+)
+def test_a_reason_tells_more_than_the_cause_hardware(reason: dict[str, Any] | None, words: str) -> None:
+    """A detection is not a deed by hand, although both have the cause "hardware"."""
+    found = {**stretch(10, None, "on", "hardware"), "reason": reason}
+    assert plot.cause_text(history(stretches=[found]), "toaster", found, TITLES, factories.UTC) == words
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        ({"by": "command", "who": "page"}, "command c1 by page"),
+        ({"by": "command"}, "command c1"),
+        ({"by": "rule", "who": "meter", "rule": 2}, "rule 2 heard meter"),
+    ],
+)
+def test_the_first_change_of_a_cause_tells_its_reason(reason: dict[str, Any], words: str) -> None:
+    """A measurement that crossed a limit is no command, and a command has its sender."""
+    found = {**stretch(10, None, "on", "c1"), "reason": reason}
+    first = {"c1": {"device": "toaster", "at": found["from"], "phase": "on"}}
+    told = {**history(stretches=[found]), "causes": first}
+    assert plot.cause_text(told, "toaster", found, TITLES, factories.UTC) == words
+
+
+def test_the_audit_trail_has_a_line_for_each_change_in_the_order_of_time() -> None:
+    """Each line has the moment, the device, what changed, and the reason in the words of `--by`."""
+    late = {**stretch(20, None, "on", "c2"), "reason": {"by": "command", "who": "page:anna"}}
+    early = {**stretch(10, 20, "off", "c1"), "reason": {"by": "hand"}}
+    told = {"devices": {"lamp": {"stretches": [late]}, "fan": {"stretches": [early]}}}
+    lines = list(plot.audit_lines(told, {"lamp": "Hall lamp"}, factories.UTC))
+    assert [line.split()[4:] for line in lines] == [
+        ["fan", "off", "hand"],
+        ["Hall", "lamp", "on", "command:page:anna"],
+    ]
+
+
 def test_a_fault_replaces_the_cause() -> None:
     """In the row of a stretch with a fault, the fault replaces the cause."""
     assert "did not switch on" in drawn(

@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from daemons.bus.origin import Reason
 from daemons.cli.terminal.window import ENTER, LEAVE
 from tests.support.house import BREAKFAST, HouseFactory, TemporaryHouse
 from tests.support.pty_terminal import glass
@@ -26,6 +27,9 @@ def test_enter_presses_the_switch_and_shows_the_followers(breakfast: TemporaryHo
         assert sorted(followed.split(", ")) == ["Coffee maker", "Kitchen lamp", "Toaster"]
         assert [switching.on for switching in breakfast.switchings("bathroom_light")] == [True]
         assert "● live" in view.line("Toaster          ready")
+    with breakfast.listen("bathroom_light") as listener:
+        listener.wait_for(lambda it: it.states)
+    assert listener.states["bathroom_light"].reason == Reason("command", "terminal")
 
 
 def test_a_command_without_effect_shows_a_notice(breakfast: TemporaryHouse) -> None:

@@ -15,6 +15,7 @@ import pytest
 pytest.importorskip("aiomqtt", reason="needs the extra mqtt")
 
 from daemons.bus.message import BRIDGE
+from daemons.bus.origin import Reason
 from tests.support import homeassistant
 from tests.support.house import HouseFactory, Listener, TemporaryHouse, eventually
 from tests.support.mosquitto import Mosquitto, make_certificate
@@ -106,6 +107,9 @@ def test_states_are_published_and_commands_are_carried_out(
     assert (receipt["id"], receipt["command"], receipt["outcome"]) == ("mine", "start", "applied")
     mqtt_client.wait_for(lambda: mqtt_client.shows("toaster", phase="toasting"))
     assert json.loads(mqtt_client.retained["house/toaster/state"])["cause"] == "mine"
+    with house.listen("toaster") as listener:
+        listener.wait_for(lambda it: it.has_state("toaster", phase="toasting"))
+    assert listener.states["toaster"].reason == Reason("command", "bridge")
     rejected = mqtt_client.send_command("house/toaster/command/start", "PRESS")
     assert (rejected["outcome"], rejected["reason"]) == ("rejected", "it is already toasting")
     assert mqtt_client.send_command("house/toaster/command/fly", "PRESS")["outcome"] == "rejected"

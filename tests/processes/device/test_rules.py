@@ -222,6 +222,28 @@ def test_the_latest_moment_is_acted_on_when_the_hardware_is_back() -> None:
     assert (simulator.relay.is_on, simulator.appliance.memory.cause) == (True, "p2")
 
 
+@pytest.mark.parametrize("how", ["follow", "order"])
+def test_a_command_that_waits_for_the_hardware_keeps_its_values(how: str) -> None:
+    """The values that a rule copies, and the command that came from a scene, are still known then."""
+    rule: dict[str, Any] = {"device": "switch", "follow": ["status", "brightness_percent"]}
+    if how == "order":
+        rule = {**PRESS, "do": "off", "made_by": "switch", "command_from": "orders"}
+    simulator = CrashSimulator("lamp", when=[rule])
+    lose_hardware(simulator)
+    simulator.now += 10
+    simulator.appliance.on_reading(Reading(reachable=False), simulator.now, simulator.now)
+    fields: dict[str, Any] = {"status": True, "brightness_percent": 30}
+    orders = '{"lamp": ["on", {"brightness_percent": 30}]}'
+    simulator.on_state(replace(press(simulator.now), state={**fields, "orders": orders}))
+    assert simulator.appliance.memory.rule_states != {}
+    assert not simulator.field("status")
+    simulator.restart()
+    simulator.now += 5
+    simulator.poll()
+    simulator.poll()
+    assert (simulator.field("status"), simulator.field("brightness_percent")) == (True, 30)
+
+
 def lose_hardware(simulator: CrashSimulator) -> None:
     """Report to the device that its hardware does not answer; its next poll finds it again."""
     simulator.on_reading(Reading(reachable=False))

@@ -6,6 +6,7 @@ their order for each pair, and may be cut off. Each device that is cut off hears
 
 from collections.abc import Iterable
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from daemons.bus.message import State
+from daemons.kinds import Reading
 from tests.support import factories
 from tests.support.crash_simulator import CrashSimulator
 
@@ -139,6 +141,20 @@ def test_a_brightness_follows_a_brightness() -> None:
     net.command("b", "on", brightness_percent=70)
     net.run(3)
     assert net.values() == {(True, 70)}
+
+
+def test_a_copy_waits_for_its_hardware() -> None:
+    """The bulb of the second lamp is lost when the first one is switched, and is back after five seconds."""
+    net = Net(RINGS["two lamps"], [FOLLOW])
+    net.lamps["b"].on_reading(Reading(reachable=False))
+    lost = Reading(reachable=False, fault="lost")
+    with patch.object(net.lamps["b"].relay, "read", lambda _now: lost):
+        net.run(7)
+        net.command("a", "on", brightness_percent=30)
+        net.run(5)
+        assert net.values() == {(True, 30), (False, None)}
+    net.run(5)
+    assert net.values() == {(True, 30)}
 
 
 @pytest.mark.parametrize("away", [0.0, 5.0])

@@ -297,13 +297,17 @@ def test_a_reply_of_the_clock_is_used_for_a_quarter_of_a_second(
 
 
 def test_a_deadline_is_as_far_ahead_there_as_here(link: LinkUnderTest) -> None:
-    """The deadline is in the time of the other host, the receipt in that of this host; also after a step."""
+    """The deadline is in the time of the other host, the receipt in that of this host; also after a step.
+
+    The sender of the command is passed on.
+    """
     link.open()
     for link.exchange.ahead_seconds in (STEP_SECONDS, -STEP_SECONDS):
         link.run_for(STALE_SECONDS)
         receipts: list[Receipt] = []
-        link.link.send_command(new_command("on", 5), "lamp", receipts.append)
+        link.link.send_command(new_command("on", 5, who="page:anna"), "lamp", receipts.append)
         link.until(partial(len, receipts), "the receipt")
+        assert link.exchange.commands[-1].who == "page:anna"
         assert link.exchange.commands[-1].deadline == pytest.approx(link.exchange.now + 5, abs=1)
         assert link.exchange.commands[-1].device == "lamp"
         assert receipts[0].at == pytest.approx(time.time(), abs=1)

@@ -69,6 +69,7 @@ class RouterUnderTest:
     def __init__(self) -> None:
         self.foreign, self.link, self.admin = FakeForeignDevices(), FakeLink(), FakeAdmin()
         self.local: list[tuple[str, str]] = []
+        self.senders: list[str | None] = []
         self.receipts: list[Receipt] = []
         self.dropped = DroppedLog(LOG)
         foreign: Any = self.foreign
@@ -85,6 +86,7 @@ class RouterUnderTest:
     def send(self, device: str, command: Command, _: Any) -> None:
         """Record a command to a process of this host."""
         self.local.append((device, command.command))
+        self.senders.append(command.who)
 
     def reply(self, _: list[bytes], receipt: Receipt) -> None:
         """Record a receipt."""
@@ -99,10 +101,11 @@ class RouterUnderTest:
         rights: Rights = OWNER_RIGHTS,
         seconds: float = 5.0,
         args: dict[str, Scalar] | None = None,
+        who: str | None = None,
     ) -> Receipt | None:
         """Route a command, and return its receipt, or None if the command was passed on."""
         command = Command(
-            id="a", device=device, command=name, deadline=time.time() + seconds, args=args or {}
+            id="a", device=device, command=name, deadline=time.time() + seconds, args=args or {}, who=who
         )
         gateway: Any = self
         self.receipts.clear()
@@ -121,6 +124,27 @@ class RouterUnderTest:
 def router() -> RouterUnderTest:
     """Create a router."""
     return RouterUnderTest()
+
+
+@pytest.mark.parametrize(
+    ("client", "who", "expected"),
+    [
+        ("the owner", "lights.py", "lights.py"),
+        ("the owner", None, None),
+        ("phone", None, "key:phone"),
+        ("phone", "page", "key:phone"),
+        ("host_kitchen", "page", "key:host_kitchen"),
+        ("host kitchen", "page:anna", "page:anna"),
+        ("host kitchen", None, None),
+    ],
+)
+def test_only_the_owner_and_other_hosts_name_the_sender(
+    router: RouterUnderTest, client: str, who: str | None, expected: str | None
+) -> None:
+    """A client with a key is named by its key, also if its command names another sender."""
+    rights = HOST_RIGHTS if client.startswith("host ") else Rights(command=("toaster/",))
+    assert router.route("start", "toaster", client=client, who=who, rights=rights) is None
+    assert router.senders == [expected]
 
 
 def test_a_command_is_routed_to_its_device(router: RouterUnderTest) -> None:

@@ -133,6 +133,11 @@ def test_a_press_is_recorded_with_its_consequences(breakfast: TemporaryHouse) ->
     for name in names:
         assert found[name]["stretches"][-1]["from"] == moments[name]
         assert found[name]["stretches"][-1]["cause"] == id_
+    lamp, toaster = (found[name]["stretches"][-1] for name in ("bathroom_light", "toaster"))
+    assert lamp["reason"]["by"] == "command"
+    rule = {"by": "rule", "who": "bathroom_light", "rule": 1, "at": moments["bathroom_light"]}
+    assert toaster["reason"] == rule
+    assert toaster["origin"] == lamp["origin"]
     toast = [stretch["state"]["phase"] for stretch in found["toaster"]["stretches"]]
     assert toast == ["idle", "toasting", "ready"]
 

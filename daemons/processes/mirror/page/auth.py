@@ -1,24 +1,32 @@
 """Access to the page: by host name, by origin and by token.
 
-Pure, but for the token's file. Any site can make a browser send requests to this page. So a request
+Pure, but for the files of the tokens. Any site can make a browser send requests to this page. So a request
 is accepted only with a host name of this house (this prevents DNS rebinding). If the browser names
 the origin of the request, it must be this page (this prevents cross-site WebSockets).
 """
 
 import hmac
 import secrets
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from ipaddress import ip_address
 from pathlib import Path
+from typing import NamedTuple
 
+from msgspec import Struct
+
+from daemons.bus.keys import NO_RIGHTS, OWNER_RIGHTS, Rights
 from daemons.errors import StorageError
+from daemons.processes.mirror.page.person_tokens import PersonToken, PersonTokens, find_person, person_cookie
 from daemons.storage.changed_file import ChangedFile
 from daemons.storage.paths import replace_file
 
 TOKEN_PATH = Path("token")
 """The token's file, relative to the run directory."""
 COOKIE_NAME = "house"
+PAGE = "page"
+"""The sender of the commands from the page."""
 
 
 def make_token() -> str:
@@ -36,6 +44,53 @@ def remove_token() -> None:
         raise StorageError(f"{TOKEN_PATH.absolute()} cannot be deleted: {error.strerror}") from error
 
 
+class Account(Struct, frozen=True):
+    """Who made a request: the owner, or a person with a token of their own."""
+
+    name: str | None
+    """The name of the person; None for the owner."""
+    rights: Rights
+    credential: str | PersonToken | None
+    """The owner's token, or that of the person; None for the owner of a page without a token."""
+
+    @property
+    def who(self) -> str:
+        """Return the sender of the commands from this account."""
+        return PAGE if self.name is None else f"{PAGE}:{self.name}"
+
+    @property
+    def sees_everything(self) -> bool:
+        """Return whether the account sees the whole house."""
+        return "*" in self.rights.hear
+
+
+NO_ACCOUNT = Account(None, NO_RIGHTS, None)
+"""The account of a request whose access is not checked yet."""
+
+
+class Access(NamedTuple):
+    """All valid credentials at one moment."""
+
+    token: str | None
+    """The owner's token; None if there is none."""
+    persons: Mapping[str, PersonToken]
+
+    def is_valid(self, account: Account, wall: float) -> bool:
+        """Return whether an account has access at `wall` (Unix seconds), with the rights that it had."""
+        if account.name is None:
+            return account.credential == self.token
+        token = self.persons.get(account.name)
+        return token is not None and token == account.credential and not token.is_expired(wall)
+
+
+class SignIn(NamedTuple):
+    """The cookie for a browser that has sent a valid token."""
+
+    cookie: str
+    expires_at: float | None
+    """When the token expires, in Unix seconds; None for one that does not expire."""
+
+
 class AccessPolicy:
     """Decides which requests the page accepts."""
 
@@ -44,6 +99,7 @@ class AccessPolicy:
         self._is_open = is_loopback(address)
         self._hosts = {"localhost", *hosts}
         self._token = ChangedFile[str | None](TOKEN_PATH, parse_token, None)
+        self.persons = PersonTokens()
 
     @property
     def token(self) -> str | None:
@@ -56,32 +112,41 @@ class AccessPolicy:
     @property
     def is_locked(self) -> bool:
         """Return whether every request would be refused: a token is needed, and there is none."""
-        return not self._is_open and self.token is None
+        return not self._is_open and self.token is None and not self.persons.read()
 
     def is_known_host(self, host: str | None) -> bool:
         """Return whether a Host header names this house; an IP address cannot be rebound."""
         name = hostname(host or "")
         return name in self._hosts or is_address(name)
 
-    def is_authorized(self, authorization: str | None, cookie: str | None) -> bool:
-        """Return whether a request has the token or its cookie, if one is needed."""
-        token = self.token
-        if token is None:
-            return self._is_open
-        given = bearer_token(authorization)
-        if given is not None:
-            return is_equal(given, token)
-        return is_equal(cookie or "", cookie_value(token))
+    def account(self, authorization: str | None, cookie: str | None) -> Account | None:
+        """Return whose token or cookie a request has; None if it has no access.
 
-    def is_valid_token(self, given: str) -> bool:
-        """Return whether this is the token."""
-        token = self.token
-        return token is not None and is_equal(given.strip(), token)
+        A page that needs no token refuses a person's token that is not valid. Otherwise a person whose token
+        was revoked would have the rights of the owner.
+        """
+        token, persons = self.token, self.persons.read()
+        bearer = bearer_token(authorization)
+        given = (cookie or "") if bearer is None else bearer
+        if token is not None and is_equal(given, cookie_value(token) if bearer is None else token):
+            return Account(None, OWNER_RIGHTS, token)
+        if persons is not None and "." in given:
+            name = find_person(persons, given, time.time(), is_cookie=bearer is None)
+            return Account(name, persons[name].rights, persons[name]) if name else None
+        return Account(None, OWNER_RIGHTS, None) if token is None and self._is_open else None
 
-    @property
-    def cookie(self) -> str:
-        """Return the value of the cookie for a browser that sent the token; it does not reveal the token."""
-        return cookie_value(self.token or "")
+    def sign_in(self, given: str) -> SignIn | None:
+        """Return the cookie for a token, or None if the token is not valid."""
+        token, persons, given = self.token, self.persons.read() or {}, given.strip()
+        if token is not None and is_equal(given, token):
+            return SignIn(cookie_value(token), None)
+        if name := find_person(persons, given, time.time(), is_cookie=False):
+            return SignIn(person_cookie(given), persons[name].until)
+        return None
+
+    def access(self) -> Access:
+        """Return all valid credentials now; raises StorageError if they cannot be read."""
+        return Access(self.token, self.persons.read() or {})
 
 
 def parse_token(content: bytes) -> str:

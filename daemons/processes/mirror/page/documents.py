@@ -12,6 +12,8 @@ from daemons.kinds import Control, Kind
 from daemons.processes.mirror.page import PageContext
 from daemons.processes.mirror.page.changes import StatusChange
 from daemons.processes.mirror.page.schemas import DeviceDocument, DeviceInfo, HouseDocument, HouseInfo
+from daemons.processes.mirror.page.view import WHOLE_HOUSE, View, is_mirror
+from daemons.processes.mirror.summary import Summary
 from daemons.runtime.clock import uptime
 from daemons.values import describe_type, format_toml
 
@@ -46,21 +48,19 @@ class DocumentEncoder:
             for kind in [kind_or_none(peer.kind)]
         }
 
-    def house(self, names: frozenset[str] | None = None) -> tuple[int, bytes]:
-        """Return the house document and the number of the last change in it.
-
-        With `names`, it contains only these devices and services.
-        """
+    def house(self, view: View = WHOLE_HOUSE) -> tuple[int, bytes]:
+        """Return the house document and the number of the last change in it, for a view of the house."""
         number, latest = self._context.changes.latest()
-        own = latest.get(self._context.mirror)
-        included = {name for name in latest if names is None or name in names}
+        included = set(filter(view.includes, latest))
         document = HouseDocument(
             cursor=self.cursor(number),
             at=time.time(),
             house=self._house,
             mirror=self._context.mirror,
-            message=str(own.status.state["message"]) if own and own.status.state else "",
-            devices={name: self._device(name, latest[name]) for name in self._devices if name in included},
+            message=self._message(view),
+            devices={
+                name: self._device(name, latest[name], view) for name in self._devices if name in included
+            },
             services={
                 name: current_status(self._context, latest[name])
                 for name in self._context.services
@@ -69,13 +69,17 @@ class DocumentEncoder:
         )
         return number, encode(document)
 
-    def device(self, name: str) -> bytes | None:
+    def device(self, name: str, view: View = WHOLE_HOUSE) -> bytes | None:
         """Return the document of one device, or None while nothing is known of it."""
         change = self._context.changes.latest()[1].get(name)
-        return encode(self._device(name, change)) if change else None
+        return encode(self._device(name, change, view)) if change else None
 
-    def change(self, change: StatusChange, missed: int = 0) -> bytes:
-        """Return the message about a change; `missed` earlier changes of the process were skipped."""
+    def change(self, change: StatusChange, missed: int = 0, *, is_restricted: bool = False) -> bytes:
+        """Return the message about a change; `missed` earlier changes of the process were skipped.
+
+        `is_restricted` is true for a client that may not see the whole house.
+        """
+        status = current_status(self._context, change)
         return encode(
             {
                 "type": "change",
@@ -84,22 +88,22 @@ class DocumentEncoder:
                 "device": change.device,
                 "missed": missed,
                 "heard": change.is_own_state,
-                "now": current_status(self._context, change),
+                "now": restricted(status) if is_restricted else status,
             }
         )
 
-    def beat(self, names: frozenset[str] | None, memory: dict[str, int] | None) -> bytes:
+    def beat(self, view: View, memory: dict[str, int] | None) -> bytes:
         """Return the message with the age of every status, and the memory of each process in bytes.
 
-        With `names`, it contains only these processes; without `memory`, it has the ages only.
+        Without `memory`, it has the ages only. A client that does not see the mirror gets its sentence here.
         """
         entries, now = self._context.table.entries, uptime()
         ages = {
             name: round(now - entry.heard_at, 3)
-            for name in (entries if names is None else names)
+            for name in (entries if view.names is None else view.names)
             if (entry := entries.get(name)) and entry.heard_at
         }
-        if names is None or self._context.mirror in names:
+        if view.includes(self._context.mirror):
             ages[self._context.mirror] = 0.0
         document: dict[str, Any] = {
             "type": "beat",
@@ -107,6 +111,8 @@ class DocumentEncoder:
             "at": time.time(),
             "ages": ages,
         }
+        if view.visible is not None:
+            document["message"] = self._message(view)
         if memory is not None:
             document["memory"] = {name: size for name, size in memory.items() if name in ages}
         return encode(document)
@@ -125,9 +131,37 @@ class DocumentEncoder:
         is_number = number.isascii() and number.isdecimal() and len(number) <= MAX_CURSOR_DIGITS
         return int(number) if boot == str(self._context.boot) and is_number else None
 
-    def _device(self, name: str, change: StatusChange) -> Any:
+    def _device(self, name: str, change: StatusChange, view: View) -> Any:
         info, status = self._devices[name], current_status(self._context, change)
+        if view.visible is not None:
+            info = replace(info, hears=tuple(filter(view.is_visible, info.hears)))
+            status = restricted(status)
+        if not view.may_command(name):
+            info = replace(info, commands={}, primary_commands=(), secondary_commands=(), control=None)
         return DeviceDocument(**asdict(info), **asdict(status))
+
+    def _message(self, view: View) -> str:
+        """Return the mirror's sentence; for a restricted view, the sentence about its devices alone."""
+        if view.visible is None:
+            own = self._context.changes.latest()[1].get(self._context.mirror)
+            return str(own.status.state["message"]) if own and own.status.state else ""
+        entries, peers = self._context.table.entries, self._context.peers
+        seen = [name for name in peers if name in view.visible and name in entries]
+        summary = Summary(
+            self._context.table,
+            {name: peers[name].title for name in seen},
+            {name: kind_or_none(peers[name].kind) for name in seen},
+            self._context.options.meal,
+        )
+        for name in seen:
+            if (state := entries[name].state) and not is_mirror(peers[name].kind):
+                summary.on_state(state)
+        return summary.state(uptime()).message
+
+
+def restricted(status: ProcessStatus) -> ProcessStatus:
+    """Return a status without the lines of its log, which may name any device."""
+    return replace(status, last_lines=())
 
 
 def current_status(context: PageContext, change: StatusChange) -> ProcessStatus:

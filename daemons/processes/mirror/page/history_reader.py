@@ -1,7 +1,7 @@
 """Answers requests for the history with the program `daemons.storage.history_program`.
 
-The mirror itself never reads the history: its loop and the page's share one interpreter, which a long
-range would occupy for seconds.
+Requests for an explanation are answered with `why_program` in the same way. The mirror itself never reads the
+history: its loop and the page's share one interpreter, which a long range would occupy for seconds.
 """
 
 import asyncio
@@ -22,14 +22,29 @@ READ_SECONDS = 60.0
 """How long one program may take."""
 
 
+class WhyQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """What is asked for: why a device changed last before a time (Unix seconds)."""
+
+    name: str
+    at: float
+
+
+Query = HistoryQuery | WhyQuery
+PROGRAMS = {
+    HistoryQuery: "daemons.storage.history_program",
+    WhyQuery: "daemons.processes.mirror.page.why_program",
+}
+"""The program that answers each type of query."""
+
+
 class HistoryReader:
     """Runs the programs; each ends with the mirror, and when its client has gone."""
 
     def __init__(self) -> None:
         self._free = asyncio.Semaphore(MAX_PROGRAMS)
 
-    async def read(self, query: HistoryQuery) -> bytes:
-        """Return the history as JSON; raises HistoryError if it cannot be read, or not in time."""
+    async def read(self, query: Query) -> bytes:
+        """Return the answer as JSON; raises HistoryError if it cannot be read, or not in time."""
         async with self._free:
             program = await start_program(query)
             try:
@@ -51,14 +66,14 @@ class HistoryReader:
         return found
 
 
-async def start_program(query: HistoryQuery) -> asyncio.subprocess.Process:
+async def start_program(query: Query) -> asyncio.subprocess.Process:
     """Start the program; raises HistoryError if that fails."""
     try:
         return await asyncio.create_subprocess_exec(
             interpreter(),
             "-P",
             "-m",
-            "daemons.storage.history_program",
+            PROGRAMS[type(query)],
             msgspec.json.encode(query),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,

@@ -18,10 +18,16 @@ from daemons.bus.message import Identifier
 from daemons.bus.requests.aio import AsyncCommandClient
 from daemons.bus.requests.protocol import CommandRequest
 from daemons.errors import HistoryError, StorageError
-from daemons.processes.mirror.page.auth import COOKIE_NAME, AccessPolicy, bearer_token, is_same_origin
+from daemons.processes.mirror.page.auth import (
+    COOKIE_NAME,
+    AccessPolicy,
+    Account,
+    bearer_token,
+    is_same_origin,
+)
 from daemons.processes.mirror.page.connections import ConnectionLimit
 from daemons.processes.mirror.page.documents import DocumentEncoder, encode
-from daemons.processes.mirror.page.history_reader import HistoryReader
+from daemons.processes.mirror.page.history_reader import HistoryReader, WhyQuery
 from daemons.processes.mirror.page.memory_use import memory_use
 from daemons.processes.mirror.page.request import Request
 from daemons.processes.mirror.page.responses import (
@@ -35,6 +41,7 @@ from daemons.processes.mirror.page.responses import (
 from daemons.processes.mirror.page.routes import Route, find_handler
 from daemons.processes.mirror.page.schemas import HealthDocument
 from daemons.processes.mirror.page.server import PageServer
+from daemons.processes.mirror.page.view import View, view_of
 from daemons.processes.mirror.page.websocket import WebSocketServer
 from daemons.runtime.clock import uptime
 from daemons.runtime.rate_limit import TokenBucket, TokenBuckets
@@ -62,6 +69,7 @@ class PageApp:
         self.problems = DroppedLog(self._context.log, "%s %s%s")
         """Problems that a stranger can cause: each is logged once a minute."""
         self.connections = ConnectionLimit(max_connections, self.problems)
+        policy.persons.on_invalid = lambda name, error: self.problems.add(f"the token of {name}", error)
         self._documents = DocumentEncoder(self._context)
         self.command_client = AsyncCommandClient(self._context.counters.count_command)
         self.websocket = WebSocketServer(server, self._documents, self.command_client, policy)
@@ -79,6 +87,7 @@ class PageApp:
             Route("GET", "/api/devices/{name}", self._device),
             Route("POST", "/api/devices/{name}/{command}", self._command),
             Route("GET", "/api/history", self._history),
+            Route("GET", "/api/why/{name}", self._why),
             Route("GET", "/api/openapi.json", self._openapi),
             Route("GET", "/metrics", self._metrics),
             Route("GET", "/healthz", self._health),
@@ -115,18 +124,19 @@ class PageApp:
             raise HttpError(HTTPStatus.FORBIDDEN, "another site made this request")
         if request.path in PUBLIC_PATHS or request.path.startswith("/page/"):
             return
-        if not self._is_authorized(request):
+        account = self._find_account(request)
+        if account is None:
             reason = "a token is needed; `house token` makes one"
             raise HttpError(HTTPStatus.UNAUTHORIZED, reason, {"WWW-Authenticate": "Bearer"})
+        request.account = account
 
-    def _is_authorized(self, request: Request) -> bool:
-        """Return whether a request has the token; count a wrong one of a program."""
+    def _find_account(self, request: Request) -> Account | None:
+        """Return the account of a request, or None without access; count a wrong token of a program."""
         authorization = request.headers.get("authorization")
-        if self._policy.is_authorized(authorization, request.cookie(COOKIE_NAME)):
-            return True
-        if bearer_token(authorization) is not None:
+        account = self._policy.account(authorization, request.cookie(COOKIE_NAME))
+        if account is None and bearer_token(authorization) is not None:
             self._count_wrong_token(request)
-        return False
+        return account
 
     def _count_wrong_token(self, request: Request) -> None:
         """Log a wrong token; raise HttpError if its address sends too many.
@@ -146,20 +156,22 @@ class PageApp:
         with self.connections.waiting(request.transport):
             body = await request.read()
         fields = parse_qs(body.decode(errors="replace")) if request.content_type == FORM else {}
-        if not self._policy.is_valid_token(fields.get("token", [""])[0]):
+        signed_in = self._policy.sign_in(fields.get("token", [""])[0])
+        if signed_in is None:
             self._count_wrong_token(request)
             return redirect("/login?wrong")
         response = redirect("/")
-        cookie = (
-            f"{COOKIE_NAME}={self._policy.cookie}; HttpOnly; Max-Age={YEAR_SECONDS}; Path=/; SameSite=Strict"
-        )
+        max_age = YEAR_SECONDS
+        if signed_in.expires_at is not None:
+            max_age = max(1, min(max_age, int(signed_in.expires_at - time.time())))
+        cookie = f"{COOKIE_NAME}={signed_in.cookie}; HttpOnly; Max-Age={max_age}; Path=/; SameSite=Strict"
         response.headers["Set-Cookie"] = cookie + ("; Secure" if request.is_https else "")
         return response
 
     # Routes
 
     async def _index(self, request: Request) -> Response:
-        if not self._is_authorized(request):
+        if self._find_account(request) is None:
             return redirect("/login")
         return send_file("index.html", request)
 
@@ -172,24 +184,30 @@ class PageApp:
     async def _live(self, request: Request) -> None:
         await self.websocket.serve(request)
 
-    async def _house(self, _: Request) -> Response:
-        return json_response(self._documents.house()[1])
+    async def _house(self, request: Request) -> Response:
+        return json_response(self._documents.house(self._view(request))[1])
 
     async def _device(self, request: Request) -> Response:
+        view = self._view(request)
+        if not view.is_visible(request.names["name"]):
+            raise forbidden(request, f"may not see {request.names['name'][:60]!r}")
         name = self._device_name(request)
-        content = self._documents.device(name)
+        content = self._documents.device(name, view)
         if content is None:
             raise HttpError(HTTPStatus.SERVICE_UNAVAILABLE, f"nothing is known of {name} yet")
         return json_response(content)
 
     async def _command(self, request: Request) -> Response:
         """Send a command to a device, and answer with its receipt."""
-        name = self._device_name(request)
         if not self._command_limit.allow(request.remote):
             reason = "more than 20 commands a second"
             raise HttpError(HTTPStatus.TOO_MANY_REQUESTS, reason, {"Retry-After": "1"})
         with self.connections.waiting(request.transport):
             body = await request.read()
+        self._check_access(request)  # the token may have been revoked while the body arrived
+        if not self._view(request).may_command(request.names["name"]):
+            raise forbidden(request, f"may not command {request.names['name'][:60]!r}")
+        name = self._device_name(request)
         if body and request.content_type != "application/json":
             raise HttpError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "the body must be application/json")
         try:
@@ -197,14 +215,17 @@ class PageApp:
             command_request = msgspec.json.decode(body, type=CommandRequest) if body else CommandRequest()
         except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
             reject(error)
-        receipt = await self.command_client.send(name, command, command_request)
+        receipt = await self.command_client.send(name, command, command_request, who=request.account.who)
         status = {"applied": 200, "unanswered": 504}.get(receipt["outcome"], 409)
         return json_response(encode(receipt), status)
 
     async def _history(self, request: Request) -> Response:
         """Answer with what the recorder has recorded."""
+        view = self._view(request)
         names = request.query.get("device", [])
         for name in names:
+            if not view.is_visible(name):
+                raise forbidden(request, f"may not see {name[:60]!r}")
             if name not in self._context.peers:
                 raise HttpError(HTTPStatus.NOT_FOUND, f"there is no device {name!r}")
         if unknown := request.query.keys() - {"device", "since", "until", "points"}:
@@ -218,19 +239,43 @@ class PageApp:
             raise HttpError(HTTPStatus.BAD_REQUEST, "points must be a whole number from 10 to 2000")
         if not since < until:
             raise HttpError(HTTPStatus.BAD_REQUEST, "since must be earlier than until")
-        chosen = tuple(names or self._context.peers)
-        query = HistoryQuery(names=chosen, since=since, until=until, points=int(points))
+        seen = tuple(filter(view.is_visible, self._context.peers))
+        query = HistoryQuery(
+            names=tuple(names) or seen,
+            since=since,
+            until=until,
+            points=int(points),
+            visible=None if view.visible is None else seen,
+        )
         try:
             return json_response(await self._history_reader.read(query))
         except HistoryError as error:
             raise HttpError(HTTPStatus.SERVICE_UNAVAILABLE, str(error)) from error
 
-    async def _openapi(self, _: Request) -> Response:
+    async def _why(self, request: Request) -> Response:
+        """Answer with the chain that led to the last change of a device, and with its declined rules."""
+        if not request.account.sees_everything:
+            raise forbidden(request, "may not ask why: the answer names other devices")
+        name = self._device_name(request)
+        if unknown := request.query.keys() - {"at"}:
+            raise HttpError(HTTPStatus.BAD_REQUEST, f"unknown parameter {min(unknown)!r}")
+        now = time.time()
+        at = parse_time(request.query["at"][0], now) if "at" in request.query else now
+        try:
+            return json_response(await self._history_reader.read(WhyQuery(name=name, at=at)))
+        except HistoryError as error:
+            raise HttpError(HTTPStatus.SERVICE_UNAVAILABLE, str(error)) from error
+
+    async def _openapi(self, request: Request) -> Response:
         from daemons.processes.mirror.page.openapi import describe_api  # noqa: PLC0415  at the first request
 
-        return json_response(encode(describe_api(list(self._context.peers))))
+        return json_response(
+            encode(describe_api(list(filter(self._view(request).is_visible, self._context.peers))))
+        )
 
-    async def _metrics(self, _: Request) -> Response:
+    async def _metrics(self, request: Request) -> Response:
+        if not request.account.sees_everything:
+            raise forbidden(request, "may not see the figures of the whole house")
         from daemons.processes.mirror.page import metrics  # noqa: PLC0415  loaded at the first request
 
         content = metrics.write(self._context, await asyncio.to_thread(memory_use, self._context.pids()))
@@ -240,6 +285,9 @@ class PageApp:
         if not self._server.is_mirror_alive(uptime()):
             raise HttpError(HTTPStatus.SERVICE_UNAVAILABLE, "the mirror's own loop does not respond")
         return json_response(encode(HealthDocument(ok=True)))
+
+    def _view(self, request: Request) -> View:
+        return view_of(self._context, request.account)
 
     def _device_name(self, request: Request) -> str:
         name = request.names["name"]
@@ -251,6 +299,14 @@ class PageApp:
 def send_file(name: str, request: Request) -> Response:
     """Return the response with a file of the page."""
     return file_response(ASSETS / name, request.headers.get("if-none-match", ""))
+
+
+def forbidden(request: Request, reason: str) -> HttpError:
+    """Return the error for a request that the rights of its account do not allow.
+
+    An unknown device has the same error as one that the account may not see.
+    """
+    return HttpError(HTTPStatus.FORBIDDEN, f"{request.account.name} {reason}")
 
 
 def too_many_attempts() -> HttpError:

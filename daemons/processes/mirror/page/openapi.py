@@ -10,6 +10,7 @@ import msgspec
 
 from daemons import __version__
 from daemons.bus.requests.protocol import CommandRequest
+from daemons.config.explained import WhyDocument
 from daemons.processes.mirror.page.schemas import (
     DeviceDocument,
     ErrorDocument,
@@ -26,7 +27,7 @@ TIME_PATTERN = r"^(([0-9]+(\.[0-9]+)?(ms|s|m|h|d))+|[0-9]{1,10}(\.[0-9]{1,9})?)$
 ERRORS = {
     400: "The request has a mistake.",
     401: "A token is needed.",
-    403: "The host name or the origin is not accepted.",
+    403: "The host name or the origin is not accepted, or the token gives no right to this.",
     404: "There is no such device.",
     413: "The body is too long.",
     415: "The body is not JSON.",
@@ -51,6 +52,7 @@ def make_schemas() -> Schema:
         CommandRequest,
         ReceiptDocument,
         HistoryDocument,
+        WhyDocument,
         ErrorDocument,
         HealthDocument,
     )
@@ -94,7 +96,11 @@ def describe_api(devices: list[str]) -> Schema:
         "components": {
             "schemas": SCHEMAS,
             "securitySchemes": {
-                "token": {"type": "http", "scheme": "bearer", "description": "From `house token`."}
+                "token": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "From `house token` or `house token make`.",
+                }
             },
         },
         "security": [{}, {"token": []}],
@@ -134,6 +140,13 @@ def describe_api(devices: list[str]) -> Schema:
                         },
                     ],
                     "responses": responses("HistoryDocument", 400, 404, 503),
+                }
+            },
+            "/api/why/{name}": {
+                "get": {
+                    "summary": "Explain the last change of a device",
+                    "parameters": [name, {"name": "at", "in": "query", "schema": past}],
+                    "responses": responses("WhyDocument", 400, 404, 503),
                 }
             },
             "/healthz": {

@@ -8,6 +8,7 @@ from urllib.parse import parse_qs
 import h11
 
 from daemons.drivers.transports.websocket import WebSocket
+from daemons.processes.mirror.page.auth import NO_ACCOUNT
 from daemons.processes.mirror.page.responses import HttpError
 
 
@@ -35,6 +36,8 @@ class Request:
         self._parse_target(head.target.decode())
         self.names: dict[str, str] = {}
         """The variable parts of the path, by their names in the route."""
+        self.account = NO_ACCOUNT
+        """The account that made the request; the application sets it after it has checked the access."""
         self.remote = str((transport.get_extra_info("peername") or ("",))[0])
         self.is_https = transport.get_extra_info("sslcontext") is not None
 

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType, defstruct, field
 from msgspec.structs import fields
 
+from daemons.bus.origin import Origin, Reason
 from daemons.bus.status import Fields, Natural, ProcessStatus, UnixSeconds
 from daemons.kinds import Control, PrimaryCommand
 
@@ -91,6 +92,10 @@ class Stretch(Struct, frozen=True, kw_only=True):
     to: UnixSeconds | None
     state: Fields
     cause: str | None
+    reason: Reason | None
+    """What led to the state directly; null if it is not known."""
+    origin: Origin | None
+    """The beginning of the chain of changes; null if it is not known."""
 
 
 class ProcessEvent(Struct, frozen=True, kw_only=True):

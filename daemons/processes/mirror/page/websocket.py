@@ -6,6 +6,7 @@ costs no memory. It skips changes, and gets the latest status of each process in
 """
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -13,19 +14,22 @@ from http import HTTPStatus
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import asdict, replace
 
 from daemons.bus.message import DeviceName, Identifier, Scalar, readable_id
 from daemons.bus.requests.aio import AsyncCommandClient
-from daemons.bus.requests.protocol import CommandRequest, Seconds
+from daemons.bus.requests.protocol import CommandRequest, Seconds, new_id
 from daemons.drivers.transports.websocket import WebSocket
 from daemons.errors import StorageError
-from daemons.processes.mirror.page.auth import AccessPolicy
+from daemons.processes.mirror.page.auth import Access, AccessPolicy, Account
 from daemons.processes.mirror.page.changes import StatusChange
 from daemons.processes.mirror.page.documents import DocumentEncoder, encode
 from daemons.processes.mirror.page.memory_use import memory_use
 from daemons.processes.mirror.page.request import Request
 from daemons.processes.mirror.page.responses import HttpError
+from daemons.processes.mirror.page.schemas import ReceiptDocument
 from daemons.processes.mirror.page.server import PageServer
+from daemons.processes.mirror.page.view import View, view_of
 from daemons.runtime.rate_limit import TokenBucket
 
 MAX_CLIENTS = 1000
@@ -60,23 +64,15 @@ class PingMessage(Struct, frozen=True, forbid_unknown_fields=True, tag="ping"):
 _decode = msgspec.json.Decoder(CommandMessage | PingMessage).decode
 
 
-class Unreadable:
-    """The type of UNREADABLE."""
-
-
-UNREADABLE = Unreadable()
-"""In place of the token while its file cannot be read."""
-
-
 class WebSocketClient:
     """One connected browser or program."""
 
-    def __init__(self, socket: WebSocket, names: frozenset[str] | None, token: str | None) -> None:
+    def __init__(self, socket: WebSocket, view: View, account: Account) -> None:
         self.socket = socket
-        self.token = token
-        """The page's token when the client connected; with another one, the client must connect again."""
-        self.names = names
-        """The processes that it wants; None for all."""
+        self.account = account
+        """The account that connected; if its token or its rights change, the client must connect again."""
+        self.view = view
+        """The processes that it wants and may see."""
         self.number: int | None = None
         """The number of the last change that it was sent; None before it was sent the house."""
         self.is_current = False
@@ -88,10 +84,6 @@ class WebSocketClient:
         self.is_pinged = True
         self.bad_messages = 0
         self.tasks: set[asyncio.Task[None]] = set()
-
-    def wants(self, name: str) -> bool:
-        """Return whether its filter includes a process."""
-        return self.names is None or name in self.names
 
 
 class WebSocketServer:
@@ -109,11 +101,11 @@ class WebSocketServer:
         self._documents = documents
         self._command_client = command_client
         self._policy = policy
-        self._token: str | Unreadable | None = None
-        """The token at the last wake-up: it is read once for all clients."""
+        self._access: Access | None = None
+        """All valid credentials at the last wake-up, read once for all clients; None if unreadable."""
         self._clients: set[WebSocketClient] = set()
-        self._encoded: dict[int, bytes] = {}
-        """The latest changes, encoded once for all clients."""
+        self._encoded: dict[tuple[int, bool], bytes] = {}
+        """The latest changes, encoded once for all clients that see the house, and once for the others."""
         self._loop = asyncio.get_running_loop()
         self._is_wake_scheduled = False
         self._beats = 0
@@ -123,14 +115,14 @@ class WebSocketServer:
         self._context.changes.on_append = self._on_append
         while True:
             self._beats += 1
-            self._token = self._read_token()
+            self._access = self._read_access()
             self._server.beat()
             memory = None
             if self._clients and self._beats % BEATS_PER_MEMORY == 1:
                 memory = await asyncio.to_thread(memory_use, self._context.pids())
-            beats = {names: self._documents.beat(names, memory) for names in self._filters()}
+            beats = {view: self._documents.beat(view, memory) for view in self._views()}
             for client in self._clients:
-                client.beat = beats[client.names]
+                client.beat = beats[client.view]
                 client.is_pinged = client.is_pinged and self._beats % BEATS_PER_PING != 0
                 client.wake.set()
             await asyncio.sleep(1.0)
@@ -140,15 +132,15 @@ class WebSocketServer:
         if len(self._clients) >= MAX_CLIENTS:
             reason = f"{MAX_CLIENTS} clients are connected already"
             raise HttpError(HTTPStatus.SERVICE_UNAVAILABLE, reason)
-        names = self._parse_filter(request)
-        token = self._token = self._policy.token
-        client = WebSocketClient(await request.open_websocket(), names, token)
+        view = self._parse_filter(request)
+        self._access = self._policy.access()
+        client = WebSocketClient(await request.open_websocket(), view, request.account)
         if after := request.query.get("after"):
             number = self._documents.parse_cursor(after[0])
             if number is not None and self._context.changes.after(number) is not None:
                 client.number = number
         # The first message for a client that has missed no change.
-        client.beat = self._documents.beat(names, None)
+        client.beat = self._documents.beat(view, None)
         client.wake.set()
         self._clients.add(client)
         self._context.counters.clients = len(self._clients)
@@ -166,9 +158,9 @@ class WebSocketServer:
 
     # Messages to clients
 
-    def _filters(self) -> set[frozenset[str] | None]:
-        """Return the filters of all clients: those with the same filter are sent the same beat."""
-        return {client.names for client in self._clients}
+    def _views(self) -> set[View]:
+        """Return the views of all clients: those with the same view are sent the same beat."""
+        return {client.view for client in self._clients}
 
     def _on_append(self) -> None:
         """Wake the page's loop from the mirror's thread, once for many changes; without a client, not at all.
@@ -183,7 +175,7 @@ class WebSocketServer:
 
     def _wake_clients(self) -> None:
         self._is_wake_scheduled = False
-        self._token = self._read_token()
+        self._access = self._read_access()
         self._encoded.clear()
         for client in self._clients:
             client.wake.set()
@@ -194,12 +186,14 @@ class WebSocketServer:
             while True:
                 await client.wake.wait()
                 client.wake.clear()
-                if client.token != self._token:
-                    await self._dismiss(client)
-                    return
                 for content in self._unsent(client):
+                    if not is_valid(client, self._access):
+                        break  # also for a slow client, which always has more to receive
                     async with asyncio.timeout(SEND_TIMEOUT_SECONDS):
                         await client.socket.send(content.decode())
+                if not is_valid(client, self._access):
+                    await self._dismiss(client)
+                    return
                 if not client.is_pinged:
                     client.is_pinged = True
                     await client.socket.ping()
@@ -214,7 +208,7 @@ class WebSocketServer:
         while True:
             changes = None if client.number is None else log.after(client.number)
             if changes is None:
-                client.number, content = self._documents.house(client.names)
+                client.number, content = self._documents.house(client.view)
                 yield content
                 continue
             if not changes:
@@ -225,8 +219,8 @@ class WebSocketServer:
                 continue
             for change in changes[:32]:
                 client.number = change.number
-                if client.wants(change.device):
-                    yield self._encode(change)
+                if client.view.includes(change.device):
+                    yield self._encode(change, is_restricted=client.view.visible is not None)
         if client.beat:
             beat, client.beat = client.beat, None
             yield beat
@@ -235,49 +229,57 @@ class WebSocketServer:
         """Yield the latest change of each process, in place of all that a slow client could not receive."""
         missed = Counter(change.device for change in changes)
         latest = {change.device: change for change in changes}
+        is_restricted = client.view.visible is not None
         for change in sorted(latest.values(), key=lambda change: change.number):
-            if client.wants(change.device):
-                self._context.counters.skipped_changes += missed[change.device] - 1
-                yield self._documents.change(change, missed[change.device] - 1)
+            if client.view.includes(change.device):
+                skipped = missed[change.device] - 1
+                self._context.counters.skipped_changes += skipped
+                yield self._documents.change(change, skipped, is_restricted=is_restricted)
         client.number = changes[-1].number
 
-    def _encode(self, change: StatusChange) -> bytes:
-        if change.number not in self._encoded:
-            self._encoded[change.number] = self._documents.change(change)
-        return self._encoded[change.number]
+    def _encode(self, change: StatusChange, *, is_restricted: bool) -> bytes:
+        key = change.number, is_restricted
+        if key not in self._encoded:
+            self._encoded[key] = self._documents.change(change, is_restricted=is_restricted)
+        return self._encoded[key]
 
-    # The token
+    # The tokens
 
-    def _read_token(self) -> "str | Unreadable | None":
-        """Return the present token, or UNREADABLE, which differs from the token of every client."""
+    def _read_access(self) -> Access | None:
+        """Return all valid credentials now, or None if they cannot be read."""
         try:
-            return self._policy.token
+            return self._policy.access()
         except StorageError:
-            return UNREADABLE
+            return None
 
     async def _dismiss(self, client: WebSocketClient) -> None:
-        """Close the connection of a client that connected with another token."""
+        """Close the connection of a client whose token is no longer valid, or has other rights."""
         await client.socket.close(POLICY_VIOLATION, "the token has changed")
 
     # Messages from clients
 
-    def _parse_filter(self, request: Request) -> frozenset[str] | None:
-        """Return the processes that the query asks for, or None for all; raises HttpError."""
-        peers = self._context.peers
+    def _parse_filter(self, request: Request) -> View:
+        """Return the processes that the query asks for and that its account may see; raises HttpError."""
+        view = view_of(self._context, request.account)
+        peers = {name: peer for name, peer in self._context.peers.items() if view.is_visible(name)}
         devices, rooms = request.query.get("device", []), request.query.get("room", [])
         if not devices and not rooms:
-            return None
+            return view
         for name in devices:
+            if not view.is_visible(name):
+                reason = f"{request.account.name} may not see {name[:60]!r}"
+                raise HttpError(HTTPStatus.FORBIDDEN, reason)
             if name not in peers and name not in self._context.services:
                 raise HttpError(HTTPStatus.NOT_FOUND, f"there is no device {name!r}")
         for room in rooms:
             if room not in {peer.room for peer in peers.values()}:
                 raise HttpError(HTTPStatus.NOT_FOUND, f"there is no room {room!r}")
-        return frozenset([*devices, *(name for name, peer in peers.items() if peer.room in rooms)])
+        chosen = frozenset([*devices, *(name for name, peer in peers.items() if peer.room in rooms)])
+        return replace(view, names=chosen)
 
     async def _on_message(self, client: WebSocketClient, content: str | bytes) -> None:
         """Handle a message of a client."""
-        if client.token != self._read_token():
+        if not is_valid(client, self._read_access()):
             await self._dismiss(client)
             return
         text = content if isinstance(content, str) else ""
@@ -298,6 +300,8 @@ class WebSocketServer:
             return
         if isinstance(message, PingMessage):
             await self._send(client, self._documents.pong())
+        elif not client.view.may_command(message.device):
+            await self._refuse(client, message)
         elif message.device not in self._context.peers:
             await self._send_error(client, f"there is no device {message.device!r}", message.id)
         elif len(client.tasks) >= MAX_PENDING_COMMANDS:
@@ -310,8 +314,22 @@ class WebSocketServer:
 
     async def _send_command(self, client: WebSocketClient, message: CommandMessage) -> None:
         request = CommandRequest(args=message.args, id=message.id, timeout_seconds=message.timeout_seconds)
-        receipt = await self._command_client.send(message.device, message.command, request)
+        receipt = await self._command_client.send(
+            message.device, message.command, request, who=client.account.who
+        )
         await self._send(client, encode({"type": "receipt", **receipt}))
+
+    async def _refuse(self, client: WebSocketClient, message: CommandMessage) -> None:
+        """Send a rejection to an account that may not command a device, also if there is no such device."""
+        receipt = ReceiptDocument(
+            id=message.id or new_id(),
+            device=message.device,
+            outcome="rejected",
+            at=time.time(),
+            reason=f"{client.account.name} may not command {message.device!r}",
+            took_seconds=0.0,
+        )
+        await self._send(client, encode({"type": "receipt", **asdict(receipt)}))
 
     async def _send_error(self, client: WebSocketClient, reason: str, id_: str | None = None) -> None:
         more = {"id": id_} if id_ else {}
@@ -320,3 +338,8 @@ class WebSocketServer:
     async def _send(self, client: WebSocketClient, content: bytes) -> None:
         with suppress(ConnectionError):  # `receive` notices the end
             await client.socket.send(content.decode())
+
+
+def is_valid(client: WebSocketClient, access: Access | None) -> bool:
+    """Return whether the token of a client is still valid, with the same rights."""
+    return access is not None and access.is_valid(client.account, time.time())

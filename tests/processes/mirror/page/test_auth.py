@@ -115,8 +115,8 @@ def test_on_loopback_no_token_is_needed(run: Path) -> None:
     policy = AccessPolicy("127.0.0.1", ())
     assert policy.token is None
     assert not policy.is_locked
-    assert policy.is_authorized(None, None)
-    assert policy.is_authorized("Bearer x", "x")
+    assert policy.account(None, None)
+    assert policy.account("Bearer x", "x")
 
 
 def test_beyond_loopback_every_request_is_refused_without_a_token(run: Path) -> None:
@@ -129,8 +129,8 @@ def test_beyond_loopback_every_request_is_refused_without_a_token(run: Path) -> 
         ("Bearer x", None),
         (None, cookie_value("")),
     ]:
-        assert not policy.is_authorized(authorization, cookie)
-    assert not policy.is_valid_token("")
+        assert not policy.account(authorization, cookie)
+    assert not policy.sign_in("")
     make_token()
     assert not policy.is_locked
 
@@ -140,49 +140,50 @@ def test_an_existing_token_is_needed(run: Path, address: str) -> None:
     """The token or its cookie authorizes a request; on loopback, too, once there is a token."""
     policy, token = AccessPolicy(address, ()), make_token()
     assert policy.token == token
-    assert policy.is_authorized(f"Bearer {token}", None)
-    assert policy.is_authorized(f"bearer {token}", None)
-    assert policy.is_authorized(None, policy.cookie)
+    assert policy.account(f"Bearer {token}", None)
+    assert policy.account(f"bearer {token}", None)
+    assert policy.account(None, cookie_value(token))
+    right = cookie_value(token)
     wrong = [
         (None, None), ("", ""), ("Bearer", None), ("Bearer ", None), (f"Basic {token}", None), (token, None),
-        (f"Bearer {token}x", None), (f"Bearer {token[:-1]}", None), (None, token), (None, policy.cookie[:-1]),
-        (f"Bearer {policy.cookie}", None), ("Bearer ü", None), (None, "ü"), ("Bearer wrong", policy.cookie),
+        (f"Bearer {token}x", None), (f"Bearer {token[:-1]}", None), (None, token), (None, right[:-1]),
+        (f"Bearer {right}", None), ("Bearer ü", None), (None, "ü"), ("Bearer wrong", right),
     ]  # fmt: skip
     for authorization, cookie in wrong:
-        assert not policy.is_authorized(authorization, cookie), (authorization, cookie)
+        assert not policy.account(authorization, cookie), (authorization, cookie)
 
 
 def test_the_cookie_does_not_reveal_the_token(run: Path) -> None:
     """A stolen cookie does not help to make another cookie."""
     token = make_token()
-    assert token not in AccessPolicy("127.0.0.1", ()).cookie
-    assert len(AccessPolicy("127.0.0.1", ()).cookie) == 64
+    assert token not in cookie_value(token)
+    assert len(cookie_value(token)) == 64
 
 
 def test_a_new_token_is_valid_at_once(run: Path) -> None:
     """The old token and all its cookies are invalid from then on."""
     policy, first = AccessPolicy("0.0.0.0", ()), make_token()  # noqa: S104
-    cookie = policy.cookie
-    assert policy.is_authorized(None, cookie)
+    cookie = cookie_value(first)
+    assert policy.account(None, cookie)
     second = make_token()
     os.utime(
         TOKEN_PATH, ns=(1, 1)
     )  # a later moment than the first's, however coarse the file system's clock is
     assert first != second
-    assert not policy.is_authorized(f"Bearer {first}", None)
-    assert not policy.is_authorized(None, cookie)
-    assert policy.is_authorized(f"Bearer {second}", None)
-    assert policy.is_authorized(None, policy.cookie)
+    assert not policy.account(f"Bearer {first}", None)
+    assert not policy.account(None, cookie)
+    assert policy.account(f"Bearer {second}", None)
+    assert policy.account(None, cookie_value(second))
 
 
 def test_a_removed_token_locks_the_page(run: Path) -> None:
     """As after `house token --remove`: neither the token nor its cookie is accepted."""
     policy, token = AccessPolicy("0.0.0.0", ()), make_token()  # noqa: S104
-    cookie = policy.cookie
+    cookie = cookie_value(token)
     TOKEN_PATH.unlink()
     assert policy.is_locked
-    assert not policy.is_authorized(f"Bearer {token}", None)
-    assert not policy.is_authorized(None, cookie)
+    assert not policy.account(f"Bearer {token}", None)
+    assert not policy.account(None, cookie)
 
 
 def make_unreadable(token: Path, reason: str) -> None:
@@ -214,23 +215,23 @@ def test_a_token_that_cannot_be_read_is_not_a_missing_token(run: Path, address: 
     policy = AccessPolicy(address, ())
     for authorization in (None, "Bearer ", "Bearer x"):
         with pytest.raises(StorageError, match=rf"/token cannot be read: .*{reason}"):
-            policy.is_authorized(authorization, None)
+            policy.account(authorization, None)
     with pytest.raises(StorageError):
-        policy.is_valid_token("")
+        policy.sign_in("")
 
 
 def test_a_token_that_cannot_be_read_any_more_is_not_valid_any_more(run: Path) -> None:
     """The token that was read last is not used instead; when the file is readable again, it is."""
     policy, token = AccessPolicy("127.0.0.1", ()), make_token()
-    assert policy.is_authorized(f"Bearer {token}", None)
+    assert policy.account(f"Bearer {token}", None)
     TOKEN_PATH.rename("kept")
     TOKEN_PATH.mkdir()
     with pytest.raises(StorageError):
-        policy.is_authorized(f"Bearer {token}", None)
+        policy.account(f"Bearer {token}", None)
     TOKEN_PATH.rmdir()
     Path("kept").rename(TOKEN_PATH)
-    assert policy.is_authorized(f"Bearer {token}", None)
-    assert not policy.is_authorized(None, None)
+    assert policy.account(f"Bearer {token}", None)
+    assert not policy.account(None, None)
 
 
 def test_a_token_that_cannot_be_removed_is_an_error(run: Path) -> None:
@@ -254,7 +255,7 @@ def test_any_credentials_are_decided(authorization: str, cookie: str) -> None:
 def test_a_token_file_may_end_with_a_newline(run: Path) -> None:
     """Editors add a newline."""
     TOKEN_PATH.write_text("abc\n")
-    assert AccessPolicy("0.0.0.0", ()).is_authorized("Bearer abc", None)  # noqa: S104
+    assert AccessPolicy("0.0.0.0", ()).account("Bearer abc", None)  # noqa: S104
 
 
 def test_a_token_is_private_and_random(run: Path) -> None:

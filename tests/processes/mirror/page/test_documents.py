@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from daemons.config import loader
 from daemons.processes.mirror.page.changes import StatusChange
 from daemons.processes.mirror.page.documents import DocumentEncoder, describe_commands
+from daemons.processes.mirror.page.view import WHOLE_HOUSE, View
 from daemons.runtime.clock import uptime
 from daemons.values import convert
 from tests.support.house import PROJECT
@@ -56,7 +57,7 @@ def documented_fields() -> list[str]:
 
 def house(documents: DocumentEncoder, *names: str) -> dict[str, Any]:
     """Return the decoded house document."""
-    found: dict[str, Any] = json.loads(documents.house(frozenset(names) if names else None)[1])
+    found: dict[str, Any] = json.loads(documents.house(View(names=frozenset(names) if names else None))[1])
     return found
 
 
@@ -160,18 +161,18 @@ def test_an_age_is_never_negative(documents: DocumentEncoder, stub: PageStub) ->
 
 def test_a_beat_has_the_age_of_every_process(documents: DocumentEncoder, stub: PageStub) -> None:
     """Of all, or of those in the filter; the mirror's own age is zero; memory only when measured."""
-    document = json.loads(documents.beat(None, None))
+    document = json.loads(documents.beat(WHOLE_HOUSE, None))
     assert document.keys() == {"type", "cursor", "at", "ages"}
     assert document["ages"].keys() == {*PEERS, "steward"}
     assert document["ages"]["mirror"] == 0.0
     assert all(0 <= age < 60 for age in document["ages"].values())
-    document = json.loads(documents.beat(frozenset({"lamp"}), {"lamp": 7, "toaster": 8}))
+    document = json.loads(documents.beat(View(names=frozenset({"lamp"})), {"lamp": 7, "toaster": 8}))
     assert (document["ages"].keys(), document["memory"]) == ({"lamp"}, {"lamp": 7})
 
 
 def test_a_process_without_a_message_has_no_age() -> None:
     """The message `beat` has no entry for the process."""
-    assert json.loads(DocumentEncoder(PageStub().context).beat(None, None))["ages"] == {"mirror": 0.0}
+    assert json.loads(DocumentEncoder(PageStub().context).beat(WHOLE_HOUSE, None))["ages"] == {"mirror": 0.0}
 
 
 def test_every_command_of_a_kind_is_listed(documents: DocumentEncoder) -> None:

@@ -7,6 +7,7 @@ import re
 import signal
 import socket
 import threading
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from daemons.bus.origin import Reason
 from daemons.processes.mirror.page.auth import COOKIE_NAME, TOKEN_PATH, make_token
 from tests.support.house import TIMEOUT_SECONDS, TemporaryHouse, eventually
 from tests.support.page_client import SMALL_HOUSE, HttpResponse, http_post, http_request, page_url
@@ -25,7 +27,8 @@ from tests.support.stub_device import stub_device
 FORM = "application/x-www-form-urlencoded"
 PATHS = (
     "/", "/login", "/page/index.html", "/page/", "/api/house", "/api/devices/toaster", "/api/devices/x",
-    "/api/history", "/api/openapi.json", "/api/live", "/metrics", "/healthz", "/nothing",
+    "/api/history", "/api/why/toaster", "/api/why/x", "/api/openapi.json", "/api/live",
+    "/metrics", "/healthz", "/nothing",
 )  # fmt: skip
 
 
@@ -104,6 +107,9 @@ def test_a_command_is_answered_with_its_receipt(shared: TemporaryHouse, url: str
     )
     assert http_request(url, "/api/devices/kitchen_lamp").json["cause"] == "thirty-seven"
     assert shared.switchings("kitchen_lamp")[-1].what == "on"
+    with shared.listen("kitchen_lamp") as listener:
+        listener.wait_for(lambda it: it.has_state("kitchen_lamp", brightness_percent=37))
+    assert listener.states["kitchen_lamp"].reason == Reason("command", "page")
 
 
 def test_a_repeated_id_is_carried_out_once(shared: TemporaryHouse, url: str) -> None:
@@ -172,6 +178,28 @@ def test_the_history_is_served(url: str) -> None:
     assert {"toaster", "coffee_maker", "bathroom_light", "kitchen_lamp"} <= whole["devices"].keys()
 
 
+def test_the_page_explains_the_last_change(url: str) -> None:
+    """The chain begins with the command by the page, and `at` asks for an earlier change."""
+    before = time.time()
+    http_post(url, "/api/devices/kitchen_lamp/toggle", {"id": "to-be-explained"})
+    document: Any = eventually(
+        lambda: (
+            (found := http_request(url, "/api/why/kitchen_lamp").json)
+            and found["explanation"]
+            and found["explanation"]["steps"][-1]["cause"] == "to-be-explained"
+            and found
+        )
+    )
+    (step,) = document["explanation"]["steps"]
+    assert step["reason"]["by"] == "command"
+    assert step["at"] >= before
+    earlier = http_request(url, f"/api/why/kitchen_lamp?at={before:.3f}").json["explanation"]
+    assert earlier is None or earlier["steps"][-1]["at"] < before
+    assert http_request(url, "/api/why/unknown").status == 404
+    for query in ("at=yesterday", "since=1h", "at="):
+        assert http_request(url, f"/api/why/kitchen_lamp?{query}").status == 400
+
+
 @pytest.mark.parametrize(
     "query",
     [
@@ -192,9 +220,10 @@ def test_there_is_no_history_without_a_recorder(make_house: Any) -> None:
     house = make_house(SMALL_HOUSE.replace("port = 0", 'port = 0\nhosts = ["house.example"]'))
     house.house("up")
     url = page_url(house)
-    response = http_request(url, "/api/history")
-    assert response.status == 503
-    assert response.reason
+    for path in ("/api/history", "/api/why/lamp"):
+        response = http_request(url, path)
+        assert response.status == 503
+        assert response.reason
     assert http_request(url, "/api/house").json["services"].keys() == {"steward"}
     assert http_request(url, "/healthz", Host="house.example").status == 200
     assert http_request(url, "/healthz", Host="other.example").status == 403

@@ -92,7 +92,7 @@ def test_the_other_documents_are_described_strictly() -> None:
     assert receipt["properties"]["outcome"]["enum"] == ["applied", "expired", "rejected", "unanswered"]
     points = SCHEMAS["DeviceHistory"]["properties"]["measurements"]["additionalProperties"]["items"]
     assert (points["minItems"], points["maxItems"]) == (4, 4)
-    assert {"from", "to", "state", "cause"} == set(SCHEMAS["Stretch"]["required"])
+    assert {"from", "to", "state", "cause", "reason", "origin"} == set(SCHEMAS["Stretch"]["required"])
 
 
 def test_a_command_request_is_described_as_it_is_parsed() -> None:
@@ -153,4 +153,4 @@ def test_the_page_behaves_as_described(url: str, tmp_path: Path) -> None:
         check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "Tested: 5" in done.stdout
+    assert "Tested: 6" in done.stdout

@@ -26,6 +26,7 @@ from websockets.exceptions import ConnectionClosed, ConnectionClosedError, Inval
 
 from daemons.bus import message
 from daemons.bus.message import Heartbeat, State
+from daemons.bus.origin import Reason
 from daemons.processes.mirror.page import websocket
 from daemons.processes.mirror.page.auth import TOKEN_PATH, make_token, remove_token
 from daemons.processes.mirror.page.memory_use import memory_use
@@ -245,6 +246,19 @@ async def test_an_unknown_name_in_a_filter_is_refused(url: str, query: str) -> N
 
 
 # Commands
+
+
+async def test_the_reason_of_a_state_names_the_page(shared: TemporaryHouse, url: str) -> None:
+    """A client of the page cannot name itself."""
+    async with live_client(url) as client:
+        sent = await client.send_command("kitchen_lamp", "toggle")
+        with shared.listen("kitchen_lamp") as listener:
+            await asyncio.to_thread(
+                listener.wait_for, lambda it: it.states and it.states["kitchen_lamp"].cause == sent["id"]
+            )
+        assert listener.states["kitchen_lamp"].reason == Reason("command", "page")
+        await client.send(type="command", device="toaster", command="start", who="terminal")
+        assert "unknown field `who`" in (await client.receive("error"))["reason"]
 
 
 async def test_a_command_gets_its_receipt(url: str) -> None:

@@ -128,8 +128,9 @@ class House extends EventTarget {
     this.#dispatch("change", { id: device, heard });
   }
 
-  #onBeat({ at, ages, memory = {} }) {
+  #onBeat({ at, ages, memory = {}, message = this.#message }) {
     this.#setClock(at);
+    this.#message = message; // only a page that does not show the mirror itself gets it here
     for (const [id, age] of Object.entries(ages)) Object.assign(this.process(id) ?? {}, { heard: arrival(at, age) });
     for (const [id, bytes] of Object.entries(memory)) Object.assign(this.process(id) ?? {}, { memory: bytes });
     this.#dispatch("beat");

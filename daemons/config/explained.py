@@ -1,0 +1,83 @@
+"""The parts of an explanation of a change, and of a rule that did not act. `explanation` makes them."""
+
+from msgspec import Struct
+
+from daemons.bus.message import Scalar
+from daemons.bus.origin import Origin, Reason
+
+
+class ConditionThen(Struct, frozen=True, kw_only=True):
+    """A condition of a rule, and the values that it had when the rule acted."""
+
+    text: str
+    values: dict[str, Scalar]
+    """The values of its fields; one that is not known is missing."""
+    since: float | None
+    """Since when (Unix seconds) its values were as they were; None if that is not known."""
+    met: bool | None
+    """None if a value is not known."""
+
+
+class RuleThen(Struct, frozen=True, kw_only=True):
+    """A rule that acted."""
+
+    number: int
+    place: str
+    """The file and the line."""
+    text: str
+    made_by: str | None
+    """The scene or the group that made the rule; None for a rule of the file."""
+    conditions: tuple[ConditionThen, ...]
+
+
+class Step(Struct, frozen=True, kw_only=True):
+    """One change of a chain."""
+
+    device: str
+    title: str
+    at: float
+    change: str
+    """What changed, in words."""
+    reason: Reason | None
+    origin: Origin | None
+    cause: str | None
+    rule: RuleThen | None = None
+    """The rule that made the change, if the configuration still has it."""
+    later: tuple[tuple[float, str], ...] = ()
+    """What followed at the same device without a new reason: when and what."""
+    missing: bool = False
+    """Whether the change before this one is not known, although there was one."""
+
+
+class Explanation(Struct, frozen=True, kw_only=True):
+    """Why a device changed last."""
+
+    device: str
+    title: str
+    steps: tuple[Step, ...]
+    """The chain of changes from its beginning; the last one is that of the device."""
+
+
+class DeclinedThen(Struct, frozen=True, kw_only=True):
+    """A rule that looked and did not act."""
+
+    at: float
+    """When it decided, in Unix seconds."""
+    reason: str
+    rule: int | None
+    """Its number among the rules of the device, from 1; None for a daily time of the kind."""
+    cause: str | None
+    """The id of the press or command that it looked at."""
+    place: str | None
+    """The file and the line; None if the configuration no longer has the rule."""
+    text: str | None
+    """The rule in words."""
+
+
+class WhyDocument(Struct, frozen=True, kw_only=True):
+    """Why a device changed last, and why its rules did not act."""
+
+    explanation: Explanation | None
+    """None if no change is known."""
+    declined: tuple[DeclinedThen, ...]
+    """The last times that a rule of the device looked and did not act, oldest first."""

@@ -1,0 +1,80 @@
+"""A rule in words, for people who ask why a device acted. The words are those of the configuration. Pure."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from daemons.config.rule import Condition, Rule, Turn
+from daemons.config.schedule import every_text
+from daemons.values import format_seconds, format_toml
+
+
+def rule_text(rule: Rule) -> str:
+    """Return a rule in words: on what it waits, when it may act, and its command."""
+    parts = [_trigger(rule)]
+    if rule.for_seconds:
+        parts.append(f"for {format_seconds(rule.for_seconds)}")
+    if rule.delay_seconds:
+        parts.append(f"{format_seconds(rule.delay_seconds)} later")
+    if rule.between:
+        parts.append(f"between {rule.between[0]} and {rule.between[1]}")
+    for name, values in (("days", rule.days), ("months", rule.months), ("dates", rule.dates)):
+        if values:
+            parts.append(f"only on the {name} {', '.join(values)}")
+    if rule.holidays is not None:
+        parts.append("only on holidays" if rule.holidays else "not on holidays")
+    parts += [f"only if {condition_text(condition)}" for condition in rule.only_if]
+    if rule.any:
+        parts.append(f"only if {' or '.join(map(condition_text, rule.any))}")
+    parts += [f"not if {condition_text(condition)}" for condition in rule.none]
+    if rule.cooldown_seconds:
+        parts.append(f"with a cooldown of {format_seconds(rule.cooldown_seconds)}")
+    if rule.mode != "single":
+        parts.append(f'with mode "{rule.mode}"')
+    return f"{', '.join(parts)}: {command_text(rule.do, rule.with_) if rule.do else 'copy it'}"
+
+
+def condition_text(condition: Condition) -> str:
+    """Return a condition in words."""
+    texts = []
+    for name, value in (condition.is_ or {}).items():
+        texts.append(f"{name} is {format_toml(value)}")
+    for word, limits in (("above", condition.above), ("below", condition.below)):
+        texts += [f"{name} is {word} {value:g}" for name, value in (limits or {}).items()]
+    if condition.origins:
+        texts.append(f"by is {' or '.join(condition.origins)}")
+    lasts = f" for {format_seconds(condition.for_seconds)}" if condition.for_seconds else ""
+    return f"{condition.device}: {' and '.join(texts)}{lasts}"
+
+
+def command_text(do: str, with_: Mapping[str, Any]) -> str:
+    """Return a command with its arguments."""
+    return " ".join([do, *(f"{name}={format_toml(value)}" for name, value in with_.items())])
+
+
+def _trigger(rule: Rule) -> str:
+    if rule.turns is not None:
+        return f"when {rule.device} turns to {' and '.join(_turn(*turn) for turn in rule.turns.items())}"
+    if rule.follow is not None:
+        return f"when {rule.device} changes {' or '.join(rule.follow)}"
+    if rule.limit is not None:
+        name, limit = rule.limit
+        return f"when {name} of {rule.device} goes {'above' if rule.above else 'below'} {limit:g}"
+    if rule.all is not None:
+        return f"when {' and '.join(map(condition_text, rule.all))}"
+    if rule.every is not None:
+        return every_text(rule.every)
+    offset = f" (up to {format_seconds(rule.random_offset)} earlier or later)" if rule.random_offset else ""
+    return f"at {rule.at}{offset}"
+
+
+def _turn(name: str, value: Any) -> str:
+    if not isinstance(value, Turn):
+        return f"{name} {format_toml(value)}"
+    texts = [name]
+    if not isinstance(value.from_, msgspec.UnsetType):
+        texts.append(f"from {format_toml(value.from_)}")
+    if not isinstance(value.to, msgspec.UnsetType):
+        texts.append(f"to {format_toml(value.to)}")
+    return " ".join(texts)
