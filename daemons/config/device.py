@@ -44,6 +44,11 @@ class Device(Struct, frozen=True, kw_only=True):
         return frozenset(found - {self.name})
 
     @property
+    def reporters(self) -> frozenset[str]:
+        """Return the processes whose reports about other processes it needs."""
+        return frozenset(name for rule in self.rules for name in rule.reporters)
+
+    @property
     def uses_clock(self) -> bool:
         """Whether its kind or one of its rules uses the wall clock."""
         if any(rule.uses_clock for rule in self.rules) or self.kind.timetable(self.options):

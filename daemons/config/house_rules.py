@@ -2,6 +2,7 @@
 
 Such a rule becomes one rule for each device or process that it concerns. The first stands in the place of
 the written rule, and the others after all rules of the device, so that the numbers of its other rules stay.
+They are in the order of the devices, so that a device at the end of the file adds rules at the end.
 The names in the texts of rules are filled in here, because they are known when the configuration is read.
 """
 
@@ -72,7 +73,7 @@ class _Expander:
         records = not isinstance(recorder, dict) or recorder.get("enabled") is not False
         found = {RECORDER: records, BRIDGE: BRIDGE in raw, EXCHANGE: EXCHANGE in raw or self._has_hosts}
         found[EXCHANGE] |= any(map(self._is_foreign, tables))
-        self._processes = [*tables, *(name for name, is_there in found.items() if is_there)]
+        self._processes = [*(name for name, is_there in found.items() if is_there), *tables]
 
     def expand(self) -> dict[str, Any]:
         """Return the tables of all devices with their rules expanded."""
@@ -82,16 +83,21 @@ class _Expander:
             if not isinstance(rules, list):
                 continue
             first: list[Any] = []
-            more: list[Any] = []
+            more: list[tuple[int, Where, dict[str, Any]]] = []
             for index, rule in enumerate(rules):
                 where = ("devices", name, "when", index)
                 found = self._expand(name, rule, where) if isinstance(rule, dict) else [rule]
                 first.append(found[0])
-                for added in found[1:]:
-                    self.origins[name, len(rules) + len(more)] = where
-                    more.append(added)
-            expanded[name] = {**table, "when": [*first, *more]}
+                more += [(self._position(added), where, added) for added in found[1:]]
+            more.sort(key=lambda added: added[0])
+            self.origins |= {(name, len(rules) + number): added[1] for number, added in enumerate(more)}
+            expanded[name] = {**table, "when": [*first, *(added for _, _, added in more)]}
         return expanded
+
+    def _position(self, rule: dict[str, Any]) -> int:
+        """Return the position of the process or device that an added rule concerns."""
+        target = rule.get("process") or rule.get("device") or rule["all"][0]["device"]
+        return self._processes.index(target)
 
     def _expand(self, name: str, rule: dict[str, Any], where: Where) -> list[dict[str, Any]]:
         """Return what a rule becomes: itself, or a rule for each device or process that it concerns."""

@@ -309,7 +309,7 @@ class Rule(Struct, frozen=True, kw_only=True, omit_defaults=True):
     def subscriptions(self) -> set[str]:
         """The names of the devices whose states the rule needs."""
         found = {condition.device for _, condition in self.conditions()}
-        return found | ({self.device} if self.device else set()) | set(self.reporters)
+        return found | ({self.device} if self.device else set())
 
     @property
     def source(self) -> str:

@@ -46,7 +46,9 @@ def depends_on(house: House, always: Iterable[Always], rooms: Iterable[Room]) ->
         name = queue.pop()
         if name not in found:
             found.add(name)
-            queue += house.devices[name].subscriptions
+            device = house.devices[name]
+            queue += device.subscriptions
+            queue += [rule.process for rule in device.rules if rule.process in house.devices]
             queue += [heaters[name]] if name in heaters else []
     mirrors = {name for name, device in house.devices.items() if device.kind.role == "mirror"}
     return set(house.devices) if found & mirrors else found

@@ -168,7 +168,10 @@ def test_a_circle_is_found_where_there_is_one(leads_to: dict[int, set[int]]) -> 
         ({"turns": {"status": True}, "mode": "restart"}, "mode goes with delay or for"),
         ({"turns": {"status": True}, "only_if": [{"device": "b", "by": "ruel"}]}, "did you mean 'rule'?"),
         ({"turns": {"status": True}, "none": [{"device": "b", "by": "rule:c"}]}, 'there is no device "c"'),
-        ({"turns": {"status": True}, "any": [{"device": "b"}]}, "it takes one of is, above and below, or by"),
+        (
+            {"turns": {"status": True}, "any": [{"device": "b"}]},
+            "it takes one of is, above, below and presence, or by",
+        ),
     ],
 )
 def test_a_mistake_in_a_rule_is_explained(tmp_path: Path, rule: dict[str, Any], expected: str) -> None:

@@ -60,9 +60,11 @@ FAILED = 'turns = { life = "failed" }'
 def test_a_rule_on_every_process_is_one_for_each() -> None:
     """The device itself is left out, and so is a program of your own, which never fails."""
     found = rules(rule(f'process = "*"\n{FAILED}'))
-    assert [one.process for one in found] == ["climate", "lamp", "away", "tablet", "recorder", "exchange"]
+    assert [one.process for one in found] == ["recorder", "exchange", "climate", "lamp", "away", "tablet"]
     assert {one.reporters for one in found} == {("steward",)}
-    assert house(rule(f'process = "*"\n{FAILED}')).devices["phone"].subscriptions == {"steward"}
+    phone = house(rule(f'process = "*"\n{FAILED}')).devices["phone"]
+    assert phone.reporters == {"steward"}
+    assert not phone.subscriptions
 
 
 def test_a_program_of_your_own_is_reported_by_the_exchange() -> None:
@@ -106,12 +108,15 @@ def test_two_messengers_can_watch_each_other() -> None:
 
 
 def test_the_other_rules_keep_their_numbers() -> None:
-    """The first of the added rules stands in the place of the written one, and the others at the end."""
-    at = rule('at = "06:00"')
-    found = rules(rule(f'process = "*"\n{FAILED}') + at)
-    assert found[0].process == "climate"
-    assert found[1].at == "06:00"
-    assert [one.process for one in found[2:4]] == ["lamp", "away"]
+    """The first of the added rules stands in the place of the written one, and the others at the end.
+
+    Those of the last device come last, so that a new device at the end of the file adds rules there.
+    """
+    at, battery = rule('at = "06:00"'), rule('device = "*"\nbelow = { battery_percent = 15 }')
+    failed, lost = rule(f'process = "*"\n{FAILED}'), rule('device = "*"\nturns = { presence = "live" }')
+    found = [one.process or one.source.partition(" ")[0] for one in rules(failed + at + battery + lost)]
+    assert found[:4] == ["recorder", "06:00", "climate", "climate"]
+    assert found[4:] == ["exchange", "climate", "lamp", "lamp", "away", "away", "pump", "tablet", "tablet"]
 
 
 def test_names_are_filled_in_and_fields_are_kept() -> None:

@@ -66,3 +66,11 @@ def test_only_what_matters_is_rehearsed(house_of: HouseOf) -> None:
     more = '[devices.attic]\nkind = "lamp"\ndriver = "simulated"\n'
     house = house_of(MOTION + more)
     assert depends_on(house, load(house).always, ()) == {"hall_lamp", "hall_motion"}
+
+
+def test_a_process_is_part_of_a_random_day_if_a_rule_waits_for_its_reports(house_of: HouseOf) -> None:
+    """The processes of the house that are no devices are no part of it."""
+    more = '[devices.attic]\nkind = "lamp"\ndriver = "simulated"\n'
+    rule = '[[devices.hall_lamp.when]]\nprocess = "*"\nturns = { life = "failed" }\ndo = "on"\n'
+    house = house_of(MOTION + rule + more)
+    assert depends_on(house, load(house).always, ()) == {"hall_lamp", "hall_motion", "attic"}

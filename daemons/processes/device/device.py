@@ -78,7 +78,7 @@ def run(slice_: Slice) -> None:
 
 def watch_inputs(device: Device, driver: Driver[Any], runner: DeviceRunner, process: Process) -> None:
     """Call the runner for each message of a subscribed device, and when its driver has news."""
-    if names := sorted(device.subscriptions):
+    if names := sorted(device.subscriptions | device.reporters):
         subscriber = Subscriber(process.context, names, process.log)
 
         def receive() -> None:
