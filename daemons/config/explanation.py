@@ -197,7 +197,11 @@ class Explainer:
         if reason is None or reason.rule is None or device is None or reason.rule > len(device.rules):
             return None
         rule = device.rules[reason.rule - 1]
-        is_same = rule.is_timed if reason.by == "clock" else reason.who in {rule.device, *_devices(rule)}
+        is_same = (
+            rule.is_timed
+            if reason.by == "clock"
+            else reason.who in {rule.device, rule.process, *_devices(rule)}
+        )
         if not is_same:
             return None
         at = change.at - BEFORE_SECONDS
