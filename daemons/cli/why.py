@@ -26,6 +26,7 @@ DEED_TEXTS = {
     "restart": "The process of {title} started",
     "program": "{title} reported {change}",
     "clock": "The clock",
+    "rule": "A report about the process {who}",
 }
 """How a chain begins, by the reason of its first change."""
 

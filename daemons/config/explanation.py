@@ -133,7 +133,7 @@ class Explainer:
         if not steps:
             return None
         first_step = steps[-1]
-        if first_step.reason and first_step.reason.by == "rule":
+        if first_step.reason and first_step.reason.by == "rule" and not self._is_about_process(first_step):
             steps[-1] = msgspec.structs.replace(first_step, missing=True)
         return Explanation(device=device, title=self._title(device), steps=tuple(reversed(steps)))
 
@@ -187,6 +187,12 @@ class Explainer:
             cause=None,
         )
 
+    def _is_about_process(self, step: Step) -> bool:
+        """Return whether a rule acted on a report about a process: no change of a device came before."""
+        if step.rule is None:
+            return False
+        return self._house.devices[step.device].rules[step.rule.number - 1].process is not None
+
     def _title(self, name: str) -> str:
         device = self._house.devices.get(name)
         return device.title if device else name
@@ -230,7 +236,8 @@ class Explainer:
                 since = change.at
         state = {**found[0].state, **values} if found else values
         known = KnownThen(state, dict.fromkeys(names, since or 0.0), found[0].reason if found else None)
-        met = condition.holds(known if state else None, at)
+        # Whether a device was heard is not in the history.
+        met = None if condition.presence else condition.holds(known if state else None, at)
         return ConditionThen(text=condition_text(condition), values=values, since=since, met=met)
 
 

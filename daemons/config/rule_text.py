@@ -43,7 +43,7 @@ def condition_text(condition: Condition) -> str:
     for word, limits in (("above", condition.above), ("below", condition.below)):
         texts += [f"{name} is {word} {value:g}" for name, value in (limits or {}).items()]
     if condition.presence is not None:
-        texts.append(f"is {condition.presence}")
+        texts.append(f"presence is {condition.presence}")
     if condition.origins:
         texts.append(f"by is {' or '.join(condition.origins)}")
     lasts = f" for {format_seconds(condition.for_seconds)}" if condition.for_seconds else ""
@@ -57,8 +57,8 @@ def command_text(do: str, with_: Mapping[str, Any]) -> str:
 
 def _trigger(rule: Rule) -> str:
     if rule.turns is not None:
-        heard = rule.device or f"the process {rule.process}"
-        return f"when {heard} turns to {' and '.join(_turn(*turn) for turn in rule.turns.items())}"
+        source = rule.device if rule.process is None else f"the process {rule.process}"
+        return f"when {source} turns to {' and '.join(_turn(*turn) for turn in rule.turns.items())}"
     if rule.follow is not None:
         return f"when {rule.device} changes {' or '.join(rule.follow)}"
     if rule.limit is not None:

@@ -10,6 +10,8 @@ why.
 
 import os
 import sys
+from collections.abc import Collection
+from typing import Any
 
 import msgspec
 
@@ -18,6 +20,8 @@ from daemons.storage import history
 
 NO_HISTORY = 3
 NICE = 10
+DEVICE_REASONS = ("rule", "clock")
+"""The reasons whose `who` is a device."""
 
 
 class HistoryQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,8 +46,20 @@ def main() -> None:
         sys.exit(NO_HISTORY)
     if query.visible is not None:
         causes = found["causes"].items()
+        hide_reasons(found, query.visible)
         found["causes"] = {cause: first for cause, first in causes if first["device"] in query.visible}
     sys.stdout.buffer.write(msgspec.json.encode(found))
+
+
+def hide_reasons(found: dict[str, Any], visible: Collection[str]) -> None:
+    """Remove from the reasons and origins of a history what names a device that is not visible."""
+    for device in found["devices"].values():
+        for stretch in device["stretches"]:
+            reason, origin = stretch["reason"], stretch["origin"]
+            if reason and reason["by"] in DEVICE_REASONS and reason.get("who") not in visible:
+                reason.pop("who", None)
+            if origin and origin.get("device") not in visible:
+                stretch["origin"] = None
 
 
 if __name__ == "__main__":

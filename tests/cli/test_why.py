@@ -55,6 +55,10 @@ do = "on"
 [[devices.fan.when]]
 at = "06:30"
 do = "off"
+[[devices.fan.when]]
+process = "hall_lamp"
+turns = { life = "failed" }
+do = "on"
 [devices.evening]
 kind = "scene"
 sets = { hall_lamp = "off" }
@@ -89,6 +93,7 @@ CHAIN: list[Row] = [
 @pytest.fixture
 def why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Why:
     """Return a function that runs `house why` for an installed house that is down."""
+    monkeypatch.chdir(tmp_path)  # the verb changes the working directory; this restores it
     file, run = tmp_path / "house.toml", tmp_path / "run"
     file.write_text(HOUSE)
 
@@ -189,6 +194,10 @@ def test_a_measurement_that_crossed_its_limit_begins_a_chain(why: Why) -> None:
         ({"by": "limit", "who": "max_on"}, "Fan reached its max_on at "),
         ({"by": "restart", "who": "restore"}, "The process of Fan started at "),
         ({"by": "clock", "rule": 3, "at": NOW}, "The clock at "),
+        (
+            {"by": "rule", "who": "hall_lamp", "rule": 4, "at": NOW - 1},
+            "A report about the process hall_lamp at ",
+        ),
         (None, "Fan: on at "),
     ],
 )
@@ -247,9 +256,9 @@ def test_without_a_recorder_the_devices_are_asked(make_house: HouseFactory) -> N
     house = make_house(f"[recorder]\nenabled = false\n{HOUSE}")
     house.house("up")
     house.send("hall_lamp", "on")
-    assert house.house("why", "hall_lamp").stdout.startswith("Command to Hall lamp at ")
+    assert house.house("why", "hall_lamp").stdout.startswith("Command by terminal to Hall lamp at ")
     step = json.loads(house.house("why", "hall_lamp", "--json").stdout)["steps"][-1]
-    assert (step["change"], step["reason"]) == ("on", {"by": "command"})
+    assert (step["change"], step["reason"]) == ("on", {"by": "command", "who": "terminal"})
     house.house("down")
     done = house.house("why", "hall_lamp", check=False)
     assert (done.returncode, "no device answers" in done.stderr) == (1, True)
@@ -263,4 +272,4 @@ def test_why_in_a_house_that_runs(breakfast: TemporaryHouse) -> None:
         done = breakfast.house("why", "toaster", check=False)
         return "rule 1 of Toaster (house.toml:" in done.stdout and done.stdout
 
-    assert eventually(told).startswith("Command to Bathroom light at ")
+    assert eventually(told).startswith("Command by terminal to Bathroom light at ")

@@ -23,6 +23,14 @@ HOME: dict[str, Any] = {"device": "anna", "is": {"status": True}, "for": "5m"}
         ),
         ({**TURNS, "turns": {"phase": {"from": "closed"}}}, 'when switch turns to phase from "closed": on'),
         (
+            {"process": "toaster", "turns": {"life": "failed"}, "do": "on"},
+            'when the process toaster turns to life "failed": on',
+        ),
+        (
+            {**TURNS, "only_if": [{"device": "anna", "presence": "offline"}]},
+            "when switch turns to status true, only if anna: presence is offline: on",
+        ),
+        (
             {"device": "dimmer", "follow": ["status", "brightness_percent"]},
             "when dimmer changes status or brightness_percent: copy it",
         ),
