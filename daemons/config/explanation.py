@@ -15,6 +15,7 @@ from daemons.bus.origin import Origin, Reason
 from daemons.config.device import Device
 from daemons.config.explained import ConditionThen, DeclinedThen, Explanation, RuleThen, Step
 from daemons.config.house import House
+from daemons.config.house_rules import expand_house_rules
 from daemons.config.members import expand
 from daemons.config.rule import Condition, Rule
 from daemons.config.rule_text import condition_text, rule_text
@@ -278,7 +279,8 @@ def change_words(kind: type[Kind], before: dict[str, Any] | None, after: dict[st
 def rule_places(house: House) -> Callable[[Device, int], str]:
     """Return a function that returns the file and the line of a rule, by its device and index."""
     locator = house.locator()
-    origins = expand(house.files.merged()[0]).origins
+    house_rules = expand_house_rules(house.files.merged()[0])
+    origins = house_rules.origins | expand(house_rules.raw).origins
 
     def place(device: Device, index: int) -> str:
         return locator.place(origins.get((device.name, index), ("devices", device.name, "when", index)))
