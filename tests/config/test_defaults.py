@@ -197,7 +197,7 @@ toml_values = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(toml_values, st.dictionaries(st.sampled_from(["driver", "grace", "simulated", "kind"]), toml_values))
 def test_no_defaults_raise_anything_else(defaults: Any, table: dict[str, Any]) -> None:
     """Any defaults become a house, or mistakes with a line."""
@@ -220,7 +220,7 @@ lamp_tables = st.fixed_dictionaries({}, optional={**values, "brightness_percent"
 driver_tables = st.fixed_dictionaries({}, optional={"speed": st.integers(1, 9), "lag": st.just("1s")})
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(lamp_tables, driver_tables, st.lists(st.tuples(lamp_tables, driver_tables), min_size=1, max_size=4))
 def test_defaults_are_the_same_as_writing_them_into_each_device(
     common: dict[str, Any], options: dict[str, Any], lamps: list[tuple[dict[str, Any], dict[str, Any]]]
