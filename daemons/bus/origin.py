@@ -51,7 +51,7 @@ class Origin(Struct, frozen=True, omit_defaults=True):
     at: Unix
     """When it began, in Unix seconds."""
     by: By
-    """Never `rule`, but for a rule that waited for its `delay` or `for`: it begins a chain of its own."""
+    """Never `rule`. A rule that waited for its `delay` or `for` begins a chain of its own, with this word."""
     device: Name | None = None
     """The device where it began; None for a time of day."""
     who: Who | None = None
