@@ -131,6 +131,8 @@ def flatten(slice_: Slice | None) -> Iterator[tuple[str, Any]]:
     for part, prefix in (("table", ""), ("house", "house."), ("peers", "peers.")):
         for key, value in raw[part].items():
             yield from _flatten(value, f"{prefix}{key}.")
+    if raw["circular_rules"]:
+        yield "circular_rules", raw["circular_rules"]
 
 
 def _flatten(value: Any, path: str) -> Iterator[tuple[str, Any]]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from daemons.config.house import load_house
 from daemons.config.plan import Difference, ProcessChange, begun_rules, differ, make_plan, with_places
@@ -60,6 +61,12 @@ def test_nested_values_have_the_path_that_a_person_would_write() -> None:
         ("when[1].device", "b", "c"),
         ("when[1].turns.status", True, False),
     ]
+
+
+def test_a_rule_that_gets_into_a_circle_is_a_difference() -> None:
+    """A rule of another device closes the circle, so the own table stays as it is."""
+    old = part(kind="lamp")
+    assert found(old, replace(old, circular_rules=(0,))) == [("circular_rules", None, [0])]
 
 
 def test_a_list_of_values_is_one_value() -> None:
