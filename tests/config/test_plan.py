@@ -66,7 +66,7 @@ def test_nested_values_have_the_path_that_a_person_would_write() -> None:
 def test_a_rule_that_gets_into_a_circle_is_a_difference() -> None:
     """A rule of another device closes the circle, so the own table stays as it is."""
     old = part(kind="lamp")
-    assert found(old, replace(old, circular_rules=(0,))) == [("circular_rules", None, [0])]
+    assert found(old, replace(old, circular_rules=(0,))) == [("circular_rules", None, (0,))]
 
 
 def test_a_list_of_values_is_one_value() -> None:
