@@ -430,7 +430,8 @@ class Rules:
 
         An action that had to wait was tried before, so a command at the same moment came after it.
         """
-        if not waited and self._is_live(action.due_at, now):
+        began_at = action.due_at - action.rule.for_seconds - action.rule.delay_seconds
+        if not waited and self._is_live(began_at, now):
             return False
         is_earlier = action.due_at <= order.moment if waited else action.due_at < order.moment
         is_other = (action.do, action.with_) != (order.do, order.with_)

@@ -4,7 +4,7 @@ import random
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from daemons.bus.message import State
@@ -260,6 +260,15 @@ def test_any_absence_of_the_process_gives_the_end_of_a_process_that_was_never_aw
         st.sampled_from([frozenset({"sensor"}), frozenset({"door"}), frozenset({"sensor", "door"}), None])
     ),
     seed=st.integers(0, 9),
+)
+@example(
+    when=[
+        {"device": "sensor", "turns": {"phase": "clear"}, "do": "on", "delay": "5.5s"},
+        {"device": "door", "turns": {"phase": "clear"}, "do": "off"},
+    ],
+    history={"sensor": {2, 22}, "door": {1, 28}},
+    away=[Away(19, 28, frozenset({"sensor"}))],
+    seed=0,
 )
 def test_any_cut_link_gives_the_end_of_a_device_that_was_never_away(
     when: list[dict[str, Any]], history: dict[str, set[int]], away: list[Away], seed: int
