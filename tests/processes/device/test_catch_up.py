@@ -4,7 +4,7 @@ import random
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from daemons.bus.message import State
@@ -246,8 +246,12 @@ def by_second(history: dict[str, set[int]]) -> dict[int, list[str]]:
 def test_any_absence_of_the_process_gives_the_end_of_a_process_that_was_never_away(
     when: list[dict[str, Any]], history: dict[str, set[int]], away: list[Away], seed: int
 ) -> None:
-    """What became due or true meanwhile is acted on in its order, whatever the file's order is."""
+    """What became due or true meanwhile is acted on in its order, whatever the file's order is.
+
+    A toggle in the very second of the return is left out: it is not missed, so it does not wait for others.
+    """
     turns = by_second(history)
+    assume(not (turns.keys() & {one.ends for one in away} and any(rule["do"] == "toggle" for rule in when)))
     expected = outcome(play(when, turns, [], seed))
     assert outcome(play(when, turns, away, seed)) == expected
 
