@@ -17,7 +17,7 @@ MIDNIGHT = TimeOfDay("00:00")
 LEAP_YEAR = "2000"
 DAY_SECONDS = 86_400
 LONGEST_OFFSET_SECONDS = 6 * 3600
-"""So the moments of two days keep their order."""
+"""A longer offset could change the order of the moments of two days."""
 
 
 class Interval(Seconds):

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from daemons.bus.message import State
+from daemons.bus.origin import Reason
 from daemons.kinds import Reading
 from tests.support import factories
 from tests.support.crash_simulator import CrashSimulator
@@ -240,3 +241,40 @@ def test_lamps_that_follow_each_other_agree_in_the_end(
     before = net.starts()
     net.run(20)
     assert net.starts() == before
+
+
+def test_a_follower_that_was_away_for_longer_than_its_grace_takes_over_what_still_holds() -> None:
+    """The first lamp went on while the second one was cut off for two minutes."""
+    net = Net(RINGS["two lamps"], [FOLLOW])
+    net.cut = {"b"}
+    net.command("a", "on", brightness_percent=30)
+    net.run(120, step=1)
+    net.cut = set()
+    net.run(2)
+    assert net.values() == {(True, 30)}
+
+
+def test_heat_does_not_follow_what_began_before_its_grace() -> None:
+    """A plug with `max_on` that learns two minutes late stays off; a plug without it goes on."""
+    cases: list[tuple[dict[str, Any], bool]] = [({}, True), ({"max_on": "1h"}, False)]
+    for options, is_on in cases:
+        plug = CrashSimulator("plug", when=[{"device": "switch", "follow": ["status"]}], **options)
+        plug.now += 130
+        plug.on_state(factories.state(status=True, turned=NOW + 10, cause="p1"))
+        plug.wait(5)
+        assert plug.field("status") is is_on
+
+
+def test_hardware_that_does_not_follow_begins_a_chain_that_the_other_device_follows() -> None:
+    """The second lamp followed at once; it goes off again when the first one has given up."""
+    net = Net(RINGS["two lamps"], [FOLLOW])
+    net.lamps["a"].relay.is_broken = True
+    net.command("a", "on")
+    net.run(2)
+    assert net.lamps["b"].field("status")
+    net.run(10)
+    assert net.values() == {(False, None)}
+    reason, origin = net.lamps["a"].appliance.published_reason
+    assert reason == Reason("limit", "hardware")
+    assert origin is not None
+    assert origin.by == "limit"
