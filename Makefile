@@ -58,6 +58,7 @@ test: | $(VENV)/installed-test  ## Run the tests
 test-long: | $(VENV)/installed-test  ## Run the tests that take longer than `make test` may
 	$(NOTICE)
 	$(VENV)/bin/python -m pytest -n 4 --dist loadgroup -m long --timeout 900 $(TESTS)
+	$(VENV)/bin/python -m pytest -n 4 --search 5 --timeout 900 $(TESTS)
 
 test-all:  ## Run all tests on every CPython from 3.11 on that is found
 	@.ci/each-python $(MAKE) test

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import is_hypothesis_test, settings
 
 from tests.support import factories
 from tests.support.exchange_client import exchange_toml
@@ -22,8 +22,9 @@ from tests.support.reaper import kill_all, processes_of
 # A run that was started in the background ignores Ctrl-C, and so do its children.
 # The tests need Ctrl-C, because the `house` commands handle it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-# The time of one example on a busy machine depends on the load, not on the code.
-settings.register_profile("house", deadline=None)
+# The time of one example on a busy machine depends on the load, not on the code. The examples are the same in
+# each run, so that a failure belongs to a change of the code; `--search` looks for new ones.
+settings.register_profile("house", deadline=None, derandomize=True)
 settings.load_profile("house")
 
 
@@ -31,6 +32,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the option that names an owner's hardware."""
     text = "try this device: its driver, and its address or its options as an inline TOML table"
     parser.addoption("--device", action="append", default=[], metavar="DRIVER=OPTIONS", help=text)
+    text = "run only the tests with Hypothesis, with this many times as many examples, which are random"
+    parser.addoption("--search", type=int, metavar="TIMES", help=text)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -45,6 +48,27 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     """Pass over the tests of an owner's own hardware where none was named."""
     own_hardware = Path(__file__).parent / "drivers" / "test_hardware.py"
     return True if collection_path == own_hardware and not config.getoption("--device") else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With `--search`, keep the tests with Hypothesis, and give them more examples, which are random."""
+    times = config.getoption("--search")
+    if times is None:
+        return
+    found = [item for item in items if is_hypothesis_test(getattr(item, "obj", None))]
+    config.hook.pytest_deselected(items=set(items) - set(found))
+    items[:] = found
+    machines = {item.cls for item in found if hasattr(item.cls, "settings")}  # type: ignore[attr-defined]
+    for machine in machines:
+        machine.settings = searching(machine.settings, times)
+    for test in {item.function for item in found if item.cls not in machines}:  # type: ignore[attr-defined]
+        own = getattr(test, "_hypothesis_internal_use_settings", settings())
+        test._hypothesis_internal_use_settings = searching(own, times)
+
+
+def searching(own: settings, times: int) -> settings:
+    """Return the settings of a test with so many times as many examples, which are random."""
+    return settings(own, max_examples=times * own.max_examples, derandomize=False, print_blob=True)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -12,7 +12,7 @@ from typing import Any
 from msgspec.structs import asdict, replace
 
 from daemons.bus.message import Command, Moment, Receipt, Report, State
-from daemons.bus.origin import Cause, Origin, Reason, new_origin_id
+from daemons.bus.origin import Cause, Origin, Reason, is_later_chain, new_origin_id
 from daemons.bus.state_history import StateHistory
 from daemons.config.device import Device
 from daemons.config.rule import Rule, StateFields, process_key
@@ -355,6 +355,13 @@ class Appliance:
             self._rules.fired(action)
             if self._hardware.is_unwritten:
                 self._unwritten_actions.append(action)
+            if action.is_circular and is_later_chain(action.origin, self.published_reason[1]):
+                self._adopt_chain(action.origin)
+
+    def _adopt_chain(self, origin: Origin | None) -> None:
+        """Adopt a later chain that led to the present state: the devices that follow this one hear of it."""
+        self._history = replace(self._history, origin=origin)
+        self._hardware.cause = replace(self._hardware.cause, origin=origin)
 
     def _own_rules(self) -> tuple[Rule, ...]:
         """Return a rule for each daily time of the kind."""

@@ -80,6 +80,8 @@ class RuleState(Struct, frozen=True, omit_defaults=True):
     """The moment of a time of day that was found too late last (Unix seconds)."""
     command: tuple[str, dict[str, Any]] | None = None
     """While it waits: the command that came with the change, if that is not the one of the rule."""
+    chain: str | None = None
+    """For a rule in a circle: the id of the origin of the chain that it handled last."""
 
     def without_due(self) -> "RuleState":
         """Return the state after its moment; the next one that waits comes."""
@@ -120,9 +122,11 @@ class RuleContext(Struct, frozen=True, kw_only=True):
     calendar: SunCalendar
     heats: bool = False
     """Whether the device can start a fire: then nothing is switched on because of something long ago."""
+    is_circular: bool = False
+    """Whether the rule is in a circle of devices that follow each other: then only a chain counts that began
+    later than that of the own device."""
     own_origin: Origin | None = None
-    """For a rule in a circle of devices that follow each other: where the latest change of the own device
-    began. Only a chain that began later counts."""
+    """For such a rule: where the chain of the own device began."""
 
     def steady(self, moment: float) -> float:
         """Return a moment (Unix seconds) in steady seconds.
@@ -166,19 +170,28 @@ def on_state(
     elif state.is_interrupted and not is_lost and is_new(state, returned_at, context):
         state = replace(state, is_interrupted=False)
         changed_at = max(changed_at, returned_at)
-    if not is_new(state, changed_at, context):
+    chain = later_chain(state, published, context)
+    is_turn = is_new(state, changed_at, context)
+    if not is_turn and chain is None:
         return Decision(state)
     if not has_turned(rule, published, earlier):
         state = replace(state, is_interrupted=False)
         if rule.for_seconds and state.due_at is not None and context.steady(changed_at) < state.due_at:
             return Decision(state.cancelled())  # the value did not last for long enough
         return Decision(state)
-    moments = (changed_at, *state.moments)[:MAX_MOMENTS]
-    state = replace(state, handled_until=changed_at, handled_at=context.now, moments=moments, added_at=None)
+    if is_turn:
+        moments = (changed_at, *state.moments)[:MAX_MOMENTS]
+        state = replace(
+            state, handled_until=changed_at, handled_at=context.now, moments=moments, added_at=None
+        )
     if is_lost:
         return Decision(replace(state, is_interrupted=True))
     follows = copied_values(rule, published.state)
     trigger = trigger_of(rule.device or "", published, changed_at)
+    if chain is not None:
+        state = replace(state, chain=chain.id)
+    if chain is not None and not is_turn:
+        trigger = Trigger(min(chain.at, context.wall), chain.id, chain)
     is_lasting = bool(rule.follow) and isinstance(published, State) and not context.heats
     return _schedule(rule, state, trigger, context, follows, is_lasting=is_lasting)
 
@@ -237,9 +250,24 @@ def is_new(state: RuleState, changed_at: float, context: RuleContext) -> bool:
     return last - handled >= CLOCK_STEP_SECONDS and handled + JITTER_SECONDS < changed_at <= context.wall
 
 
+def later_chain(state: RuleState, published: State | Moment, context: RuleContext) -> Origin | None:
+    """Return the origin of a state whose chain is later than that of the own device, and not handled yet.
+
+    A device in a circle that has a value already adopts the later chain which leads to it. Its state does not
+    change, but the devices that follow it must hear of the chain: it counts more than their own one.
+    """
+    origin = published.origin
+    if not context.is_circular or isinstance(published, Moment) or origin is None or origin.id == state.chain:
+        return None
+    if state.handled_until is None and origin.at <= context.ignore_until:
+        return None
+    return origin if is_later_chain(origin, context.own_origin) else None
+
+
 def concerns(rule: Rule, state: RuleState, published: State | Moment, context: RuleContext) -> bool:
     """Return whether a published state may make a rule act, or may end its `for`."""
-    if not is_new(state, max(published.turned.get(name, 0.0) for name in rule.turning), context):
+    is_turn = is_new(state, max(published.turned.get(name, 0.0) for name in rule.turning), context)
+    if not is_turn and later_chain(state, published, context) is None:
         return bool(rule.for_seconds) and (state.due_at is not None or state.is_interrupted)
     wanted = rule.wanted
     return state.due_at is not None or all(published.state.get(name) == wanted[name] for name in wanted)
@@ -432,7 +460,7 @@ def _schedule(
         return Decision(state, f"that was {late_seconds:.0f} s ago, and {grace}")
     if reason := outside_schedule(rule, counts_at, context.calendar):
         return Decision(state, reason)
-    if not is_later_chain(trigger.origin, context.own_origin):
+    if context.is_circular and not is_later_chain(trigger.origin, context.own_origin):
         return Decision(state)  # without a refusal: the chain comes back from a device that follows
     is_waiting = state.due_at is not None and state.due_at > began_at
     if is_waiting and rule.mode == "single":

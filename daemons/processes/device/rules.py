@@ -91,6 +91,8 @@ class Action(NamedTuple):
     origin: Origin | None
     due: RuleState
     """The state of the rule while it was due."""
+    is_circular: bool
+    """Whether the device follows another one in a circle, and adopts its chain."""
 
 
 class Rules:
@@ -178,14 +180,17 @@ class Rules:
         """Store the changes of another device that rules wait for; `run` handles them."""
         if state.device not in self._turning:
             return
-        rules = [(self._rules[key], self._state(key)) for key in self._turning[state.device]]
-        contexts = [self._context(rule_state, now, wall) for _, rule_state in rules]
+        keys = self._turning[state.device]
+        rules = [(self._rules[key], self._state(key)) for key in keys]
+        contexts = [self._context(key, now, wall) for key in keys]
         news: list[News] = []
         changed_at = 0.0
         moments: tuple[State | Moment, ...] = (*self._new_moments(state, wall - now), state)
         first = len(state.past) + 1 - len(moments)
         for index, published in enumerate(moments, first):
             changed_at = max(changed_at, *published.turned.values(), 0.0)
+            if published is state and state.origin and not self._circular.isdisjoint(keys):
+                changed_at = max(changed_at, min(state.origin.at, wall))  # it may have adopted a later chain
             if news or any(
                 concerns(rule, rule_state, published, context)
                 for (rule, rule_state), context in zip(rules, contexts, strict=True)
@@ -213,15 +218,15 @@ class Rules:
             state = self._state(key)
             if rule.is_timed:
                 if is_time:
-                    self._store(key, check_time(rule, state, self._context(state, now, wall)), None)
+                    self._store(key, check_time(rule, state, self._context(key, now, wall)), None)
             elif rule.limit and rule.device and self._is_settled(rule.device, now):
                 latest = self._latest(rule.device, now)
                 cause = latest.cause if latest else self._peers.cause(rule.device)
                 fields = latest.state if latest else None
-                decision = on_measurement(rule, state, fields, cause, self._context(state, now, wall))
+                decision = on_measurement(rule, state, fields, cause, self._context(key, now, wall))
                 self._store(key, decision, cause)
             elif rule.all and all(self._is_settled(condition.device, now) for condition in rule.all):
-                context = self._context(state, now, wall)
+                context = self._context(key, now, wall)
                 decision = on_conditions(rule, state, lambda device: self._latest(device, now), context)
                 self._store(key, decision, decision.state.cause)
 
@@ -397,7 +402,19 @@ class Rules:
         source = rule.device or rule.process or (state.origin.device if state.origin and rule.all else None)
         reason = Reason(by, source, self._numbers.get(key), state.moment)
         due_at = state.due_at or moment
-        return Action(key, rule, due_at, moment, state.cause, do, with_, reason, state.origin, state)
+        return Action(
+            key,
+            rule,
+            due_at,
+            moment,
+            state.cause,
+            do,
+            with_,
+            reason,
+            state.origin,
+            state,
+            key in self._circular,
+        )
 
     def _handle(self, news: News, now: float, wall: float) -> None:
         """Decide on one state of a device for all rules that wait for it."""
@@ -405,9 +422,7 @@ class Rules:
             if self._waits(self._rules[key]):
                 continue
             state = self._state(key)
-            rule, context = self._rules[key], self._context(state, now, wall)
-            if key in self._circular:
-                context = replace(context, own_origin=self._own_origin(now))
+            rule, context = self._rules[key], self._context(key, now, wall)
             decision = on_state(rule, state, news.published, context, news.earlier)
             if rule.command_from is not None and decision.state.due_at not in (None, state.due_at):
                 decision = self._with_command(rule, state, decision, news.published.state)
@@ -482,9 +497,10 @@ class Rules:
         if decision.state != self.states.get(key):
             self._set_state(key, decision.state)
 
-    def _context(self, state: RuleState, now: float, wall: float) -> RuleContext:
+    def _context(self, key: str, now: float, wall: float) -> RuleContext:
+        added_at, is_circular = self._state(key).added_at, key in self._circular
         # The wall clock may have been set since the rule was added: its time is converted anew each time.
-        ignore_until = self._created_at if state.added_at is None else wall - (now - state.added_at)
+        ignore_until = self._created_at if added_at is None else wall - (now - added_at)
         return RuleContext(
             now=now,
             wall=wall,
@@ -492,6 +508,8 @@ class Rules:
             grace_seconds=self._grace_seconds,
             heats=self._heats,
             calendar=self._calendar,
+            is_circular=is_circular,
+            own_origin=self._own_origin(now) if is_circular else None,
         )
 
 

@@ -105,9 +105,7 @@ class DeviceRunner:
         self._is_unwritable = False
         """Whether the appliance was last told that its memory cannot be written."""
         self._published: dict[str, Any] = {}
-        self._published_changes: tuple[dict[str, Any], dict[str, float], str | None, bool | None] | None = (
-            None
-        )
+        self._published_changes: tuple[Any, ...] | None = None
         """What is published as soon as it changes: all but the measurements."""
         self._published_at = 0.0
         self._refresh_at: float | None = None
@@ -221,7 +219,8 @@ class DeviceRunner:
         """Publish a changed state at once, and changed measurements at most once per refresh."""
         now = self._now()
         state = self._appliance.state(now)
-        changes = (memory.last_state, memory.change_times, memory.cause, state.get("confirmed"))
+        reason, origin = self._appliance.published_reason
+        changes = (memory.last_state, memory.change_times, memory.cause, origin, state.get("confirmed"))
         is_changed = self._published_changes is None or changes != self._published_changes
         self._refresh_at = None
         if not is_changed and now - self._published_at < REFRESH_SECONDS:
@@ -231,7 +230,6 @@ class DeviceRunner:
         if is_changed or state != self._published:
             self._published, self._published_changes, self._published_at = state, changes, now
             since, times = self._appliance.since, memory.change_times
-            reason, origin = self._appliance.published_reason
             past = memory.encoded_past
             self._bus.publish(StateContent(state, since, times, memory.cause, past, reason, origin))
 

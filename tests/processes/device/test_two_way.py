@@ -102,11 +102,11 @@ class Net:
         """Publish the state of a lamp, if it has changed."""
         lamp = self.lamps[name]
         memory = lamp.appliance.memory
-        if (memory.last_state, memory.change_times) == self._sent[name]:
-            return
-        self._sent[name] = (memory.last_state, memory.change_times)
-        self._seqs[name] += 1
         reason, origin = lamp.appliance.published_reason
+        if (memory.last_state, memory.change_times, origin) == self._sent[name]:
+            return
+        self._sent[name] = (memory.last_state, memory.change_times, origin)
+        self._seqs[name] += 1
         state = factories.state(name, seq=self._seqs[name])
         state = replace(
             state, at=max(self.now, lamp.appliance.since), state=memory.last_state, past=memory.past,
@@ -194,8 +194,26 @@ def test_a_clock_that_was_ahead_does_not_hold_followers_back() -> None:
     assert net.values() == {(False, None)}
 
 
+@pytest.mark.parametrize("rules", [[FOLLOW], COPY], ids=["follow", "on and off"])
+def test_a_device_passes_a_later_chain_on_that_changes_nothing_at_itself(rules: list[dict[str, Any]]) -> None:
+    """The second lamp is on already when the third one is switched on; the first one learns of it."""
+    net = Net(RINGS["three in a ring"], rules)
+    net.latency = 0.2
+    net.command("b", "on")
+    net.run(0.15)
+    assert net.lamps["a"].field("status")
+    net.command("a", "off")
+    net.run(0.1)
+    net.command("c", "on")
+    net.run(3)
+    assert net.values() == {(True, 100)}
+    origins = {lamp.appliance.published_reason[1] for lamp in net.lamps.values()}
+    assert [origin.device for origin in origins if origin] == ["c"]
+
+
 names = st.sampled_from("abc")
 steps = st.one_of(
+    st.tuples(st.just("dim"), names, st.sampled_from([30, 70])),
     st.tuples(st.just("command"), names, st.sampled_from(["on", "off", "toggle"])),
     st.tuples(st.just("hand"), names, st.booleans()),
     st.tuples(st.just("kill"), names, st.none()),
@@ -222,6 +240,8 @@ def test_lamps_that_follow_each_other_agree_in_the_end(
         name = chosen if chosen in net.lamps else "a"
         if what == "command":
             net.command(name, value)
+        elif what == "dim":
+            net.command(name, "on", brightness_percent=value)
         elif what == "hand":
             net.hand(name, value)
         elif what == "kill":
@@ -232,7 +252,7 @@ def test_lamps_that_follow_each_other_agree_in_the_end(
             net.cut = set()
         else:
             net.run(value)
-        begun += what in ("command", "hand")
+        begun += what in ("command", "dim", "hand")
         net.run(0.1)
     net.cut = set()
     net.run(20)
