@@ -171,6 +171,7 @@ class Subscriber:
         `with_past`, a received state has no past states.
         """
         self.socket = open_socket(context, zmq.SUB)
+        self.socket.set(zmq.LINGER, 0)  # a subscription for a publisher that has ended is not waited for
         self._with_past = with_past
         self.dropped = DroppedLog(log)
         self._heartbeats_only = heartbeats_only

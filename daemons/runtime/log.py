@@ -153,6 +153,11 @@ class FileHandler(PipeHandler):
             with suppress(OSError):
                 self._rest = self._write(self._rest)
 
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+        super().close()
+
 
 def make_handler(name: str, stream: TextIO) -> logging.Handler:
     """Return a handler that never waits if the stream is a pipe, else one that writes to the stream."""

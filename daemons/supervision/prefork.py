@@ -9,7 +9,8 @@ supervisord loads the plugin through a section `[rpcinterface:x]`. The plugin do
   normally becomes a new interpreter by execve. Instead it continues as the device, and shares the
   imports. On Python 3.12 and 3.13 their objects are immortal, so that their pages stay shared.
 
-Nothing else of the house runs inside supervisord: no thread, no zmq context, no work. Without the
+A device runs inside supervisord for a moment, before the first fork, so that its code is warm. Then its
+threads, its sockets and its files are gone, and nothing of the house runs there any more. Without the
 section in supervisord.conf the same house runs by plain execve, only slower.
 """
 

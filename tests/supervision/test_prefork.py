@@ -81,7 +81,10 @@ def look():
         "working directory": os.getcwd(),
         "umask": umask,
         "process group": os.getpgrp() == os.getpid(),
-        "signals of the kernel": [status[key] for key in ("SigIgn", "SigCgt", "SigBlk", "SigPnd")],
+        # Without 32 and 33: glibc keeps these two for its threads, and a shell may pass them on ignored.
+        "signals of the kernel": [
+            hex(int(status[key], 16) & ~(0b11 << 31)) for key in ("SigIgn", "SigCgt", "SigBlk", "SigPnd")
+        ],
         "signals of Python": handlers,
         "wake-up file descriptor": wakeup,
         "streams": streams,

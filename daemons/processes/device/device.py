@@ -27,8 +27,8 @@ UTC_CALENDAR = SunCalendar(UTC)
 """The calendar of a device without times of day. It spares the process the file of the house's timezone."""
 
 
-def run(slice_: Slice) -> None:
-    """Run the device of a slice until the process is told to end.
+def run(slice_: Slice, on_start: Callable[[Process, DeviceRunner], object] | None = None) -> None:
+    """Run the device of a slice until the process is told to end; `on_start` is called when it has started.
 
     Raises TypeError for a slice that another version wrote.
     """
@@ -70,6 +70,8 @@ def run(slice_: Slice) -> None:
             DeclinedRules(device.name).keep,
         )
         runner.start(clock_check(device.uses_clock))
+        if on_start is not None:
+            on_start(process, runner)
         watch_inputs(device, driver, runner, process)
         process.run(runner.handle_command)
         runner.finish()

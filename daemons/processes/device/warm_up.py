@@ -1,42 +1,46 @@
 """Prepares in the parent process, before the fork, what is the same in each device process.
 
 Each page that the parent has written before the fork, and a device does not write again, is shared by
-all devices. Nothing here opens a socket, no file stays open, and no kind but the lamp runs.
+all devices. No kind but the lamp runs here, and nothing stays: no file, no socket, no thread.
 """
 
+import faulthandler
 import logging
+import os
+import signal
 import tempfile
-from collections.abc import Callable
-from contextlib import chdir, closing
-from pathlib import Path
+import time
+from collections.abc import Iterator
+from contextlib import chdir, contextmanager, redirect_stdout
 from typing import Any
 
 import msgspec
-from msgspec.structs import asdict
 
 from daemons.bus import message
-from daemons.bus.message import Command, EncodedState, Heartbeat, Published, Report, State, StateContent
-from daemons.bus.sequence import MessageFilter
-from daemons.config.device import Device, build
+from daemons.bus.endpoints import command_endpoint
+from daemons.bus.message import Command, EncodedState, Heartbeat
+from daemons.bus.sockets import Publisher, close_commands, connect_commands
+from daemons.config.device import build
 from daemons.config.loader import kind_or_none
 from daemons.config.rule import Rule
-from daemons.config.slice import Slice
-from daemons.drivers import Driver
+from daemons.config.slice import Slice, read_slice, slice_path
 from daemons.kinds import Machine
-from daemons.processes.device.appliance import Appliance
-from daemons.processes.device.device import UTC_CALENDAR
-from daemons.processes.device.memory import DeviceMemory, resume_memory
+from daemons.processes.device import device
+from daemons.processes.device.memory import DeviceMemory
 from daemons.processes.device.runner import DeviceRunner
-from daemons.processes.process_run import next_run
-from daemons.runtime.clock import Clock, uptime
-from daemons.runtime.log import Log
-from daemons.runtime.loop import Loop
-from daemons.storage.journal import Journal
-from daemons.storage.lock import NameLock
+from daemons.processes.process import Process
+from daemons.runtime.log import APPENDS_VARIABLE
+from daemons.storage.paths import make_folders
 
 ROUNDS = 4
 """Python rewrites the code of a function at one of its first runs, and that of a loop after a few more."""
-RULES = [{"device": "switch", "turns": {"status": on}, "do": "on" if on else "off"} for on in (True, False)]
+STEPS = 6
+"""How many commands and messages the lamp gets in each round."""
+STEP_SECONDS = 0.003
+"""The time between two of them: the lamp has finished one before the next comes."""
+NAME = "lamp"
+SWITCH = "switch"
+RULES = [{"device": SWITCH, "turns": {"status": on}, "do": "on" if on else "off"} for on in (True, False)]
 
 
 def warm_up(kind: str) -> None:
@@ -54,131 +58,82 @@ def warm_up(kind: str) -> None:
 
 
 def run_trial() -> None:
-    """Run a lamp that follows a switch, with simulated hardware, its files, and its messages.
+    """Run a lamp that follows a switch: a whole device process, in this process and for a moment.
 
     While Python runs a function for the first times, it writes to its code (PEP 659). It also creates
-    many objects at their first use. The files are in a temporary folder; raises OSError without one.
+    many objects at their first use. The run directory is a temporary folder; raises OSError without one.
+    A signal that would end this process comes after the trial.
     """
-    device = build("lamp", {"kind": "lamp", "driver": "simulated", "when": RULES}, (), [])
-    if device is None or device.driver is None or not issubclass(device.kind, Machine):
-        return  # its file is broken
-    log = Log(logging.getLogger("warm-up"))
-    with tempfile.TemporaryDirectory() as folder, chdir(folder):
-        for name in ("lock", "journal", "hardware"):
-            Path(name).mkdir()
+    table = {"kind": "lamp", "driver": "simulated", "when": RULES}
+    with tempfile.TemporaryDirectory() as folder, chdir(folder), log_to_file(), later_signals():
+        make_folders()
+        slice_path(NAME).write_bytes(Slice(name=NAME, house={}, table=table).encode())
         for _ in range(ROUNDS):
-            lock = NameLock(device.name)
-            driver = device.driver(device.name, device.driver_options)
-            with closing(Journal(device.name, DeviceMemory, log)) as journal, closing(driver):
-                run_life(device, driver, journal, log)
-            lock.release()
-    run_loop()
+            try:
+                device.run(read_slice(NAME), Trial)
+            finally:
+                faulthandler.unregister(signal.SIGUSR1)
+                handlers = logging.getLogger(NAME).handlers
+                while handlers:
+                    handlers.pop().close()
 
 
-def run_life(device: Device, driver: Driver[Any], journal: Journal[DeviceMemory], log: Log) -> None:
-    """Run a device from its start, with what its last life has left in the journal."""
-    machine_type: Any = device.kind
-    machine: Machine[Any, Any] = machine_type(device.options, driver.speed)
-    last = journal.load()
-    clock = Clock(last.anchor, last.written_at) if last else Clock()
-    now = last.written_at + 1 if last else clock.now()
-    run = next_run(last.life if last else None)
-    memory = resume_memory(last, run, machine, "lamp", clock.anchor, now, now, log)
-    driver.open(machine.power_profile(), now)
-    trial = TrialRun(Appliance(device, machine, memory, UTC_CALENDAR), driver, journal, now, log)
-    for word in ("on", "off", "toggle"):
-        trial.send(word)
-    for on in (True, False):
-        trial.hear(on=on)
+@contextmanager
+def later_signals() -> Iterator[None]:
+    """Hold back the signals that a device handles."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def run_loop() -> None:
-    """Run a loop with some timers."""
-    loop = Loop(uptime)
-    for _ in range(2 * ROUNDS):
-        loop.every(0.001, lambda: None)
-    loop.at(uptime() + 0.002, lambda: loop.stop("the trial is over"))
-    loop.run()
+@contextmanager
+def log_to_file() -> Iterator[None]:
+    """Send the log where it goes under supervisord: the lamp appends to its file, and prints nothing."""
+    reader, writer = os.pipe()
+    before = os.environ.get(APPENDS_VARIABLE)
+    os.environ[APPENDS_VARIABLE] = "1"
+    try:
+        with open(reader), open(writer, "w") as stream, redirect_stdout(stream):  # noqa: PTH123
+            yield
+    finally:
+        if before is None:
+            del os.environ[APPENDS_VARIABLE]
 
 
-class TrialRun:
-    """One appliance with its runner, without sockets; each event comes a second after the last one.
+class Trial:
+    """What the lamp hears in one round: a switch, and a person who commands. At the end it stops the lamp."""
 
-    It is also the loop and the bus of the runner. The hardware follows at once.
-    """
+    def __init__(self, process: Process, runner: DeviceRunner) -> None:
+        """Begin once the loop of the process runs."""
+        self._loop = process.loop
+        self._runner = runner
+        self._switch = Publisher(process.context, SWITCH)
+        self._client = connect_commands(process.context, command_endpoint(NAME))
+        self._step = 0
+        self._later()
 
-    def __init__(
-        self,
-        appliance: Appliance,
-        driver: Driver[Any],
-        journal: Journal[DeviceMemory],
-        now: float,
-        log: Log,
-    ) -> None:
-        """Begin at a time in Unix seconds, by both clocks."""
-        self._now = now
-        self._filter = MessageFilter(lambda _: None)
-        self._seq = 0
-        own: Any = self
-        self._runner = DeviceRunner(appliance, driver, journal, own, own, self.now, log)
-        self._runner.start(lambda: True)
-        self._runner.finish()
-
-    def send(self, word: str) -> None:
-        """Handle a command."""
-        self._go_on()
-        sent = Command(id=f"warm-up-{self._now:.0f}", command=word, deadline=self._now + 1)
-        message.encode(self._runner.handle_command(message.decode_command(message.encode(sent))))
-        self._runner.finish()
-
-    def hear(self, *, on: bool) -> None:
-        """Receive a state and a heartbeat of the switch."""
-        self._go_on()
-        content = StateContent(
-            {"status": on, "phase": "on" if on else "off"}, self._now, {"status": self._now}, "warm-up"
-        )
-        self._receive(self._transfer(self._state("switch", content)))
-        beat = Heartbeat(device="switch", boot=1, seq=self._seq, at=self._now, pid=1, restarts=0)
-        self._receive(self._transfer(beat))
-        self._runner.finish()
-
-    def _receive(self, received: Published) -> None:
-        if isinstance(received, State | Heartbeat | Report):
-            self._runner.receive(received)
+    def _later(self) -> None:
+        self._loop.at(self._loop.now() + STEP_SECONDS, self._go_on)
 
     def _go_on(self) -> None:
-        """Advance time by a second, and read the hardware."""
-        self._seq, self._now = self._seq + 1, self._now + 1
+        """Read the hardware twice, switch the switch, and command the lamp."""
+        self._step += 1
         self._runner.poll()
-
-    def _transfer(self, sent: Published | EncodedState) -> Published:
-        """Return a message as a subscriber receives it."""
-        frames = [message.topic(sent), message.encode(sent)]
-        received = message.decode(frames)
-        self._filter.is_new(frames[0], received)
-        return received
-
-    def _state(self, name: str, content: StateContent) -> EncodedState:
-        """Return the message with a state."""
-        return EncodedState(device=name, boot=1, seq=self._seq, at=self._now, **asdict(content))
-
-    # What the runner calls
-
-    def now(self) -> float:
-        """Return the steady time."""
-        return self._now
-
-    def at(self, when: float, handler: Callable[[], None]) -> "TrialRun":
-        """Call nothing: each event is finished at once. Return a timer."""
-        return self
-
-    def cancel(self) -> None:
-        """Cancel the timer, which would never come."""
-
-    def next_tick(self, seconds: float) -> float:
-        """Return the next time at which the hardware is read."""
-        return self._now + seconds
-
-    def publish(self, content: StateContent) -> None:
-        """Encode a state and decode it, as its subscribers do."""
-        self._transfer(self._state("lamp", content))
+        self._runner.poll()
+        self._switch.answer_subscriptions()
+        if self._step > STEPS:
+            self._switch.socket.close()
+            close_commands(self._client)
+            self._loop.stop("the trial is over")
+            return
+        now, is_on = time.time(), self._step % 2 == 0
+        head: dict[str, Any] = {"device": SWITCH, "boot": 1, "seq": self._step, "at": now}
+        self._switch.publish(
+            EncodedState(**head, since=now, state={"status": is_on}, turned={"status": now}, cause="trial")
+        )
+        self._switch.publish(Heartbeat(**head, pid=1))
+        sent = Command(id=f"trial-{now}", command="toggle", deadline=now + 1)
+        self._client.send(message.encode(sent))
+        self._later()
