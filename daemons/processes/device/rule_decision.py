@@ -80,6 +80,8 @@ class RuleState(Struct, frozen=True, omit_defaults=True):
     """The moment of a time of day that was found too late last (Unix seconds)."""
     command: tuple[str, dict[str, Any]] | None = None
     """While it waits: the command that came with the change, if that is not the one of the rule."""
+    waited_until: float | None = None
+    """Until when its last `delay` or `for` lasted, in the device's steady seconds."""
     chain: str | None = None
     """For a rule in a circle: the id of the origin of the chain that it handled last."""
 
@@ -463,7 +465,10 @@ def _schedule(
     if context.is_circular and not is_later_chain(trigger.origin, context.own_origin):
         return Decision(state)  # without a refusal: the chain comes back from a device that follows
     is_waiting = state.due_at is not None and state.due_at > began_at
-    if is_waiting and rule.mode == "single":
+    has_waited = state.waited_until is not None and (  # the moment is learned late
+        state.waited_until - wait_seconds <= began_at < state.waited_until
+    )
+    if (is_waiting or has_waited) and rule.mode == "single":
         return Decision(state, f"it is already waiting for its {'for' if rule.for_seconds else 'delay'}")
     if is_waiting and rule.mode == "queued" and len(state.waiting) >= MAX_WAITING:
         return Decision(state, f"{MAX_WAITING + 1} moments already wait")

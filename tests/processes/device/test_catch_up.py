@@ -267,6 +267,15 @@ def test_any_absence_of_the_process_gives_the_end_of_a_process_that_was_never_aw
 )
 @example(
     when=[
+        {"device": "sensor", "turns": {"phase": "clear"}, "do": "off", "delay": "5.5s"},
+        {"device": "sensor", "turns": {"phase": "motion"}, "do": "on"},
+    ],
+    history={"sensor": {1, 2, 3, 4, 8}, "door": set()},
+    away=[Away(3, 8, frozenset({"sensor"}))],  # the rule waited at 4, so that moment does not count
+    seed=0,
+)
+@example(
+    when=[
         {"device": "sensor", "turns": {"phase": "clear"}, "do": "on", "delay": "5.5s"},
         {"device": "door", "turns": {"phase": "clear"}, "do": "off"},
     ],
