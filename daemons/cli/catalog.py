@@ -21,7 +21,7 @@ import msgspec
 from daemons.config import loader
 from daemons.drivers import Driver
 from daemons.errors import HouseError
-from daemons.kinds import Kind
+from daemons.kinds import Ability, Kind, Machine
 from daemons.values import Seconds, describe_type, format_seconds, format_toml, suggest
 
 COLUMNS = ("option", "takes", "default", "meaning")
@@ -57,7 +57,19 @@ def describe_word(folder: str, word: str) -> dict[str, Any]:
     if not issubclass(found, Driver):
         entry["commands"] = {command.__name__.lower(): describe_fields(command) for command in found.commands}
         entry["state"] = [field.encode_name for field in msgspec.structs.fields(found.state_type)]
+    elif found.runs_here:
+        entry["kinds"] = usable_kinds(found)
     return entry
+
+
+def usable_kinds(driver: type[Driver[Any]]) -> dict[str, list[Ability]]:
+    """Return the kinds that a driver can connect, each with the abilities of the kind that it lacks."""
+    found = {}
+    for word in loader.available("kinds"):
+        kind = loader.kind_or_none(word)
+        if kind and issubclass(kind, Machine) and kind.needs & driver.abilities:
+            found[word] = sorted(set(kind.further_needs.values()) - driver.abilities)
+    return found
 
 
 def describe_options(found: type[Kind] | type[Driver[Any]]) -> dict[str, dict[str, Any]]:
@@ -171,8 +183,17 @@ def print_entry(entry: dict[str, Any]) -> None:
         click.echo(f"    {key} = {click.style(f'{takes}  ({default})', dim=True)}")
     if entry.get("commands"):
         click.echo(f"    commands: {', '.join(entry['commands'])}")
+    if entry.get("kinds"):
+        click.echo(f"    kinds: {kinds_text(entry['kinds'])}")
     if entry.get("needs"):
         click.echo(f"    needs: {entry['needs']}")
+
+
+def kinds_text(kinds: dict[str, list[str]]) -> str:
+    """Return the kinds that a driver can connect, each with what it cannot do for it."""
+    return ", ".join(
+        f"{word} (it cannot {' or '.join(lacks)})" if lacks else word for word, lacks in kinds.items()
+    )
 
 
 def print_word(entry: dict[str, Any]) -> None:
@@ -197,6 +218,8 @@ def print_word(entry: dict[str, Any]) -> None:
         click.echo("It has no options.")
     if entry.get("commands"):
         click.echo(f"Commands: {', '.join(entry['commands'])}")
+    if entry.get("kinds"):
+        click.echo(f"Kinds: {kinds_text(entry['kinds'])}")
     if entry.get("needs"):
         click.echo(f"Needs: {entry['needs']}")
 

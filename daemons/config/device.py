@@ -1,5 +1,6 @@
 """One device of the configuration: checks its table and converts it to typed values."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 from types import UnionType
 from typing import Any, Literal, get_args, get_origin
@@ -8,12 +9,13 @@ import msgspec
 from msgspec import Struct
 
 from daemons.config import loader
+from daemons.config.ability import abilities, lacking
 from daemons.config.roster import default_title
 from daemons.config.rule import CONDITION_KEYS, Condition, Rule, Turn
 from daemons.config.tables import Common
 from daemons.drivers import Driver
 from daemons.errors import HouseError
-from daemons.kinds import Ability, Control, Kind, Machine
+from daemons.kinds import Control, Kind, Machine
 from daemons.values import Path as Where
 from daemons.values import Problem, describe_type, format_toml, is_array_of_tables, parse_table, suggest
 
@@ -117,8 +119,10 @@ def build(name: str, table: Any, where: Where, problems: list[Problem]) -> Devic
     if common and common.off_after_seconds and not switches(kind):
         text = f"a {table['kind']} takes no off_after; only hardware that the commands on and off switch does"
         problems.append(Problem((*where, "off_after"), text))
+    lacks = lacking(kind, driver, driver_options)
+    problems += [Problem((*where, key), lacks[key]) for key in own if key in lacks]
     control = None if options is None else kind.control(options)
-    rules = _rules(common.when if common else (), kind, control, where, problems)
+    rules = _rules(common.when if common else (), kind, lacks, control, where, problems)
     if common is None or options is None or (driver is None) != (kind.role != "device"):
         return None
     return Device(
@@ -141,11 +145,6 @@ def switches(kind: type[Kind]) -> bool:
     """Return whether commands switch the hardware of a kind on and off, and it stays like that."""
     is_driving = issubclass(kind, Machine) and kind.drives
     return is_driving and all(kind.effect_of(word).get("status") is (word == "on") for word in ("on", "off"))
-
-
-def abilities(driver: type[Driver[Any]], options: Any) -> frozenset[Ability]:
-    """Return the abilities of a driver with its options, or without any if they have a problem."""
-    return driver.abilities if options is None else driver.abilities_with(options)
 
 
 def able(kind: type[Machine[Any, Any]]) -> str:
@@ -204,9 +203,17 @@ def struct_type(type_: Any) -> type[Struct] | None:
 
 
 def _rules(
-    raw: Any, kind: type[Kind], control: Control | None, where: Where, problems: list[Problem]
+    raw: Any,
+    kind: type[Kind],
+    lacks: Mapping[str, str],
+    control: Control | None,
+    where: Where,
+    problems: list[Problem],
 ) -> tuple[Rule, ...]:
-    """Return the rules; check their actions against the commands and the control of the kind."""
+    """Return the rules; check their actions against the commands and the control of the kind.
+
+    `lacks` has the commands, arguments and fields that the driver cannot carry out, each with the reason.
+    """
     rules = []
     commands = {command.__name__.lower(): command for command in kind.commands}
     for index, table in enumerate(raw):
@@ -230,10 +237,13 @@ def _rules(
             continue
         if rule.follow:
             problems += [Problem((*here, "follow"), text) for text in follow_problems(rule.follow, kind)]
+            problems += [Problem((*here, "follow"), lacks[name]) for name in rule.follow if name in lacks]
         elif rule.do not in commands:
             problems.append(Problem((*here, "do"), f"{format_toml(rule.do)}: {suggest(rule.do, commands)}"))
         else:
             parse_table(rule.with_, commands[rule.do], (*here, "with"), problems)
+            problems += [Problem((*here, "do"), lacks[rule.do])] if rule.do in lacks else []
+            problems += [Problem((*here, "with", name), lacks[name]) for name in rule.with_ if name in lacks]
             if control and control.command == rule.do and control.argument in rule.with_:
                 reason = control.refusal(rule.with_[control.argument])
                 problems += [Problem((*here, "with", control.argument), reason)] if reason else []

@@ -4,13 +4,14 @@ A scene or a group gets the option `resolved`. Each member gets rules, at the en
 scene restarts exactly its members, and a fault in such a rule is reported at the line of the scene. Pure.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import Any
 
 import msgspec
 from msgspec import Struct, structs
 from msgspec.structs import replace
 
+from daemons.config.ability import lacking_in
 from daemons.config.loader import available, kind_or_none
 from daemons.config.tables import DEFAULT_ROOM, FOREIGN, Common, Recording
 from daemons.kinds import Kind
@@ -173,20 +174,23 @@ class _Expander:
             return None
         orders: dict[str, Order] = {}
         if not self._is_foreign(name):
+            lacks = lacking_in(kind, self._tables[name])
             usable = {
                 word: type_
                 for word, type_ in commands_of(kind).items()
-                if word in kind.usable_commands(options)
+                if word in kind.usable_commands(options) and word not in lacks
             }
             orders = {
-                word: Order(word, takes=arguments(usable[word])) for word in PASSED_ON if word in usable
+                word: Order(word, takes=arguments(usable[word], lacks))
+                for word in PASSED_ON
+                if word in usable
             }
             if off := next((word for word in ("off", *kind.off_commands) if word in usable), None):
                 orders["off"] = Order(off)
         return self._described(name, kind, options, orders)
 
     def _described(self, name: str, kind: type[Kind], options: Any, orders: dict[str, Order]) -> Member:
-        commands = commands_of(kind)
+        commands, lacks = commands_of(kind), lacking_in(kind, self._tables[name])
         common = parse_table(
             {key: self._tables[name][key] for key in ("kind", "grace") if key in self._tables[name]},
             Common,
@@ -195,9 +199,9 @@ class _Expander:
         )
         return Member(
             orders,
-            results=kind.results,
+            results=tuple(one.without(lacks) for one in kind.results),
             arguments={
-                one.command: arguments(commands[one.command])
+                one.command: arguments(commands[one.command], lacks)
                 for one in kind.results
                 if one.restores and one.arguments and one.command in commands
             },
@@ -338,6 +342,6 @@ def commands_of(kind: type[Kind]) -> Mapping[str, type[Struct]]:
     return {command.__name__.lower(): command for command in kind.commands}
 
 
-def arguments(command: type[Struct]) -> tuple[str, ...]:
-    """Return the arguments of a command, in their order."""
-    return tuple(field.encode_name for field in structs.fields(command))
+def arguments(command: type[Struct], lacks: Container[str]) -> tuple[str, ...]:
+    """Return the arguments of a command but those that the device lacks, in their order."""
+    return tuple(field.encode_name for field in structs.fields(command) if field.encode_name not in lacks)

@@ -8,6 +8,7 @@ from msgspec import Struct, field
 
 from daemons.bus.message import BRIDGE, EXCHANGE, RECORDER, STEWARD
 from daemons.config import loader
+from daemons.config.ability import lacking_in
 from daemons.config.rule import CONDITION_KEYS
 from daemons.config.tables import DEFAULT_ROOM, FOREIGN, Recording, Settings
 from daemons.kinds import Control, Kind
@@ -34,6 +35,8 @@ class Peer(Struct, frozen=True, omit_defaults=True):
         """Return whether the device has no process on a host."""
         return self.every_seconds is not None or self.host != host
 
+    lacks: tuple[str, ...] = ()
+    """The commands and arguments of its kind that its driver cannot carry out."""
     abilities: tuple[str, ...] = ()
     """The abilities of its driver; set for the bridge only."""
     detects: str | None = None
@@ -79,6 +82,7 @@ def make_roster(raw: dict[str, Any], host: str | None = None) -> Roster:
             table.get("host", first),
             silence_limit(table),
             control(table),
+            lacks(table),
         )
         for name, table in raw["devices"].items()
     }
@@ -110,6 +114,12 @@ def control(table: dict[str, Any]) -> Control | None:
     """Return the input for the value of a device, by its checked table."""
     kind = loader.kind_or_none(table["kind"])
     return kind.control(options) if kind and (options := typed_options(kind, table)) else None
+
+
+def lacks(table: dict[str, Any]) -> tuple[str, ...]:
+    """Return what the driver of a device cannot carry out, by its checked table."""
+    kind = loader.kind_or_none(table["kind"])
+    return tuple(sorted(lacking_in(kind, table))) if kind else ()
 
 
 def typed_options(kind: type[Kind], table: dict[str, Any]) -> Any:

@@ -15,7 +15,7 @@ decisions (Machine).
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from datetime import UTC, tzinfo
 from functools import cache
 from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar, get_args
@@ -277,6 +277,10 @@ class Result(Struct, frozen=True, omit_defaults=True):
     restores: bool = True
     """Whether an undo or a copy may send the command, to lead to this state."""
 
+    def without(self, lacks: Container[str]) -> "Result":
+        """Return the result for a device that lacks some arguments."""
+        return replace(self, arguments={k: name for k, name in self.arguments.items() if k not in lacks})
+
 
 class Control(Struct, frozen=True, kw_only=True):
     """An input for one argument of a command: the page, the terminal and the bridge offer it."""
@@ -332,6 +336,8 @@ class Kind(ABC):
     off_commands: ClassVar[tuple[str, ...]] = ("off", "stop")
     """Those of its commands that only switch off or stop. A device carries them out also while its memory
     cannot be written."""
+    further_needs: ClassVar[Mapping[str, Ability]] = {}
+    """For each of its commands, arguments, options and fields that needs one: the ability of a driver."""
     primary_commands: ClassVar[tuple[PrimaryCommand, ...]] = ()
     """The commands of the device's main button on the page and in the terminal. The first that applies to
     the state is sent. Without any, the device has no such button."""

@@ -4,13 +4,13 @@ It keeps its state over every restart, and follows a person that switches or dim
 is held, its brightness moves in small steps (`ramp`), until the button is released (`stop`).
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta, Struct, field
 from msgspec.structs import replace
 
 from daemons.bus.message import Scalar
-from daemons.kinds import Load, Machine, PrimaryCommand, Reading, Result, Setting
+from daemons.kinds import Ability, Load, Machine, PrimaryCommand, Reading, Result, Setting
 from daemons.values import Seconds
 
 Percent = Annotated[int, Meta(ge=1, le=100)]
@@ -155,6 +155,17 @@ class Lamp(Machine[Options, LampMemory]):
             },
         ),
     )
+    further_needs: ClassVar[dict[str, Ability]] = {
+        "brightness_percent": "dim",
+        "ramp_time": "dim",
+        "levels_percent": "dim",
+        "brighter": "dim",
+        "dimmer": "dim",
+        "ramp": "dim",
+        "stop": "dim",
+        "cycle": "dim",
+        "colour_temperature_kelvin": "tint",
+    }
     entity_class = "light"
 
     @classmethod

@@ -12,6 +12,7 @@ import msgspec
 from msgspec.structs import asdict, replace
 
 from daemons.bus.origin import Cause, Origin, Reason
+from daemons.config.ability import lacking
 from daemons.config.device import Device
 from daemons.config.rule import StateFields
 from daemons.errors import Rejected, RejectedForNow
@@ -96,6 +97,7 @@ class Hardware:
         self._encoded_from = self._memory
         """The memory that `encoded_memory` has."""
         self._commands = {command.__name__.lower(): command for command in machine.commands}
+        self._lacks = lacking(device.kind, device.driver, device.driver_options)
         self._log = log
         self._reading = Reading(reachable=None)
         was_reachable = memory.last_state.get("reachable", True) is not False
@@ -145,6 +147,9 @@ class Hardware:
         """Carry out a command of the kind, or raise Rejected with the reason."""
         if word not in self._commands:
             raise Rejected(f"it has no command {word!r}; allowed: {', '.join(self._commands)}")
+        for name in (word, *args) if self._lacks else ():
+            if name in self._lacks:
+                raise Rejected(self._lacks[name])
         problems: list[Problem] = []
         command = parse_table(args, self._commands[word], (), problems)
         if command is None:

@@ -1,6 +1,7 @@
 """Encodes the documents that docs/page.md describes, from what the mirror knows."""
 
 import time
+from collections.abc import Container
 from typing import Any
 
 import msgspec
@@ -39,7 +40,7 @@ class DocumentEncoder:
                 host=peer.host,
                 elsewhere=context.is_elsewhere(name),
                 hears=tuple(peer.subscriptions),
-                commands=describe_commands(kind, peer.control),
+                commands=describe_commands(kind, peer.control, peer.lacks),
                 primary_commands=kind.primary_commands if kind else (),
                 secondary_commands=kind.secondary_commands if kind else (),
                 control=peer.control,
@@ -174,13 +175,21 @@ def current_status(context: PageContext, change: StatusChange) -> ProcessStatus:
     return replace(change.status, age_seconds=round(max(0.0, uptime() - heard_at), 3))
 
 
-def describe_commands(kind: type[Kind] | None, control: Control | None) -> dict[str, dict[str, str]]:
-    """Return each command of a kind with its arguments, and in words which values they allow."""
+def describe_commands(
+    kind: type[Kind] | None, control: Control | None, lacks: Container[str] = ()
+) -> dict[str, dict[str, str]]:
+    """Return each command of a kind with its arguments, and in words which values they allow.
+
+    `lacks` are the commands and arguments that the driver of the device cannot carry out.
+    """
     found = {
         command.__name__.lower(): {
-            field.encode_name: describe_type(field.type) for field in msgspec.structs.fields(command)
+            field.encode_name: describe_type(field.type)
+            for field in msgspec.structs.fields(command)
+            if field.encode_name not in lacks
         }
         for command in (kind.commands if kind else ())
+        if command.__name__.lower() not in lacks
     }
     if control and control.choices and control.command in found:
         found[control.command][control.argument] = "one of " + ", ".join(map(format_toml, control.choices))
