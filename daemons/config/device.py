@@ -7,6 +7,7 @@ from typing import Any, Literal, get_args, get_origin
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from daemons.config import loader
 from daemons.config.ability import abilities, lacking
@@ -123,6 +124,7 @@ def build(name: str, table: Any, where: Where, problems: list[Problem]) -> Devic
     problems += [Problem((*where, key), lacks[key]) for key in own if key in lacks]
     control = None if options is None else kind.control(options)
     rules = _rules(common.when if common else (), kind, lacks, control, where, problems)
+    rules = tuple(replace(rule, random_key=name) if rule.random_offset else rule for rule in rules)
     if common is None or options is None or (driver is None) != (kind.role != "device"):
         return None
     return Device(

@@ -19,7 +19,7 @@ from daemons.kinds._members import CONFIRM_SECONDS, Member, MembersKind, Order
 from daemons.values import Path as Where
 from daemons.values import Problem, format_toml, parse_table, suggest
 
-RULE_KEYS = ("made_by", "command_from")
+RULE_KEYS = ("made_by", "command_from", "random_key")
 """The keys of a rule that no person writes."""
 PASSED_ON = ("on", "open", "close", "stop")
 """The commands of a group that a member carries out under the same name."""
@@ -99,7 +99,7 @@ class _Expander:
             for index, rule in enumerate(rules if isinstance(rules, list) else []):
                 for key in [key for key in RULE_KEYS if isinstance(rule, dict) and key in rule]:
                     where = ("devices", name, "when", index, key)
-                    self._problem(where, "unknown key; only rules of scenes and groups have it")
+                    self._problem(where, "unknown key; it is added by House itself")
 
     def _problem(self, where: Where, text: str) -> None:
         self._problems.append(Problem(where, text))

@@ -216,6 +216,9 @@ class Rule(Struct, frozen=True, kw_only=True, omit_defaults=True):
     mode: Mode = "single"
     """What a new moment does while the rule waits for its `delay` or `for`: nothing, start the wait again, or
     wait as well."""
+    random_key: str | None = None
+    """With `random_offset`: the device, so that the same rule of two devices acts at two moments. It is added
+    by the check of the configuration."""
     made_by: str | None = None
     """The scene or the group that has added the rule to this device; None for a rule of the file."""
     command_from: str | None = None

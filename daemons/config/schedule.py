@@ -3,7 +3,7 @@
 from binascii import crc32
 from datetime import date, datetime, timedelta
 from math import floor
-from typing import Literal
+from typing import ClassVar, Literal, Self
 
 from daemons.config.sun import ONE_DAY, SunCalendar, weekday
 from daemons.values import Parsed, Seconds, TimeOfDay, format_seconds
@@ -20,38 +20,35 @@ LONGEST_OFFSET_SECONDS = 6 * 3600
 """A longer offset could change the order of the moments of two days."""
 
 
-class Interval(Seconds):
+class BoundedSeconds(Seconds):
+    """A duration of at least a second."""
+
+    longest_seconds: ClassVar[float]
+
+    @classmethod
+    def parse(cls, text: object) -> Self:
+        """Parse a duration within the bounds; raises ValueError for anything else."""
+        try:
+            seconds = Seconds.parse(text)
+        except ValueError:
+            raise ValueError(cls.allowed) from None
+        if not 1 <= seconds <= cls.longest_seconds:
+            raise ValueError(cls.allowed)
+        return cls(seconds)
+
+
+class Interval(BoundedSeconds):
     """The time between two moments of a rule with `every`."""
 
     allowed = 'a duration from "1s" to "24h", such as "15m"'
-
-    @classmethod
-    def parse(cls, text: object) -> "Interval":
-        """Parse an interval; raises ValueError for anything else."""
-        try:
-            seconds = Seconds.parse(text)
-        except ValueError:
-            raise ValueError(cls.allowed) from None
-        if not 1 <= seconds <= DAY_SECONDS:
-            raise ValueError(cls.allowed)
-        return cls(seconds)
+    longest_seconds = DAY_SECONDS
 
 
-class RandomOffset(Seconds):
+class RandomOffset(BoundedSeconds):
     """By how much a moment comes earlier or later at most."""
 
     allowed = 'a duration of at most "6h", such as "20m"'
-
-    @classmethod
-    def parse(cls, text: object) -> "RandomOffset":
-        """Parse an offset; raises ValueError for anything else."""
-        try:
-            seconds = Seconds.parse(text)
-        except ValueError:
-            raise ValueError(cls.allowed) from None
-        if not 1 <= seconds <= LONGEST_OFFSET_SECONDS:
-            raise ValueError(cls.allowed)
-        return cls(seconds)
+    longest_seconds = LONGEST_OFFSET_SECONDS
 
 
 class CalendarDate(str, Parsed):

@@ -268,7 +268,7 @@ def test_a_group_in_a_scene_stands_for_its_members_and_a_device_goes_before_its_
         (
             '[[devices.hall_lamp.when]]\nat = "22:00"\ndo = "off"\nmade_by = "me"',
             "made_by",
-            "[devices.hall_lamp.when] made_by: unknown key; only rules of scenes and groups have it",
+            "[devices.hall_lamp.when] made_by: unknown key; it is added by House itself",
         ),
     ],
 )  # fmt: skip

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from daemons.config.device import build
 from daemons.config.house import load_house
 from daemons.config.rule import Rule
 from daemons.config.schedule import CalendarDate, Interval, RandomOffset, wrong_day
@@ -138,6 +139,21 @@ def test_an_interval_is_a_second_to_a_day(text: object) -> None:
     """Others are refused."""
     with pytest.raises(ValueError, match='from "1s" to "24h"'):
         Interval.parse(text)
+
+
+def test_the_same_rule_of_two_devices_has_two_offsets() -> None:
+    """Not all lamps of a house go on in the same minute; a process knows the offset of its device."""
+    when = [{"at": "18:00", "random_offset": "20m", "do": "on"}]
+    day = date(2026, 11, 24)
+    offsets = set()
+    for name in ("hall_lamp", "living_lamp"):
+        table = {"kind": "lamp", "driver": "simulated", "when": when}
+        in_house, in_process = build(name, table, ("devices", name), []), build(name, table, (), [])
+        assert in_house is not None
+        assert in_process is not None
+        assert in_house.rules == in_process.rules
+        offsets.add(in_house.rules[0].schedule.random_seconds(day))
+    assert len(offsets) == 2
 
 
 def test_a_random_offset_is_at_most_six_hours() -> None:
