@@ -14,7 +14,7 @@ from daemons.bus.keys import Credentials, make_key, new_key_pair, read_credentia
 from daemons.bus.sockets import Context
 from daemons.client.route import Route, connect
 from daemons.config.house import load_house
-from daemons.supervision.install import INSTALLED
+from daemons.storage.installed import INSTALLED
 from tests.support.emulator import Emulator, emulator, table
 from tests.support.libraries import with_library
 from tests.support.mosquitto import SEARCH, Mosquitto

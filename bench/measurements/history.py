@@ -17,7 +17,8 @@ from bench.report import Scale, Sheet
 from bench.table import Section, Table
 from daemons.cli.drill_report import percentile
 from daemons.storage.history import MOST_POINTS, read
-from daemons.storage.history_writer import DAY_SECONDS, Change, Event, HistoryWriter, Row, Sample
+from daemons.storage.history_row import Change, Event, Row, Sample
+from daemons.storage.history_writer import DAY_SECONDS, HistoryWriter
 
 TITLE = "The recorder's file"
 SECTION = Section(10, "History", (Table(TITLE),))

@@ -116,10 +116,11 @@ class Context:
 
         Before the first `up`, return the roster of the configuration.
         """
+        from daemons.storage.installed import INSTALLED
         from daemons.supervision import install
 
         self.enter_run_directory()
-        return install.installed_roster() if install.INSTALLED.exists() else self.load_house().roster
+        return install.installed_roster() if INSTALLED.exists() else self.load_house().roster
 
     def select_names(self, roster: Any, names: tuple[str, ...], *more: str) -> list[str]:
         """Return the given names, or all known names if none is given.

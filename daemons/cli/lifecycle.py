@@ -237,10 +237,11 @@ def drill(
     from daemons.cli.drill import Drill, real_hardware
     from daemons.cli.drill_report import figures
     from daemons.cli.terminal import drill_screen
+    from daemons.storage.installed import INSTALLED
     from daemons.supervision import install
 
     context.enter_and_read_roster()
-    house = install.installed_house() if install.INSTALLED.exists() else context.load_house()
+    house = install.installed_house() if INSTALLED.exists() else context.load_house()
     if (names := real_hardware(house)) and not yes_real_hardware:
         raise click.UsageError(
             f"{', '.join(names)} would be switched on for real; --yes-real-hardware allows it"

@@ -175,12 +175,13 @@ def logs(context: Context, names: tuple[str, ...], lines: int, follow: bool) -> 
     The log of supervisord is shown only if you name it.
     """
     from daemons.cli.remote_logs import RemoteLogs
+    from daemons.storage.installed import INSTALLED
     from daemons.supervision import install
     from daemons.supervision import logs as log_files
 
     context.enter_run_directory()
     local = sorted(file.stem for file in Path("log").glob("*.log"))
-    roster = install.installed_roster() if install.INSTALLED.exists() else None
+    roster = install.installed_roster() if INSTALLED.exists() else None
     remote = [name for name in roster.peers if roster.is_distant(name)] if roster else []
     known = sorted({*local, *remote})
     for name in names:

@@ -80,10 +80,11 @@ def why(context: Context, name: str, at: str | None, is_not: bool, as_json: bool
 
 def installed_house(context: Context) -> Any:
     """Enter the run directory and return the installed house; before the first `up`, the one of the file."""
+    from daemons.storage.installed import INSTALLED
     from daemons.supervision import install
 
     context.enter_run_directory()
-    return install.installed_house() if install.INSTALLED.exists() else context.load_house()
+    return install.installed_house() if INSTALLED.exists() else context.load_house()
 
 
 @contextmanager

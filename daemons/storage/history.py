@@ -14,13 +14,14 @@ from typing import Any
 import msgspec
 
 from daemons.errors import DamagedHistory, HistoryError
+from daemons.storage.history_schema import OLD_VERSIONS, VERSION, VIEWS
 from daemons.storage.series import MINUTE_SECONDS, Six, points, thin
 from daemons.values import Seconds
 
 PATH = Path("history") / "history.db"
 """The path of the file, relative to the run directory."""
-VERSION, OLD_VERSION = 2, 1
-"""The old version has no reasons and no origins."""
+HOUSE = ""
+"""The name that the table of devices has for the whole house: some inputs belong to no device."""
 REASON_COLUMNS = (("by", "by"), ("who", "who"), ("rule", "rule"), ("at", "moment"))
 ORIGIN_COLUMNS = (
     ("id", "origin_id"),
@@ -35,12 +36,6 @@ CHANGE = (
     "iif(origin_at IS NULL, NULL, ifnull(origin, cause)), origin_at, origin_by, origin_device, origin_who"
 )
 """The columns of a change as `change_of` takes them."""
-OLD_CHANGE = (
-    "CREATE TEMP VIEW change AS SELECT *, NULL AS by, NULL AS who, NULL AS rule, NULL AS moment, "
-    "NULL AS origin, NULL AS origin_at, NULL AS origin_by, NULL AS origin_device, NULL AS origin_who "
-    "FROM main.change"
-)
-"""Shows the changes of the old version with the columns that it lacks."""
 BUSY_SECONDS = 1.0
 MOST_STRETCHES, MOST_EVENTS = 1000, 1000
 """How many stretches and process events of one device one answer contains at most."""
@@ -170,8 +165,9 @@ def snapshot(path: Path) -> Iterator[sqlite3.Connection]:
         (version,) = db.execute("PRAGMA user_version").fetchone()
         if version == 0:
             raise HistoryError(NOTHING)  # the recorder is creating it right now
-        if version == OLD_VERSION:
-            db.execute(OLD_CHANGE)
+        if version in OLD_VERSIONS:
+            for view in VIEWS[version]:
+                db.execute(view)
         elif version != VERSION:
             raise DamagedHistory(f"{path}: it is of version {version}, this house reads {VERSION}")
         yield db

@@ -7,56 +7,19 @@ one second at most. The journal works in the same two steps.
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
 from daemons.errors import DamagedHistory, HistoryError
-from daemons.storage.history import (
-    BUSY_SECONDS,
-    OLD_VERSION,
-    ORIGIN_COLUMNS,
-    PATH,
-    REASON_COLUMNS,
-    VERSION,
-    translate_errors,
-)
+from daemons.storage.history import BUSY_SECONDS, ORIGIN_COLUMNS, PATH, REASON_COLUMNS, translate_errors
+from daemons.storage.history_row import Change, Event, Input, Row, Sample
+from daemons.storage.history_schema import OLD_VERSIONS, SCHEMA, UPGRADES, VERSION
 from daemons.storage.series import fold, minute_of
 
-SCHEMA = """
-    CREATE TABLE device (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
-    CREATE TABLE change (device INTEGER, at REAL, state TEXT, cause TEXT,
-        by TEXT, who TEXT, rule INTEGER, moment REAL,
-        origin TEXT, origin_at REAL, origin_by TEXT, origin_device TEXT, origin_who TEXT,
-        PRIMARY KEY (device, at)) WITHOUT ROWID;
-    CREATE INDEX change_by_cause ON change (cause, at) WHERE cause IS NOT NULL;
-    CREATE TABLE process (device INTEGER, at REAL, life TEXT, pid INTEGER, reason TEXT,
-        PRIMARY KEY (device, at)) WITHOUT ROWID;
-    CREATE TABLE series (id INTEGER PRIMARY KEY, device INTEGER, name TEXT, UNIQUE (device, name));
-    CREATE TABLE sample (series INTEGER, at REAL, value REAL, PRIMARY KEY (series, at)) WITHOUT ROWID;
-    CREATE TABLE minute (series INTEGER, at REAL, low REAL, mean REAL, high REAL, last REAL,
-        PRIMARY KEY (series, at)) WITHOUT ROWID;
-"""
-"""A state is JSON, without the fields that are measurements. All times are Unix seconds.
-
-`by`, `who`, `rule` and `moment` are the reason of a change. `origin` is null if it equals the cause, as it
-does in most changes; without any origin, `origin_at` is null, too.
-"""
-UPGRADE = """
-    ALTER TABLE change ADD COLUMN by TEXT;
-    ALTER TABLE change ADD COLUMN who TEXT;
-    ALTER TABLE change ADD COLUMN rule INTEGER;
-    ALTER TABLE change ADD COLUMN moment REAL;
-    ALTER TABLE change ADD COLUMN origin TEXT;
-    ALTER TABLE change ADD COLUMN origin_at REAL;
-    ALTER TABLE change ADD COLUMN origin_by TEXT;
-    ALTER TABLE change ADD COLUMN origin_device TEXT;
-    ALTER TABLE change ADD COLUMN origin_who TEXT;
-"""
-"""Adds the columns that version 1 did not have. It takes no longer for a large file."""
 HOUR_SECONDS, DAY_SECONDS = 3600, 86400
 STEP_ROWS = 500
 """How many rows one step folds or deletes."""
@@ -70,41 +33,6 @@ MOST_ASIDE = 3
 """How many damaged files are kept."""
 
 
-class Change(NamedTuple):
-    """A device changed to a state."""
-
-    device: str
-    at: float
-    state: dict[str, Any]
-    cause: str | None
-    turned: bool = True
-    """False for the first state of a device: the time of that change is not known."""
-    reason: Mapping[str, Any] | None = None
-    """The fields of `bus.origin.Reason`."""
-    origin: Mapping[str, Any] | None = None
-    """The fields of `bus.origin.Origin`."""
-
-
-class Sample(NamedTuple):
-    """A measurement took a value."""
-
-    device: str
-    name: str
-    at: float
-    value: float
-
-
-class Event(NamedTuple):
-    """The life of a process changed, for example from running to failed."""
-
-    device: str
-    at: float
-    life: str
-    pid: int | None
-    reason: str | None
-
-
-Row = Change | Sample | Event
 INSERT: dict[type, str] = {
     Change: "INSERT OR IGNORE INTO change SELECT :id, :at, :state, :cause, "
     ":by, :who, :rule, :moment, nullif(:origin_id, :cause), :origin_at, :origin_by, :origin_device, "
@@ -115,6 +43,9 @@ INSERT: dict[type, str] = {
     Event: "INSERT OR IGNORE INTO process SELECT :id, :at, :life, :pid, :reason WHERE (:life, :pid, :reason) "
     "IS NOT (SELECT life, pid, reason FROM process WHERE device = :id AND at <= :at "
     "ORDER BY at DESC LIMIT 1)",
+    Input: "INSERT INTO input (device, at, what, details) SELECT :id, :at, :what, :details "
+    "WHERE :what != 'configuration' OR :details IS NOT (SELECT details FROM input "
+    "WHERE device = :id AND what = 'configuration' ORDER BY at DESC, id DESC LIMIT 1)",
 }
 """The statement for each type of row: no row is written twice, nor one that repeats the last row."""
 
@@ -153,10 +84,11 @@ class HistoryWriter:
             self._db.execute(f"PRAGMA {key} = {value}")
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
         (tables,) = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        if version in (VERSION, OLD_VERSION):
+        if version in (VERSION, *OLD_VERSIONS):
             self._check(path)
-            if version == OLD_VERSION:
-                self._db.executescript(f"BEGIN IMMEDIATE; {UPGRADE} PRAGMA user_version = {VERSION}; COMMIT")
+            if version != VERSION:
+                steps = " ".join(UPGRADES[old] for old in range(version, VERSION))
+                self._db.executescript(f"BEGIN IMMEDIATE; {steps} PRAGMA user_version = {VERSION}; COMMIT")
             return False
         if version or tables:
             raise DamagedHistory(f"{path}: it is of version {version}, this house writes {VERSION}")
@@ -213,6 +145,9 @@ class HistoryWriter:
     def _write(self, row: Row) -> None:
         """Insert a row, unless it is there or repeats the row before it."""
         device = self._id("device", row.device)
+        if isinstance(row, Input):
+            self._write_input(device, row)
+            return
         given = {**row._asdict(), "id": device}
         if isinstance(row, Change):
             given["state"] = msgspec.json.encode(row.state).decode()
@@ -222,6 +157,24 @@ class HistoryWriter:
         elif isinstance(row, Sample):
             given["id"] = self._id("series", device, row.name)
         self._db.execute(INSERT[type(row)], given)
+
+    def _write_input(self, device: int, row: Input) -> None:
+        """Insert an input, unless it is there; first insert a gap if inputs of its device are missing."""
+        missing = 0
+        if row.boot is not None:
+            query = "SELECT boot, number FROM received WHERE device = ?"
+            boot, number = self._db.execute(query, (device,)).fetchone() or (row.boot, row.number - 1)
+            if boot != row.boot:  # a kill may have made its process forget the last of its numbers
+                number = min(number, row.earlier)
+            if row.number <= number:
+                return
+            missing = row.number - number - 1
+            query = "INSERT OR REPLACE INTO received VALUES (?, ?, ?)"
+            self._db.execute(query, (device, row.boot, row.number))
+        gap = [("gap", {"missing": missing})] if missing else []
+        for what, details in (*gap, (row.what, row.details)):
+            text = msgspec.json.encode(details).decode()
+            self._db.execute(INSERT[Input], {"id": device, "at": row.at, "what": what, "details": text})
 
     def _id(self, table: str, *key: Any) -> int:
         """Return the id of a device or a series; a new name gets a new id."""
@@ -262,16 +215,20 @@ class HistoryWriter:
             return True
 
     def _delete_old(self, key: str, id_: int, before: float) -> bool:
-        """Delete old rows but the latest of them, which still held when the kept rows began."""
+        """Delete old rows but the latest of them, which still held when the kept rows began.
+
+        The digests of the configurations are few, and stay.
+        """
         more = False
         given = {"id": id_, "before": before, "most": STEP_ROWS}
-        for table in ("change", "process") if key == "device" else ("sample", "minute"):
+        for table in ("change", "process", "input") if key == "device" else ("sample", "minute"):
+            old = f"{key} = :id" + (" AND what != 'configuration'" if table == "input" else "")
             query = (
-                f"DELETE FROM {table} WHERE {key} = :id AND at IN (SELECT at FROM {table} WHERE {key} = :id "  # noqa: S608
-                f"AND at < (SELECT max(at) FROM {table} WHERE {key} = :id AND at <= :before) "
+                f"DELETE FROM {table} WHERE {old} AND at IN (SELECT at FROM {table} WHERE {old} "  # noqa: S608
+                f"AND at < (SELECT max(at) FROM {table} WHERE {old} AND at <= :before) "
                 "ORDER BY at LIMIT :most)"
             )
-            more |= self._db.execute(query, given).rowcount == STEP_ROWS
+            more |= self._db.execute(query, given).rowcount >= STEP_ROWS
         return more
 
     def _fold(self, series: int, before: float) -> bool:

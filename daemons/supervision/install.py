@@ -1,6 +1,5 @@
 """Writes a configuration into the run directory, reads it, and puts the previous one back."""
 
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,25 +10,9 @@ from daemons.config.members import expand
 from daemons.config.roster import Roster, make_roster
 from daemons.config.slice import slice_path
 from daemons.errors import ConfigurationError, StorageError
-from daemons.storage.changed_file import ChangedFile
+from daemons.storage.installed import INSTALLED
 from daemons.storage.paths import HOST_FILE, replace_file, this_host
 from daemons.supervision.programs import render
-
-INSTALLED = Path("house.toml")
-"""The installed configuration, in the run directory: the one that the running house was started from.
-
-It is one file also if the configuration has several, so that a kill never leaves files that do not belong
-together.
-"""
-
-
-def fingerprint(content: bytes) -> str:
-    """Return a short text that differs between configurations: the CRC-32, in hexadecimal."""
-    return f"{zlib.crc32(content):08x}"
-
-
-INSTALLED_FINGERPRINT = ChangedFile(INSTALLED, fingerprint, "")
-"""The fingerprint of the installed configuration; empty if nothing is installed."""
 
 
 def installed_house() -> House:

@@ -21,11 +21,11 @@ from daemons.config.house import House
 from daemons.config.plan import ProcessChange, begun_rules, make_plan
 from daemons.config.slice import Slice, read_slice
 from daemons.errors import HouseError, NotReady, NotUp, StorageError, SupervisorError
+from daemons.storage.installed import INSTALLED
 from daemons.storage.lock import NameLock, read_pid
 from daemons.storage.paths import replace_file, stopped_path
 from daemons.supervision.begun import begun
 from daemons.supervision.install import (
-    INSTALLED,
     forget_stops,
     install,
     installed_files,

@@ -20,8 +20,8 @@ from daemons.cli.drill_faults import BusyLoops, UnwritableDisks, doors
 from daemons.cli.drill_monitor import DrillMonitor, HardwareLog
 from daemons.config.house import House, load_house
 from daemons.drivers.simulated import Simulated
+from daemons.storage.installed import INSTALLED
 from daemons.storage.paths import replace_file
-from daemons.supervision import install
 from tests.support import factories
 from tests.support.house import BREAKFAST, HouseFactory, eventually
 
@@ -204,7 +204,7 @@ def test_a_drill_of_real_hardware_needs_the_option(
 ) -> None:
     """The error names the devices and the option that allows the drill, and nothing is switched."""
     factories.enter_run_directory(tmp_path, monkeypatch)
-    replace_file(install.INSTALLED, BREAKFAST.encode())
+    replace_file(INSTALLED, BREAKFAST.encode())
     monkeypatch.setattr(drill, "real_hardware", lambda _: ["toaster", "kettle"])
     began: list[int] = []
 

@@ -11,7 +11,8 @@ from click.testing import CliRunner, Result
 
 from daemons.cli.main import main
 from daemons.config.house import load_house
-from daemons.storage.history_writer import Change, HistoryWriter, Row, Sample
+from daemons.storage.history_row import Change, Row, Sample
+from daemons.storage.history_writer import HistoryWriter
 from daemons.supervision.install import install
 from tests.support.house import HouseFactory, TemporaryHouse, eventually
 

@@ -16,7 +16,8 @@ from daemons.kinds import Reading, Result
 from daemons.kinds._members import Member, Order
 from daemons.kinds.presence import NO_RECORD, Off, On, Options, Presence, PresenceMemory, State
 from daemons.storage.history import PATH, states_at
-from daemons.storage.history_writer import Change, HistoryWriter
+from daemons.storage.history_row import Change
+from daemons.storage.history_writer import HistoryWriter
 from daemons.values import Seconds
 from tests.support.factories import wait_until
 from tests.support.house import HouseFactory

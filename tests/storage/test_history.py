@@ -11,8 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from daemons.errors import DamagedHistory, HistoryError
-from daemons.storage.history import PATH, VERSION, parse_time, read
-from daemons.storage.history_writer import DAY_SECONDS, Change, Event, HistoryWriter, Row, Sample, set_aside
+from daemons.storage.history import PATH, parse_time, read
+from daemons.storage.history_row import Change, Event, Input, Row, Sample
+from daemons.storage.history_schema import VERSION
+from daemons.storage.history_writer import DAY_SECONDS, HistoryWriter, set_aside
+from daemons.storage.recorded_inputs import read_inputs
 from tests.support import factories
 
 NOW = 1_795_000_000.0 // 3600 * 3600
@@ -35,20 +38,34 @@ REASONED = [
     Change("lamp", NOW - 1000, OFF, "hardware", True, HAND, {"id": "lamp.9", "at": NOW - 1000, "by": "hand"}),
     Change("lamp", NOW - 500, ON, "b", True, BY_PAGE, {"id": "b", "at": NOW - 500, **BY_PAGE}),
 ]
-VERSION_1 = """
-    CREATE TABLE device (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
-    CREATE TABLE change (device INTEGER, at REAL, state TEXT, cause TEXT,
-        PRIMARY KEY (device, at)) WITHOUT ROWID;
-    CREATE INDEX change_by_cause ON change (cause, at) WHERE cause IS NOT NULL;
+OTHER_TABLES = """
     CREATE TABLE process (device INTEGER, at REAL, life TEXT, pid INTEGER, reason TEXT,
         PRIMARY KEY (device, at)) WITHOUT ROWID;
     CREATE TABLE series (id INTEGER PRIMARY KEY, device INTEGER, name TEXT, UNIQUE (device, name));
     CREATE TABLE sample (series INTEGER, at REAL, value REAL, PRIMARY KEY (series, at)) WITHOUT ROWID;
     CREATE TABLE minute (series INTEGER, at REAL, low REAL, mean REAL, high REAL, last REAL,
         PRIMARY KEY (series, at)) WITHOUT ROWID;
+"""
+VERSION_1 = """
+    CREATE TABLE device (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+    CREATE TABLE change (device INTEGER, at REAL, state TEXT, cause TEXT,
+        PRIMARY KEY (device, at)) WITHOUT ROWID;
+    CREATE INDEX change_by_cause ON change (cause, at) WHERE cause IS NOT NULL;
     INSERT INTO device VALUES (1, 'lamp');
     INSERT INTO change VALUES (1, {at}, '{{"status":true,"phase":"on"}}', 'a');
     PRAGMA user_version = 1;
+"""
+VERSION_2 = """
+    CREATE TABLE device (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+    CREATE TABLE change (device INTEGER, at REAL, state TEXT, cause TEXT,
+        by TEXT, who TEXT, rule INTEGER, moment REAL,
+        origin TEXT, origin_at REAL, origin_by TEXT, origin_device TEXT, origin_who TEXT,
+        PRIMARY KEY (device, at)) WITHOUT ROWID;
+    CREATE INDEX change_by_cause ON change (cause, at) WHERE cause IS NOT NULL;
+    INSERT INTO device VALUES (1, 'lamp');
+    INSERT INTO change VALUES (1, {at}, '{{"status":true,"phase":"on"}}', 'hardware', 'hand',
+        NULL, NULL, NULL, 'lamp.9', {at}, 'hand', 'lamp', NULL);
+    PRAGMA user_version = 2;
 """
 
 
@@ -367,20 +384,30 @@ def test_a_chosen_change_lasts_until_the_next_change_of_any_reason(writer: Histo
     assert (stretch["from"], stretch["to"]) == (NOW - 5000, NOW - 1000)
 
 
-def test_a_history_of_version_1_is_read_and_continued() -> None:
-    """Its changes have neither reason nor origin; a reader reads it before the recorder has upgraded it."""
+@pytest.mark.parametrize(
+    ("old", "first"),
+    [
+        (VERSION_1, (None, None)),
+        (VERSION_2, (HAND, {"id": "lamp.9", "at": NOW - 6000, "by": "hand", "device": "lamp"})),
+    ],
+    ids=["1", "2"],
+)
+def test_a_history_of_an_old_version_is_read_and_continued(old: str, first: Any) -> None:
+    """Version 1 has neither reasons nor origins, 2 has no inputs; readers need not wait for the upgrade."""
     PATH.parent.mkdir()
     db = sqlite3.connect(PATH)
-    db.executescript(VERSION_1.format(at=NOW - 6000))
+    db.executescript(OTHER_TABLES + old.format(at=NOW - 6000))
     db.close()
-    assert reasons_of(device_history(since=NOW - 7000)) == [(None, None)]
+    assert reasons_of(device_history(since=NOW - 7000)) == [first]
+    assert read_inputs(PATH, 0, NOW) == []
     for _ in range(2):
         writer = HistoryWriter()
         assert not writer.is_new
-        writer.write(REASONED)
+        writer.write([*REASONED, Input("lamp", NOW - 5000, "press", {"touch": "long"}, 1, 1)])
         writer.close()
     written = [(change.reason, change.origin) for change in REASONED]
-    assert reasons_of(device_history(since=NOW - 7000)) == [(None, None), *written]
+    assert reasons_of(device_history(since=NOW - 7000)) == [first, *written]
+    assert read_inputs(PATH, 0, NOW) == [(NOW - 5000, "lamp", "press", {"touch": "long"})]
 
 
 def test_a_file_of_another_version_is_not_touched() -> None:

@@ -7,7 +7,8 @@ import pytest
 
 from daemons.errors import DamagedHistory, HistoryError
 from daemons.storage.history import PATH
-from daemons.storage.history_writer import DAY_SECONDS, Change, HistoryWriter, Sample
+from daemons.storage.history_row import Change, Sample
+from daemons.storage.history_writer import DAY_SECONDS, HistoryWriter
 from daemons.storage.recorded_changes import open_changes
 
 NOW = 1_795_000_000.0 // 3600 * 3600

@@ -11,6 +11,7 @@ from daemons.config.files import File, Files, pack, unpack
 from daemons.config.house import House, load_house
 from daemons.errors import StorageError
 from daemons.storage import paths
+from daemons.storage.installed import INSTALLED, INSTALLED_FINGERPRINT
 from daemons.supervision import install, operations
 from tests.test_run_directory import FakeSupervisor, failing_after
 
@@ -82,7 +83,7 @@ def test_each_file_is_part_of_the_fingerprint(run: Path, tmp_path: Path) -> None
     for number, comment in enumerate(("", "# new\n", "")):
         texts = {**OLD, "rooms/b.toml": comment + OLD["rooms/b.toml"]}
         install.install(load(tmp_path / str(number), texts), run)
-        prints.append(install.INSTALLED_FINGERPRINT.read())
+        prints.append(INSTALLED_FINGERPRINT.read())
     assert prints[0] == prints[2] != prints[1]
 
 
@@ -136,7 +137,7 @@ def test_a_house_of_one_file_is_installed_as_it_is(run: Path, tmp_path: Path) ->
     text = "# a comment\r\n" + MAIN.format("").partition("\n")[2].replace("\n", "\r\n")
     (tmp_path / "one.toml").write_bytes(text.encode())
     install.install(load_house(tmp_path / "one.toml"), run)
-    assert install.INSTALLED.read_bytes() == text.encode()
+    assert INSTALLED.read_bytes() == text.encode()
 
 
 @pytest.mark.parametrize(
@@ -145,7 +146,7 @@ def test_a_house_of_one_file_is_installed_as_it_is(run: Path, tmp_path: Path) ->
 def test_a_damaged_installed_configuration_is_one_sentence(run: Path, text: str) -> None:
     """As if it was of another version."""
     paths.enter(run)
-    install.INSTALLED.write_text(text)
+    INSTALLED.write_text(text)
     for read in (install.installed_house, install.installed_roster):
         with pytest.raises(StorageError, match=r"house.toml is damaged, or .* \(.*`house reload`"):
             read()

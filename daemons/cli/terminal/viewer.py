@@ -33,7 +33,8 @@ from daemons.config.tables import zone
 from daemons.errors import AlreadyRunning, HouseError, NoAnswer
 from daemons.runtime.jobs import JobPool
 from daemons.runtime.loop import Loop, Timer
-from daemons.supervision import install, operations
+from daemons.storage.installed import INSTALLED_FINGERPRINT
+from daemons.supervision import operations
 from daemons.supervision.logs import last_lines
 from daemons.values import printable
 
@@ -119,7 +120,7 @@ class Viewer:
 
     def _on_tick(self) -> None:
         """Load the roster if it has changed, and read the status; runs once a second."""
-        installed = install.INSTALLED_FINGERPRINT.read_or_last()
+        installed = INSTALLED_FINGERPRINT.read_or_last()
         if installed != self._installed and (installed or not self._installed) and not self._is_refreshing:
             self._installed = installed
             self._load_roster()

@@ -35,8 +35,8 @@ from daemons.processes.exchange.router import CommandRouter
 from daemons.processes.process import Process, Startup
 from daemons.runtime.clock import boot_id, uptime
 from daemons.runtime.file_limit import raise_file_limit
+from daemons.storage.installed import INSTALLED_FINGERPRINT
 from daemons.storage.journal import Journal
-from daemons.supervision.install import INSTALLED_FINGERPRINT
 
 PUBLISH_ENDPOINT, STATES_ENDPOINT = "ipc://bus/exchange.hear", "ipc://bus/exchange.say"
 """The local gateway, relative to the run directory; its third socket is the exchange's command socket."""

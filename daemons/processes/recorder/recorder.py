@@ -24,7 +24,8 @@ from daemons.errors import DamagedHistory, HistoryError
 from daemons.processes.process import Process, Startup
 from daemons.processes.process_run import ProcessRun
 from daemons.storage.history import PATH
-from daemons.storage.history_writer import Change, Event, HistoryWriter, Row, Sample, set_aside
+from daemons.storage.history_row import Change, Event, Row, Sample
+from daemons.storage.history_writer import HistoryWriter, set_aside
 from daemons.values import convert
 
 WRITE_SECONDS = 1.0

@@ -13,7 +13,8 @@ from daemons.processes.mirror.page import history_reader
 from daemons.processes.mirror.page.history_reader import HistoryReader
 from daemons.storage.history import PATH, read
 from daemons.storage.history_program import HistoryQuery
-from daemons.storage.history_writer import Change, HistoryWriter, Sample
+from daemons.storage.history_row import Change, Sample
+from daemons.storage.history_writer import HistoryWriter
 
 NOW = 1_795_000_000.0
 QUERY = HistoryQuery(names=("lamp", "toaster"), since=NOW - 3600, until=NOW, points=100)

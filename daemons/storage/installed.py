@@ -1,0 +1,22 @@
+"""The installed configuration, and its fingerprint, which tells whether it is another one than before."""
+
+import zlib
+from pathlib import Path
+
+from daemons.storage.changed_file import ChangedFile
+
+INSTALLED = Path("house.toml")
+"""The installed configuration, in the run directory: the one that the running house was started from.
+
+It is one file also if the configuration has several, so that a kill never leaves files that do not belong
+together.
+"""
+
+
+def fingerprint(content: bytes) -> str:
+    """Return a short text that differs between configurations: the CRC-32, in hexadecimal."""
+    return f"{zlib.crc32(content):08x}"
+
+
+INSTALLED_FINGERPRINT = ChangedFile(INSTALLED, fingerprint, "")
+"""The fingerprint of the installed configuration; empty if nothing is installed."""
