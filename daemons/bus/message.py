@@ -317,12 +317,13 @@ def _check_field_names(message: StateHead | Moment) -> None:
         if fields.keys() <= _known_fields:
             continue
         for name in fields:
-            _check_name(name, "a field name")
+            check_name(name, "a field name")
             if len(_known_fields) < MAX_KNOWN_FIELDS:
                 _known_fields.add(name)
 
 
-def _check_name(name: str, what: str) -> None:
+def check_name(name: str, what: str) -> None:
+    """Raise MessageError for a name with other characters than printable ASCII ones, or with spaces."""
     if not re.fullmatch(r"[!-~]+", name):
         raise MessageError(f"{name!a} is not {what}; allowed: printable ASCII characters without spaces")
 
@@ -331,7 +332,7 @@ def decode_command(payload: bytes) -> Command:
     """Decode the payload of a command; MessageError when it breaks a rule."""
     command: Command = decode_payload(_command, payload, MAX_COMMAND_BYTES)
     for name in command.args:
-        _check_name(name, "the name of an argument")
+        check_name(name, "the name of an argument")
     return command
 
 

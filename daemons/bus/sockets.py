@@ -7,7 +7,7 @@ detects a lost message subscribes again, and has the current state after one rou
 """
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -16,6 +16,8 @@ import zmq
 from daemons.bus import message
 from daemons.bus.dropped import DroppedLog, Logger
 from daemons.bus.endpoints import command_endpoint, publish_endpoint
+from daemons.bus.input import PREFIX as INPUT_PREFIX
+from daemons.bus.input import EncodedInputs, Inputs, decode_inputs, input_topic
 from daemons.bus.message import Command, EncodedState, KnownMoments, Published, Receipt
 from daemons.bus.sequence import MessageFilter
 from daemons.errors import DeviceError, MessageError
@@ -132,9 +134,11 @@ class Publisher:
 
     def publish(self, message_: Published | EncodedState) -> None:
         """Send a message, and retain it as the current one of its topic."""
-        topic = message.topic(message_)
-        payload = self._retained[topic] = message.encode(message_)
-        self._send(topic, payload)
+        self._retain(message.topic(message_), message.encode(message_))
+
+    def publish_inputs(self, inputs: EncodedInputs) -> None:
+        """Send the inputs of a device, and retain them."""
+        self._retain(input_topic(inputs.device), message.encode(inputs))
 
     def clear_retained(self) -> None:
         """Clear the retained messages: they may be out of date."""
@@ -146,6 +150,10 @@ class Publisher:
         for topic, payload in self._retained.items():
             if any(topic.startswith(prefix) for prefix in prefixes):
                 self._send(topic, payload)
+
+    def _retain(self, topic: bytes, payload: bytes) -> None:
+        self._retained[topic] = payload
+        self._send(topic, payload)
 
     def _send(self, topic: bytes, payload: bytes) -> None:
         # Half the time of send_multipart, which combines its flags again for each frame.
@@ -164,17 +172,22 @@ class Subscriber:
         *,
         with_past: bool = True,
         heartbeats_only: bool = False,
+        on_inputs: Callable[[Inputs], None] | None = None,
     ) -> None:
         """Subscribe to all messages of the processes `names`, or to their heartbeats alone.
 
         A publisher sends only what is subscribed to: a state wakes no subscriber of heartbeats. Without
-        `with_past`, a received state has no past states.
+        `with_past`, a received state has no past states. With `on_inputs`, subscribe to the inputs of devices
+        too; `receive` calls it with each message of them, also with a repeated one.
         """
         self.socket = open_socket(context, zmq.SUB)
         self.socket.set(zmq.LINGER, 0)  # a subscription for a publisher that has ended is not waited for
         self._with_past = with_past
         self.dropped = DroppedLog(log)
         self._heartbeats_only = heartbeats_only
+        self._on_inputs = on_inputs
+        if on_inputs:
+            self.socket.subscribe(INPUT_PREFIX)
         self._filter = MessageFilter(self.resubscribe)
         self._known_moments: KnownMoments = {}
         self._active_at: dict[str, float] = {}
@@ -217,6 +230,9 @@ class Subscriber:
         """Yield the new messages that have arrived."""
         for frames in self.receive_frames():
             try:
+                if self._on_inputs and frames[0].startswith(INPUT_PREFIX):
+                    self._on_inputs(decode_inputs(frames))
+                    continue
                 received = message.decode(frames, self._known_moments, with_past=self._with_past)
             except MessageError as error:
                 self.dropped.add("the bus", error)
@@ -237,7 +253,7 @@ class Subscriber:
     def receive_frames(self) -> Iterator[list[bytes]]:
         """Yield the frames that have arrived from the subscribed processes, neither decoded nor filtered."""
         for frames in drain(self.socket):
-            name = frames[0].partition(b"/")[0].decode(errors="replace")
+            name = frames[0].removeprefix(INPUT_PREFIX).partition(b"/")[0].decode(errors="replace")
             if name in self._active_at:
                 self._active_at[name] = time.monotonic()
                 yield frames

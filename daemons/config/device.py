@@ -47,6 +47,15 @@ class Device(Struct, frozen=True, kw_only=True):
         return frozenset(found - {self.name})
 
     @property
+    def measurements(self) -> set[tuple[str, str]]:
+        """The measurements by which its rules and its kind go, each as a device and a field."""
+        found = set(self.kind.sources(self.options).items())
+        found |= {(rule.device, rule.limit[0]) for rule in self.rules if rule.device and rule.limit}
+        conditions = [condition for rule in self.rules for _, condition in rule.conditions()]
+        limits = [(one.device, one.above or one.below) for one in conditions]
+        return found | {(device, name) for device, limit in limits for name in limit or ()}
+
+    @property
     def reporters(self) -> frozenset[str]:
         """Return the processes whose reports about other processes it needs."""
         return frozenset(name for rule in self.rules for name in rule.reporters)

@@ -1,6 +1,6 @@
 """Loads a configuration with all its files: returns a House, or every problem with its place and remedy."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from socket import gethostname
 from typing import Any
@@ -20,6 +20,7 @@ from daemons.config.slice import Slice
 from daemons.config.sun import SunCalendar
 from daemons.config.tables import Front, Host, Settings
 from daemons.errors import ConfigurationError
+from daemons.kinds import Reading
 from daemons.kinds._members import MembersKind
 from daemons.values import Problem, convert, format_toml, suggest
 
@@ -113,7 +114,11 @@ class House(Struct, frozen=True, kw_only=True):
             name=STEWARD, house={key: house[key] for key in STEWARD_KEYS & house.keys()}, table={}
         )
         if RECORDER in roster.services:
-            kinds = {name: Peer("", "", peer.kind) for name, peer in roster.peers.items()}
+            ruled = ruled_fields(self.devices.values())
+            kinds = {
+                name: Peer("", "", peer.kind, ruled=ruled.get(name, ()))
+                for name, peer in roster.peers.items()
+            }
             slices[RECORDER] = Slice(name=RECORDER, house={}, table=self.raw.get("recorder", {}), peers=kinds)
         if EXCHANGE in roster.services:
             slices[EXCHANGE] = self._front(roster)
@@ -151,6 +156,15 @@ class House(Struct, frozen=True, kw_only=True):
             host=self.host,
             hosts={name: about for name, about in self.hosts.items() if name != self.host},
         )
+
+
+def ruled_fields(devices: Iterable[Device]) -> dict[str, tuple[str, ...]]:
+    """Return by device the fields of its hardware by which rules and kinds go. Its meter only counts on."""
+    found: dict[str, set[str]] = {}
+    for name, field in set[tuple[str, str]]().union(*(device.measurements for device in devices)):
+        if field in Reading.__struct_fields__ and field != "energy_watt_hours":
+            found.setdefault(name, set()).add(field)
+    return {name: tuple(sorted(fields)) for name, fields in found.items()}
 
 
 def bridged(device: Device, kind: str, members: Mapping[str, Device]) -> Peer:

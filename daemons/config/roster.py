@@ -37,6 +37,8 @@ class Peer(Struct, frozen=True, omit_defaults=True):
 
     lacks: tuple[str, ...] = ()
     """The commands and arguments of its kind that its driver cannot carry out."""
+    ruled: tuple[str, ...] = ()
+    """Its measurements by which rules go; set for the recorder only."""
     abilities: tuple[str, ...] = ()
     """The abilities of its driver; set for the bridge only."""
     detects: str | None = None

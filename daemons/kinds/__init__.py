@@ -333,6 +333,8 @@ class Kind(ABC):
     state_type: ClassVar[type[Struct]]
     commands: ClassVar[tuple[type[Struct], ...]] = ()
     """Its commands: the class's name in lower case is the word, its fields are the arguments."""
+    personal_arguments: ClassVar[frozenset[str]] = frozenset()
+    """The arguments of its commands that the history does not record: texts for people."""
     off_commands: ClassVar[tuple[str, ...]] = ("off", "stop")
     """Those of its commands that only switch off or stop. A device carries them out also while its memory
     cannot be written."""

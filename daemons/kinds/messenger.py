@@ -188,6 +188,7 @@ class Messenger(Machine[Options, MessengerMemory]):
     """A messenger: tells people what happens in the house, and keeps each message until it is delivered."""
 
     drives = False
+    personal_arguments = frozenset({"text", "title"})
     needs = frozenset[Ability]({"notify"})
     options_type = Options
     memory_type = MessengerMemory

@@ -13,8 +13,10 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Generic, Protocol, Self, TextIO, TypeVar
 
+import msgspec
 import zmq
 
+from daemons.bus.input import EncodedInputs
 from daemons.bus.message import Command, EncodedState, Heartbeat, Receipt, Report, StateContent
 from daemons.bus.sockets import CommandServer, Publisher
 from daemons.processes.process_run import ProcessRun, next_run
@@ -131,6 +133,13 @@ class Process:
                 origin=content.origin,
                 past=content.past,
             )
+        )
+
+    def publish_inputs(self, number: int, earlier: int, inputs: tuple[msgspec.Raw, ...]) -> None:
+        """Publish the latest outside inputs of this device; `Inputs` explains the numbers."""
+        at, boot = time.time(), self.life.boot
+        self._publisher.publish_inputs(
+            EncodedInputs(device=self.name, boot=boot, at=at, number=number, earlier=earlier, inputs=inputs)
         )
 
     def report(self, name: str, **fields: Any) -> Report:

@@ -45,6 +45,7 @@ class Input(NamedTuple):
     """HOUSE for the whole house."""
     at: float
     what: str
+    """As in `recorded_inputs`. "gap": the device has only published the number of its latest input."""
     details: Mapping[str, Any]
     boot: int | None = None
     """The run of the device's process that counted the input; None for an input that no device counts."""

@@ -7,7 +7,7 @@ one second at most. The journal works in the same two steps.
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -162,19 +162,25 @@ class HistoryWriter:
         """Insert an input, unless it is there; first insert a gap if inputs of its device are missing."""
         missing = 0
         if row.boot is not None:
+            step = row.what != "gap"
             query = "SELECT boot, number FROM received WHERE device = ?"
-            boot, number = self._db.execute(query, (device,)).fetchone() or (row.boot, row.number - 1)
+            last = self._db.execute(query, (device,)).fetchone()
+            boot, number = last or (row.boot, row.number - step)
             if boot != row.boot:  # a kill may have made its process forget the last of its numbers
                 number = min(number, row.earlier)
-            if row.number <= number:
+            if last and row.number <= number:
                 return
-            missing = row.number - number - 1
+            missing = row.number - number - step
             query = "INSERT OR REPLACE INTO received VALUES (?, ?, ?)"
             self._db.execute(query, (device, row.boot, row.number))
-        gap = [("gap", {"missing": missing})] if missing else []
-        for what, details in (*gap, (row.what, row.details)):
-            text = msgspec.json.encode(details).decode()
-            self._db.execute(INSERT[Input], {"id": device, "at": row.at, "what": what, "details": text})
+        if missing:
+            self._insert_input(device, row.at, "gap", {"missing": missing})
+        if row.what != "gap":
+            self._insert_input(device, row.at, row.what, row.details)
+
+    def _insert_input(self, device: int, at: float, what: str, details: Mapping[str, Any]) -> None:
+        text = msgspec.json.encode(details).decode()
+        self._db.execute(INSERT[Input], {"id": device, "at": at, "what": what, "details": text})
 
     def _id(self, table: str, *key: Any) -> int:
         """Return the id of a device or a series; a new name gets a new id."""

@@ -29,10 +29,11 @@ class RecordedInput(NamedTuple):
     `details` depends on `what`:
 
     - command: "id", "command" (the word), "args" and "outcome", as in the command and its receipt. "who" and
-      "reason" if they are known. "lengths" has, for each text argument that is not recorded, its length;
+      "reason" if they are known. "left_out" has the length of each argument that is not recorded;
     - press: "touch", and the "id" of the press;
     - hand: "on", and what else the hardware reports of its setting, such as "brightness_percent";
-    - values: the values of the sensor that changed, by the name of the field; "on" for a detector;
+    - values: the values of the sensor that changed, by the name of the field; "on" for a detector. They are
+      recorded again after a restart of their process;
     - hardware: "reachable", and the "fault" if it is lost;
     - process: "life", and "pid" and "reason" if they are known;
     - clock: "seconds", by which the wall clock was set forward (or back, if negative);
@@ -41,7 +42,7 @@ class RecordedInput(NamedTuple):
     """
 
     at: float
-    """When it came, in Unix seconds."""
+    """When it came, in Unix seconds. For a step of the clock, the time that it showed before."""
     device: str | None
     """The device that it came to; None for the whole house."""
     what: What

@@ -31,6 +31,11 @@ def press(number: int, boot: int = 1, earlier: int = 0) -> Input:
     )
 
 
+def start(number: int, boot: int, earlier: int) -> Input:
+    """Return what the recorder makes of a message without inputs, at the start of a process."""
+    return Input("switch", NOW + number, "gap", {}, boot, number, earlier)
+
+
 def presses() -> list[Any]:
     """Return the id of each recorded press, and the size of each gap, in their order."""
     return [found.details.get("id", found.details.get("missing")) for found in read_inputs(PATH, 0, NOW * 2)]
@@ -77,6 +82,8 @@ def test_a_repeated_input_is_recorded_once_also_by_the_next_recorder(writer: His
         ([press(2, 2, 1)], ["p1", "p2", "p2"]),
         ([press(4, 2, 1)], ["p1", "p2", 2, "p4"]),
         ([press(1, 2, 0)], ["p1", "p1", "p2"]),
+        ([start(5, 2, 5), press(6, 2, 5)], ["p1", "p2", 3, "p6"]),
+        ([start(2, 2, 2), press(3, 2, 2)], ["p1", "p2", "p3"]),
     ],
     ids=[
         "in the same run",
@@ -85,6 +92,8 @@ def test_a_repeated_input_is_recorded_once_also_by_the_next_recorder(writer: His
         "a kill made the process forget a number",
         "and it lost others since",
         "a new memory counts from 1",
+        "known at the start, before another input comes",
+        "nothing was lost, as the start shows",
     ],
 )
 def test_missing_inputs_are_counted(writer: HistoryWriter, later: list[Input], found: list[Any]) -> None:
@@ -99,6 +108,12 @@ def test_a_history_that_is_younger_than_its_devices_begins_without_a_gap(writer:
     """What came before the history began is not missing in it."""
     writer.write([press(70, 9, 60)])
     assert presses() == ["p70"]
+
+
+def test_a_history_that_begins_at_the_start_of_a_process_counts_from_there(writer: HistoryWriter) -> None:
+    """The message without inputs tells from which number on every input must come."""
+    writer.write([start(60, 9, 60), press(70, 9, 60)])
+    assert presses() == [9, "p70"]
 
 
 def test_a_failed_write_is_repeated_as_a_whole(writer: HistoryWriter) -> None:

@@ -23,6 +23,7 @@ from daemons.processes.device.hardware import Hardware
 from daemons.processes.device.latest_states import LatestStates
 from daemons.processes.device.log_line import Level, LogLine, Refusal
 from daemons.processes.device.memory import DeviceMemory
+from daemons.processes.device.recent_inputs import RecentInputs
 from daemons.processes.device.requests import Requests
 from daemons.processes.device.rules import Action, Rules
 from daemons.processes.device.timetable import Timetable
@@ -39,6 +40,7 @@ class Appliance:
     ) -> None:
         self.name = device.name
         self.log_lines: list[LogLine] = []
+        self.inputs = RecentInputs(type(machine), memory.input_number)
         self._memory = memory
         self._history = StateHistory(
             memory.last_state,
@@ -172,7 +174,10 @@ class Appliance:
     def handle_command(self, command: Command, now: float, wall: float) -> Receipt:
         """Carry out a command once, and return its receipt; a repeated id gets the first receipt again."""
         self.advance(now, wall)
+        is_repeated = self._requests.receipt(command.id) is not None
         if receipt := self._requests.answer(command, now, wall):
+            if not is_repeated:
+                self.inputs.add_command(command, receipt, wall)
             return receipt
         rejection = None
         reason = Reason("command", command.who)
@@ -185,6 +190,7 @@ class Appliance:
         else:
             self._rules.on_command(command.command, command.args, now)
         receipt = self._requests.close(command, now, wall, rejection)
+        self.inputs.add_command(command, receipt, wall)
         self._record_change(now, wall)
         self._run_own_rules(now, wall)
         return receipt
@@ -194,11 +200,15 @@ class Appliance:
         self._hardware.on_reading(reading, now)
         for index, press in enumerate(reading.presses):
             press_wall = wall + index / 1000  # each press is a change of its own
+            self.inputs.add(press_wall, "press", {"touch": press.what, "id": press.id})
             self._hardware.press(press, now)
             self._record_change(now, press_wall)
             self._hardware.end_press(press, now)
             self._record_change(now, press_wall)
         self._hardware.compare(now)
+        for what, details in self._hardware.inputs:
+            self.inputs.add(wall, what, details)
+        self._hardware.inputs.clear()
         self._record_change(now, wall)
         self._run_own_rules(now, wall)
 
@@ -257,6 +267,7 @@ class Appliance:
         del self.log_lines[:lines]
         reason = self._hardware.storage_error or ""
         self._requests.reject(cause, wall, reason)
+        self.inputs.reject(cause, reason)
         for action in self._unwritten_actions:
             self._rules.postpone(action, reason)
         self._unwritten_actions.clear()

@@ -68,13 +68,14 @@ def run(slice_: Slice, on_start: Callable[[Process, DeviceRunner], object] | Non
             time.time,
             start.log,
             DeclinedRules(device.name).keep,
+            process.publish_inputs,
         )
         runner.start(clock_check(device.uses_clock))
         if on_start is not None:
             on_start(process, runner)
         watch_inputs(device, driver, runner, process)
         process.run(runner.handle_command)
-        runner.finish()
+        runner.stop()
     driver.close()
 
 

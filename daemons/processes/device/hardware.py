@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec.structs import asdict, replace
 
+from daemons.bus.input import What
 from daemons.bus.origin import Cause, Origin, Reason
 from daemons.config.ability import lacking
 from daemons.config.device import Device
@@ -44,6 +45,11 @@ EARLY_SECONDS = 1.5
 """So much earlier than its deadline the hardware's own timer may end: it may count whole seconds."""
 IMMEDIATE_SECONDS = 0.5
 """A setting that is reached later than this may have been reached by a manual switch."""
+
+HAND_FIELDS = ("on", "brightness_percent", "colour_temperature_kelvin", "direction", "position_percent")
+"""What is recorded of the setting that a person has chosen at the hardware."""
+MAX_FAULT = 200
+"""A longer fault of lost hardware is cut in its record."""
 
 
 class SentSetting(NamedTuple):
@@ -99,6 +105,9 @@ class Hardware:
         self._commands = {command.__name__.lower(): command for command in machine.commands}
         self._lacks = lacking(device.kind, device.driver, device.driver_options)
         self._log = log
+        self.inputs: list[tuple[What, dict[str, Any]]] = []
+        """What came from outside with the latest reading, but for presses."""
+        self._detects = not machine.drives and machine.detects(machine.options) is not None
         self._reading = Reading(reachable=None)
         was_reachable = memory.last_state.get("reachable", True) is not False
         self._reachability = Reachability(was_reachable=was_reachable)
@@ -174,7 +183,13 @@ class Hardware:
         reading = without_implausible(reading)
         if reading.fault and reading.fault != self._reading.fault:
             self._log("error", reading.fault, self.cause.id)
+        was_reachable = self._is_reachable
         news = self._reachability.update(reading, now)
+        if self._is_reachable != was_reachable:
+            lost = {} if self._is_reachable or not reading.fault else {"fault": reading.fault[:MAX_FAULT]}
+            self.inputs.append(("hardware", {"reachable": self._is_reachable, **lost}))
+        if self._detects and reading.on is not None and reading.on is not self._reading.on:
+            self.inputs.append(("values", {"on": reading.on}))
         self._reading = replace(reading, presses=())
         if news and self._sent and self._desired.on:  # it may not have arrived
             self.unsent_since = self._sent.decided_at
@@ -507,6 +522,8 @@ class Hardware:
             is_same = reading.on == self._desired.on
             how = "changed" if is_same else f"switched {'on' if reading.on else 'off'}"
             self._log("info", f"was {how} at the hardware", reading.cause)
+            if reading.cause is None:
+                self._note_hand(reading)
         is_due = self.auto_off_at is not None and now >= self.auto_off_at - EARLY_SECONDS
         cause = AUTO_OFF if is_due and not reading.on else cause_of(reading)  # its own timer has the same end
         self._set_memory(memory, cause, now, is_report=True)
@@ -528,9 +545,14 @@ class Hardware:
         self._set_memory(
             self._machine.adopt(self._memory, reading, now), cause_of(reading), now, is_report=True
         )
+        self._note_hand(reading)
         longest = self._machine.options.max_on_seconds
         self.off_deadline = now + min(reading.off_after_seconds, longest)
         self.is_confirmed = reading.off_after_seconds <= longest
+
+    def _note_hand(self, reading: Reading) -> None:
+        found = {name: getattr(reading, name) for name in HAND_FIELDS}
+        self.inputs.append(("hand", {name: value for name, value in found.items() if value is not None}))
 
     def _give_up(self, now: float) -> None:
         """Stop waiting for hardware that did not follow: adopt it if it is off, send again if it is on."""

@@ -66,6 +66,8 @@ class DeviceMemory(Struct, frozen=True, kw_only=True):
     """How much of the record of its button's presses was handled, for hardware that has one."""
     silent_since: dict[str, float] = {}
     """For each measured device that is silent, since when, in the device's steady seconds."""
+    input_number: int = field(name="inputs", default=0)
+    """The number of its latest outside input."""
     receipts: dict[str, LedgerEntry] = {}
     """The receipts of the latest commands, by command id."""
 

@@ -16,6 +16,7 @@ import logging
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from msgspec import Raw
 from msgspec.structs import replace
 
 from daemons.bus.message import Command, Heartbeat, Receipt, Report, State, StateContent
@@ -30,6 +31,8 @@ IDLE_SECONDS = 1.0
 """How often the hardware of an idle device is polled. It is that of the heartbeat: one wake-up does both."""
 PUT_OFF_SECONDS = 0.002
 """How long the hardware waits after a message, unless it heats: the processes that follow go first."""
+INPUT_SECONDS = REFRESH_SECONDS
+"""How long outside inputs are gathered before they are published: at the next tick, which polls anyway."""
 CLOCK_SECONDS = 1.0
 """How often a device with times of day asks whether the clock is right, until it is."""
 LOG_LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
@@ -87,10 +90,12 @@ class DeviceRunner:
         wall: Callable[[], float],
         log: logging.LoggerAdapter[Any],
         declined: Callable[[float, LogLine], None] | None = None,
+        publish_inputs: Callable[[int, int, tuple[Raw, ...]], None] | None = None,
     ) -> None:
         """`wall` returns the wall clock in Unix seconds; `loop` has the device's steady clock.
 
-        `declined` keeps, with its time, each log line about a rule that did not act.
+        `declined` keeps, with its time, each log line about a rule that did not act. `publish_inputs` gets
+        what `bus.input.Inputs` has: `number`, `earlier` and the inputs.
         """
         self._appliance = appliance
         self._driver = driver
@@ -101,6 +106,10 @@ class DeviceRunner:
         self._wall = wall
         self._log = log
         self._declined = declined
+        self._inputs = appliance.inputs if publish_inputs else None
+        """The inputs to publish; None if nothing reads them."""
+        self._publish_inputs = publish_inputs
+        self._input_timer: Timer | None = None
         self._written: DeviceMemory | None = None
         self._is_unwritable = False
         """Whether the appliance was last told that its memory cannot be written."""
@@ -180,8 +189,22 @@ class DeviceRunner:
             if line.refusal is not None and self._declined is not None:
                 self._declined(self._wall(), line)
         self._appliance.log_lines.clear()
+        if self._inputs and self._inputs.has_news and self._input_timer is None:
+            self._input_timer = self._loop.at(self._loop.next_tick(INPUT_SECONDS), self._send_inputs)
         self._is_idle = self._appliance.is_idle
         self._set_poll_timer(self._appliance.next_deadline())
+
+    def stop(self) -> None:
+        """Finish the latest event, and publish the inputs that wait."""
+        self.finish()
+        self._send_inputs()
+
+    def _send_inputs(self) -> None:
+        """Publish the latest outside inputs, if there are new ones."""
+        self._input_timer = None
+        if self._publish_inputs and self._inputs and self._inputs.has_news:
+            found = self._inputs.publishable()
+            self._publish_inputs(self._inputs.number, self._inputs.earlier, found)
 
     def _apply(self) -> None:
         """Write the memory and publish the state; finish a moment later, but what heats at once."""
@@ -206,7 +229,8 @@ class DeviceRunner:
             return False
         if memory != self._written or self._is_unwritable:
             self._written = memory
-            self._journal.save(replace(memory, written_at=self._now()))
+            number = self._appliance.inputs.number
+            self._journal.save(replace(memory, written_at=self._now(), input_number=number))
             return not self._take_back()
         return True
 

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from daemons.bus.input import Inputs
 from daemons.bus.message import RECORDER, STEWARD, Command, Moment, Receipt, Report, State, StateContent
 from daemons.bus.sockets import Subscriber
 from daemons.config.loader import kind_or_none
@@ -23,9 +24,13 @@ from daemons.config.tables import Recording
 from daemons.errors import DamagedHistory, HistoryError
 from daemons.processes.process import Process, Startup
 from daemons.processes.process_run import ProcessRun
-from daemons.storage.history import PATH
-from daemons.storage.history_row import Change, Event, Row, Sample
+from daemons.processes.recorder.clock_steps import ClockSteps
+from daemons.processes.recorder.exact_values import ExactValues
+from daemons.runtime.clock import uptime
+from daemons.storage.history import HOUSE, PATH
+from daemons.storage.history_row import Change, Event, Input, Row, Sample
 from daemons.storage.history_writer import HistoryWriter, set_aside
+from daemons.storage.installed import INSTALLED_FINGERPRINT
 from daemons.values import convert
 
 WRITE_SECONDS = 1.0
@@ -78,6 +83,13 @@ class Recorder:
         self._samples: dict[tuple[str, str], Sample] = {}
         """By device and field, the latest sample that has not been written yet."""
         self._values: dict[tuple[str, str], float] = {}
+        self._ruled = {name: frozenset(peer.ruled) for name, peer in peers.items()}
+        self._exact = ExactValues()
+        self._inputs: dict[str, tuple[int, int]] = {}
+        """By device, the run of its process and the number of its latest input."""
+        self._clock = ClockSteps()
+        self._configuration = ""
+        """The fingerprint of the configuration that was recorded last."""
         self._rows: deque[Row] = deque(maxlen=MAX_WAITING_ROWS)
         self._dropped = 0
         self._writer: HistoryWriter | None = None
@@ -86,7 +98,9 @@ class Recorder:
         self._since = time.time()
         self._published: dict[str, Any] = {}
         self._published_at = float("-inf")
-        self._subscriber = Subscriber(process.context, [*peers, STEWARD], process.log)
+        self._subscriber = Subscriber(
+            process.context, [*peers, STEWARD], process.log, on_inputs=self._add_inputs
+        )
         process.loop.every(BATCH_SECONDS, self.on_batch)
         process.loop.every(1.0, self._subscriber.reconnect_silent)
         process.loop.every(WRITE_SECONDS, self.on_timer)
@@ -110,7 +124,12 @@ class Recorder:
         for key, sample in self._samples.items():
             self._values[key] = sample.value
             self._put(sample)
+            if sample.name in self._ruled[sample.device]:
+                self._exact.add(sample)
         self._samples.clear()
+        for row in self._exact.due(self._process.loop.now()):
+            self._put(row)
+        self._add_house_inputs()
         self._attempt(self._keep)
 
     def close(self) -> None:
@@ -147,6 +166,30 @@ class Recorder:
                 self._samples.pop(key, None)
             else:
                 self._samples[key] = Sample(name, field, heard.at, value)
+
+    def _add_inputs(self, inputs: Inputs) -> None:
+        """Add the rows of the inputs that are new, or one that a gap may lie before."""
+        name, boot, first = inputs.device, inputs.boot, inputs.number - len(inputs.inputs) + 1
+        known, self._inputs[name] = self._inputs.get(name), (boot, inputs.number)
+        if name not in self._measured or known == (boot, inputs.number):
+            return
+        after = known[1] if known and known[0] == boot else 0
+        for number, input_ in enumerate(inputs.inputs, first):
+            if number > after:
+                at, what, details = input_.at, input_.what, input_.details
+                self._put(Input(name, at, what, details, boot, number, inputs.earlier))
+        if not inputs.inputs:
+            self._put(Input(name, inputs.at, "gap", {}, boot, inputs.number, inputs.earlier))
+
+    def _add_house_inputs(self) -> None:
+        """Add a row if the wall clock was set, or if another configuration is installed."""
+        before, wall, after = uptime(), time.time(), uptime()
+        if step := self._clock.measure(before, wall, after):
+            self._put(Input(HOUSE, max(wall - step, 0.0), "clock", {"seconds": round(step, 3)}))
+        installed = INSTALLED_FINGERPRINT.read_or_last()
+        if installed and installed != self._configuration:
+            self._configuration = installed
+            self._put(Input(HOUSE, wall, "configuration", {"digest": installed}))
 
     def _put(self, row: Row) -> None:
         self._dropped += len(self._rows) == MAX_WAITING_ROWS
@@ -185,6 +228,8 @@ class Recorder:
             if self._writer.is_new:  # the new file begins with the present states
                 self._known.clear()
                 self._values.clear()
+                self._exact.clear()
+                self._configuration = ""
                 for heard in self._latest.values():
                     self._add_rows(heard)
         return self._writer

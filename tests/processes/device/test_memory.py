@@ -76,6 +76,7 @@ ON_DISK = {
     },
     "silent_since": {"garden": 7.0},
     "last_order": {"moment": 8.5, "do": "on"},
+    "inputs": 9,
     "receipts": {
         "c1": {"deadline": 8.0, "receipt": {"id": "c1", "device": "lamp", "outcome": "applied", "at": 4.0}},
     },
@@ -130,6 +131,7 @@ def test_the_names_on_disk_are_stable() -> None:
         },
         last_order=Order(8.5, "on"),
         silent_since={"garden": 7.0},
+        input_number=9,
         receipts={
             "c1": LedgerEntry(8.0, Receipt(id="c1", device="lamp", outcome="applied", at=4.0)),
         },
