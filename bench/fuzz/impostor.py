@@ -14,6 +14,7 @@ from bench.fuzz.tally import Tally
 from bench.fuzz.target import SWITCH, Target
 from bench.fuzz.watch import Watch
 from daemons.bus import endpoints, message
+from daemons.bus.input import PREFIX, decode_inputs
 from daemons.bus.message import MAX_FIELDS, MAX_PUBLISHED_BYTES
 from daemons.bus.sockets import Context, Socket, drain, open_socket
 from daemons.errors import MessageError
@@ -108,7 +109,8 @@ class Impostor:
     def _detectable(self, topic: bytes, payload: bytes) -> list[bytes]:
         """Return an invalid or an already published message: no process can detect any other fake."""
         try:
-            message.decode([topic, payload])
+            decode = decode_inputs if topic.startswith(PREFIX) else message.decode
+            decode([topic, payload])
         except MessageError:
             return [topic, payload]
         return [topic, payload[:-1]]

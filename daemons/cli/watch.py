@@ -5,6 +5,7 @@ import json
 import logging
 import sys
 import time
+from datetime import tzinfo
 from pathlib import Path
 
 import click
@@ -218,15 +219,29 @@ def logs(context: Context, names: tuple[str, ...], lines: int, follow: bool) -> 
     metavar="REASON",
     help='Show only the changes with this reason: "hand", "rule", "rule:hall_motion", "command:page".',
 )
+@click.option(
+    "--inputs",
+    "shows_inputs",
+    is_flag=True,
+    help="Show what came from outside instead: commands, presses, hands, sensors, faults.",
+)
 @json_option
 @click.pass_obj
 def history(
-    context: Context, names: tuple[str, ...], since: str, as_csv: bool, by: str | None, as_json: bool
+    context: Context,
+    names: tuple[str, ...],
+    since: str,
+    as_csv: bool,
+    by: str | None,
+    shows_inputs: bool,
+    as_json: bool,
 ) -> None:
     """Show the past phases of the devices, with times and causes."""
     from daemons.bus.message import RECORDER
     from daemons.storage import history as history_file
 
+    if shows_inputs and (as_csv or by is not None):
+        raise click.UsageError(f"--inputs does not go with {'--csv' if as_csv else '--by'}")
     roster = context.enter_and_read_roster()
     selected = context.select_names(roster, names, *(roster.services if names else ()))
     now = time.time()
@@ -239,6 +254,11 @@ def history(
         raise errors.HistoryError(
             "this house keeps no history; in its configuration, [recorder] has enabled = false"
         )
+    titles = {name: name.capitalize() for name in roster.services}
+    titles.update((name, peer.title) for name, peer in roster.peers.items())
+    if shows_inputs:
+        print_inputs({*selected, *(() if names else (None,))}, begin, now, titles, timezone, as_json)
+        return
     found = history_file.read(history_file.PATH, selected, begin, now, history_file.MOST_POINTS, by)
     if as_json:
         click.echo(json.dumps(found, indent=2))
@@ -250,11 +270,32 @@ def history(
     if as_csv:
         click.echo(csv_table.format_history(found, timezone), nl=False)
         return
-    titles = {name: name.capitalize() for name in roster.services}
-    titles.update((name, peer.title) for name, peer in roster.peers.items())
     with quiet_exit():
         if by is not None:
             for line in plot.audit_lines(printable(found), titles, timezone):
                 click.echo(line)
             return
         plot.print_history(found, titles, timezone, Console())
+
+
+def print_inputs(
+    names: set[str | None],
+    since: float,
+    until: float,
+    titles: dict[str, str],
+    zone: tzinfo,
+    as_json: bool,
+) -> None:
+    """Print the recorded inputs of some devices; None stands for those of the whole house."""
+    from daemons.storage.history import PATH
+    from daemons.storage.recorded_inputs import read_inputs
+
+    found = [one for one in read_inputs(PATH, since, until) if one.device in names]
+    if as_json:
+        click.echo(json.dumps([one._asdict() for one in found], indent=2))
+        return
+    from daemons.cli.terminal.input_text import input_lines
+
+    with quiet_exit():
+        for line in input_lines(found, titles, zone):
+            click.echo(printable(line))

@@ -11,6 +11,7 @@ from typing import Any
 
 from msgspec.structs import asdict, replace
 
+from daemons.bus.input import PressInput
 from daemons.bus.message import Command, Moment, Receipt, Report, State
 from daemons.bus.origin import Cause, Origin, Reason, is_later_chain, new_origin_id
 from daemons.bus.state_history import StateHistory
@@ -177,7 +178,7 @@ class Appliance:
         is_repeated = self._requests.receipt(command.id) is not None
         if receipt := self._requests.answer(command, now, wall):
             if not is_repeated:
-                self.inputs.add_command(command, receipt, wall)
+                self.inputs.add((command, receipt, wall))
             return receipt
         rejection = None
         reason = Reason("command", command.who)
@@ -190,7 +191,7 @@ class Appliance:
         else:
             self._rules.on_command(command.command, command.args, now)
         receipt = self._requests.close(command, now, wall, rejection)
-        self.inputs.add_command(command, receipt, wall)
+        self.inputs.add((command, receipt, wall))
         self._record_change(now, wall)
         self._run_own_rules(now, wall)
         return receipt
@@ -200,14 +201,14 @@ class Appliance:
         self._hardware.on_reading(reading, now)
         for index, press in enumerate(reading.presses):
             press_wall = wall + index / 1000  # each press is a change of its own
-            self.inputs.add(press_wall, "press", {"touch": press.what, "id": press.id})
+            self.inputs.add(PressInput(at=press_wall, touch=press.what, id=press.id))
             self._hardware.press(press, now)
             self._record_change(now, press_wall)
             self._hardware.end_press(press, now)
             self._record_change(now, press_wall)
         self._hardware.compare(now)
-        for what, details in self._hardware.inputs:
-            self.inputs.add(wall, what, details)
+        for type_, fields in self._hardware.inputs:
+            self.inputs.add(type_(at=wall, **fields))
         self._hardware.inputs.clear()
         self._record_change(now, wall)
         self._run_own_rules(now, wall)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec.structs import asdict, replace
 
-from daemons.bus.input import What
+from daemons.bus.input import DetectionInput, HandInput, HardwareInput, Input
 from daemons.bus.origin import Cause, Origin, Reason
 from daemons.config.ability import lacking
 from daemons.config.device import Device
@@ -105,8 +105,8 @@ class Hardware:
         self._commands = {command.__name__.lower(): command for command in machine.commands}
         self._lacks = lacking(device.kind, device.driver, device.driver_options)
         self._log = log
-        self.inputs: list[tuple[What, dict[str, Any]]] = []
-        """What came from outside with the latest reading, but for presses."""
+        self.inputs: list[tuple[type[Input], dict[str, Any]]] = []
+        """What came from outside with the latest reading, but for presses: each with its fields but `at`."""
         self._detects = not machine.drives and machine.detects(machine.options) is not None
         self._reading = Reading(reachable=None)
         was_reachable = memory.last_state.get("reachable", True) is not False
@@ -187,9 +187,9 @@ class Hardware:
         news = self._reachability.update(reading, now)
         if self._is_reachable != was_reachable:
             lost = {} if self._is_reachable or not reading.fault else {"fault": reading.fault[:MAX_FAULT]}
-            self.inputs.append(("hardware", {"reachable": self._is_reachable, **lost}))
+            self.inputs.append((HardwareInput, {"reachable": self._is_reachable, **lost}))
         if self._detects and reading.on is not None and reading.on is not self._reading.on:
-            self.inputs.append(("values", {"on": reading.on}))
+            self.inputs.append((DetectionInput, {"on": reading.on}))
         self._reading = replace(reading, presses=())
         if news and self._sent and self._desired.on:  # it may not have arrived
             self.unsent_since = self._sent.decided_at
@@ -551,8 +551,7 @@ class Hardware:
         self.is_confirmed = reading.off_after_seconds <= longest
 
     def _note_hand(self, reading: Reading) -> None:
-        found = {name: getattr(reading, name) for name in HAND_FIELDS}
-        self.inputs.append(("hand", {name: value for name, value in found.items() if value is not None}))
+        self.inputs.append((HandInput, {name: getattr(reading, name) for name in HAND_FIELDS}))
 
     def _give_up(self, now: float) -> None:
         """Stop waiting for hardware that did not follow: adopt it if it is off, send again if it is on."""

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from daemons.bus.input import Inputs
+from daemons.bus.input import DetectionInput, Inputs, details
 from daemons.bus.message import RECORDER, STEWARD, Command, Moment, Receipt, Report, State, StateContent
 from daemons.bus.sockets import Subscriber
 from daemons.config.loader import kind_or_none
@@ -170,14 +170,15 @@ class Recorder:
     def _add_inputs(self, inputs: Inputs) -> None:
         """Add the rows of the inputs that are new, or one that a gap may lie before."""
         name, boot, first = inputs.device, inputs.boot, inputs.number - len(inputs.inputs) + 1
-        known, self._inputs[name] = self._inputs.get(name), (boot, inputs.number)
-        if name not in self._measured or known == (boot, inputs.number):
+        known = self._inputs.get(name, (0, 0))
+        if name not in self._measured or (boot, inputs.number) <= known:
             return
-        after = known[1] if known and known[0] == boot else 0
+        self._inputs[name] = boot, inputs.number
+        after = known[1] if known[0] == boot else 0
         for number, input_ in enumerate(inputs.inputs, first):
             if number > after:
-                at, what, details = input_.at, input_.what, input_.details
-                self._put(Input(name, at, what, details, boot, number, inputs.earlier))
+                what = "values" if isinstance(input_, DetectionInput) else str(input_.__struct_config__.tag)
+                self._put(Input(name, input_.at, what, details(input_), boot, number, inputs.earlier))
         if not inputs.inputs:
             self._put(Input(name, inputs.at, "gap", {}, boot, inputs.number, inputs.earlier))
 
