@@ -15,6 +15,7 @@ import zmq
 
 from daemons.bus import message, sockets
 from daemons.bus.endpoints import command_endpoint, publish_endpoint
+from daemons.bus.input import DetectionInput, EncodedInputs, Inputs
 from daemons.bus.message import Command, Heartbeat, Published, Receipt, Report, State
 from daemons.bus.sockets import (
     CommandServer,
@@ -392,6 +393,54 @@ def test_a_subscriber_of_heartbeats_gets_no_state_and_subscribes_once(context: C
     subscriber.resubscribe("lamp")
     assert subscription(publisher) == b"\x01lamp/heartbeat"
     assert not publisher.poll(0), "a second subscription has come"
+
+
+def test_inputs_reach_only_a_subscriber_that_wants_them(context: Context) -> None:
+    """A new subscription brings the latest ones; nonsense of another publisher is dropped."""
+    publisher = raw_publisher(context)
+    found: list[Inputs] = []
+    reader, recorder = Receiver(context), Subscriber(context, ["lamp"], LOG, on_inputs=found.append)
+    prefixes = {subscription(publisher) for _ in range(3)}
+    assert prefixes == {b"\x01lamp/", b"\x01$input/"}
+    sent = Inputs(
+        device="lamp", boot=1, at=1.0, number=1, earlier=0, inputs=(DetectionInput(at=1.0, on=True),)
+    )
+    publisher.send_multipart([b"$input/lamp", b"{}"])
+    publisher.send_multipart([b"$input/stranger", message.encode(sent)])
+    publisher.send_multipart([b"$input/lamp", message.encode(sent)])
+    publisher.send_multipart(frames(state(1)))
+
+    recorded: list[Published] = []
+
+    def has_come() -> bool:
+        reader.receive()
+        recorded.extend(recorder.receive())
+        return bool(recorded and reader.received)
+
+    factories.wait_until(has_come, "the state has not come")
+    assert found == [sent]
+    assert (recorder.dropped.total, reader.subscriber.dropped.total) == (2, 0)
+
+
+def test_the_latest_inputs_are_sent_again_to_a_new_subscriber(context: Context) -> None:
+    """A recorder that was away has the latest inputs at once, and no other subscriber gets them again."""
+    publisher = Publisher(context, "lamp")
+    found: list[Inputs] = []
+    reader = Receiver(context)
+    publisher.publish(state(1))
+    for number in (1, 2):
+        publisher.publish_inputs(
+            EncodedInputs(device="lamp", boot=1, at=1.0, number=number, earlier=0, inputs=())
+        )
+    recorder = Subscriber(context, ["lamp"], LOG, on_inputs=found.append)
+
+    def has_come() -> bool:
+        reader.receive(publisher)
+        return not list(recorder.receive()) and bool(found) and bool(reader.received)
+
+    factories.wait_until(has_come, "the inputs have not come")
+    assert [inputs.number for inputs in found] == [2]
+    assert reader.subscriber.dropped.total == 0
 
 
 def test_batches_are_yielded_until_the_end(context: Context) -> None:

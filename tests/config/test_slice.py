@@ -13,6 +13,7 @@ from daemons.errors import StorageError
 from daemons.storage.paths import replace_file
 from tests.support import factories
 
+LIMIT = '[[devices.kitchen_lamp.when]]\ndevice = "toaster"\nabove.power_watts = 5\ndo = "on"\n'
 SHIPPED = Path(__file__).parent.parent.parent / "config" / "house.toml"
 
 
@@ -61,6 +62,7 @@ def test_a_slice_is_read_as_it_was_written(tmp_path: Path, monkeypatch: pytest.M
             {"hall", "mirror", "recorder"},
         ),
         ("[devices.mirror]", "[bridge]\n[devices.mirror]", {"bridge", "mirror"}),
+        ("[devices.mirror]", f"{LIMIT}[devices.mirror]", {"kitchen_lamp", "mirror", "recorder"}),
     ],
 )
 def test_a_change_affects_only_dependent_slices(
@@ -103,6 +105,37 @@ def test_only_processes_that_show_the_house_have_all_peers() -> None:
     assert slices["toaster"].peers == {}
     assert slices["mirror"].peers.keys() == load_house(SHIPPED).devices.keys()
     assert slices["mirror"].peers["coffee_maker"].title == "Coffee maker"
+
+
+def test_the_recorder_knows_by_which_measurements_rules_go(tmp_path: Path) -> None:
+    """Limits of rules, also in conditions, and what a kind measures by; a meter only counts the energy."""
+    file = tmp_path / "house.toml"
+    file.write_text(
+        """\
+[devices.room]
+kind = "sensor"
+driver = "simulated"
+[devices.plug]
+kind = "plug"
+driver = "simulated"
+[devices.heater]
+kind = "heater"
+driver = "simulated"
+source = "room"
+max_on = "1h"
+[devices.meter]
+kind = "meter"
+source = "plug"
+[[devices.plug.when]]
+device = "room"
+above = { humidity_percent = 70 }
+only_if = [{ device = "plug", below = { power_watts = 5 } }]
+do = "off"
+"""
+    )
+    peers = load_house(file).slices()["recorder"].peers
+    ruled = {name: peer.ruled for name, peer in peers.items() if peer.ruled}
+    assert ruled == {"room": ("humidity_percent", "temperature_celsius"), "plug": ("power_watts",)}
 
 
 def test_a_slice_is_written_the_same_every_time() -> None:

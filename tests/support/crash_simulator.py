@@ -171,6 +171,8 @@ class CrashSimulator:
         """The memory that was written last."""
         self.writes = 0
         self.published: list[dict[str, Any]] = []
+        self.inputs: list[tuple[int, int, tuple[msgspec.Raw, ...]]] = []
+        """The published inputs: the number of the latest, that of the latest earlier one, and each."""
         self.log_lines: list[str] = []
         self.disk_error: str | None = None
         """Why nothing can be written to the disk; None while it can."""
@@ -191,6 +193,7 @@ class CrashSimulator:
             self.process,
             lambda: self.now + self.wall_offset,
             self.process,  # type: ignore[arg-type]
+            publish_inputs=lambda *published: self.inputs.append(published),
         )
         self.runner.start(lambda: True)
 

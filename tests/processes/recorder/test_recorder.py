@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 import zmq
 
+from daemons.bus.input import Inputs, PressInput
 from daemons.bus.message import RECORDER, Command
 from daemons.bus.requests.blocking import send_command
 from daemons.config.house import load_house
@@ -29,7 +30,10 @@ from daemons.processes.recorder.recorder import Recorder
 from daemons.runtime.clock import uptime
 from daemons.runtime.log import Log
 from daemons.storage.history import PATH, read
+from daemons.storage.installed import INSTALLED, fingerprint
 from daemons.storage.lock import NameLock
+from daemons.storage.paths import replace_file
+from daemons.storage.recorded_inputs import read_inputs
 from tests.support import factories
 from tests.support.house import BREAKFAST, HouseFactory, Listener, TemporaryHouse, eventually
 
@@ -328,6 +332,14 @@ def test_history_is_printed_as_text_json_and_csv(breakfast: TemporaryHouse) -> N
         return "power_watts_mean" in table.splitlines()[0] and table
 
     assert eventually(measured).startswith("device,from,to,lasted_seconds,cause,")
+    command = f"command press from terminal, applied [{id_}]"
+    eventually(lambda: command in breakfast.house("history", "--inputs").stdout)
+    inputs = json.loads(breakfast.house("history", "--inputs", "bathroom_light", "--json").stdout)
+    sent = {"id": id_, "command": "press", "outcome": "applied", "who": "terminal", "args": {}}
+    assert [one["details"] for one in inputs if one["what"] == "command"] == [sent]
+    assert {one["device"] for one in inputs} == {"bathroom_light"}
+    both = breakfast.house("history", "--inputs", "--csv", check=False)
+    assert (both.returncode, "--inputs does not go with --csv" in both.stderr) == (2, True)
     wrong = breakfast.house("history", "--since", "soon", check=False)
     assert (wrong.returncode, wrong.stdout) == (2, "")
     assert "--since: 'soon' is no time; allowed: how long ago" in wrong.stderr
@@ -401,6 +413,85 @@ def test_a_measurement_is_written_at_most_once_a_second(
             assert len(waiting) == (second in (0, 3))
             recorder.on_timer()
         recorder.close()
+
+
+def presses(boot: int, numbers: range, earlier: int = 0, device: str = "lamp") -> Inputs:
+    """Return a message with numbered presses."""
+    found = tuple(PressInput(at=NOW + n, touch="single", id=f"p{n}") for n in numbers)
+    return Inputs(device=device, boot=boot, at=NOW, number=numbers.stop - 1, earlier=earlier, inputs=found)
+
+
+def test_inputs_are_recorded_once_and_gaps_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A message repeats earlier inputs; one of an earlier run, or of an unknown device, has no effect."""
+    factories.enter_run_directory(tmp_path, monkeypatch)
+    log = Log(logging.getLogger("test_recorder"))
+    with Process(RECORDER, ProcessRun(1, 1, 0), NameLock(RECORDER), log, uptime) as process:
+        recorder = Recorder({"lamp": Peer("Lamp", "House", "lamp")}, 30 * 86400.0, process)
+        for sent in (
+            presses(5, range(1, 3)),
+            presses(5, range(1, 4)),
+            presses(5, range(1, 2)),
+            presses(4, range(1, 9)),
+            presses(5, range(6, 7)),
+            presses(6, range(9, 9), earlier=8),
+            presses(6, range(9, 10), earlier=8),
+            presses(6, range(1, 2), device="stranger"),
+        ):
+            recorder._add_inputs(sent)
+            if sent.number == 3:
+                recorder.on_timer()
+        recorder.close()
+    found = [(one.what, *one.details.values()) for one in read_inputs(PATH, NOW, NOW + 60)]
+    assert found == [
+        ("gap", 2),
+        *(("press", "single", f"p{number}") for number in (1, 2, 3)),
+        ("gap", 2),
+        *(("press", "single", f"p{number}") for number in (6, 9)),
+    ]
+
+
+def test_the_configuration_and_steps_of_the_clock_are_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The recorder notices both without a restart. A new file begins with the configuration in force."""
+    factories.enter_run_directory(tmp_path, monkeypatch)
+    log = Log(logging.getLogger("test_recorder"))
+    with Process(RECORDER, ProcessRun(1, 1, 0), NameLock(RECORDER), log, uptime) as process:
+        recorder = Recorder({"lamp": Peer("Lamp", "House", "lamp")}, 30 * 86400.0, process)
+        for text in ("[house]", "[house]", "[house]\nname = 'x'"):
+            replace_file(INSTALLED, text.encode())
+            recorder.on_timer()
+        clock = time.time
+        monkeypatch.setattr(time, "time", lambda: clock() - 7200)
+        recorder.on_timer()
+        monkeypatch.setattr(time, "time", clock)
+        first = [(one.device, one.what) for one in read_inputs(PATH, 0, NOW * 2)]
+        PATH.unlink()
+        for _ in range(2):
+            recorder.on_timer()
+        recorder.close()
+    assert first == [(None, "configuration"), (None, "configuration"), (None, "clock")]
+    last = fingerprint(b"[house]\nname = 'x'")
+    assert [one.details for one in read_inputs(PATH, 0, NOW * 2)][-1] == {"digest": last}
+
+
+def test_measurements_by_which_rules_go_are_recorded_as_inputs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others are in the series alone."""
+    factories.enter_run_directory(tmp_path, monkeypatch)
+    log = Log(logging.getLogger("test_recorder"))
+    peers = {name: Peer("", "", "lamp", ruled=ruled) for name, ruled in (("a", ("power_watts",)), ("b", ()))}
+    with Process(RECORDER, ProcessRun(1, 1, 0), NameLock(RECORDER), log, uptime) as process:
+        recorder = Recorder(peers, 30 * 86400.0, process)
+        for name in peers:
+            recorder._add_rows(factories.state(name, turned=NOW, status=True, phase="on", power_watts=7.0))
+        recorder.on_timer()
+        recorder.close()
+    found = [one for one in read_inputs(PATH, 0, NOW * 2) if one.what == "values"]
+    assert [(one.device, one.details) for one in found] == [("a", {"power_watts": 7.0})]
 
 
 def test_damage_to_a_file_in_use_is_found_within_the_hour(
