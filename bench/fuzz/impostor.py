@@ -14,7 +14,7 @@ from bench.fuzz.tally import Tally
 from bench.fuzz.target import SWITCH, Target
 from bench.fuzz.watch import Watch
 from daemons.bus import endpoints, message
-from daemons.bus.input import PREFIX, decode_inputs
+from daemons.bus.input import PREFIX, decode_inputs, input_topic
 from daemons.bus.message import MAX_FIELDS, MAX_PUBLISHED_BYTES
 from daemons.bus.sockets import Context, Socket, drain, open_socket
 from daemons.errors import MessageError
@@ -22,6 +22,8 @@ from daemons.errors import MessageError
 DOOR = "the bus, as an impostor"
 APPLIANCE = "toaster"
 """It follows the switch, and must remember after each restart what it acted on."""
+INPUT = {"what": "press", "at": 1.0, "touch": "single", "id": "p1"}
+INPUTS = {"device": SWITCH, "boot": 1, "at": 1.0, "number": 1, "earlier": 0}
 VICTIMS = (SWITCH, APPLIANCE)
 """The impostor stops the one and kills the other."""
 
@@ -87,7 +89,7 @@ class Impostor:
         """Return one message that no process may act on."""
         random = self._junk.random
         topic, payload = random.choice(real)
-        match random.randrange(7):
+        match random.randrange(8):
             case 0 | 1:
                 return "replayed, in any order", [topic, payload]
             case 2:
@@ -103,6 +105,11 @@ class Impostor:
             case 5:
                 fields = {**json.loads(payload), "state": self._junk.names(self._junk.around(MAX_FIELDS))}
                 return "many fields", [topic, json.dumps({**fields, "boot": -1}).encode()]
+            case 6:
+                one = self._junk.wrong_fields(INPUT)
+                whole = json.dumps({**INPUTS, "inputs": ["@"]}).encode().replace(b'"@"', one)
+                wrong = random.choice([whole, self._junk.wrong_fields({**INPUTS, "inputs": [INPUT]})])
+                return "wrong inputs", self._detectable(input_topic(SWITCH), wrong)
             case _:
                 return "mutated", self._detectable(topic, self._junk.mutate(payload))
 

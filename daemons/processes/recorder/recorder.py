@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from daemons.bus.input import DetectionInput, Inputs, details
+from daemons.bus.input import Inputs
 from daemons.bus.message import RECORDER, STEWARD, Command, Moment, Receipt, Report, State, StateContent
 from daemons.bus.sockets import Subscriber
 from daemons.config.loader import kind_or_none
@@ -24,13 +24,10 @@ from daemons.config.tables import Recording
 from daemons.errors import DamagedHistory, HistoryError
 from daemons.processes.process import Process, Startup
 from daemons.processes.process_run import ProcessRun
-from daemons.processes.recorder.clock_steps import ClockSteps
-from daemons.processes.recorder.exact_values import ExactValues
-from daemons.runtime.clock import uptime
-from daemons.storage.history import HOUSE, PATH
-from daemons.storage.history_row import Change, Event, Input, Row, Sample
+from daemons.processes.recorder.input_rows import InputRows
+from daemons.storage.history import PATH
+from daemons.storage.history_row import Change, Event, Row, Sample
 from daemons.storage.history_writer import HistoryWriter, set_aside
-from daemons.storage.installed import INSTALLED_FINGERPRINT
 from daemons.values import convert
 
 WRITE_SECONDS = 1.0
@@ -83,13 +80,7 @@ class Recorder:
         self._samples: dict[tuple[str, str], Sample] = {}
         """By device and field, the latest sample that has not been written yet."""
         self._values: dict[tuple[str, str], float] = {}
-        self._ruled = {name: frozenset(peer.ruled) for name, peer in peers.items()}
-        self._exact = ExactValues()
-        self._inputs: dict[str, tuple[int, int]] = {}
-        """By device, the run of its process and the number of its latest input."""
-        self._clock = ClockSteps()
-        self._configuration = ""
-        """The fingerprint of the configuration that was recorded last."""
+        self._inputs = InputRows(peers, process.loop.now)
         self._rows: deque[Row] = deque(maxlen=MAX_WAITING_ROWS)
         self._dropped = 0
         self._writer: HistoryWriter | None = None
@@ -124,12 +115,10 @@ class Recorder:
         for key, sample in self._samples.items():
             self._values[key] = sample.value
             self._put(sample)
-            if sample.name in self._ruled[sample.device]:
-                self._exact.add(sample)
+            self._inputs.add(sample)
         self._samples.clear()
-        for row in self._exact.due(self._process.loop.now()):
+        for row in self._inputs.due():
             self._put(row)
-        self._add_house_inputs()
         self._attempt(self._keep)
 
     def close(self) -> None:
@@ -168,29 +157,8 @@ class Recorder:
                 self._samples[key] = Sample(name, field, heard.at, value)
 
     def _add_inputs(self, inputs: Inputs) -> None:
-        """Add the rows of the inputs that are new, or one that a gap may lie before."""
-        name, boot, first = inputs.device, inputs.boot, inputs.number - len(inputs.inputs) + 1
-        known = self._inputs.get(name, (0, 0))
-        if name not in self._measured or (boot, inputs.number) <= known:
-            return
-        self._inputs[name] = boot, inputs.number
-        after = known[1] if known[0] == boot else 0
-        for number, input_ in enumerate(inputs.inputs, first):
-            if number > after:
-                what = "values" if isinstance(input_, DetectionInput) else str(input_.__struct_config__.tag)
-                self._put(Input(name, input_.at, what, details(input_), boot, number, inputs.earlier))
-        if not inputs.inputs:
-            self._put(Input(name, inputs.at, "gap", {}, boot, inputs.number, inputs.earlier))
-
-    def _add_house_inputs(self) -> None:
-        """Add a row if the wall clock was set, or if another configuration is installed."""
-        before, wall, after = uptime(), time.time(), uptime()
-        if step := self._clock.measure(before, wall, after):
-            self._put(Input(HOUSE, max(wall - step, 0.0), "clock", {"seconds": round(step, 3)}))
-        installed = INSTALLED_FINGERPRINT.read_or_last()
-        if installed and installed != self._configuration:
-            self._configuration = installed
-            self._put(Input(HOUSE, wall, "configuration", {"digest": installed}))
+        for row in self._inputs.published(inputs):
+            self._put(row)
 
     def _put(self, row: Row) -> None:
         self._dropped += len(self._rows) == MAX_WAITING_ROWS
@@ -229,8 +197,7 @@ class Recorder:
             if self._writer.is_new:  # the new file begins with the present states
                 self._known.clear()
                 self._values.clear()
-                self._exact.clear()
-                self._configuration = ""
+                self._inputs.begin_file()
                 for heard in self._latest.values():
                     self._add_rows(heard)
         return self._writer

@@ -26,6 +26,7 @@ from daemons.config.roster import Peer
 from daemons.errors import HistoryError
 from daemons.processes.process import Process
 from daemons.processes.process_run import ProcessRun
+from daemons.processes.recorder.input_rows import InputRows
 from daemons.processes.recorder.recorder import Recorder
 from daemons.runtime.clock import uptime
 from daemons.runtime.log import Log
@@ -59,6 +60,7 @@ turns = { status = false }
 do = "off"
 """
 NOW = 1_795_000_000.0
+FOR_EVER = 1e10
 HEAVY = ("asyncio", "click", "rich", "http", "h11", "tomli", "supervisor", "difflib", "xmlrpc", "email")
 
 
@@ -157,7 +159,10 @@ def test_a_press_is_recorded_with_its_consequences(breakfast: TemporaryHouse) ->
 def test_kills_during_many_presses_lose_and_repeat_no_change(
     make_house: HouseFactory,
 ) -> None:
-    """Each change of the switch and of the lamp is recorded once, in order, with its own cause."""
+    """Each change of the switch and of the lamp is recorded once, in order, with its own cause.
+
+    So is each command, unless a gap counts it.
+    """
     house = make_house(LAMPS)
     house.house("up")
     eventually(lambda: written(house, "switch", "lamp"))
@@ -183,6 +188,15 @@ def test_kills_during_many_presses_lose_and_repeat_no_change(
         assert [json.loads(state)["status"] for _, state, _ in found] == [n % 2 == 0 for n in range(pressed)]
         counted = [json.loads(state)[field] for _, state, _ in found]
         assert counted == sorted(counted)
+
+    def commands() -> Any:
+        found = [one for one in read_inputs(house.run / PATH, 0, time.time() + 60) if one.device == "switch"]
+        missing = sum(one.details["missing"] for one in found if one.what == "gap")
+        ids = [one.details["id"] for one in found if one.what == "command"]
+        return len(ids) + missing == pressed and ids
+
+    numbers = [int(id_.removeprefix("press-")) for id_ in eventually(commands)]
+    assert numbers == sorted(set(numbers))
 
 
 @pytest.mark.long
@@ -428,7 +442,7 @@ def test_inputs_are_recorded_once_and_gaps_are_counted(
     factories.enter_run_directory(tmp_path, monkeypatch)
     log = Log(logging.getLogger("test_recorder"))
     with Process(RECORDER, ProcessRun(1, 1, 0), NameLock(RECORDER), log, uptime) as process:
-        recorder = Recorder({"lamp": Peer("Lamp", "House", "lamp")}, 30 * 86400.0, process)
+        recorder = Recorder({"lamp": Peer("Lamp", "House", "lamp")}, FOR_EVER, process)
         for sent in (
             presses(5, range(1, 3)),
             presses(5, range(1, 4)),
@@ -452,6 +466,14 @@ def test_inputs_are_recorded_once_and_gaps_are_counted(
     ]
 
 
+def test_a_flood_of_inputs_does_not_fill_the_history() -> None:
+    """Of each device so many are recorded, and a gap shows the others."""
+    rows = InputRows({name: Peer("", "", "lamp") for name in ("lamp", "other")}, uptime)
+    flood = [len(list(rows.published(presses(5, range(n, n + 100))))) for n in range(1, 2001, 100)]
+    assert 500 <= sum(flood) <= 520
+    assert len(list(rows.published(presses(5, range(1, 11), device="other")))) == 10
+
+
 def test_the_configuration_and_steps_of_the_clock_are_recorded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -459,7 +481,7 @@ def test_the_configuration_and_steps_of_the_clock_are_recorded(
     factories.enter_run_directory(tmp_path, monkeypatch)
     log = Log(logging.getLogger("test_recorder"))
     with Process(RECORDER, ProcessRun(1, 1, 0), NameLock(RECORDER), log, uptime) as process:
-        recorder = Recorder({"lamp": Peer("Lamp", "House", "lamp")}, 30 * 86400.0, process)
+        recorder = Recorder({"lamp": Peer("Lamp", "House", "lamp")}, FOR_EVER, process)
         for text in ("[house]", "[house]", "[house]\nname = 'x'"):
             replace_file(INSTALLED, text.encode())
             recorder.on_timer()
@@ -485,7 +507,7 @@ def test_measurements_by_which_rules_go_are_recorded_as_inputs(
     log = Log(logging.getLogger("test_recorder"))
     peers = {name: Peer("", "", "lamp", ruled=ruled) for name, ruled in (("a", ("power_watts",)), ("b", ()))}
     with Process(RECORDER, ProcessRun(1, 1, 0), NameLock(RECORDER), log, uptime) as process:
-        recorder = Recorder(peers, 30 * 86400.0, process)
+        recorder = Recorder(peers, FOR_EVER, process)
         for name in peers:
             recorder._add_rows(factories.state(name, turned=NOW, status=True, phase="on", power_watts=7.0))
         recorder.on_timer()
