@@ -214,6 +214,15 @@ def test_a_state_has_status_and_phase(word: str) -> None:
 
 
 @pytest.mark.parametrize("word", KINDS)
+def test_a_personal_argument_is_an_argument_of_a_command(word: str) -> None:
+    """A wrong name would protect no text. Each text for people is personal."""
+    kind = loader.kind(word)
+    arguments = {name for command in kind.commands for name in command.__struct_encode_fields__}
+    assert kind.personal_arguments <= arguments
+    assert {"text", "title", "message"} & arguments <= kind.personal_arguments
+
+
+@pytest.mark.parametrize("word", KINDS)
 def test_no_key_of_a_kind_is_a_key_of_every_device(word: str) -> None:
     """The options of a kind differ from the keys of every device, and from the table of any driver."""
     common = {"kind", "driver", "name", "room", "grace", "restore", "when", *loader.available("drivers")}
