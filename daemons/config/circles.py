@@ -11,8 +11,8 @@ from msgspec.structs import replace
 
 from daemons.bus.message import Scalar
 from daemons.config.device import Device
+from daemons.config.possible import possible_states
 from daemons.config.rule import Rule
-from daemons.config.rule_check import possible_states
 from daemons.values import Problem
 
 Node = tuple[str, int]

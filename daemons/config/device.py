@@ -231,9 +231,11 @@ def _rules(
         here = (*where, "when", index)
         for key in CONDITION_KEYS:
             conditions = table.get(key)
-            if not is_array_of_tables(conditions):
-                continue
             known = len(problems)
+            if conditions == []:
+                problems.append(Problem((*here, key), f"{key} has no condition; leave it out, or write one"))
+            elif not is_array_of_tables(conditions):
+                continue
             for number, condition in enumerate(conditions):  # so that a problem contains its number
                 parse_table(condition, Condition, (*here, key, number), problems)
             if len(problems) > known:

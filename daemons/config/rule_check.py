@@ -4,10 +4,10 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from msgspec import Struct
-
 from daemons.bus.message import Scalar
+from daemons.config.contradiction import contradictions
 from daemons.config.device import Device
+from daemons.config.possible import possible_states, possible_values, runs_here
 from daemons.config.rule import Condition, Rule
 from daemons.config.schedule import MONTHS, moments_of_day
 from daemons.config.sun import weekday
@@ -42,7 +42,7 @@ def impossible_parts(rule: Rule, devices: Mapping[str, Device]) -> list[tuple[Wh
 
     Parts that contradict each other are looked for only if each part can be met.
     """
-    return [*_impossible_parts(rule, devices)] or [*_contradictions(rule, devices)]
+    return [*_impossible_parts(rule, devices)] or [*contradictions(rule, devices)]
 
 
 def _impossible_parts(rule: Rule, devices: Mapping[str, Device]) -> Iterator[tuple[Where, str]]:
@@ -95,29 +95,6 @@ def is_outside(at: TimeOfDay, start: TimeOfDay, end: TimeOfDay) -> bool:
         return not (is_after or is_before if is_overnight else is_after and is_before)
     return not is_overnight and (
         (at.sun == start.sun and at.usual < start.usual) or (at.sun == end.sun and at.usual >= end.usual)
-    )
-
-
-def runs_here(device: Device) -> bool:
-    """Return whether a process of the house runs the device. A program of your own may show other phases."""
-    return device.driver is None or device.driver.runs_here
-
-
-def possible_states(device: Device, values: Mapping[str, Scalar]) -> list[dict[str, Scalar]]:
-    """Return the combinations of values that a device can have together with `values`."""
-    states = device.kind.possible_states(device.options) if runs_here(device) else ({},)
-    return [
-        state for state in states if all(state.get(name, value) == value for name, value in values.items())
-    ]
-
-
-def possible_values(device: Device, name: str) -> tuple[Scalar, ...] | None:
-    """Return all values that a field of a device can have, or None if its type alone decides."""
-    states = possible_states(device, {})
-    return (
-        tuple(dict.fromkeys(state[name] for state in states))
-        if all(name in state for state in states)
-        else None
     )
 
 
@@ -200,53 +177,3 @@ def impossible_condition(device: Device, condition: Condition, where: Where) -> 
         yield (*where, "is", "phase"), f"the phase {format_toml(phase)} ends at once, so it never holds"
     elif (longest := longest_seconds(device, condition.is_ or {})) and condition.for_seconds > longest[0]:
         yield (*where, "for"), f"{device.name} is never on for longer than its {longest[1]}, {longest[0]:g} s"
-
-
-class Demand(Struct):
-    """What a rule demands of one field: values it must have, and limits between which it must lie."""
-
-    values: list[Scalar]
-    above: float = -math.inf
-    below: float = math.inf
-
-    def can_be_met(self) -> bool:
-        """Return whether a value can meet all demands."""
-        numbers = [value for value in self.values if isinstance(value, int | float)]
-        return (
-            all(value == self.values[0] for value in self.values)
-            and self.above < self.below
-            and all(self.above < number < self.below for number in numbers)
-        )
-
-
-def _contradictions(rule: Rule, devices: Mapping[str, Device]) -> Iterator[tuple[Where, str]]:
-    """Yield each condition that cannot be met together with the ones before it, or with the moment itself.
-
-    After a delay the other device may have another state than at the moment.
-    """
-    demands: dict[tuple[str, str], Demand] = {}
-    parts: list[tuple[Where, str, Condition | Rule]] = []
-    if rule.device and not rule.delay_seconds:
-        parts.append(((("turns",) if rule.turns else ()), rule.device, rule))
-    all_of = ("only_if",) if rule.delay_seconds else ("only_if", "all")
-    parts += [(path, one.device, one) for path, one in rule.conditions() if path[0] in all_of]
-    for where, device, part in parts:
-        values = part.wanted if isinstance(part, Rule) else part.is_
-        # While a rule waits, a measurement may go back behind its limit by less than its hysteresis.
-        back = rule.hysteresis if part is rule and (rule.for_seconds or rule.cooldown_seconds) else 0.0
-        for name in {**(values or {}), **(part.above or {}), **(part.below or {})}:
-            demand = demands.setdefault((device, name), Demand([]))
-            if values and name in values:
-                demand.values.append(values[name])
-            demand.above = max(demand.above, (part.above or {}).get(name, -math.inf) - back)
-            demand.below = min(demand.below, (part.below or {}).get(name, math.inf) + back)
-            if not demand.can_be_met():
-                yield where, f"{name} of {device} can never meet this together with the rest of the rule"
-                return
-        known = {
-            name: demand.values[0] for (of, name), demand in demands.items() if of == device and demand.values
-        }
-        if device in devices and not possible_states(devices[device], known):
-            text = format_toml(known)
-            yield where, f"{device} can never meet this together with the rest of the rule: {text}"
-            return

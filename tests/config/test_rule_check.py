@@ -48,6 +48,12 @@ driver = "simulated"
 do = "on"
 """
 DOOR = 'device = "door"\nturns = { phase = "open" }\n'
+IS_CLOSED = '{ device = "door", is = { phase = "closed" } }'
+IS_OPEN = '{ device = "door", is = { phase = "open" } }'
+IS_FALSE = '{ device = "door", is = { status = false } }'
+NOT_PRESSED = '{ device = "remote", is = { status = false } }'
+PHASE_ON = '{ device = "lamp", is = { phase = "on" } }'
+IS_ON = '{ device = "lamp", is = { status = true } }'
 CLOSED = 'only_if = [{ device = "door", is = { phase = "closed" } }]'
 PRESS = 'device = "remote"\nturns = { phase = "single" }\n'
 HUMID = 'device = "climate"\nabove = { humidity_percent = 70 }\n'
@@ -131,6 +137,20 @@ def problems(folder: Path, rule: str) -> list[tuple[str | None, str]]:
         ('device = "door"\nturns = { phase = { from = "open", to = "open" } }', "turns.phase", "same value"),
         ('device = "door"\nturns = { phase = { form = "closed" } }', "turns.phase.form", "unknown key"),
         ('device = "door"\nturns = { phase = {} }', "turns.phase", "it takes from, to or both"),
+        # any, none and all
+        (DOOR + "only_if = []", "only_if", "only_if has no condition; leave it out"),
+        (DOOR + "any = []", "any", "any has no condition"),
+        (DOOR + "none = []", "none", "none has no condition"),
+        ("all = []", "all", "all has no condition"),
+        (DOOR + f"any = [{IS_CLOSED}]", "any.0", "phase of door can never meet this together"),
+        (DOOR + f"any = [{IS_CLOSED}, {IS_FALSE}]", "any.0", "phase of door can never meet this"),
+        (DOOR + f"none = [{IS_OPEN}]", "none.0", "this is always met when the rest of the rule is"),
+        (DOOR + 'none = [{ device = "door", is = { status = true } }]', "none.0", "so the rule never acts"),
+        (HUMID + 'none = [{ device = "climate", above = { humidity_percent = 60 } }]', "none.0", "is always"),
+        (DOOR + f"none = [{NOT_PRESSED}]", "none.0", "always met"),
+        (DOOR + f"any = [{IS_ON}]\nnone = [{PHASE_ON}]", "none.0", "always met"),
+        (f"all = [{IS_OPEN}, {IS_CLOSED}]", "all.1", "phase of door can never meet this"),
+        (f"all = [{NOT_PRESSED}]", "all", "this always holds, so it never begins"),
         (conditions('device = "lamp", by = "rule:door"'), "only_if.0.by", "no rule of lamp hears door"),
         (conditions('device = "dimmer", by = ["hand", "rule:door"]'), "only_if.0.by", "no rule of dimmer"),
     ],
@@ -159,6 +179,11 @@ def test_a_rule_that_can_never_act_is_refused(tmp_path: Path, rule: str, key: st
         HUMID + 'hysteresis = 20\nfor = "5m"\n'
         'only_if = [{ device = "climate", below = { humidity_percent = 60 } }]',
         'device = "washer"\nturns = { ready = false }',
+        DOOR + f"any = [{IS_CLOSED}, {IS_ON}]",
+        DOOR + f'delay = "5s"\nnone = [{IS_OPEN}]',
+        DOOR + 'none = [{ device = "door", is = { phase = "open" }, for = "1h" }]',
+        HUMID + 'none = [{ device = "climate", above = { humidity_percent = 80 } }]',
+        f"all = [{IS_OPEN}, {NOT_PRESSED}]",
         'at = "06:00"\nbetween = ["06:00", "22:00"]',
         'at = "23:00"\nbetween = ["22:00", "06:00"]',
         'at = "05:59"\nbetween = ["22:00", "06:00"]',
