@@ -74,7 +74,15 @@ def bodies(server: LoopbackServer) -> list[dict[str, Any]]:
     return [json.loads(request.partition(b"\r\n\r\n")[2]) for request in server.received]
 
 
-@pytest.mark.parametrize("step", ["connected", "request", "half an answer", "answer"])
+@pytest.mark.parametrize(
+    "step",
+    [
+        pytest.param("connected", marks=pytest.mark.long),
+        pytest.param("request", marks=pytest.mark.long),
+        pytest.param("half an answer"),
+        pytest.param("answer", marks=pytest.mark.long),
+    ],
+)
 def test_a_message_survives_a_kill_at_each_step(make_house: HouseFactory, step: str) -> None:
     """It comes at least once, under one key. A second one is marked, and it is counted once."""
     killer = Killer(step)
