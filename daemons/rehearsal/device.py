@@ -68,6 +68,8 @@ class RehearsedDevice:
         """How often it publishes measurements that change all the time: others need them."""
         self.is_stopped = False
         """Whether a person has stopped it."""
+        self.journal = b""
+        """The latest memory of its processes as JSON; empty before the first one."""
         self.steps = 0
         """How many steps (write, publish, set) its processes have made."""
         self.steps_left: int | None = None
@@ -75,7 +77,6 @@ class RehearsedDevice:
         self._world = world
         self._kind = kind
         self._calendar = world.calendar if device.uses_clock else SunCalendar(world.calendar.zone)
-        self._journal = b""
         self._runner: DeviceRunner | None = None
         self._starts = 0
         self._seq = 0
@@ -83,6 +84,11 @@ class RehearsedDevice:
         self._uses_states = bool(device.kind.sources(device.options))
         """Whether its own state follows from the states of other devices."""
         self._is_polled_soon = False
+
+    @property
+    def _has_past(self) -> bool:
+        """Whether anything reads its past states; those of a moment are seen only there."""
+        return bool(self.subscribers or self.device.kind.momentary_phases)
 
     # The process
 
@@ -98,7 +104,7 @@ class RehearsedDevice:
         world, now = self._world, self._world.now
         machine_type: Any = self.device.kind
         machine: Machine[Any, Any] = machine_type(self.device.options, self.hardware.speed)
-        last = msgspec.json.decode(self._journal, type=DeviceMemory) if self._journal else None
+        last = msgspec.json.decode(self.journal, type=DeviceMemory) if self.journal else None
         run = ProcessRun(int(world.start * 1000) + self._starts, 1, self._starts)
         log = world.log(self.name)
         memory = resume_memory(last, run, machine, self._kind, ANCHOR, now, world.wall, log)
@@ -110,13 +116,31 @@ class RehearsedDevice:
         self.appliance = Appliance(self.device, machine, memory, self._calendar)
         process: Any = RehearsedProcess(self, world)
         runner = DeviceRunner(
-            self.appliance, process, process, process, process, lambda: self._world.wall, log
+            self.appliance,
+            process,
+            process,
+            process,
+            process,
+            lambda: self._world.wall,
+            log,
+            lambda wall, line: world.decline(self.name, wall, line),
         )
         self._runner = runner
         self._call(lambda: runner.start(lambda: True))
         world.on_start(self)
         if self.sources:  # those that it has not heard by then count as silent
             world.at(now + SILENT_SECONDS + MOMENT, self.poll)
+
+    def go_on_from(self, other: "RehearsedDevice") -> None:
+        """Go on from the memory and the hardware of a device of the same kind in another rehearsal.
+
+        Its rules know nothing of what happened before.
+        """
+        self.hardware = other.hardware
+        if other.journal:
+            memory = msgspec.json.decode(other.journal, type=DeviceMemory)
+            memory = replace(memory, created_at=self._world.wall, rule_states={}, last_order=None)
+            self.journal = msgspec.json.encode(memory)
 
     def kill(self, away_seconds: float = RESTART_SECONDS) -> None:
         """End its process at once, and start it again later. What is in the journal stays."""
@@ -195,7 +219,7 @@ class RehearsedDevice:
     def write(self, memory: DeviceMemory) -> None:
         """Store the memory in the journal."""
         self._count_step()
-        self._journal = msgspec.json.encode(memory)
+        self.journal = msgspec.json.encode(memory)
 
     def set(self, setting: Setting, cause: str | None, now: float) -> None:
         """Set the hardware."""
@@ -219,7 +243,7 @@ class RehearsedDevice:
                 cause=content.cause,
                 reason=content.reason,
                 origin=content.origin,
-                past=self._decode(content.past) if self.subscribers else (),
+                past=self._decode(content.past) if self._has_past else (),
             ),
         )
         self._world.on_publish(self, before, self.latest)

@@ -32,6 +32,8 @@ class RehearsedHardware(Driver[NoOptions]):
         self._presses: list[ButtonPress] = []
         self._read_until = 0
         """How many presses the process has read."""
+        self._drawn_watts: float | None = None
+        """The power while it is on; None: that of its kind."""
         self._losses = 0
         self._is_lost = False
         self._unsent: tuple[Setting, str | None, float] | None = None
@@ -83,6 +85,8 @@ class RehearsedHardware(Driver[NoOptions]):
             outcome=self._outcome,
             **self.measured,
         )
+        if self._drawn_watts is not None and reading.on:
+            reading = replace(reading, power_watts=self._drawn_watts)
         self._last_reading = reading
         return replace(reading, presses=presses) if presses else reading
 
@@ -112,9 +116,19 @@ class RehearsedHardware(Driver[NoOptions]):
         if on != self._relay.last.on:
             self._switch(Setting(on), None, now)
 
+    def set_by_hand(self, setting: Setting, now: float) -> None:
+        """Set it at the appliance."""
+        self._switch(setting, None, now)
+
     def measure(self, values: Mapping[str, float]) -> None:
-        """Change what its sensor measures; a whole number stays one."""
-        self.measured |= {name: type(self.measured[name])(value) for name, value in values.items()}
+        """Change what its sensor measures; a whole number stays one.
+
+        `power_watts` is what the appliance behind it draws from now on while it is on.
+        """
+        self.measured |= {
+            name: type(self.measured[name])(value) for name, value in values.items() if name != "power_watts"
+        }
+        self._drawn_watts = values.get("power_watts", self._drawn_watts)
 
     def lose(self, now: float) -> None:
         """Cut its connection."""

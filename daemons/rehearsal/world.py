@@ -16,8 +16,9 @@ from daemons.bus.message import Command, Moment, Receipt, Report, Scalar, State
 from daemons.config.device import Device
 from daemons.config.house import House
 from daemons.config.rule import Condition, Rule
-from daemons.kinds import Kind, Machine, Touch
+from daemons.kinds import Kind, Machine, Setting, Touch
 from daemons.processes.device.latest_states import SILENT_SECONDS
+from daemons.processes.device.log_line import LogLine
 from daemons.rehearsal.device import METER_SECONDS, MOMENT, RESTART_SECONDS, TICK_SECONDS, RehearsedDevice
 from daemons.rehearsal.hardware import RehearsedHardware
 from daemons.rehearsal.mirror import RehearsedMirror
@@ -50,6 +51,18 @@ class Change(Struct, frozen=True):
     cause: str | None
 
 
+class DeclinedRule(Struct, frozen=True):
+    """A rule of a device that looked and did not act."""
+
+    wall: float
+    """When it decided, by the clock of the house (Unix seconds)."""
+    device: str
+    rule: int | None
+    """Its number among the rules of the device, from 1; None for a daily time of the kind."""
+    reason: str
+    cause: str | None
+
+
 class World:
     """A house in virtual time."""
 
@@ -74,6 +87,8 @@ class World:
         """All changes, in the order in which they were published."""
         self.log_lines: list[tuple[float, str, str]] = []
         """The lines of all logs: the time in steady seconds, the device, the text."""
+        self.declined: list[DeclinedRule] = []
+        """The rules that looked and did not act."""
         self.on_state: Callable[[str, State | None, State], None] = lambda _name, _before, _state: None
         """Called after each published state, with the device and its state before."""
         self._timeline = Timeline(start)
@@ -136,23 +151,39 @@ class World:
         for device in self.devices.values():
             device.start()
 
-    def press(self, name: str, touch: Touch = "single") -> str:
-        """Press the button of a device, and return the id of the press."""
-        id_ = self.new_id()
+    def press(self, name: str, touch: Touch = "single", id_: str | None = None) -> str:
+        """Press the button of a device, and return the id of the press: the given one, or a new one."""
+        id_ = id_ or self.new_id()
         self.devices[name].hardware.press(touch, id_)
         self.devices[name].poll()
         return id_
 
-    def send(self, name: str, command: str, args: dict[str, Any] | None = None) -> Receipt | None:
-        """Send a command, and return its receipt; None if the process does not run."""
+    def send(
+        self,
+        name: str,
+        command: str,
+        args: dict[str, Any] | None = None,
+        *,
+        id_: str | None = None,
+        who: str | None = None,
+    ) -> Receipt | None:
+        """Send a command, and return its receipt; None if the process does not run.
+
+        It has the id and the sender that are given, or a new id and no sender.
+        """
         deadline = self.wall + DEADLINE_SECONDS
         return self.devices[name].handle_command(
-            Command(id=self.new_id(), command=command, args=args or {}, deadline=deadline)
+            Command(id=id_ or self.new_id(), command=command, args=args or {}, deadline=deadline, who=who)
         )
 
     def switch_by_hand(self, name: str, *, on: bool) -> None:
         """Switch hardware at the appliance; for a detector: let it detect, or not any more."""
         self.devices[name].hardware.switch_by_hand(self.now, on=on)
+        self.devices[name].poll()
+
+    def set_by_hand(self, name: str, setting: Setting) -> None:
+        """Set hardware at the appliance, with its brightness or its direction."""
+        self.devices[name].hardware.set_by_hand(setting, self.now)
         self.devices[name].poll()
 
     def measure(self, name: str, values: dict[str, float]) -> None:
@@ -250,6 +281,12 @@ class World:
     def log(self, name: str) -> Any:
         """Return the log of a device."""
         return LogAdapter(self, name)
+
+    def decline(self, name: str, wall: float, line: LogLine) -> None:
+        """Note that a rule of a device looked and did not act."""
+        if line.refusal is not None:
+            rule, reason = line.refusal
+            self.declined.append(DeclinedRule(wall, name, rule, reason, line.cause))
 
     def is_linked(self, source: Publisher, subscriber: Publisher) -> bool:
         """Return whether messages of one device reach another."""
