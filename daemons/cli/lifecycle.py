@@ -107,12 +107,24 @@ def start(context: Context, names: tuple[str, ...], timeout: float) -> None:
 
 @click.command()
 @click.option("--tomorrow", is_flag=True, help="Show what the next day brings by itself instead.")
+@click.option(
+    "--replay",
+    metavar="WHEN",
+    help='Show instead what would have been different since then: "7d", "2h", or a date and time.',
+)
 @json_option
 @click.pass_obj
-def plan(context: Context, tomorrow: bool, as_json: bool) -> None:
+def plan(context: Context, tomorrow: bool, replay: str | None, as_json: bool) -> None:
     """Show what `reload` would do, and why; nothing is changed."""
     from daemons.supervision import operations
 
+    if tomorrow and replay is not None:
+        raise click.UsageError("--tomorrow and --replay do not go together")
+    if replay is not None:
+        from daemons.cli.replay import print_replay
+
+        print_replay(context, replay, as_json=as_json)
+        return
     if tomorrow:
         from daemons.cli.rehearse import print_tomorrow
 
