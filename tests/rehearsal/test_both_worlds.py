@@ -79,6 +79,11 @@ class Real:
             at = self._listener.states[device].at
         self._note(at)
 
+    def press(self, device: str, touch: str) -> None:
+        """Press the hardware's own button; the moment is not noted."""
+        with (self._house.run / "hardware" / device / "presses.jsonl").open("a") as file:
+            file.write(json.dumps({"at": time.time(), "what": touch}) + "\n")
+
     def measure(self, device: str, **values: float) -> None:
         path = self._house.run / "hardware" / device / "measured.json"
         path.with_suffix(".new").write_text(json.dumps(values))
