@@ -77,17 +77,17 @@ def _other_hosts(installed: House) -> Iterator[str]:
 
 
 def _starts(installed: House, record: Record, zone: tzinfo) -> Iterator[str]:
-    """Yield when the whole house was started: all processes then start for no reason."""
+    """Yield when all processes of this host were started together, for no reason."""
     started: dict[str, float] = {}
     for one in record.inputs:
         if one.what != "process" or one.details["life"] != "restarting" or "reason" in one.details:
             continue
         started = {name: at for name, at in started.items() if one.at - at < START_SECONDS}
         started[one.device or ""] = one.at
-        if started.keys() >= installed.devices.keys() and one.at > record.since:
+        if started.keys() >= {*installed.own} and one.at > record.since:
             yield (
-                f"The house was started at {when(one.at, zone)}. How long it had been down is not recorded: "
-                "in the replay, it was up."
+                f"All processes were started at {when(one.at, zone)}. If the house had been down before, it "
+                "is not recorded for how long: in the replay, it was up."
             )
             started.clear()
 
@@ -98,11 +98,16 @@ def _configurations(record: Record, digest: str, zone: tzinfo) -> Iterator[str]:
     others = [one for one in known if one.details["digest"] != digest]
     if record.configuration not in (None, digest) or others:
         since = next((one.at for one in reversed(known) if one.details["digest"] == digest), None)
-        text = f"The installed configuration is in force since {when(since, zone)}." if since else ""
+        if since is None:
+            yield (
+                "In this range, the house had another configuration than the installed one. What it did is "
+                "compared with the installed one."
+            )
+            return
         yield (
-            f"{text} Before that, the house had another configuration: what it did then is in the record "
-            "only, and is compared with the installed one."
-        ).strip()
+            f"The installed configuration is in force since {when(since, zone)}. Before that, the house had "
+            "another one: what it did then is compared with the installed one."
+        )
 
 
 def _new_devices(installed: House, edited: House) -> Iterator[str]:

@@ -11,10 +11,11 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from daemons.bus.message import Receipt, Scalar, State
+from daemons.bus.message import Moment, Receipt, Scalar, State
 from daemons.bus.origin import Reason
 from daemons.config.house import House
 from daemons.kinds import Machine, Setting
+from daemons.rehearsal.comparison import shown_fields
 from daemons.rehearsal.opening import is_same_kind, open_world
 from daemons.rehearsal.record import FROM_PEOPLE, REPLAYED_FIELDS, OutsideInput, Record
 from daemons.rehearsal.world import DeclinedRule, World
@@ -74,36 +75,50 @@ class Replayed(Struct, frozen=True, kw_only=True):
 def replay(house: House, record: Record) -> Replayed:
     """Play the inputs of a record against a configuration."""
     world = open_world(house, record)
-    states: list[ReplayedState] = []
-
-    latest: dict[str, float] = {}
-
-    def on_state(name: str, before: State | None, state: State) -> None:
-        """Note a state, and those before it that were not published by themselves, such as a press."""
-        for moment in state.past:
-            at = max(moment.turned.values(), default=0.0)
-            if at > latest.get(name, record.begin):
-                latest[name] = at
-                states.append(ReplayedState(at, name, moment.state, moment.cause, moment.reason))
-        if before is None or before.state != state.state:
-            at = state.at if before is None or before.since == state.since else state.since
-            latest[name] = max(at, latest.get(name, at))
-            states.append(ReplayedState(at, name, state.state, state.cause, state.reason))
-
-    world.on_state = on_state
+    notes = StateNotes(house, record.begin)
+    world.on_state = notes.on_state
     player = InputPlayer(world, house, record)
     player.schedule()
     world.run(record.since)
     at_since = fields_of(world)
     world.run(player.steady_until)
     return Replayed(
-        states=states,
+        states=notes.states,
         declined=world.declined,
         left_out=player.left_out,
         answers=player.answers,
         at_since=at_since,
         at_until=fields_of(world),
     )
+
+
+class StateNotes:
+    """Notes each state in which something that is compared has changed, or its reason."""
+
+    def __init__(self, house: House, begin: float) -> None:
+        self.states: list[ReplayedState] = []
+        self._fields = shown_fields(house)
+        self._begin = begin
+        self._latest: dict[str, float] = {}
+        """By device, the time of its latest change."""
+        self._noted: dict[str, tuple[Any, ...]] = {}
+
+    def on_state(self, name: str, before: State | None, state: State) -> None:
+        """Note a state, and those before it that were not published by themselves, such as a press."""
+        for moment in state.past:
+            at = max(moment.turned.values(), default=0.0)
+            if at > self._latest.get(name, self._begin):
+                self._note(at, name, moment)
+        is_change = before is None or before.since != state.since
+        self._note(state.since if is_change else state.at, name, state)
+
+    def _note(self, at: float, name: str, state: State | Moment) -> None:
+        self._latest[name] = max(at, self._latest.get(name, at))
+        shown = tuple(state.state.get(field) for field in self._fields[name])
+        known = (shown, state.cause, state.reason)
+        if self._noted.get(name) != known:
+            self._noted[name] = known
+            self.states.append(ReplayedState(at, name, state.state, state.cause, state.reason))
 
 
 def fields_of(world: World) -> dict[str, dict[str, Scalar]]:

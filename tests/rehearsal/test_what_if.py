@@ -168,7 +168,7 @@ do = "on"
             "What hall_motion measured follows the record: a room gets neither warmer nor colder",
             "what hall_motion measured is known to the minute",
             "3 inputs of hall_lamp are not recorded: a process ended before. 1 of them follow",
-            "The house was started at Fri 15 Jan 09:00.",
+            "All processes were started at Fri 15 Jan 09:00.",
             "The installed configuration is in force since Fri 15 Jan 09:01.",
             "heater is new in the file. It has no record",
             "Rules of heater have a random_offset",
