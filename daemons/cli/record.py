@@ -24,8 +24,6 @@ LONGEST_LEAD_SECONDS = 86400.0
 """How long before the range a replay begins at most."""
 LEAST_LEAD_SECONDS = 60.0
 """How long before the range a replay begins at least, if the record goes back so far."""
-OPENING_SECONDS = 0.001
-"""How long before the first input a replay begins."""
 
 
 def read_record(houses: Iterable[Any], since: float, until: float, zone: tzinfo) -> Record:

@@ -13,11 +13,13 @@ from msgspec.structs import replace
 
 from daemons.bus.message import Command, Moment, Receipt, Report, State, StateContent, decode_moment
 from daemons.config.device import Device
+from daemons.config.rule import rule_key
 from daemons.config.sun import SunCalendar
 from daemons.kinds import Machine, Reading, Setting
 from daemons.processes.device.appliance import Appliance
 from daemons.processes.device.latest_states import SILENT_SECONDS
 from daemons.processes.device.memory import DeviceMemory, resume_memory
+from daemons.processes.device.rule_decision import RuleState
 from daemons.processes.device.runner import IDLE_SECONDS, REFRESH_SECONDS, DeviceRunner
 from daemons.processes.process_run import ProcessRun
 from daemons.rehearsal.hardware import RehearsedHardware
@@ -134,12 +136,20 @@ class RehearsedDevice:
     def go_on_from(self, other: "RehearsedDevice") -> None:
         """Go on from the memory and the hardware of a device of the same kind in another rehearsal.
 
-        Its rules know nothing of what happened before.
+        Its rules know nothing of what happened before, but for changes whose `for` or `delay` is not over.
         """
         self.hardware = other.hardware
         if other.journal:
             memory = msgspec.json.decode(other.journal, type=DeviceMemory)
-            memory = replace(memory, created_at=self._world.wall, rule_states={}, last_order=None)
+            waits = {rule_key(rule): rule.for_seconds or rule.delay_seconds for rule in self.device.rules}
+            states = {
+                key: RuleState(added_at=self._world.now - float(seconds))
+                for key, seconds in waits.items()
+                if seconds
+            }
+            memory = replace(
+                memory, created_at=self._world.wall, rule_states=states, last_order=None, receipts={}
+            )
             self.journal = msgspec.json.encode(memory)
 
     def kill(self, away_seconds: float = RESTART_SECONDS) -> None:

@@ -21,16 +21,23 @@ from daemons.rehearsal.world import MEASURED, World
 
 SETTLE_SECONDS = 180.0
 """How long before the beginning each device that is off has its state: a blind may have moved until then."""
+EARLIER_SECONDS = 0.01
+"""How long before the first input the processes start: a rule ignores what happened before its start."""
+TURN_SECONDS = 0.5
+"""How long before it goes off a device is on."""
 LONGEST_SECONDS = 86400.0
 """How long before the beginning a device is switched on at most."""
+MOVES = {"opening": "open", "closing": "close"}
+"""The commands of what moves at the beginning."""
 LIGHT_FIELDS = ("brightness_percent", "colour_temperature_kelvin")
 
 
 def open_world(house: House, record: Record) -> World:
     """Return a world that begins with the recorded states; the processes have started."""
     held = {name: one for name, one in record.held.items() if is_same_kind(house, name, record)}
-    before = make_past(house, held, record.begin)
-    world = World(house, record.begin)
+    begin = record.begin - EARLIER_SECONDS
+    before = make_past(house, held, begin)
+    world = World(house, begin)
     for name, device in world.devices.items():
         if name in held:
             device.go_on_from(before.devices[name])
@@ -58,16 +65,29 @@ def make_past(house: House, held: Mapping[str, Held], begin: float) -> World:
         measure(world, name, one.state)
     world.begin()
     for name, one in held.items():
+        is_off = one.state.get("status") is False and has_hardware(house.devices[name])
+        if is_off and is_recent(one, begin):  # a rule may wait since it went off
+            world.at(one.since - TURN_SECONDS, partial(world.switch_by_hand, name, on=True))
         world.at(times[name], partial(restore, world, name, one))
     world.run(begin)
     return world
 
 
+def has_hardware(device: Device) -> bool:
+    """Return whether the status of a device is that of its hardware."""
+    return bool(getattr(device.kind, "needs", None))
+
+
 def decided_at(held: Held, begin: float) -> float:
-    """Return when a device is brought to its state: one that is on, when it was switched on."""
-    if held.state.get("status") is True:
+    """Return when a device is brought to its state: when its status turned, if that is not too long ago."""
+    if held.state.get("status") is True or is_recent(held, begin):
         return max(held.since, begin - LONGEST_SECONDS)
     return begin - SETTLE_SECONDS
+
+
+def is_recent(held: Held, begin: float) -> bool:
+    """Return whether a rule may wait since the status turned; what moves has its position later."""
+    return begin - LONGEST_SECONDS < held.since and "position_percent" not in held.state
 
 
 def measure(world: World, name: str, state: Mapping[str, Scalar]) -> None:
@@ -91,7 +111,7 @@ def restore(world: World, name: str, held: Held) -> None:
             world.at(world.now + SETTLE_SECONDS / 2, partial(send, world, name, command, args))
             return
     is_on, shown = state.get("status") is True, world.state(name) or {}
-    if shown.get("status") is not is_on and getattr(device.kind, "needs", None):
+    if shown.get("status") is not is_on and has_hardware(device):
         light = {field: state[field] for field in LIGHT_FIELDS if isinstance(state.get(field), int)}
         world.set_by_hand(name, msgspec.convert({"on": is_on, **light}, Setting))
 
@@ -105,6 +125,8 @@ def commands_to(device: Device, state: Mapping[str, Scalar]) -> list[tuple[str, 
     """Return the commands that lead to a state; none if there are none."""
     kind, state = device.kind, {name: whole(name, value) for name, value in state.items()}
     words = {command.__name__.lower() for command in kind.commands}
+    if word := MOVES.get(str(state.get("phase"))):
+        return [(word, {})]
     control, found = kind.control(device.options), list[tuple[str, dict[str, Any]]]()
     if control and state.get(control.field) is not None:
         found.append((control.command, {control.argument: state[control.field]}))
