@@ -1,7 +1,6 @@
 """Reads what a replay needs from the history of a house."""
 
 from collections.abc import Iterable
-from datetime import datetime, tzinfo
 from typing import Any
 
 import msgspec
@@ -26,10 +25,11 @@ LEAST_LEAD_SECONDS = 60.0
 """How long before the range a replay begins at least, if the record goes back so far."""
 
 
-def read_record(houses: Iterable[Any], since: float, until: float, zone: tzinfo) -> Record:
+def read_record(houses: Iterable[Any], since: float, until: float) -> Record:
     """Return the record of a range (Unix seconds). The first of the houses is the installed one.
 
-    Raises HistoryError without a history, or for a range before the record of the inputs.
+    If outside inputs are recorded only since a later time, the range begins there. Raises HistoryError
+    without a history, and without any record of inputs.
     """
     houses = list(houses)
     installed = houses[0]
@@ -40,12 +40,7 @@ def read_record(houses: Iterable[Any], since: float, until: float, zone: tzinfo)
                 "the history has no outside inputs yet (commands, presses, hands): an earlier version of the "
                 "recorder did not keep them. They are recorded from the next `house restart recorder` on"
             )
-        if since < begins:
-            first = f"{datetime.fromtimestamp(begins + 1, zone):%Y-%m-%d %H:%M:%S}"
-            raise errors.HistoryError(
-                f"outside inputs are recorded since {first}, and the replay would begin before; "
-                f'use --replay "{first}" or a later time'
-            )
+        since = max(since, begins)
         lead = min(max(longest_wait(houses), LEAST_LEAD_SECONDS), LONGEST_LEAD_SECONDS)
         begin = max(begins, since - lead)
         found = {name: recorded.state_then(name, begin) for name in installed.devices}

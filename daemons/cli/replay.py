@@ -1,6 +1,7 @@
 """`house plan --replay`: what would have been different with the edited configuration."""
 
 import time
+from datetime import datetime
 from typing import Any
 
 import click
@@ -14,7 +15,7 @@ def print_replay(context: Context, text: str, *, as_json: bool) -> None:
     """Play what came from outside since a time against the edited configuration, and print what differs.
 
     Raises ConfigurationError for a house with mistakes, UsageError for a text that is no time in the past,
-    and HistoryError if there is no record of it.
+    and HistoryError if there is no record.
     """
     from daemons.bus.message import RECORDER
     from daemons.cli.record import read_record
@@ -41,9 +42,15 @@ def print_replay(context: Context, text: str, *, as_json: bool) -> None:
         since = parse_time(text, zone, now)
     except ValueError as error:
         raise click.UsageError(f"--replay: {error}") from error
-    record = read_record([installed, edited], since, now, zone)
+    record = read_record([installed, edited], since, now)
     found = what_if(installed, edited, record)
     unknown = limits(installed, edited, record, INSTALLED_FINGERPRINT.read_or_last())
+    if record.since > since:
+        begins = datetime.fromtimestamp(record.since, zone)
+        unknown = [
+            f"Outside inputs are recorded only since {begins:%Y-%m-%d %H:%M:%S}: the replay begins there.",
+            *unknown,
+        ]
     inputs: dict[str, int] = {}
     for one in record.inputs:
         if one.at >= since:

@@ -140,14 +140,15 @@ def test_a_date_and_time_is_a_beginning_too(replay: Replay) -> None:
     assert replay("--replay", clock(BEGIN + 1800, "%Y-%m-%d %H:%M")).exit_code == 0
 
 
-def test_a_range_before_the_record_is_refused_with_its_beginning(replay: Replay) -> None:
-    """The error says what to write instead."""
+def test_a_range_that_begins_before_the_record_begins_with_it(replay: Replay) -> None:
+    """What the replay cannot know says so."""
     record(rows())
     found = replay("--replay", "7d")
-    first = clock(BEGIN + 1, "%Y-%m-%d %H:%M:%S")
-    assert found.exit_code == 1
-    assert f'use --replay "{first}" or a later time' in found.output
-    assert replay("--replay", first).exit_code == 0
+    first = clock(BEGIN, "%Y-%m-%d %H:%M:%S")
+    assert found.exit_code == 0
+    assert f"- Outside inputs are recorded only since {first}: the replay begins there." in found.output
+    later = clock(BEGIN + 1, "%Y-%m-%d %H:%M:%S")
+    assert "recorded only since" not in replay("--replay", later).output
 
 
 def test_a_house_without_a_record_says_what_to_do(replay: Replay) -> None:

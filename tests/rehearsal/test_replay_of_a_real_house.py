@@ -107,7 +107,7 @@ def record_of(house: TemporaryHouse, script: Callable[[Real], object]) -> tuple[
         player.wait(QUIET_SECONDS * 3)
     until = time.time()
     with chdir(house.run):
-        return read_record([loaded], began, until, loaded.settings.calendar.zone), loaded
+        return read_record([loaded], began, until), loaded
 
 
 def begins() -> float | None:
