@@ -331,7 +331,8 @@ def _describe(info: Any) -> str:
         case inspect.CustomType():
             return str(getattr(info.cls, "allowed", info.cls.__name__))
         case inspect.TupleType():
-            return f"[first, second], each {_describe(info.item_types[0])}"
+            places = ", ".join(("first", "second", "third", "fourth")[: len(info.item_types)])
+            return f"[{places}], each {_describe(info.item_types[0])}"
         case inspect.VarTupleType(item_type=inspect.DictType()):
             return "tables, each with a header [[...]]"
         case inspect.VarTupleType(item_type=inspect.StructType(fields=fields)):

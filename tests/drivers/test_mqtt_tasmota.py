@@ -4,14 +4,18 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 pytest.importorskip("aiomqtt", reason="needs the extra mqtt")
 
-from daemons.drivers.mqtt_tasmota import Options, TasmotaDevice, parse_power, pulse_time
+from daemons.drivers.mqtt_tasmota import Options, TasmotaDevice, found_relays
+from daemons.drivers.transports.broker import Broker
+from daemons.drivers.transports.tasmota import decode_announcement, parse_pulse, pulse_time
 from daemons.kinds import Reading, Setting
+from daemons.values import convert
 from tests.drivers.test_faults import running_driver
 from tests.support.emulators.mqtt_tasmota import TasmotaPlug
 from tests.support.listening_channel import RecordingChannel
@@ -26,10 +30,12 @@ TWO = {"ENERGY": {"Total": 3.5, "Power": [10, 20], "Voltage": 230}}
 """A meter with two channels."""
 
 
-def plug(relay: int = 1, button: int | None = None) -> tuple[TasmotaDevice, RecordingChannel]:
+def plug(relay: int = 1, button: int | None = None, **more: Any) -> tuple[TasmotaDevice, RecordingChannel]:
     """Return a device as the driver creates it, and a channel that records its readings."""
     channel = RecordingChannel()
-    options = Options(topic="t", relay=relay, button=button)
+    options = convert(
+        {"topic": "t", "relay": relay, **({"button": button} if button else {}), **more}, Options
+    )
     return TasmotaDevice(channel, options), channel  # type: ignore[arg-type]
 
 
@@ -58,6 +64,138 @@ def test_a_meter_is_read_in_watts_and_watt_hours() -> None:
     two.on_message("stat/t/RESULT", '{"POWER2":"OFF"}', retained=False)
     two.on_message("tele/t/SENSOR", json.dumps(TWO), retained=False)
     assert (channel.reading.on, channel.reading.power_watts) == (False, 20.0)
+
+
+def test_the_phases_of_the_only_relay_are_added_up() -> None:
+    """A device that names its relay without a number has one; its lists are phases. Numbers may be texts."""
+    one, channel = plug()
+    one.on_message("tele/t/STATE", '{"POWER":"ON"}', retained=False)
+    energy = {"ENERGY": {"Total": "3.5", "Power": [10, "20.5", 30]}}
+    one.on_message("tele/t/SENSOR", json.dumps(energy), retained=False)
+    assert (channel.reading.power_watts, channel.reading.energy_watt_hours) == (60.5, 3500.0)
+    one.on_message("tele/t/SENSOR", '{"ENERGY":{"Power":[10,"no",30],"Total":"nan"}}', retained=False)
+    assert (channel.reading.power_watts, channel.reading.energy_watt_hours) == (60.5, 3500.0)
+
+
+def test_the_power_before_the_first_state_is_not_lost() -> None:
+    """What a plug measures is known as soon as its state is."""
+    one, channel = plug()
+    one.on_message("tele/t/SENSOR", json.dumps(S31), retained=False)
+    assert channel.reading.power_watts is None
+    one.on_message("stat/t/POWER", "ON", retained=False)
+    assert channel.reading == Reading(on=True, power_watts=42.0, energy_watt_hours=1234.0, reachable=True)
+
+
+def test_topics_and_words_of_its_own() -> None:
+    """A FullTopic, prefixes, StateText and words of the last will other than the usual ones."""
+    one, channel = plug(
+        full_topic="home/%topic%/%prefix%",
+        prefixes=["c", "s", "x"],
+        states=["aus", "an"],
+        wills=["off", "on"],
+    )
+    assert one.read_messages()[1] == ("home/t/c/State", "")
+    one.on_message("home/t/x/LWT", "on", retained=True)
+    assert one.is_online
+    one.on_message("home/t/s/POWER", "an", retained=False)
+    assert channel.reading.on is True
+    one.on_message("home/t/s/RESULT", '{"POWER":"aus"}', retained=False)
+    assert channel.reading.on is False
+    with pytest.raises(ValueError, match="an or aus"):
+        one.on_message("home/t/s/POWER", "ON", retained=False)
+    with pytest.raises(ValueError, match="on or off"):
+        one.on_message("home/t/x/LWT", "Online", retained=False)
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"full_topic": "%topic%/"}, "full_topic needs %prefix%"),
+        ({"full_topic": "%prefix%/#/%topic%/"}, "may have"),
+        ({"prefixes": ["a", "a", "b"]}, "three different words"),
+        ({"states": ["ON", "ON"]}, "must differ"),
+        ({"relay": 33}, "relay"),
+    ],
+)
+def test_topics_and_words_that_cannot_be_told_apart_are_refused(options: dict[str, Any], text: str) -> None:
+    """The error names the option."""
+    with pytest.raises(msgspec.ValidationError, match=text):
+        plug(**options)
+
+
+def test_the_result_of_a_command_may_have_its_own_topic() -> None:
+    """With SetOption4, a result comes on the topic of its command."""
+    one, channel = plug()
+    one.on_message("stat/t/DIMMER", '{"POWER":"ON","Dimmer":30}', retained=False)
+    assert (channel.reading.on, channel.reading.brightness_percent) == (True, 30)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ({"Set": 400, "Remaining": 380}, (400, 380)),
+        ({"Set": "400"}, (400, None)),
+        ("400 (Active 380)", (400, 380)),
+        ("0 (disabled)", (0, None)),
+        (400, (400, None)),
+        (True, None),
+        ("OFF", None),
+        (None, None),
+    ],
+)
+def test_the_timer_of_older_firmware_is_read(value: Any, expected: tuple[int, int | None] | None) -> None:
+    """It was a number or a text before it was an object."""
+    assert parse_pulse(value) == expected
+
+
+def test_firmware_without_backlog0_gets_backlog() -> None:
+    """The setting is not confirmed then, and is sent again."""
+    one, _ = plug()
+    assert one.set_messages(Setting(on=False))[0][0] == "cmnd/t/Backlog0"
+    one.on_message("stat/t/RESULT", '{"Command":"Unknown"}', retained=False)
+    assert one.set_messages(Setting(on=False))[0][0] == "cmnd/t/Backlog"
+
+
+def test_a_bulb_gets_its_brightness_before_it_has_told_one() -> None:
+    """A plain relay gets none, once its whole state has shown that it has no brightness."""
+    one, _ = plug()
+    assert "Dimmer 40" in one.set_messages(Setting(on=True, brightness_percent=40))[0][1]
+    one.on_message("stat/t/RESULT", '{"Uptime":"1T02:03:04","POWER":"OFF"}', retained=False)
+    assert "Dimmer" not in one.set_messages(Setting(on=True, brightness_percent=40))[0][1]
+
+
+def test_a_bulb_that_shows_a_colour_has_no_colour_temperature() -> None:
+    """Its firmware reports one all the same."""
+    one, channel = plug()
+    white = {"POWER": "ON", "CT": 250, "White": 80, "HSBColor": "0,0,0"}
+    one.on_message("tele/t/STATE", json.dumps(white), retained=False)
+    assert channel.reading.colour_temperature_kelvin == 4000
+    colour = {**white, "White": 0, "HSBColor": "120,100,60"}
+    one.on_message("tele/t/STATE", json.dumps(colour), retained=False)
+    assert channel.reading.colour_temperature_kelvin is None
+
+
+def test_a_shutter_is_one_thing_without_a_driver_and_never_two_plugs() -> None:
+    """The relays of a shutter are its motors; the other relays are found as before."""
+    announced = {
+        "t": "box", "dn": "Box", "fn": ["Blind", None, "Fan", "Spot"], "rl": [3, 3, 1, 2, 0, 0, 0, 0],
+        "ft": "%hostname%/%prefix%/%topic%/", "hn": "box-1", "mac": "A4CF12345678",
+        "tp": ["c", "stat", "tele"],
+    }  # fmt: skip
+    plug = decode_announcement(json.dumps(announced).encode())
+    assert plug is not None
+    found = found_relays(plug, Broker())
+    assert [(one.title, one.kind, one.driver, one.options.get("relay")) for one in found] == [
+        ("Blind", "cover", None, None),
+        ("Fan", "plug", "mqtt_tasmota", 3),
+        ("Spot", "lamp", "mqtt_tasmota", 4),
+    ]
+    assert "never plugs" in found[0].note
+    assert found[1].options["full_topic"] == "box-1/%prefix%/%topic%/"
+    assert found[1].options["prefixes"] == ["c", "stat", "tele"]
+    two = decode_announcement(b'{"t": "b", "rl": [3, 3, 3, 3]}')
+    assert two is not None
+    assert [relay for relay, _, _ in two.relays()] == [1, 3]
 
 
 def test_messages_of_another_relay_are_ignored() -> None:
@@ -121,9 +259,9 @@ def test_a_setting_is_reached_when_relay_and_timer_are_confirmed() -> None:
 
 @pytest.mark.parametrize("payload", ["", "on", "1", "TOGGLE"])
 def test_an_invalid_relay_state_is_refused(payload: str) -> None:
-    """parse_power raises ValueError for any payload except ON and OFF."""
+    """Any payload except ON and OFF is an invalid message."""
     with pytest.raises(ValueError, match="ON or OFF"):
-        parse_power(payload)
+        plug()[0].on_message("stat/t/POWER", payload, retained=False)
 
 
 @pytest.mark.parametrize(
