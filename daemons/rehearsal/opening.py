@@ -16,15 +16,15 @@ from daemons.bus.message import Scalar
 from daemons.config.device import Device
 from daemons.config.house import House
 from daemons.kinds import Machine, Setting
-from daemons.rehearsal.record import Held, Record
+from daemons.rehearsal.record import Held, Record, longest_wait
 from daemons.rehearsal.world import MEASURED, World
 
 SETTLE_SECONDS = 180.0
 """How long before the beginning each device that is off has its state: a blind may have moved until then."""
 EARLIER_SECONDS = 0.01
 """How long before the first input the processes start: a rule ignores what happened before its start."""
-TURN_SECONDS = 0.5
-"""How long before it goes off a device is on."""
+TURN_SECONDS = 1.0
+"""How much longer than a rule may wait a device is on before it goes off."""
 LONGEST_SECONDS = 86400.0
 """How long before the beginning a device is switched on at most."""
 MOVES = {"opening": "open", "closing": "close"}
@@ -60,14 +60,15 @@ def make_past(house: House, held: Mapping[str, Held], begin: float) -> World:
     """Return a world at `begin`, without rules, in which each device has come to its recorded state."""
     ruleless = replace(house, devices={name: replace(one, rules=()) for name, one in house.devices.items()})
     times = {name: decided_at(one, begin) for name, one in held.items()}
-    world = World(ruleless, min(times.values(), default=begin) - SETTLE_SECONDS)
+    on_seconds = min(longest_wait([house]), LONGEST_SECONDS) + TURN_SECONDS  # no rule waits since then
+    world = World(ruleless, min(times.values(), default=begin) - on_seconds - SETTLE_SECONDS)
     for name, one in held.items():
         measure(world, name, one.state)
     world.begin()
     for name, one in held.items():
         is_off = one.state.get("status") is False and has_hardware(house.devices[name])
         if is_off and is_recent(one, begin):  # a rule may wait since it went off
-            world.at(one.since - TURN_SECONDS, partial(world.switch_by_hand, name, on=True))
+            world.at(one.since - on_seconds, partial(world.switch_by_hand, name, on=True))
         world.at(times[name], partial(restore, world, name, one))
     world.run(begin)
     return world
