@@ -23,6 +23,8 @@ SETTLE_SECONDS = 180.0
 """How long before the beginning each device that is off has its state: a blind may have moved until then."""
 EARLIER_SECONDS = 0.01
 """How long before the first input the processes start: a rule ignores what happened before its start."""
+JUST_SECONDS = 0.1
+"""How long before the beginning a device has its state at least: so long it takes to set its hardware."""
 TURN_SECONDS = 1.0
 """How much longer than a rule may wait a device is on before it goes off."""
 LONGEST_SECONDS = 86400.0
@@ -59,16 +61,16 @@ def is_same_kind(house: House, name: str, record: Record) -> bool:
 def make_past(house: House, held: Mapping[str, Held], begin: float) -> World:
     """Return a world at `begin`, without rules, in which each device has come to its recorded state."""
     ruleless = replace(house, devices={name: replace(one, rules=()) for name, one in house.devices.items()})
-    times = {name: decided_at(one, begin) for name, one in held.items()}
-    on_seconds = min(longest_wait([house]), LONGEST_SECONDS) + TURN_SECONDS  # no rule waits since then
-    world = World(ruleless, min(times.values(), default=begin) - on_seconds - SETTLE_SECONDS)
+    wait = min(longest_wait([house]), LONGEST_SECONDS)
+    times = {name: decided_at(one, begin, wait) for name, one in held.items()}
+    world = World(ruleless, min(times.values(), default=begin) - wait - SETTLE_SECONDS)
     for name, one in held.items():
         measure(world, name, one.state)
     world.begin()
     for name, one in held.items():
         is_off = one.state.get("status") is False and has_hardware(house.devices[name])
-        if is_off and is_recent(one, begin):  # a rule may wait since it went off
-            world.at(one.since - on_seconds, partial(world.switch_by_hand, name, on=True))
+        if is_off and is_recent(one, begin, wait):  # a rule may wait since it went off
+            world.at(times[name] - wait - TURN_SECONDS, partial(world.switch_by_hand, name, on=True))
         world.at(times[name], partial(restore, world, name, one))
     world.run(begin)
     return world
@@ -79,16 +81,16 @@ def has_hardware(device: Device) -> bool:
     return bool(getattr(device.kind, "needs", None))
 
 
-def decided_at(held: Held, begin: float) -> float:
+def decided_at(held: Held, begin: float, wait: float) -> float:
     """Return when a device is brought to its state: when its status turned, if that is not too long ago."""
-    if held.state.get("status") is True or is_recent(held, begin):
-        return max(held.since, begin - LONGEST_SECONDS)
+    if held.state.get("status") is True or is_recent(held, begin, wait):
+        return min(max(held.since, begin - LONGEST_SECONDS), begin - JUST_SECONDS)
     return begin - SETTLE_SECONDS
 
 
-def is_recent(held: Held, begin: float) -> bool:
+def is_recent(held: Held, begin: float, wait: float) -> bool:
     """Return whether a rule may wait since the status turned; what moves has its position later."""
-    return begin - LONGEST_SECONDS < held.since and "position_percent" not in held.state
+    return begin - wait < held.since and "position_percent" not in held.state
 
 
 def measure(world: World, name: str, state: Mapping[str, Scalar]) -> None:
