@@ -89,6 +89,8 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
     "open_window_pauses_a_thermostat": (Limit(r"bedroom_heater is killed .*", NO_ANSWER),),
     "air_conditioner": (Limit(r"office_cooler is killed .*", NO_ANSWER),),
     "alarm_clock": (Limit(r"alarm_clock is killed .*", NO_ANSWER),),
+    "thermostat_with_a_number": (Limit(r"(wish|bedroom_heater) is killed .*", NO_ANSWER),),
+    "lights_of_a_week_ago_while_away": (Limit(r"anna is killed .*", NO_ANSWER),),
     "house_modes_with_a_button": (Limit(r"living_(heater|lamp) is killed .*", NO_ANSWER),),
     "count_of_coffees": (Limit(r"coffee_maker is killed .*", NO_ANSWER),),
     "a_person_comes_home": (
