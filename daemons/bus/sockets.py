@@ -62,8 +62,13 @@ def open_tcp_socket(context: Context, kind: int) -> Socket:
     socket.set(zmq.RECONNECT_IVL_MAX, 1000)
     socket.set(zmq.CONNECT_TIMEOUT, 3000)  # TCP itself would wait longer with each attempt
     socket.set(zmq.HANDSHAKE_IVL, 20_000)
-    socket.set(zmq.HEARTBEAT_IVL, 1000)
-    socket.set(zmq.HEARTBEAT_TIMEOUT, 10_000)
+    # The kernel finds a dead connection. With heartbeats, libzmq 4.3.5 ends the process if a connection
+    # breaks whose queue is full: its timer sends all the same (`!_io_error` in stream_engine_base.cpp).
+    socket.set(zmq.TCP_KEEPALIVE, 1)
+    socket.set(zmq.TCP_KEEPALIVE_IDLE, 2)
+    socket.set(zmq.TCP_KEEPALIVE_INTVL, 2)
+    socket.set(zmq.TCP_KEEPALIVE_CNT, 4)
+    socket.set(zmq.TCP_MAXRT, 10_000)  # the same for data that is not acknowledged
     return socket
 
 

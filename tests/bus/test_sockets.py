@@ -518,3 +518,51 @@ def test_a_dropped_command_is_not_sent_while_libzmq_is_slow_to_close_its_socket(
             received = device.poll(300)
         device.close(linger=0)
     assert not received
+
+
+BROKEN = """
+import fcntl, os, socket, struct, termios, time, zmq
+from daemons.bus.sockets import open_tcp_socket
+context = zmq.Context()
+server, client = open_tcp_socket(context, zmq.ROUTER), open_tcp_socket(context, zmq.DEALER)
+server.set(zmq.RCVHWM, 10)
+client.set(zmq.LINGER, 0)
+client.set(zmq.SNDHWM, 20000)
+port = server.bind_to_random_port("tcp://127.0.0.1")
+client.connect(f"tcp://127.0.0.1:{port}")
+begun = time.monotonic()
+for _ in range(20000):
+    client.send(bytes(1000))
+
+def accepted():
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            found = socket.socket(fileno=os.dup(int(name)))
+            found.getpeername()
+            if found.getsockname()[1] == port:
+                return found
+        except OSError:
+            pass
+
+def unread(connection):
+    return struct.unpack("i", fcntl.ioctl(connection, termios.FIONREAD, bytes(4)))[0]
+
+while not (connection := accepted()):
+    time.sleep(0.001)
+before = -1
+while not before == unread(connection) > 0:  # until libzmq reads no more, because the queue is full
+    before = unread(connection)
+    time.sleep(0.02)
+connection.shutdown(socket.SHUT_RDWR)
+time.sleep(max(0, begun + 1.5 - time.monotonic()))  # a heartbeat of libzmq came once a second
+print("alive")
+os._exit(0)
+"""
+
+
+def test_a_broken_connection_with_a_full_queue_does_not_end_the_process() -> None:
+    """With heartbeats, libzmq 4.3.5 aborted it: a client could end the exchange in this way."""
+    done = subprocess.run(
+        [sys.executable, "-c", BROKEN], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "alive\n", "")

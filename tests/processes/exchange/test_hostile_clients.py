@@ -421,7 +421,8 @@ def test_a_message_without_an_end_takes_bounded_memory(
             most = max(most, pss_kilobytes(pid))
     assert "a message without an end from 127.0.0.1" in exchange_house.log("exchange")
     assert is_bearable(before, statistics.median(during)), (before, during)
-    assert most - memory < 80 * MEGABYTES, (memory, most)
+    # Between two checks, a fast machine receives up to 100 MB. Without them, whole messages would be kept.
+    assert most - memory < 140 * MEGABYTES, (memory, most)
     assert exchange_house.process("exchange") == pid
 
 
