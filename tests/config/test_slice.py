@@ -145,7 +145,11 @@ def test_a_slice_is_written_the_same_every_time() -> None:
     assert one == other
 
 
-@pytest.mark.parametrize("content", [None, b"", b"{}", b"[]", b"\xff", b"[" * 100_000])
+@pytest.mark.parametrize(
+    "content",
+    [None, b"", b"{}", b"[]", b"\xff", b"[" * 100_000],
+    ids=["missing", "empty", "object", "list", "no UTF-8", "nested"],
+)
 def test_an_unreadable_slice_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None
 ) -> None:

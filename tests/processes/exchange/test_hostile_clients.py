@@ -493,7 +493,9 @@ def test_a_frozen_subscriber_costs_a_bounded_queue_and_delays_no_other(
 
 
 @pytest.mark.parametrize(
-    "sent", [b"", b"GET / HTTP/1.1\r\n\r\n", bytes(range(256)) * 4000, b"\xff" + b"\0" * 9]
+    "sent",
+    [b"", b"GET / HTTP/1.1\r\n\r\n", bytes(range(256)) * 4000, b"\xff" + b"\0" * 9],
+    ids=["nothing", "HTTP", "a megabyte", "half a greeting"],  # pytest puts the name into the environment
 )
 def test_malformed_and_half_open_connections_affect_no_other_client(
     exchange_house: TemporaryHouse, friend: ExchangeClient, sent: bytes
