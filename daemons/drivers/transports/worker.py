@@ -103,10 +103,14 @@ class HardwareChannel:
     # For the worker
 
     def unreachable(self, why: str) -> None:
-        """Report that the hardware does not answer; the other fields of the reading keep their values."""
+        """Report that the hardware does not answer: its power is unknown, and the other fields stay."""
         with self._lock:
             self._reading = replace(
-                self._reading, reachable=False, fault=cut_fault(why), losses=self._reading.losses + 1
+                self._reading,
+                reachable=False,
+                power_watts=None,
+                fault=cut_fault(why),
+                losses=self._reading.losses + 1,
             )
             self._is_in_progress = False
         self._wakeup.clear()

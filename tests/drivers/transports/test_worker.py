@@ -126,17 +126,17 @@ def test_a_setting_whose_connection_was_lost_is_retried() -> None:
     ],
 )
 def test_a_loss_is_reported_with_its_reason(error: Exception | None, fault: str) -> None:
-    """Hardware whose connection ended is unreachable, and its last values stay."""
+    """Hardware whose connection ended is unreachable: its power is unknown, and its other values stay."""
 
     async def fails(channel: HardwareChannel) -> None:
-        channel.update(on=True, power_watts=5.0)
+        channel.update(on=True, power_watts=5.0, energy_watt_hours=70.0)
         if error:
             raise error
 
     with working(fails) as made:
         lost = until(made, lambda r: r.reachable is False, "its disconnection")
     assert lost.fault == fault
-    assert (lost.on, lost.power_watts) == (True, 5.0)
+    assert (lost.on, lost.power_watts, lost.energy_watt_hours) == (True, None, 70.0)
 
 
 def test_connecting_is_retried_and_the_same_failure_is_logged_once(
