@@ -123,7 +123,7 @@ def match_with_house(found: Iterable[Found], house: House | None) -> list[Discov
             seen.append(DiscoveredDevice(one, None))
             continue
         name = name_for(one.title, one.kind, used_names)
-        table = {"kind": one.kind, "driver": one.driver, one.driver: one.options}
+        table = {"kind": one.kind, **one.kind_options, "driver": one.driver, one.driver: one.options}
         problems: list[Problem] = []
         if build(name, table, (), problems) is None or problems:
             why = problems[0].text if problems else "it cannot be configured"
@@ -167,7 +167,9 @@ def sanitize_text(text: str) -> str:
 def format_table(discovered: DiscoveredDevice, name: str | None = None) -> str:
     """Return the configuration table of a found device."""
     found = discovered.found
-    keys = {"kind": encode(found.kind), "driver": encode(found.driver)}
+    keys = {"kind": encode(found.kind)}
+    keys |= {key: encode(value) for key, value in found.kind_options.items()}
+    keys["driver"] = encode(found.driver)
     keys |= {f"{found.driver}.{key}": encode(value) for key, value in found.options.items()}
     return device_table(name or str(discovered.name), keys, found.note)
 

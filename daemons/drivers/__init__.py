@@ -83,7 +83,9 @@ class Found(Struct, frozen=True, kw_only=True):
     model: str = ""
     firmware: str = ""
     kind: str = "plug"
-    """The kind that it probably has in a configuration."""
+    """The kind that it probably has in a configuration; empty if no kind works with it."""
+    kind_options: dict[str, Any] = {}
+    """The options of the kind for it, as they are written in the configuration."""
     driver: str | None = None
     """The driver for it; None if House has no driver for it."""
     options: dict[str, Any] = {}

@@ -11,33 +11,22 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import field
 
 from daemons.drivers import Found, Remote
 from daemons.drivers.transports import mqtt, mqtt_device
 from daemons.drivers.transports.broker import Broker
-from daemons.drivers.transports.held_button import HeldButton
-from daemons.drivers.transports.mqtt_device import Message, MqttDevice, Topic
-from daemons.kinds import Ability, Direction, Reading, Setting, Touch
+from daemons.drivers.transports.mqtt_device import OFFLINE, Message, MqttDevice, Topic
+from daemons.drivers.zigbee2mqtt import report
+from daemons.drivers.zigbee2mqtt.action import ActionReader
+from daemons.drivers.zigbee2mqtt.report import MIRED, MOST_BRIGHT
+from daemons.kinds import Ability, Direction, Reading, Setting
 from daemons.runtime.clock import uptime
 
 if TYPE_CHECKING:
     from daemons.drivers.transports.worker import HardwareChannel
 
-MOST_BRIGHT = 254
-MIRED = 1_000_000
-"""The product of a colour temperature in mireds and the same in kelvins."""
-RELEASES = ("release", "hold_release", "long_release", "on_hold_release", "off_hold_release")
-TOUCHES: dict[str, Touch] = {
-    **dict.fromkeys(("single", "on", "off", "toggle", "press", "click"), "single"),
-    "double": "double",
-    "triple": "triple",
-    **dict.fromkeys(("long", "hold", "on_hold", "off_hold"), "long"),
-    **dict.fromkeys(RELEASES, "release"),
-}
-"""The values of `action` that are presses. A turn of a knob, and the release of a short press, are not."""
-DETECTED = {"occupancy": True, "contact": False, "water_leak": True, "smoke": True, "vibration": True}
-"""The fields of detectors, each with the value of a detection. A closed contact is no detection."""
+REMOVED = "it was removed from Zigbee2MQTT"
 
 
 class Options(Broker, frozen=True, kw_only=True):
@@ -50,7 +39,13 @@ class Options(Broker, frozen=True, kw_only=True):
     switches: bool = True
     """False for a button in the wall or a sensor, which have nothing to switch."""
     button: str | None = None
-    """For a device with several buttons: the text before the press, such as `"1"` in `1_single`."""
+    """For a device with several buttons: the name of the button, such as `"1"` in `1_single` or `press_1`."""
+    at_release: bool = False
+    """Whether a short press counts when it ends (`press_release`), because a long one begins with `press`."""
+    endpoint_name: str | None = field(name="endpoint", default=None)
+    """For a device with several relays, lamps or probes: the end of its fields, as `"l1"` in `state_l1`."""
+    dims: bool = True
+    """False for a lamp behind a plug or a relay, which cannot be dimmed."""
 
 
 class MqttZigbee2mqtt(Remote[Options]):
@@ -58,6 +53,11 @@ class MqttZigbee2mqtt(Remote[Options]):
 
     options_type = Options
     abilities: ClassVar[frozenset[Ability]] = frozenset({"switch", "dim", "tint", "move", "press", "sense"})
+
+    @classmethod
+    def abilities_with(cls, options: Options) -> frozenset[Ability]:
+        """Return the abilities; what cannot be dimmed has no colour temperature either."""
+        return cls.abilities if options.dims else cls.abilities - {"dim", "tint"}
 
     async def run(self, channel: "HardwareChannel") -> None:
         """Open a session with the broker, and control the device through it."""
@@ -74,6 +74,8 @@ class MqttZigbee2mqtt(Remote[Options]):
     @classmethod
     async def discover(cls, seconds: float, known: Sequence[Options]) -> list[Found]:
         """Read the list of devices that Zigbee2MQTT retains at its broker."""
+        from daemons.drivers.zigbee2mqtt import definition  # noqa: PLC0415  a device process does not need it
+
         found = []
         for broker in mqtt_device.known_brokers(known):
             bases = {options.topic for options in known if options.endpoint == broker.endpoint} or {
@@ -81,49 +83,8 @@ class MqttZigbee2mqtt(Remote[Options]):
             }
             for base in sorted(bases):
                 for _, payload in await mqtt.retained("discover", broker, f"{base}/bridge/devices", seconds):
-                    try:
-                        devices = msgspec.json.decode(payload, type=list[DeviceEntry])
-                    except msgspec.MsgspecError:
-                        continue
-                    found += [to_found(entry, broker, base) for entry in devices if entry.definition]
+                    found += definition.found_in(payload, broker, base)
         return found
-
-
-class Definition(Struct, frozen=True):
-    """The description of a model; the names of the fields are Zigbee2MQTT's."""
-
-    model: str = ""
-    vendor: str = ""
-    exposes: tuple[dict[str, Any], ...] = ()
-
-
-class DeviceEntry(Struct, frozen=True):
-    """One device of the list; the names of the fields are Zigbee2MQTT's."""
-
-    friendly_name: str
-    definition: Definition | None = None
-    software_build_id: str | None = None
-
-
-def to_found(entry: DeviceEntry, broker: Broker, base: str) -> Found:
-    """Return the options for a device of the list."""
-    definition = entry.definition or Definition()
-    features = {str(part.get("type")) for part in definition.exposes}
-    features |= {str(part.get("property") or part.get("name")) for part in definition.exposes}
-    kinds = {"light": "lamp", "cover": "cover", "switch": "plug", "action": "button"}
-    kind = next((kinds[feature] for feature in kinds if feature in features), "sensor")
-    options: dict[str, Any] = {**mqtt_device.broker_options(broker), "device": entry.friendly_name}
-    options |= {"topic": base} if base != "zigbee2mqtt" else {}
-    options |= {"switches": False} if kind in ("button", "sensor") else {}
-    return Found(
-        title=entry.friendly_name,
-        address=f"{broker.endpoint} {base}/{entry.friendly_name}",
-        model=" ".join(filter(None, (definition.vendor, definition.model))),
-        firmware=entry.software_build_id or "",
-        kind=kind,
-        driver="mqtt_zigbee2mqtt",
-        options=options,
-    )
 
 
 class Zigbee2mqttDevice(MqttDevice):
@@ -138,7 +99,9 @@ class Zigbee2mqttDevice(MqttDevice):
         """The direction in which the cover moves; None while it does not move."""
         self._move_ends_at = 0.0
         """The latest end of the move, in seconds of uptime."""
-        self._held = HeldButton()
+        self._actions = ActionReader(options.button, at_release=options.at_release)
+        self._detections: dict[str, bool] = {}
+        """By the word of a detection, what the device reported last."""
         self._is_bridge_online = True
         self._is_device_online: bool | None = None
 
@@ -153,7 +116,7 @@ class Zigbee2mqttDevice(MqttDevice):
             self.reports += 1
             self.channel.update()
             return []
-        return [(f"{self._topic}/get", '{"state": ""}')]
+        return [(f"{self._topic}/get", self._encode({"state": ""}))]
 
     def set_messages(self, setting: Setting) -> list[Message]:
         """Return a message that switches, dims or moves; it also sets the device's timer."""
@@ -169,13 +132,18 @@ class Zigbee2mqttDevice(MqttDevice):
             self._direction = setting.direction if setting.on else None
             self._move_ends_at = uptime() + (setting.off_after_seconds or 600.0)
         elif setting.on:
-            if setting.brightness_percent is not None and self._reported.brightness_percent is not None:
+            if setting.brightness_percent is not None and self._options.dims:
                 payload["brightness"] = round(setting.brightness_percent * MOST_BRIGHT / 100)
             if setting.colour_temperature_kelvin is not None:
                 payload["color_temp"] = round(MIRED / setting.colour_temperature_kelvin)
             if setting.off_after_seconds is not None:
                 payload["on_time"] = max(1, round(setting.off_after_seconds))
-        return [(f"{self._topic}/set", msgspec.json.encode(payload).decode())]
+        return [(f"{self._topic}/set", self._encode(payload))]
+
+    def _encode(self, payload: dict[str, Any]) -> str:
+        """Return a payload with the name of the endpoint at the end of each field."""
+        end = f"_{self._options.endpoint_name}" if self._options.endpoint_name else ""
+        return msgspec.json.encode({f"{name}{end}": value for name, value in payload.items()}).decode()
 
     def has_reached(self, setting: Setting) -> bool:
         """Return whether the device has confirmed the setting."""
@@ -185,14 +153,23 @@ class Zigbee2mqttDevice(MqttDevice):
         return is_met
 
     def on_message(self, topic: str, payload: str, *, retained: bool) -> None:
-        """Handle the device's state, availability and presses."""
-        if topic in (f"{self._topic}/availability", f"{self._options.topic}/bridge/state"):
-            self._on_availability(parse_availability(payload), topic.endswith("/availability"))
-        elif topic == f"{self._topic}/action":
-            self._on_action(payload, retained=retained)
+        """Handle the device's state, availability and presses. An empty state is that of a removed device."""
+        if topic == f"{self._topic}/action":
+            self._on_action(topic, payload, retained=retained)
+        elif topic == f"{self._options.topic}/bridge/state":
+            self._on_availability(parse_availability(payload), of_device=False)
+        elif not payload:
+            self.offline_reason = REMOVED
+            self._on_availability(False, of_device=True)
+        elif topic == f"{self._topic}/availability":
+            self.offline_reason = OFFLINE
+            self._on_availability(parse_availability(payload), of_device=True)
         else:
             found = msgspec.json.decode(payload, type=dict[str, Any])
-            self._on_action(found.get("action"), retained=retained)
+            if self.offline_reason == REMOVED:  # it was added again
+                self.offline_reason, self._is_device_online = OFFLINE, None
+                self.set_online(None if self._is_bridge_online else False)
+            self._on_action(topic, found.get("action"), retained=retained)
             self._on_state(found, retained=retained)
 
     def _on_availability(self, is_online: bool, of_device: bool) -> None:
@@ -202,41 +179,41 @@ class Zigbee2mqttDevice(MqttDevice):
             self._is_bridge_online = is_online
         self.set_online(self._is_device_online if self._is_bridge_online else False)
 
-    def _on_action(self, action: Any, *, retained: bool) -> None:
-        if retained or not isinstance(action, str) or not action:
-            return
-        prefix = f"{self._options.button}_" if self._options.button else ""
-        if action.startswith(prefix) and (touch := TOUCHES.get(action.removeprefix(prefix))):
-            if touch == "long":
-                touch = self._held.hold(uptime())
-            else:
-                self._held.let_go()
+    def _on_action(self, topic: str, action: Any, *, retained: bool) -> None:
+        if (
+            not retained
+            and isinstance(action, str)
+            and (touch := self._actions.read(topic, action, uptime()))
+        ):
             self.channel.press(touch)
 
-    def _on_state(self, found: dict[str, Any], *, retained: bool) -> None:
-        changes: dict[str, Any] = {}
-        if (state := found.get("state")) in ("ON", "OFF"):
+    def _on_state(self, message: dict[str, Any], *, retained: bool) -> None:
+        found = report.fields_of(message, self._options.endpoint_name)
+        state = found.get("state")
+        if state is None and self._options.switches:
+            self._refuse_endpoints(message)
+        changes = {**report.measurements(found), **report.light(found)}
+        if state in ("ON", "OFF"):
             changes["on"] = state == "ON"
-        for name, detects in DETECTED.items():
-            if isinstance(found.get(name), bool):
-                changes["on"] = found[name] is detects
-        for name, word, factor in NUMBERS:
-            value = found.get(word)
-            if isinstance(value, int | float) and not isinstance(value, bool):
-                changes[name] = (
-                    round(value * factor, 3) if factor != WHOLE else min(100, max(0, round(value)))
-                )
-        if isinstance(bright := found.get("brightness"), int | float):
-            changes["brightness_percent"] = min(100, round(bright * 100 / MOST_BRIGHT))
-        if isinstance(mireds := found.get("color_temp"), int | float) and mireds > 0:
-            changes["colour_temperature_kelvin"] = round(MIRED / mireds)
-        if "position_percent" in changes or state in ("OPEN", "CLOSE", "STOP"):
+        if detected := report.detections(found):
+            self._detections |= detected
+            changes["detections"] = {**self._detections}
+            changes["on"] = next(iter(detected.values()))
+        if state not in ("ON", "OFF") and (
+            "position_percent" in changes or state in ("OPEN", "CLOSE", "STOP")
+        ):
             changes |= self._cover_changes(found, changes.get("position_percent"))
         if not changes or (retained and self._options.switches):
             return  # a retained state counts only for a sensor, which may not report for hours
         self._reported = msgspec.structs.replace(self._reported, **changes)
         self.reports += 1
         self.channel.update(**changes)
+
+    def _refuse_endpoints(self, message: dict[str, Any]) -> None:
+        """Raise ValueError if the device has several endpoints, and the options do not name one of them."""
+        names = [name.removeprefix("state_") for name in message if name.startswith("state_")]
+        if names:
+            raise ValueError(f"it has no state of its own; set endpoint to one of {', '.join(sorted(names))}")
 
     def _cover_changes(self, found: dict[str, Any], position: int | None) -> dict[str, Any]:
         """Return whether the cover moves, and in which direction, as fields of a Reading."""
@@ -245,19 +222,6 @@ class Zigbee2mqttDevice(MqttDevice):
         if at_end or has_stopped or uptime() > self._move_ends_at:
             self._direction = None
         return {"on": self._direction is not None, "direction": self._direction}
-
-
-WHOLE = 0
-"""Marks a value that is rounded to a whole percent, in place of a factor."""
-NUMBERS = (
-    ("power_watts", "power", 1),
-    ("energy_watt_hours", "energy", 1000),
-    ("temperature_celsius", "temperature", 1),
-    ("humidity_percent", "humidity", 1),
-    ("battery_percent", "battery", WHOLE),
-    ("position_percent", "position", WHOLE),
-)
-"""A field of a Reading, the field of Zigbee2MQTT, and the factor between them."""
 
 
 def parse_availability(payload: str) -> bool:

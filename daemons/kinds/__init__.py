@@ -133,6 +133,9 @@ class Reading(Struct, frozen=True, kw_only=True):
 
     on: bool | None = None
     """Whether it is on; for a detector, whether it detects. None: unknown."""
+    detections: dict[str, bool] | None = None
+    """By the word of a detection, whether it detects that; the device then reads `on` from the one of its
+    `detects`. None for hardware that detects only one thing."""
     power_watts: float | None = None
     energy_watt_hours: float | None = None
     brightness_percent: int | None = None
@@ -144,6 +147,14 @@ class Reading(Struct, frozen=True, kw_only=True):
     temperature_celsius: float | None = None
     humidity_percent: float | None = None
     battery_percent: int | None = None
+    illuminance_lux: float | None = None
+    pressure_hectopascals: float | None = None
+    """The pressure of the air."""
+    co2_ppm: float | None = None
+    """The carbon dioxide in the air, in parts per million."""
+    pm25_micrograms: float | None = None
+    """The fine dust below 2.5 µm, in micrograms per cubic metre of air."""
+    soil_moisture_percent: float | None = None
     cause: str | None = None
     """The cause of the last switching, if the driver knows it; None after a manual switch."""
     fault: str | None = None
@@ -168,6 +179,10 @@ class Reading(Struct, frozen=True, kw_only=True):
     outcome: Outcome | None = None
     """The outcome of the latest attempt to deliver a message."""
 
+    def for_detection(self, word: str) -> "Reading":
+        """Return the reading whose `on` is this detection; None there if the hardware does not report it."""
+        return self if self.detections is None else replace(self, on=self.detections.get(word))
+
 
 PLAUSIBLE: dict[str, tuple[float, float]] = {
     "power_watts": (-100_000, 100_000),  # negative: a solar plant that feeds power in
@@ -178,6 +193,11 @@ PLAUSIBLE: dict[str, tuple[float, float]] = {
     "temperature_celsius": (-100, 1500),  # from a deep freezer to the inside of a stove
     "humidity_percent": (0, 100),
     "battery_percent": (0, 100),
+    "illuminance_lux": (0, 200_000),
+    "pressure_hectopascals": (300, 1100),
+    "co2_ppm": (0, 100_000),
+    "pm25_micrograms": (0, 10_000),
+    "soil_moisture_percent": (0, 100),
     "progress_percent": (0, 100),
     "remaining_seconds": (0, 1e9),
 }

@@ -1,10 +1,10 @@
-"""A sensor: temperature, humidity, and whether it detects motion, an opening, water or smoke.
+"""A sensor: temperature, humidity, light, air, soil, and whether it detects motion or another event.
 
 If it is silent for `stale_after`, its values become unknown (None) instead of old. Then the devices
 that act on them stop. A value that is kept over a restart keeps its age.
 """
 
-from typing import Literal
+from typing import Any, Literal, get_args
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -13,15 +13,39 @@ from daemons.bus.message import Scalar
 from daemons.kinds import Ability, Load, Machine, Reading, Setting
 from daemons.values import Seconds
 
-Phase = Literal["unknown", "stale", "measuring", "clear", "motion", "closed", "open", "dry", "water", "smoke"]
+Phase = Literal[
+    "unknown", "stale", "measuring", "clear", "motion", "presence", "closed", "open", "dry", "water", "smoke",
+    "gas", "carbon_monoxide", "vibration", "tamper",
+]  # fmt: skip
+Detects = Literal[
+    "nothing", "motion", "presence", "opening", "water", "smoke", "gas", "carbon_monoxide", "vibration",
+    "tamper",
+]  # fmt: skip
 PHASES: dict[str, tuple[Phase, Phase]] = {
     "nothing": ("measuring", "measuring"),
     "motion": ("clear", "motion"),
     "opening": ("closed", "open"),
     "water": ("dry", "water"),
     "smoke": ("clear", "smoke"),
+    "presence": ("clear", "presence"),
+    "gas": ("clear", "gas"),
+    "carbon_monoxide": ("clear", "carbon_monoxide"),
+    "vibration": ("clear", "vibration"),
+    "tamper": ("clear", "tamper"),
 }
 """By detection: the phase while it does not detect, and the phase while it does."""
+CLASSES = {"presence": "occupancy", "water": "moisture"}
+"""The detections that Home Assistant names differently."""
+MEASURED = (
+    "temperature_celsius",
+    "humidity_percent",
+    "illuminance_lux",
+    "pressure_hectopascals",
+    "co2_ppm",
+    "pm25_micrograms",
+    "soil_moisture_percent",
+)
+"""The measurements, apart from the battery."""
 WRITE_SHARE = 20
 """An unchanged reading is written to the journal only after this part of `stale_after`."""
 
@@ -29,7 +53,7 @@ WRITE_SHARE = 20
 class Options(Struct, frozen=True, kw_only=True):
     """The options of a sensor."""
 
-    detects: Literal["nothing", "motion", "opening", "water", "smoke"] = "nothing"
+    detects: Detects = "nothing"
     """What it detects, in addition to its measurements."""
     stale_seconds: Seconds = field(name="stale_after", default=Seconds(3600))
     """How long it may be silent; after that its values are unknown."""
@@ -51,6 +75,11 @@ class SensorMemory(Struct, frozen=True):
     temperature_celsius: float | None = None
     humidity_percent: float | None = None
     battery_percent: int | None = None
+    illuminance_lux: float | None = None
+    pressure_hectopascals: float | None = None
+    co2_ppm: float | None = None
+    pm25_micrograms: float | None = None
+    soil_moisture_percent: float | None = None
 
 
 class State(Struct, frozen=True, kw_only=True):
@@ -62,12 +91,17 @@ class State(Struct, frozen=True, kw_only=True):
     temperature_celsius: float | None
     humidity_percent: float | None
     battery_percent: int | None
+    illuminance_lux: float | None = None
+    pressure_hectopascals: float | None = None
+    co2_ppm: float | None = None
+    pm25_micrograms: float | None = None
+    soil_moisture_percent: float | None = None
     power_watts: float | None = None
     fault: str | None = None
 
 
 class Sensor(Machine[Options, SensorMemory]):
-    """A sensor: temperature, humidity, and whether it detects motion, an opening, water or smoke."""
+    """A sensor: temperature, humidity, light, air, soil, and whether it detects motion or another event."""
 
     drives = False
     needs = frozenset[Ability]({"sense"})
@@ -76,7 +110,7 @@ class Sensor(Machine[Options, SensorMemory]):
     state_type = State
     resting_phases = ("unknown", "stale", "measuring", "clear", "closed", "dry")
     unknown_phases = ("unknown", "stale")
-    detections = {"motion": "motion", "opening": "opening", "water": "moisture", "smoke": "smoke"}  # noqa: RUF012
+    detections = {word: CLASSES.get(word, word) for word in get_args(Detects)[1:]}  # noqa: RUF012
 
     @classmethod
     def detects(cls, options: Options) -> str | None:
@@ -108,13 +142,13 @@ class Sensor(Machine[Options, SensorMemory]):
         """Store the reading, with each measurement rounded to a tenth."""
         if reading.at is None or now >= reading.at + self.options.stale_seconds:
             return memory
+        measured: dict[str, Any] = {name: rounded(getattr(reading, name)) for name in MEASURED}
         new = SensorMemory(
             heard_at=memory.heard_at,
             was_heard=True,
             detected=reading.on,
-            temperature_celsius=rounded(reading.temperature_celsius),
-            humidity_percent=rounded(reading.humidity_percent),
             battery_percent=reading.battery_percent,
+            **measured,
         )
         is_write_due = reading.at - (memory.heard_at or 0.0) > self.options.stale_seconds / WRITE_SHARE
         return replace(new, heard_at=reading.at) if is_write_due or new != memory else memory
@@ -132,9 +166,8 @@ class Sensor(Machine[Options, SensorMemory]):
         return State(
             status=bool(memory.detected) and self.options.detects != "nothing",
             phase=self._phase(memory),
-            temperature_celsius=memory.temperature_celsius,
-            humidity_percent=memory.humidity_percent,
             battery_percent=memory.battery_percent,
+            **{name: getattr(memory, name) for name in MEASURED},
             fault=reading.fault,
         )
 

@@ -11,15 +11,7 @@ pytest.importorskip("aiomqtt", reason="needs the extra mqtt")
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
-from daemons.drivers.mqtt_zigbee2mqtt import (
-    Definition,
-    DeviceEntry,
-    Options,
-    Zigbee2mqttDevice,
-    parse_availability,
-    to_found,
-)
-from daemons.drivers.transports.broker import Broker
+from daemons.drivers.mqtt_zigbee2mqtt import MqttZigbee2mqtt, Options, Zigbee2mqttDevice, parse_availability
 from daemons.kinds import Setting, Touch
 from tests.support.house import HouseFactory
 from tests.support.listening_channel import RecordingChannel
@@ -83,6 +75,9 @@ def test_measurements_are_converted_to_their_units() -> None:
         ("on", "on_hold_release", ["release"]),
         ("on", "on_press_release", []),
         (None, "on", ["single"]),
+        ("on", "on_press", ["single"]),
+        ("2", "press_2", ["single"]),
+        ("left", "single_left", ["single"]),
         (None, "brightness_move_up", []),
         (None, "", []),
         ("1", "1_single", ["single"]),
@@ -91,13 +86,51 @@ def test_measurements_are_converted_to_their_units() -> None:
     ],
 )
 def test_an_action_is_a_press(button: str | None, action: str | None, expected: list[Touch]) -> None:
-    """A press arrives in the state or on the topic of the action; a retained action is no press."""
+    """A press arrives in the state and on the topic of the action; a retained action is no press."""
     remote, channel = device(switches=False, button=button)
     receive_state(remote, action=action, linkquality=90)
     receive_state(remote, retained=True, action=action)
     assert channel.touches == expected
     remote.on_message("zigbee2mqtt/d/action", action or "", retained=False)
-    assert channel.touches == expected * 2
+    assert channel.touches == expected
+
+
+STATE, ACTION = "state", "action"
+
+
+@pytest.mark.parametrize(
+    "topics",
+    [
+        (STATE, ACTION, STATE, ACTION),
+        (ACTION, STATE, ACTION, STATE),
+        (STATE, STATE, ACTION, ACTION),
+        (ACTION, STATE, STATE, ACTION),
+        (STATE, STATE),
+        (ACTION, ACTION),
+    ],
+)
+def test_two_presses_are_two_on_either_topic_and_on_both(
+    topics: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two presses 300 ms apart count twice, whichever topics come, and in whichever order."""
+    now = 100.0
+    monkeypatch.setattr("daemons.drivers.mqtt_zigbee2mqtt.uptime", lambda: now)
+    remote, channel = device(switches=False)
+    for topic in topics:
+        if topic == STATE:
+            receive_state(remote, action="single")
+        else:
+            remote.on_message("zigbee2mqtt/d/action", "single", retained=False)
+        now += 0.3 / (len(topics) / 2)
+    assert channel.touches == ["single", "single"]
+
+
+def test_a_short_press_counts_at_its_end_if_long_ones_begin_alike() -> None:
+    """With `at_release`, a long press has no short one before it."""
+    remote, channel = device(switches=False, button="on", at_release=True)
+    for action in ("on_press", "on_press_release", "on_press", "on_hold", "on_hold", "on_hold_release"):
+        receive_state(remote, action=action)
+    assert channel.touches == ["single", "long", "hold", "release"]
 
 
 @pytest.mark.parametrize(
@@ -168,24 +201,85 @@ def test_its_timer_is_part_of_the_command() -> None:
     assert payload == ("zigbee2mqtt/d/set", '{"state":"ON","on_time":300}')
 
 
+def test_only_the_field_of_the_detection_counts() -> None:
+    """A closed door that vibrates is closed for one sensor, and a vibration for another."""
+    door, channel = device(switches=False)
+    receive_state(door, contact=True, vibration=True, tamper=False, battery=80)
+    found = {
+        word: channel.reading.for_detection(word).on for word in ("opening", "vibration", "tamper", "gas")
+    }
+    assert found == {"opening": False, "vibration": True, "tamper": False, "gas": None}
+    receive_state(door, vibration=False)
+    assert channel.reading.for_detection("opening").on is False
+
+
+def test_an_endpoint_is_read_and_set_by_its_own_fields() -> None:
+    """Each of two relays has its own state and power; the battery is that of the whole device."""
+    relay, channel = device(endpoint_name="l2")
+    receive_state(relay, state_l1="ON", state_l2="OFF", power=90, power_l2=3, battery=50)
+    assert (channel.reading.on, channel.reading.power_watts, channel.reading.battery_percent) == (
+        False,
+        3,
+        50,
+    )
+    setting = Setting(on=True, off_after_seconds=60, brightness_percent=100)
+    (payload,) = relay.set_messages(setting)
+    assert json.loads(payload[1]) == {"state_l2": "ON", "on_time_l2": 60, "brightness_l2": 254}
+    assert relay.read_messages() == [("zigbee2mqtt/d/get", '{"state_l2":""}')]
+    assert not relay.has_reached(Setting(on=True))
+    receive_state(relay, state_l1="OFF", state_l2="ON")
+    assert relay.has_reached(Setting(on=True))
+
+
+def test_a_device_with_endpoints_needs_one_in_its_options() -> None:
+    """The error names the endpoints."""
+    relay, _ = device()
+    with pytest.raises(ValueError, match="set endpoint to one of left, right"):
+        receive_state(relay, state_left="ON", state_right="OFF")
+
+
+def test_the_air_the_light_and_the_soil_are_measured() -> None:
+    """A pressure is in hectopascals or kilopascals; one in a pipe is not of the air. Null is unknown."""
+    sensor, channel = device(switches=False)
+    receive_state(sensor, illuminance=120, co2=640, pm25=7, soil_moisture=31.4, pressure=101.3)
+    reading = channel.reading
+    assert (reading.illuminance_lux, reading.co2_ppm, reading.pm25_micrograms) == (120, 640, 7)
+    assert (reading.soil_moisture_percent, reading.pressure_hectopascals) == (31.4, 1013)
+    receive_state(sensor, pressure=300, bar=3, co2=None)
+    assert (channel.reading.pressure_hectopascals, channel.reading.co2_ppm) == (1013, None)
+
+
+def test_a_bulb_in_a_mode_of_colours_has_no_colour_temperature() -> None:
+    """The colour temperature is then the remainder of the last white."""
+    bulb, channel = device()
+    receive_state(bulb, state="ON", color_mode="color_temp", color_temp=250)
+    assert channel.reading.colour_temperature_kelvin == 4000
+    receive_state(bulb, state="ON", color_mode="xy", color_temp=250)
+    assert channel.reading.colour_temperature_kelvin is None
+
+
 @pytest.mark.parametrize(
-    ("exposes", "kind"),
-    [
-        ([{"type": "light", "features": []}], "lamp"),
-        ([{"type": "switch", "features": []}, {"type": "numeric", "name": "power"}], "plug"),
-        ([{"type": "cover"}], "cover"),
-        ([{"type": "enum", "name": "action"}, {"type": "numeric", "name": "battery"}], "button"),
-        ([{"type": "numeric", "name": "temperature"}], "sensor"),
-    ],
+    ("dims", "expected"), [(True, {"state": "ON", "brightness": 102}), (False, {"state": "ON"})]
 )
-def test_the_kind_of_a_found_device(exposes: list[dict[str, Any]], kind: str) -> None:
-    """What the device exposes decides its kind; its options are valid in the configuration."""
-    model = Definition(model="TS011F", vendor="Tuya", exposes=tuple(exposes))
-    found = to_found(DeviceEntry("kitchen/plug", model), Broker(port=1884), "zigbee2mqtt")
-    assert (found.kind, found.model, found.driver) == (kind, "Tuya TS011F", "mqtt_zigbee2mqtt")
-    assert found.options["device"] == "kitchen/plug"
-    assert found.options["port"] == 1884
-    assert found.options.get("switches", True) == (kind not in ("button", "sensor"))
+def test_a_bulb_gets_a_brightness_that_it_never_reported(dims: bool, expected: dict[str, Any]) -> None:
+    """A bulb that has only reported that it is off is dimmed too; a lamp behind a plug is not."""
+    bulb, _ = device(dims=dims)
+    receive_state(bulb, state="OFF")
+    (payload,) = bulb.set_messages(Setting(on=True, brightness_percent=40))
+    assert json.loads(payload[1]) == expected
+    assert ("dim" in MqttZigbee2mqtt.abilities_with(Options(device="d", dims=dims))) is dims
+
+
+def test_an_empty_state_is_a_removed_device() -> None:
+    """A device that is added again is asked again."""
+    plug, _ = device()
+    plug.on_message("zigbee2mqtt/d/availability", "online", retained=True)
+    plug.on_message("zigbee2mqtt/d", "", retained=False)
+    assert (plug.is_online, plug.offline_reason) == (False, "it was removed from Zigbee2MQTT")
+    plug.on_message("zigbee2mqtt/d/action", "", retained=False)
+    assert plug.is_online is False
+    receive_state(plug, state="ON")
+    assert plug.is_online is None
 
 
 WALL = """
@@ -203,12 +297,17 @@ mqtt_zigbee2mqtt = {{ port = {port}, device = "hall", switches = false, button =
 kind = "sensor"
 driver = "mqtt_zigbee2mqtt"
 mqtt_zigbee2mqtt = {{ port = {port}, device = "room/climate", switches = false }}
+[devices.door]
+kind = "sensor"
+detects = "opening"
+driver = "mqtt_zigbee2mqtt"
+mqtt_zigbee2mqtt = {{ port = {port}, device = "door", switches = false }}
 """
 
 
 def test_a_wall_button_and_a_sensor_in_a_house(make_house: HouseFactory, tmp_path: Path) -> None:
     """Each press counts once, for its own button only, and a retained press is ignored.
-    A retained measurement is read, also after the process was killed.
+    A retained measurement is read, also after the process was killed. A closed door that vibrates is closed.
     """
     with Mosquitto(tmp_path / "broker") as broker:
         client = paho.Client(CallbackAPIVersion.VERSION2)
@@ -218,15 +317,19 @@ def test_a_wall_button_and_a_sensor_in_a_house(make_house: HouseFactory, tmp_pat
         def publish(name: str, *, retain: bool = False, **fields: object) -> None:
             sent = client.publish(f"zigbee2mqtt/{name}", json.dumps(fields), 1, retain=retain)
             sent.wait_for_publish(20)
+            if "action" in fields and not retain:  # as with its integration for Home Assistant
+                client.publish(f"zigbee2mqtt/{name}/action", str(fields["action"]), 1).wait_for_publish(20)
 
         publish("hall", retain=True, action="1_single")
         publish("room/climate", retain=True, temperature=19.44, humidity=51, battery=88)
+        publish("door", retain=True, vibration=True, contact=True, tamper=True)
         house = make_house(WALL.format(port=broker.port))
         house.house("up")
-        with house.listen("hall_light", "bell", "room") as listener:
+        with house.listen("hall_light", "bell", "room", "door") as listener:
             listener.wait_for(
                 lambda listener: listener.has_state("room", temperature_celsius=19.4, battery_percent=88)
             )
+            listener.wait_for(lambda listener: listener.has_state("door", phase="closed", status=False))
             listener.wait_for(
                 lambda listener: (
                     listener.has_state("hall_light", reachable=True)

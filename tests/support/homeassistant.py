@@ -88,6 +88,9 @@ UNITS = {
     "illuminance": "lx",
     "atmospheric_pressure": "hPa",
     "data_size": "B",
+    "carbon_dioxide": "ppm",
+    "pm25": "µg/m³",
+    "moisture": "%",
 }
 ENERGY_UNITS = {"Wh", "kWh"}
 STATE_CLASSES: dict[str, set[str | None]] = {
@@ -96,7 +99,20 @@ STATE_CLASSES: dict[str, set[str | None]] = {
 }
 """The state classes of a device class; every other device class allows only `measurement`."""
 DEVICE_CLASSES = {
-    "binary_sensor": {"connectivity", "problem", "motion", "opening", "moisture", "smoke", "gas", "presence"},
+    "binary_sensor": {
+        "connectivity",
+        "problem",
+        "motion",
+        "opening",
+        "moisture",
+        "smoke",
+        "gas",
+        "presence",
+        "occupancy",
+        "carbon_monoxide",
+        "vibration",
+        "tamper",
+    },
     "event": {"button", "doorbell", "motion"},
     "sensor": {*UNITS, "enum", "monetary"},
 }

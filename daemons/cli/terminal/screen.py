@@ -156,6 +156,16 @@ def phase(state: dict[str, Any], *, live: bool, whole: bool = True) -> Text:
     return Text(str(state.get("phase", "")), style).append(f"  {more}" if more else "", "not bold default")
 
 
+AIR = (
+    ("illuminance_lux", "lx"),
+    ("pressure_hectopascals", "hPa"),
+    ("co2_ppm", "ppm CO2"),
+    ("pm25_micrograms", "µg/m³ dust"),
+    ("soil_moisture_percent", "% in the soil"),
+)
+"""Further measurements of a sensor, each with the text after its value."""
+
+
 def detail(state: dict[str, Any]) -> str:
     """Return how long hardware has been unreachable; otherwise its measurements and settings."""
     if state.get("reachable") is False:
@@ -169,6 +179,7 @@ def detail(state: dict[str, Any]) -> str:
     parts = [
         f"{temperature} °C" if temperature else "",
         f"{humidity:.0f} %" if humidity is not None else "",
+        *(f"{state[name]:.0f} {unit}" for name, unit in AIR if is_number(state.get(name))),
         f"{state['position_percent']:.0f} % open" if state.get("position_percent") is not None else "",
         f"{state['value']:g} {state.get('unit') or ''}".strip() if is_number(state.get("value")) else "",
         str(state["count"]) if is_number(state.get("count")) else "",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 RETRY_SECONDS = 5.0
 """The pause until the state of silent hardware is requested again."""
+OFFLINE = "it is offline, as the broker reports"
 
 
 Topic = Annotated[str, Meta(pattern=r"^[^+#\x00$][^+#\x00]*\Z", max_length=200)]
@@ -36,6 +37,8 @@ class MqttDevice(ABC):
         self.channel = channel
         self.is_online: bool | None = None
         """Whether the device is online, as the broker reports; None if there is no report."""
+        self.offline_reason = OFFLINE
+        """Why it is offline, if it is."""
         self.disconnects = 0
         """How often the device went offline."""
         self.reports = 0
@@ -121,7 +124,12 @@ async def _apply_settings(client: aiomqtt.Client, device: MqttDevice) -> None:
         if not await _wait_until(device, _reached(device, setting, before), ANSWER_SECONDS):
             device.channel.unreachable(f"{device.name}: {_reason(device)}")  # the setting is sent again later
             return
-    device.channel.unreachable(f"{device.name}: it went offline, as the broker reports")
+    went = (
+        "it went offline, as the broker reports"
+        if device.offline_reason == OFFLINE
+        else device.offline_reason
+    )
+    device.channel.unreachable(f"{device.name}: {went}")
 
 
 def _reached(device: MqttDevice, setting: "Setting", before: int) -> Callable[[], bool]:
@@ -156,7 +164,7 @@ async def _publish(client: aiomqtt.Client, messages: list[Message]) -> None:
 def _reason(device: MqttDevice) -> str:
     """Return why the device counts as unreachable."""
     if device.is_online is False:
-        return "it is offline, as the broker reports"
+        return device.offline_reason
     return device.error or f"no answer within {ANSWER_SECONDS:g} s"
 
 

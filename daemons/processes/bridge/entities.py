@@ -66,9 +66,17 @@ UNITS = {
     "kelvin": Unit("K"),
     "lux": Unit("lx", "illuminance"),
     "hectopascals": Unit("hPa", "atmospheric_pressure"),
+    "ppm": Unit("ppm"),
+    "micrograms": Unit("µg/m³"),
     "bytes": Unit("B", "data_size"),
 }
-CLASSES = {"battery_percent": "battery", "humidity_percent": "humidity"}
+CLASSES = {
+    "battery_percent": "battery",
+    "humidity_percent": "humidity",
+    "soil_moisture_percent": "moisture",
+    "co2_ppm": "carbon_dioxide",
+    "pm25_micrograms": "pm25",
+}
 """The fields whose device class is not the one of their unit."""
 CURRENCY = re.compile(r"[A-Z]{3}")
 """A currency as Home Assistant knows it (ISO 4217)."""

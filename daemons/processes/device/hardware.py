@@ -107,7 +107,7 @@ class Hardware:
         self._log = log
         self.inputs: list[tuple[type[Input], dict[str, Any]]] = []
         """What came from outside with the latest reading, but for presses: each with its fields but `at`."""
-        self._detects = not machine.drives and machine.detects(machine.options) is not None
+        self._detects = None if machine.drives else machine.detects(machine.options)
         self._reading = Reading(reachable=None)
         was_reachable = memory.last_state.get("reachable", True) is not False
         self._reachability = Reachability(was_reachable=was_reachable)
@@ -181,6 +181,8 @@ class Hardware:
     def on_reading(self, reading: Reading, now: float) -> None:
         """Store a reading, but not its presses and no implausible value. `compare` acts on it."""
         reading = without_implausible(reading)
+        if self._detects:
+            reading = reading.for_detection(self._detects)
         if reading.fault and reading.fault != self._reading.fault:
             self._log("error", reading.fault, self.cause.id)
         was_reachable = self._is_reachable

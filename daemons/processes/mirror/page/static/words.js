@@ -57,6 +57,15 @@ function valueOf({ control, state }) {
   return value == null ? null : [house.calendar.precise(value), control.unit].filter(Boolean).join(" ");
 }
 
+/** Further measurements of a sensor, each with the text after its value. */
+const AIR = [
+  ["illuminance_lux", "lx"],
+  ["pressure_hectopascals", "hPa"],
+  ["co2_ppm", "ppm CO2"],
+  ["pm25_micrograms", "µg/m³ dust"],
+  ["soil_moisture_percent", "% in the soil"],
+];
+
 /**
  * Return measurements and targets, each with its unit: "21.5 °C", "set to 20.0 °C", "48 %", "40 % open",
  * "1.25 kWh today", "0.43 EUR today".
@@ -68,6 +77,7 @@ function measured(state) {
     warm != null && `${house.calendar.tenth(warm)} °C`,
     kept != null && `set to ${house.calendar.tenth(kept)} °C`,
     damp != null && `${house.calendar.number(damp)} %`,
+    ...AIR.map(([field, unit]) => state[field] != null && `${house.calendar.number(state[field])} ${unit}`),
     open != null && open > 0 && open < 100 && `${house.calendar.number(open)} % open`,
     used != null && `${house.calendar.number(Math.round(used * 100) / 100)} kWh today`,
     cost != null && `${house.calendar.number(Math.round(cost * 100) / 100)} ${currency ?? ""} today`.replace("  ", " "),
