@@ -6,8 +6,10 @@ from socket import gethostname
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from daemons.bus.message import BRIDGE, EXCHANGE, RECORDER, STEWARD
+from daemons.config.ability import lacking
 from daemons.config.check import check
 from daemons.config.defaults import Inherited, blame, check_defaults
 from daemons.config.device import Device
@@ -94,6 +96,11 @@ class House(Struct, frozen=True, kw_only=True):
         """Return the slice of each process of this host; it has only what the process depends on."""
         house = self.raw.get("house", {})
         roster = self.roster
+        shown = {
+            name: replace(roster.peers[name], lacks=tuple(sorted(lacks)))
+            for name, device in self.devices.items()
+            if (lacks := lacking(device.kind, device.driver, device.driver_options))
+        }
         slices = {}
         for name, device in self.devices.items():
             if roster.is_elsewhere(name):
@@ -106,7 +113,7 @@ class House(Struct, frozen=True, kw_only=True):
                 house={key: house[key] for key in keys & house.keys()} | dates,
                 table={key: value for key, value in self.table(name).items() if key != "host"},
                 circular_rules=tuple(sorted(device.circular_rules)),
-                peers=roster.peers if hears_all else {},
+                peers=roster.peers | shown if hears_all else {},
                 services=roster.services if hears_all else (),
                 host=self.host if hears_all else None,
             )

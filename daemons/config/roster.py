@@ -8,7 +8,6 @@ from msgspec import Struct, field
 
 from daemons.bus.message import BRIDGE, EXCHANGE, RECORDER, STEWARD
 from daemons.config import loader
-from daemons.config.ability import lacking_in
 from daemons.config.rule import CONDITION_KEYS
 from daemons.config.tables import DEFAULT_ROOM, FOREIGN, Recording, Settings
 from daemons.kinds import Control, Kind
@@ -36,7 +35,7 @@ class Peer(Struct, frozen=True, omit_defaults=True):
         return self.every_seconds is not None or self.host != host
 
     lacks: tuple[str, ...] = ()
-    """The commands and arguments of its kind that its driver cannot carry out."""
+    """The commands and arguments of its kind that its driver cannot carry out; set for the mirrors only."""
     ruled: tuple[str, ...] = ()
     """Its measurements by which rules go; set for the recorder only."""
     abilities: tuple[str, ...] = ()
@@ -84,7 +83,6 @@ def make_roster(raw: dict[str, Any], host: str | None = None) -> Roster:
             table.get("host", first),
             silence_limit(table),
             control(table),
-            lacks(table),
         )
         for name, table in raw["devices"].items()
     }
@@ -116,12 +114,6 @@ def control(table: dict[str, Any]) -> Control | None:
     """Return the input for the value of a device, by its checked table."""
     kind = loader.kind_or_none(table["kind"])
     return kind.control(options) if kind and (options := typed_options(kind, table)) else None
-
-
-def lacks(table: dict[str, Any]) -> tuple[str, ...]:
-    """Return what the driver of a device cannot carry out, by its checked table."""
-    kind = loader.kind_or_none(table["kind"])
-    return tuple(sorted(lacking_in(kind, table))) if kind else ()
 
 
 def typed_options(kind: type[Kind], table: dict[str, Any]) -> Any:

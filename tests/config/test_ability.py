@@ -85,8 +85,9 @@ def test_a_group_gives_a_brightness_to_the_members_that_can_be_dimmed(tmp_path: 
 
 def test_a_client_is_not_shown_what_the_driver_cannot_do(tmp_path: Path) -> None:
     """The page offers no brightness for this lamp, and no command that needs one."""
-    house = load(tmp_path, LAMP + OTHER)
-    lamp, other = house.roster.peers["lamp"], house.roster.peers["other"]
+    house = load(tmp_path, LAMP + OTHER + '[devices.mirror]\nkind = "mirror"\n')
+    peers = house.slices()["mirror"].peers
+    lamp, other = peers["lamp"], peers["other"]
     kind = house.devices["lamp"].kind
     assert describe_commands(kind, None, lamp.lacks) == {"on": {}, "off": {}, "toggle": {}}
     assert describe_commands(kind, None, other.lacks) == describe_commands(kind, None)

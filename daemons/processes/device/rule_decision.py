@@ -81,7 +81,7 @@ class RuleState(Struct, frozen=True, omit_defaults=True):
     command: tuple[str, dict[str, Any]] | None = None
     """While it waits: the command that came with the change, if that is not the one of the rule."""
     waited_until: float | None = None
-    """Until when its last `delay` or `for` lasted, in the device's steady seconds."""
+    """Until when its last `delay` lasted, in the device's steady seconds."""
     chain: str | None = None
     """For a rule in a circle: the id of the origin of the chain that it handled last."""
 

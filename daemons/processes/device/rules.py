@@ -365,7 +365,7 @@ class Rules:
             self._blocked[key] = conditions.reason
             return None
         blocked = self._blocked.pop(key, None)
-        waited_until = state.due_at if rule.delay_seconds or rule.for_seconds else None
+        waited_until = state.due_at if rule.delay_seconds else None
         self._set_state(key, replace(state.without_due(), waited_until=waited_until))
         action = self._action(key, state, state.due_at if blocked is None else now)
         if is_late:
