@@ -14,11 +14,12 @@ import msgspec
 from msgspec import Meta
 
 from daemons.drivers import Found, Remote
-from daemons.drivers.transports import mqtt, mqtt_device, tasmota
+from daemons.drivers.tasmota import messages as tasmota
+from daemons.drivers.tasmota.messages import Word, parse_pulse, pulse_seconds, pulse_time
+from daemons.drivers.transports import mqtt, mqtt_device
 from daemons.drivers.transports.broker import Broker
 from daemons.drivers.transports.held_button import HeldButton
 from daemons.drivers.transports.mqtt_device import Message, MqttDevice, Topic
-from daemons.drivers.transports.tasmota import Word, parse_pulse, pulse_seconds, pulse_time
 from daemons.kinds import Ability, Reading, Setting, Touch
 from daemons.runtime.clock import uptime
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 pytest.importorskip("aiomqtt", reason="needs the extra mqtt")
 
 from daemons.drivers.mqtt_tasmota import Options, TasmotaDevice, found_relays
+from daemons.drivers.tasmota.messages import decode_announcement, parse_pulse, pulse_time
 from daemons.drivers.transports.broker import Broker
-from daemons.drivers.transports.tasmota import decode_announcement, parse_pulse, pulse_time
 from daemons.kinds import Reading, Setting
 from daemons.values import convert
 from tests.drivers.test_faults import running_driver

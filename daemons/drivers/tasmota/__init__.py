@@ -1,0 +1,1 @@
+"""What the driver `mqtt_tasmota` needs beside its file. Pure."""
