@@ -17,6 +17,7 @@ from daemons.config.tables import Common
 from daemons.drivers import Driver
 from daemons.errors import HouseError
 from daemons.kinds import Control, Kind, Machine
+from daemons.kinds._members import MembersKind
 from daemons.values import Path as Where
 from daemons.values import Problem, describe_type, format_toml, is_array_of_tables, parse_table, suggest
 
@@ -131,7 +132,8 @@ def build(name: str, table: Any, where: Where, problems: list[Problem]) -> Devic
         problems.append(Problem((*where, "off_after"), text))
     lacks = lacking(kind, driver, driver_options)
     problems += [Problem((*where, key), lacks[key]) for key in own if key in lacks]
-    control = None if options is None else kind.control(options)
+    # The check of the members refuses a value that they do not accept.
+    control = None if options is None or issubclass(kind, MembersKind) else kind.control(options)
     rules = _rules(common.when if common else (), kind, lacks, control, where, problems)
     rules = tuple(replace(rule, random_key=name) if rule.random_offset else rule for rule in rules)
     if common is None or options is None or (driver is None) != (kind.role != "device"):
@@ -254,7 +256,8 @@ def _rules(
         elif rule.do not in commands:
             problems.append(Problem((*here, "do"), f"{format_toml(rule.do)}: {suggest(rule.do, commands)}"))
         else:
-            parse_table(rule.with_, commands[rule.do], (*here, "with"), problems)
+            if rule.command_from is None:  # otherwise the arguments come with the change
+                parse_table(rule.with_, commands[rule.do], (*here, "with"), problems)
             problems += [Problem((*here, "do"), lacks[rule.do])] if rule.do in lacks else []
             problems += [Problem((*here, "with", name), lacks[name]) for name in rule.with_ if name in lacks]
             if control and control.command == rule.do and control.argument in rule.with_:

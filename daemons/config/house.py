@@ -97,9 +97,12 @@ class House(Struct, frozen=True, kw_only=True):
         house = self.raw.get("house", {})
         roster = self.roster
         shown = {
-            name: replace(roster.peers[name], lacks=tuple(sorted(lacks)))
+            name: replace(
+                roster.peers[name],
+                lacks=tuple(sorted(lacking(device.kind, device.driver, device.driver_options))),
+                commands=usable_commands(device),
+            )
             for name, device in self.devices.items()
-            if (lacks := lacking(device.kind, device.driver, device.driver_options))
         }
         slices = {}
         for name, device in self.devices.items():
@@ -113,7 +116,7 @@ class House(Struct, frozen=True, kw_only=True):
                 house={key: house[key] for key in keys & house.keys()} | dates,
                 table={key: value for key, value in self.table(name).items() if key != "host"},
                 circular_rules=tuple(sorted(device.circular_rules)),
-                peers=roster.peers | shown if hears_all else {},
+                peers=shown if hears_all else {},
                 services=roster.services if hears_all else (),
                 host=self.host if hears_all else None,
             )
@@ -174,13 +177,18 @@ def ruled_fields(devices: Iterable[Device]) -> dict[str, tuple[str, ...]]:
     return {name: tuple(sorted(fields)) for name, fields in found.items()}
 
 
+def usable_commands(device: Device) -> tuple[str, ...] | None:
+    """Return the commands that a device can carry out with its options; None for all of its kind."""
+    commands = device.kind.usable_commands(device.options)
+    return None if len(commands) == len(device.kind.commands) else commands
+
+
 def bridged(device: Device, kind: str, members: Mapping[str, Device]) -> Peer:
     """Return what the bridge needs to know about a device; `members` are all devices by name."""
     drivers = [device.driver]
     if issubclass(device.kind, MembersKind):
         drivers = [members[name].driver for name in device.kind.sources(device.options)]
     abilities = [driver.abilities if driver else frozenset() for driver in drivers] or [frozenset()]
-    commands = device.kind.usable_commands(device.options)
     entity = device.kind.main_entity(device.options)
     return Peer(
         device.title,
@@ -191,7 +199,7 @@ def bridged(device: Device, kind: str, members: Mapping[str, Device]) -> Peer:
         units=device.kind.units(device.options),
         cools=device.kind.climate_mode(device.options) == "cool",
         control=device.kind.control(device.options),
-        commands=None if len(commands) == len(device.kind.commands) else commands,
+        commands=usable_commands(device),
         entity=None if entity == device.kind.entity_class else entity,
     )
 

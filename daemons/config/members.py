@@ -21,7 +21,7 @@ from daemons.values import Problem, format_toml, parse_table, suggest
 
 RULE_KEYS = ("made_by", "command_from", "random_key")
 """The keys of a rule that no person writes."""
-PASSED_ON = ("on", "open", "close", "stop")
+PASSED_ON = ("on", "open", "close", "stop", "set")
 """The commands of a group that a member carries out under the same name."""
 WITHOUT_RESULT = ("toggle", "press")
 """The commands whose result depends on the state before, so that no scene can have them."""
@@ -209,6 +209,7 @@ class _Expander:
             + CONFIRM_SECONDS
             + kind.settle_seconds(options),
             entity=kind.main_entity(options),
+            control=kind.control(options),
         )
 
     def _recorded(
@@ -303,23 +304,26 @@ class _Expander:
             more = {"resolved": self._resolved[name]}
         return options and replace(options, **more)
 
-    def _check_commands(self, name: str, kind: type[Kind], options: Any) -> None:
+    def _check_commands(self, name: str, kind: type[MembersKind[Any, Any]], options: Any) -> None:
         """Refuse a rule of a group with a command that its members do not have in common."""
         rules = self._tables[name].get("when")
         for index, rule in enumerate(rules if isinstance(rules, list) else []):
             do = rule.get("do") if isinstance(rule, dict) else None
-            if (
-                options.resolved
-                and isinstance(do, str)
-                and do in commands_of(kind)
-                and do not in kind.usable_commands(options)
-            ):
+            if not (options.resolved and isinstance(do, str) and do in commands_of(kind)):
+                continue
+            where = ("devices", name, "when", index)
+            usable = kind.usable_commands(options)
+            if do not in usable:
                 lacking = next(
                     (one for one, about in options.resolved.items() if do not in about.orders), "one"
                 )
-                usable = ", ".join(kind.usable_commands(options)) or "none"
-                text = f"{lacking}, a member of it, has no command {do}; allowed: {usable}"
-                self._problem(("devices", name, "when", index, "do"), text)
+                allowed = ", ".join(usable) or "none"
+                text = f"{lacking}, a member of it, has no command {do}; allowed: {allowed}"
+                self._problem((*where, "do"), text)
+                continue
+            given = rule.get("with", {})
+            if isinstance(given, dict) and (refusal := kind.refused_arguments(options, do, given)):
+                self._problem((*where, "with") if given else (*where, "do"), refusal)
 
     def _is_group(self, name: str) -> bool:
         kind = self._kinds[name]

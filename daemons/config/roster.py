@@ -47,7 +47,8 @@ class Peer(Struct, frozen=True, omit_defaults=True):
     cools: bool = False
     """Whether it cools a room; set for the bridge only."""
     commands: tuple[str, ...] | None = None
-    """The commands that it can carry out, if these are not all of its kind; set for the bridge only."""
+    """The commands that it can carry out with its options, if these are not all of its kind; set for the
+    mirrors and the bridge only."""
     entity: str | None = None
     """Its main entity, if that is not the one of its kind; set for the bridge only."""
 

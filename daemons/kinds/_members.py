@@ -17,7 +17,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from daemons.bus.message import Scalar
-from daemons.kinds import BRIGHTNESS_TOLERANCE_PERCENT, COLOUR_TOLERANCE, Result, Virtual
+from daemons.kinds import BRIGHTNESS_TOLERANCE_PERCENT, COLOUR_TOLERANCE, Control, Result, Virtual
 
 PAUSE_SECONDS = 0.01
 """How long `asked` is None before the same is asked again: it must be published."""
@@ -54,6 +54,8 @@ class Member(Struct, frozen=True, omit_defaults=True):
     """How long it may take until the member shows the result."""
     entity: str | None = None
     """Its main entity in Home Assistant."""
+    control: Control | None = None
+    """The input for its value."""
 
 
 class Ask(Struct, frozen=True, omit_defaults=True):
@@ -167,6 +169,16 @@ class MembersKind(Virtual[O, M]):
         """Return its members."""
         found: dict[str, Member] = options.resolved
         return found
+
+    @classmethod
+    def refused_arguments(
+        cls,
+        options: Any,  # noqa: ARG003  most commands have none
+        command: str,  # noqa: ARG003
+        given: Mapping[str, Any],  # noqa: ARG003
+    ) -> str | None:
+        """Return why its members cannot carry out a command with these arguments, or None."""
+        return None
 
     @classmethod
     def sources(cls, options: Any) -> dict[str, str]:

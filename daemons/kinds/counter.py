@@ -9,7 +9,7 @@ from msgspec import Meta, Struct, field
 
 from daemons.bus.message import Scalar
 from daemons.errors import Rejected
-from daemons.kinds import Control, PrimaryCommand, Reading, Virtual
+from daemons.kinds import Control, PrimaryCommand, Reading, Result, Virtual
 
 Number = Annotated[int, Meta(ge=-999_999, le=999_999)]
 
@@ -81,6 +81,7 @@ class Counter(Virtual[Options, CounterMemory]):
     primary_commands = (PrimaryCommand("increment", "+1"),)
     secondary_commands = (PrimaryCommand("reset", "Reset"),)
     resting_phases = ("counting", "full")
+    results = (Result("set", {}, {"count": "count"}),)
     entity_class = "number"
 
     @classmethod

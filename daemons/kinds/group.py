@@ -4,13 +4,16 @@ Its members are those of `members`; or those of the group's own room; or those o
 group has one. Each member carries a command out by itself, as it does for a scene.
 """
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, structs
 
 from daemons.bus.message import Scalar
 from daemons.errors import Rejected
-from daemons.kinds import EntityClass, PrimaryCommand, Reading
+from daemons.kinds import Control, EntityClass, PrimaryCommand, Reading
+from daemons.kinds import _group_value as group_value
+from daemons.kinds._group_value import CoverPhase, Set, is_lost
 from daemons.kinds._members import (
     EVERY_MEMBER,
     Fields,
@@ -25,8 +28,6 @@ from daemons.kinds._members import (
 Phase = Literal["off", "some", "on", "unknown"]
 Percent = Annotated[int, Meta(ge=1, le=100)]
 Kelvin = Annotated[int, Meta(ge=1000, le=10_000)]
-ARGUMENTS = ("brightness_percent", "colour_temperature_kelvin")
-"""The arguments of `on`."""
 
 
 class Options(Struct, frozen=True, kw_only=True):
@@ -66,9 +67,17 @@ class State(Struct, frozen=True, kw_only=True):
     """The names of those that are on."""
     brightness_percent: int | None
     """The mean brightness of those that are on; None if none has one."""
+    position_percent: int | None
+    """The mean position of its covers; None if none is known, or if they have no `set`."""
+    target_celsius: float | None
+    """The temperature that all its heaters keep; None if they keep different ones."""
+    value: float | str | None
+    """The value, time or count that all its members have in common; None if they have different ones."""
+    cover: CoverPhase | None
+    """"closed" is all of them, "open" at least one; None unless all its members are covers."""
     switches: bool
     """Whether it can be switched on: its members have that command in common."""
-    asked: Literal["on", "off", "open", "close", "stop"] | None
+    asked: Literal["on", "off", "open", "close", "stop", "set"] | None
     """What its members carry out: for the rules that the group adds to them."""
     orders: str | None = None
     """For these rules: the arguments."""
@@ -106,7 +115,7 @@ class Stop(Struct, frozen=True):
     """Stop all members."""
 
 
-Command = On | Off | Toggle | Open | Close | Stop
+Command = On | Off | Toggle | Open | Close | Stop | Set
 
 
 class Group(MembersKind[Options, GroupMemory]):
@@ -115,8 +124,11 @@ class Group(MembersKind[Options, GroupMemory]):
     options_type = Options
     memory_type = GroupMemory
     state_type = State
-    commands = (On, Off, Toggle, Open, Close, Stop)
+    commands = (On, Off, Toggle, Open, Close, Stop, Set)
     primary_commands = (
+        PrimaryCommand("stop", "Stop", when={"cover": ("opening", "closing")}),
+        PrimaryCommand("open", "Open", when={"cover": ("closed",)}),
+        PrimaryCommand("close", "Close", when={"cover": ("open", "unknown")}),
         PrimaryCommand("off", "Turn off", when={"switches": (True, None), "status": (True,)}),
         PrimaryCommand("on", "Turn on", when={"switches": (True, None)}),
     )
@@ -144,6 +156,7 @@ class Group(MembersKind[Options, GroupMemory]):
         """Return the commands that all its members can carry out, and `toggle` if it has on and off."""
         orders = [set(member.orders) for member in options.resolved.values()]
         common = set.intersection(*orders) if orders else set()
+        common -= set() if group_value.arguments(options.resolved) else {"set"}
         return tuple(
             word
             for word in (command.__name__.lower() for command in cls.commands)
@@ -152,10 +165,31 @@ class Group(MembersKind[Options, GroupMemory]):
 
     @classmethod
     def main_entity(cls, options: Options) -> EntityClass | None:
-        """Return a light if all members are lights, else a switch; None if it cannot be switched."""
-        if "on" not in cls.usable_commands(options):
+        """Return a light or a cover if all members are, else a switch; None if it cannot be switched."""
+        usable, entities = cls.usable_commands(options), {one.entity for one in options.resolved.values()}
+        if entities == {"cover"} and {"open", "close"} <= {*usable}:
+            return "cover"
+        if "on" not in usable:
             return None
-        return "light" if {member.entity for member in options.resolved.values()} == {"light"} else "switch"
+        return "light" if entities == {"light"} else "switch"
+
+    @classmethod
+    def control(cls, options: Options) -> Control | None:
+        """Return the input for the value of its members."""
+        return group_value.control(options.resolved)
+
+    @classmethod
+    def refused_arguments(cls, options: Options, command: str, given: Mapping[str, Any]) -> str | None:
+        """Return why a command with these arguments is refused, or None."""
+        if command == "set":
+            return group_value.refusal(options.resolved, given)
+        takes = {
+            key
+            for one in options.resolved.values()
+            if (order := one.orders.get(command))
+            for key in order.takes
+        }
+        return next((f"none of its members takes {key}" for key in given if key not in takes), None)
 
     @classmethod
     def settle_seconds(cls, options: Options) -> float:
@@ -170,19 +204,20 @@ class Group(MembersKind[Options, GroupMemory]):
         if lacking := [name for name, member in self.members.items() if word not in member.orders]:
             raise Rejected(f"{', '.join(lacking[:5])} cannot {word}")
         orders = {name: member.orders[word] for name, member in self.members.items()}
-        given = {}
-        if isinstance(command, On):
-            given = {key: value for key in ARGUMENTS if (value := getattr(command, key)) is not None}
-            for key in given:
-                if not any(key in order.takes for order in orders.values()):
-                    raise Rejected(f"none of its members takes {key}")
+        given = {
+            key: str(value) if isinstance(value, str) else value  # a plain text, as the journal keeps it
+            for key, value in structs.asdict(command).items()
+            if value is not None
+        }
+        if refusal := self.refused_arguments(self.options, word, given):
+            raise Rejected(refusal)
         text = None
         if given:
             orders = {
                 name: Order(one.do, given, one.takes) if given.keys() <= set(one.takes) else one
                 for name, one in orders.items()
             }
-            text = encode_orders({EVERY_MEMBER: ["on", given]})
+            text = encode_orders({EVERY_MEMBER: [word, given]})
         return self.ask(memory, word, orders, text, now)
 
     def state(self, memory: GroupMemory, reading: Reading, now: float) -> State:
@@ -210,6 +245,10 @@ class Group(MembersKind[Options, GroupMemory]):
             member_count=len(self.members),
             on_members=", ".join(on)[:1000] or None,
             brightness_percent=round(sum(bright) / len(bright)) if bright else None,
+            position_percent=group_value.mean_position(self.members, seen),
+            target_celsius=group_value.common(self.members, seen, "celsius"),
+            value=group_value.common(self.members, seen, "value", "time", "count"),
+            cover=group_value.cover_phase(self.members, seen),
             switches="on" in self.usable_commands(self.options),
             asked=memory.asked,  # type: ignore[arg-type]
             orders=memory.text,
@@ -231,8 +270,3 @@ class Group(MembersKind[Options, GroupMemory]):
             return None
         status = fields.get("status")
         return status if isinstance(status, bool) else None
-
-
-def is_lost(fields: Fields | None) -> bool:
-    """Return whether a member cannot reach its hardware."""
-    return fields is not None and fields.get("reachable") is False

@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 
 from daemons.bus.message import Scalar
 from daemons.errors import Rejected
-from daemons.kinds import Control, PrimaryCommand, Reading, Virtual
+from daemons.kinds import Control, PrimaryCommand, Reading, Result, Virtual
 from daemons.values import format_toml, suggest
 
 Word = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,39}\Z")]
@@ -69,6 +69,7 @@ class Mode(Virtual[Options, ModeMemory]):
     commands = (Set, Next)
     off_commands = ()
     primary_commands = (PrimaryCommand("next", "Next"),)
+    results = (Result("set", {}, {"value": "phase"}),)
     entity_class = "select"
 
     @classmethod

@@ -11,7 +11,7 @@ from msgspec import Meta, Struct, field
 from msgspec.structs import replace
 
 from daemons.bus.message import Scalar
-from daemons.kinds import Control, DailyTime, PrimaryCommand, Reading, Virtual
+from daemons.kinds import Control, DailyTime, PrimaryCommand, Reading, Result, Virtual
 from daemons.values import ClockTime, DayWords, Seconds, format_seconds
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -109,6 +109,7 @@ class Moment(Virtual[Options, MomentMemory]):
     )
     resting_phases = ("off", "armed", "soon", "due")
     momentary_phases = ("soon", "due")
+    results = (Result("set", {}, {"time": "time"}, restores=False),)
     entity_class = "switch"
     uses_clock = True
 

@@ -9,7 +9,7 @@ from msgspec import Meta, Struct, field
 
 from daemons.bus.message import Scalar
 from daemons.errors import Rejected
-from daemons.kinds import Control, PrimaryCommand, Reading, Virtual
+from daemons.kinds import Control, PrimaryCommand, Reading, Result, Virtual
 
 DECIMALS = 6
 """A step leads to a value with so many decimals, so that ten steps of 0.1 are 1."""
@@ -83,6 +83,7 @@ class Number(Virtual[Options, NumberMemory]):
     primary_commands = (PrimaryCommand("increase", "+"),)
     secondary_commands = (PrimaryCommand("decrease", "−"),)
     resting_phases = ("set",)
+    results = (Result("set", {}, {"value": "value"}),)
     entity_class = "number"
 
     @classmethod

@@ -43,6 +43,17 @@ members = ["north", "south"]
 [devices.mirror]
 kind = "mirror"
 """
+COVERS = """\
+[devices.left]
+kind = "cover"
+driver = "simulated"
+[devices.right]
+kind = "cover"
+driver = "simulated"
+[devices.blinds]
+kind = "group"
+members = ["left", "right"]
+"""
 LAMP = Member({"on": Order("on", takes=("brightness_percent",)), "off": Order("off")})
 PLUG = Member({"on": Order("on"), "off": Order("off")})
 SENSOR = Member({})
@@ -147,6 +158,73 @@ def test_a_lamp_group_passes_its_brightness_on() -> None:
     assert fields(world, "sink_lamp")["brightness_percent"] == 100
     send(world, "kitchen", "toggle")
     assert fields(world, "kitchen")["phase"] == "off"
+
+
+def test_a_group_of_covers_is_a_cover() -> None:
+    """It has the mean position, and moves all of them to a position."""
+    world = world_of(COVERS)
+    assert fields(world, "blinds")["cover"] == "unknown"
+    for name, word in (("left", "open"), ("right", "close")):
+        assert send(world, name, word).outcome == "applied"
+    assert fields(world, "blinds")["cover"] in ("opening", "closing")
+    world.run(world.now + 60)
+    state = fields(world, "blinds")
+    assert (state["cover"], state["position_percent"]) == ("open", 50)
+    assert send(world, "blinds", "set", position_percent=30).outcome == "applied"
+    world.run(world.now + 60)
+    assert [fields(world, name)["position_percent"] for name in ("left", "right", "blinds")] == [30, 30, 30]
+    state = fields(world, "blinds")
+    assert (state["cover"], state["confirmed_count"], state["missing"]) == ("open", 2, None)
+    send(world, "blinds", "close")
+    world.run(world.now + 60)
+    assert fields(world, "blinds")["cover"] == "closed"
+    world.kill("left", 100)
+    world.run(world.now + 60)
+    assert fields(world, "blinds")["cover"] == "unknown"
+
+
+VALUES = [
+    ('kind = "number"\nmax = 30', 'kind = "number"\nmax = 20\nmin = -5', "value", 0, 7.5, 25),
+    ('kind = "mode"\nvalues = ["a", "b"]', 'kind = "mode"\nvalues = ["b", "c"]', "value", None, "b", "a"),
+    ('kind = "counter"', 'kind = "counter"\nmax = 9', "count", 0, 4, 12),
+    ('kind = "moment"', 'kind = "moment"\ntime = "08:00"', "time", None, "06:30", None),
+]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "argument", "first", "value", "refused"),
+    VALUES,
+    ids=["number", "mode", "counter", "moment"],
+)
+def test_a_group_sets_the_value_that_its_members_have(
+    one: str, other: str, argument: str, first: Any, value: Any, refused: Any
+) -> None:
+    """It shows the value that they have in common; a value that one of them does not take changes none."""
+    group_of = '[devices.g]\nkind = "group"\nmembers = ["a", "b"]\n'
+    world = world_of(f"[devices.a]\n{one}\n[devices.b]\n{other}\n{group_of}")
+    if first is not None:
+        assert fields(world, "g")["value"] in (first, None)
+    assert send(world, "g", "set", **{argument: value}).outcome == "applied"
+    assert fields(world, "g")["value"] == value
+    assert (fields(world, "g")["confirmed_count"], fields(world, "g")["missing"]) == (2, None)
+    if refused is not None:
+        assert send(world, "g", "set", **{argument: refused}).outcome == "rejected"
+    assert fields(world, "g")["value"] == value
+    assert send(world, "g", "set").reason == f"set takes one value that all its members have: {argument}"
+    assert send(world, "g", "set", position_percent=3).outcome == "rejected"
+
+
+def test_a_group_of_heaters_sets_their_target() -> None:
+    """Each heater refuses by itself what it cannot keep, and is then missing."""
+    heaters = "".join(f'[devices.{name}]\nkind = "heater"\ndriver = "simulated"\n' for name in "ab")
+    world = world_of(heaters + '[devices.g]\nkind = "group"\nof = "heater"\n')
+    assert send(world, "g", "set", celsius=23).outcome == "applied"
+    assert [fields(world, name)["target_celsius"] for name in ("a", "b", "g")] == [23, 23, 23]
+    assert send(world, "a", "set", celsius=19).outcome == "applied"
+    assert fields(world, "g")["target_celsius"] is None
+    assert send(world, "g", "set", celsius=45).outcome == "applied"
+    world.run(world.now + 100)
+    assert fields(world, "g")["missing"] == "a has not followed; b has not followed"
 
 
 def test_a_member_that_does_not_follow_is_named() -> None:

@@ -68,7 +68,8 @@ OPTIONAL: dict[str, set[str]] = {
     "notify": {"command_template"},
     "event": {"value_template"},
     "device_tracker": {"value_template", "source_type"},
-    "number": {"state_topic", "value_template", "min", "max", "step", "mode", "unit_of_measurement"},
+    "number": {"state_topic", "value_template", "min", "max", "step", "mode", "unit_of_measurement"}
+    | {"command_template"},
     "select": {"state_topic", "value_template", "command_template"},
     "text": {"state_topic", "value_template", "command_template", "pattern"},
     "scene": {"payload_on"},

@@ -84,7 +84,7 @@ PAST = ("yesterday_", "last_")
 """The beginnings of the names of sums that are over: their statistics would say nothing."""
 REQUIRED: dict[EntityClass, tuple[set[str], set[str]]] = {
     "climate": ({"on", "off", "set"}, {"target_celsius", "enabled", "status"}),
-    "cover": ({"open", "close"}, {"phase"}),
+    "cover": ({"open", "close"}, {"status"}),
     "device_tracker": (set(), {"phase", "status"}),
     "event": (set(), {"phase"}),
     "light": ({"on", "off"}, {"status"}),
@@ -194,12 +194,12 @@ class EntityBuilder:
             more: Config = {"min": low, "max": high, "step": max(LEAST_STEP, control.step), **unit}
             more |= {"mode": "box" if is_wide else "slider"}
         else:
-            more = {"command_template": arguments}
             # The platform "time" is too new: an older Home Assistant would refuse the whole device.
-            more |= {"options": list(control.choices)} if control.choices else {"pattern": CLOCK_TIME}
+            more = {"options": list(control.choices)} if control.choices else {"pattern": CLOCK_TIME}
         component = {"number": "number", "choice": "select", "time": "text"}[control.takes]
         self._take(control.command, control.field, "unit")
-        return self._reporting(component, key, title, command_topic=topic, value_template=template, **more)
+        more |= {"command_topic": topic, "command_template": arguments, "value_template": template}
+        return self._reporting(component, key, title, **more)
 
     def _switch(self) -> Entity:
         self._take("on", "off", "toggle", "status")
@@ -234,6 +234,7 @@ class EntityBuilder:
         )
 
     def _cover(self) -> Entity:
+        phase = "cover" if "cover" in self._fields else "phase"  # that of a group counts what is on
         same = "('open', 'closed', 'opening', 'closing')"
         state = f"{{0}} if {{0}} in {same} else ('' if {{0}} == 'unknown' else 'open')"
         more: Config = {"payload_stop": "stop" if "stop" in self._commands else None}
@@ -243,8 +244,8 @@ class EntityBuilder:
             if "set" in self._commands:
                 more["set_position_topic"] = self._topics.command(self._subject.name, "set")
                 self._take("set")
-        self._take("open", "close", "stop", "status", "phase", "position_percent")
-        template = shown(state, "phase")
+        self._take("open", "close", "stop", "off", "status", phase, "position_percent")
+        template = shown(state, phase)
         return self._commanded(
             "cover", payload_open="open", payload_close="close", value_template=template, **more
         )

@@ -477,6 +477,21 @@ members = ["window"]
 [devices.movie]
 kind = "scene"
 sets = { lamp = "on" }
+[devices.blind]
+kind = "cover"
+driver = "simulated"
+[devices.blinds]
+kind = "group"
+of = "cover"
+[devices.mild]
+kind = "number"
+max = 25
+[devices.warm]
+kind = "number"
+max = 20
+[devices.numbers]
+kind = "group"
+of = "number"
 """
 
 
@@ -495,6 +510,16 @@ def test_a_group_is_what_its_members_are() -> None:
     assert (components["mixed"], components["windows"], components["movie"]) == ("switch", "", "scene")
     assert "house-windows-any_on" in entities
     buttons = [key for key, (component, _) in entities.items() if component == "button"]
-    of_groups = [key for key in buttons if not key.startswith(("house-lamp-", "house-other-"))]
+    of_groups = [key for key in buttons if not key.startswith(("house-lamp-", "house-mild-", "house-warm-"))]
     assert of_groups == ["house-lights-stop", "house-movie-undo"]
     assert entities["house-movie-main"][1]["command_topic"] == "house/movie/command"
+    component, blinds = entities["house-blinds-main"]
+    assert (component, blinds["set_position_topic"]) == ("cover", "house/blinds/command/set")
+    render = homeassistant.environment().from_string
+    for phase in ("open", "closed", "opening", "closing"):
+        state = {"cover": phase, "phase": "some", "position_percent": 40}
+        assert render(blinds["value_template"]).render(value_json={"state": state}) == phase
+    component, value = entities["house-numbers-value"]
+    assert (component, value["max"], value["command_topic"]) == ("number", 20, "house/numbers/command/set")
+    sent = render(value["command_template"]).render(value=7)
+    assert json.loads(sent) == {"args": {"value": 7}}

@@ -1,7 +1,6 @@
 """Encodes the documents that docs/page.md describes, from what the mirror knows."""
 
 import time
-from collections.abc import Container
 from typing import Any
 
 import msgspec
@@ -9,7 +8,8 @@ from msgspec.structs import asdict, replace
 
 from daemons.bus.status import ProcessStatus
 from daemons.config.loader import kind_or_none
-from daemons.kinds import Control, Kind
+from daemons.config.roster import Peer
+from daemons.kinds import Kind
 from daemons.processes.mirror.page import PageContext
 from daemons.processes.mirror.page.changes import StatusChange
 from daemons.processes.mirror.page.schemas import DeviceDocument, DeviceInfo, HouseDocument, HouseInfo
@@ -40,7 +40,7 @@ class DocumentEncoder:
                 host=peer.host,
                 elsewhere=context.is_elsewhere(name),
                 hears=tuple(peer.subscriptions),
-                commands=describe_commands(kind, peer.control, peer.lacks),
+                commands=describe_commands(kind, peer),
                 primary_commands=kind.primary_commands if kind else (),
                 secondary_commands=kind.secondary_commands if kind else (),
                 control=peer.control,
@@ -175,13 +175,12 @@ def current_status(context: PageContext, change: StatusChange) -> ProcessStatus:
     return replace(change.status, age_seconds=round(max(0.0, uptime() - heard_at), 3))
 
 
-def describe_commands(
-    kind: type[Kind] | None, control: Control | None, lacks: Container[str] = ()
-) -> dict[str, dict[str, str]]:
-    """Return each command of a kind with its arguments, and in words which values they allow.
+def describe_commands(kind: type[Kind] | None, peer: Peer) -> dict[str, dict[str, str]]:
+    """Return each command of a device with its arguments, and in words which values they allow.
 
-    `lacks` are the commands and arguments that the driver of the device cannot carry out.
+    What its driver, or the members of a group, cannot carry out is left out.
     """
+    control, lacks = peer.control, peer.lacks
     found = {
         command.__name__.lower(): {
             field.encode_name: describe_type(field.type)
@@ -189,7 +188,8 @@ def describe_commands(
             if field.encode_name not in lacks
         }
         for command in (kind.commands if kind else ())
-        if command.__name__.lower() not in lacks
+        if (word := command.__name__.lower()) not in lacks
+        and (peer.commands is None or word in peer.commands)
     }
     if control and control.choices and control.command in found:
         found[control.command][control.argument] = "one of " + ", ".join(map(format_toml, control.choices))

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daemons.config import loader
+from daemons.config.roster import Peer
 from daemons.processes.mirror.page.changes import StatusChange
 from daemons.processes.mirror.page.documents import DocumentEncoder, describe_commands
 from daemons.processes.mirror.page.view import WHOLE_HOUSE, View
@@ -210,5 +211,6 @@ def test_a_choice_lists_the_values_of_its_device() -> None:
     """The kind alone does not know them."""
     mode = loader.kind("mode")
     control = mode.control(convert({"values": ["home", "away"]}, mode.options_type))
-    assert describe_commands(mode, control)["set"] == {"value": 'one of "home", "away"'}
-    assert describe_commands(None, None) == {}
+    peer = Peer("", "", "mode", control=control)
+    assert describe_commands(mode, peer)["set"] == {"value": 'one of "home", "away"'}
+    assert describe_commands(None, peer) == {}
