@@ -7,8 +7,8 @@ HOUSE_OFF_AFTER_SECONDS. Exit status 0 means success. `read` prints on, off, or 
 of `ReadOutput`. Without `read`, the last command counts as the state. A program that takes longer than
 `timeout` is killed, with all processes it started.
 For a messenger, `send` is the program that delivers one message. Its environment contains HOUSE_TEXT,
-HOUSE_TITLE, HOUSE_KEY, HOUSE_URGENT and HOUSE_REPEAT (1 or 0). Exit status 0 means that the message is
-delivered, and 65 that it can never be. Any other status means that it is not delivered yet.
+HOUSE_TITLE, HOUSE_KEY, HOUSE_ACKNOWLEDGE_URL, HOUSE_URGENT and HOUSE_REPEAT (1 or 0). Exit status 0 means
+that the message is delivered, and 65 that it can never be. Any other status: it is not delivered yet.
 A program ends with its device. A device ends what is left of the last program before it starts another.
 """
 
@@ -23,7 +23,13 @@ import msgspec
 from msgspec import Meta, Struct, field
 
 from daemons.drivers import Remote
-from daemons.drivers.transports.delivery import Answer, Progress, check_timeout, deliver_messages
+from daemons.drivers.transports.delivery import (
+    Answer,
+    Progress,
+    check_timeout,
+    deliver_messages,
+    text_with_link,
+)
 from daemons.drivers.transports.program import MARK, ProgramRecord, die_with, end_marked, new_mark
 from daemons.errors import Unreachable
 from daemons.kinds import Ability, Direction, Message, Setting
@@ -240,7 +246,8 @@ def message_environment(device: str, message: Message) -> dict[str, str]:
     return {
         "HOUSE_DEVICE": device,
         "HOUSE_KEY": message.key,
-        "HOUSE_TEXT": message.text,
+        "HOUSE_TEXT": text_with_link(message),
+        "HOUSE_ACKNOWLEDGE_URL": message.link or "",
         "HOUSE_TITLE": message.title or "",
         "HOUSE_URGENT": "1" if message.urgent else "0",
         "HOUSE_REPEAT": "1" if message.is_repeat else "0",

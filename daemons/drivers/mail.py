@@ -24,6 +24,7 @@ from daemons.drivers.transports.delivery import (
     check_timeout,
     deliver_messages,
     quote,
+    text_with_link,
     tls_context,
 )
 from daemons.drivers.transports.secret import SecretFile, read_secret
@@ -265,5 +266,5 @@ def to_bytes(device: str, options: Options, message: Message) -> bytes:
         mail["X-Priority"] = "1"
     if message.is_repeat:
         mail["X-House-Repeat"] = "yes"
-    mail.set_content(message.text)
+    mail.set_content(text_with_link(message))
     return mail.as_bytes()

@@ -87,7 +87,7 @@ class Ntfy(Remote[Options]):
 
 def content(device: str, options: Options, message: Message) -> dict[str, Any]:
     """Return the JSON object of a message."""
-    optional = {"title": message.title, "click": options.click}
+    optional = {"title": message.title, "click": options.click, "actions": actions(message)}
     return {
         "topic": options.topic,
         "message": message.text,
@@ -95,6 +95,13 @@ def content(device: str, options: Options, message: Message) -> dict[str, Any]:
         "sequence_id": f"{device}-{message.key}"[-MAX_SEQUENCE_ID:],
         **{key: value for key, value in optional.items() if value is not None},
     }
+
+
+def actions(message: Message) -> list[dict[str, Any]] | None:
+    """Return the button of a notification that acknowledges the message; None without a link."""
+    if message.link is None:
+        return None
+    return [{"action": "http", "label": "Seen", "url": message.link, "method": "POST", "clear": True}]
 
 
 def parse_answer(response: Response) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Messages by HTTP POST to any service: Home Assistant, Slack, Discord, Telegram, or your own program.
 
-The body is a JSON object with `text`, `title`, `urgent`, `id`, `repeat` and `device`. The header
+The body is a JSON object with `text`, `title`, `urgent`, `id`, `repeat` and `device`, and with
+`acknowledge_url` if the message has a link. The header
 `Idempotency-Key` is the same for each attempt of one message. A status from 200 to 299 means that the
 service has taken the message.
 """
@@ -11,7 +12,14 @@ import msgspec
 from msgspec import Meta, Struct, field
 
 from daemons.drivers import Remote
-from daemons.drivers.transports.delivery import Answer, Progress, check_timeout, deliver_messages, quote
+from daemons.drivers.transports.delivery import (
+    Answer,
+    Progress,
+    check_timeout,
+    deliver_messages,
+    quote,
+    text_with_link,
+)
 from daemons.drivers.transports.http_post import (
     BadResponse,
     HttpUrl,
@@ -111,6 +119,7 @@ def content(device: str, options: Options, message: Message) -> dict[str, Any]:
         "title": message.title,
         "urgent": message.urgent,
         "repeat": message.is_repeat,
-        options.text_key: message.text,
+        options.text_key: text_with_link(message),
+        **({"acknowledge_url": message.link} if message.link else {}),
         **(options.add or {}),
     }

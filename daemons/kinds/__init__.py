@@ -66,6 +66,10 @@ class Message(Struct, frozen=True, kw_only=True):
     urgent: bool = False
     is_repeat: bool = False
     """Whether an earlier attempt may have delivered the message."""
+    link: str | None = None
+    """The link that acknowledges it. The kind gives the address of the page, and the driver adds the rest."""
+    id: str | None = None
+    """What `acknowledge` calls the message; None if nothing waits for an acknowledgement."""
 
 
 class Setting(Struct, frozen=True):

@@ -35,6 +35,9 @@ AGE_STEP_SECONDS = 60.0
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 """The characters that become spaces: they would control a terminal, or end a header of a mail."""
 
+PAGE = r"^https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?/?\Z"
+"""The address of a page: a scheme and a host, and a port if it is not the usual one."""
+
 Phase = Literal["idle", "sending", "waiting", "unacknowledged"]
 
 
@@ -47,6 +50,10 @@ class Options(Struct, frozen=True, kw_only=True):
     """A message that is sent later than this says in its text how late it is."""
     repeat_seconds: Seconds = field(name="repeat_every", default=Seconds(1800))
     """How often an urgent message is repeated until it is acknowledged, `"10s"` or longer."""
+
+    page: Annotated[str, Meta(pattern=PAGE, max_length=200)] | None = None
+    """The address of the mirror's page as your phone reaches it, such as `"http://192.168.1.5:8060"`. An
+    urgent message then has a link that acknowledges it."""
 
     def __post_init__(self) -> None:
         """Raise ValueError if a message would expire or be repeated at once."""
@@ -295,6 +302,8 @@ class Messenger(Machine[Options, MessengerMemory]):
                 title=found.title,
                 urgent=found.urgent,
                 is_repeat=found.is_uncertain,
+                link=self.options.page if found.urgent else None,
+                id=found.id if found.urgent else None,
             ),
         )
 

@@ -14,6 +14,7 @@ from tests.drivers.test_mail import mail_server, plain
 from tests.support.emulator import table
 from tests.support.house import HouseFactory, TemporaryHouse, eventually
 from tests.support.loopback_server import LoopbackServer, http, read_request
+from tests.support.page_client import http_request, page_url
 from tests.support.ports import free_port
 
 LOSS_SECONDS = 60.0
@@ -169,3 +170,54 @@ def state_with(house: TemporaryHouse, **fields: Any) -> dict[str, Any] | None:
     document: dict[str, Any] = house.status()["devices"]["phone"]
     state: dict[str, Any] = document.get("state") or {}
     return state if all(state.get(name) == value for name, value in fields.items()) else None
+
+
+LINKED = """
+[house]
+watchdog = "60s"
+
+[recorder]
+enabled = false
+
+[devices.mirror]
+kind = "mirror"
+port = 0
+
+[devices.phone]
+kind = "messenger"
+driver = "webhook"
+page = "http://127.0.0.1:8060"
+webhook.url = "{url}"
+"""
+
+
+def test_the_link_of_an_urgent_message_acknowledges_it(make_house: HouseFactory) -> None:
+    """A look at the link changes nothing. The link needs no token, and gives no other access."""
+    with LoopbackServer(http(200, times=1)) as server:
+        house = make_house(LINKED.format(url=server.url))
+        house.house("up")
+        page = page_url(house)
+        house.house("token")
+        assert house.send("phone", "send", "text=Tea is ready.")["outcome"] == "applied"
+        assert house.send("phone", "send", "text=Water!", "urgent=true")["outcome"] == "applied"
+        with house.listen("phone") as listener:
+            listener.wait_for(lambda it: it.has_state("phone", delivered=2, unacknowledged=1), LOSS_SECONDS)
+            plain_body, urgent = bodies(server)
+            assert "acknowledge_url" not in plain_body
+            link = urgent["acknowledge_url"]
+            assert urgent["text"] == f"Water!\n\nSeen: {link}"
+            path = link.removeprefix("http://127.0.0.1:8060")
+            asked = http_request(page, path)
+            assert (asked.status, b'data-outcome="ask"' in asked.body) == (200, True)
+            assert http_request(page, "/api/house").status == 401
+            wrong = http_request(page, path[:-1] + ("0" if path[-1] != "0" else "1"), "POST")
+            assert (wrong.status, b'data-outcome="unknown"' in wrong.body) == (404, True)
+            assert state_with(house, unacknowledged=1)
+            done = http_request(page, path, "POST", Origin="https://push.example")
+            assert (done.status, b'data-outcome="done"' in done.body) == (200, True)
+            listener.wait_for(lambda it: it.has_state("phone", unacknowledged=0), LOSS_SECONDS)
+            over = http_request(page, path, "POST")
+            assert (over.status, b'data-outcome="over"' in over.body) == (200, True)
+            house.house("stop", "phone")
+            away = http_request(page, path, "POST")
+            assert (away.status, b'data-outcome="unanswered"' in away.body) == (504, True)

@@ -52,6 +52,37 @@ def test_a_message_is_published_as_json(tmp_path: Path) -> None:
     assert (second["sequence_id"], second["priority"]) == ("phone-197e-1", 3)
 
 
+def test_the_link_of_a_message_is_a_button(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The app sends the request itself, and removes the notification."""
+    monkeypatch.chdir(tmp_path)
+    with (
+        LoopbackServer(http(200, b'{"event": "message"}')) as server,
+        opened("ntfy", topic="home", server=base(server)) as driver,
+    ):
+        assert result(deliver(driver, urgent=True, link="http://house.lan:8060", id="197e-1")) == "taken"
+    body = json.loads(server.received[0].partition(b"\r\n\r\n")[2])
+    (action,) = body["actions"]
+    assert {key: action[key] for key in ("action", "method", "clear")} == {
+        "action": "http", "method": "POST", "clear": True,
+    }  # fmt: skip
+    assert action["url"].startswith("http://house.lan:8060/seen/phone.197e-1.")
+    assert body["message"] == "The freezer is warm."
+
+
+def test_a_message_is_sent_without_a_link_that_cannot_be_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A warning is enough: the message counts more than its link."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "acknowledge.key").write_bytes(b"broken")
+    with (
+        LoopbackServer(http(200, b'{"event": "message"}')) as server,
+        opened("ntfy", topic="home", server=base(server)) as driver,
+    ):
+        assert result(deliver(driver, urgent=True, link="http://house.lan:8060", id="197e-1")) == "taken"
+    assert "actions" not in json.loads(server.received[0].partition(b"\r\n\r\n")[2])
+
+
 @pytest.mark.parametrize("body", [b"<html>Sign in to the hotel</html>", b"[1]", b"{}", b"[" * 9999])
 def test_a_page_of_a_hotel_is_not_ntfy(body: bytes) -> None:
     """A status of 200 is not enough: the answer must be that of ntfy."""

@@ -37,7 +37,7 @@ class Phone:
 
     def __init__(self, **options: str) -> None:
         self.machine = Messenger(
-            Options(**{f"{key}_seconds": Seconds.parse(value) for key, value in options.items()})
+            Options(**{f"{key}_seconds": Seconds.parse(value) for key, value in options.items()})  # type: ignore[arg-type]
         )
         self.memory = MessengerMemory()
         self.now = START

@@ -12,8 +12,11 @@ from collections.abc import Awaitable, Callable
 from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
+from msgspec.structs import replace
+
 from daemons.errors import HouseError, StorageError
 from daemons.kinds import DeliveryResult, Message, Outcome
+from daemons.storage.acknowledgement import make_link
 from daemons.values import Seconds, printable
 
 if TYPE_CHECKING:
@@ -78,10 +81,29 @@ async def deliver_messages(
         setting = await channel.next_setting()
         if (message := setting.message) is None:
             continue
-        answer = await attempt(device, where, seconds, deliver, message)
+        answer = await attempt(device, where, seconds, deliver, with_link(device, message))
         reason = f"{where}: {answer.text}" if answer.text else ""
         outcome = Outcome(message.key, message.attempt, answer.result, reason)
         channel.update(reachable=answer.reachable, fault=reason or None, outcome=outcome)
+
+
+def with_link(device: str, message: Message) -> Message:
+    """Return a message with the link that acknowledges it, if it has the address of a page.
+
+    A link that cannot be made delays no message.
+    """
+    link = None
+    if message.link is not None and message.id is not None:
+        try:
+            link = make_link(message.link, device, message.id)
+        except StorageError as error:
+            logging.getLogger(device).warning("the message has no link that acknowledges it: %s", error)
+    return replace(message, link=link)
+
+
+def text_with_link(message: Message) -> str:
+    """Return the text of a message; its link, if there is one, is the last line."""
+    return message.text if message.link is None else f"{message.text}\n\nSeen: {message.link}"
 
 
 async def attempt(

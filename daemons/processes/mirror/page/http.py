@@ -31,6 +31,7 @@ from daemons.processes.mirror.page.history_reader import HistoryReader, WhyQuery
 from daemons.processes.mirror.page.memory_use import memory_use
 from daemons.processes.mirror.page.request import Request
 from daemons.processes.mirror.page.responses import (
+    CONTENT_TYPES,
     HttpError,
     Response,
     file_response,
@@ -45,6 +46,8 @@ from daemons.processes.mirror.page.view import View, view_of
 from daemons.processes.mirror.page.websocket import WebSocketServer
 from daemons.runtime.clock import uptime
 from daemons.runtime.rate_limit import TokenBucket, TokenBuckets
+from daemons.storage import acknowledgement
+from daemons.storage.acknowledgement import Acknowledged
 from daemons.storage.history_program import HistoryQuery
 from daemons.values import Seconds
 
@@ -54,6 +57,8 @@ YEAR_SECONDS = 365 * 86400
 POINTS = range(10, 2001)
 """How many points of a measurement a request for history may ask for."""
 UNIX_SECONDS = re.compile(r"[0-9]{1,10}(\.[0-9]{1,9})?")
+LINK = "link"
+"""The sender of a command from the link of a message."""
 FORM = "application/x-www-form-urlencoded"
 PUBLIC_PATHS = ("/", "/login", "/healthz")
 """These paths and the page's own files need no token: the sign-in form needs them. "/" leads to the form."""
@@ -82,6 +87,8 @@ class PageApp:
             Route("GET", "/login", self._login_page),
             Route("POST", "/login", self._login),
             Route("GET", "/page/{name}", self._asset),
+            Route("GET", "/seen/{token}", self._ask_seen),
+            Route("POST", "/seen/{token}", self._seen),
             Route("GET", "/api/live", self._live),
             Route("GET", "/api/house", self._house),
             Route("GET", "/api/devices/{name}", self._device),
@@ -120,6 +127,8 @@ class PageApp:
         if not self._policy.is_known_host(host):
             reason = "the page does not accept this host name; `hosts` of the mirror may allow it"
             raise HttpError(HTTPStatus.FORBIDDEN, reason)
+        if request.path.startswith(acknowledgement.PATH):
+            return  # the link itself gives access, to an app of another origin too
         if not is_same_origin(request.headers.get("origin"), host, is_https=request.is_https):
             raise HttpError(HTTPStatus.FORBIDDEN, "another site made this request")
         if request.path in PUBLIC_PATHS or request.path.startswith("/page/"):
@@ -167,6 +176,31 @@ class PageApp:
         cookie = f"{COOKIE_NAME}={signed_in.cookie}; HttpOnly; Max-Age={max_age}; Path=/; SameSite=Strict"
         response.headers["Set-Cookie"] = cookie + ("; Secure" if request.is_https else "")
         return response
+
+    # The links of urgent messages
+
+    async def _ask_seen(self, request: Request) -> Response:
+        """Ask whether a person has seen a message. Programs that only look at a link acknowledge nothing."""
+        return send_seen("ask") if self._acknowledged(request) else send_seen("unknown")
+
+    async def _seen(self, request: Request) -> Response:
+        """Acknowledge the message of a link."""
+        if (found := self._acknowledged(request)) is None:
+            return send_seen("unknown")
+        receipt = await self.command_client.send(
+            found.messenger, "acknowledge", CommandRequest(args={"id": found.id}), who=LINK
+        )
+        outcomes = {"applied": "done", "unanswered": "unanswered"}
+        return send_seen(outcomes.get(receipt["outcome"], "over"))
+
+    def _acknowledged(self, request: Request) -> Acknowledged | None:
+        """Return what a link acknowledges, or None if it is not valid; count one that is not."""
+        found = acknowledgement.read_token(request.names["token"])
+        if found is None:
+            self._count_wrong_token(request)
+        elif not self._command_limit.allow(request.remote):
+            raise too_many_attempts()
+        return found if found and found.messenger in self._context.peers else None
 
     # Routes
 
@@ -299,6 +333,20 @@ class PageApp:
 def send_file(name: str, request: Request) -> Response:
     """Return the response with a file of the page."""
     return file_response(ASSETS / name, request.headers.get("if-none-match", ""))
+
+
+def send_seen(outcome: str) -> Response:
+    """Return the page of a link, as it is after an outcome."""
+    status = {"unknown": HTTPStatus.NOT_FOUND, "unanswered": HTTPStatus.GATEWAY_TIMEOUT}.get(
+        outcome, HTTPStatus.OK
+    )
+    body = (
+        (ASSETS / "seen.html")
+        .read_bytes()
+        .replace(b'data-outcome="ask"', f'data-outcome="{outcome}"'.encode())
+    )
+    headers = {"Content-Type": CONTENT_TYPES[".html"], "Referrer-Policy": "no-referrer"}
+    return Response(status=status, headers=headers, body=body)
 
 
 def forbidden(request: Request, reason: str) -> HttpError:
