@@ -17,7 +17,6 @@ from daemons.config.tables import Common
 from daemons.drivers import Driver
 from daemons.errors import HouseError
 from daemons.kinds import Control, Kind, Machine
-from daemons.kinds._members import MembersKind
 from daemons.values import Path as Where
 from daemons.values import Problem, describe_type, format_toml, is_array_of_tables, parse_table, suggest
 
@@ -132,8 +131,8 @@ def build(name: str, table: Any, where: Where, problems: list[Problem]) -> Devic
         problems.append(Problem((*where, "off_after"), text))
     lacks = lacking(kind, driver, driver_options)
     problems += [Problem((*where, key), lacks[key]) for key in own if key in lacks]
-    # The check of the members refuses a value that they do not accept.
-    control = None if options is None or issubclass(kind, MembersKind) else kind.control(options)
+    # For a kind with members, their check refuses a value that they do not accept.
+    control = None if options is None or kind.derived_options else kind.control(options)
     rules = _rules(common.when if common else (), kind, lacks, control, where, problems)
     rules = tuple(replace(rule, random_key=name) if rule.random_offset else rule for rule in rules)
     if common is None or options is None or (driver is None) != (kind.role != "device"):

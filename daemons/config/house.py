@@ -183,6 +183,12 @@ def usable_commands(device: Device) -> tuple[str, ...] | None:
     return None if len(commands) == len(device.kind.commands) else commands
 
 
+def possible_phases(device: Device) -> tuple[str, ...] | None:
+    """Return the phases that a device can have with its options; None if its kind does not say so."""
+    phases = [one.get("phase") for one in device.kind.possible_states(device.options)]
+    return None if None in phases else tuple(dict.fromkeys(str(phase) for phase in phases))
+
+
 def bridged(device: Device, kind: str, members: Mapping[str, Device]) -> Peer:
     """Return what the bridge needs to know about a device; `members` are all devices by name."""
     drivers = [device.driver]
@@ -200,6 +206,7 @@ def bridged(device: Device, kind: str, members: Mapping[str, Device]) -> Peer:
         cools=device.kind.climate_mode(device.options) == "cool",
         control=device.kind.control(device.options),
         commands=usable_commands(device),
+        phases=possible_phases(device),
         entity=None if entity == device.kind.entity_class else entity,
     )
 

@@ -49,6 +49,8 @@ class Peer(Struct, frozen=True, omit_defaults=True):
     commands: tuple[str, ...] | None = None
     """The commands that it can carry out with its options, if these are not all of its kind; set for the
     mirrors and the bridge only."""
+    phases: tuple[str, ...] | None = None
+    """The phases that it can have with its options, if these are known; set for the bridge only."""
     entity: str | None = None
     """Its main entity, if that is not the one of its kind; set for the bridge only."""
 

@@ -132,6 +132,18 @@ class Outcome(Struct, frozen=True):
     """The reason, for a person; empty if the message was taken."""
 
 
+class About(Struct, frozen=True, kw_only=True):
+    """What a piece of hardware is; None stands for what it does not report."""
+
+    manufacturer: str | None = None
+    model: str | None = None
+    firmware: str | None = None
+    mac: str | None = None
+    """The address of its network interface, as in `"a8:03:2a:b1:c2:d3"`."""
+    url: str | None = None
+    """The address of its own page, with `http://` or `https://`."""
+
+
 class Reading(Struct, frozen=True, kw_only=True):
     """The state of the hardware, as it reports it; None stands for a value that it does not report."""
 
@@ -159,6 +171,19 @@ class Reading(Struct, frozen=True, kw_only=True):
     pm25_micrograms: float | None = None
     """The fine dust below 2.5 µm, in micrograms per cubic metre of air."""
     soil_moisture_percent: float | None = None
+    voltage_volts: float | None = None
+    """The voltage of the mains, or of its battery."""
+    current_amperes: float | None = None
+    power_factor: float | None = None
+    """The real power divided by the product of voltage and current: 0 to 1."""
+    signal_dbm: float | None = None
+    """The strength of its wireless signal, a negative number."""
+    link_quality: float | None = None
+    """The quality of its Zigbee link: 0 to 255."""
+    device_temperature_celsius: float | None = None
+    """The temperature inside the hardware itself."""
+    about: About | None = None
+    """What the hardware is."""
     cause: str | None = None
     """The cause of the last switching, if the driver knows it; None after a manual switch."""
     fault: str | None = None
@@ -202,6 +227,12 @@ PLAUSIBLE: dict[str, tuple[float, float]] = {
     "co2_ppm": (0, 100_000),
     "pm25_micrograms": (0, 10_000),
     "soil_moisture_percent": (0, 100),
+    "voltage_volts": (-1000, 1000),
+    "current_amperes": (-1000, 1000),
+    "power_factor": (-1, 1),
+    "signal_dbm": (-150, 20),
+    "link_quality": (0, 255),
+    "device_temperature_celsius": (-100, 300),
     "progress_percent": (0, 100),
     "remaining_seconds": (0, 1e9),
 }
@@ -259,6 +290,26 @@ class HardwareMeter(Struct, frozen=True, kw_only=True):
 
     energy_watt_hours: float | None
     """The count of its meter, to the watt-hour; None if the hardware reports none."""
+
+
+class HardwareFacts(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The facts about the hardware itself; the device adds those that it reports to the State of its kind."""
+
+    voltage_volts: float | None = None
+    current_amperes: float | None = None
+    power_factor: float | None = None
+    signal_dbm: float | None = None
+    link_quality: float | None = None
+    device_temperature_celsius: float | None = None
+    hardware_manufacturer: str | None = None
+    hardware_model: str | None = None
+    hardware_firmware: str | None = None
+    hardware_mac: str | None = None
+    hardware_url: str | None = None
+
+
+HARDWARE_FACTS = frozenset(HardwareFacts.__struct_fields__)
+"""The facts are published about once a minute, wait in no rule with `turns`, and are not in the history."""
 
 
 # The declarations
@@ -390,6 +441,8 @@ class Kind(ABC):
     """The measurements that follow from others over time: the history does not record them."""
     entity_class: ClassVar[EntityClass | None] = None
     """Its main entity in Home Assistant; None if it has only buttons and sensors there."""
+    entity_device_class: ClassVar[str | None] = None
+    """Home Assistant's device class of that entity, if it is a switch."""
     detections: ClassVar[dict[str, str | None]] = {}
     """Each word that `detects` may return, with Home Assistant's device class for it, if there is one."""
 
@@ -530,13 +583,14 @@ class Machine(Kind, Generic[O, M]):
     def fields(cls) -> dict[str, Any]:
         """Return the type of each field of the published state, with those that the device adds."""
         own = super().fields()
-        added = (*structs.fields(HardwareMeter), *structs.fields(HardwareLink)) if cls.needs else ()
+        groups = (HardwareMeter, HardwareLink, HardwareFacts) if cls.needs else ()
+        added = [f for group in groups for f in structs.fields(group)]
         return own | {f.encode_name: f.type for f in added if f.encode_name not in own}
 
     @classmethod
     def measurements(cls) -> frozenset[str]:
         """Return the fields that are measurements. `confirmed` is one of them, so no rule waits for it."""
-        return super().measurements() | ({"confirmed"} if cls.needs else frozenset())
+        return super().measurements() | ({"confirmed"} | HARDWARE_FACTS if cls.needs else frozenset())
 
     @abstractmethod
     def handle_command(self, memory: M, command: Any, now: float) -> M:

@@ -100,6 +100,7 @@ class Plug(Machine[Options, PlugMemory]):
     finished_phases = ("finished",)
     results = (Result("off", {"status": False}), Result("on", {"status": True}))
     entity_class = "switch"
+    entity_device_class = "outlet"
 
     @classmethod
     def possible_states(cls, options: Options) -> tuple[dict[str, Scalar], ...]:

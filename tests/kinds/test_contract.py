@@ -14,6 +14,7 @@ from daemons.bus.message import Scalar
 from daemons.config import loader
 from daemons.errors import Rejected
 from daemons.kinds import (
+    HARDWARE_FACTS,
     TOUCHES,
     DeliveryResult,
     HardwareLink,
@@ -353,7 +354,8 @@ def test_no_field_of_a_machine_hides_one_of_its_link(word: str) -> None:
     own = {field.encode_name for field in msgspec.structs.fields(kind.state_type)}
     link = {field.encode_name for field in msgspec.structs.fields(HardwareLink)}
     assert not own & link
-    assert set(kind.fields()) == (own | link | {"energy_watt_hours"} if kind.needs else own)
+    assert not own & HARDWARE_FACTS
+    assert set(kind.fields()) == (own | link | HARDWARE_FACTS | {"energy_watt_hours"} if kind.needs else own)
 
 
 @pytest.mark.parametrize("word", MACHINES)

@@ -43,7 +43,7 @@ REQUIRED: dict[str, set[str]] = {
     "binary_sensor": {"state_topic"},
 }
 OPTIONAL: dict[str, set[str]] = {
-    "switch": {"state_topic", "value_template", "payload_on", "payload_off"},
+    "switch": {"state_topic", "value_template", "payload_on", "payload_off", "device_class"},
     "light": {"state_topic", "state_template", "brightness_template", "color_temp_template"},
     "cover": {
         "command_topic",
@@ -92,6 +92,8 @@ UNITS = {
     "carbon_dioxide": "ppm",
     "pm25": "µg/m³",
     "moisture": "%",
+    "signal_strength": "dBm",
+    "power_factor": None,
 }
 ENERGY_UNITS = {"Wh", "kWh"}
 STATE_CLASSES: dict[str, set[str | None]] = {
@@ -115,9 +117,13 @@ DEVICE_CLASSES = {
         "tamper",
     },
     "event": {"button", "doorbell", "motion"},
+    "switch": {"outlet", "switch"},
     "sensor": {*UNITS, "enum", "monetary"},
 }
-DEVICE = {"identifiers", "name", "manufacturer", "model", "sw_version", "suggested_area", "via_device"}
+DEVICE = {"identifiers", "name", "manufacturer", "model", "sw_version", "suggested_area", "via_device"} | {
+    "connections",
+    "configuration_url",
+}
 
 
 def check(
@@ -167,7 +173,7 @@ def _entity(component: str, config: dict[str, Any]) -> dict[str, Any]:
         if key.endswith("_template"):
             environment().parse(value)
     for one in config.get("availability", ()):
-        assert one.keys() <= {"topic", "payload_available", "payload_not_available", "value_template"}
+        assert one.keys() - {"value_template"} == {"topic", "payload_available", "payload_not_available"}
         assert TOPIC.fullmatch(one["topic"])
     assert config.get("availability_mode", "all") in ("all", "any", "latest")
     assert config.get("entity_category", "diagnostic") in ("diagnostic", "config")

@@ -19,7 +19,7 @@ from daemons.config.slice import Slice
 from daemons.config.tables import Bridging
 from daemons.kinds import TOUCHES
 from daemons.kinds.mirror import Options
-from daemons.processes.bridge.discovery import discovery_messages, hardware_fields
+from daemons.processes.bridge.discovery import discovery_messages, hardware_fields, hardware_texts
 from daemons.processes.bridge.entities import BridgedDevice
 from daemons.processes.bridge.outbox import STALE_EVENT_SECONDS
 from daemons.processes.bridge.session_thread import SessionMemory, SessionThread
@@ -43,6 +43,8 @@ class BridgeMemory(Struct, frozen=True, kw_only=True):
     life: ProcessRun
     hardware_fields: dict[str, tuple[str, ...]] = field(default_factory=dict, name="told")
     """By device, the optional measurements that its hardware has reported; they stay announced."""
+    about: dict[str, dict[str, str]] = {}
+    """By device, the texts about its hardware; they stay announced."""
     pressed: dict[str, float] = {}
     """By device, the time of the last published press (Unix seconds)."""
 
@@ -157,15 +159,14 @@ class Bridge:
         )
 
     def _announce_new_fields(self, message: State) -> None:
-        """Announce optional measurements, once the hardware reports them."""
-        known = self._memory.hardware_fields.get(message.device, ())
-        new = hardware_fields(message.state) - {*known}
-        if new:
+        """Announce optional measurements once the hardware reports them, and what the hardware is."""
+        name, memory = message.device, self._memory
+        known, about = memory.hardware_fields.get(name, ()), memory.about.get(name, {})
+        new, texts = hardware_fields(message.state) - {*known}, about | hardware_texts(message.state)
+        if new or texts != about:
             self._save(
-                hardware_fields={
-                    **self._memory.hardware_fields,
-                    message.device: tuple(sorted({*known, *new})),
-                }
+                hardware_fields={**memory.hardware_fields, name: tuple(sorted({*known, *new}))},
+                about={**memory.about, **({name: texts} if texts else {})},
             )
             self._announce()
 
@@ -192,6 +193,7 @@ class Bridge:
                 peer=self._peers[name],
                 kind=kind,
                 hardware_fields=frozenset(self._memory.hardware_fields.get(name, ())),
+                about=self._memory.about.get(name, {}),
                 accepts_commands=bridging.commands,
             )
             for name, kind in self._thread.kinds.items()

@@ -5,12 +5,22 @@ since 2024.11. The form "component" announces each entity on a topic of its own,
 (home-assistant.io/integrations/mqtt, MQTT discovery). entities.py makes the entities of a device.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from daemons import __version__
 from daemons.config.tables import DEFAULT_ROOM
-from daemons.processes.bridge.entities import FROM_HARDWARE, QOS, BridgedDevice, Config, Entity, words
+from daemons.processes.bridge.entities import (
+    FROM_HARDWARE,
+    MAC,
+    QOS,
+    REGISTRY,
+    BridgedDevice,
+    Config,
+    Entity,
+    words,
+)
 from daemons.processes.bridge.topics import OFFLINE, ONLINE, Topics
 
 MIGRATION = b'{"migrate_discovery": true}'
@@ -27,8 +37,13 @@ def discovery_messages(
     if form == "off":
         return {}
     devices = [(topics.node(), _house(topics, title), [_bridge(topics)])]
-    for subject in bridged_devices:
-        devices.append((topics.node(subject.name), _device(subject, topics), subject.entities(topics)))
+    subjects = list(bridged_devices)
+    macs = Counter(subject.about.get(MAC) for subject in subjects)
+    for subject in subjects:
+        # Home Assistant would make one device of all the outlets of a strip.
+        has_own_mac = macs[subject.about.get(MAC)] == 1
+        entry = _device(subject, topics, has_own_mac=has_own_mac)
+        devices.append((topics.node(subject.name), entry, subject.entities(topics)))
     found: dict[str, Config] = {}
     for node, device, entities in devices:
         shared = {"device": device, "origin": {"name": "House", "sw_version": __version__}}
@@ -57,6 +72,11 @@ def _common(configs: Sequence[Config]) -> Config:
 
 def _without(config: Config, common: Config) -> Config:
     return {key: value for key, value in config.items() if key not in common or value != common[key]}
+
+
+def hardware_texts(state: Mapping[str, Any]) -> dict[str, str]:
+    """Return the texts of a state that say what the hardware is."""
+    return {name: state[name] for name in (*REGISTRY, MAC) if isinstance(state.get(name), str)}
 
 
 def hardware_fields(state: Mapping[str, Any]) -> frozenset[str]:
@@ -97,9 +117,12 @@ def _bridge(topics: Topics) -> Entity:
     return Entity("binary_sensor", "bridge", config)
 
 
-def _device(subject: BridgedDevice, topics: Topics) -> Config:
+def _device(subject: BridgedDevice, topics: Topics, *, has_own_mac: bool) -> Config:
     """Return the device entry that all entities of a device share."""
-    room = subject.peer.room
+    room, about = subject.peer.room, subject.about
+    known: Config = {key: about[field] for field, key in REGISTRY.items() if field in about}
+    if MAC in about and has_own_mac:
+        known["connections"] = [["mac", about[MAC]]]
     return {
         "identifiers": [topics.node(subject.name)],
         "name": subject.peer.title,
@@ -107,5 +130,6 @@ def _device(subject: BridgedDevice, topics: Topics) -> Config:
         "model": words(subject.peer.kind),
         "sw_version": __version__,
         "via_device": topics.node(),
+        **known,
         **({} if room == DEFAULT_ROOM else {"suggested_area": room}),
     }

@@ -15,7 +15,7 @@ from msgspec import Meta, Struct, structs
 
 from daemons.bus.status import PRESENCES
 from daemons.config.roster import Peer
-from daemons.kinds import TOUCHES, Control, EntityClass, HardwareLink, Kind, Reading
+from daemons.kinds import HARDWARE_FACTS, TOUCHES, Control, EntityClass, HardwareLink, Kind, Reading
 from daemons.processes.bridge.topics import OFFLINE, ONLINE, Topics
 from daemons.values import CLOCK_TIME
 
@@ -69,6 +69,7 @@ UNITS = {
     "ppm": Unit("ppm"),
     "micrograms": Unit("µg/m³"),
     "bytes": Unit("B", "data_size"),
+    "dbm": Unit("dBm", "signal_strength"),
 }
 CLASSES = {
     "battery_percent": "battery",
@@ -76,6 +77,7 @@ CLASSES = {
     "soil_moisture_percent": "moisture",
     "co2_ppm": "carbon_dioxide",
     "pm25_micrograms": "pm25",
+    "power_factor": "power_factor",
 }
 """The fields whose device class is not the one of their unit."""
 CURRENCY = re.compile(r"[A-Z]{3}")
@@ -95,10 +97,22 @@ REQUIRED: dict[EntityClass, tuple[set[str], set[str]]] = {
     "switch": ({"on", "off"}, {"status"}),
 }
 """The commands and the fields that the main entity of each class needs."""
-FROM_HARDWARE = frozenset(
+FROM_HARDWARE = HARDWARE_FACTS | frozenset(
     field.name for field in structs.fields(Reading) if any(field.name.endswith(f"_{end}") for end in UNITS)
 )
 """The optional measurements: only some hardware reports them."""
+REGISTRY = {
+    "hardware_manufacturer": "manufacturer",
+    "hardware_model": "model",
+    "hardware_firmware": "sw_version",
+    "hardware_url": "configuration_url",
+}
+"""By field with a text about the hardware, the key of Home Assistant's device registry."""
+MAC = "hardware_mac"
+DIAGNOSTIC = HARDWARE_FACTS | {"battery_percent"}
+"""The measurements of the hardware's own condition."""
+EVER_HIGHER = frozenset({"starts", "presses", "delivered", "lost", "restarts"})
+"""The counts that only go up, but for a reset."""
 LINK = frozenset(field.encode_name for field in structs.fields(HardwareLink))
 
 
@@ -118,6 +132,8 @@ class BridgedDevice(Struct, frozen=True, kw_only=True):
     kind: type[Kind]
     hardware_fields: frozenset[str] = frozenset()
     """The optional measurements that its hardware has reported."""
+    about: dict[str, str] = {}
+    """The texts about its hardware, by their fields."""
     accepts_commands: bool = True
     """Whether the bridge accepts commands for it."""
 
@@ -203,8 +219,10 @@ class EntityBuilder:
 
     def _switch(self) -> Entity:
         self._take("on", "off", "toggle", "status")
-        template = shown("'on' if {} else 'off'", "status")
-        return self._commanded("switch", payload_on="on", payload_off="off", value_template=template)
+        more: Config = {"payload_on": "on", "payload_off": "off"}
+        if class_ := self._subject.kind.entity_device_class:
+            more["device_class"] = class_
+        return self._commanded("switch", value_template=shown("'on' if {} else 'off'", "status"), **more)
 
     def _scene(self) -> Entity:
         # Home Assistant shows no state of a scene: the other fields are sensors.
@@ -319,7 +337,7 @@ class EntityBuilder:
             return self._problem()
         is_empty = name == "power_watts" and not self._drives and needs_hardware(self._subject.kind)
         is_unpriced = name.endswith("_cost") and name not in self._subject.peer.units
-        if name in (*LINK, "since") or is_empty or is_unpriced:
+        if name in (*LINK, *REGISTRY, MAC, "since") or is_empty or is_unpriced:
             return None
         if name == "status":
             return self._status()
@@ -328,6 +346,8 @@ class EntityBuilder:
         if options := literals(type_):
             if len(options) == 1 and not is_optional(type_):
                 return None  # it never changes
+            if name == "phase" and (phases := self._subject.peer.phases):
+                options = [word for word in options if word in phases]
             return self._choice(name, options, nothing=is_optional(type_))
         if plain and plain <= {int, float}:
             return self._number(name)
@@ -365,8 +385,11 @@ class EntityBuilder:
         template = shown("{}", name)
         if symbol := self._subject.peer.units.get(name):
             return self._money(name, symbol, template)
-        if end is None:  # a count
-            more = {"state_class": "measurement", "entity_category": "diagnostic"}
+        diagnostic = {"entity_category": "diagnostic"} if end is None or name in DIAGNOSTIC else {}
+        if end is None:  # a count, or a share
+            class_ = CLASSES.get(name)
+            more = {"state_class": "total_increasing" if name in EVER_HIGHER else "measurement", **diagnostic}
+            more |= {"device_class": class_} if class_ else {}
             return self._reporting("sensor", name, words(name), value_template=template, **more)
         unit = UNITS[end]
         class_ = CLASSES.get(name, unit.device_class)
@@ -378,6 +401,7 @@ class EntityBuilder:
             unit_of_measurement=unit.symbol,
             **({} if name.startswith(PAST) else {"state_class": unit.state_class}),
             **({"device_class": class_} if class_ else {}),
+            **diagnostic,
         )
 
     def _money(self, name: str, symbol: str, template: str) -> Entity:
@@ -425,6 +449,8 @@ class EntityBuilder:
                 {
                     "topic": self._topics.presence(self._subject.name),
                     "value_template": f"{{{{ '{ONLINE}' if value == 'live' else '{OFFLINE}' }}}}",
+                    "payload_available": ONLINE,
+                    "payload_not_available": OFFLINE,
                 },
             ]
         return self._reporting("binary_sensor", name, title, **config)
@@ -448,7 +474,8 @@ class EntityBuilder:
 
     @staticmethod
     def _holds(topic: str) -> Config:
-        return {"topic": topic}  # online and offline is what Home Assistant expects there
+        # These are the payloads that Home Assistant expects, and its log complains if they are left out.
+        return {"topic": topic, "payload_available": ONLINE, "payload_not_available": OFFLINE}
 
 
 def shown(expression: str, *fields: str) -> str:

@@ -28,6 +28,7 @@ from daemons.kinds import (
     Setting,
     without_implausible,
 )
+from daemons.processes.device.hardware_facts import FactsHolder
 from daemons.processes.device.log_line import Log
 from daemons.processes.device.memory import DeviceMemory
 from daemons.processes.device.reachability import Reachability
@@ -103,6 +104,7 @@ class Hardware:
         self._encoded_from = self._memory
         """The memory that `encoded_memory` has."""
         self._commands = {command.__name__.lower(): command for command in machine.commands}
+        self._facts = FactsHolder()
         self._lacks = lacking(device.kind, device.driver, device.driver_options)
         self._log = log
         self.inputs: list[tuple[type[Input], dict[str, Any]]] = []
@@ -379,7 +381,9 @@ class Hardware:
         )
         energy = self._reading.energy_watt_hours
         meter = HardwareMeter(energy_watt_hours=None if energy is None else float(round(energy)))
-        return {**fields, **{k: v for k, v in asdict(meter).items() if k not in fields}, **asdict(link)}
+        facts = self._facts.facts(self._reading, now, is_reachable=self._is_reachable)
+        more = {**asdict(meter), **facts}
+        return {**fields, **{k: v for k, v in more.items() if k not in fields}, **asdict(link)}
 
     @property
     def is_unwritten(self) -> bool:

@@ -22,6 +22,7 @@ from daemons.config.roster import Peer
 from daemons.config.slice import Slice
 from daemons.config.tables import Recording
 from daemons.errors import DamagedHistory, HistoryError
+from daemons.kinds import HARDWARE_FACTS
 from daemons.processes.process import Process, Startup
 from daemons.processes.process_run import ProcessRun
 from daemons.processes.recorder.input_rows import InputRows
@@ -39,8 +40,8 @@ SIZE_SECONDS = 10.0
 """How often the size of the file is published; it changes all the time."""
 CHECK_SECONDS = 3600.0
 """How often the file is opened anew and checked: the cache hides damage on the disk."""
-DERIVED = frozenset(("progress_percent", "remaining_seconds", "confirmed", "unreachable_since"))
-"""Measurements that follow from other fields and their times; they are not recorded."""
+NOT_RECORDED = HARDWARE_FACTS | {"progress_percent", "remaining_seconds", "confirmed", "unreachable_since"}
+"""The fields that are not recorded: those that follow from others, and the facts about hardware."""
 
 
 class RecorderMemory(Struct, frozen=True, kw_only=True):
@@ -69,7 +70,7 @@ class Recorder:
             name: kind.measurements() if kind else frozenset[str]() for name, kind in kinds.items()
         }
         self._unrecorded = {
-            name: DERIVED | kind.unrecorded if kind else DERIVED for name, kind in kinds.items()
+            name: NOT_RECORDED | kind.unrecorded if kind else NOT_RECORDED for name, kind in kinds.items()
         }
         self._keep_seconds = keep_seconds
         self._process = process

@@ -13,7 +13,12 @@ from daemons.config.house import load_house
 from daemons.config.roster import Peer
 from daemons.kinds import Kind
 from daemons.processes.bridge.commands import parse_command
-from daemons.processes.bridge.discovery import discovery_messages, hardware_fields, node_of_topic
+from daemons.processes.bridge.discovery import (
+    discovery_messages,
+    hardware_fields,
+    hardware_texts,
+    node_of_topic,
+)
 from daemons.processes.bridge.entities import FROM_HARDWARE, BridgedDevice
 from daemons.processes.bridge.topics import Address, Topics
 from daemons.values import convert
@@ -334,7 +339,8 @@ def test_without_commands_a_value_is_a_sensor() -> None:
 def test_a_device_is_available_while_bridge_and_device_are() -> None:
     """Process and reachability stay available, because they show the reason."""
     entities = found(subject("lamp"))
-    both = [{"topic": "house/bridge/availability"}, {"topic": "house/lamp/availability"}]
+    words = {"payload_available": "online", "payload_not_available": "offline"}
+    both = [{"topic": f"house/{name}/availability", **words} for name in ("bridge", "lamp")]
     assert entities["house-lamp-main"][1]["availability"] == both
     assert entities["house-lamp-main"][1]["availability_mode"] == "all"
     assert entities["house-lamp-process"][1]["availability"] == both[:1]
@@ -360,6 +366,54 @@ def test_devices_are_grouped(form: str) -> None:
     assert devices["house-lamp"]["model"] == "Lamp"
     assert "suggested_area" not in devices["house-plug"]
     assert {node_of_topic(topic, "ha") for topic in messages} == devices.keys()
+
+
+STRIP = {
+    "hardware_manufacturer": "TP-Link",
+    "hardware_model": "HS300",
+    "hardware_firmware": "1.0.21",
+    "hardware_mac": "a8:03:2a:b1:c2:d3",
+    "hardware_url": "http://plug.lan/",
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_registry_has_what_the_hardware_is(form: str) -> None:
+    """The outlets of one strip have one MAC, and stay devices of their own; nothing of it is a sensor."""
+    about = hardware_texts({"status": True, "phase": "on", "voltage_volts": 230.0, **STRIP})
+    assert about == STRIP
+    subjects = [subject("plug", about=about), subject("lamp", about=about), subject("toaster")]
+    for subjects_, connections in ((subjects, None), (subjects[1:], [["mac", STRIP["hardware_mac"]]])):
+        messages = discovery_messages(form, "homeassistant", subjects_, TOPICS, "My house")
+        devices = {payload["device"]["identifiers"][0]: payload["device"] for payload in messages.values()}
+        lamp = devices["house-lamp"]
+        assert (lamp["manufacturer"], lamp["model"], lamp["sw_version"]) == ("TP-Link", "HS300", "1.0.21")
+        assert lamp["configuration_url"] == "http://plug.lan/"
+        assert lamp.get("connections") == connections
+        assert (devices["house-toaster"]["manufacturer"], devices["house-toaster"]["model"]) == (
+            "House", "Toaster",
+        )  # fmt: skip
+    assert not [key for key in found(*subjects, form=form) if "hardware_" in key]
+
+
+def test_the_condition_of_the_hardware_is_diagnostic() -> None:
+    """Battery, signal and voltage stand apart from what the device is for; counts only go up."""
+    entities = found(subject("plug"), subject("sensor"))
+    for name in ("sensor-battery_percent", "plug-signal_dbm", "plug-voltage_volts", "plug-power_factor"):
+        assert entities[f"house-{name}"][1]["entity_category"] == "diagnostic"
+    assert entities["house-plug-signal_dbm"][1]["device_class"] == "signal_strength"
+    assert "entity_category" not in entities["house-plug-power_watts"][1]
+    assert entities["house-plug-starts"][1]["state_class"] == "total_increasing"
+    assert entities["house-plug-main"][1]["device_class"] == "outlet"
+
+
+def test_a_detector_lists_the_phases_that_it_can_have() -> None:
+    """A door is never wet."""
+    door = '[devices.door]\nkind = "sensor"\ndriver = "simulated"\ndetects = "opening"\n'
+    bridge = '[bridge]\nbroker = "localhost"\n'
+    peer = load_house(Path("house.toml"), bridge + door).slices()["bridge"].peers["door"]
+    entities = found(BridgedDevice(name="door", peer=peer, kind=loader.kind("sensor")))
+    assert set(entities["house-door-phase"][1]["options"]) == {"unknown", "stale", "open", "closed"}
 
 
 def test_discovery_can_be_off() -> None:
