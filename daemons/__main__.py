@@ -26,6 +26,7 @@ def start(name: str) -> None:
             print(f"{name} was stopped by hand; `house start {name}` starts it")  # noqa: T201
             sys.exit(STOPPED_BY_HAND)
         slice_ = read_slice(name)
+        slice_.add_extensions()
         kind = slice_.table.get("kind")
         loader.run_function(loader.kind(kind).role if kind else name)(slice_)
     except (HouseError, OSError) as error:

@@ -19,6 +19,7 @@ from tests.support.network import Network, skip_without_network
 from tests.support.ports import free_port
 from tests.support.reaper import kill_all, processes_of
 
+pytest.register_assert_rewrite("daemons.contract.kinds", "daemons.contract.drivers")
 # A run that was started in the background ignores Ctrl-C, and so do its children.
 # The tests need Ctrl-C, because the `house` commands handle it.
 signal.signal(signal.SIGINT, signal.default_int_handler)

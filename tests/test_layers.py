@@ -26,6 +26,9 @@ MAY_IMPORT: dict[str, set[str]] = {
         "processes.device", "processes.mirror.summary", "processes.process_run", "config", "drivers", "kinds",
         "bus", "runtime", "values", "errors",
     },
+    "contract": {
+        "config", "drivers", "kinds", "bus", "processes.device.timetable", "storage", "values", "errors",
+    },
     "cli": {
         "rehearsal", "processes", "supervision", "config", "drivers", "kinds", "client", "bus", "storage",
         "runtime", "values", "errors",

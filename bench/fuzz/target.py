@@ -14,9 +14,9 @@ from daemons.bus.keys import Credentials, make_key, new_key_pair, read_credentia
 from daemons.bus.sockets import Context
 from daemons.client.route import Route, connect
 from daemons.config.house import load_house
+from daemons.contract.subject import loadable
 from daemons.storage.installed import INSTALLED
 from tests.support.emulator import Emulator, emulator, table
-from tests.support.libraries import with_library
 from tests.support.mosquitto import SEARCH, Mosquitto
 from tests.support.mqtt_plug import MqttPlug
 from tests.support.ports import free_port
@@ -133,9 +133,9 @@ class Target:
     def _start_plugs(self) -> str:
         """Start the hardware; return its part of the configuration."""
         found = ""
-        for word in with_library(DRIVERS):
+        for word in loadable(DRIVERS):
             found += self._device(self._stack.enter_context(emulator(word)(self._subfolder(word))))
-        brokered = with_library(BROKER_DRIVERS)
+        brokered = loadable(BROKER_DRIVERS)
         if not brokered or shutil.which("mosquitto", path=SEARCH) is None:
             return found
         self.broker = self._stack.enter_context(Mosquitto(self._subfolder("broker")))

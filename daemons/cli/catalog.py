@@ -19,6 +19,7 @@ import click
 import msgspec
 
 from daemons.config import loader
+from daemons.config.extension import of_folder, of_packages
 from daemons.drivers import Driver
 from daemons.errors import HouseError
 from daemons.kinds import Ability, Kind, Machine
@@ -33,7 +34,14 @@ def print_catalog(folder: str, name: str | None, as_json: bool) -> None:
     words = loader.available(folder)
     if name is not None and name not in words:
         raise click.UsageError(f"there is no {folder[:-1]} {name!r}; {suggest(name, words)}")
-    entries = [describe_word(folder, word) for word in words if name in (None, word)]
+    entries = [
+        # A list of all words runs no code of extensions.
+        describe_word(folder, word)
+        if word == name or not loader.extension_of(folder, word)
+        else outline(folder, word)
+        for word in words
+        if name in (None, word)
+    ]
     if as_json:
         click.echo(json.dumps({folder: entries}, indent=2))
     elif name is not None:
@@ -43,9 +51,24 @@ def print_catalog(folder: str, name: str | None, as_json: bool) -> None:
             print_entry(entry)
 
 
+def outline(folder: str, word: str) -> dict[str, Any]:
+    """Return the word, the summary, and for an extension its origin."""
+    extension = loader.extension_of(folder, word)
+    origin = {"origin": extension.origin} if extension else {}
+    return {"word": word, "summary": loader.available(folder)[word], **origin}
+
+
+def add_all_extensions(folder: str, config: Path) -> None:
+    """Add all extensions beside a configuration, and of all packages; a word of House goes before them."""
+    builtin = loader.built_in()[folder]
+    for extension in (*of_packages(folder), *of_folder(folder, config.parent)):
+        if extension.word not in builtin:
+            loader.add(extension)
+
+
 def describe_word(folder: str, word: str) -> dict[str, Any]:
     """Return the entry of a kind or driver for JSON; `options` is None if its file cannot be loaded."""
-    entry: dict[str, Any] = {"word": word, "summary": loader.available(folder)[word]}
+    entry = outline(folder, word)
     if folder == "drivers":
         entry["needs"] = needed_extra(word)
     try:
@@ -176,6 +199,10 @@ def default_text(about: dict[str, Any]) -> str:
 def print_entry(entry: dict[str, Any]) -> None:
     """Print the short form of a kind or driver: its summary, and a line for each option."""
     click.echo(f"{click.style(entry['word'], bold=True)}  {entry['summary']}")
+    if "origin" in entry:
+        click.echo(f"    from: {entry['origin']}")
+    if "options" not in entry:
+        return
     if entry["options"] is None:
         click.secho(f"    {entry['problem']}", fg="yellow")
         return

@@ -90,9 +90,15 @@ class Context:
         Raises ConfigurationError if the file has mistakes, and UsageError if `--host` is given but the
         house has no hosts.
         """
-        from daemons.config.house import load_house
+        from daemons.config.files import read_files
+        from daemons.config.house import make_house, words_used
 
-        house = load_house(self.config, host=self._host or paths.this_host(self.run))
+        files, host = read_files(self.config), self._host or paths.this_host(self.run)
+        if words_used(files):
+            from daemons.cli.extension_check import check_in_child
+
+            check_in_child(files, host)
+        house = make_house(files, host)
         if self._host and not house.hosts:
             raise click.UsageError(f"this house has no hosts, so it has no {self._host!r}")
         return house

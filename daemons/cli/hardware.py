@@ -166,18 +166,22 @@ def try_(ctx: click.Context, context: Context, name: str, yes: bool) -> None:
 @click.command()
 @click.argument("name", required=False)
 @json_option
-def kinds(name: str | None, as_json: bool) -> None:
+@click.pass_obj
+def kinds(context: Context, name: str | None, as_json: bool) -> None:
     """List the kinds with their options and commands, or print the options of one kind."""
-    from daemons.cli.catalog import print_catalog
+    from daemons.cli.catalog import add_all_extensions, print_catalog
 
+    add_all_extensions("kinds", context.config)
     print_catalog("kinds", name, as_json)
 
 
 @click.command()
 @click.argument("name", required=False)
 @json_option
-def drivers(name: str | None, as_json: bool) -> None:
+@click.pass_obj
+def drivers(context: Context, name: str | None, as_json: bool) -> None:
     """List the drivers with their options and what they need, or print the options of one driver."""
-    from daemons.cli.catalog import print_catalog
+    from daemons.cli.catalog import add_all_extensions, print_catalog
 
+    add_all_extensions("drivers", context.config)
     print_catalog("drivers", name, as_json)

@@ -22,7 +22,7 @@ def lacking(kind: type[Kind], driver: type[Driver[Any]] | None, options: Any) ->
     """
     if driver is None or not driver.runs_here or not kind.further_needs:
         return {}
-    can, word = abilities(driver, options), driver.__module__.rpartition(".")[2]
+    can, word = abilities(driver, options), driver.word
     return {
         name: f"{name} needs a driver that can {ability}; {format_toml(word)} cannot"
         for name, ability in kind.further_needs.items()

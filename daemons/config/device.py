@@ -268,7 +268,7 @@ def _rules(
 
 def follow_problems(follow: tuple[str, ...], kind: type[Kind]) -> list[str]:
     """Return why a device of a kind cannot copy some fields."""
-    word = kind.__module__.rpartition(".")[2]
+    word = kind.word
     results = [result for result in kind.results if result.restores]
     if not results:
         return [f"a {word} can copy nothing; allowed: a rule with turns and do"]

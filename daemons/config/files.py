@@ -13,10 +13,12 @@ from typing import Any
 import tomli
 from msgspec import Struct
 
+from daemons.config import loader
 from daemons.config.defaults import Inherited, with_defaults
+from daemons.config.extension import file_name, read_file, words_of
 from daemons.config.include import find_files
 from daemons.config.location import Lines, Location
-from daemons.errors import ConfigurationError
+from daemons.errors import ConfigurationError, HouseError
 from daemons.values import Path as Where
 from daemons.values import Problem, format_toml
 
@@ -40,6 +42,8 @@ class Files(Struct, frozen=True):
     main: File
     included: dict[str, File] = {}
     """The included files in sorted order, by their names relative to the folder of the main file."""
+    code: dict[str, str] = {}
+    """The texts of the kinds and drivers of your own that devices use, by their names relative to it."""
 
     def __iter__(self) -> Iterator[File]:
         """Return an iterator over all files, the main file first."""
@@ -134,7 +138,27 @@ def read_files(path: Path, text: str | None = None) -> Files:
         raise ConfigurationError(locations)
     files = Files(main, included)
     check_included(files)
-    return files
+    return Files(main, included, read_code(files))
+
+
+def read_code(files: Files) -> dict[str, str]:
+    """Return the texts of the kinds and drivers that devices use and that stand beside the configuration.
+
+    Raises ConfigurationError with every file that cannot be read.
+    """
+    found, problems, builtin = dict[str, str](), list[tuple[File, Problem]](), loader.built_in()
+    for file in files:
+        for name, table in devices_of(file).items():
+            for folder, word in words_of({name: table}, builtin):
+                path = file_name(folder, word)
+                try:
+                    if (files.main.path.parent / path).exists():
+                        found[path] = read_file(files.main.path.parent / path)
+                except HouseError as error:
+                    problems.append((file, Problem(("devices", name, folder.removesuffix("s")), str(error))))
+    if problems:
+        raise ConfigurationError(Locator(files, {}).locate_in_files(problems))
+    return found
 
 
 def check_included(files: Files) -> None:
@@ -203,9 +227,9 @@ def read_bytes(path: Path, *, is_included: bool) -> bytes:
 
 def pack(files: Files) -> str:
     """Return all files as one text; that is the main file itself if it includes no other one."""
-    if not files.included:
+    if not files.included and not files.code:
         return files.main.text
-    texts = {"": files.main.text} | {name: file.text for name, file in files.included.items()}
+    texts = {"": files.main.text} | {name: file.text for name, file in files.included.items()} | files.code
     tables = [
         f"[[file]]\nname = {format_toml(name, len(name) * 6 + 2)}\ntext = {multiline(text)}\n"
         for name, text in texts.items()
@@ -239,4 +263,10 @@ def unpack(path: Path, text: str | None = None) -> Files:
     except (TypeError, LookupError) as error:
         where = Location(str(path), 1, "file", None, "is no installed configuration")
         raise ConfigurationError([where]) from error
-    return Files(main, {name: File(path.parent / name, *parse(path, inner)) for name, inner in texts.items()})
+    code = {name: inner for name, inner in texts.items() if name.endswith(".py")}
+    included = {
+        name: File(path.parent / name, *parse(path, inner))
+        for name, inner in texts.items()
+        if name not in code
+    }
+    return Files(main, included, code)

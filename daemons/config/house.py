@@ -1,28 +1,32 @@
 """Loads a configuration with all its files: returns a House, or every problem with its place and remedy."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from socket import gethostname
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
 from daemons.bus.message import BRIDGE, EXCHANGE, RECORDER, STEWARD
+from daemons.config import loader
 from daemons.config.ability import lacking
 from daemons.config.check import check
 from daemons.config.defaults import Inherited, blame, check_defaults
 from daemons.config.device import Device
+from daemons.config.extension import Extension, file_name, of_file, of_packages, words_of
 from daemons.config.files import Files, Locator, read_files
 from daemons.config.holiday import holiday_dates
 from daemons.config.house_rules import expand_house_rules
+from daemons.config.kind_facts import facts_of
 from daemons.config.members import expand
 from daemons.config.roster import Peer, Roster, make_roster
 from daemons.config.slice import Slice
 from daemons.config.sun import SunCalendar
 from daemons.config.tables import Front, Host, Settings
-from daemons.errors import ConfigurationError
-from daemons.kinds import Reading
+from daemons.errors import ConfigurationError, HouseError
+from daemons.kinds import Machine, Reading
 from daemons.kinds._members import MembersKind
 from daemons.values import Problem, convert, format_toml, suggest
 
@@ -92,6 +96,22 @@ class House(Struct, frozen=True, kw_only=True):
         calendar.holidays = frozenset(self.holidays)
         return calendar
 
+    def extensions_of(self, name: str) -> tuple[Extension, ...]:
+        """Return the code of the kind and the driver of a device, if they are no part of House."""
+        device = self.devices[name]
+        words = [("kinds", device.kind.word), ("drivers", device.driver.word if device.driver else "")]
+        found = [loader.extension_of(folder, word) for folder, word in words]
+        return tuple(extension for extension in found if extension)
+
+    def foreign_kinds(self) -> dict[str, dict[str, Any]]:
+        """Return by word the facts of the kinds that are no part of House."""
+        kinds = {device.kind.word: device.kind for device in self.devices.values()}
+        return {
+            word: msgspec.to_builtins(facts_of(kind), order="sorted")
+            for word, kind in kinds.items()
+            if loader.extension_of("kinds", word)
+        }
+
     def slices(self) -> dict[str, Slice]:
         """Return the slice of each process of this host; it has only what the process depends on."""
         house = self.raw.get("house", {})
@@ -105,20 +125,24 @@ class House(Struct, frozen=True, kw_only=True):
             for name, device in self.devices.items()
         }
         slices = {}
+        foreign = self.foreign_kinds()
         for name, device in self.devices.items():
             if roster.is_elsewhere(name):
                 continue
             hears_all = device.kind.role != "device"
             keys = (MIRROR_KEYS if hears_all else DEVICE_KEYS) | (SUN_KEYS if device.uses_sun else set())
             dates = {HOLIDAYS: list(self.holidays)} if device.uses_holidays else {}
+            own_facts = {word: facts for word, facts in foreign.items() if word == device.kind.word}
             slices[name] = Slice(
                 name=name,
                 house={key: house[key] for key in keys & house.keys()} | dates,
                 table={key: value for key, value in self.table(name).items() if key != "host"},
                 circular_rules=tuple(sorted(device.circular_rules)),
-                peers=shown if hears_all else {},
+                peers=shown if hears_all else {name: shown[name]} if own_facts else {},
                 services=roster.services if hears_all else (),
                 host=self.host if hears_all else None,
+                extensions=self.extensions_of(name),
+                kinds=foreign if hears_all else own_facts,
             )
         slices[STEWARD] = Slice(
             name=STEWARD, house={key: house[key] for key in STEWARD_KEYS & house.keys()}, table={}
@@ -129,9 +153,15 @@ class House(Struct, frozen=True, kw_only=True):
                 name: Peer("", "", peer.kind, ruled=ruled.get(name, ()))
                 for name, peer in roster.peers.items()
             }
-            slices[RECORDER] = Slice(name=RECORDER, house={}, table=self.raw.get("recorder", {}), peers=kinds)
+            slices[RECORDER] = Slice(
+                name=RECORDER,
+                house={},
+                table=self.raw.get("recorder", {}),
+                peers=kinds,
+                kinds=foreign,
+            )
         if EXCHANGE in roster.services:
-            slices[EXCHANGE] = self._front(roster)
+            slices[EXCHANGE] = self._front(roster, foreign)
         if BRIDGE in roster.services:
             slices[BRIDGE] = Slice(
                 name=BRIDGE,
@@ -142,10 +172,11 @@ class House(Struct, frozen=True, kw_only=True):
                     name: bridged(device, str(self.table(name)["kind"]), self.devices)
                     for name, device in self.devices.items()
                 },
+                kinds=foreign,
             )
         return slices
 
-    def _front(self, roster: Roster) -> Slice:
+    def _front(self, roster: Roster, foreign: dict[str, dict[str, Any]]) -> Slice:
         """Return the slice of the exchange: its address, and the host of each device."""
         front = convert(self.raw.get("exchange", {}), Front)
         own = self.hosts.get(self.host or "")
@@ -165,6 +196,7 @@ class House(Struct, frozen=True, kw_only=True):
             services=roster.services,
             host=self.host,
             hosts={name: about for name, about in self.hosts.items() if name != self.host},
+            kinds=foreign,
         )
 
 
@@ -222,9 +254,11 @@ def load_house(path: Path, text: str | None = None, host: str | None = None) -> 
 def make_house(files: Files, host: str | None = None) -> House:
     """Check the files of a configuration; raises ConfigurationError with every problem."""
     raw, inherited = files.merged()
+    add_extensions(files)
     house_rules = expand_house_rules(raw)
     expansion = expand(house_rules.raw)
     raw, problems = expansion.raw, [*house_rules.problems, *expansion.problems]
+    problems += extension_problems(raw.get("devices"))
     if "defaults" in files.main.raw:
         check_defaults(files.main.raw["defaults"], problems)
     checked = check(raw, problems)
@@ -241,6 +275,41 @@ def make_house(files: Files, host: str | None = None) -> House:
         text = f"there is no host {format_toml(host)}; {suggest(host, hosts)}"
         raise ConfigurationError(locator.locate([Problem(("hosts",), text)]))
     return House(settings=settings, devices=devices, hosts=hosts, raw=raw, files=files, host=host)
+
+
+def words_used(files: Files) -> dict[tuple[str, str], None]:
+    """Return the folders and words of the kinds and drivers that are no part of House."""
+    return dict.fromkeys(words_of(files.merged()[0].get("devices"), loader.built_in()))
+
+
+def extensions_used(files: Files) -> list[Extension]:
+    """Return the extensions of a configuration that were added."""
+    return [found for word in words_used(files) if (found := loader.extension_of(*word))]
+
+
+def add_extensions(files: Files) -> None:
+    """Add the extensions that devices use: a file of your own goes before a package."""
+    for folder, word in words_used(files):
+        if (text := files.code.get(file_name(folder, word))) is not None:
+            loader.add(of_file(folder, word, text))
+        elif found := next((one for one in of_packages(folder) if one.word == word), None):
+            loader.add(found)
+
+
+def extension_problems(devices: Any) -> Iterator[Problem]:
+    """Yield why a kind that is no part of House cannot be used."""
+    for name, table in devices.items() if isinstance(devices, dict) else ():
+        word = table.get("kind") if isinstance(table, dict) else None
+        kind = loader.kind_or_none(word) if loader.extension_of("kinds", str(word)) else None
+        if kind is None:
+            continue  # the check of its table reports it
+        where = ("devices", name, "kind")
+        if not issubclass(kind, Machine) or kind.role != "device" or kind.derived_options:
+            yield Problem(where, f"{word}: a kind of your own is a Machine, and has no derived options")
+        try:
+            facts_of(kind)
+        except HouseError as error:
+            yield Problem(where, f"{word}: {error}")
 
 
 def explain(problem: Problem, raw: dict[str, Any], inherited: dict[str, Inherited]) -> Problem:

@@ -1,4 +1,8 @@
-"""Imports the class of a kind or driver by its word in the configuration; the only dynamic import."""
+"""Loads the class of a kind or driver by its word in the configuration.
+
+A word is a file of House, or an extension that was added before (`add`). A process that only needs to know
+a kind, and does not run it, gets its declarations instead of its code (`describe`).
+"""
 
 import importlib
 import re
@@ -7,12 +11,42 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
+from daemons.config.extension import Extension, camel_case
 from daemons.drivers import Driver
 from daemons.errors import HouseError
 from daemons.kinds import Kind
 
 C = TypeVar("C")
 PACKAGE = Path(__file__).parent.parent
+_extensions: dict[tuple[str, str], Extension] = {}
+_loaded: dict[tuple[str, str], tuple[Extension, Any]] = {}
+"""The classes of extensions, each with the extension that it was loaded from."""
+_described: dict[str, type[Kind]] = {}
+
+
+def add(extension: Extension) -> None:
+    """Add an extension, or another version of one; its code is loaded when its word is looked up."""
+    _extensions[extension.folder, extension.word] = extension
+
+
+def describe(word: str, kind: type[Kind]) -> None:
+    """Add a class with the declarations of a kind, for a process that does not run it."""
+    _described[word] = kind
+
+
+def extension_of(folder: str, word: str) -> Extension | None:
+    """Return the extension with this word; None if the word is one of House, or unknown."""
+    return _extensions.get((folder, word))
+
+
+def built_in() -> dict[str, set[str]]:
+    """Return the words of House's own kinds and drivers."""
+    return {folder: {file.stem for file in files_of(folder)} for folder in ("kinds", "drivers")}
+
+
+def files_of(folder: str) -> list[Path]:
+    """Return the files of House's own kinds or drivers."""
+    return sorted((PACKAGE / folder).glob("[a-z]*.py"))
 
 
 def kind_or_none(word: object) -> type[Kind] | None:
@@ -26,23 +60,23 @@ def kind_or_none(word: object) -> type[Kind] | None:
 def available(folder: str) -> dict[str, str]:
     """Return the words of "kinds" or "drivers", each with the first line of its module docstring.
 
-    The files are parsed and not imported.
+    The files are parsed and not imported. The extensions that were added come last.
     """
     import ast  # noqa: PLC0415  a device process does not need this module
 
     found = {}
-    for file in sorted((PACKAGE / folder).glob("[a-z]*.py")):
+    for file in files_of(folder):
         try:
             text = ast.get_docstring(ast.parse(file.read_text()))
         except (SyntaxError, ValueError) as error:
             text = f"Broken: {error}."
         found[file.stem] = (text or "").partition("\n")[0]
-    return found
+    return found | {word: one.summary for (kind, word), one in _extensions.items() if kind == folder}
 
 
 def kind(word: str) -> type[Kind]:
     """Return the class of a kind; raises HouseError if its file is missing or broken."""
-    return _load("kinds", word, Kind)
+    return _described.get(word) or _load("kinds", word, Kind)
 
 
 def driver(word: str) -> type[Driver]:  # type: ignore[type-arg]
@@ -89,20 +123,32 @@ def run_function(word: str) -> Callable[[Any], None]:
 
 
 def _load(folder: str, word: str, contract: type[C]) -> type[C]:
-    """Import daemons/FOLDER/WORD.py and return its class; the class name is the word in CamelCase.
+    """Return the class of a word; raises HouseError if it is missing, or if its import fails."""
+    extension = _extensions.get((folder, word))
+    if extension is None:
+        where, name = f"daemons/{folder}/{word}.py", camel_case(word)
+        found = _class_in(lambda: importlib.import_module(f"daemons.{folder}.{word}"), where, name, contract)
+    else:
+        known = _loaded.get((folder, word))
+        if known and known[0] == extension:
+            return known[1]  # type: ignore[no-any-return]
+        found = _class_in(extension.load, extension.origin, extension.class_name, contract)
+        _loaded[folder, word] = extension, found
+    found.word = word  # type: ignore[attr-defined]
+    return found
 
-    Raises HouseError if the file or the class is missing, or if the import fails.
-    """
-    name = "".join(part.capitalize() for part in word.split("_"))
+
+def _class_in(load: Callable[[], Any], where: str, name: str, contract: type[C]) -> type[C]:
+    """Return a class of a module; `where` names the module in errors."""
     try:
-        module = importlib.import_module(f"daemons.{folder}.{word}")
+        module = load()
     except ModuleNotFoundError as error:
-        if error.name == f"daemons.{folder}.{word}":
-            raise HouseError(f"there is no daemons/{folder}/{word}.py") from error
-        raise HouseError(f"daemons/{folder}/{word}.py {missing_module_text(error)}") from error
+        if error.name == where.removesuffix(".py").replace("/", "."):
+            raise HouseError(f"there is no {where}") from error
+        raise HouseError(f"{where} {missing_module_text(error)}") from error
     except Exception as error:
-        raise HouseError(f"daemons/{folder}/{word}.py is broken: {type(error).__name__}: {error}") from error
+        raise HouseError(f"{where} is broken: {type(error).__name__}: {error}") from error
     found = getattr(module, name, None)
     if not (isinstance(found, type) and issubclass(found, contract)):
-        raise HouseError(f"daemons/{folder}/{word}.py has no class {name} that is a {contract.__name__}")
+        raise HouseError(f"{where} has no class {name} that is a {contract.__name__}")
     return found

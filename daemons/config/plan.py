@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 from typing import Any, Literal
 
 import msgspec
@@ -82,7 +83,7 @@ def with_places(change: ProcessChange, place: Callable[[Where], str]) -> Process
 def path_of(name: str, key: str) -> Where | None:
     """Return the path of a key of a process in the configuration; None for a key that no file has."""
     parts = [int(number) if number else word for word, number in re.findall(r"([^.\[\]]+)|\[(\d+)\]", key)]
-    if not parts or parts[0] in ("peers", "program"):
+    if not parts or parts[0] in ("peers", "program", "code"):
         return None
     if parts[0] == "house":
         return tuple(parts)
@@ -133,6 +134,12 @@ def flatten(slice_: Slice | None) -> Iterator[tuple[str, Any]]:
             yield from _flatten(value, f"{prefix}{key}.")
     if raw["circular_rules"]:
         yield "circular_rules", raw["circular_rules"]
+    for extension in slice_.extensions:
+        digest = sha256(msgspec.json.encode(extension)).hexdigest()[:8]
+        yield f"code.{extension.word}", f"{extension.origin} ({digest})"
+    for word, facts in raw["kinds"].items():
+        if all(extension.word != word for extension in slice_.extensions):
+            yield f"code.{word}", f"its declarations ({sha256(msgspec.json.encode(facts)).hexdigest()[:8]})"
 
 
 def _flatten(value: Any, path: str) -> Iterator[tuple[str, Any]]:

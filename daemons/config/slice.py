@@ -6,6 +6,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from daemons.config import loader
+from daemons.config.extension import Extension
 from daemons.config.roster import Peer
 from daemons.config.sun import SunCalendar
 from daemons.config.tables import Host, Settings
@@ -33,6 +35,10 @@ class Slice(Struct, frozen=True, kw_only=True):
     """The name of this host, in a house of several hosts."""
     hosts: dict[str, Host] = {}
     """The other hosts."""
+    extensions: tuple[Extension, ...] = ()
+    """The code of its own kind and driver, if they are no part of House."""
+    kinds: dict[str, dict[str, Any]] = {}
+    """The kinds of its peers that are no part of House, or its own one: their KindFacts."""
 
     @property
     def settings(self) -> Settings:
@@ -45,6 +51,13 @@ class Slice(Struct, frozen=True, kw_only=True):
         calendar = self.settings.calendar
         calendar.holidays = frozenset(self.house.get("holidays", ()))
         return calendar
+
+    def add_extensions(self) -> None:
+        """Make the kinds and drivers that are no part of House known to this process, which is its own."""
+        for extension in self.extensions:
+            loader.add(extension)
+        own = {one.word for one in self.extensions if one.folder == "kinds"}
+        describe_kinds({word: facts for word, facts in self.kinds.items() if word not in own})
 
     def encode(self) -> bytes:
         """Return the slice as JSON."""
@@ -65,3 +78,12 @@ def read_slice(name: str) -> Slice:
             f"{slice_path(name).absolute()} cannot be read ({error}); `house reload` writes it again, "
             "or `house up` if the house is down"
         ) from error
+
+
+def describe_kinds(kinds: dict[str, dict[str, Any]]) -> None:
+    """Make kinds known to this process by their facts."""
+    if kinds:
+        from daemons.config.kind_facts import KindFacts, kind_of  # noqa: PLC0415  few houses need it
+
+        for word, facts in kinds.items():
+            loader.describe(word, kind_of(word, convert(facts, KindFacts)))

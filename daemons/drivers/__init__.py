@@ -22,6 +22,8 @@ O = TypeVar("O", bound=Struct)  # noqa: E741  O for Options
 class Driver(ABC, Generic[O]):
     """The connection to one appliance."""
 
+    word: ClassVar[str] = ""
+    """Its word in the configuration; the loader sets it."""
     options_type: ClassVar[type[Struct]]
     abilities: ClassVar[frozenset[Ability]] = frozenset({"switch"})
     """The abilities of the driver. A device has only those that its hardware also supports."""

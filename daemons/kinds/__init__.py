@@ -400,6 +400,8 @@ class DailyTime(Struct, frozen=True):
 class Kind(ABC):
     """A word that `kind` may have in the configuration, and its declarations."""
 
+    word: ClassVar[str] = ""
+    """The word itself; the loader sets it."""
     role: ClassVar[str] = "device"
     """The process that runs it: `run` of daemons/processes/ROLE/ROLE.py."""
     default_driver: ClassVar[str | None] = None

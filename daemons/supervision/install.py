@@ -1,14 +1,18 @@
 """Writes a configuration into the run directory, reads it, and puts the previous one back."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
+from msgspec.structs import replace
+
+from daemons.config import loader
 from daemons.config.files import pack, unpack
 from daemons.config.house import House, make_house
 from daemons.config.members import expand
-from daemons.config.roster import Roster, make_roster
-from daemons.config.slice import slice_path
+from daemons.config.roster import Peer, Roster, make_roster
+from daemons.config.slice import describe_kinds, read_slice, slice_path
 from daemons.errors import ConfigurationError, StorageError
 from daemons.storage.installed import INSTALLED
 from daemons.storage.paths import HOST_FILE, replace_file, this_host
@@ -39,7 +43,24 @@ def installed_roster() -> Roster:
                 f"{HOST_FILE.absolute()} names {host!r}, which is no host of this house; "
                 "`house --host NAME up` or `house --host NAME reload` writes it"
             )
-        return make_roster(raw, host)
+        known = foreign_peers(raw["devices"])
+        roster = make_roster(raw, host)
+        return replace(roster, peers=roster.peers | known)
+
+
+def foreign_peers(devices: dict[str, Any]) -> dict[str, Peer]:
+    """Return the devices whose kinds are no part of House, and make these kinds known by their facts.
+
+    Their code is not loaded here. A device of another host has no slice here.
+    """
+    found = dict[str, Peer]()
+    builtin = loader.built_in()["kinds"]
+    for name in [name for name, table in devices.items() if table["kind"] not in builtin]:
+        with suppress(StorageError):
+            slice_ = read_slice(name)
+            describe_kinds(slice_.kinds)
+            found |= slice_.peers
+    return found
 
 
 @contextmanager

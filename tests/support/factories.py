@@ -14,8 +14,9 @@ import zmq
 
 from daemons.bus.message import State
 from daemons.config import device as house
-from daemons.config import loader, tables
+from daemons.config import tables
 from daemons.config.sun import SunCalendar
+from daemons.contract.subject import REQUIRED, device, machine, machine_kinds
 from daemons.kinds import Machine
 from daemons.processes.device.appliance import Appliance
 from daemons.processes.device.memory import DeviceMemory
@@ -26,12 +27,10 @@ from daemons.runtime.log import open_log
 from daemons.runtime.loop import Loop
 from daemons.storage import lock as lock_module
 from daemons.storage import paths
-from daemons.values import Problem
 
+__all__ = ["REQUIRED", "device", "machine", "machine_kinds"]
 TIMEOUT_SECONDS = 10.0
 UTC = tables.zone("UTC")
-REQUIRED: dict[str, dict[str, Any]] = {"meter": {"source": "plug"}}
-"""By kind, the options without which there is no such device."""
 START_TIME = 1_000_000.0
 """When the memory of each device in the tests was created (Unix seconds)."""
 
@@ -65,30 +64,6 @@ def zmq_context() -> Iterator[zmq.Context[zmq.Socket[bytes]]]:
         yield made
     finally:
         made.destroy(linger=0)
-
-
-def device(kind: str, **table: Any) -> house.Device:
-    """Return a simulated device of a kind, from a table of the configuration."""
-    problems: list[Problem] = []
-    found = loader.kind_or_none(kind)
-    driver = {} if found and found.default_driver else {"driver": "simulated"}
-    needed = {key: value for key, value in REQUIRED.get(kind, {}).items() if key + "s" not in table}
-    made = house.build(kind, {"kind": kind, **driver, **needed, **table}, ("devices", kind), problems)
-    assert made is not None, problems
-    assert not problems
-    return made
-
-
-def machine(kind: str, speed: float = 1.0, **options: Any) -> Machine[Any, Any]:
-    """Return the state machine of a kind; `speed` is how many times faster its hardware works."""
-    made = device(kind, **options)
-    assert issubclass(made.kind, Machine)
-    return made.kind(made.options, speed)
-
-
-def machine_kinds() -> list[str]:
-    """Return the name of every kind that has a state machine."""
-    return [word for word in loader.available("kinds") if issubclass(loader.kind(word), Machine)]
 
 
 def memory(
