@@ -1,0 +1,206 @@
+"""The state of a Kasa or Tapo device: what is requested in one poll, and what the reply says. Pure.
+
+Older devices (Kasa) answer several modules in one request, also for one outlet of a strip. Newer ones
+answer several methods. So one poll is one request, however many outlets a strip has.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from daemons.drivers.tplink.definition import Info, tints
+from daemons.kinds import Touch
+
+TOUCHES: dict[str, Touch] = {"singleClick": "single", "doubleClick": "double"}
+"""The events in the log of a button that are presses."""
+BULB_METER = "smartlife.iot.common.emeter"
+
+
+def number(value: Any, scale: float = 1.0) -> float | None:
+    """Return a number of a reply in another unit; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return round(value * scale, 3)
+
+
+def part(reply: Any, *names: str) -> dict[str, Any]:
+    """Return an object deep in a reply; an empty one where the reply has none."""
+    for name in names:
+        reply = reply.get(name) if isinstance(reply, Mapping) else None
+    return dict(reply) if isinstance(reply, Mapping) else {}
+
+
+# Older devices
+
+
+def iot_request(sysinfo: Info, child: str | None) -> dict[str, Any]:
+    """Return the request of one poll; `child` is the id of an outlet."""
+    request: dict[str, Any] = {"system": {"get_sysinfo": {}}}
+    if "light_state" in sysinfo:
+        return {**request, BULB_METER: {"get_realtime": {}}}
+    if "ENE" in str(sysinfo.get("feature", "")) and (child or not sysinfo.get("children")):
+        request["emeter"] = {"get_realtime": {}}
+    if child:
+        return {"context": {"child_ids": [child]}, **request}
+    return request if sysinfo.get("children") else {**request, "count_down": {"get_rules": {}}}
+
+
+def parse_iot(reply: Any, child: str | None) -> dict[str, Any]:
+    """Return the fields of a Reading; raises ValueError if the reply has no state."""
+    sysinfo = part(reply, "system", "get_sysinfo")
+    light = part(sysinfo, "light_state")
+    found: dict[str, Any] = {"on": iot_is_on(sysinfo, light, child)}
+    light = light if found["on"] else part(light, "dft_on_state")
+    bright = light.get("brightness") if "light_state" in sysinfo else sysinfo.get("brightness")
+    if child is None and (bright := number(bright)) is not None:
+        found["brightness_percent"] = round(bright)
+    if tints(sysinfo):
+        has_effect = bool(part(sysinfo, "lighting_effect_state").get("enable"))
+        found["colour_temperature_kelvin"] = None if has_effect else white(light.get("color_temp"))
+    rules = part(reply, "count_down", "get_rules").get("rule_list")
+    found["off_after_seconds"] = remaining_seconds(rules) if found["on"] else None
+    meter = part(reply, "emeter", "get_realtime") or part(reply, BULB_METER, "get_realtime")
+    return found | iot_energy(meter)
+
+
+def iot_is_on(sysinfo: Info, light: Info, child: str | None) -> bool:
+    """Return whether a device or one outlet is on; raises ValueError if that is not reported."""
+    children = sysinfo.get("children")
+    children = [one for one in children if isinstance(one, dict)] if isinstance(children, list) else []
+    if child is not None:
+        states = [one.get("state") for one in children if one.get("id") == child]
+    elif children:  # the whole strip
+        states = [max(int(number(one.get("state")) or 0) for one in children)]
+    else:
+        states = [light.get("on_off", sysinfo.get("relay_state"))]
+    if not states or number(states[0]) is None:
+        raise ValueError("its answer does not say whether it is on")
+    return bool(states[0])
+
+
+def iot_energy(meter: Info) -> dict[str, Any]:
+    """Return what an older meter measures: in milliunits, or in units on the oldest ones."""
+    found: dict[str, Any] = {}
+    for name, (small, unit) in {
+        "power_watts": ("power_mw", "power"),
+        "energy_watt_hours": ("total_wh", "total"),
+    }.items():
+        scale = 1.0 if small == "total_wh" else 0.001
+        value = number(meter.get(small), scale)
+        whole = number(meter.get(unit), 1000.0 if unit == "total" else 1.0)
+        if (value if value is not None else whole) is not None:
+            found[name] = value if value is not None else whole
+    return found
+
+
+def remaining_seconds(rules: Any) -> float | None:
+    """Return how long the shortest running countdown to "off" takes to end; None without one."""
+    left = [
+        number(rule.get("remain"))
+        for rule in (rules if isinstance(rules, list) else ())
+        if isinstance(rule, dict) and rule.get("enable") and not rule.get("act")
+    ]
+    return min((seconds for seconds in left if seconds is not None), default=None)
+
+
+# Newer devices
+
+
+def smart_methods(category: str, has_meter: bool) -> dict[str, Any]:
+    """Return the methods of one poll."""
+    methods: dict[str, Any] = {"get_device_info": None}
+    if category.endswith(".button"):
+        methods["get_trigger_logs"] = {"start_id": 0}
+    if has_meter:
+        methods |= dict.fromkeys(("get_energy_usage", "get_emeter_data", "get_current_power"))
+    return methods
+
+
+def parse_smart(reply: Any) -> dict[str, Any]:
+    """Return the fields of a Reading; raises ValueError if the reply has no state, or is of a lost sensor."""
+    info = part(reply, "get_device_info")
+    if not info:
+        raise ValueError("its answer has no state")
+    if info.get("status") == "offline":
+        raise ValueError("its hub does not hear from it")
+    found: dict[str, Any] = {**parse_sensor(info), **smart_power(reply)}
+    if isinstance(on := info.get("device_on"), bool):
+        found["on"] = on
+        is_running = on and info.get("auto_off_status") == "on"
+        found["off_after_seconds"] = number(info.get("auto_off_remain_time")) if is_running else None
+    if (bright := number(info.get("brightness"))) is not None:
+        found["brightness_percent"] = round(bright)
+    if tints(info):
+        effect = info.get("dynamic_light_effect_enable") or part(info, "lighting_effect").get("enable")
+        found["colour_temperature_kelvin"] = None if effect else white(info.get("color_temp"))
+    return found
+
+
+def parse_smart_strip(reply: Any) -> dict[str, Any]:
+    """Return whether any outlet of a newer strip is on; raises ValueError if the reply does not say it."""
+    children = part(reply, "get_child_device_list").get("child_device_list")
+    states = [one.get("device_on") for one in children or () if isinstance(one, dict)]
+    if not states or not all(isinstance(state, bool) for state in states):
+        raise ValueError("its answer does not say which outlets are on")
+    return {"on": any(states)}
+
+
+def parse_sensor(info: Info) -> dict[str, Any]:
+    """Return what a sensor or button behind a hub reports."""
+    found: dict[str, Any] = {}
+    if (warmth := number(info.get("current_temp"))) is not None:
+        is_fahrenheit = info.get("temp_unit") == "fahrenheit"
+        found["temperature_celsius"] = round((warmth - 32) / 1.8, 2) if is_fahrenheit else warmth
+    if (humidity := number(info.get("current_humidity"))) is not None:
+        found["humidity_percent"] = humidity
+    if (battery := number(info.get("battery_percentage"))) is not None:
+        found["battery_percent"] = round(battery)
+    for name in ("open", "detected", "in_alarm"):
+        if isinstance(info.get(name), bool):
+            found["on"] = info[name]
+    if "water_leak_status" in info:  # `in_alarm` ends when a person silences the alarm
+        found["on"] = info["water_leak_status"] == "water_leak"
+    return found
+
+
+def smart_power(reply: Any) -> dict[str, Any]:
+    """Return the power that a newer meter measures: the most exact value that it reports."""
+    values = (
+        number(part(reply, "get_emeter_data").get("power_mw"), 0.001),
+        number(part(reply, "get_energy_usage").get("current_power"), 0.001),
+        number(part(reply, "get_current_power").get("current_power")),
+    )
+    watts = next((value for value in values if value is not None), None)
+    return {} if watts is None else {"power_watts": watts}
+
+
+def month_energy(reply: Any) -> tuple[str, float] | None:
+    """Return the month by the device's clock, and the energy of that month in watt-hours."""
+    usage = part(reply, "get_energy_usage")
+    energy = number(usage.get("month_energy"))
+    return None if energy is None else (str(usage.get("local_time", ""))[:7], energy)
+
+
+def white(kelvin: Any) -> int | None:
+    """Return the colour temperature of a lamp; None in colour mode, in which a lamp reports 0."""
+    value = number(kelvin)
+    return round(value) if value else None
+
+
+class PressReader:
+    """Reads the log of a button: each new entry is one press. The entries of before are none."""
+
+    def __init__(self) -> None:
+        self._last: int | None = None
+        """The number of the newest entry that was read; None before the first log."""
+
+    def read(self, reply: Any) -> list[Touch]:
+        """Return the presses since the last log, in their order. A log that was cleared begins anew."""
+        logs = part(reply, "get_trigger_logs").get("logs")
+        entries = [one for one in logs if isinstance(one, dict)] if isinstance(logs, list) else []
+        numbers = {one["id"]: one.get("event") for one in entries if isinstance(one.get("id"), int)}
+        newest = max(numbers, default=0)
+        last, self._last = self._last, newest
+        if last is None or newest < last:
+            return []
+        new = sorted(key for key in numbers if key > last)
+        return [TOUCHES[str(numbers[key])] for key in new if str(numbers[key]) in TOUCHES]

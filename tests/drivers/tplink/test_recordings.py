@@ -1,0 +1,143 @@
+"""What is found and read of each device whose replies python-kasa's developers recorded.
+
+`tests/data/tplink_devices.json` has the facts of each recording: model, hardware version, firmware, and the
+fields that House reads, with the values that were recorded. Ids are replaced. `found` and `read` are what
+House makes of them; python-kasa reads the same.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from daemons.config.device import build
+from daemons.drivers.tplink import definition, status
+from daemons.drivers.tplink.definition import Part
+
+DATA = Path(__file__).parents[2] / "data" / "tplink_devices.json"
+RECORDINGS: list[dict[str, Any]] = json.loads(DATA.read_text())
+RECORDED, REFUSED = 206, 30
+"""How many recordings there are, and in how many of them is nothing but what House refuses in a sentence."""
+HUB = "HUB"
+
+
+def parts_of(recording: dict[str, Any]) -> list[Part]:
+    """Return what House finds in a recording."""
+    if "sysinfo" in recording:
+        return definition.iot_parts(recording["sysinfo"])
+    return definition.smart_parts(recording["info"], recording.get("children", ()))
+
+
+def reading_of(recording: dict[str, Any], part: Part) -> dict[str, Any] | None:
+    """Return what House reads of a part, without the values that are unknown; None if it is refused."""
+    if not part.kind:
+        return None
+    outlet, child = part.options.get("outlet"), part.options.get("child")
+    if "sysinfo" in recording:
+        name = recording["sysinfo"]["children"][outlet - 1]["id"] if outlet else None
+        reply = {key: recording[key] for key in ("emeter", status.BULB_METER) if key in recording}
+        reply["system"] = {"get_sysinfo": recording["sysinfo"]}
+        found = status.parse_iot(reply, name)
+    else:
+        children = recording.get("children", ())
+        index = next(
+            (
+                at
+                for at, info in enumerate(children)
+                if info.get("device_id") == child or (outlet, info) in definition.numbered(children)
+            ),
+            0,
+        )
+        reply = {"get_device_info": children[index] if children else recording["info"]}
+        found = status.parse_smart({**reply, **recording.get("energy", [{}] * 20)[index]})
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def described(part: Part) -> str:
+    """Return a part in some words, such as `plug outlet=2` or `sensor opening child=child3`, or its note."""
+    options = [key if value is True else f"{key}={value}" for key, value in part.options.items()]
+    return " ".join([part.kind, *part.kind_options.values(), *options]) if part.kind else part.note
+
+
+def test_each_recorded_device_is_found_and_read_as_it_is() -> None:
+    """A camera, a hub, a chime, a vacuum cleaner, a valve and a fan are refused in a sentence."""
+    refused = 0
+    for recording in RECORDINGS:
+        title = [recording[key] for key in ("model", "hardware", "firmware")]
+        parts = parts_of(recording)
+        assert [described(part) for part in parts] == recording["found"], title
+        assert [reading_of(recording, part) for part in parts] == recording["read"], title
+        assert all(bool(part.kind) is not bool(part.note) for part in parts), title
+        refused += not any(part.kind for part in parts)
+    assert (len(RECORDINGS), refused) == (RECORDED, REFUSED)
+
+
+def test_each_recorded_device_can_be_configured() -> None:
+    """The options of each part are valid, also those of its kind."""
+    pytest.importorskip("kasa", reason="needs the extra kasa")
+    for recording in RECORDINGS:
+        for part in parts_of(recording):
+            if part.kind:
+                own = {"address": "192.168.1.9", **part.options}
+                problems: list[Any] = []
+                table = {"kind": part.kind, **part.kind_options, "driver": "kasa", "kasa": own}
+                if part.kind in ("sensor", "button") and "child" not in part.options:
+                    own["child"] = "recorded alone"
+                assert build("x", table, (), problems) is not None, problems
+                assert problems == []
+
+
+def test_a_newer_device_is_known_by_its_model_before_its_account_is_known() -> None:
+    """A search without the account finds the same kinds and options, except behind a hub."""
+    for recording in RECORDINGS:
+        if (family := recording.get("family")) and HUB not in family:
+            parts = definition.model_parts(family, recording["model"])
+            assert [described(part) for part in parts] == recording["found"], recording["model"]
+
+
+@pytest.mark.parametrize(
+    ("info", "expected"),
+    [
+        ({"type": "SMART.TAPOFRIDGE"}, "House does not know this type of device"),
+        ({"type": "IOT.SOMETHING"}, "House does not know this type of device"),
+        ({}, "House does not know this type of device"),
+    ],
+)
+def test_an_unknown_device_is_refused(info: dict[str, Any], expected: str) -> None:
+    """It is never a plug."""
+    assert [described(part) for part in definition.smart_parts(info, ())] == [expected]
+    assert [described(part) for part in definition.iot_parts(info)] == [expected]
+    assert [described(part) for part in definition.model_parts(str(info.get("type")), "X1")] == [expected]
+
+
+@pytest.mark.parametrize("reply", [None, [], {}, {"system": {"get_sysinfo": [1]}}, {"get_device_info": 3}])
+def test_a_reply_without_a_state_is_refused(reply: Any) -> None:
+    """The driver then reports the device as unreachable, with this sentence."""
+    with pytest.raises(ValueError, match="its answer"):
+        status.parse_iot(reply, None)
+    with pytest.raises(ValueError, match="its answer has no state"):
+        status.parse_smart(reply)
+
+
+def test_a_lamp_with_an_effect_has_no_colour_temperature() -> None:
+    """Its colours change by themselves."""
+    info = {"device_on": True, "brightness": 5, "color_temp": 3000, "color_temp_range": [2500, 6500]}
+    assert status.parse_smart({"get_device_info": info})["colour_temperature_kelvin"] == 3000
+    for effect in ({"lighting_effect": {"enable": 1}}, {"dynamic_light_effect_enable": True}):
+        found = status.parse_smart({"get_device_info": {**info, **effect}})
+        assert (found["brightness_percent"], found["colour_temperature_kelvin"]) == (5, None)
+
+
+def test_a_log_that_was_cleared_begins_anew() -> None:
+    """The presses that it then has are not new."""
+    reader = status.PressReader()
+
+    def read(*entries: tuple[int, str]) -> list[str]:
+        logs = [{"id": number, "event": event} for number, event in entries]
+        return list(reader.read({"get_trigger_logs": {"logs": logs}}))
+
+    assert read((5, "singleClick")) == []
+    assert read((6, "doubleClick"), (5, "singleClick")) == ["double"]
+    assert read((1, "singleClick")) == []
+    assert read((2, "singleClick"), (1, "singleClick")) == ["single"]
