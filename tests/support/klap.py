@@ -66,6 +66,7 @@ class KlapServer:
         password: str,
         reply: Callable[[dict[str, Any]], dict[str, Any] | bytes],
         version: int = 1,
+        host: str = "127.0.0.1",
     ) -> None:
         part, whole = (sha1, sha256) if version > 1 else (md5, md5)
         digests = (part(text.encode(), usedforsecurity=False).digest() for text in (username, password))
@@ -84,7 +85,7 @@ class KlapServer:
             def log_message(self, *_: Any) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        self._server = ThreadingHTTPServer((host, port), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
 

@@ -12,6 +12,8 @@ from tests.support.klap import KlapServer
 from tests.support.ports import free_port
 
 UNKNOWN_METHOD = -10008
+OLD_ACCOUNT = frozenset({"a_password_is_accepted", "a_wrong_password_is_refused"})
+"""The tests of an older device with an account; the plug passes them for all of them."""
 BULB = "smartlife.iot.smartbulb.lightingservice"
 
 
@@ -40,10 +42,32 @@ class KasaStrip(KasaPlug):
             self.switchings.append(on)
 
 
+class KasaOutlet(KasaStrip):
+    """The third outlet of a power strip, with the interface of one plug."""
+
+    unsupported_tests = OLD_ACCOUNT
+
+    def options(self) -> dict[str, Any]:
+        """Return the driver's table for the outlet."""
+        return {**super().options(), "outlet": 3}
+
+    def sysinfo(self) -> dict[str, Any]:
+        """Return what the strip reports of itself."""
+        self.outlets["800602"] = self.on
+        return super().sysinfo()
+
+    def set_relay(self, on: bool) -> None:
+        """Switch the outlet, if it is the selected one."""
+        if self.selected == ["800602"]:
+            self.switch_relay(on)
+
+
 class KasaBulb(KasaPlug):
     """A lamp with white of several temperatures and colours (KL130)."""
 
     has_timer = False
+    has_meter = False
+    unsupported_tests = OLD_ACCOUNT | {"its_power_is_reported"}  # it has a power of its own
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -84,7 +108,7 @@ class TapoDevice(Emulator):
 
     def __init__(self, folder: Path, *, password: str | None = None) -> None:
         super().__init__(folder, password=password or "Tapo")
-        self.port = free_port()
+        self.host, self.port = "127.0.0.1", free_port()
         self.requests = 0
         """How many requests it has answered."""
         self.components = ["device", "auto_off", "energy_monitoring"]
@@ -107,12 +131,15 @@ class TapoDevice(Emulator):
         """Return the driver's table."""
         file = self.write_password(str(self.password))
         return {
-            "address": f"127.0.0.1:{self.port}", "poll": "200ms", "username": USERNAME, "password_file": file,
+            "address": f"{self.host}:{self.port}", "poll": "200ms", "username": USERNAME,
+            "password_file": file,
         }  # fmt: skip
 
     def open(self) -> None:
         """Listen on the port."""
-        self._server = KlapServer(self.port, USERNAME, str(self.password), self._serve, version=2)
+        self._server = KlapServer(
+            self.port, USERNAME, str(self.password), self._serve, version=2, host=self.host
+        )
 
     def stop(self) -> None:
         """Stop; each request had a connection of its own."""

@@ -121,12 +121,10 @@ class SmartPart(Part):
             reply = await self.device.protocol.query({"get_child_device_list": None})
             return status.parse_smart_strip(reply), []
         reply = await self.target.protocol.query(self.methods)
-        # The library asks again for each method that failed, so ask only for those that do not.
-        self.methods = {
-            name: value
-            for name, value in self.methods.items()
-            if name == "get_device_info" or isinstance(reply.get(name), dict)
-        }
+        # The library asks again for each method that failed: ask no more for what this model does not know.
+        for name in status.OPTIONAL_METHODS & self.methods.keys():
+            if not isinstance(reply.get(name), dict):
+                del self.methods[name]
         fields = status.parse_smart(reply)
         if (energy := status.month_energy(reply)) is not None:
             try:

@@ -15,6 +15,7 @@ from daemons.drivers.tplink.definition import UNKNOWN, Part, iot_parts, model_pa
 from daemons.drivers.tplink.part import smart_parts
 from daemons.drivers.tplink.status import part
 from daemons.drivers.transports.secret import read_secret
+from daemons.errors import HouseError
 
 ANSWER_SECONDS = 5.0
 """How long a device may take to say what it is."""
@@ -27,7 +28,9 @@ async def search(target: str, port: int | None, seconds: float, known: Sequence[
     The first account in `known` opens newer devices. Without one, they tell only their type and model.
     """
     account = next((one for one in known if one.username and one.password_file), None)
-    password = read_secret("discover", account.password_file) if account else None
+    password = None
+    with suppress(HouseError):  # then newer devices tell only their type and model
+        password = read_secret("discover", account.password_file) if account else None
     found: list[Found] = []
 
     async def on_discovered(device: Device) -> None:

@@ -8,18 +8,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from daemons.drivers.tplink.definition import Info, tints
+from daemons.drivers.tplink.facts import facts, mains, number
 from daemons.kinds import Touch
 
 TOUCHES: dict[str, Touch] = {"singleClick": "single", "doubleClick": "double"}
 """The events in the log of a button that are presses."""
+OPTIONAL_METHODS = {"get_emeter_data", "get_current_power"}
+"""The methods that not all meters know. They tell the power again, more or less exactly."""
 BULB_METER = "smartlife.iot.common.emeter"
-
-
-def number(value: Any, scale: float = 1.0) -> float | None:
-    """Return a number of a reply in another unit; None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return round(value * scale, 3)
 
 
 def part(reply: Any, *names: str) -> dict[str, Any]:
@@ -59,7 +55,7 @@ def parse_iot(reply: Any, child: str | None) -> dict[str, Any]:
     rules = part(reply, "count_down", "get_rules").get("rule_list")
     found["off_after_seconds"] = remaining_seconds(rules) if found["on"] else None
     meter = part(reply, "emeter", "get_realtime") or part(reply, BULB_METER, "get_realtime")
-    return found | iot_energy(meter)
+    return {**found, **iot_energy(meter), **mains(meter), **facts(sysinfo, is_outlet=child is not None)}
 
 
 def iot_is_on(sysinfo: Info, light: Info, child: str | None) -> bool:
@@ -79,17 +75,11 @@ def iot_is_on(sysinfo: Info, light: Info, child: str | None) -> bool:
 
 def iot_energy(meter: Info) -> dict[str, Any]:
     """Return what an older meter measures: in milliunits, or in units on the oldest ones."""
-    found: dict[str, Any] = {}
-    for name, (small, unit) in {
-        "power_watts": ("power_mw", "power"),
-        "energy_watt_hours": ("total_wh", "total"),
-    }.items():
-        scale = 1.0 if small == "total_wh" else 0.001
-        value = number(meter.get(small), scale)
-        whole = number(meter.get(unit), 1000.0 if unit == "total" else 1.0)
-        if (value if value is not None else whole) is not None:
-            found[name] = value if value is not None else whole
-    return found
+    watts, watt_hours = number(meter.get("power_mw"), 0.001), number(meter.get("total_wh"))
+    return {
+        "power_watts": number(meter.get("power")) if watts is None else watts,
+        "energy_watt_hours": number(meter.get("total"), 1000.0) if watt_hours is None else watt_hours,
+    }
 
 
 def remaining_seconds(rules: Any) -> float | None:
@@ -111,7 +101,7 @@ def smart_methods(category: str, has_meter: bool) -> dict[str, Any]:
     if category.endswith(".button"):
         methods["get_trigger_logs"] = {"start_id": 0}
     if has_meter:
-        methods |= dict.fromkeys(("get_energy_usage", "get_emeter_data", "get_current_power"))
+        methods |= dict.fromkeys(("get_energy_usage", *sorted(OPTIONAL_METHODS)))
     return methods
 
 
@@ -122,7 +112,9 @@ def parse_smart(reply: Any) -> dict[str, Any]:
         raise ValueError("its answer has no state")
     if info.get("status") == "offline":
         raise ValueError("its hub does not hear from it")
-    found: dict[str, Any] = {**parse_sensor(info), **smart_power(reply)}
+    is_outlet = "position" in info or ".sub-" in str(info.get("category", ""))
+    meter = mains(part(reply, "get_emeter_data"))
+    found = {**parse_sensor(info), **smart_power(reply), **meter, **facts(info, is_outlet=is_outlet)}
     if isinstance(on := info.get("device_on"), bool):
         found["on"] = on
         is_running = on and info.get("auto_off_status") == "on"
@@ -147,11 +139,10 @@ def parse_smart_strip(reply: Any) -> dict[str, Any]:
 def parse_sensor(info: Info) -> dict[str, Any]:
     """Return what a sensor or button behind a hub reports."""
     found: dict[str, Any] = {}
-    if (warmth := number(info.get("current_temp"))) is not None:
-        is_fahrenheit = info.get("temp_unit") == "fahrenheit"
-        found["temperature_celsius"] = round((warmth - 32) / 1.8, 2) if is_fahrenheit else warmth
-    if (humidity := number(info.get("current_humidity"))) is not None:
-        found["humidity_percent"] = humidity
+    if "current_temp" in info:
+        warmth, is_fahrenheit = number(info["current_temp"]), info.get("temp_unit") == "fahrenheit"
+        in_celsius = round((warmth - 32) / 1.8, 2) if is_fahrenheit and warmth is not None else warmth
+        found |= {"temperature_celsius": in_celsius, "humidity_percent": number(info.get("current_humidity"))}
     if (battery := number(info.get("battery_percentage"))) is not None:
         found["battery_percent"] = round(battery)
     for name in ("open", "detected", "in_alarm"):
@@ -169,8 +160,7 @@ def smart_power(reply: Any) -> dict[str, Any]:
         number(part(reply, "get_energy_usage").get("current_power"), 0.001),
         number(part(reply, "get_current_power").get("current_power")),
     )
-    watts = next((value for value in values if value is not None), None)
-    return {} if watts is None else {"power_watts": watts}
+    return {"power_watts": next((value for value in values if value is not None), None)}
 
 
 def month_energy(reply: Any) -> tuple[str, float] | None:

@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from daemons.config.device import build
 from daemons.drivers.tplink import definition, status
 from daemons.drivers.tplink.definition import Part
+from daemons.drivers.tplink.facts import facts
+from daemons.kinds import About
 
 DATA = Path(__file__).parents[2] / "data" / "tplink_devices.json"
 RECORDINGS: list[dict[str, Any]] = json.loads(DATA.read_text())
@@ -51,7 +54,7 @@ def reading_of(recording: dict[str, Any], part: Part) -> dict[str, Any] | None:
         )
         reply = {"get_device_info": children[index] if children else recording["info"]}
         found = status.parse_smart({**reply, **recording.get("energy", [{}] * 20)[index]})
-    return {key: value for key, value in found.items() if value is not None}
+    return {key: value for key, value in found.items() if value is not None and key != "about"}
 
 
 def described(part: Part) -> str:
@@ -127,6 +130,26 @@ def test_a_lamp_with_an_effect_has_no_colour_temperature() -> None:
     for effect in ({"lighting_effect": {"enable": 1}}, {"dynamic_light_effect_enable": True}):
         found = status.parse_smart({"get_device_info": {**info, **effect}})
         assert (found["brightness_percent"], found["colour_temperature_kelvin"]) == (5, None)
+
+
+@pytest.mark.parametrize(
+    ("info", "expected"),
+    [
+        (
+            {"model": "HS110(EU)", "sw_ver": "1.5.6 Build 191125 Rel.083657", "mac": "50:C7:BF:00:00:01"},
+            About(manufacturer="TP-Link", model="HS110(EU)", firmware="1.5.6", mac="50:C7:BF:00:00:01"),
+        ),
+        (
+            {"model": "KL130(EU)", "sw_ver": "1.8.8", "mic_mac": "50C7BF000001"},
+            About(manufacturer="TP-Link", model="KL130(EU)", firmware="1.8.8", mac="50C7BF000001"),
+        ),
+        ({"model": 3, "fw_ver": None, "mac": ""}, About(manufacturer="TP-Link")),
+    ],
+)
+def test_what_the_hardware_is_is_read(info: dict[str, Any], expected: About) -> None:
+    """Model, firmware and address. The outlets of a strip share its address, so none of them has it."""
+    assert facts(info, is_outlet=False)["about"] == expected
+    assert facts(info, is_outlet=True)["about"] == replace(expected, mac=None)
 
 
 def test_a_log_that_was_cleared_begins_anew() -> None:
