@@ -46,12 +46,9 @@ def parse_iot(reply: Any, child: str | None) -> dict[str, Any]:
     light = part(sysinfo, "light_state")
     found: dict[str, Any] = {"on": iot_is_on(sysinfo, light, child)}
     light = light if found["on"] else part(light, "dft_on_state")
-    bright = light.get("brightness") if "light_state" in sysinfo else sysinfo.get("brightness")
-    if child is None and (bright := number(bright)) is not None:
-        found["brightness_percent"] = round(bright)
-    if tints(sysinfo):
-        has_effect = bool(part(sysinfo, "lighting_effect_state").get("enable"))
-        found["colour_temperature_kelvin"] = None if has_effect else white(light.get("color_temp"))
+    if child is None:
+        own = light if "light_state" in sysinfo else sysinfo
+        found |= lamp(own, part(sysinfo, "lighting_effect_state"), has_white=tints(sysinfo))
     rules = part(reply, "count_down", "get_rules").get("rule_list")
     found["off_after_seconds"] = remaining_seconds(rules) if found["on"] else None
     meter = part(reply, "emeter", "get_realtime") or part(reply, BULB_METER, "get_realtime")
@@ -119,12 +116,8 @@ def parse_smart(reply: Any) -> dict[str, Any]:
         found["on"] = on
         is_running = on and info.get("auto_off_status") == "on"
         found["off_after_seconds"] = number(info.get("auto_off_remain_time")) if is_running else None
-    if (bright := number(info.get("brightness"))) is not None:
-        found["brightness_percent"] = round(bright)
-    if tints(info):
-        effect = info.get("dynamic_light_effect_enable") or part(info, "lighting_effect").get("enable")
-        found["colour_temperature_kelvin"] = None if effect else white(info.get("color_temp"))
-    return found
+    effect = {"enable": info.get("dynamic_light_effect_enable"), **part(info, "lighting_effect")}
+    return found | lamp(info, effect, has_white=tints(info))
 
 
 def parse_smart_strip(reply: Any) -> dict[str, Any]:
@@ -170,10 +163,18 @@ def month_energy(reply: Any) -> tuple[str, float] | None:
     return None if energy is None else (str(usage.get("local_time", ""))[:7], energy)
 
 
-def white(kelvin: Any) -> int | None:
-    """Return the colour temperature of a lamp; None in colour mode, in which a lamp reports 0."""
-    value = number(kelvin)
-    return round(value) if value else None
+# Both
+
+
+def lamp(info: Info, effect: Info, *, has_white: bool) -> dict[str, Any]:
+    """Return brightness and colour temperature. In colour mode (0 K), or with an effect, it has no white."""
+    is_running = bool(effect.get("enable"))
+    bright = number((effect.get("brightness") if is_running else None) or info.get("brightness"))
+    found: dict[str, Any] = {} if bright is None else {"brightness_percent": round(bright)}
+    if has_white:
+        kelvin = None if is_running else number(info.get("color_temp"))
+        found["colour_temperature_kelvin"] = round(kelvin) if kelvin else None
+    return found
 
 
 class PressReader:

@@ -124,12 +124,15 @@ def test_a_reply_without_a_state_is_refused(reply: Any) -> None:
 
 
 def test_a_lamp_with_an_effect_has_no_colour_temperature() -> None:
-    """Its colours change by themselves."""
+    """Its colours change by themselves. Its brightness is that of the effect, if the effect has one."""
     info = {"device_on": True, "brightness": 5, "color_temp": 3000, "color_temp_range": [2500, 6500]}
     assert status.parse_smart({"get_device_info": info})["colour_temperature_kelvin"] == 3000
-    for effect in ({"lighting_effect": {"enable": 1}}, {"dynamic_light_effect_enable": True}):
+    for effect, bright in (
+        ({"lighting_effect": {"enable": 1, "brightness": 60}}, 60),
+        ({"dynamic_light_effect_enable": True}, 5),
+    ):
         found = status.parse_smart({"get_device_info": {**info, **effect}})
-        assert (found["brightness_percent"], found["colour_temperature_kelvin"]) == (5, None)
+        assert (found["brightness_percent"], found["colour_temperature_kelvin"]) == (bright, None)
 
 
 @pytest.mark.parametrize(
