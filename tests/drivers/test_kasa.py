@@ -14,7 +14,9 @@ import pytest
 
 pytest.importorskip("kasa", reason="needs the extra kasa")
 
+from daemons.cli.discover import match_with_house
 from daemons.config.device import build
+from daemons.config.house import load_house
 from daemons.drivers import Found, kasa
 from daemons.values import Problem, parse_table
 from tests.drivers.test_faults import running_driver
@@ -219,6 +221,21 @@ def test_what_the_driver_cannot_do_with_these_options_is_refused(
     table = {"kind": kind, "driver": "kasa", "kasa": {"address": "kasa.lan", **options}}
     build("x", table, (), problems)
     assert [problem in one.text for one in problems if problem] == ([True] if problem else [])
+
+
+def test_a_lamp_that_was_configured_before_is_known(tmp_path: Path) -> None:
+    """The options that a search now writes are not part of what it is. Each outlet is a device of its own."""
+    (tmp_path / "house.toml").write_text(
+        '[devices.shelf]\nkind = "lamp"\ndriver = "kasa"\nkasa.address = "10.0.0.3"\n'
+        '[devices.pump]\nkind = "plug"\ndriver = "kasa"\nkasa = { address = "10.0.0.4", outlet = 2 }\n'
+    )
+    lamp = {"address": "10.0.0.3", "dims": True, "tints": True}
+    found = [Found(title="Shelf", address="10.0.0.3", kind="lamp", driver="kasa", options=lamp)] + [
+        Found(title="Desk", address="10.0.0.4", driver="kasa", options={"address": "10.0.0.4", "outlet": n})
+        for n in (1, 2)
+    ]
+    seen = match_with_house(found, load_house(tmp_path / "house.toml"))
+    assert [one.used_by for one in seen] == [("shelf",), (), ("pump",)]
 
 
 @pytest.mark.parametrize(

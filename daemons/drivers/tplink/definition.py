@@ -37,6 +37,8 @@ SENSORS = {
     "temp-hmdt-sensor": {},
 }
 """By the end of its category: the options of a sensor."""
+SLOW = {"poll": "15s"}
+"""The option for a sensor that only measures: it tells its hub a value every 16 seconds or more."""
 OUTLETS = {
     "EP40": 2, "EP40M": 2, "HS107": 2, "HS300": 6, "KP200": 2, "KP303": 3, "KP400": 2, "P210M": 2, "P300": 3,
     "P304M": 4, "P306": 4, "P316M": 6, "TP25": 2,
@@ -104,7 +106,8 @@ def smart_part(info: Info, options: dict[str, Any]) -> Part:
         return Part(name=name, note=note)
     sensor = next((end for end in SENSORS if category.endswith(end)), None)
     if sensor is not None:
-        return Part("sensor", name, options, dict(SENSORS[sensor]))
+        slow = {} if SENSORS[sensor] else SLOW
+        return Part("sensor", name, {**options, **slow}, dict(SENSORS[sensor]))
     if category.endswith(".button"):
         return Part("button", name, options)
     if "device_on" not in info:

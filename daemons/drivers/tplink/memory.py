@@ -24,6 +24,8 @@ class Count(Struct, frozen=True):
     """The month by the device's clock, such as "2026-11"."""
     month_watt_hours: float
     total_watt_hours: float
+    before: tuple[str, float] | None = None
+    """The month before by that clock, and its energy. A clock that was wrong for a while comes back to it."""
 
 
 class AutoOff(Struct, frozen=True):
@@ -44,14 +46,21 @@ class Memory(Struct, frozen=True, omit_defaults=True):
 def count_on(count: Count | None, month: str, watt_hours: float) -> Count:
     """Return the count after a new value of the month's energy.
 
-    A lower value in another month is all new. In the same month, the device has lost a part of its own count.
+    A lower value in a new month is all new. In a known month, the device has lost a part of its own count.
+    Where two explanations are possible, the one with less energy counts.
     """
     if count is None:
         return Count(month, watt_hours, watt_hours)
-    used = watt_hours - count.month_watt_hours
-    if used < 0:
-        used = watt_hours if month != count.month else 0.0
-    return Count(month, watt_hours, round(count.total_watt_hours + used, 3))
+    last = count.month_watt_hours
+    is_new = month != count.month
+    if is_new and count.before is not None and month == count.before[0]:
+        used = max(0.0, watt_hours - count.before[1])
+    elif watt_hours < last:
+        used = watt_hours if is_new else 0.0
+    else:
+        used = watt_hours - last
+    before = (count.month, last) if is_new else count.before
+    return Count(month, watt_hours, round(count.total_watt_hours + used, 3), before)
 
 
 class MemoryFile:

@@ -174,4 +174,5 @@ def why_none(parts: list[definition.Part], key: str, value: object) -> str:
     known = [str(part.options[key]) for part in parts if key in part.options]
     if key == "outlet":
         return f"it has {len(known)} outlets, and there is no outlet {value}"
-    return f"it has no device {value!r} behind it; set child to one of {', '.join(known) or 'none'}"
+    hint = f"; set child to one of {', '.join(known)}" if known else ""
+    return f"it has no device {value!r} behind it{hint}"

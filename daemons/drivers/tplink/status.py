@@ -37,7 +37,8 @@ def iot_request(sysinfo: Info, child: str | None) -> dict[str, Any]:
         request["emeter"] = {"get_realtime": {}}
     if child:
         return {"context": {"child_ids": [child]}, **request}
-    return request if sysinfo.get("children") else {**request, "count_down": {"get_rules": {}}}
+    has_timer = "TIM" in str(sysinfo.get("feature", "")) and not sysinfo.get("children")
+    return {**request, "count_down": {"get_rules": {}}} if has_timer else request
 
 
 def parse_iot(reply: Any, child: str | None) -> dict[str, Any]:
