@@ -20,6 +20,7 @@ from msgspec import Meta, Struct, field
 from daemons.drivers import Found, Remote
 from daemons.drivers.tplink import definition
 from daemons.drivers.tplink.part import find_part
+from daemons.drivers.tplink.status import NotHeard
 from daemons.drivers.transports.secret import SecretFile, read_secret
 from daemons.errors import Unreachable
 from daemons.kinds import Ability
@@ -87,13 +88,20 @@ class Kasa(Remote[Options]):
     async def run(self, channel: "HardwareChannel") -> None:
         """Poll the device, and apply each setting at once."""
         async with self._translate_errors(), self._connected() as device:
-            part, fault = find_part(self.device, device, self.options), None
+            part, fault, is_lost = find_part(self.device, device, self.options), None, False
             while True:
-                async with asyncio.timeout(ANSWER_SECONDS):
-                    fields, presses = await part.poll()
-                channel.update(**{"fault": fault, **fields})
-                for touch in presses:
-                    channel.press(touch)
+                try:
+                    async with asyncio.timeout(ANSWER_SECONDS):
+                        fields, presses = await part.poll()
+                except NotHeard as error:  # the hub itself is well
+                    if not is_lost:
+                        channel.unreachable(f"{self.options.address}: {error}")
+                    is_lost = True
+                else:
+                    is_lost = False
+                    channel.update(**{"fault": fault, **fields})
+                    for touch in presses:
+                        channel.press(touch)
                 setting = None
                 with suppress(TimeoutError):
                     setting = await asyncio.wait_for(channel.next_setting(), self.options.poll_seconds)

@@ -18,6 +18,10 @@ OPTIONAL_METHODS = {"get_emeter_data", "get_current_power"}
 BULB_METER = "smartlife.iot.common.emeter"
 
 
+class NotHeard(ValueError):
+    """A hub answers that it does not hear from a device behind it."""
+
+
 def part(reply: Any, *names: str) -> dict[str, Any]:
     """Return an object deep in a reply; an empty one where the reply has none."""
     for name in names:
@@ -104,12 +108,12 @@ def smart_methods(category: str, has_meter: bool) -> dict[str, Any]:
 
 
 def parse_smart(reply: Any) -> dict[str, Any]:
-    """Return the fields of a Reading; raises ValueError if the reply has no state, or is of a lost sensor."""
+    """Return the fields of a Reading; raises ValueError if the reply has no state, or NotHeard."""
     info = part(reply, "get_device_info")
     if not info:
         raise ValueError("its answer has no state")
     if info.get("status") == "offline":
-        raise ValueError("its hub does not hear from it")
+        raise NotHeard("its hub does not hear from it")
     is_outlet = "position" in info or ".sub-" in str(info.get("category", ""))
     meter = mains(part(reply, "get_emeter_data"))
     found = {**parse_sensor(info), **smart_power(reply), **meter, **facts(info, is_outlet=is_outlet)}

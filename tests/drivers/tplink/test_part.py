@@ -137,6 +137,11 @@ def test_sensors_behind_a_hub_are_read(tmp_path: Path) -> None:
         door.info["status"] = "offline"
         lost = harness.wait_until(lambda r: r.reachable is False, "its loss")
         assert "its hub does not hear from it" in str(lost.fault)
+        asked = hub.requests
+        eventually(lambda: hub.requests > asked + 3)
+        assert harness.reading.losses == 1
+        door.info["status"] = "online"
+        assert harness.wait_for_on(on=True).fault is None
     with driving(hub, child=air.info["device_id"]) as harness:
         reading = harness.wait_until(lambda r: r.temperature_celsius, "its temperature")
         assert reading.temperature_celsius == pytest.approx(21.5)
