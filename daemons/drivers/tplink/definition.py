@@ -72,7 +72,7 @@ def iot_parts(sysinfo: Info) -> list[Part]:
     name = str(sysinfo.get("alias") or "")
     if "system" in sysinfo or "CAM" in type_:
         return [Part(name=name, note=REFUSED["CAM"])]
-    if children := sysinfo.get("children"):
+    if children := objects(sysinfo.get("children")):
         return [
             Part("plug", str(child.get("alias") or f"{name} {number}"), {"outlet": number})
             for number, child in enumerate(children, 1)
@@ -144,6 +144,11 @@ def numbered(children: Sequence[Info]) -> list[tuple[int, Info]]:
     if sorted(map(str, positions)) == sorted(str(number) for number in range(1, len(children) + 1)):
         return sorted(((int(str(child["position"])), child) for child in children), key=lambda pair: pair[0])
     return list(enumerate(children, 1))
+
+
+def objects(value: Any) -> list[dict[str, Any]]:
+    """Return the objects in a list of a reply; an empty list for anything else."""
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
 def light_options(dims: bool, is_tunable: bool) -> dict[str, Any]:

@@ -5,10 +5,13 @@ from typing import Any
 
 from daemons.kinds import About
 
+MOST = 1e12
+"""A larger number is none: JSON can have any number of digits."""
+
 
 def number(value: Any, scale: float = 1.0) -> float | None:
     """Return a number of a reply in another unit; None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < MOST:
         return None
     return round(value * scale, 3)
 

@@ -7,7 +7,7 @@ answer several methods. So one poll is one request, however many outlets a strip
 from collections.abc import Mapping
 from typing import Any
 
-from daemons.drivers.tplink.definition import Info, tints
+from daemons.drivers.tplink.definition import Info, objects, tints
 from daemons.drivers.tplink.facts import facts, mains, number
 from daemons.kinds import Touch
 
@@ -62,8 +62,7 @@ def parse_iot(reply: Any, child: str | None) -> dict[str, Any]:
 
 def iot_is_on(sysinfo: Info, light: Info, child: str | None) -> bool:
     """Return whether a device or one outlet is on; raises ValueError if that is not reported."""
-    children = sysinfo.get("children")
-    children = [one for one in children if isinstance(one, dict)] if isinstance(children, list) else []
+    children = objects(sysinfo.get("children"))
     if child is not None:
         states = [one.get("state") for one in children if one.get("id") == child]
     elif children:  # the whole strip
@@ -87,9 +86,7 @@ def iot_energy(meter: Info) -> dict[str, Any]:
 def remaining_seconds(rules: Any) -> float | None:
     """Return how long the shortest running countdown to "off" takes to end; None without one."""
     left = [
-        number(rule.get("remain"))
-        for rule in (rules if isinstance(rules, list) else ())
-        if isinstance(rule, dict) and rule.get("enable") and not rule.get("act")
+        number(rule.get("remain")) for rule in objects(rules) if rule.get("enable") and not rule.get("act")
     ]
     return min((seconds for seconds in left if seconds is not None), default=None)
 
@@ -127,8 +124,8 @@ def parse_smart(reply: Any) -> dict[str, Any]:
 
 def parse_smart_strip(reply: Any) -> dict[str, Any]:
     """Return whether any outlet of a newer strip is on; raises ValueError if the reply does not say it."""
-    children = part(reply, "get_child_device_list").get("child_device_list")
-    states = [one.get("device_on") for one in children or () if isinstance(one, dict)]
+    children = objects(part(reply, "get_child_device_list").get("child_device_list"))
+    states = [one.get("device_on") for one in children]
     if not states or not all(isinstance(state, bool) for state in states):
         raise ValueError("its answer does not say which outlets are on")
     return {"on": any(states)}
@@ -191,8 +188,7 @@ class PressReader:
 
     def read(self, reply: Any) -> list[Touch]:
         """Return the presses since the last log, in their order. A log that was cleared begins anew."""
-        logs = part(reply, "get_trigger_logs").get("logs")
-        entries = [one for one in logs if isinstance(one, dict)] if isinstance(logs, list) else []
+        entries = objects(part(reply, "get_trigger_logs").get("logs"))
         numbers = {one["id"]: one.get("event") for one in entries if isinstance(one.get("id"), int)}
         newest = max(numbers, default=0)
         last, self._last = self._last, newest

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from math import ceil
 from typing import Any
 
+from daemons.drivers.tplink.definition import objects
 from daemons.drivers.tplink.memory import AutoOff, MemoryFile
 from daemons.drivers.tplink.status import part, remaining_seconds
 
@@ -26,7 +27,7 @@ THEIR_AUTO_OFF = (
 async def arm_countdown(query: Query, seconds: float | None) -> str | None:
     """Arm our countdown of an older device, or delete it if `seconds` is None; return a fault, or None."""
     reply = part(await query({"count_down": {"get_rules": {}}}), "count_down", "get_rules")
-    rules = [rule for rule in reply.get("rule_list") or () if isinstance(rule, dict)]
+    rules = objects(reply.get("rule_list"))
     own = next((rule.get("id") for rule in rules if rule.get("name") == NAME), None)
     if seconds is None:
         if own is not None:

@@ -6,10 +6,13 @@ House makes of them; python-kasa reads the same.
 """
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from daemons.config.device import build
@@ -121,6 +124,38 @@ def test_a_reply_without_a_state_is_refused(reply: Any) -> None:
         status.parse_iot(reply, None)
     with pytest.raises(ValueError, match="its answer has no state"):
         status.parse_smart(reply)
+
+
+JUNK = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=8),
+    st.lists(st.integers(), max_size=2),
+    st.lists(st.just({"id": "x"}), max_size=2),
+    st.dictionaries(st.text(max_size=3), st.integers(), max_size=2),
+)
+"""A value of a field that no device sends."""
+
+
+@given(st.data())
+def test_no_reply_breaks_the_driver(data: st.DataObject) -> None:
+    """Each field of a recorded device may have any value: it is read, or refused with ValueError."""
+    recording = data.draw(st.sampled_from(RECORDINGS))
+    info = dict(recording.get("sysinfo") or recording["info"])
+    for name in data.draw(st.lists(st.sampled_from(sorted(info)), min_size=1, max_size=3)):
+        info[name] = data.draw(JUNK)
+    usage = {name: data.draw(JUNK) for name in ("month_energy", "current_power", "local_time")}
+    reply = {"system": {"get_sysinfo": info}, "get_device_info": info, "get_energy_usage": usage}
+    reply |= {"get_trigger_logs": {"logs": data.draw(JUNK)}, "emeter": {"get_realtime": data.draw(JUNK)}}
+    for part in (*definition.iot_parts(info), *definition.smart_parts(info, ())):
+        assert bool(part.kind) is not bool(part.note)
+    for parse in (status.parse_smart, lambda one: status.parse_iot(one, None)):
+        with suppress(ValueError):
+            parse(reply)
+    status.month_energy(reply)
+    assert status.PressReader().read(reply) == []
 
 
 def test_a_lamp_with_an_effect_has_no_colour_temperature() -> None:
