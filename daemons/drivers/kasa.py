@@ -108,7 +108,7 @@ class Kasa(Remote[Options]):
                 if setting is not None:
                     async with asyncio.timeout(SWITCH_SECONDS):
                         before, fault = fault, await part.switch(setting)
-                    channel.confirm(on=setting.on)
+                    channel.confirm(on=setting.on, fault=fault)
                     if fault and fault != before:
                         logging.getLogger(self.device).warning(fault)
 

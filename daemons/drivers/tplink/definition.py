@@ -103,7 +103,7 @@ def smart_part(info: Info, options: dict[str, Any]) -> Part:
     category, name = str(info.get("category", "")), name_of(info)
     words = f"{type_} {category}".upper()
     if note := next((text for word, text in REFUSED.items() if word in words), ""):
-        return Part(name=name, note=note)
+        return Part(name=name, options=options, note=note)
     sensor = next((end for end in SENSORS if category.endswith(end)), None)
     if sensor is not None:
         slow = {} if SENSORS[sensor] else SLOW
@@ -111,7 +111,7 @@ def smart_part(info: Info, options: dict[str, Any]) -> Part:
     if category.endswith(".button"):
         return Part("button", name, options)
     if "device_on" not in info:
-        return Part(name=name, note=UNKNOWN)
+        return Part(name=name, options=options, note=UNKNOWN)
     if "brightness" in info:
         return Part("lamp", name, {**options, **light_options(True, tints(info))})
     return Part("plug" if "PLUG" in type_ else "lamp", name, options)
@@ -125,7 +125,8 @@ def model_parts(type_: str, model: str) -> list[Part]:
     if note := next((text for word, text in REFUSED.items() if word in type_), ""):
         return [Part(note=note)]
     if model == "KS240":
-        return [Part(note=REFUSED["FAN"]), Part("lamp", options={"outlet": 2, "dims": True})]
+        fan = Part(options={"outlet": 1}, note=REFUSED["FAN"])
+        return [fan, Part("lamp", options={"outlet": 2, "dims": True})]
     if model in OUTLETS:
         night_light = [Part("lamp", options={"outlet": 5, "dims": True})] if model == "P306" else []
         return [Part("plug", options={"outlet": n}) for n in range(1, OUTLETS[model] + 1)] + night_light

@@ -149,13 +149,12 @@ def find_part(name: str, device: Device, options: Any) -> Part:
     fitting = [part for part in parts if all(part.options.get(key) == value for key, value in wanted.items())]
     if not fitting:
         raise ValueError(why_none(parts, *next(iter(wanted.items()))))
-    part = fitting[0]
-    if not part.kind and (wanted or len(parts) == 1):
-        raise ValueError(part.note)
     if not wanted and any("child" in part.options for part in parts):
         raise ValueError(definition.REFUSED["HUB"])
+    if notes := [part.note for part in fitting if not part.kind]:
+        raise ValueError(notes[0])
     for word in ("dims", "tints"):
-        if getattr(options, word) and not part.options.get(word):
+        if getattr(options, word) and not fitting[0].options.get(word):
             raise ValueError(f"it cannot do what {word} = true says: remove that option")
     return (IotPart if is_old else SmartPart)(name, device, options)
 
@@ -171,8 +170,9 @@ def smart_parts(device: Device) -> list[definition.Part]:
 
 def why_none(parts: list[definition.Part], key: str, value: object) -> str:
     """Return why no part has this outlet or child."""
-    known = [str(part.options[key]) for part in parts if key in part.options]
     if key == "outlet":
-        return f"it has {len(known)} outlets, and there is no outlet {value}"
+        count = sum(key in part.options for part in parts)
+        return f"it has {count} outlets, and there is no outlet {value}"
+    known = [part.options[key] for part in parts if key in part.options and part.kind]
     hint = f"; set child to one of {', '.join(known)}" if known else ""
     return f"it has no device {value!r} behind it{hint}"

@@ -27,7 +27,7 @@ async def search(target: str, port: int | None, seconds: float, known: Sequence[
 
     The first account in `known` opens newer devices. Without one, they tell only their type and model.
     """
-    account = next((one for one in known if one.username and one.password_file), None)
+    account = next((one for one in known if one.username), None)
     password = None
     with suppress(HouseError):  # then newer devices tell only their type and model
         password = read_secret("discover", account.password_file) if account else None
@@ -69,8 +69,8 @@ def to_found(device: Device, account: Any) -> list[Found]:
     address = device.host + (f":{port}" if port else "")
     options: dict[str, Any] = {"address": address}
     if is_closed:
-        own = {"username": account.username, "password_file": account.password_file} if account else {}
-        options |= own or PLACEHOLDERS
+        own = {key: getattr(account, key) for key in PLACEHOLDERS} if account else PLACEHOLDERS
+        options |= {key: value for key, value in own.items() if value is not None}
     hint = "" if account or not is_closed else "requires its TP-Link account"
     return [to_found_part(device, one, address, options, hint) for one in parts]
 
