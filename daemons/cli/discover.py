@@ -21,8 +21,8 @@ from daemons.errors import HouseError
 from daemons.values import Problem, parse_table, printable
 
 ESPHOME = "_esphomelib._tcp.local."
-CREDENTIAL_OPTIONS = {"username", "password_file"}
-"""Options that identify the client, and not the device."""
+OTHER_OPTIONS = {"username", "password_file", "poll", "dims", "tints"}
+"""Options that do not tell which device it is: those of the client, and of what the device can do."""
 NOTHING_FOUND_TEXT = """\
 Nothing was found within {seconds:g} s. What to try:
 - Check that the device is on, and on the same network as this machine. A search does not reach a guest
@@ -140,7 +140,7 @@ def devices_using(found: Found, house: House | None) -> list[str]:
     """Return the names of the configured devices that use this hardware."""
     driver = loader.driver(str(found.driver))
     options = parse_table(found.options, driver.options_type, (), [])
-    keys = found.options.keys() - CREDENTIAL_OPTIONS
+    keys = found.options.keys() - OTHER_OPTIONS
     fields = [f.name for f in msgspec.structs.fields(driver.options_type) if f.encode_name in keys]
     fields += ["endpoint"] if hasattr(options, "endpoint") else []  # the broker, which may be the default one
     return [

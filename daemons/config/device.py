@@ -117,7 +117,8 @@ def build(name: str, table: Any, where: Where, problems: list[Problem]) -> Devic
     elif driver and issubclass(kind, Machine) and not kind.needs & abilities(driver, driver_options):
         can = ", ".join(sorted(kind.needs))
         text = f"the driver {format_toml(word)} cannot {can}, which a {table['kind']} needs"
-        text += f"; allowed: {able(kind)}"
+        could = kind.needs & driver.abilities
+        text += "; it can with other options: see `house drivers`" if could else f"; allowed: {able(kind)}"
         problems.append(Problem((*where, "driver"), text))
     if driver and not driver.runs_here:
         for key in [key for key in ("grace", "restore", "off_after", "when") if key in table]:

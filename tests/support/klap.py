@@ -1,14 +1,15 @@
-"""KLAP version 1, TP-Link's encrypted protocol over HTTP with an account: the side of the plug.
+"""KLAP, TP-Link's encrypted protocol over HTTP with an account: the side of the plug.
 Two handshakes prove that both sides have the account: SHA-256 over both seeds and a digest of the
 account. Each later request and response is encrypted by AES-128-CBC with a key from the seeds and a
-sequence number, and signed. Source: python-kasa 0.10 (kasa/transports/klaptransport.py).
+sequence number, and signed. Version 2 (Tapo) has other digests.
+Source: python-kasa 0.10 (kasa/transports/klaptransport.py).
 """
 
 import json
 import secrets
 import threading
 from collections.abc import Callable
-from hashlib import md5, sha256
+from hashlib import md5, sha1, sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -22,11 +23,12 @@ BLOCK_BITS = 128
 class Session:
     """The session of one client: its keys, and the state of the handshakes."""
 
-    def __init__(self, seed: bytes, account: bytes) -> None:
+    def __init__(self, seed: bytes, account: bytes, version: int) -> None:
         self.own = secrets.token_bytes(16)
-        self.proof = sha256(seed + account).digest()
+        first, second = (self.own, seed) if version > 1 else (b"", b"")
+        self.proof = sha256(seed + first + account).digest()
         """Proves to the client that the plug has the account."""
-        self.expected = sha256(self.own + account).digest()
+        self.expected = sha256(self.own + second + account).digest()
         """The proof that the client must send."""
         self.is_open = False
         both = seed + self.own + account
@@ -58,11 +60,19 @@ class KlapServer:
     """A plug that answers only clients with its account."""
 
     def __init__(
-        self, port: int, username: str, password: str, reply: Callable[[dict[str, Any]], dict[str, Any]]
+        self,
+        port: int,
+        username: str,
+        password: str,
+        reply: Callable[[dict[str, Any]], dict[str, Any] | bytes],
+        version: int = 1,
+        host: str = "127.0.0.1",
     ) -> None:
-        digests = (md5(text.encode(), usedforsecurity=False).digest() for text in (username, password))
-        self.account = md5(b"".join(digests), usedforsecurity=False).digest()
+        part, whole = (sha1, sha256) if version > 1 else (md5, md5)
+        digests = (part(text.encode(), usedforsecurity=False).digest() for text in (username, password))
+        self.account = whole(b"".join(digests), usedforsecurity=False).digest()
         self.reply = reply
+        self.version = version
         self.sessions: dict[str, Session] = {}
         plug = self
 
@@ -75,7 +85,7 @@ class KlapServer:
             def log_message(self, *_: Any) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        self._server = ThreadingHTTPServer((host, port), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
 
@@ -86,7 +96,7 @@ class KlapServer:
         cookie = request.headers.get("Cookie", "").partition("TP_SESSIONID=")[2].partition(";")[0]
         session = self.sessions.get(cookie)
         if url.path == "/app/handshake1":
-            name, session = secrets.token_hex(16).upper(), Session(body, self.account)
+            name, session = secrets.token_hex(16).upper(), Session(body, self.account, self.version)
             self.sessions[name] = session
             return send_response(
                 request, 200, session.own + session.proof, f"TP_SESSIONID={name};TIMEOUT=86400"
@@ -97,7 +107,8 @@ class KlapServer:
         if session and session.is_open and url.path == "/app/request":
             number = int(parse_qs(url.query)["seq"][0]).to_bytes(4, "big", signed=True)
             response = self.reply(json.loads(session.decrypt(body, number)))
-            return send_response(request, 200, session.encrypt(json.dumps(response).encode(), number))
+            plain = response if isinstance(response, bytes) else json.dumps(response).encode()
+            return send_response(request, 200, session.encrypt(plain, number))
         return send_response(request, 403)
 
     def close(self) -> None:

@@ -83,15 +83,16 @@ class HardwareChannel:
             self._is_new = self._has_reported = True
         os.eventfd_write(self._event_fd, 1)
 
-    def confirm(self, *, on: bool) -> None:
+    def confirm(self, *, on: bool, fault: str | None = None) -> None:
         """Report that the hardware itself has accepted the setting that `next_setting` returned.
 
+        `fault` is what the hardware could not do of it, such as its timer.
         The acknowledgement of a broker, or of anything else between driver and hardware, does not count.
         """
         with self._lock:
             if self._is_in_progress:  # otherwise a newer setting was requested meanwhile
                 self._pending, self._is_in_progress = None, False
-        self.update(on=on)
+        self.update(on=on, fault=fault)
 
     def press(self, touch: Touch) -> None:
         """Report a press of the hardware's button."""

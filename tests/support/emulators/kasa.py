@@ -52,6 +52,11 @@ class KasaPlug(Emulator):
         self._klap: KlapServer | None = None
         self._clients: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
+        self.requests = 0
+        """How many requests it has answered."""
+        self.rules: list[dict[str, Any]] = []
+        """The rules of its countdown; it keeps only one."""
+        self.watt_hours = 12345.0
         self._timer: threading.Timer | None = None
         self._ends_at = 0.0
         self._hung = threading.Event()
@@ -114,10 +119,13 @@ class KasaPlug(Emulator):
             thread.join(20)
         self._threads.clear()
         self._disarm()
+        self.rules.clear()
 
     def reply(self, request: dict[str, dict[str, Any]]) -> dict[str, Any]:
         """Answer a decoded JSON request."""
-        request.pop("context", None)
+        self.requests += 1
+        context = request.pop("context", {})
+        self.selected: list[str] = context.get("child_ids", [])
         return {
             module: {command: self._do(module, command, args or {}) for command, args in commands.items()}
             for module, commands in request.items()
@@ -126,14 +134,14 @@ class KasaPlug(Emulator):
     def _do(self, module: str, command: str, args: dict[str, Any]) -> dict[str, Any]:
         match module, command:
             case "system", "get_sysinfo":
-                return self._sysinfo()
+                return self.sysinfo()
             case "system", "set_relay_state":
-                self.switch_relay(bool(args["state"]))
+                self.set_relay(bool(args["state"]))
             case "emeter", "get_realtime":
                 watts = self.power_watts if self.on else 0.0
                 return {
                     "voltage_mv": 230900, "current_ma": round(watts * 4.33), "power_mw": round(watts * 1000),
-                    "total_wh": 12345, "err_code": 0,
+                    "total_wh": self.watt_hours, "err_code": 0,
                 }  # fmt: skip
             case "emeter", "get_daystat":
                 return {"day_list": [{"year": 2026, "month": 11, "day": 24, "energy_wh": 120}], "err_code": 0}
@@ -144,35 +152,66 @@ class KasaPlug(Emulator):
                 return {**now, "err_code": 0}
             case "time", "get_timezone":
                 return {"index": 39, "err_code": 0}
-            case "count_down", "delete_all_rules":
-                self._disarm()
+            case "count_down", "delete_rule":
+                self._delete_rule(args["id"])
+            case "count_down", "add_rule" if self.rules:
+                return {"err_code": -10, "err_msg": "table is full"}
             case "count_down", "add_rule":
-                self._arm(args["delay"], bool(args["act"]))
+                self.add_rule({**args, "id": "7C90AC51"})
                 return {"id": "7C90AC51", "err_code": 0}
-            case "count_down", "get_rules" if self._timer is not None:
-                left = round(self._ends_at - time.monotonic())
-                rule = {"id": "7C90AC51", "enable": 1, "act": 0, "delay": self.armed_seconds, "remain": left}
-                return {"rule_list": [rule], "err_code": 0}
-            case "count_down" | "schedule" | "anti_theft", "get_rules":
+            case "count_down", "edit_rule":
+                self._delete_rule(args["id"])
+                self.add_rule(args)
+            case "count_down", "get_rules":
+                left = max(0, round(self._ends_at - time.monotonic()))
+                return {"rule_list": [{**rule, "remain": left} for rule in self.rules], "err_code": 0}
+            case "schedule" | "anti_theft", "get_rules":
                 return {"rule_list": [], "err_code": 0}
             case "cnCloud", "get_info":
                 return {"username": "", "server": "", "binded": 0, "cld_connection": 0, "err_code": 0}
+            case _ if (found := self.do_more(module, command, args)) is not None:
+                return found
             case _:
                 return {"err_code": -1, "err_msg": "module not support"}
         return {"err_code": 0}
 
+    def set_relay(self, on: bool) -> None:
+        """Switch the relay for a request; `selected` names the outlets of a strip."""
+        self.switch_relay(on)
+
+    def do_more(self, module: str, command: str, args: dict[str, Any]) -> dict[str, Any] | None:
+        """Answer what only some models know; None for what this one does not know."""
+        return None
+
+    def add_rule(self, rule: dict[str, Any]) -> None:
+        """Set the countdown, by a request or by the app."""
+        self.rules.append(rule)
+        if rule["enable"]:
+            self._arm(rule["delay"], bool(rule["act"]))
+
+    def _delete_rule(self, rule_id: str) -> None:
+        if any(rule["id"] == rule_id for rule in self.rules):
+            self.rules.clear()
+            self._disarm()
+
     def _arm(self, seconds: float, on: bool) -> None:
         self.armed_seconds, self._ends_at = seconds, time.monotonic() + seconds
-        self._timer = threading.Timer(seconds, self.switch_relay, (on,))
+        self._timer = threading.Timer(seconds, self._end_countdown, (on,))
         self._timer.daemon = True
         self._timer.start()
+
+    def _end_countdown(self, on: bool) -> None:
+        """Switch, and keep the rule, which no longer runs."""
+        self.switch_relay(on)
+        self.rules[:] = [{**rule, "enable": 0} for rule in self.rules]
 
     def _disarm(self) -> None:
         if self._timer:
             self._timer.cancel()
         self.armed_seconds = self._timer = None
 
-    def _sysinfo(self) -> dict[str, Any]:
+    def sysinfo(self) -> dict[str, Any]:
+        """Return what it reports of itself."""
         return {
             "sw_ver": "1.5.6 Build 191125 Rel.083657", "hw_ver": "2.0", "model": "HS110(EU)",
             "deviceId": "8006" + 36 * "0", "oemId": 32 * "0", "hwId": 32 * "0", "rssi": -50, "longitude_i": 0,
