@@ -134,7 +134,8 @@ def _load(folder: str, word: str, contract: type[C]) -> type[C]:
             return known[1]  # type: ignore[no-any-return]
         found = _class_in(extension.load, extension.origin, extension.class_name, contract)
         _loaded[folder, word] = extension, found
-    found.word = word  # type: ignore[attr-defined]
+    if found.word != word:  # type: ignore[attr-defined]
+        found.word = word  # type: ignore[attr-defined]  # once, before a fork: it makes pages of the class private
     return found
 
 

@@ -70,7 +70,9 @@ def run_trial() -> None:
         slice_path(NAME).write_bytes(Slice(name=NAME, house={}, table=table).encode())
         for _ in range(ROUNDS):
             try:
-                device.run(read_slice(NAME), Trial)
+                slice_ = read_slice(NAME)
+                slice_.add_extensions()
+                device.run(slice_, Trial)
             finally:
                 faulthandler.unregister(signal.SIGUSR1)
                 handlers = logging.getLogger(NAME).handlers
