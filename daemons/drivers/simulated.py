@@ -25,6 +25,7 @@ from msgspec.structs import asdict, replace
 
 from daemons.drivers import Driver
 from daemons.drivers.physics.relay import Relay, Switching
+from daemons.drivers.physics.valve import with_valve
 from daemons.kinds import (
     Ability,
     ButtonPress,
@@ -365,13 +366,14 @@ class Simulated(Driver[Options]):
         relay = self._relay.poll(now, switchings)
         self._sensor.poll(now, measured)
         faults = [fault for fault in (self._fault, self._sensor.fault) if fault]
-        return replace(
+        reading = replace(
             relay.reading(now),
             fault="; ".join(faults) or None,
             at=self._sensor.at,
             outcome=self._server and self._server.outcome(now),
             **asdict(self._sensor.last),
         )
+        return with_valve(reading)
 
     def _switch(self, setting: Setting, cause: str | None, now: float) -> None:
         """Switch the relay. If the record cannot be written, the relay does not move: set a fault."""

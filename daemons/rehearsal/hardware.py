@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from daemons.drivers import Driver
 from daemons.drivers.physics.relay import Relay, Switching
+from daemons.drivers.physics.valve import with_valve
 from daemons.kinds import ButtonPress, Load, Message, Outcome, Reading, Setting, Touch
 
 LOST = "the rehearsal has cut its connection"
@@ -85,7 +86,8 @@ class RehearsedHardware(Driver[NoOptions]):
             outcome=self._outcome,
             **self.measured,
         )
-        if self._drawn_watts is not None and reading.on:
+        reading = with_valve(reading)
+        if self._drawn_watts is not None and (reading.on or reading.power_watts is None):
             reading = replace(reading, power_watts=self._drawn_watts)
         self._last_reading = reading
         return replace(reading, presses=presses) if presses else reading
@@ -105,6 +107,12 @@ class RehearsedHardware(Driver[NoOptions]):
         """Return whether the relay is on, also if its timer has expired while nothing has read it."""
         self._advance(now)
         return self.is_on
+
+    def heats_at(self, now: float) -> bool:
+        """Return whether it warms its room; hardware with a thermostat does so below its target."""
+        is_on = self.is_on_at(now)
+        heating = with_valve(replace(self._relay.reading(now), **self.measured)).heating
+        return is_on if heating is None else heating
 
     def press(self, touch: Touch, id_: str) -> None:
         """Press its button."""

@@ -73,7 +73,7 @@ class Air:
         room, measured = self._room, self._measured()
         if measured != self._shown:  # a step of the story has set it
             self._celsius = measured
-        is_heated = self._world.devices[room.heater].hardware.is_on_at(self._world.now)
+        is_heated = self._world.devices[room.heater].hardware.heats_at(self._world.now)
         self._celsius = temperature_after(self._celsius, STEP_SECONDS, room, is_heated=is_heated)
         self._shown = round(self._celsius, 1)
         if self._shown != measured:

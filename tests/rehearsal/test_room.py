@@ -104,6 +104,58 @@ def test_a_heater_meets_its_own_warmth(house_of: Callable[[str], House]) -> None
     assert len(cold.failures) == 2, "without its room, the sensor measures 16 degrees all the time"
 
 
+VALVE = """
+[house]
+timezone = "Europe/Berlin"
+
+[devices.window]
+kind = "sensor"
+driver = "simulated"
+detects = "opening"
+
+[devices.valve]
+kind = "thermostat"
+driver = "simulated"
+simulated.temperature_celsius = 16
+windows = ["window"]
+window_after = "2m"
+schedule = [{ at = "06:00", celsius = 21 }, { at = "22:00", celsius = 17 }]
+"""
+WINTER_DAY = """
+[rooms.bedroom]
+sensor = "valve"
+heater = "valve"
+loses = "20h"
+gains = "3/h"
+
+[[story]]
+title = "a valve keeps the targets of its schedule, and pauses for a window"
+from = "2026-01-10 05:00"
+until = "2026-01-11 05:00"
+do = [
+  { at = "05:30", device = "valve", send = "on" },
+  { at = "12:00", device = "window", detects = true },
+  { at = "12:30", device = "window", detects = false },
+  { at = "14:00", device = "valve", kill = true },
+]
+expect = [
+  { device = "valve", is = { phase = "heating" }, at = "2026-01-10 05:45" },
+  { device = "valve", above = { temperature_celsius = 20.8 }, within = "4h" },
+  { device = "valve", above = { valve_percent = 0 }, at = "2026-01-10 12:00" },
+  { device = "valve", is = { phase = "paused", status = false }, at = "2026-01-10 12:15" },
+  { device = "valve", above = { target_celsius = 20.9 }, at = "2026-01-10 13:00" },
+  { device = "valve", below = { temperature_celsius = 17.1 }, at = "2026-01-11 05:00" },
+]
+"""
+
+
+def test_a_valve_keeps_the_temperature_of_its_room_by_itself(house_of: Callable[[str], House]) -> None:
+    """The house only sets its target, and the rehearsed hardware opens its valve."""
+    house = house_of(VALVE)
+    file = load_stories(Path("x"), house, WINTER_DAY)
+    assert play(file.stories[0], house, (), rooms=file.rooms).failures == ()
+
+
 def test_an_air_conditioner_takes_the_heat_away(house_of: Callable[[str], House]) -> None:
     """The room gains heat from outside, and its air conditioner keeps it near the target."""
     cooler = BEDROOM.replace("target_celsius = 20", "target_celsius = 24\ncools = true")

@@ -45,6 +45,8 @@ class MqttDevice(ABC):
         """How often the device has reported its state."""
         self.error: str | None = None
         """The problem with its last message; None if that message was valid."""
+        self.answer_seconds = ANSWER_SECONDS
+        """How long the device may take to report its state or to confirm a setting."""
         self.changed = asyncio.Event()
         """Set after each message."""
 
@@ -110,7 +112,7 @@ async def _request_state(client: aiomqtt.Client, device: MqttDevice) -> bool:
     if device.is_online is not False:
         await _publish(client, device.read_messages())
         await _wait_until(
-            device, lambda: device.reports > before or device.is_online is False, ANSWER_SECONDS
+            device, lambda: device.reports > before or device.is_online is False, device.answer_seconds
         )
     return device.is_online is not False and device.reports > before
 
@@ -121,7 +123,7 @@ async def _apply_settings(client: aiomqtt.Client, device: MqttDevice) -> None:
     while (setting := await _next_setting(device, disconnects)) is not None:
         before = device.reports
         await _publish(client, device.set_messages(setting))
-        if not await _wait_until(device, _reached(device, setting, before), ANSWER_SECONDS):
+        if not await _wait_until(device, _reached(device, setting, before), device.answer_seconds):
             device.channel.unreachable(f"{device.name}: {_reason(device)}")  # the setting is sent again later
             return
     went = (
@@ -165,7 +167,7 @@ def _reason(device: MqttDevice) -> str:
     """Return why the device counts as unreachable."""
     if device.is_online is False:
         return device.offline_reason
-    return device.error or f"no answer within {ANSWER_SECONDS:g} s"
+    return device.error or f"no answer within {device.answer_seconds:g} s"
 
 
 def known_brokers(known: Sequence[Broker]) -> list[Broker]:
