@@ -244,7 +244,7 @@ class Zigbee2mqttDevice(MqttDevice):
             return  # a retained state counts only for what may not report for hours
         self._reported = msgspec.structs.replace(self._reported, **changes)
         self.reports += 1
-        self.channel.update(**changes)
+        self.channel.update(**changes, **report.facts(found))
 
     def _switch_changes(self, found: dict[str, Any], measured: dict[str, Any]) -> dict[str, Any]:
         """Return what a switch, a light, a cover or a detector reports, as fields of a Reading."""

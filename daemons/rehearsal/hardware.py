@@ -11,6 +11,17 @@ from daemons.drivers.physics.valve import with_valve
 from daemons.kinds import ButtonPress, Load, Message, Outcome, Reading, Setting, Touch
 
 LOST = "the rehearsal has cut its connection"
+MEASURED: dict[str, float | None] = {
+    "temperature_celsius": 21.0,
+    "humidity_percent": 45.0,
+    "battery_percent": 100,
+    "illuminance_lux": None,
+    "pressure_hectopascals": None,
+    "co2_ppm": None,
+    "pm25_micrograms": None,
+    "soil_moisture_percent": None,
+}
+"""What hardware measures until an event changes it; None for what it does not measure yet."""
 
 
 class NoOptions(Struct, frozen=True):
@@ -23,7 +34,7 @@ class RehearsedHardware(Driver[NoOptions]):
     options_type = NoOptions
     real = False
 
-    def __init__(self, device: str, speed: float, measured: dict[str, float]) -> None:
+    def __init__(self, device: str, speed: float, measured: Mapping[str, float | None]) -> None:
         """`speed` is how many times faster than usual it works; `measured` is what its sensor measures."""
         super().__init__(device, NoOptions())
         self.speed = speed
@@ -129,12 +140,14 @@ class RehearsedHardware(Driver[NoOptions]):
         self._switch(setting, None, now)
 
     def measure(self, values: Mapping[str, float]) -> None:
-        """Change what its sensor measures; a whole number stays one.
+        """Change what its sensor measures.
 
         `power_watts` is what the appliance behind it draws from now on while it is on.
         """
         self.measured |= {
-            name: type(self.measured[name])(value) for name, value in values.items() if name != "power_watts"
+            name: int(value) if name == "battery_percent" else float(value)
+            for name, value in values.items()
+            if name != "power_watts"
         }
         self._drawn_watts = values.get("power_watts", self._drawn_watts)
 

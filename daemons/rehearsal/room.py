@@ -66,7 +66,7 @@ class Air:
         world.at(world.now + STEP_SECONDS, self._step)
 
     def _measured(self) -> float:
-        return self._world.devices[self._room.sensor].hardware.measured["temperature_celsius"]
+        return self._world.devices[self._room.sensor].hardware.measured["temperature_celsius"] or 0.0
 
     def _step(self) -> None:
         """Compute the temperature after a step, and let the sensor measure it, to a tenth of a degree."""
