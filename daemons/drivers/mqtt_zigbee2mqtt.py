@@ -189,7 +189,7 @@ class Zigbee2mqttDevice(MqttDevice):
 
     def has_reached(self, setting: Setting) -> bool:
         """Return whether the device has confirmed the setting."""
-        is_met = setting.is_met_by(self._reported)
+        is_met = setting.is_met_by(self._reported) or setting.is_at_end(self._reported)
         if is_met and not self._options.switches:
             self.channel.update(on=setting.on)
         return is_met

@@ -125,6 +125,11 @@ class Setting(Struct, frozen=True):
             and self._is_target_met(reading)
         )
 
+    def is_at_end(self, reading: "Reading") -> bool:
+        """Return whether the hardware stands at the end to which it shall move: then it does not move."""
+        end = {"open": 100, "close": 0, None: None}[self.direction if self.on else None]
+        return end is not None and reading.position_percent == end
+
     def _is_target_met(self, reading: "Reading") -> bool:
         """Return whether the hardware keeps the target, or the nearest one that it can keep."""
         target, reported = self.target_celsius, reading.target_celsius

@@ -194,6 +194,15 @@ def test_a_cover_moves_until_it_stops_or_reaches_its_end() -> None:
     assert json.loads(payload[1]) == {"state": "STOP"}
 
 
+def test_a_cover_at_its_end_has_reached_it() -> None:
+    """It does not move, and can be reached all the same."""
+    cover, _ = device()
+    cover.set_messages(Setting(on=True, direction="open"))
+    receive_state(cover, state="OPEN", position=100)
+    assert cover.has_reached(Setting(on=True, direction="open"))
+    assert not cover.has_reached(Setting(on=True, direction="close"))
+
+
 def test_its_timer_is_part_of_the_command() -> None:
     """The command uses On With Timed Off of Zigbee, in whole seconds."""
     plug, _ = device()

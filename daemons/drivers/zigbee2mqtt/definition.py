@@ -9,7 +9,6 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct, field
-from msgspec.structs import replace
 
 from daemons.drivers import Found
 from daemons.drivers.transports import mqtt_device
@@ -18,7 +17,6 @@ from daemons.drivers.transports.mqtt_device import Topic
 from daemons.drivers.zigbee2mqtt.action import parse_action
 from daemons.drivers.zigbee2mqtt.report import DETECTIONS, NUMBERS, PIPE
 from daemons.drivers.zigbee2mqtt.valve import OFF, SETPOINTS
-from daemons.values import Problem, parse_table
 
 KINDS = {"light": "lamp", "cover": "cover", "switch": "plug"}
 CLIMATE = "climate"
@@ -110,7 +108,7 @@ def found_in(payload: bytes, broker: Broker, base: str, options_type: type[Struc
     except (msgspec.MsgspecError, RecursionError):
         return []
     found = [one for device in devices for one in found_device(device, broker, base)]
-    return [checked(one, options_type) for one in found]
+    return [mqtt_device.checked(one, options_type, NOT_VALID) for one in found]
 
 
 def found_device(device: msgspec.Raw, broker: Broker, base: str) -> Iterator[Found]:
@@ -125,15 +123,6 @@ def found_device(device: msgspec.Raw, broker: Broker, base: str) -> Iterator[Fou
         yield Found(title=name, address=f"{broker.endpoint} {base}", kind="", note=NOT_VALID)
     else:
         yield from to_found(entry, broker, base) if entry.definition else ()
-
-
-def checked(found: Found, options_type: type[Struct]) -> Found:
-    """Return what was found, without a driver if its options are not valid."""
-    problems: list[Problem] = []
-    if found.driver is None or parse_table(found.options, options_type, (), problems) is not None:
-        return found
-    text = f"{NOT_VALID}: {problems[0].text}"
-    return replace(found, driver=None, kind="", kind_options={}, options={}, note=text)
 
 
 def to_found(entry: DeviceEntry, broker: Broker, base: str) -> list[Found]:
