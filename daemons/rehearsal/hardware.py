@@ -119,11 +119,11 @@ class RehearsedHardware(Driver[NoOptions]):
         self._advance(now)
         return self.is_on
 
-    def heats_at(self, now: float) -> bool:
-        """Return whether it warms its room; hardware with a thermostat does so below its target."""
+    def heat_at(self, now: float) -> float:
+        """Return how much of its heat it gives to its room, 0 to 1: all while it is on, or by its valve."""
         is_on = self.is_on_at(now)
-        heating = with_valve(replace(self._relay.reading(now), **self.measured)).heating
-        return is_on if heating is None else heating
+        percent = with_valve(replace(self._relay.reading(now), **self.measured)).valve_percent
+        return float(is_on) if percent is None else percent / 100
 
     def press(self, touch: Touch, id_: str) -> None:
         """Press its button."""

@@ -341,7 +341,9 @@ class EntityBuilder:
         if name == "status":
             return self._status()
         if plain == {bool}:
-            return self._binary_sensor(name, words(name))
+            unknown = "('None' if {0} is none else 'off')" if is_optional(type_) else "'off'"
+            template = shown(f"'on' if {{0}} else {unknown}", name)
+            return self._binary_sensor(name, words(name), value_template=template)
         if options := literals(type_):
             if len(options) == 1 and not is_optional(type_):
                 return None  # it never changes
