@@ -140,7 +140,7 @@ class Zigbee2mqttDevice(MqttDevice):
         """By the word of a detection, what the device reported last."""
         self._valve = options.valve
         if self._valve:
-            self.answer_seconds = VALVE_SECONDS
+            self.answer_seconds, self.replaces_unconfirmed = VALVE_SECONDS, True
         self._is_bridge_online = True
         self._is_device_online: bool | None = None
 

@@ -51,6 +51,8 @@ class MqttDevice(ABC):
         """The problem with its last message; None if that message was valid."""
         self.answer_seconds = ANSWER_SECONDS
         """How long the device may take to report its state or to confirm a setting."""
+        self.replaces_unconfirmed = False
+        """Whether a new setting is sent before the last one is confirmed: for a device that sleeps."""
         self.silent_seconds: float | None = None
         """After so long without any message, its state is requested; None: silence means nothing."""
         self.heard_at = uptime()
@@ -132,7 +134,7 @@ async def _apply_settings(client: aiomqtt.Client, device: MqttDevice) -> None:
     while (setting := await _next_setting(device, disconnects)) is not None:
         before = device.reports
         await _publish(client, device.set_messages(setting))
-        if not await _wait_until(device, _reached(device, setting, before), device.answer_seconds):
+        if not await _wait_for_answer(device, _reached(device, setting, before)):
             device.channel.unreachable(f"{device.name}: {_reason(device)}")  # the setting is sent again later
             return
     if device.disconnects == disconnects:
@@ -147,6 +149,14 @@ async def _apply_settings(client: aiomqtt.Client, device: MqttDevice) -> None:
 
 def _reached(device: MqttDevice, setting: "Setting", before: int) -> Callable[[], bool]:
     return lambda: device.reports > before and device.has_reached(setting)
+
+
+async def _wait_for_answer(device: MqttDevice, reached: Callable[[], bool]) -> bool:
+    """Wait until a setting is confirmed, or replaced if the device allows that; return whether it was."""
+    waits: list[Coroutine[Any, Any, bool]] = [_wait_until(device, reached, device.answer_seconds)]
+    if device.replaces_unconfirmed:
+        waits.append(device.channel.is_replaced())
+    return await run_until_first_ends(*waits)
 
 
 async def _next_setting(device: MqttDevice, disconnects: int) -> "Setting | None":

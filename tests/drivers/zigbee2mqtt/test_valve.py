@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from queue import Queue
 from typing import Any
 
 import pytest
@@ -157,5 +158,11 @@ def test_a_valve_behind_a_real_broker(tmp_path: Path) -> None:
             assert state["system_mode"] == "heat"
             publish(current_heating_setpoint=18.5)
             it.wait_until(lambda reading: reading.target_celsius == 18.5, "the knob")
+            targets = Queue[float]()  # from now on the valve sleeps
+            client.on_message = lambda _client, _data, message: targets.put(json.loads(message.payload)[TUYA])
+            for celsius in (20.0, 21.0):
+                it.driver.set(Setting(on=True, target_celsius=celsius), "a1", it.clock.now())
+                assert targets.get(timeout=20) == celsius, "a newer target waits for no older one"
+            assert it.driver.read(it.clock.now()).reachable is True
         client.disconnect()
         client.loop_stop()
