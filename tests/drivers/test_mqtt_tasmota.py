@@ -97,7 +97,7 @@ def test_topics_and_words_of_its_own() -> None:
         states=["aus", "an"],
         wills=["off", "on"],
     )
-    assert one.read_messages()[1] == ("home/t/c/State", "")
+    assert ("home/t/c/State", "") in one.read_messages()
     one.on_message("home/t/x/LWT", "on", retained=True)
     assert one.is_online
     one.on_message("home/t/s/POWER", "an", retained=False)
@@ -309,6 +309,21 @@ def test_a_search_reads_the_discovery_topic(tmp_path: Path) -> None:
     )
     assert found.options == {"port": made.broker.port, "topic": "tasmota_4F2A1C"}
     assert (broken.title, broken.driver) == ("broken", None)
+
+
+def test_a_relay_that_is_a_motor_of_a_shutter_is_never_switched(tmp_path: Path) -> None:
+    """Its fault says what to write instead."""
+    made = TasmotaPlug(tmp_path)
+    made.shutters = {"SHT0": {"Relay1": 1, "Relay2": 2, "Open": 100, "Close": 100}}
+    with made, running_driver(made.driver, made.options()) as harness:
+        harness.set(on=True)
+        text = "tasmota_4F2A1C: relay 1 is a motor of its shutter 1; use shutter = 1"
+        harness.wait_until(lambda r: r.reachable is False and r.fault == text, "its fault")
+    assert made.switchings == []
+    other, channel = plug(relay=3)
+    other.on_message("stat/t/STATUS13", json.dumps({"StatusSHT": made.shutters}), retained=False)
+    other.on_message("stat/t/POWER3", "ON", retained=False)
+    assert channel.reading.on is True
 
 
 def test_facts_and_silence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

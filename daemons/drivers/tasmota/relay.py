@@ -40,13 +40,15 @@ class RelayDevice(TasmotaDevice):
         """Whether it reports a brightness; None until it has reported its whole state."""
         self._backlog = "Backlog0"
         """The command for several commands; `Backlog` with firmware that does not know the other one."""
+        self._is_motor = False
+        """Whether the relay is a motor of a shutter, and must never be switched by itself."""
         self._pulse_time: int | None = None
         """The timer that the plug reported last."""
 
     @property
     def requests(self) -> tuple[tuple[str, str], ...]:
-        """The commands that request the relay, the timer and the meter."""
-        return ((f"PulseTime{self._relay}", ""), ("State", ""), ("Status", "10"))
+        """The commands that request the shutters, the relay, the timer and the meter."""
+        return (("Status", "13"), (f"PulseTime{self._relay}", ""), ("State", ""), ("Status", "10"))
 
     @property
     def is_known(self) -> bool:
@@ -73,7 +75,7 @@ class RelayDevice(TasmotaDevice):
 
     def on_word(self, word: str, payload: str) -> None:
         """Handle the state of the relay."""
-        if word not in self._names:
+        if word not in self._names or self._is_motor:
             super().on_word(word, payload)
             return
         self._has_phases = self._has_phases or word == "POWER"
@@ -83,6 +85,10 @@ class RelayDevice(TasmotaDevice):
         """Return the state of the relay, its timer, its light and its meter; report a press of the button."""
         if found.get("Command") == "Unknown":
             self._backlog = "Backlog"  # Backlog0 came with 9.1; the setting is sent again
+        if isinstance(shutters := found.get("StatusSHT"), dict):
+            self._refuse_motor(shutters)
+        if self._is_motor:
+            return None
         changes: dict[str, Any] = {}
         timer = parse_pulse(found.get(f"PulseTime{self._relay}"))
         if timer is not None:
@@ -99,6 +105,19 @@ class RelayDevice(TasmotaDevice):
         if isinstance(energy, dict):
             changes |= self._parse_energy(energy)
         return changes if changes or self._button is not None else None
+
+    def _refuse_motor(self, shutters: dict[str, Any]) -> None:
+        """Count as offline if the relay is one of the two of a shutter."""
+        sections = [section for section in shutters.values() if isinstance(section, dict)]
+        motors = [[tasmota.number(one.get(name)) for name in ("Relay1", "Relay2")] for one in sections]
+        number = next((index for index, relays in enumerate(motors, 1) if self._relay in relays), None)
+        self._is_motor = number is not None
+        if self._is_motor:
+            self._was_known = False
+            self.offline_reason = (
+                f"relay {self._relay} is a motor of its shutter {number}; use shutter = {number}"
+            )
+            self.set_online(False)
 
     def _parse_light(self, found: dict[str, Any]) -> dict[str, Any]:
         """Parse the brightness and the colour temperature; a bulb that shows a colour has none."""

@@ -20,6 +20,7 @@ class TasmotaPlug(MqttPlug):
 
     def __init__(self, folder: Path, *, password: str | None = None) -> None:
         super().__init__(folder, password=password)
+        self.shutters: dict[str, Any] = {}
         self.commands: list[str] = []
         """The words of all commands."""
 
@@ -64,6 +65,8 @@ class TasmotaPlug(MqttPlug):
             case "status" if value == "5":
                 network = {"Mac": "A4:CF:12:4F:2A:1C", "IPAddress": "192.168.1.7", "Webserver": 2}
                 self.publish(f"stat/{TOPIC}/STATUS5", json.dumps({"StatusNET": network}))
+            case "status" if value == "13":
+                self.publish(f"stat/{TOPIC}/STATUS13", json.dumps({"StatusSHT": self.shutters}))
             case "module":
                 self._result({"Module": {"41": "Sonoff S31"}})
             case "teleperiod":
