@@ -59,6 +59,8 @@ class Options(Broker, frozen=True, kw_only=True):
     """The step of its targets."""
     heat_mode: Annotated[str, Meta(max_length=40)] = "heat"
     """The `system_mode` in which a thermostat keeps the target; empty for one without modes."""
+    preset: Annotated[str, Meta(max_length=40)] = ""
+    """The `preset` in which a thermostat keeps the target, such as `"manual"`; empty for one without any."""
     off_mode: bool = False
     """Whether a thermostat is switched off by its `system_mode`, and not by its lowest target."""
 
@@ -76,6 +78,7 @@ class Options(Broker, frozen=True, kw_only=True):
             highest=self.highest_celsius,
             step=self.step_celsius,
             heat_mode=self.heat_mode,
+            preset=self.preset,
             off_mode=self.off_mode,
         )
 

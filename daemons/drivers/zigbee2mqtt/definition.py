@@ -33,6 +33,10 @@ SIREN = "no kind for a siren"
 SIRENS = ("warning", "alarm", "squawk", "siren")
 STATE = "state"
 MEASURED = {name for names, _ in NUMBERS.values() for name in names}
+BY_HAND = ("manual", "Manual", "hold")
+"""The presets in which a thermostat keeps the target that it is given."""
+SWITCHED_ON = ("thermostat", "heat", "on", "home")
+"""The presets that end the preset "off" of a thermostat without any of the others."""
 WARM_CELSIUS = 8
 """Above this, the lowest target of a thermostat is not off."""
 
@@ -201,6 +205,10 @@ def thermostat(part: Exposed) -> Part | None:
         if heating is None:
             return None
         options["heat_mode"] = heating
+    presets = features.get("preset", Exposed()).values
+    wanted = BY_HAND + (SWITCHED_ON if OFF in presets else ())
+    if (preset := next((word for word in wanted if word in presets), None)) is not None:
+        options["preset"] = preset
     if part.endpoint:
         options["endpoint"] = part.endpoint
     return Part("thermostat", part.endpoint, options)

@@ -1,7 +1,7 @@
 """A thermostat or a radiator valve: reads its state, and makes the fields that set its target. No I/O.
 
-A device whose `system_mode` is "auto" follows a schedule of its own, so each target is sent with the mode
-in which the device keeps it.
+A device whose `system_mode` or `preset` is "auto" follows a schedule of its own, so each target is sent with
+the mode and the preset in which the device keeps it.
 """
 
 from typing import Any, Literal, get_args
@@ -24,25 +24,37 @@ class Valve:
     """What is known of one valve."""
 
     def __init__(
-        self, setpoint: str, *, lowest: float, highest: float, step: float, heat_mode: str, off_mode: bool
+        self,
+        setpoint: str,
+        *,
+        lowest: float,
+        highest: float,
+        step: float,
+        heat_mode: str,
+        preset: str,
+        off_mode: bool,
     ) -> None:
         """Keep the options of the driver; with `off_mode`, off is a mode, and not the lowest target."""
         self.range = TargetRange(lowest if off_mode else lowest + step, highest, step)
         self._setpoint, self._lowest = setpoint, lowest
-        self._heat_mode, self._off_mode = heat_mode, off_mode
+        self._kept_in = {"system_mode": heat_mode, "preset": preset}
+        self._off_mode = off_mode
         self._target: float | None = None
-        self._mode: str | None = None
+        self._modes: dict[str, str] = {}
+        """The latest `system_mode` and `preset`."""
 
     def read(self, found: dict[str, Any]) -> dict[str, Any]:
         """Return what a state reports, as fields of a Reading."""
         if is_number(target := found.get(self._setpoint)):
             self._target = float(target)
-        if isinstance(mode := found.get("system_mode"), str):
-            self._mode = mode
+        self._modes |= {name: found[name] for name in self._kept_in if isinstance(found.get(name), str)}
         changes: dict[str, Any] = {"target_range": self.range}
         if self._target is not None:
             is_lowest = not self._off_mode and self._target <= self._lowest
-            changes |= {"on": self._mode != OFF and not is_lowest, "target_celsius": self._target}
+            changes |= {
+                "on": OFF not in self._modes.values() and not is_lowest,
+                "target_celsius": self._target,
+            }
         if is_number(celsius := found.get("local_temperature")):
             changes["temperature_celsius"] = celsius
         position = next((found[name] for name in VALVES if is_number(found.get(name))), None)
@@ -64,10 +76,12 @@ class Valve:
         return {self._setpoint: ""} if self._setpoint == SETPOINTS[0] else {}
 
     def fields(self, setting: Setting) -> dict[str, Any]:
-        """Return the fields that apply a setting; the mode is before the target, which it may change."""
+        """Return the fields that apply a setting; the modes are before the target, which they may change."""
         if not setting.on:
             return {"system_mode": OFF} if self._off_mode else {self._setpoint: self._lowest}
-        mode = {} if self._heat_mode in ("", self._mode) else {"system_mode": self._heat_mode}
+        modes = {
+            name: word for name, word in self._kept_in.items() if word not in ("", self._modes.get(name))
+        }
         if setting.target_celsius is None:
-            return mode
-        return {**mode, self._setpoint: self.range.nearest(setting.target_celsius)}
+            return modes
+        return {**modes, self._setpoint: self.range.nearest(setting.target_celsius)}

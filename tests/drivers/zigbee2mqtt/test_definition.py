@@ -90,6 +90,7 @@ def test_known_definitions_are_what_they_are() -> None:
                 {"type": "climate", "endpoint": "l1", "features": [
                     {"name": "current_heating_setpoint", "value_min": 15, "value_max": 28, "value_step": 1},
                     {"name": "system_mode", "values": ["off", "auto"]},
+                    {"name": "preset", "values": ["schedule", "manual"]},
                 ]},
                 {"type": "switch", "features": [{"name": "state"}]},
             ],
@@ -97,8 +98,9 @@ def test_known_definitions_are_what_they_are() -> None:
                 (
                     "thermostat",
                     {
-                        "endpoint": "l1", "setpoint": "current_heating_setpoint", "lowest_celsius": 15,
-                        "highest_celsius": 28, "step_celsius": 1, "heat_mode": "auto", "off_mode": True,
+                        "endpoint": "l1", "setpoint": "current_heating_setpoint",
+                        "preset": "manual", "lowest_celsius": 15, "highest_celsius": 28,
+                        "step_celsius": 1, "heat_mode": "auto", "off_mode": True,
                     },
                     {},
                 )

@@ -88,6 +88,18 @@ def test_a_target_is_sent_with_the_mode_that_keeps_it() -> None:
     assert sent(valve(heat_mode="")[0], Setting(on=True, target_celsius=19)) == {ZCL: 19.0}
 
 
+def test_a_preset_with_a_schedule_of_its_own_is_ended() -> None:
+    """Many valves have both a mode and a preset."""
+    device, channel = valve(setpoint=TUYA, preset="manual")
+    receive(device, current_heating_setpoint=20, system_mode="heat", preset="programming")
+    assert list(sent(device, Setting(on=True, target_celsius=22)).items()) == [
+        ("preset", "manual"),
+        (TUYA, 22.0),
+    ]
+    receive(device, preset="off")
+    assert channel.reading.on is False
+
+
 def test_off_is_the_lowest_target_or_the_mode() -> None:
     """A target just above the lowest one is the least of a valve that is on."""
     device, channel = valve(lowest_celsius=7, highest_celsius=28)
