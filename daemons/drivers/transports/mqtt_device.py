@@ -67,7 +67,7 @@ class MqttDevice(ABC):
 
     @abstractmethod
     def on_message(self, topic: str, payload: str, *, retained: bool) -> None:
-        """Handle a message; raises ValueError if the message is not valid."""
+        """Handle a message; raises ValueError or ArithmeticError if it is not valid."""
 
     @abstractmethod
     def read_messages(self) -> list[Message]:
@@ -99,7 +99,7 @@ async def _receive(client: aiomqtt.Client, device: MqttDevice) -> None:
             payload = bytes(message.payload) if isinstance(message.payload, bytes | bytearray) else b""
             device.on_message(str(message.topic), payload.decode(), retained=message.retain)
             device.error = None
-        except (ValueError, RecursionError) as error:
+        except (ValueError, ArithmeticError, RecursionError) as error:
             device.error = f"sent an invalid message on {message.topic}: {error}"
         device.changed.set()
 
