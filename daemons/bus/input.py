@@ -70,6 +70,7 @@ class HandInput(Input, frozen=True, kw_only=True, tag="hand"):
     colour_temperature_kelvin: int | None = None
     direction: Identifier | None = None
     position_percent: int | None = None
+    target_celsius: float | None = None
 
 
 class DetectionInput(Input, frozen=True, kw_only=True, tag="detection"):

@@ -42,6 +42,12 @@ SWITCHED_FIELDS: Fields = (
     ("position_percent", "% open"),
 )
 BATTERY_FIELDS: Fields = (("battery_percent", "% battery"),)
+THERMOSTAT_FIELDS: Fields = (
+    ("target_celsius", " °C target"),
+    ("temperature_celsius", " °C"),
+    ("valve_percent", "% open"),
+    ("battery_percent", "% battery"),
+)
 SENSOR_FIELDS: Fields = (
     ("temperature_celsius", " °C"),
     ("humidity_percent", "% humidity"),
@@ -113,6 +119,11 @@ class HardwareTest:
         return "press" in self._machine.needs
 
     @property
+    def _is_only_read(self) -> bool:
+        """Whether nothing is switched; a thermostat is not, because it may sleep, and heats for long."""
+        return not self._machine.drives or "regulate" in self._machine.needs
+
+    @property
     def how_to_press(self) -> str:
         """Return how to press a simulated button; empty for a real one."""
         if self._driver.real:
@@ -124,7 +135,7 @@ class HardwareTest:
         if self._is_switched:
             after = f"{OFF_TIMER_SECONDS:g} s"
             return f"it did not report off; switch it off yourself (its own timer may, after {after})."
-        if not self._machine.drives:
+        if self._is_only_read:
             return "all worked." if worked else "not all worked."
         return f"{'all worked' if worked else 'not all worked'}; {self._left_state}."
 
@@ -137,7 +148,7 @@ class HardwareTest:
         if "notify" in self._machine.needs:
             yield self._deliver_message()
             return
-        if not self._machine.drives:
+        if self._is_only_read:
             yield self._wait_for_report()
             return
         yield from self._switch_on_and_off(first)
@@ -211,7 +222,7 @@ class HardwareTest:
         )
 
     def _is_known(self, reading: Reading) -> bool:
-        return reading.on is not None or not self._machine.drives
+        return reading.on is not None or self._is_only_read
 
     def _wait_for(self, what: str, met: Callable[[Reading], Any], seconds: float) -> tuple[Reading, TestStep]:
         """Read until `met` accepts a reading, or until `seconds` have passed."""
@@ -242,7 +253,8 @@ class HardwareTest:
         if "notify" in self._machine.needs:
             return reading.fault or ""
         if self._machine.drives:
-            fields, words = SWITCHED_FIELDS, ("off", "on")
+            fields = THERMOSTAT_FIELDS if self._is_only_read else SWITCHED_FIELDS
+            words = ("off", "on")
         elif self.waits_for_press:
             fields, words = BATTERY_FIELDS, ("", "")
         on = "" if reading.on is None else words[reading.on]

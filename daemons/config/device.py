@@ -16,7 +16,7 @@ from daemons.config.rule import CONDITION_KEYS, Condition, Rule, Turn
 from daemons.config.tables import Common
 from daemons.drivers import Driver
 from daemons.errors import HouseError
-from daemons.kinds import Control, Kind, Machine
+from daemons.kinds import Ability, Control, Kind, Machine
 from daemons.values import Path as Where
 from daemons.values import Problem, describe_type, format_toml, is_array_of_tables, parse_table, suggest
 
@@ -117,8 +117,11 @@ def build(name: str, table: Any, where: Where, problems: list[Problem]) -> Devic
     elif driver and issubclass(kind, Machine) and not kind.needs & abilities(driver, driver_options):
         can = ", ".join(sorted(kind.needs))
         text = f"the driver {format_toml(word)} cannot {can}, which a {table['kind']} needs"
-        could = kind.needs & driver.abilities
-        text += "; it can with other options: see `house drivers`" if could else f"; allowed: {able(kind)}"
+        if kind.needs & driver.abilities:
+            text += "; it can with other options: see `house drivers`"
+            text += f"; with these, its kind may be {usable(abilities(driver, driver_options))}"
+        else:
+            text += f"; allowed: {able(kind)}"
         problems.append(Problem((*where, "driver"), text))
     if driver and not driver.runs_here:
         for key in [key for key in ("grace", "restore", "off_after", "when") if key in table]:
@@ -168,6 +171,14 @@ def able(kind: type[Machine[Any, Any]]) -> str:
             if kind.needs & loader.driver(word).abilities:
                 found.append(word)
     return ", ".join(found)
+
+
+def usable(can: frozenset[Ability]) -> str:
+    """Return the words of the loadable kinds that hardware with these abilities can be, joined by commas."""
+    kinds = {word: loader.kind_or_none(word) for word in loader.available("kinds")}
+    return ", ".join(
+        word for word, kind in kinds.items() if kind and issubclass(kind, Machine) and kind.needs & can
+    )
 
 
 def _class(folder: str, word: Any, where: Where, problems: list[Problem]) -> Any:

@@ -1,4 +1,4 @@
-"""Devices that Zigbee2MQTT connects to an MQTT broker: plugs, bulbs, covers, sensors and buttons.
+"""Devices behind Zigbee2MQTT and an MQTT broker: plugs, bulbs, covers, thermostats, sensors, buttons.
 
 A device publishes its state on BASE/NAME and its availability on BASE/NAME/availability. It receives
 settings on BASE/NAME/set and requests for its state on BASE/NAME/get. Zigbee2MQTT publishes its own
@@ -8,10 +8,10 @@ counts as moving from the command until it reaches an end, is stopped, or its ti
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import msgspec
-from msgspec import field
+from msgspec import Meta, field
 
 from daemons.drivers import Found, Remote
 from daemons.drivers.transports import mqtt, mqtt_device
@@ -20,6 +20,7 @@ from daemons.drivers.transports.mqtt_device import OFFLINE, Message, MqttDevice,
 from daemons.drivers.zigbee2mqtt import report
 from daemons.drivers.zigbee2mqtt.action import ActionReader
 from daemons.drivers.zigbee2mqtt.report import MIRED, MOST_BRIGHT
+from daemons.drivers.zigbee2mqtt.valve import Setpoint, Valve
 from daemons.kinds import Ability, Direction, Reading, Setting
 from daemons.runtime.clock import uptime
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from daemons.drivers.transports.worker import HardwareChannel
 
 REMOVED = "it was removed from Zigbee2MQTT"
+VALVE_SECONDS = 60.0
+"""How long a valve may take to confirm a target: it sleeps, to spare its battery."""
 
 
 class Options(Broker, frozen=True, kw_only=True):
@@ -46,18 +49,54 @@ class Options(Broker, frozen=True, kw_only=True):
     """For a device with several relays, lamps or probes: the end of its fields, as `"l1"` in `state_l1`."""
     dims: bool = True
     """False for a lamp behind a plug or a relay, which cannot be dimmed."""
+    setpoint: Setpoint | None = None
+    """For a thermostat or a radiator valve: the field with its target."""
+    lowest_celsius: Annotated[float, Meta(ge=-50, le=30)] = 5.0
+    """The lowest target of a thermostat. Off is this target, and it keeps the frost away."""
+    highest_celsius: Annotated[float, Meta(ge=5, le=200)] = 30.0
+    """The highest target of a thermostat."""
+    step_celsius: Annotated[float, Meta(ge=0.01, le=5)] = 0.5
+    """The step of its targets."""
+    heat_mode: Annotated[str, Meta(max_length=40)] = "heat"
+    """The `system_mode` in which a thermostat keeps the target; empty for one without modes."""
+    preset: Annotated[str, Meta(max_length=40)] = ""
+    """The `preset` in which a thermostat keeps the target, such as `"manual"`; empty for one without any."""
+    off_mode: bool = False
+    """Whether a thermostat is switched off by its `system_mode`, and not by its lowest target."""
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for a thermostat without any target but the lowest."""
+        if self.lowest_celsius + self.step_celsius > self.highest_celsius:
+            raise ValueError("highest_celsius must be above lowest_celsius, by at least step_celsius")
+
+    @property
+    def valve(self) -> Valve | None:
+        """The thermostat; None for any other device."""
+        return self.setpoint and Valve(
+            self.setpoint,
+            lowest=self.lowest_celsius,
+            highest=self.highest_celsius,
+            step=self.step_celsius,
+            heat_mode=self.heat_mode,
+            preset=self.preset,
+            off_mode=self.off_mode,
+        )
 
 
 class MqttZigbee2mqtt(Remote[Options]):
-    """Devices that Zigbee2MQTT connects to an MQTT broker: plugs, bulbs, covers, sensors and buttons."""
+    """Devices behind Zigbee2MQTT and an MQTT broker: plugs, bulbs, covers, thermostats, sensors, buttons."""
 
     options_type = Options
-    abilities: ClassVar[frozenset[Ability]] = frozenset({"switch", "dim", "tint", "move", "press", "sense"})
+    abilities: ClassVar[frozenset[Ability]] = frozenset(
+        {"switch", "dim", "tint", "move", "press", "sense", "regulate"}
+    )
 
     @classmethod
     def abilities_with(cls, options: Options) -> frozenset[Ability]:
         """Return the abilities; what cannot be dimmed has no colour temperature either."""
-        return cls.abilities if options.dims else cls.abilities - {"dim", "tint"}
+        if options.setpoint:
+            return frozenset({"regulate"})
+        return cls.abilities - {"regulate"} - (set() if options.dims else {"dim", "tint"})
 
     async def run(self, channel: "HardwareChannel") -> None:
         """Open a session with the broker, and control the device through it."""
@@ -83,7 +122,7 @@ class MqttZigbee2mqtt(Remote[Options]):
             }
             for base in sorted(bases):
                 for _, payload in await mqtt.retained("discover", broker, f"{base}/bridge/devices", seconds):
-                    found += definition.found_in(payload, broker, base)
+                    found += definition.found_in(payload, broker, base, cls.options_type)
         return found
 
 
@@ -102,6 +141,9 @@ class Zigbee2mqttDevice(MqttDevice):
         self._actions = ActionReader(options.button, at_release=options.at_release)
         self._detections: dict[str, bool] = {}
         """By the word of a detection, what the device reported last."""
+        self._valve = options.valve
+        if self._valve:
+            self.answer_seconds, self.replaces_unconfirmed = VALVE_SECONDS, True
         self._is_bridge_online = True
         self._is_device_online: bool | None = None
 
@@ -111,15 +153,18 @@ class Zigbee2mqttDevice(MqttDevice):
         return self._topic
 
     def read_messages(self) -> list[Message]:
-        """Request the state. A device without a switch may sleep: report it as reachable."""
-        if not self._options.switches:
+        """Request the state. A device without a switch, or a valve, may sleep: report it as reachable."""
+        fields = {"state": ""}
+        if self._valve or not self._options.switches:
             self.reports += 1
             self.channel.update()
-            return []
-        return [(f"{self._topic}/get", self._encode({"state": ""}))]
+            fields = self._valve.request() if self._valve else {}
+        return [(f"{self._topic}/get", self._encode(fields))] if fields else []
 
     def set_messages(self, setting: Setting) -> list[Message]:
         """Return a message that switches, dims or moves; it also sets the device's timer."""
+        if self._valve:
+            return [(f"{self._topic}/set", self._encode(self._valve.fields(setting)))]
         if not self._options.switches:
             self._reported = Reading(on=setting.on)
             self.reports += 1
@@ -147,7 +192,7 @@ class Zigbee2mqttDevice(MqttDevice):
 
     def has_reached(self, setting: Setting) -> bool:
         """Return whether the device has confirmed the setting."""
-        is_met = setting.is_met_by(self._reported)
+        is_met = setting.is_met_by(self._reported) or setting.is_at_end(self._reported)
         if is_met and not self._options.switches:
             self.channel.update(on=setting.on)
         return is_met
@@ -189,10 +234,24 @@ class Zigbee2mqttDevice(MqttDevice):
 
     def _on_state(self, message: dict[str, Any], *, retained: bool) -> None:
         found = report.fields_of(message, self._options.endpoint_name)
-        state = found.get("state")
-        if state is None and self._options.switches:
-            self._refuse_endpoints(message)
-        changes = {**report.measurements(found), **report.light(found)}
+        field = self._options.setpoint or "state"
+        if field not in found and self._options.switches and not self._options.endpoint_name:
+            self._refuse_endpoints(message, field)
+        changes = report.measurements(found)
+        if self._valve:
+            changes.pop("position_percent", None)
+            changes |= self._valve.read(found)
+        else:
+            changes |= self._switch_changes(found, changes)
+        if not changes or (retained and self._options.switches and not self._valve):
+            return  # a retained state counts only for what may not report for hours
+        self._reported = msgspec.structs.replace(self._reported, **changes)
+        self.reports += 1
+        self.channel.update(**changes, **report.facts(found))
+
+    def _switch_changes(self, found: dict[str, Any], measured: dict[str, Any]) -> dict[str, Any]:
+        """Return what a switch, a light, a cover or a detector reports, as fields of a Reading."""
+        state, changes = found.get("state"), report.light(found)
         if state in ("ON", "OFF"):
             changes["on"] = state == "ON"
         if detected := report.detections(found):
@@ -200,20 +259,17 @@ class Zigbee2mqttDevice(MqttDevice):
             changes["detections"] = {**self._detections}
             changes["on"] = next(iter(detected.values()))
         if state not in ("ON", "OFF") and (
-            "position_percent" in changes or state in ("OPEN", "CLOSE", "STOP")
+            "position_percent" in measured or state in ("OPEN", "CLOSE", "STOP")
         ):
-            changes |= self._cover_changes(found, changes.get("position_percent"))
-        if not changes or (retained and self._options.switches):
-            return  # a retained state counts only for a sensor, which may not report for hours
-        self._reported = msgspec.structs.replace(self._reported, **changes)
-        self.reports += 1
-        self.channel.update(**changes)
+            changes |= self._cover_changes(found, measured.get("position_percent"))
+        return changes
 
-    def _refuse_endpoints(self, message: dict[str, Any]) -> None:
+    def _refuse_endpoints(self, message: dict[str, Any], field: str) -> None:
         """Raise ValueError if the device has several endpoints, and the options do not name one of them."""
-        names = [name.removeprefix("state_") for name in message if name.startswith("state_")]
+        names = [name.removeprefix(f"{field}_") for name in message if name.startswith(f"{field}_")]
         if names:
-            raise ValueError(f"it has no state of its own; set endpoint to one of {', '.join(sorted(names))}")
+            text = f"it has no {field} of its own; set endpoint to one of {', '.join(sorted(names))}"
+            raise ValueError(text)
 
     def _cover_changes(self, found: dict[str, Any], position: int | None) -> dict[str, Any]:
         """Return whether the cover moves, and in which direction, as fields of a Reading."""

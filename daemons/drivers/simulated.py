@@ -25,6 +25,7 @@ from msgspec.structs import asdict, replace
 
 from daemons.drivers import Driver
 from daemons.drivers.physics.relay import Relay, Switching
+from daemons.drivers.physics.valve import with_valve
 from daemons.kinds import (
     Ability,
     ButtonPress,
@@ -42,6 +43,7 @@ from daemons.values import Seconds
 T = TypeVar("T")
 Celsius = Annotated[float, Meta(ge=-273.15, le=2000)]
 Percent = Annotated[float, Meta(ge=0, le=100)]
+Plain = Annotated[float, Meta(ge=0, le=200_000)]
 WholePercent = Annotated[int, Meta(ge=0, le=100)]
 
 POLL_SECONDS = 1.0
@@ -71,6 +73,16 @@ class Options(Struct, frozen=True, kw_only=True):
     """The humidity it measures, in percent."""
     battery_percent: WholePercent = 100
     """The charge of its battery, in percent."""
+    illuminance_lux: Plain | None = None
+    """The light it measures, in lux; by default it measures none, as with the next four."""
+    pressure_hectopascals: Plain | None = None
+    """The pressure of the air, in hectopascals."""
+    co2_ppm: Plain | None = None
+    """The carbon dioxide in the air, in parts per million."""
+    pm25_micrograms: Plain | None = None
+    """The fine dust below 2.5 µm, in micrograms per cubic metre."""
+    soil_moisture_percent: Percent | None = None
+    """The water in the soil, in percent."""
 
 
 class SimulatedRelay:
@@ -158,6 +170,11 @@ class Measurements(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     temperature_celsius: Celsius | None = None
     humidity_percent: Percent | None = None
     battery_percent: WholePercent | None = None
+    illuminance_lux: Plain | None = None
+    pressure_hectopascals: Plain | None = None
+    co2_ppm: Plain | None = None
+    pm25_micrograms: Plain | None = None
+    soil_moisture_percent: Percent | None = None
 
 
 DECODER = msgspec.json.Decoder(dict[str, int | float | None])
@@ -365,13 +382,14 @@ class Simulated(Driver[Options]):
         relay = self._relay.poll(now, switchings)
         self._sensor.poll(now, measured)
         faults = [fault for fault in (self._fault, self._sensor.fault) if fault]
-        return replace(
+        reading = replace(
             relay.reading(now),
             fault="; ".join(faults) or None,
             at=self._sensor.at,
             outcome=self._server and self._server.outcome(now),
             **asdict(self._sensor.last),
         )
+        return with_valve(reading)
 
     def _switch(self, setting: Setting, cause: str | None, now: float) -> None:
         """Switch the relay. If the record cannot be written, the relay does not move: set a fault."""

@@ -28,10 +28,10 @@ from daemons.values import Day, TimeOfDay, format_toml, suggest
 
 # Words
 
-Ability = Literal["switch", "dim", "tint", "move", "press", "sense", "notify", "presence"]
+Ability = Literal["switch", "dim", "tint", "move", "press", "sense", "notify", "presence", "regulate"]
 """An ability of a driver: switch on and off, dim, change the colour temperature of white light, move in
 both directions, report presses of a button, report measurements, deliver messages to people, report
-whether a person is there."""
+whether a person is there, set the temperature that hardware keeps by itself."""
 ABILITIES: tuple[Ability, ...] = get_args(Ability)
 Touch = Literal["single", "double", "triple", "long", "hold", "release"]
 """The way in which a button is pressed. A long press is reported while the button is still down. Some
@@ -51,6 +51,7 @@ BRIGHTNESS_TOLERANCE_PERCENT = 1
 """Bulbs have 254 steps of brightness, so the reported brightness may differ a little from the setting."""
 COLOUR_TOLERANCE = 0.05
 """A share of the colour temperature: bulbs use mireds, and round them."""
+TARGET_TOLERANCE_CELSIUS = 0.05
 
 
 class Message(Struct, frozen=True, kw_only=True):
@@ -72,6 +73,19 @@ class Message(Struct, frozen=True, kw_only=True):
     """What `acknowledge` calls the message; None if nothing waits for an acknowledgement."""
 
 
+class TargetRange(Struct, frozen=True):
+    """The targets that a thermostat can keep while it is on (°C); off may be a lower one."""
+
+    lowest_celsius: float
+    highest_celsius: float
+    step_celsius: float
+
+    def nearest(self, celsius: float) -> float:
+        """Return the target that comes nearest to a temperature."""
+        stepped = round(celsius / self.step_celsius) * self.step_celsius
+        return round(min(self.highest_celsius, max(self.lowest_celsius, stepped)), 2)
+
+
 class Setting(Struct, frozen=True):
     """The setting that the hardware shall have."""
 
@@ -82,6 +96,8 @@ class Setting(Struct, frozen=True):
     """The colour temperature of white light; None leaves it unchanged."""
     direction: Direction | None = None
     """The direction of a move; None for hardware that does not move."""
+    target_celsius: float | None = None
+    """The temperature that hardware with a thermostat of its own keeps; None for all other hardware."""
     off_after_seconds: float | None = None
     """A dead man's switch: the hardware goes off by itself after this time. None: it stays on."""
     message: Message | None = None
@@ -106,7 +122,21 @@ class Setting(Struct, frozen=True):
                 or kelvin is None
                 or abs(kelvin / self.colour_temperature_kelvin - 1) <= COLOUR_TOLERANCE
             )
+            and self._is_target_met(reading)
         )
+
+    def is_at_end(self, reading: "Reading") -> bool:
+        """Return whether the hardware stands at the end to which it shall move: then it does not move."""
+        end = {"open": 100, "close": 0, None: None}[self.direction if self.on else None]
+        return end is not None and reading.position_percent == end
+
+    def _is_target_met(self, reading: "Reading") -> bool:
+        """Return whether the hardware keeps the target, or the nearest one that it can keep."""
+        target, reported = self.target_celsius, reading.target_celsius
+        if target is None or reported is None:
+            return True
+        wanted = reading.target_range.nearest(target) if reading.target_range else target
+        return abs(wanted - reported) <= TARGET_TOLERANCE_CELSIUS
 
 
 class ButtonPress(Struct, frozen=True):
@@ -184,6 +214,16 @@ class Reading(Struct, frozen=True, kw_only=True):
     """The temperature inside the hardware itself."""
     about: About | None = None
     """What the hardware is."""
+    target_celsius: float | None = None
+    """The temperature that hardware with a thermostat of its own keeps."""
+    target_range: TargetRange | None = None
+    """The targets that it can keep; None if it can keep each one."""
+    heating: bool | None = None
+    """Whether it heats now."""
+    valve_percent: float | None = None
+    """How far open its valve is."""
+    window_open: bool | None = None
+    """Whether it has detected an open window by itself, and does not heat because of that."""
     cause: str | None = None
     """The cause of the last switching, if the driver knows it; None after a manual switch."""
     fault: str | None = None
@@ -233,6 +273,8 @@ PLAUSIBLE: dict[str, tuple[float, float]] = {
     "signal_dbm": (-150, 20),
     "link_quality": (0, 255),
     "device_temperature_celsius": (-100, 300),
+    "target_celsius": (-50, 100),
+    "valve_percent": (0, 100),
     "progress_percent": (0, 100),
     "remaining_seconds": (0, 1e9),
 }
@@ -567,6 +609,8 @@ class Machine(Kind, Generic[O, M]):
     needs: ClassVar[frozenset[Ability]] = frozenset({"switch"})
     """The abilities of a driver; at least one of them is needed. A kind without hardware needs none."""
     memory_type: ClassVar[type[Struct]]
+    keeps_trying: ClassVar[bool] = False
+    """Whether a setting that lost hardware could not get is sent when it is back, however late that is."""
     zone: tzinfo = UTC
     """The timezone of the house."""
 

@@ -9,7 +9,7 @@ What it is told to keep is its target: that of the last `set`, of its schedule, 
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal, TypeGuard
+from typing import Any, Literal
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -26,10 +26,10 @@ from daemons.kinds import (
     Setting,
     TimetableEntry,
 )
-from daemons.kinds.climate.options import HIGHEST_CELSIUS, LOWEST_CELSIUS, Celsius, Entry, Options
-from daemons.kinds.climate.plan import Plan
+from daemons.kinds.climate import plan as plans
+from daemons.kinds.climate.options import Celsius, Entry, Options
+from daemons.kinds.climate.plan import Plan, is_number
 from daemons.kinds.climate.windows import Windows
-from daemons.values import format_toml, suggest
 
 Phase = Literal["off", "idle", "heating", "frost", "cooling", "hot", "paused", "resting", "blind"]
 
@@ -113,32 +113,14 @@ class Heater(Machine[Options, HeaterMemory]):
     @classmethod
     def sources(cls, options: Any) -> dict[str, str]:
         """Return the devices that measure the temperature, watch the windows and set the target."""
-        found = dict.fromkeys(options.windows, "status")
-        found |= {device: "value" for device in (options.target, options.mode) if device}
-        return found | ({options.source: "temperature_celsius"} if options.source else {})
+        return plans.sources(options) | ({options.source: "temperature_celsius"} if options.source else {})
 
     @classmethod
     def refused_sources(
         cls, options: Any, found: Mapping[str, tuple[type[Kind], Any]]
     ) -> Iterator[tuple[str, str]]:
         """Yield windows that detect no opening, a target that is no number, and values a mode never has."""
-        for device in options.windows:
-            if device in found:
-                kind, its = found[device]
-                if (word := kind.detects(its)) != "opening":
-                    what = f"detects {word or 'nothing'}"
-                    yield "windows", f'{device} {what}; a window needs a sensor with detects = "opening"'
-        if options.target in found:
-            kind, _ = found[options.target]
-            if kind.fields().get("value") not in (float, int, float | None, int | None):
-                yield "target", f"the value of {options.target} is no number"
-        if options.mode in found:
-            kind, its = found[options.mode]
-            possible = [state["value"] for state in kind.possible_states(its) if "value" in state]
-            for word in options.targets if possible else ():
-                if word not in possible:
-                    text = suggest(word, [str(value) for value in possible])
-                    yield "targets", f"{options.mode} is never {format_toml(word)}; {text}"
+        return plans.refused_sources(options, found)
 
     @classmethod
     def timetable(cls, options: Any) -> tuple[TimetableEntry, ...]:
@@ -285,35 +267,16 @@ class Heater(Machine[Options, HeaterMemory]):
 
     def _target(self, memory: HeaterMemory) -> float:
         """Return the temperature to keep while it is enabled: set by hand, planned, or the usual one."""
-        options = self.options
-        is_planned = bool(options.schedule or options.target or options.mode)
-        planned = memory.plan.celsius if is_planned else None
-        found = (memory.target_celsius, planned, options.target_celsius)
-        return next(celsius for celsius in found if celsius is not None)
+        return plans.target(self.options, memory.plan, memory.target_celsius)
 
     def _follow(
         self, memory: HeaterMemory, states: Mapping[str, Mapping[str, Scalar] | None], now: float
     ) -> HeaterMemory:
         """Return the memory with the target of its number or its mode; without a value it keeps the last."""
-        options = self.options
-        celsius: float | None = None
-        device = options.target or options.mode
-        if device is None or device not in states:
+        if (found := plans.follow(self.options, memory.plan, states)) is None:
             return memory
-        value = (states[device] or {}).get("value")
-        if options.mode:
-            lacks_target = not isinstance(value, str)
-            celsius = options.targets.get(value) if isinstance(value, str) else None
-        else:
-            if is_number(value) and LOWEST_CELSIUS <= value <= HIGHEST_CELSIUS:
-                celsius = value
-            lacks_target = celsius is None
-        memory = replace(memory, lacks_target=lacks_target)
-        return (
-            memory
-            if celsius is None
-            else self._set_plan(memory, memory.plan.after_value(value, celsius), now)
-        )
+        plan, lacks_target = found
+        return self._set_plan(replace(memory, lacks_target=lacks_target), plan, now)
 
     def _set_plan(self, memory: HeaterMemory, plan: Plan, now: float) -> HeaterMemory:
         """Store the plan. A new entry or a new value ends a target that was set by hand."""
@@ -413,11 +376,6 @@ class Heater(Machine[Options, HeaterMemory]):
             resting_until=resting_until,
             waiting_until=now + wait if wait else None,
         )
-
-
-def is_number(value: Scalar) -> TypeGuard[int | float]:
-    """Return whether a value of a state is a number."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def after(moment: float | None, now: float) -> float | None:

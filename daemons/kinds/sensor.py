@@ -1,4 +1,4 @@
-"""A sensor: temperature, humidity, light, air, soil, and whether it detects motion or another event.
+"""A sensor of temperature, humidity, light, air, soil or power, and of motion and other events.
 
 If it is silent for `stale_after`, its values become unknown (None) instead of old. Then the devices
 that act on them stop. A value that is kept over a restart keeps its age.
@@ -45,7 +45,7 @@ MEASURED = (
     "pm25_micrograms",
     "soil_moisture_percent",
 )
-"""The measurements, apart from the battery."""
+"""The measurements, apart from the battery. Power changes all the time, and is not kept over a restart."""
 WRITE_SHARE = 20
 """An unchanged reading is written to the journal only after this part of `stale_after`."""
 
@@ -101,7 +101,7 @@ class State(Struct, frozen=True, kw_only=True):
 
 
 class Sensor(Machine[Options, SensorMemory]):
-    """A sensor: temperature, humidity, light, air, soil, and whether it detects motion or another event."""
+    """A sensor of temperature, humidity, light, air, soil or power, and of motion and other events."""
 
     drives = False
     needs = frozenset[Ability]({"sense"})
@@ -122,7 +122,8 @@ class Sensor(Machine[Options, SensorMemory]):
         """Return the phases of its detection. Without one, its status is always false."""
         phases = dict.fromkeys((*cls.unknown_phases, *PHASES[options.detects]))
         detecting = None if options.detects == "nothing" else PHASES[options.detects][1]
-        return tuple({"phase": phase, "status": phase == detecting, "power_watts": None} for phase in phases)
+        more: dict[str, Scalar] = {} if detecting is None else {"power_watts": None}
+        return tuple({"phase": phase, "status": phase == detecting, **more} for phase in phases)
 
     def handle_command(self, memory: SensorMemory, command: Struct, now: float) -> SensorMemory:
         """Return the memory unchanged: it has no commands."""
@@ -168,12 +169,16 @@ class Sensor(Machine[Options, SensorMemory]):
             phase=self._phase(memory),
             battery_percent=memory.battery_percent,
             **{name: getattr(memory, name) for name in MEASURED},
+            power_watts=rounded(reading.power_watts) if self._is_meter(memory) else None,
             fault=reading.fault,
         )
 
     def power_profile(self) -> tuple[Load, ...]:
         """Return a power of zero."""
         return ((1.0, 0.0),)
+
+    def _is_meter(self, memory: SensorMemory) -> bool:
+        return memory.heard_at is not None and self.options.detects == "nothing"
 
     def _phase(self, memory: SensorMemory) -> Phase:
         if memory.heard_at is None:

@@ -7,9 +7,21 @@ from msgspec.structs import replace
 
 from daemons.drivers import Driver
 from daemons.drivers.physics.relay import Relay, Switching
+from daemons.drivers.physics.valve import with_valve
 from daemons.kinds import ButtonPress, Load, Message, Outcome, Reading, Setting, Touch
 
 LOST = "the rehearsal has cut its connection"
+MEASURED: dict[str, float | None] = {
+    "temperature_celsius": 21.0,
+    "humidity_percent": 45.0,
+    "battery_percent": 100,
+    "illuminance_lux": None,
+    "pressure_hectopascals": None,
+    "co2_ppm": None,
+    "pm25_micrograms": None,
+    "soil_moisture_percent": None,
+}
+"""What hardware measures until an event changes it; None for what it does not measure yet."""
 
 
 class NoOptions(Struct, frozen=True):
@@ -22,7 +34,7 @@ class RehearsedHardware(Driver[NoOptions]):
     options_type = NoOptions
     real = False
 
-    def __init__(self, device: str, speed: float, measured: dict[str, float]) -> None:
+    def __init__(self, device: str, speed: float, measured: Mapping[str, float | None]) -> None:
         """`speed` is how many times faster than usual it works; `measured` is what its sensor measures."""
         super().__init__(device, NoOptions())
         self.speed = speed
@@ -85,7 +97,8 @@ class RehearsedHardware(Driver[NoOptions]):
             outcome=self._outcome,
             **self.measured,
         )
-        if self._drawn_watts is not None and reading.on:
+        reading = with_valve(reading)
+        if self._drawn_watts is not None and (reading.on or reading.power_watts is None):
             reading = replace(reading, power_watts=self._drawn_watts)
         self._last_reading = reading
         return replace(reading, presses=presses) if presses else reading
@@ -106,6 +119,12 @@ class RehearsedHardware(Driver[NoOptions]):
         self._advance(now)
         return self.is_on
 
+    def heat_at(self, now: float) -> float:
+        """Return how much of its heat it gives to its room, 0 to 1: all while it is on, or by its valve."""
+        is_on = self.is_on_at(now)
+        percent = with_valve(replace(self._relay.reading(now), **self.measured)).valve_percent
+        return float(is_on) if percent is None else percent / 100
+
     def press(self, touch: Touch, id_: str) -> None:
         """Press its button."""
         self._presses.append(ButtonPress(touch, id_))
@@ -121,12 +140,14 @@ class RehearsedHardware(Driver[NoOptions]):
         self._switch(setting, None, now)
 
     def measure(self, values: Mapping[str, float]) -> None:
-        """Change what its sensor measures; a whole number stays one.
+        """Change what its sensor measures.
 
         `power_watts` is what the appliance behind it draws from now on while it is on.
         """
         self.measured |= {
-            name: type(self.measured[name])(value) for name, value in values.items() if name != "power_watts"
+            name: int(value) if name == "battery_percent" else float(value)
+            for name, value in values.items()
+            if name != "power_watts"
         }
         self._drawn_watts = values.get("power_watts", self._drawn_watts)
 

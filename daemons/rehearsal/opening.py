@@ -16,8 +16,9 @@ from daemons.bus.message import Scalar
 from daemons.config.device import Device
 from daemons.config.house import House
 from daemons.kinds import Machine, Setting
+from daemons.rehearsal.hardware import MEASURED
 from daemons.rehearsal.record import Held, Record, longest_wait
-from daemons.rehearsal.world import MEASURED, World
+from daemons.rehearsal.world import World
 
 SETTLE_SECONDS = 180.0
 """How long before the beginning each device that is off has its state: a blind may have moved until then."""

@@ -16,8 +16,8 @@ from daemons.config.device import Device
 from daemons.config.house import House
 from daemons.config.rule import Condition, Rule
 from daemons.kinds import PLAUSIBLE, ROOM_CELSIUS, TOUCHES, Control, Machine
+from daemons.rehearsal.hardware import MEASURED
 from daemons.rehearsal.story import Always, ClockStep
-from daemons.rehearsal.story_file import MEASURABLE
 from daemons.values import DAYS, ClockTime, DayWords, Seconds
 
 Limits = dict[tuple[str, str], set[float]]
@@ -77,7 +77,7 @@ def unit(name: str) -> str:
 def measured_fields(device: Device) -> list[str]:
     """Return the fields that the hardware of a device measures in a rehearsal, and that it uses."""
     from_others = device.kind.sources(device.options).values()
-    return [name for name in MEASURABLE if name in device.kind.fields() and name not in from_others]
+    return [name for name in MEASURED if name in device.kind.fields() and name not in from_others]
 
 
 def random_event(device: Device, limits: Limits, chance: random.Random, *, is_touched: bool) -> Event:
@@ -87,7 +87,10 @@ def random_event(device: Device, limits: Limits, chance: random.Random, *, is_to
     if kind.detects(device.options):
         choices.append(("detects", OFTEN))
     for field in measured_fields(device):
-        choices.append((field, OFTEN if limits.get((device.name, field)) else 1))
+        if limits.get((device.name, field)):
+            choices.append((field, OFTEN))
+        elif MEASURED[field] is not None:
+            choices.append((field, 1))
     if is_touched and kind.press is not Machine.press:
         choices.append(("press", OFTEN))
     if is_touched and kind.drives:

@@ -8,7 +8,7 @@ from msgspec import Struct
 from daemons.bus.message import Scalar
 from daemons.bus.origin import Origin, Reason
 from daemons.config.house import House
-from daemons.rehearsal.world import MEASURED
+from daemons.rehearsal.hardware import MEASURED
 
 REPLAYED_FIELDS = frozenset({*MEASURED, "power_watts"})
 """The measurements that come from outside, and not from the rehearsed hardware."""

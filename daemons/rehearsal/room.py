@@ -66,25 +66,25 @@ class Air:
         world.at(world.now + STEP_SECONDS, self._step)
 
     def _measured(self) -> float:
-        return self._world.devices[self._room.sensor].hardware.measured["temperature_celsius"]
+        return self._world.devices[self._room.sensor].hardware.measured["temperature_celsius"] or 0.0
 
     def _step(self) -> None:
         """Compute the temperature after a step, and let the sensor measure it, to a tenth of a degree."""
         room, measured = self._room, self._measured()
         if measured != self._shown:  # a step of the story has set it
             self._celsius = measured
-        is_heated = self._world.devices[room.heater].hardware.is_on_at(self._world.now)
-        self._celsius = temperature_after(self._celsius, STEP_SECONDS, room, is_heated=is_heated)
+        heat = self._world.devices[room.heater].hardware.heat_at(self._world.now)
+        self._celsius = temperature_after(self._celsius, STEP_SECONDS, room, heat)
         self._shown = round(self._celsius, 1)
         if self._shown != measured:
             self._world.measure(room.sensor, {"temperature_celsius": self._shown})
         self._world.at(self._world.now + STEP_SECONDS, self._step)
 
 
-def temperature_after(celsius: float, seconds: float, room: Room, *, is_heated: bool) -> float:
-    """Return the temperature after some seconds with the heater on, or off (°C).
+def temperature_after(celsius: float, seconds: float, room: Room, heat: float) -> float:
+    """Return the temperature after some seconds (°C); `heat` is the share of its heat that the heater gives.
 
     It approaches the temperature at which the room loses as much as it gains.
     """
-    end = room.outside + (room.gains * room.loses / SECONDS_PER_HOUR if is_heated else 0.0)
+    end = room.outside + heat * room.gains * room.loses / SECONDS_PER_HOUR
     return end + (celsius - end) * math.exp(-seconds / room.loses)

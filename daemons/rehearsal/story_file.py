@@ -18,13 +18,12 @@ from daemons.config.rule import Condition
 from daemons.config.rule_check import impossible_condition, impossible_values
 from daemons.errors import ConfigurationError
 from daemons.kinds import Machine, is_plausible, range_text
+from daemons.rehearsal.hardware import MEASURED
 from daemons.rehearsal.room import Room
 from daemons.rehearsal.story import LONGEST_DAYS, Always, Expectation, Step, Story
 from daemons.values import Path as Where
 from daemons.values import Problem, format_toml, parse_table, suggest
 
-MEASURABLE = ("temperature_celsius", "humidity_percent", "battery_percent")
-"""What the hardware of a rehearsal measures."""
 ENTRIES: dict[str, Any] = {"do": Step, "expect": Expectation, "never": Condition}
 """The keys with lists of tables, and the type of their entries."""
 
@@ -193,8 +192,8 @@ def check_step(step: Step, house: House, where: Where, problems: list[Problem]) 
     if step.detects is not None and device.kind.detects(device.options) is None:
         problems.append(Problem((*where, "detects"), f"{device.name} detects nothing; use hand or measures"))
     for name, value in (step.measures or {}).items():
-        if name not in MEASURABLE:
-            text = f"cannot be measured in a rehearsal; {suggest(name, MEASURABLE)}"
+        if name not in MEASURED:
+            text = f"cannot be measured in a rehearsal; {suggest(name, MEASURED)}"
             problems.append(Problem((*where, "measures", name), text))
         elif not is_plausible(name, value):
             problems.append(Problem((*where, "measures", name), f"{value:g} is not {range_text(name)}"))

@@ -20,7 +20,7 @@ from daemons.kinds import Kind, Machine, Setting, Touch
 from daemons.processes.device.latest_states import SILENT_SECONDS
 from daemons.processes.device.log_line import LogLine
 from daemons.rehearsal.device import METER_SECONDS, MOMENT, RESTART_SECONDS, TICK_SECONDS, RehearsedDevice
-from daemons.rehearsal.hardware import RehearsedHardware
+from daemons.rehearsal.hardware import MEASURED, RehearsedHardware
 from daemons.rehearsal.mirror import RehearsedMirror
 from daemons.rehearsal.room import Air, Room
 from daemons.rehearsal.timeline import Event, Timeline
@@ -29,8 +29,6 @@ DEADLINE_SECONDS = 5.0
 """How long a command may take."""
 CONTINUOUS = frozenset({"energy_watt_hours", "remaining_seconds", "progress_percent", "position_percent"})
 """The measurements that change all the time while a device works."""
-MEASURED = {"temperature_celsius": 21.0, "humidity_percent": 45.0, "battery_percent": 100}
-"""What hardware measures until an event changes it."""
 FAILED_SECONDS = 1.0
 """A process that is away for longer has failed. One that was only killed is back in a moment."""
 Publisher = RehearsedDevice | RehearsedMirror

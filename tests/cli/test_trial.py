@@ -135,6 +135,15 @@ def test_a_messenger_delivers_a_test_message(attempt: Try, tmp_path: Path, fault
     assert record.count("This is a test message of your house.") == 1
 
 
+def test_a_thermostat_is_only_read(attempt: Try, tmp_path: Path) -> None:
+    """It may sleep, and it would warm a radiator for long after the test."""
+    done = attempt("thermostat", "simulated", "{ temperature_celsius = 19 }")
+    assert (done.exit_code, "✓ reports" in done.stdout, "19 °C" in done.stdout) == (0, True, True), (
+        done.output
+    )
+    assert not (tmp_path / "run" / "hardware" / "it" / "switchings.jsonl").exists()
+
+
 def test_a_button_waits_for_a_press(make_house: HouseFactory) -> None:
     """The timeout is printed first, and the press as soon as it happens."""
     house = make_house('[devices.it]\nkind = "button"\ndriver = "simulated"\n')

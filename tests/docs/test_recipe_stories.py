@@ -86,6 +86,7 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
     "heating_by_day_and_night": (Limit(r"living_heater is killed .*", NO_ANSWER),),
     "dimmer_of_one_button": (Limit(r".*bedside_(button|lamp) .* at 21:[23]0:0\d", LATER),),
     "thermostat_of_a_week": (Limit(r"living_heater is killed .*", NO_ANSWER),),
+    "radiator_valve_of_a_week": (Limit(r"bedroom_valve is killed .*", NO_ANSWER),),
     "open_window_pauses_a_thermostat": (Limit(r"bedroom_heater is killed .*", NO_ANSWER),),
     "air_conditioner": (Limit(r"office_cooler is killed .*", NO_ANSWER),),
     "alarm_clock": (Limit(r"alarm_clock is killed .*", NO_ANSWER),),

@@ -1,5 +1,6 @@
 """The driver `mqtt_tasmota`: the timer, the meter, and the topics of a plug."""
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,11 @@ from hypothesis import strategies as st
 
 pytest.importorskip("aiomqtt", reason="needs the extra mqtt")
 
-from daemons.drivers.mqtt_tasmota import Options, TasmotaDevice, found_relays
-from daemons.drivers.tasmota.messages import decode_announcement, parse_pulse, pulse_time
-from daemons.drivers.transports.broker import Broker
-from daemons.kinds import Reading, Setting
+from daemons.drivers.mqtt_tasmota import MqttTasmota, make_device
+from daemons.drivers.tasmota.device import TasmotaDevice
+from daemons.drivers.tasmota.messages import parse_pulse, pulse_time
+from daemons.drivers.tasmota.options import Options
+from daemons.kinds import About, Reading, Setting
 from daemons.values import convert
 from tests.drivers.test_faults import running_driver
 from tests.support.emulators.mqtt_tasmota import TasmotaPlug
@@ -36,7 +38,7 @@ def plug(relay: int = 1, button: int | None = None, **more: Any) -> tuple[Tasmot
     options = convert(
         {"topic": "t", "relay": relay, **({"button": button} if button else {}), **more}, Options
     )
-    return TasmotaDevice(channel, options), channel  # type: ignore[arg-type]
+    return make_device(channel, options), channel  # type: ignore[arg-type]
 
 
 @given(st.floats(0.1, LONGEST_PULSE_SECONDS))
@@ -83,7 +85,8 @@ def test_the_power_before_the_first_state_is_not_lost() -> None:
     one.on_message("tele/t/SENSOR", json.dumps(S31), retained=False)
     assert channel.reading.power_watts is None
     one.on_message("stat/t/POWER", "ON", retained=False)
-    assert channel.reading == Reading(on=True, power_watts=42.0, energy_watt_hours=1234.0, reachable=True)
+    expected = Reading(on=True, power_watts=42.0, energy_watt_hours=1234.0, voltage_volts=231, reachable=True)
+    assert channel.reading == expected
 
 
 def test_topics_and_words_of_its_own() -> None:
@@ -94,7 +97,7 @@ def test_topics_and_words_of_its_own() -> None:
         states=["aus", "an"],
         wills=["off", "on"],
     )
-    assert one.read_messages()[1] == ("home/t/c/State", "")
+    assert ("home/t/c/State", "") in one.read_messages()
     one.on_message("home/t/x/LWT", "on", retained=True)
     assert one.is_online
     one.on_message("home/t/s/POWER", "an", retained=False)
@@ -173,29 +176,6 @@ def test_a_bulb_that_shows_a_colour_has_no_colour_temperature() -> None:
     colour = {**white, "White": 0, "HSBColor": "120,100,60"}
     one.on_message("tele/t/STATE", json.dumps(colour), retained=False)
     assert channel.reading.colour_temperature_kelvin is None
-
-
-def test_a_shutter_is_one_thing_without_a_driver_and_never_two_plugs() -> None:
-    """The relays of a shutter are its motors; the other relays are found as before."""
-    announced = {
-        "t": "box", "dn": "Box", "fn": ["Blind", None, "Fan", "Spot"], "rl": [3, 3, 1, 2, 0, 0, 0, 0],
-        "ft": "%hostname%/%prefix%/%topic%/", "hn": "box-1", "mac": "A4CF12345678",
-        "tp": ["c", "stat", "tele"],
-    }  # fmt: skip
-    plug = decode_announcement(json.dumps(announced).encode())
-    assert plug is not None
-    found = found_relays(plug, Broker())
-    assert [(one.title, one.kind, one.driver, one.options.get("relay")) for one in found] == [
-        ("Blind", "cover", None, None),
-        ("Fan", "plug", "mqtt_tasmota", 3),
-        ("Spot", "lamp", "mqtt_tasmota", 4),
-    ]
-    assert "never plugs" in found[0].note
-    assert found[1].options["full_topic"] == "box-1/%prefix%/%topic%/"
-    assert found[1].options["prefixes"] == ["c", "stat", "tele"]
-    two = decode_announcement(b'{"t": "b", "rl": [3, 3, 3, 3]}')
-    assert two is not None
-    assert [relay for relay, _, _ in two.relays()] == [1, 3]
 
 
 def test_messages_of_another_relay_are_ignored() -> None:
@@ -312,10 +292,6 @@ def test_an_unknown_plug_is_named_in_the_fault(tmp_path: Path) -> None:
 
 def test_a_search_reads_the_discovery_topic(tmp_path: Path) -> None:
     """The search asks the brokers of the configuration."""
-    import asyncio  # noqa: PLC0415  imported only here
-
-    from daemons.drivers.mqtt_tasmota import MqttTasmota, Options  # noqa: PLC0415
-
     announcement: dict[str, Any] = {
         "ip": "192.168.1.7", "dn": "Kettle", "fn": ["Kettle", None], "hn": "tasmota-1C", "md": "Sonoff S31",
         "sw": "13.1.0", "t": "tasmota_4F2A1C", "rl": [1, 0, 0, 0, 0, 0, 0, 0], "ver": 1,
@@ -324,7 +300,7 @@ def test_a_search_reads_the_discovery_topic(tmp_path: Path) -> None:
         made.publish("tasmota/discovery/A4CF124F2A1C/config", json.dumps(announcement), retain=True)
         made.publish("tasmota/discovery/broken/config", "{", retain=True)
         known = [Options(topic="x", port=made.broker.port)]
-        (found,) = asyncio.run(MqttTasmota.discover(1.0, known))
+        found, broken = asyncio.run(MqttTasmota.discover(1.0, known))
     assert (found.title, found.model, found.firmware, found.kind) == (
         "Kettle",
         "Sonoff S31",
@@ -332,3 +308,42 @@ def test_a_search_reads_the_discovery_topic(tmp_path: Path) -> None:
         "plug",
     )
     assert found.options == {"port": made.broker.port, "topic": "tasmota_4F2A1C"}
+    assert (broken.title, broken.driver) == ("broken", None)
+
+
+def test_a_relay_that_is_a_motor_of_a_shutter_is_never_switched(tmp_path: Path) -> None:
+    """Its fault says what to write instead."""
+    made = TasmotaPlug(tmp_path)
+    made.shutters = {"SHT0": {"Relay1": 1, "Relay2": 2, "Open": 100, "Close": 100}}
+    with made, running_driver(made.driver, made.options()) as harness:
+        harness.set(on=True)
+        text = "tasmota_4F2A1C: relay 1 is a motor of its shutter 1; use shutter = 1"
+        harness.wait_until(lambda r: r.reachable is False and r.fault == text, "its fault")
+    assert made.switchings == []
+    other, channel = plug(relay=3)
+    other.on_message("stat/t/STATUS13", json.dumps({"StatusSHT": made.shutters}), retained=False)
+    other.on_message("stat/t/POWER3", "ON", retained=False)
+    assert channel.reading.on is True
+
+
+def test_facts_and_silence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The driver reads what the plug is. A plug that sends nothing any more is asked, and then is lost."""
+    monkeypatch.setattr("daemons.drivers.tasmota.device.SILENT_PERIODS", 0.05)
+    monkeypatch.setattr("daemons.drivers.transports.mqtt_device.ANSWER_SECONDS", 1.0)
+    made = TasmotaPlug(tmp_path)
+    made.tele_period = 10
+    with made, running_driver(made.driver, made.options()) as harness:
+        told = harness.wait_until(
+            lambda r: r.about is not None and r.about.model and r.about.mac and r.signal_dbm, "its facts"
+        )
+        assert told.about == About(
+            manufacturer="Tasmota", model="Sonoff S31", firmware="13.1.0", mac="A4:CF:12:4F:2A:1C",
+            url="http://192.168.1.7/",
+        )  # fmt: skip
+        assert (told.signal_dbm, told.voltage_volts) == (-61, 231)
+        asked = len(made.commands)
+        harness.wait_until(lambda _: len(made.commands) > asked, "a request after its silence")
+        assert harness.reading.losses == 0
+        made.hang()
+        lost = harness.wait_until(lambda r: r.reachable is False, "its loss")
+        assert "no answer within 1 s" in str(lost.fault)

@@ -12,7 +12,7 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
 from daemons.drivers.mqtt_zigbee2mqtt import MqttZigbee2mqtt, Options, Zigbee2mqttDevice, parse_availability
-from daemons.kinds import Setting, Touch
+from daemons.kinds import About, Setting, Touch
 from tests.support.house import HouseFactory
 from tests.support.listening_channel import RecordingChannel
 from tests.support.mosquitto import Mosquitto
@@ -194,6 +194,15 @@ def test_a_cover_moves_until_it_stops_or_reaches_its_end() -> None:
     assert json.loads(payload[1]) == {"state": "STOP"}
 
 
+def test_a_cover_at_its_end_has_reached_it() -> None:
+    """It does not move, and can be reached all the same."""
+    cover, _ = device()
+    cover.set_messages(Setting(on=True, direction="open"))
+    receive_state(cover, state="OPEN", position=100)
+    assert cover.has_reached(Setting(on=True, direction="open"))
+    assert not cover.has_reached(Setting(on=True, direction="close"))
+
+
 def test_its_timer_is_part_of_the_command() -> None:
     """The command uses On With Timed Off of Zigbee, in whole seconds."""
     plug, _ = device()
@@ -247,6 +256,23 @@ def test_the_air_the_light_and_the_soil_are_measured() -> None:
     assert (reading.soil_moisture_percent, reading.pressure_hectopascals) == (31.4, 1013)
     receive_state(sensor, pressure=300, bar=3, co2=None)
     assert (channel.reading.pressure_hectopascals, channel.reading.co2_ppm) == (1013, None)
+
+
+def test_facts_about_the_hardware_are_read() -> None:
+    """A battery reports millivolts, the mains volts; a power factor may be in percent."""
+    plug, channel = device(endpoint_name="l1")
+    information = {"manufacturerName": "LUMI", "model": "QBKG12LM", "softwareBuildID": None}
+    receive_state(
+        plug, state_l1="ON", linkquality=120, voltage=231.4, current_l1=0.43, power_factor_l1=98,
+        device_temperature=31, device=information,
+    )  # fmt: skip
+    reading = channel.reading
+    assert (reading.link_quality, reading.voltage_volts, reading.current_amperes) == (120, 231.4, 0.43)
+    assert (reading.power_factor, reading.device_temperature_celsius) == (0.98, 31)
+    assert reading.about == About(manufacturer="LUMI", model="QBKG12LM")
+    sensor, channel = device(switches=False)
+    receive_state(sensor, temperature=20, voltage=2985)
+    assert channel.reading.voltage_volts == 2.985
 
 
 def test_a_bulb_in_a_mode_of_colours_has_no_colour_temperature() -> None:

@@ -503,6 +503,19 @@ def test_measurements_are_taken_from_the_options() -> None:
     reading = opened(temperature_celsius=-3.5).read(NOW)
     assert (reading.temperature_celsius, reading.humidity_percent, reading.battery_percent) == (-3.5, 45, 100)
     assert reading.at == NOW
+    assert (reading.illuminance_lux, reading.co2_ppm) == (None, None)
+    air = opened(illuminance_lux=300, co2_ppm=650, pressure_hectopascals=1013).read(NOW)
+    assert (air.illuminance_lux, air.co2_ppm, air.pressure_hectopascals) == (300, 650, 1013)
+
+
+def test_a_thermostat_opens_its_valve_below_its_target() -> None:
+    """The hardware remembers its target, and closes the valve when the room is warm enough."""
+    driver = opened(temperature_celsius=19.4)
+    driver.set(Setting(on=True, target_celsius=20.0), None, NOW)
+    reading = driver.read(NOW)
+    assert (reading.target_celsius, reading.valve_percent, reading.heating) == (20.0, 60, True)
+    warm = opened(temperature_celsius=20.5).read(NOW)
+    assert (warm.target_celsius, warm.valve_percent, warm.heating) == (20.0, 0, False)
 
 
 def test_measurements_are_taken_from_a_file() -> None:

@@ -510,7 +510,7 @@ def test_another_open_window_that_is_known_keeps_the_pause() -> None:
         ({"cools": True, "hot_celsius": 20, "target_celsius": 22}, "hot_celsius must not be below target"),
         ({"min_on": "4h"}, "min_on must be shorter than max_on"),
         ({"windows": ["left", "left"]}, "windows names a device twice"),
-        ({"target": "thermometer"}, "what sets the target is neither the source nor"),
+        ({"target": "thermometer"}, "what sets the target is not the source"),
     ],
 )
 def test_options_that_can_never_act_are_refused(options: dict[str, Any], text: str) -> None:

@@ -31,6 +31,17 @@ def test_its_state_has_its_measurements() -> None:
     assert shown.status is False
 
 
+def test_a_meter_that_switches_nothing_has_a_power() -> None:
+    """It is unknown once the meter is silent, and a detector has none."""
+    meter = Sensor(Options())
+    reading = report(10.0, power_watts=230.44)
+    memory = meter.update_measurements(SensorMemory(), reading, 10.0)
+    assert meter.state(memory, reading, 10.0).power_watts == 230.4
+    assert meter.state(meter.advance(memory, 10 + HOUR), reading, 10 + HOUR).power_watts is None
+    door = Sensor(Options(detects="opening"))
+    assert door.state(memory, reading, 10.0).power_watts is None
+
+
 @pytest.mark.parametrize(
     ("detects", "quiet", "detecting"),
     [

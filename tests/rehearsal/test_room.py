@@ -65,15 +65,15 @@ expect = [
 
 def test_without_heating_63_percent_of_the_difference_is_lost_in_the_time_constant() -> None:
     """It approaches the temperature outside."""
-    assert temperature_after(25, 72_000, ROOM, is_heated=False) == pytest.approx(5 + 20 / math.e)
-    assert temperature_after(25, 100 * 72_000, ROOM, is_heated=False) == pytest.approx(5)
+    assert temperature_after(25, 72_000, ROOM, 0) == pytest.approx(5 + 20 / math.e)
+    assert temperature_after(25, 100 * 72_000, ROOM, 0) == pytest.approx(5)
 
 
 def test_with_heating_it_approaches_what_the_heater_can_hold() -> None:
     """At first it gains what the heater gives, less what it loses; in the end both are the same."""
-    hour = temperature_after(5, 3600, ROOM, is_heated=True)
+    hour = temperature_after(5, 3600, ROOM, 1)
     assert hour == pytest.approx(5 + 60 * (1 - math.exp(-1 / 20)))
-    assert temperature_after(5, 100 * 72_000, ROOM, is_heated=True) == pytest.approx(65)
+    assert temperature_after(5, 100 * 72_000, ROOM, 1) == pytest.approx(65)
 
 
 @given(st.floats(-20, 40), st.lists(st.floats(0, 10_000), max_size=10), st.booleans())
@@ -83,8 +83,8 @@ def test_the_length_of_the_steps_makes_no_difference(
     """The solution is exact, so a sum of steps is one step."""
     found = celsius
     for seconds in steps:
-        found = temperature_after(found, seconds, ROOM, is_heated=is_heated)
-    whole = temperature_after(celsius, sum(steps), ROOM, is_heated=is_heated)
+        found = temperature_after(found, seconds, ROOM, float(is_heated))
+    whole = temperature_after(celsius, sum(steps), ROOM, float(is_heated))
     assert found == pytest.approx(whole, abs=1e-6)
 
 
@@ -102,6 +102,58 @@ def test_a_heater_meets_its_own_warmth(house_of: Callable[[str], House]) -> None
     assert turns.count(True) > 5
     cold = play(file.stories[0], house, ())
     assert len(cold.failures) == 2, "without its room, the sensor measures 16 degrees all the time"
+
+
+VALVE = """
+[house]
+timezone = "Europe/Berlin"
+
+[devices.window]
+kind = "sensor"
+driver = "simulated"
+detects = "opening"
+
+[devices.valve]
+kind = "thermostat"
+driver = "simulated"
+simulated.temperature_celsius = 16
+windows = ["window"]
+window_after = "2m"
+schedule = [{ at = "06:00", celsius = 21 }, { at = "22:00", celsius = 17 }]
+"""
+WINTER_DAY = """
+[rooms.bedroom]
+sensor = "valve"
+heater = "valve"
+loses = "20h"
+gains = "3/h"
+
+[[story]]
+title = "a valve keeps the targets of its schedule, and pauses for a window"
+from = "2026-01-10 05:00"
+until = "2026-01-11 05:00"
+do = [
+  { at = "05:30", device = "valve", send = "on" },
+  { at = "12:00", device = "window", detects = true },
+  { at = "12:30", device = "window", detects = false },
+  { at = "14:00", device = "valve", kill = true },
+]
+expect = [
+  { device = "valve", is = { phase = "heating" }, at = "2026-01-10 05:45" },
+  { device = "valve", above = { temperature_celsius = 20.5 }, within = "5h" },
+  { device = "valve", above = { valve_percent = 0 }, at = "2026-01-10 12:00" },
+  { device = "valve", is = { phase = "paused", status = false }, at = "2026-01-10 12:15" },
+  { device = "valve", above = { target_celsius = 20.9 }, at = "2026-01-10 13:00" },
+  { device = "valve", below = { temperature_celsius = 17.1 }, at = "2026-01-11 05:00" },
+]
+"""
+
+
+def test_a_valve_keeps_the_temperature_of_its_room_by_itself(house_of: Callable[[str], House]) -> None:
+    """The house only sets its target, and the rehearsed hardware opens its valve."""
+    house = house_of(VALVE)
+    file = load_stories(Path("x"), house, WINTER_DAY)
+    assert play(file.stories[0], house, (), rooms=file.rooms).failures == ()
 
 
 def test_an_air_conditioner_takes_the_heat_away(house_of: Callable[[str], House]) -> None:

@@ -194,6 +194,34 @@ def test_a_whole_number_is_measured_as_one(make_world: MakeWorld) -> None:
     assert not any("memory" in text for _, _, text in world.log_lines)
 
 
+DUSK = """
+[devices.porch]
+kind = "sensor"
+driver = "simulated"
+
+[devices.lamp]
+kind = "lamp"
+driver = "simulated"
+
+[[devices.lamp.when]]
+device = "porch"
+below = { illuminance_lux = 30 }
+do = "on"
+"""
+
+
+def test_light_and_air_are_measured_once_a_story_says_so(make_world: MakeWorld) -> None:
+    """Until then the sensor has no value, and no rule acts by it."""
+    world = make_world(DUSK)
+    world.run(world.now + 60)
+    assert (world.state("porch") or {})["illuminance_lux"] is None
+    for lux, is_on in ((400, False), (12, True)):
+        world.measure("porch", {"illuminance_lux": lux, "co2_ppm": 700})
+        world.run(world.now + 60)
+        assert (world.state("lamp") or {})["status"] is is_on
+    assert (world.state("porch") or {})["co2_ppm"] == 700
+
+
 def test_a_cut_gives_a_dead_source_no_heartbeat(make_world: MakeWorld) -> None:
     """The heater stops a minute after its sensor fell silent, although a link is cut in that time."""
     world = make_world(HEATER)

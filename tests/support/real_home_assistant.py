@@ -133,7 +133,7 @@ class HomeAssistant:
             {"Authorization": f"Bearer {self._token}"} if self._token else {}
         )
         request = urllib.request.Request(f"http://127.0.0.1:{self._port}{path}", content.encode(), headers)
-        with urllib.request.urlopen(request, timeout=60) as response:
+        with urllib.request.urlopen(request, timeout=60) as response:  # noqa: S310  the URL is ours
             return json.loads(response.read())
 
     @asynccontextmanager

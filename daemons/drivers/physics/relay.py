@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from daemons.kinds import Direction, Load, Reading, Setting
 
-Action = Literal["on", "off", "dim", "turn", "arm"]
+Action = Literal["on", "off", "dim", "turn", "target", "arm"]
 
 
 class Switching(Struct, frozen=True, omit_defaults=True):
@@ -23,6 +23,7 @@ class Switching(Struct, frozen=True, omit_defaults=True):
     brightness_percent: int | None = None
     colour_temperature_kelvin: int | None = None
     direction: Direction | None = None
+    target_celsius: float | None = None
     off_at: float | None = None
     """When the relay's timer switches it off, also without a process."""
     energy_watt_hours: float = 0.0
@@ -69,6 +70,8 @@ class Relay:
             what = "turn"
         elif setting.on and light != (last.brightness_percent, last.colour_temperature_kelvin):
             what = "dim"
+        elif setting.on and setting.target_celsius != last.target_celsius:
+            what = "target"
         elif abs((off_at or 0.0) - (last.off_at or 0.0)) > 1:
             what = "arm"
         else:
@@ -76,15 +79,17 @@ class Relay:
         return self._switching(now, what, setting, cause, off_at)
 
     def reading(self, now: float) -> Reading:
-        """Return what the hardware reports, but for measurements of a sensor."""
+        """Return what the hardware reports, without a sensor; what never draws power has no meter."""
         last = self.last
+        has_meter = any(watts for _, watts in self.power_profile)
         return Reading(
             on=last.on,
-            power_watts=self.watts(now),
-            energy_watt_hours=round(self.energy(now), 3),
+            power_watts=self.watts(now) if has_meter else None,
+            energy_watt_hours=round(self.energy(now), 3) if has_meter else None,
             brightness_percent=last.brightness_percent,
             colour_temperature_kelvin=last.colour_temperature_kelvin,
             direction=last.direction,
+            target_celsius=last.target_celsius,
             off_after_seconds=last.off_at - now if last.on and last.off_at is not None else None,
             cause=last.cause,
         )
@@ -134,6 +139,7 @@ class Relay:
             setting.brightness_percent,
             setting.colour_temperature_kelvin,
             setting.direction,
+            setting.target_celsius,
             off_at,
             round(self.energy(at), 4),
         )

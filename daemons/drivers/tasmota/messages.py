@@ -10,7 +10,7 @@ from math import ceil, isfinite
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 from daemons.drivers.transports.mqtt_device import Topic
 
@@ -74,6 +74,13 @@ class Announcement(Struct, frozen=True):
     onln: str = DEFAULT_WILLS[1]
     rl: tuple[int, ...] = ()
     """The type of each relay."""
+    is_fan: int = field(name="if", default=0)
+    """Whether its relays are the speeds of a fan (iFan)."""
+
+    @property
+    def title(self) -> str:
+        """Return its name, or else its topic."""
+        return self.dn or self.t
 
     def options(self) -> dict[str, Any]:
         """Return the driver's options for the topics and words, without those that have their default."""
@@ -93,7 +100,7 @@ class Announcement(Struct, frozen=True):
             is_second = type_ == SHUTTER and not is_second and index > 0 and self.rl[index - 1] == SHUTTER
             if type_ and not is_second:
                 name = self.fn[index] if index < len(self.fn) else None
-                yield index + 1, type_, name or self.dn or self.t
+                yield index + 1, type_, name or self.title
 
 
 def pulse_time(seconds: float | None) -> int:
@@ -164,5 +171,5 @@ def decode_announcement(payload: bytes) -> Announcement | None:
     """Return an announcement, or None if it is not valid."""
     try:
         return msgspec.json.decode(payload, type=Announcement)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, RecursionError):
         return None

@@ -7,12 +7,16 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import aiomqtt
-from msgspec import Meta
+from msgspec import Meta, Struct
+from msgspec.structs import replace
 
+from daemons.drivers import Found
 from daemons.drivers.transports.broker import Broker
 from daemons.drivers.transports.mqtt import ANSWER_SECONDS, QOS
 from daemons.drivers.transports.tasks import run_until_first_ends
 from daemons.kinds import Setting
+from daemons.runtime.clock import uptime
+from daemons.values import Problem, parse_table
 
 if TYPE_CHECKING:
     from daemons.drivers.transports.worker import HardwareChannel
@@ -45,6 +49,14 @@ class MqttDevice(ABC):
         """How often the device has reported its state."""
         self.error: str | None = None
         """The problem with its last message; None if that message was valid."""
+        self.answer_seconds = ANSWER_SECONDS
+        """How long the device may take to report its state or to confirm a setting."""
+        self.replaces_unconfirmed = False
+        """Whether a new setting is sent before the last one is confirmed: for a device that sleeps."""
+        self.silent_seconds: float | None = None
+        """After so long without any message, its state is requested; None: silence means nothing."""
+        self.heard_at = uptime()
+        """When its last message arrived."""
         self.changed = asyncio.Event()
         """Set after each message."""
 
@@ -55,7 +67,7 @@ class MqttDevice(ABC):
 
     @abstractmethod
     def on_message(self, topic: str, payload: str, *, retained: bool) -> None:
-        """Handle a message; raises ValueError if the message is not valid."""
+        """Handle a message; raises ValueError or ArithmeticError if it is not valid."""
 
     @abstractmethod
     def read_messages(self) -> list[Message]:
@@ -82,11 +94,12 @@ async def run_device(client: aiomqtt.Client, device: MqttDevice) -> None:
 
 async def _receive(client: aiomqtt.Client, device: MqttDevice) -> None:
     async for message in client.messages:
+        device.heard_at = uptime()
         try:
             payload = bytes(message.payload) if isinstance(message.payload, bytes | bytearray) else b""
             device.on_message(str(message.topic), payload.decode(), retained=message.retain)
             device.error = None
-        except (ValueError, RecursionError) as error:
+        except (ValueError, ArithmeticError, RecursionError) as error:
             device.error = f"sent an invalid message on {message.topic}: {error}"
         device.changed.set()
 
@@ -110,20 +123,22 @@ async def _request_state(client: aiomqtt.Client, device: MqttDevice) -> bool:
     if device.is_online is not False:
         await _publish(client, device.read_messages())
         await _wait_until(
-            device, lambda: device.reports > before or device.is_online is False, ANSWER_SECONDS
+            device, lambda: device.reports > before or device.is_online is False, device.answer_seconds
         )
     return device.is_online is not False and device.reports > before
 
 
 async def _apply_settings(client: aiomqtt.Client, device: MqttDevice) -> None:
-    """Apply each setting until the device does not confirm one or goes offline."""
+    """Apply each setting until the device does not confirm one, goes offline, or is silent."""
     disconnects = device.disconnects
     while (setting := await _next_setting(device, disconnects)) is not None:
         before = device.reports
         await _publish(client, device.set_messages(setting))
-        if not await _wait_until(device, _reached(device, setting, before), ANSWER_SECONDS):
+        if not await _wait_for_answer(device, _reached(device, setting, before)):
             device.channel.unreachable(f"{device.name}: {_reason(device)}")  # the setting is sent again later
             return
+    if device.disconnects == disconnects:
+        return  # it was silent: its state is requested again
     went = (
         "it went offline, as the broker reports"
         if device.offline_reason == OFFLINE
@@ -136,14 +151,39 @@ def _reached(device: MqttDevice, setting: "Setting", before: int) -> Callable[[]
     return lambda: device.reports > before and device.has_reached(setting)
 
 
+async def _wait_for_answer(device: MqttDevice, reached: Callable[[], bool]) -> bool:
+    """Wait until a setting is confirmed, or replaced if the device allows that; return whether it was."""
+    waits: list[Coroutine[Any, Any, bool]] = [_wait_until(device, reached, device.answer_seconds)]
+    if device.replaces_unconfirmed:
+        waits.append(device.channel.is_replaced())
+    return await run_until_first_ends(*waits)
+
+
 async def _next_setting(device: MqttDevice, disconnects: int) -> "Setting | None":
-    """Wait for the next setting; return None if the device goes offline first, even for a moment."""
+    """Wait for the next setting; return None if the device goes offline first, even for a moment.
+
+    Return None too if the device sends nothing for longer than its `silent_seconds`.
+    """
     waits: tuple[Coroutine[Any, Any, Setting | bool], ...] = (
         device.channel.next_setting(),
         _wait_until(device, lambda: device.disconnects > disconnects),
+        _wait_for_silence(device),
     )
     first = await run_until_first_ends(*waits)
     return first if isinstance(first, Setting) else None
+
+
+async def _wait_for_silence(device: MqttDevice) -> bool:
+    """Wait until the device has sent nothing for its `silent_seconds`, which a message may change."""
+    while True:
+        limit = device.silent_seconds
+        left = None if limit is None else device.heard_at + limit - uptime()
+        if left is not None and left <= 0:
+            return True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(left):
+                device.changed.clear()
+                await device.changed.wait()
 
 
 async def _wait_until(device: MqttDevice, met: Callable[[], bool], seconds: float | None = None) -> bool:
@@ -165,7 +205,16 @@ def _reason(device: MqttDevice) -> str:
     """Return why the device counts as unreachable."""
     if device.is_online is False:
         return device.offline_reason
-    return device.error or f"no answer within {ANSWER_SECONDS:g} s"
+    return device.error or f"no answer within {device.answer_seconds:g} s"
+
+
+def checked(found: Found, options_type: type[Struct], note: str) -> Found:
+    """Return what was found, or with a note and without a driver if its options are not valid."""
+    problems: list[Problem] = []
+    if found.driver is None or parse_table(found.options, options_type, (), problems) is not None:
+        return found
+    why = "; ".join(problem.text for problem in problems)
+    return replace(found, driver=None, kind="", kind_options={}, options={}, note=f"{note}: {why}")
 
 
 def known_brokers(known: Sequence[Broker]) -> list[Broker]:

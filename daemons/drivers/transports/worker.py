@@ -72,6 +72,15 @@ class HardwareChannel:
                     return subtract_wait(*self._pending)
             await self._wakeup.wait()
 
+    async def is_replaced(self) -> bool:
+        """Wait until a newer setting is requested than the one that `next_setting` returned; return True."""
+        while True:
+            self._wakeup.clear()
+            with self._lock:
+                if self._pending is not None and not self._is_in_progress:
+                    return True
+            await self._wakeup.wait()
+
     def update(self, **changes: Any) -> None:
         """Update some fields of the reading; the others keep their values.
 

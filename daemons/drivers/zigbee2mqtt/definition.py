@@ -4,31 +4,69 @@ A device with several endpoints or several buttons is as many devices of the hou
 with gets a sentence instead.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
 from daemons.drivers import Found
 from daemons.drivers.transports import mqtt_device
 from daemons.drivers.transports.broker import Broker
+from daemons.drivers.transports.mqtt_device import Topic
 from daemons.drivers.zigbee2mqtt.action import parse_action
 from daemons.drivers.zigbee2mqtt.report import DETECTIONS, NUMBERS, PIPE
+from daemons.drivers.zigbee2mqtt.valve import OFF, SETPOINTS
 
 KINDS = {"light": "lamp", "cover": "cover", "switch": "plug"}
+CLIMATE = "climate"
 REFUSED = {
-    "climate": "no driver for a thermostat of Zigbee2MQTT: House cannot set its temperature",
     "lock": "no kind for a lock: House opens no doors",
     "fan": "no kind for a fan with speeds",
 }
 """The types of an exposed feature that no kind works with, each with the sentence for a person."""
 NOT_READ = "it exposes nothing that House reads"
 NO_PRESS = "no value of its action is a press that House knows"
-METER = "no kind for an energy meter that switches nothing"
+NOT_VALID = "Zigbee2MQTT describes it in a way that House does not know"
+NO_TARGET = "it keeps no temperature by heating that House can set"
 SIREN = "no kind for a siren"
 SIRENS = ("warning", "alarm", "squawk", "siren")
 STATE = "state"
-MEASURED = {name for names, _ in NUMBERS.values() for name in names} - {"power", "energy"}
+MEASURED = {name for names, _ in NUMBERS.values() for name in names}
+BY_HAND = ("manual", "Manual", "hold")
+"""The presets in which a thermostat keeps the target that it is given."""
+SWITCHED_ON = ("thermostat", "heat", "on", "home")
+"""The presets that end the preset "off" of a thermostat without any of the others."""
+WARM_CELSIUS = 8
+"""Above this, the lowest target of a thermostat is not off."""
+
+
+class Exposed(Struct, frozen=True):
+    """What a model exposes: a feature, or a light, a switch and so on with features of its own."""
+
+    type: str = ""
+    name: str = ""
+    state_field: str = field(name="property", default="")
+    """The field of the state with its value."""
+    endpoint: str = ""
+    features: tuple["Exposed", ...] = ()
+    values: tuple[Any, ...] = ()
+    """What one of several values can be."""
+    value_on: Any = True
+    """What stands for true."""
+    value_min: float | None = None
+    value_max: float | None = None
+    value_step: float | None = None
+
+    @property
+    def feature(self) -> str:
+        """Return the name of a feature."""
+        return self.name or self.state_field
+
+    @property
+    def by_name(self) -> dict[str, "Exposed"]:
+        """Return its features by their names."""
+        return {item.feature: item for item in self.features}
 
 
 class Definition(Struct, frozen=True):
@@ -36,13 +74,13 @@ class Definition(Struct, frozen=True):
 
     model: str = ""
     vendor: str = ""
-    exposes: tuple[dict[str, Any], ...] = ()
+    exposes: tuple[Exposed, ...] = ()
 
 
 class DeviceEntry(Struct, frozen=True):
     """One device of the list; the names of the fields are Zigbee2MQTT's."""
 
-    friendly_name: str
+    friendly_name: Topic
     definition: Definition | None = None
     software_build_id: str | None = None
 
@@ -61,13 +99,34 @@ class Part(Struct, frozen=True):
     note: str = ""
 
 
-def found_in(payload: bytes, broker: Broker, base: str) -> list[Found]:
-    """Return the devices of a list; none if the list is not valid."""
+class Named(Struct, frozen=True):
+    """The name of a device, whatever else is written about it."""
+
+    friendly_name: str
+
+
+def found_in(payload: bytes, broker: Broker, base: str, options_type: type[Struct]) -> list[Found]:
+    """Return the devices of a list; none if it is no list. `options_type` refuses invalid options."""
     try:
-        devices = msgspec.json.decode(payload, type=list[DeviceEntry])
-    except msgspec.MsgspecError:
+        devices = msgspec.json.decode(payload, type=list[msgspec.Raw])
+    except (msgspec.MsgspecError, RecursionError):
         return []
-    return [found for entry in devices if entry.definition for found in to_found(entry, broker, base)]
+    found = [one for device in devices for one in found_device(device, broker, base)]
+    return [mqtt_device.checked(one, options_type, NOT_VALID) for one in found]
+
+
+def found_device(device: msgspec.Raw, broker: Broker, base: str) -> Iterator[Found]:
+    """Yield each part of one device of a list. One without a name or a description is left out."""
+    try:
+        entry = msgspec.json.decode(device, type=DeviceEntry)
+    except (msgspec.MsgspecError, RecursionError):
+        try:
+            name = msgspec.json.decode(device, type=Named).friendly_name
+        except (msgspec.MsgspecError, RecursionError):
+            return
+        yield Found(title=name, address=f"{broker.endpoint} {base}", kind="", note=NOT_VALID)
+    else:
+        yield from to_found(entry, broker, base) if entry.definition else ()
 
 
 def to_found(entry: DeviceEntry, broker: Broker, base: str) -> list[Found]:
@@ -94,40 +153,73 @@ def to_found(entry: DeviceEntry, broker: Broker, base: str) -> list[Found]:
 def parts(definition: Definition) -> list[Part]:
     """Return the parts of a device; at least one, and only one with a note if no kind works with it."""
     exposes = definition.exposes
-    types = {str(part.get("type")) for part in exposes}
+    types = {part.type for part in exposes}
     refusals = [text for type_, text in REFUSED.items() if type_ in types]
-    driven = [found for part in exposes if (found := driven_part(part, is_refused=bool(refusals)))]
+    has_own_switch = bool(refusals) or CLIMATE in types
+    driven = [found for part in exposes if (found := driven_part(part, has_own_switch=has_own_switch))]
     if driven:
         return list({(part.name, part.kind): part for part in driven}.values())
-    if refusals:
-        return [Part(note=refusals[0])]
-    actions = [part for part in exposes if feature(part) == "action"]
+    if has_own_switch:
+        return [Part(note=next(iter(refusals), NO_TARGET))]
+    actions = [part for part in exposes if part.feature == "action"]
     sensed = sensors(exposes)
     pressed = [found for part in actions for found in buttons(part)]
     return [*pressed, *sensed] or [Part(note=NO_PRESS if actions else refusal(exposes))]
 
 
-def driven_part(part: dict[str, Any], *, is_refused: bool) -> Part | None:
-    """Return a light, cover or switch whose state is `state`; a switch of a refused device belongs to it."""
-    type_, endpoint = str(part.get("type")), part.get("endpoint")
-    if type_ not in KINDS or (is_refused and type_ == "switch"):
+def driven_part(part: Exposed, *, has_own_switch: bool) -> Part | None:
+    """Return a thermostat, or a light, cover or switch whose state is `state`.
+
+    With `has_own_switch`, a switch is a setting of the device.
+    """
+    if part.type == CLIMATE:
+        return thermostat(part)
+    if part.type not in KINDS or (has_own_switch and part.type == "switch"):
         return None
-    features = {feature(item): item for item in part.get("features") or ()}
+    features, endpoint = part.by_name, part.endpoint
     wanted = f"{STATE}_{endpoint}" if endpoint else STATE
-    if features and features.get(STATE, {}).get("property", wanted) != wanted:
+    if STATE in features and features[STATE].state_field not in ("", wanted):
         return None  # a setting of the device, such as `window_detection`
     options: dict[str, Any] = {"endpoint": endpoint} if endpoint else {}
-    if type_ == "light" and features and "brightness" not in features:
+    if part.type == "light" and features and "brightness" not in features:
         options["dims"] = False
-    return Part(KINDS[type_], str(endpoint or ""), options)
+    return Part(KINDS[part.type], endpoint, options)
 
 
-def buttons(part: dict[str, Any]) -> list[Part]:
+def thermostat(part: Exposed) -> Part | None:
+    """Return a thermostat with the targets and modes that it exposes; None if its target cannot be set."""
+    features = part.by_name
+    setpoint = next((name for name in SETPOINTS if name in features), None)
+    if setpoint is None:
+        return None
+    target, modes = features[setpoint], features.get("system_mode", Exposed()).values
+    options: dict[str, Any] = {"setpoint": setpoint}
+    lowest, highest, step = target.value_min, target.value_max, target.value_step
+    if lowest is not None and highest is not None and step and step <= highest - lowest:
+        options |= {"lowest_celsius": lowest, "highest_celsius": highest, "step_celsius": step}
+        options |= {"off_mode": True} if lowest > WARM_CELSIUS and OFF in modes else {}
+    if "heat" not in modes:
+        heating = next(
+            (mode for mode in ("auto", "emergency_heating") if mode in modes), None if modes else ""
+        )
+        if heating is None:
+            return None
+        options["heat_mode"] = heating
+    presets = features.get("preset", Exposed()).values
+    wanted = BY_HAND + (SWITCHED_ON if OFF in presets else ())
+    if (preset := next((word for word in wanted if word in presets), None)) is not None:
+        options["preset"] = preset
+    if part.endpoint:
+        options["endpoint"] = part.endpoint
+    return Part("thermostat", part.endpoint, options)
+
+
+def buttons(part: Exposed) -> list[Part]:
     """Return the buttons of an action, each with the option that tells it from the others."""
-    values = [str(value) for value in part.get("values") or ()]
-    at_release = any(value.endswith("press_release") for value in values)
+    words = [str(value) for value in part.values]
+    at_release = any(word.endswith("press_release") for word in words)
     more = {"at_release": True} if at_release else {}
-    found = [parse_action(value, at_release=at_release) for value in values]
+    found = [parse_action(word, at_release=at_release) for word in words]
     names = list(dict.fromkeys(action.button for action in found if action))
     if not names:
         return []
@@ -139,27 +231,27 @@ def buttons(part: dict[str, Any]) -> list[Part]:
     ]
 
 
-def sensors(exposes: tuple[dict[str, Any], ...]) -> list[Part]:
+def sensors(exposes: tuple[Exposed, ...]) -> list[Part]:
     """Return the sensors of a device: one for each endpoint that measures or detects anything."""
-    groups: dict[str, list[dict[str, Any]]] = {}
+    groups: dict[str, list[Exposed]] = {}
     for exposed in exposes:
-        groups.setdefault(str(exposed.get("endpoint") or ""), []).append(exposed)
+        groups.setdefault(exposed.endpoint, []).append(exposed)
     found = [part for name, group in groups.items() if (part := sensor(name, group))]
     several = [part for part in found if part.name]
     return several or found
 
 
-def sensor(endpoint: str, exposes: list[dict[str, Any]]) -> Part | None:
+def sensor(endpoint: str, exposes: list[Exposed]) -> Part | None:
     """Return the sensor of one endpoint, or None if it has nothing that is read.
 
     A detection must be true when it is made; for `contact`, false is the detection.
     """
     binary = {
-        feature(part)
+        part.feature
         for part in exposes
-        if part.get("type") == "binary" and part.get("value_on", True) is (feature(part) != "contact")
+        if part.type == "binary" and part.value_on is (part.feature != "contact")
     }
-    numeric = {feature(part) for part in exposes if part.get("type") == "numeric"}
+    numeric = {part.feature for part in exposes if part.type == "numeric"}
     measures = numeric & MEASURED or ("pressure" in numeric and PIPE not in numeric)
     word = next((word for word, fields in DETECTIONS.items() if fields[0] in binary), None)
     if word is None and not measures:
@@ -168,14 +260,6 @@ def sensor(endpoint: str, exposes: list[dict[str, Any]]) -> Part | None:
     return Part("sensor", endpoint, options, {"detects": word} if word else {})
 
 
-def refusal(exposes: tuple[dict[str, Any], ...]) -> str:
+def refusal(exposes: tuple[Exposed, ...]) -> str:
     """Return why a device is no device of the house."""
-    names = {feature(part) for part in exposes}
-    if names & {"power", "energy"}:
-        return METER
-    return SIREN if names & {*SIRENS} else NOT_READ
-
-
-def feature(part: dict[str, Any]) -> str:
-    """Return the name of an exposed feature."""
-    return str(part.get("name") or part.get("property") or "")
+    return SIREN if {part.feature for part in exposes} & {*SIRENS} else NOT_READ

@@ -6,10 +6,12 @@ A device with several endpoints, such as two relays, has the name of the endpoin
 
 from typing import Any, TypeGuard
 
+from daemons.kinds import About
+
 MOST_BRIGHT = 254
 MIRED = 1_000_000
 """The product of a colour temperature in mireds and the same in kelvins."""
-SHARED = ("battery", "tamper")
+SHARED = ("battery", "tamper", "linkquality", "voltage", "device_temperature", "device")
 """The fields of the whole device, which its endpoints share."""
 DETECTIONS: dict[str, tuple[str, ...]] = {
     "opening": ("contact",),
@@ -34,10 +36,22 @@ NUMBERS: dict[str, tuple[tuple[str, ...], float]] = {
     "soil_moisture_percent": (("soil_moisture",), 1),
 }
 """By field of a Reading: the fields that report it, of which the first one counts, and the factor."""
+FACTS: dict[str, str] = {
+    "link_quality": "linkquality",
+    "voltage_volts": "voltage",
+    "current_amperes": "current",
+    "power_factor": "power_factor",
+    "device_temperature_celsius": "device_temperature",
+}
+"""By field of a Reading about the hardware itself: the field that reports it."""
+HIGHEST_VOLTS = 900
+"""A voltage above is that of a battery, in millivolts."""
 PERCENTS = {"battery_percent": "battery", "position_percent": "position"}
 """The values that are rounded to a whole percent."""
 HIGHEST_KILOPASCALS = 200
 """The pressure of the air is less in kilopascals, and more in hectopascals. Devices use either."""
+ABOUT = {"manufacturer": "manufacturerName", "model": "model", "firmware": "softwareBuildID"}
+"""By field of About: the field of `device` that reports it."""
 PIPE = "bar"
 """A device with this field measures the pressure in a pipe."""
 
@@ -74,6 +88,25 @@ def measurements(found: dict[str, Any]) -> dict[str, Any]:
             changes[field] = None if found[name] is None else min(100, max(0, round(found[name])))
     if is_number(pressure := found.get("pressure")) and PIPE not in found:
         changes["pressure_hectopascals"] = pressure * 10 if pressure < HIGHEST_KILOPASCALS else pressure
+    return changes
+
+
+def facts(found: dict[str, Any]) -> dict[str, Any]:
+    """Return what a state reports about the hardware itself, as fields of a Reading.
+
+    `device` is there only with `include_device_information` in Zigbee2MQTT.
+    """
+    changes: dict[str, Any] = {
+        field: found[name] for field, name in FACTS.items() if is_number(found.get(name))
+    }
+    if changes.get("voltage_volts", 0) > HIGHEST_VOLTS:
+        changes["voltage_volts"] /= 1000
+    if abs(changes.get("power_factor", 0)) > 1:  # in percent
+        changes["power_factor"] /= 100
+    device = found.get("device")
+    if isinstance(device, dict):
+        own = {key: device.get(name) for key, name in ABOUT.items()}
+        changes["about"] = About(**{key: text for key, text in own.items() if isinstance(text, str)})
     return changes
 
 

@@ -1,4 +1,4 @@
-"""The options of a heater, and what they refuse."""
+"""The options of a heater and of a thermostat, and what they refuse."""
 
 from typing import Annotated, get_args
 
@@ -20,11 +20,9 @@ class Entry(TimetableEntry, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """The target from then on."""
 
 
-class Options(Struct, frozen=True, kw_only=True):
-    """The options of a heater."""
+class PlannedOptions(Struct, frozen=True, kw_only=True):
+    """The options of what keeps a target: where the target comes from, and the windows that pause it."""
 
-    source: str | None = None
-    """The device whose `temperature_celsius` it uses. By default its own hardware measures."""
     target_celsius: Celsius = 20.0
     """The usual temperature in °C."""
     schedule: Annotated[tuple[Entry, ...], Meta(min_length=1)] = ()
@@ -35,6 +33,40 @@ class Options(Struct, frozen=True, kw_only=True):
     """A device whose `value` selects one of the `targets`."""
     targets: Annotated[dict[str, Celsius], Meta(min_length=1)] = {}
     """For each value of `mode`, the target."""
+    windows: Annotated[tuple[str, ...], Meta(min_length=1)] = ()
+    """The sensors of its windows, which detect an opening.
+    While one is open, it keeps only the frost away."""
+    window_seconds: Seconds = field(name="window_after", default=Seconds(30))
+    """How long a window must be open before it pauses."""
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for options that contradict each other, or can never act."""
+        planned = [name for name in ("schedule", "target", "mode") if getattr(self, name)]
+        if len(planned) > 1:
+            raise ValueError(f"{' and '.join(planned)} do not go together: each of them sets the target")
+        if (self.mode is None) is not (not self.targets):
+            raise ValueError("mode and targets go together")
+        if len({*self.windows}) < len(self.windows):
+            raise ValueError("windows names a device twice")
+        if {self.target, self.mode} & {*self.windows} - {None}:
+            raise ValueError("what sets the target is none of the windows")
+        self._check_schedule()
+
+    def _check_schedule(self) -> None:
+        """Refuse two entries of the schedule that begin at the same time of the same day."""
+        seen: set[tuple[str, str | None]] = set()
+        for entry in self.schedule:
+            begins = {(str(entry.at), day) for day in entry.days or get_args(Day)}
+            if seen & begins:
+                raise ValueError(f"two entries of the schedule begin at {entry.at} on the same day")
+            seen |= begins
+
+
+class Options(PlannedOptions, frozen=True, kw_only=True):
+    """The options of a heater."""
+
+    source: str | None = None
+    """The device whose `temperature_celsius` it uses. By default its own hardware measures."""
     cools: bool = False
     """Whether it cools, as an air conditioner does: then it starts above its target, and stops at it."""
     hysteresis_celsius: Annotated[float, Meta(ge=0.1, le=5)] = 0.5
@@ -44,11 +76,6 @@ class Options(Struct, frozen=True, kw_only=True):
     """The temperature it keeps while it is off, in °C. What cools never cools below it."""
     hot_celsius: Annotated[float, Meta(ge=20, le=45)] | None = None
     """With `cools`: the temperature it keeps while it is off, in °C. By default none."""
-    windows: Annotated[tuple[str, ...], Meta(min_length=1)] = ()
-    """The sensors of its windows, which detect an opening.
-    While one is open, it keeps only the frost away."""
-    window_seconds: Seconds = field(name="window_after", default=Seconds(30))
-    """How long a window must be open before it pauses."""
     min_on_seconds: Seconds = field(name="min_on", default=Seconds(0))
     """It does not stop for so long after a start, unless a person or a safety limit stops it."""
     min_off_seconds: Seconds | None = field(name="min_off", default=None)
@@ -66,17 +93,10 @@ class Options(Struct, frozen=True, kw_only=True):
             raise ValueError("max_on, rest and blind_after must be longer than 0s")
         if self.min_on_seconds >= self.max_on_seconds:
             raise ValueError("min_on must be shorter than max_on")
-        planned = [name for name in ("schedule", "target", "mode") if getattr(self, name)]
-        if len(planned) > 1:
-            raise ValueError(f"{' and '.join(planned)} do not go together: each of them sets the target")
-        if (self.mode is None) is not (not self.targets):
-            raise ValueError("mode and targets go together")
+        super().__post_init__()
         self._check_guards()
-        self._check_schedule()
-        if len({*self.windows}) < len(self.windows):
-            raise ValueError("windows names a device twice")
-        if {self.target, self.mode} & {self.source, *self.windows} - {None}:
-            raise ValueError("what sets the target is neither the source nor one of the windows")
+        if self.source is not None and self.source in (self.target, self.mode):
+            raise ValueError("what sets the target is not the source")
 
     @property
     def off_seconds(self) -> float:
@@ -103,12 +123,3 @@ class Options(Struct, frozen=True, kw_only=True):
                 raise ValueError(f"frost_celsius must not be above {word}")
             if self.hot_celsius is not None and any(target > self.hot_celsius for target in targets):
                 raise ValueError(f"hot_celsius must not be below {word}")
-
-    def _check_schedule(self) -> None:
-        """Refuse two entries of the schedule that begin at the same time of the same day."""
-        seen: set[tuple[str, str | None]] = set()
-        for entry in self.schedule:
-            begins = {(str(entry.at), day) for day in entry.days or get_args(Day)}
-            if seen & begins:
-                raise ValueError(f"two entries of the schedule begin at {entry.at} on the same day")
-            seen |= begins

@@ -304,7 +304,7 @@ class EntityBuilder:
     def _event(self) -> Entity:
         topic = self._topics.event(self._subject.name)
         types = [touch for touch in literals(self._fields["phase"]) if touch in TOUCHES]
-        self._take("status", "phase", "last")
+        self._take("status", "phase", "last", "power_watts")
         return self._entity("event", MAIN, None, state_topic=topic, event_types=types, device_class="button")
 
     def _notify(self) -> Entity:
@@ -335,14 +335,15 @@ class EntityBuilder:
             )
         if name == "fault":
             return self._problem()
-        is_empty = name == "power_watts" and not self._drives and needs_hardware(self._subject.kind)
         is_unpriced = name.endswith("_cost") and name not in self._subject.peer.units
-        if name in (*LINK, *REGISTRY, MAC, "since") or is_empty or is_unpriced:
+        if name in (*LINK, *REGISTRY, MAC, "since") or is_unpriced:
             return None
         if name == "status":
             return self._status()
         if plain == {bool}:
-            return self._binary_sensor(name, words(name))
+            unknown = "('None' if {0} is none else 'off')" if is_optional(type_) else "'off'"
+            template = shown(f"'on' if {{0}} else {unknown}", name)
+            return self._binary_sensor(name, words(name), value_template=template)
         if options := literals(type_):
             if len(options) == 1 and not is_optional(type_):
                 return None  # it never changes
@@ -481,11 +482,6 @@ class EntityBuilder:
 def shown(expression: str, *fields: str) -> str:
     """Return a template over fields of the state; each {} in the expression is one field."""
     return f"{{{{ {expression.format(*(f'value_json.state.{field}' for field in fields))} }}}}"
-
-
-def needs_hardware(kind: type[Kind]) -> bool:
-    """Return whether a kind has hardware."""
-    return bool(getattr(kind, "needs", True))
 
 
 def words(name: str) -> str:

@@ -47,7 +47,10 @@ EARLY_SECONDS = 1.5
 IMMEDIATE_SECONDS = 0.5
 """A setting that is reached later than this may have been reached by a manual switch."""
 
-HAND_FIELDS = ("on", "brightness_percent", "colour_temperature_kelvin", "direction", "position_percent")
+HAND_FIELDS = (
+    "on", "brightness_percent", "colour_temperature_kelvin", "direction", "position_percent",
+    "target_celsius",
+)  # fmt: skip
 """What is recorded of the setting that a person has chosen at the hardware."""
 MAX_FAULT = 200
 """A longer fault of lost hardware is cut in its record."""
@@ -432,6 +435,8 @@ class Hardware:
         Hardware that shall be on and cannot be reached has as long as a rule may be late.
         """
         if self.is_confirmed or self._reading.is_pending:
+            return None
+        if self._machine.keeps_trying and not self._is_reachable:
             return None
         if self.unsent_since is not None and self._desired.on and not self._is_reachable:
             return self.unsent_since + max(CONFIRM_SECONDS, self._grace_seconds)

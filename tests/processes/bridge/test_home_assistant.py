@@ -147,7 +147,7 @@ async def check_commands(session: Session) -> None:
 
 
 async def check_energy(session: Session) -> None:
-    """Give the energy dashboard each meter, and wait until it has statistics of all and finds no fault."""
+    """Name each meter to the energy dashboard, and wait until it has statistics of all and finds no fault."""
     meters = [f"sensor.{name}_energy" for name in METERED] + ["sensor.bill_energy"]
     states = await session.states()
     missing = [name for name in meters if name not in states]

@@ -594,6 +594,33 @@ def test_a_setting_for_hardware_that_is_on_and_lost_is_given_up_once() -> None:
     assert lamp.next_setting(NOW + 70) == Setting(on=True, brightness_percent=30)
 
 
+def test_the_target_of_a_thermostat_that_is_lost_is_sent_when_it_is_back_however_late() -> None:
+    """A valve that sleeps, or a night without Zigbee, ends no heating: no grace gives the target up."""
+    valve = make("thermostat")
+    command(valve, "set", celsius=19)
+    valve.next_setting(NOW)
+    valve.on_reading(Reading(on=True, target_celsius=19.0), NOW, NOW)
+    lost = Reading(on=None, target_celsius=19.0, reachable=False, fault="no answer", losses=1)
+    command(valve, "set", NOW + 1, "c2", celsius=21)
+    for second in range(1, 600):
+        valve.on_reading(lost, NOW + second, NOW + second)
+        valve.next_setting(NOW + second)
+        valve.advance(NOW + second, NOW + second)
+    valve.on_reading(Reading(on=True, target_celsius=19.0, losses=1), NOW + 600, NOW + 600)
+    assert valve.next_setting(NOW + 600) == Setting(on=True, target_celsius=21)
+    valve.on_reading(Reading(on=True, target_celsius=21.0, losses=1), NOW + 601, NOW + 601)
+    shown = valve.state(NOW + 601)
+    assert (shown["enabled"], shown["target_celsius"], shown["confirmed"]) == (True, 21, True)
+
+
+def test_the_knob_of_a_thermostat_is_adopted() -> None:
+    """It is not set back."""
+    valve = make_confirmed("thermostat")
+    valve.on_reading(Reading(on=True, target_celsius=20.0), NOW, NOW)
+    valve.on_reading(Reading(on=True, target_celsius=23.0), NOW + 1, NOW + 1)
+    assert (valve.state(NOW + 1)["target_celsius"], valve.next_setting(NOW + 1)) == (23.0, None)
+
+
 def test_off_for_hardware_that_is_lost_is_sent_when_it_is_back_however_late() -> None:
     """No grace ends it."""
     device = LostRelay("lamp")

@@ -1,19 +1,28 @@
 """A Tasmota plug with a meter, with the topics of firmware 13.1."""
 
 import json
+from pathlib import Path
 from typing import Any, ClassVar
 
 from tests.support.mqtt_plug import MqttPlug
 
 TOPIC = "tasmota_4F2A1C"
+WIFI = {"AP": 1, "RSSI": 78, "Signal": -61}
 
 
 class TasmotaPlug(MqttPlug):
     """A Tasmota plug with one relay and a meter."""
 
     driver: ClassVar[str] = "mqtt_tasmota"
+    tele_period = 300
     pulse = 0
     """Its PulseTime, which survives a power cut."""
+
+    def __init__(self, folder: Path, *, password: str | None = None) -> None:
+        super().__init__(folder, password=password)
+        self.shutters: dict[str, Any] = {}
+        self.commands: list[str] = []
+        """The words of all commands."""
 
     def options(self) -> dict[str, Any]:
         """Return the driver's table."""
@@ -37,6 +46,7 @@ class TasmotaPlug(MqttPlug):
             self._command(*part.partition(" ")[::2])
 
     def _command(self, word: str, value: str) -> None:
+        self.commands.append(word)
         match word.lower():
             case "power1" | "power":
                 if value:
@@ -48,7 +58,19 @@ class TasmotaPlug(MqttPlug):
                 reply_ = {"Set": self.pulse, "Remaining": self.pulse if self.on else 0}
                 self._result({"PulseTime1": reply_})
             case "state":
-                self._result({"Time": "2026-11-24T06:30:00", "Uptime": "1T02:03:04", "POWER": self._word})
+                self._result({"Uptime": "1T02:03:04", "POWER": self._word, "Wifi": WIFI})
+            case "status" if value == "2":
+                firmware = {"Version": "13.1.0(tasmota)", "Hardware": "ESP8266EX"}
+                self.publish(f"stat/{TOPIC}/STATUS2", json.dumps({"StatusFWR": firmware}))
+            case "status" if value == "5":
+                network = {"Mac": "A4:CF:12:4F:2A:1C", "IPAddress": "192.168.1.7", "Webserver": 2}
+                self.publish(f"stat/{TOPIC}/STATUS5", json.dumps({"StatusNET": network}))
+            case "status" if value == "13":
+                self.publish(f"stat/{TOPIC}/STATUS13", json.dumps({"StatusSHT": self.shutters}))
+            case "module":
+                self._result({"Module": {"41": "Sonoff S31"}})
+            case "teleperiod":
+                self._result({"TelePeriod": self.tele_period})
             case "status":
                 sensor = {"Time": "2026-11-24T06:30:00", "ENERGY": self._energy}
                 self.publish(f"stat/{TOPIC}/STATUS{value}", json.dumps({"StatusSNS": sensor}))
