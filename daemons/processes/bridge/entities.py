@@ -235,7 +235,7 @@ class EntityBuilder:
         can, args, more = self._subject.peer.abilities, {}, {}
         if "dim" in can and "brightness_percent" in settable:
             args["brightness_percent"] = BRIGHTNESS
-            more["brightness_template"] = shown("({} * 2.55) | round | int", "brightness_percent")
+            more["brightness_template"] = shown("(({} or 0) * 2.55) | round | int", "brightness_percent")
         if "tint" in can and "colour_temperature_kelvin" in settable:
             args["colour_temperature_kelvin"] = COLOUR_TEMPERATURE
             mireds = f"(({MIRED} / {{0}}) | round | int) if {{0}} else none"
