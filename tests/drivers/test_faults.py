@@ -273,7 +273,8 @@ SLOW_SECONDS = {
     "command": 1.0,
     "mqtt_tasmota": 3.0,
     "mqtt_zigbee2mqtt": 3.0,
-    "zmq": 3.0,
+    "zmq": 1.5,
+    "esphome": 2.0,
 }
 """Answers that each take this long are within the time limits of the driver."""
 

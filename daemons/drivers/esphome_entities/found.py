@@ -1,0 +1,118 @@
+"""What a search writes for the entities of a node. Pure."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from aioesphomeapi import model
+
+from daemons.drivers import Found
+from daemons.drivers.esphome_entities.measurement import NODE_FIELDS, measurement_of
+from daemons.drivers.esphome_entities.touch import DETECTIONS, touch_of
+
+METER_FIELDS = {"power_watts", "energy_watt_hours", "voltage_volts", "current_amperes", "power_factor"}
+"""The measurements that belong to the only switch or light of a node."""
+NOT_SUPPORTED: dict[type[model.EntityInfo], str] = {
+    model.ClimateInfo: "a climate entity: House controls a heater by its switch, with the kind `heater`",
+    model.WaterHeaterInfo: "a water heater: House has no driver for it",
+    model.FanInfo: "a fan with speeds: House has no driver for it",
+    model.LockInfo: "a lock: House has no driver for it",
+    model.SirenInfo: "a siren: House has no driver for it",
+    model.ValveInfo: "a valve: House has no driver for it",
+    model.MediaPlayerInfo: "a media player: House has no driver for it",
+    model.AlarmControlPanelInfo: "an alarm control panel: House has no driver for it",
+}
+"""The entities that are listed with the reason why they cannot be used. Settings of a node are not listed."""
+
+
+def found_in(
+    info: model.DeviceInfo, entities: Sequence[model.EntityInfo], address: str, known: Any
+) -> Iterator[Found]:
+    """Yield each entity of a node that House can use, or that a person would look for in vain.
+
+    `known` has the key and the password with which the node was asked.
+    """
+    shown = [one for one in entities if one.entity_category in (None, model.EntityCategory.NONE)]
+    switching = [one for one in shown if isinstance(one, model.SwitchInfo | model.LightInfo)]
+    meters = [one.object_id for one in shown if _field(one) in METER_FIELDS] if len(switching) == 1 else []
+    access = {
+        name: value
+        for name in ("encryption_key_file", "password_file")
+        if (value := getattr(known, name)) is not None
+    }
+    for one in shown:
+        title = " ".join(filter(None, (info.friendly_name or info.name, one.name)))
+        common: dict[str, Any] = {
+            "title": title,
+            "address": address,
+            "model": f"ESPHome {info.model}".strip(),
+            "firmware": info.esphome_version,
+        }
+        if type(one) in NOT_SUPPORTED:
+            yield Found(**common, kind="", note=NOT_SUPPORTED[type(one)])
+            continue
+        usable = None if one.object_id in meters else _usable(one)
+        if usable is None:
+            continue
+        kind, kind_options, component, more = usable
+        if one in switching and meters:
+            more = {**more, "sensors": meters}
+        options = {"address": address, **access, "component": component, "entity": one.object_id, **more}
+        if component == "switch":
+            del options["component"]
+        yield Found(**common, kind=kind, kind_options=kind_options, driver="esphome", options=options)
+
+
+def _usable(one: model.EntityInfo) -> tuple[str, dict[str, Any], str, dict[str, Any]] | None:
+    """Return the kind, its options, the component and the other options of an entity; None without use."""
+    match one:
+        case model.SwitchInfo():
+            return "plug", {}, "switch", {}
+        case model.LightInfo():
+            modes = [int(mode) for mode in one.supported_color_modes]
+            dims = any(mode & model.LightColorCapability.BRIGHTNESS for mode in modes)
+            white = model.LightColorCapability.COLOR_TEMPERATURE | model.LightColorCapability.COLD_WARM_WHITE
+            tints = any(mode & white for mode in modes)
+            lacks = {"dims": False} if not dims else {} if tints else {"tints": False}
+            return "lamp", {}, "light", lacks
+        case model.CoverInfo():
+            return "cover", {}, "cover", {}
+        case model.BinarySensorInfo() if one.device_class in DETECTIONS:
+            return "sensor", {"detects": DETECTIONS[one.device_class]}, "binary_sensor", {}
+        case model.BinarySensorInfo() if not one.device_class and not one.is_status_binary_sensor:
+            return "button", {}, "binary_sensor", {}
+        case model.SensorInfo() if (field := _field(one)) and field not in NODE_FIELDS | METER_FIELDS:
+            return "sensor", {}, "sensor", {}
+        case model.EventInfo() if any(map(touch_of, one.event_types)):
+            return "button", {}, "event", {}
+    return None
+
+
+def _field(one: model.EntityInfo) -> str | None:
+    """Return the field that a sensor fills; None if it fills none, or is no sensor."""
+    what = isinstance(one, model.SensorInfo) and measurement_of(one.device_class, one.unit_of_measurement)
+    return what.field if what else None
+
+
+def encrypted(service: Any, address: str) -> Found:
+    """Return what a search writes for a node whose key is not known."""
+    note = (
+        "it is encrypted, so its entities are not known; write its key to a file, add one device for it with"
+        f' esphome.address = "{address}" and esphome.encryption_key_file, and search again'
+    )
+    return _unread(service, address, note)
+
+
+def silent(service: Any, address: str, why: str) -> Found:
+    """Return what a search writes for a node that does not list its entities."""
+    return _unread(service, address, why or "it did not list its entities in time")
+
+
+def _unread(service: Any, address: str, note: str) -> Found:
+    return Found(
+        title=service.properties.get("friendly_name") or service.name,
+        address=address,
+        model=" ".join(filter(None, ("ESPHome", service.properties.get("board")))),
+        firmware=service.properties.get("version", ""),
+        kind="",
+        note=note,
+    )
