@@ -7,7 +7,6 @@ switches an entity off: what House has switched on stays on if House has stopped
 
 import asyncio
 import logging
-import math
 import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -20,11 +19,12 @@ from msgspec.structs import replace
 
 from daemons.drivers import Found, Remote
 from daemons.drivers.esphome_entities.measurement import NODE_FIELDS, Measurement, measurement_of
+from daemons.drivers.esphome_entities.state import MIRED, about, cover, has_port, light
 from daemons.drivers.esphome_entities.touch import touch_of
 from daemons.drivers.transports.secret import SecretFile, read_secret
 from daemons.drivers.transports.tasks import run_until_first_ends
 from daemons.errors import Unreachable
-from daemons.kinds import ABILITIES, Ability, About, Reading, Setting
+from daemons.kinds import ABILITIES, Ability, Reading, Setting
 
 if TYPE_CHECKING:
     from daemons.drivers.transports.worker import HardwareChannel
@@ -39,8 +39,6 @@ ANSWER_SECONDS = 5.0
 """How long the node may take to answer, and to report the state that a command leads to."""
 CHECK_SECONDS = 10.0
 """How often a silent node is asked whether it is there."""
-MIRED = 1_000_000
-"""Kelvin times mired."""
 Component = Literal["switch", "light", "cover", "binary_sensor", "sensor", "event"]
 INFO: dict[str, type[model.EntityInfo]] = {
     "switch": model.SwitchInfo,
@@ -67,12 +65,6 @@ CAN: dict[str, frozenset[Ability]] = {
     "event": frozenset({"press", "switch"}),
 }
 """The abilities of each component. Where an event switches a light switch, the setting is the state."""
-WHITE_MODES = (
-    model.ColorMode.COLOR_TEMPERATURE,
-    model.ColorMode.COLD_WARM_WHITE,
-    model.ColorMode.RGB_COLOR_TEMPERATURE,
-    model.ColorMode.RGB_COLD_WARM_WHITE,
-)
 
 
 class Options(Struct, frozen=True, kw_only=True):
@@ -124,7 +116,9 @@ class Esphome(Remote[Options]):
 
         async def search(service: Any) -> list[Found]:
             address = service.address.removesuffix(f":{PORT}")
-            options = next((one for one in known if one.address == address), Options(address=address))
+            names = {address, f"{service.name}.local"}
+            options = next((one for one in known if one.address in names), Options(address=address))
+            address = options.address
             if service.properties.get("api_encryption") and options.encryption_key_file is None:
                 return [found.encrypted(service, address)]
             try:
@@ -177,11 +171,6 @@ async def connected(device: str, options: Options) -> AsyncIterator[Connected]:
     finally:
         with suppress(core.APIConnectionError):
             client.force_disconnect()
-
-
-def has_port(address: str) -> bool:
-    """Return whether an address ends in a port; an IPv6 address stands in brackets."""
-    return ":" in address.rpartition("]")[2]
 
 
 def reason(error: Exception) -> str:
@@ -325,9 +314,10 @@ class Node:
             case model.SwitchState():
                 self._report(on=state.state)
             case model.LightState():
-                self._report(on=state.state, **self._light(state))
+                options = self._options
+                self._report(**light(state, dims=options.dims, tints=options.dims and options.tints))
             case model.CoverState():
-                self._report(**self._cover(state))
+                self._report(**cover(state, self._entity))
             case model.BinarySensorState():
                 was_on, is_on = self._reported.on, None if state.missing_state else state.state
                 self._report(on=is_on)
@@ -336,30 +326,6 @@ class Node:
             case model.Event():
                 if touch := touch_of(state.event_type):
                     self._channel.press(touch)
-
-    def _light(self, state: model.LightState) -> dict[str, Any]:
-        """Return brightness and colour temperature, as fields of a Reading."""
-        found: dict[str, Any] = {}
-        if self._options.dims:
-            found["brightness_percent"] = percent(state.brightness)
-        if self._options.dims and self._options.tints:
-            mired = state.color_temperature
-            is_white = state.color_mode in WHITE_MODES and math.isfinite(mired) and mired >= 1
-            found["colour_temperature_kelvin"] = round(MIRED / mired) if is_white else None
-        return found
-
-    def _cover(self, state: model.CoverState) -> dict[str, Any]:
-        """Return the move and the position of a cover, as fields of a Reading."""
-        direction = {
-            model.CoverOperation.IS_OPENING: "open",
-            model.CoverOperation.IS_CLOSING: "close",
-        }.get(state.current_operation)  # type: ignore[arg-type]  # None is an operation that is not known
-        found = {"position_percent": percent(state.position) if self._entity.supports_position else None}
-        return (
-            found
-            if self._entity.assumed_state
-            else {**found, "on": direction is not None, "direction": direction}
-        )
 
     def _report(self, **changes: Any) -> None:
         self._reported = replace(self._reported, **changes)
@@ -370,21 +336,3 @@ class Node:
 
     def _unreachable(self, why: str) -> Unreachable:
         return Unreachable(self._device, self._options.address, why)
-
-
-def percent(share: float) -> int | None:
-    """Return a share from 0 to 1 in percent; None if it is no number."""
-    return min(100, max(0, round(share * 100))) if math.isfinite(share) else None
-
-
-def about(info: model.DeviceInfo, address: str) -> About:
-    """Return what a node is. A project is named "maker.product"."""
-    maker, _, product = info.project_name.partition(".")
-    host = address.rpartition(":")[0] if has_port(address) else address
-    return About(
-        manufacturer=info.manufacturer or maker or None,
-        model=product or info.model or None,
-        firmware=f"ESPHome {info.esphome_version}" if info.esphome_version else None,
-        mac=info.mac_address.lower() or None,
-        url=f"http://{host}:{info.webserver_port}" if info.webserver_port else None,
-    )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from daemons.drivers.transports.pubsub_message import number_of, part_of, text_of
+from daemons.drivers.zmq_program.message import number_of, part_of, text_of
 
 
 @pytest.mark.parametrize(

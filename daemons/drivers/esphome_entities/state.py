@@ -1,0 +1,63 @@
+"""What the state of an entity, and the description of a node, are in a reading. Pure."""
+
+import math
+from typing import Any
+
+from aioesphomeapi import model
+
+from daemons.kinds import About
+
+MIRED = 1_000_000
+"""Kelvin times mired."""
+WHITE_MODES = (
+    model.ColorMode.COLOR_TEMPERATURE,
+    model.ColorMode.COLD_WARM_WHITE,
+    model.ColorMode.RGB_COLOR_TEMPERATURE,
+    model.ColorMode.RGB_COLD_WARM_WHITE,
+)
+"""The modes in which a light has a colour temperature."""
+DIRECTIONS = {model.CoverOperation.IS_OPENING: "open", model.CoverOperation.IS_CLOSING: "close"}
+
+
+def light(state: model.LightState, *, dims: bool, tints: bool) -> dict[str, Any]:
+    """Return the state of a light, as fields of a Reading."""
+    found: dict[str, Any] = {"on": state.state}
+    if dims:
+        found["brightness_percent"] = percent(state.brightness)
+    if tints:
+        mired = state.color_temperature
+        is_white = state.color_mode in WHITE_MODES and math.isfinite(mired) and mired >= 1
+        found["colour_temperature_kelvin"] = round(MIRED / mired) if is_white else None
+    return found
+
+
+def cover(state: model.CoverState, info: model.CoverInfo) -> dict[str, Any]:
+    """Return the move and the position of a cover, as fields of a Reading. An assumed state is no news."""
+    found: dict[str, Any] = {"position_percent": percent(state.position) if info.supports_position else None}
+    if not info.assumed_state:
+        direction = None if state.current_operation is None else DIRECTIONS.get(state.current_operation)
+        found |= {"on": direction is not None, "direction": direction}
+    return found
+
+
+def percent(share: float) -> int | None:
+    """Return a share from 0 to 1 in percent; None if it is no number."""
+    return min(100, max(0, round(share * 100))) if math.isfinite(share) else None
+
+
+def has_port(address: str) -> bool:
+    """Return whether an address ends in a port; an IPv6 address stands in brackets."""
+    return ":" in address.rpartition("]")[2]
+
+
+def about(info: model.DeviceInfo, address: str) -> About:
+    """Return what a node is. A project is named "maker.product"."""
+    maker, _, product = info.project_name.partition(".")
+    host = address.rpartition(":")[0] if has_port(address) else address
+    return About(
+        manufacturer=info.manufacturer or maker or None,
+        model=product or info.model or None,
+        firmware=f"ESPHome {info.esphome_version}" if info.esphome_version else None,
+        mac=info.mac_address.lower() or None,
+        url=f"http://{host}:{info.webserver_port}" if info.webserver_port else None,
+    )
