@@ -26,7 +26,7 @@ SWITCH = "bathroom_light"
 FOREIGN = "shed_lamp"
 """A device that a program serves; here it is this program."""
 REPORT_SECONDS = 5.0
-DRIVERS = ("shelly", "kasa", "command")
+DRIVERS = ("shelly", "kasa", "command", "esphome", "zmq")
 BROKER_DRIVERS = ("mqtt_tasmota", "mqtt_zigbee2mqtt")
 RIGHTS: dict[str, dict[str, tuple[str, ...]]] = {
     "good": {"hear": ("*",), "say": (f"{FOREIGN}/",), "command": ("*",)},

@@ -19,11 +19,11 @@ from msgspec.structs import replace
 
 from daemons.drivers import Found, Remote
 from daemons.drivers.esphome_entities.measurement import NODE_FIELDS, Measurement, measurement_of
-from daemons.drivers.esphome_entities.state import MIRED, about, cover, has_port, light
+from daemons.drivers.esphome_entities.state import MIRED, about, cover, has_port, lacking, light
 from daemons.drivers.esphome_entities.touch import touch_of
 from daemons.drivers.transports.secret import SecretFile, read_secret
 from daemons.drivers.transports.tasks import run_until_first_ends
-from daemons.errors import Unreachable
+from daemons.errors import HouseError, Unreachable
 from daemons.kinds import ABILITIES, Ability, Reading, Setting
 
 if TYPE_CHECKING:
@@ -118,13 +118,12 @@ class Esphome(Remote[Options]):
             address = service.address.removesuffix(f":{PORT}")
             names = {address, f"{service.name}.local"}
             options = next((one for one in known if one.address in names), Options(address=address))
-            address = options.address
             if service.properties.get("api_encryption") and options.encryption_key_file is None:
                 return [found.encrypted(service, address)]
             try:
-                async with connected(service.name, options) as (_, _, info, entities):
-                    return list(found.found_in(info, entities, address, options))
-            except Unreachable as error:
+                async with connected(service.name, replace(options, address=address)) as node:
+                    return list(found.found_in(node[2], node[3], options))
+            except HouseError as error:  # Unreachable, or a key file that cannot be read
                 return [found.silent(service, address, str(error).removeprefix(f"{service.name}: "))]
 
         services = await mdns.browse(SERVICE, seconds)
@@ -224,6 +223,8 @@ class Node:
         self._reported = Reading(reachable=None)
         self._first: dict[str, Any] | None = {}
         """What was reported before the entity has a state: until then the node is not reachable."""
+        self._fault: str | None = None
+        """What the light was asked for, and cannot do."""
         self._news = asyncio.Event()
         """Set when the entity has a new state."""
 
@@ -285,6 +286,7 @@ class Node:
                     values["brightness"] = setting.brightness_percent / 100
                 if setting.on and setting.colour_temperature_kelvin is not None and options.tints:
                     values["color_temperature"] = MIRED / setting.colour_temperature_kelvin
+                self._fault = lacking(entity, values)
                 self._client.light_command(state=setting.on, **values, **where)
             case "cover" if setting.on:
                 self._client.cover_command(position=0.0 if setting.direction == "close" else 1.0, **where)
@@ -330,7 +332,7 @@ class Node:
     def _report(self, **changes: Any) -> None:
         self._reported = replace(self._reported, **changes)
         if self._first is None:
-            self._channel.update(**changes)
+            self._channel.update(**changes, fault=self._fault)
         else:
             self._first |= changes
 

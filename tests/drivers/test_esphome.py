@@ -128,6 +128,25 @@ def test_a_light_that_cannot_be_dimmed_is_only_switched(node: EsphomeNode) -> No
         harness.wait_for_on(on=False)
 
 
+def test_a_light_that_is_dimmed_and_cannot_be_says_so(node: EsphomeNode) -> None:
+    """It is switched all the same, and the fault names the option."""
+    node.entities[3] = pb.ListEntitiesLightResponse(object_id="lamp", key=LAMP, supported_color_modes=[1])
+    with running(node, component="light", entity="lamp") as harness:
+        harness.wait_until(lambda one: one.on, "the first state")
+        answer = pb.LightStateResponse(key=LAMP, state=True, brightness=1.0, color_mode=1)
+        assert command(node, harness, Setting(on=True, brightness_percent=30), answer).state
+        reading = harness.wait_until(lambda one: one.fault, "a fault")
+        assert reading.fault == "it cannot be dimmed; set esphome.dims = false"
+
+
+def test_a_node_of_new_firmware_sends_names_in_place_of_object_ids(node: EsphomeNode) -> None:
+    """The object id follows from the name."""
+    node.api_version = 14
+    node.entities = [pb.ListEntitiesSwitchResponse(key=1, name="Kitchen Relay 2")]
+    with running(node, entity="kitchen_relay_2") as harness:
+        harness.wait_for_on(on=False)
+
+
 def test_a_cover_moves_and_stops(node: EsphomeNode) -> None:
     """Its position is reported while it moves; a state that is no number is unknown."""
     with running(node, component="cover", entity="blind") as harness:
@@ -317,12 +336,12 @@ def test_a_node_that_cannot_be_asked_is_listed_with_the_reason(
     (one,) = search(monkeypatch, service)
     assert (one.found.driver, one.is_new) == (None, False)
     assert "write its key to a file" in one.found.note
-    known = {"address": service.address, "encryption_key_file": key_file(tmp_path, KEY), "entity": "x"}
+    known = {"address": "kitchen.local", "encryption_key_file": key_file(tmp_path, KEY), "entity": "x"}
     options = parse_table(known, loader.driver("esphome").options_type, (), [])
     monkeypatch.setattr(discover, "known_options", lambda *_: [options])
     (one,) = search(monkeypatch, service)
     assert (one.found.driver, one.found.options["entity"]) == ("esphome", "relay")
-    assert one.found.options["encryption_key_file"] == known["encryption_key_file"]
+    assert one.found.options == {**known, "entity": "relay", "sensors": ["power"]}
     encrypted_node.stop()
     (one,) = search(monkeypatch, service)
     assert one.found.note == f"{service.address}: Connection refused"

@@ -1,6 +1,8 @@
 """The driver of your own ZeroMQ program: texts, presses and numbers, and what a publisher cannot tell."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -99,6 +101,13 @@ LOCAL = {"subscribe": "tcp://127.0.0.1:5555"}
 def test_options_that_mean_nothing_or_open_the_house_are_refused(options: dict[str, Any], why: str) -> None:
     """The text says what is allowed."""
     assert why in refusal(**options)
+
+
+def test_a_plain_connection_needs_no_other_library() -> None:
+    """The process of such a device is little larger than that of a simulated one."""
+    code = "import sys; from daemons.config import loader; loader.driver('zmq'); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert not {"asyncio", "tomli", "hashlib"} & set(loaded.split())
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.0.1", "localhost", "[::1]"])

@@ -7,6 +7,7 @@ from aioesphomeapi import model
 
 from daemons.drivers import Found
 from daemons.drivers.esphome_entities.measurement import NODE_FIELDS, measurement_of
+from daemons.drivers.esphome_entities.state import abilities
 from daemons.drivers.esphome_entities.touch import DETECTIONS, touch_of
 
 METER_FIELDS = {"power_watts", "energy_watt_hours", "voltage_volts", "current_amperes", "power_factor"}
@@ -24,12 +25,10 @@ NOT_SUPPORTED: dict[type[model.EntityInfo], str] = {
 """The entities that are listed with the reason why they cannot be used. Settings of a node are not listed."""
 
 
-def found_in(
-    info: model.DeviceInfo, entities: Sequence[model.EntityInfo], address: str, known: Any
-) -> Iterator[Found]:
+def found_in(info: model.DeviceInfo, entities: Sequence[model.EntityInfo], known: Any) -> Iterator[Found]:
     """Yield each entity of a node that House can use, or that a person would look for in vain.
 
-    `known` has the key and the password with which the node was asked.
+    `known` has the address of the node, and the key and the password with which it was asked.
     """
     shown = [one for one in entities if one.entity_category in (None, model.EntityCategory.NONE)]
     switching = [one for one in shown if isinstance(one, model.SwitchInfo | model.LightInfo)]
@@ -43,7 +42,7 @@ def found_in(
         title = " ".join(filter(None, (info.friendly_name or info.name, one.name)))
         common: dict[str, Any] = {
             "title": title,
-            "address": address,
+            "address": known.address,
             "model": f"ESPHome {info.model}".strip(),
             "firmware": info.esphome_version,
         }
@@ -56,7 +55,13 @@ def found_in(
         kind, kind_options, component, more = usable
         if one in switching and meters:
             more = {**more, "sensors": meters}
-        options = {"address": address, **access, "component": component, "entity": one.object_id, **more}
+        options = {
+            "address": known.address,
+            **access,
+            "component": component,
+            "entity": one.object_id,
+            **more,
+        }
         if component == "switch":
             del options["component"]
         yield Found(**common, kind=kind, kind_options=kind_options, driver="esphome", options=options)
@@ -68,10 +73,7 @@ def _usable(one: model.EntityInfo) -> tuple[str, dict[str, Any], str, dict[str, 
         case model.SwitchInfo():
             return "plug", {}, "switch", {}
         case model.LightInfo():
-            modes = [int(mode) for mode in one.supported_color_modes]
-            dims = any(mode & model.LightColorCapability.BRIGHTNESS for mode in modes)
-            white = model.LightColorCapability.COLOR_TEMPERATURE | model.LightColorCapability.COLD_WARM_WHITE
-            tints = any(mode & white for mode in modes)
+            dims, tints = abilities(one)
             lacks = {"dims": False} if not dims else {} if tints else {"tints": False}
             return "lamp", {}, "light", lacks
         case model.CoverInfo():

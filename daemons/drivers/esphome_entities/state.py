@@ -31,6 +31,23 @@ def light(state: model.LightState, *, dims: bool, tints: bool) -> dict[str, Any]
     return found
 
 
+def abilities(info: model.LightInfo) -> tuple[bool, bool]:
+    """Return whether a light can be dimmed, and whether it has a colour temperature."""
+    modes = [int(mode) for mode in info.supported_color_modes]
+    white = model.LightColorCapability.COLOR_TEMPERATURE | model.LightColorCapability.COLD_WARM_WHITE
+    return any(mode & model.LightColorCapability.BRIGHTNESS for mode in modes), any(m & white for m in modes)
+
+
+def lacking(info: model.LightInfo, values: dict[str, Any]) -> str | None:
+    """Return which option to set, if a light cannot do what a command demands; None if it can."""
+    dims, tints = abilities(info)
+    if "brightness" in values and not dims:
+        return "it cannot be dimmed; set esphome.dims = false"
+    if "color_temperature" in values and not tints:
+        return "it has no colour temperature; set esphome.tints = false"
+    return None
+
+
 def cover(state: model.CoverState, info: model.CoverInfo) -> dict[str, Any]:
     """Return the move and the position of a cover, as fields of a Reading. An assumed state is no news."""
     found: dict[str, Any] = {"position_percent": percent(state.position) if info.supports_position else None}

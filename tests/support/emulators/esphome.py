@@ -136,6 +136,8 @@ class EsphomeNode(Emulator):
                 unit_of_measurement="dBm", entity_category=2,
             ),
         ]  # fmt: skip
+        self.api_version = 10
+        """The minor version of the API."""
         self.extra_states: list[Any] = []
         """The states of the entities that the test has added."""
         self.commands: list[Any] = []
@@ -196,8 +198,10 @@ class EsphomeNode(Emulator):
     def _answer(self, connection: Plain, message: Any) -> None:
         match message:
             case pb.HelloRequest():
-                hello = pb.HelloResponse(api_version_major=1, api_version_minor=10, name="kitchen")
-                connection.send(hello)
+                minor = self.api_version
+                connection.send(
+                    pb.HelloResponse(api_version_major=1, api_version_minor=minor, name="kitchen")
+                )
             case pb.AuthenticationRequest() if self.password is not None:
                 is_wrong = message.password != self.password
                 connection.send(pb.AuthenticationResponse(invalid_password=is_wrong))
