@@ -18,8 +18,8 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from daemons.drivers import Found, Remote
-from daemons.drivers.esphome_entities.measurement import NODE_FIELDS, Measurement, measurement_of
-from daemons.drivers.esphome_entities.state import MIRED, about, cover, has_port, lacking, light
+from daemons.drivers.esphome_entities.measurement import Measurement
+from daemons.drivers.esphome_entities.state import MIRED, about, cover, has_port, lacking, light, sensors_of
 from daemons.drivers.esphome_entities.touch import touch_of
 from daemons.drivers.transports.secret import SecretFile, read_secret
 from daemons.drivers.transports.tasks import run_until_first_ends
@@ -239,17 +239,10 @@ class Node:
             raise self._unreachable(f"{which}; of the type {options.component} it has: {ids}")
         self._entity = named[0]
         ours = set(options.sensors) | ({self._entity.object_id} if options.component == "sensor" else set())
-        found = set()
-        for one in entities:
-            if not isinstance(one, model.SensorInfo):
-                continue
-            is_diagnostic = one.entity_category == model.EntityCategory.DIAGNOSTIC
-            what = measurement_of(one.device_class, one.unit_of_measurement, is_diagnostic=is_diagnostic)
-            if what and (one.object_id in ours or what.field in NODE_FIELDS):
-                self._sensors[one.key, one.device_id] = what
-                found.add(one.object_id)
-        if missing := ours - found:
-            raise self._unreachable(f"it has no sensor {', '.join(sorted(missing))} that House can read")
+        try:
+            self._sensors = sensors_of(entities, ours)
+        except ValueError as error:
+            raise self._unreachable(str(error)) from error
         self._report(about=about(info, options.address))
 
     async def control(self) -> None:

@@ -42,6 +42,11 @@ OTHERS = [
     pb.ListEntitiesSensorResponse(
         object_id="energy", key=METER, name="Energy", device_class="energy", unit_of_measurement="kWh"
     ),
+    pb.ListEntitiesSensorResponse(object_id="more", key=30, unit_of_measurement="kW"),
+    pb.ListEntitiesSensorResponse(
+        object_id="chip", key=31, name="Chip", device_class="temperature", unit_of_measurement="°C",
+        entity_category=2,
+    ),
     pb.ListEntitiesClimateResponse(object_id="stove", key=20, name="Stove"),
     pb.ListEntitiesSwitchResponse(object_id="restart", key=21, name="Restart", entity_category=1),
     pb.ListEntitiesButtonResponse(object_id="identify", key=22, name="Identify"),
@@ -52,6 +57,7 @@ STATES = [
     pb.BinarySensorStateResponse(key=DOOR, state=False),
     pb.SensorStateResponse(key=AIR, state=68.0),
     pb.SensorStateResponse(key=METER, state=1.5),
+    pb.SensorStateResponse(key=31, state=51.5),
 ]
 
 
@@ -89,7 +95,7 @@ def test_what_a_node_is_and_its_signal_are_reported(node: EsphomeNode) -> None:
         reading = harness.wait_until(lambda one: one.energy_watt_hours is not None, "the meter")
         assert (reading.on, reading.power_watts, reading.energy_watt_hours) == (False, 0.0, 1500.0)
         assert reading.signal_dbm == -61.0
-        assert reading.temperature_celsius is None
+        assert (reading.temperature_celsius, reading.device_temperature_celsius) == (None, 51.5)
         assert reading.about == About(
             manufacturer="Espressif",
             model="esp32dev",
@@ -221,6 +227,10 @@ def test_a_sensor_is_read_in_its_unit(node: EsphomeNode) -> None:
         ({"component": "cover", "entity": "x"}, "of the type cover it has: blind"),
         ({"entity": "relay", "sensors": ["lamp"]}, "it has no sensor lamp that House can read"),
         ({"component": "sensor", "entity": "signal"}, "it has no entity 'signal'"),
+        (
+            {"entity": "relay", "sensors": ["power", "more"]},
+            "power and more both measure power_watts; name one",
+        ),
     ],
 )
 def test_an_entity_that_the_node_has_not_is_a_fault(

@@ -32,7 +32,8 @@ def found_in(info: model.DeviceInfo, entities: Sequence[model.EntityInfo], known
     """
     shown = [one for one in entities if one.entity_category in (None, model.EntityCategory.NONE)]
     switching = [one for one in shown if isinstance(one, model.SwitchInfo | model.LightInfo)]
-    meters = [one.object_id for one in shown if _field(one) in METER_FIELDS] if len(switching) == 1 else []
+    meters = {_field(one): one.object_id for one in reversed(shown) if _field(one) in METER_FIELDS}
+    sensors = sorted(meters.values()) if len(switching) == 1 else []
     access = {
         name: value
         for name in ("encryption_key_file", "password_file")
@@ -49,12 +50,12 @@ def found_in(info: model.DeviceInfo, entities: Sequence[model.EntityInfo], known
         if type(one) in NOT_SUPPORTED:
             yield Found(**common, kind="", note=NOT_SUPPORTED[type(one)])
             continue
-        usable = None if one.object_id in meters else _usable(one)
+        usable = _usable(one)
         if usable is None:
             continue
         kind, kind_options, component, more = usable
-        if one in switching and meters:
-            more = {**more, "sensors": meters}
+        if one in switching and sensors:
+            more = {**more, "sensors": sensors}
         options = {
             "address": known.address,
             **access,

@@ -1,10 +1,12 @@
 """What the state of an entity, and the description of a node, are in a reading. Pure."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from aioesphomeapi import model
 
+from daemons.drivers.esphome_entities.measurement import NODE_FIELDS, Measurement, measurement_of
 from daemons.kinds import About
 
 MIRED = 1_000_000
@@ -17,6 +19,34 @@ WHITE_MODES = (
 )
 """The modes in which a light has a colour temperature."""
 DIRECTIONS = {model.CoverOperation.IS_OPENING: "open", model.CoverOperation.IS_CLOSING: "close"}
+
+
+def sensors_of(entities: Sequence[model.EntityInfo], named: set[str]) -> dict[tuple[int, int], Measurement]:
+    """Return what the named sensors measure, and those about the node itself, by key and device id.
+
+    Raises ValueError if a named sensor is missing or measures nothing of a reading, or if two fill one field.
+    """
+    found: dict[tuple[int, int], Measurement] = {}
+    by_field: dict[str, str] = {}
+    missing = set(named)
+    sensors = [one for one in entities if isinstance(one, model.SensorInfo)]
+    for one in sorted(sensors, key=lambda one: one.object_id not in named):  # those that are named come first
+        is_named = one.object_id in named
+        is_diagnostic = not is_named and one.entity_category == model.EntityCategory.DIAGNOSTIC
+        what = measurement_of(one.device_class, one.unit_of_measurement, is_diagnostic=is_diagnostic)
+        if what is None or not (is_named or what.field in NODE_FIELDS):
+            continue
+        if is_named and what.field in by_field:
+            raise ValueError(
+                f"{by_field[what.field]} and {one.object_id} both measure {what.field}; name one"
+            )
+        if what.field not in by_field:
+            by_field[what.field] = one.object_id
+            found[one.key, one.device_id] = what
+        missing.discard(one.object_id)
+    if missing:
+        raise ValueError(f"it has no sensor {', '.join(sorted(missing))} that House can read")
+    return found
 
 
 def light(state: model.LightState, *, dims: bool, tints: bool) -> dict[str, Any]:
