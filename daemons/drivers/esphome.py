@@ -259,12 +259,12 @@ class Node:
                 setting = await asyncio.wait_for(self._channel.next_setting(), CHECK_SECONDS)
             if setting is not None:
                 self._send(setting)
+            async with asyncio.timeout(ANSWER_SECONDS):  # a command has no answer of its own
+                await self._client.device_info()
+            if setting is not None:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(ANSWER_SECONDS):
                         await self._wait_until_met(setting)
-                    continue
-            async with asyncio.timeout(ANSWER_SECONDS):
-                await self._client.device_info()
 
     def _send(self, setting: Setting) -> None:
         """Send a setting to the entity; the node does not answer."""

@@ -92,7 +92,7 @@ def command(node: EsphomeNode, harness: DriverHarness, setting: Setting, answer:
 def test_what_a_node_is_and_its_signal_are_reported(node: EsphomeNode) -> None:
     """The sensors that are named belong to the device; energy is counted in watt-hours."""
     with running(node, entity="relay", sensors=["power", "energy"]) as harness:
-        reading = harness.wait_until(lambda one: one.energy_watt_hours is not None, "the meter")
+        reading = harness.wait_until(lambda one: one.device_temperature_celsius, "the last state")
         assert (reading.on, reading.power_watts, reading.energy_watt_hours) == (False, 0.0, 1500.0)
         assert reading.signal_dbm == -61.0
         assert (reading.temperature_celsius, reading.device_temperature_celsius) == (None, 51.5)
@@ -117,8 +117,8 @@ def test_a_light_is_dimmed_and_tinted(node: EsphomeNode) -> None:
         sent = command(node, harness, setting, answer)
         assert (sent.key, sent.state, sent.color_temperature) == (LAMP, True, 400)
         assert sent.brightness == pytest.approx(0.2)
-        reading = harness.wait_until(lambda one: one.on and one.brightness_percent == 20, "the answer")
-        assert not reading.is_pending
+        harness.wait_until(lambda one: one.on and one.brightness_percent == 20, "the answer")
+        assert not harness.reading.is_pending
         node.push(pb.LightStateResponse(key=LAMP, state=True, brightness=1.0, color_mode=COLOUR))
         reading = harness.wait_until(lambda one: one.brightness_percent == 100, "a colour")
         assert reading.colour_temperature_kelvin is None

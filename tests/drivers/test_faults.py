@@ -274,7 +274,7 @@ SLOW_SECONDS = {
     "mqtt_tasmota": 3.0,
     "mqtt_zigbee2mqtt": 3.0,
     "zmq": 1.5,
-    "esphome": 2.0,
+    "esphome": 1.2,
 }
 """Answers that each take this long are within the time limits of the driver."""
 
