@@ -80,7 +80,8 @@ class Options(Struct, frozen=True, kw_only=True):
         if self.json_field is not None and self.word is not None:
             raise ValueError("field is for JSON objects and word for other texts; name one of them")
         if self.publish is not None and not self.publish.is_loopback:
-            raise ValueError("it publishes on this machine only, for example at tcp://127.0.0.1:5556")
+            text = "it publishes on this machine only, such as at tcp://127.0.0.1:5556"
+            raise ValueError(f"{text}; programs elsewhere use the exchange (docs/programs.md)")
         if self.say_on == self.say_off:
             raise ValueError("say_on and say_off must differ")
 
