@@ -25,6 +25,7 @@ from daemons.drivers.transports.secret import SecretFile, read_secret
 from daemons.drivers.transports.tasks import run_until_first_ends
 from daemons.errors import HouseError, Unreachable
 from daemons.kinds import ABILITIES, Ability, Reading, Setting
+from daemons.runtime import clock_trust
 
 if TYPE_CHECKING:
     from daemons.drivers.transports.worker import HardwareChannel
@@ -144,7 +145,14 @@ async def connected(device: str, options: Options) -> AsyncIterator[Connected]:
     key = read_secret(device, options.encryption_key_file) if options.encryption_key_file else None
     password = read_secret(device, options.password_file)
     lost: Lost = asyncio.get_running_loop().create_future()
-    client = APIClient(host.strip("[]"), int(port or PORT), password, noise_psk=key, client_info="House")
+    client = APIClient(
+        host.strip("[]"),
+        int(port or PORT),
+        password,
+        noise_psk=key,
+        client_info="House",
+        provide_time=clock_trust.is_clock_right(),  # a node may ask for the time
+    )
 
     def on_closed(event: Any) -> None:
         if not lost.done():

@@ -1,6 +1,7 @@
 """The driver of ESPHome nodes: each type of entity, encryption, and what a search finds."""
 
 import base64
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from daemons.drivers.esphome_entities.measurement import Measurement, measuremen
 from daemons.drivers.esphome_entities.touch import touch_of
 from daemons.drivers.transports import mdns
 from daemons.kinds import About, Reading, Setting
+from daemons.runtime import clock_trust
 from daemons.values import parse_table
 from tests.drivers.test_faults import DriverHarness, running_driver
 from tests.support.emulators.esphome import EsphomeNode
@@ -151,6 +153,22 @@ def test_a_node_of_new_firmware_sends_names_in_place_of_object_ids(node: Esphome
     node.entities = [pb.ListEntitiesSwitchResponse(key=1, name="Kitchen Relay 2")]
     with running(node, entity="kitchen_relay_2") as harness:
         harness.wait_for_on(on=False)
+
+
+@pytest.mark.parametrize("is_right", [True, False])
+def test_a_node_gets_the_time_only_from_a_clock_that_is_right(
+    node: EsphomeNode, is_right: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A Raspberry Pi may start with a wrong time."""
+    monkeypatch.setattr(clock_trust, "is_clock_right", lambda: is_right)
+    with running(node, entity="relay") as harness:
+        harness.wait_for_on(on=False)
+        harness.set(on=True)
+        harness.wait_for_on(on=True)
+        if is_right:
+            harness.wait_until(lambda _: node.times, "the time")
+            assert abs(node.times[0] - time.time()) < 5
+        assert bool(node.times) is is_right
 
 
 def test_a_cover_moves_and_stops(node: EsphomeNode) -> None:

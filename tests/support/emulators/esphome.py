@@ -140,6 +140,8 @@ class EsphomeNode(Emulator):
         """The minor version of the API."""
         self.extra_states: list[Any] = []
         """The states of the entities that the test has added."""
+        self.times: list[int] = []
+        """Each time that a client has given, in Unix seconds; the node asks at each subscription."""
         self.commands: list[Any] = []
         """Each command, but those for the relay."""
         self._thread: threading.Thread | None = None
@@ -215,8 +217,11 @@ class EsphomeNode(Emulator):
                 connection.send(pb.ListEntitiesDoneResponse())
             case pb.SubscribeStatesRequest():
                 self._subscribers.append(connection)
+                connection.send(pb.GetTimeRequest())
                 for state in self.states():
                     connection.send(state)
+            case pb.GetTimeResponse():
+                self.times.append(message.epoch_seconds)
             case pb.PingRequest():
                 connection.send(pb.PingResponse())
             case pb.DisconnectRequest():
