@@ -338,9 +338,9 @@ def announcement(node: EsphomeNode, **words: str) -> mdns.MdnsService:
 def test_a_search_lists_each_entity_as_what_it_is(node: EsphomeNode, monkeypatch: pytest.MonkeyPatch) -> None:
     """Settings and diagnostics of the node are left out. What House cannot use is listed with the reason."""
     found = {one.found.title: one.found for one in search(monkeypatch, announcement(node))}
-    assert set(found) == {
-        f"Kitchen {one}" for one in ["Relay", "Lamp", "Blind", "Door", "Button", "Air", "Stove"]
-    }
+    names = ["Relay", "Power", "Lamp", "Blind", "Door", "Button", "Air", "Energy", "Stove"]
+    assert set(found) == {"Kitchen", *(f"Kitchen {one}" for one in names)}  # one sensor has no name
+    assert found["Kitchen Power"].kind == found["Kitchen Energy"].kind == "sensor"
     assert found["Kitchen Door"].kind_options == {"detects": "opening"}
     assert found["Kitchen Lamp"].options["component"] == "light"
     assert found["Kitchen Stove"].driver is None
@@ -354,6 +354,17 @@ def test_the_meter_belongs_to_the_only_switch(tmp_path: Path, monkeypatch: pytes
         assert one.found.options == node.options()
         options = parse_table(one.found.options, loader.driver("esphome").options_type, (), [])
         assert loader.driver("esphome").abilities_with(options) == {"switch"}
+
+
+def test_a_node_that_only_meters_is_one_sensor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its power carries its other measurements."""
+    with EsphomeNode(tmp_path) as node:
+        del node.entities[0]
+        node.entities += [OTHERS[5]]
+        (one,) = search(monkeypatch, announcement(node))
+        assert (one.found.title, one.found.kind) == ("Kitchen Power", "sensor")
+        options = {"component": "sensor", "entity": "power", "sensors": ["energy"]}
+        assert one.found.options == {"address": f"127.0.0.1:{node.port}", **options}
 
 
 def test_a_node_that_cannot_be_asked_is_listed_with_the_reason(

@@ -11,7 +11,9 @@ from daemons.drivers.esphome_entities.state import abilities
 from daemons.drivers.esphome_entities.touch import DETECTIONS, touch_of
 
 METER_FIELDS = {"power_watts", "energy_watt_hours", "voltage_volts", "current_amperes", "power_factor"}
-"""The measurements that belong to the only switch or light of a node."""
+"""The measurements that belong together, to the only switch or light of a node."""
+COUNTED = ("power_watts", "energy_watt_hours")
+"""Those that a sensor reports as measurements of its own, and not as facts about the hardware."""
 NOT_SUPPORTED: dict[type[model.EntityInfo], str] = {
     model.ClimateInfo: "a climate entity: House controls a heater by its switch, with the kind `heater`",
     model.WaterHeaterInfo: "a water heater: House has no driver for it",
@@ -31,9 +33,7 @@ def found_in(info: model.DeviceInfo, entities: Sequence[model.EntityInfo], known
     `known` has the address of the node, and the key and the password with which it was asked.
     """
     shown = [one for one in entities if one.entity_category in (None, model.EntityCategory.NONE)]
-    switching = [one for one in shown if isinstance(one, model.SwitchInfo | model.LightInfo)]
-    meters = {_field(one): one.object_id for one in reversed(shown) if _field(one) in METER_FIELDS}
-    sensors = sorted(meters.values()) if len(switching) == 1 else []
+    carrier, sensors = _meter_of(shown)
     access = {
         name: value
         for name in ("encryption_key_file", "password_file")
@@ -50,11 +50,12 @@ def found_in(info: model.DeviceInfo, entities: Sequence[model.EntityInfo], known
         if type(one) in NOT_SUPPORTED:
             yield Found(**common, kind="", note=NOT_SUPPORTED[type(one)])
             continue
-        usable = _usable(one)
+        is_meter = one is carrier or (carrier is None and _field(one) in COUNTED)
+        usable = _usable(one, is_meter=is_meter)
         if usable is None:
             continue
         kind, kind_options, component, more = usable
-        if one in switching and sensors:
+        if one is carrier and sensors:
             more = {**more, "sensors": sensors}
         options = {
             "address": known.address,
@@ -68,7 +69,22 @@ def found_in(info: model.DeviceInfo, entities: Sequence[model.EntityInfo], known
         yield Found(**common, kind=kind, kind_options=kind_options, driver="esphome", options=options)
 
 
-def _usable(one: model.EntityInfo) -> tuple[str, dict[str, Any], str, dict[str, Any]] | None:
+def _meter_of(shown: Sequence[model.EntityInfo]) -> tuple[model.EntityInfo | None, list[str]]:
+    """Return the entity to which the meter of a node belongs, and the object ids of its sensors.
+
+    It is the only switch or light, or the first sensor of a node without any. Of several switches, it is not
+    known which one is metered.
+    """
+    switching = [one for one in shown if isinstance(one, model.SwitchInfo | model.LightInfo)]
+    meters = {_field(one): one for one in reversed(shown) if _field(one) in METER_FIELDS}
+    counted = [meters[field] for field in COUNTED if field in meters]
+    carrier = next(iter(switching or counted), None) if len(switching) <= 1 else None
+    return carrier, sorted(one.object_id for one in meters.values() if one is not carrier)
+
+
+def _usable(
+    one: model.EntityInfo, *, is_meter: bool
+) -> tuple[str, dict[str, Any], str, dict[str, Any]] | None:
     """Return the kind, its options, the component and the other options of an entity; None without use."""
     match one:
         case model.SwitchInfo():
@@ -83,7 +99,7 @@ def _usable(one: model.EntityInfo) -> tuple[str, dict[str, Any], str, dict[str, 
             return "sensor", {"detects": DETECTIONS[one.device_class]}, "binary_sensor", {}
         case model.BinarySensorInfo() if not one.device_class and not one.is_status_binary_sensor:
             return "button", {}, "binary_sensor", {}
-        case model.SensorInfo() if (field := _field(one)) and field not in NODE_FIELDS | METER_FIELDS:
+        case model.SensorInfo() if is_meter or _field(one) not in {None, *NODE_FIELDS, *METER_FIELDS}:
             return "sensor", {}, "sensor", {}
         case model.EventInfo() if any(map(touch_of, one.event_types)):
             return "button", {}, "event", {}
