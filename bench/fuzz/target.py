@@ -10,12 +10,13 @@ from typing import Any, Self
 import zmq
 
 from bench.house import BREAKFAST, House
-from daemons.bus.keys import Credentials, make_key, new_key_pair, read_credentials
+from daemons.bus.keys import Credentials, make_key, read_credentials
 from daemons.bus.sockets import Context
 from daemons.client.route import Route, connect
 from daemons.config.house import load_house
 from daemons.contract.subject import loadable
 from daemons.storage.installed import INSTALLED
+from daemons.storage.key_pair import new_key_pair
 from tests.support.emulator import Emulator, emulator, table
 from tests.support.mosquitto import SEARCH, Mosquitto
 from tests.support.mqtt_plug import MqttPlug
@@ -25,7 +26,7 @@ SWITCH = "bathroom_light"
 FOREIGN = "shed_lamp"
 """A device that a program serves; here it is this program."""
 REPORT_SECONDS = 5.0
-DRIVERS = ("shelly", "kasa", "command")
+DRIVERS = ("shelly", "kasa", "command", "esphome", "zmq")
 BROKER_DRIVERS = ("mqtt_tasmota", "mqtt_zigbee2mqtt")
 RIGHTS: dict[str, dict[str, tuple[str, ...]]] = {
     "good": {"hear": ("*",), "say": (f"{FOREIGN}/",), "command": ("*",)},

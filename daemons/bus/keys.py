@@ -1,34 +1,29 @@
 """The keys of programs and hosts that connect over the network, and the rights of each.
 
 Each client key is a file in `keys/clients` that only its owner can read: the public half, and the
-rights. The secret half is given to the program and is not kept here. The house has a key pair of its
-own, `keys/own.toml`. By its public half, programs and other hosts check that they are connected to
-this house (CURVE, rfc.zeromq.org/spec/26).
+rights. The secret half is given to the program and is not kept here. The house's own key pair is in
+storage/key_pair.py.
 """
 
 import os
 import re
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import msgspec
-import tomli
-import zmq
 from msgspec import Meta, Struct
 
 from daemons.bus.message import NAME
 from daemons.errors import StorageError
+from daemons.storage.key_pair import KeyPair, new_key_pair, own_key_pair, read_key, to_toml
 from daemons.storage.paths import replace_file
-from daemons.values import KeyText, format_toml
+from daemons.values import KeyText
 
-T = TypeVar("T", bound=Struct)
-
-OWN = Path("keys/own.toml")
 CLIENTS = Path("keys/clients")
-"""Both paths are relative to the run directory."""
+"""The path is relative to the run directory."""
 TOPIC_PREFIX = rf"(\*|{NAME.pattern}/[a-z0-9_/]{{0,80}})"
 TopicPrefix = Annotated[str, Meta(pattern=rf"^{TOPIC_PREFIX}\Z")]
 """The beginning of topics, such as `toaster/`; a star stands for all topics."""
@@ -84,13 +79,6 @@ class ClientKey(Rights, frozen=True, kw_only=True):
     public_key: KeyText
 
 
-class KeyPair(Struct, frozen=True, kw_only=True):
-    """Both halves of a key."""
-
-    public_key: KeyText
-    secret_key: KeyText
-
-
 class Credentials(KeyPair, frozen=True, kw_only=True):
     """All that a program needs to connect: the content of the file that `house keys make` writes."""
 
@@ -100,28 +88,6 @@ class Credentials(KeyPair, frozen=True, kw_only=True):
 
 def _covers(allowed: tuple[str, ...], device: str) -> bool:
     return any(prefix == "*" or f"{device}/".startswith(prefix) for prefix in allowed)
-
-
-def new_key_pair() -> KeyPair:
-    """Return a new key pair."""
-    public, secret = zmq.curve_keypair()
-    return KeyPair(public_key=public.decode(), secret_key=secret.decode())
-
-
-def own_key_pair() -> KeyPair:
-    """Return the key pair of the house, which the first call makes; StorageError when it cannot be read."""
-    if not OWN.exists():
-        mine = OWN.with_suffix(f".{os.getpid()}")
-        replace_file(mine, to_toml(new_key_pair()))
-        try:
-            OWN.hardlink_to(
-                mine
-            )  # of two processes that make one at once, the first wins; both read its file
-        except FileExistsError:
-            pass
-        finally:
-            mine.unlink()
-    return _read(OWN, KeyPair)
 
 
 class Keyring:
@@ -179,7 +145,7 @@ def read_keys(on_invalid: Callable[[str, StorageError], None]) -> dict[str, Clie
     found = {}
     for path, _ in _key_files():
         try:
-            found[path.stem] = _read(path, ClientKey)
+            found[path.stem] = read_key(path, ClientKey)
         except StorageError as error:
             on_invalid(path.stem, error)
     return found
@@ -187,7 +153,7 @@ def read_keys(on_invalid: Callable[[str, StorageError], None]) -> dict[str, Clie
 
 def read_credentials(path: Path) -> Credentials:
     """Read the file with which a program connects; StorageError when it is not valid."""
-    return _read(path, Credentials)
+    return read_key(path, Credentials)
 
 
 def make_key(name: str, address: str | None, to: Path, **rights: Sequence[str]) -> ClientKey:
@@ -238,28 +204,3 @@ def revoke_key(name: str) -> bool:
     except FileNotFoundError:
         return False
     return True
-
-
-def to_toml(value: Struct, comment: str = "") -> bytes:
-    """Return a flat value as TOML."""
-    lines = [f"# {line}" for line in comment.splitlines()]
-    table: Mapping[str, object] = msgspec.to_builtins(value)
-    lines += [
-        f"{key} = {format_toml(part, longest=1000)}" for key, part in table.items() if part is not False
-    ]
-    return ("\n".join(lines) + "\n").encode()
-
-
-def _read(path: Path, type_: type[T]) -> T:
-    try:
-        if path.stat().st_mode & 0o077:
-            raise StorageError(
-                f"{path.absolute()}: other users can read this key; run `chmod 600 {path.absolute()}`"
-            )
-        return msgspec.convert(tomli.loads(path.read_text()), type_)
-    except StorageError:
-        raise
-    except OSError as error:
-        raise StorageError(f"{path.absolute()}: the key cannot be read: {error.strerror}") from error
-    except (ValueError, msgspec.ValidationError) as error:
-        raise StorageError(f"{path.absolute()} is not a key: {error}") from error

@@ -20,8 +20,7 @@ from daemons.drivers import Driver, Found
 from daemons.errors import HouseError
 from daemons.values import Problem, parse_table, printable
 
-ESPHOME = "_esphomelib._tcp.local."
-OTHER_OPTIONS = {"username", "password_file", "poll", "dims", "tints"}
+OTHER_OPTIONS = {"username", "password_file", "encryption_key_file", "poll", "dims", "tints", "sensors"}
 """Options that do not tell which device it is: those of the client, and of what the device can do."""
 NOTHING_FOUND_TEXT = """\
 Nothing was found within {seconds:g} s. What to try:
@@ -59,7 +58,7 @@ def search(
 ) -> tuple[list[DiscoveredDevice], list[str]]:
     """Search with these drivers for `seconds`; return the found devices, and a text for each failure.
 
-    With `strict`, ESPHome is not searched, and a failure raises HouseError.
+    With `strict`, a failure raises HouseError.
     """
     searches: dict[str, Any] = {}
     failures: dict[str, str] = {}
@@ -69,8 +68,6 @@ def search(
                 searches[word] = loader.driver(word).discover(seconds, known_options(word, house))
         except HouseError as error:
             failures[word] = str(error).removeprefix(f"daemons/drivers/{word}.py ")
-    if not strict:
-        searches["ESPHome"] = search_esphome(seconds)
     found: list[Found] = []
     for word, outcome in zip(searches, asyncio.run(_gather(searches.values())), strict=True):
         if isinstance(outcome, ModuleNotFoundError):
@@ -89,23 +86,6 @@ def search(
 
 async def _gather(searches: Iterable[Any]) -> list[Any]:
     return await asyncio.gather(*searches, return_exceptions=True)
-
-
-async def search_esphome(seconds: float) -> list[Found]:
-    """Find ESPHome devices; no driver supports their native protocol."""
-    from daemons.drivers.transports import mdns
-
-    note = "no driver for ESPHome; enable MQTT on the device, or use the driver `command`"
-    return [
-        Found(
-            title=service.properties.get("friendly_name") or service.name,
-            address=service.address.partition(":")[0] if service.address[:1] != "[" else service.address,
-            model=" ".join(filter(None, ("ESPHome", service.properties.get("board")))),
-            firmware=service.properties.get("version", ""),
-            note=note,
-        )
-        for service in await mdns.browse(ESPHOME, seconds)
-    ]
 
 
 def known_options(word: str, house: House | None) -> list[Any]:

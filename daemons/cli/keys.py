@@ -101,7 +101,7 @@ def keys_revoke(context: Context, name: str) -> None:
 @click.pass_obj
 def keys_own(context: Context) -> None:
     """Print this host's public key, for [hosts.NAME] in the configuration of all hosts."""
-    from daemons.bus import keys as keyring
+    from daemons.storage.key_pair import own_key_pair
 
     context.enter_run_directory()
-    click.echo(keyring.own_key_pair().public_key)
+    click.echo(own_key_pair().public_key)

@@ -12,19 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daemons.bus import keys
-from daemons.bus.keys import (
-    CLIENTS,
-    OWN,
-    Keyring,
-    Rights,
-    make_key,
-    new_key_pair,
-    own_key_pair,
-    read_credentials,
-    read_keys,
-    revoke_key,
-)
+from daemons.bus.keys import CLIENTS, Keyring, Rights, make_key, read_credentials, read_keys, revoke_key
 from daemons.errors import StorageError
+from daemons.storage.key_pair import OWN, new_key_pair, own_key_pair
 from tests.support import factories
 
 
@@ -90,27 +80,6 @@ def test_a_key_whose_file_cannot_be_written_is_not_made(tmp_path: Path, errors: 
     with pytest.raises(StorageError, match="cannot be written"):
         make_credentials("laptop", tmp_path / "nowhere" / "laptop.key")
     assert [key.public_key for key in read_all(errors).values()] == [first.public_key]
-
-
-def test_the_key_of_the_house_is_made_once() -> None:
-    """The key survives restarts, so that clients need no new credentials."""
-    assert own_key_pair() == own_key_pair()
-    assert list(OWN.parent.glob("own*")) == [OWN]
-
-
-def test_two_processes_that_make_the_key_at_once_get_the_same() -> None:
-    """Both processes read the file that was created first."""
-    theirs = new_key_pair()
-
-    def meanwhile(path: Path, data: bytes) -> None:
-        for made, what in ((path, data), (OWN, keys.to_toml(theirs))):
-            made.write_bytes(what)
-            made.chmod(0o600)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(keys, "replace_file", meanwhile)
-        assert own_key_pair() == theirs
-    assert own_key_pair() == theirs
 
 
 @pytest.mark.parametrize(

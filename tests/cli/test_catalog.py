@@ -75,6 +75,8 @@ def test_every_option_has_a_meaning(folder: str) -> None:
         ("shelly", None),
         ("foreign", None),
         ("command", None),
+        ("zmq", None),
+        ("esphome", "make extra EXTRA=esphome"),
         ("gpio", "make extra EXTRA=gpio"),
         ("kasa", "make extra EXTRA=kasa"),
         ("mqtt_tasmota", "make extra EXTRA=mqtt"),

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from daemons.bus.keys import Credentials, to_toml
+from daemons.bus.keys import Credentials
 from daemons.client.route import Route
 from daemons.errors import DeviceError, StorageError
+from daemons.storage.key_pair import to_toml
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,7 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
     "light_at_night_only": (Limit(r"the hardware of front_door .* at 17:13:00", WAITS_ANEW),),
     "everything_off_with_one_press": (Limit(r"coffee_maker is killed .*", FOUND_ON),),
     "two_switches_for_one_lamp": (Limit(r"stairs_lamp is killed .*", NO_ANSWER),),
+    "your_own_pyzmq_script_as_a_light_switch": (Limit(r"desk_lamp is killed .*", NO_ANSWER),),
     "two_lamps_as_one": (Limit(r"(left|right)_lamp is killed .*", NO_ANSWER),),
     "switch_off_only_what_a_rule_switched_on": (
         Limit(r"the hardware of hall_motion .* at 18:20:00", WAITS_ANEW),

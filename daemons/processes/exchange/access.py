@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 
 from daemons.bus.dropped import DroppedLog, Logger
-from daemons.bus.keys import HOST_RIGHTS, NO_RIGHTS, ClientKey, Keyring, Rights, own_key_pair
+from daemons.bus.keys import HOST_RIGHTS, NO_RIGHTS, ClientKey, Keyring, Rights
 from daemons.config.tables import Host
 from daemons.processes.exchange.connections import Connections
+from daemons.storage.key_pair import own_key_pair
 
 HOST_PREFIX = "host "
 """The client name of another host begins with this. The name of a program's key has no space."""

@@ -19,7 +19,7 @@ import zmq
 from daemons.bus import message
 from daemons.bus.dropped import DroppedLog
 from daemons.bus.endpoints import tcp_endpoint
-from daemons.bus.keys import OWNER_RIGHTS, KeyPair, Rights
+from daemons.bus.keys import OWNER_RIGHTS, Rights
 from daemons.bus.message import Command, Receipt
 from daemons.bus.sockets import (
     BURST,
@@ -36,6 +36,7 @@ from daemons.errors import DeviceError, MessageError
 from daemons.processes.exchange.connections import ConnectionId, Connections
 from daemons.processes.exchange.receipts import rejected, rejected_id
 from daemons.runtime.rate_limit import TokenBuckets
+from daemons.storage.key_pair import KeyPair
 
 RESEND_SECONDS = 0.1
 """The least time between two sendings of the retained messages, however often clients subscribe."""

@@ -21,7 +21,6 @@ from msgspec.structs import replace
 from daemons.bus import message
 from daemons.bus.dropped import DroppedLog
 from daemons.bus.endpoints import tcp_endpoint
-from daemons.bus.keys import KeyPair
 from daemons.bus.message import EXCHANGE, STEWARD, Command, Heartbeat, Published, Receipt, Report, State
 from daemons.bus.requests.loop import LoopConnection, OnReceipt, PendingReceipts
 from daemons.bus.sequence import SequenceTracker
@@ -32,6 +31,7 @@ from daemons.processes.exchange.clock_sync.host_clock import HostClock
 from daemons.processes.exchange.receipts import rejected
 from daemons.processes.process import Process
 from daemons.runtime.clock import uptime
+from daemons.storage.key_pair import KeyPair
 
 CUT_SECONDS = 3.0
 """After this time without a reply of the clock, the link counts as cut."""

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from daemons.bus.keys import KeyPair
 from daemons.bus.message import Command, Heartbeat, Published, Report, State
 from daemons.bus.requests.loop import OnReceipt
 from daemons.config.tables import Host
@@ -17,6 +16,7 @@ from daemons.processes.exchange.host_link import HostLink
 from daemons.processes.exchange.proxy import DeviceProxy
 from daemons.processes.process import Process
 from daemons.runtime.clock import uptime
+from daemons.storage.key_pair import KeyPair
 
 T = TypeVar("T")
 

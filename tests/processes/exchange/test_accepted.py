@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from daemons.bus.dropped import DroppedLog
-from daemons.bus.keys import new_key_pair
 from daemons.processes.exchange.accepted import AcceptedConnections, byte_count
+from daemons.storage.key_pair import new_key_pair
 from tests.processes.exchange.test_authenticator import CurveServer
 from tests.processes.exchange.test_connections import TcpConnection
 from tests.support import factories

@@ -7,10 +7,11 @@ import pytest
 
 from daemons.bus import keys
 from daemons.bus.dropped import DroppedLog
-from daemons.bus.keys import HOST_RIGHTS, NO_RIGHTS, new_key_pair
+from daemons.bus.keys import HOST_RIGHTS, NO_RIGHTS
 from daemons.config.tables import Host
 from daemons.processes.exchange.access import AccessControl
 from daemons.processes.exchange.connections import Connections
+from daemons.storage.key_pair import new_key_pair, own_key_pair
 from tests.support import factories
 
 LOG = logging.getLogger("test_access")
@@ -66,7 +67,7 @@ def test_the_keys_of_the_house_are_read_at_start(under_test: AccessUnderTest) ->
     under_test.make_key("laptop", hear=["toaster/"])
     access = AccessControl({}, under_test.connections, under_test.dropped, LOG)
     assert list(access.keys) == ["laptop"]
-    assert access.own == keys.own_key_pair()
+    assert access.own == own_key_pair()
 
 
 def test_an_unknown_key_is_not_accepted_and_logged(

@@ -7,9 +7,9 @@ import pytest
 import zmq
 from zmq.utils.monitor import recv_monitor_message
 
-from daemons.bus.keys import KeyPair, new_key_pair
 from daemons.bus.sockets import open_tcp_socket
 from daemons.processes.exchange.authenticator import ENDPOINT, Authenticator
+from daemons.storage.key_pair import KeyPair, new_key_pair
 from tests.support import factories
 
 

@@ -8,7 +8,7 @@ import pytest
 import zmq
 
 from daemons.bus.dropped import DroppedLog
-from daemons.bus.keys import OWNER_RIGHTS, KeyPair, Rights, new_key_pair
+from daemons.bus.keys import OWNER_RIGHTS, Rights
 from daemons.bus.message import Command, Receipt, encode
 from daemons.errors import DeviceError
 from daemons.processes.exchange import gateway
@@ -20,6 +20,7 @@ from daemons.processes.exchange.gateway import (
     ReceivedReceipt,
     open_remote,
 )
+from daemons.storage.key_pair import KeyPair, new_key_pair
 from tests.support import factories
 from tests.support.ports import free_port
 

@@ -11,7 +11,6 @@ import zmq
 from msgspec.structs import replace
 
 from daemons.bus import message
-from daemons.bus.keys import new_key_pair
 from daemons.bus.message import Command, Heartbeat, Published, Receipt, Report, State
 from daemons.bus.requests.protocol import new_command
 from daemons.bus.sockets import drain, open_tcp_socket
@@ -20,6 +19,7 @@ from daemons.processes.exchange import host_link
 from daemons.processes.exchange.host_link import HostLink
 from daemons.processes.process import Process
 from daemons.runtime.clock import uptime
+from daemons.storage.key_pair import new_key_pair
 from tests.support import factories
 from tests.support.ports import free_port
 

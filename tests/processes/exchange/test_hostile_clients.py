@@ -18,7 +18,8 @@ from typing import Any
 import pytest
 import zmq
 
-from daemons.bus.keys import Credentials, new_key_pair
+from daemons.bus.keys import Credentials
+from daemons.storage.key_pair import new_key_pair
 from tests import support
 from tests.support.exchange_client import (
     ExchangeClient,

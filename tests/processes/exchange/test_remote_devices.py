@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from daemons.bus.keys import new_key_pair
 from daemons.bus.message import Heartbeat, Published, Report, State
 from daemons.bus.requests.protocol import new_command
 from daemons.config.tables import Host
 from daemons.processes.exchange import remote_devices
 from daemons.processes.exchange.clock_sync.translate import TranslationMemory
 from daemons.processes.exchange.remote_devices import RemoteDevices
+from daemons.storage.key_pair import new_key_pair
 
 AHEAD_SECONDS = 500.0
 """The clock of the kitchen is ahead by this much."""

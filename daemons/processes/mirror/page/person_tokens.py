@@ -19,9 +19,10 @@ import msgspec
 import tomli
 from msgspec import Meta, Struct
 
-from daemons.bus.keys import Rights, TopicPrefix, to_toml, topic_prefixes
+from daemons.bus.keys import Rights, TopicPrefix, topic_prefixes
 from daemons.bus.message import NAME
 from daemons.errors import StorageError
+from daemons.storage.key_pair import to_toml
 from daemons.storage.paths import replace_file
 
 FOLDER = Path("tokens")

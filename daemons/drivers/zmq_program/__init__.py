@@ -1,0 +1,1 @@
+"""The pure parts of the driver `zmq`: its options, and what a program has said and was told."""
