@@ -267,7 +267,14 @@ def test_slow_hardware_is_reachable(plug: Emulator) -> None:
         assert plug.switchings == [True]
 
 
-SLOW_SECONDS = {"shelly": 2.6, "kasa": 1.5, "command": 1.0, "mqtt_tasmota": 3.0, "mqtt_zigbee2mqtt": 3.0}
+SLOW_SECONDS = {
+    "shelly": 2.6,
+    "kasa": 1.5,
+    "command": 1.0,
+    "mqtt": 3.0,
+    "mqtt_tasmota": 3.0,
+    "mqtt_zigbee2mqtt": 3.0,
+}
 """Answers that each take this long are within the time limits of the driver."""
 
 

@@ -1,0 +1,372 @@
+"""One device with topics of its own: reads the values in its messages, and writes its commands.
+
+Hardware that reports no state counts as switched as soon as the command is sent, and its state is not
+confirmed. So does the move of a cover, until the cover reports it.
+"""
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from time import time
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec import UNSET
+from msgspec.structs import asdict, replace
+
+from daemons.drivers.generic_mqtt.options import Options
+from daemons.drivers.generic_mqtt.source import VALUE, ColourTemperature, Measurement, Position, Source
+from daemons.drivers.generic_mqtt.value import MessageValues, to_number, to_text, to_time
+from daemons.drivers.generic_mqtt.word import MOVES, Switch, cover_word, press_of
+from daemons.drivers.transports.held_button import HeldButton
+from daemons.drivers.transports.mqtt_device import Message, MqttDevice
+from daemons.kinds import Direction, Reading, Setting
+from daemons.runtime.clock import uptime
+
+if TYPE_CHECKING:
+    from daemons.drivers.transports.worker import HardwareChannel
+
+MIRED = 1_000_000
+"""The product of a colour temperature in mireds and the same in kelvins."""
+LONGEST_MOVE_SECONDS = 600.0
+START_SECONDS = 2.0
+"""So long after a command to move or to stop, another report may be of the time before."""
+WHOLE = ("battery_percent",)
+"""The measurements that are rounded to a whole number."""
+MOST_NAMES = 8
+"""So many names of a message are listed in an error."""
+
+Read = Callable[[Any], dict[str, Any]]
+"""Returns the fields of a reading that follow from a value."""
+
+
+class GenericDevice(MqttDevice):
+    """A device: reads its messages, and writes its commands."""
+
+    def __init__(self, channel: "HardwareChannel", options: Options) -> None:
+        super().__init__(channel)
+        self._options = options
+        self._sources: dict[str, list[tuple[str, Source, Read]]] = {}
+        """By topic, the values in its messages: each with its name in the options and its function."""
+        self._reported = Reading(reachable=None)
+        self._detections: dict[str, bool] = {}
+        self._availability: dict[str, bool] = {}
+        """By topic, whether the hardware is online, as that topic says."""
+        self._is_silent = False
+        """Whether no state has come since the last command."""
+        self._direction: Direction | None = None
+        """The direction in which the cover moves; None while it stands."""
+        self._moved_at = self._move_ends_at = 0.0
+        """When the last move was ordered, and its latest end, in seconds of uptime."""
+        self._reports_moves = False
+        """Whether the cover reports that it moves."""
+        self._held = HeldButton()
+        self._clearing: dict[str, asyncio.TimerHandle] = {}
+        """By name, the timer that ends a detection."""
+        reads = self._reads()
+        for name, source in options.sources():
+            topic = options.topic_of(source) or ""
+            self._sources.setdefault(topic, []).append((name, source, reads[name]))
+
+    def _reads(self) -> dict[str, Read]:
+        """Return by the name of a value how it is read."""
+        options = self._options
+        reads: dict[str, Read] = {
+            "state_path": self._read_cover
+            if options.is_cover
+            else partial(self._read_state, Switch.of_state(options.states, options.on, options.off)),
+            "brightness": self._read_brightness,
+            "colour_temperature": self._read_colour,
+            "position": self._read_position,
+        }
+        for name, measurement in asdict(options.measurements).items():
+            reads[f"measurements.{name}"] = partial(read_measurement, name, measurement)
+        for word, detection in asdict(options.detections).items():
+            if detection is not None:
+                switch = Switch.of_detection(detection)
+                reads[f"detections.{word}"] = partial(self._read_detection, word, switch)
+        return reads
+
+    @property
+    def topics(self) -> list[str]:
+        """The topics that it subscribes to."""
+        options = self._options
+        pressed = [options.press_topic] if options.press_topic else []
+        return list(dict.fromkeys([*options.availability_topics, *self._sources, *pressed]))
+
+    @property
+    def name(self) -> str:
+        """The topic by which a person knows it."""
+        options = self._options
+        return options.command_topic or options.topic or options.state_topic or (*self.topics, "")[0]
+
+    def close(self) -> None:
+        """Stop the timers, at the end of the session."""
+        for timer in self._clearing.values():
+            timer.cancel()
+
+    # Commands
+
+    def read_messages(self) -> list[Message]:
+        """Request the state. Hardware that cannot be asked counts as reachable, unless a command failed."""
+        options = self._options
+        if options.request_topic is None:
+            self.reports += 1
+            if not self._is_silent:
+                self.channel.update()
+            return []
+        return [(options.request_topic, options.request)]
+
+    def set_messages(self, setting: Setting) -> list[Message]:
+        """Return the messages that apply a setting; what goes to one topic as JSON is one message."""
+        if self._options.is_cover:
+            return self._move(setting)
+        if self._options.state is None:
+            self._reported = replace(self._reported, on=setting.on)
+            self.reports += 1
+        self._is_silent = self._options.state is not None
+        topic = self._options.command_topic
+        if topic is None:
+            return []
+        if not setting.on:
+            return [(topic, self._options.off)]
+        levels = self._level_messages(topic, setting)
+        on = [(topic, self._options.on)]
+        match self._options.on_command:
+            case "never" if setting.brightness_percent is not None and levels:
+                return merge(levels)
+            case "first":
+                return merge([*on, *levels])
+        return merge([*levels, *on])
+
+    def _level_messages(self, topic: str, setting: Setting) -> list[Message]:
+        """Return the messages that set the brightness and the colour temperature."""
+        found = []
+        level, colour = self._options.brightness, self._options.colour_temperature
+        if level is not None and (percent := setting.brightness_percent) is not None:
+            value = max(1, round(percent * level.scale / 100))
+            found.append((level.command_topic or topic, level.payload.replace(VALUE, str(value))))
+        if colour is not None and (kelvin := setting.colour_temperature_kelvin) is not None:
+            kelvin = within(kelvin, colour)
+            value = kelvin if colour.unit == "kelvin" else round(MIRED / kelvin)
+            found.append((colour.command_topic or topic, colour.payload.replace(VALUE, str(value))))
+        return found
+
+    def _move(self, setting: Setting) -> list[Message]:
+        options = self._options
+        self._direction = setting.direction if setting.on else None
+        self._moved_at = uptime()
+        self._move_ends_at = self._moved_at + (setting.off_after_seconds or LONGEST_MOVE_SECONDS)
+        self._reported = replace(self._reported, on=setting.on, direction=self._direction)
+        self.reports += 1
+        payload = {"open": options.open, "close": options.close, None: options.stop}[self._direction]
+        return [(options.command_topic or "", payload or "")]
+
+    def has_reached(self, setting: Setting) -> bool:
+        """Return whether the hardware has confirmed the setting, or cannot."""
+        colour, kelvin = self._options.colour_temperature, setting.colour_temperature_kelvin
+        if colour is not None and kelvin is not None:
+            setting = replace(setting, colour_temperature_kelvin=within(kelvin, colour))
+        is_met = setting.is_met_by(self._reported)
+        if is_met and (self._options.state is None or self._options.is_cover):
+            self.channel.update(on=setting.on, direction=self._reported.direction, is_assumed=True)
+        return is_met
+
+    # Messages
+
+    def on_message(self, topic: str, payload: str, *, retained: bool) -> None:
+        """Read the availability, the values and the presses in a message."""
+        options = self._options
+        values = MessageValues(payload)
+        if topic in options.availability_topics:
+            self._on_availability(topic, values)
+        if topic == options.press_topic and not retained:
+            self._on_press(values)
+        if topic in self._sources and not (retained and self._is_old(values)):
+            try:
+                self._on_values(self._sources[topic], values, retained=retained)
+            except ValueError as error:
+                if options.command_topic is None:  # otherwise it is the reason why no command is confirmed
+                    self.channel.update(fault=f"sent an invalid message on {topic}: {error}")
+                raise
+
+    def _on_availability(self, topic: str, values: MessageValues) -> None:
+        word = to_text(values.get(self._options.availability_path))
+        if word not in (self._options.online, self._options.offline):
+            raise ValueError(f"an availability must be {self._options.online} or {self._options.offline}")
+        self._availability[topic] = word == self._options.online
+        self.set_online(all(self._availability.values()))
+
+    def _on_press(self, values: MessageValues) -> None:
+        touch = press_of(values.get(self._options.press_path), self._options.presses)
+        if touch == "long":
+            touch = self._held.hold(uptime())
+        elif touch is not None:
+            self._held.let_go()
+        if touch is not None:
+            self.channel.press(touch)
+
+    def _is_old(self, values: MessageValues) -> bool:
+        """Return whether a message that the broker has kept is too old, or does not count."""
+        options = self._options
+        if not options.retained:
+            return True
+        sent_at = to_time(values.get(options.time_path)) if options.time_path else None
+        return sent_at is not None and time() - sent_at > options.max_age_seconds
+
+    def _on_values(
+        self, sources: list[tuple[str, Source, Read]], values: MessageValues, *, retained: bool
+    ) -> None:
+        """Report the values of a message; ValueError names one that is not valid, after the others."""
+        changes: dict[str, Any] = {}
+        errors, found = [], False
+        for name, source, read in sources:
+            try:
+                value = values.at(source.path)
+                if value is not UNSET:
+                    found = True
+                    changes |= read(value)
+            except ValueError as error:
+                errors.append(f"{name}: {error}")
+        if changes:
+            self._report(changes, confirms=not retained)
+        if errors:
+            raise ValueError(errors[0])
+        if not found and self._options.command_topic is not None:
+            raise ValueError(f"it has no {sources[0][1].path}{names_text(values)}")
+
+    def _report(self, changes: dict[str, Any], *, confirms: bool) -> None:
+        """Report changes. A message that the broker has kept confirms no command: it is older."""
+        self._reported = replace(self._reported, **changes)
+        if confirms:
+            self._is_silent = False
+            self.reports += 1
+        self.channel.update(**changes)
+
+    def _read_state(self, switch: Switch, value: Any) -> dict[str, Any]:
+        on = switch.read(value)
+        self._clear_later("state", {"on": False} if on else None)
+        return {"on": on, "is_assumed": False}
+
+    def _read_detection(self, word: str, switch: Switch, value: Any) -> dict[str, Any]:
+        detected = switch.read(value)
+        if detected is None:
+            self._detections.pop(word, None)
+        else:
+            self._detections[word] = detected
+        self._clear_later(word, {"detections": {**self._detections, word: False}} if detected else None)
+        return {"detections": {**self._detections}, "on": detected}
+
+    def _clear_later(self, name: str, cleared: dict[str, Any] | None) -> None:
+        """Begin the time after which a detection ends, or stop it."""
+        seconds = self._options.clears_seconds
+        if seconds is None:
+            return
+        if running := self._clearing.pop(name, None):
+            running.cancel()
+        if cleared is not None:
+            loop = asyncio.get_running_loop()
+            self._clearing[name] = loop.call_later(seconds, self._clear, name, cleared)
+
+    def _clear(self, name: str, cleared: dict[str, Any]) -> None:
+        if name in self._detections:
+            self._detections[name] = False
+            cleared = {"detections": {**self._detections}}
+        self._report(cleared, confirms=False)
+
+    def _read_brightness(self, value: Any) -> dict[str, Any]:
+        number, level = to_number(value), self._options.brightness
+        if number is None or level is None:
+            return {"brightness_percent": None}
+        return {"brightness_percent": min(100, max(0, round(number * 100 / level.scale)))}
+
+    def _read_colour(self, value: Any) -> dict[str, Any]:
+        number, colour = to_number(value), self._options.colour_temperature
+        if number is None or colour is None or number <= 0:
+            return {"colour_temperature_kelvin": None}
+        kelvin = number if colour.unit == "kelvin" else MIRED / number
+        return {"colour_temperature_kelvin": round(kelvin)}
+
+    # Covers
+
+    def _read_cover(self, value: Any) -> dict[str, Any]:
+        word = cover_word(value, self._options.states)
+        if word is None:
+            return {}
+        self._reports_moves = self._reports_moves or word in MOVES
+        if self._is_early and MOVES.get(word) != self._direction:
+            return {}
+        if word in MOVES:
+            self._direction = MOVES[word]
+            self._move_ends_at = uptime() + LONGEST_MOVE_SECONDS
+        elif word == "stopped" or self._reports_moves:
+            self._direction = None
+        return self._movement({})
+
+    def _read_position(self, value: Any) -> dict[str, Any]:
+        number = to_number(value)
+        percent = None if number is None else position_percent(number, self._options.position)
+        is_at_end = percent == {"open": 100, "close": 0, None: None}[self._direction]
+        if is_at_end and not self._is_early:
+            self._direction = None
+        return self._movement({"position_percent": percent})
+
+    @property
+    def _is_early(self) -> bool:
+        """Whether a report may still be of the time before the last command."""
+        return uptime() - self._moved_at < START_SECONDS
+
+    def _movement(self, changes: dict[str, Any]) -> dict[str, Any]:
+        if uptime() > self._move_ends_at:
+            self._direction = None
+        moves = self._direction is not None
+        return {**changes, "on": moves, "direction": self._direction, "is_assumed": False}
+
+
+def read_measurement(name: str, measurement: Measurement, value: Any) -> dict[str, Any]:
+    """Return a measurement in its unit; ValueError if the value is no number."""
+    number = to_number(value)
+    if number is None:
+        return {name: None}
+    converted = round(number * measurement.factor + measurement.offset, 3)
+    return {name: round(converted) if name in WHOLE else converted}
+
+
+def position_percent(number: float, position: Position | None) -> int:
+    """Return how far open a cover is, from the value that it reports."""
+    position = position or Position()
+    share = (number - position.closed) / (position.open - position.closed)
+    return min(100, max(0, round(share * 100)))
+
+
+def within(kelvin: int, colour: ColourTemperature) -> int:
+    """Return the nearest colour temperature that a lamp has."""
+    return min(colour.max_kelvin, max(colour.min_kelvin, kelvin))
+
+
+def merge(messages: list[Message]) -> list[Message]:
+    """Return messages in which those to one topic that are JSON objects are one object."""
+    found: list[Message] = []
+    for topic, payload in messages:
+        mine = as_object(payload)
+        others = {index: as_object(text) for index, (other, text) in enumerate(found) if other == topic}
+        index = next((index for index, other in others.items() if other is not None), None)
+        if index is None or mine is None:
+            found.append((topic, payload))
+        else:
+            found[index] = (topic, msgspec.json.encode({**(others[index] or {}), **mine}).decode())
+    return found
+
+
+def as_object(payload: str) -> dict[str, Any] | None:
+    """Return a payload as a JSON object, or None if it is none."""
+    try:
+        return msgspec.json.decode(payload, type=dict[str, Any]) if payload.startswith("{") else None
+    except ValueError:
+        return None
+
+
+def names_text(values: MessageValues) -> str:
+    """Return the names that a message has, as the end of an error."""
+    names = values.names[:MOST_NAMES]
+    return f"; it has {', '.join(names)}" if names else ""
