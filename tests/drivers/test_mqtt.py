@@ -1,5 +1,6 @@
 """The driver `mqtt` in a house, at a real broker."""
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -10,6 +11,9 @@ pytest.importorskip("aiomqtt", reason="needs the extra mqtt")
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
+from daemons.cli.discover import format_table, match_with_house
+from daemons.drivers.generic_mqtt.options import Options
+from daemons.drivers.mqtt import Mqtt
 from tests.support.house import HouseFactory
 from tests.support.mosquitto import Mosquitto
 
@@ -96,3 +100,39 @@ def test_topics_of_ones_own_in_a_house(make_house: HouseFactory, tmp_path: Path)
             listener.wait_for(lambda listener: listener.has_state("fan", reachable=True))
         client.disconnect()
         client.loop_stop()
+
+
+ANNOUNCED = {
+    "homeassistant/switch/pump/config": {"name": "Pump", "cmd_t": "shed/pump/set", "stat_t": "shed/pump"},
+    "homeassistant/sensor/shed/air/config": {
+        "name": "Air",
+        "dev_cla": "temperature",
+        "unit_of_meas": "°F",
+        "stat_t": "shed/air",
+        "dev": {"ids": ["shed"], "name": "Shed", "mf": "Own"},
+    },
+    "homeassistant/lock/shed/config": {"name": "Lock", "cmd_t": "shed/lock"},
+}
+
+
+def test_what_is_announced_to_home_assistant_is_found(tmp_path: Path) -> None:
+    """The broker has kept the announcements. The printed table has readable keys."""
+    with Mosquitto(tmp_path / "broker") as broker:
+        client = paho.Client(CallbackAPIVersion.VERSION2)
+        client.connect("127.0.0.1", broker.port)
+        client.loop_start()
+        for topic, config in ANNOUNCED.items():
+            client.publish(topic, json.dumps(config), 1, retain=True).wait_for_publish(20)
+        client.disconnect()
+        client.loop_stop()
+        known = [Options(state_topic="a", port=broker.port)]
+        found = match_with_house(asyncio.run(Mqtt.discover(1.0, known)), None)
+    assert [(one.found.title, one.found.kind, one.name, one.found.note) for one in found] == [
+        ("Shed", "sensor", "shed", ""),
+        ("Pump", "plug", "pump", ""),
+        ("Lock", "", None, "no driver for: lock"),
+    ]
+    assert format_table(found[1]) == (
+        '[devices.pump]\nkind = "plug"\ndriver = "mqtt"\n'
+        f'mqtt.port = {broker.port}\nmqtt.command_topic = "shed/pump/set"\nmqtt.state_topic = "shed/pump"\n'
+    )

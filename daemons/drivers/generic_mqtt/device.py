@@ -16,7 +16,7 @@ from msgspec.structs import asdict, replace
 
 from daemons.drivers.generic_mqtt.options import Options
 from daemons.drivers.generic_mqtt.source import VALUE, ColourTemperature, Measurement, Position, Source
-from daemons.drivers.generic_mqtt.value import MessageValues, to_number, to_text, to_time
+from daemons.drivers.generic_mqtt.value import MessageValues, matches, to_number, to_text, to_time
 from daemons.drivers.generic_mqtt.word import MOVES, Switch, cover_word, press_of
 from daemons.drivers.transports.held_button import HeldButton
 from daemons.drivers.transports.mqtt_device import Message, MqttDevice
@@ -47,7 +47,7 @@ class GenericDevice(MqttDevice):
         super().__init__(channel)
         self._options = options
         self._sources: dict[str, list[tuple[str, Source, Read]]] = {}
-        """By topic, the values in its messages: each with its name in the options and its function."""
+        """By topic filter, the values in its messages: each with its name in the options and its function."""
         self._reported = Reading(reachable=None)
         self._detections: dict[str, bool] = {}
         self._availability: dict[str, bool] = {}
@@ -180,11 +180,12 @@ class GenericDevice(MqttDevice):
         values = MessageValues(payload)
         if topic in options.availability_topics:
             self._on_availability(topic, values)
-        if topic == options.press_topic and not retained:
+        if options.press_topic and matches(options.press_topic, topic) and not retained:
             self._on_press(values)
-        if topic in self._sources and not (retained and self._is_old(values)):
+        sources = [one for filter_, own in self._sources.items() if matches(filter_, topic) for one in own]
+        if sources and not (retained and self._is_old(values)):
             try:
-                self._on_values(self._sources[topic], values, retained=retained)
+                self._on_values(sources, values, retained=retained)
             except ValueError as error:
                 if options.command_topic is None:  # otherwise it is the reason why no command is confirmed
                     self.channel.update(fault=f"sent an invalid message on {topic}: {error}")

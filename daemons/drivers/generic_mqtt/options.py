@@ -17,7 +17,7 @@ from daemons.drivers.generic_mqtt.source import (
     States,
     Word,
 )
-from daemons.drivers.generic_mqtt.value import JsonPath
+from daemons.drivers.generic_mqtt.value import JsonPath, TopicFilter
 from daemons.drivers.transports.broker import Broker
 from daemons.drivers.transports.mqtt_device import Topic
 from daemons.kinds import Ability
@@ -27,9 +27,9 @@ from daemons.values import Seconds
 class Options(Broker, frozen=True, kw_only=True):
     """The options of a device with topics of its own."""
 
-    topic: Topic | None = None
+    topic: TopicFilter | None = None
     """The topic of each value that names none of its own; by default `state_topic`."""
-    state_topic: Topic | None = None
+    state_topic: TopicFilter | None = None
     """The topic of its state: on or off, or the state of a cover."""
     state_path: JsonPath = ""
     """The path to the state in a message that is JSON, such as `relay.0.state`; by default the message."""
@@ -66,7 +66,7 @@ class Options(Broker, frozen=True, kw_only=True):
     """Where each detection of a sensor stands. A sensor with only one may use `state_topic`."""
     clears_seconds: Seconds | None = field(name="clears_after", default=None)
     """For a detector that never reports the end of a detection: when it ends."""
-    press_topic: Topic | None = None
+    press_topic: TopicFilter | None = None
     """The topic of the presses of its button."""
     press_path: JsonPath = ""
     """The path to the word of a press, in a message that is JSON."""
@@ -118,7 +118,7 @@ class Options(Broker, frozen=True, kw_only=True):
         has_state = self.state_topic is not None or self.state_path
         return Source(topic=topic, path=self.state_path) if has_state else None
 
-    def topic_of(self, source: Source) -> Topic | None:
+    def topic_of(self, source: Source) -> TopicFilter | None:
         """Return the topic of a value; None if there is none."""
         return source.topic or self.topic or self.state_topic
 

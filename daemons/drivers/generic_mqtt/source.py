@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from daemons.drivers.generic_mqtt.value import JsonPath
+from daemons.drivers.generic_mqtt.value import JsonPath, TopicFilter
 from daemons.drivers.transports.mqtt_device import Topic
 
 Payload = Annotated[str, Meta(max_length=1000)]
@@ -18,7 +18,7 @@ VALUE = "{value}"
 class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where a value stands."""
 
-    topic: Topic | None = None
+    topic: TopicFilter | None = None
     """Its topic; by default the `topic` of the device."""
     path: JsonPath = ""
     """Its path in a message that is JSON."""

@@ -16,11 +16,26 @@ JsonPath = Annotated[
     str, Meta(pattern=r'^(("[^"\x00]+"|[^".\x00]+)(\.("[^"\x00]+"|[^".\x00]+))*)?\Z', max_length=200)
 ]
 """The path to a value in a message that is JSON; empty for the whole message."""
+TopicFilter = Annotated[
+    str,
+    Meta(pattern=r"^([^+#/\x00$][^+#/\x00]*|\+)?(/([^+#/\x00]*|\+))*(/#)?\Z", min_length=1, max_length=200),
+]
+"""Topics whose messages have a value: `+` stands for any part of a topic, `#` for any rest of it."""
 PART = re.compile(r'"([^"]+)"|([^".]+)')
 UNKNOWN = ("", "none", "null", "nan", "unknown", "unavailable")
 """The words of a value that is not known, in lower case."""
 MILLISECONDS_FROM = 1e11
 """A larger time is in milliseconds since 1970: in seconds, it would be after the year 5000."""
+
+
+def matches(filter_: str, topic: str) -> bool:
+    """Return whether a topic is one of those that a filter stands for."""
+    wanted, levels = filter_.split("/"), topic.split("/")
+    if wanted[-1] == "#":
+        wanted, levels = wanted[:-1], levels[: len(wanted) - 1]
+    return len(wanted) == len(levels) and all(
+        want in ("+", level) for want, level in zip(wanted, levels, strict=True)
+    )
 
 
 class MessageValues:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from msgspec import UNSET
 
-from daemons.drivers.generic_mqtt.value import MessageValues, to_number, to_text, to_time, value_at
+from daemons.drivers.generic_mqtt.value import MessageValues, matches, to_number, to_text, to_time, value_at
 
 DOCUMENT = {"relay": [{"state": "ON"}, {"state": False}], "a.b": {"c": 1}, "switch:0": {"0": 2}, "none": None}
 
@@ -69,3 +69,21 @@ def test_what_is_no_number_is_refused(value: Any) -> None:
 def test_a_time_is_a_number_or_a_text(value: Any, expected: float | None) -> None:
     """Milliseconds are known by their size; a text without a zone is UTC."""
     assert to_time(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("filter_", "topic", "expected"),
+    [
+        ("a/b", "a/b", True),
+        ("a/b", "a/b/c", False),
+        ("+/+/b", "x/y/b", True),
+        ("+/b", "b", False),
+        ("a/#", "a/b/c", True),
+        ("a/#", "a", True),
+        ("a/#", "b/c", False),
+        ("#", "a/b", True),
+    ],
+)
+def test_a_filter_stands_for_topics(filter_: str, topic: str, expected: bool) -> None:
+    """As in MQTT: one part, or all that follows."""
+    assert matches(filter_, topic) is expected
