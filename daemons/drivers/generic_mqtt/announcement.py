@@ -5,11 +5,14 @@ PREFIX/device/[NODE/]OBJECT/config and announces all entities of a device. Keys 
 a common beginning or end of topics (home-assistant.io/integrations/mqtt, MQTT discovery).
 """
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 from msgspec import Struct
+
+from daemons.kinds import About
 
 PREFIX = "homeassistant"
 FILTERS = (f"{PREFIX}/+/+/config", f"{PREFIX}/+/+/+/config")
@@ -44,6 +47,9 @@ SHORT_DEVICE = {
     "cns": "connections", "cu": "configuration_url", "ids": "identifiers", "mf": "manufacturer",
     "mdl": "model", "sw": "sw_version",
 }  # fmt: skip
+LONGEST = 100
+"""A longer text about the hardware is cut."""
+MAC_DIGITS = 12
 OWN = "House"
 """The origin of what the bridge of a house announces."""
 ZIGBEE = "zigbee2mqtt"
@@ -84,6 +90,36 @@ class Entity(Struct, frozen=True):
     def is_secondary(self) -> bool:
         """Whether it is a setting or a diagnosis, or is off by default."""
         return self.text("entity_category") is not None or self.is_disabled
+
+
+def about(payload: str) -> About | None:
+    """Return what the hardware of a discovery message is; ValueError if the message is no JSON object."""
+    if not payload:
+        return None
+    config = long_keys(msgspec.json.decode(payload, type=dict[str, Any]), SHORT)
+    device = config.get("device")
+    device = long_keys(device, SHORT_DEVICE) if isinstance(device, dict) else {}
+    texts = {
+        key: str(value)[:LONGEST] for key, value in device.items() if isinstance(value, str | int | float)
+    }
+    url = texts.get("configuration_url", "")
+    return About(
+        manufacturer=texts.get("manufacturer"),
+        model=texts.get("model"),
+        firmware=texts.get("sw_version"),
+        mac=mac_of(device.get("connections")),
+        url=url if url.startswith(("http://", "https://")) else None,
+    )
+
+
+def mac_of(connections: Any) -> str | None:
+    """Return the address of the network interface among the connections of a device."""
+    for one in connections if isinstance(connections, list) else ():
+        if isinstance(one, list) and len(one) == 2 and one[0] == "mac":  # noqa: PLR2004
+            plain = re.sub(r"[^0-9a-f]", "", str(one[1]).lower())
+            if len(plain) == MAC_DIGITS:
+                return ":".join(re.findall("..", plain))
+    return None
 
 
 def entities(messages: Iterable[tuple[str, bytes]]) -> list[Entity]:

@@ -61,6 +61,8 @@ class GenericDevice(MqttDevice):
         self._reports_moves = False
         """Whether the cover reports that it moves."""
         self._held = HeldButton()
+        self._about: dict[str, Any] = {}
+        """What the hardware is, once its announcement has come."""
         self._clearing: dict[str, asyncio.TimerHandle] = {}
         """By name, the timer that ends a detection."""
         reads = self._reads()
@@ -92,7 +94,8 @@ class GenericDevice(MqttDevice):
         """The topics that it subscribes to."""
         options = self._options
         pressed = [options.press_topic] if options.press_topic else []
-        return list(dict.fromkeys([*options.availability_topics, *self._sources, *pressed]))
+        announced = [options.announcement] if options.announcement else []
+        return list(dict.fromkeys([*announced, *options.availability_topics, *self._sources, *pressed]))
 
     @property
     def name(self) -> str:
@@ -113,7 +116,7 @@ class GenericDevice(MqttDevice):
         if options.request_topic is None:
             self.reports += 1
             if not self._is_silent:
-                self.channel.update()
+                self.channel.update(**self._about)
             return []
         return [(options.request_topic, options.request)]
 
@@ -169,7 +172,8 @@ class GenericDevice(MqttDevice):
             setting = replace(setting, colour_temperature_kelvin=within(kelvin, colour))
         is_met = setting.is_met_by(self._reported)
         if is_met and (self._options.state is None or self._options.is_cover):
-            self.channel.update(on=setting.on, direction=self._reported.direction, is_assumed=True)
+            moves = self._reported.direction
+            self.channel.update(on=setting.on, direction=moves, is_assumed=True, **self._about)
         return is_met
 
     # Messages
@@ -178,6 +182,8 @@ class GenericDevice(MqttDevice):
         """Read the availability, the values and the presses in a message."""
         options = self._options
         values = MessageValues(payload)
+        if topic == options.announcement:
+            self._on_announcement(payload)
         if topic in options.availability_topics:
             self._on_availability(topic, values)
         if options.press_topic and matches(options.press_topic, topic) and not retained:
@@ -190,6 +196,11 @@ class GenericDevice(MqttDevice):
                 if options.command_topic is None:  # otherwise it is the reason why no command is confirmed
                     self.channel.update(fault=f"sent an invalid message on {topic}: {error}")
                 raise
+
+    def _on_announcement(self, payload: str) -> None:
+        from daemons.drivers.generic_mqtt.announcement import about  # noqa: PLC0415  few devices have one
+
+        self._about = {"about": about(payload)}
 
     def _on_availability(self, topic: str, values: MessageValues) -> None:
         word = to_text(values.get(self._options.availability_path))
@@ -242,7 +253,7 @@ class GenericDevice(MqttDevice):
         if confirms:
             self._is_silent = False
             self.reports += 1
-        self.channel.update(**changes)
+        self.channel.update(**{**self._about, **changes})
 
     def _read_state(self, switch: Switch, value: Any) -> dict[str, Any]:
         on = switch.read(value)

@@ -21,8 +21,16 @@ DRIVEN: dict[str, tuple[str, Callable[[Entity], dict[str, Any]]]] = {
 }
 """By component: the kind, and the function that returns the options."""
 METERED = ("power_watts", "energy_watt_hours")
-"""The measurements that belong to what is switched, if the device switches only one thing."""
-BATTERY = "battery_percent"
+FACTS = (
+    "battery_percent", "voltage_volts", "current_amperes", "power_factor", "signal_dbm",
+    "device_temperature_celsius",
+)  # fmt: skip
+SIDE = {*METERED, *FACTS}
+"""The measurements that alone are no sensor. They belong to what is switched, if that is only one thing."""
+DIAGNOSES = ("battery", "voltage", "current", "power_factor", "signal_strength", "temperature")
+"""The classes of sensors that are read although they are diagnoses."""
+SAID = ("manufacturer", "model", "sw_version", "configuration_url", "connections")
+"""The keys of what hardware says about itself."""
 Values = dict[str, dict[str, Any]]
 """By the name of a measurement or detection, its options."""
 TASMOTA = re.compile(r"cmnd/([^/]+)/POWER([0-9]*)")
@@ -55,12 +63,15 @@ class Group:
         driven = [one for one in main if one.component in DRIVEN]
         buttons = self._buttons(main)
         values, others = self._values(main)
-        metered = {name: values.pop(name) for name in METERED if name in values} if len(driven) == 1 else {}
+        side = {name: value for name, value in values.items() if name in SIDE}
+        is_sensor = {*values} != {*side}
+        if len(driven) == 1:
+            values = {name: value for name, value in values.items() if name not in side}
         for entity in driven:
-            self._add_driven(entity, metered)
-        battery = {BATTERY: values.pop(BATTERY)} if buttons and {*values} == {BATTERY} else {}
+            self._add_driven(entity, side if len(driven) == 1 else {})
+        facts = {} if driven or is_sensor else {name: value for name, value in side.items() if name in FACTS}
         for name, options in buttons:
-            self._add(name, "button", {**options, **translation.table("measurements", battery)})
+            self._add(name, "button", {**options, **translation.table("measurements", facts)})
         self._add_sensors(main, values, others)
         for entity in main:
             self._add_rest(entity)
@@ -73,6 +84,13 @@ class Group:
             self._add("", "", {}, note="; ".join(self._notes))
         return self._found
 
+    @property
+    def _announcement(self) -> str | None:
+        """The topic of the message that says most about the hardware; None if none says anything."""
+        said = [(sum(key in one.device for key in SAID), one.key.partition(" ")[0]) for one in self._members]
+        most, topic = max(said, key=lambda one: one[0])
+        return topic if most else None
+
     def _add(
         self,
         name: str,
@@ -84,6 +102,7 @@ class Group:
         note: str = "",
     ) -> None:
         device = self._members[0].device
+        more = {"announcement": self._announcement} if driver == "mqtt" and self._announcement else {}
         topics = [value for key, value in options.items() if key.endswith("topic")]
         topics += [part["topic"] for table in options.values() for part in parts(table) if "topic" in part]
         place = options.get("command_topic") or next(iter(topics), self._members[0].key)
@@ -99,7 +118,7 @@ class Group:
                 kind=kind,
                 kind_options={"detects": detects} if detects else {},
                 driver=driver if kind else None,
-                options={**mqtt_device.broker_options(self._broker), **options} if kind else {},
+                options={**mqtt_device.broker_options(self._broker), **options, **more} if kind else {},
                 note=note,
             )
         )
@@ -130,13 +149,13 @@ class Group:
         return found
 
     def _values(self, main: list[Entity]) -> tuple[Values, list[tuple[Entity, Values]]]:
-        """Return by name the first of each measurement, and the others; the battery may be a diagnosis."""
+        """Return by name the first of each measurement, and the others; some may be diagnoses."""
         sensors = [one for one in self._members if one.component == "sensor"]
         first: Values = {}
         others: list[tuple[Entity, Values]] = []
         for entity in sensors:
-            is_battery = entity.text("device_class") == "battery" and not entity.is_disabled
-            if entity not in main and not is_battery:
+            is_diagnosis = entity.text("device_class") in DIAGNOSES and not entity.is_disabled
+            if entity not in main and not is_diagnosis:
                 continue
             value = self._try(entity, translation.measurement)
             if value is not None and value[0] in first:
@@ -160,14 +179,14 @@ class Group:
             elif value is not None:
                 detections[value[0]] = value[1]
                 clears |= translation.clears(entity)
-        if detections or {*values} - {BATTERY, *METERED}:
+        if detections or {*values} - SIDE:
             sensing = next(one for one in main if one.component in ("sensor", "binary_sensor"))
             tables = {"measurements": values, "detections": detections}
             self._add_sensor("", tables, {**clears, **translation.availability(sensing)})
         elif {*values} & {*METERED} and not any(one.component in DRIVEN for one in main):
             self._notes["no kind for an energy meter that switches nothing"] = None
         for entity, measured in others:
-            if not {*measured} & {BATTERY, *METERED}:
+            if not {*measured} & SIDE:
                 self._add_sensor(entity.name, {"measurements": measured}, translation.availability(entity))
         for entity, detected in further:
             more = {**translation.clears(entity), **translation.availability(entity)}

@@ -80,6 +80,8 @@ class Options(Broker, frozen=True, kw_only=True):
     """The word of hardware that is online."""
     offline: Word = "offline"
     """The word of hardware that is offline."""
+    announcement: Topic | None = None
+    """Its discovery message for Home Assistant, which says what the hardware is."""
     retained: bool = True
     """Whether a state that the broker has kept counts at the start. It may be out of date."""
     time_path: JsonPath = ""

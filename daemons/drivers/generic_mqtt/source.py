@@ -105,6 +105,12 @@ class Measurements(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     co2_ppm: Measurement | None = None
     pm25_micrograms: Measurement | None = None
     soil_moisture_percent: Measurement | None = None
+    voltage_volts: Measurement | None = None
+    current_amperes: Measurement | None = None
+    power_factor: Measurement | None = None
+    signal_dbm: Measurement | None = None
+    link_quality: Measurement | None = None
+    device_temperature_celsius: Measurement | None = None
 
 
 class Detections(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -30,6 +30,10 @@ UNITS: dict[str, tuple[str, dict[str, tuple[float, float]]]] = {
     "illuminance": ("illuminance_lux", {"lx": (1, 0), "lux": (1, 0)}),
     "carbon_dioxide": ("co2_ppm", {"ppm": (1, 0)}),
     "pm25": ("pm25_micrograms", {"µg/m³": (1, 0), "μg/m³": (1, 0)}),
+    "voltage": ("voltage_volts", {"V": (1, 0), "mV": (0.001, 0)}),
+    "current": ("current_amperes", {"A": (1, 0), "mA": (0.001, 0)}),
+    "power_factor": ("power_factor", {"": (1, 0), "%": (0.01, 0)}),
+    "signal_strength": ("signal_dbm", {"dBm": (1, 0)}),
     "pressure": (
         "pressure_hectopascals",
         {
@@ -127,7 +131,10 @@ def cover(entity: Entity) -> dict[str, Any]:
 
 def measurement(entity: Entity) -> tuple[str, dict[str, Any]] | None:
     """Return the name of what a sensor measures, and its options; None if no kind has it."""
-    name, units = UNITS.get(entity.text("device_class") or "", ("", {}))
+    class_ = entity.text("device_class") or ""
+    name, units = UNITS.get(class_, ("", {}))
+    if class_ == "temperature" and entity.text("entity_category") == "diagnostic":
+        name = "device_temperature_celsius"
     unit = units.get(entity.text("unit_of_measurement") or "")
     if unit is None:
         return None

@@ -15,7 +15,7 @@ pytest.importorskip("aiomqtt", reason="needs the extra mqtt")
 from daemons.drivers.generic_mqtt import device as module
 from daemons.drivers.generic_mqtt.device import GenericDevice, merge
 from daemons.drivers.generic_mqtt.options import Options
-from daemons.kinds import Setting
+from daemons.kinds import About, Setting
 from daemons.values import convert
 from tests.support.listening_channel import RecordingChannel
 
@@ -187,6 +187,22 @@ def test_an_availability_may_stand_in_json() -> None:
     plug, _ = device(command_topic="c", availability_topics=["a"], **words)
     receive(plug, "a", {"mqtt": {"connected": False}})
     assert plug.is_online is False
+
+
+def test_its_announcement_says_what_the_hardware_is() -> None:
+    """An announcement alone is no report: the hardware may be away. A removed one says nothing any more."""
+    plug, channel = device(state_topic="s", announcement="homeassistant/switch/x/config")
+    assert plug.topics[0] == "homeassistant/switch/x/config"
+    config = {"dev": {"mf": "Sonoff", "mdl": "S31", "sw": 8.5, "cns": [["mac", "0000004F2A1C"]], "cu": "x"}}
+    receive(plug, "homeassistant/switch/x/config", config, retained=True)
+    assert channel.reading.reachable is None
+    receive(plug, "s", "ON")
+    assert channel.reading.about == About(
+        manufacturer="Sonoff", model="S31", firmware="8.5", mac="00:00:00:4f:2a:1c"
+    )
+    receive(plug, "homeassistant/switch/x/config", "")
+    receive(plug, "s", "ON")
+    assert channel.reading.about is None
 
 
 # Lamps

@@ -129,6 +129,33 @@ def test_several_switches_share_no_meter() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("component", "config"),
+    [
+        ("switch", SWITCH),
+        ("device_automation", {"t": "a", "type": "button_short_press", "subtype": "1"}),
+        ("binary_sensor", {"stat_t": "a", "dev_cla": "door"}),
+    ],
+)
+def test_facts_about_the_hardware_belong_to_what_it_is(component: str, config: dict[str, Any]) -> None:
+    """Its voltage, its signal and its own temperature are no sensor of a room."""
+    device = {"ids": ["x"], "name": "X"}
+    fact = {"stat_t": "f", "ent_cat": "diagnostic", "dev": device}
+    found = search(
+        (f"homeassistant/{component}/x/config", {**config, "dev": device}),
+        ("homeassistant/sensor/x/v/config", {**fact, "dev_cla": "voltage", "unit_of_meas": "mV"}),
+        ("homeassistant/sensor/x/s/config", {**fact, "dev_cla": "signal_strength", "unit_of_meas": "dBm"}),
+        ("homeassistant/sensor/x/t/config", {**fact, "dev_cla": "temperature", "unit_of_meas": "°C"}),
+        ("homeassistant/sensor/x/u/config", {**fact, "dev_cla": "timestamp"}),
+    )
+    ((_, _, _, options),) = found
+    assert options["measurements"] == {
+        "voltage_volts": {"topic": "f", "factor": 0.001},
+        "signal_dbm": {"topic": "f"},
+        "device_temperature_celsius": {"topic": "f"},
+    }
+
+
 def test_an_empty_message_is_a_removed_device() -> None:
     """So is a component of a device that has only its platform. A topic of another form is none of ours."""
     for topic, payload in (
