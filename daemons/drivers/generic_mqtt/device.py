@@ -10,27 +10,26 @@ from functools import partial
 from time import time
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 from msgspec import UNSET
 from msgspec.structs import asdict, replace
 
+from daemons.drivers.generic_mqtt.message import merge
+from daemons.drivers.generic_mqtt.motion import Motion
 from daemons.drivers.generic_mqtt.options import Options
 from daemons.drivers.generic_mqtt.source import VALUE, ColourTemperature, Measurement, Position, Source
 from daemons.drivers.generic_mqtt.value import MessageValues, matches, to_number, to_text, to_time
-from daemons.drivers.generic_mqtt.word import MOVES, Switch, cover_word, press_of
+from daemons.drivers.generic_mqtt.word import Switch, cover_word, press_of
 from daemons.drivers.transports.held_button import HeldButton
 from daemons.drivers.transports.mqtt_device import Message, MqttDevice
-from daemons.kinds import Direction, Reading, Setting
+from daemons.kinds import Reading, Setting
 from daemons.runtime.clock import uptime
 
 if TYPE_CHECKING:
+    from daemons.drivers.generic_mqtt.template import Template
     from daemons.drivers.transports.worker import HardwareChannel
 
 MIRED = 1_000_000
 """The product of a colour temperature in mireds and the same in kelvins."""
-LONGEST_MOVE_SECONDS = 600.0
-START_SECONDS = 2.0
-"""So long after a command to move or to stop, another report may be of the time before."""
 WHOLE = ("battery_percent",)
 """The measurements that are rounded to a whole number."""
 MOST_NAMES = 8
@@ -54,15 +53,13 @@ class GenericDevice(MqttDevice):
         """By topic, whether the hardware is online, as that topic says."""
         self._is_silent = False
         """Whether no state has come since the last command."""
-        self._direction: Direction | None = None
-        """The direction in which the cover moves; None while it stands."""
-        self._moved_at = self._move_ends_at = 0.0
-        """When the last move was ordered, and its latest end, in seconds of uptime."""
-        self._reports_moves = False
-        """Whether the cover reports that it moves."""
+        self._motion = Motion()
+        """The move of a cover."""
         self._held = HeldButton()
         self._about: dict[str, Any] = {}
         """What the hardware is, once its announcement has come."""
+        self._templates: dict[str, Template] = {}
+        """By its text, each template that was used."""
         self._clearing: dict[str, asyncio.TimerHandle] = {}
         """By name, the timer that ends a detection."""
         reads = self._reads()
@@ -157,12 +154,11 @@ class GenericDevice(MqttDevice):
 
     def _move(self, setting: Setting) -> list[Message]:
         options = self._options
-        self._direction = setting.direction if setting.on else None
-        self._moved_at = uptime()
-        self._move_ends_at = self._moved_at + (setting.off_after_seconds or LONGEST_MOVE_SECONDS)
-        self._reported = replace(self._reported, on=setting.on, direction=self._direction)
+        direction = setting.direction if setting.on else None
+        self._motion.order(direction, setting.off_after_seconds, uptime())
+        self._reported = replace(self._reported, on=setting.on, direction=direction)
         self.reports += 1
-        payload = {"open": options.open, "close": options.close, None: options.stop}[self._direction]
+        payload = {"open": options.open, "close": options.close, None: options.stop}[direction]
         return [(options.command_topic or "", payload or "")]
 
     def has_reached(self, setting: Setting) -> bool:
@@ -203,14 +199,18 @@ class GenericDevice(MqttDevice):
         self._about = {"about": about(payload)}
 
     def _on_availability(self, topic: str, values: MessageValues) -> None:
-        word = to_text(values.get(self._options.availability_path))
+        word = to_text(
+            self._value(values, self._options.availability_path, self._options.availability_template)
+        )
         if word not in (self._options.online, self._options.offline):
             raise ValueError(f"an availability must be {self._options.online} or {self._options.offline}")
         self._availability[topic] = word == self._options.online
         self.set_online(all(self._availability.values()))
 
     def _on_press(self, values: MessageValues) -> None:
-        touch = press_of(values.get(self._options.press_path), self._options.presses)
+        touch = press_of(
+            self._value(values, self._options.press_path, self._options.press_template), self._options.presses
+        )
         if touch == "long":
             touch = self._held.hold(uptime())
         elif touch is not None:
@@ -223,7 +223,7 @@ class GenericDevice(MqttDevice):
         options = self._options
         if not options.retained:
             return True
-        sent_at = to_time(values.get(options.time_path)) if options.time_path else None
+        sent_at = to_time(self._value(values, options.time_path)) if options.time_path else None
         return sent_at is not None and time() - sent_at > options.max_age_seconds
 
     def _on_values(
@@ -234,7 +234,7 @@ class GenericDevice(MqttDevice):
         errors, found = [], False
         for name, source, read in sources:
             try:
-                value = values.at(source.path)
+                value = self._value(values, source.path, source.template, missing=UNSET)
                 if value is not UNSET:
                     found = True
                     changes |= read(value)
@@ -245,7 +245,25 @@ class GenericDevice(MqttDevice):
         if errors:
             raise ValueError(errors[0])
         if not found and self._options.command_topic is not None:
-            raise ValueError(f"it has no {sources[0][1].path}{names_text(values)}")
+            place = sources[0][1].path or "value for the template"
+            raise ValueError(f"it has no {place}{names_text(values)}")
+
+    def _value(
+        self, values: MessageValues, path: str, template: str | None = None, *, missing: Any = None
+    ) -> Any:
+        """Return the value at a path, or what a template makes; `missing` if the message has none.
+
+        Raises ValueError for a message that is not JSON, and for a template that fails.
+        """
+        if template is None:
+            found = values.at(path)
+            return missing if found is UNSET else found
+        if template not in self._templates:
+            from daemons.drivers.generic_mqtt.template import Template  # noqa: PLC0415  few devices have one
+
+            self._templates[template] = Template(template)
+        made = self._templates[template].render(values.payload, values.document)
+        return missing if made is None else made
 
     def _report(self, changes: dict[str, Any], *, confirms: bool) -> None:
         """Report changes. A message that the broker has kept confirms no command: it is older."""
@@ -294,45 +312,23 @@ class GenericDevice(MqttDevice):
 
     def _read_colour(self, value: Any) -> dict[str, Any]:
         number, colour = to_number(value), self._options.colour_temperature
-        if number is None or colour is None or number <= 0:
+        if number is None or colour is None or number < 1:
             return {"colour_temperature_kelvin": None}
         kelvin = number if colour.unit == "kelvin" else MIRED / number
         return {"colour_temperature_kelvin": round(kelvin)}
-
-    # Covers
 
     def _read_cover(self, value: Any) -> dict[str, Any]:
         word = cover_word(value, self._options.states)
         if word is None:
             return {}
-        self._reports_moves = self._reports_moves or word in MOVES
-        if self._is_early and MOVES.get(word) != self._direction:
-            return {}
-        if word in MOVES:
-            self._direction = MOVES[word]
-            self._move_ends_at = uptime() + LONGEST_MOVE_SECONDS
-        elif word == "stopped" or self._reports_moves:
-            self._direction = None
-        return self._movement({})
+        self._motion.on_word(word, uptime())
+        return self._motion.fields(uptime())
 
     def _read_position(self, value: Any) -> dict[str, Any]:
         number = to_number(value)
         percent = None if number is None else position_percent(number, self._options.position)
-        is_at_end = percent == {"open": 100, "close": 0, None: None}[self._direction]
-        if is_at_end and not self._is_early:
-            self._direction = None
-        return self._movement({"position_percent": percent})
-
-    @property
-    def _is_early(self) -> bool:
-        """Whether a report may still be of the time before the last command."""
-        return uptime() - self._moved_at < START_SECONDS
-
-    def _movement(self, changes: dict[str, Any]) -> dict[str, Any]:
-        if uptime() > self._move_ends_at:
-            self._direction = None
-        moves = self._direction is not None
-        return {**changes, "on": moves, "direction": self._direction, "is_assumed": False}
+        self._motion.on_position(percent, uptime())
+        return {"position_percent": percent, **self._motion.fields(uptime())}
 
 
 def read_measurement(name: str, measurement: Measurement, value: Any) -> dict[str, Any]:
@@ -354,28 +350,6 @@ def position_percent(number: float, position: Position | None) -> int:
 def within(kelvin: int, colour: ColourTemperature) -> int:
     """Return the nearest colour temperature that a lamp has."""
     return min(colour.max_kelvin, max(colour.min_kelvin, kelvin))
-
-
-def merge(messages: list[Message]) -> list[Message]:
-    """Return messages in which those to one topic that are JSON objects are one object."""
-    found: list[Message] = []
-    for topic, payload in messages:
-        mine = as_object(payload)
-        others = {index: as_object(text) for index, (other, text) in enumerate(found) if other == topic}
-        index = next((index for index, other in others.items() if other is not None), None)
-        if index is None or mine is None:
-            found.append((topic, payload))
-        else:
-            found[index] = (topic, msgspec.json.encode({**(others[index] or {}), **mine}).decode())
-    return found
-
-
-def as_object(payload: str) -> dict[str, Any] | None:
-    """Return a payload as a JSON object, or None if it is none."""
-    try:
-        return msgspec.json.decode(payload, type=dict[str, Any]) if payload.startswith("{") else None
-    except ValueError:
-        return None
 
 
 def names_text(values: MessageValues) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from daemons.drivers import Found
-from daemons.drivers.generic_mqtt import press, translation
+from daemons.drivers.generic_mqtt import option_part, press, translation
 from daemons.drivers.generic_mqtt.announcement import Entity, entities
 from daemons.drivers.transports import mqtt_device
 from daemons.drivers.transports.broker import Broker
@@ -71,7 +71,7 @@ class Group:
             self._add_driven(entity, side if len(driven) == 1 else {})
         facts = {} if driven or is_sensor else {name: value for name, value in side.items() if name in FACTS}
         for name, options in buttons:
-            self._add(name, "button", {**options, **translation.table("measurements", facts)})
+            self._add(name, "button", {**options, **option_part.table("measurements", facts)})
         self._add_sensors(main, values, others)
         for entity in main:
             self._add_rest(entity)
@@ -131,7 +131,7 @@ class Group:
             return
         options = self._try(entity, translate)
         if options is not None:
-            self._add(entity.name, kind, {**options, **translation.table("measurements", metered)})
+            self._add(entity.name, kind, {**options, **option_part.table("measurements", metered)})
 
     def _buttons(self, main: list[Entity]) -> list[tuple[str, dict[str, Any]]]:
         """Return each button of the device with its name and its options."""
@@ -182,14 +182,14 @@ class Group:
         if detections or {*values} - SIDE:
             sensing = next(one for one in main if one.component in ("sensor", "binary_sensor"))
             tables = {"measurements": values, "detections": detections}
-            self._add_sensor("", tables, {**clears, **translation.availability(sensing)})
+            self._add_sensor("", tables, {**clears, **option_part.availability(sensing)})
         elif {*values} & {*METERED} and not any(one.component in DRIVEN for one in main):
             self._notes["no kind for an energy meter that switches nothing"] = None
         for entity, measured in others:
             if not {*measured} & SIDE:
-                self._add_sensor(entity.name, {"measurements": measured}, translation.availability(entity))
+                self._add_sensor(entity.name, {"measurements": measured}, option_part.availability(entity))
         for entity, detected in further:
-            more = {**translation.clears(entity), **translation.availability(entity)}
+            more = {**translation.clears(entity), **option_part.availability(entity)}
             self._add_sensor(entity.name, {"detections": detected}, more)
 
     def _add_sensor(self, name: str, tables: dict[str, Values], more: dict[str, Any]) -> None:
@@ -219,9 +219,9 @@ class Group:
 def tracker(entity: Entity) -> dict[str, Any]:
     """Return the options of a person's topic; ValueError with a sentence for what they cannot say."""
     if entity.text("value_template") is not None:
-        raise ValueError(translation.refused("value_template", entity.text("value_template") or ""))
-    home = translation.other("home", entity.text("payload_home"), "home")
-    return {**translation.needed(entity, "state_topic", "topic"), **home}
+        raise ValueError(option_part.refused("value_template", entity.text("value_template") or ""))
+    home = option_part.other("home", entity.text("payload_home"), "home")
+    return {**option_part.needed(entity, "state_topic", "topic"), **home}
 
 
 def parts(table: Any) -> list[dict[str, Any]]:

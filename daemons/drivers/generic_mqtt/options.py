@@ -15,7 +15,9 @@ from daemons.drivers.generic_mqtt.source import (
     Presses,
     Source,
     States,
+    TemplateText,
     Word,
+    check_template,
 )
 from daemons.drivers.generic_mqtt.value import JsonPath, TopicFilter
 from daemons.drivers.transports.broker import Broker
@@ -33,6 +35,8 @@ class Options(Broker, frozen=True, kw_only=True):
     """The topic of its state: on or off, or the state of a cover."""
     state_path: JsonPath = ""
     """The path to the state in a message that is JSON, such as `relay.0.state`; by default the message."""
+    state_template: TemplateText | None = None
+    """Instead of the path, a template of Home Assistant that makes the state from the message."""
     states: States = States()
     """The words of its state: `on`, `off`, `open`, `closed`, `opening`, `closing`, `stopped`. By default the
     payloads `on` and `off`, and the usual words."""
@@ -70,12 +74,16 @@ class Options(Broker, frozen=True, kw_only=True):
     """The topic of the presses of its button."""
     press_path: JsonPath = ""
     """The path to the word of a press, in a message that is JSON."""
+    press_template: TemplateText | None = None
+    """Instead of the path, a template that makes the word from the message."""
     presses: Presses = Presses()
     """The word of each press: `single`, `double`, `triple`, `long`, `hold`, `release`. By default these."""
     availability_topics: tuple[Topic, ...] = ()
     """The topics that say whether it is online; all of them must say so."""
     availability_path: JsonPath = ""
     """The path to that word, in a message that is JSON."""
+    availability_template: TemplateText | None = None
+    """Instead of the path, a template that makes that word from the message."""
     online: Word = "online"
     """The word of hardware that is online."""
     offline: Word = "offline"
@@ -105,6 +113,8 @@ class Options(Broker, frozen=True, kw_only=True):
             raise ValueError(f"{nowhere[0]} needs a topic; or set topic for the whole device")
         if self.online == self.offline:
             raise ValueError("online and offline must differ")
+        for name in ("state", "press", "availability"):
+            check_template(getattr(self, f"{name}_template"), getattr(self, f"{name}_path"))
         if self.on == self.off and not self.is_cover:
             raise ValueError("on and off must differ; House can use no command that only toggles")
 
@@ -117,8 +127,9 @@ class Options(Broker, frozen=True, kw_only=True):
     def state(self) -> Source | None:
         """Where its state stands; None if it reports none."""
         topic = self.state_topic or self.topic
-        has_state = self.state_topic is not None or self.state_path
-        return Source(topic=topic, path=self.state_path) if has_state else None
+        if self.state_topic is None and not self.state_path and self.state_template is None:
+            return None
+        return Source(topic=topic, path=self.state_path, template=self.state_template)
 
     def topic_of(self, source: Source) -> TopicFilter | None:
         """Return the topic of a value; None if there is none."""
@@ -130,7 +141,7 @@ class Options(Broker, frozen=True, kw_only=True):
             yield "state_path", self.state
         lamp = ("brightness", self.brightness), ("colour_temperature", self.colour_temperature)
         for name, source in (*lamp, ("position", self.position)):
-            if source is not None and (source.topic or source.path):
+            if source is not None and (source.topic or source.path or source.template):
                 yield name, source
         for table in ("measurements", "detections"):
             for name, source in structs.asdict(getattr(self, table)).items():

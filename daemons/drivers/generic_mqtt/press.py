@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from daemons.drivers.generic_mqtt.announcement import Entity
+from daemons.drivers.generic_mqtt.option_part import availability, needed, refused
 from daemons.drivers.generic_mqtt.plain import plain
-from daemons.drivers.generic_mqtt.translation import availability, needed, refused
 from daemons.drivers.generic_mqtt.word import ANY
 from daemons.kinds import Touch
 

@@ -11,6 +11,9 @@ Payload = Annotated[str, Meta(max_length=1000)]
 """The text of a message."""
 Word = Annotated[str, Meta(min_length=1, max_length=100)]
 """A word of the hardware, such as `ON` or `1`."""
+Amount = Annotated[float, Meta(ge=-1e6, le=1e6)]
+TemplateText = Annotated[str, Meta(min_length=1, max_length=2000)]
+"""A template of Home Assistant, in Jinja2."""
 VALUE = "{value}"
 """The place of the value in the payload of a level."""
 
@@ -22,14 +25,20 @@ class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Its topic; by default the `topic` of the device."""
     path: JsonPath = ""
     """Its path in a message that is JSON."""
+    template: TemplateText | None = None
+    """Instead of a path, a template of Home Assistant that makes it from the message."""
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for a path and a template, and for a template that cannot be used."""
+        check_template(self.template, self.path)
 
 
 class Measurement(Source, frozen=True, kw_only=True):
     """Where a measurement stands, and how it is converted to its unit."""
 
-    factor: float = 1.0
+    factor: Amount = 1.0
     """The number by which the value is multiplied."""
-    offset: float = 0.0
+    offset: Amount = 0.0
     """The number that is then added."""
 
 
@@ -53,7 +62,8 @@ class Level(Source, frozen=True, kw_only=True):
     """The value of full brightness."""
 
     def __post_init__(self) -> None:
-        """Raise ValueError for a payload without a value."""
+        """Raise ValueError for a payload without a value, and for a template that cannot be used."""
+        super().__post_init__()
         check_payload(self.payload)
 
 
@@ -73,6 +83,7 @@ class ColourTemperature(Source, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """Raise ValueError for a payload without a value, and for a range that is empty."""
+        super().__post_init__()
         check_payload(self.payload)
         if self.min_kelvin >= self.max_kelvin:
             raise ValueError("min_kelvin must be less than max_kelvin")
@@ -88,6 +99,7 @@ class Position(Source, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """Raise ValueError for two equal ends."""
+        super().__post_init__()
         if self.open == self.closed:
             raise ValueError("open and closed must differ")
 
@@ -152,6 +164,20 @@ class Presses(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
     long: Words | None = None
     hold: Words | None = None
     release: Words | None = None
+
+
+def check_template(template: str | None, path: str) -> None:
+    """Raise ValueError for a path and a template at once, and for a template that cannot be used."""
+    if template is None:
+        return
+    if path:
+        raise ValueError("a value has a path or a template, not both")
+    try:
+        from daemons.drivers.generic_mqtt.template import Template  # noqa: PLC0415  few devices have one
+    except ModuleNotFoundError as error:
+        missing = f"a template needs {error.name}, which is not installed"
+        raise ValueError(f"{missing}; `make extra EXTRA=templates` installs it") from error
+    Template(template)
 
 
 def check_payload(payload: str) -> None:

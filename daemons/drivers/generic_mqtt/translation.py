@@ -1,24 +1,32 @@
 """Announced entities as options of the driver `mqtt`: plugs, lamps, covers, and the values of sensors. Pure.
 
-What the options cannot say is refused with a sentence. A template is written as a path where it is one.
+What the options cannot say is refused with a sentence. A template is written as a path where it is one, and
+the template of a command as the payloads that it makes.
 """
 
-import re
-from math import isfinite
 from typing import Any
 
 from daemons.drivers.generic_mqtt.announcement import Entity
+from daemons.drivers.generic_mqtt.option_part import (
+    availability,
+    command,
+    commands,
+    needed,
+    number,
+    other,
+    path,
+    payload,
+    place_of,
+    scale,
+    state,
+    table,
+    topic,
+    whites,
+    words_at,
+)
 from daemons.drivers.generic_mqtt.plain import Plain, plain
-from daemons.drivers.generic_mqtt.word import CLEAR, DETECTED, OFF, ON
+from daemons.drivers.generic_mqtt.word import CLEAR, DETECTED
 
-MIRED = 1_000_000
-KELVIN = (1000, 10_000)
-FULL = 255
-"""The value of full brightness, if the announcement has none."""
-LONGEST = 60
-"""So much of a template is quoted in a sentence."""
-VALUE = re.compile(r"\{\{-?\s*value\s*(?:\|\s*(?:int|string|round)\s*)?-?\}\}")
-"""The place of the value in a command template."""
 BRIGHT_MODES = {"brightness", "color_temp", "hs", "rgb", "rgbw", "rgbww", "white", "xy"}
 UNITS: dict[str, tuple[str, dict[str, tuple[float, float]]]] = {
     "power": ("power_watts", {"W": (1, 0), "kW": (1000, 0), "mW": (0.001, 0), "MW": (1e6, 0)}),
@@ -111,9 +119,7 @@ def cover(entity: Entity) -> dict[str, Any]:
         if f"payload_{word}" in entity.config and entity.text(f"payload_{word}") is None:
             raise ValueError(f"it has no command to {word}")
     options: dict[str, Any] = needed(entity, "command_topic")
-    for word in ("open", "close", "stop"):
-        payload = entity.text(f"payload_{word}") or word.upper()
-        options[word] = command(entity, "command_template", payload)
+    options |= {word: payload(entity, word) for word in ("open", "close", "stop")}
     if entity.text("state_topic") is not None:
         options |= {**needed(entity, "state_topic"), **path(entity, "value_template", "state_path")}
         usual = ("open", "closed", "opening", "closing", "stopped")
@@ -138,11 +144,10 @@ def measurement(entity: Entity) -> tuple[str, dict[str, Any]] | None:
     unit = units.get(entity.text("unit_of_measurement") or "")
     if unit is None:
         return None
-    read = read_template(entity, "value_template")
-    if read.words is not None:
-        raise ValueError(refused("value_template", entity.text("value_template") or ""))
-    read = read.then(*unit)
-    options = needed(entity, "state_topic", "topic") | ({"path": read.path} if read.path else {})
+    read = plain(entity.text("value_template"))
+    place = place_of(entity, "value_template", is_plain=read is not None and read.words is None)
+    read = (read if read and "template" not in place else Plain()).then(*unit)
+    options = needed(entity, "state_topic", "topic") | place
     options |= {"factor": read.factor} if read.factor != 1 else {}
     return name, options | ({"offset": read.offset} if read.offset else {})
 
@@ -152,8 +157,8 @@ def detection(entity: Entity) -> tuple[str, dict[str, Any]] | None:
     word = CLASSES.get(entity.text("device_class") or "")
     if word is None:
         return None
-    options = {**needed(entity, "state_topic", "topic"), **path(entity, "value_template", words=True)}
-    on, off = said(entity, "payload", "value_template")
+    place, on, off = words_at(entity, "payload", "value_template", "path")
+    options = {**needed(entity, "state_topic", "topic"), **place}
     is_usual = on.lower() in DETECTED and off.lower() in CLEAR
     return word, options if is_usual else {**options, "on": on, "off": off}
 
@@ -162,167 +167,3 @@ def clears(entity: Entity) -> dict[str, Any]:
     """Return after which time a detection ends that the hardware does not end."""
     delay = number(entity, "off_delay")
     return {"clears_after": f"{delay:g}s"} if delay else {}
-
-
-# The parts of the options
-
-
-def commands(entity: Entity) -> dict[str, Any]:
-    """Return the topic and the payloads that switch."""
-    found = needed(entity, "command_topic")
-    for word in ("on", "off"):
-        payload = command(entity, "command_template", entity.text(f"payload_{word}") or word.upper())
-        found |= other(word, payload, word.upper())
-    return found
-
-
-def state(entity: Entity, template: str) -> dict[str, Any]:
-    """Return where the state stands, and its words; nothing for a state that the hardware does not report."""
-    if entity.text("state_topic") is None or entity.config.get("optimistic") is True:
-        return {}
-    found = {**needed(entity, "state_topic"), **path(entity, template, "state_path", words=True)}
-    sent = [entity.text(f"payload_{word}") or word.upper() for word in ("on", "off")]
-    on, off = said(entity, "state", template)
-    is_known = on.lower() in ON and off.lower() in OFF and on != sent[1] and off != sent[0]
-    return found if is_known or [on, off] == sent else {**found, "states": {"on": on, "off": off}}
-
-
-def said(entity: Entity, prefix: str, template: str) -> tuple[str, str]:
-    """Return the words for on and off as they stand in the messages, before the template.
-
-    By a path, a truth value is the word true or false.
-    """
-    place = read_template(entity, template)
-    words = []
-    for end in ("on", "off"):
-        word = entity.text(f"{prefix}_{end}") or entity.text(f"payload_{end}") or end.upper()
-        words.append(word.lower() if place.path and word in ("True", "False") else word)
-    return original((words[0], words[1]), place, entity.text(template) or "", template)
-
-
-def original(words: tuple[str, str], place: Plain, text: str, key: str) -> tuple[str, str]:
-    """Return two words as they stand before a template; ValueError if it writes others."""
-    if place.words is None:
-        return words
-    if {*words} != {*place.words}:
-        raise ValueError(refused(key, text))
-    return ("true", "false") if words == place.words else ("false", "true")
-
-
-def availability(entity: Entity) -> dict[str, Any]:
-    """Return the topics that say whether the hardware is online, as far as the options can say it."""
-    config = entity.config
-    listed = config.get("availability")
-    if not isinstance(listed, list):
-        listed = [
-            {"topic": config.get("availability_topic"), "value_template": config.get("availability_template")}
-        ]
-        listed[0] |= {key: config.get(key) for key in ("payload_available", "payload_not_available")}
-    topics = tuple(one["topic"] for one in listed if isinstance(one.get("topic"), str))
-    rest = {
-        (plain(one.get("value_template")), str(one.get("payload_available") or "online"),
-         str(one.get("payload_not_available") or "offline"))
-        for one in listed if isinstance(one.get("value_template"), str | None)
-    }  # fmt: skip
-    is_any = len(topics) > 1 and config.get("availability_mode") == "any"
-    if not topics or len(topics) < len(listed) or len(rest) != 1 or is_any:
-        return {}
-    ((place, online, offline),) = rest
-    if place is None:
-        return {}
-    if place.words is not None:
-        if (online, offline) != place.words:
-            return {}
-        online, offline = "true", "false"
-    own = {**other("online", online, "online"), **other("offline", offline, "offline")}
-    return {"availability_topics": list(topics), **other("availability_path", place.path, ""), **own}
-
-
-def scale(entity: Entity) -> dict[str, Any]:
-    """Return the value of full brightness."""
-    return other("scale", number(entity, "brightness_scale"), FULL)
-
-
-def whites(entity: Entity) -> dict[str, Any]:
-    """Return the unit of the colour temperature, and the range of the lamp."""
-    found: dict[str, Any] = {"unit": "kelvin"} if entity.config.get("color_temp_kelvin") is True else {}
-    for kelvin, mireds in (("min_kelvin", "max_mireds"), ("max_kelvin", "min_mireds")):
-        value = number(entity, kelvin)
-        if mired := number(entity, mireds):
-            value = MIRED / mired
-        if value is not None:
-            found[kelvin] = min(KELVIN[1], max(KELVIN[0], round(value)))
-    return found
-
-
-def path(entity: Entity, template: str, key: str = "path", *, words: bool = False) -> dict[str, Any]:
-    """Return the path to a value; ValueError for a template that is more than a path.
-
-    With `words`, the template may write a truth value in two words.
-    """
-    found = read_template(entity, template)
-    if found.is_number or (found.words and not words):
-        raise ValueError(refused(template, entity.text(template) or ""))
-    return {key: found.path} if found.path else {}
-
-
-def read_template(entity: Entity, key: str) -> Plain:
-    """Return what a template does; ValueError for one that does more than House can write."""
-    text = entity.text(key)
-    found = plain(text)
-    if found is None:
-        raise ValueError(refused(key, text or ""))
-    return found
-
-
-def command(entity: Entity, key: str, payload: str) -> str:
-    """Return a payload as a command template makes it; ValueError for a template that does more."""
-    template = entity.text(key)
-    if template is None:
-        return payload
-    made = VALUE.sub(lambda _: payload, template)
-    if "{{" in made or "{%" in made:
-        raise ValueError(refused(key, template))
-    return made
-
-
-def refused(key: str, template: str) -> str:
-    """Return the sentence about a template that cannot be written."""
-    text = " ".join(template.split())
-    return f"its {key} does more than read a value: {text[:LONGEST]}{'...' if text[LONGEST:] else ''}"
-
-
-def needed(entity: Entity, key: str, name: str = "") -> dict[str, Any]:
-    """Return a topic under its name; ValueError if there is none."""
-    found = topic(entity, key)
-    if found is None:
-        raise ValueError(f"its announcement has no {key}")
-    if "#" in found or not set(found.split("/")) - {"+", ""}:
-        raise ValueError(f"its {key} stands for the topics of other hardware too: {found[:LONGEST]}")
-    return {name or key: found}
-
-
-def number(entity: Entity, key: str) -> float | None:
-    """Return a number that is not negative, or None if there is none; it may be written as text."""
-    text = entity.text(key)
-    try:
-        found = float(text or "nan")
-    except ValueError:
-        return None
-    return None if not isfinite(found) or found < 0 else int(found) if found == int(found) else found
-
-
-def topic(entity: Entity, key: str) -> str | None:
-    """Return a topic, or None if there is none."""
-    found = entity.config.get(key)
-    return found if isinstance(found, str) and found else None
-
-
-def other(key: str, value: Any, usual: Any) -> dict[str, Any]:
-    """Return an option, but nothing if it has no value or the usual one."""
-    return {} if value is None or value == usual else {key: value}
-
-
-def table(key: str, inner: dict[str, Any]) -> dict[str, Any]:
-    """Return a table of options, but nothing if it is empty."""
-    return {key: inner} if inner else {}

@@ -5,8 +5,8 @@ that contains a dot stands in double quotes.
 """
 
 import re
+from contextlib import suppress
 from datetime import UTC, datetime
-from math import isfinite
 from typing import Annotated, Any
 
 import msgspec
@@ -22,6 +22,8 @@ TopicFilter = Annotated[
 ]
 """Topics whose messages have a value: `+` stands for any part of a topic, `#` for any rest of it."""
 PART = re.compile(r'"([^"]+)"|([^".]+)')
+MOST = 1e12
+"""A larger number is no measurement."""
 UNKNOWN = ("", "none", "null", "nan", "unknown", "unavailable")
 """The words of a value that is not known, in lower case."""
 MILLISECONDS_FROM = 1e11
@@ -42,21 +44,24 @@ class MessageValues:
     """The values of one message. The message is decoded at the first value that needs it."""
 
     def __init__(self, payload: str) -> None:
-        self._payload = payload
+        self.payload = payload
         self._document: Any = UNSET
 
     def at(self, path: str) -> Any:
         """Return the value at a path, or UNSET if the message has none; ValueError if it is not JSON."""
         if not path:
-            return self._payload
+            return self.payload
         if self._document is UNSET:
-            self._document = msgspec.json.decode(self._payload)
+            self._document = msgspec.json.decode(self.payload)
         return value_at(self._document, path)
 
-    def get(self, path: str) -> Any:
-        """Return the value at a path, or None if the message has none; ValueError if it is not JSON."""
-        found = self.at(path)
-        return None if found is UNSET else found
+    @property
+    def document(self) -> Any:
+        """The decoded message, or UNSET if it is not JSON."""
+        with suppress(ValueError, RecursionError):
+            if self._document is UNSET:
+                self._document = msgspec.json.decode(self.payload)
+        return self._document
 
     @property
     def names(self) -> list[str]:
@@ -102,7 +107,7 @@ def to_number(value: Any) -> float | None:
         number = float(text.replace("_", "x"))
     except (ValueError, OverflowError):
         number = float("inf")
-    if not isfinite(number):
+    if not abs(number) <= MOST:
         raise ValueError(f"{text[:20]!r} is not a number")
     return number
 

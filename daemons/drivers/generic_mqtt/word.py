@@ -2,7 +2,7 @@
 
 from daemons.drivers.generic_mqtt.source import Detection, Presses, States
 from daemons.drivers.generic_mqtt.value import to_text
-from daemons.kinds import TOUCHES, Direction, Touch
+from daemons.kinds import TOUCHES, Touch
 
 ON, OFF = ("on", "true", "1", "yes"), ("off", "false", "0", "no")
 """The usual words of a state, in lower case."""
@@ -12,7 +12,6 @@ ANY = "*"
 """In the options, the word of any press."""
 COVER = ("open", "closed", "opening", "closing", "stopped")
 """The usual words of a cover, in lower case."""
-MOVES: dict[str, Direction] = {"opening": "open", "closing": "close"}
 LONGEST_QUOTE = 20
 
 

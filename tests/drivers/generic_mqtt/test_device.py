@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 pytest.importorskip("aiomqtt", reason="needs the extra mqtt")
 
 from daemons.drivers.generic_mqtt import device as module
-from daemons.drivers.generic_mqtt.device import GenericDevice, merge
+from daemons.drivers.generic_mqtt.device import GenericDevice
+from daemons.drivers.generic_mqtt.message import merge
 from daemons.drivers.generic_mqtt.options import Options
 from daemons.kinds import About, Setting
 from daemons.values import convert
@@ -379,12 +380,12 @@ OPTIONS: list[dict[str, Any]] = [
         **LAMP,
         "topic": "s",
         "state_path": "a",
-        "brightness": {"path": "a.b"},
+        "brightness": {"path": "a"},
         "colour_temperature": {"path": "a"},
     },
     {
         "topic": "s",
-        "measurements": {"power_watts": {"path": "a", "factor": 1e300}, "battery_percent": {"path": "a"}},
+        "measurements": {"power_watts": {"path": "a", "factor": 1e6}, "battery_percent": {"path": "a"}},
         "detections": {"gas": {"path": "a"}},
     },
 ]

@@ -33,8 +33,10 @@ def test_a_path_leads_to_a_value(path: str, expected: Any) -> None:
 def test_a_message_is_a_value_or_json() -> None:
     """Without a path, the whole message counts. With one, a message that is not JSON is refused."""
     assert MessageValues("21.5").at("") == "21.5"
-    assert MessageValues('{"t": 21.5}').get("t") == 21.5
-    assert MessageValues('{"t": 21.5}').get("h") is None
+    assert MessageValues('{"t": 21.5}').at("t") == 21.5
+    assert MessageValues('{"t": 21.5}').at("h") is UNSET
+    assert MessageValues('{"t": 21.5}').document == {"t": 21.5}
+    assert MessageValues("warm").document is UNSET
     with pytest.raises(ValueError, match="JSON"):
         MessageValues("warm").at("t")
 
