@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 MIRED = 1_000_000
 """The product of a colour temperature in mireds and the same in kelvins."""
+STATE = "state_path"
+"""The name of the state in the options."""
 WHOLE = ("battery_percent",)
 """The measurements that are rounded to a whole number."""
 MOST_NAMES = 8
@@ -71,7 +73,7 @@ class GenericDevice(MqttDevice):
         """Return by the name of a value how it is read."""
         options = self._options
         reads: dict[str, Read] = {
-            "state_path": self._read_cover
+            STATE: self._read_cover
             if options.is_cover
             else partial(self._read_state, Switch.of_state(options.states, options.on, options.off)),
             "brightness": self._read_brightness,
@@ -113,7 +115,7 @@ class GenericDevice(MqttDevice):
         if options.request_topic is None:
             self.reports += 1
             if not self._is_silent:
-                self.channel.update(**self._about)
+                self.channel.connect()
             return []
         return [(options.request_topic, options.request)]
 
@@ -184,7 +186,13 @@ class GenericDevice(MqttDevice):
             self._on_availability(topic, values)
         if options.press_topic and matches(options.press_topic, topic) and not retained:
             self._on_press(values)
-        sources = [one for filter_, own in self._sources.items() if matches(filter_, topic) for one in own]
+        sources = [
+            one
+            for filter_, own in self._sources.items()
+            if matches(filter_, topic)
+            for one in own
+            if not (retained and self._is_over(one[0]))
+        ]
         if sources and not (retained and self._is_old(values)):
             try:
                 self._on_values(sources, values, retained=retained)
@@ -217,6 +225,10 @@ class GenericDevice(MqttDevice):
             self._held.let_go()
         if touch is not None:
             self.channel.press(touch)
+
+    def _is_over(self, name: str) -> bool:
+        """Return whether a detection that the broker has kept is over, because nothing else ends it."""
+        return self._options.clears_seconds is not None and name.startswith((STATE, "detections."))
 
     def _is_old(self, values: MessageValues) -> bool:
         """Return whether a message that the broker has kept is too old, or does not count."""

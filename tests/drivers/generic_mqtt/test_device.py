@@ -328,10 +328,12 @@ def test_each_detection_has_its_own_place() -> None:
     "options", [{"state_topic": "s"}, {"detections": {"motion": {"topic": "s"}}}], ids=["state", "detection"]
 )
 def test_a_detection_without_an_end_is_cleared(options: dict[str, Any]) -> None:
-    """Each new detection begins the time anew."""
+    """Each new detection begins the time anew. One that the broker has kept is over."""
 
     async def detect() -> None:
         sensor, channel = device(**options, clears_after="50ms")
+        receive(sensor, "s", "ON", retained=True)
+        assert channel.reading.on is None
         receive(sensor, "s", "ON")
         receive(sensor, "s", "ON")
         assert channel.reading.for_detection("motion").on is True
