@@ -13,10 +13,16 @@ from typing import TYPE_CHECKING, Any
 from msgspec import UNSET
 from msgspec.structs import asdict, replace
 
-from daemons.drivers.generic_mqtt.message import merge
+from daemons.drivers.generic_mqtt.command import possible, switch_messages
+from daemons.drivers.generic_mqtt.measure import (
+    position_percent,
+    read_brightness,
+    read_colour,
+    read_measurement,
+)
 from daemons.drivers.generic_mqtt.motion import Motion
 from daemons.drivers.generic_mqtt.options import Options
-from daemons.drivers.generic_mqtt.source import VALUE, ColourTemperature, Measurement, Position, Source
+from daemons.drivers.generic_mqtt.source import Source
 from daemons.drivers.generic_mqtt.value import MessageValues, matches, to_number, to_text, to_time
 from daemons.drivers.generic_mqtt.word import Switch, cover_word, press_of
 from daemons.drivers.transports.held_button import HeldButton
@@ -28,12 +34,8 @@ if TYPE_CHECKING:
     from daemons.drivers.generic_mqtt.template import Template
     from daemons.drivers.transports.worker import HardwareChannel
 
-MIRED = 1_000_000
-"""The product of a colour temperature in mireds and the same in kelvins."""
 STATE = "state_path"
 """The name of the state in the options."""
-WHOLE = ("battery_percent",)
-"""The measurements that are rounded to a whole number."""
 MOST_NAMES = 8
 """So many names of a message are listed in an error."""
 
@@ -55,6 +57,8 @@ class GenericDevice(MqttDevice):
         """By topic, whether the hardware is online, as that topic says."""
         self._is_silent = False
         """Whether no state has come since the last command."""
+        self._is_live = False
+        """Whether any state has come that the broker has not kept."""
         self._motion = Motion()
         """The move of a cover."""
         self._held = HeldButton()
@@ -76,10 +80,12 @@ class GenericDevice(MqttDevice):
             STATE: self._read_cover
             if options.is_cover
             else partial(self._read_state, Switch.of_state(options.states, options.on, options.off)),
-            "brightness": self._read_brightness,
-            "colour_temperature": self._read_colour,
             "position": self._read_position,
         }
+        if options.brightness is not None:
+            reads["brightness"] = partial(read_brightness, options.brightness)
+        if options.colour_temperature is not None:
+            reads["colour_temperature"] = partial(read_colour, options.colour_temperature)
         for name, measurement in asdict(options.measurements).items():
             reads[f"measurements.{name}"] = partial(read_measurement, name, measurement)
         for word, detection in asdict(options.detections).items():
@@ -121,38 +127,19 @@ class GenericDevice(MqttDevice):
 
     def set_messages(self, setting: Setting) -> list[Message]:
         """Return the messages that apply a setting; what goes to one topic as JSON is one message."""
-        if self._options.is_cover:
+        options = self._options
+        if options.is_cover:
             return self._move(setting)
-        if self._options.state is None:
+        is_settled = (
+            self._is_live and not self._is_silent and possible(options, setting).is_met_by(self._reported)
+        )
+        if options.state is None:
             self._reported = replace(self._reported, on=setting.on)
+        elif not is_settled:  # what is so already may not be reported again
+            self._is_silent = True
+        if not self._is_silent:
             self.reports += 1
-        self._is_silent = self._options.state is not None
-        topic = self._options.command_topic
-        if topic is None:
-            return []
-        if not setting.on:
-            return [(topic, self._options.off)]
-        levels = self._level_messages(topic, setting)
-        on = [(topic, self._options.on)]
-        match self._options.on_command:
-            case "never" if setting.brightness_percent is not None and levels:
-                return merge(levels)
-            case "first":
-                return merge([*on, *levels])
-        return merge([*levels, *on])
-
-    def _level_messages(self, topic: str, setting: Setting) -> list[Message]:
-        """Return the messages that set the brightness and the colour temperature."""
-        found = []
-        level, colour = self._options.brightness, self._options.colour_temperature
-        if level is not None and (percent := setting.brightness_percent) is not None:
-            value = max(1, round(percent * level.scale / 100))
-            found.append((level.command_topic or topic, level.payload.replace(VALUE, str(value))))
-        if colour is not None and (kelvin := setting.colour_temperature_kelvin) is not None:
-            kelvin = within(kelvin, colour)
-            value = kelvin if colour.unit == "kelvin" else round(MIRED / kelvin)
-            found.append((colour.command_topic or topic, colour.payload.replace(VALUE, str(value))))
-        return found
+        return switch_messages(options, setting)
 
     def _move(self, setting: Setting) -> list[Message]:
         options = self._options
@@ -165,10 +152,7 @@ class GenericDevice(MqttDevice):
 
     def has_reached(self, setting: Setting) -> bool:
         """Return whether the hardware has confirmed the setting, or cannot."""
-        colour, kelvin = self._options.colour_temperature, setting.colour_temperature_kelvin
-        if colour is not None and kelvin is not None:
-            setting = replace(setting, colour_temperature_kelvin=within(kelvin, colour))
-        is_met = setting.is_met_by(self._reported)
+        is_met = possible(self._options, setting).is_met_by(self._reported)
         if is_met and (self._options.state is None or self._options.is_cover):
             moves = self._reported.direction
             self.channel.update(on=setting.on, direction=moves, is_assumed=True, **self._about)
@@ -281,7 +265,7 @@ class GenericDevice(MqttDevice):
         """Report changes. A message that the broker has kept confirms no command: it is older."""
         self._reported = replace(self._reported, **changes)
         if confirms:
-            self._is_silent = False
+            self._is_silent, self._is_live = False, True
             self.reports += 1
         self.channel.update(**{**self._about, **changes})
 
@@ -316,19 +300,6 @@ class GenericDevice(MqttDevice):
             cleared = {"detections": {**self._detections}}
         self._report(cleared, confirms=False)
 
-    def _read_brightness(self, value: Any) -> dict[str, Any]:
-        number, level = to_number(value), self._options.brightness
-        if number is None or level is None:
-            return {"brightness_percent": None}
-        return {"brightness_percent": min(100, max(0, round(number * 100 / level.scale)))}
-
-    def _read_colour(self, value: Any) -> dict[str, Any]:
-        number, colour = to_number(value), self._options.colour_temperature
-        if number is None or colour is None or number < 1:
-            return {"colour_temperature_kelvin": None}
-        kelvin = number if colour.unit == "kelvin" else MIRED / number
-        return {"colour_temperature_kelvin": round(kelvin)}
-
     def _read_cover(self, value: Any) -> dict[str, Any]:
         word = cover_word(value, self._options.states)
         if word is None:
@@ -341,27 +312,6 @@ class GenericDevice(MqttDevice):
         percent = None if number is None else position_percent(number, self._options.position)
         self._motion.on_position(percent, uptime())
         return {"position_percent": percent, **self._motion.fields(uptime())}
-
-
-def read_measurement(name: str, measurement: Measurement, value: Any) -> dict[str, Any]:
-    """Return a measurement in its unit; ValueError if the value is no number."""
-    number = to_number(value)
-    if number is None:
-        return {name: None}
-    converted = round(number * measurement.factor + measurement.offset, 3)
-    return {name: round(converted) if name in WHOLE else converted}
-
-
-def position_percent(number: float, position: Position | None) -> int:
-    """Return how far open a cover is, from the value that it reports."""
-    position = position or Position()
-    share = (number - position.closed) / (position.open - position.closed)
-    return min(100, max(0, round(share * 100)))
-
-
-def within(kelvin: int, colour: ColourTemperature) -> int:
-    """Return the nearest colour temperature that a lamp has."""
-    return min(colour.max_kelvin, max(colour.min_kelvin, kelvin))
 
 
 def names_text(values: MessageValues) -> str:

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 pytest.importorskip("aiomqtt", reason="needs the extra mqtt")
 
 from daemons.drivers.generic_mqtt import device as module
+from daemons.drivers.generic_mqtt.command import merge
 from daemons.drivers.generic_mqtt.device import GenericDevice
-from daemons.drivers.generic_mqtt.message import merge
 from daemons.drivers.generic_mqtt.options import Options
 from daemons.kinds import About, Setting
 from daemons.values import convert
@@ -133,8 +133,9 @@ def test_hardware_with_a_state_must_confirm() -> None:
     """A state that the broker has kept confirms nothing. After a command without an answer, it is not
     reported as reachable until it reports anything."""
     plug, channel = device(command_topic="c", state_topic="s")
-    plug.set_messages(Setting(on=True))
+    receive(plug, "s", "ON", retained=True)
     before = plug.reports
+    plug.set_messages(Setting(on=True))
     receive(plug, "s", "ON", retained=True)
     assert (plug.reports, channel.reading.is_assumed) == (before, False)
     channel.reading = msgspec.structs.replace(channel.reading, reachable=False)
@@ -143,6 +144,22 @@ def test_hardware_with_a_state_must_confirm() -> None:
     receive(plug, "s", "ON")
     assert plug.reports > before
     assert channel.reading.reachable is True
+
+
+def test_what_is_so_already_needs_no_new_report() -> None:
+    """Hardware may report only changes. While a command is not answered, the next one must be."""
+    plug, _ = device(command_topic="c", state_topic="s")
+    receive(plug, "s", "ON")
+    before = plug.reports
+    assert plug.set_messages(Setting(on=True)) == [("c", "ON")]
+    assert plug.reports > before
+    assert plug.has_reached(Setting(on=True))
+    plug.set_messages(Setting(on=False))
+    before = plug.reports
+    plug.set_messages(Setting(on=True))
+    assert plug.reports == before
+    receive(plug, "s", "ON")
+    assert plug.reports > before
 
 
 def test_a_state_that_is_kept_for_too_long_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
