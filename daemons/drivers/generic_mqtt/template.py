@@ -198,6 +198,8 @@ def problems(tree: nodes.Template, environment: Environment) -> Iterator[str]:
                 yield f"the method {name}"
             case nodes.Getattr(attr=name) if name.startswith("_"):
                 yield f"the attribute {name}"
+            case nodes.Call(node=nodes.Name(name=name)) if name in stored:
+                yield f"a call of {name}"
             case nodes.Call(node=called) if not isinstance(called, nodes.Getattr | nodes.Name):
                 yield "a call of a value"
             case nodes.For(recursive=True):

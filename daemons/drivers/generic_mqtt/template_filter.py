@@ -12,6 +12,8 @@ MOST_PARTS = 20_000
 """The most texts, numbers and tables in a list or a table, all levels of it."""
 LONGEST = 64 * 1024
 """The longest text, in characters."""
+LONGEST_IN_ALL = 256 * 1024
+"""The characters of all texts in a value together."""
 FORCED: Any = object()
 """No default was given."""
 MOST_BITS = 4096
@@ -30,20 +32,42 @@ class MissingValue(TemplateError):
     """A value that a template needs is not in the message."""
 
 
+class Size:
+    """The size of a value, which is limited: its texts, and its parts on all levels."""
+
+    def __init__(self) -> None:
+        self._parts, self._letters = MOST_PARTS, LONGEST_IN_ALL
+
+    def add(self, value: Any) -> None:
+        """Add a part; raise TooLarge if there are too many, or too much text."""
+        pending = [value]
+        while pending:
+            one = pending.pop()
+            self._parts -= 1
+            if isinstance(one, str):
+                self._letters -= len(one)
+                self._parts = self._parts if len(one) <= LONGEST else -1
+            if self._parts < 0 or self._letters < 0:
+                raise TooLarge("a value is too large")
+            if isinstance(one, list | tuple):
+                pending += one
+            elif isinstance(one, dict):
+                pending += one.values()
+
+
 def check_size(value: Any) -> Any:
-    """Return a value; raise TooLarge if it is a long text, or a list or table with many parts."""
-    left = MOST_PARTS
-    pending = [value]
-    while pending:
-        one = pending.pop()
-        left -= 1
-        if left < 0 or (isinstance(one, str) and len(one) > LONGEST):
-            raise TooLarge("a value is too large")
-        if isinstance(one, list | tuple):
-            pending += one
-        elif isinstance(one, dict):
-            pending += one.values()
+    """Return a value; raise TooLarge if it has a long text, much text or many parts."""
+    Size().add(value)
     return value
+
+
+def to_list(value: Iterable[Any]) -> list[Any]:
+    """Return what is in a value as a list; raise TooLarge as soon as it is large."""
+    size, found = Size(), []
+    for one in value:
+        size.add(one)
+        found.append(one)
+    return found
 
 
 def check_operands(operator: str, left: Any, right: Any) -> None:
@@ -163,7 +187,7 @@ def replace(text: Any, old: Any, new: Any) -> str:
 
 def join(parts: Iterable[Any], between: Any = "") -> str:
     """Return a list as one text."""
-    texts, mark = [str(check_size(part)) for part in parts], str(between)
+    texts, mark = to_list(str(check_size(part)) for part in parts), str(between)
     if sum(map(len, texts)) + len(texts) * len(mark) > LONGEST:
         raise TooLarge("a value is too large")
     return mark.join(texts)
@@ -179,7 +203,7 @@ def item_at(index: int) -> Callable[[Any], Any]:
     """Return a function that returns one item of a list or a text."""
 
     def at(value: Any) -> Any:
-        items = list(value)
+        items = to_list(value)
         if not items:
             raise MissingValue
         return items[index]
@@ -192,7 +216,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "add": lambda value, amount: to_float(value) + amount,
     "bool": to_bool,
     "capitalize": lambda value: str(value).capitalize(),
-    "count": lambda value: len(list(value)),
+    "count": lambda value: len(to_list(value)),
     "d": default_value,
     "default": default_value,
     "first": item_at(0),
@@ -205,16 +229,16 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "is_number": is_number,
     "join": join,
     "last": item_at(-1),
-    "length": lambda value: len(list(value)),
-    "list": list,
+    "length": lambda value: len(to_list(value)),
+    "list": to_list,
     "lower": lambda value: str(value).lower(),
     "max": max,
     "min": min,
     "multiply": lambda value, amount: to_float(value) * amount,
     "replace": replace,
-    "reverse": lambda value: value[::-1] if isinstance(value, str) else list(value)[::-1],
+    "reverse": lambda value: value[::-1] if isinstance(value, str) else to_list(value)[::-1],
     "round": rounded,
-    "sort": lambda value, reverse=False: sorted(value, reverse=reverse),
+    "sort": lambda value, reverse=False: sorted(to_list(value), reverse=reverse),
     "string": str,
     "sum": sum,
     "title": lambda value: str(value).title(),
