@@ -3,6 +3,7 @@
 import asyncio
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -136,3 +137,82 @@ def test_what_is_announced_to_home_assistant_is_found(tmp_path: Path) -> None:
         '[devices.pump]\nkind = "plug"\ndriver = "mqtt"\n'
         f'mqtt.port = {broker.port}\nmqtt.command_topic = "shed/pump/set"\nmqtt.state_topic = "shed/pump"\n'
     )
+
+
+BASE = """
+[recorder]
+enabled = false
+[devices.known]
+kind = "sensor"
+driver = "mqtt"
+mqtt = {{ port = {port}, state_topic = "known" }}
+"""
+OWN = {"ids": ["board"], "name": "Board", "mf": "Own", "mdl": "Board 1", "sw": "2.1"}
+BOARD: dict[str, dict[str, Any]] = {
+    "homeassistant/switch/board/relay/config": {
+        "~": "board", "name": "Relay", "cmd_t": "~/relay/set", "stat_t": "~/status", "avty_t": "~/will",
+        "val_tpl": "{{ 'ON' if value_json.relay else 'OFF' }}", "dev": OWN,
+    },
+    "homeassistant/sensor/board/power/config": {
+        "name": "Power", "dev_cla": "power", "unit_of_meas": "W", "stat_t": "board/status",
+        "val_tpl": "{{ value_json.volts * value_json.amperes }}", "dev": OWN,
+    },
+    "homeassistant/binary_sensor/board/door/config": {
+        "name": "Door", "dev_cla": "door", "stat_t": "board/status",
+        "val_tpl": "{% if value_json.door == 1 %}ON{% else %}OFF{% endif %}", "dev": OWN,
+    },
+    "homeassistant/device_automation/board/button/config": {
+        "atype": "trigger", "t": "board/button", "pl": "1", "type": "button_short_press", "subtype": "Bell",
+        "dev": OWN,
+    },
+}  # fmt: skip
+
+
+@pytest.mark.long
+def test_announced_hardware_is_added_and_works(make_house: HouseFactory, tmp_path: Path) -> None:
+    """`house add --found` and `house reload` switch nothing. All of the board then works, templates too."""
+    pytest.importorskip("jinja2", reason="needs the extra templates")
+    with Mosquitto(tmp_path / "broker") as broker:
+        client = paho.Client(CallbackAPIVersion.VERSION2)
+        status = {"relay": True, "volts": 230, "amperes": 0.5, "door": 1}
+        ordered: list[bytes] = []
+
+        def publish(topic: str, payload: object, *, retain: bool = False) -> None:
+            text = payload if isinstance(payload, str) else json.dumps(payload)
+            client.publish(topic, text, 1, retain=retain)
+
+        def on_message(_client: object, _data: object, message: paho.MQTTMessage) -> None:
+            ordered.append(message.payload)
+            status["relay"] = message.payload == b"ON"
+            publish("board/status", status, retain=True)
+
+        client.on_message = on_message
+        client.connect("127.0.0.1", broker.port)
+        client.subscribe("board/relay/set", 1)
+        client.loop_start()
+        for topic, config in BOARD.items():
+            publish(topic, config, retain=True)
+        publish("board/status", status, retain=True)
+        publish("board/will", "online", retain=True)
+        house = make_house(BASE.format(port=broker.port))
+        house.house("up")
+        house.house("add", "--found", "--timeout", "2")
+        house.house("reload")
+        with house.listen("board_relay", "board", "board_bell") as listener:
+            listener.wait_for(
+                lambda listener: listener.has_state(
+                    "board_relay", status=True, power_watts=115, reachable=True
+                )
+            )
+            listener.wait_for(lambda listener: listener.has_state("board", phase="open", status=True))
+            assert listener.has_state("board_relay", hardware_model="Board 1", hardware_firmware="2.1")
+            assert ordered == []
+            house.house("send", "board_relay", "off")
+            listener.wait_for(
+                lambda listener: listener.has_state("board_relay", status=False, confirmed=True)
+            )
+            assert ordered == [b"OFF"]
+            publish("board/button", "1")
+            listener.wait_for(lambda listener: listener.has_state("board_bell", last="single", presses=1))
+        client.disconnect()
+        client.loop_stop()
