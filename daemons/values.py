@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import time
-from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar, get_args
 
 import msgspec
 from msgspec import Meta, Struct
@@ -210,6 +210,9 @@ def parse_table(raw: object, type_: type[S], path: Path, problems: list[Problem]
                     Problem(path, f"the key {key!r} is missing; it takes {describe_type(field.type)}")
                 )
             continue
+        if isinstance(raw[key], dict) and (inner := struct_in(field.type)):
+            parse_table(raw[key], inner, (*path, key), problems)
+            continue
         try:
             if not is_finite(raw[key]) and not is_array_of_tables(raw[key]):
                 raise ValueError("not a number")
@@ -224,6 +227,12 @@ def parse_table(raw: object, type_: type[S], path: Path, problems: list[Problem]
     except msgspec.ValidationError as error:  # a rule over several keys, from __post_init__
         problems.append(Problem(path, str(error).partition(" - at `")[0]))
         return None
+
+
+def struct_in(type_: Any) -> type[Struct] | None:
+    """Return the Struct that a table becomes for this type, such as `Level | None`; None if there is none."""
+    parts = (type_, *get_args(type_))
+    return next((part for part in parts if isinstance(part, type) and issubclass(part, Struct)), None)
 
 
 def is_finite(raw: object) -> bool:

@@ -109,6 +109,7 @@ def describe_fields(type_: type[msgspec.Struct]) -> dict[str, dict[str, Any]]:
         about: dict[str, Any] = {"allowed": describe_type(field.type)}
         if not field.required:
             default = field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
+            default = msgspec.to_builtins(default) if isinstance(default, msgspec.Struct) else default
             about["default"] = format_seconds(default) if isinstance(default, Seconds) else default
         if field.name in meanings:
             about["meaning"] = meanings[field.name]

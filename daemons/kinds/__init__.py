@@ -228,6 +228,8 @@ class Reading(Struct, frozen=True, kw_only=True):
     """The cause of the last switching, if the driver knows it; None after a manual switch."""
     fault: str | None = None
     """The fault of the hardware, or of the connection to it."""
+    is_assumed: bool = False
+    """Whether `on` is only what was sent last, because the hardware reports no state."""
     reachable: bool | None = True
     """Whether the hardware answers; None while this is not known yet."""
     losses: int = 0
@@ -319,8 +321,9 @@ def range_text(name: str) -> str:
 class HardwareLink(Struct, frozen=True, kw_only=True):
     """The fields about the connection to the hardware; the device adds them to the State of its kind."""
 
-    confirmed: bool
-    """Whether the hardware has reported this state during this run of the process."""
+    confirmed: bool | None
+    """Whether the hardware has reported this state during this run of the process; None for hardware that
+    reports no state."""
     reachable: bool
     """Whether the hardware answers."""
     unreachable_since: float | None

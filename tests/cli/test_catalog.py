@@ -25,6 +25,12 @@ class Base(msgspec.Struct, kw_only=True):
     of the broker."""
 
 
+class Table(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A table in the options."""
+
+    word: str = "a"
+
+
 class Example(Base, kw_only=True):
     """Options with a required field, a duration and a field without text."""
 
@@ -32,6 +38,7 @@ class Example(Base, kw_only=True):
     """The topic."""
     poll_seconds: Seconds = msgspec.field(name="poll", default=Seconds(0.5))
     silent: bool | None = None
+    table: Table = Table()
 
 
 def house(*words: str) -> Result:
@@ -45,6 +52,7 @@ def test_a_field_has_its_allowed_values_default_and_meaning() -> None:
         "topic": {"allowed": "text", "meaning": "The topic."},
         "poll": {"allowed": Seconds.allowed, "default": "500ms"},
         "silent": {"allowed": "true or false", "default": None},
+        "table": {"allowed": "a table with word (optional)", "default": {}},
         "port": {"allowed": "a whole number from 1", "default": 1, "meaning": "The port of the broker."},
     }
 
@@ -79,6 +87,7 @@ def test_every_option_has_a_meaning(folder: str) -> None:
         ("esphome", "make extra EXTRA=esphome"),
         ("gpio", "make extra EXTRA=gpio"),
         ("kasa", "make extra EXTRA=kasa"),
+        ("mqtt", "make extra EXTRA=mqtt"),
         ("mqtt_tasmota", "make extra EXTRA=mqtt"),
         ("mqtt_zigbee2mqtt", "make extra EXTRA=mqtt"),
     ],
@@ -96,6 +105,7 @@ def base_install(monkeypatch: pytest.MonkeyPatch) -> None:
     for word in (
         "gpio",
         "kasa",
+        "mqtt",
         "mqtt_tasmota",
         "mqtt_zigbee2mqtt",
         "transports.mqtt",

@@ -260,7 +260,7 @@ def test_each_network_driver_can_search() -> None:
     """These drivers can search, and no others."""
     assert Shelly.discover is not None
     able = {word for word in loadable(list(loader.available("drivers"))) if discover.can_search(word)}
-    assert able == {*loadable(["esphome", "kasa", "mqtt_tasmota", "mqtt_zigbee2mqtt", "shelly"])}
+    assert able == {*loadable(["esphome", "kasa", "mqtt", "mqtt_tasmota", "mqtt_zigbee2mqtt", "shelly"])}
 
 
 @given(st.text(max_size=60), st.text(max_size=60))

@@ -271,6 +271,7 @@ SLOW_SECONDS = {
     "shelly": 2.6,
     "kasa": 1.5,
     "command": 1.0,
+    "mqtt": 3.0,
     "mqtt_tasmota": 3.0,
     "mqtt_zigbee2mqtt": 3.0,
     "zmq": 1.5,

@@ -131,6 +131,8 @@ def table(options: dict[str, Any]) -> str:
 
 
 def _value(value: Any) -> str:
+    if isinstance(value, dict):
+        return table(value)
     if isinstance(value, list):
         return "[" + ", ".join(map(_value, value)) + "]"
     return json.dumps(value)  # JSON and TOML write strings, numbers and booleans alike

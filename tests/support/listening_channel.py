@@ -18,6 +18,10 @@ class RecordingChannel:
         """Record changed fields of the reading."""
         self.reading = replace(self.reading, **{"reachable": True, "fault": None, **changes})
 
+    def connect(self) -> None:
+        """Record that the connection works."""
+        self.reading = replace(self.reading, reachable=True, fault=None)
+
     def confirm(self, *, on: bool) -> None:
         """Record that the hardware has accepted a setting."""
         self.update(on=on)

@@ -378,7 +378,7 @@ class Hardware:
         if not self._machine.needs:
             return fields
         link = HardwareLink(
-            confirmed=(self.is_confirmed or not self._machine.drives) and self._reading.reachable is True,
+            confirmed=self._is_confirmed_by_hardware,
             reachable=self._is_reachable,
             unreachable_since=None if self._is_reachable else unreachable_since,
         )
@@ -387,6 +387,12 @@ class Hardware:
         facts = self._facts.facts(self._reading, now, is_reachable=self._is_reachable)
         more = {**asdict(meter), **facts}
         return {**fields, **{k: v for k, v in more.items() if k not in fields}, **asdict(link)}
+
+    @property
+    def _is_confirmed_by_hardware(self) -> bool | None:
+        """Whether the hardware has reported the state; None if it cannot, and the setting was sent."""
+        is_confirmed = (self.is_confirmed or not self._machine.drives) and self._reading.reachable is True
+        return None if is_confirmed and self._reading.is_assumed else is_confirmed
 
     @property
     def is_unwritten(self) -> bool:

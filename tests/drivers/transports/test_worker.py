@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import select
 import threading
 import time
@@ -173,6 +174,20 @@ def test_a_new_setting_causes_a_connection_attempt_at_once(monkeypatch: pytest.M
         until(made, lambda r: r.reachable is False, "its disconnection")
         made.request(ON)
         until(made, lambda r: r.on is True, "on")
+
+
+def test_a_new_connection_makes_no_report_younger() -> None:
+    """A sensor that died is stale also if its broker restarts again and again."""
+    channel = HardwareChannel(os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC))
+    channel.connect()
+    assert (channel.read(NOW).reachable, channel.read(NOW).at) == (True, None)
+    channel.update(temperature_celsius=19.0)
+    channel.read(NOW)
+    channel.unreachable("the broker is away")
+    channel.connect()
+    reading = channel.read(NOW + 600)
+    assert (reading.reachable, reading.fault, reading.at) == (True, None, NOW)
+    os.close(channel._event_fd)
 
 
 def test_each_press_is_in_one_reading() -> None:

@@ -1,0 +1,1 @@
+"""What the driver `mqtt` needs beside its file."""
