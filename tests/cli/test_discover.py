@@ -159,7 +159,7 @@ def searches(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
         return classmethod(search)
 
-    for word in ("shelly", "kasa", "mqtt_tasmota", "mqtt_zigbee2mqtt"):
+    for word in ("shelly", "shelly_gen1", "kasa", "mqtt_tasmota", "mqtt_zigbee2mqtt"):
         monkeypatch.setattr(loader.driver(word), "discover", searching(word))
 
     async def browse(*_: object) -> list[mdns.MdnsService]:
@@ -269,7 +269,7 @@ def test_each_network_driver_can_search() -> None:
     """These drivers can search, and no others."""
     assert Shelly.discover is not None
     able = {word for word in loader.available("drivers") if discover.can_search(word)}
-    assert able == {"kasa", "mqtt_tasmota", "mqtt_zigbee2mqtt", "shelly"}
+    assert able == {"kasa", "mqtt_tasmota", "mqtt_zigbee2mqtt", "shelly", "shelly_gen1"}
 
 
 @given(st.text(max_size=60), st.text(max_size=60))
