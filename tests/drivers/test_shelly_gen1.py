@@ -8,8 +8,9 @@ import pytest
 pytest.importorskip("zeroconf", reason="needs the extra discover")
 
 from daemons.drivers import Found
-from daemons.drivers.shelly_http import discovery
+from daemons.drivers.shelly_http import announcements, discovery
 from daemons.drivers.shelly_http.options import Options
+from daemons.drivers.transports import mdns
 from daemons.drivers.transports.mdns import MdnsService
 from daemons.kinds import About, Reading
 from tests.drivers.test_faults import running_driver
@@ -47,6 +48,50 @@ def test_each_press_of_its_input_counts_once(tmp_path: Path) -> None:
                 expected.append(touch)
                 harness.wait_until(note, touch)
             assert [*seen.values()] == expected
+
+
+def test_an_announcement_makes_it_ask_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hand at the device is seen long before the next poll."""
+    monkeypatch.setattr(announcements, "interface", "127.0.0.1")
+    plug = ShellyGen1Plug(tmp_path)
+    with plug, running_driver("shelly_gen1", {**plug.options(), "poll": "1h"}) as harness:
+        harness.wait_for_on(on=False)
+        for on in (True, False):
+            plug.switch_by_hand(on)
+            plug.announce()
+            harness.wait_for_on(on)
+
+
+def test_the_announcement_of_another_device_is_ignored() -> None:
+    """All devices of the network are in one group."""
+    calls: list[None] = []
+    receiver = announcements.Receiver({"192.168.1.7"}, lambda: calls.append(None))
+    receiver.datagram_received(b"", ("192.168.1.8", 5683))
+    assert not calls
+    receiver.datagram_received(b"", ("192.168.1.7", 5683))
+    assert len(calls) == 1
+
+
+def test_only_shellys_of_the_first_generation_are_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Printers have the same service, and so have newer Shellys, which name their generation."""
+    asked: list[str] = []
+
+    async def browse(type_: str, seconds: float) -> list[MdnsService]:
+        assert (type_, seconds) == ("_http._tcp.local.", 0.1)
+        return [
+            MdnsService("ShellyVintage-12345", "10.0.0.1", {}),
+            MdnsService("printer", "10.0.0.2", {}),
+            MdnsService("shellyplus1-a8", "10.0.0.3", {"gen": "2"}),
+        ]
+
+    async def find(service: MdnsService, _known: object) -> list[Found]:
+        asked.append(service.address)
+        return [Found(title=service.name, address=service.address)]
+
+    monkeypatch.setattr(mdns, "browse", browse)
+    monkeypatch.setattr(discovery, "find", find)
+    found = asyncio.run(discovery.search(0.1, []))
+    assert (asked, [one.title for one in found]) == (["10.0.0.1"], ["ShellyVintage-12345"])
 
 
 def test_a_missing_component_is_named_with_those_that_it_has(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """A Shelly Plug S of the first generation (firmware 1.14), by its HTTP interface."""
 
 import json
+import socket
 import threading
 import time
 from base64 import b64encode
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
+from daemons.drivers.shelly_http import announcements
 from tests.support.emulator import Emulator, Garbage
 from tests.support.ports import free_port
 
@@ -163,6 +165,13 @@ class ShellyGen1Plug(Emulator):
             "overtemperature": False,
             "wifi_sta": {"connected": True, "rssi": -76},
         }
+
+    def announce(self) -> None:
+        """Send an announcement (CoIoT) on loopback; its content is not read."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            sender.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton("127.0.0.1"))
+            sender.bind(("127.0.0.1", 0))
+            sender.sendto(b"PE", (announcements.GROUP, announcements.PORT))
 
     def switch_by_hand(self, on: bool) -> None:
         """Switch by the plug's button; the next status has it."""
