@@ -15,6 +15,7 @@ from daemons.drivers import Found, Remote
 from daemons.drivers.shelly_rpc import bthome, request, status
 from daemons.drivers.shelly_rpc.options import ABILITIES, SWITCHED, Options
 from daemons.drivers.shelly_rpc.rpc import RpcClient, session
+from daemons.drivers.transports.json_values import listed
 from daemons.drivers.transports.secret import read_secret
 from daemons.kinds import Ability, Setting
 
@@ -122,7 +123,7 @@ class ShellyPart:
             if not self._own.isdisjoint(params):
                 self._report()
         elif method == "NotifyEvent":
-            for event in status.listed(params.get("events")):
+            for event in listed(params.get("events")):
                 self._on_event(event)
 
     def _on_event(self, event: Any) -> None:

@@ -15,6 +15,7 @@ from daemons.drivers.shelly_http import status
 from daemons.drivers.shelly_http.announcements import announcements
 from daemons.drivers.shelly_http.client import HttpClient, client_of
 from daemons.drivers.shelly_http.options import ABILITIES, SWITCHED, Options
+from daemons.drivers.transports.json_values import number
 from daemons.drivers.transports.secret import read_secret
 from daemons.kinds import Ability, About, Setting
 
@@ -61,6 +62,8 @@ class ShellyGen1Part:
         self._client = client
         self._channel = channel
         self._presses = status.PressCounter()
+        self._uptime = 0.0
+        """How long the device had run at the last status, in seconds."""
         self._wait: asyncio.Timeout | None = None
         """The wait for a setting, while there is one."""
         self._is_awake = False
@@ -90,8 +93,14 @@ class ShellyGen1Part:
             self._wait.reschedule(soon)
 
     def _report(self, found: dict[str, Any], about: About, fault: str | None) -> dict[str, Any]:
-        """Report a status with its presses, and return the part of it that has the component."""
-        options = self._options
+        """Report a status with its presses, and return the part of it that has the component.
+
+        A restart between two statuses is a loss of the connection: the device has lost its timer.
+        """
+        options, uptime = self._options, number(found.get("uptime")) or 0.0
+        if uptime < self._uptime:
+            raise self._client.unreachable("it has restarted")
+        self._uptime = uptime
         part = status.part_of(options, found)
         if part is None:
             has = ", ".join(status.components(found)) or "no component"

@@ -29,6 +29,7 @@ from daemons.config.house import load_house
 from daemons.drivers import Found
 from daemons.drivers.shelly import Shelly
 from daemons.drivers.transports import mdns
+from tests.support.emulators.shelly import ShellyPlug
 from tests.support.house import BREAKFAST
 from tests.support.mosquitto import Mosquitto
 
@@ -122,14 +123,21 @@ def test_a_device_at_a_broker_is_found_with_a_valid_table(
 
 
 def test_a_shelly_is_found_by_its_announcement(tmp_path: Path) -> None:
-    """The announcement is real multicast on loopback; the configured device is named."""
-    text = BREAKFAST + '\n[devices.kettle]\nkind = "plug"\ndriver = "shelly"\nshelly.address = "127.0.0.1"\n'
+    """The announcement is real multicast on loopback. The device names its components, the house its own."""
     words = {"gen": "2", "app": "PlusPlugS", "ver": "1.4.4"}
-    with announced("_shelly._tcp.local.", "shellyplusplugs-a8", 80, words):
+    with (
+        ShellyPlug(tmp_path) as plug,
+        announced("_shelly._tcp.local.", "shellyplusplugs-a8", plug.port, words),
+    ):
+        address = plug.options()["address"]
+        plug.config["input:0"]["type"] = "button"
+        table = f'kind = "plug"\ndriver = "shelly"\nshelly.address = "{address}"'
+        text = f"{BREAKFAST}\n[devices.kettle]\n{table}\n"
         done = house(tmp_path, text, "discover", "--driver", "shelly", "--timeout", str(SECONDS), "--json")
-    (found,) = json.loads(done.stdout)
-    assert (found["address"], found["model"], found["firmware"]) == ("127.0.0.1", "PlusPlugS", "1.4.4")
-    assert found["used_by"] == ["kettle"]
+    relay, button = json.loads(done.stdout)
+    assert (relay["address"], relay["model"], relay["firmware"]) == (address, "PlusPlugS", "1.4.4")
+    assert (relay["kind"], relay["used_by"]) == ("plug", ["kettle"])
+    assert (button["kind"], button["used_by"], button["name"]) == ("button", [], "kettle_button_0")
 
 
 def test_an_esphome_device_is_listed_without_a_driver() -> None:

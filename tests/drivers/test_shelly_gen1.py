@@ -62,6 +62,14 @@ def test_an_announcement_makes_it_ask_at_once(tmp_path: Path, monkeypatch: pytes
             harness.wait_for_on(on)
 
 
+def test_a_restart_between_two_statuses_is_a_loss(tmp_path: Path) -> None:
+    """Each request has its own connection, so only its uptime shows that it has lost its timer."""
+    with ShellyGen1Plug(tmp_path) as plug, running_driver("shelly_gen1", plug.options()) as harness:
+        harness.wait_for_on(on=False)
+        plug.reboot(on=True)
+        assert harness.wait_until(lambda r: r.losses == 1 and r.reachable, "its return").on
+
+
 def test_the_announcement_of_another_device_is_ignored() -> None:
     """All devices of the network are in one group."""
     calls: list[None] = []

@@ -7,7 +7,8 @@ from msgspec import Struct
 
 from daemons.drivers.shelly_http import status as status_
 from daemons.drivers.shelly_http.options import Component
-from daemons.drivers.shelly_http.status import entry, listed
+from daemons.drivers.shelly_http.status import entry
+from daemons.drivers.transports.json_values import listed
 
 SLEEPS = "it sleeps, and cannot be asked: turn on MQTT in it, and use a driver for MQTT"
 VALVE = "no driver for a radiator valve of Shelly: House cannot set its temperature"

@@ -3,10 +3,11 @@
 import re
 from collections.abc import Mapping
 from math import ceil
-from typing import Any, TypeGuard
+from typing import Any
 from urllib.parse import urlencode
 
 from daemons.drivers.shelly_http.options import SWITCHED, Options
+from daemons.drivers.transports.json_values import is_number, listed, member, number, text
 from daemons.kinds import About, Setting, Touch
 
 LISTS = {
@@ -230,12 +231,11 @@ class PressCounter:
 def about(options: Options, info: Mapping[str, Any]) -> About:
     """Return what the device is."""
     version = VERSION.search(str(info.get("fw")))
-    model, mac = info.get("type"), info.get("mac")
     return About(
         manufacturer="Shelly",
-        model=model if isinstance(model, str) else None,
+        model=text(info.get("type")),
         firmware=version[1] if version else None,
-        mac=mac if isinstance(mac, str) else None,
+        mac=text(info.get("mac")),
         url=f"http://{options.address}",
     )
 
@@ -244,24 +244,3 @@ def entry(status: Mapping[str, Any], name: str, index: int) -> dict[str, Any] | 
     """Return an entry of a list of objects in a status; None if there is none."""
     found = listed(status.get(name))[index : index + 1]
     return found[0] if found and isinstance(found[0], dict) else None
-
-
-def member(status: Mapping[str, Any], outer: str, inner: str) -> Any:
-    """Return a member of a member of a status; None if there is none."""
-    part = status.get(outer)
-    return part.get(inner) if isinstance(part, dict) else None
-
-
-def listed(value: Any) -> list[Any]:
-    """Return a value that should be a list; an empty list if it is none."""
-    return value if isinstance(value, list) else []
-
-
-def number(value: Any) -> float | None:
-    """Return a value that should be a number; None if it is none."""
-    return float(value) if is_number(value) else None
-
-
-def is_number(value: Any) -> TypeGuard[int | float]:
-    """Return whether a value is a number."""
-    return isinstance(value, int | float) and not isinstance(value, bool)

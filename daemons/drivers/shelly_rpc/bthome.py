@@ -4,6 +4,8 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from daemons.drivers.transports.json_values import is_number
+
 OLD_SECONDS = 3600.0
 """At the start of a connection, a packet that is older than this counts no more."""
 
@@ -83,13 +85,13 @@ def read(status: Mapping[str, Any], sensors: Mapping[str, int], known: Mapping[s
         value = known.get(key, {}).get("value")
         if number in DETECTED and isinstance(value, bool | int):
             detected.setdefault(DETECTED[number], bool(value))
-        elif number in MEASURED and isinstance(value, int | float) and not isinstance(value, bool):
+        elif number in MEASURED and is_number(value):
             field, factor = MEASURED[number]
             found.setdefault(field, value * factor)
     if detected:
         found |= {"detections": detected, "on": next(iter(detected.values()))}
     for field, name in (("battery_percent", "battery"), ("signal_dbm", "rssi")):
         value = status.get(name)
-        if isinstance(value, int | float) and not isinstance(value, bool):
+        if is_number(value):
             found[field] = round(value)
     return found

@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from daemons.drivers.shelly_rpc import bthome, status
 from daemons.drivers.shelly_rpc.options import Component
+from daemons.drivers.transports.json_values import is_number, listed
 
 KINDS: dict[str, str] = {
     "switch": "plug",
@@ -64,7 +65,7 @@ class Part(Struct, frozen=True, kw_only=True):
 
 def parts(device: Description) -> list[Part]:
     """Return the parts of a device; at least one."""
-    if status.is_number(period := of(device.status, "sys").get("wakeup_period")) and period > 0:
+    if is_number(period := of(device.status, "sys").get("wakeup_period")) and period > 0:
         return [Part(note=SLEEPS)]
     found = [*driven(device), *sensors(device), *buttons(device), *bluetooth(device), *refused(device)]
     if found:
@@ -86,7 +87,7 @@ def driven(device: Description) -> Iterator[Part]:
         if type_ == "switch" and is_in_thermostat:
             yield Part(name=name, note=IN_THERMOSTAT)
             continue
-        uses = status.listed(lights)
+        uses = listed(lights)
         is_light = type_ == "switch" and channel < len(uses) and "light" in str(uses[channel]).lower()
         kind = "lamp" if is_light else KINDS[type_]
         yield Part(kind=kind, component=type_, channel=channel, name=name)  # type: ignore[arg-type]

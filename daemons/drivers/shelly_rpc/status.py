@@ -5,10 +5,11 @@ A status may be partial: a notification has only what has changed. So it is laid
 
 import time
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeGuard
+from typing import Any
 
 from daemons.drivers.shelly_rpc import bthome
 from daemons.drivers.shelly_rpc.options import Options
+from daemons.drivers.transports.json_values import is_number, listed, member, number, text
 from daemons.kinds import About, Touch
 
 Components = dict[str, dict[str, Any]]
@@ -138,11 +139,7 @@ def cover(status: dict[str, Any]) -> dict[str, Any]:
 
 def meter(status: dict[str, Any]) -> dict[str, Any]:
     """Return what the meter beside a component measures, and the temperature inside it."""
-    found: dict[str, Any] = {
-        field: float(status[name]) if is_number(status[name]) else None
-        for field, name in METER.items()
-        if name in status
-    }
+    found: dict[str, Any] = {field: number(status[name]) for field, name in METER.items() if name in status}
     if is_number(total := member(status, "aenergy", "total")):
         found["energy_watt_hours"] = float(total)
     if is_number(inside := member(status, "temperature", "tC")):
@@ -165,11 +162,7 @@ def energy_meter(options: Options, known: Components) -> dict[str, Any]:
             "power_factor": f"{start}pf",
         }
         total = data.get(f"{start}total_act_energy")
-    found: dict[str, Any] = {
-        field: float(status[name]) if is_number(status[name]) else None
-        for field, name in names.items()
-        if name in status
-    }
+    found: dict[str, Any] = {field: number(status[name]) for field, name in names.items() if name in status}
     if is_number(total):
         found["energy_watt_hours"] = float(total)
     if is_number(inside := known.get("temperature:0", {}).get("tC")):
@@ -190,7 +183,7 @@ def sensor(channel: int, known: Components) -> dict[str, Any]:
         status = known.get(f"{type_}:{channel}")
         if status is not None:
             value = status.get(name)
-            found[field] = float(value) if is_number(value) and not status.get("errors") else None
+            found[field] = None if status.get("errors") else number(value)
     for type_, (name, word) in DETECTED.items():
         value = known.get(f"{type_}:{channel}", {}).get(name)
         if isinstance(value, bool):
@@ -241,24 +234,3 @@ def touch_of(options: Options, event: Any) -> Touch | None:
     else:
         is_own, key = True, options.key if options.component == "input" else f"input:{options.input}"
     return TOUCHES.get(str(event.get("event"))) if is_own and event.get("component") == key else None
-
-
-def member(status: dict[str, Any], outer: str, inner: str) -> Any:
-    """Return a member of a member of a status; None if there is none."""
-    part = status.get(outer)
-    return part.get(inner) if isinstance(part, dict) else None
-
-
-def text(value: Any) -> str | None:
-    """Return a value that should be a text; None if it is none."""
-    return value if isinstance(value, str) else None
-
-
-def listed(value: Any) -> list[Any]:
-    """Return a value that should be a list; an empty list if it is none."""
-    return value if isinstance(value, list) else []
-
-
-def is_number(value: Any) -> TypeGuard[int | float]:
-    """Return whether a value is a number."""
-    return isinstance(value, int | float) and not isinstance(value, bool)

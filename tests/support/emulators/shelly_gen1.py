@@ -54,6 +54,7 @@ class ShellyGen1Plug(Emulator):
         self._server: Server | None = None
         self._timer: threading.Timer | None = None
         self._ends_at = 0.0
+        self._opened_at, self._boots = 0.0, 0
         self._recovered = threading.Event()
         self._hangs = False
         self._garbage: Garbage | None = None
@@ -66,6 +67,7 @@ class ShellyGen1Plug(Emulator):
     def open(self) -> None:
         """Listen on the port."""
         plug = self
+        self._opened_at, self._boots = time.monotonic(), self._boots + 1
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
@@ -163,6 +165,7 @@ class ShellyGen1Plug(Emulator):
             "tmp": {"tC": 24.14, "is_valid": True},
             "temperature": 24.14,
             "overtemperature": False,
+            "uptime": max(0, 1000 - 100 * self._boots) + int(time.monotonic() - self._opened_at),
             "wifi_sta": {"connected": True, "rssi": -76},
         }
 
