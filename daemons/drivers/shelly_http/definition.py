@@ -27,6 +27,7 @@ class Part(Struct, frozen=True, kw_only=True):
     component: Component = "relay"
     channel: int = 0
     tints: bool = False
+    has_battery: bool = False
     kind_options: dict[str, Any] = {}
     name: str = ""
     """The name that its owner has set for the component."""
@@ -73,7 +74,8 @@ def sensors(status: Mapping[str, Any]) -> Iterator[Part]:
     """Yield the device's own sensors, which are one, and each sensor of an add-on."""
     if found := status_.sensor(status):
         word = next(iter(found.get("detections", {})), None)
-        yield Part(kind="sensor", component="sensor", kind_options={"detects": word} if word else {})
+        options = {"detects": word} if word else {}
+        yield Part(kind="sensor", component="sensor", kind_options=options, has_battery="bat" in status)
     added = (status.get(name) for name in ("ext_temperature", "ext_humidity"))
     numbers = {key for one in added if isinstance(one, dict) for key in one if key.isdecimal()}
     for number in sorted(numbers, key=int):

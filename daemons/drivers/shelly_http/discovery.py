@@ -16,6 +16,8 @@ from daemons.errors import HouseError
 
 SERVICE = "_http._tcp.local."
 """The service of all web servers; the name of a Shelly begins with `shelly`."""
+BATTERY_POLL = "1m"
+"""How often a device with a battery is asked; its announcements come at once."""
 
 
 async def search(seconds: float, known: Sequence[Options]) -> list[Found]:
@@ -49,10 +51,13 @@ async def find(service: MdnsService, known: Iterable[Options]) -> list[Found]:
         if why == LOCKED:
             why = "it requires a password: add it by hand with shelly_gen1.password_file"
         return unknown(service, own, why)
-    return to_found(service, info, parts(settings, status), str(settings.get("name") or service.name))
+    title = str(settings.get("name") or service.name)
+    return to_found(service, info, parts(settings, status), title, own)
 
 
-def to_found(service: MdnsService, info: Mapping[str, Any], found: Sequence[Part], title: str) -> list[Found]:
+def to_found(
+    service: MdnsService, info: Mapping[str, Any], found: Sequence[Part], title: str, known: Sequence[Options]
+) -> list[Found]:
     """Return each part of a device, with its options or the reason why House cannot use it."""
     what, is_alone = about(Options(address=service.address), info), len(found) == 1
     return [
@@ -64,21 +69,29 @@ def to_found(service: MdnsService, info: Mapping[str, Any], found: Sequence[Part
             kind=part.kind,
             kind_options=part.kind_options,
             driver="shelly_gen1" if part.kind else None,
-            options=options_for(service.address, part, is_alone=is_alone) if part.kind else {},
+            options=options_for(service.address, part, known, is_alone=is_alone) if part.kind else {},
             note=part.note,
         )
         for part in found
     ]
 
 
-def options_for(address: str, part: Part, *, is_alone: bool) -> dict[str, Any]:
-    """Return the options for a part, as they are written in the configuration."""
+def options_for(address: str, part: Part, known: Iterable[Options], *, is_alone: bool) -> dict[str, Any]:
+    """Return the options for a part, as they are written in the configuration.
+
+    For a part that the house has already, only those that name it. A relay with this input counts, too.
+    """
     options: dict[str, Any] = {"address": address}
+    if part.component == "input" and any(one.input == part.channel for one in known):
+        return {**options, "input": part.channel}
     if part.component != "relay" or not is_alone:
         options["component"] = part.component
     if part.channel or not is_alone:
         options["channel"] = part.channel
-    return {**options, "tints": True} if part.tints else options
+    if any((one.component, one.channel) == (part.component, part.channel) for one in known):
+        return options
+    options |= {"tints": True} if part.tints else {}
+    return options | ({"poll": BATTERY_POLL} if part.has_battery else {})
 
 
 def unknown(service: MdnsService, known: Iterable[Options], why: str) -> list[Found]:

@@ -42,6 +42,9 @@ def test_a_model_is_found_as_what_it_is(model: dict[str, Any]) -> None:
     for part, expected in zip(found, model["parts"], strict=True):
         assert text_of(part).startswith(expected)
         assert part.kind or part.note
+        assert part.has_battery is (
+            part.component == "sensor" and "bat" in model["status"] and bool(part.kind)
+        )
 
 
 @pytest.mark.parametrize("model", [one for one in MODELS if "reading" in one])
@@ -68,8 +71,27 @@ def test_the_firmware_has_a_short_name(firmware: Any, version: str | None) -> No
 
 def test_the_options_name_the_part() -> None:
     """A device with one relay needs its address only; each part of another one has all its options."""
-    assert options_for("a", Part(kind="plug"), is_alone=True) == {"address": "a"}
+    assert options_for("a", Part(kind="plug"), [], is_alone=True) == {"address": "a"}
     lamp = Part(kind="lamp", component="light", tints=True)
-    assert options_for("a", lamp, is_alone=True) == {"address": "a", "component": "light", "tints": True}
+    assert options_for("a", lamp, [], is_alone=True) == {"address": "a", "component": "light", "tints": True}
+    motion = Part(kind="sensor", component="sensor", has_battery=True)
+    assert options_for("a", motion, [], is_alone=True) == {
+        "address": "a",
+        "component": "sensor",
+        "poll": "1m",
+    }
     second = Part(kind="plug", channel=1)
-    assert options_for("a", second, is_alone=False) == {"address": "a", "component": "relay", "channel": 1}
+    assert options_for("a", second, [], is_alone=False) == {
+        "address": "a",
+        "component": "relay",
+        "channel": 1,
+    }
+
+
+def test_a_part_that_the_house_has_is_named_by_its_component() -> None:
+    """Its other options may differ from those that the search would write."""
+    lamp = Part(kind="lamp", component="light", tints=True)
+    known = [Options(address="a", component="light", input=1)]
+    assert options_for("a", lamp, known, is_alone=True) == {"address": "a", "component": "light"}
+    button = Part(kind="button", component="input", channel=1)
+    assert options_for("a", button, known, is_alone=False) == {"address": "a", "input": 1}
