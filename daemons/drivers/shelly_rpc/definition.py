@@ -123,7 +123,7 @@ def buttons(device: Description) -> Iterator[Part]:
 
 def bluetooth(device: Description) -> Iterator[Part]:
     """Yield the sensor and the buttons of each Bluetooth device at a gateway; a valve is no sensor."""
-    valves = {of(one, "config").get("trv") for one in device.dynamic if key_of(one).startswith("blutrv:")}
+    valves = [of(one, "config").get("trv") for one in device.dynamic if key_of(one).startswith("blutrv:")]
     for one in device.dynamic:
         type_, _, number = key_of(one).partition(":")
         if type_ != "bthomedevice" or not number.isdecimal() or key_of(one) in valves:
