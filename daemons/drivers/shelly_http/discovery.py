@@ -12,6 +12,7 @@ from daemons.drivers.shelly_http.status import about
 from daemons.drivers.transports import mdns
 from daemons.drivers.transports.mdns import MdnsService
 from daemons.drivers.transports.secret import read_secret
+from daemons.drivers.transports.unanswered import unanswered
 from daemons.errors import HouseError
 
 SERVICE = "_http._tcp.local."
@@ -50,7 +51,7 @@ async def find(service: MdnsService, known: Iterable[Options]) -> list[Found]:
             return []
         if why == LOCKED:
             why = "it requires a password: add it by hand with shelly_gen1.password_file"
-        return unknown(service, own, why)
+        return unanswered("shelly_gen1", service, own, why)
     title = str(settings.get("name") or service.name)
     return to_found(service, info, parts(settings, status), title, own)
 
@@ -92,21 +93,3 @@ def options_for(address: str, part: Part, known: Iterable[Options], *, is_alone:
         return options
     options |= {"tints": True} if part.tints else {}
     return options | ({"poll": BATTERY_POLL} if part.has_battery else {})
-
-
-def unknown(service: MdnsService, known: Iterable[Options], why: str) -> list[Found]:
-    """Return a device whose components are unknown: as the house has it, or without a driver."""
-    listed = [
-        Found(
-            title=service.name,
-            address=service.address,
-            model="generation 1",
-            driver="shelly_gen1" if options else None,
-            options={"address": options.address, "component": options.component, "channel": options.channel}
-            if options
-            else {},
-            note=why,
-        )
-        for options in (*known, None)
-    ]
-    return listed[:-1] or listed

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
+from daemons.drivers.transports.address import Address
 from daemons.drivers.transports.secret import SecretFile
 from daemons.kinds import Ability
 from daemons.values import Seconds
@@ -29,7 +30,7 @@ SWITCHED = frozenset(word for word, abilities in ABILITIES.items() if "switch" i
 class Options(Struct, frozen=True, kw_only=True):
     """The options of a Shelly of the first generation."""
 
-    address: Annotated[str, Meta(pattern=r"^(\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?\Z")]
+    address: Address
     """A host or IP address, with `:port` if the port is not 80."""
     username: str = "admin"
     """The user, if the Shelly requires a login."""

@@ -10,8 +10,10 @@ from daemons.drivers.shelly_rpc.definition import Description, Part, key_of, par
 from daemons.drivers.shelly_rpc.options import Options
 from daemons.drivers.shelly_rpc.rpc import LOCKED, RpcClient, session
 from daemons.drivers.transports import mdns
+from daemons.drivers.transports.json_values import listed
 from daemons.drivers.transports.mdns import MdnsService
 from daemons.drivers.transports.secret import read_secret
+from daemons.drivers.transports.unanswered import unanswered
 from daemons.errors import HouseError
 
 SERVICE = "_shelly._tcp.local."
@@ -34,12 +36,14 @@ async def find(service: MdnsService, known: Iterable[Options]) -> list[Found]:
         async with asyncio.timeout(WHOLE_SECONDS):
             device = await session("discover", service.address, password, lambda *_: None, describe)
     except TimeoutError:
-        return unknown(service, own, f"it has not answered all questions within {WHOLE_SECONDS:g} s")
+        return unanswered(
+            "shelly", service, own, f"it has not answered all questions within {WHOLE_SECONDS:g} s"
+        )
     except HouseError as error:
         why = str(error).removeprefix("discover: ").removeprefix(f"{service.address}: ")
         if why == LOCKED:
             why = "it requires a password: add it by hand with shelly.password_file"
-        return unknown(service, own, why)
+        return unanswered("shelly", service, own, why)
     return to_found(service.address, device, own)
 
 
@@ -53,11 +57,10 @@ async def describe(client: RpcClient) -> Description:
     with suppress(HouseError):
         dynamic = await client.dynamic_components()
         for key in map(key_of, dynamic):
-            if key.startswith("bthomedevice:"):
-                number = int(key.partition(":")[2])
-                answer = await client.call("BTHomeDevice.GetKnownObjects", {"id": number})
-                listed = answer.get("objects")
-                objects[key] = [one for one in listed if isinstance(one, dict)] if listed else []
+            type_, _, number = key.partition(":")
+            if type_ == "bthomedevice" and number.isdecimal():
+                answer = await client.call("BTHomeDevice.GetKnownObjects", {"id": int(number)})
+                objects[key] = [one for one in listed(answer.get("objects")) if isinstance(one, dict)]
     return Description(info=info, config=config, status=status, dynamic=dynamic, objects=objects)
 
 
@@ -102,23 +105,3 @@ def options_for(address: str, part: Part, known: Iterable[Options], *, is_alone:
     if part.channel or not is_alone:
         options["channel"] = part.channel
     return options if part.input is None else {**options, "input": part.input}
-
-
-def unknown(service: MdnsService, known: Iterable[Options], why: str) -> list[Found]:
-    """Return a device whose components are unknown: as the house has it, or without a driver."""
-    words = service.properties
-    listed = [
-        Found(
-            title=service.name,
-            address=service.address,
-            model=words.get("app") or f"generation {words.get('gen', '1')}",
-            firmware=words.get("ver", ""),
-            driver="shelly" if options else None,
-            options={"address": options.address, "component": options.component, "channel": options.channel}
-            if options
-            else {},
-            note=why,
-        )
-        for options in (*known, None)
-    ]
-    return listed[:-1] or listed

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from daemons.drivers.transports.address import Address
 from daemons.drivers.transports.secret import SecretFile
 from daemons.kinds import Ability
 
@@ -11,7 +12,6 @@ Component = Literal[
     "switch", "light", "cct", "rgb", "rgbw", "rgbcct", "cover", "pm1", "em", "em1", "input", "sensor",
     "bthomedevice",
 ]  # fmt: skip
-Address = Annotated[str, Meta(pattern=r"^(\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?\Z")]
 ABILITIES: dict[Component, frozenset[Ability]] = {
     "switch": frozenset({"switch"}),
     "light": frozenset({"switch", "dim"}),
