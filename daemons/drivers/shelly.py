@@ -107,7 +107,7 @@ class ShellyPart:
             return
         await client.call(*call)
         if options.component in SWITCHED:
-            self._channel.confirm(on=setting.on)
+            self._channel.confirm(on=setting.on, fault=self._fault)
         method = f"{request.namespace(options)}.GetStatus"
         answer = await client.call(method, {"id": options.channel})
         self._known.pop(options.key, None)

@@ -124,6 +124,7 @@ class ShellyGen1Part:
             return None  # a roller accepts the move, and reports it when it begins
         if not isinstance(answer.get("ison"), bool):
             raise self._client.unreachable(f"its answer does not say whether its {options.component} is on")
-        self._channel.confirm(on=answer["ison"])
         needs_timer = setting.on and setting.off_after_seconds
-        return NOT_ARMED if needs_timer and answer.get("has_timer") is not True else None
+        fault = NOT_ARMED if needs_timer and answer.get("has_timer") is not True else None
+        self._channel.confirm(on=answer["ison"], fault=fault)
+        return fault
