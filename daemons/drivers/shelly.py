@@ -102,8 +102,6 @@ class ShellyPart:
         """Send a setting, and request the resulting status. A cover reports a move when it begins."""
         options, call = self._options, request.set_request(self._options, setting)
         if call is None:
-            if options.component == "input":
-                self._channel.update(on=setting.on)  # a switch in the wall without a relay
             return
         await client.call(*call)
         if options.component in SWITCHED:

@@ -116,8 +116,6 @@ class ShellyGen1Part:
         """Send a setting. Return the fault if the device did not arm its timer with it."""
         options, target = self._options, status.set_target(self._options, setting, part)
         if target is None:
-            if options.component == "input":
-                self._channel.update(on=setting.on)  # a switch in the wall without a relay
             return None
         answer = await self._client.get(target)
         if options.component not in SWITCHED:

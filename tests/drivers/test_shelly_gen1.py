@@ -30,6 +30,18 @@ def test_its_facts_are_read(tmp_path: Path) -> None:
         )
 
 
+def test_a_timer_that_is_not_armed_is_a_fault(tmp_path: Path) -> None:
+    """The fault is there with the state, and ends with the next setting."""
+    with ShellyGen1Plug(tmp_path) as plug, running_driver("shelly_gen1", plug.options()) as harness:
+        harness.wait_for_on(on=False)
+        plug.arms_timer = False
+        harness.set(on=True, off_after_seconds=300.0)
+        assert harness.wait_for_on(on=True).fault == "its own timer was not armed"
+        plug.arms_timer = True
+        harness.set(on=True, off_after_seconds=300.0)
+        assert harness.wait_until(lambda r: r.off_after_seconds, "its timer").fault is None
+
+
 def test_each_press_of_its_input_counts_once(tmp_path: Path) -> None:
     """The press before the start is over."""
     with ShellyGen1Plug(tmp_path) as plug:

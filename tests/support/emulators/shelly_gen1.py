@@ -46,6 +46,8 @@ class ShellyGen1Plug(Emulator):
         self.port = free_port()
         self.targets: list[str] = []
         """The path and the query of every request that was carried out."""
+        self.arms_timer = True
+        """Whether it arms its timer, as it should."""
         self.events: tuple[str, int] = ("", 0)
         """The last event of its input, and how many there were."""
         self.info = INFO
@@ -128,7 +130,7 @@ class ShellyGen1Plug(Emulator):
             case "/relay/0":
                 if "turn" in query:
                     self.switch_relay(query["turn"] == "on")
-                    self._arm(int(query["timer"]) if "timer" in query else None)
+                    self._arm(int(query["timer"]) if "timer" in query and self.arms_timer else None)
                 return self.relay()
         return None
 
