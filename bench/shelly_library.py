@@ -17,10 +17,9 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 from daemons.processes.mirror.page.memory_use import memory_use
-from tests.support.emulators.shelly import REALM, ShellyPlug
+from tests.support.emulators.shelly import ShellyPlug
 
 PROJECT = Path(__file__).parent.parent
 BASE = "a device's own imports"
@@ -34,7 +33,8 @@ SORTS = {
     BASE: "report([])\nsys.stdin.read()\n",
     "our driver": """
 import select
-from daemons.drivers.shelly import Options, Shelly
+from daemons.drivers.shelly import Shelly
+from daemons.drivers.shelly_rpc.options import Options
 from daemons.kinds import Setting
 driver = Shelly("bench", Options(address=address))
 driver.open((), 0.0)
@@ -81,25 +81,6 @@ asyncio.run(main())
 }
 
 
-class FullShellyPlug(ShellyPlug):
-    """The emulator, with the requests that aioshelly sends first: for all data and settings of the device."""
-
-    def _do(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
-        match method:
-            case "Shelly.GetDeviceInfo":
-                return {
-                    "id": REALM, "mac": "A8032AB12345", "model": "SNPL-00112EU", "gen": 2, "ver": "1.4.4",
-                    "fw_id": "20240625-122723/1.4.4-gb2aeadb", "app": "PlusPlugS", "auth_en": False,
-                }  # fmt: skip
-            case "Shelly.GetStatus":
-                return {"switch:0": self.status(), "sys": {"mac": "A8032AB12345"}}
-            case "Shelly.GetConfig":
-                return {"switch:0": {"id": 0, "name": None}, "sys": {"device": {"name": "Plug"}}}
-            case "Shelly.GetComponents":
-                return {"components": [], "total": 0, "offset": 0, "cfg_rev": 1}
-        return super()._do(method, params)
-
-
 def packages(pip: list[str], *wanted: str) -> set[str]:
     """Return the packages that pip would install into an empty environment for these."""
     command = [*pip, "install", "--quiet", "--dry-run", "--ignore-installed", "--report", "-", *wanted]
@@ -141,7 +122,7 @@ def main() -> None:
     arguments = parser.parse_args()
     alive: dict[str, list[subprocess.Popen[str]]] = {sort: [] for sort in SORTS}
     took: dict[str, list[float]] = {sort: [] for sort in SORTS}
-    with tempfile.TemporaryDirectory() as folder, FullShellyPlug(Path(folder)) as plug:
+    with tempfile.TemporaryDirectory() as folder, ShellyPlug(Path(folder)) as plug:
         python = f"{folder}/venv/bin/python"
         subprocess.run([sys.executable, "-m", "venv", f"{folder}/venv"], check=True)
         pip = [python, "-m", "pip", "--disable-pip-version-check"]

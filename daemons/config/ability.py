@@ -15,6 +15,11 @@ def abilities(driver: type[Driver[Any]], options: Any) -> frozenset[Ability]:
     return driver.abilities if options is None else driver.abilities_with(options)
 
 
+def refusal(driver: type[Driver[Any]], ability: Ability) -> str:
+    """Return the end of the sentence that a driver has not an ability: with other options it may have it."""
+    return "cannot with these options" if ability in driver.abilities else "cannot"
+
+
 def lacking(kind: type[Kind], driver: type[Driver[Any]] | None, options: Any) -> dict[str, str]:
     """Return the names of the kind that need an ability which the driver has not, each with the reason.
 
@@ -24,7 +29,7 @@ def lacking(kind: type[Kind], driver: type[Driver[Any]] | None, options: Any) ->
         return {}
     can, word = abilities(driver, options), driver.word
     return {
-        name: f"{name} needs a driver that can {ability}; {format_toml(word)} cannot"
+        name: f"{name} needs a driver that can {ability}; {format_toml(word)} {refusal(driver, ability)}"
         for name, ability in kind.further_needs.items()
         if ability not in can
     }

@@ -12,14 +12,13 @@ from msgspec import Meta, Struct, field
 from daemons.drivers import Remote
 from daemons.drivers.transports.delivery import Answer, Progress, check_timeout, deliver_messages, quote
 from daemons.drivers.transports.http_post import (
-    BadResponse,
     HttpUrl,
-    Response,
     answer_to,
     bearer,
     parse_url,
     post,
 )
+from daemons.drivers.transports.http_response import BadResponse, Response
 from daemons.drivers.transports.secret import SecretFile, read_secret
 from daemons.kinds import Ability, Message
 from daemons.values import Seconds

@@ -21,7 +21,6 @@ from daemons.drivers.transports.delivery import (
     text_with_link,
 )
 from daemons.drivers.transports.http_post import (
-    BadResponse,
     HttpUrl,
     Url,
     answer_to,
@@ -29,6 +28,7 @@ from daemons.drivers.transports.http_post import (
     parse_url,
     post,
 )
+from daemons.drivers.transports.http_response import BadResponse
 from daemons.drivers.transports.secret import SecretFile, read_secret
 from daemons.errors import HouseError, StorageError
 from daemons.kinds import Ability, Message

@@ -30,6 +30,7 @@ from daemons.contract.subject import loadable
 from daemons.drivers import Found
 from daemons.drivers.shelly import Shelly
 from daemons.drivers.transports import mdns
+from tests.support.emulators.shelly import ShellyPlug
 from tests.support.house import BREAKFAST
 from tests.support.mosquitto import Mosquitto
 
@@ -123,14 +124,21 @@ def test_a_device_at_a_broker_is_found_with_a_valid_table(
 
 
 def test_a_shelly_is_found_by_its_announcement(tmp_path: Path) -> None:
-    """The announcement is real multicast on loopback; the configured device is named."""
-    text = BREAKFAST + '\n[devices.kettle]\nkind = "plug"\ndriver = "shelly"\nshelly.address = "127.0.0.1"\n'
+    """The announcement is real multicast on loopback, where another test run may have one, too."""
     words = {"gen": "2", "app": "PlusPlugS", "ver": "1.4.4"}
-    with announced("_shelly._tcp.local.", "shellyplusplugs-a8", 80, words):
+    with (
+        ShellyPlug(tmp_path) as plug,
+        announced("_shelly._tcp.local.", f"shellyplusplugs-{plug.port}", plug.port, words),
+    ):
+        address = plug.options()["address"]
+        plug.config["input:0"]["type"] = "button"
+        table = f'kind = "plug"\ndriver = "shelly"\nshelly.address = "{address}"'
+        text = f"{BREAKFAST}\n[devices.kettle]\n{table}\n"
         done = house(tmp_path, text, "discover", "--driver", "shelly", "--timeout", str(SECONDS), "--json")
-    (found,) = json.loads(done.stdout)
-    assert (found["address"], found["model"], found["firmware"]) == ("127.0.0.1", "PlusPlugS", "1.4.4")
-    assert found["used_by"] == ["kettle"]
+    relay, button = [one for one in json.loads(done.stdout) if one["address"] == address]
+    assert (relay["address"], relay["model"], relay["firmware"]) == (address, "PlusPlugS", "1.4.4")
+    assert (relay["kind"], relay["used_by"]) == ("plug", ["kettle"])
+    assert (button["kind"], button["used_by"], button["name"]) == ("button", [], "kettle_button_0")
 
 
 # With fake searches
@@ -150,7 +158,7 @@ def searches(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
         return classmethod(search)
 
-    for word in ("shelly", "kasa", "mqtt_tasmota", "mqtt_zigbee2mqtt"):
+    for word in ("shelly", "shelly_gen1", "kasa", "mqtt_tasmota", "mqtt_zigbee2mqtt"):
         monkeypatch.setattr(loader.driver(word), "discover", searching(word))
 
     async def browse(*_: object) -> list[mdns.MdnsService]:
@@ -260,7 +268,7 @@ def test_each_network_driver_can_search() -> None:
     """These drivers can search, and no others."""
     assert Shelly.discover is not None
     able = {word for word in loadable(list(loader.available("drivers"))) if discover.can_search(word)}
-    assert able == {*loadable(["esphome", "kasa", "mqtt", "mqtt_tasmota", "mqtt_zigbee2mqtt", "shelly"])}
+    assert able == {*loadable(["esphome", "kasa", "mqtt", "mqtt_tasmota", "mqtt_zigbee2mqtt", "shelly", "shelly_gen1"])}
 
 
 @given(st.text(max_size=60), st.text(max_size=60))

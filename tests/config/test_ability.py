@@ -14,6 +14,8 @@ SWITCH = '[devices.switch]\nkind = "light_switch"\ndriver = "simulated"\n'
 OTHER = '[devices.other]\nkind = "lamp"\ndriver = "simulated"\n'
 ON = 'turns = { status = true }\ndo = "on"\n'
 RULE = '[[devices.lamp.when]]\ndevice = "other"\n'
+SHELLY = LAMP.replace("gpio.relay = 3\n", "").replace("gpio", "shelly")
+WHITE = SHELLY + 'shelly = { address = "x", component = "light" }\n'
 CANNOT_DIM = 'needs a driver that can dim; "gpio" cannot'
 
 
@@ -33,6 +35,26 @@ def load(tmp_path: Path, text: str) -> House:
             LAMP + "colour_temperature_kelvin = 2700\n",
             ":5",
             'colour_temperature_kelvin needs a driver that can tint; "gpio" cannot',
+        ),
+        (
+            WHITE + "colour_temperature_kelvin = 2700\n",
+            ":5",
+            'colour_temperature_kelvin needs a driver that can tint; "shelly" cannot with these options',
+        ),
+        (
+            SHELLY + 'shelly.address = "x"\nbrightness_percent = 40\n',
+            ":5",
+            'brightness_percent needs a driver that can dim; "shelly" cannot with these options',
+        ),
+        (
+            SHELLY.replace("lamp", "plug") + 'shelly = { address = "x", component = "em" }\n',
+            ":3",
+            'the driver "shelly" cannot switch, which a plug needs; it can with other options',
+        ),
+        (
+            '[devices.bell]\nkind = "button"\ndriver = "shelly"\nshelly.address = "x"\n',
+            ":3",
+            'the driver "shelly" cannot press, which a button needs; it can with other options',
         ),
         (
             LAMP + RULE + ON + "with = { brightness_percent = 30 }\n" + OTHER,

@@ -75,7 +75,9 @@ def test_a_slice_has_the_defaults_of_its_device() -> None:
 
 def test_the_options_of_another_driver_do_not_count() -> None:
     """A lamp with another driver has none of the options of the driver that is the default."""
-    text = HOUSE.replace('room = "Attic"', 'driver = "shelly"\nshelly.address = "192.168.1.7"')
+    text = HOUSE.replace(
+        'room = "Attic"', 'driver = "shelly"\nshelly = { address = "192.168.1.7", component = "light" }'
+    )
     text = text.replace("simulated.speed = 2\n", "").replace('simulated.lag = "1s"\n', "")
     device = load(text + "\n[defaults.drivers.shelly]\nchannel = 1\n").devices["second"]
     assert (device.driver_options.address, device.driver_options.channel) == ("192.168.1.7", 1)

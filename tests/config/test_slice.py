@@ -84,7 +84,7 @@ def test_a_change_affects_only_dependent_slices(
         ("[bridge]", '[bridge]\nprefix = "home"', True),
         (
             'kind = "lamp"\ndriver = "simulated"',
-            'kind = "lamp"\ndriver = "shelly"\nshelly.address = "x"',
+            'kind = "lamp"\ndriver = "shelly"\nshelly = { address = "x", component = "light" }',
             True,
         ),
     ],

@@ -269,6 +269,7 @@ def test_slow_hardware_is_reachable(plug: Emulator) -> None:
 
 SLOW_SECONDS = {
     "shelly": 2.6,
+    "shelly_gen1": 2.6,
     "kasa": 1.5,
     "command": 1.0,
     "mqtt": 3.0,
@@ -292,7 +293,7 @@ def test_a_setting_is_pending_until_slow_hardware_has_answered(plug: Emulator) -
         assert plug.switchings == [True]
 
 
-@pytest.mark.parametrize("word", ["shelly", "kasa", "mqtt_tasmota"])
+@pytest.mark.parametrize("word", ["shelly", "shelly_gen1", "kasa", "mqtt_tasmota"])
 def test_a_running_timer_is_read(word: str, tmp_path: Path) -> None:
     """A driver that connects to hardware whose own timer runs reports the rest of it."""
     with emulator(word)(tmp_path) as plug:

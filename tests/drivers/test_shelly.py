@@ -1,6 +1,6 @@
-"""The driver `shelly`: the digest, the timer, the faults, and the other channels of a device."""
+"""The driver `shelly` at its emulator: login, timer, faults, presses, sensors at a gateway, its search."""
 
-import hashlib
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -8,36 +8,26 @@ import pytest
 
 pytest.importorskip("zeroconf", reason="needs the extra discover")
 
-from daemons.drivers.shelly import Challenge, Options, digest, parse_status, set_request, to_found
+from daemons.drivers import Found
+from daemons.drivers.shelly import ShellyPart
+from daemons.drivers.shelly_rpc import discovery
+from daemons.drivers.shelly_rpc.options import Options
 from daemons.drivers.transports.mdns import MdnsService
-from daemons.kinds import Reading, Setting
+from daemons.kinds import About, Reading
 from tests.drivers.test_faults import DriverHarness, running_driver
 from tests.support.emulator import PASSWORD
 from tests.support.emulators.shelly import ShellyPlug
 
 
-def sha(text: str) -> str:
-    """Return the digest of a text."""
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def test_the_digest_proves_the_password_without_sending_it() -> None:
-    """The digest is SHA-256 over realm, nonces and fixed words, as the device computes it."""
-    found = digest(Challenge(realm="shellypro4pm-f008d1d8b8b8", nonce=1625038762), "secret", 313273957)
-    user_hash = sha("admin:shellypro4pm-f008d1d8b8b8:secret")
-    uri_hash = sha("dummy_method:dummy_uri")
-    assert uri_hash == "6370ec69915103833b5222b368555393393f098bfbfbb59f47e0590af135f062"
-    assert found["response"] == sha(f"{user_hash}:1625038762:1:313273957:auth:{uri_hash}")
-    assert "secret" not in str(found)
-
-
-def test_an_outdated_nonce_is_replaced(tmp_path: Path) -> None:
-    """The connection stays open."""
+@pytest.mark.parametrize("nonces", [(1625038762, 1625038763), ("1625038762", "c0ffee")])
+def test_an_outdated_nonce_is_replaced(tmp_path: Path, nonces: tuple[int | str, int | str]) -> None:
+    """The connection stays open. Numbers may be text, and the counter goes up with each request."""
     closed = ShellyPlug(tmp_path, password=PASSWORD)
+    closed.nonce, new = nonces
     options = {**closed.options(), "password_file": closed.write_password(PASSWORD)}
     with closed, running_driver("shelly", options) as harness:
         harness.wait_for_on(on=False)
-        closed.nonce += 1
+        closed.nonce = new
         harness.set(on=True)
         harness.wait_until(lambda r: r.on or r.reachable is False, "on")
         assert harness.reading.reachable
@@ -118,68 +108,175 @@ def touched(harness: DriverHarness) -> str:
     return seen[0]
 
 
-@pytest.mark.parametrize(
-    ("component", "setting", "expected"),
-    [
-        ("switch", Setting(on=True), ("Switch.Set", {"id": 2, "on": True})),
-        (
-            "switch", Setting(on=True, off_after_seconds=90),
-            ("Switch.Set", {"id": 2, "on": True, "toggle_after": 90}),
-        ),
-        ("switch", Setting(on=False, off_after_seconds=90), ("Switch.Set", {"id": 2, "on": False})),
-        (
-            "light", Setting(on=True, brightness_percent=30),
-            ("Light.Set", {"id": 2, "on": True, "brightness": 30}),
-        ),
-        (
-            "cover", Setting(on=True, direction="close", off_after_seconds=30),
-            ("Cover.Close", {"id": 2, "duration": 30}),
-        ),
-        ("cover", Setting(on=True, direction="open"), ("Cover.Open", {"id": 2})),
-        ("cover", Setting(on=False), ("Cover.Stop", {"id": 2})),
-    ],
-)  # fmt: skip
-def test_the_request_for_a_setting(
-    component: Any, setting: Setting, expected: tuple[str, dict[str, Any]]
-) -> None:
-    """Return the RPC method and its parameters."""
-    assert set_request(Options(address="x", component=component, channel=2), setting) == expected
+def test_a_missing_component_is_named_with_those_that_it_has(tmp_path: Path) -> None:
+    """The fault has the address once."""
+    with ShellyPlug(tmp_path) as plug:
+        options = {**plug.options(), "component": "light", "channel": 1}
+        with running_driver("shelly", options) as harness:
+            fault = str(harness.wait_until(lambda r: r.reachable is False, "its refusal").fault)
+            assert fault.endswith("there is no light:1; it has input:0, switch:0")
+            assert fault.count(plug.options()["address"]) == 1
 
 
-@pytest.mark.parametrize(
-    ("component", "status", "expected"),
-    [
-        (
-            "switch",
-            {"output": True, "apower": 7},
-            {"on": True, "power_watts": 7.0, "off_after_seconds": None},
-        ),
-        ("switch", {"aenergy": {"total": 12.5}}, {"energy_watt_hours": 12.5}),
-        (
-            "light",
-            {"output": False, "brightness": 30},
-            {"on": False, "brightness_percent": 30, "off_after_seconds": None},
-        ),
-        (
-            "cover",
-            {"state": "opening", "current_pos": 40},
-            {"on": True, "direction": "open", "position_percent": 40},
-        ),
-        ("cover", {"state": "stopped"}, {"on": False, "direction": None}),
-        ("switch", {"errors": ["read"], "output": 1}, {"fault": "read"}),
-    ],
-)
-def test_a_status_is_parsed(component: Any, status: dict[str, Any], expected: dict[str, Any]) -> None:
-    """A status may be whole or partial; fields that are not in it stay unchanged."""
-    assert parse_status(Options(address="x", component=component), status) == expected
+def test_its_diagnostics_are_read(tmp_path: Path) -> None:
+    """They are in the status, and in what the device says of itself."""
+    with ShellyPlug(tmp_path) as plug, running_driver("shelly", plug.options()) as harness:
+        reading = harness.wait_until(lambda r: r.about, "its model")
+        assert (reading.voltage_volts, reading.device_temperature_celsius, reading.signal_dbm) == (
+            231.2,
+            41.2,
+            -53,
+        )
+        url = f"http://{plug.options()['address']}"
+        assert reading.about == About(
+            manufacturer="Shelly", model="SNPL-00112EU", firmware="1.4.4", mac="A8032AB12345", url=url
+        )
 
 
-def test_a_found_device_can_be_configured() -> None:
-    """A device of the first generation has no driver, and a note with the reason."""
-    new = to_found(
-        MdnsService("shellyplusplugs-a8", "192.168.1.7", {"gen": "2", "app": "PlusPlugS", "ver": "1.4.4"})
-    )
-    assert (new.driver, new.options, new.firmware) == ("shelly", {"address": "192.168.1.7"}, "1.4.4")
-    old = to_found(MdnsService("shelly1-a8", "192.168.1.8", {}))
-    assert old.driver is None
-    assert "first generation" in old.note
+def test_an_input_alone_is_a_button_or_a_contact(tmp_path: Path) -> None:
+    """The device needs no relay."""
+    with ShellyPlug(tmp_path) as plug:
+        options = {**plug.options(), "component": "input"}
+        with running_driver("shelly", options) as harness:
+            harness.wait_until(lambda r: r.reachable, "a connection")
+            plug.notify({"input:0": {"id": 0, "state": True}})
+            harness.wait_for_on(on=True)
+            event = {"component": "input:0", "id": 0, "event": "single_push", "ts": 1.0}
+            plug.notify({"events": [event]}, "NotifyEvent")
+            assert touched(harness) == "single"
+            assert plug.switchings == []
+
+
+NOW = 1_790_000_000
+DOOR: list[dict[str, Any]] = [
+    {
+        "key": "bthomedevice:200",
+        "config": {"addr": "aa:bb:cc:00:00:01", "name": "Door"},
+        "status": {"id": 200, "rssi": -70, "battery": 95, "last_updated_ts": NOW - 60},
+    },
+    *(
+        {
+            "key": f"bthomesensor:{number}",
+            "config": {"addr": "aa:bb:cc:00:00:01", "obj_id": kind, "idx": 0},
+            "status": {"id": number, "value": value, "last_updated_ts": NOW - 60},
+        }
+        for number, kind, value in ((200, 45, False), (201, 5, 120))
+    ),
+]
+"""A Bluetooth door sensor at a gateway whose clock is NOW."""
+
+
+def gateway(folder: Path, packet_at: int) -> ShellyPlug:
+    """Return a gateway with a door sensor, which sent its last packet at a time."""
+    made = ShellyPlug(folder)
+    made.dynamic = [{**one, "status": {**one["status"], "last_updated_ts": packet_at}} for one in DOOR]
+    return made
+
+
+def test_a_bluetooth_sensor_is_read_with_each_packet(tmp_path: Path) -> None:
+    """Its presses are read, too."""
+    with gateway(tmp_path, NOW - 60) as plug:
+        options = {**plug.options(), "component": "bthomedevice", "channel": 200}
+        with running_driver("shelly", options) as harness:
+            reading = harness.wait_until(lambda r: r.detections == {"opening": False}, "the door")
+            assert (reading.illuminance_lux, reading.battery_percent, reading.signal_dbm) == (120, 95, -70)
+            plug.notify({"bthomesensor:200": {"value": True}})
+            plug.notify({"bthomedevice:200": {"battery": 94, "last_updated_ts": NOW}})
+            harness.wait_until(
+                lambda r: r.detections == {"opening": True} and r.battery_percent == 94, "the open door"
+            )
+            event = {"component": "bthomedevice:200", "event": "single_push", "idx": 0}
+            plug.notify({"events": [event]}, "NotifyEvent")
+            assert touched(harness) == "single"
+
+
+class PollingChannel:
+    """Counts the reports of a driver, whose waits for a setting end at once until the last one."""
+
+    def __init__(self, polls: int) -> None:
+        self.reports: list[dict[str, Any]] = []
+        self._polls = polls
+
+    def update(self, **changes: Any) -> None:
+        """Note a report."""
+        self.reports.append(changes)
+
+    async def next_setting(self) -> None:
+        """End the wait without a setting, or at last the connection."""
+        self._polls -= 1
+        raise TimeoutError if self._polls else ConnectionError
+
+
+class FixedClient:
+    """Answers each request with the same status."""
+
+    async def call(self, method: str) -> dict[str, Any]:
+        """Return the status of a gateway."""
+        return {"sys": {"unixtime": NOW}} if method == "Shelly.GetStatus" else {}
+
+    async def dynamic_components(self) -> list[dict[str, Any]]:
+        """Return the Bluetooth devices."""
+        return DOOR
+
+
+def test_a_poll_without_a_new_packet_reports_nothing() -> None:
+    """Values that are reported again would seem new, and would never be stale."""
+    channel: Any = PollingChannel(polls=4)
+    client: Any = FixedClient()
+    part = ShellyPart(Options(address="x", component="bthomedevice", channel=200), channel)
+    with pytest.raises(ConnectionError):
+        asyncio.run(part.control(client))
+    assert ["about" in report for report in channel.reports] == [False, True]
+
+
+def test_an_old_packet_of_a_bluetooth_sensor_counts_no_more(tmp_path: Path) -> None:
+    """A gateway keeps the last values of a sensor whose battery is empty."""
+    with gateway(tmp_path, NOW - 5 * 3600) as plug:
+        options = {**plug.options(), "component": "bthomedevice", "channel": 200}
+        with running_driver("shelly", options) as harness:
+            reading = harness.wait_until(lambda r: r.fault, "the age")
+            assert reading.fault == "its last packet is 5 h old, and counts no more"
+            assert (reading.on, reading.detections, reading.illuminance_lux) == (None, None, None)
+
+
+def found_at(plug: ShellyPlug, *known: Options) -> list[Found]:
+    """Return what a search finds at an emulator that announces itself."""
+    words = {"gen": "2", "app": "PlusPlugS", "ver": "1.4.4"}
+    service = MdnsService("shellyplusplugs-a8", plug.options()["address"], words)
+    return asyncio.run(discovery.find(service, known))
+
+
+def test_a_device_is_found_by_its_components(tmp_path: Path) -> None:
+    """Each of them is a device, at a gateway with each Bluetooth device; pages of a long list are joined."""
+    with gateway(tmp_path, NOW) as plug:
+        plug.config["input:0"]["type"] = "button"
+        plug.config["switch:0"]["name"] = "Pump"
+        found = found_at(plug)
+        address = plug.options()["address"]
+    assert [(one.title, one.kind, one.kind_options) for one in found] == [
+        ("Pump", "plug", {}),
+        ("Kettle button 0", "button", {}),
+        ("Door", "sensor", {"detects": "opening"}),
+    ]
+    assert found[2].options == {"address": address, "component": "bthomedevice", "channel": 200}
+    assert {(one.driver, one.model, one.firmware) for one in found} == {("shelly", "PlusPlugS", "1.4.4")}
+
+
+def test_a_device_that_requires_a_password_is_listed(tmp_path: Path) -> None:
+    """It is not written, for its components are unknown. The password of the house's own device is used."""
+    with ShellyPlug(tmp_path, password=PASSWORD) as closed:
+        (locked,) = found_at(closed)
+        assert (locked.driver, locked.model) == (None, "PlusPlugS")
+        assert locked.note == "it requires a password: add it by hand with shelly.password_file"
+        own = Options(**closed.options(), password_file=closed.write_password(PASSWORD))
+        (known,) = found_at(closed, own)
+        assert (known.driver, known.kind, known.note) == ("shelly", "plug", "")
+
+
+def test_a_device_that_does_not_answer_is_listed(tmp_path: Path) -> None:
+    """The note has the reason; a device of the house keeps its options."""
+    plug = ShellyPlug(tmp_path)
+    (silent,) = found_at(plug)
+    assert (silent.driver, silent.note) == (None, "Connection refused")
+    (known,) = found_at(plug, Options(**plug.options(), channel=1))
+    assert (known.driver, known.options["channel"]) == ("shelly", 1)

@@ -180,6 +180,15 @@ def test_it_shows_a_young_value_and_hides_an_old_one(history: list[tuple[float, 
             assert shown.temperature_celsius == (celsius if celsius is None else round(celsius, 1))
 
 
+def test_a_sensor_may_be_a_meter() -> None:
+    """Its power is shown until it is silent for too long, and a meter can count it."""
+    sensor = Sensor(Options())
+    reading = report(10.0, power_watts=120.4)
+    memory = sensor.update_measurements(SensorMemory(), reading, 10.0)
+    assert sensor.state(memory, reading, 10.0).power_watts == 120.4
+    assert sensor.state(sensor.advance(memory, 10.0 + HOUR), reading, 10.0 + HOUR).power_watts is None
+
+
 def test_a_sensor_switches_nothing() -> None:
     """It desires no setting that is on, and simulated hardware draws no power for it."""
     sensor = Sensor(Options())

@@ -6,7 +6,6 @@ connection: it is an outcome, and the driver waits for the next message.
 
 import asyncio
 import logging
-import os
 import ssl
 from collections.abc import Awaitable, Callable
 from threading import Lock
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec.structs import replace
 
+from daemons.drivers.transports import os_error
 from daemons.errors import HouseError, StorageError
 from daemons.kinds import DeliveryResult, Message, Outcome
 from daemons.storage.acknowledgement import make_link
@@ -144,9 +144,7 @@ def reason(error: OSError) -> str:
         return f"its certificate is refused: {error.verify_message}"
     if isinstance(error, ssl.SSLError):
         return f"no TLS connection: {error.reason or 'the answer is not TLS'}"
-    if error.errno is not None and error.errno > 0:
-        return os.strerror(error.errno)
-    return quote(error.strerror or str(error) or type(error).__name__)
+    return quote(os_error.reason(error))
 
 
 def quote(text: str, *secrets: str | None) -> str:

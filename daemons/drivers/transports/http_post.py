@@ -10,11 +10,9 @@ import h11
 from msgspec import Meta
 
 from daemons.drivers.transports.delivery import Answer, Progress, tls_context
+from daemons.drivers.transports.http_response import Response, read_response
 from daemons.errors import StorageError
 
-MAX_ANSWER_BYTES = 64 * 1024
-"""The longest answer of a server; the rest is not read."""
-READ_BYTES = 16 * 1024
 FOR_NOW = frozenset({401, 403, 404, 405, 407, 408, 421, 425, 429})
 """The statuses from 400 to 499 that a person can repair, or that time does: the message is not at fault."""
 UNKNOWN = frozenset({502, 504})
@@ -44,18 +42,6 @@ class Url(NamedTuple):
     def where(self) -> str:
         """The part that a log may have."""
         return f"{self.host}:{self.port}"
-
-
-class Response(NamedTuple):
-    """The answer of a server."""
-
-    status: int
-    body: bytes
-    """The beginning of the body, of at most MAX_ANSWER_BYTES."""
-
-
-class BadResponse(Exception):
-    """The server's answer is not HTTP, or ends before its status."""
 
 
 def parse_url(text: str) -> Url:
@@ -113,35 +99,6 @@ async def post(
         return await read_response(reader, connection)
     finally:
         writer.transport.abort()
-
-
-async def read_response(reader: asyncio.StreamReader, connection: h11.Connection) -> Response:
-    """Read an answer, of at most MAX_ANSWER_BYTES; raises BadResponse for a bad one."""
-    status, body, received = None, bytearray(), 0
-    while True:
-        try:
-            event = connection.next_event()
-        except h11.RemoteProtocolError as error:
-            if status is None:
-                raise BadResponse(f"its answer is not HTTP: {error}") from error
-            return Response(status, bytes(body))
-        match event:
-            case h11.NEED_DATA if received < MAX_ANSWER_BYTES:
-                data = await reader.read(READ_BYTES)
-                if not data and status is None:
-                    raise BadResponse("it ended the connection without an answer")
-                received += len(data)
-                connection.receive_data(data)
-            case h11.Response():
-                status = event.status_code
-            case h11.Data():
-                body += event.data
-            case h11.InformationalResponse():
-                continue
-            case _ if status is None:
-                raise BadResponse("it sent too much, and no answer")
-            case _:
-                return Response(status, bytes(body))
 
 
 def answer_to(response: Response, said: str) -> Answer:

@@ -141,6 +141,8 @@ def test_an_optional_measurement_is_announced_after_its_first_report() -> None:
     """A plug without a meter has no power; the progress of coffee is always announced."""
     assert "house-plug-power_watts" not in found(subject("plug", hardware_fields=frozenset()))
     assert "house-plug-power_watts" in found(subject("plug"))
+    assert "house-sensor-power_watts" in found(subject("sensor"))
+    assert "house-sensor-power_watts" not in found(subject("sensor", hardware_fields=frozenset()))
     assert "house-coffee_maker-progress_percent" in found(
         subject("coffee_maker", hardware_fields=frozenset())
     )

@@ -1,6 +1,7 @@
 """A Shelly Plus Plug S (generation 2, firmware 1.4), by its RPC over a WebSocket."""
 
 import asyncio
+import copy
 import hashlib
 import json
 import threading
@@ -15,6 +16,10 @@ from tests.support.emulator import Emulator, Garbage
 from tests.support.ports import free_port
 
 REALM = "shellyplusplugs-a8032ab12345"
+INFO = {
+    "id": REALM, "name": "Kettle", "mac": "A8032AB12345", "model": "SNPL-00112EU", "gen": 2, "ver": "1.4.4",
+    "fw_id": "20240625-122723/1.4.4-gb2aeadb", "app": "PlusPlugS", "auth_domain": None,
+}  # fmt: skip
 HA2 = hashlib.sha256(b"dummy_method:dummy_uri").hexdigest()
 
 
@@ -28,9 +33,23 @@ class ShellyPlug(Emulator):
     def __init__(self, folder: Path, *, password: str | None = None) -> None:
         super().__init__(folder, password=password)
         self.port = free_port()
-        self.nonce = 1625038762
+        self.nonce: int | str = 1625038762
+        """The nonce of its login; a text stands for a model that writes all its numbers as text."""
+        self._last_nc = 0
         self.errors: list[str] = []
-        self.position = 50
+        self.components: dict[str, dict[str, Any]] = {
+            "input:0": {"id": 0, "state": None},
+            "sys": {"mac": "A8032AB12345", "unixtime": 1_790_000_000},
+            "wifi": {"rssi": -53, "status": "got ip"},
+        }
+        """The status of its components beside the switch."""
+        self.config: dict[str, Any] = {
+            "switch:0": {"id": 0, "name": None},
+            "input:0": {"id": 0, "name": None, "type": "switch", "enable": True},
+            "sys": {"device": {"name": "Kettle"}, "ui_data": {}},
+        }
+        self.dynamic: list[dict[str, Any]] | None = None
+        """The answer to `Shelly.GetComponents`; None for old firmware, which does not know this request."""
         self.calls: list[tuple[str, dict[str, Any]]] = []
         """Every request that was carried out."""
         self._thread: threading.Thread | None = None
@@ -102,9 +121,12 @@ class ShellyPlug(Emulator):
             await client.send_frame(self._garbage(), WSMsgType.TEXT)
             return
         head = {"id": frame["id"], "src": REALM, "dst": frame["src"]}
-        if self.password is not None and not self._is_known(frame.get("auth")):
+        is_open = frame["method"] == "Shelly.GetDeviceInfo"
+        if self.password is not None and not is_open and not self._is_known(frame.get("auth")):
+            self._last_nc = 0
+            nc = str(1) if isinstance(self.nonce, str) else 1
             challenge = {
-                "auth_type": "digest", "nonce": self.nonce, "nc": 1, "realm": REALM, "algorithm": "SHA-256",
+                "auth_type": "digest", "nonce": self.nonce, "nc": nc, "realm": REALM, "algorithm": "SHA-256",
             }  # fmt: skip
             error = {"code": 401, "message": json.dumps(challenge)}
             await client.send_json({**head, "error": error})
@@ -112,22 +134,38 @@ class ShellyPlug(Emulator):
         params = frame.get("params", {})
         self.calls.append((frame["method"], params))
         result = self._do(frame["method"], params)
-        await client.send_json({**head, "result": result})
+        answer = {"error": {"code": 404, "message": f"No handler for {frame['method']}"}}
+        await client.send_json({**head, **(answer if result is None else {"result": result})})
 
     def _is_known(self, auth: dict[str, Any] | None) -> bool:
         if not auth or auth["nonce"] != self.nonce:
             return False
+        is_next = auth["nc"] > self._last_nc
+        self._last_nc = auth["nc"]
         user_hash = hashlib.sha256(f"admin:{REALM}:{self.password}".encode()).hexdigest()
-        proof = f"{user_hash}:{auth['nonce']}:1:{auth['cnonce']}:auth:{HA2}"
-        return bool(auth["response"] == hashlib.sha256(proof.encode()).hexdigest())
+        proof = f"{user_hash}:{auth['nonce']}:{auth['nc']}:{auth['cnonce']}:auth:{HA2}"
+        return is_next and bool(auth["response"] == hashlib.sha256(proof.encode()).hexdigest())
 
-    def _do(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
-        if method == "Switch.Set":
-            was_on = self.on
-            self.switch_relay(params["on"])
-            self._arm(params.get("toggle_after"))
-            return {"was_on": was_on}
-        return self.status()
+    def _do(self, method: str, params: dict[str, Any]) -> dict[str, Any] | None:
+        """Carry out a request, and return its result; None for a method that it does not have."""
+        match method:
+            case "Shelly.GetDeviceInfo":
+                return {**INFO, "auth_en": self.password is not None}
+            case "Shelly.GetStatus":
+                return {**copy.deepcopy(self.components), "switch:0": self.status()}
+            case "Shelly.GetConfig":
+                return self.config
+            case "Shelly.GetComponents" if self.dynamic is not None:
+                page = self.dynamic[params["offset"] :][:2]
+                return {"components": page, "offset": params["offset"], "total": len(self.dynamic)}
+            case "Switch.Set":
+                was_on = self.on
+                self.switch_relay(params["on"])
+                self._arm(params.get("toggle_after"))
+                return {"was_on": was_on}
+            case "Switch.GetStatus":
+                return self.status()
+        return None
 
     def _arm(self, seconds: float | None) -> None:
         if self._timer:
@@ -155,7 +193,10 @@ class ShellyPlug(Emulator):
         }  # fmt: skip
 
     def notify(self, params: dict[str, Any] | None = None, method: str = "NotifyStatus") -> None:
-        """Send a notification to every connection."""
+        """Send a notification to every connection; what it has of other components is their new status."""
+        for key, part in (params or {}).items():
+            if key in self.components:
+                self.components[key].update(part)
         reply_ = params or {"switch:0": self.status()}
         frame = {"src": REALM, "dst": "house", "method": method, "params": {"ts": 1.0, **reply_}}
 
