@@ -18,9 +18,9 @@ class RecordingChannel:
         """Record changed fields of the reading."""
         self.reading = replace(self.reading, **{"reachable": True, "fault": None, **changes})
 
-    def connect(self) -> None:
+    def connect(self, fault: str | None = None) -> None:
         """Record that the connection works."""
-        self.reading = replace(self.reading, reachable=True, fault=None)
+        self.reading = replace(self.reading, reachable=True, fault=fault)
 
     def confirm(self, *, on: bool) -> None:
         """Record that the hardware has accepted a setting."""

@@ -180,9 +180,9 @@ class GenericDevice(MqttDevice):
         if sources and not (retained and self._is_old(values)):
             try:
                 self._on_values(sources, values, retained=retained)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 if options.command_topic is None:  # otherwise it is the reason why no command is confirmed
-                    self.channel.update(fault=f"sent an invalid message on {topic}: {error}")
+                    self.channel.connect(f"sent an invalid message on {topic}: {error}")
                 raise
 
     def _on_announcement(self, payload: str) -> None:

@@ -179,12 +179,11 @@ class Group:
             elif value is not None:
                 detections[value[0]] = value[1]
                 clears |= translation.clears(entity)
-        if detections or {*values} - SIDE:
+        is_meter = bool({*values} & {*METERED}) and not any(one.component in DRIVEN for one in main)
+        if detections or is_meter or {*values} - SIDE:
             sensing = next(one for one in main if one.component in ("sensor", "binary_sensor"))
             tables = {"measurements": values, "detections": detections}
             self._add_sensor("", tables, {**clears, **option_part.availability(sensing)})
-        elif {*values} & {*METERED} and not any(one.component in DRIVEN for one in main):
-            self._notes["no kind for an energy meter that switches nothing"] = None
         for entity, measured in others:
             if not {*measured} & SIDE:
                 self._add_sensor(entity.name, {"measurements": measured}, option_part.availability(entity))

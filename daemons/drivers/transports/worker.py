@@ -92,13 +92,13 @@ class HardwareChannel:
             self._is_new = self._has_reported = True
         os.eventfd_write(self._event_fd, 1)
 
-    def connect(self) -> None:
-        """Report that the connection works, although the hardware itself has reported nothing through it.
+    def connect(self, fault: str | None = None) -> None:
+        """Report that the connection works, although the hardware has reported nothing valid through it.
 
         The hardware counts as reachable, and its last report keeps its age.
         """
         with self._lock:
-            self._reading = replace(self._reading, reachable=True, fault=None)
+            self._reading = replace(self._reading, reachable=True, fault=cut_fault(fault))
             self._has_reported = True
         os.eventfd_write(self._event_fd, 1)
 

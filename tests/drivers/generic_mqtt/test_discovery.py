@@ -76,7 +76,6 @@ SWITCH = {"cmd_t": "a/set", "stat_t": "a"}
         ("device_tracker", {"stat_t": "a", "val_tpl": "{{ value_json.x }}"}, "cannot use its value_template"),
         ("sensor", {"stat_t": "#", "dev_cla": "power", "unit_of_meas": "W"}, "the topics of other hardware"),
         ("sensor", {"stat_t": "+/+", "dev_cla": "humidity", "unit_of_meas": "%"}, "the topics of other"),
-        ("sensor", {"stat_t": "a", "dev_cla": "power", "unit_of_meas": "W"}, "no kind for an energy meter"),
         ("sensor", {"stat_t": "a", "dev_cla": "power", "unit_of_meas": "hp"}, "nothing that House reads"),
         ("event", {"stat_t": "a", "event_types": ["rotate"]}, "none of its events is a press"),
         ("cover", {"set_pos_t": "a"}, "it has no commands to open, close and stop"),
@@ -115,6 +114,13 @@ def test_a_state_that_is_optimistic_is_not_confirmed() -> None:
     """Home Assistant does not wait for it either."""
     ((_, _, _, options),) = search(("homeassistant/switch/x/config", {**SWITCH, "opt": True}))
     assert options == {"command_topic": "a/set"}
+
+
+def test_a_meter_that_switches_nothing_is_a_sensor() -> None:
+    """Its power is its measurement."""
+    config = {"stat_t": "a", "dev_cla": "power", "unit_of_meas": "kW"}
+    ((_, kind, _, options),) = search(("homeassistant/sensor/x/config", config))
+    assert (kind, options) == ("sensor", {"measurements": {"power_watts": {"topic": "a", "factor": 1000.0}}})
 
 
 def test_several_switches_share_no_meter() -> None:

@@ -184,6 +184,8 @@ def test_a_new_connection_makes_no_report_younger() -> None:
     channel.update(temperature_celsius=19.0)
     channel.read(NOW)
     channel.unreachable("the broker is away")
+    channel.connect("sent an invalid message")
+    assert (channel.read(NOW + 300).fault, channel.read(NOW + 300).at) == ("sent an invalid message", NOW)
     channel.connect()
     reading = channel.read(NOW + 600)
     assert (reading.reachable, reading.fault, reading.at) == (True, None, NOW)
