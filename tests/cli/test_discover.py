@@ -268,7 +268,9 @@ def test_each_network_driver_can_search() -> None:
     """These drivers can search, and no others."""
     assert Shelly.discover is not None
     able = {word for word in loadable(list(loader.available("drivers"))) if discover.can_search(word)}
-    assert able == {*loadable(["esphome", "kasa", "mqtt", "mqtt_tasmota", "mqtt_zigbee2mqtt", "shelly", "shelly_gen1"])}
+    assert able == {
+        *loadable(["esphome", "kasa", "mqtt", "mqtt_tasmota", "mqtt_zigbee2mqtt", "shelly", "shelly_gen1"])
+    }
 
 
 @given(st.text(max_size=60), st.text(max_size=60))
