@@ -65,7 +65,7 @@ def sensors_of(key: str, components: Iterable[Mapping[str, Any]]) -> dict[str, i
 def packet_at(key: str, known: Mapping[str, Any]) -> float | None:
     """Return when a device sent its last packet, in Unix seconds of the gateway; None if that is unknown."""
     at = known.get(key, {}).get("last_updated_ts")
-    return float(at) if isinstance(at, int | float) else None
+    return float(at) if is_number(at) else None
 
 
 def age_text(at: float | None, known: Mapping[str, Any]) -> str | None:
@@ -73,7 +73,7 @@ def age_text(at: float | None, known: Mapping[str, Any]) -> str | None:
     if at is None:
         return "no packet of it has come yet"
     now = known.get("sys", {}).get("unixtime")
-    age = (now if isinstance(now, int | float) else time.time()) - at
+    age = (now if is_number(now) else time.time()) - at
     return f"its last packet is {age / 3600:.0f} h old, and counts no more" if age > OLD_SECONDS else None
 
 

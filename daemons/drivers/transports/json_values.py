@@ -3,10 +3,14 @@
 from collections.abc import Mapping
 from typing import Any, TypeGuard
 
+LARGEST = 1e15
+"""The largest number that is read: longer ones have no meaning, and do not fit into a float."""
+
 
 def is_number(value: Any) -> TypeGuard[int | float]:
-    """Return whether a value is a number."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    """Return whether a value is a number that hardware may have; JSON has integers of any length."""
+    is_numeric = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_numeric and -LARGEST <= value <= LARGEST
 
 
 def number(value: Any) -> float | None:

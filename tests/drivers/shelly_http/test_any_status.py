@@ -31,7 +31,8 @@ NAMES = (
     "voltage", "overtemperature", "mode", "sleep_mode", "external_power", "name",
 )  # fmt: skip
 LEAVES = (
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+    st.none() | st.booleans() | st.integers() | st.just(10**400)
+    | st.floats(allow_nan=False, allow_infinity=False)
     | st.sampled_from(["", "S", "open", "roller", "color", "detached"])
 )  # fmt: skip
 PARTS = st.dictionaries(st.sampled_from(MEMBERS), LEAVES | st.lists(LEAVES, max_size=2), max_size=5)

@@ -31,7 +31,8 @@ CONFIG = ("addr", "obj_id", "idx", "trv", "name", "type", "enable")
 TYPES = (*get_args(Component), *MEASURED, *DETECTED, *REFUSED, "emdata", "bthomesensor", "devicepower")
 ADDED = ("bthomedevice:200", "bthomesensor:200", "bthomesensor:201", "blutrv:200")
 LEAVES = (
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+    st.none() | st.booleans() | st.integers() | st.just(10**400)
+    | st.floats(allow_nan=False, allow_infinity=False)
     | st.sampled_from(["", "a", "button", "bthomedevice:200"])
 )  # fmt: skip
 VALUES: st.SearchStrategy[Any] = (

@@ -13,6 +13,7 @@ from daemons.drivers.transports.json_values import is_number, listed, member, nu
         (1, 1.0, None, []),
         (0.5, 0.5, None, []),
         (True, None, None, []),
+        (10**400, None, None, []),
         ("1", None, "1", []),
         ([1], None, None, [1]),
         (None, None, None, []),
@@ -22,7 +23,7 @@ from daemons.drivers.transports.json_values import is_number, listed, member, nu
 def test_a_value_of_another_type_is_none(
     value: Any, as_number: float | None, as_text: str | None, as_list: list[Any]
 ) -> None:
-    """Truth is no number."""
+    """Truth is no number, and neither is what no float can have."""
     assert is_number(value) is (as_number is not None)
     assert (number(value), text(value), listed(value)) == (as_number, as_text, as_list)
 
