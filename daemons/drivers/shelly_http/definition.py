@@ -10,7 +10,7 @@ from daemons.drivers.shelly_http.options import Component
 from daemons.drivers.shelly_http.status import entry
 from daemons.drivers.transports.json_values import listed
 
-SLEEPS = "it sleeps, and cannot be asked: turn on MQTT in it, and use a driver for MQTT"
+SLEEPS = "it sleeps, and cannot be asked: turn on MQTT in it, and use the driver mqtt"
 VALVE = "no driver for a radiator valve of Shelly: House cannot set its temperature"
 NOTHING = "it has no component that House uses"
 ROLLER: Component = "roller"

@@ -31,7 +31,7 @@ REFUSED = {
 }
 """The components that no kind works with, each with the sentence for a person."""
 IN_THERMOSTAT = "its thermostat switches this relay"
-SLEEPS = "it sleeps, and cannot be asked: turn on MQTT in it, and use a driver for MQTT"
+SLEEPS = "it sleeps, and cannot be asked: turn on MQTT in it, and use the driver mqtt"
 NO_BUTTON = 'its inputs are set to "switch": set them to "button" in the Shelly to use their presses'
 NOTHING = "it has no component that House uses"
 
