@@ -22,7 +22,7 @@ def run(*words: str, path: Path | None = None) -> "subprocess.CompletedProcess[s
 
 
 def test_the_kettle_and_a_driver_keep_the_contract(tmp_path: Path) -> None:
-    """From files, and as an installed package."""
+    """The suite runs for both at once."""
     file = write_kettle(tmp_path)
     driver = tmp_path / "drivers" / "echoing.py"
     driver.parent.mkdir()
@@ -30,6 +30,11 @@ def test_the_kettle_and_a_driver_keep_the_contract(tmp_path: Path) -> None:
     done = run(str(file), str(driver))
     assert done.returncode == 0, done.stdout
     assert " passed" in done.stdout
+
+
+@pytest.mark.long
+def test_the_contract_of_an_installed_package_is_checked(tmp_path: Path) -> None:
+    """The package is named as the index names it."""
     write_package(tmp_path / "site")
     done = run("house-kettle", path=tmp_path / "site")
     assert done.returncode == 0, done.stdout
@@ -43,7 +48,12 @@ def test_the_kettle_and_a_driver_keep_the_contract(tmp_path: Path) -> None:
             '    resting_phases = ("resting",)\n',
             "declares_only_existing_phases",
         ),
-        ('return Setting(memory.phase == "boiling")', "return Setting(True)", "is_off_and_waits_for_nothing"),
+        pytest.param(
+            'return Setting(memory.phase == "boiling")',
+            "return Setting(True)",
+            "is_off_and_waits_for_nothing",
+            marks=pytest.mark.long,
+        ),
         (
             "    progress_percent: float | None\n",
             "    progress_percent: set[int] | None\n",

@@ -19,6 +19,8 @@ NOT_DESCRIBED = {
     ("GET", "/login"),
     ("POST", "/login"),
     ("GET", "/page/{name}"),
+    ("GET", "/seen/{token}"),  # a page for people
+    ("POST", "/seen/{token}"),
     ("GET", "/metrics"),  # the format of Prometheus is documented elsewhere
     ("GET", "/api/live"),  # OpenAPI cannot describe a WebSocket
     ("GET", "/api/openapi.json"),
