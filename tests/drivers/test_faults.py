@@ -25,6 +25,8 @@ from tests.support.emulator import EMULATORS, PASSWORD, Emulator, emulator, tabl
 from tests.support.house import PROJECT, eventually
 from tests.support.silent_host import has_connection_attempt, silent_port
 
+FAST = ("command", "kasa", "shelly", "zmq")
+"""The emulators of the tests below in the normal run; the others run with `make test-long`."""
 PATIENCE_SECONDS = 20.0
 NEVER_LONGER_SECONDS = 1.0
 """The longest time that `set` and `read` may block their device. It is far shorter than any fault here,
@@ -108,9 +110,7 @@ def running_driver(word: str, options: dict[str, Any]) -> Iterator[DriverHarness
     assert harness.slowest < NEVER_LONGER_SECONDS
 
 
-FAST_OR_LONG = [
-    pytest.param(name, marks=pytest.mark.long if name.startswith("mqtt") else ()) for name in EMULATORS
-]
+FAST_OR_LONG = [pytest.param(name, marks=() if name in FAST else pytest.mark.long) for name in EMULATORS]
 """In the normal run, MQTT hardware is tested by the files of its drivers: each fault takes six seconds."""
 
 
