@@ -111,7 +111,7 @@ def running_driver(word: str, options: dict[str, Any]) -> Iterator[DriverHarness
 
 
 FAST_OR_LONG = [pytest.param(name, marks=() if name in FAST else pytest.mark.long) for name in EMULATORS]
-"""In the normal run, MQTT hardware is tested by the files of its drivers: each fault takes six seconds."""
+"""In the normal run, the other drivers are tested by their own files: a fault takes up to six seconds."""
 
 
 @pytest.fixture(params=FAST_OR_LONG)
