@@ -10,7 +10,8 @@ pytest.importorskip("kasa", reason="needs the extra kasa")
 
 from daemons.kinds import Setting
 from tests.drivers.test_faults import DriverHarness, running_driver
-from tests.support.house import eventually
+from tests.support.emulator import table
+from tests.support.house import HouseFactory, eventually
 from tests.support.tapo_hub import TapoValve, tapo_hub
 from tests.support.tplink import TapoDevice
 
@@ -93,3 +94,36 @@ def test_a_thermostat_that_is_a_sensor_is_a_fault(tmp_path: Path) -> None:
         assert str(lost.fault).endswith(
             "it keeps no temperature: use the kind that `house discover` prints for it"
         )
+
+
+@pytest.mark.long
+def test_a_valve_in_a_house_sleeps_and_is_away(make_house: HouseFactory, tmp_path: Path) -> None:
+    """A target that the valve reports only after 8 s is no fault, and none of a hand. It is sent once."""
+    hub = tapo_hub(tmp_path)
+    (valve,) = (child for child in hub.children if isinstance(child, TapoValve))
+    options = table({**hub.options(), "child": "valve"})
+    with hub:
+        house = make_house(f'[devices.valve]\nkind = "thermostat"\ndriver = "kasa"\nkasa = {options}\n')
+        house.house("up")
+        with house.listen("valve") as it:
+            it.wait_for(lambda it: it.has_state("valve", target_celsius=21.0, phase="heating"))
+            valve.sleeps = True
+            assert house.send("valve", "set", "celsius=18.5")["outcome"] == "applied"
+            eventually(lambda: len(valve.settings) == 1)
+            asked = hub.requests
+            eventually(lambda: hub.requests > asked + 40)
+            valve.sleeps = False
+            valve.wake()
+            it.wait_for(lambda it: it.has_state("valve", confirmed=True, phase="idle", target_celsius=18.5))
+            assert it.states["valve"].state["fault"] is None
+            valve.turn_knob(23.0)
+            it.wait_for(lambda it: it.has_state("valve", target_celsius=23.0, phase="heating"))
+            assert it.states["valve"].cause == "hardware"
+            valve.info["status"] = "offline"
+            it.wait_for(lambda it: it.has_state("valve", reachable=False))
+            house.send("valve", "off")
+            valve.info["status"] = "online"
+            it.wait_for(lambda it: it.has_state("valve", confirmed=True, reachable=True, phase="off"))
+            sent = [one.get("target_temp") for one in valve.settings]
+            assert sent == [18.5, None]
+            assert "Traceback" not in house.log("valve")
