@@ -14,6 +14,8 @@ import pytest
 
 pytest.importorskip("kasa", reason="needs the extra kasa")
 
+from kasa import Discover, KasaException
+
 from daemons.cli.discover import match_with_house
 from daemons.config.device import build
 from daemons.config.house import load_house
@@ -21,7 +23,9 @@ from daemons.drivers import Found, kasa
 from daemons.values import Problem, parse_table
 from tests.drivers.test_faults import running_driver
 from tests.support.emulators.kasa import USERNAME, KasaPlug, decrypt, encrypt
-from tests.support.tplink import KasaStrip, tapo_hub
+from tests.support.ports import free_port
+from tests.support.tapo_hub import tapo_hub
+from tests.support.tplink import KasaStrip
 
 TAPO_PORT = 20002
 """The UDP port on which newer plugs answer searches."""
@@ -149,7 +153,7 @@ def test_a_search_without_an_account_goes_by_the_model(
 def test_a_search_with_an_account_finds_what_is_behind_a_hub(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The account is that of another device of the house. The valve has no driver, and a sentence."""
+    """The account is that of another device of the house. The chime has no driver, and a sentence."""
     hub = tapo_hub(tmp_path)
     hub.host = own_host()
     known = parse_table({**hub.options(), "address": "192.168.1.4"}, kasa.Options, (), [])
@@ -162,10 +166,11 @@ def test_a_search_with_an_account_finds_what_is_behind_a_hub(
         ("sensor", "door", {"detects": "opening"}),
         ("sensor", "air", {}),
         ("button", "button", {}),
+        ("thermostat", "valve", {}),
         ("", None, {}),
     ]
-    assert found[3].note == "it is a radiator valve: House cannot set its temperature"
-    assert {one.options.get("username") for one in found[:3]} == {USERNAME}
+    assert found[4].note == "it is a chime: House has no driver for chimes"
+    assert {one.options.get("username") for one in found[:4]} == {USERNAME}
 
 
 def test_a_search_finds_each_outlet_of_an_older_strip(
@@ -202,6 +207,8 @@ def test_a_search_finds_each_outlet_of_an_older_strip(
         ("lamp", {"dims": True, "tints": True}, None),
         ("sensor", {"child": "8022"}, None),
         ("button", {"child": "8022"}, None),
+        ("thermostat", {"child": "8022"}, None),
+        ("thermostat", {}, "cannot regulate, which a thermostat needs; it can with other options"),
         ("sensor", {}, "cannot sense, which a sensor needs; it can with other options"),
         ("button", {"outlet": 1}, "cannot press, which a button needs; it can with other options"),
         ("lamp", {"tints": True}, "tints needs dims = true"),
@@ -216,7 +223,7 @@ def test_a_search_finds_each_outlet_of_an_older_strip(
 def test_what_the_driver_cannot_do_with_these_options_is_refused(
     kind: str, options: dict[str, Any], problem: str | None
 ) -> None:
-    """Only a device behind a hub is a sensor or a button."""
+    """Only a device behind a hub is a sensor, a button or a thermostat."""
     problems: list[Problem] = []
     table = {"kind": kind, "driver": "kasa", "kasa": {"address": "kasa.lan", **options}}
     build("x", table, (), problems)
@@ -241,9 +248,9 @@ def test_a_lamp_that_was_configured_before_is_known(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "lacks"),
     [
-        ({}, {"dim", "tint", "press", "sense"}),
-        ({"dims": True}, {"tint", "press", "sense"}),
-        ({"dims": True, "tints": True, "outlet": 5}, {"press", "sense"}),
+        ({}, {"dim", "tint", "press", "sense", "regulate"}),
+        ({"dims": True}, {"tint", "press", "sense", "regulate"}),
+        ({"dims": True, "tints": True, "outlet": 5}, {"press", "sense", "regulate"}),
         ({"child": "8022"}, {"dim", "tint"}),
     ],
 )
@@ -264,3 +271,48 @@ def test_an_answer_that_is_announced_as_too_long_is_not_read(tmp_path: Path) -> 
         assert "announces an answer of 262145 bytes" in str(reading.fault)
         plug.recover()
         assert harness.wait_for_on(on=False).fault is None
+
+
+@pytest.mark.parametrize(
+    ("account", "why"),
+    [
+        ({}, "Connection refused"),
+        (
+            {"username": USERNAME},
+            "it answers by no protocol that House knows, or refuses the account or its password",
+        ),
+    ],
+)
+def test_the_address_stands_once_in_a_fault(
+    account: dict[str, str], why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The library and the system put it into their texts too."""
+
+    async def refuse(*_: Any, **__: Any) -> None:
+        """Find no protocol at once: the library tries them all for seconds."""
+
+    monkeypatch.setattr(Discover, "try_connect_all", refuse)
+    monkeypatch.setenv("HOUSE_PASSWORD_PLUG", "open sesame")
+    address = f"127.0.0.1:{free_port()}"
+    with running_driver("kasa", {"address": address, **account}) as harness:
+        lost = harness.wait_until(lambda r: r.fault is not None, "a fault")
+        assert (lost.reachable, lost.fault) == (False, f"{address}: {why}")
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (KasaException("Device kasa.lan responded with 403 to handshake1"),
+         "Device responded with 403 to handshake1"),
+        (KasaException("Unable to query the device kasa.lan:9999: 0 bytes read"),
+         "Unable to query the device: 0 bytes read"),
+        (KasaException("Error querying device: kasa.lan: PARAMS_ERROR(-1008)"),
+         "Error querying device: PARAMS_ERROR(-1008)"),
+        (KasaException("Unable to query the device: kasa.lan: too long", ValueError("too long")),
+         "Unable to query the device: too long"),
+        (KeyError(), "KeyError"),
+    ],
+)  # fmt: skip
+def test_an_error_of_the_library_is_described_without_the_address(error: Exception, expected: str) -> None:
+    """Whatever the place of the address in its text."""
+    assert kasa.describe(error, "kasa.lan:80") == expected

@@ -265,33 +265,3 @@ def tapo_strip(folder: Path, outlets: int = 3) -> TapoDevice:
         for number in range(outlets, 0, -1)
     ]  # fmt: skip
     return strip
-
-
-def tapo_hub(folder: Path) -> TapoDevice:
-    """Return a hub (H100) with a contact sensor, a thermometer, a button and a radiator valve."""
-    hub = TapoDevice(folder)
-    hub.components = ["device", "child_device"]
-    hub.info = {
-        "type": "SMART.TAPOHUB", "model": "H100", "device_id": "8020", "nickname": "SHVi", "fw_ver": "1.5.5",
-        "hw_ver": "1.0", "mac": "AA-BB-CC-DD-EE-FF", "rssi": -42, "in_alarm": False,
-    }  # fmt: skip
-    sensor: dict[str, Any] = {"type": "SMART.TAPOSENSOR", "status": "online", "rssi": -60}
-    hub.children = [
-        TapoChild(
-            folder, ["device"], model="T110", device_id="door", category="subg.trigger.contact-sensor",
-            open=False, **sensor,
-        ),
-        TapoChild(
-            folder, ["device"], model="T315", device_id="air", category="subg.trigger.temp-hmdt-sensor",
-            current_temp=70.7, temp_unit="fahrenheit", current_humidity=51, battery_percentage=80, **sensor,
-        ),
-        TapoChild(
-            folder, ["device", "trigger_log"], model="S200B", device_id="button",
-            category="subg.trigger.button", **sensor,
-        ),
-        TapoChild(
-            folder, ["device"], model="KE100", device_id="valve", category="subg.trv", status="online",
-            type="SMART.KASAENERGY", current_temp=20.0, target_temp=21.0, temp_unit="celsius",
-        ),
-    ]  # fmt: skip
-    return hub

@@ -1,7 +1,7 @@
 """What a Kasa or Tapo device is, by what it reports of itself. Pure.
 
-A strip is as many devices of the house as it has outlets, and a hub as many as it has sensors, buttons and
-switches. What no kind can work with gets a sentence instead.
+A strip is as many devices of the house as it has outlets, and a hub as many as it has sensors, buttons,
+switches and valves. What no kind can work with gets a sentence instead.
 """
 
 import base64
@@ -20,8 +20,6 @@ REFUSED = {
     "CAM": "it is a camera: House has no driver for cameras",
     "CHIME": "it is a chime: House has no driver for chimes",
     "ROBOVAC": "it is a vacuum cleaner: House has no driver for vacuum cleaners",
-    "TRV": "it is a radiator valve: House cannot set its temperature",
-    "ENERGY": "it is a radiator valve: House cannot set its temperature",
     "FAN": "it is a fan with speeds: House has no kind for one",
     "HUB": "it is a hub: House reads the devices behind it, each with the option `child`",
 }
@@ -38,7 +36,7 @@ SENSORS = {
 }
 """By the end of its category: the options of a sensor."""
 SLOW = {"poll": "15s"}
-"""The option for a sensor that only measures: it tells its hub a value every 16 seconds or more."""
+"""The option for what measures slowly: a thermometer tells its hub a value every 16 seconds or more."""
 OUTLETS = {
     "EP40": 2, "EP40M": 2, "HS107": 2, "HS300": 6, "KP200": 2, "KP303": 3, "KP400": 2, "P210M": 2, "P300": 3,
     "P304M": 4, "P306": 4, "P316M": 6, "TP25": 2,
@@ -110,6 +108,8 @@ def smart_part(info: Info, options: dict[str, Any]) -> Part:
         return Part("sensor", name, {**options, **slow}, dict(SENSORS[sensor]))
     if category.endswith(".button"):
         return Part("button", name, options)
+    if category.endswith(".trv"):
+        return Part("thermostat", name, {**options, **SLOW})
     if "device_on" not in info:
         return Part(name=name, options=options, note=UNKNOWN)
     if "brightness" in info:

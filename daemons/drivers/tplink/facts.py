@@ -1,4 +1,4 @@
-"""The facts about the hardware itself: mains, signal, model, firmware and address. Pure."""
+"""Numbers of a reply, and facts about the hardware: mains, signal, model, firmware and address. Pure."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,6 +14,17 @@ def number(value: Any, scale: float = 1.0) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < MOST:
         return None
     return round(value * scale, 3)
+
+
+def is_fahrenheit(info: Mapping[str, Any]) -> bool:
+    """Return whether a device is set to °F in TP-Link's app: then all its temperatures are in °F."""
+    return bool(info.get("temp_unit") == "fahrenheit")
+
+
+def celsius(info: Mapping[str, Any], name: str) -> float | None:
+    """Return a temperature that a device reports, in °C; None if it does not report it."""
+    value = number(info.get(name))
+    return round((value - 32) / 1.8, 2) if value is not None and is_fahrenheit(info) else value
 
 
 def mains(meter: Mapping[str, Any]) -> dict[str, Any]:

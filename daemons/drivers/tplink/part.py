@@ -12,13 +12,19 @@ from kasa.iot import IotDevice, IotPlug
 from daemons.drivers.tplink import definition, status
 from daemons.drivers.tplink.memory import MemoryFile
 from daemons.drivers.tplink.timer import NO_TIMER, arm_auto_off, arm_countdown
+from daemons.drivers.tplink.valve import VALVE_SECONDS, is_valve, valve_fields
 from daemons.errors import StorageError
 from daemons.kinds import Setting, Touch
 from daemons.runtime.clock import uptime
 
+NO_TARGET = "it keeps no temperature: use the kind that `house discover` prints for it"
+
 
 class Part:
     """A device, or one outlet or child of it: polls it, and applies settings."""
+
+    report_seconds = 0.0
+    """How long it may take to report a setting that it has accepted; 0 if it reports the setting at once."""
 
     def __init__(self, name: str, device: Device, options: Any) -> None:
         self.device = device
@@ -110,8 +116,12 @@ class SmartPart(Part):
                 for found, child in children
                 if found is info and number == options.outlet
             )
+        self.info = self.target.sys_info
+        """What it reported of itself at the latest poll."""
+        if is_valve(self.info):
+            self.report_seconds = VALVE_SECONDS
         self.methods = status.smart_methods(
-            str(self.target.sys_info.get("category", "")), Module.Energy in self.target.modules
+            str(self.info.get("category", "")), Module.Energy in self.target.modules
         )
         self.presses = status.PressReader()
 
@@ -125,13 +135,22 @@ class SmartPart(Part):
         for name in status.OPTIONAL_METHODS & self.methods.keys():
             if not isinstance(reply.get(name), dict):
                 del self.methods[name]
-        fields = status.parse_smart(reply)
+        fields, self.info = status.parse_smart(reply), status.part(reply, "get_device_info")
         if (energy := status.month_energy(reply)) is not None:
             try:
                 fields["energy_watt_hours"] = self.file.count_energy(*energy, uptime())
             except StorageError as error:
                 fields["fault"] = str(error)
         return fields, self.presses.read(reply)
+
+    async def switch(self, setting: Setting) -> str | None:
+        """Apply a setting, also the target of a valve; return a fault, as for the other parts."""
+        if is_valve(self.info):
+            await self.target.protocol.query({"set_device_info": valve_fields(setting, self.info)})
+            return None
+        if setting.target_celsius is not None:
+            raise ValueError(NO_TARGET)
+        return await super().switch(setting)
 
     async def arm(self, seconds: float | None) -> str | None:
         """Arm our auto-off, or put back what was there; some devices have none."""

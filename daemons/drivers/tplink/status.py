@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from daemons.drivers.tplink.definition import Info, objects, tints
-from daemons.drivers.tplink.facts import facts, mains, number
+from daemons.drivers.tplink.facts import celsius, facts, mains, number
+from daemons.drivers.tplink.valve import is_valve, parse_valve
 from daemons.kinds import Touch
 
 TOUCHES: dict[str, Touch] = {"singleClick": "single", "doubleClick": "double"}
@@ -118,6 +119,8 @@ def parse_smart(reply: Any) -> dict[str, Any]:
         found["on"] = on
         is_running = on and info.get("auto_off_status") == "on"
         found["off_after_seconds"] = number(info.get("auto_off_remain_time")) if is_running else None
+    if is_valve(info):
+        found |= parse_valve(info)
     effect = {"enable": info.get("dynamic_light_effect_enable"), **part(info, "lighting_effect")}
     return found | lamp(info, effect, has_white=tints(info))
 
@@ -132,12 +135,11 @@ def parse_smart_strip(reply: Any) -> dict[str, Any]:
 
 
 def parse_sensor(info: Info) -> dict[str, Any]:
-    """Return what a sensor or button behind a hub reports."""
+    """Return what a sensor, a button or a valve behind a hub measures or detects."""
     found: dict[str, Any] = {}
     if "current_temp" in info:
-        warmth, is_fahrenheit = number(info["current_temp"]), info.get("temp_unit") == "fahrenheit"
-        in_celsius = round((warmth - 32) / 1.8, 2) if is_fahrenheit and warmth is not None else warmth
-        found |= {"temperature_celsius": in_celsius, "humidity_percent": number(info.get("current_humidity"))}
+        found["temperature_celsius"] = celsius(info, "current_temp")
+        found["humidity_percent"] = number(info.get("current_humidity"))
     if (battery := number(info.get("battery_percentage"))) is not None:
         found["battery_percent"] = round(battery)
     for name in ("open", "detected", "in_alarm"):
