@@ -1,4 +1,4 @@
-"""Shelly relays, lamps, rollers, meters, buttons and sensors of the first generation, through HTTP.
+"""Shelly relays, lamps, rollers, valves, meters, buttons and sensors of the first generation, by HTTP.
 
 These devices answer requests (shelly-api-docs.shelly.cloud/gen1), and the driver asks for the status every
 `poll`, and after each announcement (CoIoT). The announcement itself is not read.
@@ -17,18 +17,23 @@ from daemons.drivers.shelly_http.client import HttpClient, client_of
 from daemons.drivers.shelly_http.options import ABILITIES, SWITCHED, Options
 from daemons.drivers.transports.json_values import number
 from daemons.drivers.transports.secret import read_secret
-from daemons.kinds import Ability, About, Setting
+from daemons.drivers.transports.tasks import run_until_first_ends
+from daemons.kinds import Ability, About, Reading, Setting
 
 if TYPE_CHECKING:
     from daemons.drivers.transports.worker import HardwareChannel
 
 SOON_SECONDS = 0.05
 """The pause before the poll that follows an announcement."""
+VALVE_SECONDS = 60.0
+"""How long a radiator valve may take until it reports a new target."""
+REPORT_SECONDS = 2.0
+"""How often its status is requested meanwhile."""
 NOT_ARMED = "its own timer was not armed"
 
 
 class ShellyGen1(Remote[Options]):
-    """Shelly relays, lamps, rollers, meters, buttons and sensors of the first generation, through HTTP."""
+    """Shelly relays, lamps, rollers, valves, meters, buttons and sensors of the first generation, by HTTP."""
 
     options_type = Options
     abilities: ClassVar[frozenset[Ability]] = frozenset[Ability]({"tint"}).union(*ABILITIES.values())
@@ -62,6 +67,7 @@ class ShellyGen1Part:
         self._client = client
         self._channel = channel
         self._presses = status.PressCounter()
+        self._about = About()
         self._uptime = 0.0
         """How long the device had run at the last status, in seconds."""
         self._wait: asyncio.Timeout | None = None
@@ -71,11 +77,11 @@ class ShellyGen1Part:
 
     async def control(self) -> None:
         """Read the component and apply each setting, until the connection is lost."""
-        about = status.about(self._options, await self._client.info())
+        self._about = status.about(self._options, await self._client.info())
         fault: str | None = None
         while True:
             self._is_awake = False
-            part = self._report(await self._client.get("/status"), about, fault)
+            part = self._report(await self._client.get("/status"), fault)
             setting = None
             with suppress(TimeoutError):
                 seconds = SOON_SECONDS if self._is_awake else self._options.poll_seconds
@@ -92,7 +98,7 @@ class ShellyGen1Part:
         if self._wait is not None and not self._wait.expired() and (self._wait.when() or 0.0) > soon:
             self._wait.reschedule(soon)
 
-    def _report(self, found: dict[str, Any], about: About, fault: str | None) -> dict[str, Any]:
+    def _report(self, found: dict[str, Any], fault: str | None) -> dict[str, Any]:
         """Report a status with its presses, and return the part of it that has the component.
 
         A restart between two statuses is a loss of the connection: the device has lost its timer.
@@ -106,7 +112,7 @@ class ShellyGen1Part:
             has = ", ".join(status.components(found)) or "no component"
             raise self._client.unreachable(f"there is no {options.component} {options.channel}; it has {has}")
         changes = status.read(options, found)
-        self._channel.update(**{**changes, "about": about, "fault": changes["fault"] or fault})
+        self._channel.update(**{**changes, "about": self._about, "fault": changes["fault"] or fault})
         if options.pressed is not None:
             for touch in self._presses.read(status.entry(found, "inputs", options.pressed)):
                 self._channel.press(touch)
@@ -118,11 +124,28 @@ class ShellyGen1Part:
         if target is None:
             return None
         answer = await self._client.get(target)
+        if options.component == "thermostat":
+            await run_until_first_ends(self._wait_for(setting), self._channel.is_replaced())
         if options.component not in SWITCHED:
-            return None  # a roller accepts the move, and reports it when it begins
+            return None  # a roller reports its move when it begins
         if not isinstance(answer.get("ison"), bool):
             raise self._client.unreachable(f"its answer does not say whether its {options.component} is on")
         needs_timer = setting.on and setting.off_after_seconds
         fault = NOT_ARMED if needs_timer and answer.get("has_timer") is not True else None
         self._channel.confirm(on=answer["ison"], fault=fault)
         return fault
+
+    async def _wait_for(self, setting: Setting) -> bool:
+        """Wait until a radiator valve reports a target, and return whether it does so in time.
+
+        A target that it does not report is not set: the house then follows the hardware.
+        """
+        loop = asyncio.get_running_loop()
+        ends_at = loop.time() + VALVE_SECONDS
+        while True:
+            found = await self._client.get("/status")
+            self._report(found, None)
+            is_met = setting.is_met_by(Reading(**status.read(self._options, found)))
+            if is_met or loop.time() > ends_at:
+                return is_met
+            await asyncio.sleep(REPORT_SECONDS)

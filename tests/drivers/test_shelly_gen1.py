@@ -2,18 +2,19 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 pytest.importorskip("zeroconf", reason="needs the extra discover")
 
-from daemons.drivers import Found
+from daemons.drivers import Found, shelly_gen1
 from daemons.drivers.shelly_http import announcements, discovery
 from daemons.drivers.shelly_http.options import Options
 from daemons.drivers.transports import mdns
 from daemons.drivers.transports.mdns import MdnsService
-from daemons.kinds import About, Reading
-from tests.drivers.test_faults import running_driver
+from daemons.kinds import About, Reading, Setting
+from tests.drivers.test_faults import DriverHarness, running_driver
 from tests.support.emulator import PASSWORD
 from tests.support.emulators.shelly_gen1 import ShellyGen1Plug
 
@@ -132,6 +133,54 @@ def test_a_newer_device_is_refused_with_its_driver(tmp_path: Path) -> None:
         with running_driver("shelly_gen1", plug.options()) as harness:
             fault = str(harness.wait_until(lambda r: r.reachable is False, "its refusal").fault)
             assert fault.endswith("for a newer one, use the driver shelly")
+
+
+def valve(folder: Path) -> tuple[ShellyGen1Plug, dict[str, Any]]:
+    """Return a device with a radiator valve, and the options for it."""
+    made = ShellyGen1Plug(folder)
+    made.valve = {"target_t": {"enabled": True, "value": 18.0}, "tmp": {"value": 19.0}, "pos": 0.0}
+    return made, {**made.options(), "component": "thermostat"}
+
+
+def test_a_radiator_valve_gets_its_target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A setting is pending until the valve reports it, and a newer one replaces it."""
+    monkeypatch.setattr(shelly_gen1, "REPORT_SECONDS", 0.1)
+    plug, options = valve(tmp_path)
+    with plug, running_driver("shelly_gen1", options) as harness:
+        first = harness.wait_for_on(on=True)
+        assert (first.target_celsius, first.temperature_celsius, first.battery_percent) == (18.0, 19.0, 80)
+        plug.reports_target = False
+        heat(harness, 21)
+        request = "/thermostat/0?target_t_enabled=1&target_t=21.0"
+        harness.wait_until(lambda _: request in plug.targets, "the request")
+        plug.valve = {**(plug.valve or {}), "pos": 40.0}
+        reading = harness.wait_until(lambda r: r.valve_percent == 40, "a later status")
+        assert (reading.on, reading.is_pending) == (None, True)
+        plug.reports_target = True
+        heat(harness, 22.5)
+        assert harness.wait_for_on(on=True).target_celsius == 22.5
+        harness.set(on=False)
+        assert harness.wait_for_on(on=False).target_celsius == 4.0
+
+
+def test_a_target_that_a_valve_does_not_report_in_time_is_not_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The house then follows the hardware."""
+    monkeypatch.setattr(shelly_gen1, "VALVE_SECONDS", 0.5)
+    monkeypatch.setattr(shelly_gen1, "REPORT_SECONDS", 0.1)
+    plug, options = valve(tmp_path)
+    plug.reports_target = False
+    with plug, running_driver("shelly_gen1", options) as harness:
+        harness.wait_for_on(on=True)
+        heat(harness, 21)
+        harness.wait_until(lambda r: not r.is_pending, "the end of its time")
+        assert (harness.reading.on, harness.reading.target_celsius) == (True, 18.0)
+
+
+def heat(harness: DriverHarness, celsius: float) -> None:
+    """Request a target."""
+    harness.driver.set(Setting(on=True, target_celsius=celsius), "a1", harness.clock.now())
 
 
 def found_at(plug: ShellyGen1Plug, *known: Options) -> list[Found]:

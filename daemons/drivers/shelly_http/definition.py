@@ -11,7 +11,6 @@ from daemons.drivers.shelly_http.status import entry
 from daemons.drivers.transports.json_values import listed
 
 SLEEPS = "it sleeps, and cannot be asked: turn on MQTT in it, and use the driver mqtt"
-VALVE = "no driver for a radiator valve of Shelly: House cannot set its temperature"
 NOTHING = "it has no component that House uses"
 ROLLER: Component = "roller"
 RELAY: Component = "relay"
@@ -36,11 +35,14 @@ class Part(Struct, frozen=True, kw_only=True):
 
 def parts(settings: Mapping[str, Any], status: Mapping[str, Any]) -> list[Part]:
     """Return the parts of a device; at least one."""
-    if settings.get("sleep_mode") and not settings.get("external_power"):
+    if settings.get("sleep_mode") and not settings.get("external_power") and "thermostats" not in status:
         return [Part(note=SLEEPS)]
-    if "thermostats" in status:
-        return [Part(note=VALVE)]
-    found = [*driven(settings, status), *sensors(status), *buttons(settings, status)]
+    found = [
+        *thermostats(settings, status),
+        *driven(settings, status),
+        *sensors(status),
+        *buttons(settings, status),
+    ]
     return found or [Part(note=NOTHING)]
 
 
@@ -61,6 +63,13 @@ def driven(settings: Mapping[str, Any], status: Mapping[str, Any]) -> Iterator[P
     for index in range(len(listed(status.get("emeters")))):
         name = name_of(settings, "emeters", index)
         yield Part(kind="sensor", component="emeter", channel=index, name=name)
+
+
+def thermostats(settings: Mapping[str, Any], status: Mapping[str, Any]) -> Iterator[Part]:
+    """Yield the radiator valve. It saves its battery, but answers: `sleep_mode` counts for all others."""
+    for index in range(len(listed(status.get("thermostats")))):
+        name = name_of(settings, "thermostats", index)
+        yield Part(kind="thermostat", component="thermostat", channel=index, has_battery=True, name=name)
 
 
 def mode_of(light: Mapping[str, Any], count: int) -> Component:

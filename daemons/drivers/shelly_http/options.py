@@ -10,7 +10,7 @@ from daemons.kinds import Ability
 from daemons.values import Seconds
 
 Component = Literal[
-    "relay", "light", "color", "white", "roller", "emeter", "input", "sensor", "external"
+    "relay", "light", "color", "white", "roller", "emeter", "input", "sensor", "external", "thermostat"
 ]  # fmt: skip
 ABILITIES: dict[Component, frozenset[Ability]] = {
     "relay": frozenset({"switch"}),
@@ -22,6 +22,7 @@ ABILITIES: dict[Component, frozenset[Ability]] = {
     "input": frozenset({"press", "sense"}),
     "sensor": frozenset({"sense"}),
     "external": frozenset({"sense"}),
+    "thermostat": frozenset({"regulate"}),
 }
 SWITCHED = frozenset(word for word, abilities in ABILITIES.items() if "switch" in abilities)
 """The components that are switched on and off."""
@@ -38,8 +39,8 @@ class Options(Struct, frozen=True, kw_only=True):
     """The file with the password of the user, an absolute path."""
     component: Component = "relay"
     """The type of its component. `white` and `color` are the modes of an RGBW2, and `light` is any other
-    lamp. `emeter` is a meter, `input` a button or a contact, `sensor` stands for its sensors, and `external`
-    for those of an add-on."""
+    lamp. `emeter` is a meter, `input` a button or a contact, `sensor` stands for its sensors, `external` for
+    those of an add-on, and `thermostat` for a radiator valve."""
     channel: Annotated[int, Meta(ge=0, le=7)] = 0
     """The number of its component, counted from 0."""
     input: Annotated[int, Meta(ge=0, le=7)] | None = None

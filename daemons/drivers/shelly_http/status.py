@@ -6,6 +6,7 @@ from math import ceil
 from typing import Any
 from urllib.parse import urlencode
 
+from daemons.drivers.shelly_http import thermostat
 from daemons.drivers.shelly_http.options import SWITCHED, Options
 from daemons.drivers.transports.json_values import is_number, listed, member, number, text
 from daemons.kinds import About, Setting, Touch
@@ -18,6 +19,7 @@ LISTS = {
     "roller": "rollers",
     "emeter": "emeters",
     "input": "inputs",
+    "thermostat": "thermostats",
 }
 """By component: the list in a status that has it."""
 TOUCHES: dict[str, Touch] = {"S": "single", "SS": "double", "SSS": "triple", "L": "long"}
@@ -77,6 +79,8 @@ def read(options: Options, status: Mapping[str, Any]) -> dict[str, Any]:
                 found["on"] = part["input"] == 1
         case "sensor":
             found = sensor(status)
+        case "thermostat":
+            found = {**thermostat.read(part), **battery(status)}
         case "external":
             found["temperature_celsius"] = number(member(part, "heat", "tC"))
             found["humidity_percent"] = number(member(part, "damp", "hum"))
@@ -91,6 +95,8 @@ def read(options: Options, status: Mapping[str, Any]) -> dict[str, Any]:
             found["voltage_volts"] = number(status.get("voltage"))
     found["signal_dbm"] = number(member(status, "wifi_sta", "rssi"))
     faults = [text for name, text in FAULTS.items() if part.get(name) is True or status.get(name) is True]
+    if options.component == "thermostat":
+        faults += thermostat.faults(part, status)
     return {**found, "fault": "; ".join(dict.fromkeys(faults)) or None}
 
 
@@ -160,9 +166,13 @@ def sensor(status: Mapping[str, Any]) -> dict[str, Any]:
     for field, outer in (("humidity_percent", "hum"), ("illuminance_lux", "lux")):
         if isinstance(status.get(outer), dict):
             found[field] = number(member(status, outer, "value"))
-    if found and is_number(percent := member(status, "bat", "value")):
-        found["battery_percent"] = round(percent)
-    return found
+    return {**found, **battery(status)} if found else {}
+
+
+def battery(status: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the charge of its battery; empty if it has none."""
+    percent = member(status, "bat", "value")
+    return {"battery_percent": round(percent)} if is_number(percent) else {}
 
 
 def detections(status: Mapping[str, Any]) -> dict[str, bool]:
@@ -185,6 +195,8 @@ def set_target(options: Options, setting: Setting, part: Mapping[str, Any]) -> s
 
     `part` is the status of the component: a lamp in the mode of colours has a gain for its brightness.
     """
+    if options.component == "thermostat":
+        return thermostat.set_target(options.channel, setting, part)
     query: dict[str, Any] = {}
     seconds = ceil(setting.off_after_seconds) if setting.on and setting.off_after_seconds else None
     if options.component == "roller":

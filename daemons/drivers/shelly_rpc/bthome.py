@@ -77,7 +77,7 @@ def age_text(at: float | None, known: Mapping[str, Any]) -> str | None:
     return f"its last packet is {age / 3600:.0f} h old, and counts no more" if age > OLD_SECONDS else None
 
 
-def read(status: Mapping[str, Any], sensors: Mapping[str, int], known: Mapping[str, Any]) -> dict[str, Any]:
+def read(sensors: Mapping[str, int], known: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values of a Bluetooth device as fields of a Reading. Of two equal sensors, one counts."""
     found: dict[str, Any] = {}
     detected: dict[str, bool] = {}
@@ -90,8 +90,10 @@ def read(status: Mapping[str, Any], sensors: Mapping[str, int], known: Mapping[s
             found.setdefault(field, value * factor)
     if detected:
         found |= {"detections": detected, "on": next(iter(detected.values()))}
-    for field, name in (("battery_percent", "battery"), ("signal_dbm", "rssi")):
-        value = status.get(name)
-        if is_number(value):
-            found[field] = round(value)
     return found
+
+
+def radio(status: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the battery of a Bluetooth device, and the strength of its signal."""
+    names = {"battery_percent": "battery", "signal_dbm": "rssi"}
+    return {field: round(status[name]) for field, name in names.items() if is_number(status.get(name))}

@@ -1,12 +1,12 @@
 """What a device is, by its components. What no kind works with gets a sentence instead. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from msgspec import Struct
 
-from daemons.drivers.shelly_rpc import bthome, status
-from daemons.drivers.shelly_rpc.options import Component
+from daemons.drivers.shelly_rpc import bthome, status, thermostat
+from daemons.drivers.shelly_rpc.options import REGULATED, Component
 from daemons.drivers.transports.json_values import is_number, listed
 
 KINDS: dict[str, str] = {
@@ -22,8 +22,6 @@ KINDS: dict[str, str] = {
     "em1": "sensor",
 }
 REFUSED = {
-    "thermostat": "no driver for a thermostat of Shelly: House cannot set its temperature",
-    "blutrv": "no driver for a radiator valve of Shelly: House cannot set its temperature",
     "service": "no driver for a device of another maker with the RPC of Shelly",
     "cb": "no kind for a circuit breaker",
     "cury": "no kind for a scent diffuser",
@@ -67,7 +65,8 @@ def parts(device: Description) -> list[Part]:
     """Return the parts of a device; at least one."""
     if is_number(period := of(device.status, "sys").get("wakeup_period")) and period > 0:
         return [Part(note=SLEEPS)]
-    found = [*driven(device), *sensors(device), *buttons(device), *bluetooth(device), *refused(device)]
+    found = [*driven(device), *sensors(device), *buttons(device)]
+    found += [*bluetooth(device), *thermostats(device), *refused(device)]
     if found:
         return found
     types = {type_ for type_, _ in numbered(device.status)}
@@ -148,6 +147,20 @@ def bluetooth(device: Description) -> Iterator[Part]:
             yield Part(kind="button", component="bthomedevice", channel=channel, input=choice, name=named)
 
 
+def thermostats(device: Description) -> Iterator[Part]:
+    """Yield each thermostat, and each radiator valve at a gateway. One that cools gets a sentence."""
+    added = {key_of(one): of(one, "config") for one in device.dynamic}
+    for type_, channel in numbered({**device.status, **added}):
+        if type_ not in REGULATED:
+            continue
+        key = f"{type_}:{channel}"
+        name = name_of(device, key) or str(added.get(key, {}).get("name") or "")
+        if of(device.config, key).get("type") == "cooling":
+            yield Part(name=name, note=thermostat.COOLS)
+        else:
+            yield Part(kind="thermostat", component=type_, channel=channel, name=name)
+
+
 def refused(device: Description) -> Iterator[Part]:
     """Yield each component that no kind works with."""
     for type_, channel in numbered(device.status):
@@ -155,7 +168,7 @@ def refused(device: Description) -> Iterator[Part]:
             yield Part(name=name_of(device, f"{type_}:{channel}"), note=REFUSED[type_])
 
 
-def numbered(found: dict[str, Any]) -> Iterator[tuple[str, int]]:
+def numbered(found: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
     """Yield the type and the number of each component in a status, such as `switch:0`."""
     for key in found:
         type_, _, number = key.partition(":")

@@ -10,7 +10,7 @@ from daemons.kinds import Ability
 
 Component = Literal[
     "switch", "light", "cct", "rgb", "rgbw", "rgbcct", "cover", "pm1", "em", "em1", "input", "sensor",
-    "bthomedevice",
+    "bthomedevice", "thermostat", "blutrv",
 ]  # fmt: skip
 ABILITIES: dict[Component, frozenset[Ability]] = {
     "switch": frozenset({"switch"}),
@@ -26,9 +26,15 @@ ABILITIES: dict[Component, frozenset[Ability]] = {
     "input": frozenset({"press", "sense"}),
     "sensor": frozenset({"sense"}),
     "bthomedevice": frozenset({"press", "sense"}),
+    "thermostat": frozenset({"regulate"}),
+    "blutrv": frozenset({"regulate"}),
 }
 SWITCHED = frozenset(word for word, abilities in ABILITIES.items() if "switch" in abilities)
 """The components that are switched on and off."""
+REGULATED = frozenset(word for word, abilities in ABILITIES.items() if "regulate" in abilities)
+"""The components that keep a temperature."""
+BLUETOOTH = frozenset({"bthomedevice", "blutrv"})
+"""The components that are devices of their own: a gateway reports what their latest packet had."""
 
 
 class Options(Struct, frozen=True, kw_only=True):
@@ -40,7 +46,8 @@ class Options(Struct, frozen=True, kw_only=True):
     """The file with its password, an absolute path. The user is always `admin`."""
     component: Component = "switch"
     """The type of its component. `pm1`, `em` and `em1` are meters, `input` is a button or a contact, `sensor`
-    stands for all sensors with the same number, and `bthomedevice` is a Bluetooth device at a gateway."""
+    stands for all sensors with the same number, `bthomedevice` is a Bluetooth device at a gateway, and
+    `thermostat` and `blutrv` (a radiator valve at a gateway) keep a temperature."""
     channel: Annotated[int, Meta(ge=0, le=299)] = 0
     """The number of its component, counted from 0. Add-ons count from 100, Bluetooth devices from 200."""
     input: Annotated[int, Meta(ge=0, le=31)] | None = None

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from daemons.drivers.shelly_rpc.options import SWITCHED, Options
+from daemons.drivers.shelly_rpc import thermostat
+from daemons.drivers.shelly_rpc.options import REGULATED, SWITCHED, Options
 from daemons.kinds import Setting
 
 
@@ -15,6 +16,8 @@ def set_request(options: Options, setting: Setting) -> tuple[str, dict[str, Any]
         if setting.off_after_seconds:
             params["duration"] = round(setting.off_after_seconds, 1)
         return ("Cover.Close" if setting.direction == "close" else "Cover.Open"), params
+    if options.component in REGULATED:
+        return thermostat.set_request(options, setting)
     if options.component not in SWITCHED:
         return None
     params["on"] = setting.on
@@ -33,4 +36,6 @@ def set_request(options: Options, setting: Setting) -> tuple[str, dict[str, Any]
 def namespace(options: Options) -> str:
     """Return the name of a component in the name of its methods."""
     word = options.component
-    return word.capitalize() if word in ("switch", "light", "cover", "input") else word.upper()
+    if word == "blutrv":
+        return "BluTrv"
+    return word.capitalize() if word in ("switch", "light", "cover", "input", "thermostat") else word.upper()

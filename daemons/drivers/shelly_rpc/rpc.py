@@ -61,12 +61,14 @@ class RpcClient:
         self._pending: dict[int, asyncio.Future[RpcFrame]] = {}
         self._login: Login | None = None
 
-    async def call(self, method: str, params: dict[str, Any] | None = None) -> dict[str, Any]:
+    async def call(
+        self, method: str, params: dict[str, Any] | None = None, seconds: float = ANSWER_SECONDS
+    ) -> dict[str, Any]:
         """Send a request and return its result. If the device demands a login, send it again with one.
 
-        Raises Unreachable if the device refuses it, and TimeoutError without an answer.
+        Raises Unreachable if the device refuses it, and TimeoutError without an answer within `seconds`.
         """
-        response = await self._request(method, params)
+        response = await self._request(method, params, seconds)
         if response.error and response.error.code == UNAUTHORIZED:
             if self._password is None:
                 raise self.unreachable(LOCKED)
@@ -74,7 +76,7 @@ class RpcClient:
                 self._login = answer_to(response.error.message, self._password)
             except ValueError as error:
                 raise self.unreachable("its authentication challenge is not supported") from error
-            response = await self._request(method, params)
+            response = await self._request(method, params, seconds)
             if response.error and response.error.code == UNAUTHORIZED:
                 raise self.unreachable("it refuses the password")
         if refusal := response.error:
@@ -96,14 +98,14 @@ class RpcClient:
                 break
         return found
 
-    async def _request(self, method: str, params: dict[str, Any] | None) -> RpcFrame:
+    async def _request(self, method: str, params: dict[str, Any] | None, seconds: float) -> RpcFrame:
         self._last_id += 1
         frame: dict[str, Any] = {"id": self._last_id, "src": f"house-{self._device}", "method": method}
         frame |= {"params": params} if params else {}
         frame |= {"auth": self._login.proof(secrets.randbelow(10**9))} if self._login else {}
         reply = self._pending[self._last_id] = asyncio.get_running_loop().create_future()
         try:
-            async with asyncio.timeout(ANSWER_SECONDS):
+            async with asyncio.timeout(seconds):
                 await self._socket.send(msgspec.json.encode(frame).decode())
                 response: RpcFrame = await reply
                 return response

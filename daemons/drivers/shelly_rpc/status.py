@@ -7,8 +7,8 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from daemons.drivers.shelly_rpc import bthome
-from daemons.drivers.shelly_rpc.options import Options
+from daemons.drivers.shelly_rpc import bthome, thermostat
+from daemons.drivers.shelly_rpc.options import BLUETOOTH, Options
 from daemons.drivers.transports.json_values import is_number, listed, member, number, text
 from daemons.kinds import About, Touch
 
@@ -37,6 +37,7 @@ FAULTS = {
     "unsupported_load": "it cannot dim what is connected",
     "power_meter_failure": "its meter is broken",
     "ct_type_not_set": "the type of its current transformer is not set",
+    "not_calibrated": "it is not calibrated",
 }
 TIMER = ("timer_started_at", "timer_duration")
 METER = {
@@ -91,10 +92,14 @@ def read(options: Options, known: Components, sensors: Mapping[str, int]) -> dic
         case "sensor":
             found = sensor(options.channel, known)
         case "bthomedevice":
-            found = bthome.read(status, sensors, known)
+            found = {**bthome.read(sensors, known), **bthome.radio(status)}
+        case "thermostat":
+            found = thermostat.read("thermostat", status)
+        case "blutrv":
+            found = {**thermostat.read("blutrv", status), **bthome.radio(status)}
         case _:
             found = {**meter(status), **output(status)}
-    if is_number(signal := known.get("wifi", {}).get("rssi")) and options.component != "bthomedevice":
+    if is_number(signal := known.get("wifi", {}).get("rssi")) and options.component not in BLUETOOTH:
         found["signal_dbm"] = round(signal) if signal < 0 else None  # 0 while it uses a cable
     return {**found, "fault": fault(known.get(key, {}) for key in sorted(own_keys(options, known)))}
 
@@ -204,7 +209,7 @@ def fault(parts: Iterable[dict[str, Any]]) -> str | None:
 def about(options: Options, info: Mapping[str, Any]) -> About:
     """Return what the device is; of a Bluetooth device only the page of its gateway is known."""
     url = f"http://{options.address}"
-    if options.component == "bthomedevice":
+    if options.component in BLUETOOTH:
         return About(url=url)
     names = {"model": "model", "firmware": "ver", "mac": "mac"}
     return About(

@@ -43,7 +43,7 @@ def test_a_model_is_found_as_what_it_is(model: dict[str, Any]) -> None:
         assert text_of(part).startswith(expected)
         assert part.kind or part.note
         assert part.has_battery is (
-            part.component == "sensor" and "bat" in model["status"] and bool(part.kind)
+            part.component in ("sensor", "thermostat") and "bat" in model["status"] and bool(part.kind)
         )
 
 

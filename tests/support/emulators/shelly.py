@@ -50,6 +50,10 @@ class ShellyPlug(Emulator):
         }
         self.dynamic: list[dict[str, Any]] | None = None
         """The answer to `Shelly.GetComponents`; None for old firmware, which does not know this request."""
+        self.type = "heating"
+        """What its thermostat does."""
+        self.reports_target = True
+        """Whether the status of a radiator valve has a new target at once, not only with its next packet."""
         self.calls: list[tuple[str, dict[str, Any]]] = []
         """Every request that was carried out."""
         self._thread: threading.Thread | None = None
@@ -165,6 +169,17 @@ class ShellyPlug(Emulator):
                 return {"was_on": was_on}
             case "Switch.GetStatus":
                 return self.status()
+            case "Thermostat.GetConfig":
+                return {"id": params["id"], "type": self.type}
+            case "Thermostat.SetConfig":
+                self.components[f"thermostat:{params['id']}"].update(params["config"])
+                return {"restart_required": False}
+            case "BluTrv.Call" if f"blutrv:{params['id']}" in self.components:
+                if self.reports_target:
+                    self.components[f"blutrv:{params['id']}"]["target_C"] = params["params"]["target_C"]
+                return {}
+            case "Thermostat.GetStatus" | "BluTrv.GetStatus":
+                return self.components.get(f"{method.partition('.')[0].lower()}:{params['id']}")
         return None
 
     def _arm(self, seconds: float | None) -> None:

@@ -52,6 +52,10 @@ class ShellyGen1Plug(Emulator):
         """The last event of its input, and how many there were."""
         self.info = INFO
         """What it says of itself."""
+        self.valve: dict[str, Any] | None = None
+        """The status of its radiator valve, if it has one."""
+        self.reports_target = True
+        """Whether this status has a new target at once."""
         self.settings: dict[str, Any] = {"name": "Kettle", "mode": "relay", "relays": [{"name": None}]}
         self._server: Server | None = None
         self._timer: threading.Timer | None = None
@@ -132,6 +136,11 @@ class ShellyGen1Plug(Emulator):
                     self.switch_relay(query["turn"] == "on")
                     self._arm(int(query["timer"]) if "timer" in query and self.arms_timer else None)
                 return self.relay()
+            case "/thermostat/0" if self.valve is not None:
+                if self.reports_target:
+                    is_enabled = query["target_t_enabled"] == "1"
+                    self.valve["target_t"] = {"enabled": is_enabled, "value": float(query["target_t"])}
+                return self.valve
         return None
 
     def _arm(self, seconds: int | None) -> None:
@@ -169,6 +178,7 @@ class ShellyGen1Plug(Emulator):
             "overtemperature": False,
             "uptime": max(0, 1000 - 100 * self._boots) + int(time.monotonic() - self._opened_at),
             "wifi_sta": {"connected": True, "rssi": -76},
+            **({} if self.valve is None else {"thermostats": [self.valve], "bat": {"value": 80}}),
         }
 
     def announce(self) -> None:
