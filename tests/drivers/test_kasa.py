@@ -314,5 +314,5 @@ def test_the_address_stands_once_in_a_fault(
     ],
 )  # fmt: skip
 def test_an_error_of_the_library_is_described_without_the_address(error: Exception, expected: str) -> None:
-    """Whatever the place of the address in its text."""
+    """The library puts the host, with or without the port, into different places of its texts."""
     assert kasa.describe(error, "kasa.lan:80") == expected
