@@ -267,7 +267,8 @@ class GenericDevice(MqttDevice):
         if confirms:
             self._is_silent, self._is_live = False, True
             self.reports += 1
-        self.channel.update(**{**self._about, **changes})
+        report = self.channel.update if confirms else self.channel.restore
+        report(**{**self._about, **changes})
 
     def _read_state(self, switch: Switch, value: Any) -> dict[str, Any]:
         on = switch.read(value)
