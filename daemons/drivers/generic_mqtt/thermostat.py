@@ -49,15 +49,18 @@ class Thermostat:
     def messages(self, setting: Setting) -> list[Message]:
         """Return the messages that apply a setting. The mode comes first: it may change the target."""
         mode, target = self._mode, self._target
+        is_off_mode = self._has_off_mode and not setting.on
+        celsius = None if is_off_mode else target.lowest_celsius
+        if setting.on:
+            wanted = setting.target_celsius
+            celsius = None if wanted is None else self.range.nearest(wanted)
         found: list[Message] = []
         if mode is not None:
-            word = mode.off if self._has_off_mode and not setting.on else mode.heat
-            if word != self._word:
+            word = mode.off if is_off_mode else mode.heat
+            if word != self._word or celsius is None:
                 found.append((mode.command_topic or self._topic or "", mode.payload.replace(VALUE, word)))
-        celsius = setting.target_celsius if setting.on else target.lowest_celsius
-        if celsius is not None and (setting.on or not self._has_off_mode):
-            number = self.range.nearest(celsius) if setting.on else celsius
-            payload = target.payload.replace(VALUE, f"{number:g}")
+        if celsius is not None:
+            payload = target.payload.replace(VALUE, f"{celsius:g}")
             found.append((target.command_topic or self._topic or "", payload))
         return merge(found)
 

@@ -83,7 +83,7 @@ def test_off_may_be_a_mode() -> None:
     assert thermostat.set_messages(Setting(on=False)) == [("m/set", "off")]
     receive(thermostat, "m", "off")
     assert channel.reading.on is False
-    assert thermostat.set_messages(Setting(on=False)) == []
+    assert thermostat.set_messages(Setting(on=False)) == [("m/set", "off")], "a report must confirm it"
 
 
 def test_a_state_in_json_is_read_and_set_by_one_message() -> None:
