@@ -96,15 +96,19 @@ class HardwareChannel:
         os.eventfd_write(self._event_fd, 1)
 
     def restore(self, **changes: Any) -> None:
-        """Report values that a broker has kept. If they only repeat the last report, it keeps its age."""
+        """Report values that a broker or a gateway has kept.
+
+        If they only repeat the last report, it keeps its age.
+        """
+        fault = changes.pop("fault", None)
         if not repeats(self._last, changes):
-            self.update(**changes)
+            self.update(**changes, fault=fault)
             return
         with self._lock:
             self._reading = replace(
                 self._reading, **{name: self._last.get(name, value) for name, value in changes.items()}
             )
-        self.connect()
+        self.connect(fault)
 
     def connect(self, fault: str | None = None) -> None:
         """Report that the connection works, although the hardware has reported nothing valid through it.
@@ -190,9 +194,8 @@ def repeats(last: dict[str, Any], changes: dict[str, Any]) -> bool:
 
     Of several detections, a message may have only one. Then `on` is only that of the latest message.
     """
-    if "detections" in changes:
-        detected = last.get("detections") or {}
-        if not changes["detections"].items() <= detected.items():
+    if detected := changes.get("detections"):
+        if not detected.items() <= (last.get("detections") or {}).items():
             return False
         changes = {name: value for name, value in changes.items() if name not in ("detections", "on")}
     return all(name in last and last[name] == value for name, value in changes.items())
