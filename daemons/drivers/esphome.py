@@ -1,4 +1,4 @@
-"""ESPHome nodes through their native API: switches, lights, covers, sensors and buttons.
+"""ESPHome nodes through their native API: switches, lights, covers, thermostats, sensors and buttons.
 
 aioesphomeapi keeps the connection, also an encrypted one (Noise, with the key of `api: encryption:`). A
 node pushes the state of its entities, and confirms a command by a new state only. It has no timer that
@@ -18,6 +18,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from daemons.drivers import Found, Remote
+from daemons.drivers.esphome_entities import climate
 from daemons.drivers.esphome_entities.measurement import Measurement
 from daemons.drivers.esphome_entities.state import MIRED, about, cover, has_port, lacking, light, sensors_of
 from daemons.drivers.esphome_entities.touch import touch_of
@@ -40,11 +41,12 @@ ANSWER_SECONDS = 5.0
 """How long the node may take to answer, and to report the state that a command leads to."""
 CHECK_SECONDS = 10.0
 """How often a silent node is asked whether it is there."""
-Component = Literal["switch", "light", "cover", "binary_sensor", "sensor", "event"]
+Component = Literal["switch", "light", "cover", "climate", "binary_sensor", "sensor", "event"]
 INFO: dict[str, type[model.EntityInfo]] = {
     "switch": model.SwitchInfo,
     "light": model.LightInfo,
     "cover": model.CoverInfo,
+    "climate": model.ClimateInfo,
     "binary_sensor": model.BinarySensorInfo,
     "sensor": model.SensorInfo,
     "event": model.EventInfo,
@@ -53,6 +55,7 @@ STATE: dict[str, type[model.EntityState]] = {
     "switch": model.SwitchState,
     "light": model.LightState,
     "cover": model.CoverState,
+    "climate": model.ClimateState,
     "binary_sensor": model.BinarySensorState,
     "sensor": model.SensorState,
     "event": model.Event,
@@ -61,6 +64,7 @@ CAN: dict[str, frozenset[Ability]] = {
     "switch": frozenset({"switch"}),
     "light": frozenset({"switch", "dim", "tint"}),
     "cover": frozenset({"move"}),
+    "climate": frozenset({"regulate"}),
     "binary_sensor": frozenset({"sense", "press"}),
     "sensor": frozenset({"sense"}),
     "event": frozenset({"press", "switch"}),
@@ -90,7 +94,7 @@ class Options(Struct, frozen=True, kw_only=True):
 
 
 class Esphome(Remote[Options]):
-    """ESPHome nodes through their native API: switches, lights, covers, sensors and buttons."""
+    """ESPHome nodes through their native API: switches, lights, covers, thermostats, sensors and buttons."""
 
     options_type = Options
     abilities: ClassVar[frozenset[Ability]] = frozenset().union(*CAN.values())
@@ -246,6 +250,9 @@ class Node:
             which = "entity is missing" if options.entity is None else f"it has no entity {options.entity!r}"
             raise self._unreachable(f"{which}; of the type {options.component} it has: {ids}")
         self._entity = named[0]
+        why = climate.refusal(self._entity) if isinstance(self._entity, model.ClimateInfo) else None
+        if why is not None:
+            raise self._unreachable(f"{self._entity.object_id} is {why}")
         ours = set(options.sensors) | ({self._entity.object_id} if options.component == "sensor" else set())
         try:
             self._sensors = sensors_of(entities, ours)
@@ -293,6 +300,8 @@ class Node:
                 self._client.cover_command(position=0.0 if setting.direction == "close" else 1.0, **where)
             case "cover":
                 self._client.cover_command(stop=True, **where)
+            case "climate":
+                self._client.climate_command(**climate.command(setting, entity), **where)
         has_no_state = options.component == "event" or getattr(entity, "assumed_state", False)
         if has_no_state and options.component != "switch":
             self._report(on=setting.on, direction=setting.direction if setting.on else None)
@@ -321,6 +330,8 @@ class Node:
                 self._report(**light(state, dims=options.dims, tints=options.dims and options.tints))
             case model.CoverState():
                 self._report(**cover(state, self._entity))
+            case model.ClimateState():
+                self._report(**climate.read(state, self._entity))
             case model.BinarySensorState():
                 was_on, is_on = self._reported.on, None if state.missing_state else state.state
                 self._report(on=is_on)

@@ -23,7 +23,9 @@ class Mqtt(Remote[Options]):
     """Any hardware behind an MQTT broker, by topics and words of your own."""
 
     options_type = Options
-    abilities: ClassVar[frozenset[Ability]] = frozenset({"switch", "dim", "tint", "move", "press", "sense"})
+    abilities: ClassVar[frozenset[Ability]] = frozenset(
+        {"switch", "dim", "tint", "move", "press", "sense", "regulate"}
+    )
 
     @classmethod
     def abilities_with(cls, options: Options) -> frozenset[Ability]:

@@ -157,7 +157,7 @@ class Zigbee2mqttDevice(MqttDevice):
         fields = {"state": ""}
         if self._valve or not self._options.switches:
             self.reports += 1
-            self.channel.update()
+            self.channel.connect()
             fields = self._valve.request() if self._valve else {}
         return [(f"{self._topic}/get", self._encode(fields))] if fields else []
 
@@ -247,7 +247,8 @@ class Zigbee2mqttDevice(MqttDevice):
             return  # a retained state counts only for what may not report for hours
         self._reported = msgspec.structs.replace(self._reported, **changes)
         self.reports += 1
-        self.channel.update(**changes, **report.facts(found))
+        tell = self.channel.restore if retained else self.channel.update
+        tell(**changes, **report.facts(found))
 
     def _switch_changes(self, found: dict[str, Any], measured: dict[str, Any]) -> dict[str, Any]:
         """Return what a switch, a light, a cover or a detector reports, as fields of a Reading."""

@@ -83,7 +83,7 @@ class ShellyPart:
             if config.get("type") == "cooling":
                 raise client.unreachable(thermostat.COOLS)
         info = await client.call("Shelly.GetDeviceInfo")
-        self._channel.update(about=status.about(self._options, info), fault=self._fault)
+        self._channel.restore(about=status.about(self._options, info), fault=self._fault)
         while True:
             setting = None
             with suppress(TimeoutError):
@@ -175,13 +175,16 @@ class ShellyPart:
 
     def _report(self, fault: str | None = None) -> None:
         """Report the reading. The packets of a Bluetooth device count once, so that its values grow old."""
+        tell = self._channel.update
         changes = status.read(self._options, self._known, self._sensors)
         if self._options.component in BLUETOOTH:
             packet = bthome.packet_at(self._options.key, self._known), changes
             if packet == self._packet:
                 return
             is_first, self._packet = self._packet is None, packet
+            if is_first:
+                tell = self._channel.restore
             if is_first and (text := bthome.age_text(packet[0], self._known)):
                 changes = dict.fromkeys(changes) | {"fault": text}
         self._fault = changes["fault"] or fault
-        self._channel.update(**{**changes, "fault": self._fault})
+        tell(**{**changes, "fault": self._fault})

@@ -73,6 +73,10 @@ class Message(Struct, frozen=True, kw_only=True):
     """What `acknowledge` calls the message; None if nothing waits for an acknowledgement."""
 
 
+WARM_CELSIUS = 8
+"""Above this, the lowest target of a thermostat is not off."""
+
+
 class TargetRange(Struct, frozen=True):
     """The targets that a thermostat can keep while it is on (°C); off may be a lower one."""
 

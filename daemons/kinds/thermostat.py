@@ -1,7 +1,7 @@
 """A thermostat or a radiator valve that keeps a temperature by itself: the house sets its target.
 
 It measures, opens its valve and closes it without the house, so it goes on if a process or the network
-fails. Off is the lowest target of the hardware, or its own off mode: the hardware keeps the frost away.
+fails. Off is the lowest target of the hardware, which keeps the frost away, or its own off mode.
 A target that a hand sets at its knob holds until the schedule, the number or the mode has another one.
 """
 

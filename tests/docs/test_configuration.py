@@ -35,7 +35,8 @@ def test_the_examples_of_the_driver_mqtt_are_valid() -> None:
     section = TEXT.partition("\n### mqtt\n")[2].partition("\n### ")[0]
     tables = [tomli.loads(block)["devices"] for block in re.findall(r"```toml\n(.*?)```", section, re.DOTALL)]
     devices = {name: table for found in tables for name, table in found.items()}
-    assert {table["kind"] for table in devices.values()} == {"plug", "sensor", "lamp", "cover", "button"}
+    kinds = {"plug", "sensor", "lamp", "cover", "thermostat", "button"}
+    assert {table["kind"] for table in devices.values()} == kinds
     for name, table in devices.items():
         problems: list[Problem] = []
         assert build(name, table, (), problems) is not None, problems

@@ -17,13 +17,16 @@ from daemons.config import loader
 from daemons.drivers.esphome_entities.measurement import Measurement, measurement_of
 from daemons.drivers.esphome_entities.touch import touch_of
 from daemons.drivers.transports import mdns
-from daemons.kinds import About, Reading, Setting
+from daemons.kinds import About, Reading, Setting, TargetRange
 from daemons.runtime import clock_trust
 from daemons.values import parse_table
 from tests.drivers.test_faults import DriverHarness, running_driver
 from tests.support.emulators.esphome import EsphomeNode
 
 LAMP, BLIND, DOOR, BUTTON, AIR, METER = range(10, 16)
+STOVE = 20
+HAS_TEMPERATURE, HAS_ACTION = 1, 32
+"""What the thermostat reports."""
 KEY = bytes(range(32))
 WHITE, COLOUR = 11, 35
 """Colour modes: colour temperature, and colours."""
@@ -49,7 +52,12 @@ OTHERS = [
         object_id="chip", key=31, name="Chip", device_class="temperature", unit_of_measurement="°C",
         entity_category=2,
     ),
-    pb.ListEntitiesClimateResponse(object_id="stove", key=20, name="Stove"),
+    pb.ListEntitiesClimateResponse(
+        object_id="stove", key=STOVE, name="Stove", supported_modes=[0, 3], visual_min_temperature=10,
+        visual_max_temperature=28, visual_target_temperature_step=0.5,
+        feature_flags=HAS_TEMPERATURE | HAS_ACTION,
+    ),
+    pb.ListEntitiesClimateResponse(object_id="cooler", key=23, name="Cooler", supported_modes=[0, 2]),
     pb.ListEntitiesSwitchResponse(object_id="restart", key=21, name="Restart", entity_category=1),
     pb.ListEntitiesButtonResponse(object_id="identify", key=22, name="Identify"),
 ]  # fmt: skip
@@ -60,7 +68,11 @@ STATES = [
     pb.SensorStateResponse(key=AIR, state=68.0),
     pb.SensorStateResponse(key=METER, state=1.5),
     pb.SensorStateResponse(key=31, state=51.5),
-]
+    pb.ClimateStateResponse(
+        key=STOVE, mode=pb.CLIMATE_MODE_HEAT, target_temperature=21, current_temperature=19.5,
+        action=pb.CLIMATE_ACTION_HEATING,
+    ),
+]  # fmt: skip
 
 
 @pytest.fixture
@@ -187,6 +199,23 @@ def test_a_cover_moves_and_stops(node: EsphomeNode) -> None:
         harness.wait_until(lambda one: one.position_percent is None, "no position")
 
 
+def test_a_thermostat_gets_its_target(node: EsphomeNode) -> None:
+    """The nearest target that it can keep confirms a setting. A hand at the node sets another one."""
+    with running(node, component="climate", entity="stove") as harness:
+        reading = harness.wait_until(lambda one: one.on, "the first state")
+        assert (reading.target_celsius, reading.temperature_celsius, reading.heating) == (21.0, 19.5, True)
+        assert reading.target_range == TargetRange(10.0, 28.0, 0.5)
+        harness.driver.set(Setting(on=True, target_celsius=18.3), "a1", harness.clock.now())
+        reading = harness.wait_until(lambda one: one.on and one.target_celsius == 18.5, "the target")
+        assert (reading.heating, reading.is_pending) == (False, False)
+        harness.set(on=False)
+        harness.wait_for_on(on=False)
+        assert [(one.key, one.mode) for one in node.commands] == [(STOVE, 3), (STOVE, 0)]
+        assert not node.commands[1].has_target_temperature
+        node.push(pb.ClimateStateResponse(key=STOVE, mode=pb.CLIMATE_MODE_HEAT, target_temperature=23))
+        harness.wait_until(lambda one: one.on and one.target_celsius == 23.0, "the hand")
+
+
 def test_a_cover_without_feedback_is_as_it_was_told(node: EsphomeNode) -> None:
     """Its state is assumed, and its position is unknown."""
     node.entities[4] = pb.ListEntitiesCoverResponse(object_id="blind", key=BLIND, assumed_state=True)
@@ -244,6 +273,7 @@ def test_a_sensor_is_read_in_its_unit(node: EsphomeNode) -> None:
         ({}, "entity is missing; of the type switch it has: relay, restart"),
         ({"component": "cover", "entity": "x"}, "of the type cover it has: blind"),
         ({"entity": "relay", "sensors": ["lamp"]}, "it has no sensor lamp that House can read"),
+        ({"component": "climate", "entity": "cooler"}, "cooler is a climate entity without the mode HEAT"),
         ({"component": "sensor", "entity": "signal"}, "it has no entity 'signal'"),
         (
             {"entity": "relay", "sensors": ["power", "more"]},
@@ -338,13 +368,16 @@ def announcement(node: EsphomeNode, **words: str) -> mdns.MdnsService:
 def test_a_search_lists_each_entity_as_what_it_is(node: EsphomeNode, monkeypatch: pytest.MonkeyPatch) -> None:
     """Settings and diagnostics of the node are left out. What House cannot use is listed with the reason."""
     found = {one.found.title: one.found for one in search(monkeypatch, announcement(node))}
-    names = ["Relay", "Power", "Lamp", "Blind", "Door", "Button", "Air", "Energy", "Stove"]
+    names = ["Relay", "Power", "Lamp", "Blind", "Door", "Button", "Air", "Energy", "Stove", "Cooler"]
     assert set(found) == {"Kitchen", *(f"Kitchen {one}" for one in names)}  # one sensor has no name
     assert found["Kitchen Power"].kind == found["Kitchen Energy"].kind == "sensor"
     assert found["Kitchen Door"].kind_options == {"detects": "opening"}
     assert found["Kitchen Lamp"].options["component"] == "light"
-    assert found["Kitchen Stove"].driver is None
-    assert "heater" in found["Kitchen Stove"].note
+    assert (found["Kitchen Stove"].kind, found["Kitchen Stove"].options["component"]) == (
+        "thermostat",
+        "climate",
+    )
+    assert (found["Kitchen Cooler"].driver, "only cools" in found["Kitchen Cooler"].note) == (None, True)
 
 
 def test_the_meter_belongs_to_the_only_switch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -393,6 +426,7 @@ def test_a_node_that_cannot_be_asked_is_listed_with_the_reason(
         ({"component": "light", "tints": False}, {"switch", "dim"}),
         ({"component": "light", "dims": False}, {"switch"}),
         ({"component": "cover"}, {"move"}),
+        ({"component": "climate"}, {"regulate"}),
         ({"component": "event"}, {"press", "switch"}),
     ],
 )

@@ -14,7 +14,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from daemons.drivers.mqtt_zigbee2mqtt import MqttZigbee2mqtt, Options, Zigbee2mqttDevice, parse_availability
 from daemons.kinds import About, Setting, Touch
 from tests.support.house import HouseFactory
-from tests.support.listening_channel import RecordingChannel
+from tests.support.listening_channel import RecordingChannel, hardware_channel
 from tests.support.mosquitto import Mosquitto
 
 
@@ -63,6 +63,26 @@ def test_measurements_are_converted_to_their_units() -> None:
     reading = channel.reading
     assert (reading.temperature_celsius, reading.humidity_percent, reading.battery_percent) == (21.46, 48, 97)
     assert (reading.energy_watt_hours, reading.power_watts) == (1500, 7)
+
+
+@pytest.mark.parametrize("retained", [True, False])
+@pytest.mark.parametrize(
+    "options", [{"switches": False}, {"setpoint": "occupied_heating_setpoint"}], ids=["sensor", "valve"]
+)
+def test_a_restart_of_the_broker_makes_no_report_younger(options: dict[str, Any], retained: bool) -> None:
+    """A sensor whose battery is empty grows stale, also if the broker repeats its last state."""
+    state: dict[str, Any] = {"temperature": 19.0, "occupied_heating_setpoint": 20, "battery": 3}
+    with hardware_channel() as channel:
+        for later in (0.0, 300.0):  # each connection has a new device
+            zigbee = Zigbee2mqttDevice(channel, Options(device="d", **options))
+            zigbee.read_messages()
+            if later == 0.0 or retained:
+                receive_state(zigbee, retained=later > 0.0, **state)
+            reading = channel.read(1000.0 + later)
+            assert (reading.reachable, reading.temperature_celsius, reading.at) == (True, 19.0, 1000.0)
+            channel.unreachable("the broker has restarted")
+        receive_state(zigbee, **state)
+        assert channel.read(2000.0).at == 2000.0
 
 
 @pytest.mark.parametrize(

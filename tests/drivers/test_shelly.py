@@ -17,6 +17,7 @@ from daemons.kinds import About, Reading
 from tests.drivers.test_faults import DriverHarness, running_driver
 from tests.support.emulator import PASSWORD
 from tests.support.emulators.shelly import ShellyPlug
+from tests.support.listening_channel import hardware_channel
 
 
 @pytest.mark.parametrize("nonces", [(1625038762, 1625038763), ("1625038762", "c0ffee")])
@@ -201,6 +202,8 @@ class PollingChannel:
         """Note a report."""
         self.reports.append(changes)
 
+    restore = update
+
     async def next_setting(self) -> None:
         """End the wait without a setting, or at last the connection."""
         self._polls -= 1
@@ -227,6 +230,24 @@ def test_a_poll_without_a_new_packet_reports_nothing() -> None:
     with pytest.raises(ConnectionError):
         asyncio.run(part.control(client))
     assert ["about" in report for report in channel.reports] == [False, True]
+
+
+def test_a_new_connection_to_the_gateway_makes_no_packet_younger(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sensor whose battery is empty grows stale, also if the gateway restarts again and again."""
+
+    async def lose() -> None:
+        raise ConnectionError
+
+    client: Any = FixedClient()
+    with hardware_channel() as channel:
+        monkeypatch.setattr(channel, "next_setting", lose)
+        for now in (1000.0, 1300.0):
+            part = ShellyPart(Options(address="x", component="bthomedevice", channel=200), channel)
+            with pytest.raises(ConnectionError):
+                asyncio.run(part.control(client))
+            reading = channel.read(now)
+            assert (reading.reachable, reading.illuminance_lux, reading.at) == (True, 120, 1000.0)
+            channel.unreachable("the gateway has restarted")
 
 
 def test_an_old_packet_of_a_bluetooth_sensor_counts_no_more(tmp_path: Path) -> None:

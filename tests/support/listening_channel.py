@@ -1,9 +1,13 @@
-"""A hardware channel that only records, for tests of drivers that parse messages."""
+"""Hardware channels for tests of drivers that parse messages."""
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from msgspec.structs import replace
 
+from daemons.drivers.transports.worker import HardwareChannel
 from daemons.kinds import Reading, Touch
 
 
@@ -18,6 +22,10 @@ class RecordingChannel:
         """Record changed fields of the reading."""
         self.reading = replace(self.reading, **{"reachable": True, "fault": None, **changes})
 
+    def restore(self, **changes: Any) -> None:
+        """Record values that a broker has kept."""
+        self.update(**changes)
+
     def connect(self, fault: str | None = None) -> None:
         """Record that the connection works."""
         self.reading = replace(self.reading, reachable=True, fault=fault)
@@ -29,3 +37,13 @@ class RecordingChannel:
     def press(self, touch: Touch) -> None:
         """Record a press."""
         self.touches.append(touch)
+
+
+@contextmanager
+def hardware_channel() -> Iterator[HardwareChannel]:
+    """Yield a real channel, for tests of the age of a report."""
+    event_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+    try:
+        yield HardwareChannel(event_fd)
+    finally:
+        os.close(event_fd)

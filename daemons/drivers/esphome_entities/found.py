@@ -6,6 +6,7 @@ from typing import Any
 from aioesphomeapi import model
 
 from daemons.drivers import Found
+from daemons.drivers.esphome_entities.climate import refusal
 from daemons.drivers.esphome_entities.measurement import NODE_FIELDS, measurement_of
 from daemons.drivers.esphome_entities.state import abilities
 from daemons.drivers.esphome_entities.touch import DETECTIONS, touch_of
@@ -15,7 +16,6 @@ METER_FIELDS = {"power_watts", "energy_watt_hours", "voltage_volts", "current_am
 COUNTED = ("power_watts", "energy_watt_hours")
 """Those that a sensor reports as measurements of its own, and not as facts about the hardware."""
 NOT_SUPPORTED: dict[type[model.EntityInfo], str] = {
-    model.ClimateInfo: "a climate entity: House controls a heater by its switch, with the kind `heater`",
     model.WaterHeaterInfo: "a water heater: House has no driver for it",
     model.FanInfo: "a fan with speeds: House has no driver for it",
     model.LockInfo: "a lock: House has no driver for it",
@@ -47,8 +47,9 @@ def found_in(info: model.DeviceInfo, entities: Sequence[model.EntityInfo], known
             "model": f"ESPHome {info.model}".strip(),
             "firmware": info.esphome_version,
         }
-        if type(one) in NOT_SUPPORTED:
-            yield Found(**common, kind="", note=NOT_SUPPORTED[type(one)])
+        why = refusal(one) if isinstance(one, model.ClimateInfo) else NOT_SUPPORTED.get(type(one))
+        if why is not None:
+            yield Found(**common, kind="", note=why)
             continue
         is_meter = one is carrier or (carrier is None and _field(one) in COUNTED)
         usable = _usable(one, is_meter=is_meter)
@@ -95,6 +96,8 @@ def _usable(
             return "lamp", {}, "light", lacks
         case model.CoverInfo():
             return "cover", {}, "cover", {}
+        case model.ClimateInfo():
+            return "thermostat", {}, "climate", {}
         case model.BinarySensorInfo() if one.device_class in DETECTIONS:
             return "sensor", {"detects": DETECTIONS[one.device_class]}, "binary_sensor", {}
         case model.BinarySensorInfo() if not one.device_class and not one.is_status_binary_sensor:

@@ -19,7 +19,8 @@ FILTERS = (f"{PREFIX}/+/+/config", f"{PREFIX}/+/+/+/config")
 """The topics of all discovery messages."""
 BASE = "~"
 SHORT: dict[str, str] = {
-    "atype": "automation_type", "avty": "availability", "avty_mode": "availability_mode",
+    "act_t": "action_topic", "act_tpl": "action_template", "atype": "automation_type",
+    "avty": "availability", "avty_mode": "availability_mode",
     "avty_t": "availability_topic", "avty_tpl": "availability_template",
     "bri_cmd_t": "brightness_command_topic", "bri_cmd_tpl": "brightness_command_template",
     "bri_scl": "brightness_scale",
@@ -27,9 +28,13 @@ SHORT: dict[str, str] = {
     "clr_temp_cmd_t": "color_temp_command_topic", "clr_temp_cmd_tpl": "color_temp_command_template",
     "clr_temp_k": "color_temp_kelvin", "clr_temp_stat_t": "color_temp_state_topic",
     "clr_temp_val_tpl": "color_temp_value_template", "cmd_t": "command_topic", "cmd_tpl": "command_template",
-    "cmps": "components", "dev": "device", "dev_cla": "device_class", "en": "enabled_by_default",
+    "cmps": "components", "curr_hum_t": "current_humidity_topic", "curr_hum_tpl": "current_humidity_template",
+    "curr_temp_t": "current_temperature_topic", "curr_temp_tpl": "current_temperature_template",
+    "dev": "device", "dev_cla": "device_class", "en": "enabled_by_default",
     "ent_cat": "entity_category", "evt_typ": "event_types", "max_k": "max_kelvin", "max_mirs": "max_mireds",
-    "min_k": "min_kelvin", "min_mirs": "min_mireds", "o": "origin", "off_dly": "off_delay",
+    "min_k": "min_kelvin", "min_mirs": "min_mireds", "mode_cmd_t": "mode_command_topic",
+    "mode_cmd_tpl": "mode_command_template", "mode_stat_t": "mode_state_topic",
+    "mode_stat_tpl": "mode_state_template", "o": "origin", "off_dly": "off_delay",
     "on_cmd_type": "on_command_type", "opt": "optimistic", "p": "platform", "pl": "payload",
     "pl_avail": "payload_available", "pl_cls": "payload_close", "pl_home": "payload_home",
     "pl_not_avail": "payload_not_available", "pl_not_home": "payload_not_home", "pl_off": "payload_off",
@@ -39,7 +44,11 @@ SHORT: dict[str, str] = {
     "stat_closing": "state_closing", "stat_off": "state_off", "stat_on": "state_on",
     "stat_open": "state_open", "stat_opening": "state_opening", "stat_stopped": "state_stopped",
     "stat_t": "state_topic", "stat_tpl": "state_template", "stat_val_tpl": "state_value_template",
-    "stype": "subtype", "sup_clrm": "supported_color_modes", "t": "topic", "uniq_id": "unique_id",
+    "stype": "subtype", "sup_clrm": "supported_color_modes", "t": "topic",
+    "temp_cmd_t": "temperature_command_topic",
+    "temp_cmd_tpl": "temperature_command_template", "temp_lo_cmd_t": "temperature_low_command_topic",
+    "temp_stat_t": "temperature_state_topic", "temp_stat_tpl": "temperature_state_template",
+    "temp_unit": "temperature_unit", "uniq_id": "unique_id",
     "unit_of_meas": "unit_of_measurement", "val_tpl": "value_template",
 }  # fmt: skip
 """The abbreviations of the keys that are read."""

@@ -23,6 +23,7 @@ from daemons.drivers.generic_mqtt.measure import (
 from daemons.drivers.generic_mqtt.motion import Motion
 from daemons.drivers.generic_mqtt.options import Options
 from daemons.drivers.generic_mqtt.source import Source
+from daemons.drivers.generic_mqtt.thermostat import Thermostat
 from daemons.drivers.generic_mqtt.value import MessageValues, matches, to_number, to_text, to_time
 from daemons.drivers.generic_mqtt.word import Switch, cover_word, press_of
 from daemons.drivers.transports.held_button import HeldButton
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 STATE = "state_path"
 """The name of the state in the options."""
+VALVE_SECONDS = 60.0
+"""How long a thermostat may take to confirm a target: it may sleep, to spare its battery."""
 MOST_NAMES = 8
 """So many names of a message are listed in an error."""
 
@@ -59,6 +62,10 @@ class GenericDevice(MqttDevice):
         """Whether no state has come since the last command."""
         self._is_live = False
         """Whether any state has come that the broker has not kept."""
+        self._thermostat: Thermostat | None = None
+        if options.target:
+            self._thermostat = Thermostat(options.target, options.mode, options.action, options.command_topic)
+            self.answer_seconds, self.replaces_unconfirmed = VALVE_SECONDS, True
         self._motion = Motion()
         """The move of a cover."""
         self._held = HeldButton()
@@ -84,6 +91,9 @@ class GenericDevice(MqttDevice):
         }
         if options.brightness is not None:
             reads["brightness"] = partial(read_brightness, options.brightness)
+        if self._thermostat is not None:
+            reads["target"] = self._thermostat.read_target
+            reads["mode"], reads["action"] = self._thermostat.read_mode, self._thermostat.read_action
         if options.colour_temperature is not None:
             reads["colour_temperature"] = partial(read_colour, options.colour_temperature)
         for name, measurement in asdict(options.measurements).items():
@@ -106,7 +116,8 @@ class GenericDevice(MqttDevice):
     def name(self) -> str:
         """The topic by which a person knows it."""
         options = self._options
-        return options.command_topic or options.topic or options.state_topic or (*self.topics, "")[0]
+        commanded = options.command_topic or (options.target and options.target.command_topic)
+        return commanded or options.topic or options.state_topic or (*self.topics, "")[0]
 
     def close(self) -> None:
         """Stop the timers, at the end of the session."""
@@ -133,13 +144,13 @@ class GenericDevice(MqttDevice):
         is_settled = (
             self._is_live and not self._is_silent and possible(options, setting).is_met_by(self._reported)
         )
-        if options.state is None:
+        if not options.confirms:
             self._reported = replace(self._reported, on=setting.on)
         elif not is_settled:  # what is so already may not be reported again
             self._is_silent = True
         if not self._is_silent:
             self.reports += 1
-        return switch_messages(options, setting)
+        return self._thermostat.messages(setting) if self._thermostat else switch_messages(options, setting)
 
     def _move(self, setting: Setting) -> list[Message]:
         options = self._options
@@ -153,7 +164,7 @@ class GenericDevice(MqttDevice):
     def has_reached(self, setting: Setting) -> bool:
         """Return whether the hardware has confirmed the setting, or cannot."""
         is_met = possible(self._options, setting).is_met_by(self._reported)
-        if is_met and (self._options.state is None or self._options.is_cover):
+        if is_met and (self._options.is_cover or not self._options.confirms):
             moves = self._reported.direction
             self.channel.update(on=setting.on, direction=moves, is_assumed=True, **self._about)
         return is_met
@@ -181,7 +192,7 @@ class GenericDevice(MqttDevice):
             try:
                 self._on_values(sources, values, retained=retained)
             except (ValueError, RecursionError) as error:
-                if options.command_topic is None:  # otherwise it is the reason why no command is confirmed
+                if not options.takes_commands:  # otherwise it is the reason why no command is confirmed
                     self.channel.connect(f"sent an invalid message on {topic}: {error}")
                 raise
 
@@ -240,7 +251,7 @@ class GenericDevice(MqttDevice):
             self._report(changes, confirms=not retained)
         if errors:
             raise ValueError(errors[0])
-        if not found and self._options.command_topic is not None:
+        if not found and self._options.takes_commands:
             place = sources[0][1].path or "value for the template"
             raise ValueError(f"it has no {place}{names_text(values)}")
 
@@ -267,7 +278,8 @@ class GenericDevice(MqttDevice):
         if confirms:
             self._is_silent, self._is_live = False, True
             self.reports += 1
-        self.channel.update(**{**self._about, **changes})
+        report = self.channel.update if confirms else self.channel.restore
+        report(**{**self._about, **changes})
 
     def _read_state(self, switch: Switch, value: Any) -> dict[str, Any]:
         on = switch.read(value)

@@ -11,6 +11,7 @@ from typing import Any
 from daemons.drivers import Found
 from daemons.drivers.generic_mqtt import option_part, press, translation
 from daemons.drivers.generic_mqtt.announcement import Entity, entities
+from daemons.drivers.generic_mqtt.climate import climate
 from daemons.drivers.transports import mqtt_device
 from daemons.drivers.transports.broker import Broker
 
@@ -18,6 +19,7 @@ DRIVEN: dict[str, tuple[str, Callable[[Entity], dict[str, Any]]]] = {
     "switch": ("plug", translation.switch),
     "light": ("lamp", translation.light),
     "cover": ("cover", translation.cover),
+    "climate": ("thermostat", climate),
 }
 """By component: the kind, and the function that returns the options."""
 METERED = ("power_watts", "energy_watt_hours")
@@ -105,7 +107,8 @@ class Group:
         more = {"announcement": self._announcement} if driver == "mqtt" and self._announcement else {}
         topics = [value for key, value in options.items() if key.endswith("topic")]
         topics += [part["topic"] for table in options.values() for part in parts(table) if "topic" in part]
-        place = options.get("command_topic") or next(iter(topics), self._members[0].key)
+        commanded = options.get("target", options).get("command_topic")
+        place = commanded or next(iter(topics), self._members[0].key)
         model = " ".join(str(device[key]) for key in ("manufacturer", "model") if device.get(key))
         own = str(device.get("name") or self._members[0].name)
         title = name if name.lower().startswith(own.lower()) else f"{own} {name}".strip()
@@ -131,7 +134,8 @@ class Group:
             return
         options = self._try(entity, translate)
         if options is not None:
-            self._add(entity.name, kind, {**options, **option_part.table("measurements", metered)})
+            measured = {**metered, **options.get("measurements", {})}
+            self._add(entity.name, kind, {**options, **option_part.table("measurements", measured)})
 
     def _buttons(self, main: list[Entity]) -> list[tuple[str, dict[str, Any]]]:
         """Return each button of the device with its name and its options."""

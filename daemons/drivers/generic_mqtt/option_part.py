@@ -9,7 +9,7 @@ from math import isfinite
 from typing import Any
 
 from daemons.drivers.generic_mqtt.announcement import Entity
-from daemons.drivers.generic_mqtt.plain import plain
+from daemons.drivers.generic_mqtt.plain import Plain, plain
 from daemons.drivers.generic_mqtt.source import check_template
 from daemons.drivers.generic_mqtt.word import OFF, ON
 
@@ -125,6 +125,16 @@ def path(entity: Entity, template: str, key: str = "path") -> dict[str, Any]:
     found = plain(entity.text(template))
     is_plain = found is not None and not found.is_number and found.words is None
     return place_of(entity, template, key, is_plain=is_plain)
+
+
+def measured(entity: Entity, key: str, template: str, unit: tuple[float, float] = (1, 0)) -> dict[str, Any]:
+    """Return where a measurement stands, with the factor and the offset of its template and its unit."""
+    read = plain(entity.text(template))
+    place = place_of(entity, template, is_plain=read is not None and read.words is None)
+    read = (read if read and "template" not in place else Plain()).then(*unit)
+    found = needed(entity, key, "topic") | place
+    found |= {"factor": read.factor} if read.factor != 1 else {}
+    return found | ({"offset": read.offset} if read.offset else {})
 
 
 def place_of(entity: Entity, template: str, key: str = "path", *, is_plain: bool) -> dict[str, Any]:

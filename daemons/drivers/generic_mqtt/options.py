@@ -6,15 +6,18 @@ from typing import Literal
 from msgspec import field, structs
 
 from daemons.drivers.generic_mqtt.source import (
+    Action,
     ColourTemperature,
     Detections,
     Level,
     Measurements,
+    Mode,
     Payload,
     Position,
     Presses,
     Source,
     States,
+    Target,
     TemplateText,
     Word,
     check_template,
@@ -64,6 +67,12 @@ class Options(Broker, frozen=True, kw_only=True):
     """The colour temperature of a lamp."""
     position: Position | None = None
     """The position of a cover."""
+    target: Target | None = None
+    """The target of a thermostat or a radiator valve that keeps a temperature by itself."""
+    mode: Mode | None = None
+    """The mode of a thermostat, if it has any."""
+    action: Action | None = None
+    """Whether a thermostat heats, if it reports that."""
     measurements: Measurements = Measurements()
     """Where each measurement stands; `factor` and then `offset` convert it to its unit."""
     detections: Detections = Detections()
@@ -107,6 +116,7 @@ class Options(Broker, frozen=True, kw_only=True):
             raise ValueError("brightness and colour_temperature need command_topic, and not open")
         if self.position and not self.is_cover:
             raise ValueError("position needs command_topic, open, close and stop")
+        self._check_thermostat()
         if not (self.command_topic or self.press_topic or any(True for _ in self.sources())):
             raise ValueError("it needs command_topic, state_topic, measurements, detections or press_topic")
         if nowhere := [name for name, source in self.sources() if self.topic_of(source) is None]:
@@ -118,10 +128,33 @@ class Options(Broker, frozen=True, kw_only=True):
         if self.on == self.off and not self.is_cover:
             raise ValueError("on and off must differ; House can use no command that only toggles")
 
+    def _check_thermostat(self) -> None:
+        target, mode = self.target, self.mode
+        if target is None:
+            if mode or self.action:
+                raise ValueError("mode and action need a target, which makes the device a thermostat")
+            return
+        if self.is_cover or self.brightness or self.colour_temperature or self.state:
+            raise ValueError("target does not go with state_topic, state_path, open or brightness")
+        if not target.is_reported:
+            raise ValueError("target needs a topic, path or template: a thermostat reports its target")
+        if None in [part.command_topic or self.command_topic for part in (target, mode) if part]:
+            raise ValueError("target and mode need a command_topic")
+
     @property
     def is_cover(self) -> bool:
         """Whether it moves, and is not switched."""
         return self.open is not None
+
+    @property
+    def takes_commands(self) -> bool:
+        """Whether it is switched, moved or set, and does not only report."""
+        return self.command_topic is not None or self.target is not None
+
+    @property
+    def confirms(self) -> bool:
+        """Whether it reports what a command sets."""
+        return self.state is not None or self.target is not None
 
     @property
     def state(self) -> Source | None:
@@ -140,8 +173,9 @@ class Options(Broker, frozen=True, kw_only=True):
         if self.state:
             yield "state_path", self.state
         lamp = ("brightness", self.brightness), ("colour_temperature", self.colour_temperature)
-        for name, source in (*lamp, ("position", self.position)):
-            if source is not None and (source.topic or source.path or source.template):
+        others = ("position", self.position), ("target", self.target), ("mode", self.mode)
+        for name, source in (*lamp, *others, ("action", self.action)):
+            if source is not None and source.is_reported:
                 yield name, source
         for table in ("measurements", "detections"):
             for name, source in structs.asdict(getattr(self, table)).items():
@@ -153,7 +187,8 @@ class Options(Broker, frozen=True, kw_only=True):
         """What can be done with a device with these topics."""
         reports = any(structs.astuple(self.measurements)) or any(structs.astuple(self.detections))
         found: dict[Ability, bool] = {
-            "switch": self.command_topic is not None and not self.is_cover,
+            "switch": self.command_topic is not None and not self.is_cover and self.target is None,
+            "regulate": self.target is not None,
             "move": self.is_cover,
             "dim": self.brightness is not None,
             "tint": self.colour_temperature is not None,

@@ -32,6 +32,11 @@ class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """Raise ValueError for a path and a template, and for a template that cannot be used."""
         check_template(self.template, self.path)
 
+    @property
+    def is_reported(self) -> bool:
+        """Whether the options say where the value stands."""
+        return bool(self.topic or self.path or self.template)
+
 
 class Measurement(Source, frozen=True, kw_only=True):
     """Where a measurement stands, and how it is converted to its unit."""
@@ -102,6 +107,59 @@ class Position(Source, frozen=True, kw_only=True):
         super().__post_init__()
         if self.open == self.closed:
             raise ValueError("open and closed must differ")
+
+
+class Target(Source, frozen=True, kw_only=True):
+    """Where the target of a thermostat is reported, and how it is set."""
+
+    command_topic: Topic | None = None
+    """The topic that sets it; by default the `command_topic` of the device."""
+    payload: Payload = VALUE
+    """The message that sets it, with `{value}` for the temperature."""
+    lowest_celsius: Annotated[float, Meta(ge=-50, le=30)] = 5.0
+    """The lowest target. Off is this target, unless the mode has `off_mode`."""
+    highest_celsius: Annotated[float, Meta(ge=5, le=200)] = 30.0
+    """The highest target."""
+    step_celsius: Annotated[float, Meta(ge=0.01, le=5)] = 0.5
+    """The step of the targets."""
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for a payload without a value, and for a thermostat with one target only."""
+        super().__post_init__()
+        check_payload(self.payload)
+        if self.lowest_celsius + self.step_celsius > self.highest_celsius:
+            raise ValueError("highest_celsius must be above lowest_celsius, by at least step_celsius")
+
+
+class Mode(Source, frozen=True, kw_only=True):
+    """Where the mode of a thermostat is reported, and how it is set."""
+
+    command_topic: Topic | None = None
+    """The topic that sets it; by default the `command_topic` of the device."""
+    payload: Payload = VALUE
+    """The message that sets it, with `{value}` for the word."""
+    heat: Word = "heat"
+    """The word of the mode in which it keeps its target."""
+    off: Word = "off"
+    """The word of the mode in which it is off."""
+    off_mode: bool = False
+    """Whether off is this mode, and not the lowest target, which keeps the frost away."""
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for words that do not differ, and for an off mode that nothing confirms."""
+        super().__post_init__()
+        check_payload(self.payload)
+        if self.heat == self.off:
+            raise ValueError("heat and off must differ")
+        if self.off_mode and not self.is_reported:
+            raise ValueError("off_mode needs a topic, path or template, by which the mode is reported")
+
+
+class Action(Source, frozen=True, kw_only=True):
+    """Where a thermostat reports whether it heats."""
+
+    heating: tuple[Word, ...] = ("heating", "preheating")
+    """The words while it heats."""
 
 
 class Measurements(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -11,12 +11,12 @@ from daemons.drivers.generic_mqtt.option_part import (
     availability,
     command,
     commands,
+    measured,
     needed,
     number,
     other,
     path,
     payload,
-    place_of,
     scale,
     state,
     table,
@@ -24,7 +24,6 @@ from daemons.drivers.generic_mqtt.option_part import (
     whites,
     words_at,
 )
-from daemons.drivers.generic_mqtt.plain import Plain, plain
 from daemons.drivers.generic_mqtt.word import CLEAR, DETECTED
 
 BRIGHT_MODES = {"brightness", "color_temp", "hs", "rgb", "rgbw", "rgbww", "white", "xy"}
@@ -144,12 +143,7 @@ def measurement(entity: Entity) -> tuple[str, dict[str, Any]] | None:
     unit = units.get(entity.text("unit_of_measurement") or "")
     if unit is None:
         return None
-    read = plain(entity.text("value_template"))
-    place = place_of(entity, "value_template", is_plain=read is not None and read.words is None)
-    read = (read if read and "template" not in place else Plain()).then(*unit)
-    options = needed(entity, "state_topic", "topic") | place
-    options |= {"factor": read.factor} if read.factor != 1 else {}
-    return name, options | ({"offset": read.offset} if read.offset else {})
+    return name, measured(entity, "state_topic", "value_template", unit)
 
 
 def detection(entity: Entity) -> tuple[str, dict[str, Any]] | None:

@@ -42,6 +42,8 @@ class HardwareChannel:
         self._reading = Reading(reachable=None)
         self._is_new = False
         self._has_reported = False
+        self._last: dict[str, Any] = {}
+        """By field, what the driver reported last. A loss of the connection changes nothing here."""
         self._presses: list[ButtonPress] = []
         self._pending: tuple[Setting, float] | None = None
         """The latest setting that was not applied yet, and when it was requested (seconds of uptime)."""
@@ -87,10 +89,26 @@ class HardwareChannel:
         The hardware then counts as reachable. The last fault is cleared unless `fault` is given again.
         """
         fault = cut_fault(changes.pop("fault", None))
+        self._last |= changes
         with self._lock:
             self._reading = replace(self._reading, **{"reachable": True, **changes, "fault": fault})
             self._is_new = self._has_reported = True
         os.eventfd_write(self._event_fd, 1)
+
+    def restore(self, **changes: Any) -> None:
+        """Report values that a broker or a gateway has kept.
+
+        If they only repeat the last report, it keeps its age.
+        """
+        fault = changes.pop("fault", None)
+        if not repeats(self._last, changes):
+            self.update(**changes, fault=fault)
+            return
+        with self._lock:
+            self._reading = replace(
+                self._reading, **{name: self._last.get(name, value) for name, value in changes.items()}
+            )
+        self.connect(fault)
 
     def connect(self, fault: str | None = None) -> None:
         """Report that the connection works, although the hardware has reported nothing valid through it.
@@ -169,6 +187,18 @@ class HardwareChannel:
             reading = replace(self._reading, on=on, is_pending=is_pending, presses=tuple(self._presses))
             self._presses.clear()
         return reading
+
+
+def repeats(last: dict[str, Any], changes: dict[str, Any]) -> bool:
+    """Return whether changes have nothing that was not reported last.
+
+    Of several detections, a message may have only one. Then `on` is only that of the latest message.
+    """
+    if detected := changes.get("detections"):
+        if not detected.items() <= (last.get("detections") or {}).items():
+            return False
+        changes = {name: value for name, value in changes.items() if name not in ("detections", "on")}
+    return all(name in last and last[name] == value for name, value in changes.items())
 
 
 def cut_fault(fault: str | None) -> str | None:

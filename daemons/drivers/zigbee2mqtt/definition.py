@@ -17,6 +17,7 @@ from daemons.drivers.transports.mqtt_device import Topic
 from daemons.drivers.zigbee2mqtt.action import parse_action
 from daemons.drivers.zigbee2mqtt.report import DETECTIONS, NUMBERS, PIPE
 from daemons.drivers.zigbee2mqtt.valve import OFF, SETPOINTS
+from daemons.kinds import WARM_CELSIUS
 
 KINDS = {"light": "lamp", "cover": "cover", "switch": "plug"}
 CLIMATE = "climate"
@@ -37,8 +38,6 @@ BY_HAND = ("manual", "Manual", "hold")
 """The presets in which a thermostat keeps the target that it is given."""
 SWITCHED_ON = ("thermostat", "heat", "on", "home")
 """The presets that end the preset "off" of a thermostat without any of the others."""
-WARM_CELSIUS = 8
-"""Above this, the lowest target of a thermostat is not off."""
 
 
 class Exposed(Struct, frozen=True):

@@ -18,7 +18,7 @@ from daemons.drivers.generic_mqtt.device import GenericDevice
 from daemons.drivers.generic_mqtt.options import Options
 from daemons.kinds import About, Setting
 from daemons.values import convert
-from tests.support.listening_channel import RecordingChannel
+from tests.support.listening_channel import RecordingChannel, hardware_channel
 
 COVER = {"command_topic": "c", "open": "up", "close": "down", "stop": "halt"}
 
@@ -175,6 +175,24 @@ def test_a_state_that_is_kept_for_too_long_does_not_count(monkeypatch: pytest.Mo
     plug, channel = device(state_topic="s", retained=False)
     receive(plug, "s", "ON", retained=True)
     assert channel.reading.on is None
+
+
+def test_what_the_broker_has_kept_makes_no_report_younger() -> None:
+    """A sensor that died is stale also if the broker repeats its messages at each connection."""
+    detections = {"motion": {"topic": "m"}, "tamper": {"topic": "x"}}
+    table = {"detections": detections, "measurements": {"temperature_celsius": {"topic": "t"}}}
+    messages = [("m", "ON"), ("x", "OFF"), ("t", "19.5")]
+    with hardware_channel() as channel:
+        for later in (0.0, 300.0):
+            sensor = GenericDevice(channel, convert(table, Options))
+            sensor.read_messages()
+            for topic, payload in messages:
+                receive(sensor, topic, payload, retained=later > 0.0)
+            reading = channel.read(1000.0 + later)
+            assert (reading.at, reading.detections) == (1000.0, {"motion": True, "tamper": False})
+            channel.unreachable("the broker has restarted")
+        receive(sensor, "t", "19.4", retained=True)
+        assert channel.read(2000.0).at == 2000.0, "it was measured meanwhile"
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from daemons.values import Problem
 DATA = Path(__file__).parents[2] / "data" / "mqtt_discovery.json"
 """Lines of [what announces, the topics and messages, the devices], reduced to what House reads."""
 CORPUS: list[tuple[str, list[tuple[str, dict[str, Any]]], list[Any]]] = json.loads(DATA.read_text())
-READ, KNOWN = 33, 41
+READ, KNOWN = 36, 46
 """How many of the devices have a driver, and how many there are."""
 
 
@@ -66,6 +66,7 @@ def test_known_announcements_are_what_they_are() -> None:
 
 
 SWITCH = {"cmd_t": "a/set", "stat_t": "a"}
+CLIMATE = {"temp_cmd_t": "t/set", "temp_stat_t": "t", "mode_cmd_t": "m/set", "mode_stat_t": "m"}
 
 
 @pytest.mark.parametrize(
@@ -80,6 +81,17 @@ SWITCH = {"cmd_t": "a/set", "stat_t": "a"}
         ("event", {"stat_t": "a", "event_types": ["rotate"]}, "none of its events is a press"),
         ("cover", {"set_pos_t": "a"}, "it has no commands to open, close and stop"),
         ("light", {"schema": "template", "cmd_t": "a"}, "with the schema template"),
+        ("climate", {"mode_cmd_t": "a"}, "no temperature_command_topic"),
+        ("climate", {"temp_lo_cmd_t": "a"}, "two targets at once"),
+        ("climate", {"temp_cmd_t": "a"}, "does not report its target"),
+        ("climate", {"temp_cmd_t": "a", "temp_stat_t": "b", "temp_unit": "F"}, "not in °C"),
+        ("climate", {**CLIMATE, "modes": ["cool", "off"]}, "no mode heat"),
+        (
+            "climate",
+            {**CLIMATE, "mode_cmd_tpl": "{{ 1 if value == 'heat' else 0 }}"},
+            "mode_command_template",
+        ),
+        ("climate", {**CLIMATE, "min_temp": 30, "max_temp": 30}, "between 30 °C and 30 °C"),
         ("lock", {"cmd_t": "a"}, "no driver for: lock"),
     ],
 )
@@ -108,6 +120,23 @@ def test_the_words_of_a_state_are_written_if_they_are_unusual(
     """The words of the state may be the opposite of those of the command."""
     ((_, _, _, options),) = search(("homeassistant/switch/x/config", {**SWITCH, **words}))
     assert options.get("states") == states
+
+
+@pytest.mark.parametrize(
+    ("more", "off_mode"),
+    [
+        ({}, None),  # 7 °C, as Home Assistant has it
+        ({"min_temp": 16}, True),
+        ({"min_temp": 16, "modes": ["heat"]}, None),
+        ({"min_temp": 16, "mode_stat_t": None}, None),
+    ],
+)
+def test_a_thermostat_is_off_by_its_mode_if_its_lowest_target_is_warm(
+    more: dict[str, Any], off_mode: bool | None
+) -> None:
+    """A cold target keeps the frost away, which an off mode may not do. Some modes are not reported."""
+    ((_, kind, _, options),) = search(("homeassistant/climate/x/config", {**CLIMATE, **more}))
+    assert (kind, options["mode"].get("off_mode")) == ("thermostat", off_mode)
 
 
 def test_a_state_that_is_optimistic_is_not_confirmed() -> None:
@@ -187,7 +216,17 @@ TEXT = st.sampled_from(
 )
 CONFIG = st.dictionaries(st.sampled_from(["~", *SHORT, *SHORT.values()]), TEXT | JSON, max_size=9)
 COMPONENT = st.sampled_from(
-    ["switch", "light", "cover", "sensor", "binary_sensor", "event", "device_automation", "device_tracker"]
+    [
+        "switch",
+        "light",
+        "cover",
+        "climate",
+        "sensor",
+        "binary_sensor",
+        "event",
+        "device_automation",
+        "device_tracker",
+    ]
 )
 
 

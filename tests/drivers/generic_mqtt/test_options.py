@@ -12,6 +12,7 @@ from daemons.kinds import ABILITIES, TOUCHES, Reading
 from daemons.kinds.sensor import Detects
 from daemons.values import Problem, parse_table
 
+THERMOSTAT: dict[str, Any] = {"target": {"topic": "t", "command_topic": "c"}}
 COVER = {"open": "up", "close": "down", "stop": "halt"}
 TEMPERATURE = {"measurements": {"temperature_celsius": {"topic": "t"}}}
 
@@ -30,6 +31,8 @@ TEMPERATURE = {"measurements": {"temperature_celsius": {"topic": "t"}}}
         ({"command_topic": "c", "brightness": {}}, "switch dim"),
         ({"command_topic": "c", "brightness": {}, "colour_temperature": {}}, "switch dim tint"),
         ({"press_topic": "p"}, "press"),
+        ({"target": {"topic": "t", "command_topic": "c"}}, "regulate"),
+        ({"topic": "t", "command_topic": "c", "target": {"path": "t"}, **TEMPERATURE}, "regulate sense"),
         ({"press_topic": "p", "command_topic": "c"}, "press switch"),
     ],
 )
@@ -62,6 +65,15 @@ def test_the_topics_decide_what_a_device_can_do(table: dict[str, Any], expected:
             "measurements.power_watts.factor",
             "takes a number",
         ),
+        ({"target": {"topic": "t"}}, "", "target and mode need a command_topic"),
+        ({**THERMOSTAT, "mode": {"topic": "m"}}, "", "target and mode need a command_topic"),
+        ({"command_topic": "c", "target": {}}, "", "a thermostat reports its target"),
+        ({**THERMOSTAT, "state_topic": "s"}, "", "target does not go with state_topic"),
+        ({"command_topic": "c", "mode": {"topic": "m"}}, "", "mode and action need a target"),
+        ({"command_topic": "c", "target": {"topic": "t", "payload": "20"}}, "target", "{value}"),
+        ({"target": {"topic": "t", "lowest_celsius": 20, "highest_celsius": 20}}, "target", "must be above"),
+        ({**THERMOSTAT, "mode": {"command_topic": "c", "off_mode": True}}, "mode", "mode is reported"),
+        ({**THERMOSTAT, "mode": {"command_topic": "c", "heat": "1", "off": "1"}}, "mode", "must differ"),
         ({"state_topic": "s", "online": "a", "offline": "a"}, "", "online and offline must differ"),
     ],
 )
@@ -79,6 +91,7 @@ def test_an_option_that_cannot_be_is_refused_where_it_stands(
     ("table", "text"),
     [
         ({"kind": "cover"}, "cannot move, which a cover needs"),
+        ({"kind": "thermostat"}, "cannot regulate, which a thermostat needs"),
         ({"kind": "button"}, "cannot press, which a button needs"),
         ({"kind": "lamp", "brightness_percent": 40}, "brightness_percent needs a driver that can dim"),
         (

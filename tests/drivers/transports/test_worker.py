@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 import select
 import threading
 import time
@@ -19,6 +18,7 @@ from daemons.errors import StorageError, Unreachable
 from daemons.kinds import ButtonPress, Reading, Setting, Touch
 from daemons.runtime.clock import uptime
 from tests.support import factories
+from tests.support.listening_channel import hardware_channel
 
 NOW = factories.START_TIME
 ON, OFF = Setting(on=True), Setting(on=False)
@@ -178,18 +178,38 @@ def test_a_new_setting_causes_a_connection_attempt_at_once(monkeypatch: pytest.M
 
 def test_a_new_connection_makes_no_report_younger() -> None:
     """A sensor that died is stale also if its broker restarts again and again."""
-    channel = HardwareChannel(os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC))
-    channel.connect()
-    assert (channel.read(NOW).reachable, channel.read(NOW).at) == (True, None)
-    channel.update(temperature_celsius=19.0)
-    channel.read(NOW)
-    channel.unreachable("the broker is away")
-    channel.connect("sent an invalid message")
-    assert (channel.read(NOW + 300).fault, channel.read(NOW + 300).at) == ("sent an invalid message", NOW)
-    channel.connect()
-    reading = channel.read(NOW + 600)
-    assert (reading.reachable, reading.fault, reading.at) == (True, None, NOW)
-    os.close(channel._event_fd)
+    with hardware_channel() as channel:
+        channel.connect()
+        assert (channel.read(NOW).reachable, channel.read(NOW).at) == (True, None)
+        channel.update(temperature_celsius=19.0)
+        channel.read(NOW)
+        channel.unreachable("the broker is away")
+        channel.connect("sent an invalid message")
+        assert (channel.read(NOW + 300).fault, channel.read(NOW + 300).at) == ("sent an invalid message", NOW)
+        channel.connect()
+        reading = channel.read(NOW + 600)
+        assert (reading.reachable, reading.fault, reading.at) == (True, None, NOW)
+
+
+def test_what_a_broker_has_kept_makes_no_report_younger() -> None:
+    """It repeats its kept messages at each connection. A value that came meanwhile is a new report."""
+    last = {"temperature_celsius": 19.0, "power_watts": 40.0}
+    both = {"motion": True, "tamper": False}
+    with hardware_channel() as channel:
+        channel.restore(**last)
+        channel.update(detections=both, on=False)
+        assert channel.read(NOW).at == NOW
+        channel.unreachable("the broker is away")
+        channel.restore(**last)
+        channel.restore(detections={"motion": True}, on=True)
+        reading = channel.read(NOW + 300)
+        assert (reading.at, reading.reachable, reading.power_watts) == (NOW, True, 40.0)
+        assert reading.detections == both
+        channel.restore(detections={"motion": False}, on=False)
+        assert channel.read(NOW + 600).at == NOW + 600
+        channel.restore(**{**last, "temperature_celsius": 19.5})
+        reading = channel.read(NOW + 900)
+        assert (reading.at, reading.temperature_celsius) == (NOW + 900, 19.5)
 
 
 def test_each_press_is_in_one_reading() -> None:

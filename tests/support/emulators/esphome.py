@@ -143,7 +143,7 @@ class EsphomeNode(Emulator):
         self.times: list[int] = []
         """Each time that a client has given, in Unix seconds; the node asks at each subscription."""
         self.commands: list[Any] = []
-        """Each command, but those for the relay."""
+        """Each command, but those for the relay. Those for a thermostat are carried out too."""
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._end = asyncio.Event()
@@ -229,6 +229,9 @@ class EsphomeNode(Emulator):
             case pb.SwitchCommandRequest() if message.key == RELAY:
                 self.switch_relay(message.state)
                 self._push(self.states())
+            case pb.ClimateCommandRequest():
+                self.commands.append(message)
+                self._push([self.regulate(message)])
             case _ if "CommandRequest" in type(message).__name__:
                 self.commands.append(message)
 
@@ -240,6 +243,18 @@ class EsphomeNode(Emulator):
             pb.SensorStateResponse(key=WIFI, state=-61.0),
             *self.extra_states,
         ]
+
+    def regulate(self, message: Any) -> Any:
+        """Apply a command to the state of a thermostat among `extra_states`, and return that state."""
+        states = (one for one in self.extra_states if isinstance(one, pb.ClimateStateResponse))
+        state = next(one for one in states if one.key == message.key)
+        if message.has_mode:
+            state.mode = message.mode
+        if message.has_target_temperature:
+            state.target_temperature = message.target_temperature
+        heats = state.mode == pb.CLIMATE_MODE_HEAT and state.target_temperature > state.current_temperature
+        state.action = pb.CLIMATE_ACTION_HEATING if heats else pb.CLIMATE_ACTION_IDLE
+        return state
 
     def _push(self, states: list[Any]) -> None:
         if not self._hangs and not self._garbage:
