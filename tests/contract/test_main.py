@@ -54,10 +54,11 @@ def test_the_contract_of_an_installed_package_is_checked(tmp_path: Path) -> None
             "is_off_and_waits_for_nothing",
             marks=pytest.mark.long,
         ),
-        (
+        pytest.param(
             "    progress_percent: float | None\n",
             "    progress_percent: set[int] | None\n",
             "without_its_code",
+            marks=pytest.mark.long,
         ),
     ],
     ids=["phase", "on", "type"],

@@ -25,7 +25,7 @@ from tests.support.emulator import EMULATORS, PASSWORD, Emulator, emulator, tabl
 from tests.support.house import PROJECT, eventually
 from tests.support.silent_host import has_connection_attempt, silent_port
 
-FAST = ("command", "kasa", "shelly", "zmq")
+FAST = ("command", "shelly")
 """The emulators of the tests below in the normal run; the others run with `make test-long`."""
 PATIENCE_SECONDS = 20.0
 NEVER_LONGER_SECONDS = 1.0
