@@ -17,6 +17,7 @@ def test_only_its_own_process_loads_a_kind_of_your_own(make_house: HouseFactory,
     house = make_house(HOUSE, environment={"LOADED_BY": str(loaded)})
     file = write_kettle(house.config.parent, is_watched=True)
     house.house("up")
+    assert "house: tea" in loaded.read_text()
     loaded.write_text("")
     before = house.pids()
     assert house.send("tea", "start")["outcome"] == "applied"
@@ -28,8 +29,10 @@ def test_only_its_own_process_loads_a_kind_of_your_own(make_house: HouseFactory,
         assert "tea  live  ready" in house.house("status").stdout
         assert "boiling" in house.house("history", "tea").stdout
         assert loaded.read_text() == "", "another process has loaded the code"
+        boot = listener.states["tea"].boot
         house.kill("tea")
-        listener.wait_for(lambda it: it.has_state("tea", phase="ready") and it.states["tea"].boot != 0, 30)
+        listener.wait_for(lambda it: it.has_state("tea", phase="ready") and it.states["tea"].boot != boot, 30)
+        assert {line.strip() for line in loaded.read_text().splitlines()} == {"house: tea"}
     file.write_text(file.read_text().replace("default=Seconds(180)", "default=Seconds(90)"))
     plan = house.house("plan", check=False).stdout
     assert re.fullmatch(r'restart tea\n    code\.kettle: "kinds/kettle\.py \(\w+\)" → "[^"]*"\n', plan)

@@ -131,6 +131,8 @@ def flatten(slice_: Slice | None) -> Iterator[tuple[str, Any]]:
     raw = msgspec.to_builtins(slice_)
     for part, prefix in (("table", ""), ("house", "house."), ("peers", "peers.")):
         for key, value in raw[part].items():
+            if prefix == "peers." and key == slice_.name:
+                continue  # what others know of it follows from its own table
             yield from _flatten(value, f"{prefix}{key}.")
     if raw["circular_rules"]:
         yield "circular_rules", raw["circular_rules"]

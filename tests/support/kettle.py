@@ -11,12 +11,12 @@ KETTLE = next(
     )
 )[1]
 """The kettle of docs/extending.md."""
-WATCHED = """
+WATCHED = r"""
 import os
 from pathlib import Path
 
 with Path(os.environ["LOADED_BY"]).open("a") as file:
-    file.write(Path("/proc/self/cmdline").read_bytes().replace(b"\\\\0", b" ").decode() + "\\\\n")
+    file.write(Path("/proc/self/cmdline").read_bytes().replace(b"\0", b" ").decode() + "\n")
 """
 """Code that notes the command line of the process that runs it."""
 HOUSE = """
@@ -47,7 +47,7 @@ def write_kettle(folder: Path, *, is_watched: bool = False) -> Path:
     """Write the kettle beside a configuration, and return its file."""
     file = folder / "kinds" / "kettle.py"
     file.parent.mkdir(exist_ok=True)
-    file.write_text(KETTLE + (WATCHED.replace("\\\\", "\\") if is_watched else ""))
+    file.write_text(KETTLE + (WATCHED if is_watched else ""))
     return file
 
 

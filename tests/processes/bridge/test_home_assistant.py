@@ -113,7 +113,9 @@ async def test_home_assistant_shows_and_commands_the_whole_house(
                     name for name, one in (await session.states()).items() if one["state"] == "unavailable"
                 ]
                 assert not unavailable
-                await ask_to_stop(session, house_stop=lambda: house.house("stop", "lamp"))
+                await asyncio.to_thread(house.house, "stop", "lamp")
+                await session.wait_for("light.lamp", "unavailable")
+                await session.wait_for("sensor.lamp_process", "stopped")
             complaints = [line for line in home_assistant.log.splitlines() if OURS.search(line)]
     assert not complaints, "\n".join(complaints)
 
@@ -162,11 +164,3 @@ async def check_energy(session: Session) -> None:
                 return
             assert {issue["type"] for issue in issues} == {"statistics_not_defined"}, issues
             await asyncio.sleep(5)  # the statistics come with no event
-
-
-async def ask_to_stop(session: Session, house_stop: object) -> None:
-    """Stop a device, and see that its entities are unavailable."""
-    assert callable(house_stop)
-    await asyncio.to_thread(house_stop)
-    await session.wait_for("light.lamp", "unavailable")
-    await session.wait_for("sensor.lamp_process", "stopped")
