@@ -8,7 +8,6 @@ import asyncio
 import re
 import time
 from http import HTTPStatus
-from pathlib import Path
 from urllib.parse import parse_qs
 
 import msgspec
@@ -18,6 +17,7 @@ from daemons.bus.message import Identifier
 from daemons.bus.requests.aio import AsyncCommandClient
 from daemons.bus.requests.protocol import CommandRequest
 from daemons.errors import HistoryError, StorageError
+from daemons.processes.mirror.page.assets import ASSETS, send_asset, send_file, send_page
 from daemons.processes.mirror.page.auth import (
     COOKIE_NAME,
     AccessPolicy,
@@ -34,7 +34,6 @@ from daemons.processes.mirror.page.responses import (
     CONTENT_TYPES,
     HttpError,
     Response,
-    file_response,
     json_response,
     redirect,
     reject,
@@ -51,7 +50,6 @@ from daemons.storage.acknowledgement import Acknowledged
 from daemons.storage.history_program import HistoryQuery
 from daemons.values import Seconds
 
-ASSETS = Path(__file__).parent / "static"
 COOKIE_ATTRIBUTES = "HttpOnly; Path=/; SameSite=Strict"
 YEAR_SECONDS = 365 * 86400
 POINTS = range(10, 2001)
@@ -87,6 +85,7 @@ class PageApp:
             Route("GET", "/login", self._login_page),
             Route("POST", "/login", self._login),
             Route("GET", "/page/{name}", self._asset),
+            Route("GET", "/page/languages/{name}", self._asset),
             Route("GET", "/seen/{token}", self._ask_seen),
             Route("POST", "/seen/{token}", self._seen),
             Route("GET", "/api/live", self._live),
@@ -207,13 +206,10 @@ class PageApp:
     async def _index(self, request: Request) -> Response:
         if self._find_account(request) is None:
             return redirect("/login")
-        return send_file("index.html", request)
+        return send_page("index.html", self._context.settings.locale, request)
 
     async def _asset(self, request: Request) -> Response:
-        name = request.names["name"]
-        if name not in {path.name for path in ASSETS.iterdir()}:
-            raise HttpError(HTTPStatus.NOT_FOUND, f"the page has no file {name!r}")
-        return send_file(name, request)
+        return send_asset(request)
 
     async def _live(self, request: Request) -> None:
         await self.websocket.serve(request)
@@ -328,11 +324,6 @@ class PageApp:
         if name not in self._context.peers:
             raise HttpError(HTTPStatus.NOT_FOUND, f"there is no device {name!r}")
         return name
-
-
-def send_file(name: str, request: Request) -> Response:
-    """Return the response with a file of the page."""
-    return file_response(ASSETS / name, request.headers.get("if-none-match", ""))
 
 
 def send_seen(outcome: str) -> Response:

@@ -13,7 +13,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 
-from daemons.processes.mirror.page import http
+from daemons.processes.mirror.page import assets
 from tests.support.house import BREAKFAST, TIMEOUT_SECONDS, HouseFactory, TemporaryHouse, eventually
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -355,9 +355,9 @@ def test_the_page_is_small(breakfast: TemporaryHouse, window: Callable[..., Page
 def test_every_file_of_the_page_is_served(breakfast: TemporaryHouse, chromium: Browser) -> None:
     """Each file in the folder is served, with a type that browsers accept."""
     context = chromium.new_context()
-    folder = Path(http.__file__).parent / "static"
-    for file in folder.iterdir():
-        answer = context.request.get(f"{page_url(breakfast)}page/{file.name}")
+    folder = Path(assets.__file__).parent / "static"
+    for file in filter(Path.is_file, folder.rglob("*")):
+        answer = context.request.get(f"{page_url(breakfast)}page/{file.relative_to(folder)}")
         assert answer.ok, file.name
         assert ("javascript" in answer.headers["content-type"]) == (file.suffix == ".js")
     context.close()

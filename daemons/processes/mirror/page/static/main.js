@@ -9,7 +9,10 @@ import { house } from "./house.js";
 import { Processes } from "./processes.js";
 import { Rooms } from "./rooms.js";
 import { Sentence } from "./sentence.js";
+import { loadTexts } from "./text.js";
 import { fadeWhenQuiet, followAddress } from "./views.js";
+
+await loadTexts(); // the elements below show texts as soon as they are defined
 
 customElements.define("house-banner", Banner);
 customElements.define("house-card", Card);
