@@ -17,7 +17,13 @@ from daemons.bus.message import Identifier
 from daemons.bus.requests.aio import AsyncCommandClient
 from daemons.bus.requests.protocol import CommandRequest
 from daemons.errors import HistoryError, StorageError
-from daemons.processes.mirror.page.assets import ASSETS, send_asset, send_file, send_page
+from daemons.processes.mirror.page.assets import (
+    send_asset,
+    send_bundle,
+    send_file,
+    send_page,
+    send_service_worker,
+)
 from daemons.processes.mirror.page.auth import (
     COOKIE_NAME,
     AccessPolicy,
@@ -25,6 +31,7 @@ from daemons.processes.mirror.page.auth import (
     bearer_token,
     is_same_origin,
 )
+from daemons.processes.mirror.page.bundle import STATIC
 from daemons.processes.mirror.page.connections import ConnectionLimit
 from daemons.processes.mirror.page.documents import DocumentEncoder, encode
 from daemons.processes.mirror.page.history_reader import HistoryReader, WhyQuery
@@ -58,7 +65,9 @@ UNIX_SECONDS = re.compile(r"[0-9]{1,10}(\.[0-9]{1,9})?")
 LINK = "link"
 """The sender of a command from the link of a message."""
 FORM = "application/x-www-form-urlencoded"
-PUBLIC_PATHS = ("/", "/login", "/healthz")
+SERVICE_WORKER = "/service_worker.js"
+"""At the root, because a service worker answers only for paths below its own."""
+PUBLIC_PATHS = ("/", "/login", "/healthz", SERVICE_WORKER)
 """These paths and the page's own files need no token: the sign-in form needs them. "/" leads to the form."""
 
 
@@ -85,7 +94,8 @@ class PageApp:
             Route("GET", "/login", self._login_page),
             Route("POST", "/login", self._login),
             Route("GET", "/page/{name}", self._asset),
-            Route("GET", "/page/languages/{name}", self._asset),
+            Route("GET", "/page/{version}/{name}", self._bundle),
+            Route("GET", SERVICE_WORKER, self._service_worker),
             Route("GET", "/seen/{token}", self._ask_seen),
             Route("POST", "/seen/{token}", self._seen),
             Route("GET", "/api/live", self._live),
@@ -206,7 +216,13 @@ class PageApp:
     async def _index(self, request: Request) -> Response:
         if self._find_account(request) is None:
             return redirect("/login")
-        return send_page("index.html", self._context.settings.locale, request)
+        return send_page(self._context.settings.locale, request)
+
+    async def _bundle(self, request: Request) -> Response:
+        return send_bundle(request)
+
+    async def _service_worker(self, request: Request) -> Response:
+        return send_service_worker(self._context.settings.locale)
 
     async def _asset(self, request: Request) -> Response:
         return send_asset(request)
@@ -332,7 +348,7 @@ def send_seen(outcome: str) -> Response:
         outcome, HTTPStatus.OK
     )
     body = (
-        (ASSETS / "seen.html")
+        (STATIC / "seen.html")
         .read_bytes()
         .replace(b'data-outcome="ask"', f'data-outcome="{outcome}"'.encode())
     )

@@ -12,20 +12,33 @@ import { Sentence } from "./sentence.js";
 import { loadTexts } from "./text.js";
 import { fadeWhenQuiet, followAddress } from "./views.js";
 
-await loadTexts(); // the elements below show texts as soon as they are defined
+start();
 
-customElements.define("house-banner", Banner);
-customElements.define("house-card", Card);
-customElements.define("house-clock", Clock);
-customElements.define("house-drawing", Drawing);
-customElements.define("house-processes", Processes);
-customElements.define("house-rooms", Rooms);
-customElements.define("house-sentence", Sentence);
+async function start() {
+  await loadTexts(); // the elements show texts as soon as they are defined
+  customElements.define("house-banner", Banner);
+  customElements.define("house-card", Card);
+  customElements.define("house-clock", Clock);
+  customElements.define("house-drawing", Drawing);
+  customElements.define("house-processes", Processes);
+  customElements.define("house-rooms", Rooms);
+  customElements.define("house-sentence", Sentence);
 
-// The history is large and seldom used, so it is loaded after everything else.
-house.addEventListener("house", async () => customElements.define("house-history", (await import("./history.js")).History), { once: true });
+  // The history is large and seldom used, so it is loaded after everything else.
+  house.addEventListener("house", async () => customElements.define("house-history", (await import("./history.js")).History), { once: true });
 
-document.documentElement.dataset.glass = new URLSearchParams(location.search).get("glass") ?? "";
-followAddress();
-fadeWhenQuiet();
-house.open();
+  document.documentElement.dataset.glass = new URLSearchParams(location.search).get("glass") ?? "";
+  followAddress();
+  fadeWhenQuiet();
+  house.open();
+  keepPage();
+}
+
+/** Keep the page in the browser, where that is allowed: on HTTPS and on this machine. */
+function keepPage() {
+  const { serviceWorker } = navigator;
+  if (!serviceWorker) return;
+  // A new version of the page takes its place as soon as it is complete.
+  if (serviceWorker.controller) serviceWorker.addEventListener("controllerchange", () => location.reload());
+  serviceWorker.register("/service_worker.js").catch(() => {}); // without it, the page only opens more slowly
+}

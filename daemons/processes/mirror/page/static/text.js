@@ -1,44 +1,22 @@
 // @ts-check
-/** The texts of the page in the language of the house. Each language is one file in languages/. */
-
-const FALLBACK = "en";
+/** The texts of the page in one language: a file in languages/. The server adds the English texts that it lacks. */
 
 /** @type {Record<string, any>} */
 let texts = {};
-/** @type {Record<string, any>} */
-let fallback = {};
-let plural = new Intl.PluralRules(FALLBACK);
+let plural = new Intl.PluralRules("en");
 
-/** The language of the texts, as a tag (BCP 47). */
-export let language = FALLBACK;
-
-/**
- * Load the texts. The language is `?lang=` of the address, or the one that the server wrote into the document. No text
- * is known before that, so no module may call `t` while it is loaded.
- */
+/** Load the texts that the document names. Before that no text is known: no module may call `t` while it is loaded. */
 export async function loadTexts() {
-  const root = document.documentElement;
-  const wanted = new URLSearchParams(location.search).get("lang") ?? root.lang;
-  const [own, english] = await Promise.all([load(wanted), wanted === FALLBACK ? null : load(FALLBACK)]);
-  language = own ? wanted : FALLBACK;
-  texts = own ?? english ?? {};
-  fallback = english ?? {};
-  plural = new Intl.PluralRules(language);
-  root.lang = language;
-  root.dir = texts.direction ?? "ltr";
+  const { lang } = document.documentElement;
+  const link = /** @type {HTMLLinkElement} */ (document.querySelector("link[as=fetch]"));
+  texts = await (await fetch(link.href)).json();
+  plural = new Intl.PluralRules(lang);
   for (const element of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-text]"))) {
     element.textContent = t(element.dataset.text ?? "");
   }
   for (const element of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-label]"))) {
     element.setAttribute("aria-label", t(element.dataset.label ?? ""));
   }
-}
-
-/** Return the file of a language, or null if there is none. */
-async function load(name) {
-  if (!/^[a-z]{2,3}(-[a-z0-9]+)*$/i.test(name)) return null;
-  const answer = await fetch(`/page/languages/${name}.json`);
-  return answer.ok ? answer.json() : null;
 }
 
 /**
@@ -49,16 +27,16 @@ async function load(name) {
  * @returns {string}
  */
 export function t(key, values = {}) {
-  const found = find(texts, key) ?? find(fallback, key) ?? key;
+  const found = find(key) ?? key;
   const text = typeof found === "string" ? found : (found[plural.select(Number(values.count))] ?? found.other);
   return text.replace(/\{(\w+)\}/g, (whole, name) => String(values[name] ?? whole));
 }
 
 /** Return whether there is a text for a key. */
 export function hasText(key) {
-  return (find(texts, key) ?? find(fallback, key)) != null;
+  return find(key) != null;
 }
 
-function find(tree, key) {
-  return key.split(".").reduce((branch, part) => branch?.[part], tree);
+function find(key) {
+  return key.split(".").reduce((branch, part) => branch?.[part], texts);
 }

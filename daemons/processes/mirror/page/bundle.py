@@ -1,0 +1,149 @@
+"""The bundle of the page: its scripts, its styles and its texts, each as one compressed file.
+
+The path of each file has the version of the whole bundle, so a browser keeps it for ever. The version is a
+hash of the files in static/. Each script there is a module with imports of the form
+`import { a } from "./b.js";`. In the bundle, each module is a function that runs when it is first needed.
+"""
+
+import gzip
+import hashlib
+import json
+import re
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+STATIC = Path(__file__).parent / "static"
+DEFAULT_LANGUAGE = "en"
+MAIN = "main.js"
+FIRST_STYLE = "mirror.css"
+OTHER_PAGES = frozenset({"login.js", "login.css", "seen.css", "service_worker.js"})
+"""The scripts and styles that are no part of the page: the sign-in form has them, for example."""
+DOCUMENT = "index.html"
+
+COMMENTS = re.compile(r"^[ \t]*(?:/\*(?:[^*]|\*(?!/))*\*/[ \t]*|//[^\n]*)\n", re.MULTILINE)
+IMPORT = re.compile(r'^import (?:\{([^}]*)\} from )?"\./([\w.]+)";\n', re.MULTILINE)
+LATE_IMPORT = re.compile(r'\bimport\("\./([\w.]+)"\)')
+EXPORT = re.compile(r"^export ((?:async )?(?:function|class|const) (\w+))", re.MULTILINE)
+LEFT_OVER = re.compile(r"^(?:import|export)\b.*", re.MULTILINE)
+LOADER = """const $modules = {}, $loaded = {};
+const $load = (name) => {
+  if (!$loaded[name]) $modules[name](($loaded[name] = {}));
+  return $loaded[name];
+};
+"""
+
+
+class File(Struct, frozen=True):
+    """One file of the bundle."""
+
+    content_type: str
+    compressed: bytes
+    """Its content, compressed by gzip."""
+
+    @property
+    def content(self) -> bytes:
+        """Return its content."""
+        return gzip.decompress(self.compressed)
+
+
+class Bundle(Struct, frozen=True):
+    """The files of one version by name: `app.js`, `app.css`, and of each language a `.json` and a `.html`."""
+
+    version: str
+    files: dict[str, File]
+
+
+def current(folder: Path = STATIC) -> Bundle:
+    """Return the bundle of the files as they are now; it is made anew only if one has changed."""
+    found = sorted(folder.rglob("*"))
+    return make(folder, tuple((str(path), path.stat().st_mtime_ns) for path in found if path.is_file()))
+
+
+@lru_cache(maxsize=1)
+def make(folder: Path, stamps: tuple[tuple[str, int], ...]) -> Bundle:  # noqa: ARG001  the key of the cache
+    """Return the bundle; raises ValueError for a script whose imports or exports have another form."""
+    scripts = {path.name: path.read_text() for path in sorted(folder.glob("*.js"))}
+    styles = {path.name: path.read_text() for path in sorted(folder.glob("*.css"))}
+    app = {
+        "app.js": join_scripts({name: text for name, text in scripts.items() if name not in OTHER_PAGES}),
+        "app.css": join_styles({name: text for name, text in styles.items() if name not in OTHER_PAGES}),
+    }
+    for language, texts in read_languages(folder).items():
+        app[f"{language}.json"] = json.dumps(texts, ensure_ascii=False, separators=(",", ":"))
+    document = (folder / DOCUMENT).read_text()
+    worker = scripts.get("service_worker.js", "")
+    whole = json.dumps([app, document, worker], sort_keys=True)
+    version = hashlib.sha256(whole.encode()).hexdigest()[:16]
+    for language, texts in read_languages(folder).items():
+        app[f"{language}.html"] = make_document(document, version, language, texts)
+    return Bundle(version, {name: compress(name, text) for name, text in app.items()})
+
+
+TYPES = {".js": "text/javascript", ".css": "text/css", ".json": "application/json", ".html": "text/html"}
+
+
+def compress(name: str, text: str) -> File:
+    """Return a file of the bundle."""
+    content_type = f"{TYPES[Path(name).suffix]}; charset=utf-8"
+    return File(content_type, gzip.compress(text.encode(), mtime=0))
+
+
+def join_scripts(scripts: dict[str, str]) -> str:
+    """Return all modules as one script, which starts with `main.js`."""
+    modules = [module(name, text) for name, text in scripts.items()]
+    return f'{LOADER}{"".join(modules)}$load("{MAIN}");\n'
+
+
+def module(name: str, text: str) -> str:
+    """Return a module as a function; raises ValueError for an import or export that has another form."""
+    text = COMMENTS.sub("", text)
+    names = [found[1] for found in EXPORT.findall(text)]
+    text = IMPORT.sub(load, text)
+    text = LATE_IMPORT.sub(r'Promise.resolve($load("\1"))', text)
+    text = EXPORT.sub(r"\1", text)
+    if left := LEFT_OVER.search(text):
+        raise ValueError(f'{name}: the bundle does not know this form: "{left[0]}"')
+    exported = f"Object.assign($exports, {{ {', '.join(names)} }});"
+    return f'$modules["{name}"] = ($exports) => {{\n{text}{exported}\n}};\n'
+
+
+def load(found: re.Match[str]) -> str:
+    """Return an import as a statement of the bundle."""
+    names = f"const {{{found[1].replace(' as ', ': ')}}} = " if found[1] else ""
+    return f'{names}$load("{found[2]}");\n'
+
+
+def join_styles(styles: dict[str, str]) -> str:
+    """Return all styles as one, the general ones first."""
+    names = sorted(styles, key=lambda name: (name != FIRST_STYLE, name))
+    return "".join(COMMENTS.sub("", styles[name]) for name in names)
+
+
+def read_languages(folder: Path) -> dict[str, dict[str, Any]]:
+    """Return the texts of each language; a text that one lacks is the English one."""
+    found = {
+        path.stem: json.loads(path.read_text()) for path in sorted((folder / "languages").glob("*.json"))
+    }
+    return {language: merge(found[DEFAULT_LANGUAGE], texts) for language, texts in found.items()}
+
+
+def merge(texts: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """Return a tree of texts in which those of `over` take the place of others."""
+    merged = texts | over
+    for key in texts.keys() & over.keys():
+        if isinstance(texts[key], dict) and isinstance(over[key], dict):
+            merged[key] = merge(texts[key], over[key])
+    return merged
+
+
+def make_document(document: str, version: str, language: str, texts: dict[str, Any]) -> str:
+    """Return the HTML document of a language, which names the files of this version."""
+    start = f'<html lang="{language}" dir="{texts["direction"]}"'
+    return (
+        document.replace('<html lang="en"', start, 1)
+        .replace("/page/app.", f"/page/{version}/app.")
+        .replace("/page/texts.json", f"/page/{version}/{language}.json")
+    )
