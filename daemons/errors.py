@@ -99,7 +99,16 @@ class Unreachable(DeviceError, ConnectionError):
 
 
 class Rejected(HouseError, ValueError):
-    """A device refuses a command; the text is the reason in its receipt."""
+    """A device refuses a command; the text is the reason in its receipt.
+
+    `code` is a word for the reason, and `values` are the numbers and words in its text. The page makes the
+    same text in its own language from them.
+    """
+
+    def __init__(self, reason: str, code: str | None = None, **values: str | float) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.values = values
 
 
 class RejectedForNow(Rejected):

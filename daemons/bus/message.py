@@ -188,6 +188,10 @@ class Receipt(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`unanswered` comes from the exchange: it is not known whether the command was carried out."""
     at: Unix
     reason: str | None = None
+    code: Annotated[str, Meta(max_length=64)] | None = None
+    """A word for the reason, for a text in another language; None for a reason without one."""
+    values: Annotated[dict[str, Scalar], Meta(max_length=20)] = {}
+    """The numbers and words in the reason, by the name that they have in each language."""
     result: dict[str, Any] | None = None
 
 

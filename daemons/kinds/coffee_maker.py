@@ -99,7 +99,7 @@ class CoffeeMaker(Machine[Options, CoffeeMakerMemory]):
         if isinstance(command, Stop):
             return CoffeeMakerMemory(starts=memory.starts)
         if memory.phase in ("heating", "brewing"):
-            raise Rejected(f"it is already {memory.phase}")
+            raise Rejected(f"it is already {memory.phase}", "already", phase=memory.phase)
         return self._heat(memory, now)
 
     def advance(self, memory: CoffeeMakerMemory, now: float) -> CoffeeMakerMemory:

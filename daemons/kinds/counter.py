@@ -116,7 +116,8 @@ class Counter(Virtual[Options, CounterMemory]):
         step = options.step if isinstance(command, Increment) else -options.step
         new = self._within_limits(old + step)
         if new == old:
-            raise Rejected(f"it is {'highest' if step > 0 else 'lowest'} already: {old}")
+            end = "highest" if step > 0 else "lowest"
+            raise Rejected(f"it is {end} already: {old}", end, value=old)
         return CounterMemory(new)
 
     def advance(self, memory: CounterMemory, now: float) -> CounterMemory:

@@ -202,7 +202,8 @@ class Group(MembersKind[Options, GroupMemory]):
         if isinstance(command, Toggle):
             command, word = (Off(), "off") if self._is_any_on(memory) else (On(), "on")
         if lacking := [name for name, member in self.members.items() if word not in member.orders]:
-            raise Rejected(f"{', '.join(lacking[:5])} cannot {word}")
+            names = ", ".join(lacking[:5])
+            raise Rejected(f"{names} cannot {word}", "members_cannot", names=names, command=word)
         orders = {name: member.orders[word] for name, member in self.members.items()}
         given = {
             key: str(value) if isinstance(value, str) else value  # a plain text, as the journal keeps it

@@ -346,7 +346,7 @@ class Messenger(Machine[Options, MessengerMemory]):
         """Add a message. If the queue is full, an urgent one takes the place of the oldest that is not."""
         text = CONTROL.sub(" ", command.text).strip()
         if not text:
-            raise Rejected("the text is empty")
+            raise Rejected("the text is empty", "empty_text")
         valid_seconds = self.options.expires_seconds if command.expires is None else command.expires
         if len(memory.queue) >= MAX_MESSAGES:
             if not (place := self._place_for(command, memory)):

@@ -118,7 +118,8 @@ class Number(Virtual[Options, NumberMemory]):
         step = options.step if isinstance(command, Increase) else -options.step
         new = self._within_limits(round(old + step, DECIMALS))
         if new == old:
-            raise Rejected(f"it is {'highest' if step > 0 else 'lowest'} already: {old:g}")
+            end = "highest" if step > 0 else "lowest"
+            raise Rejected(f"it is {end} already: {old:g}", end, value=old)
         return NumberMemory(new)
 
     def advance(self, memory: NumberMemory, now: float) -> NumberMemory:

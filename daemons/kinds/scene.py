@@ -115,7 +115,7 @@ class Scene(MembersKind[Options, SceneMemory]):
         if isinstance(command, Undo):
             orders = {name: order for name, order in memory.before.items() if name in self.members}
             if not orders:
-                raise Rejected("there is nothing to undo")
+                raise Rejected("there is nothing to undo", "nothing_to_undo")
             text = {
                 name: positional(order, self.members[name].arguments.get(order.do, ()))
                 for name, order in orders.items()

@@ -104,11 +104,13 @@ class Timer(Virtual[Options, TimerMemory]):
                 return TimerMemory("running", seconds, now + seconds)
             case Pause():
                 if memory.ends_at is None:
-                    raise Rejected(f"it does not run: it is {memory.phase}")
+                    reason = f"it does not run: it is {memory.phase}"
+                    raise Rejected(reason, "not_running", phase=memory.phase)
                 return replace(memory, phase="paused", ends_at=None, left_seconds=memory.ends_at - now)
             case Resume():
                 if memory.left_seconds is None:
-                    raise Rejected(f"it is not paused: it is {memory.phase}")
+                    reason = f"it is not paused: it is {memory.phase}"
+                    raise Rejected(reason, "not_paused", phase=memory.phase)
                 ends_at = now + memory.left_seconds
                 return replace(memory, phase="running", ends_at=ends_at, left_seconds=None)
             case Cancel():

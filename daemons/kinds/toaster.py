@@ -98,10 +98,11 @@ class Toaster(Machine[Options, ToasterMemory]):
         if isinstance(command, Stop):
             return ToasterMemory(starts=memory.starts)
         if memory.phase == "toasting":
-            raise Rejected("it is already toasting")
+            raise Rejected("it is already toasting", "already", phase="toasting")
         browning = command.browning or self.options.browning
         if browning * SECONDS_PER_LEVEL > self.options.max_on_seconds:
-            raise Rejected(f"browning {browning} takes longer than max_on allows")
+            reason = f"browning {browning} takes longer than max_on allows"
+            raise Rejected(reason, "too_long", value=browning)
         return self._toast(memory, browning, now)
 
     def advance(self, memory: ToasterMemory, now: float) -> ToasterMemory:

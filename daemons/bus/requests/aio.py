@@ -107,9 +107,11 @@ class AsyncCommandClient:
         result: dict[str, Any] = {"id": command.id, "device": device, "outcome": "unanswered"}
         if receipt is None:
             result["reason"] = f"{device} sent no receipt within {request.timeout_seconds:g} s"
+            result |= {"code": "unanswered", "values": {"seconds": request.timeout_seconds}}
         else:
             result |= {"outcome": receipt.outcome, "at": receipt.at}
             result |= {"reason": receipt.reason} if receipt.reason else {}
+            result |= {"code": receipt.code, "values": receipt.values} if receipt.code else {}
         result["took_seconds"] = round(took_seconds, 6)
         self._count(device, result["outcome"], took_seconds)
         return result

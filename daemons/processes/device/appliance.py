@@ -186,7 +186,7 @@ class Appliance:
         try:
             self._hardware.handle_command(command.command, command.args, cause, now)
         except Rejected as error:
-            rejection = str(error)
+            rejection = error.with_traceback(None)  # the traceback would keep this frame
             self._log("warning", f"rejects {command.command}: {error}", command.id)
         else:
             self._rules.on_command(command.command, command.args, now)

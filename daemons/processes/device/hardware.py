@@ -160,7 +160,8 @@ class Hardware:
     def handle_command(self, word: str, args: dict[str, Any], cause: Cause, now: float) -> None:
         """Carry out a command of the kind, or raise Rejected with the reason."""
         if word not in self._commands:
-            raise Rejected(f"it has no command {word!r}; allowed: {', '.join(self._commands)}")
+            reason = f"it has no command {word!r}; allowed: {', '.join(self._commands)}"
+            raise Rejected(reason, "no_command", command=word)
         for name in (word, *args) if self._lacks else ():
             if name in self._lacks:
                 raise Rejected(self._lacks[name])
@@ -172,10 +173,12 @@ class Hardware:
         memory = self._machine.handle_command(self._memory, command, now)
         desired = self._machine.desired_setting(memory)
         if desired.on and desired != self._desired and self._reachability.is_lost(now):
-            raise RejectedForNow(f"its hardware cannot be reached: {self._reading.fault}")
+            fault = self._reading.fault
+            reason = f"its hardware cannot be reached: {fault}"
+            raise RejectedForNow(reason, "unreachable", fault=fault or "")
         is_off = self._is_off_command(word, memory)
         if self.storage_error and memory != self._memory and not is_off:
-            raise RejectedForNow(self.storage_error)
+            raise RejectedForNow(self.storage_error, "not_written")
         self.is_new = False
         is_again = desired.on and self._desired.on and self._off_after_seconds is not None
         self._set_memory(memory, cause, now, must_be_written=not is_off)

@@ -6,6 +6,7 @@ import pytest
 
 from daemons.bus.message import Command, Receipt
 from daemons.bus.requests.ledger import LedgerEntry
+from daemons.errors import Rejected
 from daemons.kinds import Reading
 from daemons.processes.device.requests import Requests
 from tests.support import factories
@@ -24,7 +25,7 @@ def make_requests(*, applied: int = 0, rejected: int = 0) -> Requests:
     """Return requests with a number of remembered receipts; the rejected ones are the oldest."""
     requests = Requests("lamp", {})
     for number in range(rejected):
-        requests.close(make_command(f"rejected{number}"), NOW, NOW, "it is already on")
+        requests.close(make_command(f"rejected{number}"), NOW, NOW, Rejected("it is already on"))
     for number in range(applied):
         requests.close(make_command(f"applied{number}"), NOW, NOW)
     return requests
@@ -44,10 +45,18 @@ def test_a_receipt_has_its_command_its_device_and_its_outcome() -> None:
     assert requests.close(make_command("c1"), NOW, NOW) == Receipt(
         id="c1", device="lamp", outcome="applied", at=NOW
     )
-    assert requests.close(make_command("c2"), NOW, NOW, "it is on") == Receipt(
-        id="c2", device="lamp", outcome="rejected", at=NOW, reason="it is on"
+    assert requests.close(
+        make_command("c2"), NOW, NOW, Rejected("it is on", "already", phase="on")
+    ) == Receipt(
+        id="c2",
+        device="lamp",
+        outcome="rejected",
+        at=NOW,
+        reason="it is on",
+        code="already",
+        values={"phase": "on"},
     )
-    assert requests.close(make_command("c3"), NOW, NOW, "").outcome == "rejected"
+    assert requests.close(make_command("c3"), NOW, NOW, Rejected("")).outcome == "rejected"
 
 
 def test_a_repeated_command_gets_its_first_receipt_also_past_its_deadline() -> None:
@@ -68,8 +77,10 @@ def test_a_command_expires_at_its_deadline(deadline: float, is_expired: bool) ->
 
 
 def test_a_long_reason_is_cut() -> None:
-    """A receipt has at most 1,000 characters of a reason."""
-    assert Requests("lamp", {}).close(make_command("c1"), NOW, NOW, "x" * 2000).reason == "x" * 1000
+    """A receipt has at most 1,000 characters of a reason, and of each value in it."""
+    rejected = Rejected("x" * 2000, "unreachable", fault="y" * 2000)
+    receipt = Requests("lamp", {}).close(make_command("c1"), NOW, NOW, rejected)
+    assert (receipt.reason, receipt.values) == ("x" * 1000, {"fault": "y" * 1000})
 
 
 def test_receipts_past_their_deadline_are_forgotten_first() -> None:

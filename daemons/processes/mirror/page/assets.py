@@ -16,11 +16,17 @@ FOR_EVER = "public, max-age=31536000, immutable"
 """How a browser keeps a file whose path has its version."""
 
 
-def send_page(locale: str, request: Request) -> Response:
-    """Return the response with the page, in the language that the address names, or in that of a locale."""
+def send_document(name: str, locale: str, request: Request) -> Response:
+    """Return the response with a document, in the language that the address names, or in that of a locale."""
     files = bundle.current()
     wanted = request.query.get("lang", [locale])[0]
-    return send_bundled(files, f"{find_language(wanted, files)}.html", request)
+    return send_bundled(files, f"{find_language(wanted, files)}.{name}", request)
+
+
+def read_document(name: str, locale: str) -> bytes:
+    """Return a document in the language of a locale."""
+    files = bundle.current()
+    return files.files[f"{find_language(locale, files)}.{name}"].content
 
 
 def send_bundle(request: Request) -> Response:

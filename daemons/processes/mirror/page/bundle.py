@@ -10,6 +10,7 @@ import hashlib
 import json
 import re
 from functools import lru_cache
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +22,17 @@ MAIN = "main.js"
 FIRST_STYLE = "mirror.css"
 OTHER_PAGES = frozenset({"login.js", "login.css", "seen.css", "service_worker.js"})
 """The scripts and styles that are no part of the page: the sign-in form has them, for example."""
-DOCUMENT = "index.html"
+DOCUMENTS = ("index.html", "login.html", "seen.html")
+RIGHT_TO_LEFT = "ar-XB"
+"""A language for tests, made from the English texts: it runs from right to left, and marks each text."""
 
 COMMENTS = re.compile(r"^[ \t]*(?:/\*(?:[^*]|\*(?!/))*\*/[ \t]*|//[^\n]*)\n", re.MULTILINE)
 IMPORT = re.compile(r'^import (?:\{([^}]*)\} from )?"\./([\w.]+)";\n', re.MULTILINE)
 LATE_IMPORT = re.compile(r'\bimport\("\./([\w.]+)"\)')
 EXPORT = re.compile(r"^export ((?:async )?(?:function|class|const) (\w+))", re.MULTILINE)
 LEFT_OVER = re.compile(r"^(?:import|export)\b.*", re.MULTILINE)
+TEXT = re.compile(r'(<[^>]* data-text="([\w.]+)"[^>]*>)[^<]*')
+"""An element of a document whose content is a text."""
 LOADER = """const $modules = {}, $loaded = {};
 const $load = (name) => {
   if (!$loaded[name]) $modules[name](($loaded[name] = {}));
@@ -50,7 +55,7 @@ class File(Struct, frozen=True):
 
 
 class Bundle(Struct, frozen=True):
-    """The files of one version by name: `app.js`, `app.css`, and of each language a `.json` and a `.html`."""
+    """The files of one version by name: `app.js`, `app.css`, and of each language its texts and documents."""
 
     version: str
     files: dict[str, File]
@@ -73,12 +78,13 @@ def make(folder: Path, stamps: tuple[tuple[str, int], ...]) -> Bundle:  # noqa: 
     }
     for language, texts in read_languages(folder).items():
         app[f"{language}.json"] = json.dumps(texts, ensure_ascii=False, separators=(",", ":"))
-    document = (folder / DOCUMENT).read_text()
+    documents = {name: (folder / name).read_text() for name in DOCUMENTS if (folder / name).exists()}
     worker = scripts.get("service_worker.js", "")
-    whole = json.dumps([app, document, worker], sort_keys=True)
+    whole = json.dumps([app, documents, worker], sort_keys=True)
     version = hashlib.sha256(whole.encode()).hexdigest()[:16]
     for language, texts in read_languages(folder).items():
-        app[f"{language}.html"] = make_document(document, version, language, texts)
+        for name, text in documents.items():
+            app[f"{language}.{name}"] = make_document(text, version, language, texts)
     return Bundle(version, {name: compress(name, text) for name, text in app.items()})
 
 
@@ -127,7 +133,16 @@ def read_languages(folder: Path) -> dict[str, dict[str, Any]]:
     found = {
         path.stem: json.loads(path.read_text()) for path in sorted((folder / "languages").glob("*.json"))
     }
-    return {language: merge(found[DEFAULT_LANGUAGE], texts) for language, texts in found.items()}
+    english = found[DEFAULT_LANGUAGE]
+    complete = {language: merge(english, texts) for language, texts in found.items()}
+    return complete | {RIGHT_TO_LEFT: marked(english) | {"direction": "rtl"}}
+
+
+def marked(texts: Any) -> Any:
+    """Return a tree of texts with a mark around each of them: an unmarked text on the page has no key."""
+    if isinstance(texts, str):
+        return f"\u2067⟦{texts}⟧\u2069"
+    return {key: marked(text) for key, text in texts.items()}
 
 
 def merge(texts: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
@@ -141,9 +156,20 @@ def merge(texts: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
 
 def make_document(document: str, version: str, language: str, texts: dict[str, Any]) -> str:
     """Return the HTML document of a language, which names the files of this version."""
+
+    def fill(found: re.Match[str]) -> str:
+        return f"{found[1]}{escape(find(texts, found[2]))}"
+
     start = f'<html lang="{language}" dir="{texts["direction"]}"'
+    document = TEXT.sub(fill, document)
     return (
         document.replace('<html lang="en"', start, 1)
         .replace("/page/app.", f"/page/{version}/app.")
         .replace("/page/texts.json", f"/page/{version}/{language}.json")
     )
+
+
+def find(texts: dict[str, Any], key: str) -> str:
+    """Return the text of a key such as "login.title"."""
+    section, _, name = key.partition(".")
+    return str(texts[section][name])

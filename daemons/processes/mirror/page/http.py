@@ -18,10 +18,10 @@ from daemons.bus.requests.aio import AsyncCommandClient
 from daemons.bus.requests.protocol import CommandRequest
 from daemons.errors import HistoryError, StorageError
 from daemons.processes.mirror.page.assets import (
+    read_document,
     send_asset,
     send_bundle,
-    send_file,
-    send_page,
+    send_document,
     send_service_worker,
 )
 from daemons.processes.mirror.page.auth import (
@@ -31,7 +31,6 @@ from daemons.processes.mirror.page.auth import (
     bearer_token,
     is_same_origin,
 )
-from daemons.processes.mirror.page.bundle import STATIC
 from daemons.processes.mirror.page.connections import ConnectionLimit
 from daemons.processes.mirror.page.documents import DocumentEncoder, encode
 from daemons.processes.mirror.page.history_reader import HistoryReader, WhyQuery
@@ -167,7 +166,7 @@ class PageApp:
             raise too_many_attempts()
 
     async def _login_page(self, request: Request) -> Response:
-        return send_file("login.html", request)
+        return send_document("login.html", self._context.settings.locale, request)
 
     async def _login(self, request: Request) -> Response:
         """Send the cookie to a browser that sends the token."""
@@ -190,17 +189,17 @@ class PageApp:
 
     async def _ask_seen(self, request: Request) -> Response:
         """Ask whether a person has seen a message. Programs that only look at a link acknowledge nothing."""
-        return send_seen("ask") if self._acknowledged(request) else send_seen("unknown")
+        return self._send_seen("ask" if self._acknowledged(request) else "unknown")
 
     async def _seen(self, request: Request) -> Response:
         """Acknowledge the message of a link."""
         if (found := self._acknowledged(request)) is None:
-            return send_seen("unknown")
+            return self._send_seen("unknown")
         receipt = await self.command_client.send(
             found.messenger, "acknowledge", CommandRequest(args={"id": found.id}), who=LINK
         )
         outcomes = {"applied": "done", "unanswered": "unanswered"}
-        return send_seen(outcomes.get(receipt["outcome"], "over"))
+        return self._send_seen(outcomes.get(receipt["outcome"], "over"))
 
     def _acknowledged(self, request: Request) -> Acknowledged | None:
         """Return what a link acknowledges, or None if it is not valid; count one that is not."""
@@ -211,12 +210,22 @@ class PageApp:
             raise too_many_attempts()
         return found if found and found.messenger in self._context.peers else None
 
+    def _send_seen(self, outcome: str) -> Response:
+        """Return the page of a link, as it is after an outcome."""
+        status = {"unknown": HTTPStatus.NOT_FOUND, "unanswered": HTTPStatus.GATEWAY_TIMEOUT}.get(
+            outcome, HTTPStatus.OK
+        )
+        body = read_document("seen.html", self._context.settings.locale)
+        body = body.replace(b'data-outcome="ask"', f'data-outcome="{outcome}"'.encode())
+        headers = {"Content-Type": CONTENT_TYPES[".html"], "Referrer-Policy": "no-referrer"}
+        return Response(status=status, headers=headers, body=body)
+
     # Routes
 
     async def _index(self, request: Request) -> Response:
         if self._find_account(request) is None:
             return redirect("/login")
-        return send_page(self._context.settings.locale, request)
+        return send_document("index.html", self._context.settings.locale, request)
 
     async def _bundle(self, request: Request) -> Response:
         return send_bundle(request)
@@ -340,20 +349,6 @@ class PageApp:
         if name not in self._context.peers:
             raise HttpError(HTTPStatus.NOT_FOUND, f"there is no device {name!r}")
         return name
-
-
-def send_seen(outcome: str) -> Response:
-    """Return the page of a link, as it is after an outcome."""
-    status = {"unknown": HTTPStatus.NOT_FOUND, "unanswered": HTTPStatus.GATEWAY_TIMEOUT}.get(
-        outcome, HTTPStatus.OK
-    )
-    body = (
-        (STATIC / "seen.html")
-        .read_bytes()
-        .replace(b'data-outcome="ask"', f'data-outcome="{outcome}"'.encode())
-    )
-    headers = {"Content-Type": CONTENT_TYPES[".html"], "Referrer-Policy": "no-referrer"}
-    return Response(status=status, headers=headers, body=body)
 
 
 def forbidden(request: Request, reason: str) -> HttpError:

@@ -82,6 +82,10 @@ class ReceiptDocument(Struct, frozen=True, kw_only=True):
     at: UnixSeconds | UnsetType = UNSET
     """When the device answered; absent if it did not."""
     reason: str | UnsetType = UNSET
+    code: str | UnsetType = UNSET
+    """A word for the reason; absent for a reason without one."""
+    values: Fields | UnsetType = UNSET
+    """The numbers and words in the reason."""
     took_seconds: float
 
 

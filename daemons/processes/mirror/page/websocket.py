@@ -327,6 +327,8 @@ class WebSocketServer:
             outcome="rejected",
             at=time.time(),
             reason=f"{client.account.name} may not command {message.device!r}",
+            code="may_not",
+            values={"name": client.account.name},
             took_seconds=0.0,
         )
         await self._send(client, encode({"type": "receipt", **asdict(receipt)}))

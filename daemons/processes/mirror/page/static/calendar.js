@@ -16,6 +16,8 @@ export class Calendar {
     });
     this.#whole = new Intl.NumberFormat(this.locale, { maximumFractionDigits: 0 });
     this.#precise = new Intl.NumberFormat(this.locale, { maximumFractionDigits: 6 });
+    this.#hundredth = new Intl.NumberFormat(this.locale, { maximumFractionDigits: 2 });
+    this.#fixed = new Intl.NumberFormat(this.locale, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
     this.#tenth = new Intl.NumberFormat(this.locale, { maximumFractionDigits: 1 });
   }
 
@@ -27,6 +29,8 @@ export class Calendar {
   #whole;
   #tenth;
   #precise;
+  #hundredth;
+  #fixed;
 
   /** "07:02:11" */
   time(at) {
@@ -74,6 +78,16 @@ export class Calendar {
   /** "21.5" */
   tenth(value) {
     return this.#tenth.format(value);
+  }
+
+  /** "0.3", "2.0" */
+  fixed(value) {
+    return this.#fixed.format(value);
+  }
+
+  /** "1.25" */
+  hundredth(value) {
+    return this.#hundredth.format(value);
   }
 
   /** "0.125" */

@@ -5,7 +5,7 @@ const TIMEOUT_SECONDS = 2;
 /** How much longer than the device the mirror may take to answer. */
 const GRACE_SECONDS = 1;
 
-/** @typedef {{outcome: string, reason?: string, took_seconds?: number}} Receipt */
+/** @typedef {{outcome: string, reason?: string, code?: string, values?: Record<string, any>, took_seconds?: number}} Receipt */
 
 export class Commands {
   #send;
@@ -25,12 +25,12 @@ export class Commands {
     const id = newId();
     const message = { type: "command", device, command, args, id, timeout_seconds: TIMEOUT_SECONDS };
     if (!this.#send(message)) {
-      return Promise.resolve({ outcome: "unsent", reason: "the mirror does not answer" });
+      return Promise.resolve({ outcome: "unsent", reason: "the mirror does not answer", code: "no_mirror" });
     }
     return new Promise((resolve) => {
       this.#waiting.set(id, { message, until: performance.now() + TIMEOUT_SECONDS * 1000, resolve });
       const limit = (TIMEOUT_SECONDS + GRACE_SECONDS) * 1000;
-      setTimeout(() => this.settle({ id, outcome: "unanswered", reason: "the mirror sent no receipt" }), limit);
+      setTimeout(() => this.settle({ id, outcome: "unanswered", reason: "the mirror sent no receipt", code: "no_receipt" }), limit);
     });
   }
 

@@ -4,17 +4,18 @@
 import { arrange, make, setText, set } from "./dom.js";
 import { house } from "./house.js";
 import { Mark } from "./mark.js";
+import { t } from "./text.js";
 import { absence, bytes, look, progress, span } from "./words.js";
 
 const NONE = "–";
 
-/** @type {Record<string, (process: import("./house.js").Process) => string>} */
+/** By the key of its heading, the text of a cell. @type {Record<string, (process: import("./house.js").Process) => string>} */
 const COLUMNS = {
-  PID: ({ pid }) => (pid == null ? NONE : String(pid)),
-  Uptime: ({ pid, started_at }) => (pid == null || started_at == null ? NONE : span(house.now - started_at)),
-  Restarts: ({ restarts }) => (restarts == null ? NONE : String(restarts)),
-  Memory: ({ pid, memory }) => (pid == null || memory == null ? NONE : bytes(memory)),
-  "Last message": ({ heard }) => (heard == null ? "never" : `${span(house.now - heard)} ago`),
+  pid: ({ pid }) => (pid == null ? NONE : String(pid)),
+  uptime: ({ pid, started_at }) => (pid == null || started_at == null ? NONE : span(house.now - started_at)),
+  restarts: ({ restarts }) => (restarts == null ? NONE : String(restarts)),
+  memory: ({ pid, memory }) => (pid == null || memory == null ? NONE : bytes(memory)),
+  last_message: ({ heard }) => (heard == null ? t("time.never") : t("time.ago", { span: span(house.now - heard) })),
 };
 
 // The roles are explicit: a narrow page lays the table out as a list, which removes the implicit roles.
@@ -25,9 +26,9 @@ export class Processes extends HTMLElement {
   #rows = new Map();
 
   connectedCallback() {
-    const heads = ["Process", "Presence", ...Object.keys(COLUMNS)];
+    const heads = ["process", "presence", ...Object.keys(COLUMNS)].map((key) => t(`processes.${key}`));
     const head = make("tr", { role: "row" }, ...heads.map((text) => make("th", { role: "columnheader", scope: "col" }, text)));
-    const table = make("table", { role: "table", "aria-label": "Processes" }, make("thead", { role: "rowgroup" }, head), this.#body);
+    const table = make("table", { role: "table", "aria-label": t("page.processes") }, make("thead", { role: "rowgroup" }, head), this.#body);
     this.append(this.#sum, table);
     for (const event of ["house", "change", "beat", "link"]) house.addEventListener(event, () => this.#update());
     house.addEventListener("tick", () => house.isLive || this.#update());
@@ -45,7 +46,8 @@ export class Processes extends HTMLElement {
     });
     for (const { id } of all) this.#rows.get(id)?.update();
     const memory = all.reduce((sum, { pid, memory }) => sum + (pid == null ? 0 : (memory ?? 0)), 0);
-    setText(this.#sum, !all.length ? "" : `${all.length} processes${memory ? `, ${bytes(memory)} together` : ""}`);
+    const sum = t("processes.sum", { count: all.length });
+    setText(this.#sum, !all.length ? "" : memory ? t("processes.sum_memory", { sum, memory: bytes(memory) }) : sum);
   }
 }
 
@@ -54,7 +56,7 @@ class Row {
   #mark = new Mark();
   #name = make("span", { class: "name" });
   #presence = make("td", { role: "cell", class: "presence" });
-  #cells = Object.keys(COLUMNS).map((name) => make("td", { role: "cell", "data-name": name }));
+  #cells = Object.keys(COLUMNS).map((name) => make("td", { role: "cell", "data-name": t(`processes.${name}`) }));
 
   constructor(id) {
     this.#id = id;
@@ -68,8 +70,14 @@ class Row {
     const appearance = look(process);
     this.#mark.show(appearance, appearance === "working" ? progress(process) : null);
     set(this.element, "data-presence", house.presence(process));
-    setText(this.#name, process.elsewhere ? `${process.name} · ${process.host === house.host ? "a program" : `on ${process.host}`}` : process.name);
-    setText(this.#presence, absence(process) ?? "live");
+    setText(this.#name, title(process));
+    setText(this.#presence, absence(process) ?? t("presence.live"));
     Object.values(COLUMNS).forEach((text, i) => setText(this.#cells[i], text(process)));
   }
+}
+
+/** Return the name of a process, and where it runs if that is not the mirror's host. */
+function title({ name, elsewhere, host }) {
+  if (!elsewhere) return name;
+  return host === house.host ? t("processes.a_program", { name }) : t("processes.on_host", { name, host });
 }

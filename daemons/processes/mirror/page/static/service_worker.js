@@ -8,7 +8,7 @@
 const version = "VERSION";
 const language = "LANGUAGE";
 const cacheName = `house-${version}`;
-const document = `/page/${version}/${language}.html`;
+const document = `/page/${version}/${language}.index.html`;
 const files = [document, `/page/${version}/app.js`, `/page/${version}/app.css`, `/page/${version}/${language}.json`];
 const icons = ["/page/icon.svg", "/page/icon-192.png", "/page/manifest.webmanifest"];
 const worker = /** @type {any} */ (self);

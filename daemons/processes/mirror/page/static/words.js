@@ -2,26 +2,32 @@
 /** Texts for durations, ages, states and causes. */
 
 import { house } from "./house.js";
+import { hasText, t } from "./text.js";
 
 /** "0.3 s", "42 s", "4 min", "2 h 5 min", "3 d" */
 export function span(seconds) {
   const s = Math.max(0, seconds);
-  if (s < 9.95) return `${s.toFixed(1)} s`;
-  if (s < 59.5) return `${Math.round(s)} s`;
+  if (s < 9.95) return unit("s", house.calendar.fixed(s));
+  if (s < 59.5) return unit("s", Math.round(s));
   if (s < 600) return two(Math.round(s), 60, "min", "s");
-  if (s < 3600) return `${Math.floor(s / 60)} min`;
+  if (s < 3600) return unit("min", Math.floor(s / 60));
   if (s < 86400) return two(Math.floor(s / 60), 60, "h", "min");
   return two(Math.floor(s / 3600), 24, "d", "h");
 }
 
 /** Return a duration that grows on the screen: in whole seconds, which are calmer. */
 export function elapsed(seconds) {
-  return seconds < 9.95 ? `${Math.floor(Math.max(0, seconds))} s` : span(seconds);
+  return seconds < 9.95 ? unit("s", Math.floor(Math.max(0, seconds))) : span(seconds);
 }
 
 function two(count, size, great, small) {
   const rest = count % size;
-  return `${Math.floor(count / size)} ${great}${rest ? ` ${rest} ${small}` : ""}`;
+  const whole = unit(great, Math.floor(count / size));
+  return rest ? `${whole} ${unit(small, rest)}` : whole;
+}
+
+function unit(name, count) {
+  return t(`time.${name}`, { count });
 }
 
 /** "1:05", "1:02:00" */
@@ -39,7 +45,17 @@ export function watts(value) {
 
 /** "7.0 MB" */
 export function bytes(value) {
-  return `${(value / 1e6).toFixed(1)} MB`;
+  return `${house.calendar.fixed(value / 1e6)} MB`;
+}
+
+/** Return the word of a phase in the language of the page; a stranger's kind may have a phase without a text. */
+export function phaseWord(phase) {
+  return hasText(`phases.${phase}`) ? t(`phases.${phase}`) : phase.replaceAll("_", " ");
+}
+
+/** Return the text of a button or an input in the language of the page: a kind declares it in English. */
+export function label(text) {
+  return hasText(`labels.${text}`) ? t(`labels.${text}`) : text;
 }
 
 /** Return the phase of a device with its measurements, or null if it has no phase. */
@@ -48,7 +64,9 @@ export function phase(process) {
   const { phase, status, brightness_percent: bright } = process.state ?? {};
   const word = phase ?? (status == null ? null : status ? "on" : "off");
   if (!word) return word;
-  return [status && bright != null ? `${word} at ${bright} %` : word, ...measured(process.state)].join(" · ");
+  const text = phaseWord(word);
+  const percent = house.calendar.number(bright);
+  return [status && bright != null ? t("state.at_brightness", { phase: text, percent }) : text, ...measured(process.state)].join(" · ");
 }
 
 /** Return the value of a device that is a number, with its unit: "21.5 °C". */
@@ -57,14 +75,8 @@ function valueOf({ control, state }) {
   return value == null ? null : [house.calendar.precise(value), control.unit].filter(Boolean).join(" ");
 }
 
-/** Further measurements of a sensor, each with the text after its value. */
-const AIR = [
-  ["illuminance_lux", "lx"],
-  ["pressure_hectopascals", "hPa"],
-  ["co2_ppm", "ppm CO2"],
-  ["pm25_micrograms", "µg/m³ dust"],
-  ["soil_moisture_percent", "% in the soil"],
-];
+/** Further measurements of a sensor; each has a text with its unit. */
+const AIR = ["illuminance_lux", "pressure_hectopascals", "co2_ppm", "pm25_micrograms", "soil_moisture_percent"];
 
 /**
  * Return measurements and targets, each with its unit: "21.5 °C", "set to 20.0 °C", "48 %", "40 % open",
@@ -73,16 +85,18 @@ const AIR = [
 function measured(state) {
   const { temperature_celsius: warm, target_celsius: kept, humidity_percent: damp, position_percent: open } = state;
   const { today_kwh: used, today_cost: cost, currency, days, since } = state;
+  const { calendar } = house;
+  const amount = (name, value) => t(`state.${name}`, { value });
   return [
-    warm != null && `${house.calendar.tenth(warm)} °C`,
-    kept != null && `set to ${house.calendar.tenth(kept)} °C`,
-    damp != null && `${house.calendar.number(damp)} %`,
-    ...AIR.map(([field, unit]) => state[field] != null && `${house.calendar.number(state[field])} ${unit}`),
-    open != null && open > 0 && open < 100 && `${house.calendar.number(open)} % open`,
-    used != null && `${house.calendar.number(Math.round(used * 100) / 100)} kWh today`,
-    cost != null && `${house.calendar.number(Math.round(cost * 100) / 100)} ${currency ?? ""} today`.replace("  ", " "),
+    warm != null && amount("celsius", calendar.tenth(warm)),
+    kept != null && amount("set_to_celsius", calendar.tenth(kept)),
+    damp != null && amount("percent", calendar.number(damp)),
+    ...AIR.map((field) => state[field] != null && amount(field, calendar.number(state[field]))),
+    open != null && open > 0 && open < 100 && amount("percent_open", calendar.number(open)),
+    used != null && amount("kwh_today", calendar.hundredth(used)),
+    cost != null && amount("today", [calendar.hundredth(cost), currency].filter(Boolean).join(" ")),
     days !== "every day" && days,
-    since != null && `since ${house.calendar.moment(since, house.now)}`,
+    since != null && amount("since", calendar.moment(since, house.now)),
   ].filter(Boolean);
 }
 
@@ -90,7 +104,7 @@ function measured(state) {
 export function lost({ state }) {
   if (state?.reachable !== false) return null;
   const since = state.unreachable_since;
-  return since == null ? "unreachable" : `unreachable for ${elapsed(house.now - since)}`;
+  return since == null ? t("state.unreachable") : t("state.unreachable_for", { span: elapsed(house.now - since) });
 }
 
 /**
@@ -110,23 +124,20 @@ export function look(process) {
 /** Return the presence of a process that is not live: "restarting for 3 s", "failed"; null if it is live. */
 export function absence(process) {
   const { presence_since: since, heard } = process;
-  const silent = heard == null ? "no message yet" : `silent for ${elapsed(house.now - heard)}`;
-  const lasting = since == null ? "" : ` for ${elapsed(house.now - since)}`;
+  const silent = heard == null ? t("presence.no_message") : t("presence.silent_for", { span: elapsed(house.now - heard) });
   switch (house.presence(process)) {
     case "live":
       return null;
     case "stale":
       return silent;
     case "offline":
-      return `offline · ${silent}`;
+      return `${t("presence.offline")} · ${silent}`;
     case "restarting":
-      return `restarting${lasting}`;
-    case "failed":
-      return "failed";
+      return since == null ? t("presence.restarting") : t("presence.restarting_for", { span: elapsed(house.now - since) });
     case "stopped":
-      return `stopped by hand${since == null ? "" : ` at ${house.calendar.moment(since, house.now)}`}`;
+      return since == null ? t("presence.stopped") : t("presence.stopped_at", { moment: house.calendar.moment(since, house.now) });
     default:
-      return process.presence;
+      return t(`presence.${process.presence}`);
   }
 }
 
@@ -138,7 +149,7 @@ export function afar(process) {
 /** Return why a process failed, and when it is started again. */
 export function failure({ reason, retry_at }) {
   const left = retry_at == null || !house.isLive ? null : retry_at - house.now;
-  const next = left == null ? null : left > 0 ? `next try in ${Math.ceil(left)} s` : "starting again";
+  const next = left == null ? null : left > 0 ? t("presence.next_try", { span: unit("s", Math.ceil(left)) }) : t("presence.starting_again");
   return [reason, next].filter(Boolean).join(" · ");
 }
 
@@ -146,8 +157,8 @@ export function failure({ reason, retry_at }) {
 export function past(process) {
   const { remaining_seconds: left, power_watts: power, fault } = process.state ?? {};
   const word = phase(process);
-  if (!word) return "no state yet";
-  return [`was ${word}`, left != null && `${countdown(left)} left`, power && watts(power), fault].filter(Boolean).join(" · ");
+  if (!word) return t("state.none");
+  return [t("state.was", { phase: word }), left != null && t("state.left", { time: countdown(left) }), power && watts(power), fault].filter(Boolean).join(" · ");
 }
 
 /** Return the remaining time and the progress at this moment; null if the state has neither. */
@@ -164,21 +175,19 @@ export function progress({ state, at }) {
   return { left: now, percent: total ? 100 * (1 - now / total) : (done ?? 0) };
 }
 
-const OUTCOMES = { applied: "applied", rejected: "refused", expired: "too late", unanswered: "no answer", unsent: "not sent" };
-
-/** "applied · 2 ms", "refused: it is already toasting" */
-export function receipt({ outcome, reason, took_seconds: took }) {
-  const word = OUTCOMES[outcome] ?? outcome;
-  if (reason) return `${word}: ${reason}`;
-  return took == null ? word : `${word} · ${took < 1 ? `${Math.max(1, Math.round(took * 1000))} ms` : span(took)}`;
+/** Return the reason of a receipt in the language of the page; a reason without a code is English. */
+export function refusal({ reason, code, values = {} }) {
+  if (!code || !hasText(`refusal.${code}`)) return reason;
+  return t(`refusal.${code}`, { ...values, ...(values.phase ? { phase: phaseWord(values.phase) } : {}) });
 }
 
-const CAUSES = {
-  hardware: "by hand at the appliance",
-  restore: "set when its process started",
-  max_on: "switched off for safety",
-  off_timer: "by the appliance’s own timer",
-};
+/** "applied · 2 ms", "refused: it is already toasting" */
+export function receipt(answer) {
+  const { outcome, reason, took_seconds: took } = answer;
+  const word = t(`receipt.${outcome}`);
+  if (reason) return `${word}: ${refusal(answer)}`;
+  return took == null ? word : `${word} · ${took < 1 ? unit("ms", Math.max(1, Math.round(took * 1000))) : span(took)}`;
+}
 
 /**
  * Return why a device changed: "Bathroom light turned on at 06:58:12".
@@ -188,15 +197,17 @@ const CAUSES = {
  */
 export function because(cause, device, causes) {
   if (!cause) return null;
-  if (CAUSES[cause]) return CAUSES[cause];
+  if (hasText(`cause.${cause}`)) return t(`cause.${cause}`);
   const first = causes[cause];
-  if (!first) return "by a command";
-  if (first.device === device) return `by a press or command at ${house.calendar.time(first.at)}`;
+  if (!first) return t("cause.command");
+  const time = house.calendar.time(first.at);
+  if (first.device === device) return t("cause.press_or_command", { time });
   const name = house.process(first.device)?.name ?? first.device;
-  return `${name} ${turned(first.phase)} at ${house.calendar.time(first.at)}`;
+  return t(turned(first.phase), { name, time, phase: first.phase ? phaseWord(first.phase) : "" });
 }
 
+/** Return the key of the text about a device that changed first. */
 function turned(phase) {
-  if (phase === "on" || phase === "off") return `turned ${phase}`;
-  return phase === "ready" ? "was ready" : phase ? `became ${phase}` : "changed";
+  const own = `cause.turned_${phase}`;
+  return hasText(own) ? own : phase ? "cause.became" : "cause.changed";
 }
