@@ -1,6 +1,7 @@
 """Verbs for the tokens of the mirror's page: the owner's, and those of persons."""
 
 import json
+import sys
 import time
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -8,16 +9,25 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from daemons.cli.context import Context, json_option
+from daemons.errors import HouseError
 from daemons.values import Seconds, suggest
 
 if TYPE_CHECKING:
     from daemons.processes.mirror.page.person_tokens import PersonToken
 
 
+QR = click.option(
+    "--qr/--no-qr",
+    default=None,
+    help="Print a QR code with which a phone signs in.  [default: on a terminal]",
+)
+
+
 @click.group(invoke_without_command=True)
 @click.option("--remove", is_flag=True, help="Remove the token; the page is then served on loopback only.")
+@QR
 @click.pass_context
-def token(ctx: click.Context, remove: bool) -> None:
+def token(ctx: click.Context, remove: bool, qr: bool | None) -> None:
     """Make the token for the mirror's page; the previous token no longer works.
 
     This token gives all rights. `house token make` makes a token for one person, with fewer rights.
@@ -34,8 +44,10 @@ def token(ctx: click.Context, remove: bool) -> None:
         auth.remove_token()
         click.echo("The token was removed.")
         return
-    click.echo(auth.make_token())
+    text = auth.make_token()
+    click.echo(text)
     click.secho("The page asks for it once in each browser. It is printed only now.", err=True)
+    print_sign_in(context, text, qr)
 
 
 @token.command("make")
@@ -50,9 +62,15 @@ def token(ctx: click.Context, remove: bool) -> None:
     "--command", multiple=True, metavar="DEVICE,DEVICE", help="Devices that the person may command."
 )
 @click.option("--for", "duration", metavar="DURATION", help='How long the token is valid, such as "7d".')
+@QR
 @click.pass_obj
 def token_make(
-    context: Context, name: str, see: tuple[str, ...], command: tuple[str, ...], duration: str | None
+    context: Context,
+    name: str,
+    see: tuple[str, ...],
+    command: tuple[str, ...],
+    duration: str | None,
+    qr: bool | None,
 ) -> None:
     """Make a token for a person, with rights for the page; an earlier token of this name no longer works."""
     from daemons.processes.mirror.page import auth, person_tokens
@@ -71,6 +89,7 @@ def token_make(
         raise click.UsageError(str(error)) from error
     click.echo(text)
     click.secho(f"This is the token of {name}, who {describe(made)}. It is printed only now.", err=True)
+    print_sign_in(context, text, qr)
     known = list(house.roster.peers)
     mirrors = [device for device, peer in house.roster.peers.items() if peer.kind == "mirror"]
     for option, prefixes in (("see", made.see), ("command", made.command)):
@@ -125,6 +144,31 @@ def token_revoke(context: Context, name: str) -> None:
     if not person_tokens.revoke_person_token(name):
         raise click.UsageError(f"{name!r} has no token; {suggest(name, known)}")
     click.echo(f"The token of {name} is revoked.")
+
+
+def print_sign_in(context: Context, text: str, wanted: bool | None) -> None:
+    """Print the QR code with the page's address and a token, or why there is none.
+
+    `wanted` is None if the person has not said it: then the code is only for a terminal. It is printed to the
+    standard error, because scripts read the token.
+    """
+    from daemons.cli import sign_in_code
+
+    if wanted is False or (wanted is None and not sys.stderr.isatty()):
+        return
+    try:
+        devices = context.load_house().devices.values()
+    except HouseError as error:
+        click.secho(f"There is no QR code, because the configuration has mistakes: {error}", err=True)
+        return
+    mirrors = [device for device in devices if device.kind.role == "mirror"]
+    urls = [url for mirror in mirrors if (url := sign_in_code.sign_in_url(mirror.options, text))]
+    if urls:
+        click.secho("A phone in the same network signs in with this code:", err=True)
+        sign_in_code.print_code(urls[0], sys.stderr)
+    else:
+        why = 'a phone cannot reach the page: set `address = "0.0.0.0"` and a fixed `port` of the mirror'
+        click.secho(f"There is no QR code, because {why}.", err=True)
 
 
 def split(values: tuple[str, ...]) -> list[str]:

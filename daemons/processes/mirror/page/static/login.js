@@ -1,8 +1,18 @@
 // @ts-check
-/** Shows an error after a wrong token; the rest of the form is plain HTML. */
+/** Shows an error after a wrong token, and signs in with the token of a QR code; the rest is plain HTML. */
+
+const field = /** @type {HTMLInputElement} */ (document.getElementById("token"));
 
 if (location.search === "?wrong") {
   const wrong = /** @type {HTMLElement} */ (document.getElementById("wrong"));
   wrong.hidden = false;
-  document.getElementById("token")?.setAttribute("aria-invalid", "true");
+  field.setAttribute("aria-invalid", "true");
+}
+
+// "#token=..." is the part of the address that no server sees; it does not stay in the address of the page either.
+const given = new URLSearchParams(location.hash.slice(1)).get("token");
+if (given) {
+  history.replaceState(null, "", "/login");
+  field.value = given;
+  field.form?.requestSubmit();
 }
