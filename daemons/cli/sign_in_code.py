@@ -49,6 +49,6 @@ def network_address() -> str | None:
 
 def print_code(text: str, out: Any) -> None:
     """Print a text as a QR code to a terminal."""
-    import segno  # noqa: PLC0415  only this verb needs it
+    import segno
 
     segno.make(text, error="l").terminal(out=out, border=2, compact=True)

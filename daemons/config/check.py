@@ -86,7 +86,7 @@ def check(
                 key = "at" if rule.at is not None and rule.at.sun else "between"
                 problems.append(Problem((*where, key), NEEDS_POSITION))
         for name, device in devices.items():
-            if any(entry.at.sun for entry in device.kind.timetable(device.options)):
+            if any(time.sun for time in device.kind.times_of_day(device.options)):
                 problems.append(Problem(("devices", name), NEEDS_POSITION))
     if settings:
         _check_holidays(settings, tables, problems)

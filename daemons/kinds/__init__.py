@@ -559,6 +559,11 @@ class Kind(ABC):
         return ()
 
     @classmethod
+    def times_of_day(cls, options: Any) -> tuple[TimeOfDay, ...]:
+        """Return the times of day in its options."""
+        return tuple(entry.at for entry in cls.timetable(options))
+
+    @classmethod
     def climate_mode(cls, options: Any) -> Literal["heat", "cool"]:  # noqa: ARG003  only one kind can cool
         """Return what an entity of the class "climate" does to its room while it works."""
         return "heat"

@@ -1,13 +1,15 @@
 """A smart mirror: gathers every state of the house and shows when breakfast is ready."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
 
 from daemons.kinds import Kind
-from daemons.values import Seconds
+from daemons.values import Seconds, TimeOfDay
 
 AbsolutePath = Annotated[str, Meta(pattern=r"^/.")]
+Window = tuple[TimeOfDay, TimeOfDay]
+"""From one time of day to another; it may go past midnight."""
 HostName = Annotated[str, Meta(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?\Z")]
 
 
@@ -32,10 +34,21 @@ class Options(Struct, frozen=True, kw_only=True):
     private_key: AbsolutePath | None = None
     """A file in PEM form, an absolute path."""
 
+    night: Window | None = None
+    """When a page on a wall is dim and warm, as in ["sunset", "sunrise"]."""
+    screen_off: Window | None = None
+    """When a page on a wall is black until it is touched, as in ["23:30", "05:30"]."""
+    screen_needs: Annotated[str, Meta(min_length=1, max_length=40)] | None = None
+    """A device, such as a presence; while its `status` is false, a page on a wall is black too."""
+
     def __post_init__(self) -> None:
         """Raise ValueError if `offline_after` is not longer than `stale_after`, or for half a key pair."""
         if (self.certificate is None) != (self.private_key is None):
             raise ValueError("certificate and private_key go together")
+        for key in ("night", "screen_off"):
+            window = getattr(self, key)
+            if window and window[0] == window[1]:
+                raise ValueError(f"{key} has the same time twice; leave it out for never")
         if not 0 < self.stale_seconds < self.offline_seconds:
             raise ValueError("stale_after must be shorter than offline_after, and longer than 0s")
 
@@ -63,6 +76,16 @@ class Mirror(Kind):
     options_type = Options
     state_type = MirrorState
     resting_phases = ("quiet",)
+
+    @classmethod
+    def sources(cls, options: Any) -> dict[str, str]:
+        """Return the device that the screen needs."""
+        return {options.screen_needs: "status"} if options.screen_needs else {}
+
+    @classmethod
+    def times_of_day(cls, options: Any) -> tuple[TimeOfDay, ...]:
+        """Return the times of its windows."""
+        return (*(options.night or ()), *(options.screen_off or ()))
 
     @classmethod
     def measurements(cls) -> frozenset[str]:

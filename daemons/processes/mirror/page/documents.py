@@ -14,6 +14,7 @@ from daemons.processes.mirror.page import PageContext
 from daemons.processes.mirror.page.changes import StatusChange
 from daemons.processes.mirror.page.schemas import DeviceDocument, DeviceInfo, HouseDocument, HouseInfo
 from daemons.processes.mirror.page.view import WHOLE_HOUSE, View, is_mirror
+from daemons.processes.mirror.screen import Screen, screen
 from daemons.processes.mirror.summary import Summary
 from daemons.runtime.clock import uptime
 from daemons.values import describe_type, format_toml
@@ -29,6 +30,7 @@ class DocumentEncoder:
     def __init__(self, context: PageContext) -> None:
         self._context = context
         settings = context.settings
+        self._calendar = settings.calendar
         self._house = HouseInfo(
             name=settings.name, timezone=settings.timezone, locale=settings.locale, host=context.host
         )
@@ -111,12 +113,23 @@ class DocumentEncoder:
             "cursor": self.cursor(self._context.changes.number),
             "at": time.time(),
             "ages": ages,
+            "screen": self._screen(),
         }
         if view.visible is not None:
             document["message"] = self._message(view)
         if memory is not None:
             document["memory"] = {name: size for name, size in memory.items() if name in ages}
         return encode(document)
+
+    def _screen(self) -> Screen:
+        """Return how bright a page on a wall is now."""
+        options, table = self._context.options, self._context.table
+        entry = table.entries.get(options.screen_needs or "")
+        is_needed = None
+        if entry and entry.state and table.presence(entry.state.device, uptime()) == "live":
+            status = entry.state.state.get("status")
+            is_needed = status if isinstance(status, bool) else None
+        return screen(options, self._calendar, is_needed, time.time())
 
     def pong(self) -> bytes:
         """Return the answer to a ping message."""

@@ -163,7 +163,7 @@ def test_an_age_is_never_negative(documents: DocumentEncoder, stub: PageStub) ->
 def test_a_beat_has_the_age_of_every_process(documents: DocumentEncoder, stub: PageStub) -> None:
     """Of all, or of those in the filter; the mirror's own age is zero; memory only when measured."""
     document = json.loads(documents.beat(WHOLE_HOUSE, None))
-    assert document.keys() == {"type", "cursor", "at", "ages"}
+    assert document.keys() == {"type", "cursor", "at", "ages", "screen"}
     assert document["ages"].keys() == {*PEERS, "steward"}
     assert document["ages"]["mirror"] == 0.0
     assert all(0 <= age < 60 for age in document["ages"].values())

@@ -49,6 +49,8 @@ class House extends EventTarget {
   name = "";
   /** The device that is the mirror. */
   mirror = "";
+  /** How bright a page on a wall is: "day", "night" or "off". */
+  screen = "day";
   /** The time of the mirror's latest message, by its own clock; null before the first message. */
   heardAt = /** @type {number | null} */ (null);
 
@@ -128,8 +130,9 @@ class House extends EventTarget {
     this.#dispatch("change", { id: device, heard });
   }
 
-  #onBeat({ at, ages, memory = {}, message = this.#message }) {
+  #onBeat({ at, ages, memory = {}, message = this.#message, screen = "day" }) {
     this.#setClock(at);
+    this.screen = screen;
     this.#message = message; // only a page that does not show the mirror itself gets it here
     for (const [id, age] of Object.entries(ages)) Object.assign(this.process(id) ?? {}, { heard: arrival(at, age) });
     for (const [id, bytes] of Object.entries(memory)) Object.assign(this.process(id) ?? {}, { memory: bytes });

@@ -9,6 +9,7 @@ import { house } from "./house.js";
 import { Processes } from "./processes.js";
 import { Rooms } from "./rooms.js";
 import { Sentence } from "./sentence.js";
+import { followScreen } from "./screen.js";
 import { loadTexts } from "./text.js";
 import { fadeWhenQuiet, followAddress } from "./views.js";
 
@@ -28,6 +29,7 @@ async function start() {
   house.addEventListener("house", async () => customElements.define("house-history", (await import("./history.js")).History), { once: true });
 
   document.documentElement.dataset.glass = new URLSearchParams(location.search).get("glass") ?? "";
+  followScreen();
   followAddress();
   fadeWhenQuiet();
   house.open();
