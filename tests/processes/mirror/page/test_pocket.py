@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, ViewportSize, expect, sync_playwright
 
 from tests.processes.mirror.page.test_page import CHROMIUM, CHROMIUM_OPTIONS, PHONE, WALL, page_url
 from tests.support.house import BREAKFAST, HouseFactory, TemporaryHouse
@@ -16,17 +16,14 @@ pytestmark = [
 ]
 UNTRANSLATED = """(known) => {
   const found = new Set();
+  const note = (text, element) => {
+    const isForeign = /[a-z]{2}/i.test(text) && !text.includes("⟦") && !known.includes(text);
+    if (isForeign && element.checkVisibility() && !element.closest("script")) found.add(text);
+  };
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  const isSeen = (node) => node.parentElement.checkVisibility() && !node.parentElement.closest("script");
-  while (walker.nextNode()) {
-    const text = walker.currentNode.data.trim();
-    if (/[a-z]{2}/i.test(text) && !text.includes("⟦") && !known.includes(text) && isSeen(walker.currentNode)) found.add(text);
-  }
+  while (walker.nextNode()) note(walker.currentNode.data.trim(), walker.currentNode.parentElement);
   for (const element of document.querySelectorAll("[aria-label], [title]"))
-    for (const name of ["aria-label", "title"]) {
-      const text = element.getAttribute(name) ?? "";
-      if (/[a-z]{2}/i.test(text) && !text.includes("⟦") && !known.includes(text) && element.checkVisibility()) found.add(text);
-    }
+    for (const name of ["aria-label", "title"]) note(element.getAttribute(name) ?? "", element);
   return [...found];
 }"""
 """Returns the texts that the page shows and that have no mark of the test language."""
@@ -50,9 +47,14 @@ def chromium(playwright: Playwright) -> Iterator[Browser]:
 @pytest.fixture
 def page(chromium: Browser) -> Iterator[Page]:
     """Open a window of a phone; its browser has seen no house yet."""
-    context = chromium.new_context(viewport=PHONE, has_touch=True)
+    context = chromium.new_context(viewport=size(PHONE), has_touch=True)
     yield context.new_page()
     context.close()
+
+
+def size(pixels: dict[str, int]) -> ViewportSize:
+    """Return a size of a window as the browser driver takes it."""
+    return ViewportSize(width=pixels["width"], height=pixels["height"])
 
 
 def wait_until_kept(page: Page) -> None:
@@ -152,7 +154,7 @@ def test_a_wall_is_dark_at_night_until_it_is_touched(make_house: HouseFactory, c
     assert night in toml
     house = make_house(toml)
     house.house("up")
-    context = chromium.new_context(viewport=WALL, has_touch=True)
+    context = chromium.new_context(viewport=size(WALL), has_touch=True)
     page = context.new_page()
     page.goto(f"{page_url(house)}?glass=black")
     expect(page.locator("html")).to_have_attribute("data-screen", "off")
