@@ -11,6 +11,7 @@ from typing import Any
 
 from msgspec.structs import asdict, replace
 
+from daemons.bus.faults import CLOCK_FAULT
 from daemons.bus.input import PressInput
 from daemons.bus.message import Command, Moment, Receipt, Report, State
 from daemons.bus.origin import Cause, Origin, Reason, is_later_chain, new_origin_id
@@ -29,8 +30,6 @@ from daemons.processes.device.requests import Requests
 from daemons.processes.device.rules import Action, Rules
 from daemons.processes.device.timetable import Timetable
 from daemons.values import TimeOfDay
-
-CLOCK_FAULT = "its rules with times of day wait: the clock of this machine is not known to be right yet"
 
 
 class Appliance:
