@@ -18,6 +18,7 @@ class Facts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     room: str | None = None
     detects: Code | None = None
     """The notice that its `status` leads to: a danger, "tamper" or "open"."""
+    has_hardware: bool = False
     is_sensor: bool = False
     """Whether it only measures or detects: then unknown values deserve attention."""
     unknown_phases: tuple[str, ...] = ()

@@ -41,6 +41,7 @@ def facts_of(title: str, room: str, kind: type[Kind] | None, options: Any, setti
         name=title,
         room=place,
         detects=detects,
+        has_hardware=issubclass(kind, Machine) and bool(kind.needs),
         is_sensor=is_sensor,
         unknown_phases=kind.unknown_phases,
         max_on_seconds=None if longest is None else float(longest),

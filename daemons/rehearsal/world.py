@@ -412,7 +412,8 @@ class World:
             self._send_report(report, device)
 
     def _send_report(self, report: Report, device: RehearsedDevice) -> None:
-        if any(rule.process == report.device for rule in device.device.rules):
+        hears_reports = bool(device.device.kind.reporters(device.device.options))
+        if hears_reports or any(rule.process == report.device for rule in device.device.rules):
             self.at(self.now, lambda: device.receive_report(report))
 
     def _note(self, publisher: Publisher, before: State | None, state: State) -> None:

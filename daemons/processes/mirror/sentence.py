@@ -15,7 +15,7 @@ STEADY_SECONDS = 1.0
 """A moment that moves by less is the same moment: the clock of an appliance is not that of the mirror."""
 
 
-class Part(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Part(Struct, frozen=True, kw_only=True):
     """One part of the sentence."""
 
     code: str
