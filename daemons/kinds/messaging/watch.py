@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from daemons.bus.attention import MANY
 from daemons.bus.facts import Facts
 from daemons.bus.look import Condition, Scalar, Seen, conditions
-from daemons.bus.notice import LEVEL_OF, RANKS, Code, Level, make_notice
+from daemons.bus.notice import LEVEL_OF, RANKS, Code, Level
 from daemons.bus.status import Presence
 
 PATIENCE_SECONDS: dict[Code, float] = {"silent": 60.0, "unreachable": 60.0, "unknown": 60.0, "fault": 30.0}
@@ -25,6 +25,16 @@ TOGETHER_SECONDS = 5.0
 FULL_SECONDS = 60.0
 """How long a notice waits that has found the queue full."""
 REPORTED: tuple[Presence, ...] = ("failed", "stopped")
+
+SEVERAL: dict[Code, str] = {
+    "failed": "{count} processes have failed",
+    "silent": "{count} devices are silent",
+    "unreachable": "{count} devices cannot be reached",
+    "unknown": "{count} sensors report nothing",
+    "battery": "{count} batteries are low",
+    "open": "{count} doors or windows are open",
+}
+"""The text for several notices with one code."""
 
 States = Mapping[str, Mapping[str, Scalar] | None]
 
@@ -74,16 +84,16 @@ class Watch:
     def update(self, noted: Mapping[str, Noted], states: States, now: float) -> dict[str, Noted]:
         """Return the notices, as the states show them. What is not known of a device stays as it is."""
         active = [key for key, one in noted.items() if one.ended_at is None]
-        known = {name for name in self._facts if self._look(name, states, active)}
+        known = [name for name in self._facts if self._look(name, states, active)]
         found = {key: one for name in known for key, one in self._found.get(name, {}).items()}
         new: dict[str, Noted] = {}
         for key, old in noted.items():
+            if old.ended_at is not None and now - old.ended_at >= LINGER_SECONDS:
+                continue
             if key in found or old.device not in known:
                 new[key] = self._again(old, found[key]) if key in found else old
             elif old.told and LEVEL_OF[old.code] in LINGERING:
-                ended_at = now if old.ended_at is None else old.ended_at
-                if now - ended_at < LINGER_SECONDS:
-                    new[key] = replace(old, ended_at=ended_at)
+                new[key] = replace(old, ended_at=now if old.ended_at is None else old.ended_at)
         for key, condition in found.items():
             if key not in new:
                 new[key] = self._new(condition, now)
@@ -158,5 +168,6 @@ def tellings(noted: Mapping[str, Noted], now: float) -> Iterator[Telling]:
                 yield Telling((key,), f"{noted[key].text}.", is_alarm)
             continue
         names = ", ".join(noted[key].name for key in keys)
-        several = make_notice("many", None, None, {"count": len(keys), "text": names})
-        yield Telling(tuple(keys), f"{noted[keys[0]].text}. The same of {several.text}.", is_alarm=False)
+        several = SEVERAL.get(code, "{text}; the same of {count} devices")
+        text = several.format(count=len(keys), text=noted[keys[0]].text)
+        yield Telling(tuple(keys), f"{text}: {names}.", is_alarm=False)
