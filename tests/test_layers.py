@@ -15,15 +15,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "storage": {"errors", "values"},
     "bus": {"errors", "values", "storage"},
     "client": {"bus", "errors"},
-    "kinds": {"bus.message", "values", "errors"},
+    "kinds": {"bus.message", "bus.attention", "bus.facts", "bus.look", "bus.notice", "values", "errors"},
     "drivers": {"kinds", "values", "storage", "runtime", "errors"},
-    "config": {"drivers", "kinds", "bus.message", "bus.origin", "storage", "values", "errors"},
+    "config": {"drivers", "kinds", "bus.message", "bus.origin", "bus.facts", "bus.notice", "storage", "values", "errors"},
     "supervision": {"config", "bus", "storage", "runtime", "errors"},
     "processes": {
         "supervision", "config", "drivers", "kinds", "bus", "storage", "runtime", "values", "errors",
     },
     "rehearsal": {
-        "processes.device", "processes.mirror.summary", "processes.process_run", "config", "drivers", "kinds",
+        "processes.device", "processes.mirror.summary", "processes.mirror.attention", "processes.process_run", "config", "drivers", "kinds",
         "bus", "runtime", "values", "errors",
     },
     "contract": {

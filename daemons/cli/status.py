@@ -8,13 +8,18 @@ from typing import Any
 
 import msgspec
 import zmq
+from msgspec import to_builtins
 
+from daemons.bus.attention import notices
 from daemons.bus.endpoints import command_endpoint, publish_endpoint
+from daemons.bus.look import Seen
+from daemons.bus.notice import Notice
 from daemons.bus.presence import PresenceTable
 from daemons.bus.requests.blocking import send_command
 from daemons.bus.requests.protocol import new_command
 from daemons.bus.sockets import Subscriber
 from daemons.bus.status import ProcessStatus
+from daemons.config.attention import facts_of_service
 from daemons.config.roster import Roster, mirrors
 from daemons.errors import NoAnswer, NotUp, SupervisorError
 from daemons.kinds.mirror import Options
@@ -40,28 +45,53 @@ def house_status(roster: Roster, run: Path, context: Context, supervisor: Superv
     processes, warnings = list_processes(supervisor)
     if fault := write_fault():
         warnings.insert(0, f"{fault}. Until then, what happens now may be forgotten at a restart.")
-    known, message = (unknown_status(roster), None) if processes == {} else query_status(roster, context)
     is_up = processes != {}
+    known, message, attention = (
+        query_status(roster, context) if is_up else (unknown_status(roster), None, None)
+    )
+    devices = {
+        name: {
+            "name": peer.title,
+            "room": peer.room,
+            "kind": peer.kind,
+            "host": peer.host,
+            **process_status(name, processes, known[name], run, roster.is_elsewhere(name)),
+        }
+        for name, peer in roster.peers.items()
+    }
+    services = {name: process_status(name, processes, known[name], run) for name in roster.services}
+    if is_up and attention is None:
+        attention = find_notices(roster, {**devices, **services})
     return {
         "house": roster.settings.name,
         "at": time.time(),
         "up": is_up,
         "warnings": warnings,
         "message": message,
+        "attention": to_builtins(attention or ()),
         "mirror": {"url": page_url(roster, known) if is_up else None},
-        "devices": {
-            name: {
-                "name": peer.title,
-                "room": peer.room,
-                "kind": peer.kind,
-                "host": peer.host,
-                **process_status(name, processes, known[name], run, roster.is_elsewhere(name)),
-            }
-            for name, peer in roster.peers.items()
-        },
-        "services": {name: process_status(name, processes, known[name], run) for name in roster.services},
+        "devices": devices,
+        "services": services,
         "host": roster.host,
     }
+
+
+def find_notices(roster: Roster, found: dict[str, dict[str, Any]]) -> tuple[Notice, ...]:
+    """Return the notices about these devices and services; none of them is known to be acknowledged."""
+    facts = {name: peer.facts for name, peer in roster.peers.items() if peer.facts}
+    facts |= {name: facts_of_service(name) for name in roster.services}
+    seen = {
+        name: Seen(
+            presence=found[name]["presence"],
+            presence_since=found[name]["presence_since"],
+            state=found[name]["state"],
+            since=found[name]["since"],
+            reason=found[name]["reason"] if found[name]["presence"] != "live" else None,
+            retry_at=found[name]["retry_at"],
+        )
+        for name in facts
+    }
+    return notices(seen, facts, time.time())
 
 
 def list_processes(supervisor: Supervisor) -> tuple[Processes | None, list[str]]:
@@ -128,10 +158,12 @@ def unknown_status(roster: Roster) -> dict[str, ProcessStatus]:
     return {name: table.status(name, uptime()) for name in names}
 
 
-def query_status(roster: Roster, context: Context) -> tuple[dict[str, ProcessStatus], str | None]:
-    """Return the status of each process, and the mirror's message.
+def query_status(
+    roster: Roster, context: Context
+) -> tuple[dict[str, ProcessStatus], str | None, tuple[Notice, ...] | None]:
+    """Return the status of each process, the mirror's message, and its notices.
 
-    If no mirror answers, the status comes from the messages of the processes.
+    If no mirror answers, the status comes from the messages of the processes, and the notices are None.
     """
     found = mirrors(roster)
     for name in found:
@@ -143,11 +175,12 @@ def query_status(roster: Roster, context: Context) -> tuple[dict[str, ProcessSta
             continue  # the mirror rejected the command because its deadline had passed
         try:
             received = msgspec.convert(answer["devices"], dict[str, ProcessStatus])
-        except msgspec.ValidationError:
+            attention = msgspec.convert(answer["attention"], tuple[Notice, ...])
+        except (msgspec.ValidationError, KeyError):
             continue  # the mirror has another version
-        return {**unknown_status(roster), **received}, answer["message"]
+        return {**unknown_status(roster), **received}, answer["message"], attention
     message = "The mirror does not answer; this status is from the devices."
-    return receive_status([*roster.peers, *roster.services], context), message if found else None
+    return receive_status([*roster.peers, *roster.services], context), message if found else None, None
 
 
 def receive_status(names: list[str], context: Context) -> dict[str, ProcessStatus]:

@@ -58,7 +58,8 @@ class Device(Struct, frozen=True, kw_only=True):
     @property
     def reporters(self) -> frozenset[str]:
         """Return the processes whose reports about other processes it needs."""
-        return frozenset(name for rule in self.rules for name in rule.reporters)
+        of_kind = self.kind.reporters(self.options)
+        return frozenset(of_kind).union(name for rule in self.rules for name in rule.reporters)
 
     @property
     def uses_clock(self) -> bool:

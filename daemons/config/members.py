@@ -11,9 +11,13 @@ import msgspec
 from msgspec import Struct, structs
 from msgspec.structs import replace
 
+from daemons.bus.facts import Facts
+from daemons.bus.message import BRIDGE, EXCHANGE, RECORDER, STEWARD
 from daemons.config.ability import lacking_in
+from daemons.config.attention import facts_of, facts_of_service
 from daemons.config.loader import available, kind_or_none
-from daemons.config.tables import DEFAULT_ROOM, FOREIGN, Common, Recording
+from daemons.config.roster import default_title
+from daemons.config.tables import DEFAULT_ROOM, FOREIGN, Common, Recording, Settings
 from daemons.kinds import Kind
 from daemons.kinds._members import CONFIRM_SECONDS, Member, MembersKind, Order
 from daemons.values import Path as Where
@@ -87,7 +91,25 @@ class _Expander:
                 path = self._paths.get((name, member), ("devices", name))
                 origins.update({(member, len(own) + index): path for index in range(len(rules))})
                 tables[member] = {**tables[member], "when": [*own, *rules]}
+        for name, kind in self._kinds.items():
+            if kind is not None and "watched" in kind.derived_options and tables[name].get("attention"):
+                tables[name] = {**tables[name], **self._watched(name, raw)}
         return Expansion({**raw, "devices": tables}, self._problems, origins)
+
+    def _watched(self, name: str, raw: dict[str, Any]) -> dict[str, Any]:
+        """Return what a messenger needs to know about all others: what notices about them depend on."""
+        settings = parse_table(raw.get("house", {}), Settings, (), []) or Settings()
+        found: dict[str, Facts] = {}
+        for other, table in self._tables.items():
+            kind = self._kinds[other]
+            if other == name or kind is None or kind.role != "device":
+                continue
+            title, room = str(table.get("name") or default_title(other)), str(table.get("room", DEFAULT_ROOM))
+            found[other] = facts_of(title, room, kind, self._options(other), settings)
+        found |= {service: facts_of_service(service) for service in (RECORDER, EXCHANGE, BRIDGE)}
+        is_far = "hosts" in raw or any(self._is_foreign(other) for other in self._tables)
+        reporting = [STEWARD, EXCHANGE] if is_far else [STEWARD]
+        return {"watched": msgspec.json.decode(msgspec.json.encode(found)), "reporting": reporting}
 
     def _refuse_keys(self) -> None:
         """Refuse the keys that only this file may write."""

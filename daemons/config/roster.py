@@ -6,8 +6,10 @@ from typing import Any
 import msgspec
 from msgspec import Struct, field
 
+from daemons.bus.facts import Facts
 from daemons.bus.message import BRIDGE, EXCHANGE, RECORDER, STEWARD
 from daemons.config import loader
+from daemons.config.attention import facts_of
 from daemons.config.rule import CONDITION_KEYS
 from daemons.config.tables import DEFAULT_ROOM, FOREIGN, Recording, Settings
 from daemons.kinds import Control, Kind
@@ -53,6 +55,8 @@ class Peer(Struct, frozen=True, omit_defaults=True):
     """The phases that it can have with its options, if these are known; set for the bridge only."""
     entity: str | None = None
     """Its main entity, if that is not the one of its kind; set for the bridge only."""
+    facts: Facts | None = None
+    """What notices about it depend on; set for the mirrors and the terminal only."""
 
 
 class Roster(Struct, frozen=True, kw_only=True):
@@ -77,6 +81,7 @@ class Roster(Struct, frozen=True, kw_only=True):
 def make_roster(raw: dict[str, Any], host: str | None = None) -> Roster:
     """Return the roster of an installed configuration, which was checked before, for one host."""
     first = next(iter(raw.get("hosts", {})), None)
+    settings = convert(raw.get("house", {}), Settings)
     peers = {
         name: Peer(
             table.get("name") or default_title(name),
@@ -86,6 +91,7 @@ def make_roster(raw: dict[str, Any], host: str | None = None) -> Roster:
             table.get("host", first),
             silence_limit(table),
             control(table),
+            facts=facts(name, table, settings),
         )
         for name, table in raw["devices"].items()
     }
@@ -95,7 +101,6 @@ def make_roster(raw: dict[str, Any], host: str | None = None) -> Roster:
         services += (EXCHANGE,)
     if BRIDGE in raw and raw[BRIDGE].get("host", first) == host:  # two bridges would disconnect each other
         services += (BRIDGE,)
-    settings = convert(raw.get("house", {}), Settings)
     return Roster(settings=settings, peers=peers, services=services, host=host)
 
 
@@ -117,6 +122,14 @@ def control(table: dict[str, Any]) -> Control | None:
     """Return the input for the value of a device, by its checked table."""
     kind = loader.kind_or_none(table["kind"])
     return kind.control(options) if kind and (options := typed_options(kind, table)) else None
+
+
+def facts(name: str, table: dict[str, Any], settings: Settings) -> Facts:
+    """Return what notices about a device depend on, by its checked table."""
+    kind = loader.kind_or_none(table["kind"])
+    options = typed_options(kind, table) if kind else None
+    title, room = table.get("name") or default_title(name), table.get("room") or DEFAULT_ROOM
+    return facts_of(title, room, kind, options, settings)
 
 
 def typed_options(kind: type[Kind], table: dict[str, Any]) -> Any:

@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from msgspec import Meta, Struct, field
 
+from daemons.bus.facts import LOW_BATTERY_PERCENT, OPEN_SECONDS
 from daemons.config.sun import SunCalendar
 from daemons.drivers.transports.broker import Broker
 from daemons.values import KeyText, Seconds
@@ -66,6 +67,12 @@ class Settings(Struct, frozen=True, kw_only=True):
     """The region of the country, such as "BY", whose holidays count too."""
     watchdog_seconds: Seconds = field(name="watchdog", default=Seconds(3))
     """How long a process may send no heartbeat before the steward kills and restarts it."""
+    battery_percent: Annotated[int, Meta(ge=0, le=100)] = field(
+        name="battery_low", default=LOW_BATTERY_PERCENT
+    )
+    """A battery below this (in percent) deserves attention; with 0, none does."""
+    open_seconds: Seconds = field(name="open_too_long", default=Seconds(OPEN_SECONDS))
+    """A window or a door that is open for longer deserves attention; with `"0s"`, none does."""
 
     def __post_init__(self) -> None:
         """Check rules over several keys, and that the watchdog is longer than the heartbeat's period."""

@@ -542,6 +542,14 @@ class Kind(ABC):
         return {}
 
     @classmethod
+    def reporters(cls, options: Any) -> tuple[str, ...]:  # noqa: ARG003  as above
+        """Return the processes whose reports about other processes it uses with these options.
+
+        `update_sources` then gets the fields `life` and `reason` of each report, under "process/NAME".
+        """
+        return ()
+
+    @classmethod
     def refused_sources(
         cls,
         options: Any,  # noqa: ARG003  as above

@@ -7,14 +7,19 @@ repeated until a person acknowledges it.
 """
 
 import re
+from collections.abc import Mapping
+from functools import cached_property
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 from msgspec.structs import replace
 
+from daemons.bus.facts import Facts
 from daemons.bus.message import Scalar
+from daemons.bus.notice import Level
 from daemons.errors import Rejected, RejectedForNow
 from daemons.kinds import Ability, Load, Machine, Message, PrimaryCommand, Reading, Setting
+from daemons.kinds.messaging.watch import FULL_SECONDS, Noted, Telling, Watch, next_telling, tellings
 from daemons.values import Seconds
 
 MAX_MESSAGES = 32
@@ -55,6 +60,15 @@ class Options(Struct, frozen=True, kw_only=True):
     """The address of the mirror's page as your phone reaches it, such as `"http://192.168.1.5:8060"`. An
     urgent message then has a link that acknowledges it."""
 
+    attention: tuple[Level, ...] = ()
+    """What it tells by itself, without a rule. `"alarm"` is smoke, gas, carbon monoxide and water, as an
+    urgent message. `"fault"` is what does not work, `"care"` is a low battery or a window that is open for
+    too long, and `"news"` is what is ready."""
+    watched: dict[str, Facts] = {}
+    """The devices and services that it watches. The check of the configuration finds them."""
+    reporting: tuple[str, ...] = ()
+    """The processes that report about them. The check of the configuration finds them."""
+
     def __post_init__(self) -> None:
         """Raise ValueError if a message would expire or be repeated at once."""
         if self.expires_seconds < SHORTEST_SECONDS or self.repeat_seconds < SHORTEST_SECONDS:
@@ -77,6 +91,8 @@ class QueuedMessage(Struct, frozen=True, omit_defaults=True, kw_only=True):
     told: int = 0
     """How often it was delivered; only an urgent message stays in the queue after that."""
     told_at: float = 0.0
+    about: str | None = None
+    """The notice that it is about, if the messenger has found that itself."""
 
     @property
     def key(self) -> str:
@@ -114,6 +130,8 @@ class MessengerMemory(Struct, frozen=True, omit_defaults=True, kw_only=True):
     last_delivered_id: str | None = None
     last_delivered_text: str | None = None
     last_refusal: str | None = None
+    noted: dict[str, Noted] = {}
+    """By its key, each notice of the house that lasts, or was told a short time ago."""
 
 
 class State(Struct, frozen=True, kw_only=True):
@@ -209,6 +227,21 @@ class Messenger(Machine[Options, MessengerMemory]):
     )
     resting_phases = ("idle",)
     entity_class = "notify"
+    derived_options = frozenset({"watched", "reporting"})
+
+    @cached_property
+    def _watch(self) -> Watch:
+        return Watch(self.options.watched, self.options.attention)
+
+    @classmethod
+    def sources(cls, options: Options) -> dict[str, str]:
+        """Return the devices that it watches."""
+        return {name: "status" for name, facts in options.watched.items() if facts.has_hardware}
+
+    @classmethod
+    def reporters(cls, options: Options) -> tuple[str, ...]:
+        """Return the processes that report about what it watches."""
+        return options.reporting
 
     @classmethod
     def possible_states(cls, options: Options) -> tuple[dict[str, Scalar], ...]:  # noqa: ARG003  the same with all options
@@ -273,12 +306,23 @@ class Messenger(Machine[Options, MessengerMemory]):
             return self._begin(self._drop(memory, found, reason), now)
         return self._fail(memory, now, reason, uncertain=outcome.result == "unknown")
 
+    def update_sources(
+        self, memory: MessengerMemory, states: Mapping[str, Mapping[str, Scalar] | None], now: float
+    ) -> MessengerMemory:
+        """Store what deserves attention, and queue the messages about it that are due."""
+        noted = self._watch.update(memory.noted, states, now)
+        if noted != memory.noted:
+            memory = replace(memory, noted=noted)
+        return self.advance(memory, now)
+
     def next_deadline(self, memory: MessengerMemory) -> float | None:
-        """Return when the next attempt begins or lapses, or the next message expires."""
+        """Return when a notice is told, the next attempt begins or lapses, or the next message expires."""
         attempt = memory.attempt
         times = [one.expires_at for one in memory.queue if attempt is None or one.id != attempt.id]
         if memory.muted_until is not None:
             times.append(memory.muted_until)
+        if (telling := next_telling(memory.noted)) is not None:
+            times.append(telling)
         if attempt is not None:
             times.append(attempt.began_at + ANSWER_SECONDS)
         elif self._next_waiting(memory) is not None:
@@ -342,7 +386,9 @@ class Messenger(Machine[Options, MessengerMemory]):
 
     # The commands
 
-    def _queue(self, memory: MessengerMemory, command: Send, now: float) -> MessengerMemory:
+    def _queue(
+        self, memory: MessengerMemory, command: Send, now: float, about: str | None = None
+    ) -> MessengerMemory:
         """Add a message. If the queue is full, an urgent one takes the place of the oldest that is not."""
         text = CONTROL.sub(" ", command.text).strip()
         if not text:
@@ -362,6 +408,7 @@ class Messenger(Machine[Options, MessengerMemory]):
             urgent=command.urgent,
             queued_at=now,
             expires_at=now + valid_seconds,
+            about=about,
         )
         return replace(memory, queue=(*memory.queue, message), number=number)
 
@@ -406,7 +453,28 @@ class Messenger(Machine[Options, MessengerMemory]):
             memory = self._fail(memory, now, f"no outcome within {ANSWER_SECONDS:g} s", uncertain=True)
         if memory.muted_until is not None and memory.muted_until <= now:
             memory = replace(memory, muted_until=None)
+        for telling in tellings(memory.noted, now):
+            memory = self._tell(memory, telling, now)
         return self._begin(memory, now)
+
+    def _tell(self, memory: MessengerMemory, telling: Telling, now: float) -> MessengerMemory:
+        """Queue a message about notices; if the queue is full, they wait.
+
+        An alarm that returns before its last message was seen is in the queue already.
+        """
+        noted, about = dict(memory.noted), telling.keys[0]
+        try:
+            if not any(one.about == about for one in memory.queue):
+                send = Send(text=telling.text[:MAX_TEXT], urgent=telling.is_alarm)
+                memory = self._queue(memory, send, now, about)
+        except RejectedForNow:
+            more = {
+                key: replace(noted[key], since=now - noted[key].after_seconds + FULL_SECONDS)
+                for key in telling.keys
+            }
+        else:
+            more = {key: replace(noted[key], told=True) for key in telling.keys}
+        return replace(memory, noted=noted | more)
 
     def _begin(self, memory: MessengerMemory, now: float) -> MessengerMemory:
         """Begin the next attempt, if one is due and none is under way."""

@@ -67,6 +67,21 @@ class MirrorState(Struct, frozen=True, kw_only=True):
     """The address of its page; None while the page is not served."""
     fault: str | None = None
     """The reason why its page is not served."""
+    alarm: bool = False
+    """Whether smoke, gas, carbon monoxide or water is detected anywhere, acknowledged or not."""
+    attention: str | None = None
+    """The most urgent notice that is not acknowledged; None if there is none."""
+    attention_count: int = 0
+    """How many notices are not acknowledged."""
+
+
+class Acknowledge(Struct, frozen=True, kw_only=True):
+    """Acknowledge all notices, or those of one device, or those with one code."""
+
+    device: Annotated[str, Meta(max_length=40)] | None = None
+    """The device or the service that the notices are about; by default all."""
+    code: Annotated[str, Meta(max_length=40)] | None = None
+    """What they are about, such as "smoke" or "battery"; by default everything."""
 
 
 class Mirror(Kind):
@@ -75,6 +90,7 @@ class Mirror(Kind):
     role = "mirror"
     options_type = Options
     state_type = MirrorState
+    commands = (Acknowledge,)
     resting_phases = ("quiet",)
 
     @classmethod

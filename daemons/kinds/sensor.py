@@ -57,11 +57,16 @@ class Options(Struct, frozen=True, kw_only=True):
     """What it detects, in addition to its measurements."""
     stale_seconds: Seconds = field(name="stale_after", default=Seconds(3600))
     """How long it may be silent; after that its values are unknown."""
+    open_seconds: Seconds | None = field(name="open_too_long", default=None)
+    """A window or a door that is open for longer deserves attention: the mirror names it. By default as
+    long as `open_too_long` of [house] says; with `"0s"`, never."""
 
     def __post_init__(self) -> None:
-        """Raise ValueError if a value would be stale at once."""
+        """Raise ValueError if a value would be stale at once, and for a limit of what cannot be open."""
         if self.stale_seconds < 1:
             raise ValueError("stale_after must be 1s or longer")
+        if self.open_seconds is not None and self.detects != "opening":
+            raise ValueError('open_too_long is for detects = "opening"')
 
 
 class SensorMemory(Struct, frozen=True):

@@ -8,11 +8,12 @@ order of messages come from here.
 import logging
 import random
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 from msgspec import Struct
 
 from daemons.bus.message import Command, Moment, Receipt, Report, Scalar, State
+from daemons.config.attention import facts_of
 from daemons.config.device import Device
 from daemons.config.house import House
 from daemons.config.rule import Condition, Rule
@@ -32,6 +33,7 @@ CONTINUOUS = frozenset({"energy_watt_hours", "remaining_seconds", "progress_perc
 FAILED_SECONDS = 1.0
 """A process that is away for longer has failed. One that was only killed is back in a moment."""
 Publisher = RehearsedDevice | RehearsedMirror
+T = TypeVar("T")
 
 
 class Change(Struct, frozen=True):
@@ -104,6 +106,10 @@ class World:
         chosen = {name: one for name, one in house.devices.items() if only is None or name in only}
         kinds = {name: one.kind for name, one in chosen.items()}
         titles = {name: one.title for name, one in chosen.items()}
+        facts = {
+            name: facts_of(one.title, one.room, one.kind, one.options, house.settings)
+            for name, one in chosen.items()
+        }
         self._measurements = {name: kind.measurements() for name, kind in kinds.items()}
         self.devices = {
             name: RehearsedDevice(self, one, str(house.table(name)["kind"]), make_hardware(one))
@@ -111,7 +117,7 @@ class World:
             if issubclass(one.kind, Machine)
         }
         self.mirrors = {
-            name: RehearsedMirror(self, one, without(titles, name), kinds)
+            name: RehearsedMirror(self, one, without(titles, name), kinds, without(facts, name))
             for name, one in chosen.items()
             if one.kind.role == "mirror"
         }
@@ -299,7 +305,6 @@ class World:
         """Deliver a state to the devices that subscribe, and note what has changed."""
         if isinstance(publisher, RehearsedDevice):
             for mirror in self.mirrors.values():
-                mirror.presence.silent_since.pop(publisher.name, None)
                 mirror.receive(state)
         for subscriber in publisher.subscribers:
             if self.is_linked(publisher, subscriber):
@@ -310,7 +315,7 @@ class World:
     def on_death(self, device: RehearsedDevice, away_seconds: float) -> None:
         """Start a process again that was killed; the others notice its silence."""
         for mirror in self.mirrors.values():
-            mirror.presence.silent_since[device.name] = self.now
+            mirror.on_silence(device.name, is_stopped=device.is_stopped)
         for subscriber in device.subscribers:
             if self.is_linked(device, subscriber):
                 self._on_silence(device, subscriber)
@@ -407,7 +412,8 @@ class World:
             self._send_report(report, device)
 
     def _send_report(self, report: Report, device: RehearsedDevice) -> None:
-        if any(rule.process == report.device for rule in device.device.rules):
+        hears_reports = bool(device.device.kind.reporters(device.device.options))
+        if hears_reports or any(rule.process == report.device for rule in device.device.rules):
             self.at(self.now, lambda: device.receive_report(report))
 
     def _note(self, publisher: Publisher, before: State | None, state: State) -> None:
@@ -453,6 +459,6 @@ def limited_field(test: Rule | Condition) -> str | None:
     return next(iter(test.above or test.below or {}), None)
 
 
-def without(titles: dict[str, str], name: str) -> dict[str, str]:
-    """Return the titles of all other devices."""
-    return {other: title for other, title in titles.items() if other != name}
+def without(found: dict[str, T], name: str) -> dict[str, T]:
+    """Return what belongs to all other devices."""
+    return {other: one for other, one in found.items() if other != name}

@@ -60,14 +60,50 @@ def head(status: dict[str, Any], zone: tzinfo) -> list[RenderableType]:
     if not status["up"]:
         message = "The house is not up; `make up` starts it."
     warnings = [Text(warning, style="bold red") for warning in status["warnings"]]
-    return [top, *warnings, Padding(Text(message, style="bold cyan"), (1, 0))]
+    alarms = [one for one in status.get("attention", ()) if one["level"] == "alarm"]
+    if alarms and message.startswith(alarms[0]["text"]):
+        message = message.removeprefix(alarms[0]["text"]).removeprefix(" · ")
+    said = [Padding(Text(message, style="bold cyan"), (1, 0))] if message else [Text("")]
+    return [top, *warnings, *attention(status, zone), *said]
+
+
+LEVEL_STYLES = {"alarm": "bold white on red", "fault": "bold red", "care": "yellow", "news": "green"}
+LEVEL_MARKS = {"alarm": "‼", "fault": "!", "care": "•", "news": "✓"}
+"""The style and the mark of each level: colours alone are not enough."""
+MOST_NOTICES = 5
+
+
+def attention(status: dict[str, Any], zone: tzinfo) -> list[RenderableType]:
+    """Draw what deserves attention, the most urgent first."""
+    found = status.get("attention", []) if status["up"] else []
+    unseen = [one for one in found if not one["acknowledged"] or one["level"] == "alarm"]
+    lines: list[RenderableType] = []
+    for one in unseen[:MOST_NOTICES]:
+        text = Text(no_wrap=True, overflow="ellipsis")
+        text.append(f" {LEVEL_MARKS[one['level']]} {one['text']} ", LEVEL_STYLES[one["level"]])
+        if one["since"] is not None:
+            text.append(f"  since {moment(one['since'], status['at'], zone)}", "dim")
+        text.append("  seen" if one["acknowledged"] else "", "dim")
+        lines.append(text)
+    if (rest := len(unseen) - MOST_NOTICES) > 0:
+        lines.append(Text(f"   and {rest} more", style="dim"))
+    return lines
+
+
+def moment(at: float, now: float, zone: tzinfo) -> str:
+    """Return a past moment: its time, and its day if that is not today."""
+    then, today = datetime.fromtimestamp(at, zone), datetime.fromtimestamp(now, zone)
+    return f"{then:%H:%M}" if then.date() == today.date() else f"{then:%d %b %H:%M}"
 
 
 def faults(status: dict[str, Any]) -> list[RenderableType]:
     """Draw the services that are not live or have a fault, and the long faults of the devices."""
     services = status["services"] if status["up"] else {}
+    noticed = {one["device"] for one in status.get("attention", ())}
     lines = []
     for name, service in services.items():
+        if name in noticed:
+            continue
         if service["presence"] != "live":
             lines.append(Text(f"The {name} is {service['presence']}.", style="yellow"))
         elif fault := (service["state"] or {}).get("fault"):
@@ -373,6 +409,7 @@ def footer(status: dict[str, Any], view: View, zone: tzinfo, width: int) -> list
         f"⏎ {action}" if action else "",
         "s set" if view.selected in view.controls else "",
         "r restart",
+        "a seen" if any(not one["acknowledged"] for one in status.get("attention", ())) else "",
         "l log",
         "? keys",
         "q end",
@@ -391,6 +428,11 @@ def plain_status(status: dict[str, Any]) -> str:
         *status["warnings"],
         f"{status['house']}: {status['message'] or 'up'}" if status["up"] else f"{status['house']}: not up",
     ]
+    if status["up"]:
+        lines += [
+            f"{one['level']}: {one['text']}{'  seen' if one['acknowledged'] else ''}"
+            for one in status.get("attention", ())
+        ]
     for name, device in status["devices"].items():
         state = device["state"] or {}
         percent = state.get("progress_percent")

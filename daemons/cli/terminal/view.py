@@ -13,6 +13,7 @@ KEYS = (
     ("x", "its second command, such as cancel"),
     ("s", "type its value, such as a time"),
     ("r r", "restart the device's process"),
+    ("a", "acknowledge what deserves attention"),
     ("l", "show or hide the end of its log"),
     ("?", "show or hide the keys"),
     ("q, Ctrl-C", "end the view, not the house"),
@@ -124,6 +125,8 @@ class View:
         if key in ("?", "l", "escape"):
             panel: Panel = {"?": "keys", "l": "log"}.get(key, "presses")  # type: ignore[assignment]
             self.panel = "presses" if panel == self.panel else panel
+        elif key == "a":
+            return self._acknowledge(now)
         elif not name:
             return None
         elif key in ("enter", "space"):
@@ -149,6 +152,14 @@ class View:
         else:
             self._move(key, by_room(devices))
         return None
+
+    def _acknowledge(self, now: float) -> KeyAction | None:
+        """Return the action that acknowledges all notices: a mirror remembers that they were seen."""
+        mirror = next((name for name, kind in self.kinds.items() if kind.role == "mirror"), None)
+        if mirror is None:
+            self.set_notice(now, "This house has no mirror, which would remember it.")
+            return None
+        return KeyAction("send", mirror, "acknowledge")
 
     def _type(self, key: str, devices: dict[str, Any], now: float) -> KeyAction | None:
         """Handle a key while a value is being typed: Enter sends it, and Escape ends the input."""

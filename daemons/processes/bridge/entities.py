@@ -111,6 +111,10 @@ REGISTRY = {
 MAC = "hardware_mac"
 DIAGNOSTIC = HARDWARE_FACTS | {"battery_percent"}
 """The measurements of the hardware's own condition."""
+ALARMS = {"alarm": "safety"}
+"""The device classes of true or false fields that tell of a danger."""
+NOTABLE = frozenset({"attention", "attention_count"})
+"""The optional texts and the counts that people want to see, and that are no details of the hardware."""
 EVER_HIGHER = frozenset({"starts", "presses", "delivered", "lost", "restarts"})
 """The counts that only go up, but for a reset."""
 LINK = frozenset(field.encode_name for field in structs.fields(HardwareLink))
@@ -340,6 +344,8 @@ class EntityBuilder:
             return None
         if name == "status":
             return self._status()
+        if plain == {bool} and name in ALARMS:
+            return self._binary_sensor(name, words(name), device_class=ALARMS[name])
         if plain == {bool}:
             unknown = "('None' if {0} is none else 'off')" if is_optional(type_) else "'off'"
             template = shown(f"'on' if {{0}} else {unknown}", name)
@@ -353,7 +359,8 @@ class EntityBuilder:
         if plain and plain <= {int, float}:
             return self._number(name)
         if plain == {str}:
-            more = {"entity_category": "diagnostic"} if is_optional(type_) else {}
+            is_minor = is_optional(type_) and name not in NOTABLE
+            more = {"entity_category": "diagnostic"} if is_minor else {}
             template = shown(f"({{}} or '')[:{LONGEST_STATE}]", name)
             return self._reporting("sensor", name, words(name), value_template=template, **more)
         return None
@@ -387,6 +394,8 @@ class EntityBuilder:
         if symbol := self._subject.peer.units.get(name):
             return self._money(name, symbol, template)
         diagnostic = {"entity_category": "diagnostic"} if end is None or name in DIAGNOSTIC else {}
+        if name in NOTABLE:
+            diagnostic = {}
         if end is None:  # a count, or a share
             class_ = CLASSES.get(name)
             more = {"state_class": "total_increasing" if name in EVER_HIGHER else "measurement", **diagnostic}

@@ -11,6 +11,7 @@ from typing import Any
 
 from msgspec.structs import asdict, replace
 
+from daemons.bus.faults import CLOCK_FAULT
 from daemons.bus.input import PressInput
 from daemons.bus.message import Command, Moment, Receipt, Report, State
 from daemons.bus.origin import Cause, Origin, Reason, is_later_chain, new_origin_id
@@ -29,8 +30,6 @@ from daemons.processes.device.requests import Requests
 from daemons.processes.device.rules import Action, Rules
 from daemons.processes.device.timetable import Timetable
 from daemons.values import TimeOfDay
-
-CLOCK_FAULT = "its rules with times of day wait: the clock of this machine is not known to be right yet"
 
 
 class Appliance:
@@ -58,6 +57,7 @@ class Appliance:
         self._recorded: tuple[Any, ...] | None = None
         """What the fields of the history follow from; None: not known."""
         self._sources = machine.sources(machine.options)
+        self._hears_reports = bool(machine.reporters(machine.options))
         self._measurements = machine.measurements()
         self._unknown_phases = machine.unknown_phases
         self._uses_clock = machine.uses_clock
@@ -138,7 +138,7 @@ class Appliance:
 
     def on_report(self, report: Report, now: float, wall: float) -> None:
         """Handle a report about a process, like a state whose fields have turned at its `since`."""
-        if not self._rules.hears(process_key(report.device)):
+        if not (self._hears_reports or self._rules.hears(process_key(report.device))):
             return
         name = report.device
         origin = Origin(new_origin_id(name, report.since), report.since, "program", name)
@@ -385,17 +385,21 @@ class Appliance:
     def _source_states(self, now: float) -> dict[str, StateFields | None]:
         """Return the states of the devices that the kind needs; None for a silent one.
 
-        A device that may still publish its first state is left out.
+        A device that may still publish its first state is left out. For a kind that uses reports, the latest
+        one about each process is added.
         """
         found = {
             device: self.state(now) if device == self.name else self._peers.get(device, now)
             for device in self._sources
         }
-        return {
+        known = {
             device: fields
             for device, fields in found.items()
             if fields is not None or self._peers.is_settled(device, now)
         }
+        if self._hears_reports:
+            known |= {state.device: state.state for state in self._reports.values()}
+        return known
 
     def _record_change(self, now: float, wall: float) -> None:
         """Record which fields, but for measurements, have changed since the last call."""

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec.structs import asdict, replace
 
+from daemons.bus.faults import MEMORY_FAULT
 from daemons.bus.input import DetectionInput, HandInput, HardwareInput, Input
 from daemons.bus.origin import Cause, Origin, Reason
 from daemons.config.ability import lacking
@@ -338,7 +339,7 @@ class Hardware:
         After a crash, the next process would know nothing of it: neither the command that it carried out,
         nor when a heating appliance goes off. Returns the cause of the decision that was taken back.
         """
-        self.storage_error = error and f"its memory cannot be written: {error}"
+        self.storage_error = error and f"{MEMORY_FAULT}: {error}"
         self._drops_decisions = self._drops_decisions and error is not None
         if error is None or self._before is None:
             return None

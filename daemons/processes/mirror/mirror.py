@@ -4,11 +4,12 @@ It answers the command `snapshot`, publishes its own state, and appends every ch
 from which its page reads.
 """
 
+import logging
 import os
 import time
 from typing import Any
 
-from msgspec import Struct, field
+from msgspec import Struct, ValidationError, convert, field, to_builtins
 from msgspec.structs import asdict, replace
 
 from daemons.bus.message import Command, Published, Receipt, Scalar, State, StateContent
@@ -16,14 +17,17 @@ from daemons.bus.presence import PresenceTable
 from daemons.bus.sockets import Subscriber
 from daemons.bus.state_history import StateHistory
 from daemons.bus.status import ProcessStatus
+from daemons.config.attention import facts_of_service
 from daemons.config.device import build
 from daemons.config.loader import kind_or_none
 from daemons.config.slice import Slice
-from daemons.kinds.mirror import Mirror, MirrorState
+from daemons.kinds.mirror import Acknowledge, Mirror, MirrorState
+from daemons.processes.mirror.attention import Attention, AttentionMemory
 from daemons.processes.mirror.page import PageContext
 from daemons.processes.mirror.page.changes import ChangeLog
 from daemons.processes.mirror.page.counters import Counters
 from daemons.processes.mirror.page.server import PageServer
+from daemons.processes.mirror.sentence import Part
 from daemons.processes.mirror.summary import Summary, describe_change
 from daemons.processes.process import Process, Startup
 from daemons.processes.process_run import ProcessRun
@@ -52,6 +56,7 @@ class MirrorMemory(Struct, frozen=True, kw_only=True):
     cause: str | None = None
     port: int = 0
     """The port on which the page was served last."""
+    attention: AttentionMemory = AttentionMemory()
 
 
 def run(slice_: Slice) -> None:
@@ -85,9 +90,12 @@ def run(slice_: Slice) -> None:
         log=start.log,
         host=slice_.host,
     )
+    facts = {name: peer.facts for name, peer in slice_.peers.items() if peer.facts and name != slice_.name}
+    facts |= {name: facts_of_service(name) for name in slice_.services}
+    attention = Attention(table, facts, context.board.started_at, memory.attention)
     server = PageServer(context, options.port or memory.port, serve_page)
     with start.process() as process:
-        runner = MirrorRunner(context, summary, server, memory, start.journal, process)
+        runner = MirrorRunner(context, summary, attention, server, memory, start.journal, process)
         try:
             process.run(runner.handle_command)
         finally:
@@ -108,6 +116,7 @@ class MirrorRunner:
         self,
         context: PageContext,
         summary: Summary,
+        attention: Attention,
         server: PageServer,
         memory: MirrorMemory,
         journal: Journal[MirrorMemory],
@@ -116,6 +125,8 @@ class MirrorRunner:
         self._peers = context.peers
         self._table = context.table
         self._summary = summary
+        self._attention = attention
+        self._board = context.board
         self._changes = context.changes
         self._counters = context.counters
         self._server = server
@@ -127,8 +138,8 @@ class MirrorRunner:
         is_meal = memory.shown.get("phase", "quiet") not in Mirror.resting_phases
         self._settled_at = self._now() + SETTLE_SECONDS if is_meal else 0.0
         """Until then nothing is published, if a process is not heard yet: the meal is not known."""
-        self._log_lines: list[tuple[str, str | None]] = []
-        """The lines to log, each with its cause."""
+        self._log_lines: list[tuple[int, str, str | None]] = []
+        """The lines to log, each with its level and its cause."""
         self._known: dict[str, tuple[Any, ...]] = {}
         """By process: what the last change in the log had beside the state, to notice when that changes."""
         self._subscriber = Subscriber(process.context, self._table.entries, process.log, with_past=False)
@@ -150,12 +161,14 @@ class MirrorRunner:
             self._count(message)
             if message.device not in self._table.entries:
                 continue  # the steward's report about this mirror itself
+            if self._attention.look(message.device, self._now()):
+                self._update_notices()
             if not isinstance(message, State):
                 self._append_if_changed(message.device)
                 continue
             peer = self._peers.get(message.device)
             if peer and (line := describe_change(peer.title, before, message)):
-                self._log_lines.append((line, message.cause))
+                self._log_lines.append((logging.INFO, line, message.cause))
             # Publish first: as soon as the page's thread is woken, it competes for the interpreter.
             self._publish(message.cause)
             self._append(message.device, is_own_state=True)
@@ -165,22 +178,43 @@ class MirrorRunner:
         """Notice the changes that come from silence."""
         for name in self._table.entries:
             self._append_if_changed(name)
+        self._attention.look_at_all(self._now())
+        self._update_notices()
         self._publish(None)
         self._write_log()
 
     def handle_command(self, command: Command) -> Receipt:
-        """Answer `snapshot`; reject every other command."""
-        if command.command != "snapshot":
-            reason = f"the mirror has no command {command.command!r}; allowed: snapshot"
-            return self._process.refuse(command, reason)
-        return self._process.answer(command, self.snapshot())
+        """Answer `snapshot`, carry out `acknowledge`, and reject every other command."""
+        if command.command == "snapshot":
+            return self._process.answer(command, self.snapshot())
+        if command.command == "acknowledge":
+            return self._acknowledge(command)
+        reason = f"the mirror has no command {command.command!r}; allowed: snapshot, acknowledge"
+        return self._process.refuse(command, reason)
 
     def snapshot(self) -> dict[str, Any]:
-        """Return the mirror's sentence, and the status of every process."""
+        """Return the mirror's sentence, the notices, and the status of every process."""
         now = self._now()
         devices = {name: self._table.status(name, now) for name in self._table.entries}
         devices[self._process.name] = self._own_status()
-        return {"message": self._state().message, "devices": devices}
+        attention = to_builtins(self._attention.notices)
+        return {"message": self._show()[0].message, "attention": attention, "devices": devices}
+
+    def _acknowledge(self, command: Command) -> Receipt:
+        """Acknowledge notices, and remember that, before the receipt is sent."""
+        if (expired := self._process.answer(command, {})).outcome != "applied":
+            return expired
+        try:
+            chosen = convert(command.args, Acknowledge)
+        except ValidationError as error:
+            return self._process.refuse(command, str(error))
+        if not (count := self._attention.acknowledge(chosen.device, chosen.code, time.time())):
+            about = " ".join(filter(None, (chosen.code, chosen.device and f"of {chosen.device}")))
+            reason = f"there is no notice{f' {about}' if about else ''} to acknowledge"
+            return self._process.refuse(command, reason)
+        self._save(replace(self._memory, attention=self._attention.memory))
+        self._publish(command.id)
+        return self._process.answer(command, {"acknowledged": count})
 
     @property
     def _since(self) -> float:
@@ -192,7 +226,7 @@ class MirrorRunner:
         return ProcessStatus(
             presence="live",
             presence_since=life.boot / 1000,
-            state=asdict(self._state()),
+            state=asdict(self._show()[0]),
             cause=self._memory.cause,
             since=self._since,
             at=time.time(),
@@ -207,8 +241,19 @@ class MirrorRunner:
             retry_at=None,
         )
 
-    def _state(self) -> MirrorState:
-        return replace(self._summary.state(self._now()), url=self._server.url, fault=self._server.fault)
+    def _show(self) -> tuple[MirrorState, tuple[Part, ...]]:
+        """Return the mirror's state, and the parts of its sentence."""
+        wall = time.time()
+        waiting = self._attention.waiting(wall)
+        state, sentence = self._summary.show(self._now(), wall, self._attention.notices, waiting)
+        return replace(state, url=self._server.url, fault=self._server.fault), sentence
+
+    def _update_notices(self) -> None:
+        """Make the notices anew; log those that have come."""
+        for notice in self._attention.update(time.time()):
+            level = logging.WARNING if notice.level in ("alarm", "fault") else logging.INFO
+            self._log_lines.append((level, notice.text, None))
+        self._save(replace(self._memory, attention=self._attention.memory))
 
     def _count(self, message: Published) -> None:
         self._counters.messages[message.device, type(message).__name__.lower()] += 1
@@ -254,8 +299,8 @@ class MirrorRunner:
             self._memory = memory
 
     def _write_log(self) -> None:
-        for line, cause in self._log_lines:
-            self._process.log.info(line, cause=cause)
+        for level, line, cause in self._log_lines:
+            self._process.log.log(level, "%s", line, cause=cause)
         self._log_lines.clear()
 
     def _is_settled(self) -> bool:
@@ -268,8 +313,12 @@ class MirrorRunner:
 
     def _publish(self, cause: str | None) -> None:
         """Publish the mirror's state if it has changed; log once that a meal is ready."""
-        state, memory = self._state(), self._memory
-        if state == self._published or not self._is_settled():
+        (state, sentence), memory = self._show(), self._memory
+        if not self._is_settled():
+            return
+        if self._board.show(self._attention.notices, sentence, self._attention.memory):
+            self._changes.on_append()  # the page shows them also if no field of the state has changed
+        if state == self._published:
             return
         fields = {name: value for name, value in asdict(state).items() if name not in Mirror.measurements()}
         if not (state.url or state.fault):  # the page has just begun: where it is served is not known yet
@@ -282,7 +331,7 @@ class MirrorRunner:
             memory = replace(memory, shown=fields, turned=history.change_times, cause=cause)
         if state.ready and self._summary.meal()[0].cause != memory.announced:
             memory = replace(memory, announced=self._summary.meal()[0].cause)
-            self._log_lines.append((state.message, memory.announced))
+            self._log_lines.append((logging.INFO, state.message, memory.announced))
         self._save(memory)
         self._published = state
         self._process.publish(StateContent(asdict(state), self._since, memory.turned, memory.cause))

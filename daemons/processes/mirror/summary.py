@@ -1,15 +1,18 @@
-"""The mirror's sentence: which appliances a press started, and when each of them is ready. Pure."""
+"""The mirror's sentence: what deserves attention, and when what a press started is ready. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import ceil
 
 from daemons.bus.message import State
+from daemons.bus.notice import Notice
 from daemons.bus.presence import PresenceTable
+from daemons.bus.status import Fields
 from daemons.kinds import Kind
 from daemons.kinds.mirror import MirrorState
+from daemons.processes.mirror.sentence import PRESENCE_WORDS, Part, fitting_parts, join, notice_parts
 
-PRESENCE_WORDS = {"failed": "has failed"}
-"""The text for a presence in the sentence, where it is not "is" and the presence itself."""
+GONE = ("offline", "failed", "stopped")
+"""The presences of an appliance whose state says nothing any more."""
 
 
 class Summary:
@@ -79,23 +82,79 @@ class Summary:
         at = self.phase_at(phase)
         return wall if at is None or (last_at is not None and at <= last_at) else min(wall, at)
 
-    def state(self, now: float) -> MirrorState:
-        """Return the mirror's state at `now` (the seconds of the presence table)."""
-        meal = self.meal()
-        if not meal:
-            return MirrorState(status=False, phase="quiet", ready=False, message="All is quiet.")
-        if all(state.state["ready"] for state in meal):
-            message = f"{self._meal} is ready."
-            if all(self._has_finished(state) for state in meal):  # laundry is no breakfast
-                message = self._join_parts(meal, now)
-            return MirrorState(status=True, phase="ready", ready=True, message=message)
-        message = self._join_parts(self.active(), now)
-        return MirrorState(status=True, phase="preparing", ready=False, message=message)
+    def state(self, now: float, notices: Sequence[Notice] = (), waiting: int = 0) -> MirrorState:
+        """Return the mirror's state at `now`, as `show` does."""
+        return self.show(now, 0.0, notices, waiting)[0]
 
-    def _join_parts(self, states: list[State], now: float) -> str:
-        """Return the sentence about these appliances."""
-        message = " · ".join(self._part(state, now) for state in states)
-        return message[:1].upper() + message[1:]
+    def show(
+        self, now: float, wall: float, notices: Sequence[Notice] = (), waiting: int = 0
+    ) -> tuple[MirrorState, tuple[Part, ...]]:
+        """Return the mirror's state, and the parts of its sentence.
+
+        `now` is the time of the presence table, and `wall` is the same in Unix seconds. `notices` deserve
+        attention, and `waiting` processes were not heard yet.
+        """
+        meal, is_ready = self._shown_meal(now)
+        unseen = [one for one in notices if not one.acknowledged]
+        parts = self._parts(now, wall, notices, waiting)
+        state = MirrorState(
+            status=bool(meal),
+            phase="quiet" if not meal else "ready" if is_ready else "preparing",
+            ready=is_ready,
+            message=join([text for _, text in parts]),
+            alarm=any(one.level == "alarm" for one in notices),
+            attention=unseen[0].text if unseen else None,
+            attention_count=len(unseen),
+        )
+        return state, tuple(part for part, _ in parts)
+
+    def _shown_meal(self, now: float) -> tuple[list[State], bool]:
+        """Return the meal that is shown, and whether it is ready.
+
+        It is ready only while each of its appliances is known to be ready. It is over if all of them were
+        ready, and are gone now.
+        """
+        meal = self.meal()
+        if all(state.state["ready"] and self._is_gone(state, now) for state in meal):
+            return [], False
+        return meal, all(self._is_ready(state, now) for state in meal)
+
+    def _is_gone(self, state: State, now: float) -> bool:
+        return self._table.presence(state.device, now) in GONE
+
+    def _is_ready(self, state: State, now: float) -> bool:
+        """Return whether an appliance is known to be ready now."""
+        is_live = self._table.presence(state.device, now) == "live"
+        return is_live and bool(state.state["ready"]) and state.state.get("reachable") is not False
+
+    def _parts(
+        self, now: float, wall: float, notices: Sequence[Notice], waiting: int
+    ) -> list[tuple[Part, str]]:
+        """Return the parts of the sentence with their texts: alarms, the meal, the other notices."""
+        unseen = [one for one in notices if not one.acknowledged]
+        alarms = [one for one in notices if one.level == "alarm"]
+        alarms.sort(key=lambda one: one.acknowledged)
+        meal, is_ready = self._shown_meal(now)
+        states = [] if not meal else meal if is_ready else self.active()
+        in_meal = {state.device for state in states}
+        others = [one for one in unseen if one.level != "alarm" and one.device not in in_meal]
+        parts = notice_parts(alarms)
+        if is_ready and not all(self._has_finished(state) for state in meal):  # laundry is no breakfast
+            end = "" if parts or others else "."
+            parts.append(
+                (Part(code="sentence.meal_ready", values={"meal": self._meal}), f"{self._meal} is ready{end}")
+            )
+        else:
+            parts += [self._part(state, now, wall) for state in states]
+        parts += fitting_parts(others)
+        if parts:
+            return parts
+        if notices:
+            return [(Part(code="sentence.else_quiet"), "All else is quiet.")]
+        if waiting:
+            text = "1 process" if waiting == 1 else f"{waiting} processes"
+            return [(Part(code="sentence.waiting", values={"count": waiting}), f"Waiting for {text}.")]
+        return [(Part(code="sentence.quiet"), "All is quiet.")]
 
     def _kind(self, state: State) -> type[Kind]:
         """Return the kind of a state's device, or Kind with its defaults if that is not known."""
@@ -105,21 +164,35 @@ class Summary:
         """Return whether the work of a ready appliance "has finished", as its kind declares."""
         return state.state.get("phase") in self._kind(state).finished_phases
 
-    def _part(self, state: State, now: float) -> str:
-        """Return the part of the sentence that is about one appliance."""
-        title = self._titles[state.device]
-        product = self._products.get(state.device, title)
+    def _part(self, state: State, now: float, wall: float) -> tuple[Part, str]:
+        """Return the part of the sentence that is about one appliance, with its text."""
+        title, fields = self._titles[state.device], state.state
+        product = self._products.get(state.device)
+        values: Fields = {"name": title, "product": product}
+
+        def part(code: str, english: str, /, **more: str | float | None) -> tuple[Part, str]:
+            return Part(code=f"sentence.{code}", values=values | more), english
+
         if (presence := self._table.presence(state.device, now)) != "live":
-            return f"{title} {PRESENCE_WORDS.get(presence, f'is {presence}')}"
-        if state.state["ready"]:
-            return f"{product} {'has finished' if self._has_finished(state) else 'is ready'}"
-        if state.state.get("fault"):
-            return f"{title}: {state.state['fault']}"
-        left = state.state.get("remaining_seconds")
+            text = f"{title} {PRESENCE_WORDS.get(presence, f'is {presence}')}"
+            return part("presence", text, presence=presence)
+        fault = fields.get("fault")
+        if fields.get("reachable") is False and not fault:
+            return part("unreachable", f"{title} cannot be reached")
+        if self._is_ready(state, now):
+            what = product or title
+            if self._has_finished(state):
+                return part("finished", f"{what} has finished")
+            return part("ready", f"{what} is ready")
+        if fault:
+            return part("fault", f"{title}: {fault}", text=str(fault))
+        left = fields.get("remaining_seconds")
         if not isinstance(left, int | float):
-            return f"{title} is {state.state.get('phase')}"
-        seconds = max(0, ceil(left - (now - self._table.entries[state.device].state_at)))
-        return f"{product} in {seconds // 60}:{seconds % 60:02}"
+            return part("phase", f"{title} is {fields.get('phase')}", phase=str(fields.get("phase")))
+        left -= now - self._table.entries[state.device].state_at
+        seconds = max(0, ceil(left))
+        text = f"{product or title} in {seconds // 60}:{seconds % 60:02}"
+        return part("soon", text, at=round(wall + max(0.0, left), 1))
 
 
 def is_active(state: State, kind: type[Kind]) -> bool:

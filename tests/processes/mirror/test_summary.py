@@ -7,11 +7,16 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from daemons.bus.message import Published, Report, State
+from daemons.bus.notice import make_notice
 from daemons.bus.presence import PresenceTable
 from daemons.config import loader
+from daemons.processes.mirror.sentence import is_same
 from daemons.processes.mirror.summary import Summary, describe_change
 from tests.support import factories
 
+ALARM = make_notice("smoke", "smoke", 1.0, {"name": "Smoke detector", "room": None})
+BATTERY = make_notice("battery", "lamp", None, {"name": "Lamp", "percent": 3})
+SILENT = make_notice("silent", "toaster", 1.0, {"name": "Toaster"})
 TITLES = {"coffee_maker": "Coffee maker", "toaster": "Toaster", "lamp": "Lamp"}
 KINDS = {"coffee_maker": "coffee_maker", "toaster": "toaster", "lamp": "plug"}
 
@@ -24,6 +29,7 @@ class MirrorStub:
         loaded = {name: loader.kind(kind) for name, kind in (kinds or KINDS).items()}
         self._summary = Summary(self._table, titles, loaded)
         self.state = self._summary.state
+        self.show = self._summary.show
         self.meal = self._summary.meal
         self.phase_at = self._summary.phase_at
         self.changed_at = self._summary.changed_at
@@ -176,6 +182,82 @@ def test_a_silent_part_is_shown_as_stale(mirror: MirrorStub) -> None:
     """Its remaining time is not counted down any more."""
     mirror.on_message(cooking("toaster", phase="toasting", remaining_seconds=65.0), 0.0)
     assert mirror.state(5.0).message == "Toaster is stale"
+
+
+@pytest.mark.parametrize("seconds", [5.0, 20.0], ids=["stale", "offline"])
+def test_breakfast_is_not_ready_if_the_toaster_is_gone(mirror: MirrorStub, seconds: float) -> None:
+    """It was ready when it was heard last; nothing tells whether it still is."""
+    mirror.on_message(cooking("toaster", phase="ready"), 0.0)
+    mirror.on_message(cooking("coffee_maker", phase="ready"), seconds)
+    state = mirror.state(seconds)
+    assert (state.phase, state.ready) == ("preparing", False)
+    assert state.message == f"Coffee is ready · Toaster is {'stale' if seconds < 10 else 'offline'}"
+
+
+def test_a_meal_whose_appliances_are_all_gone_is_over(mirror: MirrorStub) -> None:
+    """The notices name them."""
+    mirror.on_message(cooking("toaster", phase="ready"), 0.0)
+    assert mirror.state(5.0).message == "Toaster is stale"
+    state = mirror.state(20.0, [SILENT], 0)
+    assert (state.phase, state.message) == ("quiet", "Toaster is silent")
+
+
+@pytest.mark.parametrize("fault", [None, "no answer"])
+def test_breakfast_is_not_ready_if_the_hardware_cannot_be_reached(
+    mirror: MirrorStub, fault: str | None
+) -> None:
+    """The process answers, and knows nothing of its hardware."""
+    mirror.on_message(cooking("toaster", phase="ready", reachable=False, fault=fault), 0.0)
+    mirror.on_message(cooking("coffee_maker", phase="ready"), 0.0)
+    expected = "Toaster: no answer" if fault else "Toaster cannot be reached"
+    assert mirror.state(0.0).message == f"Coffee is ready · {expected}"
+    assert not mirror.state(0.0).ready
+
+
+def test_the_laundry_has_not_finished_if_its_plug_cannot_be_reached(mirror: MirrorStub) -> None:
+    """A person may have switched it on again meanwhile."""
+    mirror.on_message(cooking("lamp", phase="finished", ready=True, reachable=False), 0.0)
+    assert mirror.state(0.0).message == "Lamp cannot be reached"
+
+
+def test_the_sentence_names_an_alarm_first(mirror: MirrorStub) -> None:
+    """Breakfast is ready, and the hall is full of smoke."""
+    mirror.on_message(cooking("toaster", phase="ready"), 0.0)
+    state = mirror.state(0.0, [ALARM, BATTERY], 0)
+    assert state.message == "Smoke: Smoke detector · Breakfast is ready · The battery of Lamp is at 3 %"
+    assert (state.alarm, state.attention, state.attention_count) == (True, "Smoke: Smoke detector", 2)
+    assert mirror.state(0.0, [ALARM.seen()], 0).alarm, "a person has seen it, and it still burns"
+
+
+def test_all_is_quiet_only_if_it_is(mirror: MirrorStub) -> None:
+    """What a person has acknowledged is still there; what was not heard is not known."""
+    assert mirror.state(0.0, [BATTERY], 0).message == "The battery of Lamp is at 3 %"
+    assert mirror.state(0.0, [BATTERY.seen()], 0).message == "All else is quiet."
+    assert mirror.state(0.0, [], 1).message == "Waiting for 1 process."
+    assert mirror.state(0.0, [], 0).message == "All is quiet."
+
+
+def test_notices_that_do_not_fit_are_counted(mirror: MirrorStub) -> None:
+    """The sentence stays short enough for a wall."""
+    many = [make_notice("battery", str(n), None, {"name": str(n), "percent": n}) for n in range(5)]
+    assert mirror.state(0.0, many, 0).message.endswith("The battery of 1 is at 1 % · 3 more")
+
+
+def test_the_parts_of_the_sentence_have_codes_and_values(mirror: MirrorStub) -> None:
+    """A page translates them, and counts down by itself."""
+    mirror.on_message(cooking("toaster", phase="toasting", remaining_seconds=65.0), 0.0)
+    alarm, toast = mirror.show(5.0, 1000.0, [ALARM])[1]
+    assert (alarm.code, alarm.level, alarm.device) == ("attention.smoke", "alarm", "smoke")
+    assert alarm.values["name"] == "Smoke detector"
+    assert toast.code == "sentence.presence"
+    mirror.on_message(cooking("toaster", phase="toasting", remaining_seconds=65.0), 5.0)
+    (toast,) = mirror.show(6.0, 1000.0)[1]
+    assert (toast.code, toast.values) == (
+        "sentence.soon",
+        {"name": "Toaster", "product": "toast", "at": 1064.0},
+    )
+    assert is_same([toast], mirror.show(7.0, 1001.1)[1]), "the page needs no new sentence each second"
+    assert not is_same([toast], mirror.show(7.0, 1003.0)[1])
 
 
 def test_another_mirror_is_no_part_of_a_meal() -> None:

@@ -1,11 +1,12 @@
 """The mirror's page: what its parts share. The Python code here serves it; static/ is for the browser."""
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from daemons.bus.presence import PresenceTable
 from daemons.config.roster import Peer
 from daemons.config.tables import Settings
 from daemons.kinds.mirror import Options
+from daemons.processes.mirror.page.board import Board
 from daemons.processes.mirror.page.changes import ChangeLog
 from daemons.processes.mirror.page.counters import Counters
 from daemons.runtime.log import Log
@@ -25,6 +26,7 @@ class PageContext(Struct, frozen=True):
     table: PresenceTable
     counters: Counters
     log: Log
+    board: Board = field(default_factory=Board)
     host: str | None = None
     """The name of this host, in a house of several."""
 

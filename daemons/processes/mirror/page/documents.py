@@ -1,20 +1,25 @@
 """Encodes the documents that docs/page.md describes, from what the mirror knows."""
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 from msgspec.structs import asdict, replace
 
+from daemons.bus.attention import notices, see
+from daemons.bus.notice import Notice
 from daemons.bus.status import ProcessStatus
 from daemons.config.loader import kind_or_none
 from daemons.config.roster import Peer
 from daemons.kinds import Kind
+from daemons.kinds.mirror import MirrorState
 from daemons.processes.mirror.page import PageContext
 from daemons.processes.mirror.page.changes import StatusChange
 from daemons.processes.mirror.page.schemas import DeviceDocument, DeviceInfo, HouseDocument, HouseInfo
 from daemons.processes.mirror.page.view import WHOLE_HOUSE, View, is_mirror
 from daemons.processes.mirror.screen import Screen, screen
+from daemons.processes.mirror.sentence import Part
 from daemons.processes.mirror.summary import Summary
 from daemons.runtime.clock import uptime
 from daemons.values import describe_type, format_toml
@@ -55,12 +60,15 @@ class DocumentEncoder:
         """Return the house document and the number of the last change in it, for a view of the house."""
         number, latest = self._context.changes.latest()
         included = set(filter(view.includes, latest))
+        found = self._notices(view)
         document = HouseDocument(
             cursor=self.cursor(number),
             at=time.time(),
             house=self._house,
             mirror=self._context.mirror,
             message=self._message(view),
+            sentence=self._sentence(view, found),
+            attention=found,
             devices={
                 name: self._device(name, latest[name], view) for name in self._devices if name in included
             },
@@ -92,6 +100,18 @@ class DocumentEncoder:
                 "missed": missed,
                 "heard": change.is_own_state,
                 "now": restricted(status) if is_restricted else status,
+            }
+        )
+
+    def attention(self, view: View) -> bytes:
+        """Return the message with the notices and the sentence, for a view of the house."""
+        found = self._notices(view)
+        return encode(
+            {
+                "type": "attention",
+                "at": time.time(),
+                "attention": found,
+                "sentence": self._sentence(view, found),
             }
         )
 
@@ -159,8 +179,34 @@ class DocumentEncoder:
         if view.visible is None:
             own = self._context.changes.latest()[1].get(self._context.mirror)
             return str(own.status.state["message"]) if own and own.status.state else ""
+        return self._restricted_show(view, self._notices(view))[0].message
+
+    def _notices(self, view: View) -> tuple[Notice, ...]:
+        """Return the notices; for a restricted view, those about its devices alone."""
+        board, peers = self._context.board, self._context.peers
+        if view.visible is None:
+            return board.notices
+        facts = {name: facts for name in self._seen(view) if (facts := peers[name].facts)}
+        now = uptime()
+        seen = {name: see(self._context.table, name, now, board.started_at) for name in facts}
+        found = notices(seen, facts, time.time(), board.memory.lasting)
+        return tuple(one.seen() if one.key in board.memory.acknowledged else one for one in found)
+
+    def _sentence(self, view: View, found: Sequence[Notice]) -> tuple[Part, ...]:
+        """Return the parts of the sentence; for a restricted view, those about its devices alone."""
+        if view.visible is None:
+            return self._context.board.sentence
+        return self._restricted_show(view, found)[1]
+
+    def _seen(self, view: View) -> list[str]:
+        """Return the devices of a restricted view; mirrors are never among them."""
+        visible = view.visible or ()
         entries, peers = self._context.table.entries, self._context.peers
-        seen = [name for name in peers if name in view.visible and name in entries]
+        return [n for n in peers if n in visible and n in entries and not is_mirror(peers[n].kind)]
+
+    def _restricted_show(self, view: View, found: Sequence[Notice]) -> tuple[MirrorState, tuple[Part, ...]]:
+        """Return the state that a mirror of these devices alone would have, and its sentence."""
+        entries, peers, seen = self._context.table.entries, self._context.peers, self._seen(view)
         summary = Summary(
             self._context.table,
             {name: peers[name].title for name in seen},
@@ -168,9 +214,9 @@ class DocumentEncoder:
             self._context.options.meal,
         )
         for name in seen:
-            if (state := entries[name].state) and not is_mirror(peers[name].kind):
+            if state := entries[name].state:
                 summary.on_state(state)
-        return summary.state(uptime()).message
+        return summary.show(uptime(), time.time(), found)
 
 
 def restricted(status: ProcessStatus) -> ProcessStatus:

@@ -8,9 +8,11 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType, defstruct, field
 from msgspec.structs import fields
 
+from daemons.bus.notice import Notice
 from daemons.bus.origin import Origin, Reason
 from daemons.bus.status import Fields, Natural, ProcessStatus, UnixSeconds
 from daemons.kinds import Control, PrimaryCommand
+from daemons.processes.mirror.sentence import Part
 
 Point = tuple[float, float, float, float]
 """The time (Unix seconds), the lowest, the mean and the highest value."""
@@ -69,6 +71,10 @@ class HouseDocument(Struct, frozen=True, kw_only=True, tag_field="type", tag="ho
     """The name of the mirror among the devices."""
     message: str
     """The mirror's sentence."""
+    sentence: tuple[Part, ...]
+    """The same in parts, each with a code and values for a translation."""
+    attention: tuple[Notice, ...]
+    """What deserves a person's attention, the most urgent first."""
     devices: dict[str, DeviceDocument]  # type: ignore[valid-type]  # mypy cannot follow a defstruct
     services: dict[str, ProcessStatus]
 

@@ -1,5 +1,7 @@
 """What one client of the page is shown, by its rights and by its own filter. Pure."""
 
+from collections.abc import Mapping
+
 from msgspec import Struct
 
 from daemons.config.loader import kind_or_none
@@ -48,6 +50,18 @@ def view_of(context: PageContext, account: Account) -> View:
         name for name, peer in context.peers.items() if rights.may_hear(name) and not is_mirror(peer.kind)
     )
     return View(visible, visible, commanded)
+
+
+def may_send(context: PageContext, view: View, device: str, command: str, args: Mapping[str, object]) -> bool:
+    """Return whether a client may send a command.
+
+    A client may acknowledge at the mirror what is about a device that it may command.
+    """
+    if view.may_command(device):
+        return True
+    about = args.get("device")
+    is_own = device == context.mirror and command == "acknowledge"
+    return is_own and isinstance(about, str) and view.is_visible(about) and view.may_command(about)
 
 
 def is_mirror(kind: str) -> bool:

@@ -29,7 +29,7 @@ from daemons.processes.mirror.page.request import Request
 from daemons.processes.mirror.page.responses import HttpError
 from daemons.processes.mirror.page.schemas import ReceiptDocument
 from daemons.processes.mirror.page.server import PageServer
-from daemons.processes.mirror.page.view import View, view_of
+from daemons.processes.mirror.page.view import View, may_send, view_of
 from daemons.runtime.rate_limit import TokenBucket
 
 MAX_CLIENTS = 1000
@@ -75,6 +75,8 @@ class WebSocketClient:
         """The processes that it wants and may see."""
         self.number: int | None = None
         """The number of the last change that it was sent; None before it was sent the house."""
+        self.board_number = -1
+        """The number of the board that it was sent last."""
         self.is_current = False
         """Whether it has caught up once; until then it is sent every change, however far it is behind."""
         self.wake = asyncio.Event()
@@ -104,6 +106,8 @@ class WebSocketServer:
         self._access: Access | None = None
         """All valid credentials at the last wake-up, read once for all clients; None if unreadable."""
         self._clients: set[WebSocketClient] = set()
+        self._boards: dict[tuple[int, View], bytes] = {}
+        """The messages with notices, encoded once for all clients with the same view."""
         self._encoded: dict[tuple[int, bool], bytes] = {}
         """The latest changes, encoded once for all clients that see the house, and once for the others."""
         self._loop = asyncio.get_running_loop()
@@ -151,6 +155,7 @@ class WebSocketServer:
         finally:
             self._clients.discard(client)
             if not self._clients:
+                self._boards.clear()
                 self._encoded.clear()  # no change wakes this loop now
             self._context.counters.clients = len(self._clients)
             for task in (sending, *client.tasks):
@@ -177,6 +182,7 @@ class WebSocketServer:
         self._is_wake_scheduled = False
         self._access = self._read_access()
         self._encoded.clear()
+        self._boards.clear()
         for client in self._clients:
             client.wake.set()
 
@@ -208,6 +214,7 @@ class WebSocketServer:
         while True:
             changes = None if client.number is None else log.after(client.number)
             if changes is None:
+                client.board_number = self._context.board.number
                 client.number, content = self._documents.house(client.view)
                 yield content
                 continue
@@ -221,6 +228,11 @@ class WebSocketServer:
                 client.number = change.number
                 if client.view.includes(change.device):
                     yield self._encode(change, is_restricted=client.view.visible is not None)
+        if client.board_number != (number := self._context.board.number):
+            client.board_number = number
+            if (number, client.view) not in self._boards:
+                self._boards[number, client.view] = self._documents.attention(client.view)
+            yield self._boards[number, client.view]
         if client.beat:
             beat, client.beat = client.beat, None
             yield beat
@@ -300,7 +312,7 @@ class WebSocketServer:
             return
         if isinstance(message, PingMessage):
             await self._send(client, self._documents.pong())
-        elif not client.view.may_command(message.device):
+        elif not may_send(self._context, client.view, message.device, message.command, message.args):
             await self._refuse(client, message)
         elif message.device not in self._context.peers:
             await self._send_error(client, f"there is no device {message.device!r}", message.id)

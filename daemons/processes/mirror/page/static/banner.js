@@ -3,6 +3,7 @@
 
 import { announce, make, setText } from "./dom.js";
 import { house } from "./house.js";
+import { t } from "./text.js";
 import { elapsed } from "./words.js";
 
 /** A page that has just been opened may still be connecting. */
@@ -17,7 +18,7 @@ export class Banner extends HTMLElement {
     house.addEventListener("link", () => {
       document.documentElement.dataset.link = house.isLive ? "live" : "lost";
       this.#show();
-      announce(house.isLive ? "The mirror answers." : "The mirror does not answer.");
+      announce(t(house.isLive ? "banner.answers" : "banner.lost"));
     });
   }
 
@@ -27,8 +28,8 @@ export class Banner extends HTMLElement {
     if (this.hidden) return;
     const shown =
       heardAt == null
-        ? "Connecting again."
-        : `This is the state of ${calendar.time(heardAt)}, ${elapsed(now - heardAt)} ago.`;
-    setText(this.#text, `The mirror does not answer. ${shown}`);
+        ? t("banner.connecting")
+        : t("banner.state_of", { at: calendar.time(heardAt), ago: elapsed(now - heardAt) });
+    setText(this.#text, `${t("banner.lost")} ${shown}`);
   }
 }

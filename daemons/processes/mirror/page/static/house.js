@@ -36,9 +36,20 @@ import { Link } from "./link.js";
  */
 
 /**
+ * @typedef {object} Notice something that deserves attention
+ * @property {string} code what it is about; "attention.CODE" is its text
+ * @property {"alarm" | "fault" | "care" | "news"} level
+ * @property {string | null} device
+ * @property {number | null} since
+ * @property {Record<string, any>} values
+ * @property {string} text in English
+ * @property {boolean} acknowledged
+ */
+
+/**
  * Its events: `house` (everything may be different), `change` (of one process: `detail` has its `id`, and as `heard`
- * whether the process itself published a state), `beat` (ages and memory), `link` (the connection was lost, or is
- * back), and `tick` (four times a second).
+ * whether the process itself published a state), `beat` (ages and memory), `attention` (the notices or the
+ * sentence are different), `link` (the connection was lost, or is back), and `tick` (four times a second).
  */
 class House extends EventTarget {
   /** @type {Map<string, Process>} */
@@ -53,6 +64,11 @@ class House extends EventTarget {
   screen = "day";
   /** The time of the mirror's latest message, by its own clock; null before the first message. */
   heardAt = /** @type {number | null} */ (null);
+
+  /** @type {Notice[]} what deserves attention, the most urgent first */
+  attention = [];
+  /** @type {{code: string, values: Record<string, any>, level?: string, device?: string}[]} the mirror's sentence in parts */
+  sentence = [];
 
   #message = "";
   #clock = Date.now() / 1000 - performance.now() / 1000;
@@ -83,6 +99,11 @@ class House extends EventTarget {
     return this.devices.get(id) ?? this.services.get(id);
   }
 
+  /** Return the notices about a process that are not acknowledged, the most urgent first. */
+  notices(id) {
+    return this.attention.filter((notice) => notice.device === id && !notice.acknowledged);
+  }
+
   /** Return the presence of a process; no process is live while the connection to the mirror is lost. */
   presence(process) {
     return this.isLive || process.presence !== "live" ? process.presence : "stale";
@@ -101,6 +122,8 @@ class House extends EventTarget {
         return this.#onChange(message);
       case "beat":
         return this.#onBeat(message);
+      case "attention":
+        return this.#onAttention(message);
       case "pong":
         return this.#setClock(message.at);
       case "receipt":
@@ -110,8 +133,10 @@ class House extends EventTarget {
     }
   }
 
-  #onHouse({ at, house, mirror, message, devices, services }) {
+  #onHouse({ at, house, mirror, message, attention, sentence, devices, services }) {
     this.#setClock(at);
+    this.attention = attention;
+    this.sentence = sentence;
     this.name = house.name;
     this.host = house.host;
     this.calendar = new Calendar(house.locale, house.timezone);
@@ -128,6 +153,13 @@ class House extends EventTarget {
     if (!known) return;
     Object.assign(known, now, { heard: arrival(at, now.age_seconds) });
     this.#dispatch("change", { id: device, heard });
+  }
+
+  #onAttention({ at, attention, sentence }) {
+    this.#setClock(at);
+    this.attention = attention;
+    this.sentence = sentence;
+    this.#dispatch("attention");
   }
 
   #onBeat({ at, ages, memory = {}, message = this.#message, screen = "day" }) {

@@ -1,6 +1,7 @@
 // @ts-check
 /** The start of the page: defines its elements, and connects to the mirror. */
 
+import { Attention } from "./attention.js";
 import { Banner } from "./banner.js";
 import { Card } from "./card.js";
 import { Clock } from "./clock.js";
@@ -17,6 +18,7 @@ start();
 
 async function start() {
   await loadTexts(); // the elements show texts as soon as they are defined
+  customElements.define("house-attention", Attention);
   customElements.define("house-banner", Banner);
   customElements.define("house-card", Card);
   customElements.define("house-clock", Clock);

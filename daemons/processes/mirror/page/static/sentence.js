@@ -1,63 +1,107 @@
 // @ts-check
-/** The mirror's sentence, and below it the services that have a fault or do not run. */
+/** The mirror's sentence: what deserves attention, and how far the appliances are that a press started. */
 
-import { announce, arrange, make, setText, set } from "./dom.js";
+import { acknowledge, key, mayAcknowledge } from "./attention.js";
+import { announce, arrange, make, set, setText, setTextOrHide } from "./dom.js";
 import { house } from "./house.js";
-import { absence } from "./words.js";
+import { capital, noticeText } from "./notice.js";
+import { hasText, t } from "./text.js";
+import { countdown, receipt } from "./words.js";
 
-const CONSEQUENCES = {
-  steward: "processes that hang or fail repeatedly are not noticed now",
-  recorder: "the history is not recorded now",
-  exchange: "other hosts and your own programs are not connected now",
-};
+const SHORT = 48;
+const MIDDLE = 160;
 
 export class Sentence extends HTMLElement {
   #announced = "";
-  #heading = make("p", { class: "said", hidden: "" }, "Its last message");
+  #heading = make("p", { class: "said", hidden: "" });
   #sentence = make("p", { id: "sentence" });
-  #missing = make("ul", { class: "missing" });
+  #summary = make("summary");
+  #rest = make("ul");
+  #more = make("details", { class: "more", hidden: "" }, this.#summary, this.#rest);
+  #answer = make("p", { class: "receipt", hidden: "" });
 
   connectedCallback() {
-    this.append(this.#heading, this.#sentence, this.#missing);
-    for (const event of ["house", "change", "link", "beat"]) house.addEventListener(event, () => this.#show());
+    this.append(this.#heading, this.#sentence, this.#more, this.#answer);
+    for (const event of ["house", "attention", "link", "tick"]) house.addEventListener(event, () => this.#show());
   }
 
   #show() {
-    const { message } = house;
+    setText(this.#heading, t("sentence.last_message"));
     this.#heading.hidden = house.isLive;
-    if (this.#sentence.textContent !== message) {
-      // Each part stays on one line, "Toaster: ready in 0:07", and has a line of its own if there are few.
-      const parts = message.split(" · ").flatMap((part, i) => [
-        ...(i ? [make("span", { class: "dot" }, " · ")] : []),
-        make("span", { class: "part" }, part),
-      ]);
-      this.#sentence.replaceChildren(...parts);
-      set(this.#sentence, "data-length", message.length < 48 ? "short" : message.length < 160 ? "middle" : "long");
-    }
-    this.#announce(message);
-    this.#updateMissing();
+    // Each part stays on one line, "Toaster: ready in 0:07", and has a line of its own if there are few.
+    const parts = house.sentence.filter(({ code }) => code !== "sentence.more");
+    const keys = parts.map((part) => (part.level ? key({ ...part, device: part.device ?? null }) : `${part.code}:${part.values.name ?? ""}`));
+    arrange(this.#sentence, keys, () => make("span", { class: "part" }, make("span", { class: "words" }), make("span", { class: "dot" }, " · ")));
+    const texts = parts.map((part, i) => (i ? partText(part) : capital(partText(part))));
+    parts.forEach((part, i) => this.#update(/** @type {HTMLElement} */ (this.#sentence.children[i]), part, texts[i], i));
+    const text = texts.join(" · ");
+    set(this.#sentence, "data-length", text.length < SHORT ? "short" : text.length < MIDDLE ? "middle" : "long");
+    this.#announce(text);
+    this.#showRest(parts);
   }
 
-  /** Announce a new message; one that differs only in its countdown is not announced again. */
-  #announce(message) {
-    const gist = message.replace(/\d+(:\d\d)+/g, "");
+  #update(element, part, text, index) {
+    setText(element.firstElementChild, text);
+    element.children[1].hidden = index === this.#sentence.children.length - 1;
+    set(element, "class", part.level ? "part notice" : "part");
+    set(element, "data-level", part.level ?? null);
+    const wanted = part.level && part.level !== "alarm" && house.isLive && mayAcknowledge(part.device);
+    const button = element.querySelector("button");
+    if (!wanted) button?.remove();
+    else if (!button) element.append(this.#button(part));
+  }
+
+  /** Make the button that acknowledges a notice. */
+  #button(notice) {
+    const button = make("button", { type: "button", class: "seen", "aria-label": `${t("attention.seen_it")}: ${noticeText(notice)}` }, t("attention.seen_it"));
+    button.addEventListener("click", async () => {
+      const answer = await acknowledge({ device: notice.device, code: notice.code.replace("attention.", "") });
+      setTextOrHide(this.#answer, answer.outcome === "applied" ? "" : receipt(answer));
+    });
+    return button;
+  }
+
+  /** Show the notices that are not in the sentence. */
+  #showRest(parts) {
+    const shown = new Set(parts.filter(({ level }) => level).map((part) => key({ ...part, code: part.code.replace("attention.", ""), device: part.device ?? null })));
+    const named = new Set(parts.filter(({ level }) => !level).map(({ values }) => values.name));
+    const rest = house.attention.filter((one) => !one.acknowledged && one.level !== "alarm" && !shown.has(key(one)) && !named.has(one.values.name));
+    this.#more.hidden = !rest.length;
+    setText(this.#summary, t("sentence.more", { count: rest.length }));
+    const byKey = new Map(rest.map((one) => [key(one), one]));
+    arrange(this.#rest, byKey.keys(), (which) => make("li", {}, make("span"), this.#button(byKey.get(which))));
+    for (const item of /** @type {HTMLElement[]} */ ([...this.#rest.children])) {
+      const one = byKey.get(item.dataset.key ?? "");
+      if (!one) continue;
+      setText(item.firstElementChild, noticeText(one));
+      set(item, "data-level", one.level);
+    }
+  }
+
+  /** Announce a new sentence; one that differs only in its countdown is not announced again. */
+  #announce(text) {
+    const gist = text.replace(/\d+(:\d\d)+/g, "");
     if (gist === this.#announced) return;
     this.#announced = gist;
-    announce(message);
-  }
-
-  #updateMissing() {
-    const troubles = house.isLive ? [...house.services.values()].map((service) => [service.id, trouble(service)]) : [];
-    const missing = troubles.filter(([, text]) => text);
-    arrange(this.#missing, missing.map(([id]) => id), () => make("li"));
-    missing.forEach(([, text], i) => setText(this.#missing.children[i], text));
+    announce(text);
   }
 }
 
-/** Return what is wrong with a service, or null. */
-function trouble(service) {
-  const name = `The ${service.name.toLowerCase()}`;
-  const gone = absence(service)?.split(" · ")[0];
-  if (gone) return `${name} is ${gone}${CONSEQUENCES[service.id] ? `: ${CONSEQUENCES[service.id]}` : ""}.`;
-  return service.state?.fault ? `${name}: ${service.state.fault}.` : null;
+/** Return the text of a part of the sentence. */
+function partText({ code, values, device }) {
+  if (code.startsWith("attention.")) return noticeText({ code, values, device });
+  const product = values.product && hasText(`product.${values.product}`) ? t(`product.${values.product}`) : values.product;
+  const what = product ?? values.name;
+  switch (code) {
+    case "sentence.soon":
+      return t(code, { what, time: countdown(values.at - (house.isLive ? house.now : (house.heardAt ?? house.now))) });
+    case "sentence.presence":
+      return t(`sentence.presence_${values.presence}`, values);
+    case "sentence.phase":
+      return t(code, { ...values, phase: hasText(`phase.${values.phase}`) ? t(`phase.${values.phase}`) : values.phase });
+    case "sentence.meal_ready":
+      return t(code, { meal: values.meal });
+    default:
+      return t(code, { ...values, what });
+  }
 }

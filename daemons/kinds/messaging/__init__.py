@@ -1,0 +1,1 @@
+"""What a messenger watches by itself."""
