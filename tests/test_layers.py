@@ -19,8 +19,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "drivers": {"kinds", "values", "storage", "runtime", "errors"},
     "config": {"drivers", "kinds", "bus.message", "bus.origin", "storage", "values", "errors"},
     "supervision": {"config", "bus", "storage", "runtime", "errors"},
+    "editing": {"supervision", "config", "drivers", "kinds", "bus", "storage", "values", "errors"},
     "processes": {
-        "supervision", "config", "drivers", "kinds", "bus", "storage", "runtime", "values", "errors",
+        "editing.jobs", "editing.requests", "supervision", "config", "drivers", "kinds", "bus", "storage", "runtime", "values", "errors",
     },
     "rehearsal": {
         "processes.device", "processes.mirror.summary", "processes.process_run", "config", "drivers", "kinds",
@@ -30,7 +31,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "config", "drivers", "kinds", "bus", "processes.device.timetable", "storage", "values", "errors",
     },
     "cli": {
-        "rehearsal", "processes", "supervision", "config", "drivers", "kinds", "client", "bus", "storage",
+        "rehearsal", "editing", "processes", "supervision", "config", "drivers", "kinds", "client", "bus", "storage",
         "runtime", "values", "errors",
     },
 }  # fmt: skip
