@@ -5,29 +5,22 @@ puts the text before it back.
 """
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from msgspec.structs import replace
-
-from daemons.config.files import File, Files, parse, read_code, read_files
+from daemons.config.files import read_files
 from daemons.config.house import House, make_house
 from daemons.config.plan import ProcessChange
 from daemons.editing import record
-from daemons.editing.configuration import source_path, version_of, with_file
-from daemons.editing.documents import LastEdit
-from daemons.editing.record import EditRecord, NothingToUndo
-from daemons.errors import ConfigurationError, HouseError
-from daemons.storage.lock import NameLock
+from daemons.editing.configuration import source_path, version_of
+from daemons.editing.record import EditRecord, NewText
+from daemons.errors import HouseError
 from daemons.storage.paths import this_host
 from daemons.supervision import operations
 
 READY_SECONDS = 20.0
 """How long the processes may take without progress until the edit is rolled back."""
-LOCK = "edit"
-"""The name of the lock that each edit holds, so that no two edits meet."""
 
 
 class Failed(HouseError):
@@ -36,16 +29,6 @@ class Failed(HouseError):
     def __init__(self, text: str, *, is_rolled_back: bool) -> None:
         super().__init__(text)
         self.is_rolled_back = is_rolled_back
-
-
-class NewText(NamedTuple):
-    """What an edit writes."""
-
-    device: str
-    by: str
-    path: Path
-    before: str
-    after: str
 
 
 OnStep = Callable[[str], Any]
@@ -114,51 +97,3 @@ def plan_of_files(run: Path) -> list[str]:
     """Return the processes that do not run what the files of the configuration say."""
     house = make_house(read_files(source_path()), this_host())
     return [change.name for change in operations.plan(house, run)]
-
-
-def undo_text() -> tuple[NewText, Files]:
-    """Return what undo writes, and the files of the configuration after it.
-
-    Raises NothingToUndo.
-    """
-    found = record.last_edit()
-    if found is None:
-        raise NothingToUndo("there is no edit to undo, or its file has changed since")
-    edit, _ = found
-    path = Path(edit.file)
-    try:
-        files = read_files(source_path())
-        present = next((file.text for file in files if file.path == path), None)
-        if present is None:
-            raise NothingToUndo(f"{path} is no file of the configuration any more")
-        files = with_file(files, File(path, *parse(path, edit.before)))
-        files = replace(files, code=read_code(files))
-    except ConfigurationError as error:
-        raise NothingToUndo(f"the edit cannot be undone: {error}") from error
-    return NewText(edit.device, edit.by, path, present, edit.before), files
-
-
-@contextmanager
-def one_edit_at_a_time() -> Iterator[None]:
-    """Lock the edits of the house; raises AlreadyRunning while another one is applied."""
-    lock = NameLock(LOCK)
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def describe_undo(run: Path) -> LastEdit | None:
-    """Return what can be undone; None without an edit, and while one is applied.
-
-    An edit that was interrupted is complete if the house runs it by now, for example after `house reload`.
-    """
-    try:
-        with one_edit_at_a_time():
-            found = record.describe_last()
-            if found and found.is_interrupted and not plan_of_files(run):
-                record.complete()
-                found = record.describe_last()
-    except HouseError:
-        return None
-    return found

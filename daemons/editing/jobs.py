@@ -65,6 +65,10 @@ class Job:
         self.document |= changes
         replace_file(job_path(self.id), msgspec.json.encode(self.document))
 
+    def begin_step(self, step: str) -> None:
+        """Note what the job does now."""
+        self.update(step=step)
+
     def end(self, reason: str | None = None, *, is_rolled_back: bool | None = None) -> None:
         """End the job: with a reason, it has failed."""
         state = "done" if reason is None else "failed"

@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -19,6 +20,16 @@ LAST, PENDING = FOLDER / "last.json", FOLDER / "pending.json"
 
 class NothingToUndo(HouseError):
     """There is no edit, or its file has changed since."""
+
+
+class NewText(NamedTuple):
+    """What an edit writes."""
+
+    device: str
+    by: str
+    path: Path
+    before: str
+    after: str
 
 
 class EditRecord(Struct, frozen=True, kw_only=True):

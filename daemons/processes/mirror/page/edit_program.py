@@ -19,8 +19,14 @@ from daemons.processes.mirror.page.responses import HttpError
 from daemons.storage.paths import interpreter
 
 PROGRAM = "daemons.editing.program"
-ANSWER_SECONDS = 130.0
-"""How long a program may take to its answer."""
+FAILED = "the program that edits has failed"
+QUICK_ACTIONS = ("read", "form", "check")
+"""The requests of a person who types: one program answers all of them."""
+CHECK_SECONDS, ANSWER_SECONDS = 25.0, 130.0
+"""How long a program may take to its answer: to a quick request, and to any other."""
+IDLE_SECONDS = 60.0
+"""How long the program for quick requests lives without any."""
+MAX_ANSWER_BYTES = 32 << 20
 MAX_PROGRAMS = 3
 """How many programs may work on an answer at once; other requests wait."""
 MAX_WAITING = 2
@@ -35,12 +41,13 @@ class Answer(NamedTuple):
 
 
 class EditProgram:
-    """Runs the programs: one at a time for each client."""
+    """Runs the programs: one request at a time for each client."""
 
     def __init__(self) -> None:
         self._free = asyncio.Semaphore(MAX_PROGRAMS)
         self._clients: dict[str, asyncio.Lock] = {}
         self._waiting: dict[str, int] = {}
+        self._checker = Checker()
         self._ends: set[asyncio.Task[int]] = set()
 
     async def run(self, request: ProgramRequest, client: str) -> Answer:
@@ -52,46 +59,90 @@ class EditProgram:
         self._waiting[client] = waiting + 1
         lock = self._clients.setdefault(client, asyncio.Lock())
         try:
-            async with lock, self._free:
-                return await self._answer(request)
+            async with lock:
+                if request.action in QUICK_ACTIONS:
+                    return await self._checker.run(request)
+                async with self._free:
+                    return await self._run_alone(request)
         finally:
             self._waiting[client] -= 1
             if not self._waiting[client]:
                 del self._waiting[client], self._clients[client]
 
-    async def _answer(self, request: ProgramRequest) -> Answer:
-        is_job = request.action in JOB_ACTIONS
-        process = await start_program(is_job=is_job)
-        output = b""
+    async def _run_alone(self, request: ProgramRequest) -> Answer:
+        """Return the answer of a program of its own; that of a job goes on."""
+        process = await start_program(is_job=request.action in JOB_ACTIONS)
+        found: Answer | None = None
         try:
-            async with asyncio.timeout(ANSWER_SECONDS):
-                output = await exchange(process, msgspec.json.encode(request))
-        except TimeoutError:
-            raise HttpError(
-                HTTPStatus.SERVICE_UNAVAILABLE, f"this takes longer than {ANSWER_SECONDS:g} s"
-            ) from None
+            found = await ask(process, request, ANSWER_SECONDS)
+            return found
         finally:
-            if not (is_job and output) and process.returncode is None:
-                with suppress(ProcessLookupError):
-                    process.kill()
-            end = asyncio.create_task(process.wait())  # a child that ends must be waited for
-            self._ends.add(end)
-            end.add_done_callback(self._ends.discard)
-        status, _, content = output.partition(b"\n")
-        if not status.isdigit():
-            raise HttpError(HTTPStatus.SERVICE_UNAVAILABLE, "the program that edits has failed")
-        return Answer(int(status), content)
+            if process.stdin:
+                process.stdin.close()
+            if request.action not in JOB_ACTIONS or found is None:
+                end(process)
+            task = asyncio.create_task(process.wait())  # a child that ends must be waited for
+            self._ends.add(task)
+            task.add_done_callback(self._ends.discard)
 
 
-async def exchange(process: asyncio.subprocess.Process, request: bytes) -> bytes:
-    """Send the request to the program, and return its output."""
+class Checker:
+    """A program that answers one quick request after the other, so that its start is waited for only once.
+
+    It ends when nothing was asked for a while.
+    """
+
+    def __init__(self) -> None:
+        self._process: asyncio.subprocess.Process | None = None
+        self._is_free = asyncio.Lock()
+        self._idle: asyncio.TimerHandle | None = None
+
+    async def run(self, request: ProgramRequest) -> Answer:
+        """Return the answer to a request; raises HttpError without one."""
+        async with self._is_free:
+            if self._idle:
+                self._idle.cancel()
+            if self._process is None or self._process.returncode is not None:
+                self._process = await start_program(is_job=False)
+            found: Answer | None = None
+            try:
+                found = await ask(self._process, request, CHECK_SECONDS)
+            finally:
+                if found is None:  # the next request must not get the answer to this one
+                    end(self._process)
+                    await self._process.wait()
+            self._idle = asyncio.get_running_loop().call_later(IDLE_SECONDS, self._end)
+            return found
+
+    def _end(self) -> None:
+        if self._process is not None and self._process.stdin is not None:
+            self._process.stdin.close()
+
+
+async def ask(process: asyncio.subprocess.Process, request: ProgramRequest, seconds: float) -> Answer:
+    """Return the answer of a program to a request; raises HttpError without one."""
     if process.stdin is None or process.stdout is None:
-        return b""
-    with suppress(ConnectionError):
-        process.stdin.write(request)
-        await process.stdin.drain()
-    process.stdin.close()
-    return await process.stdout.read()
+        raise HttpError(HTTPStatus.SERVICE_UNAVAILABLE, FAILED)
+    try:
+        async with asyncio.timeout(seconds):
+            process.stdin.write(msgspec.json.encode(request) + b"\n")
+            await process.stdin.drain()
+            line = await process.stdout.readline()
+    except TimeoutError:
+        reason = f"this takes longer than {seconds:g} s"
+        raise HttpError(HTTPStatus.SERVICE_UNAVAILABLE, reason) from None
+    except (ConnectionError, ValueError):
+        line = b""
+    status, _, content = line.partition(b" ")
+    if not status.isdigit():
+        raise HttpError(HTTPStatus.SERVICE_UNAVAILABLE, FAILED)
+    return Answer(int(status), content)
+
+
+def end(process: asyncio.subprocess.Process) -> None:
+    """Kill a program that may have ended already."""
+    with suppress(ProcessLookupError):
+        process.kill()
 
 
 async def start_program(*, is_job: bool) -> asyncio.subprocess.Process:
@@ -105,6 +156,7 @@ async def start_program(*, is_job: bool) -> asyncio.subprocess.Process:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
+            limit=MAX_ANSWER_BYTES,
             start_new_session=is_job,  # supervisord kills the group of the mirror
             preexec_fn=None if is_job else partial(die_with, os.getpid()),
         )
