@@ -21,8 +21,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "supervision": {"config", "bus", "storage", "runtime", "errors"},
     "editing": {"supervision", "config", "drivers", "kinds", "bus", "storage", "values", "errors"},
     "processes": {
-        "editing.jobs", "editing.requests", "supervision", "config", "drivers", "kinds", "bus", "storage",
-        "runtime", "values", "errors",
+        "editing.documents", "editing.jobs", "editing.requests", "supervision", "config", "drivers", "kinds",
+        "bus", "storage", "runtime", "values", "errors",
     },
     "rehearsal": {
         "processes.device", "processes.mirror.summary", "processes.process_run", "config", "drivers", "kinds",

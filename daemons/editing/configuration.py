@@ -12,6 +12,7 @@ import tomli
 from msgspec import Struct
 from msgspec.structs import replace
 
+from daemons.config.extension import file_name, of_packages
 from daemons.config.files import DEFAULTS_DEPTH, File, Files, devices_of, read_code, read_files
 from daemons.config.house import House, make_house
 from daemons.config.location import Lines, Location
@@ -56,6 +57,13 @@ class Source(Struct, frozen=True):
     def file_name(self) -> str:
         """The name of this file, relative to the folder of the configuration."""
         return str(self.file.path.relative_to(self.files.main.path.parent))
+
+    def has_code(self, folder: str, word: str) -> bool:
+        """Return whether a file beside the configuration, or a package, has this kind or driver."""
+        if not word.isidentifier():
+            return False
+        file = self.files.main.path.parent / file_name(folder, word)
+        return file.exists() or any(one.word == word for one in of_packages(folder))
 
 
 class Edit(Struct, frozen=True):
@@ -132,7 +140,8 @@ def edit(source: Source, text: str) -> Edit:
         return Edit(source, (finder.refused((), f"this text changes another table; {HAND}"),))
     files = with_file(source.files, file)
     old, new = (of.merged()[0]["devices"][source.name] for of in (source.files, files))
-    refused = tuple(finder.of_device(one) for one in refused_changes(source.name, old, new))
+    found = refused_changes(source.name, old, new, source.has_code)
+    refused = tuple(finder.of_device(one) for one in found)
     if refused:
         return Edit(source, refused)
     try:

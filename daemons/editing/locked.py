@@ -4,7 +4,7 @@ An account that edits is trusted with the devices, and not with the machine.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from msgspec import Meta, Struct, structs
@@ -23,12 +23,17 @@ HAND = "edit the file by hand"
 Table = dict[str, Any]
 
 
-def refused_changes(name: str, old: Table, new: Table) -> Iterator[Problem]:
-    """Yield why the page may not change a device from one table to another, both with their defaults."""
+def refused_changes(
+    name: str, old: Table, new: Table, has_code: Callable[[str, str], bool]
+) -> Iterator[Problem]:
+    """Yield why the page may not change a device from one table to another, both with their defaults.
+
+    `has_code` returns whether a word of "kinds" or "drivers" that House does not have is one all the same.
+    """
     where: Where = ("devices", name)
     if old.get("host") != new.get("host"):
         yield Problem((*where, "host"), f"the page cannot move a device to another host; {HAND}")
-    yield from _refused_words(where, old, new)
+    yield from _refused_words(where, old, new, has_code)
     yield from _refused_driver(name, where, old, new)
     for key in sorted(file_options(kind_options(old)) | file_options(kind_options(new))):
         if old.get(key) != new.get(key):
@@ -42,19 +47,18 @@ def refused_changes(name: str, old: Table, new: Table) -> Iterator[Problem]:
                 yield Problem((*where, key), text)
 
 
-def _refused_words(where: Where, old: Table, new: Table) -> Iterator[Problem]:
+def _refused_words(
+    where: Where, old: Table, new: Table, has_code: Callable[[str, str], bool]
+) -> Iterator[Problem]:
     """Yield the changes to a kind or a driver that is no part of House: its code would run."""
     builtin = loader.built_in()
     for folder, key in (("kinds", "kind"), ("drivers", "driver")):
         word = new.get(key)
-        if word != old.get(key) and isinstance(word, str) and word not in builtin[folder] and has_code(word):
+        if not isinstance(word, str) or word == old.get(key) or word in builtin[folder]:
+            continue
+        if has_code(folder, word):
             text = f"{word} is no part of House, and the page cannot make its code run; {HAND}"
             yield Problem((*where, key), text)
-
-
-def has_code(word: str) -> bool:
-    """Return whether a word can be that of a file or a package; any other is an unknown word."""
-    return word.isidentifier()
 
 
 def _refused_driver(name: str, where: Where, old: Table, new: Table) -> Iterator[Problem]:
@@ -62,7 +66,7 @@ def _refused_driver(name: str, where: Where, old: Table, new: Table) -> Iterator
     if COMMAND in (before, after) and before != after:
         text = f"the page neither sets nor removes the driver {COMMAND}, which runs programs; {HAND}"
         yield Problem((*where, "driver"), text)
-    if old.get(COMMAND) != new.get(COMMAND):
+    elif old.get(COMMAND) != new.get(COMMAND):
         yield Problem(
             (*where, COMMAND), f"the page cannot change the programs of the driver {COMMAND}; {HAND}"
         )

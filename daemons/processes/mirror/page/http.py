@@ -332,9 +332,9 @@ class PageApp:
     async def _openapi(self, request: Request) -> Response:
         from daemons.processes.mirror.page.openapi import describe_api  # noqa: PLC0415  at the first request
 
-        return json_response(
-            encode(describe_api(list(filter(self._view(request).is_visible, self._context.peers))))
-        )
+        is_visible = self._view(request).is_visible
+        services = filter(is_visible, self._context.services)
+        return json_response(encode(describe_api(list(filter(is_visible, self._context.peers)), services)))
 
     async def _metrics(self, request: Request) -> Response:
         if not request.account.sees_everything:
