@@ -239,6 +239,7 @@ def history(
     """Show the past phases of the devices, with times and causes."""
     from daemons.bus.message import RECORDER
     from daemons.storage import history as history_file
+    from daemons.storage import history_table
 
     if shows_inputs and (as_csv or by is not None):
         raise click.UsageError(f"--inputs does not go with {'--csv' if as_csv else '--by'}")
@@ -265,10 +266,10 @@ def history(
         return
     from rich.console import Console
 
-    from daemons.cli.terminal import csv_table, plot
+    from daemons.cli.terminal import plot
 
     if as_csv:
-        click.echo(csv_table.format_history(found, timezone), nl=False)
+        click.echo(history_table.format_history(found, timezone), nl=False)
         return
     with quiet_exit():
         if by is not None:

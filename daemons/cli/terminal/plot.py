@@ -11,6 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from daemons.storage.history_table import iso_time
 from daemons.values import printable
 
 AT_REST = ("─", "dim")
@@ -142,13 +143,15 @@ def legend(history: dict[str, Any], found: list[dict[str, Any]]) -> Text:
     return text
 
 
-def plot(history: dict[str, Any], name: str, points: list[list[float]], columns: int) -> list[Text]:
+def plot(history: dict[str, Any], name: str, points: list[list[Any]], columns: int) -> list[Text]:
     """Draw a measurement over a scale that includes zero; each column shows its highest value."""
     step = (history["until"] - history["since"]) / columns
     values: list[float | None] = [None] * columns
     for (at, _, _, high), to in zip(
         points, [*(point[0] for point in points[1:]), history["until"]], strict=True
     ):
+        if high is None:  # nothing is known
+            continue
         first = min(max(int((at - history["since"]) / step), 0), columns - 1)
         for column in range(first, min(max(first + 1, int((to - history["since"]) / step)), columns)):
             values[column] = max(high, values[column] if values[column] is not None else high)  # type: ignore[type-var]
@@ -173,12 +176,12 @@ def plot(history: dict[str, Any], name: str, points: list[list[float]], columns:
     return lines
 
 
-def average(history: dict[str, Any], points: list[list[float]]) -> float:
-    """Return the mean of a measurement, weighted by time, from its first point."""
+def average(history: dict[str, Any], points: list[list[Any]]) -> float:
+    """Return the mean of a measurement over its known time."""
     ends = [*(point[0] for point in points[1:]), history["until"]]
-    lengths = [to - point[0] for point, to in zip(points, ends, strict=True)]
-    total = sum(lengths)
-    return sum(point[2] * part for point, part in zip(points, lengths, strict=True)) / total if total else 0.0
+    known = [(point[2], to - point[0]) for point, to in zip(points, ends, strict=True) if point[2] is not None]
+    total = sum(length for _, length in known)
+    return float(sum(mean * length for mean, length in known) / total) if total else 0.0
 
 
 def stretches(history: dict[str, Any], name: str, titles: dict[str, str], zone: tzinfo) -> RenderableType:
@@ -312,11 +315,6 @@ def plain_lines(history: dict[str, Any], titles: dict[str, str], zone: tzinfo) -
         ]
         for at, *words in sorted(lines):
             yield "  ".join([name, iso_time(at, zone), *(word for word in words if word)])
-
-
-def iso_time(at: float | None, zone: tzinfo) -> str:
-    """Return a time in ISO 8601 with milliseconds; empty for None."""
-    return datetime.fromtimestamp(at, zone).isoformat(timespec="milliseconds") if at is not None else ""
 
 
 def print_history(history: dict[str, Any], titles: dict[str, str], zone: tzinfo, console: Console) -> None:

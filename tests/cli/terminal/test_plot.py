@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from daemons.cli.terminal import csv_table, plot
+from daemons.cli.terminal import plot
+from daemons.storage import history_table
 from tests.support import factories
 
 UNTIL = 1_795_000_000.0 // 86400 * 86400 + 8 * 3600
@@ -221,7 +222,7 @@ def test_a_pipe_gets_a_line_for_each_stretch_and_event() -> None:
 
 def test_the_csv_table_follows_rfc_4180() -> None:
     """The table follows RFC 4180; a stretch that still lasts has no end."""
-    text = csv_table.format_history(history(), factories.UTC)
+    text = history_table.format_history(history(), factories.UTC)
     assert text.count("\r\n") == text.count("\n") == 8
     rows = list(csv.DictReader(StringIO(text)))
     toasting = rows[1]
