@@ -11,7 +11,7 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def format_history(history: dict[str, Any], zone: tzinfo) -> str:
-    """Return the history as CSV (RFC 4180): a row for each stretch, each measured point and each day's energy."""
+    """Return the history as CSV (RFC 4180): a row for each stretch, each point and each day's energy."""
     devices = history["devices"].values()
     fields = sorted(
         {field for found in devices for stretch in found["stretches"] for field in stretch["state"]}
@@ -21,8 +21,9 @@ def format_history(history: dict[str, Any], zone: tzinfo) -> str:
     rows: list[dict[str, Any]] = []
     for name, found in history["devices"].items():
         for stretch in found["stretches"]:
-            rows.append({**row(name, stretch["from"], stretch["to"], zone), "cause": plain_value(stretch["cause"])})
-            rows[-1].update({key: plain_value(value) for key, value in stretch["state"].items()})
+            rows.append(row(name, stretch["from"], stretch["to"], zone))
+            told = {"cause": stretch["cause"], **stretch["state"]}
+            rows[-1].update({key: plain_value(value) for key, value in told.items()})
         for quantity, points in found["measurements"].items():
             for point, to in zip(
                 points, [*(point[0] for point in points[1:]), history["until"]], strict=True

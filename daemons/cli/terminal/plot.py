@@ -154,7 +154,7 @@ def plot(history: dict[str, Any], name: str, points: list[list[Any]], columns: i
             continue
         first = min(max(int((at - history["since"]) / step), 0), columns - 1)
         for column in range(first, min(max(first + 1, int((to - history["since"]) / step)), columns)):
-            values[column] = max(high, values[column] if values[column] is not None else high)  # type: ignore[type-var]
+            values[column] = max(high, values[column] if values[column] is not None else high)
     known = [value for value in values if value is not None]
     low, high = min(0.0, *known), max(0.0, *known)
     eighths = ROWS * 8
@@ -179,9 +179,9 @@ def plot(history: dict[str, Any], name: str, points: list[list[Any]], columns: i
 def average(history: dict[str, Any], points: list[list[Any]]) -> float:
     """Return the mean of a measurement over its known time."""
     ends = [*(point[0] for point in points[1:]), history["until"]]
-    known = [(point[2], to - point[0]) for point, to in zip(points, ends, strict=True) if point[2] is not None]
-    total = sum(length for _, length in known)
-    return float(sum(mean * length for mean, length in known) / total) if total else 0.0
+    known = [(mean, to - at) for (at, _, mean, _), to in zip(points, ends, strict=True) if mean is not None]
+    total = sum(part for _, part in known)
+    return float(sum(mean * part for mean, part in known) / total) if total else 0.0
 
 
 def stretches(history: dict[str, Any], name: str, titles: dict[str, str], zone: tzinfo) -> RenderableType:

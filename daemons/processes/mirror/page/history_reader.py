@@ -1,15 +1,16 @@
 """Answers requests for the history with the program `daemons.storage.history_program`.
 
 The mirror itself never reads the history: its loop and the page's share one interpreter, which a long range
-would occupy. The programs are kept for some minutes after a request, because most requests follow another one.
+would occupy. The programs are kept for some minutes, because most requests follow another one.
 Requests for an explanation are answered by `why_program`, which answers one and ends.
 """
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
+from typing import cast
 
 import msgspec
 
@@ -23,7 +24,7 @@ MAX_PROGRAMS = 2
 READ_SECONDS = 60.0
 """How long one answer may take."""
 WARM_SECONDS = 300.0
-"""How long a program is kept after an answer. It has about 15 MB, and its start takes longer than an answer."""
+"""How long a program is kept after an answer: its start takes longer than most answers."""
 BUFFER_BYTES = 1 << 20
 """How much of an answer is read at once."""
 
@@ -42,6 +43,8 @@ PROGRAMS = {
 }
 """The program that answers each type of query."""
 Program = asyncio.subprocess.Process
+Pipes = tuple[asyncio.StreamWriter, asyncio.StreamReader, asyncio.StreamReader]
+Work = Callable[[Program], Awaitable[bytes]]
 
 
 class ProgramEnded(Exception):
@@ -54,7 +57,7 @@ class HistoryReader:
     def __init__(self) -> None:
         self._free = asyncio.Semaphore(MAX_PROGRAMS)
         self._warm: list[tuple[Program, asyncio.TimerHandle]] = []
-        """The programs that wait for a request, and when each is ended; the one that answered last is the last."""
+        """The programs that wait for a request, and when each is ended; the last one answered last."""
 
     async def read(self, query: Query) -> bytes:
         """Return the answer; raises HistoryError if it cannot be read, or not in time."""
@@ -80,12 +83,12 @@ class HistoryReader:
             timer.cancel()
             await end(program)
 
-    async def _within_time(self, program: Program, work: Callable[..., object], *, keep: bool = False) -> bytes:
+    async def _within_time(self, program: Program, work: Work, *, keep: bool = False) -> bytes:
         """Return the answer of a program; then keep it for the next request, or end it."""
         is_kept = False
         try:
             async with asyncio.timeout(READ_SECONDS):
-                found: bytes = await work(program)  # type: ignore[misc]
+                found = await work(program)
             is_kept = keep
         except TimeoutError:
             raise HistoryError(
@@ -114,23 +117,19 @@ class HistoryReader:
 
 async def ask(program: Program, line: bytes) -> bytes:
     """Return a program's answer to a query; raises HistoryError, or ProgramEnded."""
-    assert program.stdin is not None
-    assert program.stdout is not None
-    assert program.stderr is not None
+    queries, answers, problems = cast("Pipes", (program.stdin, program.stdout, program.stderr))
     try:
-        program.stdin.write(line)
-        await program.stdin.drain()
-        head = await program.stdout.readline()
-        if head:
+        queries.write(line)
+        await queries.drain()
+        if head := await answers.readline():
             answer = msgspec.json.decode(head, type=Answer)
-            content = await program.stdout.readexactly(answer.length)
+            content = await answers.readexactly(answer.length)
             if answer.fault is not None:
                 raise HistoryError(answer.fault)
             return content
     except (ConnectionError, asyncio.IncompleteReadError):
         pass
-    problem = await program.stderr.read()
-    raise ProgramEnded(last_line(problem))
+    raise ProgramEnded(last_line(await problems.read()))
 
 
 async def explain(program: Program) -> bytes:

@@ -223,9 +223,17 @@ function hatch(left, end) {
   return gap;
 }
 
-/** Call `follow` with the place of the pointer, and with null when it leaves. A finger that was lifted stays its place. */
+/** Call `follow` with the place of the pointer, and with null when it leaves, or when a finger touches elsewhere. */
 export function followPointer(element, follow) {
-  for (const type of ["pointermove", "pointerdown"]) element.addEventListener(type, (event) => follow(event.clientX));
+  const release = (event) => {
+    if (element.contains(event.target)) return;
+    document.removeEventListener("pointerdown", release);
+    follow(null);
+  };
+  element.addEventListener("pointermove", (event) => follow(event.clientX));
+  element.addEventListener("pointerdown", (event) => {
+    follow(event.clientX);
+    if (event.pointerType !== "mouse") document.addEventListener("pointerdown", release);
+  });
   element.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && follow(null));
-  document.addEventListener("pointerdown", (event) => element.contains(/** @type {Node} */ (event.target)) || follow(null));
 }
