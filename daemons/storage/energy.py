@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta, tzinfo
+from functools import lru_cache
 from sqlite3 import Connection
 from typing import Any
 
-from daemons.storage.hour import ENERGY, HOUR_SECONDS, POWER, Hour, Interval, hours_of, summarize
+from daemons.storage.hour import DAY_SECONDS, ENERGY, HOUR_SECONDS, POWER, Hour, Interval, hours_of, summarize
 from daemons.storage.measured import hourly_until, steps
 
-DAY_SECONDS = 86400
 HOURS_BY_DAY = (
     "SELECT CAST((at + :offset) / 86400 AS INTEGER), sum(kwh), sum(seconds) FROM hour "
     "WHERE series = :id AND at >= :since AND at < :until AND kwh IS NOT NULL GROUP BY 1"
@@ -82,23 +82,26 @@ def day_of(at: float, zone: tzinfo) -> Day:
     return datetime.fromtimestamp(at, zone).toordinal() - EPOCH
 
 
+@lru_cache(2000)
 def begin_of(day: Day, zone: tzinfo) -> float:
     """Return when a local day begins, in Unix seconds."""
     local = datetime.combine(date.fromordinal(EPOCH + day), datetime.min.time(), zone)
     return local.timestamp()
 
 
-def offsets(first: Day, end: Day, zone: tzinfo) -> Iterator[tuple[float, float, float]]:
-    """Yield the times from a day to another with one offset from UTC: begin, end and offset in seconds."""
+@lru_cache(4)
+def offsets(first: Day, end: Day, zone: tzinfo) -> list[tuple[float, float, float]]:
+    """Return the times from a day to another with one offset from UTC: begin, end and offset in seconds."""
+    found = []
     begin, offset = begin_of(first, zone), offset_at(begin_of(first, zone), zone)
     for day in range(first + 1, end + 1):
         at = begin_of(day, zone)
         now = offset_at(at, zone)
         if now != offset:
             change = find_change(at - timedelta(days=1).total_seconds() - HOUR_SECONDS, at, zone)
-            yield begin, change, offset
+            found.append((begin, change, offset))
             begin, offset = change, now
-    yield begin, begin_of(end, zone), offset
+    return [*found, (begin, begin_of(end, zone), offset)]
 
 
 def find_change(since: float, until: float, zone: tzinfo) -> float:

@@ -43,6 +43,8 @@ CHANGE = (
 BUSY_SECONDS = 1.0
 MOST_STRETCHES, MOST_EVENTS = 1000, 1000
 """How many stretches and process events of one device one answer contains at most."""
+MOST_AT_ONCE = 2000
+"""How many changes of one device are read at once."""
 EMPTY: dict[str, Any] = {"stretches": [], "measurements": {}, "processes": [], "unknown": [], "energy": []}
 """The history of a device of which nothing was recorded."""
 MOST_POINTS = 300
@@ -105,6 +107,7 @@ def read(
     by: str | None = None,
     *,
     zone: tzinfo = UTC,
+    most_stretches: int = MOST_STRETCHES,
 ) -> dict[str, Any]:
     """Return what happened from `since` to `until` (Unix seconds), as docs/page.md describes it.
 
@@ -119,7 +122,21 @@ def read(
     if not path.exists():
         raise HistoryError(NOTHING)
     try:
-        return _read(path, names, since, until, most, by, zone)
+        with snapshot(path) as db:
+            if by is not None:
+                devices = {name: _changes(db, name, since, until, by) for name in names}
+            else:
+                devices = {
+                    name: _device(db, name, since, until, most, zone, most_stretches) for name in names
+                }
+            causes = {stretch["cause"] for found in devices.values() for stretch in found["stretches"]}
+            return {
+                "since": since,
+                "until": until,
+                "resolution_seconds": (until - since) / most,
+                "devices": devices,
+                "causes": _causes(db, causes - {None, *NO_ID}),
+            }
     except DamagedHistory as error:
         raise DamagedHistory(f"{error}; {ADVICE}") from error
 
@@ -138,24 +155,6 @@ def states_at(path: Path, names: Iterable[str], at: float) -> dict[str, dict[str
     with snapshot(path) as db:
         rows = {name: db.execute(query, (name, at)).fetchone() for name in names}
     return {name: msgspec.json.decode(row[0]) for name, row in rows.items() if row is not None}
-
-
-def _read(
-    path: Path, names: Iterable[str], since: float, until: float, most: int, by: str | None, zone: tzinfo
-) -> dict[str, Any]:
-    with snapshot(path) as db:
-        if by is None:
-            devices = {name: _device(db, name, since, until, most, zone) for name in names}
-        else:
-            devices = {name: _changes(db, name, since, until, by) for name in names}
-        causes = {stretch["cause"] for found in devices.values() for stretch in found["stretches"]}
-        return {
-            "since": since,
-            "until": until,
-            "resolution_seconds": (until - since) / most,
-            "devices": devices,
-            "causes": _causes(db, causes - {None, *NO_ID}),
-        }
 
 
 @contextmanager
@@ -180,12 +179,18 @@ def snapshot(path: Path) -> Iterator[sqlite3.Connection]:
 def _changes(db: sqlite3.Connection, name: str, since: float, until: float, by: str) -> dict[str, Any]:
     """Return the history of a device with nothing but its changes with a reason."""
     row = db.execute("SELECT id FROM device WHERE name = ?", (name,)).fetchone()
-    found = _stretches(db, row[0], since, until, by) if row else []
+    found = _changes_by(db, row[0], since, until, by) if row else []
     return {**EMPTY, "stretches": found}
 
 
 def _device(
-    db: sqlite3.Connection, name: str, since: float, until: float, most: int, zone: tzinfo
+    db: sqlite3.Connection,
+    name: str,
+    since: float,
+    until: float,
+    most: int,
+    zone: tzinfo,
+    most_stretches: int,
 ) -> dict[str, Any]:
     row = db.execute("SELECT id FROM device WHERE name = ?", (name,)).fetchone()
     if row is None:
@@ -199,7 +204,7 @@ def _device(
     unknown = _unknown(db, row[0], since, until, most)
     known = known_times(unknown, since, until)
     measured = {name: read_points(db, id_, since, until, most, known) for name, id_ in series.items()}
-    stretches = _stretches(db, row[0], since, until, None)
+    stretches = _stretches(db, row[0], since, until, most_stretches)
     begins = stretches[0]["from"] if stretches else until
     if begins > since and (stretches or _has_changed(db, row[0])):
         unknown.insert(0, Unknown(since, begins, "before"))
@@ -240,23 +245,34 @@ def _energy(
 
 
 def _stretches(
-    db: sqlite3.Connection, device: int, since: float, until: float, by: str | None
+    db: sqlite3.Connection, device: int, since: float, until: float, most: int
 ) -> list[dict[str, Any]]:
-    """Return the states of a device, beginning with the one that held at `since`.
-
-    With `by`, return the latest of those that began in the range and had this reason.
-    """
+    """Return the states of a device, beginning with the one that held at `since`."""
     given: dict[str, Any] = {"id": device, "since": since, "until": until}
-    if by is None:
-        rows = db.execute(f"SELECT at {RANGE.format(table='change', key='device')} ORDER BY at", given)
-        times = thin([at for (at,) in rows], until, MOST_STRETCHES)
-    else:
-        given |= {"by": by, "within": f"{by}:", "most": MOST_STRETCHES}
-        times = [at for (at,) in db.execute(CHANGES_BY, given)][::-1]
-        return [_stretch(db, device, at, _next_change(db, device, at)) for at in times]
+    within = RANGE.format(table="change", key="device")
+    rows = db.execute(f"SELECT at, {CHANGE} {within} ORDER BY at LIMIT {MOST_AT_ONCE}", given)
+    read = {at: tuple(row) for at, *row in rows}
+    times = list(read)
+    if len(read) == MOST_AT_ONCE:
+        times = [at for (at,) in db.execute(f"SELECT at {within} ORDER BY at", given)]
+    times = thin(times, until, most)
     query = "SELECT min(at) FROM change WHERE device = :id AND at >= :until"
     (after,) = db.execute(query, given).fetchone()
-    return [_stretch(db, device, at, to) for at, to in zip(times, [*times[1:], after], strict=False)]
+    ends = zip(times, [*times[1:], after], strict=False)
+    return [
+        {"from": at, "to": to, **change_of(read[at])} if at in read else _stretch(db, device, at, to)
+        for at, to in ends
+    ]
+
+
+def _changes_by(
+    db: sqlite3.Connection, device: int, since: float, until: float, by: str
+) -> list[dict[str, Any]]:
+    """Return the latest changes of a device that began in a range and had this reason."""
+    given: dict[str, Any] = {"id": device, "since": since, "until": until}
+    given |= {"by": by, "within": f"{by}:", "most": MOST_STRETCHES}
+    times = [at for (at,) in db.execute(CHANGES_BY, given)][::-1]
+    return [_stretch(db, device, at, _next_change(db, device, at)) for at in times]
 
 
 def _stretch(db: sqlite3.Connection, device: int, at: float, to: float | None) -> dict[str, Any]:

@@ -40,6 +40,8 @@ class HistoryQuery(msgspec.Struct, frozen=True, kw_only=True):
     """The devices that causes may name; None for all."""
     timezone: str = "UTC"
     """The timezone of the days, and of the times in a table."""
+    stretches: int = history.MOST_STRETCHES
+    """How many stretches of a device the answer has at most."""
     csv: bool = False
     """Whether the answer is a table (RFC 4180)."""
     zipped: bool = False
@@ -76,7 +78,15 @@ def answer(line: bytes, out: BinaryIO) -> None:
 def read(query: HistoryQuery) -> bytes:
     """Return the content of an answer; raises HistoryError if the history cannot be read."""
     zone = ZoneInfo(query.timezone)
-    found = history.read(history.PATH, query.names, query.since, query.until, query.points, zone=zone)
+    found = history.read(
+        history.PATH,
+        query.names,
+        query.since,
+        query.until,
+        query.points,
+        zone=zone,
+        most_stretches=query.stretches,
+    )
     if query.visible is not None:
         causes = found["causes"].items()
         hide_reasons(found, query.visible)

@@ -18,12 +18,15 @@ number. It is written together with the input. So no input is recorded twice, an
 HOUR_TABLES = """
     CREATE TABLE hour (series INTEGER, at REAL, low REAL, mean REAL, high REAL, seconds REAL, kwh REAL,
         PRIMARY KEY (series, at)) WITHOUT ROWID;
+    CREATE TABLE day (series INTEGER, at REAL, low REAL, mean REAL, high REAL, seconds REAL,
+        PRIMARY KEY (series, at)) WITHOUT ROWID;
     CREATE TABLE recording (at REAL PRIMARY KEY, until REAL NOT NULL, closed INTEGER NOT NULL) WITHOUT ROWID;
     CREATE TABLE absence (device INTEGER, at REAL, until REAL, why TEXT,
         PRIMARY KEY (device, at, why)) WITHOUT ROWID;
 """
 """`hour` has a row for each hour in which something is known of a series: for `seconds`, over which the mean
-is weighted. `kwh` is the energy, if the series is a power or a counter of energy. `recording` has the times
+is weighted. `kwh` is the energy, if the series is a power or a counter of energy. `day` has the same for each
+day of UTC. `recording` has the times
 in which the recorder recorded. `absence` has the times in which a device was not heard or not reached;
 `until` is null while that lasts."""
 SCHEMA = f"""
@@ -84,6 +87,7 @@ NO_INPUTS = (
 )
 NO_HOURS = (
     "CREATE TEMP VIEW hour (series, at, low, mean, high, seconds, kwh) AS SELECT 0, 0, 0, 0, 0, 0, 0 WHERE 0",
+    "CREATE TEMP VIEW day (series, at, low, mean, high, seconds) AS SELECT 0, 0, 0, 0, 0, 0 WHERE 0",
     "CREATE TEMP VIEW recording (at, until, closed) AS SELECT 0, 0, 0 WHERE 0",
     "CREATE TEMP VIEW absence (device, at, until, why) AS SELECT 0, 0, 0, '' WHERE 0",
 )

@@ -304,7 +304,8 @@ class HistoryWriter:
     def _delete_hours(self, key: str, id_: int, before: float) -> None:
         """Delete what is kept longest: each hour, only the rows of one more hour are too old."""
         if key == "series":
-            self._db.execute("DELETE FROM hour WHERE series = ? AND at < ?", (id_, before))
+            for table in ("hour", "day"):
+                self._db.execute(f"DELETE FROM {table} WHERE series = ? AND at < ?", (id_, before))  # noqa: S608
         else:
             self._db.execute("DELETE FROM absence WHERE device = ? AND until < ?", (id_, before))
             self._db.execute("DELETE FROM recording WHERE until < ?", (before,))

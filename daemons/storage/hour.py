@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from daemons.storage.series import Six, gather, settled
 
-HOUR_SECONDS = 3600
+HOUR_SECONDS, DAY_SECONDS = 3600, 86400
 POWER, ENERGY = "power_watts", "energy_watt_hours"
 """The measurements that tell how much energy a device uses: its power, or its own counter."""
 MOST_WATTS = 25_000.0

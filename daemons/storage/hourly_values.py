@@ -2,11 +2,15 @@
 
 from sqlite3 import Connection
 
-from daemons.storage.hour import HOUR_SECONDS, cut, hours_of, summarize
+from daemons.storage.hour import DAY_SECONDS, HOUR_SECONDS, cut, hours_of, summarize
 from daemons.storage.measured import first_step, hourly_until, steps
 from daemons.storage.unknown import known_times, unknown_times
 
-DAY_SECONDS = 86400
+DAY = (
+    "INSERT OR REPLACE INTO day SELECT series, :at, min(low), sum(mean * seconds) / sum(seconds), max(high), "
+    "sum(seconds) FROM hour WHERE series = :id AND at >= :at AND at < :at + 86400 GROUP BY series"
+)
+"""The values of a day, from those of its hours; they change until the day is over."""
 STEP_HOURS, DAY_HOURS = 1, 24
 """How many hours one step adds of the last days, which may have a sample each second, and of earlier days."""
 
@@ -40,5 +44,7 @@ class HourlyValues:
                 "INSERT OR REPLACE INTO hour VALUES (?, ?, ?, ?, ?, ?, ?)",
                 [(series, *hour._replace(mean=round(hour.mean, 4))) for hour in found if hour is not None],
             )
+            for day in {at // DAY_SECONDS * DAY_SECONDS for at in now}:
+                self._db.execute(DAY, {"id": series, "at": day})
         self._done[series] = now[-1] + HOUR_SECONDS if len(now) < len(hours) else until
         return len(now) < len(hours)

@@ -1,14 +1,14 @@
 """Reads a measurement from the history: as points of a range, of the resolution that was asked for.
 
-A long range is read from the hourly values, of which a year has 8,760. What is not in them yet is read from
-the samples and the minutes.
+A long range is read from the hourly values, of which a year has 8,760, or from the daily ones. What is not in
+them yet is read from the samples and the minutes.
 """
 
 from collections.abc import Iterable, Iterator
 from math import ceil
 from sqlite3 import Connection
 
-from daemons.storage.hour import HOUR_SECONDS, Interval
+from daemons.storage.hour import DAY_SECONDS, HOUR_SECONDS, Interval
 from daemons.storage.series import MINUTE_SECONDS, Six, points, settled
 
 RANGE = (
@@ -24,17 +24,18 @@ STEPS = f"""
     ORDER BY at
 """
 """The steps of a series, in the columns of `series.Step`."""
-HOURS = (
-    "SELECT min(at), min(low), sum(mean * seconds) / sum(seconds), max(high) FROM hour "
-    "WHERE series = :id AND at >= :since AND at < :until "
-    "GROUP BY CAST((at - :since) / :width AS INTEGER) ORDER BY 1"
+SLOTS = (
+    "SELECT :begin + CAST((at - :begin) / :length AS INTEGER) * :length AS slot, min(low), "
+    "round(sum(mean * seconds) / sum(seconds), 3), max(high) FROM {table} "
+    "WHERE series = :id AND at >= :begin AND at < :until GROUP BY slot ORDER BY slot"
 )
+"""The points from the hourly or daily values; each covers one or more of them."""
 FIRST = (
     "SELECT min(at) FROM (SELECT min(at) AS at FROM minute WHERE series = :id "
     "UNION ALL SELECT min(at) FROM sample WHERE series = :id)"
 )
-HOURLY_FROM_SECONDS = 1800
-"""The hourly values are read if one point covers at least so much time."""
+HOURLY_FROM_SECONDS, DAILY_FROM_SECONDS = 1800, 8 * 3600
+"""The hourly or the daily values are read if one point covers at least so much time."""
 UNKNOWN = None, None, None
 """The values of a point from which on the value is not known."""
 
@@ -80,7 +81,7 @@ def read_points(
     known = [(max(begin, turn), end) for begin, end in known if end > turn]
     found = list[Point]()
     if turn > since:
-        found += hour_points(db, series, since, turn, width)
+        found += summed_points(db, series, since, turn, width)
         if turn < until and (not known or known[0][0] > turn):
             found.append([turn, *UNKNOWN])
     for begin, end in known:
@@ -94,29 +95,35 @@ def read_points(
     return joined(found)
 
 
-def hour_points(db: Connection, series: int, since: float, until: float, width: float) -> Iterator[Point]:
-    """Yield the points that follow from the hourly values; each covers one or more whole hours."""
-    length = max(1, round(width / HOUR_SECONDS)) * HOUR_SECONDS
-    begin = since // HOUR_SECONDS * HOUR_SECONDS
-    following = None
-    given = {"id": series, "since": begin, "until": until, "width": length}
-    for at, low, mean, high in db.execute(HOURS, given):
-        slot = begin + (at - begin) // length * length
-        if following is not None and slot > following:
-            yield [following, *UNKNOWN]
-        yield [max(at if following is None or slot > following else slot, since), low, round(mean, 3), high]
-        following = slot + length
-    if following is not None and following < until:
-        yield [following, *UNKNOWN]
+def summed_points(db: Connection, series: int, since: float, until: float, width: float) -> list[Point]:
+    """Return the points that follow from the hourly values, or from the daily ones."""
+    table, unit = ("day", DAY_SECONDS) if width >= DAILY_FROM_SECONDS else ("hour", HOUR_SECONDS)
+    length = max(1, round(width / unit)) * unit
+    begin = since // unit * unit
+    given = {"id": series, "begin": begin, "until": until, "length": length}
+    found = list[Point]()
+    following = begin
+    for at, low, mean, high in db.execute(SLOTS.format(table=table), given):
+        if at > following and found:
+            found.append([following, *UNKNOWN])
+        found.append([at, low, mean, high])
+        following = at + length
+    if found and found[0][0] == begin:
+        found[0][0] = since
+    if found and following < until:
+        found.append([following, *UNKNOWN])
+    return found
 
 
 def joined(found: Iterable[Point]) -> list[Point]:
     """Leave out each point that says the same as the one before it, and an unknown beginning."""
     chosen = list[Point]()
+    low = high = None
     for point in found:
-        if chosen and chosen[-1][1] is None and chosen[-1][0] == point[0]:
-            chosen.pop()
-        last = chosen[-1][1:] if chosen else list(UNKNOWN)
-        if point[1:] != last or point[1] != point[3]:
-            chosen.append(point)
+        if low is None and chosen and chosen[-1][0] == point[0]:
+            chosen.pop()  # what follows at once is known
+        if point[1] == low and point[3] == high and low == high and (low is not None or point[1] is None):
+            continue
+        _, low, _, high = point
+        chosen.append(point)
     return chosen

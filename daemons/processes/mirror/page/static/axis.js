@@ -1,13 +1,63 @@
 // @ts-check
-/** The marks of a time axis, at round times of the house's clock. */
+/** The time axis: marks at round times of the house's clock, the present, and the time under the pointer. */
+
+import { arrange, make, set, setText } from "./dom.js";
+import { house } from "./house.js";
 
 const MINUTE = 60;
 const HOUR = 3600;
 const DAY = 86400;
 const STEPS = [
   1, 2, 5, 10, 15, 30, MINUTE, 2 * MINUTE, 5 * MINUTE, 10 * MINUTE, 15 * MINUTE, 30 * MINUTE,
-  HOUR, 2 * HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY, 2 * DAY, 7 * DAY, 14 * DAY,
+  HOUR, 2 * HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY, 2 * DAY, 7 * DAY, 14 * DAY, 28 * DAY, 56 * DAY, 112 * DAY,
 ];
+const MARK_REM = 6.5;
+/** Below this step, a reading has seconds. */
+const FINE_SECONDS = 5;
+
+export class TimeAxis {
+  /** The marks with their texts, and the time under the pointer. */
+  marks = make("div", { class: "marks", "aria-hidden": "true" });
+  /** The lines below them, through all rows. */
+  grid = make("div", { class: "grid", "aria-hidden": "true" });
+  #texts = make("div", { class: "texts" });
+  #lines = make("div", { class: "lines" });
+  #now = make("div", { class: "now" });
+  #time = make("span", { class: "time", hidden: "" });
+
+  constructor() {
+    this.marks.append(this.#texts, this.#time);
+    this.grid.append(this.#lines, this.#now);
+  }
+
+  /** @param {{from: number, to: number, now: number, width: number, rem: number}} window */
+  show({ from, to, now, width, rem }) {
+    const found = marks(from, to, width / (MARK_REM * rem), house.calendar);
+    const place = (element, at) => element.style.setProperty("left", `${(100 * (at - from)) / (to - from)}%`);
+    for (const [parent, tag] of [[this.#texts, "span"], [this.#lines, "i"]]) {
+      arrange(parent, found.map(({ at }) => String(at)), () => make(tag));
+      found.forEach(({ at, text, isDay }, i) => {
+        const mark = parent.children[i];
+        place(mark, at);
+        set(mark, "class", isDay ? "whole" : null);
+        if (parent === this.#texts) setText(mark, text);
+      });
+    }
+    this.#now.hidden = now > to;
+    place(this.#now, now);
+  }
+
+  /** Show the time under the pointer, or none. */
+  point(at, { from, to, now, width }) {
+    this.#time.hidden = at == null || at < from || at > to;
+    if (at == null || this.#time.hidden) return;
+    const { calendar } = house;
+    const clock = (to - from) / width > FINE_SECONDS ? calendar.minute(at) : calendar.time(at);
+    setText(this.#time, calendar.day(at) === calendar.day(now) && to - from < DAY ? clock : `${calendar.day(at)}, ${clock}`);
+    this.#time.style.left = `${((100 * (at - from)) / (to - from)).toFixed(2)}%`;
+    this.#time.style.translate = `${-(100 * (at - from)) / (to - from)}% 0`;
+  }
+}
 
 /**
  * @param {number} most how many marks fit

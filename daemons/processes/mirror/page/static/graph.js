@@ -2,10 +2,10 @@
 /** A graph of one measurement over time: the mean as a line, and a band from the lowest to the highest value. */
 
 import { draw, make, set, setText } from "./dom.js";
-import { followGestures } from "./gestures.js";
-import { house } from "./house.js";
+import { followGestures, followPointer } from "./gestures.js";
 import { measurement } from "./measurement.js";
 import { scale } from "./scale.js";
+import { t } from "./text.js";
 
 /** The least distance between two values of the axis. */
 const TICK_REM = 1.35;
@@ -26,7 +26,6 @@ const HEIGHT = 100;
 export class Graph {
   #about;
   #size;
-  #onPoint;
   #band = draw("path", { class: "band" });
   #mean = draw("path", { class: "mean" });
   #svg = draw("svg", { class: "curve", "aria-hidden": "true", preserveAspectRatio: "none" }, this.#band, this.#mean);
@@ -48,18 +47,17 @@ export class Graph {
 
   /**
    * @param {string} field
-   * @param {{pan?: (part: number) => void, zoom?: (factor: number, centre?: number) => void, onPoint?: (at: number | null) => void, device?: string}} [actions]
-   *   `onPoint` is called with the time under the pointer, instead of `point`
+   * @param {{pan?: (part: number) => void, zoom?: (factor: number, centre?: number) => void, isLed?: boolean, device?: string}} [options]
+   *   with `isLed` it does not follow the pointer itself: `point` shows a value
    * @param {"" | "small"} [size] a small one has no axis, and does not follow the pointer
    */
-  constructor(field, { pan, zoom, onPoint, device } = {}, size = "") {
+  constructor(field, { pan, zoom, isLed, device } = {}, size = "") {
     this.field = field;
     this.#about = measurement(field, device);
     this.#size = size;
-    this.#onPoint = onPoint ?? ((at) => this.point(at));
     this.element = make("div", { class: "graph", role: "img" }, this.#past, this.#ticks, this.#cursor);
     if (size) this.element.classList.add(size);
-    else followPointer(this.element, (x) => this.#follow(x));
+    else if (!isLed) followPointer(this.element, this.element, (part) => this.point(part == null ? null : this.#window.from + part * (this.#window.to - this.#window.from)));
     if (pan && zoom) followGestures(this.element, this.element, pan, zoom);
   }
 
@@ -103,16 +101,10 @@ export class Graph {
   /** Return the value at a time as text: "21.4 °C (20.9–21.8)", or that it is not known. */
   reading(at) {
     const found = this.#find(at);
-    if (!found) return at > this.#window.now ? "" : "not known";
+    if (!found) return at > this.#window.now ? "" : t("history.not_known");
     const { format, number } = this.#about;
     const [low, mean, high] = [number(found[1]), format(found[2]), number(found[3])];
     return low === high ? mean : `${mean} (${low}–${high})`;
-  }
-
-  #follow(x) {
-    const { from, to } = this.#window;
-    const { left, width } = this.element.getBoundingClientRect();
-    this.#onPoint(x == null ? null : from + ((x - left) / width) * (to - from));
   }
 
   /** Return the point that holds at a time, or null if the value is not known. */
@@ -221,19 +213,4 @@ function hatch(left, end) {
   gap.style.left = `${left}px`;
   gap.style.width = `${end - left}px`;
   return gap;
-}
-
-/** Call `follow` with the place of the pointer, and with null when it leaves, or when a finger touches elsewhere. */
-export function followPointer(element, follow) {
-  const release = (event) => {
-    if (element.contains(event.target)) return;
-    document.removeEventListener("pointerdown", release);
-    follow(null);
-  };
-  element.addEventListener("pointermove", (event) => follow(event.clientX));
-  element.addEventListener("pointerdown", (event) => {
-    follow(event.clientX);
-    if (event.pointerType !== "mouse") document.addEventListener("pointerdown", release);
-  });
-  element.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && follow(null));
 }

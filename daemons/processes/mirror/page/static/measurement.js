@@ -2,6 +2,7 @@
 /** What the page knows of a measurement: its name, its unit, and how its values are written. */
 
 import { house } from "./house.js";
+import { hasText, t } from "./text.js";
 
 /**
  * @typedef {object} Measurement
@@ -33,13 +34,6 @@ const UNITS = {
   degrees: ["°", 0],
   seconds: ["s", 0],
 };
-const NAMES = {
-  pm25_micrograms: "Fine dust",
-  co2_ppm: "CO2",
-  illuminance_lux: "Light",
-  valve_percent: "Valve",
-  target_celsius: "Target",
-};
 const COUNTERS = new Set(["energy_watt_hours", "total_cost", "today_kwh", "today_cost", "yesterday_kwh", "yesterday_cost"]);
 const FROM_ZERO = new Set(["W", "Wh", "kWh", "lx", "µg/m³", "A", "mm", "km/h", "m/s"]);
 const WHOLE = new Set(["position_percent", "valve_percent"]);
@@ -58,7 +52,7 @@ export function measurement(field, device) {
   const words = (ending ? field.slice(0, -ending.length - 1) : field).replaceAll("_", " ") || field;
   const number = (value) => write(value, digits);
   return {
-    name: NAMES[field] ?? words.charAt(0).toUpperCase() + words.slice(1),
+    name: hasText(`measurement.${field}`) ? t(`measurement.${field}`) : words.charAt(0).toUpperCase() + words.slice(1),
     unit,
     format: (value) => [number(value), unit].filter(Boolean).join(" "),
     number,
