@@ -47,8 +47,6 @@ MOST_AT_ONCE = 2000
 """How many changes of one device are read at once."""
 EMPTY: dict[str, Any] = {"stretches": [], "measurements": {}, "processes": [], "unknown": [], "energy": []}
 """The history of a device of which nothing was recorded."""
-MOST_POINTS = 300
-"""How many points of a measurement an answer contains, unless the request says otherwise."""
 CHANGES_BY = (
     "SELECT at FROM change WHERE device = :id AND at >= :since AND at < :until "
     "AND (by = :by OR who = :by OR by || ':' || who = :by "

@@ -16,6 +16,7 @@ from daemons.values import printable
 
 AT_REST = ("─", "dim")
 """The mark and the style of a phase at rest."""
+NOT_KNOWN = ("?", "dim")
 AT_WORK = (("█", "yellow"), ("▓", "green"), ("▒", "cyan"), ("░", "magenta"))
 """The marks and styles of the other phases; the marks differ too, because colours alone are not enough."""
 BLOCKS = " ▁▂▃▄▅▆▇█"
@@ -60,8 +61,8 @@ def device(
     parts: list[RenderableType] = [head, Text()]
     columns = max(10, width - GUTTER - 1)
     if found["stretches"]:
-        parts += phases(history, found["stretches"], columns)
-        parts += [scale(history, zone, columns), legend(history, found["stretches"])]
+        parts += phases(history, found, columns)
+        parts += [scale(history, zone, columns), legend(history, found)]
     for measured, points in found["measurements"].items():
         parts += [Text(), *plot(history, measured, points, columns)]
     if found["stretches"]:
@@ -93,8 +94,9 @@ def activity(stretch: dict[str, Any]) -> int:
     return 2 if stretch["state"].get("status") else 1 if stretch["state"].get("ready") else 0
 
 
-def phases(history: dict[str, Any], found: list[dict[str, Any]], columns: int) -> list[Text]:
+def phases(history: dict[str, Any], device: dict[str, Any], columns: int) -> list[Text]:
     """Draw the phases over time; a phase that is not at rest is drawn even if it was short."""
+    found = device["stretches"]
     marks = phase_marks(found)
     activities = {phase(stretch): activity(stretch) for stretch in found}
     seconds = [dict[str, float]() for _ in range(columns)]
@@ -107,7 +109,11 @@ def phases(history: dict[str, Any], found: list[dict[str, Any]], columns: int) -
             part = max(0.0, min(end, (column + 1) * step) - max(begin, column * step))
             seconds[column][phase(stretch)] = seconds[column].get(phase(stretch), 0.0) + part
     bar = Text(" " * GUTTER)
-    for inside in seconds:
+    for column, inside in enumerate(seconds):
+        middle = history["since"] + (column + 0.5) * step
+        if any(one["from"] <= middle < one["to"] for one in device["unknown"]):
+            bar.append(*NOT_KNOWN)
+            continue
         longest = max(inside, key=lambda name: (activities[name], inside[name]), default=None)
         bar.append(*(marks[longest] if longest is not None else (" ", "")))
     return [bar]
@@ -128,8 +134,9 @@ def scale(history: dict[str, Any], zone: tzinfo, columns: int) -> Text:
     return Text(line, style="dim")
 
 
-def legend(history: dict[str, Any], found: list[dict[str, Any]]) -> Text:
+def legend(history: dict[str, Any], device: dict[str, Any]) -> Text:
     """Return the legend: the mark of each phase, and its total time."""
+    found = device["stretches"]
     seconds: dict[str, float] = {}
     for stretch in found:
         begin = max(stretch["from"], history["since"])
@@ -140,6 +147,9 @@ def legend(history: dict[str, Any], found: list[dict[str, Any]]) -> Text:
         text.append(mark, style)
         text.append(f" {name} ")
         text.append(f"{length(seconds[name])}   ", "dim")
+    if device["unknown"]:
+        text.append(*NOT_KNOWN)
+        text.append(" not known")
     return text
 
 

@@ -41,6 +41,8 @@ def history(**changes: Any) -> dict[str, Any]:
         "processes": [
             {"at": SINCE + 5000, "life": "restarting", "pid": None, "reason": "terminated by SIGKILL"}
         ],
+        "unknown": [],
+        "energy": [],
         **changes,
     }
     causes = {
@@ -246,3 +248,36 @@ def test_the_csv_table_follows_rfc_4180() -> None:
 def test_a_duration_has_its_two_largest_units(seconds: float, words: str) -> None:
     """Smaller units are left out."""
     assert plot.length(seconds) == words
+
+
+def test_a_time_that_is_not_known_is_not_drawn_as_a_value() -> None:
+    """The graph has no block there, and the mean counts the known time only."""
+    points = [[SINCE, 100.0, 100.0, 100.0], [SINCE + 3600, None, None, None]]
+    text = drawn(history(measurements={"power_watts": points}))
+    assert "Power: 0 to 100 watts, 100 on average" in text
+    graph = [line for line in text.splitlines() if "│" in line or "┤" in line]
+    assert graph[-1].rstrip().count("█") <= len(graph[-1]) // 2
+    assert "kwh" not in history_table.format_history(
+        history(measurements={"power_watts": points}), factories.UTC
+    )
+
+
+def test_the_csv_table_has_the_energy_of_each_day() -> None:
+    """A row for each day has its kilowatt-hours; a text is no formula for a spreadsheet."""
+    day = {"from": SINCE, "to": SINCE + 86400, "kwh": 1.25, "known_seconds": 86400}
+    fault = stretch(SINCE, None, "=1+1", None)
+    rows = list(
+        csv.DictReader(
+            StringIO(history_table.format_history(history(energy=[day], stretches=[fault]), factories.UTC))
+        )
+    )
+    assert [row["kwh"] for row in rows if row["kwh"]] == ["1.25"]
+    assert rows[0]["phase"] == "'=1+1"
+
+
+def test_a_time_that_is_not_known_is_marked() -> None:
+    """It is not drawn as the phase before it."""
+    unknown = [{"from": SINCE, "to": SINCE + 3600, "why": "silent"}]
+    bar, legend = (line for line in drawn(history(unknown=unknown)).splitlines() if "?" in line)
+    assert bar.count("?") in range(len(bar.strip()) // 2 - 2, len(bar.strip()) // 2 + 3)
+    assert legend.rstrip().endswith("? not known")

@@ -11,11 +11,12 @@ from daemons.processes.mirror.page.view import View
 from daemons.storage.history_program import HistoryQuery
 from daemons.values import Seconds
 
-PARAMETERS = {"device", "since", "until", "points"}
-POINTS = range(10, 2001)
-"""How many points of a measurement a request for history may ask for."""
-DEFAULT_POINTS = "300"
+PARAMETERS = {"device", "since", "until", "points", "stretches"}
+POINTS, STRETCHES = range(10, 2001), range(10, 1001)
+"""How many points of a measurement, and stretches of a device, a request may ask for."""
+DEFAULT_POINTS, DEFAULT_STRETCHES = 300, 1000
 UNIX_SECONDS = re.compile(r"-?[0-9]{1,10}(\.[0-9]{1,9})?")
+MOST_DIGITS = 4
 FILE_NAME = "history.csv"
 
 
@@ -38,9 +39,6 @@ def parse_query(
     first = {key: values[0] for key, values in request.query.items()}
     since = parse_time(first.get("since", "1h"), now)
     until = parse_time(first["until"], now) if "until" in first else now
-    points = first.get("points", DEFAULT_POINTS)
-    if not (points.isascii() and points.isdecimal() and len(points) < 5 and int(points) in POINTS):  # noqa: PLR2004
-        raise HttpError(HTTPStatus.BAD_REQUEST, "points must be a whole number from 10 to 2000")
     if not since < until:
         raise HttpError(HTTPStatus.BAD_REQUEST, "since must be earlier than until")
     seen = tuple(filter(view.is_visible, peers))
@@ -48,12 +46,22 @@ def parse_query(
         names=tuple(names) or seen,
         since=since,
         until=until,
-        points=int(points),
+        points=parse_number("points", first, POINTS, DEFAULT_POINTS),
+        stretches=parse_number("stretches", first, STRETCHES, DEFAULT_STRETCHES),
         visible=None if view.visible is None else seen,
         timezone=timezone,
         csv=request.path.endswith(".csv"),
         zipped=accepts_gzip(request),
     )
+
+
+def parse_number(name: str, given: dict[str, str], allowed: range, default: int) -> int:
+    """Return a parameter that is a number; raises HttpError for anything else."""
+    text = given.get(name, str(default))
+    if not (text.isascii() and text.isdecimal() and len(text) <= MOST_DIGITS and int(text) in allowed):
+        reason = f"{name} must be a whole number from {allowed.start} to {allowed.stop - 1}"
+        raise HttpError(HTTPStatus.BAD_REQUEST, reason)
+    return int(text)
 
 
 def history_response(query: HistoryQuery, content: bytes) -> Response:
@@ -69,8 +77,8 @@ def history_response(query: HistoryQuery, content: bytes) -> Response:
 
 def accepts_gzip(request: Request) -> bool:
     """Return whether the client accepts a compressed answer."""
-    words = request.headers.get("accept-encoding", "").lower().split(",")
-    return any(word.partition(";")[0].strip() == "gzip" and "q=0" not in word for word in words)
+    words = request.headers.get("accept-encoding", "").lower().replace(" ", "").split(",")
+    return any(re.fullmatch(r"gzip(;q=(0\.0*[1-9][0-9]*|1(\.0*)?))?", word) for word in words)
 
 
 def parse_time(text: str, now: float) -> float:

@@ -91,6 +91,7 @@ def describe_api(devices: list[str]) -> Schema:
         {"name": "since", "in": "query", "schema": past},
         {"name": "until", "in": "query", "schema": past},
         {"name": "points", "in": "query", "schema": {"type": "integer", "minimum": 10, "maximum": 2000}},
+        {"name": "stretches", "in": "query", "schema": {"type": "integer", "minimum": 10, "maximum": 1000}},
     ]
     receipts = {
         "_409": response("The command was rejected, or came too late.", "ReceiptDocument"),

@@ -9,8 +9,12 @@ const HOUR = 3600;
 const DAY = 86400;
 const STEPS = [
   1, 2, 5, 10, 15, 30, MINUTE, 2 * MINUTE, 5 * MINUTE, 10 * MINUTE, 15 * MINUTE, 30 * MINUTE,
-  HOUR, 2 * HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY, 2 * DAY, 7 * DAY, 14 * DAY, 28 * DAY, 56 * DAY, 112 * DAY,
+  HOUR, 2 * HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY, 2 * DAY, 7 * DAY, 14 * DAY,
 ];
+/** Beyond these steps, the marks are at the beginnings of months. */
+const MONTHS = [1, 2, 3, 6, 12, 24];
+const MONTH = 30.5 * DAY;
+const MOST = 100;
 const MARK_REM = 6.5;
 /** Below this step, a reading has seconds. */
 const FINE_SECONDS = 5;
@@ -65,10 +69,10 @@ export class TimeAxis {
  * @returns {{at: number, text: string, isDay: boolean}[]}
  */
 export function marks(from, to, most, calendar) {
-  const step = STEPS.find((each) => (to - from) / each <= most) ?? STEPS[STEPS.length - 1];
+  const step = STEPS.find((each) => (to - from) / each <= most) ?? MONTH;
   const found = [];
-  const start = Math.floor((from + calendar.offset(from)) / step) * step;
-  for (let local = start; found.length < 100; local += step) {
+  for (const local of step === MONTH ? months(from, to, most) : times(Math.floor((from + calendar.offset(from)) / step) * step, step)) {
+    if (found.length >= MOST) break;
     // The offset is that of the mark's own time: daylight saving may begin or end in between.
     const rough = local - calendar.offset(local);
     const at = local - calendar.offset(rough);
@@ -79,4 +83,17 @@ export function marks(from, to, most, calendar) {
     found.push({ at, text, isDay });
   }
   return found;
+}
+
+/** Yield the local time of each step, without an end. */
+function* times(start, step) {
+  for (let local = start; ; local += step) yield local;
+}
+
+/** Yield the local time of the beginnings of months. */
+function* months(from, to, most) {
+  const step = MONTHS.find((each) => (to - from) / (each * MONTH) <= most) ?? MONTHS[MONTHS.length - 1];
+  const first = new Date(from * 1000);
+  const number = first.getUTCFullYear() * 12 + first.getUTCMonth();
+  for (let month = Math.floor(number / step) * step; ; month += step) yield Date.UTC(Math.floor(month / 12), month % 12) / 1000;
 }

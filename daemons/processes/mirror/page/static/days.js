@@ -18,12 +18,15 @@ export class Days {
   #days = [];
   #window = { from: 0, to: 1, now: 0 };
   #built = "";
+  #since = 0;
 
   /**
    * @param {import("./record.js").Day[]} days
    * @param {import("./timeline.js").Window} window
+   * @param {number} since before it, nothing is loaded
    */
-  show(days, window) {
+  show(days, window, since) {
+    this.#since = since;
     this.#window = window;
     this.#days = days;
     const { from, to, width, rem, now } = window;
@@ -51,7 +54,7 @@ export class Days {
   /** Return the energy of the day at a time as text, or that it is not known. */
   reading(at) {
     const day = this.#days.find(({ from, to }) => from <= at && at < to);
-    if (!day) return at > this.#window.now ? "" : t("history.not_known");
+    if (!day) return at > this.#window.now || at < this.#since ? "" : t("history.not_known");
     const whole = Math.min(day.to, this.#window.now) - day.from;
     const value = measurement("kwh").format(day.kwh);
     const hours = Math.round(day.known_seconds / 3600);

@@ -1,7 +1,7 @@
 // @ts-check
 /** A graph of one measurement over time: the mean as a line, and a band from the lowest to the highest value. */
 
-import { draw, make, set, setText } from "./dom.js";
+import { draw, make, set, setTextOrHide } from "./dom.js";
 import { followGestures, followPointer } from "./gestures.js";
 import { measurement } from "./measurement.js";
 import { scale } from "./scale.js";
@@ -19,7 +19,8 @@ const HEIGHT = 100;
 /**
  * @typedef {[at: number, lowest: number | null, mean: number | null, highest: number | null]} Point
  * @typedef {{from: number, to: number | null, why: string}} Unknown
- * @typedef {{points: Point[], unknown?: Unknown[]}} Data `points` of the history: a point with nulls ends what is known
+ * @typedef {{points: Point[], unknown?: Unknown[], since?: number, until?: number}} Data `points` of the history: a point
+ *   with nulls ends what is known. Nothing is loaded before `since` and after `until`.
  * @typedef {{from: number, to: number, now: number}} Window the visible span of time in Unix seconds
  */
 
@@ -94,14 +95,15 @@ export class Graph {
     this.#cursor.style.left = `${(100 * part).toFixed(2)}%`;
     this.#cursor.classList.toggle("late", part > 0.5);
     this.#dot.hidden = !found;
-    setText(this.#text, this.reading(at));
+    setTextOrHide(this.#text, this.reading(at));
     if (found) this.#dot.style.top = `${this.#y(found[2])}%`;
   }
 
   /** Return the value at a time as text: "21.4 °C (20.9–21.8)", or that it is not known. */
   reading(at) {
     const found = this.#find(at);
-    if (!found) return at > this.#window.now ? "" : t("history.not_known");
+    const { since = -Infinity, until = Infinity } = this.#data;
+    if (!found) return at > this.#window.now || at < since || at > until ? "" : t("history.not_known");
     const { format, number } = this.#about;
     const [low, mean, high] = [number(found[1]), format(found[2]), number(found[3])];
     return low === high ? mean : `${mean} (${low}–${high})`;
@@ -165,12 +167,12 @@ export class Graph {
   }
 
   #build(second, width) {
-    const { points, unknown } = this.#data;
+    const { points, unknown, since = -Infinity, until = Infinity } = this.#data;
     const { from, now } = this.#window;
     this.#built = { points, unknown, count: points.length, last: points.at(-1)?.[0] ?? 0, second, from, low: this.#scale.low, high: this.#scale.high, now };
     // What is drawn reaches beyond the visible span, so that the graph can move for a while.
     const [first, last] = [-MOST_SHIFT * width, (1 + MOST_SHIFT) * width];
-    const x = (at) => Math.round(10 * Math.min(Math.max((at - from) * second, first), last)) / 10;
+    const x = (at) => Math.round(10 * Math.min(Math.max((Math.min(Math.max(at, since), until) - from) * second, first), last)) / 10;
     const y = (value) => Math.round(100 * this.#y(value)) / 100;
     const spans = points
       .map(([at, low, mean, high], i) => ({ x: x(at), end: x(points[i + 1]?.[0] ?? Infinity), low, mean, high }))
@@ -188,7 +190,7 @@ export class Graph {
 
     function* gaps(unknown, spans, first) {
       for (const { from: since, to } of unknown) yield [x(since), x(to ?? Infinity)];
-      if (spans.length && spans[0].x > first) yield [first, spans[0].x];
+      if (spans.length) yield [x(-Infinity), spans[0].x];
       for (const { x: left, end, mean } of spans) if (mean == null) yield [left, end];
     }
   }

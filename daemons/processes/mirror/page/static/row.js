@@ -3,7 +3,7 @@
 
 import { Bars } from "./bars.js";
 import { Days, showsDays } from "./days.js";
-import { arrange, make, set, setText } from "./dom.js";
+import { arrange, make, set, setText, setTextOrHide } from "./dom.js";
 import { Graph } from "./graph.js";
 import { house } from "./house.js";
 import { measurement } from "./measurement.js";
@@ -11,6 +11,8 @@ import { t } from "./text.js";
 
 /** The measurements whose value tells the energy of a day, which has bars of its own. */
 const ENERGY = new Set(["power_watts", "energy_watt_hours"]);
+/** Less is none. */
+const LEAST_KWH = 0.0005;
 const NOTHING = { items: [], measurements: {}, unknown: [], energy: [], version: 0 };
 
 export class Row {
@@ -49,13 +51,15 @@ export class Row {
     const { measurements, energy } = this.#row;
     this.bars.show(this.#row, record.causes, window);
     const fields = Object.keys(measurements).filter((field) => values == null ? !measurement(field).isCounter : field === values);
-    const hasDays = energy.length > 0 && showsDays(window) && (values == null || ENERGY.has(values));
+    const hasDays = energy.some(({ kwh }) => kwh > LEAST_KWH) && showsDays(window) && (values == null || ENERGY.has(values));
     const today = energy.at(-1);
-    const isToday = today && today.from <= window.now && window.now < today.to;
+    const isToday = today && today.kwh > LEAST_KWH && today.from <= window.now && window.now < today.to;
     setText(this.#today, isToday && !hasDays ? t("history.energy_today", { value: measurement("kwh").format(today.kwh) }) : "");
     arrange(this.#lanes, hasDays ? [...fields, "energy"] : fields, (field) => this.#lane(field));
-    for (const field of fields) this.#graphs.get(field)?.show({ points: measurements[field], unknown: this.#row.unknown }, window);
-    if (hasDays) this.#days.show(energy, window);
+    const { since, until, isCurrent } = record;
+    const range = { unknown: this.#row.unknown, since, until: isCurrent ? Infinity : until };
+    for (const field of fields) this.#graphs.get(field)?.show({ points: measurements[field], ...range }, window);
+    if (hasDays) this.#days.show(energy, window, since);
   }
 
   /** Show the values at a time, or none. */
@@ -88,7 +92,7 @@ class Reading {
     const part = (at - from) / (to - from);
     this.#cursor.style.left = `${(100 * part).toFixed(2)}%`;
     this.#cursor.classList.toggle("late", part > 0.5);
-    setText(this.#text, text);
+    setTextOrHide(this.#text, text);
   }
 }
 

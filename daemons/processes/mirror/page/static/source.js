@@ -12,6 +12,7 @@ const RETRY_SECONDS = 5;
 /** The part of the visible span that is loaded beyond each of its ends. */
 const BEYOND = 0.5;
 const POINTS = { least: 100, most: 2000 };
+const MOST_STRETCHES = 1000;
 
 /** @typedef {{from: number, to: number, width: number, devices: string[] | null}} Wish what is to be loaded; null for all devices */
 
@@ -68,6 +69,7 @@ export class Source {
     // A point for each second pixel is enough: it has the lowest and the highest value of its time.
     const points = Math.min(Math.max(width * (1 + 2 * BEYOND) * 0.5, POINTS.least), POINTS.most);
     const query = historyQuery({ since, until: isCurrent ? null : until, points, devices });
+    query.set("stretches", Math.min(MOST_STRETCHES, Math.max(POINTS.least, points / 3)).toFixed(0));
 
     this.#request = new AbortController();
     const { signal } = this.#request;
