@@ -16,13 +16,17 @@ from typing import NamedTuple
 from bench.report import Scale, Sheet
 from bench.table import Section, Table
 from daemons.cli.drill_report import percentile
-from daemons.storage.history import MOST_POINTS, read
+from daemons.storage.history import read
 from daemons.storage.history_row import Change, Event, Row, Sample
 from daemons.storage.history_writer import DAY_SECONDS, HistoryWriter
 
 TITLE = "The recorder's file"
 SECTION = Section(10, "History", (Table(TITLE),))
 PHASES = (("heating", 90, 1100.0), ("brewing", 150, 900.0), ("ready", 1800, 40.0), ("idle", 0, 0.0))
+
+
+POINTS = 300
+"""How many points of a measurement are read."""
 
 
 class Amount(NamedTuple):
@@ -84,7 +88,7 @@ def measure_file(sheet: Sheet, column: str, devices: list[str], days: int, *, no
         sheet.add(TITLE, "cleanup, the longest step", column, 1000 * percentile(steps, 1.0), "ms")
         for name, seconds in (("an hour", 3600), ("a day", DAY_SECONDS), ("a week", 7 * DAY_SECONDS)):
             began = time.perf_counter()
-            read(path, devices, now - seconds, now, MOST_POINTS)
+            read(path, devices, now - seconds, now, POINTS)
             sheet.add(TITLE, f"reading {name}", column, 1000 * (time.perf_counter() - began), "ms")
         began = time.perf_counter()
         HistoryWriter(path).close()

@@ -211,6 +211,14 @@ def logs(context: Context, names: tuple[str, ...], lines: int, follow: bool) -> 
     metavar="WHEN",
     help='How long ago ("90s", "2h", "7d"), or a date and time in the house\'s timezone.',
 )
+@click.option("--until", metavar="WHEN", help="The end, in the same form.  [default: now]")
+@click.option(
+    "--points",
+    type=click.IntRange(10, 100_000),
+    default=300,
+    show_default=True,
+    help="How many points of a measurement; 8760 has each hour of a year.",
+)
 @click.option(
     "--csv", "as_csv", is_flag=True, help="Print a table (RFC 4180) with a row for each phase and each value."
 )
@@ -231,6 +239,8 @@ def history(
     context: Context,
     names: tuple[str, ...],
     since: str,
+    until: str | None,
+    points: int,
     as_csv: bool,
     by: str | None,
     shows_inputs: bool,
@@ -239,6 +249,7 @@ def history(
     """Show the past phases of the devices, with times and causes."""
     from daemons.bus.message import RECORDER
     from daemons.storage import history as history_file
+    from daemons.storage import history_table
 
     if shows_inputs and (as_csv or by is not None):
         raise click.UsageError(f"--inputs does not go with {'--csv' if as_csv else '--by'}")
@@ -246,10 +257,15 @@ def history(
     selected = context.select_names(roster, names, *(roster.services if names else ()))
     now = time.time()
     timezone = house_timezone(roster)
-    try:
-        begin = history_file.parse_time(since, timezone, now)
-    except ValueError as error:
-        raise click.UsageError(f"--since: {error}") from error
+    times = []
+    for option, text in (("--since", since), ("--until", until)):
+        try:
+            times.append(now if text is None else history_file.parse_time(text, timezone, now))
+        except ValueError as error:
+            raise click.UsageError(f"{option}: {error}") from error
+    begin, end = times
+    if begin >= end:
+        raise click.UsageError("--since must be earlier than --until")
     if RECORDER not in roster.services and not history_file.PATH.exists():
         raise errors.HistoryError(
             "this house keeps no history; in its configuration, [recorder] has enabled = false"
@@ -257,18 +273,18 @@ def history(
     titles = {name: name.capitalize() for name in roster.services}
     titles.update((name, peer.title) for name, peer in roster.peers.items())
     if shows_inputs:
-        print_inputs({*selected, *(() if names else (None,))}, begin, now, titles, timezone, as_json)
+        print_inputs({*selected, *(() if names else (None,))}, begin, end, titles, timezone, as_json)
         return
-    found = history_file.read(history_file.PATH, selected, begin, now, history_file.MOST_POINTS, by)
+    found = history_file.read(history_file.PATH, selected, begin, end, points, by, zone=timezone)
     if as_json:
         click.echo(json.dumps(found, indent=2))
         return
     from rich.console import Console
 
-    from daemons.cli.terminal import csv_table, plot
+    from daemons.cli.terminal import plot
 
     if as_csv:
-        click.echo(csv_table.format_history(found, timezone), nl=False)
+        click.echo(history_table.format_history(found, timezone), nl=False)
         return
     with quiet_exit():
         if by is not None:

@@ -96,6 +96,8 @@ class Recording(Struct, frozen=True, kw_only=True):
     """Whether the house records its history."""
     keep_seconds: Seconds = field(name="keep", default=Seconds(30 * 86400))
     """How long the history is kept."""
+    keep_hours_seconds: Seconds = field(name="keep_hours", default=Seconds(3650 * 86400))
+    """How long the hourly values of the measurements are kept; never shorter than the history."""
 
     def __post_init__(self) -> None:
         """Check that at least the shortest timeline of the page is kept."""

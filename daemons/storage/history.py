@@ -7,15 +7,19 @@ neither side waits for the other (write-ahead log).
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from daemons.errors import DamagedHistory, HistoryError
+from daemons.storage.energy import MOST_LATEST_SECONDS, read_days
 from daemons.storage.history_schema import OLD_VERSIONS, VERSION, VIEWS
-from daemons.storage.series import MINUTE_SECONDS, Six, points, thin
+from daemons.storage.hour import ENERGY, POWER
+from daemons.storage.measured import RANGE, read_points
+from daemons.storage.series import thin
+from daemons.storage.unknown import MOST_UNKNOWN, Unknown, known_times, unknown_times
 from daemons.values import Seconds
 
 PATH = Path("history") / "history.db"
@@ -39,13 +43,10 @@ CHANGE = (
 BUSY_SECONDS = 1.0
 MOST_STRETCHES, MOST_EVENTS = 1000, 1000
 """How many stretches and process events of one device one answer contains at most."""
-MOST_POINTS = 300
-"""How many points of a measurement an answer contains, unless the request says otherwise."""
-RANGE = (
-    "FROM {table} WHERE {key} = :id AND at < :until AND at >= "
-    "ifnull((SELECT max(at) FROM {table} WHERE {key} = :id AND at <= :since), :since)"
-)
-"""The rows of a range, and the last row before it, which held when the range began."""
+MOST_AT_ONCE = 2000
+"""How many changes of one device are read at once."""
+EMPTY: dict[str, Any] = {"stretches": [], "measurements": {}, "processes": [], "unknown": [], "energy": []}
+"""The history of a device of which nothing was recorded."""
 CHANGES_BY = (
     "SELECT at FROM change WHERE device = :id AND at >= :since AND at < :until "
     "AND (by = :by OR who = :by OR by || ':' || who = :by "
@@ -53,14 +54,6 @@ CHANGES_BY = (
     "ORDER BY at DESC LIMIT :most"
 )
 """The changes with a reason, newest first; `within` is it with a colon, as "page" includes "page:anna"."""
-STEPS = f"""
-    SELECT at, (CAST(at AS INTEGER) / {MINUTE_SECONDS} + 1) * {MINUTE_SECONDS}.0,
-        low, mean, high, last {RANGE.format(table="minute", key="series")}
-    UNION ALL SELECT at, at, value, value, value, value
-        {RANGE.format(table="sample", key="series")}
-    ORDER BY at
-"""
-"""The steps of a series, in the columns of `series.Step`."""
 NOTHING = "there is no history yet; the recorder begins it when the house is up"
 ADVICE = (
     "the recorder looks once an hour, sets it aside and begins a new one; so does `house restart recorder`"
@@ -104,12 +97,21 @@ def parse_time(text: str, zone: tzinfo, now: float) -> float:
 
 
 def read(
-    path: Path, names: Iterable[str], since: float, until: float, most: int, by: str | None = None
+    path: Path,
+    names: Iterable[str],
+    since: float,
+    until: float,
+    most: int,
+    by: str | None = None,
+    *,
+    zone: tzinfo = UTC,
+    most_stretches: int = MOST_STRETCHES,
 ) -> dict[str, Any]:
     """Return what happened from `since` to `until` (Unix seconds), as docs/page.md describes it.
 
-    Each measurement has at most `most` points. With `by`, the answer has only the changes with this reason: a
-    word such as "rule", a word and its sender, such as "rule:hall_motion", or a sender.
+    Each measurement has about `most` points. With `by`, the answer has only the changes with this reason: a
+    word such as "rule", a word and its sender, such as "rule:hall_motion", or a sender. The days are those of
+    `zone`.
 
     Raises HistoryError if there is no history, or if it cannot be read.
     """
@@ -118,7 +120,21 @@ def read(
     if not path.exists():
         raise HistoryError(NOTHING)
     try:
-        return _read(path, names, since, until, most, by)
+        with snapshot(path) as db:
+            if by is not None:
+                devices = {name: _changes(db, name, since, until, by) for name in names}
+            else:
+                devices = {
+                    name: _device(db, name, since, until, most, zone, most_stretches) for name in names
+                }
+            causes = {stretch["cause"] for found in devices.values() for stretch in found["stretches"]}
+            return {
+                "since": since,
+                "until": until,
+                "resolution_seconds": (until - since) / most,
+                "devices": devices,
+                "causes": _causes(db, causes - {None, *NO_ID}),
+            }
     except DamagedHistory as error:
         raise DamagedHistory(f"{error}; {ADVICE}") from error
 
@@ -137,21 +153,6 @@ def states_at(path: Path, names: Iterable[str], at: float) -> dict[str, dict[str
     with snapshot(path) as db:
         rows = {name: db.execute(query, (name, at)).fetchone() for name in names}
     return {name: msgspec.json.decode(row[0]) for name, row in rows.items() if row is not None}
-
-
-def _read(
-    path: Path, names: Iterable[str], since: float, until: float, most: int, by: str | None
-) -> dict[str, Any]:
-    with snapshot(path) as db:
-        devices = {name: _device(db, name, since, until, most, by) for name in names}
-        causes = {stretch["cause"] for found in devices.values() for stretch in found["stretches"]}
-        return {
-            "since": since,
-            "until": until,
-            "resolution_seconds": (until - since) / most,
-            "devices": devices,
-            "causes": _causes(db, causes - {None, *NO_ID}),
-        }
 
 
 @contextmanager
@@ -173,49 +174,103 @@ def snapshot(path: Path) -> Iterator[sqlite3.Connection]:
         yield db
 
 
+def _changes(db: sqlite3.Connection, name: str, since: float, until: float, by: str) -> dict[str, Any]:
+    """Return the history of a device with nothing but its changes with a reason."""
+    row = db.execute("SELECT id FROM device WHERE name = ?", (name,)).fetchone()
+    found = _changes_by(db, row[0], since, until, by) if row else []
+    return {**EMPTY, "stretches": found}
+
+
 def _device(
-    db: sqlite3.Connection, name: str, since: float, until: float, most: int, by: str | None
+    db: sqlite3.Connection,
+    name: str,
+    since: float,
+    until: float,
+    most: int,
+    zone: tzinfo,
+    most_stretches: int,
 ) -> dict[str, Any]:
     row = db.execute("SELECT id FROM device WHERE name = ?", (name,)).fetchone()
     if row is None:
-        return {"stretches": [], "measurements": {}, "processes": []}
-    if by is not None:
-        found = _stretches(db, row[0], since, until, by)
-        return {"stretches": found, "measurements": {}, "processes": []}
+        return {**EMPTY, "unknown": [Unknown(since, until, "before").document()]}
     events = db.execute(
         "SELECT at, life, pid, reason FROM process WHERE device = ? AND at BETWEEN ? AND ? "
         "ORDER BY at DESC LIMIT ?",
         (*row, since, until, MOST_EVENTS),
     ).fetchall()
-    series = db.execute("SELECT name, id FROM series WHERE device = ? ORDER BY name", row)
-    measured = {name: points(_steps(db, id_, since, until), since, until, most) for name, id_ in series}
+    series = dict(db.execute("SELECT name, id FROM series WHERE device = ? ORDER BY name", row).fetchall())
+    unknown = _unknown(db, row[0], since, until, most)
+    known = known_times(unknown, since, until)
+    measured = {name: read_points(db, id_, since, until, most, known) for name, id_ in series.items()}
+    stretches = _stretches(db, row[0], since, until, most_stretches)
+    begins = stretches[0]["from"] if stretches else until
+    if begins > since and (stretches or _has_changed(db, row[0])):
+        unknown.insert(0, Unknown(since, begins, "before"))
     return {
-        "stretches": _stretches(db, row[0], since, until, None),
+        "stretches": stretches,
         "measurements": {name: found for name, found in measured.items() if found},
         "processes": [
             dict(zip(("at", "life", "pid", "reason"), event, strict=True)) for event in reversed(events)
         ],
+        "unknown": [one.document() for one in unknown],
+        "energy": _energy(db, row[0], series, since, until, zone),
     }
 
 
-def _stretches(
-    db: sqlite3.Connection, device: int, since: float, until: float, by: str | None
-) -> list[dict[str, Any]]:
-    """Return the states of a device, beginning with the one that held at `since`.
+def _has_changed(db: sqlite3.Connection, device: int) -> bool:
+    """Return whether a device has any recorded state: a service of the house has none."""
+    query = "SELECT EXISTS (SELECT 1 FROM change WHERE device = ?)"
+    return bool(db.execute(query, (device,)).fetchone()[0])
 
-    With `by`, return the latest of those that began in the range and had this reason.
-    """
+
+def _unknown(db: sqlite3.Connection, device: int, since: float, until: float, most: int) -> list[Unknown]:
+    """Return the times that are not known, without those that are shorter than the time of one point."""
+    least = (until - since) / most
+    found = [one for one in unknown_times(db, device, since, until) if one.to - one.at >= least]
+    longest = sorted(found, key=lambda one: one.at - one.to)[:MOST_UNKNOWN]
+    return sorted(longest)
+
+
+def _energy(
+    db: sqlite3.Connection, device: int, series: dict[str, int], since: float, until: float, zone: tzinfo
+) -> list[dict[str, Any]]:
+    """Return the energy of each day, if the device measures it."""
+    if not series.keys() & {POWER, ENERGY}:
+        return []
+    begin = min(since, until - MOST_LATEST_SECONDS)
+    known = known_times(unknown_times(db, device, begin, until), begin, until)
+    return read_days(db, series, since, until, zone, known)
+
+
+def _stretches(
+    db: sqlite3.Connection, device: int, since: float, until: float, most: int
+) -> list[dict[str, Any]]:
+    """Return the states of a device, beginning with the one that held at `since`."""
     given: dict[str, Any] = {"id": device, "since": since, "until": until}
-    if by is None:
-        rows = db.execute(f"SELECT at {RANGE.format(table='change', key='device')} ORDER BY at", given)
-        times = thin([at for (at,) in rows], until, MOST_STRETCHES)
-    else:
-        given |= {"by": by, "within": f"{by}:", "most": MOST_STRETCHES}
-        times = [at for (at,) in db.execute(CHANGES_BY, given)][::-1]
-        return [_stretch(db, device, at, _next_change(db, device, at)) for at in times]
+    within = RANGE.format(table="change", key="device")
+    rows = db.execute(f"SELECT at, {CHANGE} {within} ORDER BY at LIMIT {MOST_AT_ONCE}", given)
+    read = {at: tuple(row) for at, *row in rows}
+    times = list(read)
+    if len(read) == MOST_AT_ONCE:
+        times = [at for (at,) in db.execute(f"SELECT at {within} ORDER BY at", given)]
+    times = thin(times, until, most)
     query = "SELECT min(at) FROM change WHERE device = :id AND at >= :until"
     (after,) = db.execute(query, given).fetchone()
-    return [_stretch(db, device, at, to) for at, to in zip(times, [*times[1:], after], strict=False)]
+    ends = zip(times, [*times[1:], after], strict=False)
+    return [
+        {"from": at, "to": to, **change_of(read[at])} if at in read else _stretch(db, device, at, to)
+        for at, to in ends
+    ]
+
+
+def _changes_by(
+    db: sqlite3.Connection, device: int, since: float, until: float, by: str
+) -> list[dict[str, Any]]:
+    """Return the latest changes of a device that began in a range and had this reason."""
+    given: dict[str, Any] = {"id": device, "since": since, "until": until}
+    given |= {"by": by, "within": f"{by}:", "most": MOST_STRETCHES}
+    times = [at for (at,) in db.execute(CHANGES_BY, given)][::-1]
+    return [_stretch(db, device, at, _next_change(db, device, at)) for at in times]
 
 
 def _stretch(db: sqlite3.Connection, device: int, at: float, to: float | None) -> dict[str, Any]:
@@ -243,11 +298,6 @@ def change_of(row: tuple[Any, ...]) -> dict[str, Any]:
 
 def _known(fields: dict[str, Any]) -> dict[str, Any]:
     return {field: value for field, value in fields.items() if value is not None}
-
-
-def _steps(db: sqlite3.Connection, series: int, since: float, until: float) -> Iterator[Six]:
-    """Return the steps of a series, beginning with the value that held at `since`."""
-    return iter(db.execute(STEPS, {"id": series, "since": since, "until": until}))
 
 
 def _causes(db: sqlite3.Connection, causes: set[str]) -> dict[str, Any]:

@@ -1,27 +1,32 @@
-"""The program that reads the history for the page: `python -m daemons.storage.history_program QUERY`.
+"""The program that reads the history for the page: `python -m daemons.storage.history_program`.
 
-A year of fifty devices takes half a minute of processor time. In a process of its own it delays no
-other, and the others go first (nice(2)).
+In a process of its own it delays no other, and the others go first (nice(2)). It stays for further queries,
+because its start takes longer than most answers.
 
-QUERY is a HistoryQuery as JSON; the working directory is the run directory. The output is the history, as
-docs/page.md describes it. The exit status is NO_HISTORY if it cannot be read; then the error output says
-why.
+Each line of its input is a HistoryQuery as JSON; the working directory is the run directory. Each answer is a
+line with an Answer as JSON, and then as many bytes as it says: the history as docs/page.md describes it, as
+JSON or as CSV. It ends with its input.
 """
 
+import gzip
 import os
 import sys
 from collections.abc import Collection
-from typing import Any
+from typing import Any, BinaryIO
+from zoneinfo import ZoneInfo
 
 import msgspec
 
 from daemons.errors import HistoryError
-from daemons.storage import history
+from daemons.storage import history, history_table
 
 NO_HISTORY = 3
+"""The exit status of a program that answers one query, if the history cannot be read."""
 NICE = 10
 DEVICE_REASONS = ("rule", "clock")
 """The reasons whose `who` is a device."""
+ZIP_LEVEL = 1
+"""Higher levels take several times as long, and save a tenth."""
 
 
 class HistoryQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,22 +38,61 @@ class HistoryQuery(msgspec.Struct, frozen=True, kw_only=True):
     points: int
     visible: tuple[str, ...] | None = None
     """The devices that causes may name; None for all."""
+    timezone: str = "UTC"
+    """The timezone of the days, and of the times in a table."""
+    stretches: int = history.MOST_STRETCHES
+    """How many stretches of a device the answer has at most."""
+    csv: bool = False
+    """Whether the answer is a table (RFC 4180)."""
+    zipped: bool = False
+    """Whether the answer is compressed (gzip)."""
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What precedes an answer."""
+
+    length: int
+    """The length of the answer in bytes."""
+    fault: str | None = None
+    """Why the history cannot be read."""
 
 
 def main() -> None:
-    """Read, and write the answer."""
-    query = msgspec.json.decode(sys.argv[1], type=HistoryQuery)
+    """Answer the queries, until the input ends."""
     os.nice(NICE)
+    for line in sys.stdin.buffer:
+        answer(line, sys.stdout.buffer)
+
+
+def answer(line: bytes, out: BinaryIO) -> None:
+    """Answer one query."""
+    content, fault = b"", None
     try:
-        found = history.read(history.PATH, query.names, query.since, query.until, query.points)
+        content = read(msgspec.json.decode(line, type=HistoryQuery))
     except HistoryError as error:
-        sys.stderr.write(str(error))
-        sys.exit(NO_HISTORY)
+        fault = str(error)
+    out.write(msgspec.json.encode(Answer(length=len(content), fault=fault)) + b"\n" + content)
+    out.flush()
+
+
+def read(query: HistoryQuery) -> bytes:
+    """Return the content of an answer; raises HistoryError if the history cannot be read."""
+    zone = ZoneInfo(query.timezone)
+    found = history.read(
+        history.PATH,
+        query.names,
+        query.since,
+        query.until,
+        query.points,
+        zone=zone,
+        most_stretches=query.stretches,
+    )
     if query.visible is not None:
         causes = found["causes"].items()
         hide_reasons(found, query.visible)
         found["causes"] = {cause: first for cause, first in causes if first["device"] in query.visible}
-    sys.stdout.buffer.write(msgspec.json.encode(found))
+    content = history_table.format_history(found, zone).encode() if query.csv else msgspec.json.encode(found)
+    return gzip.compress(content, ZIP_LEVEL, mtime=0) if query.zipped else content
 
 
 def hide_reasons(found: dict[str, Any], visible: Collection[str]) -> None:

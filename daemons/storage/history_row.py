@@ -55,4 +55,15 @@ class Input(NamedTuple):
     """The number of the last input before that run."""
 
 
-Row = Change | Sample | Event | Input
+class Absence(NamedTuple):
+    """A device was not heard or not reached any more, or it is again."""
+
+    device: str
+    at: float
+    """When that began, or when it was over, in Unix seconds."""
+    why: str
+    """As in `unknown.Unknown`."""
+    is_over: bool
+
+
+Row = Change | Sample | Event | Input | Absence

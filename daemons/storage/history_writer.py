@@ -7,18 +7,28 @@ one second at most. The journal works in the same two steps.
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from math import inf
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from daemons.errors import DamagedHistory, HistoryError
-from daemons.storage.history import BUSY_SECONDS, ORIGIN_COLUMNS, PATH, REASON_COLUMNS, translate_errors
-from daemons.storage.history_row import Change, Event, Input, Row, Sample
+from daemons.storage.history import (
+    BUSY_SECONDS,
+    HOUSE,
+    ORIGIN_COLUMNS,
+    PATH,
+    REASON_COLUMNS,
+    translate_errors,
+)
+from daemons.storage.history_row import Absence, Change, Event, Input, Row, Sample
 from daemons.storage.history_schema import OLD_VERSIONS, SCHEMA, UPGRADES, VERSION
+from daemons.storage.hourly_values import HourlyValues
 from daemons.storage.series import fold, minute_of
+from daemons.storage.unknown import SLACK_SECONDS
 
 HOUR_SECONDS, DAY_SECONDS = 3600, 86400
 STEP_ROWS = 500
@@ -29,6 +39,8 @@ WAL_PAGES = 250
 """How many pages the write-ahead log holds before a checkpoint: 1 MB, which takes a few ms."""
 CACHE = -256
 """The cache size in kB; SQLite marks kB by the minus sign."""
+CLOSED_SLACK_SECONDS = 5.0
+"""A recorder that ended by itself and is back within so much time was restarted: that is no gap."""
 MOST_ASIDE = 3
 """How many damaged files are kept."""
 
@@ -48,6 +60,15 @@ INSERT: dict[type, str] = {
     "WHERE device = :id AND what = 'configuration' ORDER BY at DESC, id DESC LIMIT 1)",
 }
 """The statement for each type of row: no row is written twice, nor one that repeats the last row."""
+BEGIN_ABSENCE = (
+    "INSERT OR IGNORE INTO absence SELECT :id, :at, NULL, :why WHERE NOT EXISTS "
+    "(SELECT 1 FROM absence WHERE device = :id AND why = :why AND until IS NULL)"
+)
+END_ABSENCE = "UPDATE absence SET until = max(:at, at) WHERE device = :id AND why = :why AND until IS NULL"
+LATEST_ROW = (
+    "SELECT max(last) FROM (SELECT (SELECT max(at) FROM change WHERE device = id AND at <= :now) AS last "
+    "FROM device UNION ALL SELECT (SELECT max(at) FROM sample WHERE series = id AND at <= :now) FROM series)"
+)
 
 
 class HistoryWriter:
@@ -70,6 +91,9 @@ class HistoryWriter:
         self._ids: dict[tuple[str, ...], int] = {}
         self._pending: list[tuple[str, int]] = []
         self._tidied_hour = 0.0
+        self._run: float | None = None
+        """When the present time of recording began, in Unix seconds; None before the first mark."""
+        self._hourly = HourlyValues(self._db)
         self._is_unforced = False
 
     def _prepare(self, path: Path) -> bool:
@@ -132,6 +156,39 @@ class HistoryWriter:
                 os.fsync(wal.fileno())
             self._is_unforced = False
 
+    def mark(self, now: float, *, continues: bool = False, closed: bool = False) -> None:
+        """Note that the house is recorded at `now` (Unix seconds).
+
+        The first note continues the time of recording before if the gap is too short to be told from none,
+        or with `continues`. Otherwise nothing is known of the gap. `closed`: the recorder ends now.
+        """
+        with translate_errors(), self._transaction():
+            if self._run is None:
+                self._run = self._begin_run(now, continues=continues)
+            given = (max(now, self._run), closed, self._run)
+            self._db.execute("UPDATE recording SET until = ?, closed = ? WHERE at = ?", given)
+        self._is_unforced = True
+
+    def _begin_run(self, now: float, *, continues: bool) -> float:
+        query = "SELECT at, until, closed FROM recording WHERE at <= ? ORDER BY at DESC LIMIT 1"
+        if last := self._db.execute(query, (now,)).fetchone():
+            at, until, closed = last
+            if not closed:
+                (latest,) = self._db.execute(LATEST_ROW, {"now": now}).fetchone()
+                until = max(until, latest or 0.0)
+                self._db.execute("UPDATE recording SET until = ? WHERE at = ?", (until, at))
+            if continues or now - until <= (CLOSED_SLACK_SECONDS if closed else SLACK_SECONDS):
+                return float(at)
+        self._db.execute("INSERT OR REPLACE INTO recording VALUES (?, ?, 0)", (now, now))
+        return now
+
+    def remove_absent(self, present: Collection[str], now: float) -> None:
+        """Note that nothing is known any more of each device that is not among those that are `present`."""
+        with translate_errors(), self._transaction():
+            for (name,) in self._db.execute("SELECT name FROM device").fetchall():
+                if name not in present and name != HOUSE:
+                    self._write(Absence(name, now, "removed", is_over=False))
+
     def size(self) -> int:
         """Return the size in bytes, with the write-ahead log."""
         files = [Path(f"{self._path}{end}") for end in ("", "-wal", "-shm")]
@@ -147,6 +204,9 @@ class HistoryWriter:
         device = self._id("device", row.device)
         if isinstance(row, Input):
             self._write_input(device, row)
+            return
+        if isinstance(row, Absence):
+            self._db.execute(END_ABSENCE if row.is_over else BEGIN_ABSENCE, {**row._asdict(), "id": device})
             return
         given = {**row._asdict(), "id": device}
         if isinstance(row, Change):
@@ -195,9 +255,10 @@ class HistoryWriter:
 
     # Small steps
 
-    def tidy(self, now: float, keep_seconds: float) -> bool:
-        """Fold samples older than a day and delete rows older than `keep_seconds`, one small step.
+    def tidy(self, now: float, keep_seconds: float, keep_hours_seconds: float = inf) -> bool:
+        """Do one small step: add hourly values, fold samples older than a day, delete what is too old.
 
+        The hourly values, and the times in which nothing was recorded, are kept for `keep_hours_seconds`.
         Return False when nothing is left to do; there is new work once an hour.
         """
         hour = now - now % HOUR_SECONDS
@@ -213,8 +274,11 @@ class HistoryWriter:
                 return False
             table, id_ = self._pending[-1]
             with self._transaction():
-                more = table == "series" and self._fold(id_, hour - DAY_SECONDS)
-                more |= self._delete_old(table, id_, hour - keep_seconds)
+                more = table == "series" and self._hourly.add(id_, hour)
+                if not more:  # what is deleted is in the hourly values by then
+                    more = table == "series" and self._fold(id_, hour - DAY_SECONDS)
+                    more |= self._delete_old(table, id_, hour - keep_seconds)
+                    self._delete_hours(table, id_, hour - keep_hours_seconds)
             if not more:
                 self._pending.pop()
             self._is_unforced = True
@@ -236,6 +300,15 @@ class HistoryWriter:
             )
             more |= self._db.execute(query, given).rowcount >= STEP_ROWS
         return more
+
+    def _delete_hours(self, key: str, id_: int, before: float) -> None:
+        """Delete what is kept longest: each hour, only the rows of one more hour are too old."""
+        if key == "series":
+            for table in ("hour", "day"):
+                self._db.execute(f"DELETE FROM {table} WHERE series = ? AND at < ?", (id_, before))  # noqa: S608
+        else:
+            self._db.execute("DELETE FROM absence WHERE device = ? AND until < ?", (id_, before))
+            self._db.execute("DELETE FROM recording WHERE until < ?", (before,))
 
     def _fold(self, series: int, before: float) -> bool:
         rows = self._db.execute(

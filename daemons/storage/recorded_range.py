@@ -7,7 +7,8 @@ from sqlite3 import Connection
 from typing import Any, NamedTuple
 
 from daemons.errors import DamagedHistory, HistoryError
-from daemons.storage.history import ADVICE, CHANGE, HOUSE, NOTHING, STEPS, change_of, snapshot
+from daemons.storage.history import ADVICE, CHANGE, HOUSE, NOTHING, change_of, snapshot
+from daemons.storage.measured import STEPS
 from daemons.storage.recorded_changes import RecordedChanges
 from daemons.storage.series import Six
 

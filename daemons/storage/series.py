@@ -10,6 +10,8 @@ from math import inf
 from typing import NamedTuple
 
 MINUTE_SECONDS = 60
+SETTLE_SECONDS = 2.0
+"""Within so much time a device that is heard again has published its values, and they are recorded."""
 
 
 class Step(NamedTuple):
@@ -108,6 +110,18 @@ def gather(steps: Iterable[Six], since: float, width: float) -> Iterator[Step]:
                 high = most
         total += mean * (end - at)
         stop, last = end, final
+
+
+def settled(steps: Iterable[Six], begin: float) -> Iterator[Six]:
+    """Yield the steps of a known time that follows an unknown one.
+
+    The value from before does not count if another one comes at once: its device was heard again.
+    """
+    rows = iter(steps)
+    first = list(islice(rows, 2))
+    if len(first) == 2 and first[0][0] <= begin and first[1][0] - begin <= SETTLE_SECONDS:  # noqa: PLR2004
+        del first[0]
+    return chain(first, rows)
 
 
 def points(steps: Iterator[Six], since: float, until: float, most: int) -> list[list[float]]:

@@ -162,7 +162,13 @@ def test_process_events_of_the_range_are_returned(writer: HistoryWriter) -> None
 
 def test_a_device_without_records_has_an_empty_result(writer: HistoryWriter) -> None:
     """The device is in the answer."""
-    assert device_history("toaster") == {"stretches": [], "measurements": {}, "processes": []}
+    assert device_history("toaster") == {
+        "stretches": [],
+        "measurements": {},
+        "processes": [],
+        "unknown": [{"from": NOW - 3600, "to": NOW, "why": "before"}],
+        "energy": [],
+    }
 
 
 def test_the_answer_has_its_range(writer: HistoryWriter) -> None:

@@ -11,10 +11,12 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from daemons.storage.history_table import iso_time
 from daemons.values import printable
 
 AT_REST = ("─", "dim")
 """The mark and the style of a phase at rest."""
+NOT_KNOWN = ("?", "dim")
 AT_WORK = (("█", "yellow"), ("▓", "green"), ("▒", "cyan"), ("░", "magenta"))
 """The marks and styles of the other phases; the marks differ too, because colours alone are not enough."""
 BLOCKS = " ▁▂▃▄▅▆▇█"
@@ -59,8 +61,8 @@ def device(
     parts: list[RenderableType] = [head, Text()]
     columns = max(10, width - GUTTER - 1)
     if found["stretches"]:
-        parts += phases(history, found["stretches"], columns)
-        parts += [scale(history, zone, columns), legend(history, found["stretches"])]
+        parts += phases(history, found, columns)
+        parts += [scale(history, zone, columns), legend(history, found)]
     for measured, points in found["measurements"].items():
         parts += [Text(), *plot(history, measured, points, columns)]
     if found["stretches"]:
@@ -92,8 +94,9 @@ def activity(stretch: dict[str, Any]) -> int:
     return 2 if stretch["state"].get("status") else 1 if stretch["state"].get("ready") else 0
 
 
-def phases(history: dict[str, Any], found: list[dict[str, Any]], columns: int) -> list[Text]:
+def phases(history: dict[str, Any], device: dict[str, Any], columns: int) -> list[Text]:
     """Draw the phases over time; a phase that is not at rest is drawn even if it was short."""
+    found = device["stretches"]
     marks = phase_marks(found)
     activities = {phase(stretch): activity(stretch) for stretch in found}
     seconds = [dict[str, float]() for _ in range(columns)]
@@ -106,7 +109,11 @@ def phases(history: dict[str, Any], found: list[dict[str, Any]], columns: int) -
             part = max(0.0, min(end, (column + 1) * step) - max(begin, column * step))
             seconds[column][phase(stretch)] = seconds[column].get(phase(stretch), 0.0) + part
     bar = Text(" " * GUTTER)
-    for inside in seconds:
+    for column, inside in enumerate(seconds):
+        middle = history["since"] + (column + 0.5) * step
+        if any(one["from"] <= middle < one["to"] for one in device["unknown"]):
+            bar.append(*NOT_KNOWN)
+            continue
         longest = max(inside, key=lambda name: (activities[name], inside[name]), default=None)
         bar.append(*(marks[longest] if longest is not None else (" ", "")))
     return [bar]
@@ -127,8 +134,9 @@ def scale(history: dict[str, Any], zone: tzinfo, columns: int) -> Text:
     return Text(line, style="dim")
 
 
-def legend(history: dict[str, Any], found: list[dict[str, Any]]) -> Text:
+def legend(history: dict[str, Any], device: dict[str, Any]) -> Text:
     """Return the legend: the mark of each phase, and its total time."""
+    found = device["stretches"]
     seconds: dict[str, float] = {}
     for stretch in found:
         begin = max(stretch["from"], history["since"])
@@ -139,19 +147,24 @@ def legend(history: dict[str, Any], found: list[dict[str, Any]]) -> Text:
         text.append(mark, style)
         text.append(f" {name} ")
         text.append(f"{length(seconds[name])}   ", "dim")
+    if device["unknown"]:
+        text.append(*NOT_KNOWN)
+        text.append(" not known")
     return text
 
 
-def plot(history: dict[str, Any], name: str, points: list[list[float]], columns: int) -> list[Text]:
+def plot(history: dict[str, Any], name: str, points: list[list[Any]], columns: int) -> list[Text]:
     """Draw a measurement over a scale that includes zero; each column shows its highest value."""
     step = (history["until"] - history["since"]) / columns
     values: list[float | None] = [None] * columns
     for (at, _, _, high), to in zip(
         points, [*(point[0] for point in points[1:]), history["until"]], strict=True
     ):
+        if high is None:  # nothing is known
+            continue
         first = min(max(int((at - history["since"]) / step), 0), columns - 1)
         for column in range(first, min(max(first + 1, int((to - history["since"]) / step)), columns)):
-            values[column] = max(high, values[column] if values[column] is not None else high)  # type: ignore[type-var]
+            values[column] = max(high, values[column] if values[column] is not None else high)
     known = [value for value in values if value is not None]
     low, high = min(0.0, *known), max(0.0, *known)
     eighths = ROWS * 8
@@ -173,12 +186,12 @@ def plot(history: dict[str, Any], name: str, points: list[list[float]], columns:
     return lines
 
 
-def average(history: dict[str, Any], points: list[list[float]]) -> float:
-    """Return the mean of a measurement, weighted by time, from its first point."""
+def average(history: dict[str, Any], points: list[list[Any]]) -> float:
+    """Return the mean of a measurement over its known time."""
     ends = [*(point[0] for point in points[1:]), history["until"]]
-    lengths = [to - point[0] for point, to in zip(points, ends, strict=True)]
-    total = sum(lengths)
-    return sum(point[2] * part for point, part in zip(points, lengths, strict=True)) / total if total else 0.0
+    known = [(mean, to - at) for (at, _, mean, _), to in zip(points, ends, strict=True) if mean is not None]
+    total = sum(part for _, part in known)
+    return float(sum(mean * part for mean, part in known) / total) if total else 0.0
 
 
 def stretches(history: dict[str, Any], name: str, titles: dict[str, str], zone: tzinfo) -> RenderableType:
@@ -312,11 +325,6 @@ def plain_lines(history: dict[str, Any], titles: dict[str, str], zone: tzinfo) -
         ]
         for at, *words in sorted(lines):
             yield "  ".join([name, iso_time(at, zone), *(word for word in words if word)])
-
-
-def iso_time(at: float | None, zone: tzinfo) -> str:
-    """Return a time in ISO 8601 with milliseconds; empty for None."""
-    return datetime.fromtimestamp(at, zone).isoformat(timespec="milliseconds") if at is not None else ""
 
 
 def print_history(history: dict[str, Any], titles: dict[str, str], zone: tzinfo, console: Console) -> None:

@@ -25,10 +25,12 @@ from daemons.errors import DamagedHistory, HistoryError
 from daemons.kinds import HARDWARE_FACTS
 from daemons.processes.process import Process, Startup
 from daemons.processes.process_run import ProcessRun
+from daemons.processes.recorder.absences import Absences
 from daemons.processes.recorder.input_rows import InputRows
 from daemons.storage.history import PATH
 from daemons.storage.history_row import Change, Event, Row, Sample
 from daemons.storage.history_writer import HistoryWriter, set_aside
+from daemons.storage.unknown import MARK_SECONDS
 from daemons.values import convert
 
 WRITE_SECONDS = 1.0
@@ -56,7 +58,7 @@ def run(slice_: Slice) -> None:
     start = Startup(RECORDER, RecorderMemory)
     start.journal.save(RecorderMemory(life=start.run))
     with start.process() as process:
-        recorder = Recorder(slice_.peers, recording.keep_seconds, process)
+        recorder = Recorder(slice_.peers, recording, process)
         process.run(recorder.handle_command)
         recorder.close()
 
@@ -64,7 +66,7 @@ def run(slice_: Slice) -> None:
 class Recorder:
     """Turns messages into rows of the history, and writes them."""
 
-    def __init__(self, peers: dict[str, Peer], keep_seconds: float, process: Process) -> None:
+    def __init__(self, peers: dict[str, Peer], recording: Recording, process: Process) -> None:
         kinds = {name: kind_or_none(peer.kind) for name, peer in peers.items()}
         self._measured = {
             name: kind.measurements() if kind else frozenset[str]() for name, kind in kinds.items()
@@ -72,7 +74,8 @@ class Recorder:
         self._unrecorded = {
             name: NOT_RECORDED | kind.unrecorded if kind else NOT_RECORDED for name, kind in kinds.items()
         }
-        self._keep_seconds = keep_seconds
+        self._peers = peers
+        self._recording = recording
         self._process = process
         self._latest: dict[str, State | Report] = {}
         """By topic, the latest message of each process."""
@@ -85,7 +88,10 @@ class Recorder:
         self._rows: deque[Row] = deque(maxlen=MAX_WAITING_ROWS)
         self._dropped = 0
         self._writer: HistoryWriter | None = None
-        self._check_at = 0.0
+        self._check_at = self._mark_at = 0.0
+        self._has_recorded = False
+        """Whether nothing is missing since this process last noted that it records."""
+        self._absences = Absences(self._measured, process.loop.now())
         self._fault: str | None = None
         self._since = time.time()
         self._published: dict[str, Any] = {}
@@ -104,7 +110,10 @@ class Recorder:
 
     def on_batch(self) -> None:
         """Handle the messages that have arrived, and write changes and events."""
+        now = self._process.loop.now()
         for heard in self._subscriber.receive():
+            for absence in self._absences.hear(heard, now):
+                self._put(absence)
             if isinstance(heard, Report) or (isinstance(heard, State) and heard.device in self._measured):
                 self._latest[f"{type(heard).__name__} {heard.device}"] = heard
                 self._add_rows(heard)
@@ -120,12 +129,16 @@ class Recorder:
         self._samples.clear()
         for row in self._inputs.due():
             self._put(row)
+        for absence in self._absences.due(self._process.loop.now(), time.time()):
+            self._put(absence)
         self._attempt(self._keep)
 
     def close(self) -> None:
         """Write what has arrived, and close the file."""
         self.on_batch()
         self.on_timer()
+        if writer := self._writer:
+            self._attempt(lambda: writer.mark(time.time(), continues=True, closed=True))
         if self._writer:
             self._writer.close()
 
@@ -186,14 +199,27 @@ class Recorder:
     def _keep(self) -> None:
         self._write()
         writer = self._open()
-        writer.tidy(time.time(), self._keep_seconds)
+        if self._process.loop.now() >= self._mark_at:
+            self._mark(writer)
+        keep, keep_hours = self._recording.keep_seconds, self._recording.keep_hours_seconds
+        writer.tidy(time.time(), keep, max(keep, keep_hours))
         writer.secure()
         if self._process.loop.now() >= self._check_at:
             self._close_writer()  # opening it again checks it
 
+    def _mark(self, writer: HistoryWriter) -> None:
+        """Note that the house is recorded. If rows were dropped, the gap before is noted too."""
+        now = time.time()
+        writer.mark(now, continues=self._has_recorded and not self._dropped)
+        if not self._has_recorded:
+            writer.remove_absent(self._peers, now)
+        self._has_recorded = True
+        self._mark_at = self._process.loop.now() + MARK_SECONDS
+
     def _open(self) -> HistoryWriter:
         if self._writer is None:
             self._writer = HistoryWriter()
+            self._mark_at = 0.0
             self._check_at = self._process.loop.now() + CHECK_SECONDS
             if self._writer.is_new:  # the new file begins with the present states
                 self._known.clear()

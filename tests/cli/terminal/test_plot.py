@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from daemons.cli.terminal import csv_table, plot
+from daemons.cli.terminal import plot
+from daemons.storage import history_table
 from tests.support import factories
 
 UNTIL = 1_795_000_000.0 // 86400 * 86400 + 8 * 3600
@@ -40,6 +41,8 @@ def history(**changes: Any) -> dict[str, Any]:
         "processes": [
             {"at": SINCE + 5000, "life": "restarting", "pid": None, "reason": "terminated by SIGKILL"}
         ],
+        "unknown": [],
+        "energy": [],
         **changes,
     }
     causes = {
@@ -221,7 +224,7 @@ def test_a_pipe_gets_a_line_for_each_stretch_and_event() -> None:
 
 def test_the_csv_table_follows_rfc_4180() -> None:
     """The table follows RFC 4180; a stretch that still lasts has no end."""
-    text = csv_table.format_history(history(), factories.UTC)
+    text = history_table.format_history(history(), factories.UTC)
     assert text.count("\r\n") == text.count("\n") == 8
     rows = list(csv.DictReader(StringIO(text)))
     toasting = rows[1]
@@ -245,3 +248,36 @@ def test_the_csv_table_follows_rfc_4180() -> None:
 def test_a_duration_has_its_two_largest_units(seconds: float, words: str) -> None:
     """Smaller units are left out."""
     assert plot.length(seconds) == words
+
+
+def test_a_time_that_is_not_known_is_not_drawn_as_a_value() -> None:
+    """The graph has no block there, and the mean counts the known time only."""
+    points = [[SINCE, 100.0, 100.0, 100.0], [SINCE + 3600, None, None, None]]
+    text = drawn(history(measurements={"power_watts": points}))
+    assert "Power: 0 to 100 watts, 100 on average" in text
+    graph = [line for line in text.splitlines() if "│" in line or "┤" in line]
+    assert graph[-1].rstrip().count("█") <= len(graph[-1]) // 2
+    assert "kwh" not in history_table.format_history(
+        history(measurements={"power_watts": points}), factories.UTC
+    )
+
+
+def test_the_csv_table_has_the_energy_of_each_day() -> None:
+    """A row for each day has its kilowatt-hours; a text is no formula for a spreadsheet."""
+    day = {"from": SINCE, "to": SINCE + 86400, "kwh": 1.25, "known_seconds": 86400}
+    fault = stretch(SINCE, None, "=1+1", None)
+    rows = list(
+        csv.DictReader(
+            StringIO(history_table.format_history(history(energy=[day], stretches=[fault]), factories.UTC))
+        )
+    )
+    assert [row["kwh"] for row in rows if row["kwh"]] == ["1.25"]
+    assert rows[0]["phase"] == "'=1+1"
+
+
+def test_a_time_that_is_not_known_is_marked() -> None:
+    """It is not drawn as the phase before it."""
+    unknown = [{"from": SINCE, "to": SINCE + 3600, "why": "silent"}]
+    bar, legend = (line for line in drawn(history(unknown=unknown)).splitlines() if "?" in line)
+    assert bar.count("?") in range(len(bar.strip()) // 2 - 2, len(bar.strip()) // 2 + 3)
+    assert legend.rstrip().endswith("? not known")

@@ -23,6 +23,7 @@ from daemons.bus.message import RECORDER, Command
 from daemons.bus.requests.blocking import send_command
 from daemons.config.house import load_house
 from daemons.config.roster import Peer
+from daemons.config.tables import Recording
 from daemons.errors import HistoryError
 from daemons.processes.process import Process
 from daemons.processes.process_run import ProcessRun
@@ -35,6 +36,7 @@ from daemons.storage.installed import INSTALLED, fingerprint
 from daemons.storage.lock import NameLock
 from daemons.storage.paths import replace_file
 from daemons.storage.recorded_inputs import read_inputs
+from daemons.values import Seconds
 from tests.support import factories
 from tests.support.house import BREAKFAST, HouseFactory, Listener, TemporaryHouse, eventually
 
@@ -60,7 +62,8 @@ turns = { status = false }
 do = "off"
 """
 NOW = 1_795_000_000.0
-FOR_EVER = 1e10
+HOUR = Recording(keep_seconds=Seconds(3600))
+FOR_EVER = Recording(keep_seconds=Seconds(1e10))
 HEAVY = ("asyncio", "click", "rich", "http", "h11", "tomli", "supervisor", "difflib", "xmlrpc", "email")
 
 
@@ -386,7 +389,7 @@ def test_waiting_rows_are_limited_and_dropped_rows_are_reported(
     log = Log(logging.getLogger("test_recorder"))
     peers = {"lamp": Peer("Lamp", "House", "lamp")}
     with Process(RECORDER, ProcessRun(1, 1, 0), NameLock(RECORDER), log, uptime) as process:
-        recorder = Recorder(peers, 3600.0, process)
+        recorder = Recorder(peers, HOUR, process)
         began = time.time()
         with factories.full_disk():
             for index in range(MAX_WAITING_ROWS + 10):
@@ -417,7 +420,7 @@ def test_a_measurement_is_written_at_most_once_a_second(
     factories.enter_run_directory(tmp_path, monkeypatch)
     log = Log(logging.getLogger("test_recorder"))
     with Process(RECORDER, ProcessRun(1, 1, 0), NameLock(RECORDER), log, uptime) as process:
-        recorder = Recorder({"lamp": Peer("Lamp", "House", "lamp")}, 3600.0, process)
+        recorder = Recorder({"lamp": Peer("Lamp", "House", "lamp")}, HOUR, process)
         for second, watts in enumerate([(7.0, 8.0, 9.0), (5.0, 9.0), (9.0,), (3.0,)]):
             for value in watts:
                 recorder._add_rows(
@@ -523,7 +526,7 @@ def test_damage_to_a_file_in_use_is_found_within_the_hour(
     factories.enter_run_directory(tmp_path, monkeypatch)
     log = Log(logging.getLogger("test_recorder"))
     with Process(RECORDER, ProcessRun(1, 1, 0), NameLock(RECORDER), log, uptime) as process:
-        recorder = Recorder({"lamp": Peer("Lamp", "House", "lamp")}, 3600.0, process)
+        recorder = Recorder({"lamp": Peer("Lamp", "House", "lamp")}, HOUR, process)
         recorder._latest["State lamp"] = state = factories.state(
             "lamp", turned=time.time(), status=True, phase="on"
         )

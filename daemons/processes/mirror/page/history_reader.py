@@ -1,26 +1,33 @@
 """Answers requests for the history with the program `daemons.storage.history_program`.
 
-Requests for an explanation and for rules are answered with `why_program` and `rules_program` in the same way.
 The mirror itself never reads the history: its loop and the page's share one interpreter, which a long range
-would occupy for seconds.
+would occupy. The programs are kept for some minutes, because most requests follow another one.
+Requests for an explanation and for rules are answered by `why_program` and `rules_program`. Each answers one
+request and ends.
 """
 
 import asyncio
 import os
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
+from typing import cast
 
 import msgspec
 
 from daemons.drivers.transports.program import die_with
 from daemons.errors import HistoryError
-from daemons.storage.history_program import NO_HISTORY, HistoryQuery
+from daemons.storage.history_program import NO_HISTORY, Answer, HistoryQuery
 from daemons.storage.paths import interpreter
 
 MAX_PROGRAMS = 2
 """How many programs run at once; other requests wait for them."""
 READ_SECONDS = 60.0
-"""How long one program may take."""
+"""How long one answer may take."""
+WARM_SECONDS = 300.0
+"""How long a program is kept after an answer: its start takes longer than most answers."""
+BUFFER_BYTES = 1 << 20
+"""How much of an answer is read at once."""
 
 
 class WhyQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +52,13 @@ PROGRAMS = {
     RulesQuery: "daemons.processes.mirror.page.rules_program",
 }
 """The program that answers each type of query."""
+Program = asyncio.subprocess.Process
+Pipes = tuple[asyncio.StreamWriter, asyncio.StreamReader, asyncio.StreamReader]
+Work = Callable[[Program], Awaitable[bytes]]
+
+
+class ProgramEnded(Exception):
+    """The program ended before it answered."""
 
 
 class HistoryReader:
@@ -52,43 +66,116 @@ class HistoryReader:
 
     def __init__(self) -> None:
         self._free = asyncio.Semaphore(MAX_PROGRAMS)
+        self._warm: list[tuple[Program, asyncio.TimerHandle]] = []
+        """The programs that wait for a request, and when each is ended; the last one answered last."""
 
     async def read(self, query: Query) -> bytes:
-        """Return the answer as JSON; raises HistoryError if it cannot be read, or not in time."""
+        """Return the answer; raises HistoryError if it cannot be read, or not in time."""
         async with self._free:
+            if isinstance(query, WhyQuery):
+                return await self._within_time(await start_program(query), explain)
+            line = msgspec.json.encode(query) + b"\n"
+            while self._warm:
+                program, timer = self._warm.pop()
+                timer.cancel()
+                with suppress(ProgramEnded):  # an idle program may have ended; the next one answers
+                    return await self._within_time(program, partial(ask, line=line), keep=True)
             program = await start_program(query)
             try:
-                async with asyncio.timeout(READ_SECONDS):
-                    found, problem = await program.communicate()
-            except TimeoutError:
-                raise HistoryError(
-                    f"reading it takes longer than {READ_SECONDS:g} s; ask for fewer devices or less time"
-                ) from None
-            finally:
-                if program.returncode is None:
-                    with suppress(ProcessLookupError):
-                        program.kill()
-                    await program.communicate()  # closes its pipes
-        if program.returncode == NO_HISTORY:
-            raise HistoryError(problem.decode())
-        if program.returncode != 0:
-            raise HistoryError(f"its reader failed: {last_line(problem)}")
+                return await self._within_time(program, partial(ask, line=line), keep=True)
+            except ProgramEnded as error:
+                raise HistoryError(f"its reader failed: {error}") from None
+
+    async def close(self) -> None:
+        """End the programs that wait for a request."""
+        while self._warm:
+            program, timer = self._warm.pop()
+            timer.cancel()
+            await end(program)
+
+    async def _within_time(self, program: Program, work: Work, *, keep: bool = False) -> bytes:
+        """Return the answer of a program; then keep it for the next request, or end it."""
+        is_kept = False
+        try:
+            async with asyncio.timeout(READ_SECONDS):
+                found = await work(program)
+            is_kept = keep
+        except TimeoutError:
+            raise HistoryError(
+                f"reading it takes longer than {READ_SECONDS:g} s; ask for fewer devices or less time"
+            ) from None
+        except HistoryError:
+            is_kept = keep and program.returncode is None
+            raise
+        finally:
+            if is_kept:
+                self._keep(program)
+            else:
+                await end(program)
         return found
 
+    def _keep(self, program: Program) -> None:
+        timer = asyncio.get_running_loop().call_later(WARM_SECONDS, self._end_oldest)
+        self._warm.append((program, timer))
 
-async def start_program(query: Query) -> asyncio.subprocess.Process:
-    """Start the program; raises HistoryError if that fails."""
+    def _end_oldest(self) -> None:
+        """End the program that waits for the longest time: its input ends, and it follows."""
+        program, _ = self._warm.pop(0)
+        if program.stdin:
+            program.stdin.close()
+
+
+async def ask(program: Program, line: bytes) -> bytes:
+    """Return a program's answer to a query; raises HistoryError, or ProgramEnded."""
+    queries, answers, problems = cast("Pipes", (program.stdin, program.stdout, program.stderr))
+    try:
+        queries.write(line)
+        await queries.drain()
+        if head := await answers.readline():
+            answer = msgspec.json.decode(head, type=Answer)
+            content = await answers.readexactly(answer.length)
+            if answer.fault is not None:
+                raise HistoryError(answer.fault)
+            return content
+    except (ConnectionError, asyncio.IncompleteReadError):
+        pass
+    raise ProgramEnded(last_line(await problems.read()))
+
+
+async def explain(program: Program) -> bytes:
+    """Return the answer of the program that explains a change; raises HistoryError."""
+    found, problem = await program.communicate()
+    if program.returncode == NO_HISTORY:
+        raise HistoryError(problem.decode())
+    if program.returncode != 0:
+        raise HistoryError(f"its reader failed: {last_line(problem)}")
+    return found
+
+
+async def end(program: Program) -> None:
+    """End a program, and close its pipes."""
+    if program.returncode is None:
+        with suppress(ProcessLookupError):
+            program.kill()
+    with suppress(ConnectionError):
+        await program.communicate()
+
+
+async def start_program(query: Query) -> Program:
+    """Start the program for a type of query; raises HistoryError if that fails."""
+    words = [msgspec.json.encode(query)] if isinstance(query, WhyQuery) else []
     try:
         return await asyncio.create_subprocess_exec(
             interpreter(),
             "-P",
             "-m",
             PROGRAMS[type(query)],
-            msgspec.json.encode(query),
-            stdin=asyncio.subprocess.DEVNULL,
+            *words,
+            stdin=asyncio.subprocess.DEVNULL if words else asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             preexec_fn=partial(die_with, os.getpid()),
+            limit=BUFFER_BYTES,
         )
     except OSError as error:
         raise HistoryError(f"its reader cannot be started: {error.strerror}") from error

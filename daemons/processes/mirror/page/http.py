@@ -5,7 +5,6 @@ imports it.
 """
 
 import asyncio
-import re
 import time
 from http import HTTPStatus
 from urllib.parse import parse_qs
@@ -36,6 +35,7 @@ from daemons.processes.mirror.page.documents import DocumentEncoder, encode
 from daemons.processes.mirror.page.edit_routes import EditRoutes
 from daemons.processes.mirror.page.gate import Gate, check_parameters, forbidden
 from daemons.processes.mirror.page.history_reader import HistoryReader, RulesQuery, WhyQuery
+from daemons.processes.mirror.page.history_request import history_response, parse_query, parse_time
 from daemons.processes.mirror.page.http_connection import MAX_BODY_BYTES
 from daemons.processes.mirror.page.log_routes import LogRoutes
 from daemons.processes.mirror.page.memory_use import memory_use
@@ -57,14 +57,9 @@ from daemons.runtime.clock import uptime
 from daemons.runtime.rate_limit import TokenBucket, TokenBuckets
 from daemons.storage import acknowledgement
 from daemons.storage.acknowledgement import Acknowledged
-from daemons.storage.history_program import HistoryQuery
-from daemons.values import Seconds
 
 COOKIE_ATTRIBUTES = "HttpOnly; Path=/; SameSite=Strict"
 YEAR_SECONDS = 365 * 86400
-POINTS = range(10, 2001)
-"""How many points of a measurement a request for history may ask for."""
-UNIX_SECONDS = re.compile(r"[0-9]{1,10}(\.[0-9]{1,9})?")
 LINK = "link"
 """The sender of a command from the link of a message."""
 FORM = "application/x-www-form-urlencoded"
@@ -88,7 +83,7 @@ class PageApp:
         self._documents = DocumentEncoder(self._context)
         self.command_client = AsyncCommandClient(self._context.counters.count_command)
         self.websocket = WebSocketServer(server, self._documents, self.command_client, policy)
-        self._history_reader = HistoryReader()
+        self.history_reader = HistoryReader()
         self._gate = Gate(self._context, self._read_body)
         self._command_limit = TokenBuckets(20, 40)
         self._wrong_token_limit = TokenBuckets(0.2, 5)
@@ -107,6 +102,7 @@ class PageApp:
             Route("GET", "/api/devices/{name}", self._device),
             Route("POST", "/api/devices/{name}/{command}", self._command),
             Route("GET", "/api/history", self._history),
+            Route("GET", "/api/history.csv", self._history),
             Route("GET", "/api/why/{name}", self._why),
             Route("GET", "/api/rules/{name}", self._rules),
             Route("GET", "/api/account", self._account),
@@ -291,33 +287,15 @@ class PageApp:
 
     async def _history(self, request: Request) -> Response:
         """Answer with what the recorder has recorded."""
-        view = self._view(request)
-        names = request.query.get("device", [])
-        for name in names:
-            if not view.is_visible(name):
-                raise forbidden(request, f"may not see {name[:60]!r}")
-            if name not in self._context.peers:
-                raise HttpError(HTTPStatus.NOT_FOUND, f"there is no device {name!r}")
-        check_parameters(request, "device", "since", "until", "points")
-        now = time.time()
-        first = {key: values[0] for key, values in request.query.items()}
-        since = parse_time(first.get("since", "1h"), now)
-        until = parse_time(first["until"], now) if "until" in first else now
-        points = first.get("points", "300")
-        if not (points.isascii() and points.isdecimal() and len(points) < 5 and int(points) in POINTS):  # noqa: PLR2004
-            raise HttpError(HTTPStatus.BAD_REQUEST, "points must be a whole number from 10 to 2000")
-        if not since < until:
-            raise HttpError(HTTPStatus.BAD_REQUEST, "since must be earlier than until")
-        seen = tuple(filter(view.is_visible, self._context.peers))
-        query = HistoryQuery(
-            names=tuple(names) or seen,
-            since=since,
-            until=until,
-            points=int(points),
-            visible=None if view.visible is None else seen,
+        query = parse_query(
+            request,
+            self._view(request),
+            self._context.peers,
+            self._context.settings.timezone,
+            lambda name: forbidden(request, f"may not see {name[:60]!r}"),
         )
         try:
-            return json_response(await self._history_reader.read(query))
+            return history_response(query, await self.history_reader.read(query))
         except HistoryError as error:
             raise HttpError(HTTPStatus.SERVICE_UNAVAILABLE, str(error)) from error
 
@@ -330,7 +308,7 @@ class PageApp:
         now = time.time()
         at = parse_time(request.query["at"][0], now) if "at" in request.query else now
         try:
-            return json_response(await self._history_reader.read(WhyQuery(name=name, at=at)))
+            return json_response(await self.history_reader.read(WhyQuery(name=name, at=at)))
         except HistoryError as error:
             raise HttpError(HTTPStatus.SERVICE_UNAVAILABLE, str(error)) from error
 
@@ -340,7 +318,7 @@ class PageApp:
         view = self._view(request)
         visible = None if view.visible is None else tuple(filter(view.is_visible, self._context.peers))
         try:
-            return json_response(await self._history_reader.read(RulesQuery(name=name, visible=visible)))
+            return json_response(await self.history_reader.read(RulesQuery(name=name, visible=visible)))
         except HistoryError as error:
             raise HttpError(HTTPStatus.SERVICE_UNAVAILABLE, str(error)) from error
 
@@ -386,14 +364,3 @@ def too_many_attempts() -> HttpError:
     """Return the error for an address that sends too many tokens."""
     reason = "too many attempts; try again later"
     return HttpError(HTTPStatus.TOO_MANY_REQUESTS, reason, {"Retry-After": "5"})
-
-
-def parse_time(text: str, now: float) -> float:
-    """Return a duration before `now`, or Unix seconds, as Unix seconds; raises HttpError otherwise."""
-    if UNIX_SECONDS.fullmatch(text):
-        return float(text)
-    try:
-        return max(0.0, now - Seconds.parse(text))
-    except ValueError:
-        reason = f"{text[:40]!r} is not a time; allowed: how long ago, such as 2h, or Unix seconds"
-        raise HttpError(HTTPStatus.BAD_REQUEST, reason) from None

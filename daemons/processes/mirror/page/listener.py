@@ -66,6 +66,7 @@ async def serve(server: PageServer) -> None:
     finally:
         sending.cancel()
         app.command_client.close()
+        await app.history_reader.close()
         log.debug("the page has ended")
 
 

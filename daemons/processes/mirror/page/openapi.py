@@ -22,8 +22,12 @@ from daemons.processes.mirror.page.schemas import (
 )
 
 IDENTIFIER: Schema = {"type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[!-~]+$"}
-TIME_PATTERN = r"^(([0-9]+(\.[0-9]+)?(ms|s|m|h|d))+|[0-9]{1,10}(\.[0-9]{1,9})?)$"
+TIME_PATTERN = r"^(([0-9]+(\.[0-9]+)?(ms|s|m|h|d))+|-?[0-9]{1,10}(\.[0-9]{1,9})?)$"
 """A duration before now, or Unix seconds."""
+CSV: Schema = {
+    "description": "The request succeeded: a table (RFC 4180).",
+    "content": {"text/csv": {"schema": {"type": "string"}}},
+}
 
 
 def make_schemas() -> Schema:
@@ -55,6 +59,13 @@ def describe_api(devices: list[str], services: Iterable[str] = ()) -> Schema:
     command = {"name": "command", "in": "path", "required": True, "schema": IDENTIFIER}
     past = {"type": "string", "pattern": TIME_PATTERN}
     device_list = {"type": "array", "items": {"enum": devices}}
+    history_parameters = [
+        {"name": "device", "in": "query", "schema": device_list},
+        {"name": "since", "in": "query", "schema": past},
+        {"name": "until", "in": "query", "schema": past},
+        {"name": "points", "in": "query", "schema": {"type": "integer", "minimum": 10, "maximum": 2000}},
+        {"name": "stretches", "in": "query", "schema": {"type": "integer", "minimum": 10, "maximum": 1000}},
+    ]
     receipts = {
         "_409": response("The command was rejected, or came too late.", "ReceiptDocument"),
         "_504": response("The device sent no receipt in time.", "ReceiptDocument"),
@@ -102,17 +113,15 @@ def describe_api(devices: list[str], services: Iterable[str] = ()) -> Schema:
             "/api/history": {
                 "get": {
                     "summary": "Read the history",
-                    "parameters": [
-                        {"name": "device", "in": "query", "schema": device_list},
-                        {"name": "since", "in": "query", "schema": past},
-                        {"name": "until", "in": "query", "schema": past},
-                        {
-                            "name": "points",
-                            "in": "query",
-                            "schema": {"type": "integer", "minimum": 10, "maximum": 2000},
-                        },
-                    ],
+                    "parameters": history_parameters,
                     "responses": responses("HistoryDocument", 400, 404, 503),
+                }
+            },
+            "/api/history.csv": {
+                "get": {
+                    "summary": "Read the history as a table",
+                    "parameters": history_parameters,
+                    "responses": responses("HistoryDocument", 400, 404, 503) | {"200": CSV},
                 }
             },
             "/api/why/{name}": {

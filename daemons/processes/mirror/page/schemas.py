@@ -14,9 +14,10 @@ from daemons.bus.status import Fields, Natural, ProcessStatus, UnixSeconds
 from daemons.config.explained import ListedRule
 from daemons.kinds import Control, PrimaryCommand
 from daemons.processes.mirror.sentence import Part
+from daemons.storage.unknown import Why
 
-Point = tuple[float, float, float, float]
-"""The time (Unix seconds), the lowest, the mean and the highest value."""
+Point = tuple[float, float | None, float | None, float | None]
+"""The time (Unix seconds), the lowest, the mean and the highest value; null if they are not known."""
 
 
 class DeviceInfo(Struct, frozen=True, kw_only=True):
@@ -118,12 +119,32 @@ class ProcessEvent(Struct, frozen=True, kw_only=True):
     reason: str | None
 
 
+class UnknownTime(Struct, frozen=True, kw_only=True):
+    """A time of which nothing is known of a device."""
+
+    from_: UnixSeconds = field(name="from")
+    to: UnixSeconds
+    why: Why
+
+
+class DayEnergy(Struct, frozen=True, kw_only=True):
+    """The energy that a device used on one day."""
+
+    from_: UnixSeconds = field(name="from")
+    to: UnixSeconds
+    kwh: float
+    known_seconds: Natural
+    """For how long of the day the device was measured."""
+
+
 class DeviceHistory(Struct, frozen=True, kw_only=True):
     """The history of one device."""
 
     stretches: tuple[Stretch, ...]
     measurements: dict[str, tuple[Point, ...]]
     processes: tuple[ProcessEvent, ...]
+    unknown: tuple[UnknownTime, ...]
+    energy: tuple[DayEnergy, ...]
 
 
 class FirstChange(Struct, frozen=True, kw_only=True):

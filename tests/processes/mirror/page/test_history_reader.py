@@ -1,12 +1,16 @@
 """The program that reads the history: its answer, its errors, and its end."""
 
 import asyncio
+import gzip
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from daemons.errors import HistoryError
 from daemons.processes.mirror.page import history_reader
@@ -14,7 +18,9 @@ from daemons.processes.mirror.page.history_reader import HistoryReader
 from daemons.storage.history import PATH, read
 from daemons.storage.history_program import HistoryQuery
 from daemons.storage.history_row import Change, Sample
+from daemons.storage.history_table import format_history
 from daemons.storage.history_writer import HistoryWriter
+from tests.support.house import TIMEOUT_SECONDS
 
 NOW = 1_795_000_000.0
 QUERY = HistoryQuery(names=("lamp", "toaster"), since=NOW - 3600, until=NOW, points=100)
@@ -37,9 +43,24 @@ def write_history() -> None:
     writer.close()
 
 
-async def ask(reader: HistoryReader) -> bytes:
-    """Read the history."""
-    return await reader.read(QUERY)
+@asynccontextmanager
+async def reading() -> AsyncIterator[HistoryReader]:
+    """Yield a reader, and end its programs."""
+    reader = HistoryReader()
+    try:
+        yield reader
+    finally:
+        await reader.close()
+
+
+def ask(query: HistoryQuery = QUERY) -> bytes:
+    """Read the history once."""
+
+    async def once() -> bytes:
+        async with reading() as reader:
+            return await reader.read(query)
+
+    return asyncio.run(once())
 
 
 def children() -> set[str]:
@@ -47,18 +68,77 @@ def children() -> set[str]:
     return set(Path(f"/proc/self/task/{os.getpid()}/children").read_text().split())
 
 
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[asyncio.subprocess.Process]:
+    """Return the programs that were started."""
+    programs, start = list[asyncio.subprocess.Process](), history_reader.start_program
+
+    async def start_and_note(query: HistoryQuery) -> asyncio.subprocess.Process:
+        programs.append(await start(query))
+        return programs[-1]
+
+    monkeypatch.setattr(history_reader, "start_program", start_and_note)
+    return programs
+
+
 def test_the_answer_is_the_history() -> None:
-    """The program writes what `history.read` returns."""
+    """The program writes what `history.read` returns; compressed it is the same."""
     write_history()
     expected = read(PATH, QUERY.names, QUERY.since, QUERY.until, QUERY.points)
     assert expected["devices"]["lamp"]["stretches"]
-    assert msgspec.json.decode(asyncio.run(ask(HistoryReader()))) == expected
+    assert msgspec.json.decode(ask()) == expected
+    assert msgspec.json.decode(gzip.decompress(ask(replace(QUERY, zipped=True)))) == expected
+
+
+def test_a_table_has_the_times_of_the_house() -> None:
+    """The table is that of `house history --csv`."""
+    write_history()
+    zone = ZoneInfo("Asia/Tokyo")
+    expected = read(PATH, QUERY.names, QUERY.since, QUERY.until, QUERY.points, zone=zone)
+    assert ask(replace(QUERY, csv=True, timezone="Asia/Tokyo")).decode() == format_history(expected, zone)
+
+
+def test_one_program_answers_one_request_after_the_other(
+    started: list[asyncio.subprocess.Process],
+) -> None:
+    """It is kept; one that has ended meanwhile is replaced, and in the end there is none."""
+    write_history()
+    before = children()
+
+    async def ask_often() -> list[bytes]:
+        async with reading() as reader:
+            answers = [await reader.read(QUERY) for _ in range(3)]
+            assert len(started) == 1
+            started[0].kill()
+            await started[0].wait()
+            return [*answers, await reader.read(QUERY)]
+
+    assert len(set(asyncio.run(ask_often()))) == 1
+    assert len(started) == 2
+    assert children() <= before
+
+
+def test_a_program_that_nothing_asks_ends(
+    started: list[asyncio.subprocess.Process], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It does not keep its memory."""
+    monkeypatch.setattr(history_reader, "WARM_SECONDS", 0.0)
+    write_history()
+
+    async def ask_once() -> None:
+        reader = HistoryReader()
+        await reader.read(QUERY)
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            await started[0].communicate()
+
+    asyncio.run(ask_once())
+    assert started[0].returncode == 0
 
 
 def test_without_a_history_the_reason_is_told() -> None:
     """The error has the text of the error in the program."""
     with pytest.raises(HistoryError, match="there is no history yet"):
-        asyncio.run(ask(HistoryReader()))
+        ask()
 
 
 def test_a_damaged_history_is_told() -> None:
@@ -66,7 +146,7 @@ def test_a_damaged_history_is_told() -> None:
     PATH.parent.mkdir()
     PATH.write_bytes(b"x" * 4096)
     with pytest.raises(HistoryError, match=r"history\.db: .*house restart recorder"):
-        asyncio.run(ask(HistoryReader()))
+        ask()
 
 
 def test_reading_that_takes_too_long_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,71 +154,45 @@ def test_reading_that_takes_too_long_is_ended(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(history_reader, "READ_SECONDS", 0.0)
     before = children()
     with pytest.raises(HistoryError, match="fewer devices or less time"):
-        asyncio.run(ask(HistoryReader()))
+        ask()
     assert children() <= before
 
 
-def test_a_program_ends_when_its_client_has_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_program_ends_when_its_client_has_gone(started: list[asyncio.subprocess.Process]) -> None:
     """A cancelled request kills its program."""
-    before, start = children(), history_reader.start_program
+    before = children()
 
     async def leave() -> None:
-        started = asyncio.Event()
-
-        async def start_and_tell(query: HistoryQuery) -> asyncio.subprocess.Process:
-            program = await start(query)
-            started.set()
-            return program
-
-        monkeypatch.setattr(history_reader, "start_program", start_and_tell)
-        request = asyncio.create_task(ask(HistoryReader()))
-        await started.wait()
-        request.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await request
+        async with reading() as reader:
+            request = asyncio.create_task(reader.read(QUERY))
+            async with asyncio.timeout(TIMEOUT_SECONDS):
+                while not started:  # noqa: ASYNC110  the program is started somewhere in between
+                    await asyncio.sleep(0)
+            request.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await request
 
     asyncio.run(leave())
     assert children() <= before
 
 
-def test_no_more_than_two_programs_run_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_more_than_two_programs_run_at_once(started: list[asyncio.subprocess.Process]) -> None:
     """Other requests wait, and are all answered."""
     write_history()
-    running = most = 0
-    start = history_reader.start_program
-
-    async def count(query: HistoryQuery) -> asyncio.subprocess.Process:
-        nonlocal running, most
-        running += 1
-        most = max(most, running)
-        program = await start(query)
-        wait = program.communicate
-
-        async def communicate(_: Any = None) -> tuple[bytes, bytes]:
-            nonlocal running
-            try:
-                return await wait()
-            finally:
-                running -= 1
-
-        program.communicate = communicate  # type: ignore[method-assign, assignment]
-        return program
-
-    monkeypatch.setattr(history_reader, "start_program", count)
 
     async def ask_often() -> list[bytes]:
-        reader = HistoryReader()
-        return await asyncio.gather(*(ask(reader) for _ in range(5)))
+        async with reading() as reader:
+            return await asyncio.gather(*(reader.read(QUERY) for _ in range(5)))
 
     assert len(set(asyncio.run(ask_often()))) == 1
-    assert most == 2
+    assert len(started) == 2
 
 
 def test_a_program_that_cannot_be_started_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """The error has the reason of the system."""
     monkeypatch.setattr(history_reader, "interpreter", lambda: Path("/nowhere/python"))
     with pytest.raises(HistoryError, match="cannot be started: No such file"):
-        asyncio.run(ask(HistoryReader()))
+        ask()
     monkeypatch.setattr(history_reader, "interpreter", lambda: Path("/bin/false"))
     with pytest.raises(HistoryError, match="its reader failed"):
-        asyncio.run(ask(HistoryReader()))
+        ask()

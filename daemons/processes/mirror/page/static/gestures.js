@@ -70,3 +70,29 @@ export function followKey(key, pan, zoom) {
   else return false;
   return true;
 }
+
+/**
+ * Call `follow` with the place of the pointer, from 0 to 1 of the scale, and with null when it leaves, or when a finger
+ * touches elsewhere.
+ * @param {HTMLElement} element that receives the pointer
+ * @param {HTMLElement} scale
+ * @param {(part: number | null) => void} follow
+ */
+export function followPointer(element, scale, follow) {
+  const place = ({ clientX }) => {
+    const { left, width } = scale.getBoundingClientRect();
+    const part = (clientX - left) / width;
+    follow(part < 0 || part > 1 ? null : part);
+  };
+  const release = (event) => {
+    if (element.contains(event.target)) return;
+    document.removeEventListener("pointerdown", release);
+    follow(null);
+  };
+  element.addEventListener("pointermove", place);
+  element.addEventListener("pointerdown", (event) => {
+    place(event);
+    if (event.pointerType !== "mouse") document.addEventListener("pointerdown", release);
+  });
+  element.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && follow(null));
+}

@@ -1,21 +1,29 @@
 // @ts-check
 /** The loaded history, continued with the changes since. */
 
+import { t } from "./text.js";
+
 /**
- * @typedef {object} Item a span with one state of a device, or an outage of its process
- * @property {"stretch" | "outage"} sort
+ * @typedef {object} Item a span with one state of a device, an outage of its process, or a time that is not known
+ * @property {"stretch" | "outage" | "unknown"} sort
  * @property {string} device
  * @property {number} from
  * @property {number | null} to null for one that lasts
- * @property {string} phase
+ * @property {string} phase for a time that is not known, why
  * @property {boolean} isQuiet whether the device was at rest
  * @property {boolean} isReady
  * @property {string | null} fault
  * @property {string | null} cause
  * @property {Record<string, any>} state
  *
- * @typedef {[at: number, lowest: number, mean: number, highest: number]} Measure
- * @typedef {{items: Item[], power: Measure[]}} Row
+ * @typedef {{from: number, to: number, kwh: number, known_seconds: number}} Day
+ *
+ * @typedef {object} Row what is known of a device
+ * @property {Item[]} items
+ * @property {Record<string, import("./graph.js").Point[]>} measurements
+ * @property {import("./graph.js").Unknown[]} unknown
+ * @property {Day[]} energy
+ * @property {number} version it grows when the items change
  */
 
 export class Record {
@@ -32,36 +40,63 @@ export class Record {
     this.until = answer.until;
     this.resolution = answer.resolution_seconds;
     this.causes = answer.causes;
-    for (const [id, { stretches, measurements, processes }] of Object.entries(answer.devices)) {
-      const items = [...stretches.map((stretch) => item(id, stretch)), ...outages(id, processes)];
-      this.rows.set(id, { items: items.sort((a, b) => a.from - b.from), power: measurements?.power_watts ?? [] });
+    for (const [id, { stretches, measurements, processes, unknown, energy }] of Object.entries(answer.devices)) {
+      const items = [
+        ...stretches.map((stretch) => item(id, stretch)),
+        ...outages(id, processes),
+        ...unknown.map(({ from, to, why }) => span(id, "unknown", why, from, to)),
+      ];
+      this.rows.set(id, { items: items.sort((a, b) => a.from - b.from), measurements, unknown, energy, version: 0 });
     }
   }
 
-  /** Add the present status of a device. */
+  /** Add the present status of a device; return whether more than its measurements has changed. */
   addStatus(process, now) {
     const row = this.rows.get(process?.id);
-    if (!row || !this.isCurrent) return;
-    this.#presence(row, process, now);
-    const { state, since, at, cause, id } = process;
-    if (!state || at == null) return;
-    if (state.power_watts != null) row.power.push([at, state.power_watts, state.power_watts, state.power_watts]);
+    if (!row || !this.isCurrent) return false;
+    const isOther = this.#presence(row, process, now) || this.#state(row, process);
+    if (isOther) row.version += 1;
+    return isOther;
+  }
+
+  #state(row, { state, since, at, cause, id }) {
+    if (!state || at == null) return false;
+    for (const [field, points] of Object.entries(row.measurements)) {
+      const value = state[field];
+      const last = points.at(-1);
+      if (typeof value === "number" && (last?.[2] !== value || last[1] !== last[3])) points.push([at, value, value, value]);
+    }
+    const isLost = state.reachable === false;
+    this.#unknown(row, id, "unreachable", isLost ? (state.unreachable_since ?? at) : null, at);
     const last = row.items.findLast(({ sort }) => sort === "stretch");
-    if (last && isSame(last.state, state)) return;
+    if (last && isSame(last.state, state)) return false;
     const from = Math.max(last?.from ?? 0, since ?? at);
     if (last) last.to = from;
     row.items.push(item(id, { from, to: null, state, cause }));
     if (cause) this.causes[cause] ??= { device: id, at: from, phase: state.phase ?? null };
+    return true;
   }
 
-  #presence({ items }, { id, presence, presence_since, reason }, now) {
+  #presence(row, { id, presence, presence_since, reason }, now) {
+    const { items } = row;
     const open = items.findLast(({ sort, to }) => sort === "outage" && to == null);
-    if (presence === "live" || presence === "stale") {
-      if (open) open.to = now;
-    } else if (open?.phase !== presence) {
-      if (open) open.to = now;
-      items.push(outage(id, presence, presence_since ?? now, null, reason));
-    }
+    const isHeard = presence === "live" || presence === "stale";
+    if (isHeard ? !open : open?.phase === presence) return false;
+    if (open) open.to = now;
+    if (!isHeard) items.push(span(id, "outage", presence, presence_since ?? now, null, reason));
+    this.#unknown(row, id, "silent", isHeard || presence === "restarting" ? null : (presence_since ?? now), now);
+    return true;
+  }
+
+  /** Begin a time that is not known at `since`, or end it if that is null. */
+  #unknown(row, id, why, since, now) {
+    const open = row.items.findLast((each) => each.sort === "unknown" && each.phase === why && each.to == null);
+    if ((since != null) === Boolean(open)) return;
+    if (open) open.to = now;
+    else row.items.push(span(id, "unknown", why, since, null));
+    const known = row.unknown.filter((each) => each.to != null);
+    row.unknown = [...known, { from: open?.from ?? since, to: open ? now : null, why }];
+    row.version += 1;
   }
 }
 
@@ -74,8 +109,8 @@ function item(device, { from, to, state, cause }) {
 }
 
 /** @returns {Item} */
-function outage(device, phase, from, to, cause) {
-  return { sort: "outage", device, from, to, phase, isQuiet: false, isReady: false, fault: null, cause, state: {} };
+function span(device, sort, phase, from, to, cause = null) {
+  return { sort, device, from, to, phase, isQuiet: false, isReady: false, fault: null, cause, state: {} };
 }
 
 /** Return the outages of a process: from each end to the next start. */
@@ -85,21 +120,27 @@ function outages(device, processes) {
     const open = found.at(-1);
     if (open?.to == null && open?.phase === life) continue;
     if (open && open.to == null) open.to = at;
-    if (life !== "running") found.push(outage(device, life, at, null, reason));
+    if (life !== "running") found.push(span(device, "outage", life, at, null, reason));
   }
   return found;
 }
 
 /** Return whether two states are the same but for measurements, which change all the time. */
 function isSame(a, b) {
-  return ["phase", "status", "ready", "fault", "brightness_percent"].every((name) => (a[name] ?? null) === (b[name] ?? null));
+  return ["phase", "status", "ready", "fault", "brightness_percent", "reachable"].every((name) => (a[name] ?? null) === (b[name] ?? null));
+}
+
+/** Return what an item is, in words. */
+export function wordOf({ sort, phase }) {
+  if (sort === "unknown") return t(`history.why.${phase}`);
+  return sort === "outage" ? t("history.process", { life: phase }) : phase;
 }
 
 /**
  * Return the items within a span; neighbours that are too short to see are merged into one.
  * @param {Item[]} items
  * @param {number} least the shortest visible duration in seconds
- * @returns {(Item & {count: number})[]}
+ * @returns {(Item & {count: number, end: number})[]}
  */
 export function condense(items, from, to, least, now) {
   const found = [];

@@ -3,6 +3,8 @@
 
 import { make } from "./dom.js";
 import { house } from "./house.js";
+import { wordOf } from "./record.js";
+import { t } from "./text.js";
 import { because, span } from "./words.js";
 
 /** Return the lines of the tip. */
@@ -11,11 +13,14 @@ export function describe(item, causes) {
   const name = house.devices.get(item.device)?.name ?? item.device;
   const end = item.to ?? now;
   const from = calendar.moment(item.from, now);
-  const when = item.to == null ? `since ${from}` : `${from} – ${calendar.day(item.from) === calendar.day(item.to) ? calendar.time(item.to) : calendar.moment(item.to, now)}`;
-  const what = item.count > 1 ? `${item.count} changes` : item.sort === "outage" ? `process ${item.phase}` : item.phase;
-  const level = item.state.brightness_percent != null && item.state.status ? ` at ${item.state.brightness_percent} %` : "";
-  const cause = item.count > 1 ? "zoom in to see them" : item.sort === "outage" ? item.cause : because(item.cause, item.device, causes);
-  return [`${name}: ${what}${level}`, item.fault, `${when} · ${span(end - item.from)}`, cause].filter(Boolean);
+  const to = item.to == null || calendar.day(item.from) !== calendar.day(item.to) ? calendar.moment(end, now) : calendar.time(item.to);
+  const when = item.to == null ? t("history.since", { from }) : `${from} – ${to}`;
+  const isMany = item.count > 1;
+  const percent = item.state.status ? item.state.brightness_percent : null;
+  const phase = percent == null ? wordOf(item) : t("history.at_level", { phase: wordOf(item), percent });
+  const what = isMany ? t("history.changes", { count: item.count }) : phase;
+  const cause = isMany ? t("history.zoom_to_see") : item.sort === "stretch" ? because(item.cause, item.device, causes) : item.cause;
+  return [`${name}: ${what}`, item.fault, `${when} · ${span(end - item.from)}`, cause].filter(Boolean);
 }
 
 export class Tip {

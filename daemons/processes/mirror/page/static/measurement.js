@@ -1,0 +1,76 @@
+// @ts-check
+/** What the page knows of a measurement: its name, its unit, and how its values are written. */
+
+import { house } from "./house.js";
+import { hasText, t } from "./text.js";
+
+/**
+ * @typedef {object} Measurement
+ * @property {string} name "Temperature"
+ * @property {string} unit "°C"; empty for a bare number
+ * @property {(value: number) => string} format the value with its unit
+ * @property {(value: number) => string} number the value without its unit
+ * @property {boolean} isFromZero whether its axis begins at zero
+ * @property {boolean} isWhole whether its axis always has the whole range, from 0 to 100
+ * @property {boolean} isCounter whether it only grows, so that a graph of it tells little
+ */
+
+/** By the end of a field's name: the unit, and how many digits follow the decimal point. */
+const UNITS = {
+  celsius: ["°C", 1],
+  percent: ["%", 0],
+  watts: ["W", 0],
+  watt_hours: ["Wh", 0],
+  kwh: ["kWh", 2],
+  lux: ["lx", 0],
+  hectopascals: ["hPa", 0],
+  ppm: ["ppm", 0],
+  micrograms: ["µg/m³", 0],
+  volts: ["V", 1],
+  amperes: ["A", 2],
+  millimetres: ["mm", 1],
+  kilometres_per_hour: ["km/h", 0],
+  metres_per_second: ["m/s", 1],
+  degrees: ["°", 0],
+  seconds: ["s", 0],
+};
+const COUNTERS = new Set(["energy_watt_hours", "total_cost", "today_kwh", "today_cost", "yesterday_kwh", "yesterday_cost"]);
+const FROM_ZERO = new Set(["W", "Wh", "kWh", "lx", "µg/m³", "A", "mm", "km/h", "m/s"]);
+const WHOLE = new Set(["position_percent", "valve_percent"]);
+/** A value below it has one digit more. */
+const SMALL = 10;
+
+/**
+ * Return what is known of a measurement.
+ * @param {string} field
+ * @param {string} [device] the device that measures it: a number has the unit of its own device
+ * @returns {Measurement}
+ */
+export function measurement(field, device) {
+  const ending = Object.keys(UNITS).find((each) => field === each || field.endsWith(`_${each}`));
+  const [unit, digits] = ending ? UNITS[ending] : [unitOf(field, device), null];
+  const words = (ending ? field.slice(0, -ending.length - 1) : field).replaceAll("_", " ") || field;
+  const number = (value) => write(value, digits);
+  return {
+    name: hasText(`measurement.${field}`) ? t(`measurement.${field}`) : words.charAt(0).toUpperCase() + words.slice(1),
+    unit,
+    format: (value) => [number(value), unit].filter(Boolean).join(" "),
+    number,
+    isFromZero: FROM_ZERO.has(unit),
+    isWhole: WHOLE.has(field),
+    isCounter: COUNTERS.has(field),
+  };
+}
+
+function unitOf(field, device) {
+  const { control, state } = (device && house.process(device)) || {};
+  if (control?.field === field) return control.unit ?? "";
+  return field.endsWith("_cost") ? (state?.currency ?? "") : "";
+}
+
+function write(value, digits) {
+  const { calendar } = house;
+  if (digits === 1) return calendar.tenth(value);
+  if (digits === 0) return Math.abs(value) < SMALL ? calendar.tenth(value) : calendar.number(value);
+  return calendar.precise(Math.round(value * 100) / 100);
+}
