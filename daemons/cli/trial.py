@@ -72,6 +72,7 @@ class HardwareTest:
         if device.driver is None or not issubclass(device.kind, Machine):
             raise Rejected(f"{device.name} drives no hardware")
         self._driver = device.driver(device.name, device.driver_options)
+        self._driver.wanted = device.kind.needs
         self._machine: Machine[Any, Any] = device.kind(device.options, self._driver.speed)
         self._name = device.name
         self._now = Clock().now
@@ -212,6 +213,9 @@ class HardwareTest:
             return TestStep(
                 step.what, step.worked, step.milliseconds, ", ".join(self._presses) or step.detail
             )
+        if "events" in self._machine.needs:
+            _, step = self._wait_for("has its events", lambda r: r.calendar, REPORT_SECONDS)
+            return step
         _, step = self._wait_for(
             "reports", lambda r: format_measurements(r, SENSOR_FIELDS) or r.on is not None, REPORT_SECONDS
         )
@@ -252,6 +256,9 @@ class HardwareTest:
         fields, words = SENSOR_FIELDS, ("detects nothing", "detects")
         if "notify" in self._machine.needs:
             return reading.fault or ""
+        if "events" in self._machine.needs:
+            number = len(reading.calendar.events) if reading.calendar else 0
+            return reading.fault or f"{number} events in the next three weeks"
         if self._machine.drives:
             fields = THERMOSTAT_FIELDS if self._is_only_read else SWITCHED_FIELDS
             words = ("off", "on")

@@ -17,6 +17,7 @@ from daemons.config.attention import facts_of
 from daemons.config.device import Device
 from daemons.config.house import House
 from daemons.config.rule import Condition, Rule
+from daemons.drivers.physics.events import EventText, SimulatedCalendar
 from daemons.kinds import Kind, Machine, Setting, Touch
 from daemons.processes.device.latest_states import SILENT_SECONDS
 from daemons.processes.device.log_line import LogLine
@@ -30,6 +31,8 @@ DEADLINE_SECONDS = 5.0
 """How long a command may take."""
 CONTINUOUS = frozenset({"energy_watt_hours", "remaining_seconds", "progress_percent", "position_percent"})
 """The measurements that change all the time while a device works."""
+COUNTED_MINUTES = frozenset({"next_in_minutes"})
+"""The measurements that change with each minute."""
 FAILED_SECONDS = 1.0
 """A process that is away for longer has failed. One that was only killed is back in a moment."""
 Publisher = RehearsedDevice | RehearsedMirror
@@ -116,6 +119,8 @@ class World:
             for name, one in chosen.items()
             if issubclass(one.kind, Machine)
         }
+        for device in self.devices.values():
+            device.hardware.wall = lambda: self.wall
         self.mirrors = {
             name: RehearsedMirror(self, one, without(titles, name), kinds, without(facts, name))
             for name, one in chosen.items()
@@ -193,6 +198,12 @@ class World:
     def measure(self, name: str, values: dict[str, float]) -> None:
         """Change what the hardware of a device measures."""
         self.devices[name].hardware.measure(values)
+        self.devices[name].poll()
+
+    def set_events(self, name: str, texts: tuple[EventText, ...]) -> None:
+        """Change the events of a calendar."""
+        if calendar := self.devices[name].hardware.calendar:
+            calendar.texts = texts
         self.devices[name].poll()
 
     def kill(self, name: str, away_seconds: float = RESTART_SECONDS) -> None:
@@ -349,6 +360,8 @@ class World:
         for name, field in self._needed_measurements(kinds):
             if name in self.devices and field in CONTINUOUS:
                 self.devices[name].tick_seconds = TICK_SECONDS
+            elif name in self.devices and field in COUNTED_MINUTES:
+                self.devices[name].tick_seconds = METER_SECONDS
         for device in self.devices.values():
             for name, _ in self._metered(device, kinds, meters=True):
                 for ticking in (device, *([self.devices[name]] if name in self.devices else ())):
@@ -451,7 +464,10 @@ def make_hardware(device: Device) -> RehearsedHardware:
     """Return the hardware of a device, as its configuration describes it."""
     options = device.driver_options
     measured = {field: getattr(options, field, value) for field, value in MEASURED.items()}
-    return RehearsedHardware(device.name, float(getattr(options, "speed", 1.0)), measured)
+    made = RehearsedHardware(device.name, float(getattr(options, "speed", 1.0)), measured)
+    if "events" in getattr(device.kind, "needs", ()):
+        made.calendar = SimulatedCalendar(getattr(options, "events", ()))
+    return made
 
 
 def limited_field(test: Rule | Condition) -> str | None:
