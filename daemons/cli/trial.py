@@ -72,6 +72,7 @@ class HardwareTest:
         if device.driver is None or not issubclass(device.kind, Machine):
             raise Rejected(f"{device.name} drives no hardware")
         self._driver = device.driver(device.name, device.driver_options)
+        self._driver.wanted = device.kind.needs
         self._machine: Machine[Any, Any] = device.kind(device.options, self._driver.speed)
         self._name = device.name
         self._now = Clock().now
@@ -212,6 +213,9 @@ class HardwareTest:
             return TestStep(
                 step.what, step.worked, step.milliseconds, ", ".join(self._presses) or step.detail
             )
+        if "forecast" in self._machine.needs:
+            _, step = self._wait_for("has a forecast", lambda r: r.forecast, PATIENCE_SECONDS)
+            return step
         _, step = self._wait_for(
             "reports", lambda r: format_measurements(r, SENSOR_FIELDS) or r.on is not None, REPORT_SECONDS
         )
@@ -252,6 +256,8 @@ class HardwareTest:
         fields, words = SENSOR_FIELDS, ("detects nothing", "detects")
         if "notify" in self._machine.needs:
             return reading.fault or ""
+        if "forecast" in self._machine.needs:
+            return describe_forecast(reading)
         if self._machine.drives:
             fields = THERMOSTAT_FIELDS if self._is_only_read else SWITCHED_FIELDS
             words = ("off", "on")
@@ -259,6 +265,13 @@ class HardwareTest:
             fields, words = BATTERY_FIELDS, ("", "")
         on = "" if reading.on is None else words[reading.on]
         return ", ".join(filter(None, [on, *format_measurements(reading, fields), reading.fault]))
+
+
+def describe_forecast(reading: Reading) -> str:
+    """Return how long the forecast of a reading is, and its fault."""
+    steps = reading.forecast.steps if reading.forecast else ()
+    hours = f"the weather of {sum(step.seconds for step in steps) / 3600:.0f} hours" if steps else ""
+    return ", ".join(filter(None, (hours, reading.fault)))
 
 
 def format_measurements(reading: Reading, fields: Fields) -> list[str]:

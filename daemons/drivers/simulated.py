@@ -8,7 +8,8 @@ in `run/hardware/NAME`:
   published states.
 - `presses.jsonl` has one line for each press of the button. A person or a test adds the lines. The device
   remembers how much of it was read, together with what the presses did.
-- `measured.json` overrides the measurements in the options. A person or a test writes it.
+- `measured.json` overrides the measurements in the options. A person or a test writes it. That of a weather
+  has its own fields (`simulation/weather.py`).
 - `messages.jsonl` has one line for each attempt of a messenger to deliver a message, with its result.
 - `answer.json` decides the result of the next attempts, such as "refused". A person or a test writes it.
 """
@@ -17,7 +18,7 @@ import os
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeVar, get_args
 
 import msgspec
 from msgspec import Meta, Struct, field
@@ -39,6 +40,9 @@ from daemons.kinds import (
 )
 from daemons.storage.line_file import LineFile, read_lines
 from daemons.values import Seconds
+
+if TYPE_CHECKING:
+    from daemons.drivers.simulation.weather import SimulatedWeather
 
 T = TypeVar("T")
 Celsius = Annotated[float, Meta(ge=-273.15, le=2000)]
@@ -64,7 +68,8 @@ class Options(Struct, frozen=True, kw_only=True):
     """How many times faster than usual the appliance works."""
     fault: Literal["none", "slow", "fail", "hang", "disagree"] = "none"
     """The simulated fault. Messages are then taken late (`"slow"`), refused for now (`"fail"`), never
-    answered (`"hang"`), or taken without a report of it (`"disagree"`)."""
+    answered (`"hang"`), or taken without a report of it (`"disagree"`). A weather has no forecast with
+    `"fail"` and `"hang"`."""
     lag_seconds: Seconds = field(name="lag", default=Seconds(2))
     """The delay of each switching with `fault = "slow"`."""
     temperature_celsius: Celsius = 21.0
@@ -316,12 +321,20 @@ class Simulated(Driver[Options]):
         self._hung: Reading | None = None
         self._server: SimulatedServer | None = None
         """The server of a messenger, from its first message on."""
+        self._weather: SimulatedWeather | None = None
+        """The weather, for a device that needs a forecast."""
         self._idle: tuple[FileStats, Reading] | None = None
         """The state of the files and the last reading, while the hardware is idle."""
 
     def open(self, power_profile: tuple[Load, ...], now: float) -> None:
         """Open the hardware's files; the hardware keeps its state from the last process."""
         folder = Path("hardware") / self.device
+        if "forecast" in self.wanted:
+            from daemons.drivers.simulation.weather import SimulatedWeather  # noqa: PLC0415  few devices need it
+
+            self._weather = SimulatedWeather(
+                folder, answers=self.options.fault in ("none", "slow", "disagree")
+            )
         self._relay = SimulatedRelay(folder, power_profile)
         self._relay.poll(now, self._relay.file_stat())
         self._button = SimulatedButton(folder)
@@ -355,7 +368,9 @@ class Simulated(Driver[Options]):
                 pass
 
     def read(self, now: float) -> Reading:
-        """Return the state of the relay, the meter, the sensor and the button."""
+        """Return the state of the relay, the meter, the sensor and the button, or the weather."""
+        if self._weather:
+            return self._weather.read(now)
         if self._hung:
             return self._hung
         stats = self._stat_files()

@@ -29,6 +29,8 @@ DEADLINE_SECONDS = 5.0
 """How long a command may take."""
 CONTINUOUS = frozenset({"energy_watt_hours", "remaining_seconds", "progress_percent", "position_percent"})
 """The measurements that change all the time while a device works."""
+MINUTE_SECONDS = 60.0
+"""How often a measurement in minutes changes."""
 FAILED_SECONDS = 1.0
 """A process that is away for longer has failed. One that was only killed is back in a moment."""
 Publisher = RehearsedDevice | RehearsedMirror
@@ -344,6 +346,8 @@ class World:
         for name, field in self._needed_measurements(kinds):
             if name in self.devices and field in CONTINUOUS:
                 self.devices[name].tick_seconds = TICK_SECONDS
+            elif name in self.devices and field.endswith("_minutes"):
+                self.devices[name].tick_seconds = min(MINUTE_SECONDS, self.devices[name].tick_seconds)
         for device in self.devices.values():
             for name, _ in self._metered(device, kinds, meters=True):
                 for ticking in (device, *([self.devices[name]] if name in self.devices else ())):
@@ -445,7 +449,9 @@ def make_hardware(device: Device) -> RehearsedHardware:
     """Return the hardware of a device, as its configuration describes it."""
     options = device.driver_options
     measured = {field: getattr(options, field, value) for field, value in MEASURED.items()}
-    return RehearsedHardware(device.name, float(getattr(options, "speed", 1.0)), measured)
+    has_forecast = "forecast" in getattr(device.kind, "needs", ())
+    speed = float(getattr(options, "speed", 1.0))
+    return RehearsedHardware(device.name, speed, measured, has_forecast=has_forecast)
 
 
 def limited_field(test: Rule | Condition) -> str | None:

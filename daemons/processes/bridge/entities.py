@@ -63,6 +63,9 @@ UNITS = {
     "celsius": Unit("°C", "temperature"),
     "percent": Unit("%"),
     "seconds": Unit("s", "duration"),
+    "minutes": Unit("min", "duration"),
+    "kmh": Unit("km/h", "wind_speed"),
+    "mm": Unit("mm", "precipitation"),
     "kelvin": Unit("K"),
     "lux": Unit("lx", "illuminance"),
     "hectopascals": Unit("hPa", "atmospheric_pressure"),
@@ -336,7 +339,7 @@ class EntityBuilder:
         if name == "fault":
             return self._problem()
         is_unpriced = name.endswith("_cost") and name not in self._subject.peer.units
-        if name in (*LINK, *REGISTRY, MAC, "since") or is_unpriced:
+        if name in (*LINK, *REGISTRY, MAC, "since") or is_unpriced or name in self._subject.kind.page_fields:
             return None
         if name == "status":
             return self._status()
