@@ -2,10 +2,12 @@
 
 import gzip
 import json
+import os
 import select
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -165,6 +167,19 @@ def test_a_missing_network_is_named() -> None:
     with asking("met_no", f"http://127.0.0.1:{port}") as driver:
         reading = wait_for(driver, lambda r: r.reachable is False)
     assert str(reading.fault) == f"127.0.0.1:{port}: Connection refused"
+
+
+def test_a_short_outage_leaves_the_service_reachable(tmp_path: Path) -> None:
+    """Its last forecast is good for a while, also after a restart; after an hour it counts as unreachable."""
+    answered = tmp_path / "hardware" / "weather" / "answered"
+    service = f"http://127.0.0.1:{free_port()}"
+    answered.parent.mkdir(parents=True)
+    for seconds, expected in ((60, True), (3700, False)):
+        answered.touch()
+        os.utime(answered, (time.time() - seconds, time.time() - seconds))
+        with asking("met_no", service) as driver:
+            reading = wait_for(driver, lambda r: r.fault)
+        assert (reading.reachable, reading.fault is not None) == (expected, True)
 
 
 @pytest.mark.long

@@ -1,7 +1,8 @@
 """Asks a weather service for its forecast, again and again, as seldom as the service wishes.
 
-The moment of each request is the time of a file, `hardware/NAME/asked`. So a device that is started again and
-again asks at most once a minute.
+The moments of the latest request and of the latest good answer are the times of two files, `asked` and
+`answered` in `hardware/NAME`. So a device that is started again and again asks at most once a minute. And a
+service counts as unreachable only after an hour without an answer: until then, its last forecast is good.
 """
 
 import asyncio
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 MAX_ANSWER_BYTES = 1 << 20
 LEAST_SECONDS = 60.0
 """The least time between two requests, also if the process is started again in between."""
+LATE_SECONDS = 3600.0
+"""A service that has answered so lately counts as reachable, although the last request has failed."""
 OK, NOT_MODIFIED = 200, 304
 Parse = Callable[[bytes], Forecast]
 
@@ -43,7 +46,7 @@ class ForecastClient:
         """`parse` returns the forecast of a body, or raises BadForecast or a MsgspecError."""
         self._options, self._url, self._headers = options, url, headers
         self._about, self._parse = about, parse
-        self._asked = Path("hardware") / device / "asked"
+        self._asked, self._answered = (Path("hardware") / device / name for name in ("asked", "answered"))
         self._last: tuple[str, Forecast] | None = None
         """The header Last-Modified of the latest forecast, and the forecast."""
         self._failures = 0
@@ -57,12 +60,13 @@ class ForecastClient:
 
     async def _ask(self, channel: "HardwareChannel") -> float:
         """Ask once and report the answer; return the pause until the next request."""
-        self._note_request()
+        touch(self._asked)
         try:
             async with asyncio.timeout(self._options.timeout_seconds):
                 response = await self._download()
         except OSError as error:  # also a TimeoutError, and a StorageError of its file of authorities
-            channel.unreachable(f"{self._url.where}: {self._why(error)}")
+            is_late = not 0 <= seconds_since(self._answered) < LATE_SECONDS
+            (channel.unreachable if is_late else channel.connect)(f"{self._url.where}: {self._why(error)}")
             return self._fail(None)
         except BadResponse as error:
             channel.connect(f"{self._url.where}: {quote(str(error))}")
@@ -91,6 +95,7 @@ class ForecastClient:
             channel.connect(f"{self._url.where}: {describe(response)}")
             return self._fail(response)
         self._failures = 0
+        touch(self._answered)
         channel.update(forecast=forecast, about=self._about)
         return a_little_later(next_after_answer(self._options.every_seconds, response.headers, time.time()))
 
@@ -109,17 +114,23 @@ class ForecastClient:
 
     def _seconds_to_wait(self) -> float:
         """Return how long a process that has just started waits, because the last one has just asked."""
-        least = min(LEAST_SECONDS, self._options.every_seconds)
-        try:
-            passed = time.time() - self._asked.stat().st_mtime
-        except OSError:
-            return 0.0
+        least, passed = min(LEAST_SECONDS, self._options.every_seconds), seconds_since(self._asked)
         return least - passed if 0 <= passed < least else 0.0
 
-    def _note_request(self) -> None:
-        with suppress(OSError):  # then a device that is started again asks at once
-            self._asked.parent.mkdir(parents=True, exist_ok=True)
-            self._asked.touch()
+
+def touch(path: Path) -> None:
+    """Set the time of a file to now; if it cannot be written, only the next process misses it."""
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+
+def seconds_since(path: Path) -> float:
+    """Return how long ago a file was touched; infinite if it never was."""
+    try:
+        return time.time() - path.stat().st_mtime
+    except OSError:
+        return float("inf")
 
 
 def a_little_later(seconds: float) -> float:
