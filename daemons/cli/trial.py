@@ -216,6 +216,9 @@ class HardwareTest:
         if "events" in self._machine.needs:
             _, step = self._wait_for("has its events", lambda r: r.calendar, REPORT_SECONDS)
             return step
+        if "forecast" in self._machine.needs:
+            _, step = self._wait_for("has a forecast", lambda r: r.forecast, PATIENCE_SECONDS)
+            return step
         _, step = self._wait_for(
             "reports", lambda r: format_measurements(r, SENSOR_FIELDS) or r.on is not None, REPORT_SECONDS
         )
@@ -259,6 +262,8 @@ class HardwareTest:
         if "events" in self._machine.needs:
             number = len(reading.calendar.events) if reading.calendar else 0
             return reading.fault or f"{number} events in the next three weeks"
+        if "forecast" in self._machine.needs:
+            return describe_forecast(reading)
         if self._machine.drives:
             fields = THERMOSTAT_FIELDS if self._is_only_read else SWITCHED_FIELDS
             words = ("off", "on")
@@ -266,6 +271,13 @@ class HardwareTest:
             fields, words = BATTERY_FIELDS, ("", "")
         on = "" if reading.on is None else words[reading.on]
         return ", ".join(filter(None, [on, *format_measurements(reading, fields), reading.fault]))
+
+
+def describe_forecast(reading: Reading) -> str:
+    """Return how long the forecast of a reading is, and its fault."""
+    steps = reading.forecast.steps if reading.forecast else ()
+    hours = f"the weather of {sum(step.seconds for step in steps) / 3600:.0f} hours" if steps else ""
+    return ", ".join(filter(None, (hours, reading.fault)))
 
 
 def format_measurements(reading: Reading, fields: Fields) -> list[str]:

@@ -21,6 +21,7 @@ from daemons.config.holiday import holiday_dates
 from daemons.config.house_rules import expand_house_rules
 from daemons.config.kind_facts import facts_of
 from daemons.config.members import expand
+from daemons.config.place import with_places
 from daemons.config.roster import Peer, Roster, make_roster
 from daemons.config.slice import Slice
 from daemons.config.sun import SunCalendar
@@ -255,9 +256,10 @@ def make_house(files: Files, host: str | None = None) -> House:
     """Check the files of a configuration; raises ConfigurationError with every problem."""
     raw, inherited = files.merged()
     add_extensions(files)
+    raw, missing_places = with_places(raw)
     house_rules = expand_house_rules(raw)
     expansion = expand(house_rules.raw)
-    raw, problems = expansion.raw, [*house_rules.problems, *expansion.problems]
+    raw, problems = expansion.raw, [*missing_places, *house_rules.problems, *expansion.problems]
     problems += extension_problems(raw.get("devices"))
     if "defaults" in files.main.raw:
         check_defaults(files.main.raw["defaults"], problems)

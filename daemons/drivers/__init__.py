@@ -36,6 +36,8 @@ class Driver(ABC, Generic[O]):
     socket: Any = None
     """The socket that the device's loop watches: when it is readable, there is a new reading. May be None."""
 
+    needs_place: ClassVar[bool] = False
+    """Whether its options have `latitude` and `longitude`: by default, they are those of [house]."""
     wanted: frozenset[Ability] = frozenset()
     """The abilities that the kind of its device can use: simulated hardware, which has all, looks at them."""
 

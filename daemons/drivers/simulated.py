@@ -8,7 +8,8 @@ in `run/hardware/NAME`:
   published states.
 - `presses.jsonl` has one line for each press of the button. A person or a test adds the lines. The device
   remembers how much of it was read, together with what the presses did.
-- `measured.json` overrides the measurements in the options. A person or a test writes it.
+- `measured.json` overrides the measurements in the options. A person or a test writes it. That of a weather
+  has its own fields (`simulation/weather.py`).
 - `events.json` has the events of a calendar, in place of those in the options. A person or a test writes it.
 - `messages.jsonl` has one line for each attempt of a messenger to deliver a message, with its result.
 - `answer.json` decides the result of the next attempts, such as "refused". A person or a test writes it.
@@ -44,6 +45,7 @@ from daemons.values import Seconds
 
 if TYPE_CHECKING:
     from daemons.drivers.simulation.calendar import CalendarFile
+    from daemons.drivers.simulation.weather import SimulatedWeather
 
 T = TypeVar("T")
 Celsius = Annotated[float, Meta(ge=-273.15, le=2000)]
@@ -69,7 +71,8 @@ class Options(Struct, frozen=True, kw_only=True):
     """How many times faster than usual the appliance works."""
     fault: Literal["none", "slow", "fail", "hang", "disagree"] = "none"
     """The simulated fault. Messages are then taken late (`"slow"`), refused for now (`"fail"`), never
-    answered (`"hang"`), or taken without a report of it (`"disagree"`)."""
+    answered (`"hang"`), or taken without a report of it (`"disagree"`). A weather has no forecast with
+    `"fail"` and `"hang"`."""
     lag_seconds: Seconds = field(name="lag", default=Seconds(2))
     """The delay of each switching with `fault = "slow"`."""
     temperature_celsius: Celsius = 21.0
@@ -325,6 +328,8 @@ class Simulated(Driver[Options]):
         """The server of a messenger, from its first message on."""
         self._calendar: CalendarFile | None = None
         """The calendar, for a device that needs events."""
+        self._weather: SimulatedWeather | None = None
+        """The weather, for a device that needs a forecast."""
         self._idle: tuple[FileStats, Reading] | None = None
         """The state of the files and the last reading, while the hardware is idle."""
 
@@ -335,6 +340,12 @@ class Simulated(Driver[Options]):
             from daemons.drivers.simulation.calendar import CalendarFile  # noqa: PLC0415  few devices need it
 
             self._calendar = CalendarFile(folder, self.options.events)
+        if "forecast" in self.wanted:
+            from daemons.drivers.simulation.weather import SimulatedWeather  # noqa: PLC0415  few devices need it
+
+            self._weather = SimulatedWeather(
+                folder, answers=self.options.fault in ("none", "slow", "disagree")
+            )
         self._relay = SimulatedRelay(folder, power_profile)
         self._relay.poll(now, self._relay.file_stat())
         self._button = SimulatedButton(folder)
@@ -368,9 +379,11 @@ class Simulated(Driver[Options]):
                 pass
 
     def read(self, now: float) -> Reading:
-        """Return the state of the relay, the meter, the sensor and the button, or a calendar."""
+        """Return the state of the relay, the meter, the sensor and the button; or a calendar, or the weather."""
         if self._calendar:
             return self._calendar.read(now)
+        if self._weather:
+            return self._weather.read(now)
         if self._hung:
             return self._hung
         stats = self._stat_files()

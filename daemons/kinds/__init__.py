@@ -30,11 +30,12 @@ from daemons.values import Day, TimeOfDay, format_toml, suggest
 
 Ability = Literal[
     "switch", "dim", "tint", "move", "press", "sense", "notify", "presence", "regulate", "events",
+    "forecast",
 ]  # fmt: skip
 """An ability of a driver: switch on and off, dim, change the colour temperature of white light, move in
 both directions, report presses of a button, report measurements, deliver messages to people, report
 whether a person is there, set the temperature that hardware keeps by itself, report the events of a
-calendar."""
+calendar, report a weather forecast."""
 ABILITIES: tuple[Ability, ...] = get_args(Ability)
 Touch = Literal["single", "double", "triple", "long", "hold", "release"]
 """The way in which a button is pressed. A long press is reported while the button is still down. Some
@@ -192,6 +193,47 @@ class CalendarEvents(Struct, frozen=True):
     """In Unix seconds. Which events are on after this time is not known."""
 
 
+WeatherWord = Literal["clear", "partly_cloudy", "cloudy", "fog", "rain", "sleet", "snow", "thunder"]
+"""What the weather is like, in one word."""
+
+
+class ForecastStep(Struct, frozen=True, array_like=True):
+    """The weather of one part of a forecast, such as an hour; None stands for what is not known."""
+
+    begin: float
+    """When it begins, in Unix seconds."""
+    seconds: float = 3600.0
+    """How long it is."""
+    weather: WeatherWord | None = None
+    daylight: bool | None = None
+    """Whether the sun is up."""
+    temperature_celsius: float | None = None
+    """The temperature at its beginning."""
+    feels_like_celsius: float | None = None
+    humidity_percent: float | None = None
+    wind_kmh: float | None = None
+    gust_kmh: float | None = None
+    """The speed of its strongest gust."""
+    rain_mm: float | None = None
+    """The rain of the whole step; snow counts as the water that it melts to."""
+    rain_probability_percent: float | None = None
+    min_celsius: float | None = None
+    """The lowest and the highest temperature of a long step; None: those at the beginnings say enough."""
+    max_celsius: float | None = None
+
+    @property
+    def end(self) -> float:
+        """When it ends, in Unix seconds."""
+        return self.begin + self.seconds
+
+
+class Forecast(Struct, frozen=True):
+    """A weather forecast for one place."""
+
+    steps: tuple[ForecastStep, ...]
+    """Its steps in the order of time. They do not overlap."""
+
+
 class About(Struct, frozen=True, kw_only=True):
     """What a piece of hardware is; None stands for what it does not report."""
 
@@ -281,6 +323,8 @@ class Reading(Struct, frozen=True, kw_only=True):
     with what these presses did, so that each press counts once, also if its process is killed."""
     outcome: Outcome | None = None
     """The outcome of the latest attempt to deliver a message."""
+    forecast: Forecast | None = None
+    """The latest weather forecast."""
 
     def for_detection(self, word: str) -> "Reading":
         """Return the reading whose `on` is this detection; None there if the hardware does not report it."""
@@ -311,6 +355,13 @@ PLAUSIBLE: dict[str, tuple[float, float]] = {
     "valve_percent": (0, 100),
     "progress_percent": (0, 100),
     "remaining_seconds": (0, 1e9),
+    "feels_like_celsius": (-150, 100),
+    "wind_kmh": (0, 500),
+    "gust_kmh": (0, 500),
+    "rain_mm": (0, 1000),
+    "rain_probability_percent": (0, 100),
+    "rain_within_minutes": (0, 1440),
+    "night_min_celsius": (-100, 70),
 }
 """For each measurement, the lowest and the highest value that it can have in a house. A value outside comes
 from a broken sensor, and counts as unknown."""

@@ -9,9 +9,12 @@ from daemons.drivers import Driver
 from daemons.drivers.physics.events import SimulatedCalendar
 from daemons.drivers.physics.relay import Relay, Switching
 from daemons.drivers.physics.valve import with_valve
-from daemons.kinds import ButtonPress, Load, Message, Outcome, Reading, Setting, Touch
+from daemons.drivers.physics.weather import HOUR_SECONDS, SETTABLE, Change, simulated_forecast
+from daemons.kinds import ButtonPress, Forecast, Load, Message, Outcome, Reading, Setting, Touch
 
 LOST = "the rehearsal has cut its connection"
+FORECAST_FIELDS = tuple(name for name in SETTABLE if name not in Reading.__struct_fields__)
+"""What only a weather has."""
 MEASURED: dict[str, float | None] = {
     "temperature_celsius": 21.0,
     "humidity_percent": 45.0,
@@ -21,6 +24,7 @@ MEASURED: dict[str, float | None] = {
     "co2_ppm": None,
     "pm25_micrograms": None,
     "soil_moisture_percent": None,
+    **dict.fromkeys(FORECAST_FIELDS),
 }
 """What hardware measures until an event changes it; None for what it does not measure yet."""
 
@@ -29,17 +33,45 @@ class NoOptions(Struct, frozen=True):
     """The options of rehearsed hardware: there are none."""
 
 
+class RehearsedWeather:
+    """The simulated weather, in the time of the rehearsal: no step of the clock of the house changes it."""
+
+    def __init__(self) -> None:
+        self._changes: dict[str, Change] = {}
+        self._new: dict[str, float] = {}
+        """The values that count since the next reading."""
+        self._made: tuple[float, Forecast] | None = None
+
+    def change(self, values: Mapping[str, float]) -> None:
+        """Change the weather from now on."""
+        self._new |= {name: float(value) for name, value in values.items() if name in SETTABLE}
+
+    def forecast(self, now: float) -> Forecast:
+        """Return the forecast of this hour."""
+        if self._new:
+            self._changes |= {name: Change(value, now) for name, value in self._new.items()}
+            self._new.clear()
+            self._made = None
+        hour = now // HOUR_SECONDS
+        if self._made is None or self._made[0] != hour:
+            self._made = hour, simulated_forecast(now, self._changes)
+        return self._made[1]
+
+
 class RehearsedHardware(Driver[NoOptions]):
     """A relay, a button and a sensor. A connection to them may be lost."""
 
     options_type = NoOptions
     real = False
 
-    def __init__(self, device: str, speed: float, measured: Mapping[str, float | None]) -> None:
+    def __init__(
+        self, device: str, speed: float, measured: Mapping[str, float | None], *, has_forecast: bool = False
+    ) -> None:
         """`speed` is how many times faster than usual it works; `measured` is what its sensor measures."""
         super().__init__(device, NoOptions())
         self.speed = speed
-        self.measured = dict(measured)
+        self.measured = {name: value for name, value in measured.items() if name in Reading.__struct_fields__}
+        self._weather = RehearsedWeather() if has_forecast else None
         self.switchings: list[Switching] = []
         self._relay = Relay(((0.0, 0.0),))
         self._presses: list[ButtonPress] = []
@@ -104,6 +136,8 @@ class RehearsedHardware(Driver[NoOptions]):
         )
         if self.calendar is not None:
             reading = replace(reading, calendar=self.calendar.events(self.wall()))
+        if self._weather:
+            reading = replace(reading, forecast=self._weather.forecast(now))
         reading = with_valve(reading)
         if self._drawn_watts is not None and (reading.on or reading.power_watts is None):
             reading = replace(reading, power_watts=self._drawn_watts)
@@ -151,10 +185,13 @@ class RehearsedHardware(Driver[NoOptions]):
 
         `power_watts` is what the appliance behind it draws from now on while it is on.
         """
+        if self._weather:
+            self._weather.change(values)
+            return
         self.measured |= {
             name: int(value) if name == "battery_percent" else float(value)
             for name, value in values.items()
-            if name != "power_watts"
+            if name in self.measured
         }
         self._drawn_watts = values.get("power_watts", self._drawn_watts)
 

@@ -18,7 +18,7 @@ from daemons.config.rule import Condition
 from daemons.config.rule_check import impossible_condition, impossible_values
 from daemons.errors import ConfigurationError
 from daemons.kinds import Machine, is_plausible, range_text
-from daemons.rehearsal.hardware import MEASURED
+from daemons.rehearsal.hardware import FORECAST_FIELDS, MEASURED
 from daemons.rehearsal.room import Room
 from daemons.rehearsal.story import LONGEST_DAYS, Always, Expectation, Step, Story
 from daemons.values import Path as Where
@@ -197,6 +197,9 @@ def check_step(step: Step, house: House, where: Where, problems: list[Problem]) 
         if name not in MEASURED:
             text = f"cannot be measured in a rehearsal; {suggest(name, MEASURED)}"
             problems.append(Problem((*where, "measures", name), text))
+        elif name in FORECAST_FIELDS and name not in device.kind.fields():
+            kind = house.table(device.name)["kind"]
+            problems.append(Problem((*where, "measures", name), f"a {kind} has no {name}; a weather has"))
         elif not is_plausible(name, value):
             problems.append(Problem((*where, "measures", name), f"{value:g} is not {range_text(name)}"))
 

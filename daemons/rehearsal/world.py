@@ -31,8 +31,8 @@ DEADLINE_SECONDS = 5.0
 """How long a command may take."""
 CONTINUOUS = frozenset({"energy_watt_hours", "remaining_seconds", "progress_percent", "position_percent"})
 """The measurements that change all the time while a device works."""
-COUNTED_MINUTES = frozenset({"next_in_minutes"})
-"""The measurements that change with each minute."""
+MINUTE_SECONDS = 60.0
+"""How often a measurement in minutes changes."""
 FAILED_SECONDS = 1.0
 """A process that is away for longer has failed. One that was only killed is back in a moment."""
 Publisher = RehearsedDevice | RehearsedMirror
@@ -360,8 +360,8 @@ class World:
         for name, field in self._needed_measurements(kinds):
             if name in self.devices and field in CONTINUOUS:
                 self.devices[name].tick_seconds = TICK_SECONDS
-            elif name in self.devices and field in COUNTED_MINUTES:
-                self.devices[name].tick_seconds = METER_SECONDS
+            elif name in self.devices and field.endswith("_minutes"):
+                self.devices[name].tick_seconds = min(MINUTE_SECONDS, self.devices[name].tick_seconds)
         for device in self.devices.values():
             for name, _ in self._metered(device, kinds, meters=True):
                 for ticking in (device, *([self.devices[name]] if name in self.devices else ())):
@@ -464,8 +464,10 @@ def make_hardware(device: Device) -> RehearsedHardware:
     """Return the hardware of a device, as its configuration describes it."""
     options = device.driver_options
     measured = {field: getattr(options, field, value) for field, value in MEASURED.items()}
-    made = RehearsedHardware(device.name, float(getattr(options, "speed", 1.0)), measured)
-    if "events" in getattr(device.kind, "needs", ()):
+    needs = getattr(device.kind, "needs", ())
+    speed = float(getattr(options, "speed", 1.0))
+    made = RehearsedHardware(device.name, speed, measured, has_forecast="forecast" in needs)
+    if "events" in needs:
         made.calendar = SimulatedCalendar(getattr(options, "events", ()))
     return made
 

@@ -94,8 +94,10 @@ UNITS = {
     "moisture": "%",
     "signal_strength": "dBm",
     "power_factor": None,
+    "precipitation": "mm",
+    "wind_speed": "km/h",
 }
-ENERGY_UNITS = {"Wh", "kWh"}
+OTHER_UNITS = {"energy": {"kWh"}, "duration": {"min"}}
 STATE_CLASSES: dict[str, set[str | None]] = {
     "energy": {"total", "total_increasing", None},
     "monetary": {"total", None},
@@ -209,7 +211,7 @@ def _sensor(config: dict[str, Any], class_: str | None) -> None:
         assert re.fullmatch("[A-Z]{3}", unit or "")
         assert state_class in STATE_CLASSES[class_]
     if class_ in UNITS:
-        assert unit in ENERGY_UNITS if class_ == "energy" else unit == UNITS[class_]
+        assert unit in {UNITS[class_]} | OTHER_UNITS.get(class_, set())
         assert state_class in STATE_CLASSES.get(class_, {"measurement"})
 
 

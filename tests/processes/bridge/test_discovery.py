@@ -587,3 +587,20 @@ def test_a_group_is_what_its_members_are() -> None:
     assert (component, value["max"], value["command_topic"]) == ("number", 20, "house/numbers/command/set")
     sent = render(value["command_template"]).render(value=7)
     assert json.loads(sent) == {"args": {"value": 7}}
+
+
+def test_a_weather_has_sensors_with_units_and_no_columns() -> None:
+    """Home Assistant gets the wind and the rain, and not the texts that only a page shows."""
+    entities = found(subject("weather"))
+    names = ("gust_kmh", "rain_mm", "rain_within_minutes", "night_min_celsius")
+    configs = {name: entities[f"house-weather-{name}"][1] for name in names}
+    units = {
+        name: (config["unit_of_measurement"], config["device_class"]) for name, config in configs.items()
+    }
+    assert units == {
+        "gust_kmh": ("km/h", "wind_speed"),
+        "rain_mm": ("mm", "precipitation"),
+        "rain_within_minutes": ("min", "duration"),
+        "night_min_celsius": ("°C", "temperature"),
+    }
+    assert not [key for key in entities if "hourly" in key or "daily" in key or "forecast_at" in key]

@@ -1,0 +1,1 @@
+"""Tests of daemons/drivers/forecast_server."""

@@ -1,0 +1,1 @@
+"""Emulated weather services on loopback, with the answers that their documentation describes."""
