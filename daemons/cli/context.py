@@ -68,8 +68,20 @@ class VerbGroup(click.Group):
 
 
 def print_error(error: errors.HouseError) -> None:
-    """Print an error on standard error, without the control characters in it."""
-    click.secho("\n".join(map(printable, str(error).split("\n"))), fg="red", err=True)
+    """Print an error on standard error, without the control characters in it.
+
+    Each problem of a configuration comes with the text of its line, and a caret below the position.
+    """
+    problems = error.problems if isinstance(error, errors.ConfigurationError) else (error,)
+    for problem in problems:
+        click.secho("\n".join(map(printable, str(problem).split("\n"))), fg="red", err=True)
+        if getattr(problem, "excerpt", ""):
+            from daemons.config.excerpt import excerpt
+
+            for line in excerpt(problem.excerpt, problem.column):
+                click.secho(line, fg="red" if line.endswith("^") else None, err=True)
+    for note in getattr(error, "__notes__", ()):
+        click.secho(printable(note), fg="red", err=True)
 
 
 class Context:
