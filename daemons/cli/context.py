@@ -2,10 +2,11 @@
 
 import itertools
 import os
+import shutil
 import sys
-import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -215,6 +216,11 @@ def count_devices(devices: Collection[str]) -> str:
     return f"{len(devices)} device{'s' * (len(devices) != 1)}"
 
 
+def terminal_width() -> int:
+    """Return the width of the terminal in columns; in a pipe or a file, 100."""
+    return max(40, shutil.get_terminal_size((100, 24)).columns)
+
+
 def house_timezone(roster: Any) -> Any:
     """Return the timezone of the house."""
     from daemons.config.tables import zone
@@ -241,6 +247,7 @@ def colour_by_level(text: str) -> str:
     return click.style(text, fg="yellow") if " WARN" in text[:40] else text
 
 
-def format_clock_time(at: float) -> str:
-    """Return the local time of a timestamp (Unix seconds), to the millisecond."""
-    return time.strftime("%H:%M:%S", time.localtime(at)) + f".{int(at % 1 * 1000):03}"
+def format_clock_time(at: float, zone: Any) -> str:
+    """Return the time of a timestamp (Unix seconds) in a zone, to the millisecond, with the zone."""
+    then = datetime.fromtimestamp(at, zone)
+    return f"{then:%H:%M:%S}.{int(at % 1 * 1000):03} {then:%Z}"

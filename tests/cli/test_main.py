@@ -142,7 +142,7 @@ def test_a_verb_for_a_running_house_fails_if_the_house_is_not_up(house: House, w
     """The exit status is 1, and the error is one line."""
     done = house(*words)
     assert (done.exit_code, done.stdout) == (1, "")
-    assert done.stderr == "the house is not up; `house up` (or `make up`) starts it\n"
+    assert done.stderr == "The house is not up; `house up` (or `make up`) starts it.\n"
 
 
 def test_a_failed_stop_stores_nothing(house: House, tmp_path: Path) -> None:
