@@ -18,6 +18,8 @@ from daemons.values import printable, suggest
 
 COLOURS = ("cyan", "green", "yellow", "magenta", "blue", "bright_red", "bright_cyan", "bright_green")
 EXIT_REJECTED, EXIT_NO_ANSWER = 3, 4
+LONGEST_NAME = 80
+"""How much of a name is shown in a pipe or a file."""
 
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON document; docs/json.md describes it."
@@ -229,10 +231,19 @@ def house_timezone(roster: Any) -> Any:
 
 
 def name_styler(names: list[str]) -> Callable[[str], str]:
-    """Return a function that pads a name and colours it; each name has another colour."""
-    width = max(map(len, names), default=0)
+    """Return a function that pads a name and colours it; each name has another colour.
+
+    In a terminal, a name takes at most a quarter of the line; the end of a longer one is left out.
+    """
+    longest = terminal_width() // 4 if sys.stdout.isatty() else LONGEST_NAME
+    width = min(longest, max(map(len, names), default=0))
     colours = dict(zip(sorted(names), itertools.cycle(COLOURS), strict=False))
-    return lambda name: click.style(name.ljust(width), fg=colours[name])
+    return lambda name: click.style(cut(name, width).ljust(width), fg=colours[name])
+
+
+def cut(text: str, width: int) -> str:
+    """Return a text of at most so many characters; a longer one ends in an ellipsis."""
+    return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
 def strip_name(line: Any) -> str:

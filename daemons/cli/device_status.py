@@ -138,6 +138,6 @@ def last_reason(context: Any, name: str, zone: tzinfo) -> str | None:
         house = installed_house(context)
         with past_changes(house) as past:
             found = Explainer(house, past).explain(name, time.time())
-        if found is not None:
+        if found is not None and found.steps[0].reason is not None:
             return f"{' → '.join(chain_parts(found, zone))}; `house why {name}` shows more"
     return None

@@ -146,6 +146,7 @@ def logs(context: Context, names: tuple[str, ...], lines: int, follow: bool) -> 
     The log of supervisord is shown only if you name it.
     """
     from daemons.cli.remote_logs import RemoteLogs
+    from daemons.cli.terminal.log_time import in_house_time
     from daemons.storage.installed import INSTALLED
     from daemons.supervision import install
     from daemons.supervision import logs as log_files
@@ -153,6 +154,7 @@ def logs(context: Context, names: tuple[str, ...], lines: int, follow: bool) -> 
     context.enter_run_directory()
     local = sorted(file.stem for file in Path("log").glob("*.log"))
     roster = install.installed_roster() if INSTALLED.exists() else None
+    zone = house_timezone(roster) if roster else None
     remote = [name for name in roster.peers if roster.is_distant(name)] if roster else []
     known = sorted({*local, *remote})
     for name in names:
@@ -169,7 +171,8 @@ def logs(context: Context, names: tuple[str, ...], lines: int, follow: bool) -> 
         )
         following = log_files.follow(selected_local, remote_logs.lines) if follow else iter(())
         for line in itertools.chain(past, following):
-            click.echo(f"{style_name(line.name)} {colour_by_level(strip_name(line))}")
+            text = in_house_time(strip_name(line), zone) if zone else strip_name(line)
+            click.echo(f"{style_name(line.name)} {colour_by_level(text)}")
 
 
 @click.command()

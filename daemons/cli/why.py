@@ -101,7 +101,10 @@ def past_changes(house: Any) -> Iterator[Any]:
     else:
         states = hear_states(list(house.devices))
         if not states:
-            raise errors.HistoryError("this house keeps no history, and no device answers; is the house up?")
+            from daemons.supervision.running import check_up
+
+            check_up()
+            raise errors.HistoryError("this house keeps no history, and no device answers")
         yield HeardPast(states)
 
 
@@ -127,14 +130,15 @@ def hear_states(names: list[str]) -> list[Any]:
 
 def explanation_lines(found: Any, zone: tzinfo) -> Iterator[str]:
     """Yield the lines of an explanation: the chain in one line, then each step with its rule."""
-    from daemons.cli.terminal.plot import when
+    from daemons.cli.terminal.plot import day, when
 
     steps = found.steps
     last = steps[-1].at
     yield " → ".join(chain_parts(found, zone))
     for number, step in enumerate(steps, 1):
         yield ""
-        yield f"{number}. {when(step.at, 0 if number == 1 else last, zone)}  {step.title}: {step.change}"
+        moment = day(step.at, zone) if number == 1 else when(step.at, last, zone)
+        yield f"{number}. {moment}  {step.title}: {step.change}"
         yield f"   {reason_line(step)}"
         if step.rule:
             yield f"   {step.rule.text}"

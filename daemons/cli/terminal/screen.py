@@ -14,6 +14,7 @@ from rich.text import Text
 
 from daemons.cli.terminal.presses import CAUSE_TEXTS, Press
 from daemons.cli.terminal.view import KEYS, View, by_room
+from daemons.errors import NotUp
 from daemons.values import printable
 
 PRESENCE = {
@@ -30,6 +31,8 @@ WITH_REASON = ("failed", "restarting")
 BAR_WIDTH, SHORT_BAR_WIDTH = 14, 8
 COLUMNS_FOR_AGE, COLUMNS_FOR_BAR, COLUMNS_FOR_POWER, COLUMNS_FOR_PROCESS = 67, 78, 84, 104
 """The terminal width from which each of these columns is shown."""
+LEAST_PHASE = 10
+"""The least width of the phase: long names are cut before it."""
 LONG = 12
 """A fault or reason of more characters is cut in its row, and shown in full below the devices."""
 SHORT_PANEL, LONG_PANEL = 4, 7
@@ -55,10 +58,10 @@ def head(status: dict[str, Any], zone: tzinfo) -> list[RenderableType]:
     top.add_column(no_wrap=True)
     top.add_column(justify="right", no_wrap=True)
     clock = datetime.fromtimestamp(status["at"], zone)
-    top.add_row(Text(status["house"], style="bold"), Text(f"{clock:%A %d %B  %H:%M:%S}", style="dim"))
+    top.add_row(Text(status["house"], style="bold"), Text(f"{clock:%A %d %B  %H:%M:%S %Z}", style="dim"))
     message = status["message"] or ""
     if not status["up"]:
-        message = "The house is not up; `make up` starts it."
+        message = str(NotUp())
     warnings = [Text(warning, style="bold red") for warning in status["warnings"]]
     return [top, *warnings, Padding(Text(message, style="bold cyan"), (1, 0))]
 
@@ -83,9 +86,9 @@ def faults(status: dict[str, Any]) -> list[RenderableType]:
 def devices(found: dict[str, Any], names: list[str], width: int, selected: str = "") -> Table:
     """Draw a row for each of these devices; a room is named once, and the selected device is marked."""
     table = Table(box=box.SIMPLE_HEAD, expand=True, pad_edge=False, show_edge=False, header_style="dim")
-    table.add_column(" Room", no_wrap=True)
-    table.add_column("Device", no_wrap=True)
-    table.add_column("Phase", min_width=8, ratio=1)
+    table.add_column(" Room", no_wrap=True, max_width=max(8, width // 6), overflow="ellipsis")
+    table.add_column("Device", no_wrap=True, max_width=max(10, width * 3 // 10), overflow="ellipsis")
+    table.add_column("Phase", min_width=LEAST_PHASE, ratio=1)
     bar = BAR_WIDTH if width >= COLUMNS_FOR_POWER else SHORT_BAR_WIDTH if width >= COLUMNS_FOR_BAR else 0
     has_detail = bar or any("progress_percent" in (device["state"] or {}) for device in found.values())
     if has_detail:
@@ -389,7 +392,7 @@ def plain_status(status: dict[str, Any]) -> str:
     status = printable(status)
     lines = [
         *status["warnings"],
-        f"{status['house']}: {status['message'] or 'up'}" if status["up"] else f"{status['house']}: not up",
+        f"{status['house']}: {status['message'] or 'up'}" if status["up"] else str(NotUp()),
     ]
     for name, device in status["devices"].items():
         state = device["state"] or {}

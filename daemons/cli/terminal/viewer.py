@@ -23,6 +23,7 @@ from daemons.bus.requests.blocking import send_command
 from daemons.bus.requests.protocol import TERMINAL, new_command
 from daemons.bus.sockets import Subscriber
 from daemons.cli.terminal.keys import Keyboard
+from daemons.cli.terminal.log_time import in_house_time
 from daemons.cli.terminal.presses import Presses
 from daemons.cli.terminal.screen import frame
 from daemons.cli.terminal.view import KeyAction, View
@@ -198,6 +199,7 @@ class Viewer:
         view, last_presses = self._view, self._presses.latest(PRESSES)
         log = last_lines(view.choose(self._status["devices"]), LINES) if view.panel == "log" else []
         timezone = zone(self._roster.settings.timezone)
+        log = [in_house_time(line, timezone) for line in log]
         self._window.paint(frame(self._status, timezone, self._console, view, last_presses, log), anew=anew)
 
     def _on_keys(self) -> None:
