@@ -78,6 +78,20 @@ def why(context: Context, name: str, at: str | None, is_not: bool, as_json: bool
             click.echo(printable(line))
 
 
+def explain(house: Any, name: str, zone: tzinfo) -> tuple[Any, list[str]]:
+    """Return the house, and the lines of the explanation of a device in it; the installed one without it.
+
+    The run directory is the working directory.
+    """
+    from daemons.config.explanation import Explainer
+    from daemons.supervision import install
+
+    house = house or install.installed_house()
+    with past_changes(house) as past:
+        found = Explainer(house, past).explain(name, time.time())
+    return house, list(explanation_lines(found, zone)) if found else ["No change of it is known."]
+
+
 def installed_house(context: Context) -> Any:
     """Enter the run directory and return the installed house; before the first `up`, the one of the file."""
     from daemons.storage.installed import INSTALLED
