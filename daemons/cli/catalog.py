@@ -306,7 +306,9 @@ def print_fields(fields: dict[str, dict[str, Any]]) -> None:
         text = f"{about['values']}{unit}" + (f". {about['meaning']}" if "meaning" in about else "")
         text = text.replace("; None", "; no value").replace(". None", ". No value")
         indent = " " * (width + 4)
-        for line in wrap(text, terminal_width(), initial_indent=f"  {name:<{width}}  ", subsequent_indent=indent):
+        for line in wrap(
+            text, terminal_width(), initial_indent=f"  {name:<{width}}  ", subsequent_indent=indent
+        ):
             click.echo(line)
 
 

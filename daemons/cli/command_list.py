@@ -52,7 +52,9 @@ def command_lines(commands: Mapping[str, dict[str, Any]], columns: int) -> Itera
     width = max(map(len, commands), default=0)
     indent = " " * (width + 4)
     for word, about in commands.items():
-        yield from wrap(about["meaning"], columns, initial_indent=f"  {word:<{width}}  ", subsequent_indent=indent)
+        yield from wrap(
+            about["meaning"], columns, initial_indent=f"  {word:<{width}}  ", subsequent_indent=indent
+        )
         for name, one in about["arguments"].items():
             text = printable(argument_text(name, one))
             yield from wrap(text, columns, initial_indent=f"{indent}  ", subsequent_indent=f"{indent}    ")

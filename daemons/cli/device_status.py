@@ -18,7 +18,9 @@ SHOWN_APART = frozenset(
 LABEL_WIDTH = 14
 
 
-def status_lines(name: str, found: dict[str, Any], now: float, zone: tzinfo, reason: str | None) -> Iterator[str]:
+def status_lines(
+    name: str, found: dict[str, Any], now: float, zone: tzinfo, reason: str | None
+) -> Iterator[str]:
     """Yield the lines about one process; `found` is its part of the status document.
 
     `reason` is the chain of changes that led to its state, if it is known.
@@ -44,7 +46,7 @@ def line(label: str, text: str) -> str:
 
 def presence_text(name: str, found: dict[str, Any], now: float) -> str:
     """Return the presence of a process with how long it lasts, and what to do if it is not live."""
-    presence, age, since = found["presence"], found["age_seconds"], found["presence_since"]
+    presence, age, since = str(found["presence"]), found["age_seconds"], found["presence_since"]
     text = presence + (f" for {length(max(0.0, now - since))}" if since is not None else "")
     if age is not None:
         text += f", heard {age:.1f} s ago" if age < 60 else f", heard {length(age)} ago"  # noqa: PLR2004
@@ -76,7 +78,11 @@ def state_lines(state: dict[str, Any], found: dict[str, Any], now: float, zone: 
         unit = state.get("currency") if field.endswith("_cost") else None
         unit = state.get("unit") if field in ("value", "target") else unit
         yield line(field_name(field), field_value(field, value, zone, unit))
-    unknown = [field_name(field).lower() for field, value in state.items() if value is None and field not in SHOWN_APART]
+    unknown = [
+        field_name(field).lower()
+        for field, value in state.items()
+        if value is None and field not in SHOWN_APART
+    ]
     if unknown:
         yield line("Not known", ", ".join(unknown))
 
@@ -107,7 +113,10 @@ def process_lines(found: dict[str, Any], now: float, zone: tzinfo) -> Iterator[s
     """Yield the lines about the process: PID, uptime, restarts, and why it does not run."""
     process = found["process"]
     if process["state"] == "ELSEWHERE":
-        yield line("Process", f"runs on the host {found['host']}" if found.get("host") else "is a program of your own")
+        yield line(
+            "Process",
+            f"runs on the host {found['host']}" if found.get("host") else "is a program of your own",
+        )
     elif process["pid"]:
         again = f", restarted {process['restarts']} times" if process["restarts"] else ", not restarted"
         again = ", restarted once" if process["restarts"] == 1 else again

@@ -255,7 +255,9 @@ def print_tomorrow(house: Any, *, as_json: bool) -> None:
     if not changes:
         click.echo(f"On {day:%A, %d %B}, nothing happens by itself.")
         return
-    click.echo(f"{day:%A, %d %B} ({datetime.fromtimestamp(start, zone):%Z}), if all devices are off at midnight:")
+    click.echo(
+        f"{day:%A, %d %B} ({datetime.fromtimestamp(start, zone):%Z}), if all devices are off at midnight:"
+    )
     for change in changes:
         at = datetime.fromtimestamp(change.wall, zone)
         click.echo(f"{at:%H:%M}  {change.device}  {change.fields['phase']}")

@@ -116,7 +116,9 @@ def missing_text(verb: str, name: str, word: str, commands: Iterable[str]) -> st
     listed = ", ".join(commands)
     if not listed:
         return f"{name} is a {word}, and takes no command"
-    return f"{name} is a {word}, and has no command {verb}; it has: {listed}. `house send {name}` explains them"
+    return (
+        f"{name} is a {word}, and has no command {verb}; it has: {listed}. `house send {name}` explains them"
+    )
 
 
 def present_state(name: str) -> dict[str, Any]:

@@ -67,10 +67,12 @@ def options(house: Any, name: str) -> Iterator[dict[str, Any]]:
         yield option((), key, value, table, locator, name)
     if device.driver_options is not None:
         for key, value in fields(type(device.driver_options), device.driver_options, {}, ()):
-            yield option((word,), key, value, table, locator, name)
+            yield option((str(word),), key, value, table, locator, name)
 
 
-def fields(type_: type[Struct], value: Any, table: dict[str, Any], left_out: Any) -> Iterator[tuple[str, Any]]:
+def fields(
+    type_: type[Struct], value: Any, table: dict[str, Any], left_out: Any
+) -> Iterator[tuple[str, Any]]:
     """Yield the keys of a table with their effective values; `value` is the typed table, or None."""
     for field in structs.fields(type_):
         if field.encode_name in left_out:
@@ -116,7 +118,10 @@ def lines(found: dict[str, Any], zone: tzinfo) -> Iterator[str]:
     yield printable(f"{found['name']}{where} · {found['place']}")
     yield ""
     yield f"[devices.{found['device']}]"
-    written = [("kind", found["kind"], found["place"]), *((o["key"], o["value"], o["place"]) for o in found["options"])]
+    written = [
+        ("kind", found["kind"], found["place"]),
+        *((o["key"], o["value"], o["place"]) for o in found["options"]),
+    ]
     texts = [(f"{key} = {format_toml(value)}", place) for key, value, place in written if value is not None]
     width = min(44, max(len(text) for text, _ in texts))
     for text, place in texts:

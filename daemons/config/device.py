@@ -163,7 +163,7 @@ def with_lifted_keys(table: dict[str, Any], where: Where, problems: list[Problem
 
     Below a header [[devices.NAME.when]], TOML reads every key as one of the rule.
     """
-    rules = table.get("when")
+    rules: Any = table.get("when")
     if not is_array_of_tables(rules):
         return table
     lifted: dict[str, Any] = {}

@@ -12,8 +12,8 @@ NAMES = {
         "fernseher kühlschrank waschmaschine pumpe"
     ),
     "cover": (
-        "blind blinds shutter shutters roller_shutter curtain curtains awning shade shades garage garage_door "
-        "gate jalousie rollo rollladen rolladen vorhang markise garagentor tor"
+        "blind blinds shutter shutters roller_shutter curtain curtains awning shade shades garage "
+        "garage_door gate jalousie rollo rollladen rolladen vorhang markise garagentor tor"
     ),
     "sensor": (
         "thermometer hygrometer temperature humidity temperature_sensor humidity_sensor door window contact "

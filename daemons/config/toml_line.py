@@ -44,7 +44,9 @@ def header(shown: str) -> tuple[int, str] | None:
     many = max(len(found[1]), len(found[3])) > 1 or name.endswith(".when")
     fixed = ("[[{}]]" if many else "[{}]").format(good_name(name))
     parts = name.split(".")
-    bad = next((part for part in parts if not re.fullmatch(r"[A-Za-z0-9_-]+|\"[^\"]*\"|'[^']*'", part.strip())), None)
+    bad = next(
+        (part for part in parts if not re.fullmatch(r"[A-Za-z0-9_-]+|\"[^\"]*\"|'[^']*'", part.strip())), None
+    )
     if len(found[1]) > 2 or len(found[3]) > 2:  # noqa: PLR2004
         return start, f"a header has at most two brackets{proposed(fixed)}"
     if len(found[1]) != len(found[3]):
@@ -53,7 +55,7 @@ def header(shown: str) -> tuple[int, str] | None:
             return len(code.rstrip()) + 1, f"the header is not closed; it ends in {closing}{proposed(fixed)}"
         return start, f"the header begins with fewer brackets than it ends with{proposed(fixed)}"
     if not name or "" in (part.strip() for part in parts):
-        return start, f"a part of the name in this header is missing; a device is [devices.NAME]"
+        return start, "a part of the name in this header is missing; a device is [devices.NAME]"
     if bad is not None:
         column = code.index(bad.strip()) + 1
         text = f"{bad.strip()} is no name; a name has a-z, 0-9 and _, and no space"
@@ -63,14 +65,19 @@ def header(shown: str) -> tuple[int, str] | None:
         column = code.index(rest, found.end(3)) + 1
         if rest == ":":
             return column, f"a header has no colon{proposed(fixed)}"
-        return column, f"a header stands alone on its line; a comment after it begins with #: {fixed}  # {rest}"
+        return (
+            column,
+            f"a header stands alone on its line; a comment after it begins with #: {fixed}  # {rest}",
+        )
     return None
 
 
 def good_name(name: str) -> str:
     """Return the dotted name of a header with allowed names."""
     return ".".join(
-        part.strip() if re.fullmatch(r"[A-Za-z0-9_-]+", part.strip()) else meant.meant_name(part.strip("\"' ")) or "NAME"
+        part.strip()
+        if re.fullmatch(r"[A-Za-z0-9_-]+", part.strip())
+        else meant.meant_name(part.strip("\"' ")) or "NAME"
         for part in name.split(".")
     )
 
@@ -105,15 +112,22 @@ def key_and_value(shown: str, column: int, message: str) -> Iterator[tuple[int, 
         yield indent + 1, text + proposed(f"{right} = {fixed_value(key, after.strip())}")
         return
     if not outside(after).strip() and not after.strip():
-        yield found.end(2) + 1, f'the value after = is missing; write a value, such as {key} = "text", or delete the line'
+        yield (
+            found.end(2) + 1,
+            f'the value after = is missing; write a value, such as {key} = "text", or delete the line',
+        )
         return
     if after.strip().startswith("#"):
-        yield found.end(2) + 1, f"the value after = is missing; a # begins a comment, so that {key} has no value"
+        yield (
+            found.end(2) + 1,
+            f"the value after = is missing; a # begins a comment, so that {key} has no value",
+        )
         return
     if "\\" in after and ("hex" in message or "Unescaped" in message or "escape" in message.lower()):
         doubled = re.sub(r"\\", r"\\\\", after.strip())
-        yield shown.index("\\", found.end()) + 1, (
-            f"a backslash in a text is written twice{proposed(f'{key} = {doubled}')}"
+        yield (
+            shown.index("\\", found.end()) + 1,
+            (f"a backslash in a text is written twice{proposed(f'{key} = {doubled}')}"),
         )
         return
     yield from value(shown, column)
@@ -148,9 +162,12 @@ def value(shown: str, column: int) -> Iterator[tuple[int, str]]:
     token = code.rstrip(",;").rstrip() if is_alone else (TOKEN.match(code) or [""])[0].strip()
     if not is_alone and (found := re.match(r"[\"']?([A-Za-z0-9_-]+)[\"']?\s*(:|=>)", rest)):
         fixed = shown[:start] + re.sub(r"[\"']?([A-Za-z0-9_-]+)[\"']?\s*(?::|=>)", r"\1 =", rest)
-        yield start + found.start(2) + 1, f"inside {{ }}, too, = stands between key and value{proposed(fixed)}"
+        yield (
+            start + found.start(2) + 1,
+            f"inside {{ }}, too, = stands between key and value{proposed(fixed)}",
+        )
         return
-    if not token or token[0] in "\"'[{" and is_balanced(token):
+    if not token or (token[0] in "\"'[{" and is_balanced(token)):
         return
     right = fixed_value(key, token)
     if right == token:
@@ -158,7 +175,10 @@ def value(shown: str, column: int) -> Iterator[tuple[int, str]]:
     end = start + len(token)
     fixed = f"{shown[:start]}{right}{'' if is_alone else shown[end:]}"
     is_missing = token.casefold() in NO_VALUE
-    yield start + 1, explain(key, token, right) + ("" if is_missing else proposed(fixed) or proposed_list(shown))
+    yield (
+        start + 1,
+        explain(key, token, right) + ("" if is_missing else proposed(fixed) or proposed_list(shown)),
+    )
 
 
 def proposed_list(shown: str) -> str:
@@ -263,7 +283,13 @@ def _more_on_line(shown: str, start: int, code: str) -> Iterator[tuple[int, str]
             joined = re.sub(r'"\s+"', '", "', shown)
             yield second + 1, f"a comma is missing between two values of the list{proposed(joined)}"
         else:
-            yield second, "the text ends at its second quote; write ' inside it" + proposed(f'{key} = "{inner}"')
+            yield (
+                second,
+                "the text ends at its second quote; write ' inside it" + proposed(f'{key} = "{inner}"'),
+            )
         return
     if after and (more_text := shown[start + after.end() :].strip()):
-        yield start + after.end() + 1, f"the line ends after its value; a comment begins with #: # {more_text}"
+        yield (
+            start + after.end() + 1,
+            f"the line ends after its value; a comment begins with #: # {more_text}",
+        )

@@ -14,15 +14,21 @@ from daemons.config import toml_line
 from daemons.config.toml_scan import Opening, first_header, first_key, unclosed
 
 QUOTES_MARK = "“”„‟‘’‚‛«»‹›`´″′＂"
-INVISIBLE = re.compile("[\ufeff\u200b-\u200f\u2028\u2029\u2060\u00ad\u00a0\u2000-\u200a\u202f\u3000\x00-\x08\x0b-\x1f\x7f]")
-INVISIBLE_NAMES = {"\ufeff": "a byte-order mark", "\u00a0": "a no-break space", "\u200b": "a zero-width space"}
+INVISIBLE = re.compile(
+    "[\ufeff\u200b-\u200f\u2028\u2029\u2060\u00ad\u00a0\u2000-\u200a\u202f\u3000\x00-\x08\x0b-\x1f\x7f]"
+)
+INVISIBLE_NAMES = {
+    "\ufeff": "a byte-order mark",
+    "\u00a0": "a no-break space",
+    "\u200b": "a zero-width space",
+}
 COMMENT = re.compile(r"\s*(//|;|--|/\*|\*|<!--|%|REM\b|!)")
 COMMENT_LATER = re.compile(r"\s*(//|--|/\*|<!--|;\s*(?=\S))")
 PLAIN = {
     "Invalid value": "this is no value; a text needs quotes, and true, false and numbers have none",
-    "Invalid statement": 'this is no line of TOML; allowed: key = value, a header such as [house], and "# comment"',
+    "Invalid statement": "this is no line of TOML; allowed: key = value, [header] and # comment",
     "Expected '=' after a key in a key/value pair": "an = is missing after the key",
-    "Expected newline or end of document after a statement": "the line has more than one value; one line has one key",
+    "Expected newline or end of document after a statement": "one line has one key and one value",
 }
 """Messages of tomli in plain words, for a mistake without a remedy of its own."""
 
@@ -56,11 +62,17 @@ def _whole(text: str, lines: list[str], line: int, column: int, message: str) ->
     """Yield the remedies that need more than the line of the error."""
     shown = lines[line - 1]
     if "\r" in shown.rstrip("\r"):
-        yield Remedy(line, shown.index("\r") + 1, "the line ends are those of an old Mac; save the file with LF")
+        yield Remedy(
+            line, shown.index("\r") + 1, "the line ends are those of an old Mac; save the file with LF"
+        )
     if text.lstrip().startswith("{") and line <= 2:  # noqa: PLR2004
-        yield Remedy(line, column, 'this is JSON, and a configuration is TOML: [house], and below it name = "Home"')
+        yield Remedy(
+            line, column, 'this is JSON, and a configuration is TOML: [house], and below it name = "Home"'
+        )
     if shown.startswith(("<<<<<<<", "=======", ">>>>>>>")):
-        yield Remedy(line, 1, "this mark is from a merge of two versions; keep one version, and delete the marks")
+        yield Remedy(
+            line, 1, "this mark is from a merge of two versions; keep one version, and delete the marks"
+        )
     if found := INVISIBLE.search(shown.rstrip("\r")):
         name = INVISIBLE_NAMES.get(found[0], "an invisible character")
         yield Remedy(line, found.start() + 1, f"{name} (U+{ord(found[0]):04X}) stands here; delete it")
@@ -74,7 +86,7 @@ def _whole(text: str, lines: list[str], line: int, column: int, message: str) ->
 
 
 def _is_about_end(message: str) -> bool:
-    return message.startswith(("Illegal character", "Unterminated", "Unclosed", "Expected \"'\""))
+    return message.startswith(("Illegal character", "Unterminated", "Unclosed", 'Expected "\'"'))
 
 
 def _declared_twice(lines: list[str], line: int) -> Iterator[Remedy]:
@@ -85,7 +97,11 @@ def _declared_twice(lines: list[str], line: int) -> Iterator[Remedy]:
         return
     header = found[1].strip()
     first = first_header(lines, header, line)
-    where = f"stands already on line {first}" if first else "exists already, as an inline table or by a dotted key"
+    where = (
+        f"stands already on line {first}"
+        if first
+        else "exists already, as an inline table or by a dotted key"
+    )
     name = f"[{header}]"
     text = f"{name} {where}; write all its keys below one header"
     if header.startswith("devices.") and header.count(".") == 1:
@@ -98,7 +114,9 @@ def _key_twice(lines: list[str], line: int) -> Iterator[Remedy]:
     key = shown.partition("=")[0].strip().strip("\"'")
     first = first_key(lines, key, line)
     where = f"stands already on line {first}" if first else "is set already in this table"
-    yield Remedy(line, len(shown) - len(shown.lstrip()) + 1, f"the key {key} {where}; keep one of the two lines")
+    yield Remedy(
+        line, len(shown) - len(shown.lstrip()) + 1, f"the key {key} {where}; keep one of the two lines"
+    )
 
 
 def _not_closed(lines: list[str], opening: Opening) -> Iterator[Remedy]:
@@ -137,7 +155,7 @@ def _in_line(shown: str, column: int, message: str) -> Iterator[tuple[int, str]]
 def _curly(shown: str) -> Iterator[tuple[int, str]]:
     """Yield the remedy for quotes that a word processor has made."""
     at = next((index for index, mark in enumerate(shown) if mark in QUOTES_MARK), None)
-    if at is None or '"' in shown[:at] and shown[:at].count('"') % 2:
+    if at is None or ('"' in shown[:at] and shown[:at].count('"') % 2):
         return
     straight = "".join('"' if mark in QUOTES_MARK else mark for mark in shown)
     text = f"the quote {shown[at]} is not a straight one; a text has straight quotes"
@@ -151,8 +169,9 @@ def _comment(shown: str, column: int) -> Iterator[tuple[int, str]]:
         yield found.start(1) + 1, f"a comment begins with #: # {rest}".rstrip()
     elif found := COMMENT_LATER.match(shown, max(0, column - 1)):
         rest = re.sub(r"\s*(\*/|-->)\s*$", "", shown[found.end() :]).strip()
-        yield found.start(1) + 1, "a comment begins with #" + toml_line.proposed(
-            f"{shown[: found.start()].rstrip()}  # {rest}"
+        yield (
+            found.start(1) + 1,
+            "a comment begins with #" + toml_line.proposed(f"{shown[: found.start()].rstrip()}  # {rest}"),
         )
 
 

@@ -33,7 +33,7 @@ def unclosed(text: str) -> Opening | None:
 
 
 def _lines_outside_texts(text: str) -> list[tuple[int, "str | Opening"]]:
-    """Return each line with its texts and comments blanked; an Opening in place of the first unclosed text."""
+    """Return each line with blanks for its texts and comments, and an Opening for the first unclosed text."""
     found: list[tuple[int, str | Opening]] = []
     inside = ""
     opened = Opening("", 1, 1)

@@ -79,7 +79,7 @@ def _value(key: str, text: str, found: Any) -> Iterator[str]:
         right = meant.meant_days(found) if key == "days" else meant.meant_months(found)
     elif key == "locale":
         right = meant.meant_locale(found)
-    elif text.startswith(f"{head} {key} takes a whole number") or text.startswith(f"{head} {key} takes a number"):
+    elif text.startswith((f"{head} {key} takes a whole number", f"{head} {key} takes a number")):
         right = meant.meant_number(found)
     elif text.startswith(f"{head} {key} takes text") and isinstance(found, int | float):
         right = str(found).lower() if isinstance(found, bool) else str(found)
@@ -134,7 +134,7 @@ def _device(name: str, text: str, found: Any) -> Iterator[str]:
 def _unknown_table(key: str, found: Any) -> Iterator[str]:
     """Yield the remedy for a table or a key at the top of the file."""
     if key in ("when", "rule", "rules"):
-        yield f"a rule belongs to a device; write: [[devices.NAME.when]], with the name of the device"
+        yield "a rule belongs to a device; write: [[devices.NAME.when]], with the name of the device"
     elif isinstance(found, dict) and "kind" in found:
         yield f"a device has its name after devices; write: [devices.{meant.meant_name(key) or 'NAME'}]"
     elif not isinstance(found, dict | list):

@@ -1,4 +1,4 @@
-"""The input for the value of a device in the live view: the declared one, or one made from its commands. Pure."""
+"""The input for the value of a device in the live view, made from the commands of its kind. Pure."""
 
 from typing import Any
 
@@ -39,7 +39,11 @@ def bounds_of(type_: Any) -> tuple[float, float, float] | None:
     info = inspect.type_info(type_)
     parts = info.types if isinstance(info, inspect.UnionType) else (info,)
     for part in parts:
-        if isinstance(part, inspect.IntType | inspect.FloatType) and part.ge is not None and part.le is not None:
+        if (
+            isinstance(part, inspect.IntType | inspect.FloatType)
+            and part.ge is not None
+            and part.le is not None
+        ):
             return float(part.ge), float(part.le), 1.0 if isinstance(part, inspect.IntType) else 0.5
     return None
 
@@ -54,7 +58,9 @@ def moved(control: Control, value: object, *, up: bool) -> int | float | None:
         delta = max(control.step, round((high - low) / 10 / control.step) * control.step)
     found = value + (delta if up else -delta)
     if delta != control.step:
-        found = round(found / delta) * delta  # 95 - 10 becomes 90 at the next press, as people expect of a dial
+        found = (
+            round(found / delta) * delta
+        )  # 95 - 10 becomes 90 at the next press, as people expect of a dial
     found = found if low is None else max(low, found)
     found = found if high is None else min(high, found)
     found = round(found, 3)

@@ -285,7 +285,7 @@ def day(at: float, zone: tzinfo) -> str:
 
 
 def when(at: float, beside: float, zone: tzinfo) -> str:
-    """Return a time without its zone, which stands nearby; on the day of the time `beside`, without the day."""
+    """Return a time without its zone, which stands nearby. On the day of `beside`, the day is left out."""
     then, other = datetime.fromtimestamp(at, zone), datetime.fromtimestamp(beside, zone)
     return f"{then:%H:%M:%S}" if then.date() == other.date() else f"{then:%a %d %b %H:%M:%S}"
 

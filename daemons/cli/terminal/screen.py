@@ -33,7 +33,7 @@ BAR_WIDTH, SHORT_BAR_WIDTH = 14, 8
 COLUMNS_FOR_AGE, COLUMNS_FOR_BAR, COLUMNS_FOR_POWER, COLUMNS_FOR_PROCESS = 67, 78, 84, 104
 """The terminal width from which each of these columns is shown."""
 LEAST_PHASE, LEAST_NAME, GAP = 12, 8, 3
-"""The least widths of the phase, and of a room and a title, which are cut first; the space between columns."""
+"""The least widths of the phase, and of a room and a title, which are cut first; the space after a column."""
 LONG = 12
 """A fault or reason of more characters is cut in its row, and shown in full below the devices."""
 SHORT_PANEL, LONG_PANEL = 4, 7
@@ -320,7 +320,10 @@ def frame(
         "keys": keys(status["mirror"]["url"] or ""),
     }[view.panel]
     reserved = (
-        min(len(panel) + 1, {"presses": SHORT_PANEL, "log": LONG_PANEL, "why": LONG_PANEL}.get(view.panel, height))
+        min(
+            len(panel) + 1,
+            {"presses": SHORT_PANEL, "log": LONG_PANEL, "why": LONG_PANEL}.get(view.panel, height),
+        )
         if height >= LOW
         else 0
     )

@@ -35,9 +35,13 @@ class Selection:
         return names
 
     def _matches(self, name: str, device: dict[str, Any]) -> bool:
-        """Return whether each word of the filter stands in the device's names, room, kind, phase or presence."""
+        """Return whether each word of the filter stands in the texts of a device."""
         state = device["state"] or {}
-        texts = [name, str(state.get("phase", "")), *(str(device.get(field) or "") for field in FIELDS_OF_FILTER)]
+        texts = [
+            name,
+            str(state.get("phase", "")),
+            *(str(device.get(field) or "") for field in FIELDS_OF_FILTER),
+        ]
         text = " ".join(texts).casefold()
         return all(word in text for word in self.filter.casefold().split())
 

@@ -195,7 +195,9 @@ class View:
         at, sent = self._moved.get(name, (0.0, 0))
         value = moved(control, sent if now - at < MOVED_SECONDS else state.get(control.field), up=up)
         if value is None:
-            self.set_notice(now, f"The {control.label.lower()} of {devices[name]['name']} is not known; s sets it.")
+            self.set_notice(
+                now, f"The {control.label.lower()} of {devices[name]['name']} is not known; s sets it."
+            )
             return None
         self._moved[name] = now, value
         return KeyAction("send", name, control.command, control.argument, value)

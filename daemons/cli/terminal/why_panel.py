@@ -35,7 +35,7 @@ class WhyPanel:
 
     def _read(self, name: str, zone: tzinfo) -> list[str]:
         """Return the explanation of a device; runs in a background thread."""
-        from daemons.cli.why import explain  # noqa: PLC0415  only this panel needs the history
+        from daemons.cli.why import explain
 
         self._house, lines = explain(self._house, name, zone)
         return lines
