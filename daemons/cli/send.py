@@ -61,6 +61,8 @@ def send(
     if command is None:
         print_commands(context, name, as_json=as_json)
         return
+    if "=" in command:
+        raise click.UsageError(f"{command!r} is no command; `house send {name}` lists its commands")
     send_and_print(ctx, name, command, args, timeout, as_json=as_json)
 
 

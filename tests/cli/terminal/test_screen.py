@@ -212,7 +212,7 @@ def test_eighty_columns_show_every_device_with_its_presence() -> None:
 def test_a_house_that_is_down_shows_the_command_that_starts_it() -> None:
     """The message has the command that starts the house."""
     assert "make up" in drawn(100, status(up=False))
-    assert terminal.plain_status(status(up=False)).startswith("Home: not up")
+    assert terminal.plain_status(status(up=False)).startswith("The house is not up")
 
 
 def test_plain_output_has_one_line_for_each_device() -> None:
