@@ -262,9 +262,11 @@ def drill(
     from daemons.cli.terminal import drill_screen
     from daemons.storage.installed import INSTALLED
     from daemons.supervision import install
+    from daemons.supervision.running import check_up
 
     context.enter_and_read_roster()
     house = install.installed_house() if INSTALLED.exists() else context.load_house()
+    check_up()
     if (names := real_hardware(house)) and not yes_real_hardware:
         raise click.UsageError(
             f"{', '.join(names)} would be switched on for real; --yes-real-hardware allows it"

@@ -10,7 +10,7 @@ HEAD = '[house]\nname = "Home"\n\n[devices.hall]\nkind = "lamp"\n'
 
 
 def remedy(text: str) -> tuple[int, int, str]:
-    """Return the remedy of a text that is no TOML, after the head: its line there, its column and its text."""
+    """Return the line (after the head), the column and the text of the remedy of a text."""
     with pytest.raises(tomli.TOMLDecodeError) as raised:
         tomli.loads(HEAD + text)
     error = raised.value
@@ -135,7 +135,9 @@ def test_other_mistakes_have_the_message_in_plain_words() -> None:
 
 
 @pytest.mark.parametrize("mark", ["#", '"', "'", "[", "{", "\\", "=", ",", "\x00", "é", "“"])
-@pytest.mark.parametrize("line", ["room = {}", "{} = 3", "[devices.{}]", "days = [{}", "turns = {{ a = {}", "{}"])
+@pytest.mark.parametrize(
+    "line", ["room = {}", "{} = 3", "[devices.{}]", "days = [{}", "turns = {{ a = {}", "{}"]
+)
 def test_no_line_is_too_broken_for_a_remedy(mark: str, line: str) -> None:
     """Whatever stands on a line, its error has a position in the file and a text."""
     text = HEAD + line.format(mark) + "\n" + line.format(mark * 3)

@@ -108,7 +108,12 @@ def test_keys_that_no_person_writes_are_not_proposed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("port", "other", "is_refused"),
-    [("", "", True), ("port = 8080", "port = 8080", True), ("port = 8080", "", False), ("port = 0", "port = 0", False)],
+    [
+        ("", "", True),
+        ("port = 8080", "port = 8080", True),
+        ("port = 8080", "", False),
+        ("port = 0", "port = 0", False),
+    ],
 )
 def test_two_mirrors_need_two_ports(tmp_path: Path, port: str, other: str, is_refused: bool) -> None:
     """The second one could not serve its page; port 0 is a free port for each."""
@@ -126,7 +131,10 @@ def test_files_of_windows_editors_are_read(tmp_path: Path, content: bytes) -> No
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (f'{TOASTER}room = "Küche"\n'.encode("latin-1"), "is not UTF-8; save the file as UTF-8 in your editor"),
+        (
+            f'{TOASTER}room = "Küche"\n'.encode("latin-1"),
+            "is not UTF-8; save the file as UTF-8 in your editor",
+        ),
         (TOASTER.encode("utf-16"), "is not UTF-8, but UTF-16; save it as UTF-8"),
     ],
 )
