@@ -32,8 +32,9 @@ WITH_REASON = ("failed", "restarting")
 BAR_WIDTH, SHORT_BAR_WIDTH = 14, 8
 COLUMNS_FOR_AGE, COLUMNS_FOR_BAR, COLUMNS_FOR_POWER, COLUMNS_FOR_PROCESS = 67, 78, 84, 104
 """The terminal width from which each of these columns is shown."""
-LEAST_PHASE, LEAST_NAME, GAP = 12, 8, 3
-"""The least widths of the phase, and of a room and a title, which are cut first; the space after a column."""
+LEAST_PHASE, LONGEST_PHASE, LEAST_NAME, GAP = 8, 14, 8, 3
+"""The width that the phase keeps beside long names, at least and at most; the least one of a room and a title,
+which are cut before the phase; the space after a column."""
 LONG = 12
 """A fault or reason of more characters is cut in its row, and shown in full below the devices."""
 SHORT_PANEL, LONG_PANEL = 4, 7
@@ -87,11 +88,15 @@ def faults(status: dict[str, Any]) -> list[RenderableType]:
 def devices(found: dict[str, Any], names: list[str], width: int, selected: str = "") -> Table:
     """Draw a row for each of these devices; a room is named once, and the selected device is marked."""
     table = Table(box=box.SIMPLE_HEAD, expand=True, pad_edge=False, show_edge=False, header_style="dim")
-    room_width, name_width = name_widths(found, names, width)
+    bar = bar_width(width)
+    rooms, titles, left = name_space(found, names, width, bar)
+    if rooms + titles > left and bar:
+        bar = SHORT_BAR_WIDTH
+        rooms, titles, left = name_space(found, names, width, bar)
+    room_width, name_width = fitted(rooms, titles, left)
     table.add_column(" Room", no_wrap=True, max_width=room_width, overflow="ellipsis")
     table.add_column("Device", no_wrap=True, max_width=name_width, overflow="ellipsis")
     table.add_column("Phase", min_width=LEAST_PHASE, ratio=1)
-    bar = bar_width(width)
     has_detail = bar or any("progress_percent" in (device["state"] or {}) for device in found.values())
     if has_detail:
         table.add_column("Detail" if bar else "Done", width=bar + 5 if bar else 4, no_wrap=True)
@@ -134,21 +139,27 @@ def devices(found: dict[str, Any], names: list[str], width: int, selected: str =
     return table
 
 
-def name_widths(found: dict[str, Any], names: list[str], width: int) -> tuple[int, int]:
-    """Return the widest columns of the rooms and of the devices that leave the phase its least width."""
+def name_space(found: dict[str, Any], names: list[str], width: int, bar: int) -> tuple[int, int, int]:
+    """Return the widths of the rooms and of the titles, and the width that all other columns leave them."""
     shown = [found[name] for name in names]
     rooms = max([len(" Room"), *(1 + cell_len(device["room"]) for device in shown)])
     titles = max([len("Device"), *(cell_len(device["name"]) for device in shown)])
-    columns = [LEAST_PHASE, max([8, *(cell_len(presence_text(device)) for device in shown)])]
+    words = [len(str((device["state"] or {}).get("phase", ""))) for device in shown]
+    least = min(LONGEST_PHASE, max([LEAST_PHASE, *words]))
+    columns = [least, max([8, *(cell_len(presence_text(device)) for device in shown)])]
     if width >= COLUMNS_FOR_BAR or any("progress_percent" in (device["state"] or {}) for device in shown):
-        columns.append(bar_width(width) + 5 if bar_width(width) else 4)
+        columns.append(bar + 5 if bar else 4)
     if width >= COLUMNS_FOR_POWER:
         columns.append(max([5, *(len(power(device["state"] or {})) for device in shown)]))
     if width >= COLUMNS_FOR_AGE:
         columns.append(max([5, *(len(age(device["age_seconds"])) for device in shown)]))
     if width >= COLUMNS_FOR_PROCESS:
         columns.append(max([7, *(len(process(device["process"], device["host"])) for device in shown)]))
-    left = width - sum(columns) - GAP * (len(columns) + 1)
+    return rooms, titles, width - sum(columns) - GAP * (len(columns) + 1)
+
+
+def fitted(rooms: int, titles: int, left: int) -> tuple[int, int]:
+    """Return the widths of the rooms and of the titles in the space that is left; a title gets more of it."""
     if rooms + titles <= left:
         return rooms, titles
     room = max(LEAST_NAME, min(rooms, left * 2 // 5, left - LEAST_NAME))
@@ -421,7 +432,7 @@ def tail(log: list[str], name: str) -> list[RenderableType]:
 
 def keys(url: str) -> list[RenderableType]:
     """Draw the help: each key, and the URL of the page."""
-    lines = [*KEYS, ("The page", url)] if url else KEYS
+    lines = [("The page", url), *KEYS] if url else KEYS
     return [
         Text(f"  {key:15}", "bold", no_wrap=True, overflow="ellipsis").append(text, "not bold")
         for key, text in lines

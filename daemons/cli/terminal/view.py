@@ -236,5 +236,5 @@ class View:
         rows = {"up": row - 1, "k": row - 1, "down": row + 1, "j": row + 1, "first": 0, "last": last}
         if key in rows:
             self.selected = names[min(max(0, rows[key]), last)]
-        elif key.isdigit() and 0 < int(key) <= len(names):
+        elif key.isdecimal() and 0 < int(key) <= len(names):
             self.selected = names[int(key) - 1]
