@@ -51,7 +51,7 @@ class NotUp(SupervisorError):
     """supervisord does not run, so the house is not up."""
 
     def __init__(self) -> None:
-        super().__init__("the house is not up; `house up` (or `make up`) starts it")
+        super().__init__("The house is not up; `house up` (or `make up`) starts it.")
 
 
 class HistoryError(HouseError, OSError):

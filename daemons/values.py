@@ -202,7 +202,9 @@ def parse_table(raw: object, type_: type[S], path: Path, problems: list[Problem]
     before = len(problems)
     fields = {field.encode_name: field for field in msgspec.structs.fields(type_)}
     for key in [key for key in raw if key not in fields]:
-        problems.append(Problem((*path, key), f"unknown key; {suggest(key, fields)}"))
+        added = getattr(type_, "added_keys", ())
+        known = [name for name in fields if name not in added]
+        problems.append(Problem((*path, key), f"unknown key; {suggest(key, known)}"))
     for key, field in fields.items():
         if key not in raw:
             if field.required:
@@ -299,6 +301,7 @@ def suggest(word: object, allowed: Sequence[str] | dict[str, Any]) -> str:
     import difflib  # noqa: PLC0415  only a person's mistake needs it
 
     near = difflib.get_close_matches(str(word), list(allowed), n=1)
+    near = near or difflib.get_close_matches(str(word).casefold(), list(allowed), n=1, cutoff=0.8)
     near = near or [known for known in allowed if str(word) and str(word) in known]
     listed = ", ".join(allowed) or "none"
     return (f"did you mean {near[0]!r}? " if near else "") + f"allowed: {listed}"

@@ -11,7 +11,7 @@ PRINTED = [
      "/x cannot be written: No space left on device"),
     (errors.SupervisorError("supervisord refuses x: BAD_NAME", 10), ConnectionError,
      "supervisord refuses x: BAD_NAME"),
-    (errors.NotUp(), ConnectionError, "the house is not up; `house up` (or `make up`) starts it"),
+    (errors.NotUp(), ConnectionError, "The house is not up; `house up` (or `make up`) starts it."),
     (errors.HistoryError("there is no history yet"), OSError, "there is no history yet"),
     (errors.DamagedHistory("history.db: file is not a database"), OSError,
      "history.db: file is not a database"),

@@ -529,7 +529,7 @@ def test_plan_names_what_a_changed_rule_has_begun(make_house: HouseFactory) -> N
     house.config.write_text(devices + other % "03:00" + rule % "2h")
     (change,) = json.loads(house.house("plan", "--json").stdout)["changes"]
     assert change["dropped"] == ["when[1]: its running delay is dropped, and no on follows"]
-    assert "    when[1]: its running delay is dropped, and no on follows" in house.house("plan").stdout
+    assert "    rule 2: its running delay is dropped, and no on follows" in house.house("plan").stdout
 
 
 @pytest.mark.long

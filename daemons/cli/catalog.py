@@ -22,7 +22,7 @@ from daemons.config import loader
 from daemons.config.extension import of_folder, of_packages
 from daemons.drivers import Driver
 from daemons.errors import HouseError
-from daemons.kinds import Ability, Kind, Machine
+from daemons.kinds import Ability, HardwareLink, HardwareMeter, Kind, Machine
 from daemons.values import Seconds, describe_type, format_seconds, format_toml, suggest
 
 COLUMNS = ("option", "takes", "default", "meaning")
@@ -79,10 +79,34 @@ def describe_word(folder: str, word: str) -> dict[str, Any]:
     entry["options"] = describe_options(found)
     if not issubclass(found, Driver):
         entry["commands"] = {command.__name__.lower(): describe_fields(command) for command in found.commands}
+        entry["command_meanings"] = {
+            command.__name__.lower(): " ".join((command.__doc__ or "").split()) for command in found.commands
+        }
         entry["state"] = [field.encode_name for field in msgspec.structs.fields(found.state_type)]
+        entry["fields"] = state_fields(found)
     elif found.runs_here:
         entry["kinds"] = usable_kinds(found)
     return entry
+
+
+def state_fields(kind: type[Kind]) -> dict[str, dict[str, Any]]:
+    """Return for each field of the state its values, its unit and its meaning, as far as they are known."""
+    from daemons.cli.terminal.field_text import unit_of
+
+    meanings = {
+        name: text
+        for type_ in (HardwareLink, HardwareMeter, kind.state_type)
+        for name, text in field_docstrings(type_).items()
+    }
+    found = {}
+    for name, type_ in kind.fields().items():
+        about: dict[str, Any] = {"values": describe_type(type_)}
+        if unit := unit_of(name):
+            about["unit"] = unit
+        if name in meanings:
+            about["meaning"] = meanings[name]
+        found[name] = about
+    return found
 
 
 def usable_kinds(driver: type[Driver[Any]]) -> dict[str, list[Ability]]:
@@ -245,11 +269,47 @@ def print_word(entry: dict[str, Any]) -> None:
     else:
         click.echo("It has no options.")
     if entry.get("commands"):
-        click.echo(f"Commands: {', '.join(entry['commands'])}")
+        print_commands(entry)
+    if entry.get("fields"):
+        print_fields(entry["fields"])
     if entry.get("kinds"):
         click.echo(f"Kinds: {kinds_text(entry['kinds'])}")
     if entry.get("needs"):
         click.echo(f"Needs: {entry['needs']}")
+
+
+def print_commands(entry: dict[str, Any]) -> None:
+    """Print the commands of a kind with their arguments."""
+    from daemons.cli.command_list import command_lines
+    from daemons.cli.context import terminal_width
+
+    described = {
+        word: {"meaning": entry["command_meanings"][word], "arguments": arguments}
+        for word, arguments in entry["commands"].items()
+    }
+    click.echo(click.style("Commands", bold=True) + ", which `house send NAME COMMAND` and rules send:")
+    for line in command_lines(described, terminal_width()):
+        click.echo(line)
+    click.echo()
+
+
+def print_fields(fields: dict[str, dict[str, Any]]) -> None:
+    """Print the fields of the state of a kind, each with its values, its unit and its meaning."""
+    from textwrap import wrap
+
+    from daemons.cli.context import terminal_width
+
+    click.echo(click.style("Fields", bold=True) + ", which `house status NAME` shows and rules ask for:")
+    width = max(map(len, fields))
+    for name, about in fields.items():
+        unit = f" in {about['unit']}" if "unit" in about else ""
+        text = f"{about['values']}{unit}" + (f". {about['meaning']}" if "meaning" in about else "")
+        text = text.replace("; None", "; no value").replace(". None", ". No value")
+        indent = " " * (width + 4)
+        for line in wrap(
+            text, terminal_width(), initial_indent=f"  {name:<{width}}  ", subsequent_indent=indent
+        ):
+            click.echo(line)
 
 
 def markdown_table(options: dict[str, dict[str, Any]]) -> str:

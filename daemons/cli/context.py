@@ -2,10 +2,11 @@
 
 import itertools
 import os
+import shutil
 import sys
-import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from daemons.values import printable, suggest
 
 COLOURS = ("cyan", "green", "yellow", "magenta", "blue", "bright_red", "bright_cyan", "bright_green")
 EXIT_REJECTED, EXIT_NO_ANSWER = 3, 4
+LONGEST_NAME = 80
+"""How much of a name is shown in a pipe or a file."""
 
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON document; docs/json.md describes it."
@@ -68,8 +71,20 @@ class VerbGroup(click.Group):
 
 
 def print_error(error: errors.HouseError) -> None:
-    """Print an error on standard error, without the control characters in it."""
-    click.secho("\n".join(map(printable, str(error).split("\n"))), fg="red", err=True)
+    """Print an error on standard error, without the control characters in it.
+
+    Each problem of a configuration comes with the text of its line, and a caret below the position.
+    """
+    problems = error.problems if isinstance(error, errors.ConfigurationError) else (error,)
+    for problem in problems:
+        click.secho("\n".join(map(printable, str(problem).split("\n"))), fg="red", err=True)
+        if getattr(problem, "excerpt", ""):
+            from daemons.config.excerpt import excerpt
+
+            for line in excerpt(problem.excerpt, problem.column):
+                click.secho(line, fg="red" if line.endswith("^") else None, err=True)
+    for note in getattr(error, "__notes__", ()):
+        click.secho(printable(note), fg="red", err=True)
 
 
 class Context:
@@ -203,6 +218,11 @@ def count_devices(devices: Collection[str]) -> str:
     return f"{len(devices)} device{'s' * (len(devices) != 1)}"
 
 
+def terminal_width() -> int:
+    """Return the width of the terminal in columns; in a pipe or a file, 100."""
+    return max(40, shutil.get_terminal_size((100, 24)).columns)
+
+
 def house_timezone(roster: Any) -> Any:
     """Return the timezone of the house."""
     from daemons.config.tables import zone
@@ -211,10 +231,19 @@ def house_timezone(roster: Any) -> Any:
 
 
 def name_styler(names: list[str]) -> Callable[[str], str]:
-    """Return a function that pads a name and colours it; each name has another colour."""
-    width = max(map(len, names), default=0)
+    """Return a function that pads a name and colours it; each name has another colour.
+
+    In a terminal, a name takes at most a quarter of the line; the end of a longer one is left out.
+    """
+    longest = terminal_width() // 4 if sys.stdout.isatty() else LONGEST_NAME
+    width = min(longest, max(map(len, names), default=0))
     colours = dict(zip(sorted(names), itertools.cycle(COLOURS), strict=False))
-    return lambda name: click.style(name.ljust(width), fg=colours[name])
+    return lambda name: click.style(cut(name, width).ljust(width), fg=colours[name])
+
+
+def cut(text: str, width: int) -> str:
+    """Return a text of at most so many characters; a longer one ends in an ellipsis."""
+    return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
 def strip_name(line: Any) -> str:
@@ -229,6 +258,7 @@ def colour_by_level(text: str) -> str:
     return click.style(text, fg="yellow") if " WARN" in text[:40] else text
 
 
-def format_clock_time(at: float) -> str:
-    """Return the local time of a timestamp (Unix seconds), to the millisecond."""
-    return time.strftime("%H:%M:%S", time.localtime(at)) + f".{int(at % 1 * 1000):03}"
+def format_clock_time(at: float, zone: Any) -> str:
+    """Return the time of a timestamp (Unix seconds) in a zone, to the millisecond, with the zone."""
+    then = datetime.fromtimestamp(at, zone)
+    return f"{then:%H:%M:%S}.{int(at % 1 * 1000):03} {then:%Z}"

@@ -86,7 +86,7 @@ def add(
     try:
         editor.add(context.config, tables)
     except errors.HouseError as error:
-        error.args = (f"{error}\nNothing was written.",)
+        error.add_note("Nothing was written.")
         raise
     them = "them" if len(tables) > 1 else "it"
     click.echo(f"Added {', '.join(tables)} to {context.config}; `house reload` starts {them}.")

@@ -141,26 +141,37 @@ def plan(context: Context, tomorrow: bool, replay: str | None, as_json: bool) ->
     if as_json:
         click.echo(msgspec.json.encode({"changes": changes}))
         return
-    from daemons.config.editor import encode
+    print_plan(changes, house)
+    if not changes:
+        click.echo("Nothing would change.")
 
-    def format_value(value: Any) -> str:
-        return "nothing" if value is None else encode(value)
+
+def print_plan(changes: list[Any], house: Any) -> None:
+    """Print the plan of a reload in words."""
+    from daemons.cli.plan_text import plan_parts, summary
+    from daemons.storage.installed import INSTALLED
+    from daemons.supervision import install
+    from daemons.values import printable
+
+    installed = install.installed_house() if INSTALLED.exists() else None
 
     def format_place(place: str | None) -> str:
         return click.style(f"  ({place})", dim=True) if place else ""
 
-    for change in changes:
-        click.echo(click.style(f"{change.action} {change.name}", bold=True) + format_place(change.place))
-        for found in change.differences:
-            old, new = (
-                click.style(format_value(found.old), fg="red"),
-                click.style(format_value(found.new), fg="green"),
+    for part in plan_parts(changes, installed, house):
+        click.echo(click.style(printable(part.head), bold=True) + format_place(part.place))
+        for line in part.lines:
+            shown = [
+                click.style(printable(text), fg=colour)
+                for text, colour in ((line.old, "red"), (line.new, "green"))
+                if text is not None
+            ]
+            text = printable(line.text) + (f": {' → '.join(shown)}" if shown else "")
+            click.echo(
+                f"    {click.style(text, fg='yellow') if line.is_warning else text}{format_place(line.place)}"
             )
-            click.echo(f"    {found.key}: {old} → {new}{format_place(found.place)}")
-        for text in change.dropped:
-            click.secho(f"    {text}", fg="yellow")
-    if not changes:
-        click.echo("Nothing would change.")
+    if changes and installed is not None:
+        click.echo(f"\n{summary(changes, house)}")
 
 
 @click.command()
@@ -251,9 +262,11 @@ def drill(
     from daemons.cli.terminal import drill_screen
     from daemons.storage.installed import INSTALLED
     from daemons.supervision import install
+    from daemons.supervision.running import check_up
 
     context.enter_and_read_roster()
     house = install.installed_house() if INSTALLED.exists() else context.load_house()
+    check_up()
     if (names := real_hardware(house)) and not yes_real_hardware:
         raise click.UsageError(
             f"{', '.join(names)} would be switched on for real; --yes-real-hardware allows it"

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from daemons import __version__
-from daemons.cli import hardware, keys, lifecycle, rehearse, token, watch, why
+from daemons.cli import hardware, keys, lifecycle, rehearse, send, show, token, watch, why
 from daemons.cli.context import Context, VerbGroup
 
 
@@ -48,12 +48,17 @@ for verb in (
     lifecycle.down,
     watch.status,
     watch.mirror,
-    watch.send,
+    send.send,
+    send.press,
+    send.on,
+    send.off,
+    send.toggle,
     watch.watch,
     watch.logs,
     watch.history,
     why.why,
     why.rules,
+    show.show,
     lifecycle.restart,
     lifecycle.stop,
     lifecycle.start,

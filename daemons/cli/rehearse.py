@@ -255,7 +255,9 @@ def print_tomorrow(house: Any, *, as_json: bool) -> None:
     if not changes:
         click.echo(f"On {day:%A, %d %B}, nothing happens by itself.")
         return
-    click.echo(f"{day:%A, %d %B}, if all devices are off at midnight:")
+    click.echo(
+        f"{day:%A, %d %B} ({datetime.fromtimestamp(start, zone):%Z}), if all devices are off at midnight:"
+    )
     for change in changes:
         at = datetime.fromtimestamp(change.wall, zone)
         click.echo(f"{at:%H:%M}  {change.device}  {change.fields['phase']}")
@@ -315,4 +317,4 @@ def around(changes: Any, failures: Any) -> list[Any]:
 
 def clock_time(wall: float, zone: tzinfo) -> str:
     """Return a time (Unix seconds) as the clock of the house shows it."""
-    return f"{datetime.fromtimestamp(wall, zone):%a %Y-%m-%d %H:%M:%S}"
+    return f"{datetime.fromtimestamp(wall, zone):%a %Y-%m-%d %H:%M:%S %Z}"

@@ -48,7 +48,7 @@ def print_replay(context: Context, text: str, *, as_json: bool) -> None:
     if record.since > since:
         begins = datetime.fromtimestamp(record.since, zone)
         unknown = [
-            f"Outside inputs are recorded only since {begins:%Y-%m-%d %H:%M:%S}: the replay begins there.",
+            f"Outside inputs are recorded only since {begins:%Y-%m-%d %H:%M:%S %Z}: the replay begins there.",
             *unknown,
         ]
     inputs: dict[str, int] = {}

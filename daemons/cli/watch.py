@@ -1,4 +1,4 @@
-"""Verbs that show a house and send it commands: status, mirror, send, watch, logs, history."""
+"""Verbs that show a house: status, mirror, watch, logs, history."""
 
 import itertools
 import json
@@ -7,15 +7,13 @@ import sys
 import time
 from datetime import tzinfo
 from pathlib import Path
+from typing import Any
 
 import click
 import msgspec
 
 from daemons import errors
-from daemons.cli.arguments import parse_argument
 from daemons.cli.context import (
-    EXIT_NO_ANSWER,
-    EXIT_REJECTED,
     Context,
     colour_by_level,
     format_clock_time,
@@ -25,24 +23,55 @@ from daemons.cli.context import (
     quiet_exit,
     status_source,
     strip_name,
+    terminal_width,
 )
 from daemons.values import printable, suggest
 
 
 @click.command()
+@click.argument("name", required=False)
 @json_option
 @click.pass_obj
-def status(context: Context, as_json: bool) -> None:
-    """Show every device once."""
+def status(context: Context, name: str | None, as_json: bool) -> None:
+    """Show every device once; with NAME, show all that is known of one device."""
     with status_source(context) as (roster, get_status):
+        if name is not None:
+            context.select_names(roster, (name,), *roster.services)
+        found = get_status()
         if as_json:
-            click.echo(json.dumps(get_status(), indent=2))
+            click.echo(json.dumps(found if name is None else of_one(found, name), indent=2))
+            return
+        if not found["up"]:
+            raise errors.NotUp
+        zone = house_timezone(roster)
+        if name is not None:
+            print_one(context, name, found, zone)
             return
         from rich.console import Console
 
         from daemons.cli.terminal import screen
 
-        screen.print_status(get_status(), house_timezone(roster), Console())
+        screen.print_status(found, zone, Console())
+
+
+def of_one(status: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return the part of the status document that is about one process."""
+    found = status["devices"].get(name) or status["services"][name]
+    return {"device": name, "at": status["at"], "up": status["up"], **found}
+
+
+def print_one(context: Context, name: str, status: dict[str, Any], zone: tzinfo) -> None:
+    """Print all that is known of one process."""
+    from textwrap import wrap
+
+    from daemons.cli.device_status import LABEL_WIDTH, last_reason, status_lines
+
+    reason = last_reason(context, name, zone) if name in status["devices"] else None
+    indent = " " * (LABEL_WIDTH + 4)
+    with quiet_exit():
+        for line in status_lines(name, of_one(status, name), status["at"], zone, reason):
+            for part in wrap(printable(line), terminal_width(), subsequent_indent=indent) or [""]:
+                click.echo(part)
 
 
 @click.command()
@@ -66,68 +95,6 @@ def mirror(context: Context) -> None:
 
 
 @click.command()
-@click.argument("name")
-@click.argument("command")
-@click.argument("args", nargs=-1, metavar="[KEY=VALUE]...")
-@click.option(
-    "--timeout",
-    type=click.FloatRange(0.01, 300),
-    default=2.0,
-    show_default=True,
-    help="Seconds until the command expires.",
-)
-@json_option
-@click.pass_obj
-@click.pass_context
-def send(
-    ctx: click.Context,
-    context: Context,
-    name: str,
-    command: str,
-    args: tuple[str, ...],
-    timeout: float,
-    as_json: bool,
-) -> None:
-    """Send a command to a device and print the receipt.
-
-    A VALUE in TOML keeps its type: true, 5, "text", [1, 2]. Any other VALUE is text.
-
-    Exit status: 0 applied, 3 rejected or expired, 4 no answer.
-    """
-    import zmq
-
-    from daemons.bus import message
-    from daemons.bus.requests.blocking import send_command
-    from daemons.bus.requests.protocol import TERMINAL, new_command
-
-    context.select_names(context.enter_and_read_roster(), (name,))
-    request = new_command(command, timeout, dict(parse_argument(text) for text in args), who=TERMINAL)
-    try:
-        message.decode_command(message.encode(request))
-    except errors.MessageError as error:
-        raise click.UsageError(f"not a valid command: {error}") from error
-    zmq_context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-    try:
-        receipt = send_command(zmq_context, name, request)
-    except errors.NoAnswer as error:
-        if not as_json:
-            raise
-        unanswered = {"id": request.id, "device": name, "outcome": "unanswered", "reason": str(error)}
-        click.echo(json.dumps(unanswered))
-        ctx.exit(EXIT_NO_ANSWER)
-    finally:
-        zmq_context.destroy()
-    if as_json:
-        click.echo(msgspec.json.encode(receipt))
-    elif receipt.outcome == "applied":
-        click.echo(f"{name}: {command} {click.style('applied', fg='green')} [{receipt.id}]")
-    else:
-        outcome = click.style(receipt.outcome, fg="red")
-        click.echo(f"{name}: {command} {outcome}: {printable(receipt.reason)} [{receipt.id}]")
-    ctx.exit(0 if receipt.outcome == "applied" else EXIT_REJECTED)
-
-
-@click.command()
 @click.argument("names", nargs=-1)
 @json_option
 @click.pass_obj
@@ -137,9 +104,12 @@ def watch(context: Context, names: tuple[str, ...], as_json: bool) -> None:
 
     from daemons.bus.message import STEWARD, Report, State, encode, topic
     from daemons.bus.sockets import Subscriber
+    from daemons.supervision.running import check_up
 
     roster = context.enter_and_read_roster()
     selected = context.select_names(roster, names, *roster.services)
+    check_up()
+    zone = house_timezone(roster)
     zmq_context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     subscriber = Subscriber(zmq_context, selected, logging.getLogger("house"))
     style_name = name_styler(selected)
@@ -149,7 +119,7 @@ def watch(context: Context, names: tuple[str, ...], as_json: bool) -> None:
                 if as_json:
                     click.echo(encode({"topic": topic(message).decode(), **msgspec.to_builtins(message)}))
                     continue
-                moment = format_clock_time(message.at)
+                moment = format_clock_time(message.at, zone)
                 if isinstance(message, State):
                     fields = " ".join(
                         f"{key}={value}" for key, value in message.state.items() if value is not None
@@ -176,6 +146,7 @@ def logs(context: Context, names: tuple[str, ...], lines: int, follow: bool) -> 
     The log of supervisord is shown only if you name it.
     """
     from daemons.cli.remote_logs import RemoteLogs
+    from daemons.cli.terminal.log_time import in_house_time
     from daemons.storage.installed import INSTALLED
     from daemons.supervision import install
     from daemons.supervision import logs as log_files
@@ -183,6 +154,7 @@ def logs(context: Context, names: tuple[str, ...], lines: int, follow: bool) -> 
     context.enter_run_directory()
     local = sorted(file.stem for file in Path("log").glob("*.log"))
     roster = install.installed_roster() if INSTALLED.exists() else None
+    zone = house_timezone(roster) if roster else None
     remote = [name for name in roster.peers if roster.is_distant(name)] if roster else []
     known = sorted({*local, *remote})
     for name in names:
@@ -199,7 +171,8 @@ def logs(context: Context, names: tuple[str, ...], lines: int, follow: bool) -> 
         )
         following = log_files.follow(selected_local, remote_logs.lines) if follow else iter(())
         for line in itertools.chain(past, following):
-            click.echo(f"{style_name(line.name)} {colour_by_level(strip_name(line))}")
+            text = in_house_time(strip_name(line), zone) if zone else strip_name(line)
+            click.echo(f"{style_name(line.name)} {colour_by_level(text)}")
 
 
 @click.command()

@@ -78,6 +78,20 @@ def why(context: Context, name: str, at: str | None, is_not: bool, as_json: bool
             click.echo(printable(line))
 
 
+def explain(house: Any, name: str, zone: tzinfo) -> tuple[Any, list[str]]:
+    """Return the house, and the lines of the explanation of a device in it; the installed one without it.
+
+    The run directory is the working directory.
+    """
+    from daemons.config.explanation import Explainer
+    from daemons.supervision import install
+
+    house = house or install.installed_house()
+    with past_changes(house) as past:
+        found = Explainer(house, past).explain(name, time.time())
+    return house, list(explanation_lines(found, zone)) if found else ["No change of it is known."]
+
+
 def installed_house(context: Context) -> Any:
     """Enter the run directory and return the installed house; before the first `up`, the one of the file."""
     from daemons.storage.installed import INSTALLED
@@ -101,7 +115,10 @@ def past_changes(house: Any) -> Iterator[Any]:
     else:
         states = hear_states(list(house.devices))
         if not states:
-            raise errors.HistoryError("this house keeps no history, and no device answers; is the house up?")
+            from daemons.supervision.running import check_up
+
+            check_up()
+            raise errors.HistoryError("this house keeps no history, and no device answers")
         yield HeardPast(states)
 
 
@@ -127,14 +144,15 @@ def hear_states(names: list[str]) -> list[Any]:
 
 def explanation_lines(found: Any, zone: tzinfo) -> Iterator[str]:
     """Yield the lines of an explanation: the chain in one line, then each step with its rule."""
-    from daemons.cli.terminal.plot import when
+    from daemons.cli.terminal.plot import day, when
 
     steps = found.steps
     last = steps[-1].at
     yield " → ".join(chain_parts(found, zone))
     for number, step in enumerate(steps, 1):
         yield ""
-        yield f"{number}. {when(step.at, 0 if number == 1 else last, zone)}  {step.title}: {step.change}"
+        moment = day(step.at, zone) if number == 1 else when(step.at, last, zone)
+        yield f"{number}. {moment}  {step.title}: {step.change}"
         yield f"   {reason_line(step)}"
         if step.rule:
             yield f"   {step.rule.text}"

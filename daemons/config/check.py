@@ -80,6 +80,7 @@ def check(
     if not problems:  # a rule that cannot be parsed is missing, and the numbers of others would be wrong
         devices = with_circles(devices, problems)
     _check_use_of_sources(devices, problems)
+    _check_ports(devices, problems)
     if settings and settings.latitude is None:
         for where, rule in rules_of(tables):
             if rule.uses_sun:
@@ -237,6 +238,20 @@ def _check_use_of_sources(devices: dict[str, Device], problems: list[Problem]) -
         }
         for key, text in device.kind.refused_sources(device.options, found):
             problems.append(Problem(("devices", name, key), text))
+
+
+def _check_ports(devices: dict[str, Device], problems: list[Problem]) -> None:
+    """Check that no two mirrors of a host serve their pages at one port."""
+    taken: dict[tuple[str | None, int], str] = {}
+    for name, device in devices.items():
+        port = device.options.port if device.kind.role == "mirror" else 0
+        if not port:
+            continue  # it takes a free port
+        first = taken.setdefault((device.host, port), name)
+        if first != name:
+            free = next(number for number in range(port + 1, 1 << 17) if (device.host, number) not in taken)
+            text = f"the mirror {first} has the port {port} already; write another one, such as port = {free}"
+            problems.append(Problem(("devices", name, "port"), text))
 
 
 def circles(listens_to: dict[str, dict[str, int]]) -> Iterator[list[str]]:

@@ -88,6 +88,7 @@ def build(name: str, table: Any, where: Where, problems: list[Problem]) -> Devic
     if not isinstance(table, dict):
         problems.append(Problem(where, f"expected a table, found {format_toml(table)}"))
         return None
+    table = with_lifted_keys(table, where, problems)
     known = set(Common.__struct_encode_fields__)
     word = table.get("driver")
     own = {key: value for key, value in table.items() if key not in known and key != word}
@@ -156,6 +157,35 @@ def build(name: str, table: Any, where: Where, problems: list[Problem]) -> Devic
         host=common.host,
         rules=rules,
     )
+
+
+def with_lifted_keys(table: dict[str, Any], where: Where, problems: list[Problem]) -> dict[str, Any]:
+    """Return a table with the keys of the device that stand below one of its rules; each is a problem.
+
+    Below a header [[devices.NAME.when]], TOML reads every key as one of the rule.
+    """
+    rules: Any = table.get("when")
+    if not is_array_of_tables(rules):
+        return table
+    lifted: dict[str, Any] = {}
+    for index, rule in enumerate(rules):
+        for key in rule.keys() - set(Rule.__struct_encode_fields__):
+            if is_key_of_device(key, {**rule, **table}):
+                header = f"[[{'.'.join(map(str, where))}.when]]"
+                text = f"this is a key of the device; write it above its first {header}"
+                problems.append(Problem((*where, "when", index, key), text))
+                lifted.setdefault(key, rule[key])
+    if not lifted:
+        return table
+    kept = [{key: value for key, value in rule.items() if key not in lifted} for rule in rules]
+    return {**lifted, **table, "when": kept}
+
+
+def is_key_of_device(key: str, table: dict[str, Any]) -> bool:
+    """Return whether a key is one of a device: of every device, of its kind or of its driver."""
+    kind = loader.kind_or_none(table.get("kind"))
+    options = kind.options_type.__struct_encode_fields__ if kind else ()
+    return key in Common.__struct_encode_fields__ or key in options or key == table.get("driver")
 
 
 def switches(kind: type[Kind]) -> bool:

@@ -4,6 +4,7 @@ Only house.toml has the tables of the whole house. An included file has devices 
 each table has one place, and a device stands in exactly one file.
 """
 
+import codecs
 import re
 import stat
 from collections.abc import Iterator
@@ -24,6 +25,8 @@ from daemons.values import Problem, format_toml
 
 DEFAULTS_DEPTH = 3
 """The length of the path of a table such as [defaults.kinds.lamp]."""
+BYTE_ORDER_MARK = "\ufeff"
+"""The mark that some editors write before the text of a file; it is no part of the text."""
 LARGEST_BYTES = 4 << 20
 """The size of the largest file that is read."""
 
@@ -188,24 +191,47 @@ def misplaced_text(key: str, main: str) -> str:
 
 def parse(path: Path, text: str | None = None, *, is_included: bool = False) -> tuple[str, dict[str, Any]]:
     """Return the text of a TOML file, and its parsed content; raises ConfigurationError if that fails."""
+    where = str(path)
     try:
-        text = read_bytes(path, is_included=is_included).decode() if text is None else text
+        if text is None:
+            text = decode(read_bytes(path, is_included=is_included), where)
+        text = text.removeprefix(BYTE_ORDER_MARK)
         raw = tomli.loads(text)
     except tomli.TOMLDecodeError as error:
-        location = Location(str(path), error.lineno, "TOML", None, f"{error.msg} (column {error.colno})")
-        raise ConfigurationError([location]) from error
+        raise ConfigurationError([syntax_problem(where, text or "", error)]) from error
     except (ValueError, RecursionError) as error:
-        what = (
-            "is not UTF-8"
-            if isinstance(error, UnicodeDecodeError)
-            else "contains a number or a nesting that is too large"
-        )
-        raise ConfigurationError([Location(str(path), 1, "TOML", None, what)]) from error
+        if isinstance(error, ConfigurationError):
+            raise
+        what = "contains a number or a nesting that is too large"
+        raise ConfigurationError([Location(where, 1, "TOML", None, what)]) from error
     except OSError as error:
-        raise ConfigurationError(
-            [Location(str(path), 1, "TOML", None, f"cannot be read: {error.strerror}")]
-        ) from error
+        what = f"cannot be read: {error.strerror}"
+        raise ConfigurationError([Location(where, 1, "TOML", None, what)]) from error
     return text, raw
+
+
+def syntax_problem(file: str, text: str, error: tomli.TOMLDecodeError) -> Location:
+    """Return an error of tomli with its remedy, and the position of the mistake."""
+    from daemons.config.toml_remedies import find_remedy  # noqa: PLC0415  only a person's mistake needs it
+
+    found = find_remedy(text, error.lineno, error.colno, error.msg)
+    shown = text.split("\n")[found.line - 1].rstrip("\r")
+    return Location(file, found.line, "TOML", None, found.text, found.column, shown)
+
+
+def decode(content: bytes, file: str) -> str:
+    """Return the text of a file; raises ConfigurationError at the line that is not UTF-8."""
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            what = "is not UTF-8, but UTF-16; save it as UTF-8 in your editor"
+            raise ConfigurationError([Location(file, 1, "TOML", None, what)]) from error
+        before = content[: error.start]
+        line, column = before.count(b"\n") + 1, len(before.rpartition(b"\n")[2].decode()) + 1
+        shown = content.split(b"\n")[line - 1].rstrip(b"\r").decode("latin-1")
+        what = "is not UTF-8; save the file as UTF-8 in your editor"
+        raise ConfigurationError([Location(file, line, "TOML", None, what, column, shown)]) from error
 
 
 def read_bytes(path: Path, *, is_included: bool) -> bytes:

@@ -267,7 +267,7 @@ def make_house(files: Files, host: str | None = None) -> House:
     locator = Locator(files, inherited)
     if problems or checked is None:
         in_file = [house_rules.in_file(expansion.in_file(problem)) for problem in problems]
-        found = [explain(problem, raw, inherited) for problem in in_file]
+        found = [mended(explain(problem, raw, inherited), locator) for problem in in_file]
         located = dict.fromkeys(locator.locate(found))  # the rules of one scene can have the same fault
         raise ConfigurationError(tuple(located))
     settings, devices, hosts = checked
@@ -312,6 +312,14 @@ def extension_problems(devices: Any) -> Iterator[Problem]:
             facts_of(kind)
         except HouseError as error:
             yield Problem(where, f"{word}: {error}")
+
+
+def mended(problem: Problem, locator: Locator) -> Problem:
+    """Return a problem with its remedy, if what the person meant is recognized."""
+    from daemons.config.value_remedies import remedy  # noqa: PLC0415  only a person's mistake needs it
+
+    file, path = locator.origin(problem.path)
+    return replace(remedy(replace(problem, path=path), file.raw), path=problem.path)
 
 
 def explain(problem: Problem, raw: dict[str, Any], inherited: dict[str, Inherited]) -> Problem:

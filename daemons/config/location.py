@@ -1,5 +1,6 @@
 """The position of a configuration problem: file, line, table and key."""
 
+import re
 from bisect import bisect_left
 from typing import Any
 
@@ -18,6 +19,10 @@ class Location(Struct, frozen=True):
     table: str
     key: str | None
     text: str
+    column: int = 1
+    """The column at which the problem begins, in characters from 1."""
+    excerpt: str = ""
+    """The text of the line."""
 
     def __str__(self) -> str:
         key = f" {self.key}:" if self.key else ""
@@ -33,6 +38,7 @@ class Lines:
     """
 
     def __init__(self, text: str) -> None:
+        self._text = text.split("\n")
         self._lines = [f"{line}\n" for line in text.split("\n")]
         self._parsed: dict[int, dict[str, Any]] = {}
 
@@ -68,7 +74,23 @@ class Lines:
             table, key = ".".join(words[:3]), ".".join(words[4:])
         else:
             table, key = ".".join(words[:depth]), ".".join(words[depth:])
-        return Location(file, self.line(problem.path), table, key or None, problem.text)
+        line = self.line(problem.path)
+        shown = self._text[line - 1].rstrip("\r")
+        is_key = problem.text.startswith("unknown key")
+        column = column_of(shown, problem.path, of_value=not is_key)
+        return Location(file, line, table, key or None, problem.text, column, shown)
+
+
+def column_of(shown: str, path: Where, *, of_value: bool) -> int:
+    """Return the column of the innermost key of a path that stands in a line, or of its value."""
+    for part in reversed(path):
+        word = rf"(?<![\w-])[\"']?{re.escape(str(part))}[\"']?(?![\w-])"
+        found = re.search(rf"{word}\s*=\s*", shown)
+        if isinstance(part, str) and found:
+            return (found.end() if of_value else found.start()) + 1
+        if isinstance(part, str) and shown.lstrip().startswith("[") and (found := re.search(word, shown)):
+            return found.start() + 1
+    return len(shown) - len(shown.lstrip()) + 1
 
 
 def exists(raw: Any, path: Where) -> bool:

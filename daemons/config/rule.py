@@ -14,7 +14,7 @@ A rule waits for one of six things, and acts once on each moment of it:
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Any, ClassVar, Literal, Protocol
 
 import msgspec
 from msgspec import Meta, Struct, field
@@ -176,6 +176,9 @@ class Condition(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, o
 
 class Rule(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One rule, as the configuration has it."""
+
+    added_keys: ClassVar[frozenset[str]] = frozenset({"reporters", "random_key", "made_by", "command_from"})
+    """The keys that the check of a configuration adds; no person writes them."""
 
     device: str | None = None
     process: str | None = None

@@ -379,7 +379,7 @@ class Simulated(Driver[Options]):
                 pass
 
     def read(self, now: float) -> Reading:
-        """Return the state of the relay, the meter, the sensor and the button; or a calendar, or the weather."""
+        """Return the state of the relay, the meter, the sensor and the button, or a calendar or a weather."""
         if self._calendar:
             return self._calendar.read(now)
         if self._weather:

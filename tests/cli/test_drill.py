@@ -179,7 +179,7 @@ def test_a_drill_of_a_house_that_is_not_up_fails(make_house: HouseFactory) -> No
     """The exit status is 1, with an error at once."""
     done = make_house().house("drill", "--minutes", "0.05", check=False)
     assert done.returncode == 1
-    assert "the house is not up" in done.stderr
+    assert "The house is not up" in done.stderr
 
 
 def test_a_drill_without_a_switch_fails(make_house: HouseFactory) -> None:

@@ -22,11 +22,16 @@ VERBS = [
     "status",
     "mirror",
     "send",
+    "press",
+    "on",
+    "off",
+    "toggle",
     "watch",
     "logs",
     "history",
     "why",
     "rules",
+    "show",
     "restart",
     "stop",
     "start",
@@ -101,7 +106,7 @@ def test_version_prints_the_version() -> None:
         (["watch", "toster"], "did you mean 'toaster'?"),
         (["logs", "toster"], "there is no log of 'toster'"),
         (["send", "toster", "start"], "did you mean 'toaster'?"),
-        (["send", "toaster"], "Missing argument 'COMMAND'"),
+        (["send", "toaster", "browning=3"], "'browning=3' is no command"),
         (["send", "toaster", "start", "browning"], "'browning' is not KEY=VALUE"),
         (["send", "toaster", "start", "=5"], "'=5' is not KEY=VALUE"),
         (["send", "toaster", "start", "--timeout", "0"], "0.0 is not in the range"),
@@ -142,7 +147,7 @@ def test_a_verb_for_a_running_house_fails_if_the_house_is_not_up(house: House, w
     """The exit status is 1, and the error is one line."""
     done = house(*words)
     assert (done.exit_code, done.stdout) == (1, "")
-    assert done.stderr == "the house is not up; `house up` (or `make up`) starts it\n"
+    assert done.stderr == "The house is not up; `house up` (or `make up`) starts it.\n"
 
 
 def test_a_failed_stop_stores_nothing(house: House, tmp_path: Path) -> None:

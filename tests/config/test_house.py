@@ -73,7 +73,14 @@ def test_a_right_configuration_becomes_typed_values(tmp_path: Path) -> None:
 MISTAKES: list[tuple[str, str, int, str, str | None, list[str]]] = [
     # the replaced text, the new text, and then line, table, key and words of the one message
     ('name = "Home"', 'nam = "Home"', 2, "house", "nam", ["unknown key", "did you mean 'name'?", "timezone"]),
-    ('name = "Home"', "name = 5", 2, "house", "name", ["5 is not allowed; name takes text"]),
+    (
+        'name = "Home"',
+        "name = 5",
+        2,
+        "house",
+        "name",
+        ['5 is not allowed; did you mean "5"? name takes text'],
+    ),
     ('name = "Home"', 'name = ""', 2, "house", "name", ['"" is not allowed']),
     ('name = "Home"', 'timezone = "Mars/Base"', 2, "house", "timezone", ["'Mars/Base'", "Europe/Berlin"]),
     ('name = "Home"', 'timezone = "../etc"', 2, "house", "timezone", ["unknown timezone"]),
@@ -315,9 +322,9 @@ def test_a_rule_that_waits_for_a_measurement_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "line", "words"),
     [
-        ("[house]\nname = \n", 2, "Invalid value"),
+        ("[house]\nname = \n", 2, "the value after = is missing"),
         ("[house\n", 1, "TOML"),
-        ('[house]\nname = "a"\nname = "b"\n', 3, "Cannot overwrite"),
+        ('[house]\nname = "a"\nname = "b"\n', 3, "the key name stands already on line 2"),
         ("", 1, "there is no device"),
         ("[house]\n\nlamp = 5\n[devices.m]\nkind = 'mirror'\n", 3, "unknown key"),
         ("devices = 5\n", 1, "there is no device"),

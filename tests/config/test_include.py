@@ -273,8 +273,8 @@ def test_all_files_that_are_no_toml_are_reported(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError) as raised:
         load_house(tmp_path / "house.toml")
     assert [str(found).removeprefix(f"{tmp_path}/rooms/") for found in raised.value.problems] == [
-        "a.toml:1: [TOML] Expected ']' at the end of a table declaration (column 11)",
-        "b.toml:1: [TOML] is not UTF-8",
+        "a.toml:1: [TOML] the header is not closed; it ends in ]; write: [devices.x]",
+        "b.toml:1: [TOML] is not UTF-8; save the file as UTF-8 in your editor",
         "d.toml:1: [TOML] cannot be read: it is no file",
         "e.toml:1: [TOML] cannot be read: No such file or directory",
         "f.toml:1: [TOML] cannot be read: it is no file",

@@ -77,7 +77,7 @@ def hang_up(connection: socket.socket) -> None:
 def test_without_supervisord_the_house_is_not_up(run: Path, client: Supervisor) -> None:
     """Nothing listens at the socket, with or without its file."""
     assert not client.is_up()
-    with pytest.raises(NotUp, match="the house is not up"):
+    with pytest.raises(NotUp, match="The house is not up"):
         client.call("getState")
     with socket.socket(socket.AF_UNIX) as left_behind:
         left_behind.bind("supervisord.sock")

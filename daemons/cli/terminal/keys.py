@@ -17,10 +17,12 @@ WORDS = {
     b"\x04": "end",
     b"\x7f": "backspace",
 }
-SIGNS = (b"?", b":", b".", b"-", b"_")
+SIGNS = (b"?", b":", b".", b"-", b"_", b"/", b"+", b"=", b",")
 """The keys beside letters and digits that have a meaning."""
+FIRST_OF_SEVERAL = 0xC2
+"""The lowest first byte of a character with several bytes (UTF-8)."""
 ARROWS = {b"A": "up", b"B": "down", b"H": "first", b"F": "last"}
-KEY = re.compile(rb"\x1b(?:\[([\d;]*)([@-~])|O(.)|\[[\d;]*\Z|O\Z)?|[\x00-\x7f]")
+KEY = re.compile(rb"\x1b(?:\[([\d;]*)([@-~])|O(.)|\[[\d;]*\Z|O\Z)?|[\x00-\x7f]|[\xc2-\xf4][\x80-\xbf]+")
 """The bytes of one key (ECMA-48, 5.4). The last two alternatives match an incomplete sequence."""
 
 
@@ -35,8 +37,9 @@ def decode(data: bytes) -> tuple[list[str], bytes]:
             return keys, sent
         elif sent in WORDS:
             keys.append(WORDS[sent])
-        elif sent.isalnum() or sent in SIGNS:
-            keys.append(sent.decode())
+        elif sent.isalnum() or sent in SIGNS or sent[0] >= FIRST_OF_SEVERAL:
+            text = sent.decode(errors="ignore")
+            keys += [text] if len(text) == 1 and text.isprintable() else []
     return keys, b""
 
 

@@ -293,14 +293,14 @@ def length(seconds: float) -> str:
 
 
 def day(at: float, zone: tzinfo) -> str:
-    """Return a local time with weekday, date and seconds."""
-    return f"{datetime.fromtimestamp(at, zone):%a %d %b %H:%M:%S}"
+    """Return a time with weekday, date and seconds, and with its zone."""
+    return f"{datetime.fromtimestamp(at, zone):%a %d %b %H:%M:%S %Z}"
 
 
 def when(at: float, beside: float, zone: tzinfo) -> str:
-    """Return a local time; if it is on the same day as the time `beside`, without the day."""
-    text, other = day(at, zone), day(beside, zone)
-    return text[-8:] if text[:-8] == other[:-8] else text
+    """Return a time without its zone, which stands nearby. On the day of `beside`, the day is left out."""
+    then, other = datetime.fromtimestamp(at, zone), datetime.fromtimestamp(beside, zone)
+    return f"{then:%H:%M:%S}" if then.date() == other.date() else f"{then:%a %d %b %H:%M:%S}"
 
 
 def number(value: float) -> str:

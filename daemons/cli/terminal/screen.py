@@ -13,7 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 from daemons.cli.terminal.presses import CAUSE_TEXTS, Press
-from daemons.cli.terminal.view import KEYS, View, by_room
+from daemons.cli.terminal.selection import by_room
+from daemons.cli.terminal.view import KEYS, View
+from daemons.errors import NotUp
 from daemons.values import printable
 
 PRESENCE = {
@@ -30,6 +32,9 @@ WITH_REASON = ("failed", "restarting")
 BAR_WIDTH, SHORT_BAR_WIDTH = 14, 8
 COLUMNS_FOR_AGE, COLUMNS_FOR_BAR, COLUMNS_FOR_POWER, COLUMNS_FOR_PROCESS = 67, 78, 84, 104
 """The terminal width from which each of these columns is shown."""
+LEAST_PHASE, LONGEST_PHASE, LEAST_NAME, GAP = 8, 14, 8, 3
+"""The width that the phase keeps beside long names, at least and at most; the least one of a room and a title,
+which are cut before the phase; the space after a column."""
 LONG = 12
 """A fault or reason of more characters is cut in its row, and shown in full below the devices."""
 SHORT_PANEL, LONG_PANEL = 4, 7
@@ -55,10 +60,10 @@ def head(status: dict[str, Any], zone: tzinfo) -> list[RenderableType]:
     top.add_column(no_wrap=True)
     top.add_column(justify="right", no_wrap=True)
     clock = datetime.fromtimestamp(status["at"], zone)
-    top.add_row(Text(status["house"], style="bold"), Text(f"{clock:%A %d %B  %H:%M:%S}", style="dim"))
+    top.add_row(Text(status["house"], style="bold"), Text(f"{clock:%A %d %B  %H:%M:%S %Z}", style="dim"))
     message = status["message"] or ""
     if not status["up"]:
-        message = "The house is not up; `make up` starts it."
+        message = str(NotUp())
     warnings = [Text(warning, style="bold red") for warning in status["warnings"]]
     alarms = [one for one in status.get("attention", ()) if one["level"] == "alarm"]
     if alarms and message.startswith(alarms[0]["text"]):
@@ -119,10 +124,15 @@ def faults(status: dict[str, Any]) -> list[RenderableType]:
 def devices(found: dict[str, Any], names: list[str], width: int, selected: str = "") -> Table:
     """Draw a row for each of these devices; a room is named once, and the selected device is marked."""
     table = Table(box=box.SIMPLE_HEAD, expand=True, pad_edge=False, show_edge=False, header_style="dim")
-    table.add_column(" Room", no_wrap=True)
-    table.add_column("Device", no_wrap=True)
-    table.add_column("Phase", min_width=8, ratio=1)
-    bar = BAR_WIDTH if width >= COLUMNS_FOR_POWER else SHORT_BAR_WIDTH if width >= COLUMNS_FOR_BAR else 0
+    bar = bar_width(width)
+    rooms, titles, left = name_space(found, names, width, bar)
+    if rooms + titles > left and bar:
+        bar = SHORT_BAR_WIDTH
+        rooms, titles, left = name_space(found, names, width, bar)
+    room_width, name_width = fitted(rooms, titles, left)
+    table.add_column(" Room", no_wrap=True, max_width=room_width, overflow="ellipsis")
+    table.add_column("Device", no_wrap=True, max_width=name_width, overflow="ellipsis")
+    table.add_column("Phase", min_width=LEAST_PHASE, ratio=1)
     has_detail = bar or any("progress_percent" in (device["state"] or {}) for device in found.values())
     if has_detail:
         table.add_column("Detail" if bar else "Done", width=bar + 5 if bar else 4, no_wrap=True)
@@ -137,7 +147,7 @@ def devices(found: dict[str, Any], names: list[str], width: int, selected: str =
     for name in names:
         device, marked = found[name], name == selected
         state = device["state"] or {}
-        mark, style = PRESENCE[device["presence"]]
+        _, style = PRESENCE[device["presence"]]
         live = device["presence"] == "live"
         cells: list[RenderableType] = [
             Text("▸" if marked else " ", "bold cyan").append(
@@ -149,7 +159,7 @@ def devices(found: dict[str, Any], names: list[str], width: int, selected: str =
                 if device["presence"] in WITH_REASON
                 else phase(state, live=live, whole=not bar),
             ),
-            Text(f"{mark} {device['presence']}{absence_text(device)}", style=style),
+            Text(presence_text(device), style=style),
         ]
         if has_detail:
             more = progress(state, bar) or (one_line(Text(detail(state))) if bar else "")
@@ -163,6 +173,45 @@ def devices(found: dict[str, Any], names: list[str], width: int, selected: str =
         table.add_row(*cells)
         room = device["room"]
     return table
+
+
+def name_space(found: dict[str, Any], names: list[str], width: int, bar: int) -> tuple[int, int, int]:
+    """Return the widths of the rooms and of the titles, and the width that all other columns leave them."""
+    shown = [found[name] for name in names]
+    rooms = max([len(" Room"), *(1 + cell_len(device["room"]) for device in shown)])
+    titles = max([len("Device"), *(cell_len(device["name"]) for device in shown)])
+    words = [len(str((device["state"] or {}).get("phase", ""))) for device in shown]
+    least = min(LONGEST_PHASE, max([LEAST_PHASE, *words]))
+    columns = [least, max([8, *(cell_len(presence_text(device)) for device in shown)])]
+    if width >= COLUMNS_FOR_BAR or any("progress_percent" in (device["state"] or {}) for device in shown):
+        columns.append(bar + 5 if bar else 4)
+    if width >= COLUMNS_FOR_POWER:
+        columns.append(max([5, *(len(power(device["state"] or {})) for device in shown)]))
+    if width >= COLUMNS_FOR_AGE:
+        columns.append(max([5, *(len(age(device["age_seconds"])) for device in shown)]))
+    if width >= COLUMNS_FOR_PROCESS:
+        columns.append(max([7, *(len(process(device["process"], device["host"])) for device in shown)]))
+    return rooms, titles, width - sum(columns) - GAP * (len(columns) + 1)
+
+
+def fitted(rooms: int, titles: int, left: int) -> tuple[int, int]:
+    """Return the widths of the rooms and of the titles in the space that is left; a title gets more of it."""
+    if rooms + titles <= left:
+        return rooms, titles
+    room = max(LEAST_NAME, min(rooms, left * 2 // 5, left - LEAST_NAME))
+    title = max(LEAST_NAME, min(titles, left - room))
+    return max(room, min(rooms, left - title)), title
+
+
+def bar_width(width: int) -> int:
+    """Return the width of the bar of a progress; 0 if the terminal is too narrow for bars."""
+    return BAR_WIDTH if width >= COLUMNS_FOR_POWER else SHORT_BAR_WIDTH if width >= COLUMNS_FOR_BAR else 0
+
+
+def presence_text(device: dict[str, Any]) -> str:
+    """Return the mark and the word of a presence, and how long it lasts."""
+    mark, _ = PRESENCE[device["presence"]]
+    return f"{mark} {device['presence']}{absence_text(device)}"
 
 
 def one_line(text: Text) -> Text:
@@ -299,6 +348,7 @@ def frame(
     view: View,
     last_presses: list[Press],
     log: list[str],
+    why: list[str] | None = None,
 ) -> list[str]:
     """Draw the live view, in exactly as many lines as the terminal has.
 
@@ -307,21 +357,26 @@ def frame(
     height = console.height
     found = status["devices"]
     selected = view.choose(found)
-    top = render_lines(console, *head(status, zone))
+    top = render_lines(console, *head(status, zone), *filter_lines(view, found))
     fault_lines = render_lines(console, *faults(status))[: height // 4] if height >= LOWEST else []
     foot = [*fault_lines, *render_lines(console, *footer(status, view, zone, console.width))]
     panel = {
         "presses": presses(last_presses, found, zone),
-        "log": tail(log, selected),
+        "log": tail(log, selected) if selected else [],
+        "why": why_lines(why, found[selected]["name"] if selected else ""),
         "keys": keys(status["mirror"]["url"] or ""),
     }[view.panel]
     reserved = (
-        min(len(panel) + 1, {"presses": SHORT_PANEL, "log": LONG_PANEL}.get(view.panel, height))
+        min(
+            len(panel) + 1,
+            {"presses": SHORT_PANEL, "log": LONG_PANEL, "why": LONG_PANEL}.get(view.panel, height),
+        )
         if height >= LOW
         else 0
     )
     room = height - len(top) - len(foot)
-    table = fitting_devices(console, found, selected, room - reserved)
+    names = view.selection.names(found)
+    table = fitting_devices(console, found, names, selected, room - reserved)
     left = max(0, room - len(table))
     if view.panel == "log" and panel:
         title, *lines = render_lines(console, *panel)
@@ -340,9 +395,33 @@ def render_lines(console: Console, *drawn: RenderableType) -> list[str]:
     return capture.get().splitlines()
 
 
-def fitting_devices(console: Console, found: dict[str, Any], selected: str, room: int) -> list[str]:
-    """Draw as many devices as fit in `room` lines, always with the selected one."""
-    names = by_room(found)
+def filter_lines(view: View, found: dict[str, Any]) -> list[RenderableType]:
+    """Draw the filter, and how many devices it shows; nothing without one."""
+    typed = view.selection.filter
+    if not typed and not view.is_filtering:
+        return []
+    cursor = "_" if view.is_filtering else ""
+    text = Text(" / ", "bold cyan", no_wrap=True, overflow="ellipsis").append(f"{typed}{cursor}", "bold")
+    text.append(f"   {len(view.selection.names(found))} of {len(found)} devices", "not bold dim")
+    text.append("   ⏎ keep  Esc show all" if view.is_filtering else "   Esc shows all", "not bold dim")
+    return [text, Text()]
+
+
+def why_lines(why: list[str] | None, title: str) -> list[RenderableType]:
+    """Draw the explanation of the selected device; None while it is being read."""
+    shown = ["…"] if why is None else why
+    return [
+        Text(f"  Why {title} is as it is", style="dim", no_wrap=True, overflow="ellipsis"),
+        *(Padding(Text(printable(line)), (0, 0, 0, 2)) for line in shown),
+    ]
+
+
+def fitting_devices(
+    console: Console, found: dict[str, Any], names: list[str], selected: str, room: int
+) -> list[str]:
+    """Draw as many of these devices as fit in `room` lines, always with the selected one."""
+    if not names:
+        return ["", "  No device has this text." if found else ""]
     number = max(1, min(len(names), room))
     while True:
         first = max(0, min(names.index(selected) - number // 2, len(names) - number)) if selected else 0
@@ -389,7 +468,7 @@ def tail(log: list[str], name: str) -> list[RenderableType]:
 
 def keys(url: str) -> list[RenderableType]:
     """Draw the help: each key, and the URL of the page."""
-    lines = [*KEYS, ("The page", url)] if url else KEYS
+    lines = [("The page", url), *KEYS] if url else KEYS
     return [
         Text(f"  {key:15}", "bold", no_wrap=True, overflow="ellipsis").append(text, "not bold")
         for key, text in lines
@@ -403,22 +482,35 @@ def footer(status: dict[str, Any], view: View, zone: tzinfo, width: int) -> list
     if notice:
         notice_text.append(f"{datetime.fromtimestamp(notice.at, zone):%H:%M:%S}  ", "dim")
         notice_text.append(printable(notice.text), notice.style)
-    action = view.action(status["devices"])
-    words = [
-        "↑ ↓ select",
-        f"⏎ {action}" if action else "",
-        "s set" if view.selected in view.controls else "",
-        "r restart",
-        "a seen" if any(not one["acknowledged"] for one in status.get("attention", ())) else "",
-        "l log",
-        "? keys",
-        "q end",
-    ]
-    hint = "  ".join(word for word in words if word) if view.has_keys else "Ctrl-C ends"
+    hint = hints(view, status, width) if view.has_keys else "Ctrl-C ends"
     url = status["mirror"]["url"] or ""
     left = width - cell_len(hint) - cell_len(url)
     bottom = hint + " " * left + url if left > 1 else hint
     return [notice_text, Text(bottom, "dim", no_wrap=True, overflow="ellipsis")]
+
+
+def hints(view: View, status: dict[str, Any], width: int) -> str:
+    """Return the keys that apply to the selected device, as many as fit; the least important go first."""
+    action = view.action(status["devices"])
+    control = view.controls.get(view.selected)
+    words = {
+        "↑ ↓ select": 0,
+        f"⏎ {action}" if action else "": 1,
+        "+ - dim" if control and control.field.startswith("brightness") else "": 6,
+        "s set" if control else "": 4,
+        "a seen" if any(not one["acknowledged"] for one in status.get("attention", ())) else "": 1,
+        "w why": 3,
+        "/ find": 2,
+        "o order": 7,
+        "r restart": 5,
+        "l log": 4,
+        "? keys": 0,
+        "q end": 0,
+    }
+    words.pop("", None)
+    while len("  ".join(words)) > width and len(words) > 3:  # noqa: PLR2004
+        words.pop(max(words, key=lambda word: words[word]))
+    return "  ".join(words)
 
 
 def plain_status(status: dict[str, Any]) -> str:
@@ -426,7 +518,7 @@ def plain_status(status: dict[str, Any]) -> str:
     status = printable(status)
     lines = [
         *status["warnings"],
-        f"{status['house']}: {status['message'] or 'up'}" if status["up"] else f"{status['house']}: not up",
+        f"{status['house']}: {status['message'] or 'up'}" if status["up"] else str(NotUp()),
     ]
     if status["up"]:
         lines += [

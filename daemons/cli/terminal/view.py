@@ -3,23 +3,31 @@
 from typing import Any, Literal, NamedTuple
 
 from daemons.bus.message import Scalar
+from daemons.cli.terminal.controls import moved
+from daemons.cli.terminal.selection import Selection
 from daemons.kinds import Control, Kind
 
 ARMED_SECONDS = 5.0
 """How long the first `r` waits for the second one, in seconds."""
+MOVED_SECONDS = 1.5
+"""How long a value that + or - has sent counts as the present one, in seconds."""
 KEYS = (
     ("↑ ↓  j k  1-9", "select a device"),
     ("Enter, space", "press, or start and stop"),
     ("x", "its second command, such as cancel"),
+    ("+  -", "make it brighter or dimmer, or move its value up or down"),
     ("s", "type its value, such as a time"),
-    ("r r", "restart the device's process"),
     ("a", "acknowledge what deserves attention"),
+    ("w", "show or hide why it is as it is"),
     ("l", "show or hide the end of its log"),
+    ("/", "show only the devices with a text: name, room, kind, phase"),
+    ("o", "change the order: room, name, latest change, power"),
+    ("r r", "restart the device's process"),
     ("?", "show or hide the keys"),
     ("q, Ctrl-C", "end the view, not the house"),
 )
 
-Panel = Literal["presses", "log", "keys"]
+Panel = Literal["presses", "log", "why", "keys"]
 
 
 class KeyAction(NamedTuple):
@@ -39,11 +47,6 @@ class Notice(NamedTuple):
     at: float
     text: str
     style: str = ""
-
-
-def by_room(devices: dict[str, Any]) -> list[str]:
-    """Return the names of the devices in the order of display."""
-    return sorted(devices, key=lambda name: str(devices[name]["room"]))
 
 
 LONGEST_VALUE = 40
@@ -77,6 +80,11 @@ class View:
         self.controls: dict[str, Control] = {}
         """By device, the input for its value."""
         self.has_keys = True
+        self.selection = Selection()
+        self.is_filtering = False
+        """Whether keys change the filter."""
+        self._moved: dict[str, tuple[float, int | float]] = {}
+        """By device, when a value was sent by + or -, and the value; its state may not show it yet."""
         self._notice: Notice | None = None
         self._armed: tuple[str, float] | None = None
         """The device for which `r` was pressed, and when; None if no question is open."""
@@ -95,9 +103,10 @@ class View:
         return self._notice
 
     def choose(self, devices: dict[str, Any]) -> str:
-        """Return the selected device; the first one if it no longer exists."""
-        if self.selected not in devices:
-            self.selected = next(iter(by_room(devices)), "")
+        """Return the selected device; the first one if it no longer exists, or is not shown."""
+        names = self.selection.names(devices)
+        if self.selected not in names:
+            self.selected = next(iter(names), "")
         return self.selected
 
     def action(self, devices: dict[str, Any]) -> str | None:
@@ -117,16 +126,25 @@ class View:
         """Handle a key; return the requested action, or None."""
         if self._typed is not None:
             return self._type(key, devices, now)
+        if self.is_filtering:
+            return self._filter(key, devices)
         name, armed, self._armed = self.choose(devices), self._armed, None
         if armed:
             self._notice = None
         if key in ("q", "end"):
             return KeyAction("end")
-        if key in ("?", "l", "escape"):
-            panel: Panel = {"?": "keys", "l": "log"}.get(key, "presses")  # type: ignore[assignment]
+        if key in ("?", "l", "w", "escape"):
+            panel: Panel = {"?": "keys", "l": "log", "w": "why"}.get(key, "presses")  # type: ignore[assignment]
+            if key == "escape" and self.panel == "presses":
+                self.selection.filter = ""
             self.panel = "presses" if panel == self.panel else panel
         elif key == "a":
             return self._acknowledge(now)
+        elif key == "/":
+            self.is_filtering = True
+        elif key == "o":
+            self.selection.next_order()
+            self.set_notice(now, f"The devices are in the order of: {self.selection.order}.")
         elif not name:
             return None
         elif key in ("enter", "space"):
@@ -139,6 +157,8 @@ class View:
             if second:
                 return KeyAction("send", name, second)
             self.set_notice(now, f"{devices[name]['name']} has no second command at the moment.")
+        elif key in ("+", "=", "-"):
+            return self._dim(name, devices, now, up=key != "-")
         elif key == "s":
             if name in self.controls:
                 self._show_typed("", devices, now)
@@ -150,7 +170,7 @@ class View:
             self.set_notice(now, f"Restart {devices[name]['name']}? Press r again.", "yellow")
             self._armed = name, now
         else:
-            self._move(key, by_room(devices))
+            self._move(key, self.selection.names(devices))
         return None
 
     def _acknowledge(self, now: float) -> KeyAction | None:
@@ -160,6 +180,38 @@ class View:
             self.set_notice(now, "This house has no mirror, which would remember it.")
             return None
         return KeyAction("send", mirror, "acknowledge")
+
+    def _filter(self, key: str, devices: dict[str, Any]) -> KeyAction | None:
+        """Handle a key while the filter is typed: Enter keeps the filter, Escape removes it."""
+        typed = self.selection.filter
+        if key == "end":
+            return KeyAction("end")
+        if key in ("enter", "escape"):
+            self.is_filtering = False
+            typed = "" if key == "escape" else typed.strip()
+        elif key in ("up", "down"):
+            self._move(key, self.selection.names(devices) or [self.selected])
+        else:
+            more = " " if key == "space" else key if len(key) == 1 else ""
+            typed = typed[:-1] if key == "backspace" else typed + more
+        self.selection.filter = typed[:LONGEST_VALUE]
+        return None
+
+    def _dim(self, name: str, devices: dict[str, Any], now: float, *, up: bool) -> KeyAction | None:
+        """Return the command that moves the value of a device up or down."""
+        control, state = self.controls.get(name), devices[name]["state"] or {}
+        if control is None or control.takes != "number":
+            self.set_notice(now, f"{devices[name]['name']} has no value that goes up and down.")
+            return None
+        at, sent = self._moved.get(name, (0.0, 0))
+        value = moved(control, sent if now - at < MOVED_SECONDS else state.get(control.field), up=up)
+        if value is None:
+            self.set_notice(
+                now, f"The {control.label.lower()} of {devices[name]['name']} is not known; s sets it."
+            )
+            return None
+        self._moved[name] = now, value
+        return KeyAction("send", name, control.command, control.argument, value)
 
     def _type(self, key: str, devices: dict[str, Any], now: float) -> KeyAction | None:
         """Handle a key while a value is being typed: Enter sends it, and Escape ends the input."""
@@ -189,9 +241,11 @@ class View:
         self._typed = typed
 
     def _move(self, key: str, names: list[str]) -> None:
+        if self.selected not in names:
+            return
         row, last = names.index(self.selected), len(names) - 1
         rows = {"up": row - 1, "k": row - 1, "down": row + 1, "j": row + 1, "first": 0, "last": last}
         if key in rows:
             self.selected = names[min(max(0, rows[key]), last)]
-        elif key.isdigit() and 0 < int(key) <= len(names):
+        elif key.isdecimal() and 0 < int(key) <= len(names):
             self.selected = names[int(key) - 1]

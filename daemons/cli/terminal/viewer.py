@@ -22,10 +22,13 @@ from daemons.bus.message import Receipt, Report, State
 from daemons.bus.requests.blocking import send_command
 from daemons.bus.requests.protocol import TERMINAL, new_command
 from daemons.bus.sockets import Subscriber
+from daemons.cli.terminal.controls import control_of
 from daemons.cli.terminal.keys import Keyboard
+from daemons.cli.terminal.log_time import in_house_time
 from daemons.cli.terminal.presses import Presses
 from daemons.cli.terminal.screen import frame
 from daemons.cli.terminal.view import KeyAction, View
+from daemons.cli.terminal.why_panel import WhyPanel
 from daemons.cli.terminal.window import Window
 from daemons.config.loader import kind_or_none
 from daemons.config.roster import Roster
@@ -134,7 +137,12 @@ class Viewer:
         peers = self._roster.peers
         kinds = {name: kind_or_none(peer.kind) for name, peer in peers.items()}
         self._view.kinds = {name: kind for name, kind in kinds.items() if kind}
-        self._view.controls = {name: peer.control for name, peer in peers.items() if peer.control}
+        controls = {
+            name: peer.control or (control_of(kind) if (kind := kinds[name]) else None)
+            for name, peer in peers.items()
+        }
+        self._view.controls = {name: control for name, control in controls.items() if control}
+        self._why = WhyPanel(self._jobs, self._draw)
         self._presses.subscriptions = {
             name: peers[name].subscriptions for name, kind in self._view.kinds.items() if kind.commands
         }
@@ -196,9 +204,14 @@ class Viewer:
         if "at" not in self._status:
             return  # no status has been read yet
         view, last_presses = self._view, self._presses.latest(PRESSES)
-        log = last_lines(view.choose(self._status["devices"]), LINES) if view.panel == "log" else []
+        devices = self._status["devices"]
+        selected = view.choose(devices)
+        log = last_lines(selected, LINES) if view.panel == "log" and selected else []
         timezone = zone(self._roster.settings.timezone)
-        self._window.paint(frame(self._status, timezone, self._console, view, last_presses, log), anew=anew)
+        log = [in_house_time(line, timezone) for line in log]
+        why = self._why.lines(selected, devices, timezone) if view.panel == "why" else None
+        drawn = frame(self._status, timezone, self._console, view, last_presses, log, why)
+        self._window.paint(drawn, anew=anew)
 
     def _on_keys(self) -> None:
         """Read the pressed keys, and execute their actions."""

@@ -50,7 +50,7 @@ def test_a_line_has_the_time_and_the_title_of_the_device() -> None:
         RecordedInput(1_795_000_060.0, None, "configuration", {"digest": "1a"}),
     ]
     assert list(input_lines(found, {"lamp": "Lamp"}, UTC)) == [
-        "Wed 18 Nov 11:06:40  Lamp       switched on by hand",
-        "Wed 18 Nov 11:07:40  The house  configuration 1a is in force",
+        "Wed 18 Nov 11:06:40 UTC  Lamp       switched on by hand",
+        "Wed 18 Nov 11:07:40 UTC  The house  configuration 1a is in force",
     ]
     assert list(input_lines([], {}, UTC)) == []

@@ -28,9 +28,9 @@ from daemons.cli.terminal.keys import Keyboard, decode
         (b"\x1b\x1b[A", ["escape", "up"]),
         (b"\x04", ["end"]),
         (b"\x1b[5~\x1b[3~\x1b[200~", []),
-        ("ü€".encode(), []),
+        ("ü€".encode(), ["ü", "€"]),
         (b"\x7f-:._", ["backspace", "-", ":", ".", "_"]),
-        (b"\x00\x01+/", []),
+        (b"\x00\x01+/", ["+", "/"]),
         (b"", []),
     ],
 )

@@ -137,8 +137,9 @@ def test_each_cause_has_a_text(cause: str | None, words: str) -> None:
 def test_a_time_on_another_day_has_its_date() -> None:
     """A time on the same day has no date."""
     text = drawn(history())
-    assert "Mon" in plot.day(SINCE - 90_000, factories.UTC) or plot.day(SINCE - 90_000, factories.UTC) in text
-    assert plot.day(SINCE - 90_000, factories.UTC) in text
+    assert plot.when(SINCE - 90_000, SINCE, factories.UTC) == "Tue 17 Nov 05:00:00"
+    assert "Tue 17 Nov 05:00:00" in text
+    assert "Wed 18 Nov 06:00:00 UTC to 08:00:00" in text
     assert "\n 07:00:05 " in text
 
 
@@ -180,7 +181,7 @@ def test_the_audit_trail_has_a_line_for_each_change_in_the_order_of_time() -> No
     early = {**stretch(10, 20, "off", "c1"), "reason": {"by": "hand"}}
     told = {"devices": {"lamp": {"stretches": [late]}, "fan": {"stretches": [early]}}}
     lines = list(plot.audit_lines(told, {"lamp": "Hall lamp"}, factories.UTC))
-    assert [line.split()[4:] for line in lines] == [
+    assert [line.split()[5:] for line in lines] == [
         ["fan", "off", "hand"],
         ["Hall", "lamp", "on", "command:page:anna"],
     ]

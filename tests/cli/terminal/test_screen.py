@@ -212,7 +212,7 @@ def test_eighty_columns_show_every_device_with_its_presence() -> None:
 def test_a_house_that_is_down_shows_the_command_that_starts_it() -> None:
     """The message has the command that starts the house."""
     assert "make up" in drawn(100, status(up=False))
-    assert terminal.plain_status(status(up=False)).startswith("Home: not up")
+    assert terminal.plain_status(status(up=False)).startswith("The house is not up")
 
 
 def test_plain_output_has_one_line_for_each_device() -> None:
@@ -368,3 +368,42 @@ def test_the_duration_of_an_absence_is_shown() -> None:
     text = drawn(130, house)
     assert "✖ failed 2 min" in text
     assert "◐ stale  " in text
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 200])
+@pytest.mark.parametrize("letter", ["A", "明", "م"])
+def test_long_names_leave_the_phase_its_space(width: int, letter: str) -> None:
+    """Rooms and titles of sixty letters are cut, also wide ones; the phase and the presence are not."""
+    house = status()
+    for number, device in enumerate(house["devices"].values()):
+        device["name"], device["room"] = letter * 60, letter * (59 - number)
+    house["devices"]["device_live"]["state"]["phase"] = "toasting"
+    lines = drawn(width, house).splitlines()
+    assert max(map(cell_len, lines)) <= width
+    assert [line for line in lines if "toasting" in line and "● live" in line]
+    assert sum("…" in line for line in lines) >= len(STATES) or width == 200
+
+
+def test_the_filter_stands_above_the_devices_that_it_shows() -> None:
+    """Its line has the text, the numbers, and how to end it; without a match, this is said."""
+    view = View()
+    view.selection.filter = "failed"
+    text = "\n".join(framed(80, 24, view))
+    assert "/ failed   1 of 6 devices   Esc shows all" in text
+    assert "▸Kitchen   A failed one" in text
+    assert "A live one  " not in text
+    view.selection.filter, view.is_filtering = "attic", True
+    text = "\n".join(framed(80, 24, view))
+    assert "/ attic_   0 of 6 devices" in text
+    assert "No device has this text." in text
+
+
+def test_the_explanation_of_the_selected_device_is_shown() -> None:
+    """A panel below the devices has its lines; until they have been read, it has a mark."""
+    view = View()
+    view.panel, view.selected = "why", "device_live"
+    console = Console(file=StringIO(), width=80, height=24, force_terminal=True, color_system=None)
+    for why, words in ((None, "…"), (["A press → on"], "A press → on")):
+        lines = terminal.frame(status(), factories.UTC, console, view, [], [], why)
+        plain = [Text.from_ansi(line).plain.rstrip() for line in lines]
+        assert plain[plain.index("  Why A live one is as it is") + 1] == f"  {words}"

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from daemons.cli.terminal.view import KeyAction, View, by_room
+from daemons.cli.terminal.selection import by_room
+from daemons.cli.terminal.view import KeyAction, View
 from daemons.config import loader
 from daemons.values import convert
 

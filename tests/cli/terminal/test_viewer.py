@@ -97,7 +97,7 @@ def test_the_view_follows_down_up_and_reload(breakfast: TemporaryHouse) -> None:
     with glass(breakfast) as view:
         view.until(HINT)
         breakfast.house("down")
-        view.until("The house is not up; `make up` starts it.", without="● live")
+        view.until("The house is not up; `house up` (or `make up`) starts it.", without="● live")
         breakfast.house("up")
         view.until("All is quiet.", without="offline").press("\n").until("Bathroom light: press applied")
         breakfast.config.write_text(BREAKFAST + '[devices.kettle]\nkind = "toaster"\ndriver = "simulated"\n')
@@ -209,5 +209,5 @@ def test_the_view_works_without_a_keyboard(make_house: HouseFactory) -> None:
 def test_a_dumb_terminal_gets_plain_lines(make_house: HouseFactory) -> None:
     """With TERM=dumb, the output has no control sequence."""
     with glass(make_house(), TERM="dumb") as view:
-        view.until("Breakfast house: not up", "toaster  offline")
+        view.until("The house is not up", "toaster  offline")
         assert b"\x1b" not in view.sent
