@@ -41,8 +41,9 @@ class Notice(NamedTuple):
 
 
 def by_room(devices: dict[str, Any]) -> list[str]:
-    """Return the names of the devices in the order of display."""
-    return sorted(devices, key=lambda name: str(devices[name]["room"]))
+    """Return the names of the devices by room; the rooms are in the order of their first devices."""
+    rooms = list(dict.fromkeys(str(device["room"]) for device in devices.values()))
+    return sorted(devices, key=lambda name: rooms.index(str(devices[name]["room"])))
 
 
 LONGEST_VALUE = 40
