@@ -3,9 +3,9 @@
 
 import { make, setText, set } from "./dom.js";
 import { house } from "./house.js";
-import { said } from "./reading.js";
 import { isScale } from "./slider.js";
 import { t } from "./text.js";
+import { label as labelOf, phaseWord } from "./words.js";
 
 /**
  * Return the one command that a button of a device sends, and its label.
@@ -52,7 +52,7 @@ export class Button {
     if (!this.#action) return;
     const { word, label } = this.#action;
     set(this.element, "data-command", word);
-    const text = said("labels", label);
+    const text = labelOf(label);
     set(this.element, "aria-label", t("card.input", { label: text, name: process.name }));
     // Not `disabled`: a disabled button would lose the focus.
     set(this.element, "aria-disabled", house.isLive ? null : "true");
@@ -90,7 +90,7 @@ export class Input {
     this.element.hidden = value == null;
     if (!shown || value == null) return;
     this.#build(shown);
-    set(this.#field, "aria-label", t("card.input", { label: said("labels", shown.label), name }));
+    set(this.#field, "aria-label", t("card.input", { label: labelOf(shown.label), name }));
     this.#field.disabled = !house.isLive;
     // While a person changes the value, new states do not.
     if (!this.#isTouched && this.#field.value !== String(value)) this.#field.value = String(value);
@@ -106,7 +106,7 @@ export class Input {
   }
 
   #select({ choices }) {
-    const words = choices.map((word) => make("option", { value: word }, capital(said("choices", word))));
+    const words = choices.map((word) => make("option", { value: word }, capital(phaseWord(word))));
     const field = make("select", { class: "control" }, ...words);
     field.addEventListener("change", () => this.#send());
     return field;
@@ -167,7 +167,7 @@ export class Buttons {
     if (shape === this.#shape) return;
     this.#shape = shape;
     this.#all = buttons.map(({ command, label, sign }) => {
-      const text = said("labels", label);
+      const text = labelOf(label);
       const button = make("button", { type: "button", class: sign ? "control sign" : "control", "data-command": command }, make("span", {}, sign || text));
       if (sign) for (const name of ["aria-label", "title"]) set(button, name, text);
       button.addEventListener("click", async () => {

@@ -30,6 +30,7 @@ export class Drawing extends HTMLElement {
   #pinned = /** @type {string | null} */ (null);
   #width = 0;
   #isStale = false;
+  #isArranged = false;
 
   connectedCallback() {
     this.append(this.#said, this.#board, this.#rest);
@@ -50,7 +51,15 @@ export class Drawing extends HTMLElement {
     new ResizeObserver(() => this.#place()).observe(this);
   }
 
+  /** Whether its view is shown; asking for the layout would cost more. */
+  get #isShown() {
+    return document.documentElement.dataset.shown === "house";
+  }
+
+  /** Draw all devices, as soon as the view is shown. */
   #arrange() {
+    this.#isArranged = this.#isShown;
+    if (!this.#isArranged) return;
     const { devices, mirror } = house;
     const found = wires(devices, mirror);
     const drawn = new Set(found.flatMap(({ from, to }) => [from, to]));
@@ -79,7 +88,9 @@ export class Drawing extends HTMLElement {
 
   #place() {
     const width = this.clientWidth;
-    if (!width || !this.#drawn.size) return; // it is not visible
+    if (!width) return; // it is not visible
+    if (!this.#isArranged) return this.#arrange();
+    if (!this.#drawn.size) return;
     if (this.#isStale) this.#update();
     if (width === this.#width) return;
     this.#width = width;
@@ -99,7 +110,7 @@ export class Drawing extends HTMLElement {
   }
 
   #onChange(id, heard) {
-    if (!this.checkVisibility()) return void (this.#isStale = true);
+    if (!this.#isShown) return void (this.#isStale = true);
     const since = house.devices.get(id)?.since ?? null;
     const drawn = this.#drawn.get(id);
     drawn?.update();
@@ -109,12 +120,12 @@ export class Drawing extends HTMLElement {
   }
 
   #onTick() {
-    if (!this.checkVisibility()) return;
+    if (!this.#isShown) return;
     for (const drawn of this.#drawn.values()) if (drawn.isCounting) drawn.update();
   }
 
   #update() {
-    this.#isStale = !this.checkVisibility();
+    this.#isStale = !this.#isShown;
     if (this.#isStale) return;
     for (const drawn of this.#drawn.values()) drawn.update();
   }

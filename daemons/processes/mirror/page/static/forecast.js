@@ -3,8 +3,8 @@
 
 import { draw, make } from "./dom.js";
 import { house } from "./house.js";
-import { said } from "./reading.js";
 import { t } from "./text.js";
+import { phaseWord } from "./words.js";
 
 const HOURS = 24;
 const DAYS = 4;
@@ -61,7 +61,7 @@ function days(state) {
   const items = highs.slice(0, DAYS).map((high, i) =>
     make("li", {},
       make("span", { class: "day" }, i ? house.calendar.weekday(first + i * 86400) : t("card.today")),
-      make("span", { class: "sky" }, said("phases", phases[i] ?? "")),
+      make("span", { class: "sky" }, phaseWord(phases[i] ?? "")),
       make("span", { class: "range" }, `${whole(lows[i])} ${whole(high)}`),
       make("span", { class: "rain" }, rain[i] ? `${house.calendar.tenth(rain[i])} mm` : ""),
     ),

@@ -86,7 +86,7 @@ export class Pager {
   /** Turn to the next page after some seconds without a hand. A person who reads a room's page is not disturbed. */
   #turn() {
     const isQuiet = "quiet" in document.documentElement.dataset;
-    if (!isQuiet || this.#isRoom || this.#names.length < 2 || !this.#scroller.checkVisibility()) return;
+    if (!isQuiet || this.#isRoom || this.#names.length < 2 || document.documentElement.dataset.shown !== "mirror") return;
     if (this.#scroller.contains(document.activeElement) || ++this.#turned < TURN_SECONDS) return;
     this.#turned = 0;
     const next = (this.#page + 1) % this.#names.length;

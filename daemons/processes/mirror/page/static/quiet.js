@@ -2,7 +2,7 @@
 /** Which devices are quiet, and the line that stands for those of a room. Pure but for the state of the house. */
 
 import { house } from "./house.js";
-import { mainReading, phaseWord, said, written } from "./reading.js";
+import { mainReading, phaseWord, written } from "./reading.js";
 import { hasText, t } from "./text.js";
 
 /** A room is seldom colder or warmer; what measures something else is named. */
@@ -53,6 +53,6 @@ function part(devices) {
   const word = value ? written(value) : (phaseWord(device.state) ?? "");
   if (devices.length === 1) return t("rooms.one", { name: device.name, word });
   const kind = `kinds.${device.kind}`;
-  const names = hasText(kind) ? t(kind, { count: devices.length }) : `${devices.length} ${said("kinds", device.kind)}`;
+  const names = hasText(kind) ? t(kind, { count: devices.length }) : `${devices.length} ${device.kind.replaceAll("_", " ")}`;
   return t("rooms.one", { name: names, word });
 }

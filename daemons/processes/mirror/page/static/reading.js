@@ -2,7 +2,7 @@
 /** The values of a state as people read them: a number, its unit, and the words of a phase. */
 
 import { house } from "./house.js";
-import { hasText, t } from "./text.js";
+import { phaseWord as wordOf } from "./words.js";
 
 /** By the end of a field's name: the unit, and the most digits after the decimal point. */
 const UNITS = {
@@ -16,10 +16,10 @@ const UNITS = {
  * Return a value of a state; null if it is not known.
  * @returns {Reading | null}
  */
-export function reading({ state, controls, currency }, field) {
+export function reading({ state, controls }, field) {
   const value = state?.[field];
   if (typeof value !== "number") return null;
-  const [unit, digits] = UNITS[field.split("_").at(-1) ?? ""] ?? [ownUnit(state, controls, field, currency), 2];
+  const [unit, digits] = UNITS[field.split("_").at(-1) ?? ""] ?? [ownUnit(state, controls, field), 2];
   return { field, number: write(value, digits), unit };
 }
 
@@ -51,14 +51,8 @@ export function readings(device) {
   return device.values.map((field) => reading(device, field)).filter(Boolean);
 }
 
-/** Return the word of a phase in the language of the page. */
+/** Return the word of a phase in the language of the page; null without one. */
 export function phaseWord(state) {
   const word = state?.phase ?? (state?.status == null ? null : state.status ? "on" : "off");
-  return word && said("phases", word);
-}
-
-/** Return a word of the wire, such as a phase or the label of a button, in the language of the page. */
-export function said(section, word) {
-  const key = `${section}.${word.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, "_")}`;
-  return hasText(key) ? t(key) : word.replaceAll("_", " ");
+  return word && wordOf(word);
 }

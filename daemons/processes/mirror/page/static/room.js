@@ -23,6 +23,7 @@ export class Room {
   #since = new Map();
   #isFolding = false;
   #unfoldedAt = -Infinity;
+  #isLingering = false;
 
   constructor(name) {
     this.name = name;
@@ -35,8 +36,13 @@ export class Room {
   arrange(ids, isFolding) {
     this.#ids = ids;
     this.#isFolding = isFolding;
-    arrange(this.#list, ids, (id) => make("li", {}, make("house-card", { "data-device": id })));
+    arrange(this.#list, ids, (id) => make("li", isFolding ? { hidden: "" } : {}, make("house-card", { "data-device": id })));
     this.update(true);
+  }
+
+  /** Whether time alone may fold or unfold a device. */
+  get isPending() {
+    return this.#isFolding && (this.#isLingering || this.#unfoldedAt > 0);
   }
 
   /** The cards of its devices. */
@@ -51,6 +57,8 @@ export class Room {
   /** Fold what is quiet, and unfold what is not. Without `isAtOnce`, a device must have been quiet for a moment. */
   update(isAtOnce = false) {
     const isUnfolded = house.now - this.#unfoldedAt < UNFOLD_SECONDS;
+    if (!isUnfolded) this.#unfoldedAt = -Infinity;
+    this.#isLingering = false;
     const folded = this.#isFolding ? this.devices.filter((device) => this.#isFolded(device, isAtOnce)) : [];
     for (const item of /** @type {HTMLCollectionOf<HTMLElement>} */ (this.#list.children)) {
       const isHidden = !isUnfolded && folded.some(({ id }) => id === item.dataset.key);
@@ -75,9 +83,10 @@ export class Room {
       return false;
     }
     if (!this.#since.has(device.id)) this.#since.set(device.id, isAtOnce ? -Infinity : house.now);
-    if (house.now - (this.#since.get(device.id) ?? 0) < LINGER_SECONDS) return false;
     const item = [...this.#list.children].find((child) => /** @type {HTMLElement} */ (child).dataset.key === device.id);
-    return !item?.matches(":focus-within, :hover");
+    const isLingering = house.now - (this.#since.get(device.id) ?? 0) < LINGER_SECONDS || item?.matches(":focus-within, :hover");
+    this.#isLingering ||= Boolean(isLingering);
+    return !isLingering;
   }
 
   #toggle() {

@@ -28,6 +28,7 @@ export class Rooms extends HTMLElement {
   #found = /** @type {import("./arrangement.js").Arrangement} */ ({ mode: "flow", density: "even", isFolded: false, columns: 1 });
   #needing = "";
   #size = "";
+  #counting = 0;
 
   connectedCallback() {
     this.append(this.#attention, this.#pager.element, this.#scroller);
@@ -125,19 +126,28 @@ export class Rooms extends HTMLElement {
     this.#cards.get(id)?.update();
     this.#pin();
     room?.update();
+    this.#count();
     if (this.#found.mode === "pages" && this.#scroller.scrollLeft === 0) this.#overview.show([...this.#rooms.values()]);
   }
 
   #onTick() {
-    if (!this.checkVisibility()) return;
+    if (document.documentElement.dataset.shown !== "mirror") return;
     for (const card of this.#cards.values()) if (card.isCounting) card.update();
-    if (this.#found.mode === "columns") this.#pager.refresh();
-    if (this.#found.isFolded) for (const room of this.#rooms.values()) room.update();
+    for (const room of this.#rooms.values()) if (room.isPending) room.update();
   }
 
   #updateAll() {
     for (const card of this.#cards.values()) card.update();
     for (const room of this.#rooms.values()) room.update();
+  }
+
+  /** Count the pages anew, after the change has been laid out. */
+  #count() {
+    if (this.#found.mode !== "columns" || this.#counting) return;
+    this.#counting = setTimeout(() => {
+      this.#counting = 0;
+      this.#pager.refresh();
+    }, 300);
   }
 
   /** Give the pages the height of the present one. */

@@ -3,8 +3,8 @@
 
 import { make, set, setText } from "./dom.js";
 import { house } from "./house.js";
-import { said } from "./reading.js";
 import { t } from "./text.js";
+import { label as labelOf } from "./words.js";
 
 /** A number with more steps has a box instead of a slider. */
 const SLIDER_STEPS = 200;
@@ -42,7 +42,7 @@ export class Slider {
     const value = state?.[this.#control.field];
     this.element.hidden = value == null;
     if (value == null) return;
-    set(this.#input, "aria-label", t("card.input", { label: said("labels", this.#control.label), name }));
+    set(this.#input, "aria-label", t("card.input", { label: labelOf(this.#control.label), name }));
     // While a person drags the slider, new states do not move it.
     if (!this.#held && this.#input.value !== String(value)) this.#input.value = value;
     this.#draw();
@@ -90,7 +90,7 @@ export class Steps {
     this.#shown = value;
     if (this.#wanted === value) this.#wanted = null;
     const now = this.#wanted ?? value;
-    const what = said("labels", label);
+    const what = labelOf(label);
     set(this.element, "aria-label", t("card.input", { label: what, name }));
     set(this.#lower, "aria-label", t("card.lower", { label: what, name }));
     set(this.#higher, "aria-label", t("card.higher", { label: what, name }));
