@@ -1,4 +1,4 @@
-"""The page of a big house without its processes: a rehearsal has the states, and the page's own code serves them.
+"""The page of a big house without its processes: a rehearsal has the states, and the page's code serves them.
 
 `python -m tests.support.big_page 200` serves one until it is interrupted, and prints its address.
 """

@@ -154,7 +154,7 @@ class DocumentEncoder:
         return int(number) if boot == str(self._context.boot) and is_number else None
 
     def _status(self, name: str, change: StatusChange | None) -> ProcessStatus:
-        """Return the status of a process; a mirror that has just started has no change of most of them yet."""
+        """Return the status of a process. A mirror that has just started has no change of most of them."""
         return current_status(self._context, change) if change else self._context.table.status(name, uptime())
 
     def _device(self, name: str, change: StatusChange | None, view: View) -> Any:

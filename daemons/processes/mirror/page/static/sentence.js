@@ -24,7 +24,7 @@ export class Sentence extends HTMLElement {
 
   #show() {
     const { message } = house;
-    this.#heading.hidden = house.isLive;
+    if (this.#heading.hidden !== house.isLive) this.#heading.hidden = house.isLive;
     if (this.#sentence.textContent !== message) {
       // Each part stays on one line, "Toaster: ready in 0:07", and has a line of its own if there are few.
       const parts = message.split(" · ").flatMap((part, i) => [
