@@ -36,6 +36,10 @@ class Device(Struct, frozen=True, kw_only=True):
     off_after_seconds: float | None
     """How long after each switching on the device goes off by itself; None: it stays on."""
     host: str | None
+    hide: bool
+    """Whether the first view of the page leaves it out."""
+    favourite: bool
+    """Whether the first view of the page shows it before the rooms."""
     rules: tuple[Rule, ...]
     circular_rules: frozenset[int] = frozenset()
     """The indices of those rules that are in a circle of devices that follow each other."""
@@ -155,6 +159,8 @@ def build(name: str, table: Any, where: Where, problems: list[Problem]) -> Devic
         restore=common.restore,
         off_after_seconds=common.off_after_seconds,
         host=common.host,
+        hide=common.hide,
+        favourite=common.favourite,
         rules=rules,
     )
 

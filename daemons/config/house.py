@@ -19,13 +19,14 @@ from daemons.config.extension import Extension, file_name, of_file, of_packages,
 from daemons.config.files import Files, Locator, read_files
 from daemons.config.holiday import holiday_dates
 from daemons.config.house_rules import expand_house_rules
+from daemons.config.inputs import inputs
 from daemons.config.kind_facts import facts_of
 from daemons.config.members import expand
 from daemons.config.place import with_places
 from daemons.config.roster import Peer, Roster, make_roster
-from daemons.config.slice import Slice
+from daemons.config.slice import ORDER, Slice
 from daemons.config.sun import SunCalendar
-from daemons.config.tables import Front, Host, Settings
+from daemons.config.tables import SHOWN_KEYS, Front, Host, Settings
 from daemons.errors import ConfigurationError, HouseError
 from daemons.kinds import Machine, Reading
 from daemons.kinds._members import MembersKind
@@ -37,6 +38,10 @@ SUN_KEYS = {"latitude", "longitude"}
 HOLIDAYS = "holidays"
 """The key of a slice with the dates of the holidays; a person writes country and region."""
 """The keys of [house] that each process depends on: a new name restarts only the mirror."""
+
+
+UNUSED_KEYS = {"host", *SHOWN_KEYS}
+"""The keys of a device's table that its own process does not depend on."""
 
 
 class House(Struct, frozen=True, kw_only=True):
@@ -125,6 +130,7 @@ class House(Struct, frozen=True, kw_only=True):
             )
             for name, device in self.devices.items()
         }
+        on_mirrors = {name: with_appearance(peer, self.devices[name]) for name, peer in shown.items()}
         slices = {}
         foreign = self.foreign_kinds()
         for name, device in self.devices.items():
@@ -133,13 +139,14 @@ class House(Struct, frozen=True, kw_only=True):
             hears_all = device.kind.role != "device"
             keys = (MIRROR_KEYS if hears_all else DEVICE_KEYS) | (SUN_KEYS if device.uses_sun else set())
             dates = {HOLIDAYS: list(self.holidays)} if device.uses_holidays else {}
+            order = {ORDER: list(roster.peers)} if hears_all else {}
             own_facts = {word: facts for word, facts in foreign.items() if word == device.kind.word}
             slices[name] = Slice(
                 name=name,
-                house={key: house[key] for key in keys & house.keys()} | dates,
-                table={key: value for key, value in self.table(name).items() if key != "host"},
+                house={key: house[key] for key in keys & house.keys()} | dates | order,
+                table={key: value for key, value in self.table(name).items() if key not in UNUSED_KEYS},
                 circular_rules=tuple(sorted(device.circular_rules)),
-                peers=shown if hears_all else {name: shown[name]} if own_facts else {},
+                peers=on_mirrors if hears_all else {name: shown[name]} if own_facts else {},
                 services=roster.services if hears_all else (),
                 host=self.host if hears_all else None,
                 extensions=self.extensions_of(name),
@@ -214,6 +221,17 @@ def usable_commands(device: Device) -> tuple[str, ...] | None:
     """Return the commands that a device can carry out with its options; None for all of its kind."""
     commands = device.kind.usable_commands(device.options)
     return None if len(commands) == len(device.kind.commands) else commands
+
+
+def with_appearance(peer: Peer, device: Device) -> Peer:
+    """Return what a mirror knows of a device: also where and with which inputs it is shown."""
+    found = inputs(device.kind, device.options)
+    return replace(
+        peer,
+        controls=() if found == ((peer.control,) if peer.control else ()) else found,
+        hide=device.hide,
+        favourite=device.favourite,
+    )
 
 
 def possible_phases(device: Device) -> tuple[str, ...] | None:

@@ -76,6 +76,8 @@ class KindFacts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     further_needs: dict[str, Ability] = {}
     primary_commands: tuple[PrimaryCommand, ...] = ()
     secondary_commands: tuple[PrimaryCommand, ...] = ()
+    buttons: tuple[PrimaryCommand, ...] = ()
+    values: tuple[str, ...] = ()
     uses_clock: bool = False
     results: tuple[Result, ...] = ()
     makes: str | None = None

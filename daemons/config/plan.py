@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from daemons.bus.message import BRIDGE, EXCHANGE, RECORDER
 from daemons.config.rule import Rule, rule_key
-from daemons.config.slice import Slice
+from daemons.config.slice import ORDER, Slice
 from daemons.values import Path as Where
 from daemons.values import parse_table
 
@@ -91,8 +91,12 @@ def path_of(name: str, key: str) -> Where | None:
 
 
 def written_differences(differences: tuple[Difference, ...]) -> tuple[Difference, ...]:
-    """Return the differences without those in `resolved`, unless there are no others."""
-    written = tuple(found for found in differences if not found.key.startswith("resolved."))
+    """Return the differences without those that follow from others, unless there are no others."""
+    written = tuple(
+        found
+        for found in differences
+        if not found.key.startswith("resolved.") and found.key != f"house.{ORDER}"
+    )
     return written or differences
 
 

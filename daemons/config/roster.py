@@ -31,6 +31,12 @@ class Peer(Struct, frozen=True, omit_defaults=True):
 
     control: Control | None = None
     """The input for its value, if it has one."""
+    controls: tuple[Control, ...] = ()
+    """All inputs, if these are not only `control`; set for the mirrors only."""
+    hide: bool = False
+    """Whether the first view of the page leaves it out; set for the mirrors only."""
+    favourite: bool = False
+    """Whether it is shown before the rooms; set for the mirrors only."""
 
     def is_elsewhere(self, host: str | None) -> bool:
         """Return whether the device has no process on a host."""
@@ -64,6 +70,7 @@ class Roster(Struct, frozen=True, kw_only=True):
 
     settings: Settings
     peers: dict[str, Peer]
+    """The devices, in the order in which they are shown."""
     services: tuple[str, ...]
     """The names of the processes that are no devices."""
     host: str | None = None
@@ -93,7 +100,7 @@ def make_roster(raw: dict[str, Any], host: str | None = None) -> Roster:
             control(table),
             facts=facts(name, table, settings),
         )
-        for name, table in raw["devices"].items()
+        for name, table in in_order(raw["devices"])
     }
     records = convert(raw.get("recorder", {}), Recording).enabled
     services: tuple[str, ...] = (STEWARD, RECORDER) if records else (STEWARD,)
@@ -102,6 +109,11 @@ def make_roster(raw: dict[str, Any], host: str | None = None) -> Roster:
     if BRIDGE in raw and raw[BRIDGE].get("host", first) == host:  # two bridges would disconnect each other
         services += (BRIDGE,)
     return Roster(settings=settings, peers=peers, services=services, host=host)
+
+
+def in_order(devices: dict[str, dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
+    """Return the tables of the devices as they are shown: by `order`, then in the order of the files."""
+    return sorted(devices.items(), key=lambda item: item[1].get("order", 0.0))
 
 
 def subscriptions(table: dict[str, Any]) -> tuple[str, ...]:

@@ -14,6 +14,9 @@ from daemons.config.tables import Host, Settings
 from daemons.errors import StorageError
 from daemons.values import convert
 
+ORDER = "order"
+"""The key of a mirror's slice with all devices in the order in which they are shown."""
+
 
 class Slice(Struct, frozen=True, kw_only=True):
     """Everything in the configuration that one process depends on; a changed slice restarts it.
@@ -58,6 +61,12 @@ class Slice(Struct, frozen=True, kw_only=True):
             loader.add(extension)
         own = {one.word for one in self.extensions if one.folder == "kinds"}
         describe_kinds({word: facts for word, facts in self.kinds.items() if word not in own})
+
+    @property
+    def ordered_peers(self) -> dict[str, Peer]:
+        """The peers in the order in which they are shown; that of their names if the slice has no order."""
+        names = dict.fromkeys([*self.house.get(ORDER, ()), *self.peers])
+        return {name: self.peers[name] for name in names if name in self.peers}
 
     def encode(self) -> bytes:
         """Return the slice as JSON."""

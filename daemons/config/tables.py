@@ -135,6 +135,10 @@ class Host(Struct, frozen=True, kw_only=True):
     port: Annotated[int, Meta(ge=1, le=65533)] = FRONT_PORT
 
 
+SHOWN_KEYS = ("order", "hide", "favourite")
+"""The keys of a device that say where it is shown. They are in no slice but those of the mirrors."""
+
+
 class Common(Struct, frozen=True, kw_only=True):
     """The keys that every device has, whatever its kind."""
 
@@ -147,6 +151,12 @@ class Common(Struct, frozen=True, kw_only=True):
     off_after_seconds: Seconds | None = field(name="off_after", default=None)
     """How long after each switching on the device goes off by itself; None: it stays on."""
     host: str | None = None
+    order: float = 0.0
+    """Its place where devices are shown: lower numbers come first. Equal ones keep the order of the file."""
+    hide: bool = False
+    """Whether the first view of the page leaves it out. The other views show it."""
+    favourite: bool = False
+    """Whether the first view of the page shows it before the rooms."""
     when: tuple[dict[str, Any], ...] = ()
 
     def __post_init__(self) -> None:

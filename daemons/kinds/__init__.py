@@ -460,6 +460,8 @@ class PrimaryCommand(Struct, frozen=True):
     """The text on the button: a verb that people use."""
     when: dict[str, tuple[Scalar, ...]] = {}
     """The allowed values of some fields of the state. Without any, the command applies to every state."""
+    sign: str = ""
+    """A sign that can stand for the label on a small button, such as "▲"."""
 
     def applies_to(self, state: Mapping[str, Scalar]) -> bool:
         """Return whether each field in `when` has one of its values; an absent field counts as None."""
@@ -501,6 +503,8 @@ class Control(Struct, frozen=True, kw_only=True):
     highest: float | None = None
     step: float = 1.0
     unit: str = ""
+    shape: Literal["slider", "steps"] = "slider"
+    """How a person sets a number: with a slider, or with a step down and a step up."""
 
     def refusal(self, value: object) -> str | None:
         """Return why a value is refused, or None; its type was checked before."""
@@ -550,6 +554,11 @@ class Kind(ABC):
     the state is sent. Without any, the device has no such button."""
     secondary_commands: ClassVar[tuple[PrimaryCommand, ...]] = ()
     """The same for a second, smaller button on the page, such as "Cancel"."""
+    buttons: ClassVar[tuple[PrimaryCommand, ...]] = ()
+    """The commands that each have a button of their own on the page, in place of the main button. A button
+    is dimmed while its `when` does not apply."""
+    values: ClassVar[tuple[str, ...]] = ()
+    """The fields of the state that the page writes large, the most important first."""
     uses_clock: ClassVar[bool] = False
     """Whether it needs the wall clock: then it gets `zone`, and `update_clock` is called."""
     results: ClassVar[tuple[Result, ...]] = ()
@@ -674,6 +683,15 @@ class Kind(ABC):
     def control(cls, options: Any) -> Control | None:  # noqa: ARG003  most kinds have none
         """Return the input for its value with these options, or None if it has none."""
         return None
+
+    @classmethod
+    def controls(cls, options: Any) -> tuple[Control, ...] | None:
+        """Return all inputs with these options. By default there is only its `control`.
+
+        With None, there is one for each argument of a command to which `results` assigns a field.
+        """
+        found = cls.control(options)
+        return (found,) if found else None
 
     @classmethod
     def main_entity(cls, options: Any) -> EntityClass | None:  # noqa: ARG003  most kinds have one for all options

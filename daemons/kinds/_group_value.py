@@ -27,6 +27,31 @@ class Set(Struct, frozen=True):
     count: int | None = None
 
 
+SHARED = (
+    Control(
+        command="on",
+        argument="brightness_percent",
+        field="brightness_percent",
+        label="Brightness",
+        takes="number",
+        lowest=1,
+        highest=100,
+        unit="%",
+    ),
+    Control(
+        command="set",
+        argument="position_percent",
+        field="position_percent",
+        label="Position",
+        takes="number",
+        lowest=0,
+        highest=100,
+        unit="%",
+    ),
+)
+"""The inputs of a group whose members all accept the value."""
+
+
 def arguments(members: Members) -> set[str]:
     """Return the arguments that the `set` of each member takes."""
     takes = [set(one.orders["set"].takes) if "set" in one.orders else set() for one in members.values()]
@@ -67,6 +92,19 @@ def control(members: Members) -> Control | None:
         lowest=max((one.lowest for one in controls if one.lowest is not None), default=None),
         highest=min((one.highest for one in controls if one.highest is not None), default=None),
         step=max(one.step for one in controls),
+    )
+
+
+def controls(members: Members) -> tuple[Control, ...]:
+    """Return the inputs for what all members can be set to: a brightness or a position."""
+    return tuple(
+        one
+        for one in SHARED
+        if members
+        and all(
+            one.command in member.orders and one.argument in member.orders[one.command].takes
+            for member in members.values()
+        )
     )
 
 

@@ -89,6 +89,11 @@ class Button(Machine[Options, ButtonMemory]):
     state_type = State
     commands = (Single, Double, Triple, Long, Hold, Release)
     primary_commands = (PrimaryCommand("single", "Press"),)
+    buttons = (
+        PrimaryCommand("single", "Press"),
+        PrimaryCommand("double", "Double"),
+        PrimaryCommand("long", "Long"),
+    )
     momentary_phases = TOUCHES
     entity_class = "event"
 

@@ -99,6 +99,12 @@ class Cover(Machine[Options, CoverMemory]):
         PrimaryCommand("close", "Close", when={"phase": ("open",)}),
         PrimaryCommand("open", "Open"),
     )
+    buttons = (
+        PrimaryCommand("open", "Open", when={"phase": ("unknown", "closed", "between", "closing")}, sign="▲"),
+        PrimaryCommand("stop", "Stop", when={"phase": ("opening", "closing", "turning")}, sign="■"),
+        PrimaryCommand("close", "Close", when={"phase": ("unknown", "open", "between", "opening")}, sign="▼"),
+    )
+    values = ("position_percent",)
     resting_phases = ("unknown", "open", "closed", "between")
     results = (
         Result("close", {"position_percent": 0}),

@@ -179,6 +179,13 @@ class Group(MembersKind[Options, GroupMemory]):
         return group_value.control(options.resolved)
 
     @classmethod
+    def controls(cls, options: Options) -> tuple[Control, ...]:
+        """Return the input for the value, the brightness or the position of its members."""
+        if found := cls.control(options):
+            return (found,)
+        return group_value.controls(options.resolved)
+
+    @classmethod
     def refused_arguments(cls, options: Options, command: str, given: Mapping[str, Any]) -> str | None:
         """Return why a command with these arguments is refused, or None."""
         if command == "set":

@@ -108,6 +108,7 @@ class Heater(Machine[Options, HeaterMemory]):
         Result("set", {"enabled": True}, {"celsius": "target_celsius"}),
         Result("on", {"enabled": True}),
     )
+    values = ("temperature_celsius",)
     entity_class = "climate"
 
     @classmethod

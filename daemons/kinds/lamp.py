@@ -10,7 +10,7 @@ from msgspec import Meta, Struct, field
 from msgspec.structs import replace
 
 from daemons.bus.message import Scalar
-from daemons.kinds import Ability, Load, Machine, PrimaryCommand, Reading, Result, Setting
+from daemons.kinds import Ability, Control, Load, Machine, PrimaryCommand, Reading, Result, Setting
 from daemons.values import Seconds
 
 Percent = Annotated[int, Meta(ge=1, le=100)]
@@ -24,6 +24,31 @@ LONGEST_RAMP_SECONDS = 600
 FULL_PERCENT = 99
 """From the lowest brightness, 1 %, to the highest."""
 Kelvin = Annotated[int, Meta(ge=1000, le=10_000)]
+
+
+BRIGHTNESS = Control(
+    command="on",
+    argument="brightness_percent",
+    field="brightness_percent",
+    label="Brightness",
+    takes="number",
+    lowest=1,
+    highest=100,
+    unit="%",
+)
+"""The input of the brightness."""
+WARMTH = Control(
+    command="on",
+    argument="colour_temperature_kelvin",
+    field="colour_temperature_kelvin",
+    label="Warmth",
+    takes="number",
+    lowest=2000,
+    highest=6500,
+    step=100,
+    unit="K",
+)
+"""The input of the colour temperature, over the whites that bulbs can have."""
 
 
 class Options(Struct, frozen=True):
@@ -167,6 +192,11 @@ class Lamp(Machine[Options, LampMemory]):
         "colour_temperature_kelvin": "tint",
     }
     entity_class = "light"
+
+    @classmethod
+    def controls(cls, options: Options) -> tuple[Control, ...]:  # noqa: ARG003  the same with all options
+        """Return the inputs of its brightness, and of the whites that bulbs can have."""
+        return BRIGHTNESS, WARMTH
 
     @classmethod
     def possible_states(cls, options: Options) -> tuple[dict[str, Scalar], ...]:  # noqa: ARG003  the same with all options

@@ -172,6 +172,7 @@ class Meter(Virtual[Options, MeterMemory]):
     options_type = Options
     memory_type = MeterMemory
     state_type = State
+    values = ("today_kwh", "power_watts")
     resting_phases = ("measuring", "incomplete", "waiting")
     uses_clock = True
     unrecorded = UNRECORDED

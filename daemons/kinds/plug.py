@@ -96,6 +96,7 @@ class Plug(Machine[Options, PlugMemory]):
         PrimaryCommand("off", "Turn off", when={"status": (True,)}),
         PrimaryCommand("on", "Turn on"),
     )
+    values = ("power_watts",)
     resting_phases = ("off", "on", "standby")
     finished_phases = ("finished",)
     results = (Result("off", {"status": False}), Result("on", {"status": True}))

@@ -115,6 +115,7 @@ class Sensor(Machine[Options, SensorMemory]):
     state_type = State
     resting_phases = ("unknown", "stale", "measuring", "clear", "closed", "dry")
     unknown_phases = ("unknown", "stale")
+    values = MEASURED
     detections = {word: CLASSES.get(word, word) for word in get_args(Detects)[1:]}  # noqa: RUF012
 
     @classmethod

@@ -105,6 +105,7 @@ class Thermostat(Machine[Options, ThermostatMemory]):
         Result("set", {"enabled": True}, {"celsius": "target_celsius"}),
         Result("on", {"enabled": True}),
     )
+    values = ("temperature_celsius",)
     entity_class = "climate"
 
     @classmethod
@@ -137,6 +138,7 @@ class Thermostat(Machine[Options, ThermostatMemory]):
             lowest=LOWEST_CELSIUS,
             highest=HIGHEST_CELSIUS,
             step=STEP_CELSIUS,
+            shape="steps",
             unit="°C",
         )
 

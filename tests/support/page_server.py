@@ -38,10 +38,11 @@ BOOT = 1_700_000_000_000
 class PageStub:
     """Everything that the page reads, without a mirror: the test publishes the states."""
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, peers: dict[str, Peer] | None = None, name: str = "Stand", **options: Any) -> None:
+        peers = PEERS if peers is None else peers
         self.changes, self.counters = ChangeLog(), Counters()
         mirror_options = Options(port=0, **options)
-        names = [name for name in PEERS if name != "mirror"]
+        names = [name for name in peers if name != "mirror"]
         self.table = PresenceTable(
             [*names, "steward"], mirror_options.stale_seconds, mirror_options.offline_seconds
         )
@@ -49,9 +50,9 @@ class PageStub:
         self.context = PageContext(
             mirror="mirror",
             boot=BOOT,
-            settings=Settings(name="Stand"),
+            settings=Settings(name=name),
             options=mirror_options,
-            peers=PEERS,
+            peers=peers,
             services=("steward",),
             changes=self.changes,
             table=self.table,

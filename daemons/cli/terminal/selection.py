@@ -8,8 +8,9 @@ FIELDS_OF_FILTER = ("name", "room", "kind", "presence")
 
 
 def by_room(devices: dict[str, Any]) -> list[str]:
-    """Return the names of the devices in the order of their rooms."""
-    return sorted(devices, key=lambda name: str(devices[name]["room"]))
+    """Return the names of the devices by room; the rooms are in the order of their first devices."""
+    rooms = list(dict.fromkeys(str(device["room"]) for device in devices.values()))
+    return sorted(devices, key=lambda name: rooms.index(str(devices[name]["room"])))
 
 
 class Selection:

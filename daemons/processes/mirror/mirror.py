@@ -82,7 +82,7 @@ def run(slice_: Slice) -> None:
         boot=start.run.boot,
         settings=slice_.settings,
         options=options,
-        peers=slice_.peers,
+        peers=slice_.ordered_peers,
         services=slice_.services,
         changes=ChangeLog(),
         table=table,

@@ -12,7 +12,7 @@ from daemons.bus.notice import Notice
 from daemons.bus.status import ProcessStatus
 from daemons.config.loader import kind_or_none
 from daemons.config.roster import Peer
-from daemons.kinds import Kind
+from daemons.kinds import Control, Kind
 from daemons.kinds.mirror import MirrorState
 from daemons.processes.mirror.page import PageContext
 from daemons.processes.mirror.page.changes import StatusChange
@@ -47,10 +47,18 @@ class DocumentEncoder:
                 host=peer.host,
                 elsewhere=context.is_elsewhere(name),
                 hears=tuple(peer.subscriptions),
-                commands=describe_commands(kind, peer),
+                commands=(commands := describe_commands(kind, peer)),
                 primary_commands=kind.primary_commands if kind else (),
                 secondary_commands=kind.secondary_commands if kind else (),
                 control=peer.control,
+                controls=tuple(
+                    one for one in inputs_of(peer) if one.argument in commands.get(one.command, ())
+                ),
+                buttons=tuple(one for one in kind.buttons if one.command in commands) if kind else (),
+                values=kind.values if kind else (),
+                resting_phases=kind.resting_phases if kind else (),
+                hide=peer.hide,
+                favourite=peer.favourite,
             )
             for name, peer in context.peers.items()
             for kind in [kind_or_none(peer.kind)]
@@ -59,7 +67,7 @@ class DocumentEncoder:
     def house(self, view: View = WHOLE_HOUSE) -> tuple[int, bytes]:
         """Return the house document and the number of the last change in it, for a view of the house."""
         number, latest = self._context.changes.latest()
-        included = set(filter(view.includes, latest))
+        included = set(filter(view.includes, self._context.table.entries.keys() | latest.keys()))
         found = self._notices(view)
         document = HouseDocument(
             cursor=self.cursor(number),
@@ -70,10 +78,10 @@ class DocumentEncoder:
             sentence=self._sentence(view, found),
             attention=found,
             devices={
-                name: self._device(name, latest[name], view) for name in self._devices if name in included
+                name: self._device(name, latest.get(name), view) for name in self._devices if name in included
             },
             services={
-                name: current_status(self._context, latest[name])
+                name: self._status(name, latest.get(name))
                 for name in self._context.services
                 if name in included
             },
@@ -165,13 +173,17 @@ class DocumentEncoder:
         is_number = number.isascii() and number.isdecimal() and len(number) <= MAX_CURSOR_DIGITS
         return int(number) if boot == str(self._context.boot) and is_number else None
 
-    def _device(self, name: str, change: StatusChange, view: View) -> Any:
-        info, status = self._devices[name], current_status(self._context, change)
+    def _status(self, name: str, change: StatusChange | None) -> ProcessStatus:
+        """Return the status of a process. A mirror that has just started has no change of most of them."""
+        return current_status(self._context, change) if change else self._context.table.status(name, uptime())
+
+    def _device(self, name: str, change: StatusChange | None, view: View) -> Any:
+        info, status = self._devices[name], self._status(name, change)
         if view.visible is not None:
             info = replace(info, hears=tuple(filter(view.is_visible, info.hears)))
             status = restricted(status)
         if not view.may_command(name):
-            info = replace(info, commands={}, primary_commands=(), secondary_commands=(), control=None)
+            info = replace(info, **WITHOUT_COMMANDS)
         return DeviceDocument(**asdict(info), **asdict(status))
 
     def _message(self, view: View) -> str:
@@ -217,6 +229,22 @@ class DocumentEncoder:
             if state := entries[name].state:
                 summary.on_state(state)
         return summary.show(uptime(), time.time(), found)
+
+
+WITHOUT_COMMANDS: dict[str, Any] = {
+    "commands": {},
+    "primary_commands": (),
+    "secondary_commands": (),
+    "control": None,
+    "controls": (),
+    "buttons": (),
+}
+"""What a device shows to a client that may not command it."""
+
+
+def inputs_of(peer: Peer) -> tuple[Control, ...]:
+    """Return all inputs of a device."""
+    return peer.controls or ((peer.control,) if peer.control else ())
 
 
 def restricted(status: ProcessStatus) -> ProcessStatus:

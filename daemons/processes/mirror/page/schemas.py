@@ -40,6 +40,18 @@ class DeviceInfo(Struct, frozen=True, kw_only=True):
     """The same for its second, smaller button."""
     control: Control | None
     """The input for its value; null if it has none."""
+    controls: tuple[Control, ...]
+    """All inputs for its values, the most important first."""
+    buttons: tuple[PrimaryCommand, ...]
+    """The commands that each have a button of their own, in place of the main button."""
+    values: tuple[str, ...]
+    """The fields of its state that the page writes large, the most important first."""
+    resting_phases: tuple[str, ...]
+    """The phases in which no work is under way."""
+    hide: bool
+    """Whether the first view of the page leaves it out."""
+    favourite: bool
+    """Whether the first view of the page shows it before the rooms."""
 
 
 # msgspec cannot inherit from two structs, and the keys of DeviceInfo come first in the document.

@@ -24,8 +24,9 @@ export class Banner extends HTMLElement {
 
   #show() {
     const { heardAt, now, calendar } = house;
-    this.hidden = house.isLive || (heardAt == null && performance.now() < PATIENCE_SECONDS * 1000);
-    if (this.hidden) return;
+    const isHidden = house.isLive || (heardAt == null && performance.now() < PATIENCE_SECONDS * 1000);
+    if (isHidden !== this.hidden) this.hidden = isHidden; // the same value again would be a change, too
+    if (isHidden) return;
     const shown =
       heardAt == null
         ? t("banner.connecting")

@@ -9,6 +9,7 @@ export class Calendar {
     this.#clock = this.#format({ hour: "2-digit", minute: "2-digit", second: "2-digit" });
     this.#minute = this.#format({ hour: "2-digit", minute: "2-digit" });
     this.#date = this.#format({ weekday: "long", day: "numeric", month: "long" });
+    this.#weekday = this.#format({ weekday: "short" });
     this.#day = this.#format({ weekday: "short", day: "numeric", month: "short" });
     this.#fields = new Intl.DateTimeFormat("en-GB", {
       timeZone: this.timezone, hourCycle: "h23", year: "numeric", month: "numeric", day: "numeric",
@@ -25,6 +26,7 @@ export class Calendar {
   #minute;
   #date;
   #day;
+  #weekday;
   #fields;
   #whole;
   #tenth;
@@ -50,6 +52,11 @@ export class Calendar {
   /** "Mon 23 Nov" */
   day(at) {
     return this.#day.format(at * 1000);
+  }
+
+  /** "Mon" */
+  weekday(at) {
+    return this.#weekday.format(at * 1000);
   }
 
   /** Return the time, with its day unless that is today. */

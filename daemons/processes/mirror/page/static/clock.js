@@ -18,6 +18,7 @@ export class Clock extends HTMLElement {
 
   #show() {
     if (house.heardAt == null) return; // the time is not known yet
+    if (document.documentElement.dataset.shown !== "mirror") return;
     const { now, calendar } = house;
     const parts = calendar.parts(now);
     const of = (type) => parts.find((part) => part.type === type)?.value ?? "";

@@ -9,12 +9,17 @@ const GRACE_SECONDS = 1;
 
 export class Commands {
   #send;
+  #isPatient;
   /** @type {Map<string, {message: any, until: number, resolve: (receipt: Receipt) => void}>} */
   #waiting = new Map();
 
-  /** @param {(message: any) => boolean} send returns whether the message could be sent */
-  constructor(send) {
+  /**
+   * @param {(message: any) => boolean} send returns whether the message could be sent
+   * @param {() => boolean} isPatient returns whether a lost connection may be back in a moment
+   */
+  constructor(send, isPatient) {
     this.#send = send;
+    this.#isPatient = isPatient;
   }
 
   /**
@@ -24,7 +29,7 @@ export class Commands {
   send(device, command, args = {}) {
     const id = newId();
     const message = { type: "command", device, command, args, id, timeout_seconds: TIMEOUT_SECONDS };
-    if (!this.#send(message)) {
+    if (!this.#send(message) && !this.#isPatient()) {
       return Promise.resolve({ outcome: "unsent", reason: "the mirror does not answer", code: "no_mirror" });
     }
     return new Promise((resolve) => {

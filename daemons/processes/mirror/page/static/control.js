@@ -1,8 +1,11 @@
 // @ts-check
-/** The buttons of a device, and the inputs for its value: a slider, a choice, a time or a number. */
+/** The buttons of a device, and the input for a choice, a time or a number with many steps. */
 
 import { make, setText, set } from "./dom.js";
 import { house } from "./house.js";
+import { isScale } from "./slider.js";
+import { t } from "./text.js";
+import { label as labelOf, phaseWord } from "./words.js";
 
 /**
  * Return the one command that a button of a device sends, and its label.
@@ -43,15 +46,17 @@ export class Button {
   }
 
   show(process) {
-    this.#action = process.control?.takes === "choice" ? null : action(process, this.#which); // its choice is the button
+    const isReplaced = process.control?.takes === "choice" || process.buttons.length; // the choice or those are its buttons
+    this.#action = isReplaced ? null : action(process, this.#which);
     this.element.hidden = !this.#action;
     if (!this.#action) return;
     const { word, label } = this.#action;
     set(this.element, "data-command", word);
-    set(this.element, "aria-label", `${label}: ${process.name}`);
+    const text = labelOf(label);
+    set(this.element, "aria-label", t("card.input", { label: text, name: process.name }));
     // Not `disabled`: a disabled button would lose the focus.
     set(this.element, "aria-disabled", house.isLive ? null : "true");
-    setText(this.#label, label);
+    setText(this.#label, text);
   }
 
   async #press() {
@@ -60,27 +65,6 @@ export class Button {
     await this.#onCommand(this.#action.word);
     this.element.ariaBusy = "false";
   }
-}
-
-/** The command of a slider, and the field with its value: the first of these that a device has. */
-const SLIDES = [
-  { word: "on", arg: "brightness_percent", field: "brightness_percent", name: "Brightness", unit: "%", step: 1 },
-  { word: "set", arg: "position_percent", field: "position_percent", name: "Position", unit: "%", step: 1 },
-  { word: "set", arg: "celsius", field: "target_celsius", name: "Temperature", unit: "°C", step: 0.5 },
-];
-
-/** A number with more steps has a box instead of a slider. */
-const SLIDER_STEPS = 200;
-
-/** Return whether a device has a number that a slider can set. */
-function isSlider(control) {
-  const { takes, lowest, highest, step } = control ?? {};
-  return takes === "number" && lowest != null && highest != null && (highest - lowest) / step <= SLIDER_STEPS;
-}
-
-/** Return the slide for the control that a device declares. */
-function declared({ command, argument, field, label, unit, step }) {
-  return { word: command, arg: argument, field, name: label, unit, step };
 }
 
 const PAUSE_MILLISECONDS = 1200;
@@ -101,12 +85,12 @@ export class Input {
   }
 
   show({ control, state, name }) {
-    const shown = control && !isSlider(control) ? control : null;
+    const shown = control && !isScale(control) ? control : null;
     const value = shown && state?.[shown.field];
     this.element.hidden = value == null;
     if (!shown || value == null) return;
     this.#build(shown);
-    set(this.#field, "aria-label", `${shown.label}: ${name}`);
+    set(this.#field, "aria-label", t("card.input", { label: labelOf(shown.label), name }));
     this.#field.disabled = !house.isLive;
     // While a person changes the value, new states do not.
     if (!this.#isTouched && this.#field.value !== String(value)) this.#field.value = String(value);
@@ -122,7 +106,7 @@ export class Input {
   }
 
   #select({ choices }) {
-    const words = choices.map((word) => make("option", { value: word }, word.charAt(0).toUpperCase() + word.slice(1).replaceAll("_", " ")));
+    const words = choices.map((word) => make("option", { value: word }, capital(phaseWord(word))));
     const field = make("select", { class: "control" }, ...words);
     field.addEventListener("change", () => this.#send());
     return field;
@@ -152,45 +136,48 @@ export class Input {
   }
 }
 
-export class Slider {
-  #held = false;
-  #slide = SLIDES[0];
+const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
-  /** @param {(word: string, args: Record<string, number>) => void} onCommand */
+/** The buttons of a device that has one for each of some commands, such as up, stop and down. */
+export class Buttons {
+  #onCommand;
+  #shape = "";
+  /** @type {HTMLElement[]} */
+  #all = [];
+
+  /** @param {(word: string) => Promise<unknown>} onCommand sends the command, and resolves with its receipt */
   constructor(onCommand) {
-    this.element = make("input", { type: "range", class: "slider", hidden: "" });
-    this.element.addEventListener("input", () => this.#hold(true));
-    this.element.addEventListener("change", () => {
-      this.#hold(false);
-      onCommand(this.#slide.word, { [this.#slide.arg]: this.element.valueAsNumber });
+    this.#onCommand = onCommand;
+    this.element = make("span", { class: "buttons", role: "group" });
+  }
+
+  show({ buttons, name, state }) {
+    this.element.hidden = !buttons.length;
+    if (this.element.hidden) return;
+    set(this.element, "aria-label", name);
+    this.#build(buttons);
+    buttons.forEach(({ when }, i) => {
+      set(this.#all[i], "aria-disabled", house.isLive ? null : "true");
+      this.#all[i].classList.toggle("idle", state != null && !applies(when, state));
     });
   }
 
-  show({ commands, control, state, name }) {
-    const own = isSlider(control) ? declared(control) : null;
-    const slide = own ?? SLIDES.find(({ word, arg, field }) => !control && commands[word]?.[arg] && state?.[field] != null);
-    this.element.hidden = !slide || state?.[slide.field] == null;
-    if (!slide || this.element.hidden) return;
-    this.#slide = slide;
-    // "a whole number from 1 to 100"
-    const [least, most] = own ? [control.lowest, control.highest] : (commands[slide.word][slide.arg].match(/\d+/g) ?? [0, 100]);
-    set(this.element, "min", least);
-    set(this.element, "max", most);
-    set(this.element, "step", slide.step);
-    set(this.element, "aria-label", `${slide.name}: ${name}`);
-    // While a person drags the slider, new states do not move it.
-    if (!this.#held) this.element.value = state[slide.field];
-    this.#draw();
-  }
-
-  #hold(held) {
-    this.#held = held;
-    this.#draw();
-  }
-
-  #draw() {
-    const { value, min, max } = this.element;
-    set(this.element, "aria-valuetext", `${value} ${this.#slide.unit}`.trim());
-    this.element.style.setProperty("--filled", `${(100 * (value - min)) / (max - min)}%`);
+  #build(buttons) {
+    const shape = JSON.stringify(buttons);
+    if (shape === this.#shape) return;
+    this.#shape = shape;
+    this.#all = buttons.map(({ command, label, sign }) => {
+      const text = labelOf(label);
+      const button = make("button", { type: "button", class: sign ? "control sign" : "control", "data-command": command }, make("span", {}, sign || text));
+      if (sign) for (const name of ["aria-label", "title"]) set(button, name, text);
+      button.addEventListener("click", async () => {
+        if (button.ariaBusy === "true") return;
+        button.ariaBusy = "true";
+        await this.#onCommand(command);
+        button.ariaBusy = "false";
+      });
+      return button;
+    });
+    this.element.replaceChildren(...this.#all);
   }
 }

@@ -19,7 +19,11 @@ export function draw(tag, attributes = {}, ...children) {
 
 /** Set the text, if it differs: the same text is neither laid out nor read out again. */
 export function setText(element, text) {
-  if (element.textContent !== text) element.textContent = text;
+  const { firstChild } = element;
+  if (element.textContent === text) return;
+  // A changed text costs less than a new one: no selector depends on it.
+  if (text && firstChild instanceof Text && !firstChild.nextSibling) firstChild.data = text;
+  else element.textContent = text;
 }
 
 /** Set the text, and hide the element if there is none. */

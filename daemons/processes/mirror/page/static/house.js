@@ -18,6 +18,12 @@ import { Link } from "./link.js";
  * @property {{command: string, label: string, when: Record<string, any[]>}[]} primary_commands of its main button
  * @property {{command: string, label: string, when: Record<string, any[]>}[]} secondary_commands of its second button
  * @property {Record<string, any> | null} control the input for its value
+ * @property {Record<string, any>[]} controls all inputs for its values
+ * @property {{command: string, label: string, sign: string, when: Record<string, any[]>}[]} buttons in place of the main button
+ * @property {string[]} values the fields of its state that are written large
+ * @property {string[]} resting_phases the phases in which no work is under way
+ * @property {boolean} hide whether the mirror view leaves it out
+ * @property {boolean} favourite whether the mirror view shows it before the rooms
  * @property {string} presence
  * @property {number | null} presence_since
  * @property {Record<string, any> | null} state
@@ -49,8 +55,12 @@ import { Link } from "./link.js";
 /**
  * Its events: `house` (everything may be different), `change` (of one process: `detail` has its `id`, and as `heard`
  * whether the process itself published a state), `beat` (ages and memory), `attention` (the notices or the
- * sentence are different), `link` (the connection was lost, or is back), and `tick` (four times a second).
+ * sentence are different), `link` (the connection was lost, or is back), and `tick` (once a second, on the second of the
+ * mirror's clock).
  */
+/** For so long the page keeps its picture: a mirror that restarts is back sooner. */
+const PATIENCE_SECONDS = 2;
+
 class House extends EventTarget {
   /** @type {Map<string, Process>} */
   devices = new Map();
@@ -72,12 +82,21 @@ class House extends EventTarget {
 
   #message = "";
   #clock = Date.now() / 1000 - performance.now() / 1000;
-  #link = new Link((message) => this.#onMessage(message), () => this.#onLinkChange());
-  #commands = new Commands((message) => this.#link.send(message));
+  #link = new Link((message) => this.#onMessage(message), (isSilent) => this.#onLinkChange(isSilent));
+  #isLive = false;
+  #patience = 0;
+  /** @type {Map<string, any>} by process, its status from a mirror that has just started and has not heard it yet */
+  #unheard = new Map();
+  #commands = new Commands((message) => this.#link.send(message), () => this.isLive);
 
   open() {
     this.#link.open();
-    setInterval(() => this.#dispatch("tick"), 250);
+    this.#tick();
+  }
+
+  #tick() {
+    this.#dispatch("tick");
+    setTimeout(() => this.#tick(), 1005 - ((this.now * 1000) % 1000));
   }
 
   /** The time by the mirror's clock, in Unix seconds: this machine's own clock may be wrong. */
@@ -85,8 +104,9 @@ class House extends EventTarget {
     return this.#clock + performance.now() / 1000;
   }
 
+  /** Whether the mirror answers; a short interruption does not count. */
   get isLive() {
-    return this.#link.live;
+    return this.#isLive;
   }
 
   /** The mirror's sentence. */
@@ -143,14 +163,40 @@ class House extends EventTarget {
     this.mirror = mirror;
     this.#message = message;
     const all = (processes) => new Map(Object.entries(processes).map(([id, status]) => [id, process(id, status, at)]));
+    const known = new Map([...this.devices, ...this.services]);
     this.devices = all(devices);
     this.services = all(services);
+    this.#keepUnheard(known);
     this.#dispatch("house");
+  }
+
+  /** A mirror that has just started has not heard all processes yet: those keep their last status for a moment. */
+  #keepUnheard(known) {
+    this.#unheard.clear();
+    for (const fresh of [...this.devices.values(), ...this.services.values()]) {
+      const last = known.get(fresh.id);
+      if (fresh.state || !last?.state) continue;
+      this.#unheard.set(fresh.id, Object.fromEntries(STATUS.map((name) => [name, fresh[name]])));
+      for (const name of STATUS) fresh[name] = last[name];
+    }
+    if (this.#unheard.size) setTimeout(() => this.#applyUnheard(), PATIENCE_SECONDS * 1000);
+  }
+
+  #applyUnheard() {
+    for (const [id, status] of this.#unheard) {
+      Object.assign(this.process(id) ?? {}, status);
+      this.#dispatch("change", { id, heard: false });
+    }
+    this.#unheard.clear();
   }
 
   #onChange({ at, device, now, heard }) {
     const known = this.process(device);
     if (!known) return;
+    if (this.#unheard.has(device)) {
+      if (!now.state) return void this.#unheard.set(device, now);
+      this.#unheard.delete(device);
+    }
     Object.assign(known, now, { heard: arrival(at, now.age_seconds) });
     this.#dispatch("change", { id: device, heard });
   }
@@ -179,8 +225,19 @@ class House extends EventTarget {
     this.heardAt = at;
   }
 
-  #onLinkChange() {
-    if (this.isLive) this.#commands.resend();
+  /** A lost connection counts after a moment; one that was silent has been lost for longer already. */
+  #onLinkChange(isSilent) {
+    clearTimeout(this.#patience);
+    if (this.#link.live) {
+      this.#commands.resend();
+      this.#setLive(true);
+    } else if (isSilent) this.#setLive(false);
+    else this.#patience = setTimeout(() => this.#setLive(false), PATIENCE_SECONDS * 1000);
+  }
+
+  #setLive(isLive) {
+    if (isLive === this.#isLive) return;
+    this.#isLive = isLive;
     this.#dispatch("link");
   }
 
@@ -189,10 +246,16 @@ class House extends EventTarget {
   }
 }
 
+/** The fields of a process that change. */
+const STATUS = [
+  ...["presence", "presence_since", "state", "cause", "since", "at", "age_seconds", "boot", "seq", "pid"],
+  ...["restarts", "started_at", "reason", "last_lines", "retry_at", "heard"],
+];
+
 /** @returns {Process} */
 function process(id, status, at) {
   const title = id.charAt(0).toUpperCase() + id.slice(1).replaceAll("_", " ");
-  const unknown = { name: title, room: "", kind: null, hears: [], commands: {}, primary_commands: [], secondary_commands: [], control: null, memory: null };
+  const unknown = { name: title, room: "", kind: null, hears: [], commands: {}, primary_commands: [], secondary_commands: [], control: null, controls: [], buttons: [], values: [], resting_phases: [], hide: false, favourite: false, memory: null };
   return { id, ...unknown, ...status, heard: arrival(at, status.age_seconds) };
 }
 

@@ -19,7 +19,7 @@ export class Link {
 
   /**
    * @param {(message: any) => void} onMessage called with each message
-   * @param {() => void} onLiveChange called when `live` has changed
+   * @param {(isSilent: boolean) => void} onLiveChange called when `live` has changed; `isSilent` if the mirror sent nothing
    */
   constructor(onMessage, onLiveChange) {
     this.#onMessage = onMessage;
@@ -64,15 +64,15 @@ export class Link {
     const returned = !this.live;
     this.live = true;
     this.#onMessage(message);
-    if (returned) this.#onLiveChange();
+    if (returned) this.#onLiveChange(false);
   }
 
   #watch() {
     clearTimeout(this.#watchdog);
-    this.#watchdog = setTimeout(() => this.#disconnect(), SILENCE_SECONDS * 1000);
+    this.#watchdog = setTimeout(() => this.#disconnect(true), SILENCE_SECONDS * 1000);
   }
 
-  #disconnect() {
+  #disconnect(isSilent = false) {
     clearTimeout(this.#watchdog);
     if (this.#socket) {
       // A socket without a peer may take minutes to close, so its events are ignored from here on.
@@ -85,7 +85,7 @@ export class Link {
     this.#wait = Math.min(this.#wait * 2, MAX_RETRY_SECONDS);
     if (!this.live) return;
     this.live = false;
-    this.#onLiveChange();
+    this.#onLiveChange(isSilent);
   }
 
   #reconnectNow() {

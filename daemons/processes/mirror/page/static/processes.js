@@ -8,6 +8,10 @@ import { t } from "./text.js";
 import { absence, bytes, look, progress, span } from "./words.js";
 
 const NONE = "–";
+/** A heartbeat comes each second: a younger message is no news. */
+const YOUNG_SECONDS = 3;
+/** The table is updated every so many beats. */
+const BEATS = 5;
 
 /** By the key of its heading, the text of a cell. @type {Record<string, (process: import("./house.js").Process) => string>} */
 const COLUMNS = {
@@ -15,7 +19,7 @@ const COLUMNS = {
   uptime: ({ pid, started_at }) => (pid == null || started_at == null ? NONE : span(house.now - started_at)),
   restarts: ({ restarts }) => (restarts == null ? NONE : String(restarts)),
   memory: ({ pid, memory }) => (pid == null || memory == null ? NONE : bytes(memory)),
-  last_message: ({ heard }) => (heard == null ? t("time.never") : t("time.ago", { span: span(house.now - heard) })),
+  last_message: ({ heard }) => (heard == null ? t("time.never") : house.now - heard < YOUNG_SECONDS ? t("time.now") : t("time.ago", { span: span(house.now - heard) })),
 };
 
 // The roles are explicit: a narrow page lays the table out as a list, which removes the implicit roles.
@@ -24,20 +28,24 @@ export class Processes extends HTMLElement {
   #body = make("tbody", { role: "rowgroup" });
   /** @type {Map<string, Row>} */
   #rows = new Map();
+  #beats = 0;
 
   connectedCallback() {
     const heads = ["process", "presence", ...Object.keys(COLUMNS)].map((key) => t(`processes.${key}`));
     const head = make("tr", { role: "row" }, ...heads.map((text) => make("th", { role: "columnheader", scope: "col" }, text)));
     const table = make("table", { role: "table", "aria-label": t("page.processes") }, make("thead", { role: "rowgroup" }, head), this.#body);
     this.append(this.#sum, table);
-    for (const event of ["house", "change", "beat", "link"]) house.addEventListener(event, () => this.#update());
+    for (const event of ["house", "link"]) house.addEventListener(event, () => this.#update());
+    house.addEventListener("change", ({ detail }) => document.documentElement.dataset.shown === "house" && this.#rows.get(detail.id)?.update());
+    // The ages of all rows are laid out together, so not each second.
+    house.addEventListener("beat", () => ++this.#beats % BEATS === 0 && this.#update());
     house.addEventListener("tick", () => house.isLive || this.#update());
     // An invisible table is not updated; it is as soon as it becomes visible.
     new ResizeObserver(() => this.#update()).observe(this);
   }
 
   #update() {
-    if (!this.checkVisibility()) return;
+    if (document.documentElement.dataset.shown !== "house") return;
     const all = [...house.devices.values(), ...house.services.values()];
     arrange(this.#body, all.map(({ id }) => id), (id) => {
       const row = new Row(id);

@@ -27,7 +27,7 @@ export class Sentence extends HTMLElement {
 
   #show() {
     setText(this.#heading, t("sentence.last_message"));
-    this.#heading.hidden = house.isLive;
+    if (this.#heading.hidden !== house.isLive) this.#heading.hidden = house.isLive;
     // Each part stays on one line, "Toaster: ready in 0:07", and has a line of its own if there are few.
     const parts = house.sentence.filter(({ code }) => code !== "sentence.more");
     const keys = parts.map((part) => (part.level ? key({ ...part, device: part.device ?? null }) : `${part.code}:${part.values.name ?? ""}`));

@@ -1,0 +1,58 @@
+// @ts-check
+/** The values of a state as people read them: a number, its unit, and the words of a phase. */
+
+import { house } from "./house.js";
+import { phaseWord as wordOf } from "./words.js";
+
+/** By the end of a field's name: the unit, and the most digits after the decimal point. */
+const UNITS = {
+  celsius: ["°C", 1], percent: ["%", 0], watts: ["W", 0], kwh: ["kWh", 2], lux: ["lx", 0], hectopascals: ["hPa", 0],
+  ppm: ["ppm", 0], micrograms: ["µg/m³", 0], kelvin: ["K", 0], mm: ["mm", 1], kmh: ["km/h", 0],
+};
+
+/** @typedef {{field: string, number: string, unit: string}} Reading */
+
+/**
+ * Return a value of a state; null if it is not known.
+ * @returns {Reading | null}
+ */
+export function reading({ state, controls }, field) {
+  const value = state?.[field];
+  if (typeof value !== "number") return null;
+  const [unit, digits] = UNITS[field.split("_").at(-1) ?? ""] ?? [ownUnit(state, controls, field), 2];
+  return { field, number: write(value, digits), unit };
+}
+
+function ownUnit(state, controls, field) {
+  return controls.find((control) => control.field === field)?.unit ?? (field.endsWith("_cost") ? (state.currency ?? "") : "");
+}
+
+function write(value, digits) {
+  const rounded = Math.round(value * 10 ** digits) / 10 ** digits;
+  return digits === 0 ? house.calendar.number(rounded) : digits === 1 ? house.calendar.tenth(rounded) : house.calendar.precise(rounded);
+}
+
+/** "21.4 °C" */
+export function written({ number, unit }) {
+  return unit ? `${number} ${unit}` : number;
+}
+
+/** Return the first of the device's main values that is known; null without one. */
+export function mainReading(device) {
+  for (const field of device.values) {
+    const found = reading(device, field);
+    if (found) return found;
+  }
+  return null;
+}
+
+/** Return all main values that are known. */
+export function readings(device) {
+  return device.values.map((field) => reading(device, field)).filter(Boolean);
+}
+
+/** Return the word of a phase in the language of the page; null without one. */
+export function phaseWord(state) {
+  const word = state?.phase ?? (state?.status == null ? null : state.status ? "on" : "off");
+  return word && wordOf(word);
+}
