@@ -19,8 +19,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "drivers": {"kinds", "values", "storage", "runtime", "errors"},
     "config": {"drivers", "kinds", "bus.message", "bus.origin", "storage", "values", "errors"},
     "supervision": {"config", "bus", "storage", "runtime", "errors"},
+    "editing": {"supervision", "config", "drivers", "kinds", "bus", "storage", "values", "errors"},
     "processes": {
-        "supervision", "config", "drivers", "kinds", "bus", "storage", "runtime", "values", "errors",
+        "editing.documents", "editing.jobs", "editing.requests", "supervision", "config", "drivers", "kinds",
+        "bus", "storage", "runtime", "values", "errors",
     },
     "rehearsal": {
         "processes.device", "processes.mirror.summary", "processes.process_run", "config", "drivers", "kinds",
@@ -30,8 +32,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "config", "drivers", "kinds", "bus", "processes.device.timetable", "storage", "values", "errors",
     },
     "cli": {
-        "rehearsal", "processes", "supervision", "config", "drivers", "kinds", "client", "bus", "storage",
-        "runtime", "values", "errors",
+        "rehearsal", "editing", "processes", "supervision", "config", "drivers", "kinds", "client", "bus",
+        "storage", "runtime", "values", "errors",
     },
 }  # fmt: skip
 """Each package from the bottom up, and the packages that it may import; `a.b` means only that part."""

@@ -61,6 +61,10 @@ def token(ctx: click.Context, remove: bool, qr: bool | None) -> None:
 @click.option(
     "--command", multiple=True, metavar="DEVICE,DEVICE", help="Devices that the person may command."
 )
+@click.option("--manage", is_flag=True, help="Let the person restart, stop and start processes.")
+@click.option(
+    "--edit", is_flag=True, help='Let the person edit devices; needs --see "*", and `edit` of the mirror.'
+)
 @click.option("--for", "duration", metavar="DURATION", help='How long the token is valid, such as "7d".')
 @QR
 @click.pass_obj
@@ -69,6 +73,8 @@ def token_make(
     name: str,
     see: tuple[str, ...],
     command: tuple[str, ...],
+    manage: bool,
+    edit: bool,
     duration: str | None,
     qr: bool | None,
 ) -> None:
@@ -84,7 +90,9 @@ def token_make(
     except ValueError as error:
         raise click.UsageError(f"--for {duration}: allowed is {Seconds.allowed}") from error
     try:
-        text, made = person_tokens.make_person_token(name, split(see), split(command), seconds)
+        text, made = person_tokens.make_person_token(
+            name, split(see), split(command), seconds, manage=manage, edit=edit
+        )
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     click.echo(text)
@@ -104,6 +112,9 @@ def token_make(
             else:
                 continue
             click.secho(f"--{option} {prefix}: {why}", fg="yellow", err=True)
+    if edit and not any(house.devices[device].options.edit for device in mirrors):
+        why = "editing is off; `edit = true` in the table of the mirror switches it on"
+        click.secho(f"--edit: {why}", fg="yellow", err=True)
     if not auth.TOKEN_PATH.exists():
         click.secho(
             "There is no owner's token, so the page is open without any token on this machine, "
@@ -189,6 +200,8 @@ def describe_json(made: "PersonToken") -> dict[str, Any]:
     return {
         "see": made.see,
         "command": made.command,
+        "manage": made.manage,
+        "edit": made.edit,
         "until": made.until,
         "expired": made.is_expired(time.time()),
     }

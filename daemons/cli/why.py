@@ -246,11 +246,12 @@ def check_is_here(house: Any, name: str) -> None:
 @click.pass_obj
 def rules(context: Context, names: tuple[str, ...], as_json: bool) -> None:
     """Show all rules in words: where they stand, when they acted or declined last, and when they are due."""
-    from daemons.cli.rule_list import rule_list
+    from daemons.supervision.rule_list import rule_list
 
     house = installed_house(context)
     selected = context.select_names(house.roster, names)
-    entries = [entry for name in selected for entry in rule_list(house, name, time.time())]
+    found = [entry for name in selected for entry in rule_list(house, name, time.time())]
+    entries: list[dict[str, Any]] = msgspec.to_builtins(found)
     if as_json:
         click.echo(json.dumps(entries, indent=2))
         return

@@ -38,6 +38,9 @@ class Step(Struct, frozen=True, kw_only=True):
     at: float
     change: str
     """What changed, in words."""
+    fields: dict[str, tuple[Scalar, Scalar]] = {}
+    """The same for programs: each field that changed, but for measurements, with its values before and after.
+    Before is None if it is not known."""
     reason: Reason | None
     origin: Origin | None
     cause: str | None
@@ -72,6 +75,38 @@ class DeclinedThen(Struct, frozen=True, kw_only=True):
     """The file and the line; None if the configuration no longer has the rule."""
     text: str | None
     """The rule in words."""
+    code: str | None
+    """The reason as a code, for programs that translate it; None if it has none."""
+    values: dict[str, Scalar]
+    """The values that belong to the code."""
+
+
+class LastDeclined(Struct, frozen=True, kw_only=True):
+    """When a rule looked last and did not act, and why."""
+
+    at: float
+    reason: str
+    cause: str | None
+    code: str | None
+    """The reason as a code; None if it has none."""
+    values: dict[str, Scalar]
+    """The values that belong to the code."""
+
+
+class ListedRule(Struct, frozen=True, kw_only=True):
+    """One rule of a device; docs/json.md describes it. Times are in Unix seconds."""
+
+    device: str
+    number: int
+    place: str | None
+    """The file and the line; None for a person who does not see the whole house."""
+    text: str
+    made_by: str | None
+    is_known: bool
+    """Whether its device keeps its memory on this host."""
+    fired_at: float | None
+    due_at: float | None
+    declined: LastDeclined | None
 
 
 class WhyDocument(Struct, frozen=True, kw_only=True):

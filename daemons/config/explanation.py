@@ -151,6 +151,7 @@ class Explainer:
             title=self._title(name),
             at=first.at,
             change=words[0][1],
+            fields=changed_fields(kind, before.state if before else None, first.state),
             reason=first.reason,
             origin=first.origin,
             cause=first.cause,
@@ -265,8 +266,7 @@ def change_words(kind: type[Kind], before: dict[str, Any] | None, after: dict[st
     """Return what changed in words: the phase, or else each field that changed."""
     if before is None:
         return str(after.get("phase", "changed"))
-    hidden = kind.measurements()
-    changed = {key: value for key, value in after.items() if before.get(key) != value and key not in hidden}
+    changed = {name: values[1] for name, values in changed_fields(kind, before, after).items()}
     words = [str(changed.pop("phase"))] if "phase" in changed else []
     if changed.get("fault"):
         words.append(f"fault: {changed['fault']}")
@@ -274,6 +274,23 @@ def change_words(kind: type[Kind], before: dict[str, Any] | None, after: dict[st
         return ", ".join(words)
     texts = [f"{key} {value}" for key, value in changed.items() if value is not None]
     return ", ".join(texts[:3]) or str(after.get("phase", "changed"))
+
+
+def changed_fields(
+    kind: type[Kind], before: dict[str, Any] | None, after: dict[str, Any]
+) -> dict[str, tuple[Scalar, Scalar]]:
+    """Return each field that changed, but for measurements, with its values before and after.
+
+    If the state before is not known, the phase counts as changed, and nothing else.
+    """
+    if before is None:
+        return {"phase": (None, after["phase"])} if "phase" in after else {}
+    hidden = kind.measurements()
+    return {
+        name: (before.get(name), value)
+        for name, value in after.items()
+        if name not in hidden and before.get(name) != value
+    }
 
 
 def rule_places(house: House) -> Callable[[Device, int], str]:
@@ -302,6 +319,8 @@ def declined_rules(house: House, name: str, most: int) -> tuple[DeclinedThen, ..
             cause=line.cause,
             place=None if index is None else place(house.devices[name], index),
             text=None if index is None else rule_text(rules[index]),
+            code=line.code,
+            values=line.values,
         )
         found.append(entry)
     return tuple(found)

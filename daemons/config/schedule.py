@@ -5,6 +5,7 @@ from datetime import date, datetime, timedelta
 from math import floor
 from typing import ClassVar, Literal, Self
 
+from daemons.config.declined_reason import DeclinedReason
 from daemons.config.sun import ONE_DAY, SunCalendar, weekday
 from daemons.values import Parsed, Seconds, TimeOfDay, format_seconds
 
@@ -164,17 +165,21 @@ def wrong_day(
     dates: tuple[CalendarDate, ...] | None,
     holidays: bool | None,
     known: frozenset[str],
-) -> str | None:
+) -> DeclinedReason | None:
     """Return why a rule does not act on a day, or None; `known` has the holidays as ISO dates."""
     is_holiday = day.isoformat() in known
     if days is not None and weekday(day) not in days and not ("holiday" in days and is_holiday):
-        return f"{weekday(day)} is not one of its days"
+        text = f"{weekday(day)} is not one of its days"
+        return DeclinedReason.of("wrong_day", text, day=weekday(day))
     if months is not None and MONTHS[day.month - 1] not in months:
-        return f"{MONTHS[day.month - 1]} is not one of its months"
+        month = MONTHS[day.month - 1]
+        return DeclinedReason.of("wrong_month", f"{month} is not one of its months", month=month)
     if dates is not None and not any(one.includes(day) for one in dates):
-        return f"{day.isoformat()} is not one of its dates"
+        text = f"{day.isoformat()} is not one of its dates"
+        return DeclinedReason.of("wrong_date", text, date=day.isoformat())
     if holidays is not None and holidays != is_holiday:
-        return f"{day.isoformat()} is {'a' if is_holiday else 'no'} holiday"
+        text = f"{day.isoformat()} is {'a' if is_holiday else 'no'} holiday"
+        return DeclinedReason.of("holiday" if is_holiday else "no_holiday", text, date=day.isoformat())
     return None
 
 

@@ -33,6 +33,8 @@ class Options(Struct, frozen=True, kw_only=True):
     """A file in PEM form, an absolute path. With it and `private_key`, the page is served by HTTPS only."""
     private_key: AbsolutePath | None = None
     """A file in PEM form, an absolute path."""
+    edit: bool = False
+    """Whether the page may edit the tables of devices. It also needs a token with the right to edit."""
 
     night: Window | None = None
     """When a page on a wall is dim and warm, as in ["sunset", "sunrise"]."""

@@ -24,6 +24,10 @@ class Declined(Struct, frozen=True, omit_defaults=True):
     """Its number among the rules of the device, from 1; None for a daily time of the kind."""
     cause: str | None = None
     """The id of the press or command that it looked at."""
+    code: str | None = None
+    """The reason as a code, for programs that translate it; None if it has none."""
+    values: dict[str, bool | int | float | str | None] = {}
+    """The values that belong to the code."""
 
 
 def declined_path(name: str) -> Path:

@@ -13,6 +13,10 @@ together.
 """
 
 
+SOURCE = Path("source")
+"""The file in the run directory with the path of the configuration that a person edits."""
+
+
 def fingerprint(content: bytes) -> str:
     """Return a short text that differs between configurations: the CRC-32, in hexadecimal."""
     return f"{zlib.crc32(content):08x}"

@@ -2,12 +2,14 @@
 
 from msgspec import Struct
 
+from daemons.runtime.clock import Anchor
 from daemons.storage.journal import peek
 
 
 class BegunRule(Struct):
-    """The part of a rule's state that says whether it waits for its time."""
+    """The part of a rule's state that says when it acted, and whether it waits for its time."""
 
+    fired: float | None = None
     due: float | None = None
 
 
@@ -15,6 +17,9 @@ class RuleMemory(Struct):
     """The rules' part of a device's memory (`processes/device/memory.py`)."""
 
     marks: dict[str, BegunRule] = {}
+    anchor: Anchor | None = None
+    at: float = 0.0
+    """When it was written, in the device's steady seconds."""
 
 
 def begun(name: str) -> set[str]:

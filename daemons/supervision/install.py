@@ -1,5 +1,6 @@
 """Writes a configuration into the run directory, reads it, and puts the previous one back."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,7 +15,7 @@ from daemons.config.members import expand
 from daemons.config.roster import Peer, Roster, make_roster
 from daemons.config.slice import describe_kinds, read_slice, slice_path
 from daemons.errors import ConfigurationError, StorageError
-from daemons.storage.installed import INSTALLED
+from daemons.storage.installed import INSTALLED, SOURCE
 from daemons.storage.paths import HOST_FILE, replace_file, this_host
 from daemons.supervision.programs import render
 
@@ -85,7 +86,7 @@ def program_path(name: str) -> Path:
 
 def installed_files() -> list[Path]:
     """Return the paths of every installed slice and program, and of the installed configuration."""
-    sources = [path for path in (INSTALLED, HOST_FILE) if path.exists()]
+    sources = [path for path in (INSTALLED, HOST_FILE, SOURCE) if path.exists()]
     return [*Path("programs").glob("*.conf"), *Path("devices").glob("*.json"), *sources]
 
 
@@ -94,11 +95,12 @@ def install(house: House, run: Path) -> None:
     slices = house.slices()
     write_if_changed(INSTALLED, pack(house.files).encode())
     write_if_changed(HOST_FILE, (house.host or "").encode())
+    write_if_changed(SOURCE, os.fsencode(house.files.main.path))
     for name, slice_ in slices.items():
         write_if_changed(slice_path(name), slice_.encode())
         write_if_changed(program_path(name), render(slice_, run).encode())
     for file in installed_files():
-        if file.stem not in slices and file not in (INSTALLED, HOST_FILE):
+        if file.stem not in slices and file not in (INSTALLED, HOST_FILE, SOURCE):
             file.unlink()
 
 

@@ -6,7 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daemons.bus.origin import Origin, Reason
-from daemons.config.explanation import MOST_STEPS, Change, Explainer, change_words, decision_of
+from daemons.config.explanation import (
+    MOST_STEPS,
+    Change,
+    Explainer,
+    change_words,
+    changed_fields,
+    decision_of,
+)
 from daemons.config.house import load_house
 from daemons.kinds.lamp import Lamp
 
@@ -61,6 +68,7 @@ def test_a_chain_is_walked_to_its_beginning(delays: list[float], data: st.DataOb
     assert explained is not None
     assert [step.device for step in explained.steps] == [f"lamp{n}" for n in range(len(delays) + 1)]
     assert [step.change for step in explained.steps] == ["on"] * (len(delays) + 1)
+    assert explained.steps[0].fields == {"phase": (None, "on")}
     assert all(step.rule for step in explained.steps[1:])
     assert not any(step.missing for step in explained.steps)
 
@@ -96,6 +104,16 @@ def test_a_decision_ends_where_the_reason_changes() -> None:
     found = [Change(NOW + n, {}, "a", reason) for n, reason in ((3, rule), (2, rule), (1, hand))]
     assert decision_of(found) == found[:2]
     assert decision_of([Change(NOW + 1, {}), Change(NOW, {})]) == [Change(NOW + 1, {})]
+
+
+def test_the_fields_of_a_change_have_their_values_before_and_after() -> None:
+    """A measurement is none of them, and a state without one before it has its phase alone."""
+    before, after = {"phase": "off", "status": False, "power_watts": 0.0}, {"phase": "on", "status": True}
+    assert changed_fields(Lamp, before, {**after, "power_watts": 9.0}) == {
+        "phase": ("off", "on"),
+        "status": (False, True),
+    }
+    assert changed_fields(Lamp, None, after) == {"phase": (None, "on")}
 
 
 def test_a_change_is_told_by_its_phase_or_its_fields() -> None:

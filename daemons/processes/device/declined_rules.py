@@ -1,5 +1,6 @@
 """Keeps the rules of a device that looked and did not act, for `house why --not`."""
 
+from daemons.config.declined_reason import DeclinedReason
 from daemons.processes.device.log_line import LogLine
 from daemons.runtime.rotating_file import RotatingFile
 from daemons.storage.declined import MAX_BYTES, Declined, declined_path, encode
@@ -18,7 +19,8 @@ class DeclinedRules:
         if line.refusal is None:
             return
         rule, reason = line.refusal
-        text = encode(Declined(at, reason, rule, line.cause))
+        code, values = (reason.code, reason.values) if isinstance(reason, DeclinedReason) else (None, {})
+        text = encode(Declined(at, str(reason), rule, line.cause, code, values))
         try:
             self._file.write(b"\n" + text if self._is_cut_off else text)
             self._is_cut_off = False

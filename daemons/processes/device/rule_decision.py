@@ -14,8 +14,9 @@ from msgspec.structs import replace
 from daemons.bus.message import Moment, State
 from daemons.bus.origin import Origin, is_later_chain, new_origin_id
 from daemons.bus.state_history import CLOCK_STEP_SECONDS
+from daemons.config.declined_reason import Code, DeclinedReason
 from daemons.config.rule import Condition, Known, Rule, StateFields, known_value
-from daemons.config.schedule import wrong_day
+from daemons.config.rule_schedule import outside_schedule
 from daemons.config.sun import SunCalendar
 
 JITTER_SECONDS = 0.2
@@ -142,14 +143,14 @@ class Decision(NamedTuple):
     """The new state of a rule; if it does not act on a change that matches, also the reason."""
 
     state: RuleState
-    refusal: str | None = None
+    refusal: DeclinedReason | None = None
 
 
 class ConditionResult(NamedTuple):
     """Whether all conditions of a rule are met; None if one is unknown. Else also the reason."""
 
     is_met: bool | None
-    reason: str = ""
+    reason: DeclinedReason | None = None
 
 
 def on_state(
@@ -393,39 +394,39 @@ def check_conditions(
     if rule.device and must_last(rule, state):
         known = latest(rule.device)
         if known is None:
-            result = ConditionResult(None, f"{rule.device} is silent")
+            result = ConditionResult(None, silent(rule.device))
         elif is_unreachable(known.state, rule):
-            result = ConditionResult(None, f"the hardware of {rule.device} cannot be reached")
+            text = f"the hardware of {rule.device} cannot be reached"
+            result = ConditionResult(None, DeclinedReason.of("unreachable", text, device=rule.device))
     for condition in rule.only_if:
         is_met = condition.holds(latest(condition.device), wall)
         if is_met is False:
-            return ConditionResult(False, f"condition not met: {condition}")
+            return ConditionResult(False, about("condition_not_met", "condition not met", condition))
         if is_met is None:
-            result = ConditionResult(None, f"condition unknown: {condition}")
+            result = ConditionResult(None, about("condition_unknown", "condition unknown", condition))
     for condition in rule.none:
         is_met = condition.holds(latest(condition.device), wall)
         if is_met:
-            return ConditionResult(False, f"condition of none is met: {condition}")
+            return ConditionResult(False, about("none_met", "condition of none is met", condition))
         if is_met is None:
-            result = ConditionResult(None, f"condition unknown: {condition}")
+            result = ConditionResult(None, about("condition_unknown", "condition unknown", condition))
     alternatives = [condition.holds(latest(condition.device), wall) for condition in rule.any]
     if rule.any and True not in alternatives:
         texts = ", ".join(map(str, rule.any))
         if None not in alternatives:
-            return ConditionResult(False, f"no condition of any is met: {texts}")
-        result = ConditionResult(None, f"conditions of any unknown: {texts}")
+            return ConditionResult(False, about("any_not_met", "no condition of any is met", texts))
+        result = ConditionResult(None, about("any_unknown", "conditions of any unknown", texts))
     return result
 
 
-def outside_schedule(rule: Rule, moment: float, calendar: SunCalendar) -> str | None:
-    """Return why a moment (Unix seconds) lies outside the hours and days of a rule, else None."""
-    local = rule.schedule.scheduled_time(calendar, moment)
-    day = calendar.window_day(moment, *rule.between, local=local) if rule.between else local.date()
-    if rule.between and day is None:
-        return f"{local:%H:%M} is not between {rule.between[0]} and {rule.between[1]}"
-    if day is None:
-        return None
-    return wrong_day(day, rule.days, rule.months, rule.dates, rule.holidays, calendar.holidays)
+def silent(device: str) -> DeclinedReason:
+    """Return the reason that a device is silent."""
+    return DeclinedReason.of("silent", f"{device} is silent", device=device)
+
+
+def about(code: Code, text: str, conditions: Condition | str) -> DeclinedReason:
+    """Return a reason about one or several conditions."""
+    return DeclinedReason.of(code, f"{text}: {conditions}", conditions=str(conditions))
 
 
 def _handled_until(state: RuleState, context: RuleContext) -> float:
@@ -458,8 +459,9 @@ def _schedule(
     if is_lasting:
         due_at = max(due_at, context.now - context.grace_seconds)
     if (late_seconds := context.now - due_at) > context.grace_seconds:
-        grace = f"the grace is {context.grace_seconds:g} s"
-        return Decision(state, f"that was {late_seconds:.0f} s ago, and {grace}")
+        text = f"that was {late_seconds:.0f} s ago, and the grace is {context.grace_seconds:g} s"
+        seconds = {"seconds": round(late_seconds), "grace_seconds": context.grace_seconds}
+        return Decision(state, DeclinedReason.of("late", text, **seconds))
     if reason := outside_schedule(rule, counts_at, context.calendar):
         return Decision(state, reason)
     if context.is_circular and not is_later_chain(trigger.origin, context.own_origin):
@@ -469,12 +471,16 @@ def _schedule(
         state.waited_until - wait_seconds <= began_at < state.waited_until
     )
     if (is_waiting or has_waited) and rule.mode == "single":
-        return Decision(state, f"it is already waiting for its {'for' if rule.for_seconds else 'delay'}")
+        word = "for" if rule.for_seconds else "delay"
+        text = f"it is already waiting for its {word}"
+        return Decision(state, DeclinedReason.of("waits_already", text, key=word))
     if is_waiting and rule.mode == "queued" and len(state.waiting) >= MAX_WAITING:
-        return Decision(state, f"{MAX_WAITING + 1} moments already wait")
-    if is_resting and not lasts:
-        cooldown = f"its cooldown is {rule.cooldown_seconds:g} s"
-        return Decision(state, f"it acted {since_acted_seconds:.0f} s ago, and {cooldown}")
+        text = f"{MAX_WAITING + 1} moments already wait"
+        return Decision(state, DeclinedReason.of("too_many_wait", text, most=MAX_WAITING + 1))
+    if is_resting and since_acted_seconds is not None and not lasts:
+        text = f"it acted {since_acted_seconds:.0f} s ago, and its cooldown is {rule.cooldown_seconds:g} s"
+        seconds = {"seconds": round(since_acted_seconds), "cooldown_seconds": rule.cooldown_seconds}
+        return Decision(state, DeclinedReason.of("cooldown", text, **seconds))
     origin = trigger.origin
     if wait_seconds:  # what follows later is a chain of its own
         origin = replace(origin, id=f"{origin.id[:62]}+", at=context.wall - (context.now - due_at))

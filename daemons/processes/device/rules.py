@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from daemons.bus.message import Moment, State
 from daemons.bus.origin import By, Origin, Reason, is_later_chain
 from daemons.bus.state_history import CLOCK_STEP_SECONDS
+from daemons.config.declined_reason import DeclinedReason
 from daemons.config.device import Device
 from daemons.config.rule import Rule, StateFields, rule_key
 from daemons.config.sun import SunCalendar
@@ -362,29 +363,31 @@ class Rules:
         conditions = check_conditions(rule, state, lambda device: self._latest(device, now), wall)
         is_late = late_seconds > self._grace_seconds
         if conditions.is_met is None and not is_late:
-            self._blocked[key] = conditions.reason
+            self._blocked[key] = conditions.reason or ""
             return None
         blocked = self._blocked.pop(key, None)
         waited_until = state.due_at if rule.delay_seconds else None
         self._set_state(key, replace(state.without_due(), waited_until=waited_until))
         action = self._action(key, state, state.due_at if blocked is None else now)
         if is_late:
-            reason = conditions.reason or blocked
-            text = f"it is {late_seconds:.0f} s late" + (f", {reason}" if reason else "")
-            self.log_refusal("warning", key, rule, text, state.cause)
+            late = late_reason(late_seconds, conditions.reason or blocked)
+            self.log_refusal("warning", key, rule, late, state.cause)
         elif not conditions.is_met:
-            self.log_refusal("info", key, rule, conditions.reason, state.cause)
+            self.log_refusal("info", key, rule, conditions.reason or "", state.cause)
         elif key in self._circular and not is_later_chain(state.origin, self._own_origin(now)):
-            self.log_refusal("info", key, rule, "a later change came after it", state.cause)
+            later = DeclinedReason.of("later_change", "a later change came after it")
+            self.log_refusal("info", key, rule, later, state.cause)
         elif (
             key not in self._circular
             and (order := self.last_order)
             and self._is_undone(action, order, now, waited=blocked is not None)
         ):
             self._set_state(key, replace(self.states[key], fired_at=state.due_at))
-            self.log_refusal("info", key, rule, f"{order.do} came after it", state.cause)
+            later = DeclinedReason.of("later_command", f"{order.do} came after it", command=order.do)
+            self.log_refusal("info", key, rule, later, state.cause)
         elif not action.do:
-            self.log_refusal("info", key, rule, "no command leads to these values", state.cause)
+            none = DeclinedReason.of("no_command", "no command leads to these values")
+            self.log_refusal("info", key, rule, none, state.cause)
         else:
             return action
         return None
@@ -512,6 +515,14 @@ class Rules:
             is_circular=is_circular,
             own_origin=self._own_origin(now) if is_circular else None,
         )
+
+
+def late_reason(seconds: float, blocked: str | None) -> DeclinedReason:
+    """Return the reason of a rule that could not act in time; `blocked` is what has kept it from acting."""
+    text = f"it is {seconds:.0f} s late" + (f", {blocked}" if blocked else "")
+    if isinstance(blocked, DeclinedReason):
+        return DeclinedReason.of(blocked.code, text, **blocked.values, late_seconds=round(seconds))
+    return DeclinedReason.of("late", text, seconds=round(seconds))
 
 
 def _due(state: RuleState) -> Waiting:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from daemons.bus.message import State
+from daemons.config.declined_reason import DeclinedReason
 from daemons.kinds import Reading
 from daemons.processes.device.declined_rules import DeclinedRules
 from daemons.processes.device.log_line import LogLine, Refusal
@@ -35,6 +36,18 @@ def test_a_rule_that_declines_is_logged_with_its_number_and_reason() -> None:
     assert [line.refusal for line in lamp.log_lines if line.refusal] == [
         Refusal(2, "condition not met: room is { dark = true }")
     ]
+
+
+def test_a_reason_is_kept_with_its_code_and_values(run: Path) -> None:
+    """A program that translates the reason needs no English sentence; a plain text has no code."""
+    kept = DeclinedRules("lamp")
+    reason = DeclinedReason.of("cooldown", "it acted 9 s ago", seconds=9, cooldown_seconds=10.0)
+    kept.keep(NOW, refused(reason))
+    kept.keep(NOW, refused("it is jammed"))
+    coded, plain = read_declined("lamp")
+    assert (coded.reason, coded.code) == ("it acted 9 s ago", "cooldown")
+    assert coded.values == {"seconds": 9, "cooldown_seconds": 10.0}
+    assert (plain.reason, plain.code, plain.values) == ("it is jammed", None, {})
 
 
 def test_what_is_kept_is_read_in_its_order(run: Path) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from ipaddress import ip_address
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from msgspec import Struct
 
@@ -63,7 +63,37 @@ class Account(Struct, frozen=True):
         """Return whether the account sees the whole house."""
         return "*" in self.rights.hear
 
+    @property
+    def reads_logs(self) -> bool:
+        """Return whether the account may read logs, whose lines may name any device."""
+        return self.rights.manages and self.sees_everything
 
+    def edit_refusal(self, *, is_editing_on: bool) -> "EditRefusal | None":
+        """Return why the account may not edit the configuration, or None if it may.
+
+        `is_editing_on` is the option `edit` of the mirror. Nothing is edited without a token.
+        """
+        if not is_editing_on:
+            return EDITING_OFF
+        if self.credential is None:
+            return NO_TOKEN
+        has_right = isinstance(self.credential, str) or (self.credential.edit and self.sees_everything)
+        return None if has_right else NO_EDIT_RIGHT
+
+
+class EditRefusal(NamedTuple):
+    """Why an account may not edit: a code for programs, and a sentence with the remedy."""
+
+    code: Literal["off", "no_token", "no_right"]
+    reason: str
+
+
+EDITING_OFF = EditRefusal("off", "editing is off; `edit = true` in the table of the mirror switches it on")
+NO_TOKEN = EditRefusal("no_token", "editing needs a token, also on this machine; `house token` makes one")
+NO_EDIT_RIGHT = EditRefusal(
+    "no_right",
+    'this token gives no right to edit; `house token make NAME --see "*" --edit` makes one that does',
+)
 NO_ACCOUNT = Account(None, NO_RIGHTS, None)
 """The account of a request whose access is not checked yet."""
 

@@ -1,7 +1,8 @@
 """Answers requests for the history with the program `daemons.storage.history_program`.
 
-Requests for an explanation are answered with `why_program` in the same way. The mirror itself never reads the
-history: its loop and the page's share one interpreter, which a long range would occupy for seconds.
+Requests for an explanation and for rules are answered with `why_program` and `rules_program` in the same way.
+The mirror itself never reads the history: its loop and the page's share one interpreter, which a long range
+would occupy for seconds.
 """
 
 import asyncio
@@ -29,10 +30,19 @@ class WhyQuery(msgspec.Struct, frozen=True, kw_only=True):
     at: float
 
 
-Query = HistoryQuery | WhyQuery
+class RulesQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """What is asked for: the rules of a device."""
+
+    name: str
+    visible: tuple[str, ...] | None = None
+    """The devices that the answer may name; None for all."""
+
+
+Query = HistoryQuery | WhyQuery | RulesQuery
 PROGRAMS = {
     HistoryQuery: "daemons.storage.history_program",
     WhyQuery: "daemons.processes.mirror.page.why_program",
+    RulesQuery: "daemons.processes.mirror.page.rules_program",
 }
 """The program that answers each type of query."""
 

@@ -33,7 +33,11 @@ from daemons.processes.mirror.page.auth import (
 )
 from daemons.processes.mirror.page.connections import ConnectionLimit
 from daemons.processes.mirror.page.documents import DocumentEncoder, encode
-from daemons.processes.mirror.page.history_reader import HistoryReader, WhyQuery
+from daemons.processes.mirror.page.edit_routes import EditRoutes
+from daemons.processes.mirror.page.gate import Gate, check_parameters, forbidden
+from daemons.processes.mirror.page.history_reader import HistoryReader, RulesQuery, WhyQuery
+from daemons.processes.mirror.page.http_connection import MAX_BODY_BYTES
+from daemons.processes.mirror.page.log_routes import LogRoutes
 from daemons.processes.mirror.page.memory_use import memory_use
 from daemons.processes.mirror.page.request import Request
 from daemons.processes.mirror.page.responses import (
@@ -45,7 +49,7 @@ from daemons.processes.mirror.page.responses import (
     reject,
 )
 from daemons.processes.mirror.page.routes import Route, find_handler
-from daemons.processes.mirror.page.schemas import HealthDocument
+from daemons.processes.mirror.page.schemas import AccountDocument, HealthDocument
 from daemons.processes.mirror.page.server import PageServer
 from daemons.processes.mirror.page.view import View, view_of
 from daemons.processes.mirror.page.websocket import WebSocketServer
@@ -85,6 +89,7 @@ class PageApp:
         self.command_client = AsyncCommandClient(self._context.counters.count_command)
         self.websocket = WebSocketServer(server, self._documents, self.command_client, policy)
         self._history_reader = HistoryReader()
+        self._gate = Gate(self._context, self._read_body)
         self._command_limit = TokenBuckets(20, 40)
         self._wrong_token_limit = TokenBuckets(0.2, 5)
         self._traceback_limit = TokenBucket(1 / 60, 5)
@@ -103,6 +108,10 @@ class PageApp:
             Route("POST", "/api/devices/{name}/{command}", self._command),
             Route("GET", "/api/history", self._history),
             Route("GET", "/api/why/{name}", self._why),
+            Route("GET", "/api/rules/{name}", self._rules),
+            Route("GET", "/api/account", self._account),
+            *LogRoutes(self._gate).routes,
+            *EditRoutes(self._gate).routes,
             Route("GET", "/api/openapi.json", self._openapi),
             Route("GET", "/metrics", self._metrics),
             Route("GET", "/healthz", self._health),
@@ -171,7 +180,7 @@ class PageApp:
     async def _login(self, request: Request) -> Response:
         """Send the cookie to a browser that sends the token."""
         with self.connections.waiting(request.transport):
-            body = await request.read()
+            body = await request.read(MAX_BODY_BYTES)
         fields = parse_qs(body.decode(errors="replace")) if request.content_type == FORM else {}
         signed_in = self._policy.sign_in(fields.get("token", [""])[0])
         if signed_in is None:
@@ -243,11 +252,8 @@ class PageApp:
         return json_response(self._documents.house(self._view(request))[1])
 
     async def _device(self, request: Request) -> Response:
-        view = self._view(request)
-        if not view.is_visible(request.names["name"]):
-            raise forbidden(request, f"may not see {request.names['name'][:60]!r}")
-        name = self._device_name(request)
-        content = self._documents.device(name, view)
+        name = self._gate.visible_device(request)
+        content = self._documents.device(name, self._view(request))
         if content is None:
             raise HttpError(HTTPStatus.SERVICE_UNAVAILABLE, f"nothing is known of {name} yet")
         return json_response(content)
@@ -257,12 +263,10 @@ class PageApp:
         if not self._command_limit.allow(request.remote):
             reason = "more than 20 commands a second"
             raise HttpError(HTTPStatus.TOO_MANY_REQUESTS, reason, {"Retry-After": "1"})
-        with self.connections.waiting(request.transport):
-            body = await request.read()
-        self._check_access(request)  # the token may have been revoked while the body arrived
+        body = await self._read_body(request)
         if not self._view(request).may_command(request.names["name"]):
             raise forbidden(request, f"may not command {request.names['name'][:60]!r}")
-        name = self._device_name(request)
+        name = self._gate.device(request)
         if body and request.content_type != "application/json":
             raise HttpError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "the body must be application/json")
         try:
@@ -274,6 +278,13 @@ class PageApp:
         status = {"applied": 200, "unanswered": 504}.get(receipt["outcome"], 409)
         return json_response(encode(receipt), status)
 
+    async def _read_body(self, request: Request, most_bytes: int = MAX_BODY_BYTES) -> bytes:
+        """Return the body of a request, and check its access again: its token may have been revoked."""
+        with self.connections.waiting(request.transport):
+            body = await request.read(most_bytes)
+        self._check_access(request)
+        return body
+
     async def _history(self, request: Request) -> Response:
         """Answer with what the recorder has recorded."""
         view = self._view(request)
@@ -283,8 +294,7 @@ class PageApp:
                 raise forbidden(request, f"may not see {name[:60]!r}")
             if name not in self._context.peers:
                 raise HttpError(HTTPStatus.NOT_FOUND, f"there is no device {name!r}")
-        if unknown := request.query.keys() - {"device", "since", "until", "points"}:
-            raise HttpError(HTTPStatus.BAD_REQUEST, f"unknown parameter {min(unknown)!r}")
+        check_parameters(request, "device", "since", "until", "points")
         now = time.time()
         first = {key: values[0] for key, values in request.query.items()}
         since = parse_time(first.get("since", "1h"), now)
@@ -311,9 +321,8 @@ class PageApp:
         """Answer with the chain that led to the last change of a device, and with its declined rules."""
         if not request.account.sees_everything:
             raise forbidden(request, "may not ask why: the answer names other devices")
-        name = self._device_name(request)
-        if unknown := request.query.keys() - {"at"}:
-            raise HttpError(HTTPStatus.BAD_REQUEST, f"unknown parameter {min(unknown)!r}")
+        name = self._gate.device(request)
+        check_parameters(request, "at")
         now = time.time()
         at = parse_time(request.query["at"][0], now) if "at" in request.query else now
         try:
@@ -321,12 +330,36 @@ class PageApp:
         except HistoryError as error:
             raise HttpError(HTTPStatus.SERVICE_UNAVAILABLE, str(error)) from error
 
+    async def _rules(self, request: Request) -> Response:
+        """Answer with the rules of a device."""
+        name = self._gate.visible_device(request)
+        view = self._view(request)
+        visible = None if view.visible is None else tuple(filter(view.is_visible, self._context.peers))
+        try:
+            return json_response(await self._history_reader.read(RulesQuery(name=name, visible=visible)))
+        except HistoryError as error:
+            raise HttpError(HTTPStatus.SERVICE_UNAVAILABLE, str(error)) from error
+
+    async def _account(self, request: Request) -> Response:
+        """Answer with what the account of the request may do."""
+        account = request.account
+        refusal = account.edit_refusal(is_editing_on=self._context.options.edit)
+        document = AccountDocument(
+            name=account.name,
+            sees_everything=account.sees_everything,
+            manage=account.rights.manages,
+            edit=refusal is None,
+            edit_code=refusal.code if refusal else None,
+            edit_reason=refusal.reason if refusal else None,
+        )
+        return json_response(encode(document))
+
     async def _openapi(self, request: Request) -> Response:
         from daemons.processes.mirror.page.openapi import describe_api  # noqa: PLC0415  at the first request
 
-        return json_response(
-            encode(describe_api(list(filter(self._view(request).is_visible, self._context.peers))))
-        )
+        is_visible = self._view(request).is_visible
+        services = filter(is_visible, self._context.services)
+        return json_response(encode(describe_api(list(filter(is_visible, self._context.peers)), services)))
 
     async def _metrics(self, request: Request) -> Response:
         if not request.account.sees_everything:
@@ -344,19 +377,6 @@ class PageApp:
     def _view(self, request: Request) -> View:
         return view_of(self._context, request.account)
 
-    def _device_name(self, request: Request) -> str:
-        name = request.names["name"]
-        if name not in self._context.peers:
-            raise HttpError(HTTPStatus.NOT_FOUND, f"there is no device {name!r}")
-        return name
-
-
-def forbidden(request: Request, reason: str) -> HttpError:
-    """Return the error for a request that the rights of its account do not allow.
-
-    An unknown device has the same error as one that the account may not see.
-    """
-    return HttpError(HTTPStatus.FORBIDDEN, f"{request.account.name} {reason}")
 
 
 def too_many_attempts() -> HttpError:

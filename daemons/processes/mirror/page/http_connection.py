@@ -85,22 +85,22 @@ class HttpConnection:
             self._h11.receive_data(await self._reader.read(READ_BYTES))
         return event  # type: ignore[return-value]  # mypy does not know that NEED_DATA is excluded
 
-    async def _read_body(self) -> bytes:
+    async def _read_body(self, most_bytes: int = MAX_BODY_BYTES) -> bytes:
         """Return the whole body of the request; raises HttpError if it is too long, broken or late."""
         body, self._is_body_read = bytearray(), True
         headers = dict(self._head.headers) if self._head else {}
         if headers.get(b"content-encoding", b"identity").lower() != b"identity":
             raise HttpError(HTTPStatus.BAD_REQUEST, "the body must not be compressed")
-        if int(headers.get(b"content-length", 0)) > MAX_BODY_BYTES:
-            raise too_long()
+        if int(headers.get(b"content-length", 0)) > most_bytes:
+            raise too_long(most_bytes)
         if self._h11.they_are_waiting_for_100_continue:
             self._writer.write(self._h11.send(h11.InformationalResponse(status_code=100, headers=[])) or b"")
         try:
             async with asyncio.timeout(BODY_SECONDS):
                 while isinstance(event := await self._next_event(), h11.Data):
                     body += event.data
-                    if len(body) > MAX_BODY_BYTES:
-                        raise too_long()
+                    if len(body) > most_bytes:
+                        raise too_long(most_bytes)
         except TimeoutError:
             raise HttpError(HTTPStatus.REQUEST_TIMEOUT, "the body did not arrive in time") from None
         except h11.RemoteProtocolError as error:
@@ -150,6 +150,6 @@ class HttpConnection:
                     pass
 
 
-def too_long() -> HttpError:
+def too_long(most_bytes: int) -> HttpError:
     """Return the error for a body that is too long."""
-    return HttpError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body is longer than {MAX_BODY_BYTES} bytes")
+    return HttpError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body is longer than {most_bytes} bytes")

@@ -4,13 +4,14 @@ docs/page.md describes the same API to people.
 """
 
 import json
-from typing import Any
+from collections.abc import Iterable
 
 import msgspec
 
 from daemons import __version__
 from daemons.bus.requests.protocol import CommandRequest
-from daemons.config.explained import WhyDocument
+from daemons.processes.mirror.page.openapi_edit import TYPES, edit_paths
+from daemons.processes.mirror.page.openapi_parts import Schema, reference, response, responses
 from daemons.processes.mirror.page.schemas import (
     DeviceDocument,
     ErrorDocument,
@@ -20,25 +21,9 @@ from daemons.processes.mirror.page.schemas import (
     ReceiptDocument,
 )
 
-Schema = dict[str, Any]
 IDENTIFIER: Schema = {"type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[!-~]+$"}
 TIME_PATTERN = r"^(([0-9]+(\.[0-9]+)?(ms|s|m|h|d))+|[0-9]{1,10}(\.[0-9]{1,9})?)$"
 """A duration before now, or Unix seconds."""
-ERRORS = {
-    400: "The request has a mistake.",
-    401: "A token is needed.",
-    403: "The host name or the origin is not accepted, or the token gives no right to this.",
-    404: "There is no such device.",
-    413: "The body is too long.",
-    415: "The body is not JSON.",
-    429: "Too many requests.",
-    503: "Not available at this moment.",
-}
-
-
-def reference(name: str) -> Schema:
-    """Return a reference to a schema."""
-    return {"$ref": f"#/components/schemas/{name}"}
 
 
 def make_schemas() -> Schema:
@@ -52,9 +37,9 @@ def make_schemas() -> Schema:
         CommandRequest,
         ReceiptDocument,
         HistoryDocument,
-        WhyDocument,
         ErrorDocument,
         HealthDocument,
+        *TYPES,
     )
     _, schemas = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
     text = json.dumps(schemas).replace(r"\\Z", "$")
@@ -64,20 +49,8 @@ def make_schemas() -> Schema:
 SCHEMAS = make_schemas()
 
 
-def response(text: str, schema: str) -> Schema:
-    """Return the description of one response."""
-    return {"description": text, "content": {"application/json": {"schema": reference(schema)}}}
-
-
-def responses(schema: str, *errors: int, **others: Schema) -> Schema:
-    """Return the responses of a route: its document, its errors, and `others` by status (`_409=...`)."""
-    found = {"200": response("The request succeeded.", schema)}
-    found |= {str(status): response(ERRORS[status], "ErrorDocument") for status in (401, 403, *errors)}
-    return found | {status.strip("_"): described for status, described in others.items()}
-
-
-def describe_api(devices: list[str]) -> Schema:
-    """Return the description for a house with these devices."""
+def describe_api(devices: list[str], services: Iterable[str] = ()) -> Schema:
+    """Return the description for a house with these devices and services."""
     name = {"name": "name", "in": "path", "required": True, "schema": {"enum": devices}}
     command = {"name": "command", "in": "path", "required": True, "schema": IDENTIFIER}
     past = {"type": "string", "pattern": TIME_PATTERN}
@@ -149,6 +122,7 @@ def describe_api(devices: list[str]) -> Schema:
                     "responses": responses("WhyDocument", 400, 404, 503),
                 }
             },
+            **edit_paths(devices, [*devices, *services]),
             "/healthz": {
                 "get": {"summary": "Check the mirror's health", "responses": responses("HealthDocument", 503)}
             },

@@ -41,6 +41,11 @@ class PersonToken(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The devices that the person sees, as `toaster/`; a star stands for the whole house."""
     command: tuple[TopicPrefix, ...] = ()
     """The devices that the person may command."""
+    manage: bool = False
+    """Whether the person may restart, stop and start processes; with the whole house in sight, also read
+    their logs."""
+    edit: bool = False
+    """Whether the person may edit the tables of devices. That needs the whole house in sight."""
     until: Annotated[float, Meta(ge=0)] | None = None
     """When the token expires, in Unix seconds; None for one that does not expire."""
     token_sha256: Hash
@@ -49,7 +54,7 @@ class PersonToken(Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def rights(self) -> Rights:
         """Return the rights of the person, in the form of the exchange's keys."""
-        return Rights(hear=self.see, command=self.command)
+        return Rights(hear=self.see, command=self.command, manages=self.manage)
 
     def is_expired(self, wall: float) -> bool:
         """Return whether the token has expired at `wall` (Unix seconds)."""
@@ -58,7 +63,9 @@ class PersonToken(Struct, frozen=True, kw_only=True, omit_defaults=True):
     def __str__(self) -> str:
         """Return the rights as a phrase."""
         parts = (("sees", self.see), ("commands", self.command))
-        return "; ".join(f"{word} {', '.join(what)}" for word, what in parts if what) or "may do nothing"
+        texts = [f"{word} {', '.join(what)}" for word, what in parts if what]
+        texts += [text for text, has in (("manages processes", self.manage), ("edits", self.edit)) if has]
+        return "; ".join(texts) or "may do nothing"
 
 
 class PersonTokens:
@@ -105,22 +112,33 @@ def find_person(tokens: Mapping[str, PersonToken], given: str, wall: float, *, i
 
 
 def make_person_token(
-    name: str, see: Sequence[str], command: Sequence[str], valid_seconds: float | None = None
+    name: str,
+    see: Sequence[str],
+    command: Sequence[str],
+    valid_seconds: float | None = None,
+    *,
+    manage: bool = False,
+    edit: bool = False,
 ) -> tuple[str, PersonToken]:
     """Make a token for a person, store its hashes, and return both.
 
     The previous token of the person is no longer valid. ValueError when the name or a right is not
-    valid, StorageError when the file cannot be written.
+    valid, or for the right to edit without the whole house in sight. StorageError when the file cannot be
+    written.
     """
     if not re.fullmatch(NAME, name):
         raise ValueError(
             f"{name!r} is not the name of a person; allowed: a-z, 0-9 and _, at most 40 characters, "
             "first a letter"
         )
+    if edit and "*" not in see:
+        raise ValueError('--edit needs --see "*": the table of a device names other devices')
     text = f"{name}.{secrets.token_urlsafe(24)}"
     token = PersonToken(
         see=topic_prefixes("see", see),
         command=topic_prefixes("command", command),
+        manage=manage,
+        edit=edit,
         until=None if valid_seconds is None else time.time() + valid_seconds,
         token_sha256=hash_text(text),
         cookie_sha256=hash_text(person_cookie(text)),

@@ -19,13 +19,13 @@ class Request:
         self,
         head: h11.Request,
         transport: asyncio.WriteTransport,
-        read: Callable[[], Awaitable[bytes]],
+        read: Callable[[int], Awaitable[bytes]],
         open_websocket: Callable[[], Awaitable[WebSocket]],
     ) -> None:
         """Parse the head; raises HttpError if the target or a header cannot be understood."""
         self.transport = transport
         self.read = read
-        """Wait for the whole body; raises HttpError if it is too long, broken or late."""
+        """Wait for the whole body of so many bytes at most; raises HttpError if it is too long or late."""
         self.open_websocket = open_websocket
         """Answer with the WebSocket handshake; raises HttpError if the request is none."""
         if not head.http_version.startswith(b"1."):

@@ -10,6 +10,7 @@ from msgspec.structs import fields
 
 from daemons.bus.origin import Origin, Reason
 from daemons.bus.status import Fields, Natural, ProcessStatus, UnixSeconds
+from daemons.config.explained import ListedRule
 from daemons.kinds import Control, PrimaryCommand
 
 Point = tuple[float, float, float, float]
@@ -135,6 +136,41 @@ class HistoryDocument(Struct, frozen=True, kw_only=True):
     resolution_seconds: float
     devices: dict[str, DeviceHistory]
     causes: dict[str, FirstChange]
+
+
+class RulesDocument(Struct, frozen=True, kw_only=True):
+    """The rules of a device."""
+
+    device: str
+    rules: tuple[ListedRule, ...]
+    hidden: int
+    """How many rules are left out, because they name devices that the person may not see."""
+
+
+class AccountDocument(Struct, frozen=True, kw_only=True):
+    """The account of a request, and what it may do."""
+
+    name: str | None
+    """The name of the person; null for the owner."""
+    sees_everything: bool
+    manage: bool
+    """Whether it may restart, stop and start the processes that it sees."""
+    edit: bool
+    """Whether it may edit the tables of devices."""
+    edit_code: Literal["off", "no_token", "no_right"] | None
+    edit_reason: str | None
+    """Why it may not edit, with the remedy; null if it may."""
+
+
+class LogDocument(Struct, frozen=True, kw_only=True):
+    """Lines of the log of a process."""
+
+    name: str
+    lines: tuple[str, ...]
+    cursor: str
+    """A later request that sends it as `after` gets the lines since."""
+    skipped: int
+    """How many lines were left out before these, because there were too many."""
 
 
 class ErrorDocument(Struct, frozen=True, kw_only=True):

@@ -19,6 +19,7 @@ NOT_DESCRIBED = {
     ("GET", "/login"),
     ("POST", "/login"),
     ("GET", "/page/{name}"),
+    ("GET", "/page/languages/{name}"),
     ("GET", "/seen/{token}"),  # a page for people
     ("POST", "/seen/{token}"),
     ("GET", "/metrics"),  # the format of Prometheus is documented elsewhere
@@ -126,6 +127,11 @@ include-name = "GET /api/history"
 
 [operations.checks]
 positive_data_acceptance.expected-statuses = ["2xx", "400"]
+
+# The house must go on: no process of it is stopped.
+[[operations]]
+include-name = "POST /api/processes/{name}/{action}"
+enabled = false
 
 # A device that sends no receipt within the requested 10 ms is 504, as documented. A body that is both
 # wrong and too long is 413.
