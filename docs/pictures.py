@@ -2,8 +2,8 @@
 
 usage: python docs/pictures.py
 
-It takes the wall while breakfast is made, a phone, the house's drawing, an hour of history, and
-what it looks like when something is broken.
+It takes the wall while breakfast is made, a phone, the page of a device, the house's drawing, an hour of
+history, and what it looks like when something is broken.
 """
 
 import json
@@ -74,6 +74,7 @@ def main() -> None:
             until(lambda: (state("toaster")["progress_percent"] or 0) > 20)
             take(browser, url, "wall", WALL)
             take(browser, url, "phone", PHONE, 2.0)
+            take(browser, f"{url}#device/coffee_maker", "device", WALL)
             until(lambda: state("coffee_maker")["phase"] == "ready")
             for _ in range(2):
                 house("send", "toaster", "start")

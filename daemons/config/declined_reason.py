@@ -40,5 +40,8 @@ class DeclinedReason(str):
     def of(cls, code: Code, text: str, **values: Scalar) -> Self:
         """Return the reason with this text."""
         made = cls(text)
-        made.code, made.values = code, values
+        made.code = code
+        made.values = {
+            name: float(value) if isinstance(value, float) else value for name, value in values.items()
+        }
         return made

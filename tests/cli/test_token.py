@@ -78,11 +78,28 @@ def test_the_list_as_json_has_rights_and_no_hash(token: Token) -> None:
     assert found == {
         "owner": False,
         "tokens": {
-            "anna": {"see": ["*"], "command": [], "expired": False},
-            "berta": {"see": [], "command": ["toaster/"], "until": None, "expired": False},
+            "anna": {"see": ["*"], "command": [], "manage": False, "edit": False, "expired": False},
+            "berta": {
+                "see": [],
+                "command": ["toaster/"],
+                "manage": False,
+                "edit": False,
+                "until": None,
+                "expired": False,
+            },
         },
     }
     assert "until 20" in token("list").stdout
+
+
+def test_the_rights_beyond_commands_are_given_by_name(token: Token) -> None:
+    """They are in the list, and the right to edit is of no use while the mirror does not allow it."""
+    made = token("make", "anna", "--see", "*", "--manage", "--edit")
+    assert "anna, who sees *; manages processes; edits." in made.stderr
+    assert "--edit: editing is off; `edit = true` in the table of the mirror" in made.stderr
+    assert token("list").stdout == "anna  sees *; manages processes; edits\n"
+    found = json.loads(token("list", "--json").stdout)["tokens"]["anna"]
+    assert (found["manage"], found["edit"]) == (True, True)
 
 
 def test_an_expired_token_is_listed_as_such(token: Token, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,6 +116,7 @@ def test_an_expired_token_is_listed_as_such(token: Token, monkeypatch: pytest.Mo
     [
         (("make", "Anna"), "'Anna' is not the name of a person"),
         (("make", "anna", "--see", "Toaster"), "--see Toaster/: allowed are"),
+        (("make", "anna", "--see", "toaster", "--edit"), '--edit needs --see "*"'),
         (("make", "anna", "--for", "soon"), "--for soon: allowed is a duration"),
         (("make", "anna", "--for", "0s"), "--for 0s: allowed is a duration"),
         (("revoke", "../token"), "'../token' has no token"),

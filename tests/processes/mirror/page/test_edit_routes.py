@@ -45,11 +45,13 @@ device = "lamp"
 turns = { status = true }
 do = "start"
 """
-CRASH = """
+CRASH = r"""
+import json
 from pathlib import Path
 _own = Path("/proc/self/cmdline").read_bytes()
-if (b"house: tea" in _own or b"daemons\\0tea" in _own) and "Boom" in Path("devices/tea.json").read_text():
-    raise SystemExit(3)
+if b"house: tea" in _own or b"daemons\0tea" in _own:
+    if json.loads(Path("devices/tea.json").read_bytes())["table"].get("name") == "Boom":
+        raise SystemExit(3)
 """
 """Code that ends the process of the kettle, but no other one, while it is called Boom."""
 

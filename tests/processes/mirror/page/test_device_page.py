@@ -1,0 +1,353 @@
+"""The page of a device in a real Chromium: its controls, its reasons, its process and its editor."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Locator, Page, expect
+
+from tests.processes.mirror.page.test_page import (  # noqa: F401  the fixtures of its browser
+    CHROMIUM,
+    PHONE,
+    WALL,
+    chromium,
+    page_url,
+    playwright,
+    wait_until_live,
+    window,
+)
+from tests.support.big_house import big_house
+from tests.support.house import BREAKFAST, HouseFactory, TemporaryHouse, eventually
+
+pytestmark = [
+    pytest.mark.xdist_group("browser"),
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium; on Debian: sudo apt install chromium"),
+]
+EDITABLE = BREAKFAST.replace("port = 0", "port = 0\nedit = true")
+Window = Callable[..., Page]
+
+
+def show(page: Page, name: str) -> Locator:
+    """Go to the page of a device within the open page, and return its element."""
+    page.evaluate("name => { location.hash = `#device/${name}` }", name)
+    found = page.locator(f"house-device[data-device={name}]")
+    expect(found.locator("h1")).to_be_visible()
+    return found
+
+
+def unfold(device: Locator, part: str) -> Locator:
+    """Unfold a part of the page, and return it."""
+    found = device.locator(f"details.{part}")
+    expect(found).to_be_visible()
+    if found.get_attribute("open") is None:
+        found.locator("summary").first.click()
+    return found
+
+
+def sign_in(page: Page, token: str) -> None:
+    """Sign in with a token."""
+    page.locator("input").first.fill(token)
+    page.keyboard.press("Enter")
+    expect(page.locator("html")).to_have_attribute("data-link", "live")
+
+
+@pytest.fixture
+def editor(make_house: HouseFactory, window: Window) -> tuple[TemporaryHouse, Page]:  # noqa: F811
+    """Start a house whose page may edit, and sign in as its owner."""
+    house = make_house(EDITABLE)
+    house.house("up")
+    page = window(page_url(house))
+    sign_in(page, house.house("token").stdout.split()[0])
+    return house, page
+
+
+def test_a_device_is_commanded_stopped_and_started_on_its_page(
+    breakfast: TemporaryHouse,
+    window: Window,  # noqa: F811
+) -> None:
+    """A slider and a button command it; a stop is asked for first; a stopped device is started again."""
+    page = window(f"{page_url(breakfast)}#device/kitchen_lamp", PHONE)
+    lamp = page.locator("house-device")
+    expect(lamp.locator("h1")).to_have_text("Kitchen lamp")
+    lamp.get_by_role("button", name="Turn on").click()
+    expect(lamp.locator(".says")).to_contain_text("on at 60 %")
+    lamp.get_by_role("slider", name="Brightness").fill("25")
+    expect(lamp.locator(".says")).to_contain_text("on at 25 %")
+    expect(lamp.locator(".dial .value").first).to_have_text("25 %")
+    process = unfold(lamp, "process")
+    pid = breakfast.pids()["kitchen_lamp"]
+    expect(process).to_contain_text(str(pid))
+    process.get_by_role("button", name="Stop").click()
+    page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
+    expect(lamp.locator(".trouble-strip")).to_be_hidden()
+    process.get_by_role("button", name="Stop").click()
+    page.get_by_role("dialog").get_by_role("button", name="Stop").click()
+    expect(lamp.locator(".trouble-strip")).to_contain_text("Stopped by hand")
+    lamp.get_by_role("button", name="Turn off").press("Enter")  # a click waits until it is enabled
+    expect(lamp.locator(".controls-part .receipt")).to_contain_text("its process does not run")
+    lamp.get_by_role("button", name="Start it").click()
+    expect(lamp.locator(".head")).to_have_attribute("data-presence", "live")
+    expect(lamp.locator(".trouble-strip")).to_be_hidden()
+    assert breakfast.pids()["kitchen_lamp"] != pid
+
+
+@pytest.mark.long
+def test_the_page_explains_a_device(breakfast: TemporaryHouse, window: Window) -> None:  # noqa: F811
+    """The chain begins at the switch; the rule has the time at which it acted; a later press is shown too."""
+    breakfast.send("bathroom_light", "press")
+    page = window(f"{page_url(breakfast)}#device/kitchen_lamp")
+    lamp = page.locator("house-device")
+    expect(lamp.locator(".chain > li")).to_have_count(2)
+    expect(lamp.locator(".chain > li").first).to_contain_text("A command came from the terminal.")
+    expect(lamp.locator(".chain > li").last).to_contain_text("off → on")
+    expect(lamp.locator(".rules > li").first.locator("dd")).to_contain_text("ago")
+    expect(lamp.locator(".rules > li").last.locator("dd")).to_contain_text("not yet")
+    breakfast.send("bathroom_light", "press")
+    expect(lamp.locator(".chain > li").last).to_contain_text("on → off")
+    expect(lamp.locator(".rules > li").last.locator("dd")).to_contain_text("ago")
+
+
+@pytest.mark.long
+def test_a_rule_that_did_not_act_has_its_reason(make_house: HouseFactory, window: Window) -> None:  # noqa: F811
+    """It names the cooldown, in the chain's part and at the rule."""
+    lamp = '[[devices.kitchen_lamp.when]]\ndevice = "bathroom_light"\nturns = { status = true }\n'
+    assert lamp in BREAKFAST
+    house = make_house(BREAKFAST.replace(lamp, f'{lamp}cooldown = "1h"\n'))
+    house.house("up")
+    for _ in range(3):
+        house.send("bathroom_light", "press")
+    page = window(f"{page_url(house)}#device/kitchen_lamp")
+    device = page.locator("house-device")
+    expect(device.locator(".why-not")).to_contain_text("its cooldown is 1 h")
+    expect(device.locator(".rules > li").first).to_contain_text("its cooldown is 1 h")
+
+
+@pytest.mark.long
+def test_a_log_is_followed_while_it_is_unfolded(breakfast: TemporaryHouse, window: Window) -> None:  # noqa: F811
+    """A new line comes by itself."""
+    page = window(f"{page_url(breakfast)}#device/toaster")
+    log = unfold(page.locator("house-device"), "log-part")
+    expect(log.locator(".lines")).to_contain_text("is up")
+    breakfast.send("toaster", "start")
+    expect(log.locator(".lines")).to_contain_text("toasting")
+
+
+@pytest.mark.long
+def test_the_keyboard_alone_reaches_everything(
+    breakfast: TemporaryHouse,
+    window: Window,  # noqa: F811
+) -> None:
+    """The focus is at the heading after a change of pages, and Escape leads back; no part holds it."""
+    page = window(page_url(breakfast))
+    wait_until_live(page)
+    device = show(page, "toaster")
+    expect(device.locator("h1")).to_be_focused()
+    reached = []
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        words = "e => e.innerText || e.ariaLabel || e.tagName"
+        reached.append(page.evaluate(f"({words})(document.activeElement)"))
+        if reached[-1].strip() == "Change it":
+            break
+    texts = " ".join(reached)
+    for text in ("Start", "Stop", "Commands with values", "Log", "Process", "Hardware", "Change it"):
+        assert text in texts, reached
+    page.keyboard.press("Escape")
+    expect(page.locator("section[data-view=mirror]")).to_be_visible()
+    page.goto(f"{page_url(breakfast)}#device/toaster")
+    device.locator(".siblings a").first.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("house-device[data-device=coffee_maker] h1")).to_be_focused()
+    page.go_back()
+    expect(page.locator("house-device[data-device=toaster] h1")).to_be_visible()
+
+
+@pytest.mark.long
+def test_an_unknown_device_has_a_page_that_says_so(
+    breakfast: TemporaryHouse,
+    window: Window,  # noqa: F811
+) -> None:
+    """It leads back to the mirror. A name with markup is text."""
+    name = "<img src=x onerror=alert(1)>"
+    page = window(f"{page_url(breakfast)}#device/%3Cimg%20src=x%20onerror=alert(1)%3E")
+    expect(page.locator("house-device h1")).to_have_text(f"There is no device “{name}” here.")
+    page.get_by_role("link", name="Mirror").last.click()
+    expect(page.locator("section[data-view=mirror]")).to_be_visible()
+
+
+@pytest.mark.long
+def test_a_person_sees_only_devices_with_a_right(
+    breakfast: TemporaryHouse,
+    window: Window,  # noqa: F811
+) -> None:
+    """Without the rights, the page has no buttons for the process, no log, no reasons and no editor."""
+    breakfast.house("token")
+    made = breakfast.house("token", "make", "anna", "--see", "toaster").stdout
+    token = next(line for line in made.split() if len(line) > 30)
+    page = window(page_url(breakfast))
+    sign_in(page, token)
+    toaster = show(page, "toaster")
+    process = unfold(toaster, "process")
+    expect(process).to_contain_text("may not restart or stop")
+    expect(process.get_by_role("button")).to_have_count(0)
+    for part in (".why", ".log-part", ".edit-part", ".controls-part"):
+        expect(toaster.locator(part)).to_be_hidden()
+    page.evaluate("location.hash = '#device/coffee_maker'")
+    expect(page.locator("house-device h1")).to_have_text("There is no device “coffee_maker” here.")
+
+
+@pytest.mark.long
+def test_editing_says_how_to_get_the_right(breakfast: TemporaryHouse, window: Window) -> None:  # noqa: F811
+    """One sentence names the line of the configuration."""
+    page = window(f"{page_url(breakfast)}#device/toaster")
+    part = unfold(page.locator("house-device"), "edit-part")
+    expect(part).to_contain_text("edit = true")
+    expect(part.locator("textarea")).to_be_hidden()
+
+
+@pytest.mark.long
+def test_a_mistake_is_marked_while_typing(editor: tuple[TemporaryHouse, Page]) -> None:
+    """The line of the mistake is marked, its text is below, and nothing can be tried."""
+    _, page = editor
+    part = unfold(show(page, "toaster"), "edit-part")
+    text = part.locator("textarea")
+    text.fill(text.input_value().replace("browning = 3", "browning = 33"))
+    expect(part.locator(".problems li")).to_contain_text("Line 5: 33 is not allowed")
+    expect(part.locator(".numbers .bad")).to_have_text("! 5")
+    expect(text).to_have_attribute("aria-invalid", "true")
+    expect(part.get_by_role("button", name="Try it")).to_have_attribute("aria-disabled", "true")
+    part.get_by_role("button", name="Line 5:").click()
+    expect(text).to_be_focused()
+    assert Axe().run(page).response["violations"] == []
+    text.fill(text.input_value().replace("browning = 33", "browning = 4"))
+    expect(part.locator(".problems")).to_be_hidden()
+    expect(part.get_by_role("button", name="Try it")).not_to_have_attribute("aria-disabled", "true")
+
+
+@pytest.mark.long
+def test_tab_indents_only_while_typing(editor: tuple[TemporaryHouse, Page]) -> None:
+    """The keyboard is never trapped in the text."""
+    _, page = editor
+    part = unfold(show(page, "toaster"), "edit-part")
+    text = part.locator("textarea")
+    text.focus()
+    page.keyboard.press("Tab")
+    expect(text).not_to_be_focused()
+    text.focus()
+    page.keyboard.press("Control+End")
+    page.keyboard.type("#")
+    page.keyboard.press("Tab")
+    expect(text).to_be_focused()
+    assert text.input_value().endswith("#    ")
+    page.keyboard.press("Escape")
+    page.keyboard.press("Tab")
+    expect(text).not_to_be_focused()
+
+
+@pytest.mark.long
+def test_a_change_is_tried_applied_and_undone(editor: tuple[TemporaryHouse, Page]) -> None:
+    """The form changes the text, comments stay, only the device restarts, and Undo brings back the file."""
+    house, page = editor
+    before, pids = house.config.read_text(), house.pids()
+    toaster = show(page, "toaster")
+    part = unfold(toaster, "edit-part")
+    part.get_by_label("Browning").fill("5")
+    part.get_by_label("Browning").press("Enter")
+    expect(part.locator("textarea")).to_have_value(re.compile("browning = 5\n.*# between", re.DOTALL))
+    part.get_by_role("button", name="Try it").click()
+    expect(part.locator(".trial")).to_contain_text("Toaster restarts")
+    expect(part.locator(".trial")).to_contain_text("browning: 3 → 5")
+    expect(part.locator(".trial")).to_contain_text("Every device does the same")
+    assert house.config.read_text() == before, "nothing has happened yet"
+    part.get_by_role("button", name="Apply").click()
+    expect(part.locator(".edit-body > .receipt")).to_contain_text("Done.")
+    assert house.config.read_text() == before.replace("browning = 3", "browning = 5")
+    changed = {name for name, pid in house.pids().items() if pid != pids[name]}
+    assert changed == {"toaster"}
+    part.get_by_role("button", name="Undo").click()
+    page.get_by_role("dialog").get_by_role("button", name="Undo").click()
+    expect(part.locator(".edit-body > .receipt")).to_contain_text("Undone.")
+    assert house.config.read_text() == before
+    expect(part.locator("textarea")).to_have_value(re.compile("browning = 3"))
+
+
+@pytest.mark.long
+def test_a_new_name_restarts_the_mirror_and_the_page_goes_on(editor: tuple[TemporaryHouse, Page]) -> None:
+    """The warning comes before; the job is followed over the restart, and the new name is shown."""
+    _, page = editor
+    toaster = show(page, "toaster")
+    part = unfold(toaster, "edit-part")
+    part.get_by_label("Name", exact=True).fill("Old toaster")
+    part.get_by_label("Name", exact=True).press("Enter")
+    expect(part.locator("textarea")).to_have_value(re.compile('name = "Old toaster"'))
+    part.get_by_role("button", name="Try it").click()
+    expect(part.locator(".trial .warning")).to_contain_text("The mirror restarts, too.")
+    part.get_by_role("button", name="Apply").click()
+    expect(toaster.locator("h1")).to_have_text("Old toaster")
+    expect(part.locator(".edit-body > .receipt")).to_contain_text("Done.")
+
+
+@pytest.mark.long
+def test_a_file_that_has_changed_is_not_overwritten(editor: tuple[TemporaryHouse, Page]) -> None:
+    """The page says that the file is another one; after Discard it has the present text."""
+    house, page = editor
+    part = unfold(show(page, "toaster"), "edit-part")
+    text = part.locator("textarea")
+    expect(text).to_have_value(re.compile("browning = 3"))
+    house.config.write_text(house.config.read_text().replace("browning = 3", "browning = 6"))
+    text.fill(text.input_value().replace("browning = 3", "browning = 2"))
+    expect(part.locator(".edit-body > .receipt")).to_contain_text("Discard your changes")
+    part.get_by_role("button", name="Discard changes").click()
+    expect(text).to_have_value(re.compile("browning = 6"))
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    "size", [WALL, PHONE, {"width": 640, "height": 400}], ids=["wall", "phone", "zoomed"]
+)
+def test_all_kinds_have_an_accessible_page(
+    make_house: HouseFactory,
+    window: Window,  # noqa: F811
+    size: dict[str, int],
+) -> None:
+    """With everything unfolded: no violation, no error on the console, and nothing is wider than the window."""
+    house = make_house(big_house(42, "mixed"))
+    house.house("up")
+    page = window(page_url(house), size, reduced_motion="reduce")
+    expect(page.locator("html")).to_have_attribute("data-link", "live")
+    kinds = {device["kind"]: name for name, device in house.status()["devices"].items()}
+    for kind, name in kinds.items():
+        device = show(page, name)
+        expect(device.locator("h1")).not_to_be_empty()
+        device.locator("details").evaluate_all("all => all.forEach(each => { each.open = true })")
+        found = Axe().run(page).response["violations"]
+        assert not [(one["id"], [node["html"] for node in one["nodes"]]) for one in found], kind
+        wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert wide <= 0, kind
+
+
+@pytest.mark.long
+def test_a_failed_device_is_tried_again_on_its_page(
+    make_house: HouseFactory,
+    window: Window,  # noqa: F811
+) -> None:
+    """The page has the last lines of its log, and a button that does not wait for the next attempt."""
+    house = make_house()
+    house.house("up")
+    page = window(f"{page_url(house)}#device/toaster")
+    hardware, kept = house.run / "hardware" / "toaster", house.run / "kept"
+    hardware.rename(kept)
+    hardware.write_text("no folder")
+    house.kill("toaster")
+    strip = page.locator("house-device .trouble-strip")
+    expect(strip).to_have_attribute("data-presence", "failed")
+    expect(strip).to_be_visible()
+    expect(strip.locator("pre")).to_contain_text("File exists")
+    hardware.unlink()
+    kept.rename(hardware)
+    strip.get_by_role("button", name="Try again now").click()
+    expect(page.locator("house-device .head")).to_have_attribute("data-presence", "live")
+    expect(strip).to_be_hidden()
+    eventually(lambda: house.pids()["toaster"])
