@@ -26,7 +26,7 @@ def show(context: Context, name: str, as_json: bool) -> None:
 
     The configuration is the one of the last `up` or `reload`; before the first `up`, the file.
     """
-    from daemons.cli.rule_list import rule_list
+    from daemons.supervision.rule_list import rule_list
     from daemons.cli.why import installed_house
 
     house = installed_house(context)
