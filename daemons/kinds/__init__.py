@@ -168,7 +168,7 @@ class Outcome(Struct, frozen=True):
     """The reason, for a person; empty if the message was taken."""
 
 
-WeatherWord = Literal["clear", "partly_cloudy", "cloudy", "fog", "rain", "sleet", "snow", "thunder"]
+WeatherWord = Literal["clear_sky", "partly_cloudy", "cloudy", "fog", "rain", "sleet", "snow", "thunder"]
 """What the weather is like, in one word."""
 
 

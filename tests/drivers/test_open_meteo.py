@@ -52,8 +52,8 @@ def test_hours_without_quarters_count_as_a_whole() -> None:
 @pytest.mark.parametrize(
     ("code", "word"),
     [
-        (0, "clear"),
-        (1, "clear"),
+        (0, "clear_sky"),
+        (1, "clear_sky"),
         (2, "partly_cloudy"),
         (3, "cloudy"),
         (48, "fog"),
