@@ -119,7 +119,7 @@ data = junk | st.fixed_dictionaries(
 time = junk | st.integers(BEGIN, BEGIN + 90_000).map(text)
 
 
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(st.lists(junk | st.fixed_dictionaries({"time": time, "data": data}), max_size=6))
 def test_any_answer_is_a_forecast_or_a_fault(series: list[Any]) -> None:
     """No answer makes the driver fail; each value of a forecast is plausible."""

@@ -257,7 +257,7 @@ any_steps = st.lists(
 )
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(any_steps, st.lists(st.floats(0, 40_000), max_size=6), st.sampled_from([0.0, -7200.0, 86_400.0]))
 def test_any_forecast_keeps_the_contract(
     steps: list[ForecastStep], waits: list[float], clock_step: float
