@@ -42,8 +42,8 @@ WORDS: tuple[tuple[str, WeatherWord], ...] = (
     ("fog", "fog"),
     ("partlycloudy", "partly_cloudy"),
     ("cloudy", "cloudy"),
-    ("fair", "clear"),
-    ("clearsky", "clear"),
+    ("fair", "clear_sky"),
+    ("clearsky", "clear_sky"),
 )
 """Parts of the symbol codes of MET Norway (such as "lightrainshowersandthunder_day"), the first that is found
 counts. Its legend is at api.met.no/weatherapi/weathericon."""

@@ -38,7 +38,7 @@ BEFORE_FIELDS = {
 }
 """The variables of the hour before their moment: the value of a step is that of the next moment."""
 WORDS: dict[range, WeatherWord] = {
-    range(2): "clear",
+    range(2): "clear_sky",
     range(2, 3): "partly_cloudy",
     range(3, 4): "cloudy",
     range(45, 49): "fog",

@@ -193,7 +193,7 @@ class CalendarEvents(Struct, frozen=True):
     """In Unix seconds. Which events are on after this time is not known."""
 
 
-WeatherWord = Literal["clear", "partly_cloudy", "cloudy", "fog", "rain", "sleet", "snow", "thunder"]
+WeatherWord = Literal["clear_sky", "partly_cloudy", "cloudy", "fog", "rain", "sleet", "snow", "thunder"]
 """What the weather is like, in one word."""
 
 

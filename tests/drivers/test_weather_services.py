@@ -125,7 +125,7 @@ BAD = {
 
 
 @pytest.mark.parametrize(("reply", "said"), BAD.values(), ids=BAD)
-@pytest.mark.parametrize("word", SERVICES)
+@pytest.mark.parametrize("word", ["open_meteo", pytest.param("met_no", marks=pytest.mark.long)])
 def test_a_bad_answer_is_a_fault(
     word: str, reply: Reply, said: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -138,7 +138,7 @@ def test_a_bad_answer_is_a_fault(
     assert "its driver has failed" not in str(reading.fault) + caplog.text
 
 
-@pytest.mark.parametrize("word", SERVICES)
+@pytest.mark.parametrize("word", ["met_no", pytest.param("open_meteo", marks=pytest.mark.long)])
 def test_the_forecast_stays_while_the_service_fails(word: str) -> None:
     """A bad answer and a lost service change no value; the next good answer ends the fault."""
     replies = (Reply(200, GOOD[word]), Reply(500), Reply(200, GOOD[word]))

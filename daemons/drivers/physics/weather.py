@@ -110,7 +110,7 @@ def word_of(clouds: float, celsius: float, rain: float, *, is_foggy: bool = Fals
         return "thunder" if celsius > 24 and rain > 2 else "rain"  # noqa: PLR2004
     if is_foggy:
         return "fog"
-    return "clear" if clouds < 0.3 else "partly_cloudy" if clouds < 0.6 else "cloudy"  # noqa: PLR2004
+    return "clear_sky" if clouds < 0.3 else "partly_cloudy" if clouds < 0.6 else "cloudy"  # noqa: PLR2004
 
 
 def apply(step: ForecastStep, changed: Mapping[str, float]) -> ForecastStep:
@@ -123,7 +123,7 @@ def apply(step: ForecastStep, changed: Mapping[str, float]) -> ForecastStep:
         step = with_night(step, lowest)
     if (rain := changed.get("rain_mm")) is not None:
         celsius = step.temperature_celsius or 0.0
-        dry = step.weather if step.weather in ("clear", "partly_cloudy", "cloudy", "fog") else "cloudy"
+        dry = step.weather if step.weather in ("clear_sky", "partly_cloudy", "cloudy", "fog") else "cloudy"
         probability = 100.0 if rain else 0.0
         weather = word_of(0.0, celsius, rain) if rain else dry
         step = replace(step, weather=weather, rain_probability_percent=probability)

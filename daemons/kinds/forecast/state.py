@@ -8,7 +8,7 @@ from daemons.kinds import WeatherWord
 from daemons.kinds.forecast.columns import DAILY, HOURLY
 
 Phase = Literal[
-    "unknown", "stale", "clear", "partly_cloudy", "cloudy", "fog", "rain", "sleet", "snow", "thunder"
+    "unknown", "stale", "clear_sky", "partly_cloudy", "cloudy", "fog", "rain", "sleet", "snow", "thunder"
 ]
 PAGE_FIELDS = frozenset({"forecast_at", "hourly_begin", *HOURLY, "daily_date", *DAILY})
 """The age of the forecast, and the columns: only a page shows them."""
@@ -32,7 +32,8 @@ class State(Struct, frozen=True, kw_only=True):
     """The rain of this hour; snow counts as the water that it melts to."""
     rain_probability_percent: float | None
     rain_within_minutes: float | None
-    """In how many minutes rain begins; 0 while it rains, and None if it stays dry for 24 hours."""
+    """In how many minutes rain begins: 0 while it rains, and 1440 if it stays dry for 24 hours. A rule acts
+    only if a known value crosses its limit, so that dry weather is not None."""
     night_min_celsius: float | None
     """The lowest temperature until 09:00 next."""
     today_min_celsius: float | None

@@ -78,18 +78,18 @@ def between(steps: Steps, index: int, at: float, name: str) -> float | None:
 
 
 def minutes_until_rain(steps: Steps, at: float, from_mm: float, within_hours: float) -> float | None:
-    """Return in how many minutes rain begins; 0 while it rains, and None if it stays dry so long.
+    """Return in how many minutes rain begins: 0 while it rains, and the whole time if it stays dry so long.
 
-    `from_mm` is the least rain of an hour that counts.
+    `from_mm` is the least rain of an hour that counts. None if it stays dry until the forecast ends.
     """
+    end = at + within_hours * HOUR_SECONDS
     for step in steps:
-        if step.end <= at:
-            continue
-        if step.begin > at + within_hours * HOUR_SECONDS:
-            return None
-        if step.rain_mm is not None and step.rain_mm * HOUR_SECONDS / step.seconds >= from_mm:
+        if step.begin >= end:
+            break
+        is_wet = step.rain_mm is not None and step.rain_mm * HOUR_SECONDS / step.seconds >= from_mm
+        if is_wet and step.end > at:
             return max(0.0, step.begin - at) / 60
-    return None
+    return within_hours * 60 if steps and steps[-1].end >= end else None
 
 
 def lowest_celsius(steps: Steps, at: float, until: float) -> float | None:

@@ -45,15 +45,17 @@ class WeatherService:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 with suppress(OSError):
-                    service._answer(self)
+                    service.answer(self)
 
             def log_message(self, *_: object) -> None:
                 """Write nothing."""
 
         self._server = Server(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self.where = f"127.0.0.1:{self._server.server_address[1]}"
+        self.url = f"http://{self.where}"
 
-    def _answer(self, request: BaseHTTPRequestHandler) -> None:
+    def answer(self, request: BaseHTTPRequestHandler) -> None:
+        """Answer a request."""
         self.requests.append(Request(request.path, {k.lower(): v for k, v in request.headers.items()}))
         if self.hangs:
             self._ended.wait(60)
