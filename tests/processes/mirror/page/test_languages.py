@@ -19,13 +19,17 @@ PLURALS = {"de": {"one", "other"}, "en": {"one", "other"}}
 @cache
 def texts(language: str) -> dict[str, Any]:
     """Return each text, or its plural forms, by its key."""
-    tree = json.loads((STATIC / "languages" / f"{language}.json").read_text())
-    return {
-        f"{section}.{key}": text
-        for section, part in tree.items()
-        if isinstance(part, dict)
-        for key, text in part.items()
-    }
+    return dict(leaves(json.loads((STATIC / "languages" / f"{language}.json").read_text()), ""))
+
+
+def leaves(tree: dict[str, Any], above: str) -> Iterator[tuple[str, Any]]:
+    """Yield each text of a tree with its key; plural forms are one text, and have the form "other"."""
+    for name, part in tree.items():
+        key = f"{above}.{name}" if above else name
+        if isinstance(part, dict) and "other" not in part:
+            yield from leaves(part, key)
+        else:
+            yield key, part
 
 
 def forms(text: str | dict[str, str]) -> list[str]:
