@@ -47,7 +47,11 @@ def limits_of(type_: Any) -> dict[str, Any] | None:
     parts = info.types if isinstance(info, inspect.UnionType) else (info,)
     for part in parts:
         if isinstance(part, inspect.IntType | inspect.FloatType):
-            return {"takes": "number", "lowest": part.ge, "highest": part.le}
+            limits = {"lowest": part.ge, "highest": part.le}
+            # As floats, so that a slice is encoded as it was read.
+            return {"takes": "number"} | {
+                key: None if one is None else float(one) for key, one in limits.items()
+            }
         if isinstance(part, inspect.LiteralType) and all(isinstance(value, str) for value in part.values):
             return {"takes": "choice", "choices": tuple(part.values)}
         if isinstance(part, inspect.CustomType) and part.cls is ClockTime:

@@ -34,8 +34,8 @@ SHARED = (
         field="brightness_percent",
         label="Brightness",
         takes="number",
-        lowest=1,
-        highest=100,
+        lowest=1.0,
+        highest=100.0,
         unit="%",
     ),
     Control(
@@ -44,8 +44,8 @@ SHARED = (
         field="position_percent",
         label="Position",
         takes="number",
-        lowest=0,
-        highest=100,
+        lowest=0.0,
+        highest=100.0,
         unit="%",
     ),
 )

@@ -32,8 +32,8 @@ BRIGHTNESS = Control(
     field="brightness_percent",
     label="Brightness",
     takes="number",
-    lowest=1,
-    highest=100,
+    lowest=1.0,
+    highest=100.0,
     unit="%",
 )
 """The input of the brightness."""
@@ -43,9 +43,9 @@ WARMTH = Control(
     field="colour_temperature_kelvin",
     label="Warmth",
     takes="number",
-    lowest=2000,
-    highest=6500,
-    step=100,
+    lowest=2000.0,
+    highest=6500.0,
+    step=100.0,
     unit="K",
 )
 """The input of the colour temperature, over the whites that bulbs can have."""

@@ -53,6 +53,9 @@ def test_a_slice_is_read_as_it_was_written(tmp_path: Path, monkeypatch: pytest.M
         ("[devices.mirror]", '[recorder]\nkeep = "7d"\n[devices.mirror]', {"recorder"}),
         ("[devices.mirror]", "[recorder]\nenabled = false\n[devices.mirror]", {"recorder", "mirror"}),
         ("browning = 3", "browning = 4", {"toaster"}),
+        ("browning = 3", "browning = 3\norder = -1", {"mirror"}),
+        ("browning = 3", "browning = 3\nhide = true", {"mirror"}),
+        ("browning = 3", "browning = 3\nfavourite = true", {"mirror"}),
         ("brightness_percent = 60", "brightness_percent = 61", {"kitchen_lamp"}),
         ('name = "Smart mirror"', 'name = "Glass"', {"mirror"}),
         ('room = "Kitchen"', 'room = "Cellar"', {"coffee_maker", "mirror"}),
@@ -174,3 +177,23 @@ def test_a_slice_contains_only_json() -> None:
     """A slice is plain JSON."""
     for slice_ in load_house(SHIPPED).slices().values():
         assert msgspec.json.decode(slice_.encode())["name"] == slice_.name
+
+
+def test_a_mirror_knows_the_devices_in_the_order_of_the_files(tmp_path: Path) -> None:
+    """Those of house.toml come first, then those of the included files; `order` moves a device."""
+    text = SHIPPED.read_text().replace("# The breakfast", 'include = ["rooms.toml"]\n# The breakfast')
+    (tmp_path / "house.toml").write_text(text.replace("browning = 3", "browning = 3\norder = -1"))
+    lamp = '[devices.attic_lamp]\nkind = "lamp"\ndriver = "simulated"\n'
+    (tmp_path / "rooms.toml").write_text(lamp + lamp.replace("attic", "aisle"))
+    found = load_house(tmp_path / "house.toml")
+    slice_ = msgspec.json.decode(found.slices()["mirror"].encode(), type=Slice)
+    names = [
+        "toaster",
+        "bathroom_light",
+        "mirror",
+        "coffee_maker",
+        "kitchen_lamp",
+        "attic_lamp",
+        "aisle_lamp",
+    ]
+    assert list(slice_.ordered_peers) == list(found.roster.peers) == names

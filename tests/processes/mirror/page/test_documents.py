@@ -3,26 +3,31 @@
 import json
 import re
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from daemons.config import loader
+from daemons.config.house import load_house
 from daemons.config.roster import Peer
 from daemons.processes.mirror.page.changes import StatusChange
 from daemons.processes.mirror.page.documents import DocumentEncoder, describe_commands
 from daemons.processes.mirror.page.view import WHOLE_HOUSE, View
 from daemons.runtime.clock import uptime
 from daemons.values import convert
+from tests.support.big_house import big_house
 from tests.support.house import PROJECT
 from tests.support.page_server import BOOT, PEERS, PageStub
 
 DOCUMENT = (PROJECT / "docs" / "page.md").read_text()
 CONFIGURED = (
     *("name", "room", "kind", "host", "elsewhere", "hears", "commands"),
-    *("primary_commands", "secondary_commands", "control"),
+    *("primary_commands", "secondary_commands", "control", "controls", "buttons", "values"),
+    *("resting_phases", "hide", "favourite"),
 )
 """The fields of a device that its configuration decides, in the order of docs/page.md."""
 
@@ -88,8 +93,8 @@ def test_the_house_document_is_complete(documents: DocumentEncoder, stub: PageSt
     assert toaster["hears"] == ["switch"]
     assert toaster["commands"] == {"start": {"browning": "a whole number from 1 to 7"}, "stop": {}}
     assert toaster["primary_commands"] == [
-        {"command": "stop", "label": "Stop", "when": {"status": [True]}},
-        {"command": "start", "label": "Start", "when": {}},
+        {"command": "stop", "label": "Stop", "when": {"status": [True]}, "sign": ""},
+        {"command": "start", "label": "Start", "when": {}, "sign": ""},
     ]
     assert toaster["state"] == {"status": False, "phase": "idle", "power_watts": 1.5}
     assert (toaster["presence"], toaster["pid"], toaster["restarts"]) == ("live", 2**22 + 1, 3)
@@ -114,12 +119,28 @@ def test_the_house_document_can_be_filtered(documents: DocumentEncoder) -> None:
     assert (list(document["devices"]), list(document["services"])) == (["lamp"], [])
 
 
-def test_the_house_document_is_empty_before_any_message() -> None:
-    """No device, no service, no sentence; a single device has no document yet."""
+def test_the_house_document_names_all_devices_before_any_message() -> None:
+    """A page that connects to a mirror that has just started shows each device as soon as it is heard."""
     documents = DocumentEncoder(PageStub().context)
     document = house(documents)
-    assert (document["devices"], document["services"], document["message"]) == ({}, {}, "")
+    assert set(document["devices"]) == {*PEERS} - {"mirror"}
+    assert {one["presence"] for one in document["devices"].values()} == {"offline"}
+    assert (list(document["services"]), document["message"]) == (["steward"], "")
     assert documents.device("lamp") is None
+
+
+def test_a_lamp_has_an_input_for_its_brightness_and_its_warmth_unless_its_driver_lacks_one() -> None:
+    """The page shows an input for each."""
+    peers = load_house(Path("house.toml"), big_house(42)).slices()["mirror"].ordered_peers
+    lamp = replace(peers["desk_lamp"], lacks=("colour_temperature_kelvin",))
+    document = house(DocumentEncoder(PageStub({**peers, "desk_lamp": lamp}).context))
+    inputs = {
+        name: [one["label"] for one in document["devices"][name]["controls"]]
+        for name in peers.keys() - {"mirror"}
+    }
+    assert (inputs["hall_lamp"], inputs["desk_lamp"]) == (["Brightness", "Warmth"], ["Brightness"])
+    assert (inputs["living_blind"], inputs["living_heater"]) == (["Position"], ["Target"])
+    assert [one["sign"] for one in document["devices"]["living_blind"]["buttons"]] == ["▲", "■", "▼"]
 
 
 def test_a_device_document_equals_its_part_of_the_house(documents: DocumentEncoder) -> None:

@@ -21,7 +21,7 @@ export class Drawing extends HTMLElement {
   #list = make("ul", { "aria-label": t("drawing.subscriptions") });
   #board = make("div", { class: "board" }, this.#lines, this.#labels, this.#list);
   #lonely = make("div", { class: "lonely" });
-  #rest = make("section", {}, make("h3", {}, t("drawing.lonely")), this.#lonely);
+  #rest = make("section", {}, make("h2", {}, t("drawing.lonely")), this.#lonely);
   /** @type {Map<string, DrawnDevice>} */
   #drawn = new Map();
   /** @type {DrawnWire[]} */
@@ -75,7 +75,7 @@ export class Drawing extends HTMLElement {
     const lonely = [...devices.values()].filter(({ id }) => !drawn.has(id) && id !== mirror);
     const rooms = Map.groupBy ? Map.groupBy(lonely, ({ room }) => room) : groupBy(lonely);
     for (const [room, all] of rooms) {
-      this.#lonely.append(make("section", {}, make("h4", {}, room), make("ul", {}, ...all.map(({ id }) => create(id)))));
+      this.#lonely.append(make("section", {}, make("h3", {}, room), make("ul", {}, ...all.map(({ id }) => create(id)))));
     }
     this.#rest.hidden = !lonely.length;
     this.#board.hidden = !found.length;

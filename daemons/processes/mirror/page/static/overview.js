@@ -3,7 +3,7 @@
 
 import { arrange, make, setText, setTextOrHide } from "./dom.js";
 import { mainReading, phaseWord, written } from "./reading.js";
-import { climateOf, isQuiet, summary } from "./quiet.js";
+import { climateOf, isQuiet, isolated, summary } from "./quiet.js";
 import { t } from "./text.js";
 
 const MOST_NAMES = 3;
@@ -34,7 +34,7 @@ function show(line, { name, devices }) {
   const quiet = devices.filter(isQuiet);
   const climate = climateOf(quiet);
   const main = climate && mainReading(climate);
-  const names = busy.slice(0, MOST_NAMES).map((device) => t("rooms.one", { name: device.name, word: phaseWord(device.state) ?? "" }).trim());
+  const names = busy.slice(0, MOST_NAMES).map((device) => t("rooms.one", { name: isolated(device.name), word: phaseWord(device.state) ?? "" }).trim());
   if (busy.length > MOST_NAMES) names.push(t("rooms.more", { count: busy.length - MOST_NAMES }));
   const texts = [name, main ? written(main) : "", names.join(" · "), summary(quiet.filter((device) => device !== climate))];
   [...line.children].forEach((part, i) => (i ? setTextOrHide : setText)(part, texts[i]));

@@ -51,8 +51,13 @@ function part(devices) {
   const [device] = devices;
   const value = device.state?.phase === "measuring" ? mainReading(device) : null;
   const word = value ? written(value) : (phaseWord(device.state) ?? "");
-  if (devices.length === 1) return t("rooms.one", { name: device.name, word });
+  if (devices.length === 1) return t("rooms.one", { name: isolated(device.name), word });
   const kind = `kinds.${device.kind}`;
   const names = hasText(kind) ? t(kind, { count: devices.length }) : `${devices.length} ${device.kind.replaceAll("_", " ")}`;
   return t("rooms.one", { name: names, word });
+}
+
+/** Return a name so that one from right to left does not move the words and numbers beside it. */
+export function isolated(name) {
+  return /[\u0590-\u08ff\ufb1d-\ufefc]/.test(name) ? `\u2068${name}\u2069` : name;
 }

@@ -1,0 +1,258 @@
+"""The first view and the House view of houses of 5, 42 and 200 devices, in a real Chromium."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Locator, Page, Playwright, expect, sync_playwright
+
+from tests.processes.mirror.page.test_page import CHROMIUM, CHROMIUM_OPTIONS
+from tests.support.big_page import BigPage
+from tests.support.house import BREAKFAST, TIMEOUT_SECONDS, HouseFactory, eventually
+
+SIZES = {"wall": (1920, 1080), "portrait": (1080, 1920), "phone": (390, 844), "zoomed": (960, 540)}
+"""By its name, the size of a window; `zoomed` is the wall at 200 %."""
+pytestmark = [
+    pytest.mark.xdist_group("browser"),
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium; on Debian: sudo apt install chromium"),
+]
+expect.set_options(timeout=TIMEOUT_SECONDS * 1000)
+Open = Callable[..., Page]
+CROSSED = """() => {
+  const boxes = [...document.querySelectorAll('.board .speaker')].map(box => box.getBoundingClientRect());
+  const svg = document.querySelector('.board > svg').getBoundingClientRect();
+  let crossed = 0;
+  for (const path of document.querySelectorAll('.wire')) {
+    const length = path.getTotalLength();
+    for (let at = 0; at <= length; at += 6) {
+      const point = path.getPointAtLength(at), x = point.x + svg.x, y = point.y + svg.y;
+      if (boxes.some(b => x > b.left + 2 && x < b.right - 2 && y > b.top + 2 && y < b.bottom - 2)) crossed++;
+    }
+  }
+  return crossed;
+}"""
+"""Counts the points of lines that are within a box."""
+
+
+@pytest.fixture(scope="module")
+def playwright() -> Iterator[Playwright]:
+    """Start the browser driver."""
+    with sync_playwright() as driver:
+        yield driver
+
+
+@pytest.fixture(scope="module")
+def chromium(playwright: Playwright) -> Iterator[Browser]:
+    """Start a browser."""
+    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(CHROMIUM_OPTIONS))
+    yield browser
+    browser.close()
+
+
+@pytest.fixture
+def open_page(chromium: Browser) -> Iterator[Open]:
+    """Open pages; at the end none may have had an error in its code."""
+    errors: list[str] = []
+
+    def open_(url: str, size: str = "wall", scheme: str = "dark") -> Page:
+        width, height = SIZES[size]
+        page = chromium.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)  # type: ignore[arg-type]
+        page.set_default_timeout(TIMEOUT_SECONDS * 1000)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(url)
+        expect(page.locator("html")).to_have_attribute("data-link", "live")
+        return page
+
+    yield open_
+    for context in chromium.contexts:
+        context.close()
+    assert not errors
+
+
+@pytest.fixture(scope="module")
+def home() -> Iterator[tuple[BigPage, str]]:
+    """Serve the page of the home of 42 devices."""
+    page = BigPage(42)
+    with page.served() as url:
+        yield page, url
+
+
+def card(page: Page, name: str) -> Locator:
+    """Return the card of a device."""
+    return page.locator(f"house-card[data-device={name}]")
+
+
+def room(page: Page, name: str) -> Locator:
+    """Return a room."""
+    return page.locator(f".room[data-key='{name}']")
+
+
+def hidden_height(page: Page) -> int:
+    """Return how much of the document is below the window, in pixels."""
+    return int(page.evaluate("document.documentElement.scrollHeight - innerHeight"))
+
+
+def test_quiet_devices_fold_into_a_line_of_their_room(home: tuple[BigPage, str], open_page: Open) -> None:
+    """A home of 42 fits on a wall; a touch of the line shows the cards, in the order of the file."""
+    page = open_page(home[1])
+    hall = room(page, "Hall")
+    expect(card(page, "kitchen_lamp")).to_be_visible()
+    expect(card(page, "hall_lamp")).to_be_hidden()
+    expect(hall.locator(".quiet")).to_contain_text("Hall lamp off")
+    expect(room(page, "Living room").locator(".climate")).to_have_text("21.4 °C")
+    assert hidden_height(page) <= 0
+    hall.locator(".quiet").click()
+    expect(card(page, "hall_lamp").get_by_role("button")).to_be_visible()
+    shown = hall.locator("house-card").evaluate_all("all => all.map(one => one.dataset.device)")
+    assert shown == ["front_door", "hall_motion", "hall_button", "hall_lamp"]
+
+
+@pytest.mark.long
+def test_a_device_that_needs_attention_stays_in_sight_on_every_page(open_page: Open) -> None:
+    """The wall turns its pages; a device without a heartbeat is shown above them."""
+    stub = BigPage(200)
+    with stub.served() as url:
+        page = open_page(url)
+        tabs = page.locator(".tabs button")
+        expect(tabs).not_to_have_count(0)
+        stub.publish(
+            "gym_plug" if "gym_plug" in stub.states else "studio_plug", fault="the relay does not follow"
+        )
+        pinned = page.locator(".pinned house-card")
+        expect(pinned).to_have_count(1)
+        tabs.last.click()
+        expect(tabs.last).to_have_attribute("aria-current", "true")
+        expect(pinned).to_be_in_viewport()
+        expect(room(page, "Hall")).not_to_be_in_viewport()
+
+
+@pytest.mark.long
+def test_an_untouched_wall_turns_its_pages(open_page: Open) -> None:
+    """After some seconds without a hand it shows the next rooms."""
+    with BigPage(200).served() as url:
+        page = open_page(url)
+        expect(room(page, "Hall")).to_be_in_viewport()
+        page.evaluate("document.documentElement.dataset.quiet = ''")
+        expect(room(page, "Hall")).not_to_be_in_viewport()
+
+
+@pytest.mark.long
+def test_a_phone_has_a_page_for_each_room(home: tuple[BigPage, str], open_page: Open) -> None:
+    """The overview leads to a room, and a tab to another; all controls are there, and nothing is too wide."""
+    page = open_page(home[1], "phone")
+    page.locator(".overview button", has_text="Living room").click()
+    heater = card(page, "living_heater")
+    expect(heater).to_be_in_viewport()
+    expect(heater.get_by_label("Target, one step up")).to_be_visible()
+    expect(card(page, "living_blind").get_by_label("Stop")).to_be_visible()
+    expect(card(page, "ceiling_lamp").get_by_label("Brightness")).to_be_visible()
+    page.get_by_role("button", name="Kitchen", exact=True).click()
+    expect(card(page, "toaster")).to_be_in_viewport()
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("names", ["long", "japanese", "arabic"])
+@pytest.mark.parametrize("size", SIZES)
+def test_long_and_foreign_names_fit(open_page: Open, names: str, size: str) -> None:
+    """No card is wider than its column, and no view is wider than the window."""
+    with BigPage(42, names).served() as url:
+        page = open_page(url, size)
+        for view in ("mirror", "house"):
+            page.goto(f"{url}#{view}")
+            assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+        page.goto(f"{url}#mirror")
+        overflows = "all => all.filter(one => one.scrollWidth > one.clientWidth + 1).length"
+        assert page.locator(".room li:not([hidden])").evaluate_all(overflows) == 0
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+def test_a_home_is_accessible(home: tuple[BigPage, str], open_page: Open, size: str, scheme: str) -> None:
+    """Axe finds no violation in either view."""
+    page = open_page(home[1], size, scheme)
+    for view in ("mirror", "house"):
+        page.goto(f"{home[1]}#{view}")
+        expect(page.locator(f"section[data-view={view}]")).to_be_visible()
+        found = Axe().run(page).response["violations"]
+        assert not [(one["id"], [node["html"][:200] for node in one["nodes"]][:3]) for one in found], view
+
+
+@pytest.mark.long
+def test_everything_can_be_done_with_the_keyboard(home: tuple[BigPage, str], open_page: Open) -> None:
+    """Tab reaches a line of quiet devices, Enter shows them, and Tab goes on to their controls."""
+    page = open_page(home[1])
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.matches(\".room[data-key='Hall'] .quiet\")"):
+            break
+    page.keyboard.press("Enter")
+    expect(card(page, "hall_lamp")).to_be_visible()
+    page.keyboard.press("Shift+Tab")
+    assert page.evaluate("document.activeElement.closest('house-card').dataset.device") == "hall_lamp"
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("devices", [42, 200])
+@pytest.mark.parametrize("size", ["wall", "phone"])
+def test_no_line_runs_behind_a_box(open_page: Open, devices: int, size: str) -> None:
+    """Not in any House view; the lines of the mirror are left out."""
+    stub = BigPage(devices)
+    with stub.served() as url:
+        page = open_page(f"{url}#house", size)
+        expect(page.locator(".wire")).not_to_have_count(0)
+        assert page.evaluate(CROSSED) == 0
+        assert page.locator(".speaker[data-device=mirror]").count() == 0
+
+
+@pytest.mark.long
+def test_a_chosen_device_lights_up_with_its_neighbours(home: tuple[BigPage, str], open_page: Open) -> None:
+    """Its name leads to its page, and a sentence names what it hears."""
+    page = open_page(f"{home[1]}#house")
+    page.locator(".speaker[data-device=hall_lamp]").click()
+    near = page.locator("li.near > .speaker")
+    expect(near).to_have_count(5)
+    expect(page.locator(".chosen")).to_contain_text("It hears Hall motion, Hall button")
+    expect(page.locator(".chosen a")).to_have_attribute("href", "#device/hall_lamp")
+
+
+@pytest.mark.long
+def test_a_hidden_device_has_no_card_and_a_favourite_is_first(
+    make_house: HouseFactory, open_page: Open
+) -> None:
+    """A change of both restarts the mirror alone, and the page follows without a reload."""
+    house = make_house(BREAKFAST)
+    house.house("up")
+    page = open_page(eventually(lambda: house.status()["mirror"]["url"]))
+    before = house.pids()
+    text = BREAKFAST.replace("browning = 3", "browning = 3\nfavourite = true")
+    house.config.write_text(text.replace("brightness_percent = 60", "brightness_percent = 60\nhide = true"))
+    house.house("reload")
+    expect(page.locator(".room h2").nth(1)).to_have_text("Favourites")
+    expect(card(page, "kitchen_lamp")).to_have_count(0)
+    assert {name for name, pid in house.pids().items() if pid != before[name]} == {"mirror"}
+
+
+@pytest.mark.long
+def test_the_picture_stays_while_the_mirror_restarts(make_house: HouseFactory, open_page: Open) -> None:
+    """Every card stays live, the page never says that it is lost, and a press in between counts."""
+    house = make_house(BREAKFAST)
+    house.house("up")
+    page = open_page(eventually(lambda: house.status()["mirror"]["url"]))
+    expect(page.locator("house-card[data-presence=live]")).to_have_count(4)
+    page.evaluate("""() => {
+      window.seen = new Set();
+      const record = () => {
+        window.seen.add(document.documentElement.dataset.link);
+        for (const one of document.querySelectorAll('house-card')) window.seen.add(one.dataset.presence);
+      };
+      const all = {subtree: true, attributes: true, childList: true};
+      new MutationObserver(record).observe(document.documentElement, all);
+    }""")
+    before = house.kill("mirror")
+    card(page, "kitchen_lamp").get_by_role("button").click()
+    expect(card(page, "kitchen_lamp")).to_have_attribute("data-phase", "on")
+    assert house.pids()["mirror"] != before
+    page.wait_for_timeout(3000)  # longer than the page would keep a wrong picture
+    assert page.evaluate("[...window.seen].sort()") == ["live"]
