@@ -18,6 +18,8 @@ from daemons.errors import Rejected
 from daemons.kinds import (
     HARDWARE_FACTS,
     TOUCHES,
+    CalendarEvent,
+    CalendarEvents,
     DeliveryResult,
     HardwareLink,
     Kind,
@@ -45,6 +47,14 @@ CUSTOM: dict[type, list[str]] = {
 }
 """Values of the types that are written as text."""
 
+calendar_events = st.builds(
+    CalendarEvent,
+    begin=st.floats(START - MOST_SECONDS, START + MOST_SECONDS) | st.floats(),
+    end=st.floats(START - MOST_SECONDS, START + MOST_SECONDS) | st.floats(),
+    title=st.text(max_size=5),
+    is_all_day=st.booleans(),
+    is_local=st.booleans(),
+)
 readings = st.builds(
     Reading,
     on=st.none() | st.booleans(),
@@ -65,6 +75,12 @@ readings = st.builds(
     reachable=st.none() | st.booleans(),
     cause=st.none() | st.just("a1"),
     fault=st.none() | st.just("it smokes"),
+    calendar=st.none()
+    | st.builds(
+        CalendarEvents,
+        st.lists(calendar_events, max_size=3).map(tuple),
+        st.floats(START, START + 3 * MOST_SECONDS),
+    ),
     outcome=st.none()
     | st.builds(
         Outcome,
@@ -73,6 +89,12 @@ readings = st.builds(
         result=st.sampled_from(get_args(DeliveryResult)),
     ),
 )
+
+
+class ClockOffset(Struct, frozen=True):
+    """What a machine learns of the wall clock: its difference to the steady clock, or None."""
+
+    seconds: float | None
 
 
 def values(type_: Any) -> st.SearchStrategy[Any]:
@@ -174,6 +196,9 @@ def events(machine: Machine[Any, Any]) -> st.SearchStrategy[list[tuple[float, An
     event: st.SearchStrategy[Any] = readings | st.sampled_from(TOUCHES) | source_states(machine) | st.none()
     if entries := machine.timetable(machine.options):
         event = event | st.builds(InForce, st.integers(0, len(entries) - 1), st.floats(0, START))
+    if machine.uses_clock:
+        offsets = st.none() | st.sampled_from([0.0, 0.1, -3600.0]) | st.floats(-MOST_SECONDS, MOST_SECONDS)
+        event = event | st.builds(ClockOffset, offsets)
     if machine.commands:
         event = event | commands(type(machine))
     return st.lists(st.tuples(steps, event), max_size=12)
@@ -187,6 +212,8 @@ def apply_event(machine: Machine[Any, Any], memory: Any, event: Any, now: float)
         event = replace(event, at=None if event.at is None else now - event.at)
         memory = machine.update_measurements(memory, event, now)
         return memory if event.on is None else machine.adopt(memory, event, now)
+    if isinstance(event, ClockOffset):
+        return machine.update_clock(memory, event.seconds, now)
     if isinstance(event, InForce):
         return machine.update_timetable(memory, event.number, event.began_at, now)
     if isinstance(event, dict):

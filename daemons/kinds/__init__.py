@@ -28,10 +28,13 @@ from daemons.values import Day, TimeOfDay, format_toml, suggest
 
 # Words
 
-Ability = Literal["switch", "dim", "tint", "move", "press", "sense", "notify", "presence", "regulate"]
+Ability = Literal[
+    "switch", "dim", "tint", "move", "press", "sense", "notify", "presence", "regulate", "events",
+]  # fmt: skip
 """An ability of a driver: switch on and off, dim, change the colour temperature of white light, move in
 both directions, report presses of a button, report measurements, deliver messages to people, report
-whether a person is there, set the temperature that hardware keeps by itself."""
+whether a person is there, set the temperature that hardware keeps by itself, report the events of a
+calendar."""
 ABILITIES: tuple[Ability, ...] = get_args(Ability)
 Touch = Literal["single", "double", "triple", "long", "hold", "release"]
 """The way in which a button is pressed. A long press is reported while the button is still down. Some
@@ -166,6 +169,29 @@ class Outcome(Struct, frozen=True):
     """The reason, for a person; empty if the message was taken."""
 
 
+class CalendarEvent(Struct, frozen=True, array_like=True):
+    """One event of a calendar, or one occurrence of an event that repeats."""
+
+    begin: float
+    """In Unix seconds. If `is_local`, the clock of the house then shows what UTC shows at this number."""
+    end: float
+    """The same for its end; that of an all-day event is the midnight after its last day."""
+    title: str
+    place: str | None = None
+    is_all_day: bool = False
+    """Whether it lasts for whole days; then it is local, too."""
+    is_local: bool = False
+    """Whether its times have no zone, and count by the clock of the house."""
+
+
+class CalendarEvents(Struct, frozen=True):
+    """The events of a calendar that are on or come in the next days, in any order."""
+
+    events: tuple[CalendarEvent, ...]
+    until: float
+    """In Unix seconds. Which events are on after this time is not known."""
+
+
 class About(Struct, frozen=True, kw_only=True):
     """What a piece of hardware is; None stands for what it does not report."""
 
@@ -244,6 +270,8 @@ class Reading(Struct, frozen=True, kw_only=True):
     """How long until the hardware's own running timer switches it off; None if it reports no timer."""
     at: float | None = None
     """When the hardware last reported anything, in the device's steady seconds."""
+    calendar: CalendarEvents | None = None
+    """The events of a calendar; None while it was not read."""
     recorded: dict[str, dict[str, Scalar]] | None = None
     """By device, what its recorded state was at an earlier time; None while that was not read."""
     presses: tuple[ButtonPress, ...] = ()
