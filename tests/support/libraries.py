@@ -4,7 +4,10 @@ import pytest
 
 from daemons.contract.subject import missing_library
 
-EXTRAS = ("aiomqtt", "paho", "jinja2", "kasa", "aioesphomeapi", "gpiozero", "zeroconf", "holidays")
+EXTRAS = (
+    "aiomqtt", "paho", "jinja2", "kasa", "aioesphomeapi", "gpiozero", "zeroconf", "holidays", "icalendar",
+    "recurring_ical_events",
+)  # fmt: skip
 """The packages that the extras of the drivers install; a house runs without all of them."""
 
 

@@ -1,0 +1,1 @@
+"""Tests of what the drivers of calendars have in common."""
