@@ -72,6 +72,7 @@ class HardwareTest:
         if device.driver is None or not issubclass(device.kind, Machine):
             raise Rejected(f"{device.name} drives no hardware")
         self._driver = device.driver(device.name, device.driver_options)
+        self._driver.wanted = device.kind.needs
         self._machine: Machine[Any, Any] = device.kind(device.options, self._driver.speed)
         self._name = device.name
         self._now = Clock().now

@@ -36,6 +36,9 @@ class Driver(ABC, Generic[O]):
     socket: Any = None
     """The socket that the device's loop watches: when it is readable, there is a new reading. May be None."""
 
+    wanted: frozenset[Ability] = frozenset()
+    """The abilities that the kind of its device can use: simulated hardware, which has all, looks at them."""
+
     def __init__(self, device: str, options: O) -> None:
         """`device` is the device's name in the configuration."""
         self.device = device

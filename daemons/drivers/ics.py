@@ -6,6 +6,7 @@ server that knows ETag or Last-Modified sends the calendar only if it has change
 
 import asyncio
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 from daemons.drivers.ical import web
@@ -55,7 +56,7 @@ class Ics(CalendarDriver[Options]):
         super().__init__(device, options)
         self.look_seconds = None if options.file is None else LOOK_SECONDS
         self._version: FileVersion | None = None
-        """The version of the file that was read."""
+        """The version of the file when it was last read; None if it was not there."""
         self._validators: dict[str, str] = {}
         """The headers that ask whether the calendar has changed."""
 
@@ -88,22 +89,20 @@ class Ics(CalendarDriver[Options]):
 
     async def look(self) -> bool:
         """Return whether the file has changed."""
-        if self.options.file is None:
-            return False
-        try:
-            return await asyncio.to_thread(file_version, Path(self.options.file)) != self._version
-        except OSError:
-            return True
+        version = None
+        if self.options.file is not None:
+            with suppress(OSError):
+                version = await asyncio.to_thread(file_version, Path(self.options.file))
+        return version != self._version
 
     async def _fetch_file(self, path: Path, span: Span, *, is_whole: bool) -> Expanded | None:
         async with asyncio.timeout(self.options.timeout_seconds):
-            version = await asyncio.to_thread(file_version, path)
-            if version == self._version and not is_whole:
+            before, self._version = self._version, None
+            self._version = await asyncio.to_thread(file_version, path)
+            if self._version == before and not is_whole:
                 return None
             body = await asyncio.to_thread(read_file, path)
-        found = await expand_in_program(body, span.begin, span.until, "ics")
-        self._version = version
-        return found
+        return await expand_in_program(body, span.begin, span.until, "ics")
 
     def _url(self) -> str:
         """Return the address; raises StorageError, without the address, if its file has none."""

@@ -9,6 +9,7 @@ in `run/hardware/NAME`:
 - `presses.jsonl` has one line for each press of the button. A person or a test adds the lines. The device
   remembers how much of it was read, together with what the presses did.
 - `measured.json` overrides the measurements in the options. A person or a test writes it.
+- `events.json` has the events of a calendar, in place of those in the options. A person or a test writes it.
 - `messages.jsonl` has one line for each attempt of a messenger to deliver a message, with its result.
 - `answer.json` decides the result of the next attempts, such as "refused". A person or a test writes it.
 """
@@ -17,13 +18,14 @@ import os
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeVar, get_args
 
 import msgspec
 from msgspec import Meta, Struct, field
 from msgspec.structs import asdict, replace
 
 from daemons.drivers import Driver
+from daemons.drivers.physics.events import EventText
 from daemons.drivers.physics.relay import Relay, Switching
 from daemons.drivers.physics.valve import with_valve
 from daemons.kinds import (
@@ -39,6 +41,9 @@ from daemons.kinds import (
 )
 from daemons.storage.line_file import LineFile, read_lines
 from daemons.values import Seconds
+
+if TYPE_CHECKING:
+    from daemons.drivers.simulation.calendar import CalendarFile
 
 T = TypeVar("T")
 Celsius = Annotated[float, Meta(ge=-273.15, le=2000)]
@@ -83,6 +88,8 @@ class Options(Struct, frozen=True, kw_only=True):
     """The fine dust below 2.5 µm, in micrograms per cubic metre."""
     soil_moisture_percent: Percent | None = None
     """The water in the soil, in percent."""
+    events: Annotated[tuple[EventText, ...], Meta(max_length=100)] = ()
+    """The events of a calendar, such as `"2026-12-24 Holiday"`, `"tue Bins"` or `"mon 17:00-18:00 Piano"`."""
 
 
 class SimulatedRelay:
@@ -316,12 +323,18 @@ class Simulated(Driver[Options]):
         self._hung: Reading | None = None
         self._server: SimulatedServer | None = None
         """The server of a messenger, from its first message on."""
+        self._calendar: CalendarFile | None = None
+        """The calendar, for a device that needs events."""
         self._idle: tuple[FileStats, Reading] | None = None
         """The state of the files and the last reading, while the hardware is idle."""
 
     def open(self, power_profile: tuple[Load, ...], now: float) -> None:
         """Open the hardware's files; the hardware keeps its state from the last process."""
         folder = Path("hardware") / self.device
+        if "events" in self.wanted:
+            from daemons.drivers.simulation.calendar import CalendarFile  # noqa: PLC0415  few devices need it
+
+            self._calendar = CalendarFile(folder, self.options.events)
         self._relay = SimulatedRelay(folder, power_profile)
         self._relay.poll(now, self._relay.file_stat())
         self._button = SimulatedButton(folder)
@@ -355,7 +368,9 @@ class Simulated(Driver[Options]):
                 pass
 
     def read(self, now: float) -> Reading:
-        """Return the state of the relay, the meter, the sensor and the button."""
+        """Return the state of the relay, the meter, the sensor and the button, or a calendar."""
+        if self._calendar:
+            return self._calendar.read(now)
         if self._hung:
             return self._hung
         stats = self._stat_files()

@@ -1,11 +1,12 @@
 """The hardware of one device in a rehearsal. It outlives the device's process, as real hardware does."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from daemons.drivers import Driver
+from daemons.drivers.physics.events import SimulatedCalendar
 from daemons.drivers.physics.relay import Relay, Switching
 from daemons.drivers.physics.valve import with_valve
 from daemons.kinds import ButtonPress, Load, Message, Outcome, Reading, Setting, Touch
@@ -51,6 +52,10 @@ class RehearsedHardware(Driver[NoOptions]):
         self._unsent: tuple[Setting, str | None, float] | None = None
         """The setting that could not be sent, its cause, and since when it waits."""
         self._last_reading = Reading(reachable=None)
+        self.calendar: SimulatedCalendar | None = None
+        """The events of a device that needs them."""
+        self.wall: Callable[[], float] = lambda: 0.0
+        """The function that returns the clock of the house, in Unix seconds; its world sets it."""
         self.messages: list[Message] = []
         """The messages that it has delivered, repeats included."""
         self._outcome: Outcome | None = None
@@ -97,6 +102,8 @@ class RehearsedHardware(Driver[NoOptions]):
             outcome=self._outcome,
             **self.measured,
         )
+        if self.calendar is not None:
+            reading = replace(reading, calendar=self.calendar.events(self.wall()))
         reading = with_valve(reading)
         if self._drawn_watts is not None and (reading.on or reading.power_watts is None):
             reading = replace(reading, power_watts=self._drawn_watts)

@@ -98,6 +98,8 @@ def happen(world: Stage, step: Step) -> None:
         world.switch_by_hand(name, on=step.detects)
     elif step.measures is not None:
         world.measure(name, step.measures)
+    elif step.events is not None:
+        world.set_events(name, step.events)
     elif step.kill:
         world.kill(name)
     elif step.dead is not None:

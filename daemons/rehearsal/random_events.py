@@ -15,6 +15,7 @@ from msgspec.structs import asdict
 from daemons.config.device import Device
 from daemons.config.house import House
 from daemons.config.rule import Condition, Rule
+from daemons.drivers.physics.events import EventText
 from daemons.kinds import PLAUSIBLE, ROOM_CELSIUS, TOUCHES, Control, Machine
 from daemons.rehearsal.hardware import MEASURED
 from daemons.rehearsal.story import Always, ClockStep
@@ -84,7 +85,9 @@ def random_event(device: Device, limits: Limits, chance: random.Random, *, is_to
     """Return something that can happen to a device; unless `is_touched`, no person switches it."""
     kind: Any = device.kind
     choices: list[tuple[str, int]] = [("kill", 1), ("dead", 1), ("cut", 1), ("unreachable", 1)]
-    if kind.detects(device.options):
+    if "events" in kind.needs:
+        choices.append(("events", OFTEN))
+    elif kind.detects(device.options):
         choices.append(("detects", OFTEN))
     for field in measured_fields(device):
         if limits.get((device.name, field)):
@@ -105,6 +108,8 @@ def random_event(device: Device, limits: Limits, chance: random.Random, *, is_to
             return {verb: Seconds(chance.randint(*AWAY_SECONDS))}
         case "detects":
             return {"detects": chance.random() < 0.5}  # noqa: PLR2004
+        case "events":
+            return {"events": random_calendar(device, chance)}
         case "press":
             return {"press": chance.choice(TOUCHES)}
         case "hand":
@@ -114,6 +119,18 @@ def random_event(device: Device, limits: Limits, chance: random.Random, *, is_to
             control = kind.control(device.options)
             return {"send": command.__name__.lower(), "with_": random_arguments(command, chance, control)}
     return {"measures": {verb: random_measurement(device, verb, limits, chance)}}
+
+
+def random_calendar(device: Device, chance: random.Random) -> tuple[EventText, ...]:
+    """Return up to two events of a calendar, which mostly have one of the words that it looks for."""
+    words = getattr(device.options, "words", ())
+    titles = [word.replace("*", "") for word in words] * 2 + ["Appointment"]
+    hours = [TEXTS[ClockTime](chance) for _ in range(4)]
+    times = ["", f" {hours[0]}", f" {hours[1]}-{hours[2]}"]
+    return tuple(
+        EventText(f"every day{chance.choice(times)} {chance.choice(titles)}")
+        for _ in range(chance.randint(0, 2))
+    )
 
 
 def random_clock_step(chance: random.Random) -> Event:

@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 from daemons.bus.message import Moment, State
 from daemons.config.rule import StateFields
+from daemons.drivers.physics.events import EventText
 from daemons.kinds import Touch
 
 
@@ -53,6 +54,9 @@ class Stage(Protocol):
 
     def measure(self, name: str, values: dict[str, float]) -> None:
         """Change what the hardware of a device measures."""
+
+    def set_events(self, name: str, texts: tuple[EventText, ...]) -> None:
+        """Change the events of a calendar."""
 
     def kill(self, name: str, away_seconds: float = ...) -> None:
         """Kill the process of a device; it is started again."""

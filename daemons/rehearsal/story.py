@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from msgspec import Meta, Struct, field
 
 from daemons.config.rule import Condition, Values
+from daemons.drivers.physics.events import EventText
 from daemons.kinds import Touch
 from daemons.values import Parsed, Seconds, format_seconds, format_toml
 
@@ -93,6 +94,8 @@ class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     hand: Literal["on", "off"] | None = None
     detects: bool | None = None
     measures: Annotated[dict[str, float], Meta(min_length=1)] | None = None
+    events: tuple[EventText, ...] | None = None
+    """The events of a calendar from now on."""
     kill: Literal[True] | None = None
     dead: Seconds | None = None
     stop: Literal[True] | None = None
@@ -124,8 +127,8 @@ class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 VERBS = (
-    "press", "send", "hand", "detects", "measures", "kill", "dead", "stop", "start", "unreachable", "cut",
-    "clock",
+    "press", "send", "hand", "detects", "measures", "events", "kill", "dead", "stop", "start", "unreachable",
+    "cut", "clock",
 )  # fmt: skip
 SWITCHING = ("press", "send", "hand")
 """The verbs with which a person switches a device."""

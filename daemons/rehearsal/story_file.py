@@ -191,6 +191,8 @@ def check_step(step: Step, house: House, where: Where, problems: list[Problem]) 
         problems.append(Problem((*where, "hand"), text))
     if step.detects is not None and device.kind.detects(device.options) is None:
         problems.append(Problem((*where, "detects"), f"{device.name} detects nothing; use hand or measures"))
+    if step.events is not None and "events" not in device.kind.needs:
+        problems.append(Problem((*where, "events"), f"{device.name} has no events; a calendar has"))
     for name, value in (step.measures or {}).items():
         if name not in MEASURED:
             text = f"cannot be measured in a rehearsal; {suggest(name, MEASURED)}"

@@ -16,6 +16,7 @@ from daemons.bus.message import Command, Moment, Receipt, Report, Scalar, State
 from daemons.config.device import Device
 from daemons.config.house import House
 from daemons.config.rule import Condition, Rule
+from daemons.drivers.physics.events import EventText, SimulatedCalendar
 from daemons.kinds import Kind, Machine, Setting, Touch
 from daemons.processes.device.latest_states import SILENT_SECONDS
 from daemons.processes.device.log_line import LogLine
@@ -110,6 +111,8 @@ class World:
             for name, one in chosen.items()
             if issubclass(one.kind, Machine)
         }
+        for device in self.devices.values():
+            device.hardware.wall = lambda: self.wall
         self.mirrors = {
             name: RehearsedMirror(self, one, without(titles, name), kinds)
             for name, one in chosen.items()
@@ -187,6 +190,12 @@ class World:
     def measure(self, name: str, values: dict[str, float]) -> None:
         """Change what the hardware of a device measures."""
         self.devices[name].hardware.measure(values)
+        self.devices[name].poll()
+
+    def set_events(self, name: str, texts: tuple[EventText, ...]) -> None:
+        """Change the events of a calendar."""
+        if calendar := self.devices[name].hardware.calendar:
+            calendar.texts = texts
         self.devices[name].poll()
 
     def kill(self, name: str, away_seconds: float = RESTART_SECONDS) -> None:
@@ -445,7 +454,10 @@ def make_hardware(device: Device) -> RehearsedHardware:
     """Return the hardware of a device, as its configuration describes it."""
     options = device.driver_options
     measured = {field: getattr(options, field, value) for field, value in MEASURED.items()}
-    return RehearsedHardware(device.name, float(getattr(options, "speed", 1.0)), measured)
+    made = RehearsedHardware(device.name, float(getattr(options, "speed", 1.0)), measured)
+    if "events" in getattr(device.kind, "needs", ()):
+        made.calendar = SimulatedCalendar(getattr(options, "events", ()))
+    return made
 
 
 def limited_field(test: Rule | Condition) -> str | None:

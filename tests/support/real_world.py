@@ -159,8 +159,15 @@ class RealWorld:
 
     def measure(self, name: str, values: dict[str, float]) -> None:
         """Change what simulated hardware measures."""
-        path = self.house.run / "hardware" / name / "measured.json"
-        path.with_suffix(".new").write_text(json.dumps(values))
+        self._replace(name, "measured.json", values)
+
+    def set_events(self, name: str, texts: tuple[str, ...]) -> None:
+        """Change the events of a simulated calendar."""
+        self._replace(name, "events.json", texts)
+
+    def _replace(self, name: str, file: str, content: object) -> None:
+        path = self.house.run / "hardware" / name / file
+        path.with_suffix(".new").write_text(json.dumps(content))
         path.with_suffix(".new").rename(path)
 
     def _write(self, name: str, file: str, line: dict[str, object]) -> None:

@@ -1,4 +1,8 @@
-"""Reads a calendar again and again: at intervals, later after a failure, and anew when the day changes."""
+"""Reads a calendar again and again: at intervals, later after a failure, and anew when the day changes.
+
+A calendar that cannot be read now is no lost hardware: the events that are known hold, and rules go by them.
+The fault says why it cannot be read, until the kind finds that its values are too old.
+"""
 
 import asyncio
 import time
@@ -11,7 +15,7 @@ from daemons.drivers.ical.result import Expanded
 from daemons.drivers.ical.web import ServerOptions
 from daemons.drivers.transports.delivery import reason
 from daemons.drivers.transports.http_response import BadResponse
-from daemons.errors import HouseError, Unreachable
+from daemons.errors import HouseError
 from daemons.kinds import Ability, CalendarEvents
 from daemons.runtime.backoff import backoff_seconds, with_jitter
 from daemons.runtime.clock import uptime
@@ -60,8 +64,6 @@ class CalendarDriver(Remote[O]):
     def __init__(self, device: str, options: O) -> None:
         super().__init__(device, options)
         self._failures = 0
-        self._retry_at = 0.0
-        """When the next attempt is made after a failure, in seconds of uptime."""
         self._span: Span | None = None
         """The span of the last read; None if the calendar must be read as a whole."""
         self._whole_at = 0.0
@@ -86,21 +88,20 @@ class CalendarDriver(Remote[O]):
 
     async def run(self, channel: "HardwareChannel") -> None:
         """Read the calendar at intervals."""
-        if (pause := self._retry_at - uptime()) > 0:
-            await asyncio.sleep(pause)
         while True:
             try:
                 calendar = await self._read()
-            except TimeoutError:
-                self._fail(f"no answer within {self.options.timeout_seconds:g} s")
-            except OSError as error:
-                self._fail(str(error) if isinstance(error, HouseError) else reason(error))
-            except (BadResponse, HouseError) as error:
-                self._fail(str(error))
-            self._failures = 0
-            changes = {} if calendar is None else {"calendar": calendar}
-            channel.update(**changes, fault=self._fault)
-            await self._wait()
+            except (OSError, BadResponse, HouseError) as error:
+                self._failures += 1
+                self._span = None
+                channel.connect(f"{self.where}: {self._why(error)}")
+                pause = backoff_seconds(self._failures, FIRST_PAUSE_SECONDS, self.options.every_seconds)
+            else:
+                self._failures = 0
+                changes = {} if calendar is None else {"calendar": calendar}
+                channel.update(**changes, fault=self._fault)
+                pause = self.options.every_seconds
+            await self._wait(with_jitter(pause))
 
     async def _read(self) -> CalendarEvents | None:
         """Return the events; None if they have not changed."""
@@ -115,17 +116,17 @@ class CalendarDriver(Remote[O]):
             self._fault = f"{self.where}: {left_out_text(found.left_out)}"
         return CalendarEvents(found.events, found.until)
 
-    def _fail(self, why: str) -> None:
-        """Raise Unreachable; the next attempt is made after a pause that grows."""
-        self._failures += 1
-        self._span = None
-        pause = backoff_seconds(self._failures, FIRST_PAUSE_SECONDS, self.options.every_seconds)
-        self._retry_at = uptime() + with_jitter(pause)
-        raise Unreachable(self.device, self.where, why)
+    def _why(self, error: Exception) -> str:
+        """Return why the calendar cannot be read."""
+        if isinstance(error, TimeoutError):
+            return f"no answer within {self.options.timeout_seconds:g} s"
+        return (
+            reason(error) if isinstance(error, OSError) and not isinstance(error, HouseError) else str(error)
+        )
 
-    async def _wait(self) -> None:
-        """Wait for the next read: an interval, or until the calendar changes, or the clock is set."""
-        until = uptime() + with_jitter(self.options.every_seconds)
+    async def _wait(self, pause_seconds: float) -> None:
+        """Wait for the next read, or until the calendar changes, or the clock is set."""
+        until = uptime() + pause_seconds
         while (left := until - uptime()) > 0:
             await asyncio.sleep(min(left, self.look_seconds or CLOCK_SECONDS))
             begin = span_at(time.time()).begin

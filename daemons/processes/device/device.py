@@ -41,6 +41,7 @@ def run(slice_: Slice, on_start: Callable[[Process, DeviceRunner], object] | Non
         )
     start = Startup(device.name, DeviceMemory)
     driver = device.driver(device.name, device.driver_options)
+    driver.wanted = device.kind.needs
     machine = device.kind(device.options, driver.speed)
     clock = Clock(start.last.anchor, start.last.written_at) if start.last else Clock()
     memory = resume_memory(

@@ -280,7 +280,7 @@ BEGIN:VTIMEZONE
 END:VTIMEZONE
 TZID:Nowhere
 X-WR-TIMEZONE:../x
-""".split()
+""".splitlines()[1:]
 )
 
 

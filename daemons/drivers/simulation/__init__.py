@@ -1,0 +1,1 @@
+"""The parts of the driver `simulated` that only some devices load."""
