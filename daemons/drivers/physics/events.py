@@ -11,7 +11,7 @@ DATE, CLOCK = r"\d{4}-\d\d-\d\d", r"(?:[01]\d|2[0-3]):[0-5]\d"
 PATTERN = re.compile(
     rf"(?:({DATE})(?:/({DATE}))?|({'|'.join(DAYS)})|(every day))"  # the days
     rf"(?: ({CLOCK})(?:-({CLOCK}))?)?"  # the times
-    r" +(\S.*)"  # the title
+    r" +(?!\d{1,2}:\d)(\S.*)"  # the title, which is no time that was written wrongly
 )
 MAX_LENGTH = 300
 DAY_SECONDS = 86_400.0

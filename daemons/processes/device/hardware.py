@@ -113,6 +113,8 @@ class Hardware:
         self.inputs: list[tuple[type[Input], dict[str, Any]]] = []
         """What came from outside with the latest reading, but for presses: each with its fields but `at`."""
         self._detects = None if machine.drives else machine.detects(machine.options)
+        self._begins_chains = bool(machine.uses_clock and machine.needs and not machine.drives)
+        """Whether it only reports, and does so by the clock."""
         self._reading = Reading(reachable=None)
         was_reachable = memory.last_state.get("reachable", True) is not False
         self._reachability = Reachability(was_reachable=was_reachable)
@@ -256,9 +258,16 @@ class Hardware:
             self._sent = self._sent._replace(was_seen_off=True)
 
     def advance(self, now: float) -> None:
-        """Advance the time of the kind's state machine."""
-        if not self._is_waiting:
-            self._set_memory(self._machine.advance(self._memory, now), self.cause, now)
+        """Advance the time of the kind's state machine.
+
+        What the clock changes in a calendar follows from no earlier change: a chain begins there.
+        """
+        if self._is_waiting:
+            return
+        memory, cause = self._machine.advance(self._memory, now), self.cause
+        if self._begins_chains and memory != self._memory:
+            cause = SENSED
+        self._set_memory(memory, cause, now)
 
     def daily_times(self) -> tuple[DailyTime, ...]:
         """Return the times of day at which the kind sends itself a command."""

@@ -1,0 +1,1 @@
+"""Tests of what simulated hardware does over time."""
