@@ -46,7 +46,7 @@ upgrade:  ## Install what pyproject.toml lists now; a house that runs is not aff
 	@echo "$(VENV) is up to date."
 
 extra: | environment  ## Install what a driver needs: make extra EXTRA=kasa
-	@.ci/venv "$(PYTHON)" "$(VENV)" $(or $(EXTRA),$(error say which one: make extra EXTRA=mqtt, templates, kasa, esphome, gpio, discover or holidays))
+	@.ci/venv "$(PYTHON)" "$(VENV)" $(or $(EXTRA),$(error say which one: make extra EXTRA=mqtt, templates, kasa, esphome, gpio, discover, holidays or calendar))
 
 test: | $(VENV)/installed-test  ## Run the tests
 	$(NOTICE)

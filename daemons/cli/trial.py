@@ -213,6 +213,9 @@ class HardwareTest:
             return TestStep(
                 step.what, step.worked, step.milliseconds, ", ".join(self._presses) or step.detail
             )
+        if "events" in self._machine.needs:
+            _, step = self._wait_for("has its events", lambda r: r.calendar, REPORT_SECONDS)
+            return step
         _, step = self._wait_for(
             "reports", lambda r: format_measurements(r, SENSOR_FIELDS) or r.on is not None, REPORT_SECONDS
         )
@@ -253,6 +256,9 @@ class HardwareTest:
         fields, words = SENSOR_FIELDS, ("detects nothing", "detects")
         if "notify" in self._machine.needs:
             return reading.fault or ""
+        if "events" in self._machine.needs:
+            number = len(reading.calendar.events) if reading.calendar else 0
+            return reading.fault or f"{number} events in the next three weeks"
         if self._machine.drives:
             fields = THERMOSTAT_FIELDS if self._is_only_read else SWITCHED_FIELDS
             words = ("off", "on")

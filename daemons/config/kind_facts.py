@@ -84,6 +84,7 @@ class KindFacts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     unknown_phases: tuple[str, ...] = ()
     momentary_phases: tuple[str, ...] = ()
     unrecorded: frozenset[str] = frozenset()
+    page_fields: frozenset[str] = frozenset()
     entity_class: EntityClass | None = None
     entity_device_class: str | None = None
     detections: dict[str, str | None] = {}

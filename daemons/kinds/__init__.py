@@ -518,6 +518,8 @@ class Kind(ABC):
     """The phases that end as soon as they are published. No `for` and no condition can hold in one."""
     unrecorded: ClassVar[frozenset[str]] = frozenset()
     """The measurements that follow from others over time: the history does not record them."""
+    page_fields: ClassVar[frozenset[str]] = frozenset()
+    """The measurements that only a drawing or a table makes use of, such as the columns of a forecast."""
     entity_class: ClassVar[EntityClass | None] = None
     """Its main entity in Home Assistant; None if it has only buttons and sensors there."""
     entity_device_class: ClassVar[str | None] = None

@@ -94,6 +94,7 @@ class Calendar(Machine[Options, CalendarMemory]):
     resting_phases = ("unknown", "stale", "free", "event")
     unknown_phases = ("unknown", "stale")
     unrecorded = frozenset({"next_in_minutes"})
+    page_fields = frozenset({"events", "more_events"})
     detections = {EVENT: None}  # noqa: RUF012
     uses_clock = True
     _kept: tuple[CalendarEvents | None, float, tuple[CalendarEvent, ...], float] = None, 0.0, (), 0.0

@@ -300,11 +300,12 @@ class RehearsedProcess:
         now = self._world.now
         if self._is_news:
             return now + seconds
+        is_working = seconds < IDLE_SECONDS
+        tick_at = now + self._owner.tick_seconds if is_working else NEVER
         stale_at = self._owner.stale_at()
         if stale_at is not None and stale_at - STALE_MARGIN_SECONDS > now:
-            return stale_at - STALE_MARGIN_SECONDS
-        is_working = seconds < IDLE_SECONDS
-        return now + self._owner.tick_seconds if is_working else NEVER
+            return min(tick_at, stale_at - STALE_MARGIN_SECONDS)
+        return tick_at
 
     def read(self, now: float) -> Reading:
         """Read the hardware."""

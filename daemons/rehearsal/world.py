@@ -30,6 +30,8 @@ DEADLINE_SECONDS = 5.0
 """How long a command may take."""
 CONTINUOUS = frozenset({"energy_watt_hours", "remaining_seconds", "progress_percent", "position_percent"})
 """The measurements that change all the time while a device works."""
+COUNTED_MINUTES = frozenset({"next_in_minutes"})
+"""The measurements that change with each minute."""
 FAILED_SECONDS = 1.0
 """A process that is away for longer has failed. One that was only killed is back in a moment."""
 Publisher = RehearsedDevice | RehearsedMirror
@@ -353,6 +355,8 @@ class World:
         for name, field in self._needed_measurements(kinds):
             if name in self.devices and field in CONTINUOUS:
                 self.devices[name].tick_seconds = TICK_SECONDS
+            elif name in self.devices and field in COUNTED_MINUTES:
+                self.devices[name].tick_seconds = METER_SECONDS
         for device in self.devices.values():
             for name, _ in self._metered(device, kinds, meters=True):
                 for ticking in (device, *([self.devices[name]] if name in self.devices else ())):

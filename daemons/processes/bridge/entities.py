@@ -336,7 +336,7 @@ class EntityBuilder:
         if name == "fault":
             return self._problem()
         is_unpriced = name.endswith("_cost") and name not in self._subject.peer.units
-        if name in (*LINK, *REGISTRY, MAC, "since") or is_unpriced:
+        if name in (*LINK, *REGISTRY, MAC, "since") or is_unpriced or name in self._subject.kind.page_fields:
             return None
         if name == "status":
             return self._status()

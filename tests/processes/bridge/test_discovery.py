@@ -295,6 +295,14 @@ def test_the_device_class_of_a_sensor_is_its_detection(detects: str, class_: str
     assert "house-sensor-status" not in found(subject("sensor"))
 
 
+def test_a_calendar_has_sensors_and_no_list() -> None:
+    """Home Assistant refuses a state of more than 255 characters."""
+    shown = found(subject("calendar", detects="event"))
+    assert shown["house-calendar-status"][0] == "binary_sensor"
+    assert shown["house-calendar-next_event"][0] == "sensor"
+    assert not {"house-calendar-events", "house-calendar-more_events"} & shown.keys()
+
+
 def test_a_button_is_an_event() -> None:
     """The event has the possible presses, on a topic without retain."""
     _, config = found(subject("button"))["house-button-main"]
