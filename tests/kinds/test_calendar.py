@@ -204,6 +204,9 @@ def test_an_event_without_an_end_is_on_for_a_minute() -> None:
     calendar = Clocked(timed("Ring", "2026-11-28 14:00"))
     assert calendar.at("2026-11-28 14:00:59").status is True
     assert calendar.at("2026-11-28 14:01:00").status is False
+    short = Clocked(timed("Short", "2026-11-28 14:00", "2026-11-28 14:00:10"))
+    assert short.at("2026-11-28 14:00:09").status is True
+    assert short.at("2026-11-28 14:00:10").status is False
 
 
 def test_of_several_events_the_first_one_is_shown() -> None:

@@ -10,7 +10,7 @@ MAX_LISTED, MAX_LIST_BYTES = 20, 1000
 """The most events in the list, and the most bytes of the list."""
 MAX_LISTED_TEXT = 60
 """The longest title in the list, in characters."""
-SHORTEST_SECONDS = 60.0
+ENDLESS_SECONDS = 60.0
 """How long an event without an end is on."""
 
 
@@ -24,7 +24,7 @@ class Occurrence(NamedTuple):
     @property
     def on_until(self) -> float:
         """Until when it is on."""
-        return max(self.end, self.begin + SHORTEST_SECONDS)
+        return self.end if self.end > self.begin else self.begin + ENDLESS_SECONDS
 
     def is_on_between(self, begin: float, end: float) -> bool:
         """Return whether it is on at any time from `begin` to before `end`."""
