@@ -11,7 +11,7 @@ from msgspec.structs import fields
 from daemons.bus.origin import Origin, Reason
 from daemons.bus.status import Fields, Natural, ProcessStatus, UnixSeconds
 from daemons.kinds import Control, PrimaryCommand
-from daemons.storage.unknown import Why
+from daemons.storage.history_query import Why
 
 Point = tuple[float, float | None, float | None, float | None]
 """The time (Unix seconds), the lowest, the mean and the highest value; null if they are not known."""
