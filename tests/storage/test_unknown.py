@@ -37,7 +37,7 @@ def lamp(since: float = NOW - 3600, until: float = NOW) -> dict[str, Any]:
 
 
 def restart(end: float, begin: float, *, closed: bool) -> None:
-    """End the recorder and start it again."""
+    """End the recorder, and begin another one."""
     first = HistoryWriter()
     first.mark(end, continues=True, closed=closed)
     first.close()

@@ -14,7 +14,7 @@ from daemons.bus.status import Fields, Natural, ProcessStatus, UnixSeconds
 from daemons.config.explained import ListedRule
 from daemons.kinds import Control, PrimaryCommand
 from daemons.processes.mirror.sentence import Part
-from daemons.storage.unknown import Why
+from daemons.storage.history_query import Why
 
 Point = tuple[float, float | None, float | None, float | None]
 """The time (Unix seconds), the lowest, the mean and the highest value; null if they are not known."""
