@@ -276,3 +276,11 @@ def test_x_sends_the_second_command(phase: str, actions: list[str]) -> None:
     """A timer that does not run cannot be cancelled."""
     view, devices = with_control("timer", phase=phase)
     assert [action.command for action in type_(view, "x", devices=devices)] == actions
+
+
+def test_a_acknowledges_at_the_mirror(view: View) -> None:
+    """The mirror remembers it for all."""
+    assert type_(view, "a") == [KeyAction("send", "mirror", "acknowledge")]
+    view.kinds = {"lamp": loader.kind("lamp")}
+    assert type_(view, "a") == []
+    assert view.notice(NOW) is not None

@@ -31,7 +31,7 @@ export class Sentence extends HTMLElement {
     // Each part stays on one line, "Toaster: ready in 0:07", and has a line of its own if there are few.
     const parts = house.sentence.filter(({ code }) => code !== "sentence.more");
     const keys = parts.map((part) => (part.level ? key({ ...part, device: part.device ?? null }) : `${part.code}:${part.values.name ?? ""}`));
-    arrange(this.#sentence, keys, () => make("span", { class: "part" }, make("span", { class: "words" }), make("span", { class: "dot" }, " · ")));
+    arrange(this.#sentence, keys, () => make("span", { class: "part" }, make("span", { class: "words" })));
     const texts = parts.map((part, i) => (i ? partText(part) : capital(partText(part))));
     parts.forEach((part, i) => this.#update(/** @type {HTMLElement} */ (this.#sentence.children[i]), part, texts[i], i));
     const text = texts.join(" · ");
@@ -42,7 +42,10 @@ export class Sentence extends HTMLElement {
 
   #update(element, part, text, index) {
     setText(element.firstElementChild, text);
-    element.children[1].hidden = index === this.#sentence.children.length - 1;
+    // The dot is for those who hear or copy the sentence; it is not seen where each part has a line of its own.
+    const dot = element.querySelector(".dot");
+    if (index === this.#sentence.children.length - 1) dot?.remove();
+    else if (!dot) element.append(make("span", { class: "dot" }, " · "));
     set(element, "class", part.level ? "part notice" : "part");
     set(element, "data-level", part.level ?? null);
     const wanted = part.level && part.level !== "alarm" && house.isLive && mayAcknowledge(part.device);
