@@ -49,7 +49,7 @@ def type_(view: View, *keys: str, now: float = NOW, devices: dict[str, Any] | No
         ("toaster", True, "stop"),
         ("coffee_maker", False, "start"),
         ("coffee_maker", True, "stop"),
-        ("mirror", True, None),
+        ("mirror", True, "acknowledge"),
         ("button", False, "single"),
         ("sensor", True, None),
         ("cover", False, "open"),
@@ -128,7 +128,8 @@ def test_enter_and_space_send_the_command_of_the_selected_device(view: View, key
 
 
 def test_enter_on_a_device_without_commands_shows_a_notice(view: View) -> None:
-    """A mirror has no commands, so a notice is shown."""
+    """A sensor has no commands, so a notice is shown."""
+    view.kinds["mirror"] = loader.kind("sensor")
     assert type_(view, "2", "enter") == []
     notice = view.notice(NOW)
     assert notice is not None
