@@ -6,7 +6,7 @@ import { announce, arrange, make, set, setText, setTextOrHide } from "./dom.js";
 import { house } from "./house.js";
 import { capital, noticeText } from "./notice.js";
 import { hasText, t } from "./text.js";
-import { countdown, receipt } from "./words.js";
+import { countdown, phaseWord, receipt } from "./words.js";
 
 const SHORT = 48;
 const MIDDLE = 160;
@@ -101,7 +101,7 @@ function partText({ code, values, device }) {
     case "sentence.presence":
       return t(`sentence.presence_${values.presence}`, values);
     case "sentence.phase":
-      return t(code, { ...values, phase: hasText(`phase.${values.phase}`) ? t(`phase.${values.phase}`) : values.phase });
+      return t(code, { ...values, phase: phaseWord(values.phase) });
     case "sentence.meal_ready":
       return t(code, { meal: values.meal });
     default:
