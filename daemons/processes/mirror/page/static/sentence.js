@@ -68,7 +68,8 @@ export class Sentence extends HTMLElement {
   #showRest(parts) {
     const shown = new Set(parts.filter(({ level }) => level).map((part) => key({ ...part, code: part.code.replace("attention.", ""), device: part.device ?? null })));
     const named = new Set(parts.filter(({ level }) => !level).map(({ values }) => values.name));
-    const rest = house.attention.filter((one) => !one.acknowledged && one.level !== "alarm" && !shown.has(key(one)) && !named.has(one.values.name));
+    const isMealReady = parts.some(({ code }) => code === "sentence.meal_ready"); // it stands for what is ready
+    const rest = house.attention.filter((one) => !one.acknowledged && one.level !== "alarm" && !(isMealReady && one.level === "news") && !shown.has(key(one)) && !named.has(one.values.name));
     this.#more.hidden = !rest.length;
     setText(this.#summary, t("sentence.more", { count: rest.length }));
     const byKey = new Map(rest.map((one) => [key(one), one]));
