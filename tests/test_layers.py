@@ -17,7 +17,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "client": {"bus", "errors"},
     "kinds": {"bus.message", "bus.status", "bus.attention", "bus.facts", "bus.look", "bus.notice", "values", "errors"},
     "drivers": {"kinds", "values", "storage", "runtime", "errors"},
-    "config": {"drivers", "kinds", "bus.message", "bus.origin", "bus.facts", "bus.notice", "storage", "values", "errors"},
+    "config": {
+        "drivers", "kinds", "bus.message", "bus.origin", "bus.facts", "bus.notice", "storage", "values",
+        "errors",
+    },
     "supervision": {"config", "bus", "storage", "runtime", "errors"},
     "editing": {"supervision", "config", "drivers", "kinds", "bus", "storage", "values", "errors"},
     "processes": {
@@ -25,7 +28,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "bus", "storage", "runtime", "values", "errors",
     },
     "rehearsal": {
-        "processes.device", "processes.mirror.summary", "processes.mirror.attention", "processes.process_run", "config", "drivers", "kinds",
+        "processes.device", "processes.mirror.summary", "processes.mirror.attention",
+        "processes.process_run", "config", "drivers", "kinds",
         "bus", "runtime", "values", "errors",
     },
     "contract": {

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
 
-from daemons.kinds import Kind
+from daemons.kinds import Kind, PrimaryCommand
 from daemons.values import Seconds, TimeOfDay
 
 AbsolutePath = Annotated[str, Meta(pattern=r"^/.")]
@@ -93,6 +93,7 @@ class Mirror(Kind):
     options_type = Options
     state_type = MirrorState
     commands = (Acknowledge,)
+    primary_commands = (PrimaryCommand("acknowledge", "Seen"),)
     resting_phases = ("quiet",)
 
     @classmethod

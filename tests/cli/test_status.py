@@ -6,9 +6,12 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from daemons.bus.facts import Facts
 from daemons.bus.presence import PresenceTable
 from daemons.bus.requests.protocol import new_command
-from daemons.cli.status import absolute, presence, process
+from daemons.cli.status import absolute, find_notices, presence, process
+from daemons.config.roster import Peer, Roster
+from daemons.config.tables import Settings
 
 UNKNOWN = PresenceTable(["lamp"], 3.0, 10.0).status("lamp", 0.0)
 KNOWN = replace(UNKNOWN, presence="live", pid=42, restarts=3)
@@ -78,3 +81,21 @@ def test_two_commands_never_share_an_id() -> None:
     """A thousand commands have a thousand ids."""
     ids = {new_command("press", 1.0).id for _ in range(1000)}
     assert len(ids) == 1000
+
+
+def test_without_a_mirror_the_notices_come_from_the_devices() -> None:
+    """Supervisord knows of a device that failed also if nothing was heard of it."""
+    peer = Peer("Lamp", "Hall", "lamp", facts=Facts(name="Lamp"))
+    door = Peer("Door", "Hall", "sensor", facts=Facts(name="Door", detects="open", open_seconds=60.0))
+    roster = Roster(settings=Settings(), peers={"lamp": peer, "door": door}, services=("steward",))
+    unknown = dict.fromkeys(("presence_since", "reason", "retry_at"))
+    known: dict[str, Any] = {"presence": "live", "state": {}, "since": 1.0, **unknown}
+    found = {
+        "lamp": {**known, "presence": "failed", "reason": "exit status 1"},
+        "door": {**known, "state": {"status": True, "phase": "open"}},
+        "steward": known,
+    }
+    assert [one.text for one in find_notices(roster, found)] == [
+        "Lamp has failed: exit status 1",
+        "Door is open",
+    ]

@@ -28,7 +28,7 @@ def read_recipes(text: str) -> dict[str, list[str]]:
 RECIPES = read_recipes(PAGE.read_text())
 EXAMPLES = RECIPES.pop("")
 """The blocks before the first recipe: a story."""
-ACTS_ALONE = {"max_on", "schedule", "windows", "hot_celsius"}
+ACTS_ALONE = {"max_on", "schedule", "windows", "hot_celsius", "attention"}
 """The keys of devices that act without a rule."""
 NAMED = re.compile(r"# (rooms/[a-z_]+\.toml)\n")
 """The first line of a block that is an included file."""

@@ -192,7 +192,8 @@ def test_the_check_of_the_configuration_finds_what_it_watches(tmp_path: Any) -> 
     path = tmp_path / "house.toml"
     path.write_text(
         '[house]\nbattery_low = 30\n[devices.door]\nkind = "sensor"\ndriver = "simulated"\n'
-        'detects = "opening"\nopen_too_long = "5m"\n[devices.party]\nkind = "flag"\n[devices.mirror]\nkind = "mirror"\n'
+        'detects = "opening"\nopen_too_long = "5m"\n'
+        '[devices.party]\nkind = "flag"\n[devices.mirror]\nkind = "mirror"\n'
         '[devices.phone]\nkind = "messenger"\ndriver = "simulated"\nattention = ["alarm"]\n'
         '[devices.other]\nkind = "messenger"\ndriver = "simulated"\n'
     )

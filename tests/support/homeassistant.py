@@ -107,6 +107,7 @@ DEVICE_CLASSES = {
     "binary_sensor": {
         "connectivity",
         "problem",
+        "safety",
         "motion",
         "opening",
         "moisture",

@@ -9,6 +9,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from daemons.bus.facts import Facts
 from daemons.bus.message import Heartbeat
 from daemons.bus.presence import PresenceTable
 from daemons.config.roster import Peer
@@ -27,8 +28,8 @@ from tests.support import factories
 
 PEERS = {
     "mirror": Peer("Smart mirror", "Bathroom", "mirror"),
-    "toaster": Peer("Toaster", "Kitchen", "toaster", ("switch",)),
-    "lamp": Peer("Lamp", "Kitchen", "lamp"),
+    "toaster": Peer("Toaster", "Kitchen", "toaster", ("switch",), facts=Facts(name="Toaster")),
+    "lamp": Peer("Lamp", "Kitchen", "lamp", facts=Facts(name="Lamp")),
     "switch": Peer("Light", "Bathroom", "light_switch"),
 }
 BOOT = 1_700_000_000_000

@@ -407,3 +407,45 @@ def test_the_explanation_of_the_selected_device_is_shown() -> None:
         lines = terminal.frame(status(), factories.UTC, console, view, [], [], why)
         plain = [Text.from_ansi(line).plain.rstrip() for line in lines]
         assert plain[plain.index("  Why A live one is as it is") + 1] == f"  {words}"
+
+
+def notice(code: Any, level: str, text: str, **more: Any) -> dict[str, Any]:
+    """Return a notice of the status document."""
+    return {
+        "code": code,
+        "level": level,
+        "device": "a",
+        "since": None,
+        "text": text,
+        "acknowledged": False,
+        **more,
+    }
+
+
+def test_what_deserves_attention_is_shown_first() -> None:
+    """The alarm stands above the sentence, which does not repeat it; what was acknowledged is left out."""
+    attention = [
+        notice("smoke", "alarm", "Smoke in Hall: Detector", since=factories.START_TIME),
+        notice("battery", "care", "The battery of Lamp is at 3 %"),
+        notice("open", "care", "Door is open", acknowledged=True),
+    ]
+    message = "Smoke in Hall: Detector · Breakfast is ready"
+    lines = drawn(100, status(attention=attention, message=message)).splitlines()
+    assert lines[1].strip().startswith("‼ Smoke in Hall: Detector   since 13:46")
+    assert lines[2].strip() == "• The battery of Lamp is at 3 %"
+    text = "\n".join(lines)
+    assert "Breakfast is ready" in text
+    assert text.count("Smoke in Hall") == 1
+    assert "Door is open" not in text
+
+
+def test_the_plain_status_names_each_notice() -> None:
+    """A script reads its level as the first word, and whether it was seen."""
+    attention = [notice("smoke", "alarm", "Smoke: Detector", acknowledged=True)]
+    assert "alarm: Smoke: Detector  seen" in terminal.plain_status(status(attention=attention)).splitlines()
+
+
+def test_many_notices_are_counted() -> None:
+    """The devices keep their room."""
+    attention = [notice("battery", "care", f"The battery of {n} is low") for n in range(9)]
+    assert "and 4 more" in drawn(100, status(attention=attention))

@@ -49,7 +49,7 @@ def type_(view: View, *keys: str, now: float = NOW, devices: dict[str, Any] | No
         ("toaster", True, "stop"),
         ("coffee_maker", False, "start"),
         ("coffee_maker", True, "stop"),
-        ("mirror", True, None),
+        ("mirror", True, "acknowledge"),
         ("button", False, "single"),
         ("sensor", True, None),
         ("cover", False, "open"),
@@ -128,7 +128,8 @@ def test_enter_and_space_send_the_command_of_the_selected_device(view: View, key
 
 
 def test_enter_on_a_device_without_commands_shows_a_notice(view: View) -> None:
-    """A mirror has no commands, so a notice is shown."""
+    """A sensor has no commands, so a notice is shown."""
+    view.kinds["mirror"] = loader.kind("sensor")
     assert type_(view, "2", "enter") == []
     notice = view.notice(NOW)
     assert notice is not None
@@ -276,3 +277,11 @@ def test_x_sends_the_second_command(phase: str, actions: list[str]) -> None:
     """A timer that does not run cannot be cancelled."""
     view, devices = with_control("timer", phase=phase)
     assert [action.command for action in type_(view, "x", devices=devices)] == actions
+
+
+def test_a_acknowledges_at_the_mirror(view: View) -> None:
+    """The mirror remembers it for all."""
+    assert type_(view, "a") == [KeyAction("send", "mirror", "acknowledge")]
+    view.kinds = {"lamp": loader.kind("lamp")}
+    assert type_(view, "a") == []
+    assert view.notice(NOW) is not None

@@ -33,10 +33,10 @@ def test_enter_presses_the_switch_and_shows_the_followers(breakfast: TemporaryHo
 
 
 def test_a_command_without_effect_shows_a_notice(breakfast: TemporaryHouse) -> None:
-    """A device without commands, or without an answer, has a notice in the view."""
+    """A command that is refused, or that gets no answer, has a notice in the view."""
     with glass(breakfast) as view:
         view.until(HINT).press("2\n")
-        view.until("Smart mirror takes no command.")
+        view.until("there is no notice to acknowledge")
         pid = breakfast.kill("coffee_maker", signal.SIGSTOP)
         view.press("3\n").until("Coffee maker: start …").press("kj")
         view.until("Coffee maker: start: no answer within 2 s")

@@ -604,3 +604,14 @@ def test_a_weather_has_sensors_with_units_and_no_columns() -> None:
         "night_min_celsius": ("°C", "temperature"),
     }
     assert not [key for key in entities if "hourly" in key or "daily" in key or "forecast_at" in key]
+
+
+def test_a_mirror_has_an_alarm_and_says_what_deserves_attention() -> None:
+    """They are no details of the hardware, and a button acknowledges."""
+    entities = found(subject("mirror"))
+    component, config = entities["house-mirror-alarm"]
+    assert (component, config["device_class"]) == ("binary_sensor", "safety")
+    component, config = entities["house-mirror-attention"]
+    assert (component, "entity_category" in config) == ("sensor", False)
+    assert "entity_category" not in entities["house-mirror-attention_count"][1]
+    assert entities["house-mirror-acknowledge"][0] == "button"

@@ -29,6 +29,7 @@ from daemons.processes.mirror.page.person_tokens import (
     read_tokens,
     revoke_person_token,
 )
+from daemons.processes.mirror.page.view import WHOLE_HOUSE, View, may_send
 from tests.support.house import TIMEOUT_SECONDS, TemporaryHouse, eventually
 from tests.support.page_client import HttpResponse, LiveMessage, http_post, http_request, live_client
 from tests.support.page_server import PageStub, serve_page
@@ -472,3 +473,33 @@ def test_a_person_lives_in_a_real_house(shared: TemporaryHouse, url: str) -> Non
     assert http_post(url, "/api/devices/toaster/stop", **bearer(token)).status == 403
     shared.house("token", "revoke", "anna")
     assert http_request(url, "/api/house", **bearer(token)).status == 401
+
+
+async def test_a_person_gets_only_the_notices_of_the_own_devices(run: Path) -> None:
+    """The sentence names them too; what concerns another device stays hidden."""
+    see_toaster = make_person_token("berta", ["toaster"], [])[0]
+    async with page() as stub:
+        stub.publish_state("toaster", status=False, phase="idle", fault="the lever is stuck")
+        async with live_client(stub.url, additional_headers=bearer(see_toaster)) as client:
+            house = await client.receive("house")
+            assert [one["text"] for one in house["attention"]] == ["Toaster: the lever is stuck"]
+            assert house["message"] == "Toaster: the lever is stuck"
+            assert [part["code"] for part in house["sentence"]] == ["attention.fault"]
+        assert (await request(stub, "/api/house", **bearer(anna()))).json["attention"] == []
+
+
+def test_a_person_may_acknowledge_only_what_the_own_devices_have(run: Path) -> None:
+    """The mirror itself may be commanded by the owner alone."""
+    context = PageStub().context
+    view = View(frozenset({"lamp"}), frozenset({"lamp"}), frozenset({"lamp"}))
+
+    def may(device: str, command: str, **args: str) -> bool:
+        return may_send(context, view, device, command, args)
+
+    assert may("mirror", "acknowledge", device="lamp")
+    assert not may("mirror", "acknowledge", device="toaster")
+    assert not may("mirror", "acknowledge")
+    assert not may("mirror", "snapshot", device="lamp")
+    assert not may("toaster", "acknowledge", device="lamp")
+    assert may("lamp", "on")
+    assert may_send(context, WHOLE_HOUSE, "mirror", "acknowledge", {})

@@ -12,7 +12,9 @@ export function followScreen() {
   let awakeUntil = 0;
   const show = () => {
     const isAwake = performance.now() < awakeUntil;
-    dataset.screen = house.screen === "off" && isAwake ? "night" : house.screen;
+    const isAlarm = house.attention.some(({ level, acknowledged }) => level === "alarm" && !acknowledged);
+    if (isAlarm) dataset.screen = "day";
+    else dataset.screen = house.screen === "off" && isAwake ? "night" : house.screen;
   };
   const wake = (event) => {
     // The touch that wakes the screen presses nothing.
@@ -22,4 +24,5 @@ export function followScreen() {
   };
   for (const event of ["pointerdown", "keydown"]) addEventListener(event, wake, { capture: true });
   house.addEventListener("beat", show);
+  house.addEventListener("attention", show);
 }

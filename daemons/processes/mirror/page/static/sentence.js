@@ -6,7 +6,7 @@ import { announce, arrange, make, set, setText, setTextOrHide } from "./dom.js";
 import { house } from "./house.js";
 import { capital, noticeText } from "./notice.js";
 import { hasText, t } from "./text.js";
-import { countdown, receipt } from "./words.js";
+import { countdown, phaseWord, receipt } from "./words.js";
 
 const SHORT = 48;
 const MIDDLE = 160;
@@ -31,7 +31,7 @@ export class Sentence extends HTMLElement {
     // Each part stays on one line, "Toaster: ready in 0:07", and has a line of its own if there are few.
     const parts = house.sentence.filter(({ code }) => code !== "sentence.more");
     const keys = parts.map((part) => (part.level ? key({ ...part, device: part.device ?? null }) : `${part.code}:${part.values.name ?? ""}`));
-    arrange(this.#sentence, keys, () => make("span", { class: "part" }, make("span", { class: "words" }), make("span", { class: "dot" }, " · ")));
+    arrange(this.#sentence, keys, () => make("span", { class: "part" }, make("span", { class: "words" })));
     const texts = parts.map((part, i) => (i ? partText(part) : capital(partText(part))));
     parts.forEach((part, i) => this.#update(/** @type {HTMLElement} */ (this.#sentence.children[i]), part, texts[i], i));
     const text = texts.join(" · ");
@@ -42,7 +42,10 @@ export class Sentence extends HTMLElement {
 
   #update(element, part, text, index) {
     setText(element.firstElementChild, text);
-    element.children[1].hidden = index === this.#sentence.children.length - 1;
+    // The dot is for those who hear or copy the sentence; it is not seen where each part has a line of its own.
+    const dot = element.querySelector(".dot");
+    if (index === this.#sentence.children.length - 1) dot?.remove();
+    else if (!dot) element.append(make("span", { class: "dot" }, " · "));
     set(element, "class", part.level ? "part notice" : "part");
     set(element, "data-level", part.level ?? null);
     const wanted = part.level && part.level !== "alarm" && house.isLive && mayAcknowledge(part.device);
@@ -65,7 +68,8 @@ export class Sentence extends HTMLElement {
   #showRest(parts) {
     const shown = new Set(parts.filter(({ level }) => level).map((part) => key({ ...part, code: part.code.replace("attention.", ""), device: part.device ?? null })));
     const named = new Set(parts.filter(({ level }) => !level).map(({ values }) => values.name));
-    const rest = house.attention.filter((one) => !one.acknowledged && one.level !== "alarm" && !shown.has(key(one)) && !named.has(one.values.name));
+    const isMealReady = parts.some(({ code }) => code === "sentence.meal_ready"); // it stands for what is ready
+    const rest = house.attention.filter((one) => !one.acknowledged && one.level !== "alarm" && !(isMealReady && one.level === "news") && !shown.has(key(one)) && !named.has(one.values.name));
     this.#more.hidden = !rest.length;
     setText(this.#summary, t("sentence.more", { count: rest.length }));
     const byKey = new Map(rest.map((one) => [key(one), one]));
@@ -98,7 +102,7 @@ function partText({ code, values, device }) {
     case "sentence.presence":
       return t(`sentence.presence_${values.presence}`, values);
     case "sentence.phase":
-      return t(code, { ...values, phase: hasText(`phase.${values.phase}`) ? t(`phase.${values.phase}`) : values.phase });
+      return t(code, { ...values, phase: phaseWord(values.phase) });
     case "sentence.meal_ready":
       return t(code, { meal: values.meal });
     default:

@@ -1,0 +1,157 @@
+"""Alarms on the page, in a real Chromium in front of a real house."""
+
+import json
+import re
+from collections.abc import Callable
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from daemons.runtime.clock import uptime
+from tests.processes.mirror.page.test_page import (  # noqa: F401  the fixtures
+    PHONE,
+    chromium,
+    page_url,
+    playwright,
+    pytestmark,
+    window,
+)
+from tests.support.house import BREAKFAST, HouseFactory, TemporaryHouse, eventually
+
+DETECTORS = """
+[devices.hall_smoke]
+kind = "sensor"
+driver = "simulated"
+detects = "smoke"
+name = "Smoke detector"
+room = "Hall"
+
+[devices.cellar_water]
+kind = "sensor"
+driver = "simulated"
+detects = "water"
+name = "Water sensor"
+room = "Cellar"
+"""
+
+
+def detect(house: TemporaryHouse, name: str, *, on: bool) -> None:
+    """Let a simulated sensor detect something, or nothing any more."""
+    path = house.run / "hardware" / name / "switchings.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        file.write(json.dumps({"at": uptime(), "what": "on" if on else "off", "on": on}) + "\n")
+
+
+def codes(house: TemporaryHouse) -> list[tuple[str, bool]]:
+    """Return the code of each notice, and whether it is acknowledged."""
+    return [(one["code"], one["acknowledged"]) for one in house.status()["attention"]]
+
+
+@pytest.fixture
+def detectors(make_house: HouseFactory) -> TemporaryHouse:
+    """Start the breakfast house with detectors of smoke and water."""
+    house = make_house(BREAKFAST + DETECTORS)
+    house.house("up")
+    return house
+
+
+def test_an_alarm_is_a_strip_on_every_view_until_it_is_acknowledged(
+    detectors: TemporaryHouse,
+    window: Callable[..., Page],  # noqa: F811
+) -> None:
+    """It is announced, and acknowledged with the keyboard; a kill of the mirror does not forget that."""
+    page = window(page_url(detectors))
+    expect(page.locator("#sentence")).to_have_text("All is quiet.")
+    strip = page.locator("house-attention")
+    expect(strip).to_be_hidden()
+    detect(detectors, "hall_smoke", on=True)
+    alert = strip.get_by_role("alert")
+    expect(alert).to_contain_text("Smoke")
+    expect(alert).to_contain_text("Hall · Smoke detector")
+    expect(page.locator("#sentence")).to_have_text(re.compile("^Smoke in Hall: Smoke detector"))
+    box = strip.bounding_box()
+    assert box is not None
+    assert (box["x"], box["y"], box["width"]) == (0, 0, 1920), "it has the full width"
+    page.locator("nav a[href='#history']").click()
+    expect(alert).to_be_visible()
+    button = strip.get_by_role("button", name="Seen")
+    button.focus()
+    page.keyboard.press("Enter")
+    expect(alert.locator("li")).to_have_count(0)
+    expect(strip).to_contain_text("seen")
+    detectors.kill("mirror")
+    eventually(lambda: codes(detectors) == [("smoke", True)])
+    expect(page.locator("html")).to_have_attribute("data-link", "live")
+    expect(alert.locator("li")).to_have_count(0)
+    detect(detectors, "hall_smoke", on=False)
+    expect(strip).to_be_hidden()
+    assert codes(detectors) == []
+
+
+@pytest.mark.long
+def test_several_alarms_fit_on_a_phone(
+    detectors: TemporaryHouse,
+    window: Callable[..., Page],  # noqa: F811
+) -> None:
+    """Nothing is wider than the window, at 200 % too, and axe finds no violation."""
+    page = window(page_url(detectors), PHONE)
+    for name in ("hall_smoke", "cellar_water"):
+        detect(detectors, name, on=True)
+    expect(page.locator(".alarms li")).to_have_count(2)
+    for zoom in (1, 2):
+        page.set_viewport_size({"width": 390 // zoom, "height": 844 // zoom})
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        for button in page.locator(".acknowledge").all():
+            expect(button).to_be_visible()
+    found = Axe().run(page, context="house-attention")
+    assert not found.response["violations"], found.generate_report()
+
+
+@pytest.mark.long
+def test_an_alarm_has_a_sound_if_a_person_wants_it(
+    detectors: TemporaryHouse,
+    window: Callable[..., Page],  # noqa: F811
+) -> None:
+    """The switch is remembered over a reload; the sound ends with the acknowledgement."""
+    page = window(page_url(detectors))
+    page.add_init_script(
+        "window.tones = 0; const start = OscillatorNode.prototype.start;"
+        "OscillatorNode.prototype.start = function (...args) {"
+        "  window.tones++; return start.apply(this, args); }"
+    )
+    page.reload()
+    bell = page.get_by_role("button", name="Sound of alarms")
+    expect(bell).to_have_attribute("aria-pressed", "false")
+    detect(detectors, "hall_smoke", on=True)
+    expect(page.locator(".alarms li")).to_have_count(1)
+    assert page.evaluate("window.tones") == 0
+    bell.click()
+    page.wait_for_function("window.tones > 0")
+    page.reload()
+    expect(bell).to_have_attribute("aria-pressed", "true")
+    expect(page.locator(".hint")).to_be_visible()  # until a person touches the page
+    page.mouse.click(5, 500)
+    page.wait_for_function("window.tones > 0")
+    page.locator(".acknowledge").click()
+    expect(page.locator(".alarms li")).to_have_count(0)
+    before = page.evaluate("window.tones")
+    page.wait_for_timeout(2500)
+    assert page.evaluate("window.tones") == before
+
+
+@pytest.mark.long
+def test_a_notice_in_the_sentence_is_marked_as_seen(
+    detectors: TemporaryHouse,
+    window: Callable[..., Page],  # noqa: F811
+) -> None:
+    """Then all else is quiet."""
+    page = window(page_url(detectors))
+    detectors.house("stop", "cellar_water")
+    sentence = page.locator("#sentence")
+    expect(sentence).to_contain_text("Water sensor was stopped by hand, and detects nothing")
+    sentence.get_by_role("button").click()
+    expect(sentence).to_have_text("All else is quiet.")
+    detectors.house("start", "cellar_water")
+    expect(sentence).to_have_text("All is quiet.")
