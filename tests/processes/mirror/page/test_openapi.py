@@ -19,7 +19,8 @@ NOT_DESCRIBED = {
     ("GET", "/login"),
     ("POST", "/login"),
     ("GET", "/page/{name}"),
-    ("GET", "/page/languages/{name}"),
+    ("GET", "/page/{version}/{name}"),
+    ("GET", "/service_worker.js"),
     ("GET", "/seen/{token}"),  # a page for people
     ("POST", "/seen/{token}"),
     ("GET", "/metrics"),  # the format of Prometheus is documented elsewhere
