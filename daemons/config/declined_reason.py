@@ -26,18 +26,18 @@ Code = Literal[
     "later_command",
     "no_command",
 ]
-"""docs/json.md describes each code and its values."""
+"""docs/json.md describes each code and its values. A refused command has the code of its receipt."""
 
 
 class DeclinedReason(str):
     """The sentence; a program that translates it reads the code and the values."""
 
     __slots__ = ("code", "values")
-    code: Code
+    code: str
     values: dict[str, Scalar]
 
     @classmethod
-    def of(cls, code: Code, text: str, **values: Scalar) -> Self:
+    def of(cls, code: str, text: str, **values: Scalar) -> Self:
         """Return the reason with this text."""
         made = cls(text)
         made.code = code

@@ -9,7 +9,6 @@ import pytest
 
 from daemons.config.house import House
 from daemons.config.plan import ProcessChange
-from daemons.editing import apply as apply_module
 from daemons.editing import record
 from daemons.editing.apply import Failed, apply
 from daemons.editing.configuration import edit, read_source
@@ -17,6 +16,7 @@ from daemons.editing.record import NewText, NothingToUndo
 from daemons.editing.undo import describe_undo, one_edit_at_a_time, undo_text
 from daemons.errors import AlreadyRunning, NotReady
 from daemons.storage.installed import SOURCE
+from daemons.supervision import operations
 
 MAIN = '[devices.lamp]\nkind = "lamp"\ndriver = "simulated"\n'
 AFTER = MAIN + 'room = "Hall"\n'
@@ -39,7 +39,6 @@ def main(run: Path) -> Path:
 def reload(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Replace the reload and the plan of the house: the test says what they do."""
     house: dict[str, Any] = {"reload": lambda: CHANGES, "differs": []}
-    operations = apply_module.operations
     monkeypatch.setattr(operations, "reload", lambda *_: house["reload"]())
     monkeypatch.setattr(operations, "plan", lambda *_: house["differs"])
     return house

@@ -1,5 +1,6 @@
 """An edited configuration: it is checked as a whole, and no text reaches another table, file or program."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -191,3 +192,15 @@ def test_the_copy_has_the_stories_and_is_deleted(main: Path) -> None:
         assert (path.parent / "rooms" / "kitchen.test.toml").exists()
     assert not path.parent.exists()
     assert (main.parent / "rooms" / "kitchen.toml").read_text() == ROOM
+
+
+def test_a_check_of_forty_devices_is_quick(main: Path) -> None:
+    """It takes less than half a second of the processor, so that a person who types need not wait."""
+    device = '[devices.lamp{n}]\nkind = "lamp"\ndriver = "simulated"\n'
+    rule = '[[devices.lamp{n}.when]]\ndevice = "lamp"\nturns = {{ status = true }}\ndo = "on"\n'
+    main.write_text(MAIN + "".join((device + rule).format(n=n) for n in range(40)))
+    text = read_source("lamp7").device.text
+    for edited, count in ((text, 0), (text.replace("status", "stats"), 1)):
+        began = time.process_time()
+        assert len(edit(read_source("lamp7"), edited).problems) == count
+        assert time.process_time() - began < 0.5

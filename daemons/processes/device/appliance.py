@@ -27,7 +27,7 @@ from daemons.processes.device.log_line import Level, LogLine, Refusal
 from daemons.processes.device.memory import DeviceMemory
 from daemons.processes.device.recent_inputs import RecentInputs
 from daemons.processes.device.requests import Requests
-from daemons.processes.device.rules import Action, Rules
+from daemons.processes.device.rules import Action, Rules, reason_of
 from daemons.processes.device.timetable import Timetable
 from daemons.values import TimeOfDay
 
@@ -362,7 +362,7 @@ class Appliance:
         except RejectedForNow as error:
             self._rules.postpone(action, str(error))
         except Rejected as error:
-            self._rules.log_refusal("info", action.key, action.rule, str(error), action.cause)
+            self._rules.log_refusal("info", action.key, action.rule, reason_of(error), action.cause)
         else:
             self._rules.fired(action)
             if self._hardware.is_unwritten:

@@ -19,6 +19,7 @@ from daemons.config.device import Device
 from daemons.config.rule import Rule, StateFields, rule_key
 from daemons.config.sun import SunCalendar
 from daemons.config.text import filled
+from daemons.errors import Rejected
 from daemons.processes.device.latest_states import LatestStates
 from daemons.processes.device.log_line import Level, Log, Refusal
 from daemons.processes.device.orders import find_order
@@ -515,6 +516,13 @@ class Rules:
             is_circular=is_circular,
             own_origin=self._own_origin(now) if is_circular else None,
         )
+
+
+def reason_of(error: Rejected) -> str:
+    """Return why the device refuses the command of a rule; with a code, if the refusal has one."""
+    if error.code is None:
+        return str(error)
+    return DeclinedReason.of(error.code, str(error), **error.values)
 
 
 def late_reason(seconds: float, blocked: str | None) -> DeclinedReason:

@@ -65,7 +65,7 @@ class LogRoutes:
         self._waiting[request.remote] += 1
         loop = asyncio.get_running_loop()
         end = loop.time() + seconds
-        known = identity(name)
+        known: tuple[int, int] | None = None  # a line may have come since the first look
         try:
             while loop.time() < end and not request.transport.is_closing():
                 await asyncio.sleep(POLL_SECONDS)

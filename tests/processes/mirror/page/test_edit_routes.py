@@ -5,6 +5,8 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -71,12 +73,8 @@ class Page:
         def answer() -> HttpResponse | None:
             try:
                 return http_request(self.url, path, Authorization=f"Bearer {self.token}")
-            except OSError:
+            except (OSError, HTTPException):
                 return None
-            except Exception as error:
-                if "Remote" in type(error).__name__:
-                    return None
-                raise
 
         found: HttpResponse = eventually(answer)
         return found
@@ -103,7 +101,7 @@ class Page:
 
         def is_over() -> bool:
             found.update(self.get(f"/api/jobs/{answer.json['id']}?wait=5").json)
-            return found["state"] != "running"
+            return bool(found["state"] != "running")
 
         eventually(is_over)
         return found
@@ -152,7 +150,10 @@ def test_a_process_is_stopped_started_and_restarted(shared: TemporaryHouse, url:
     act("stop")
     assert (shared.run / "stopped" / "kitchen_lamp").exists()
     assert shared.process("kitchen_lamp") is None
-    presence = lambda: http_request(url, "/api/devices/kitchen_lamp").json["presence"]  # noqa: E731
+
+    def presence() -> str:
+        return str(http_request(url, "/api/devices/kitchen_lamp").json["presence"])
+
     eventually(lambda: presence() == "stopped")
     act("start")
     assert not (shared.run / "stopped" / "kitchen_lamp").exists()
@@ -233,10 +234,12 @@ def test_of_racing_edits_one_wins(page: Page) -> None:
     """The others are refused, and the file has the text of the winner."""
     edits = [page.change("Kitchen", f"Room {number}") for number in range(4)]
     answers: list[HttpResponse] = []
-    threads = [
-        threading.Thread(target=lambda edit=edit: answers.append(page.post("/api/edit/tea/apply", edit)))
-        for edit in edits
-    ]
+
+    def apply(edit: dict[str, Any]) -> None:
+        with suppress(OSError, HTTPException):  # the winner restarts the mirror
+            answers.append(page.post("/api/edit/tea/apply", edit))
+
+    threads = [threading.Thread(target=apply, args=(edit,)) for edit in edits]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -305,28 +308,6 @@ def test_a_kill_of_the_mirror_does_not_stop_an_edit(page: Page) -> None:
     assert job["state"] == "done"
     assert "Hall" in page.file.read_text()
     assert page.is_in_step()
-
-
-@pytest.mark.long
-def test_a_check_of_forty_devices_is_quick(make_house: HouseFactory) -> None:
-    """A person who types waits for less than half a second; the page answers others meanwhile."""
-    more = "".join(
-        f'[devices.lamp{number}]\nkind = "lamp"\ndriver = "simulated"\n'
-        f'[[devices.lamp{number}.when]]\ndevice = "lamp"\nturns = {{ status = true }}\ndo = "on"\n'
-        for number in range(40)
-    )
-    house = make_house(MAIN.partition("\n\n")[2] + more)
-    house.house("up")
-    page = Page(house)
-    edit = page.change('"lamp"', '"plug"', "lamp7")
-    page.post("/api/edit/lamp7/check", edit)
-    for text in (edit["text"], edit["text"].replace("plug", "plgu")):
-        took = []
-        for _ in range(5):
-            began = time.monotonic()
-            assert page.post("/api/edit/lamp7/check", {**edit, "text": text}).status == 200
-            took.append(time.monotonic() - began)
-        assert min(took) < 0.5
 
 
 @pytest.mark.long
