@@ -312,7 +312,7 @@ def test_all_kinds_have_an_accessible_page(
     window: Window,  # noqa: F811
     size: dict[str, int],
 ) -> None:
-    """With everything unfolded: no violation, no error on the console, and nothing is wider than the window."""
+    """With everything unfolded: no violation, no console error, and nothing is wider than the window."""
     house = make_house(big_house(42, "mixed"))
     house.house("up")
     page = window(page_url(house), size, reduced_motion="reduce")

@@ -62,7 +62,7 @@ export class Processes extends HTMLElement {
 class Row {
   #id;
   #mark = new Mark();
-  #name = make("span", { class: "name" });
+  #name = make("a", { class: "name" });
   #presence = make("td", { role: "cell", class: "presence" });
   #cells = Object.keys(COLUMNS).map((name) => make("td", { role: "cell", "data-name": t(`processes.${name}`) }));
 
