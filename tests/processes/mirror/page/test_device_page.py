@@ -57,8 +57,9 @@ def editor(make_house: HouseFactory, window: Window) -> tuple[TemporaryHouse, Pa
     """Start a house whose page may edit, and sign in as its owner."""
     house = make_house(EDITABLE)
     house.house("up")
+    token = house.house("token").stdout.split()[0]
     page = window(page_url(house))
-    sign_in(page, house.house("token").stdout.split()[0])
+    sign_in(page, token)
     return house, page
 
 
