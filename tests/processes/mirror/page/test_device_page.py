@@ -215,6 +215,7 @@ def test_a_mistake_is_marked_while_typing(editor: tuple[TemporaryHouse, Page]) -
     _, page = editor
     part = unfold(show(page, "toaster"), "edit-part")
     text = part.locator("textarea")
+    expect(text).to_have_value(re.compile("browning = 3"))
     text.fill(text.input_value().replace("browning = 3", "browning = 33"))
     expect(part.locator(".problems li")).to_contain_text("Line 5: 33 is not allowed")
     expect(part.locator(".numbers .bad")).to_have_text("! 5")
@@ -234,6 +235,7 @@ def test_tab_indents_only_while_typing(editor: tuple[TemporaryHouse, Page]) -> N
     _, page = editor
     part = unfold(show(page, "toaster"), "edit-part")
     text = part.locator("textarea")
+    expect(text).to_have_value(re.compile("browning = 3"))
     text.focus()
     page.keyboard.press("Tab")
     expect(text).not_to_be_focused()
