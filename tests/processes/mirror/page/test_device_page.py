@@ -88,7 +88,7 @@ def test_a_device_is_commanded_stopped_and_started_on_its_page(
     lamp.get_by_role("button", name="Turn off").press("Enter")  # a click waits until it is enabled
     expect(lamp.locator(".controls-part .receipt")).to_contain_text("its process does not run")
     lamp.get_by_role("button", name="Start it").click()
-    expect(lamp.locator(".head")).to_have_attribute("data-presence", "live")
+    expect(lamp.locator(".device-head")).to_have_attribute("data-presence", "live")
     expect(lamp.locator(".trouble-strip")).to_be_hidden()
     assert breakfast.pids()["kitchen_lamp"] != pid
 
@@ -353,6 +353,6 @@ def test_a_failed_device_is_tried_again_on_its_page(
     hardware.unlink()
     kept.rename(hardware)
     strip.get_by_role("button", name="Try again now").click()
-    expect(page.locator("house-device .head")).to_have_attribute("data-presence", "live")
+    expect(page.locator("house-device .device-head")).to_have_attribute("data-presence", "live")
     expect(strip).to_be_hidden()
     eventually(lambda: house.pids()["toaster"])
