@@ -74,8 +74,8 @@ def main() -> None:
             until(lambda: (state("toaster")["progress_percent"] or 0) > 20)
             take(browser, url, "wall", WALL)
             take(browser, url, "phone", PHONE, 2.0)
-            take(browser, f"{url}#device/coffee_maker", "device", WALL)
             until(lambda: state("coffee_maker")["phase"] == "ready")
+            take(browser, f"{url}#device/coffee_maker", "device", WALL)
             for _ in range(2):
                 house("send", "toaster", "start")
                 until(lambda: state("toaster")["phase"] == "ready")

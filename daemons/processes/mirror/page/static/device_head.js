@@ -22,7 +22,7 @@ export class Head {
     const way = make("a", { href: `#${back}`, class: "back", "aria-label": t("device.back", { view: t(`views.${back}`) }) }, t(`views.${back}`));
     const siblings = make("nav", { class: "siblings", "aria-label": t("device.siblings") }, this.#previous, this.#next);
     const body = make("div", { class: "body" }, this.#place, this.#name, make("p", { class: "says" }, this.#word, " ", this.#power), this.#note);
-    this.element = make("div", { class: "head" }, make("div", { class: "way" }, way, siblings), make("div", { class: "title" }, this.#mark.element, body));
+    this.element = make("div", { class: "device-head" }, make("div", { class: "way" }, way, siblings), make("div", { class: "title" }, this.#mark.element, body));
     this.update(device);
   }
 

@@ -3,7 +3,8 @@
 
 import { path, request, RequestError } from "./device_request.js";
 
-const WAIT_SECONDS = 10;
+/** An answer comes at the latest after so long, so that each step is seen. */
+const WAIT_SECONDS = 1;
 const RETRY_MILLISECONDS = 500;
 /** The mirror may be away for so long; then the result is not known. */
 const PATIENCE_MILLISECONDS = 60_000;
@@ -28,11 +29,9 @@ export async function follow(job, show = () => {}) {
   let step = /** @type {string | null | undefined} */ (undefined);
   while (job.state === "running") {
     if (job.step !== step) show(job);
-    // The first answer comes soon, so that each step is seen.
-    const wait = step === undefined ? 0.3 : job.step === step ? WAIT_SECONDS : 1;
     step = job.step;
     try {
-      job = await request(`${path("jobs", job.id)}?wait=${wait}`);
+      job = await request(`${path("jobs", job.id)}?wait=${WAIT_SECONDS}`);
       heardAt = performance.now();
     } catch (error) {
       const isAway = error instanceof RequestError && (error.status === 0 || error.status >= 500);

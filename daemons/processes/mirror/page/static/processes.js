@@ -62,7 +62,7 @@ export class Processes extends HTMLElement {
 class Row {
   #id;
   #mark = new Mark();
-  #name = make("span", { class: "name" });
+  #name = make("a", { class: "name" });
   #presence = make("td", { role: "cell", class: "presence" });
   #cells = Object.keys(COLUMNS).map((name) => make("td", { role: "cell", "data-name": t(`processes.${name}`) }));
 
@@ -78,6 +78,7 @@ class Row {
     const appearance = look(process);
     this.#mark.show(appearance, appearance === "working" ? progress(process) : null);
     set(this.element, "data-presence", house.presence(process));
+    set(this.#name, "href", `#device/${encodeURIComponent(process.id)}`);
     setText(this.#name, title(process));
     setText(this.#presence, absence(process) ?? t("presence.live"));
     Object.values(COLUMNS).forEach((text, i) => setText(this.#cells[i], text(process)));
