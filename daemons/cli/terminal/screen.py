@@ -496,14 +496,14 @@ def hints(view: View, status: dict[str, Any], width: int) -> str:
     words = {
         "↑ ↓ select": 0,
         f"⏎ {action}" if action else "": 1,
-        "+ - dim" if control and control.field.startswith("brightness") else "": 6,
+        "+ - dim" if control and control.field.startswith("brightness") else "": 4,
         "s set" if control else "": 4,
         "a seen" if any(not one["acknowledged"] for one in status.get("attention", ())) else "": 1,
         "w why": 3,
         "/ find": 2,
         "o order": 7,
         "r restart": 5,
-        "l log": 4,
+        "l log": 6,
         "? keys": 0,
         "q end": 0,
     }
