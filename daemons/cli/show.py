@@ -26,8 +26,8 @@ def show(context: Context, name: str, as_json: bool) -> None:
 
     The configuration is the one of the last `up` or `reload`; before the first `up`, the file.
     """
-    from daemons.supervision.rule_list import rule_list
     from daemons.cli.why import installed_house
+    from daemons.supervision.rule_list import rule_list
 
     house = installed_house(context)
     context.select_names(house.roster, (name,))
