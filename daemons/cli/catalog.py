@@ -12,6 +12,7 @@ import itertools
 import json
 import re
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +37,9 @@ def print_catalog(folder: str, name: str | None, as_json: bool) -> None:
         raise click.UsageError(f"there is no {folder[:-1]} {name!r}; {suggest(name, words)}")
     entries = [
         # A list of all words runs no code of extensions.
-        describe_word(folder, word)
+        describe_word(folder, word, words)
         if word == name or not loader.extension_of(folder, word)
-        else outline(folder, word)
+        else outline(folder, word, words)
         for word in words
         if name in (None, word)
     ]
@@ -51,11 +52,11 @@ def print_catalog(folder: str, name: str | None, as_json: bool) -> None:
             print_entry(entry)
 
 
-def outline(folder: str, word: str) -> dict[str, Any]:
-    """Return the word, the summary, and for an extension its origin."""
+def outline(folder: str, word: str, words: dict[str, str]) -> dict[str, Any]:
+    """Return the word, its summary in `words`, and for an extension its origin."""
     extension = loader.extension_of(folder, word)
     origin = {"origin": extension.origin} if extension else {}
-    return {"word": word, "summary": loader.available(folder)[word], **origin}
+    return {"word": word, "summary": words[word], **origin}
 
 
 def add_all_extensions(folder: str, config: Path) -> None:
@@ -66,9 +67,9 @@ def add_all_extensions(folder: str, config: Path) -> None:
             loader.add(extension)
 
 
-def describe_word(folder: str, word: str) -> dict[str, Any]:
+def describe_word(folder: str, word: str, words: dict[str, str]) -> dict[str, Any]:
     """Return the entry of a kind or driver for JSON; `options` is None if its file cannot be loaded."""
-    entry = outline(folder, word)
+    entry = outline(folder, word, words)
     if folder == "drivers":
         entry["needs"] = needed_extra(word)
     try:
@@ -141,6 +142,7 @@ def describe_fields(type_: type[msgspec.Struct]) -> dict[str, dict[str, Any]]:
     return described
 
 
+@cache
 def field_docstrings(type_: type[msgspec.Struct]) -> dict[str, str]:
     """Return the text below each field of a Struct and of its bases; an undocumented field is missing."""
     found: dict[str, str] = {}

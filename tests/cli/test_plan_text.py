@@ -52,7 +52,10 @@ def plan(tmp_path: Path, old: str, new: str) -> list[str]:
             ],
         ),
         (
-            '[[devices.kitchen_lamp.when]]\ndevice = "bathroom_light"\nturns = { status = true }\ndo = "on"\n',
+            (
+                '[[devices.kitchen_lamp.when]]\ndevice = "bathroom_light"\n'
+                'turns = { status = true }\ndo = "on"\n'
+            ),
             "",
             ["  rule 1 is removed: when bathroom_light turns to status true: on"],
         ),

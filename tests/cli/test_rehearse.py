@@ -162,7 +162,9 @@ def test_the_next_day_has_the_rooms_of_the_stories(tmp_path: Path) -> None:
     (tmp_path / "house.toml").write_text(HEATED)
     plan = ["--config", str(tmp_path / "house.toml"), "plan", "--tomorrow"]
     cold = CliRunner().invoke(main, plan).output
-    assert re.match(r"\w+day, \d\d? \w+, if all devices are off at midnight:\n06:00  heater  heating\n", cold)
+    assert re.match(
+        r"\w+day, \d\d? \w+ \(UTC\), if all devices are off at midnight:\n06:00  heater  heating\n", cold
+    )
     assert "10:00  heater  resting" in cold
     (tmp_path / "house.test.toml").write_text(ROOM)
     warm = CliRunner().invoke(main, plan).output
@@ -184,5 +186,5 @@ def test_random_days_find_a_fault(tmp_path: Path) -> None:
 def test_every_change_can_be_printed() -> None:
     """With its time, its device and its cause."""
     result = run("--only", "one press makes breakfast", "--trace")
-    line = "Thu 2026-11-26 06:30:00  toaster  status=True phase=toasting starts=1 [0000000001]"
+    line = "Thu 2026-11-26 06:30:00 CET  toaster  status=True phase=toasting starts=1 [0000000001]"
     assert line in result.output

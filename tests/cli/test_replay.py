@@ -144,7 +144,7 @@ def test_a_range_that_begins_before_the_record_begins_with_it(replay: Replay) ->
     """What the replay cannot know says so."""
     record(rows())
     found = replay("--replay", "7d")
-    first = clock(BEGIN, "%Y-%m-%d %H:%M:%S")
+    first = clock(BEGIN, "%Y-%m-%d %H:%M:%S %Z")
     assert found.exit_code == 0
     assert f"- Outside inputs are recorded only since {first}: the replay begins there." in found.output
     later = clock(BEGIN + 1, "%Y-%m-%d %H:%M:%S")

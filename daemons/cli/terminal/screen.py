@@ -33,8 +33,8 @@ BAR_WIDTH, SHORT_BAR_WIDTH = 14, 8
 COLUMNS_FOR_AGE, COLUMNS_FOR_BAR, COLUMNS_FOR_POWER, COLUMNS_FOR_PROCESS = 67, 78, 84, 104
 """The terminal width from which each of these columns is shown."""
 LEAST_PHASE, LONGEST_PHASE, LEAST_NAME, GAP = 8, 14, 8, 3
-"""The width that the phase keeps beside long names, at least and at most; the least one of a room and a title,
-which are cut before the phase; the space after a column."""
+"""The width that the phase keeps beside long names, at least and at most; the least one of a room and of a
+title, which are cut before the phase; the space after a column."""
 LONG = 12
 """A fault or reason of more characters is cut in its row, and shown in full below the devices."""
 SHORT_PANEL, LONG_PANEL = 4, 7
@@ -496,14 +496,14 @@ def hints(view: View, status: dict[str, Any], width: int) -> str:
     words = {
         "↑ ↓ select": 0,
         f"⏎ {action}" if action else "": 1,
-        "+ - dim" if control and control.field.startswith("brightness") else "": 6,
+        "+ - dim" if control and control.field.startswith("brightness") else "": 4,
         "s set" if control else "": 4,
         "a seen" if any(not one["acknowledged"] for one in status.get("attention", ())) else "": 1,
         "w why": 3,
         "/ find": 2,
         "o order": 7,
         "r restart": 5,
-        "l log": 4,
+        "l log": 6,
         "? keys": 0,
         "q end": 0,
     }

@@ -16,6 +16,7 @@ from daemons.config import loader
 from tests.support import factories
 
 STATES: dict[str, dict[str, Any] | None] = {
+    "offline": None,
     "live": {
         "status": True,
         "phase": "heating",
@@ -26,7 +27,6 @@ STATES: dict[str, dict[str, Any] | None] = {
     "stale": {"status": False, "phase": "off", "power_watts": 0.0},
     "restarting": {"status": True, "phase": "ready", "ready": True, "progress_percent": None},
     "stopped": {"status": False, "phase": "idle"},
-    "offline": None,
     "failed": {"status": False, "phase": "idle", "fault": "did not switch on within 5 s"},
 }
 
@@ -219,8 +219,8 @@ def test_plain_output_has_one_line_for_each_device() -> None:
     """The first line has the message of the house; each device follows in one line without colours."""
     lines = terminal.plain_status(status()).splitlines()
     assert lines[0] == "Home: All is quiet."
-    assert lines[1] == "device_live  live  heating  42%  pid=42  restarts=2  age=0.3s"
-    assert lines[5].split() == ["device_offline", "offline", "pid=None", "restarts=2"]
+    assert lines[2] == "device_live  live  heating  42%  pid=42  restarts=2  age=0.3s"
+    assert lines[1].split() == ["device_offline", "offline", "pid=None", "restarts=2"]
     assert lines[6].endswith("fault='did not switch on within 5 s'")
     assert len(lines) == 1 + len(STATES)
 

@@ -14,8 +14,8 @@ NOW = 1000.0
 def house() -> dict[str, Any]:
     """Return four devices in two rooms."""
     return {
-        "lamp": device("Reading lamp", "Lounge", 30.0, brightness_percent=40, status=True, power_watts=5.0),
         "heater": device("Heater", "Bath", 10.0, target_celsius=21.0, power_watts=900.0, phase="heating"),
+        "lamp": device("Reading lamp", "Lounge", 30.0, brightness_percent=40, status=True, power_watts=5.0),
         "cover": device("Blind", "Lounge", 20.0, position_percent=95, phase="open"),
         "sensor": device("Ärmel sensor", "Bath", None, phase="measuring"),
     }

