@@ -15,7 +15,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "storage": {"errors", "values"},
     "bus": {"errors", "values", "storage"},
     "client": {"bus", "errors"},
-    "kinds": {"bus.message", "bus.status", "bus.attention", "bus.facts", "bus.look", "bus.notice", "values", "errors"},
+    "kinds": {
+        "bus.message", "bus.status", "bus.attention", "bus.facts", "bus.look", "bus.notice", "values", "errors",
+    },
     "drivers": {"kinds", "values", "storage", "runtime", "errors"},
     "config": {
         "drivers", "kinds", "bus.message", "bus.origin", "bus.facts", "bus.notice", "storage", "values",

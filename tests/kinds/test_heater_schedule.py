@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
+from daemons.bus.faults import CLOCK_FAULT
 from daemons.config.tables import zone
 from daemons.kinds import Reading
-from daemons.processes.device.appliance import CLOCK_FAULT, Appliance
+from daemons.processes.device.appliance import Appliance
 from daemons.rehearsal.world import World
 from tests.rehearsal.conftest import MakeWorld, house_of, make_world  # noqa: F401  fixtures
 from tests.support import factories

@@ -493,8 +493,8 @@ def test_a_person_may_acknowledge_only_what_the_own_devices_have(run: Path) -> N
     context = PageStub().context
     view = View(frozenset({"lamp"}), frozenset({"lamp"}), frozenset({"lamp"}))
 
-    def may(device: str, command: str, **args: str) -> bool:
-        return may_send(context, view, device, command, args)
+    def may(target: str, command: str, **args: str) -> bool:
+        return may_send(context, view, target, command, args)
 
     assert may("mirror", "acknowledge", device="lamp")
     assert not may("mirror", "acknowledge", device="toaster")
