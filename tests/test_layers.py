@@ -16,7 +16,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "bus": {"errors", "values", "storage"},
     "client": {"bus", "errors"},
     "kinds": {
-        "bus.message", "bus.status", "bus.attention", "bus.facts", "bus.look", "bus.notice", "values", "errors",
+        "bus.message", "bus.status", "bus.attention", "bus.facts", "bus.look", "bus.notice",
+        "values", "errors",
     },
     "drivers": {"kinds", "values", "storage", "runtime", "errors"},
     "config": {
