@@ -1,7 +1,7 @@
 // @ts-check
 /** The filters of the history: a room, a device and a measurement. */
 
-import { make } from "./dom.js";
+import { make, set } from "./dom.js";
 import { house } from "./house.js";
 import { measurement } from "./measurement.js";
 import { t } from "./text.js";
@@ -12,7 +12,7 @@ export class Filters {
   #room = make("select");
   #device = make("select");
   #values = make("select");
-  element = make("div", { class: "filters" }, field("history.room", this.#room), field("history.device", this.#device), field("history.values", this.#values));
+  element = make("div", { class: "filters" }, named("history.room", this.#room), named("history.device", this.#device), named("history.values", this.#values));
   /** @type {Set<string>} the measurements that were seen so far */
   #fields = new Set();
 
@@ -66,8 +66,9 @@ export class Filters {
   }
 }
 
-function field(key, select) {
-  return make("label", {}, make("span", {}, t(key)), select);
+function named(key, select) {
+  set(select, "aria-label", t(key));
+  return select;
 }
 
 function fill(select, options) {

@@ -13,6 +13,8 @@ const TICK_REM = 1.35;
 const MOST_SHIFT = 0.5;
 /** A narrower span that is not known cannot be seen. */
 const LEAST_PIXELS = 1;
+/** Why the states are not known before the first of them: a measurement may be known for longer. */
+const BEFORE = "before";
 /** A graph is so high in its own units, whatever its height on the screen. */
 const HEIGHT = 100;
 
@@ -112,7 +114,7 @@ export class Graph {
   /** Return the point that holds at a time, or null if the value is not known. */
   #find(at) {
     const { points, unknown = [] } = this.#data;
-    if (unknown.some(({ from, to }) => from <= at && at < (to ?? Infinity))) return null;
+    if (unknown.some(({ from, to, why }) => why !== BEFORE && from <= at && at < (to ?? Infinity))) return null;
     let [low, high] = [0, points.length];
     while (low < high) {
       const middle = (low + high) >> 1;
@@ -184,12 +186,13 @@ export class Graph {
       band += `M${known[0].x} ${y(known[0].high)}${known.map((span) => `V${y(span.high)}H${span.end}`).join("")}${back}Z`;
     }
     set(this.#svg, "viewBox", `0 0 ${width} ${HEIGHT}`);
+    this.#svg.style.width = `${width}px`;
     set(this.#mean, "d", line);
     set(this.#band, "d", band);
     this.#gaps.replaceChildren(...gaps(unknown ?? [], spans, first).filter((gap) => gap[1] - gap[0] >= LEAST_PIXELS).map(([left, end]) => hatch(left, end)));
 
     function* gaps(unknown, spans, first) {
-      for (const { from: since, to } of unknown) yield [x(since), x(to ?? Infinity)];
+      for (const { from: since, to, why } of unknown) if (why !== BEFORE) yield [x(since), x(to ?? Infinity)];
       if (spans.length) yield [x(-Infinity), spans[0].x];
       for (const { x: left, end, mean } of spans) if (mean == null) yield [left, end];
     }

@@ -16,7 +16,7 @@ export class HistoryList {
   element;
 
   constructor() {
-    const heads = HEADS.map((word) => make("th", { scope: "col" }, t(`history.head.${word}`)));
+    const heads = HEADS.map((word) => make("th", { scope: "col" }, t(`history.head_${word}`)));
     const table = make("table", {}, make("thead", {}, make("tr", {}, ...heads)), this.#body);
     const scroll = make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": t("history.list") }, table);
     this.element = /** @type {HTMLDetailsElement} */ (make("details", { class: "list" }, make("summary", {}, t("history.as_list")), scroll, this.#more));

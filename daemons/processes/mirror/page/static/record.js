@@ -2,6 +2,7 @@
 /** The loaded history, continued with the changes since. */
 
 import { t } from "./text.js";
+import { phaseWord } from "./words.js";
 
 /**
  * @typedef {object} Item a span with one state of a device, an outage of its process, or a time that is not known
@@ -132,8 +133,8 @@ function isSame(a, b) {
 
 /** Return what an item is, in words. */
 export function wordOf({ sort, phase }) {
-  if (sort === "unknown") return t(`history.why.${phase}`);
-  return sort === "outage" ? t("history.process", { life: phase }) : phase;
+  if (sort === "unknown") return t(`history.why_${phase}`);
+  return sort === "outage" ? t("history.process", { life: t(`presence.${phase}`) }) : phaseWord(phase);
 }
 
 /**
