@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from bench.past import Device, fold, write_hours, write_past
 from bench.report import Scale, Sheet
 from bench.table import Section, Table
 from daemons.cli.drill_report import percentile
@@ -20,8 +21,10 @@ from daemons.storage.history import read
 from daemons.storage.history_row import Change, Event, Row, Sample
 from daemons.storage.history_writer import DAY_SECONDS, HistoryWriter
 
-TITLE = "The recorder's file"
-SECTION = Section(10, "History", (Table(TITLE),))
+TITLE, YEAR = "The recorder's file", "Reading a year of fifty devices"
+SECTION = Section(10, "History", (Table(TITLE), Table(YEAR)))
+YEAR_DEVICES, YEAR_POINTS = 50, 750
+"""The year has a temperature and a humidity, or a power, of each device."""
 PHASES = (("heating", 90, 1100.0), ("brewing", 150, 900.0), ("ready", 1800, 40.0), ("idle", 0, 0.0))
 
 
@@ -97,6 +100,23 @@ def measure_file(sheet: Sheet, column: str, devices: list[str], days: int, *, no
         )
 
 
+def measure_year(sheet: Sheet) -> None:
+    """Write a year of hourly values, and add the time to read it."""
+    now = time.time() // DAY_SECONDS * DAY_SECONDS
+    kinds = ("sensor", "plug", "lamp")
+    devices = [Device(f"device_{index}", kinds[index % 3]) for index in range(YEAR_DEVICES)]
+    names = [device.name for device in devices]
+    with tempfile.TemporaryDirectory(prefix="bench") as folder:
+        path = Path(folder) / "history.db"
+        write_past(path, devices, now, 1, step_seconds=600)
+        fold(path, now)
+        write_hours(path, now - 365 * DAY_SECONDS, now - DAY_SECONDS)
+        began, used = time.perf_counter(), time.process_time()
+        read(path, names, now - 365 * DAY_SECONDS, now, YEAR_POINTS)
+        sheet.add(YEAR, "processor time", "a year", 1000 * (time.process_time() - used), "ms")
+        sheet.add(YEAR, "time", "a year", 1000 * (time.perf_counter() - began), "ms")
+
+
 def measure(scale: Scale, sheet: Sheet) -> None:
     """Write histories, calm and noisy."""
     amount = AMOUNTS[scale]
@@ -105,4 +125,6 @@ def measure(scale: Scale, sheet: Sheet) -> None:
         measure_file(sheet, "calm", devices, amount.days, noisy=False)
         if amount.noisy_days:
             measure_file(sheet, "noisy", devices, amount.noisy_days, noisy=True)
+    if amount.noisy_days:
+        measure_year(sheet)
     sheet.note(f"{amount.devices} devices; calm days: {amount.days}, noisy days: {amount.noisy_days}.")

@@ -1,12 +1,14 @@
 """The tokens of persons: their files, what each person sees and may command, and their end."""
 
 import asyncio
+import csv
 import json
 import os
 import stat
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -455,6 +457,11 @@ def test_a_person_lives_in_a_real_house(shared: TemporaryHouse, url: str) -> Non
         assert history.json["devices"]["toaster"]["stretches"]
         assert "bathroom" not in history.body.decode()
         assert "coffee" not in history.body.decode()
+        table = http_request(url, f"/api/history.csv{query}", **bearer(token))
+        assert table.headers.get_content_type() == "text/csv"
+        devices = {row["device"] for row in csv.DictReader(StringIO(table.body.decode()))}
+        assert "toaster" in devices <= {"toaster", "kitchen_lamp"}
+    assert http_request(url, "/api/history.csv?device=coffee_maker", **bearer(token)).status == 403
     sent = http_post(url, "/api/devices/kitchen_lamp/toggle", **bearer(token)).json
     with shared.listen("kitchen_lamp") as listener:
         listener.wait_for(lambda it: it.states and it.states["kitchen_lamp"].cause == sent["id"])
