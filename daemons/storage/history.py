@@ -15,6 +15,7 @@ import msgspec
 
 from daemons.errors import DamagedHistory, HistoryError
 from daemons.storage.energy import MOST_LATEST_SECONDS, read_days
+from daemons.storage.history_query import MOST_STRETCHES
 from daemons.storage.history_schema import OLD_VERSIONS, VERSION, VIEWS
 from daemons.storage.hour import ENERGY, POWER
 from daemons.storage.measured import RANGE, read_points
@@ -41,8 +42,8 @@ CHANGE = (
 )
 """The columns of a change as `change_of` takes them."""
 BUSY_SECONDS = 1.0
-MOST_STRETCHES, MOST_EVENTS = 1000, 1000
-"""How many stretches and process events of one device one answer contains at most."""
+MOST_EVENTS = 1000
+"""How many process events of one device one answer contains at most."""
 MOST_AT_ONCE = 2000
 """How many changes of one device are read at once."""
 EMPTY: dict[str, Any] = {"stretches": [], "measurements": {}, "processes": [], "unknown": [], "energy": []}

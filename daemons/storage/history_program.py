@@ -12,6 +12,8 @@ import gzip
 import os
 import sys
 from collections.abc import Collection
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, BinaryIO
 from zoneinfo import ZoneInfo
 
@@ -19,9 +21,8 @@ import msgspec
 
 from daemons.errors import HistoryError
 from daemons.storage import history, history_table
+from daemons.storage.history_query import Answer, HistoryQuery
 
-NO_HISTORY = 3
-"""The exit status of a program that answers one query, if the history cannot be read."""
 NICE = 10
 DEVICE_REASONS = ("rule", "clock")
 """The reasons whose `who` is a device."""
@@ -29,39 +30,23 @@ ZIP_LEVEL = 1
 """Higher levels take several times as long, and save a tenth."""
 
 
-class HistoryQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """What is asked for: `since` and `until` are Unix seconds."""
-
-    names: tuple[str, ...]
-    since: float
-    until: float
-    points: int
-    visible: tuple[str, ...] | None = None
-    """The devices that causes may name; None for all."""
-    timezone: str = "UTC"
-    """The timezone of the days, and of the times in a table."""
-    stretches: int = history.MOST_STRETCHES
-    """How many stretches of a device the answer has at most."""
-    csv: bool = False
-    """Whether the answer is a table (RFC 4180)."""
-    zipped: bool = False
-    """Whether the answer is compressed (gzip)."""
-
-
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What precedes an answer."""
-
-    length: int
-    """The length of the answer in bytes."""
-    fault: str | None = None
-    """Why the history cannot be read."""
-
-
 def main() -> None:
     """Answer the queries, until the input ends."""
-    os.nice(NICE)
+    go_last()
     for line in sys.stdin.buffer:
         answer(line, sys.stdout.buffer)
+
+
+def go_last() -> None:
+    """Give the processors to all other processes first.
+
+    The kernel may share them out among sessions before it looks at single processes. So this process is a
+    session of its own: its work counts not as that of the house.
+    """
+    os.setsid()
+    os.nice(NICE)
+    with suppress(OSError):  # not every kernel has this
+        Path("/proc/self/autogroup").write_text(str(NICE))
 
 
 def answer(line: bytes, out: BinaryIO) -> None:

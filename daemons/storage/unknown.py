@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Iterator
 from sqlite3 import Connection
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
+from daemons.storage.history_query import Why
 from daemons.storage.hour import Interval
 
-Why = Literal["before", "not_recorded", "silent", "unreachable", "removed"]
 MARK_SECONDS = 60.0
 """How often the recorder notes that it records."""
 SLACK_SECONDS = 1.5 * MARK_SECONDS

@@ -17,7 +17,7 @@ import msgspec
 
 from daemons.drivers.transports.program import die_with
 from daemons.errors import HistoryError
-from daemons.storage.history_program import NO_HISTORY, Answer, HistoryQuery
+from daemons.storage.history_query import NO_HISTORY, Answer, HistoryQuery
 from daemons.storage.paths import interpreter
 
 MAX_PROGRAMS = 2

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from daemons.processes.mirror.page.request import Request
 from daemons.processes.mirror.page.responses import HttpError, Response
 from daemons.processes.mirror.page.view import View
-from daemons.storage.history_program import HistoryQuery
+from daemons.storage.history_query import HistoryQuery
 from daemons.values import Seconds
 
 PARAMETERS = {"device", "since", "until", "points", "stretches"}

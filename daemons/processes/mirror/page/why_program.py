@@ -17,7 +17,8 @@ from daemons.config.explanation import Explainer, RecordedPast, declined_rules
 from daemons.errors import HouseError
 from daemons.processes.mirror.page.history_reader import WhyQuery
 from daemons.storage.history import PATH
-from daemons.storage.history_program import NICE, NO_HISTORY
+from daemons.storage.history_program import NICE
+from daemons.storage.history_query import NO_HISTORY
 from daemons.storage.recorded_changes import open_changes
 from daemons.supervision.install import installed_house
 

@@ -16,7 +16,7 @@ from daemons.errors import HistoryError
 from daemons.processes.mirror.page import history_reader
 from daemons.processes.mirror.page.history_reader import HistoryReader
 from daemons.storage.history import PATH, read
-from daemons.storage.history_program import HistoryQuery
+from daemons.storage.history_query import HistoryQuery
 from daemons.storage.history_row import Change, Sample
 from daemons.storage.history_table import format_history
 from daemons.storage.history_writer import HistoryWriter
