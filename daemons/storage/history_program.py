@@ -38,7 +38,7 @@ def main() -> None:
 
 
 def go_last() -> None:
-    """Give the processors to all other processes first.
+    """Run after all other processes.
 
     The kernel may share them out among sessions before it looks at single processes. So this process is a
     session of its own: its work counts not as that of the house.

@@ -37,7 +37,7 @@ def lamp(since: float = NOW - 3600, until: float = NOW) -> dict[str, Any]:
 
 
 def restart(end: float, begin: float, *, closed: bool) -> None:
-    """Let the recorder end and begin again."""
+    """End the recorder, and begin another one."""
     first = HistoryWriter()
     first.mark(end, continues=True, closed=closed)
     first.close()
