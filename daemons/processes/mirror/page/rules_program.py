@@ -17,7 +17,8 @@ from daemons.config.rule import Rule
 from daemons.errors import HouseError
 from daemons.processes.mirror.page.history_reader import RulesQuery
 from daemons.processes.mirror.page.schemas import RulesDocument
-from daemons.storage.history_program import NICE, NO_HISTORY
+from daemons.storage.history_program import NICE
+from daemons.storage.history_query import NO_HISTORY
 from daemons.supervision.install import installed_house
 from daemons.supervision.rule_list import rule_list
 

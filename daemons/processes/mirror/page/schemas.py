@@ -13,12 +13,8 @@ from daemons.bus.origin import Origin, Reason
 from daemons.bus.status import Fields, Natural, ProcessStatus, UnixSeconds
 from daemons.config.explained import ListedRule
 from daemons.kinds import Control, PrimaryCommand
-<<<<<<< HEAD
 from daemons.processes.mirror.sentence import Part
-from daemons.storage.unknown import Why
-=======
 from daemons.storage.history_query import Why
->>>>>>> 0e8dda8 (Let the program that reads the history be a session of its own, and load no database in the mirror)
 
 Point = tuple[float, float | None, float | None, float | None]
 """The time (Unix seconds), the lowest, the mean and the highest value; null if they are not known."""
