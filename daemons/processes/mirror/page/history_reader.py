@@ -72,7 +72,7 @@ class HistoryReader:
     async def read(self, query: Query) -> bytes:
         """Return the answer; raises HistoryError if it cannot be read, or not in time."""
         async with self._free:
-            if isinstance(query, WhyQuery | RulesQuery):
+            if not isinstance(query, HistoryQuery):
                 return await self._within_time(await start_program(query), explain)
             line = msgspec.json.encode(query) + b"\n"
             while self._warm:
@@ -163,7 +163,7 @@ async def end(program: Program) -> None:
 
 async def start_program(query: Query) -> Program:
     """Start the program for a type of query; raises HistoryError if that fails."""
-    words = [msgspec.json.encode(query)] if isinstance(query, WhyQuery | RulesQuery) else []
+    words = [] if isinstance(query, HistoryQuery) else [msgspec.json.encode(query)]
     try:
         return await asyncio.create_subprocess_exec(
             interpreter(),
