@@ -254,7 +254,7 @@ def printable(found: Any) -> Any:
     match found:
         case str():
             return found if found.isprintable() else "".join(c if c.isprintable() else " " for c in found)
-        case list():
+        case list() | tuple():
             return [printable(part) for part in found]
         case dict():
             return {printable(key): printable(value) for key, value in found.items()}

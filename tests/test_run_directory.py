@@ -202,7 +202,7 @@ def test_a_damaged_file_of_the_run_directory_is_reported_in_a_line(
             "house.toml",
             "garbage",
             ("status",),
-            r".*/run/house.toml is damaged, or of another version \(.* is not UTF-8\); `house reload` .*",
+            r".*/run/house.toml is damaged, or of another version \(.* is not UTF-8.*\); `house reload` .*",
         ),
         ("house.toml", "empty", ("send", "toaster", "start"), r".*/run/house.toml is damaged, .*"),
         ("house.toml", "other version", ("drill",), r".*/run/house.toml is damaged, .*"),

@@ -266,11 +266,11 @@ def drill(
 
     context.enter_and_read_roster()
     house = install.installed_house() if INSTALLED.exists() else context.load_house()
-    check_up()
     if (names := real_hardware(house)) and not yes_real_hardware:
         raise click.UsageError(
             f"{', '.join(names)} would be switched on for real; --yes-real-hardware allows it"
         )
+    check_up()
     seed = seed if seed is not None else int.from_bytes(os.urandom(3))
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(f"Drilling (seed {seed})", total=minutes * 60)

@@ -8,6 +8,7 @@ from textwrap import wrap
 from typing import Any
 
 import click
+import msgspec
 from msgspec import Struct, structs
 
 from daemons.cli.context import Context, house_timezone, json_option, quiet_exit, terminal_width
@@ -40,7 +41,7 @@ def show(context: Context, name: str, as_json: bool) -> None:
         "host": device.host,
         "place": house.locator().place(("devices", name)),
         "options": list(options(house, name)),
-        "rules": rule_list(house, name, time.time()),
+        "rules": msgspec.to_builtins(rule_list(house, name, time.time())),
     }
     if as_json:
         click.echo(json.dumps(found, indent=2))

@@ -39,6 +39,8 @@ NAMES = {
     "moment": "clock alarm_clock alarm time datetime wecker uhr",
     "timer": "countdown delay stopwatch",
     "counter": "count",
+    "weather": "forecast weather_forecast wetter wettervorhersage",
+    "calendar": "agenda ical ics events kalender termine",
 }
 """Each kind, with names in English and German that people give it."""
 DETECTS = {

@@ -107,9 +107,9 @@ def _meant(text: str, head: str, right: str) -> str:
 
 def _kind(text: str, found: Any) -> Iterator[str]:
     """Yield the kind for a common name of an appliance."""
-    if not isinstance(found, str) or (kind := meant_kind(found)) is None:
-        return
-    listed = text.partition("allowed: ")[2]
+    _, is_unknown, listed = text.partition("allowed: ")
+    if not is_unknown or not isinstance(found, str) or (kind := meant_kind(found)) is None:
+        return  # a kind of that name may be there, and broken
     detects = meant_detects(found) if kind == "sensor" else None
     more = f', with detects = "{detects}"' if detects else ""
     yield f"{format_toml(found)}: did you mean {kind!r}{more}? allowed: {listed}"

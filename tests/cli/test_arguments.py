@@ -16,6 +16,7 @@ from daemons.bus.requests import blocking
 from daemons.cli.arguments import parse_argument
 from daemons.cli.main import main
 from daemons.config import editor
+from daemons.supervision import running
 from tests.support.house import BREAKFAST
 
 CASES = [
@@ -71,6 +72,7 @@ def test_send_sends_the_value(
         return Receipt(id=command.id, device=device, outcome="applied", at=0.0)
 
     monkeypatch.setattr(blocking, "send_command", send_command)
+    monkeypatch.setattr(running, "check_up", lambda: None)
     done = CliRunner().invoke(
         main, ["--config", "house.toml", "--run", "run", "send", "toaster", "start", f"browning={text}"]
     )

@@ -22,6 +22,7 @@ from daemons.config.house import House, load_house
 from daemons.drivers.simulated import Simulated
 from daemons.storage.installed import INSTALLED
 from daemons.storage.paths import replace_file
+from daemons.supervision import running
 from tests.support import factories
 from tests.support.house import BREAKFAST, HouseFactory, eventually
 
@@ -216,6 +217,7 @@ def test_a_drill_of_real_hardware_needs_the_option(
         raise Drilled
 
     monkeypatch.setattr(drill, "Drill", begin)
+    monkeypatch.setattr(running, "check_up", lambda: None)
     words = ["--run", str(tmp_path), "drill", "--seed", "7", *(["--yes-real-hardware"] if allowed else [])]
     done = CliRunner().invoke(main.main, words)
     assert began == ([7] if allowed else [])

@@ -13,6 +13,7 @@ from daemons.bus.message import Command, Receipt
 from daemons.bus.requests import blocking
 from daemons.cli.main import main
 from daemons.config import loader
+from daemons.supervision import running
 from tests.support.house import BREAKFAST
 
 House = Callable[..., Result]
@@ -250,6 +251,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[Command]:
         return Receipt(id=command.id, device=device, outcome="applied", at=0.0)
 
     monkeypatch.setattr(blocking, "send_command", send_command)
+    monkeypatch.setattr(running, "check_up", lambda: None)
     return found
 
 

@@ -41,7 +41,7 @@ def test_send_without_a_command_lists_the_commands_with_an_example(house: House)
     document = json.loads(house("send", "toaster", "--json").stdout)
     assert (document["device"], document["kind"]) == ("toaster", "toaster")
     assert list(document["commands"]) == ["start", "stop"]
-    assert house("send", "mirror").stdout == "Smart mirror is a mirror, and takes no command.\n"
+    assert "acknowledge  Acknowledge all notices" in house("send", "mirror").stdout
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_send_without_a_command_lists_the_commands_with_an_example(house: House)
         (("on", "toaster"), "toaster is a toaster, and has no command on; it has: start, stop"),
         (("off", "coffee_maker"), "has no command off; it has: start, stop"),
         (("press", "kitchen_lamp"), "has no command press; it has: on, off, toggle"),
-        (("toggle", "mirror"), "mirror is a mirror, and takes no command"),
+        (("on", "mirror"), "mirror is a mirror, and has no command on; it has: acknowledge"),
         (("on", "toster"), "did you mean 'toaster'?"),
         (("on", "kitchen_lamp", "dim"), "'dim' is not KEY=VALUE"),
         (("send", "toaster", "browning=3"), "'browning=3' is no command"),

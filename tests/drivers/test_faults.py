@@ -127,10 +127,15 @@ def plug(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Emulator]:
 def test_every_driver_has_an_emulator() -> None:
     """A new driver of hardware needs an emulator, or a tested exception like gpio.
 
-    A driver that only delivers messages, or only reports whether a person is there, has tests of its own.
+    A driver that switches nothing has tests of its own: it delivers messages, or reports whether a person is
+    there, the weather or a calendar.
     """
     drivers = {word: loader.driver(word) for word in loader.available("drivers")}
-    switching = {word: one for word, one in drivers.items() if one.abilities - {"notify", "presence"}}
+    switching = {
+        word: one
+        for word, one in drivers.items()
+        if one.abilities - {"notify", "presence", "forecast", "events"}
+    }
     assert {word for word, one in switching.items() if one.real and one.runs_here} == {*EMULATORS, "gpio"}
     for word in drivers.keys() - switching.keys() - {"virtual", "recorded"}:
         assert Path(__file__).with_name(f"test_{word}.py").exists(), word

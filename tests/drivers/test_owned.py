@@ -28,7 +28,7 @@ def test_a_device_is_named_by_an_address_or_a_table(text: str, expected: tuple[s
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("shely=192.168.1.20", "; drivers: command, "),
+        ("shely=192.168.1.20", "; drivers: caldav, "),
         ("shelly", "--device takes DRIVER=ADDRESS"),
         ("shelly=a b", '"a b" is not allowed'),
         ("tasmota=192.168.1.9", "topic"),

@@ -110,8 +110,8 @@ def test_the_page_gets_its_primary_commands(kind: type[Kind], monkeypatch: pytes
     stub.publish_all()
     device = json.loads(DocumentEncoder(stub.context).device("lamp") or b"")
     assert device["primary_commands"] == [
-        {"command": "halt", "label": "Halt", "when": {"phase": ["popping"]}},
-        {"command": "pop", "label": "Pop!", "when": {}},
+        {"command": "halt", "label": "Halt", "when": {"phase": ["popping"]}, "sign": ""},
+        {"command": "pop", "label": "Pop!", "when": {}, "sign": ""},
     ]
 
 

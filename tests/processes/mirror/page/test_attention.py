@@ -37,7 +37,7 @@ room = "Cellar"
 
 
 def detect(house: TemporaryHouse, name: str, *, on: bool) -> None:
-    """Let a simulated sensor detect something, or nothing any more."""
+    """Set what a simulated sensor detects."""
     path = house.run / "hardware" / name / "switchings.jsonl"
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:

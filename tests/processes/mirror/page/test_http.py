@@ -203,7 +203,7 @@ def test_the_page_explains_the_last_change(url: str) -> None:
 @pytest.mark.parametrize(
     "query",
     [
-        "points=9", "points=2001", "points=x", "points=", "points=%C2%B2", "since=x", "since=-1", "since=nan",
+        "points=9", "points=2001", "points=x", "points=", "points=%C2%B2", "since=x", "since=nan",
         "since=inf", "since=1e400", "until=yesterday", "since=1h&until=2h", "since=", "devices=toaster",
         "Since=1h",
     ],

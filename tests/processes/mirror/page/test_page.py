@@ -341,7 +341,7 @@ def test_the_page_is_small(breakfast: TemporaryHouse, window: Callable[..., Page
     """All loaded files are smaller than 200 kB together, and are served by the mirror."""
     loaded: dict[str, int] = {}
     page = chromium.new_context().new_page()
-    page.on("response", lambda answer: loaded.update({answer.url: len(answer.body())}))
+    page.on("response", lambda answer: loaded.update({answer.url: int(answer.headers["content-length"])}))
     page.goto(page_url(breakfast))
     wait_until_live(page)
     page.context.close()

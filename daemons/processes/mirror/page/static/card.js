@@ -141,6 +141,7 @@ export class Card extends HTMLElement {
     clearTimeout(this.#fade);
     setText(this.#receipt, ""); // the last receipt is about another command
     const answer = await house.command(this.dataset.device, name, args);
+    if (answer.outcome !== "applied") this.update(); // an input shows the present value again
     const text = receipt(answer);
     setText(this.#receipt, text);
     set(this.#receipt, "data-outcome", answer.outcome);
