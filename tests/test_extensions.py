@@ -11,6 +11,7 @@ from tests.support.kettle import HOUSE, KETTLE, write_kettle, write_package
 from tests.support.page_client import http_request, page_url
 
 
+@pytest.mark.long
 def test_only_its_own_process_loads_a_kind_of_your_own(make_house: HouseFactory, tmp_path: Path) -> None:
     """The others know it by its declarations. A changed file restarts its device."""
     loaded = tmp_path / "loaded"

@@ -222,6 +222,7 @@ lamp_tables = st.fixed_dictionaries({}, optional={**values, "brightness_percent"
 driver_tables = st.fixed_dictionaries({}, optional={"speed": st.integers(1, 9), "lag": st.just("1s")})
 
 
+@pytest.mark.long
 @settings(max_examples=50, deadline=None)
 @given(lamp_tables, driver_tables, st.lists(st.tuples(lamp_tables, driver_tables), min_size=1, max_size=4))
 def test_defaults_are_the_same_as_writing_them_into_each_device(

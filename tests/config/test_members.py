@@ -323,6 +323,7 @@ tables = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.long
 @settings(max_examples=200)
 @given(st.dictionaries(names, tables | values, max_size=4))
 def test_no_table_raises(devices: dict[str, Any]) -> None:

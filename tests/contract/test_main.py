@@ -40,6 +40,7 @@ def test_the_contract_of_an_installed_package_is_checked(tmp_path: Path) -> None
     assert done.returncode == 0, done.stdout
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("old", "new", "failed"),
     [

@@ -67,6 +67,7 @@ def test_the_kettle_passes_its_test_and_the_contract(checkout: Path) -> None:
     assert out.count(".") > 1
 
 
+@pytest.mark.long
 def test_the_led_is_switched_and_read(checkout: Path) -> None:
     """A folder with two files takes the place of the board; without the folder, the reading has a fault."""
     folder = checkout / "led"

@@ -141,6 +141,7 @@ def test_a_text_that_reaches_further_is_refused(main: Path, text: str, lines: li
     assert [(line, is_refused) for _, line, _, is_refused in found] == [(line, True) for line in lines]
 
 
+@pytest.mark.long
 def test_the_code_of_a_word_is_not_run_by_a_check(main: Path) -> None:
     """A file beside the configuration is not loaded, because the page may not use its word."""
     (main.parent / "drivers").mkdir()

@@ -159,6 +159,7 @@ def test_every_verb_does_something(house_of: HouseOf) -> None:
     assert tell(text, house_of(MOTION)).failures == ()
 
 
+@pytest.mark.long
 def test_the_stories_of_the_shipped_house_hold_with_every_fault() -> None:
     """Kills before each step; cuts, lost hardware and clock steps at each change."""
     house = load_house(BREAKFAST)

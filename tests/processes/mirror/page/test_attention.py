@@ -57,6 +57,7 @@ def detectors(make_house: HouseFactory) -> TemporaryHouse:
     return house
 
 
+@pytest.mark.long
 def test_an_alarm_is_a_strip_on_every_view_until_it_is_acknowledged(
     detectors: TemporaryHouse,
     window: Callable[..., Page],  # noqa: F811

@@ -63,6 +63,7 @@ def editor(make_house: HouseFactory, window: Window) -> tuple[TemporaryHouse, Pa
     return house, page
 
 
+@pytest.mark.long
 def test_a_device_is_commanded_stopped_and_started_on_its_page(
     breakfast: TemporaryHouse,
     window: Window,  # noqa: F811

@@ -145,6 +145,7 @@ async def test_a_body_that_edits_has_its_bounds(run: Path) -> None:
         assert (await post(stub, "/api/edit/nothing/check", EDIT, token)).status == 404
 
 
+@pytest.mark.long
 async def test_an_edit_without_a_known_configuration_is_unavailable(run: Path) -> None:
     """The program says what to do; it is a real one."""
     token = make_token()
