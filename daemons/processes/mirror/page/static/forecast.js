@@ -66,5 +66,5 @@ function days(state) {
       make("span", { class: "rain" }, rain[i] ? `${house.calendar.tenth(rain[i])} mm` : ""),
     ),
   );
-  return make("ul", { class: "days" }, ...items);
+  return make("ul", { class: "outlook" }, ...items);
 }
