@@ -1,5 +1,5 @@
 // @ts-check
-/** Makes a page on a wall dim at night, and black when nobody needs it. A touch wakes it for a while. */
+/** Makes a page on a wall dim at night, and black while it is not needed. A touch wakes it for a minute. */
 
 import { house } from "./house.js";
 
