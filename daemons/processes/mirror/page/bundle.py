@@ -1,13 +1,14 @@
 """The bundle of the page: its scripts, its styles and its texts, each as one compressed file.
 
 The path of each file has the version of the whole bundle, so a browser keeps it for ever. The version is a
-hash of the files in static/. Each script there is a module with imports of the form
-`import { a } from "./b.js";`. In the bundle, each module is a function that runs when it is first needed.
+hash of the files in static/. Each script there and in its folders is a module with imports of the form
+`import { a } from "../b.js";`. In the bundle, each module is a function that runs when it is first needed.
 """
 
 import gzip
 import hashlib
 import json
+import posixpath
 import re
 from functools import lru_cache
 from html import escape
@@ -27,8 +28,8 @@ RIGHT_TO_LEFT = "ar-XB"
 """A language for tests, made from the English texts: it runs from right to left, and marks each text."""
 
 COMMENTS = re.compile(r"^[ \t]*(?:/\*(?:[^*]|\*(?!/))*\*/[ \t]*|//[^\n]*)\n", re.MULTILINE)
-IMPORT = re.compile(r'^import (?:\{([^}]*)\} from )?"\./([\w.]+)";\n', re.MULTILINE)
-LATE_IMPORT = re.compile(r'\bimport\("\./([\w.]+)"\)')
+IMPORT = re.compile(r'^import (?:\{([^}]*)\} from )?"([\w./]+)";\n', re.MULTILINE)
+LATE_IMPORT = re.compile(r'\bimport\("([\w./]+)"\)')
 EXPORT = re.compile(r"^export ((?:async )?(?:function|class|const) (\w+))", re.MULTILINE)
 LEFT_OVER = re.compile(r"^(?:import|export)\b.*", re.MULTILINE)
 TEXT = re.compile(r'(<[^>]* data-text="([\w.]+)"[^>]*>)[^<]*')
@@ -70,8 +71,8 @@ def current(folder: Path = STATIC) -> Bundle:
 @lru_cache(maxsize=1)
 def make(folder: Path, stamps: tuple[tuple[str, int], ...]) -> Bundle:  # noqa: ARG001  the key of the cache
     """Return the bundle; raises ValueError for a script whose imports or exports have another form."""
-    scripts = {path.name: path.read_text() for path in sorted(folder.glob("*.js"))}
-    styles = {path.name: path.read_text() for path in sorted(folder.glob("*.css"))}
+    scripts = read_all(folder, "*.js")
+    styles = read_all(folder, "*.css")
     app = {
         "app.js": join_scripts({name: text for name, text in scripts.items() if name not in OTHER_PAGES}),
         "app.css": join_styles({name: text for name, text in styles.items() if name not in OTHER_PAGES}),
@@ -88,6 +89,11 @@ def make(folder: Path, stamps: tuple[tuple[str, int], ...]) -> Bundle:  # noqa: 
     return Bundle(version, {name: compress(name, text) for name, text in app.items()})
 
 
+def read_all(folder: Path, pattern: str) -> dict[str, str]:
+    """Return the text of each file, by its path in the folder."""
+    return {path.relative_to(folder).as_posix(): path.read_text() for path in sorted(folder.rglob(pattern))}
+
+
 TYPES = {".js": "text/javascript", ".css": "text/css", ".json": "application/json", ".html": "text/html"}
 
 
@@ -99,27 +105,31 @@ def compress(name: str, text: str) -> File:
 
 def join_scripts(scripts: dict[str, str]) -> str:
     """Return all modules as one script, which starts with `main.js`."""
-    modules = [module(name, text) for name, text in scripts.items()]
+    modules = [module(name, scripts) for name in scripts]
     return f'{LOADER}{"".join(modules)}$load("{MAIN}");\n'
 
 
-def module(name: str, text: str) -> str:
+def module(name: str, scripts: dict[str, str]) -> str:
     """Return a module as a function; raises ValueError for an import or export that has another form."""
-    text = COMMENTS.sub("", text)
-    names = [found[1] for found in EXPORT.findall(text)]
+
+    def find_script(target: str) -> str:
+        path = posixpath.normpath(posixpath.join(posixpath.dirname(name), target))
+        if not target.startswith(("./", "../")) or path not in scripts:
+            raise ValueError(f'{name}: "{target}" is no script of the page')
+        return path
+
+    def load(found: re.Match[str]) -> str:
+        names = f"const {{{found[1].replace(' as ', ': ')}}} = " if found[1] else ""
+        return f'{names}$load("{find_script(found[2])}");\n'
+
+    text = COMMENTS.sub("", scripts[name])
+    exported = ", ".join(found[1] for found in EXPORT.findall(text))
     text = IMPORT.sub(load, text)
-    text = LATE_IMPORT.sub(r'Promise.resolve($load("\1"))', text)
+    text = LATE_IMPORT.sub(lambda found: f'Promise.resolve($load("{find_script(found[1])}"))', text)
     text = EXPORT.sub(r"\1", text)
     if left := LEFT_OVER.search(text):
         raise ValueError(f'{name}: the bundle does not know this form: "{left[0]}"')
-    exported = f"Object.assign($exports, {{ {', '.join(names)} }});"
-    return f'$modules["{name}"] = ($exports) => {{\n{text}{exported}\n}};\n'
-
-
-def load(found: re.Match[str]) -> str:
-    """Return an import as a statement of the bundle."""
-    names = f"const {{{found[1].replace(' as ', ': ')}}} = " if found[1] else ""
-    return f'{names}$load("{found[2]}");\n'
+    return f'$modules["{name}"] = ($exports) => {{\n{text}Object.assign($exports, {{ {exported} }});\n}};\n'
 
 
 def join_styles(styles: dict[str, str]) -> str:

@@ -11,15 +11,16 @@ from daemons.processes.mirror.page import bundle
 
 
 def make_folder(folder: Path, **files: str) -> Path:
-    """Write a small page: each keyword is a file, with `_` for the dot before its suffix."""
+    """Write a small page: each keyword is a file; `_` is the dot before its suffix, and `__` a slash."""
     (folder / "languages").mkdir()
     texts = {"direction": "ltr", "card": {"on": "On", "off": "Off"}}
     (folder / "languages" / "en.json").write_text(json.dumps(texts))
     german = {"direction": "ltr", "card": {"on": "An"}}
     (folder / "languages" / "de.json").write_text(json.dumps(german))
+    (folder / "part").mkdir()
     (folder / "index.html").write_text('<html lang="en"><script src="/page/app.js"></script>')
     for name, text in files.items():
-        (folder / name.replace("_", ".")).write_text(text)
+        (folder / name.replace("__", "/").replace("_", ".")).write_text(text)
     return folder
 
 
@@ -27,11 +28,11 @@ def test_modules_run_once_and_see_what_they_import(tmp_path: Path) -> None:
     """Aliases, functions, classes and constants arrive; comments do not. A real engine runs the script."""
     folder = make_folder(
         tmp_path,
-        main_js='// A comment\nimport "./fourth.js";\nimport { one as first, Two } from "./other.js";\n'
+        main_js='// A comment\nimport "./fourth.js";\nimport { one as first, Two } from "./part/other.js";\n'
         'import {\n  three,\n} from "./third.js";\n'
         'console.log(first(), new Two().value, three, "https://x"); // end\n'
         'import("./third.js").then(({ three }) => console.log(three));\n',
-        other_js='/** Text\n * with // and "./x" */\nimport { three } from "./third.js";\n'
+        part__other_js='/** Text\n * with // and "./x" */\nimport { three } from "../third.js";\n'
         "export function one() {\n  return three + 1;\n}\nexport class Two {\n  value = 2;\n}\n",
         fourth_js='import "./third.js";\nconsole.log("fourth");\n',
         third_js='console.log("once");\nexport const three = 3;\n',
@@ -49,6 +50,14 @@ def test_a_form_that_the_bundle_does_not_know_is_an_error(line: str, tmp_path: P
     """A binding that changes, for example, would keep its first value in the other modules."""
     folder = make_folder(tmp_path, main_js=f"{line}\n")
     with pytest.raises(ValueError, match=r"main\.js: the bundle does not know this form"):
+        bundle.current(folder)
+
+
+@pytest.mark.parametrize("target", ["./gone.js", "part/other.js", "../other.js"])
+def test_an_import_of_no_script_of_the_page_is_an_error(target: str, tmp_path: Path) -> None:
+    """The page would stop in the browser of a person."""
+    folder = make_folder(tmp_path, main_js=f'import {{ x }} from "{target}";\n', part__other_js="")
+    with pytest.raises(ValueError, match=r"main\.js: .* is no script of the page"):
         bundle.current(folder)
 
 

@@ -58,7 +58,7 @@ def test_a_language_is_complete(language: str) -> None:
 
 def named_texts() -> Iterator[tuple[str, str]]:
     """Yield each key that a script or a document names as it is, with the file."""
-    for path in sorted([*STATIC.glob("*.js"), *STATIC.glob("*.html")]):
+    for path in sorted([*STATIC.rglob("*.js"), *STATIC.glob("*.html")]):
         source = COMMENTS.sub("", path.read_text()) if path.suffix == ".js" else path.read_text()
         for key in re.findall(r'\bt\(\s*"([\w.]+)"|data-(?:text|label)="([\w.]+)"', source):
             yield next(filter(None, key)), path.name

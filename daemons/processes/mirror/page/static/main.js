@@ -1,15 +1,15 @@
 // @ts-check
 /** The start of the page: defines its elements, and connects to the mirror. */
 
-import { Attention } from "./attention.js";
+import { Attention } from "./attention/attention.js";
 import { Banner } from "./banner.js";
-import { Card } from "./card.js";
-import { Clock } from "./clock.js";
-import { Drawing } from "./drawing.js";
+import { Card } from "./mirror/card.js";
+import { Clock } from "./mirror/clock.js";
+import { Drawing } from "./subscriptions/drawing.js";
 import { house } from "./house.js";
-import { Processes } from "./processes.js";
-import { Rooms } from "./rooms.js";
-import { Sentence } from "./sentence.js";
+import { Processes } from "./subscriptions/processes.js";
+import { Rooms } from "./mirror/rooms.js";
+import { Sentence } from "./mirror/sentence.js";
 import { followScreen } from "./screen.js";
 import { loadTexts } from "./text.js";
 import { fadeWhenQuiet, followAddress } from "./views.js";
@@ -28,7 +28,7 @@ async function start() {
   customElements.define("house-sentence", Sentence);
 
   // The history is large and seldom used, so it is loaded after everything else.
-  house.addEventListener("house", async () => customElements.define("house-history", (await import("./history.js")).History), { once: true });
+  house.addEventListener("house", async () => customElements.define("house-history", (await import("./history/history.js")).History), { once: true });
 
   document.documentElement.dataset.glass = new URLSearchParams(location.search).get("glass") ?? "";
   followScreen();

@@ -62,7 +62,7 @@ async function showDevice(id, back, isNavigation) {
   const element = /** @type {any} */ (document.querySelector("house-device"));
   if (!element || (!id && !customElements.get("house-device"))) return;
   if (!customElements.get("house-device")) {
-    const { Device } = await import("./device.js");
+    const { Device } = await import("./device/device.js");
     if (!customElements.get("house-device")) customElements.define("house-device", Device);
     id = location.hash.startsWith(`#${DEVICE}/`) ? parts(location.hash)[1] : "";
   }

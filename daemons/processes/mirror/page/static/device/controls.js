@@ -1,0 +1,98 @@
+// @ts-check
+/** All controls of a device: its buttons, its numbers, its value, and every command with its arguments. */
+
+import { Input, action } from "../mirror/control.js";
+import { commandForm } from "./command_form.js";
+import { Dial, scales } from "./dial.js";
+import { word } from "./words.js";
+import { announce, make, set, setText } from "../dom.js";
+import { house } from "../house.js";
+import { t } from "../text.js";
+import { label, receipt } from "../words.js";
+
+export class Controls {
+  #id;
+  #shape = "";
+  #input = new Input((name, args) => this.#command(name, args));
+  #buttons = /** @type {Map<string, HTMLElement>} */ (new Map());
+  /** @type {Dial[]} */
+  #dials = [];
+  #body = make("div", { class: "all-controls" });
+  #receipt = make("p", { class: "receipt" });
+
+  constructor(device) {
+    this.#id = device.id;
+    this.element = make("section", { class: "part controls-part", "aria-label": t("device.controls") }, make("h2", {}, t("device.controls")), this.#body, this.#receipt);
+    this.update(device);
+  }
+
+  update(device) {
+    this.#build(device);
+    this.element.hidden = !Object.keys(device.commands).length;
+    const isRunning = house.isLive && !["stopped", "failed"].includes(device.presence);
+    for (const dial of this.#dials) dial.show(device, isRunning);
+    this.#input.show(device);
+    const next = [action(device)?.word, action(device, "secondary_commands")?.word];
+    for (const [name, button] of this.#buttons) {
+      set(button, "aria-disabled", isRunning ? null : "true");
+      button.classList.toggle("next", isRunning && name === next[0]);
+    }
+  }
+
+  /** Build the controls once; again only if the device can do something else, as after a reload. */
+  #build(device) {
+    const found = scales(device);
+    const shape = JSON.stringify([device.commands, device.control, found.map(({ field }) => field)]);
+    if (shape === this.#shape) return;
+    this.#shape = shape;
+    const { commands, control } = device;
+    this.#dials = found.map((scale) => new Dial(scale, (name, args) => this.#command(name, args)));
+    const isDial = found.some(({ field }) => field === control?.field);
+    const labels = buttonLabels(device);
+    this.#buttons = new Map([...labels].map(([name, label]) => [name, this.#button(name, label)]));
+    const forms = Object.entries(commands).filter(([, args]) => Object.keys(args).length);
+    const more = make("details", { class: "more-commands" }, make("summary", {}, t("device.commands")), ...forms.map(([name, args]) => commandForm(name, args, (...given) => this.#command(...given))));
+    more.toggleAttribute("open", !labels.size && !found.length && !control);
+    this.#body.replaceChildren(
+      ...(labels.size ? [make("div", { class: "buttons" }, ...this.#buttons.values())] : []),
+      ...this.#dials.map(({ element }) => element),
+      ...(control && !isDial ? [make("div", { class: "own-value" }, make("span", { "aria-hidden": "true" }, label(control.label)), this.#input.element)] : []),
+      ...(forms.length ? [more] : []),
+    );
+  }
+
+  #button(name, label) {
+    const button = make("button", { type: "button", class: "control", "data-command": name }, label);
+    button.addEventListener("click", async () => {
+      if (button.ariaBusy === "true") return;
+      set(button, "aria-busy", "true");
+      await this.#command(name, {});
+      set(button, "aria-busy", null);
+    });
+    return button;
+  }
+
+  async #command(name, args) {
+    const device = house.process(this.#id);
+    if (!device) return;
+    const isStopped = house.isLive && ["stopped", "failed"].includes(device.presence);
+    setText(this.#receipt, "");
+    const answer = isStopped ? { outcome: "unsent", reason: t("device.not_running") } : await house.command(this.#id, name, args);
+    const text = receipt(answer);
+    setText(this.#receipt, `${word("command", name)}: ${text}`);
+    set(this.#receipt, "data-outcome", answer.outcome);
+    announce(`${device.name}: ${text}`);
+    this.update(device);
+  }
+}
+
+/**
+ * Return the commands that have a button, with the label of each: those without an argument, and those of its main
+ * buttons, which need none. Their order is that of the kind, and never changes.
+ * @returns {Map<string, string>}
+ */
+function buttonLabels({ commands, primary_commands: first, secondary_commands: second, control }) {
+  const main = new Map([...second, ...first].map(({ command, label }) => /** @type {[string, string]} */ ([command, label])));
+  const hasButton = (name) => name !== control?.command && (main.has(name) || !Object.keys(commands[name]).length);
+  return new Map(Object.keys(commands).filter(hasButton).map((name) => [name, main.has(name) ? label(main.get(name)) : word("command", name)]));
+}

@@ -1,0 +1,66 @@
+// @ts-check
+/** The head of a device's page: the ways to other pages, the name, the mark, and what the device does now. */
+
+import { make, set, setText, setTextOrHide } from "../dom.js";
+import { house } from "../house.js";
+import { Mark } from "../mark.js";
+import { kindName } from "./words.js";
+import { t } from "../text.js";
+import { absence, countdown, look, lost, past, phase, progress, watts } from "../words.js";
+
+export class Head {
+  #mark = new Mark();
+  #name = make("h1", { tabindex: "-1" });
+  #word = make("span", { class: "word" });
+  #power = make("span", { class: "power" });
+  #place = make("p", { class: "place" });
+  #note = make("p", { class: "note" });
+  #previous = make("a", { rel: "prev", class: "previous" });
+  #next = make("a", { rel: "next", class: "next" });
+
+  constructor(device, back) {
+    const way = make("a", { href: `#${back}`, class: "back", "aria-label": t("device.back", { view: t(`views.${back}`) }) }, t(`views.${back}`));
+    const siblings = make("nav", { class: "siblings", "aria-label": t("device.siblings") }, this.#previous, this.#next);
+    const body = make("div", { class: "body" }, this.#place, this.#name, make("p", { class: "says" }, this.#word, " ", this.#power), this.#note);
+    this.element = make("div", { class: "device-head" }, make("div", { class: "way" }, way, siblings), make("div", { class: "title" }, this.#mark.element, body));
+    this.update(device);
+  }
+
+  update(device) {
+    setText(this.#name, device.name);
+    setText(this.#place, [device.room, kindName(device)].filter(Boolean).join(" · "));
+    const { before, after } = neighbours(device);
+    this.#link(this.#previous, before, "device.previous");
+    this.#link(this.#next, after, "device.next");
+    this.tick(device);
+  }
+
+  tick(device) {
+    const presence = house.presence(device);
+    const isLive = presence === "live";
+    const appearance = look(device);
+    set(this.element, "data-presence", presence);
+    set(this.element, "data-look", appearance);
+    const way = isLive ? progress(device) : null;
+    const middle = appearance !== "working" || !way ? "" : way.left == null ? `${Math.round(way.percent)} %` : countdown(way.left);
+    this.#mark.show(appearance, way, middle);
+    setText(this.#word, absence(device) ?? lost(device) ?? phase(device) ?? (device.kind ? t("device.no_state") : t("device.runs")));
+    setText(this.#power, isLive && device.state?.power_watts ? watts(device.state.power_watts) : "");
+    setTextOrHide(this.#note, isLive ? device.state?.fault : device.kind ? past(device) : null);
+  }
+
+  #link(link, device, key) {
+    link.hidden = !device;
+    if (!device) return;
+    set(link, "href", `#device/${encodeURIComponent(device.id)}`);
+    set(link, "aria-label", t(key, { name: device.name }));
+    setText(link, device.name);
+  }
+}
+
+/** Return the previous and the next device of the same room, or of the services for a service. */
+function neighbours({ id, room, kind }) {
+  const all = kind ? [...house.devices.values()].filter((each) => each.room === room) : [...house.services.values()];
+  const place = all.findIndex((each) => each.id === id);
+  return { before: all[place - 1], after: all[place + 1] };
+}

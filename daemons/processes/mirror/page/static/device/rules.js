@@ -1,0 +1,92 @@
+// @ts-check
+/** The rules of a device in words, with when each acted last and when it acts next. */
+
+import { Refresh } from "./refresh.js";
+import { path, request, RequestError } from "./request.js";
+import { declinedText } from "./why.js";
+import { ago, nameOf } from "./words.js";
+import { make, setText, setTextOrHide } from "../dom.js";
+import { house } from "../house.js";
+import { t } from "../text.js";
+
+/** What was last and next is read again after so long, also without a change. */
+const OLD_MILLISECONDS = 60_000;
+
+export class Rules {
+  #id;
+  #list = make("ol", { class: "rules" });
+  /** The rules that groups and scenes made. */
+  #madeList = make("ol", { class: "rules" });
+  #count = make("summary");
+  #made = make("details", { hidden: "" }, this.#count, this.#madeList);
+  #message = make("p", { class: "hint", hidden: "" });
+  #refresh = new Refresh((signal) => this.#load(signal));
+  #seen = "";
+  #readAt = -Infinity;
+
+  constructor(device) {
+    this.#id = device.id;
+    this.element = make("section", { class: "part rules-part", hidden: "", "aria-label": t("device_rules.title") }, make("h2", {}, t("device_rules.title")), this.#list, this.#made, this.#message);
+  }
+
+  update({ since, cause }) {
+    const change = JSON.stringify([since, cause]);
+    if (change === this.#seen) return;
+    this.#seen = change;
+    this.#refresh.soon();
+  }
+
+  beat() {
+    if (performance.now() - this.#readAt > OLD_MILLISECONDS && this.element.checkVisibility()) this.#again();
+  }
+
+  allow() {
+    this.#again();
+  }
+
+  hear(other) {
+    this.#refresh.hear(other);
+  }
+
+  close() {
+    this.#refresh.close();
+  }
+
+  #again() {
+    this.#readAt = performance.now();
+    this.#refresh.soon();
+  }
+
+  async #load(signal) {
+    if (!house.devices.has(this.#id)) return;
+    try {
+      const { rules, hidden = 0 } = await request(path("rules", this.#id), { signal });
+      this.element.hidden = !rules.length && !hidden;
+      const own = rules.filter(({ made_by: maker }) => !maker);
+      const made = rules.filter(({ made_by: maker }) => maker);
+      this.#list.replaceChildren(...own.map(item));
+      this.#made.hidden = !made.length;
+      setText(this.#count, t("device_rules.made", { count: made.length }));
+      this.#madeList.replaceChildren(...made.map(item));
+      setTextOrHide(this.#message, hidden ? t("device_rules.hidden", { count: hidden }) : null);
+    } catch (error) {
+      if (signal.aborted) return;
+      this.element.hidden = error instanceof RequestError && error.status === 404;
+      setTextOrHide(this.#message, /** @type {Error} */ (error).message);
+    }
+  }
+}
+
+function item({ text, place, made_by: maker, is_known: isKnown, fired_at: fired, due_at: due, declined }) {
+  const where = [place, maker && t("device_rules.made_by", { name: nameOf(maker) })].filter(Boolean).join(" · ");
+  const facts = isKnown
+    ? [
+        ["last", fired == null ? t("device_rules.never") : ago(fired)],
+        ["next", due == null ? null : ago(due)],
+        // Only what came after its last action is news.
+        ["declined", declined && (fired == null || declined.at > fired) ? `${declinedText(declined)} ${ago(declined.at)}` : null],
+      ]
+    : [["last", t("device_rules.elsewhere")]];
+  const list = facts.filter(([, fact]) => fact).map(([name, fact]) => make("div", { class: name }, make("dt", {}, t(`device_rules.${name}`)), make("dd", {}, fact)));
+  return make("li", {}, make("p", { class: "rule" }, make("q", {}, text), " ", make("span", { class: "where" }, where)), make("dl", {}, ...list));
+}

@@ -1,0 +1,140 @@
+// @ts-check
+/** Why a device is as it is: the chain that led to its last change, and why its rules did not act. */
+
+import { Refresh } from "./refresh.js";
+import { path, request, sentence } from "./request.js";
+import { ago, nameOf } from "./words.js";
+import { make, set, setTextOrHide } from "../dom.js";
+import { house } from "../house.js";
+import { hasText, t } from "../text.js";
+import { phaseWord, span } from "../words.js";
+
+/** So many declined decisions are listed at once. */
+const LISTED = 5;
+
+export class Why {
+  #id;
+  #chain = make("ol", { class: "chain" });
+  #message = make("p", { class: "hint", role: "status" });
+  #declined = make("ul", { class: "declined" });
+  #not = make("div", { class: "why-not", hidden: "" }, make("h3", {}, t("device_why.not")), this.#declined);
+  #refresh;
+  /** The change that is explained. */
+  #explained = "";
+
+  constructor(device) {
+    this.#id = device.id;
+    this.#refresh = new Refresh((signal) => this.#load(signal));
+    this.element = make("section", { class: "part why", hidden: "", "aria-label": t("device_why.title") }, make("h2", {}, t("device_why.title")), this.#message, this.#chain, this.#not);
+  }
+
+  /** @param {import("./account.js").Rights} rights */
+  allow({ sees_everything: isAllowed }) {
+    this.element.hidden = !isAllowed || !house.devices.has(this.#id);
+    const device = house.process(this.#id);
+    if (device) this.update(device);
+  }
+
+  /** A new change, or a decision of a rule after something else has changed, is explained. */
+  update({ since, cause, state }) {
+    const change = JSON.stringify([since, cause, state?.phase]);
+    if (this.element.hidden || change === this.#explained) return;
+    this.#explained = change;
+    this.#refresh.soon();
+  }
+
+  hear(other) {
+    this.#refresh.hear(other);
+  }
+
+  close() {
+    this.#refresh.close();
+  }
+
+  async #load(signal) {
+    if (!this.#chain.childElementCount) setTextOrHide(this.#message, t("device_why.loading"));
+    try {
+      const { explanation, declined } = await request(path("why", this.#id), { signal });
+      this.#show(explanation?.steps ?? [], declined.toReversed());
+    } catch (error) {
+      if (signal.aborted) return;
+      setTextOrHide(this.#message, /** @type {Error} */ (error).message);
+      set(this.#chain, "data-old", "");
+    }
+  }
+
+  #show(steps, declined) {
+    setTextOrHide(this.#message, steps.length ? null : t("device_why.none"));
+    set(this.#chain, "data-old", null);
+    this.#chain.replaceChildren(...steps.map((step, i) => item(step, i === steps.length - 1)));
+    this.#not.hidden = !declined.length;
+    const entries = declined.map((one) => make("li", {}, make("p", {}, declinedText(one)), rule(one), make("p", { class: "when" }, ago(one.at))));
+    const rest = entries.slice(LISTED);
+    this.#declined.replaceChildren(...entries.slice(0, LISTED));
+    this.#not.querySelector("details")?.remove();
+    if (rest.length) this.#not.append(make("details", {}, make("summary", {}, t("device_why.more", { count: rest.length })), make("ul", { class: "declined" }, ...rest)));
+  }
+}
+
+/** Return one step of the chain: when, which device, what changed, and why. */
+function item(step, isLast) {
+  const { calendar, now } = house;
+  const title = house.process(step.device)?.name ?? step.title;
+  const name = isLast ? make("span", { class: "device" }, title) : make("a", { href: `#device/${encodeURIComponent(step.device)}`, class: "device" }, title);
+  const parts = [
+    make("p", { class: "what" }, make("time", {}, calendar.moment(step.at, now)), " ", name, " ", make("span", { class: "change" }, changeText(step))),
+    make("p", { class: "reason" }, reasonText(step)),
+  ];
+  if (step.rule) parts.push(rule(step.rule));
+  for (const condition of step.rule?.conditions ?? []) parts.push(make("p", { class: "condition", "data-met": String(condition.met) }, conditionText(condition)));
+  for (const [at, text] of step.later) parts.push(make("p", { class: "later" }, t("device_why.then", { change: hasText(`phases.${text}`) ? phaseWord(text) : text, moment: calendar.moment(at, now) })));
+  return make("li", {}, ...(step.missing ? [make("p", { class: "hint" }, t("device_why.missing"))] : []), ...parts);
+}
+
+function rule({ text, place }) {
+  return text ? make("p", { class: "rule" }, make("q", {}, text), ...(place ? [" ", make("span", { class: "where" }, place)] : [])) : "";
+}
+
+/** Return what changed: "off → on", or the server's words if it names no phase. */
+function changeText({ change, fields }) {
+  const phase = fields?.phase;
+  if (!phase) return hasText(`phases.${change}`) ? phaseWord(change) : change;
+  const [before, after] = phase.map((each) => (each == null ? null : phaseWord(each)));
+  return before == null ? (after ?? change) : t("device_why.change", { before, after: after ?? t("device.not_known") });
+}
+
+function reasonText({ reason, rule, device }) {
+  if (!reason) return t("device_why.unknown_reason");
+  const { by, who } = reason;
+  if ((by === "rule" || by === "clock") && rule) {
+    const number = rule.number;
+    if (rule.made_by) return t("device_why.made_by", { number, by: nameOf(rule.made_by) });
+    return by === "clock" ? t("device_why.clock_rule", { number }) : t("device_why.rule", { number, who: nameOf(who) });
+  }
+  if (by === "command") return t("device_why.command", { who: sender(who) });
+  if (by === "rule" && who) return t("device_why.lost_rule", { who: nameOf(who) });
+  return t(who ? `device_why.by_${by}_of` : `device_why.by_${by}`, { who: who ?? "", name: nameOf(device) });
+}
+
+/** Return the sender of a command in words: "the page", "Anna on the page", "the terminal". */
+function sender(who) {
+  const [kind, name] = (who ?? "").split(/:(.*)/s);
+  const key = `device_sender.${kind}${name ? "_of" : ""}`;
+  return hasText(key) ? t(key, { name: name ?? "" }) : house.process(who)?.name ?? who ?? t("device_sender.unknown");
+}
+
+function conditionText({ text, values, since, met }) {
+  const was = Object.entries(values).map(([name, value]) => `${name} = ${value}`).join(", ");
+  const key = met == null ? "unknown" : met ? "met" : "not_met";
+  const known = since == null ? was : t("device_why.since", { values: was, moment: house.calendar.moment(since, house.now) });
+  return t(`device_why.${key}`, { condition: text }) + (was ? ` (${known})` : "");
+}
+
+/** Return why a rule did not act: by its code if there is a text for all its values, or else in the server's words. */
+export function declinedText({ code, values, reason }) {
+  const key = `device_declined.${code}`;
+  if (!code || !hasText(key)) return sentence(reason);
+  const known = Object.entries(values).map(([name, value]) => [name, name.endsWith("seconds") ? span(value) : name === "device" ? nameOf(value) : value]);
+  const text = t(key, Object.fromEntries(known));
+  return sentence(/\{\w+\}/.test(text) ? reason : text);
+}

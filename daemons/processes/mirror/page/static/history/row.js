@@ -1,0 +1,101 @@
+// @ts-check
+/** A device's row of the timeline: a lane for its states, one for each measurement, and one for its energy. */
+
+import { Bars } from "./bars.js";
+import { Days, showsDays } from "./days.js";
+import { arrange, make, set, setText, setTextOrHide } from "../dom.js";
+import { Graph } from "./graph.js";
+import { house } from "../house.js";
+import { measurement } from "../measurement.js";
+import { t } from "../text.js";
+
+/** The measurements whose value tells the energy of a day, which has bars of its own. */
+const ENERGY = new Set(["power_watts", "energy_watt_hours"]);
+/** Less is none. */
+const LEAST_KWH = 0.0005;
+const NOTHING = { items: [], measurements: {}, unknown: [], energy: [], version: 0 };
+
+export class Row {
+  #id;
+  #name = make("span", { class: "name" });
+  #today = make("span", { class: "today" });
+  #lanes = make("div", { class: "lanes" });
+  /** @type {Map<string, Graph>} */
+  #graphs = new Map();
+  #days = new Days();
+  #energy = new Reading(this.#days.element);
+  /** @type {import("./record.js").Row} */
+  #row = NOTHING;
+  /** Whether it is on the screen; else it is not drawn. */
+  isSeen = true;
+
+  /** @param {import("./tip.js").Tip} tip */
+  constructor(id, tip) {
+    this.#id = id;
+    this.bars = new Bars(tip);
+    const states = lane("states", make("div", { class: "label" }, this.#name, this.#today), this.bars.element);
+    this.element = make("div", { class: "row", role: "group" }, states, this.#lanes);
+  }
+
+  /**
+   * @param {import("./record.js").Record} record
+   * @param {import("./timeline.js").Window} window
+   * @param {string | null} values the only measurement to show, "" for none, null for all
+   */
+  show(record, window, values) {
+    if (!this.isSeen) return;
+    const name = house.devices.get(this.#id)?.name ?? this.#id;
+    setText(this.#name, name);
+    set(this.element, "aria-label", name);
+    this.#row = record.rows.get(this.#id) ?? NOTHING;
+    const { measurements, energy } = this.#row;
+    this.bars.show(this.#row, record.causes, window);
+    const fields = Object.keys(measurements).filter((field) => values == null ? !measurement(field).isCounter : field === values);
+    const hasDays = energy.some(({ kwh }) => kwh > LEAST_KWH) && showsDays(window) && (values == null || ENERGY.has(values));
+    const today = energy.at(-1);
+    const isToday = today && today.kwh > LEAST_KWH && today.from <= window.now && window.now < today.to;
+    setText(this.#today, isToday && !hasDays ? t("history.energy_today", { value: measurement("kwh").format(today.kwh) }) : "");
+    arrange(this.#lanes, hasDays ? [...fields, "energy"] : fields, (field) => this.#lane(field));
+    const { since, until, isCurrent } = record;
+    const range = { unknown: this.#row.unknown, since, until: isCurrent ? Infinity : until };
+    for (const field of fields) this.#graphs.get(field)?.show({ points: measurements[field], ...range }, window);
+    if (hasDays) this.#days.show(energy, window, since);
+  }
+
+  /** Show the values at a time, or none. */
+  point(at, window) {
+    if (!this.isSeen) return;
+    for (const graph of this.#graphs.values()) if (graph.element.isConnected) graph.point(at);
+    if (this.#days.element.isConnected) this.#energy.show(at, window, at == null ? "" : this.#days.reading(at));
+  }
+
+  #lane(field) {
+    if (field === "energy") return lane("energy", make("div", { class: "label of" }, t("history.energy")), this.#energy.element);
+    const graph = this.#graphs.get(field) ?? new Graph(field, { device: this.#id, isLed: true });
+    this.#graphs.set(field, graph);
+    return lane("value", make("div", { class: "label of" }, graph.about.name), graph.element);
+  }
+}
+
+/** A cursor with a text over a drawing. */
+class Reading {
+  #text = make("span", { class: "reading" });
+  #cursor = make("div", { class: "cursor", hidden: "" }, this.#text);
+
+  constructor(drawing) {
+    this.element = make("div", { class: "read" }, drawing, this.#cursor);
+  }
+
+  show(at, { from, to }, text) {
+    this.#cursor.hidden = at == null || at < from || at > to;
+    if (this.#cursor.hidden) return;
+    const part = (at - from) / (to - from);
+    this.#cursor.style.left = `${(100 * part).toFixed(2)}%`;
+    this.#cursor.classList.toggle("late", part > 0.5);
+    setTextOrHide(this.#text, text);
+  }
+}
+
+function lane(kind, label, content) {
+  return make("div", { class: `lane ${kind}` }, label, make("div", { class: "track" }, content));
+}

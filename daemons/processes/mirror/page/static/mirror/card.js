@@ -1,0 +1,156 @@
+// @ts-check
+/** The card of a device: its state, its presence, its values, and its controls. */
+
+import { Button, Buttons, Input } from "./control.js";
+import { announce, make, setText, setTextOrHide, set } from "../dom.js";
+import { house } from "../house.js";
+import { Mark } from "../mark.js";
+import { panelOf } from "./panel.js";
+import { mainReading, phaseWord, readings, written } from "../reading.js";
+import { Slider, Steps, isScale } from "./slider.js";
+import { Spark } from "./spark.js";
+import { t } from "../text.js";
+import { absence, afar, countdown, failure, look, lost, past, phase, progress, receipt, watts } from "../words.js";
+
+const RECEIPT_SECONDS = 12;
+
+export class Card extends HTMLElement {
+  #mark = new Mark();
+  #button = new Button((name) => this.#command(name));
+  #second = new Button((name) => this.#command(name), "secondary_commands");
+  #buttons = new Buttons((name) => this.#command(name));
+  #input = new Input((name, args) => this.#command(name, args));
+  /** @type {(Slider | Steps)[]} */
+  #scales = [];
+  #inputs = make("div", { class: "inputs" });
+  #link = make("a");
+  #name = make("h3", { class: "name" }, this.#link);
+  #word = make("span", { class: "word" });
+  #power = make("span", { class: "power" });
+  #note = make("p", { class: "note" });
+  #number = make("span", { class: "number" });
+  #unit = make("span", { class: "unit" });
+  #spark = new Spark();
+  #value = make("p", { class: "value" }, this.#spark.element, make("span", {}, this.#number, " ", this.#unit));
+  #lines = make("pre");
+  #log = make("details", { class: "log" }, make("summary", {}, t("card.log")), this.#lines);
+  #receipt = make("p", { class: "receipt" });
+  #panel = /** @type {import("./panel.js").Panel | null} */ (null);
+  #fade = 0;
+  #shape = "";
+
+  /** Whether the card has to be updated as time passes: it counts. */
+  isCounting = false;
+
+  connectedCallback() {
+    this.update();
+  }
+
+  /** Build the card; it is built when it is shown for the first time. */
+  #build() {
+    const says = make("p", { class: "says" }, this.#word, " ", this.#power);
+    const body = make("div", { class: "body" }, this.#name, says, this.#note, this.#log);
+    const controls = make("div", { class: "controls" }, this.#second.element, this.#button.element);
+    this.append(this.#mark.element, body, this.#value, this.#inputs, controls, this.#receipt);
+  }
+
+  /** Make the inputs; they are made again only if the device can do something else. */
+  #arrange(device) {
+    const shape = JSON.stringify([device.controls, device.buttons]);
+    if (shape === this.#shape) return;
+    this.#shape = shape;
+    this.#scales = device.controls.filter(isScale).map((control) => new { slider: Slider, steps: Steps }[control.shape](control, (name, args) => this.#command(name, args)));
+    const isShort = device.buttons.every(({ sign }) => sign);
+    const controls = this.querySelector(":scope > .controls");
+    (isShort ? controls : this.#inputs)?.prepend(this.#buttons.element);
+    this.#inputs.append(...this.#scales.map(({ element }) => element));
+    const isChoice = device.control?.takes === "choice";
+    (isChoice ? controls : this.#inputs)?.append(this.#input.element);
+  }
+
+  /** Show the present state, unless the card is hidden. */
+  update() {
+    const device = house.devices.get(this.dataset.device ?? "");
+    if (!device || this.closest("[hidden]")) return;
+    if (!this.firstChild) this.#build();
+    this.#arrange(device);
+    const presence = house.presence(device);
+    const isLive = presence === "live";
+    const appearance = look(device);
+    set(this, "data-presence", presence);
+    set(this, "data-phase", device.state?.phase ?? null);
+    set(this, "data-look", appearance);
+
+    const way = isLive ? progress(device) : null;
+    const middle = appearance !== "working" || !way ? "" : way.left == null ? `${Math.round(way.percent)} %` : countdown(way.left);
+    this.#mark.show(appearance, way, middle);
+    setText(this.#link, device.name);
+    set(this.#link, "href", `#device/${device.id}`);
+    set(this.#name, "title", device.name);
+    this.#say(device, isLive);
+    setTextOrHide(this.#note, isLive ? device.state?.fault : this.#remark(device, presence));
+    this.#log.hidden = presence !== "failed" || !device.last_lines?.length;
+    if (!this.#log.hidden) setText(this.#lines, device.last_lines.join("\n"));
+    for (const scale of this.#scales) scale.show(device);
+    for (const part of [this.#input, this.#second, this.#button, this.#buttons]) part.show(device);
+    this.#inputs.hidden = [...this.#inputs.children].every((child) => /** @type {HTMLElement} */ (child).hidden);
+    this.#showPanel(isLive ? device : null);
+    this.isCounting = !isLive || way?.left != null || lost(device) != null;
+  }
+
+  /** Show the words of the state, and the main value: large on a card that has no main button. */
+  #say(device, isLive) {
+    const gone = absence(device) ?? lost(device);
+    const main = isLive && !gone ? mainReading(device) : null;
+    const { phase: word, power_watts: power } = device.state ?? {};
+    const isLarge = main != null && !device.primary_commands.length && (word == null || word === "measuring" || panelOf(device) != null);
+    set(this, "data-value", isLarge ? main.field : null);
+    this.#value.hidden = !isLarge;
+    if (isLarge) {
+      setText(this.#number, main.number);
+      setText(this.#unit, main.unit);
+      this.#spark.show(device.id, main.field, device.state[main.field]);
+    }
+    const more = gone || !device.values.length ? [] : readings(device).filter(({ field }) => !(isLarge && field === main.field)).filter(isTelling(device.state));
+    const steps = device.controls.some(({ shape, takes }) => shape === "steps" && takes === "number");
+    const own = device.values.length || steps ? (isLarge && word === "measuring" ? "" : phaseWord(device.state)) : phase(device);
+    setText(this.#word, gone ?? own ?? t("card.no_state"));
+    const readable = device.values.length ? more.map(written).join(" · ") : isLive && power ? watts(power) : "";
+    setText(this.#power, gone ? "" : readable);
+  }
+
+  #showPanel(device) {
+    const panel = device && panelOf(device);
+    if (this.#panel && this.#panel.constructor !== panel) {
+      this.#panel.element.remove();
+      this.#panel = null;
+    }
+    if (!panel) return;
+    if (!this.#panel) {
+      this.#panel = new panel();
+      this.#receipt.before(this.#panel.element);
+    }
+    this.#panel.show(device);
+  }
+
+  #remark(device, presence) {
+    return [presence === "failed" && failure(device), afar(device), past(device)].filter(Boolean).join(" · ");
+  }
+
+  async #command(name, args) {
+    clearTimeout(this.#fade);
+    setText(this.#receipt, ""); // the last receipt is about another command
+    const answer = await house.command(this.dataset.device, name, args);
+    if (answer.outcome !== "applied") this.update(); // an input shows the present value again
+    const text = receipt(answer);
+    setText(this.#receipt, text);
+    set(this.#receipt, "data-outcome", answer.outcome);
+    announce(`${this.#link.textContent}: ${text}`);
+    this.#fade = setTimeout(() => setText(this.#receipt, ""), RECEIPT_SECONDS * 1000);
+  }
+}
+
+/** Return whether a value says more than the phase does: "open" is 100 %. */
+function isTelling(state) {
+  return ({ field }) => field !== "position_percent" || (state[field] > 0 && state[field] < 100);
+}

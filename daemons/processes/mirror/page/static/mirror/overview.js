@@ -1,0 +1,41 @@
+// @ts-check
+/** The first page on a phone: a line for each room, with what is at work there. */
+
+import { arrange, make, setText, setTextOrHide } from "../dom.js";
+import { mainReading, phaseWord, written } from "../reading.js";
+import { climateOf, isQuiet, isolated, summary } from "./quiet.js";
+import { t } from "../text.js";
+
+const MOST_NAMES = 3;
+
+export class Overview {
+  #list = make("ul");
+  #onChoose;
+
+  /** @param {(room: string) => void} onChoose called with the room that a person touches */
+  constructor(onChoose) {
+    this.#onChoose = onChoose;
+    this.element = make("section", { class: "room overview" }, make("h2", { class: "unseen" }, t("rooms.overview")), this.#list);
+  }
+
+  /** @param {import("./room.js").Room[]} rooms */
+  show(rooms) {
+    arrange(this.#list, rooms.map(({ name }) => name), (name) => {
+      const line = make("button", { type: "button" }, make("span", { class: "name" }), make("span", { class: "climate" }), make("span", { class: "busy" }), make("span", { class: "rest" }));
+      line.addEventListener("click", () => this.#onChoose(name));
+      return make("li", {}, line);
+    });
+    rooms.forEach((room, i) => show(this.#list.children[i].firstElementChild, room));
+  }
+}
+
+function show(line, { name, devices }) {
+  const busy = devices.filter((device) => !isQuiet(device));
+  const quiet = devices.filter(isQuiet);
+  const climate = climateOf(quiet);
+  const main = climate && mainReading(climate);
+  const names = busy.slice(0, MOST_NAMES).map((device) => t("rooms.one", { name: isolated(device.name), word: phaseWord(device.state) ?? "" }).trim());
+  if (busy.length > MOST_NAMES) names.push(t("rooms.more", { count: busy.length - MOST_NAMES }));
+  const texts = [name, main ? written(main) : "", names.join(" · "), summary(quiet.filter((device) => device !== climate))];
+  [...line.children].forEach((part, i) => (i ? setTextOrHide : setText)(part, texts[i]));
+}

@@ -1,0 +1,124 @@
+// @ts-check
+/** The inputs for a number: a slider, or a step down and a step up. */
+
+import { make, set, setText } from "../dom.js";
+import { house } from "../house.js";
+import { t } from "../text.js";
+import { label as labelOf } from "../words.js";
+
+/** A number with more steps has a box instead of a slider. */
+const SLIDER_STEPS = 200;
+/** Steps in quick succession are sent as one command. */
+const PAUSE_MILLISECONDS = 500;
+/** For so long after a command, an older state does not move the input back. */
+const HOLD_MILLISECONDS = 3000;
+
+/** Return whether an input is a number that a slider or steps can set. */
+export function isScale({ takes, lowest, highest, step }) {
+  return takes === "number" && lowest != null && highest != null && (highest - lowest) / step <= SLIDER_STEPS;
+}
+
+/** @typedef {(command: string, args: Record<string, number>) => Promise<unknown> | void} OnCommand */
+
+export class Slider {
+  #control;
+  #held = false;
+  #input = make("input", { type: "range", class: "slider" });
+
+  /** @param {OnCommand} onCommand */
+  constructor(control, onCommand) {
+    this.#control = control;
+    const { lowest, highest, step, unit, command, argument } = control;
+    for (const [name, value] of Object.entries({ min: lowest, max: highest, step, "data-unit": unit })) set(this.#input, name, value);
+    this.element = make("label", { class: "slide" }, this.#input);
+    this.#input.addEventListener("input", () => this.#hold(true));
+    this.#input.addEventListener("change", () => {
+      this.#hold(false);
+      onCommand(command, { [argument]: this.#input.valueAsNumber });
+    });
+  }
+
+  show({ state, name }) {
+    const value = state?.[this.#control.field];
+    this.element.hidden = value == null;
+    if (value == null) return;
+    set(this.#input, "aria-label", t("card.input", { label: labelOf(this.#control.label), name }));
+    // While a person drags the slider, new states do not move it.
+    if (!this.#held && this.#input.value !== String(value)) this.#input.value = value;
+    this.#draw();
+  }
+
+  #hold(held) {
+    this.#held = held;
+    this.#draw();
+  }
+
+  #draw() {
+    const { value, min, max } = this.#input;
+    const filled = `${(100 * (value - min)) / (max - min)}%`;
+    if (this.#input.style.getPropertyValue("--filled") === filled) return;
+    this.#input.style.setProperty("--filled", filled);
+    set(this.#input, "aria-valuetext", `${value} ${this.#control.unit}`.trim());
+  }
+}
+
+/** A number with a button that makes it lower, and one that makes it higher: a target. */
+export class Steps {
+  #control;
+  #onCommand;
+  #value = make("output", { class: "target" });
+  #lower = make("button", { type: "button", class: "control step" }, make("span", {}, "−"));
+  #higher = make("button", { type: "button", class: "control step" }, make("span", {}, "+"));
+  #wanted = /** @type {number | null} */ (null);
+  #shown = /** @type {number | null} */ (null);
+  #timer = 0;
+
+  /** @param {OnCommand} onCommand */
+  constructor(control, onCommand) {
+    this.#control = control;
+    this.#onCommand = onCommand;
+    this.element = make("span", { class: "steps", role: "group" }, this.#lower, this.#value, this.#higher);
+    this.#lower.addEventListener("click", () => this.#step(-1));
+    this.#higher.addEventListener("click", () => this.#step(1));
+  }
+
+  show({ state, name }) {
+    const { field, label, lowest, highest } = this.#control;
+    const value = state?.[field];
+    this.element.hidden = value == null;
+    if (value == null) return;
+    this.#shown = value;
+    if (this.#wanted === value) this.#wanted = null;
+    const now = this.#wanted ?? value;
+    const what = labelOf(label);
+    set(this.element, "aria-label", t("card.input", { label: what, name }));
+    set(this.#lower, "aria-label", t("card.lower", { label: what, name }));
+    set(this.#higher, "aria-label", t("card.higher", { label: what, name }));
+    set(this.#lower, "aria-disabled", house.isLive && now > lowest ? null : "true");
+    set(this.#higher, "aria-disabled", house.isLive && now < highest ? null : "true");
+    this.#write(now);
+  }
+
+  #write(value) {
+    setText(this.#value, `${house.calendar.tenth(value)} ${this.#control.unit}`.trim());
+  }
+
+  #step(direction) {
+    if (!house.isLive || this.#shown == null) return;
+    const { lowest, highest, step } = this.#control;
+    const next = (this.#wanted ?? this.#shown) + direction * step;
+    this.#wanted = Math.min(highest, Math.max(lowest, next));
+    this.#write(this.#wanted);
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#send(), PAUSE_MILLISECONDS);
+  }
+
+  #send() {
+    const { command, argument } = this.#control;
+    if (this.#wanted != null) this.#onCommand(command, { [argument]: this.#wanted });
+    this.#timer = setTimeout(() => {
+      this.#wanted = null; // the state says what holds now
+      if (this.#shown != null) this.#write(this.#shown);
+    }, HOLD_MILLISECONDS);
+  }
+}
