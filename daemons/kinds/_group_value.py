@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from daemons.bus.message import Scalar
 from daemons.kinds import ROOM_CELSIUS, Control
+from daemons.kinds._brightness import BRIGHTNESS
 from daemons.kinds._members import Fields, Member
 from daemons.values import ClockTime, format_toml
 
@@ -28,16 +29,7 @@ class Set(Struct, frozen=True):
 
 
 SHARED = (
-    Control(
-        command="on",
-        argument="brightness_percent",
-        field="brightness_percent",
-        label="Brightness",
-        takes="number",
-        lowest=1.0,
-        highest=100.0,
-        unit="%",
-    ),
+    BRIGHTNESS,
     Control(
         command="set",
         argument="position_percent",

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from daemons.bus.message import Scalar
 from daemons.kinds import Ability, Control, Load, Machine, PrimaryCommand, Reading, Result, Setting
+from daemons.kinds._brightness import BRIGHTNESS
 from daemons.values import Seconds
 
 Percent = Annotated[int, Meta(ge=1, le=100)]
@@ -26,17 +27,6 @@ FULL_PERCENT = 99
 Kelvin = Annotated[int, Meta(ge=1000, le=10_000)]
 
 
-BRIGHTNESS = Control(
-    command="on",
-    argument="brightness_percent",
-    field="brightness_percent",
-    label="Brightness",
-    takes="number",
-    lowest=1.0,
-    highest=100.0,
-    unit="%",
-)
-"""The input of the brightness."""
 WARMTH = Control(
     command="on",
     argument="colour_temperature_kelvin",

@@ -1,16 +1,18 @@
 """The routes that edit a device and manage a process. Each request is done by a program of its own."""
 
 import asyncio
+from functools import partial
 from http import HTTPStatus
-from typing import TypeVar, get_args
+from typing import get_args
 
 import msgspec
-from msgspec.structs import replace
+from msgspec import structs
 
 from daemons.bus.message import STEWARD
 from daemons.editing.jobs import list_jobs, read_job
 from daemons.editing.requests import (
     ApplyBody,
+    EditAction,
     EditBody,
     FormBody,
     JobHead,
@@ -29,7 +31,14 @@ MAX_BODY_BYTES = 64 * 1024
 WAIT_SECONDS = range(26)
 POLL_SECONDS = 0.1
 """How often the file of a job is read for a client that waits."""
-B = TypeVar("B", bound=EditBody)
+TRIALS: dict[EditAction, type[EditBody]] = {
+    "form": FormBody,
+    "check": EditBody,
+    "plan": EditBody,
+    "stories": EditBody,
+    "replay": ReplayBody,
+}
+"""What can be asked of an edit before it is applied, with the body of such a request."""
 
 
 class EditRoutes:
@@ -45,11 +54,10 @@ class EditRoutes:
             Route("GET", "/api/jobs/{id}", self._job),
             Route("GET", "/api/edit/{name}", self._read),
             Route("POST", "/api/edit/undo", self._undo),
-            Route("POST", "/api/edit/{name}/form", self._form),
-            Route("POST", "/api/edit/{name}/check", self._check),
-            Route("POST", "/api/edit/{name}/plan", self._plan),
-            Route("POST", "/api/edit/{name}/stories", self._stories),
-            Route("POST", "/api/edit/{name}/replay", self._replay),
+            *(
+                Route("POST", f"/api/edit/{{name}}/{action}", partial(self._try, action, body_type))
+                for action, body_type in TRIALS.items()
+            ),
             Route("POST", "/api/edit/{name}/apply", self._apply),
         )
 
@@ -108,54 +116,15 @@ class EditRoutes:
         self._gate.check_edits(request)
         return await self._run(request, ProgramRequest(action="read", name=self._gate.device(request)))
 
-    async def _form(self, request: Request) -> Response:
-        """Answer with the text after the changes of a form."""
-        name, body = await self._body(request, FormBody)
-        changed = ProgramRequest(
-            action="form", name=name, version=body.version, text=body.text, changes=body.changes
-        )
-        return await self._run(request, changed)
-
-    async def _check(self, request: Request) -> Response:
-        """Answer with the problems of an edited text."""
-        name, body = await self._body(request, EditBody)
-        found = ProgramRequest(action="check", name=name, version=body.version, text=body.text)
-        return await self._run(request, found)
-
-    async def _plan(self, request: Request) -> Response:
-        """Answer with what the edit would do."""
-        name, body = await self._body(request, EditBody)
-        plan = ProgramRequest(
-            action="plan",
-            name=name,
-            version=body.version,
-            text=body.text,
-            mirror=self._gate.context.mirror,
-        )
-        return await self._run(request, plan)
-
-    async def _stories(self, request: Request) -> Response:
-        """Answer with the stories, played with the edit."""
-        name, body = await self._body(request, EditBody)
-        played = ProgramRequest(action="stories", name=name, version=body.version, text=body.text)
-        return await self._run(request, played)
-
-    async def _replay(self, request: Request) -> Response:
-        """Answer with what would have been different with the edit."""
-        name, body = await self._body(request, ReplayBody)
-        played = ProgramRequest(
-            action="replay", name=name, version=body.version, text=body.text, since=body.since
-        )
-        return await self._run(request, played)
+    async def _try(self, action: EditAction, body_type: type[EditBody], request: Request) -> Response:
+        """Answer with what an edit would do, or with its text; nothing happens to the house."""
+        return await self._run(request, await self._edit(action, body_type, request))
 
     async def _apply(self, request: Request) -> Response:
         """Begin to apply the edit."""
-        name, body = await self._body(request, ApplyBody)
-        self._gate.context.log.info("%s applies an edit of %s", request.account.who, name)
-        applied = ProgramRequest(
-            action="apply", name=name, version=body.version, text=body.text, untested=body.untested
-        )
-        return await self._run(request, applied)
+        wanted = await self._edit("apply", ApplyBody, request)
+        self._gate.context.log.info("%s applies an edit of %s", request.account.who, wanted.name)
+        return await self._run(request, wanted)
 
     async def _undo(self, request: Request) -> Response:
         """Begin to undo the last edit."""
@@ -163,18 +132,19 @@ class EditRoutes:
         self._gate.context.log.info("%s undoes the last edit", request.account.who)
         return await self._run(request, ProgramRequest(action="undo"))
 
-    async def _body(self, request: Request, type_: type[B]) -> tuple[str, B]:
-        """Return the device and the body of a request that edits it."""
+    async def _edit(self, action: EditAction, body_type: type[EditBody], request: Request) -> ProgramRequest:
+        """Return what the program is asked for, from the body of a request that edits a device."""
         self._gate.check_edits(request)
         name = self._gate.device(request)
-        body = await self._gate.read_json(request, type_, MAX_BODY_BYTES)
+        body = await self._gate.read_json(request, body_type, MAX_BODY_BYTES)
         self._gate.check_edits(request)  # the right may have been revoked while the body arrived
-        return name, body
+        mirror = self._gate.context.mirror
+        return ProgramRequest(action=action, name=name, mirror=mirror, **structs.asdict(body))
 
     async def _run(self, request: Request, program_request: ProgramRequest) -> Response:
         """Return the answer of the program; a refusal becomes an ErrorDocument."""
         by = request.account.who
-        found = await self._program.run(replace(program_request, by=by), f"{by} {request.remote}")
+        found = await self._program.run(structs.replace(program_request, by=by), f"{by} {request.remote}")
         if found.status >= HTTPStatus.BAD_REQUEST:
             reason: str = msgspec.json.decode(found.content)["reason"]
             raise HttpError(found.status, reason)
