@@ -9,6 +9,9 @@ NEEDS_PYTHON = @test -n "$(PYTHON)" || { echo "House needs Python 3.11 or newer,
 NOTICE = @test ! pyproject.toml -nt $(VENV)/installed || \
 	echo "pyproject.toml has changed since $(VENV) was set up; \`make upgrade\` installs what it lists now."
 
+# Several processes read the tests, so the first one keeps what it has compiled, whatever the environment says.
+test test-long: export PYTHONDONTWRITEBYTECODE =
+
 .DEFAULT_GOAL := help
 .PHONY: help up press mirror logs status restart reload down upgrade extra test test-long test-all check bench bench-full pictures clean
 
@@ -58,7 +61,7 @@ test: | $(VENV)/installed-test  ## Run the tests
 test-long: | $(VENV)/installed-test  ## Run the tests that take longer than `make test` may
 	$(NOTICE)
 	$(VENV)/bin/python -m pytest -n 4 --dist loadgroup -m long --timeout 900 $(TESTS)
-	$(VENV)/bin/python -m pytest -n 4 --search 5 --timeout 900 $(TESTS)
+	$(VENV)/bin/python -m pytest -n 4 --search 12 --timeout 900 $(TESTS)
 
 test-all:  ## Run all tests on every CPython from 3.11 on that is found
 	@.ci/each-python $(MAKE) test

@@ -24,8 +24,8 @@ pytest.register_assert_rewrite("daemons.contract.kinds", "daemons.contract.drive
 # The tests need Ctrl-C, because the `house` commands handle it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 # The time of one example on a busy machine depends on the load, not on the code. The examples are the same in
-# each run, so that a failure belongs to a change of the code; `--search` looks for new ones.
-settings.register_profile("house", deadline=None, derandomize=True)
+# each run, so that a failure belongs to a change of the code; `--search` looks for new and for more ones.
+settings.register_profile("house", deadline=None, derandomize=True, max_examples=40)
 settings.load_profile("house")
 
 

@@ -113,7 +113,7 @@ def state_fields(kind: type[Kind]) -> dict[str, dict[str, Any]]:
 def usable_kinds(driver: type[Driver[Any]]) -> dict[str, list[Ability]]:
     """Return the kinds that a driver can connect, each with the abilities of the kind that it lacks."""
     found = {}
-    for word in loader.available("kinds"):
+    for word in loader.words("kinds"):
         kind = loader.kind_or_none(word)
         if kind and issubclass(kind, Machine) and kind.needs & driver.abilities:
             found[word] = sorted(set(kind.further_needs.values()) - driver.abilities)

@@ -97,7 +97,7 @@ def search_hardware(context: Context, driver: str | None, seconds: float, *, who
     from daemons.cli import discover
     from daemons.config import loader
 
-    words = list(loader.available("drivers"))
+    words = loader.words("drivers")
     if driver is not None:
         if driver not in words:
             raise click.UsageError(f"there is no driver {driver!r}; {suggest(driver, words)}")

@@ -72,7 +72,7 @@ def check_defaults(defaults: Any, problems: list[Problem]) -> None:
             problems.append(Problem(("defaults", key), text))
         for word, table in group(defaults, key).items() if key in GROUPS else ():
             where: Where = ("defaults", key, word)
-            words = loader.available(key)
+            words = loader.words(key)
             if word not in words:
                 problems.append(Problem(where, f"{format_toml(word)}: {suggest(word, words)}"))
             elif not isinstance(table, dict):
@@ -84,7 +84,7 @@ def check_defaults(defaults: Any, problems: list[Problem]) -> None:
 
 def _check_kind(word: str, table: dict[str, Any], where: Where, problems: list[Problem]) -> None:
     """Check the defaults of a kind like a device, but for problems of the whole table: a device has those."""
-    drivers = loader.available("drivers")
+    drivers = loader.words("drivers")
     for key in table:
         if key in OWN:
             problems.append(Problem((*where, key), "has no default; each device has its own"))

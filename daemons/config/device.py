@@ -104,7 +104,7 @@ def build(name: str, table: Any, where: Where, problems: list[Problem]) -> Devic
     if kind.role == "device":
         word = word or kind.default_driver
         if word is None:
-            listed = ", ".join(loader.available("drivers"))
+            listed = ", ".join(loader.words("drivers"))
             problems.append(Problem(where, f"the key 'driver' is missing; allowed: {listed}"))
         else:
             driver = _class("drivers", word, (*where, "driver"), problems)
@@ -203,7 +203,7 @@ def switches(kind: type[Kind]) -> bool:
 def able(kind: type[Machine[Any, Any]]) -> str:
     """Return the words of the loadable drivers that a kind can use, joined by commas."""
     found = []
-    for word in loader.available("drivers"):
+    for word in loader.words("drivers"):
         with suppress(HouseError):
             if kind.needs & loader.driver(word).abilities:
                 found.append(word)
@@ -212,7 +212,7 @@ def able(kind: type[Machine[Any, Any]]) -> str:
 
 def usable(can: frozenset[Ability]) -> str:
     """Return the words of the loadable kinds that hardware with these abilities can be, joined by commas."""
-    kinds = {word: loader.kind_or_none(word) for word in loader.available("kinds")}
+    kinds = {word: loader.kind_or_none(word) for word in loader.words("kinds")}
     return ", ".join(
         word for word, kind in kinds.items() if kind and issubclass(kind, Machine) and kind.needs & can
     )
@@ -225,7 +225,7 @@ def _class(folder: str, word: Any, where: Where, problems: list[Problem]) -> Any
     try:
         return loader.kind(word) if folder == "kinds" else loader.driver(word)
     except HouseError as error:
-        words = loader.available(folder)
+        words = loader.words(folder)
         problems.append(
             Problem(where, f"{format_toml(word)}: {error if word in words else suggest(word, words)}")
         )

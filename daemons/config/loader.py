@@ -7,7 +7,7 @@ a kind, and does not run it, gets its declarations instead of its code (`describ
 import importlib
 import re
 from collections.abc import Callable
-from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -57,10 +57,16 @@ def kind_or_none(word: object) -> type[Kind] | None:
         return None
 
 
-def available(folder: str) -> dict[str, str]:
-    """Return the words of "kinds" or "drivers", each with the first line of its module docstring.
+def words(folder: str) -> list[str]:
+    """Return the words of "kinds" or "drivers"; those of the extensions that were added come last."""
+    extensions = [word for kind, word in _extensions if kind == folder]
+    return list(dict.fromkeys([*(file.stem for file in files_of(folder)), *extensions]))
 
-    The files are parsed and not imported. The extensions that were added come last.
+
+def available(folder: str) -> dict[str, str]:
+    """Return the same words, each with the first line of its module docstring.
+
+    The files are parsed and not imported.
     """
     import ast  # noqa: PLC0415  a device process does not need this module
 
@@ -106,14 +112,23 @@ def extra_of(module: str) -> tuple[str | None, str]:
     An extra is found if its name, or the name of its package, equals that of the module. Otherwise the
     result is None and the module itself.
     """
+    for extra, package in required_packages():
+        if module in (extra, package):
+            return extra, package
+    return None, module
+
+
+@cache
+def required_packages() -> list[tuple[str, str]]:
+    """Return each package that an extra installs, after the extra; none if House is not installed."""
     from importlib import metadata  # noqa: PLC0415  only an error text needs this
 
-    with suppress(metadata.PackageNotFoundError):
-        for line in metadata.requires("house-daemons") or ():
-            found = re.match(r"([\w.-]+)[^;]*; extra == ['\"](\w+)['\"]", line)
-            if found and module in (found[1], found[2]):
-                return found[2], found[1]
-    return None, module
+    try:
+        lines = metadata.requires("house-daemons") or ()
+    except metadata.PackageNotFoundError:
+        return []
+    found = [re.match(r"([\w.-]+)[^;]*; extra == ['\"](\w+)['\"]", line) for line in lines]
+    return [(one[2], one[1]) for one in found if one]
 
 
 def run_function(word: str) -> Callable[[Any], None]:

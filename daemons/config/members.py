@@ -15,7 +15,7 @@ from daemons.bus.facts import Facts
 from daemons.bus.message import BRIDGE, EXCHANGE, RECORDER, STEWARD
 from daemons.config.ability import lacking_in
 from daemons.config.attention import facts_of, facts_of_service
-from daemons.config.loader import available, kind_or_none
+from daemons.config.loader import kind_or_none, words
 from daemons.config.roster import default_title
 from daemons.config.tables import DEFAULT_ROOM, FOREIGN, Common, Recording, Settings
 from daemons.kinds import Kind
@@ -164,10 +164,10 @@ class _Expander:
         """Yield the devices of the kind and the room of a group without `members`."""
         room = self._tables[name].get("room")
         kinds = (options.of,) if isinstance(options.of, str) else options.of or ()
-        words = available("kinds")
-        for kind in [kind for kind in kinds if kind not in words]:
+        known = words("kinds")
+        for kind in [kind for kind in kinds if kind not in known]:
             self._problem(
-                ("devices", name, "of"), f"unknown kind {format_toml(kind)}; {suggest(kind, words)}"
+                ("devices", name, "of"), f"unknown kind {format_toml(kind)}; {suggest(kind, known)}"
             )
             return
         if not kinds and room is None:
