@@ -316,7 +316,8 @@ def check(machine: Machine[Any, Any], memory: Any, now: float) -> None:
 def turning_fields(machine: Machine[Any, Any], memory: Any, reading: Reading, now: float) -> dict[str, Any]:
     """Return the fields of a state that are no measurements."""
     state = msgspec.to_builtins(machine.state(memory, reading, now))
-    return {name: value for name, value in state.items() if name not in machine.measurements()}
+    measured = machine.measurements()
+    return {name: value for name, value in state.items() if name not in measured}
 
 
 def check_state(machine: Machine[Any, Any], shown: Struct) -> None:

@@ -197,7 +197,6 @@ class Kind(ABC):
         return {field.encode_name: field.type for field in structs.fields(cls.state_type)}
 
     @classmethod
-    @cache
     def measurements(cls) -> frozenset[str]:
         """Return the fields that are measurements: they change all the time, and no rule waits for them."""
         return frozenset(name for name, type_ in cls.fields().items() if type_ in (float, float | None))

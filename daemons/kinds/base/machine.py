@@ -50,7 +50,6 @@ class Machine(Kind, Generic[O, M]):
         return own | {f.encode_name: f.type for f in added if f.encode_name not in own}
 
     @classmethod
-    @cache
     def measurements(cls) -> frozenset[str]:
         """Return the fields that are measurements. `confirmed` is one of them, so no rule waits for it."""
         return super().measurements() | ({"confirmed"} | HARDWARE_FACTS if cls.needs else frozenset())
