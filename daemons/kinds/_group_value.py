@@ -8,8 +8,8 @@ from msgspec.structs import replace
 
 from daemons.bus.message import Scalar
 from daemons.kinds import ROOM_CELSIUS, Control
-from daemons.kinds._brightness import BRIGHTNESS
 from daemons.kinds._members import Fields, Member
+from daemons.kinds.base.brightness import BRIGHTNESS
 from daemons.values import ClockTime, format_toml
 
 CoverPhase = Literal["closed", "open", "opening", "closing", "unknown"]

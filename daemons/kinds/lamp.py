@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from daemons.bus.message import Scalar
 from daemons.kinds import Ability, Control, Load, Machine, PrimaryCommand, Reading, Result, Setting
-from daemons.kinds._brightness import BRIGHTNESS
+from daemons.kinds.base.brightness import BRIGHTNESS
 from daemons.values import Seconds
 
 Percent = Annotated[int, Meta(ge=1, le=100)]

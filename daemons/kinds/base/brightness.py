@@ -1,6 +1,6 @@
 """The input for a brightness, which a lamp and a group of lamps have."""
 
-from daemons.kinds import Control
+from daemons.kinds.base.kind import Control
 
 BRIGHTNESS = Control(
     command="on",
