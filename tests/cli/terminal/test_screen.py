@@ -9,6 +9,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
+from daemons.cli.terminal import device_rows
 from daemons.cli.terminal import screen as terminal
 from daemons.cli.terminal.presses import Change, Press
 from daemons.cli.terminal.view import View
@@ -80,14 +81,14 @@ def drawn(width: int, house: dict[str, Any]) -> str:
 
 def test_every_presence_has_a_test_state() -> None:
     """This fails if a presence is added that these tests do not draw."""
-    assert STATES.keys() == terminal.PRESENCE.keys()
+    assert STATES.keys() == device_rows.PRESENCE.keys()
 
 
 @pytest.mark.parametrize("word", STATES)
 def test_each_presence_is_shown_as_a_word(word: str) -> None:
     """The presence is a word next to its mark, because colours alone are not enough."""
     (line,) = [line for line in drawn(130, status()).splitlines() if f"A {word} one  " in line]
-    assert f"{terminal.PRESENCE[word][0]} {word}" in line
+    assert f"{device_rows.PRESENCE[word][0]} {word}" in line
 
 
 def test_a_screen_shows_the_activity_of_each_device() -> None:
@@ -138,7 +139,7 @@ def test_measurements_and_unreachable_hardware_are_shown(
 ) -> None:
     """Measurements are next to the phase; for unreachable hardware, the duration is shown instead."""
     monkeypatch.setattr(time, "time", lambda: factories.START_TIME)
-    assert str(terminal.phase(state, live=True)) == words
+    assert str(device_rows.phase(state, live=True)) == words
 
 
 @pytest.mark.parametrize("width", [78, 84, 110])
@@ -206,7 +207,7 @@ def test_eighty_columns_show_every_device_with_its_presence() -> None:
     text = drawn(80, status())
     for word in STATES:
         assert f"A {word} one" in text
-        assert f"{terminal.PRESENCE[word][0]} {word}" in text
+        assert f"{device_rows.PRESENCE[word][0]} {word}" in text
 
 
 def test_a_house_that_is_down_shows_the_command_that_starts_it() -> None:
@@ -238,7 +239,7 @@ def test_a_pipe_gets_the_plain_lines() -> None:
 )
 def test_a_duration_is_shown_in_its_largest_unit(seconds: float, text: str) -> None:
     """A unit is used from two of it upwards."""
-    assert terminal.span(seconds) == text
+    assert device_rows.span(seconds) == text
 
 
 def test_markup_in_a_name_is_text() -> None:
