@@ -19,17 +19,15 @@ from daemons.bus.message import Scalar
 from daemons.bus.notice import Level
 from daemons.errors import Rejected, RejectedForNow
 from daemons.kinds import Ability, Load, Machine, Message, PrimaryCommand, Reading, Setting
-from daemons.kinds.messaging.watch import FULL_SECONDS, Noted, Telling, Watch, next_telling, tellings
+from daemons.kinds.messaging import queue
+from daemons.kinds.messaging.queue import Attempt, MessengerMemory, QueuedMessage, with_message
+from daemons.kinds.messaging.watch import FULL_SECONDS, Telling, Watch, next_telling, tellings
 from daemons.values import Seconds
 
 MAX_MESSAGES = 32
 """How many messages the queue holds. With texts of 500 characters, it takes about 20 KB of the journal."""
 MAX_TEXT, MAX_TITLE, MAX_REASON = 500, 100, 300
 """The longest text, title and reason of a refusal, in characters."""
-MAX_REPEATED = 8
-"""How many delivered urgent messages are repeated; with one more, the oldest is no longer repeated."""
-FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 5.0, 300.0
-"""The pause after an attempt that failed. It is twice the last one, up to the longest."""
 ANSWER_SECONDS = 120.0
 """After this time without an outcome, the outcome of an attempt is unknown. It is longer than a driver's own
 time limit."""
@@ -73,65 +71,6 @@ class Options(Struct, frozen=True, kw_only=True):
         """Raise ValueError if a message would expire or be repeated at once."""
         if self.expires_seconds < SHORTEST_SECONDS or self.repeat_seconds < SHORTEST_SECONDS:
             raise ValueError("expires and repeat_every must be 10s or longer")
-
-
-class QueuedMessage(Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """One message of the queue. All times are in the device's steady seconds."""
-
-    id: str
-    text: str
-    title: str | None = None
-    urgent: bool = False
-    queued_at: float
-    expires_at: float
-    tries: int = 0
-    """How many attempts have begun since it was queued or told last."""
-    is_uncertain: bool = False
-    """Whether one of these attempts may have delivered it."""
-    told: int = 0
-    """How often it was delivered; only an urgent message stays in the queue after that."""
-    told_at: float = 0.0
-    about: str | None = None
-    """The notice that it is about, if the messenger has found that itself."""
-
-    @property
-    def key(self) -> str:
-        """The identity of its next delivery; each reminder has its own."""
-        return f"{self.id}-{self.told}" if self.told else self.id
-
-
-class Attempt(Struct, frozen=True):
-    """The attempt that is under way."""
-
-    id: str
-    number: int
-    began_at: float
-
-
-class MessengerMemory(Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """The memory of a messenger."""
-
-    queue: tuple[QueuedMessage, ...] = ()
-    """The messages that wait, and the urgent ones that are not acknowledged yet; the oldest first."""
-    attempt: Attempt | None = None
-    attempts: int = 0
-    """How many attempts have begun in its life."""
-    number: int = 0
-    """How many messages were queued in its life."""
-    failures: int = 0
-    """How many attempts have failed since the last success."""
-    retry_at: float = 0.0
-    """No attempt begins before this time."""
-    muted_until: float | None = None
-    problem: str | None = None
-    """Why the latest attempt failed; None after a success."""
-    delivered: int = 0
-    lost: int = 0
-    last_delivered_id: str | None = None
-    last_delivered_text: str | None = None
-    last_refusal: str | None = None
-    noted: dict[str, Noted] = {}
-    """By its key, each notice of the house that lasts, or was told a short time ago."""
 
 
 class State(Struct, frozen=True, kw_only=True):
@@ -260,9 +199,9 @@ class Messenger(Machine[Options, MessengerMemory]):
             case Send():
                 memory = self._queue(memory, command, now)
             case Acknowledge():
-                memory = self._acknowledge(memory, command.id)
+                memory = queue.acknowledge(memory, command.id)
             case Cancel():
-                memory = self._cancel(memory, command.id)
+                memory = queue.cancel(memory, command.id)
             case Mute():
                 memory = replace(memory, muted_until=now + command.for_seconds)
             case Unmute():
@@ -283,7 +222,7 @@ class Messenger(Machine[Options, MessengerMemory]):
         """Count the outcome of an attempt that was under way as unknown. The pauses begin anew."""
         memory = replace(memory, failures=0, retry_at=now)
         if memory.attempt is not None:
-            memory = self._fail(memory, now, "its process ended before the outcome was known", uncertain=True)
+            memory = queue.fail(memory, now, "its process ended before the outcome was known", uncertain=True)
         return memory
 
     def update_measurements(self, memory: MessengerMemory, reading: Reading, now: float) -> MessengerMemory:
@@ -297,14 +236,14 @@ class Messenger(Machine[Options, MessengerMemory]):
             return memory
         attempt = memory.attempt
         if outcome.result == "taken":
-            return self._begin(self._deliver(memory, found, now), now)
+            return self._begin(queue.deliver(memory, found, now), now)
         if attempt is None or (attempt.id, attempt.number) != (found.id, outcome.attempt):
             return memory
         reason = CONTROL.sub(" ", outcome.text)[:MAX_REASON] or outcome.result
         if outcome.result == "refused":
             memory = replace(memory, attempt=None, failures=0, retry_at=now, problem=reason)
-            return self._begin(self._drop(memory, found, reason), now)
-        return self._fail(memory, now, reason, uncertain=outcome.result == "unknown")
+            return self._begin(queue.drop(memory, found, reason), now)
+        return queue.fail(memory, now, reason, uncertain=outcome.result == "unknown")
 
     def update_sources(
         self, memory: MessengerMemory, states: Mapping[str, Mapping[str, Scalar] | None], now: float
@@ -325,9 +264,9 @@ class Messenger(Machine[Options, MessengerMemory]):
             times.append(telling)
         if attempt is not None:
             times.append(attempt.began_at + ANSWER_SECONDS)
-        elif self._next_waiting(memory) is not None:
+        elif queue.next_waiting(memory) is not None:
             times.append(memory.retry_at)
-        elif (reminder := self._next_reminder(memory)) is not None:
+        elif (reminder := queue.next_reminder(memory)) is not None:
             times.append(max(memory.retry_at, reminder.told_at + self.options.repeat_seconds))
         return min(times, default=None)
 
@@ -399,7 +338,7 @@ class Messenger(Machine[Options, MessengerMemory]):
                 raise RejectedForNow(
                     f"its queue is full: {MAX_MESSAGES} messages wait; `cancel` drops those that wait"
                 )
-            memory = self._drop(memory, place, "an urgent message took its place in the full queue")
+            memory = queue.drop(memory, place, "an urgent message took its place in the full queue")
         number = memory.number + 1
         message = QueuedMessage(
             id=f"{int(now * 1000):x}-{number}",
@@ -419,27 +358,6 @@ class Messenger(Machine[Options, MessengerMemory]):
         found = (one for one in memory.queue if not one.urgent and one.id != sent)
         return next(found, None) if command.urgent else None
 
-    @staticmethod
-    def _acknowledge(memory: MessengerMemory, id_: str | None) -> MessengerMemory:
-        seen = {
-            one.id
-            for one in memory.queue
-            if (one.told and id_ in (None, one.id)) or (one.is_uncertain and id_ == one.id)
-        }
-        if not seen:
-            raise Rejected("no delivered urgent message waits for an acknowledgement" + of(id_))
-        return without(memory, seen)
-
-    @staticmethod
-    def _cancel(memory: MessengerMemory, id_: str | None) -> MessengerMemory:
-        sent = memory.attempt.id if memory.attempt else None
-        dropped = {
-            one.id for one in memory.queue if not one.told and one.id != sent and id_ in (None, one.id)
-        }
-        if not dropped:
-            raise Rejected("no message waits that can be dropped" + of(id_))
-        return without(memory, dropped)
-
     # What time does
 
     def _step(self, memory: MessengerMemory, now: float) -> MessengerMemory:
@@ -448,9 +366,9 @@ class Messenger(Machine[Options, MessengerMemory]):
         for one in memory.queue:
             if one.expires_at <= now and (attempt is None or one.id != attempt.id):
                 doubt = "; it is not known whether it arrived" if one.is_uncertain else ""
-                memory = self._drop(memory, one, f"expired after {one.tries} attempts{doubt}")
+                memory = queue.drop(memory, one, f"expired after {one.tries} attempts{doubt}")
         if attempt is not None and attempt.began_at + ANSWER_SECONDS <= now:
-            memory = self._fail(memory, now, f"no outcome within {ANSWER_SECONDS:g} s", uncertain=True)
+            memory = queue.fail(memory, now, f"no outcome within {ANSWER_SECONDS:g} s", uncertain=True)
         if memory.muted_until is not None and memory.muted_until <= now:
             memory = replace(memory, muted_until=None)
         for telling in tellings(memory.noted, now):
@@ -480,71 +398,16 @@ class Messenger(Machine[Options, MessengerMemory]):
         """Begin the next attempt, if one is due and none is under way."""
         if memory.attempt is not None or now < memory.retry_at:
             return memory
-        found = self._next_waiting(memory)
+        found = queue.next_waiting(memory)
         if found is None:
-            found = self._next_reminder(memory)
+            found = queue.next_reminder(memory)
             if found is None or now < found.told_at + self.options.repeat_seconds:
                 return memory
         number = memory.attempts + 1
         memory = with_message(memory, replace(found, tries=found.tries + 1))
         return replace(memory, attempts=number, attempt=Attempt(found.id, number, now))
 
-    @staticmethod
-    def _next_waiting(memory: MessengerMemory) -> QueuedMessage | None:
-        """Return the oldest urgent message that waits, or else the oldest message that is not held back."""
-        waiting = [one for one in memory.queue if not one.told]
-        urgent = next((one for one in waiting if one.urgent), None)
-        if urgent is None and memory.muted_until is None:
-            return next(iter(waiting), None)
-        return urgent
-
-    @staticmethod
-    def _next_reminder(memory: MessengerMemory) -> QueuedMessage | None:
-        """Return the delivered message whose reminder is due first."""
-        return min((one for one in memory.queue if one.told), key=lambda one: one.told_at, default=None)
-
-    # The outcome
-
-    def _deliver(self, memory: MessengerMemory, message: QueuedMessage, now: float) -> MessengerMemory:
-        """Note that a message was delivered; an urgent one is repeated from now on."""
-        if memory.attempt is not None and memory.attempt.id == message.id:
-            memory = replace(memory, attempt=None)
-        memory = replace(
-            memory,
-            failures=0,
-            retry_at=now,
-            problem=None,
-            delivered=memory.delivered + 1,
-            last_delivered_id=message.id,
-            last_delivered_text=message.text,
-        )
-        if not message.urgent or message.expires_at <= now:
-            return without(memory, {message.id})
-        memory = with_message(
-            memory, replace(message, told=message.told + 1, told_at=now, tries=0, is_uncertain=False)
-        )
-        told = sorted((one for one in memory.queue if one.told), key=lambda one: one.queued_at)
-        return without(memory, {one.id for one in told[:-MAX_REPEATED]})
-
-    @staticmethod
-    def _fail(memory: MessengerMemory, now: float, reason: str, *, uncertain: bool) -> MessengerMemory:
-        """Note that an attempt did not deliver its message, or perhaps did; the next one waits."""
-        attempt = memory.attempt
-        found = attempt and next((one for one in memory.queue if one.id == attempt.id), None)
-        if found:
-            memory = with_message(memory, replace(found, is_uncertain=found.is_uncertain or uncertain))
-        pause = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** min(memory.failures, 10))
-        return replace(
-            memory, attempt=None, failures=memory.failures + 1, retry_at=now + pause, problem=reason
-        )
-
-    @staticmethod
-    def _drop(memory: MessengerMemory, message: QueuedMessage, reason: str) -> MessengerMemory:
-        """Remove a message for ever. One that was delivered before is not lost."""
-        memory = without(memory, {message.id})
-        if message.told:
-            return memory
-        return replace(memory, lost=memory.lost + 1, last_refusal=f"{message.id}: {reason}")
+    # The text
 
     def _wording(self, message: QueuedMessage, now: float) -> str:
         """Return the text, with what its reader must know about the delivery."""
@@ -557,23 +420,6 @@ class Messenger(Machine[Options, MessengerMemory]):
         if message.is_uncertain:
             notes.append("You may have this already.")
         return "\n\n".join(filter(None, (message.text, " ".join(notes))))
-
-
-def with_message(memory: MessengerMemory, message: QueuedMessage) -> MessengerMemory:
-    """Return the memory with a new version of a message."""
-    return replace(memory, queue=tuple(message if one.id == message.id else one for one in memory.queue))
-
-
-def without(memory: MessengerMemory, ids: set[str]) -> MessengerMemory:
-    """Return the memory without some messages; an attempt for one of them is withdrawn."""
-    memory = replace(memory, queue=tuple(one for one in memory.queue if one.id not in ids))
-    is_withdrawn = memory.attempt is not None and memory.attempt.id in ids
-    return replace(memory, attempt=None) if is_withdrawn else memory
-
-
-def of(id_: str | None) -> str:
-    """Return the end of a sentence about one message, or about all."""
-    return f" under the id {id_!r}" if id_ is not None else ""
 
 
 def in_words(seconds: float) -> str:

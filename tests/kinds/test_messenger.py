@@ -12,11 +12,11 @@ from msgspec.structs import replace
 from daemons.config import device
 from daemons.errors import Rejected, RejectedForNow
 from daemons.kinds import DeliveryResult, Message, Outcome, Reading, Setting
+from daemons.kinds.messaging.queue import MessengerMemory
 from daemons.kinds.messenger import (
     Acknowledge,
     Cancel,
     Messenger,
-    MessengerMemory,
     Mute,
     Options,
     Send,

@@ -9,7 +9,8 @@ from daemons.bus.facts import Facts
 from daemons.bus.notice import Level
 from daemons.config.house import load_house
 from daemons.kinds import Outcome, Reading
-from daemons.kinds.messenger import MAX_MESSAGES, Acknowledge, Messenger, MessengerMemory, Options, Send
+from daemons.kinds.messaging.queue import MessengerMemory
+from daemons.kinds.messenger import MAX_MESSAGES, Acknowledge, Messenger, Options, Send
 
 START = 1_000_000.0
 QUIET: dict[str, Any] = {"status": False, "phase": "clear", "reachable": True, "fault": None}
