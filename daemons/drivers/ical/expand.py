@@ -21,9 +21,11 @@ from daemons.drivers.ical.split import Span, split
 from daemons.kinds import CalendarEvent
 
 SERIES_SECONDS = 1.0
-"""How long the occurrences of one series may take."""
+"""The processor time that the occurrences of one series may take."""
 ALL_SECONDS = 15.0
-"""How long all series together may take; the others are left out."""
+"""The processor time that all series together may take; the others are left out."""
+AGAIN_SECONDS = 0.1
+"""The timer raises again after this time: Python drops an error that is raised in a finalizer."""
 MAX_EVENTS = 500
 MAX_TEXT = 300
 """The longest title or place, in characters."""
@@ -36,9 +38,9 @@ def expand(text: str, begin: float, until: float) -> Expanded:
     """Return the occurrences of one or more calendars from `begin` to `until` (Unix seconds)."""
     first, last = datetime.fromtimestamp(begin, UTC), datetime.fromtimestamp(until, UTC)
     parts = split(text, Span((first - MARGIN).date(), (last + MARGIN).date()))
-    end = time.monotonic() + ALL_SECONDS
+    end = time.process_time() + ALL_SECONDS
     for zone in parts.zones:  # the library remembers a zone by its name
-        with suppress(Exception), limit(end - time.monotonic()):
+        with suppress(Exception), limit(end - time.process_time()):
             icalendar.Calendar.from_ical(
                 f"BEGIN:VCALENDAR\r\nBEGIN:VTIMEZONE\r\n{zone.strip()}\r\nEND:VTIMEZONE\r\nEND:VCALENDAR\r\n"
             )
@@ -48,7 +50,7 @@ def expand(text: str, begin: float, until: float) -> Expanded:
     for series in parts.series:
         events = "".join(f"BEGIN:VEVENT\n{event}\nEND:VEVENT\n" for event in series)
         try:
-            with limit(end - time.monotonic()):
+            with limit(end - time.process_time()):
                 calendar = icalendar.Calendar.from_ical(
                     f"BEGIN:VCALENDAR\n{head}{events}END:VCALENDAR\n".replace("\n", "\r\n")
                 )
@@ -64,16 +66,16 @@ def expand(text: str, begin: float, until: float) -> Expanded:
 
 @contextmanager
 def limit(left_seconds: float) -> Iterator[None]:
-    """Raise TimeoutError in the block if it takes too long."""
+    """Raise TimeoutError in the block if it takes too much processor time."""
     if left_seconds <= 0:
         raise TimeoutError
-    before = signal.signal(signal.SIGALRM, raise_timeout)
-    signal.setitimer(signal.ITIMER_REAL, min(left_seconds, SERIES_SECONDS))
+    before = signal.signal(signal.SIGPROF, raise_timeout)
+    signal.setitimer(signal.ITIMER_PROF, min(left_seconds, SERIES_SECONDS), AGAIN_SECONDS)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
 def raise_timeout(_number: int, _frame: FrameType | None) -> None:

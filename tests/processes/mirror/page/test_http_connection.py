@@ -192,5 +192,5 @@ async def test_a_client_that_reads_no_response_is_disconnected(
         client.reader._transport.pause_reading()  # type: ignore[attr-defined]
         async with asyncio.timeout(TIMEOUT_SECONDS):
             while served.fileno() >= 0:
-                client.writer.write(GET.replace(b"/healthz", b"/page/history.js") * 10)
+                client.writer.write(GET.replace(b"/healthz", b"/page/icon-512.png") * 10)
                 await asyncio.sleep(0.01)
