@@ -60,6 +60,7 @@ test: | $(VENV)/installed-test  ## Run the tests
 
 test-long: | $(VENV)/installed-test  ## Run the tests that take longer than `make test` may
 	$(NOTICE)
+	@.ci/debian firefox-esr firefox-esr "the tests in Firefox are left out"
 	$(VENV)/bin/python -m pytest -n 4 --dist loadgroup -m long --timeout 900 $(TESTS)
 	$(VENV)/bin/python -m pytest -n 4 --search 12 --timeout 900 $(TESTS)
 

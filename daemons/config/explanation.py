@@ -272,7 +272,11 @@ def change_words(kind: type[Kind], before: dict[str, Any] | None, after: dict[st
         words.append(f"fault: {changed['fault']}")
     if words:
         return ", ".join(words)
-    texts = [f"{key} {value}" for key, value in changed.items() if value is not None]
+    texts = [
+        f"{key} {str(value).lower() if isinstance(value, bool) else value}"
+        for key, value in changed.items()
+        if value is not None
+    ]
     return ", ".join(texts[:3]) or str(after.get("phase", "changed"))
 
 

@@ -73,6 +73,8 @@ class State(Struct, frozen=True, kw_only=True):
     temperature_celsius: float | None
     starts: int
     """How often it has begun to heat in its life."""
+    paused_by: str | None
+    """The open window for which it is paused; None while it is not paused."""
     power_watts: float | None
     fault: str | None = None
 
@@ -227,6 +229,7 @@ class Heater(Machine[Options, HeaterMemory]):
             target_celsius=self._target(memory),
             temperature_celsius=memory.temperature_celsius,
             starts=memory.starts,
+            paused_by=memory.windows.open[0] if self._phase(memory) == "paused" else None,
             power_watts=reading.power_watts,
             fault=reading.fault or "; ".join(self._faults(memory)) or None,
         )

@@ -67,6 +67,8 @@ class State(Struct, frozen=True, kw_only=True):
     """How far open its valve is."""
     window_open: bool | None
     """Whether it has detected an open window by itself; None if it does not report that."""
+    paused_by: str | None
+    """The open window for which it is paused; None while it is not paused."""
     battery_percent: int | None
     power_watts: float | None
     fault: str | None = None
@@ -222,6 +224,7 @@ class Thermostat(Machine[Options, ThermostatMemory]):
             humidity_percent=rounded(reading.humidity_percent),
             valve_percent=rounded(reading.valve_percent),
             window_open=reading.window_open,
+            paused_by=memory.windows.open[0] if memory.enabled and self._is_paused(memory) else None,
             battery_percent=reading.battery_percent,
             power_watts=reading.power_watts,
             fault=reading.fault or "; ".join(self._faults(memory)) or None,

@@ -122,4 +122,4 @@ def test_a_change_is_told_by_its_phase_or_its_fields() -> None:
     assert change_words(Lamp, None, on) == "on"
     assert change_words(Lamp, {**on, "phase": "off", "status": False}, on) == "on"
     assert change_words(Lamp, on, {**on, "fault": "it smokes"}) == "fault: it smokes"
-    assert change_words(Lamp, {**on, "reachable": True}, {**on, "reachable": False}) == "reachable False"
+    assert change_words(Lamp, {**on, "reachable": True}, {**on, "reachable": False}) == "reachable false"

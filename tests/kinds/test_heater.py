@@ -415,10 +415,14 @@ def test_an_open_window_pauses_the_heater() -> None:
     memory = with_window(heater, memory, 20, right=True)
     assert heater.advance(memory, 39.9).heating
     memory = heater.advance(memory, 40)
-    assert heater.state(memory, Reading(), 40).phase == "paused"
+    shown = heater.state(memory, Reading(), 40)
+    assert (shown.phase, shown.paused_by) == ("paused", "left")
     memory = with_window(heater, memory, 50, left=False)
     assert not memory.heating
-    assert with_window(heater, memory, 60, right=False).heating
+    assert heater.state(memory, Reading(), 50).paused_by == "right"
+    memory = with_window(heater, memory, 60, right=False)
+    assert memory.heating
+    assert heater.state(memory, Reading(), 60).paused_by is None
 
 
 def test_a_short_opening_does_not_pause_it() -> None:

@@ -80,7 +80,8 @@ def test_it_is_off_while_a_window_is_open() -> None:
     assert thermostat.next_deadline(memory) == 130
     memory = thermostat.advance(memory, 130)
     assert thermostat.desired_setting(memory) == OFF
-    assert thermostat.state(memory, Reading(on=False, heating=False), 130).phase == "paused"
+    shown = thermostat.state(memory, Reading(on=False, heating=False), 130)
+    assert (shown.phase, shown.paused_by) == ("paused", "window")
     memory = hear(thermostat, memory, 200, window=False)
     assert thermostat.desired_setting(memory) == target(20)
 

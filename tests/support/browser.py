@@ -16,6 +16,7 @@ CHROMIUM_OPTIONS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--autoplay-policy=document-user-activation-required",  # as a browser with a window has it
 )
 IN_CHROMIUM = [
     pytest.mark.xdist_group("browser"),  # one Chromium is enough for two cores

@@ -175,6 +175,7 @@ def detail(state: dict[str, Any]) -> str:
     if target is not None:
         temperature += f"{' ' if temperature else ''}to {target:g}"
     parts = [
+        f"{state['paused_by']} is open" if state.get("paused_by") else "",
         f"{temperature} °C" if temperature else "",
         f"{humidity:.0f} %" if humidity is not None else "",
         *(f"{state[name]:.0f} {unit}" for name, unit in AIR if is_number(state.get(name))),

@@ -22,7 +22,7 @@ from daemons.processes.mirror.page.schemas import (
 )
 
 IDENTIFIER: Schema = {"type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[!-~]+$"}
-TIME_PATTERN = r"^(([0-9]+(\.[0-9]+)?(ms|s|m|h|d))+|-?[0-9]{1,10}(\.[0-9]{1,9})?)$"
+TIME_PATTERN = r"^(([0-9]{1,4}(\.[0-9]{1,3})?(ms|s|m|h|d)){1,3}|-?[0-9]{1,10}(\.[0-9]{1,9})?)$"
 """A duration before now, or Unix seconds."""
 CSV: Schema = {
     "description": "The request succeeded: a table (RFC 4180).",

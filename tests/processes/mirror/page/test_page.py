@@ -83,16 +83,13 @@ def test_an_appliance_is_started_and_stopped(slow: TemporaryHouse, window: Calla
 @pytest.mark.long
 def test_a_rejection_has_a_reason(slow: TemporaryHouse, window: Callable[..., Page]) -> None:
     """A command that does not fit the state has the device's reason."""
-    page = window(page_url(slow))
-    wait_until_live(page)
-    # The command arrives before the page has shown the new state.
-    page.evaluate("""async () => {
-      const { house } = await import('/page/house.js');
-      await house.command('toaster', 'start');
-      window.answer = await house.command('toaster', 'start');
-    }""")
-    assert page.evaluate("window.answer.outcome") == "rejected"
-    assert page.evaluate("window.answer.reason") == "it is already toasting"
+    page = window(f"{page_url(slow)}#device/toaster")
+    expect(page.locator("html")).to_have_attribute("data-link", "live")
+    start = page.locator("house-device [data-command=start]").first
+    start.click()
+    expect(page.locator("house-device .says")).to_contain_text("toasting")
+    start.press("Enter")
+    expect(page.locator("house-device .controls-part .receipt")).to_contain_text("it is already toasting")
 
 
 def test_a_killed_device_is_shown_restarting_and_live_again(

@@ -3,6 +3,7 @@
 
 import { house } from "./house.js";
 import { hasText, t } from "./text.js";
+import { unitOfField } from "./units.js";
 
 /**
  * @typedef {object} Measurement
@@ -15,25 +16,6 @@ import { hasText, t } from "./text.js";
  * @property {boolean} isCounter whether it only grows, so that a graph of it tells little
  */
 
-/** By the end of a field's name: the unit, and how many digits follow the decimal point. */
-const UNITS = {
-  celsius: ["°C", 1],
-  percent: ["%", 0],
-  watts: ["W", 0],
-  watt_hours: ["Wh", 0],
-  kwh: ["kWh", 2],
-  lux: ["lx", 0],
-  hectopascals: ["hPa", 0],
-  ppm: ["ppm", 0],
-  micrograms: ["µg/m³", 0],
-  volts: ["V", 1],
-  amperes: ["A", 2],
-  millimetres: ["mm", 1],
-  kilometres_per_hour: ["km/h", 0],
-  metres_per_second: ["m/s", 1],
-  degrees: ["°", 0],
-  seconds: ["s", 0],
-};
 const COUNTERS = new Set(["energy_watt_hours", "total_cost", "today_kwh", "today_cost", "yesterday_kwh", "yesterday_cost"]);
 const FROM_ZERO = new Set(["W", "Wh", "kWh", "lx", "µg/m³", "A", "mm", "km/h", "m/s"]);
 const WHOLE = new Set(["position_percent", "valve_percent"]);
@@ -47,8 +29,9 @@ const SMALL = 10;
  * @returns {Measurement}
  */
 export function measurement(field, device) {
-  const ending = Object.keys(UNITS).find((each) => field === each || field.endsWith(`_${each}`));
-  const [unit, digits] = ending ? UNITS[ending] : [unitOf(field, device), null];
+  const known = unitOfField(field);
+  const { ending, digits = null } = known ?? {};
+  const unit = known ? known.unit : unitOf(field, device);
   const words = (ending ? field.slice(0, -ending.length - 1) : field).replaceAll("_", " ") || field;
   const number = (value) => write(value, digits);
   return {

@@ -2,13 +2,8 @@
 /** The values of a state as people read them: a number, its unit, and the words of a phase. */
 
 import { house } from "./house.js";
-import { phaseWord as wordOf } from "./words.js";
-
-/** By the end of a field's name: the unit, and the most digits after the decimal point. */
-const UNITS = {
-  celsius: ["°C", 1], percent: ["%", 0], watts: ["W", 0], kwh: ["kWh", 2], lux: ["lx", 0], hectopascals: ["hPa", 0],
-  ppm: ["ppm", 0], micrograms: ["µg/m³", 0], kelvin: ["K", 0], mm: ["mm", 1], kmh: ["km/h", 0],
-};
+import { unitOfField } from "./units.js";
+import { phaseWord as wordOf, withCause } from "./words.js";
 
 /** @typedef {{field: string, number: string, unit: string}} Reading */
 
@@ -19,7 +14,7 @@ const UNITS = {
 export function reading({ state, controls }, field) {
   const value = state?.[field];
   if (typeof value !== "number") return null;
-  const [unit, digits] = UNITS[field.split("_").at(-1) ?? ""] ?? [ownUnit(state, controls, field), 2];
+  const { unit, digits } = unitOfField(field) ?? { unit: ownUnit(state, controls, field), digits: 2 };
   return { field, number: write(value, digits), unit };
 }
 
@@ -54,5 +49,5 @@ export function readings(device) {
 /** Return the word of a phase in the language of the page; null without one. */
 export function phaseWord(state) {
   const word = state?.phase ?? (state?.status == null ? null : state.status ? "on" : "off");
-  return word && wordOf(word);
+  return word && withCause(wordOf(word), state);
 }

@@ -53,6 +53,12 @@ export function phaseWord(phase) {
   return hasText(`phases.${phase}`) ? t(`phases.${phase}`) : phase.replaceAll("_", " ");
 }
 
+/** Return the word of a phase with the open window for which a heater is paused: "paused: Terrace door". */
+export function withCause(word, state) {
+  const window = state?.paused_by;
+  return window ? t("state.paused_by", { phase: word, name: house.process(window)?.name ?? window }) : word;
+}
+
 /** Return the text of a button or an input in the language of the page: a kind declares it in English. */
 export function label(text) {
   return hasText(`labels.${text}`) ? t(`labels.${text}`) : text;
@@ -64,7 +70,7 @@ export function phase(process) {
   const { phase, status, brightness_percent: bright } = process.state ?? {};
   const word = phase ?? (status == null ? null : status ? "on" : "off");
   if (!word) return word;
-  const text = phaseWord(word);
+  const text = withCause(phaseWord(word), process.state);
   const percent = house.calendar.number(bright);
   return [status && bright != null ? t("state.at_brightness", { phase: text, percent }) : text, ...measured(process.state)].join(" · ");
 }

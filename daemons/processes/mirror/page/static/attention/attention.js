@@ -15,13 +15,13 @@ export class Attention extends HTMLElement {
   #sound = new AlarmSound();
   /** The keys of the alarms whose sound was silenced here, while the mirror did not answer. */
   #silenced = new Set();
-  #alarms = make("ul", { class: "alarms", role: "alert" });
+  #alarms = make("ul", { class: "alarms" });
   #hint = make("p", { class: "hint", hidden: "" });
   #known = make("ul", { class: "known", hidden: "" });
   #switch = make("button", { type: "button", class: "sound" }, bell());
 
   connectedCallback() {
-    this.append(this.#alarms, this.#hint, this.#known);
+    this.append(make("div", { role: "alert" }, this.#alarms), this.#hint, this.#known);
     this.#switch.addEventListener("click", () => {
       this.#sound.toggle();
       this.#show();

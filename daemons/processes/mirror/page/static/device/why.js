@@ -6,6 +6,7 @@ import { path, request, sentence } from "./request.js";
 import { ago, nameOf } from "./words.js";
 import { make, set, setTextOrHide } from "../dom.js";
 import { house } from "../house.js";
+import { measurement } from "../measurement.js";
 import { hasText, t } from "../text.js";
 import { phaseWord, span } from "../words.js";
 
@@ -95,12 +96,17 @@ function rule({ text, place }) {
   return text ? make("p", { class: "rule" }, make("q", {}, text), ...(place ? [" ", make("span", { class: "where" }, place)] : [])) : "";
 }
 
-/** Return what changed: "off → on", or the server's words if it names no phase. */
-function changeText({ change, fields }) {
+/** Return what changed: "off → on", "Battery 12 %", or else the server's words. */
+function changeText({ change, fields, device }) {
   const phase = fields?.phase;
-  if (!phase) return hasText(`phases.${change}`) ? phaseWord(change) : change;
+  if (!phase) return valuesText(fields ?? {}, device) || (hasText(`phases.${change}`) ? phaseWord(change) : change);
   const [before, after] = phase.map((each) => (each == null ? null : phaseWord(each)));
   return before == null ? (after ?? change) : t("device_why.change", { before, after: after ?? t("device.not_known") });
+}
+
+function valuesText(fields, device) {
+  const numbers = Object.entries(fields).flatMap(([name, [, value]]) => (typeof value === "number" ? [[measurement(name, device), value]] : []));
+  return numbers.map(([{ name, format }, value]) => `${name} ${format(value)}`).join(", ");
 }
 
 function reasonText({ reason, rule, device }) {

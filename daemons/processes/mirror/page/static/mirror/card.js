@@ -13,6 +13,8 @@ import { t } from "../text.js";
 import { absence, afar, countdown, failure, look, lost, past, phase, progress, receipt, watts } from "../words.js";
 
 const RECEIPT_SECONDS = 12;
+/** What mends a device that does not run. */
+const MEND = { stopped: "card.start", failed: "card.retry" };
 
 export class Card extends HTMLElement {
   #mark = new Mark();
@@ -35,6 +37,7 @@ export class Card extends HTMLElement {
   #lines = make("pre");
   #log = make("details", { class: "log" }, make("summary", {}, t("card.log")), this.#lines);
   #receipt = make("p", { class: "receipt" });
+  #mend = make("a", { class: "control", hidden: "" });
   #panel = /** @type {import("./panel.js").Panel | null} */ (null);
   #fade = 0;
   #shape = "";
@@ -50,7 +53,7 @@ export class Card extends HTMLElement {
   #build() {
     const says = make("p", { class: "says" }, this.#word, " ", this.#power);
     const body = make("div", { class: "body" }, this.#name, says, this.#note, this.#log);
-    const controls = make("div", { class: "controls" }, this.#second.element, this.#button.element);
+    const controls = make("div", { class: "controls" }, this.#second.element, this.#button.element, this.#mend);
     this.append(this.#mark.element, body, this.#value, this.#inputs, controls, this.#receipt);
   }
 
@@ -80,6 +83,7 @@ export class Card extends HTMLElement {
     set(this, "data-presence", presence);
     set(this, "data-phase", device.state?.phase ?? null);
     set(this, "data-look", appearance);
+    set(this, "data-alarm", house.notices(device.id).some(({ level }) => level === "alarm") ? "" : null);
 
     const way = isLive ? progress(device) : null;
     const middle = appearance !== "working" || !way ? "" : way.left == null ? `${Math.round(way.percent)} %` : countdown(way.left);
@@ -93,7 +97,8 @@ export class Card extends HTMLElement {
     if (!this.#log.hidden) setText(this.#lines, device.last_lines.join("\n"));
     for (const scale of this.#scales) scale.show(device);
     for (const part of [this.#input, this.#second, this.#button, this.#buttons]) part.show(device);
-    this.#inputs.hidden = [...this.#inputs.children].every((child) => /** @type {HTMLElement} */ (child).hidden);
+    this.#inputs.hidden = presence in MEND || [...this.#inputs.children].every((child) => /** @type {HTMLElement} */ (child).hidden);
+    this.#offerToMend(device, MEND[presence]);
     this.#showPanel(isLive ? device : null);
     this.isCounting = !isLive || way?.left != null || lost(device) != null;
   }
@@ -117,6 +122,16 @@ export class Card extends HTMLElement {
     setText(this.#word, gone ?? own ?? t("card.no_state"));
     const readable = device.values.length ? more.map(written).join(" · ") : isLive && power ? watts(power) : "";
     setText(this.#power, gone ? "" : readable);
+  }
+
+  /** A device that does not run takes no command: a link to its page, where it can be started, is there instead. */
+  #offerToMend(device, text) {
+    this.#mend.hidden = !text;
+    if (!text) return;
+    for (const { element } of [this.#second, this.#button, this.#buttons, this.#input]) element.hidden = true;
+    setText(this.#mend, t(text));
+    set(this.#mend, "href", `#device/${device.id}`);
+    set(this.#mend, "aria-label", t("card.input", { label: t(text), name: device.name }));
   }
 
   #showPanel(device) {

@@ -2,6 +2,7 @@
 /** The first page on a phone: a line for each room, with what is at work there. */
 
 import { arrange, make, setText, setTextOrHide } from "../dom.js";
+import { house } from "../house.js";
 import { mainReading, phaseWord, written } from "../reading.js";
 import { climateOf, isQuiet, isolated, summary } from "./quiet.js";
 import { t } from "../text.js";
@@ -29,12 +30,18 @@ export class Overview {
   }
 }
 
+/** Return the word for what a device does, or why that is not known. */
+function wordOf(device) {
+  const presence = house.presence(device);
+  return presence === "live" ? (phaseWord(device.state) ?? "") : t(`presence.${presence}`);
+}
+
 function show(line, { name, devices }) {
   const busy = devices.filter((device) => !isQuiet(device));
   const quiet = devices.filter(isQuiet);
   const climate = climateOf(quiet);
   const main = climate && mainReading(climate);
-  const names = busy.slice(0, MOST_NAMES).map((device) => t("rooms.one", { name: isolated(device.name), word: phaseWord(device.state) ?? "" }).trim());
+  const names = busy.slice(0, MOST_NAMES).map((device) => t("rooms.one", { name: isolated(device.name), word: wordOf(device) }).trim());
   if (busy.length > MOST_NAMES) names.push(t("rooms.more", { count: busy.length - MOST_NAMES }));
   const texts = [name, main ? written(main) : "", names.join(" · "), summary(quiet.filter((device) => device !== climate))];
   [...line.children].forEach((part, i) => (i ? setTextOrHide : setText)(part, texts[i]));
