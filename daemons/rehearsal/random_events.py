@@ -19,7 +19,7 @@ from daemons.drivers.physics.events import EventText
 from daemons.kinds import PLAUSIBLE, ROOM_CELSIUS, TOUCHES, Control, Machine
 from daemons.rehearsal.hardware import MEASURED
 from daemons.rehearsal.story import Always, ClockStep
-from daemons.values import DAYS, ClockTime, DayWords, Seconds
+from daemons.values import COLOURS, DAYS, ClockTime, Colour, DayWords, Seconds
 
 Limits = dict[tuple[str, str], set[float]]
 """By device and measured field, the values with which the house compares it."""
@@ -38,6 +38,7 @@ MOST_STEPS = 1000
 TEXTS: dict[type, Callable[[random.Random], str]] = {
     ClockTime: lambda chance: f"{chance.randint(0, 23):02}:{chance.randint(0, 59):02}",
     DayWords: lambda chance: " ".join(chance.sample(DAYS, chance.randint(1, 7))),
+    Colour: lambda chance: chance.choice([*COLOURS]),
     Seconds: lambda chance: f"{chance.randint(1, 3600)}s",
 }
 """For each type that is written as text, a function that returns a value."""
