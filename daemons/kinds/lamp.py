@@ -162,7 +162,7 @@ Command = On | Off | Toggle | Brighter | Dimmer | Ramp | Stop | Cycle
 
 
 class Lamp(Machine[Options, LampMemory]):
-    """A lamp that can be dimmed, and that rules can turn on and off."""
+    """A lamp that can be dimmed and show a colour, and that rules can turn on and off."""
 
     options_type = Options
     memory_type = LampMemory

@@ -19,7 +19,7 @@ from daemons.drivers.physics.events import EventText
 from daemons.kinds import PLAUSIBLE, ROOM_CELSIUS, TOUCHES, Control, Machine
 from daemons.rehearsal.hardware import MEASURED
 from daemons.rehearsal.story import Always, ClockStep
-from daemons.values import COLOURS, DAYS, ClockTime, Colour, DayWords, Seconds
+from daemons.values import COLOURS, DAYS, ClockTime, Colour, DayWords, Seconds, parse_table
 
 Limits = dict[tuple[str, str], set[float]]
 """By device and measured field, the values with which the house compares it."""
@@ -169,6 +169,9 @@ def random_arguments(
             steps = min((control.highest - control.lowest) // control.step, MOST_STEPS)
             kept = type(found[control.argument])  # a count stays a whole number
             found[control.argument] = kept(control.lowest + control.step * chance.randint(0, int(steps)))
+    optional = [field.encode_name for field in fields_of(command) if not field.required]
+    while (given := found.keys() & {*optional}) and parse_table(found, command, (), []) is None:
+        del found[chance.choice(sorted(given))]  # some arguments exclude each other
     return found
 
 

@@ -63,7 +63,7 @@ def test_each_driver_lists_its_kinds_and_what_it_cannot_do_for_them() -> None:
     assert entry["kinds"]["lamp"] == ["colour", "dim", "tint"]
     assert entry["kinds"]["plug"] == []
     assert "sensor" not in entry["kinds"]
-    assert "lamp (it cannot dim or tint), light_switch" in house("drivers", "gpio").output
+    assert "lamp (it cannot colour or dim or tint), light_switch" in house("drivers", "gpio").output
     assert "kinds" not in json.loads(house("drivers", "foreign", "--json").output)["drivers"][0]
 
 
