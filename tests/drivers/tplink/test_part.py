@@ -82,6 +82,9 @@ def test_a_lamp_shows_a_colour(tmp_path: Path) -> None:
             set_lamp(harness, 60, 3000)
             reading = harness.wait_until(lambda r: r.colour_temperature_kelvin == 3000, "its white")
             assert reading.colour is None
+            harness.driver.set(Setting(True, 60, colour="#00ff00"), "a1", harness.clock.now())
+            reading = harness.wait_until(lambda r: r.colour, "a colour after a white")
+            assert (reading.colour, reading.colour_temperature_kelvin) == ("#00ff00", None)
 
 
 def test_a_whole_strip_is_switched_by_its_outlets(tmp_path: Path) -> None:
