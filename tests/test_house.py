@@ -260,6 +260,7 @@ do = "on"
 """
 
 
+@pytest.mark.long
 def test_a_half_edited_included_file_changes_nothing(make_house: HouseFactory) -> None:
     """No verb touches the running house, its devices restart without the files, and then all is applied."""
     house = make_house(

@@ -1,5 +1,7 @@
 """`house reload` plays the stories of the house first."""
 
+import pytest
+
 from tests.support.house import BREAKFAST, HouseFactory
 
 STORY = """
@@ -12,6 +14,7 @@ expect = [{ device = "toaster", turns = { status = true }, times = 1 }]
 """
 
 
+@pytest.mark.long
 def test_a_reload_with_which_a_story_fails_changes_nothing(make_house: HouseFactory) -> None:
     """The reason is told; `--untested` reloads all the same, and so does a house without stories."""
     house = make_house()

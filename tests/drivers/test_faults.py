@@ -388,11 +388,8 @@ def test_a_reboot_while_on(plug: Emulator) -> None:
         harness.wait_for_on(on=True)
 
 
-@pytest.mark.parametrize(
-    "plug",
-    ["shelly", *(pytest.param(name, marks=pytest.mark.long) for name in EMULATORS if name != "shelly")],
-    indirect=True,
-)
+@pytest.mark.long
+@pytest.mark.parametrize("plug", EMULATORS, indirect=True)
 def test_an_owner_can_test_their_own_hardware(plug: Emulator) -> None:
     """test_hardware.py passes with an emulator, and switches hardware that was on back on."""
     plug.switch_by_hand(on=True)

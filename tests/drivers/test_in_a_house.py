@@ -14,7 +14,7 @@ from tests.support.house import HouseFactory, Listener, TemporaryHouse, eventual
 LOSS_SECONDS = 60.0
 """The longest time, in seconds, until silent hardware is reported as unreachable."""
 MAX_ON = 4
-FAST = ("shelly", "command")
+FAST = ("shelly",)
 """The emulators of the tests below in the normal run; the others run with `make test-long`."""
 FAST_OR_LONG = [name if name in FAST else pytest.param(name, marks=pytest.mark.long) for name in EMULATORS]
 

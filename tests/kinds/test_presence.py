@@ -159,6 +159,7 @@ after = "1h"
 """
 
 
+@pytest.mark.long
 def test_a_real_house_repeats_its_history_once_also_after_kills(make_house: HouseFactory) -> None:
     """The lamp went on 59 min 50 s ago in the history, so that it goes on ten seconds from now."""
     house = make_house(HOUSE)

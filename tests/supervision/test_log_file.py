@@ -218,7 +218,7 @@ PLUGINS = pytest.mark.parametrize(
     [
         pytest.param("", id="all"),
         pytest.param("prefork", id="execve", marks=pytest.mark.long),
-        pytest.param("logs", id="no-logs"),
+        pytest.param("logs", id="no-logs", marks=pytest.mark.long),
         pytest.param("prefork|logs", id="stock", marks=pytest.mark.long),
     ],
 )

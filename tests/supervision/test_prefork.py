@@ -332,16 +332,20 @@ def end(project: Project, tmp_path: Path) -> Callable[[str], tuple[End, End]]:
 @pytest.mark.parametrize(
     ("code", "status", "error_output"),
     [
-        ("sys.exit()", 0, ""),
-        ("sys.exit(0)", 0, ""),
         ("sys.exit(3)", 3, ""),
-        ("sys.exit(False)", 0, ""),
-        ("sys.exit('the roof leaks')", 1, "the roof leaks"),
         ("raise RuntimeError('the roof leaks')", 1, "RuntimeError: the roof leaks"),
-        ("raise OSError(28, 'No space left')", 1, "probe: [Errno 28] No space left"),
-        ("os.abort()", -signal.SIGABRT, ""),
         ("os.kill(os.getpid(), signal.SIGTERM)", -signal.SIGTERM, ""),
-        ("signal.raise_signal(signal.SIGINT)", -signal.SIGINT, "KeyboardInterrupt"),
+        pytest.param("sys.exit()", 0, "", marks=pytest.mark.long),
+        pytest.param("sys.exit(0)", 0, "", marks=pytest.mark.long),
+        pytest.param("sys.exit(False)", 0, "", marks=pytest.mark.long),
+        pytest.param("sys.exit('the roof leaks')", 1, "the roof leaks", marks=pytest.mark.long),
+        pytest.param(
+            "raise OSError(28, 'No space left')", 1, "probe: [Errno 28] No space left", marks=pytest.mark.long
+        ),
+        pytest.param("os.abort()", -signal.SIGABRT, "", marks=pytest.mark.long),
+        pytest.param(
+            "signal.raise_signal(signal.SIGINT)", -signal.SIGINT, "KeyboardInterrupt", marks=pytest.mark.long
+        ),
     ],
 )
 def test_a_forked_device_ends_like_a_started_one(

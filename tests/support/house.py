@@ -21,6 +21,7 @@ from daemons.bus.requests.blocking import BlockingConnection
 from daemons.bus.sockets import Subscriber, connect_commands
 from daemons.drivers.physics.relay import Switching
 from daemons.drivers.simulated import read_switchings
+from tests.support import command_server
 
 HOUSE = [sys.executable, "-m", "daemons.cli.main"]
 PROJECT = Path(__file__).parent.parent.parent
@@ -86,15 +87,17 @@ class TemporaryHouse:
         """Run a `house` command to its end; a verb that waits for devices gets a long timeout."""
         has_timeout = words[0] not in READY_VERBS or "--timeout" in words
         timeout = () if has_timeout else ("--timeout", f"{TIMEOUT_SECONDS:g}")
-        command = [*self.command_prefix, *HOUSE, *words, *timeout]
-        done = subprocess.run(
-            command,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=timeout_seconds,
-            check=False,
-        )
+        if self.command_prefix or self.extra_environment:
+            done = subprocess.run(
+                [*self.command_prefix, *HOUSE, *words, *timeout],
+                env=self.environment,
+                capture_output=True,
+                text=True,
+                timeout=timeout_seconds,
+                check=False,
+            )
+        else:
+            done = command_server.run([*words, *timeout], self.environment, timeout_seconds)
         if check and done.returncode != 0:
             raise AssertionError(f"house {' '.join(words)}: {done.returncode}\n{done.stdout}{done.stderr}")
         return done

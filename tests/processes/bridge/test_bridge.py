@@ -336,6 +336,7 @@ def test_a_broker_that_hangs_delays_nothing(
     mqtt_client.wait_for(lambda: mqtt_client.is_online(BRIDGE) and mqtt_client.shows("lamp", status=True))
 
 
+@pytest.mark.long
 def test_a_refused_subscription_is_reported(make_house: HouseFactory, tmp_path: Path) -> None:
     """The bridge is not connected while the broker refuses the filter of the commands."""
     with Mosquitto(tmp_path / "broker", subscriptions=["house/bridge/availability"]) as broker:
@@ -355,8 +356,14 @@ READ_ALL = "topic read #\n"
 
 @pytest.mark.parametrize(
     "acl",
-    ["topic write #\ntopic read house/bridge/availability\n", f"{READ_ALL}topic write house/+/state\n"],
-    ids=["commands are not delivered", "messages are not accepted"],
+    [
+        pytest.param(
+            "topic write #\ntopic read house/bridge/availability\n", id="commands are not delivered"
+        ),
+        pytest.param(
+            f"{READ_ALL}topic write house/+/state\n", id="messages are not accepted", marks=pytest.mark.long
+        ),
+    ],
 )
 def test_an_access_list_that_drops_messages_is_reported(
     make_house: HouseFactory, tmp_path: Path, acl: str
@@ -379,6 +386,7 @@ def test_an_access_list_that_drops_messages_is_reported(
             assert mqtt_client.send_command("house/lamp/command", "ON")["outcome"] == "applied"
 
 
+@pytest.mark.long
 def test_an_access_list_that_does_not_allow_commands_suffices_without_them(
     make_house: HouseFactory, tmp_path: Path
 ) -> None:

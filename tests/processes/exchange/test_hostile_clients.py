@@ -153,6 +153,7 @@ def test_a_replaced_key_does_not_get_the_new_rights(exchange_house: TemporaryHou
         assert topics_within(subscriber, 1.2) == set()
 
 
+@pytest.mark.long
 def test_a_client_with_the_new_key_does_not_keep_the_old_one_connected(
     exchange_house: TemporaryHouse,
 ) -> None:
@@ -577,6 +578,7 @@ def is_ended(made: socket.socket) -> bool:
     return True
 
 
+@pytest.mark.long
 def test_a_port_in_use_leaves_the_local_gateway_and_a_fault(
     make_house: HouseFactory,
 ) -> None:

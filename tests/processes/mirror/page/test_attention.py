@@ -9,16 +9,11 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from daemons.runtime.clock import uptime
-from tests.processes.mirror.page.test_page import (  # noqa: F401  the fixtures
-    PHONE,
-    chromium,
-    page_url,
-    playwright,
-    pytestmark,
-    window,
-)
+from tests.support.browser import IN_CHROMIUM, PHONE
 from tests.support.house import BREAKFAST, HouseFactory, TemporaryHouse, eventually
+from tests.support.page_client import page_url
 
+pytestmark = IN_CHROMIUM
 DETECTORS = """
 [devices.hall_smoke]
 kind = "sensor"
@@ -60,7 +55,7 @@ def detectors(make_house: HouseFactory) -> TemporaryHouse:
 @pytest.mark.long
 def test_an_alarm_is_a_strip_on_every_view_until_it_is_acknowledged(
     detectors: TemporaryHouse,
-    window: Callable[..., Page],  # noqa: F811
+    window: Callable[..., Page],
 ) -> None:
     """It is announced, and acknowledged with the keyboard; a kill of the mirror does not forget that."""
     page = window(page_url(detectors))
@@ -94,7 +89,7 @@ def test_an_alarm_is_a_strip_on_every_view_until_it_is_acknowledged(
 @pytest.mark.long
 def test_several_alarms_fit_on_a_phone(
     detectors: TemporaryHouse,
-    window: Callable[..., Page],  # noqa: F811
+    window: Callable[..., Page],
 ) -> None:
     """Nothing is wider than the window, at 200 % too, and axe finds no violation."""
     page = window(page_url(detectors), PHONE)
@@ -113,7 +108,7 @@ def test_several_alarms_fit_on_a_phone(
 @pytest.mark.long
 def test_an_alarm_has_a_sound_if_a_person_wants_it(
     detectors: TemporaryHouse,
-    window: Callable[..., Page],  # noqa: F811
+    window: Callable[..., Page],
 ) -> None:
     """The switch is remembered over a reload; the sound ends with the acknowledgement."""
     page = window(page_url(detectors))
@@ -145,7 +140,7 @@ def test_an_alarm_has_a_sound_if_a_person_wants_it(
 @pytest.mark.long
 def test_a_notice_in_the_sentence_is_marked_as_seen(
     detectors: TemporaryHouse,
-    window: Callable[..., Page],  # noqa: F811
+    window: Callable[..., Page],
 ) -> None:
     """Then all else is quiet."""
     page = window(page_url(detectors))

@@ -7,23 +7,12 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
 
-from tests.processes.mirror.page.test_page import (  # noqa: F401  the fixtures of its browser
-    CHROMIUM,
-    PHONE,
-    WALL,
-    chromium,
-    page_url,
-    playwright,
-    wait_until_live,
-    window,
-)
 from tests.support.big_house import big_house
+from tests.support.browser import IN_CHROMIUM, PHONE, WALL, wait_until_live
 from tests.support.house import BREAKFAST, HouseFactory, TemporaryHouse, eventually
+from tests.support.page_client import page_url
 
-pytestmark = [
-    pytest.mark.xdist_group("browser"),
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium; on Debian: sudo apt install chromium"),
-]
+pytestmark = IN_CHROMIUM
 EDITABLE = BREAKFAST.replace("port = 0", "port = 0\nedit = true")
 Window = Callable[..., Page]
 
@@ -53,7 +42,7 @@ def sign_in(page: Page, token: str) -> None:
 
 
 @pytest.fixture
-def editor(make_house: HouseFactory, window: Window) -> tuple[TemporaryHouse, Page]:  # noqa: F811
+def editor(make_house: HouseFactory, window: Window) -> tuple[TemporaryHouse, Page]:
     """Start a house whose page may edit, and sign in as its owner."""
     house = make_house(EDITABLE)
     house.house("up")
@@ -66,7 +55,7 @@ def editor(make_house: HouseFactory, window: Window) -> tuple[TemporaryHouse, Pa
 @pytest.mark.long
 def test_a_device_is_commanded_stopped_and_started_on_its_page(
     breakfast: TemporaryHouse,
-    window: Window,  # noqa: F811
+    window: Window,
 ) -> None:
     """A slider and a button command it; a stop is asked for first; a stopped device is started again."""
     page = window(f"{page_url(breakfast)}#device/kitchen_lamp", PHONE)
@@ -95,10 +84,7 @@ def test_a_device_is_commanded_stopped_and_started_on_its_page(
 
 
 @pytest.mark.long
-def test_a_lamp_gets_a_colour_on_its_page_and_on_its_card(
-    breakfast: TemporaryHouse,
-    window: Window,  # noqa: F811
-) -> None:
+def test_a_lamp_gets_a_colour_on_its_page_and_on_its_card(breakfast: TemporaryHouse, window: Window) -> None:
     """The swatch shows that there is none at first. Each page shows what was chosen on the other one."""
     page = window(f"{page_url(breakfast)}#device/kitchen_lamp", PHONE)
     lamp = page.locator("house-device")
@@ -121,7 +107,7 @@ def test_a_lamp_gets_a_colour_on_its_page_and_on_its_card(
 
 
 @pytest.mark.long
-def test_the_page_explains_a_device(breakfast: TemporaryHouse, window: Window) -> None:  # noqa: F811
+def test_the_page_explains_a_device(breakfast: TemporaryHouse, window: Window) -> None:
     """The chain begins at the switch; the rule has the time at which it acted; a later press is shown too."""
     breakfast.send("bathroom_light", "press")
     page = window(f"{page_url(breakfast)}#device/kitchen_lamp")
@@ -137,7 +123,7 @@ def test_the_page_explains_a_device(breakfast: TemporaryHouse, window: Window) -
 
 
 @pytest.mark.long
-def test_a_rule_that_did_not_act_has_its_reason(make_house: HouseFactory, window: Window) -> None:  # noqa: F811
+def test_a_rule_that_did_not_act_has_its_reason(make_house: HouseFactory, window: Window) -> None:
     """It names the cooldown, in the chain's part and at the rule."""
     lamp = '[[devices.kitchen_lamp.when]]\ndevice = "bathroom_light"\nturns = { status = true }\n'
     assert lamp in BREAKFAST
@@ -152,7 +138,7 @@ def test_a_rule_that_did_not_act_has_its_reason(make_house: HouseFactory, window
 
 
 @pytest.mark.long
-def test_a_log_is_followed_while_it_is_unfolded(breakfast: TemporaryHouse, window: Window) -> None:  # noqa: F811
+def test_a_log_is_followed_while_it_is_unfolded(breakfast: TemporaryHouse, window: Window) -> None:
     """A new line comes by itself."""
     page = window(f"{page_url(breakfast)}#device/toaster")
     log = unfold(page.locator("house-device"), "log-part")
@@ -164,7 +150,7 @@ def test_a_log_is_followed_while_it_is_unfolded(breakfast: TemporaryHouse, windo
 @pytest.mark.long
 def test_the_keyboard_alone_reaches_everything(
     breakfast: TemporaryHouse,
-    window: Window,  # noqa: F811
+    window: Window,
 ) -> None:
     """The focus is at the heading after a change of pages, and Escape leads back; no part holds it."""
     page = window(page_url(breakfast))
@@ -196,7 +182,7 @@ def test_the_keyboard_alone_reaches_everything(
 @pytest.mark.long
 def test_an_unknown_device_has_a_page_that_says_so(
     breakfast: TemporaryHouse,
-    window: Window,  # noqa: F811
+    window: Window,
 ) -> None:
     """It leads back to the mirror. A name with markup is text."""
     name = "<img src=x onerror=alert(1)>"
@@ -209,7 +195,7 @@ def test_an_unknown_device_has_a_page_that_says_so(
 @pytest.mark.long
 def test_a_person_sees_only_devices_with_a_right(
     breakfast: TemporaryHouse,
-    window: Window,  # noqa: F811
+    window: Window,
 ) -> None:
     """Without the rights, the page has no buttons for the process, no log, no reasons and no editor."""
     breakfast.house("token")
@@ -228,7 +214,7 @@ def test_a_person_sees_only_devices_with_a_right(
 
 
 @pytest.mark.long
-def test_editing_says_how_to_get_the_right(breakfast: TemporaryHouse, window: Window) -> None:  # noqa: F811
+def test_editing_says_how_to_get_the_right(breakfast: TemporaryHouse, window: Window) -> None:
     """One sentence names the line of the configuration."""
     page = window(f"{page_url(breakfast)}#device/toaster")
     part = unfold(page.locator("house-device"), "edit-part")
@@ -341,7 +327,7 @@ def test_a_file_that_has_changed_is_not_overwritten(editor: tuple[TemporaryHouse
 )
 def test_all_kinds_have_an_accessible_page(
     make_house: HouseFactory,
-    window: Window,  # noqa: F811
+    window: Window,
     size: dict[str, int],
 ) -> None:
     """With everything unfolded: no violation, no console error, and nothing is wider than the window."""
@@ -363,7 +349,7 @@ def test_all_kinds_have_an_accessible_page(
 @pytest.mark.long
 def test_a_failed_device_is_tried_again_on_its_page(
     make_house: HouseFactory,
-    window: Window,  # noqa: F811
+    window: Window,
 ) -> None:
     """The page has the last lines of its log, and a button that does not wait for the next attempt."""
     house = make_house()

@@ -4,23 +4,19 @@ import csv
 import re
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from io import StringIO
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Error, Page, Playwright, Route, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Browser, Error, Page, Route, ViewportSize, expect
 
 from bench.past import DAY, Device, fold, write_past
-from tests.processes.mirror.page.test_page import CHROMIUM, CHROMIUM_OPTIONS, PHONE, WALL, page_url
+from tests.support.browser import IN_CHROMIUM, PHONE, WALL
 from tests.support.house import HouseFactory, TemporaryHouse
+from tests.support.page_client import page_url
 
-pytestmark = [
-    pytest.mark.long,
-    pytest.mark.xdist_group("browser"),
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium; on Debian: sudo apt install chromium"),
-]
+pytestmark = [pytest.mark.long, *IN_CHROMIUM]
 DEVICES = [Device("kitchen_sensor", "sensor"), Device("hall_plug", "plug"), Device("hall_lamp", "lamp")]
 HOME = """
 [house]
@@ -54,21 +50,6 @@ IS_LOADED = """() => [...document.querySelectorAll("house-history .loading")]
 """Whether all that is visible is loaded."""
 
 
-@pytest.fixture(scope="module")
-def playwright() -> Iterator[Playwright]:
-    """Start the browser driver."""
-    with sync_playwright() as driver:
-        yield driver
-
-
-@pytest.fixture(scope="module")
-def chromium(playwright: Playwright) -> Iterator[Browser]:
-    """Start a browser."""
-    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(CHROMIUM_OPTIONS))
-    yield browser
-    browser.close()
-
-
 @pytest.fixture
 def home(make_house: HouseFactory) -> TemporaryHouse:
     """Start a house that has recorded nine days, with a gap of some hours."""
@@ -82,10 +63,9 @@ def home(make_house: HouseFactory) -> TemporaryHouse:
     return house
 
 
-def open_history(browser: Browser, house: TemporaryHouse, size: dict[str, int]) -> Page:
+def open_history(browser: Browser, house: TemporaryHouse, size: ViewportSize) -> Page:
     """Open the history view, and wait until it shows each device."""
-    viewport = ViewportSize(width=size["width"], height=size["height"])
-    page = browser.new_context(viewport=viewport, has_touch=size is PHONE, accept_downloads=True).new_page()
+    page = browser.new_context(viewport=size, has_touch=size is PHONE, accept_downloads=True).new_page()
     page.goto(f"{page_url(house)}#history")
     expect(page.locator("house-history .row")).to_have_count(4)
     return page

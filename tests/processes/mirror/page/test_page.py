@@ -2,31 +2,21 @@
 
 import os
 import re
-import shutil
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from daemons.processes.mirror.page import assets
-from tests.support.house import BREAKFAST, TIMEOUT_SECONDS, HouseFactory, TemporaryHouse, eventually
+from tests.support.browser import IN_CHROMIUM, PHONE, WALL, wait_until_live
+from tests.support.house import BREAKFAST, HouseFactory, TemporaryHouse
+from tests.support.page_client import page_url
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-CHROMIUM_OPTIONS = (
-    "--no-sandbox",  # Chromium has none for root, and here shows only our own page
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-WALL, PHONE = {"width": 1920, "height": 1080}, {"width": 390, "height": 844}
 MAX_BYTES = 200_000
 RECORD = """() => {
   window.seen = [document.documentElement.dataset.link];
@@ -36,55 +26,7 @@ RECORD = """() => {
 }"""
 """Records every presence and every link state that the page shows, however briefly."""
 
-pytestmark = [
-    pytest.mark.xdist_group("browser"),  # one Chromium is enough for two cores
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium; on Debian: sudo apt install chromium"),
-]
-expect.set_options(timeout=TIMEOUT_SECONDS * 1000)
-
-
-@pytest.fixture(scope="module")
-def playwright() -> Iterator[Playwright]:
-    """Start the browser driver."""
-    with sync_playwright() as driver:
-        yield driver
-
-
-@pytest.fixture(scope="module")
-def chromium(playwright: Playwright) -> Iterator[Browser]:
-    """Start a browser."""
-    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(CHROMIUM_OPTIONS))
-    yield browser
-    browser.close()
-
-
-@pytest.fixture
-def window(chromium: Browser) -> Iterator[Callable[..., Page]]:
-    """Open windows, and check in the end that none logged an error to its console."""
-    opened: list[BrowserContext] = []
-    console_errors: list[str] = []
-
-    def open_(url: str, size: Any = WALL, **options: Any) -> Page:
-        context = chromium.new_context(viewport=size, timezone_id="America/New_York", **options)
-        opened.append(context)
-        page = context.new_page()
-        page.set_default_timeout(TIMEOUT_SECONDS * 1000)
-        page.on("pageerror", lambda error: console_errors.append(str(error)))
-        page.on("console", lambda entry: console_errors.extend([entry.text] if entry.type == "error" else []))
-        page.goto(url)
-        return page
-
-    yield open_
-    for context in opened:
-        context.close()
-    # A browser logs an error when the mirror is killed: that is expected.
-    lost = ("ERR_CONNECTION", "WebSocket", "Failed to load resource")
-    assert not [text for text in console_errors if not any(word in text for word in lost)]
-
-
-def page_url(house: TemporaryHouse) -> str:
-    """Return the URL of a house's page as soon as it is served."""
-    return str(eventually(lambda: house.status()["mirror"]["url"]))
+pytestmark = IN_CHROMIUM
 
 
 @pytest.fixture
@@ -98,12 +40,6 @@ def slow(make_house: HouseFactory) -> TemporaryHouse:
 def card(page: Page, name: str) -> Any:
     """Return the card of a device."""
     return page.locator(f"house-card[data-device={name}]")
-
-
-def wait_until_live(page: Page) -> None:
-    """Wait until the page is connected to the mirror, and shows the whole breakfast house."""
-    expect(page.locator("html")).to_have_attribute("data-link", "live")
-    expect(page.locator("house-card[data-presence=live]")).to_have_count(4)
 
 
 def test_a_press_on_the_page_makes_breakfast(slow: TemporaryHouse, window: Callable[..., Page]) -> None:

@@ -4,16 +4,13 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, Playwright, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-from tests.processes.mirror.page.test_page import CHROMIUM, CHROMIUM_OPTIONS, PHONE, WALL, page_url
+from tests.support.browser import IN_CHROMIUM, PHONE, WALL
 from tests.support.house import BREAKFAST, HouseFactory, TemporaryHouse
+from tests.support.page_client import page_url
 
-pytestmark = [
-    pytest.mark.long,
-    pytest.mark.xdist_group("browser"),
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium; on Debian: sudo apt install chromium"),
-]
+pytestmark = [pytest.mark.long, *IN_CHROMIUM]
 UNTRANSLATED = """(known) => {
   const found = new Set();
   const note = (text, element) => {
@@ -29,32 +26,12 @@ UNTRANSLATED = """(known) => {
 """Returns the texts that the page shows and that have no mark of the test language."""
 
 
-@pytest.fixture(scope="module")
-def playwright() -> Iterator[Playwright]:
-    """Start the browser driver."""
-    with sync_playwright() as driver:
-        yield driver
-
-
-@pytest.fixture(scope="module")
-def chromium(playwright: Playwright) -> Iterator[Browser]:
-    """Start a browser."""
-    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(CHROMIUM_OPTIONS))
-    yield browser
-    browser.close()
-
-
 @pytest.fixture
 def page(chromium: Browser) -> Iterator[Page]:
     """Open a window of a phone; its browser has seen no house yet."""
-    context = chromium.new_context(viewport=size(PHONE), has_touch=True)
+    context = chromium.new_context(viewport=PHONE, has_touch=True)
     yield context.new_page()
     context.close()
-
-
-def size(pixels: dict[str, int]) -> ViewportSize:
-    """Return a size of a window as the browser driver takes it."""
-    return ViewportSize(width=pixels["width"], height=pixels["height"])
 
 
 def wait_until_kept(page: Page) -> None:
@@ -154,7 +131,7 @@ def test_a_wall_is_dark_at_night_until_it_is_touched(make_house: HouseFactory, c
     assert night in toml
     house = make_house(toml)
     house.house("up")
-    context = chromium.new_context(viewport=size(WALL), has_touch=True)
+    context = chromium.new_context(viewport=WALL, has_touch=True)
     page = context.new_page()
     page.goto(f"{page_url(house)}?glass=black")
     expect(page.locator("html")).to_have_attribute("data-screen", "off")

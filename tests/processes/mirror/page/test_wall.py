@@ -4,19 +4,15 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Locator, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import Locator, Page, ViewportSize, expect
 
-from tests.processes.mirror.page.test_page import CHROMIUM, CHROMIUM_OPTIONS
 from tests.support.big_page import BigPage
-from tests.support.house import BREAKFAST, TIMEOUT_SECONDS, HouseFactory, eventually
+from tests.support.browser import IN_CHROMIUM
+from tests.support.house import BREAKFAST, HouseFactory, eventually
 
 SIZES = {"wall": (1920, 1080), "portrait": (1080, 1920), "phone": (390, 844), "zoomed": (960, 540)}
 """By its name, the size of a window; `zoomed` is the wall at 200 %."""
-pytestmark = [
-    pytest.mark.xdist_group("browser"),
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium; on Debian: sudo apt install chromium"),
-]
-expect.set_options(timeout=TIMEOUT_SECONDS * 1000)
+pytestmark = IN_CHROMIUM
 Open = Callable[..., Page]
 CROSSED = """() => {
   const boxes = [...document.querySelectorAll('.board .speaker')].map(box => box.getBoundingClientRect());
@@ -34,39 +30,17 @@ CROSSED = """() => {
 """Counts the points of lines that are within a box."""
 
 
-@pytest.fixture(scope="module")
-def playwright() -> Iterator[Playwright]:
-    """Start the browser driver."""
-    with sync_playwright() as driver:
-        yield driver
-
-
-@pytest.fixture(scope="module")
-def chromium(playwright: Playwright) -> Iterator[Browser]:
-    """Start a browser."""
-    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(CHROMIUM_OPTIONS))
-    yield browser
-    browser.close()
-
-
 @pytest.fixture
-def open_page(chromium: Browser) -> Iterator[Open]:
-    """Open pages; at the end none may have had an error in its code."""
-    errors: list[str] = []
+def open_page(window: Callable[..., Page]) -> Open:
+    """Open pages of a size, and wait until each is connected."""
 
     def open_(url: str, size: str = "wall", scheme: str = "dark") -> Page:
         width, height = SIZES[size]
-        page = chromium.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)  # type: ignore[arg-type]
-        page.set_default_timeout(TIMEOUT_SECONDS * 1000)
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto(url)
+        page = window(url, ViewportSize(width=width, height=height), color_scheme=scheme)
         expect(page.locator("html")).to_have_attribute("data-link", "live")
         return page
 
-    yield open_
-    for context in chromium.contexts:
-        context.close()
-    assert not errors
+    return open_
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,71 @@
+"""The server of `command_server`: forks a process for each `house` command."""
+
+import json
+import os
+import signal
+import socket
+import sys
+import traceback
+from contextlib import suppress
+
+import daemons.cli.send  # each fork has these
+import daemons.cli.status
+import daemons.supervision.operations  # noqa: F401
+from daemons.cli import main
+from tests.support.command_server import MAX_REQUEST_BYTES
+
+
+def serve(requests: socket.socket) -> None:
+    """Answer each request with the PID of its command, and then with its exit status."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel clears the waiting forks away
+    while True:
+        request, files, _, _ = socket.recv_fds(requests, MAX_REQUEST_BYTES, 3)
+        if not request:
+            return
+        if os.fork() == 0:
+            requests.close()
+            wait_for_command(request, *files)
+            os._exit(0)
+        for number in files:
+            os.close(number)
+
+
+def wait_for_command(request: bytes, answer: int, out: int, err: int) -> None:
+    """Fork the command, and wait for it."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    pid = os.fork()
+    if pid == 0:
+        os.close(answer)
+        os.dup2(out, 1)
+        os.dup2(err, 2)
+        os.closerange(3, max(out, err, answer) + 1)
+        run_command(*json.loads(request))
+    os.write(answer, str(pid).encode())
+    _, status = os.waitpid(pid, 0)
+    with suppress(BrokenPipeError):
+        os.write(answer, str(os.waitstatus_to_exitcode(status)).encode())
+
+
+def run_command(arguments: list[str], environment: dict[str, str], folder: str) -> None:
+    """Become a `house` command; this does not return."""
+    code = 1
+    try:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        os.chdir(folder)
+        os.environ.clear()
+        os.environ.update(environment)
+        sys.argv = [main.__file__, *arguments]
+        main.main(prog_name="python -m daemons.cli.main")
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException:  # noqa: BLE001  as at the end of any program
+        traceback.print_exc()
+    finally:
+        with suppress(OSError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(code)
+
+
+if __name__ == "__main__":
+    serve(socket.socket(fileno=int(sys.argv[1])))
