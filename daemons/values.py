@@ -164,6 +164,36 @@ class DayWords(str, Parsed):
         return cls("every day" if set(days) == {*DAYS} else " ".join(days))
 
 
+HEX_COLOUR = r"#[0-9A-Fa-f]{6}"
+COLOURS = {
+    "red": "#ff0000", "orange": "#ff8000", "yellow": "#ffff00", "green": "#00ff00", "cyan": "#00ffff",
+    "blue": "#0000ff", "purple": "#8000ff", "pink": "#ff0080", "white": "#ffffff",
+}  # fmt: skip
+"""The names of colours."""
+
+
+class Colour(str, Parsed):
+    """A colour as "#rrggbb" in lower case, of full brightness: its largest part is "ff"."""
+
+    __slots__ = ()
+    allowed = f'a colour, such as "#ff8800", or one of {", ".join(COLOURS)}'
+
+    @classmethod
+    def parse(cls, text: object) -> "Colour":
+        """Parse a colour in hexadecimal digits, or its name; raises ValueError for anything else.
+
+        A darker colour becomes the same one of full brightness. Black has none.
+        """
+        if isinstance(text, str) and text in COLOURS:
+            return cls(COLOURS[text])
+        if not isinstance(text, str) or not re.fullmatch(HEX_COLOUR, text):
+            raise ValueError(cls.allowed)
+        parts = bytes.fromhex(text[1:])
+        if not max(parts):
+            raise ValueError(f"{cls.allowed}; black is a lamp that is off")
+        return cls("#" + bytes(round(part * 255 / max(parts)) for part in parts).hex())
+
+
 class Problem(Struct, frozen=True):
     """One problem in the configuration."""
 
@@ -187,6 +217,16 @@ def enc_hook(value: object) -> object:
 def convert(raw: object, type_: type[T]) -> T:
     """Convert a value that was checked before, such as one of a slice, to its type."""
     return msgspec.convert(raw, type_, dec_hook=dec_hook)
+
+
+def check_published(value: object, type_: Any) -> None:
+    """Raise ValueError for a value that no state publishes under a field of this type.
+
+    A state has each value in one form: a colour only in hexadecimal digits, and never as a name.
+    """
+    found = convert(value, type_)
+    if isinstance(found, Parsed) and isinstance(found, str) and found != value:
+        raise ValueError(f"a state has it as {format_toml(found)}")
 
 
 def parse_table(raw: object, type_: type[S], path: Path, problems: list[Problem]) -> S | None:

@@ -68,6 +68,7 @@ class HandInput(Input, frozen=True, kw_only=True, tag="hand"):
     on: bool
     brightness_percent: int | None = None
     colour_temperature_kelvin: int | None = None
+    colour: Annotated[str, Meta(max_length=7)] | None = None
     direction: Identifier | None = None
     position_percent: int | None = None
     target_celsius: float | None = None

@@ -11,6 +11,7 @@ from daemons.values import format_toml, printable
 EXAMPLES = {
     "a duration": "10m",
     "a time": "06:45",
+    "a colour": "orange",
     "a list": '["a", "b"]',
     "text": '"Hello"',
     "true or false": "true",
@@ -89,8 +90,8 @@ def control_example(control: Any) -> str:
     """Return an example of the value of a control, as on the command line."""
     if control.takes == "choice":
         return str(control.choices[0])
-    if control.takes == "time":
-        return "06:45"
+    if control.takes in ("time", "colour"):
+        return {"time": "06:45", "colour": "orange"}[control.takes]
     low = 0 if control.lowest is None else control.lowest
     high = 100 if control.highest is None else control.highest
     middle = low + round((high - low) / 2 / control.step) * control.step

@@ -20,7 +20,16 @@ from daemons.drivers import Driver, Found
 from daemons.errors import HouseError
 from daemons.values import Problem, parse_table, printable
 
-OTHER_OPTIONS = {"username", "password_file", "encryption_key_file", "poll", "dims", "tints", "sensors"}
+OTHER_OPTIONS = {
+    "username",
+    "password_file",
+    "encryption_key_file",
+    "poll",
+    "dims",
+    "tints",
+    "colours",
+    "sensors",
+}
 """Options that do not tell which device it is: those of the client, and of what the device can do."""
 NOTHING_FOUND_TEXT = """\
 Nothing was found within {seconds:g} s. What to try:

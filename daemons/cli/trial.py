@@ -39,6 +39,7 @@ SWITCHED_FIELDS: Fields = (
     ("power_watts", " W"),
     ("brightness_percent", "% bright"),
     ("colour_temperature_kelvin", " K"),
+    ("colour", ""),
     ("position_percent", "% open"),
 )
 BATTERY_FIELDS: Fields = (("battery_percent", "% battery"),)
@@ -174,6 +175,7 @@ class HardwareTest:
                 on=True,
                 brightness_percent=first.brightness_percent,
                 colour_temperature_kelvin=first.colour_temperature_kelvin,
+                colour=first.colour,
                 off_after_seconds=limit,
             )
             step = self._switch(again, "is on again, as it was found")

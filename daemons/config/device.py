@@ -18,7 +18,15 @@ from daemons.drivers import Driver
 from daemons.errors import HouseError
 from daemons.kinds import Ability, Control, Kind, Machine
 from daemons.values import Path as Where
-from daemons.values import Problem, describe_type, format_toml, is_array_of_tables, parse_table, suggest
+from daemons.values import (
+    Problem,
+    check_published,
+    describe_type,
+    format_toml,
+    is_array_of_tables,
+    parse_table,
+    suggest,
+)
 
 
 class Device(Struct, frozen=True, kw_only=True):
@@ -345,9 +353,10 @@ def check_turns(turns: dict[str, Any], kind: type[Kind], where: Where, problems:
             values = [value[word] for word in ("from", "to") if word in value]
         for one in values:
             try:
-                msgspec.convert(one, fields[key])
-            except msgspec.ValidationError:
+                check_published(one, fields[key])
+            except ValueError as error:
                 text = f"{format_toml(one)} is not a value of {key}; allowed: {describe_type(fields[key])}"
+                text = text if isinstance(error, msgspec.ValidationError) else f"{text}; {error}"
                 problems.append(Problem((*where, key), text))
 
 

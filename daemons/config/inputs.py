@@ -6,7 +6,7 @@ from typing import Any
 from msgspec import inspect, structs
 
 from daemons.kinds import Control, Kind
-from daemons.values import ClockTime
+from daemons.values import ClockTime, Colour
 
 UNITS = {"percent": "%", "celsius": "°C", "kelvin": "K", "watts": "W", "seconds": "s"}
 """By the last word of a field's name, its unit."""
@@ -56,6 +56,8 @@ def limits_of(type_: Any) -> dict[str, Any] | None:
             return {"takes": "choice", "choices": tuple(part.values)}
         if isinstance(part, inspect.CustomType) and part.cls is ClockTime:
             return {"takes": "time"}
+        if isinstance(part, inspect.CustomType) and part.cls is Colour:
+            return {"takes": "colour"}
     return None
 
 

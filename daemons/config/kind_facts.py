@@ -11,9 +11,9 @@ from msgspec import Meta, Struct, inspect, structs
 
 from daemons.errors import HouseError
 from daemons.kinds import Ability, EntityClass, Kind, Machine, PrimaryCommand, Result
-from daemons.values import ClockTime, DayWords, Seconds
+from daemons.values import ClockTime, Colour, DayWords, Seconds
 
-Plain = Literal["null", "boolean", "integer", "number", "text", "duration", "time", "days"]
+Plain = Literal["null", "boolean", "integer", "number", "text", "duration", "time", "days", "colour"]
 TYPES: dict[Plain, Any] = {
     "null": None,
     "boolean": bool,
@@ -23,10 +23,12 @@ TYPES: dict[Plain, Any] = {
     "duration": Seconds,
     "time": ClockTime,
     "days": DayWords,
+    "colour": Colour,
 }
-WORDS: dict[type, Plain] = {Seconds: "duration", ClockTime: "time", DayWords: "days"}
+WORDS: dict[type, Plain] = {Seconds: "duration", ClockTime: "time", DayWords: "days", Colour: "colour"}
 ALLOWED = (
-    "bool, int, float, str, None, a Literal of words, and Seconds, ClockTime and DayWords of daemons.values"
+    "bool, int, float, str, None, a Literal of words, and Seconds, ClockTime, DayWords and Colour of"
+    " daemons.values"
 )
 
 

@@ -39,6 +39,17 @@ MONTH_WORDS = {
     "aug": ("august",), "sep": ("september", "sept"), "oct": ("october", "oktober", "okt"),
     "nov": ("november",), "dec": ("december", "dezember", "dez"),
 }  # fmt: skip
+COLOUR_WORDS = {
+    "red": ("rot",),
+    "orange": ("orangefarben",),
+    "yellow": ("gelb",),
+    "green": ("grün", "gruen"),
+    "cyan": ("türkis", "tuerkis", "turquoise"),
+    "blue": ("blau",),
+    "purple": ("violet", "violett", "lila"),
+    "pink": ("rosa", "magenta"),
+    "white": ("weiß", "weiss"),
+}
 SUN_WORDS = {
     "sunrise": ("sun rise", "sun_rise", "sun-rise", "sonnenaufgang"),
     "sunset": ("sun set", "sun_set", "sun-set", "sundown", "sonnenuntergang"),
@@ -84,6 +95,17 @@ def meant_time(raw: object) -> str | None:
         hour = hour % 12 + 12 * (found["half"][0] == "p") if 1 <= hour <= 12 else 99  # noqa: PLR2004
     hour = 0 if (hour, minute) == (24, 0) else hour
     return f"{hour:02}:{minute:02}" if hour < 24 and minute < 60 else None  # noqa: PLR2004
+
+
+def meant_colour(raw: object) -> str | None:
+    """Return a colour as the configuration writes it: "red" for "Rot", and "#ff8800" for "F80"."""
+    if not isinstance(raw, str):
+        return None
+    text = raw.casefold().strip()
+    if re.fullmatch(r"#?(?:[0-9a-f]{3}|[0-9a-f]{6})", text):
+        digits = text.lstrip("#")
+        return f"#{digits if len(digits) > 3 else ''.join(digit * 2 for digit in digits)}"  # noqa: PLR2004
+    return known_word(text, COLOUR_WORDS)
 
 
 def meant_duration(raw: object) -> str | None:

@@ -12,7 +12,7 @@ from daemons.config.kind_names import meant_detects, meant_kind
 from daemons.config.loader import kind_or_none
 from daemons.config.schedule import CalendarDate, Interval, RandomOffset
 from daemons.config.tables import Common
-from daemons.values import ClockTime, Path, Problem, Seconds, TimeOfDay, format_toml
+from daemons.values import ClockTime, Colour, Path, Problem, Seconds, TimeOfDay, format_toml
 
 TOP = ("house", "recorder", "bridge", "exchange", "hosts", "defaults", "devices")
 LIMITS = ("above", "below")
@@ -95,6 +95,7 @@ PARSERS: tuple[tuple[str, Callable[[object], Any]], ...] = (
     ("takes true or false", meant.meant_bool),
     *((type_.allowed, meant.meant_duration) for type_ in (Interval, RandomOffset, Seconds)),
     *((type_.allowed, meant.meant_time) for type_ in (TimeOfDay, ClockTime)),
+    (Colour.allowed, meant.meant_colour),
     (CalendarDate.allowed, meant.meant_date),
 )
 """What an error says is allowed, and how to find the value that was meant."""

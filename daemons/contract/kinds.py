@@ -29,7 +29,7 @@ from daemons.kinds import (
     Setting,
 )
 from daemons.processes.device.timetable import InForce
-from daemons.values import ClockTime, DayWords, Seconds, TimeOfDay, convert, describe_type
+from daemons.values import ClockTime, Colour, DayWords, Seconds, TimeOfDay, convert, describe_type
 
 if subject.is_of_another_author():
     settings.register_profile("contract", deadline=None)  # the time of an example depends on the load
@@ -43,6 +43,7 @@ CUSTOM: dict[type, list[str]] = {
     Seconds: ["1ms", "1s", "90s", "5m", "4h"],
     TimeOfDay: ["00:00", "06:30", "sunset-30m"],
     ClockTime: ["00:00", "06:45", "23:59"],
+    Colour: ["red", "#ff8800", "#102030"],
     DayWords: ["mon", "sat sun", "every day"],
 }
 """Values of the types that are written as text."""
@@ -62,6 +63,7 @@ readings = st.builds(
     energy_watt_hours=st.none() | st.floats(0, 1e6),
     brightness_percent=st.none() | st.integers(1, 100),
     colour_temperature_kelvin=st.none() | st.integers(1500, 6500),
+    colour=st.sampled_from([None, "#ff0000", "#ff8800", "#ffffff"]),
     direction=st.sampled_from([None, "open", "close"]),
     position_percent=st.none() | st.integers(0, 100),
     temperature_celsius=st.none() | st.floats(-60, 80),

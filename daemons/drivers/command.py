@@ -33,7 +33,7 @@ from daemons.drivers.transports.delivery import (
 from daemons.drivers.transports.program import MARK, ProgramRecord, die_with, end_marked, new_mark
 from daemons.errors import Unreachable
 from daemons.kinds import Ability, Direction, Message, Setting
-from daemons.values import Seconds, printable
+from daemons.values import Colour, Seconds, convert, enc_hook, printable
 
 if TYPE_CHECKING:
     from daemons.drivers.transports.worker import HardwareChannel
@@ -84,8 +84,11 @@ MEASUREMENTS = (
     "temperature_celsius",
     "humidity_percent",
     "battery_percent",
+    "colour",
+    "colour_temperature_kelvin",
 )
-"""A measurement that the program does not print is unknown; its last value may be wrong by now."""
+"""A measurement that the program does not print is unknown; its last value may be wrong by now. So is the
+colour: a program may print only the one that its lamp shows, a colour or a white."""
 
 
 class ReadOutput(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -96,6 +99,7 @@ class ReadOutput(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=
     energy_watt_hours: float | None = None
     brightness_percent: Percent | None = None
     colour_temperature_kelvin: int | None = None
+    colour: Colour | None = None
     direction: Direction | None = None
     position_percent: Percent | None = None
     temperature_celsius: float | None = None
@@ -121,7 +125,7 @@ class Command(Remote[Options]):
 
     options_type = Options
     abilities: ClassVar[frozenset[Ability]] = frozenset(
-        {"switch", "dim", "tint", "move", "sense", "presence", "notify"}
+        {"switch", "dim", "tint", "colour", "move", "sense", "presence", "notify"}
     )
 
     @classmethod
@@ -180,7 +184,7 @@ class Command(Remote[Options]):
         except (ValueError, RecursionError, msgspec.MsgspecError) as error:
             why = f"printed {last_line(printed)!r}, which is neither on nor off nor a JSON object: {error}"
             raise Unreachable(self.device, self.options.read[0], why) from error
-        channel.update(**{**dict.fromkeys(MEASUREMENTS), **msgspec.to_builtins(output)})
+        channel.update(**{**dict.fromkeys(MEASUREMENTS), **msgspec.to_builtins(output, enc_hook=enc_hook)})
 
     def _end_leftover(self) -> None:
         """End what is left of the program that ran when the last process of this device ended."""
@@ -264,7 +268,7 @@ def parse(printed: bytes) -> ReadOutput:
     text = printed.strip()
     if text.lower() in (b"on", b"off"):
         return ReadOutput(on=text.lower() == b"on")
-    return msgspec.json.decode(text, type=ReadOutput)
+    return convert(msgspec.json.decode(text), ReadOutput)
 
 
 async def read_all(stream: asyncio.StreamReader | None) -> bytes:

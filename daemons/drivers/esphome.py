@@ -20,7 +20,16 @@ from msgspec.structs import replace
 from daemons.drivers import Found, Remote
 from daemons.drivers.esphome_entities import climate
 from daemons.drivers.esphome_entities.measurement import Measurement
-from daemons.drivers.esphome_entities.state import MIRED, about, cover, has_port, lacking, light, sensors_of
+from daemons.drivers.esphome_entities.state import (
+    MIRED,
+    about,
+    colour_values,
+    cover,
+    has_port,
+    lacking,
+    light,
+    sensors_of,
+)
 from daemons.drivers.esphome_entities.touch import touch_of
 from daemons.drivers.transports.secret import SecretFile, read_secret
 from daemons.drivers.transports.tasks import run_until_first_ends
@@ -62,7 +71,7 @@ STATE: dict[str, type[model.EntityState]] = {
 }
 CAN: dict[str, frozenset[Ability]] = {
     "switch": frozenset({"switch"}),
-    "light": frozenset({"switch", "dim", "tint"}),
+    "light": frozenset({"switch", "dim", "tint", "colour"}),
     "cover": frozenset({"move"}),
     "climate": frozenset({"regulate"}),
     "binary_sensor": frozenset({"sense", "press"}),
@@ -91,6 +100,13 @@ class Options(Struct, frozen=True, kw_only=True):
     """False for a light that cannot be dimmed."""
     tints: bool = True
     """False for a light without a colour temperature."""
+    colours: bool = False
+    """True for a light with colours; it then also has `dims`."""
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for a light with colours that cannot be dimmed."""
+        if self.colours and not self.dims:
+            raise ValueError("colours needs dims = true")
 
 
 class Esphome(Remote[Options]):
@@ -102,7 +118,11 @@ class Esphome(Remote[Options]):
     @classmethod
     def abilities_with(cls, options: Options) -> frozenset[Ability]:
         """Return the abilities of the component; a measurement of `sensors` makes no sensor of a switch."""
-        without = {"dim": not options.dims, "tint": not options.dims or not options.tints}
+        without = {
+            "dim": not options.dims,
+            "tint": not options.dims or not options.tints,
+            "colour": not options.colours,
+        }
         return frozenset(one for one in ABILITIES if one in CAN[options.component] and not without.get(one))
 
     async def run(self, channel: "HardwareChannel") -> None:
@@ -294,6 +314,8 @@ class Node:
                     values["brightness"] = setting.brightness_percent / 100
                 if setting.on and setting.colour_temperature_kelvin is not None and options.tints:
                     values["color_temperature"] = MIRED / setting.colour_temperature_kelvin
+                if setting.on and setting.colour is not None and options.colours:
+                    values |= colour_values(entity, setting.colour)
                 self._fault = lacking(entity, values)
                 self._client.light_command(state=setting.on, **values, **where)
             case "cover" if setting.on:
@@ -327,7 +349,8 @@ class Node:
                 self._report(on=state.state)
             case model.LightState():
                 options = self._options
-                self._report(**light(state, dims=options.dims, tints=options.dims and options.tints))
+                tints = options.dims and options.tints
+                self._report(**light(state, dims=options.dims, tints=tints, has_colours=options.colours))
             case model.CoverState():
                 self._report(**cover(state, self._entity))
             case model.ClimateState():

@@ -68,6 +68,8 @@ class Options(Struct, frozen=True, kw_only=True):
     """True for a lamp that can be dimmed."""
     tints: bool = False
     """True for a lamp whose white can be set from warm to cold; it then also has `dims`."""
+    colours: bool = False
+    """True for a lamp with colours; it then also has `dims`."""
     poll_seconds: Seconds = field(name="poll", default=Seconds(2))
     """How often the driver polls it, `"100ms"` or longer."""
 
@@ -79,6 +81,8 @@ class Options(Struct, frozen=True, kw_only=True):
             raise ValueError("outlet is for a strip, and child for a hub; set one of them")
         if self.tints and not self.dims:
             raise ValueError("tints needs dims = true")
+        if self.colours and not self.dims:
+            raise ValueError("colours needs dims = true")
 
 
 class Kasa(Remote[Options]):
@@ -86,13 +90,13 @@ class Kasa(Remote[Options]):
 
     options_type = Options
     abilities: ClassVar[frozenset[Ability]] = frozenset(
-        {"switch", "dim", "tint", "press", "sense", "regulate"}
+        {"switch", "dim", "tint", "colour", "press", "sense", "regulate"}
     )
 
     @classmethod
     def abilities_with(cls, options: Options) -> frozenset[Ability]:
         """Return the abilities: only a device behind a hub reports presses, measures, or keeps a target."""
-        has: dict[Ability, bool] = {"dim": options.dims, "tint": options.tints}
+        has: dict[Ability, bool] = {"dim": options.dims, "tint": options.tints, "colour": options.colours}
         has |= dict.fromkeys(BEHIND_HUB, options.child is not None)
         return cls.abilities - {name for name, is_there in has.items() if not is_there}
 

@@ -24,14 +24,18 @@ class MqttTasmota(Remote[Options]):
     """Plugs, bulbs, shutters and sensors with the Tasmota firmware, through an MQTT broker."""
 
     options_type = Options
-    abilities: ClassVar[frozenset[Ability]] = frozenset({"switch", "dim", "tint", "press", "move", "sense"})
+    abilities: ClassVar[frozenset[Ability]] = frozenset(
+        {"switch", "dim", "tint", "colour", "press", "move", "sense"}
+    )
 
     @classmethod
     def abilities_with(cls, options: Options) -> frozenset[Ability]:
         """Return the abilities; a shutter only moves, and a sensor only measures."""
         if options.shutter is not None:
             return frozenset({"move"})
-        return frozenset({"sense"}) if options.sensor is not None else cls.abilities - {"move", "sense"}
+        if options.sensor is not None:
+            return frozenset({"sense"})
+        return cls.abilities - {"move", "sense"} - (set() if options.colours else {"colour"})
 
     async def run(self, channel: "HardwareChannel") -> None:
         """Open a session with the broker, and control the plug through it."""

@@ -8,7 +8,7 @@ counts as moving from the command until it reaches an end, is stopped, or its ti
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import msgspec
 from msgspec import Meta, field
@@ -49,6 +49,8 @@ class Options(Broker, frozen=True, kw_only=True):
     """For a device with several relays, lamps or probes: the end of its fields, as `"l1"` in `state_l1`."""
     dims: bool = True
     """False for a lamp behind a plug or a relay, which cannot be dimmed."""
+    colours: Literal["xy", "hs"] | None = None
+    """For a lamp with colours: `"xy"` if it exposes `color_xy`, and `"hs"` if it exposes only `color_hs`."""
     setpoint: Setpoint | None = None
     """For a thermostat or a radiator valve: the field with its target."""
     lowest_celsius: Annotated[float, Meta(ge=-50, le=30)] = 5.0
@@ -65,7 +67,9 @@ class Options(Broker, frozen=True, kw_only=True):
     """Whether a thermostat is switched off by its `system_mode`, and not by its lowest target."""
 
     def __post_init__(self) -> None:
-        """Raise ValueError for a thermostat without any target but the lowest."""
+        """Raise ValueError for a colour that cannot be dimmed, and for a thermostat with only one target."""
+        if self.colours and not self.dims:
+            raise ValueError("colours needs dims = true")
         if self.lowest_celsius + self.step_celsius > self.highest_celsius:
             raise ValueError("highest_celsius must be above lowest_celsius, by at least step_celsius")
 
@@ -88,7 +92,7 @@ class MqttZigbee2mqtt(Remote[Options]):
 
     options_type = Options
     abilities: ClassVar[frozenset[Ability]] = frozenset(
-        {"switch", "dim", "tint", "move", "press", "sense", "regulate"}
+        {"switch", "dim", "tint", "colour", "move", "press", "sense", "regulate"}
     )
 
     @classmethod
@@ -96,7 +100,13 @@ class MqttZigbee2mqtt(Remote[Options]):
         """Return the abilities; what cannot be dimmed has no colour temperature either."""
         if options.setpoint:
             return frozenset({"regulate"})
-        return cls.abilities - {"regulate"} - (set() if options.dims else {"dim", "tint"})
+        has: dict[Ability, bool] = {
+            "regulate": False,
+            "dim": options.dims,
+            "tint": options.dims,
+            "colour": options.colours is not None,
+        }
+        return frozenset(ability for ability in cls.abilities if has.get(ability, True))
 
     async def run(self, channel: "HardwareChannel") -> None:
         """Open a session with the broker, and control the device through it."""
@@ -181,6 +191,8 @@ class Zigbee2mqttDevice(MqttDevice):
                 payload["brightness"] = round(setting.brightness_percent * MOST_BRIGHT / 100)
             if setting.colour_temperature_kelvin is not None:
                 payload["color_temp"] = round(MIRED / setting.colour_temperature_kelvin)
+            if setting.colour is not None and self._options.colours:
+                payload["color"] = report.color(self._options.colours, setting.colour)
             if setting.off_after_seconds is not None:
                 payload["on_time"] = max(1, round(setting.off_after_seconds))
         return [(f"{self._topic}/set", self._encode(payload))]
@@ -253,6 +265,8 @@ class Zigbee2mqttDevice(MqttDevice):
     def _switch_changes(self, found: dict[str, Any], measured: dict[str, Any]) -> dict[str, Any]:
         """Return what a switch, a light, a cover or a detector reports, as fields of a Reading."""
         state, changes = found.get("state"), report.light(found)
+        if self._options.colours is None:
+            changes.pop("colour", None)
         if state in ("ON", "OFF"):
             changes["on"] = state == "ON"
         if detected := report.detections(found):

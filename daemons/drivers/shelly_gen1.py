@@ -36,7 +36,9 @@ class ShellyGen1(Remote[Options]):
     """Shelly relays, lamps, rollers, valves, meters, buttons and sensors of the first generation, by HTTP."""
 
     options_type = Options
-    abilities: ClassVar[frozenset[Ability]] = frozenset[Ability]({"tint"}).union(*ABILITIES.values())
+    abilities: ClassVar[frozenset[Ability]] = frozenset[Ability]({"tint", "colour"}).union(
+        *ABILITIES.values()
+    )
 
     @classmethod
     def abilities_with(cls, options: Options) -> frozenset[Ability]:

@@ -1,6 +1,6 @@
 """The value that the members of a group have in common, such as a position or a temperature. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
@@ -9,8 +9,9 @@ from msgspec.structs import replace
 from daemons.bus.message import Scalar
 from daemons.kinds import ROOM_CELSIUS, Control
 from daemons.kinds._members import Fields, Member
-from daemons.kinds.base.brightness import BRIGHTNESS
-from daemons.values import ClockTime, format_toml
+from daemons.kinds.base import colour as colours
+from daemons.kinds.base.brightness import BRIGHTNESS, COLOUR
+from daemons.values import ClockTime, Colour, format_toml
 
 CoverPhase = Literal["closed", "open", "opening", "closing", "unknown"]
 Members = Mapping[str, Member]
@@ -30,6 +31,7 @@ class Set(Struct, frozen=True):
 
 SHARED = (
     BRIGHTNESS,
+    COLOUR,
     Control(
         command="set",
         argument="position_percent",
@@ -112,6 +114,14 @@ def mean_position(members: Members, seen: Seen) -> int | None:
         value for value in _values(members, seen, ("position_percent",)) if isinstance(value, int | float)
     ]
     return round(sum(known) / len(known)) if known else None
+
+
+def common_colour(lights: Iterable[Fields]) -> str | None:
+    """Return the colour of the first light if all others have nearly the same; None without one."""
+    found = [fields.get("colour") for fields in lights]
+    known = [str(Colour.parse(one)) for one in found if isinstance(one, str)]
+    is_common = bool(known) and len(known) == len(found)
+    return known[0] if is_common and all(colours.is_near(known[0], one) for one in known) else None
 
 
 def cover_phase(members: Members, seen: Seen) -> CoverPhase | None:

@@ -18,6 +18,8 @@ from msgspec.structs import replace
 
 from daemons.bus.message import Scalar
 from daemons.kinds import BRIGHTNESS_TOLERANCE_PERCENT, COLOUR_TOLERANCE, Control, Result, Virtual
+from daemons.kinds.base import colour as colours
+from daemons.values import Colour
 
 PAUSE_SECONDS = 0.01
 """How long `asked` is None before the same is asked again: it must be published."""
@@ -100,6 +102,8 @@ def is_same(name: str, value: Scalar, wanted: Scalar) -> bool:
     """Return whether a field has the value that was asked for; bulbs round theirs."""
     if isinstance(value, bool) or isinstance(wanted, bool):
         return value is wanted
+    if isinstance(value, str) and isinstance(wanted, str) and name == "colour":
+        return colours.is_near(Colour.parse(value), Colour.parse(wanted))
     if isinstance(value, int | float) and isinstance(wanted, int | float):
         if name.endswith("_kelvin"):
             return abs(value - wanted) <= COLOUR_TOLERANCE * abs(wanted)
@@ -138,7 +142,7 @@ def whole(value: Scalar) -> Scalar:
 def fields_that_matter(member: Member) -> set[str]:
     """Return the fields of a member that a scene compares, or that a group counts."""
     named = {name for one in member.results for name in (*one.state, *one.arguments.values())}
-    return named | {"status", "phase", "brightness_percent", "reachable", "confirmed"}
+    return named | {"status", "phase", "brightness_percent", "colour", "reachable", "confirmed"}
 
 
 def positional(order: Order, arguments: tuple[str, ...]) -> list[Scalar]:

@@ -24,6 +24,8 @@ from daemons.kinds._members import (
     encode_orders,
     missing_text,
 )
+from daemons.kinds.base import colour as colours
+from daemons.values import Colour
 
 Phase = Literal["off", "some", "on", "unknown"]
 Percent = Annotated[int, Meta(ge=1, le=100)]
@@ -67,6 +69,8 @@ class State(Struct, frozen=True, kw_only=True):
     """The names of those that are on."""
     brightness_percent: int | None
     """The mean brightness of those that are on; None if none has one."""
+    colour: Colour | None
+    """The colour that all those that are on show; None if they show different ones, or white light."""
     position_percent: int | None
     """The mean position of its covers; None if none is known, or if they have no `set`."""
     target_celsius: float | None
@@ -93,6 +97,11 @@ class On(Struct, frozen=True):
 
     brightness_percent: Percent | None = None
     colour_temperature_kelvin: Kelvin | None = None
+    colour: Colour | None = None
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for a colour together with a white."""
+        colours.refuse_both(self.colour, self.colour_temperature_kelvin)
 
 
 class Off(Struct, frozen=True):
@@ -253,6 +262,7 @@ class Group(MembersKind[Options, GroupMemory]):
             member_count=len(self.members),
             on_members=", ".join(on)[:1000] or None,
             brightness_percent=round(sum(bright) / len(bright)) if bright else None,
+            colour=group_value.common_colour([seen[name] or {} for name in on]),  # type: ignore[arg-type]
             position_percent=group_value.mean_position(self.members, seen),
             target_celsius=group_value.common(self.members, seen, "celsius"),
             value=group_value.common(self.members, seen, "value", "time", "count"),

@@ -1,4 +1,4 @@
-"""A lamp that can be dimmed, and that rules can turn on and off.
+"""A lamp that can be dimmed and show a colour, and that rules can turn on and off.
 
 It keeps its state over every restart, and follows a person that switches or dims it by hand. While a button
 is held, its brightness moves in small steps (`ramp`), until the button is released (`stop`).
@@ -11,8 +11,9 @@ from msgspec.structs import replace
 
 from daemons.bus.message import Scalar
 from daemons.kinds import Ability, Control, Load, Machine, PrimaryCommand, Reading, Result, Setting
-from daemons.kinds.base.brightness import BRIGHTNESS
-from daemons.values import Seconds
+from daemons.kinds.base import colour as colours
+from daemons.kinds.base.brightness import BRIGHTNESS, COLOUR
+from daemons.values import Colour, Seconds
 
 Percent = Annotated[int, Meta(ge=1, le=100)]
 Level = Annotated[int, Meta(ge=0, le=100)]
@@ -49,6 +50,8 @@ class Options(Struct, frozen=True):
     colour_temperature_kelvin: Kelvin | None = None
     """The colour of its white when `on` names none, in kelvins: 2700 is warm, 6500 is cold. By default the
     lamp's own."""
+    colour: Colour | None = None
+    """The colour when `on` names none, such as `"orange"`. By default the lamp's own."""
     ramp_seconds: Seconds = field(name="ramp_time", default=Seconds(5))
     """How long `ramp` takes from the lowest to the highest brightness."""
     levels_percent: Annotated[tuple[Level, ...], Meta(min_length=2)] = (30, 60, 100, 0)
@@ -57,7 +60,8 @@ class Options(Struct, frozen=True):
     """The power of a simulated lamp at full brightness, in watts."""
 
     def __post_init__(self) -> None:
-        """Raise ValueError for a ramp without a duration, and for a level that comes twice."""
+        """Raise ValueError for a colour with a white, a bad ramp, and a level that comes twice."""
+        colours.refuse_both(self.colour, self.colour_temperature_kelvin)
         if not 1 <= self.ramp_seconds <= LONGEST_RAMP_SECONDS:
             raise ValueError('ramp_time must be from "1s" to "10m"')
         if len({*self.levels_percent}) < len(self.levels_percent):
@@ -81,6 +85,8 @@ class LampMemory(Struct, frozen=True):
     brightness_percent: int = 100
     starts: int = 0
     colour_temperature_kelvin: int | None = None
+    colour: str | None = None
+    """Its colour. It has none while it has a colour temperature."""
     movement: Movement | None = None
     """What `ramp` began and `stop` ends."""
     last_way: Way | None = None
@@ -97,7 +103,9 @@ class State(Struct, frozen=True, kw_only=True):
     brightness_percent: int
     """Its brightness; for a lamp that is off, its last brightness."""
     colour_temperature_kelvin: int | None
-    """The colour of its white; None if it is neither set nor reported."""
+    """The colour of its white; None if it is neither set nor reported, or while it shows a colour."""
+    colour: Colour | None
+    """Its colour, as "#rrggbb" of full brightness; None for white light, or if it is not known."""
     starts: int
     """How often it has gone on in its life."""
     power_watts: float | None
@@ -109,6 +117,11 @@ class On(Struct, frozen=True):
 
     brightness_percent: Percent | None = None
     colour_temperature_kelvin: Kelvin | None = None
+    colour: Colour | None = None
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for a colour together with a white."""
+        colours.refuse_both(self.colour, self.colour_temperature_kelvin)
 
 
 class Off(Struct, frozen=True):
@@ -149,7 +162,7 @@ Command = On | Off | Toggle | Brighter | Dimmer | Ramp | Stop | Cycle
 
 
 class Lamp(Machine[Options, LampMemory]):
-    """A lamp that can be dimmed, and that rules can turn on and off."""
+    """A lamp that can be dimmed and show a colour, and that rules can turn on and off."""
 
     options_type = Options
     memory_type = LampMemory
@@ -167,6 +180,7 @@ class Lamp(Machine[Options, LampMemory]):
             {
                 "brightness_percent": "brightness_percent",
                 "colour_temperature_kelvin": "colour_temperature_kelvin",
+                "colour": "colour",
             },
         ),
     )
@@ -180,13 +194,14 @@ class Lamp(Machine[Options, LampMemory]):
         "stop": "dim",
         "cycle": "dim",
         "colour_temperature_kelvin": "tint",
+        "colour": "colour",
     }
     entity_class = "light"
 
     @classmethod
     def controls(cls, options: Options) -> tuple[Control, ...]:  # noqa: ARG003  the same with all options
-        """Return the inputs of its brightness, and of the whites that bulbs can have."""
-        return BRIGHTNESS, WARMTH
+        """Return the inputs of its brightness, of the whites that bulbs can have, and of its colour."""
+        return BRIGHTNESS, WARMTH, COLOUR
 
     @classmethod
     def possible_states(cls, options: Options) -> tuple[dict[str, Scalar], ...]:  # noqa: ARG003  the same with all options
@@ -198,11 +213,9 @@ class Lamp(Machine[Options, LampMemory]):
         memory = replace(self.advance(memory, now), movement=None)
         match command:
             case On():
-                return self._switch_on(
-                    memory,
-                    command.brightness_percent or self.options.brightness_percent,
-                    command.colour_temperature_kelvin or self.options.colour_temperature_kelvin,
-                )
+                bright = command.brightness_percent or self.options.brightness_percent
+                named = command if command.colour or command.colour_temperature_kelvin else self.options
+                return self._switch_on(memory, bright, named.colour_temperature_kelvin, named.colour)
             case Toggle() if not memory.on:
                 return self.handle_command(memory, On(), now)
             case Off() | Toggle():
@@ -234,7 +247,10 @@ class Lamp(Machine[Options, LampMemory]):
         if not reading.on:
             return replace(memory, on=False)
         bright = reading.brightness_percent or memory.brightness_percent
-        return self._switch_on(memory, bright, reading.colour_temperature_kelvin)
+        colour = reading.colour
+        if colour and memory.colour and colours.is_near(colour, memory.colour):
+            colour = memory.colour  # the hardware only rounds it
+        return self._switch_on(memory, bright, reading.colour_temperature_kelvin, colour)
 
     def resume(self, memory: LampMemory, now: float) -> LampMemory:
         """End a movement where it was: its button may have been released long ago.
@@ -257,15 +273,18 @@ class Lamp(Machine[Options, LampMemory]):
             on=True,
             brightness_percent=memory.brightness_percent,
             colour_temperature_kelvin=memory.colour_temperature_kelvin,
+            colour=memory.colour,
         )
 
     def state(self, memory: LampMemory, reading: Reading, now: float) -> State:
         """Return the light."""
+        shown = memory if memory.colour or memory.colour_temperature_kelvin else reading
         return State(
             status=memory.on,
             phase="on" if memory.on else "off",
             brightness_percent=memory.brightness_percent,
-            colour_temperature_kelvin=memory.colour_temperature_kelvin or reading.colour_temperature_kelvin,
+            colour_temperature_kelvin=None if shown.colour else shown.colour_temperature_kelvin,
+            colour=shown.colour,  # type: ignore[arg-type]
             starts=memory.starts,
             power_watts=reading.power_watts,
             fault=reading.fault,
@@ -276,19 +295,28 @@ class Lamp(Machine[Options, LampMemory]):
         return ((1.0, self.options.lamp_watts),)
 
     @staticmethod
-    def _switch_on(memory: LampMemory, brightness_percent: int, kelvin: int | None) -> LampMemory:
+    def _switch_on(
+        memory: LampMemory, brightness_percent: int, kelvin: int | None, colour: str | None
+    ) -> LampMemory:
+        """Return the memory of a lamp that is on. A colour ends a white, and a white ends a colour."""
+        if colour is not None:
+            kelvin, colour = None, str(colour)
+        elif kelvin is None:
+            kelvin, colour = memory.colour_temperature_kelvin, memory.colour
         return replace(
             memory,
             on=True,
             brightness_percent=max(1, brightness_percent),
             starts=memory.starts + (not memory.on),
-            colour_temperature_kelvin=kelvin or memory.colour_temperature_kelvin,
+            colour_temperature_kelvin=kelvin,
+            colour=colour,
         )
 
     def _dim(self, memory: LampMemory, brightness_percent: int) -> LampMemory:
-        """Turn it on with a brightness, and with its colour."""
-        kelvin = memory.colour_temperature_kelvin or self.options.colour_temperature_kelvin
-        return self._switch_on(memory, min(100, brightness_percent), kelvin)
+        """Turn it on with a brightness, and with its colour or its white."""
+        own = memory if memory.colour or memory.colour_temperature_kelvin else self.options
+        bright = min(100, brightness_percent)
+        return self._switch_on(memory, bright, own.colour_temperature_kelvin, own.colour)
 
     def _ramp(self, memory: LampMemory, command: Ramp, now: float) -> LampMemory:
         """Begin a movement. A lamp that is off can only become brighter, from the lowest brightness on."""

@@ -32,7 +32,7 @@ LONGEST_SECONDS = 86400.0
 """How long before the beginning a device is switched on at most."""
 MOVES = {"opening": "open", "closing": "close"}
 """The commands of what moves at the beginning."""
-LIGHT_FIELDS = ("brightness_percent", "colour_temperature_kelvin")
+LIGHT_FIELDS = ("brightness_percent", "colour_temperature_kelvin", "colour")
 
 
 def open_world(house: House, record: Record) -> World:
@@ -116,7 +116,7 @@ def restore(world: World, name: str, held: Held) -> None:
             return
     is_on, shown = state.get("status") is True, world.state(name) or {}
     if shown.get("status") is not is_on and has_hardware(device):
-        light = {field: state[field] for field in LIGHT_FIELDS if isinstance(state.get(field), int)}
+        light = {field: state[field] for field in LIGHT_FIELDS if isinstance(state.get(field), int | str)}
         world.set_by_hand(name, msgspec.convert({"on": is_on, **light}, Setting))
 
 

@@ -19,7 +19,7 @@ from daemons.drivers.physics.events import EventText
 from daemons.kinds import PLAUSIBLE, ROOM_CELSIUS, TOUCHES, Control, Machine
 from daemons.rehearsal.hardware import MEASURED
 from daemons.rehearsal.story import Always, ClockStep
-from daemons.values import DAYS, ClockTime, DayWords, Seconds
+from daemons.values import COLOURS, DAYS, ClockTime, Colour, DayWords, Seconds, parse_table
 
 Limits = dict[tuple[str, str], set[float]]
 """By device and measured field, the values with which the house compares it."""
@@ -38,6 +38,7 @@ MOST_STEPS = 1000
 TEXTS: dict[type, Callable[[random.Random], str]] = {
     ClockTime: lambda chance: f"{chance.randint(0, 23):02}:{chance.randint(0, 59):02}",
     DayWords: lambda chance: " ".join(chance.sample(DAYS, chance.randint(1, 7))),
+    Colour: lambda chance: chance.choice([*COLOURS]),
     Seconds: lambda chance: f"{chance.randint(1, 3600)}s",
 }
 """For each type that is written as text, a function that returns a value."""
@@ -168,6 +169,9 @@ def random_arguments(
             steps = min((control.highest - control.lowest) // control.step, MOST_STEPS)
             kept = type(found[control.argument])  # a count stays a whole number
             found[control.argument] = kept(control.lowest + control.step * chance.randint(0, int(steps)))
+    optional = [field.encode_name for field in fields_of(command) if not field.required]
+    while (given := found.keys() & {*optional}) and parse_table(found, command, (), []) is None:
+        del found[chance.choice(sorted(given))]  # some arguments exclude each other
     return found
 
 

@@ -20,7 +20,7 @@ from daemons.rehearsal.opening import is_same_kind, open_world
 from daemons.rehearsal.record import FROM_PEOPLE, REPLAYED_FIELDS, OutsideInput, Record
 from daemons.rehearsal.world import DeclinedRule, World
 
-SETTING_FIELDS = ("on", "brightness_percent", "colour_temperature_kelvin", "direction")
+SETTING_FIELDS = ("on", "brightness_percent", "colour_temperature_kelvin", "colour", "direction")
 """Those values of a hand that rehearsed hardware has."""
 SOONER_SECONDS = 0.02
 """So long before its first change a process has started."""

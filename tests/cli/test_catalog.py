@@ -60,10 +60,10 @@ def test_a_field_has_its_allowed_values_default_and_meaning() -> None:
 def test_each_driver_lists_its_kinds_and_what_it_cannot_do_for_them() -> None:
     """A relay of a Raspberry Pi switches a lamp, and cannot dim it."""
     entry = json.loads(house("drivers", "gpio", "--json").output)["drivers"][0]
-    assert entry["kinds"]["lamp"] == ["dim", "tint"]
+    assert entry["kinds"]["lamp"] == ["colour", "dim", "tint"]
     assert entry["kinds"]["plug"] == []
     assert "sensor" not in entry["kinds"]
-    assert "lamp (it cannot dim or tint), light_switch" in house("drivers", "gpio").output
+    assert "lamp (it cannot colour or dim or tint), light_switch" in house("drivers", "gpio").output
     assert "kinds" not in json.loads(house("drivers", "foreign", "--json").output)["drivers"][0]
 
 

@@ -37,6 +37,11 @@ def load(tmp_path: Path, text: str) -> House:
             'colour_temperature_kelvin needs a driver that can tint; "gpio" cannot',
         ),
         (
+            LAMP + 'colour = "red"\n',
+            ":5",
+            'colour needs a driver that can colour; "gpio" cannot',
+        ),
+        (
             WHITE + "colour_temperature_kelvin = 2700\n",
             ":5",
             'colour_temperature_kelvin needs a driver that can tint; "shelly" cannot with these options',

@@ -21,6 +21,7 @@ from daemons.drivers.command import (
 from daemons.drivers.transports import program
 from daemons.drivers.transports.program import ProgramRecord
 from daemons.kinds import Setting
+from daemons.values import Colour
 from tests.drivers.test_faults import running_driver
 from tests.support.house import HouseFactory, eventually
 
@@ -68,13 +69,19 @@ def test_a_setting_is_passed_in_the_environment(tmp_path: Path) -> None:
 def test_each_part_of_a_setting_has_a_variable() -> None:
     """A program reads whole values and parses nothing."""
     setting = Setting(
-        on=True, brightness_percent=30, colour_temperature_kelvin=2700, direction="open", off_after_seconds=5
+        on=True,
+        brightness_percent=30,
+        colour_temperature_kelvin=2700,
+        colour="#ff0000",
+        direction="open",
+        off_after_seconds=5,
     )
     assert environment("blind", setting) == {
         "HOUSE_DEVICE": "blind",
         "HOUSE_ON": "1",
         "HOUSE_BRIGHTNESS_PERCENT": "30",
         "HOUSE_COLOUR_TEMPERATURE_KELVIN": "2700",
+        "HOUSE_COLOUR": "#ff0000",
         "HOUSE_DIRECTION": "open",
         "HOUSE_OFF_AFTER_SECONDS": "5",
     }
@@ -87,6 +94,7 @@ def test_each_part_of_a_setting_has_a_variable() -> None:
         (b"on\n", ReadOutput(on=True)),
         (b" OFF ", ReadOutput(on=False)),
         (b'{"on": true, "power_watts": 7.5}', ReadOutput(on=True, power_watts=7.5)),
+        (b'{"colour": "#804000"}', ReadOutput(colour=Colour("#ff8000"))),
         (b'{"temperature_celsius": 21}', ReadOutput(temperature_celsius=21.0)),
     ],
 )
@@ -96,7 +104,17 @@ def test_valid_output_of_read(printed: bytes, expected: ReadOutput) -> None:
 
 
 @pytest.mark.parametrize(
-    "printed", [b"", b"maybe", b"[]", b'{"on": 1}', b'{"watts": 7}', b'{"position_percent": 101}', b"\xff"]
+    "printed",
+    [
+        b"",
+        b"maybe",
+        b"[]",
+        b'{"on": 1}',
+        b'{"watts": 7}',
+        b'{"position_percent": 101}',
+        b"\xff",
+        b'{"colour": "#f"}',
+    ],
 )
 def test_invalid_output_of_read_is_refused(printed: bytes) -> None:
     """Any other output raises an error; no part of it is used."""

@@ -138,6 +138,21 @@ def test_a_light_is_dimmed_and_tinted(node: EsphomeNode) -> None:
         assert reading.colour_temperature_kelvin is None
 
 
+def test_a_light_shows_a_colour(node: EsphomeNode) -> None:
+    """It is set in the plainest mode with colours, and a white ends it."""
+    with running(node, component="light", entity="lamp", colours=True) as harness:
+        assert harness.wait_until(lambda one: one.on, "the first state").colour is None
+        light = {"key": LAMP, "state": True, "brightness": 0.2, "color_mode": COLOUR, "color_brightness": 1.0}
+        answer = pb.LightStateResponse(**light, red=1.0, green=0.5, blue=0.0)
+        sent = command(node, harness, Setting(on=True, brightness_percent=20, colour="#ff8000"), answer)
+        assert (sent.color_mode, sent.has_white, sent.color_brightness) == (COLOUR, False, 1.0)
+        assert (sent.red, sent.green, sent.blue) == pytest.approx((1.0, 128 / 255, 0.0))
+        reading = harness.wait_until(lambda one: one.colour, "the answer")
+        assert (reading.colour, reading.colour_temperature_kelvin) == ("#ff8000", None)
+        node.push(pb.LightStateResponse(key=LAMP, state=True, color_mode=WHITE, color_temperature=250))
+        assert harness.wait_until(lambda one: one.colour_temperature_kelvin, "a white").colour is None
+
+
 def test_a_light_that_cannot_be_dimmed_is_only_switched(node: EsphomeNode) -> None:
     """Neither brightness nor colour temperature is sent or read."""
     with running(node, component="light", entity="lamp", dims=False) as harness:
@@ -373,6 +388,7 @@ def test_a_search_lists_each_entity_as_what_it_is(node: EsphomeNode, monkeypatch
     assert found["Kitchen Power"].kind == found["Kitchen Energy"].kind == "sensor"
     assert found["Kitchen Door"].kind_options == {"detects": "opening"}
     assert found["Kitchen Lamp"].options["component"] == "light"
+    assert found["Kitchen Lamp"].options["colours"] is True
     assert (found["Kitchen Stove"].kind, found["Kitchen Stove"].options["component"]) == (
         "thermostat",
         "climate",
@@ -425,6 +441,7 @@ def test_a_node_that_cannot_be_asked_is_listed_with_the_reason(
         ({"component": "light"}, {"switch", "dim", "tint"}),
         ({"component": "light", "tints": False}, {"switch", "dim"}),
         ({"component": "light", "dims": False}, {"switch"}),
+        ({"component": "light", "colours": True}, {"switch", "dim", "tint", "colour"}),
         ({"component": "cover"}, {"move"}),
         ({"component": "climate"}, {"regulate"}),
         ({"component": "event"}, {"press", "switch"}),

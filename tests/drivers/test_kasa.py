@@ -248,10 +248,11 @@ def test_a_lamp_that_was_configured_before_is_known(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "lacks"),
     [
-        ({}, {"dim", "tint", "press", "sense", "regulate"}),
-        ({"dims": True}, {"tint", "press", "sense", "regulate"}),
-        ({"dims": True, "tints": True, "outlet": 5}, {"press", "sense", "regulate"}),
-        ({"child": "8022"}, {"dim", "tint"}),
+        ({}, {"dim", "tint", "colour", "press", "sense", "regulate"}),
+        ({"dims": True}, {"tint", "colour", "press", "sense", "regulate"}),
+        ({"dims": True, "tints": True, "outlet": 5}, {"colour", "press", "sense", "regulate"}),
+        ({"dims": True, "colours": True}, {"tint", "press", "sense", "regulate"}),
+        ({"child": "8022"}, {"dim", "tint", "colour"}),
     ],
 )
 def test_the_abilities_follow_from_the_options(options: dict[str, Any], lacks: set[str]) -> None:

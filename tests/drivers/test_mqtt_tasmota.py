@@ -178,6 +178,25 @@ def test_a_bulb_that_shows_a_colour_has_no_colour_temperature() -> None:
     assert channel.reading.colour_temperature_kelvin is None
 
 
+def test_a_bulb_shows_a_colour() -> None:
+    """It is set together with its brightness. A white ends it, also for a strip that has no white."""
+    one, channel = plug(colours=True)
+    payload = one.set_messages(Setting(on=True, brightness_percent=40, colour="#ff8800"))[0][1]
+    assert "HSBColor 32,100,40" in payload
+    assert "Dimmer" not in payload
+
+    def hear(**state: object) -> str | None:
+        one.on_message("tele/t/STATE", json.dumps({"POWER": "ON", **state}), retained=False)
+        return channel.reading.colour
+
+    assert hear(Dimmer=40, HSBColor="32,100,40", White=0, CT=250) == "#ff8800"
+    assert hear(Dimmer=40, HSBColor="32,100,0", White=40, CT=250) is None
+    assert hear(Dimmer=40, HSBColor="240,100,40") == "#0000ff"
+    assert hear(Dimmer=40, HSBColor="240,x") is None
+    assert "colour" in MqttTasmota.abilities_with(Options(topic="t", colours=True))
+    assert "colour" not in MqttTasmota.abilities_with(Options(topic="t"))
+
+
 def test_messages_of_another_relay_are_ignored() -> None:
     """POWER is the first relay, POWER2 the second."""
     two, channel = plug(relay=2)

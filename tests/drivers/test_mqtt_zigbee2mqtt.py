@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -13,9 +13,11 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from daemons.drivers.mqtt_zigbee2mqtt import MqttZigbee2mqtt, Options, Zigbee2mqttDevice, parse_availability
 from daemons.kinds import About, Setting, Touch
+from tests.support.emulators.mqtt_zigbee2mqtt import NAME
 from tests.support.house import HouseFactory
 from tests.support.listening_channel import RecordingChannel, hardware_channel
 from tests.support.mosquitto import Mosquitto
+from tests.support.zigbee_bulb import ZigbeeBulb
 
 
 def device(**options: Any) -> tuple[Zigbee2mqttDevice, RecordingChannel]:
@@ -37,6 +39,83 @@ def test_a_bulb_is_read_and_set() -> None:
     assert channel.reading.colour_temperature_kelvin == 2703
     (payload,) = bulb.set_messages(Setting(on=True, brightness_percent=50, colour_temperature_kelvin=2700))
     assert json.loads(payload[1]) == {"state": "ON", "brightness": 127, "color_temp": 370}
+
+
+@pytest.mark.parametrize(
+    ("mode", "color"), [("xy", {"x": 0.7006, "y": 0.2993}), ("hs", {"hue": 0, "saturation": 100})]
+)
+def test_a_bulb_shows_a_colour(mode: Literal["xy", "hs"], color: dict[str, float]) -> None:
+    """It is read and set in the mode of the bulb, and a white ends it. Without the option it is ignored."""
+    for colours, colour in ((mode, "#ff0000"), (None, None)):
+        bulb, channel = device(colours=colours)
+        receive_state(bulb, state="ON", brightness=254, color_temp=370, color_mode=mode, color=color)
+        assert (channel.reading.colour, channel.reading.colour_temperature_kelvin) == (colour, None)
+        receive_state(bulb, state="ON", brightness=254, color_temp=370, color_mode="color_temp", color=color)
+        assert (channel.reading.colour, channel.reading.colour_temperature_kelvin) == (None, 2703)
+        (message,) = bulb.set_messages(Setting(on=True, brightness_percent=100, colour="#ff0000"))
+        expected = {"state": "ON", "brightness": 254} | ({"color": color} if colours else {})
+        assert json.loads(message[1]) == expected
+    assert "colour" in MqttZigbee2mqtt.abilities_with(Options(device="d", colours=mode))
+    assert "colour" not in MqttZigbee2mqtt.abilities_with(Options(device="d"))
+
+
+@pytest.mark.parametrize(
+    "color", [None, 3, {}, {"x": None, "y": 0.3}, {"x": "a", "y": 1}, {"x": 0.3, "y": 0}]
+)
+def test_a_colour_that_is_none_is_ignored(color: object) -> None:
+    """The rest of the state counts."""
+    bulb, channel = device(colours="xy")
+    receive_state(bulb, state="ON", color_mode="xy", color=color)
+    assert (channel.reading.on, channel.reading.colour) == (True, None)
+
+
+BULB = """
+[recorder]
+enabled = false
+[devices.lamp]
+kind = "lamp"
+driver = "mqtt_zigbee2mqtt"
+mqtt_zigbee2mqtt = {{ port = {port}, device = "{name}", colours = "xy" }}
+[devices.other]
+kind = "lamp"
+driver = "simulated"
+[[devices.other.when]]
+device = "lamp"
+follow = ["status", "brightness_percent", "colour"]
+[devices.party]
+kind = "scene"
+sets = {{ lamp = {{ on = {{ colour = "blue", brightness_percent = 30 }} }} }}
+"""
+
+
+@pytest.mark.long
+def test_a_colour_in_a_house(make_house: HouseFactory, tmp_path: Path) -> None:
+    """A command, a scene with its undo, a lamp that follows, a hand and a white: each reaches the bulb."""
+    with ZigbeeBulb(tmp_path) as bulb:
+        house = make_house(BULB.format(port=bulb.broker.port, name=NAME))
+        house.house("up")
+        with house.listen("lamp", "other", "party") as listener:
+
+            def wait_for(name: str, **fields: object) -> None:
+                listener.wait_for(lambda listener: listener.has_state(name, **fields))
+
+            wait_for("lamp", reachable=True)
+            assert house.send("lamp", "on", "colour=orange")["outcome"] == "applied"
+            wait_for("lamp", colour="#ff8000", confirmed=True)
+            wait_for("other", colour="#ff8000")
+            assert house.send("party", "on")["outcome"] == "applied"
+            wait_for("party", phase="applied", confirmed_count=1)
+            wait_for("lamp", colour="#0000ff", brightness_percent=30, confirmed=True)
+            assert house.send("party", "undo")["outcome"] == "applied"
+            wait_for("lamp", colour="#ff8000", brightness_percent=100, confirmed=True)
+            bulb.set_by_hand(color={"x": 0.1724, "y": 0.7468})
+            wait_for("lamp", colour="#00ff00")
+            assert listener.states["lamp"].cause == "hardware"
+            assert house.send("lamp", "on", "colour_temperature_kelvin=2700")["outcome"] == "applied"
+            wait_for("lamp", colour=None, colour_temperature_kelvin=2700, confirmed=True)
+            assert bulb.light["color_mode"] == "color_temp"
+            text = house.house("send", "lamp", "on", "colour=beige", check=False)
+            assert "a colour, such as" in text.stdout + text.stderr
 
 
 @pytest.mark.parametrize(

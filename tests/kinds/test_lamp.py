@@ -1,11 +1,11 @@
-"""A lamp: on and off, brightness and colour."""
+"""A lamp: on and off, brightness, white and colour."""
 
 import msgspec
 import pytest
 
 from daemons.kinds import Reading, Setting
-from daemons.kinds.lamp import Lamp, LampMemory, Off, On, Options, Toggle
-from daemons.values import convert
+from daemons.kinds.lamp import Brighter, Lamp, LampMemory, Off, On, Options, Toggle
+from daemons.values import Colour, convert
 from tests.support.crash_simulator import CrashSimulator
 
 LAMP = Lamp(Options(brightness_percent=60))
@@ -97,3 +97,55 @@ def test_its_state_has_all_fields() -> None:
     )
     assert (shown.status, shown.phase, shown.brightness_percent) == (True, "on", 30)
     assert (shown.starts, shown.power_watts) == (2, 2.1)
+
+
+def test_a_colour_and_a_white_end_each_other() -> None:
+    """The setting and the state never have both; a command that names neither keeps what there is."""
+    red = LAMP.handle_command(LampMemory(), On(colour=Colour("#ff0000")), 0)
+    assert LAMP.desired_setting(red) == Setting(on=True, brightness_percent=60, colour="#ff0000")
+    assert LAMP.desired_setting(LAMP.handle_command(red, On(brightness_percent=5), 1)).colour == "#ff0000"
+    white = LAMP.handle_command(red, On(colour_temperature_kelvin=2700), 1)
+    assert LAMP.desired_setting(white) == Setting(
+        on=True, brightness_percent=60, colour_temperature_kelvin=2700
+    )
+    again = LAMP.handle_command(white, On(colour=Colour("#0000ff")), 2)
+    shown = LAMP.state(again, Reading(on=True, colour_temperature_kelvin=2700), 2)
+    assert (shown.colour, shown.colour_temperature_kelvin) == ("#0000ff", None)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"colour": "beige"}, {"colour": "#000000"}, {"colour": "red", "colour_temperature_kelvin": 2700}],
+)
+def test_a_bad_colour_is_refused(values: dict[str, str | int]) -> None:
+    """The value is refused as an option and as an argument, and so is a colour together with a white."""
+    for type_ in (Options, On):
+        with pytest.raises(msgspec.ValidationError):
+            convert(values, type_)
+
+
+def test_its_usual_colour_counts_when_on_names_none() -> None:
+    """A white of the command goes before it; a dimmed lamp keeps the colour that it has."""
+    lamp = Lamp(convert({"colour": "orange"}, Options))
+    on = lamp.handle_command(LampMemory(), On(), 0)
+    assert lamp.desired_setting(on).colour == "#ff8000"
+    white = lamp.handle_command(on, On(colour_temperature_kelvin=2700), 1)
+    assert (white.colour, white.colour_temperature_kelvin) == (None, 2700)
+    assert lamp.handle_command(white, convert({}, Brighter), 2).colour is None
+    assert lamp.handle_command(LampMemory(), convert({}, Brighter), 2).colour == "#ff8000"
+
+
+def test_a_remote_control_that_changes_the_colour_is_adopted() -> None:
+    """It is published and not undone; a colour that the hardware only rounds stays as it was set."""
+    simulator = CrashSimulator("lamp")
+    simulator.command("on", colour="#ff8800")
+
+    def hear(**light: str | int) -> tuple[object, object]:
+        turned = Reading(on=True, brightness_percent=40, **light)  # type: ignore[arg-type]
+        simulator.appliance.on_reading(turned, simulator.now + 1, simulator.now + 1)
+        assert simulator.appliance.next_setting(simulator.now + 1) is None
+        return simulator.field("colour"), simulator.field("colour_temperature_kelvin")
+
+    assert hear(colour="#00ff00") == ("#00ff00", None)
+    assert hear(colour="#04ff00") == ("#00ff00", None)
+    assert hear(colour_temperature_kelvin=4000) == (None, 4000)

@@ -44,7 +44,8 @@ REQUIRED: dict[str, set[str]] = {
 }
 OPTIONAL: dict[str, set[str]] = {
     "switch": {"state_topic", "value_template", "payload_on", "payload_off", "device_class"},
-    "light": {"state_topic", "state_template", "brightness_template", "color_temp_template"},
+    "light": {"state_topic", "state_template", "brightness_template", "color_temp_template"}
+    | {"red_template", "green_template", "blue_template"},
     "cover": {
         "command_topic",
         "payload_open",
@@ -222,8 +223,15 @@ def environment() -> ImmutableSandboxedEnvironment:
     made.filters["to_json"] = json.dumps
     made.globals["now"] = time.time
     made.globals["as_timestamp"] = lambda moment: moment
-    made.filters["int"] = lambda value, default=0: int(float(value)) if value is not None else default
+    made.filters["int"] = whole
     return made
+
+
+def whole(value: object, default: object = 0, base: int = 10) -> object:
+    """Return a value as a whole number, as the filter `int` of Home Assistant does."""
+    if value is None:
+        return default
+    return int(str(value), base) if base != 10 else int(float(str(value)))
 
 
 def render(

@@ -1,7 +1,8 @@
 """Draws the devices as rows of a table: presence, name, phase, progress, power and process."""
 
+import re
 import time
-from typing import Any
+from typing import Any, TypeGuard
 
 from rich import box
 from rich.cells import cell_len
@@ -9,6 +10,8 @@ from rich.console import RenderableType
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
+
+from daemons.values import HEX_COLOUR
 
 PRESENCE = {
     "live": ("●", "green"),
@@ -161,7 +164,9 @@ def phase(state: dict[str, Any], *, live: bool, whole: bool = True) -> Text:
     if state.get("fault"):
         return Text(str(state["fault"]), style="red")
     style = "bold green" if state.get("ready") else "bold yellow" if state.get("status") else ""
-    return Text(str(state.get("phase", "")), style).append(f"  {more}" if more else "", "not bold default")
+    text = Text(str(state.get("phase", "")), style).append(f"  {more}" if more else "", "not bold default")
+    colour = state.get("colour") if whole and state.get("status") else None
+    return text.append("  ").append(f"● {colour}", f"not bold {colour}") if is_colour(colour) else text
 
 
 def detail(state: dict[str, Any]) -> str:
@@ -187,6 +192,11 @@ def detail(state: dict[str, Any]) -> str:
         today(state),
     ]
     return "  ".join(filter(None, parts))
+
+
+def is_colour(found: object) -> TypeGuard[str]:
+    """Return whether a value is a colour in hexadecimal digits."""
+    return isinstance(found, str) and re.fullmatch(HEX_COLOUR, found) is not None
 
 
 def today(state: dict[str, Any]) -> str:

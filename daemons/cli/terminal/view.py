@@ -60,9 +60,12 @@ def allowed(control: Control) -> str:
     """Return in a few words what a control takes."""
     if control.takes == "number" and control.lowest is not None and control.highest is not None:
         return f"{control.lowest:g} to {control.highest:g} {control.unit}".strip()
-    return {"choice": ", ".join(control.choices), "time": 'such as "06:45"', "number": "a number"}[
-        control.takes
-    ]
+    return {
+        "choice": ", ".join(control.choices),
+        "time": 'such as "06:45"',
+        "number": "a number",
+        "colour": 'such as "#ff8800" or "orange"',
+    }[control.takes]
 
 
 class View:

@@ -91,9 +91,9 @@ def _usable(
         case model.SwitchInfo():
             return "plug", {}, "switch", {}
         case model.LightInfo():
-            dims, tints = abilities(one)
-            lacks = {"dims": False} if not dims else {} if tints else {"tints": False}
-            return "lamp", {}, "light", lacks
+            dims, tints, has_colours = abilities(one)
+            own = {"dims": False} if not dims else {} if tints else {"tints": False}
+            return "lamp", {}, "light", own | ({"colours": True} if dims and has_colours else {})
         case model.CoverInfo():
             return "cover", {}, "cover", {}
         case model.ClimateInfo():

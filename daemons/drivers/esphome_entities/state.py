@@ -8,9 +8,11 @@ from aioesphomeapi import model
 
 from daemons.drivers.esphome_entities.measurement import NODE_FIELDS, Measurement, measurement_of
 from daemons.kinds import About
+from daemons.kinds.base import colour as colours
 
 MIRED = 1_000_000
 """Kelvin times mired."""
+RGB = int(model.LightColorCapability.RGB)
 WHITE_MODES = (
     model.ColorMode.COLOR_TEMPERATURE,
     model.ColorMode.COLD_WARM_WHITE,
@@ -49,7 +51,7 @@ def sensors_of(entities: Sequence[model.EntityInfo], named: set[str]) -> dict[tu
     return found
 
 
-def light(state: model.LightState, *, dims: bool, tints: bool) -> dict[str, Any]:
+def light(state: model.LightState, *, dims: bool, tints: bool, has_colours: bool) -> dict[str, Any]:
     """Return the state of a light, as fields of a Reading."""
     found: dict[str, Any] = {"on": state.state}
     if dims:
@@ -58,23 +60,44 @@ def light(state: model.LightState, *, dims: bool, tints: bool) -> dict[str, Any]
         mired = state.color_temperature
         is_white = state.color_mode in WHITE_MODES and math.isfinite(mired) and mired >= 1
         found["colour_temperature_kelvin"] = round(MIRED / mired) if is_white else None
+    if has_colours:
+        parts = (state.red, state.green, state.blue)
+        is_colour = state.color_mode & RGB and state.color_mode not in WHITE_MODES
+        is_shown = is_colour and state.color_brightness > 0 and all(map(math.isfinite, parts))
+        found["colour"] = colours.from_parts(parts) if is_shown else None
     return found
 
 
-def abilities(info: model.LightInfo) -> tuple[bool, bool]:
-    """Return whether a light can be dimmed, and whether it has a colour temperature."""
+def colour_values(info: model.LightInfo, colour: str) -> dict[str, Any]:
+    """Return the arguments of a command that shows a colour, in the plainest mode that the light has for it.
+
+    A mode may mix the colour with white light; then there is none of that.
+    """
+    modes = [int(mode) for mode in info.supported_color_modes if int(mode) & RGB]
+    mode = min(modes, key=int.bit_count, default=RGB)
+    values = {"rgb": tuple(part / 255 for part in colours.parts_of(colour)), "color_brightness": 1.0}
+    mixed = {"white": 0.0} if mode & model.LightColorCapability.WHITE else {}
+    return {**values, **mixed, "color_mode": mode}
+
+
+def abilities(info: model.LightInfo) -> tuple[bool, bool, bool]:
+    """Return whether a light can be dimmed, has a colour temperature, and has colours."""
     modes = [int(mode) for mode in info.supported_color_modes]
     white = model.LightColorCapability.COLOR_TEMPERATURE | model.LightColorCapability.COLD_WARM_WHITE
-    return any(mode & model.LightColorCapability.BRIGHTNESS for mode in modes), any(m & white for m in modes)
+    capabilities = (model.LightColorCapability.BRIGHTNESS, white, RGB)
+    dims, tints, has_colours = (any(mode & one for mode in modes) for one in capabilities)
+    return dims, tints, has_colours
 
 
 def lacking(info: model.LightInfo, values: dict[str, Any]) -> str | None:
     """Return which option to set, if a light cannot do what a command demands; None if it can."""
-    dims, tints = abilities(info)
+    dims, tints, has_colours = abilities(info)
     if "brightness" in values and not dims:
         return "it cannot be dimmed; set esphome.dims = false"
     if "color_temperature" in values and not tints:
         return "it has no colour temperature; set esphome.tints = false"
+    if "rgb" in values and not has_colours:
+        return "it has no colours; set esphome.colours = false"
     return None
 
 

@@ -22,6 +22,7 @@ class Switching(Struct, frozen=True, omit_defaults=True):
     cause: str | None = None
     brightness_percent: int | None = None
     colour_temperature_kelvin: int | None = None
+    colour: str | None = None
     direction: Direction | None = None
     target_celsius: float | None = None
     off_at: float | None = None
@@ -63,12 +64,16 @@ class Relay:
         """Return the switching to a setting; None if the relay already has it."""
         last = self.last
         off_at = now + setting.off_after_seconds if setting.on and setting.off_after_seconds else None
-        light = (setting.brightness_percent, setting.colour_temperature_kelvin)
+        light = (setting.brightness_percent, setting.colour_temperature_kelvin, setting.colour)
         if setting.on != last.on:
             what: Action = "on" if setting.on else "off"
         elif setting.on and setting.direction != last.direction:
             what = "turn"
-        elif setting.on and light != (last.brightness_percent, last.colour_temperature_kelvin):
+        elif setting.on and light != (
+            last.brightness_percent,
+            last.colour_temperature_kelvin,
+            last.colour,
+        ):
             what = "dim"
         elif setting.on and setting.target_celsius != last.target_celsius:
             what = "target"
@@ -88,6 +93,7 @@ class Relay:
             energy_watt_hours=round(self.energy(now), 3) if has_meter else None,
             brightness_percent=last.brightness_percent,
             colour_temperature_kelvin=last.colour_temperature_kelvin,
+            colour=last.colour,
             direction=last.direction,
             target_celsius=last.target_celsius,
             off_after_seconds=last.off_at - now if last.on and last.off_at is not None else None,
@@ -138,6 +144,7 @@ class Relay:
             cause,
             setting.brightness_percent,
             setting.colour_temperature_kelvin,
+            setting.colour,
             setting.direction,
             setting.target_celsius,
             off_at,

@@ -26,6 +26,7 @@ class Part(Struct, frozen=True, kw_only=True):
     component: Component = "relay"
     channel: int = 0
     tints: bool = False
+    colours: bool = False
     has_battery: bool = False
     kind_options: dict[str, Any] = {}
     name: str = ""
@@ -59,7 +60,15 @@ def driven(settings: Mapping[str, Any], status: Mapping[str, Any]) -> Iterator[P
         light = entry(status, "lights", index) or {}
         name = name_of(settings, "lights", index)
         component = mode_of(light, len(lights))
-        yield Part(kind="lamp", component=component, channel=index, tints="temp" in light, name=name)
+        has_colours = component == "light" and {"red", "green", "blue"} <= light.keys()
+        yield Part(
+            kind="lamp",
+            component=component,
+            channel=index,
+            tints="temp" in light,
+            colours=has_colours,
+            name=name,
+        )
     for index in range(len(listed(status.get("emeters")))):
         name = name_of(settings, "emeters", index)
         yield Part(kind="sensor", component="emeter", channel=index, name=name)

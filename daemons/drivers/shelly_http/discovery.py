@@ -92,4 +92,5 @@ def options_for(address: str, part: Part, known: Iterable[Options], *, is_alone:
     if any((one.component, one.channel) == (part.component, part.channel) for one in known):
         return options
     options |= {"tints": True} if part.tints else {}
+    options |= {"colours": True} if part.colours else {}
     return options | ({"poll": BATTERY_POLL} if part.has_battery else {})

@@ -15,7 +15,7 @@ Component = Literal[
 ABILITIES: dict[Component, frozenset[Ability]] = {
     "relay": frozenset({"switch"}),
     "light": frozenset({"switch", "dim"}),
-    "color": frozenset({"switch", "dim"}),
+    "color": frozenset({"switch", "dim", "colour"}),
     "white": frozenset({"switch", "dim"}),
     "roller": frozenset({"move"}),
     "emeter": frozenset({"sense"}),
@@ -47,6 +47,8 @@ class Options(Struct, frozen=True, kw_only=True):
     """The number of the input whose presses you want."""
     tints: bool = False
     """True for a `light` with a colour temperature (Duo, Bulb)."""
+    colours: bool = False
+    """True for a `light` with colours (Bulb). A `color` has them anyway."""
     poll_seconds: Seconds = field(name="poll", default=Seconds(2))
     """How often the driver asks it, `"100ms"` or longer."""
 
@@ -54,6 +56,8 @@ class Options(Struct, frozen=True, kw_only=True):
         """Raise ValueError for an option that the component does not have, and for too short an interval."""
         if self.tints and self.component != "light":
             raise ValueError('tints goes with component = "light"')
+        if self.colours and self.component != "light":
+            raise ValueError('colours goes with component = "light"')
         if self.component == "input" and self.input is not None:
             raise ValueError('component = "input" is named by channel; leave out input')
         if self.poll_seconds < 0.1:  # noqa: PLR2004
@@ -63,7 +67,8 @@ class Options(Struct, frozen=True, kw_only=True):
     def abilities(self) -> frozenset[Ability]:
         """The abilities of the component, with those of the input beside it."""
         more: set[Ability] = {"press"} if self.input is not None else set()
-        return ABILITIES[self.component] | more | ({"tint"} if self.tints else set())
+        more |= {"tint"} if self.tints else set()
+        return ABILITIES[self.component] | more | ({"colour"} if self.colours else set())
 
     @property
     def pressed(self) -> int | None:

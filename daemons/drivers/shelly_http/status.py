@@ -10,6 +10,7 @@ from daemons.drivers.shelly_http import thermostat
 from daemons.drivers.shelly_http.options import SWITCHED, Options
 from daemons.drivers.transports.json_values import is_number, listed, member, number, text
 from daemons.kinds import About, Setting, Touch
+from daemons.kinds.base import colour as colours
 
 LISTS = {
     "relay": "relays",
@@ -46,6 +47,8 @@ FAULTS = {
 }
 VERSION = re.compile(r"v(\d[\w.]*)")
 FAHRENHEIT = "F"
+PARTS = ("red", "green", "blue")
+"""The parts of a colour, each from 0 to 255."""
 
 
 def part_of(options: Options, status: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -115,6 +118,9 @@ def output(part: Mapping[str, Any]) -> dict[str, Any]:
     if "temp" in part:
         kelvin = number(part["temp"])
         found["colour_temperature_kelvin"] = None if is_colour or kelvin is None else round(kelvin)
+    parts = [part.get(name) for name in PARTS]
+    if all(is_number(one) for one in parts):
+        found["colour"] = colours.from_parts(parts) if is_colour else None  # type: ignore[arg-type]
     return found
 
 
@@ -208,11 +214,16 @@ def set_target(options: Options, setting: Setting, part: Mapping[str, Any]) -> s
         if seconds:
             query["timer"] = seconds
         kelvin = setting.colour_temperature_kelvin if setting.on and options.tints else None
-        is_colour = options.component == "color" or (part.get("mode") == "color" and kelvin is None)
+        colour = setting.colour if setting.on and "colour" in options.abilities else None
+        has_mode = part.get("mode") == "color" and kelvin is None
+        is_colour = options.component == "color" or colour is not None or has_mode
         if setting.on and setting.brightness_percent is not None and "dim" in options.abilities:
             query["gain" if is_colour else "brightness"] = setting.brightness_percent
         if kelvin is not None:
             query |= {"mode": "white", "temp": kelvin} if "mode" in part else {"temp": kelvin}
+        if colour is not None:
+            query |= {} if options.component == "color" else {"mode": "color"}
+            query |= {**dict(zip(PARTS, colours.parts_of(colour), strict=True)), "white": 0}
     else:
         return None
     return f"/{options.component}/{options.channel}?{urlencode(query)}"

@@ -5,6 +5,7 @@ from typing import Any
 from daemons.drivers.shelly_rpc import thermostat
 from daemons.drivers.shelly_rpc.options import REGULATED, SWITCHED, Options
 from daemons.kinds import Setting
+from daemons.kinds.base import colour as colours
 
 
 def set_request(options: Options, setting: Setting) -> tuple[str, dict[str, Any]] | None:
@@ -30,6 +31,12 @@ def set_request(options: Options, setting: Setting) -> tuple[str, dict[str, Any]
         params["ct"] = setting.colour_temperature_kelvin
         if options.component == "rgbcct":
             params["mode"] = "cct"
+    if setting.on and setting.colour is not None and "colour" in can:
+        params["rgb"] = [*colours.parts_of(setting.colour)]
+        if options.component == "rgbw":
+            params["white"] = 0
+        elif options.component == "rgbcct":
+            params["mode"] = "rgb"
     return f"{namespace(options)}.Set", params
 
 

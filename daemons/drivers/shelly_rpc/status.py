@@ -11,6 +11,7 @@ from daemons.drivers.shelly_rpc import bthome, thermostat
 from daemons.drivers.shelly_rpc.options import BLUETOOTH, Options
 from daemons.drivers.transports.json_values import is_number, listed, member, number, text
 from daemons.kinds import About, Touch
+from daemons.kinds.base import colour as colours
 
 Components = dict[str, dict[str, Any]]
 """By component, such as `switch:0`, its status."""
@@ -128,7 +129,17 @@ def output(status: dict[str, Any]) -> dict[str, Any]:
         kelvin = status["ct"]
         is_white = is_number(kelvin) and status.get("mode") != "rgb"
         found["colour_temperature_kelvin"] = round(kelvin) if is_white else None
+    if "rgb" in status:
+        found["colour"] = colour(status)
     return found
+
+
+def colour(status: dict[str, Any]) -> str | None:
+    """Return the colour of a lamp; None while it shows white light."""
+    parts = status["rgb"]
+    if status.get("mode") == "cct" or not isinstance(parts, list) or len(parts) != 3:  # noqa: PLR2004
+        return None
+    return colours.from_parts(parts) if all(is_number(part) for part in parts) else None
 
 
 def cover(status: dict[str, Any]) -> dict[str, Any]:

@@ -81,7 +81,10 @@ def parts(device: Announcement, sensed: dict[str, Any]) -> Iterator[tuple[str, s
             shutters += 1
             yield name, "cover", {"shutter": shutters}, ""
         elif type_ in KINDS:
-            yield name, KINDS[type_], {"relay": relay} if len(relays) > 1 else {}, ""
+            options: dict[str, Any] = {"relay": relay} if len(relays) > 1 else {}
+            if type_ == tasmota.LIGHT and device.lt_st in tasmota.COLOURED:
+                options["colours"] = True
+            yield name, KINDS[type_], options, ""
     if device.is_fan:
         yield f"{device.title} fan", "", {}, NO_FAN
     for name, is_read in sensors(sensed).items():

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta, Struct, field
 
 from daemons.drivers.transports.mqtt_device import Topic
+from daemons.kinds.base import colour as colours
 
 DEFAULT_FULL_TOPIC = "%prefix%/%topic%/"
 DEFAULT_PREFIXES = ("cmnd", "stat", "tele")
@@ -23,6 +24,8 @@ MOST_TENTHS = 111
 """The greatest PulseTime in tenths of a second: 11.1 s."""
 RELAY, LIGHT, SHUTTER = 1, 2, 3
 """The types of a relay in an announcement. 0 is none."""
+COLOURED = (3, 4, 5)
+"""The types of a light with colours: RGB, RGBW and RGBCCT."""
 PULSE = re.compile(r"(\d+)(?:\D+(\d+))?")
 """A PulseTime of older firmware: the set value, and in brackets what is left."""
 
@@ -74,6 +77,8 @@ class Announcement(Struct, frozen=True):
     onln: str = DEFAULT_WILLS[1]
     rl: tuple[int, ...] = ()
     """The type of each relay."""
+    lt_st: int = 0
+    """The type of its light (LightType); 0 is none."""
     is_fan: int = field(name="if", default=0)
     """Whether its relays are the speeds of a fan (iFan)."""
 
@@ -165,6 +170,24 @@ def is_coloured(found: dict[str, Any]) -> bool:
     colour = found.get("HSBColor")
     parts = colour.split(",") if isinstance(colour, str) else []
     return number(found.get("White")) == 0 and len(parts) == 3 and number(parts[2]) not in (None, 0)  # noqa: PLR2004
+
+
+def hsb(colour: str, brightness_percent: int) -> str:
+    """Return a colour with its brightness in the terms of Tasmota: hue, saturation and brightness."""
+    hue, saturation = colours.hue_and_saturation(colour)
+    return f"{round(hue) % 360},{round(saturation)},{brightness_percent}"
+
+
+def colour(found: dict[str, Any]) -> str | None:
+    """Return the colour that a bulb shows; None while it shows white light. A strip may have no white."""
+    text = found.get("HSBColor")
+    parts = [number(part) for part in text.split(",")] if isinstance(text, str) else []
+    if len(parts) != 3 or number(found.get("White", 0)) != 0:  # noqa: PLR2004
+        return None
+    hue, saturation, bright = parts
+    return (
+        colours.from_hue(hue, saturation) if bright and hue is not None and saturation is not None else None
+    )
 
 
 def decode_announcement(payload: bytes) -> Announcement | None:

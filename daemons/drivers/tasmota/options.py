@@ -17,6 +17,8 @@ class Options(Broker, frozen=True, kw_only=True):
     """The plug's own topic, as its web page shows it under MQTT, without `cmnd/`."""
     relay: Annotated[int, Meta(ge=1, le=32)] = 1
     """The number of its relay."""
+    colours: bool = False
+    """True for a lamp with colours."""
     button: Annotated[int, Meta(ge=1, le=32)] | None = None
     """The number of the button whose presses you want. Set SetOption73 to 1 in Tasmota."""
     shutter: Annotated[int, Meta(ge=1, le=16)] | None = None

@@ -60,7 +60,9 @@ class RelayDevice(TasmotaDevice):
         commands = []
         if setting.on:
             commands.append(f"PulseTime{self._relay} {pulse_time(setting.off_after_seconds)}")
-            if setting.brightness_percent is not None and self._is_dimmable is not False:
+            if setting.colour is not None and self._options.colours:
+                commands.append(f"HSBColor {tasmota.hsb(setting.colour, setting.brightness_percent or 100)}")
+            elif setting.brightness_percent is not None and self._is_dimmable is not False:
                 commands.append(f"Dimmer {setting.brightness_percent}")
             if setting.colour_temperature_kelvin is not None:
                 commands.append(f"CT {min(500, max(153, round(MIRED / setting.colour_temperature_kelvin)))}")
@@ -120,7 +122,7 @@ class RelayDevice(TasmotaDevice):
             self.set_online(False)
 
     def _parse_light(self, found: dict[str, Any]) -> dict[str, Any]:
-        """Parse the brightness and the colour temperature; a bulb that shows a colour has none."""
+        """Parse the brightness, and the colour or the colour temperature: a bulb shows only one of them."""
         changes: dict[str, Any] = {}
         brightness, mireds = tasmota.number(found.get("Dimmer")), tasmota.number(found.get("CT"))
         if brightness is not None:
@@ -131,6 +133,8 @@ class RelayDevice(TasmotaDevice):
             changes["colour_temperature_kelvin"] = None
         elif mireds:
             changes["colour_temperature_kelvin"] = round(MIRED / mireds)
+        if self._options.colours and "HSBColor" in found:
+            changes["colour"] = tasmota.colour(found)
         return changes
 
     def _on_action(self, action: Any) -> None:

@@ -76,10 +76,16 @@ def iot_parts(sysinfo: Info) -> list[Part]:
             for number, child in enumerate(children, 1)
         ]
     if "SMARTBULB" in type_:
-        return [Part("lamp", name, light_options(bool(sysinfo.get("is_dimmable")), tints(sysinfo)))]
+        return [
+            Part(
+                "lamp",
+                name,
+                light_options(bool(sysinfo.get("is_dimmable")), tints(sysinfo), has_colours(sysinfo)),
+            )
+        ]
     if "SMARTPLUGSWITCH" in type_:
         if "brightness" in sysinfo:
-            return [Part("lamp", name, light_options(True, False))]
+            return [Part("lamp", name, light_options(True))]
         is_light_switch = "light" in str(sysinfo.get("dev_name", "")).lower()
         return [Part("lamp" if is_light_switch else "plug", name)]
     return [Part(name=name, note=UNKNOWN)]
@@ -113,7 +119,7 @@ def smart_part(info: Info, options: dict[str, Any]) -> Part:
     if "device_on" not in info:
         return Part(name=name, options=options, note=UNKNOWN)
     if "brightness" in info:
-        return Part("lamp", name, {**options, **light_options(True, tints(info))})
+        return Part("lamp", name, {**options, **light_options(True, tints(info), has_colours(info))})
     return Part("plug" if "PLUG" in type_ else "lamp", name, options)
 
 
@@ -133,7 +139,7 @@ def model_parts(type_: str, model: str) -> list[Part]:
     if "BULB" in type_:
         return [Part("lamp", options=light_options(True, not model.startswith(ONE_WHITE)))]
     if model in DIMMERS:
-        return [Part("lamp", options=light_options(True, False))]
+        return [Part("lamp", options=light_options(True))]
     if "PLUG" in type_:
         return [Part("plug")]
     return [Part("lamp")] if "SWITCH" in type_ else [Part(note=UNKNOWN)]
@@ -152,9 +158,15 @@ def objects(value: Any) -> list[dict[str, Any]]:
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
-def light_options(dims: bool, is_tunable: bool) -> dict[str, Any]:
+def light_options(dims: bool, is_tunable: bool = False, is_coloured: bool = False) -> dict[str, Any]:
     """Return the options of the driver for a lamp."""
-    return ({"dims": True} if dims else {}) | ({"tints": True} if is_tunable else {})
+    has = {"dims": dims, "tints": is_tunable, "colours": dims and is_coloured}
+    return {word: True for word, is_there in has.items() if is_there}
+
+
+def has_colours(info: Info) -> bool:
+    """Return whether a lamp has colours."""
+    return bool(info["is_color"]) if "is_color" in info else {"hue", "saturation"} <= info.keys()
 
 
 def tints(info: Info) -> bool:

@@ -15,6 +15,7 @@ from daemons.drivers.tplink.timer import NO_TIMER, arm_auto_off, arm_countdown
 from daemons.drivers.tplink.valve import VALVE_SECONDS, is_valve, valve_fields
 from daemons.errors import StorageError
 from daemons.kinds import Setting, Touch
+from daemons.kinds.base import colour as colours
 from daemons.runtime.clock import uptime
 
 NO_TARGET = "it keeps no temperature: use the kind that `house discover` prints for it"
@@ -60,6 +61,10 @@ class Part:
         else:
             kelvin = self._clamp(setting.colour_temperature_kelvin)
             state = LightState(light_on=True, brightness=setting.brightness_percent, color_temp=kelvin)
+            if setting.colour is not None and self.options.colours:
+                hue, saturation = colours.hue_and_saturation(setting.colour)
+                state.hue, state.saturation = round(hue) % 360, round(saturation)
+                state.color_temp = 0  # otherwise the lamp would show its white
             if isinstance(self.target, IotDevice):
                 state.transition = 0
             await light.set_state(state)
@@ -172,7 +177,7 @@ def find_part(name: str, device: Device, options: Any) -> Part:
         raise ValueError(definition.REFUSED["HUB"])
     if notes := [part.note for part in fitting if not part.kind]:
         raise ValueError(notes[0])
-    for word in ("dims", "tints"):
+    for word in ("dims", "tints", "colours"):
         if getattr(options, word) and not fitting[0].options.get(word):
             raise ValueError(f"it cannot do what {word} = true says: remove that option")
     return (IotPart if is_old else SmartPart)(name, device, options)

@@ -7,10 +7,11 @@ answer several methods. So one poll is one request, however many outlets a strip
 from collections.abc import Mapping
 from typing import Any
 
-from daemons.drivers.tplink.definition import Info, objects, tints
+from daemons.drivers.tplink.definition import Info, has_colours, objects, tints
 from daemons.drivers.tplink.facts import celsius, facts, mains, number
 from daemons.drivers.tplink.valve import is_valve, parse_valve
 from daemons.kinds import Touch
+from daemons.kinds.base import colour as colours
 
 TOUCHES: dict[str, Touch] = {"singleClick": "single", "doubleClick": "double"}
 """The events in the log of a button that are presses."""
@@ -54,7 +55,12 @@ def parse_iot(reply: Any, child: str | None) -> dict[str, Any]:
     light = light if found["on"] else part(light, "dft_on_state")
     if child is None:
         own = light if "light_state" in sysinfo else sysinfo
-        found |= lamp(own, part(sysinfo, "lighting_effect_state"), has_white=tints(sysinfo))
+        found |= lamp(
+            own,
+            part(sysinfo, "lighting_effect_state"),
+            has_white=tints(sysinfo),
+            has_colour=has_colours(sysinfo),
+        )
     rules = part(reply, "count_down", "get_rules").get("rule_list")
     found["off_after_seconds"] = remaining_seconds(rules) if found["on"] else None
     meter = part(reply, "emeter", "get_realtime") or part(reply, BULB_METER, "get_realtime")
@@ -122,7 +128,7 @@ def parse_smart(reply: Any) -> dict[str, Any]:
     if is_valve(info):
         found |= parse_valve(info)
     effect = {"enable": info.get("dynamic_light_effect_enable"), **part(info, "lighting_effect")}
-    return found | lamp(info, effect, has_white=tints(info))
+    return found | lamp(info, effect, has_white=tints(info), has_colour=has_colours(info))
 
 
 def parse_smart_strip(reply: Any) -> dict[str, Any]:
@@ -170,14 +176,19 @@ def month_energy(reply: Any) -> tuple[str, float] | None:
 # Both
 
 
-def lamp(info: Info, effect: Info, *, has_white: bool) -> dict[str, Any]:
-    """Return brightness and colour temperature. In colour mode (0 K), or with an effect, it has no white."""
+def lamp(info: Info, effect: Info, *, has_white: bool, has_colour: bool) -> dict[str, Any]:
+    """Return brightness, white and colour. In colour mode (0 K) it has no white; with an effect, neither."""
     is_running = bool(effect.get("enable"))
     bright = number((effect.get("brightness") if is_running else None) or info.get("brightness"))
     found: dict[str, Any] = {} if bright is None else {"brightness_percent": round(bright)}
     if has_white:
         kelvin = None if is_running else number(info.get("color_temp"))
         found["colour_temperature_kelvin"] = round(kelvin) if kelvin else None
+    if has_colour:
+        hue, saturation = number(info.get("hue")), number(info.get("saturation"))
+        is_shown = not is_running and not number(info.get("color_temp"))
+        is_known = hue is not None and saturation is not None
+        found["colour"] = colours.from_hue(hue, saturation) if is_shown and is_known else None  # type: ignore[arg-type]
     return found
 
 

@@ -182,6 +182,8 @@ def driven_part(part: Exposed, *, has_own_switch: bool) -> Part | None:
     options: dict[str, Any] = {"endpoint": endpoint} if endpoint else {}
     if part.type == "light" and features and "brightness" not in features:
         options["dims"] = False
+    elif colour := next((mode for mode in ("xy", "hs") if f"color_{mode}" in features), None):
+        options["colours"] = colour
     return Part(KINDS[part.type], endpoint, options)
 
 

@@ -4,9 +4,11 @@ A device with several endpoints, such as two relays, has the name of the endpoin
 `state_l1`, `power_l2`, `temperature_1`. Zigbee2MQTT publishes null for a value that it does not know.
 """
 
-from typing import Any, TypeGuard
+import math
+from typing import Any, Literal, TypeGuard
 
 from daemons.kinds import About
+from daemons.kinds.base import colour as colours
 
 MOST_BRIGHT = 254
 MIRED = 1_000_000
@@ -111,18 +113,38 @@ def facts(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def light(found: dict[str, Any]) -> dict[str, Any]:
-    """Return the brightness and the colour of a state as fields of a Reading.
+    """Return the brightness, the colour and the white of a state as fields of a Reading.
 
     In a mode of colours, the colour temperature of a bulb is only a remainder of the last white.
     """
     changes: dict[str, Any] = {}
     if is_number(bright := found.get("brightness")):
         changes["brightness_percent"] = min(100, max(0, round(bright * 100 / MOST_BRIGHT)))
-    if found.get("color_mode") in ("xy", "hs"):
+    if (mode := found.get("color_mode")) in ("xy", "hs"):
         changes["colour_temperature_kelvin"] = None
+        if colour := _colour(mode, found.get("color")):
+            changes["colour"] = colour
     elif is_number(mireds := found.get("color_temp")) and mireds > 0:
-        changes["colour_temperature_kelvin"] = round(MIRED / mireds)
+        changes |= {"colour_temperature_kelvin": round(MIRED / mireds), "colour": None}
     return changes
+
+
+def color(mode: Literal["xy", "hs"], colour: str) -> dict[str, float]:
+    """Return a colour in the terms of Zigbee2MQTT."""
+    if mode == "xy":
+        x, y = colours.to_xy(colour)
+        return {"x": round(x, 4), "y": round(y, 4)}
+    hue, saturation = colours.hue_and_saturation(colour)
+    return {"hue": round(hue), "saturation": round(saturation)}
+
+
+def _colour(mode: str, found: Any) -> str | None:
+    """Return the colour of a state; None if the state has none in its mode."""
+    names = ("x", "y") if mode == "xy" else ("hue", "saturation")
+    first, second = (found.get(name) for name in names) if isinstance(found, dict) else (None, None)
+    if not is_number(first) or not is_number(second) or not math.isfinite(first + second):
+        return None
+    return colours.from_xy(first, second) if mode == "xy" else colours.from_hue(first, second)
 
 
 def is_number(value: Any) -> TypeGuard[int | float]:

@@ -1,4 +1,4 @@
-"""The input for a brightness, which a lamp and a group of lamps have."""
+"""The inputs that a lamp and a group of lamps have in common: brightness and colour."""
 
 from daemons.kinds.base.kind import Control
 
@@ -12,3 +12,4 @@ BRIGHTNESS = Control(
     highest=100.0,
     unit="%",
 )
+COLOUR = Control(command="on", argument="colour", field="colour", label="Colour", takes="colour")

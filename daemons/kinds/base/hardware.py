@@ -6,14 +6,15 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from daemons.bus.message import Scalar
+from daemons.kinds.base import colour as colours
 
 Ability = Literal[
-    "switch", "dim", "tint", "move", "press", "sense", "notify", "presence", "regulate", "events",
+    "switch", "dim", "tint", "colour", "move", "press", "sense", "notify", "presence", "regulate", "events",
     "forecast",
 ]  # fmt: skip
-"""An ability of a driver: switch on and off, dim, change the colour temperature of white light, move in
-both directions, report presses of a button, report measurements, deliver messages to people, report
-whether a person is there, set the temperature that hardware keeps by itself, report the events of a
+"""An ability of a driver: switch on and off, dim, change the colour temperature of white light, show a
+colour, move in both directions, report presses of a button, report measurements, deliver messages to people,
+report whether a person is there, set the temperature that hardware keeps by itself, report the events of a
 calendar, report a weather forecast."""
 ABILITIES: tuple[Ability, ...] = get_args(Ability)
 Touch = Literal["single", "double", "triple", "long", "hold", "release"]
@@ -76,6 +77,9 @@ class Setting(Struct, frozen=True):
     """The brightness, 1 to 100; None for hardware that cannot be dimmed."""
     colour_temperature_kelvin: int | None = None
     """The colour temperature of white light; None leaves it unchanged."""
+    colour: str | None = None
+    """The colour, as "#rrggbb" of full brightness; None leaves it unchanged, unless there is a colour
+    temperature. A setting never has both."""
     direction: Direction | None = None
     """The direction of a move; None for hardware that does not move."""
     target_celsius: float | None = None
@@ -91,7 +95,7 @@ class Setting(Struct, frozen=True):
             return False
         if not self.on:
             return True
-        bright, kelvin = reading.brightness_percent, reading.colour_temperature_kelvin
+        bright = reading.brightness_percent
         return (
             self.direction in (None, reading.direction or self.direction)
             and (
@@ -99,11 +103,7 @@ class Setting(Struct, frozen=True):
                 or bright is None
                 or abs(self.brightness_percent - bright) <= BRIGHTNESS_TOLERANCE_PERCENT
             )
-            and (
-                self.colour_temperature_kelvin is None
-                or kelvin is None
-                or abs(kelvin / self.colour_temperature_kelvin - 1) <= COLOUR_TOLERANCE
-            )
+            and self._is_light_met(reading)
             and self._is_target_met(reading)
         )
 
@@ -111,6 +111,17 @@ class Setting(Struct, frozen=True):
         """Return whether the hardware stands at the end to which it shall move: then it does not move."""
         end = {"open": 100, "close": 0, None: None}[self.direction if self.on else None]
         return end is not None and reading.position_percent == end
+
+    def _is_light_met(self, reading: "Reading") -> bool:
+        """Return whether the hardware shows the colour or the white that it shall show."""
+        kelvin, colour = reading.colour_temperature_kelvin, reading.colour
+        if self.colour is not None:
+            return kelvin is None if colour is None else colours.is_near(self.colour, colour)
+        if self.colour_temperature_kelvin is None:
+            return True
+        if kelvin is None:
+            return colour is None
+        return abs(kelvin / self.colour_temperature_kelvin - 1) <= COLOUR_TOLERANCE
 
     def _is_target_met(self, reading: "Reading") -> bool:
         """Return whether the hardware keeps the target, or the nearest one that it can keep."""
@@ -232,6 +243,9 @@ class Reading(Struct, frozen=True, kw_only=True):
     energy_watt_hours: float | None = None
     brightness_percent: int | None = None
     colour_temperature_kelvin: int | None = None
+    """The colour temperature of its white; None while it shows a colour."""
+    colour: str | None = None
+    """The colour, as "#rrggbb" of full brightness; None while it shows white light."""
     direction: Direction | None = None
     """The direction of its move."""
     position_percent: int | None = None

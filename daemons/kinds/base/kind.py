@@ -71,8 +71,9 @@ class Control(Struct, frozen=True, kw_only=True):
     """The field of the state with the present value."""
     label: str
     """The name of the value."""
-    takes: Literal["choice", "number", "time"]
-    """One of the `choices`, a number, or a time of day such as "06:45"."""
+    takes: Literal["choice", "number", "time", "colour"]
+    """One of the `choices`, a number, a time of day such as "06:45", or a colour such as "#ff8800". Its state
+    may have no colour: then the input shows that there is none."""
     choices: tuple[str, ...] = ()
     lowest: float | None = None
     highest: float | None = None

@@ -17,7 +17,7 @@ from daemons.bus.status import PRESENCES
 from daemons.config.roster import Peer
 from daemons.kinds import HARDWARE_FACTS, TOUCHES, Control, EntityClass, HardwareLink, Kind, Reading
 from daemons.processes.bridge.topics import OFFLINE, ONLINE, Topics
-from daemons.values import CLOCK_TIME
+from daemons.values import CLOCK_TIME, HEX_COLOUR
 
 Config = dict[str, Any]
 QOS = 1
@@ -33,16 +33,23 @@ SLIDER_STEPS = 200
 MIRED = 1_000_000
 """Mireds times kelvins: every version uses mireds in the templates of a light."""
 
-ASKED = "brightness is defined or color_temp is defined"
+ASKED = "brightness is defined or color_temp is defined or red is defined"
 BRIGHTNESS = (
     f"([((brightness | default(state_attr(entity_id, 'brightness')) or 255) / 2.55) | round | int, 1] | max)"
     f" if {ASKED} else none"
 )
 COLOUR_TEMPERATURE = (
     f"((({MIRED} / color_temp) if color_temp is defined else state_attr(entity_id, 'color_temp_kelvin'))"
-    f" | int(0) or none) if {ASKED} else none"
+    f" | int(0) or none) if ({ASKED}) and red is not defined else none"
 )
-"""The arguments of a light: if one of the two is given, the other keeps its value; otherwise none is sent."""
+COLOUR = (
+    "('#%02x%02x%02x' | format(red, green, blue)) if red is defined else"
+    " (('#%02x%02x%02x' | format(*state_attr(entity_id, 'rgb_color')))"
+    " if brightness is defined and color_temp is not defined"
+    " and state_attr(entity_id, 'color_mode') == 'hs' else none)"
+)
+"""The arguments of a light: if one is given, the brightness, and the colour or the white, keep their value;
+otherwise none is sent. Home Assistant has an `rgb_color` for a white too, so only its mode counts."""
 
 
 class Unit(NamedTuple):
@@ -101,7 +108,9 @@ REQUIRED: dict[EntityClass, tuple[set[str], set[str]]] = {
 }
 """The commands and the fields that the main entity of each class needs."""
 FROM_HARDWARE = HARDWARE_FACTS | frozenset(
-    field.name for field in structs.fields(Reading) if any(field.name.endswith(f"_{end}") for end in UNITS)
+    field.name
+    for field in structs.fields(Reading)
+    if field.name == "colour" or any(field.name.endswith(f"_{end}") for end in UNITS)
 )
 """The optional measurements: only some hardware reports them."""
 REGISTRY = {
@@ -218,8 +227,9 @@ class EntityBuilder:
             more |= {"mode": "box" if is_wide else "slider"}
         else:
             # The platform "time" is too new: an older Home Assistant would refuse the whole device.
-            more = {"options": list(control.choices)} if control.choices else {"pattern": CLOCK_TIME}
-        component = {"number": "number", "choice": "select", "time": "text"}[control.takes]
+            pattern = {"time": CLOCK_TIME, "colour": HEX_COLOUR}.get(control.takes)
+            more = {"pattern": pattern} if pattern else {"options": list(control.choices)}
+        component = {"number": "number", "choice": "select"}.get(control.takes, "text")
         self._take(control.command, control.field, "unit")
         more |= {"command_topic": topic, "command_template": arguments, "value_template": template}
         return self._reporting(component, key, title, **more)
@@ -238,7 +248,8 @@ class EntityBuilder:
         return self._entity("scene", MAIN, None, command_topic=topic, payload_on="on")
 
     def _light(self) -> Entity:
-        settable = {field.encode_name for field in structs.fields(self._commands["on"])} & self._fields.keys()
+        takes = {field.encode_name for field in structs.fields(self._commands["on"])}
+        settable = takes & self._fields.keys()
         can, args, more = self._subject.peer.abilities, {}, {}
         if "dim" in can and "brightness_percent" in settable:
             args["brightness_percent"] = BRIGHTNESS
@@ -247,8 +258,14 @@ class EntityBuilder:
             args["colour_temperature_kelvin"] = COLOUR_TEMPERATURE
             mireds = f"(({MIRED} / {{0}}) | round | int) if {{0}} else none"
             more["color_temp_template"] = shown(mireds, "colour_temperature_kelvin")
+        if "colour" in can and "colour" in takes & self._subject.kind.fields().keys():
+            args["colour"] = COLOUR
+            for start, part in enumerate(("red", "green", "blue")):
+                digits = f"({{0}}[{2 * start + 1}:{2 * start + 3}] | int(0, 16)) if {{0}} else none"
+                more[f"{part}_template"] = shown(digits, "colour")
         given = ", ".join(f"'{arg}': {value}" for arg, value in args.items())
-        self._take("on", "off", "toggle", "status", "brightness_percent", "colour_temperature_kelvin")
+        self._take("on", "off", "toggle", "status", "brightness_percent")
+        self._take("colour_temperature_kelvin", "colour")
         return self._commanded(
             "light",
             schema="template",

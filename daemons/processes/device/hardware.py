@@ -49,7 +49,7 @@ IMMEDIATE_SECONDS = 0.5
 """A setting that is reached later than this may have been reached by a manual switch."""
 
 HAND_FIELDS = (
-    "on", "brightness_percent", "colour_temperature_kelvin", "direction", "position_percent",
+    "on", "brightness_percent", "colour_temperature_kelvin", "colour", "direction", "position_percent",
     "target_celsius",
 )  # fmt: skip
 """What is recorded of the setting that a person has chosen at the hardware."""

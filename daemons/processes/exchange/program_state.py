@@ -14,7 +14,7 @@ from daemons.bus.message import MAX_PUBLISHED_BYTES, Fields, Identifier, Moment,
 from daemons.bus.state_history import StateHistory
 from daemons.errors import MessageError
 from daemons.kinds import Kind, add_implausible, is_plausible, range_text
-from daemons.values import describe_type, format_toml, suggest
+from daemons.values import check_published, describe_type, format_toml, suggest
 
 MAX_INTEGER = 1 << 53
 """Greater whole numbers are not the same in every JSON reader (RFC 8259, section 6)."""
@@ -87,8 +87,8 @@ class StateTracker:
             if isinstance(value, int) and abs(value) > MAX_INTEGER:
                 raise MessageError(f"{name}: {format_toml(value)} is too large; the limit is 2^53")
             try:
-                msgspec.convert(value, self._fields[name])
-            except msgspec.ValidationError as error:
+                check_published(value, self._fields[name])
+            except ValueError as error:
                 allowed = describe_type(self._fields[name])
                 raise MessageError(
                     f"{name}: {format_toml(value)} is not allowed; allowed: {allowed}"
@@ -103,8 +103,8 @@ class StateTracker:
         state = reported.state | dict.fromkeys(refused)
         for name in refused:
             try:
-                msgspec.convert(None, self._fields[name])
-            except msgspec.ValidationError as error:
+                check_published(None, self._fields[name])
+            except ValueError as error:
                 value = format_toml(reported.state[name])
                 raise MessageError(f"{name}: {value} is not {range_text(name)}") from error
         fault = state.get("fault")

@@ -9,6 +9,7 @@ from daemons.drivers.shelly_http.status import PressCounter, components, part_of
 from daemons.kinds import Setting
 
 BRIGHT = Setting(on=True, brightness_percent=30)
+RED = Setting(on=True, brightness_percent=30, colour="#ff0000")
 WARM = Setting(on=True, brightness_percent=30, colour_temperature_kelvin=2700)
 
 
@@ -31,6 +32,12 @@ def options(component: Any = "relay", channel: int = 0, **more: Any) -> Options:
             "/light/0?turn=on&brightness=30&mode=white&temp=2700",
         ),
         (options("light", tints=True), BRIGHT, {"mode": "color"}, "/light/0?turn=on&gain=30"),
+        (
+            options("light", tints=True, colours=True), RED, {"mode": "white"},
+            "/light/0?turn=on&gain=30&mode=color&red=255&green=0&blue=0&white=0",
+        ),
+        (options("color"), RED, {}, "/color/0?turn=on&gain=30&red=255&green=0&blue=0&white=0"),
+        (options("light", tints=True), RED, {}, "/light/0?turn=on&brightness=30"),
         (options("color"), BRIGHT, {"mode": "color"}, "/color/0?turn=on&gain=30"),
         (options("white", 3), BRIGHT, {"mode": "white"}, "/white/3?turn=on&brightness=30"),
         (
@@ -136,6 +143,8 @@ def test_a_component_has_its_own_abilities() -> None:
     assert options().abilities == {"switch"}
     assert options("light").abilities == {"switch", "dim"}
     assert options("light", tints=True).abilities == {"switch", "dim", "tint"}
+    assert options("light", colours=True).abilities == {"switch", "dim", "colour"}
+    assert options("color").abilities == {"switch", "dim", "colour"}
     assert options("roller", input=1).abilities == {"move", "press"}
     assert options("input").abilities == {"press", "sense"}
 

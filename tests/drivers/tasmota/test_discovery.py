@@ -42,6 +42,8 @@ def test_a_shutter_is_one_cover_and_never_two_plugs() -> None:
         ("Fan", "plug", {**own, "relay": 3}),
         ("Spot", "lamp", {**own, "relay": 4}),
     ]
+    strip = announced(rl=[2], lt_st=3)
+    assert strip == [("Box", "lamp", {"topic": "box", "colours": True})]
     two = announced(rl=[3, 3, 3, 3])
     assert [(kind, options["shutter"]) for _, kind, options in two] == [("cover", 1), ("cover", 2)]
 

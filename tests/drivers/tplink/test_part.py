@@ -63,6 +63,30 @@ def test_a_newer_lamp_is_dimmed_and_its_white_is_set(tmp_path: Path) -> None:
         harness.wait_for_on(on=False)
 
 
+def test_a_lamp_shows_a_colour(tmp_path: Path) -> None:
+    """Its colour is read and set, and a white ends it: an older and a newer lamp."""
+    for name in ("old", "new"):
+        (tmp_path / name).mkdir()
+    old, new = KasaBulb(tmp_path / "old"), TapoDevice(tmp_path / "new")
+    new.components = ["device", "brightness", "color", "color_temperature"]
+    more = {"color_temp_range": [2500, 6500], "hue": 240, "saturation": 100, "color_temp": 0}
+    new.info |= {"type": "SMART.TAPOBULB", "model": "L530", "brightness": 20, **more}
+    lamps: tuple[Emulator, ...] = (old, new)
+    for lamp in lamps:
+        with driving(lamp, **LAMP, colours=True) as harness:
+            first = harness.wait_for_on(on=False)
+            assert (first.colour, first.colour_temperature_kelvin) == ("#0000ff", None)
+            harness.driver.set(Setting(True, 60, colour="#ff8000"), "a1", harness.clock.now())
+            reading = harness.wait_until(lambda r: r.colour == "#ff8000" and r.on, "its colour")
+            assert (reading.brightness_percent, reading.colour_temperature_kelvin) == (60, None)
+            set_lamp(harness, 60, 3000)
+            reading = harness.wait_until(lambda r: r.colour_temperature_kelvin == 3000, "its white")
+            assert reading.colour is None
+            harness.driver.set(Setting(True, 60, colour="#00ff00"), "a1", harness.clock.now())
+            reading = harness.wait_until(lambda r: r.colour, "a colour after a white")
+            assert (reading.colour, reading.colour_temperature_kelvin) == ("#00ff00", None)
+
+
 def test_a_whole_strip_is_switched_by_its_outlets(tmp_path: Path) -> None:
     """It counts as on while any outlet is on. Each outlet is switched, whatever it was before."""
     old, new = KasaStrip(tmp_path), tapo_strip(tmp_path)

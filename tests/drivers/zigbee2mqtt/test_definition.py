@@ -62,6 +62,18 @@ def test_known_definitions_are_what_they_are() -> None:
     ("exposes", "expected"),
     [
         ([{"type": "light", "features": [{"name": "state"}]}], [("lamp", {"dims": False}, {})]),
+        (
+            [{"type": "light", "features": [
+                {"name": "state"}, {"name": "brightness"}, {"name": "color_xy"}, {"name": "color_hs"},
+            ]}],
+            [("lamp", {"colours": "xy"}, {})],
+        ),
+        (
+            [{"type": "light", "features": [
+                {"name": "state"}, {"name": "brightness"}, {"name": "color_hs"},
+            ]}],
+            [("lamp", {"colours": "hs"}, {})],
+        ),
         ([{"type": "cover"}], [("cover", {}, {})]),
         (
             [{"type": "switch", "endpoint": "l1"}, {"type": "light", "endpoint": "l2"}],

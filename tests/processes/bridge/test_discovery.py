@@ -211,6 +211,42 @@ def test_a_light_command_has_only_the_changed_values(
     assert (rendered_args["brightness_percent"], rendered_args["colour_temperature_kelvin"]) == args
 
 
+@pytest.mark.parametrize(
+    ("values", "attributes", "expected"),
+    [
+        ({}, {"color_mode": "hs", "rgb_color": (255, 0, 0)}, (None, None)),
+        ({"red": 255, "green": 136, "blue": 0}, {"color_temp_kelvin": 2700}, ("#ff8800", None)),
+        ({"brightness": 9}, {"color_mode": "hs", "rgb_color": (255, 136, 0)}, ("#ff8800", None)),
+        ({"brightness": 9}, {"color_mode": "color_temp", "rgb_color": (1, 2, 3)}, (None, None)),
+        ({"color_temp": 250}, {"color_mode": "hs", "rgb_color": (255, 136, 0)}, (None, 4000)),
+    ],
+)
+def test_a_light_has_a_colour_or_a_white(
+    values: dict[str, int], attributes: dict[str, Any], expected: tuple[str | None, int | None]
+) -> None:
+    """A command never has both; a change of the brightness keeps the colour."""
+    made = subject("lamp", hardware_fields=FROM_HARDWARE, peer={"abilities": ("colour", "dim", "tint")})
+    config = found(made)["house-lamp-main"][1]
+    rendered = json.loads(homeassistant.render(config["command_on_template"], b"", attributes, **values))
+    args = rendered["args"]
+    assert (args["colour"], args["colour_temperature_kelvin"]) == expected
+
+
+@pytest.mark.parametrize(
+    ("colour", "expected"), [("#ff8800", ("255", "136", "0")), (None, ("None", "None", "None"))]
+)
+def test_a_light_shows_its_colour(colour: str | None, expected: tuple[str, ...]) -> None:
+    """Without a colour, Home Assistant gets none, and shows the white. Not all lights have colours."""
+    plain = subject("lamp", peer={"abilities": ("dim", "switch")})
+    assert "red_template" not in found(plain)["house-lamp-main"][1]
+    config = found(subject("lamp", peer={"abilities": ("colour", "dim")}))["house-lamp-main"][1]
+    state = state_of(status=True, brightness_percent=50, colour=colour)
+    assert (
+        tuple(homeassistant.render(config[f"{part}_template"], state) for part in ("red", "green", "blue"))
+        == expected
+    )
+
+
 @pytest.mark.parametrize("percent", range(1, 101))
 def test_a_brightness_survives_the_way_there_and_back(percent: int) -> None:
     """Home Assistant counts to 255, and returns the same percentage."""

@@ -84,6 +84,29 @@ def test_a_device_is_commanded_stopped_and_started_on_its_page(
 
 
 @pytest.mark.long
+def test_a_lamp_gets_a_colour_on_its_page_and_on_its_card(breakfast: TemporaryHouse, window: Window) -> None:
+    """The swatch shows that there is none at first. Each page shows what was chosen on the other one."""
+    page = window(f"{page_url(breakfast)}#device/kitchen_lamp", PHONE)
+    lamp = page.locator("house-device")
+    swatch = lamp.locator(".swatch")
+    expect(swatch).to_have_attribute("data-unknown", "")
+    swatch.get_by_label("Colour").fill("#0000ff")
+    expect(lamp.locator(".controls-part .receipt")).to_contain_text("applied")
+    expect(swatch).not_to_have_attribute("data-unknown", "")
+    assert breakfast.status()["devices"]["kitchen_lamp"]["state"]["colour"] == "#0000ff"
+    page.evaluate("location.hash = '#mirror'")
+    card = page.locator("house-card[data-device=kitchen_lamp]")
+    choice = card.get_by_label("Colour")
+    expect(choice).to_have_value("#0000ff")
+    choice.fill("#804000")
+    expect(choice).to_have_value("#ff8000")  # of full brightness
+    breakfast.send("kitchen_lamp", "on", "colour_temperature_kelvin=2700")
+    expect(card.locator(".swatch")).to_have_attribute("data-unknown", "")
+    found = Axe().run(page).response["violations"]
+    assert not [one["id"] for one in found if any(".swatch" in str(node) for node in one["nodes"])]
+
+
+@pytest.mark.long
 def test_the_page_explains_a_device(breakfast: TemporaryHouse, window: Window) -> None:
     """The chain begins at the switch; the rule has the time at which it acted; a later press is shown too."""
     breakfast.send("bathroom_light", "press")

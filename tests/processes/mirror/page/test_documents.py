@@ -129,16 +129,19 @@ def test_the_house_document_names_all_devices_before_any_message() -> None:
     assert documents.device("lamp") is None
 
 
-def test_a_lamp_has_an_input_for_its_brightness_and_its_warmth_unless_its_driver_lacks_one() -> None:
+def test_a_lamp_has_an_input_for_its_light_unless_its_driver_lacks_one() -> None:
     """The page shows an input for each."""
     peers = load_house(Path("house.toml"), big_house(42)).slices()["mirror"].ordered_peers
-    lamp = replace(peers["desk_lamp"], lacks=("colour_temperature_kelvin",))
+    lamp = replace(peers["desk_lamp"], lacks=("colour_temperature_kelvin", "colour"))
     document = house(DocumentEncoder(PageStub({**peers, "desk_lamp": lamp}).context))
     inputs = {
         name: [one["label"] for one in document["devices"][name]["controls"]]
         for name in peers.keys() - {"mirror"}
     }
-    assert (inputs["hall_lamp"], inputs["desk_lamp"]) == (["Brightness", "Warmth"], ["Brightness"])
+    assert (inputs["hall_lamp"], inputs["desk_lamp"]) == (
+        ["Brightness", "Warmth", "Colour"],
+        ["Brightness"],
+    )
     assert (inputs["living_blind"], inputs["living_heater"]) == (["Position"], ["Target"])
     assert [one["sign"] for one in document["devices"]["living_blind"]["buttons"]] == ["▲", "■", "▼"]
 
@@ -207,6 +210,8 @@ def test_every_command_of_a_kind_is_listed(documents: DocumentEncoder) -> None:
     assert devices["lamp"]["commands"]["on"] == {
         "brightness_percent": "a whole number from 1 to 100",
         "colour_temperature_kelvin": "a whole number from 1000 to 10000",
+        "colour": 'a colour, such as "#ff8800", or one of red, orange, yellow, green, cyan, blue, purple, '
+        "pink, white",
     }
 
 

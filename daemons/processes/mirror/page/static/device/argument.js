@@ -4,7 +4,7 @@
 /**
  * @typedef {object} Argument
  * @property {string} name
- * @property {"number" | "text" | "time" | "duration" | "switch" | "choice" | "any"} takes
+ * @property {"number" | "text" | "time" | "duration" | "colour" | "switch" | "choice" | "any"} takes
  * @property {number | null} lowest
  * @property {number | null} highest
  * @property {number | "any"} step
@@ -36,6 +36,7 @@ export function argument(name, allowed) {
   if (allowed === "true or false") return { ...found, takes: "switch" };
   if (allowed.startsWith("one of ")) return { ...found, takes: "choice", choices: words(allowed.slice(7)) };
   if (allowed.startsWith("a time ")) return { ...found, takes: "time" };
+  if (allowed.startsWith("a colour,")) return { ...found, takes: "colour" };
   if (allowed.startsWith("a duration ")) return { ...found, takes: "duration" };
   return { ...found, takes: "any" };
 }

@@ -39,8 +39,9 @@ function input(about, allowed) {
   const field = /** @type {any} */ (shape(about));
   field.id = id;
   const parts = [label, make("span", { class: "field" }, field, ...(about.unit ? [make("span", { class: "unit" }, about.unit)] : []))];
-  if (about.takes === "any" || about.takes === "duration") {
-    const hint = make("span", { class: "hint", id: `${id}-hint` }, about.takes === "duration" ? t("device.duration_hint") : readable(allowed));
+  if (["any", "duration", "colour"].includes(about.takes)) {
+    const texts = { duration: () => t("device.duration_hint"), colour: () => t("device.colour_hint") };
+    const hint = make("span", { class: "hint", id: `${id}-hint` }, texts[about.takes]?.() ?? readable(allowed));
     field.setAttribute("aria-describedby", hint.id);
     parts.push(hint);
   }

@@ -2,6 +2,7 @@
 /** All controls of a device: its buttons, its numbers, its value, and every command with its arguments. */
 
 import { Input, action } from "../mirror/control.js";
+import { Swatch } from "../mirror/swatch.js";
 import { commandForm } from "./command_form.js";
 import { Dial, scales } from "./dial.js";
 import { word } from "./words.js";
@@ -17,6 +18,8 @@ export class Controls {
   #buttons = /** @type {Map<string, HTMLElement>} */ (new Map());
   /** @type {Dial[]} */
   #dials = [];
+  /** @type {Swatch[]} */
+  #swatches = [];
   #body = make("div", { class: "all-controls" });
   #receipt = make("p", { class: "receipt" });
 
@@ -31,6 +34,7 @@ export class Controls {
     this.element.hidden = !Object.keys(device.commands).length;
     const isRunning = house.isLive && !["stopped", "failed"].includes(device.presence);
     for (const dial of this.#dials) dial.show(device, isRunning);
+    for (const swatch of this.#swatches) swatch.show(device);
     this.#input.show(device);
     const next = [action(device)?.word, action(device, "secondary_commands")?.word];
     for (const [name, button] of this.#buttons) {
@@ -42,12 +46,14 @@ export class Controls {
   /** Build the controls once; again only if the device can do something else, as after a reload. */
   #build(device) {
     const found = scales(device);
-    const shape = JSON.stringify([device.commands, device.control, found.map(({ field }) => field)]);
+    const colours = (device.controls ?? []).filter(({ takes }) => takes === "colour");
+    const shape = JSON.stringify([device.commands, device.control, colours, found.map(({ field }) => field)]);
     if (shape === this.#shape) return;
     this.#shape = shape;
     const { commands, control } = device;
     this.#dials = found.map((scale) => new Dial(scale, (name, args) => this.#command(name, args)));
-    const isDial = found.some(({ field }) => field === control?.field);
+    this.#swatches = colours.map((one) => new Swatch(one, (name, args) => this.#command(name, args)));
+    const hasOwn = [...found, ...colours].some(({ field }) => field === control?.field);
     const labels = buttonLabels(device);
     this.#buttons = new Map([...labels].map(([name, label]) => [name, this.#button(name, label)]));
     const forms = Object.entries(commands).filter(([, args]) => Object.keys(args).length);
@@ -56,7 +62,8 @@ export class Controls {
     this.#body.replaceChildren(
       ...(labels.size ? [make("div", { class: "buttons" }, ...this.#buttons.values())] : []),
       ...this.#dials.map(({ element }) => element),
-      ...(control && !isDial ? [make("div", { class: "own-value" }, make("span", { "aria-hidden": "true" }, label(control.label)), this.#input.element)] : []),
+      ...colours.map((one, i) => make("div", { class: "own-value" }, make("span", { "aria-hidden": "true" }, label(one.label)), this.#swatches[i].element)),
+      ...(control && !hasOwn ? [make("div", { class: "own-value" }, make("span", { "aria-hidden": "true" }, label(control.label)), this.#input.element)] : []),
       ...(forms.length ? [more] : []),
     );
   }

@@ -9,6 +9,7 @@ import { panelOf } from "./panel.js";
 import { mainReading, phaseWord, readings, written } from "../reading.js";
 import { Slider, Steps, isScale } from "./slider.js";
 import { Spark } from "./spark.js";
+import { Swatch } from "./swatch.js";
 import { t } from "../text.js";
 import { absence, afar, countdown, failure, look, lost, past, phase, progress, receipt, watts } from "../words.js";
 
@@ -22,7 +23,7 @@ export class Card extends HTMLElement {
   #second = new Button((name) => this.#command(name), "secondary_commands");
   #buttons = new Buttons((name) => this.#command(name));
   #input = new Input((name, args) => this.#command(name, args));
-  /** @type {(Slider | Steps)[]} */
+  /** @type {(Slider | Steps | Swatch)[]} */
   #scales = [];
   #inputs = make("div", { class: "inputs" });
   #link = make("a");
@@ -62,7 +63,11 @@ export class Card extends HTMLElement {
     const shape = JSON.stringify([device.controls, device.buttons]);
     if (shape === this.#shape) return;
     this.#shape = shape;
-    this.#scales = device.controls.filter(isScale).map((control) => new { slider: Slider, steps: Steps }[control.shape](control, (name, args) => this.#command(name, args)));
+    const onCommand = (name, args) => this.#command(name, args);
+    const scales = device.controls.filter(isScale).map((control) => new { slider: Slider, steps: Steps }[control.shape](control, onCommand));
+    const swatches = device.controls.filter(({ takes }) => takes === "colour").map((control) => new Swatch(control, onCommand));
+    for (const { element } of this.#scales) element.remove();
+    this.#scales = [...scales, ...swatches];
     const isShort = device.buttons.every(({ sign }) => sign);
     const controls = this.querySelector(":scope > .controls");
     (isShort ? controls : this.#inputs)?.prepend(this.#buttons.element);

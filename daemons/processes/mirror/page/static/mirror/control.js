@@ -85,7 +85,7 @@ export class Input {
   }
 
   show({ control, state, name }) {
-    const shown = control && !isScale(control) ? control : null;
+    const shown = control && control.takes !== "colour" && !isScale(control) ? control : null;
     const value = shown && state?.[shown.field];
     this.element.hidden = value == null;
     if (!shown || value == null) return;
