@@ -83,9 +83,11 @@ def main() -> None:
             take(browser, f"{url}#house", "house", WALL)
             page = take(browser, f"{url}#history", "history", WALL)
             for _ in range(10):
-                page.get_by_role("button", name="Zoom in").click()
+                page.get_by_role("button", name="Zoom in", exact=True).click()
             page.wait_for_timeout(1500)
-            page.locator(".row", has_text="Toaster").locator(".bars button").nth(1).hover()
+            page.locator(".row", has_text="Toaster").locator(".bars button", has_text="toasting").nth(
+                1
+            ).hover()
             page.wait_for_timeout(500)
             page.screenshot(path=FOLDER / "history.png")
             page.close()

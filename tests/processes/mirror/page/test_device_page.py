@@ -88,7 +88,7 @@ def test_a_lamp_gets_a_colour_on_its_page_and_on_its_card(breakfast: TemporaryHo
     """The swatch shows that there is none at first. Each page shows what was chosen on the other one."""
     page = window(f"{page_url(breakfast)}#device/kitchen_lamp", PHONE)
     lamp = page.locator("house-device")
-    swatch = lamp.locator(".swatch")
+    swatch = lamp.locator(".colour")
     expect(swatch).to_have_attribute("data-unknown", "")
     swatch.get_by_label("Colour").fill("#0000ff")
     expect(lamp.locator(".controls-part .receipt")).to_contain_text("applied")
@@ -101,9 +101,9 @@ def test_a_lamp_gets_a_colour_on_its_page_and_on_its_card(breakfast: TemporaryHo
     choice.fill("#804000")
     expect(choice).to_have_value("#ff8000")  # of full brightness
     breakfast.send("kitchen_lamp", "on", "colour_temperature_kelvin=2700")
-    expect(card.locator(".swatch")).to_have_attribute("data-unknown", "")
+    expect(card.locator(".colour")).to_have_attribute("data-unknown", "")
     found = Axe().run(page).response["violations"]
-    assert not [one["id"] for one in found if any(".swatch" in str(node) for node in one["nodes"])]
+    assert not [one["id"] for one in found if any(".colour" in str(node) for node in one["nodes"])]
 
 
 @pytest.mark.long

@@ -17,7 +17,7 @@ export class Swatch {
   /** @param {(command: string, args: Record<string, string>) => Promise<unknown> | void} onCommand */
   constructor(control, onCommand) {
     this.#control = control;
-    this.element = make("span", { class: "swatch" }, this.#input);
+    this.element = make("span", { class: "colour" }, this.#input);
     // While the choice is open, new states do not change it.
     this.#input.addEventListener("input", () => (this.#isHeld = true));
     this.#input.addEventListener("change", () => {
