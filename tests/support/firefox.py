@@ -60,7 +60,7 @@ class Window:
         self.call("browsingContext.navigate", context=self._context, url=url, wait="complete")
 
     def resize(self, width: int, height: int) -> None:
-        """Give the page this size, in CSS pixels."""
+        """Set the size of the page, in CSS pixels."""
         size = {"width": width, "height": height}
         self.call("browsingContext.setViewport", context=self._context, viewport=size)
 
