@@ -202,7 +202,7 @@ def test_of_frequent_states_the_latest_counts(exchange_house: TemporaryHouse, cl
     ("report", "error"),
     [
         (b"no JSON", "not a state: "),
-        (b'{"state": {"status": true, "colour": "red"}}', "colour: unknown field"),
+        (b'{"state": {"status": true, "flavour": "red"}}', "flavour: unknown field"),
         (b'{"state": {"status": 1}}', "status: 1 is not allowed; allowed: true or false"),
         (b'{"state": {"phase": "on"}}', "the state has no `status`"),
     ],
