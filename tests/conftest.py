@@ -27,6 +27,8 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # each run, so that a failure belongs to a change of the code; `--search` looks for new and for more ones.
 settings.register_profile("house", deadline=None, derandomize=True, max_examples=40)
 settings.load_profile("house")
+MOST_EXAMPLES = 25
+"""A test plays at most so many examples without `--search`, whatever its own settings say."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -54,21 +56,22 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """With `--search`, keep the tests with Hypothesis, and give them more examples, which are random."""
     times = config.getoption("--search")
-    if times is None:
-        return
     found = [item for item in items if is_hypothesis_test(getattr(item, "obj", None))]
-    config.hook.pytest_deselected(items=set(items) - set(found))
-    items[:] = found
+    if times is not None:
+        config.hook.pytest_deselected(items=set(items) - set(found))
+        items[:] = found
     machines = {item.cls for item in found if hasattr(item.cls, "settings")}  # type: ignore[attr-defined]
     for machine in machines:
-        machine.settings = searching(machine.settings, times)
+        machine.settings = with_examples(machine.settings, times)
     for test in {item.function for item in found if item.cls not in machines}:  # type: ignore[attr-defined]
         own = getattr(test, "_hypothesis_internal_use_settings", settings())
-        test._hypothesis_internal_use_settings = searching(own, times)
+        test._hypothesis_internal_use_settings = with_examples(own, times)
 
 
-def searching(own: settings, times: int) -> settings:
-    """Return the settings of a test with so many times as many examples, which are random."""
+def with_examples(own: settings, times: int | None) -> settings:
+    """Return the settings of a test with so many times as many examples, which are random; or with few."""
+    if times is None:
+        return settings(own, max_examples=min(MOST_EXAMPLES, own.max_examples))
     return settings(own, max_examples=times * own.max_examples, derandomize=False, print_blob=True)
 
 
@@ -123,11 +126,20 @@ def network(register_cleanup: Callable[[Path | str], None]) -> Iterator[Network]
 
 
 @pytest.fixture
-def make_house(tmp_path: Path, register_cleanup: Callable[[Path | str], None]) -> Iterator[HouseFactory]:
+def forks_supervisord() -> bool:
+    """Return whether the supervisord of a house is a fork; tests of supervisord override this fixture."""
+    return True
+
+
+@pytest.fixture
+def make_house(
+    tmp_path: Path, register_cleanup: Callable[[Path | str], None], forks_supervisord: bool
+) -> Iterator[HouseFactory]:
     """Yield a function that makes houses; at the end no process of any of them may be left."""
     made: list[TemporaryHouse] = []
 
     def make(toml: str = BREAKFAST, folder: str = "house", **how: Any) -> TemporaryHouse:
+        how.setdefault("forks_supervisord", forks_supervisord)
         house = TemporaryHouse(tmp_path / folder, toml, **how)
         register_cleanup(house.run)
         made.append(house)
@@ -149,7 +161,9 @@ def exchange_house(
     tmp_path_factory: pytest.TempPathFactory, register_cleanup: Callable[[Path], None]
 ) -> Iterator[TemporaryHouse]:
     """Start a house with a local and a remote gateway, which all tests of the run share."""
-    house = TemporaryHouse(tmp_path_factory.mktemp("exchange"), exchange_toml(free_port(3)))
+    house = TemporaryHouse(
+        tmp_path_factory.mktemp("exchange"), exchange_toml(free_port(3)), forks_supervisord=True
+    )
     register_cleanup(house.run)
     house.house("up")
     yield house

@@ -36,6 +36,12 @@ print(*sys.modules)
 """
 
 
+@pytest.fixture
+def forks_supervisord() -> bool:
+    """Start each supervisord anew: it is what these tests are about."""
+    return False
+
+
 @pytest.mark.parametrize("name", ["toaster", "coffee_maker", "bathroom_light", "kitchen_lamp", "mirror"])
 def test_a_device_process_loads_few_modules(make_house: HouseFactory, name: str) -> None:
     """A device process loads no asyncio, click, rich, HTTP or TOML, so that it needs little memory."""

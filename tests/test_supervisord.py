@@ -16,6 +16,12 @@ from tests.support.house import BREAKFAST
 
 
 @pytest.fixture
+def forks_supervisord() -> bool:
+    """Start each supervisord anew: it is what these tests are about."""
+    return False
+
+
+@pytest.fixture
 def house(tmp_path: Path) -> House:
     """Return the configuration of the breakfast house."""
     file = tmp_path / "house.toml"

@@ -23,7 +23,7 @@ def direct_house(
     tmp_path_factory: pytest.TempPathFactory, register_cleanup: Callable[[Path], None]
 ) -> Iterator[TemporaryHouse]:
     """Yield a running house without an exchange, for all tests of the clients."""
-    house = TemporaryHouse(tmp_path_factory.mktemp("direct"), BREAKFAST)
+    house = TemporaryHouse(tmp_path_factory.mktemp("direct"), BREAKFAST, forks_supervisord=True)
     register_cleanup(house.run)
     house.house("up")
     assert "exchange" not in house.pids()

@@ -69,6 +69,8 @@ class Real:
         self._listener.kill(device)
 
     def switch_by_hand(self, device: str, *, on: bool) -> None:
+        """Switch the hardware once it has its setting, which would undo what the hand does before."""
+        self._listener.wait_for(lambda listener: listener.states[device].state.get("confirmed", True))
         at = time.time()
         changes = self._listener.states[device].state["status"] is not on
         line = {"at": at, "what": "on" if on else "off", "on": on}

@@ -23,6 +23,12 @@ NOTICE = re.compile(
 )
 
 
+@pytest.fixture
+def forks_supervisord() -> bool:
+    """Start each supervisord anew: it is what these tests are about."""
+    return False
+
+
 def write(log: LogFile, text: bytes) -> None:
     """Write the output of a process."""
     log.emit(record(text))

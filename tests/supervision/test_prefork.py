@@ -159,6 +159,12 @@ class Project:
 
 
 @pytest.fixture
+def forks_supervisord() -> bool:
+    """Start each supervisord anew: it is what these tests are about."""
+    return False
+
+
+@pytest.fixture
 def project(tmp_path: Path) -> Project:
     """Yield a copy of the source."""
     return Project(tmp_path / "project")
@@ -516,7 +522,9 @@ if os.path.exists("stuck"):
 """
 
 
-@pytest.mark.parametrize("with_prefork", [True, False], ids=["prefork", "execve"])
+@pytest.mark.parametrize(
+    "with_prefork", [True, pytest.param(False, marks=pytest.mark.long)], ids=["prefork", "execve"]
+)
 def test_no_stuck_device_is_left_when_supervisord_is_killed(
     make_house: HouseFactory, project: Project, *, with_prefork: bool
 ) -> None:

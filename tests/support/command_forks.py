@@ -1,22 +1,36 @@
-"""The server of `command_server`: forks a process for each `house` command."""
+"""The server of `command_server`: forks a process for each `house` command, and for supervisord.
 
+A new supervisord imports what devices need, and runs a device once (`prefork.warm_up`). That takes a second
+of processor time. Here this is done once, in the server, and each supervisord is a fork of it.
+"""
+
+import gc
 import json
 import os
 import signal
 import socket
 import sys
 import traceback
+import warnings
 from contextlib import suppress
+from pathlib import Path
+
+import supervisor.supervisord
 
 import daemons.cli.send  # each fork has these
-import daemons.cli.status
-import daemons.supervision.operations  # noqa: F401
+import daemons.cli.status  # noqa: F401
 from daemons.cli import main
+from daemons.errors import SupervisorError
+from daemons.supervision import operations, prefork, programs
 from tests.support.command_server import MAX_REQUEST_BYTES
+
+LAUNCH = programs.launch
 
 
 def serve(requests: socket.socket) -> None:
     """Answer each request with the PID of its command, and then with its exit status."""
+    prefork.warm_up(warnings.warn)
+    prefork.warm_up = prefork.share_memory  # all else is done
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel clears the waiting forks away
     while True:
         request, files, _, _ = socket.recv_fds(requests, MAX_REQUEST_BYTES, 3)
@@ -46,9 +60,12 @@ def wait_for_command(request: bytes, answer: int, out: int, err: int) -> None:
         os.write(answer, str(os.waitstatus_to_exitcode(status)).encode())
 
 
-def run_command(arguments: list[str], environment: dict[str, str], folder: str) -> None:
+def run_command(
+    arguments: list[str], environment: dict[str, str], folder: str, forks_supervisord: bool
+) -> None:
     """Become a `house` command; this does not return."""
     code = 1
+    vars(operations)["launch"] = fork_supervisord if forks_supervisord else LAUNCH
     try:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         os.chdir(folder)
@@ -64,6 +81,40 @@ def run_command(arguments: list[str], environment: dict[str, str], folder: str) 
         with suppress(OSError):
             sys.stdout.flush()
             sys.stderr.flush()
+        os._exit(code)
+
+
+def fork_supervisord(configuration: Path) -> None:
+    """Do what `launch` does, by a fork instead of a new interpreter."""
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.umask(0o077)
+        for number, file in enumerate((os.open(os.devnull, os.O_RDONLY), writer, writer)):
+            os.dup2(file, number)
+        become_supervisord(configuration)
+    os.close(writer)
+    with open(reader) as output:  # noqa: PTH123
+        printed = output.read()
+    _, status = os.waitpid(pid, 0)
+    if status != 0:
+        raise SupervisorError(f"supervisord did not start: {printed.strip()}")
+
+
+def become_supervisord(configuration: Path) -> None:
+    """Become supervisord; this does not return."""
+    code = 1
+    try:
+        gc.freeze()  # what owned the descriptors that are closed here is never collected
+        os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+        sys.argv = [supervisor.supervisord.__file__, "-c", str(configuration)]
+        supervisor.supervisord.main()
+        code = 0
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException:  # noqa: BLE001  as at the end of any program
+        traceback.print_exc()
+    finally:
         os._exit(code)
 
 

@@ -20,12 +20,21 @@ MAX_REQUEST_BYTES = 1 << 18
 PROJECT = Path(__file__).parent.parent.parent
 
 
-def run(arguments: list[str], environment: dict[str, str], timeout_seconds: float) -> "Done":
-    """Run a `house` command to its end; raises TimeoutExpired after this time."""
+def run(
+    arguments: list[str],
+    environment: dict[str, str],
+    timeout_seconds: float,
+    *,
+    forks_supervisord: bool,
+) -> "Done":
+    """Run a `house` command to its end; raises TimeoutExpired after this time.
+
+    The supervisord that it starts is a fork, too, or else a new interpreter.
+    """
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with ours:
-            request = json.dumps([arguments, environment, str(Path.cwd())]).encode()
+            request = json.dumps([arguments, environment, str(Path.cwd()), forks_supervisord]).encode()
             assert len(request) <= MAX_REQUEST_BYTES
             with theirs:
                 socket.send_fds(server(), [request], [theirs.fileno(), out.fileno(), err.fileno()])

@@ -57,12 +57,16 @@ class TemporaryHouse:
         prefork: bool = True,
         command_prefix: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
+        forks_supervisord: bool = False,
     ) -> None:
         """Write the configuration of a house that has never been up.
 
         Without `prefork`, stock supervisord starts each process by execve. `command_prefix` are words
-        before each command: they run it on another host. `environment` is added to the usual one.
+        before each command: they run it on another host. `environment` is added to the usual one. With
+        `forks_supervisord`, supervisord is a fork of a process that has imported everything: it starts
+        sooner, and is no measure of a real one.
         """
+        self._forks_supervisord = forks_supervisord
         self.command_prefix, self.extra_environment = command_prefix, environment or {}
         self.run = folder / "run"
         self.config = folder / "house.toml"
@@ -97,7 +101,12 @@ class TemporaryHouse:
                 check=False,
             )
         else:
-            done = command_server.run([*words, *timeout], self.environment, timeout_seconds)
+            done = command_server.run(
+                [*words, *timeout],
+                self.environment,
+                timeout_seconds,
+                forks_supervisord=self._forks_supervisord,
+            )
         if check and done.returncode != 0:
             raise AssertionError(f"house {' '.join(words)}: {done.returncode}\n{done.stdout}{done.stderr}")
         return done

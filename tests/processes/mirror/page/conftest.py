@@ -18,7 +18,7 @@ def shared(
     tmp_path_factory: pytest.TempPathFactory, register_cleanup: Callable[[Path], None]
 ) -> Iterator[TemporaryHouse]:
     """Start a breakfast house that many tests share: one for each process of the test run."""
-    house = TemporaryHouse(tmp_path_factory.mktemp("shared"))
+    house = TemporaryHouse(tmp_path_factory.mktemp("shared"), forks_supervisord=True)
     register_cleanup(house.run)
     try:
         house.house("up")

@@ -251,8 +251,9 @@ def test_a_browser_signs_in_once(breakfast: TemporaryHouse, window: Callable[...
     assert "house" not in page.evaluate("document.cookie"), "no script can read it"
 
 
-@pytest.mark.parametrize("scheme", ["dark", pytest.param("light", marks=pytest.mark.long)])
-@pytest.mark.parametrize("size", [WALL, pytest.param(PHONE, marks=pytest.mark.long)], ids=["wall", "phone"])
+@pytest.mark.long
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+@pytest.mark.parametrize("size", [WALL, PHONE], ids=["wall", "phone"])
 def test_the_page_is_accessible(
     breakfast: TemporaryHouse, window: Callable[..., Page], scheme: str, size: dict[str, int]
 ) -> None:
@@ -270,6 +271,7 @@ def test_the_page_is_accessible(
         assert wide <= 0, view
 
 
+@pytest.mark.long
 def test_the_page_is_small(breakfast: TemporaryHouse, window: Callable[..., Page], chromium: Browser) -> None:
     """All loaded files are smaller than 200 kB together, and are served by the mirror."""
     loaded: dict[str, int] = {}
@@ -333,6 +335,7 @@ port = 0
 """
 
 
+@pytest.mark.long
 def test_values_are_set_on_the_page(make_house: HouseFactory, window: Callable[..., Page]) -> None:
     """A choice, a slider, a time, a box and two buttons send their commands; the state follows."""
     house = make_house(VALUES)
@@ -363,6 +366,7 @@ def test_values_are_set_on_the_page(make_house: HouseFactory, window: Callable[.
     assert Axe().run(page).response["violations"] == []
 
 
+@pytest.mark.long
 def test_a_refused_value_shows_the_reason(make_house: HouseFactory, window: Callable[..., Page]) -> None:
     """The box returns to the present value."""
     house = make_house(VALUES)
