@@ -7,6 +7,7 @@ import click
 from daemons import __version__
 from daemons.cli import hardware, init, keys, lifecycle, rehearse, send, show, token, watch, why
 from daemons.cli.context import Context, VerbGroup
+from daemons.cli.surroundings import prepare
 
 CONFIGURATIONS = (Path("config/house.toml"), Path("house.toml"))
 
@@ -41,6 +42,7 @@ CONFIGURATIONS = (Path("config/house.toml"), Path("house.toml"))
 @click.pass_context
 def main(ctx: click.Context, config: Path | None, run: Path, host: str | None) -> None:
     """Run a home in which every appliance is its own process."""
+    prepare()
     ctx.obj = Context(config or default_configuration(), run, host)
 
 
