@@ -1,6 +1,7 @@
 """The first view and the House view of houses of 5, 42 and 200 devices, in a real Chromium."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -28,6 +29,9 @@ CROSSED = """() => {
   return crossed;
 }"""
 """Counts the points of lines that are within a box."""
+
+NEXT_PICTURES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+"""Waits until the present state has been drawn."""
 
 
 @pytest.fixture
@@ -59,6 +63,12 @@ def card(page: Page, name: str) -> Locator:
 def room(page: Page, name: str) -> Locator:
     """Return a room."""
     return page.locator(f".room[data-key='{name}']")
+
+
+def is_within_width(part: Locator, width: int) -> bool:
+    """Return whether a part of the page has its whole width in a window of this width."""
+    box = part.bounding_box()
+    return box is not None and box["x"] >= 0 and box["x"] + box["width"] <= width
 
 
 def hidden_height(page: Page) -> int:
@@ -101,6 +111,24 @@ def test_a_device_that_needs_attention_stays_in_sight_on_every_page(open_page: O
 
 
 @pytest.mark.long
+def test_a_card_is_drawn_that_came_while_another_view_was_shown(open_page: Open) -> None:
+    """A device that needs attention, and one that is no longer quiet."""
+    stub = BigPage(42)
+    with stub.served() as url:
+        page = open_page(url)
+        expect(card(page, "hall_lamp")).to_be_hidden()
+        page.evaluate("location.hash = '#device/toaster'")
+        expect(page.locator("house-device h1")).to_be_visible()
+        stub.publish("hall_lamp", status=True, phase="on")
+        stub.publish("garden_lamp", fault="the relay does not follow")
+        page.go_back()
+        expect(card(page, "hall_lamp")).to_be_visible()
+        page.evaluate(NEXT_PICTURES)
+        assert "Hall lamp" in card(page, "hall_lamp").inner_text()
+        assert "the relay does not follow" in card(page, "garden_lamp").inner_text()
+
+
+@pytest.mark.long
 def test_an_untouched_wall_turns_its_pages(open_page: Open) -> None:
     """After some seconds without a hand it shows the next rooms."""
     with BigPage(200).served() as url:
@@ -123,6 +151,10 @@ def test_a_phone_has_a_page_for_each_room(home: tuple[BigPage, str], open_page: 
     page.get_by_role("button", name="Kitchen", exact=True).click()
     expect(card(page, "toaster")).to_be_in_viewport()
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    for name in ("Cellar", "Study", "Hall"):
+        page.locator(".tabs button", has_text=name).click()
+        expect(page.locator(".tabs [aria-current]")).to_have_text(name)
+        eventually(partial(is_within_width, room(page, name), 390))
 
 
 @pytest.mark.long

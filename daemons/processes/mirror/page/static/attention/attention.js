@@ -50,7 +50,7 @@ export class Attention extends HTMLElement {
     }
     setHidden(this.#known, !known.length);
     arrange(this.#known, known.map(key), () => make("li"));
-    known.forEach((alarm, i) => setText(this.#known.children[i], `${noticeText(alarm)} · ${t("attention.seen")}`));
+    known.forEach((alarm, i) => setText(this.#known.children[i], [noticeText(alarm), sinceText(alarm), t("attention.seen")].filter(Boolean).join(" · ")));
 
     if (ringing.some((alarm) => !this.#silenced.has(key(alarm)))) this.#sound.start();
     else this.#sound.stop();
@@ -69,9 +69,9 @@ export class Attention extends HTMLElement {
   }
 
   #update(row, alarm) {
-    const { code, device, values, since } = alarm;
+    const { code, device, values } = alarm;
     const where = [values.room, values.name].filter(Boolean).join(" · ");
-    const more = [values.last && t("attention.is_lost"), since != null && t("attention.since", { at: house.calendar.moment(since, house.now) })];
+    const more = [values.last && t("attention.is_lost"), sinceText(alarm)];
     const word = hasText(`attention.word_${code}`) ? t(`attention.word_${code}`) : code;
     setText(row.querySelector(".what"), word);
     setText(row.querySelector(".where"), [where, ...more].filter(Boolean).join(" · "));
@@ -139,4 +139,8 @@ function sign() {
 function bell() {
   const parts = ["M6 16.5V11a6 6 0 0 1 12 0v5.5l1.5 2h-15Z", "M10 20.5a2 2 0 0 0 4 0"].map((d) => draw("path", { d }));
   return draw("svg", { viewBox: "0 0 24 24", "aria-hidden": "true" }, ...parts, draw("path", { class: "off", d: "M4 3l16 18" }));
+}
+
+function sinceText({ since }) {
+  return since == null ? "" : t("attention.since", { at: house.calendar.moment(since, house.now) });
 }

@@ -11,6 +11,9 @@ import { house } from "../house.js";
 import { t } from "../text.js";
 import { label, receipt } from "../words.js";
 
+/** So many commands with values are unfolded if nothing else takes a value. */
+const MOST_OPEN = 2;
+
 export class Controls {
   #id;
   #shape = "";
@@ -58,7 +61,7 @@ export class Controls {
     this.#buttons = new Map([...labels].map(([name, label]) => [name, this.#button(name, label)]));
     const forms = Object.entries(commands).filter(([, args]) => Object.keys(args).length);
     const more = make("details", { class: "more-commands" }, make("summary", {}, t("device.commands")), ...forms.map(([name, args]) => commandForm(name, args, (...given) => this.#command(...given))));
-    more.toggleAttribute("open", !labels.size && !found.length && !control);
+    more.toggleAttribute("open", !found.length && !control && forms.length <= MOST_OPEN);
     this.#body.replaceChildren(
       ...(labels.size ? [make("div", { class: "buttons" }, ...this.#buttons.values())] : []),
       ...this.#dials.map(({ element }) => element),

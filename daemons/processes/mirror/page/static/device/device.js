@@ -74,7 +74,7 @@ export class Device extends HTMLElement {
   #build(device) {
     const { id } = device;
     const left = [new Outlook(device), new Controls(device), new Why(device)];
-    const right = [new Graphs(device), new Rules(device), new Log(device), new Process(device), new Facts(device), new Editor(device)];
+    const right = [new Graphs(device), new Rules(device), new Log(device), new Process(device), new Facts(device), new Editor(device, () => this.#each("edited"))];
     const top = [new Head(device, this.#back), new Trouble(device)];
     this.#parts = [...top, ...left, ...right];
     const column = (name, parts) => make("div", { class: name }, ...parts.map(({ element }) => element));
@@ -99,7 +99,7 @@ export class Device extends HTMLElement {
     this.#isFocusDue = false;
   }
 
-  /** @param {"update" | "tick" | "beat"} what */
+  /** @param {"update" | "tick" | "beat" | "edited"} what */
   #each(what) {
     const device = house.process(this.#id);
     if (device) for (const part of this.#parts) part[what]?.(device);

@@ -96,7 +96,7 @@ export class Dial {
     const button = make("button", { type: "button", class: "step" }, sign);
     button.addEventListener("click", () => {
       this.#isHeld = true;
-      this.#input.value = String(this.#input.valueAsNumber + way * this.#scale.stride);
+      this.#input.value = String(next(this.#input.valueAsNumber, way, this.#scale.stride));
       this.#draw(this.#input.valueAsNumber);
       this.#soon(PAUSE_MILLISECONDS);
     });
@@ -119,4 +119,10 @@ export class Dial {
     set(this.#input, "aria-valuetext", text);
     this.#input.style.setProperty("--filled", value == null ? "0%" : `${(100 * (value - lowest)) / (highest - lowest)}%`);
   }
+}
+
+/** Return the next multiple of a stride, upwards or downwards: from 41, 45 or 40. */
+function next(value, way, stride) {
+  const steps = Math.round((value / stride) * 1000) / 1000; // 0.3 / 0.1 is less than 3
+  return stride * (way > 0 ? Math.floor(steps) + 1 : Math.ceil(steps) - 1);
 }

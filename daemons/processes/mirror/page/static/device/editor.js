@@ -15,6 +15,7 @@ const PAUSE_MILLISECONDS = 300;
 
 export class Editor {
   #id;
+  #onApplied;
   #version = "";
   /** The text of the file. */
   #original = "";
@@ -36,8 +37,13 @@ export class Editor {
   #undo = make("div", { class: "undo", hidden: "" });
   #body = make("div", { class: "edit-body", hidden: "" });
 
-  constructor(device) {
+  /**
+   * @param {import("../house.js").Process} device
+   * @param {() => void} onApplied called when the house runs with another text
+   */
+  constructor(device, onApplied) {
     this.#id = device.id;
+    this.#onApplied = onApplied;
     this.#body.append(
       this.#form.element, this.#place, this.#source.element, this.#problems,
       make("div", { class: "buttons" }, this.#discard, this.#try), this.#trial.element, this.#applyPart, this.#status, this.#undo,
@@ -168,6 +174,7 @@ export class Editor {
       const job = await follow(await start(), ({ step }) => this.#report(t(`device_step.${step ?? "begins"}`)));
       const isDone = job.state === "done";
       if (isDone) await this.#load();
+      if (isDone) this.#onApplied();
       const end = job.is_rolled_back == null ? "" : t(job.is_rolled_back ? "device_edit.rolled_back" : "device_edit.not_rolled_back");
       this.#report(isDone ? t(`device_edit.${job.what === "undo" ? "undone" : "applied"}`) : [sentence(job.reason ?? t("device_process.failed")), end].filter(Boolean).join(" "), isDone ? "applied" : "rejected");
     } catch (error) {

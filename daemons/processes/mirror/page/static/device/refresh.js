@@ -31,6 +31,12 @@ export class Refresh {
     if (!this.#isLoading) this.#plan(this.#loadedAt + LEAST_MILLISECONDS);
   }
 
+  /** Load at once, such as after an edit. */
+  now() {
+    this.#isDue = true;
+    if (!this.#isLoading) this.#plan(0);
+  }
+
   /** Load after a change of a device that this one hears: its rules may have decided not to act. */
   hear({ since }) {
     if (since == null || since <= this.#heardSince) return; // the same state again

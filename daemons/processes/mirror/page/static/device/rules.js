@@ -44,6 +44,11 @@ export class Rules {
     this.#again();
   }
 
+  /** The configuration was edited. */
+  edited() {
+    this.#refresh.now();
+  }
+
   hear(other) {
     this.#refresh.hear(other);
   }

@@ -1,7 +1,7 @@
 // @ts-check
 /** A graph of one measurement over time: the mean as a line, and a band from the lowest to the highest value. */
 
-import { draw, make, set, setHidden, setTextOrHide } from "../dom.js";
+import { draw, make, set, setHidden, setText, setTextOrHide } from "../dom.js";
 import { followGestures, followPointer } from "./gestures.js";
 import { measurement } from "../measurement.js";
 import { BEFORE } from "./record.js";
@@ -37,6 +37,8 @@ export class Graph {
   #ticks = make("div", { class: "ticks", "aria-hidden": "true" });
   #dot = make("i", { class: "dot" });
   #text = make("span", { class: "reading" });
+  /** The lowest and the highest value in sight, as text. */
+  extent = make("span", { class: "extent" });
   #cursor = make("div", { class: "cursor", hidden: "" }, this.#dot, this.#text);
   /** @type {Data} */
   #data = { points: [] };
@@ -135,6 +137,7 @@ export class Graph {
     });
     const isEmpty = low > high;
     this.element.classList.toggle("empty", isEmpty);
+    setText(this.extent, isEmpty ? "" : low === high ? this.#about.format(low) : `${this.#about.number(low)} – ${this.#about.format(high)}`);
     if (isEmpty) [low, high] = [0, 1];
     const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
     this.#scale = scale(low, high, this.#about, Math.max(1, Math.floor(height / (TICK_REM * rem))));

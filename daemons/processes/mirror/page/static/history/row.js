@@ -74,7 +74,7 @@ export class Row {
     if (field === "energy") return lane("energy", make("div", { class: "label of" }, t("history.energy")), this.#energy.element);
     const graph = this.#graphs.get(field) ?? new Graph(field, { device: this.#id, isLed: true });
     this.#graphs.set(field, graph);
-    return lane("value", make("div", { class: "label of" }, graph.about.name), graph.element);
+    return lane("value", make("div", { class: "label of" }, graph.about.name, " ", graph.extent), graph.element);
   }
 }
 

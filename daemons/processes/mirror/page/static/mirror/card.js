@@ -15,6 +15,8 @@ import { t, withUnit } from "../text.js";
 import { absence, afar, countdown, failure, look, lost, past, phase, progress, receipt, watts } from "../words.js";
 
 const RECEIPT_SECONDS = 12;
+/** What was applied is seen at the device, too. */
+const APPLIED_SECONDS = 4;
 /** What mends a device that does not run. */
 const MEND = { stopped: "card.start", failed: "card.retry" };
 
@@ -89,7 +91,7 @@ export class Card extends HTMLElement {
     set(this, "data-presence", presence);
     set(this, "data-phase", device.state?.phase ?? null);
     set(this, "data-look", appearance);
-    set(this, "data-alarm", house.notices(device.id).some(({ level }) => level === "alarm") ? "" : null);
+    set(this, "data-alarm", house.attention.some(({ level, device: id }) => level === "alarm" && id === device.id) ? "" : null);
 
     const way = isLive ? progress(device) : null;
     const middle = appearance !== "working" || !way ? "" : way.left == null ? withUnit(Math.round(way.percent), "%") : countdown(way.left);
@@ -132,7 +134,7 @@ export class Card extends HTMLElement {
     const steps = device.controls.some(({ shape, takes }) => shape === "steps" && takes === "number");
     const own = device.values.length || steps ? (isLarge && word === "measuring" ? "" : phaseWord(device.state)) : phase(device);
     setText(this.#word, gone ?? own ?? t("card.no_state"));
-    const readable = device.values.length ? more.map(written).join(" · ") : isLive && power ? watts(power) : "";
+    const readable = device.values.length ? [since(device), ...more.map(written)].filter(Boolean).join(" · ") : isLive && power ? watts(power) : "";
     setText(this.#power, gone ? "" : readable);
   }
 
@@ -172,7 +174,8 @@ export class Card extends HTMLElement {
     setText(this.#receipt, text);
     set(this.#receipt, "data-outcome", answer.outcome);
     announce(`${this.#link.textContent}: ${text}`);
-    this.#fade = setTimeout(() => setText(this.#receipt, ""), RECEIPT_SECONDS * 1000);
+    const seconds = answer.outcome === "applied" ? APPLIED_SECONDS : RECEIPT_SECONDS;
+    this.#fade = setTimeout(() => setText(this.#receipt, ""), seconds * 1000);
   }
 }
 
@@ -180,6 +183,11 @@ export class Card extends HTMLElement {
 function concern({ id }) {
   const notice = house.notices(id).find(({ level, acknowledged }) => level === "care" && !acknowledged);
   return notice ? noticeText(notice) : null;
+}
+
+/** Return since when a sensor has detected something: "since 07:12". */
+function since({ kind, state, since: at }) {
+  return kind === "sensor" && state?.status && at != null ? t("state.since", { value: house.calendar.moment(at, house.now) }) : "";
 }
 
 /** Return whether a value says more than the phase does: "open" is 100 %. */

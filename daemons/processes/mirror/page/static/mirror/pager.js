@@ -51,9 +51,11 @@ export class Pager {
     this.#scroller.scrollTo({ left: way * index * this.#step, behavior: behaviour });
   }
 
+  /** How far it is from one page to the next, in pixels. */
   get #step() {
-    const gap = parseFloat(getComputedStyle(this.#scroller).columnGap) || 0;
-    return this.#scroller.clientWidth + gap;
+    const { columnGap, paddingInlineStart, paddingInlineEnd } = getComputedStyle(this.#scroller);
+    const [gap, start, end] = [columnGap, paddingInlineStart, paddingInlineEnd].map((length) => parseFloat(length) || 0);
+    return this.#scroller.clientWidth - start - end + gap;
   }
 
   #count() {
@@ -61,7 +63,8 @@ export class Pager {
     return scrollWidth - clientWidth < 8 ? 1 : Math.ceil((scrollWidth + 8) / this.#step - 0.05);
   }
 
-  get #page() {
+  /** The number of the page in sight, from 0 on. */
+  get page() {
     const most = this.#scroller.scrollWidth - this.#scroller.clientWidth;
     const at = Math.abs(this.#scroller.scrollLeft);
     return at >= most - 4 && most > 4 ? this.#names.length - 1 : Math.round(at / this.#step);
@@ -73,7 +76,8 @@ export class Pager {
   }
 
   #mark() {
-    const page = this.#page;
+    if (!this.#scroller.clientWidth) return; // another view is shown
+    const page = this.page;
     [...this.#tabs.children].forEach((tab, i) => {
       if (i !== page) return set(tab, "aria-current", null);
       if (tab.getAttribute("aria-current") === "true") return;
@@ -89,7 +93,7 @@ export class Pager {
     if (!isQuiet || this.#isRoom || this.#names.length < 2 || document.documentElement.dataset.shown !== "mirror") return;
     if (this.#scroller.contains(document.activeElement) || ++this.#turned < TURN_SECONDS) return;
     this.#turned = 0;
-    const next = (this.#page + 1) % this.#names.length;
+    const next = (this.page + 1) % this.#names.length;
     this.#scroller.animate({ opacity: [1, 0] }, { duration: FADE_MILLISECONDS, fill: "forwards" }).onfinish = (event) => {
       this.go(next, "instant");
       /** @type {Animation} */ (event.target).cancel();

@@ -43,10 +43,11 @@ export class Rooms extends HTMLElement {
   }
 
   #onResize() {
-    const size = [innerWidth, innerHeight, this.clientWidth].join();
-    if (size === this.#size || !this.clientWidth) return;
+    // While another view is shown, no card is drawn. When this one is shown again, all are.
+    const size = this.clientWidth ? [innerWidth, innerHeight, this.clientWidth].join() : "";
+    if (size === this.#size) return;
     this.#size = size;
-    this.#arrange();
+    if (size) this.#arrange();
   }
 
   /** Lay out all rooms anew. */
@@ -160,8 +161,8 @@ export class Rooms extends HTMLElement {
   /** Give the pages the height of the present one. */
   #fit() {
     if (this.#found.mode !== "pages") return void this.#scroller.style.removeProperty("height");
-    const page = this.#scroller.children[Math.round(Math.abs(this.#scroller.scrollLeft) / (this.#scroller.clientWidth || 1))];
-    if (page) this.#scroller.style.height = `${/** @type {HTMLElement} */ (page).offsetHeight}px`;
+    const page = this.#scroller.children[this.#pager.page];
+    if (page && this.clientWidth) this.#scroller.style.height = `${/** @type {HTMLElement} */ (page).offsetHeight}px`;
   }
 }
 
