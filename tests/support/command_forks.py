@@ -25,6 +25,8 @@ from daemons.supervision import operations, prefork, programs
 from tests.support.command_server import MAX_REQUEST_BYTES
 
 LAUNCH = programs.launch
+PATH = "PYTHONPATH"
+"""Only a new interpreter reads it."""
 
 
 def serve(requests: socket.socket) -> None:
@@ -65,7 +67,8 @@ def run_command(
 ) -> None:
     """Become a `house` command; this does not return."""
     code = 1
-    vars(operations)["launch"] = fork_supervisord if forks_supervisord else LAUNCH
+    has_same_path = environment.get(PATH) == os.environ.get(PATH)
+    vars(operations)["launch"] = fork_supervisord if forks_supervisord and has_same_path else LAUNCH
     try:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         os.chdir(folder)
