@@ -89,6 +89,10 @@ class Settings(Struct, frozen=True, kw_only=True):
         return SunCalendar(zone(self.timezone), self.latitude, self.longitude)
 
 
+MOST_SYNC_SECONDS = 60
+"""The recorder notes once a minute that it records: by then, all that it received is committed."""
+
+
 class Recording(Struct, frozen=True, kw_only=True):
     """The table [recorder]."""
 
@@ -98,9 +102,13 @@ class Recording(Struct, frozen=True, kw_only=True):
     """How long the history is kept."""
     keep_hours_seconds: Seconds = field(name="keep_hours", default=Seconds(3650 * 86400))
     """How long the hourly values of the measurements are kept; never shorter than the history."""
+    sync_seconds: Seconds = field(name="sync", default=Seconds(10))
+    """How often measurements are committed at most, up to `"60s"`. With `"0s"`, each second."""
 
     def __post_init__(self) -> None:
-        """Check that at least the shortest timeline of the page is kept."""
+        """Check that at least the shortest timeline of the page is kept, and how long values are gathered."""
+        if self.sync_seconds > MOST_SYNC_SECONDS:
+            raise ValueError("sync must be 60s or shorter")
         if self.keep_seconds < 3600:  # noqa: PLR2004
             raise ValueError("keep must be 1h or longer; `enabled = false` records nothing")
 

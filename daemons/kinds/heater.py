@@ -183,6 +183,12 @@ class Heater(Machine[Options, HeaterMemory]):
             return memory
         return self._set_temperature(memory, reading.temperature_celsius if reading.reachable else None, now)
 
+    def is_worth_writing(self, written: HeaterMemory, memory: HeaterMemory) -> bool:
+        """Return False if nothing but the temperature changed: it is measured again after a restart."""
+        if written.temperature_celsius is None or memory.temperature_celsius is None:
+            return True
+        return replace(written, temperature_celsius=memory.temperature_celsius) != memory
+
     def update_sources(
         self, memory: HeaterMemory, states: Mapping[str, Mapping[str, Scalar] | None], now: float
     ) -> HeaterMemory:

@@ -2,6 +2,9 @@
 
 If it is silent for `stale_after`, its values become unknown (None) instead of old. Then the devices
 that act on them stop. A value that is kept over a restart keeps its age.
+
+Values that change all the time are not written to the journal: that would wear out an SD card. So after a
+kill they are unknown until the next report, and never older than what was published.
 """
 
 from typing import Any, Literal, get_args
@@ -47,7 +50,10 @@ MEASURED = (
 )
 """The measurements, apart from the battery. Power changes all the time, and is not kept over a restart."""
 WRITE_SHARE = 20
-"""An unchanged reading is written to the journal only after this part of `stale_after`."""
+"""An unchanged reading is written to the journal only after this part of `stale_after`. Values that change
+again within this time are written when they have not changed for so long."""
+NOISY_WRITE_SHARE = 2
+"""While the values of a detector change all the time, its age is written after this part of `stale_after`."""
 
 
 class Options(Struct, frozen=True, kw_only=True):
@@ -85,6 +91,10 @@ class SensorMemory(Struct, frozen=True):
     co2_ppm: float | None = None
     pm25_micrograms: float | None = None
     soil_moisture_percent: float | None = None
+    changed_at: float | None = None
+    """When a value last changed, in steady seconds."""
+    is_settled: bool = True
+    """Whether the values are written to the journal; False while they change all the time."""
 
 
 class State(Struct, frozen=True, kw_only=True):
@@ -136,10 +146,36 @@ class Sensor(Machine[Options, SensorMemory]):
         return memory
 
     def advance(self, memory: SensorMemory, now: float) -> SensorMemory:
-        """Clear all values when they are too old."""
+        """Clear all values when they are too old; settle those that have ceased to change."""
         if memory.heard_at is not None and now >= memory.heard_at + self.options.stale_seconds:
             return SensorMemory(was_heard=True)
-        return memory
+        is_over = memory.changed_at is not None and now >= memory.changed_at + self._write_seconds
+        return replace(memory, is_settled=True) if is_over else memory
+
+    def resume(self, memory: SensorMemory, now: float) -> SensorMemory:
+        """Forget values that changed all the time before a kill: the latest of them were not written.
+
+        A detection was written. Without one, no age was written either, so the sensor gets time to report.
+        """
+        if memory.is_settled:
+            return memory
+        if self.options.detects == "nothing":
+            heard_at = now - self.options.stale_seconds + self._write_seconds
+            return SensorMemory(heard_at=heard_at, was_heard=True)
+        return SensorMemory(heard_at=memory.heard_at, was_heard=True, detected=memory.detected)
+
+    def is_worth_writing(self, written: SensorMemory, memory: SensorMemory) -> bool:
+        """Return False while only values change, again and again, and for the age of values unwritten."""
+        if memory.is_settled or written.is_settled:
+            return True
+        if self.options.detects == "nothing":
+            return False
+        seconds = (memory.heard_at or 0.0) - (written.heard_at or 0.0)
+        return memory.detected != written.detected or seconds > self.options.stale_seconds / NOISY_WRITE_SHARE
+
+    def before_stop(self, memory: SensorMemory) -> SensorMemory:
+        """Return the memory with its values settled: none that is newer will follow."""
+        return replace(memory, is_settled=True)
 
     def adopt(self, memory: SensorMemory, reading: Reading, now: float) -> SensorMemory:
         """Change nothing: `update_measurements` stores the reading."""
@@ -155,10 +191,18 @@ class Sensor(Machine[Options, SensorMemory]):
             was_heard=True,
             detected=reading.on,
             battery_percent=reading.battery_percent,
+            changed_at=memory.changed_at,
+            is_settled=memory.is_settled,
             **measured,
         )
-        is_write_due = reading.at - (memory.heard_at or 0.0) > self.options.stale_seconds / WRITE_SHARE
-        return replace(new, heard_at=reading.at) if is_write_due or new != memory else memory
+        is_write_due = reading.at - (memory.heard_at or 0.0) > self._write_seconds
+        if new == memory:
+            return replace(new, heard_at=reading.at) if is_write_due else memory
+        new = replace(new, heard_at=reading.at)
+        if new == replace(memory, heard_at=reading.at, was_heard=True, detected=reading.on):
+            return new
+        is_quiet = memory.changed_at is None or reading.at - memory.changed_at > self._write_seconds
+        return replace(new, changed_at=reading.at, is_settled=is_quiet)
 
     def next_deadline(self, memory: SensorMemory) -> float | None:
         """Return when its last reading becomes too old."""
@@ -182,6 +226,10 @@ class Sensor(Machine[Options, SensorMemory]):
     def power_profile(self) -> tuple[Load, ...]:
         """Return a power of zero."""
         return ((1.0, 0.0),)
+
+    @property
+    def _write_seconds(self) -> float:
+        return self.options.stale_seconds / WRITE_SHARE
 
     def _is_meter(self, memory: SensorMemory) -> bool:
         return memory.heard_at is not None and self.options.detects == "nothing"

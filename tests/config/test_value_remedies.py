@@ -41,6 +41,7 @@ def problems(tmp_path: Path, text: str | bytes) -> list[str]:
         (f"{TOASTER}off_after = 90", 'did you mean "90s"?'),
         (f'{TOASTER}browning = "3"', "did you mean 3?"),
         (f'{TOASTER}[recorder]\nenabled = "yes"', "did you mean true?"),
+        (f'{TOASTER}[recorder]\nsync = "61s"', "sync must be 60s or shorter"),
         (f"{TOASTER}room = 5", 'did you mean "5"?'),
         (f'{TOASTER}[house]\nlocale = "de_DE"', 'did you mean "de-DE"? locale takes a language tag'),
         (f'{TOASTER}[house]\ntimezone = "Berlin"', 'did you mean "Europe/Berlin"?'),

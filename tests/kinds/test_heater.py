@@ -36,6 +36,16 @@ def test_it_heats_below_its_temperature_and_stops_at_it() -> None:
     assert not with_temperature(heater, memory, 20.0, 3).heating
 
 
+def test_a_temperature_alone_is_not_written() -> None:
+    """It is written together with what it changes, and when it becomes unknown."""
+    heater = Heater(OPTIONS)
+    cold = with_temperature(heater, heater.handle_command(HeaterMemory(), On(), 0), 19.8, 1)
+    assert not heater.is_worth_writing(cold, with_temperature(heater, cold, 19.7, 2))
+    assert heater.is_worth_writing(cold, with_temperature(heater, cold, 19.5, 2))
+    assert heater.is_worth_writing(cold, with_temperature(heater, cold, None, 2))
+    assert heater.is_worth_writing(HeaterMemory(), cold)
+
+
 def test_off_protects_from_frost() -> None:
     """Without `frost_celsius` there is no protection from frost."""
     heater = Heater(OPTIONS)

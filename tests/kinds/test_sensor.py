@@ -112,6 +112,68 @@ def test_the_age_of_a_value_survives_a_restart() -> None:
     assert (simulator.field("temperature_celsius"), simulator.field("phase")) == (None, "stale")
 
 
+def test_values_that_change_all_the_time_are_not_written() -> None:
+    """The journal only notes that its values are not those of the last report, and that it detects."""
+    simulator = CrashSimulator("sensor", detects="motion")
+    simulator.on_reading(report(simulator.now, on=False, temperature_celsius=20.0))
+    before = simulator.writes
+    for second in range(600):
+        simulator.now += 1
+        simulator.on_reading(report(simulator.now, on=False, temperature_celsius=20 + second / 10))
+    assert simulator.writes == before + 1
+    simulator.now += 1
+    simulator.on_reading(report(simulator.now, on=True, temperature_celsius=9.0))
+    assert simulator.writes == before + 2
+    simulator.restart()
+    assert (simulator.field("phase"), simulator.field("temperature_celsius")) == ("motion", None)
+    simulator.now += 1
+    simulator.on_reading(report(simulator.now, on=True, temperature_celsius=9.1))
+    assert simulator.field("temperature_celsius") == 9.1
+
+
+def test_a_thermometer_that_was_killed_while_its_value_changed_has_no_value_until_it_reports() -> None:
+    """A value that is older than the published one would make a rule act a second time.
+
+    It is not stale at once: rules may wait for that. It is if it does not report.
+    """
+    simulator = CrashSimulator("sensor")
+    for celsius in (20.0, 25.5, 26.0):
+        simulator.on_reading(report(simulator.now, temperature_celsius=celsius))
+        simulator.now += 1
+    simulator.restart()
+    assert (simulator.field("phase"), simulator.field("temperature_celsius")) == ("measuring", None)
+    simulator.restart()
+    simulator.wait(179)
+    assert simulator.field("phase") == "measuring"
+    simulator.wait(1)
+    assert simulator.field("phase") == "stale"
+
+
+def test_values_that_have_ceased_to_change_survive_a_kill() -> None:
+    """They are written after a twentieth of `stale_after`."""
+    simulator = CrashSimulator("sensor", stale_after="10m")
+    for celsius in (20.0, 21.0, 22.0):
+        simulator.on_reading(report(simulator.now, temperature_celsius=celsius))
+        simulator.now += 1
+    last = report(simulator.now - 1, temperature_celsius=22.0)
+    for _ in range(31):
+        simulator.now += 1
+        simulator.on_reading(last)
+    simulator.restart()
+    assert simulator.field("temperature_celsius") == 22.0
+
+
+def test_a_process_that_is_stopped_writes_its_latest_values() -> None:
+    """After a restart they are published at once, also if they changed all the time."""
+    simulator = CrashSimulator("sensor")
+    for celsius in (20.0, 21.0, 22.0):
+        simulator.on_reading(report(simulator.now, temperature_celsius=celsius))
+        simulator.now += 1
+    simulator.runner.stop()
+    simulator.restart()
+    assert simulator.field("temperature_celsius") == 22.0
+
+
 def test_a_detection_is_a_change_that_rules_can_wait_for() -> None:
     """The cause of the change is the hardware."""
     simulator = CrashSimulator("sensor", detects="motion")

@@ -113,6 +113,10 @@ class Machine(Kind, Generic[O, M]):
         """
         return True
 
+    def before_stop(self, memory: M) -> M:
+        """Return the memory to write at the end of the process: the latest one, worth writing or not."""
+        return memory
+
     def update_timetable(self, memory: M, index: int, began_at: float, now: float) -> M:
         """Return the memory while an entry of its `timetable` is in force.
 

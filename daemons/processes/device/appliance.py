@@ -250,6 +250,10 @@ class Appliance:
         )
         self._rules.hear(own_state, now, wall)
 
+    def prepare_stop(self) -> None:
+        """Put all that the kind knows into the memory, also if it was not worth a write."""
+        self._hardware.prepare_stop()
+
     def set_storage_error(self, error: str | None, now: float, wall: float) -> bool:
         """Note why the memory is not written, or None if it is; return whether a decision was taken back.
 

@@ -505,8 +505,17 @@ class Hardware:
             self.off_deadline = now + self._machine.options.max_on_seconds
         self.cause = cause
         if self._machine.is_worth_writing(self._encoded_from, memory):
-            self._encoded_from = memory
-            self.encoded_memory = msgspec.Raw(msgspec.json.encode(memory))
+            self._encode(memory)
+
+    def prepare_stop(self) -> None:
+        """Encode the latest memory, also if it was not worth a write."""
+        memory = self._machine.before_stop(self._memory)
+        if memory != self._encoded_from:
+            self._encode(memory)
+
+    def _encode(self, memory: Any) -> None:
+        self._encoded_from = memory
+        self.encoded_memory = msgspec.Raw(msgspec.json.encode(memory))
 
     def _begin_auto_off(self, now: float) -> None:
         """Begin `off_after` anew if the device is on."""

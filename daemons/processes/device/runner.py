@@ -195,8 +195,10 @@ class DeviceRunner:
         self._set_poll_timer(self._appliance.next_deadline())
 
     def stop(self) -> None:
-        """Finish the latest event, and publish the inputs that wait."""
+        """Finish the latest event, write the latest memory, and publish the inputs that wait."""
         self.finish()
+        self._appliance.prepare_stop()
+        self._write(self._appliance.memory)
         self._send_inputs()
 
     def _send_inputs(self) -> None:

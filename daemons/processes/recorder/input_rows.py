@@ -52,9 +52,12 @@ class InputRows:
         if sample.name in self._peers[sample.device].ruled:
             self._exact.add(sample)
 
-    def due(self) -> Iterator[Input]:
-        """Yield the measurements to be recorded now, and what happened to the house; once a second."""
+    def due_values(self) -> Iterator[Input]:
+        """Yield the measurements to be recorded now; called once a second."""
         yield from self._exact.due(self._now())
+
+    def due_events(self) -> Iterator[Input]:
+        """Yield what happened to the house; called once a second."""
         before, wall, after = uptime(), time.time(), uptime()
         if step := self._clock.measure(before, wall, after):
             yield Input(HOUSE, max(wall - step, 0.0), "clock", {"seconds": round(step, 3)})

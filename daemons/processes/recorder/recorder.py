@@ -4,6 +4,9 @@ It subscribes to every process. It reads its messages, and commits what they tel
 and not when they arrive: then the processes that act on them need the processors. The `past` of the next
 state contains the changes that the recorder missed. A full disk or a damaged file is reported, and
 delays no other process.
+
+Measurements are committed at most once in `sync`. Each commit writes a whole page for each measurement, and
+is forced to the disk: once a second, that wears out an SD card.
 """
 
 import time
@@ -34,6 +37,8 @@ from daemons.storage.unknown import MARK_SECONDS
 from daemons.values import convert
 
 WRITE_SECONDS = 1.0
+MAX_GATHERED_ROWS = 2000
+"""How many measurements are gathered; then they are committed early."""
 BATCH_SECONDS = 0.25
 """How often it reads its subscriptions: a wake-up for each message would be most of its work."""
 MAX_WAITING_ROWS = 5000
@@ -85,6 +90,12 @@ class Recorder:
         """By device and field, the latest sample that has not been written yet."""
         self._values: dict[tuple[str, str], float] = {}
         self._inputs = InputRows(peers, process.loop.now)
+        self._gathered: list[Row] = []
+        """The measurements that wait for the next commit of measurements."""
+        self._sync_at = float("-inf")
+        """When measurements may be committed again, in steady seconds."""
+        self._is_unforced = False
+        """Whether received rows were committed and are not forced to the disk yet."""
         self._rows: deque[Row] = deque(maxlen=MAX_WAITING_ROWS)
         self._dropped = 0
         self._writer: HistoryWriter | None = None
@@ -121,13 +132,14 @@ class Recorder:
             self._attempt(self._write)
 
     def on_timer(self) -> None:
-        """Write the samples of the last second, or try again, and tidy the file; once a second."""
+        """Gather the samples of the last second, write what is due, and tidy the file; once a second."""
         for key, sample in self._samples.items():
             self._values[key] = sample.value
-            self._put(sample)
+            self._gathered.append(sample)
             self._inputs.add(sample)
         self._samples.clear()
-        for row in self._inputs.due():
+        self._gathered.extend(self._inputs.due_values())
+        for row in self._inputs.due_events():
             self._put(row)
         for absence in self._absences.due(self._process.loop.now(), time.time()):
             self._put(absence)
@@ -136,6 +148,7 @@ class Recorder:
     def close(self) -> None:
         """Write what has arrived, and close the file."""
         self.on_batch()
+        self._sync_at = float("-inf")
         self.on_timer()
         if writer := self._writer:
             self._attempt(lambda: writer.mark(time.time(), continues=True, closed=True))
@@ -195,15 +208,24 @@ class Recorder:
         if self._rows:
             writer.write(self._rows)
             self._rows.clear()
+            self._is_unforced = True
 
     def _keep(self) -> None:
+        writer, now = self._open(), self._process.loop.now()
+        is_marked, is_full = now >= self._mark_at, len(self._gathered) >= MAX_GATHERED_ROWS
+        if self._gathered and (is_marked or is_full or now >= self._sync_at):
+            self._sync_at = now + self._recording.sync_seconds - WRITE_SECONDS / 2
+            for row in self._gathered:
+                self._put(row)
+            self._gathered.clear()
         self._write()
-        writer = self._open()
-        if self._process.loop.now() >= self._mark_at:
+        if is_marked:
             self._mark(writer)
         keep, keep_hours = self._recording.keep_seconds, self._recording.keep_hours_seconds
         writer.tidy(time.time(), keep, max(keep, keep_hours))
-        writer.secure()
+        if is_marked or self._is_unforced:
+            writer.secure()
+            self._is_unforced = False
         if self._process.loop.now() >= self._check_at:
             self._close_writer()  # opening it again checks it
 
@@ -214,7 +236,7 @@ class Recorder:
         if not self._has_recorded:
             writer.remove_absent(self._peers, now)
         self._has_recorded = True
-        self._mark_at = self._process.loop.now() + MARK_SECONDS
+        self._mark_at = self._process.loop.now() + MARK_SECONDS - WRITE_SECONDS / 2
 
     def _open(self) -> HistoryWriter:
         if self._writer is None:

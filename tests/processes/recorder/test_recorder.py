@@ -12,11 +12,13 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 import zmq
+from msgspec.structs import replace
 
 from daemons.bus.input import Inputs, PressInput
 from daemons.bus.message import RECORDER, Command
@@ -121,8 +123,10 @@ def press_repeatedly(ends: threading.Event) -> int:
     return number
 
 
-def test_a_press_is_recorded_with_its_consequences(breakfast: TemporaryHouse) -> None:
+def test_a_press_is_recorded_with_its_consequences(make_house: HouseFactory) -> None:
     """The press is the recorded cause of the switch, the coffee, the toast and the mirror."""
+    breakfast = make_house(f"[recorder]\nsync = '0s'\n{BREAKFAST}")
+    breakfast.house("up")
     names = ("bathroom_light", "coffee_maker", "toaster", "mirror")
     eventually(lambda: written(breakfast, *names))
     id_ = breakfast.send("bathroom_light", "press")["id"]
@@ -151,7 +155,7 @@ def test_a_press_is_recorded_with_its_consequences(breakfast: TemporaryHouse) ->
     assert toast == ["idle", "toasting", "ready"]
 
     def is_cold() -> Any:  # the power before the press may not be recorded
-        watts = history(breakfast, "toaster")["toaster"]["measurements"]["power_watts"]
+        watts = history(breakfast, "toaster")["toaster"]["measurements"].get("power_watts", [])
         return len(watts) > 1 and watts[-1][1:] == [0.0, 0.0, 0.0]
 
     eventually(is_cold)
@@ -430,6 +434,152 @@ def test_a_measurement_is_written_at_most_once_a_second(
             assert len(waiting) == (second in (0, 3))
             recorder.on_timer()
         recorder.close()
+
+
+def test_measurements_are_gathered_and_changes_are_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """New values are committed and forced to the disk every 10 s, and each minute. A change is not put off.
+
+    With `sync = "0s"`, values are committed each second.
+    """
+    factories.enter_run_directory(tmp_path, monkeypatch)
+    log = Log(logging.getLogger("test_recorder"))
+    forced: list[int] = []
+    force = os.fdatasync
+
+    def count(file: int) -> None:
+        forced.append(file)
+        force(file)
+
+    monkeypatch.setattr(os, "fdatasync", count)
+    monkeypatch.setattr(os, "fsync", count)
+    with Process(RECORDER, ProcessRun(1, 1, 0), NameLock(RECORDER), log, uptime) as process:
+        began, clock = uptime(), [0.0]
+        monkeypatch.setattr(process.loop, "now", lambda: began + clock[0])
+        peers = {"lamp": Peer("Lamp", "House", "lamp")}
+
+        def minute(sync: float, at: float) -> tuple[list[int], int]:
+            """Return the number of committed values after each second, and how often the disk was forced."""
+            recorder = Recorder(
+                peers, Recording(keep_seconds=Seconds(1e10), sync_seconds=Seconds(sync)), process
+            )
+            recorder.on_timer()  # the first one commits what is there
+            forced.clear()
+            counts = []
+            for second in range(60):
+                clock[0] += 1
+                state = factories.state("lamp", turned=at, status=True, phase="on", power_watts=second)
+                recorder._add_rows(replace(state, at=at + second))
+                recorder.on_batch()
+                recorder.on_timer()
+                with closing(sqlite3.connect(PATH)) as db:
+                    query = "SELECT (SELECT count(*) FROM sample WHERE at >= ?), count(*) FROM change"
+                    samples, changed = db.execute(query, (at,)).fetchone()
+                counts.append(samples)
+                assert changed >= 1
+            times = len(forced)
+            recorder.close()
+            return counts, times
+
+        now = time.time()
+        counts, times = minute(10, now - 3000)
+        assert counts == [1 + second // 10 * 10 for second in range(59)] + [60]
+        assert times == 8, "seven times for the values, and once for the silence of the device"
+        counts, times = minute(0, now - 2000)
+        assert counts == list(range(1, 61))
+        assert times >= 60
+
+
+def test_many_measurements_are_committed_early_and_a_stop_commits_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A large house does not fill the rows that wait for a full disk."""
+    factories.enter_run_directory(tmp_path, monkeypatch)
+    log = Log(logging.getLogger("test_recorder"))
+    names = [f"lamp_{number}" for number in range(1000)]
+    recording = Recording(keep_seconds=Seconds(1e10), sync_seconds=Seconds(60))
+    with Process(RECORDER, ProcessRun(1, 1, 0), NameLock(RECORDER), log, uptime) as process:
+        recorder = Recorder({name: Peer("", "", "lamp") for name in names}, recording, process)
+        recorder.on_timer()
+        written, now = [], time.time()
+        for second in range(4):
+            for name in names:
+                state = factories.state(name, turned=NOW, status=True, phase="on", power_watts=second)
+                recorder._add_rows(replace(state, at=now + second))
+            recorder.on_timer()
+            with closing(sqlite3.connect(PATH)) as db:
+                written += db.execute("SELECT count(*) FROM sample").fetchone()
+        recorder.close()
+    with closing(sqlite3.connect(PATH)) as db:
+        written += db.execute("SELECT count(*) FROM sample").fetchone()
+    assert written == [1000, 1000, 3000, 3000, 4000]
+
+
+@pytest.mark.long
+def test_a_killed_recorder_loses_ten_seconds_of_measurements_and_no_change(make_house: HouseFactory) -> None:
+    """What was pressed just before the kill is recorded. The values after the kill are, too."""
+    house = make_house(
+        f"{LAMPS}[devices.room]\nkind = 'sensor'\ndriver = 'simulated'\n"
+        "simulated = { temperature_celsius = 20.0 }\n"
+    )
+    house.house("up")
+    path = house.run / "hardware" / "room" / "measured.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    ends = threading.Event()
+
+    def change_values() -> None:
+        number = 0
+        while not ends.wait(1.0):
+            number += 1
+            replace_file(path, f'{{"temperature_celsius": {20 + number % 50 / 10}}}'.encode())
+
+    def times() -> list[float]:
+        with closing(sqlite3.connect(f"file:{house.run / PATH}?mode=ro", uri=True)) as db:
+            query = "SELECT at FROM sample JOIN series ON id = series WHERE name = ? ORDER BY at"
+            return [at for (at,) in db.execute(query, ("temperature_celsius",))]
+
+    with ThreadPoolExecutor() as pool:
+        changing = pool.submit(change_values)
+        try:
+            eventually(lambda: len(times()) >= 8)
+            eventually(lambda: time.time() - times()[-1] > 4)
+            id_ = house.send("switch", "press")["id"]
+            killed_at = time.time()
+            with house.listen("recorder", "room") as listener:
+                listener.kill("recorder")
+                listener.kill("room")
+                listener.wait_for(lambda listener: listener.has_state("room", phase="measuring"))
+            eventually(lambda: [cause for _, _, cause in changes(house, "lamp")][-1:] == [id_])
+            eventually(lambda: times()[-1] > killed_at)
+        finally:
+            ends.set()
+        changing.result()
+    found = times()
+    assert len(set(found)) == len(found)
+    gap = max(after - before for before, after in pairwise(found))
+    assert gap < 10 + 5, "the start of a recorder takes a moment"
+
+
+def test_the_history_may_be_a_link_to_another_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """While that disk is missing, the rows wait."""
+    factories.enter_run_directory(tmp_path, monkeypatch)
+    disk = tmp_path / "disk"
+    PATH.parent.symlink_to(disk)
+    log = Log(logging.getLogger("test_recorder"))
+    with Process(RECORDER, ProcessRun(1, 1, 0), NameLock(RECORDER), log, uptime) as process:
+        recorder = Recorder({"lamp": Peer("Lamp", "House", "lamp")}, FOR_EVER, process)
+        state = factories.state("lamp", turned=NOW, status=True, phase="on", power_watts=7.0)
+        recorder._add_rows(replace(state, at=time.time()))
+        recorder.on_timer()
+        disk.mkdir()
+        recorder.on_timer()
+        recorder.close()
+    with closing(sqlite3.connect(disk / PATH.name)) as db:
+        assert db.execute("SELECT (SELECT count(*) FROM change), count(*) FROM sample").fetchone() == (1, 1)
+    assert "records again; nothing was lost" in caplog.text
 
 
 def presses(boot: int, numbers: range, earlier: int = 0, device: str = "lamp") -> Inputs:
