@@ -40,6 +40,8 @@ VERBS = [
     "keys",
     "plan",
     "reload",
+    "backup",
+    "restore",
     "drill",
     "check",
     "test",
