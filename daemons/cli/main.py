@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from daemons import __version__
-from daemons.cli import backup, hardware, keys, lifecycle, rehearse, send, show, token, watch, why
+from daemons.cli import backup, hardware, keys, lifecycle, rehearse, send, show, token, versions, watch, why
 from daemons.cli.context import Context, VerbGroup
 
 
@@ -66,6 +66,8 @@ for verb in (
     keys.keys,
     lifecycle.plan,
     lifecycle.reload,
+    versions.undo,
+    versions.versions,
     backup.backup,
     backup.restore,
     lifecycle.drill,

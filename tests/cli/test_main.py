@@ -40,6 +40,8 @@ VERBS = [
     "keys",
     "plan",
     "reload",
+    "undo",
+    "versions",
     "backup",
     "restore",
     "drill",
