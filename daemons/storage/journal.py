@@ -12,7 +12,7 @@ to the older one of two more pages, and is forced to the disk.
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from threading import Lock
 from typing import Any, Generic, TypeVar
@@ -27,6 +27,7 @@ from daemons.storage.page_pair import PagePair
 from daemons.storage.record import LaterVersion, decode, encode, migrate
 
 M = TypeVar("M", bound=Struct)
+T = TypeVar("T")
 UNREADABLE = (OSError, ValueError, LookupError, TypeError, RecursionError, msgspec.MsgspecError)
 """The errors of a file that cannot be read, or of a memory that a step cannot migrate."""
 
@@ -182,18 +183,33 @@ def find_later(paths: Iterable[Path]) -> LaterVersion | None:
     return None
 
 
+def later_format(name: str) -> int | None:
+    """Return the format of the journal of a process if a later version of House wrote it, or None."""
+    later = find_later(Path("journal").glob(f"{name}.*.json"))
+    return later.version if later else None
+
+
 def peek(name: str, type_: type[M]) -> M | None:
     """Return the newest memory of a process that may be running, or None; nothing is set aside or logged."""
+    return _peek(name, lambda memory: msgspec.json.decode(memory, type=type_))
+
+
+def peek_fields(name: str) -> dict[str, Any] | None:
+    """Return the newest memory as `peek` does, with all of its fields, also those that no type has."""
+    return _peek(name, lambda memory: msgspec.json.decode(memory, type=dict[str, Any]))
+
+
+def _peek(name: str, parse: Callable[[bytes], T]) -> T | None:
     paths = [*Path("journal").glob(f"{name}.*.json")]
     number = -1
-    memory: M | None = None
+    memory: T | None = None
     if find_later(paths):
         return None
     for path in paths:
         try:
             record = decode(path.read_bytes())
             if record.number > number:
-                memory = msgspec.json.decode(migrate(name, record), type=type_)
+                memory = parse(migrate(name, record))
                 number = record.number
         except UNREADABLE:
             continue
