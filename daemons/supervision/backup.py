@@ -231,16 +231,19 @@ def put_in_place(staging: Path, manifest: Manifest, config: Path, run: Path, *, 
             was = target.exists()
             if was and target not in replaced:
                 continue
-            done.append((target, kept if was else None))
             if source is None:
                 target.unlink()
-                continue
-            target.parent.mkdir(parents=True, exist_ok=True)
-            replace_file(
-                target.resolve(), source.read_bytes(), target.stat().st_mode & 0o777 if was else 0o600
-            )
-    except BaseException:
-        put_back(done, run)
+            else:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                mode = target.stat().st_mode & 0o777 if was else 0o600
+                replace_file(target.resolve(), source.read_bytes(), mode)
+            done.append((target, kept if was else None))
+    except BaseException as error:
+        try:
+            put_back(done, run)
+        except OSError as failure:
+            text = f"{error}\nWhat was there could not be put back ({failure}); it is in {aside}"
+            raise StorageError(text) from error
         shutil.rmtree(aside, ignore_errors=True)
         raise
     if not there:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from daemons.storage.archive import write_archive
 from daemons.storage.record import decode, encode
 from daemons.supervision import backup
 from tests.support.house import BREAKFAST, HouseFactory, TemporaryHouse
@@ -143,3 +144,35 @@ def test_a_journal_that_is_being_written_is_read_again(
     path.write_bytes(whole[:-9])
     monkeypatch.setattr(time, "sleep", lambda _: path.write_bytes(whole))
     assert decode(backup.read_whole(path)).number == 1
+
+
+def test_a_restore_that_fails_in_the_middle_is_undone(stopped_house: TemporaryHouse, tmp_path: Path) -> None:
+    """A file stands where the backup has a folder: the run directory and the other files are as before."""
+    house, file = stopped_house, tmp_path / "house.tar.gz"
+    rooms = house.config.parent / "rooms"
+    rooms.mkdir()
+    (rooms / "study.toml").write_text(LAMP)
+    house.config.write_text('include = ["rooms/*.toml"]\n' + BREAKFAST)
+    house.house("backup", str(file))
+    shutil.rmtree(rooms)
+    rooms.write_text("no folder")
+    house.config.write_text(BREAKFAST)
+    (house.run / "journal" / "toaster.0.json").write_bytes(b"what it remembers now")
+    before = contents(house.config.parent)
+    failed = house.house("restore", str(file), "--force", check=False)
+    assert failed.returncode == 1
+    assert "cannot be restored" in failed.stderr
+    assert contents(house.config.parent) == before
+    assert not list(house.run.parent.glob("run.replaced-*"))
+
+
+def test_a_backup_of_a_later_version_is_refused(stopped_house: TemporaryHouse, tmp_path: Path) -> None:
+    """This version cannot read its journals; one of an earlier version is restored."""
+    house = stopped_house
+    files: dict[str, Path | bytes] = {"config/house.toml": BREAKFAST.encode()}
+    for version, is_refused in (("99.0.0", True), ("1.0.0", False)):
+        file = tmp_path / f"{version}.tar.gz"
+        write_archive(file, version, 1.0, "house.toml", files)
+        done = house.house("restore", str(file), "--force", check=False)
+        assert (done.returncode == 1) is is_refused, done.stderr
+        assert ("is of House 99.0.0, and this is" in done.stderr) is is_refused
