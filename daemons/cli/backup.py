@@ -22,7 +22,8 @@ def backup(context: Context, file: Path) -> None:
     file = file.absolute()
     context.enter_run_directory()
     saved = back_up(context.config, file)
-    click.echo(f"{file}: {saved.files} files, {saved.size_bytes / 1e6:.1f} MB. It has keys; keep it secret.")
+    size = f"{saved.size_bytes / 1000:,.0f} kB"
+    click.echo(f"{file}: {saved.files} files, {size}. It has keys; keep it secret.")
     for path in saved.left_out:
         click.secho(f"Not in the backup, because the configuration only names it: {path}", fg="yellow")
 
