@@ -9,4 +9,4 @@
 docs/architecture.md has the tree, the way of a press through the files, and where new code belongs.
 """
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"

@@ -7,6 +7,7 @@
     │   └── NotUp             it does not run
     ├── HistoryError          the history: it does not exist yet, or cannot be read or written
     │   └── DamagedHistory    its file is damaged, or of another version
+    │       └── LaterHistory  its file is of a later version of House
     ├── DeviceError           one device
     │   ├── AlreadyRunning    another process holds its name
     │   ├── NoAnswer          no receipt arrived before the deadline
@@ -60,6 +61,10 @@ class HistoryError(HouseError, OSError):
 
 class DamagedHistory(HistoryError):
     """The file of the history is damaged, or of another version; waiting does not help."""
+
+
+class LaterHistory(DamagedHistory):
+    """The file of the history is of a later version of House, and is not damaged."""
 
 
 class DeviceError(HouseError):

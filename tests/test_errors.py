@@ -17,6 +17,7 @@ PRINTED = [
      "history.db: file is not a database"),
     (errors.HistoryError("there is no history yet"), OSError, "there is no history yet"),
     (errors.DamagedHistory("h.db: malformed"), OSError, "h.db: malformed"),
+    (errors.LaterHistory("h.db: it is of version 5"), OSError, "h.db: it is of version 5"),
     (errors.DeviceError("lamp", "cannot bind"), Exception, "lamp: cannot bind"),
     (errors.AlreadyRunning("lamp", 42), RuntimeError,
      "lamp: another process (PID 42) already runs under this name; end it first"),

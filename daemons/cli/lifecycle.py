@@ -115,8 +115,13 @@ def start(context: Context, names: tuple[str, ...], timeout: float) -> None:
 @json_option
 @click.pass_obj
 def plan(context: Context, tomorrow: bool, replay: str | None, as_json: bool) -> None:
-    """Show what `reload` would do, and why; nothing is changed."""
+    """Show what `reload` would do, and why; nothing is changed.
+
+    What devices would forget comes first, for example after an upgrade, or if a device gets another kind.
+    """
+    from daemons.cli.forgotten import forgotten
     from daemons.supervision import operations
+    from daemons.values import printable
 
     if tomorrow and replay is not None:
         raise click.UsageError("--tomorrow and --replay do not go together")
@@ -138,9 +143,13 @@ def plan(context: Context, tomorrow: bool, replay: str | None, as_json: bool) ->
 
         place = house.locator().place
         changes = [with_places(change, place) for change in changes]
+    lost = forgotten(house)
     if as_json:
-        click.echo(msgspec.json.encode({"changes": changes}))
+        click.echo(msgspec.json.encode({"changes": changes} | ({"forgotten": lost} if lost else {})))
         return
+    for name, texts in lost.items():
+        for text in texts:
+            click.secho(printable(f"{name} would forget: {text}"), fg="yellow")
     print_plan(changes, house)
     if not changes:
         click.echo("Nothing would change.")

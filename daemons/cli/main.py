@@ -5,7 +5,20 @@ from pathlib import Path
 import click
 
 from daemons import __version__
-from daemons.cli import hardware, init, keys, lifecycle, rehearse, send, show, token, watch, why
+from daemons.cli import (
+    backup,
+    hardware,
+    init,
+    keys,
+    lifecycle,
+    rehearse,
+    send,
+    show,
+    token,
+    versions,
+    watch,
+    why,
+)
 from daemons.cli.context import Context, VerbGroup
 from daemons.cli.surroundings import prepare
 
@@ -75,6 +88,10 @@ for verb in (
     keys.keys,
     lifecycle.plan,
     lifecycle.reload,
+    versions.undo,
+    versions.versions,
+    backup.backup,
+    backup.restore,
     lifecycle.drill,
     lifecycle.check,
     rehearse.test,

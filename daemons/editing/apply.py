@@ -13,8 +13,8 @@ from daemons.config.files import read_files
 from daemons.config.house import House, make_house
 from daemons.config.plan import ProcessChange
 from daemons.editing import record
-from daemons.editing.configuration import source_path, version_of
-from daemons.editing.record import EditRecord, NewText
+from daemons.editing.configuration import Changed, source_path
+from daemons.editing.record import EditedFile, EditRecord, FileChange, NewText, version_of_text
 from daemons.errors import HouseError
 from daemons.storage.paths import this_host
 from daemons.supervision import operations
@@ -40,55 +40,58 @@ def apply(new: NewText, house: House, run: Path, on_step: OnStep) -> list[Proces
     `house` is the whole configuration with the new text. Raises Failed.
     """
     on_step("writing")
-    version = version_of(new.after)
+    written: list[FileChange] = []
     try:
         record.begin(
             EditRecord(
                 device=new.device,
                 at=time.time(),
                 by=new.by,
-                file=str(new.path),
-                before=new.before,
-                after_version=version,
+                files=tuple(
+                    EditedFile(str(one.path), one.before, version_of_text(one.after)) for one in new.changes
+                ),
             )
         )
-        if record.file_version(new.path) != version_of(new.before):
-            record.drop()
-            raise Failed(
-                f"{new.path.name} has changed at this moment; nothing was changed", is_rolled_back=True
-            )
-        record.write_text(new.path, new.after)
+        for change in new.changes:
+            if record.file_version(change.path) != version_of_text(change.before):
+                raise Changed(f"{change.path.name} has changed at this moment; nothing was changed")
+        for change in new.changes:
+            written.append(change)
+            record.write_text(change.path, change.after)
     except HouseError as error:
-        if isinstance(error, Failed):
-            raise
+        for change in reversed(written[:-1]):
+            record.write_text(change.path, change.before)
         record.drop()
         raise Failed(str(error), is_rolled_back=True) from error
     on_step("reloading")
     try:
-        changes = operations.reload(house, run, READY_SECONDS, lambda _, __: None)
+        changes = operations.reload(house, run, READY_SECONDS, lambda _, __: None, new.why, new.by)
     except Exception as error:
         on_step("rolling_back")
-        raise roll_back(new, version, run, error) from error
+        raise roll_back(new, run, error) from error
     record.complete()
     return changes
 
 
-def roll_back(new: NewText, version: str, run: Path, error: Exception) -> Failed:
-    """Put the text before the edit back; return the error that says whether all is as it was."""
+def roll_back(new: NewText, run: Path, error: Exception) -> Failed:
+    """Put the texts before the edit back; return the error that says whether all is as it was."""
     why = str(error) if isinstance(error, HouseError) else f"{type(error).__name__}: {error}"
-    if record.file_version(new.path) != version:
-        record.drop()
-        text = f"{why}\n{new.path.name} has changed meanwhile, so it was left as it is"
-        return Failed(text, is_rolled_back=False)
+    names = ", ".join(change.path.name for change in new.changes)
+    for change in new.changes:
+        if record.file_version(change.path) != version_of_text(change.after):
+            record.drop()
+            text = f"{why}\n{change.path.name} has changed meanwhile, so it was left as it is"
+            return Failed(text, is_rolled_back=False)
     try:
-        record.write_text(new.path, new.before)
+        for change in new.changes:
+            record.write_text(change.path, change.before)
         record.drop()
         different = plan_of_files(run)
     except (HouseError, OSError) as failure:
         return Failed(f"{why}\nThe earlier text could not be put back: {failure}", is_rolled_back=False)
     if different:
-        names = ", ".join(different)
-        text = f"{why}\n{new.path.name} is as before, and these are not: {names}; `house reload` applies it"
+        others = ", ".join(different)
+        text = f"{why}\n{names} is as before, and these are not: {others}; `house reload` applies it"
         return Failed(text, is_rolled_back=False)
     return Failed(why, is_rolled_back=True)
 

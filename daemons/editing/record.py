@@ -22,32 +22,54 @@ class NothingToUndo(HouseError):
     """There is no edit, or its file has changed since."""
 
 
+class FileChange(NamedTuple):
+    """The text of one file before and after; None where the file is not there."""
+
+    path: Path
+    before: str | None
+    after: str | None
+
+
 class NewText(NamedTuple):
     """What an edit writes."""
 
     device: str
+    """The edited device; empty for a change of the whole configuration."""
     by: str
-    path: Path
-    before: str
-    after: str
+    changes: tuple[FileChange, ...]
+    why: str = "edit"
+
+
+class EditedFile(Struct, frozen=True):
+    """One file of an edit."""
+
+    path: str
+    before: str | None
+    """The whole text of the file before the edit; None if the edit made the file."""
+    after_version: str | None
+    """The version of the file after it; None if the edit removed the file."""
 
 
 class EditRecord(Struct, frozen=True, kw_only=True):
-    """One edit: the file, and its text before and after."""
+    """One edit: its files, and their texts before and after."""
 
     device: str
     at: float
     by: str
-    file: str
-    """The path of the file."""
-    before: str
-    """The whole text of the file before the edit."""
-    after_version: str
-    """The version of the file after it."""
+    files: tuple[EditedFile, ...]
 
-    def is_current(self) -> bool:
-        """Return whether the file still has the text of the edit."""
-        return file_version(Path(self.file)) == self.after_version
+    def is_current(self, *, is_interrupted: bool) -> bool:
+        """Return whether the files still have the texts of the edit; an interrupted one has written some."""
+        written = [file_version(Path(file.path)) == file.after_version for file in self.files]
+        if not is_interrupted:
+            return all(written)
+        unwritten = [file_version(Path(file.path)) == version_of_text(file.before) for file in self.files]
+        return any(written) and all(one or other for one, other in zip(written, unwritten, strict=True))
+
+
+def version_of_text(text: str | None) -> str | None:
+    """Return the version of a file with this text; None for no file."""
+    return None if text is None else version_of(text)
 
 
 def file_version(path: Path) -> str | None:
@@ -86,28 +108,37 @@ def last_edit() -> tuple[EditRecord, bool] | None:
             record = msgspec.json.decode(path.read_bytes(), type=EditRecord)
         except (OSError, msgspec.MsgspecError):
             continue
-        if record.is_current():
+        if record.is_current(is_interrupted=is_interrupted):
             return record, is_interrupted
     return None
 
 
 def describe_last() -> LastEdit | None:
-    """Return what can be undone, for the page."""
+    """Return what can be undone, for the page; None for a change of the whole configuration."""
     found = last_edit()
     if found is None:
         return None
     record, is_interrupted = found
+    if not record.device:
+        return None
     return LastEdit(device=record.device, at=record.at, by=record.by, is_interrupted=is_interrupted)
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str | None) -> None:
     """Replace the text of a file of the configuration; a link stays, and so does the mode.
 
-    Raises StorageError if it cannot be written.
+    Without a text, the file is removed. Raises StorageError if that is not possible.
     """
     real = path.resolve()
+    mode = 0o600
     try:
-        mode = real.stat().st_mode & 0o7777
+        if text is None:
+            real.unlink(missing_ok=True)
+            return
+        if path.is_symlink() or path.exists():
+            mode = real.stat().st_mode & 0o7777
+        else:
+            real.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StorageError(describe(error, f"{path} cannot be changed")) from error
     replace_file(real, text.encode(), mode)

@@ -10,7 +10,7 @@ from daemons.config.files import File, Files, parse, read_code, read_files
 from daemons.editing import record
 from daemons.editing.configuration import source_path, with_file
 from daemons.editing.documents import LastEdit
-from daemons.editing.record import NewText, NothingToUndo
+from daemons.editing.record import FileChange, NewText, NothingToUndo
 from daemons.errors import ConfigurationError, HouseError
 from daemons.storage.lock import NameLock
 
@@ -27,17 +27,21 @@ def undo_text() -> tuple[NewText, Files]:
     if found is None:
         raise NothingToUndo("there is no edit to undo, or its file has changed since")
     edit, _ = found
-    path = Path(edit.file)
+    if not edit.device:
+        raise NothingToUndo("`house undo` undoes the last change; it was no edit of one device")
+    (edited,) = edit.files
+    path, before = Path(edited.path), edited.before or ""
     try:
         files = read_files(source_path())
         present = next((file.text for file in files if file.path == path), None)
         if present is None:
             raise NothingToUndo(f"{path} is no file of the configuration any more")
-        files = with_file(files, File(path, *parse(path, edit.before)))
+        files = with_file(files, File(path, *parse(path, before)))
         files = replace(files, code=read_code(files))
     except ConfigurationError as error:
         raise NothingToUndo(f"the edit cannot be undone: {error}") from error
-    return NewText(edit.device, edit.by, path, present, edit.before), files
+    change = FileChange(path, present, before)
+    return NewText(edit.device, edit.by, (change,), f"undo of the edit of {edit.device}"), files
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from daemons.config.house import make_house
 from daemons.editing.answers import checked, house_of, run_directory
 from daemons.editing.apply import Failed, apply
 from daemons.editing.jobs import Job
-from daemons.editing.record import NewText
+from daemons.editing.record import FileChange, NewText
 from daemons.editing.requests import ProgramRequest
 from daemons.editing.stories import failures, play_stories
 from daemons.editing.undo import one_edit_at_a_time, undo_text
@@ -43,7 +43,8 @@ def apply_edit(request: ProgramRequest, on_begin: OnBegin) -> None:
     with one_edit_at_a_time():
         found = checked(request)
         house, source = house_of(found), found.source
-        new = NewText(request.name, request.by, source.file.path, source.file.text, found.content)
+        change = FileChange(source.file.path, source.file.text, found.content)
+        new = NewText(request.name, request.by, (change,), f"edit of {request.name}")
         job = Job("apply", request.name, request.by)
         on_begin(job.document)
 

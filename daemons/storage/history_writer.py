@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from daemons.errors import DamagedHistory, HistoryError
+from daemons.errors import DamagedHistory, HistoryError, LaterHistory
 from daemons.storage.history import (
     BUSY_SECONDS,
     HOUSE,
@@ -27,6 +27,7 @@ from daemons.storage.history import (
 from daemons.storage.history_row import Absence, Change, Event, Input, Row, Sample
 from daemons.storage.history_schema import OLD_VERSIONS, SCHEMA, UPGRADES, VERSION
 from daemons.storage.hourly_values import HourlyValues
+from daemons.storage.later import set_aside_later
 from daemons.storage.series import fold, minute_of
 from daemons.storage.unknown import SLACK_SECONDS
 
@@ -115,6 +116,8 @@ class HistoryWriter:
                 steps = " ".join(UPGRADES[old] for old in range(version, VERSION))
                 self._db.executescript(f"BEGIN IMMEDIATE; {steps} PRAGMA user_version = {VERSION}; COMMIT")
             return False
+        if version > VERSION:
+            raise LaterHistory(f"{path}: it is of version {version}, this house writes {VERSION}")
         if version or tables:
             raise DamagedHistory(f"{path}: it is of version {version}, this house writes {VERSION}")
         self._db.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT")
@@ -345,8 +348,14 @@ class HistoryWriter:
             raise
 
 
-def set_aside(path: Path, now: float) -> Path:
-    """Rename a damaged file, and return its new path; only the latest of them are kept."""
+def set_aside(path: Path, now: float, *, is_later: bool = False) -> Path:
+    """Rename a damaged file, and return its new path; only the latest of them are kept.
+
+    With `is_later`, the file is of a later version: it is kept for good.
+    """
+    if is_later:
+        files = [Path(f"{path}{end}") for end in ("-wal", "-shm", "")]
+        return set_aside_later("history", files) / path.name
     aside = path.with_name(f"{path.stem}-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(now))}{path.suffix}")
     with translate_errors():
         for end in ("-wal", "-shm", ""):

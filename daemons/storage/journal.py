@@ -4,11 +4,15 @@ Each file is one page with one record. Each save overwrites the older one of two
 instruction leaves the new record whole, or the one before. A file that cannot be read is set aside and
 logged, and the newest of the other files counts.
 
+A memory of an earlier version of House is read. If one file is of a later version, all of them are set aside,
+because the others are older than it. The process then starts anew.
+
 A power cut can tear both pages, because neither is forced to the disk. So once a second a copy is written
 to the older one of two more pages, and is forced to the disk.
 """
 
 import logging
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from threading import Lock
 from typing import Any, Generic, TypeVar
@@ -17,11 +21,15 @@ import msgspec
 from msgspec import Struct
 
 from daemons.errors import StorageError
+from daemons.storage.later import set_aside_later
 from daemons.storage.page_file import PageFile
 from daemons.storage.page_pair import PagePair
-from daemons.storage.record import decode, encode
+from daemons.storage.record import LaterVersion, decode, encode, migrate
 
 M = TypeVar("M", bound=Struct)
+T = TypeVar("T")
+UNREADABLE = (OSError, ValueError, LookupError, TypeError, RecursionError, msgspec.MsgspecError)
+"""The errors of a file that cannot be read, or of a memory that a step cannot migrate."""
 
 
 class Journal(Generic[M]):
@@ -33,6 +41,7 @@ class Journal(Generic[M]):
         )
         self._saved = PagePair(first, second)
         self._safe = PagePair(safe, safe2)
+        self._name = name
         self._type = type_
         self._log = log
         self._lock = Lock()
@@ -54,6 +63,8 @@ class Journal(Generic[M]):
 
     def load(self) -> M | None:
         """Return the newest memory, or None; a file that cannot be read is set aside and logged."""
+        if self._set_aside_later():
+            return None
         newest: M | None = None
         for pair in (self._saved, self._safe):
             best = 0
@@ -67,15 +78,33 @@ class Journal(Generic[M]):
         self._unsure = self._safe.newest
         return newest
 
+    def _set_aside_later(self) -> bool:
+        """Set all files aside if one is of a later version; return whether that is so."""
+        paths = [page.path for pair in (self._saved, self._safe) for page in pair.pages]
+        later = find_later(paths)
+        if later is None:
+            return False
+        try:
+            aside = str(set_aside_later(self._name, paths))
+        except StorageError as error:
+            aside = str(error)
+        self._log.error(
+            "its memory is of format %d, and this version of House reads up to %d. It starts anew, and the "
+            "memory was set aside: %s",
+            later.version,
+            later.known,
+            aside,
+        )
+        return True
+
     def _read(self, path: Path) -> tuple[int, M] | None:
         """Return the number and the memory of a file, or None; set it aside if it cannot be read."""
         try:
             record = decode(path.read_bytes())
-            memory = bytes(record.memory)  # a copy: its Raw parts would keep the whole page
-            return record.number, msgspec.json.decode(memory, type=self._type)
+            return record.number, msgspec.json.decode(migrate(self._name, record), type=self._type)
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, RecursionError, msgspec.MsgspecError) as error:
+        except UNREADABLE as error:
             aside = path.with_suffix(".damaged")
             try:
                 path.replace(aside)
@@ -142,16 +171,46 @@ class Journal(Generic[M]):
         return now
 
 
+def find_later(paths: Iterable[Path]) -> LaterVersion | None:
+    """Return the error of the first file that is of a later version; None if there is none."""
+    for path in paths:
+        try:
+            decode(path.read_bytes())
+        except LaterVersion as error:
+            return error
+        except UNREADABLE:
+            continue
+    return None
+
+
+def later_format(name: str) -> int | None:
+    """Return the format of the journal of a process if a later version of House wrote it, or None."""
+    later = find_later(Path("journal").glob(f"{name}.*.json"))
+    return later.version if later else None
+
+
 def peek(name: str, type_: type[M]) -> M | None:
     """Return the newest memory of a process that may be running, or None; nothing is set aside or logged."""
+    return _peek(name, lambda memory: msgspec.json.decode(memory, type=type_))
+
+
+def peek_fields(name: str) -> dict[str, Any] | None:
+    """Return the newest memory as `peek` does, with all of its fields, also those that no type has."""
+    return _peek(name, lambda memory: msgspec.json.decode(memory, type=dict[str, Any]))
+
+
+def _peek(name: str, parse: Callable[[bytes], T]) -> T | None:
+    paths = [*Path("journal").glob(f"{name}.*.json")]
     number = -1
-    memory: M | None = None
-    for path in Path("journal").glob(f"{name}.*.json"):
+    memory: T | None = None
+    if find_later(paths):
+        return None
+    for path in paths:
         try:
             record = decode(path.read_bytes())
             if record.number > number:
-                memory = msgspec.json.decode(record.memory, type=type_)
+                memory = parse(migrate(name, record))
                 number = record.number
-        except (OSError, ValueError, RecursionError, msgspec.MsgspecError):
+        except UNREADABLE:
             continue
     return memory

@@ -20,6 +20,8 @@ from daemons.values import KeyText, format_toml
 
 T = TypeVar("T", bound=Struct)
 
+FORMAT = 1
+"""The format of the files with keys, tokens and their rights."""
 OWN = Path("keys/own.toml")
 """The path is relative to the run directory."""
 
@@ -63,6 +65,15 @@ def to_toml(value: Struct, comment: str = "") -> bytes:
     return ("\n".join(lines) + "\n").encode()
 
 
+def check_format(table: dict[str, object]) -> None:
+    """Raise ValueError if a later version of House has written a file with rights.
+
+    This version does not know what a key of such a file takes away. A file without a number has format 1.
+    """
+    if table.get("format", FORMAT) != FORMAT:
+        raise ValueError(f"it is of format {table['format']}, and this version of House reads {FORMAT}")
+
+
 def read_key(path: Path, type_: type[T]) -> T:
     """Read a file with a key; StorageError if it is not valid, or if other users can read it."""
     try:
@@ -70,7 +81,9 @@ def read_key(path: Path, type_: type[T]) -> T:
             raise StorageError(
                 f"{path.absolute()}: other users can read this key; run `chmod 600 {path.absolute()}`"
             )
-        return msgspec.convert(tomli.loads(path.read_text()), type_)
+        table = tomli.loads(path.read_text())
+        check_format(table)
+        return msgspec.convert(table, type_)
     except StorageError:
         raise
     except OSError as error:

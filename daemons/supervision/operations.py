@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from daemons.bus.message import EXCHANGE
 from daemons.bus.requests.blocking import send_command
 from daemons.bus.requests.protocol import new_command
+from daemons.config.files import pack
 from daemons.config.house import House
 from daemons.config.plan import ProcessChange, begun_rules, make_plan
 from daemons.config.slice import Slice, read_slice
@@ -24,6 +25,7 @@ from daemons.errors import HouseError, NotReady, NotUp, StorageError, Supervisor
 from daemons.storage.installed import INSTALLED
 from daemons.storage.lock import NameLock, read_pid
 from daemons.storage.paths import replace_file, stopped_path
+from daemons.storage.versions import keep_version, list_versions
 from daemons.supervision.begun import begun
 from daemons.supervision.install import (
     forget_stops,
@@ -66,7 +68,9 @@ def up(house: House, run: Path, timeout_seconds: float, progress: Progress) -> b
             _, left = kill_orphans()
             if left:
                 raise SupervisorError(left_over(left))
+            keep_first()
             install(house, run)
+            keep_version(pack(house.files), "up")
             forget_stops(house)
             # Some machines write no .pyc files by themselves. Without them a start takes five times
             # as long.
@@ -187,9 +191,24 @@ def plan(house: House, run: Path) -> list[ProcessChange]:
     ]
 
 
-def reload(house: House, run: Path, timeout_seconds: float, progress: Progress) -> list[ProcessChange]:
+def keep_first() -> None:
+    """Keep the installed configuration as the first version, if no version was kept so far."""
+    if INSTALLED.exists() and not list_versions():
+        content, at = INSTALLED.read_bytes().decode(errors="replace"), INSTALLED.stat().st_mtime
+        keep_version(content, "installed before versions were kept", "unknown", at)
+
+
+def reload(
+    house: House,
+    run: Path,
+    timeout_seconds: float,
+    progress: Progress,
+    why: str = "reload",
+    by: str | None = None,
+) -> list[ProcessChange]:
     """Apply the plan; if a device does not become ready, restore the previous configuration.
 
+    A configuration that runs is kept as a version with its reason and its author, by default the user.
     Raises NotReady, SupervisorError or StorageError after the previous configuration runs again.
     """
     supervisor = Supervisor()
@@ -200,6 +219,7 @@ def reload(house: House, run: Path, timeout_seconds: float, progress: Progress) 
         previous = {path: path.read_bytes() for path in installed_files()}
         began = time.time()  # a device that fails quickly has failed before the wait begins
         try:
+            keep_first()
             install(house, run)
             supervisor.update()
             wait_ready(
@@ -209,6 +229,7 @@ def reload(house: House, run: Path, timeout_seconds: float, progress: Progress) 
                 progress,
                 began,
             )
+            keep_version(pack(house.files), why, by)
         except (NotReady, SupervisorError, StorageError) as error:
             restore_files(previous)
             supervisor.update()

@@ -91,6 +91,7 @@ def test_a_key_whose_file_cannot_be_written_is_not_made(tmp_path: Path, errors: 
         ('public_key = "{key}"\nhear = ["toaster"]', "hear"),
         ('public_key = "{key}"\nhear = "*"', "hear"),
         ('public_key = "{key}"\nsay = ["../"]', "say"),
+        ('format = 2\npublic_key = "{key}"\nhear = ["*"]', "it is of format 2, and this version"),
     ],
 )
 def test_a_file_that_is_not_a_key_is_reported_and_admits_no_client(

@@ -12,7 +12,7 @@ from daemons.config.plan import ProcessChange
 from daemons.editing import record
 from daemons.editing.apply import Failed, apply
 from daemons.editing.configuration import edit, read_source
-from daemons.editing.record import NewText, NothingToUndo
+from daemons.editing.record import FileChange, NewText, NothingToUndo
 from daemons.editing.undo import describe_undo, one_edit_at_a_time, undo_text
 from daemons.errors import AlreadyRunning, NotReady
 from daemons.storage.installed import SOURCE
@@ -49,7 +49,8 @@ def new_edit(text: str = AFTER) -> tuple[NewText, House]:
     source = read_source("lamp")
     found = edit(source, text)
     assert found.house is not None
-    return NewText("lamp", "page", source.file.path, source.file.text, found.content), found.house
+    change = FileChange(source.file.path, source.file.text, found.content)
+    return NewText("lamp", "page", (change,)), found.house
 
 
 def run_apply(text: str = AFTER) -> list[ProcessChange]:
@@ -69,7 +70,7 @@ def test_an_applied_edit_is_written_and_can_be_undone_twice(main: Path, reload: 
         assert undo is not None
         assert (undo.device, undo.by, undo.is_interrupted) == ("lamp", "page", False)
         new, _ = undo_text()
-        assert new.after == expected
+        assert new.changes[0].after == expected
         apply(new, new_edit()[1], Path(), lambda _: None)
         assert main.read_text() == expected
 
@@ -144,7 +145,7 @@ def test_a_kill_before_the_reload_can_be_undone(main: Path, reload: dict[str, An
     undo = describe_undo(Path())
     assert undo is not None
     assert undo.is_interrupted
-    assert undo_text()[0].after == MAIN
+    assert undo_text()[0].changes[0].after == MAIN
     reload["differs"] = []
     undo = describe_undo(Path())
     assert undo is not None

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from daemons.errors import DamagedHistory, HistoryError
+from daemons.errors import DamagedHistory, HistoryError, LaterHistory
 from daemons.storage.history import PATH, parse_time, read
 from daemons.storage.history_row import Change, Event, Input, Row, Sample
 from daemons.storage.history_schema import VERSION
@@ -423,7 +423,7 @@ def test_a_file_of_another_version_is_not_touched() -> None:
     with sqlite3.connect(PATH) as db:
         db.execute(f"PRAGMA user_version = {VERSION + 1}")
     db.close()
-    with pytest.raises(DamagedHistory, match=f"it is of version {VERSION + 1}, this house writes {VERSION}"):
+    with pytest.raises(LaterHistory, match=f"it is of version {VERSION + 1}, this house writes {VERSION}"):
         HistoryWriter()
     with pytest.raises(HistoryError, match=f"it is of version {VERSION + 1}"):
         device_history()
@@ -433,6 +433,18 @@ def test_a_file_of_another_version_is_not_touched() -> None:
     db.close()
     with pytest.raises(DamagedHistory, match="it is of version 0"):
         HistoryWriter()
+
+
+def test_files_of_a_later_version_are_all_kept() -> None:
+    """After a downgrade they are set aside whole, and none is ever deleted."""
+    PATH.parent.mkdir()
+    for index in range(5):
+        for end in ("", "-wal"):
+            Path(f"{PATH}{end}").write_bytes(b"%d" % index)
+        aside = set_aside(PATH, NOW, is_later=True)
+        assert aside.read_bytes() == b"%d" % index
+        assert not PATH.exists()
+    assert len([*Path("later").glob("history-*/history.db-wal")]) == 5
 
 
 def test_files_that_were_set_aside_can_be_read_and_the_oldest_is_deleted() -> None:

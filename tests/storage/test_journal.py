@@ -19,6 +19,7 @@ from msgspec import Struct
 
 import daemons
 from daemons.runtime.log import Log
+from daemons.storage import record
 from daemons.storage.journal import Journal, peek
 from daemons.storage.record import VERSION, encode
 from tests.support import factories
@@ -242,16 +243,26 @@ def test_no_content_of_the_files_raises(content: bytes, copy: bytes | None) -> N
         (page(1).replace(b'"presses":1', b'"presses":2'), "it is torn"),
         (page(1).replace(b'"number":1', b'"number":7'), "it is torn"),
         (old_page(1).replace(b'"presses":1', b'"presses":2'), "it is torn"),
-        (msgspec.json.encode({"version": VERSION + 1, "memory": {}}), f"it is of version {VERSION + 1}"),
+        (msgspec.json.encode({"version": 1, "memory": {}}), "it is of version 1, this house reads 2 to 3"),
         (b'{"version": 1, "memory": ' + b"[" * 100_000, "."),
         (b"\xff\xfe", "."),
     ],
-    ids=["foreign", "empty", "of another type", "torn", "torn number", "torn old", "newer", "deep", "binary"],
+    ids=[
+        "foreign",
+        "empty",
+        "of another type",
+        "torn",
+        "torn number",
+        "torn old",
+        "too old",
+        "deep",
+        "binary",
+    ],
 )
 def test_a_file_that_is_not_valid_is_set_aside_and_logged(
     content: bytes, why: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """An invalid, damaged or newer file is renamed, and one log line has the reason."""
+    """An invalid, damaged or too old file is renamed, and one log line has the reason."""
     FILE.write_bytes(content)
     assert journal().load() is None
     assert DAMAGED.read_bytes() == content
@@ -549,3 +560,59 @@ def test_a_peek_returns_the_newest_memory_and_changes_nothing(caplog: pytest.Log
     assert peek("lamp", Memory) == Memory(1)
     assert contents() == before
     assert not caplog.records
+
+
+def later_page(presses: int, number: int) -> bytes:
+    """Return a file of the next version: its fields and its checksum are not those of this one."""
+    memory = msgspec.json.encode({"presses": presses, "more": True})
+    return b'{"version":%d,"generation":%d,"memory":%b}' % (VERSION + 1, number, memory)
+
+
+def test_a_memory_of_a_later_version_is_set_aside_whole(caplog: pytest.LogCaptureFixture) -> None:
+    """After a downgrade, a device starts anew: what this version wrote is older than the rest."""
+    one = journal()
+    for presses in (1, 2):
+        one.save(Memory(presses))
+        one.secure()
+    one.close()
+    OTHER.write_bytes(later_page(3, 9))
+    before = contents()
+    assert peek("lamp", Memory) is None
+    assert journal().load() is None
+    assert contents() == {}
+    (folder,) = Path("later").iterdir()
+    assert {Path("journal") / path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert str(folder.absolute()) in caplog.text
+    assert f"of format {VERSION + 1}" in caplog.text
+
+
+def test_a_second_downgrade_keeps_what_the_first_one_set_aside() -> None:
+    """Two folders are there, also if both downgrades happen within one second."""
+    for presses in (1, 2):
+        FILE.write_bytes(later_page(presses, 1))
+        assert journal().load() is None
+    found = {path.read_bytes() for path in Path("later").glob("lamp-*/lamp.0.json")}
+    assert found == {later_page(1, 1), later_page(2, 1)}
+
+
+def test_a_memory_of_an_earlier_version_takes_each_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A house that skips releases takes the steps one after another; the next save has the present format."""
+
+    def rename(name: str, memory: dict[str, object]) -> dict[str, object]:
+        assert name == "lamp"
+        return {"presses": memory["times"]}
+
+    def double(_: str, memory: dict[str, object]) -> dict[str, object]:
+        return {"presses": memory["presses"] * 2, "cause": "step"}  # type: ignore[operator]
+
+    monkeypatch.setattr(record, "VERSION", 5)
+    monkeypatch.setattr(record, "STEPS", {3: rename, 4: double})
+    body = b'{"times":7}'
+    check = crc32(body, crc32(b"1"))
+    FILE.write_bytes(b'{"version":3,"number":1,"memory":%b,"check":%d}\n' % (body, check))
+    assert peek("lamp", Memory) == Memory(14, "step")
+    one = journal()
+    assert one.load() == Memory(14, "step")
+    one.save(Memory(15))
+    assert json.loads(OTHER.read_bytes().strip() or FILE.read_bytes())["version"] == 5
+    assert journal().load() == Memory(15)

@@ -98,6 +98,8 @@ def resume_memory(
             log.error("cannot read its memory of an earlier version of %s, and starts anew: %s", kind, error)
         else:
             return replace(last, life=run, anchor=anchor)
+    elif last is not None:
+        log.warning("it was a %s and is a %s: what it remembered is not used any more", last.kind, kind)
     return DeviceMemory(
         kind=kind,
         machine=msgspec.Raw(msgspec.json.encode(machine.memory_type())),

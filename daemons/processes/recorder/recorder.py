@@ -24,7 +24,7 @@ from daemons.config.loader import kind_or_none
 from daemons.config.roster import Peer
 from daemons.config.slice import Slice
 from daemons.config.tables import Recording
-from daemons.errors import DamagedHistory, HistoryError
+from daemons.errors import DamagedHistory, HistoryError, LaterHistory, StorageError
 from daemons.kinds import HARDWARE_FACTS
 from daemons.processes.process import Process, Startup
 from daemons.processes.process_run import ProcessRun
@@ -196,7 +196,7 @@ class Recorder:
         try:
             work()
         except DamagedHistory as error:
-            self._fail(f"{error}; {self._replace()}")
+            self._fail(f"{error}; {self._replace(is_later=isinstance(error, LaterHistory))}")
         except HistoryError as error:
             self._fail(str(error))
         else:
@@ -251,13 +251,17 @@ class Recorder:
                     self._add_rows(heard)
         return self._writer
 
-    def _replace(self) -> str:
-        """Set a damaged file aside, and return a text that says so; a new file follows."""
+    def _replace(self, *, is_later: bool) -> str:
+        """Set a file aside that is damaged or of a later version, and return a text that says so.
+
+        A new file follows.
+        """
         self._close_writer()
         try:
-            return f"it was set aside as {set_aside(PATH, time.time()).name}, and a new one is begun"
-        except HistoryError as error:
+            aside = set_aside(PATH, time.time(), is_later=is_later)
+        except (HistoryError, StorageError) as error:
             return str(error)
+        return f"it was set aside as {aside if is_later else aside.name}, and a new one is begun"
 
     def _close_writer(self) -> None:
         writer, self._writer = self._writer, None

@@ -166,9 +166,10 @@ def test_a_new_device_starts_with_an_empty_memory() -> None:
     assert (memory.rule_states, memory.receipts, memory.cause) == ({}, {}, None)
 
 
-def test_another_kind_under_the_same_name_starts_anew() -> None:
-    """A lamp that becomes a toaster starts with the empty memory of a toaster."""
+def test_another_kind_under_the_same_name_starts_anew(caplog: pytest.LogCaptureFixture) -> None:
+    """A lamp that becomes a toaster starts with the empty memory of a toaster, and the log says so."""
     memory = resume_memory(LAST, RUN, factories.machine("toaster"), "toaster", ANCHOR, NOW, WALL, LOG)
+    assert "it was a lamp and is a toaster: what it remembered is not used any more" in caplog.text
     assert memory.kind == "toaster"
     assert memory.cause is None
     assert memory.life == RUN

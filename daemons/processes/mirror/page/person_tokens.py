@@ -22,7 +22,7 @@ from msgspec import Meta, Struct
 from daemons.bus.keys import Rights, TopicPrefix, topic_prefixes
 from daemons.bus.message import NAME
 from daemons.errors import StorageError
-from daemons.storage.key_pair import to_toml
+from daemons.storage.key_pair import check_format, to_toml
 from daemons.storage.paths import replace_file
 
 FOLDER = Path("tokens")
@@ -216,7 +216,9 @@ def _read(path: Path) -> PersonToken:
             )
         if status.st_size > MAX_FILE_BYTES:
             raise StorageError(f"{path.absolute()} is not a token: it is longer than {MAX_FILE_BYTES} bytes")
-        return msgspec.convert(tomli.loads(path.read_text()), PersonToken)
+        table = tomli.loads(path.read_text())
+        check_format(table)
+        return msgspec.convert(table, PersonToken)
     except (StorageError, FileNotFoundError):
         raise
     except OSError as error:

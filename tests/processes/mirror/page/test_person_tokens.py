@@ -101,6 +101,17 @@ def test_a_wrong_name_is_refused(run: Path, name: str) -> None:
     assert not revoke_person_token(name)
 
 
+def test_a_token_of_a_later_version_gives_no_access(run: Path) -> None:
+    """This version does not know what a new key of such a file takes away."""
+    token = anna()
+    path = FOLDER / "anna.toml"
+    assert person_tokens._read(path) is not None
+    path.write_text(f"format = 2\n{path.read_text()}")
+    with pytest.raises(StorageError, match="it is of format 2"):
+        person_tokens._read(path)
+    assert token
+
+
 @pytest.mark.parametrize("content", [b"", b"\xff", b"see = 7", b"x" * 70_000, b'token_sha256 = "0"'])
 def test_a_broken_file_gives_no_access_and_delays_no_other(run: Path, content: bytes) -> None:
     """It is reported, and read again after it has changed."""
