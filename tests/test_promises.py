@@ -150,7 +150,7 @@ def test_each_verb_ends_with_one_line_while_supervisord_hangs(make_house: HouseF
     house.house("up")
     house.house("stop", "toaster")
     with hung_supervisord(house):
-        for words in (["up"], ["reload"], *([verb, "toaster"] for verb in ("restart", "start", "stop"))):
+        for words in (["reload"], *([verb, "toaster"] for verb in ("restart", "start", "stop"))):
             done = house.house(*words, check=False, timeout_seconds=25)
             (line,) = done.stderr.splitlines()
             assert done.returncode == 1

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from daemons import __version__
-from daemons.cli import hardware, keys, lifecycle, rehearse, send, show, token, watch, why
+from daemons.cli import hardware, install, keys, kiosk, lifecycle, rehearse, send, show, token, watch, why
 from daemons.cli.context import Context, VerbGroup
 
 
@@ -68,6 +68,9 @@ for verb in (
     lifecycle.reload,
     lifecycle.drill,
     lifecycle.check,
+    install.install,
+    install.uninstall,
+    kiosk.kiosk,
     rehearse.test,
     hardware.discover,
     hardware.add,

@@ -15,6 +15,7 @@ import warnings
 from contextlib import suppress
 from pathlib import Path
 
+import setproctitle
 import supervisor.supervisord
 
 import daemons.cli.send  # each fork has these
@@ -108,6 +109,7 @@ def become_supervisord(configuration: Path) -> None:
         gc.freeze()  # what owned the descriptors that are closed here is never collected
         os.closerange(3, os.sysconf("SC_OPEN_MAX"))
         sys.argv = [supervisor.supervisord.__file__, "-c", str(configuration)]
+        setproctitle.setproctitle(" ".join(sys.argv))  # `house down` recognizes supervisord by it
         supervisor.supervisord.main()
         code = 0
     except SystemExit as end:
