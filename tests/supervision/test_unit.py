@@ -20,7 +20,7 @@ needs_systemd = pytest.mark.skipif(
 
 def make_options(folder: Path, scope: Scope) -> UnitOptions:
     """Return the options of a house whose paths need every escape."""
-    program = folder / "hä % s" / "my house"
+    program = folder / "hä %h s" / "my house"
     program.parent.mkdir(exist_ok=True)
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
